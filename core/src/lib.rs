@@ -1,1 +1,16 @@
-//! The mind.
+//! The mind of fleet: words, app definitions, `plan()` and `steps()`.
+//!
+//! **Invariant:** nothing here touches the world. No IO, no clock, no randomness, no async: the time, a random number, a
+//! file's content all come in as arguments, so that every decision can be tested as a table.
+
+pub mod access;
+pub mod facts;
+pub mod host_policy;
+pub mod labels;
+pub mod names;
+pub mod order;
+pub mod plan;
+pub mod rollout;
+pub mod time;
+pub mod units;
+pub mod window;

@@ -1,0 +1,184 @@
+//! The three facts, one writer each: what is wanted, what is asked, what was seen.
+//!
+//! Everything else (the phase of a rollout, why a host waits) is derived from these, so that it cannot disagree with
+//! them. **Invariant:** heartbeats are not facts.
+
+use crate::host_policy::HostPolicy;
+use crate::labels::Labels;
+use crate::names::{HostName, InstanceName, OrderId, RolloutId};
+use crate::order::{Order, Outcome, PowerWish, Release};
+use crate::rollout::Rollout;
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What operators want. Its only writer is the operators' service.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Desired {
+    pub hosts: BTreeMap<HostName, HostDesired>,
+    pub instances: BTreeMap<InstanceName, InstanceDesired>,
+    pub rollouts: BTreeMap<RolloutId, Rollout>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostDesired {
+    pub labels: Labels,
+    pub added: Time,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceDesired {
+    pub host: HostName,
+    /// What it was installed as. What it is now is `Observed`: rollouts move it on.
+    pub release: Release,
+    /// Counts changes of its values and of its drift rule; the values are kept beside the facts, the secret ones sealed.
+    pub revision: u64,
+    pub drift: DriftRule,
+    pub power: PowerDesired,
+    pub removal: Option<Removal>,
+    /// Tells an instance from an earlier one of the same name.
+    pub created: Time,
+}
+
+/// What happens when somebody changes an instance by hand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriftRule {
+    #[default]
+    Heal,
+    Report,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PowerDesired {
+    pub wish: PowerWish,
+    /// Counts the wishes; 0 is the start that comes with the installation.
+    pub serial: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removal {
+    /// Volumes to delete, by name. All others stay.
+    pub volumes: BTreeSet<String>,
+}
+
+/// Orders that were given and whose end is not yet heard. Its only writer is the turn of the loop.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Asked {
+    pub orders: BTreeMap<OrderId, OpenOrder>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenOrder {
+    pub host: HostName,
+    pub order: Order,
+    pub rollout: Option<RolloutId>,
+    pub asked: Time,
+}
+
+/// What hosts last said. Its only writer is the agents' service.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Observed {
+    pub hosts: BTreeMap<HostName, HostObserved>,
+    pub instances: BTreeMap<InstanceName, InstanceObserved>,
+    pub ended: BTreeMap<OrderId, Ended>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostObserved {
+    /// Derived from the open connection; it is not kept.
+    pub link: Link,
+    pub said: HostSaid,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    Online,
+    Offline { since: Time },
+}
+
+/// What a host says of itself when it connects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostSaid {
+    pub agent_version: String,
+    pub engine_version: String,
+    pub policy: HostPolicy,
+    /// The host's clock minus ours, in milliseconds, when it connected.
+    pub clock_skew_ms: i64,
+    /// Certificate serial of the enrolment that said it.
+    pub enrolment: String,
+    /// Free bytes where the Engine keeps its data, as last said.
+    pub disk_free: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceObserved {
+    pub host: HostName,
+    pub running: Running,
+    pub at: Time,
+}
+
+/// What a host runs under an instance's name, as far as anyone knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Running {
+    /// The host said that there is no such instance.
+    Absent,
+    /// The host said what it is.
+    Settled(InstanceSaid),
+    /// In the middle of an order: do not guess. `last` is what it was before.
+    Busy { order: OrderId, step: String, last: Option<InstanceSaid> },
+}
+
+impl Running {
+    /// What it was last settled as.
+    pub fn last(&self) -> Option<&InstanceSaid> {
+        match self {
+            Self::Absent => None,
+            Self::Settled(said) => Some(said),
+            Self::Busy { last, .. } => last.as_ref(),
+        }
+    }
+}
+
+/// What a host says of one instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceSaid {
+    pub release: Release,
+    pub revision: u64,
+    pub power_serial: u64,
+    pub health: Health,
+    pub drift: Vec<String>,
+    pub containers: Vec<ContainerSaid>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerSaid {
+    pub service: String,
+    pub name: String,
+    pub image: String,
+    /// The Engine's word: running, exited, restarting …
+    pub state: String,
+    /// The Engine's word: healthy, starting, unhealthy; empty without a healthcheck.
+    pub health: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    Healthy,
+    Starting,
+    Unhealthy {
+        reason: String,
+    },
+    /// An operator stopped it.
+    Stopped,
+    Unknown,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    pub instance: InstanceName,
+    pub outcome: Outcome,
+    pub at: Time,
+}

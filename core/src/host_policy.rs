@@ -1,0 +1,36 @@
+//! What a host's own people allow. It outranks the coordinator, which only hears of it.
+
+use crate::names::AppName;
+use crate::window::Window;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// The host's policy file, `/etc/fleet/policy.yaml`. What it does not mention has the default below.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostPolicy {
+    /// The apps that may be installed; absent: all.
+    pub apps: Option<BTreeSet<AppName>>,
+    /// The registries that images may come from, as `host[:port][/path]`; absent: all.
+    pub registries: Option<BTreeSet<String>>,
+    /// Host paths that may be mounted, with what lies below them. An instance's own directory is always allowed.
+    pub paths: BTreeSet<String>,
+    /// When changes may begin; absent: always.
+    pub hours: Option<Window>,
+    /// Whether programs may be run inside containers (exec probes included).
+    pub exec: Exec,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Exec {
+    Allowed,
+    Denied,
+}
+
+impl Default for HostPolicy {
+    /// Every app, every registry, no host path, any hour, exec allowed.
+    fn default() -> Self {
+        Self { apps: None, registries: None, paths: BTreeSet::new(), hours: None, exec: Exec::Allowed }
+    }
+}

@@ -1,0 +1,155 @@
+//! What the coordinator asks one host to do for one instance, and how that ended.
+//!
+//! An order says what it expects to find. A host that is something else refuses, and touches nothing.
+
+use crate::names::{Digest, InstanceName, OrderId, ReleaseName};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+/// A release by name and by what it is: the digest of its bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Release {
+    pub name: ReleaseName,
+    pub digest: Digest,
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
+/// What an instance shall be: a release with the values of a revision.
+///
+/// The values themselves are not part of an order's intention: they travel beside it, and only to the host that needs them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Goal {
+    pub release: Release,
+    pub revision: u64,
+}
+
+/// One thing to do for one instance on one host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    pub id: OrderId,
+    pub instance: InstanceName,
+    pub action: Action,
+    /// How long the host may take from the moment it begins; then it goes back by itself.
+    #[serde(with = "millis")]
+    pub deadline: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Expects no such instance, or one that is the goal already.
+    Install { goal: Goal },
+    /// Expects the release `from`.
+    Upgrade { from: Release, goal: Goal },
+    /// Expects the goal's release, with the values of revision `from`.
+    Configure { from: u64, goal: Goal },
+    /// Expects the instance; `serial` counts the operator's wishes about power.
+    Power { wish: PowerWish, serial: u64 },
+    /// Expects the instance or nothing. Volumes that are not named stay.
+    Remove { volumes: BTreeSet<String> },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PowerWish {
+    Start,
+    Stop,
+    Restart,
+}
+
+/// How an order ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// There was nothing to do.
+    AlreadySo,
+    Done,
+    /// The instance is again what it was before.
+    RolledBack {
+        reason: String,
+    },
+    /// Neither the goal nor the way back was reached: a person is needed.
+    Stuck {
+        reason: String,
+        hint: String,
+    },
+    /// Nothing was touched.
+    Refused {
+        reason: String,
+    },
+}
+
+impl Outcome {
+    pub fn is_success(&self) -> bool {
+        match self {
+            Self::AlreadySo | Self::Done => true,
+            Self::RolledBack { .. } | Self::Stuck { .. } | Self::Refused { .. } => false,
+        }
+    }
+
+    /// The word operators see.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::AlreadySo => "already so",
+            Self::Done => "done",
+            Self::RolledBack { .. } => "rolled back",
+            Self::Stuck { .. } => "stuck",
+            Self::Refused { .. } => "refused",
+        }
+    }
+
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::AlreadySo | Self::Done => None,
+            Self::RolledBack { reason } | Self::Stuck { reason, .. } | Self::Refused { reason } => Some(reason),
+        }
+    }
+}
+
+/// The id of an intention: equal parts give the equal id, wherever and whenever it is worked out.
+pub fn order_id(parts: &[&str]) -> OrderId {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let hex: String = hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    hex.parse().expect("12 bytes are 24 hex digits")
+}
+
+/// Durations as whole milliseconds.
+pub(crate) mod millis {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::time::Duration;
+
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asking_twice_is_asking_once() {
+        assert_eq!(order_id(&["upgrade", "a"]), order_id(&["upgrade", "a"]));
+    }
+
+    #[test]
+    fn parts_do_not_run_together() {
+        assert_ne!(order_id(&["ab", "c"]), order_id(&["a", "bc"]));
+    }
+}

@@ -1,0 +1,148 @@
+//! Moving many instances to a version: what the operator wished for. How far it is, is derived (`plan`).
+
+use crate::names::{AppName, InstanceName, OperatorName, RolloutId, Version};
+use crate::order::{Release, millis};
+use crate::time::Time;
+use crate::window::Window;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
+use std::time::Duration;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollout {
+    pub id: RolloutId,
+    pub app: AppName,
+    pub version: Version,
+    pub strategy: Strategy,
+    /// In the order in which they are taken.
+    pub members: Vec<Member>,
+    pub left_out: Vec<LeftOut>,
+    pub wish: RolloutWish,
+    /// Counts `resume`: an instance that failed is tried again in the next attempt.
+    pub attempt: u32,
+    pub created: Time,
+    pub by: OperatorName,
+}
+
+/// One instance of a rollout. The members of an undo go back to different releases: each has its own `to`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    pub instance: InstanceName,
+    pub from: Release,
+    pub to: Release,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    pub instance: InstanceName,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolloutWish {
+    Run,
+    Pause,
+    /// What is under way ends by itself; nothing new begins.
+    Abort,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Strategy {
+    /// So many instances go first, alone; all of them must succeed.
+    pub canary: u32,
+    pub at_once: AtOnce,
+    /// How long a wave is watched before the next begins.
+    #[serde(with = "millis")]
+    pub soak: Duration,
+    /// The rollout halts when so many instances have failed.
+    pub max_failures: u32,
+    /// At most so many at a time among hosts that share the label's value.
+    pub per: BTreeMap<String, u32>,
+    pub window: Option<Window>,
+    /// How long one instance may take.
+    #[serde(with = "millis")]
+    pub deadline: Duration,
+}
+
+/// How many instances may be under way at a time: a number, or a share of the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum AtOnce {
+    Count(u32),
+    Percent(u32),
+}
+
+impl AtOnce {
+    /// The number for a group; a share is rounded up, and it is never nothing.
+    pub fn of(self, group: usize) -> usize {
+        match self {
+            Self::Count(count) => (count as usize).max(1),
+            Self::Percent(percent) => (group * percent as usize).div_ceil(100).max(1),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a number of instances: write a number from 1 or a share from 1% to 100%")]
+pub struct AtOnceError(String);
+
+impl FromStr for AtOnce {
+    type Err = AtOnceError;
+    fn from_str(text: &str) -> Result<Self, AtOnceError> {
+        let wrong = |_: ParseIntError| AtOnceError(text.to_owned());
+        let at_once = match text.strip_suffix('%') {
+            Some(share) => Self::Percent(share.parse().map_err(wrong)?),
+            None => Self::Count(text.parse().map_err(wrong)?),
+        };
+        match at_once {
+            Self::Count(0) | Self::Percent(0 | 101..) => Err(AtOnceError(text.to_owned())),
+            Self::Count(_) | Self::Percent(_) => Ok(at_once),
+        }
+    }
+}
+
+impl fmt::Display for AtOnce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
+impl TryFrom<String> for AtOnce {
+    type Error = AtOnceError;
+    fn try_from(text: String) -> Result<Self, AtOnceError> {
+        text.parse()
+    }
+}
+
+impl From<AtOnce> for String {
+    fn from(at_once: AtOnce) -> String {
+        at_once.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_rounded_up_and_is_never_nothing() {
+        for (text, group, expect) in [("25%", 3, 1), ("25%", 5, 2), ("1%", 1, 1), ("100%", 7, 7), ("3", 1, 3)] {
+            let at_once: AtOnce = text.parse().expect("it is well formed");
+            assert_eq!(at_once.of(group), expect, "{text} of {group}");
+        }
+    }
+
+    #[test]
+    fn none_at_once_is_refused() {
+        for text in ["0", "0%", "101%", "", "%", "x", "-1"] {
+            assert!(text.parse::<AtOnce>().is_err(), "`{text}` should be refused");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Lengths of time and amounts of bytes, as people write them: `1h30m`, `512m`.
+//!
+//! **Invariant:** what is shown can be read again and means the same.
+
+mod period;
+mod size;
+
+pub use period::Period;
+pub use size::Size;
+
+/// Says why a text is not a length of time or an amount of bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnitError {
+    #[error("`{0}` is not a length of time: write `90s`, `5m`, `1h30m` or `500ms`")]
+    NotAPeriod(String),
+    #[error("`{0}` is not a size: write `512k`, `64m` or `2g`")]
+    NotASize(String),
+}
