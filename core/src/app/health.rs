@@ -1,0 +1,108 @@
+//! What must be true of an instance before anyone calls it healthy.
+
+use crate::spec::Text;
+use crate::units::Period;
+use serde::{Deserialize, Serialize};
+
+/// When an instance counts as healthy, beyond what its containers say of themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// How long everything must have been well without a break.
+    #[serde(default = "default_minimum_healthy")]
+    pub minimum_healthy: Period,
+    /// How long the instance may take to get there.
+    #[serde(default = "default_deadline")]
+    pub deadline: Period,
+    #[serde(default)]
+    pub probes: Vec<Probe>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        let (minimum_healthy, deadline) = (default_minimum_healthy(), default_deadline());
+        Self { minimum_healthy, deadline, probes: Vec::new() }
+    }
+}
+
+fn default_minimum_healthy() -> Period {
+    Period::from_secs(5)
+}
+
+fn default_deadline() -> Period {
+    Period::from_secs(180)
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Probe {
+    Http(HttpProbe),
+    Exec(ExecProbe),
+    /// The platform itself must say that it is the release's version.
+    Version(VersionProbe),
+}
+
+impl Probe {
+    pub fn service(&self) -> &str {
+        match self {
+            Self::Http(probe) => &probe.service,
+            Self::Exec(probe) => &probe.service,
+            Self::Version(probe) => &probe.service,
+        }
+    }
+}
+
+/// A request to a service's port inside its network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpProbe {
+    pub service: String,
+    pub port: u16,
+    #[serde(default = "root_path")]
+    pub path: String,
+    #[serde(default = "status_ok")]
+    pub status: u16,
+    /// A text that the answer must contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contains: Option<String>,
+    #[serde(default = "default_timeout")]
+    pub timeout: Period,
+}
+
+/// A command inside a service's container that must end with 0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecProbe {
+    pub service: String,
+    pub command: Vec<Text>,
+    #[serde(default = "default_timeout")]
+    pub timeout: Period,
+}
+
+/// A request whose answer, plain text or JSON with `version`, must be the release's version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VersionProbe {
+    pub service: String,
+    pub port: u16,
+    #[serde(default = "version_path")]
+    pub path: String,
+    #[serde(default = "default_timeout")]
+    pub timeout: Period,
+}
+
+fn root_path() -> String {
+    "/".to_owned()
+}
+
+fn version_path() -> String {
+    "/version".to_owned()
+}
+
+fn status_ok() -> u16 {
+    200
+}
+
+fn default_timeout() -> Period {
+    Period::from_secs(5)
+}

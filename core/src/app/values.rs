@@ -1,0 +1,35 @@
+//! The values of one instance, checked against what its app declares.
+//!
+//! **Invariant:** checked values are complete and of their declared types; a secret among them is never shown.
+
+use super::{Declaration, ValueType};
+use crate::spec::Text;
+use std::collections::BTreeMap;
+
+/// The values as an operator gave them.
+pub type Given = BTreeMap<String, String>;
+
+/// Values that passed the check, with defaults filled in. An optional value that nobody set is absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckedValues(BTreeMap<String, CheckedValue>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedValue {
+    pub kind: ValueType,
+    pub text: Text,
+}
+
+/// What is wrong with one value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValueProblem {
+    #[error("there is no value `{name}`{}", did_you_mean(meant.as_deref()))]
+    Unknown { name: String, meant: Option<String> },
+    #[error("the value `{name}` is required")]
+    Missing { name: String },
+    #[error("the value `{name}` must be {expected}, not `{found}`")]
+    Wrong { name: String, expected: String, found: Text },
+}
+
+fn did_you_mean(meant: Option<&str>) -> String {
+    meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default()
+}

@@ -1,0 +1,28 @@
+//! What one instance is on its host, said without the Engine's words: the networks, volumes, files and containers
+//! that the agent's hands make real.
+//!
+//! **Invariant:** a spec is complete. Whoever applies it looks nothing up: no variable, no file, no default.
+
+mod canonical;
+mod container;
+mod diff;
+mod instance;
+mod labels;
+mod mount;
+mod parts;
+mod port;
+mod text;
+
+pub use container::ContainerSpec;
+pub use diff::{Change, ServiceDiff, SpecDiff};
+pub use instance::{Content, FileSpec, InstanceSpec, NetworkSpec, Subnet, VolumeSpec};
+pub use labels::{
+    COMPOSE_CONFIG_HASH, COMPOSE_PROJECT, COMPOSE_SERVICE, FLEET_CONFIG_HASH, FLEET_INSTANCE, FLEET_RELEASE,
+    FLEET_RELEASE_DIGEST,
+};
+pub use mount::{Access, HostPath, MountSource, MountSpec, Relabel};
+pub use parts::{
+    AttachSpec, Condition, Cpus, Healthcheck, Logging, NetworkMode, Probing, Resources, Restart, Switch, Ulimit,
+};
+pub use port::{PortSpec, Protocol};
+pub use text::Text;

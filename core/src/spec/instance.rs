@@ -1,0 +1,147 @@
+//! A whole instance: its networks, volumes, files and containers.
+
+use super::ContainerSpec;
+use super::canonical::digest_of_bytes;
+use crate::names::{AppName, Digest, InstanceName, Version};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What one instance is on its host; kept in the agent's ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceSpec {
+    pub instance: InstanceName,
+    pub app: AppName,
+    pub version: Version,
+    /// The release's digest.
+    pub digest: Digest,
+    /// The Compose project's name.
+    pub project: String,
+    /// The absolute path of the folder that holds the files.
+    pub working_dir: String,
+    pub networks: Vec<NetworkSpec>,
+    pub volumes: Vec<VolumeSpec>,
+    /// In the order in which they start; they stop in the opposite order.
+    pub containers: Vec<ContainerSpec>,
+    pub files: Vec<FileSpec>,
+}
+
+impl InstanceSpec {
+    pub fn container(&self, service: &str) -> Option<&ContainerSpec> {
+        self.containers.iter().find(|container| container.service == service)
+    }
+
+    pub fn file(&self, path: &str) -> Option<&FileSpec> {
+        self.files.iter().find(|file| file.path == path)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkSpec {
+    /// The name at the Engine.
+    pub name: String,
+    /// The name in the Compose file.
+    pub key: String,
+    /// Someone else made it: it is used, never created, changed or removed.
+    pub external: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    pub internal: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subnets: Vec<Subnet>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub config_hash: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subnet {
+    pub subnet: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_range: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeSpec {
+    /// The name at the Engine.
+    pub name: String,
+    /// The name in the Compose file.
+    pub key: String,
+    /// Someone else made it: it is used, never created or removed.
+    pub external: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A file that the agent writes before it creates containers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSpec {
+    /// Relative to the working directory, with `/` between its parts.
+    pub path: String,
+    /// The permission bits, such as `0o644`.
+    pub mode: u32,
+    pub content: Content,
+}
+
+/// A file's bytes; shown by their digest only, for they may hold secrets.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "KeptContent", into = "KeptContent")]
+pub struct Content(Vec<u8>);
+
+/// How content is kept: as text where it is text, else as hex digits.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum KeptContent {
+    Text(String),
+    Hex(String),
+}
+
+impl Content {
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub fn digest(&self) -> Digest {
+        digest_of_bytes(&self.0)
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes, {}", self.0.len(), self.digest())
+    }
+}
+
+impl From<Content> for KeptContent {
+    fn from(content: Content) -> Self {
+        match String::from_utf8(content.0) {
+            Ok(text) => Self::Text(text),
+            Err(error) => Self::Hex(super::canonical::to_hex(error.as_bytes())),
+        }
+    }
+}
+
+impl TryFrom<KeptContent> for Content {
+    type Error = &'static str;
+    fn try_from(kept: KeptContent) -> Result<Self, Self::Error> {
+        match kept {
+            KeptContent::Text(text) => Ok(Self(text.into_bytes())),
+            KeptContent::Hex(digits) => {
+                super::canonical::from_hex(&digits).map(Self).ok_or("file content is not hex digits")
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What a container finds mounted.
+
+use crate::units::Size;
+use serde::{Deserialize, Serialize};
+
+/// One mount of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountSpec {
+    pub source: MountSource,
+    /// The absolute path inside the container.
+    pub target: String,
+    pub access: Access,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MountSource {
+    /// A volume, by its name at the Engine.
+    Volume(String),
+    /// A volume without a name, which lives as long as its container and its successors.
+    Anonymous,
+    Bind {
+        /// The absolute path on the host.
+        path: String,
+        if_missing: HostPath,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        relabel: Option<Relabel>,
+    },
+    Tmpfs {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        size: Option<Size>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    ReadWrite,
+    ReadOnly,
+}
+
+/// What happens when the host has nothing at the path of a bind mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostPath {
+    /// A folder is made, as Compose's short form does.
+    Create,
+    Refuse,
+}
+
+/// How SELinux labels the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relabel {
+    /// `z`: for all containers.
+    Shared,
+    /// `Z`: for this container alone.
+    Private,
+}
