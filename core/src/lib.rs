@@ -4,6 +4,8 @@
 //! file's content all come in as arguments, so that every decision can be tested as a table.
 
 pub mod access;
+pub mod app;
+pub mod compose;
 pub mod facts;
 pub mod host_policy;
 pub mod labels;
@@ -11,6 +13,7 @@ pub mod names;
 pub mod order;
 pub mod plan;
 pub mod rollout;
+pub mod spec;
 pub mod time;
 pub mod units;
 pub mod window;
