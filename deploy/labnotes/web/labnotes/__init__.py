@@ -1,0 +1,1 @@
+"""labnotes: a lab notebook for uploads."""

@@ -1,0 +1,36 @@
+"""Which release this is, and what that means. The image's build argument VERSION decides."""
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Release:
+    version: str
+    # The schema that this release brings the database to.
+    schema: int
+    has_tags: bool = False
+    has_review: bool = False
+
+
+RELEASES = {
+    release.version: release
+    for release in (
+        Release("1.1", schema=1),
+        Release("1.2", schema=2, has_tags=True),
+        # A release that was built badly, on purpose: its code counts uploads that wait for a review, and the migration
+        # that adds the column was forgotten. It starts, it serves, and it is not healthy.
+        Release("1.3", schema=2, has_tags=True, has_review=True),
+    )
+}
+
+# The oldest schema whose releases still work on this one. A database says it to releases that are older than itself.
+COMPATIBLE_FROM = {1: 1, 2: 1}
+
+
+def current():
+    """Returns the release that this process is."""
+    version = os.environ.get("LABNOTES_VERSION", "")
+    if version not in RELEASES:
+        raise SystemExit(f"error: LABNOTES_VERSION is `{version}`, and the releases are {', '.join(RELEASES)}")
+    return RELEASES[version]

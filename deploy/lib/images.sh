@@ -1,0 +1,147 @@
+# shellcheck shell=bash
+# The images that demo and tests run: a base, labnotes in its versions, lab servers.
+# Needs say.sh, packages.sh, engine.sh. Everything is made once; a changed source makes it anew.
+
+DEPLOY=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# --- The base -------------------------------------------------------------------------------------------------------
+
+# Prints the name of the base image, which is there afterwards.
+base_image() {
+    local name=${FLEET_BASE_IMAGE:-debian:bookworm}
+    if has_image "$name"; then
+        printf '%s\n' "$name"
+        return 0
+    fi
+    once base make_base_image "$name"
+}
+
+make_base_image() {
+    if ! has_image "$1" && ! pull_quickly "$1"; then
+        bootstrap_base_image "$1"
+        return
+    fi
+    printf '%s\n' "$1"
+}
+
+# A machine without a way to a registry must find out soon, not when the engine gives up.
+pull_quickly() {
+    say "pulling $1"
+    timeout "${FLEET_PULL_DEADLINE:-60}" docker pull --quiet "$1" >/dev/null 2>&1
+}
+
+# Makes the base from this machine's own package source, under the name of what it really is.
+bootstrap_base_image() {
+    need_package debootstrap debootstrap
+    refresh_package_lists >&2
+    local origin suite name
+    # shellcheck disable=SC2016  # These are apt's own placeholders.
+    local uri='$(REPO_URI)'
+    # shellcheck disable=SC2016
+    origin=$(apt_target '$(ORIGIN)')
+    # shellcheck disable=SC2016
+    suite=$(apt_target '$(CODENAME)')
+    case $origin in
+        Debian) suite=bookworm name=$1 ;;
+        Ubuntu) name=ubuntu:$suite ;;
+        *) fail "no registry answers, and this machine's packages are $origin, not Debian or Ubuntu" \
+            "set FLEET_BASE_IMAGE to an image with apt-get that the engine has" ;;
+    esac
+    if ! has_image "$name"; then
+        import_rootfs "$name" "$suite" "$(apt_target "$uri")"
+    fi
+    printf '%s\n' "$name"
+}
+
+# One field of the first package source of this machine.
+apt_target() {
+    local lines
+    lines=$(apt-get indextargets --format "$1" 'Created-By: Packages' 'Component: main')
+    head -n 1 <<<"$lines"
+}
+
+import_rootfs() {
+    local name=$1 suite=$2 mirror=$3 rootfs log
+    rootfs=$(mktemp -d "$(fleet_cache)/rootfs.XXXXXX")
+    log=$(fleet_cache)/debootstrap.log
+    say "no registry answers: making $name from Debian packages (debootstrap, about a minute)"
+    if ! debootstrap --variant=minbase --components=main,universe "$suite" "$rootfs" "$mirror" >"$log" 2>&1 &&
+        ! debootstrap --variant=minbase "$suite" "$rootfs" "$mirror" >"$log" 2>&1; then
+        rm -rf --one-file-system "$rootfs"
+        fail "debootstrap could not make $name" "the whole story is in $log"
+    fi
+    slim_rootfs "$rootfs"
+    tar -C "$rootfs" --one-file-system -c . | docker import --change 'CMD ["bash"]' - "$name" >/dev/null
+    rm -rf --one-file-system "$rootfs"
+}
+
+# Leaves out what no container reads, now and in every package installed later.
+slim_rootfs() {
+    local rootfs=$1
+    printf 'path-exclude /usr/share/%s/*\n' doc man info locale >"$rootfs/etc/dpkg/dpkg.cfg.d/slim"
+    printf 'path-include /usr/share/doc/*/copyright\n' >>"$rootfs/etc/dpkg/dpkg.cfg.d/slim"
+    rm -rf "$rootfs"/usr/share/{man,info,locale}/* "$rootfs"/var/lib/apt/lists/* "$rootfs"/var/cache/apt/*.bin \
+        "$rootfs"/var/cache/apt/archives/*.deb
+}
+
+# --- labnotes -------------------------------------------------------------------------------------------------------
+
+LABNOTES_VERSIONS='1.1 1.2 1.3'
+
+# The images of labnotes on this engine, without a registry in their names.
+labnotes_images() {
+    local version
+    printf 'labnotes-db:1\n'
+    for version in $LABNOTES_VERSIONS; do
+        printf 'labnotes-web:%s\n' "$version"
+    done
+}
+
+# Makes the images of labnotes, unless they are there and made from these very sources.
+need_labnotes_images() {
+    once labnotes make_labnotes_images
+}
+
+make_labnotes_images() {
+    local base sources version
+    base=$(base_image)
+    sources=$(digest_of "$DEPLOY/labnotes")
+    if ! is_made_from labnotes-db:1 "$sources"; then
+        build_image labnotes-db:1 --build-arg "BASE=$base" --label "fleet.sources=$sources" "$DEPLOY/labnotes/db"
+    fi
+    for version in $LABNOTES_VERSIONS; do
+        if ! is_made_from "labnotes-web:$version" "$sources"; then
+            build_image "labnotes-web:$version" --build-arg "BASE=$base" --build-arg "VERSION=$version" \
+                --label "fleet.sources=$sources" "$DEPLOY/labnotes/web"
+        fi
+    done
+}
+
+# --- lab servers ----------------------------------------------------------------------------------------------------
+
+LAB_IMAGE=${FLEET_LAB_IMAGE:-fleet-lab:1}
+
+need_lab_image() {
+    once lab-image make_lab_image
+}
+
+make_lab_image() {
+    local base sources
+    base=$(base_image)
+    sources=$(digest_of "$DEPLOY/lab/image")
+    if ! is_made_from "$LAB_IMAGE" "$sources"; then
+        build_image "$LAB_IMAGE" --build-arg "BASE=$base" --label "fleet.sources=$sources" "$DEPLOY/lab/image"
+    fi
+}
+
+# --- both -----------------------------------------------------------------------------------------------------------
+
+# One digest over all files of a folder: names, modes, contents.
+digest_of() {
+    (cd "$1" && find . -type f -not -path '*/__pycache__/*' -printf '%p %m\n' -exec sha256sum {} + | LC_ALL=C sort) |
+        sha256sum | cut -c 1-16
+}
+
+is_made_from() {
+    [ "$(docker image inspect --format '{{index .Config.Labels "fleet.sources"}}' "$1" 2>/dev/null)" = "$2" ]
+}

@@ -1,0 +1,83 @@
+# shellcheck shell=bash
+# A real image registry on this machine (Debian's docker-registry). Needs say.sh, packages.sh.
+# Two listeners may share one storage folder: one on loopback for pushes, one where lab servers can reach it.
+
+# registry_up FOLDER ADDRESS PORT: starts a registry whose images are in FOLDER/images, unless it already answers.
+registry_up() {
+    local folder=$1 address=$2 port=$3
+    if registry_is_ours "$folder" "$address" "$port" && registry_answers "$address" "$port"; then
+        return 0
+    fi
+    if registry_answers "$address" "$port"; then
+        fail "something else answers on $address:$port" "end it, or choose another port for the registry"
+    fi
+    need_package docker-registry docker-registry
+    mkdir -p "$folder/images"
+    write_registry_config "$folder" "$address" "$port"
+    setsid nohup docker-registry serve "$folder/$address-$port.yml" \
+        >"$folder/$address-$port.log" 2>&1 </dev/null &
+    printf '%s\n' $! >"$folder/$address-$port.pid"
+    if ! wait_until 20 registry_answers "$address" "$port"; then
+        fail "the registry did not answer on $address:$port within 20 s" "read $folder/$address-$port.log"
+    fi
+    say "registry on $address:$port (images in $folder/images)"
+}
+
+write_registry_config() {
+    cat >"$1/$2-$3.yml" <<YAML
+version: 0.1
+log: { level: warn }
+storage:
+  filesystem: { rootdirectory: $1/images }
+  delete: { enabled: true }
+http:
+  addr: $2:$3
+YAML
+}
+
+registry_answers() {
+    curl --silent --fail --max-time 2 --noproxy '*' --output /dev/null "http://$1:$2/v2/"
+}
+
+# Whether the process whose id we kept is still this very registry, and not a later process with the same id.
+registry_is_ours() {
+    local pid_file=$1/$2-$3.pid pid
+    [ -f "$pid_file" ] || return 1
+    pid=$(cat "$pid_file")
+    [ -r "/proc/$pid/cmdline" ] && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF "$1/$2-$3.yml"
+}
+
+# registry_down FOLDER ADDRESS PORT: ends it; its images stay.
+registry_down() {
+    local folder=$1 address=$2 port=$3 pid
+    if registry_is_ours "$folder" "$address" "$port"; then
+        pid=$(cat "$folder/$address-$port.pid")
+        kill "$pid"
+        wait_until 10 is_gone "$pid" || kill -9 "$pid"
+    fi
+    rm -f "$folder/$address-$port.pid"
+}
+
+is_gone() {
+    ! kill -0 "$1" 2>/dev/null
+}
+
+# push_image NAME REGISTRY: puts a local image into a registry (HOST:PORT), unless it has this very image.
+push_image() {
+    local name=$1 registry=$2 id marker
+    id=$(docker image inspect --format '{{.Id}}' "$name")
+    marker=$(docker image inspect --format '{{json .RepoDigests}}' "$name")
+    if grep -qF "\"$registry/${name%:*}@" <<<"$marker" && registry_has "$registry" "$name" "$id"; then
+        return 0
+    fi
+    docker tag "$name" "$registry/$name"
+    docker push --quiet "$registry/$name" >/dev/null || fail "could not push $name to $registry"
+    say "pushed $registry/$name"
+}
+
+# Whether the registry's manifest of this tag names this image's configuration.
+registry_has() {
+    curl --silent --fail --max-time 5 --noproxy '*' \
+        --header 'Accept: application/vnd.docker.distribution.manifest.v2+json' \
+        "http://$1/v2/${2%:*}/manifests/${2##*:}" | grep -qF "$3"
+}
