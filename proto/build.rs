@@ -1,0 +1,19 @@
+//! Generates the wire's code from the `.proto` files, without a system compiler for them.
+
+#![allow(clippy::print_stdout, reason = "a build script speaks to cargo on stdout")]
+
+use std::error::Error;
+use std::path::Path;
+
+const FILES: [&str; 3] = ["fleet/v1/join.proto", "fleet/v1/agents.proto", "fleet/v1/operators.proto"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = Path::new("proto");
+    let descriptors = protox::compile(FILES.map(|file| folder.join(file)), [folder])?;
+    println!("cargo:rerun-if-changed=proto");
+    tonic_prost_build::configure()
+        .type_attribute(".", "#[derive(serde::Serialize)]")
+        .btree_map(".")
+        .compile_fds(descriptors)?;
+    Ok(())
+}
