@@ -1,0 +1,171 @@
+//! Orders and how they ended.
+
+use super::{ConvertError, bounded, needed};
+use crate::v1;
+use fleet_core::facts::DriftRule;
+use fleet_core::names::ReleaseName;
+use fleet_core::order::{Action, Goal, Order, Outcome, PowerWish, Release};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// An order with what travels beside it and only to the host that needs it: the values, in the clear.
+#[derive(Clone, PartialEq)]
+pub struct OutgoingOrder {
+    pub order: Order,
+    /// Empty where the action has no goal.
+    pub values: BTreeMap<String, String>,
+    pub drift: DriftRule,
+}
+
+impl std::fmt::Debug for OutgoingOrder {
+    /// Leaves the values out: some of them are secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OutgoingOrder").field("order", &self.order).field("drift", &self.drift).finish_non_exhaustive()
+    }
+}
+
+impl From<OutgoingOrder> for v1::Order {
+    fn from(outgoing: OutgoingOrder) -> Self {
+        let OutgoingOrder { order, values, drift } = outgoing;
+        let goal = |goal: Goal| Some(v1::Goal { values, drift: drift_number(drift), ..goal.into() });
+        let action = match order.action {
+            Action::Install { goal: to } => v1::order::Action::Install(v1::Install { goal: goal(to) }),
+            Action::Upgrade { from, goal: to } => {
+                v1::order::Action::Upgrade(v1::Upgrade { from: Some(from.into()), goal: goal(to) })
+            }
+            Action::Configure { from, goal: to } => {
+                v1::order::Action::Configure(v1::Configure { from, goal: goal(to) })
+            }
+            Action::Power { wish, serial } => v1::order::Action::Power(v1::Power { wish: power_number(wish), serial }),
+            Action::Remove { volumes } => {
+                v1::order::Action::Remove(v1::Remove { volumes: volumes.into_iter().collect() })
+            }
+        };
+        Self {
+            id: order.id.into(),
+            instance: order.instance.into(),
+            deadline_ms: u64::try_from(order.deadline.as_millis()).unwrap_or(u64::MAX),
+            action: Some(action),
+        }
+    }
+}
+
+/// Reads an order with its values.
+pub fn incoming_order(message: v1::Order) -> Result<OutgoingOrder, ConvertError> {
+    let mut beside = Beside::default();
+    let action = read_action(needed("order.action", message.action)?, &mut beside)?;
+    let (id, instance) = (message.id.parse()?, message.instance.parse()?);
+    let deadline = Duration::from_millis(message.deadline_ms);
+    let Beside { values, drift } = beside;
+    Ok(OutgoingOrder { order: Order { id, instance, action, deadline }, values, drift })
+}
+
+#[derive(Default)]
+struct Beside {
+    values: BTreeMap<String, String>,
+    drift: DriftRule,
+}
+
+fn read_action(action: v1::order::Action, beside: &mut Beside) -> Result<Action, ConvertError> {
+    Ok(match action {
+        v1::order::Action::Install(install) => Action::Install { goal: read_goal(install.goal, beside)? },
+        v1::order::Action::Upgrade(upgrade) => Action::Upgrade {
+            from: needed("upgrade.from", upgrade.from)?.try_into()?,
+            goal: read_goal(upgrade.goal, beside)?,
+        },
+        v1::order::Action::Configure(configure) => {
+            Action::Configure { from: configure.from, goal: read_goal(configure.goal, beside)? }
+        }
+        v1::order::Action::Power(power) => {
+            Action::Power { wish: power_wish(power.wish())?, serial: power.serial }
+        }
+        v1::order::Action::Remove(remove) => Action::Remove { volumes: remove.volumes.into_iter().collect() },
+    })
+}
+
+fn read_goal(goal: Option<v1::Goal>, beside: &mut Beside) -> Result<Goal, ConvertError> {
+    let goal = needed("order.goal", goal)?;
+    beside.drift = drift_rule(goal.drift())?;
+    beside.values = goal.values;
+    Ok(Goal { release: needed("goal.release", goal.release)?.try_into()?, revision: goal.revision })
+}
+
+impl From<Goal> for v1::Goal {
+    fn from(goal: Goal) -> Self {
+        Self { release: Some(goal.release.into()), revision: goal.revision, ..Self::default() }
+    }
+}
+
+impl From<Release> for v1::Release {
+    fn from(release: Release) -> Self {
+        let ReleaseName { app, version } = release.name;
+        Self { app: app.into(), version: version.into(), digest: release.digest.into() }
+    }
+}
+
+impl TryFrom<v1::Release> for Release {
+    type Error = ConvertError;
+    fn try_from(message: v1::Release) -> Result<Self, ConvertError> {
+        let name = ReleaseName { app: message.app.parse()?, version: message.version.parse()? };
+        Ok(Self { name, digest: message.digest.parse()? })
+    }
+}
+
+fn drift_number(rule: DriftRule) -> i32 {
+    match rule {
+        DriftRule::Heal => v1::DriftRule::Heal.into(),
+        DriftRule::Report => v1::DriftRule::Report.into(),
+    }
+}
+
+fn drift_rule(rule: v1::DriftRule) -> Result<DriftRule, ConvertError> {
+    match rule {
+        v1::DriftRule::Heal => Ok(DriftRule::Heal),
+        v1::DriftRule::Report => Ok(DriftRule::Report),
+        v1::DriftRule::Unspecified => Err(ConvertError::Unknown { field: "goal.drift" }),
+    }
+}
+
+fn power_number(wish: PowerWish) -> i32 {
+    match wish {
+        PowerWish::Start => v1::PowerWish::Start.into(),
+        PowerWish::Stop => v1::PowerWish::Stop.into(),
+        PowerWish::Restart => v1::PowerWish::Restart.into(),
+    }
+}
+
+fn power_wish(wish: v1::PowerWish) -> Result<PowerWish, ConvertError> {
+    match wish {
+        v1::PowerWish::Start => Ok(PowerWish::Start),
+        v1::PowerWish::Stop => Ok(PowerWish::Stop),
+        v1::PowerWish::Restart => Ok(PowerWish::Restart),
+        v1::PowerWish::Unspecified => Err(ConvertError::Unknown { field: "power.wish" }),
+    }
+}
+
+impl From<Outcome> for v1::order_report::Outcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::AlreadySo => Self::AlreadySo(v1::Empty {}),
+            Outcome::Done => Self::Done(v1::Empty {}),
+            Outcome::RolledBack { reason } => Self::RolledBack(v1::RolledBack { reason }),
+            Outcome::Stuck { reason, hint } => Self::Stuck(v1::Stuck { reason, hint }),
+            Outcome::Refused { reason } => Self::Refused(v1::Refused { reason }),
+        }
+    }
+}
+
+impl TryFrom<v1::order_report::Outcome> for Outcome {
+    type Error = ConvertError;
+    fn try_from(message: v1::order_report::Outcome) -> Result<Self, ConvertError> {
+        Ok(match message {
+            v1::order_report::Outcome::AlreadySo(_) => Self::AlreadySo,
+            v1::order_report::Outcome::Done(_) => Self::Done,
+            v1::order_report::Outcome::RolledBack(back) => Self::RolledBack { reason: bounded(back.reason) },
+            v1::order_report::Outcome::Stuck(stuck) => {
+                Self::Stuck { reason: bounded(stuck.reason), hint: bounded(stuck.hint) }
+            }
+            v1::order_report::Outcome::Refused(refused) => Self::Refused { reason: bounded(refused.reason) },
+        })
+    }
+}

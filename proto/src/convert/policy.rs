@@ -1,0 +1,40 @@
+//! A host's own policy, as it is reported.
+
+use super::{ConvertError, at_most, bounded};
+use crate::v1;
+use fleet_core::host_policy::{Exec, HostPolicy};
+
+/// The most entries a list of the policy may have.
+const ENTRY_LIMIT: usize = 200;
+
+impl From<HostPolicy> for v1::HostPolicy {
+    fn from(policy: HostPolicy) -> Self {
+        Self {
+            limits_apps: policy.apps.is_some(),
+            apps: policy.apps.into_iter().flatten().map(Into::into).collect(),
+            limits_registries: policy.registries.is_some(),
+            registries: policy.registries.into_iter().flatten().collect(),
+            paths: policy.paths.into_iter().collect(),
+            hours: policy.hours.map(Into::into).unwrap_or_default(),
+            denies_exec: policy.exec == Exec::Denied,
+        }
+    }
+}
+
+impl TryFrom<v1::HostPolicy> for HostPolicy {
+    type Error = ConvertError;
+    fn try_from(message: v1::HostPolicy) -> Result<Self, ConvertError> {
+        let apps = at_most("policy.apps", ENTRY_LIMIT, message.apps)?;
+        let apps = apps.into_iter().map(|app| app.parse()).collect::<Result<_, _>>()?;
+        let registries = at_most("policy.registries", ENTRY_LIMIT, message.registries)?;
+        let paths = at_most("policy.paths", ENTRY_LIMIT, message.paths)?;
+        let hours = Some(message.hours).filter(|hours| !hours.is_empty());
+        Ok(Self {
+            apps: message.limits_apps.then_some(apps),
+            registries: message.limits_registries.then(|| registries.into_iter().map(bounded).collect()),
+            paths: paths.into_iter().map(bounded).collect(),
+            hours: hours.map(|hours| hours.parse()).transpose()?,
+            exec: if message.denies_exec { Exec::Denied } else { Exec::Allowed },
+        })
+    }
+}

@@ -1,0 +1,132 @@
+use super::*;
+use crate::v1;
+use fleet_core::facts::{ContainerSaid, DriftRule, Health, InstanceSaid, Running};
+use fleet_core::host_policy::{Exec, HostPolicy};
+use fleet_core::names::{InstanceName, OrderId};
+use fleet_core::order::{Action, Goal, Order, Outcome, PowerWish, Release, order_id};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+fn release(version: &str) -> Release {
+    let digest = format!("sha256:{}", "ab".repeat(32)).parse().expect("it is a digest");
+    Release { name: format!("labnotes@{version}").parse().expect("it is a release"), digest }
+}
+
+fn instance() -> InstanceName {
+    "notes-1".parse().expect("it is a name")
+}
+
+fn actions() -> Vec<Action> {
+    let goal = Goal { release: release("1.2"), revision: 3 };
+    vec![
+        Action::Install { goal: goal.clone() },
+        Action::Upgrade { from: release("1.1"), goal: goal.clone() },
+        Action::Configure { from: 2, goal },
+        Action::Power { wish: PowerWish::Restart, serial: 7 },
+        Action::Remove { volumes: BTreeSet::from(["notes-1_uploads".to_owned()]) },
+    ]
+}
+
+#[test]
+fn an_order_comes_back_as_it_was() {
+    for action in actions() {
+        let has_goal = !matches!(action, Action::Power { .. } | Action::Remove { .. });
+        let order = Order { id: order_id(&["x"]), instance: instance(), action, deadline: Duration::from_secs(60) };
+        let values = BTreeMap::from([("port".to_owned(), "80".to_owned())]);
+        let (values, drift) = if has_goal { (values, DriftRule::Report) } else { Default::default() };
+        let outgoing = OutgoingOrder { order, values, drift };
+        assert_eq!(incoming_order(outgoing.clone().into()), Ok(outgoing));
+    }
+}
+
+#[test]
+fn an_order_is_shown_without_its_values() {
+    let order = Order {
+        id: order_id(&["x"]),
+        instance: instance(),
+        action: actions().remove(0),
+        deadline: Duration::from_secs(60),
+    };
+    let values = BTreeMap::from([("password".to_owned(), "hunter2".to_owned())]);
+    let shown = format!("{:?}", OutgoingOrder { order, values, drift: DriftRule::Heal });
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn an_outcome_comes_back_as_it_was() {
+    let reason = || "because".to_owned();
+    for outcome in [
+        Outcome::AlreadySo,
+        Outcome::Done,
+        Outcome::RolledBack { reason: reason() },
+        Outcome::Stuck { reason: reason(), hint: "do this".to_owned() },
+        Outcome::Refused { reason: reason() },
+    ] {
+        let report = (order_id(&["x"]), instance(), outcome);
+        let back: Result<(OrderId, InstanceName, Outcome), _> = v1::OrderReport::from(report.clone()).try_into();
+        assert_eq!(back, Ok(report));
+    }
+}
+
+#[test]
+fn what_an_instance_is_comes_back_as_it_was() {
+    for health in [
+        Health::Healthy,
+        Health::Starting,
+        Health::Unhealthy { reason: "503".to_owned() },
+        Health::Stopped,
+        Health::Unknown,
+    ] {
+        let said = said(health);
+        for running in [
+            Running::Absent,
+            Running::Settled(said.clone()),
+            Running::Busy { order: order_id(&["x"]), step: "pull".to_owned(), last: Some(said) },
+            Running::Busy { order: order_id(&["x"]), step: String::new(), last: None },
+        ] {
+            let report = (instance(), running);
+            let back: Result<(InstanceName, Running), _> = v1::InstanceReport::from(report.clone()).try_into();
+            assert_eq!(back, Ok(report));
+        }
+    }
+}
+
+fn said(health: Health) -> InstanceSaid {
+    let word = str::to_owned;
+    InstanceSaid {
+        release: release("1.1"),
+        revision: 1,
+        power_serial: 2,
+        health,
+        drift: vec!["web was removed by hand".to_owned()],
+        containers: vec![ContainerSaid {
+            service: word("web"),
+            name: word("notes-1-web-1"),
+            image: word("web:1.1"),
+            state: word("running"),
+            health: word("healthy"),
+        }],
+    }
+}
+
+#[test]
+fn a_policy_comes_back_as_it_was() {
+    let strict = HostPolicy {
+        apps: Some(BTreeSet::from(["labnotes".parse().expect("it is a name")])),
+        registries: Some(BTreeSet::new()),
+        paths: BTreeSet::from(["/data".to_owned()]),
+        hours: Some("22:00-04:00".parse().expect("it is a window")),
+        exec: Exec::Denied,
+    };
+    for policy in [HostPolicy::default(), strict] {
+        assert_eq!(v1::HostPolicy::from(policy.clone()).try_into(), Ok(policy));
+    }
+}
+
+#[test]
+fn what_is_not_said_in_full_is_refused() {
+    let no_action = v1::Order { id: order_id(&["x"]).into(), instance: "a".to_owned(), ..v1::Order::default() };
+    assert_eq!(incoming_order(no_action), Err(ConvertError::Missing("order.action")));
+    let unspecified = v1::InstanceSaid { release: Some(release("1").into()), ..v1::InstanceSaid::default() };
+    assert_eq!(InstanceSaid::try_from(unspecified), Err(ConvertError::Unknown { field: "instance.health" }));
+}
