@@ -1,7 +1,9 @@
 //! `plan()`: from the three facts and the time to what is asked next, what waits, and because of what.
 
+use crate::facts::{Asked, Desired, Observed};
 use crate::names::{HostName, InstanceName, OrderId, RolloutId};
 use crate::order::{Order, Outcome, Release};
+use crate::rollout::{Member, Rollout};
 use crate::time::Time;
 
 /// What the loop does next. The loop writes it, tells it, and wakes again at `wake_at` at the latest.
@@ -87,5 +89,55 @@ pub enum MemberState {
     Elsewhere {
         found: Release,
     },
+    /// A newer rollout has the instance now.
+    Superseded {
+        by: RolloutId,
+    },
+    /// The instance or its host is no more, or is about to be.
     Removed,
+}
+
+/// Decides what is asked next.
+pub fn plan(_desired: &Desired, _asked: &Asked, _observed: &Observed, _now: Time) -> Plan {
+    Plan::default()
+}
+
+/// Where a rollout stands.
+pub fn phase(_rollout: &Rollout, _desired: &Desired, _asked: &Asked, _observed: &Observed, _now: Time) -> Phase {
+    Phase::Running
+}
+
+/// Where each member of a rollout stands, in the order in which they are taken.
+pub fn members<'a>(
+    _rollout: &'a Rollout,
+    _desired: &Desired,
+    _asked: &Asked,
+    _observed: &Observed,
+    _now: Time,
+) -> Vec<(&'a Member, MemberState)> {
+    Vec::new()
+}
+
+/// Says in sentences where a rollout stands, what it waits for, and what to do next.
+pub fn explain(
+    _rollout: &Rollout,
+    _desired: &Desired,
+    _asked: &Asked,
+    _observed: &Observed,
+    _now: Time,
+) -> Vec<String> {
+    Vec::new()
+}
+
+/// Tells whether a rollout in this phase may still ask for something, by itself or after `resume`.
+pub fn is_active(phase: &Phase) -> bool {
+    match phase {
+        Phase::Running
+        | Phase::Soaking { .. }
+        | Phase::OutsideWindow { .. }
+        | Phase::Paused
+        | Phase::Halted { .. }
+        | Phase::DoneButOffline { .. } => true,
+        Phase::Aborted | Phase::Done => false,
+    }
 }

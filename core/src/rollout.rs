@@ -1,5 +1,13 @@
 //! Moving many instances to a version: what the operator wished for. How far it is, is derived (`plan`).
 
+mod propose;
+mod refusal;
+mod strategy;
+
+pub use propose::{Proposal, RolloutRequest, propose, propose_undo};
+pub use refusal::RolloutRefusal;
+pub use strategy::StrategyWish;
+
 use crate::names::{AppName, InstanceName, OperatorName, RolloutId, Version};
 use crate::order::{Release, millis};
 use crate::time::Time;

@@ -1,0 +1,75 @@
+//! Why a rollout is refused at the moment it is wished.
+
+use super::LeftOut;
+use crate::names::{AppName, ReleaseName, RolloutId};
+use std::time::Duration;
+
+/// A wish that cannot work, with the reason. [`RolloutRefusal::hint`] says what to do instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RolloutRefusal {
+    #[error("there is no instance of {app}")]
+    NoInstances { app: AppName },
+    #[error("no host with an instance of {app} matches `{selector}`")]
+    NoneSelected { app: AppName, selector: String },
+    #[error("all {count} instances are at {release} already")]
+    AllThere { release: ReleaseName, count: usize },
+    #[error("no instance can be moved to {release}: {}", reasons(left_out))]
+    NothingToMove { release: ReleaseName, left_out: Vec<LeftOut> },
+    #[error("a canary of {canary} is not smaller than its group of {group}")]
+    CanaryNotSmaller { canary: u32, group: usize },
+    #[error("the window is open for {} min, and one instance may take {} min", minutes(length), minutes(deadline))]
+    WindowTooShort { length: Duration, deadline: Duration },
+    #[error("rollout {rollout} of {app} is not over")]
+    AnotherActive { app: AppName, rollout: RolloutId },
+    #[error("no host has a label `{label}`")]
+    NoSuchLabel { label: String },
+    #[error("none at a time per `{label}` would never begin")]
+    NonePer { label: String },
+    #[error("a limit of 0 failures would halt before it begins")]
+    NoFailureAllowed,
+    #[error("a deadline of nothing would fail every instance")]
+    NoTime,
+    #[error("rollout {rollout} has orders under way")]
+    UnderWay { rollout: RolloutId },
+    #[error("rollout {rollout} moved nothing that could go back")]
+    NothingToUndo { rollout: RolloutId },
+}
+
+impl RolloutRefusal {
+    /// What to do next.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NoInstances { app } => format!("install one: `fleet install {app}@VERSION --host HOST --name NAME`"),
+            Self::NoneSelected { .. } => "see the labels with `fleet host ls`".to_owned(),
+            Self::AllThere { .. } => "see what runs where with `fleet instance ls`".to_owned(),
+            Self::NothingToMove { .. } => "see what stands in the way with `fleet status`".to_owned(),
+            Self::CanaryNotSmaller { group, .. } => match group {
+                0 | 1 => "leave out `--canary`".to_owned(),
+                more => format!("give `--canary` a number below {more}, or leave it out"),
+            },
+            Self::WindowTooShort { .. } => "widen `--window`, or shorten `--deadline`".to_owned(),
+            Self::AnotherActive { rollout, .. } => {
+                format!("see `fleet rollout explain {rollout}`; end it with `fleet rollout abort {rollout}`")
+            }
+            Self::NoSuchLabel { .. } | Self::NonePer { .. } => {
+                "write `--per LABEL=N` with a label that `fleet host ls` shows, and N from 1".to_owned()
+            }
+            Self::NoFailureAllowed => "give `--max-failures` a number from 1: it halts when so many failed".to_owned(),
+            Self::NoTime => "give `--deadline` a duration such as `10m`".to_owned(),
+            Self::UnderWay { rollout } => format!("wait for them: `fleet rollout show {rollout}`"),
+            Self::NothingToUndo { rollout } => format!("see `fleet rollout show {rollout}`"),
+        }
+    }
+}
+
+fn minutes(duration: &Duration) -> u64 {
+    duration.as_secs().div_ceil(60)
+}
+
+/// The first few, so that the sentence stays one.
+fn reasons(left_out: &[LeftOut]) -> String {
+    let shown: Vec<String> = left_out.iter().take(3).map(|one| format!("{}: {}", one.instance, one.reason)).collect();
+    let more = left_out.len().saturating_sub(3);
+    let tail = if more > 0 { format!(", and {more} more") } else { String::new() };
+    format!("{}{tail}", shown.join(", "))
+}

@@ -1,0 +1,52 @@
+//! What an operator says of a rollout's pace, and what holds where nothing is said.
+
+use super::{AtOnce, Strategy};
+use crate::window::Window;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The pace as wished; what is `None` has the default of the same name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StrategyWish {
+    pub canary: Option<u32>,
+    pub at_once: Option<AtOnce>,
+    pub soak: Option<Duration>,
+    pub max_failures: Option<u32>,
+    pub per: BTreeMap<String, u32>,
+    pub window: Option<Window>,
+    pub deadline: Option<Duration>,
+}
+
+impl StrategyWish {
+    /// One goes first, unless it is alone.
+    pub const CANARY: u32 = 1;
+    pub const AT_ONCE: AtOnce = AtOnce::Percent(25);
+    pub const SOAK: Duration = Duration::from_secs(30);
+    pub const MAX_FAILURES: u32 = 1;
+    pub const DEADLINE: Duration = Duration::from_secs(10 * 60);
+
+    /// The strategy for a group of so many.
+    pub fn settle(&self, group: usize) -> Strategy {
+        let canary = if group > 1 { Self::CANARY } else { 0 };
+        Strategy {
+            canary: self.canary.unwrap_or(canary),
+            at_once: self.at_once.unwrap_or(Self::AT_ONCE),
+            soak: self.soak.unwrap_or(Self::SOAK),
+            max_failures: self.max_failures.unwrap_or(Self::MAX_FAILURES),
+            per: self.per.clone(),
+            window: self.window.clone(),
+            deadline: self.deadline.unwrap_or(Self::DEADLINE),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_goes_first_unless_it_is_alone() {
+        assert_eq!(StrategyWish::default().settle(1).canary, 0);
+        assert_eq!(StrategyWish::default().settle(2).canary, 1);
+    }
+}
