@@ -2,8 +2,23 @@
 //!
 //! **Invariant:** nothing is silently ignored. A key is honoured, or it is a problem that names file, line and key.
 
+mod checks;
+mod cursor;
+mod cycle;
+mod dotenv;
+mod interpolate;
+mod keys;
+mod merge;
+mod network;
 mod problem;
 mod project;
+mod read;
+mod service;
+mod top;
+mod volume;
+mod words;
+mod yaml;
 
 pub use problem::{Problem, Problems};
 pub use project::{Attachment, Link, Mount, Network, Origin, Project, Service, Volume};
+pub use read::{Source, read};

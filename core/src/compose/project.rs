@@ -60,6 +60,22 @@ pub struct Service {
     pub privileged: Switch,
 }
 
+impl Service {
+    /// The services that must come first, with what to wait for: dependencies, links, and whose network is shared.
+    pub fn needs(&self) -> BTreeMap<String, Condition> {
+        let mut needs = self.depends_on.clone();
+        let linked = self.links.iter().map(|link| &link.service);
+        let shared = match &self.network_mode {
+            NetworkMode::Service(name) => Some(name),
+            NetworkMode::Attached | NetworkMode::None | NetworkMode::Host | NetworkMode::Bridge => None,
+        };
+        for name in linked.chain(shared) {
+            needs.entry(name.clone()).or_insert(Condition::Started);
+        }
+        needs
+    }
+}
+
 /// Another service, and a further name under which it is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
@@ -90,7 +106,7 @@ pub enum Origin {
     Project { path: String, if_missing: HostPath, relabel: Option<Relabel> },
     /// An absolute path on the host.
     Host { path: String, if_missing: HostPath, relabel: Option<Relabel> },
-    Tmpfs { size: Option<Size> },
+    Tmpfs { size: Option<Size>, mode: Option<u32> },
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

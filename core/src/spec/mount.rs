@@ -29,6 +29,9 @@ pub enum MountSource {
     Tmpfs {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         size: Option<Size>,
+        /// Permission bits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mode: Option<u32>,
     },
 }
 

@@ -1,0 +1,193 @@
+//! Walks a file's tree, and notes what is wrong together with its place, so that one reading finds every problem.
+
+use super::interpolate::{InterpolationError, Variables, interpolate};
+use super::yaml::{Node, Value};
+use super::{Problem, Problems};
+use crate::spec::{Switch, Text};
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// What all cursors of one reading share.
+#[derive(Debug)]
+pub struct Reading<'a> {
+    pub file: &'a str,
+    pub variables: Variables<'a>,
+    pub problems: RefCell<Problems>,
+}
+
+/// A place in a file, kept for problems that show only later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub line: usize,
+    pub column: usize,
+    pub path: String,
+}
+
+/// One node of the tree, the path that leads to it, and the reading it belongs to.
+#[derive(Debug, Clone)]
+pub struct Cursor<'a> {
+    node: &'a Node,
+    place: Place,
+    reading: &'a Reading<'a>,
+}
+
+impl Reading<'_> {
+    pub fn problem(&self, place: &Place, text: impl Into<String>) -> Problem {
+        let problem = Problem::of_file(self.file, text).at(place.line, place.column);
+        Problem { path: place.path.clone(), ..problem }
+    }
+
+    pub fn note(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+}
+
+impl<'a> Cursor<'a> {
+    pub fn top(node: &'a Node, reading: &'a Reading<'a>) -> Self {
+        let place = Place { line: node.line, column: node.column, path: String::new() };
+        Self { node, place, reading }
+    }
+
+    pub fn reading(&self) -> &'a Reading<'a> {
+        self.reading
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub fn wrong(&self, text: impl Into<String>) {
+        self.reading.note(self.reading.problem(&self.place, text));
+    }
+
+    pub fn wrong_with_hint(&self, text: impl Into<String>, hint: impl Into<String>) {
+        self.reading.note(self.reading.problem(&self.place, text).hint(hint));
+    }
+
+    pub fn is_null(&self) -> bool {
+        self.node.value == Value::Null
+    }
+
+    pub fn is_map(&self) -> bool {
+        matches!(self.node.value, Value::Map(_))
+    }
+
+    pub fn is_list(&self) -> bool {
+        matches!(self.node.value, Value::List(_))
+    }
+
+    /// The entries of a map, each at the place of its key; nothing but a note where it is no map.
+    pub fn entries(&self) -> Vec<(&'a str, Self)> {
+        match &self.node.value {
+            Value::Map(entries) => entries.iter().map(|entry| (entry.key.as_str(), self.entry(entry))).collect(),
+            Value::Null => Vec::new(),
+            Value::Scalar(_) | Value::List(_) => {
+                self.wrong("this must be a map");
+                Vec::new()
+            }
+        }
+    }
+
+    fn entry(&self, entry: &'a super::yaml::Entry) -> Self {
+        let dot = if self.place.path.is_empty() { "" } else { "." };
+        let path = format!("{}{dot}{}", self.place.path, entry.key);
+        let place = Place { line: entry.line, column: entry.column, path };
+        Self { node: &entry.node, place, reading: self.reading }
+    }
+
+    /// The items of a list; nothing but a note where it is no list.
+    pub fn items(&self) -> Vec<Self> {
+        match &self.node.value {
+            Value::List(items) => items.iter().enumerate().map(|(index, node)| self.item(index, node)).collect(),
+            Value::Null => Vec::new(),
+            Value::Scalar(_) | Value::Map(_) => {
+                self.wrong("this must be a list");
+                Vec::new()
+            }
+        }
+    }
+
+    fn item(&self, index: usize, node: &'a Node) -> Self {
+        let path = format!("{}[{index}]", self.place.path);
+        Self { node, place: Place { line: node.line, column: node.column, path }, reading: self.reading }
+    }
+
+    /// The items of a list, or the one thing that stands in place of a list.
+    pub fn items_or_self(&self) -> Vec<Self> {
+        match &self.node.value {
+            Value::List(_) => self.items(),
+            Value::Null => Vec::new(),
+            Value::Scalar(_) | Value::Map(_) => vec![self.clone()],
+        }
+    }
+
+    /// The text, its variables filled in; it may be a secret.
+    pub fn text(&self) -> Option<Text> {
+        let Value::Scalar(text) = &self.node.value else {
+            self.wrong(if self.is_null() { "a value is missing here" } else { "this must be a text" });
+            return None;
+        };
+        match interpolate(text, &self.reading.variables) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                self.wrong_with_hint(error.to_string(), hint_for(&error));
+                None
+            }
+        }
+    }
+
+    /// The text at a place where others may read it: a secret is refused.
+    pub fn string(&self) -> Option<String> {
+        let text = self.text()?;
+        if text.is_secret() {
+            let hint = "use it in environment, command, entrypoint, healthcheck or a template";
+            self.wrong_with_hint("a secret must not stand here, where it would be shown", hint);
+            return None;
+        }
+        Some(text.expose().to_owned())
+    }
+
+    /// The text as something that can be read from it; `expected` says what.
+    pub fn parse<T: FromStr>(&self, expected: &str) -> Option<T> {
+        let text = self.string()?;
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.wrong(format!("this must be {expected}, not `{text}`"));
+        }
+        parsed
+    }
+
+    /// The text as a thing whose error says what it should be.
+    pub fn parse_or_say<T>(&self) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        self.string()?.parse().map_err(|error: T::Err| self.wrong(error.to_string())).ok()
+    }
+
+    pub fn switch(&self) -> Option<Switch> {
+        match self.string()?.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" => Some(Switch::On),
+            "false" | "no" | "off" => Some(Switch::Off),
+            other => {
+                self.wrong(format!("this must be `true` or `false`, not `{other}`"));
+                None
+            }
+        }
+    }
+
+    pub fn strings(&self) -> Vec<String> {
+        self.items().iter().filter_map(Self::string).collect()
+    }
+}
+
+fn hint_for(error: &InterpolationError) -> &'static str {
+    match error {
+        InterpolationError::Unset { .. } => "declare a value for it in app.yaml, or write `${NAME:-default}`",
+        InterpolationError::Required { .. } => "set the value that feeds it",
+        InterpolationError::Malformed { .. } => "for a dollar sign write `$$`",
+        InterpolationError::TooDeep => "give the inner default a variable of its own",
+    }
+}
