@@ -1,5 +1,9 @@
 //! Who may do what: the roles of operators, and the tokens that admit hosts and operators.
 
+mod token;
+
+pub use token::{JoinToken, TokenError};
+
 use crate::names::{HostName, OperatorName};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -15,6 +19,13 @@ pub enum Role {
     Operator,
     /// Admits and removes hosts and operators.
     Administrator,
+}
+
+impl Role {
+    /// Tells whether this role may do what asks for `needed`.
+    pub fn allows(self, needed: Self) -> bool {
+        self >= needed
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,28 +87,24 @@ impl FromStr for Subject {
     }
 }
 
-/// A join token: what admits a host or an operator, once.
-///
-/// Its text is `fleet1.ADDRESS.FINGERPRINT.SECRET.CHECK`, each part in hex but for the version: the coordinator's
-/// `HOST:PORT`, the SHA-256 of the CA certificate (DER), 32 random bytes, and the first 4 bytes of the SHA-256 of all
-/// that stands before it. Who joins compares the fingerprint with what the port presents before the secret leaves.
-#[derive(Clone, PartialEq, Eq)]
-pub struct JoinToken {
-    pub address: String,
-    pub ca_fingerprint: [u8; 32],
-    pub secret: [u8; 32],
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl fmt::Debug for JoinToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinToken").field("address", &self.address).finish_non_exhaustive()
+    #[test]
+    fn each_role_includes_the_ones_before_it() {
+        assert!(Role::Administrator.allows(Role::Viewer));
+        assert!(Role::Operator.allows(Role::Operator));
+        assert!(!Role::Viewer.allows(Role::Operator));
     }
-}
 
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
-    #[error("this is not a join token: it must begin with `fleet1.`")]
-    NotAToken,
-    #[error("the token is incomplete or has a typing error; copy it whole, without a line break")]
-    Damaged,
+    #[test]
+    fn a_subject_reads_back_as_it_was_written() {
+        for text in ["host:lab-1", "operator:ada@example.org"] {
+            assert_eq!(text.parse::<Subject>().map(|subject| subject.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["", "lab-1", "host:", "host:Lab", "robot:r2"] {
+            assert!(text.parse::<Subject>().is_err(), "`{text}` should be refused");
+        }
+    }
 }

@@ -1,5 +1,9 @@
 //! What a host's own people allow. It outranks the coordinator, which only hears of it.
 
+mod check;
+
+pub use check::violations;
+
 use crate::names::AppName;
 use crate::window::Window;
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,151 @@
+//! Join tokens: what admits a host or an operator, pasted by a person from one terminal to another.
+
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+const PREFIX: &str = "fleet1.";
+/// The most bytes a coordinator's `HOST:PORT` may have: a DNS name has 253.
+const ADDRESS_LIMIT: usize = 260;
+
+/// A join token: what admits a host or an operator, once.
+///
+/// Its text is `fleet1.ADDRESS.FINGERPRINT.SECRET.CHECK`, each part in hex but for the version: the coordinator's
+/// `HOST:PORT`, the SHA-256 of the CA certificate (DER), 32 random bytes, and the first 4 bytes of the SHA-256 of all
+/// that stands before the last dot. Who joins compares the fingerprint with what the port presents before the secret
+/// leaves. The text is shown by `Display` alone: `Debug` keeps the secret to itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JoinToken {
+    pub address: String,
+    pub ca_fingerprint: [u8; 32],
+    pub secret: [u8; 32],
+}
+
+impl fmt::Debug for JoinToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinToken").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    #[error("this is not a join token: it must begin with `fleet1.`")]
+    NotAToken,
+    #[error("the token is incomplete or has a typing error; copy it whole, without a line break")]
+    Damaged,
+}
+
+impl fmt::Display for JoinToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (address, fingerprint) = (hex(self.address.as_bytes()), hex(&self.ca_fingerprint));
+        let body = format!("{PREFIX}{address}.{fingerprint}.{}", hex(&self.secret));
+        let check = check_of(&body);
+        f.pad(&format!("{body}.{check}"))
+    }
+}
+
+impl FromStr for JoinToken {
+    type Err = TokenError;
+
+    /// White space around the token is forgiven; anything else that a terminal or a mail may do to it is damage.
+    fn from_str(text: &str) -> Result<Self, TokenError> {
+        let text = text.trim();
+        if !text.starts_with(PREFIX) {
+            return Err(TokenError::NotAToken);
+        }
+        read(text).ok_or(TokenError::Damaged)
+    }
+}
+
+fn read(text: &str) -> Option<JoinToken> {
+    let (body, check) = text.rsplit_once('.')?;
+    if check_of(body) != check {
+        return None;
+    }
+    let mut parts = body.strip_prefix(PREFIX)?.split('.');
+    let address = String::from_utf8(bytes(parts.next()?)?).ok()?;
+    let ca_fingerprint = bytes(parts.next()?)?.try_into().ok()?;
+    let secret = bytes(parts.next()?)?.try_into().ok()?;
+    let is_an_address = (1..=ADDRESS_LIMIT).contains(&address.len()) && !address.contains(char::is_whitespace);
+    (is_an_address && parts.next().is_none()).then_some(JoinToken { address, ca_fingerprint, secret })
+}
+
+fn check_of(body: &str) -> String {
+    hex(&Sha256::digest(body.as_bytes())[..4])
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Lower-case hex only: one token has one text.
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let digit = |c: u8| match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'a'..=b'f' => Some(c - b'a' + 10),
+        _ => None,
+    };
+    let pairs = text.as_bytes().chunks(2);
+    pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token() -> JoinToken {
+        JoinToken { address: "fleet.example.org:7443".to_owned(), ca_fingerprint: [7; 32], secret: [0xab; 32] }
+    }
+
+    fn check(text: &str, expect: Result<JoinToken, TokenError>) {
+        assert_eq!(text.parse::<JoinToken>(), expect, "`{text}`");
+    }
+
+    #[test]
+    fn a_token_reads_back_as_it_was_shown() {
+        check(&token().to_string(), Ok(token()));
+    }
+
+    #[test]
+    fn white_space_around_a_token_is_forgiven() {
+        check(&format!("  {}\r\n", token()), Ok(token()));
+    }
+
+    #[test]
+    fn a_token_pasted_with_a_line_break_is_damaged() {
+        let text = token().to_string();
+        for at in [8, 40, 100, text.len() - 2] {
+            for breaking in ["\n", "\r\n", " ", "\n  ", "\u{a0}"] {
+                check(&format!("{}{breaking}{}", &text[..at], &text[at..]), Err(TokenError::Damaged));
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_with_a_typing_error_is_damaged() {
+        let text = token().to_string();
+        for at in [7, 60, 120, text.len() - 1] {
+            let other = if &text[at..=at] == "1" { "2" } else { "1" };
+            check(&format!("{}{other}{}", &text[..at], &text[at + 1..]), Err(TokenError::Damaged));
+        }
+        check(&text[..text.len() - 1], Err(TokenError::Damaged));
+        check(&text.to_uppercase().replace("FLEET1.", "fleet1."), Err(TokenError::Damaged));
+        check("fleet1.", Err(TokenError::Damaged));
+    }
+
+    #[test]
+    fn something_else_is_not_a_token() {
+        for text in ["", "hello", "fleet2.00", "https://fleet.example.org"] {
+            check(text, Err(TokenError::NotAToken));
+        }
+    }
+
+    #[test]
+    fn debug_keeps_the_secret_to_itself() {
+        assert!(!format!("{:?}", token()).contains("ab"));
+    }
+}
