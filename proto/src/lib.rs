@@ -3,6 +3,8 @@
 //! **Invariant:** `convert` is the only place where wire and words meet; a value of 0 for an enum is refused there.
 
 pub mod convert;
+pub mod link;
+pub mod refusal;
 
 /// The generated code of package `fleet.v1`.
 #[allow(clippy::all, clippy::pedantic, missing_debug_implementations, reason = "generated code")]

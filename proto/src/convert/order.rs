@@ -76,9 +76,7 @@ fn read_action(action: v1::order::Action, beside: &mut Beside) -> Result<Action,
         v1::order::Action::Configure(configure) => {
             Action::Configure { from: configure.from, goal: read_goal(configure.goal, beside)? }
         }
-        v1::order::Action::Power(power) => {
-            Action::Power { wish: power_wish(power.wish())?, serial: power.serial }
-        }
+        v1::order::Action::Power(power) => Action::Power { wish: power_wish(power.wish())?, serial: power.serial },
         v1::order::Action::Remove(remove) => Action::Remove { volumes: remove.volumes.into_iter().collect() },
     })
 }

@@ -1,0 +1,57 @@
+//! First contact: a join token for a certificate.
+
+use super::dial::dial_unknown;
+use super::error::LinkError;
+use super::identity::Identity;
+use crate::PROTOCOL;
+use crate::v1::join_client::JoinClient;
+use crate::v1::{AdmitRequest, Certificate};
+use fleet_core::access::JoinToken;
+use fleet_core::time::Time;
+use rcgen::{CertificateParams, KeyPair};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+use tonic::Request;
+
+const CALL_LIMIT: Duration = Duration::from_secs(20);
+
+/// Trades the token for an identity. The secret leaves only after the port has shown the CA that the token names.
+pub async fn admit(token: &JoinToken, now: Time) -> Result<Identity, LinkError> {
+    let (key_pem, signing_request) = new_key()?;
+    let channel = dial_unknown(&token.address, token.ca_fingerprint).await?;
+    let mut request = Request::new(AdmitRequest {
+        secret: token.secret.to_vec(),
+        signing_request,
+        protocol: PROTOCOL,
+        now_ms: now.0,
+    });
+    request.set_timeout(CALL_LIMIT);
+    let answer = JoinClient::new(channel).admit(request).await;
+    let certificate = answer.map_err(|status| LinkError::from_status(&token.address, status))?.into_inner();
+    let ca = certificate.chain.last().map(|der| <[u8; 32]>::from(Sha256::digest(der)));
+    if ca != Some(token.ca_fingerprint) {
+        return Err(LinkError::BadAnswer("its CA is not the one that the token names"));
+    }
+    identity(&token.address, certificate, key_pem, now)
+}
+
+/// A new key (PEM) and the request to sign it (DER).
+pub(super) fn new_key() -> Result<(String, Vec<u8>), LinkError> {
+    let key = KeyPair::generate().map_err(LinkError::Key)?;
+    let request = CertificateParams::default().serialize_request(&key).map_err(LinkError::Key)?;
+    Ok((key.serialize_pem(), request.der().to_vec()))
+}
+
+pub(super) fn identity(
+    address: &str,
+    certificate: Certificate,
+    key_pem: String,
+    now: Time,
+) -> Result<Identity, LinkError> {
+    let subject = certificate.subject.parse().map_err(|_| LinkError::BadAnswer("its subject is unknown"))?;
+    if certificate.chain.len() < 2 {
+        return Err(LinkError::BadAnswer("its chain is incomplete"));
+    }
+    let validity = (now, Time(certificate.not_after_ms));
+    Ok(Identity::new(address.to_owned(), subject, validity, certificate.chain, key_pem))
+}

@@ -1,0 +1,152 @@
+//! What can be wrong between here and the coordinator, each with what to do about it.
+
+use crate::refusal::{Word, hint_of, word_of};
+use rustls::{AlertDescription, CertificateError, Error as TlsError};
+use std::error::Error;
+use std::io;
+use tonic::{Code, Status};
+
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    #[error("could not reach the coordinator at {address}")]
+    Unreachable { address: String, source: Box<dyn Error + Send + Sync> },
+    #[error("the coordinator at {address} did not answer in time")]
+    TimedOut { address: String },
+    #[error("what answers at {address} is not the coordinator that this identity or token belongs to")]
+    WrongCa { address: String },
+    #[error("the coordinator's certificate is not valid at this machine's time")]
+    ServerCertificateTime,
+    #[error("this certificate has expired")]
+    Expired,
+    #[error("the coordinator does not know this certificate's CA")]
+    UnknownHere,
+    #[error("{text}")]
+    Refused { word: Word, text: String, hint: Option<String> },
+    #[error("{}", .0.message())]
+    Failed(Box<Status>),
+    #[error("could not make a key and a signing request")]
+    Key(#[source] rcgen::Error),
+    #[error("the coordinator answered with a certificate that cannot be used: {0}")]
+    BadAnswer(&'static str),
+}
+
+impl LinkError {
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Unreachable { .. } | Self::TimedOut { .. } => {
+                "check that the coordinator runs and that its port is open from here"
+            }
+            Self::WrongCa { .. } => "the address may be wrong, or somebody stands between: ask for a new token",
+            Self::ServerCertificateTime => "set this machine's clock (timedatectl), then try again",
+            Self::Expired => "ask an administrator for a new token and join again",
+            Self::UnknownHere => "join again with a token of this coordinator",
+            Self::Refused { hint, .. } => return hint.clone(),
+            Self::Failed(status) => return hint_of(status),
+            Self::Key(_) | Self::BadAnswer(_) => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    /// Whether asking again later, unchanged, may succeed.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::ServerCertificateTime => true,
+            Self::Failed(status) => !matches!(status.code(), Code::InvalidArgument | Code::Unimplemented),
+            Self::WrongCa { .. } | Self::Expired | Self::UnknownHere => false,
+            Self::Refused { .. } | Self::Key(_) | Self::BadAnswer(_) => false,
+        }
+    }
+
+    /// Reads an error of a connection attempt.
+    pub(super) fn from_connecting(address: &str, error: Box<dyn Error + Send + Sync>) -> Self {
+        match tls_cause(error.as_ref()) {
+            Some(cause) => cause.into_error(address),
+            None if is_timeout(error.as_ref()) => Self::TimedOut { address: address.to_owned() },
+            None => Self::Unreachable { address: address.to_owned(), source: error },
+        }
+    }
+
+    /// Reads the status of a call: a refusal, a broken link, or a failure of the coordinator.
+    pub fn from_status(address: &str, status: Status) -> Self {
+        if let Some(word) = word_of(&status) {
+            return Self::Refused { word, text: status.message().to_owned(), hint: hint_of(&status) };
+        }
+        if let Some(cause) = status.source().and_then(tls_cause) {
+            return cause.into_error(address);
+        }
+        match status.code() {
+            Code::DeadlineExceeded | Code::Cancelled => Self::TimedOut { address: address.to_owned() },
+            Code::Unavailable => Self::Unreachable { address: address.to_owned(), source: Box::new(status) },
+            Code::Ok | Code::Unknown | Code::InvalidArgument | Code::NotFound | Code::AlreadyExists => {
+                Self::Failed(Box::new(status))
+            }
+            Code::PermissionDenied | Code::ResourceExhausted | Code::FailedPrecondition | Code::Aborted => {
+                Self::Failed(Box::new(status))
+            }
+            Code::OutOfRange | Code::Unimplemented | Code::Internal | Code::DataLoss | Code::Unauthenticated => {
+                Self::Failed(Box::new(status))
+            }
+        }
+    }
+}
+
+/// What TLS had to object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TlsCause {
+    TheirCa,
+    TheirTime,
+    OurTime,
+    OurCa,
+}
+
+impl TlsCause {
+    fn into_error(self, address: &str) -> LinkError {
+        match self {
+            Self::TheirCa => LinkError::WrongCa { address: address.to_owned() },
+            Self::TheirTime => LinkError::ServerCertificateTime,
+            Self::OurTime => LinkError::Expired,
+            Self::OurCa => LinkError::UnknownHere,
+        }
+    }
+}
+
+fn tls_cause(error: &(dyn Error + 'static)) -> Option<TlsCause> {
+    causes(error).find_map(|cause| cause.downcast_ref::<TlsError>().and_then(read_tls))
+}
+
+fn read_tls(error: &TlsError) -> Option<TlsCause> {
+    match error {
+        TlsError::InvalidCertificate(reason) => Some(match reason {
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => TlsCause::TheirTime,
+            _ => TlsCause::TheirCa,
+        }),
+        TlsError::AlertReceived(AlertDescription::CertificateExpired) => Some(TlsCause::OurTime),
+        TlsError::AlertReceived(
+            AlertDescription::UnknownCA
+            | AlertDescription::BadCertificate
+            | AlertDescription::DecryptError
+            | AlertDescription::CertificateUnknown,
+        ) => Some(TlsCause::OurCa),
+        _ => None,
+    }
+}
+
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::TimedOut)
+}
+
+/// The error, its sources, and what an `io::Error` on the way holds (it does not count its content among its sources).
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause: &&'a (dyn Error + 'static)| next_cause(*cause))
+}
+
+fn next_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    inside.map(|inner| inner as &'a (dyn Error + 'static)).or_else(|| error.source())
+}

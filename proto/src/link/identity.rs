@@ -1,0 +1,98 @@
+//! Who this machine or person is to the coordinator: one file, written by one rename.
+
+use fleet_core::access::Subject;
+use fleet_core::time::Time;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+const FORMAT: u32 = 1;
+
+/// A key with the certificate that the coordinator gave for it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    format: u32,
+    /// The coordinator's `HOST:PORT`.
+    pub address: String,
+    pub subject: Subject,
+    pub issued: Time,
+    pub expires: Time,
+    /// The certificate and the CA's, DER.
+    pub(super) chain: Vec<Vec<u8>>,
+    pub(super) key_pem: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    #[error("there is no identity at `{path}`")]
+    Absent { path: PathBuf },
+    #[error("could not read the identity at `{path}`")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("the identity at `{path}` is damaged or of a newer format")]
+    Damaged { path: PathBuf },
+    #[error("could not write the identity at `{path}`")]
+    Write { path: PathBuf, source: io::Error },
+}
+
+impl Identity {
+    pub(super) fn new(
+        address: String,
+        subject: Subject,
+        validity: (Time, Time),
+        chain: Vec<Vec<u8>>,
+        key_pem: String,
+    ) -> Self {
+        Self { format: FORMAT, address, subject, issued: validity.0, expires: validity.1, chain, key_pem }
+    }
+
+    pub fn load(path: &Path) -> Result<Self, IdentityError> {
+        let text = match fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(IdentityError::Absent { path: path.to_owned() });
+            }
+            Err(source) => return Err(IdentityError::Read { path: path.to_owned(), source }),
+        };
+        let damaged = || IdentityError::Damaged { path: path.to_owned() };
+        let identity: Self = serde_json::from_slice(&text).map_err(|_| damaged())?;
+        if identity.format != FORMAT || identity.chain.len() < 2 {
+            return Err(damaged());
+        }
+        Ok(identity)
+    }
+
+    /// Writes it whole or not at all.
+    pub fn save(&self, path: &Path) -> Result<(), IdentityError> {
+        write_private(path, self).map_err(|source| IdentityError::Write { path: path.to_owned(), source })
+    }
+
+    /// SHA-256 of nothing secret: the CA certificate, DER.
+    pub fn ca_der(&self) -> &[u8] {
+        self.chain.last().map_or(&[], Vec::as_slice)
+    }
+}
+
+fn write_private(path: &Path, identity: &Identity) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let temporary = path.with_extension("new");
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    file.write_all(&serde_json::to_vec(identity).map_err(io::Error::other)?)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    File::open(folder)?.sync_all()
+}
+
+impl std::fmt::Debug for Identity {
+    /// Leaves the key out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Identity");
+        shown.field("subject", &self.subject).field("address", &self.address).field("expires", &self.expires);
+        shown.finish_non_exhaustive()
+    }
+}

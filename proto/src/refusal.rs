@@ -1,0 +1,93 @@
+//! How the coordinator says no: a gRPC status with a stable word for programs and a hint for people.
+
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::{Code, Status};
+
+const WORD_KEY: &str = "fleet-error";
+const HINT_KEY: &str = "fleet-hint-bin";
+
+/// Why a call was refused, for whoever must act on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    TokenUnknown,
+    TokenExpired,
+    TokenUsedUp,
+    TokenRevoked,
+    Revoked,
+    CertificateUnknown,
+    CertificateMissing,
+    ProtocolOld,
+    ProtocolNew,
+    Role,
+    /// Anything else: the text says it.
+    Other,
+}
+
+const WORDS: [(Word, &str, Code); 11] = [
+    (Word::TokenUnknown, "token-unknown", Code::NotFound),
+    (Word::TokenExpired, "token-expired", Code::FailedPrecondition),
+    (Word::TokenUsedUp, "token-used-up", Code::FailedPrecondition),
+    (Word::TokenRevoked, "token-revoked", Code::FailedPrecondition),
+    (Word::Revoked, "revoked", Code::PermissionDenied),
+    (Word::CertificateUnknown, "certificate-unknown", Code::Unauthenticated),
+    (Word::CertificateMissing, "certificate-missing", Code::Unauthenticated),
+    (Word::ProtocolOld, "protocol-old", Code::FailedPrecondition),
+    (Word::ProtocolNew, "protocol-new", Code::FailedPrecondition),
+    (Word::Role, "role", Code::PermissionDenied),
+    (Word::Other, "other", Code::FailedPrecondition),
+];
+
+impl Word {
+    pub fn as_str(self) -> &'static str {
+        WORDS.iter().find(|(word, ..)| *word == self).map_or("other", |(_, text, _)| text)
+    }
+
+    fn code(self) -> Code {
+        WORDS.iter().find(|(word, ..)| *word == self).map_or(Code::FailedPrecondition, |(.., code)| *code)
+    }
+
+    fn read(text: &str) -> Self {
+        WORDS.iter().find(|(_, name, _)| *name == text).map_or(Self::Other, |(word, ..)| *word)
+    }
+}
+
+/// A refusal as a status; `text` says what was attempted and why it was not done, `hint` what to do next.
+pub fn refuse(word: Word, text: impl Into<String>, hint: &str) -> Status {
+    refuse_as(word.code(), word, text, hint)
+}
+
+/// The same with a code of its own.
+pub fn refuse_as(code: Code, word: Word, text: impl Into<String>, hint: &str) -> Status {
+    let mut status = Status::new(code, text);
+    let metadata = status.metadata_mut();
+    metadata.insert(WORD_KEY, MetadataValue::<Ascii>::from_static(word.as_str()));
+    if !hint.is_empty() {
+        metadata.insert_bin(HINT_KEY, MetadataValue::from_bytes(hint.as_bytes()));
+    }
+    status
+}
+
+/// The word of a refusal; nothing where the status is not one of ours.
+pub fn word_of(status: &Status) -> Option<Word> {
+    status.metadata().get(WORD_KEY).and_then(|value| value.to_str().ok()).map(Word::read)
+}
+
+pub fn hint_of(status: &Status) -> Option<String> {
+    let bytes = status.metadata().get_bin(HINT_KEY)?.to_bytes().ok()?;
+    String::from_utf8(bytes.to_vec()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_comes_back_as_it_was() {
+        for (word, ..) in WORDS {
+            let status = refuse(word, "could not join", "make a new token – `fleet host add`");
+            assert_eq!(word_of(&status), Some(word));
+            assert_eq!(hint_of(&status).as_deref(), Some("make a new token – `fleet host add`"));
+        }
+        assert_eq!(word_of(&Status::internal("x")), None);
+    }
+}
