@@ -1,0 +1,51 @@
+//! The hands of the agent: what it does to the world of containers, behind one trait.
+//!
+//! **Invariant:** the hands decide nothing. Which step comes next, and whether an instance is well, is the mind's to say.
+//! **Invariant:** every call ends: each question to the Engine has a deadline, and dropping the future cancels the call.
+
+mod error;
+mod request;
+
+pub use error::HandsError;
+pub use request::{Changed, EngineVersion, LogLine, LogRequest, LogStream, Note, Notes, Resolved};
+
+use fleet_core::app::Health;
+use fleet_core::spec::InstanceSpec;
+use fleet_core::steps::gate::Observation;
+use fleet_core::steps::{Found, Step};
+use futures_util::stream::BoxStream;
+use std::path::Path;
+
+/// What an agent can do to the instances of its host.
+#[tonic::async_trait]
+pub trait Hands: Send + Sync + 'static {
+    /// What the spec's project has on this host, and which of the spec's images, files and external parts are there.
+    async fn look(&self, spec: &InstanceSpec) -> Result<Found, HandsError>;
+
+    /// Performs one step for a spec; done already is done. Long ones say how far they are through `notes`.
+    ///
+    /// `Step::Gate` is not for the hands: whoever performs it asks [`Hands::observe`] until the gate decides.
+    /// Dropping the future cancels the step; repeating it later is safe.
+    async fn perform(&self, step: &Step, spec: &InstanceSpec, notes: &Notes) -> Result<(), HandsError>;
+
+    /// How the instance is now: its containers' own word, and the answers to the app's probes.
+    ///
+    /// A probe that fails is an observation, not an error; an error means that nothing could be observed.
+    async fn observe(&self, spec: &InstanceSpec, health: &Health) -> Result<Observation, HandsError>;
+
+    /// The lines of an instance's containers, each at most 16 KiB; the stream ends with the containers, or at once where
+    /// nobody follows. It is read only as fast as it is polled.
+    fn logs(&self, request: LogRequest) -> BoxStream<'static, Result<LogLine, HandsError>>;
+
+    /// Which digest the registry has for an image reference, asked through the Engine without pulling.
+    async fn resolve(&self, image: &str) -> Result<Resolved, HandsError>;
+
+    async fn engine_version(&self) -> Result<EngineVersion, HandsError>;
+
+    /// Says that something changed, never what: look again. Ends only when dropped; after an interruption it says
+    /// [`Changed::Anything`], for what happened meanwhile is unknown.
+    fn changes(&self) -> BoxStream<'static, Changed>;
+
+    /// The bytes free where a path is, for the working directories; where the Engine keeps its data, if that is less.
+    async fn disk_free(&self, path: &Path) -> Result<u64, HandsError>;
+}

@@ -1,0 +1,69 @@
+//! What can go wrong in the hands, each with a sentence for people.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why the hands could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum HandsError {
+    #[error("the Docker Engine does not answer at `{socket}`")]
+    NoEngine { socket: String, source: Box<bollard::errors::Error> },
+    #[error("could not {what} within {} s", limit.as_secs())]
+    TooSlow { what: String, limit: Duration },
+    #[error("could not {what}: the Engine says: {reason}")]
+    Refused { what: String, reason: String },
+    #[error("could not {what}")]
+    Lost { what: String, source: Box<bollard::errors::Error> },
+    #[error("the image `{image}` does not exist")]
+    NoImage { image: String },
+    #[error("the registry does not let this host pull `{image}`")]
+    ImageNotAllowed { image: String },
+    #[error("the registry of `{image}` does not answer: {reason}")]
+    NoRegistry { image: String, reason: String },
+    #[error("the disk is full: could not {what}")]
+    DiskFull { what: String },
+    #[error("port {port} on this host is already taken by {holder}: could not start `{container}`")]
+    PortTaken { port: u16, holder: String, container: String },
+    #[error("the name `{name}` is taken by a container that is not part of this instance ({id})")]
+    NameTaken { name: String, id: String },
+    #[error("the {kind} `{name}` does not exist, and this instance expects that someone else made it")]
+    NotThere { kind: &'static str, name: String },
+    #[error("the {kind} `{name}` is in use by something that is not part of this instance")]
+    InUse { kind: &'static str, name: String },
+    #[error("`{container}` is unhealthy{detail}")]
+    Unhealthy { container: String, detail: String },
+    #[error("`{container}` ended with {code}{detail}")]
+    Ended { container: String, code: i64, detail: String },
+    #[error("`{path}` leads outside of the instance's directory")]
+    OutsideOfDirectory { path: String },
+    #[error("could not write `{path}`")]
+    Write { path: PathBuf, source: io::Error },
+    #[error("could not read `{path}`")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("the spec has no {kind} `{name}` that the step asks for")]
+    NotInSpec { kind: &'static str, name: String },
+}
+
+impl HandsError {
+    /// Whether trying again later may help without anyone doing anything.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::NoEngine { .. } | Self::TooSlow { .. } | Self::Lost { .. } | Self::NoRegistry { .. } => true,
+            Self::Refused { .. }
+            | Self::NoImage { .. }
+            | Self::ImageNotAllowed { .. }
+            | Self::DiskFull { .. }
+            | Self::PortTaken { .. }
+            | Self::NameTaken { .. }
+            | Self::NotThere { .. }
+            | Self::InUse { .. }
+            | Self::Unhealthy { .. }
+            | Self::Ended { .. }
+            | Self::OutsideOfDirectory { .. }
+            | Self::Write { .. }
+            | Self::Read { .. }
+            | Self::NotInSpec { .. } => false,
+        }
+    }
+}

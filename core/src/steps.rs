@@ -1,0 +1,42 @@
+//! From what is there to what shall be: the steps between a host as found and an instance's spec.
+//!
+//! The way back is the same function with the previous spec as its goal, and a crash in the middle is answered by
+//! looking again and asking again: every step leaves the host in a state from which the same goal is still reached.
+//!
+//! **Invariant:** a change never removes a volume; only [`steps_to_remove`] names one, and only where the order did.
+//! **Invariant:** all that can fail without touching what runs (pulls, files, networks, new containers) comes before
+//! the first stop.
+
+mod await_limit;
+mod change;
+mod drift;
+mod found;
+pub mod gate;
+#[cfg(test)]
+mod model;
+mod order;
+mod power;
+mod removal;
+mod step;
+#[cfg(test)]
+mod tests;
+
+pub use drift::drift;
+pub use found::{
+    ContainerHealth, ContainerState, DEFAULT_GRACE, Found, FoundContainer, FoundFile, FoundNetwork, KeptVolume, Origin,
+    Ownership, is_one_shot,
+};
+pub use power::steps_for_power;
+pub use removal::steps_to_remove;
+pub use step::{Stage, Step};
+
+use crate::spec::InstanceSpec;
+
+/// The stages that lead from what was found to the goal; none where it is reached.
+///
+/// The steps of one stage may run side by side; a stage begins when the one before is done. The gate comes after all
+/// that changes, and only what nobody uses any more is removed behind it. Whoever carries on after a crash and gets no
+/// stages still has to pass the gate: it may have been the only one left.
+pub fn steps(found: &Found, goal: &InstanceSpec) -> Vec<Stage> {
+    change::Change::between(found, goal).stages()
+}

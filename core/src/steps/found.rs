@@ -1,0 +1,198 @@
+//! What is there: an instance's parts as the Engine and the disk have them.
+
+use crate::names::Digest;
+use crate::spec::{Condition, InstanceSpec};
+use crate::units::Period;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What an instance's project has on the host, whoever made it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// All containers of the project, running or not.
+    pub containers: Vec<FoundContainer>,
+    /// The networks of the project, and those of the spec that others made.
+    pub networks: Vec<FoundNetwork>,
+    /// The volumes of the project, and those of the spec that others made.
+    pub volumes: BTreeSet<String>,
+    /// Those of the spec's image references that are on the host, with the image's id.
+    pub images: BTreeMap<String, String>,
+    /// The files that we wrote, and those of the spec that are there, by path in the working directory.
+    pub files: BTreeMap<String, FoundFile>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundContainer {
+    pub id: String,
+    pub name: String,
+    pub service: String,
+    /// Empty where someone else made it.
+    pub config_hash: String,
+    /// The reference it was made from.
+    pub image: String,
+    pub image_id: String,
+    pub state: ContainerState,
+    pub health: ContainerHealth,
+    /// How often the Engine has started it again by itself.
+    pub restarts: u64,
+    pub networks: BTreeSet<String>,
+    /// Its volumes without a name.
+    pub anonymous: Vec<KeptVolume>,
+    /// How long it gets to end by itself.
+    pub stop_grace: Period,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContainerState {
+    Created,
+    Running,
+    Paused,
+    /// It ends and is started again, over and over.
+    Restarting,
+    Exited {
+        code: i64,
+    },
+    /// The Engine is removing it, or failed to.
+    Dead,
+}
+
+impl ContainerState {
+    /// Whether there may be a process that has to end before anyone takes its place.
+    pub fn is_alive(self) -> bool {
+        match self {
+            Self::Running | Self::Paused | Self::Restarting => true,
+            Self::Created | Self::Exited { .. } | Self::Dead => false,
+        }
+    }
+
+    /// The word operators see.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Restarting => "restarting",
+            Self::Exited { .. } => "exited",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContainerHealth {
+    /// It has no health check.
+    Unchecked,
+    Starting,
+    Healthy,
+    Unhealthy,
+}
+
+impl ContainerHealth {
+    /// The word operators see.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unchecked => "unchecked",
+            Self::Starting => "starting",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+        }
+    }
+}
+
+/// A volume without a name, and where it is mounted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptVolume {
+    pub volume: String,
+    pub target: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundNetwork {
+    pub name: String,
+    /// Whether it carries the project's label.
+    pub ownership: Ownership,
+    /// Empty where someone else made it.
+    pub config_hash: String,
+}
+
+/// Whose a network is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ownership {
+    OfProject,
+    OfOthers,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundFile {
+    /// None where the file is gone or is no file.
+    pub digest: Option<Digest>,
+    pub mode: u32,
+    /// Whether we wrote it.
+    pub origin: Origin,
+}
+
+/// Who made a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    Ours,
+    Theirs,
+}
+
+impl Found {
+    /// What is there when a spec is fully applied; what a dry run starts from.
+    pub fn of_spec(spec: &InstanceSpec) -> Self {
+        let containers = spec.containers.iter().map(|container| FoundContainer {
+            id: container.name.clone(),
+            name: container.name.clone(),
+            service: container.service.clone(),
+            config_hash: container.config_hash.clone(),
+            image: container.image.clone(),
+            image_id: container.image.clone(),
+            state: if is_one_shot(spec, &container.service) {
+                ContainerState::Exited { code: 0 }
+            } else {
+                ContainerState::Running
+            },
+            health: ContainerHealth::Healthy,
+            restarts: 0,
+            networks: container.networks.iter().map(|attach| attach.network.clone()).collect(),
+            anonymous: Vec::new(),
+            stop_grace: container.stop_grace_period.unwrap_or(DEFAULT_GRACE),
+        });
+        let networks = spec.networks.iter().map(|network| FoundNetwork {
+            name: network.name.clone(),
+            ownership: if network.external { Ownership::OfOthers } else { Ownership::OfProject },
+            config_hash: network.config_hash.clone(),
+        });
+        let file = |digest, mode| FoundFile { digest: Some(digest), mode, origin: Origin::Ours };
+        let files = spec.files.iter().map(|it| (it.path.clone(), file(it.content.digest(), it.mode)));
+        Self {
+            containers: containers.collect(),
+            networks: networks.collect(),
+            volumes: spec.volumes.iter().map(|volume| volume.name.clone()).collect(),
+            images: spec.containers.iter().map(|it| (it.image.clone(), it.image.clone())).collect(),
+            files: files.collect(),
+        }
+    }
+
+    pub fn has_network(&self, name: &str) -> bool {
+        self.networks.iter().any(|network| network.name == name)
+    }
+
+    pub fn of_service<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a FoundContainer> {
+        self.containers.iter().filter(move |container| container.service == service)
+    }
+}
+
+/// What the Engine gives a container to end where nothing is said.
+pub const DEFAULT_GRACE: Period = Period::from_secs(10);
+
+/// Whether a service is there to end: others wait for that.
+pub fn is_one_shot(spec: &InstanceSpec, service: &str) -> bool {
+    let awaits_its_end = |condition: Option<&Condition>| condition == Some(&Condition::CompletedSuccessfully);
+    spec.containers.iter().any(|container| awaits_its_end(container.depends_on.get(service)))
+}

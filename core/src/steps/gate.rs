@@ -1,0 +1,189 @@
+//! When an instance counts as healthy: observations and moments in, a verdict out.
+//!
+//! **Invariant:** the gate never says healthy unless everything was well in every look over the whole minimum time.
+
+use super::{ContainerHealth, ContainerState, is_one_shot};
+use crate::app::Health;
+use crate::spec::{ContainerSpec, InstanceSpec, Restart};
+use crate::time::Time;
+use crate::units::Period;
+use std::collections::BTreeMap;
+
+/// How an instance was in one look.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observation {
+    pub containers: Vec<ObservedContainer>,
+    pub probes: Vec<ProbeResult>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedContainer {
+    pub service: String,
+    pub name: String,
+    pub id: String,
+    pub state: ContainerState,
+    pub health: ContainerHealth,
+    /// How often the Engine has started it again by itself.
+    pub restarts: u64,
+}
+
+/// What one probe of the app found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeResult {
+    /// The probe for people, such as `GET http://web:8080/health`.
+    pub probe: String,
+    /// Why it failed, where it did.
+    pub failure: Option<String>,
+}
+
+/// What keeps an instance from being well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ailment {
+    /// It is on its way.
+    Starting(String),
+    /// It is not well, and may recover.
+    Unwell(String),
+    /// It will not recover by itself.
+    Hopeless(String),
+}
+
+impl Ailment {
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Starting(why) | Self::Unwell(why) | Self::Hopeless(why) => why,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Waiting { why: String },
+    Healthy,
+    Failed { why: String },
+}
+
+/// Judges one instance from the moment it was changed.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    minimum_healthy: Period,
+    deadline: Period,
+    began: Time,
+    /// Since when all looks were good.
+    well_since: Option<Time>,
+    /// The restarts of each container, by its id, when it was last seen.
+    restarts: BTreeMap<String, u64>,
+}
+
+impl Gate {
+    pub fn new(health: &Health, began: Time) -> Self {
+        let (minimum_healthy, deadline) = (health.minimum_healthy, health.deadline);
+        Self { minimum_healthy, deadline, began, well_since: None, restarts: BTreeMap::new() }
+    }
+
+    /// Takes in one look at the instance.
+    pub fn judge(&mut self, spec: &InstanceSpec, seen: &Observation, now: Time) -> Verdict {
+        let found = self.restarted(seen).map(Ailment::Unwell).or_else(|| ailment(spec, seen));
+        let Some(ailment) = found else {
+            return self.while_well(now);
+        };
+        self.well_since = None;
+        match ailment {
+            Ailment::Hopeless(why) => Verdict::Failed { why },
+            Ailment::Starting(why) | Ailment::Unwell(why) => self.while_unwell(why, now),
+        }
+    }
+
+    /// Takes in that the instance could not be looked at.
+    pub fn judge_unseen(&mut self, why: String, now: Time) -> Verdict {
+        self.well_since = None;
+        self.while_unwell(why, now)
+    }
+
+    fn while_well(&mut self, now: Time) -> Verdict {
+        let since = *self.well_since.get_or_insert(now);
+        let well_for = now.since(since);
+        if well_for >= self.minimum_healthy.as_duration() {
+            return Verdict::Healthy;
+        }
+        if self.is_over(now) {
+            let why = format!("it was healthy for {} only when its {} were over", whole(well_for), self.deadline);
+            return Verdict::Failed { why };
+        }
+        Verdict::Waiting { why: format!("healthy for {} of {}", whole(well_for), self.minimum_healthy) }
+    }
+
+    fn while_unwell(&self, why: String, now: Time) -> Verdict {
+        if self.is_over(now) {
+            return Verdict::Failed { why: format!("not healthy within {}: {why}", self.deadline) };
+        }
+        Verdict::Waiting { why }
+    }
+
+    fn is_over(&self, now: Time) -> bool {
+        now.since(self.began) >= self.deadline.as_duration()
+    }
+
+    /// A container that was started again since the last look was not well in between, whatever it says now.
+    fn restarted(&mut self, seen: &Observation) -> Option<String> {
+        let mut why = None;
+        for container in &seen.containers {
+            let before = self.restarts.insert(container.id.clone(), container.restarts);
+            if before.is_some_and(|before| container.restarts > before) {
+                why = Some(format!("{} ended and was started again", container.name));
+            }
+        }
+        why
+    }
+}
+
+fn whole(duration: std::time::Duration) -> Period {
+    Period::from_secs(duration.as_secs())
+}
+
+/// What keeps the instance from being well in this look: the worst, and of equals the first.
+pub fn ailment(spec: &InstanceSpec, seen: &Observation) -> Option<Ailment> {
+    let of_containers = spec.containers.iter().filter_map(|container| ailment_of(spec, container, seen));
+    let of_probes = seen.probes.iter().filter_map(ailment_of_probe);
+    let mut all: Vec<Ailment> = of_containers.chain(of_probes).collect();
+    // A container that still starts says why its probes fail; one that will not recover outranks both.
+    all.sort_by_key(|ailment| match ailment {
+        Ailment::Hopeless(_) => 0,
+        Ailment::Starting(_) => 1,
+        Ailment::Unwell(_) => 2,
+    });
+    all.into_iter().next()
+}
+
+fn ailment_of_probe(probe: &ProbeResult) -> Option<Ailment> {
+    let failure = probe.failure.as_ref()?;
+    Some(Ailment::Unwell(format!("{}: {failure}", probe.probe)))
+}
+
+fn ailment_of(spec: &InstanceSpec, container: &ContainerSpec, seen: &Observation) -> Option<Ailment> {
+    let name = &container.name;
+    let Some(seen) = seen.containers.iter().find(|it| it.name == *name) else {
+        return Some(Ailment::Unwell(format!("{name} does not exist")));
+    };
+    let is_one_shot = is_one_shot(spec, &container.service);
+    match seen.state {
+        ContainerState::Exited { code: 0 } if is_one_shot => None,
+        ContainerState::Running if is_one_shot => Some(Ailment::Starting(format!("{name} has not completed yet"))),
+        ContainerState::Running => ailment_of_running(seen),
+        ContainerState::Created => Some(Ailment::Starting(format!("{name} has not started yet"))),
+        ContainerState::Exited { code } if container.restart == Restart::No => {
+            Some(Ailment::Hopeless(format!("{name} ended with {code}, and nothing starts it again")))
+        }
+        ContainerState::Exited { code } => Some(Ailment::Unwell(format!("{name} ended with {code}"))),
+        ContainerState::Restarting => Some(Ailment::Unwell(format!("{name} keeps ending and being started again"))),
+        ContainerState::Paused => Some(Ailment::Unwell(format!("{name} is paused"))),
+        ContainerState::Dead => Some(Ailment::Hopeless(format!("{name} is dead"))),
+    }
+}
+
+fn ailment_of_running(seen: &ObservedContainer) -> Option<Ailment> {
+    match seen.health {
+        ContainerHealth::Unchecked | ContainerHealth::Healthy => None,
+        ContainerHealth::Starting => Some(Ailment::Starting(format!("{} is starting", seen.name))),
+        ContainerHealth::Unhealthy => Some(Ailment::Unwell(format!("{} is unhealthy", seen.name))),
+    }
+}

@@ -1,0 +1,43 @@
+//! The way out: what it takes to have an instance no longer.
+
+use super::change::{remove, stage, stop};
+use super::order::depths;
+use super::{Found, Origin, Ownership, Stage, Step};
+use crate::spec::InstanceSpec;
+use std::collections::BTreeSet;
+
+/// The stages that remove what was found of an instance; of its volumes only those that are named.
+///
+/// Files and folders that users or containers wrote stay where they are. A volume that others made stays too.
+pub fn steps_to_remove(found: &Found, spec: &InstanceSpec, volumes: &BTreeSet<String>) -> Vec<Stage> {
+    let mut stages = stop_all(found, spec);
+    stages.push(stage(found.containers.iter().map(remove)));
+    let networks = found.networks.iter().filter(|network| network.ownership == Ownership::OfProject);
+    let networks = networks.map(|network| Step::RemoveNetwork { network: network.name.clone() });
+    stages.push(stage(networks.chain(remove_files(found))));
+    let is_of_others = |name: &str| spec.volumes.iter().any(|volume| volume.name == name && volume.external);
+    let named = found.volumes.iter().filter(|name| volumes.contains(*name) && !is_of_others(name));
+    stages.push(stage(named.map(|name| Step::RemoveVolume { volume: name.clone() })));
+    stages.retain(|stage| !stage.steps.is_empty());
+    stages
+}
+
+fn remove_files(found: &Found) -> Option<Step> {
+    let ours = found.files.iter().filter(|(_, file)| file.origin == Origin::Ours);
+    let remove: Vec<_> = ours.map(|(path, _)| path.clone()).collect();
+    (!remove.is_empty()).then_some(Step::WriteFiles { write: Vec::new(), remove })
+}
+
+/// Stops what runs: those that the spec does not know first, then dependants before what they depend on.
+pub fn stop_all(found: &Found, spec: &InstanceSpec) -> Vec<Stage> {
+    let depths = depths(spec);
+    let depth_of = |service: &str| depths.get(service).copied();
+    let deepest = depths.values().max().copied();
+    let mut stages = Vec::new();
+    for depth in std::iter::once(None).chain((0..=deepest.unwrap_or(0)).rev().map(Some)) {
+        let alive = found.containers.iter().filter(|it| it.state.is_alive() && depth_of(&it.service) == depth);
+        stages.push(stage(alive.map(stop)));
+    }
+    stages.retain(|stage| !stage.steps.is_empty());
+    stages
+}
