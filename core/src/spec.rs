@@ -6,20 +6,25 @@
 mod canonical;
 mod container;
 mod diff;
+mod hash;
 mod instance;
 mod labels;
+mod lower;
 mod mount;
+mod order;
 mod parts;
 mod port;
+mod reasons;
 mod text;
 
 pub use container::ContainerSpec;
-pub use diff::{Change, ServiceDiff, SpecDiff};
+pub use diff::{Change, ServiceDiff, SpecDiff, diff};
 pub use instance::{Content, FileSpec, InstanceSpec, NetworkSpec, Subnet, VolumeSpec};
 pub use labels::{
-    COMPOSE_CONFIG_HASH, COMPOSE_PROJECT, COMPOSE_SERVICE, FLEET_CONFIG_HASH, FLEET_INSTANCE, FLEET_RELEASE,
-    FLEET_RELEASE_DIGEST,
+    COMPOSE_CONFIG_HASH, COMPOSE_NETWORK, COMPOSE_PROJECT, COMPOSE_SERVICE, COMPOSE_VOLUME, FLEET_CONFIG_HASH,
+    FLEET_INSTANCE, FLEET_RELEASE, FLEET_RELEASE_DIGEST,
 };
+pub use lower::{Context, lower};
 pub use mount::{Access, HostPath, MountSource, MountSpec, Relabel};
 pub use parts::{
     AttachSpec, Condition, Cpus, Healthcheck, Logging, NetworkMode, Probing, Resources, Restart, Switch, Ulimit,

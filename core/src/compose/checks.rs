@@ -15,6 +15,7 @@ pub fn check(top: &Top, reading: &Reading) {
     }
     check_container_names(top, reading);
     check_ports(&top.notes.ports, reading);
+    check_links(top, reading);
     check_circles(top, reading);
 }
 
@@ -69,6 +70,20 @@ fn collide(one: &PortSpec, other: &PortSpec) -> bool {
 
 fn is_everywhere(port: &PortSpec) -> bool {
     port.address.as_deref().is_none_or(|address| matches!(address, "0.0.0.0" | "::"))
+}
+
+/// A link reaches only a service in one of the same networks.
+fn check_links(top: &Top, reading: &Reading) {
+    for (name, service) in &top.services {
+        for link in &service.links {
+            let Some(target) = top.services.get(&link.service) else { continue };
+            let is_reached = target.networks.keys().any(|network| service.networks.contains_key(network));
+            if let (false, Some(place)) = (is_reached, top.places.get(name)) {
+                let text = format!("the link to `{}` leads nowhere: they share no network", link.service);
+                reading.note(reading.problem(place, text));
+            }
+        }
+    }
 }
 
 fn check_circles(top: &Top, reading: &Reading) {

@@ -1,6 +1,9 @@
 //! What applying a spec would change, said to people before it happens.
 
+use super::reasons::reasons;
+use super::{ContainerSpec, InstanceSpec};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The difference between two specs of an instance, service by service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,4 +32,68 @@ pub enum Change {
     Recreated { because: Vec<String> },
     Unchanged,
     Removed,
+}
+
+/// Compares what is with what is to be; from nothing, everything is created.
+pub fn diff(from: Option<&InstanceSpec>, to: &InstanceSpec) -> SpecDiff {
+    let before = |service: &str| from.and_then(|from| from.container(service));
+    let mut services: Vec<_> = to
+        .containers
+        .iter()
+        .map(|container| ServiceDiff {
+            service: container.service.clone(),
+            change: change(from, before(&container.service), container, to),
+        })
+        .collect();
+    services.extend(removed(from, to));
+    let volumes = |spec: &InstanceSpec| -> Vec<String> {
+        spec.volumes.iter().filter(|volume| !volume.external).map(|volume| volume.name.clone()).collect()
+    };
+    let (old, new) = (from.map(volumes).unwrap_or_default(), volumes(to));
+    SpecDiff {
+        services,
+        new_volumes: new.iter().filter(|name| !old.contains(name)).cloned().collect(),
+        left_volumes: old.iter().filter(|name| !new.contains(name)).cloned().collect(),
+        files: files(from, to),
+    }
+}
+
+impl SpecDiff {
+    /// Whether nothing would be created, recreated, removed or written.
+    pub fn is_empty(&self) -> bool {
+        let is_unchanged = |service: &ServiceDiff| service.change == Change::Unchanged;
+        self.services.iter().all(is_unchanged) && self.new_volumes.is_empty() && self.files.is_empty()
+    }
+}
+
+fn change(
+    from: Option<&InstanceSpec>,
+    before: Option<&ContainerSpec>,
+    after: &ContainerSpec,
+    to: &InstanceSpec,
+) -> Change {
+    match (from, before) {
+        (Some(_), Some(before)) if before.config_hash == after.config_hash => Change::Unchanged,
+        (Some(from), Some(before)) => Change::Recreated { because: reasons((from, before), (to, after)) },
+        (_, _) => Change::Created,
+    }
+}
+
+fn removed(from: Option<&InstanceSpec>, to: &InstanceSpec) -> Vec<ServiceDiff> {
+    let gone = from.into_iter().flat_map(|from| &from.containers);
+    gone.filter(|container| to.container(&container.service).is_none())
+        .map(|container| ServiceDiff { service: container.service.clone(), change: Change::Removed })
+        .collect()
+}
+
+fn files(from: Option<&InstanceSpec>, to: &InstanceSpec) -> Vec<String> {
+    let paths = |spec: &InstanceSpec| spec.files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
+    let all: BTreeSet<String> = from.map(paths).unwrap_or_default().into_iter().chain(paths(to)).collect();
+    let say = |path: String| match (from.and_then(|from| from.file(&path)), to.file(&path)) {
+        (Some(before), Some(after)) if before == after => None,
+        (Some(_), Some(_)) => Some(format!("{path} (changed)")),
+        (Some(_), None) => Some(format!("{path} (removed)")),
+        (None, _) => Some(format!("{path} (new)")),
+    };
+    all.into_iter().filter_map(say).collect()
 }

@@ -1,9 +1,69 @@
 //! The labels by which Compose, and we, recognise what belongs to an instance.
 
+use super::lower::Context;
+use crate::compose::Project;
+use std::collections::BTreeMap;
+
 pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
 pub const COMPOSE_SERVICE: &str = "com.docker.compose.service";
 pub const COMPOSE_CONFIG_HASH: &str = "com.docker.compose.config-hash";
+pub const COMPOSE_NETWORK: &str = "com.docker.compose.network";
+pub const COMPOSE_VOLUME: &str = "com.docker.compose.volume";
 pub const FLEET_INSTANCE: &str = "fleet.instance";
 pub const FLEET_RELEASE: &str = "fleet.release";
 pub const FLEET_RELEASE_DIGEST: &str = "fleet.release-digest";
 pub const FLEET_CONFIG_HASH: &str = "fleet.config-hash";
+
+const COMPOSE_PREFIX: &str = "com.docker.compose.";
+const FLEET_PREFIX: &str = "fleet.";
+
+/// The version of Compose whose labels we write; both of its generations list such containers.
+const COMPOSE_VERSION: &str = "2.0.0";
+
+type Labels = BTreeMap<String, String>;
+
+/// Whether a label is ours or Compose's to write, and so no part of what a user configured.
+pub fn is_reserved(label: &str) -> bool {
+    label.starts_with(COMPOSE_PREFIX) || label.starts_with(FLEET_PREFIX)
+}
+
+/// What containers, networks and volumes alike carry.
+fn common(context: &Context, project: &str) -> Labels {
+    let labels = [
+        (COMPOSE_PROJECT, project.to_owned()),
+        ("com.docker.compose.version", COMPOSE_VERSION.to_owned()),
+        (FLEET_INSTANCE, context.instance.to_string()),
+    ];
+    labels.map(|(key, value)| (key.to_owned(), value)).into()
+}
+
+pub fn of_network(context: &Context, project: &str, key: &str) -> Labels {
+    let mut labels = common(context, project);
+    labels.insert(COMPOSE_NETWORK.to_owned(), key.to_owned());
+    labels
+}
+
+pub fn of_volume(context: &Context, project: &str, key: &str) -> Labels {
+    let mut labels = common(context, project);
+    labels.insert(COMPOSE_VOLUME.to_owned(), key.to_owned());
+    labels
+}
+
+/// Everything but the configuration's hash, which is taken over what these labels leave out.
+pub fn of_container(context: &Context, project: &str, service: &str, read: &Project) -> Labels {
+    let mut labels = common(context, project);
+    let folder = context.working_dir;
+    labels.extend(
+        [
+            (COMPOSE_SERVICE, service.to_owned()),
+            ("com.docker.compose.container-number", "1".to_owned()),
+            ("com.docker.compose.oneoff", "False".to_owned()),
+            ("com.docker.compose.project.working_dir", folder.to_owned()),
+            ("com.docker.compose.project.config_files", format!("{folder}/{}", read.entry)),
+            (FLEET_RELEASE, format!("{}@{}", context.app, context.version)),
+            (FLEET_RELEASE_DIGEST, context.digest.to_string()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value)),
+    );
+    labels
+}

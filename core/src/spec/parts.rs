@@ -113,6 +113,9 @@ pub struct AttachSpec {
     pub network: String,
     /// The names under which others in the network find the container, in order, each once.
     pub aliases: Vec<String>,
+    /// Names under which this container alone finds others: alias to container's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv4_address: Option<String>,
 }
