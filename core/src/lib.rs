@@ -16,6 +16,7 @@ pub mod paths;
 pub mod plan;
 pub mod rollout;
 pub mod spec;
+pub mod steps;
 pub mod time;
 pub mod units;
 pub mod window;
