@@ -121,7 +121,9 @@ pub fn order_id(parts: &[&str]) -> OrderId {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let hex: String = hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    let digest = hash.finalize();
+    let digits = digest.iter().take(12).flat_map(|byte| [byte >> 4, byte & 15]);
+    let hex: String = digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect();
     hex.parse().expect("12 bytes are 24 hex digits")
 }
 

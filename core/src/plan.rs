@@ -1,5 +1,18 @@
 //! `plan()`: from the three facts and the time to what is asked next, what waits, and because of what.
 
+mod explain;
+mod gate;
+mod hindrance;
+mod intention;
+mod member;
+mod open;
+mod outlook;
+mod progress;
+mod take;
+mod turn;
+
+pub use outlook::Outlook;
+
 use crate::facts::{Asked, Desired, Observed};
 use crate::names::{HostName, InstanceName, OrderId, RolloutId};
 use crate::order::{Order, Outcome, Release};
@@ -98,35 +111,29 @@ pub enum MemberState {
 }
 
 /// Decides what is asked next.
-pub fn plan(_desired: &Desired, _asked: &Asked, _observed: &Observed, _now: Time) -> Plan {
-    Plan::default()
+pub fn plan(desired: &Desired, asked: &Asked, observed: &Observed, now: Time) -> Plan {
+    Outlook::new(desired, asked, observed, now).plan()
 }
 
-/// Where a rollout stands.
-pub fn phase(_rollout: &Rollout, _desired: &Desired, _asked: &Asked, _observed: &Observed, _now: Time) -> Phase {
-    Phase::Running
+/// Where a rollout stands. For many rollouts at a time, keep an [`Outlook`].
+pub fn phase(rollout: &Rollout, desired: &Desired, asked: &Asked, observed: &Observed, now: Time) -> Phase {
+    Outlook::new(desired, asked, observed, now).phase(rollout)
 }
 
 /// Where each member of a rollout stands, in the order in which they are taken.
 pub fn members<'a>(
-    _rollout: &'a Rollout,
-    _desired: &Desired,
-    _asked: &Asked,
-    _observed: &Observed,
-    _now: Time,
+    rollout: &'a Rollout,
+    desired: &'a Desired,
+    asked: &'a Asked,
+    observed: &'a Observed,
+    now: Time,
 ) -> Vec<(&'a Member, MemberState)> {
-    Vec::new()
+    Outlook::new(desired, asked, observed, now).members(rollout)
 }
 
 /// Says in sentences where a rollout stands, what it waits for, and what to do next.
-pub fn explain(
-    _rollout: &Rollout,
-    _desired: &Desired,
-    _asked: &Asked,
-    _observed: &Observed,
-    _now: Time,
-) -> Vec<String> {
-    Vec::new()
+pub fn explain(rollout: &Rollout, desired: &Desired, asked: &Asked, observed: &Observed, now: Time) -> Vec<String> {
+    Outlook::new(desired, asked, observed, now).explain(rollout)
 }
 
 /// Tells whether a rollout in this phase may still ask for something, by itself or after `resume`.
@@ -139,5 +146,22 @@ pub fn is_active(phase: &Phase) -> bool {
         | Phase::Halted { .. }
         | Phase::DoneButOffline { .. } => true,
         Phase::Aborted | Phase::Done => false,
+    }
+}
+
+/// Tells whether a rollout in this phase stands in the way of another of the same app.
+///
+/// One that has done all but its offline members does not: they may be away for months. Where a newer rollout names
+/// such a member, the newer one has it; where none does, the older one catches up when it is back.
+pub fn forbids_another(phase: &Phase) -> bool {
+    match phase {
+        Phase::DoneButOffline { .. } => false,
+        Phase::Running
+        | Phase::Soaking { .. }
+        | Phase::OutsideWindow { .. }
+        | Phase::Paused
+        | Phase::Halted { .. }
+        | Phase::Aborted
+        | Phase::Done => is_active(phase),
     }
 }

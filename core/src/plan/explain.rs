@@ -1,0 +1,96 @@
+//! Says in sentences where a rollout stands, what it waits for, and what to do next.
+
+use super::gate::is_in_canary;
+use super::progress::{Progress, failure};
+use super::{MemberState, Outlook, Phase};
+use crate::order::Outcome;
+use std::collections::BTreeMap;
+
+pub(super) fn explain(outlook: &Outlook, progress: &Progress) -> Vec<String> {
+    let mut lines = vec![sentence(outlook, progress), tallies(progress)];
+    lines.extend(progress.standings.iter().filter_map(failure));
+    lines.extend(reasons(progress));
+    lines.extend(next_action(progress));
+    lines
+}
+
+fn sentence(outlook: &Outlook, progress: &Progress) -> String {
+    let id = &progress.rollout.id;
+    match &progress.phase {
+        Phase::Running if is_in_canary(&progress.rollout.strategy, &progress.counts) => {
+            format!("{id} is running: the canary goes first")
+        }
+        Phase::Running => format!("{id} is running"),
+        Phase::Soaking { until } => {
+            let seconds = until.since(outlook.now).as_secs();
+            format!("{id} watches what it has done for {seconds} s more, until {until}")
+        }
+        Phase::OutsideWindow { opens } => format!("{id} begins nothing outside its window, which opens at {opens}"),
+        Phase::Paused => format!("{id} is paused"),
+        Phase::Halted { reason } => format!("{id} is halted: {reason}"),
+        Phase::Aborted => format!("{id} was aborted"),
+        Phase::DoneButOffline { missing } => format!("{id} is done but for {missing} offline"),
+        Phase::Done => format!("{id} is done"),
+    }
+}
+
+fn tallies(progress: &Progress) -> String {
+    let counts = &progress.counts;
+    let waiting = counts.ready + counts.held;
+    let done = counts.successes;
+    let failed = counts.failed + counts.troubled;
+    let (under_way, offline, all) = (counts.under_way, counts.offline, progress.standings.len());
+    format!("{done} done, {failed} failed, {under_way} under way, {waiting} waiting, {offline} offline, of {all}")
+}
+
+/// Reasons, each once, with those it holds for.
+fn reasons(progress: &Progress) -> Vec<String> {
+    let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for standing in &progress.standings {
+        let reason = match &standing.state {
+            MemberState::Waiting { because } => format!("wait: {because}"),
+            MemberState::UnderWay { step: Some(step), .. } => format!("under way: {step}"),
+            MemberState::UnderWay { step: None, .. } => "under way: no word yet".to_owned(),
+            MemberState::Offline => "offline: they catch up when they are back".to_owned(),
+            MemberState::Elsewhere { found } => format!("left alone: found at {found}"),
+            MemberState::Superseded { by } => format!("left to {by}"),
+            MemberState::Removed => "removed".to_owned(),
+            MemberState::Overdue { .. }
+            | MemberState::Done { .. }
+            | MemberState::Sickened { .. }
+            | MemberState::Failed { .. } => continue,
+        };
+        by_reason.entry(reason).or_default().push(standing.member.instance.as_str());
+    }
+    by_reason.into_iter().map(|(reason, names)| format!("{}: {reason}", some_of(&names))).collect()
+}
+
+fn some_of(names: &[&str]) -> String {
+    let more = names.len().saturating_sub(5);
+    let shown = names[..names.len() - more].join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+fn next_action(progress: &Progress) -> Vec<String> {
+    let id = &progress.rollout.id;
+    let stuck = progress.standings.iter().filter_map(|standing| match &standing.state {
+        MemberState::Failed { outcome: Outcome::Stuck { hint, .. }, .. } => {
+            Some(format!("next: {}: {hint}", standing.member.instance))
+        }
+        _ => None,
+    });
+    let next = match &progress.phase {
+        Phase::Halted { .. } => Some(format!(
+            "next: `fleet rollout resume {id}` tries the failed ones again; `fleet rollout undo {id}` takes all back; \
+             `fleet rollout abort {id}` leaves things as they are"
+        )),
+        Phase::Paused => Some(format!("next: `fleet rollout resume {id}` goes on")),
+        Phase::Running
+        | Phase::Soaking { .. }
+        | Phase::OutsideWindow { .. }
+        | Phase::Aborted
+        | Phase::DoneButOffline { .. }
+        | Phase::Done => None,
+    };
+    stuck.chain(next).collect()
+}

@@ -1,0 +1,159 @@
+//! The gates of a rollout: whether something new may begin now, and how much.
+//!
+//! Waves end where the number of ended members reaches a boundary: the canary, then every `at_once` more. Counting ends,
+//! rather than naming who is in which wave, lets whoever is online go first, and nobody be waited for.
+
+use super::Phase;
+use super::member::{Standing, Tally};
+use crate::rollout::{Rollout, RolloutWish, Strategy};
+use crate::time::Time;
+use crate::window::Window;
+
+/// What may begin now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Gate {
+    Open { room: usize },
+    Shut { because: String, until: Option<Time> },
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub successes: usize,
+    /// Members whose order ended badly.
+    pub failed: usize,
+    /// Members that count as failed for as long as they are sick or late.
+    pub troubled: usize,
+    /// Members whose order ended in whatever way.
+    pub ended: usize,
+    pub under_way: usize,
+    pub ready: usize,
+    pub held: usize,
+    pub offline: usize,
+    last_end: Time,
+}
+
+impl Counts {
+    pub fn of(standings: &[Standing]) -> Self {
+        let mut counts = Self::default();
+        standings.iter().for_each(|standing| counts.add(standing.tally));
+        counts
+    }
+
+    fn add(&mut self, tally: Tally) {
+        match tally {
+            Tally::Success(at) => (self.successes, self.ended) = (self.successes + 1, self.ended_at(at)),
+            Tally::Failure(at) => (self.failed, self.ended) = (self.failed + 1, self.ended_at(at)),
+            Tally::Sick(at) => (self.troubled, self.ended) = (self.troubled + 1, self.ended_at(at)),
+            Tally::Late => (self.troubled, self.under_way) = (self.troubled + 1, self.under_way + 1),
+            Tally::UnderWay => self.under_way += 1,
+            Tally::Ready => self.ready += 1,
+            Tally::Held => self.held += 1,
+            Tally::Offline => self.offline += 1,
+            Tally::Apart => {}
+        }
+    }
+
+    fn ended_at(&mut self, at: Time) -> usize {
+        self.last_end = self.last_end.max(at);
+        self.ended + 1
+    }
+
+    fn failures(&self) -> usize {
+        self.failed + self.troubled
+    }
+
+    /// Those that this rollout may still move, the offline ones apart.
+    fn at_hand(&self) -> usize {
+        self.under_way + self.ready + self.held
+    }
+}
+
+/// Where the rollout stands, and what may begin.
+pub(super) fn decide(rollout: &Rollout, counts: &Counts, halt: Option<String>, now: Time) -> (Phase, Gate) {
+    let is_over = counts.at_hand() + counts.offline == 0;
+    if rollout.wish == RolloutWish::Abort {
+        return (Phase::Aborted, shut("the rollout was aborted", None));
+    }
+    // Nothing is left that sickness could still halt; an order that failed needs a person all the same.
+    if is_over && (halt.is_none() || counts.failed == 0) {
+        return (Phase::Done, shut("the rollout is done", None));
+    }
+    if let Some(reason) = halt {
+        let gate = shut(&format!("the rollout is halted: {reason}"), None);
+        return (Phase::Halted { reason }, gate);
+    }
+    if rollout.wish == RolloutWish::Pause {
+        return (Phase::Paused, shut("the rollout is paused", None));
+    }
+    let (phase, gate) = pace(&rollout.strategy, rollout.members.len(), counts, now);
+    let is_only_offline = counts.at_hand() == 0 && counts.ended > 0;
+    if is_only_offline { (Phase::DoneButOffline { missing: counts.offline }, gate) } else { (phase, gate) }
+}
+
+/// Whether so many failures halt the rollout. In the canary one is enough.
+pub(super) fn is_halting(strategy: &Strategy, counts: &Counts) -> bool {
+    let failures = counts.failures();
+    is_in_canary(strategy, counts) && failures > 0 || failures >= strategy.max_failures.max(1) as usize
+}
+
+/// The canary lasts until so many have succeeded; failures do not end it.
+pub(super) fn is_in_canary(strategy: &Strategy, counts: &Counts) -> bool {
+    counts.successes < strategy.canary as usize
+}
+
+fn pace(strategy: &Strategy, group: usize, counts: &Counts, now: Time) -> (Phase, Gate) {
+    if let Some((opens, because)) = strategy.window.as_ref().and_then(|window| outside(window, strategy, now)) {
+        return (Phase::OutsideWindow { opens }, shut(&because, Some(opens)));
+    }
+    let until = counts.last_end.after(strategy.soak);
+    let canary = strategy.canary as usize;
+    let at_once = strategy.at_once.of(group);
+    let is_at_boundary = counts.ended > 0 && counts.ended == wave_end(canary, at_once, counts.ended - 1);
+    if is_at_boundary && now < until {
+        return (Phase::Soaking { until }, shut(&format!("the wave before is watched until {until}"), Some(until)));
+    }
+    let left_in_wave = wave_end(canary, at_once, counts.ended).saturating_sub(counts.ended + counts.under_way);
+    let room = left_in_wave.min(at_once.saturating_sub(counts.under_way));
+    (Phase::Running, Gate::Open { room })
+}
+
+/// The number of ends at which the wave closes that is open after so many.
+pub(super) fn wave_end(canary: usize, at_once: usize, ended: usize) -> usize {
+    if ended < canary { canary } else { canary + ((ended - canary) / at_once + 1) * at_once }
+}
+
+/// When the window next opens, if nothing may begin now: it is closed, or closes too soon.
+fn outside(window: &Window, strategy: &Strategy, now: Time) -> Option<(Time, String)> {
+    if !window.is_open(now) {
+        let opens = window.opens_at(now);
+        return Some((opens, format!("its window opens at {opens}")));
+    }
+    let closes = open_until(window, now)?;
+    if now.after(strategy.deadline) <= closes {
+        return None;
+    }
+    let opens = window.opens_at(closes);
+    Some((opens, format!("it might not end before its window closes at {closes}; the next opens at {opens}")))
+}
+
+/// The last moment at which an order may begin in the window that is open now.
+pub(super) fn last_start(strategy: &Strategy, now: Time) -> Option<Time> {
+    let closes = open_until(strategy.window.as_ref()?, now)?;
+    Some(Time(closes.0.saturating_sub(Time::ZERO.after(strategy.deadline).0).saturating_add(1)))
+}
+
+/// When the window closes, with those that open as it closes; nothing if it never does.
+fn open_until(window: &Window, now: Time) -> Option<Time> {
+    let mut closes = window.closes_at(now)?;
+    for _ in 0..7 {
+        match window.closes_at(closes) {
+            Some(later) => closes = later,
+            None => return Some(closes),
+        }
+    }
+    None
+}
+
+fn shut(because: &str, until: Option<Time>) -> Gate {
+    Gate::Shut { because: because.to_owned(), until }
+}

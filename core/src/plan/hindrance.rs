@@ -1,0 +1,102 @@
+//! Why an instance cannot be asked anything at this moment.
+
+use super::Outlook;
+use crate::facts::{HostObserved, InstanceDesired, InstanceObserved, Link};
+use crate::names::{AppName, HostName, InstanceName};
+use crate::time::Time;
+use std::fmt;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Hindrance {
+    HostRemoved,
+    NeverSeen,
+    Offline {
+        since: Time,
+    },
+    Unreported,
+    /// Its last order ended after its host last said what it runs.
+    Outdated,
+    OtherOrder,
+    NotInstalled,
+    Busy {
+        step: String,
+    },
+    Hours {
+        opens: Time,
+    },
+    AppForbidden {
+        app: AppName,
+    },
+}
+
+impl Hindrance {
+    /// The moment at which time alone ends it.
+    pub fn ends(&self) -> Option<Time> {
+        match self {
+            Self::Hours { opens } => Some(*opens),
+            Self::HostRemoved
+            | Self::NeverSeen
+            | Self::Offline { .. }
+            | Self::Unreported
+            | Self::Outdated
+            | Self::OtherOrder
+            | Self::NotInstalled
+            | Self::Busy { .. }
+            | Self::AppForbidden { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Hindrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HostRemoved => f.write_str("its host was removed"),
+            Self::NeverSeen => f.write_str("its host has never connected"),
+            Self::Offline { since } => write!(f, "its host is offline since {since}"),
+            Self::Unreported => f.write_str("it has not reported"),
+            Self::Outdated => f.write_str("it has not reported since its last order ended"),
+            Self::OtherOrder => f.write_str("another order for it is under way"),
+            Self::NotInstalled => f.write_str("it is not installed"),
+            Self::Busy { step } => write!(f, "it is in the middle of an order: {step}"),
+            Self::Hours { opens } => write!(f, "the host's own hours open at {opens}"),
+            Self::AppForbidden { app } => write!(f, "the host's policy does not allow {app}"),
+        }
+    }
+}
+
+/// The host, if it can be asked something at all.
+pub(super) fn reachable<'a>(outlook: &Outlook<'a>, host: &HostName) -> Result<&'a HostObserved, Hindrance> {
+    if !outlook.desired.hosts.contains_key(host) {
+        return Err(Hindrance::HostRemoved);
+    }
+    let Some(seen) = outlook.observed.hosts.get(host) else { return Err(Hindrance::NeverSeen) };
+    match seen.link {
+        Link::Online => Ok(seen),
+        Link::Offline { since } => Err(Hindrance::Offline { since }),
+    }
+}
+
+/// What the host said of the instance, if it said so since its last order ended.
+pub(super) fn reported<'a>(
+    outlook: &Outlook<'a>,
+    name: &InstanceName,
+    instance: &InstanceDesired,
+) -> Result<&'a InstanceObserved, Hindrance> {
+    let seen = outlook.observed.instances.get(name).filter(|seen| seen.host == instance.host);
+    let Some(seen) = seen else { return Err(Hindrance::Unreported) };
+    let is_outdated = outlook.latest_end(name).is_some_and(|end| seen.at < end);
+    if is_outdated { Err(Hindrance::Outdated) } else { Ok(seen) }
+}
+
+/// Whether the host's own hours are open now.
+pub(super) fn within_hours(outlook: &Outlook, host: &HostObserved) -> Result<(), Hindrance> {
+    match &host.said.policy.hours {
+        Some(hours) if !hours.is_open(outlook.now) => Err(Hindrance::Hours { opens: hours.opens_at(outlook.now) }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether the host's own people allow the app.
+pub(super) fn allowed(host: &HostObserved, app: &AppName) -> Result<(), Hindrance> {
+    if host.said.policy.allows_app(app) { Ok(()) } else { Err(Hindrance::AppForbidden { app: app.clone() }) }
+}

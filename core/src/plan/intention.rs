@@ -1,0 +1,104 @@
+//! What an instance wants outside of rollouts: to be removed, installed, configured, started or stopped.
+
+use super::hindrance::{self, Hindrance};
+use super::{NewOrder, Outlook, member};
+use crate::facts::{InstanceDesired, InstanceSaid, Running};
+use crate::names::{InstanceName, OrderId};
+use crate::order::{Action, Goal, Order, PowerWish, Release, order_id};
+use std::time::Duration;
+
+const INSTALL: Duration = Duration::from_secs(30 * 60);
+const CONFIGURE: Duration = Duration::from_secs(10 * 60);
+const POWER: Duration = Duration::from_secs(5 * 60);
+const REMOVE: Duration = Duration::from_secs(10 * 60);
+
+#[derive(Debug, Clone)]
+pub(super) struct Intention {
+    pub id: OrderId,
+    pub action: Action,
+    deadline: Duration,
+}
+
+impl Intention {
+    /// The order, addressed to the instance's host.
+    pub fn order(self, name: &InstanceName, instance: &InstanceDesired) -> NewOrder {
+        let order = Order { id: self.id, instance: name.clone(), action: self.action, deadline: self.deadline };
+        NewOrder { host: instance.host.clone(), order, rollout: None }
+    }
+
+    /// What it is called in a sentence.
+    pub fn noun(&self) -> &'static str {
+        match &self.action {
+            Action::Install { .. } => "its installation",
+            Action::Upgrade { .. } => "its upgrade",
+            Action::Configure { .. } => "its configuration",
+            Action::Power { wish: PowerWish::Start, .. } => "its start",
+            Action::Power { wish: PowerWish::Stop, .. } => "its stop",
+            Action::Power { wish: PowerWish::Restart, .. } => "its restart",
+            Action::Remove { .. } => "its removal",
+        }
+    }
+
+    /// Whether a host's list of apps applies: what takes an app away from a host is always allowed.
+    pub fn is_bound_by_app_list(&self) -> bool {
+        match &self.action {
+            Action::Remove { .. } | Action::Power { wish: PowerWish::Stop, .. } => false,
+            Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } | Action::Power { .. } => true,
+        }
+    }
+}
+
+/// The first thing that an instance wants, in the order of priority; nothing when it is as desired.
+pub(super) fn wanted(
+    outlook: &Outlook,
+    name: &InstanceName,
+    instance: &InstanceDesired,
+) -> Result<Option<Intention>, Hindrance> {
+    let seen = hindrance::reported(outlook, name, instance)?;
+    if let Running::Busy { step, .. } = &seen.running {
+        return Err(Hindrance::Busy { step: step.clone() });
+    }
+    if instance.removal.is_some() {
+        return Ok(Some(remove(name, instance)));
+    }
+    match seen.running.last() {
+        None => install(outlook, name, instance),
+        Some(said) if instance.revision > said.revision => Ok(Some(configure(name, instance, said))),
+        Some(said) if instance.power.serial > said.power_serial => Ok(Some(power(name, instance))),
+        Some(_) => Ok(None),
+    }
+}
+
+fn remove(name: &InstanceName, instance: &InstanceDesired) -> Intention {
+    let id = order_id(&["remove", name.as_str(), &instance.created.0.to_string()]);
+    let volumes = instance.removal.as_ref().map(|removal| removal.volumes.clone()).unwrap_or_default();
+    Intention { id, action: Action::Remove { volumes }, deadline: REMOVE }
+}
+
+/// An installation is a new intention on a machine that has enrolled anew: a new disk has nothing on it.
+fn install(outlook: &Outlook, name: &InstanceName, instance: &InstanceDesired) -> Result<Option<Intention>, Hindrance> {
+    let Some(host) = outlook.observed.hosts.get(&instance.host) else { return Err(Hindrance::NeverSeen) };
+    let id = order_id(&["install", name.as_str(), &instance.created.0.to_string(), &host.said.enrolment]);
+    let goal = Goal { release: release_to_install(outlook, name, instance).clone(), revision: instance.revision };
+    Ok(Some(Intention { id, action: Action::Install { goal }, deadline: INSTALL }))
+}
+
+/// What rollouts have made of it since it was first installed; without any, what it was installed as.
+fn release_to_install<'a>(outlook: &Outlook<'a>, name: &InstanceName, instance: &'a InstanceDesired) -> &'a Release {
+    let Some(claim) = outlook.claim(name) else { return &instance.release };
+    let moved = member::ending(outlook, claim.rollout, claim.member).is_some_and(|end| end.outcome.is_success());
+    if moved { &claim.member.to } else { &claim.member.from }
+}
+
+fn configure(name: &InstanceName, instance: &InstanceDesired, said: &InstanceSaid) -> Intention {
+    let (created, revision) = (instance.created.0.to_string(), instance.revision.to_string());
+    let id = order_id(&["configure", name.as_str(), &created, &revision]);
+    let goal = Goal { release: said.release.clone(), revision: instance.revision };
+    Intention { id, action: Action::Configure { from: said.revision, goal }, deadline: CONFIGURE }
+}
+
+fn power(name: &InstanceName, instance: &InstanceDesired) -> Intention {
+    let (created, wished) = (instance.created.0.to_string(), instance.power);
+    let id = order_id(&["power", name.as_str(), &created, &wished.serial.to_string()]);
+    Intention { id, action: Action::Power { wish: wished.wish, serial: wished.serial }, deadline: POWER }
+}

@@ -1,0 +1,170 @@
+//! Where one member of a rollout stands, and how it counts at the gates.
+
+use super::hindrance::{self, Hindrance};
+use super::open::{GRACE, Lateness, Open, is_busy_with};
+use super::{MemberState, Outlook};
+use crate::facts::{Ended, Health, InstanceDesired, InstanceObserved, Running};
+use crate::names::OrderId;
+use crate::order::{Outcome, order_id};
+use crate::rollout::{Member, Rollout};
+use crate::time::Time;
+
+#[derive(Debug)]
+pub(super) struct Standing<'r> {
+    pub member: &'r Member,
+    pub state: MemberState,
+    pub tally: Tally,
+    /// The moment at which time alone changes it.
+    pub wakes: Option<Time>,
+}
+
+/// How a member counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tally {
+    Success(Time),
+    Failure(Time),
+    /// Done, and unhealthy since: a failure for as long as it is.
+    Sick(Time),
+    UnderWay,
+    /// Under way for too long: a failure for as long as nothing is heard.
+    Late,
+    /// It could be asked now.
+    Ready,
+    /// It is to be moved, and something of its own stands in the way.
+    Held,
+    Offline,
+    /// It is not counted: there is nothing to do, and nothing was done by this rollout.
+    Apart,
+}
+
+/// The id of a member's order in an attempt.
+pub(super) fn upgrade_id(rollout: &Rollout, attempt: u32, member: &Member) -> OrderId {
+    order_id(&["upgrade", rollout.id.as_str(), &attempt.to_string(), member.instance.as_str()])
+}
+
+/// How a member's order ended: well in any attempt, or badly in the present one.
+pub(super) fn ending<'a>(outlook: &Outlook<'a>, rollout: &Rollout, member: &Member) -> Option<&'a Ended> {
+    (1..=rollout.attempt).rev().find_map(|attempt| {
+        let ended = outlook.observed.ended.get(&upgrade_id(rollout, attempt, member))?;
+        (attempt == rollout.attempt || ended.outcome.is_success()).then_some(ended)
+    })
+}
+
+pub(super) fn standing<'r>(outlook: &Outlook, rollout: &Rollout, member: &'r Member) -> Standing<'r> {
+    let (state, tally, wakes) = stand(outlook, rollout, member);
+    Standing { member, state, tally, wakes }
+}
+
+type Stand = (MemberState, Tally, Option<Time>);
+
+fn stand(outlook: &Outlook, rollout: &Rollout, member: &Member) -> Stand {
+    if let Some(ended) = ending(outlook, rollout, member) {
+        return after_the_end(outlook, rollout, member, ended);
+    }
+    let ours = outlook.open(&member.instance).filter(|open| open.order.rollout.as_ref() == Some(&rollout.id));
+    if let Some(open) = ours {
+        return under_way(outlook, member, open);
+    }
+    let Some(instance) = outlook.meant(rollout, member).filter(|instance| instance.removal.is_none()) else {
+        return (MemberState::Removed, Tally::Apart, None);
+    };
+    if !outlook.desired.hosts.contains_key(&instance.host) {
+        return (MemberState::Removed, Tally::Apart, None);
+    }
+    let owner = outlook.claim(&member.instance).map(|claim| claim.rollout);
+    match owner.filter(|owner| (owner.created, &owner.id) > (rollout.created, &rollout.id)) {
+        Some(newer) => (MemberState::Superseded { by: newer.id.clone() }, Tally::Apart, None),
+        None => before_the_order(outlook, rollout, member, instance),
+    }
+}
+
+fn after_the_end(outlook: &Outlook, rollout: &Rollout, member: &Member, ended: &Ended) -> Stand {
+    let at = ended.at;
+    match &ended.outcome {
+        Outcome::AlreadySo | Outcome::Done => match sickness(outlook, rollout, member) {
+            Some(reason) => (MemberState::Sickened { reason }, Tally::Sick(at), None),
+            None => (MemberState::Done { at }, Tally::Success(at), None),
+        },
+        Outcome::RolledBack { .. } | Outcome::Stuck { .. } | Outcome::Refused { .. } => {
+            (MemberState::Failed { outcome: ended.outcome.clone(), at }, Tally::Failure(at), None)
+        }
+    }
+}
+
+/// Why a member that was moved is unhealthy, if that is what its host last said.
+fn sickness(outlook: &Outlook, rollout: &Rollout, member: &Member) -> Option<String> {
+    let instance = outlook.meant(rollout, member)?;
+    let seen = hindrance::reported(outlook, &member.instance, instance).ok()?;
+    let Running::Settled(said) = &seen.running else { return None };
+    match &said.health {
+        Health::Unhealthy { reason } if said.release == member.to => Some(reason.clone()),
+        Health::Unhealthy { .. } | Health::Healthy | Health::Starting | Health::Stopped | Health::Unknown => None,
+    }
+}
+
+fn under_way(outlook: &Outlook, member: &Member, open: &Open) -> Stand {
+    let (order, since) = (open.id.clone(), open.order.asked);
+    match open.lateness {
+        Lateness::Late => (MemberState::Overdue { order, since }, Tally::Late, None),
+        Lateness::InTime => {
+            let seen = outlook.observed.instances.get(&member.instance);
+            let step = seen.filter(|seen| is_busy_with(&seen.running, open.id)).and_then(|seen| step(&seen.running));
+            (MemberState::UnderWay { order, since, step }, Tally::UnderWay, Some(open.due))
+        }
+    }
+}
+
+fn step(running: &Running) -> Option<String> {
+    match running {
+        Running::Busy { step, .. } => Some(step.clone()),
+        Running::Absent | Running::Settled(_) => None,
+    }
+}
+
+fn before_the_order(outlook: &Outlook, rollout: &Rollout, member: &Member, instance: &InstanceDesired) -> Stand {
+    let seen = hindrance::reported(outlook, &member.instance, instance);
+    if let Ok(InstanceObserved { running: Running::Settled(said), at, .. }) = seen {
+        if said.release == member.to {
+            return (MemberState::Done { at: *at }, Tally::Apart, None);
+        }
+        if said.release != member.from {
+            return (MemberState::Elsewhere { found: said.release.clone() }, Tally::Apart, None);
+        }
+    }
+    if let Some(stand) = seen.ok().and_then(|seen| resumed(outlook, rollout, member, seen)) {
+        return stand;
+    }
+    match obstacle(outlook, member, instance) {
+        Ok(()) => (MemberState::Waiting { because: String::new() }, Tally::Ready, None),
+        Err(Hindrance::Offline { .. } | Hindrance::NeverSeen) => (MemberState::Offline, Tally::Offline, None),
+        Err(other) => (MemberState::Waiting { because: other.to_string() }, Tally::Held, other.ends()),
+    }
+}
+
+/// A host that was given up came back, and is still in the middle of our order: that holds a place too.
+fn resumed(outlook: &Outlook, rollout: &Rollout, member: &Member, seen: &InstanceObserved) -> Option<Stand> {
+    hindrance::reachable(outlook, &seen.host).ok()?;
+    let Running::Busy { order, step, .. } = &seen.running else { return None };
+    (1..=rollout.attempt).rev().find(|attempt| upgrade_id(rollout, *attempt, member) == *order)?;
+    let (order, since, due) = (order.clone(), seen.at, seen.at.after(rollout.strategy.deadline).after(GRACE));
+    if due <= outlook.now {
+        return Some((MemberState::Overdue { order, since }, Tally::Late, None));
+    }
+    Some((MemberState::UnderWay { order, since, step: Some(step.clone()) }, Tally::UnderWay, Some(due)))
+}
+
+/// What of its own stands in the way of a member, whatever the rollout's gates say.
+fn obstacle(outlook: &Outlook, member: &Member, instance: &InstanceDesired) -> Result<(), Hindrance> {
+    let host = hindrance::reachable(outlook, &instance.host)?;
+    if outlook.open(&member.instance).is_some() {
+        return Err(Hindrance::OtherOrder);
+    }
+    let seen = hindrance::reported(outlook, &member.instance, instance)?;
+    match &seen.running {
+        Running::Absent => return Err(Hindrance::NotInstalled),
+        Running::Busy { step, .. } => return Err(Hindrance::Busy { step: step.clone() }),
+        Running::Settled(_) => {}
+    }
+    hindrance::allowed(host, &member.to.name.app)?;
+    hindrance::within_hours(outlook, host)
+}

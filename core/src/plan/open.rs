@@ -1,0 +1,82 @@
+//! Open orders: which of them have ended, which are given up for now, and which are late.
+//!
+//! A host that receives an order received it while it was connected, and by its own clock it ends it, or goes back,
+//! within the order's deadline. So a lost host may still be at work until the deadline has passed *since it was lost*;
+//! until then its order holds its place under every limit.
+
+use super::Outlook;
+use crate::facts::{Link, OpenOrder, Running};
+use crate::names::OrderId;
+use crate::rollout::RolloutWish;
+use crate::time::Time;
+use std::time::Duration;
+
+/// What is added to a deadline before it counts as passed: for the way there and back.
+pub(super) const GRACE: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Open<'a> {
+    pub id: &'a OrderId,
+    pub order: &'a OpenOrder,
+    /// When its end should have been heard.
+    pub due: Time,
+    pub lateness: Lateness,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lateness {
+    InTime,
+    /// The host is connected, its time is over, and it has said nothing.
+    Late,
+}
+
+pub(super) enum Settlement<'a> {
+    Closed,
+    Withdrawn,
+    Open(Open<'a>),
+}
+
+pub(super) fn settle<'a>(outlook: &Outlook<'a>, id: &'a OrderId, order: &'a OpenOrder) -> Settlement<'a> {
+    if outlook.observed.ended.contains_key(id) {
+        return Settlement::Closed;
+    }
+    if !outlook.desired.hosts.contains_key(&order.host) {
+        return Settlement::Withdrawn;
+    }
+    let link = outlook.observed.hosts.get(&order.host).map(|host| host.link);
+    let due = due(outlook, id, order, link);
+    let is_past = due <= outlook.now;
+    match link {
+        Some(Link::Online) => {
+            let lateness = if is_past { Lateness::Late } else { Lateness::InTime };
+            Settlement::Open(Open { id, order, due, lateness })
+        }
+        Some(Link::Offline { .. }) | None if is_past || is_unwanted(outlook, order) => Settlement::Withdrawn,
+        Some(Link::Offline { .. }) | None => Settlement::Open(Open { id, order, due, lateness: Lateness::InTime }),
+    }
+}
+
+/// Counted from the last moment at which the host can have begun.
+fn due(outlook: &Outlook, id: &OrderId, order: &OpenOrder, link: Option<Link>) -> Time {
+    let lost = match link {
+        Some(Link::Offline { since }) => since,
+        Some(Link::Online) | None => Time::ZERO,
+    };
+    let instance = outlook.observed.instances.get(&order.order.instance);
+    let at_work = instance.filter(|seen| is_busy_with(&seen.running, id)).map_or(Time::ZERO, |seen| seen.at);
+    order.asked.max(lost).max(at_work).after(order.order.deadline).after(GRACE)
+}
+
+/// Tells whether a host says that it is in the middle of this order.
+pub(super) fn is_busy_with(running: &Running, id: &OrderId) -> bool {
+    match running {
+        Running::Busy { order, .. } => order == id,
+        Running::Absent | Running::Settled(_) => false,
+    }
+}
+
+/// An order of an aborted rollout that a lost host may not have received: it must not find it when it is back.
+fn is_unwanted(outlook: &Outlook, order: &OpenOrder) -> bool {
+    let Some(id) = &order.rollout else { return false };
+    outlook.desired.rollouts.get(id).is_none_or(|rollout| rollout.wish == RolloutWish::Abort)
+}

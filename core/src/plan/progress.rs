@@ -1,0 +1,116 @@
+//! How far a rollout is: the one evaluation behind `plan()`, `phase()`, `members()` and `explain()`.
+
+use super::gate::{self, Counts, Gate};
+use super::member::{self, Standing, Tally};
+use super::{MemberState, NewOrder, Outlook, Phase, Waiting, take};
+use crate::order::{Action, Goal, Order, Outcome};
+use crate::rollout::{Member, Rollout};
+use crate::time::Time;
+
+#[derive(Debug)]
+pub(super) struct Progress<'r> {
+    pub rollout: &'r Rollout,
+    pub phase: Phase,
+    pub counts: Counts,
+    pub standings: Vec<Standing<'r>>,
+    /// The places in `standings` of those that are asked now.
+    pub taken: Vec<usize>,
+    /// Moments at which time alone may change something.
+    pub wakes: Vec<Time>,
+}
+
+pub(super) fn progress<'r>(outlook: &Outlook, rollout: &'r Rollout) -> Progress<'r> {
+    let standings = rollout.members.iter().map(|member| member::standing(outlook, rollout, member));
+    let mut standings: Vec<Standing> = standings.collect();
+    let counts = Counts::of(&standings);
+    let halt = gate::is_halting(&rollout.strategy, &counts).then(|| halt_reason(rollout, &counts, &standings));
+    let (phase, gate) = gate::decide(rollout, &counts, halt, outlook.now);
+    let taken = take::take(outlook, &rollout.strategy, &gate, &mut standings);
+    let mut wakes: Vec<Time> = standings.iter().filter_map(|standing| standing.wakes).collect();
+    match gate {
+        Gate::Open { .. } => wakes.extend(gate::last_start(&rollout.strategy, outlook.now)),
+        Gate::Shut { until, .. } => wakes.extend(until),
+    }
+    Progress { rollout, phase, counts, standings, taken, wakes }
+}
+
+impl Progress<'_> {
+    /// What waits, and because of what. An aborted rollout wants nothing any more.
+    pub fn waiting(&self) -> impl Iterator<Item = Waiting> {
+        let is_wanted = self.phase != Phase::Aborted;
+        let places = self.standings.iter().enumerate().filter(move |(place, _)| is_wanted && !self.is_taken(*place));
+        places.filter_map(|(_, standing)| {
+            let because = match &standing.state {
+                MemberState::Waiting { because } => because.clone(),
+                MemberState::Offline => "its host is offline; it catches up when it is back".to_owned(),
+                MemberState::Overdue { since, .. } => {
+                    format!("its host is online and has not said how its order of {since} ended")
+                }
+                MemberState::UnderWay { .. }
+                | MemberState::Done { .. }
+                | MemberState::Sickened { .. }
+                | MemberState::Failed { .. }
+                | MemberState::Elsewhere { .. }
+                | MemberState::Superseded { .. }
+                | MemberState::Removed => return None,
+            };
+            let (instance, rollout) = (standing.member.instance.clone(), Some(self.rollout.id.clone()));
+            Some(Waiting { instance, rollout, because })
+        })
+    }
+
+    /// What is asked now, by instance.
+    pub fn orders<'a>(&self, outlook: &Outlook<'a>) -> Vec<(&'a crate::names::InstanceName, NewOrder)> {
+        let taken = self.taken.iter().map(|place| self.standings[*place].member);
+        taken.filter_map(|member| order(outlook, self.rollout, member)).collect()
+    }
+
+    fn is_taken(&self, place: usize) -> bool {
+        self.taken.binary_search(&place).is_ok()
+    }
+}
+
+/// The upgrade brings the values that are wanted now: they may have been set for the new version.
+fn order<'a>(
+    outlook: &Outlook<'a>,
+    rollout: &Rollout,
+    member: &Member,
+) -> Option<(&'a crate::names::InstanceName, NewOrder)> {
+    let (name, instance) = outlook.desired.instances.get_key_value(&member.instance)?;
+    let goal = Goal { release: member.to.clone(), revision: instance.revision };
+    let order = Order {
+        id: member::upgrade_id(rollout, rollout.attempt, member),
+        instance: name.clone(),
+        action: Action::Upgrade { from: member.from.clone(), goal },
+        deadline: rollout.strategy.deadline,
+    };
+    Some((name, NewOrder { host: instance.host.clone(), order, rollout: Some(rollout.id.clone()) }))
+}
+
+/// Names those that failed, the first three with their reasons.
+fn halt_reason(rollout: &Rollout, counts: &Counts, standings: &[Standing]) -> String {
+    let failures: Vec<String> = standings.iter().filter_map(failure).collect();
+    let shown = failures.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
+    let more = failures.len().saturating_sub(3);
+    let tail = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let canary = if gate::is_in_canary(&rollout.strategy, counts) { "the canary failed: " } else { "" };
+    format!("{canary}{shown}{tail}")
+}
+
+/// What went wrong with a member, as a sentence; nothing if nothing did.
+pub(super) fn failure(standing: &Standing) -> Option<String> {
+    let name = &standing.member.instance;
+    match (&standing.tally, &standing.state) {
+        (Tally::Failure(_), MemberState::Failed { outcome, .. }) => Some(match outcome {
+            Outcome::RolledBack { reason } => {
+                format!("{name} went back to {}: {reason}", standing.member.from.name.version)
+            }
+            Outcome::Stuck { reason, .. } => format!("{name} is stuck: {reason}"),
+            Outcome::Refused { reason } => format!("{name} refused: {reason}"),
+            Outcome::AlreadySo | Outcome::Done => return None,
+        }),
+        (Tally::Sick(_), MemberState::Sickened { reason }) => Some(format!("{name} is unhealthy: {reason}")),
+        (Tally::Late, _) => Some(format!("{name} has not said how its order ended")),
+        _ => None,
+    }
+}

@@ -1,0 +1,83 @@
+//! Which of the members that could be asked are asked now, and what the others wait for.
+
+use super::gate::Gate;
+use super::member::{Standing, Tally};
+use super::{MemberState, Outlook};
+use crate::names::InstanceName;
+use crate::rollout::Strategy;
+use std::collections::{BTreeMap, HashMap};
+
+/// Takes ready members in their order while there is room, and writes a reason at every other.
+///
+/// Gives back their places in the list.
+pub(super) fn take(outlook: &Outlook, strategy: &Strategy, gate: &Gate, standings: &mut [Standing]) -> Vec<usize> {
+    let (room, shut) = match gate {
+        Gate::Open { room } => (*room, None),
+        Gate::Shut { because, .. } => (0, Some(because.as_str())),
+    };
+    let mut sharing = Sharing::of(outlook, &strategy.per, standings);
+    let mut taken = Vec::new();
+    for (place, standing) in standings.iter_mut().enumerate() {
+        if standing.tally != Tally::Ready {
+            continue;
+        }
+        let because = match shut {
+            Some(because) => because.to_owned(),
+            None if taken.len() >= room => "its wave has not come".to_owned(),
+            None => match sharing.full(&standing.member.instance) {
+                Some(because) => because,
+                None => {
+                    sharing.add(&standing.member.instance);
+                    taken.push(place);
+                    "it is asked now".to_owned()
+                }
+            },
+        };
+        standing.state = MemberState::Waiting { because };
+    }
+    taken
+}
+
+/// How many are under way among hosts that share a label's value.
+struct Sharing<'a> {
+    outlook: &'a Outlook<'a>,
+    per: &'a BTreeMap<String, u32>,
+    under_way: HashMap<(&'a str, &'a str), u32>,
+}
+
+impl<'a> Sharing<'a> {
+    fn of(outlook: &'a Outlook<'a>, per: &'a BTreeMap<String, u32>, standings: &[Standing]) -> Self {
+        let mut sharing = Self { outlook, per, under_way: HashMap::new() };
+        if per.is_empty() {
+            return sharing;
+        }
+        for standing in standings {
+            match standing.tally {
+                Tally::UnderWay | Tally::Late => sharing.add(&standing.member.instance),
+                Tally::Success(_) | Tally::Failure(_) | Tally::Sick(_) => {}
+                Tally::Ready | Tally::Held | Tally::Offline | Tally::Apart => {}
+            }
+        }
+        sharing
+    }
+
+    /// The values of the limited labels on an instance's host. A host without the label shares it with nobody.
+    fn values(&self, instance: &InstanceName) -> impl Iterator<Item = (&'a str, &'a str, u32)> + use<'a> {
+        let desired = self.outlook.desired;
+        let host = desired.instances.get(instance).and_then(|instance| desired.hosts.get(&instance.host));
+        let limits = self.per.iter();
+        limits.filter_map(move |(label, limit)| Some((label.as_str(), host?.labels.get(label)?, *limit)))
+    }
+
+    fn full(&self, instance: &InstanceName) -> Option<String> {
+        let under_way = |label, value| self.under_way.get(&(label, value)).copied().unwrap_or(0);
+        let (label, value, limit) = self.values(instance).find(|(l, v, limit)| under_way(l, v) >= *limit)?;
+        Some(format!("{limit} of {label}={value} may be under way at a time"))
+    }
+
+    fn add(&mut self, instance: &InstanceName) {
+        for (label, value, _) in self.values(instance) {
+            *self.under_way.entry((label, value)).or_default() += 1;
+        }
+    }
+}

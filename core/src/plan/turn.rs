@@ -1,0 +1,132 @@
+//! One turn: every instance gets at most one order, or the reason why it waits.
+
+use super::hindrance::{self, Hindrance};
+use super::intention::{self, Intention};
+use super::open::{Lateness, Open};
+use super::{NewOrder, Outlook, Plan, Waiting, progress};
+use crate::facts::{Ended, InstanceDesired};
+use crate::names::InstanceName;
+use crate::order::{Action, Outcome};
+use crate::time::Time;
+use std::collections::HashMap;
+
+/// What one instance gets outside of rollouts.
+enum Turn {
+    Nothing,
+    Ask(NewOrder),
+    Wait { because: String, until: Option<Time> },
+}
+
+/// The earliest moment at which time alone changes something.
+struct Wake {
+    now: Time,
+    at: Option<Time>,
+}
+
+impl Wake {
+    fn by(&mut self, moment: Option<Time>) {
+        let coming = moment.filter(|moment| *moment > self.now);
+        self.at = [self.at, coming].into_iter().flatten().min();
+    }
+}
+
+pub(super) fn plan(outlook: &Outlook) -> Plan {
+    let mut plan = Plan {
+        closed: outlook.closed.iter().map(|id| (*id).clone()).collect(),
+        withdrawn: outlook.withdrawn.iter().map(|id| (*id).clone()).collect(),
+        ..Plan::default()
+    };
+    let mut wake = Wake { now: outlook.now, at: None };
+    let mut taken = rollouts(outlook, &mut plan, &mut wake);
+    for (name, instance) in &outlook.desired.instances {
+        wake.by(outlook.open(name).map(|open| open.due));
+        match turn(outlook, name, instance, taken.remove(name)) {
+            Turn::Nothing => {}
+            Turn::Ask(order) => plan.orders.push(order),
+            Turn::Wait { because, until } => {
+                wake.by(until);
+                plan.waiting.push(Waiting { instance: name.clone(), rollout: None, because });
+            }
+        }
+    }
+    plan.waiting.sort_by(|a, b| (&a.instance, &a.rollout).cmp(&(&b.instance, &b.rollout)));
+    plan.wake_at = wake.at;
+    plan
+}
+
+/// Lets every rollout that has instances say what it asks and what waits.
+fn rollouts<'a>(outlook: &Outlook<'a>, plan: &mut Plan, wake: &mut Wake) -> HashMap<&'a InstanceName, NewOrder> {
+    let mut taken = HashMap::new();
+    for rollout in &outlook.claiming {
+        let progress = progress::progress(outlook, rollout);
+        plan.waiting.extend(progress.waiting());
+        progress.wakes.iter().for_each(|moment| wake.by(Some(*moment)));
+        taken.extend(progress.orders(outlook));
+    }
+    taken
+}
+
+fn turn(outlook: &Outlook, name: &InstanceName, instance: &InstanceDesired, rollout: Option<NewOrder>) -> Turn {
+    let wanted = intention::wanted(outlook, name, instance);
+    if let Some(open) = outlook.open(name) {
+        return beside(open, wanted.ok().flatten());
+    }
+    if let Some(order) = rollout {
+        return Turn::Ask(order);
+    }
+    match wanted {
+        Ok(None) => Turn::Nothing,
+        Ok(Some(intention)) => match hindrance_to(outlook, instance, &intention) {
+            _ if outlook.observed.ended.contains_key(&intention.id) => ended(outlook, &intention),
+            Ok(()) => Turn::Ask(intention.order(name, instance)),
+            Err(hindrance) => wait(&hindrance),
+        },
+        Err(unclear) => match hindrance::reachable(outlook, &instance.host) {
+            Ok(_) => wait(&unclear),
+            Err(unreachable) => wait(&unreachable),
+        },
+    }
+}
+
+/// Beside an open order nothing is asked.
+fn beside(open: &Open, wanted: Option<Intention>) -> Turn {
+    if open.lateness == Lateness::Late {
+        let because = format!("its host is online and has not said how its order of {} ended", open.order.asked);
+        return Turn::Wait { because, until: None };
+    }
+    match wanted {
+        Some(other) if other.id != *open.id => {
+            Turn::Wait { because: format!("{}: {}", other.noun(), Hindrance::OtherOrder), until: Some(open.due) }
+        }
+        Some(_) | None => Turn::Nothing,
+    }
+}
+
+fn hindrance_to(outlook: &Outlook, instance: &InstanceDesired, intention: &Intention) -> Result<(), Hindrance> {
+    let host = hindrance::reachable(outlook, &instance.host)?;
+    if intention.is_bound_by_app_list() {
+        hindrance::allowed(host, &instance.release.name.app)?;
+    }
+    hindrance::within_hours(outlook, host)
+}
+
+/// An intention whose order has ended is not asked again.
+fn ended(outlook: &Outlook, intention: &Intention) -> Turn {
+    let Some(Ended { outcome, .. }) = outlook.observed.ended.get(&intention.id) else { return Turn::Nothing };
+    let noun = intention.noun();
+    let is_removed = matches!(intention.action, Action::Remove { .. }) && outcome.is_success();
+    if is_removed {
+        return Turn::Nothing;
+    }
+    let because = match outcome {
+        Outcome::AlreadySo | Outcome::Done => format!("{noun} ended well, and its host says otherwise"),
+        Outcome::RolledBack { reason } => format!("{noun} was rolled back: {reason}"),
+        Outcome::Stuck { reason, hint } => format!("{noun} is stuck: {reason}; {hint}"),
+        Outcome::Refused { reason } => format!("{noun} was refused: {reason}"),
+    };
+    Turn::Wait { because, until: None }
+}
+
+fn wait(hindrance: &Hindrance) -> Turn {
+    Turn::Wait { because: hindrance.to_string(), until: hindrance.ends() }
+}
