@@ -3,15 +3,24 @@
 //! **Invariant:** a bundle and its values decide the instance completely; the same input gives the same spec anywhere.
 
 mod bundle;
+mod check;
 mod declaration;
 mod definition;
+mod encoding;
 mod health;
+mod lint;
+mod pins;
 mod render;
+mod template;
 mod values;
+mod yaml;
 
-pub use bundle::{Bundle, BundleError};
+pub use bundle::{BYTE_LIMIT, Bundle, BundleError, FILE_LIMIT};
 pub use declaration::{Declaration, ValueType};
 pub use definition::{AppDefinition, TemplateFile};
+pub use encoding::ENCODED_LIMIT;
 pub use health::{ExecProbe, Health, HttpProbe, Probe, VersionProbe};
-pub use render::{Placement, Rendered};
+pub use lint::{LintReport, LintSummary, images, lint};
+pub use pins::Pins;
+pub use render::{Placement, Rendered, render};
 pub use values::{CheckedValue, CheckedValues, Given, ValueProblem};

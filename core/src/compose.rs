@@ -5,7 +5,7 @@
 mod checks;
 mod cursor;
 mod cycle;
-mod dotenv;
+pub(crate) mod dotenv;
 mod interpolate;
 mod keys;
 mod merge;

@@ -17,6 +17,7 @@ mod port;
 mod reasons;
 mod text;
 
+pub(crate) use canonical::digest_of_bytes;
 pub use container::ContainerSpec;
 pub use diff::{Change, ServiceDiff, SpecDiff, diff};
 pub use instance::{Content, FileSpec, InstanceSpec, NetworkSpec, Subnet, VolumeSpec};

@@ -1,5 +1,6 @@
 //! `app.yaml`: what an app is, beside its Compose file.
 
+use super::bundle::check_path;
 use super::{Bundle, Declaration, Health};
 use crate::compose::{Problem, Problems};
 use crate::names::AppName;
@@ -46,4 +47,73 @@ pub struct TemplateFile {
 
 fn default_mode() -> String {
     "0644".to_owned()
+}
+
+impl AppDefinition {
+    /// Reads the definition of a bundle, and checks it against the bundle's files.
+    pub fn of(bundle: &Bundle) -> Result<Self, Problems> {
+        let missing = || Problem::of_file(FILE, "the bundle has no such file");
+        let bytes = bundle.file(FILE).ok_or_else(missing)?;
+        let definition: Self = super::yaml::from_bytes(FILE, bytes)?;
+        let mut problems = Problems::default();
+        definition.check_values(&mut problems);
+        definition.check_templates(bundle, &mut problems);
+        if let Err(problem) = definition.compose_file(bundle) {
+            problems.push(problem);
+        }
+        problems.or(definition)
+    }
+
+    /// The path of the Compose file in the bundle.
+    pub fn compose_file<'a>(&'a self, bundle: &'a Bundle) -> Result<&'a str, Problem> {
+        let is_there = |path: &&str| bundle.file(path).is_some() || self.templates.iter().any(|file| file.to == *path);
+        let found = match &self.compose {
+            Some(path) => Some(path.as_str()).filter(is_there),
+            None => COMPOSE_FILES.into_iter().find(is_there),
+        };
+        found.ok_or_else(|| {
+            let wanted = self.compose.as_deref().unwrap_or("docker-compose.yaml");
+            Problem::of_file(FILE, format!("the bundle has no Compose file `{wanted}`"))
+                .hint("put it beside app.yaml, or name it under `compose:`")
+        })
+    }
+
+    fn check_values(&self, problems: &mut Problems) {
+        for (name, declaration) in &self.values {
+            if let Some(text) = super::check::check_declaration(name, declaration) {
+                problems.push(at(&format!("values.{name}"), text));
+            }
+        }
+    }
+
+    fn check_templates(&self, bundle: &Bundle, problems: &mut Problems) {
+        for (index, template) in self.templates.iter().enumerate() {
+            let path = format!("templates[{index}]");
+            if bundle.file(&template.from).is_none() {
+                problems.push(at(&path, format!("the bundle has no file `{}`", template.from)));
+            }
+            if let Err(error) = check_path(&template.to) {
+                problems.push(at(&path, error.to_string()));
+            }
+            if template.permissions().is_none() {
+                let text = format!("`{}` is not a mode in octal digits, such as \"0644\"", template.mode);
+                problems.push(at(&path, text));
+            }
+            if self.templates[..index].iter().any(|other| other.to == template.to) {
+                problems.push(at(&path, format!("another template makes `{}` already", template.to)));
+            }
+        }
+    }
+}
+
+impl TemplateFile {
+    /// The permission bits; none if the mode is not in octal digits.
+    pub fn permissions(&self) -> Option<u32> {
+        let digits = self.mode.strip_prefix("0o").unwrap_or(&self.mode);
+        u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o777)
+    }
+}
+
+fn at(path: &str, text: String) -> Problem {
+    Problem { path: path.to_owned(), ..Problem::of_file(FILE, text) }
 }

@@ -2,14 +2,14 @@
 //!
 //! **Invariant:** checked values are complete and of their declared types; a secret among them is never shown.
 
-use super::{Declaration, ValueType};
+use super::ValueType;
 use crate::spec::Text;
 use std::collections::BTreeMap;
 
 /// The values as an operator gave them.
 pub type Given = BTreeMap<String, String>;
 
-/// Values that passed the check, with defaults filled in. An optional value that nobody set is absent.
+/// Values that passed [`CheckedValues::check`], with defaults filled in. An optional value that nobody set is absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CheckedValues(BTreeMap<String, CheckedValue>);
 
@@ -32,4 +32,22 @@ pub enum ValueProblem {
 
 fn did_you_mean(meant: Option<&str>) -> String {
     meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default()
+}
+
+impl CheckedValues {
+    pub(super) fn new(values: BTreeMap<String, CheckedValue>) -> Self {
+        Self(values)
+    }
+
+    pub fn get(&self, name: &str) -> Option<&CheckedValue> {
+        self.0.get(name)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &CheckedValue)> {
+        self.0.iter()
+    }
+
+    pub fn holds_a_secret(&self) -> bool {
+        self.0.values().any(|value| value.text.is_secret())
+    }
 }

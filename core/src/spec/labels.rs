@@ -1,7 +1,8 @@
 //! The labels by which Compose, and we, recognise what belongs to an instance.
 
+use super::Condition;
 use super::lower::Context;
-use crate::compose::Project;
+use crate::compose::{Project, Service};
 use std::collections::BTreeMap;
 
 pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
@@ -50,20 +51,32 @@ pub fn of_volume(context: &Context, project: &str, key: &str) -> Labels {
 }
 
 /// Everything but the configuration's hash, which is taken over what these labels leave out.
-pub fn of_container(context: &Context, project: &str, service: &str, read: &Project) -> Labels {
+pub fn of_container(context: &Context, project: &str, service: &Service, read: &Project) -> Labels {
     let mut labels = common(context, project);
     let folder = context.working_dir;
     labels.extend(
         [
-            (COMPOSE_SERVICE, service.to_owned()),
+            (COMPOSE_SERVICE, service.name.clone()),
             ("com.docker.compose.container-number", "1".to_owned()),
             ("com.docker.compose.oneoff", "False".to_owned()),
             ("com.docker.compose.project.working_dir", folder.to_owned()),
             ("com.docker.compose.project.config_files", format!("{folder}/{}", read.entry)),
+            ("com.docker.compose.depends_on", dependencies(service)),
             (FLEET_RELEASE, format!("{}@{}", context.app, context.version)),
             (FLEET_RELEASE_DIGEST, context.digest.to_string()),
         ]
         .map(|(key, value)| (key.to_owned(), value)),
     );
     labels
+}
+
+/// What the service waits for, as Compose notes it: name, condition, and whether it restarts along.
+fn dependencies(service: &Service) -> String {
+    let condition = |condition| match condition {
+        Condition::Started => "service_started",
+        Condition::Healthy => "service_healthy",
+        Condition::CompletedSuccessfully => "service_completed_successfully",
+    };
+    let needs = service.needs().into_iter();
+    needs.map(|(name, waits)| format!("{name}:{}:false", condition(waits))).collect::<Vec<_>>().join(",")
 }

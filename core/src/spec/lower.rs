@@ -114,7 +114,7 @@ impl Lowering<'_> {
         let service = service.clone();
         let mounts: Vec<_> = service.mounts.iter().map(|mount| self.mount(mount)).collect();
         let mut labels = service.labels.clone();
-        labels.extend(labels::of_container(self.context, &self.name, &service.name, self.project));
+        labels.extend(labels::of_container(self.context, &self.name, &service, self.project));
         ContainerSpec {
             name: self.container_name(&service),
             image: pinned(&service.image, self.context.pins),

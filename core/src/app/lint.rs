@@ -1,0 +1,121 @@
+//! Judges a bundle before it becomes a release: everything that is wrong, and a summary of what it is.
+
+use super::{AppDefinition, Bundle, CheckedValues, Given, Pins, Placement, Rendered, ValueType, pins, render};
+use crate::compose::{Problem, Problems};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What is known of a bundle.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LintReport {
+    /// The bundle is fit to be a release if there are none.
+    pub problems: Problems,
+    /// Absent when the problems left too little to summarise.
+    pub summary: Option<LintSummary>,
+}
+
+/// What a release would be, with placeholders for the values that have no default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LintSummary {
+    pub app: String,
+    pub title: Option<String>,
+    /// Services with their images, in starting order.
+    pub services: Vec<(String, String)>,
+    pub images: Vec<String>,
+    pub volumes: Vec<String>,
+    /// Values with their types; `*` marks those that every instance must set.
+    pub values: Vec<String>,
+}
+
+/// Reads everything, with values that stand for what instances will give.
+pub fn lint(bundle: &Bundle) -> LintReport {
+    match attempt(bundle) {
+        Ok((definition, rendered)) => {
+            let used: Vec<_> = images_of(&rendered).into_iter().map(|image| bare(&image)).collect();
+            let pins = Pins::of(bundle.files()).unwrap_or_default();
+            let problems = Problems(pins::unused(&pins, &used));
+            LintReport { problems, summary: Some(summary(&definition, &rendered)) }
+        }
+        Err(problems) => LintReport { problems, summary: None },
+    }
+}
+
+/// The images of a release for one set of values, each once, as the Engine will be asked for them.
+pub fn images(bundle: &Bundle, values: &CheckedValues, placement: &Placement) -> Result<Vec<String>, Problems> {
+    Ok(images_of(&render(bundle, values, placement)?))
+}
+
+fn attempt(bundle: &Bundle) -> Result<(AppDefinition, Rendered), Problems> {
+    let definition = AppDefinition::of(bundle)?;
+    let values = stand_ins(&definition)?;
+    let rendered = render(bundle, &values, &placement()?)?;
+    Ok((definition, rendered))
+}
+
+/// Values of the right types for everything that has no default.
+fn stand_ins(definition: &AppDefinition) -> Result<CheckedValues, Problems> {
+    let without_default = definition.values.iter().filter(|(_, value)| value.default.is_none());
+    let given: Given = without_default
+        .map(|(name, value)| {
+            let text = match value.kind {
+                ValueType::String => "value".to_owned(),
+                ValueType::Integer => value.min.or(value.max).unwrap_or(1).to_string(),
+                ValueType::Boolean => "false".to_owned(),
+                ValueType::Port => stand_in_port(name, definition).to_string(),
+                ValueType::Duration => "1m".to_owned(),
+                ValueType::Size => "1g".to_owned(),
+                ValueType::Choice => value.choices.first().cloned().unwrap_or_default(),
+                ValueType::Path => format!("/srv/{name}"),
+            };
+            (name.clone(), text)
+        })
+        .collect();
+    CheckedValues::check(&definition.values, &given).map_err(|problems| {
+        let say = |problem: &super::ValueProblem| Problem::of_file(super::definition::FILE, problem.to_string());
+        Problems(problems.iter().map(say).collect())
+    })
+}
+
+/// Ports that stand in differ from each other, so that they do not look as if taken twice.
+fn stand_in_port(name: &str, definition: &AppDefinition) -> usize {
+    40_000 + definition.values.keys().position(|known| known == name).unwrap_or_default()
+}
+
+fn placement() -> Result<Placement, Problems> {
+    let name = |error: crate::names::NameError| Problems::from(Problem::of_file("lint", error.to_string()));
+    Ok(Placement {
+        instance: "instance".parse().map_err(name)?,
+        host: "host".parse().map_err(name)?,
+        version: "0".parse().map_err(name)?,
+        working_dir: "/srv/instance".to_owned(),
+    })
+}
+
+fn images_of(rendered: &Rendered) -> Vec<String> {
+    let images: BTreeSet<_> = rendered.spec.containers.iter().map(|container| container.image.clone()).collect();
+    images.into_iter().collect()
+}
+
+/// The reference without its digest.
+fn bare(image: &str) -> String {
+    image.split_once('@').map_or(image, |(bare, _)| bare).to_owned()
+}
+
+fn summary(definition: &AppDefinition, rendered: &Rendered) -> LintSummary {
+    let spec = &rendered.spec;
+    let value = |(name, value): (&String, &super::Declaration)| {
+        let kind = serde_json::to_value(value.kind).ok();
+        let kind = kind.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+        let marks = [(value.required && value.default.is_none(), "*"), (value.secret, " (secret)")];
+        let marks: String = marks.iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| *mark).collect();
+        format!("{name}: {kind}{marks}")
+    };
+    LintSummary {
+        app: definition.app.to_string(),
+        title: definition.title.clone(),
+        services: spec.containers.iter().map(|one| (one.service.clone(), one.image.clone())).collect(),
+        images: images_of(rendered),
+        volumes: spec.volumes.iter().map(|volume| volume.key.clone()).collect(),
+        values: definition.values.iter().map(value).collect(),
+    }
+}
