@@ -1,1 +1,1 @@
-//! x
+//! What the stories, the Docker tests, the lab and the benches share.

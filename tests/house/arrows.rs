@@ -1,0 +1,60 @@
+//! Who may know whom: `core <- proto <- {agent, coordinator, cli} <- tests`, read from `cargo tree`.
+
+use crate::house;
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// Everything that a crate is built from, its own name left out.
+fn dependencies(package: &str) -> BTreeSet<String> {
+    let tree = ["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{p}", "--offline"];
+    let output = Command::new(env!("CARGO")).args(tree).current_dir(house()).output().expect("cargo tree runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("cargo tree prints text");
+    let names = text.lines().filter_map(|line| line.split(' ').next()).filter(|name| !name.is_empty());
+    names.filter(|name| *name != package).map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn check(package: &str, never: &[&str]) {
+    let known = dependencies(package);
+    let wrong: Vec<_> = never.iter().filter(|name| known.contains(**name)).collect();
+    assert!(wrong.is_empty(), "{package} must not know {wrong:?}");
+}
+
+#[test]
+fn core_is_pure() {
+    let world = ["tokio", "tonic", "prost", "sled", "bollard", "rustls", "rcgen", "tracing", "time", "jiff", "chrono"];
+    check("fleet-core", &world);
+    check("fleet-core", &["fleet-proto", "fleet-agent", "fleet-coordinator", "fleet-cli", "getrandom", "rand"]);
+}
+
+#[test]
+fn the_wire_knows_only_the_mind() {
+    check("fleet-proto", &["fleet-agent", "fleet-coordinator", "fleet-cli", "sled", "bollard"]);
+}
+
+#[test]
+fn the_coordinator_never_touches_an_engine() {
+    check("fleet-coordinator", &["bollard", "fleet-agent", "fleet-cli"]);
+}
+
+#[test]
+fn agent_and_command_keep_no_store_and_do_not_know_each_other() {
+    check("fleet-agent", &["sled", "fleet-coordinator", "fleet-cli"]);
+    check("fleet-cli", &["sled", "bollard", "fleet-coordinator", "fleet-agent"]);
+}
+
+#[test]
+fn the_rule_would_notice_a_forbidden_arrow() {
+    assert!(dependencies("fleet-coordinator").contains("sled"));
+    assert!(dependencies("fleet-agent").contains("bollard"));
+}
+
+#[test]
+fn core_never_asks_the_clock_or_the_disk() {
+    for (path, text) in crate::files::sources("core/src") {
+        for forbidden in ["std::fs", "std::net", "std::env", "std::process", "SystemTime", "Instant::now", "std::thread"] {
+            assert!(!text.contains(forbidden), "{} mentions {forbidden}", path.display());
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! How our files are kept.
+
+use crate::house;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// All Rust files below a folder of the repository, with their text.
+pub fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    collect(&house().join(folder), "rs", &mut found);
+    found.into_iter().map(|path| (path.clone(), fs::read_to_string(&path).expect("a source is text"))).collect()
+}
+
+fn all_sources() -> Vec<(PathBuf, String)> {
+    ["core", "proto", "coordinator", "agent", "cli", "tests"].into_iter().flat_map(sources).collect()
+}
+
+fn collect(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("the entry can be read").path();
+        let is_built = path.file_name().is_some_and(|name| name == "target");
+        if path.is_dir() && !is_built {
+            collect(&path, extension, found);
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+}
+
+/// What is compiled into the product: everything before the file's tests.
+fn product(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap_or(text)
+}
+
+fn is_test(path: &Path) -> bool {
+    let inside = path.strip_prefix(house()).unwrap_or(path);
+    inside.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs")
+}
+
+#[test]
+fn every_room_says_what_it_is_for() {
+    for (path, text) in all_sources() {
+        assert!(text.starts_with("//!") || is_test(&path), "{} begins without `//!`", path.display());
+    }
+}
+
+#[test]
+fn a_file_is_one_room() {
+    for (path, text) in all_sources() {
+        let lines = product(&text).lines().count();
+        assert!(lines <= 350 || is_test(&path), "{} has {lines} lines", path.display());
+        assert!(path.file_name().is_some_and(|name| name != "mod.rs"), "{}: write `name.rs` beside `name/`", path.display());
+    }
+}
+
+#[test]
+fn nothing_is_unwrapped_in_the_product() {
+    let written = concat!(".unwr", "ap()");
+    for (path, text) in all_sources() {
+        assert!(!product(&text).contains(written) || is_test(&path), "{} unwraps", path.display());
+    }
+}
+
+#[test]
+fn no_test_is_ignored() {
+    for (path, text) in all_sources() {
+        for mark in [concat!("#[igno", "re"), concat!("#[should_", "panic")] {
+            assert!(!text.contains(mark), "{} has {mark}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_script_can_be_run_and_stops_at_its_first_error() {
+    let mut scripts = Vec::new();
+    for folder in ["deploy", "tests"] {
+        collect(&house().join(folder), "sh", &mut scripts);
+    }
+    assert!(!scripts.is_empty());
+    for path in scripts {
+        let text = fs::read_to_string(&path).expect("a script is text");
+        assert!(text.starts_with("#!") == is_executable(&path), "{}: a program is executable, a library is not", path.display());
+        let stops = text.contains("set -eu") || !text.starts_with("#!");
+        assert!(stops, "{} goes on after an error", path.display());
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o111 != 0)
+}

@@ -1,0 +1,11 @@
+//! The rules of the house, kept by tests.
+
+mod arrows;
+mod files;
+
+use std::path::{Path, PathBuf};
+
+/// The top of the repository.
+fn house() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie one folder below the top").to_owned()
+}
