@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Makes the packages: fleet-agent, fleet-coordinator (with the `fleet` command), and an installer of the agent in one file.
 #
-#   deploy/package.sh [--no-build]     prints the folder with what it made, and SHA256SUMS
+#   deploy/package.sh [--programs FOLDER] [--to FOLDER]
+#
+# Builds the programs in release, or takes those of FOLDER as they are. Prints the folder with what it made, and SHA256SUMS;
+# it is target/packages unless --to says otherwise.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,33 +13,66 @@ for part in say packages cargo; do
     . "$here/lib/$part.sh"
 done
 
+programs=''
+packages=''
+# Where cargo-deb looks for what goes into a package: a target folder with nothing else in it.
+stage=''
+
 main() {
+    read_arguments "$@"
     cd "$here/.."
     need_cargo_command deb
     # It finds out which libraries the programs need.
     need_package dpkg-shlibdeps dpkg-dev
-    local built packages
-    built=$(target_folder)
-    packages=$built/debian
-    if [ "${1:-}" != --no-build ]; then
-        heading "Build (release)"
-        cargo build --release --locked -p fleet-agent -p fleet-coordinator -p fleet-cli >&2
-    fi
+    [ -n "$programs" ] || build_programs
+    mkdir -p "$packages"
+    packages=$(cd "$packages" && pwd)
+    stage=$(mktemp -d)
+    trap 'rm -rf "$stage"' EXIT
     heading "Package"
-    rm -rf "$packages"
-    make_deb fleet-agent "$packages"
-    make_installer "$packages/fleet-agent.deb" "$built/release/fleet-agent-installer.sh"
-    make_completions "$built/release"
-    make_deb fleet-coordinator "$packages"
-    cp "$built/release/fleet-agent-installer.sh" "$packages/"
-    (cd "$packages" && sha256sum ./*.deb ./*.sh >SHA256SUMS)
-    (cd "$packages" && ls -l --human-readable) >&2
+    fill_stage
+    make_deb fleet-agent
+    make_installer "$packages/fleet-agent.deb" "$packages/fleet-agent-installer.sh"
+    cp "$packages/fleet-agent-installer.sh" "$stage/release/"
+    make_deb fleet-coordinator
+    (cd "$packages" && sha256sum fleet-agent.deb fleet-coordinator.deb fleet-agent-installer.sh >SHA256SUMS)
     printf '%s\n' "$packages"
 }
 
+read_arguments() {
+    packages=$(target_folder)/packages
+    while [ $# -gt 0 ]; do
+        [ $# -ge 2 ] || fail "$1 wants a value"
+        case $1 in
+            --programs) programs=$(cd "$2" && pwd) ;;
+            --to) packages=$2 ;;
+            *) fail "the option $1 is unknown" "they are --programs FOLDER and --to FOLDER" ;;
+        esac
+        shift 2
+    done
+}
+
+build_programs() {
+    heading "Build (release)"
+    cargo build --release --locked -p fleet-agent -p fleet-coordinator -p fleet-cli >&2
+    programs=$(target_folder)/release
+}
+
+fill_stage() {
+    local name
+    mkdir -p "$stage/release"
+    for name in fleet-agent fleet-coordinator fleet; do
+        [ -x "$programs/$name" ] || fail "there is no program $programs/$name" "build it, or leave --programs away"
+        cp "$programs/$name" "$stage/release/$name"
+        strip "$stage/release/$name"
+    done
+    make_completions "$stage/release"
+}
+
 make_deb() {
-    cargo deb --quiet --no-build --no-strip --fast -p "$1" --output "$2/$1.deb" >&2
-    say "$1.deb: $(dpkg-deb --field "$2/$1.deb" Version Architecture Depends | tr '\n' ' ')"
+    CARGO_TARGET_DIR=$stage cargo deb --quiet --no-build --no-strip --fast -p "$1" --output "$packages/$1.deb" >/dev/null
+    say "$1.deb: $(du --apparent-size -h "$packages/$1.deb" | cut -f 1), $(dpkg-deb --field "$packages/$1.deb" Version)," \
+        "needs $(dpkg-deb --field "$packages/$1.deb" Depends)"
 }
 
 # install-agent.sh with the package inside: one file that a person can send through ssh.
@@ -60,7 +96,7 @@ make_completions() {
             zsh) name=_fleet ;;
             fish) name=fleet.fish ;;
         esac
-        COMPLETE=$shell "$1/fleet" >"$1/completions/$name" 2>/dev/null || fail "the completion for $shell could not be made"
+        "$1/fleet" completion "$shell" >"$1/completions/$name" || fail "the completion for $shell could not be made"
     done
 }
 

@@ -3,6 +3,7 @@
 #
 #   lab.sh image                    make the image of a lab server, unless it is there
 #   lab.sh network                  make the lab's network; prints the address of this machine in it
+#   lab.sh registry                 serve this machine's images in the lab's network; prints where (10.99.0.1:5001)
 #   lab.sh up NAME ADDRESS          start a lab server; returns when its engine answers
 #   lab.sh down NAME                end it, with its disk
 #   lab.sh kill NAME                its power fails
@@ -17,13 +18,13 @@
 #   lab.sh ls                       the lab servers: name, address, state
 #   lab.sh clean                    end everything that this lab made, and nothing else
 #
-# Environment: FLEET_LAB names the lab (its network, and the label on all it makes; default `lab`), FLEET_LAB_SUBNET is its
+# Environment: FLEET_RUN is one more label, `fleet.run`: with it, clean ends what this run made in all labs. FLEET_LAB names the lab (its network, and the label on all it makes; default `lab`), FLEET_LAB_SUBNET is its
 # subnet (default 10.99.0.0/24), FLEET_LAB_IMAGE its image, FLEET_LAB_DISK the size of a small disk for `up` (400m).
 # A name is used once on a machine, whichever lab it belongs to.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for part in say packages engine images; do
+for part in say packages engine images registry; do
     # shellcheck source=/dev/null
     . "$here/../lib/$part.sh"
 done
@@ -32,6 +33,8 @@ LAB=${FLEET_LAB:-lab}
 SUBNET=${FLEET_LAB_SUBNET:-10.99.0.0/24}
 NETWORK=fleet-$LAB
 LABEL=fleet.lab=$LAB
+LABELS=(--label "$LABEL")
+[ -z "${FLEET_RUN:-}" ] || LABELS+=(--label "fleet.run=$FLEET_RUN")
 READY_SECONDS=90
 
 main() {
@@ -40,6 +43,7 @@ main() {
     case $verb in
         image) need_engine && need_lab_image ;;
         network) network ;;
+        registry) registry ;;
         up) wants 2 "$@" && up "$@" ;;
         down) wants 1 "$@" && down "$1" ;;
         kill) wants 1 "$@" && docker kill "$(server "$1")" >/dev/null ;;
@@ -78,20 +82,34 @@ server() {
 network() {
     need_engine
     if ! docker network inspect "$NETWORK" >/dev/null 2>&1; then
-        docker network create --subnet "$SUBNET" --label "$LABEL" "$NETWORK" >/dev/null ||
+        docker network create --subnet "$SUBNET" "${LABELS[@]}" "$NETWORK" >/dev/null ||
             fail "the network $SUBNET could not be made" "choose another one: FLEET_LAB_SUBNET=10.98.0.0/24"
     fi
-    docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' "$NETWORK" | grep . ||
-        sed -E 's#\.[0-9]+/.*#.1#' <<<"$SUBNET"
+    gateway "$NETWORK"
+}
+
+# This machine's address in a network. Older engines keep it to themselves when nobody chose it: it is the first one.
+gateway() {
+    local said
+    said=$(docker network inspect --format '{{with index .IPAM.Config 0}}{{or .Gateway .Subnet}}{{end}}' "$1")
+    sed -E 's#\.[0-9]+/.*#.1#' <<<"$said"
+}
+
+registry() {
+    local address
+    address=$(network)
+    need_registry >/dev/null
+    once "registry-$address" registry_up "$(registry_folder)" "$address" "$REGISTRY_PORT"
+    printf '%s:%s\n' "$address" "$REGISTRY_PORT"
 }
 
 up() {
     local name=$1 address=$2
     network >/dev/null
     need_lab_image
-    docker volume create --label "$LABEL" "$name-docker" >/dev/null
+    docker volume create "${LABELS[@]}" "$name-docker" >/dev/null
     docker run --detach --name "$name" --hostname "$name" \
-        --label "$LABEL" --label "fleet.lab.address=$address" \
+        "${LABELS[@]}" --label "fleet.lab.address=$address" \
         --network "$NETWORK" --ip "$address" \
         --env "LAB_SUBNET=$SUBNET" \
         --cap-add ALL --cap-drop SYS_RESOURCE --security-opt seccomp=unconfined \
@@ -193,18 +211,22 @@ list() {
         --format 'table {{.Names}}\t{{.Label "fleet.lab.address"}}\t{{.Status}}'
 }
 
+# With FLEET_RUN: all labs of that run. Without: this lab.
 clean() {
     need_engine
-    local ids
-    ids=$(docker container ls --all --quiet --filter "label=$LABEL")
+    local ours=$LABEL ids networks
+    [ -z "${FLEET_RUN:-}" ] || ours=fleet.run=$FLEET_RUN
+    ids=$(docker container ls --all --quiet --filter "label=$ours")
     # shellcheck disable=SC2086  # Each id is a word.
     [ -z "$ids" ] || docker rm --force --volumes $ids >/dev/null
-    ids=$(docker volume ls --quiet --filter "label=$LABEL")
+    ids=$(docker volume ls --quiet --filter "label=$ours")
     # shellcheck disable=SC2086
     [ -z "$ids" ] || docker volume rm --force $ids >/dev/null
-    ids=$(docker network ls --quiet --filter "label=$LABEL")
-    # shellcheck disable=SC2086
-    [ -z "$ids" ] || docker network rm $ids >/dev/null
+    networks=$(docker network ls --quiet --filter "label=$ours")
+    for ids in $networks; do
+        registry_down "$(registry_folder)" "$(gateway "$ids")" "$REGISTRY_PORT"
+        docker network rm "$ids" >/dev/null
+    done
 }
 
 main "$@"

@@ -2,6 +2,18 @@
 # A real image registry on this machine (Debian's docker-registry). Needs say.sh, packages.sh.
 # Two listeners may share one storage folder: one on loopback for pushes, one where lab servers can reach it.
 
+REGISTRY_PORT=${FLEET_REGISTRY_PORT:-5001}
+
+# This machine's registry, on loopback; prints where. Lab servers reach the same images through `lab.sh registry`.
+need_registry() {
+    once registry registry_up "$(registry_folder)" 127.0.0.1 "$REGISTRY_PORT"
+    printf '127.0.0.1:%s\n' "$REGISTRY_PORT"
+}
+
+registry_folder() {
+    printf '%s/registry\n' "$(fleet_cache)"
+}
+
 # registry_up FOLDER ADDRESS PORT: starts a registry whose images are in FOLDER/images, unless it already answers.
 registry_up() {
     local folder=$1 address=$2 port=$3
@@ -12,6 +24,7 @@ registry_up() {
         fail "something else answers on $address:$port" "end it, or choose another port for the registry"
     fi
     need_package docker-registry docker-registry
+    need_package curl curl
     mkdir -p "$folder/images"
     write_registry_config "$folder" "$address" "$port"
     setsid nohup docker-registry serve "$folder/$address-$port.yml" \
