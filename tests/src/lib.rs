@@ -1,1 +1,4 @@
 //! What the stories, the Docker tests, the lab and the benches share.
+
+pub mod figure;
+pub mod process;

@@ -1,0 +1,177 @@
+//! Many agents in one process: the real link and the real messages, without an Engine behind them.
+
+use fleet_core::order::{Action, Release};
+use fleet_proto::convert::incoming_order;
+use fleet_proto::link::{Identity, dial};
+use fleet_proto::v1::agents_client::AgentsClient;
+use fleet_proto::v1::{self, FromAgent, WatchRequest, from_agent, to_agent};
+use fleet_proto::PROTOCOL;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+
+const HEARTBEAT: Duration = Duration::from_secs(7);
+
+/// The agents, and when they heard what.
+#[derive(Debug)]
+pub struct Swarm {
+    times: Arc<Times>,
+}
+
+#[derive(Debug, Default)]
+struct Times {
+    begin: Mutex<Option<Instant>>,
+    heard: Mutex<Vec<f64>>,
+    acknowledged: Mutex<Vec<f64>>,
+}
+
+impl Times {
+    fn note(&self, list: &Mutex<Vec<f64>>) {
+        if let Some(begin) = *self.begin.lock().unwrap_or_else(PoisonError::into_inner) {
+            list.lock().unwrap_or_else(PoisonError::into_inner).push(begin.elapsed().as_secs_f64());
+        }
+    }
+}
+
+impl Swarm {
+    pub fn start(identities: Vec<Identity>) -> Self {
+        let times = Arc::new(Times::default());
+        for (number, identity) in identities.into_iter().enumerate() {
+            let agent = SimulatedAgent { number, identity, times: Arc::clone(&times), settled: None };
+            tokio::spawn(agent.live());
+        }
+        Self { times }
+    }
+
+    /// From now on it is noted when orders are heard and acknowledged.
+    pub fn mark(&self) -> Instant {
+        let now = Instant::now();
+        *self.times.begin.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        now
+    }
+
+    pub fn heard(&self) -> Vec<f64> {
+        self.times.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn acknowledged(&self) -> Vec<f64> {
+        self.times.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+struct SimulatedAgent {
+    number: usize,
+    identity: Identity,
+    times: Arc<Times>,
+    settled: Option<Release>,
+}
+
+impl SimulatedAgent {
+    async fn live(mut self) {
+        let mut failures = 0;
+        loop {
+            if self.connected().await.is_ok() {
+                failures = 0;
+            }
+            failures += 1;
+            let chance = (self.number as u32).wrapping_mul(2_654_435_761).wrapping_add(failures * 40_503);
+            tokio::time::sleep(fleet_agent::link::wait(failures, fleet_agent::link::Ending::Broken, chance)).await;
+        }
+    }
+
+    /// One connection, until it breaks.
+    async fn connected(&mut self) -> anyhow::Result<()> {
+        let channel = dial(&self.identity).await?;
+        let mut client = AgentsClient::new(channel);
+        let (say, said) = mpsc::channel(8);
+        let mut reporter = client.clone();
+        let report = tokio::spawn(async move { reporter.report(ReceiverStream::new(said)).await });
+        let watch = WatchRequest { protocol: PROTOCOL, agent_version: "0.1.0".to_owned() };
+        let mut orders = client.watch(watch).await?.into_inner();
+        self.introduce(&say).await?;
+        let mut beat = tokio::time::interval_at(tokio::time::Instant::now() + self.phase(), HEARTBEAT);
+        let mut open = false;
+        loop {
+            tokio::select! {
+                message = orders.next() => match message {
+                    Some(Ok(v1::ToAgent { kind: Some(to_agent::Kind::Orders(set)) })) => {
+                        if open && set.orders.is_empty() {
+                            self.times.note(&self.times.acknowledged);
+                        }
+                        open = !set.orders.is_empty();
+                        self.perform(set.orders, &say).await?;
+                    }
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => break,
+                },
+                _ = beat.tick() => send(&say, from_agent::Kind::Heartbeat(v1::Heartbeat {})).await?,
+            }
+        }
+        report.abort();
+        Ok(())
+    }
+
+    /// Spreads the heartbeats of the swarm over their period.
+    fn phase(&self) -> Duration {
+        HEARTBEAT.mul_f64((self.number % 997) as f64 / 997.0)
+    }
+
+    async fn introduce(&self, say: &mpsc::Sender<FromAgent>) -> anyhow::Result<()> {
+        let hello = v1::Hello {
+            protocol: PROTOCOL,
+            agent_version: "0.1.0".to_owned(),
+            engine_version: "20.10.24".to_owned(),
+            policy: Some(v1::HostPolicy::default()),
+            now_ms: super::operator::now().0,
+            disk_free: 100 << 30,
+        };
+        send(say, from_agent::Kind::Hello(hello)).await?;
+        if let Some(release) = &self.settled {
+            send(say, from_agent::Kind::Instance(self.report(release))).await?;
+        }
+        send(say, from_agent::Kind::Complete(v1::Complete {})).await
+    }
+
+    fn report(&self, release: &Release) -> v1::InstanceReport {
+        let said = v1::InstanceSaid {
+            release: Some(release.clone().into()),
+            revision: 1,
+            power_serial: 0,
+            health: v1::Health::Healthy.into(),
+            ..v1::InstanceSaid::default()
+        };
+        v1::InstanceReport {
+            instance: super::operator::instance_name(self.number),
+            running: Some(v1::instance_report::Running::Settled(said)),
+        }
+    }
+
+    async fn perform(&mut self, orders: Vec<v1::Order>, say: &mpsc::Sender<FromAgent>) -> anyhow::Result<()> {
+        for message in orders {
+            self.times.note(&self.times.heard);
+            let order = incoming_order(message)?.order;
+            match order.action {
+                Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
+                    let report = self.report(&goal.release);
+                    self.settled = Some(goal.release);
+                    send(say, from_agent::Kind::Instance(report)).await?;
+                }
+                Action::Power { .. } | Action::Remove { .. } => {}
+            }
+            let report = v1::OrderReport {
+                id: order.id.into(),
+                instance: order.instance.into(),
+                outcome: Some(v1::order_report::Outcome::Done(v1::Empty {})),
+            };
+            send(say, from_agent::Kind::Order(report)).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn send(say: &mpsc::Sender<FromAgent>, kind: from_agent::Kind) -> anyhow::Result<()> {
+    say.send(FromAgent { kind: Some(kind) }).await?;
+    Ok(())
+}
