@@ -1,1 +1,23 @@
-//! x
+//! Performs orders on one host, remembers them, reports.
+//!
+//! **Invariant:** the agent dials out and listens nowhere. What it does is decided by `fleet_core`; what it did stands
+//! in its ledger before the next thing begins.
+
+pub mod board;
+mod clock;
+pub mod hands;
+pub mod ledger;
+pub mod link;
+pub mod policy;
+
+use std::error::Error;
+
+/// An error with all its sources, as one line of a log.
+fn chain(error: &dyn Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text
+}

@@ -1,0 +1,124 @@
+//! What the ledger holds: what each instance is, and how far each order has come.
+
+use fleet_core::app::Rendered;
+use fleet_core::facts::{DriftRule, PowerDesired};
+use fleet_core::names::{InstanceName, OrderId};
+use fleet_core::order::{Order, Outcome, Release};
+use fleet_core::time::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// An instance as it is when nothing is under way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settled {
+    pub release: Release,
+    pub revision: u64,
+    pub power: PowerDesired,
+    pub drift: DriftRule,
+    /// Tells the same values from others without keeping them.
+    pub values_hash: String,
+    pub rendered: Rendered,
+    pub since: Time,
+}
+
+/// One instance of this host.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct InstanceEntry {
+    /// None when only the remains of a failed installation are here.
+    pub settled: Option<Settled>,
+    pub stuck: Option<StuckMark>,
+}
+
+/// An order ended where nobody wanted it to: a person is needed, and nothing heals by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StuckMark {
+    pub order: OrderId,
+    pub reason: String,
+}
+
+/// One order, from the moment it is accepted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrderEntry {
+    pub order: Order,
+    /// When this host began it; the deadline counts from here.
+    pub begun: Time,
+    pub state: OrderState,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderState {
+    Open(Box<OpenState>),
+    Ended {
+        outcome: Outcome,
+        at: Time,
+        /// Whether the coordinator has it: the order was no longer in the open set.
+        heard: bool,
+        /// What the instance's entry becomes; none once it is written there.
+        becomes: Option<Box<Becomes>>,
+    },
+}
+
+/// An order that is not at its end, with all that a restarted agent needs to go on or back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenState {
+    /// The goal's values, until they are rendered.
+    pub values: Values,
+    pub drift: DriftRule,
+    /// What the instance was before.
+    pub from: Option<Settled>,
+    /// What it shall be; none before it is rendered, and for a removal.
+    pub to: Option<Settled>,
+    pub way: Way,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// Nothing has been touched.
+    Accepted,
+    Forward {
+        step: u32,
+        doing: String,
+    },
+    Back {
+        because: String,
+        since: Time,
+    },
+}
+
+/// How the end of an order changes its instance's entry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Becomes {
+    Entry(InstanceEntry),
+    Gone,
+}
+
+/// Values in the clear, some of them secret; never shown.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Values(pub BTreeMap<String, String>);
+
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} values", self.0.len())
+    }
+}
+
+/// A file of the ledger that cannot be understood: said, never skipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    pub instance: Option<InstanceName>,
+    pub order: Option<OrderId>,
+    pub reason: String,
+}
+
+impl OrderEntry {
+    pub fn is_open(&self) -> bool {
+        match self.state {
+            OrderState::Open(_) => true,
+            OrderState::Ended { .. } => false,
+        }
+    }
+}

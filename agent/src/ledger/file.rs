@@ -1,0 +1,88 @@
+//! Writes one JSON file so that a crash leaves the old content or the new, never a part of either.
+
+use super::LedgerError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The version of what is written. A file of another version is not guessed at.
+const FORMAT: u64 = 1;
+/// Where a file grows before it gets its name; whatever a crash leaves of it is ignored.
+const TEMPORARY: &str = "tmp";
+
+pub fn make_folder(path: &Path) -> Result<(), LedgerError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| LedgerError::Write { path: path.to_owned(), source })
+}
+
+/// Replaces a file: a temporary one, to disk, renamed, and the folder to disk.
+pub fn write(path: &Path, entry: &impl Serialize) -> Result<(), LedgerError> {
+    let failed = |source| LedgerError::Write { path: path.to_owned(), source };
+    let value = serde_json::to_value(entry).map_err(|error| failed(io::Error::other(error)))?;
+    let text = serde_json::json!({ "format": FORMAT, "entry": value }).to_string();
+    let temporary = path.with_extension(TEMPORARY);
+    let written = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)?;
+        sync_folder_of(path)
+    };
+    written().map_err(failed)
+}
+
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    let mut value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+    match value.get("format").and_then(serde_json::Value::as_u64) {
+        Some(FORMAT) => {}
+        Some(newer) => return Err(format!("it has format {newer}; this fleet-agent knows {FORMAT}")),
+        None => return Err("it does not say its format".to_owned()),
+    }
+    serde_json::from_value(value["entry"].take()).map_err(|error| error.to_string())
+}
+
+pub fn remove(path: &Path) -> Result<(), LedgerError> {
+    let removed = match std::fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    };
+    let failed = |source| LedgerError::Write { path: path.to_owned(), source };
+    removed.and_then(|()| sync_folder_of(path)).map_err(failed)
+}
+
+/// The entries of a folder by their names without `.json`; temporary files are none.
+pub fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>, LedgerError> {
+    let failed = |source| LedgerError::Read { path: folder.to_owned(), source };
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(folder).map_err(failed)? {
+        let path = file.map_err(failed)?.path();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        match (extension, path.file_stem().and_then(|stem| stem.to_str())) {
+            (Some("json"), Some(stem)) => found.push((stem.to_owned(), path)),
+            _ => {}
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Removes the torn temporary files that a crash left in a folder.
+pub fn sweep(folder: &Path) -> Result<(), LedgerError> {
+    let failed = |source| LedgerError::Read { path: folder.to_owned(), source };
+    for file in std::fs::read_dir(folder).map_err(failed)? {
+        let path = file.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == TEMPORARY) {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,144 @@
+use super::*;
+use fleet_core::facts::DriftRule;
+use fleet_core::order::{Action, Order, order_id};
+use std::time::Duration;
+
+fn order(name: &str) -> OrderEntry {
+    let action = Action::Remove { volumes: [].into() };
+    let (id, instance) = (order_id(&[name]), "oasis-1".parse().expect("a name"));
+    let order = Order { id, instance, action, deadline: Duration::from_secs(60) };
+    let open =
+        OpenState { values: Values::default(), drift: DriftRule::Heal, from: None, to: None, way: Way::Accepted };
+    OrderEntry { order, begun: Time(1), state: OrderState::Open(Box::new(open)) }
+}
+
+fn instance() -> InstanceName {
+    "oasis-1".parse().expect("a name")
+}
+
+fn stuck_entry() -> InstanceEntry {
+    let stuck = StuckMark { order: order_id(&["x"]), reason: "no".to_owned() };
+    InstanceEntry { settled: None, stuck: Some(stuck) }
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn open(&self) -> Ledger {
+        Ledger::open(self.0.path()).expect("the ledger opens")
+    }
+
+    fn file(&self, path: &str) -> PathBuf {
+        self.0.path().join("ledger").join(path)
+    }
+}
+
+#[test]
+fn what_is_written_is_there_after_a_restart() {
+    let folder = Folder::new();
+    let mut ledger = folder.open();
+    ledger.begin(order("a")).expect("written");
+    let way = Way::Forward { step: 3, doing: "create web".to_owned() };
+    ledger.mark(&order_id(&["a"]), |open| open.way = way.clone()).expect("written");
+    drop(ledger);
+    let ledger = folder.open();
+    match &ledger.orders()[&order_id(&["a"])].state {
+        OrderState::Open(open) => assert_eq!(open.way, way),
+        OrderState::Ended { .. } => panic!("the order is open"),
+    }
+}
+
+#[test]
+fn an_end_is_an_end_and_becomes_the_instances_entry() {
+    let folder = Folder::new();
+    let mut ledger = folder.open();
+    ledger.begin(order("a")).expect("written");
+    let becomes = Some(Becomes::Entry(stuck_entry()));
+    ledger.end(&order_id(&["a"]), Outcome::Done, becomes, Time(2)).expect("written");
+    drop(ledger);
+    let ledger = folder.open();
+    assert_eq!(ledger.outcome(&order_id(&["a"])), Some(&Outcome::Done));
+    assert_eq!(ledger.instances().get(&instance()), Some(&stuck_entry()));
+}
+
+#[test]
+fn a_crash_right_after_the_end_is_made_good_at_the_next_start() {
+    let folder = Folder::new();
+    drop(folder.open());
+    let becomes = Some(Box::new(Becomes::Entry(stuck_entry())));
+    let state = OrderState::Ended { outcome: Outcome::Done, at: Time(2), heard: false, becomes };
+    let entry = OrderEntry { state, ..order("a") };
+    let path = folder.file(&format!("orders/oasis-1.{}.json", entry.order.id));
+    file::write(&path, &entry).expect("written");
+    let ledger = folder.open();
+    assert_eq!(ledger.instances().get(&instance()), Some(&stuck_entry()));
+    let still_to_do = OrderState::Ended { outcome: Outcome::Done, at: Time(2), heard: false, becomes: None };
+    assert_eq!(ledger.orders()[&entry.order.id].state, still_to_do);
+}
+
+#[test]
+fn a_torn_temporary_file_is_ignored() {
+    let folder = Folder::new();
+    let mut ledger = folder.open();
+    ledger.begin(order("a")).expect("written");
+    drop(ledger);
+    let torn = folder.file(&format!("orders/oasis-1.{}.tmp", order_id(&["a"])));
+    std::fs::write(&torn, "{\"format\":1,\"en").expect("written");
+    let ledger = folder.open();
+    assert_eq!((ledger.orders().len(), ledger.unreadable().len()), (1, 0));
+    assert!(!torn.exists());
+}
+
+#[test]
+fn an_unreadable_entry_is_said_with_its_instance_and_order() {
+    let folder = Folder::new();
+    drop(folder.open());
+    let id = order_id(&["a"]);
+    for (path, text) in [
+        ("instances/oasis-2.json".to_owned(), "{\"format\":9,\"entry\":{}}"),
+        (format!("orders/oasis-1.{id}.json"), "not json"),
+    ] {
+        std::fs::write(folder.file(&path), text).expect("written");
+    }
+    let ledger = folder.open();
+    let said: Vec<_> = ledger.unreadable().iter().map(|one| (one.instance.clone(), one.order.clone())).collect();
+    assert_eq!(said, [("oasis-2".parse().ok(), None), (Some(instance()), Some(id))]);
+    assert!(ledger.unreadable()[0].reason.contains("format 9"), "{:?}", ledger.unreadable());
+}
+
+#[test]
+fn only_the_newest_ends_are_remembered() {
+    let folder = Folder::new();
+    let mut ledger = folder.open();
+    for number in 0..ENDED_LIMIT + 5 {
+        let entry = order(&number.to_string());
+        let id = entry.order.id.clone();
+        ledger.begin(entry).expect("written");
+        ledger.end(&id, Outcome::Done, None, Time(number as u64)).expect("written");
+    }
+    assert_eq!(ledger.orders().len(), ENDED_LIMIT);
+    assert!(ledger.outcome(&order_id(&["4"])).is_none());
+    assert!(ledger.outcome(&order_id(&["5"])).is_some());
+}
+
+#[test]
+fn two_agents_cannot_share_a_ledger() {
+    let folder = Folder::new();
+    let _first = folder.open();
+    assert!(matches!(Ledger::open(folder.0.path()), Err(LedgerError::Locked { .. })));
+}
+
+#[test]
+fn nobody_else_may_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let mut ledger = folder.open();
+    ledger.begin(order("a")).expect("written");
+    let mode = |path: PathBuf| std::fs::metadata(path).map(|found| found.permissions().mode() & 0o777).ok();
+    assert_eq!(mode(folder.file("orders")), Some(0o700));
+    assert_eq!(mode(folder.file(&format!("orders/oasis-1.{}.json", order_id(&["a"])))), Some(0o600));
+}

@@ -1,0 +1,112 @@
+//! Hears what the coordinator says through `Watch`.
+
+use fleet_core::names::{InstanceName, OrderId};
+use fleet_proto::convert::{OutgoingOrder, incoming_order};
+use fleet_proto::link::LinkError;
+use fleet_proto::v1::agents_client::AgentsClient;
+use fleet_proto::v1::{self, WatchRequest, to_agent::Kind};
+use fleet_proto::{MESSAGE_LIMIT, PROTOCOL};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+use tonic::transport::Channel;
+
+/// How long the coordinator may take to begin its answer; many hosts may come at once.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+
+/// All open orders of this host, as last said.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OpenSet {
+    pub orders: Vec<OutgoingOrder>,
+    /// Orders that this agent does not understand.
+    pub unknown: Vec<Unknown>,
+    /// The instances that this host should have.
+    pub instances: BTreeSet<InstanceName>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    pub id: OrderId,
+    pub instance: InstanceName,
+    pub reason: String,
+}
+
+/// A question, or the end of the interest in one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ToAnswer {
+    Question(v1::Question),
+    Forget(u64),
+}
+
+impl OpenSet {
+    pub fn ids(&self) -> impl Iterator<Item = &OrderId> {
+        self.orders.iter().map(|open| &open.order.id).chain(self.unknown.iter().map(|unknown| &unknown.id))
+    }
+
+    fn read(message: v1::OpenOrders) -> Self {
+        let mut set = Self::default();
+        for order in message.orders {
+            let (id, instance) = (order.id.parse(), order.instance.parse());
+            match (incoming_order(order), id, instance) {
+                (Ok(order), ..) => set.orders.push(order),
+                (Err(error), Ok(id), Ok(instance)) => {
+                    set.unknown.push(Unknown { id, instance, reason: error.to_string() });
+                }
+                (Err(error), ..) => tracing::warn!(%error, "an order without a readable name was ignored"),
+            }
+        }
+        set.instances = message.instances.iter().filter_map(|name| name.parse().ok()).collect();
+        set
+    }
+}
+
+/// Passes on what is heard until the stream ends, and says why it did. Calls `heard` when the first set is there.
+pub async fn listen(
+    address: &str,
+    channel: Channel,
+    open: &watch::Sender<Option<Arc<OpenSet>>>,
+    questions: &mpsc::Sender<ToAnswer>,
+    mut heard: impl FnMut(),
+) -> LinkError {
+    let mut client = AgentsClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
+    let request = WatchRequest { protocol: PROTOCOL, agent_version: env!("CARGO_PKG_VERSION").to_owned() };
+    let mut stream = match timeout(ANSWER_LIMIT, client.watch(request)).await {
+        Ok(Ok(answer)) => answer.into_inner(),
+        Ok(Err(status)) => return LinkError::from_status(address, status),
+        Err(_) => return LinkError::TimedOut { address: address.to_owned() },
+    };
+    loop {
+        match stream.message().await {
+            Ok(Some(message)) => pass_on(message.kind, open, questions, &mut heard),
+            Ok(None) => return ended(address),
+            Err(status) => return LinkError::from_status(address, status),
+        }
+    }
+}
+
+fn pass_on(
+    kind: Option<Kind>,
+    open: &watch::Sender<Option<Arc<OpenSet>>>,
+    questions: &mpsc::Sender<ToAnswer>,
+    heard: &mut impl FnMut(),
+) {
+    let to_answer = match kind {
+        Some(Kind::Orders(orders)) => {
+            open.send_replace(Some(Arc::new(OpenSet::read(orders))));
+            return heard();
+        }
+        Some(Kind::Question(question)) => ToAnswer::Question(question),
+        Some(Kind::ForgetQuestion(id)) => ToAnswer::Forget(id),
+        // A newer coordinator may say more than we know.
+        None => return,
+    };
+    if questions.try_send(to_answer).is_err() {
+        tracing::warn!("a question was dropped: too many at once");
+    }
+}
+
+pub fn ended(address: &str) -> LinkError {
+    LinkError::Unreachable { address: address.to_owned(), source: "the coordinator ended the connection".into() }
+}

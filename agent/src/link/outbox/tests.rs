@@ -1,0 +1,90 @@
+use super::*;
+use fleet_core::order::{Outcome, order_id};
+use fleet_core::time::Time;
+
+fn name() -> InstanceName {
+    "oasis-1".parse().expect("a name")
+}
+
+fn busy(step: &str) -> Running {
+    Running::Busy { order: order_id(&["a"]), step: step.to_owned(), last: None }
+}
+
+fn board(step: &str) -> Board {
+    Board { instances: [(name(), busy(step))].into(), ..Board::default() }
+}
+
+fn ended(mut board: Board) -> Board {
+    board.ends.insert(order_id(&["a"]), (name(), Outcome::Done));
+    board
+}
+
+/// The kinds of the messages, in their order.
+fn words(due: &Due) -> Vec<String> {
+    let word = |message: &FromAgent| match message.kind.as_ref().expect("a kind") {
+        Kind::Instance(report) => match report.running.as_ref().expect("a state") {
+            v1::instance_report::Running::Busy(busy) => busy.step.clone(),
+            v1::instance_report::Running::Absent(_) => "absent".to_owned(),
+            v1::instance_report::Running::Settled(_) => "settled".to_owned(),
+        },
+        Kind::Order(_) => "end".to_owned(),
+        Kind::Complete(_) => "complete".to_owned(),
+        Kind::Event(event) => event.text.clone(),
+        Kind::Hello(_) | Kind::Heartbeat(_) | Kind::DiskFree(_) => "other".to_owned(),
+    };
+    due.messages.iter().map(word).collect()
+}
+
+#[test]
+fn everything_is_said_at_each_connect_and_changes_only_after_it() {
+    let now = Instant::now();
+    for _ in 0..2 {
+        let mut outbox = Outbox::new(0);
+        assert_eq!(words(&outbox.due(&ended(board("pull")), now)), ["pull", "end", "complete"]);
+        assert!(outbox.due(&ended(board("pull")), now).messages.is_empty());
+    }
+}
+
+#[test]
+fn what_changes_fast_is_said_together() {
+    let (now, mut outbox) = (Instant::now(), Outbox::new(0));
+    outbox.due(&board("1"), now);
+    let soon = now + PACE / 5;
+    let due = outbox.due(&board("2"), soon);
+    assert_eq!((words(&due), due.next), (vec![], Some(now + PACE)));
+    assert_eq!(words(&outbox.due(&board("3"), now + PACE)), ["3"]);
+}
+
+#[test]
+fn an_end_waits_for_nothing_and_its_instance_goes_first() {
+    let (now, mut outbox) = (Instant::now(), Outbox::new(0));
+    outbox.due(&board("1"), now);
+    assert_eq!(words(&outbox.due(&ended(board("2")), now)), ["2", "end"]);
+}
+
+#[test]
+fn an_end_is_said_again_while_the_order_is_open() {
+    let (now, mut outbox) = (Instant::now(), Outbox::new(0));
+    outbox.due(&ended(board("1")), now);
+    outbox.say_again(&[order_id(&["a"]), order_id(&["b"])]);
+    assert_eq!(words(&outbox.due(&ended(board("1")), now)), ["end"]);
+}
+
+#[test]
+fn who_is_gone_is_said_to_be_absent() {
+    let (now, mut outbox) = (Instant::now(), Outbox::new(0));
+    outbox.due(&board("1"), now);
+    assert_eq!(words(&outbox.due(&Board::default(), now)), ["absent"]);
+    assert!(outbox.due(&Board::default(), now).messages.is_empty());
+}
+
+#[test]
+fn events_are_said_once_over_all_connections() {
+    let now = Instant::now();
+    let mut board = Board::default();
+    board.add_event(Event { at: Time(1), instance: None, text: "hm".to_owned() });
+    let mut outbox = Outbox::new(0);
+    assert_eq!(words(&outbox.due(&board, now)), ["complete", "hm"]);
+    let mut outbox = Outbox::new(outbox.events_so_far());
+    assert_eq!(words(&outbox.due(&board, now)), ["complete"]);
+}

@@ -1,0 +1,83 @@
+//! Reads the host's own policy file, which outranks the coordinator.
+//!
+//! **Invariant:** a policy that cannot be read allows nothing. Only the ordinary file may be absent; then the ordinary
+//! policy holds.
+
+#[cfg(test)]
+mod tests;
+
+use fleet_core::host_policy::HostPolicy;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Where a host's people write their policy.
+pub const ORDINARY_PATH: &str = "/etc/fleet/policy.yaml";
+
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    #[error("could not read the policy `{path}`: {source}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{path}:{line}: {problem}", path = .path.display())]
+    Wrong { path: PathBuf, line: u64, problem: String },
+}
+
+/// The policy file as it was last read.
+#[derive(Debug)]
+pub struct PolicyFile {
+    path: PathBuf,
+    seen: Option<SystemTime>,
+    current: Result<HostPolicy, PolicyError>,
+}
+
+impl PolicyFile {
+    pub fn open(path: &Path) -> Self {
+        Self { path: path.to_owned(), seen: changed_at(path), current: read(path) }
+    }
+
+    /// Reads it again, whether or not it changed.
+    pub fn reread(&mut self) {
+        *self = Self::open(&self.path);
+    }
+
+    /// Reads it again if it changed, appeared or vanished; tells whether it did.
+    pub fn refresh(&mut self) -> bool {
+        let is_changed = changed_at(&self.path) != self.seen;
+        if is_changed {
+            self.reread();
+        }
+        is_changed
+    }
+
+    pub fn current(&self) -> Result<&HostPolicy, &PolicyError> {
+        self.current.as_ref()
+    }
+}
+
+fn changed_at(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
+}
+
+/// Reads a policy file.
+pub fn read(path: &Path) -> Result<HostPolicy, PolicyError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(path, &text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path == Path::new(ORDINARY_PATH) => {
+            Ok(HostPolicy::default())
+        }
+        Err(source) => Err(PolicyError::Read { path: path.to_owned(), source }),
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<HostPolicy, PolicyError> {
+    let policy: Result<Option<HostPolicy>, _> = serde_saphyr::from_str(text);
+    policy.map(Option::unwrap_or_default).map_err(|error| {
+        let error = error.without_snippet();
+        let line = error.location().map_or(1, |location| location.line());
+        PolicyError::Wrong { path: path.to_owned(), line, problem: first_line(&error.to_string()) }
+    })
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
