@@ -22,3 +22,10 @@ mod yaml;
 pub use problem::{Problem, Problems};
 pub use project::{Attachment, Link, Mount, Network, Origin, Project, Service, Volume};
 pub use read::{Source, read};
+
+#[cfg(test)]
+mod manuals;
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;

@@ -79,9 +79,9 @@ mod tests {
     #[test]
     fn the_digest_is_the_same_on_every_machine() {
         let bundle = bundle(&[("b/c", "2"), ("a", "1")]).expect("the bundle is within its bounds");
-        let expect = "sha256:c7b7cc6a06da8da3bfd0ae9b8b8b8c9d7cb4d7f0ad7f0bd7b9a8c1ad0aa7a2c2";
-        assert_eq!(bundle.digest().as_str().len(), expect.len());
-        insta::assert_snapshot!(bundle.digest(), @"");
+        // Reckoned apart from this code, from the format's description.
+        let expect = "sha256:1a45115d3f4de31ed0ad2d947fc05ed0e56b8b19b127acbc5a0b5e68798c1e37";
+        assert_eq!(bundle.digest().as_str(), expect);
     }
 
     #[test]

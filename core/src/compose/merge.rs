@@ -96,9 +96,9 @@ mod tests {
     #[test]
     fn what_is_not_plain_yaml_is_refused() {
         check("a: 1\na: 2\n", "c.yaml:2:1: the key `a` stands here twice");
-        check("a: !reset 1\n", "c.yaml:1:4: fleet does not honour the tag `!reset`");
+        check("a: !reset 1\n", "c.yaml:1:11: fleet does not honour the tag `!reset`");
         check("---\na\n---\nb\n", "c.yaml:4:1: the file holds more than one document");
-        check("? [a]\n: b\n", "c.yaml:1:3: a key must be a text");
+        check("? [a]\n: b\n", "c.yaml:1:5: a key must be a text");
         check("a: &a [*a]\n", "c.yaml:1:8: this alias refers to the value that it stands in");
     }
 
@@ -109,7 +109,7 @@ mod tests {
             let before = format!("*a{}", level - 1);
             text.push_str(&format!("a{level}: &a{level} [{}]\n", vec![before.as_str(); 10].join(", ")));
         }
-        check(&text, "c.yaml:5:41: the file has too many values, its aliases written out");
+        check(&text, "c.yaml:5:45: the file has too many values, its aliases written out");
     }
 
     #[test]

@@ -38,8 +38,12 @@ impl Top {
                 other => refuse(&at, other, &KEYS),
             }
         }
-        if top.services.is_empty() && top.left_out.is_empty() {
+        let is_said = |(key, at): &(&str, Cursor)| *key == "services" && at.is_map() && !at.entries().is_empty();
+        if !at.entries().iter().any(is_said) {
             at.wrong("the file describes no services");
+        } else if top.services.is_empty() && !top.left_out.is_empty() {
+            let hint = "choose one under `profiles:` in app.yaml";
+            at.wrong_with_hint("the profiles chosen leave every service out", hint);
         }
         top
     }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 pub const BYTE_LIMIT: usize = 1 << 20;
 const DEPTH_LIMIT: usize = 64;
 const NODE_LIMIT: usize = 100_000;
+const TOO_MANY: &str = "the file has too many values, its aliases written out";
 
 /// A value and the place where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,37 +79,48 @@ impl Tree<'_> {
                 let is_text = self.is_tagged_as_text(tag.as_deref(), at)?;
                 let is_plain = style == ScalarStyle::Plain && !is_text;
                 let value = if is_plain && is_null(&text) { Value::Null } else { Value::Scalar(text.into_owned()) };
-                self.add(node(at, value), anchor, at)
+                self.add(node(at, value), 1, anchor, at)
             }
             Event::SequenceStart(_, anchor, tag) => self.open(Value::List(Vec::new()), anchor, tag.as_deref(), at),
             Event::MappingStart(_, anchor, tag) => self.open(Value::Map(Vec::new()), anchor, tag.as_deref(), at),
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(open) => self.add(open.node, open.anchor, at),
+                Some(open) => self.add(open.node, 1, open.anchor, at),
                 None => Ok(()),
             },
-            Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
-                Some(node) => self.add(node, 0, at),
-                None => Err(self.problem(at, "this alias refers to the value that it stands in")),
-            },
+            Event::Alias(anchor) => self.add_copy(anchor, at),
             _ => Ok(()),
         }
     }
 
+    /// Writes an alias out, as long as its copy stays within the bounds.
+    fn add_copy(&mut self, anchor: usize, at: Marker) -> Result<(), Problem> {
+        let Some(node) = self.anchors.get(&anchor) else {
+            return Err(self.problem(at, "this alias refers to the value that it stands in"));
+        };
+        let (count, height) = measure(node);
+        if self.open.len() + height > DEPTH_LIMIT {
+            return Err(self.problem(at, "the values are nested too deeply"));
+        }
+        if self.nodes + count > NODE_LIMIT {
+            return Err(self.problem(at, TOO_MANY));
+        }
+        self.add(node.clone(), count, 0, at)
+    }
+
     fn open(&mut self, value: Value, anchor: usize, tag: Option<&Tag>, at: Marker) -> Result<(), Problem> {
         self.is_tagged_as_text(tag, at)?;
+        if self.open.len() >= DEPTH_LIMIT {
+            return Err(self.problem(at, "the values are nested too deeply"));
+        }
         self.open.push(Open { node: node(at, value), anchor, key: None });
         Ok(())
     }
 
     /// Puts a finished node where it belongs: as a key, as a value, as an item, or as the document.
-    fn add(&mut self, node: Node, anchor: usize, at: Marker) -> Result<(), Problem> {
-        let (count, height) = measure(&node);
+    fn add(&mut self, node: Node, count: usize, anchor: usize, at: Marker) -> Result<(), Problem> {
         self.nodes += count;
         if self.nodes > NODE_LIMIT {
-            return Err(self.problem(at, "the file has too many values, its aliases written out"));
-        }
-        if self.open.len() + height > DEPTH_LIMIT {
-            return Err(self.problem(at, "the values are nested too deeply"));
+            return Err(self.problem(at, TOO_MANY));
         }
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
