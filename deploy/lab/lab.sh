@@ -19,8 +19,8 @@
 #   lab.sh clean                    end everything that this lab made, and nothing else
 #
 # Environment: FLEET_RUN is one more label, `fleet.run`: with it, clean ends what this run made in all labs. FLEET_LAB names the lab (its network, and the label on all it makes; default `lab`), FLEET_LAB_SUBNET is its
-# subnet (default 10.99.0.0/24), FLEET_LAB_IMAGE its image, FLEET_LAB_DISK the size of a small disk for `up` (400m).
-# A name is used once on a machine, whichever lab it belongs to.
+# subnet (default 10.99.0.0/24), FLEET_LAB_PREFIX what its containers' names begin with (so that two labs may each have a
+# lab-1), FLEET_LAB_IMAGE its image, FLEET_LAB_DISK the size of a small disk for `up` (400m).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -30,6 +30,7 @@ for part in say packages engine images registry; do
 done
 
 LAB=${FLEET_LAB:-lab}
+PREFIX=${FLEET_LAB_PREFIX:-}
 SUBNET=${FLEET_LAB_SUBNET:-10.99.0.0/24}
 NETWORK=fleet-$LAB
 LABEL=fleet.lab=$LAB
@@ -74,7 +75,7 @@ wants() {
 # The id of a lab server of this lab; a container of anyone else is never touched.
 server() {
     local id
-    id=$(docker container ls --all --quiet --no-trunc --filter "label=$LABEL" --filter "name=^/$1\$")
+    id=$(docker container ls --all --quiet --no-trunc --filter "label=$LABEL" --filter "name=^/$PREFIX$1\$")
     [ -n "$id" ] || fail "there is no lab server \`$1\` in the lab \`$LAB\`"
     printf '%s\n' "$id"
 }
@@ -104,20 +105,20 @@ registry() {
 }
 
 up() {
-    local name=$1 address=$2
+    local container=$PREFIX$1 address=$2
     network >/dev/null
     need_lab_image
-    docker volume create "${LABELS[@]}" "$name-docker" >/dev/null
-    docker run --detach --name "$name" --hostname "$name" \
+    docker volume create "${LABELS[@]}" "$container-docker" >/dev/null
+    docker run --detach --name "$container" --hostname "$1" \
         "${LABELS[@]}" --label "fleet.lab.address=$address" \
         --network "$NETWORK" --ip "$address" \
         --env "LAB_SUBNET=$SUBNET" \
         --cap-add ALL --cap-drop SYS_RESOURCE --security-opt seccomp=unconfined \
         --security-opt apparmor=unconfined --security-opt systempaths=unconfined --cgroupns=private \
         --device-cgroup-rule 'a *:* rwm' --tmpfs /run --tmpfs /tmp \
-        --mount "$(disk "$name")" \
+        --mount "$(disk "$container")" \
         "$LAB_IMAGE" >/dev/null
-    wait_ready "$name"
+    wait_ready "$container"
 }
 
 # The engine's disk: as large as this machine's, or a small one that can run full.
@@ -152,12 +153,12 @@ down() {
     local id
     id=$(server "$1")
     docker rm --force --volumes "$id" >/dev/null
-    docker volume rm --force "$1-docker" >/dev/null
+    docker volume rm --force "$PREFIX$1-docker" >/dev/null
 }
 
 start() {
     docker start "$(server "$1")" >/dev/null
-    wait_ready "$1"
+    wait_ready "$PREFIX$1"
 }
 
 heal() {

@@ -1,0 +1,352 @@
+#!/usr/bin/env bash
+# Shows fleet at work: a coordinator, three lab servers, a platform installed, upgraded, and saved from a bad upgrade.
+#
+#   deploy/demo.sh              goes through all of it, and leaves it running
+#   deploy/demo.sh --check      goes through the same apart from it, cleans up, and exits 0 or says what was wrong
+#   deploy/demo.sh --cleanup    ends what deploy/demo.sh left running
+#
+# For a fresh Debian or Ubuntu with Rust; what is missing is installed, and said. Every stage is checked as it is shown.
+# FLEET_DEMO_PROGRAMS names a folder with built programs, which are shown instead of a release build of this tree.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+for part in say packages engine images registry cargo; do
+    # shellcheck source=/dev/null
+    . "$here/lib/$part.sh"
+done
+# shellcheck source=/dev/null
+. "$here/lib/demo-hosts.sh"
+
+LAB_SERVERS='1 2 3'
+# The coordinator's port, and the first of the notebooks' where they share one host.
+COORDINATOR_PORT=${FLEET_DEMO_PORT:-7443}
+FIRST_PORT=18080
+DB_PASSWORD=demo-password
+
+# Everything of this demo is in here: programs, store, login, process ids, what was uploaded.
+state=''
+began=$SECONDS
+
+main() {
+    case ${1:-} in
+        '') demo ;;
+        --check) check ;;
+        --cleanup)
+            choose demo
+            cleanup
+            say "the demo is ended, and its files are gone"
+            ;;
+        *)
+            sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" >&2
+            exit 2
+            ;;
+    esac
+}
+
+demo() {
+    choose demo
+    [ ! -e "$state" ] || fail "a demo is here already ($state)" "end it first: deploy/demo.sh --cleanup"
+    trap 'tell_how_to_go_on $?' EXIT
+    go_through
+    what_to_look_at
+}
+
+check() {
+    choose demo-check
+    COORDINATOR_PORT=$((COORDINATOR_PORT + 1))
+    FIRST_PORT=$((FIRST_PORT + 10))
+    cleanup
+    trap 'finish_check $?' EXIT
+    go_through
+}
+
+finish_check() {
+    trap - EXIT
+    if [ "$1" != 0 ]; then
+        tell_the_logs
+    fi
+    heading "Clean up"
+    cleanup
+    if [ "$1" = 0 ]; then
+        say "the demo shows what it should ($((SECONDS - began)) s)"
+    fi
+    exit "$1"
+}
+
+tell_how_to_go_on() {
+    if [ "$1" != 0 ]; then
+        tell_the_logs
+        say "the demo stopped here and was left as it is; deploy/demo.sh --cleanup ends it"
+    fi
+}
+
+# choose NAME: one demo of a name, with a lab of that name.
+choose() {
+    state=$(fleet_cache)/$1
+    export FLEET_LAB=$1 FLEET_LAB_PREFIX=$1- FLEET_CONFIG=$state/config
+    export PATH=$state/bin:$PATH
+    if [ -f "$state/subnet" ]; then
+        FLEET_LAB_SUBNET=$(cat "$state/subnet")
+        export FLEET_LAB_SUBNET
+    fi
+}
+
+go_through() {
+    heading "This machine"
+    need_machine
+    heading "Programs and packages"
+    need_programs
+    heading "Images and registry"
+    need_images
+    heading "Coordinator"
+    start_coordinator
+    heading "Lab servers"
+    start_lab_servers
+    heading "The app labnotes, at three versions"
+    push_app
+    heading "labnotes 1.1 on each lab server"
+    install_everywhere
+    heading "1.2, one canary first"
+    roll_out_the_good_one
+    heading "1.3 is bad: it comes back by itself"
+    roll_out_the_bad_one
+    heading "What is there now"
+    show fleet status
+    said notes-1 notes-2 notes-3 1.2
+}
+
+# --- Stages -----------------------------------------------------------------------------------------------------------
+
+need_machine() {
+    [ "$(id -u)" = 0 ] || fail "this is not root" "the demo starts machines: put sudo -E before it"
+    need_package curl curl
+    need_rust
+    need_engine
+    (umask 077 && mkdir -p "$state/bin" "$state/uploads")
+}
+
+need_programs() {
+    local name programs=${FLEET_DEMO_PROGRAMS:-}
+    "$here/package.sh" ${programs:+--programs "$programs"} --to "$state/packages" >/dev/null
+    for name in fleet fleet-agent fleet-coordinator; do
+        install -m 0755 "${programs:-$(target_folder)/release}/$name" "$state/bin/$name"
+    done
+    say "$(fleet --version), $(fleet-agent --version), $(fleet-coordinator --version)"
+}
+
+need_images() {
+    need_labnotes_images
+    choose_hosts
+    local image
+    # Pushed on loopback, where every engine takes plain HTTP; lab servers pull the same from their own network.
+    for image in $(labnotes_images); do
+        push_image "$image" "127.0.0.1:$REGISTRY_PORT"
+    done
+    say "lab servers pull from $(cat "$state/registry")"
+}
+
+start_coordinator() {
+    local address
+    address=$(cat "$state/address"):$COORDINATOR_PORT
+    run fleet-coordinator init --data-dir "$state/coordinator" --address "$address"
+    grep -o 'fleet1\.[^[:space:]]*' "$state/said" >"$state/token" || fail "init printed no token"
+    background coordinator fleet-coordinator serve --data-dir "$state/coordinator"
+    wait_until 20 is_listening "${address%:*}" "${address##*:}" ||
+        fail "the coordinator does not listen on $address" "read $state/coordinator.log"
+    run fleet login "$(cat "$state/token")"
+    rm -f "$state/token"
+}
+
+is_listening() {
+    (: <>"/dev/tcp/$1/$2")
+}
+
+start_lab_servers() {
+    start_hosts
+    wait_until 60 are_online 3 || fail "not all lab servers are online: $(fleet host ls)"
+    show fleet host ls
+    said lab-1 lab-2 lab-3
+}
+
+are_online() {
+    [ "$(fleet host ls -o wide | grep -cw online)" = "$1" ]
+}
+
+push_app() {
+    local version
+    run fleet app lint "$here/apps/labnotes"
+    for version in $LABNOTES_VERSIONS; do
+        run fleet app push "$here/apps/labnotes" --version "$version"
+    done
+    show fleet app ls
+    said labnotes
+}
+
+install_everywhere() {
+    local n
+    for n in $LAB_SERVERS; do
+        run fleet install labnotes@1.1 --host "lab-$n" --name "notes-$n" --set "db_password=$DB_PASSWORD" \
+            --set "registry=$(cat "$state/registry")/" --set "port=$(port_of "$n")" --set "title=Notes of lab $n"
+    done
+    expect_everywhere 1.1
+    for n in $LAB_SERVERS; do
+        upload "$n"
+    done
+    say "an upload of 1 MB is in each"
+    show fleet instance ls
+    said notes-1 notes-2 notes-3 1.1
+}
+
+roll_out_the_good_one() {
+    run fleet rollout --version 1.2 --canary 1 --soak 5s --dry-run
+    run fleet rollout --version 1.2 --canary 1 --soak 5s --yes
+    expect_everywhere 1.2
+    expect_uploads
+    local n
+    for n in $LAB_SERVERS; do
+        curl -fsS "$(url_of "$n")/uploads?search=spectrum" | grep -q spectrum ||
+            fail "notes-$n says 1.2, and cannot search, which 1.2 can"
+    done
+    say "all are on 1.2 with their uploads, and can search, which is new"
+}
+
+roll_out_the_bad_one() {
+    if run fleet rollout --version 1.3 --canary 1 --yes; then
+        fail "the rollout of 1.3 should have failed, and ended well"
+    elif [ "$(cat "$state/status")" != 1 ]; then
+        fail "the rollout of 1.3 ended with exit code $(cat "$state/status"), not 1"
+    fi
+    say "exit code 1: the fleet said no"
+    expect_everywhere 1.2
+    expect_uploads
+    say "all are on 1.2 with their uploads"
+    show fleet rollout explain
+    said 1.3
+}
+
+what_to_look_at() {
+    cat <<TEXT
+
+It runs. To look at it:
+
+  export PATH=$state/bin:\$PATH FLEET_CONFIG=$FLEET_CONFIG
+  fleet status                        one screen: hosts, instances, versions, what needs a person
+  fleet rollout ls                    and: fleet rollout show, fleet rollout explain
+  fleet events                        what happened
+  fleet logs notes-1 web --tail 20
+$(look_at_hosts)
+  notebooks: $(url_of 1)  $(url_of 2)  $(url_of 3)
+
+It goes on until: deploy/demo.sh --cleanup
+TEXT
+}
+
+# --- What each stage must show ------------------------------------------------------------------------------------------
+
+# run COMMAND…: shows the command and what it says, keeps both, and ends as the command did.
+run() {
+    local status=0
+    printf '\n   $ %s\n' "$*" | masked
+    "$@" 2>&1 | tee "$state/said" | sed -u 's/^/   /' | masked || status=${PIPESTATUS[0]}
+    printf '%s\n' "$status" >"$state/status"
+    return "$status"
+}
+
+# Secrets and tokens are not for a screen that someone may share.
+masked() {
+    sed -u -E "s/fleet1\.[^[:space:]]+/TOKEN/g; s/$DB_PASSWORD/********/g" >&2
+}
+
+show() {
+    run "$@" || fail "\`$*\` ended with exit code $(cat "$state/status")"
+}
+
+# said WORD…: what was shown last has each of the words.
+said() {
+    local word
+    for word in "$@"; do
+        grep -qF -- "$word" "$state/said" || fail "\`$word\` is missing in what was shown last"
+    done
+}
+
+expect_everywhere() {
+    local n
+    for n in $LAB_SERVERS; do
+        wait_until 60 is_version "$n" "$1" ||
+            fail "notes-$n is not a healthy $1: $(curl -sS "$(url_of "$n")/version" "$(url_of "$n")/health" 2>&1)"
+        say "$(url_of "$n") says $(curl -fsS "$(url_of "$n")/version")"
+    done
+}
+
+is_version() {
+    curl -fsS --max-time 5 "$(url_of "$1")/version" | grep -qF "\"version\": \"$2\"" &&
+        curl -fsS --max-time 5 "$(url_of "$1")/health"
+}
+
+url_of() {
+    printf 'http://%s:%s\n' "$(address_of "$1")" "$(port_of "$1")"
+}
+
+upload() {
+    head -c 1000000 /dev/urandom >"$state/uploads/$1.bin"
+    curl -fsS -X POST -T "$state/uploads/$1.bin" "$(url_of "$1")/uploads?name=spectrum-$1.bin" |
+        sed -E 's/.*"id": "([0-9a-f]+)".*/\1/' >"$state/uploads/$1.id"
+}
+
+expect_uploads() {
+    local n
+    for n in $LAB_SERVERS; do
+        curl -fsS "$(url_of "$n")/uploads/$(cat "$state/uploads/$n.id")" | cmp - "$state/uploads/$n.bin" ||
+            fail "the upload in notes-$n is not what it was"
+    done
+}
+
+# --- Processes ----------------------------------------------------------------------------------------------------------
+
+# background NAME COMMAND…: starts a process that outlives this script; its log and id are in the state.
+background() {
+    local name=$1
+    shift
+    setsid nohup "$@" >"$state/$name.log" 2>&1 </dev/null &
+    printf '%s\n' $! >"$state/$name.pid"
+    say "$name runs (log: $state/$name.log)"
+}
+
+# Ends the process whose id was kept, if it is still ours: its program is in the state, too.
+end_process() {
+    local pid
+    pid=$(cat "$1")
+    if [ "$(readlink "/proc/$pid/exe" 2>/dev/null | sed 's/ (deleted)$//')" = "$(readlink -f "$state/bin/$2")" ]; then
+        kill "$pid"
+        wait_until 20 is_gone "$pid" || kill -9 "$pid"
+    fi
+    rm -f "$1"
+}
+
+tell_the_logs() {
+    local log
+    for log in "$state"/*.log; do
+        [ -e "$log" ] || continue
+        printf '\n--- the end of %s\n' "$log" >&2
+        tail -n 15 "$log" >&2
+    done
+    tell_host_logs
+}
+
+cleanup() {
+    [ -e "$state" ] || return 0
+    local pid_file
+    for pid_file in "$state"/agent-*.pid; do
+        [ ! -e "$pid_file" ] || end_process "$pid_file" fleet-agent
+    done
+    [ ! -e "$state/coordinator.pid" ] || end_process "$state/coordinator.pid" fleet-coordinator
+    if engine_answers; then
+        end_hosts
+    fi
+    if [ -e "$state/registry-was-started" ]; then
+        registry_down "$(registry_folder)" 127.0.0.1 "$REGISTRY_PORT"
+    fi
+    rm -rf "$state"
+}
+
+main "$@"

@@ -1,0 +1,134 @@
+# shellcheck shell=bash
+# The demo's three hosts: lab servers in containers, each with its own engine; where a machine cannot have those, three
+# agents on the one engine. Needs say.sh, engine.sh, registry.sh; `here`, `state` and `LAB_SERVERS` from the demo.
+# shellcheck disable=SC2154
+
+lab() {
+    "$here/lab/lab.sh" "$@"
+}
+
+# Decides which kind this machine can have, by starting the first lab server; writes down addresses.
+choose_hosts() {
+    registry_answers 127.0.0.1 "$REGISTRY_PORT" || touch "$state/registry-was-started"
+    need_registry >/dev/null
+    if choose_subnet && lab up lab-1 "$(address_in_lab 1)"; then
+        printf 'lab\n' >"$state/kind"
+        lab network >"$state/address"
+        lab registry >"$state/registry"
+    else
+        say "no lab servers on this machine (see above): three agents on the one engine instead"
+        lab clean || true
+        printf 'agents\n' >"$state/kind"
+        printf '127.0.0.1\n' >"$state/address"
+        printf '127.0.0.1:%s\n' "$REGISTRY_PORT" >"$state/registry"
+    fi
+}
+
+# The first network of some that nobody uses here.
+choose_subnet() {
+    local n
+    for n in 90 91 92 93 94 95; do
+        export FLEET_LAB_SUBNET=10.$n.0.0/24
+        if ! ip route 2>/dev/null | grep -q "^10\.$n\.0\." && lab network >/dev/null 2>&1; then
+            printf '%s\n' "$FLEET_LAB_SUBNET" >"$state/subnet"
+            return 0
+        fi
+    done
+    say "none of the networks 10.90.0.0/24 to 10.95.0.0/24 is free"
+    return 1
+}
+
+has_lab_servers() {
+    [ "$(cat "$state/kind")" = lab ]
+}
+
+address_in_lab() {
+    printf '%s.1%s\n' "${FLEET_LAB_SUBNET%.*}" "$1"
+}
+
+address_of() {
+    if has_lab_servers; then
+        address_in_lab "$1"
+    else
+        printf '127.0.0.1\n'
+    fi
+}
+
+port_of() {
+    if has_lab_servers; then
+        printf '8080\n'
+    else
+        printf '%s\n' $((FIRST_PORT + $1))
+    fi
+}
+
+start_hosts() {
+    local n
+    for n in $LAB_SERVERS; do
+        run fleet host add "lab-$n" --label "site=$(site_of "$n")"
+        grep -o 'fleet1\.[^[:space:]]*' "$state/said" >"$state/token" || fail "host add printed no token"
+        if has_lab_servers; then
+            start_lab_server "$n"
+        else
+            start_agent "$n"
+        fi
+        rm -f "$state/token"
+    done
+}
+
+site_of() {
+    if [ "$1" = 3 ]; then
+        printf 'de\n'
+    else
+        printf 'fr\n'
+    fi
+}
+
+# What a person does on a lab server: copy the installer, run the line.
+start_lab_server() {
+    if [ "$1" != 1 ]; then
+        lab up "lab-$1" "$(address_in_lab "$1")"
+    fi
+    lab copy "lab-$1" "$state/packages/fleet-agent-installer.sh" /root/fleet-agent-installer.sh
+    run lab exec "lab-$1" sh /root/fleet-agent-installer.sh "$(cat "$state/token")" ||
+        fail "the agent could not be installed on lab-$1"
+}
+
+start_agent() {
+    run fleet-agent join --data-dir "$state/agent-$1" "$(cat "$state/token")"
+    background "agent-$1" fleet-agent run --data-dir "$state/agent-$1"
+}
+
+look_at_hosts() {
+    if has_lab_servers; then
+        printf '  docker exec -it %slab-1 bash        a lab server: docker ps, journalctl -u fleet-agent\n' "$FLEET_LAB_PREFIX"
+    else
+        printf '  docker ps                           the three instances, on this one engine\n'
+    fi
+}
+
+tell_host_logs() {
+    local n
+    [ -e "$state/kind" ] && has_lab_servers || return 0
+    for n in $LAB_SERVERS; do
+        printf '\n--- the agent on lab-%s\n' "$n" >&2
+        (lab exec "lab-$n" journalctl --unit fleet-agent --lines 15 --no-pager >&2) || true
+    done
+}
+
+end_hosts() {
+    lab clean
+    [ -e "$state/kind" ] && ! has_lab_servers || return 0
+    local n ids
+    for n in $LAB_SERVERS; do
+        ids=$(docker container ls --all --quiet --filter "label=com.docker.compose.project=notes-$n")
+        # shellcheck disable=SC2086  # Each id is a word.
+        [ -z "$ids" ] || docker rm --force --volumes $ids >/dev/null
+        ids=$(docker volume ls --quiet --filter "label=com.docker.compose.project=notes-$n")
+        # shellcheck disable=SC2086
+        [ -z "$ids" ] || docker volume rm $ids >/dev/null
+        ids=$(docker network ls --quiet --filter "label=com.docker.compose.project=notes-$n")
+        # shellcheck disable=SC2086
+        [ -z "$ids" ] || docker network rm $ids >/dev/null
+    done
+}
