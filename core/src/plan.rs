@@ -9,6 +9,8 @@ mod open;
 mod outlook;
 mod progress;
 mod take;
+#[cfg(test)]
+pub(crate) mod tests;
 mod turn;
 
 pub use outlook::Outlook;

@@ -48,14 +48,15 @@ impl Window {
             return now;
         }
         let today = self.day_number(now);
-        let starts = (today..today + 9).filter(|day| self.is_on(*day)).map(|day| self.start_of(day));
+        let starts = (today..today + 9).filter(|day| self.is_on(*day)).filter_map(|day| self.start_of(day));
         starts.into_iter().find(|start| *start > now).unwrap_or(now)
     }
 
     /// The latest opening that is not after now.
     fn opened_at(&self, now: Time) -> Option<Time> {
         let today = self.day_number(now);
-        let mut starts = [today, today - 1].into_iter().filter(|day| self.is_on(*day)).map(|day| self.start_of(day));
+        let days = [today, today - 1].into_iter().filter(|day| self.is_on(*day));
+        let mut starts = days.filter_map(|day| self.start_of(day));
         starts.find(|start| *start <= now)
     }
 
@@ -68,9 +69,10 @@ impl Window {
         self.days[usize::try_from((day + 3).rem_euclid(7)).unwrap_or(0)]
     }
 
-    fn start_of(&self, day: i64) -> Time {
+    /// Nothing before 1970.
+    fn start_of(&self, day: i64) -> Option<Time> {
         let minutes = day * MINUTES_A_DAY + self.from - self.offset;
-        Time(u64::try_from(minutes).unwrap_or(0) * 60_000)
+        u64::try_from(minutes).ok().map(|minutes| Time(minutes * 60_000))
     }
 }
 

@@ -6,7 +6,7 @@
 use super::open::{Open, Settlement, settle};
 use super::{Phase, Plan, progress, turn};
 use crate::facts::{Asked, Desired, InstanceDesired, Observed};
-use crate::names::{AppName, InstanceName, OrderId};
+use crate::names::{AppName, InstanceName, OrderId, RolloutId};
 use crate::plan::MemberState;
 use crate::rollout::{Member, Rollout, RolloutWish};
 use crate::time::Time;
@@ -64,6 +64,21 @@ impl<'a> Outlook<'a> {
 
     pub fn explain(&self, rollout: &Rollout) -> Vec<String> {
         super::explain::explain(self, &progress::progress(self, rollout))
+    }
+
+    /// The rollouts of an app that are kept.
+    pub(crate) fn rollouts_of<'b>(&'b self, app: &'b AppName) -> impl Iterator<Item = &'a Rollout> + use<'a, 'b> {
+        self.desired.rollouts.values().filter(move |rollout| rollout.app == *app)
+    }
+
+    /// Tells whether orders of a rollout were given whose end is not heard.
+    pub(crate) fn has_open_orders(&self, rollout: &RolloutId) -> bool {
+        self.open.values().any(|open| open.order.rollout.as_ref() == Some(rollout))
+    }
+
+    /// Tells whether a rollout has moved a member.
+    pub(crate) fn has_ended_well(&self, rollout: &Rollout, member: &Member) -> bool {
+        super::member::ending(self, rollout, member).is_some_and(|ended| ended.outcome.is_success())
     }
 
     pub(super) fn open(&self, instance: &InstanceName) -> Option<&Open<'a>> {

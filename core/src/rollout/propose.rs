@@ -1,10 +1,18 @@
 //! From an operator's wish to a rollout that can work, or to the reason why it cannot.
 
+mod checks;
+#[cfg(test)]
+mod tests;
+mod undo;
+
+pub use undo::propose_undo;
+
 use super::{LeftOut, Member, Rollout, RolloutRefusal, RolloutWish, Strategy, StrategyWish};
-use crate::facts::{Asked, Desired, Observed};
+use crate::facts::{Asked, Desired, InstanceDesired, Link, Observed};
 use crate::labels::Selector;
-use crate::names::{InstanceName, OperatorName, RolloutId};
+use crate::names::{HostName, InstanceName, OperatorName, RolloutId};
 use crate::order::Release;
+use crate::plan::Outlook;
 use crate::time::Time;
 
 /// What an operator asks for: a release, where, and at what pace.
@@ -47,24 +55,73 @@ impl Proposal {
     }
 }
 
-/// Checks a wish against the facts.
+/// Checks a wish against the facts. Members are taken in the order of their names.
 pub fn propose(
-    _desired: &Desired,
-    _asked: &Asked,
-    _observed: &Observed,
+    desired: &Desired,
+    asked: &Asked,
+    observed: &Observed,
     wish: &RolloutRequest,
-    _now: Time,
+    now: Time,
 ) -> Result<Proposal, RolloutRefusal> {
-    Err(RolloutRefusal::NoInstances { app: wish.to.name.app.clone() })
+    let app = &wish.to.name.app;
+    let of_app = desired.instances.iter().filter(|(_, instance)| instance.release.name.app == *app);
+    let of_app: Vec<_> = of_app.collect();
+    if of_app.is_empty() {
+        return Err(RolloutRefusal::NoInstances { app: app.clone() });
+    }
+    let is_selected = |host: &HostName| desired.hosts.get(host).is_some_and(|host| wish.selector.matches(&host.labels));
+    let selected: Vec<_> = of_app.into_iter().filter(|(_, instance)| is_selected(&instance.host)).collect();
+    if selected.is_empty() {
+        let selector = wish.selector.to_string();
+        return Err(RolloutRefusal::NoneSelected { app: app.clone(), selector });
+    }
+    checks::limits_can_work(desired, &wish.strategy)?;
+    checks::no_other_is_active(&Outlook::new(desired, asked, observed, now), app)?;
+    let (members, left_out) = sort(observed, &wish.to, &selected);
+    if members.is_empty() {
+        return Err(checks::nothing_to_move(&wish.to, left_out));
+    }
+    let strategy = wish.strategy.settle(members.len());
+    checks::canary_is_smaller(&strategy, members.len())?;
+    Ok(proposal(desired, observed, wish.to.clone(), strategy, members, left_out))
 }
 
-/// Proposes to move back what a rollout moved. Whoever accepts it aborts that rollout in the same commit.
-pub fn propose_undo(
-    rollout: &Rollout,
-    _desired: &Desired,
-    _asked: &Asked,
-    _observed: &Observed,
-    _now: Time,
-) -> Result<Proposal, RolloutRefusal> {
-    Err(RolloutRefusal::NothingToUndo { rollout: rollout.id.clone() })
+type Named<'a> = (&'a InstanceName, &'a InstanceDesired);
+
+fn sort(observed: &Observed, to: &Release, selected: &[Named]) -> (Vec<Member>, Vec<LeftOut>) {
+    let (mut members, mut left_out) = (Vec::new(), Vec::new());
+    for (name, instance) in selected {
+        match checks::present_release(observed, to, name, instance) {
+            Ok(from) => members.push(Member { instance: (*name).clone(), from: from.clone(), to: to.clone() }),
+            Err(reason) => left_out.push(LeftOut { instance: (*name).clone(), reason }),
+        }
+    }
+    (members, left_out)
+}
+
+fn proposal(
+    desired: &Desired,
+    observed: &Observed,
+    to: Release,
+    strategy: Strategy,
+    members: Vec<Member>,
+    left_out: Vec<LeftOut>,
+) -> Proposal {
+    let names = members.iter().map(|member| member.instance.clone());
+    let (online, offline) = names.partition(|name| is_online(desired, observed, name));
+    let waves = waves(&strategy, members.len(), online);
+    Proposal { to, strategy, members, left_out, waves, offline }
+}
+
+fn is_online(desired: &Desired, observed: &Observed, name: &InstanceName) -> bool {
+    let host = desired.instances.get(name).and_then(|instance| observed.hosts.get(&instance.host));
+    host.is_some_and(|host| host.link == Link::Online)
+}
+
+/// The canary, then as many at a time as the strategy allows of the whole group.
+fn waves(strategy: &Strategy, group: usize, online: Vec<InstanceName>) -> Vec<Vec<InstanceName>> {
+    let canary = (strategy.canary as usize).min(online.len());
+    let (first, rest) = online.split_at(canary);
+    let rest = rest.chunks(strategy.at_once.of(group));
+    [first].into_iter().chain(rest).filter(|wave| !wave.is_empty()).map(<[InstanceName]>::to_vec).collect()
 }

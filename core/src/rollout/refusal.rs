@@ -56,7 +56,9 @@ impl RolloutRefusal {
             }
             Self::NoFailureAllowed => "give `--max-failures` a number from 1: it halts when so many failed".to_owned(),
             Self::NoTime => "give `--deadline` a duration such as `10m`".to_owned(),
-            Self::UnderWay { rollout } => format!("wait for them: `fleet rollout show {rollout}`"),
+            Self::UnderWay { rollout } => {
+                format!("begin nothing new with `fleet rollout pause {rollout}`, and wait for what is under way")
+            }
             Self::NothingToUndo { rollout } => format!("see `fleet rollout show {rollout}`"),
         }
     }

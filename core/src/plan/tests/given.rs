@@ -1,0 +1,266 @@
+//! Reads the little language of the tables.
+//!
+//! One line per thing; times are seconds. An instance is named like its host:
+//!
+//! ```text
+//! now 1000
+//! a 1.1 site=fr                     a host with a label; its instance runs 1.1
+//! b 1.1 offline 950                 lost at 950; also: silent, never, absent, busy STEP, sick, stopped, gone, seen TIME
+//! c 1.1 revision 2 power stop       what operators want of it; also: removing
+//! d 1.1 hours 22:00-23:00 forbids   what its own policy says
+//! rollout 1.2 canary 1 of a,b       r1, created at 1; also: from V, at-once N, soak S, max-failures N, per L=N,
+//!                                   window W, deadline S, paused, aborted, attempt N, created TIME
+//! asked a upgrade 900               an open order; also: install, configure, power, remove, upgrade r1/2
+//! ended a upgrade done 950          also: already, rolled-back, stuck, refused
+//! ```
+
+use crate::facts::*;
+use crate::names::{InstanceName, OrderId, RolloutId};
+use crate::order::{Action, Goal, Order, Outcome, PowerWish, Release, order_id};
+use crate::rollout::{Member, Rollout, RolloutWish, Strategy};
+use crate::time::Time;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::str::{FromStr, SplitWhitespace};
+use std::time::Duration;
+
+#[derive(Default)]
+pub struct Given {
+    pub desired: Desired,
+    pub asked: Asked,
+    pub observed: Observed,
+    pub now: Time,
+}
+
+pub fn read<T: FromStr<Err: Debug>>(text: &str) -> T {
+    text.parse().unwrap_or_else(|error| panic!("`{text}`: {error:?}"))
+}
+
+pub fn seconds(text: &str) -> Time {
+    Time(read::<u64>(text) * 1000)
+}
+
+pub fn release(version: &str) -> Release {
+    let name = read(&format!("app@{version}"));
+    let hex: String = version.bytes().map(|byte| format!("{byte:02x}")).collect();
+    Release { name, digest: read(&format!("sha256:{hex:0>64}")) }
+}
+
+pub fn given(text: &str) -> Given {
+    let mut given = Given { now: Time(1_000_000), ..Given::default() };
+    for line in text.lines() {
+        let mut words = line.split_whitespace();
+        match words.next() {
+            None => {}
+            Some("now") => given.now = seconds(word(&mut words)),
+            Some("rollout") => given.rollout(&mut words),
+            Some("asked") => given.asked(&mut words),
+            Some("ended") => given.ended(&mut words),
+            Some(name) => given.host(name, &mut words),
+        }
+    }
+    given
+}
+
+fn word<'a>(words: &mut SplitWhitespace<'a>) -> &'a str {
+    words.next().expect("the line goes on")
+}
+
+impl Given {
+    fn host(&mut self, name: &str, words: &mut SplitWhitespace) {
+        let mut host = HostDesired { labels: Default::default(), added: Time::ZERO };
+        let mut said = HostSaid {
+            agent_version: "1".into(),
+            engine_version: "1".into(),
+            policy: Default::default(),
+            clock_skew_ms: 0,
+            enrolment: "e1".into(),
+            disk_free: None,
+        };
+        let mut instance = InstanceDesired {
+            host: read(name),
+            release: release("1.1"),
+            revision: 1,
+            drift: DriftRule::Heal,
+            power: PowerDesired { wish: PowerWish::Start, serial: 0 },
+            removal: None,
+            created: Time::ZERO,
+        };
+        let mut last = instance_said();
+        let (mut link, mut is_known, mut is_wanted, mut at) = (Some(Link::Online), true, true, self.now);
+        let mut running = None;
+        while let Some(next) = words.next() {
+            match next {
+                "offline" => link = Some(Link::Offline { since: seconds(word(words)) }),
+                "never" => (link, is_known) = (None, false),
+                "silent" => is_known = false,
+                "absent" => running = Some(Running::Absent),
+                "busy" => {
+                    running = Some(Running::Busy { order: self.id(name, word(words)), step: "pull".into(), last: None })
+                }
+                "sick" => last.health = Health::Unhealthy { reason: "no answer".into() },
+                "stopped" => last.health = Health::Stopped,
+                "gone" => is_wanted = false,
+                "seen" => at = seconds(word(words)),
+                "revision" => instance.revision = read(word(words)),
+                "enrolment" => said.enrolment = word(words).into(),
+                "removing" => instance.removal = Some(Removal { volumes: Default::default() }),
+                "power" => instance.power = PowerDesired { wish: wish(word(words)), serial: 1 },
+                "created" => instance.created = seconds(word(words)),
+                "hours" => said.policy.hours = Some(read(word(words))),
+                "forbids" => said.policy.apps = Some([read("other")].into()),
+                label if label.contains('=') => host.labels = crate::labels::Labels::parse([label]).expect("a label"),
+                version => last.release = release(version),
+            }
+        }
+        let running = match running {
+            Some(Running::Busy { order, step, .. }) => Running::Busy { order, step, last: Some(last) },
+            Some(other) => other,
+            None => Running::Settled(last),
+        };
+        if is_wanted {
+            self.desired.hosts.insert(read(name), host);
+        }
+        if let Some(link) = link {
+            self.observed.hosts.insert(read(name), HostObserved { link, said });
+        }
+        if is_known {
+            self.observed.instances.insert(read(name), InstanceObserved { host: read(name), running, at });
+        }
+        self.desired.instances.insert(read(name), instance);
+    }
+
+    fn rollout(&mut self, words: &mut SplitWhitespace) {
+        let to = release(word(words));
+        let mut members: Vec<InstanceName> = self.desired.instances.keys().cloned().collect();
+        let (mut from, mut attempt, mut created, mut run) = (release("1.1"), 1, Time(1000), RolloutWish::Run);
+        let mut strategy = strategy();
+        while let Some(next) = words.next() {
+            match next {
+                "of" => members = word(words).split(',').map(read).collect(),
+                "from" => from = release(word(words)),
+                "attempt" => attempt = read(word(words)),
+                "created" => created = seconds(word(words)),
+                "paused" => run = RolloutWish::Pause,
+                "aborted" => run = RolloutWish::Abort,
+                "canary" => strategy.canary = read(word(words)),
+                "at-once" => strategy.at_once = read(word(words)),
+                "soak" => strategy.soak = Duration::from_secs(read(word(words))),
+                "max-failures" => strategy.max_failures = read(word(words)),
+                "window" => strategy.window = Some(read(word(words))),
+                "deadline" => strategy.deadline = Duration::from_secs(read(word(words))),
+                "per" => {
+                    let (label, limit) = word(words).split_once('=').expect("LABEL=N");
+                    strategy.per.insert(label.into(), read(limit));
+                }
+                other => panic!("`{other}` is no word of a rollout"),
+            }
+        }
+        let member = |instance| Member { instance, from: from.clone(), to: to.clone() };
+        let id: RolloutId = read(&format!("r{}", self.desired.rollouts.len() + 1));
+        let rollout = Rollout {
+            id: id.clone(),
+            app: to.name.app.clone(),
+            version: to.name.version.clone(),
+            strategy,
+            members: members.into_iter().map(member).collect(),
+            left_out: Vec::new(),
+            wish: run,
+            attempt,
+            created,
+            by: read("ada"),
+        };
+        self.desired.rollouts.insert(id, rollout);
+    }
+
+    fn asked(&mut self, words: &mut SplitWhitespace) {
+        let (name, what) = (word(words), word(words));
+        let id = self.id(name, what);
+        let instance = &self.desired.instances[&read::<InstanceName>(name)];
+        let goal = Goal { release: release("1.2"), revision: 1 };
+        let rollout = what.starts_with("upgrade").then(|| self.rollout_of(what).0);
+        let action = match what {
+            "install" => Action::Install { goal },
+            "configure" => Action::Configure { from: 0, goal },
+            "power" => Action::Power { wish: PowerWish::Stop, serial: 1 },
+            "remove" => Action::Remove { volumes: Default::default() },
+            _ => Action::Upgrade { from: release("1.1"), goal },
+        };
+        let order = Order { id: id.clone(), instance: read(name), action, deadline: Duration::from_secs(600) };
+        let asked = seconds(word(words));
+        self.asked.orders.insert(id, OpenOrder { host: instance.host.clone(), order, rollout, asked });
+    }
+
+    fn ended(&mut self, words: &mut SplitWhitespace) {
+        let (name, what, how) = (word(words), word(words), word(words));
+        let reason = || "the probe got no answer".to_owned();
+        let outcome = match how {
+            "done" => Outcome::Done,
+            "already" => Outcome::AlreadySo,
+            "rolled-back" => Outcome::RolledBack { reason: reason() },
+            "stuck" => Outcome::Stuck { reason: reason(), hint: "look".into() },
+            "refused" => Outcome::Refused { reason: reason() },
+            other => panic!("`{other}` is no outcome"),
+        };
+        let ended = Ended { instance: read(name), outcome, at: seconds(word(words)) };
+        self.observed.ended.insert(self.id(name, what), ended);
+    }
+
+    /// The rollout and the attempt that `upgrade`, `upgrade/2` or `upgrade/2/r1` mean.
+    fn rollout_of(&self, what: &str) -> (RolloutId, u32) {
+        let mut parts = what.split('/').skip(1);
+        let attempt = parts.next().map(read);
+        let id = parts.next().map_or_else(|| self.desired.rollouts.keys().last().cloned(), |id| Some(read(id)));
+        let id = id.unwrap_or_else(|| read("r1"));
+        (id.clone(), attempt.unwrap_or_else(|| self.desired.rollouts.get(&id).map_or(1, |rollout| rollout.attempt)))
+    }
+
+    /// The ids as they are promised.
+    fn id(&self, name: &str, what: &str) -> OrderId {
+        let instance = self.desired.instances.get(&read::<InstanceName>(name));
+        let (created, revision) = instance.map_or((0, 1), |instance| (instance.created.0, instance.revision));
+        let (created, revision) = (created.to_string(), revision.to_string());
+        match what {
+            "install" => order_id(&["install", name, &created, "e1"]),
+            "configure" => order_id(&["configure", name, &created, &revision]),
+            "power" => order_id(&["power", name, &created, "1"]),
+            "remove" => order_id(&["remove", name, &created]),
+            "other" => order_id(&["other"]),
+            upgrade => {
+                let (id, attempt) = self.rollout_of(upgrade);
+                order_id(&["upgrade", id.as_str(), &attempt.to_string(), name])
+            }
+        }
+    }
+}
+
+fn wish(text: &str) -> PowerWish {
+    match text {
+        "start" => PowerWish::Start,
+        "stop" => PowerWish::Stop,
+        _ => PowerWish::Restart,
+    }
+}
+
+fn instance_said() -> InstanceSaid {
+    InstanceSaid {
+        release: release("1.1"),
+        revision: 1,
+        power_serial: 0,
+        health: Health::Healthy,
+        drift: Vec::new(),
+        containers: Vec::new(),
+    }
+}
+
+fn strategy() -> Strategy {
+    Strategy {
+        canary: 0,
+        at_once: read("1"),
+        soak: Duration::ZERO,
+        max_failures: 1,
+        per: BTreeMap::new(),
+        window: None,
+        deadline: Duration::from_secs(600),
+    }
+}

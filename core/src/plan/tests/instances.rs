@@ -1,0 +1,161 @@
+//! Outside of rollouts.
+
+use super::check;
+
+#[test]
+fn an_instance_as_desired_gets_nothing() {
+    check("a 1.1", "");
+}
+
+#[test]
+fn an_absent_instance_is_installed() {
+    check("a absent", "a: install 1.1");
+}
+
+#[test]
+fn an_instance_that_was_moved_on_is_installed_as_what_it_became() {
+    check("a absent enrolment e2\nrollout 1.2\nended a upgrade done 900", "a: install 1.2\nr1: Done");
+}
+
+#[test]
+fn a_silent_host_is_left_alone() {
+    check("a silent", "a: waits, it has not reported");
+    check("a never", "a: waits, its host has never connected");
+    check("a absent offline 900", "a: waits, its host is offline since 1970-01-01T00:15:00Z");
+}
+
+#[test]
+fn a_host_that_was_removed_gets_nothing() {
+    check("a absent gone", "a: waits, its host was removed");
+}
+
+#[test]
+fn an_offline_instance_that_is_as_desired_does_not_wait() {
+    check("a 1.1 offline 900", "");
+}
+
+#[test]
+fn an_installation_that_ended_badly_is_not_asked_again() {
+    check(
+        "a absent\nended a install rolled-back 900",
+        "a: waits, its installation was rolled back: the probe got no answer",
+    );
+}
+
+#[test]
+fn a_machine_that_enrols_anew_is_installed_anew() {
+    check("a absent enrolment e2\nended a install done 900", "a: install 1.1");
+}
+
+#[test]
+fn a_new_revision_is_configured() {
+    check("a 1.1 revision 2", "a: configure 1 -> 2");
+}
+
+#[test]
+fn a_revision_that_failed_waits_for_another() {
+    check(
+        "a 1.1 revision 2\nended a configure refused 900",
+        "a: waits, its configuration was refused: the probe got no answer",
+    );
+    check(
+        "a 1.1 revision 3\nb 1.1 revision 2\nended b configure refused 900",
+        "a: configure 1 -> 3\nb: waits, its configuration was refused: the probe got no answer",
+    );
+}
+
+#[test]
+fn a_wish_about_power_is_asked_once() {
+    check("a 1.1 power stop", "a: stop");
+    check(
+        "a 1.1 power restart\nended a power stuck 900",
+        "a: waits, its restart is stuck: the probe got no answer; look",
+    );
+}
+
+#[test]
+fn a_removal_comes_before_all_else() {
+    check("a 1.1 removing revision 2 power stop\nrollout 1.2", "a: remove\nr1: Done");
+    check("a absent removing", "a: remove");
+    check("a absent removing\nended a remove done 900", "");
+}
+
+#[test]
+fn an_installation_comes_before_configuration() {
+    check("a absent revision 4", "a: install 1.1");
+}
+
+#[test]
+fn configuration_comes_before_power() {
+    check("a 1.1 revision 2 power stop", "a: configure 1 -> 2");
+}
+
+#[test]
+fn an_instance_has_one_open_order_at_a_time() {
+    check("a 1.1 revision 2\nasked a power 900", "a: waits, its configuration: another order for it is under way");
+    check("a 1.1 removing\nasked a configure 900", "a: waits, its removal: another order for it is under way");
+}
+
+#[test]
+fn an_open_order_is_not_asked_again() {
+    check("a absent\nasked a install 900", "wake 1560");
+}
+
+#[test]
+fn an_order_whose_end_is_heard_is_closed() {
+    check("a 1.1\nasked a install 900\nended a install done 950", "a: closed");
+}
+
+#[test]
+fn nothing_is_asked_before_a_host_says_what_the_last_order_left() {
+    check(
+        "a 1.1 revision 2 seen 940\nended a install done 950",
+        "a: waits, it has not reported since its last order ended",
+    );
+}
+
+#[test]
+fn an_instance_in_the_middle_of_something_is_left_alone() {
+    check("a busy other", "a: waits, it is in the middle of an order: pull");
+}
+
+#[test]
+fn a_lost_order_holds_its_place_until_its_deadline_has_passed_since_the_host_was_lost() {
+    check("a 1.1 revision 2 offline 900\nasked a configure 800", "wake 1560");
+    check(
+        "now 1600\na 1.1 revision 2 offline 900\nasked a configure 800",
+        "a: withdrawn\na: waits, its host is offline since 1970-01-01T00:15:00Z",
+    );
+}
+
+#[test]
+fn a_withdrawn_order_is_asked_again_when_the_host_is_back() {
+    check("now 1600\na 1.1 revision 2", "a: configure 1 -> 2");
+}
+
+#[test]
+fn an_order_that_an_online_host_does_not_end_is_said() {
+    check(
+        "now 2000\na absent\nasked a install 800",
+        "a: waits, its host is online and has not said how its order of 1970-01-01T00:13:20Z ended",
+    );
+}
+
+#[test]
+fn an_order_to_a_removed_host_is_withdrawn() {
+    check("a 1.1 gone\nasked a install 900", "a: withdrawn");
+}
+
+#[test]
+fn an_order_begins_only_within_the_hosts_own_hours() {
+    check("a absent hours 22:00-23:00", "a: waits, the host's own hours open at 1970-01-01T22:00:00Z\nwake 79200");
+    check("a absent hours 00:00-01:00", "a: install 1.1");
+}
+
+#[test]
+fn an_app_that_the_host_forbids_is_not_asked_for_but_may_leave() {
+    check("a absent forbids", "a: waits, the host's policy does not allow app");
+    check("a 1.1 forbids removing", "a: remove");
+    check("a 1.1 forbids power stop", "a: stop");
+    check("a 1.1 forbids power start", "a: waits, the host's policy does not allow app");
+}

@@ -1,0 +1,32 @@
+//! Shows a plan as lines.
+
+use super::given::Given;
+use crate::order::{Action, PowerWish};
+use crate::plan::{NewOrder, Outlook, Plan};
+
+/// Orders, what is closed and withdrawn, what waits, where rollouts stand; when to wake.
+pub fn show(given: &Given, plan: &Plan) -> Vec<String> {
+    let outlook = Outlook::new(&given.desired, &given.asked, &given.observed, given.now);
+    let mut lines: Vec<String> = plan.orders.iter().map(order).collect();
+    let instance = |id| given.asked.orders[id].order.instance.to_string();
+    lines.extend(plan.closed.iter().map(|id| format!("{}: closed", instance(id))));
+    lines.extend(plan.withdrawn.iter().map(|id| format!("{}: withdrawn", instance(id))));
+    lines.extend(plan.waiting.iter().map(|waiting| format!("{}: waits, {}", waiting.instance, waiting.because)));
+    let rollouts = given.desired.rollouts.values();
+    lines.extend(rollouts.map(|rollout| format!("{}: {:?}", rollout.id, outlook.phase(rollout))));
+    lines.extend(plan.wake_at.map(|at| format!("wake {}", at.0 / 1000)));
+    lines
+}
+
+fn order(new: &NewOrder) -> String {
+    let what = match &new.order.action {
+        Action::Install { goal } => format!("install {}", goal.release.name.version),
+        Action::Upgrade { from, goal } => format!("upgrade {} -> {}", from.name.version, goal.release.name.version),
+        Action::Configure { from, goal } => format!("configure {from} -> {}", goal.revision),
+        Action::Power { wish: PowerWish::Start, .. } => "start".to_owned(),
+        Action::Power { wish: PowerWish::Stop, .. } => "stop".to_owned(),
+        Action::Power { wish: PowerWish::Restart, .. } => "restart".to_owned(),
+        Action::Remove { .. } => "remove".to_owned(),
+    };
+    format!("{}: {what}", new.order.instance)
+}

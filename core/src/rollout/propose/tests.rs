@@ -1,0 +1,209 @@
+//! What is refused when it is wished, and what a proposal holds.
+
+use super::*;
+use crate::plan::tests::given::{given, read, release};
+use std::time::Duration;
+
+/// `--canary 1 --on site=fr` and so on, as on the command line.
+fn wish(text: &str) -> RolloutRequest {
+    let mut words = text.split_whitespace();
+    let to = release(words.next().expect("a version"));
+    let (mut selector, mut strategy) = (Selector::default(), StrategyWish::default());
+    while let (Some(option), Some(value)) = (words.next(), words.next()) {
+        match option {
+            "--on" => selector = read(value),
+            "--canary" => strategy.canary = Some(read(value)),
+            "--at-once" => strategy.at_once = Some(read(value)),
+            "--max-failures" => strategy.max_failures = Some(read(value)),
+            "--deadline" => strategy.deadline = Some(Duration::from_secs(read(value))),
+            "--window" => strategy.window = Some(read(value)),
+            "--per" => {
+                let (label, limit) = value.split_once('=').expect("LABEL=N");
+                strategy.per.insert(label.to_owned(), read(limit));
+            }
+            other => panic!("`{other}` is no option"),
+        }
+    }
+    RolloutRequest { to, selector, strategy }
+}
+
+fn show(result: Result<Proposal, RolloutRefusal>) -> Vec<String> {
+    let proposal = match result {
+        Ok(proposal) => proposal,
+        Err(refusal) => return vec![refusal.to_string(), format!("hint: {}", refusal.hint())],
+    };
+    let names = |names: &[InstanceName]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let member = |m: &Member| format!("{} {} -> {}", m.instance, m.from.name.version, m.to.name.version);
+    let mut lines: Vec<String> = proposal.members.iter().map(member).collect();
+    lines.extend(proposal.left_out.iter().map(|one| format!("without {}: {}", one.instance, one.reason)));
+    lines.extend(proposal.waves.iter().map(|wave| format!("wave {}", names(wave))));
+    if !proposal.offline.is_empty() {
+        lines.push(format!("offline {}", names(&proposal.offline)));
+    }
+    lines
+}
+
+#[track_caller]
+fn check(facts: &str, text: &str, expect: &str) {
+    let given = given(facts);
+    let found = show(propose(&given.desired, &given.asked, &given.observed, &wish(text), given.now));
+    let expect: Vec<&str> = expect.lines().map(str::trim).collect();
+    assert_eq!(found, expect, "\ngiven:\n{facts}");
+}
+
+#[track_caller]
+fn check_undo(facts: &str, expect: &str) {
+    let given = given(facts);
+    let rollout = given.desired.rollouts.values().next().expect("a rollout");
+    let found = show(propose_undo(rollout, &given.desired, &given.asked, &given.observed, given.now));
+    let expect: Vec<&str> = expect.lines().map(str::trim).collect();
+    assert_eq!(found, expect, "\ngiven:\n{facts}");
+}
+
+#[test]
+fn one_goes_first_and_then_a_quarter_at_a_time() {
+    check(
+        "a 1.1\nb 1.1\nc 1.1\nd 1.1\ne 1.1 offline 900",
+        "1.2",
+        "a 1.1 -> 1.2\nb 1.1 -> 1.2\nc 1.1 -> 1.2\nd 1.1 -> 1.2\ne 1.1 -> 1.2\nwave a\nwave b c\nwave d\noffline e",
+    );
+}
+
+#[test]
+fn one_alone_is_its_own_wave() {
+    check("a 1.1", "1.2", "a 1.1 -> 1.2\nwave a");
+}
+
+#[test]
+fn who_is_left_out_is_said_with_the_reason() {
+    check(
+        "a 1.1\nb 1.2\nc 1.1 removing\nd 1.1 forbids\ne absent\nf silent\ng busy other",
+        "1.2",
+        "a 1.1 -> 1.2\ng 1.1 -> 1.2\nwithout b: it is at that version already\nwithout c: it is being removed
+         without d: the policy of d does not allow app\nwithout e: it is not installed
+         without f: it has not reported\nwave a\nwave g",
+    );
+}
+
+#[test]
+fn who_is_not_selected_is_not_mentioned() {
+    check("a 1.1 site=fr\nb 1.1 site=de", "1.2 --on site=de", "b 1.1 -> 1.2\nwave b");
+    check(
+        "a 1.1",
+        "1.2 --on site=de",
+        "no host with an instance of app matches `site=de`\nhint: see the labels with `fleet host ls`",
+    );
+}
+
+#[test]
+fn an_app_that_nobody_has_is_refused() {
+    check(
+        "",
+        "1.2",
+        "there is no instance of app\nhint: install one: `fleet install app@VERSION --host HOST --name NAME`",
+    );
+}
+
+#[test]
+fn a_version_that_all_have_is_refused() {
+    check(
+        "a 1.2\nb 1.2",
+        "1.2",
+        "all 2 instances are at app@1.2 already\nhint: see what runs where with `fleet instance ls`",
+    );
+    check(
+        "a 1.2\nb absent",
+        "1.2",
+        "no instance can be moved to app@1.2: a: it is at that version already, b: it is not installed
+         hint: see what stands in the way with `fleet status`",
+    );
+}
+
+#[test]
+fn a_canary_not_smaller_than_its_group_is_refused() {
+    check(
+        "a 1.1\nb 1.1",
+        "1.2 --canary 2",
+        "a canary of 2 is not smaller than its group of 2\nhint: give `--canary` a number below 2, or leave it out",
+    );
+    check("a 1.1", "1.2 --canary 1", "a canary of 1 is not smaller than its group of 1\nhint: leave out `--canary`");
+    check("a 1.1", "1.2 --canary 0", "a 1.1 -> 1.2\nwave a");
+}
+
+#[test]
+fn a_window_shorter_than_the_deadline_is_refused() {
+    check(
+        "a 1.1",
+        "1.2 --window 22:00-22:05",
+        "the window is open for 5 min, and one instance may take 10 min
+         hint: widen `--window`, or shorten `--deadline`",
+    );
+    check("a 1.1", "1.2 --window 22:00-22:05 --deadline 300", "a 1.1 -> 1.2\nwave a");
+}
+
+#[test]
+fn a_limit_that_can_never_be_kept_is_refused() {
+    let hint = "hint: write `--per LABEL=N` with a label that `fleet host ls` shows, and N from 1";
+    check("a 1.1 site=fr", "1.2 --per room=1", &format!("no host has a label `room`\n{hint}"));
+    check("a 1.1 site=fr", "1.2 --per site=0", &format!("none at a time per `site` would never begin\n{hint}"));
+    check(
+        "a 1.1",
+        "1.2 --max-failures 0",
+        "a limit of 0 failures would halt before it begins
+         hint: give `--max-failures` a number from 1: it halts when so many failed",
+    );
+    check(
+        "a 1.1",
+        "1.2 --deadline 0",
+        "a deadline of nothing would fail every instance\nhint: give `--deadline` a duration such as `10m`",
+    );
+}
+
+#[test]
+fn two_rollouts_of_one_app_at_once_are_refused() {
+    for state in ["", "paused"] {
+        check(
+            &format!("a 1.1\nrollout 1.2 {state}"),
+            "1.3",
+            "rollout r1 of app is not over\nhint: see `fleet rollout explain r1`; end it with `fleet rollout abort r1`",
+        );
+    }
+    check("a 1.1\nrollout 1.2 aborted", "1.3", "a 1.1 -> 1.3\nwave a");
+    check(
+        "a 1.1\nrollout 1.2 aborted\nasked a upgrade 900",
+        "1.3",
+        "rollout r1 has orders under way
+         hint: begin nothing new with `fleet rollout pause r1`, and wait for what is under way",
+    );
+}
+
+#[test]
+fn a_rollout_that_waits_only_for_offline_hosts_does_not_forbid_the_next() {
+    check(
+        "a 1.1 offline 900\nb 1.2\nrollout 1.2\nended b upgrade done 900",
+        "1.3",
+        "a 1.1 -> 1.3\nb 1.2 -> 1.3\nwave b\noffline a",
+    );
+}
+
+#[test]
+fn an_undo_takes_back_what_was_moved() {
+    check_undo(
+        "a 1.2\nb 1.1\nc 1.1\nrollout 1.2 canary 1\nended a upgrade done 900\nended b upgrade rolled-back 910",
+        "a 1.2 -> 1.1\nwave a",
+    );
+    check_undo(
+        "a 1.2 sick\nb 1.3\nc 1.2\nrollout 1.2\nended a upgrade done 900\nended b upgrade done 910",
+        "a 1.2 -> 1.1\nwithout b: it is at 1.3 now\nwave a",
+    );
+}
+
+#[test]
+fn an_undo_of_nothing_or_in_the_middle_is_refused() {
+    check_undo("a 1.2\nrollout 1.2", "rollout r1 moved nothing that could go back\nhint: see `fleet rollout show r1`");
+    check_undo(
+        "a 1.2\nb 1.1\nrollout 1.2\nended a upgrade done 900\nasked b upgrade 950",
+        "rollout r1 has orders under way
+         hint: begin nothing new with `fleet rollout pause r1`, and wait for what is under way",
+    );
+}

@@ -1,0 +1,66 @@
+//! Taking back what a rollout moved.
+
+use super::{Proposal, checks, proposal};
+use crate::facts::{Asked, Desired, Observed};
+use crate::names::InstanceName;
+use crate::plan::{MemberState, Outlook, Phase, forbids_another};
+use crate::rollout::{LeftOut, Member, Rollout, RolloutRefusal, Strategy};
+use crate::time::Time;
+
+/// Proposes to move back what a rollout moved, each member to what it was before.
+///
+/// Whoever accepts it aborts that rollout in the same commit. It has no canary: what it goes back to has run there
+/// before. Members that are no longer at what the rollout made of them are left out.
+pub fn propose_undo(
+    rollout: &Rollout,
+    desired: &Desired,
+    asked: &Asked,
+    observed: &Observed,
+    now: Time,
+) -> Result<Proposal, RolloutRefusal> {
+    let outlook = Outlook::new(desired, asked, observed, now);
+    nothing_is_under_way(&outlook, rollout)?;
+    let (mut members, mut left_out) = (Vec::new(), Vec::new());
+    for (member, state) in outlook.members(rollout) {
+        let was_moved = matches!(state, MemberState::Done { .. } | MemberState::Sickened { .. });
+        if !was_moved || !outlook.has_ended_well(rollout, member) {
+            continue;
+        }
+        match way_back(desired, observed, member) {
+            Ok(back) => members.push(back),
+            Err(reason) => left_out.push(LeftOut { instance: member.instance.clone(), reason }),
+        }
+    }
+    let Some(first) = members.first() else {
+        return Err(RolloutRefusal::NothingToUndo { rollout: rollout.id.clone() });
+    };
+    let to = first.to.clone();
+    let strategy = Strategy { canary: 0, ..rollout.strategy.clone() };
+    Ok(proposal(desired, observed, to, strategy, members, left_out))
+}
+
+fn nothing_is_under_way(outlook: &Outlook, rollout: &Rollout) -> Result<(), RolloutRefusal> {
+    if outlook.has_open_orders(&rollout.id) {
+        return Err(RolloutRefusal::UnderWay { rollout: rollout.id.clone() });
+    }
+    for other in outlook.rollouts_of(&rollout.app).filter(|other| other.id != rollout.id) {
+        let phase = outlook.phase(other);
+        let stands_in_the_way =
+            forbids_another(&phase) || phase == Phase::Aborted && outlook.has_open_orders(&other.id);
+        if stands_in_the_way {
+            return Err(RolloutRefusal::AnotherActive { app: rollout.app.clone(), rollout: other.id.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn way_back(desired: &Desired, observed: &Observed, member: &Member) -> Result<Member, String> {
+    let gone = || "it was removed".to_owned();
+    let name: &InstanceName = &member.instance;
+    let instance = desired.instances.get(name).ok_or_else(gone)?;
+    let found = checks::present_release(observed, &member.from, name, instance)?;
+    if *found != member.to {
+        return Err(format!("it is at {} now", found.name.version));
+    }
+    Ok(Member { instance: name.clone(), from: member.to.clone(), to: member.from.clone() })
+}
