@@ -24,14 +24,16 @@ main() {
     case ${1:-all} in
         fast)
             check_sources
-            stage "Tests that need no engine" run_tests "not $NEEDS_ENGINE"
+            heading "Tests that need no engine"
+            run_tests "not $NEEDS_ENGINE"
             ;;
         all)
             registry_answers 127.0.0.1 "$REGISTRY_PORT" || had_registry=no
             check_sources
             stage "Images, programs and packages" prepare
             stage "labnotes by hand, with docker-compose" deploy/labnotes/try.sh
-            stage "Tests" run_tests 'all()'
+            heading "Tests"
+            run_tests 'all()'
             ;;
         *) fail "there is no part \`$1\`" "run: tests/run.sh, or tests/run.sh fast" ;;
     esac
@@ -118,7 +120,7 @@ end() {
     local status=$?
     trap - EXIT
     if engine_answers; then
-        deploy/lab/lab.sh clean >/dev/null 2>&1 || true
+        deploy/lab/lab.sh clean-run >/dev/null 2>&1 || true
     fi
     if [ "$had_registry" = no ]; then
         registry_down "$(registry_folder)" 127.0.0.1 "$REGISTRY_PORT"

@@ -17,10 +17,12 @@
 #   lab.sh copy NAME FROM TO        put a file or folder of this machine onto it
 #   lab.sh ls                       the lab servers: name, address, state
 #   lab.sh clean                    end everything that this lab made, and nothing else
+#   lab.sh clean-run                end what all labs of one run made: those that FLEET_RUN marks
 #
-# Environment: FLEET_RUN is one more label, `fleet.run`: with it, clean ends what this run made in all labs. FLEET_LAB names the lab (its network, and the label on all it makes; default `lab`), FLEET_LAB_SUBNET is its
+# Environment: FLEET_LAB names the lab (its network, and the label on all it makes; default `lab`), FLEET_LAB_SUBNET is its
 # subnet (default 10.99.0.0/24), FLEET_LAB_PREFIX what its containers' names begin with (so that two labs may each have a
-# lab-1), FLEET_LAB_IMAGE its image, FLEET_LAB_DISK the size of a small disk for `up` (400m).
+# lab-1), FLEET_LAB_IMAGE its image, FLEET_LAB_DISK the size of a small disk for `up` (400m),
+# FLEET_RUN a mark on all that is made, for clean-run.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -57,7 +59,8 @@ main() {
         exec) wants 2 "$@" && docker exec -i "$(server "$1")" "${@:2}" ;;
         copy) wants 3 "$@" && docker cp "$2" "$(server "$1"):$3" >/dev/null ;;
         ls) list ;;
-        clean) clean ;;
+        clean) clean "$LABEL" ;;
+        clean-run) clean "fleet.run=${FLEET_RUN:?names the run}" ;;
         *)
             sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" >&2
             exit 2
@@ -212,11 +215,10 @@ list() {
         --format 'table {{.Names}}\t{{.Label "fleet.lab.address"}}\t{{.Status}}'
 }
 
-# With FLEET_RUN: all labs of that run. Without: this lab.
+# Ends everything with a label.
 clean() {
     need_engine
-    local ours=$LABEL ids networks
-    [ -z "${FLEET_RUN:-}" ] || ours=fleet.run=$FLEET_RUN
+    local ours=$1 ids networks
     ids=$(docker container ls --all --quiet --filter "label=$ours")
     # shellcheck disable=SC2086  # Each id is a word.
     [ -z "$ids" ] || docker rm --force --volumes $ids >/dev/null

@@ -105,10 +105,11 @@ need_labnotes_images() {
 make_labnotes_images() {
     local base sources version
     base=$(base_image)
-    sources=$(digest_of "$DEPLOY/labnotes")
+    sources=$(digest_of "$DEPLOY/labnotes/db")
     if ! is_made_from labnotes-db:1 "$sources"; then
         build_image labnotes-db:1 --build-arg "BASE=$base" --label "fleet.sources=$sources" "$DEPLOY/labnotes/db"
     fi
+    sources=$(digest_of "$DEPLOY/labnotes/web")
     for version in $LABNOTES_VERSIONS; do
         if ! is_made_from "labnotes-web:$version" "$sources"; then
             build_image "labnotes-web:$version" --build-arg "BASE=$base" --build-arg "VERSION=$version" \
