@@ -10,6 +10,7 @@ mod encoding;
 mod health;
 mod lint;
 mod pins;
+mod places;
 mod render;
 mod template;
 mod values;
@@ -24,3 +25,8 @@ pub use lint::{LintReport, LintSummary, images, lint};
 pub use pins::Pins;
 pub use render::{Placement, Rendered, render};
 pub use values::{CheckedValue, CheckedValues, Given, ValueProblem};
+
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ mod service;
 mod top;
 mod volume;
 mod words;
-mod yaml;
+pub(crate) mod yaml;
 
 pub use problem::{Problem, Problems};
 pub use project::{Attachment, Link, Mount, Network, Origin, Project, Service, Volume};

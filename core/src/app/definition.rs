@@ -1,6 +1,7 @@
 //! `app.yaml`: what an app is, beside its Compose file.
 
 use super::bundle::check_path;
+use super::places::problem_at;
 use super::{Bundle, Declaration, Health};
 use crate::compose::{Problem, Problems};
 use crate::names::AppName;
@@ -56,8 +57,8 @@ impl AppDefinition {
         let bytes = bundle.file(FILE).ok_or_else(missing)?;
         let definition: Self = super::yaml::from_bytes(FILE, bytes)?;
         let mut problems = Problems::default();
-        definition.check_values(&mut problems);
-        definition.check_templates(bundle, &mut problems);
+        definition.check_values(bytes, &mut problems);
+        definition.check_templates(bundle, bytes, &mut problems);
         if let Err(problem) = definition.compose_file(bundle) {
             problems.push(problem);
         }
@@ -78,30 +79,32 @@ impl AppDefinition {
         })
     }
 
-    fn check_values(&self, problems: &mut Problems) {
+    fn check_values(&self, bytes: &[u8], problems: &mut Problems) {
         for (name, declaration) in &self.values {
             if let Some(text) = super::check::check_declaration(name, declaration) {
-                problems.push(at(&format!("values.{name}"), text));
+                problems.push(problem_at(bytes, &format!("values.{name}"), text));
             }
         }
     }
 
-    fn check_templates(&self, bundle: &Bundle, problems: &mut Problems) {
+    fn check_templates(&self, bundle: &Bundle, bytes: &[u8], problems: &mut Problems) {
         for (index, template) in self.templates.iter().enumerate() {
-            let path = format!("templates[{index}]");
+            let is_taken = self.templates[..index].iter().any(|other| other.to == template.to);
+            let mut wrong = Vec::new();
             if bundle.file(&template.from).is_none() {
-                problems.push(at(&path, format!("the bundle has no file `{}`", template.from)));
+                wrong.push(format!("the bundle has no file `{}`", template.from));
             }
             if let Err(error) = check_path(&template.to) {
-                problems.push(at(&path, error.to_string()));
+                wrong.push(error.to_string());
             }
             if template.permissions().is_none() {
-                let text = format!("`{}` is not a mode in octal digits, such as \"0644\"", template.mode);
-                problems.push(at(&path, text));
+                wrong.push(format!("`{}` is not a mode in octal digits, such as \"0644\"", template.mode));
             }
-            if self.templates[..index].iter().any(|other| other.to == template.to) {
-                problems.push(at(&path, format!("another template makes `{}` already", template.to)));
+            if is_taken {
+                wrong.push(format!("another template makes `{}` already", template.to));
             }
+            let path = format!("templates[{index}]");
+            wrong.into_iter().for_each(|text| problems.push(problem_at(bytes, &path, text)));
         }
     }
 }
@@ -112,8 +115,4 @@ impl TemplateFile {
         let digits = self.mode.strip_prefix("0o").unwrap_or(&self.mode);
         u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o777)
     }
-}
-
-fn at(path: &str, text: String) -> Problem {
-    Problem { path: path.to_owned(), ..Problem::of_file(FILE, text) }
 }

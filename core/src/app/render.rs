@@ -1,8 +1,9 @@
 //! From a bundle and values to what the instance is: the one way, for agent and coordinator alike.
 
+use super::places::problem_at;
 use super::template::{self, Made};
 use super::{AppDefinition, Bundle, CheckedValues, Health, Pins, Probe, definition, pins};
-use crate::compose::{self, Problem, Problems, Project, dotenv};
+use crate::compose::{self, Problems, Project, dotenv};
 use crate::names::{HostName, InstanceName, Version};
 use crate::spec::{Content, Context, FileSpec, InstanceSpec, lower};
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,7 @@ pub fn render(bundle: &Bundle, values: &CheckedValues, placement: &Placement) ->
     let files = merged(bundle, &made);
     let variables = variables(&definition, &files, values, placement)?;
     let project = read(&definition, bundle, &files, &made, &variables)?;
-    check_probes(&definition, &project)?;
+    check_probes(&definition, bundle, &project)?;
     let context = Context {
         instance: &placement.instance,
         app: &definition.app,
@@ -110,11 +111,12 @@ fn read(
     })
 }
 
-fn check_probes(definition: &AppDefinition, project: &Project) -> Result<(), Problems> {
+fn check_probes(definition: &AppDefinition, bundle: &Bundle, project: &Project) -> Result<(), Problems> {
     let is_unknown = |(_, probe): &(usize, &Probe)| !project.services.contains_key(probe.service());
-    let say = |(index, probe): (usize, &Probe)| Problem {
-        path: format!("health.probes[{index}]"),
-        ..Problem::of_file(definition::FILE, format!("there is no service `{}`", probe.service()))
+    let bytes = bundle.file(definition::FILE).unwrap_or_default();
+    let say = |(index, probe): (usize, &Probe)| {
+        let text = format!("there is no service `{}`", probe.service());
+        problem_at(bytes, &format!("health.probes[{index}]"), text)
     };
     let problems = definition.health.probes.iter().enumerate().filter(is_unknown).map(say);
     Problems(problems.collect()).or(())

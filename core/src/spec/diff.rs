@@ -97,3 +97,6 @@ fn files(from: Option<&InstanceSpec>, to: &InstanceSpec) -> Vec<String> {
     };
     all.into_iter().filter_map(say).collect()
 }
+
+#[cfg(test)]
+mod tests;
