@@ -28,8 +28,8 @@ main() {
             run_tests "not $NEEDS_ENGINE"
             ;;
         all)
-            registry_answers 127.0.0.1 "$REGISTRY_PORT" || had_registry=no
             check_sources
+            registry_answers 127.0.0.1 "$REGISTRY_PORT" || had_registry=no
             stage "Images, programs and packages" prepare
             stage "labnotes by hand, with docker-compose" deploy/labnotes/try.sh
             heading "Tests"

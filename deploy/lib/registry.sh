@@ -17,6 +17,7 @@ registry_folder() {
 # registry_up FOLDER ADDRESS PORT: starts a registry whose images are in FOLDER/images, unless it already answers.
 registry_up() {
     local folder=$1 address=$2 port=$3
+    need_package curl curl
     if registry_is_ours "$folder" "$address" "$port" && registry_answers "$address" "$port"; then
         return 0
     fi
@@ -24,7 +25,6 @@ registry_up() {
         fail "something else answers on $address:$port" "end it, or choose another port for the registry"
     fi
     need_package docker-registry docker-registry
-    need_package curl curl
     mkdir -p "$folder/images"
     write_registry_config "$folder" "$address" "$port"
     setsid nohup docker-registry serve "$folder/$address-$port.yml" \
