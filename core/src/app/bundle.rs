@@ -46,6 +46,12 @@ impl Bundle {
         Ok(Self { files })
     }
 
+    /// The same bundle with one file added or replaced.
+    pub fn with(mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Result<Self, BundleError> {
+        self.files.insert(path.into(), bytes.into());
+        Self::new(self.files)
+    }
+
     pub fn files(&self) -> &BTreeMap<String, Vec<u8>> {
         &self.files
     }

@@ -61,7 +61,8 @@ fn normal_text(declaration: &Declaration, text: &str) -> Option<String> {
         ValueType::String => Some(text.to_owned()).filter(|text| !(declaration.required && text.is_empty())),
         ValueType::Integer => {
             let number = trimmed.parse::<i64>().ok()?;
-            let is_within = declaration.min.is_none_or(|min| number >= min) && declaration.max.is_none_or(|max| number <= max);
+            let is_within =
+                declaration.min.is_none_or(|min| number >= min) && declaration.max.is_none_or(|max| number <= max);
             is_within.then(|| number.to_string())
         }
         ValueType::Boolean => trimmed.parse::<bool>().ok().map(|value| value.to_string()),
@@ -145,7 +146,10 @@ data: { type: path }
 
     #[test]
     fn defaults_are_filled_in_and_secrets_hidden() {
-        check("domain=x.org db_password=hunter2", "db_password=(secret)\ndebug=false\ndomain=x.org\nkeep=90s\nport=8080");
+        check(
+            "domain=x.org db_password=hunter2",
+            "db_password=(secret)\ndebug=false\ndomain=x.org\nkeep=90s\nport=8080",
+        );
     }
 
     #[test]
@@ -165,7 +169,10 @@ the value `workers` must be a number from 1 to 8, not `9`",
 
     #[test]
     fn a_missing_or_unknown_value_is_named() {
-        check("db_pasword=x", "there is no value `db_pasword`; did you mean `db_password`?\nthe value `domain` is required");
+        check(
+            "db_pasword=x",
+            "there is no value `db_pasword`; did you mean `db_password`?\nthe value `domain` is required",
+        );
         check("domain=x something=1", "there is no value `something`");
     }
 
@@ -178,6 +185,9 @@ the value `workers` must be a number from 1 to 8, not `9`",
         check("{ type: port, default: 0 }", "the default must be a port from 1 to 65535, not `0`");
         check("{ type: choice }", "`choices` belong to the type `choice`, which needs at least one");
         check("{ type: port, min: 1 }", "`min` and `max` belong to the type `integer`");
-        check("{ type: string, secret: true, default: x }", "a secret must not have a default, for everyone would know it");
+        check(
+            "{ type: string, secret: true, default: x }",
+            "a secret must not have a default, for everyone would know it",
+        );
     }
 }

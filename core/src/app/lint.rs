@@ -2,11 +2,12 @@
 
 use super::{AppDefinition, Bundle, CheckedValues, Given, Pins, Placement, Rendered, ValueType, pins, render};
 use crate::compose::{Problem, Problems};
+use crate::names::Version;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// What is known of a bundle.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LintReport {
     /// The bundle is fit to be a release if there are none.
     pub problems: Problems,
@@ -27,9 +28,9 @@ pub struct LintSummary {
     pub values: Vec<String>,
 }
 
-/// Reads everything, with values that stand for what instances will give.
-pub fn lint(bundle: &Bundle) -> LintReport {
-    match attempt(bundle) {
+/// Reads everything, with values that stand for what instances will give, and a version if none is known yet.
+pub fn lint(bundle: &Bundle, version: Option<&Version>) -> LintReport {
+    match attempt(bundle, version) {
         Ok((definition, rendered)) => {
             let used: Vec<_> = images_of(&rendered).into_iter().map(|image| bare(&image)).collect();
             let pins = Pins::of(bundle.files()).unwrap_or_default();
@@ -45,10 +46,10 @@ pub fn images(bundle: &Bundle, values: &CheckedValues, placement: &Placement) ->
     Ok(images_of(&render(bundle, values, placement)?))
 }
 
-fn attempt(bundle: &Bundle) -> Result<(AppDefinition, Rendered), Problems> {
+fn attempt(bundle: &Bundle, version: Option<&Version>) -> Result<(AppDefinition, Rendered), Problems> {
     let definition = AppDefinition::of(bundle)?;
     let values = stand_ins(&definition)?;
-    let rendered = render(bundle, &values, &placement()?)?;
+    let rendered = render(bundle, &values, &placement(version)?)?;
     Ok((definition, rendered))
 }
 
@@ -81,12 +82,12 @@ fn stand_in_port(name: &str, definition: &AppDefinition) -> usize {
     40_000 + definition.values.keys().position(|known| known == name).unwrap_or_default()
 }
 
-fn placement() -> Result<Placement, Problems> {
+fn placement(version: Option<&Version>) -> Result<Placement, Problems> {
     let name = |error: crate::names::NameError| Problems::from(Problem::of_file("lint", error.to_string()));
     Ok(Placement {
         instance: "instance".parse().map_err(name)?,
         host: "host".parse().map_err(name)?,
-        version: "0".parse().map_err(name)?,
+        version: version.cloned().map_or_else(|| "0".parse(), Ok).map_err(name)?,
         working_dir: "/srv/instance".to_owned(),
     })
 }

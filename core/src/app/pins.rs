@@ -20,7 +20,8 @@ impl Pins {
 
     /// The lock file's text.
     pub fn to_text(&self) -> String {
-        let line = |(image, digest): (&String, &Digest)| format!("{}: {digest}\n", serde_json::Value::from(image.as_str()));
+        let line =
+            |(image, digest): (&String, &Digest)| format!("{}: {digest}\n", serde_json::Value::from(image.as_str()));
         self.0.iter().map(line).collect()
     }
 }

@@ -78,11 +78,12 @@ fn make_one(bundle: &Bundle, file: &TemplateFile, context: &Value) -> Result<(St
     let mut environment = environment().map_err(|error| problem(from, &error))?;
     environment.add_template(from, source).map_err(|error| problem(from, &error))?;
     let template = environment.get_template(from).map_err(|error| problem(from, &error))?;
-    let text = template.render(context).map_err(|error| problem(from, &error))?;
+    let asked: BTreeSet<String> = template.undeclared_variables(true).into_iter().collect();
+    let text = template.render(context).map_err(|error| render_problem(from, &error, &asked, context))?;
     if text.len() > OUTPUT_LIMIT {
         return Err(Problem::of_file(from, "the template makes more than 4 MiB"));
     }
-    Ok((text, template.undeclared_variables(true).into_iter().collect()))
+    Ok((text, asked))
 }
 
 /// Lines that hold only a tag vanish, and a file's last line break stays.
@@ -105,9 +106,20 @@ fn may_hold_secret(values: &CheckedValues, asked: &BTreeSet<String>) -> bool {
 
 fn problem(file: &str, error: &minijinja::Error) -> Problem {
     let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-    let problem = Problem::of_file(file, format!("{}{detail}", error.kind())).at(error.line().unwrap_or(0), 1);
-    match error.kind() {
-        ErrorKind::UndefinedError => problem.hint("set the value, or write `{{ values.name | default(\"\") }}`"),
-        _ => problem,
+    Problem::of_file(file, format!("{}{detail}", error.kind())).at(error.line().unwrap_or(0), 1)
+}
+
+/// Where a value is missing, also says which of those that the template asks for have none.
+fn render_problem(file: &str, error: &minijinja::Error, asked: &BTreeSet<String>, context: &Value) -> Problem {
+    let problem = problem(file, error);
+    if error.kind() != ErrorKind::UndefinedError {
+        return problem;
+    }
+    let values = context.get_attr("values").unwrap_or_default();
+    let is_missing = |name: &&str| values.get_attr(name).is_ok_and(|value| value.is_undefined());
+    let missing: Vec<_> = asked.iter().filter_map(|name| name.strip_prefix("values.")).filter(is_missing).collect();
+    match missing.first() {
+        Some(name) => problem.hint(format!("set `{name}`, or write `{{{{ values.{name} | default(\"\") }}}}`")),
+        None => problem.hint("templates know `values`, `instance`, `host` and `version`"),
     }
 }

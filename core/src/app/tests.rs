@@ -62,6 +62,15 @@ fn what_compose_lists_by_is_on_every_container() {
 }
 
 #[test]
+fn a_volume_cannot_hide_a_path_of_the_host() {
+    let compose = COMPOSE
+        .replace("volumes: { data: }", "volumes: { data: { driver_opts: { type: none, o: bind, device: /etc } } }")
+        .replace("'data:/var", "'/srv/demo-10:/x', 'data:/var");
+    let spec = good(&[("docker-compose.yaml", &compose)]).spec;
+    assert_eq!(spec.host_paths().into_iter().collect::<Vec<_>>(), ["/etc", "/srv/demo-10"]);
+}
+
+#[test]
 fn nothing_shows_a_secret() {
     let rendered = good(&[]);
     assert!(!format!("{rendered:?}").contains("hunter2"));
@@ -96,9 +105,16 @@ fn a_pinned_image_is_asked_for_by_its_digest() {
 fn a_template_that_asks_for_what_nobody_set_is_refused() {
     refused(
         &[("nginx.conf.j2", "a\nb {{ values.note }}\n")],
-        "nginx.conf.j2:2:1: undefined value\nhint: set the value, or write `{{ values.name | default(\"\") }}`",
+        "nginx.conf.j2:2:1: undefined value\nhint: set `note`, or write `{{ values.note | default(\"\") }}`",
     );
-    refused(&[("nginx.conf.j2", "{{ values.domain")], "nginx.conf.j2:1:1: syntax error: unexpected end of input, expected end of variable block");
+    refused(
+        &[("nginx.conf.j2", "{{ domain }}\n")],
+        "nginx.conf.j2:1:1: undefined value\nhint: templates know `values`, `instance`, `host` and `version`",
+    );
+    refused(
+        &[("nginx.conf.j2", "{{ values.domain")],
+        "nginx.conf.j2:1:1: syntax error: unexpected end of input, expected end of variable block",
+    );
     let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}";
     refused(&[("nginx.conf.j2", endless)], "nginx.conf.j2:1:1: engine ran out of fuel");
 }
@@ -143,20 +159,20 @@ fn a_secret_of_a_template_stays_one_in_env_files() {
 
 #[test]
 fn lint_finds_problems_and_summarises() {
-    let report = lint(&bundle(&[]));
+    let report = lint(&bundle(&[]), "1.2".parse().ok().as_ref());
     assert!(report.problems.is_empty(), "{}", report.problems);
     let expect = LintSummary {
         app: "demo".to_owned(),
         title: Some("A demo".to_owned()),
-        services: vec![("db".to_owned(), "postgres:15".to_owned()), ("web".to_owned(), "web:0".to_owned())],
-        images: vec!["postgres:15".to_owned(), "web:0".to_owned()],
+        services: vec![("db".to_owned(), "postgres:15".to_owned()), ("web".to_owned(), "web:1.2".to_owned())],
+        images: vec!["postgres:15".to_owned(), "web:1.2".to_owned()],
         volumes: vec!["data".to_owned()],
         values: ["db_password: string* (secret)", "debug: boolean", "domain: string*", "note: string", "port: port"]
             .map(str::to_owned)
             .to_vec(),
     };
     assert_eq!(report.summary, Some(expect));
-    let report = lint(&bundle(&[("docker-compose.yaml", "services: { web: { build: . } }\n")]));
+    let report = lint(&bundle(&[("docker-compose.yaml", "services: { web: { build: . } }\n")]), None);
     assert!(report.problems.to_string().contains("docker-compose.yaml:1:20: services.web.build: "));
     assert_eq!(report.summary, None);
 }

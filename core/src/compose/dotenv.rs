@@ -120,7 +120,10 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_compose_does() {
-        check("# a\n\nA=1\nexport B = x y # z\nC=a#b\nD=\nE", r#"A=Some("1") B=Some("x y") C=Some("a#b") D=Some("") E=None"#);
+        check(
+            "# a\n\nA=1\nexport B = x y # z\nC=a#b\nD=\nE",
+            r#"A=Some("1") B=Some("x y") C=Some("a#b") D=Some("") E=None"#,
+        );
         check(r#"A='$x #"' # c"#, r#"A=Some("$x #\"")"#);
         check(r#"A="a \"b\" \n \d""#, r#"A=Some("a \"b\" \n \\d")"#);
         check("A=5$\r\nB=a=b\r\n", r#"A=Some("5$") B=Some("a=b")"#);

@@ -8,9 +8,7 @@ const MERGE: &str = "<<";
 /// Resolves all merge keys of a tree.
 pub fn merge(file: &str, node: Node) -> Result<Node, Problem> {
     let value = match node.value {
-        Value::List(items) => {
-            Value::List(items.into_iter().map(|item| merge(file, item)).collect::<Result<_, _>>()?)
-        }
+        Value::List(items) => Value::List(items.into_iter().map(|item| merge(file, item)).collect::<Result<_, _>>()?),
         Value::Map(entries) => Value::Map(merge_entries(file, entries)?),
         Value::Null | Value::Scalar(_) => node.value,
     };
@@ -107,7 +105,7 @@ mod tests {
         let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
             let before = format!("*a{}", level - 1);
-            text.push_str(&format!("a{level}: &a{level} [{}]\n", vec![before.as_str(); 10].join(", ")));
+            text.push_str(&format!("a{level}: &a{level} [{}]\n", [before.as_str(); 10].join(", ")));
         }
         check(&text, "c.yaml:5:45: the file has too many values, its aliases written out");
     }

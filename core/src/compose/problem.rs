@@ -1,9 +1,10 @@
 //! What is wrong with a file, said so that its author finds the place.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One thing wrong at one place.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Problem {
     pub file: String,
     /// Counted from 1; 0 where the problem concerns the whole file.
@@ -54,7 +55,7 @@ impl fmt::Display for Problem {
 impl std::error::Error for Problem {}
 
 /// Everything wrong that was found in one reading; never empty when it is an error.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problems(pub Vec<Problem>);
 
 impl Problems {

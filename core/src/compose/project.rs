@@ -103,10 +103,21 @@ pub enum Origin {
     Volume(String),
     Anonymous,
     /// A path within the project's folder, without a leading `./`; empty for the folder itself.
-    Project { path: String, if_missing: HostPath, relabel: Option<Relabel> },
+    Project {
+        path: String,
+        if_missing: HostPath,
+        relabel: Option<Relabel>,
+    },
     /// An absolute path on the host.
-    Host { path: String, if_missing: HostPath, relabel: Option<Relabel> },
-    Tmpfs { size: Option<Size>, mode: Option<u32> },
+    Host {
+        path: String,
+        if_missing: HostPath,
+        relabel: Option<Relabel>,
+    },
+    Tmpfs {
+        size: Option<Size>,
+        mode: Option<u32>,
+    },
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

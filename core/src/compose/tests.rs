@@ -14,7 +14,9 @@ fn check<T: std::fmt::Debug>(lines: &str, show: impl Fn(&super::Service) -> T, e
 /// A file with one service of these lines, and another beside it.
 fn service(lines: &str) -> String {
     let lines: String = lines.lines().map(|line| format!("    {line}\n")).collect();
-    format!("services:\n  web:\n    image: web:1\n{lines}  db:\n    image: db:1\nvolumes: {{data: }}\nnetworks: {{back: }}\n")
+    format!(
+        "services:\n  web:\n    image: web:1\n{lines}  db:\n    image: db:1\nvolumes: {{data: }}\nnetworks: {{back: }}\n"
+    )
 }
 
 /// Reads a whole file, and expects it to be refused.
@@ -89,7 +91,8 @@ fn restart_says_no_without_quotes() {
     check("restart: 'always'", show, "Always");
     check("restart: on-failure:3", show, "OnFailure { attempts: Some(3) }");
     check("restart: unless-stopped", show, "UnlessStopped");
-    let text = "`false` is not a restart policy: write `no`, `always`, `on-failure`, `on-failure:3` or `unless-stopped`";
+    let text =
+        "`false` is not a restart policy: write `no`, `always`, `on-failure`, `on-failure:3` or `unless-stopped`";
     refused_lines("restart: false", &format!("c.yaml:4:5: services.web.restart: {text}"));
 }
 
@@ -121,9 +124,9 @@ fn limits_and_little_things() {
 
 #[test]
 fn networks_and_who_comes_first() {
-    check("links: ['db:database']", |web| web.needs(), r#"{"db": Started}"#);
-    check("depends_on: {db: {condition: service_healthy}}\nlinks: [db]", |web| web.needs(), r#"{"db": Healthy}"#);
-    check("network_mode: service:db", |web| web.needs(), r#"{"db": Started}"#);
+    check("links: ['db:database']", super::Service::needs, r#"{"db": Started}"#);
+    check("depends_on: {db: {condition: service_healthy}}\nlinks: [db]", super::Service::needs, r#"{"db": Healthy}"#);
+    check("network_mode: service:db", super::Service::needs, r#"{"db": Started}"#);
     check("image: x", |web| web.networks.keys().cloned().collect::<Vec<_>>(), DUPLICATE_IMAGE);
     check("networks: {back: {ipv4_address: 10.0.0.9}}", |web| web.networks.len(), "1");
 }
@@ -137,16 +140,25 @@ fn a_key_that_is_not_honoured_is_refused_by_file_line_and_key() {
         "user: me\nbuild: .",
         &format!("c.yaml:5:5: services.web.build: {text}\nhint: build and push the image, then name it under `image:`"),
     );
-    refused_lines("enviroment: []", &format!("c.yaml:4:5: services.web.enviroment: {text}\nhint: did you mean `environment`?"));
+    refused_lines(
+        "enviroment: []",
+        &format!("c.yaml:4:5: services.web.enviroment: {text}\nhint: did you mean `environment`?"),
+    );
     refused_lines("deploy: {replicas: 2}", &format!("c.yaml:4:14: services.web.deploy.replicas: {text}"));
     refused_lines(
         "deploy: {resources: {reservations: {}}}",
         &format!("c.yaml:4:26: services.web.deploy.resources.reservations: {text}"),
     );
-    refused_lines("healthcheck: {start_interval: 1s}", &format!("c.yaml:4:19: services.web.healthcheck.start_interval: {text}"));
-    refused("services: {a: {image: b}}\nsecrets: {}", &format!(
-        "c.yaml:2:1: secrets: {text}\nhint: declare a secret value in app.yaml, and use it in a template or a variable"
-    ));
+    refused_lines(
+        "healthcheck: {start_interval: 1s}",
+        &format!("c.yaml:4:19: services.web.healthcheck.start_interval: {text}"),
+    );
+    refused(
+        "services: {a: {image: b}}\nsecrets: {}",
+        &format!(
+            "c.yaml:2:1: secrets: {text}\nhint: declare a secret value in app.yaml, and use it in a template or a variable"
+        ),
+    );
 }
 
 #[test]
@@ -162,14 +174,35 @@ hint: write it as `8080:80` or `127.0.0.1:8080:80`",
 
 #[test]
 fn a_reference_to_nothing_is_refused() {
-    refused_lines("depends_on: [bd]", "c.yaml:4:18: services.web.depends_on[0]: the file describes no service `bd`\nhint: did you mean `db`?");
-    refused_lines("links: ['nobody:x']", "c.yaml:4:13: services.web.links[0]: the file describes no service `nobody`\nhint: name one of the file's services");
-    refused_lines("networks: [front]", "c.yaml:4:16: services.web.networks[0]: the file describes no network `front`\nhint: describe it under `networks:` at the top level");
-    refused_lines("volumes: ['cache:/x']", "c.yaml:4:15: services.web.volumes[0]: the file describes no volume `cache`\nhint: describe it under `volumes:` at the top level");
-    refused_lines("network_mode: service:x", "c.yaml:4:5: services.web.network_mode: the file describes no service `x`\nhint: name one of the file's services");
-    refused_lines("env_file: none.env", "c.yaml:4:5: services.web.env_file: the bundle has no file `none.env`\nhint: env files come with the release");
+    refused_lines(
+        "depends_on: [bd]",
+        "c.yaml:4:18: services.web.depends_on[0]: the file describes no service `bd`\nhint: did you mean `db`?",
+    );
+    refused_lines(
+        "links: ['nobody:x']",
+        "c.yaml:4:13: services.web.links[0]: the file describes no service `nobody`\nhint: name one of the file's services",
+    );
+    refused_lines(
+        "networks: [front]",
+        "c.yaml:4:16: services.web.networks[0]: the file describes no network `front`\nhint: describe it under `networks:` at the top level",
+    );
+    refused_lines(
+        "volumes: ['cache:/x']",
+        "c.yaml:4:15: services.web.volumes[0]: the file describes no volume `cache`\nhint: describe it under `volumes:` at the top level",
+    );
+    refused_lines(
+        "network_mode: service:x",
+        "c.yaml:4:5: services.web.network_mode: the file describes no service `x`\nhint: name one of the file's services",
+    );
+    refused_lines(
+        "env_file: none.env",
+        "c.yaml:4:5: services.web.env_file: the bundle has no file `none.env`\nhint: env files come with the release",
+    );
     refused_lines("env_file: broken.env", "broken.env:1:1: this is not a line of the form NAME=value");
-    refused_lines("links: [db]\nnetworks: [back]", "c.yaml:2:3: services.web: the link to `db` leads nowhere: they share no network");
+    refused_lines(
+        "links: [db]\nnetworks: [back]",
+        "c.yaml:2:3: services.web: the link to `db` leads nowhere: they share no network",
+    );
 }
 
 #[test]
@@ -190,7 +223,10 @@ fn what_is_taken_twice_is_refused() {
         "services:\n  a: {image: x, container_name: same}\n  b: {image: x, container_name: same}\n",
         "c.yaml:3:17: services.b.container_name: the container name `same` is taken in line 2 already",
     );
-    refused_lines("volumes: ['data:/d', '/d/']", "c.yaml:4:26: services.web.volumes[1]: something else is mounted at `/d` already");
+    refused_lines(
+        "volumes: ['data:/d', '/d/']",
+        "c.yaml:4:26: services.web.volumes[1]: something else is mounted at `/d` already",
+    );
 }
 
 #[test]
@@ -199,13 +235,22 @@ fn a_path_that_leaves_the_project_is_refused() {
         let text = format!("c.yaml:4:15: services.web.volumes[0]: the path `{path}` leaves the project's folder");
         refused_lines(&format!("volumes: ['{path}:/x']"), &text);
     }
-    refused_lines("volumes: ['~/x:/x']", "c.yaml:4:15: services.web.volumes[0]: `~` means another folder on every host\nhint: write an absolute path");
-    refused_lines("env_file: ../a.env", "c.yaml:4:5: services.web.env_file: the bundle has no file `../a.env`\nhint: env files come with the release");
+    refused_lines(
+        "volumes: ['~/x:/x']",
+        "c.yaml:4:15: services.web.volumes[0]: `~` means another folder on every host\nhint: write an absolute path",
+    );
+    refused_lines(
+        "env_file: ../a.env",
+        "c.yaml:4:5: services.web.env_file: the bundle has no file `../a.env`\nhint: env files come with the release",
+    );
 }
 
 #[test]
 fn a_service_names_its_image() {
-    refused("services: {a: {user: x}}", "c.yaml:1:12: services.a: the service names no image\nhint: name one under `image:`");
+    refused(
+        "services: {a: {user: x}}",
+        "c.yaml:1:12: services.a: the service names no image\nhint: name one under `image:`",
+    );
     refused("services: {a: }", "c.yaml:1:12: services.a: the service says nothing of itself");
     refused("services: {}", "c.yaml:1:1: the file describes no services");
     refused("", "c.yaml:1:1: the file describes no services");
@@ -263,7 +308,10 @@ fn the_name_of_a_project_is_a_variable_of_its_own_file() {
     let project = project.expect("the file is good");
     assert_eq!(project.name.as_deref(), Some("oasis-1-x"));
     assert_eq!(project.services["a"].image, "i:oasis-1-x");
-    refused("name: No\nservices: {a: {image: x}}", "c.yaml:1:1: name: `No` is not a project name: use up to 63 lower-case letters, digits, `-` and `_`");
+    refused(
+        "name: No\nservices: {a: {image: x}}",
+        "c.yaml:1:1: name: `No` is not a project name: use up to 63 lower-case letters, digits, `-` and `_`",
+    );
 }
 
 proptest::proptest! {

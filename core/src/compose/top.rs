@@ -69,10 +69,8 @@ impl Top {
 
     pub fn into_project(mut self, name: Option<String>, entry: &str, variables: BTreeSet<String>) -> Project {
         let used: BTreeSet<_> = self.services.values().flat_map(|service| service.networks.keys()).collect();
-        let networks: BTreeMap<_, _> = used
-            .into_iter()
-            .map(|key| (key.clone(), self.networks.remove(key).unwrap_or_default()))
-            .collect();
+        let networks: BTreeMap<_, _> =
+            used.into_iter().map(|key| (key.clone(), self.networks.remove(key).unwrap_or_default())).collect();
         let entry = entry.to_owned();
         Project { name, entry, services: self.services, networks, volumes: self.volumes, variables }
     }

@@ -29,7 +29,9 @@ pub struct ServiceDiff {
 pub enum Change {
     Created,
     /// With the reasons in words, such as ``image `a:1` -> `a:2` ``; secrets are not shown.
-    Recreated { because: Vec<String> },
+    Recreated {
+        because: Vec<String>,
+    },
     Unchanged,
     Removed,
 }

@@ -35,11 +35,7 @@ pub fn of_network(network: &NetworkSpec) -> String {
 }
 
 /// The instance's files that a container sees through its bind mounts, with the digests of content and mode.
-pub fn mounted_files(
-    mounts: &[super::MountSpec],
-    working_dir: &str,
-    files: &[FileSpec],
-) -> BTreeMap<String, Digest> {
+pub fn mounted_files(mounts: &[super::MountSpec], working_dir: &str, files: &[FileSpec]) -> BTreeMap<String, Digest> {
     let inside = |path: &str| path.strip_prefix(working_dir).map(|rest| rest.trim_start_matches('/').to_owned());
     let mut seen = BTreeMap::new();
     for mount in mounts {

@@ -1,10 +1,10 @@
 //! A whole instance: its networks, volumes, files and containers.
 
-use super::ContainerSpec;
 use super::canonical::digest_of_bytes;
+use super::{ContainerSpec, MountSource};
 use crate::names::{AppName, Digest, InstanceName, Version};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What one instance is on its host; kept in the agent's ledger.
@@ -29,6 +29,19 @@ pub struct InstanceSpec {
 impl InstanceSpec {
     pub fn container(&self, service: &str) -> Option<&ContainerSpec> {
         self.containers.iter().find(|container| container.service == service)
+    }
+
+    /// The paths outside its own folder that the instance gets at, through mounts or through options of volumes.
+    pub fn host_paths(&self) -> BTreeSet<&str> {
+        let mounts = self.containers.iter().flat_map(|container| &container.mounts);
+        let bound = mounts.filter_map(|mount| match &mount.source {
+            MountSource::Bind { path, .. } => Some(path.as_str()),
+            MountSource::Volume(_) | MountSource::Anonymous | MountSource::Tmpfs { .. } => None,
+        });
+        let devices = self.volumes.iter().filter_map(|volume| volume.options.get("device").map(String::as_str));
+        let own = format!("{}/", self.working_dir);
+        let is_outside = |path: &&str| path.starts_with('/') && *path != self.working_dir && !path.starts_with(&own);
+        bound.chain(devices).filter(is_outside).collect()
     }
 
     pub fn file(&self, path: &str) -> Option<&FileSpec> {

@@ -106,7 +106,9 @@ impl Lowering<'_> {
     fn hashed(&self, service: &Service, networks: &[NetworkSpec]) -> ContainerSpec {
         let mut container = self.container(service);
         container.config_hash = hash::of_container(&container, networks);
-        container.labels.insert(labels::COMPOSE_CONFIG_HASH.to_owned(), container.config_hash.clone());
+        for label in [labels::COMPOSE_CONFIG_HASH, labels::FLEET_CONFIG_HASH] {
+            container.labels.insert(label.to_owned(), container.config_hash.clone());
+        }
         container
     }
 

@@ -71,7 +71,16 @@ fn list<T: PartialEq + ToString>(what: &str, before: &[T], after: &[T]) -> Vec<S
 
 /// The fields that were told in detail above, or that do not matter.
 const TOLD: [&str; 10] = [
-    "image", "environment", "command", "entrypoint", "files", "labels", "ports", "config_hash", "depends_on", "networks",
+    "image",
+    "environment",
+    "command",
+    "entrypoint",
+    "files",
+    "labels",
+    "ports",
+    "config_hash",
+    "depends_on",
+    "networks",
 ];
 
 /// Names every other field that differs, so that a field added later is told too.

@@ -218,7 +218,9 @@ fn read_tmpfs_options(at: &Cursor, options: &str) -> Option<Origin> {
     let (mut size, mut mode) = (None, None);
     for option in options.split(',').filter(|option| !option.is_empty()) {
         match option.split_once('=') {
-            Some(("size", text)) => size = Some(text.parse().map_err(|_| at.wrong(format!("`{text}` is not a size"))).ok()?),
+            Some(("size", text)) => {
+                size = Some(text.parse().map_err(|_| at.wrong(format!("`{text}` is not a size"))).ok()?)
+            }
             Some(("mode", text)) => mode = Some(read_octal(at, text)?),
             Some(_) | None => {
                 at.wrong(format!("fleet does not honour the tmpfs option `{option}`"));

@@ -117,6 +117,8 @@ fn services_come_and_go() {
         &[("docker-compose.yaml", compose), ("app.yaml", &app)],
         "1.1",
         &[],
-        &format!("cache: created\n{web}\ndb: removed\nvolume demo-1_data (left)\nfile .env (changed)\nfile docker-compose.yaml (changed)"),
+        &format!(
+            "cache: created\n{web}\ndb: removed\nvolume demo-1_data (left)\nfile .env (changed)\nfile docker-compose.yaml (changed)"
+        ),
     );
 }
