@@ -7,6 +7,7 @@ mod check;
 mod declaration;
 mod definition;
 mod encoding;
+mod folder;
 mod health;
 mod lint;
 mod pins;
@@ -14,6 +15,7 @@ mod places;
 mod render;
 mod template;
 mod values;
+mod variables;
 mod yaml;
 
 pub use bundle::{BYTE_LIMIT, Bundle, BundleError, FILE_LIMIT};

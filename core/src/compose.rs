@@ -13,6 +13,7 @@ mod network;
 mod problem;
 mod project;
 mod read;
+mod scalar;
 mod service;
 mod top;
 mod volume;

@@ -1,12 +1,9 @@
 //! Walks a file's tree, and notes what is wrong together with its place, so that one reading finds every problem.
 
-use super::interpolate::{InterpolationError, Variables, interpolate};
+use super::interpolate::Variables;
 use super::yaml::{Node, Value};
 use super::{Problem, Problems};
-use crate::spec::{Switch, Text};
 use std::cell::RefCell;
-use std::fmt::Display;
-use std::str::FromStr;
 
 /// What all cursors of one reading share.
 #[derive(Debug)]
@@ -27,9 +24,9 @@ pub struct Place {
 /// One node of the tree, the path that leads to it, and the reading it belongs to.
 #[derive(Debug, Clone)]
 pub struct Cursor<'a> {
-    node: &'a Node,
+    pub(super) node: &'a Node,
     place: Place,
-    reading: &'a Reading<'a>,
+    pub(super) reading: &'a Reading<'a>,
 }
 
 impl Reading<'_> {
@@ -120,74 +117,5 @@ impl<'a> Cursor<'a> {
             Value::Null => Vec::new(),
             Value::Scalar(_) | Value::Map(_) => vec![self.clone()],
         }
-    }
-
-    /// The text, its variables filled in; it may be a secret.
-    pub fn text(&self) -> Option<Text> {
-        let Value::Scalar(text) = &self.node.value else {
-            self.wrong(if self.is_null() { "a value is missing here" } else { "this must be a text" });
-            return None;
-        };
-        match interpolate(text, &self.reading.variables) {
-            Ok(text) => Some(text),
-            Err(error) => {
-                self.wrong_with_hint(error.to_string(), hint_for(&error));
-                None
-            }
-        }
-    }
-
-    /// The text at a place where others may read it: a secret is refused.
-    pub fn string(&self) -> Option<String> {
-        let text = self.text()?;
-        if text.is_secret() {
-            let hint = "use it in environment, command, entrypoint, healthcheck or a template";
-            self.wrong_with_hint("a secret must not stand here, where it would be shown", hint);
-            return None;
-        }
-        Some(text.expose().to_owned())
-    }
-
-    /// The text as something that can be read from it; `expected` says what.
-    pub fn parse<T: FromStr>(&self, expected: &str) -> Option<T> {
-        let text = self.string()?;
-        let parsed = text.parse().ok();
-        if parsed.is_none() {
-            self.wrong(format!("this must be {expected}, not `{text}`"));
-        }
-        parsed
-    }
-
-    /// The text as a thing whose error says what it should be.
-    pub fn parse_or_say<T>(&self) -> Option<T>
-    where
-        T: FromStr,
-        T::Err: Display,
-    {
-        self.string()?.parse().map_err(|error: T::Err| self.wrong(error.to_string())).ok()
-    }
-
-    pub fn switch(&self) -> Option<Switch> {
-        match self.string()?.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" => Some(Switch::On),
-            "false" | "no" | "off" => Some(Switch::Off),
-            other => {
-                self.wrong(format!("this must be `true` or `false`, not `{other}`"));
-                None
-            }
-        }
-    }
-
-    pub fn strings(&self) -> Vec<String> {
-        self.items().iter().filter_map(Self::string).collect()
-    }
-}
-
-fn hint_for(error: &InterpolationError) -> &'static str {
-    match error {
-        InterpolationError::Unset { .. } => "declare a value for it in app.yaml, or write `${NAME:-default}`",
-        InterpolationError::Required { .. } => "set the value that feeds it",
-        InterpolationError::Malformed { .. } => "for a dollar sign write `$$`",
-        InterpolationError::TooDeep => "give the inner default a variable of its own",
     }
 }

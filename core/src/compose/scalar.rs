@@ -1,0 +1,79 @@
+//! What a cursor reads from the text it stands at.
+
+use super::cursor::Cursor;
+use super::interpolate::{InterpolationError, interpolate};
+use super::yaml::Value;
+use crate::spec::{Switch, Text};
+use std::fmt::Display;
+use std::str::FromStr;
+
+impl Cursor<'_> {
+    /// The text, its variables filled in; it may be a secret.
+    pub fn text(&self) -> Option<Text> {
+        let Value::Scalar(text) = &self.node.value else {
+            self.wrong(if self.is_null() { "a value is missing here" } else { "this must be a text" });
+            return None;
+        };
+        match interpolate(text, &self.reading.variables) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                self.wrong_with_hint(error.to_string(), hint_for(&error));
+                None
+            }
+        }
+    }
+
+    /// The text at a place where others may read it: a secret is refused.
+    pub fn string(&self) -> Option<String> {
+        let text = self.text()?;
+        if text.is_secret() {
+            let hint = "use it in environment, command, entrypoint, healthcheck or a template";
+            self.wrong_with_hint("a secret must not stand here, where it would be shown", hint);
+            return None;
+        }
+        Some(text.expose().to_owned())
+    }
+
+    /// The text as something that can be read from it; `expected` says what.
+    pub fn parse<T: FromStr>(&self, expected: &str) -> Option<T> {
+        let text = self.string()?;
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.wrong(format!("this must be {expected}, not `{text}`"));
+        }
+        parsed
+    }
+
+    /// The text as a thing whose error says what it should be.
+    pub fn parse_or_say<T>(&self) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        self.string()?.parse().map_err(|error: T::Err| self.wrong(error.to_string())).ok()
+    }
+
+    pub fn switch(&self) -> Option<Switch> {
+        match self.string()?.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" => Some(Switch::On),
+            "false" | "no" | "off" => Some(Switch::Off),
+            other => {
+                self.wrong(format!("this must be `true` or `false`, not `{other}`"));
+                None
+            }
+        }
+    }
+
+    pub fn strings(&self) -> Vec<String> {
+        self.items().iter().filter_map(Self::string).collect()
+    }
+}
+
+fn hint_for(error: &InterpolationError) -> &'static str {
+    match error {
+        InterpolationError::Unset { .. } => "declare a value for it in app.yaml, or write `${NAME:-default}`",
+        InterpolationError::Required { .. } => "set the value that feeds it",
+        InterpolationError::Malformed { .. } => "for a dollar sign write `$$`",
+        InterpolationError::TooDeep => "give the inner default a variable of its own",
+    }
+}
