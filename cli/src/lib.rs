@@ -1,1 +1,65 @@
-//! x
+//! Turns an operator's words into requests, and answers into text.
+//!
+//! **Invariant:** nothing is decided here. What will be done is asked of the coordinator and shown; all text goes
+//! through the [`Printer`](printer::Printer), which lets no control character of a host reach a terminal.
+
+mod arguments;
+mod ask;
+mod commands;
+mod complete;
+mod context;
+mod environment;
+mod error;
+mod exit;
+mod folder;
+mod follow;
+mod input;
+mod output;
+mod painted;
+mod printer;
+mod session;
+mod show;
+mod words;
+
+pub use environment::{Environment, Input, Output};
+pub use exit::ExitStatus;
+
+use arguments::Fleet;
+use clap::{CommandFactory, FromArgMatches};
+use context::Context;
+use printer::Printer;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// The `fleet` command of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    complete::answer_the_shell();
+    run(std::env::args_os().collect(), Environment::of_process()).into()
+}
+
+/// Does what a command line says, in an environment.
+#[must_use]
+pub fn run(arguments: Vec<OsString>, environment: Environment) -> ExitStatus {
+    let Environment { folder, name, stdin, stdout, stderr, colour, clock } = environment;
+    let printer = Printer::new(stdout, stderr, colour);
+    let matches = match Fleet::command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(said) => return arguments::say(&printer, &said),
+    };
+    let fleet = match Fleet::from_arg_matches(&matches) {
+        Ok(fleet) => fleet,
+        Err(said) => return arguments::say(&printer, &said),
+    };
+    let printer = printer.quiet(fleet.quiet);
+    let name = fleet.context.clone().or(name);
+    let context = Context { printer, stdin, clock, home: folder, name, timeout: fleet.timeout.as_duration() };
+    let ended = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(commands::run(&context, &fleet.command)),
+        Err(source) => Err(error::CommandError::refused("could not start").because(source)),
+    };
+    ended.unwrap_or_else(|error| {
+        context.printer.error(&error);
+        error.status()
+    })
+}

@@ -1,0 +1,68 @@
+//! The verbs, one file each.
+
+mod app;
+mod change;
+mod completion;
+mod events;
+mod help;
+mod host;
+mod install;
+mod instance;
+mod login;
+mod logout;
+mod logs;
+mod operator;
+mod rollout;
+mod status;
+mod token;
+mod whoami;
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use clap::Subcommand;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Login(login::LoginArgs),
+    Logout(logout::LogoutArgs),
+    Whoami(whoami::WhoamiArgs),
+    Status(status::StatusArgs),
+    #[command(subcommand)]
+    Host(host::HostCommand),
+    #[command(subcommand)]
+    App(app::AppCommand),
+    Install(install::InstallArgs),
+    #[command(subcommand)]
+    Instance(instance::InstanceCommand),
+    Rollout(Box<rollout::RolloutArgs>),
+    Events(events::EventsArgs),
+    Logs(logs::LogsArgs),
+    #[command(subcommand)]
+    Operator(operator::OperatorCommand),
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    Completion(completion::CompletionArgs),
+    Help(help::HelpArgs),
+}
+
+/// Does what the command says.
+pub async fn run(context: &Context, command: &Command) -> Result<ExitStatus, CommandError> {
+    match command {
+        Command::Login(args) => login::run(context, args).await,
+        Command::Logout(args) => logout::run(context, args),
+        Command::Whoami(args) => whoami::run(context, args).await,
+        Command::Status(args) => status::run(context, args).await,
+        Command::Host(command) => host::run(context, command).await,
+        Command::App(command) => app::run(context, command).await,
+        Command::Install(args) => install::run(context, args).await,
+        Command::Instance(command) => instance::run(context, command).await,
+        Command::Rollout(args) => rollout::run(context, args).await,
+        Command::Events(args) => events::run(context, args).await,
+        Command::Logs(args) => logs::run(context, args).await,
+        Command::Operator(command) => operator::run(context, command).await,
+        Command::Token(command) => token::run(context, command).await,
+        Command::Completion(args) => completion::run(context, args),
+        Command::Help(args) => help::run(context, args),
+    }
+}

@@ -1,0 +1,96 @@
+//! The images of a release that is about to be pushed, and their digests.
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::session::Session;
+use fleet_core::app::{
+    AppDefinition, Bundle, CheckedValues, Declaration, Given, Pins, Placement, ValueProblem, ValueType, images,
+};
+use fleet_core::compose::{Problem, Problems};
+use fleet_core::names::{Digest, NameError, Version};
+use fleet_proto::v1::ResolveImagesRequest;
+use std::collections::BTreeMap;
+
+/// The file with the digests in a bundle.
+const LOCK: &str = "images.lock";
+
+/// The images that the release will ask for, by the values of `given` and the defaults.
+pub fn images_of(bundle: &Bundle, version: &Version, given: &Given) -> Result<Vec<String>, Problems> {
+    let definition = AppDefinition::of(bundle)?;
+    let mut all = given.clone();
+    for (name, declaration) in &definition.values {
+        if declaration.default.is_none() && !all.contains_key(name) {
+            all.insert(name.clone(), stand_in(declaration));
+        }
+    }
+    let values = CheckedValues::check(&definition.values, &all).map_err(|wrong| of_values(&wrong))?;
+    images(bundle, &values, &placement(version).map_err(|error| Problem::of_file("app.yaml", error.to_string()))?)
+}
+
+fn of_values(wrong: &[ValueProblem]) -> Problems {
+    Problems(wrong.iter().map(|problem| Problem::of_file("--set", problem.to_string())).collect())
+}
+
+fn placement(version: &Version) -> Result<Placement, NameError> {
+    let (instance, host) = ("instance".parse()?, "host".parse()?);
+    Ok(Placement { instance, host, version: version.clone(), working_dir: "/srv/instance".to_owned() })
+}
+
+/// A value of the right type where instances must give their own. Image names seldom depend on those.
+fn stand_in(declaration: &Declaration) -> String {
+    match declaration.kind {
+        ValueType::String => "value".to_owned(),
+        ValueType::Integer => declaration.min.or(declaration.max).unwrap_or(1).to_string(),
+        ValueType::Boolean => "false".to_owned(),
+        ValueType::Port => "40000".to_owned(),
+        ValueType::Duration => "1m".to_owned(),
+        ValueType::Size => "1g".to_owned(),
+        ValueType::Choice => declaration.choices.first().cloned().unwrap_or_default(),
+        ValueType::Path => "/srv/value".to_owned(),
+    }
+}
+
+/// Writes the digests of the images into the bundle, as far as a host can tell them.
+pub async fn pin(
+    context: &Context,
+    session: &Session,
+    bundle: Bundle,
+    images: Vec<String>,
+) -> Result<Bundle, CommandError> {
+    let Some(found) = resolve(context, session, images).await else {
+        return Ok(bundle);
+    };
+    let mut pins = Pins::of(bundle.files())
+        .map_err(|problems| CommandError::refused("could not read images.lock").because(problems))?;
+    pins.0.extend(found);
+    let mut files = bundle.files().clone();
+    files.insert(LOCK.to_owned(), pins.to_text().into_bytes());
+    Bundle::new(files).map_err(|error| CommandError::refused("could not pin the images").because(error))
+}
+
+/// What a host says the images are now. None where no host could be asked.
+async fn resolve(context: &Context, session: &Session, images: Vec<String>) -> Option<BTreeMap<String, Digest>> {
+    let request = ResolveImagesRequest { images };
+    let reply = match session.ask("pin the images", async |mut c| c.resolve_images(request).await).await {
+        Ok(reply) => reply,
+        Err(error) => {
+            let why = error.cause().unwrap_or("no host answered");
+            context.printer.tell(format!("warning: the images are not pinned by digest: {why}"));
+            return None;
+        }
+    };
+    let mut found = BTreeMap::new();
+    for image in reply.images {
+        match image.digest.parse() {
+            Ok(digest) => {
+                context.printer.story(format!("{} is {digest} ({})", image.image, reply.host));
+                found.insert(image.image, digest);
+            }
+            Err(_) => {
+                let why = if image.failure.is_empty() { "no digest is known" } else { &image.failure };
+                context.printer.tell(format!("warning: {} is not pinned by digest: {why}", image.image));
+            }
+        }
+    }
+    Some(found)
+}

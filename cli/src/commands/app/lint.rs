@@ -1,0 +1,57 @@
+//! `fleet app lint`: everything that is wrong with an app, before anybody is asked.
+
+use super::read::read_bundle;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::show::pairs;
+use crate::words::count;
+use clap::Args;
+use fleet_core::app::{Bundle, LintSummary, lint};
+use fleet_core::compose::Problems;
+use std::path::PathBuf;
+
+/// Check an app's folder: app.yaml, the Compose file and the templates
+///
+/// It needs no coordinator. Files whose names begin with a dot are left out (.env is taken), and those that .fleetignore
+/// names.
+#[derive(Debug, Args)]
+pub struct AppLintArgs {
+    /// The folder with app.yaml
+    #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    folder: PathBuf,
+}
+
+pub fn run(context: &Context, args: &AppLintArgs) -> Result<ExitStatus, CommandError> {
+    let bundle = read_bundle(&args.folder)?;
+    let report = lint(&bundle, None);
+    for problem in &report.problems.0 {
+        context.printer.answer(problem.to_string())?;
+    }
+    refuse(&args.folder, &report.problems)?;
+    let summary = report.summary.unwrap_or_default();
+    lines(&summary, &bundle).iter().try_for_each(|line| context.printer.answer(line.as_str()))?;
+    Ok(ExitStatus::Done)
+}
+
+/// An error unless nothing is wrong.
+pub fn refuse(folder: &std::path::Path, problems: &Problems) -> Result<(), CommandError> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let number = count(problems.0.len(), "problem");
+    Err(CommandError::refused(format!("the app in `{}` has {number}", folder.display()))
+        .hint("correct what is named above; `fleet app lint` looks again"))
+}
+
+fn lines(summary: &LintSummary, bundle: &Bundle) -> Vec<String> {
+    let services: Vec<_> = summary.services.iter().map(|(service, image)| format!("{service} ({image})")).collect();
+    pairs(&[
+        ("app", summary.title.as_ref().map_or(summary.app.clone(), |title| format!("{}: {title}", summary.app))),
+        ("files", bundle.files().keys().cloned().collect::<Vec<_>>().join(", ")),
+        ("services", services.join(", ")),
+        ("volumes", summary.volumes.join(", ")),
+        ("values", summary.values.join(", ")),
+        ("problems", "none".to_owned()),
+    ])
+}

@@ -1,0 +1,108 @@
+//! What changes of instances have in common: the plan is shown, and the change is followed to its end.
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::follow::{Look, Parting, follow};
+use crate::words::{clock_time, one_line};
+use clap::Args;
+use fleet_proto::v1::{ChangeProgress, FollowChangeRequest, InstanceChange};
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DetachArgs {
+    /// Do not wait for the end
+    #[arg(long)]
+    pub detach: bool,
+}
+
+/// A change that the coordinator has taken on.
+pub struct Change<'a> {
+    /// Completes "could not …".
+    pub what: &'a str,
+    pub instance: &'a str,
+    pub change: InstanceChange,
+}
+
+/// Shows what would be done, as the answer.
+pub fn show_dry_run(context: &Context, change: &InstanceChange) -> Result<ExitStatus, CommandError> {
+    if change.plan.is_empty() {
+        context.printer.answer("nothing would change")?;
+    }
+    change.plan.iter().try_for_each(|line| context.printer.answer(line.as_str()))?;
+    context.printer.story("this was a dry run: nothing was changed");
+    Ok(ExitStatus::Done)
+}
+
+/// Shows the plan and follows the change to its end.
+pub async fn carry_out(context: &Context, change: Change<'_>, detach: DetachArgs) -> Result<ExitStatus, CommandError> {
+    let Change { what, instance, change } = change;
+    change.plan.iter().for_each(|line| context.printer.story(format!("  {line}")));
+    if change.order.is_empty() {
+        context.printer.answer(format!("{instance}: nothing to do"))?;
+        return Ok(ExitStatus::Done);
+    }
+    if detach.detach {
+        context.printer.answer(format!("{instance}: begun"))?;
+        context.printer.story(format!("see how it goes: `fleet instance show {instance}`"));
+        return Ok(ExitStatus::Done);
+    }
+    let request = FollowChangeRequest { instance: instance.to_owned(), order: change.order };
+    let mut last = ChangeProgress::default();
+    let open = async |mut client: crate::session::Client| client.follow_change(request.clone()).await;
+    let following = format!("follow {instance}");
+    let parting = follow(context, &following, open, |progress: ChangeProgress| {
+        tell(context, instance, &last, &progress);
+        last = progress;
+        if last.over { Look::Over } else { Look::More }
+    });
+    match parting.await.map_err(|error| going_on(error, instance))? {
+        Parting::Left => {
+            context.printer.tell("");
+            context
+                .printer
+                .tell(format!("the change goes on without you; see how it goes: `fleet instance show {instance}`"));
+            Ok(ExitStatus::Left)
+        }
+        Parting::Over => conclude(context, what, instance, &last),
+    }
+}
+
+fn going_on(error: CommandError, instance: &str) -> CommandError {
+    error.hint(format!("the change goes on without you; see how it goes: `fleet instance show {instance}`"))
+}
+
+/// One line for each change of state or text.
+fn tell(context: &Context, instance: &str, before: &ChangeProgress, now: &ChangeProgress) {
+    if (&before.state, &before.text) == (&now.state, &now.text) {
+        return;
+    }
+    let time = clock_time(context.now());
+    let text = if now.text.is_empty() { String::new() } else { format!(": {}", one_line(&now.text)) };
+    context.printer.story(format!("{time}  {instance}  {}{text}", now.state));
+}
+
+fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress) -> Result<ExitStatus, CommandError> {
+    match last.state.as_str() {
+        "done" | "already so" => {
+            context.printer.answer(format!("{instance}: {}", last.state))?;
+            Ok(ExitStatus::Done)
+        }
+        state => {
+            let text = if last.text.is_empty() { String::new() } else { format!(": {}", last.text) };
+            let error = CommandError::refused(format!("could not {what}"))
+                .because(format!("{instance} {}{text}", ended(state)));
+            let usual = format!("`fleet instance show {instance}` and `fleet logs {instance}` tell more");
+            Err(error.hint(if last.hint.is_empty() { usual } else { last.hint.clone() }))
+        }
+    }
+}
+
+/// How an order ended, as a part of a sentence.
+fn ended(state: &str) -> String {
+    match state {
+        "rolled back" => "went back to what it was".to_owned(),
+        "stuck" => "is stuck".to_owned(),
+        "refused" => "was refused".to_owned(),
+        other => format!("ended {other}"),
+    }
+}

@@ -1,0 +1,70 @@
+//! `fleet events`: what happened.
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::session::Session;
+use crate::words::{moment, one_line};
+use clap::{Args, ValueEnum};
+use fleet_proto::v1::{EventView, ListEventsRequest};
+
+/// Show what happened in the fleet, the newest last
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  fleet events --tail 20\n  fleet events --about notes-1 --follow\n  fleet events --follow -o json | jq .text"
+)]
+pub struct EventsArgs {
+    /// Go on with what happens next
+    #[arg(short, long)]
+    follow: bool,
+
+    /// The newest so many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+    tail: u32,
+
+    /// Only about this host, instance or rollout
+    #[arg(long, value_name = "NAME")]
+    about: Option<String>,
+
+    /// How to show them; JSON is one object a line
+    #[arg(short, long, value_enum, default_value = "table", value_name = "FORMAT")]
+    output: EventsFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum EventsFormat {
+    Table,
+    Json,
+}
+
+pub async fn run(context: &Context, args: &EventsArgs) -> Result<ExitStatus, CommandError> {
+    let request =
+        ListEventsRequest { tail: args.tail, follow: args.follow, subject: args.about.clone().unwrap_or_default() };
+    let session = context.session().await?;
+    show(context, &session, request, args.output).await?;
+    Ok(ExitStatus::Done)
+}
+
+async fn show(
+    context: &Context,
+    session: &Session,
+    request: ListEventsRequest,
+    format: EventsFormat,
+) -> Result<(), CommandError> {
+    let what = "read events";
+    let mut events = session.open_stream(what, async |mut c| c.list_events(request).await).await?;
+    while let Some(event) = events.message().await.map_err(|status| session.no(what, status))? {
+        context.printer.answer(line(&event, format)?)?;
+    }
+    Ok(())
+}
+
+fn line(event: &EventView, format: EventsFormat) -> Result<String, CommandError> {
+    match format {
+        EventsFormat::Table => {
+            Ok(format!("{}  {}  {}", moment(event.at_ms), one_line(&event.subject), one_line(&event.text)))
+        }
+        EventsFormat::Json => serde_json::to_string(event)
+            .map_err(|error| CommandError::refused("could not write an event").because(error)),
+    }
+}

@@ -1,0 +1,72 @@
+//! `fleet host add`: announces a host, and prints the line that makes a machine this host.
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::words::{count, moment};
+use clap::Args;
+use fleet_core::labels::Labels;
+use fleet_core::names::HostName;
+use fleet_core::units::Period;
+use fleet_proto::v1::{AddHostRequest, JoinInvitation};
+
+/// Add a host: prints the line to run on the lab server
+///
+/// The line installs the agent, joins and starts it. The lab server needs no open port: the agent dials out.
+/// For a host that is known already, this makes a new token; its labels change only when labels are given.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  fleet host add lab-1 --label site=fr --label tier=test\n  fleet host add lab-1 --token-only | ssh root@lab-1 fleet-agent join -"
+)]
+pub struct HostAddArgs {
+    /// The host's name: lower-case letters, digits, `-` and `_`
+    name: HostName,
+
+    /// A label, by which rollouts can pick hosts; may be repeated
+    #[arg(short, long = "label", value_name = "KEY=VALUE")]
+    labels: Vec<String>,
+
+    /// How long the token can be used
+    #[arg(long, default_value = "24h", value_name = "PERIOD")]
+    token_life: Period,
+
+    /// Print the token alone
+    #[arg(long)]
+    token_only: bool,
+}
+
+pub async fn run(context: &Context, args: &HostAddArgs) -> Result<ExitStatus, CommandError> {
+    let labels = Labels::parse(args.labels.iter().map(String::as_str)).map_err(CommandError::misused)?;
+    let request = AddHostRequest {
+        name: args.name.to_string(),
+        labels: labels.0,
+        token_seconds: args.token_life.as_duration().as_secs(),
+    };
+    let what = format!("add the host {}", args.name);
+    let session = context.session().await?;
+    let invitation = session.ask(&what, async |mut c| c.add_host(request).await).await?;
+    if args.token_only {
+        context.printer.answer(invitation.token)?;
+    } else {
+        explain(context, &invitation);
+        context.printer.answer(format!("sh fleet-agent-installer.sh {}", invitation.token))?;
+    }
+    Ok(ExitStatus::Done)
+}
+
+fn explain(context: &Context, invitation: &JoinInvitation) {
+    let JoinInvitation { name, expires_ms, uses, .. } = invitation;
+    let lines = [
+        format!("Run the line below on {name} as root; it works {} until {}.", times(*uses), moment(*expires_ms)),
+        "fleet-agent-installer.sh stands beside the packages; from here:".to_owned(),
+        format!("  ssh root@{name} sh -s -- TOKEN <fleet-agent-installer.sh"),
+        "Where the agent's package is installed already:".to_owned(),
+        "  fleet-agent join TOKEN && systemctl enable --now fleet-agent".to_owned(),
+        String::new(),
+    ];
+    lines.into_iter().for_each(|line| context.printer.story(line));
+}
+
+fn times(uses: u32) -> String {
+    if uses <= 1 { "once".to_owned() } else { count(uses as usize, "time") }
+}

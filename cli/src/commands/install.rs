@@ -1,0 +1,68 @@
+//! `fleet install`: a release on a host, under a name.
+
+use super::change::{Change, DetachArgs, carry_out, show_dry_run};
+use crate::complete;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::input::ValueArgs;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use clap_complete::ArgValueCandidates;
+use fleet_core::names::{HostName, InstanceName, ReleaseName};
+use fleet_proto::v1::InstallInstanceRequest;
+
+/// Install a release on a host, under a name
+///
+/// Values are checked before anything happens. Secrets are better given in a file (--values) than on the command line,
+/// where other users of this machine may see them.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  fleet install labnotes@1.2 --host lab-1 --name notes-1 --set port=8081 --values secrets.yaml\n  fleet install labnotes@1.2 --host lab-1 --name notes-1 --dry-run"
+)]
+pub struct InstallArgs {
+    /// What to install, as APP@VERSION
+    #[arg(value_name = "APP@VERSION", add = ArgValueCandidates::new(complete::releases))]
+    release: ReleaseName,
+
+    /// Where
+    #[arg(long, add = ArgValueCandidates::new(complete::hosts))]
+    host: HostName,
+
+    /// Under which name, unique in the fleet
+    #[arg(long)]
+    name: InstanceName,
+
+    #[command(flatten)]
+    values: ValueArgs,
+
+    /// What to do when somebody changes it by hand
+    #[arg(long, default_value = "heal", value_parser = PossibleValuesParser::new(["heal", "report"]))]
+    drift: String,
+
+    /// Only show what would be done
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    detach: DetachArgs,
+}
+
+pub async fn run(context: &Context, args: &InstallArgs) -> Result<ExitStatus, CommandError> {
+    let request = InstallInstanceRequest {
+        app: args.release.app.to_string(),
+        version: args.release.version.to_string(),
+        host: args.host.to_string(),
+        name: args.name.to_string(),
+        values: args.values.read(context)?,
+        drift: args.drift.clone(),
+        dry_run: args.dry_run,
+    };
+    let what = format!("install {} on {}", args.release, args.host);
+    let session = context.session().await?;
+    let change = session.ask(&what, async |mut c| c.install_instance(request).await).await?;
+    if args.dry_run {
+        return show_dry_run(context, &change);
+    }
+    carry_out(context, Change { what: &what, instance: args.name.as_str(), change }, args.detach).await
+}

@@ -1,0 +1,29 @@
+//! `fleet instance start|stop|restart`.
+
+use crate::commands::change::{Change, DetachArgs, carry_out};
+use crate::complete;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use clap::Args;
+use clap_complete::ArgValueCandidates;
+use fleet_core::names::InstanceName;
+use fleet_proto::v1::PowerInstanceRequest;
+
+#[derive(Debug, Args)]
+pub struct PowerArgs {
+    #[arg(add = ArgValueCandidates::new(complete::instances))]
+    name: InstanceName,
+
+    #[command(flatten)]
+    detach: DetachArgs,
+}
+
+pub async fn run(context: &Context, wish: &str, args: &PowerArgs) -> Result<ExitStatus, CommandError> {
+    let name = &args.name;
+    let what = format!("{wish} {name}");
+    let request = PowerInstanceRequest { name: name.to_string(), wish: wish.to_owned() };
+    let session = context.session().await?;
+    let change = session.ask(&what, async |mut c| c.power_instance(request).await).await?;
+    carry_out(context, Change { what: &what, instance: name.as_str(), change }, args.detach).await
+}

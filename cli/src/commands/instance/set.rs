@@ -1,0 +1,68 @@
+//! `fleet instance set`: other values, or another way with drift.
+
+use crate::commands::change::{Change, DetachArgs, carry_out, show_dry_run};
+use crate::complete;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::input::ValueArgs;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use clap_complete::ArgValueCandidates;
+use fleet_core::names::InstanceName;
+use fleet_proto::v1::ConfigureInstanceRequest;
+
+/// Change an instance's values: only the containers that they concern are made anew
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  fleet instance set notes-1 --set port=8082 --unset title\n  fleet instance set notes-1 --drift report"
+)]
+pub struct InstanceSetArgs {
+    #[arg(add = ArgValueCandidates::new(complete::instances))]
+    name: InstanceName,
+
+    #[command(flatten)]
+    values: ValueArgs,
+
+    /// Let a value go back to its default; may be repeated
+    #[arg(long, value_name = "KEY")]
+    unset: Vec<String>,
+
+    /// What to do when somebody changes it by hand
+    #[arg(long, value_parser = PossibleValuesParser::new(["heal", "report"]))]
+    drift: Option<String>,
+
+    /// Only show what would be done
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    detach: DetachArgs,
+}
+
+pub async fn run(context: &Context, args: &InstanceSetArgs) -> Result<ExitStatus, CommandError> {
+    let name = &args.name;
+    if args.values.is_empty() && args.unset.is_empty() && args.drift.is_none() {
+        return Err(
+            CommandError::misused("there is nothing to set").hint("give --set KEY=VALUE, --unset KEY or --drift")
+        );
+    }
+    let values = args.values.read(context)?;
+    if let Some(both) = args.unset.iter().find(|key| values.contains_key(*key)) {
+        return Err(CommandError::misused(format!("the value `{both}` is both set and unset")));
+    }
+    let request = ConfigureInstanceRequest {
+        name: name.to_string(),
+        values,
+        unset: args.unset.clone(),
+        drift: args.drift.clone().unwrap_or_default(),
+        dry_run: args.dry_run,
+    };
+    let what = format!("change {name}");
+    let session = context.session().await?;
+    let change = session.ask(&what, async |mut c| c.configure_instance(request).await).await?;
+    if args.dry_run {
+        return show_dry_run(context, &change);
+    }
+    carry_out(context, Change { what: &what, instance: name.as_str(), change }, args.detach).await
+}

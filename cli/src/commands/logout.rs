@@ -1,0 +1,22 @@
+//! `fleet logout`: forgets a login.
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::folder;
+use clap::Args;
+
+/// Forget the login on this machine
+///
+/// The coordinator still knows you: you need a new token to log in again. To take somebody's access away, use `fleet
+/// operator rm`.
+#[derive(Debug, Args)]
+pub struct LogoutArgs {}
+
+pub fn run(context: &Context, _args: &LogoutArgs) -> Result<ExitStatus, CommandError> {
+    match folder::forget(context)? {
+        true => context.printer.story("logged out"),
+        false => context.printer.story("you were not logged in"),
+    }
+    Ok(ExitStatus::Done)
+}

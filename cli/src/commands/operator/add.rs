@@ -1,0 +1,58 @@
+//! `fleet operator add`: a token with which a person or a program logs in.
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::words::{count, moment};
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use fleet_core::names::OperatorName;
+use fleet_core::units::Period;
+use fleet_proto::v1::AddOperatorRequest;
+
+/// Admit an operator: prints the line with which they log in
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  fleet operator add ada --role operator\n  fleet operator add ci@build --role viewer --uses 3 --token-only"
+)]
+pub struct OperatorAddArgs {
+    /// Their name: letters, digits and `-_.@+`
+    name: OperatorName,
+
+    /// What they may do; each role includes the ones before it
+    #[arg(long, value_parser = PossibleValuesParser::new(["viewer", "operator", "administrator"]))]
+    role: String,
+
+    /// How long the token can be used
+    #[arg(long, default_value = "24h", value_name = "PERIOD")]
+    token_life: Period,
+
+    /// How many times the token can be used
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    uses: u32,
+
+    /// Print the token alone
+    #[arg(long)]
+    token_only: bool,
+}
+
+pub async fn run(context: &Context, args: &OperatorAddArgs) -> Result<ExitStatus, CommandError> {
+    let request = AddOperatorRequest {
+        name: args.name.to_string(),
+        role: args.role.clone(),
+        token_seconds: args.token_life.as_duration().as_secs(),
+        uses: args.uses,
+    };
+    let what = format!("admit {}", args.name);
+    let session = context.session().await?;
+    let invitation = session.ask(&what, async |mut c| c.add_operator(request).await).await?;
+    if args.token_only {
+        context.printer.answer(invitation.token)?;
+        return Ok(ExitStatus::Done);
+    }
+    let times = if invitation.uses <= 1 { "once".to_owned() } else { count(invitation.uses as usize, "time") };
+    let until = moment(invitation.expires_ms);
+    context.printer.story(format!("Give {} this line; it works {times} until {until}.", args.name));
+    context.printer.answer(format!("fleet login {}", invitation.token))?;
+    Ok(ExitStatus::Done)
+}

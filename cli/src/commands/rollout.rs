@@ -1,0 +1,61 @@
+//! `fleet rollout`: moves many instances to a version, wave by wave; and how one is watched and steered.
+
+mod choose;
+mod explain;
+mod ls;
+mod show;
+mod start;
+mod steer;
+mod watch;
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use clap::{Args, Subcommand};
+
+/// Roll a version out to many instances, wave by wave; watch, pause and undo it
+///
+/// It first shows the plan: which instances, in which waves, what changes on each, who is left out and why. An instance
+/// that fails goes back by itself to what it was, and the rollout halts when the limit of failures is reached. Hosts that
+/// are offline never block: they catch up under the same gates when they are back. See `fleet help rollouts`.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:\n  fleet rollout --version 1.2\n  fleet rollout --version 1.2 --canary 1 --soak 10m --at-once 25% --per site=1\n  fleet rollout --version 1.2 --on site=fr --window 'Mon-Fri 22:00-04:00+01:00' --yes --detach\n  fleet rollout explain"
+)]
+pub struct RolloutArgs {
+    #[command(flatten)]
+    start: start::StartArgs,
+
+    #[command(subcommand)]
+    command: Option<RolloutCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum RolloutCommand {
+    #[command(visible_alias = "list")]
+    Ls(ls::RolloutLsArgs),
+    Show(show::RolloutShowArgs),
+    Explain(explain::RolloutExplainArgs),
+    /// Begin nothing new; what is under way ends by itself
+    Pause(steer::SteerArgs),
+    /// Go on after a pause or a halt; instances that failed are tried again
+    Resume(steer::SteerArgs),
+    /// End a rollout; what is under way ends by itself, what is done stays
+    Abort(steer::SteerArgs),
+    Undo(steer::UndoArgs),
+}
+
+pub async fn run(context: &Context, args: &RolloutArgs) -> Result<ExitStatus, CommandError> {
+    match &args.command {
+        None => start::run(context, &args.start).await,
+        Some(RolloutCommand::Ls(args)) => ls::run(context, args).await,
+        Some(RolloutCommand::Show(args)) => show::run(context, args).await,
+        Some(RolloutCommand::Explain(args)) => explain::run(context, args).await,
+        Some(RolloutCommand::Pause(args)) => steer::run(context, "pause", args).await,
+        Some(RolloutCommand::Resume(args)) => steer::run(context, "resume", args).await,
+        Some(RolloutCommand::Abort(args)) => steer::run(context, "abort", args).await,
+        Some(RolloutCommand::Undo(args)) => steer::undo(context, args).await,
+    }
+}

@@ -1,0 +1,29 @@
+//! `fleet rollout explain`: why it is where it is, and what to do.
+
+use super::choose::choose;
+use crate::complete;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use clap::Args;
+use clap_complete::ArgValueCandidates;
+use fleet_core::names::RolloutId;
+use fleet_proto::v1::ShowRolloutRequest;
+
+/// Explain why a rollout is where it is, and what to do next
+#[derive(Debug, Args)]
+pub struct RolloutExplainArgs {
+    /// The rollout; without it, the one that is not over, or the newest
+    #[arg(add = ArgValueCandidates::new(complete::rollouts))]
+    id: Option<RolloutId>,
+}
+
+pub async fn run(context: &Context, args: &RolloutExplainArgs) -> Result<ExitStatus, CommandError> {
+    let session = context.session().await?;
+    let id = choose(&session, args.id.as_ref()).await?;
+    let what = format!("explain {id}");
+    let request = ShowRolloutRequest { id };
+    let view = session.ask(&what, async |mut c| c.show_rollout(request).await).await?;
+    view.explain.iter().try_for_each(|line| context.printer.answer(line.as_str()))?;
+    Ok(ExitStatus::Done)
+}

@@ -1,0 +1,88 @@
+//! `fleet rollout pause|resume|abort|undo`.
+
+use super::choose::choose;
+use super::watch::watch;
+use crate::ask;
+use crate::commands::change::DetachArgs;
+use crate::complete;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::session::Session;
+use crate::show::rollouts::counts;
+use clap::Args;
+use clap_complete::ArgValueCandidates;
+use fleet_core::names::RolloutId;
+use fleet_proto::v1::{RolloutView, ShowRolloutRequest, SteerRolloutRequest};
+
+#[derive(Debug, Args)]
+pub struct SteerArgs {
+    /// The rollout; without it, the one that is not over, or the newest
+    #[arg(add = ArgValueCandidates::new(complete::rollouts))]
+    id: Option<RolloutId>,
+
+    /// Then watch it to its end
+    #[arg(short, long)]
+    follow: bool,
+}
+
+/// Take a rollout back: its instances return to the releases and configurations that they had
+///
+/// An undo is a rollout of its own, under the same gates.
+#[derive(Debug, Args)]
+pub struct UndoArgs {
+    /// The rollout; without it, the one that is not over, or the newest
+    #[arg(add = ArgValueCandidates::new(complete::rollouts))]
+    id: Option<RolloutId>,
+
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+
+    #[command(flatten)]
+    detach: DetachArgs,
+}
+
+pub async fn run(context: &Context, wish: &str, args: &SteerArgs) -> Result<ExitStatus, CommandError> {
+    let session = context.session().await?;
+    let id = choose(&session, args.id.as_ref()).await?;
+    let view = steer(&session, wish, &id).await?;
+    if args.follow {
+        return watch(context, &view.id).await;
+    }
+    context.printer.answer(format!("{}: {} ({})", view.id, view.phase, counts(&view)))?;
+    Ok(ExitStatus::Done)
+}
+
+pub async fn undo(context: &Context, args: &UndoArgs) -> Result<ExitStatus, CommandError> {
+    let session = context.session().await?;
+    let id = choose(&session, args.id.as_ref()).await?;
+    let what = format!("undo {id}");
+    let request = ShowRolloutRequest { id: id.clone() };
+    let view = session.ask(&what, async |mut c| c.show_rollout(request).await).await?;
+    tell_way_back(context, &view);
+    if !args.yes {
+        ask::agree(context, &what, &format!("Undo {id}?"))?;
+    }
+    let undoing = steer(&session, "undo", &id).await?;
+    if args.detach.detach {
+        context.printer.answer(undoing.id.as_str())?;
+        return Ok(ExitStatus::Done);
+    }
+    watch(context, &undoing.id).await
+}
+
+/// Who goes back to what: those whom the rollout has moved or is moving.
+fn tell_way_back(context: &Context, view: &RolloutView) {
+    for member in &view.members {
+        if matches!(member.state.as_str(), "done" | "unhealthy" | "under way" | "overdue") {
+            let line = format!("  {}  {}  {} -> {}", member.instance, member.host, member.to, member.from);
+            context.printer.story(line);
+        }
+    }
+}
+
+async fn steer(session: &Session, wish: &str, id: &str) -> Result<RolloutView, CommandError> {
+    let request = SteerRolloutRequest { id: id.to_owned(), wish: wish.to_owned() };
+    session.ask(&format!("{wish} {id}"), async |mut c| c.steer_rollout(request).await).await
+}

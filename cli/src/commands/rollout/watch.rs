@@ -1,0 +1,91 @@
+//! Watches a rollout to its end, live on a terminal and line by line in a pipe.
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::follow::{Look, Parting, follow};
+use crate::show::members::{Changes, board};
+use crate::show::rollouts::{counts, has_ended};
+use fleet_proto::v1::{RolloutView, ShowRolloutRequest};
+
+/// Follows the rollout; the answer is how it ended.
+pub async fn watch(context: &Context, id: &str) -> Result<ExitStatus, CommandError> {
+    let request = ShowRolloutRequest { id: id.to_owned() };
+    let open = async |mut client: crate::session::Client| client.follow_rollout(request.clone()).await;
+    let mut display = Display::new(context);
+    let mut last = RolloutView::default();
+    let following = format!("follow {id}");
+    let parting = follow(context, &following, open, |view: RolloutView| {
+        display.show(context, &view);
+        last = view;
+        if has_ended(&last) { Look::Over } else { Look::More }
+    });
+    match parting.await.map_err(|error| error.hint(goes_on(id)))? {
+        Parting::Over => conclude(context, &last),
+        Parting::Left => {
+            context.printer.tell("");
+            context.printer.tell(goes_on(id));
+            Ok(ExitStatus::Left)
+        }
+    }
+}
+
+fn goes_on(id: &str) -> String {
+    format!(
+        "{id} goes on without you: watch it with `fleet rollout show {id} --follow`, end it with `fleet rollout abort {id}`"
+    )
+}
+
+enum Display {
+    /// Redrawn; so many lines are on the screen.
+    Live(usize),
+    Lines(Changes),
+}
+
+impl Display {
+    fn new(context: &Context) -> Self {
+        match context.printer.story_terminal() {
+            Some(_) => Self::Live(0),
+            None => Self::Lines(Changes::default()),
+        }
+    }
+
+    fn show(&mut self, context: &Context, view: &RolloutView) {
+        match self {
+            Self::Live(drawn) => {
+                let height = context.printer.story_terminal().map_or(24, |(_, height)| height);
+                let lines = board(view, context.now(), height);
+                context.printer.redraw(*drawn, &lines);
+                *drawn = lines.len();
+            }
+            Self::Lines(changes) => {
+                changes.lines(view, context.now()).into_iter().for_each(|line| context.printer.story(line));
+            }
+        }
+    }
+}
+
+/// The answer, and an error when it did not end as wished.
+pub fn conclude(context: &Context, view: &RolloutView) -> Result<ExitStatus, CommandError> {
+    context.printer.answer(format!("{}: {} ({})", view.id, view.phase, counts(view)))?;
+    let is_done = view.phase.starts_with("done");
+    if is_done && view.failed == 0 {
+        if view.offline > 0 {
+            context.printer.story("those offline catch up when they are back, under the same gates");
+        }
+        return Ok(ExitStatus::Done);
+    }
+    let failed = view.members.iter().find(|member| matches!(member.state.as_str(), "failed" | "unhealthy"));
+    let reason = match failed {
+        Some(member) => {
+            format!("{}: {}", member.instance, if member.text.is_empty() { &member.state } else { &member.text })
+        }
+        None if view.phase_reason.is_empty() => format!("it is {}", view.phase),
+        None => view.phase_reason.clone(),
+    };
+    let hint = format!(
+        "see `fleet rollout explain {0}`, then `fleet rollout resume {0}` or `fleet rollout undo {0}`",
+        view.id
+    );
+    Err(CommandError::refused(format!("could not roll out {}", view.version)).because(reason).hint(hint))
+}

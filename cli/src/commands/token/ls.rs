@@ -1,0 +1,32 @@
+//! `fleet token ls`: tokens that were made, without their secrets, which nobody has any more.
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::output::{Column, OutputArgs, show_list};
+use crate::words::until;
+use clap::Args;
+use fleet_proto::v1::{ListTokensRequest, TokenView};
+
+/// List join tokens
+#[derive(Debug, Args)]
+pub struct TokenLsArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+const COLUMNS: &[Column<TokenView>] = &[
+    Column::new("ID", |token, _| token.id.clone()),
+    Column::new("FOR", |token, _| token.subject.clone()),
+    Column::new("STATE", |token, _| token.state.clone()),
+    Column::new("USES LEFT", |token, _| token.uses_left.to_string()),
+    Column::new("ENDS IN", |token, now| until(now, token.expires_ms)),
+];
+
+pub async fn run(context: &Context, args: &TokenLsArgs) -> Result<ExitStatus, CommandError> {
+    let session = context.session().await?;
+    let list = session.ask("list tokens", async |mut c| c.list_tokens(ListTokensRequest {}).await).await?;
+    let look = (COLUMNS, (|token| token.id.clone()) as fn(&TokenView) -> String);
+    show_list(context, args.output.output, &list.tokens, look, "there are no join tokens")?;
+    Ok(ExitStatus::Done)
+}

@@ -1,0 +1,32 @@
+//! What every command is given: where to write, who asks, and how long to wait.
+
+use crate::environment::Input;
+use crate::error::CommandError;
+use crate::printer::Printer;
+use crate::session::Session;
+use fleet_core::time::Time;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub struct Context {
+    pub printer: Printer,
+    pub stdin: Input,
+    pub clock: fn() -> Time,
+    /// The folder of all contexts.
+    pub home: Option<PathBuf>,
+    /// The context that was asked for by name.
+    pub name: Option<String>,
+    /// How long one question to the coordinator may take.
+    pub timeout: Duration,
+}
+
+impl Context {
+    pub fn now(&self) -> Time {
+        (self.clock)()
+    }
+
+    /// Connects to the coordinator as the operator who is logged in.
+    pub async fn session(&self) -> Result<Session, CommandError> {
+        Session::open(self).await
+    }
+}

@@ -1,0 +1,36 @@
+//! How a command ended, as its exit code tells.
+
+use std::process::ExitCode;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// What was asked is so.
+    Done,
+    /// The fleet said no, or it ended otherwise than wished.
+    Refused,
+    /// The command line is wrong.
+    Misused,
+    /// The coordinator cannot be reached.
+    Unreachable,
+    /// Ctrl-C: what was begun goes on by itself.
+    Left,
+}
+
+impl ExitStatus {
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Refused => 1,
+            Self::Misused => 2,
+            Self::Unreachable => 3,
+            Self::Left => 130,
+        }
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status.code())
+    }
+}

@@ -1,0 +1,82 @@
+//! Where who-we-are is kept: a folder for each context, with one file in it.
+
+use crate::context::Context;
+use crate::error::CommandError;
+use fleet_proto::link::{Identity, IdentityError};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+
+const FILE: &str = "identity.json";
+
+/// The name of the context that is used where none is named.
+pub const DEFAULT: &str = "default";
+
+/// The path of the identity of this command's context.
+pub fn identity_path(context: &Context) -> Result<PathBuf, CommandError> {
+    let no_home = || {
+        CommandError::refused("could not find the folder for logins")
+            .because("neither FLEET_CONFIG nor HOME is set")
+            .hint("set FLEET_CONFIG to a folder of your own")
+    };
+    let name = context.name.as_deref().unwrap_or(DEFAULT);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if name.is_empty() || name.len() > 63 || !name.chars().all(allowed) {
+        let what = format!("`{name}` is not the name of a context");
+        return Err(CommandError::misused(what).hint("use letters, digits, `-` and `_`, such as `--context berlin`"));
+    }
+    Ok(context.home.as_ref().ok_or_else(no_home)?.join(name).join(FILE))
+}
+
+/// Who the operator is to the coordinator.
+pub fn load(context: &Context) -> Result<Identity, CommandError> {
+    match Identity::load(&identity_path(context)?) {
+        Ok(identity) => Ok(identity),
+        Err(IdentityError::Absent { .. }) => Err(CommandError::refused(not_logged_in(context))
+            .hint("ask an administrator for a token (`fleet operator add YOU`), then `fleet login TOKEN`")),
+        Err(error) => Err(CommandError::refused("could not read your login").because_of(&error)),
+    }
+}
+
+fn not_logged_in(context: &Context) -> String {
+    match &context.name {
+        Some(name) => format!("you are not logged in (context {name})"),
+        None => "you are not logged in".to_owned(),
+    }
+}
+
+/// Keeps a login, readable by its owner only.
+pub fn save(context: &Context, identity: &Identity) -> Result<(), CommandError> {
+    let path = identity_path(context)?;
+    make_private_folder(&path)
+        .map_err(|source| IdentityError::Write { path: path.clone(), source })
+        .and_then(|()| identity.save(&path))
+        .map_err(|error| CommandError::refused("could not keep your login").because_of(&error))
+}
+
+/// Makes sure before a token is spent that its fruit can be kept.
+pub fn prepare(context: &Context) -> Result<(), CommandError> {
+    let path = identity_path(context)?;
+    make_private_folder(&path).map_err(|error| {
+        let what = format!("could not make the folder for your login at `{}`", path.display());
+        CommandError::refused(what).because(error).hint("set FLEET_CONFIG to a folder that you may write to")
+    })
+}
+
+fn make_private_folder(path: &std::path::Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) => DirBuilder::new().recursive(true).mode(0o700).create(folder),
+        None => Ok(()),
+    }
+}
+
+/// Forgets the login of this context. Says whether there was one.
+pub fn forget(context: &Context) -> Result<bool, CommandError> {
+    let path = identity_path(context)?;
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(CommandError::refused(format!("could not remove `{}`", path.display())).because(error)),
+    }
+}

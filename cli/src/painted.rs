@@ -1,0 +1,108 @@
+//! Text with colours of our own: the only escape sequences that reach a terminal.
+//!
+//! **Invariant:** everything that goes in is cleaned first, whoever wrote it.
+
+use crate::words::clean;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    Red,
+    Green,
+    Yellow,
+    Grey,
+    Bold,
+}
+
+impl Colour {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Red => "31",
+            Self::Green => "32",
+            Self::Yellow => "33",
+            Self::Grey => "2",
+            Self::Bold => "1",
+        }
+    }
+}
+
+/// A piece of text, in pieces of which some are coloured.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Painted(Vec<(Option<Colour>, String)>);
+
+impl Painted {
+    #[must_use]
+    pub fn plain(text: impl AsRef<str>) -> Self {
+        Self::default().and(text)
+    }
+
+    #[must_use]
+    pub fn of(colour: Colour, text: impl AsRef<str>) -> Self {
+        Self::default().and_in(colour, text)
+    }
+
+    #[must_use]
+    pub fn and(mut self, text: impl AsRef<str>) -> Self {
+        self.0.push((None, clean(text.as_ref())));
+        self
+    }
+
+    #[must_use]
+    pub fn and_in(mut self, colour: Colour, text: impl AsRef<str>) -> Self {
+        self.0.push((Some(colour), clean(text.as_ref())));
+        self
+    }
+
+    /// Cuts the text at a width, so that it takes one line of a terminal.
+    #[must_use]
+    pub fn cut(self, width: usize) -> Self {
+        let mut room = width;
+        let mut pieces = Vec::new();
+        for (colour, text) in self.0 {
+            let kept: String = text.chars().take(room).collect();
+            room -= kept.chars().count();
+            pieces.push((colour, kept));
+        }
+        Self(pieces)
+    }
+
+    #[must_use]
+    pub fn text(&self, in_colour: bool) -> String {
+        let mut all = String::new();
+        for (colour, text) in &self.0 {
+            match colour {
+                Some(colour) if in_colour => all.push_str(&format!("\x1b[{}m{text}\x1b[0m", colour.code())),
+                Some(_) | None => all.push_str(text),
+            }
+        }
+        all
+    }
+}
+
+impl From<&str> for Painted {
+    fn from(text: &str) -> Self {
+        Self::plain(text)
+    }
+}
+
+impl From<String> for Painted {
+    fn from(text: String) -> Self {
+        Self::plain(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_is_ours_and_never_a_hosts() {
+        let text = Painted::plain("a\x1b[2J").and_in(Colour::Red, "b\x1b]0;x\x07");
+        assert_eq!(text.text(true), "a\\u001b[2J\x1b[31mb\\u001b]0;x\\u0007\x1b[0m");
+        assert_eq!(text.text(false), "a\\u001b[2Jb\\u001b]0;x\\u0007");
+    }
+
+    #[test]
+    fn a_line_is_cut_at_the_width() {
+        assert_eq!(Painted::plain("abc").and_in(Colour::Red, "def").cut(4).text(false), "abcd");
+    }
+}

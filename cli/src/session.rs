@@ -1,0 +1,124 @@
+//! Questions to the coordinator, each with a deadline and with errors that a person can act on.
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::folder;
+use crate::words::short;
+use fleet_proto::link::{self, Identity, LinkError};
+use fleet_proto::v1::operators_client::OperatorsClient;
+use std::time::Duration;
+use tokio::time::timeout;
+use tonic::transport::Channel;
+use tonic::{Response, Status, Streaming};
+
+/// The most bytes of one answer: a list of 50,000 hosts.
+const ANSWER_LIMIT: usize = 64 << 20;
+
+pub type Client = OperatorsClient<Channel>;
+
+pub struct Session {
+    client: Client,
+    pub address: String,
+    limit: Duration,
+}
+
+impl Session {
+    /// Connects as the operator of this context, and renews the certificate when most of its life is over.
+    pub async fn open(context: &Context) -> Result<Self, CommandError> {
+        let identity = folder::load(context)?;
+        let dialed = timeout(context.timeout, link::dial(&identity)).await;
+        let channel = dialed
+            .map_err(|_| silent("connect", &identity.address, context.timeout))?
+            .map_err(|error| link_error("could not connect", &error))?;
+        if is_old(context, &identity) {
+            renew(context, &identity, channel.clone()).await;
+        }
+        let client = OperatorsClient::new(channel).max_decoding_message_size(ANSWER_LIMIT);
+        Ok(Self { client, address: identity.address, limit: context.timeout })
+    }
+
+    /// Asks one question; `what` completes "could not …".
+    pub async fn ask<T>(
+        &self,
+        what: &str,
+        question: impl AsyncFnOnce(Client) -> Result<Response<T>, Status>,
+    ) -> Result<T, CommandError> {
+        let answer = timeout(self.limit, question(self.client.clone())).await;
+        let answer = answer.map_err(|_| silent(what, &self.address, self.limit))?;
+        answer.map(Response::into_inner).map_err(|status| self.no(what, status))
+    }
+
+    /// Opens a stream of answers. Only its beginning has a deadline.
+    pub async fn open_stream<T>(
+        &self,
+        what: &str,
+        question: impl AsyncFnOnce(Client) -> Result<Response<Streaming<T>>, Status>,
+    ) -> Result<Streaming<T>, CommandError> {
+        self.ask(what, question).await
+    }
+
+    /// The error for a status that came while something was read.
+    pub fn no(&self, what: &str, status: Status) -> CommandError {
+        link_error(&format!("could not {what}"), &LinkError::from_status(&self.address, status))
+    }
+}
+
+fn silent(what: &str, address: &str, limit: Duration) -> CommandError {
+    CommandError::unreachable(format!("could not {what}"))
+        .because(format!("the coordinator at {address} did not answer within {}", short(limit)))
+        .hint("check that it runs and that its port is open from here, or allow more time with --timeout")
+}
+
+fn is_old(context: &Context, identity: &Identity) -> bool {
+    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+    context.now() >= link::renewal_moment(identity.issued, identity.expires, random)
+}
+
+/// Renewing is a kindness: when it fails, the old certificate is still good for a while.
+async fn renew(context: &Context, old: &Identity, channel: Channel) {
+    let renewed = timeout(context.timeout, link::renew(old, channel, context.now())).await;
+    let kept = match renewed {
+        Ok(Ok(new)) => folder::save(context, &new),
+        Ok(Err(error)) => Err(link_error("could not renew your certificate", &error)),
+        Err(_) => Err(silent("renew your certificate", &old.address, context.timeout)),
+    };
+    if let Err(error) = kept {
+        let why = error.cause().unwrap_or_default();
+        context.printer.story(format!("warning: {}, which ends at {}: {why}", error.what(), old.expires));
+    }
+}
+
+/// Says what the link had to say.
+pub fn link_error(what: &str, error: &LinkError) -> CommandError {
+    let said = match error {
+        LinkError::Unreachable { .. } | LinkError::TimedOut { .. } => unreachable(what, error),
+        LinkError::WrongCa { .. } | LinkError::ServerCertificateTime => CommandError::unreachable(what).because(error),
+        LinkError::Refused { text, .. } => refusal(what, text),
+        LinkError::Failed(status) => CommandError::refused(what).because(status.message()),
+        LinkError::Expired | LinkError::UnknownHere | LinkError::Key(_) | LinkError::BadAnswer(_) => {
+            CommandError::refused(what).because_of(error)
+        }
+    };
+    match error.hint() {
+        Some(hint) => said.hint(hint),
+        None => said,
+    }
+}
+
+/// Names the deepest cause only: what lies between is the machinery of HTTP.
+fn unreachable(what: &str, error: &LinkError) -> CommandError {
+    let mut deepest = None;
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        deepest = Some(cause);
+        next = cause.source();
+    }
+    let text = deepest.map(ToString::to_string).filter(|text| !text.is_empty());
+    let because = text.map_or_else(|| error.to_string(), |text| format!("{error}: {text}"));
+    CommandError::unreachable(what).because(because)
+}
+
+/// The coordinator's own words often say already what could not be done.
+fn refusal(what: &str, text: &str) -> CommandError {
+    CommandError::refused(what).because(text.strip_prefix(&format!("{what}: ")).unwrap_or(text))
+}

@@ -1,0 +1,113 @@
+//! How hosts look.
+
+use super::{pairs, section};
+use crate::output::Column;
+use crate::words::{age, bytes, moment, or_dash};
+use fleet_core::time::Time;
+use fleet_proto::v1::{HostView, PolicyView};
+use std::collections::BTreeMap;
+
+pub const COLUMNS: &[Column<HostView>] = &[
+    Column::new("HOST", |host, _| host.name.clone()),
+    Column::new("LINK", |host, _| host.link.clone()),
+    Column::new("FOR", |host, now| age(now, host.since_ms)),
+    Column::new("LABELS", |host, _| or_dash(&labels(&host.labels))),
+    Column::new("INSTANCES", |host, _| or_dash(&host.instances.join(", "))),
+    Column::wide("AGENT", |host, _| or_dash(&host.agent_version)),
+    Column::wide("ENGINE", |host, _| or_dash(&host.engine_version)),
+    Column::wide("DISK FREE", |host, _| bytes(host.disk_free)),
+    Column::wide("CLOCK", |host, _| clock(host.clock_skew_ms)),
+    Column::wide("ADDRESS", |host, _| or_dash(&host.address)),
+    Column::wide("ADDED", |host, now| age(now, host.added_ms)),
+];
+
+/// One host in full.
+pub fn lines(host: &HostView, now: Time) -> Vec<String> {
+    let ends = host.certificate_expires_ms;
+    let mut lines = pairs(&[
+        ("host", host.name.clone()),
+        ("link", format!("{}{}", host.link, since(host, now))),
+        ("labels", or_dash(&labels(&host.labels))),
+        ("instances", or_dash(&host.instances.join(", "))),
+        ("agent", host.agent_version.clone()),
+        ("engine", host.engine_version.clone()),
+        ("disk free", if host.disk_free == 0 { String::new() } else { bytes(host.disk_free) }),
+        ("clock", clock(host.clock_skew_ms)),
+        ("address", host.address.clone()),
+        ("added", format!("{} ago", age(now, host.added_ms))),
+        ("certificate", if ends == 0 { String::new() } else { format!("until {}, renews itself", moment(ends)) }),
+    ]);
+    lines.extend(section("its own people allow", host.policy.as_ref().map(policy).unwrap_or_default()));
+    lines
+}
+
+fn since(host: &HostView, now: Time) -> String {
+    if host.since_ms == 0 { String::new() } else { format!(" for {}", age(now, host.since_ms)) }
+}
+
+/// What the host's policy file says.
+fn policy(policy: &PolicyView) -> Vec<String> {
+    let list = |names: &[String], none: &str| if names.is_empty() { none.to_owned() } else { names.join(", ") };
+    pairs(&[
+        ("apps", list(&policy.apps, "all")),
+        ("registries", list(&policy.registries, "all")),
+        ("host paths", list(&policy.paths, "none")),
+        ("hours", if policy.hours.is_empty() { "any".to_owned() } else { policy.hours.clone() }),
+        ("exec", policy.exec.clone()),
+    ])
+}
+
+/// Labels as they are written.
+pub fn labels(labels: &BTreeMap<String, String>) -> String {
+    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+}
+
+/// How far the host's clock is off, where that is worth a word.
+fn clock(skew_ms: i64) -> String {
+    let seconds = skew_ms / 1000;
+    match seconds {
+        0 => "right".to_owned(),
+        ahead @ 1.. => format!("{ahead}s ahead"),
+        behind => format!("{}s behind", behind.unsigned_abs()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::{Format, table};
+
+    fn lab(name: &str) -> HostView {
+        HostView {
+            name: name.to_owned(),
+            labels: [("site".to_owned(), "fr".to_owned())].into(),
+            link: "online".to_owned(),
+            since_ms: 40_000,
+            agent_version: "0.1.0".to_owned(),
+            engine_version: "20.10.24".to_owned(),
+            clock_skew_ms: -5200,
+            disk_free: 20 << 30,
+            address: "10.99.0.11".to_owned(),
+            added_ms: 1000,
+            certificate_expires_ms: 90_000_000,
+            instances: vec!["notes-1".to_owned()],
+            policy: Some(PolicyView {
+                paths: vec!["/srv".to_owned()],
+                exec: "allowed".to_owned(),
+                ..Default::default()
+            }),
+        }
+    }
+
+    #[test]
+    fn hosts_stand_in_columns() {
+        let silent = HostView { name: "lab-22".to_owned(), link: "not joined".to_owned(), ..Default::default() };
+        let lines = table(&[lab("lab-1"), silent], COLUMNS, Format::Table, Time(100_000));
+        insta::assert_snapshot!(lines.join("\n"), @r"");
+    }
+
+    #[test]
+    fn a_host_is_shown_with_what_its_people_allow() {
+        insta::assert_snapshot!(lines(&lab("lab-1"), Time(100_000)).join("\n"), @r"");
+    }
+}

@@ -1,0 +1,147 @@
+//! How instances look.
+
+use super::{pairs, section};
+use crate::output::{Column, grid};
+use crate::words::{age, or_dash, short_digest};
+use fleet_core::time::Time;
+use fleet_proto::v1::InstanceView;
+
+pub const COLUMNS: &[Column<InstanceView>] = &[
+    Column::new("INSTANCE", |instance, _| instance.name.clone()),
+    Column::new("HOST", |instance, _| host(instance)),
+    Column::new("APP", |instance, _| instance.app.clone()),
+    Column::new("VERSION", |instance, _| version(instance)),
+    Column::new("HEALTH", |instance, _| instance.health.clone()),
+    Column::new("NOW", |instance, _| or_dash(&now_line(instance))),
+    Column::wide("HEARD", |instance, now| age(now, instance.reported_ms)),
+    Column::wide("DRIFT", |instance, _| or_dash(&instance.drift.join("; "))),
+    Column::wide("RELEASE", |instance, _| or_dash(&short_digest(&instance.digest))),
+    Column::wide("CREATED", |instance, now| age(now, instance.created_ms)),
+];
+
+/// What it is, and what it shall be when that differs.
+pub fn version(instance: &InstanceView) -> String {
+    let found = if instance.version.is_empty() { "?" } else { &instance.version };
+    match instance.wanted_version.as_str() {
+        "" => found.to_owned(),
+        wanted if wanted == found => found.to_owned(),
+        wanted => format!("{found} -> {wanted}"),
+    }
+}
+
+fn host(instance: &InstanceView) -> String {
+    if instance.host_online { instance.host.clone() } else { format!("{} (offline)", instance.host) }
+}
+
+/// The one thing worth saying about it now.
+pub fn now_line(instance: &InstanceView) -> String {
+    let waits = |text: &str| format!("waits: {text}");
+    if !instance.doing.is_empty() {
+        return instance.doing.clone();
+    }
+    if !instance.waiting.is_empty() {
+        return waits(&instance.waiting);
+    }
+    if !instance.health_reason.is_empty() {
+        return instance.health_reason.clone();
+    }
+    if !instance.drift.is_empty() {
+        return format!("drift: {}", instance.drift.join("; "));
+    }
+    String::new()
+}
+
+/// One instance in full.
+pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
+    let reason = if instance.last_reason.is_empty() { String::new() } else { format!(": {}", instance.last_reason) };
+    let mut lines = pairs(&[
+        ("instance", instance.name.clone()),
+        ("host", host(instance)),
+        ("app", format!("{}@{}", instance.app, version(instance))),
+        ("release", instance.digest.clone()),
+        ("health", parenthesised(&instance.health, &instance.health_reason)),
+        ("doing", instance.doing.clone()),
+        ("waits", instance.waiting.clone()),
+        (
+            "last order",
+            if instance.last_outcome.is_empty() { String::new() } else { format!("{}{reason}", instance.last_outcome) },
+        ),
+        ("on drift", instance.drift_rule.clone()),
+        ("heard", format!("{} ago", age(now, instance.reported_ms))),
+        ("created", format!("{} ago", age(now, instance.created_ms))),
+    ]);
+    lines.extend(section("drift", instance.drift.clone()));
+    lines.extend(section("containers", containers(instance)));
+    lines.extend(section("values", instance.values.iter().map(|(name, value)| format!("{name}={value}")).collect()));
+    lines.extend(section("volumes", instance.volumes.clone()));
+    lines
+}
+
+fn parenthesised(word: &str, reason: &str) -> String {
+    if reason.is_empty() { word.to_owned() } else { format!("{word} ({reason})") }
+}
+
+fn containers(instance: &InstanceView) -> Vec<String> {
+    let rows = instance.containers.iter().map(|container| {
+        let health = if container.health.is_empty() { String::new() } else { format!(" ({})", container.health) };
+        vec![
+            container.service.clone(),
+            container.name.clone(),
+            format!("{}{health}", container.state),
+            container.image.clone(),
+        ]
+    });
+    grid(Vec::new(), rows.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::{Format, table};
+    use fleet_proto::v1::ContainerView;
+
+    fn notes() -> InstanceView {
+        InstanceView {
+            name: "notes-1".to_owned(),
+            host: "lab-1".to_owned(),
+            app: "labnotes".to_owned(),
+            version: "1.1".to_owned(),
+            wanted_version: "1.2".to_owned(),
+            health: "healthy".to_owned(),
+            doing: "pulling images".to_owned(),
+            containers: vec![ContainerView {
+                service: "web".to_owned(),
+                name: "notes-1-web-1".to_owned(),
+                image: "labnotes-web:1.1".to_owned(),
+                state: "running".to_owned(),
+                health: "healthy".to_owned(),
+            }],
+            values: [("port".to_owned(), "8080".to_owned()), ("db_password".to_owned(), "***".to_owned())].into(),
+            reported_ms: 98_000,
+            host_online: true,
+            volumes: vec!["notes-1_uploads".to_owned()],
+            created_ms: 1000,
+            drift_rule: "heal".to_owned(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn instances_stand_in_columns() {
+        let away = InstanceView {
+            name: "notes-2".to_owned(),
+            host: "lab-2".to_owned(),
+            app: "labnotes".to_owned(),
+            health: "unknown".to_owned(),
+            waiting: "lab-2 is offline\u{1b}[2J".to_owned(),
+            ..Default::default()
+        };
+        let lines = table(&[notes(), away], COLUMNS, Format::Table, Time(100_000));
+        insta::assert_snapshot!(lines.join("\n"), @r"");
+    }
+
+    #[test]
+    fn an_instance_is_shown_whole() {
+        insta::assert_snapshot!(lines(&notes(), Time(100_000)).join("\n"), @r"");
+    }
+}

@@ -1,0 +1,204 @@
+//! How a rollout looks while it goes on: a board that is redrawn, or one line for each change.
+
+use super::rollouts::counts;
+use crate::painted::{Colour, Painted};
+use crate::words::{age, clock_time, one_line};
+use fleet_core::time::Time;
+use fleet_proto::v1::{MemberView, RolloutView};
+use std::collections::BTreeMap;
+
+/// The rollout now, in at most so many lines: a heading, then a line for each instance.
+pub fn board(view: &RolloutView, now: Time, height: usize) -> Vec<Painted> {
+    let room = height.saturating_sub(3).max(3);
+    let mut members: Vec<&MemberView> = view.members.iter().collect();
+    if members.len() > room {
+        members.sort_by_key(|member| rank(&member.state));
+    }
+    let widths = Widths::of(&members);
+    let mut lines = vec![heading(view)];
+    lines.extend(members.iter().take(room).map(|member| line(member, &widths, now)));
+    if members.len() > room {
+        lines.push(Painted::of(Colour::Grey, format!("  and {} more", members.len() - room)));
+    }
+    lines
+}
+
+fn heading(view: &RolloutView) -> Painted {
+    let reason =
+        if view.phase_reason.is_empty() { String::new() } else { format!(": {}", one_line(&view.phase_reason)) };
+    let title = format!("{}  {} -> {}", view.id, view.app, view.version);
+    Painted::of(Colour::Bold, title)
+        .and("  ")
+        .and_in(colour_of_phase(&view.phase), &view.phase)
+        .and(format!("{reason} ({})", counts(view)))
+}
+
+pub fn colour_of_phase(phase: &str) -> Colour {
+    match phase {
+        "done" | "done but offline" => Colour::Green,
+        "halted" | "aborted" => Colour::Red,
+        _ => Colour::Yellow,
+    }
+}
+
+/// What wants to be seen first.
+fn rank(state: &str) -> u8 {
+    match state {
+        "failed" | "unhealthy" | "overdue" => 0,
+        "under way" => 1,
+        "waiting" => 2,
+        "offline" | "elsewhere" | "removed" => 3,
+        _ => 4,
+    }
+}
+
+fn mark(state: &str) -> (Colour, &'static str) {
+    match state {
+        "done" => (Colour::Green, "+"),
+        "failed" | "unhealthy" | "overdue" => (Colour::Red, "!"),
+        "under way" => (Colour::Yellow, ">"),
+        "waiting" => (Colour::Grey, "."),
+        _ => (Colour::Grey, "-"),
+    }
+}
+
+struct Widths {
+    instance: usize,
+    host: usize,
+    versions: usize,
+}
+
+impl Widths {
+    fn of(members: &[&MemberView]) -> Self {
+        let widest = |text: fn(&MemberView) -> usize| members.iter().map(|member| text(member)).max().unwrap_or(0);
+        Self {
+            instance: widest(|member| member.instance.chars().count()),
+            host: widest(|member| member.host.chars().count()),
+            versions: widest(|member| versions(member).chars().count()),
+        }
+    }
+}
+
+pub fn versions(member: &MemberView) -> String {
+    format!("{} -> {}", member.from, member.to)
+}
+
+fn line(member: &MemberView, widths: &Widths, now: Time) -> Painted {
+    let Widths { instance, host, versions: wide } = *widths;
+    let (colour, mark) = mark(&member.state);
+    let names = format!(" {:instance$}  {:host$}  {:wide$}  ", member.instance, member.host, versions(member));
+    let since = match member.state.as_str() {
+        "under way" | "overdue" => format!(" {}", age(now, member.since_ms)),
+        _ => String::new(),
+    };
+    Painted::of(colour, mark).and(names).and_in(colour, format!("{}{since}", member.state)).and(reason(member))
+}
+
+fn reason(member: &MemberView) -> String {
+    if member.text.is_empty() { String::new() } else { format!(": {}", one_line(&member.text)) }
+}
+
+/// What was told already, so that only changes are told.
+#[derive(Debug, Default)]
+pub struct Changes {
+    phase: String,
+    states: BTreeMap<String, String>,
+}
+
+impl Changes {
+    /// A line with the time for each change of state since the last look.
+    pub fn lines(&mut self, view: &RolloutView, now: Time) -> Vec<String> {
+        let time = clock_time(now);
+        let mut lines = Vec::new();
+        for member in &view.members {
+            let before = self.states.insert(member.instance.clone(), member.state.clone());
+            // That all wait at the beginning says the plan already.
+            let is_news = before.as_ref() != Some(&member.state) && !(before.is_none() && member.state == "waiting");
+            if is_news {
+                lines.push(format!("{time}  {}  {}  {}{}", member.instance, member.host, member.state, reason(member)));
+            }
+        }
+        if self.phase != view.phase {
+            self.phase.clone_from(&view.phase);
+            let why = if view.phase_reason.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", one_line(&view.phase_reason))
+            };
+            lines.push(format!("{time}  {}  {}{why} ({})", view.id, view.phase, counts(view)));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(number: u32, state: &str, text: &str) -> MemberView {
+        MemberView {
+            instance: format!("notes-{number}"),
+            host: format!("lab-{number}"),
+            from: "1.1".to_owned(),
+            to: "1.2".to_owned(),
+            state: state.to_owned(),
+            text: text.to_owned(),
+            since_ms: 90_000,
+        }
+    }
+
+    fn view(phase: &str, members: Vec<MemberView>) -> RolloutView {
+        let number =
+            |state: &str| u32::try_from(members.iter().filter(|member| member.state == state).count()).unwrap_or(0);
+        RolloutView {
+            id: "labnotes-3".to_owned(),
+            app: "labnotes".to_owned(),
+            version: "1.2".to_owned(),
+            phase: phase.to_owned(),
+            done: number("done"),
+            failed: number("failed"),
+            under_way: number("under way"),
+            waiting: number("waiting"),
+            offline: number("offline"),
+            members,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn the_board_has_a_line_for_each_instance() {
+        let members = vec![
+            member(1, "done", ""),
+            member(2, "under way", "pulling web"),
+            member(3, "failed", "went back to 1.1: the probe\ngot no answer"),
+            member(10, "waiting", "at most 1 at a time"),
+        ];
+        let lines: Vec<_> =
+            board(&view("running", members), Time(100_000), 24).iter().map(|line| line.text(false)).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"");
+    }
+
+    #[test]
+    fn a_small_board_shows_what_wants_to_be_seen() {
+        let mut members: Vec<_> = (1..50).map(|number| member(number, "waiting", "")).collect();
+        members.push(member(50, "failed", "x"));
+        let lines: Vec<_> =
+            board(&view("running", members), Time(100_000), 6).iter().map(|line| line.text(false)).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"");
+    }
+
+    #[test]
+    fn only_changes_are_told_in_a_pipe() {
+        let mut changes = Changes::default();
+        let stages = [
+            view("running", vec![member(1, "waiting", ""), member(2, "waiting", "the canary goes first")]),
+            view("running", vec![member(1, "under way", "pulling"), member(2, "waiting", "the canary goes first")]),
+            view("running", vec![member(1, "under way", "starting"), member(2, "waiting", "the canary goes first")]),
+            view("soaking", vec![member(1, "done", ""), member(2, "waiting", "1 soaks")]),
+            view("done but offline", vec![member(1, "done", ""), member(2, "offline", "")]),
+        ];
+        let lines: Vec<_> =
+            stages.iter().zip(0_u64..).flat_map(|(view, second)| changes.lines(view, Time(second * 1000))).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"");
+    }
+}

@@ -1,0 +1,92 @@
+//! How the plan of a rollout looks, before anything happens.
+
+use super::section;
+use crate::output::grid;
+use crate::words::{count, one_line, short_digest};
+use fleet_proto::v1::{Proposal, ProposedChange, Wave};
+
+/// So many instances of a wave are shown one by one.
+const SHOWN: usize = 40;
+
+pub fn lines(proposal: &Proposal) -> Vec<String> {
+    let members: usize = proposal.waves.iter().map(|wave| wave.changes.len()).sum();
+    let (instances, waves) = (count(members, "instance"), count(proposal.waves.len(), "wave"));
+    let digest = short_digest(&proposal.digest);
+    let mut lines = vec![format!("{} -> {} ({digest}): {instances} in {waves}", proposal.app, proposal.version)];
+    lines.extend(proposal.strategy.iter().map(|line| format!("  {}", one_line(line))));
+    let mut told = Vec::new();
+    for wave in &proposal.waves {
+        lines.extend(section(&heading(wave), wave_lines(wave, &mut told)));
+    }
+    let left_out = proposal.left_out.iter().map(|it| vec![it.instance.clone(), one_line(&it.reason)]);
+    lines.extend(section("left out", grid(Vec::new(), left_out.collect())));
+    lines.push(String::new());
+    lines
+}
+
+fn heading(wave: &Wave) -> String {
+    match wave.name.as_str() {
+        "canary" => "canary".to_owned(),
+        name => format!("wave {}", one_line(name)),
+    }
+}
+
+/// The instances of a wave. Changes that an earlier instance has too are not told again.
+fn wave_lines<'a>(wave: &'a Wave, told: &mut Vec<&'a ProposedChange>) -> Vec<String> {
+    let rows = grid(Vec::new(), wave.changes.iter().take(SHOWN).map(row).collect());
+    let mut lines = Vec::new();
+    for (change, row) in wave.changes.iter().zip(rows) {
+        let same = told.iter().find(|before| before.changes == change.changes);
+        match same {
+            Some(before) if !change.changes.is_empty() => lines.push(format!("{row}  as {}", before.instance)),
+            Some(_) | None => {
+                lines.push(row);
+                lines.extend(change.changes.iter().map(|line| format!("    {}", one_line(line))));
+                told.push(change);
+            }
+        }
+    }
+    if wave.changes.len() > SHOWN {
+        lines.push(format!("and {} more: `--dry-run -o json` lists all", wave.changes.len() - SHOWN));
+    }
+    lines
+}
+
+fn row(change: &ProposedChange) -> Vec<String> {
+    let offline = if change.online { "" } else { "offline: catches up when it is back" };
+    let versions = format!("{} -> {}", change.from, change.to);
+    vec![change.instance.clone(), change.host.clone(), versions, offline.to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_proto::v1::LeftOutView;
+
+    fn change(number: u32, online: bool) -> ProposedChange {
+        ProposedChange {
+            instance: format!("notes-{number}"),
+            host: format!("lab-{number}"),
+            from: "1.1".to_owned(),
+            to: "1.2".to_owned(),
+            online,
+            changes: vec!["image of web: labnotes-web:1.1 -> labnotes-web:1.2".to_owned(), "made anew: web".to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_plan_shows_waves_changes_and_who_is_left_out() {
+        let proposal = Proposal {
+            app: "labnotes".to_owned(),
+            version: "1.2".to_owned(),
+            digest: format!("sha256:{}", "0a".repeat(32)),
+            waves: vec![
+                Wave { name: "canary".to_owned(), changes: vec![change(1, true)] },
+                Wave { name: "1".to_owned(), changes: vec![change(2, true), change(10, false)] },
+            ],
+            left_out: vec![LeftOutView { instance: "notes-4".to_owned(), reason: "it is at 1.2 already".to_owned() }],
+            strategy: vec!["1 goes first, then at most 1 at a time".to_owned()],
+        };
+        insta::assert_snapshot!(lines(&proposal).join("\n"), @r"");
+    }
+}

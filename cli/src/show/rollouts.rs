@@ -1,0 +1,60 @@
+//! How rollouts look when they are listed or shown.
+
+use super::{pairs, section};
+use crate::output::{Column, grid};
+use crate::words::{age, one_line, or_dash};
+use fleet_core::time::Time;
+use fleet_proto::v1::RolloutView;
+
+pub const COLUMNS: &[Column<RolloutView>] = &[
+    Column::new("ROLLOUT", |rollout, _| rollout.id.clone()),
+    Column::new("APP", |rollout, _| rollout.app.clone()),
+    Column::new("VERSION", |rollout, _| rollout.version.clone()),
+    Column::new("PHASE", |rollout, _| rollout.phase.clone()),
+    Column::new("MEMBERS", |rollout, _| counts(rollout)),
+    Column::new("STARTED", |rollout, now| age(now, rollout.created_ms)),
+    Column::new("BY", |rollout, _| or_dash(&rollout.by)),
+    Column::wide("REASON", |rollout, _| or_dash(&rollout.phase_reason)),
+];
+
+/// How many are where; what is none is left out.
+pub fn counts(rollout: &RolloutView) -> String {
+    let numbers = [
+        (rollout.done, "done"),
+        (rollout.failed, "failed"),
+        (rollout.under_way, "under way"),
+        (rollout.waiting, "waiting"),
+        (rollout.offline, "offline"),
+    ];
+    let told = numbers.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}"));
+    let told: Vec<_> = told.collect();
+    if told.is_empty() { "none".to_owned() } else { told.join(", ") }
+}
+
+/// Whether there is nothing more to watch: it is over, halted, or waits only for hosts that are offline.
+pub fn has_ended(rollout: &RolloutView) -> bool {
+    rollout.over || matches!(rollout.phase.as_str(), "halted" | "aborted" | "done" | "done but offline")
+}
+
+/// One rollout in full.
+pub fn lines(rollout: &RolloutView, now: Time) -> Vec<String> {
+    let reason = if rollout.phase_reason.is_empty() { String::new() } else { format!(": {}", rollout.phase_reason) };
+    let mut lines = pairs(&[
+        ("rollout", rollout.id.clone()),
+        ("target", format!("{}@{}", rollout.app, rollout.version)),
+        ("phase", format!("{}{reason}", rollout.phase)),
+        ("members", counts(rollout)),
+        ("started", format!("{} ago by {}", age(now, rollout.created_ms), or_dash(&rollout.by))),
+        ("how", rollout.strategy.join("; ")),
+    ]);
+    let members = rollout.members.iter().map(|member| {
+        let versions = format!("{} -> {}", member.from, member.to);
+        let text = if member.text.is_empty() { String::new() } else { format!(": {}", one_line(&member.text)) };
+        let since = age(now, member.since_ms);
+        vec![member.instance.clone(), member.host.clone(), versions, since, format!("{}{text}", member.state)]
+    });
+    lines.extend(section("instances", grid(Vec::new(), members.collect())));
+    let left_out = rollout.left_out.iter().map(|it| vec![it.instance.clone(), one_line(&it.reason)]);
+    lines.extend(section("left out", grid(Vec::new(), left_out.collect())));
+    lines
+}

@@ -1,0 +1,170 @@
+//! The fleet on one screen.
+
+use super::members::{colour_of_phase, versions};
+use super::rollouts::counts;
+use super::{hosts, instances};
+use crate::output::{Format, table};
+use crate::painted::{Colour, Painted};
+use crate::words::{count, one_line};
+use fleet_core::time::Time;
+use fleet_proto::v1::{RolloutView, Status};
+
+/// So many lines of hosts, of instances, and of what needs a person.
+const SHOWN: usize = 20;
+
+pub fn lines(status: &Status, now: Time) -> Vec<Painted> {
+    let mut lines = tallies(status);
+    lines.extend(attention(status));
+    lines.extend(under_way(status));
+    let shown_hosts = &status.host_lines[..status.host_lines.len().min(SHOWN)];
+    let shown_instances = &status.instance_lines[..status.instance_lines.len().min(SHOWN)];
+    let tables = [
+        (table(shown_hosts, hosts::COLUMNS, Format::Table, now), status.hosts as usize, shown_hosts.len(), "host"),
+        (
+            table(shown_instances, instances::COLUMNS, Format::Table, now),
+            status.instances as usize,
+            shown_instances.len(),
+            "instance",
+        ),
+    ];
+    for (rows, all, shown, noun) in tables {
+        if shown == 0 {
+            continue;
+        }
+        lines.push(Painted::plain(""));
+        lines.extend(rows.into_iter().map(Painted::plain));
+        if all > shown {
+            let more = format!("and {} more: `fleet {noun} ls`", all - shown);
+            lines.push(Painted::of(Colour::Grey, more));
+        }
+    }
+    lines
+}
+
+fn tallies(status: &Status) -> Vec<Painted> {
+    let share = |good: u32, all: u32, word: &str, noun: &str| {
+        let colour = if good < all { Colour::Yellow } else { Colour::Green };
+        Painted::plain(format!("{noun:11}")).and_in(colour, format!("{good} of {all} {word}"))
+    };
+    let mut lines = vec![
+        share(status.hosts_online, status.hosts, "online", "hosts"),
+        share(status.instances_healthy, status.instances, "healthy", "instances"),
+    ];
+    let versions = status.versions.iter();
+    let versions: Vec<_> = versions.map(|it| format!("{}@{} on {}", it.app, it.version, it.instances)).collect();
+    if !versions.is_empty() {
+        lines.push(Painted::plain(format!("{:11}{}", "versions", one_line(&versions.join(", ")))));
+    }
+    lines
+}
+
+fn attention(status: &Status) -> Vec<Painted> {
+    if status.attention.is_empty() {
+        return vec![Painted::plain(format!("{:11}", "attention")).and_in(Colour::Green, "nothing needs a person")];
+    }
+    let mut lines = vec![Painted::plain(""), Painted::of(Colour::Red, "needs a person")];
+    for matter in status.attention.iter().take(SHOWN) {
+        lines.push(Painted::plain(format!("  {}: {}", one_line(&matter.subject), one_line(&matter.text))));
+        if !matter.hint.is_empty() {
+            lines.push(Painted::of(Colour::Grey, format!("    {}", one_line(&matter.hint))));
+        }
+    }
+    let more = status.attention.len().saturating_sub(SHOWN);
+    if more > 0 {
+        lines.push(Painted::plain(format!("  and {} more", count(more, "matter"))));
+    }
+    lines
+}
+
+fn under_way(status: &Status) -> Vec<Painted> {
+    if status.rollouts.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![Painted::plain(""), Painted::of(Colour::Bold, "under way")];
+    for rollout in &status.rollouts {
+        lines.push(rollout_line(rollout));
+        let busy = rollout.members.iter().filter(|member| member.state == "under way").take(SHOWN);
+        lines.extend(busy.map(|member| {
+            let text = if member.text.is_empty() { String::new() } else { format!(": {}", one_line(&member.text)) };
+            Painted::plain(format!("    {} on {}  {}{text}", member.instance, member.host, versions(member)))
+        }));
+    }
+    lines
+}
+
+fn rollout_line(rollout: &RolloutView) -> Painted {
+    let why =
+        if rollout.phase_reason.is_empty() { String::new() } else { format!(": {}", one_line(&rollout.phase_reason)) };
+    Painted::plain(format!("  {}  {}@{}  ", rollout.id, rollout.app, rollout.version))
+        .and_in(colour_of_phase(&rollout.phase), &rollout.phase)
+        .and(format!("{why} ({})", counts(rollout)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_proto::v1::{Attention, HostView, InstanceView, MemberView, VersionCount};
+
+    fn shown(status: &Status) -> String {
+        lines(status, Time(100_000)).iter().map(|line| line.text(false)).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_new_fleet_is_calm() {
+        insta::assert_snapshot!(shown(&Status::default()), @r"");
+    }
+
+    #[test]
+    fn what_needs_a_person_stands_first() {
+        let host = |number: u32, link: &str| HostView {
+            name: format!("lab-{number}"),
+            link: link.to_owned(),
+            since_ms: 40_000,
+            instances: vec![format!("notes-{number}")],
+            ..Default::default()
+        };
+        let instance = |number: u32, health: &str| InstanceView {
+            name: format!("notes-{number}"),
+            host: format!("lab-{number}"),
+            app: "labnotes".to_owned(),
+            version: "1.1".to_owned(),
+            health: health.to_owned(),
+            host_online: number == 1,
+            ..Default::default()
+        };
+        let status = Status {
+            hosts: 30,
+            hosts_online: 29,
+            instances: 2,
+            instances_healthy: 1,
+            host_lines: vec![host(2, "offline"), host(1, "online")],
+            instance_lines: vec![instance(2, "unknown"), instance(1, "healthy")],
+            rollouts: vec![RolloutView {
+                id: "labnotes-3".to_owned(),
+                app: "labnotes".to_owned(),
+                version: "1.2".to_owned(),
+                phase: "running".to_owned(),
+                under_way: 1,
+                waiting: 1,
+                members: vec![MemberView {
+                    instance: "notes-1".to_owned(),
+                    host: "lab-1".to_owned(),
+                    from: "1.1".to_owned(),
+                    to: "1.2".to_owned(),
+                    state: "under way".to_owned(),
+                    text: "pulling web".to_owned(),
+                    since_ms: 0,
+                }],
+                ..Default::default()
+            }],
+            attention: vec![Attention {
+                subject: "host lab-2".to_owned(),
+                text: "offline for 60 s".to_owned(),
+                hint: "fleet host show lab-2".to_owned(),
+            }],
+            versions: vec![VersionCount { app: "labnotes".to_owned(), version: "1.1".to_owned(), instances: 2 }],
+            ..Default::default()
+        };
+        insta::assert_snapshot!(shown(&status), @r"");
+    }
+}

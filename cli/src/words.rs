@@ -1,0 +1,159 @@
+//! Small pieces of text: ages, counts, sizes, and text of strangers made harmless.
+
+use fleet_core::time::Time;
+use std::time::Duration;
+
+/// Escapes what could act on a terminal or mislead its reader; newlines and tabs stay. The escapes are those of JSON.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_harmless(character) {
+            cleaned.push(character);
+        } else {
+            cleaned.push_str(&format!("\\u{:04x}", u32::from(character)));
+        }
+    }
+    cleaned
+}
+
+/// Cleans a text that must stay on one line.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    clean(&text.split(['\n', '\r', '\t']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; "))
+}
+
+/// Cleans a log line but leaves its colours (SGR sequences), and ends them.
+#[must_use]
+pub fn clean_but_colours(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("\x1b[") {
+        cleaned.push_str(&clean(&rest[..start]));
+        let length = colour_length(&rest[start..]);
+        cleaned.push_str(&if length == 2 { clean("\x1b[") } else { rest[start..start + length].to_owned() });
+        rest = &rest[start + length..];
+    }
+    cleaned.push_str(&clean(rest));
+    if cleaned.contains('\x1b') {
+        cleaned.push_str("\x1b[0m");
+    }
+    cleaned
+}
+
+/// The bytes of the SGR sequence that the text begins with; 2 if it is another sequence.
+fn colour_length(text: &str) -> usize {
+    let parameters = text[2..].chars().take_while(|c| c.is_ascii_digit() || *c == ';' || *c == ':').count();
+    if text[2 + parameters..].starts_with('m') { parameters + 3 } else { 2 }
+}
+
+fn is_harmless(character: char) -> bool {
+    let is_invisible_order =
+        matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    matches!(character, '\n' | '\t') || !(character.is_control() || is_invisible_order)
+}
+
+/// How long ago a moment was, in its largest unit; `-` where there was none.
+#[must_use]
+pub fn age(now: Time, then_ms: u64) -> String {
+    if then_ms == 0 { "-".to_owned() } else { short(now.since(Time(then_ms))) }
+}
+
+/// How long until a moment; `passed` when it is over.
+#[must_use]
+pub fn until(now: Time, then_ms: u64) -> String {
+    match then_ms {
+        0 => "-".to_owned(),
+        then if then <= now.0 => "passed".to_owned(),
+        then => short(Time(then).since(now)),
+    }
+}
+
+/// A length of time in its largest unit.
+#[must_use]
+pub fn short(length: Duration) -> String {
+    match length.as_secs() {
+        seconds @ 0..120 => format!("{seconds}s"),
+        seconds @ 120..7200 => format!("{}m", seconds / 60),
+        seconds @ 7200..172_800 => format!("{}h", seconds / 3600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// The moment in full, or `-`.
+#[must_use]
+pub fn moment(then_ms: u64) -> String {
+    if then_ms == 0 { "-".to_owned() } else { Time(then_ms).to_string() }
+}
+
+/// The time of the day in UTC, for lines that follow each other.
+#[must_use]
+pub fn clock_time(now: Time) -> String {
+    now.to_string().chars().skip(11).take(8).collect()
+}
+
+/// An amount of bytes with three digits or so; `-` where it is not known.
+#[must_use]
+pub fn bytes(amount: u64) -> String {
+    let scales = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    match scales.into_iter().find(|(_, bits)| amount >> bits > 0) {
+        Some((unit, bits)) => format!("{}.{} {unit}", amount >> bits, ((amount >> (bits - 10)) % 1024) * 10 / 1024),
+        None if amount == 0 => "-".to_owned(),
+        None => format!("{amount} B"),
+    }
+}
+
+/// `1 host`, `2 hosts`.
+#[must_use]
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// The first so many characters of a digest after `sha256:`, as people compare them.
+#[must_use]
+pub fn short_digest(digest: &str) -> String {
+    digest.strip_prefix("sha256:").unwrap_or(digest).chars().take(12).collect()
+}
+
+/// The text, or `-` where there is none.
+#[must_use]
+pub fn or_dash(text: &str) -> String {
+    if text.is_empty() { "-".to_owned() } else { one_line(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_act_on_a_terminal_is_escaped() {
+        assert_eq!(clean("a\tb\nc\r\x1b[31m\u{9b}\u{202e}ü"), "a\tb\nc\\u000d\\u001b[31m\\u009b\\u202eü");
+        assert_eq!(one_line("two\nlines\r\n"), "two; lines");
+    }
+
+    #[test]
+    fn a_log_line_keeps_its_colours_and_nothing_else() {
+        assert_eq!(clean_but_colours("\x1b[1;31mred\x1b[2J"), "\x1b[1;31mred\\u001b[2J\x1b[0m");
+        assert_eq!(clean_but_colours("\x1b[\x1b"), "\\u001b[\\u001b");
+        assert_eq!(clean_but_colours("plain"), "plain");
+    }
+
+    #[test]
+    fn an_age_has_one_unit() {
+        let ages = [(0, "0s"), (119, "119s"), (120, "2m"), (7200, "2h"), (172_800, "2d")];
+        for (seconds, expect) in ages {
+            assert_eq!(age(Time(seconds * 1000 + 1), 1), expect);
+        }
+        assert_eq!(age(Time(5), 0), "-");
+        assert_eq!(until(Time(5000), 3000), "passed");
+        assert_eq!(until(Time(5000), 15_000), "10s");
+    }
+
+    #[test]
+    fn an_amount_of_bytes_is_rounded_down() {
+        let amounts = [(0, "-"), (12, "12 B"), (1536, "1.5 KiB"), (20 << 30, "20.0 GiB"), (u64::MAX, "16777215.9 TiB")];
+        for (amount, expect) in amounts {
+            assert_eq!(bytes(amount), expect);
+        }
+    }
+}
