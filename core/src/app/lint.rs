@@ -1,6 +1,8 @@
 //! Judges a bundle before it becomes a release: everything that is wrong, and a summary of what it is.
 
-use super::{AppDefinition, Bundle, CheckedValues, Given, Pins, Placement, Rendered, ValueType, pins, render};
+use super::{
+    AppDefinition, Bundle, CheckedValues, Declaration, Given, Pins, Placement, Rendered, ValueType, pins, render,
+};
 use crate::compose::{Problem, Problems};
 use crate::names::Version;
 use serde::{Deserialize, Serialize};
@@ -48,14 +50,24 @@ pub fn images(bundle: &Bundle, values: &CheckedValues, placement: &Placement) ->
 
 fn attempt(bundle: &Bundle, version: Option<&Version>) -> Result<(AppDefinition, Rendered), Problems> {
     let definition = AppDefinition::of(bundle)?;
-    let values = stand_ins(&definition)?;
-    let rendered = render(bundle, &values, &placement(version)?)?;
+    let placement = placement(version)?;
+    let rendered = render(bundle, &stand_ins(&definition, Which::All)?, &placement)?;
+    // What an instance may leave out must be possible to leave out.
+    render(bundle, &stand_ins(&definition, Which::Required)?, &placement)?;
     Ok((definition, rendered))
 }
 
-/// Values of the right types for everything that has no default.
-fn stand_ins(definition: &AppDefinition) -> Result<CheckedValues, Problems> {
-    let without_default = definition.values.iter().filter(|(_, value)| value.default.is_none());
+/// For which values something stands in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    All,
+    Required,
+}
+
+/// Values of the right types for what has no default.
+fn stand_ins(definition: &AppDefinition, which: Which) -> Result<CheckedValues, Problems> {
+    let is_wanted = |value: &Declaration| value.default.is_none() && (value.required || which == Which::All);
+    let without_default = definition.values.iter().filter(|(_, value)| is_wanted(value));
     let given: Given = without_default
         .map(|(name, value)| {
             let text = match value.kind {
@@ -104,7 +116,7 @@ fn bare(image: &str) -> String {
 
 fn summary(definition: &AppDefinition, rendered: &Rendered) -> LintSummary {
     let spec = &rendered.spec;
-    let value = |(name, value): (&String, &super::Declaration)| {
+    let value = |(name, value): (&String, &Declaration)| {
         let kind = serde_json::to_value(value.kind).ok();
         let kind = kind.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
         let marks = [(value.required && value.default.is_none(), "*"), (value.secret, " (secret)")];

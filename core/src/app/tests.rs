@@ -176,3 +176,20 @@ fn lint_finds_problems_and_summarises() {
     assert!(report.problems.to_string().contains("docker-compose.yaml:1:20: services.web.build: "));
     assert_eq!(report.summary, None);
 }
+
+#[test]
+fn lint_leaves_out_what_an_instance_may_leave_out() {
+    let report = lint(&bundle(&[("nginx.conf.j2", "{{ values.note }}\n")]), None);
+    let hint = "hint: set `note`, or write `{{ values.note | default(\"\") }}`";
+    assert_eq!(report.problems.to_string(), format!("nginx.conf.j2:1:1: undefined value\n{hint}"));
+}
+
+#[test]
+fn a_new_version_of_fleet_recreates_nobody() {
+    // If this hash changes, every container in every lab is recreated when its agent is upgraded. A new field of a
+    // spec must not be written where it is empty; see `ContainerSpec`.
+    let spec = good(&[]).spec;
+    let db = spec.container("db").expect("the demo has a database");
+    assert_eq!(db.config_hash, "7a90e60c101aa0963e240fc450d7d12f6cd7da8cc6862efd81b7e6b0e448f1d9");
+    assert_eq!(spec.networks[0].config_hash, "a8f15f26c8572bd0ff5bc17a526d6349fa58ec12e9f73b7bdaa79a718dac1f54");
+}
