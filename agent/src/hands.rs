@@ -3,9 +3,13 @@
 //! **Invariant:** the hands decide nothing. Which step comes next, and whether an instance is well, is the mind's to say.
 //! **Invariant:** every call ends: each question to the Engine has a deadline, and dropping the future cancels the call.
 
+mod docker;
 mod error;
+mod files;
+mod http;
 mod request;
 
+pub use docker::{DEFAULT_SOCKET, DockerHands, Limits};
 pub use error::HandsError;
 pub use request::{Changed, EngineVersion, LogLine, LogRequest, LogStream, Note, Notes, Resolved};
 

@@ -12,7 +12,7 @@ pub enum HandsError {
     #[error("could not {what} within {} s", limit.as_secs())]
     TooSlow { what: String, limit: Duration },
     #[error("could not {what}: the Engine says: {reason}")]
-    Refused { what: String, reason: String },
+    Refused { what: String, status: u16, reason: String },
     #[error("could not {what}")]
     Lost { what: String, source: Box<bollard::errors::Error> },
     #[error("the image `{image}` does not exist")]

@@ -37,8 +37,7 @@ struct Place<'a> {
 impl<'a> Change<'a> {
     pub fn between(found: &'a Found, goal: &'a InstanceSpec) -> Self {
         let orphans = found.containers.iter().filter(|it| goal.container(&it.service).is_none());
-        let mut change =
-            Self { found, goal, depths: depths(goal), places: Vec::new(), orphans: orphans.collect() };
+        let mut change = Self { found, goal, depths: depths(goal), places: Vec::new(), orphans: orphans.collect() };
         for spec in &goal.containers {
             let place = change.place(spec);
             change.places.push(place);
@@ -130,9 +129,11 @@ impl<'a> Change<'a> {
     fn write_files(&self) -> Option<Step> {
         let is_other = |file: &&FileSpec| self.found.files.get(&file.path).is_none_or(|found| !is_same(file, found));
         let write: Vec<_> = self.goal.files.iter().filter(is_other).map(|file| file.path.clone()).collect();
-        let left = self.found.files.iter().filter(|(path, found)| {
-            found.origin == Origin::Ours && self.goal.file(path).is_none()
-        });
+        let left = self
+            .found
+            .files
+            .iter()
+            .filter(|(path, found)| found.origin == Origin::Ours && self.goal.file(path).is_none());
         let remove: Vec<_> = left.map(|(path, _)| path.clone()).collect();
         let is_needed = !write.is_empty() || !remove.is_empty();
         is_needed.then_some(Step::WriteFiles { write, remove })
@@ -233,10 +234,9 @@ impl<'a> Change<'a> {
         match keeper.state {
             ContainerState::Running | ContainerState::Restarting => false,
             ContainerState::Exited { code: 0 } => !is_one_shot(self.goal, &place.spec.service),
-            ContainerState::Created
-            | ContainerState::Paused
-            | ContainerState::Exited { .. }
-            | ContainerState::Dead => true,
+            ContainerState::Created | ContainerState::Paused | ContainerState::Exited { .. } | ContainerState::Dead => {
+                true
+            }
         }
     }
 

@@ -187,3 +187,17 @@ fn ailment_of_running(seen: &ObservedContainer) -> Option<Ailment> {
         ContainerHealth::Unhealthy => Some(Ailment::Unwell(format!("{} is unhealthy", seen.name))),
     }
 }
+
+/// The version in an answer: the whole text, or the `version` of a JSON object.
+pub fn version_said(body: &str) -> String {
+    let body = body.trim();
+    let object = serde_json::from_str::<serde_json::Value>(body).ok();
+    let version = object.as_ref().and_then(|object| match object {
+        serde_json::Value::String(text) => Some(text),
+        object => match object.get("version") {
+            Some(serde_json::Value::String(text)) => Some(text),
+            Some(_) | None => None,
+        },
+    });
+    version.map_or(body, |version| version.trim()).to_owned()
+}

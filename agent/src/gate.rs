@@ -1,0 +1,45 @@
+//! Passing the gate: looking at an instance until the mind says that it is healthy, or that it will not be.
+
+use crate::hands::Hands;
+use fleet_core::app::Health;
+use fleet_core::spec::InstanceSpec;
+use fleet_core::steps::gate::{Gate, Verdict};
+use fleet_core::time::Time;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Often enough to be fast, seldom enough that probes are no load.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Why an instance did not pass the gate, in words for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotHealthy(pub String);
+
+/// Waits until the instance is healthy, and hears of each reason why it is not yet.
+///
+/// It ends by itself at the app's deadline; dropping the future ends it at once.
+pub async fn pass(
+    hands: &dyn Hands,
+    spec: &InstanceSpec,
+    health: &Health,
+    now: &(dyn Fn() -> Time + Send + Sync),
+    waits: &(dyn Fn(&str) + Send + Sync),
+) -> Result<(), NotHealthy> {
+    let mut gate = Gate::new(health, now());
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let verdict = match hands.observe(spec, health).await {
+            Ok(seen) => gate.judge(spec, &seen, now()),
+            Err(error) => gate.judge_unseen(error.to_string(), now()),
+        };
+        match verdict {
+            Verdict::Healthy => return Ok(()),
+            Verdict::Failed { why } => return Err(NotHealthy(why)),
+            Verdict::Waiting { why } => waits(&why),
+        }
+        sleep(pause.min(health.minimum_healthy.as_duration().max(FIRST_PAUSE))).await;
+        pause = pause.mul_f32(1.5).min(LONGEST_PAUSE);
+    }
+}
