@@ -1,1 +1,14 @@
-//! x
+//! Keeps the facts of a fleet, asks the mind, talks to agents and operators.
+
+pub mod agents;
+mod carry;
+mod clock;
+pub mod command;
+pub mod facts;
+pub mod home;
+pub mod identity;
+mod keys;
+pub mod serve;
+pub mod store;
+mod turn;
+mod values;

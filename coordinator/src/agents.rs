@@ -1,0 +1,19 @@
+//! The agents' service: what hosts are asked, what they say, and whether they are there.
+//!
+//! **Invariant:** a host's name comes from its certificate. **Invariant:** whatever one host does or fails to do, it can
+//! only end its own connection.
+
+mod answers;
+mod bundles;
+mod open_set;
+mod pace;
+mod report;
+mod service;
+mod session;
+mod sweep;
+mod watch;
+
+pub use answers::{Asking, Questions};
+pub use service::AgentsService;
+pub use session::{Session, Sessions};
+pub use sweep::sweep;

@@ -1,0 +1,60 @@
+//! Bundles for hosts: piece by piece from the store, and only those that concern the host.
+
+use crate::facts::{Facts, Known};
+use crate::keys;
+use crate::serve::failed;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use fleet_core::names::{Digest, HostName};
+use fleet_core::order::{Action, Release};
+use fleet_proto::v1::Piece;
+use futures_util::stream::{Stream, unfold};
+use std::sync::Arc;
+use tonic::Status;
+
+/// The most bytes in one piece.
+pub const PIECE: usize = 64 * 1024;
+
+/// Whether one of the host's orders or instances names the release.
+pub fn concerns(known: &Known, host: &HostName, digest: &Digest) -> bool {
+    let is_it = |release: &Release| release.digest == *digest;
+    let orders = known.orders_of(host).filter_map(|id| known.asked().orders.get(id));
+    let mut ordered = orders.flat_map(|open| releases_of(&open.order.action));
+    let instances = || known.instances_of(host);
+    let mut wanted = instances().filter_map(|name| known.instance(name)).filter(|one| one.host == *host);
+    let mut seen = instances().filter_map(|name| known.observed().instances.get(name)).filter(|one| one.host == *host);
+    ordered.any(is_it)
+        || wanted.any(|instance| is_it(&instance.release))
+        || seen.any(|instance| instance.running.last().is_some_and(|said| is_it(&said.release)))
+}
+
+fn releases_of(action: &Action) -> impl Iterator<Item = &Release> {
+    let (from, to) = match action {
+        Action::Install { goal } | Action::Configure { goal, .. } => (None, Some(&goal.release)),
+        Action::Upgrade { from, goal } => (Some(from), Some(&goal.release)),
+        Action::Power { .. } | Action::Remove { .. } => (None, None),
+    };
+    from.into_iter().chain(to)
+}
+
+/// The pieces of a bundle, each read when the host is ready for it.
+pub fn pieces(facts: Arc<Facts>, digest: Digest) -> impl Stream<Item = Result<Piece, Status>> + Send + 'static {
+    unfold((facts, digest, 0), |(facts, digest, number)| async move {
+        let piece = read_piece(&facts, &digest, number).transpose()?;
+        Some((piece.map(|bytes| Piece { bytes }), (facts, digest, number + 1)))
+    })
+}
+
+/// One piece; none after the last.
+pub fn read_piece(facts: &Facts, digest: &Digest, number: u32) -> Result<Option<Vec<u8>>, Status> {
+    let unreadable = |error: &(dyn std::error::Error + 'static)| failed("could not read the bundle", error);
+    let entry = facts.store().get(&keys::bundle(digest, number)).map_err(|error| unreadable(&error))?;
+    let Some(entry) = entry else { return Ok(None) };
+    let text: String = entry.read().map_err(|error| unreadable(&error))?;
+    STANDARD.decode(text).map(Some).map_err(|error| unreadable(&error))
+}
+
+/// How a piece is kept.
+pub fn kept_piece(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}

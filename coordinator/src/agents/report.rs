@@ -1,0 +1,162 @@
+//! The stream from a host: itself, its instances, the ends of its orders.
+
+use super::pace::Pace;
+use super::session::{Session, Sessions};
+use crate::clock;
+use crate::facts::{Facts, HelloSaid, ObserveError};
+use crate::identity::skew;
+use crate::serve::{check_protocol, failed};
+use fleet_core::facts::Running;
+use fleet_core::names::{InstanceName, OrderId};
+use fleet_core::order::Outcome;
+use fleet_core::time::Time;
+use fleet_proto::v1::{self, from_agent::Kind};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tonic::{Status, Streaming};
+
+/// The longest version text that is kept.
+const VERSION_LIMIT: usize = 40;
+
+/// One call of `Report`. When it ends, however it ends, the host is offline.
+pub struct Report {
+    pub session: Arc<Session>,
+    pub sessions: Arc<Sessions>,
+    pub facts: Arc<Facts>,
+    pub enrolment: String,
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if self.sessions.leave(&self.session) {
+            self.facts.mark_offline(&self.session.host, clock::now());
+            // The session is over as a whole: a watch without reports would be told to a host that nobody hears.
+            self.session.caller.cut.cancel();
+        }
+    }
+}
+
+impl Report {
+    pub async fn listen(&self, mut messages: Streaming<v1::FromAgent>) -> Result<(), Status> {
+        let host = &self.session.host;
+        let (mut pace, mut mentioned) = (Pace::new(), BTreeSet::new());
+        loop {
+            let message = match messages.message().await {
+                Ok(Some(message)) => message,
+                Ok(None) => return Ok(()),
+                Err(status) => {
+                    tracing::info!(%host, error = status.message(), "its reports ended");
+                    return Err(status);
+                }
+            };
+            let now = clock::now();
+            self.session.hear(now);
+            pace.keep().await;
+            self.hear(message, &mut mentioned, now).await.inspect_err(|status| {
+                tracing::warn!(%host, error = status.message(), "its report was refused");
+            })?;
+        }
+    }
+
+    async fn hear(
+        &self,
+        message: v1::FromAgent,
+        mentioned: &mut BTreeSet<InstanceName>,
+        now: Time,
+    ) -> Result<(), Status> {
+        let host = &self.session.host;
+        match message.kind {
+            Some(Kind::Hello(hello)) => {
+                mentioned.clear();
+                self.hear_hello(hello, now).await
+            }
+            Some(Kind::Heartbeat(_)) => Ok(()),
+            Some(Kind::Instance(report)) => {
+                let (name, running) = report.try_into()?;
+                self.hear_instance(name, running, mentioned, now).await
+            }
+            Some(Kind::Order(report)) => {
+                let (id, instance, outcome) = report.try_into()?;
+                self.hear_order(id, instance, outcome, now).await
+            }
+            Some(Kind::Complete(_)) => {
+                self.facts.hear_complete(host, &std::mem::take(mentioned), now).await.map_err(not_kept)?;
+                self.session.complete();
+                self.session.mark(now);
+                Ok(())
+            }
+            Some(Kind::Event(event)) => self.hear_event(event, now).await,
+            Some(Kind::DiskFree(bytes)) => {
+                self.facts.hear_disk_free(host, bytes);
+                Ok(())
+            }
+            None => Err(Status::invalid_argument("the report says nothing that this version knows")),
+        }
+    }
+
+    async fn hear_hello(&self, hello: v1::Hello, now: Time) -> Result<(), Status> {
+        check_protocol(hello.protocol)?;
+        let short = |text: String| text.chars().take(VERSION_LIMIT).collect();
+        let said = HelloSaid {
+            agent_version: short(hello.agent_version),
+            engine_version: short(hello.engine_version),
+            policy: hello.policy.unwrap_or_default().try_into()?,
+            clock_skew_ms: skew(Time(hello.now_ms), now),
+            enrolment: self.enrolment.clone(),
+            disk_free: Some(hello.disk_free).filter(|bytes| *bytes > 0),
+        };
+        self.session.greet(now);
+        self.facts.hear_hello(&self.session.host, said, now).await.map_err(not_kept)
+    }
+
+    async fn hear_instance(
+        &self,
+        name: InstanceName,
+        running: Running,
+        mentioned: &mut BTreeSet<InstanceName>,
+        now: Time,
+    ) -> Result<(), Status> {
+        if !self.session.has_completed() {
+            mentioned.insert(name.clone());
+        }
+        let heard = self.facts.hear_instance(&self.session.host, name, running, now).await;
+        self.passing(heard)
+    }
+
+    /// The answer is the open set without the order, also when the end was heard before.
+    async fn hear_order(&self, id: OrderId, name: InstanceName, end: Outcome, now: Time) -> Result<(), Status> {
+        let heard = self.facts.hear_outcome(&self.session.host, id, name, end, now).await;
+        self.passing(heard)?;
+        self.session.mark(now);
+        Ok(())
+    }
+
+    async fn hear_event(&self, event: v1::Event, now: Time) -> Result<(), Status> {
+        let host = &self.session.host;
+        let subject = match event.instance.as_str() {
+            "" => format!("host {host}"),
+            instance => {
+                let name: InstanceName = instance.parse().map_err(fleet_proto::convert::ConvertError::Name)?;
+                let is_its_own = self.facts.read().instances_of(host).any(|own| *own == name);
+                if is_its_own { format!("instance {name}") } else { format!("host {host}") }
+            }
+        };
+        self.facts.hear_event(&subject, &event.text, now).await.map_err(not_kept)
+    }
+
+    /// What a host says of others' things is not believed, and no reason to end its connection.
+    fn passing(&self, heard: Result<(), ObserveError>) -> Result<(), Status> {
+        match heard {
+            Ok(()) => Ok(()),
+            Err(ObserveError::Store(error)) => Err(not_kept(error)),
+            Err(error) => {
+                tracing::warn!(host = %self.session.host, %error, "a report was not believed");
+                Ok(())
+            }
+        }
+    }
+}
+
+fn not_kept(error: crate::store::StoreError) -> Status {
+    failed("could not keep the report", &error)
+}

@@ -1,0 +1,92 @@
+//! The four calls of a host.
+
+use super::answers::Questions;
+use super::bundles;
+use super::report::Report;
+use super::session::Sessions;
+use super::watch::Watch;
+use crate::clock;
+use crate::facts::Facts;
+use crate::serve::{caller_of, check_protocol, refused};
+use crate::values::Values;
+use fleet_core::names::{Digest, HostName};
+use fleet_proto::convert::ConvertError;
+use fleet_proto::v1::{self, agents_server::Agents};
+use futures_util::stream::{BoxStream, StreamExt};
+use std::sync::Arc;
+use tonic::{Code, Request, Response, Status, Streaming};
+
+#[derive(Debug, Clone)]
+pub struct AgentsService {
+    pub facts: Arc<Facts>,
+    pub sessions: Arc<Sessions>,
+    pub questions: Arc<Questions>,
+    pub values: Arc<Values>,
+}
+
+#[tonic::async_trait]
+impl Agents for AgentsService {
+    type WatchStream = BoxStream<'static, Result<v1::ToAgent, Status>>;
+    type FetchBundleStream = BoxStream<'static, Result<v1::Piece, Status>>;
+
+    async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let caller = caller_of(&request)?;
+        let (host, _) = caller.host(&self.facts)?;
+        check_protocol(request.get_ref().protocol)?;
+        let now = clock::now();
+        let session = self.sessions.enter(&host, &caller, now);
+        let number = session.begin_watch(now);
+        let (facts, values) = (Arc::clone(&self.facts), Arc::clone(&self.values));
+        Ok(Response::new(Watch { session, facts, values, number }.stream().boxed()))
+    }
+
+    async fn report(&self, request: Request<Streaming<v1::FromAgent>>) -> Result<Response<v1::ReportEnd>, Status> {
+        let caller = caller_of(&request)?;
+        let (host, enrolment) = caller.host(&self.facts)?;
+        let session = self.sessions.enter(&host, &caller, clock::now());
+        let (sessions, facts) = (Arc::clone(&self.sessions), Arc::clone(&self.facts));
+        Report { session, sessions, facts, enrolment }.listen(request.into_inner()).await?;
+        Ok(Response::new(v1::ReportEnd {}))
+    }
+
+    async fn fetch_bundle(
+        &self,
+        request: Request<v1::FetchBundleRequest>,
+    ) -> Result<Response<Self::FetchBundleStream>, Status> {
+        let (host, _) = caller_of(&request)?.host(&self.facts)?;
+        let digest: Digest = request.get_ref().digest.parse().map_err(ConvertError::Name)?;
+        if !bundles::concerns(&self.facts.read(), &host, &digest) {
+            let text = format!("could not give {digest} to `{host}`: none of its orders or instances names it");
+            return Err(refused(Code::PermissionDenied, text, ""));
+        }
+        Ok(Response::new(bundles::pieces(Arc::clone(&self.facts), digest).boxed()))
+    }
+
+    async fn answer(&self, request: Request<Streaming<v1::AnswerPiece>>) -> Result<Response<v1::AnswerEnd>, Status> {
+        let (host, _) = caller_of(&request)?.host(&self.facts)?;
+        self.forward(&host, request.into_inner()).await?;
+        Ok(Response::new(v1::AnswerEnd {}))
+    }
+}
+
+impl AgentsService {
+    /// Passes pieces on as fast as whoever asked takes them.
+    async fn forward(&self, host: &HostName, mut pieces: Streaming<v1::AnswerPiece>) -> Result<(), Status> {
+        let nobody = || refused(Code::NotFound, "could not pass the answer on: nobody waits for it", "");
+        let mut way = None;
+        while let Some(piece) = pieces.message().await? {
+            let (_, sender) = match &way {
+                Some(way) => way,
+                None => {
+                    let id = piece.question;
+                    way.insert((id, self.questions.way(host, id).ok_or_else(nobody)?))
+                }
+            };
+            sender.send(piece).await.map_err(|_| nobody())?;
+        }
+        if let Some((id, _)) = way {
+            self.questions.close(host, id);
+        }
+        Ok(())
+    }
+}

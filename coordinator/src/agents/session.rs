@@ -1,0 +1,176 @@
+//! A connected host, as far as the coordinator must remember it: small, for there may be ten thousand.
+
+use crate::serve::Caller;
+use fleet_core::names::HostName;
+use fleet_core::time::Time;
+use fleet_proto::v1::ToAgent;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// So many questions may wait for a host that does not read.
+const OUTBOX_LIMIT: usize = 64;
+
+/// One connected host. It ends with its connection.
+#[derive(Debug)]
+pub struct Session {
+    pub host: HostName,
+    pub caller: Arc<Caller>,
+    /// When the host last said anything, in milliseconds.
+    heard: AtomicU64,
+    /// Since when the host should be told its open set, in milliseconds; 0 when it has been told.
+    due: AtomicU64,
+    /// When it said hello; 0 before.
+    greeted: AtomicU64,
+    completed: AtomicBool,
+    /// Counts the calls of `Watch`: only the newest is served.
+    watches: AtomicU64,
+    outbox: Mutex<VecDeque<ToAgent>>,
+    wake: Notify,
+}
+
+impl Session {
+    fn new(host: HostName, caller: Arc<Caller>, now: Time) -> Self {
+        Self {
+            host,
+            caller,
+            heard: AtomicU64::new(now.0),
+            due: AtomicU64::new(now.0),
+            greeted: AtomicU64::new(0),
+            completed: AtomicBool::new(false),
+            watches: AtomicU64::new(0),
+            outbox: Mutex::default(),
+            wake: Notify::new(),
+        }
+    }
+
+    pub fn hear(&self, now: Time) {
+        self.heard.store(now.0, Relaxed);
+    }
+
+    pub fn heard(&self) -> Time {
+        Time(self.heard.load(Relaxed))
+    }
+
+    pub fn greet(&self, now: Time) {
+        self.completed.store(false, Relaxed);
+        self.greeted.store(now.0, Relaxed);
+    }
+
+    /// When the host said hello, if it has not yet said all it has.
+    pub fn greeted_only(&self) -> Option<Time> {
+        let greeted = self.greeted.load(Relaxed);
+        (greeted != 0 && !self.has_completed()).then_some(Time(greeted))
+    }
+
+    pub fn complete(&self) {
+        self.completed.store(true, Relaxed);
+    }
+
+    pub fn has_completed(&self) -> bool {
+        self.completed.load(Relaxed)
+    }
+
+    /// Lets the host be told its open set anew.
+    pub fn mark(&self, now: Time) {
+        let _ = self.due.compare_exchange(0, now.0.max(1), Relaxed, Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Whether the open set must be told; whoever asks tells it.
+    pub fn take_due(&self) -> bool {
+        self.due.swap(0, Relaxed) != 0
+    }
+
+    /// Since when the host has not taken what it should be told.
+    pub fn due_since(&self) -> Option<Time> {
+        Some(Time(self.due.load(Relaxed))).filter(|since| since.0 != 0)
+    }
+
+    /// Puts a question or its end in line; false when the host takes none.
+    pub fn send(&self, message: ToAgent) -> bool {
+        let mut outbox = self.outbox();
+        let has_room = outbox.len() < OUTBOX_LIMIT;
+        if has_room {
+            outbox.push_back(message);
+        }
+        drop(outbox);
+        self.wake.notify_one();
+        has_room
+    }
+
+    pub fn take_message(&self) -> Option<ToAgent> {
+        self.outbox().pop_front()
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, VecDeque<ToAgent>> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a watch; an earlier one ends.
+    pub fn begin_watch(&self, now: Time) -> u64 {
+        let number = self.watches.fetch_add(1, Relaxed) + 1;
+        self.wake.notify_waiters();
+        self.due.store(now.0.max(1), Relaxed);
+        number
+    }
+
+    pub fn is_watch(&self, number: u64) -> bool {
+        self.watches.load(Relaxed) == number
+    }
+
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+}
+
+/// Who is connected.
+#[derive(Debug, Default)]
+pub struct Sessions(Mutex<HashMap<HostName, Arc<Session>>>);
+
+impl Sessions {
+    fn open(&self) -> MutexGuard<'_, HashMap<HostName, Arc<Session>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session of a connection; it replaces one that the host had over another connection.
+    pub fn enter(&self, host: &HostName, caller: &Arc<Caller>, now: Time) -> Arc<Session> {
+        let mut open = self.open();
+        if let Some(session) = open.get(host) {
+            if Arc::ptr_eq(&session.caller, caller) {
+                return Arc::clone(session);
+            }
+            tracing::info!(%host, address = %caller.address, "connected again: the earlier connection ends");
+            session.caller.cut.cancel();
+        }
+        let session = Arc::new(Session::new(host.clone(), Arc::clone(caller), now));
+        open.insert(host.clone(), Arc::clone(&session));
+        session
+    }
+
+    /// Forgets a session, and says whether it was the host's current one.
+    pub fn leave(&self, session: &Arc<Session>) -> bool {
+        let mut open = self.open();
+        let is_current = open.get(&session.host).is_some_and(|current| Arc::ptr_eq(current, session));
+        if is_current {
+            open.remove(&session.host);
+        }
+        is_current
+    }
+
+    pub fn get(&self, host: &HostName) -> Option<Arc<Session>> {
+        self.open().get(host).cloned()
+    }
+
+    pub fn all(&self) -> Vec<Arc<Session>> {
+        self.open().values().cloned().collect()
+    }
+
+    /// Lets these hosts be told their open sets anew.
+    pub fn mark<'a>(&self, hosts: impl IntoIterator<Item = &'a HostName>, now: Time) {
+        let open = self.open();
+        let connected = hosts.into_iter().filter_map(|host| open.get(host));
+        connected.for_each(|session| session.mark(now));
+    }
+}

@@ -1,0 +1,14 @@
+//! The one place where the coordinator reads the time.
+
+use fleet_core::time::Time;
+use std::time::{Duration, SystemTime};
+
+pub fn now() -> Time {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Time(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// How long it is until a moment.
+pub fn until(moment: Time) -> Duration {
+    moment.since(now())
+}

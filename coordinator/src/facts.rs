@@ -1,0 +1,95 @@
+//! The facts in memory, and the order in which they change.
+//!
+//! A change is made under a short lock: it checks, applies itself to memory and begins its commit. Commits happen in the
+//! order in which they were begun, so memory and disk change in the same order; an answer waits until the disk has it.
+//! **Invariant:** each fact has one writing module (`desired`, `asked`, `observed`), and no lock is held across `.await`.
+
+mod asked;
+mod desired;
+mod event;
+mod index;
+mod known;
+mod observed;
+mod people;
+mod release;
+
+pub use asked::Told;
+pub use desired::DesiredChange;
+pub use event::Event;
+pub use known::Known;
+pub use observed::{HelloSaid, ObserveError};
+pub use release::{ReleaseImage, ReleaseKept};
+
+use crate::store::{Batch, Committed, Store, StoreError};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+/// What is known of the fleet, shared by all who read it.
+#[derive(Debug)]
+pub struct Facts {
+    known: RwLock<Known>,
+    store: Arc<dyn Store>,
+    wake: Notify,
+    generation: watch::Sender<u64>,
+    failed: CancellationToken,
+}
+
+impl Facts {
+    /// Reads everything that is kept.
+    pub fn load(store: Arc<dyn Store>) -> Result<Self, StoreError> {
+        let known = RwLock::new(Known::load(store.as_ref())?);
+        let (generation, failed) = (watch::Sender::new(0), CancellationToken::new());
+        Ok(Self { known, store, wake: Notify::new(), generation, failed })
+    }
+
+    /// Looks at the facts. Hold the guard for moments only.
+    pub fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
+    /// Is cancelled when the store could not be written: memory may be ahead of the disk, so nobody may go on.
+    pub fn failed(&self) -> &CancellationToken {
+        &self.failed
+    }
+
+    /// Counts changes; for those who follow something.
+    pub fn generation(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
+    /// Lets the turn look at the facts again. It carries no data, and many wakes are one.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Waits for a wake.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Waits until a commit is on the disk.
+    pub async fn settled(&self, committed: Committed) -> Result<u64, StoreError> {
+        let result = committed.await;
+        if let Err(error @ StoreError::Broken(_)) = &result {
+            tracing::error!(%error, "stopping: memory may be ahead of the disk");
+            self.failed.cancel();
+        }
+        result
+    }
+
+    /// Makes one change. A change that is refused must not have touched anything.
+    fn change<R, E>(&self, change: impl FnOnce(&mut Known, &mut Batch) -> Result<R, E>) -> Result<(R, Committed), E> {
+        let mut batch = Batch::new();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut known, &mut batch)?;
+        let committed = self.store.commit(batch);
+        drop(known);
+        self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
+        Ok((result, committed))
+    }
+}

@@ -1,0 +1,145 @@
+//! The one writer of `Desired`: the operators' service. Releases and values go with it.
+
+use super::{Facts, Known, ReleaseKept};
+use crate::keys;
+use crate::store::{Batch, StoreError};
+use fleet_core::facts::{HostDesired, InstanceDesired};
+use fleet_core::names::{HostName, InstanceName, RolloutId};
+use fleet_core::rollout::Rollout;
+use fleet_core::time::Time;
+use std::collections::BTreeSet;
+
+/// A change of what is desired, while the facts are locked: look, refuse or change, and tell.
+#[derive(Debug)]
+pub struct DesiredChange<'a> {
+    pub(super) known: &'a mut Known,
+    pub(super) batch: &'a mut Batch,
+    pub now: Time,
+    touched: BTreeSet<HostName>,
+}
+
+impl Facts {
+    /// Makes one change of what is desired, and says which hosts it touches. It is on the disk when this returns.
+    pub async fn change_desired<R, E: From<StoreError>>(
+        &self,
+        now: Time,
+        change: impl FnOnce(&mut DesiredChange<'_>) -> Result<R, E>,
+    ) -> Result<(R, BTreeSet<HostName>), E> {
+        let (result, committed) = self.change(|known, batch| {
+            let mut desired = DesiredChange { known, batch, now, touched: BTreeSet::new() };
+            let result = change(&mut desired)?;
+            Ok::<_, E>((result, desired.touched))
+        })?;
+        self.settled(committed).await?;
+        self.wake();
+        Ok(result)
+    }
+
+    /// Forgets instances whose removal was carried out.
+    pub async fn bury(&self, gone: &[InstanceName], now: Time) -> Result<(), StoreError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let values = self.value_keys(gone)?;
+        let bury = |change: &mut DesiredChange<'_>| {
+            for name in gone {
+                if change.is_being_removed(name) {
+                    change.tell(&format!("instance {name}"), "removed");
+                    change.forget_instance(name);
+                }
+            }
+            values.into_iter().for_each(|key| change.batch().delete(key));
+            Ok::<_, StoreError>(())
+        };
+        self.change_desired(now, bury).await.map(|_| ())
+    }
+
+    /// The keys of all values kept for these instances.
+    pub fn value_keys(&self, instances: &[InstanceName]) -> Result<Vec<String>, StoreError> {
+        let mut found = Vec::new();
+        for name in instances {
+            found.extend(self.store().scan(&keys::values_of(name))?.into_iter().map(|entry| entry.key));
+        }
+        Ok(found)
+    }
+}
+
+impl DesiredChange<'_> {
+    pub fn known(&self) -> &Known {
+        self.known
+    }
+
+    /// For what is kept beside the facts and must change with them.
+    pub fn batch(&mut self) -> &mut Batch {
+        self.batch
+    }
+
+    pub fn tell(&mut self, subject: &str, text: &str) {
+        self.known.events.tell(self.batch, self.now, subject, text);
+    }
+
+    pub fn put_host(&mut self, name: &HostName, host: HostDesired) {
+        self.batch.put(keys::host(name), &host);
+        self.known.desired.hosts.insert(name.clone(), host);
+    }
+
+    /// Forgets a host and what it said.
+    pub fn remove_host(&mut self, name: &HostName) {
+        self.batch.delete(keys::host(name));
+        self.batch.delete(keys::observed_host(name));
+        self.known.desired.hosts.remove(name);
+        self.known.observed.hosts.remove(name);
+        let strays: Vec<InstanceName> = self.known.instances_of(name).cloned().collect();
+        strays.iter().for_each(|stray| self.forget_seen(stray));
+    }
+
+    pub fn put_instance(&mut self, name: &InstanceName, instance: InstanceDesired) {
+        self.batch.put(keys::instance(name), &instance);
+        self.known.index.add_instance(&instance.host, name);
+        self.touched.insert(instance.host.clone());
+        self.known.desired.instances.insert(name.clone(), instance);
+    }
+
+    /// Forgets an instance, what was seen of it, and how its orders ended.
+    pub fn forget_instance(&mut self, name: &InstanceName) {
+        self.batch.delete(keys::instance(name));
+        if let Some(instance) = self.known.desired.instances.remove(name) {
+            self.known.index.remove_instance(&instance.host, name);
+            self.touched.insert(instance.host);
+        }
+        self.forget_seen(name);
+        let ended = self.known.observed.ended.iter();
+        let ids: Vec<_> = ended.filter(|(_, end)| end.instance == *name).map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            self.batch.delete(keys::ended(&id));
+            self.known.observed.ended.remove(&id);
+        }
+    }
+
+    fn forget_seen(&mut self, name: &InstanceName) {
+        self.batch.delete(keys::observed_instance(name));
+        if let Some(seen) = self.known.observed.instances.remove(name) {
+            self.known.index.remove_instance(&seen.host, name);
+        }
+    }
+
+    pub fn put_rollout(&mut self, rollout: Rollout) {
+        self.batch.put(keys::rollout(&rollout.id), &rollout);
+        self.known.desired.rollouts.insert(rollout.id.clone(), rollout);
+    }
+
+    pub fn remove_rollout(&mut self, id: &RolloutId) {
+        self.batch.delete(keys::rollout(id));
+        self.known.desired.rollouts.remove(id);
+    }
+
+    pub fn add_release(&mut self, release: ReleaseKept) {
+        let name = &release.release.name;
+        self.batch.put(keys::release(&name.app, &name.version), &release);
+        self.known.add_release(release);
+    }
+
+    fn is_being_removed(&self, name: &InstanceName) -> bool {
+        self.known.desired.instances.get(name).is_some_and(|instance| instance.removal.is_some())
+    }
+}

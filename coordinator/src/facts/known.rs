@@ -1,0 +1,122 @@
+//! Everything that is known: the three facts, and beside them releases and events.
+
+use super::event::Events;
+use super::index::Index;
+use super::people::People;
+use super::release::ReleaseKept;
+use super::{Event, observed};
+use crate::keys;
+use crate::store::{Store, StoreError};
+use fleet_core::facts::{Asked, Desired, InstanceDesired, Observed};
+use fleet_core::names::{AppName, HostName, InstanceName, OrderId, Version};
+use fleet_core::plan::Waiting;
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, HashMap};
+use std::str::FromStr;
+
+/// A look at the facts. Only the modules beside this one change them.
+#[derive(Debug, Default)]
+pub struct Known {
+    pub(super) desired: Desired,
+    pub(super) asked: Asked,
+    pub(super) observed: Observed,
+    pub(super) releases: BTreeMap<AppName, BTreeMap<Version, ReleaseKept>>,
+    pub(super) events: Events,
+    pub(super) index: Index,
+    pub(super) people: People,
+    /// What the last plan said of those who wait; derived.
+    pub(super) waiting: HashMap<InstanceName, Box<str>>,
+}
+
+impl Known {
+    pub(super) fn load(store: &dyn Store) -> Result<Self, StoreError> {
+        let desired = Desired {
+            hosts: load(store, keys::HOSTS)?,
+            instances: load(store, keys::INSTANCES)?,
+            rollouts: load(store, keys::ROLLOUTS)?,
+        };
+        let asked = Asked { orders: load(store, keys::ASKED)? };
+        let observed = observed::load(store)?;
+        let index = Index::of(&desired, &asked, &observed);
+        let mut known = Self {
+            desired,
+            asked,
+            observed,
+            index,
+            events: Events::load(store)?,
+            people: People::load(store)?,
+            ..Self::default()
+        };
+        for entry in store.scan(keys::RELEASES)? {
+            known.add_release(entry.read()?);
+        }
+        Ok(known)
+    }
+
+    pub fn desired(&self) -> &Desired {
+        &self.desired
+    }
+
+    pub fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
+    pub fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
+    pub fn releases(&self) -> &BTreeMap<AppName, BTreeMap<Version, ReleaseKept>> {
+        &self.releases
+    }
+
+    pub fn release(&self, app: &AppName, version: &Version) -> Option<&ReleaseKept> {
+        self.releases.get(app)?.get(version)
+    }
+
+    pub(super) fn add_release(&mut self, release: ReleaseKept) {
+        let versions = self.releases.entry(release.release.name.app.clone()).or_default();
+        versions.insert(release.release.name.version.clone(), release);
+    }
+
+    /// The events that are kept, oldest first.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
+        self.events.iter()
+    }
+
+    /// The open orders of a host.
+    pub fn orders_of<'a>(&'a self, host: &'a HostName) -> impl Iterator<Item = &'a OrderId> {
+        self.index.orders_of(host)
+    }
+
+    /// The instances that a host should have or said to have.
+    pub fn instances_of<'a>(&'a self, host: &'a HostName) -> impl Iterator<Item = &'a InstanceName> {
+        self.index.instances_of(host)
+    }
+
+    pub fn instance(&self, name: &InstanceName) -> Option<&InstanceDesired> {
+        self.desired.instances.get(name)
+    }
+
+    /// Why an instance waits, as the last plan said.
+    pub fn waits_because(&self, instance: &InstanceName) -> Option<&str> {
+        self.waiting.get(instance).map(AsRef::as_ref)
+    }
+
+    pub(super) fn set_waiting(&mut self, waiting: Vec<Waiting>) {
+        self.waiting = waiting.into_iter().map(|waiting| (waiting.instance, waiting.because.into())).collect();
+    }
+}
+
+/// Reads every record below a prefix; what follows the prefix is its name.
+pub(super) fn load<K: FromStr + Ord, T: DeserializeOwned>(
+    store: &dyn Store,
+    prefix: &str,
+) -> Result<BTreeMap<K, T>, StoreError> {
+    let mut records = BTreeMap::new();
+    for entry in store.scan(prefix)? {
+        let name = entry.key.strip_prefix(prefix).and_then(|name| name.parse().ok());
+        let name = name.ok_or_else(|| StoreError::Name { key: entry.key.clone() })?;
+        records.insert(name, entry.read()?);
+    }
+    Ok(records)
+}

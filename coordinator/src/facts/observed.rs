@@ -1,0 +1,289 @@
+//! The one writer of `Observed`: the agents' service.
+//!
+//! What a host says is believed about its own instances and orders only. Only what changed is written to the disk, and
+//! never a heartbeat or the progress of a step.
+
+use super::asked::end_text;
+use super::{Facts, Known};
+use crate::keys;
+use crate::store::{Batch, Store, StoreError};
+use fleet_core::facts::{Ended, HostObserved, HostSaid, InstanceObserved, Link, Observed, Running};
+use fleet_core::names::{HostName, InstanceName, OrderId};
+use fleet_core::order::Outcome;
+use fleet_core::time::Time;
+use std::collections::BTreeSet;
+
+/// The most instances of one host that nobody wants and that are remembered all the same.
+const STRAY_LIMIT: usize = 64;
+/// A clock that is no further from where it was is no news.
+const SKEW_NEWS: u64 = 10_000;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    #[error("the instance `{0}` belongs to another host")]
+    NotItsInstance(InstanceName),
+    #[error("the order {0} was given to another host, or to none")]
+    NotItsOrder(OrderId),
+    #[error("this host reports too many instances that nobody wants")]
+    TooManyStrays,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What `Hello` says, in words.
+pub type HelloSaid = HostSaid;
+
+/// Reads what was kept of earlier reports; whoever was connected is not any more.
+pub(super) fn load(store: &dyn Store) -> Result<Observed, StoreError> {
+    let since = crate::clock::now();
+    let said = super::known::load::<HostName, HostSaid>(store, keys::OBSERVED_HOSTS)?;
+    let offline = |(name, said)| (name, HostObserved { link: Link::Offline { since }, said });
+    Ok(Observed {
+        hosts: said.into_iter().map(offline).collect(),
+        instances: super::known::load(store, keys::OBSERVED_INSTANCES)?,
+        ended: super::known::load(store, keys::ENDED)?,
+    })
+}
+
+impl Facts {
+    /// A host says who it is. It counts as online once it has said all it has.
+    pub async fn hear_hello(&self, host: &HostName, said: HelloSaid, now: Time) -> Result<(), StoreError> {
+        let ((), committed) = self.change(|known, batch| {
+            let before = known.observed.hosts.get(host);
+            let is_news = before.is_none_or(|before| differs(&before.said, &said));
+            if is_news {
+                batch.put(keys::observed_host(host), &said);
+            }
+            let link = before.map_or(Link::Offline { since: now }, |before| before.link);
+            known.observed.hosts.insert(host.clone(), HostObserved { link, said });
+            Ok::<_, StoreError>(())
+        })?;
+        self.settled(committed).await.map(|_| ())
+    }
+
+    /// A host says how much room it has left; worth no write.
+    pub fn hear_disk_free(&self, host: &HostName, bytes: u64) {
+        let _ = self.change_unwritten(|known| {
+            if let Some(seen) = known.observed.hosts.get_mut(host) {
+                seen.said.disk_free = Some(bytes);
+            }
+        });
+    }
+
+    pub fn mark_online(&self, host: &HostName) {
+        let changed = self.change_unwritten(|known| match known.observed.hosts.get_mut(host) {
+            Some(seen) if seen.link != Link::Online => {
+                seen.link = Link::Online;
+                true
+            }
+            Some(_) | None => false,
+        });
+        if changed {
+            self.wake();
+        }
+    }
+
+    pub fn mark_offline(&self, host: &HostName, now: Time) {
+        let changed = self.change_unwritten(|known| match known.observed.hosts.get_mut(host) {
+            Some(seen) if seen.link == Link::Online => {
+                seen.link = Link::Offline { since: now };
+                true
+            }
+            Some(_) | None => false,
+        });
+        if changed {
+            self.wake();
+        }
+    }
+
+    /// A host says what it runs under a name.
+    pub async fn hear_instance(
+        &self,
+        host: &HostName,
+        name: InstanceName,
+        running: Running,
+        now: Time,
+    ) -> Result<(), ObserveError> {
+        let is_step = self.read().is_only_a_step(host, &name, &running);
+        if is_step {
+            self.change_unwritten(|known| known.see(host, name, running, now));
+            return Ok(());
+        }
+        let ((), committed) = self.change(|known, batch| {
+            known.check_instance(host, &name)?;
+            known.see_and_keep(batch, host, name, running, now);
+            Ok::<_, ObserveError>(())
+        })?;
+        self.wake();
+        self.settled(committed).await?;
+        Ok(())
+    }
+
+    /// A host has said all it has: what it should have and did not mention is absent.
+    pub async fn hear_complete(
+        &self,
+        host: &HostName,
+        mentioned: &BTreeSet<InstanceName>,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let ((), committed) = self.change(|known, batch| {
+            let silent: Vec<_> = known.instances_of(host).filter(|name| !mentioned.contains(*name)).cloned().collect();
+            for name in silent {
+                match known.is_wanted_at(host, &name) {
+                    true => known.see_and_keep(batch, host, name, Running::Absent, now),
+                    false => known.forget_stray(batch, host, &name),
+                }
+            }
+            Ok::<_, StoreError>(())
+        })?;
+        self.mark_online(host);
+        self.wake();
+        self.settled(committed).await.map(|_| ())
+    }
+
+    /// A host that has said all it has does not have what came to be wanted only afterwards.
+    pub fn presume_absent(&self, host: &HostName, now: Time) {
+        let unseen = |known: &Known| -> Vec<InstanceName> {
+            known.instances_of(host).filter(|name| known.is_unseen_at(host, name)).cloned().collect()
+        };
+        if unseen(&self.read()).is_empty() {
+            return;
+        }
+        self.change_unwritten(|known| {
+            for name in unseen(known) {
+                known.see(host, name, Running::Absent, now);
+            }
+        });
+        self.wake();
+    }
+
+    /// A host says how an order ended. The first end counts, unless it was stuck and a person went on.
+    pub async fn hear_outcome(
+        &self,
+        host: &HostName,
+        id: OrderId,
+        instance: InstanceName,
+        outcome: Outcome,
+        now: Time,
+    ) -> Result<(), ObserveError> {
+        let ((), committed) = self.change(|known, batch| known.end(batch, host, id, instance, outcome, now))?;
+        self.wake();
+        self.settled(committed).await?;
+        Ok(())
+    }
+
+    /// A host has something worth telling.
+    pub async fn hear_event(&self, subject: &str, text: &str, now: Time) -> Result<(), StoreError> {
+        let ((), committed) = self.change(|known, batch| {
+            known.events.tell(batch, now, subject, text);
+            Ok::<_, StoreError>(())
+        })?;
+        self.settled(committed).await.map(|_| ())
+    }
+
+    fn change_unwritten<R>(&self, change: impl FnOnce(&mut Known) -> R) -> R {
+        let result = change(&mut self.known.write().unwrap_or_else(std::sync::PoisonError::into_inner));
+        self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
+        result
+    }
+}
+
+fn differs(before: &HostSaid, now: &HostSaid) -> bool {
+    let same_but_numbers =
+        HostSaid { clock_skew_ms: now.clock_skew_ms, disk_free: now.disk_free, ..before.clone() } == *now;
+    !same_but_numbers || before.clock_skew_ms.abs_diff(now.clock_skew_ms) > SKEW_NEWS
+}
+
+impl Known {
+    fn is_wanted_at(&self, host: &HostName, name: &InstanceName) -> bool {
+        self.desired.instances.get(name).is_some_and(|instance| instance.host == *host)
+    }
+
+    fn is_unseen_at(&self, host: &HostName, name: &InstanceName) -> bool {
+        let seen = self.observed.instances.get(name).is_some_and(|seen| seen.host == *host);
+        self.is_wanted_at(host, name) && !seen
+    }
+
+    /// Whether a report says no more than which step is being done.
+    fn is_only_a_step(&self, host: &HostName, name: &InstanceName, running: &Running) -> bool {
+        let Some(before) = self.observed.instances.get(name).filter(|before| before.host == *host) else {
+            return false;
+        };
+        match (&before.running, running) {
+            (Running::Busy { order: a, last: b, .. }, Running::Busy { order: c, last: d, .. }) => a == c && b == d,
+            (Running::Absent | Running::Settled(_) | Running::Busy { .. }, _) => false,
+        }
+    }
+
+    fn check_instance(&self, host: &HostName, name: &InstanceName) -> Result<(), ObserveError> {
+        let not_its = || Err(ObserveError::NotItsInstance(name.clone()));
+        match (self.desired.instances.get(name), self.observed.instances.get(name)) {
+            (Some(wanted), _) if wanted.host != *host => not_its(),
+            (Some(_), _) => Ok(()),
+            (None, Some(seen)) if seen.host != *host => not_its(),
+            (None, Some(_)) => Ok(()),
+            (None, None)
+                if self.instances_of(host).filter(|name| !self.is_wanted_at(host, name)).count() < STRAY_LIMIT =>
+            {
+                Ok(())
+            }
+            (None, None) => Err(ObserveError::TooManyStrays),
+        }
+    }
+
+    fn see(&mut self, host: &HostName, name: InstanceName, running: Running, now: Time) {
+        self.index.add_instance(host, &name);
+        self.observed.instances.insert(name, InstanceObserved { host: host.clone(), running, at: now });
+    }
+
+    fn see_and_keep(&mut self, batch: &mut Batch, host: &HostName, name: InstanceName, running: Running, now: Time) {
+        let before = self.observed.instances.get(&name);
+        let is_news = before.is_none_or(|before| before.host != *host || before.running != running);
+        if is_news {
+            let seen = InstanceObserved { host: host.clone(), running: running.clone(), at: now };
+            batch.put(keys::observed_instance(&name), &seen);
+        }
+        self.see(host, name, running, now);
+    }
+
+    fn forget_stray(&mut self, batch: &mut Batch, host: &HostName, name: &InstanceName) {
+        batch.delete(keys::observed_instance(name));
+        self.observed.instances.remove(name);
+        self.index.remove_instance(host, name);
+    }
+
+    fn end(
+        &mut self,
+        batch: &mut Batch,
+        host: &HostName,
+        id: OrderId,
+        instance: InstanceName,
+        outcome: Outcome,
+        now: Time,
+    ) -> Result<(), ObserveError> {
+        let open = self.asked.orders.get(&id).filter(|open| open.host == *host && open.order.instance == instance);
+        if open.is_none() && !self.is_wanted_at(host, &instance) {
+            return Err(ObserveError::NotItsOrder(id));
+        }
+        let is_heard =
+            self.observed.ended.get(&id).is_some_and(|ended| !is_stuck(&ended.outcome) || ended.outcome == outcome);
+        if is_heard {
+            return Ok(());
+        }
+        if let Some(open) = open {
+            let text = end_text(&open.order.action, &outcome);
+            self.events.tell(batch, now, &format!("instance {instance}"), &text);
+        }
+        let ended = Ended { instance, outcome, at: now };
+        batch.put(keys::ended(&id), &ended);
+        self.observed.ended.insert(id, ended);
+        Ok(())
+    }
+}
+
+fn is_stuck(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Stuck { .. } => true,
+        Outcome::AlreadySo | Outcome::Done | Outcome::RolledBack { .. } | Outcome::Refused { .. } => false,
+    }
+}

@@ -1,0 +1,94 @@
+//! Tokens and enrolled subjects: who may come in. Changed together with hosts and operators, in one batch.
+
+use super::{DesiredChange, Known};
+use crate::identity::{SubjectKept, TokenKept};
+use crate::keys;
+use crate::store::{Store, StoreError};
+use fleet_core::access::Subject;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// A token that admits nobody any more is remembered for so long, to say why.
+const MEMORY: Duration = Duration::from_secs(30 * 86_400);
+
+#[derive(Debug, Default)]
+pub struct People {
+    subjects: HashMap<Subject, SubjectKept>,
+    /// By the hash of the secret.
+    tokens: HashMap<Box<str>, TokenKept>,
+}
+
+impl People {
+    pub fn load(store: &dyn Store) -> Result<Self, StoreError> {
+        let mut people = Self::default();
+        for entry in store.scan(keys::SUBJECTS)? {
+            let name = entry.key.strip_prefix(keys::SUBJECTS).and_then(|name| name.parse().ok());
+            let subject = name.ok_or_else(|| StoreError::Name { key: entry.key.clone() })?;
+            people.subjects.insert(subject, entry.read()?);
+        }
+        for entry in store.scan(keys::TOKENS)? {
+            let hash = entry.key.strip_prefix(keys::TOKENS).unwrap_or(&entry.key);
+            people.tokens.insert(hash.into(), entry.read()?);
+        }
+        Ok(people)
+    }
+}
+
+impl Known {
+    pub fn subject(&self, subject: &Subject) -> Option<&SubjectKept> {
+        self.people.subjects.get(subject)
+    }
+
+    pub fn subjects(&self) -> impl Iterator<Item = (&Subject, &SubjectKept)> {
+        self.people.subjects.iter()
+    }
+
+    pub fn token(&self, hash: &str) -> Option<&TokenKept> {
+        self.people.tokens.get(hash)
+    }
+
+    /// Every token that is remembered, with its hash.
+    pub fn tokens(&self) -> impl Iterator<Item = (&str, &TokenKept)> {
+        self.people.tokens.iter().map(|(hash, token)| (hash.as_ref(), token))
+    }
+}
+
+impl DesiredChange<'_> {
+    pub fn put_subject(&mut self, subject: &Subject, kept: SubjectKept) {
+        self.batch.put(keys::subject(subject), &kept);
+        self.known.people.subjects.insert(subject.clone(), kept);
+    }
+
+    /// Ends every certificate and every token of a subject.
+    pub fn remove_subject(&mut self, subject: &Subject) {
+        self.batch.delete(keys::subject(subject));
+        self.known.people.subjects.remove(subject);
+        self.revoke_tokens_of(subject);
+    }
+
+    pub fn put_token(&mut self, hash: &str, token: TokenKept) {
+        self.batch.put(keys::token(hash), &token);
+        self.known.people.tokens.insert(hash.into(), token);
+    }
+
+    /// A new token for a subject ends those given before.
+    pub fn revoke_tokens_of(&mut self, subject: &Subject) {
+        let open = |token: &&TokenKept| token.subject == *subject && token.uses_left > 0 && !token.revoked;
+        let theirs = self.known.tokens().filter(|(_, token)| open(token));
+        let revoked: Vec<_> = theirs.map(|(hash, token)| (hash.to_owned(), token.clone())).collect();
+        for (hash, token) in revoked {
+            self.put_token(&hash, TokenKept { revoked: true, ..token });
+        }
+    }
+
+    /// Forgets tokens that have admitted nobody for long.
+    pub fn forget_old_tokens(&mut self) {
+        let now = self.now;
+        let old = self.known.tokens().filter(|(_, token)| token.expires.after(MEMORY) < now);
+        let hashes: Vec<String> = old.map(|(hash, _)| hash.to_owned()).collect();
+        for hash in hashes {
+            self.batch.delete(keys::token(&hash));
+            self.known.people.tokens.remove(hash.as_str());
+        }
+    }
+}

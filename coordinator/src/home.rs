@@ -1,0 +1,159 @@
+//! The coordinator's directory: its CA, the key of its secrets, its store, and what `init` was told.
+//!
+//! **Invariant:** the settings are written last, so a directory with settings is complete.
+
+use crate::clock;
+use crate::identity::{Authority, IdentityError, Seal, TokenKept, hash_of_secret, host_of, new_secret};
+use crate::keys;
+use crate::store::{Batch, Expect, SledStore, Store, StoreError};
+use fleet_core::access::{JoinToken, Role, Subject};
+use fleet_core::time::Time;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the token of an administrator is good.
+const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
+const STORE: &str = "store";
+
+/// What `init` was told, and `serve` goes by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// `HOST:PORT` under which agents and operators reach the port; the first one is in join tokens.
+    pub addresses: Vec<String>,
+    pub listen: SocketAddr,
+    pub certificate_seconds: u64,
+    pub created: Time,
+}
+
+impl Settings {
+    pub fn certificate_life(&self) -> Duration {
+        Duration::from_secs(self.certificate_seconds)
+    }
+
+    /// The address that join tokens carry.
+    pub fn address(&self) -> &str {
+        self.addresses.first().map_or("", String::as_str)
+    }
+}
+
+/// An opened directory.
+#[derive(Debug)]
+pub struct Home {
+    pub settings: Settings,
+    pub authority: Authority,
+    pub seal: Seal,
+    pub store: Arc<dyn Store>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    #[error("could not make a coordinator in `{path}`: the directory is not empty")]
+    NotEmpty { path: PathBuf },
+    #[error("there is no coordinator in `{path}`")]
+    NotInitialised { path: PathBuf },
+    #[error("`{0}` is not an address: write HOST:PORT, such as `fleet.example.org:7443`")]
+    Address(String),
+    #[error("could not prepare the directory `{path}`")]
+    Directory { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl HomeError {
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotEmpty { .. } => {
+                Some("choose another directory, or serve the coordinator that is there".to_owned())
+            }
+            Self::NotInitialised { path } => {
+                let path = path.display();
+                Some(format!("make one: `fleet-coordinator init --data-dir {path} --address HOST:PORT`"))
+            }
+            Self::Store(StoreError::InUse { .. }) => Some("stop the coordinator that runs on it first".to_owned()),
+            Self::Address(_) | Self::Directory { .. } | Self::Identity(_) | Self::Store(_) => None,
+        }
+    }
+}
+
+impl Home {
+    /// Makes a new coordinator, and the join token of its first administrator.
+    pub async fn init(path: &Path, settings: Settings) -> Result<(Self, JoinToken), HomeError> {
+        settings.addresses.iter().try_for_each(|address| check_address(address))?;
+        make_empty(path)?;
+        let store = SledStore::open(&path.join(STORE))?;
+        let home = Self::create(path, settings, Arc::new(store)).await?;
+        let token = home.admit_operator("admin", Role::Administrator, clock::now()).await?;
+        Ok((home, token))
+    }
+
+    /// Makes a new coordinator over a store; its keys go to a directory.
+    pub async fn create(path: &Path, settings: Settings, store: Arc<dyn Store>) -> Result<Self, HomeError> {
+        let authority = Authority::create(path, clock::now())?;
+        let seal = Seal::create(path)?;
+        let mut batch = Batch::new();
+        batch.expect(keys::SETTINGS, Expect::Absent);
+        batch.put(keys::SETTINGS, &settings);
+        store.commit(batch).await?;
+        Ok(Self { settings, authority, seal, store })
+    }
+
+    pub fn open(path: &Path) -> Result<Self, HomeError> {
+        if !path.join(STORE).is_dir() {
+            return Err(HomeError::NotInitialised { path: path.to_owned() });
+        }
+        let store = SledStore::open(&path.join(STORE))?;
+        Self::with_store(path, Arc::new(store))
+    }
+
+    /// Opens the keys of a directory over a store that is open already.
+    pub fn with_store(path: &Path, store: Arc<dyn Store>) -> Result<Self, HomeError> {
+        let settings = store.get(keys::SETTINGS)?.ok_or_else(|| HomeError::NotInitialised { path: path.to_owned() })?;
+        let settings = settings.read()?;
+        Ok(Self { settings, authority: Authority::load(path)?, seal: Seal::load(path)?, store })
+    }
+
+    /// A token for an operator, made without asking anyone: for the first administrator, and when all were lost.
+    pub async fn admit_operator(&self, name: &str, role: Role, now: Time) -> Result<JoinToken, HomeError> {
+        let subject = format!("operator:{name}").parse::<Subject>();
+        let subject = subject.map_err(|_| HomeError::Address(name.to_owned()))?;
+        let secret = new_secret()?;
+        let expires = now.after(TOKEN_LIFE);
+        let role = Some(role);
+        let token = TokenKept { subject, role, uses: 1, uses_left: 1, created: now, expires, revoked: false };
+        let mut batch = Batch::new();
+        batch.put(keys::token(&hash_of_secret(&secret)), &token);
+        self.store.commit(batch).await?;
+        Ok(self.token(secret))
+    }
+
+    fn token(&self, secret: [u8; 32]) -> JoinToken {
+        let (address, ca_fingerprint) = (self.settings.address().to_owned(), self.authority.fingerprint());
+        JoinToken { address, ca_fingerprint, secret }
+    }
+}
+
+fn check_address(address: &str) -> Result<(), HomeError> {
+    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    let host = host_of(address).filter(|host| !host.contains(char::is_whitespace));
+    match (host, port) {
+        (Some(_), Some(_)) => Ok(()),
+        (None, _) | (_, None) => Err(HomeError::Address(address.to_owned())),
+    }
+}
+
+fn make_empty(path: &Path) -> Result<(), HomeError> {
+    let directory = |source| HomeError::Directory { path: path.to_owned(), source };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(directory)?;
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(directory)?;
+    let is_empty = fs::read_dir(path).map_err(directory)?.next().is_none();
+    if is_empty { Ok(()) } else { Err(HomeError::NotEmpty { path: path.to_owned() }) }
+}

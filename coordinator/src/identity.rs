@@ -1,0 +1,20 @@
+//! Who may come in: the fleet's own CA, join tokens, certificates, and their end.
+//!
+//! **Invariant:** a token's secret is never kept, only its hash. **Invariant:** a certificate counts only while its
+//! serial stands in its subject's record; whoever removes the record ends every certificate of that subject.
+
+mod admit;
+mod authority;
+mod error;
+mod seal;
+mod server;
+mod subject;
+mod token;
+
+pub use admit::{Admission, Admissions, AdmitError, skew, spoken_subject};
+pub use authority::{Authority, BACKDATE, Issued, host_of};
+pub use error::IdentityError;
+pub use seal::Seal;
+pub use server::{ServerCertificate, server_config};
+pub use subject::{Serial, SubjectKept, peer_of};
+pub use token::{TokenKept, TokenState, hash_of_secret, new_secret};

@@ -1,0 +1,167 @@
+//! Trading a token for a certificate, and a certificate for its successor.
+
+use super::{Authority, BACKDATE, IdentityError, Issued, Serial, SubjectKept, TokenKept, TokenState, hash_of_secret};
+use crate::facts::{DesiredChange, Facts, Known};
+use crate::store::StoreError;
+use fleet_core::access::Subject;
+use fleet_core::time::Time;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A certificate with what its holder must know.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// DER: the certificate, then the CA's.
+    pub chain: Vec<Vec<u8>>,
+    pub subject: Subject,
+    pub not_after: Time,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AdmitError {
+    #[error("could not join: the coordinator does not know this token")]
+    TokenUnknown,
+    #[error("could not join: this token expired at {0}")]
+    TokenExpired(Time),
+    #[error("could not join: this token was used before, and it is good for one use")]
+    TokenReused,
+    #[error("could not join: all {0} uses of this token are spent")]
+    TokenUsedUp(u32),
+    #[error("could not join: this token was revoked")]
+    TokenRevoked,
+    #[error("could not join: {0} was removed from the fleet")]
+    Removed(Subject),
+    #[error("could not join: the clock of this machine is {} {}", spoken(.0.unsigned_abs()), if *.0 < 0 { "behind" } else { "ahead" })]
+    Clock(i64),
+    #[error("could not sign: the signing request is damaged")]
+    Request(#[source] IdentityError),
+    #[error("could not renew: this certificate was revoked")]
+    Revoked,
+    #[error("could not keep the new certificate")]
+    Store(#[from] StoreError),
+}
+
+fn spoken(millis: u64) -> String {
+    match millis / 1000 {
+        seconds @ 0..=119 => format!("{seconds} s"),
+        seconds @ 120..=7199 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
+}
+
+/// Admits and renews.
+#[derive(Debug)]
+pub struct Admissions {
+    authority: Arc<Authority>,
+    facts: Arc<Facts>,
+    life: Duration,
+}
+
+impl Admissions {
+    pub fn new(authority: Arc<Authority>, facts: Arc<Facts>, life: Duration) -> Self {
+        Self { authority, facts, life }
+    }
+
+    /// Trades a token's secret for a certificate. The use is spent in the same batch that keeps the certificate.
+    pub async fn admit(&self, secret: &[u8], request: &[u8], theirs: Time, now: Time) -> Result<Admission, AdmitError> {
+        let hash = hash_of_secret(secret);
+        let token = usable(&self.facts.read(), &hash, now)?;
+        check_clock(theirs, now, self.life)?;
+        let issued = self.sign(request, &token.subject, now)?;
+        let serial = Serial { serial: issued.serial.clone(), not_after: issued.not_after };
+        let keep = |change: &mut DesiredChange<'_>| {
+            let token = usable(change.known(), &hash, now)?;
+            let kept = enrolled(change.known().subject(&token.subject), &token, serial, now);
+            change.tell(&spoken_subject(&token.subject), "joined");
+            change.put_subject(&token.subject, kept);
+            change.put_token(&hash, TokenKept { uses_left: token.uses_left.saturating_sub(1), ..token });
+            Ok::<_, AdmitError>(())
+        };
+        self.facts.change_desired(now, keep).await?;
+        Ok(self.admission(token.subject, issued))
+    }
+
+    /// Gives the holder of a certificate that counts a new one.
+    pub async fn renew(
+        &self,
+        subject: &Subject,
+        serial: &str,
+        request: &[u8],
+        now: Time,
+    ) -> Result<Admission, AdmitError> {
+        let issued = self.sign(request, subject, now)?;
+        let fresh = Serial { serial: issued.serial.clone(), not_after: issued.not_after };
+        let keep = |change: &mut DesiredChange<'_>| {
+            let kept = change.known().subject(subject).filter(|kept| kept.counts(serial));
+            let kept = kept.ok_or(AdmitError::Revoked)?.clone();
+            change.put_subject(subject, kept.with(fresh, now));
+            Ok::<_, AdmitError>(())
+        };
+        self.facts.change_desired(now, keep).await?;
+        Ok(self.admission(subject.clone(), issued))
+    }
+
+    fn sign(&self, request: &[u8], subject: &Subject, now: Time) -> Result<Issued, AdmitError> {
+        self.authority.sign(request, subject, now, self.life).map_err(AdmitError::Request)
+    }
+
+    fn admission(&self, subject: Subject, issued: Issued) -> Admission {
+        let chain = vec![issued.der.to_vec(), self.authority.certificate().to_vec()];
+        Admission { chain, subject, not_after: issued.not_after }
+    }
+}
+
+/// The token, if it still admits somebody who still belongs to the fleet.
+fn usable(known: &Known, hash: &str, now: Time) -> Result<TokenKept, AdmitError> {
+    let token = known.token(hash).ok_or(AdmitError::TokenUnknown)?;
+    match token.state(now) {
+        TokenState::Open => {}
+        TokenState::Revoked => return Err(AdmitError::TokenRevoked),
+        TokenState::UsedUp if token.uses == 1 => return Err(AdmitError::TokenReused),
+        TokenState::UsedUp => return Err(AdmitError::TokenUsedUp(token.uses)),
+        TokenState::Expired => return Err(AdmitError::TokenExpired(token.expires)),
+    }
+    match &token.subject {
+        Subject::Host(name) if !known.desired().hosts.contains_key(name) => {
+            Err(AdmitError::Removed(token.subject.clone()))
+        }
+        Subject::Host(_) | Subject::Operator(_) => Ok(token.clone()),
+    }
+}
+
+/// A machine that joins anew ends its former certificates; an operator may have several machines.
+fn enrolled(before: Option<&SubjectKept>, token: &TokenKept, serial: Serial, now: Time) -> SubjectKept {
+    let fresh = |serial: Serial| SubjectKept {
+        role: token.role,
+        added: now,
+        enrolment: serial.serial.clone(),
+        serials: vec![serial],
+    };
+    match (&token.subject, before) {
+        (Subject::Operator(_), Some(before)) => before.clone().with(serial, now),
+        (Subject::Operator(_), None) | (Subject::Host(_), _) => fresh(serial),
+    }
+}
+
+/// Refuses only a clock by which the new certificate would not be valid yet, or not any more.
+fn check_clock(theirs: Time, now: Time, life: Duration) -> Result<(), AdmitError> {
+    let is_behind = theirs.after(BACKDATE) < now;
+    let is_ahead = theirs >= now.after(life);
+    if theirs != Time::ZERO && (is_behind || is_ahead) {
+        return Err(AdmitError::Clock(skew(theirs, now)));
+    }
+    Ok(())
+}
+
+/// Their clock minus ours, in milliseconds.
+pub fn skew(theirs: Time, ours: Time) -> i64 {
+    let apart = i64::try_from(theirs.0.abs_diff(ours.0)).unwrap_or(i64::MAX);
+    if theirs < ours { -apart } else { apart }
+}
+
+pub fn spoken_subject(subject: &Subject) -> String {
+    match subject {
+        Subject::Host(name) => format!("host {name}"),
+        Subject::Operator(name) => format!("operator {name}"),
+    }
+}

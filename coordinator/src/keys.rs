@@ -1,0 +1,75 @@
+//! Where each thing lies in the store. One key per record, so that a change writes no more than what changed.
+
+use fleet_core::access::Subject;
+use fleet_core::names::{AppName, Digest, HostName, InstanceName, OrderId, RolloutId, Version};
+
+pub const HOSTS: &str = "desired/host/";
+pub const INSTANCES: &str = "desired/instance/";
+pub const ROLLOUTS: &str = "desired/rollout/";
+pub const ASKED: &str = "asked/";
+pub const OBSERVED_HOSTS: &str = "observed/host/";
+pub const OBSERVED_INSTANCES: &str = "observed/instance/";
+pub const ENDED: &str = "observed/ended/";
+pub const RELEASES: &str = "release/";
+pub const TOKENS: &str = "token/";
+pub const SUBJECTS: &str = "subject/";
+pub const EVENTS: &str = "event/";
+pub const SETTINGS: &str = "settings";
+
+pub fn host(name: &HostName) -> String {
+    format!("{HOSTS}{name}")
+}
+
+pub fn instance(name: &InstanceName) -> String {
+    format!("{INSTANCES}{name}")
+}
+
+pub fn rollout(id: &RolloutId) -> String {
+    format!("{ROLLOUTS}{id}")
+}
+
+pub fn asked(id: &OrderId) -> String {
+    format!("{ASKED}{id}")
+}
+
+pub fn observed_host(name: &HostName) -> String {
+    format!("{OBSERVED_HOSTS}{name}")
+}
+
+pub fn observed_instance(name: &InstanceName) -> String {
+    format!("{OBSERVED_INSTANCES}{name}")
+}
+
+pub fn ended(id: &OrderId) -> String {
+    format!("{ENDED}{id}")
+}
+
+pub fn release(app: &AppName, version: &Version) -> String {
+    format!("{RELEASES}{app}/{version}")
+}
+
+/// One piece of a bundle.
+pub fn bundle(digest: &Digest, piece: u32) -> String {
+    format!("bundle/{digest}/{piece:06}")
+}
+
+/// The values of every revision of an instance.
+pub fn values_of(instance: &InstanceName) -> String {
+    format!("values/{instance}/")
+}
+
+pub fn values(instance: &InstanceName, revision: u64) -> String {
+    format!("values/{instance}/{revision:020}")
+}
+
+pub fn token(hash: &str) -> String {
+    format!("{TOKENS}{hash}")
+}
+
+pub fn subject(subject: &Subject) -> String {
+    format!("{SUBJECTS}{subject}")
+}
+
+pub fn event(number: u64) -> String {
+    format!("{EVENTS}{number:020}")
+}

@@ -1,0 +1,16 @@
+//! The one port: who connects, who is believed, and which service answers.
+
+mod caller;
+mod connection;
+mod connections;
+mod join;
+mod port;
+mod refusal;
+mod router;
+mod running;
+
+pub use caller::{Caller, caller_of};
+pub use connections::Connections;
+pub use join::{IdentityService, JoinService};
+pub use refusal::{check_protocol, failed, refused};
+pub use running::{Config, Running, ServeError, Shared, serve};

@@ -1,0 +1,84 @@
+//! Who is at the other end of a connection.
+
+use super::Connections;
+use crate::clock;
+use crate::facts::Facts;
+use crate::identity::{Serial, SubjectKept};
+use fleet_core::access::{Role, Subject};
+use fleet_core::names::{HostName, OperatorName};
+use fleet_proto::refusal::{Word, refuse};
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Status};
+
+/// One connection's other end. Its certificate was checked against our CA; whether it still counts is asked anew at
+/// each call.
+#[derive(Debug)]
+pub struct Caller {
+    pub address: SocketAddr,
+    /// None came without a certificate.
+    pub certified: Option<(Subject, Serial)>,
+    /// Ends the connection.
+    pub cut: CancellationToken,
+    pub(super) connections: Weak<Connections>,
+}
+
+impl Caller {
+    /// The caller's name and record, if its certificate still counts.
+    pub fn subject(&self, facts: &Facts) -> Result<(&Subject, SubjectKept), Status> {
+        let Some((subject, serial)) = &self.certified else {
+            let hint = "join first: `fleet-agent join TOKEN` or `fleet join TOKEN`";
+            return Err(refuse(Word::CertificateMissing, "could not answer: this call needs a certificate", hint));
+        };
+        let kept = facts.read().subject(subject).filter(|kept| kept.counts(&serial.serial)).cloned();
+        let is_in_time = clock::now() < serial.not_after;
+        kept.filter(|_| is_in_time).map(|kept| (subject, kept)).ok_or_else(|| {
+            let text = format!("could not answer: the certificate of {subject} was revoked");
+            refuse(Word::Revoked, text, "ask an administrator for a new token and join again")
+        })
+    }
+
+    /// The caller as a host, with the serial of its enrolment.
+    pub fn host(&self, facts: &Facts) -> Result<(HostName, String), Status> {
+        match self.subject(facts)? {
+            (Subject::Host(name), kept) => Ok((name.clone(), kept.enrolment)),
+            (Subject::Operator(name), _) => {
+                let text = format!("could not answer: `{name}` is an operator, and this is for hosts");
+                Err(refuse(Word::Role, text, "use the fleet command"))
+            }
+        }
+    }
+
+    /// The caller as an operator who may do at least what `needed` may.
+    pub fn operator(&self, facts: &Facts, needed: Role) -> Result<(OperatorName, Role), Status> {
+        match self.subject(facts)? {
+            (Subject::Operator(name), kept) => {
+                let role = kept.role.unwrap_or(Role::Viewer);
+                if role >= needed {
+                    return Ok((name.clone(), role));
+                }
+                let text = format!("could not do that: it needs the role {needed}, and `{name}` is {role}");
+                Err(refuse(Word::Role, text, "ask an administrator"))
+            }
+            (Subject::Host(name), _) => {
+                let text = format!("could not answer: `{name}` is a host, and this is for operators");
+                Err(refuse(Word::Role, text, "use an operator's certificate"))
+            }
+        }
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        if let (Some((subject, _)), Some(connections)) = (&self.certified, self.connections.upgrade()) {
+            connections.leave(subject);
+        }
+    }
+}
+
+/// The caller of a request.
+pub fn caller_of<T>(request: &Request<T>) -> Result<Arc<Caller>, Status> {
+    let caller = request.extensions().get::<Arc<Caller>>().cloned();
+    caller.ok_or_else(|| Status::internal("the connection has no caller"))
+}

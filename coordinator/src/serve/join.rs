@@ -1,0 +1,68 @@
+//! Joining and renewing.
+
+use super::{Connections, caller_of, check_protocol};
+use crate::clock;
+use crate::facts::Facts;
+use crate::identity::{Admission, Admissions};
+use fleet_core::time::Time;
+use fleet_proto::v1;
+use fleet_proto::v1::identity_server::Identity;
+use fleet_proto::v1::join_server::Join;
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+
+/// The one service that needs no certificate.
+#[derive(Debug, Clone)]
+pub struct JoinService {
+    pub admissions: Arc<Admissions>,
+    pub facts: Arc<Facts>,
+    pub connections: Arc<Connections>,
+}
+
+#[tonic::async_trait]
+impl Join for JoinService {
+    async fn admit(&self, request: Request<v1::AdmitRequest>) -> Result<Response<v1::Certificate>, Status> {
+        let address = caller_of(&request)?.address;
+        let v1::AdmitRequest { secret, signing_request, protocol, now_ms } = request.into_inner();
+        check_protocol(protocol)?;
+        let now = clock::now();
+        match self.admissions.admit(&secret, &signing_request, Time(now_ms), now).await {
+            Ok(admission) => {
+                // A machine that joined anew replaces whoever had its name.
+                self.connections.cut_revoked(&admission.subject, &self.facts, now);
+                tracing::info!(subject = %admission.subject, %address, "admitted");
+                Ok(Response::new(certificate(admission)))
+            }
+            Err(error) => {
+                tracing::warn!(%address, %error, "not admitted");
+                Err(error.into())
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct IdentityService {
+    pub admissions: Arc<Admissions>,
+    pub facts: Arc<Facts>,
+}
+
+#[tonic::async_trait]
+impl Identity for IdentityService {
+    async fn renew(&self, request: Request<v1::RenewRequest>) -> Result<Response<v1::Certificate>, Status> {
+        let caller = caller_of(&request)?;
+        let (subject, _) = caller.subject(&self.facts)?;
+        let serial = caller.certified.as_ref().map_or("", |(_, serial)| serial.serial.as_str());
+        let signing_request = request.into_inner().signing_request;
+        let admission = self.admissions.renew(subject, serial, &signing_request, clock::now()).await?;
+        Ok(Response::new(certificate(admission)))
+    }
+}
+
+fn certificate(admission: Admission) -> v1::Certificate {
+    v1::Certificate {
+        chain: admission.chain,
+        subject: admission.subject.to_string(),
+        not_after_ms: admission.not_after.0,
+    }
+}

@@ -1,0 +1,56 @@
+//! From the errors of this room to what callers are told.
+
+use crate::identity::AdmitError;
+use fleet_proto::PROTOCOL;
+use fleet_proto::refusal::{Word, refuse, refuse_as};
+use tonic::{Code, Status};
+
+/// A wish that is refused: what was attempted and why not, and what to do next.
+pub fn refused(code: Code, text: impl Into<String>, hint: &str) -> Status {
+    refuse_as(code, Word::Other, text, hint)
+}
+
+/// Something of ours failed; the log has the whole story.
+pub fn failed(attempt: &str, error: &(dyn std::error::Error + 'static)) -> Status {
+    tracing::error!(error, attempt, "a call failed");
+    refuse_as(Code::Unavailable, Word::Other, format!("{attempt}: {error}"), "read the coordinator's log")
+}
+
+/// Refuses another version of the wire, and says which side is the older one.
+pub fn check_protocol(theirs: u32) -> Result<(), Status> {
+    let text = |side: &str| {
+        format!("could not talk: this {side} speaks protocol {theirs}, and the coordinator speaks {PROTOCOL}")
+    };
+    match theirs.cmp(&PROTOCOL) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Less => {
+            Err(refuse(Word::ProtocolOld, text("older program"), "upgrade this program to the coordinator's version"))
+        }
+        std::cmp::Ordering::Greater => {
+            Err(refuse(Word::ProtocolNew, text("newer program"), "upgrade the coordinator first"))
+        }
+    }
+}
+
+impl From<AdmitError> for Status {
+    fn from(error: AdmitError) -> Self {
+        let text = error.to_string();
+        match error {
+            AdmitError::TokenUnknown => refuse(Word::TokenUnknown, text, "copy the whole token, or ask for a new one"),
+            AdmitError::TokenExpired(_) => refuse(Word::TokenExpired, text, "ask for a new one: `fleet host add NAME`"),
+            AdmitError::TokenReused | AdmitError::TokenUsedUp(_) => {
+                let hint = "if that was not you, remove whom it admitted; ask for a new token";
+                refuse(Word::TokenUsedUp, text, hint)
+            }
+            AdmitError::TokenRevoked => refuse(Word::TokenRevoked, text, "ask for a new one"),
+            AdmitError::Removed(_) | AdmitError::Revoked => {
+                refuse(Word::Revoked, text, "ask an administrator for a new token and join again")
+            }
+            AdmitError::Clock(_) => {
+                refuse_as(Code::FailedPrecondition, Word::Other, text, "set this machine's clock (timedatectl)")
+            }
+            AdmitError::Request(_) => refuse_as(Code::InvalidArgument, Word::Other, text, ""),
+            AdmitError::Store(source) => failed("could not keep the new certificate", &source),
+        }
+    }
+}

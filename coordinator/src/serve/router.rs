@@ -1,0 +1,44 @@
+//! From a call's path to the service that answers it.
+
+use crate::agents::AgentsService;
+use crate::serve::{IdentityService, JoinService};
+use fleet_proto::v1::agents_server::AgentsServer;
+use fleet_proto::v1::identity_server::IdentityServer;
+use fleet_proto::v1::join_server::JoinServer;
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::{BoxFuture, Service, http};
+use tonic::server::NamedService;
+
+type Request = http::Request<Body>;
+type Response = http::Response<Body>;
+
+/// The services of the port.
+#[derive(Debug, Clone)]
+pub struct Router {
+    pub agents: AgentsServer<AgentsService>,
+    pub join: JoinServer<JoinService>,
+    pub identity: IdentityServer<IdentityService>,
+}
+
+impl Service<Request> for Router {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<Response, Infallible>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let service = request.uri().path().trim_start_matches('/').split('/').next().unwrap_or_default();
+        match service {
+            <AgentsServer<AgentsService> as NamedService>::NAME => self.agents.call(request),
+            <JoinServer<JoinService> as NamedService>::NAME => self.join.call(request),
+            <IdentityServer<IdentityService> as NamedService>::NAME => self.identity.call(request),
+            _ => Box::pin(async { Ok(Status::unimplemented("there is no such service").into_http()) }),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! A running coordinator: every task is born here and awaited here.
+
+use super::port::Port;
+use super::router::Router;
+use super::{Connections, IdentityService, JoinService};
+use crate::agents::{AgentsService, Questions, Sessions, sweep};
+use crate::clock;
+use crate::facts::Facts;
+use crate::home::Home;
+use crate::identity::{Admissions, Authority, IdentityError, ServerCertificate, server_config};
+use crate::store::StoreError;
+use crate::turn::turns;
+use crate::values::Values;
+use fleet_proto::MESSAGE_LIMIT;
+use fleet_proto::v1::agents_server::AgentsServer;
+use fleet_proto::v1::identity_server::IdentityServer;
+use fleet_proto::v1::join_server::JoinServer;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{interval, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+
+/// How long calls that are under way may take after a stop.
+const DRAIN: Duration = Duration::from_secs(3);
+/// What flows on a control stream is small; bulk waits for itself.
+const STREAM_WINDOW: u32 = 128 * 1024;
+const CONNECTION_WINDOW: u32 = 512 * 1024;
+const STREAMS: u32 = 64;
+const HEADERS: u32 = 16 * 1024;
+const RENEW_SERVER: Duration = Duration::from_secs(20 * 86_400);
+const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(30);
+
+/// What a coordinator needs to run.
+#[derive(Debug)]
+pub struct Config {
+    pub home: Home,
+    pub listen: SocketAddr,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("could not listen on {address}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("could not read the facts")]
+    Load(#[source] StoreError),
+    #[error("could not prepare the port")]
+    Identity(#[from] IdentityError),
+    #[error("could not serve the port")]
+    Transport(#[from] tonic::transport::Error),
+    #[error("the store could not be written: memory may be ahead of the disk, so the coordinator stopped")]
+    StoreFailed,
+    #[error("the coordinator's main task ended unexpectedly")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// A coordinator that serves, until it is shut down or its store fails.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: CancellationToken,
+    main: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Running {
+    /// Stops within a few seconds: calls under way may end, streams are cut.
+    pub async fn shutdown(self) -> Result<(), ServeError> {
+        self.stop.cancel();
+        self.main.await?
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn ended(&mut self) -> Result<(), ServeError> {
+        (&mut self.main).await?
+    }
+}
+
+/// Everything that the services share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    pub facts: Arc<Facts>,
+    pub sessions: Arc<Sessions>,
+    pub questions: Arc<Questions>,
+    pub values: Arc<Values>,
+    pub connections: Arc<Connections>,
+    pub authority: Arc<Authority>,
+    pub addresses: Arc<[String]>,
+}
+
+/// Opens the port and begins to serve.
+pub async fn serve(config: Config) -> Result<Running, ServeError> {
+    let Config { home, listen } = config;
+    let failed_to_listen = |source| ServeError::Listen { address: listen, source };
+    let listener = TcpListener::bind(listen).await.map_err(failed_to_listen)?;
+    let address = listener.local_addr().map_err(failed_to_listen)?;
+    let life = home.settings.certificate_life();
+    let authority = Arc::new(home.authority);
+    let shared = Shared {
+        facts: Arc::new(Facts::load(home.store).map_err(ServeError::Load)?),
+        sessions: Arc::default(),
+        questions: Arc::default(),
+        values: Arc::new(Values::new(home.seal)),
+        connections: Arc::default(),
+        authority: Arc::clone(&authority),
+        addresses: home.settings.addresses.into(),
+    };
+    let certificate = ServerCertificate::new(&authority, &shared.addresses, clock::now())?;
+    let certificate = Arc::new(certificate);
+    let tls = server_config(&authority, Arc::clone(&certificate))?;
+    let stop = CancellationToken::new();
+    let port = Port { listener, tls, connections: Arc::clone(&shared.connections), stop: stop.clone() };
+    let admissions = Admissions::new(authority, Arc::clone(&shared.facts), life);
+    let router = services(&shared, Arc::new(admissions));
+    let main = tokio::spawn(run(shared, certificate, port, router, stop.clone()));
+    tracing::info!(%address, "serving");
+    Ok(Running { address, stop, main })
+}
+
+fn services(shared: &Shared, admissions: Arc<Admissions>) -> Router {
+    let facts = || Arc::clone(&shared.facts);
+    let agents = AgentsService {
+        facts: facts(),
+        sessions: Arc::clone(&shared.sessions),
+        questions: Arc::clone(&shared.questions),
+        values: Arc::clone(&shared.values),
+    };
+    let connections = Arc::clone(&shared.connections);
+    let join = JoinService { admissions: Arc::clone(&admissions), facts: facts(), connections };
+    let identity = IdentityService { admissions, facts: facts() };
+    Router {
+        agents: AgentsServer::new(agents).max_decoding_message_size(MESSAGE_LIMIT),
+        join: JoinServer::new(join).max_decoding_message_size(MESSAGE_LIMIT),
+        identity: IdentityServer::new(identity).max_decoding_message_size(MESSAGE_LIMIT),
+    }
+}
+
+/// HTTP/2 tuned for many quiet connections.
+fn server() -> Server {
+    Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(STREAMS)
+        .http2_max_header_list_size(HEADERS)
+}
+
+async fn run(
+    shared: Shared,
+    certificate: Arc<ServerCertificate>,
+    port: Port,
+    router: Router,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    let (ready, connections) = mpsc::channel(64);
+    let (incoming, stopped) = (ReceiverStream::new(connections), stop.clone().cancelled_owned());
+    let server = tokio::spawn(async { server().serve_with_incoming_shutdown(router, incoming, stopped).await });
+    let accepting = tokio::spawn(port.accept(ready));
+    let ended = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        () = shared.facts.failed().cancelled() => Err(ServeError::StoreFailed),
+        () = turns(&shared.facts, &shared.sessions) => Err(ServeError::StoreFailed),
+        () = sweep(&shared.sessions, &shared.facts) => Ok(()),
+        () = look_after_certificates(&shared, &certificate) => Ok(()),
+    };
+    stop.cancel();
+    drain(&shared, server, accepting).await?;
+    ended
+}
+
+/// Lets calls end, then cuts every connection, so that the store is free when this returns.
+async fn drain(
+    shared: &Shared,
+    mut server: JoinHandle<Result<(), tonic::transport::Error>>,
+    accepting: JoinHandle<()>,
+) -> Result<(), ServeError> {
+    accepting.await?;
+    for session in shared.sessions.all() {
+        session.caller.cut.cancel();
+    }
+    if let Ok(served) = timeout(DRAIN, &mut server).await {
+        return Ok(served??);
+    }
+    shared.connections.cut_all();
+    match timeout(DRAIN, &mut server).await {
+        Ok(served) => Ok(served??),
+        Err(_) => {
+            server.abort();
+            Ok(())
+        }
+    }
+}
+
+/// Cuts connections whose certificates have expired, and renews the port's own. Runs until dropped.
+async fn look_after_certificates(shared: &Shared, certificate: &ServerCertificate) {
+    let mut ticks = interval(LOOK_AT_CERTIFICATES);
+    let mut made = clock::now();
+    loop {
+        ticks.tick().await;
+        let now = clock::now();
+        shared.connections.sweep(&shared.facts, now);
+        if now.since(made) > RENEW_SERVER {
+            match certificate.renew(&shared.authority, &shared.addresses, now) {
+                Ok(()) => made = now,
+                Err(error) => tracing::error!(%error, "the port's certificate could not be renewed"),
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Where facts are kept: a map from keys to JSON, changed in batches that happen wholly or not at all.
+//!
+//! **Invariant:** a commit that was answered has been flushed. **Invariant:** a value carries the version of its format;
+//! one that is newer than this program is an error, never a guess.
+
+mod batch;
+mod envelope;
+mod memory;
+mod queue;
+mod sled;
+#[cfg(test)]
+mod suite;
+mod watch;
+
+pub use batch::{Batch, Expect};
+pub use memory::MemoryStore;
+pub use sled::SledStore;
+pub use watch::{Change, Changes};
+
+use ::sled as engine;
+use serde::de::DeserializeOwned;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::sync::oneshot;
+
+/// The version of the format of every value written by this program.
+pub const FORMAT: u32 = 1;
+
+/// What the coordinator needs of a store, so that another one can take its place.
+pub trait Store: Send + Sync + std::fmt::Debug + 'static {
+    fn get(&self, key: &str) -> Result<Option<Entry>, StoreError>;
+
+    /// Every entry whose key begins with `prefix`, in the order of the keys.
+    fn scan(&self, prefix: &str) -> Result<Vec<Entry>, StoreError>;
+
+    /// Begins a commit. Commits happen in the order in which they were begun, also when nobody awaits the answer.
+    fn commit(&self, batch: Batch) -> Committed;
+
+    /// Tells every change below `prefix` from now on, after it was flushed.
+    fn watch(&self, prefix: &str) -> Changes;
+}
+
+/// A key with its value and the revision at which it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub key: String,
+    pub revision: u64,
+    /// JSON.
+    pub body: String,
+}
+
+impl Entry {
+    /// Reads the body as a word.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, StoreError> {
+        serde_json::from_str(&self.body).map_err(|source| StoreError::Read { key: self.key.clone(), source })
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("`{key}` was changed by someone else")]
+    Conflict { key: String },
+    #[error("`{key}` is kept in format {found}, and this program knows formats up to {FORMAT}: use a newer one")]
+    NewerFormat { key: String, found: u32 },
+    #[error("could not read what is kept at `{key}`")]
+    Read { key: String, source: serde_json::Error },
+    #[error("`{key}` is not a key of this version")]
+    Name { key: String },
+    #[error("the directory `{path}` is in use: another coordinator runs on it")]
+    InUse { path: PathBuf },
+    #[error("could not open the store at `{path}`")]
+    Open { path: PathBuf, source: engine::Error },
+    #[error("could not prepare the directory `{path}`")]
+    Directory { path: PathBuf, source: std::io::Error },
+    #[error("could not read the store")]
+    Scan(#[source] engine::Error),
+    /// Everything after this fails as well: only a restart reads again what is true.
+    #[error("could not write the store: {0}")]
+    Broken(String),
+}
+
+/// The answer to a commit: the revision of what was written.
+#[derive(Debug)]
+#[must_use = "what is not awaited may not be flushed yet"]
+pub struct Committed(oneshot::Receiver<Result<u64, StoreError>>);
+
+impl Committed {
+    fn new() -> (oneshot::Sender<Result<u64, StoreError>>, Self) {
+        let (answer, committed) = oneshot::channel();
+        (answer, Self(committed))
+    }
+
+    /// For whoever needs no answer: the order of commits holds all the same, and a store that fails says so itself.
+    pub fn unheard(self) {}
+}
+
+impl Future for Committed {
+    type Output = Result<u64, StoreError>;
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let gone = |_| Err(StoreError::Broken("its writer has stopped".to_owned()));
+        Pin::new(&mut self.0).poll(context).map(|answer| answer.unwrap_or_else(gone))
+    }
+}

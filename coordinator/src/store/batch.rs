@@ -1,0 +1,59 @@
+//! What one commit changes, and what it expects to find.
+
+use serde::Serialize;
+
+/// Changes that happen together or not at all.
+#[derive(Debug, Default, Clone)]
+pub struct Batch {
+    pub(super) expected: Vec<(String, Expect)>,
+    pub(super) writes: Vec<Write>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Write {
+    pub key: String,
+    /// JSON; none deletes.
+    pub body: Option<String>,
+}
+
+/// What a commit must find at a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    Absent,
+    Revision(u64),
+}
+
+impl Batch {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.expected.is_empty() && self.writes.is_empty()
+    }
+
+    /// Makes the whole batch fail with a conflict unless the key is as expected.
+    pub fn expect(&mut self, key: impl Into<String>, expect: Expect) {
+        self.expected.push((key.into(), expect));
+    }
+
+    pub fn put<T: Serialize + ?Sized>(&mut self, key: impl Into<String>, value: &T) {
+        let body = serde_json::to_string(value).expect("what is kept has text keys only, so it is JSON");
+        self.put_json(key, body);
+    }
+
+    /// Writes what is JSON already.
+    pub fn put_json(&mut self, key: impl Into<String>, body: String) {
+        self.writes.push(Write { key: key.into(), body: Some(body) });
+    }
+
+    pub fn delete(&mut self, key: impl Into<String>) {
+        self.writes.push(Write { key: key.into(), body: None });
+    }
+
+    /// Adds all that another batch does.
+    pub fn append(&mut self, other: Self) {
+        self.expected.extend(other.expected);
+        self.writes.extend(other.writes);
+    }
+}

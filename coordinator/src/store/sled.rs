@@ -1,0 +1,114 @@
+//! The store on disk: sled 0.34, one directory, one process.
+//!
+//! sled buffers; nothing counts before `flush`. Its cache is kept small, for the facts are in memory already.
+
+use super::batch::Write;
+use super::queue::{Place, Queue};
+use super::{Batch, Changes, Committed, Entry, Store, StoreError, engine, envelope};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::thread::JoinHandle;
+
+/// Where the highest revision is kept; it is none of the facts, so no scan shows it.
+const REVISION: &[u8] = b"\0revision";
+const CACHE_BYTES: u64 = 16 << 20;
+
+/// Keeps everything in a directory that no other process may open meanwhile.
+#[derive(Debug)]
+pub struct SledStore {
+    db: engine::Db,
+    queue: Option<Queue>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl SledStore {
+    /// Opens the directory, or makes it, for its owner only.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let directory = |source| StoreError::Directory { path: path.to_owned(), source };
+        fs::create_dir_all(path).map_err(directory)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(directory)?;
+        let config = engine::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        let db = config.open().map_err(|source| open_error(path, source))?;
+        let revision = kept_revision(&db)?;
+        let (queue, thread) = Queue::new(SledPlace(db.clone()), revision).map_err(directory)?;
+        Ok(Self { db, queue: Some(queue), thread: Some(thread) })
+    }
+
+    fn queue(&self) -> &Queue {
+        self.queue.as_ref().expect("the queue is taken only when the store is dropped")
+    }
+}
+
+impl Drop for SledStore {
+    /// Waits for the writing thread, so that the directory is free again afterwards.
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn open_error(path: &Path, source: engine::Error) -> StoreError {
+    if source.to_string().contains("could not acquire lock") {
+        return StoreError::InUse { path: path.to_owned() };
+    }
+    StoreError::Open { path: path.to_owned(), source }
+}
+
+fn kept_revision(db: &engine::Db) -> Result<u64, StoreError> {
+    let kept = db.get(REVISION).map_err(StoreError::Scan)?;
+    let bytes = kept.and_then(|bytes| bytes.as_ref().try_into().ok());
+    Ok(bytes.map_or(0, u64::from_be_bytes))
+}
+
+impl Store for SledStore {
+    fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+        let value = self.db.get(key).map_err(StoreError::Scan)?;
+        value.map(|bytes| envelope::unwrap(key, &bytes)).transpose()
+    }
+
+    fn scan(&self, prefix: &str) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = Vec::new();
+        for pair in self.db.scan_prefix(prefix) {
+            let (key, value) = pair.map_err(StoreError::Scan)?;
+            if key != REVISION {
+                entries.push(envelope::unwrap(&String::from_utf8_lossy(&key), &value)?);
+            }
+        }
+        Ok(entries)
+    }
+
+    fn commit(&self, batch: Batch) -> Committed {
+        self.queue().commit(batch)
+    }
+
+    fn watch(&self, prefix: &str) -> Changes {
+        self.queue().watchers().add(prefix)
+    }
+}
+
+struct SledPlace(engine::Db);
+
+impl Place for SledPlace {
+    fn revision_of(&self, key: &str) -> Result<Option<u64>, StoreError> {
+        let value = self.0.get(key).map_err(StoreError::Scan)?;
+        Ok(value.map(|bytes| envelope::unwrap(key, &bytes)).transpose()?.map(|entry| entry.revision))
+    }
+
+    fn write(&mut self, writes: &[(u64, Write)], last_revision: u64) -> Result<(), StoreError> {
+        let broken = |error: engine::Error| StoreError::Broken(error.to_string());
+        let mut batch = engine::Batch::default();
+        for (revision, write) in writes {
+            match &write.body {
+                Some(body) => batch.insert(write.key.as_bytes(), envelope::wrap(*revision, body)),
+                None => batch.remove(write.key.as_bytes()),
+            }
+        }
+        batch.insert(REVISION, &last_revision.to_be_bytes());
+        self.0.apply_batch(batch).map_err(broken)?;
+        self.0.flush().map_err(broken)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! An instance's values by revision, kept beside the facts: plain ones as they are, secret ones sealed.
+//!
+//! **Invariant:** a secret value is in the clear only on its way in, while it is checked, and on its way to its host.
+
+use crate::identity::{IdentityError, Seal};
+use crate::keys;
+use crate::store::{Batch, Store, StoreError};
+use fleet_core::facts::DriftRule;
+use fleet_core::names::InstanceName;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What secret values are shown as.
+pub const HIDDEN: &str = "***";
+
+/// Seals and opens values.
+#[derive(Debug)]
+pub struct Values(Seal);
+
+#[derive(Debug, thiserror::Error)]
+pub enum ValuesError {
+    #[error("there are no values of revision {revision} of `{instance}`")]
+    Absent { instance: InstanceName, revision: u64 },
+    #[error("could not open the value `{name}` of `{instance}`")]
+    Seal { instance: InstanceName, name: String, source: IdentityError },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The values of one revision, as kept.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct ValuesKept {
+    plain: BTreeMap<String, String>,
+    sealed: BTreeMap<String, String>,
+    drift: DriftRule,
+}
+
+impl Values {
+    pub fn new(seal: Seal) -> Self {
+        Self(seal)
+    }
+
+    /// Adds the values of a revision to a batch.
+    pub fn put(
+        &self,
+        batch: &mut Batch,
+        instance: &InstanceName,
+        revision: u64,
+        given: &BTreeMap<String, String>,
+        secret: &BTreeSet<String>,
+        drift: DriftRule,
+    ) -> Result<(), ValuesError> {
+        let mut kept = ValuesKept { drift, ..ValuesKept::default() };
+        for (name, text) in given {
+            if secret.contains(name) {
+                let sealed = self.0.seal(&place(instance, revision, name), text);
+                let unsealed = |source| ValuesError::Seal { instance: instance.clone(), name: name.clone(), source };
+                kept.sealed.insert(name.clone(), sealed.map_err(unsealed)?);
+            } else {
+                kept.plain.insert(name.clone(), text.clone());
+            }
+        }
+        batch.put(keys::values(instance, revision), &kept);
+        Ok(())
+    }
+
+    /// All values of a revision in the clear, for its host and for checks.
+    pub fn open(
+        &self,
+        store: &dyn Store,
+        instance: &InstanceName,
+        revision: u64,
+    ) -> Result<(BTreeMap<String, String>, DriftRule), ValuesError> {
+        let kept = read(store, instance, revision)?;
+        let mut values = kept.plain;
+        for (name, sealed) in kept.sealed {
+            let text = self.0.open(&place(instance, revision, &name), &sealed);
+            let unsealed = |source| ValuesError::Seal { instance: instance.clone(), name: name.clone(), source };
+            values.insert(name.clone(), text.map_err(unsealed)?);
+        }
+        Ok((values, kept.drift))
+    }
+
+    /// All values of a revision as people may see them.
+    pub fn shown(
+        store: &dyn Store,
+        instance: &InstanceName,
+        revision: u64,
+    ) -> Result<BTreeMap<String, String>, ValuesError> {
+        let kept = read(store, instance, revision)?;
+        let hidden = kept.sealed.into_keys().map(|name| (name, HIDDEN.to_owned()));
+        Ok(kept.plain.into_iter().chain(hidden).collect())
+    }
+}
+
+fn read(store: &dyn Store, instance: &InstanceName, revision: u64) -> Result<ValuesKept, ValuesError> {
+    let entry = store.get(&keys::values(instance, revision))?;
+    let absent = || ValuesError::Absent { instance: instance.clone(), revision };
+    Ok(entry.ok_or_else(absent)?.read()?)
+}
+
+/// A sealed value opens for its own instance, revision and name only.
+fn place(instance: &InstanceName, revision: u64, name: &str) -> String {
+    format!("{instance}/{revision}/{name}")
+}
