@@ -5,6 +5,9 @@ use super::yaml::{Node, Value};
 use super::{Problem, Problems};
 use std::cell::RefCell;
 
+/// The most entries of one map or list, so that checks may compare each with each.
+const LENGTH_LIMIT: usize = 2000;
+
 /// What all cursors of one reading share.
 #[derive(Debug)]
 pub struct Reading<'a> {
@@ -77,6 +80,7 @@ impl<'a> Cursor<'a> {
     /// The entries of a map, each at the place of its key; nothing but a note where it is no map.
     pub fn entries(&self) -> Vec<(&'a str, Self)> {
         match &self.node.value {
+            Value::Map(entries) if self.is_too_long(entries.len()) => Vec::new(),
             Value::Map(entries) => entries.iter().map(|entry| (entry.key.as_str(), self.entry(entry))).collect(),
             Value::Null => Vec::new(),
             Value::Scalar(_) | Value::List(_) => {
@@ -84,6 +88,14 @@ impl<'a> Cursor<'a> {
                 Vec::new()
             }
         }
+    }
+
+    fn is_too_long(&self, length: usize) -> bool {
+        let is_too_long = length > LENGTH_LIMIT;
+        if is_too_long {
+            self.wrong(format!("there are {length} entries here; {LENGTH_LIMIT} are allowed"));
+        }
+        is_too_long
     }
 
     fn entry(&self, entry: &'a super::yaml::Entry) -> Self {
@@ -96,6 +108,7 @@ impl<'a> Cursor<'a> {
     /// The items of a list; nothing but a note where it is no list.
     pub fn items(&self) -> Vec<Self> {
         match &self.node.value {
+            Value::List(items) if self.is_too_long(items.len()) => Vec::new(),
             Value::List(items) => items.iter().enumerate().map(|(index, node)| self.item(index, node)).collect(),
             Value::Null => Vec::new(),
             Value::Scalar(_) | Value::Map(_) => {

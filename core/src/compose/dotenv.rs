@@ -139,4 +139,11 @@ mod tests {
         let text = "variables are not filled in here: put the value in single quotes to take it as it stands";
         check("\nA=${B}", &format!(".env:2:1: {text}"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[A-C='\"\\\\$#{} \n]{0,30}") {
+            let _ = read(".env", text.as_bytes());
+        }
+    }
 }

@@ -4,11 +4,13 @@
 //! from a secret is a secret.
 
 use crate::spec::Text;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How deep defaults may stand inside defaults.
 const DEPTH_LIMIT: usize = 16;
+/// How many bytes a whole file's variables may become.
+const BYTE_LIMIT: usize = 8 << 20;
 
 /// The variables that a file may ask for.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub struct Variables<'a> {
     pub secrets: &'a BTreeSet<String>,
     /// Those that were asked for.
     pub used: RefCell<BTreeSet<String>>,
+    /// How many bytes may still be filled in.
+    left: Cell<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,13 +33,19 @@ pub enum InterpolationError {
     Malformed { text: String },
     #[error("defaults stand too deep inside defaults")]
     TooDeep,
+    #[error("the file's variables become more than 8 MiB")]
+    TooLarge,
 }
 
 fn reason(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }
 
-impl Variables<'_> {
+impl<'a> Variables<'a> {
+    pub fn new(values: &'a BTreeMap<String, String>, secrets: &'a BTreeSet<String>) -> Self {
+        Self { values, secrets, used: RefCell::default(), left: Cell::new(BYTE_LIMIT) }
+    }
+
     /// The value of a variable, if it has one; remembers that it was asked for.
     pub fn get(&self, name: &str) -> Option<Text> {
         let value = self.values.get(name)?;
@@ -103,7 +113,7 @@ impl Filling<'_> {
         let mut operation = operation.chars();
         let (operator, word) = (operation.next(), operation.as_str());
         match (operator, value) {
-            (Some('-' | '?'), Some(value)) => self.push(&value),
+            (Some('-' | '?'), Some(value)) => self.push(&value)?,
             (Some('-'), None) | (Some('+'), Some(_)) => return self.fill(word, depth + 1),
             (Some('+'), None) => {}
             (Some('?'), None) => {
@@ -117,13 +127,15 @@ impl Filling<'_> {
     fn value_of(&mut self, name: &str) -> Result<(), InterpolationError> {
         let value = self.variables.get(name);
         let value = value.ok_or_else(|| InterpolationError::Unset { name: name.to_owned() })?;
-        self.push(&value);
-        Ok(())
+        self.push(&value)
     }
 
-    fn push(&mut self, value: &Text) {
+    fn push(&mut self, value: &Text) -> Result<(), InterpolationError> {
+        let left = self.variables.left.get().checked_sub(value.expose().len());
+        self.variables.left.set(left.ok_or(InterpolationError::TooLarge)?);
         self.out.push_str(value.expose());
         self.is_secret |= value.is_secret();
+        Ok(())
     }
 }
 
@@ -161,7 +173,7 @@ mod tests {
         let pairs = [("A", "1"), ("EMPTY", ""), ("PW", "hunter2")];
         let values = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let secrets = BTreeSet::from(["PW".to_owned()]);
-        let variables = Variables { values: &values, secrets: &secrets, used: RefCell::default() };
+        let variables = Variables::new(&values, &secrets);
         let found = interpolate(given, &variables);
         let found = found.map_or_else(|error| format!("error: {error}"), |text| text.to_string());
         assert_eq!(found, expect, "for `{given}`");
@@ -209,6 +221,13 @@ mod tests {
         check("${PW:+given}", "given");
     }
 
+    #[test]
+    fn variables_cannot_fill_the_memory() {
+        let (values, secrets) = (BTreeMap::from([("A".to_owned(), "x".repeat(10_000))]), BTreeSet::new());
+        let found = interpolate(&"$A".repeat(1000), &Variables::new(&values, &secrets));
+        assert_eq!(found, Err(InterpolationError::TooLarge));
+    }
+
     proptest::proptest! {
         #[test]
         fn any_text_is_filled_in_or_refused(text in "[$A{}:?+x é-]{0,40}") {
@@ -218,6 +237,6 @@ mod tests {
 
     fn check_only(text: &str) {
         let (values, secrets) = (BTreeMap::new(), BTreeSet::new());
-        let _ = interpolate(text, &Variables { values: &values, secrets: &secrets, used: RefCell::default() });
+        let _ = interpolate(text, &Variables::new(&values, &secrets));
     }
 }

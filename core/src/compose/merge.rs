@@ -2,6 +2,7 @@
 
 use super::Problem;
 use super::yaml::{Entry, Node, Value};
+use std::collections::BTreeSet;
 
 const MERGE: &str = "<<";
 
@@ -22,15 +23,14 @@ fn merge_entries(file: &str, entries: Vec<Entry>) -> Result<Vec<Entry>, Problem>
         let node = std::mem::replace(&mut entry.node, Node { line: 0, column: 0, value: Value::Null });
         entry.node = merge(file, node)?;
     }
+    let mut keys: BTreeSet<_> = own.iter().map(|entry| entry.key.clone()).collect();
     for entry in merged {
         let (line, column) = (entry.line, entry.column);
         for source in sources(entry.node) {
             let Value::Map(inherited) = merge(file, source)?.value else {
                 return Err(Problem::of_file(file, "`<<` takes a map, or a list of maps").at(line, column));
             };
-            let is_new = |entry: &Entry| !own.iter().any(|known| known.key == entry.key);
-            let inherited: Vec<_> = inherited.into_iter().filter(is_new).collect();
-            own.extend(inherited);
+            own.extend(inherited.into_iter().filter(|entry| keys.insert(entry.key.clone())));
         }
     }
     Ok(own)

@@ -47,7 +47,7 @@ fn tree(source: &Source) -> Result<Node, Problem> {
 }
 
 fn reading<'a>(source: &Source<'a>, variables: &'a BTreeMap<String, String>) -> Reading<'a> {
-    let variables = Variables { values: variables, secrets: source.secret_variables, used: RefCell::default() };
+    let variables = Variables::new(variables, source.secret_variables);
     Reading { file: source.entry, variables, problems: RefCell::default() }
 }
 

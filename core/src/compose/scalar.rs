@@ -74,6 +74,7 @@ fn hint_for(error: &InterpolationError) -> &'static str {
         InterpolationError::Unset { .. } => "declare a value for it in app.yaml, or write `${NAME:-default}`",
         InterpolationError::Required { .. } => "set the value that feeds it",
         InterpolationError::Malformed { .. } => "for a dollar sign write `$$`",
+        InterpolationError::TooLarge => "use shorter values, or use them less often",
         InterpolationError::TooDeep => "give the inner default a variable of its own",
     }
 }

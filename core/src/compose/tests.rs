@@ -303,6 +303,31 @@ fn too_much_is_refused() {
 }
 
 #[test]
+fn long_lists_and_wide_ranges_are_refused() {
+    let many = vec!["a"; 2001].join(", ");
+    refused_lines(
+        &format!("cap_add: [{many}]"),
+        "c.yaml:4:5: services.web.cap_add: there are 2001 entries here; 2000 are allowed",
+    );
+    refused_lines("expose: ['1-200']", "c.yaml:4:14: services.web.expose[0]: a range has at most 100 ports here");
+    let ranges: Vec<_> = (1..6).map(|first| format!("'{first}001-{first}999'")).collect();
+    refused_lines(
+        &format!("ports: [{}]", ranges.join(", ")),
+        "c.yaml:4:65: services.web.ports[4]: the file opens more than 4096 ports",
+    );
+}
+
+#[test]
+fn a_file_of_keys_is_read_in_good_time() {
+    let keys: String = (0..20_000).map(|number| format!("k{number}: 1\n")).collect();
+    refused(&format!("x-many: &m\n{}services: {{a: {{image: x}}}}\nx-more: {{<<: *m}}\n", indented(&keys)), "accepted");
+}
+
+fn indented(lines: &str) -> String {
+    lines.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+#[test]
 fn the_name_of_a_project_is_a_variable_of_its_own_file() {
     let project = read_text("name: ${COMPOSE_PROJECT_NAME}-x\nservices: {a: {image: 'i:${COMPOSE_PROJECT_NAME}'}}");
     let project = project.expect("the file is good");

@@ -10,10 +10,19 @@ use std::ops::RangeInclusive;
 
 const KEYS: [&str; 5] = ["target", "published", "host_ip", "protocol", "mode"];
 
+/// The most ports that a file may open on its host.
+const PORT_LIMIT: usize = 4096;
+/// The most ports of a range that is only exposed to other containers.
+const RANGE_LIMIT: usize = 100;
+
 pub fn read_ports(at: &Cursor, notes: &mut Notes) -> Vec<PortSpec> {
     let mut ports = Vec::new();
     for at in at.items() {
         let found = if at.is_map() { read_long(&at) } else { read_short(&at) };
+        if notes.ports.len() + found.len() > PORT_LIMIT {
+            at.wrong(format!("the file opens more than {PORT_LIMIT} ports"));
+            return ports;
+        }
         notes.ports.extend(found.iter().map(|port| (port.clone(), at.place().clone())));
         ports.extend(found);
     }
@@ -25,6 +34,9 @@ pub fn read_expose(at: &Cursor) -> BTreeSet<String> {
     for at in at.items() {
         let Some(text) = at.string() else { continue };
         match parse_container(&text) {
+            Ok((ports, _)) if ports.len() > RANGE_LIMIT => {
+                at.wrong(format!("a range has at most {RANGE_LIMIT} ports here"));
+            }
             Ok((ports, protocol)) => exposed.extend(ports.map(|port| format!("{port}/{protocol}"))),
             Err(reason) => at.wrong(format!("`{text}` is not a port: {reason}")),
         }

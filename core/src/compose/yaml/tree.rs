@@ -3,7 +3,7 @@
 use super::{DEPTH_LIMIT, Entry, NODE_LIMIT, Node, Value};
 use crate::compose::Problem;
 use serde_saphyr::granit_parser::{Event, Marker, ScalarStyle, Tag};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const TOO_MANY: &str = "the file has too many values, its aliases written out";
 
@@ -22,6 +22,8 @@ struct Open {
     anchor: usize,
     /// The key whose value comes next.
     key: Option<(String, Marker)>,
+    /// The keys there already, so that a long map is not searched again for each of its keys.
+    keys: BTreeSet<String>,
 }
 
 impl<'a> Tree<'a> {
@@ -72,7 +74,7 @@ impl<'a> Tree<'a> {
         if self.open.len() >= DEPTH_LIMIT {
             return Err(self.problem(at, "the values are nested too deeply"));
         }
-        self.open.push(Open { node: node(at, value), anchor, key: None });
+        self.open.push(Open { node: node(at, value), anchor, key: None, keys: BTreeSet::new() });
         Ok(())
     }
 
@@ -124,7 +126,7 @@ fn add_to(open: &mut Open, node: Node, at: Marker) -> Result<(), String> {
     match &mut open.node.value {
         Value::List(items) => items.push(node),
         Value::Map(entries) => match open.key.take() {
-            None => open.key = Some((key_of(node, entries)?, at)),
+            None => open.key = Some((key_of(node, &mut open.keys)?, at)),
             Some((key, at)) => entries.push(Entry { key, line: at.line(), column: at.col() + 1, node }),
         },
         Value::Null | Value::Scalar(_) => {}
@@ -132,11 +134,11 @@ fn add_to(open: &mut Open, node: Node, at: Marker) -> Result<(), String> {
     Ok(())
 }
 
-fn key_of(node: Node, entries: &[Entry]) -> Result<String, String> {
+fn key_of(node: Node, keys: &mut BTreeSet<String>) -> Result<String, String> {
     let Value::Scalar(key) = node.value else {
         return Err("a key must be a text".to_owned());
     };
-    if entries.iter().any(|entry| entry.key == key) {
+    if !keys.insert(key.clone()) {
         return Err(format!("the key `{key}` stands here twice"));
     }
     Ok(key)
