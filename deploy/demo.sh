@@ -148,12 +148,12 @@ need_images() {
 start_coordinator() {
     local address
     address=$(cat "$state/address"):$COORDINATOR_PORT
-    run fleet-coordinator init --data-dir "$state/coordinator" --address "$address"
+    show fleet-coordinator init --data-dir "$state/coordinator" --address "$address" --listen "$address"
     grep -o 'fleet1\.[^[:space:]]*' "$state/said" >"$state/token" || fail "init printed no token"
     background coordinator fleet-coordinator serve --data-dir "$state/coordinator"
     wait_until 20 is_listening "${address%:*}" "${address##*:}" ||
         fail "the coordinator does not listen on $address" "read $state/coordinator.log"
-    run fleet login "$(cat "$state/token")"
+    show fleet login "$(cat "$state/token")"
     rm -f "$state/token"
 }
 
@@ -174,9 +174,9 @@ are_online() {
 
 push_app() {
     local version
-    run fleet app lint "$here/apps/labnotes"
+    show fleet app lint "$here/apps/labnotes"
     for version in $LABNOTES_VERSIONS; do
-        run fleet app push "$here/apps/labnotes" --version "$version"
+        show fleet app push "$here/apps/labnotes" --version "$version" --set "registry=$(cat "$state/registry")/"
     done
     show fleet app ls
     said labnotes
@@ -185,7 +185,7 @@ push_app() {
 install_everywhere() {
     local n
     for n in $LAB_SERVERS; do
-        run fleet install labnotes@1.1 --host "lab-$n" --name "notes-$n" --set "db_password=$DB_PASSWORD" \
+        show fleet install labnotes@1.1 --host "lab-$n" --name "notes-$n" --set "db_password=$DB_PASSWORD" \
             --set "registry=$(cat "$state/registry")/" --set "port=$(port_of "$n")" --set "title=Notes of lab $n"
     done
     expect_everywhere 1.1
@@ -198,8 +198,8 @@ install_everywhere() {
 }
 
 roll_out_the_good_one() {
-    run fleet rollout --version 1.2 --canary 1 --soak 5s --dry-run
-    run fleet rollout --version 1.2 --canary 1 --soak 5s --yes
+    show fleet rollout --version 1.2 --canary 1 --soak 5s --dry-run
+    show fleet rollout --version 1.2 --canary 1 --soak 5s --yes
     expect_everywhere 1.2
     expect_uploads
     local n

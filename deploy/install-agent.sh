@@ -210,7 +210,7 @@ join() {
 }
 
 has_joined() {
-    [ -d "$data" ] && [ -n "$(find "$data" -name '*.pem' -print -quit)" ]
+    [ -f "$data/identity.json" ]
 }
 
 start() {

@@ -65,7 +65,7 @@ port_of() {
 start_hosts() {
     local n
     for n in $LAB_SERVERS; do
-        run fleet host add "lab-$n" --label "site=$(site_of "$n")"
+        show fleet host add "lab-$n" --label "site=$(site_of "$n")"
         grep -o 'fleet1\.[^[:space:]]*' "$state/said" >"$state/token" || fail "host add printed no token"
         if has_lab_servers; then
             start_lab_server "$n"
@@ -95,7 +95,7 @@ start_lab_server() {
 }
 
 start_agent() {
-    run fleet-agent join --data-dir "$state/agent-$1" "$(cat "$state/token")"
+    show fleet-agent join --data-dir "$state/agent-$1" "$(cat "$state/token")"
     background "agent-$1" fleet-agent run --data-dir "$state/agent-$1"
 }
 
