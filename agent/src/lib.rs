@@ -3,12 +3,24 @@
 //! **Invariant:** the agent dials out and listens nowhere. What it does is decided by `fleet_core`; what it did stands
 //! in its ledger before the next thing begins.
 
+mod answer;
 pub mod board;
+mod bundles;
 mod clock;
+mod command;
+pub mod gate;
 pub mod hands;
+mod keep;
 pub mod ledger;
 pub mod link;
+mod perform;
 pub mod policy;
+mod run;
+mod site;
+mod watch;
+
+pub use command::main;
+pub use run::{Config, RunError, identity_path, run};
 
 use std::error::Error;
 

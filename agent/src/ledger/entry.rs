@@ -3,7 +3,8 @@
 use fleet_core::app::Rendered;
 use fleet_core::facts::{DriftRule, PowerDesired};
 use fleet_core::names::{InstanceName, OrderId};
-use fleet_core::order::{Order, Outcome, Release};
+use fleet_core::order::{Order, Outcome, PowerWish, Release};
+use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -16,8 +17,6 @@ pub struct Settled {
     pub revision: u64,
     pub power: PowerDesired,
     pub drift: DriftRule,
-    /// Tells the same values from others without keeping them.
-    pub values_hash: String,
     pub rendered: Rendered,
     pub since: Time,
 }
@@ -28,6 +27,9 @@ pub struct InstanceEntry {
     /// None when only the remains of a failed installation are here.
     pub settled: Option<Settled>,
     pub stuck: Option<StuckMark>,
+    /// What a failed installation left behind, for whoever removes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remains: Option<Box<InstanceSpec>>,
 }
 
 /// An order ended where nobody wanted it to: a person is needed, and nothing heals by itself.
@@ -114,11 +116,49 @@ pub struct Unreadable {
     pub reason: String,
 }
 
+impl Settled {
+    /// Whether an operator wants it to stand still.
+    pub fn is_stopped(&self) -> bool {
+        match self.power.wish {
+            PowerWish::Stop => true,
+            PowerWish::Start | PowerWish::Restart => false,
+        }
+    }
+}
+
+impl OpenState {
+    /// For the ledger, once the values are rendered.
+    #[must_use]
+    pub fn clone_without_values(&self) -> Self {
+        Self { values: Values::default(), ..self.clone() }
+    }
+}
+
+impl InstanceEntry {
+    pub fn settled(settled: Settled) -> Self {
+        Self { settled: Some(settled), stuck: None, remains: None }
+    }
+
+    /// What its parts on this host were made from.
+    pub fn spec(&self) -> Option<&InstanceSpec> {
+        let settled = self.settled.as_ref().map(|settled| &settled.rendered.spec);
+        settled.or(self.remains.as_deref())
+    }
+}
+
 impl OrderEntry {
     pub fn is_open(&self) -> bool {
         match self.state {
             OrderState::Open(_) => true,
             OrderState::Ended { .. } => false,
+        }
+    }
+
+    /// What an instance is being made into, while this order is doing it.
+    pub fn spec_under_way(&self, instance: &InstanceName) -> Option<&InstanceSpec> {
+        match &self.state {
+            OrderState::Open(open) if self.order.instance == *instance => open.to.as_ref().map(|to| &to.rendered.spec),
+            OrderState::Open(_) | OrderState::Ended { .. } => None,
         }
     }
 }

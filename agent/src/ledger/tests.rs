@@ -18,7 +18,7 @@ fn instance() -> InstanceName {
 
 fn stuck_entry() -> InstanceEntry {
     let stuck = StuckMark { order: order_id(&["x"]), reason: "no".to_owned() };
-    InstanceEntry { settled: None, stuck: Some(stuck) }
+    InstanceEntry { stuck: Some(stuck), ..InstanceEntry::default() }
 }
 
 struct Folder(tempfile::TempDir);

@@ -1,0 +1,164 @@
+//! Answers questions: log lines, and the digests of images. Nothing here is kept or ordered.
+//!
+//! **Invariant:** an answer is read from its source only as fast as the coordinator takes it, and never faster than its
+//! pace: a flood in a log delays neither heartbeats nor orders.
+
+mod pace;
+
+use crate::hands::{Hands, LogLine, LogRequest, LogStream, Resolved};
+use crate::link::ToAnswer;
+use crate::site::Site;
+use fleet_core::names::InstanceName;
+use fleet_core::spec::Switch;
+use fleet_proto::v1::agents_client::AgentsClient;
+use fleet_proto::v1::answer_piece::Kind as PieceKind;
+use fleet_proto::v1::question::Kind;
+use fleet_proto::v1::{self, AnswerPiece, LogsQuestion, Question, ResolveQuestion, ResolvedImage};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{Stream, StreamExt};
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
+use tonic::transport::Channel;
+
+/// The most questions that are answered at the same time; what comes beyond is told so.
+const AT_ONCE: usize = 4;
+/// Longer lines are cut.
+const LINE_LIMIT: usize = 16 << 10;
+
+/// Answers until it is dropped.
+pub async fn run(site: Arc<Site>, mut questions: mpsc::Receiver<ToAnswer>, channel: watch::Receiver<Option<Channel>>) {
+    let mut tasks = JoinSet::new();
+    let mut open: BTreeMap<u64, AbortHandle> = BTreeMap::new();
+    loop {
+        let question = tokio::select! {
+            Some(question) = questions.recv() => question,
+            Some(_) = tasks.join_next() => {
+                open.retain(|_, handle| !handle.is_finished());
+                continue;
+            }
+            else => return,
+        };
+        match (question, channel.borrow().clone()) {
+            (ToAnswer::Forget(id), _) => open.remove(&id).into_iter().for_each(|handle| handle.abort()),
+            (ToAnswer::Question(question), Some(channel)) => {
+                let id = question.id;
+                let kinds = if open.len() < AT_ONCE { kinds(&site, question) } else { failure(TOO_MANY) };
+                open.insert(id, tasks.spawn(send(channel, Pieces { question: id, kinds })));
+            }
+            (ToAnswer::Question(_), None) => {}
+        }
+    }
+}
+
+const TOO_MANY: &str = "this host answers 4 questions already; end one of them first";
+
+/// The pieces of an answer, each with the name of its question.
+struct Pieces {
+    question: u64,
+    kinds: BoxStream<'static, PieceKind>,
+}
+
+impl Stream for Pieces {
+    type Item = AnswerPiece;
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<AnswerPiece>> {
+        let question = self.question;
+        let kind = self.kinds.poll_next_unpin(context);
+        kind.map(|kind| kind.map(|kind| AnswerPiece { question, kind: Some(kind) }))
+    }
+}
+
+async fn send(channel: Channel, pieces: Pieces) {
+    let question = pieces.question;
+    if let Err(status) = AgentsClient::new(channel).answer(pieces).await {
+        tracing::debug!(question, %status, "the answer was cut off");
+    }
+}
+
+fn kinds(site: &Site, question: Question) -> BoxStream<'static, PieceKind> {
+    match question.kind {
+        Some(Kind::Logs(logs)) => match request(site, &logs) {
+            Ok(request) => lines(&site.hands, request),
+            Err(reason) => failure(&reason),
+        },
+        Some(Kind::Resolve(resolve)) => resolved(&site.hands, resolve),
+        None => failure("this fleet-agent does not understand the question"),
+    }
+}
+
+fn failure(reason: &str) -> BoxStream<'static, PieceKind> {
+    let piece = PieceKind::Failure(reason.to_owned());
+    stream::once(async { piece }).boxed()
+}
+
+fn request(site: &Site, logs: &LogsQuestion) -> Result<LogRequest, String> {
+    let name: InstanceName = logs.instance.parse().map_err(|error: fleet_core::names::NameError| error.to_string())?;
+    let ledger = site.ledger();
+    let spec = ledger.instances().get(&name).and_then(|entry| entry.spec());
+    let open = ledger.orders().values().find_map(|entry| entry.spec_under_way(&name));
+    let spec = spec.or(open).ok_or_else(|| format!("this host has no instance {name}"))?;
+    let service = Some(logs.service.clone()).filter(|service| !service.is_empty());
+    if let Some(service) = &service
+        && spec.container(service).is_none()
+    {
+        let known: Vec<&str> = spec.containers.iter().map(|container| container.service.as_str()).collect();
+        return Err(format!("{name} has no service {service}; it has {}", known.join(", ")));
+    }
+    let follow = Switch::from(logs.follow);
+    Ok(LogRequest { project: spec.project.clone(), service, tail: Some(logs.tail).filter(|tail| *tail > 0), follow })
+}
+
+fn lines(hands: &Arc<dyn Hands>, request: LogRequest) -> BoxStream<'static, PieceKind> {
+    let lines = hands.logs(request).map(|line| match line {
+        Ok(line) => PieceKind::Line(wire_line(line)),
+        Err(error) => PieceKind::Failure(crate::chain(&error)),
+    });
+    pace::paced(lines.boxed(), size)
+}
+
+fn size(piece: &PieceKind) -> usize {
+    match piece {
+        PieceKind::Line(line) => line.text.len(),
+        PieceKind::Resolved(_) | PieceKind::Failure(_) => 0,
+    }
+}
+
+fn wire_line(line: LogLine) -> v1::LogLine {
+    let stream = match line.stream {
+        LogStream::Stdout => "stdout",
+        LogStream::Stderr => "stderr",
+    };
+    let at_ms = line.at.map_or(0, |at| at.0);
+    v1::LogLine { service: line.service, stream: stream.to_owned(), at_ms, text: cut(line.text) }
+}
+
+fn cut(mut text: String) -> String {
+    let mut end = LINE_LIMIT.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
+}
+
+fn resolved(hands: &Arc<dyn Hands>, question: ResolveQuestion) -> BoxStream<'static, PieceKind> {
+    let hands = Arc::clone(hands);
+    let ask = move |image: String| {
+        let hands = Arc::clone(&hands);
+        async move {
+            let (digest, failure) = match hands.resolve(&image).await {
+                Ok(Resolved::InRegistry(digest)) => (digest.to_string(), String::new()),
+                Ok(Resolved::OnlyHere(id)) => (String::new(), format!("no registry has it; this host has it as {id}")),
+                Err(error) => (String::new(), crate::chain(&error)),
+            };
+            PieceKind::Resolved(ResolvedImage { image, digest, failure })
+        }
+    };
+    stream::iter(question.images).map(ask).buffered(AT_ONCE).boxed()
+}
+
+#[cfg(test)]
+mod tests;

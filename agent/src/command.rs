@@ -1,0 +1,137 @@
+//! The command line of `fleet-agent`.
+
+mod error;
+mod join;
+mod policy;
+mod run;
+mod status;
+
+use crate::hands::DEFAULT_SOCKET;
+use crate::policy::ORDINARY_PATH;
+use clap::{Args, Parser, Subcommand};
+use error::CommandError;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+const DATA_DIR: &str = "/var/lib/fleet-agent";
+
+const EXAMPLES: &str = "\
+Examples:
+  fleet-agent join fleet1.6c61…        join the fleet with the token that `fleet host add` showed
+  fleet-agent join - < token.txt       the same, with the token from a file
+  fleet-agent run                      do what the fleet asks, until told to stop
+  fleet-agent status                   what this agent knows, without asking anybody
+  fleet-agent policy check             is /etc/fleet/policy.yaml well written?
+
+Exit codes: 0 done, 1 refused, 2 the command line is wrong, 3 the coordinator cannot be reached.";
+
+/// Performs the fleet's orders on this host. It dials out and opens no port.
+#[derive(Debug, Parser)]
+#[command(name = "fleet-agent", version, after_help = EXAMPLES)]
+struct Agent {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Join the fleet with a token.
+    Join(Join),
+    /// Do what the fleet asks, until told to stop.
+    Run(Run),
+    /// Show what this agent knows, without asking the coordinator.
+    Status(Status),
+    /// This host's own policy, which outranks the coordinator.
+    #[command(subcommand)]
+    Policy(Policy),
+}
+
+#[derive(Debug, Args)]
+struct Join {
+    /// The token that `fleet host add` showed; `-` reads it from the standard input.
+    token: String,
+    /// Where the agent keeps what it knows.
+    #[arg(long, value_name = "FOLDER", default_value = DATA_DIR)]
+    data_dir: PathBuf,
+    /// Reach the coordinator at this address instead of the token's.
+    #[arg(long, value_name = "HOST:PORT")]
+    coordinator: Option<String>,
+    /// Give up the identity that this host has already.
+    #[arg(long)]
+    again: bool,
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    #[arg(long, value_name = "FOLDER", default_value = DATA_DIR)]
+    data_dir: PathBuf,
+    /// The host's own policy.
+    #[arg(long, value_name = "FILE", default_value = ORDINARY_PATH)]
+    policy: PathBuf,
+    /// The Engine's socket.
+    #[arg(long, value_name = "ADDRESS", env = "DOCKER_HOST", default_value = DEFAULT_SOCKET)]
+    docker_host: String,
+}
+
+#[derive(Debug, Args)]
+struct Status {
+    #[arg(long, value_name = "FOLDER", default_value = DATA_DIR)]
+    data_dir: PathBuf,
+    #[arg(long, value_name = "FILE", default_value = ORDINARY_PATH)]
+    policy: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Policy {
+    /// Check that a policy file is well written, and show what it means.
+    Check {
+        #[arg(default_value = ORDINARY_PATH)]
+        file: PathBuf,
+    },
+}
+
+/// The `fleet-agent` program of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let agent = Agent::parse();
+    start_log();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(perform(agent.command)),
+        Err(error) => Err(CommandError::refused("could not start").because(&error)),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.show(&mut std::io::stderr()),
+    }
+}
+
+async fn perform(command: Command) -> Result<(), CommandError> {
+    match command {
+        Command::Join(join) => join::join(join).await,
+        Command::Run(run) => run::run(run).await,
+        Command::Status(status) => say(&status::status(&status)?),
+        Command::Policy(Policy::Check { file }) => say(&policy::check(&file)?),
+    }
+}
+
+/// Writes the answer; a reader who has gone is no fault.
+fn say(text: &str) -> Result<(), CommandError> {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(())
+}
+
+/// The log goes to stderr; the journal knows the time itself.
+fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).with_target(false);
+    let log = log.with_ansi(colour);
+    if std::env::var_os("JOURNAL_STREAM").is_some() {
+        log.without_time().init();
+    } else {
+        log.init();
+    }
+}

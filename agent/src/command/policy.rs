@@ -1,0 +1,36 @@
+//! `fleet-agent policy check`.
+
+use super::error::CommandError;
+use crate::policy::{PolicyError, read};
+use fleet_core::host_policy::{Exec, HostPolicy};
+use std::path::Path;
+
+pub fn check(file: &Path) -> Result<String, CommandError> {
+    match read(file) {
+        Ok(policy) => Ok(format!("{} is well written:\n{}", file.display(), lines(&policy))),
+        Err(error @ PolicyError::Read { .. }) => Err(CommandError::refused(error.to_string())),
+        Err(error @ PolicyError::Wrong { .. }) => {
+            let hint = "until it is mended, a running agent refuses all orders once it has read it";
+            Err(CommandError::refused(error.to_string()).hint(hint))
+        }
+    }
+}
+
+/// What a policy means, a line each.
+pub fn lines(policy: &HostPolicy) -> String {
+    let list = |entries: Vec<&str>| if entries.is_empty() { "none".to_owned() } else { entries.join(", ") };
+    let apps = policy.apps.as_ref().map(|apps| list(apps.iter().map(|app| app.as_str()).collect()));
+    let registries = policy.registries.as_ref().map(|entries| list(entries.iter().map(String::as_str).collect()));
+    let exec = match policy.exec {
+        Exec::Allowed => "allowed",
+        Exec::Denied => "denied",
+    };
+    let any = || "any".to_owned();
+    format!(
+        "  apps        {}\n  registries  {}\n  host paths  {}\n  hours       {}\n  exec        {exec}\n",
+        apps.unwrap_or_else(any),
+        registries.unwrap_or_else(any),
+        list(policy.paths.iter().map(String::as_str).collect()),
+        policy.hours.as_ref().map_or_else(any, ToString::to_string),
+    )
+}

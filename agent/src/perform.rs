@@ -1,0 +1,91 @@
+//! Carries out orders: one at a time for each instance, several instances side by side.
+//!
+//! **Invariant:** there is no queue. What is next is derived from the ledger and the open set at each turn, the same
+//! after a restart as after a message.
+
+mod back;
+mod carry;
+mod expect;
+mod forward;
+mod heal;
+mod jobs;
+mod prepare;
+mod said;
+#[cfg(test)]
+mod tests;
+mod work;
+
+pub use said::{said, unlooked};
+
+use crate::ledger::Unreadable;
+use crate::link::OpenSet;
+use crate::site::Site;
+use fleet_core::names::{InstanceName, OrderId};
+use fleet_core::order::Outcome;
+use jobs::Jobs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The instances to heal, each with the number of the attempt: a number is healed once.
+pub type Drifted = BTreeMap<InstanceName, u64>;
+
+/// Performs whatever the set says is open, and whatever the ledger says is unfinished, until it is dropped.
+///
+/// Dropping it anywhere is safe: the next start goes on from the ledger.
+pub async fn run(
+    site: Arc<Site>,
+    mut open: watch::Receiver<Option<Arc<OpenSet>>>,
+    mut drifted: watch::Receiver<Drifted>,
+) {
+    let mut jobs = Jobs::new(Arc::clone(&site));
+    loop {
+        let set = open.borrow_and_update().clone();
+        if let Some(set) = &set {
+            hear(&site, set);
+        }
+        let to_heal = drifted.borrow_and_update().clone();
+        jobs.begin(set.as_deref(), &to_heal);
+        tokio::select! {
+            Ok(()) = open.changed() => {}
+            Ok(()) = drifted.changed() => {}
+            () = jobs.ended() => {}
+        }
+    }
+}
+
+/// Takes in a set: ends that it no longer names were heard; ends that it still names are said again.
+fn hear(site: &Site, set: &OpenSet) {
+    let open: BTreeSet<_> = set.ids().collect();
+    let unheard: Vec<_> = site.pen.see(|board| board.ends.keys().cloned().collect());
+    for id in unheard.iter().filter(|id| !open.contains(id)) {
+        if let Err(error) = site.ledger().heard(id) {
+            tracing::warn!(error = crate::chain(&error), order = %id, "the end will be said once more");
+        }
+    }
+    let known = set.orders.iter().map(|open| (&open.order.id, &open.order.instance));
+    let known = known.filter_map(|(id, name)| Some((id.clone(), (name.clone(), known_end(site, id, name)?))));
+    let unknown = set.unknown.iter().map(|it| (it.id.clone(), (it.instance.clone(), not_understood(&it.reason))));
+    let ends: Vec<_> = known.chain(unknown).collect();
+    site.pen.write(|board| {
+        board.ends.retain(|id, _| open.contains(id));
+        board.ends.extend(ends);
+    });
+}
+
+/// How an order ended, or why it cannot be begun: a part of the ledger that nobody can read may be about it.
+fn known_end(site: &Site, id: &OrderId, instance: &InstanceName) -> Option<Outcome> {
+    let ledger = site.ledger();
+    if let Some(outcome) = ledger.outcome(id) {
+        return Some(outcome.clone());
+    }
+    let is_about = |it: &&Unreadable| it.order.as_ref() == Some(id) || it.instance.as_ref() == Some(instance);
+    let unreadable = ledger.unreadable().iter().find(is_about)?;
+    let hint =
+        "look at that file on the host; move it away when the instance is as you want it, then restart the agent";
+    Some(Outcome::Stuck { reason: unreadable.reason.clone(), hint: hint.to_owned() })
+}
+
+fn not_understood(reason: &str) -> Outcome {
+    Outcome::Refused { reason: format!("this fleet-agent does not understand the order: {reason}") }
+}

@@ -1,0 +1,244 @@
+//! The life of one order on this host: accepted, forward, at its end or on the way back.
+
+use super::back::{Attempt, back};
+use super::expect::outcome_at_once;
+use super::forward::forward;
+use super::prepare::prepare;
+use super::said::{said, unlooked};
+use super::work::Work;
+use crate::clock;
+use crate::ledger::{Becomes, InstanceEntry, OpenState, OrderEntry, OrderState, Settled, StuckMark, Values, Way};
+use crate::site::Site;
+use fleet_core::facts::{InstanceSaid, PowerDesired, Running};
+use fleet_core::names::{InstanceName, OrderId};
+use fleet_core::order::{Action, Order, Outcome};
+use fleet_core::spec::InstanceSpec;
+use fleet_core::time::Time;
+use fleet_core::units::Period;
+use fleet_proto::convert::OutgoingOrder;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// The way back gets at least this long, whatever the order's deadline was.
+const BACK_LIMIT: Duration = Duration::from_secs(600);
+
+/// Accepts a new order and carries it out.
+pub async fn begin(site: &Site, incoming: OutgoingOrder) {
+    let OutgoingOrder { order, values, drift } = incoming;
+    let (entry, begun) = (site.ledger().instances().get(&order.instance).cloned(), clock::now());
+    let from = entry.as_ref().and_then(|entry| entry.settled.clone());
+    let open = OpenState { values: Values(values), drift, from, to: None, way: Way::Accepted };
+    let accepted = OrderEntry { order: order.clone(), begun, state: OrderState::Open(Box::new(open)) };
+    tracing::info!(order = %order.id, instance = %order.instance, "order accepted");
+    site.insist(|ledger| ledger.begin(accepted.clone())).await;
+    let policy = site.policy.borrow().clone();
+    if let Some(outcome) = outcome_at_once(&order.action, entry.as_ref(), &policy, begun) {
+        return end(site, &order, outcome, None).await;
+    }
+    go_on(site, &order.id).await;
+}
+
+/// Goes on with an accepted order from where the ledger says it is.
+pub async fn go_on(site: &Site, id: &OrderId) {
+    let Some(entry) = site.ledger().orders().get(id).cloned() else { return };
+    let OrderState::Open(open) = entry.state else { return };
+    let order = entry.order;
+    let last = site.pen.see(|board| board.instances.get(&order.instance).and_then(|it| it.last().cloned()));
+    let work = Work::new(site, &order.id, &order.instance, last);
+    let left = order.deadline.saturating_sub(clock::now().since(entry.begun));
+    let carrying = Carrying { work: &work, order: &order, left };
+    match open.way.clone() {
+        Way::Accepted => carrying.accepted(*open).await,
+        Way::Forward { .. } => carrying.forward(*open).await,
+        Way::Back { because, since } => carrying.back(*open, because, since, Attempt::Again).await,
+    }
+}
+
+struct Carrying<'a> {
+    work: &'a Work<'a>,
+    order: &'a Order,
+    /// Of the deadline, when this work began.
+    left: Duration,
+}
+
+impl Carrying<'_> {
+    async fn accepted(&self, mut open: OpenState) {
+        let began = tokio::time::Instant::now();
+        let prepared = timeout(self.left, self.prepared(&open)).await;
+        let to = match prepared {
+            Ok(Ok(to)) => to,
+            Ok(Err(reason)) => return self.end(Outcome::Refused { reason }, None).await,
+            Err(_) => {
+                let reason = format!("its deadline of {} was over before it could begin", self.deadline());
+                return self.end(Outcome::Refused { reason }, None).await;
+            }
+        };
+        open.to.clone_from(&to);
+        open.way = Way::Forward { step: 0, doing: String::new() };
+        self.work.site.insist(|ledger| ledger.mark(&self.order.id, |kept| *kept = open.clone_without_values())).await;
+        let left = self.left.saturating_sub(began.elapsed());
+        Carrying { left, ..*self }.forward(open).await;
+    }
+
+    /// What the instance becomes if all goes well; none, if that is nothing.
+    async fn prepared(&self, open: &OpenState) -> Result<Option<Settled>, String> {
+        let from = open.from.as_ref();
+        match &self.order.action {
+            Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
+                self.work.say(format!("preparing {}", goal.release));
+                let site = self.work.site;
+                let to = prepare(site, &self.order.instance, goal, &open.values, open.drift, from).await;
+                to.map(Some).map_err(|error| crate::chain(&error))
+            }
+            Action::Power { wish, serial } => {
+                let power = PowerDesired { wish: *wish, serial: *serial };
+                Ok(from.map(|from| Settled { power, ..from.clone() }))
+            }
+            Action::Remove { .. } => Ok(None),
+        }
+    }
+
+    async fn forward(&self, open: OpenState) {
+        let Some(spec) = self.spec(&open) else {
+            return self.end(Outcome::AlreadySo, Some(Becomes::Gone)).await;
+        };
+        if let Way::Forward { step: 1.., doing } = &open.way {
+            self.work.say(format!("going on: {doing}"));
+        }
+        let forward = async {
+            // A timeout polls its future before it looks at the time.
+            if self.left.is_zero() {
+                std::future::pending::<()>().await;
+            }
+            forward(self.work, &self.order.action, open.to.as_ref(), &spec).await
+        };
+        let because = match timeout(self.left, forward).await {
+            Ok(Ok(())) => return self.end(Outcome::Done, Some(became(open.to))).await,
+            Ok(Err(error)) => crate::chain(&error),
+            Err(_) => format!("its deadline of {} is over; it was at: {}", self.deadline(), self.work.doing()),
+        };
+        tracing::warn!(order = %self.order.id, instance = %self.order.instance, because, "the order failed");
+        if !self.is_touched() {
+            return self.end(Outcome::Refused { reason: because }, None).await;
+        }
+        let since = clock::now();
+        let way = Way::Back { because: because.clone(), since };
+        self.work.site.insist(|ledger| ledger.mark(&self.order.id, |open| open.way = way.clone())).await;
+        self.back(open, because, since, Attempt::First).await;
+    }
+
+    /// Whether the ledger says that any step has begun.
+    fn is_touched(&self) -> bool {
+        match self.work.site.ledger().orders().get(&self.order.id).map(|entry| &entry.state) {
+            Some(OrderState::Open(open)) => !matches!(open.way, Way::Accepted | Way::Forward { step: 0, .. }),
+            Some(OrderState::Ended { .. }) | None => true,
+        }
+    }
+
+    async fn back(&self, open: OpenState, because: String, since: Time, attempt: Attempt) {
+        let Some(tried) = self.spec(&open) else {
+            return self.end(Outcome::Refused { reason: because }, None).await;
+        };
+        if let Action::Remove { .. } = self.order.action {
+            // What is removed half is not put together again: only a person knows what was wanted by now.
+            return self.stuck(open, tried, because).await;
+        }
+        self.work.say(format!("going back: {because}"));
+        let limit = self.order.deadline.max(BACK_LIMIT).saturating_sub(clock::now().since(since));
+        let going = back(self.work, &self.order.action, open.from.as_ref(), &tried, attempt);
+        let failure = match timeout(limit, going).await {
+            Ok(Ok(())) => {
+                return self.end(Outcome::RolledBack { reason: because }, Some(became(open.from))).await;
+            }
+            Ok(Err(error)) => crate::chain(&error),
+            Err(_) => format!("it took too long; it was at: {}", self.work.doing()),
+        };
+        self.stuck(open, tried, format!("{because}; the way back failed too: {failure}")).await;
+    }
+
+    async fn stuck(&self, open: OpenState, tried: InstanceSpec, reason: String) {
+        let instance = &self.order.instance;
+        let hint = format!(
+            "on the host, see `docker ps -a --filter label=com.docker.compose.project={instance}` and `journalctl -u \
+             fleet-agent`; when the cause is gone, ask again"
+        );
+        let stuck = Some(StuckMark { order: self.order.id.clone(), reason: reason.clone() });
+        let remains = open.from.is_none().then(|| Box::new(tried));
+        let entry = InstanceEntry { settled: open.from, stuck, remains };
+        self.end(Outcome::Stuck { reason, hint }, Some(Becomes::Entry(entry))).await;
+    }
+
+    /// What the parts that this order touches are, or were, made from.
+    fn spec(&self, open: &OpenState) -> Option<InstanceSpec> {
+        let settled = open.to.as_ref().or(open.from.as_ref()).map(|settled| settled.rendered.spec.clone());
+        settled.or_else(|| self.work.site.ledger().instances().get(&self.order.instance)?.spec().cloned())
+    }
+
+    fn deadline(&self) -> Period {
+        Period::from(self.order.deadline)
+    }
+
+    async fn end(&self, outcome: Outcome, becomes: Option<Becomes>) {
+        end(self.work.site, self.order, outcome, becomes).await;
+    }
+}
+
+fn became(settled: Option<Settled>) -> Becomes {
+    settled.map_or(Becomes::Gone, |settled| Becomes::Entry(InstanceEntry::settled(settled)))
+}
+
+/// Ends an order in the ledger, then says so together with what the instance is now.
+async fn end(site: &Site, order: &Order, outcome: Outcome, becomes: Option<Becomes>) {
+    tracing::info!(order = %order.id, instance = %order.instance, outcome = outcome.word(), "order ended");
+    site.insist(|ledger| ledger.end(&order.id, outcome.clone(), becomes.clone(), clock::now())).await;
+    let entry = site.ledger().instances().get(&order.instance).cloned();
+    let now = match &entry {
+        Some(entry) => look(site, entry).await,
+        None => None,
+    };
+    site.pen.write(|board| {
+        match now {
+            Some(said) => drop(board.instances.insert(order.instance.clone(), Running::Settled(said))),
+            None => drop(board.instances.remove(&order.instance)),
+        }
+        board.ends.insert(order.id.clone(), (order.instance.clone(), outcome));
+    });
+    // Nobody listens while the agent is going down.
+    let _ = site.attention.send(order.instance.clone());
+}
+
+async fn look(site: &Site, entry: &InstanceEntry) -> Option<InstanceSaid> {
+    let settled = entry.settled.as_ref()?;
+    match site.hands.observe(&settled.rendered.spec, &settled.rendered.health).await {
+        Ok(seen) => said(entry, &seen, Vec::new()),
+        Err(_) => unlooked(entry),
+    }
+}
+
+/// Takes note of a fault of this agent in the middle of an order.
+pub fn note_fault(site: &Site, instance: &InstanceName) {
+    let mut ledger = site.ledger();
+    let is_ours = |entry: &&OrderEntry| entry.is_open() && entry.order.instance == *instance;
+    let Some(entry) = ledger.orders().values().find(is_ours).cloned() else { return };
+    let OrderState::Open(open) = entry.state else { return };
+    let reason = "a fault of this agent ended the work; its log says more".to_owned();
+    let (id, now) = (&entry.order.id, clock::now());
+    let written = match open.way {
+        Way::Accepted => ledger.end(id, Outcome::Refused { reason }, None, now),
+        Way::Forward { .. } => ledger.mark(id, |open| open.way = Way::Back { because: reason, since: now }),
+        Way::Back { .. } => {
+            let stuck = Some(StuckMark { order: id.clone(), reason: reason.clone() });
+            let becomes = Becomes::Entry(InstanceEntry { settled: open.from, stuck, remains: None });
+            let hint = "read `journalctl -u fleet-agent` on the host".to_owned();
+            ledger.end(id, Outcome::Stuck { reason, hint }, Some(becomes), now)
+        }
+    };
+    let outcome = ledger.outcome(id).cloned();
+    drop(ledger);
+    if let Err(error) = written {
+        tracing::error!(error = crate::chain(&error), "the fault could not be noted");
+    }
+    if let Some(outcome) = outcome {
+        site.pen.write(|board| drop(board.ends.insert(id.clone(), (instance.clone(), outcome))));
+    }
+}

@@ -1,0 +1,78 @@
+//! Whether an order finds what it expects.
+
+use crate::ledger::InstanceEntry;
+use fleet_core::host_policy::HostPolicy;
+use fleet_core::order::{Action, Goal, Outcome};
+use fleet_core::time::Time;
+
+/// The outcome of an order that there is no need, or no permission, to begin.
+pub fn outcome_at_once(
+    action: &Action,
+    entry: Option<&InstanceEntry>,
+    policy: &Result<HostPolicy, String>,
+    now: Time,
+) -> Option<Outcome> {
+    match expected(action, entry) {
+        Expected::Reached => Some(Outcome::AlreadySo),
+        Expected::Otherwise(reason) => Some(Outcome::Refused { reason }),
+        Expected::Yes => forbidden(policy, now).map(|reason| Outcome::Refused { reason }),
+    }
+}
+
+/// What the host's own people say to any change at this moment.
+fn forbidden(policy: &Result<HostPolicy, String>, now: Time) -> Option<String> {
+    let policy = match policy {
+        Ok(policy) => policy,
+        Err(reason) => return Some(format!("the host's policy cannot be read, so nothing is allowed: {reason}")),
+    };
+    let hours = policy.hours.as_ref().filter(|hours| !hours.is_open(now))?;
+    Some(format!("the host's policy allows changes only {hours}; next at {}", hours.opens_at(now)))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Expected {
+    /// What the order wants is so already.
+    Reached,
+    Yes,
+    Otherwise(String),
+}
+
+fn expected(action: &Action, entry: Option<&InstanceEntry>) -> Expected {
+    let settled = entry.and_then(|entry| entry.settled.as_ref());
+    let is_stuck = entry.is_some_and(|entry| entry.stuck.is_some());
+    // A stuck instance is not what it says it is, so nothing is reached before it was made so.
+    let is_goal =
+        |goal: &Goal| !is_stuck && settled.is_some_and(|it| it.release == goal.release && it.revision == goal.revision);
+    let otherwise = |wanted: String| match settled {
+        Some(found) => {
+            Expected::Otherwise(format!("expected {wanted}, found {} at revision {}", found.release, found.revision))
+        }
+        None => Expected::Otherwise(format!("expected {wanted}, found no such instance")),
+    };
+    match (action, settled) {
+        (Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. }, _)
+            if is_goal(goal) =>
+        {
+            Expected::Reached
+        }
+        (Action::Install { .. }, None) => Expected::Yes,
+        (Action::Install { goal }, Some(found)) if is_stuck && found.release == goal.release => Expected::Yes,
+        (Action::Install { .. }, Some(_)) => otherwise("no such instance".to_owned()),
+        (Action::Upgrade { from, .. }, Some(found)) if found.release == *from => Expected::Yes,
+        (Action::Upgrade { from, .. }, _) => otherwise(from.to_string()),
+        (Action::Configure { from, goal }, Some(found))
+            if found.release == goal.release && (found.revision == *from || is_stuck) =>
+        {
+            Expected::Yes
+        }
+        (Action::Configure { from, goal }, _) => otherwise(format!("{} at revision {from}", goal.release)),
+        (Action::Power { serial, .. }, Some(found)) if found.power.serial >= *serial && !is_stuck => Expected::Reached,
+        (Action::Power { .. }, Some(_)) => Expected::Yes,
+        (Action::Power { .. }, None) => otherwise("an instance".to_owned()),
+        (Action::Remove { .. }, _) if entry.is_none() => Expected::Reached,
+        (Action::Remove { .. }, _) => Expected::Yes,
+    }
+}
+
+#[cfg(test)]
+mod tests;

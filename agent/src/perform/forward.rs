@@ -1,0 +1,57 @@
+//! The way to what an order wants.
+
+use super::work::{Finish, Work, WorkError};
+use crate::ledger::Settled;
+use fleet_core::order::{Action, PowerWish};
+use fleet_core::spec::InstanceSpec;
+use fleet_core::steps::{Found, Stage, Step, steps, steps_for_power, steps_to_remove};
+
+/// Makes the instance what it shall be: `to`, or nothing, where `spec` is what its parts were made from.
+pub async fn forward(
+    work: &Work<'_>,
+    action: &Action,
+    to: Option<&Settled>,
+    spec: &InstanceSpec,
+) -> Result<(), WorkError> {
+    match (action, to) {
+        (Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. }, Some(to)) => {
+            let finish = finish(to);
+            work.perform(spec, |found| stages(found, to), finish).await
+        }
+        (Action::Power { wish, .. }, Some(to)) => {
+            let finish = match wish {
+                PowerWish::Start | PowerWish::Restart => Finish::Healthy(&to.rendered.health),
+                PowerWish::Stop => Finish::AsIs,
+            };
+            work.perform(spec, |found| steps_for_power(found, spec, *wish), finish).await
+        }
+        (Action::Remove { volumes }, _) => {
+            work.perform(spec, |found| steps_to_remove(found, spec, volumes), Finish::AsIs).await
+        }
+        (Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } | Action::Power { .. }, None) => {
+            Err(WorkError::NoGoal)
+        }
+    }
+}
+
+fn finish(to: &Settled) -> Finish<'_> {
+    if to.is_stopped() { Finish::AsIs } else { Finish::Healthy(&to.rendered.health) }
+}
+
+/// The stages to a settled state; an instance that stands still is changed without being started.
+pub fn stages(found: &Found, to: &Settled) -> Vec<Stage> {
+    let spec = &to.rendered.spec;
+    let mut stages = steps(found, spec);
+    if to.is_stopped() {
+        let starts = |step: &Step| {
+            matches!(step, Step::Start { .. } | Step::AwaitHealthy { .. } | Step::AwaitExit { .. } | Step::Gate)
+        };
+        stages.iter_mut().for_each(|stage| stage.steps.retain(|step| !starts(step)));
+        stages.retain(|stage| !stage.steps.is_empty());
+        let is_as_wished = stages.is_empty();
+        if is_as_wished {
+            return steps_for_power(found, spec, PowerWish::Stop);
+        }
+    }
+    stages
+}

@@ -1,0 +1,42 @@
+//! Puts an instance back to what was applied, after somebody changed it by hand.
+
+use super::forward::stages;
+use crate::clock;
+use crate::hands::{HandsError, Notes};
+use crate::site::Site;
+use fleet_core::names::InstanceName;
+use fleet_core::steps::Step;
+use futures_util::future::try_join_all;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Healing gives way to orders, and to patience.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Applies the steps again, without a gate: health is watched anyway.
+pub async fn heal(site: &Site, instance: &InstanceName) {
+    let told = match timeout(LIMIT, apply(site, instance)).await {
+        Ok(Ok(done)) if done.is_empty() => None,
+        Ok(Ok(done)) => Some(format!("healed: {}", done.join(", "))),
+        Ok(Err(error)) => Some(format!("could not be healed: {}", crate::chain(&error))),
+        Err(_) => Some("could not be healed in time".to_owned()),
+    };
+    if let Some(text) = told {
+        tracing::warn!(%instance, "{text}");
+        site.pen.tell(clock::now(), Some(instance), text);
+    }
+    let _ = site.attention.send(instance.clone());
+}
+
+async fn apply(site: &Site, instance: &InstanceName) -> Result<Vec<String>, HandsError> {
+    let Some(settled) = site.ledger().settled(instance).cloned() else { return Ok(Vec::new()) };
+    let spec = &settled.rendered.spec;
+    let mut done = Vec::new();
+    for stage in stages(&site.hands.look(spec).await?, &settled) {
+        let steps: Vec<&Step> = stage.steps.iter().filter(|step| **step != Step::Gate).collect();
+        let notes = Notes::unheard();
+        try_join_all(steps.iter().map(|step| site.hands.perform(step, spec, &notes))).await?;
+        done.extend(steps.iter().map(ToString::to_string));
+    }
+    Ok(done)
+}

@@ -1,0 +1,125 @@
+//! Who is at work on which instance.
+
+use super::{Drifted, carry, heal};
+use crate::ledger::OrderEntry;
+use crate::link::OpenSet;
+use crate::site::Site;
+use fleet_core::names::{InstanceName, OrderId};
+use fleet_proto::convert::OutgoingOrder;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+
+/// The most instances that are changed at the same time.
+const AT_ONCE: usize = 4;
+
+/// The work that is under way. Dropping it stops it all.
+pub struct Jobs {
+    site: Arc<Site>,
+    tasks: JoinSet<()>,
+    busy: BTreeMap<InstanceName, Job>,
+    /// The last attempt at healing each instance.
+    healed: Drifted,
+}
+
+struct Job {
+    handle: AbortHandle,
+    kind: Kind,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Order,
+    Heal,
+}
+
+/// An order to begin, or to go on with.
+enum Next<'a> {
+    Resume(OrderId),
+    New(&'a OutgoingOrder),
+}
+
+impl Jobs {
+    pub fn new(site: Arc<Site>) -> Self {
+        Self { site, tasks: JoinSet::new(), busy: BTreeMap::new(), healed: Drifted::new() }
+    }
+
+    /// Begins what can be begun.
+    pub fn begin(&mut self, set: Option<&OpenSet>, drifted: &Drifted) {
+        let next = next_orders(&self.site, set);
+        for (name, next) in &next {
+            self.begin_order(name, next);
+        }
+        for (name, attempt) in drifted {
+            let is_free = !next.contains_key(name) && !self.busy.contains_key(name);
+            let is_new = self.healed.get(name).is_none_or(|healed| healed < attempt);
+            if is_free && is_new && self.busy.len() < AT_ONCE {
+                let (site, instance) = (Arc::clone(&self.site), name.clone());
+                let handle = self.tasks.spawn(async move { heal::heal(&site, &instance).await });
+                self.busy.insert(name.clone(), Job { handle, kind: Kind::Heal });
+                self.healed.insert(name.clone(), *attempt);
+            }
+        }
+    }
+
+    fn begin_order(&mut self, name: &InstanceName, next: &Next<'_>) {
+        match self.busy.get(name) {
+            // The order comes when the healing has let go.
+            Some(Job { handle, kind: Kind::Heal }) => return handle.abort(),
+            Some(Job { kind: Kind::Order, .. }) => return,
+            None if self.busy.len() >= AT_ONCE => return,
+            None => {}
+        }
+        let site = Arc::clone(&self.site);
+        let handle = match next {
+            Next::Resume(id) => {
+                let id = id.clone();
+                self.tasks.spawn(async move { carry::go_on(&site, &id).await })
+            }
+            Next::New(order) => {
+                let order = (*order).clone();
+                self.tasks.spawn(async move { carry::begin(&site, order).await })
+            }
+        };
+        self.busy.insert(name.clone(), Job { handle, kind: Kind::Order });
+    }
+
+    /// Waits until a piece of work has ended; for ever, where there is none.
+    pub async fn ended(&mut self) {
+        match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => self.busy.retain(|_, job| job.handle.id() != id),
+            Some(Err(error)) => self.failed(&error),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// A fault of our own must not repeat itself for ever: it is the reason to go back, and then to give up.
+    fn failed(&mut self, error: &JoinError) {
+        let name = self.busy.iter().find(|(_, job)| job.handle.id() == error.id()).map(|(name, _)| name.clone());
+        let Some(name) = name else { return };
+        let job = self.busy.remove(&name);
+        if error.is_panic() && job.is_some_and(|job| job.kind == Kind::Order) {
+            tracing::error!(instance = %name, "a fault of this agent ended its work on an order");
+            carry::note_fault(&self.site, &name);
+        }
+    }
+}
+
+/// The next order of each instance: those already accepted first.
+fn next_orders<'a>(site: &Site, set: Option<&'a OpenSet>) -> BTreeMap<InstanceName, Next<'a>> {
+    let mut next = BTreeMap::new();
+    let ledger = site.ledger();
+    let mut accepted: Vec<&OrderEntry> = ledger.orders().values().filter(|entry| entry.is_open()).collect();
+    accepted.sort_by_key(|entry| entry.begun);
+    for entry in accepted {
+        next.entry(entry.order.instance.clone()).or_insert_with(|| Next::Resume(entry.order.id.clone()));
+    }
+    let has_ended = |id: &OrderId| site.pen.see(|board| board.ends.contains_key(id));
+    for open in set.into_iter().flat_map(|set| &set.orders) {
+        let is_known = ledger.orders().contains_key(&open.order.id) || has_ended(&open.order.id);
+        if !is_known {
+            next.entry(open.order.instance.clone()).or_insert(Next::New(open));
+        }
+    }
+    next
+}

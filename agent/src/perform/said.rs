@@ -1,0 +1,62 @@
+//! What this host says of an instance, from what was settled and what was seen.
+
+use crate::ledger::{InstanceEntry, Settled};
+use fleet_core::facts::{ContainerSaid, Health, InstanceSaid};
+use fleet_core::spec::InstanceSpec;
+use fleet_core::steps::ContainerHealth;
+use fleet_core::steps::gate::{Ailment, Observation, ailment};
+
+/// An instance as it was seen, with what differs from what was applied.
+pub fn said(entry: &InstanceEntry, seen: &Observation, drift: Vec<String>) -> Option<InstanceSaid> {
+    let settled = entry.settled.as_ref()?;
+    let health = match &entry.stuck {
+        Some(stuck) => Health::Unhealthy { reason: format!("stuck: {}", stuck.reason) },
+        None => health(settled, seen),
+    };
+    let containers = containers(&settled.rendered.spec, seen);
+    Some(InstanceSaid { health, drift, containers, ..unknown(settled) })
+}
+
+/// An instance at which nobody could look.
+pub fn unlooked(entry: &InstanceEntry) -> Option<InstanceSaid> {
+    entry.settled.as_ref().map(unknown)
+}
+
+fn unknown(settled: &Settled) -> InstanceSaid {
+    InstanceSaid {
+        release: settled.release.clone(),
+        revision: settled.revision,
+        power_serial: settled.power.serial,
+        health: Health::Unknown,
+        drift: Vec::new(),
+        containers: Vec::new(),
+    }
+}
+
+fn health(settled: &Settled, seen: &Observation) -> Health {
+    let is_alive = seen.containers.iter().any(|container| container.state.is_alive());
+    if settled.is_stopped() && !is_alive {
+        return Health::Stopped;
+    }
+    match ailment(&settled.rendered.spec, seen) {
+        None => Health::Healthy,
+        Some(Ailment::Starting(_)) => Health::Starting,
+        Some(Ailment::Unwell(reason) | Ailment::Hopeless(reason)) => Health::Unhealthy { reason },
+    }
+}
+
+fn containers(spec: &InstanceSpec, seen: &Observation) -> Vec<ContainerSaid> {
+    let said = seen.containers.iter().map(|container| ContainerSaid {
+        service: container.service.clone(),
+        name: container.name.clone(),
+        image: spec.container(&container.service).map(|it| it.image.clone()).unwrap_or_default(),
+        state: container.state.word().to_owned(),
+        health: match container.health {
+            ContainerHealth::Unchecked => String::new(),
+            ContainerHealth::Starting | ContainerHealth::Healthy | ContainerHealth::Unhealthy => {
+                container.health.word().to_owned()
+            }
+        },
+    });
+    said.collect()
+}

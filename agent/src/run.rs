@@ -1,0 +1,142 @@
+//! A whole agent: opens what is kept, then lets its rooms work side by side until it is told to stop.
+
+use crate::board::Pen;
+use crate::bundles::Bundles;
+use crate::hands::Hands;
+use crate::keep::{Keeper, policy_now};
+use crate::ledger::{Ledger, LedgerError, OrderState};
+use crate::link::{self, Greeting, OpenSet, ToAnswer, Who, Wires};
+use crate::perform::Drifted;
+use crate::policy::PolicyFile;
+use crate::site::Site;
+use crate::watch::Watcher;
+use crate::{answer, clock, perform};
+use fleet_core::access::Subject;
+use fleet_core::facts::Running;
+use fleet_core::names::{HostName, InstanceName};
+use fleet_core::order::order_id;
+use fleet_proto::link::{Identity, IdentityError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+
+/// The questions that wait for an answerer.
+const QUESTIONS: usize = 32;
+
+/// Where an agent finds what it keeps.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub policy: PathBuf,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("could not open `{path}`")]
+    DataDir { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error("the identity at `{path}` is not a host's: it is {subject}")]
+    NotAHost { path: PathBuf, subject: Subject },
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Where in its folder an agent keeps who it is.
+pub fn identity_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("identity.json")
+}
+
+/// Runs an agent until it is told to stop. Stopping it in any other way is safe too.
+pub async fn run(config: Config, hands: impl Hands, stop: CancellationToken) -> Result<(), RunError> {
+    let opening = |source| RunError::DataDir { path: config.data_dir.clone(), source };
+    let data_dir = config.data_dir.canonicalize().map_err(opening)?;
+    let path = identity_path(&data_dir);
+    let identity = Identity::load(&path)?;
+    let host = match &identity.subject {
+        Subject::Host(host) => host.clone(),
+        Subject::Operator(_) => return Err(RunError::NotAHost { path, subject: identity.subject }),
+    };
+    let ledger = Ledger::open(&data_dir)?;
+    let who = Who { identity, path: Some(path) };
+    let rooms = Rooms::new(host, data_dir, ledger, Arc::new(hands), PolicyFile::open(&config.policy));
+    rooms.work(who, stop).await;
+    Ok(())
+}
+
+/// All that an agent consists of.
+struct Rooms {
+    site: Arc<Site>,
+    keeper: Keeper,
+    attention: mpsc::UnboundedReceiver<InstanceName>,
+    channel: watch::Sender<Option<Channel>>,
+}
+
+impl Rooms {
+    fn new(host: HostName, data_dir: PathBuf, ledger: Ledger, hands: Arc<dyn Hands>, file: PolicyFile) -> Self {
+        let channel = watch::Sender::new(None);
+        let policy = watch::Sender::new(policy_now(&file));
+        let (attend, attention) = mpsc::unbounded_channel();
+        let site = Arc::new(Site {
+            host,
+            bundles: Bundles::new(data_dir.join("bundles"), channel.subscribe()),
+            data_dir,
+            ledger: Mutex::new(ledger),
+            hands,
+            pen: Pen::default(),
+            policy: policy.subscribe(),
+            attention: attend,
+        });
+        tell_what_is_left(&site);
+        let keeper =
+            Keeper { site: Arc::clone(&site), file, policy, greeting: watch::Sender::new(Greeting::default()) };
+        Self { site, keeper, attention, channel }
+    }
+
+    async fn work(mut self, who: Who, stop: CancellationToken) {
+        let open: watch::Sender<Option<Arc<OpenSet>>> = watch::Sender::new(None);
+        let (ask, questions) = mpsc::channel::<ToAnswer>(QUESTIONS);
+        let drifted = watch::Sender::new(Drifted::new());
+        let perform = perform::run(Arc::clone(&self.site), open.subscribe(), drifted.subscribe());
+        let answer = answer::run(Arc::clone(&self.site), questions, self.channel.subscribe());
+        let mut watcher = Watcher::new(Arc::clone(&self.site), drifted);
+        let is_stopped = stop.clone();
+        let reporting = async {
+            tokio::join!(self.keeper.begin(), watcher.look_first());
+            let (board, greeting) = (self.site.pen.reader(), self.keeper.greeting.subscribe());
+            let heard = open.subscribe();
+            let wires = Wires { board, greeting, open, questions: ask, channel: self.channel };
+            tokio::join!(link::run(who, wires, stop), watcher.run(self.attention), self.keeper.run(heard));
+        };
+        tokio::select! {
+            () = is_stopped.cancelled() => tracing::info!("stopping; what runs keeps running"),
+            () = perform => {}
+            () = answer => {}
+            () = reporting => {}
+        }
+    }
+}
+
+/// Puts on the board what a restarted agent has to say at once.
+fn tell_what_is_left(site: &Site) {
+    let ledger = site.ledger();
+    for unreadable in ledger.unreadable() {
+        tracing::error!(reason = unreadable.reason, "a part of the ledger cannot be read");
+        let text = format!("stuck: {}", unreadable.reason);
+        if let Some(instance) = &unreadable.instance {
+            // Nobody knows what it is, so nobody may guess: it is busy, with an order that will not end by itself.
+            let order = unreadable.order.clone().unwrap_or_else(|| order_id(&["unreadable", instance.as_str()]));
+            site.pen.set_instance(instance, Running::Busy { order, step: text.clone(), last: None });
+        }
+        site.pen.tell(clock::now(), unreadable.instance.as_ref(), text);
+    }
+    for entry in ledger.orders().values() {
+        if let OrderState::Ended { outcome, heard: false, .. } = &entry.state {
+            let end = (entry.order.instance.clone(), outcome.clone());
+            site.pen.write(|board| drop(board.ends.insert(entry.order.id.clone(), end)));
+        }
+    }
+}

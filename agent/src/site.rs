@@ -1,0 +1,55 @@
+//! What all work on this host shares.
+
+use crate::board::Pen;
+use crate::bundles::Bundles;
+use crate::hands::Hands;
+use crate::ledger::{Ledger, LedgerError};
+use fleet_core::host_policy::HostPolicy;
+use fleet_core::names::{HostName, InstanceName};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{mpsc, watch};
+
+/// The host's policy, or why it cannot be read.
+pub type PolicyNow = Result<HostPolicy, String>;
+
+pub struct Site {
+    pub host: HostName,
+    /// Absolute.
+    pub data_dir: PathBuf,
+    pub ledger: Mutex<Ledger>,
+    pub hands: Arc<dyn Hands>,
+    pub bundles: Bundles,
+    pub pen: Pen,
+    pub policy: watch::Receiver<PolicyNow>,
+    /// Instances that somebody should look at.
+    pub attention: mpsc::UnboundedSender<InstanceName>,
+}
+
+impl Site {
+    /// The ledger; never held across an await.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where an instance's files live, the same for all its releases.
+    pub fn working_dir(&self, instance: &InstanceName) -> PathBuf {
+        self.data_dir.join("instances").join(instance.as_str())
+    }
+
+    /// Writes the ledger for work that cannot go on without it; says so and tries again until it succeeds.
+    pub async fn insist(&self, mut write: impl FnMut(&mut Ledger) -> Result<(), LedgerError> + Send) {
+        loop {
+            let Err(error) = write(&mut self.ledger()) else { return };
+            tracing::error!(error = crate::chain(&error), "the ledger cannot be written; trying again");
+            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        }
+    }
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site").field("host", &self.host).field("data_dir", &self.data_dir).finish_non_exhaustive()
+    }
+}

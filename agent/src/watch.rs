@@ -1,0 +1,188 @@
+//! Looks at what is settled: its health, and whether somebody changed it by hand.
+//!
+//! **Invariant:** it changes nothing. What it finds goes to the board; what should be healed is said to whoever performs.
+
+mod budget;
+
+use crate::board::Board;
+use crate::clock;
+use crate::hands::{Changed, HandsError};
+use crate::ledger::{InstanceEntry, Settled};
+use crate::perform::{Drifted, said, unlooked};
+use crate::site::Site;
+use budget::Budget;
+use fleet_core::facts::{DriftRule, InstanceSaid, Running};
+use fleet_core::names::InstanceName;
+use fleet_core::steps::{Found, drift};
+use futures_util::StreamExt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// Settled instances are looked at this often even if nothing happens: probes see what the Engine does not.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(30);
+/// Events come in bursts; one look answers them all.
+const BURST: Duration = Duration::from_millis(400);
+/// How long the agent holds back its first report to look at everything once.
+const FIRST_LOOK_LIMIT: Duration = Duration::from_secs(10);
+
+pub struct Watcher {
+    site: Arc<Site>,
+    drifted: watch::Sender<Drifted>,
+    attempts: u64,
+    patients: BTreeMap<InstanceName, Patient>,
+    /// What was last said about the Engine itself.
+    trouble: Option<String>,
+}
+
+/// What is remembered of one instance between looks.
+#[derive(Debug, Default)]
+struct Patient {
+    budget: Budget,
+    /// Somebody is healing it: what is seen meanwhile says nothing.
+    is_healing: bool,
+    is_flapping: bool,
+}
+
+impl Watcher {
+    pub fn new(site: Arc<Site>, drifted: watch::Sender<Drifted>) -> Self {
+        Self { site, drifted, attempts: 0, patients: BTreeMap::new(), trouble: None }
+    }
+
+    /// Looks at everything once, so that the first report says how things are; without an answer it says unknown.
+    pub async fn look_first(&mut self) {
+        for (name, entry) in self.site.ledger().instances() {
+            if let Some(said) = unlooked(entry) {
+                self.site.pen.set_instance(name, Running::Settled(said));
+            }
+        }
+        let all = self.all();
+        if timeout(FIRST_LOOK_LIMIT, self.look(all)).await.is_err() {
+            tracing::warn!("the first look takes long; reporting without it");
+        }
+    }
+
+    /// Looks whenever there is a reason to, until it is dropped.
+    pub async fn run(mut self, mut attention: mpsc::UnboundedReceiver<InstanceName>) {
+        let mut changes = self.site.hands.changes();
+        let (mut due, mut look_at) = (BTreeSet::new(), None);
+        let mut next_round = Instant::now() + BETWEEN_LOOKS;
+        loop {
+            tokio::select! {
+                Some(changed) = changes.next() => {
+                    due.extend(self.concerned(&changed));
+                    look_at.get_or_insert(Instant::now() + BURST);
+                }
+                Some(name) = attention.recv() => {
+                    self.patients.entry(name.clone()).or_default().is_healing = false;
+                    due.insert(name);
+                    look_at.get_or_insert(Instant::now() + BURST);
+                }
+                () = sleep_until(look_at.unwrap_or(next_round).min(next_round)) => {
+                    if Instant::now() >= next_round {
+                        due.extend(self.all());
+                        next_round = Instant::now() + BETWEEN_LOOKS;
+                    }
+                    look_at = None;
+                    self.look(std::mem::take(&mut due)).await;
+                }
+            }
+        }
+    }
+
+    fn all(&self) -> BTreeSet<InstanceName> {
+        self.site.ledger().instances().keys().cloned().collect()
+    }
+
+    fn concerned(&self, changed: &Changed) -> BTreeSet<InstanceName> {
+        let ledger = self.site.ledger();
+        let is_meant = |entry: &InstanceEntry| match changed {
+            Changed::Anything => true,
+            Changed::Project(project) => entry.spec().is_some_and(|spec| spec.project == *project),
+        };
+        let meant = ledger.instances().iter().filter(|(_, entry)| is_meant(entry));
+        meant.map(|(name, _)| name.clone()).collect()
+    }
+
+    async fn look(&mut self, due: BTreeSet<InstanceName>) {
+        self.patients.retain(|name, _| self.site.ledger().instances().contains_key(name));
+        for name in due {
+            let Some(entry) = self.site.ledger().instances().get(&name).cloned() else { continue };
+            let is_healing = self.patients.get(&name).is_some_and(|patient| patient.is_healing);
+            if is_healing || self.is_busy(&name) {
+                continue;
+            }
+            let said = match look_at(&self.site, &entry).await {
+                Ok(said) => {
+                    self.trouble = None;
+                    said
+                }
+                Err(error) => {
+                    self.say_trouble(&error);
+                    unlooked(&entry)
+                }
+            };
+            if let Some(said) = said {
+                self.take_in(&name, &entry, said);
+            }
+        }
+    }
+
+    fn is_busy(&self, name: &InstanceName) -> bool {
+        let is_busy = |board: &Board| matches!(board.instances.get(name), Some(Running::Busy { .. }));
+        self.site.pen.see(is_busy)
+    }
+
+    fn say_trouble(&mut self, error: &HandsError) {
+        let text = crate::chain(error);
+        if self.trouble.as_ref() != Some(&text) {
+            tracing::warn!(error = text, "could not look at the instances; they keep running as they are");
+            self.site.pen.tell(clock::now(), None, format!("health is unknown: {text}"));
+            self.trouble = Some(text);
+        }
+    }
+
+    fn take_in(&mut self, name: &InstanceName, entry: &InstanceEntry, mut said: InstanceSaid) {
+        let is_to_heal = entry.stuck.is_none() && entry.settled.as_ref().is_some_and(|it| it.drift == DriftRule::Heal);
+        let patient = self.patients.entry(name.clone()).or_default();
+        if said.drift.is_empty() {
+            patient.is_flapping = false;
+        } else if is_to_heal && patient.budget.spend(Instant::now()) {
+            patient.is_healing = true;
+            self.attempts += 1;
+            let attempt = self.attempts;
+            self.drifted.send_modify(|drifted| {
+                drifted.insert(name.clone(), attempt);
+            });
+        } else if is_to_heal {
+            let text = format!("flapping: healed 3 times within 10 minutes, now left: {}", said.drift.join("; "));
+            if !patient.is_flapping {
+                patient.is_flapping = true;
+                self.site.pen.tell(clock::now(), Some(name), text.clone());
+            }
+            said.drift.insert(0, "flapping: it was healed 3 times within 10 minutes".to_owned());
+        }
+        if !self.is_busy(name) {
+            self.site.pen.set_instance(name, Running::Settled(said));
+        }
+    }
+}
+
+async fn look_at(site: &Site, entry: &InstanceEntry) -> Result<Option<InstanceSaid>, HandsError> {
+    let Some(settled) = &entry.settled else { return Ok(None) };
+    let spec = &settled.rendered.spec;
+    let found = site.hands.look(spec).await?;
+    let seen = site.hands.observe(spec, &settled.rendered.health).await?;
+    Ok(said(entry, &seen, drift_of(&found, settled)))
+}
+
+/// An instance that is to stand still has drifted when it runs; it is not asked what else is missing.
+fn drift_of(found: &Found, settled: &Settled) -> Vec<String> {
+    if !settled.is_stopped() {
+        return drift(found, &settled.rendered.spec);
+    }
+    let alive = found.containers.iter().filter(|container| container.state.is_alive());
+    alive.map(|container| format!("container {} was started", container.name)).collect()
+}
