@@ -202,11 +202,13 @@ join() {
         say "this server has joined before, and keeps its identity (--rejoin gives it up)"
         return 0
     fi
+    again=''
     if has_joined; then
-        systemctl stop "$unit"
+        again=--again
     fi
-    fleet-agent join ${coordinator:+--coordinator "$coordinator"} "$token" </dev/null ||
-        fail "this server could not join the fleet" "the line above says why; then run this again, with a new token if it asks for one"
+    # Through a pipe: what stands on a command line can be read by every user of this server.
+    printf '%s\n' "$token" | fleet-agent join $again ${coordinator:+--coordinator "$coordinator"} - ||
+        give_up "this server has not joined: run this again once the above is mended"
 }
 
 has_joined() {
@@ -283,6 +285,12 @@ fail() {
     if [ $# -gt 1 ]; then
         printf 'hint: %s\n' "$2" >&2
     fi
+    exit 1
+}
+
+# Where the reason has been said already.
+give_up() {
+    say "$1"
     exit 1
 }
 
