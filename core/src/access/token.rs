@@ -101,18 +101,18 @@ mod tests {
         JoinToken { address: "fleet.example.org:7443".to_owned(), ca_fingerprint: [7; 32], secret: [0xab; 32] }
     }
 
-    fn check(text: &str, expect: Result<JoinToken, TokenError>) {
-        assert_eq!(text.parse::<JoinToken>(), expect, "`{text}`");
+    fn check(text: &str, expect: &Result<JoinToken, TokenError>) {
+        assert_eq!(&text.parse::<JoinToken>(), expect, "`{text}`");
     }
 
     #[test]
     fn a_token_reads_back_as_it_was_shown() {
-        check(&token().to_string(), Ok(token()));
+        check(&token().to_string(), &Ok(token()));
     }
 
     #[test]
     fn white_space_around_a_token_is_forgiven() {
-        check(&format!("  {}\r\n", token()), Ok(token()));
+        check(&format!("  {}\r\n", token()), &Ok(token()));
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
         let text = token().to_string();
         for at in [8, 40, 100, text.len() - 2] {
             for breaking in ["\n", "\r\n", " ", "\n  ", "\u{a0}"] {
-                check(&format!("{}{breaking}{}", &text[..at], &text[at..]), Err(TokenError::Damaged));
+                check(&format!("{}{breaking}{}", &text[..at], &text[at..]), &Err(TokenError::Damaged));
             }
         }
     }
@@ -130,17 +130,17 @@ mod tests {
         let text = token().to_string();
         for at in [7, 60, 120, text.len() - 1] {
             let other = if &text[at..=at] == "1" { "2" } else { "1" };
-            check(&format!("{}{other}{}", &text[..at], &text[at + 1..]), Err(TokenError::Damaged));
+            check(&format!("{}{other}{}", &text[..at], &text[at + 1..]), &Err(TokenError::Damaged));
         }
-        check(&text[..text.len() - 1], Err(TokenError::Damaged));
-        check(&text.to_uppercase().replace("FLEET1.", "fleet1."), Err(TokenError::Damaged));
-        check("fleet1.", Err(TokenError::Damaged));
+        check(&text[..text.len() - 1], &Err(TokenError::Damaged));
+        check(&text.to_uppercase().replace("FLEET1.", "fleet1."), &Err(TokenError::Damaged));
+        check("fleet1.", &Err(TokenError::Damaged));
     }
 
     #[test]
     fn something_else_is_not_a_token() {
         for text in ["", "hello", "fleet2.00", "https://fleet.example.org"] {
-            check(text, Err(TokenError::NotAToken));
+            check(text, &Err(TokenError::NotAToken));
         }
     }
 

@@ -27,7 +27,9 @@ pub(super) fn progress<'r>(outlook: &Outlook, rollout: &'r Rollout) -> Progress<
     let (phase, gate) = gate::decide(rollout, &counts, halt, outlook.now);
     let taken = take::take(outlook, &rollout.strategy, &gate, &mut standings);
     let mut wakes: Vec<Time> = standings.iter().filter_map(|standing| standing.wakes).collect();
+    // Without anyone who could be asked, a gate that opens changes nothing.
     match gate {
+        _ if counts.ready == 0 => {}
         Gate::Open { .. } => wakes.extend(gate::last_start(&rollout.strategy, outlook.now)),
         Gate::Shut { until, .. } => wakes.extend(until),
     }

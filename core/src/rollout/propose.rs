@@ -108,8 +108,8 @@ fn proposal(
     left_out: Vec<LeftOut>,
 ) -> Proposal {
     let names = members.iter().map(|member| member.instance.clone());
-    let (online, offline) = names.partition(|name| is_online(desired, observed, name));
-    let waves = waves(&strategy, members.len(), online);
+    let (online, offline): (Vec<_>, Vec<_>) = names.partition(|name| is_online(desired, observed, name));
+    let waves = waves(&strategy, members.len(), &online);
     Proposal { to, strategy, members, left_out, waves, offline }
 }
 
@@ -119,7 +119,7 @@ fn is_online(desired: &Desired, observed: &Observed, name: &InstanceName) -> boo
 }
 
 /// The canary, then as many at a time as the strategy allows of the whole group.
-fn waves(strategy: &Strategy, group: usize, online: Vec<InstanceName>) -> Vec<Vec<InstanceName>> {
+fn waves(strategy: &Strategy, group: usize, online: &[InstanceName]) -> Vec<Vec<InstanceName>> {
     let canary = (strategy.canary as usize).min(online.len());
     let (first, rest) = online.split_at(canary);
     let rest = rest.chunks(strategy.at_once.of(group));

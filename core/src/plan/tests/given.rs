@@ -96,7 +96,8 @@ impl Given {
                 "silent" => is_known = false,
                 "absent" => running = Some(Running::Absent),
                 "busy" => {
-                    running = Some(Running::Busy { order: self.id(name, word(words)), step: "pull".into(), last: None })
+                    running =
+                        Some(Running::Busy { order: self.id(name, word(words)), step: "pull".into(), last: None });
                 }
                 "sick" => last.health = Health::Unhealthy { reason: "no answer".into() },
                 "stopped" => last.health = Health::Stopped,

@@ -1,0 +1,109 @@
+//! What operators wish for, at random moments.
+
+use crate::fleet::{read, release};
+use crate::random::Random;
+use fleet_core::facts::{Asked, Desired, Observed, Removal};
+use fleet_core::names::{InstanceName, RolloutId};
+use fleet_core::order::PowerWish;
+use fleet_core::plan::{Phase, phase};
+use fleet_core::rollout::{Proposal, RolloutRequest, RolloutWish, StrategyWish, propose, propose_undo};
+use fleet_core::time::Time;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub fn wish(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: &Observed, now: Time) {
+    match random.between(0, 99) {
+        0..=34 => begin_rollout(random, desired, asked, observed, now),
+        35..=44 => set_wish(random, desired, RolloutWish::Pause),
+        45..=69 => resume(random, desired, asked, observed, now),
+        70..=76 => set_wish(random, desired, RolloutWish::Abort),
+        77..=82 => undo(random, desired, asked, observed, now),
+        83..=88 => change(random, desired, |instance, _| instance.revision += 1),
+        89..=93 => change(random, desired, |instance, random| {
+            instance.power.serial += 1;
+            instance.power.wish = [PowerWish::Start, PowerWish::Stop, PowerWish::Restart][random.index(3)];
+        }),
+        94..=96 => change(random, desired, |instance, _| {
+            instance.removal = Some(Removal { volumes: Default::default() });
+        }),
+        _ => {
+            let name = desired.hosts.keys().nth(random.index(desired.hosts.len().max(1))).cloned();
+            name.map(|name| desired.hosts.remove(&name));
+        }
+    }
+}
+
+pub fn begin_rollout(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: &Observed, now: Time) {
+    let newest = 2 + desired.rollouts.len() as u64;
+    let selector = read(["", "", "", "site=fr", "tier!=live"][random.index(5)]);
+    let request = RolloutRequest { to: release(newest), selector, strategy: strategy(random) };
+    if let Ok(proposal) = propose(desired, asked, observed, &request, now) {
+        accept(desired, proposal, now);
+    }
+}
+
+fn accept(desired: &mut Desired, proposal: Proposal, now: Time) {
+    let id: RolloutId = read(&format!("app-{:02}", desired.rollouts.len() + 1));
+    let rollout = proposal.into_rollout(id.clone(), read("ada"), now);
+    desired.rollouts.insert(id, rollout);
+}
+
+fn strategy(random: &mut Random) -> StrategyWish {
+    let at_once = ["1", "2", "3", "25%", "50%", "100%"][random.index(6)];
+    let window = ["22:00-04:00", "Sat,Sun 00:00-24:00", "00:00-24:00", "12:00-13:00+02:00"][random.index(4)];
+    let mut per = BTreeMap::new();
+    if random.percent(30) {
+        per.insert("site".to_owned(), u32::try_from(random.between(1, 2)).expect("it fits"));
+    }
+    StrategyWish {
+        canary: random.percent(40).then(|| u32::try_from(random.between(0, 3)).expect("it fits")),
+        at_once: random.percent(80).then(|| read(at_once)),
+        soak: Some(Duration::from_secs(random.between(0, 120))),
+        max_failures: random.percent(60).then(|| u32::try_from(random.between(1, 4)).expect("it fits")),
+        per,
+        window: random.percent(15).then(|| read(window)),
+        deadline: Some(Duration::from_secs(random.between(30, 400))),
+    }
+}
+
+fn any(random: &mut Random, desired: &Desired) -> Option<RolloutId> {
+    let newest = desired.rollouts.keys().last().filter(|_| random.percent(75));
+    newest.or_else(|| desired.rollouts.keys().next()).cloned()
+}
+
+fn set_wish(random: &mut Random, desired: &mut Desired, wish: RolloutWish) {
+    let Some(rollout) = any(random, desired).and_then(|id| desired.rollouts.get_mut(&id)) else { return };
+    if rollout.wish != RolloutWish::Abort {
+        rollout.wish = wish;
+    }
+}
+
+fn resume(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: &Observed, now: Time) {
+    let Some(id) = any(random, desired) else { return };
+    let is_halted = matches!(phase(&desired.rollouts[&id], desired, asked, observed, now), Phase::Halted { .. });
+    let Some(rollout) = desired.rollouts.get_mut(&id).filter(|rollout| rollout.wish != RolloutWish::Abort) else {
+        return;
+    };
+    rollout.wish = RolloutWish::Run;
+    rollout.attempt += u32::from(is_halted);
+}
+
+fn undo(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: &Observed, now: Time) {
+    let Some(id) = any(random, desired) else { return };
+    let Ok(proposal) = propose_undo(&desired.rollouts[&id], desired, asked, observed, now) else { return };
+    desired.rollouts.entry(id).and_modify(|rollout| rollout.wish = RolloutWish::Abort);
+    accept(desired, proposal, now);
+}
+
+fn change(
+    random: &mut Random,
+    desired: &mut Desired,
+    how: impl FnOnce(&mut fleet_core::facts::InstanceDesired, &mut Random),
+) {
+    let names: Vec<&InstanceName> = desired.instances.keys().collect();
+    if names.is_empty() {
+        return;
+    }
+    let name = names[random.index(names.len())].clone();
+    desired.instances.entry(name).and_modify(|instance| how(instance, random));
+}
