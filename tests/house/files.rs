@@ -50,7 +50,11 @@ fn a_file_is_one_room() {
     for (path, text) in all_sources() {
         let lines = product(&text).lines().count();
         assert!(lines <= 350 || is_test(&path), "{} has {lines} lines", path.display());
-        assert!(path.file_name().is_some_and(|name| name != "mod.rs"), "{}: write `name.rs` beside `name/`", path.display());
+        assert!(
+            path.file_name().is_some_and(|name| name != "mod.rs"),
+            "{}: write `name.rs` beside `name/`",
+            path.display()
+        );
     }
 }
 
@@ -80,7 +84,11 @@ fn a_script_can_be_run_and_stops_at_its_first_error() {
     assert!(!scripts.is_empty());
     for path in scripts {
         let text = fs::read_to_string(&path).expect("a script is text");
-        assert!(text.starts_with("#!") == is_executable(&path), "{}: a program is executable, a library is not", path.display());
+        assert!(
+            text.starts_with("#!") == is_executable(&path),
+            "{}: a program is executable, a library is not",
+            path.display()
+        );
         let stops = text.contains("set -eu") || !text.starts_with("#!");
         assert!(stops, "{} goes on after an error", path.display());
     }

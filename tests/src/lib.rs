@@ -1,4 +1,5 @@
 //! What the stories, the Docker tests, the lab and the benches share.
 
 pub mod figure;
+pub mod lab;
 pub mod process;

@@ -28,7 +28,7 @@ impl Process {
         let stderr = child.stderr.take().context("stderr is piped")?;
         let process = Self { child };
         let (tell, told) = std::sync::mpsc::channel();
-        let ready = ready.to_owned();
+        let awaited = ready.to_owned();
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 if std::env::var_os("FLEET_TEST_SHOW").is_some() {
@@ -37,7 +37,7 @@ impl Process {
                         eprintln!("{line}");
                     }
                 }
-                if line.contains(&ready) {
+                if line.contains(&awaited) {
                     tell.send(()).ok();
                 }
             }

@@ -84,7 +84,12 @@ async fn idle(coordinator: &Process, empty: u64, count: usize) -> anyhow::Result
     let resident = coordinator.resident()?;
     figure::plain(NAME, "resident", resident as f64 / 1024.0 / 1024.0, "MiB");
     figure::at_most(NAME, "memory_per_agent", resident as f64 / 1024.0 / count as f64, "KiB", 64.0);
-    figure::plain(NAME, "memory_per_agent_beyond_empty", (resident - empty.min(resident)) as f64 / 1024.0 / count as f64, "KiB");
+    figure::plain(
+        NAME,
+        "memory_per_agent_beyond_empty",
+        (resident - empty.min(resident)) as f64 / 1024.0 / count as f64,
+        "KiB",
+    );
     figure::at_most(NAME, "idle_cpu", busy * 100.0, "%", 5.0);
     Ok(())
 }

@@ -7,8 +7,8 @@ use fleet_core::time::Time;
 use fleet_proto::link::{Identity, admit, dial};
 use fleet_proto::v1::operators_client::OperatorsClient;
 use fleet_proto::v1::{
-    AddHostRequest, GetStatusRequest, InstallInstanceRequest, ListRolloutsRequest,
-    ProposeRolloutRequest, PushReleaseHead, PushReleasePiece, Status, push_release_piece,
+    AddHostRequest, GetStatusRequest, InstallInstanceRequest, ListRolloutsRequest, ProposeRolloutRequest,
+    PushReleaseHead, PushReleasePiece, Status, push_release_piece,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;

@@ -1,11 +1,12 @@
 //! Many agents in one process: the real link and the real messages, without an Engine behind them.
 
+use fleet_agent::link::backoff;
 use fleet_core::order::{Action, Release};
+use fleet_proto::PROTOCOL;
 use fleet_proto::convert::incoming_order;
 use fleet_proto::link::{Identity, dial};
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::v1::{self, FromAgent, WatchRequest, from_agent, to_agent};
-use fleet_proto::PROTOCOL;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -77,7 +78,7 @@ impl SimulatedAgent {
             }
             failures += 1;
             let chance = (self.number as u32).wrapping_mul(2_654_435_761).wrapping_add(failures * 40_503);
-            tokio::time::sleep(fleet_agent::link::wait(failures, fleet_agent::link::Ending::Broken, chance)).await;
+            tokio::time::sleep(backoff::wait(failures, backoff::Ending::Broken, chance)).await;
         }
     }
 

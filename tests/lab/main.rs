@@ -1,0 +1,3 @@
+//! A fleet of lab servers, each a whole machine in a container, and what happens to such machines.
+
+mod faults;

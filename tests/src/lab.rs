@@ -1,0 +1,224 @@
+//! A fleet of lab servers: a coordinator on this machine, agents in containers that are whole machines.
+//!
+//! Needs what `tests/prepare.sh` makes and says in the environment.
+
+use crate::process::{Process, output, wait_until};
+use anyhow::{Context, ensure};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const PORT: u16 = 7443;
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A lab with its coordinator; everything in it ends when this is dropped.
+#[derive(Debug)]
+pub struct Lab {
+    name: String,
+    subnet: String,
+    folder: TempDir,
+    /// This machine's address in the lab's network.
+    gateway: String,
+    coordinator: Option<Process>,
+}
+
+/// What a run of `fleet` said.
+#[derive(Debug)]
+pub struct Said {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Lab {
+    /// A coordinator that an administrator is logged in to. `number` keeps the networks of several labs apart.
+    pub fn new(name: &str, number: u8) -> anyhow::Result<Self> {
+        let subnet = format!("10.{number}.0.0/24");
+        let mut lab = Self {
+            name: name.to_owned(),
+            subnet,
+            folder: tempfile::tempdir()?,
+            gateway: String::new(),
+            coordinator: None,
+        };
+        lab.lab(&["clean"])?;
+        lab.gateway = lab.lab(&["network"])?.trim().to_owned();
+        lab.lab(&["registry"])?;
+        let init = ["init", "--data-dir", &lab.path("coordinator"), "--address", &lab.address()];
+        let said = output(Command::new(program("fleet-coordinator")?).args(init))?;
+        let token = said.split_whitespace().find(|word| word.starts_with("fleet1."));
+        let token = token.context("`init` printed no token")?.to_owned();
+        lab.start_coordinator()?;
+        lab.fleet_ok(&["login", &token])?;
+        Ok(lab)
+    }
+
+    pub fn start_coordinator(&mut self) -> anyhow::Result<()> {
+        let mut serve = Command::new(program("fleet-coordinator")?);
+        serve.args(["serve", "--data-dir", &self.path("coordinator")]);
+        self.coordinator = Some(Process::start(&mut serve, "serving", Duration::from_secs(20))?);
+        Ok(())
+    }
+
+    /// Ends the coordinator as a power cut would.
+    pub fn kill_coordinator(&mut self) -> anyhow::Result<()> {
+        self.coordinator.as_mut().context("a coordinator runs")?.kill()?;
+        self.coordinator = None;
+        Ok(())
+    }
+
+    /// Starts a lab server and installs the agent on it as a person would.
+    pub fn add_server(&self, number: u8, labels: &[&str]) -> anyhow::Result<()> {
+        let (host, server) = (format!("lab-{number}"), self.server(number));
+        self.lab(&["up", &server, &self.server_address(number)])?;
+        let mut add = vec!["host", "add", &host, "-o", "json"];
+        add.extend(labels.iter().flat_map(|label| ["--label", label]));
+        let invitation: Value = serde_json::from_str(&self.fleet_ok(&add)?)?;
+        let token = invitation["token"].as_str().context("the invitation has a token")?;
+        let installer = Path::new(&variable("FLEET_TEST_PACKAGES")?).join("fleet-agent-installer.sh");
+        self.lab(&["copy", &server, crate::process::text(&installer), "/root/install.sh"])?;
+        self.lab(&["exec", &server, "sh", "/root/install.sh", token])?;
+        self.until_host(&host, "online")
+    }
+
+    pub fn until_host(&self, host: &str, link: &str) -> anyhow::Result<()> {
+        self.until(&format!("host {host} to be {link}"), |lab| {
+            let hosts = lab.json(&["host", "ls", "-o", "json"]).ok()?;
+            let found = list(&hosts, "hosts").iter().find(|found| found["name"] == host)?;
+            (found["link"] == link).then_some(())
+        })
+    }
+
+    pub fn until_instance(&self, name: &str, version: &str, health: &str) -> anyhow::Result<()> {
+        self.until(&format!("instance {name} to be a {health} {version}"), |lab| {
+            let instances = lab.json(&["instance", "ls", "-o", "json"]).ok()?;
+            let found = list(&instances, "instances").iter().find(|found| found["name"] == name)?;
+            (found["version"] == version && found["health"] == health).then_some(())
+        })
+    }
+
+    /// Waits for a state, and tells the state of the fleet where it does not come.
+    pub fn until<T>(&self, what: &str, ask: impl Fn(&Self) -> Option<T>) -> anyhow::Result<T> {
+        wait_until(what, PATIENCE, || ask(self)).with_context(|| match self.fleet(&["status"]) {
+            Ok(said) => format!("{}\n{}", said.stdout, said.stderr),
+            Err(error) => error.to_string(),
+        })
+    }
+
+    /// Pushes labnotes at a version, its images from the lab's registry.
+    pub fn push(&self, version: &str) -> anyhow::Result<()> {
+        let app = root().join("deploy/apps/labnotes");
+        let registry = format!("registry={}/", self.registry());
+        self.fleet_ok(&["app", "push", crate::process::text(&app), "--version", version, "--set", &registry])?;
+        Ok(())
+    }
+
+    pub fn install(&self, number: u8, version: &str) -> anyhow::Result<()> {
+        let (release, host, name) = (format!("labnotes@{version}"), format!("lab-{number}"), format!("notes-{number}"));
+        let registry = format!("registry={}/", self.registry());
+        let values = ["--set", &registry, "--set", "db_password=secret-of-the-lab", "--set", "port=8080"];
+        let mut install = vec!["install", &release, "--host", &host, "--name", &name];
+        install.extend(values);
+        self.fleet_ok(&install)?;
+        Ok(())
+    }
+
+    /// Asks labnotes on a lab server, from this machine.
+    pub fn http(&self, number: u8, path: &str) -> anyhow::Result<String> {
+        let url = format!("http://{}:8080{path}", self.server_address(number));
+        output(Command::new("curl").args(["-fsS", "--max-time", "10", &url]))
+    }
+
+    /// Uploads a text to labnotes, and gives its id.
+    pub fn upload(&self, number: u8, text: &str) -> anyhow::Result<String> {
+        let url = format!("http://{}:8080/uploads?name=test.txt", self.server_address(number));
+        let said = output(Command::new("curl").args(["-fsS", "-X", "POST", "--data-binary", text, &url]))?;
+        let answer: Value = serde_json::from_str(&said)?;
+        Ok(answer["id"].as_str().context("an upload has an id")?.to_owned())
+    }
+
+    /// Runs a verb of `deploy/lab/lab.sh` in this lab.
+    pub fn lab(&self, verb: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(variable("FLEET_LAB_SH")?);
+        command.args(verb).env("FLEET_LAB", &self.name).env("FLEET_LAB_SUBNET", &self.subnet);
+        output(&mut command)
+    }
+
+    /// Runs a shell command on a lab server.
+    pub fn on_server(&self, number: u8, script: &str) -> anyhow::Result<String> {
+        self.lab(&["exec", &self.server(number), "sh", "-c", script])
+    }
+
+    /// Runs `fleet`, whatever it says.
+    pub fn fleet(&self, arguments: &[&str]) -> anyhow::Result<Said> {
+        let output = self.fleet_command(arguments)?.output()?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let status = output.status.code().unwrap_or(-1);
+        Ok(Said { status, stdout: text(&output.stdout), stderr: text(&output.stderr) })
+    }
+
+    /// Runs `fleet`, and fails unless it ends well; gives its standard output.
+    pub fn fleet_ok(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let said = self.fleet(arguments)?;
+        ensure!(said.status == 0, "fleet {} ended with {}: {}", arguments.join(" "), said.status, said.stderr);
+        Ok(said.stdout)
+    }
+
+    pub fn json(&self, arguments: &[&str]) -> anyhow::Result<Value> {
+        Ok(serde_json::from_str(&self.fleet_ok(arguments)?)?)
+    }
+
+    pub fn fleet_command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
+        let mut command = Command::new(program("fleet")?);
+        command.args(arguments).env("FLEET_CONFIG", self.path("config")).stdin(Stdio::null());
+        Ok(command)
+    }
+
+    /// The lab server's name among this machine's containers.
+    pub fn server(&self, number: u8) -> String {
+        format!("{}-{number}", self.name)
+    }
+
+    pub fn server_address(&self, number: u8) -> String {
+        format!("{}.1{number}", self.subnet.trim_end_matches(".0/24"))
+    }
+
+    fn registry(&self) -> String {
+        format!("{}:5001", self.gateway)
+    }
+
+    fn address(&self) -> String {
+        format!("{}:{PORT}", self.gateway)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.coordinator = None;
+        self.lab(&["clean"]).ok();
+    }
+}
+
+/// The lines of a listing, whether it is a list or has it under a name.
+pub fn list<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
+    let lines = answer.as_array().or_else(|| answer[name].as_array());
+    lines.map_or(&[], Vec::as_slice)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn program(name: &str) -> anyhow::Result<PathBuf> {
+    Ok(Path::new(&variable("FLEET_TEST_BIN")?).join(name))
+}
+
+fn variable(name: &str) -> anyhow::Result<String> {
+    std::env::var(name).with_context(|| format!("${name} is not set: these tests run through tests/run.sh"))
+}
