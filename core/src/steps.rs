@@ -10,7 +10,7 @@
 mod await_limit;
 mod change;
 mod drift;
-mod found;
+pub(crate) mod found;
 pub mod gate;
 #[cfg(test)]
 mod model;

@@ -89,7 +89,9 @@ impl<'a> Change<'a> {
         stages.extend(self.stop());
         stages.extend([self.remove(), self.renew_networks_off(), self.renew_networks_on(), self.rename()]);
         for depth in 0..=self.depths.values().max().copied().unwrap_or(0) {
-            stages.extend([self.create_late(depth), self.wait(depth), self.start(depth)]);
+            let mut wait = self.wait(depth);
+            wait.steps.retain(|step| !stages.iter().any(|earlier| earlier.steps.contains(step)));
+            stages.extend([self.create_late(depth), wait, self.start(depth)]);
         }
         stages.retain(|stage| !stage.steps.is_empty());
         let leftover_networks = self.leftover_networks();

@@ -200,7 +200,13 @@ pub fn endpoint(attach: &AttachSpec) -> EndpointSettings {
     let address = attach.ipv4_address.clone();
     let ipam_config =
         address.map(|address| EndpointIpamConfig { ipv4_address: Some(address), ..EndpointIpamConfig::default() });
-    EndpointSettings { aliases: Some(attach.aliases.clone()), ipam_config, ..EndpointSettings::default() }
+    let links = attach.links.iter().map(|(alias, name)| format!("{name}:{alias}")).collect();
+    EndpointSettings {
+        aliases: Some(attach.aliases.clone()),
+        links: some(links),
+        ipam_config,
+        ..EndpointSettings::default()
+    }
 }
 
 fn restart_policy(restart: Restart) -> RestartPolicy {

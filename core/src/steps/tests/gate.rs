@@ -1,0 +1,123 @@
+//! The gate, look by look.
+
+use super::language::{found, spec};
+use crate::app::Health;
+use crate::spec::Restart;
+use crate::steps::gate::{Gate, Observation, ObservedContainer, ProbeResult, Verdict, version_said};
+use crate::time::Time;
+use crate::units::Period;
+
+/// Each look: the second, what is found, how often `web` was restarted, and a probe's failure (`-` for none).
+/// The gate wants 5 s of health within 30 s; one verdict per line.
+fn check(looks: &[(u64, &str, u64, &str)], expect: &str) {
+    let mut goal = spec("web:1\njob:1\nweb2:1 after job completed");
+    goal.containers.retain(|container| container.service != "web2" || looks.iter().any(|it| it.1.contains("web2")));
+    goal.containers[0].restart = Restart::UnlessStopped;
+    let health =
+        Health { minimum_healthy: Period::from_secs(5), deadline: Period::from_secs(30), ..Health::default() };
+    if !looks.iter().any(|it| it.1.contains("job")) {
+        goal.containers.retain(|container| container.service != "job");
+    }
+    let mut gate = Gate::new(&health, Time(0));
+    let verdicts = looks.iter().map(|(second, given, restarts, probe)| {
+        let seen = observation(given, *restarts, probe);
+        match gate.judge(&goal, &seen, Time(second * 1000)) {
+            Verdict::Waiting { why } => format!("waiting: {why}"),
+            Verdict::Healthy => "healthy".to_owned(),
+            Verdict::Failed { why } => format!("failed: {why}"),
+        }
+    });
+    assert_eq!(verdicts.collect::<Vec<_>>().join("\n"), expect);
+}
+
+fn observation(given: &str, restarts: u64, probe: &str) -> Observation {
+    let containers = found(given).containers.into_iter().map(|it| ObservedContainer {
+        service: it.service,
+        name: it.name,
+        id: it.id,
+        state: it.state,
+        health: it.health,
+        restarts,
+    });
+    let failure = (probe != "-").then(|| probe.to_owned());
+    Observation {
+        containers: containers.collect(),
+        probes: vec![ProbeResult { probe: "GET web:80/".to_owned(), failure }],
+    }
+}
+
+#[test]
+fn health_must_last() {
+    check(
+        &[(0, "web:1", 0, "-"), (4, "web:1", 0, "-"), (5, "web:1", 0, "-")],
+        "waiting: healthy for 0s of 5s\nwaiting: healthy for 4s of 5s\nhealthy",
+    );
+}
+
+#[test]
+fn a_failed_probe_begins_the_time_anew() {
+    check(
+        &[(0, "web:1", 0, "-"), (4, "web:1", 0, "no answer"), (5, "web:1", 0, "-"), (10, "web:1", 0, "-")],
+        "waiting: healthy for 0s of 5s\nwaiting: GET web:80/: no answer\nwaiting: healthy for 0s of 5s\nhealthy",
+    );
+}
+
+#[test]
+fn a_restart_between_two_looks_begins_the_time_anew() {
+    check(
+        &[(0, "web:1", 0, "-"), (5, "web:1", 1, "-"), (6, "web:1", 1, "-"), (11, "web:1", 1, "-")],
+        "waiting: healthy for 0s of 5s\nwaiting: p-web-1 ended and was started again\n\
+         waiting: healthy for 0s of 5s\nhealthy",
+    );
+}
+
+#[test]
+fn the_deadline_says_what_was_missing() {
+    check(
+        &[(29, "web:1", 0, "no answer"), (30, "web:1", 0, "no answer")],
+        "waiting: GET web:80/: no answer\nfailed: not healthy within 30s: GET web:80/: no answer",
+    );
+}
+
+#[test]
+fn health_that_comes_too_late_is_none() {
+    check(
+        &[(28, "web:1", 0, "-"), (31, "web:1", 0, "-")],
+        "waiting: healthy for 0s of 5s\nfailed: it was healthy for 3s only when its 30s were over",
+    );
+}
+
+#[test]
+fn a_container_that_ended_and_may_come_back_is_waited_for() {
+    check(&[(1, "web:1 exited 1", 0, "-")], "waiting: p-web-1 ended with 1");
+}
+
+#[test]
+fn a_job_that_has_completed_is_well() {
+    check(&[(0, "web:1\njob:1 exited 0\nweb2:1", 0, "-"), (5, "web:1\njob:1 exited 0\nweb2:1", 0, "-")],
+        "waiting: healthy for 0s of 5s\nhealthy");
+}
+
+#[test]
+fn a_missing_container_is_not_well() {
+    check(&[(1, "", 0, "-")], "waiting: p-web-1 does not exist");
+}
+
+#[test]
+fn a_container_that_nothing_starts_again_fails_at_once() {
+    let mut goal = spec("web:1");
+    goal.containers[0].restart = Restart::No;
+    let verdict =
+        Gate::new(&Health::default(), Time(0)).judge(&goal, &observation("web:1 exited 3", 0, "-"), Time(1));
+    let why = "p-web-1 ended with 3, and nothing starts it again".to_owned();
+    assert_eq!(verdict, Verdict::Failed { why });
+}
+
+#[test]
+fn a_version_is_plain_text_or_json() {
+    for body in ["1.2\n", r#"{"version": "1.2", "name": "x"}"#, r#""1.2""#] {
+        assert_eq!(version_said(body), "1.2", "for {body}");
+    }
+    assert_eq!(version_said(r#"{"name": "x"}"#), r#"{"name": "x"}"#);
+    assert_eq!(version_said("1.20"), "1.20");
+}
