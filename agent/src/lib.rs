@@ -8,6 +8,7 @@ pub mod board;
 mod bundles;
 mod clock;
 mod command;
+pub mod fake;
 pub mod gate;
 pub mod hands;
 mod keep;

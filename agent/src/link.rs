@@ -3,7 +3,7 @@
 //! **Invariant:** the link decides nothing and remembers nothing that matters: what there is to say stands on the board,
 //! what there is to do comes as the complete set of open orders, and both are passed on whole at each connect.
 
-pub mod backoff;
+mod backoff;
 mod listen;
 mod outbox;
 mod renewal;
@@ -12,11 +12,11 @@ mod story;
 #[cfg(test)]
 mod tests;
 
+pub use backoff::{Ending, wait};
 pub use listen::{OpenSet, ToAnswer, Unknown};
 
 use crate::board::Board;
 use crate::clock;
-use backoff::Ending;
 use fleet_core::host_policy::HostPolicy;
 use fleet_proto::link::{Identity, LinkError, dial};
 use std::path::PathBuf;

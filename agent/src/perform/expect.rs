@@ -73,6 +73,3 @@ fn expected(action: &Action, entry: Option<&InstanceEntry>) -> Expected {
         (Action::Remove { .. }, _) => Expected::Yes,
     }
 }
-
-#[cfg(test)]
-mod tests;

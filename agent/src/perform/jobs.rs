@@ -6,17 +6,19 @@ use crate::link::OpenSet;
 use crate::site::Site;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_proto::convert::OutgoingOrder;
+use futures_util::future::{AbortHandle, BoxFuture, Either, FutureExt, abortable};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 /// The most instances that are changed at the same time.
 const AT_ONCE: usize = 4;
 
-/// The work that is under way. Dropping it stops it all.
+/// The work that is under way. Dropping it stops it all, at once.
 pub struct Jobs {
     site: Arc<Site>,
-    tasks: JoinSet<()>,
+    work: FuturesUnordered<BoxFuture<'static, (InstanceName, End)>>,
     busy: BTreeMap<InstanceName, Job>,
     /// The last attempt at healing each instance.
     healed: Drifted,
@@ -27,7 +29,16 @@ struct Job {
     kind: Kind,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+/// How a piece of work came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Done,
+    Aborted,
+    /// By a panic: a fault of our own.
+    Fault,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Order,
     Heal,
@@ -41,7 +52,7 @@ enum Next<'a> {
 
 impl Jobs {
     pub fn new(site: Arc<Site>) -> Self {
-        Self { site, tasks: JoinSet::new(), busy: BTreeMap::new(), healed: Drifted::new() }
+        Self { site, work: FuturesUnordered::new(), busy: BTreeMap::new(), healed: Drifted::new() }
     }
 
     /// Begins what can be begun.
@@ -55,8 +66,7 @@ impl Jobs {
             let is_new = self.healed.get(name).is_none_or(|healed| healed < attempt);
             if is_free && is_new && self.busy.len() < AT_ONCE {
                 let (site, instance) = (Arc::clone(&self.site), name.clone());
-                let handle = self.tasks.spawn(async move { heal::heal(&site, &instance).await });
-                self.busy.insert(name.clone(), Job { handle, kind: Kind::Heal });
+                self.start(name, Kind::Heal, async move { heal::heal(&site, &instance).await });
                 self.healed.insert(name.clone(), *attempt);
             }
         }
@@ -71,34 +81,39 @@ impl Jobs {
             None => {}
         }
         let site = Arc::clone(&self.site);
-        let handle = match next {
+        let work = match next {
             Next::Resume(id) => {
                 let id = id.clone();
-                self.tasks.spawn(async move { carry::go_on(&site, &id).await })
+                Either::Left(async move { carry::go_on(&site, &id).await })
             }
             Next::New(order) => {
                 let order = (*order).clone();
-                self.tasks.spawn(async move { carry::begin(&site, order).await })
+                Either::Right(async move { carry::begin(&site, order).await })
             }
         };
-        self.busy.insert(name.clone(), Job { handle, kind: Kind::Order });
+        self.start(name, Kind::Order, work);
+    }
+
+    fn start(&mut self, name: &InstanceName, kind: Kind, work: impl Future<Output = ()> + Send + 'static) {
+        let (work, handle) = abortable(AssertUnwindSafe(work).catch_unwind());
+        let instance = name.clone();
+        self.work.push(Box::pin(async move {
+            let end = match work.await {
+                Ok(Ok(())) => End::Done,
+                Ok(Err(_)) => End::Fault,
+                Err(_) => End::Aborted,
+            };
+            (instance, end)
+        }));
+        self.busy.insert(name.clone(), Job { handle, kind });
     }
 
     /// Waits until a piece of work has ended; for ever, where there is none.
     pub async fn ended(&mut self) {
-        match self.tasks.join_next_with_id().await {
-            Some(Ok((id, ()))) => self.busy.retain(|_, job| job.handle.id() != id),
-            Some(Err(error)) => self.failed(&error),
-            None => std::future::pending().await,
-        }
-    }
-
-    /// A fault of our own must not repeat itself for ever: it is the reason to go back, and then to give up.
-    fn failed(&mut self, error: &JoinError) {
-        let name = self.busy.iter().find(|(_, job)| job.handle.id() == error.id()).map(|(name, _)| name.clone());
-        let Some(name) = name else { return };
-        let job = self.busy.remove(&name);
-        if error.is_panic() && job.is_some_and(|job| job.kind == Kind::Order) {
+        let Some((name, end)) = self.work.next().await else { return std::future::pending().await };
+        let kind = self.busy.remove(&name).map(|job| job.kind);
+        // A fault of our own must not repeat itself for ever: it is the reason to go back, and then to give up.
+        if end == End::Fault && kind == Some(Kind::Order) {
             tracing::error!(instance = %name, "a fault of this agent ended its work on an order");
             carry::note_fault(&self.site, &name);
         }

@@ -1,1 +1,6 @@
+//! Stories of orders, with hands that remember.
 
+mod bed;
+mod crashes;
+mod expectations;
+mod stories;

@@ -11,7 +11,9 @@ fn busy(step: &str) -> Running {
 }
 
 fn board(step: &str) -> Board {
-    Board { instances: [(name(), busy(step))].into(), ..Board::default() }
+    let mut board = Board::default();
+    board.instances.insert(name(), busy(step));
+    board
 }
 
 fn ended(mut board: Board) -> Board {

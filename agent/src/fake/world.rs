@@ -1,0 +1,173 @@
+//! What there is in a world without an Engine.
+
+use crate::hands::{HandsError, Resolved};
+use fleet_core::app::Health;
+use fleet_core::names::Digest;
+use fleet_core::spec::{FileSpec, InstanceSpec, PortSpec};
+use fleet_core::steps::gate::{Observation, ObservedContainer, ProbeResult};
+use fleet_core::steps::{
+    ContainerHealth, ContainerState, DEFAULT_GRACE, Found, FoundContainer, FoundFile, FoundNetwork, Origin, Ownership,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a container does, by its image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// No registry has the image.
+    Missing,
+    /// It runs and never becomes healthy.
+    Sick,
+    /// It ends at once.
+    Ends(i64),
+}
+
+/// When, at the step of a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crash {
+    Before,
+    After,
+}
+
+/// Containers, networks, volumes, files; and the faults that were asked for.
+#[derive(Debug, Default)]
+pub struct World {
+    pub containers: Vec<FakeContainer>,
+    /// By name, with the project and the configuration.
+    pub networks: BTreeMap<String, (String, String)>,
+    /// Each volume with what was ever written into it: the images of the containers that ran on it.
+    pub volumes: BTreeMap<String, Vec<String>>,
+    pub images: BTreeSet<String>,
+    /// By working directory and path.
+    pub files: BTreeMap<(String, String), FileSpec>,
+    pub behaviours: BTreeMap<String, Behaviour>,
+    /// Steps that fail, by a part of their text.
+    pub failing: BTreeSet<String>,
+    /// Steps that never end, by a part of their text.
+    pub hanging: BTreeSet<String>,
+    /// The step, counted from 1, at which the agent crashes.
+    pub crash: Option<(u64, Crash)>,
+    pub steps_so_far: u64,
+    pub is_engine_away: bool,
+    pub(super) born: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FakeContainer {
+    pub id: String,
+    pub name: String,
+    pub project: String,
+    pub service: String,
+    pub image: String,
+    pub config_hash: String,
+    pub state: ContainerState,
+    pub networks: BTreeSet<String>,
+    pub volumes: BTreeSet<String>,
+    pub ports: Vec<PortSpec>,
+    pub has_healthcheck: bool,
+}
+
+impl World {
+    pub(super) fn answers(&self) -> Result<(), HandsError> {
+        if !self.is_engine_away {
+            return Ok(());
+        }
+        let source = bollard::errors::Error::RequestTimeoutError;
+        Err(HandsError::NoEngine { socket: "fake".to_owned(), source: Box::new(source) })
+    }
+
+    pub(super) fn count_step(&mut self) -> Option<Crash> {
+        self.steps_so_far += 1;
+        self.crash.filter(|(step, _)| *step == self.steps_so_far).map(|(_, crash)| crash)
+    }
+
+    /// The names and images of what runs in a project, in order.
+    pub fn running(&self, project: &str) -> Vec<(String, String)> {
+        let of_project = self.containers.iter().filter(|it| it.project == project);
+        let alive = of_project.filter(|it| it.state.is_alive());
+        let mut running: Vec<_> = alive.map(|it| (it.name.clone(), it.image.clone())).collect();
+        running.sort();
+        running
+    }
+
+    pub(super) fn found(&self, spec: &InstanceSpec) -> Found {
+        let of_project = self.containers.iter().filter(|it| it.project == spec.project);
+        let networks = self.networks.iter().map(|(name, (project, config_hash))| FoundNetwork {
+            name: name.clone(),
+            ownership: if *project == spec.project { Ownership::OfProject } else { Ownership::OfOthers },
+            config_hash: config_hash.clone(),
+        });
+        let is_ours = |it: &FoundNetwork| {
+            it.ownership == Ownership::OfProject || spec.networks.iter().any(|network| network.name == it.name)
+        };
+        let files = self.files.iter().filter(|((folder, _), _)| *folder == spec.working_dir);
+        let file = |it: &FileSpec| FoundFile { digest: Some(it.content.digest()), mode: it.mode, origin: Origin::Ours };
+        let is_of_spec = |name: &&String| spec.volumes.iter().any(|volume| volume.name == **name);
+        let images = spec.containers.iter().map(|it| &it.image).filter(|image| self.images.contains(*image));
+        Found {
+            containers: of_project.map(|it| self.found_container(it)).collect(),
+            networks: networks.filter(is_ours).collect(),
+            volumes: self.volumes.keys().filter(is_of_spec).cloned().collect(),
+            images: images.map(|image| (image.clone(), image.clone())).collect(),
+            files: files.map(|((_, path), it)| (path.clone(), file(it))).collect(),
+        }
+    }
+
+    fn found_container(&self, it: &FakeContainer) -> FoundContainer {
+        FoundContainer {
+            id: it.id.clone(),
+            name: it.name.clone(),
+            service: it.service.clone(),
+            config_hash: it.config_hash.clone(),
+            image: it.image.clone(),
+            image_id: it.image.clone(),
+            state: it.state,
+            health: self.health(it),
+            restarts: 0,
+            networks: it.networks.clone(),
+            anonymous: Vec::new(),
+            stop_grace: DEFAULT_GRACE,
+        }
+    }
+
+    pub(super) fn health(&self, it: &FakeContainer) -> ContainerHealth {
+        match (it.has_healthcheck, self.behaviours.get(&it.image)) {
+            (false, _) => ContainerHealth::Unchecked,
+            (true, Some(Behaviour::Sick)) => ContainerHealth::Unhealthy,
+            (true, _) if it.state == ContainerState::Running => ContainerHealth::Healthy,
+            (true, _) => ContainerHealth::Starting,
+        }
+    }
+
+    pub(super) fn observed(&self, spec: &InstanceSpec, health: &Health) -> Observation {
+        let of_project = self.containers.iter().filter(|it| it.project == spec.project);
+        let containers = of_project.map(|it| ObservedContainer {
+            service: it.service.clone(),
+            name: it.name.clone(),
+            id: it.id.clone(),
+            state: it.state,
+            health: self.health(it),
+            restarts: 0,
+        });
+        let probes = health.probes.iter().map(|probe| ProbeResult {
+            probe: format!("probe of {}", probe.service()),
+            failure: (!self.is_well(spec, probe.service())).then(|| "no answer".to_owned()),
+        });
+        Observation { containers: containers.collect(), probes: probes.collect() }
+    }
+
+    fn is_well(&self, spec: &InstanceSpec, service: &str) -> bool {
+        let mut of_service = self.containers.iter().filter(|it| it.project == spec.project && it.service == service);
+        of_service
+            .any(|it| it.state == ContainerState::Running && self.behaviours.get(&it.image) != Some(&Behaviour::Sick))
+    }
+
+    pub(super) fn resolve(&self, image: &str) -> Result<Resolved, HandsError> {
+        self.answers()?;
+        let missing = || HandsError::NoImage { image: image.to_owned() };
+        if self.behaviours.get(image) == Some(&Behaviour::Missing) {
+            return Err(missing());
+        }
+        let digest: Digest = format!("sha256:{}", "0".repeat(64)).parse().map_err(|_| missing())?;
+        Ok(Resolved::InRegistry(digest))
+    }
+}

@@ -1,0 +1,214 @@
+use super::bed::{Agent, Bed, install, instance, power, release, upgrade};
+use crate::fake::Behaviour;
+use crate::ledger::Ledger;
+use fleet_core::facts::{Health, Running};
+use fleet_core::host_policy::HostPolicy;
+use fleet_core::order::{Action, Outcome, PowerWish};
+use std::time::Duration;
+
+async fn installed(version: u32) -> (Bed, Agent) {
+    let bed = Bed::new();
+    let agent = bed.agent();
+    assert_eq!(bed.carry_out(&agent, install(version)).await, Outcome::Done);
+    (bed, agent)
+}
+
+fn running(bed: &Bed) -> Vec<String> {
+    bed.hands.world().running("oasis-1").into_iter().map(|(_, image)| image).collect()
+}
+
+fn check_back(outcome: &Outcome, why: &str) {
+    match outcome {
+        Outcome::RolledBack { reason } => assert!(reason.contains(why), "`{reason}` should say `{why}`"),
+        other => panic!("expected a way back because of `{why}`, found {other:?}"),
+    }
+}
+
+fn check_refused(outcome: &Outcome, why: &str) {
+    match outcome {
+        Outcome::Refused { reason } => assert!(reason.contains(why), "`{reason}` should say `{why}`"),
+        other => panic!("expected a refusal because of `{why}`, found {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_installation_runs_and_is_said_to_be_healthy() {
+    let (bed, agent) = installed(1).await;
+    assert_eq!(running(&bed), ["notes-db:1", "notes-web:1"]);
+    match agent.running() {
+        Some(Running::Settled(said)) => {
+            assert_eq!((said.release, said.health), (release(1), Health::Healthy));
+            assert_eq!(said.containers.len(), 2);
+        }
+        other => panic!("expected it settled, found {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn asking_twice_is_doing_once() {
+    let (bed, agent) = installed(1).await;
+    let steps = bed.hands.world().steps_so_far;
+    assert_eq!(bed.carry_out(&agent, install(1)).await, Outcome::Done);
+    agent.kill().await;
+    assert_eq!(bed.carry_out(&bed.agent(), install(1)).await, Outcome::Done);
+    assert_eq!(bed.hands.world().steps_so_far, steps);
+}
+
+#[tokio::test]
+async fn an_upgrade_replaces_only_what_changed() {
+    let (bed, agent) = installed(1).await;
+    let db = bed.hands.world().containers.iter().find(|it| it.service == "db").cloned();
+    assert_eq!(bed.carry_out(&agent, upgrade(1, 2)).await, Outcome::Done);
+    assert_eq!(running(&bed), ["notes-db:1", "notes-web:2"]);
+    assert_eq!(bed.hands.world().containers.iter().find(|it| it.service == "db").cloned(), db);
+}
+
+#[tokio::test]
+async fn a_release_that_does_not_become_healthy_goes_back() {
+    let (bed, agent) = installed(1).await;
+    bed.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
+    check_back(&bed.carry_out(&agent, upgrade(1, 2)).await, "ended with 7");
+    assert_eq!(running(&bed), ["notes-db:1", "notes-web:1"]);
+    assert_eq!(agent.site.ledger().settled(&instance()).map(|it| it.release.clone()), Some(release(1)));
+}
+
+#[tokio::test]
+async fn an_image_that_does_not_exist_leaves_what_runs_alone() {
+    let (bed, agent) = installed(1).await;
+    let before = bed.hands.world().containers.clone();
+    bed.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Missing);
+    check_back(&bed.carry_out(&agent, upgrade(1, 2)).await, "notes-web:2");
+    assert_eq!(bed.hands.world().containers, before);
+}
+
+#[tokio::test]
+async fn a_failed_installation_leaves_nothing_but_its_volumes() {
+    let bed = Bed::new();
+    let agent = bed.agent();
+    bed.hands.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(1));
+    check_back(&bed.carry_out(&agent, install(1)).await, "ended with 1");
+    let world = bed.hands.world();
+    assert_eq!((world.containers.len(), world.networks.len()), (0, 0));
+    assert_eq!(world.volumes.keys().collect::<Vec<_>>(), ["oasis-1_data"]);
+    assert_eq!(agent.running(), None);
+}
+
+#[tokio::test]
+async fn past_its_deadline_an_order_goes_back() {
+    let (mut bed, agent) = installed(1).await;
+    bed.deadline = Duration::from_millis(300);
+    bed.hands.world().hanging.insert("pull notes-web:2".to_owned());
+    check_back(&bed.carry_out(&agent, upgrade(1, 2)).await, "pull notes-web:2");
+    assert_eq!(running(&bed), ["notes-db:1", "notes-web:1"]);
+}
+
+#[tokio::test]
+async fn when_the_way_back_fails_too_a_person_is_called_and_the_next_order_may_mend_it() {
+    let (bed, agent) = installed(1).await;
+    bed.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
+    bed.hands.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(8));
+    match bed.carry_out(&agent, upgrade(1, 2)).await {
+        Outcome::Stuck { reason, hint } => {
+            assert!(reason.contains("ended with 7") && reason.contains("ended with 8"), "{reason}");
+            assert!(!hint.is_empty());
+        }
+        other => panic!("expected it stuck, found {other:?}"),
+    }
+    match agent.running() {
+        Some(Running::Settled(said)) => assert!(matches!(said.health, Health::Unhealthy { .. }), "{said:?}"),
+        other => panic!("expected it unhealthy, found {other:?}"),
+    }
+    bed.hands.world().behaviours.clear();
+    assert_eq!(bed.carry_out(&agent, upgrade(1, 3)).await, Outcome::Done);
+    assert!(agent.site.ledger().instances()[&instance()].stuck.is_none());
+}
+
+#[tokio::test]
+async fn what_is_not_as_expected_is_refused_and_untouched() {
+    let (bed, agent) = installed(1).await;
+    let steps = bed.hands.world().steps_so_far;
+    check_refused(&bed.carry_out(&agent, upgrade(2, 3)).await, "found notes@1");
+    check_refused(&bed.carry_out(&agent, install(2)).await, "found notes@1");
+    assert_eq!(bed.hands.world().steps_so_far, steps);
+}
+
+#[tokio::test]
+async fn the_hosts_policy_outranks_the_coordinator() {
+    let (bed, agent) = installed(1).await;
+    let elsewhere = HostPolicy { registries: Some(["lab.example".to_owned()].into()), ..HostPolicy::default() };
+    bed.policy.send_replace(Ok(elsewhere)).expect("it was well");
+    check_refused(&bed.carry_out(&agent, upgrade(1, 2)).await, "the host does not allow images such as notes-web:2");
+    drop(bed.policy.send_replace(Err("policy.yaml:3: no".to_owned())));
+    check_refused(&bed.carry_out(&agent, power(PowerWish::Stop, 1)).await, "policy.yaml:3");
+    assert_eq!(running(&bed), ["notes-db:1", "notes-web:1"]);
+}
+
+#[tokio::test]
+async fn an_instance_stops_starts_and_goes_and_its_volume_stays() {
+    let (bed, agent) = installed(1).await;
+    assert_eq!(bed.carry_out(&agent, power(PowerWish::Stop, 1)).await, Outcome::Done);
+    assert!(running(&bed).is_empty());
+    match agent.running() {
+        Some(Running::Settled(said)) => assert_eq!((said.power_serial, said.health), (1, Health::Stopped)),
+        other => panic!("expected it stopped, found {other:?}"),
+    }
+    assert_eq!(bed.carry_out(&agent, power(PowerWish::Start, 2)).await, Outcome::Done);
+    assert_eq!(running(&bed).len(), 2);
+    assert_eq!(bed.carry_out(&agent, power(PowerWish::Start, 1)).await, Outcome::AlreadySo);
+    assert_eq!(bed.carry_out(&agent, Action::Remove { volumes: [].into() }).await, Outcome::Done);
+    assert_eq!((bed.hands.world().containers.len(), agent.running()), (0, None));
+    assert_eq!(bed.hands.world().volumes.len(), 1);
+}
+
+#[tokio::test]
+async fn a_stopped_instance_is_upgraded_without_being_started() {
+    let (bed, agent) = installed(1).await;
+    bed.carry_out(&agent, power(PowerWish::Stop, 1)).await;
+    assert_eq!(bed.carry_out(&agent, upgrade(1, 2)).await, Outcome::Done);
+    assert!(running(&bed).is_empty());
+    assert_eq!(bed.carry_out(&agent, power(PowerWish::Start, 2)).await, Outcome::Done);
+    assert_eq!(running(&bed), ["notes-db:1", "notes-web:2"]);
+}
+
+#[tokio::test]
+async fn only_a_named_volume_is_removed() {
+    let (bed, agent) = installed(3).await;
+    let volumes = ["oasis-1_attic".to_owned()].into();
+    assert_eq!(bed.carry_out(&agent, Action::Remove { volumes }).await, Outcome::Done);
+    assert_eq!(bed.hands.world().volumes.keys().collect::<Vec<_>>(), ["oasis-1_data"]);
+}
+
+#[tokio::test]
+async fn the_ledger_forgets_the_values_of_orders_that_have_ended() {
+    let (bed, agent) = installed(1).await;
+    agent.kill().await;
+    let ledger = Ledger::open(&bed.data_dir()).expect("the ledger opens");
+    let shown = format!("{:?}", ledger.orders());
+    assert!(!shown.contains("s3cret"));
+    for order in std::fs::read_dir(bed.data_dir().join("ledger/orders")).expect("a folder") {
+        let text = std::fs::read_to_string(order.expect("a file").path()).expect("text");
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_changed_by_hand_is_healed() {
+    let (bed, agent) = installed(1).await;
+    bed.hands.world().containers.retain(|it| it.service != "web");
+    let mut board = agent.site.pen.reader();
+    agent.drifted.send_modify(|drifted| {
+        drifted.insert(instance(), 1);
+    });
+    board.wait_for(|board| !board.events.is_empty()).await.expect("the board is there");
+    assert_eq!(running(&bed), ["notes-db:1", "notes-web:1"]);
+}
+
+#[tokio::test]
+async fn an_ended_order_is_heard_when_it_is_no_longer_open() {
+    let (bed, agent) = installed(1).await;
+    let mut board = agent.site.pen.reader();
+    board.wait_for(|board| board.ends.is_empty()).await.expect("the board is there");
+    let order = bed.order(install(1));
+    bed.ask(std::slice::from_ref(&order));
+    assert_eq!(agent.end_of(&order.order.id).await, Outcome::Done);
+}
