@@ -12,6 +12,7 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
 };
 use sha2::{Digest, Sha256};
+use socket2::SockRef;
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
@@ -25,6 +26,10 @@ use tower::service_fn;
 
 /// How long reaching the coordinator may take, names and TLS included.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long what we send may stay without an acknowledgement: with a heartbeat every 7 s, a coordinator that lost its
+/// power or its network is noticed within 20 s, without pings of HTTP/2.
+const SILENCE_LIMIT: Duration = Duration::from_secs(13);
 
 /// Small windows: what flows here is small, and bulk has streams of its own that wait for each other.
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -91,6 +96,7 @@ async fn reach(address: String, connector: TlsConnector) -> Result<TokioIo<TlsSt
 async fn secured(address: &str, connector: TlsConnector) -> Result<TlsStream<TcpStream>, io::Error> {
     let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
+    SockRef::from(&tcp).set_tcp_user_timeout(Some(SILENCE_LIMIT))?;
     let name = ServerName::try_from(SERVER_NAME).map_err(io::Error::other)?;
     connector.connect(name, tcp).await
 }
