@@ -3,6 +3,7 @@
 mod explain;
 mod gate;
 mod hindrance;
+mod index;
 mod intention;
 mod member;
 mod open;

@@ -66,10 +66,7 @@ impl fmt::Display for Hindrance {
 
 /// The host, if it can be asked something at all.
 pub(super) fn reachable<'a>(outlook: &Outlook<'a>, host: &HostName) -> Result<&'a HostObserved, Hindrance> {
-    if !outlook.desired.hosts.contains_key(host) {
-        return Err(Hindrance::HostRemoved);
-    }
-    let Some(seen) = outlook.observed.hosts.get(host) else { return Err(Hindrance::NeverSeen) };
+    let seen = outlook.index.host(host).ok_or(Hindrance::HostRemoved)?.ok_or(Hindrance::NeverSeen)?;
     match seen.link {
         Link::Online => Ok(seen),
         Link::Offline { since } => Err(Hindrance::Offline { since }),
@@ -82,10 +79,9 @@ pub(super) fn reported<'a>(
     name: &InstanceName,
     instance: &InstanceDesired,
 ) -> Result<&'a InstanceObserved, Hindrance> {
-    let seen = outlook.observed.instances.get(name).filter(|seen| seen.host == instance.host);
-    let Some(seen) = seen else { return Err(Hindrance::Unreported) };
-    let is_outdated = outlook.latest_end(name).is_some_and(|end| seen.at < end);
-    if is_outdated { Err(Hindrance::Outdated) } else { Ok(seen) }
+    let seat = outlook.index.instance(name).ok_or(Hindrance::Unreported)?;
+    let seen = seat.seen.filter(|seen| seen.host == instance.host).ok_or(Hindrance::Unreported)?;
+    if seen.at < seat.latest_end { Err(Hindrance::Outdated) } else { Ok(seen) }
 }
 
 /// Whether the host's own hours are open now.

@@ -77,7 +77,7 @@ fn remove(name: &InstanceName, instance: &InstanceDesired) -> Intention {
 
 /// An installation is a new intention on a machine that has enrolled anew: a new disk has nothing on it.
 fn install(outlook: &Outlook, name: &InstanceName, instance: &InstanceDesired) -> Result<Option<Intention>, Hindrance> {
-    let Some(host) = outlook.observed.hosts.get(&instance.host) else { return Err(Hindrance::NeverSeen) };
+    let host = outlook.index.host(&instance.host).ok_or(Hindrance::HostRemoved)?.ok_or(Hindrance::NeverSeen)?;
     let id = order_id(&["install", name.as_str(), &instance.created.0.to_string(), &host.said.enrolment]);
     let goal = Goal { release: release_to_install(outlook, name, instance).clone(), revision: instance.revision };
     Ok(Some(Intention { id, action: Action::Install { goal }, deadline: INSTALL }))

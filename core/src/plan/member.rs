@@ -68,7 +68,7 @@ fn stand(outlook: &Outlook, rollout: &Rollout, member: &Member) -> Stand {
     let Some(instance) = outlook.meant(rollout, member).filter(|instance| instance.removal.is_none()) else {
         return (MemberState::Removed, Tally::Apart, None);
     };
-    if !outlook.desired.hosts.contains_key(&instance.host) {
+    if outlook.index.host(&instance.host).is_none() {
         return (MemberState::Removed, Tally::Apart, None);
     }
     let owner = outlook.claim(&member.instance).map(|claim| claim.rollout);

@@ -3,6 +3,8 @@
 //! Also here: which rollout has an instance that several name. The newest has it. One that was aborted keeps only what
 //! it has touched, so that an older one that waits for an offline host may still catch up.
 
+use super::index::{Index, Seat};
+use super::member::ending;
 use super::open::{Open, Settlement, settle};
 use super::{Phase, Plan, progress, turn};
 use crate::facts::{Asked, Desired, InstanceDesired, Observed};
@@ -21,8 +23,7 @@ pub struct Outlook<'a> {
     pub(super) closed: Vec<&'a OrderId>,
     pub(super) withdrawn: Vec<&'a OrderId>,
     open: HashMap<&'a InstanceName, Open<'a>>,
-    latest_end: HashMap<&'a InstanceName, Time>,
-    claims: HashMap<&'a InstanceName, Claim<'a>>,
+    pub(super) index: Index<'a>,
     /// Those that have at least one instance, the newest first.
     pub(super) claiming: Vec<&'a Rollout>,
 }
@@ -36,14 +37,9 @@ pub(super) struct Claim<'a> {
 
 impl<'a> Outlook<'a> {
     pub fn new(desired: &'a Desired, asked: &'a Asked, observed: &'a Observed, now: Time) -> Self {
-        let mut latest_end = HashMap::new();
-        for ended in observed.ended.values() {
-            let latest: &mut Time = latest_end.entry(&ended.instance).or_default();
-            *latest = ended.at.max(*latest);
-        }
-        let (closed, withdrawn, open, claims) = Default::default();
-        let claiming = Vec::new();
-        let mut outlook = Self { desired, observed, now, closed, withdrawn, open, latest_end, claims, claiming };
+        let index = Index::of(desired, observed);
+        let (closed, withdrawn, open, claiming) = Default::default();
+        let mut outlook = Self { desired, observed, now, closed, withdrawn, open, index, claiming };
         outlook.sort_orders(asked);
         outlook.share_out();
         outlook
@@ -86,17 +82,13 @@ impl<'a> Outlook<'a> {
     }
 
     pub(super) fn claim(&self, instance: &InstanceName) -> Option<Claim<'a>> {
-        self.claims.get(instance).copied()
-    }
-
-    /// When the last order for an instance ended, as far as anyone heard.
-    pub(super) fn latest_end(&self, instance: &InstanceName) -> Option<Time> {
-        self.latest_end.get(instance).copied()
+        self.index.instance(instance)?.claim
     }
 
     /// The instance that a rollout means: not a later one of the same name.
     pub(super) fn meant(&self, rollout: &Rollout, member: &Member) -> Option<&'a InstanceDesired> {
-        self.desired.instances.get(&member.instance).filter(|instance| instance.created <= rollout.created)
+        let desired = self.index.instance(&member.instance)?.desired;
+        (desired.created <= rollout.created).then_some(desired)
     }
 
     fn sort_orders(&mut self, asked: &'a Asked) {
@@ -123,9 +115,10 @@ impl<'a> Outlook<'a> {
         rollouts.sort_by(|a, b| (b.created, &b.id).cmp(&(a.created, &a.id)));
         for rollout in rollouts {
             let Some(left) = unclaimed.get_mut(&rollout.app).filter(|left| **left > 0) else { continue };
-            let before = self.claims.len();
-            rollout.members.iter().for_each(|member| self.claim_for(rollout, member));
-            let taken = self.claims.len() - before;
+            let mut taken = 0;
+            for member in &rollout.members {
+                taken += usize::from(self.claim_for(rollout, member));
+            }
             *left = left.saturating_sub(taken);
             if taken > 0 {
                 self.claiming.push(rollout);
@@ -133,12 +126,16 @@ impl<'a> Outlook<'a> {
         }
     }
 
-    fn claim_for(&mut self, rollout: &'a Rollout, member: &'a Member) {
-        let has_let_go =
-            || rollout.wish == RolloutWish::Abort && super::member::ending(self, rollout, member).is_none();
-        let is_free = !self.claims.contains_key(&member.instance) && self.meant(rollout, member).is_some();
-        if is_free && !has_let_go() {
-            self.claims.insert(&member.instance, Claim { rollout, member });
+    /// Gives a member's instance to a rollout, unless a newer one has it. Tells whether it did.
+    fn claim_for(&mut self, rollout: &'a Rollout, member: &'a Member) -> bool {
+        let is_meant = |seat: &&Seat| seat.claim.is_none() && seat.desired.created <= rollout.created;
+        if self.index.instance(&member.instance).filter(is_meant).is_none() {
+            return false;
         }
+        if rollout.wish == RolloutWish::Abort && ending(self, rollout, member).is_none() {
+            return false;
+        }
+        let seat = self.index.instance_mut(&member.instance);
+        seat.map(|seat| seat.claim = Some(Claim { rollout, member })).is_some()
     }
 }

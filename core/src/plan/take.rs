@@ -64,7 +64,8 @@ impl<'a> Sharing<'a> {
     /// The values of the limited labels on an instance's host. A host without the label shares it with nobody.
     fn values(&self, instance: &InstanceName) -> impl Iterator<Item = (&'a str, &'a str, u32)> + use<'a> {
         let desired = self.outlook.desired;
-        let host = desired.instances.get(instance).and_then(|instance| desired.hosts.get(&instance.host));
+        let seat = self.outlook.index.instance(instance);
+        let host = seat.and_then(|seat| desired.hosts.get(&seat.desired.host));
         let limits = self.per.iter();
         limits.filter_map(move |(label, limit)| Some((label.as_str(), host?.labels.get(label)?, *limit)))
     }

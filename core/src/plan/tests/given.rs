@@ -69,23 +69,8 @@ fn word<'a>(words: &mut SplitWhitespace<'a>) -> &'a str {
 impl Given {
     fn host(&mut self, name: &str, words: &mut SplitWhitespace) {
         let mut host = HostDesired { labels: Default::default(), added: Time::ZERO };
-        let mut said = HostSaid {
-            agent_version: "1".into(),
-            engine_version: "1".into(),
-            policy: Default::default(),
-            clock_skew_ms: 0,
-            enrolment: "e1".into(),
-            disk_free: None,
-        };
-        let mut instance = InstanceDesired {
-            host: read(name),
-            release: release("1.1"),
-            revision: 1,
-            drift: DriftRule::Heal,
-            power: PowerDesired { wish: PowerWish::Start, serial: 0 },
-            removal: None,
-            created: Time::ZERO,
-        };
+        let mut said = host_said();
+        let mut instance = instance_desired(name);
         let mut last = instance_said();
         let (mut link, mut is_known, mut is_wanted, mut at) = (Some(Link::Online), true, true, self.now);
         let mut running = None;
@@ -251,6 +236,29 @@ fn instance_said() -> InstanceSaid {
         health: Health::Healthy,
         drift: Vec::new(),
         containers: Vec::new(),
+    }
+}
+
+fn host_said() -> HostSaid {
+    HostSaid {
+        agent_version: "1".into(),
+        engine_version: "1".into(),
+        policy: Default::default(),
+        clock_skew_ms: 0,
+        enrolment: "e1".into(),
+        disk_free: None,
+    }
+}
+
+fn instance_desired(host: &str) -> InstanceDesired {
+    InstanceDesired {
+        host: read(host),
+        release: release("1.1"),
+        revision: 1,
+        drift: DriftRule::Heal,
+        power: PowerDesired { wish: PowerWish::Start, serial: 0 },
+        removal: None,
+        created: Time::ZERO,
     }
 }
 

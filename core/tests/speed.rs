@@ -1,0 +1,78 @@
+//! How long a plan for a large fleet takes: `cargo test --release -p fleet-core --test speed -- --nocapture`.
+#![allow(clippy::print_stderr, reason = "a measurement is shown")]
+
+use fleet_core::facts::*;
+use fleet_core::host_policy::HostPolicy;
+use fleet_core::labels::{Labels, Selector};
+use fleet_core::order::{PowerWish, Release};
+use fleet_core::plan::plan;
+use fleet_core::rollout::{RolloutRequest, StrategyWish, propose};
+use fleet_core::time::Time;
+use std::time::Instant;
+
+const HOSTS: usize = 10_000;
+const NOW: Time = Time(1_800_000_000_000);
+
+fn release(version: u64) -> Release {
+    let name = format!("app@{version}").parse().expect("a release");
+    Release { name, digest: format!("sha256:{version:064}").parse().expect("a digest") }
+}
+
+fn said(policy: HostPolicy) -> HostSaid {
+    HostSaid {
+        agent_version: String::new(),
+        engine_version: String::new(),
+        policy,
+        clock_skew_ms: 0,
+        enrolment: String::new(),
+        disk_free: None,
+    }
+}
+
+fn fleet() -> (Desired, Observed) {
+    let (mut desired, mut observed) = (Desired::default(), Observed::default());
+    for number in 0..HOSTS {
+        let host: fleet_core::names::HostName = format!("host-{number}").parse().expect("a host");
+        let name: fleet_core::names::InstanceName = format!("instance-{number}").parse().expect("an instance");
+        let labels = Labels::parse(["site=fr"]).expect("labels");
+        desired.hosts.insert(host.clone(), HostDesired { labels, added: Time::ZERO });
+        let instance = InstanceDesired {
+            host: host.clone(),
+            release: release(1),
+            revision: 1,
+            drift: DriftRule::Heal,
+            power: PowerDesired { wish: PowerWish::Start, serial: 0 },
+            removal: None,
+            created: Time::ZERO,
+        };
+        desired.instances.insert(name.clone(), instance);
+        observed.hosts.insert(host.clone(), HostObserved { link: Link::Online, said: said(HostPolicy::default()) });
+        let settled = InstanceSaid {
+            release: release(1),
+            revision: 1,
+            power_serial: 0,
+            health: Health::Healthy,
+            drift: Vec::new(),
+            containers: Vec::new(),
+        };
+        observed.instances.insert(name, InstanceObserved { host, running: Running::Settled(settled), at: NOW });
+    }
+    (desired, observed)
+}
+
+#[test]
+fn a_plan_for_ten_thousand_hosts_takes_milliseconds() {
+    let (mut desired, observed) = fleet();
+    let measure = |what: &str, desired: &Desired| {
+        let begun = Instant::now();
+        let plan = plan(desired, &Asked::default(), &observed, NOW);
+        eprintln!("{what}: {:?}, {} orders, {} waiting", begun.elapsed(), plan.orders.len(), plan.waiting.len());
+    };
+    measure("nothing to do", &desired);
+    let request = RolloutRequest { to: release(2), selector: Selector::default(), strategy: StrategyWish::default() };
+    let proposal = propose(&desired, &Asked::default(), &observed, &request, NOW).expect("it can begin");
+    let rollout = proposal.into_rollout("app-1".parse().expect("an id"), "ada".parse().expect("a name"), NOW);
+    desired.rollouts.insert(rollout.id.clone(), rollout);
+    measure("a rollout of all", &desired);
+    measure("a rollout of all, again", &desired);
+}
