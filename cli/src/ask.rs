@@ -31,7 +31,7 @@ fn reply(context: &Context, what: &str, question: &str) -> Result<String, Comman
     if !context.stdin.is_terminal {
         return Err(CommandError::misused(format!("could not {what}"))
             .because("it must be agreed to, and nobody can be asked: this is no terminal")
-            .hint("look at the plan above; add --yes to agree beforehand"));
+            .hint("add --yes to agree beforehand"));
     }
     context.printer.ask(question);
     read_line(context)

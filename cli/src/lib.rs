@@ -14,6 +14,7 @@ mod exit;
 mod folder;
 mod follow;
 mod input;
+mod misuse;
 mod output;
 mod painted;
 mod printer;
@@ -43,13 +44,11 @@ pub fn main() -> ExitCode {
 pub fn run(arguments: Vec<OsString>, environment: Environment) -> ExitStatus {
     let Environment { folder, name, stdin, stdout, stderr, colour, clock } = environment;
     let printer = Printer::new(stdout, stderr, colour);
-    let matches = match Fleet::command().try_get_matches_from(arguments) {
-        Ok(matches) => matches,
-        Err(said) => return arguments::say(&printer, &said),
-    };
-    let fleet = match Fleet::from_arg_matches(&matches) {
+    let mut command = Fleet::command();
+    let read = command.try_get_matches_from_mut(&arguments).and_then(|matches| Fleet::from_arg_matches(&matches));
+    let fleet = match read {
         Ok(fleet) => fleet,
-        Err(said) => return arguments::say(&printer, &said),
+        Err(said) => return misuse::say(&printer, &said, &command, &arguments),
     };
     let printer = printer.quiet(fleet.quiet);
     let name = fleet.context.clone().or(name);

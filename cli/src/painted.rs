@@ -55,14 +55,18 @@ impl Painted {
     /// Cuts the text at a width, so that it takes one line of a terminal.
     #[must_use]
     pub fn cut(self, width: usize) -> Self {
-        let mut room = width;
+        let length: usize = self.0.iter().map(|(_, text)| text.chars().count()).sum();
+        if length <= width {
+            return self;
+        }
+        let mut room = width.saturating_sub(1);
         let mut pieces = Vec::new();
         for (colour, text) in self.0 {
             let kept: String = text.chars().take(room).collect();
             room -= kept.chars().count();
             pieces.push((colour, kept));
         }
-        Self(pieces)
+        Self(pieces).and("…")
     }
 
     #[must_use]
@@ -103,6 +107,7 @@ mod tests {
 
     #[test]
     fn a_line_is_cut_at_the_width() {
-        assert_eq!(Painted::plain("abc").and_in(Colour::Red, "def").cut(4).text(false), "abcd");
+        assert_eq!(Painted::plain("abc").and_in(Colour::Red, "def").cut(5).text(false), "abcd…");
+        assert_eq!(Painted::plain("abc").cut(3).text(false), "abc");
     }
 }

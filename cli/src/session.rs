@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::folder;
-use crate::words::short;
+use fleet_core::units::Period;
 use fleet_proto::link::{self, Identity, LinkError};
 use fleet_proto::v1::operators_client::OperatorsClient;
 use std::time::Duration;
@@ -28,8 +28,8 @@ impl Session {
         let identity = folder::load(context)?;
         let dialed = timeout(context.timeout, link::dial(&identity)).await;
         let channel = dialed
-            .map_err(|_| silent("connect", &identity.address, context.timeout))?
-            .map_err(|error| link_error("could not connect", &error))?;
+            .map_err(|_| silent("reach the coordinator", &identity.address, context.timeout))?
+            .map_err(|error| link_error(&format!("could not reach the coordinator at {}", identity.address), &error))?;
         if is_old(context, &identity) {
             renew(context, &identity, channel.clone()).await;
         }
@@ -65,7 +65,7 @@ impl Session {
 
 fn silent(what: &str, address: &str, limit: Duration) -> CommandError {
     CommandError::unreachable(format!("could not {what}"))
-        .because(format!("the coordinator at {address} did not answer within {}", short(limit)))
+        .because(format!("the coordinator at {address} did not answer within {}", Period::from(limit)))
         .hint("check that it runs and that its port is open from here, or allow more time with --timeout")
 }
 
@@ -113,9 +113,17 @@ fn unreachable(what: &str, error: &LinkError) -> CommandError {
         deepest = Some(cause);
         next = cause.source();
     }
-    let text = deepest.map(ToString::to_string).filter(|text| !text.is_empty());
-    let because = text.map_or_else(|| error.to_string(), |text| format!("{error}: {text}"));
-    CommandError::unreachable(what).because(because)
+    let words = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref::<Status>() {
+        Some(status) => status.message().to_owned(),
+        None => cause.to_string(),
+    };
+    let why = deepest.map(words).filter(|text| !text.is_empty());
+    let said = error.to_string();
+    CommandError::unreachable(what).because(match why {
+        Some(why) if what == said => why,
+        Some(why) => format!("{said}: {why}"),
+        None => said,
+    })
 }
 
 /// The coordinator's own words often say already what could not be done.

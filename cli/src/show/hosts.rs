@@ -103,11 +103,34 @@ mod tests {
     fn hosts_stand_in_columns() {
         let silent = HostView { name: "lab-22".to_owned(), link: "not joined".to_owned(), ..Default::default() };
         let lines = table(&[lab("lab-1"), silent], COLUMNS, Format::Table, Time(100_000));
-        insta::assert_snapshot!(lines.join("\n"), @r"");
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        HOST    LINK        FOR  LABELS   INSTANCES
+        lab-1   online      60s  site=fr  notes-1
+        lab-22  not joined  -    -        -
+        ");
     }
 
     #[test]
     fn a_host_is_shown_with_what_its_people_allow() {
-        insta::assert_snapshot!(lines(&lab("lab-1"), Time(100_000)).join("\n"), @r"");
+        insta::assert_snapshot!(lines(&lab("lab-1"), Time(100_000)).join("\n"), @r"
+        host         lab-1
+        link         online for 60s
+        labels       site=fr
+        instances    notes-1
+        agent        0.1.0
+        engine       20.10.24
+        disk free    20.0 GiB
+        clock        5s behind
+        address      10.99.0.11
+        added        99s ago
+        certificate  until 1970-01-02T01:00:00Z, renews itself
+
+        its own people allow
+          apps        all
+          registries  all
+          host paths  /srv
+          hours       any
+          exec        allowed
+        ");
     }
 }

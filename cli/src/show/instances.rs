@@ -137,11 +137,34 @@ mod tests {
             ..Default::default()
         };
         let lines = table(&[notes(), away], COLUMNS, Format::Table, Time(100_000));
-        insta::assert_snapshot!(lines.join("\n"), @r"");
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        INSTANCE  HOST             APP       VERSION     HEALTH   NOW
+        notes-1   lab-1            labnotes  1.1 -> 1.2  healthy  pulling images
+        notes-2   lab-2 (offline)  labnotes  ?           unknown  waits: lab-2 is offline\u001b[2J
+        ");
     }
 
     #[test]
     fn an_instance_is_shown_whole() {
-        insta::assert_snapshot!(lines(&notes(), Time(100_000)).join("\n"), @r"");
+        insta::assert_snapshot!(lines(&notes(), Time(100_000)).join("\n"), @r"
+        instance  notes-1
+        host      lab-1
+        app       labnotes@1.1 -> 1.2
+        health    healthy
+        doing     pulling images
+        on drift  heal
+        heard     2s ago
+        created   99s ago
+
+        containers
+          web  notes-1-web-1  running (healthy)  labnotes-web:1.1
+
+        values
+          db_password=***
+          port=8080
+
+        volumes
+          notes-1_uploads
+        ");
     }
 }

@@ -175,7 +175,13 @@ mod tests {
         ];
         let lines: Vec<_> =
             board(&view("running", members), Time(100_000), 24).iter().map(|line| line.text(false)).collect();
-        insta::assert_snapshot!(lines.join("\n"), @r"");
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        labnotes-3  labnotes -> 1.2  running (1 done, 1 failed, 1 under way, 1 waiting)
+        + notes-1   lab-1   1.1 -> 1.2  done
+        > notes-2   lab-2   1.1 -> 1.2  under way 10s: pulling web
+        ! notes-3   lab-3   1.1 -> 1.2  failed: went back to 1.1: the probe; got no answer
+        . notes-10  lab-10  1.1 -> 1.2  waiting: at most 1 at a time
+        ");
     }
 
     #[test]
@@ -184,7 +190,13 @@ mod tests {
         members.push(member(50, "failed", "x"));
         let lines: Vec<_> =
             board(&view("running", members), Time(100_000), 6).iter().map(|line| line.text(false)).collect();
-        insta::assert_snapshot!(lines.join("\n"), @r"");
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        labnotes-3  labnotes -> 1.2  running (1 failed, 49 waiting)
+        ! notes-50  lab-50  1.1 -> 1.2  failed: x
+        . notes-1   lab-1   1.1 -> 1.2  waiting
+        . notes-2   lab-2   1.1 -> 1.2  waiting
+          and 47 more
+        ");
     }
 
     #[test]
@@ -199,6 +211,13 @@ mod tests {
         ];
         let lines: Vec<_> =
             stages.iter().zip(0_u64..).flat_map(|(view, second)| changes.lines(view, Time(second * 1000))).collect();
-        insta::assert_snapshot!(lines.join("\n"), @r"");
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        00:00:00  labnotes-3  running (2 waiting)
+        00:00:01  notes-1  lab-1  under way: pulling
+        00:00:03  notes-1  lab-1  done
+        00:00:03  labnotes-3  soaking (1 done, 1 waiting)
+        00:00:04  notes-2  lab-2  offline
+        00:00:04  labnotes-3  done but offline (1 done, 1 offline)
+        ");
     }
 }

@@ -87,6 +87,21 @@ mod tests {
             left_out: vec![LeftOutView { instance: "notes-4".to_owned(), reason: "it is at 1.2 already".to_owned() }],
             strategy: vec!["1 goes first, then at most 1 at a time".to_owned()],
         };
-        insta::assert_snapshot!(lines(&proposal).join("\n"), @r"");
+        insta::assert_snapshot!(lines(&proposal).join("\n"), @r"
+        labnotes -> 1.2 (0a0a0a0a0a0a): 3 instances in 2 waves
+          1 goes first, then at most 1 at a time
+
+        canary
+          notes-1  lab-1  1.1 -> 1.2
+              image of web: labnotes-web:1.1 -> labnotes-web:1.2
+              made anew: web
+
+        wave 1
+          notes-2   lab-2   1.1 -> 1.2  as notes-1
+          notes-10  lab-10  1.1 -> 1.2  offline: catches up when it is back  as notes-1
+
+        left out
+          notes-4  it is at 1.2 already
+        ");
     }
 }

@@ -105,11 +105,28 @@ mod tests {
     #[test]
     fn releases_stand_in_columns() {
         let lines = table(&[labnotes()], COLUMNS, Format::Table, Time(100_000));
-        insta::assert_snapshot!(lines.join("\n"), @r"");
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        RELEASE       DIGEST        PUSHED  BY   IMAGES         INSTANCES
+        labnotes@1.2  0a0a0a0a0a0a  60s     ada  1 of 2 pinned  -
+        ");
     }
 
     #[test]
     fn a_release_is_shown_with_its_images_and_values() {
-        insta::assert_snapshot!(lines(&labnotes(), Time(100_000)).join("\n"), @r"");
+        insta::assert_snapshot!(lines(&labnotes(), Time(100_000)).join("\n"), @r"
+        release    labnotes@1.2
+        title      Lab notebook
+        digest     sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a
+        pushed     60s ago by ada
+        instances  -
+
+        images
+          web  labnotes-web:1.2  sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a
+          db   labnotes-db:1.2   not pinned
+
+        values
+          port         port    default 8080
+          db_password  string  required, secret
+        ");
     }
 }

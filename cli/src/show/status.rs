@@ -111,7 +111,11 @@ mod tests {
 
     #[test]
     fn a_new_fleet_is_calm() {
-        insta::assert_snapshot!(shown(&Status::default()), @r"");
+        insta::assert_snapshot!(shown(&Status::default()), @r"
+        hosts      0 of 0 online
+        instances  0 of 0 healthy
+        attention  nothing needs a person
+        ");
     }
 
     #[test]
@@ -165,6 +169,27 @@ mod tests {
             versions: vec![VersionCount { app: "labnotes".to_owned(), version: "1.1".to_owned(), instances: 2 }],
             ..Default::default()
         };
-        insta::assert_snapshot!(shown(&status), @r"");
+        insta::assert_snapshot!(shown(&status), @r"
+        hosts      29 of 30 online
+        instances  1 of 2 healthy
+        versions   labnotes@1.1 on 2
+
+        needs a person
+          host lab-2: offline for 60 s
+            fleet host show lab-2
+
+        under way
+          labnotes-3  labnotes@1.2  running (1 under way, 1 waiting)
+            notes-1 on lab-1  1.1 -> 1.2: pulling web
+
+        HOST   LINK     FOR  LABELS  INSTANCES
+        lab-2  offline  60s  -       notes-2
+        lab-1  online   60s  -       notes-1
+        and 28 more: `fleet host ls`
+
+        INSTANCE  HOST             APP       VERSION  HEALTH   NOW
+        notes-2   lab-2 (offline)  labnotes  1.1      unknown  -
+        notes-1   lab-1            labnotes  1.1      healthy  -
+        ");
     }
 }

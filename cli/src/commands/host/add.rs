@@ -35,6 +35,9 @@ pub struct HostAddArgs {
     token_only: bool,
 }
 
+/// Where the coordinator's package puts the agent's installer.
+const INSTALLER: &str = "/usr/share/fleet/fleet-agent-installer.sh";
+
 pub async fn run(context: &Context, args: &HostAddArgs) -> Result<ExitStatus, CommandError> {
     let labels = Labels::parse(args.labels.iter().map(String::as_str)).map_err(CommandError::misused)?;
     let request = AddHostRequest {
@@ -58,8 +61,9 @@ fn explain(context: &Context, invitation: &JoinInvitation) {
     let JoinInvitation { name, expires_ms, uses, .. } = invitation;
     let lines = [
         format!("Run the line below on {name} as root; it works {} until {}.", times(*uses), moment(*expires_ms)),
-        "fleet-agent-installer.sh stands beside the packages; from here:".to_owned(),
-        format!("  ssh root@{name} sh -s -- TOKEN <fleet-agent-installer.sh"),
+        "The installer holds the agent. Where the coordinator is installed, it is at hand, and does it from there:"
+            .to_owned(),
+        format!("  ssh root@{name} sh -s -- TOKEN <{INSTALLER}"),
         "Where the agent's package is installed already:".to_owned(),
         "  fleet-agent join TOKEN && systemctl enable --now fleet-agent".to_owned(),
         String::new(),

@@ -115,7 +115,7 @@ pub async fn run(context: &Context, args: &StartArgs) -> Result<ExitStatus, Comm
         context.printer.story("this was a dry run: nothing was changed");
         return Ok(ExitStatus::Done);
     }
-    proposal::lines(&proposal).into_iter().for_each(|line| context.printer.story(line));
+    show_plan(context, args, &proposal);
     let members = members(&proposal);
     if members == 0 {
         context.printer.answer(format!("{}: nothing to do", proposal.version))?;
@@ -132,6 +132,13 @@ pub async fn run(context: &Context, args: &StartArgs) -> Result<ExitStatus, Comm
         return Ok(ExitStatus::Done);
     }
     watch(context, &started.id).await
+}
+
+/// Nobody is asked about a plan that they have not seen.
+fn show_plan(context: &Context, args: &StartArgs, proposal: &Proposal) {
+    for line in proposal::lines(proposal) {
+        if args.yes { context.printer.story(line) } else { context.printer.tell(line) }
+    }
 }
 
 fn members(proposal: &Proposal) -> usize {

@@ -60,8 +60,11 @@ pub async fn undo(context: &Context, args: &UndoArgs) -> Result<ExitStatus, Comm
     let what = format!("undo {id}");
     let request = ShowRolloutRequest { id: id.clone() };
     let view = session.ask(&what, async |mut c| c.show_rollout(request).await).await?;
-    tell_way_back(context, &view);
-    if !args.yes {
+    let way_back = way_back(&view);
+    if args.yes {
+        way_back.into_iter().for_each(|line| context.printer.story(line));
+    } else {
+        way_back.into_iter().for_each(|line| context.printer.tell(line));
         ask::agree(context, &what, &format!("Undo {id}?"))?;
     }
     let undoing = steer(&session, "undo", &id).await?;
@@ -73,13 +76,10 @@ pub async fn undo(context: &Context, args: &UndoArgs) -> Result<ExitStatus, Comm
 }
 
 /// Who goes back to what: those whom the rollout has moved or is moving.
-fn tell_way_back(context: &Context, view: &RolloutView) {
-    for member in &view.members {
-        if matches!(member.state.as_str(), "done" | "unhealthy" | "under way" | "overdue") {
-            let line = format!("  {}  {}  {} -> {}", member.instance, member.host, member.to, member.from);
-            context.printer.story(line);
-        }
-    }
+fn way_back(view: &RolloutView) -> Vec<String> {
+    let is_moved = |state: &str| matches!(state, "done" | "unhealthy" | "under way" | "overdue");
+    let moved = view.members.iter().filter(|member| is_moved(&member.state));
+    moved.map(|it| format!("  {}  {}  {} -> {}", it.instance, it.host, it.to, it.from)).collect()
 }
 
 async fn steer(session: &Session, wish: &str, id: &str) -> Result<RolloutView, CommandError> {

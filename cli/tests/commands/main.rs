@@ -1,0 +1,15 @@
+//! The command as a person meets it: a command line, and then exit code, stdout and stderr.
+//!
+//! The coordinator here is a fake with memory, but the link to it is real: mTLS on loopback, joined with a token.
+
+mod authority;
+mod desk;
+mod environment;
+mod errors;
+mod fake;
+mod login;
+mod port;
+mod reading;
+mod rollouts;
+mod scene;
+mod writing;

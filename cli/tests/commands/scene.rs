@@ -1,0 +1,110 @@
+//! What the fake coordinator says, and what it has heard.
+
+use fleet_proto::refusal::{Word, refuse};
+use fleet_proto::v1::*;
+use tonic::Status as GrpcStatus;
+
+/// What the fake says to each question; tests fill in what they need.
+#[derive(Debug, Default)]
+pub struct Scene {
+    pub subject: String,
+    pub hosts: Vec<HostView>,
+    pub instances: Vec<InstanceView>,
+    pub apps: Vec<AppView>,
+    pub release: ReleaseView,
+    pub images: ResolveImagesReply,
+    pub change: InstanceChange,
+    pub progress: Vec<ChangeProgress>,
+    pub proposal: Proposal,
+    /// What a watcher of the rollout sees, one after the other.
+    pub frames: Vec<RolloutView>,
+    /// The link breaks so many times while the rollout is watched.
+    pub breaks: usize,
+    pub rollouts: Vec<RolloutView>,
+    pub status: Status,
+    pub events: Vec<EventView>,
+    pub logs: Vec<LogView>,
+    pub tokens: Vec<TokenView>,
+    /// Said to everything but `WhoAmI` and joining.
+    pub refusal: Option<(Word, &'static str, &'static str)>,
+    pub silence: bool,
+    /// Questions with what was asked.
+    pub heard: Vec<String>,
+    pub bundle: Vec<u8>,
+}
+
+impl Scene {
+    /// Keeps a question, and refuses it if the scene is so.
+    pub fn hear(&mut self, question: &impl std::fmt::Debug) -> Result<(), GrpcStatus> {
+        self.heard.push(format!("{question:?}"));
+        match self.refusal {
+            Some((word, text, hint)) => Err(refuse(word, text, hint)),
+            None => Ok(()),
+        }
+    }
+}
+
+pub fn host(number: u32) -> HostView {
+    HostView {
+        name: format!("lab-{number}"),
+        labels: [("site".to_owned(), "fr".to_owned())].into(),
+        link: "online".to_owned(),
+        since_ms: crate::environment::NOW - 300_000,
+        instances: vec![format!("notes-{number}")],
+        ..Default::default()
+    }
+}
+
+pub fn instance(number: u32) -> InstanceView {
+    InstanceView {
+        name: format!("notes-{number}"),
+        host: format!("lab-{number}"),
+        app: "labnotes".to_owned(),
+        version: "1.1".to_owned(),
+        health: "healthy".to_owned(),
+        host_online: true,
+        volumes: vec![format!("notes-{number}_uploads"), format!("notes-{number}_database")],
+        ..Default::default()
+    }
+}
+
+pub fn progress(state: &str, text: &str) -> ChangeProgress {
+    let over = !matches!(state, "waiting" | "under way");
+    ChangeProgress { state: state.to_owned(), text: text.to_owned(), hint: String::new(), over }
+}
+
+pub fn change(plan: &[&str], order: &str) -> InstanceChange {
+    let plan = plan.iter().map(|line| (*line).to_owned()).collect();
+    InstanceChange { instance: Some(instance(1)), plan, order: order.to_owned() }
+}
+
+/// A rollout of 1.2 whose members have these states.
+pub fn rollout(phase: &str, states: &[(&str, &str)]) -> RolloutView {
+    let member = |(place, (state, text)): (usize, &(&str, &str))| MemberView {
+        instance: format!("notes-{}", place + 1),
+        host: format!("lab-{}", place + 1),
+        from: "1.1".to_owned(),
+        to: "1.2".to_owned(),
+        state: (*state).to_owned(),
+        text: (*text).to_owned(),
+        since_ms: crate::environment::NOW - 5000,
+    };
+    let number = |word: &str| u32::try_from(states.iter().filter(|(state, _)| *state == word).count()).unwrap_or(0);
+    RolloutView {
+        id: "labnotes-3".to_owned(),
+        app: "labnotes".to_owned(),
+        version: "1.2".to_owned(),
+        phase: phase.to_owned(),
+        over: matches!(phase, "done" | "aborted"),
+        created_ms: crate::environment::NOW - 60_000,
+        by: "ada".to_owned(),
+        members: states.iter().enumerate().map(member).collect(),
+        done: number("done"),
+        failed: number("failed"),
+        under_way: number("under way"),
+        waiting: number("waiting"),
+        offline: number("offline"),
+        explain: vec![format!("labnotes-3 is {phase}")],
+        ..Default::default()
+    }
+}

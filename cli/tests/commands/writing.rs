@@ -1,0 +1,320 @@
+//! Commands that change something, but for rollouts.
+
+use crate::environment::TestEnvironment;
+use crate::fake::logged_in;
+use crate::scene::{Scene, change, host, instance, progress};
+use fleet_core::app::{Bundle, Pins};
+use fleet_proto::v1::{ImageDigest, ReleaseView, ResolveImagesReply};
+use insta::assert_snapshot;
+
+#[test]
+fn host_add_prints_the_one_line() {
+    let (fake, environment) = logged_in(Scene::default());
+    assert_snapshot!(environment.run("fleet host add lab-1 --label site=fr -l tier=test --token-life 2h").text(), @r"
+    exit 0
+    stdout:
+    sh fleet-agent-installer.sh fleet1.TOKEN
+
+    stderr:
+    Run the line below on lab-1 as root; it works once until 2026-11-21T06:00:00Z.
+    The installer holds the agent. Where the coordinator is installed, it is at hand, and does it from there:
+      ssh root@lab-1 sh -s -- TOKEN </usr/share/fleet/fleet-agent-installer.sh
+    Where the agent's package is installed already:
+      fleet-agent join TOKEN && systemctl enable --now fleet-agent
+    ");
+    assert_snapshot!(fake.heard(), @r#"
+    AddHostRequest { name: "lab-1", labels: {"site": "fr", "tier": "test"}, token_seconds: 7200 }
+    "#);
+    assert_snapshot!(environment.run("fleet host add lab-1 --token-only").text(), @r"
+    exit 0
+    stdout:
+    fleet1.TOKEN
+    ");
+    assert_snapshot!(environment.run("fleet operator add bob --role viewer").text(), @r"
+    exit 0
+    stdout:
+    fleet login fleet1.TOKEN
+
+    stderr:
+    Give bob this line; it works once until 2026-11-21T06:00:00Z.
+    ");
+}
+
+#[test]
+fn a_host_with_instances_is_not_removed_by_accident() {
+    let (fake, environment) = logged_in(Scene { hosts: vec![host(1)], ..Default::default() });
+    assert_snapshot!(environment.run("fleet host rm lab-1 --yes").text(), @r"
+    exit 1
+    stderr:
+    error: could not remove the host lab-1
+      because it has 1 instance: notes-1
+    hint: remove them first (`fleet instance rm`), or let the fleet forget them with --with-instances
+    ");
+    assert_snapshot!(environment.run("fleet host rm lab-1 --with-instances").text(), @r"
+    exit 2
+    stderr:
+    lab-1 leaves the fleet: its certificate is revoked, its link is cut.
+    The fleet forgets notes-1; what runs on the host goes on running.
+    error: could not remove the host lab-1
+      because it must be agreed to, and nobody can be asked: this is no terminal
+    hint: add --yes to agree beforehand
+    ");
+    fake.heard();
+    assert_snapshot!(environment.run("fleet host rm lab-1 --with-instances --yes").text(), @r"
+    exit 0
+    stderr:
+    lab-1 is no longer part of the fleet
+    forgot the instance notes-1; what runs of it on lab-1 is as it was
+    ");
+    assert_snapshot!(fake.heard(), @r#"
+    ListHostsRequest { selector: "", name: "lab-1" }
+    RemoveHostRequest { name: "lab-1", with_instances: true }
+    "#);
+}
+
+#[test]
+fn an_install_is_followed_to_its_end() {
+    let progress = vec![
+        progress("under way", "pulling labnotes-web:1.1"),
+        progress("under way", "pulling labnotes-web:1.1"),
+        progress("under way", "starting web"),
+        progress("done", ""),
+    ];
+    let change = change(&["create the volume notes-1_uploads", "start web"], "0a");
+    let (fake, environment) = logged_in(Scene { change, progress, ..Default::default() });
+    environment.write("values.yaml", "port: 8081\ntitle: 1.10\n");
+    let line = "fleet install labnotes@1.1 --host lab-1 --name notes-1 --set port=8082 --values FOLDER/values.yaml";
+    assert_snapshot!(environment.run(line).text(), @r"
+    exit 0
+    stdout:
+    notes-1: done
+
+    stderr:
+      create the volume notes-1_uploads
+      start web
+    06:00:00  notes-1  under way: pulling labnotes-web:1.1
+    06:00:00  notes-1  under way: starting web
+    06:00:00  notes-1  done
+    ");
+    assert_snapshot!(fake.heard(), @r#"
+    InstallInstanceRequest { app: "labnotes", version: "1.1", host: "lab-1", name: "notes-1", values: {"port": "8082", "title": "1.10"}, drift: "heal", dry_run: false }
+    FollowChangeRequest { instance: "notes-1", order: "0a" }
+    "#);
+    assert_snapshot!(environment.run(&format!("{line} --dry-run")).text(), @r"
+    exit 0
+    stdout:
+    create the volume notes-1_uploads
+    start web
+
+    stderr:
+    this was a dry run: nothing was changed
+    ");
+    assert_snapshot!(environment.run(&format!("{line} --detach")).text(), @r"
+    exit 0
+    stdout:
+    notes-1: begun
+
+    stderr:
+      create the volume notes-1_uploads
+      start web
+    see how it goes: `fleet instance show notes-1`
+    ");
+}
+
+#[test]
+fn an_install_that_goes_back_is_a_failure() {
+    let mut end = progress("rolled back", "the port 8081 is taken\u{7}");
+    end.hint = "choose another with --set port=N".to_owned();
+    let (_fake, environment) =
+        logged_in(Scene { change: change(&[], "0a"), progress: vec![end], ..Default::default() });
+    assert_snapshot!(environment.run("fleet install labnotes@1.1 --host lab-1 --name notes-1").text(), @r"
+    exit 1
+    stderr:
+    06:00:00  notes-1  rolled back: the port 8081 is taken\u0007
+    error: could not install labnotes@1.1 on lab-1
+      because notes-1 went back to what it was: the port 8081 is taken\u0007
+    hint: choose another with --set port=N
+    ");
+}
+
+#[test]
+fn what_is_so_already_needs_no_order() {
+    let (_fake, environment) = logged_in(Scene { change: change(&[], ""), ..Default::default() });
+    assert_snapshot!(environment.run("fleet instance start notes-1").text(), @r"
+    exit 0
+    stdout:
+    notes-1: nothing to do
+    ");
+}
+
+#[test]
+fn values_that_cannot_be_read_are_named() {
+    let environment = TestEnvironment::new();
+    environment.write("bad.yaml", "port: [1]\n");
+    let line = "fleet install labnotes@1.1 --host lab-1 --name notes-1 --values FOLDER";
+    assert_snapshot!(environment.run(&format!("{line}/bad.yaml")).text(), @r"
+    exit 2
+    stderr:
+    error: could not read values from `FOLDER/bad.yaml`
+      because line 1 column 7: expected string scalar
+    hint: write one `key: value` a line; see `fleet help values`
+    ");
+    assert_snapshot!(environment.run(&format!("{line}/none.yaml")).text(), @r"
+    exit 2
+    stderr:
+    error: could not read values from `FOLDER/none.yaml`
+      because No such file or directory (os error 2)
+    ");
+    assert_snapshot!(environment.run("fleet instance set notes-1 --set a=1 --unset a").text(), @r"
+    exit 2
+    stderr:
+    error: the value `a` is both set and unset
+    ");
+}
+
+#[test]
+fn volumes_go_only_by_name_and_after_the_instance_was_typed() {
+    let scene = Scene {
+        instances: vec![instance(1)],
+        change: change(&["remove the container notes-1-web-1"], "0a"),
+        progress: vec![progress("done", "")],
+        ..Default::default()
+    };
+    let (fake, environment) = logged_in(scene);
+    assert_snapshot!(environment.run("fleet instance rm notes-1 --volume uploads --yes").text(), @r"
+    exit 1
+    stderr:
+    error: notes-1 has no volume `uploads`
+    hint: its volumes are notes-1_uploads, notes-1_database
+    ");
+    assert_snapshot!(environment.run("fleet instance rm notes-1").text(), @r"
+    exit 2
+    stderr:
+      remove the container notes-1-web-1
+    stays on lab-1: notes-1_uploads, notes-1_database
+    error: could not remove notes-1
+      because it must be agreed to, and nobody can be asked: this is no terminal
+    hint: add --yes to agree beforehand
+    ");
+    fake.heard();
+    let environment = environment.typing("notes-2\n");
+    assert_snapshot!(environment.run("fleet instance rm notes-1 --volume notes-1_uploads").text(), @r"
+    exit 1
+    stderr:
+      remove the container notes-1-web-1
+    DELETED for ever, with the data: 1 volume: notes-1_uploads
+    stays on lab-1: notes-1_database
+    Type `notes-1` to go on: error: did not remove notes-1
+      because the name was not typed; nothing was changed
+    ");
+    assert!(!fake.heard().contains("dry_run: false"));
+    let environment = environment.typing("notes-1\n");
+    assert_snapshot!(environment.run("fleet instance rm notes-1 --volume notes-1_uploads").text(), @r"
+    exit 0
+    stdout:
+    notes-1: done
+
+    stderr:
+      remove the container notes-1-web-1
+    DELETED for ever, with the data: 1 volume: notes-1_uploads
+    stays on lab-1: notes-1_database
+    Type `notes-1` to go on: 06:00:00  notes-1  done
+    ");
+    assert_snapshot!(fake.heard(), @r#"
+    ListInstancesRequest { selector: "", name: "notes-1", app: "" }
+    RemoveInstanceRequest { name: "notes-1", volumes: ["notes-1_uploads"], dry_run: true }
+    RemoveInstanceRequest { name: "notes-1", volumes: ["notes-1_uploads"], dry_run: false }
+    FollowChangeRequest { instance: "notes-1", order: "0a" }
+    "#);
+}
+
+const APP: [(&str, &str); 2] = [
+    (
+        "app/app.yaml",
+        "app: notes\nvalues:\n  registry: { type: string, default: \"\" }\n  password: { type: string, secret: true, required: true }\n",
+    ),
+    (
+        "app/compose.yaml",
+        "services:\n  web:\n    image: ${REGISTRY}notes:${FLEET_VERSION}\n    environment:\n      PASSWORD: ${PASSWORD}\n",
+    ),
+];
+
+fn with_app(environment: &TestEnvironment) {
+    APP.iter().for_each(|(path, text)| environment.write(path, text));
+}
+
+#[test]
+fn an_app_is_pushed_with_its_images_pinned() {
+    let digest = format!("sha256:{}", "0a".repeat(32));
+    let image = |failure: &str| ImageDigest {
+        image: "notes:1.2".to_owned(),
+        digest: if failure.is_empty() { digest.clone() } else { String::new() },
+        failure: failure.to_owned(),
+    };
+    let release = ReleaseView { app: "notes".to_owned(), ..Default::default() };
+    let images = ResolveImagesReply { images: vec![image("")], host: "lab-1".to_owned() };
+    let (fake, environment) = logged_in(Scene { release, images, ..Default::default() });
+    with_app(&environment);
+    assert_snapshot!(environment.run("fleet app push FOLDER/app --version 1.2").text(), @r"
+    exit 0
+    stdout:
+    notes@1.2 sha256:21b1a30cdab70127c72cfb9f29b9793343525d94acd8408fecaeba4771e114a9
+
+    stderr:
+    notes:1.2 is sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a (lab-1)
+    3 files, 406 B
+    ");
+    let bundle = Bundle::decode(&fake.scene().bundle).expect("it is a bundle");
+    assert_eq!(Pins::of(bundle.files()).expect("it has pins").0["notes:1.2"].to_string(), digest);
+    assert!(fake.heard().contains(bundle.digest().as_str()), "the digest is that of the pinned bundle");
+    fake.scene().images.images = vec![image("no such image")];
+    assert_snapshot!(environment.run("fleet app push FOLDER/app --version 1.2").text(), @r"
+    exit 0
+    stdout:
+    notes@1.2 sha256:f49dff0514478f80af240be28d0238f6cb025e5aba90aa55249b7789623e9bf1
+
+    stderr:
+    warning: notes:1.2 is not pinned by digest: no such image
+    3 files, 321 B
+    ");
+    assert_snapshot!(environment.run("fleet app push FOLDER/app --version 1.2 --no-pin").text(), @r"
+    exit 0
+    stdout:
+    notes@1.2 sha256:6dab765305afef8133bb1f3647ec58cfb79d494685b3b583a7ee97de4bdf71a2
+
+    stderr:
+    the images are not pinned by digest: --no-pin
+    2 files, 294 B
+    ");
+}
+
+#[test]
+fn a_wrong_app_is_not_pushed() {
+    let (fake, environment) = logged_in(Scene::default());
+    with_app(&environment);
+    environment.write("app/compose.yaml", "services:\n  web:\n    image: notes:1\n    gpus: all\n");
+    assert_snapshot!(environment.run("fleet app push FOLDER/app --version 1.2").text(), @r"
+    exit 1
+    stderr:
+    compose.yaml:4:5: services.web.gpus: fleet does not honour this key
+    error: the app in `FOLDER/app` has 1 problem
+    hint: correct what is named above; `fleet app lint` looks again
+    ");
+    assert_eq!(fake.heard(), "");
+    assert_snapshot!(environment.run("fleet app lint FOLDER/app").text(), @r"
+    exit 1
+    stdout:
+    compose.yaml:4:5: services.web.gpus: fleet does not honour this key
+
+    stderr:
+    error: the app in `FOLDER/app` has 1 problem
+    hint: correct what is named above; `fleet app lint` looks again
+    ");
+    assert_snapshot!(environment.run("fleet app lint FOLDER/nowhere").text(), @r"
+    exit 1
+    stderr:
+    error: could not read the app in `FOLDER/nowhere`
+      because there is no such folder
+    hint: name the folder that holds app.yaml and the Compose file
+    ");
+}
