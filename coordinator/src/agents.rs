@@ -13,7 +13,8 @@ mod session;
 mod sweep;
 mod watch;
 
-pub use answers::{Asking, Questions};
+pub use answers::{AskError, Asking, Questions};
+pub use bundles::{PIECE, kept_piece, read_piece};
 pub use service::AgentsService;
 pub use session::{Session, Sessions};
 pub use sweep::sweep;

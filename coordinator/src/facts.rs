@@ -11,6 +11,7 @@ mod index;
 mod known;
 mod observed;
 mod people;
+mod prune;
 mod release;
 
 pub use asked::Told;

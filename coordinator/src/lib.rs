@@ -8,6 +8,7 @@ pub mod facts;
 pub mod home;
 pub mod identity;
 mod keys;
+mod operators;
 pub mod serve;
 pub mod store;
 mod turn;

@@ -80,7 +80,10 @@ impl Report {
                 self.hear_order(id, instance, outcome, now).await
             }
             Some(Kind::Complete(_)) => {
-                self.facts.hear_complete(host, &std::mem::take(mentioned), now).await.map_err(not_kept)?;
+                self.facts
+                    .hear_complete(host, &std::mem::take(mentioned), now)
+                    .await
+                    .map_err(|error| not_kept(&error))?;
                 self.session.complete();
                 self.session.mark(now);
                 Ok(())
@@ -106,7 +109,7 @@ impl Report {
             disk_free: Some(hello.disk_free).filter(|bytes| *bytes > 0),
         };
         self.session.greet(now);
-        self.facts.hear_hello(&self.session.host, said, now).await.map_err(not_kept)
+        self.facts.hear_hello(&self.session.host, said, now).await.map_err(|error| not_kept(&error))
     }
 
     async fn hear_instance(
@@ -141,14 +144,14 @@ impl Report {
                 if is_its_own { format!("instance {name}") } else { format!("host {host}") }
             }
         };
-        self.facts.hear_event(&subject, &event.text, now).await.map_err(not_kept)
+        self.facts.hear_event(&subject, &event.text, now).await.map_err(|error| not_kept(&error))
     }
 
     /// What a host says of others' things is not believed, and no reason to end its connection.
     fn passing(&self, heard: Result<(), ObserveError>) -> Result<(), Status> {
         match heard {
             Ok(()) => Ok(()),
-            Err(ObserveError::Store(error)) => Err(not_kept(error)),
+            Err(ObserveError::Store(error)) => Err(not_kept(&error)),
             Err(error) => {
                 tracing::warn!(host = %self.session.host, %error, "a report was not believed");
                 Ok(())
@@ -157,6 +160,6 @@ impl Report {
     }
 }
 
-fn not_kept(error: crate::store::StoreError) -> Status {
-    failed("could not keep the report", &error)
+fn not_kept(error: &crate::store::StoreError) -> Status {
+    failed("could not keep the report", error)
 }

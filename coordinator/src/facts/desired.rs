@@ -4,7 +4,7 @@ use super::{Facts, Known, ReleaseKept};
 use crate::keys;
 use crate::store::{Batch, StoreError};
 use fleet_core::facts::{HostDesired, InstanceDesired};
-use fleet_core::names::{HostName, InstanceName, RolloutId};
+use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::rollout::Rollout;
 use fleet_core::time::Time;
 use std::collections::BTreeSet;
@@ -110,10 +110,13 @@ impl DesiredChange<'_> {
         self.forget_seen(name);
         let ended = self.known.observed.ended.iter();
         let ids: Vec<_> = ended.filter(|(_, end)| end.instance == *name).map(|(id, _)| id.clone()).collect();
-        for id in ids {
-            self.batch.delete(keys::ended(&id));
-            self.known.observed.ended.remove(&id);
-        }
+        ids.iter().for_each(|id| self.forget_end(id));
+    }
+
+    /// Forgets how an order ended.
+    pub(super) fn forget_end(&mut self, id: &OrderId) {
+        self.batch.delete(keys::ended(id));
+        self.known.observed.ended.remove(id);
     }
 
     fn forget_seen(&mut self, name: &InstanceName) {

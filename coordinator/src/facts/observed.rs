@@ -63,7 +63,7 @@ impl Facts {
 
     /// A host says how much room it has left; worth no write.
     pub fn hear_disk_free(&self, host: &HostName, bytes: u64) {
-        let _ = self.change_unwritten(|known| {
+        self.change_unwritten(|known| {
             if let Some(seen) = known.observed.hosts.get_mut(host) {
                 seen.said.disk_free = Some(bytes);
             }

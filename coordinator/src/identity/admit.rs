@@ -78,7 +78,7 @@ impl Admissions {
             Ok::<_, AdmitError>(())
         };
         self.facts.change_desired(now, keep).await?;
-        Ok(self.admission(token.subject, issued))
+        Ok(self.admission(token.subject, &issued))
     }
 
     /// Gives the holder of a certificate that counts a new one.
@@ -98,14 +98,14 @@ impl Admissions {
             Ok::<_, AdmitError>(())
         };
         self.facts.change_desired(now, keep).await?;
-        Ok(self.admission(subject.clone(), issued))
+        Ok(self.admission(subject.clone(), &issued))
     }
 
     fn sign(&self, request: &[u8], subject: &Subject, now: Time) -> Result<Issued, AdmitError> {
         self.authority.sign(request, subject, now, self.life).map_err(AdmitError::Request)
     }
 
-    fn admission(&self, subject: Subject, issued: Issued) -> Admission {
+    fn admission(&self, subject: Subject, issued: &Issued) -> Admission {
         let chain = vec![issued.der.to_vec(), self.authority.certificate().to_vec()];
         Admission { chain, subject, not_after: issued.not_after }
     }

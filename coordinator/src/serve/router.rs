@@ -1,10 +1,12 @@
 //! From a call's path to the service that answers it.
 
 use crate::agents::AgentsService;
+use crate::operators::OperatorsService;
 use crate::serve::{IdentityService, JoinService};
 use fleet_proto::v1::agents_server::AgentsServer;
 use fleet_proto::v1::identity_server::IdentityServer;
 use fleet_proto::v1::join_server::JoinServer;
+use fleet_proto::v1::operators_server::OperatorsServer;
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 use tonic::Status;
@@ -21,6 +23,7 @@ pub struct Router {
     pub agents: AgentsServer<AgentsService>,
     pub join: JoinServer<JoinService>,
     pub identity: IdentityServer<IdentityService>,
+    pub operators: OperatorsServer<OperatorsService>,
 }
 
 impl Service<Request> for Router {
@@ -38,6 +41,7 @@ impl Service<Request> for Router {
             <AgentsServer<AgentsService> as NamedService>::NAME => self.agents.call(request),
             <JoinServer<JoinService> as NamedService>::NAME => self.join.call(request),
             <IdentityServer<IdentityService> as NamedService>::NAME => self.identity.call(request),
+            <OperatorsServer<OperatorsService> as NamedService>::NAME => self.operators.call(request),
             _ => Box::pin(async { Ok(Status::unimplemented("there is no such service").into_http()) }),
         }
     }

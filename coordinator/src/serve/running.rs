@@ -8,6 +8,7 @@ use crate::clock;
 use crate::facts::Facts;
 use crate::home::Home;
 use crate::identity::{Admissions, Authority, IdentityError, ServerCertificate, server_config};
+use crate::operators::OperatorsService;
 use crate::store::StoreError;
 use crate::turn::turns;
 use crate::values::Values;
@@ -15,6 +16,7 @@ use fleet_proto::MESSAGE_LIMIT;
 use fleet_proto::v1::agents_server::AgentsServer;
 use fleet_proto::v1::identity_server::IdentityServer;
 use fleet_proto::v1::join_server::JoinServer;
+use fleet_proto::v1::operators_server::OperatorsServer;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,6 +37,7 @@ const CONNECTION_WINDOW: u32 = 512 * 1024;
 const STREAMS: u32 = 64;
 const HEADERS: u32 = 16 * 1024;
 const RENEW_SERVER: Duration = Duration::from_secs(20 * 86_400);
+const FORGET: Duration = Duration::from_secs(3600);
 const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(30);
 
 /// What a coordinator needs to run.
@@ -137,6 +140,7 @@ fn services(shared: &Shared, admissions: Arc<Admissions>) -> Router {
     Router {
         agents: AgentsServer::new(agents).max_decoding_message_size(MESSAGE_LIMIT),
         join: JoinServer::new(join).max_decoding_message_size(MESSAGE_LIMIT),
+        operators: OperatorsServer::new(OperatorsService::new(shared.clone())).max_decoding_message_size(MESSAGE_LIMIT),
         identity: IdentityServer::new(identity).max_decoding_message_size(MESSAGE_LIMIT),
     }
 }
@@ -167,6 +171,7 @@ async fn run(
         () = turns(&shared.facts, &shared.sessions) => Err(ServeError::StoreFailed),
         () = sweep(&shared.sessions, &shared.facts) => Ok(()),
         () = look_after_certificates(&shared, &certificate) => Ok(()),
+        () = forget_now_and_then(&shared.facts) => Ok(()),
     };
     stop.cancel();
     drain(&shared, server, accepting).await?;
@@ -209,6 +214,17 @@ async fn look_after_certificates(shared: &Shared, certificate: &ServerCertificat
                 Ok(()) => made = now,
                 Err(error) => tracing::error!(%error, "the port's certificate could not be renewed"),
             }
+        }
+    }
+}
+
+/// Runs until dropped.
+async fn forget_now_and_then(facts: &Facts) {
+    let mut ticks = interval(FORGET);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = facts.prune(clock::now()).await {
+            tracing::error!(%error, "old facts could not be forgotten");
         }
     }
 }

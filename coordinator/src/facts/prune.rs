@@ -1,0 +1,96 @@
+//! Forgetting what nobody needs any more, so that the store does not grow for ever.
+//!
+//! The bounds: per instance the newest 64 ends of orders, besides those of rollouts that are not over; per app the
+//! newest 20 rollouts, besides those that are not over and those that last moved an instance; the values of the
+//! revisions that an instance has or that an order, a host or a rollout may still ask for.
+
+use super::{DesiredChange, Facts, Known};
+use crate::keys;
+use crate::store::StoreError;
+use fleet_core::names::{AppName, InstanceName, OrderId, RolloutId};
+use fleet_core::plan::{MemberState, Outlook, Phase};
+use fleet_core::time::Time;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+const ENDS: usize = 64;
+const ROLLOUTS: usize = 20;
+
+impl Facts {
+    /// Forgets what nobody needs any more.
+    pub async fn prune(&self, now: Time) -> Result<(), StoreError> {
+        let values = self.old_values()?;
+        let prune = |change: &mut DesiredChange<'_>| {
+            let ends = old_ends(change.known(), now);
+            let rollouts = old_rollouts(change.known(), now);
+            ends.iter().for_each(|id| change.forget_end(id));
+            rollouts.iter().for_each(|id| change.remove_rollout(id));
+            values.into_iter().for_each(|key| change.batch().delete(key));
+            change.forget_old_tokens();
+            Ok::<_, StoreError>(())
+        };
+        self.change_desired(now, prune).await.map(|_| ())
+    }
+
+    /// Values of revisions that nobody can ask for: older than what the instance has been seen with, less one.
+    fn old_values(&self) -> Result<Vec<String>, StoreError> {
+        let needed: Vec<(InstanceName, u64)> = {
+            let known = self.read();
+            let oldest = |name: &InstanceName| {
+                let seen = known.observed().instances.get(name).and_then(|seen| seen.running.last());
+                seen.map_or(0, |said| said.revision.saturating_sub(1))
+            };
+            let changed = known.desired().instances.iter().filter(|(_, instance)| instance.revision > 2);
+            changed.map(|(name, _)| (name.clone(), oldest(name))).collect()
+        };
+        let mut old = Vec::new();
+        for (name, oldest) in needed {
+            let first_needed = keys::values(&name, oldest);
+            let entries = self.store().scan(&keys::values_of(&name))?;
+            old.extend(entries.into_iter().map(|entry| entry.key).filter(|key| *key < first_needed));
+        }
+        Ok(old)
+    }
+}
+
+fn old_ends(known: &Known, now: Time) -> Vec<OrderId> {
+    let outlook = Outlook::new(known.desired(), known.asked(), known.observed(), now);
+    let rollouts = known.desired().rollouts.values();
+    let busy = rollouts.filter(|rollout| !matches!(outlook.phase(rollout), Phase::Done | Phase::Aborted));
+    let in_rollout: HashSet<&InstanceName> =
+        busy.flat_map(|rollout| rollout.members.iter().map(|member| &member.instance)).collect();
+    let mut by_instance: HashMap<&InstanceName, Vec<(Time, &OrderId)>> = HashMap::new();
+    for (id, ended) in &known.observed().ended {
+        by_instance.entry(&ended.instance).or_default().push((ended.at, id));
+    }
+    let mut old = Vec::new();
+    for (instance, mut ends) in by_instance {
+        if ends.len() > ENDS && !in_rollout.contains(instance) {
+            ends.sort();
+            let surplus = ends.len() - ENDS;
+            old.extend(ends.into_iter().take(surplus).map(|(_, id)| id.clone()));
+        }
+    }
+    old
+}
+
+fn old_rollouts(known: &Known, now: Time) -> Vec<RolloutId> {
+    let outlook = Outlook::new(known.desired(), known.asked(), known.observed(), now);
+    let mut by_app: BTreeMap<&AppName, Vec<_>> = BTreeMap::new();
+    for rollout in known.desired().rollouts.values() {
+        by_app.entry(&rollout.app).or_default().push(rollout);
+    }
+    let mut old = Vec::new();
+    for rollouts in by_app.values_mut() {
+        rollouts.sort_by_key(|rollout| Reverse(rollout.created));
+        for rollout in rollouts.iter().skip(ROLLOUTS) {
+            let is_over = matches!(outlook.phase(rollout), Phase::Done | Phase::Aborted);
+            let has_let_go =
+                |state: &MemberState| matches!(state, MemberState::Superseded { .. } | MemberState::Removed);
+            if is_over && outlook.members(rollout).iter().all(|(_, state)| has_let_go(state)) {
+                old.push(rollout.id.clone());
+            }
+        }
+    }
+    old
+}

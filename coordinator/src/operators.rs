@@ -1,0 +1,24 @@
+//! The operators' service: what people and programs may ask and wish, each with the role it needs.
+//!
+//! **Invariant:** a wish that cannot work is refused when it is said; a value that is secret is never shown.
+
+mod apps;
+mod attention;
+mod changes;
+mod events;
+mod follow;
+mod hosts;
+mod instances;
+mod logs;
+mod people;
+mod proposals;
+mod push;
+mod releases;
+mod resolve;
+mod rollouts;
+mod service;
+mod status;
+mod views;
+mod wish;
+
+pub use service::OperatorsService;

@@ -1,0 +1,101 @@
+//! Listing apps and showing releases.
+
+use super::service::OperatorsService;
+use super::wish::{absent, read};
+use crate::facts::{Known, ReleaseKept};
+use fleet_core::app::{Declaration, ValueType};
+use fleet_core::names::{AppName, ReleaseName, Version};
+use fleet_proto::v1;
+use std::cmp::Reverse;
+use tonic::Status;
+
+impl OperatorsService {
+    pub fn list_apps_now(&self) -> v1::AppList {
+        let known = self.shared.facts.read();
+        let apps = known.releases().iter().map(|(app, versions)| {
+            let mut releases: Vec<&ReleaseKept> = versions.values().collect();
+            releases.sort_by_key(|release| Reverse(release.pushed));
+            v1::AppView {
+                name: app.to_string(),
+                title: releases.first().map_or_else(String::new, |release| release.title.clone()),
+                releases: releases.into_iter().map(|release| view(&known, release)).collect(),
+                instances: count(known.desired().instances.values().filter(|one| one.release.name.app == *app).count()),
+            }
+        });
+        v1::AppList { apps: apps.collect() }
+    }
+
+    pub fn show_release_now(&self, request: &v1::ShowReleaseRequest) -> Result<v1::ReleaseView, Status> {
+        const ATTEMPT: &str = "show the release";
+        let app: AppName = read(ATTEMPT, &request.app)?;
+        if !request.version.is_empty() {
+            let version: Version = read(ATTEMPT, &request.version)?;
+            let release = self.find_release(ATTEMPT, &app, &version)?;
+            return Ok(view(&self.shared.facts.read(), &release));
+        }
+        let known = self.shared.facts.read();
+        let newest = known.releases().get(&app).and_then(|all| all.values().max_by_key(|release| release.pushed));
+        let newest = newest.ok_or_else(|| absent(ATTEMPT, format!("app `{app}`"), "see them with `fleet app ls`"))?;
+        Ok(view(&known, newest))
+    }
+
+    pub fn release_view(&self, name: &ReleaseName) -> Result<v1::ReleaseView, Status> {
+        let release = self.find_release("show the release", &name.app, &name.version)?;
+        Ok(view(&self.shared.facts.read(), &release))
+    }
+}
+
+fn view(known: &Known, kept: &ReleaseKept) -> v1::ReleaseView {
+    let runs_it = |name: &&fleet_core::names::InstanceName| {
+        let seen = known.observed().instances.get(*name).and_then(|seen| seen.running.last());
+        seen.is_some_and(|said| said.release.digest == kept.release.digest)
+    };
+    v1::ReleaseView {
+        app: kept.release.name.app.to_string(),
+        version: kept.release.name.version.to_string(),
+        digest: kept.release.digest.to_string(),
+        title: kept.title.clone(),
+        pushed_ms: kept.pushed.0,
+        pushed_by: kept.by.to_string(),
+        services: kept.images.iter().map(|image| image.service.clone()).collect(),
+        images: kept.images.iter().map(|image| image_view(&image.service, &image.image)).collect(),
+        values: kept.values.iter().map(|(name, declaration)| value_view(name, declaration)).collect(),
+        already_there: false,
+        instances: known.desired().instances.keys().filter(runs_it).map(ToString::to_string).collect(),
+    }
+}
+
+fn image_view(service: &str, image: &str) -> v1::ImageView {
+    let (name, digest) = image.split_once('@').unwrap_or((image, ""));
+    v1::ImageView { service: service.to_owned(), image: name.to_owned(), digest: digest.to_owned() }
+}
+
+fn value_view(name: &str, declaration: &Declaration) -> v1::ValueView {
+    let secret_default =
+        |default: &String| if declaration.secret { crate::values::HIDDEN.to_owned() } else { default.clone() };
+    v1::ValueView {
+        name: name.to_owned(),
+        r#type: type_word(declaration.kind).to_owned(),
+        default: declaration.default.as_ref().map(secret_default).unwrap_or_default(),
+        required: declaration.required,
+        secret: declaration.secret,
+        description: declaration.description.clone().unwrap_or_default(),
+    }
+}
+
+fn type_word(kind: ValueType) -> &'static str {
+    match kind {
+        ValueType::String => "string",
+        ValueType::Integer => "integer",
+        ValueType::Boolean => "boolean",
+        ValueType::Port => "port",
+        ValueType::Duration => "duration",
+        ValueType::Size => "size",
+        ValueType::Choice => "choice",
+        ValueType::Path => "path",
+    }
+}
+
+pub fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

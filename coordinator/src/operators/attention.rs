@@ -1,0 +1,135 @@
+//! What needs a person, worst first, each with the command that goes on.
+
+use super::views::instance::InstanceViews;
+use crate::facts::Known;
+use fleet_core::facts::{DriftRule, Health, HostObserved, InstanceDesired, Link};
+use fleet_core::names::{HostName, InstanceName};
+use fleet_core::order::Outcome;
+use fleet_core::plan::{MemberState, Outlook, Phase};
+use fleet_core::time::Time;
+use fleet_proto::v1;
+
+/// A clock further off than this is told.
+const SKEW: u64 = 120_000;
+/// Less room than this is told.
+const ROOM: u64 = 2 << 30;
+/// No screen shows more.
+const LIMIT: usize = 200;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Stuck,
+    Halted,
+    Unhealthy,
+    Overdue,
+    Offline,
+    Failed,
+    Room,
+    Clock,
+    Drift,
+}
+
+pub fn attention(known: &Known, outlook: &Outlook<'_>, views: &InstanceViews<'_>, now: Time) -> Vec<v1::Attention> {
+    let mut found = Vec::new();
+    for name in known.desired().hosts.keys() {
+        if let Some(seen) = known.observed().hosts.get(name) {
+            found.extend(of_host(name, seen));
+        }
+    }
+    for (name, instance) in &known.desired().instances {
+        found.extend(of_instance(known, views, name, instance));
+    }
+    found.extend(overdue(known, now));
+    found.extend(of_rollouts(known, outlook));
+    found.sort_by(|a, b| (a.0, &a.1.subject).cmp(&(b.0, &b.1.subject)));
+    found.into_iter().take(LIMIT).map(|(_, attention)| attention).collect()
+}
+
+fn say(rank: Rank, subject: String, text: String, hint: String) -> (Rank, v1::Attention) {
+    (rank, v1::Attention { subject, text, hint })
+}
+
+fn of_host(name: &HostName, seen: &HostObserved) -> Vec<(Rank, v1::Attention)> {
+    let (subject, hint) = (format!("host {name}"), format!("fleet host show {name}"));
+    let mut found = Vec::new();
+    if let Link::Offline { since } = seen.link {
+        found.push(say(Rank::Offline, subject.clone(), format!("offline since {since}"), hint.clone()));
+    }
+    let skew = seen.said.clock_skew_ms;
+    if skew.unsigned_abs() > SKEW {
+        let direction = if skew < 0 { "behind" } else { "ahead" };
+        let text = format!("its clock is {} s {direction}", skew.unsigned_abs() / 1000);
+        found.push(say(Rank::Clock, subject.clone(), text, "set its clock, with timedatectl".to_owned()));
+    }
+    if let Some(free) = seen.said.disk_free.filter(|free| *free < ROOM) {
+        found.push(say(Rank::Room, subject, format!("only {} MiB free for the Engine", free >> 20), hint));
+    }
+    found
+}
+
+fn of_instance(
+    known: &Known,
+    views: &InstanceViews<'_>,
+    name: &InstanceName,
+    instance: &InstanceDesired,
+) -> Vec<(Rank, v1::Attention)> {
+    let subject = || format!("instance {name}");
+    let mut found = Vec::new();
+    if let Some(end) = views.end(name) {
+        match &end.outcome {
+            Outcome::Stuck { reason, hint } => {
+                found.push(say(Rank::Stuck, subject(), format!("stuck: {reason}"), hint.clone()));
+            }
+            Outcome::RolledBack { reason } | Outcome::Refused { reason } => {
+                let text = format!("its last order: {}, {reason}", end.outcome.word());
+                found.push(say(Rank::Failed, subject(), text, format!("fleet instance show {name}")));
+            }
+            Outcome::AlreadySo | Outcome::Done => {}
+        }
+    }
+    let seen = known.observed().instances.get(name).filter(|seen| seen.host == instance.host);
+    let Some(said) = seen.and_then(|seen| seen.running.last()) else { return found };
+    if let Health::Unhealthy { reason } = &said.health {
+        found.push(say(Rank::Unhealthy, subject(), format!("unhealthy: {reason}"), format!("fleet logs {name}")));
+    }
+    if !said.drift.is_empty() && instance.drift == DriftRule::Report {
+        let text = format!("changed by hand: {}", said.drift.join(", "));
+        found.push(say(Rank::Drift, subject(), text, format!("fleet instance show {name}")));
+    }
+    found
+}
+
+/// Orders whose host is there and has not said in time how they ended.
+fn overdue(known: &Known, now: Time) -> Vec<(Rank, v1::Attention)> {
+    let is_online = |host: &HostName| known.observed().hosts.get(host).is_some_and(|seen| seen.link == Link::Online);
+    let late = known.asked().orders.values().filter(|open| {
+        let due = open.asked.after(open.order.deadline).after(std::time::Duration::from_secs(60));
+        due < now && is_online(&open.host)
+    });
+    late.map(|open| {
+        let text = format!("`{}` has not said how its order of {} ended", open.host, open.asked);
+        let hint = format!("journalctl -u fleet-agent, on {}", open.host);
+        say(Rank::Overdue, format!("instance {}", open.order.instance), text, hint)
+    })
+    .collect()
+}
+
+fn of_rollouts(known: &Known, outlook: &Outlook<'_>) -> Vec<(Rank, v1::Attention)> {
+    let mut found = Vec::new();
+    for rollout in known.desired().rollouts.values() {
+        let (subject, hint) = (format!("rollout {}", rollout.id), format!("fleet rollout explain {}", rollout.id));
+        match outlook.phase(rollout) {
+            Phase::Halted { reason } => found.push(say(Rank::Halted, subject, format!("halted: {reason}"), hint)),
+            Phase::Running | Phase::Soaking { .. } | Phase::OutsideWindow { .. } | Phase::Paused => {
+                let members = outlook.members(rollout);
+                let late = members.iter().filter(|(_, state)| matches!(state, MemberState::Overdue { .. })).count();
+                if late > 0 {
+                    found.push(say(Rank::Overdue, subject, format!("{late} overdue"), hint));
+                }
+            }
+            Phase::Aborted | Phase::DoneButOffline { .. } | Phase::Done => {}
+        }
+    }
+    found
+}

@@ -1,0 +1,83 @@
+//! What a change would do to an instance, in lines for people: old and new rendered and compared by core.
+
+use super::wish::wrong;
+use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Given, Placement, Rendered, render};
+use fleet_core::names::{HostName, InstanceName, Version};
+use fleet_core::spec::{Change, InstanceSpec, MountSource, SpecDiff, diff};
+use std::collections::BTreeMap;
+use tonic::Status;
+
+/// Where agents keep instances; the difference between two renderings does not depend on it.
+const INSTANCES: &str = "/var/lib/fleet-agent/instances";
+
+pub fn placement(instance: &InstanceName, host: &HostName, version: &Version) -> Placement {
+    Placement {
+        instance: instance.clone(),
+        host: host.clone(),
+        version: version.clone(),
+        working_dir: format!("{INSTANCES}/{instance}"),
+    }
+}
+
+/// Checks values against what the app declares, all problems at once.
+pub fn check(attempt: &str, definition: &AppDefinition, given: &Given) -> Result<CheckedValues, Status> {
+    CheckedValues::check(&definition.values, given).map_err(|problems| {
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let hint = format!("see them with `fleet app show {}`", definition.app);
+        wrong(attempt, told.join("; "), &hint)
+    })
+}
+
+/// Renders a release with values, or refuses with everything that stands against it.
+pub fn rendered(
+    attempt: &str,
+    bundle: &Bundle,
+    values: &CheckedValues,
+    placement: &Placement,
+) -> Result<Rendered, Status> {
+    render(bundle, values, placement).map_err(|problems| wrong(attempt, problems, ""))
+}
+
+/// Host paths that an instance mounts, its own folder apart.
+pub fn host_paths<'a>(spec: &'a InstanceSpec) -> Vec<&'a str> {
+    let own = format!("{}/", spec.working_dir);
+    let mounts = spec.containers.iter().flat_map(|container| &container.mounts);
+    let path = |source: &'a MountSource| match source {
+        MountSource::Bind { path, .. } => Some(path.as_str()),
+        MountSource::Volume(_) | MountSource::Anonymous | MountSource::Tmpfs { .. } => None,
+    };
+    let is_foreign = |path: &&str| *path != spec.working_dir && !path.starts_with(&own);
+    mounts.filter_map(|mount| path(&mount.source)).filter(is_foreign).collect()
+}
+
+/// The lines of a difference; nothing when nothing changes.
+pub fn lines(from: Option<&InstanceSpec>, to: &InstanceSpec) -> Vec<String> {
+    lines_of(&diff(from, to))
+}
+
+fn lines_of(diff: &SpecDiff) -> Vec<String> {
+    let mut lines = Vec::new();
+    for service in &diff.services {
+        let name = &service.service;
+        match &service.change {
+            Change::Created => lines.push(format!("{name}: created")),
+            Change::Recreated { because } => lines.push(format!("{name}: recreated, {}", because.join("; "))),
+            Change::Removed => lines.push(format!("{name}: removed")),
+            Change::Unchanged => {}
+        }
+    }
+    lines.extend(diff.new_volumes.iter().map(|volume| format!("volume {volume}: created")));
+    lines.extend(
+        diff.left_volumes.iter().map(|volume| format!("volume {volume}: no longer used; it stays, with its data")),
+    );
+    lines.extend(diff.files.iter().map(|file| format!("file {file}")));
+    lines
+}
+
+/// Values after a change: what is given is set, what is unset goes back to its default.
+pub fn merged(before: &BTreeMap<String, String>, given: &BTreeMap<String, String>, unset: &[String]) -> Given {
+    let mut merged = before.clone();
+    merged.extend(given.clone());
+    unset.iter().for_each(|name| drop(merged.remove(name)));
+    merged
+}

@@ -1,0 +1,190 @@
+//! Following a change or a rollout: the state at once and whenever it is another, at most five times a second.
+
+use super::service::OperatorsService;
+use super::views::instance::{end_words, verb};
+use super::views::rollout::is_at_rest;
+use super::wish::read;
+use crate::clock;
+use crate::facts::Known;
+use fleet_core::facts::{Link, Running};
+use fleet_core::names::{InstanceName, OrderId, RolloutId};
+use fleet_proto::v1;
+use futures_util::stream::{Stream, unfold};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use tonic::Status;
+
+const PACE: Duration = Duration::from_millis(200);
+/// Some states change with time alone.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// How long the turn may take to give an order.
+const TURN: Duration = Duration::from_millis(1500);
+
+/// Someone who follows something.
+struct Follower<T> {
+    service: OperatorsService,
+    generation: watch::Receiver<u64>,
+    what: T,
+    last: Option<Told>,
+    began: Instant,
+}
+
+/// What was told last.
+#[derive(PartialEq)]
+enum Told {
+    Change(v1::ChangeProgress),
+    Rollout(Box<v1::RolloutView>),
+}
+
+struct Followed {
+    instance: InstanceName,
+    order: Option<OrderId>,
+}
+
+impl<T> Follower<T> {
+    fn new(service: &OperatorsService, what: T) -> Self {
+        let (service, began) = (service.clone(), Instant::now());
+        Self { generation: service.shared.facts.generation(), service, what, last: None, began }
+    }
+
+    /// Waits for news, but never longer than a while.
+    async fn pause(&mut self) {
+        sleep(PACE).await;
+        let _ = timeout(LOOK_AGAIN, self.generation.changed()).await;
+        self.generation.mark_unchanged();
+    }
+}
+
+impl OperatorsService {
+    pub fn follow_change_now(
+        &self,
+        request: &v1::FollowChangeRequest,
+    ) -> Result<impl Stream<Item = Result<v1::ChangeProgress, Status>> + Send + 'static, Status> {
+        const ATTEMPT: &str = "follow the change";
+        let instance: InstanceName = read(ATTEMPT, &request.instance)?;
+        let order = Some(&request.order).filter(|order| !order.is_empty());
+        let order = order.map(|order| read::<OrderId>(ATTEMPT, order)).transpose()?;
+        let follower = Follower::new(self, Followed { instance, order });
+        Ok(unfold(Some(follower), |follower| async move {
+            let mut follower = follower?;
+            let progress = follower.next_change().await;
+            let rest = if progress.over { None } else { Some(follower) };
+            Some((Ok(progress), rest))
+        }))
+    }
+
+    pub fn follow_rollout_now(
+        &self,
+        request: &v1::ShowRolloutRequest,
+    ) -> Result<impl Stream<Item = Result<v1::RolloutView, Status>> + Send + 'static, Status> {
+        let first = self.show_rollout_now(request, clock::now())?;
+        let id: RolloutId = read("follow the rollout", &first.id)?;
+        Ok(unfold(Some(Follower::new(self, id)), |follower| async move {
+            let mut follower = follower?;
+            let view = follower.next_rollout().await;
+            let goes_on = view.as_ref().is_ok_and(|view| !is_at_rest(&view.phase));
+            Some((view, if goes_on { Some(follower) } else { None }))
+        }))
+    }
+
+    /// The open order for an instance, once the turn has given it; empty when it waits.
+    pub async fn order_for(&self, name: &InstanceName) -> String {
+        let began = Instant::now();
+        let mut generation = self.shared.facts.generation();
+        while began.elapsed() < TURN {
+            match order_of(&self.shared.facts.read(), name) {
+                Asked::Order(id) => return id.to_string(),
+                Asked::Never => return String::new(),
+                Asked::NotYet => {}
+            }
+            let _ = timeout(PACE, generation.changed()).await;
+        }
+        String::new()
+    }
+}
+
+enum Asked {
+    Order(OrderId),
+    NotYet,
+    Never,
+}
+
+fn order_of(known: &Known, name: &InstanceName) -> Asked {
+    let Some(instance) = known.instance(name) else { return Asked::Never };
+    let is_online = known.observed().hosts.get(&instance.host).is_some_and(|host| host.link == Link::Online);
+    let mut open = known.orders_of(&instance.host).filter_map(|id| known.asked().orders.get(id));
+    match open.find(|open| open.order.instance == *name) {
+        Some(open) => Asked::Order(open.order.id.clone()),
+        None if is_online => Asked::NotYet,
+        None => Asked::Never,
+    }
+}
+
+impl Follower<Followed> {
+    async fn next_change(&mut self) -> v1::ChangeProgress {
+        loop {
+            let progress = self.look();
+            let told = Told::Change(progress.clone());
+            if self.last.as_ref() != Some(&told) {
+                self.last = Some(told);
+                return progress;
+            }
+            self.pause().await;
+        }
+    }
+
+    fn look(&mut self) -> v1::ChangeProgress {
+        let known = self.service.shared.facts.read();
+        if self.what.order.is_none()
+            && let Asked::Order(id) = order_of(&known, &self.what.instance)
+        {
+            self.what.order = Some(id);
+        }
+        progress(&known, &self.what, self.began.elapsed() > TURN)
+    }
+}
+
+fn progress(known: &Known, followed: &Followed, has_waited: bool) -> v1::ChangeProgress {
+    let Followed { instance, order } = followed;
+    let of = |state: &str, text: String, hint: String, over: bool| v1::ChangeProgress {
+        state: state.to_owned(),
+        text,
+        hint,
+        over,
+    };
+    if let Some(ended) = order.as_ref().and_then(|id| known.observed().ended.get(id)) {
+        let (state, text, hint) = end_words(&ended.outcome);
+        return of(&state, text, hint, true);
+    }
+    if known.instance(instance).is_none() {
+        return of("done", "it is gone".to_owned(), String::new(), true);
+    }
+    if let Some(open) = order.as_ref().and_then(|id| known.asked().orders.get(id)) {
+        let seen = known.observed().instances.get(instance).map(|seen| &seen.running);
+        let text = match seen {
+            Some(Running::Busy { step, .. }) => step.clone(),
+            Some(Running::Absent | Running::Settled(_)) | None => format!("asked to {}", verb(&open.order.action)),
+        };
+        return of("under way", text, String::new(), false);
+    }
+    match known.waits_because(instance) {
+        Some(because) => of("waiting", because.to_owned(), String::new(), false),
+        None if has_waited => of("already so", String::new(), String::new(), true),
+        None => of("waiting", String::new(), String::new(), false),
+    }
+}
+
+impl Follower<RolloutId> {
+    async fn next_rollout(&mut self) -> Result<v1::RolloutView, Status> {
+        loop {
+            let view = self.service.rollout_view(&self.what, clock::now())?;
+            let told = Told::Rollout(Box::new(view.clone()));
+            if self.last.as_ref() != Some(&told) {
+                self.last = Some(told);
+                return Ok(view);
+            }
+            self.pause().await;
+        }
+    }
+}

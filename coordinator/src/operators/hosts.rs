@@ -1,0 +1,143 @@
+//! Adding, removing and listing hosts.
+
+use super::service::OperatorsService;
+use super::views::host::{HostViews, in_selection};
+use super::wish::{ChangeError, absent, hindered, read, seconds, taken};
+use crate::clock;
+use crate::facts::DesiredChange;
+use crate::identity::{TokenKept, hash_of_secret, new_secret, spoken_subject};
+use crate::serve::failed;
+use fleet_core::access::{JoinToken, Role, Subject};
+use fleet_core::facts::HostDesired;
+use fleet_core::labels::{Labels, Selector};
+use fleet_core::names::{HostName, InstanceName, OperatorName};
+use fleet_proto::v1;
+use std::time::Duration;
+use tonic::Status;
+
+const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
+const LONGEST_TOKEN_LIFE: Duration = Duration::from_secs(30 * 86_400);
+
+/// For whom a token is, and how often.
+pub struct Invitation {
+    pub subject: Subject,
+    pub role: Option<Role>,
+    pub uses: u32,
+    pub life: Duration,
+}
+
+impl OperatorsService {
+    pub async fn add_host_as(
+        &self,
+        by: &OperatorName,
+        request: v1::AddHostRequest,
+    ) -> Result<v1::JoinInvitation, Status> {
+        const ATTEMPT: &str = "add the host";
+        let name: HostName = read(ATTEMPT, &request.name)?;
+        let pairs: Vec<String> = request.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let labels =
+            Labels::parse(pairs.iter().map(String::as_str)).map_err(|error| super::wish::wrong(ATTEMPT, error, ""))?;
+        let life = seconds(request.token_seconds, TOKEN_LIFE, LONGEST_TOKEN_LIFE);
+        let invitation = Invitation { subject: Subject::Host(name.clone()), role: None, uses: 1, life };
+        let is_connected = self.shared.sessions.get(&name).is_some();
+        self.invite(invitation, |change| {
+            let before = change.known().desired().hosts.get(&name);
+            if before.is_some() && is_connected {
+                let hint = format!("see it with `fleet host show {name}`, or remove it first: `fleet host rm {name}`");
+                return Err(taken(ATTEMPT, format!("`{name}` is in the fleet and connected"), &hint).into());
+            }
+            let (added, known_labels) =
+                before.map_or((change.now, None), |host| (host.added, Some(host.labels.clone())));
+            let labels = known_labels.filter(|_| labels.0.is_empty()).unwrap_or(labels);
+            change.put_host(&name, HostDesired { labels, added });
+            change.tell(&format!("host {name}"), &format!("added by {by}"));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Makes a token together with whatever else must change with it.
+    pub async fn invite(
+        &self,
+        invitation: Invitation,
+        also: impl FnOnce(&mut DesiredChange<'_>) -> Result<(), ChangeError>,
+    ) -> Result<v1::JoinInvitation, Status> {
+        let secret = new_secret().map_err(|error| failed("could not make a token", &error))?;
+        let now = clock::now();
+        let Invitation { subject, role, uses, life } = invitation;
+        let expires = now.after(life);
+        let kept =
+            TokenKept { subject: subject.clone(), role, uses, uses_left: uses, created: now, expires, revoked: false };
+        let change = |change: &mut DesiredChange<'_>| {
+            also(change)?;
+            change.forget_old_tokens();
+            change.revoke_tokens_of(&subject);
+            change.put_token(&hash_of_secret(&secret), kept);
+            Ok::<_, ChangeError>(())
+        };
+        self.shared.facts.change_desired(now, change).await?;
+        let address = self.shared.addresses.first().cloned().unwrap_or_default();
+        let token = JoinToken { address, ca_fingerprint: self.shared.authority.fingerprint(), secret };
+        let name = spoken_subject(&subject).split_once(' ').map_or_else(String::new, |(_, name)| name.to_owned());
+        Ok(v1::JoinInvitation { name, token: token.to_string(), expires_ms: expires.0, uses })
+    }
+
+    pub async fn remove_host_as(
+        &self,
+        by: &OperatorName,
+        request: v1::RemoveHostRequest,
+    ) -> Result<v1::RemoveHostReply, Status> {
+        const ATTEMPT: &str = "remove the host";
+        let name: HostName = read(ATTEMPT, &request.name)?;
+        let subject = Subject::Host(name.clone());
+        let now = clock::now();
+        let values = self.values_on(&name)?;
+        let change = |change: &mut DesiredChange<'_>| {
+            if !change.known().desired().hosts.contains_key(&name) {
+                return Err(absent(ATTEMPT, format!("host `{name}`"), "see them with `fleet host ls`").into());
+            }
+            let instances = wanted_on(change, &name);
+            if !instances.is_empty() && !request.with_instances {
+                let names: Vec<&str> = instances.iter().map(InstanceName::as_str).collect();
+                let hint = "remove them first, or forget them with `--with-instances` (they go on running there)";
+                return Err(hindered(ATTEMPT, format!("`{name}` has {}", names.join(", ")), hint).into());
+            }
+            instances.iter().for_each(|instance| change.forget_instance(instance));
+            values.into_iter().for_each(|key| change.batch().delete(key));
+            change.remove_host(&name);
+            change.remove_subject(&subject);
+            change.tell(&format!("host {name}"), &format!("removed by {by}"));
+            Ok::<_, ChangeError>(instances)
+        };
+        let (forgotten, _) = self.shared.facts.change_desired(now, change).await?;
+        self.shared.connections.cut_revoked(&subject, &self.shared.facts, now);
+        Ok(v1::RemoveHostReply { forgotten_instances: forgotten.into_iter().map(Into::into).collect() })
+    }
+
+    fn values_on(&self, host: &HostName) -> Result<Vec<String>, Status> {
+        let instances: Vec<InstanceName> = self.shared.facts.read().instances_of(host).cloned().collect();
+        let keys = self.shared.facts.value_keys(&instances);
+        keys.map_err(|error| failed("could not read the values", &error))
+    }
+
+    pub fn list_hosts_now(&self, request: &v1::ListHostsRequest) -> Result<v1::HostList, Status> {
+        const ATTEMPT: &str = "list the hosts";
+        let selector: Selector = read(ATTEMPT, &request.selector)?;
+        let known = self.shared.facts.read();
+        let views = HostViews { known: &known, sessions: &self.shared.sessions };
+        let hosts = known.desired().hosts.iter();
+        let chosen = hosts.filter(|(name, host)| in_selection(name, host, &request.name, &selector));
+        let hosts: Vec<_> = chosen.map(|(name, host)| views.view(name, host)).collect();
+        if hosts.is_empty() && !request.name.is_empty() {
+            let hint = "see them with `fleet host ls`";
+            return Err(absent("show the host", format!("host `{}`", request.name), hint));
+        }
+        Ok(v1::HostList { hosts })
+    }
+}
+
+fn wanted_on(change: &DesiredChange<'_>, host: &HostName) -> Vec<InstanceName> {
+    let known = change.known();
+    let wanted = known.instances_of(host).filter(|name| known.instance(name).is_some_and(|one| one.host == *host));
+    wanted.cloned().collect()
+}

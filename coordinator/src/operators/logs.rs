@@ -1,0 +1,42 @@
+//! Logs of an instance, straight from its host: nothing of them is kept here.
+
+use super::service::OperatorsService;
+use super::wish::{absent, hindered, read};
+use crate::agents::Asking;
+use fleet_core::names::InstanceName;
+use fleet_proto::v1::{self, answer_piece, question};
+use futures_util::stream::{Stream, unfold};
+use tonic::Status;
+
+const ATTEMPT: &str = "read the logs";
+
+impl OperatorsService {
+    pub fn read_logs_now(
+        &self,
+        request: v1::ReadLogsRequest,
+    ) -> Result<impl Stream<Item = Result<v1::LogView, Status>> + Send + 'static, Status> {
+        let name: InstanceName = read(ATTEMPT, &request.instance)?;
+        let host = self.shared.facts.read().instance(&name).map(|instance| instance.host.clone());
+        let host =
+            host.ok_or_else(|| absent(ATTEMPT, format!("instance `{name}`"), "see them with `fleet instance ls`"))?;
+        let v1::ReadLogsRequest { instance, service, follow, tail } = request;
+        let question = question::Kind::Logs(v1::LogsQuestion { instance, service, follow, tail });
+        let asked = self.shared.questions.ask(&self.shared.sessions, &host, question);
+        let hint = format!("its logs are on `{host}`; see `fleet host show {host}`");
+        let asking = asked.map_err(|error| hindered(ATTEMPT, error, &hint))?;
+        Ok(unfold(Some(asking), |asking| async move { next(asking?).await }))
+    }
+}
+
+async fn next(mut asking: Asking) -> Option<(Result<v1::LogView, Status>, Option<Asking>)> {
+    loop {
+        match asking.next().await?.kind {
+            Some(answer_piece::Kind::Line(line)) => {
+                let v1::LogLine { service, stream, at_ms, text } = line;
+                return Some((Ok(v1::LogView { service, stream, at_ms, text }), Some(asking)));
+            }
+            Some(answer_piece::Kind::Failure(failure)) => return Some((Err(hindered(ATTEMPT, failure, "")), None)),
+            Some(answer_piece::Kind::Resolved(_)) | None => {}
+        }
+    }
+}

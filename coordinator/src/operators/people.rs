@@ -1,0 +1,138 @@
+//! Operators and join tokens.
+
+use super::hosts::Invitation;
+use super::service::OperatorsService;
+use super::wish::{ChangeError, absent, hindered, read, seconds};
+use crate::clock;
+use crate::facts::{DesiredChange, Known};
+use crate::identity::{SubjectKept, TokenKept};
+use fleet_core::access::{Role, Subject};
+use fleet_core::names::OperatorName;
+use fleet_core::time::Time;
+use fleet_proto::v1;
+use std::time::Duration;
+use tonic::Status;
+
+const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
+const LONGEST_TOKEN_LIFE: Duration = Duration::from_secs(30 * 86_400);
+const MOST_USES: u32 = 100;
+/// So many hex digits of a token's hash are its id.
+const ID: usize = 8;
+
+impl OperatorsService {
+    pub async fn add_operator_as(
+        &self,
+        by: &OperatorName,
+        request: v1::AddOperatorRequest,
+    ) -> Result<v1::JoinInvitation, Status> {
+        const ATTEMPT: &str = "add the operator";
+        let name: OperatorName = read(ATTEMPT, &request.name)?;
+        let role: Role = read(ATTEMPT, &request.role)?;
+        let life = seconds(request.token_seconds, TOKEN_LIFE, LONGEST_TOKEN_LIFE);
+        let uses = request.uses.clamp(1, MOST_USES);
+        let subject = Subject::Operator(name.clone());
+        let invitation = Invitation { subject: subject.clone(), role: Some(role), uses, life };
+        self.invite(invitation, |change| {
+            if let Some(kept) = change.known().subject(&subject).cloned() {
+                refuse_last(change.known(), ATTEMPT, &subject, role)?;
+                change.put_subject(&subject, SubjectKept { role: Some(role), ..kept });
+            }
+            change.tell(&format!("operator {name}"), &format!("added as {role} by {by}"));
+            Ok(())
+        })
+        .await
+    }
+
+    pub async fn remove_operator_as(
+        &self,
+        by: &OperatorName,
+        request: v1::RemoveOperatorRequest,
+    ) -> Result<v1::RemoveOperatorReply, Status> {
+        const ATTEMPT: &str = "remove the operator";
+        let name: OperatorName = read(ATTEMPT, &request.name)?;
+        let subject = Subject::Operator(name.clone());
+        let now = clock::now();
+        let change = |change: &mut DesiredChange<'_>| {
+            let is_known = change.known().subject(&subject).is_some();
+            if !is_known && !change.known().tokens().any(|(_, token)| token.subject == subject) {
+                let hint = "see them with `fleet operator ls`";
+                return Err(absent(ATTEMPT, format!("operator `{name}`"), hint).into());
+            }
+            refuse_last(change.known(), ATTEMPT, &subject, Role::Viewer)?;
+            change.remove_subject(&subject);
+            change.tell(&format!("operator {name}"), &format!("removed by {by}"));
+            Ok::<_, ChangeError>(())
+        };
+        self.shared.facts.change_desired(now, change).await?;
+        self.shared.connections.cut_revoked(&subject, &self.shared.facts, now);
+        Ok(v1::RemoveOperatorReply {})
+    }
+
+    pub fn list_operators_now(&self) -> v1::OperatorList {
+        let known = self.shared.facts.read();
+        let mut operators: Vec<_> =
+            known.subjects().filter_map(|(subject, kept)| self.operator(subject, kept)).collect();
+        operators.sort_by(|a, b| a.name.cmp(&b.name));
+        v1::OperatorList { operators }
+    }
+
+    fn operator(&self, subject: &Subject, kept: &SubjectKept) -> Option<v1::OperatorView> {
+        let name = match subject {
+            Subject::Operator(name) => name,
+            Subject::Host(_) => return None,
+        };
+        let role = kept.role.unwrap_or(Role::Viewer).to_string();
+        let last_seen_ms = self.last_seen(name).0;
+        Some(v1::OperatorView { name: name.to_string(), role, added_ms: kept.added.0, last_seen_ms })
+    }
+
+    pub fn list_tokens_now(&self, now: Time) -> v1::TokenList {
+        let known = self.shared.facts.read();
+        let mut tokens: Vec<_> = known.tokens().map(|(hash, token)| token_view(hash, token, now)).collect();
+        tokens.sort_by(|a, b| (b.expires_ms, &a.subject).cmp(&(a.expires_ms, &b.subject)));
+        v1::TokenList { tokens }
+    }
+
+    pub async fn revoke_token_as(
+        &self,
+        by: &OperatorName,
+        request: v1::RevokeTokenRequest,
+    ) -> Result<v1::RevokeTokenReply, Status> {
+        const ATTEMPT: &str = "revoke the token";
+        let change = |change: &mut DesiredChange<'_>| {
+            let id = request.id.trim();
+            let is_meant = |(hash, _): &(&str, &TokenKept)| id.len() >= ID && hash.starts_with(id);
+            let found = change.known().tokens().find(is_meant);
+            let token = found.map(|(hash, token)| (hash.to_owned(), token.clone()));
+            let (hash, token) =
+                token.ok_or_else(|| absent(ATTEMPT, format!("token `{id}`"), "see them with `fleet token ls`"))?;
+            change.tell(&crate::identity::spoken_subject(&token.subject), &format!("its token was revoked by {by}"));
+            change.put_token(&hash, TokenKept { revoked: true, ..token });
+            Ok::<_, ChangeError>(())
+        };
+        self.shared.facts.change_desired(clock::now(), change).await?;
+        Ok(v1::RevokeTokenReply {})
+    }
+}
+
+fn token_view(hash: &str, token: &TokenKept, now: Time) -> v1::TokenView {
+    v1::TokenView {
+        id: hash.chars().take(ID).collect(),
+        subject: token.subject.to_string(),
+        uses_left: token.uses_left,
+        expires_ms: token.expires.0,
+        state: token.state(now).word().to_owned(),
+    }
+}
+
+/// A fleet without an administrator could admit nobody any more.
+fn refuse_last(known: &Known, attempt: &str, subject: &Subject, new_role: Role) -> Result<(), Status> {
+    let is_administrator = |kept: &SubjectKept| kept.role == Some(Role::Administrator);
+    let is_one = known.subject(subject).is_some_and(is_administrator);
+    let others = known.subjects().filter(|(other, kept)| *other != subject && is_administrator(kept)).count();
+    if is_one && new_role != Role::Administrator && others == 0 {
+        let hint = "make another first: `fleet operator add NAME --role administrator`";
+        return Err(hindered(attempt, "it is the last administrator", hint));
+    }
+    Ok(())
+}

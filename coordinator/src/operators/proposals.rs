@@ -1,0 +1,203 @@
+//! What a rollout would do, shown before it is obeyed; and the refusal of what cannot work.
+
+use super::changes::{check, lines, placement};
+use super::instances::definition;
+use super::service::OperatorsService;
+use super::views::rollout::{left_out, strategy_lines};
+use super::wish::{absent, hindered, read, wrong};
+use crate::facts::Known;
+use crate::serve::failed;
+use fleet_core::app::{AppDefinition, Bundle, render};
+use fleet_core::labels::Selector;
+use fleet_core::names::{AppName, InstanceName, Version};
+use fleet_core::order::Release;
+use fleet_core::rollout::{AtOnce, Member, Proposal, RolloutRefusal, RolloutRequest, StrategyWish, propose};
+use fleet_core::time::Time;
+use fleet_core::window::Window;
+use fleet_proto::v1;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+use tonic::{Code, Status};
+
+pub const ATTEMPT: &str = "roll out";
+/// For so many members it is worked out what changes on each; the others change alike.
+const RENDERED: usize = 50;
+
+/// A release with what is needed to render it.
+struct Opened {
+    bundle: Bundle,
+    definition: AppDefinition,
+}
+
+impl OperatorsService {
+    /// Reads the wish, and checks that the release exists.
+    pub fn rollout_request(&self, request: &v1::ProposeRolloutRequest) -> Result<RolloutRequest, Status> {
+        let app = match request.app.as_str() {
+            "" => self.only_app()?,
+            name => read(ATTEMPT, name)?,
+        };
+        let version: Version = read(ATTEMPT, &request.version)?;
+        let to = self.find_release(ATTEMPT, &app, &version)?.release;
+        let selector: Selector = read(ATTEMPT, &request.selector)?;
+        Ok(RolloutRequest { to, selector, strategy: strategy_wish(request)? })
+    }
+
+    fn only_app(&self) -> Result<AppName, Status> {
+        let known = self.shared.facts.read();
+        let mut apps: Vec<&AppName> = known.desired().instances.values().map(|one| &one.release.name.app).collect();
+        apps.sort();
+        apps.dedup();
+        match apps.as_slice() {
+            [app] => Ok((*app).clone()),
+            [] => Err(hindered(ATTEMPT, "there are no instances", "install one: `fleet install APP@VERSION`")),
+            many => {
+                let names: Vec<&str> = many.iter().map(|app| app.as_str()).collect();
+                Err(wrong(ATTEMPT, "there are several apps", &format!("say which: `--app` {}", names.join(" or "))))
+            }
+        }
+    }
+
+    pub fn propose_now(&self, request: &v1::ProposeRolloutRequest, now: Time) -> Result<v1::Proposal, Status> {
+        let wish = self.rollout_request(request)?;
+        let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
+        self.check_values(&proposal)?;
+        self.proposal_view(&proposal)
+    }
+
+    /// Refuses a release whose values an instance does not have: its host could only refuse it later.
+    pub fn check_values(&self, proposal: &Proposal) -> Result<(), Status> {
+        let mut definitions = HashMap::new();
+        for member in &proposal.members {
+            let definition = match definitions.get(&member.to.digest) {
+                Some(definition) => definition,
+                None => definitions.entry(&member.to.digest).or_insert(self.open_release(&member.to)?.definition),
+            };
+            let values = self.values_of(&member.instance)?;
+            check(&format!("roll out to `{}`", member.instance), definition, &values).map_err(|status| {
+                let hint = format!("set it first: `fleet instance set {} NAME=VALUE`", member.instance);
+                wrong(ATTEMPT, status.message().trim_start_matches("could not roll out "), &hint)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn open_release(&self, release: &Release) -> Result<Opened, Status> {
+        let bundle = self.bundle(release)?;
+        let definition = definition(ATTEMPT, &bundle)?;
+        Ok(Opened { bundle, definition })
+    }
+
+    fn values_of(&self, instance: &InstanceName) -> Result<BTreeMap<String, String>, Status> {
+        let revision = self.shared.facts.read().instance(instance).map_or(0, |desired| desired.revision);
+        let opened = self.shared.values.open(self.shared.facts.store(), instance, revision);
+        opened.map(|(values, _)| values).map_err(|error| failed("could not open its values", &error))
+    }
+
+    pub fn proposal_view(&self, proposal: &Proposal) -> Result<v1::Proposal, Status> {
+        let members: HashMap<&InstanceName, &Member> =
+            proposal.members.iter().map(|member| (&member.instance, member)).collect();
+        let offline: HashSet<&InstanceName> = proposal.offline.iter().collect();
+        let mut opened = HashMap::new();
+        let mut waves = Vec::new();
+        let mut rendered = 0;
+        let has_canary = proposal.strategy.canary > 0;
+        let apart = Some(&proposal.offline).filter(|offline| !offline.is_empty());
+        for (index, wave) in proposal.waves.iter().chain(apart).enumerate() {
+            let mut changes = Vec::new();
+            for member in wave.iter().filter_map(|name| members.get(name)) {
+                let lines = if rendered < RENDERED { self.lines_for(member, &mut opened)? } else { Vec::new() };
+                rendered += 1;
+                changes.push(self.proposed(member, !offline.contains(&member.instance), lines));
+            }
+            waves.push(v1::Wave { name: wave_name(index, has_canary, proposal.waves.len()), changes });
+        }
+        Ok(v1::Proposal {
+            app: proposal.to.name.app.to_string(),
+            version: proposal.to.name.version.to_string(),
+            digest: proposal.to.digest.to_string(),
+            waves,
+            left_out: proposal.left_out.iter().map(left_out).collect(),
+            strategy: strategy_lines(&proposal.strategy, proposal.members.len()),
+        })
+    }
+
+    fn proposed(&self, member: &Member, online: bool, changes: Vec<String>) -> v1::ProposedChange {
+        let known = self.shared.facts.read();
+        v1::ProposedChange {
+            instance: member.instance.to_string(),
+            host: known.instance(&member.instance).map(|one| one.host.to_string()).unwrap_or_default(),
+            from: member.from.name.version.to_string(),
+            to: member.to.name.version.to_string(),
+            online,
+            changes,
+        }
+    }
+
+    fn lines_for<'a>(
+        &self,
+        member: &'a Member,
+        opened: &mut HashMap<&'a Release, Opened>,
+    ) -> Result<Vec<String>, Status> {
+        let host = self.shared.facts.read().instance(&member.instance).map(|one| one.host.clone());
+        let Some(host) = host else { return Ok(Vec::new()) };
+        let values = self.values_of(&member.instance)?;
+        let mut specs = Vec::new();
+        for release in [&member.from, &member.to] {
+            if !opened.contains_key(release) {
+                opened.insert(release, self.open_release(release)?);
+            }
+            let Some(Opened { bundle, definition }) = opened.get(release) else { continue };
+            let place = placement(&member.instance, &host, &release.name.version);
+            let checked = check(ATTEMPT, definition, &values);
+            specs.push(checked.ok().and_then(|values| render(bundle, &values, &place).ok()));
+        }
+        match specs.as_slice() {
+            [from, Some(to)] => Ok(lines(from.as_ref().map(|from| &from.spec), &to.spec)),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+fn wave_name(index: usize, has_canary: bool, waves: usize) -> String {
+    match (index, has_canary) {
+        (index, _) if index == waves => "when back online".to_owned(),
+        (0, true) => "canary".to_owned(),
+        (index, true) => index.to_string(),
+        (index, false) => (index + 1).to_string(),
+    }
+}
+
+pub fn propose_in(known: &Known, wish: &RolloutRequest, now: Time) -> Result<Proposal, Status> {
+    let proposal = propose(known.desired(), known.asked(), known.observed(), wish, now);
+    proposal.map_err(|refusal| refused_rollout(&refusal))
+}
+
+pub fn refused_rollout(refusal: &RolloutRefusal) -> Status {
+    crate::serve::refused(Code::FailedPrecondition, format!("could not {ATTEMPT}: {refusal}"), &refusal.hint())
+}
+
+fn strategy_wish(request: &v1::ProposeRolloutRequest) -> Result<StrategyWish, Status> {
+    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let at_once = text(&request.at_once).map(|text| read::<AtOnce>(ATTEMPT, &text)).transpose()?;
+    let window = text(&request.window).map(|text| read::<Window>(ATTEMPT, &text)).transpose()?;
+    Ok(StrategyWish {
+        canary: request.canary,
+        at_once,
+        soak: request.soak_ms.map(Duration::from_millis),
+        max_failures: request.max_failures,
+        per: request.per.clone().into_iter().collect(),
+        window,
+        deadline: request.deadline_ms.map(Duration::from_millis),
+    })
+}
+
+/// The id of an app's next rollout.
+pub fn next_number(known: &Known, app: &AppName) -> u64 {
+    let prefix = format!("{app}-");
+    let number = |id: &str| id.strip_prefix(&prefix).and_then(|number| number.parse::<u64>().ok());
+    known.desired().rollouts.keys().filter_map(|id| number(id.as_str())).max().unwrap_or(0) + 1
+}
+
+pub fn absent_rollout(attempt: &str, id: &str) -> Status {
+    absent(attempt, format!("rollout `{id}`"), "see them with `fleet rollout ls`")
+}

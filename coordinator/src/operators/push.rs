@@ -1,0 +1,107 @@
+//! Taking in a release: a bundle in pieces, compared, judged, and kept for ever as it is.
+
+use super::service::OperatorsService;
+use super::wish::{ChangeError, read, taken, wrong};
+use crate::agents::{PIECE, kept_piece};
+use crate::clock;
+use crate::facts::{DesiredChange, ReleaseImage, ReleaseKept};
+use crate::keys;
+use fleet_core::app::{AppDefinition, Bundle, ENCODED_LIMIT, LintReport, lint};
+use fleet_core::compose::Problems;
+use fleet_core::names::{Digest, OperatorName, ReleaseName, Version};
+use fleet_core::order::Release;
+use fleet_proto::v1::{self, push_release_piece::Kind};
+use tonic::{Status, Streaming};
+
+const ATTEMPT: &str = "push the release";
+/// So many problems are told at once.
+const TOLD: usize = 12;
+
+impl OperatorsService {
+    pub async fn push_as(
+        &self,
+        by: &OperatorName,
+        mut pieces: Streaming<v1::PushReleasePiece>,
+    ) -> Result<v1::ReleaseView, Status> {
+        let first = pieces.message().await?.and_then(|piece| piece.kind);
+        let Some(Kind::Head(head)) = first else {
+            return Err(wrong(ATTEMPT, "the first piece must say which version it is", ""));
+        };
+        let version: Version = read(ATTEMPT, &head.version)?;
+        let digest: Digest = read(ATTEMPT, &head.digest)?;
+        let bytes = collect(pieces).await?;
+        let bundle = Bundle::decode(&bytes).map_err(|error| wrong(ATTEMPT, error, ""))?;
+        if bundle.digest() != digest {
+            let why = format!("what arrived is {}, and {digest} was announced", bundle.digest());
+            return Err(wrong(ATTEMPT, why, "push it again"));
+        }
+        let release = judge(&bundle, version, digest, by)?;
+        self.keep(release, &bytes).await
+    }
+
+    async fn keep(&self, mut release: ReleaseKept, bytes: &[u8]) -> Result<v1::ReleaseView, Status> {
+        let pieces: Vec<String> = bytes.chunks(PIECE).map(kept_piece).collect();
+        release.pieces = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
+        let name = release.release.name.clone();
+        let change = |change: &mut DesiredChange<'_>| {
+            if let Some(kept) = change.known().release(&name.app, &name.version) {
+                let is_same = kept.release.digest == release.release.digest;
+                return if is_same { Ok(true) } else { Err(refuse_other(&name).into()) };
+            }
+            for (number, piece) in (0..).zip(&pieces) {
+                change.batch().put(keys::bundle(&release.release.digest, number), piece);
+            }
+            change.tell(&format!("release {name}"), &format!("pushed by {}", release.by));
+            change.add_release(release);
+            Ok::<_, ChangeError>(false)
+        };
+        let (already_there, _) = self.shared.facts.change_desired(clock::now(), change).await?;
+        let view = self.release_view(&name)?;
+        Ok(v1::ReleaseView { already_there, ..view })
+    }
+}
+
+fn refuse_other(name: &ReleaseName) -> Status {
+    let hint = "a release never changes: push it under another version";
+    taken(ATTEMPT, format!("{name} exists with another digest"), hint)
+}
+
+async fn collect(mut pieces: Streaming<v1::PushReleasePiece>) -> Result<Vec<u8>, Status> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = pieces.message().await? {
+        let Some(Kind::Bundle(part)) = piece.kind else {
+            return Err(wrong(ATTEMPT, "a piece of the bundle was expected", ""));
+        };
+        if bytes.len() + part.len() > ENCODED_LIMIT {
+            return Err(wrong(ATTEMPT, format!("its bundle has more than {} MiB", ENCODED_LIMIT >> 20), ""));
+        }
+        bytes.extend_from_slice(&part);
+    }
+    Ok(bytes)
+}
+
+/// A bundle that is not fit to be a release is refused with everything that stands against it.
+fn judge(bundle: &Bundle, version: Version, digest: Digest, by: &OperatorName) -> Result<ReleaseKept, Status> {
+    let LintReport { problems, summary } = lint(bundle, Some(&version));
+    if !problems.0.is_empty() {
+        return Err(refuse(&problems));
+    }
+    let definition = AppDefinition::of(bundle).map_err(|problems| refuse(&problems))?;
+    let services = summary.map(|summary| summary.services).unwrap_or_default();
+    Ok(ReleaseKept {
+        release: Release { name: ReleaseName { app: definition.app.clone(), version }, digest },
+        title: definition.title.unwrap_or_else(|| definition.app.to_string()),
+        pushed: clock::now(),
+        by: by.clone(),
+        images: services.into_iter().map(|(service, image)| ReleaseImage { service, image }).collect(),
+        values: definition.values,
+        pieces: 0,
+    })
+}
+
+fn refuse(problems: &Problems) -> Status {
+    let told: Vec<String> = problems.0.iter().take(TOLD).map(ToString::to_string).collect();
+    let more = problems.0.len().saturating_sub(TOLD);
+    let tail = if more > 0 { format!("\nand {more} more") } else { String::new() };
+    wrong(ATTEMPT, format!("{}{tail}", told.join("\n")), "see all of it with `fleet app lint DIR`")
+}

@@ -1,0 +1,57 @@
+//! The digests of images, asked through a host that is online: the coordinator itself reaches no registry.
+
+use super::service::OperatorsService;
+use super::wish::{hindered, wrong};
+use fleet_core::names::HostName;
+use fleet_proto::v1::{self, answer_piece, question};
+use std::time::Duration;
+use tokio::time::timeout;
+use tonic::Status;
+
+const ATTEMPT: &str = "resolve the images";
+const LIMIT: Duration = Duration::from_secs(60);
+const MOST: usize = 100;
+/// So many hosts are asked in turn, should one not be able to say.
+const HOSTS: usize = 3;
+
+impl OperatorsService {
+    pub async fn resolve_now(&self, request: v1::ResolveImagesRequest) -> Result<v1::ResolveImagesReply, Status> {
+        if request.images.len() > MOST {
+            return Err(wrong(ATTEMPT, format!("more than {MOST} at once"), ""));
+        }
+        let mut hosts: Vec<HostName> = self.shared.sessions.all().iter().map(|session| session.host.clone()).collect();
+        hosts.sort();
+        let mut why = hindered(ATTEMPT, "no host is online to ask a registry", "connect a host, or leave out `--pin`");
+        for host in hosts.into_iter().take(HOSTS) {
+            match self.resolve_through(&host, &request.images).await {
+                Ok(images) => return Ok(v1::ResolveImagesReply { images, host: host.to_string() }),
+                Err(status) => why = status,
+            }
+        }
+        Err(why)
+    }
+
+    async fn resolve_through(&self, host: &HostName, images: &[String]) -> Result<Vec<v1::ImageDigest>, Status> {
+        let question = question::Kind::Resolve(v1::ResolveQuestion { images: images.to_vec() });
+        let asked = self.shared.questions.ask(&self.shared.sessions, host, question);
+        let mut asking = asked.map_err(|error| hindered(ATTEMPT, error, ""))?;
+        let late = |_| hindered(ATTEMPT, format!("`{host}` did not answer in {} s", LIMIT.as_secs()), "");
+        let mut found = Vec::new();
+        while found.len() < images.len() {
+            let Some(piece) = timeout(LIMIT, asking.next()).await.map_err(late)? else { break };
+            match piece.kind {
+                Some(answer_piece::Kind::Resolved(v1::ResolvedImage { image, digest, failure })) => {
+                    found.push(v1::ImageDigest { image, digest, failure });
+                }
+                Some(answer_piece::Kind::Failure(failure)) => {
+                    return Err(hindered(ATTEMPT, format!("`{host}` says: {failure}"), ""));
+                }
+                Some(answer_piece::Kind::Line(_)) | None => {}
+            }
+        }
+        if found.len() < images.len() {
+            return Err(hindered(ATTEMPT, format!("`{host}` was lost while it answered"), ""));
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,154 @@
+//! Starting, steering and showing rollouts.
+
+use super::proposals::{ATTEMPT, absent_rollout, next_number, propose_in, refused_rollout};
+use super::service::OperatorsService;
+use super::views::instance::outlook;
+use super::views::rollout::{Detail, view};
+use super::wish::{ChangeError, hindered, read, wrong};
+use crate::clock;
+use crate::facts::{DesiredChange, Known};
+use fleet_core::names::{OperatorName, RolloutId};
+use fleet_core::plan::{Phase, phase};
+use fleet_core::rollout::{Proposal, Rollout, RolloutWish, propose_undo};
+use fleet_core::time::Time;
+use fleet_proto::v1;
+use std::cmp::Reverse;
+use tonic::Status;
+
+impl OperatorsService {
+    pub async fn start_rollout_as(
+        &self,
+        by: &OperatorName,
+        request: v1::ProposeRolloutRequest,
+    ) -> Result<v1::RolloutView, Status> {
+        let wish = self.rollout_request(&request)?;
+        let now = clock::now();
+        let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
+        self.check_values(&proposal)?;
+        let change = |change: &mut DesiredChange<'_>| {
+            let proposal = propose_in(change.known(), &wish, now)?;
+            Ok::<_, ChangeError>(begin(change, proposal, by)?)
+        };
+        let (id, _) = self.shared.facts.change_desired(now, change).await?;
+        self.rollout_view(&id, clock::now())
+    }
+
+    pub async fn steer_as(
+        &self,
+        by: &OperatorName,
+        request: v1::SteerRolloutRequest,
+    ) -> Result<v1::RolloutView, Status> {
+        let id: RolloutId = read("steer the rollout", &request.id)?;
+        let now = clock::now();
+        let change = |change: &mut DesiredChange<'_>| {
+            let rollout = change.known().desired().rollouts.get(&id).cloned();
+            let rollout = rollout.ok_or_else(|| absent_rollout("steer the rollout", id.as_str()))?;
+            let steered = match request.wish.as_str() {
+                "pause" => paused(change.known(), rollout, now)?,
+                "resume" => resumed(change.known(), &rollout, now)?,
+                "abort" => aborted(change.known(), rollout, now)?,
+                "undo" => return Ok(undo(change, rollout, by)?),
+                other => {
+                    let hint = "write pause, resume, abort or undo";
+                    return Err(wrong("steer the rollout", format!("`{other}` is not a wish"), hint).into());
+                }
+            };
+            change.tell(&format!("rollout {id}"), &format!("{} asked by {by}", request.wish));
+            change.put_rollout(steered);
+            Ok::<_, ChangeError>(id.clone())
+        };
+        let (id, _) = self.shared.facts.change_desired(now, change).await?;
+        self.rollout_view(&id, clock::now())
+    }
+
+    pub fn list_rollouts_now(&self, request: &v1::ListRolloutsRequest, now: Time) -> v1::RolloutList {
+        let known = self.shared.facts.read();
+        let outlook = outlook(&known, now);
+        let is_chosen = |rollout: &&Rollout| request.app.is_empty() || rollout.app.as_str() == request.app;
+        let mut chosen: Vec<&Rollout> = known.desired().rollouts.values().filter(is_chosen).collect();
+        chosen.sort_by_key(|rollout| Reverse(rollout.created));
+        let rollouts = chosen.into_iter().map(|rollout| view(&known, &outlook, rollout, Detail::Summary));
+        v1::RolloutList { rollouts: rollouts.collect() }
+    }
+
+    pub fn show_rollout_now(&self, request: &v1::ShowRolloutRequest, now: Time) -> Result<v1::RolloutView, Status> {
+        let newest = || {
+            let known = self.shared.facts.read();
+            known.desired().rollouts.values().max_by_key(|rollout| rollout.created).map(|rollout| rollout.id.clone())
+        };
+        let id = match request.id.as_str() {
+            "" => newest().ok_or_else(|| absent_rollout("show the rollout", ""))?,
+            id => read("show the rollout", id)?,
+        };
+        self.rollout_view(&id, now)
+    }
+
+    pub fn rollout_view(&self, id: &RolloutId, now: Time) -> Result<v1::RolloutView, Status> {
+        let known = self.shared.facts.read();
+        let rollout = known.desired().rollouts.get(id);
+        let rollout = rollout.ok_or_else(|| absent_rollout("show the rollout", id.as_str()))?;
+        Ok(view(&known, &outlook(&known, now), rollout, Detail::Full))
+    }
+}
+
+fn begin(change: &mut DesiredChange<'_>, proposal: Proposal, by: &OperatorName) -> Result<RolloutId, Status> {
+    let app = &proposal.to.name.app;
+    let id: RolloutId = read(ATTEMPT, &format!("{app}-{}", next_number(change.known(), app)))?;
+    let text = format!("to {} for {} instances, begun by {by}", proposal.to, proposal.members.len());
+    change.tell(&format!("rollout {id}"), &text);
+    change.put_rollout(proposal.into_rollout(id.clone(), by.clone(), change.now));
+    Ok(id)
+}
+
+/// An undo is a rollout of its own; what it undoes is aborted in the same commit.
+fn undo(change: &mut DesiredChange<'_>, rollout: Rollout, by: &OperatorName) -> Result<RolloutId, Status> {
+    let known = change.known();
+    let proposal = propose_undo(&rollout, known.desired(), known.asked(), known.observed(), change.now);
+    let proposal = proposal.map_err(|refusal| refused_rollout(&refusal))?;
+    change.tell(&format!("rollout {}", rollout.id), &format!("undo asked by {by}"));
+    change.put_rollout(Rollout { wish: RolloutWish::Abort, ..rollout });
+    begin(change, proposal, by)
+}
+
+fn phase_of(known: &Known, rollout: &Rollout, now: Time) -> Phase {
+    phase(rollout, known.desired(), known.asked(), known.observed(), now)
+}
+
+fn paused(known: &Known, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
+    refuse_over(known, &rollout, "pause", now)?;
+    Ok(Rollout { wish: RolloutWish::Pause, ..rollout })
+}
+
+fn aborted(known: &Known, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
+    refuse_over(known, &rollout, "abort", now)?;
+    Ok(Rollout { wish: RolloutWish::Abort, ..rollout })
+}
+
+/// What was halted is tried again: those that failed get another attempt.
+fn resumed(known: &Known, rollout: &Rollout, now: Time) -> Result<Rollout, Status> {
+    refuse_over(known, rollout, "resume", now)?;
+    let running = Rollout { wish: RolloutWish::Run, ..rollout.clone() };
+    match (phase_of(known, &running, now), rollout.wish) {
+        (Phase::Halted { .. }, _) => Ok(Rollout { attempt: rollout.attempt + 1, ..running }),
+        (_, RolloutWish::Pause) => Ok(running),
+        (_, RolloutWish::Run | RolloutWish::Abort) => {
+            let hint = format!("see why it waits: `fleet rollout explain {}`", rollout.id);
+            Err(hindered("resume the rollout", "it is neither paused nor halted", &hint))
+        }
+    }
+}
+
+fn refuse_over(known: &Known, rollout: &Rollout, wish: &str, now: Time) -> Result<(), Status> {
+    match phase_of(known, rollout, now) {
+        Phase::Done | Phase::Aborted => {
+            let hint = format!("see `fleet rollout show {}`", rollout.id);
+            Err(hindered(&format!("{wish} the rollout"), "it is over", &hint))
+        }
+        Phase::Running
+        | Phase::Soaking { .. }
+        | Phase::OutsideWindow { .. }
+        | Phase::Paused
+        | Phase::Halted { .. }
+        | Phase::DoneButOffline { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,196 @@
+//! Every call of an operator: the role it needs, and who carries it out.
+
+use crate::clock;
+use crate::serve::{Shared, caller_of};
+use fleet_core::access::Role;
+use fleet_core::names::OperatorName;
+use fleet_core::time::Time;
+use fleet_proto::v1::operators_server::Operators;
+use fleet_proto::{PROTOCOL, v1};
+use futures_util::stream::{BoxStream, StreamExt};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tonic::{Request, Response, Status, Streaming};
+
+#[derive(Debug, Clone)]
+pub struct OperatorsService {
+    pub shared: Shared,
+    /// When each operator last called; not kept.
+    seen: Arc<Mutex<HashMap<OperatorName, Time>>>,
+}
+
+impl OperatorsService {
+    pub fn new(shared: Shared) -> Self {
+        Self { shared, seen: Arc::default() }
+    }
+
+    /// Who calls, if they may do at least what `needed` may.
+    fn caller<T>(&self, request: &Request<T>, needed: Role) -> Result<OperatorName, Status> {
+        let (name, _) = caller_of(request)?.operator(&self.shared.facts, needed)?;
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), clock::now());
+        Ok(name)
+    }
+
+    pub fn last_seen(&self, name: &OperatorName) -> Time {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied().unwrap_or_default()
+    }
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+type Answers<T> = BoxStream<'static, Result<T, Status>>;
+
+#[tonic::async_trait]
+impl Operators for OperatorsService {
+    type FollowChangeStream = Answers<v1::ChangeProgress>;
+    type FollowRolloutStream = Answers<v1::RolloutView>;
+    type ListEventsStream = Answers<v1::EventView>;
+    type ReadLogsStream = Answers<v1::LogView>;
+
+    async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Answer<v1::Me> {
+        let caller = caller_of(&request)?;
+        let (name, role) = caller.operator(&self.shared.facts, Role::Viewer)?;
+        Ok(Response::new(v1::Me {
+            name: name.to_string(),
+            role: role.to_string(),
+            coordinator_version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: PROTOCOL,
+            now_ms: clock::now().0,
+            certificate_expires_ms: caller.certified.as_ref().map_or(0, |(_, serial)| serial.not_after.0),
+        }))
+    }
+
+    async fn get_status(&self, request: Request<v1::GetStatusRequest>) -> Answer<v1::Status> {
+        self.caller(&request, Role::Viewer)?;
+        Ok(Response::new(self.status_now(clock::now())))
+    }
+
+    async fn add_host(&self, request: Request<v1::AddHostRequest>) -> Answer<v1::JoinInvitation> {
+        let by = self.caller(&request, Role::Administrator)?;
+        self.add_host_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn remove_host(&self, request: Request<v1::RemoveHostRequest>) -> Answer<v1::RemoveHostReply> {
+        let by = self.caller(&request, Role::Administrator)?;
+        self.remove_host_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_hosts(&self, request: Request<v1::ListHostsRequest>) -> Answer<v1::HostList> {
+        self.caller(&request, Role::Viewer)?;
+        self.list_hosts_now(request.get_ref()).map(Response::new)
+    }
+
+    async fn add_operator(&self, request: Request<v1::AddOperatorRequest>) -> Answer<v1::JoinInvitation> {
+        let by = self.caller(&request, Role::Administrator)?;
+        self.add_operator_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn remove_operator(&self, request: Request<v1::RemoveOperatorRequest>) -> Answer<v1::RemoveOperatorReply> {
+        let by = self.caller(&request, Role::Administrator)?;
+        self.remove_operator_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_operators(&self, request: Request<v1::ListOperatorsRequest>) -> Answer<v1::OperatorList> {
+        self.caller(&request, Role::Viewer)?;
+        Ok(Response::new(self.list_operators_now()))
+    }
+
+    async fn list_tokens(&self, request: Request<v1::ListTokensRequest>) -> Answer<v1::TokenList> {
+        self.caller(&request, Role::Administrator)?;
+        Ok(Response::new(self.list_tokens_now(clock::now())))
+    }
+
+    async fn revoke_token(&self, request: Request<v1::RevokeTokenRequest>) -> Answer<v1::RevokeTokenReply> {
+        let by = self.caller(&request, Role::Administrator)?;
+        self.revoke_token_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn push_release(&self, request: Request<Streaming<v1::PushReleasePiece>>) -> Answer<v1::ReleaseView> {
+        let by = self.caller(&request, Role::Operator)?;
+        self.push_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_apps(&self, request: Request<v1::ListAppsRequest>) -> Answer<v1::AppList> {
+        self.caller(&request, Role::Viewer)?;
+        Ok(Response::new(self.list_apps_now()))
+    }
+
+    async fn show_release(&self, request: Request<v1::ShowReleaseRequest>) -> Answer<v1::ReleaseView> {
+        self.caller(&request, Role::Viewer)?;
+        self.show_release_now(request.get_ref()).map(Response::new)
+    }
+
+    async fn resolve_images(&self, request: Request<v1::ResolveImagesRequest>) -> Answer<v1::ResolveImagesReply> {
+        self.caller(&request, Role::Operator)?;
+        self.resolve_now(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn install_instance(&self, request: Request<v1::InstallInstanceRequest>) -> Answer<v1::InstanceChange> {
+        let by = self.caller(&request, Role::Operator)?;
+        self.install_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn configure_instance(&self, request: Request<v1::ConfigureInstanceRequest>) -> Answer<v1::InstanceChange> {
+        let by = self.caller(&request, Role::Operator)?;
+        self.configure_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn power_instance(&self, request: Request<v1::PowerInstanceRequest>) -> Answer<v1::InstanceChange> {
+        let by = self.caller(&request, Role::Operator)?;
+        self.power_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn remove_instance(&self, request: Request<v1::RemoveInstanceRequest>) -> Answer<v1::InstanceChange> {
+        let by = self.caller(&request, Role::Operator)?;
+        self.remove_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_instances(&self, request: Request<v1::ListInstancesRequest>) -> Answer<v1::InstanceList> {
+        self.caller(&request, Role::Viewer)?;
+        self.list_instances_now(request.get_ref(), clock::now()).map(Response::new)
+    }
+
+    async fn follow_change(&self, request: Request<v1::FollowChangeRequest>) -> Answer<Self::FollowChangeStream> {
+        self.caller(&request, Role::Viewer)?;
+        self.follow_change_now(request.get_ref()).map(|stream| Response::new(stream.boxed()))
+    }
+
+    async fn propose_rollout(&self, request: Request<v1::ProposeRolloutRequest>) -> Answer<v1::Proposal> {
+        self.caller(&request, Role::Operator)?;
+        self.propose_now(request.get_ref(), clock::now()).map(Response::new)
+    }
+
+    async fn start_rollout(&self, request: Request<v1::ProposeRolloutRequest>) -> Answer<v1::RolloutView> {
+        let by = self.caller(&request, Role::Operator)?;
+        self.start_rollout_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn steer_rollout(&self, request: Request<v1::SteerRolloutRequest>) -> Answer<v1::RolloutView> {
+        let by = self.caller(&request, Role::Operator)?;
+        self.steer_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_rollouts(&self, request: Request<v1::ListRolloutsRequest>) -> Answer<v1::RolloutList> {
+        self.caller(&request, Role::Viewer)?;
+        Ok(Response::new(self.list_rollouts_now(request.get_ref(), clock::now())))
+    }
+
+    async fn show_rollout(&self, request: Request<v1::ShowRolloutRequest>) -> Answer<v1::RolloutView> {
+        self.caller(&request, Role::Viewer)?;
+        self.show_rollout_now(request.get_ref(), clock::now()).map(Response::new)
+    }
+
+    async fn follow_rollout(&self, request: Request<v1::ShowRolloutRequest>) -> Answer<Self::FollowRolloutStream> {
+        self.caller(&request, Role::Viewer)?;
+        self.follow_rollout_now(request.get_ref()).map(|stream| Response::new(stream.boxed()))
+    }
+
+    async fn list_events(&self, request: Request<v1::ListEventsRequest>) -> Answer<Self::ListEventsStream> {
+        self.caller(&request, Role::Viewer)?;
+        Ok(Response::new(self.list_events_now(request.into_inner()).boxed()))
+    }
+
+    async fn read_logs(&self, request: Request<v1::ReadLogsRequest>) -> Answer<Self::ReadLogsStream> {
+        self.caller(&request, Role::Viewer)?;
+        self.read_logs_now(request.into_inner()).map(|stream| Response::new(stream.boxed()))
+    }
+}

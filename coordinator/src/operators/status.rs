@@ -1,0 +1,69 @@
+//! One screen: what there is, how it is, what is under way, what needs a person.
+
+use super::apps::count;
+use super::attention::attention;
+use super::service::OperatorsService;
+use super::views::host::HostViews;
+use super::views::instance::{InstanceViews, health_words, outlook, versions};
+use super::views::rollout::{Detail, is_over, view};
+use crate::facts::Known;
+use fleet_core::facts::{HostDesired, InstanceDesired, Link};
+use fleet_core::names::{HostName, InstanceName};
+use fleet_core::time::Time;
+use fleet_proto::v1;
+
+/// So many lines at the most; the numbers count all.
+const LINES: usize = 200;
+
+impl OperatorsService {
+    pub fn status_now(&self, now: Time) -> v1::Status {
+        let known = self.shared.facts.read();
+        let outlook = outlook(&known, now);
+        let instances = InstanceViews::new(&known, &outlook);
+        let hosts = HostViews { known: &known, sessions: &self.shared.sessions };
+        let rollouts = known.desired().rollouts.values();
+        let open = rollouts.filter(|rollout| !is_over(&outlook.phase(rollout)));
+        v1::Status {
+            now_ms: now.0,
+            hosts: count(known.desired().hosts.len()),
+            hosts_online: count(known.desired().hosts.keys().filter(|host| is_online(&known, host)).count()),
+            instances: count(known.desired().instances.len()),
+            instances_healthy: count(known.desired().instances.keys().filter(|name| is_healthy(&known, name)).count()),
+            host_lines: host_lines(&known).into_iter().map(|(name, host)| hosts.view(name, host)).collect(),
+            instance_lines: instance_lines(&known, &instances)
+                .into_iter()
+                .map(|(name, instance)| instances.view(name, instance))
+                .collect(),
+            rollouts: open.map(|rollout| view(&known, &outlook, rollout, Detail::Summary)).collect(),
+            attention: attention(&known, &outlook, &instances, now),
+            versions: versions(&known),
+        }
+    }
+}
+
+fn is_online(known: &Known, host: &HostName) -> bool {
+    known.observed().hosts.get(host).is_some_and(|seen| seen.link == Link::Online)
+}
+
+fn is_healthy(known: &Known, name: &InstanceName) -> bool {
+    let running = known.observed().instances.get(name).map(|seen| &seen.running);
+    health_words(running).0 == "healthy"
+}
+
+/// Those that need a look first.
+fn host_lines(known: &Known) -> Vec<(&HostName, &HostDesired)> {
+    let hosts = || known.desired().hosts.iter();
+    let away = hosts().filter(|(name, _)| !is_online(known, name));
+    let there = hosts().filter(|(name, _)| is_online(known, name));
+    away.chain(there).take(LINES).collect()
+}
+
+fn instance_lines<'a>(known: &'a Known, views: &InstanceViews<'_>) -> Vec<(&'a InstanceName, &'a InstanceDesired)> {
+    let instances = || known.desired().instances.iter();
+    let needs_a_look = |name: &InstanceName| {
+        !is_healthy(known, name) || views.order(name).is_some() || known.waits_because(name).is_some()
+    };
+    let first = instances().filter(|(name, _)| needs_a_look(name));
+    let rest = instances().filter(|(name, _)| !needs_a_look(name));
+    first.chain(rest).take(LINES).collect()
+}

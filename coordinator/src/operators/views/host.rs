@@ -1,0 +1,68 @@
+//! A host as operators see it.
+
+use crate::agents::Sessions;
+use crate::facts::Known;
+use fleet_core::access::Subject;
+use fleet_core::facts::{HostDesired, HostObserved, Link};
+use fleet_core::host_policy::{Exec, HostPolicy};
+use fleet_core::labels::Selector;
+use fleet_core::names::HostName;
+use fleet_proto::v1;
+
+/// What all views of hosts at one moment need.
+#[derive(Debug)]
+pub struct HostViews<'a> {
+    pub known: &'a Known,
+    pub sessions: &'a Sessions,
+}
+
+pub fn in_selection(name: &HostName, host: &HostDesired, only: &str, selector: &Selector) -> bool {
+    (only.is_empty() || name.as_str() == only) && selector.matches(&host.labels)
+}
+
+impl HostViews<'_> {
+    pub fn view(&self, name: &HostName, host: &HostDesired) -> v1::HostView {
+        let seen = self.known.observed().hosts.get(name);
+        let subject = self.known.subject(&Subject::Host(name.clone()));
+        let (link, since_ms) = link_words(seen, subject.is_some(), host);
+        let said = seen.map(|seen| &seen.said);
+        let session = self.sessions.get(name);
+        v1::HostView {
+            name: name.to_string(),
+            labels: host.labels.0.clone().into_iter().collect(),
+            link: link.to_owned(),
+            since_ms,
+            agent_version: said.map(|said| said.agent_version.clone()).unwrap_or_default(),
+            engine_version: said.map(|said| said.engine_version.clone()).unwrap_or_default(),
+            clock_skew_ms: said.map(|said| said.clock_skew_ms).unwrap_or_default(),
+            disk_free: said.and_then(|said| said.disk_free).unwrap_or_default(),
+            address: session.map(|session| session.caller.address.ip().to_string()).unwrap_or_default(),
+            added_ms: host.added.0,
+            certificate_expires_ms: subject.map_or(0, |subject| subject.expires().0),
+            instances: self.known.instances_of(name).map(ToString::to_string).collect(),
+            policy: said.map(|said| policy_view(&said.policy)),
+        }
+    }
+}
+
+fn link_words(seen: Option<&HostObserved>, is_enrolled: bool, host: &HostDesired) -> (&'static str, u64) {
+    match seen.map(|seen| seen.link) {
+        Some(Link::Online) => ("online", 0),
+        Some(Link::Offline { since }) => ("offline", since.0),
+        None if is_enrolled => ("offline", host.added.0),
+        None => ("not joined", host.added.0),
+    }
+}
+
+fn policy_view(policy: &HostPolicy) -> v1::PolicyView {
+    v1::PolicyView {
+        apps: policy.apps.iter().flatten().map(ToString::to_string).collect(),
+        registries: policy.registries.iter().flatten().cloned().collect(),
+        paths: policy.paths.iter().cloned().collect(),
+        hours: policy.hours.as_ref().map(ToString::to_string).unwrap_or_default(),
+        exec: match policy.exec {
+            Exec::Allowed => "allowed".to_owned(),
+            Exec::Denied => "denied".to_owned(),
+        },
+    }
+}

@@ -1,0 +1,209 @@
+//! An instance as operators see it.
+
+use crate::facts::Known;
+use fleet_core::facts::{DriftRule, Ended, Health, InstanceDesired, InstanceSaid, Link, OpenOrder, Running};
+use fleet_core::names::{InstanceName, Version};
+use fleet_core::order::{Action, Outcome, PowerWish};
+use fleet_core::plan::{Outlook, Phase};
+use fleet_core::time::Time;
+use fleet_proto::v1;
+use std::collections::{BTreeMap, HashMap};
+
+/// What all views of instances at one moment need, looked up once.
+#[derive(Debug)]
+pub struct InstanceViews<'a> {
+    known: &'a Known,
+    orders: HashMap<&'a InstanceName, &'a OpenOrder>,
+    ends: HashMap<&'a InstanceName, &'a Ended>,
+    bound_for: HashMap<&'a InstanceName, &'a Version>,
+}
+
+impl<'a> InstanceViews<'a> {
+    pub fn new(known: &'a Known, outlook: &Outlook<'_>) -> Self {
+        let orders = known.asked().orders.values().map(|open| (&open.order.instance, open)).collect();
+        let mut ends: HashMap<&InstanceName, &Ended> = HashMap::new();
+        for ended in known.observed().ended.values() {
+            let latest = ends.entry(&ended.instance).or_insert(ended);
+            if ended.at > latest.at {
+                *latest = ended;
+            }
+        }
+        Self { known, orders, ends, bound_for: bound_for(known, outlook) }
+    }
+
+    /// For a single view: without a pass over everything, and without what rollouts intend.
+    pub fn of_one(known: &'a Known, name: &InstanceName) -> Self {
+        let host = known.instance(name).map(|instance| &instance.host);
+        let ids = host.into_iter().flat_map(|host| known.orders_of(host));
+        let open = ids.filter_map(|id| known.asked().orders.get(id)).filter(|open| open.order.instance == *name);
+        let orders = open.map(|open| (&open.order.instance, open)).collect();
+        Self { known, orders, ends: HashMap::new(), bound_for: HashMap::new() }
+    }
+
+    pub fn order(&self, name: &InstanceName) -> Option<&'a OpenOrder> {
+        self.orders.get(name).copied()
+    }
+
+    pub fn end(&self, name: &InstanceName) -> Option<&'a Ended> {
+        self.ends.get(name).copied()
+    }
+
+    pub fn view(&self, name: &InstanceName, instance: &InstanceDesired) -> v1::InstanceView {
+        let seen = self.known.observed().instances.get(name).filter(|seen| seen.host == instance.host);
+        let running = seen.map(|seen| &seen.running);
+        let said = running.and_then(Running::last);
+        let (health, health_reason) = health_words(running);
+        let version = said.map(|said| said.release.name.version.clone());
+        let wanted = self.wanted(name, instance);
+        let end = self.end(name);
+        v1::InstanceView {
+            name: name.to_string(),
+            host: instance.host.to_string(),
+            app: instance.release.name.app.to_string(),
+            wanted_version: wanted
+                .filter(|wanted| version.as_ref() != Some(*wanted))
+                .map_or_else(String::new, ToString::to_string),
+            version: version.map(Into::into).unwrap_or_default(),
+            digest: said.map(|said| said.release.digest.to_string()).unwrap_or_default(),
+            health: health.to_owned(),
+            health_reason,
+            doing: self.doing(name, running),
+            waiting: self.known.waits_because(name).unwrap_or_default().to_owned(),
+            drift: said.map(|said| said.drift.clone()).unwrap_or_default(),
+            drift_rule: drift_word(instance.drift).to_owned(),
+            containers: said.map(containers).unwrap_or_default(),
+            values: Default::default(),
+            reported_ms: seen.map_or(0, |seen| seen.at.0),
+            host_online: self.is_online(instance),
+            volumes: Vec::new(),
+            last_outcome: end.map(|end| end.outcome.word().to_owned()).unwrap_or_default(),
+            last_reason: end.and_then(|end| end.outcome.reason()).unwrap_or_default().to_owned(),
+            created_ms: instance.created.0,
+        }
+    }
+
+    /// What it shall be: by its open order, else by its rollout, else as it was installed while nothing is there.
+    fn wanted(&self, name: &InstanceName, instance: &'a InstanceDesired) -> Option<&'a Version> {
+        let goal = self.order(name).and_then(|open| goal_version(&open.order.action));
+        let bound_for = || self.bound_for.get(name).copied();
+        let seen = self.known.observed().instances.get(name).and_then(|seen| seen.running.last());
+        let installed = || seen.is_none().then_some(&instance.release.name.version);
+        goal.or_else(bound_for).or_else(installed)
+    }
+
+    fn doing(&self, name: &InstanceName, running: Option<&Running>) -> String {
+        match (running, self.order(name)) {
+            (Some(Running::Busy { step, .. }), _) => step.clone(),
+            (Some(Running::Absent | Running::Settled(_)) | None, Some(open)) => {
+                format!("asked to {}", verb(&open.order.action))
+            }
+            (Some(Running::Absent | Running::Settled(_)) | None, None) => String::new(),
+        }
+    }
+
+    pub fn is_online(&self, instance: &InstanceDesired) -> bool {
+        self.known.observed().hosts.get(&instance.host).is_some_and(|host| host.link == Link::Online)
+    }
+}
+
+/// Where rollouts that still go on will take their members.
+fn bound_for<'a>(known: &'a Known, outlook: &Outlook<'_>) -> HashMap<&'a InstanceName, &'a Version> {
+    let mut bound_for = HashMap::new();
+    for rollout in known.desired().rollouts.values() {
+        match outlook.phase(rollout) {
+            Phase::Done | Phase::Aborted => continue,
+            Phase::Running
+            | Phase::Soaking { .. }
+            | Phase::OutsideWindow { .. }
+            | Phase::Paused
+            | Phase::Halted { .. }
+            | Phase::DoneButOffline { .. } => {}
+        }
+        bound_for.extend(rollout.members.iter().map(|member| (&member.instance, &member.to.name.version)));
+    }
+    bound_for
+}
+
+pub fn goal_version(action: &Action) -> Option<&Version> {
+    match action {
+        Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
+            Some(&goal.release.name.version)
+        }
+        Action::Power { .. } | Action::Remove { .. } => None,
+    }
+}
+
+/// What an order does, for people.
+pub fn verb(action: &Action) -> String {
+    match action {
+        Action::Install { goal } => format!("install {}", goal.release),
+        Action::Upgrade { from, goal } => {
+            format!("upgrade from {} to {}", from.name.version, goal.release.name.version)
+        }
+        Action::Configure { .. } => "change its configuration".to_owned(),
+        Action::Power { wish: PowerWish::Start, .. } => "start".to_owned(),
+        Action::Power { wish: PowerWish::Stop, .. } => "stop".to_owned(),
+        Action::Power { wish: PowerWish::Restart, .. } => "restart".to_owned(),
+        Action::Remove { .. } => "be removed".to_owned(),
+    }
+}
+
+pub fn health_words(running: Option<&Running>) -> (&'static str, String) {
+    let Some(running) = running else { return ("unknown", String::new()) };
+    let Some(said) = running.last() else { return ("absent", String::new()) };
+    match &said.health {
+        Health::Healthy => ("healthy", String::new()),
+        Health::Starting => ("starting", String::new()),
+        Health::Unhealthy { reason } => ("unhealthy", reason.clone()),
+        Health::Stopped => ("stopped", String::new()),
+        Health::Unknown => ("unknown", String::new()),
+    }
+}
+
+pub fn drift_word(rule: DriftRule) -> &'static str {
+    match rule {
+        DriftRule::Heal => "heal",
+        DriftRule::Report => "report",
+    }
+}
+
+fn containers(said: &InstanceSaid) -> Vec<v1::ContainerView> {
+    let view = |container: &fleet_core::facts::ContainerSaid| v1::ContainerView {
+        service: container.service.clone(),
+        name: container.name.clone(),
+        image: container.image.clone(),
+        state: container.state.clone(),
+        health: container.health.clone(),
+    };
+    said.containers.iter().map(view).collect()
+}
+
+/// How an order ended, with what to do about it.
+pub fn end_words(outcome: &Outcome) -> (String, String, String) {
+    let hint = match outcome {
+        Outcome::Stuck { hint, .. } => hint.clone(),
+        Outcome::AlreadySo | Outcome::Done | Outcome::RolledBack { .. } | Outcome::Refused { .. } => String::new(),
+    };
+    (outcome.word().to_owned(), outcome.reason().unwrap_or_default().to_owned(), hint)
+}
+
+/// How many instances run which version of which app.
+pub fn versions(known: &Known) -> Vec<v1::VersionCount> {
+    let mut counts: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    for (name, instance) in &known.desired().instances {
+        let seen = known.observed().instances.get(name).and_then(|seen| seen.running.last());
+        let version = seen.map_or("", |said| said.release.name.version.as_str());
+        *counts.entry((instance.release.name.app.as_str(), version)).or_default() += 1;
+    }
+    let count = |((app, version), instances): ((&str, &str), u32)| v1::VersionCount {
+        app: app.to_owned(),
+        version: version.to_owned(),
+        instances,
+    };
+    counts.into_iter().map(count).collect()
+}
+
+/// The facts at a moment, indexed.
+pub fn outlook(known: &Known, now: Time) -> Outlook<'_> {
+    Outlook::new(known.desired(), known.asked(), known.observed(), now)
+}

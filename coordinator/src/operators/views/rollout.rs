@@ -1,0 +1,146 @@
+//! A rollout as operators see it.
+
+use super::super::apps::count;
+use crate::facts::Known;
+use fleet_core::plan::{MemberState, Outlook, Phase};
+use fleet_core::rollout::{LeftOut, Member, Rollout, Strategy};
+use fleet_core::units::Period;
+use fleet_proto::v1;
+
+/// Which parts are wanted: a list needs no line per member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    Summary,
+    Full,
+}
+
+pub fn view(known: &Known, outlook: &Outlook<'_>, rollout: &Rollout, detail: Detail) -> v1::RolloutView {
+    let (phase, phase_reason) = phase_words(&outlook.phase(rollout));
+    let members = outlook.members(rollout);
+    let tally = |kinds: &[Kind]| count(members.iter().filter(|(_, state)| kinds.contains(&kind(state))).count());
+    let mut view = v1::RolloutView {
+        id: rollout.id.to_string(),
+        app: rollout.app.to_string(),
+        version: rollout.version.to_string(),
+        over: is_over(&outlook.phase(rollout)),
+        phase: phase.to_owned(),
+        phase_reason,
+        created_ms: rollout.created.0,
+        by: rollout.by.to_string(),
+        done: tally(&[Kind::Done]),
+        failed: tally(&[Kind::Failed]),
+        under_way: tally(&[Kind::UnderWay]),
+        waiting: tally(&[Kind::Waiting]),
+        offline: tally(&[Kind::Offline]),
+        explain: outlook.explain(rollout),
+        ..v1::RolloutView::default()
+    };
+    if detail == Detail::Full {
+        view.members = members.iter().map(|(member, state)| member_view(known, member, state)).collect();
+        view.left_out = rollout.left_out.iter().map(left_out).collect();
+        view.strategy = strategy_lines(&rollout.strategy, rollout.members.len());
+    }
+    view
+}
+
+/// Whether nothing may happen by itself any more, unless an offline host comes back.
+pub fn is_over(phase: &Phase) -> bool {
+    match phase {
+        Phase::Done | Phase::Aborted | Phase::DoneButOffline { .. } => true,
+        Phase::Running | Phase::Soaking { .. } | Phase::OutsideWindow { .. } | Phase::Paused | Phase::Halted { .. } => {
+            false
+        }
+    }
+}
+
+/// Whether whoever follows may stop: it is over, or a person is needed.
+pub fn is_at_rest(phase: &str) -> bool {
+    matches!(phase, "halted" | "aborted" | "done" | "done but offline")
+}
+
+pub fn phase_words(phase: &Phase) -> (&'static str, String) {
+    match phase {
+        Phase::Running => ("running", String::new()),
+        Phase::Soaking { until } => ("soaking", format!("until {until}")),
+        Phase::OutsideWindow { opens } => ("outside its window", format!("it opens at {opens}")),
+        Phase::Paused => ("paused", String::new()),
+        Phase::Halted { reason } => ("halted", reason.clone()),
+        Phase::Aborted => ("aborted", String::new()),
+        Phase::DoneButOffline { missing } => ("done but offline", format!("{missing} offline")),
+        Phase::Done => ("done", String::new()),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Waiting,
+    UnderWay,
+    Done,
+    Failed,
+    Offline,
+    Other,
+}
+
+fn kind(state: &MemberState) -> Kind {
+    match state {
+        MemberState::Waiting { .. } => Kind::Waiting,
+        MemberState::UnderWay { .. } | MemberState::Overdue { .. } => Kind::UnderWay,
+        MemberState::Done { .. } => Kind::Done,
+        MemberState::Sickened { .. } | MemberState::Failed { .. } => Kind::Failed,
+        MemberState::Offline => Kind::Offline,
+        MemberState::Elsewhere { .. } | MemberState::Superseded { .. } | MemberState::Removed => Kind::Other,
+    }
+}
+
+fn member_view(known: &Known, member: &Member, state: &MemberState) -> v1::MemberView {
+    let (word, text, since_ms) = member_words(state);
+    v1::MemberView {
+        instance: member.instance.to_string(),
+        host: known.instance(&member.instance).map(|instance| instance.host.to_string()).unwrap_or_default(),
+        from: member.from.name.version.to_string(),
+        to: member.to.name.version.to_string(),
+        state: word.to_owned(),
+        text,
+        since_ms,
+    }
+}
+
+fn member_words(state: &MemberState) -> (&'static str, String, u64) {
+    match state {
+        MemberState::Waiting { because } => ("waiting", because.clone(), 0),
+        MemberState::UnderWay { since, step, .. } => ("under way", step.clone().unwrap_or_default(), since.0),
+        MemberState::Overdue { since, .. } => ("overdue", "its host has not said how it ended".to_owned(), since.0),
+        MemberState::Done { at } => ("done", String::new(), at.0),
+        MemberState::Sickened { reason } => ("unhealthy", reason.clone(), 0),
+        MemberState::Failed { outcome, at } => {
+            let reason = outcome.reason().unwrap_or_default();
+            ("failed", format!("{}: {reason}", outcome.word()), at.0)
+        }
+        MemberState::Offline => ("offline", "it catches up when its host is back".to_owned(), 0),
+        MemberState::Elsewhere { found } => ("elsewhere", format!("it runs {found}"), 0),
+        MemberState::Superseded { by } => ("elsewhere", format!("rollout {by} has it now"), 0),
+        MemberState::Removed => ("removed", String::new(), 0),
+    }
+}
+
+pub fn left_out(left_out: &LeftOut) -> v1::LeftOutView {
+    v1::LeftOutView { instance: left_out.instance.to_string(), reason: left_out.reason.clone() }
+}
+
+/// How it will be done, for people.
+pub fn strategy_lines(strategy: &Strategy, group: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    if strategy.canary > 0 {
+        lines.push(format!("{} goes first, alone", strategy.canary));
+    }
+    lines.push(format!("then at most {} at once ({})", strategy.at_once.of(group), strategy.at_once));
+    lines.push(format!("each wave is watched for {}", Period::from(strategy.soak)));
+    lines.push(format!("halts when {} failed", strategy.max_failures));
+    let per = strategy.per.iter().map(|(label, most)| format!("at most {most} at a time per {label}"));
+    lines.extend(per);
+    if let Some(window) = &strategy.window {
+        lines.push(format!("only in {window}"));
+    }
+    lines.push(format!("one instance may take {}", Period::from(strategy.deadline)));
+    lines
+}

@@ -1,0 +1,83 @@
+//! Reading wishes: names and numbers from a message, or the sentence that refuses them.
+
+use crate::serve::{failed, refused};
+use crate::store::StoreError;
+use crate::values::ValuesError;
+use fleet_core::facts::DriftRule;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+use tonic::{Code, Status};
+
+/// Says that something is not as it should be written.
+pub fn wrong(attempt: &str, why: impl Display, hint: &str) -> Status {
+    refused(Code::InvalidArgument, format!("could not {attempt}: {why}"), hint)
+}
+
+/// Says that something named is not there.
+pub fn absent(attempt: &str, what: impl Display, hint: &str) -> Status {
+    refused(Code::NotFound, format!("could not {attempt}: there is no {what}"), hint)
+}
+
+/// Says that what is stands against it.
+pub fn hindered(attempt: &str, why: impl Display, hint: &str) -> Status {
+    refused(Code::FailedPrecondition, format!("could not {attempt}: {why}"), hint)
+}
+
+pub fn taken(attempt: &str, why: impl Display, hint: &str) -> Status {
+    refused(Code::AlreadyExists, format!("could not {attempt}: {why}"), hint)
+}
+
+/// Reads a name or anything else that is written as text.
+pub fn read<T: FromStr<Err: Display>>(attempt: &str, text: &str) -> Result<T, Status> {
+    text.parse().map_err(|error| wrong(attempt, error, ""))
+}
+
+/// A length of time in seconds, with the default for 0 and a limit.
+pub fn seconds(given: u64, default: Duration, most: Duration) -> Duration {
+    if given == 0 { default } else { Duration::from_secs(given).min(most) }
+}
+
+/// A drift rule by its word; nothing for the empty word.
+pub fn drift(attempt: &str, word: &str) -> Result<Option<DriftRule>, Status> {
+    match word {
+        "" => Ok(None),
+        "heal" => Ok(Some(DriftRule::Heal)),
+        "report" => Ok(Some(DriftRule::Report)),
+        other => Err(wrong(attempt, format!("`{other}` is not a drift rule"), "write heal or report")),
+    }
+}
+
+/// What can end a change other than a refusal.
+#[derive(Debug)]
+pub enum ChangeError {
+    Refused(Box<Status>),
+    Failed(StoreError),
+}
+
+impl From<StoreError> for ChangeError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Status> for ChangeError {
+    fn from(status: Status) -> Self {
+        Self::Refused(Box::new(status))
+    }
+}
+
+impl From<ChangeError> for Status {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Refused(status) => *status,
+            ChangeError::Failed(error) => failed("could not keep the change", &error),
+        }
+    }
+}
+
+impl From<ValuesError> for ChangeError {
+    fn from(error: ValuesError) -> Self {
+        failed("could not work with the values", &error).into()
+    }
+}
