@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Measures, and prints a line per figure: NAME METRIC VALUE UNIT LIMIT ok|over. Its exit status is 0 when it measured.
+#
+#   tests/bench/run.sh list     names the benches
+#   tests/bench/run.sh NAME     builds in release and measures
+#   tests/bench/run.sh all
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+for part in say packages engine images registry cargo; do
+    # shellcheck source=/dev/null
+    . "$root/deploy/lib/$part.sh"
+done
+
+BENCHES='agents compose idle-agent rollout'
+
+main() {
+    cd "$root"
+    case ${1:-list} in
+        list) printf '%s\n' "$BENCHES" | tr ' ' '\n' ;;
+        all)
+            local name
+            for name in $BENCHES; do
+                bench "$name"
+            done
+            ;;
+        *)
+            case " $BENCHES " in
+                *" $1 "*) bench "$1" ;;
+                *) fail "there is no bench \`$1\`" "run: tests/bench/run.sh list" ;;
+            esac
+            ;;
+    esac
+}
+
+bench() {
+    need_rust
+    say "building in release"
+    cargo build --release --locked --workspace --bins --quiet >&2
+    local programs
+    programs=$(cd "$(target_folder)/release" && pwd)
+    case $1 in
+        agents) as_many_files_as_allowed "$programs/bench-agents" ;;
+        compose)
+            need_engine
+            need_labnotes_images # They bring debian:bookworm.
+            need_package docker-compose docker-compose
+            "$programs/bench-compose"
+            ;;
+        idle-agent | rollout) on_lab_servers "$programs" "$1" ;;
+    esac
+}
+
+# Ten thousand connections are ten thousand open files, in each of two programs.
+as_many_files_as_allowed() {
+    ulimit -n "$(ulimit -Hn)"
+    "$@"
+}
+
+# The benches on lab servers use the same images, programs and packages as the tests, the programs from release.
+on_lab_servers() {
+    local environment
+    environment=$(FLEET_TEST_PROFILE=release tests/prepare.sh)
+    eval "$environment"
+    "$1/bench-lab" "$2"
+}
+
+main "$@"
