@@ -36,19 +36,19 @@ use std::process::ExitCode;
 #[must_use]
 pub fn main() -> ExitCode {
     complete::answer_the_shell();
-    run(std::env::args_os().collect(), Environment::of_process()).into()
+    run(&std::env::args_os().collect::<Vec<_>>(), Environment::of_process()).into()
 }
 
 /// Does what a command line says, in an environment.
 #[must_use]
-pub fn run(arguments: Vec<OsString>, environment: Environment) -> ExitStatus {
+pub fn run(arguments: &[OsString], environment: Environment) -> ExitStatus {
     let Environment { folder, name, stdin, stdout, stderr, colour, clock } = environment;
     let printer = Printer::new(stdout, stderr, colour);
     let mut command = Fleet::command();
-    let read = command.try_get_matches_from_mut(&arguments).and_then(|matches| Fleet::from_arg_matches(&matches));
+    let read = command.try_get_matches_from_mut(arguments).and_then(|matches| Fleet::from_arg_matches(&matches));
     let fleet = match read {
         Ok(fleet) => fleet,
-        Err(said) => return misuse::say(&printer, &said, &command, &arguments),
+        Err(said) => return misuse::say(&printer, &said, &command, arguments),
     };
     let printer = printer.quiet(fleet.quiet);
     let name = fleet.context.clone().or(name);

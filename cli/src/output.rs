@@ -48,12 +48,15 @@ impl<T> Column<T> {
     }
 }
 
+/// The columns of a list, and the name of each of its things.
+pub type Look<'a, T> = (&'a [Column<T>], fn(&T) -> String);
+
 /// Shows a list. `none` is told when it is empty.
 pub fn show_list<T: Serialize>(
     context: &Context,
     format: Format,
     items: &[T],
-    look: (&[Column<T>], fn(&T) -> String),
+    look: Look<'_, T>,
     none: &str,
 ) -> Result<(), CommandError> {
     let (columns, name) = look;

@@ -72,7 +72,7 @@ impl Printer {
     pub fn redraw(&self, before: usize, lines: &[Painted]) {
         let mut stderr = locked(&self.stderr);
         let width = stderr.terminal.map_or(80, |(width, _)| width);
-        let mut text = if before > 0 { format!("\x1b[{before}A\r\x1b[J") } else { String::new() };
+        let mut text = if before > 0 { format!("\x1b[{before}F\x1b[J") } else { String::new() };
         for line in lines {
             text.push_str(&line.clone().cut(width.saturating_sub(1)).text(self.colour));
             text.push('\n');

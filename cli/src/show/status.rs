@@ -118,16 +118,18 @@ mod tests {
         ");
     }
 
-    #[test]
-    fn what_needs_a_person_stands_first() {
-        let host = |number: u32, link: &str| HostView {
+    fn host(number: u32, link: &str) -> HostView {
+        HostView {
             name: format!("lab-{number}"),
             link: link.to_owned(),
             since_ms: 40_000,
             instances: vec![format!("notes-{number}")],
             ..Default::default()
-        };
-        let instance = |number: u32, health: &str| InstanceView {
+        }
+    }
+
+    fn instance(number: u32, health: &str) -> InstanceView {
+        InstanceView {
             name: format!("notes-{number}"),
             host: format!("lab-{number}"),
             app: "labnotes".to_owned(),
@@ -135,7 +137,32 @@ mod tests {
             health: health.to_owned(),
             host_online: number == 1,
             ..Default::default()
-        };
+        }
+    }
+
+    fn rollout() -> RolloutView {
+        RolloutView {
+            id: "labnotes-3".to_owned(),
+            app: "labnotes".to_owned(),
+            version: "1.2".to_owned(),
+            phase: "running".to_owned(),
+            under_way: 1,
+            waiting: 1,
+            members: vec![MemberView {
+                instance: "notes-1".to_owned(),
+                host: "lab-1".to_owned(),
+                from: "1.1".to_owned(),
+                to: "1.2".to_owned(),
+                state: "under way".to_owned(),
+                text: "pulling web".to_owned(),
+                since_ms: 0,
+            }],
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn what_needs_a_person_stands_first() {
         let status = Status {
             hosts: 30,
             hosts_online: 29,
@@ -143,24 +170,7 @@ mod tests {
             instances_healthy: 1,
             host_lines: vec![host(2, "offline"), host(1, "online")],
             instance_lines: vec![instance(2, "unknown"), instance(1, "healthy")],
-            rollouts: vec![RolloutView {
-                id: "labnotes-3".to_owned(),
-                app: "labnotes".to_owned(),
-                version: "1.2".to_owned(),
-                phase: "running".to_owned(),
-                under_way: 1,
-                waiting: 1,
-                members: vec![MemberView {
-                    instance: "notes-1".to_owned(),
-                    host: "lab-1".to_owned(),
-                    from: "1.1".to_owned(),
-                    to: "1.2".to_owned(),
-                    state: "under way".to_owned(),
-                    text: "pulling web".to_owned(),
-                    since_ms: 0,
-                }],
-                ..Default::default()
-            }],
+            rollouts: vec![rollout()],
             attention: vec![Attention {
                 subject: "host lab-2".to_owned(),
                 text: "offline for 60 s".to_owned(),

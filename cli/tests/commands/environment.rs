@@ -66,8 +66,8 @@ impl TestEnvironment {
             clock: || Time(NOW),
         };
         let line = line.replace("FOLDER", &self.path().display().to_string());
-        let words = line.split(' ').map(|word| word.replace('~', " ").into()).collect();
-        let status = fleet_cli::run(words, environment);
+        let words: Vec<_> = line.split(' ').map(|word| word.replace('~', " ").into()).collect();
+        let status = fleet_cli::run(&words, environment);
         let clean = |kept: &Kept| kept.text().replace(&self.path().display().to_string(), "FOLDER");
         Told { code: status.code(), stdout: clean(&stdout), stderr: clean(&stderr) }
     }

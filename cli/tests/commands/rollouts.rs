@@ -130,6 +130,12 @@ fn nobody_is_taken_to_agree() {
       because it must be agreed to, and nobody can be asked: this is no terminal
     hint: add --yes to agree beforehand
     ");
+    assert_eq!(fake.heard().lines().count(), 1, "it was proposed and never started");
+}
+
+#[test]
+fn who_says_no_has_changed_nothing() {
+    let (fake, environment) = logged_in(good());
     let environment = environment.typing("n\n");
     assert_snapshot!(environment.run("fleet --quiet rollout --version 1.2").text(), @r"
     exit 1
@@ -153,7 +159,7 @@ fn nobody_is_taken_to_agree() {
     Roll labnotes 1.2 out to 3 instances? [y/N] error: did not roll out 1.2
       because you did not agree; nothing was changed
     ");
-    assert_eq!(fake.heard().lines().count(), 2, "it was proposed twice and never started");
+    assert_eq!(fake.heard().lines().count(), 1, "it was proposed and never started");
     let environment = environment.typing("y\n");
     assert_snapshot!(environment.run("fleet --quiet rollout --version 1.2").text(), @r"
     exit 0
@@ -252,19 +258,19 @@ fn a_terminal_has_a_board_that_is_redrawn() {
     labnotes-3  labnotes -> 1.2  running (2 waiting)
     . notes-1  lab-1  1.1 -> 1.2  waiting
     . notes-2  lab-2  1.1 -> 1.2  waiting: the canary goes fir…
-    ESC[3AESC[Jlabnotes-3  labnotes -> 1.2  running (1 under way, 1 waiti…
+    ESC[3FESC[Jlabnotes-3  labnotes -> 1.2  running (1 under way, 1 waiti…
     > notes-1  lab-1  1.1 -> 1.2  under way 5s: pulling web
     . notes-2  lab-2  1.1 -> 1.2  waiting: the canary goes fir…
-    ESC[3AESC[Jlabnotes-3  labnotes -> 1.2  running (1 under way, 1 waiti…
+    ESC[3FESC[Jlabnotes-3  labnotes -> 1.2  running (1 under way, 1 waiti…
     > notes-1  lab-1  1.1 -> 1.2  under way 5s: starting web
     . notes-2  lab-2  1.1 -> 1.2  waiting: the canary goes fir…
-    ESC[3AESC[Jlabnotes-3  labnotes -> 1.2  soaking (1 done, 1 waiting)
+    ESC[3FESC[Jlabnotes-3  labnotes -> 1.2  soaking (1 done, 1 waiting)
     + notes-1  lab-1  1.1 -> 1.2  done
     . notes-2  lab-2  1.1 -> 1.2  waiting: the canary goes fir…
-    ESC[3AESC[Jlabnotes-3  labnotes -> 1.2  running (1 done, 1 under way)
+    ESC[3FESC[Jlabnotes-3  labnotes -> 1.2  running (1 done, 1 under way)
     + notes-1  lab-1  1.1 -> 1.2  done
     > notes-2  lab-2  1.1 -> 1.2  under way 5s: pulling web
-    ESC[3AESC[Jlabnotes-3  labnotes -> 1.2  done (2 done)
+    ESC[3FESC[Jlabnotes-3  labnotes -> 1.2  done (2 done)
     + notes-1  lab-1  1.1 -> 1.2  done
     + notes-2  lab-2  1.1 -> 1.2  done
     ");
