@@ -3,6 +3,7 @@
 //! The coordinator here is a fake with memory, but the link to it is real: mTLS on loopback, joined with a token.
 
 mod authority;
+mod completing;
 mod desk;
 mod environment;
 mod errors;
