@@ -8,9 +8,11 @@ use fleet_core::order::{PowerWish, Release};
 use fleet_core::plan::plan;
 use fleet_core::rollout::{RolloutRequest, StrategyWish, propose};
 use fleet_core::time::Time;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const HOSTS: usize = 10_000;
+/// Far above what it takes, for a debug build on a busy machine.
+const LIMIT: Duration = Duration::from_secs(1);
 const NOW: Time = Time(1_800_000_000_000);
 
 fn release(version: u64) -> Release {
@@ -60,13 +62,20 @@ fn fleet() -> (Desired, Observed) {
     (desired, observed)
 }
 
+fn once(desired: &Desired, observed: &Observed) -> Duration {
+    let begun = Instant::now();
+    let plan = plan(desired, &Asked::default(), observed, NOW);
+    assert!(plan.orders.len() <= 1, "one at a time");
+    begun.elapsed()
+}
+
 #[test]
 fn a_plan_for_ten_thousand_hosts_takes_milliseconds() {
     let (mut desired, observed) = fleet();
     let measure = |what: &str, desired: &Desired| {
-        let begun = Instant::now();
-        let plan = plan(desired, &Asked::default(), &observed, NOW);
-        eprintln!("{what}: {:?}, {} orders, {} waiting", begun.elapsed(), plan.orders.len(), plan.waiting.len());
+        let best = (0..10).map(|_| once(desired, &observed)).min().unwrap_or_default();
+        eprintln!("{what}: {best:?} at best");
+        assert!(best < LIMIT, "{what}: {best:?}");
     };
     measure("nothing to do", &desired);
     let request = RolloutRequest { to: release(2), selector: Selector::default(), strategy: StrategyWish::default() };
@@ -74,5 +83,4 @@ fn a_plan_for_ten_thousand_hosts_takes_milliseconds() {
     let rollout = proposal.into_rollout("app-1".parse().expect("an id"), "ada".parse().expect("a name"), NOW);
     desired.rollouts.insert(rollout.id.clone(), rollout);
     measure("a rollout of all", &desired);
-    measure("a rollout of all, again", &desired);
 }

@@ -1,8 +1,9 @@
 //! Why an instance cannot be asked anything at this moment.
 
 use super::Outlook;
-use crate::facts::{HostObserved, InstanceDesired, InstanceObserved, Link};
-use crate::names::{AppName, HostName, InstanceName};
+use super::index::{Presence, Seat};
+use crate::facts::{HostObserved, InstanceObserved, Link};
+use crate::names::AppName;
 use crate::time::Time;
 use std::fmt;
 
@@ -64,9 +65,18 @@ impl fmt::Display for Hindrance {
     }
 }
 
+/// What the host said, be it long ago.
+pub(super) fn seen_host<'a>(seat: &Seat<'a>) -> Result<&'a HostObserved, Hindrance> {
+    match seat.host {
+        Presence::Removed => Err(Hindrance::HostRemoved),
+        Presence::NeverSeen => Err(Hindrance::NeverSeen),
+        Presence::Seen(seen) => Ok(seen),
+    }
+}
+
 /// The host, if it can be asked something at all.
-pub(super) fn reachable<'a>(outlook: &Outlook<'a>, host: &HostName) -> Result<&'a HostObserved, Hindrance> {
-    let seen = outlook.index.host(host).ok_or(Hindrance::HostRemoved)?.ok_or(Hindrance::NeverSeen)?;
+pub(super) fn reachable<'a>(seat: &Seat<'a>) -> Result<&'a HostObserved, Hindrance> {
+    let seen = seen_host(seat)?;
     match seen.link {
         Link::Online => Ok(seen),
         Link::Offline { since } => Err(Hindrance::Offline { since }),
@@ -74,13 +84,8 @@ pub(super) fn reachable<'a>(outlook: &Outlook<'a>, host: &HostName) -> Result<&'
 }
 
 /// What the host said of the instance, if it said so since its last order ended.
-pub(super) fn reported<'a>(
-    outlook: &Outlook<'a>,
-    name: &InstanceName,
-    instance: &InstanceDesired,
-) -> Result<&'a InstanceObserved, Hindrance> {
-    let seat = outlook.index.instance(name).ok_or(Hindrance::Unreported)?;
-    let seen = seat.seen.filter(|seen| seen.host == instance.host).ok_or(Hindrance::Unreported)?;
+pub(super) fn reported<'a>(seat: &Seat<'a>) -> Result<&'a InstanceObserved, Hindrance> {
+    let seen = seat.seen.filter(|seen| seen.host == seat.desired.host).ok_or(Hindrance::Unreported)?;
     if seen.at < seat.latest_end { Err(Hindrance::Outdated) } else { Ok(seen) }
 }
 

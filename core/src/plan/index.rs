@@ -8,15 +8,23 @@ use std::collections::{BTreeMap, HashMap};
 
 #[derive(Debug)]
 pub(super) struct Index<'a> {
-    /// The hosts of the fleet, with what they said if they ever did.
-    hosts: HashMap<&'a HostName, Option<&'a HostObserved>>,
     instances: HashMap<&'a InstanceName, Seat<'a>>,
+}
+
+/// Whether an instance's host is in the fleet, and what it said.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Presence<'a> {
+    Removed,
+    NeverSeen,
+    Seen(&'a HostObserved),
 }
 
 /// All that is known of one instance.
 #[derive(Debug)]
 pub(super) struct Seat<'a> {
+    pub name: &'a InstanceName,
     pub desired: &'a InstanceDesired,
+    pub host: Presence<'a>,
     pub seen: Option<&'a InstanceObserved>,
     /// When the last order for it ended, as far as anyone heard.
     pub latest_end: Time,
@@ -25,22 +33,21 @@ pub(super) struct Seat<'a> {
 
 impl<'a> Index<'a> {
     pub fn of(desired: &'a Desired, observed: &'a Observed) -> Self {
-        let hosts = side_by_side(&desired.hosts, &observed.hosts).map(|(name, _, seen)| (name, seen)).collect();
+        let hosts = side_by_side(&desired.hosts, &observed.hosts);
+        let presence = |seen: Option<&'a HostObserved>| seen.map_or(Presence::NeverSeen, Presence::Seen);
+        let hosts: HashMap<&HostName, Presence> = hosts.map(|(name, _, seen)| (name, presence(seen))).collect();
         let instances = side_by_side(&desired.instances, &observed.instances);
-        let seat = |desired, seen| Seat { desired, seen, latest_end: Time::ZERO, claim: None };
-        let instances = instances.map(|(name, desired, seen)| (name, seat(desired, seen))).collect();
-        let mut index = Self { hosts, instances };
+        let seats = instances.map(|(name, desired, seen)| {
+            let host = hosts.get(&desired.host).copied().unwrap_or(Presence::Removed);
+            (name, Seat { name, desired, host, seen, latest_end: Time::ZERO, claim: None })
+        });
+        let mut index = Self { instances: seats.collect() };
         for ended in observed.ended.values() {
             if let Some(seat) = index.instances.get_mut(&ended.instance) {
                 seat.latest_end = seat.latest_end.max(ended.at);
             }
         }
         index
-    }
-
-    /// A host of the fleet; inside, what it said.
-    pub fn host(&self, name: &HostName) -> Option<Option<&'a HostObserved>> {
-        self.hosts.get(name).copied()
     }
 
     pub fn instance(&self, name: &InstanceName) -> Option<&Seat<'a>> {

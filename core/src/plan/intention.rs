@@ -1,6 +1,7 @@
 //! What an instance wants outside of rollouts: to be removed, installed, configured, started or stopped.
 
 use super::hindrance::{self, Hindrance};
+use super::index::Seat;
 use super::{NewOrder, Outlook, member};
 use crate::facts::{InstanceDesired, InstanceSaid, Running};
 use crate::names::{InstanceName, OrderId};
@@ -49,12 +50,9 @@ impl Intention {
 }
 
 /// The first thing that an instance wants, in the order of priority; nothing when it is as desired.
-pub(super) fn wanted(
-    outlook: &Outlook,
-    name: &InstanceName,
-    instance: &InstanceDesired,
-) -> Result<Option<Intention>, Hindrance> {
-    let seen = hindrance::reported(outlook, name, instance)?;
+pub(super) fn wanted(outlook: &Outlook, seat: &Seat) -> Result<Option<Intention>, Hindrance> {
+    let (name, instance) = (seat.name, seat.desired);
+    let seen = hindrance::reported(seat)?;
     if let Running::Busy { step, .. } = &seen.running {
         return Err(Hindrance::Busy { step: step.clone() });
     }
@@ -62,7 +60,7 @@ pub(super) fn wanted(
         return Ok(Some(remove(name, instance)));
     }
     match seen.running.last() {
-        None => install(outlook, name, instance),
+        None => install(outlook, seat),
         Some(said) if instance.revision > said.revision => Ok(Some(configure(name, instance, said))),
         Some(said) if instance.power.serial > said.power_serial => Ok(Some(power(name, instance))),
         Some(_) => Ok(None),
@@ -76,16 +74,16 @@ fn remove(name: &InstanceName, instance: &InstanceDesired) -> Intention {
 }
 
 /// An installation is a new intention on a machine that has enrolled anew: a new disk has nothing on it.
-fn install(outlook: &Outlook, name: &InstanceName, instance: &InstanceDesired) -> Result<Option<Intention>, Hindrance> {
-    let host = outlook.index.host(&instance.host).ok_or(Hindrance::HostRemoved)?.ok_or(Hindrance::NeverSeen)?;
+fn install(outlook: &Outlook, seat: &Seat) -> Result<Option<Intention>, Hindrance> {
+    let (name, instance, host) = (seat.name, seat.desired, hindrance::seen_host(seat)?);
     let id = order_id(&["install", name.as_str(), &instance.created.0.to_string(), &host.said.enrolment]);
-    let goal = Goal { release: release_to_install(outlook, name, instance).clone(), revision: instance.revision };
+    let goal = Goal { release: release_to_install(outlook, seat).clone(), revision: instance.revision };
     Ok(Some(Intention { id, action: Action::Install { goal }, deadline: INSTALL }))
 }
 
 /// What rollouts have made of it since it was first installed; without any, what it was installed as.
-fn release_to_install<'a>(outlook: &Outlook<'a>, name: &InstanceName, instance: &'a InstanceDesired) -> &'a Release {
-    let Some(claim) = outlook.claim(name) else { return &instance.release };
+fn release_to_install<'a>(outlook: &Outlook<'a>, seat: &Seat<'a>) -> &'a Release {
+    let Some(claim) = seat.claim else { return &seat.desired.release };
     let moved = member::ending(outlook, claim.rollout, claim.member).is_some_and(|end| end.outcome.is_success());
     if moved { &claim.member.to } else { &claim.member.from }
 }

@@ -1,9 +1,10 @@
 //! Where one member of a rollout stands, and how it counts at the gates.
 
 use super::hindrance::{self, Hindrance};
+use super::index::{Presence, Seat};
 use super::open::{GRACE, Lateness, Open, is_busy_with};
 use super::{MemberState, Outlook};
-use crate::facts::{Ended, Health, InstanceDesired, InstanceObserved, Running};
+use crate::facts::{Ended, Health, InstanceObserved, Running};
 use crate::names::OrderId;
 use crate::order::{Outcome, order_id};
 use crate::rollout::{Member, Rollout};
@@ -65,17 +66,23 @@ fn stand(outlook: &Outlook, rollout: &Rollout, member: &Member) -> Stand {
     if let Some(open) = ours {
         return under_way(outlook, member, open);
     }
-    let Some(instance) = outlook.meant(rollout, member).filter(|instance| instance.removal.is_none()) else {
+    let Some(seat) = outlook.meant(rollout, member).filter(|seat| is_staying(seat)) else {
         return (MemberState::Removed, Tally::Apart, None);
     };
-    if outlook.index.host(&instance.host).is_none() {
-        return (MemberState::Removed, Tally::Apart, None);
-    }
-    let owner = outlook.claim(&member.instance).map(|claim| claim.rollout);
+    let owner = seat.claim.map(|claim| claim.rollout);
     match owner.filter(|owner| (owner.created, &owner.id) > (rollout.created, &rollout.id)) {
         Some(newer) => (MemberState::Superseded { by: newer.id.clone() }, Tally::Apart, None),
-        None => before_the_order(outlook, rollout, member, instance),
+        None => before_the_order(outlook, rollout, member, seat),
     }
+}
+
+/// Neither the instance nor its host is to leave, or has left.
+fn is_staying(seat: &Seat) -> bool {
+    let is_in_fleet = match seat.host {
+        Presence::Removed => false,
+        Presence::NeverSeen | Presence::Seen(_) => true,
+    };
+    is_in_fleet && seat.desired.removal.is_none()
 }
 
 fn after_the_end(outlook: &Outlook, rollout: &Rollout, member: &Member, ended: &Ended) -> Stand {
@@ -93,8 +100,7 @@ fn after_the_end(outlook: &Outlook, rollout: &Rollout, member: &Member, ended: &
 
 /// Why a member that was moved is unhealthy, if that is what its host last said.
 fn sickness(outlook: &Outlook, rollout: &Rollout, member: &Member) -> Option<String> {
-    let instance = outlook.meant(rollout, member)?;
-    let seen = hindrance::reported(outlook, &member.instance, instance).ok()?;
+    let seen = hindrance::reported(outlook.meant(rollout, member)?).ok()?;
     let Running::Settled(said) = &seen.running else { return None };
     match &said.health {
         Health::Unhealthy { reason } if said.release == member.to => Some(reason.clone()),
@@ -121,8 +127,8 @@ fn step(running: &Running) -> Option<String> {
     }
 }
 
-fn before_the_order(outlook: &Outlook, rollout: &Rollout, member: &Member, instance: &InstanceDesired) -> Stand {
-    let seen = hindrance::reported(outlook, &member.instance, instance);
+fn before_the_order(outlook: &Outlook, rollout: &Rollout, member: &Member, seat: &Seat) -> Stand {
+    let seen = hindrance::reported(seat);
     if let Ok(InstanceObserved { running: Running::Settled(said), at, .. }) = seen {
         if said.release == member.to {
             return (MemberState::Done { at: *at }, Tally::Apart, None);
@@ -131,10 +137,12 @@ fn before_the_order(outlook: &Outlook, rollout: &Rollout, member: &Member, insta
             return (MemberState::Elsewhere { found: said.release.clone() }, Tally::Apart, None);
         }
     }
-    if let Some(stand) = seen.ok().and_then(|seen| resumed(outlook, rollout, member, seen)) {
+    let is_reachable = hindrance::reachable(seat).is_ok();
+    if let Some(stand) = seen.ok().filter(|_| is_reachable).and_then(|seen| resumed(outlook.now, rollout, member, seen))
+    {
         return stand;
     }
-    match obstacle(outlook, member, instance) {
+    match obstacle(outlook, member, seat) {
         Ok(()) => (MemberState::Waiting { because: String::new() }, Tally::Ready, None),
         Err(Hindrance::Offline { .. } | Hindrance::NeverSeen) => (MemberState::Offline, Tally::Offline, None),
         Err(other) => (MemberState::Waiting { because: other.to_string() }, Tally::Held, other.ends()),
@@ -142,24 +150,23 @@ fn before_the_order(outlook: &Outlook, rollout: &Rollout, member: &Member, insta
 }
 
 /// A host that was given up came back, and is still in the middle of our order: that holds a place too.
-fn resumed(outlook: &Outlook, rollout: &Rollout, member: &Member, seen: &InstanceObserved) -> Option<Stand> {
-    hindrance::reachable(outlook, &seen.host).ok()?;
+fn resumed(now: Time, rollout: &Rollout, member: &Member, seen: &InstanceObserved) -> Option<Stand> {
     let Running::Busy { order, step, .. } = &seen.running else { return None };
     (1..=rollout.attempt).rev().find(|attempt| upgrade_id(rollout, *attempt, member) == *order)?;
     let (order, since, due) = (order.clone(), seen.at, seen.at.after(rollout.strategy.deadline).after(GRACE));
-    if due <= outlook.now {
+    if due <= now {
         return Some((MemberState::Overdue { order, since }, Tally::Late, None));
     }
     Some((MemberState::UnderWay { order, since, step: Some(step.clone()) }, Tally::UnderWay, Some(due)))
 }
 
 /// What of its own stands in the way of a member, whatever the rollout's gates say.
-fn obstacle(outlook: &Outlook, member: &Member, instance: &InstanceDesired) -> Result<(), Hindrance> {
-    let host = hindrance::reachable(outlook, &instance.host)?;
+fn obstacle(outlook: &Outlook, member: &Member, seat: &Seat) -> Result<(), Hindrance> {
+    let host = hindrance::reachable(seat)?;
     if outlook.open(&member.instance).is_some() {
         return Err(Hindrance::OtherOrder);
     }
-    let seen = hindrance::reported(outlook, &member.instance, instance)?;
+    let seen = hindrance::reported(seat)?;
     match &seen.running {
         Running::Absent => return Err(Hindrance::NotInstalled),
         Running::Busy { step, .. } => return Err(Hindrance::Busy { step: step.clone() }),

@@ -7,7 +7,7 @@ use super::index::{Index, Seat};
 use super::member::ending;
 use super::open::{Open, Settlement, settle};
 use super::{Phase, Plan, progress, turn};
-use crate::facts::{Asked, Desired, InstanceDesired, Observed};
+use crate::facts::{Asked, Desired, Observed};
 use crate::names::{AppName, InstanceName, OrderId, RolloutId};
 use crate::plan::MemberState;
 use crate::rollout::{Member, Rollout, RolloutWish};
@@ -81,14 +81,9 @@ impl<'a> Outlook<'a> {
         self.open.get(instance)
     }
 
-    pub(super) fn claim(&self, instance: &InstanceName) -> Option<Claim<'a>> {
-        self.index.instance(instance)?.claim
-    }
-
     /// The instance that a rollout means: not a later one of the same name.
-    pub(super) fn meant(&self, rollout: &Rollout, member: &Member) -> Option<&'a InstanceDesired> {
-        let desired = self.index.instance(&member.instance)?.desired;
-        (desired.created <= rollout.created).then_some(desired)
+    pub(super) fn meant(&self, rollout: &Rollout, member: &Member) -> Option<&Seat<'a>> {
+        self.index.instance(&member.instance).filter(|seat| seat.desired.created <= rollout.created)
     }
 
     fn sort_orders(&mut self, asked: &'a Asked) {
@@ -128,14 +123,11 @@ impl<'a> Outlook<'a> {
 
     /// Gives a member's instance to a rollout, unless a newer one has it. Tells whether it did.
     fn claim_for(&mut self, rollout: &'a Rollout, member: &'a Member) -> bool {
-        let is_meant = |seat: &&Seat| seat.claim.is_none() && seat.desired.created <= rollout.created;
-        if self.index.instance(&member.instance).filter(is_meant).is_none() {
-            return false;
-        }
         if rollout.wish == RolloutWish::Abort && ending(self, rollout, member).is_none() {
             return false;
         }
-        let seat = self.index.instance_mut(&member.instance);
+        let is_meant = |seat: &&mut Seat| seat.claim.is_none() && seat.desired.created <= rollout.created;
+        let seat = self.index.instance_mut(&member.instance).filter(is_meant);
         seat.map(|seat| seat.claim = Some(Claim { rollout, member })).is_some()
     }
 }

@@ -78,7 +78,8 @@ fn order<'a>(
     rollout: &Rollout,
     member: &Member,
 ) -> Option<(&'a crate::names::InstanceName, NewOrder)> {
-    let (name, instance) = outlook.desired.instances.get_key_value(&member.instance)?;
+    let seat = outlook.index.instance(&member.instance)?;
+    let (name, instance) = (seat.name, seat.desired);
     let goal = Goal { release: member.to.clone(), revision: instance.revision };
     let order = Order {
         id: member::upgrade_id(rollout, rollout.attempt, member),

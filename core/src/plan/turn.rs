@@ -1,10 +1,11 @@
 //! One turn: every instance gets at most one order, or the reason why it waits.
 
 use super::hindrance::{self, Hindrance};
+use super::index::Seat;
 use super::intention::{self, Intention};
 use super::open::{Lateness, Open};
 use super::{NewOrder, Outlook, Plan, Waiting, progress};
-use crate::facts::{Ended, InstanceDesired};
+use crate::facts::Ended;
 use crate::names::InstanceName;
 use crate::order::{Action, Outcome};
 use crate::time::Time;
@@ -38,9 +39,11 @@ pub(super) fn plan(outlook: &Outlook) -> Plan {
     };
     let mut wake = Wake { now: outlook.now, at: None };
     let mut taken = rollouts(outlook, &mut plan, &mut wake);
-    for (name, instance) in &outlook.desired.instances {
+    for name in outlook.desired.instances.keys() {
+        let Some(seat) = outlook.index.instance(name) else { continue };
         wake.by(outlook.open(name).map(|open| open.due));
-        match turn(outlook, name, instance, taken.remove(name)) {
+        let rollout = if taken.is_empty() { None } else { taken.remove(name) };
+        match turn(outlook, seat, rollout) {
             Turn::Nothing => {}
             Turn::Ask(order) => plan.orders.push(order),
             Turn::Wait { because, until } => {
@@ -66,9 +69,9 @@ fn rollouts<'a>(outlook: &Outlook<'a>, plan: &mut Plan, wake: &mut Wake) -> Hash
     taken
 }
 
-fn turn(outlook: &Outlook, name: &InstanceName, instance: &InstanceDesired, rollout: Option<NewOrder>) -> Turn {
-    let wanted = intention::wanted(outlook, name, instance);
-    if let Some(open) = outlook.open(name) {
+fn turn(outlook: &Outlook, seat: &Seat, rollout: Option<NewOrder>) -> Turn {
+    let wanted = intention::wanted(outlook, seat);
+    if let Some(open) = outlook.open(seat.name) {
         return beside(open, wanted.ok().flatten());
     }
     if let Some(order) = rollout {
@@ -76,12 +79,12 @@ fn turn(outlook: &Outlook, name: &InstanceName, instance: &InstanceDesired, roll
     }
     match wanted {
         Ok(None) => Turn::Nothing,
-        Ok(Some(intention)) => match hindrance_to(outlook, instance, &intention) {
+        Ok(Some(intention)) => match hindrance_to(outlook, seat, &intention) {
             _ if outlook.observed.ended.contains_key(&intention.id) => ended(outlook, &intention),
-            Ok(()) => Turn::Ask(intention.order(name, instance)),
+            Ok(()) => Turn::Ask(intention.order(seat.name, seat.desired)),
             Err(hindrance) => wait(&hindrance),
         },
-        Err(unclear) => match hindrance::reachable(outlook, &instance.host) {
+        Err(unclear) => match hindrance::reachable(seat) {
             Ok(_) => wait(&unclear),
             Err(unreachable) => wait(&unreachable),
         },
@@ -102,10 +105,10 @@ fn beside(open: &Open, wanted: Option<Intention>) -> Turn {
     }
 }
 
-fn hindrance_to(outlook: &Outlook, instance: &InstanceDesired, intention: &Intention) -> Result<(), Hindrance> {
-    let host = hindrance::reachable(outlook, &instance.host)?;
+fn hindrance_to(outlook: &Outlook, seat: &Seat, intention: &Intention) -> Result<(), Hindrance> {
+    let host = hindrance::reachable(seat)?;
     if intention.is_bound_by_app_list() {
-        hindrance::allowed(host, &instance.release.name.app)?;
+        hindrance::allowed(host, &seat.desired.release.name.app)?;
     }
     hindrance::within_hours(outlook, host)
 }
