@@ -43,9 +43,10 @@ fn tallies(progress: &Progress) -> String {
     format!("{done} done, {failed} failed, {under_way} under way, {waiting} waiting, {offline} offline, of {all}")
 }
 
-/// Reasons, each once, with those it holds for.
+/// Reasons, each once, with those it holds for, in the order in which members are taken.
 fn reasons(progress: &Progress) -> Vec<String> {
-    let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
     for standing in &progress.standings {
         let reason = match &standing.state {
             MemberState::Waiting { because } => format!("wait: {because}"),
@@ -60,9 +61,13 @@ fn reasons(progress: &Progress) -> Vec<String> {
             | MemberState::Sickened { .. }
             | MemberState::Failed { .. } => continue,
         };
-        by_reason.entry(reason).or_default().push(standing.member.instance.as_str());
+        let place = *places.entry(reason.clone()).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push((reason, Vec::new()));
+        }
+        groups[place].1.push(standing.member.instance.as_str());
     }
-    by_reason.into_iter().map(|(reason, names)| format!("{}: {reason}", some_of(&names))).collect()
+    groups.into_iter().map(|(reason, names)| format!("{}: {reason}", some_of(&names))).collect()
 }
 
 fn some_of(names: &[&str]) -> String {

@@ -1,0 +1,39 @@
+//! What `explain()` says.
+
+use super::given::given;
+use crate::plan::explain;
+
+#[track_caller]
+fn check(facts: &str, expect: &str) {
+    let given = given(facts);
+    let rollout = given.desired.rollouts.values().next().expect("a rollout");
+    let found = explain(rollout, &given.desired, &given.asked, &given.observed, given.now);
+    let expect: Vec<&str> = expect.lines().map(str::trim).collect();
+    assert_eq!(found, expect, "\ngiven:\n{facts}");
+}
+
+#[test]
+fn whoever_waits_is_named_with_the_reason() {
+    check(
+        "a 1.1\nb 1.1 offline 900\nc 1.1\nd 1.0\nrollout 1.2 canary 1\nasked a upgrade 900",
+        "r1 is running: the canary goes first
+         0 done, 0 failed, 1 under way, 1 waiting, 1 offline, of 4
+         a: under way: no word yet
+         b: offline: they catch up when they are back
+         c: wait: its wave has not come
+         d: left alone: found at app@1.0",
+    );
+}
+
+#[test]
+fn a_halted_rollout_says_who_failed_and_what_to_do_next() {
+    check(
+        "a 1.1\nb 1.1\nrollout 1.2\nended a upgrade stuck 900",
+        "r1 is halted: a is stuck: the probe got no answer
+         0 done, 1 failed, 0 under way, 1 waiting, 0 offline, of 2
+         a is stuck: the probe got no answer
+         b: wait: the rollout is halted: a is stuck: the probe got no answer
+         next: a: look
+         next: `fleet rollout resume r1` tries the failed ones again; `fleet rollout undo r1` takes all back; `fleet rollout abort r1` leaves things as they are",
+    );
+}
