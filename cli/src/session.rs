@@ -128,5 +128,9 @@ fn unreachable(what: &str, error: &LinkError) -> CommandError {
 
 /// The coordinator's own words often say already what could not be done.
 fn refusal(what: &str, text: &str) -> CommandError {
-    CommandError::refused(what).because(text.strip_prefix(&format!("{what}: ")).unwrap_or(text))
+    let reason = match text.split_once(": ") {
+        Some((attempt, reason)) if attempt.starts_with("could not ") && what.starts_with(attempt) => reason,
+        Some(_) | None => text,
+    };
+    CommandError::refused(what).because(reason)
 }

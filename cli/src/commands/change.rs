@@ -6,7 +6,7 @@ use crate::exit::ExitStatus;
 use crate::follow::{Look, Parting, follow};
 use crate::words::{clock_time, one_line};
 use clap::Args;
-use fleet_proto::v1::{ChangeProgress, FollowChangeRequest, InstanceChange};
+use fleet_proto::v1::{ChangeProgress, FollowChangeRequest, InstanceChange, InstanceView};
 
 #[derive(Debug, Clone, Copy, Args)]
 pub struct DetachArgs {
@@ -37,7 +37,8 @@ pub fn show_dry_run(context: &Context, change: &InstanceChange) -> Result<ExitSt
 pub async fn carry_out(context: &Context, change: Change<'_>, detach: DetachArgs) -> Result<ExitStatus, CommandError> {
     let Change { what, instance, change } = change;
     change.plan.iter().for_each(|line| context.printer.story(format!("  {line}")));
-    if change.order.is_empty() {
+    let is_idle = change.order.is_empty() && change.plan.is_empty();
+    if is_idle {
         context.printer.answer(format!("{instance}: nothing to do"))?;
         return Ok(ExitStatus::Done);
     }
@@ -45,6 +46,9 @@ pub async fn carry_out(context: &Context, change: Change<'_>, detach: DetachArgs
         context.printer.answer(format!("{instance}: begun"))?;
         context.printer.story(format!("see how it goes: `fleet instance show {instance}`"));
         return Ok(ExitStatus::Done);
+    }
+    if change.order.is_empty() {
+        refuse_to_wait(what, change.instance.as_ref())?;
     }
     let request = FollowChangeRequest { instance: instance.to_owned(), order: change.order };
     let mut last = ChangeProgress::default();
@@ -65,6 +69,17 @@ pub async fn carry_out(context: &Context, change: Change<'_>, detach: DetachArgs
         }
         Parting::Over => conclude(context, what, instance, &last),
     }
+}
+
+/// A host that is offline may be so for months: nobody waits for it at a prompt. The wish is kept.
+fn refuse_to_wait(what: &str, view: Option<&InstanceView>) -> Result<(), CommandError> {
+    let Some(view) = view.filter(|view| !view.host_online) else {
+        return Ok(());
+    };
+    let why = if view.waiting.is_empty() { format!("{} is offline", view.host) } else { view.waiting.clone() };
+    Err(CommandError::refused(format!("could not {what} yet"))
+        .because(why)
+        .hint(format!("the wish is kept, and done when {} is there; --detach does not wait", view.host)))
 }
 
 fn going_on(error: CommandError, instance: &str) -> CommandError {

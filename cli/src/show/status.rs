@@ -7,7 +7,7 @@ use crate::output::{Format, table};
 use crate::painted::{Colour, Painted};
 use crate::words::{count, one_line};
 use fleet_core::time::Time;
-use fleet_proto::v1::{RolloutView, Status};
+use fleet_proto::v1::{RolloutView, Status, VersionCount};
 
 /// So many lines of hosts, of instances, and of what needs a person.
 const SHOWN: usize = 20;
@@ -51,7 +51,11 @@ fn tallies(status: &Status) -> Vec<Painted> {
         share(status.instances_healthy, status.instances, "healthy", "instances"),
     ];
     let versions = status.versions.iter();
-    let versions: Vec<_> = versions.map(|it| format!("{}@{} on {}", it.app, it.version, it.instances)).collect();
+    let name = |it: &VersionCount| match it.version.as_str() {
+        "" => format!("{} unknown on {}", it.app, it.instances),
+        version => format!("{}@{version} on {}", it.app, it.instances),
+    };
+    let versions: Vec<_> = versions.map(name).collect();
     if !versions.is_empty() {
         lines.push(Painted::plain(format!("{:11}{}", "versions", one_line(&versions.join(", ")))));
     }
@@ -103,7 +107,7 @@ fn rollout_line(rollout: &RolloutView) -> Painted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fleet_proto::v1::{Attention, HostView, InstanceView, MemberView, VersionCount};
+    use fleet_proto::v1::{Attention, HostView, InstanceView, MemberView};
 
     fn shown(status: &Status) -> String {
         lines(status, Time(100_000)).iter().map(|line| line.text(false)).collect::<Vec<_>>().join("\n")

@@ -107,6 +107,18 @@ fn a_refusal_is_told_with_its_reason_and_its_hint() {
 }
 
 #[test]
+fn what_failed_is_said_once() {
+    let refusal = Some((Word::Other, "could not install: the value `port` is required", ""));
+    let (_fake, environment) = logged_in(Scene { refusal, ..Default::default() });
+    assert_snapshot!(environment.run("fleet install a@1 --host lab-1 --name n").text(), @r"
+    exit 1
+    stderr:
+    error: could not install a@1 on lab-1
+      because the value `port` is required
+    ");
+}
+
+#[test]
 fn a_long_refusal_stays_on_its_line() {
     let refusal = Some((Word::Other, "two\nlines\u{1b}[2J", ""));
     let (_fake, environment) = logged_in(Scene { refusal, ..Default::default() });

@@ -148,6 +148,32 @@ fn what_is_so_already_needs_no_order() {
 }
 
 #[test]
+fn a_wish_for_a_host_that_is_away_is_kept() {
+    let mut change = change(&["start web"], "");
+    if let Some(view) = &mut change.instance {
+        (view.host_online, view.waiting) = (false, "its host has never connected".to_owned());
+    }
+    let (_fake, environment) = logged_in(Scene { change, ..Default::default() });
+    assert_snapshot!(environment.run("fleet instance start notes-1").text(), @r"
+    exit 1
+    stderr:
+      start web
+    error: could not start notes-1 yet
+      because its host has never connected
+    hint: the wish is kept, and done when lab-1 is there; --detach does not wait
+    ");
+    assert_snapshot!(environment.run("fleet instance start notes-1 --detach").text(), @r"
+    exit 0
+    stdout:
+    notes-1: begun
+
+    stderr:
+      start web
+    see how it goes: `fleet instance show notes-1`
+    ");
+}
+
+#[test]
 fn values_that_cannot_be_read_are_named() {
     let environment = TestEnvironment::new();
     environment.write("bad.yaml", "port: [1]\n");

@@ -71,7 +71,7 @@ pub async fn pin(
 /// What a host says the images are now. None where no host could be asked.
 async fn resolve(context: &Context, session: &Session, images: Vec<String>) -> Option<BTreeMap<String, Digest>> {
     let request = ResolveImagesRequest { images };
-    let reply = match session.ask("pin the images", async |mut c| c.resolve_images(request).await).await {
+    let reply = match session.ask("resolve the images", async |mut c| c.resolve_images(request).await).await {
         Ok(reply) => reply,
         Err(error) => {
             let why = error.cause().unwrap_or("no host answered");
