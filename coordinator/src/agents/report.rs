@@ -30,8 +30,8 @@ impl Drop for Report {
     fn drop(&mut self) {
         if self.sessions.leave(&self.session) {
             self.facts.mark_offline(&self.session.host, clock::now());
-            // The session is over as a whole: a watch without reports would be told to a host that nobody hears.
-            self.session.caller.cut.cancel();
+            // The session is over as a whole: a watch without reports would tell a host that nobody hears.
+            self.session.end_watch();
         }
     }
 }

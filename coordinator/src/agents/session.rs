@@ -116,6 +116,12 @@ impl Session {
         number
     }
 
+    /// Ends the stream to the host; its connection may go on.
+    pub fn end_watch(&self) {
+        self.watches.fetch_add(1, Relaxed);
+        self.wake.notify_one();
+    }
+
     pub fn is_watch(&self, number: u64) -> bool {
         self.watches.load(Relaxed) == number
     }

@@ -1,0 +1,198 @@
+//! Who comes in, who does not, and what they are told.
+
+mod common;
+
+use common::{Bed, FakeAgent, now, operators, token};
+use fleet_core::access::JoinToken;
+use fleet_core::time::Time;
+use fleet_proto::link::{LinkError, admit, dial, renew};
+use fleet_proto::refusal::{Word, word_of};
+use fleet_proto::v1;
+use std::time::{Duration, Instant};
+use tonic::{Code, Status};
+
+fn word(result: Result<impl Sized, LinkError>) -> Option<Word> {
+    match result.err()? {
+        LinkError::Refused { word, .. } => Some(word),
+        other => panic!("it should have been refused, and was: {other}"),
+    }
+}
+
+async fn invited(admin: &mut common::Operators, name: &str, seconds: u64) -> JoinToken {
+    let request = v1::AddHostRequest { name: name.to_owned(), token_seconds: seconds, ..Default::default() };
+    token(&admin.add_host(request).await.expect("it can be added").into_inner())
+}
+
+#[tokio::test]
+async fn a_token_admits_once_and_says_why_not_again() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let first = invited(&mut admin, "lab-1", 0).await;
+    admit(&first, now()).await.expect("the token is new");
+    assert_eq!(word(admit(&first, now()).await), Some(Word::TokenUsedUp));
+    let unknown = JoinToken { secret: [7; 32], ..first.clone() };
+    assert_eq!(word(admit(&unknown, now()).await), Some(Word::TokenUnknown));
+    let short = invited(&mut admin, "lab-2", 1).await;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(word(admit(&short, now()).await), Some(Word::TokenExpired));
+    let replaced = invited(&mut admin, "lab-3", 0).await;
+    let newer = invited(&mut admin, "lab-3", 0).await;
+    assert_eq!(word(admit(&replaced, now()).await), Some(Word::TokenRevoked));
+    admit(&newer, now()).await.expect("the newer token is good");
+    let elsewhere = JoinToken { ca_fingerprint: [9; 32], ..first };
+    assert!(matches!(admit(&elsewhere, now()).await, Err(LinkError::WrongCa { .. })));
+}
+
+#[tokio::test]
+async fn a_token_for_three_admits_three() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let (name, role) = ("robot".to_owned(), "operator".to_owned());
+    let request = v1::AddOperatorRequest { name, role, uses: 3, token_seconds: 0 };
+    let token = token(&admin.add_operator(request).await.expect("it is new").into_inner());
+    let mut identities = Vec::new();
+    for _ in 0..3 {
+        identities.push(admit(&token, now()).await.expect("a use is left"));
+    }
+    assert_eq!(word(admit(&token, now()).await), Some(Word::TokenUsedUp));
+    for identity in &identities {
+        common::operators_as(identity).await.who_am_i(v1::WhoAmIRequest {}).await.expect("each of the three counts");
+    }
+}
+
+#[tokio::test]
+async fn of_many_who_use_one_token_at_once_one_is_admitted() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let token = invited(&mut admin, "lab-1", 0).await;
+    let attempts: Vec<_> = (0..8)
+        .map(|_| {
+            tokio::spawn({
+                let token = token.clone();
+                async move { admit(&token, now()).await.is_ok() }
+            })
+        })
+        .collect();
+    let mut admitted = 0;
+    for attempt in attempts {
+        admitted += usize::from(attempt.await.expect("it ends"));
+    }
+    assert_eq!(admitted, 1);
+}
+
+#[tokio::test]
+async fn a_clock_five_minutes_off_joins_and_one_an_hour_behind_is_told_so() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let early = Time(now().0 - 5 * 60_000);
+    admit(&invited(&mut admin, "lab-1", 0).await, early).await.expect("five minutes are forgiven");
+    match admit(&invited(&mut admin, "lab-2", 0).await, Time(now().0 - 3_600_000)).await {
+        Err(LinkError::Refused { text, .. }) => assert!(text.contains("60 min behind"), "{text}"),
+        other => panic!("it should have been refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn revoking_ends_an_open_stream_within_five_seconds_and_the_way_back() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let identity = bed.host(&mut admin, "lab-1").await;
+    let mut agent = FakeAgent::connect(&identity).await.expect("it is welcome");
+    agent.open_set().await.expect("it is told its orders");
+    let removed = Instant::now();
+    admin
+        .remove_host(v1::RemoveHostRequest { name: "lab-1".to_owned(), with_instances: false })
+        .await
+        .expect("it goes");
+    while agent.open_set().await.is_ok() {}
+    assert!(removed.elapsed() < Duration::from_secs(5), "it took {:?}", removed.elapsed());
+    let again = FakeAgent::connect(&identity).await.err().expect("it is not welcome any more");
+    assert_eq!(word_of(&again), Some(Word::Revoked));
+    let channel = dial(&identity).await.expect("the port is open");
+    assert_eq!(word(renew(&identity, channel, now()).await), Some(Word::Revoked));
+    let fresh = bed.host(&mut admin, "lab-1").await;
+    FakeAgent::connect(&fresh).await.expect("a fresh enrolment is welcome");
+    let older = FakeAgent::connect(&identity).await.err().expect("the older certificate stays refused");
+    assert_eq!(word_of(&older), Some(Word::Revoked));
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_and_an_expired_connection_ends() {
+    let bed = Bed::with_life(Duration::from_secs(3600)).await;
+    let mut admin = bed.admin().await;
+    let identity = bed.host(&mut admin, "lab-1").await;
+    let renewed = renew(&identity, dial(&identity).await.expect("it is reached"), now()).await.expect("it counts");
+    assert!(renewed.expires >= identity.expires);
+    FakeAgent::connect(&renewed).await.expect("the new one counts");
+    FakeAgent::connect(&identity).await.expect("the old one counts until it expires");
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_refused() {
+    let bed = Bed::with_life(Duration::from_secs(1)).await;
+    let token = bed.admin_token.clone();
+    let identity = admit(&token, now()).await.expect("the token is good");
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    let result = match dial(&identity).await {
+        Err(error) => Err(error),
+        Ok(channel) => renew(&identity, channel, now()).await,
+    };
+    assert!(format!("{result:?}").contains("Expired"), "{result:?}");
+}
+
+#[tokio::test]
+async fn each_role_may_do_what_it_may() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let mut of_role = Vec::new();
+    for role in ["viewer", "operator"] {
+        let (name, role) = (role.to_owned(), role.to_owned());
+        let request = v1::AddOperatorRequest { name, role, ..Default::default() };
+        of_role.push(operators(&token(&admin.add_operator(request).await.expect("it is new").into_inner())).await);
+    }
+    of_role.push(admin);
+    let table: [(&str, [bool; 3]); 4] = [
+        ("status", [true, true, true]),
+        ("power", [false, true, true]),
+        ("add host", [false, false, true]),
+        ("tokens", [false, false, true]),
+    ];
+    for (call, allowed) in table {
+        for (operators, may) in of_role.iter_mut().zip(allowed) {
+            let refusal = attempt(operators, call).await.err();
+            let is_refused_by_role = refusal.as_ref().and_then(word_of) == Some(Word::Role);
+            assert_eq!(!is_refused_by_role, may, "{call}: {refusal:?}");
+        }
+    }
+}
+
+async fn attempt(operators: &mut common::Operators, call: &str) -> Result<(), Status> {
+    match call {
+        "status" => operators.get_status(v1::GetStatusRequest {}).await.map(|_| ()),
+        "power" => operators.power_instance(v1::PowerInstanceRequest::default()).await.map(|_| ()),
+        "add host" => operators.add_host(v1::AddHostRequest::default()).await.map(|_| ()),
+        "tokens" => operators.list_tokens(v1::ListTokensRequest {}).await.map(|_| ()),
+        other => panic!("no such call: {other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_host_is_no_operator_and_an_operator_is_no_host() {
+    let bed = Bed::new().await;
+    let identity = admit(&bed.admin_token, now()).await.expect("the token is good");
+    let mut admin = common::operators_as(&identity).await;
+    let host = bed.host(&mut admin, "lab-1").await;
+    let status = common::operators_as(&host).await.get_status(v1::GetStatusRequest {}).await.expect_err("a host");
+    assert_eq!(word_of(&status), Some(Word::Role));
+    let status = FakeAgent::connect(&identity).await.err().expect("an operator");
+    assert_eq!(word_of(&status), Some(Word::Role));
+}
+
+#[tokio::test]
+async fn the_last_administrator_stays() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let request = v1::RemoveOperatorRequest { name: "admin".to_owned() };
+    let status = admin.remove_operator(request).await.expect_err("it is the last one");
+    assert_eq!(status.code(), Code::FailedPrecondition);
+}

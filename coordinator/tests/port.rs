@@ -1,0 +1,169 @@
+//! The port, and whoever misbehaves on it.
+
+mod common;
+
+use common::{Bed, FakeAgent, LIMIT, hello, now};
+use fleet_coordinator::home::{Home, HomeError};
+use fleet_coordinator::store::StoreError;
+use fleet_proto::link::dial;
+use fleet_proto::refusal::{Word, word_of};
+use fleet_proto::v1::{self, from_agent};
+use fleet_proto::{MESSAGE_LIMIT, PROTOCOL};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::{Code, Request};
+
+#[tokio::test]
+async fn a_second_coordinator_on_the_directory_is_refused() {
+    let bed = Bed::new().await;
+    match Home::open(bed.path()) {
+        Err(HomeError::Store(error @ StoreError::InUse { .. })) => {
+            assert!(error.to_string().contains(&bed.path().display().to_string()), "{error}");
+        }
+        other => panic!("it should have been refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn garbage_on_the_port_ends_its_own_connection_only() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let identity = bed.host(&mut admin, "lab-1").await;
+    let mut agent = FakeAgent::connect(&identity).await.expect("it is welcome");
+    let mut stranger = TcpStream::connect(bed.address).await.expect("the port is open");
+    stranger.write_all(&[0x55; 4096]).await.expect("it can be sent");
+    let mut answer = Vec::new();
+    let _ = timeout(LIMIT, stranger.read_to_end(&mut answer)).await.expect("the connection ends");
+    agent.open_set().await.expect("the others are not disturbed");
+    admin.get_status(v1::GetStatusRequest {}).await.expect("the others are not disturbed");
+}
+
+/// Sends bytes as they are where a message is expected.
+#[derive(Debug, Clone, Default)]
+struct Raw;
+
+impl tonic::codec::Codec for Raw {
+    type Encode = Vec<u8>;
+    type Decode = Vec<u8>;
+    type Encoder = Self;
+    type Decoder = Self;
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl tonic::codec::Encoder for Raw {
+    type Item = Vec<u8>;
+    type Error = tonic::Status;
+    fn encode(&mut self, item: Vec<u8>, to: &mut tonic::codec::EncodeBuf<'_>) -> Result<(), tonic::Status> {
+        prost::bytes::BufMut::put_slice(to, &item);
+        Ok(())
+    }
+}
+
+impl tonic::codec::Decoder for Raw {
+    type Item = Vec<u8>;
+    type Error = tonic::Status;
+    fn decode(&mut self, from: &mut tonic::codec::DecodeBuf<'_>) -> Result<Option<Vec<u8>>, tonic::Status> {
+        use prost::bytes::Buf;
+        let bytes = from.copy_to_bytes(from.remaining());
+        Ok(Some(bytes.to_vec()))
+    }
+}
+
+async fn send_raw(identity: &fleet_proto::link::Identity, path: &'static str, bytes: Vec<u8>) -> tonic::Status {
+    let channel = dial(identity).await.expect("the port is open");
+    let mut grpc = tonic::client::Grpc::new(channel);
+    grpc.ready().await.expect("the channel is ready");
+    let path = PathAndQuery::from_static(path);
+    let sent = timeout(LIMIT, grpc.unary(Request::new(bytes), path, Raw)).await.expect("it is answered in time");
+    sent.expect_err("it is refused")
+}
+
+#[tokio::test]
+async fn a_message_that_is_no_protobuf_or_too_large_is_refused() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let identity = bed.host(&mut admin, "lab-1").await;
+    let garbage = send_raw(&identity, "/fleet.v1.Agents/Report", vec![0xff; 64]).await;
+    assert_eq!(garbage.code(), Code::Internal, "{garbage}");
+    let identity = bed.host(&mut admin, "lab-2").await;
+    let oversized = send_raw(&identity, "/fleet.v1.Agents/Report", vec![0; MESSAGE_LIMIT + 1]).await;
+    assert_eq!(oversized.code(), Code::OutOfRange, "{oversized}");
+    let unknown = send_raw(&identity, "/fleet.v1.Nothing/AtAll", vec![]).await;
+    assert_eq!(unknown.code(), Code::Unimplemented);
+    admin.get_status(v1::GetStatusRequest {}).await.expect("the others are not disturbed");
+}
+
+#[tokio::test]
+async fn another_protocol_is_told_which_side_is_older() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let identity = bed.host(&mut admin, "lab-1").await;
+    for (protocol, expect) in [(PROTOCOL - 1, Word::ProtocolOld), (PROTOCOL + 1, Word::ProtocolNew)] {
+        let status = FakeAgent::connect_quietly(&identity, protocol).await.err().expect("it is refused");
+        assert_eq!(word_of(&status), Some(expect));
+    }
+}
+
+async fn link_of(admin: &mut common::Operators, name: &str) -> String {
+    let request = v1::ListHostsRequest { name: name.to_owned(), ..Default::default() };
+    let hosts = admin.list_hosts(request).await.expect("it is there").into_inner().hosts;
+    hosts.first().map(|host| host.link.clone()).unwrap_or_default()
+}
+
+async fn until_link(admin: &mut common::Operators, name: &str, link: &str) {
+    let reached = async {
+        while link_of(admin, name).await != link {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(LIMIT, reached).await.unwrap_or_else(|_| panic!("`{name}` should be {link}"));
+}
+
+#[tokio::test]
+async fn a_host_is_online_while_it_speaks() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let identity = bed.host(&mut admin, "lab-1").await;
+    until_link(&mut admin, "lab-1", "offline").await;
+    let agent = FakeAgent::connect(&identity).await.expect("it is welcome");
+    until_link(&mut admin, "lab-1", "online").await;
+    // It stays connected, and says nothing more.
+    until_link(&mut admin, "lab-1", "offline").await;
+    drop(agent);
+}
+
+#[tokio::test]
+async fn a_second_connection_replaces_the_first() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let identity = bed.host(&mut admin, "lab-1").await;
+    let mut first = FakeAgent::connect(&identity).await.expect("it is welcome");
+    first.open_set().await.expect("it is told its orders");
+    let mut second = FakeAgent::connect(&identity).await.expect("it is welcome");
+    second.open_set().await.expect("it is told its orders");
+    while first.open_set().await.is_ok() {}
+    until_link(&mut admin, "lab-1", "online").await;
+    second.say(from_agent::Kind::Heartbeat(v1::Heartbeat {})).await;
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_shown() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let identity = bed.host(&mut admin, "lab-1").await;
+    let agent = FakeAgent::connect_quietly(&identity, PROTOCOL).await.expect("it is welcome");
+    agent.say(hello(fleet_core::time::Time(now().0 - 300_000))).await;
+    agent.say(from_agent::Kind::Complete(v1::Complete {})).await;
+    until_link(&mut admin, "lab-1", "online").await;
+    let status = admin.get_status(v1::GetStatusRequest {}).await.expect("it answers").into_inner();
+    let told = status.attention.iter().find(|one| one.subject == "host lab-1").expect("it needs a person");
+    assert!(told.text.contains("behind"), "{}", told.text);
+}

@@ -1,0 +1,249 @@
+//! Wishes become orders, orders end, and a restart in between changes nothing.
+
+mod common;
+
+use common::{Bed, FakeAgent, LIMIT, Operators, bundle, done, goal, install, push, settled, values};
+use fleet_proto::v1::{self, order::Action};
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+use tokio_stream::StreamExt;
+use tonic::Code;
+
+async fn instance(operators: &mut Operators, name: &str) -> Option<v1::InstanceView> {
+    let request = v1::ListInstancesRequest { name: name.to_owned(), ..Default::default() };
+    operators.list_instances(request).await.ok()?.into_inner().instances.into_iter().next()
+}
+
+async fn until(operators: &mut Operators, name: &str, is_so: impl Fn(&Option<v1::InstanceView>) -> bool) {
+    let reached = async {
+        while !is_so(&instance(operators, name).await) {
+            sleep(Duration::from_millis(30)).await;
+        }
+    };
+    if timeout(LIMIT, reached).await.is_err() {
+        panic!("it never came so: {:?}", instance(operators, name).await);
+    }
+}
+
+/// A coordinator with one host, connected, and a release.
+async fn fleet() -> (Bed, Operators, fleet_proto::link::Identity, FakeAgent) {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let identity = bed.host(&mut admin, "lab-1").await;
+    let agent = FakeAgent::connect(&identity).await.expect("it is welcome");
+    push(&mut admin, "1.1", &bundle("notes:1.1")).await.expect("it is a good bundle");
+    (bed, admin, identity, agent)
+}
+
+async fn installed(admin: &mut Operators, agent: &mut FakeAgent, name: &str) {
+    install(admin, "1.1", "lab-1", name).await.expect("nothing stands against it");
+    let order = agent.orders(1).await.remove(0);
+    agent.obey(&order, done(), goal(&order)).await;
+    agent.orders(0).await;
+    until(admin, name, |view| view.as_ref().is_some_and(|view| view.health == "healthy")).await;
+}
+
+#[tokio::test]
+async fn an_installation_is_ordered_carried_out_and_seen() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let change = install(&mut admin, "1.1", "lab-1", "notes-1").await.expect("nothing stands against it");
+    assert!(change.plan.iter().any(|line| line == "web: created"), "{:?}", change.plan);
+    let order = agent.orders(1).await.remove(0);
+    assert_eq!(order.id, change.order);
+    assert_eq!(values(&order).get("password").map(String::as_str), Some("hunter2"));
+    let request = v1::FollowChangeRequest { instance: "notes-1".to_owned(), order: change.order };
+    let mut progress = admin.follow_change(request).await.expect("it can be followed").into_inner();
+    assert_eq!(progress.next().await.expect("it is told").expect("it goes on").state, "under way");
+    agent.obey(&order, done(), goal(&order)).await;
+    agent.orders(0).await;
+    while let Some(told) = progress.next().await {
+        let told = told.expect("it goes on");
+        assert_eq!(told.over, told.state == "done", "{told:?}");
+    }
+    until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.version == "1.1")).await;
+    let view = instance(&mut admin, "notes-1").await.expect("it is there");
+    assert_eq!(view.values.get("password").map(String::as_str), Some("***"));
+    assert_eq!(view.volumes, ["notes-1_data"]);
+}
+
+#[tokio::test]
+async fn a_secret_is_not_in_the_store_in_the_clear() {
+    let (mut bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    bed.stop().await;
+    for file in files_below(bed.path()) {
+        let bytes = std::fs::read(&file).expect("it can be read");
+        assert!(!bytes.windows(7).any(|window| window == b"hunter2"), "{}", file.display());
+    }
+}
+
+fn files_below(path: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(path).expect("it is a directory").flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+#[tokio::test]
+async fn what_cannot_work_is_refused_when_it_is_said() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let refused = |status: tonic::Status, code: Code, text: &str| {
+        assert_eq!(status.code(), code, "{status}");
+        assert!(status.message().contains(text), "{status}");
+    };
+    refused(
+        install(&mut admin, "1.1", "lab-1", "notes-1").await.expect_err("taken"),
+        Code::AlreadyExists,
+        "used already",
+    );
+    refused(install(&mut admin, "9", "lab-1", "notes-2").await.expect_err("no release"), Code::NotFound, "notes@9");
+    refused(install(&mut admin, "1.1", "lab-9", "notes-2").await.expect_err("no host"), Code::NotFound, "lab-9");
+    refused(
+        install(&mut admin, "1.1", "lab-1", "No!").await.expect_err("no name"),
+        Code::InvalidArgument,
+        "instance name",
+    );
+    let values = [("port".to_owned(), "many".to_owned())].into();
+    let request = v1::ConfigureInstanceRequest { name: "notes-1".to_owned(), values, ..Default::default() };
+    refused(admin.configure_instance(request).await.expect_err("wrong type"), Code::InvalidArgument, "`port` must be");
+    let other = push(&mut admin, "1.1", &bundle("notes:other")).await.expect_err("another digest");
+    refused(other, Code::AlreadyExists, "another digest");
+    assert!(push(&mut admin, "1.1", &bundle("notes:1.1")).await.expect("the same").already_there);
+    let request = v1::RemoveHostRequest { name: "lab-1".to_owned(), with_instances: false };
+    refused(admin.remove_host(request).await.expect_err("it has one"), Code::FailedPrecondition, "notes-1");
+}
+
+#[tokio::test]
+async fn a_restart_continues_exactly() {
+    let (mut bed, mut admin, identity, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    install(&mut admin, "1.1", "lab-1", "notes-2").await.expect("nothing stands against it");
+    let before = agent.orders(1).await.remove(0);
+    bed.stop().await;
+    bed.start().await;
+    let mut agent = FakeAgent::connect_quietly(&identity, fleet_proto::PROTOCOL).await.expect("it is welcome");
+    let after = agent.orders(1).await.remove(0);
+    assert_eq!(after, before, "the very same order is open");
+    agent.say(common::hello(common::now())).await;
+    agent.say(settled("notes-1", goal(&before).expect("an installation has a goal"), 0)).await;
+    agent.obey(&after, done(), goal(&after)).await;
+    agent.say(v1::from_agent::Kind::Complete(v1::Complete {})).await;
+    agent.orders(0).await;
+    until(&mut admin, "notes-2", |view| view.as_ref().is_some_and(|view| view.health == "healthy")).await;
+    until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.health == "healthy")).await;
+}
+
+#[tokio::test]
+async fn an_instance_is_configured_stopped_and_removed() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let values = [("port".to_owned(), "9090".to_owned())].into();
+    let request = v1::ConfigureInstanceRequest { name: "notes-1".to_owned(), values, ..Default::default() };
+    let change = admin.configure_instance(request).await.expect("it can be changed").into_inner();
+    assert!(change.plan.iter().any(|line| line.starts_with("web: recreated")), "{:?}", change.plan);
+    let order = agent.orders(1).await.remove(0);
+    assert_eq!(values_of(&order), ("9090", "hunter2"));
+    agent.obey(&order, done(), goal(&order)).await;
+    agent.orders(0).await;
+    let request = v1::PowerInstanceRequest { name: "notes-1".to_owned(), wish: "stop".to_owned() };
+    admin.power_instance(request).await.expect("it can be stopped");
+    let stop = agent.orders(1).await.remove(0);
+    agent.obey(&stop, done(), None).await;
+    agent.say(settled("notes-1", goal(&order).expect("it has a goal"), 1)).await;
+    agent.orders(0).await;
+    let volumes = vec!["notes-1_data".to_owned()];
+    let request = v1::RemoveInstanceRequest { name: "notes-1".to_owned(), volumes, dry_run: false };
+    admin.remove_instance(request).await.expect("it can be removed");
+    let order = agent.orders(1).await.remove(0);
+    assert!(matches!(&order.action, Some(Action::Remove(remove)) if remove.volumes == ["notes-1_data"]));
+    agent.obey(&order, done(), None).await;
+    until(&mut admin, "notes-1", Option::is_none).await;
+}
+
+fn values_of(order: &v1::Order) -> (&str, &str) {
+    let values = &goal(order).expect("it has a goal").values;
+    let value = |name: &str| values.get(name).map_or("", String::as_str);
+    (value("port"), value("password"))
+}
+
+#[tokio::test]
+async fn a_rollout_is_proposed_begun_and_followed_to_its_end() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    push(&mut admin, "1.2", &bundle("notes:1.2")).await.expect("it is a good bundle");
+    let request = v1::ProposeRolloutRequest { version: "1.2".to_owned(), soak_ms: Some(100), ..Default::default() };
+    let proposal = admin.propose_rollout(request.clone()).await.expect("it can work").into_inner();
+    let change = &proposal.waves[0].changes[0];
+    assert_eq!((change.from.as_str(), change.to.as_str()), ("1.1", "1.2"));
+    assert!(change.changes.iter().any(|line| line.contains("notes:1.2")), "{:?}", change.changes);
+    let rollout = admin.start_rollout(request.clone()).await.expect("it can work").into_inner();
+    let again = admin.start_rollout(request).await.expect_err("one at a time");
+    assert_eq!(again.code(), Code::FailedPrecondition, "{again}");
+    let order = agent.orders(1).await.remove(0);
+    assert!(matches!(order.action, Some(Action::Upgrade(_))));
+    agent.obey(&order, done(), goal(&order)).await;
+    let request = v1::ShowRolloutRequest { id: rollout.id };
+    let mut views = admin.follow_rollout(request).await.expect("it can be followed").into_inner();
+    let followed = async {
+        let mut last = None;
+        while let Some(view) = views.next().await {
+            last = Some(view.expect("it goes on"));
+        }
+        last.expect("it was told")
+    };
+    let last = timeout(LIMIT, followed).await.expect("it ends");
+    assert_eq!((last.phase.as_str(), last.done), ("done", 1), "{last:?}");
+}
+
+#[tokio::test]
+async fn logs_come_from_the_host_and_end_with_whoever_asked() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let request = v1::ReadLogsRequest { instance: "notes-1".to_owned(), tail: 10, ..Default::default() };
+    let asking = tokio::spawn({
+        let mut admin = admin.clone();
+        async move { admin.read_logs(request).await }
+    });
+    let question = agent.question().await;
+    let line = |text: &str| v1::AnswerPiece {
+        question: question.id,
+        kind: Some(v1::answer_piece::Kind::Line(v1::LogLine { text: text.to_owned(), ..Default::default() })),
+    };
+    agent.client.answer(tokio_stream::iter([line("one"), line("two")])).await.expect("somebody waits for it");
+    let mut lines = asking.await.expect("it is asked").expect("the host is there").into_inner();
+    let mut heard = Vec::new();
+    while let Some(line) = lines.next().await {
+        heard.push(line.expect("it goes on").text);
+    }
+    assert_eq!(heard, ["one", "two"]);
+}
+
+#[tokio::test]
+async fn a_host_fetches_the_bundles_that_concern_it_and_no_other() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    push(&mut admin, "1.2", &bundle("notes:1.2")).await.expect("it is a good bundle");
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let fetch = |image: &str| v1::FetchBundleRequest { digest: bundle(image).digest().to_string() };
+    let mut pieces = agent.client.fetch_bundle(fetch("notes:1.1")).await.expect("it runs it").into_inner();
+    let mut bytes = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        bytes.extend(piece.expect("it goes on").bytes);
+    }
+    assert_eq!(bytes, bundle("notes:1.1").encode());
+    let other = agent.client.fetch_bundle(fetch("notes:1.2")).await.expect_err("it does not concern it");
+    assert_eq!(other.code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn events_are_told_as_they_happen() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let request = v1::ListEventsRequest { follow: true, subject: "notes-1".to_owned(), tail: 0 };
+    let mut events = admin.list_events(request).await.expect("it can be followed").into_inner();
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let mut heard = Vec::new();
+    while heard.len() < 2 {
+        let event = timeout(LIMIT, events.next()).await.expect("it comes in time").expect("it goes on");
+        heard.push(event.expect("it goes on").text);
+    }
+    assert_eq!(heard, ["notes@1.1 to be installed on lab-1 by admin", "install notes@1.1: done"]);
+}
