@@ -3,8 +3,8 @@
 use crate::clock;
 use crate::hands::Changed;
 use crate::link::{Greeting, OpenSet};
-use crate::policy::PolicyFile;
-use crate::site::{PolicyNow, Site};
+use crate::policy::PolicyNow;
+use crate::site::Site;
 use fleet_core::host_policy::{Exec, HostPolicy};
 use futures_util::StreamExt;
 use std::sync::Arc;
@@ -21,14 +21,7 @@ const ENGINE_LIMIT: Duration = Duration::from_secs(5);
 /// What is kept, and to whom it is said.
 pub struct Keeper {
     pub site: Arc<Site>,
-    pub file: PolicyFile,
-    pub policy: watch::Sender<PolicyNow>,
     pub greeting: watch::Sender<Greeting>,
-}
-
-/// The policy for all who ask, in the form in which it is passed on.
-pub fn policy_now(file: &PolicyFile) -> PolicyNow {
-    file.current().cloned().map_err(ToString::to_string)
 }
 
 /// The policy as it is reported; one that cannot be read allows nothing.
@@ -39,8 +32,8 @@ fn reported(policy: &PolicyNow) -> HostPolicy {
 
 impl Keeper {
     /// Finds out what to say first.
-    pub async fn begin(&mut self) {
-        self.take_policy();
+    pub async fn begin(&self) {
+        self.say_policy(&self.site.policy.now());
         self.ask_engine().await;
         self.ask_disk().await;
         let free = self.site.pen.see(|board| board.disk_free.unwrap_or_default());
@@ -48,21 +41,20 @@ impl Keeper {
     }
 
     /// Keeps it up to date until it is dropped.
-    pub async fn run(mut self, mut open: watch::Receiver<Option<Arc<OpenSet>>>) {
+    pub async fn run(self, mut open: watch::Receiver<Option<Arc<OpenSet>>>) {
         let mut hangup = signal(SignalKind::hangup()).ok();
-        let mut changes = self.site.hands.changes();
+        let (mut changes, mut policy) = (self.site.hands.changes(), self.site.policy.changes());
         loop {
             tokio::select! {
                 () = hung_up(&mut hangup) => {
                     tracing::info!("the policy is read again");
-                    self.file.reread();
-                    self.take_policy();
+                    self.site.policy.reread();
                 }
-                // Orders come with each connection and with each change.
-                Ok(()) = open.changed() => {
-                    if self.file.refresh() {
-                        self.take_policy();
-                    }
+                // Orders come with each connection and with each change: a good moment to look.
+                Ok(()) = open.changed() => drop(self.site.policy.now()),
+                Ok(()) = policy.changed() => {
+                    let policy = policy.borrow_and_update().clone();
+                    self.say_policy(&policy);
                 }
                 Some(changed) = changes.next() => {
                     if changed == Changed::Anything {
@@ -74,15 +66,13 @@ impl Keeper {
         }
     }
 
-    fn take_policy(&mut self) {
-        let policy = policy_now(&self.file);
-        if let Err(reason) = &policy {
+    fn say_policy(&self, policy: &PolicyNow) {
+        if let Err(reason) = policy {
             tracing::error!(reason, "the policy cannot be read: all orders are refused until it can");
             let text = format!("the policy cannot be read, so all orders are refused: {reason}");
             self.site.pen.tell(clock::now(), None, text);
         }
-        let reported = reported(&policy);
-        drop(self.policy.send_replace(policy));
+        let reported = reported(policy);
         self.greeting.send_if_modified(|greeting| {
             let is_new = greeting.policy != reported;
             greeting.policy = reported;

@@ -9,7 +9,9 @@ mod tests;
 use fleet_core::host_policy::HostPolicy;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
+use tokio::sync::watch;
 
 /// Where a host's people write their policy.
 pub const ORDINARY_PATH: &str = "/etc/fleet/policy.yaml";
@@ -52,6 +54,48 @@ impl PolicyFile {
     pub fn current(&self) -> Result<&HostPolicy, &PolicyError> {
         self.current.as_ref()
     }
+}
+
+/// The policy that all rooms ask, each time anew.
+#[derive(Debug)]
+pub struct LivePolicy {
+    file: Mutex<PolicyFile>,
+    now: watch::Sender<PolicyNow>,
+}
+
+/// The host's policy, or why it cannot be read.
+pub type PolicyNow = Result<HostPolicy, String>;
+
+impl LivePolicy {
+    pub fn open(path: &Path) -> Self {
+        let file = PolicyFile::open(path);
+        let now = watch::Sender::new(shared(&file));
+        Self { file: Mutex::new(file), now }
+    }
+
+    /// The policy as it is at this moment, whoever has just written it.
+    pub fn now(&self) -> PolicyNow {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if file.refresh() {
+            drop(self.now.send_replace(shared(&file)));
+        }
+        self.now.borrow().clone()
+    }
+
+    /// Reads it again, whether or not it seems to have changed.
+    pub fn reread(&self) {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.reread();
+        drop(self.now.send_replace(shared(&file)));
+    }
+
+    pub fn changes(&self) -> watch::Receiver<PolicyNow> {
+        self.now.subscribe()
+    }
+}
+
+fn shared(file: &PolicyFile) -> PolicyNow {
+    file.current().cloned().map_err(ToString::to_string)
 }
 
 fn changed_at(path: &Path) -> Option<SystemTime> {

@@ -3,11 +3,11 @@
 use crate::board::Pen;
 use crate::bundles::Bundles;
 use crate::hands::Hands;
-use crate::keep::{Keeper, policy_now};
+use crate::keep::Keeper;
 use crate::ledger::{Ledger, LedgerError, OrderState};
 use crate::link::{self, Greeting, OpenSet, ToAnswer, Who, Wires};
 use crate::perform::Drifted;
-use crate::policy::PolicyFile;
+use crate::policy::LivePolicy;
 use crate::site::Site;
 use crate::watch::Watcher;
 use crate::{answer, clock, perform};
@@ -62,7 +62,7 @@ pub async fn run(config: Config, hands: impl Hands, stop: CancellationToken) -> 
     };
     let ledger = Ledger::open(&data_dir)?;
     let who = Who { identity, path: Some(path) };
-    let rooms = Rooms::new(host, data_dir, ledger, Arc::new(hands), PolicyFile::open(&config.policy));
+    let rooms = Rooms::new(host, data_dir, ledger, Arc::new(hands), LivePolicy::open(&config.policy));
     rooms.work(who, stop).await;
     Ok(())
 }
@@ -76,9 +76,8 @@ struct Rooms {
 }
 
 impl Rooms {
-    fn new(host: HostName, data_dir: PathBuf, ledger: Ledger, hands: Arc<dyn Hands>, file: PolicyFile) -> Self {
+    fn new(host: HostName, data_dir: PathBuf, ledger: Ledger, hands: Arc<dyn Hands>, policy: LivePolicy) -> Self {
         let channel = watch::Sender::new(None);
-        let policy = watch::Sender::new(policy_now(&file));
         let (attend, attention) = mpsc::unbounded_channel();
         let site = Arc::new(Site {
             host,
@@ -87,16 +86,15 @@ impl Rooms {
             ledger: Mutex::new(ledger),
             hands,
             pen: Pen::default(),
-            policy: policy.subscribe(),
+            policy,
             attention: attend,
         });
         tell_what_is_left(&site);
-        let keeper =
-            Keeper { site: Arc::clone(&site), file, policy, greeting: watch::Sender::new(Greeting::default()) };
+        let keeper = Keeper { site: Arc::clone(&site), greeting: watch::Sender::new(Greeting::default()) };
         Self { site, keeper, attention, channel }
     }
 
-    async fn work(mut self, who: Who, stop: CancellationToken) {
+    async fn work(self, who: Who, stop: CancellationToken) {
         let open: watch::Sender<Option<Arc<OpenSet>>> = watch::Sender::new(None);
         let (ask, questions) = mpsc::channel::<ToAnswer>(QUESTIONS);
         let drifted = watch::Sender::new(Drifted::new());

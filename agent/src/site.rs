@@ -4,15 +4,12 @@ use crate::board::Pen;
 use crate::bundles::Bundles;
 use crate::hands::Hands;
 use crate::ledger::{Ledger, LedgerError};
-use fleet_core::host_policy::HostPolicy;
+use crate::policy::LivePolicy;
 use fleet_core::names::{HostName, InstanceName};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{mpsc, watch};
-
-/// The host's policy, or why it cannot be read.
-pub type PolicyNow = Result<HostPolicy, String>;
+use tokio::sync::mpsc;
 
 pub struct Site {
     pub host: HostName,
@@ -22,7 +19,7 @@ pub struct Site {
     pub hands: Arc<dyn Hands>,
     pub bundles: Bundles,
     pub pen: Pen,
-    pub policy: watch::Receiver<PolicyNow>,
+    pub policy: LivePolicy,
     /// Instances that somebody should look at.
     pub attention: mpsc::UnboundedSender<InstanceName>,
 }

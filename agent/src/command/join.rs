@@ -27,7 +27,7 @@ pub async fn join(arguments: Join) -> Result<(), CommandError> {
     let identity = admit(&token, clock::now()).await.map_err(|error| CommandError::of_link(WHAT, &error))?;
     let Subject::Host(host) = &identity.subject else {
         let hint =
-            "this token is for an operator: use it with `fleet join`, and make one with `fleet host add` for here";
+            "this token is for an operator: use it with `fleet login`, and make one with `fleet host add` for here";
         return Err(CommandError::refused(format!("{WHAT}: the token is for {}", identity.subject)).hint(hint));
     };
     identity.save(&path).map_err(|error| CommandError::refused(WHAT).because(&error))?;

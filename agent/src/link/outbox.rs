@@ -17,10 +17,17 @@ const PACE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Outbox {
     said: BTreeMap<InstanceName, (Running, Instant)>,
-    ended: BTreeSet<OrderId>,
+    ended: BTreeMap<OrderId, Said>,
     disk_free: Option<u64>,
     events_so_far: u64,
     has_completed: Completion,
+}
+
+/// When an end was last said, and whether it is to be said again.
+#[derive(Debug)]
+struct Said {
+    at: Instant,
+    again: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -28,6 +35,9 @@ enum Completion {
     Owed,
     Said,
 }
+
+/// An end that the coordinator does not seem to hear is said again so often, not at each breath.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Messages that are due, and when there will be more although the board stays as it is.
 #[derive(Debug, Default)]
@@ -39,7 +49,7 @@ pub struct Due {
 impl Outbox {
     /// Begins a connection; events up to this number were said on earlier ones.
     pub fn new(events_so_far: u64) -> Self {
-        let (said, ended) = (BTreeMap::new(), BTreeSet::new());
+        let (said, ended) = (BTreeMap::new(), BTreeMap::new());
         Self { said, ended, disk_free: None, events_so_far, has_completed: Completion::Owed }
     }
 
@@ -50,15 +60,17 @@ impl Outbox {
     /// The coordinator still holds these orders open: their ends are said again.
     pub fn say_again<'a>(&mut self, open: impl IntoIterator<Item = &'a OrderId>) {
         for id in open {
-            self.ended.remove(id);
+            if let Some(said) = self.ended.get_mut(id) {
+                said.again = true;
+            }
         }
     }
 
     pub fn due(&mut self, board: &Board, now: Instant) -> Due {
         let mut due = Due::default();
-        self.add_instances(board, now, &mut due);
-        self.add_absent(board, &mut due);
-        self.add_ends(board, &mut due);
+        let ended = self.add_ends(board, now, &mut due);
+        self.add_instances(board, &ended, now, &mut due);
+        self.add_absent(board, &ended, &mut due);
         if self.has_completed == Completion::Owed {
             self.has_completed = Completion::Said;
             due.push(Kind::Complete(v1::Complete {}));
@@ -71,17 +83,34 @@ impl Outbox {
         due
     }
 
-    fn add_instances(&mut self, board: &Board, now: Instant, due: &mut Due) {
-        let unsaid = |(id, (name, _)): (&OrderId, &(InstanceName, _))| (!self.ended.contains(id)).then(|| name.clone());
-        let urgent: BTreeSet<_> = board.ends.iter().filter_map(unsaid).collect();
+    /// The ends go first: what an instance is counts only if it is said after its last order ended. Returns whose they are.
+    fn add_ends(&mut self, board: &Board, now: Instant, due: &mut Due) -> BTreeSet<InstanceName> {
+        let mut ended = BTreeSet::new();
+        self.ended.retain(|id, _| board.ends.contains_key(id));
+        for (id, (instance, outcome)) in &board.ends {
+            match self.ended.get(id) {
+                Some(said) if !said.again => continue,
+                Some(said) if said.at + AGAIN > now => due.wake(said.at + AGAIN),
+                Some(_) | None => {
+                    self.ended.insert(id.clone(), Said { at: now, again: false });
+                    due.push(Kind::Order((id.clone(), instance.clone(), outcome.clone()).into()));
+                    ended.insert(instance.clone());
+                }
+            }
+        }
+        ended
+    }
+
+    fn add_instances(&mut self, board: &Board, ended: &BTreeSet<InstanceName>, now: Instant, due: &mut Due) {
         for (name, running) in &board.instances {
             let ready = match self.said.get(name) {
+                _ if ended.contains(name) => now,
                 Some((said, _)) if said == running => continue,
                 Some((_, at)) => *at + PACE,
                 None => now,
             };
-            if ready > now && !urgent.contains(name) {
-                due.next = Some(due.next.map_or(ready, |next| next.min(ready)));
+            if ready > now {
+                due.wake(ready);
                 continue;
             }
             self.said.insert(name.clone(), (running.clone(), now));
@@ -89,21 +118,11 @@ impl Outbox {
         }
     }
 
-    fn add_absent(&mut self, board: &Board, due: &mut Due) {
-        let gone = self.said.keys().filter(|name| !board.instances.contains_key(*name));
-        for name in gone.cloned().collect::<Vec<_>>() {
+    fn add_absent(&mut self, board: &Board, ended: &BTreeSet<InstanceName>, due: &mut Due) {
+        let gone = self.said.keys().chain(ended).filter(|name| !board.instances.contains_key(*name));
+        for name in gone.cloned().collect::<BTreeSet<_>>() {
             self.said.remove(&name);
             due.push(Kind::Instance((name, Running::Absent).into()));
-        }
-    }
-
-    /// The ends come after what they made of their instances.
-    fn add_ends(&mut self, board: &Board, due: &mut Due) {
-        self.ended.retain(|id| board.ends.contains_key(id));
-        for (id, (instance, outcome)) in &board.ends {
-            if self.ended.insert(id.clone()) {
-                due.push(Kind::Order((id.clone(), instance.clone(), outcome.clone()).into()));
-            }
         }
     }
 
@@ -118,6 +137,10 @@ impl Outbox {
 }
 
 impl Due {
+    fn wake(&mut self, at: Instant) {
+        self.next = Some(self.next.map_or(at, |next| next.min(at)));
+    }
+
     fn push(&mut self, kind: Kind) {
         self.messages.push(message(kind));
     }

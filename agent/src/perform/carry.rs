@@ -31,7 +31,7 @@ pub async fn begin(site: &Site, incoming: OutgoingOrder) {
     let accepted = OrderEntry { order: order.clone(), begun, state: OrderState::Open(Box::new(open)) };
     tracing::info!(order = %order.id, instance = %order.instance, "order accepted");
     site.insist(|ledger| ledger.begin(accepted.clone())).await;
-    let policy = site.policy.borrow().clone();
+    let policy = site.policy.now();
     if let Some(outcome) = outcome_at_once(&order.action, entry.as_ref(), &policy, begun) {
         return end(site, &order, outcome, None).await;
     }

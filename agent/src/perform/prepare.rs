@@ -52,7 +52,7 @@ pub async fn prepare(
         working_dir: site.working_dir(instance).display().to_string(),
     };
     let rendered = render(&bundle, &values, &placement).map_err(|problems| PrepareError::Render(all(&problems)))?;
-    allow(&site.policy.borrow(), &rendered)?;
+    allow(&site.policy.now(), &rendered)?;
     let (release, revision, since) = (goal.release.clone(), goal.revision, crate::clock::now());
     let power = from.map_or(PowerDesired { wish: PowerWish::Start, serial: 0 }, |from| from.power);
     Ok(Settled { release, revision, power, drift, rendered, since })

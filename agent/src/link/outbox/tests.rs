@@ -42,7 +42,7 @@ fn everything_is_said_at_each_connect_and_changes_only_after_it() {
     let now = Instant::now();
     for _ in 0..2 {
         let mut outbox = Outbox::new(0);
-        assert_eq!(words(&outbox.due(&ended(board("pull")), now)), ["pull", "end", "complete"]);
+        assert_eq!(words(&outbox.due(&ended(board("pull")), now)), ["end", "pull", "complete"]);
         assert!(outbox.due(&ended(board("pull")), now).messages.is_empty());
     }
 }
@@ -58,10 +58,10 @@ fn what_changes_fast_is_said_together() {
 }
 
 #[test]
-fn an_end_waits_for_nothing_and_its_instance_goes_first() {
+fn an_end_waits_for_nothing_and_its_instance_is_said_after_it() {
     let (now, mut outbox) = (Instant::now(), Outbox::new(0));
     outbox.due(&board("1"), now);
-    assert_eq!(words(&outbox.due(&ended(board("2")), now)), ["2", "end"]);
+    assert_eq!(words(&outbox.due(&ended(board("2")), now)), ["end", "2"]);
 }
 
 #[test]
@@ -69,7 +69,10 @@ fn an_end_is_said_again_while_the_order_is_open() {
     let (now, mut outbox) = (Instant::now(), Outbox::new(0));
     outbox.due(&ended(board("1")), now);
     outbox.say_again(&[order_id(&["a"]), order_id(&["b"])]);
-    assert_eq!(words(&outbox.due(&ended(board("1")), now)), ["end"]);
+    let due = outbox.due(&ended(board("1")), now);
+    assert_eq!((words(&due), due.next), (vec![], Some(now + AGAIN)));
+    assert_eq!(words(&outbox.due(&ended(board("1")), now + AGAIN)), ["end", "1"]);
+    assert!(outbox.due(&ended(board("1")), now + AGAIN * 2).messages.is_empty());
 }
 
 #[test]
@@ -78,6 +81,13 @@ fn who_is_gone_is_said_to_be_absent() {
     outbox.due(&board("1"), now);
     assert_eq!(words(&outbox.due(&Board::default(), now)), ["absent"]);
     assert!(outbox.due(&Board::default(), now).messages.is_empty());
+}
+
+#[test]
+fn who_is_not_there_after_an_order_is_said_to_be_absent() {
+    let (now, mut outbox) = (Instant::now(), Outbox::new(0));
+    assert_eq!(words(&outbox.due(&ended(Board::default()), now)), ["end", "absent", "complete"]);
+    assert!(outbox.due(&ended(Board::default()), now + PACE).messages.is_empty());
 }
 
 #[test]

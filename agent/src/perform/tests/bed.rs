@@ -6,10 +6,10 @@ use crate::fake::FakeHands;
 use crate::ledger::Ledger;
 use crate::link::OpenSet;
 use crate::perform::{Drifted, run};
-use crate::site::{PolicyNow, Site};
+use crate::policy::LivePolicy;
+use crate::site::Site;
 use fleet_core::app::Bundle;
 use fleet_core::facts::{DriftRule, Running};
-use fleet_core::host_policy::HostPolicy;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Action, Goal, Order, Outcome, PowerWish, Release, order_id};
 use fleet_proto::convert::OutgoingOrder;
@@ -67,7 +67,6 @@ pub fn instance() -> InstanceName {
 pub struct Bed {
     pub folder: tempfile::TempDir,
     pub hands: FakeHands,
-    pub policy: watch::Sender<PolicyNow>,
     open: watch::Sender<Option<Arc<OpenSet>>>,
     pub deadline: Duration,
 }
@@ -89,13 +88,21 @@ impl Bed {
             let path = bundles.join(bundle.digest().as_str().replace(':', "-"));
             std::fs::write(path, bundle.encode()).expect("written");
         }
-        let policy = watch::Sender::new(Ok(HostPolicy::default()));
+        std::fs::write(folder.path().join("policy.yaml"), "").expect("written");
         let (hands, open) = (FakeHands::default(), watch::Sender::new(None));
-        Self { folder, hands, policy, open, deadline: Duration::from_secs(60) }
+        Self { folder, hands, open, deadline: Duration::from_secs(60) }
     }
 
     pub fn data_dir(&self) -> PathBuf {
         self.folder.path().to_owned()
+    }
+
+    fn policy(&self) -> PathBuf {
+        self.folder.path().join("policy.yaml")
+    }
+
+    pub fn write_policy(&self, text: &str) {
+        std::fs::write(self.policy(), text).expect("written");
     }
 
     pub fn agent(&self) -> Agent {
@@ -107,7 +114,7 @@ impl Bed {
             hands: Arc::new(self.hands.clone()),
             bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),
             pen: Pen::default(),
-            policy: self.policy.subscribe(),
+            policy: LivePolicy::open(&self.policy()),
             attention,
         });
         let drifted = watch::Sender::new(Drifted::new());

@@ -2,7 +2,6 @@ use super::bed::{Agent, Bed, install, instance, power, release, upgrade};
 use crate::fake::Behaviour;
 use crate::ledger::Ledger;
 use fleet_core::facts::{Health, Running};
-use fleet_core::host_policy::HostPolicy;
 use fleet_core::order::{Action, Outcome, PowerWish};
 use std::time::Duration;
 
@@ -135,11 +134,10 @@ async fn what_is_not_as_expected_is_refused_and_untouched() {
 #[tokio::test]
 async fn the_hosts_policy_outranks_the_coordinator() {
     let (bed, agent) = installed(1).await;
-    let elsewhere = HostPolicy { registries: Some(["lab.example".to_owned()].into()), ..HostPolicy::default() };
-    bed.policy.send_replace(Ok(elsewhere)).expect("it was well");
+    bed.write_policy("registries: [lab.example]");
     check_refused(&bed.carry_out(&agent, upgrade(1, 2)).await, "the host does not allow images such as notes-web:2");
-    drop(bed.policy.send_replace(Err("policy.yaml:3: no".to_owned())));
-    check_refused(&bed.carry_out(&agent, power(PowerWish::Stop, 1)).await, "policy.yaml:3");
+    bed.write_policy("apps: [notes]\nexec: perhaps");
+    check_refused(&bed.carry_out(&agent, power(PowerWish::Stop, 1)).await, "policy.yaml:2");
     assert_eq!(running(&bed), ["notes-db:1", "notes-web:1"]);
 }
 

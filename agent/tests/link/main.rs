@@ -1,0 +1,219 @@
+//! Whole agents, with hands without an Engine, against a coordinator of a few lines over real mTLS.
+
+#![allow(missing_debug_implementations, reason = "these are tests")]
+
+mod coordinator;
+
+use coordinator::{Coordinator, Heard};
+use fleet_agent::fake::FakeHands;
+use fleet_agent::ledger::{Ledger, OrderState};
+use fleet_agent::{Config, identity_path};
+use fleet_core::app::Bundle;
+use fleet_core::facts::DriftRule;
+use fleet_core::order::{Action, Goal, Order, Release, order_id};
+use fleet_core::time::Time;
+use fleet_proto::convert::OutgoingOrder;
+use fleet_proto::link::{Identity, admit};
+use fleet_proto::refusal::{Word, refuse};
+use fleet_proto::v1::answer_piece::Kind as Piece;
+use fleet_proto::v1::from_agent::Kind;
+use fleet_proto::v1::{self, to_agent};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+struct Lab {
+    folder: TempDir,
+    hands: FakeHands,
+    coordinator: Arc<Coordinator>,
+    _serving: JoinSet<()>,
+}
+
+impl Lab {
+    /// A host that has joined.
+    async fn new(life: Duration) -> Self {
+        let coordinator = Coordinator::new(life).await;
+        let serving = coordinator.serve().await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let identity = admit(&coordinator.token(), now()).await.expect("the host is admitted");
+        identity.save(&identity_path(folder.path())).expect("the identity is kept");
+        std::fs::write(folder.path().join("policy.yaml"), "").expect("written");
+        Self { folder, hands: FakeHands::default(), coordinator, _serving: serving }
+    }
+
+    fn run(&self) -> JoinSet<()> {
+        let data_dir = self.folder.path().to_owned();
+        let config = Config { policy: data_dir.join("policy.yaml"), data_dir };
+        let hands = self.hands.clone();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            fleet_agent::run(config, hands, CancellationToken::new()).await.expect("the agent runs");
+        });
+        tasks
+    }
+
+    /// Asks for the installation of a small app.
+    fn ask(&self) {
+        let bundle = bundle();
+        let release = Release { name: "notes@1".parse().expect("a release"), digest: bundle.digest() };
+        self.coordinator.bundles.lock().expect("no fault").insert(bundle.digest().to_string(), bundle);
+        let action = Action::Install { goal: Goal { release, revision: 1 } };
+        let (id, instance) = (order_id(&["a"]), "oasis-1".parse().expect("a name"));
+        let order = Order { id, instance, action, deadline: Duration::from_secs(60) };
+        let order = OutgoingOrder { order, values: [].into(), drift: DriftRule::Heal };
+        self.say(vec![order.into()]);
+    }
+
+    fn has_noted_that_it_was_heard(&self) -> bool {
+        let ledger = Ledger::look(self.folder.path()).expect("the ledger is there");
+        ledger.orders().values().all(|entry| matches!(entry.state, OrderState::Ended { heard: true, .. }))
+    }
+
+    fn say(&self, orders: Vec<v1::Order>) {
+        let set = v1::OpenOrders { orders, instances: Vec::new() };
+        self.coordinator.says.send_replace(Some(to_agent::Kind::Orders(set)));
+    }
+}
+
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn bundle() -> Bundle {
+    let app = "app: notes\nhealth: { minimum_healthy: 0s, deadline: 1s }\n";
+    let compose = "services:\n  web:\n    image: notes:1\n";
+    let files = [("app.yaml".to_owned(), app.into()), ("compose.yaml".to_owned(), compose.into())];
+    Bundle::new(files.into()).expect("the bundle is small")
+}
+
+fn count(heard: &Heard, is_it: impl Fn(&Kind) -> bool) -> usize {
+    heard.reports.iter().filter(|kind| is_it(kind)).count()
+}
+
+fn ends(heard: &Heard) -> usize {
+    count(heard, |kind| matches!(kind, Kind::Order(_)))
+}
+
+fn completes(heard: &Heard) -> usize {
+    count(heard, |kind| matches!(kind, Kind::Complete(_)))
+}
+
+#[tokio::test]
+async fn an_agent_connects_and_carries_out_an_order() {
+    let lab = Lab::new(DAY).await;
+    lab.ask();
+    let _agent = lab.run();
+    let heard = lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
+    let Kind::Hello(hello) = &heard.reports[0] else { panic!("it greets first: {:?}", heard.reports) };
+    assert_eq!((hello.engine_version.as_str(), hello.disk_free), ("fake", 1 << 40));
+    assert!(now().0.abs_diff(hello.now_ms) < 60_000);
+    let last = heard.reports.iter().rev().find_map(|kind| match kind {
+        Kind::Instance(report) => report.running.clone(),
+        _ => None,
+    });
+    assert!(matches!(last, Some(v1::instance_report::Running::Settled(_))), "{last:?}");
+    assert_eq!(lab.hands.world().running("oasis-1").len(), 1);
+}
+
+#[tokio::test]
+async fn an_end_is_said_until_it_is_heard_and_all_is_said_again_after_a_restart_of_the_coordinator() {
+    let lab = Lab::new(DAY).await;
+    lab.ask();
+    let _agent = lab.run();
+    lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
+    lab.ask();
+    lab.coordinator.wait_for(|heard| ends(heard) > 1).await;
+    lab.coordinator.restart();
+    let heard = lab.coordinator.wait_for(|heard| completes(heard) > 0 && ends(heard) > 0).await;
+    assert!(matches!(heard.reports[0], Kind::Hello(_)));
+    assert_eq!(count(&heard, |kind| matches!(kind, Kind::Instance(_))), 1);
+    lab.say(Vec::new());
+    while !lab.has_noted_that_it_was_heard() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    lab.coordinator.restart();
+    let heard = lab.coordinator.wait_for(|heard| completes(heard) > 0).await;
+    assert_eq!(ends(&heard), 0, "what was heard is not said again");
+}
+
+#[tokio::test]
+async fn a_short_certificate_is_renewed_and_the_new_one_is_used_and_kept() {
+    let lab = Lab::new(Duration::from_secs(3)).await;
+    let before = Identity::load(&identity_path(lab.folder.path())).expect("an identity");
+    let _agent = lab.run();
+    lab.coordinator.wait_for(|heard| completes(heard) > 1).await;
+    let after = Identity::load(&identity_path(lab.folder.path())).expect("an identity");
+    assert!(after.expires > before.expires, "{before:?} {after:?}");
+}
+
+#[tokio::test]
+async fn a_host_that_was_removed_keeps_what_runs_and_does_not_insist() {
+    let lab = Lab::new(DAY).await;
+    lab.ask();
+    let _agent = lab.run();
+    lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
+    let refusal = refuse(Word::Revoked, "this host was removed from the fleet", "ask for a new token");
+    *lab.coordinator.refusal.lock().expect("no fault") = Some(refusal);
+    lab.coordinator.restart();
+    lab.coordinator.wait_for(|heard| heard.watches > 2).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let watches = lab.coordinator.heard.borrow().watches;
+    assert!(watches < 6, "it asked {watches} times");
+    assert_eq!(lab.hands.world().running("oasis-1").len(), 1);
+}
+
+#[tokio::test]
+async fn a_flood_in_a_log_delays_no_order() {
+    let lab = Lab::new(DAY).await;
+    lab.ask();
+    let _agent = lab.run();
+    lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
+    lab.say(Vec::new());
+    let logs = v1::LogsQuestion { instance: "oasis-1".to_owned(), follow: true, ..Default::default() };
+    let question = v1::Question { id: 5, kind: Some(v1::question::Kind::Logs(logs)) };
+    lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
+    lab.coordinator.wait_for(|heard| heard.answers.len() > 2000).await;
+    let began = tokio::time::Instant::now();
+    lab.ask();
+    lab.coordinator.wait_for(|heard| ends(heard) > 1).await;
+    assert!(began.elapsed() < Duration::from_secs(2), "the order took {:?}", began.elapsed());
+    lab.coordinator.says.send_replace(Some(to_agent::Kind::ForgetQuestion(5)));
+}
+
+#[tokio::test]
+async fn questions_are_answered_or_told_why_not() {
+    let lab = Lab::new(DAY).await;
+    let _agent = lab.run();
+    lab.coordinator.wait_for(|heard| completes(heard) > 0).await;
+    let logs = v1::LogsQuestion { instance: "oasis-9".to_owned(), ..Default::default() };
+    let question = v1::Question { id: 1, kind: Some(v1::question::Kind::Logs(logs)) };
+    lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
+    let heard = lab.coordinator.wait_for(|heard| !heard.answers.is_empty()).await;
+    assert!(matches!(&heard.answers[0].kind, Some(Piece::Failure(why)) if why.contains("oasis-9")), "{heard:?}");
+    let resolve = v1::ResolveQuestion { images: vec!["a:1".to_owned(), "b:1".to_owned()] };
+    let question = v1::Question { id: 2, kind: Some(v1::question::Kind::Resolve(resolve)) };
+    lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
+    let heard = lab.coordinator.wait_for(|heard| heard.answers.len() > 2).await;
+    assert!(heard.answers[1..].iter().all(|piece| piece.question == 2));
+}
+
+#[tokio::test]
+async fn a_changed_policy_is_said_by_a_new_greeting() {
+    let lab = Lab::new(DAY).await;
+    let _agent = lab.run();
+    lab.coordinator.wait_for(|heard| completes(heard) > 0).await;
+    std::fs::write(lab.folder.path().join("policy.yaml"), "exec: maybe").expect("written");
+    lab.ask();
+    let refused = |kind: &Kind| {
+        matches!(kind, Kind::Order(v1::OrderReport { outcome: Some(v1::order_report::Outcome::Refused(_)), .. }))
+    };
+    let denies =
+        |kind: &Kind| matches!(kind, Kind::Hello(hello) if hello.policy.clone().unwrap_or_default().denies_exec);
+    lab.coordinator.wait_for(|heard| count(heard, refused) > 0 && count(heard, denies) > 0).await;
+    assert!(lab.hands.world().containers.is_empty());
+}
