@@ -6,6 +6,7 @@
 #   deploy/demo.sh --cleanup    ends what deploy/demo.sh left running
 #
 # For a fresh Debian or Ubuntu with Rust; what is missing is installed, and said. Every stage is checked as it is shown.
+# FLEET_DEMO_HOSTS=agents asks for three agents on one engine, which is also what happens where lab servers cannot run.
 # FLEET_DEMO_PROGRAMS names a folder with built programs, which are shown instead of a release build of this tree.
 set -euo pipefail
 
@@ -151,14 +152,10 @@ start_coordinator() {
     show fleet-coordinator init --data-dir "$state/coordinator" --address "$address" --listen "$address"
     grep -o 'fleet1\.[^[:space:]]*' "$state/said" >"$state/token" || fail "init printed no token"
     background coordinator fleet-coordinator serve --data-dir "$state/coordinator"
-    wait_until 20 is_listening "${address%:*}" "${address##*:}" ||
+    wait_until 20 grep -q serving "$state/coordinator.log" ||
         fail "the coordinator does not listen on $address" "read $state/coordinator.log"
     show fleet login "$(cat "$state/token")"
     rm -f "$state/token"
-}
-
-is_listening() {
-    (: <>"/dev/tcp/$1/$2")
 }
 
 start_lab_servers() {
@@ -184,17 +181,28 @@ push_app() {
 
 install_everywhere() {
     local n
-    for n in $LAB_SERVERS; do
-        show fleet install labnotes@1.1 --host "lab-$n" --name "notes-$n" --set "db_password=$DB_PASSWORD" \
-            --set "registry=$(cat "$state/registry")/" --set "port=$(port_of "$n")" --set "title=Notes of lab $n"
-    done
+    # The first is watched; the others are asked for, and go on side by side.
+    install_on 1
+    install_on 2 --detach
+    install_on 3 --detach
     expect_everywhere 1.1
     for n in $LAB_SERVERS; do
         upload "$n"
     done
     say "an upload of 1 MB is in each"
+    wait_until 60 are_settled || true
     show fleet instance ls
     said notes-1 notes-2 notes-3 1.1
+}
+
+install_on() {
+    show fleet install labnotes@1.1 --host "lab-$1" --name "notes-$1" --set "db_password=$DB_PASSWORD" \
+        --set "registry=$(cat "$state/registry")/" --set "port=$(port_of "$1")" --set "title=Notes of lab $1" "${@:2}"
+}
+
+# All is as it was asked for, and nothing waits any more.
+are_settled() {
+    [ "$(fleet instance ls | grep -c 'healthy  *-$')" = 3 ]
 }
 
 roll_out_the_good_one() {
@@ -221,7 +229,7 @@ roll_out_the_bad_one() {
     expect_uploads
     say "all are on 1.2 with their uploads"
     show fleet rollout explain
-    said 1.3
+    said halted 'went back to 1.2'
 }
 
 what_to_look_at() {
@@ -246,7 +254,7 @@ TEXT
 # run COMMAND…: shows the command and what it says, keeps both, and ends as the command did.
 run() {
     local status=0
-    printf '\n   $ %s\n' "$*" | masked
+    printf '\n   %s\n' "${shown:-\$ $*}" | masked
     "$@" 2>&1 | tee "$state/said" | sed -u 's/^/   /' | masked || status=${PIPESTATUS[0]}
     printf '%s\n' "$status" >"$state/status"
     return "$status"
@@ -272,7 +280,7 @@ said() {
 expect_everywhere() {
     local n
     for n in $LAB_SERVERS; do
-        wait_until 60 is_version "$n" "$1" ||
+        wait_until 120 is_version "$n" "$1" ||
             fail "notes-$n is not a healthy $1: $(curl -sS "$(url_of "$n")/version" "$(url_of "$n")/health" 2>&1)"
         say "$(url_of "$n") says $(curl -fsS "$(url_of "$n")/version")"
     done

@@ -11,12 +11,12 @@ lab() {
 choose_hosts() {
     registry_answers 127.0.0.1 "$REGISTRY_PORT" || touch "$state/registry-was-started"
     need_registry >/dev/null
-    if choose_subnet && lab up lab-1 "$(address_in_lab 1)"; then
+    if [ "${FLEET_DEMO_HOSTS:-lab}" = lab ] && choose_subnet && lab up lab-1 "$(address_in_lab 1)"; then
         printf 'lab\n' >"$state/kind"
         lab network >"$state/address"
         lab registry >"$state/registry"
     else
-        say "no lab servers on this machine (see above): three agents on the one engine instead"
+        say "without lab servers of their own: three agents on this machine's one engine"
         lab clean || true
         printf 'agents\n' >"$state/kind"
         printf '127.0.0.1\n' >"$state/address"
@@ -90,7 +90,8 @@ start_lab_server() {
         lab up "lab-$1" "$(address_in_lab "$1")"
     fi
     lab copy "lab-$1" "$state/packages/fleet-agent-installer.sh" /root/fleet-agent-installer.sh
-    run lab exec "lab-$1" sh /root/fleet-agent-installer.sh "$(cat "$state/token")" ||
+    shown="root@lab-$1:~# sh fleet-agent-installer.sh $(cat "$state/token")" \
+        run lab exec "lab-$1" sh /root/fleet-agent-installer.sh "$(cat "$state/token")" ||
         fail "the agent could not be installed on lab-$1"
 }
 
