@@ -266,7 +266,7 @@ masked() {
 }
 
 show() {
-    run "$@" || fail "\`$*\` ended with exit code $(cat "$state/status")"
+    run "$@" || fail "the command above ended with exit code $(cat "$state/status")"
 }
 
 # said WORD…: what was shown last has each of the words.
@@ -348,7 +348,7 @@ cleanup() {
         [ ! -e "$pid_file" ] || end_process "$pid_file" fleet-agent
     done
     [ ! -e "$state/coordinator.pid" ] || end_process "$state/coordinator.pid" fleet-coordinator
-    if engine_answers; then
+    if [ -e "$state/kind" ] && engine_answers; then
         end_hosts
     fi
     if [ -e "$state/registry-was-started" ]; then

@@ -9,19 +9,38 @@ lab() {
 
 # Decides which kind this machine can have, by starting the first lab server; writes down addresses.
 choose_hosts() {
+    printf 'lab\n' >"$state/kind"
     registry_answers 127.0.0.1 "$REGISTRY_PORT" || touch "$state/registry-was-started"
     need_registry >/dev/null
     if [ "${FLEET_DEMO_HOSTS:-lab}" = lab ] && choose_subnet && lab up lab-1 "$(address_in_lab 1)"; then
-        printf 'lab\n' >"$state/kind"
         lab network >"$state/address"
         lab registry >"$state/registry"
     else
         say "without lab servers of their own: three agents on this machine's one engine"
         lab clean || true
+        refuse_what_is_not_ours
         printf 'agents\n' >"$state/kind"
         printf '127.0.0.1\n' >"$state/address"
         printf '127.0.0.1:%s\n' "$REGISTRY_PORT" >"$state/registry"
     fi
+}
+
+# On a shared engine the instances have Compose's names: what is there under these is someone's, and must stay.
+refuse_what_is_not_ours() {
+    local n kind
+    for n in $LAB_SERVERS; do
+        for kind in container volume network; do
+            [ -z "$(of_instance "$kind" "$n")" ] || fail "this engine has a $kind of a project notes-$n, which is not the demo's" \
+                "keep it, and run the demo on another machine; or remove it if nobody needs it"
+        done
+    done
+}
+
+# The ids of the containers, volumes or networks of an instance.
+of_instance() {
+    local all=()
+    [ "$1" != container ] || all=(--all)
+    docker "$1" ls "${all[@]}" --quiet --filter "label=com.docker.compose.project=notes-$2"
 }
 
 # The first network of some that nobody uses here.
@@ -119,17 +138,12 @@ tell_host_logs() {
 
 end_hosts() {
     lab clean
-    [ -e "$state/kind" ] && ! has_lab_servers || return 0
-    local n ids
+    ! has_lab_servers || return 0
+    local n
+    # shellcheck disable=SC2046  # Each id is a word.
     for n in $LAB_SERVERS; do
-        ids=$(docker container ls --all --quiet --filter "label=com.docker.compose.project=notes-$n")
-        # shellcheck disable=SC2086  # Each id is a word.
-        [ -z "$ids" ] || docker rm --force --volumes $ids >/dev/null
-        ids=$(docker volume ls --quiet --filter "label=com.docker.compose.project=notes-$n")
-        # shellcheck disable=SC2086
-        [ -z "$ids" ] || docker volume rm $ids >/dev/null
-        ids=$(docker network ls --quiet --filter "label=com.docker.compose.project=notes-$n")
-        # shellcheck disable=SC2086
-        [ -z "$ids" ] || docker network rm $ids >/dev/null
+        [ -z "$(of_instance container "$n")" ] || docker rm --force --volumes $(of_instance container "$n") >/dev/null
+        [ -z "$(of_instance volume "$n")" ] || docker volume rm $(of_instance volume "$n") >/dev/null
+        [ -z "$(of_instance network "$n")" ] || docker network rm $(of_instance network "$n") >/dev/null
     done
 }
