@@ -9,6 +9,7 @@ mod events;
 mod follow;
 mod hosts;
 mod instances;
+mod listing;
 mod logs;
 mod people;
 mod proposals;
@@ -18,6 +19,7 @@ mod resolve;
 mod rollouts;
 mod service;
 mod status;
+mod subject;
 mod views;
 mod wish;
 

@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep, timeout};
 const DEBOUNCE: Duration = Duration::from_millis(20);
 /// Nobody sleeps longer, in case a clock was set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-/// A turn that took long is followed by a rest of twice as long, so that agents and operators are heard.
-const REST: u32 = 2;
+/// A turn that took long is followed by a rest of thrice as long, so that agents and operators are heard.
+const REST: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Turns until dropped, or until the store has failed.

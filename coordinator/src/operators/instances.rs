@@ -1,19 +1,16 @@
-//! Installing, configuring, powering, removing and listing instances.
+//! Installing, configuring, powering and removing instances.
 
-use super::changes::{check, host_paths, lines, merged, placement, rendered};
+use super::changes::{host_paths, lines, merged};
 use super::service::OperatorsService;
-use super::views::instance::{InstanceViews, outlook};
+use super::subject::{Subject, definition, no_instance};
 use super::wish::{ChangeError, absent, drift, hindered, read, taken, wrong};
 use crate::clock;
 use crate::facts::DesiredChange;
-use crate::serve::failed;
-use crate::values::Values;
-use fleet_core::app::{AppDefinition, Bundle, Given, Probe, Rendered};
+use fleet_core::app::{Given, Probe, Rendered};
 use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired, Removal};
 use fleet_core::host_policy::violations;
-use fleet_core::labels::Selector;
 use fleet_core::names::{AppName, HostName, InstanceName, OperatorName, Version};
-use fleet_core::order::{PowerWish, Release};
+use fleet_core::order::PowerWish;
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,32 +18,6 @@ use tonic::Status;
 
 const VALUE_LIMIT: usize = 64 * 1024;
 const VALUES_LIMIT: usize = 256 * 1024;
-
-/// What an instance runs, or shall run, with everything needed to judge a change.
-pub struct Subject {
-    pub name: InstanceName,
-    pub desired: InstanceDesired,
-    pub release: Release,
-    pub bundle: Bundle,
-    pub definition: AppDefinition,
-    pub values: BTreeMap<String, String>,
-}
-
-impl Subject {
-    fn render(&self, attempt: &str, given: &Given) -> Result<Rendered, Status> {
-        let checked = check(attempt, &self.definition, given)?;
-        let place = placement(&self.name, &self.desired.host, &self.release.name.version);
-        rendered(attempt, &self.bundle, &checked, &place)
-    }
-
-    fn secrets(&self) -> BTreeSet<String> {
-        secrets_of(&self.definition)
-    }
-}
-
-fn secrets_of(definition: &AppDefinition) -> BTreeSet<String> {
-    definition.values.iter().filter(|(_, value)| value.secret).map(|(name, _)| name.clone()).collect()
-}
 
 impl OperatorsService {
     pub async fn install_as(
@@ -235,29 +206,6 @@ impl OperatorsService {
         self.changed(name, plan, request.dry_run).await
     }
 
-    /// The volumes of an instance by their names on its host, those of others left out.
-    fn volumes_of(&self, subject: &Subject) -> Vec<String> {
-        let Ok(rendered) = subject.render("list its volumes", &subject.values) else { return Vec::new() };
-        let own = rendered.spec.volumes.into_iter().filter(|volume| !volume.external);
-        own.map(|volume| volume.name).collect()
-    }
-
-    /// An instance with the release that it runs, or was installed as.
-    pub fn subject(&self, attempt: &str, name: &InstanceName) -> Result<Subject, Status> {
-        let (desired, release) = {
-            let known = self.shared.facts.read();
-            let desired = known.instance(name).cloned().ok_or_else(|| no_instance(attempt, name))?;
-            let seen = known.observed().instances.get(name).and_then(|seen| seen.running.last());
-            let release = seen.map_or_else(|| desired.release.clone(), |said| said.release.clone());
-            (desired, release)
-        };
-        let bundle = self.bundle(&release)?;
-        let definition = definition(attempt, &bundle)?;
-        let opened = self.shared.values.open(self.shared.facts.store(), name, desired.revision);
-        let (values, _) = opened.map_err(|error| failed("could not open its values", &error))?;
-        Ok(Subject { name: name.clone(), desired, release, bundle, definition, values })
-    }
-
     /// Makes a change and lets the hosts that it touches know what they should have.
     pub async fn change(
         &self,
@@ -280,55 +228,6 @@ impl OperatorsService {
         let instance = self.instance_view(&name);
         Ok(v1::InstanceChange { instance, plan, order })
     }
-
-    pub fn list_instances_now(
-        &self,
-        request: &v1::ListInstancesRequest,
-        now: Time,
-    ) -> Result<v1::InstanceList, Status> {
-        const ATTEMPT: &str = "list the instances";
-        let selector: Selector = read(ATTEMPT, &request.selector)?;
-        let mut list = {
-            let known = self.shared.facts.read();
-            let outlook = outlook(&known, now);
-            let views = InstanceViews::new(&known, &outlook);
-            let is_chosen = |(name, instance): &(&InstanceName, &InstanceDesired)| {
-                let labels =
-                    known.desired().hosts.get(&instance.host).map(|host| host.labels.clone()).unwrap_or_default();
-                (request.name.is_empty() || name.as_str() == request.name)
-                    && (request.app.is_empty() || instance.release.name.app.as_str() == request.app)
-                    && selector.matches(&labels)
-            };
-            let chosen = known.desired().instances.iter().filter(is_chosen);
-            chosen.map(|(name, instance)| views.view(name, instance)).collect::<Vec<_>>()
-        };
-        if request.name.is_empty() {
-            return Ok(v1::InstanceList { instances: list });
-        }
-        let name: InstanceName = read(ATTEMPT, &request.name)?;
-        let Some(view) = list.first_mut() else { return Err(no_instance("show the instance", &name)) };
-        self.add_detail(view, &name);
-        Ok(v1::InstanceList { instances: list })
-    }
-
-    /// What only a look at one instance shows: its values and its volumes.
-    fn add_detail(&self, view: &mut v1::InstanceView, name: &InstanceName) {
-        let Ok(subject) = self.subject("show the instance", name) else { return };
-        view.volumes = self.volumes_of(&subject);
-        let shown = Values::shown(self.shared.facts.store(), name, subject.desired.revision);
-        view.values = shown.unwrap_or_default().into_iter().collect();
-    }
-
-    fn instance_view(&self, name: &InstanceName) -> Option<v1::InstanceView> {
-        let known = self.shared.facts.read();
-        let instance = known.instance(name)?;
-        let views = InstanceViews::of_one(&known, name);
-        Some(views.view(name, instance))
-    }
-}
-
-pub fn definition(attempt: &str, bundle: &Bundle) -> Result<AppDefinition, Status> {
-    AppDefinition::of(bundle).map_err(|problems| wrong(attempt, problems, ""))
 }
 
 fn check_sizes(attempt: &str, values: &BTreeMap<String, String>) -> Result<(), Status> {
@@ -352,10 +251,6 @@ fn find(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> Resul
 
 fn find_any(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> Result<InstanceDesired, Status> {
     change.known().instance(name).cloned().ok_or_else(|| no_instance(attempt, name))
-}
-
-fn no_instance(attempt: &str, name: &InstanceName) -> Status {
-    absent(attempt, format!("instance `{name}`"), "see them with `fleet instance ls`")
 }
 
 fn no_host(host: &HostName) -> Status {

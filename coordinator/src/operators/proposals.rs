@@ -1,8 +1,8 @@
 //! What a rollout would do, shown before it is obeyed; and the refusal of what cannot work.
 
 use super::changes::{check, lines, placement};
-use super::instances::definition;
 use super::service::OperatorsService;
+use super::subject::definition;
 use super::views::rollout::{left_out, strategy_lines};
 use super::wish::{absent, hindered, read, wrong};
 use crate::facts::Known;
@@ -67,7 +67,7 @@ impl OperatorsService {
     /// Refuses a release whose values an instance does not have: its host could only refuse it later.
     pub fn check_values(&self, proposal: &Proposal) -> Result<(), Status> {
         let mut definitions = HashMap::new();
-        for member in &proposal.members {
+        for member in self.with_other_values(proposal) {
             let definition = match definitions.get(&member.to.digest) {
                 Some(definition) => definition,
                 None => definitions.entry(&member.to.digest).or_insert(self.open_release(&member.to)?.definition),
@@ -79,6 +79,15 @@ impl OperatorsService {
             })?;
         }
         Ok(())
+    }
+
+    /// Members whose old and new release do not declare the same values: for the others nothing is new.
+    fn with_other_values<'a>(&self, proposal: &'a Proposal) -> Vec<&'a Member> {
+        let known = self.shared.facts.read();
+        let declared =
+            |release: &Release| known.release(&release.name.app, &release.name.version).map(|kept| &kept.values);
+        let is_other = |member: &&Member| declared(&member.from) != declared(&member.to);
+        proposal.members.iter().filter(is_other).collect()
     }
 
     fn open_release(&self, release: &Release) -> Result<Opened, Status> {

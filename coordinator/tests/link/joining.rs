@@ -1,8 +1,6 @@
 //! Who comes in, who does not, and what they are told.
 
-mod common;
-
-use common::{Bed, FakeAgent, now, operators, token};
+use crate::bed::{Bed, FakeAgent, now, operators, token};
 use fleet_core::access::JoinToken;
 use fleet_core::time::Time;
 use fleet_proto::link::{LinkError, admit, dial, renew};
@@ -18,7 +16,7 @@ fn word(result: Result<impl Sized, LinkError>) -> Option<Word> {
     }
 }
 
-async fn invited(admin: &mut common::Operators, name: &str, seconds: u64) -> JoinToken {
+async fn invited(admin: &mut crate::bed::Operators, name: &str, seconds: u64) -> JoinToken {
     let request = v1::AddHostRequest { name: name.to_owned(), token_seconds: seconds, ..Default::default() };
     token(&admin.add_host(request).await.expect("it can be added").into_inner())
 }
@@ -56,7 +54,11 @@ async fn a_token_for_three_admits_three() {
     }
     assert_eq!(word(admit(&token, now()).await), Some(Word::TokenUsedUp));
     for identity in &identities {
-        common::operators_as(identity).await.who_am_i(v1::WhoAmIRequest {}).await.expect("each of the three counts");
+        crate::bed::operators_as(identity)
+            .await
+            .who_am_i(v1::WhoAmIRequest {})
+            .await
+            .expect("each of the three counts");
     }
 }
 
@@ -166,7 +168,7 @@ async fn each_role_may_do_what_it_may() {
     }
 }
 
-async fn attempt(operators: &mut common::Operators, call: &str) -> Result<(), Status> {
+async fn attempt(operators: &mut crate::bed::Operators, call: &str) -> Result<(), Status> {
     match call {
         "status" => operators.get_status(v1::GetStatusRequest {}).await.map(|_| ()),
         "power" => operators.power_instance(v1::PowerInstanceRequest::default()).await.map(|_| ()),
@@ -180,9 +182,9 @@ async fn attempt(operators: &mut common::Operators, call: &str) -> Result<(), St
 async fn a_host_is_no_operator_and_an_operator_is_no_host() {
     let bed = Bed::new().await;
     let identity = admit(&bed.admin_token, now()).await.expect("the token is good");
-    let mut admin = common::operators_as(&identity).await;
+    let mut admin = crate::bed::operators_as(&identity).await;
     let host = bed.host(&mut admin, "lab-1").await;
-    let status = common::operators_as(&host).await.get_status(v1::GetStatusRequest {}).await.expect_err("a host");
+    let status = crate::bed::operators_as(&host).await.get_status(v1::GetStatusRequest {}).await.expect_err("a host");
     assert_eq!(word_of(&status), Some(Word::Role));
     let status = FakeAgent::connect(&identity).await.err().expect("an operator");
     assert_eq!(word_of(&status), Some(Word::Role));

@@ -1,8 +1,6 @@
 //! The port, and whoever misbehaves on it.
 
-mod common;
-
-use common::{Bed, FakeAgent, LIMIT, hello, now};
+use crate::bed::{Bed, FakeAgent, LIMIT, hello, now};
 use fleet_coordinator::home::{Home, HomeError};
 use fleet_coordinator::store::StoreError;
 use fleet_proto::link::dial;
@@ -112,13 +110,13 @@ async fn another_protocol_is_told_which_side_is_older() {
     }
 }
 
-async fn link_of(admin: &mut common::Operators, name: &str) -> String {
+async fn link_of(admin: &mut crate::bed::Operators, name: &str) -> String {
     let request = v1::ListHostsRequest { name: name.to_owned(), ..Default::default() };
     let hosts = admin.list_hosts(request).await.expect("it is there").into_inner().hosts;
     hosts.first().map(|host| host.link.clone()).unwrap_or_default()
 }
 
-async fn until_link(admin: &mut common::Operators, name: &str, link: &str) {
+async fn until_link(admin: &mut crate::bed::Operators, name: &str, link: &str) {
     let reached = async {
         while link_of(admin, name).await != link {
             sleep(Duration::from_millis(50)).await;

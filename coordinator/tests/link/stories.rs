@@ -1,8 +1,6 @@
 //! Wishes become orders, orders end, and a restart in between changes nothing.
 
-mod common;
-
-use common::{Bed, FakeAgent, LIMIT, Operators, bundle, done, goal, install, push, settled, values};
+use crate::bed::{Bed, FakeAgent, LIMIT, Operators, bundle, done, goal, install, push, settled, values};
 use fleet_proto::v1::{self, order::Action};
 use std::path::Path;
 use std::time::Duration;
@@ -124,7 +122,7 @@ async fn a_restart_continues_exactly() {
     let mut agent = FakeAgent::connect_quietly(&identity, fleet_proto::PROTOCOL).await.expect("it is welcome");
     let after = agent.orders(1).await.remove(0);
     assert_eq!(after, before, "the very same order is open");
-    agent.say(common::hello(common::now())).await;
+    agent.say(crate::bed::hello(crate::bed::now())).await;
     agent.say(settled("notes-1", goal(&before).expect("an installation has a goal"), 0)).await;
     agent.obey(&after, done(), goal(&after)).await;
     agent.say(v1::from_agent::Kind::Complete(v1::Complete {})).await;

@@ -1,5 +1,4 @@
 //! A real coordinator on loopback, with real TLS and a real store, and hosts and operators that dial it.
-#![allow(dead_code, reason = "each test uses its own part")]
 
 use fleet_coordinator::home::{Home, Settings};
 use fleet_coordinator::serve::{Config, Running, serve};

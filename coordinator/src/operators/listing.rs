@@ -1,0 +1,60 @@
+//! Listing and showing instances.
+
+use super::service::OperatorsService;
+use super::subject::no_instance;
+use super::views::instance::{InstanceViews, outlook};
+use super::wish::read;
+use crate::values::Values;
+use fleet_core::facts::InstanceDesired;
+use fleet_core::labels::Selector;
+use fleet_core::names::InstanceName;
+use fleet_core::time::Time;
+use fleet_proto::v1;
+use tonic::Status;
+
+impl OperatorsService {
+    pub fn list_instances_now(
+        &self,
+        request: &v1::ListInstancesRequest,
+        now: Time,
+    ) -> Result<v1::InstanceList, Status> {
+        const ATTEMPT: &str = "list the instances";
+        let selector: Selector = read(ATTEMPT, &request.selector)?;
+        let mut list = {
+            let known = self.shared.facts.read();
+            let outlook = outlook(&known, now);
+            let views = InstanceViews::new(&known, &outlook);
+            let is_chosen = |(name, instance): &(&InstanceName, &InstanceDesired)| {
+                let labels =
+                    known.desired().hosts.get(&instance.host).map(|host| host.labels.clone()).unwrap_or_default();
+                (request.name.is_empty() || name.as_str() == request.name)
+                    && (request.app.is_empty() || instance.release.name.app.as_str() == request.app)
+                    && selector.matches(&labels)
+            };
+            let chosen = known.desired().instances.iter().filter(is_chosen);
+            chosen.map(|(name, instance)| views.view(name, instance)).collect::<Vec<_>>()
+        };
+        if request.name.is_empty() {
+            return Ok(v1::InstanceList { instances: list });
+        }
+        let name: InstanceName = read(ATTEMPT, &request.name)?;
+        let Some(view) = list.first_mut() else { return Err(no_instance("show the instance", &name)) };
+        self.add_detail(view, &name);
+        Ok(v1::InstanceList { instances: list })
+    }
+
+    /// What only a look at one instance shows: its values and its volumes.
+    fn add_detail(&self, view: &mut v1::InstanceView, name: &InstanceName) {
+        let Ok(subject) = self.subject("show the instance", name) else { return };
+        view.volumes = self.volumes_of(&subject);
+        let shown = Values::shown(self.shared.facts.store(), name, subject.desired.revision);
+        view.values = shown.unwrap_or_default().into_iter().collect();
+    }
+
+    pub fn instance_view(&self, name: &InstanceName) -> Option<v1::InstanceView> {
+        let known = self.shared.facts.read();
+        let instance = known.instance(name)?;
+        let views = InstanceViews::of_one(&known, name);
+        Some(views.view(name, instance))
+    }
+}

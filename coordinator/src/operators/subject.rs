@@ -1,0 +1,71 @@
+//! One instance with everything that is needed to judge a change of it.
+
+use super::changes::{check, placement, rendered};
+use super::service::OperatorsService;
+use super::wish::{absent, wrong};
+use crate::serve::failed;
+use fleet_core::app::{AppDefinition, Bundle, Given, Rendered};
+use fleet_core::facts::InstanceDesired;
+use fleet_core::names::InstanceName;
+use fleet_core::order::Release;
+use std::collections::{BTreeMap, BTreeSet};
+use tonic::Status;
+
+/// What an instance runs, or shall run, with everything needed to judge a change.
+pub struct Subject {
+    pub name: InstanceName,
+    pub desired: InstanceDesired,
+    pub release: Release,
+    pub bundle: Bundle,
+    pub definition: AppDefinition,
+    pub values: BTreeMap<String, String>,
+}
+
+impl Subject {
+    pub fn render(&self, attempt: &str, given: &Given) -> Result<Rendered, Status> {
+        let checked = check(attempt, &self.definition, given)?;
+        let place = placement(&self.name, &self.desired.host, &self.release.name.version);
+        rendered(attempt, &self.bundle, &checked, &place)
+    }
+
+    pub fn secrets(&self) -> BTreeSet<String> {
+        secrets_of(&self.definition)
+    }
+}
+
+fn secrets_of(definition: &AppDefinition) -> BTreeSet<String> {
+    definition.values.iter().filter(|(_, value)| value.secret).map(|(name, _)| name.clone()).collect()
+}
+
+impl OperatorsService {
+    /// The volumes of an instance by their names on its host, those of others left out.
+    pub fn volumes_of(&self, subject: &Subject) -> Vec<String> {
+        let Ok(rendered) = subject.render("list its volumes", &subject.values) else { return Vec::new() };
+        let own = rendered.spec.volumes.into_iter().filter(|volume| !volume.external);
+        own.map(|volume| volume.name).collect()
+    }
+
+    /// An instance with the release that it runs, or was installed as.
+    pub fn subject(&self, attempt: &str, name: &InstanceName) -> Result<Subject, Status> {
+        let (desired, release) = {
+            let known = self.shared.facts.read();
+            let desired = known.instance(name).cloned().ok_or_else(|| no_instance(attempt, name))?;
+            let seen = known.observed().instances.get(name).and_then(|seen| seen.running.last());
+            let release = seen.map_or_else(|| desired.release.clone(), |said| said.release.clone());
+            (desired, release)
+        };
+        let bundle = self.bundle(&release)?;
+        let definition = definition(attempt, &bundle)?;
+        let opened = self.shared.values.open(self.shared.facts.store(), name, desired.revision);
+        let (values, _) = opened.map_err(|error| failed("could not open its values", &error))?;
+        Ok(Subject { name: name.clone(), desired, release, bundle, definition, values })
+    }
+}
+
+pub fn definition(attempt: &str, bundle: &Bundle) -> Result<AppDefinition, Status> {
+    AppDefinition::of(bundle).map_err(|problems| wrong(attempt, problems, ""))
+}
+
+pub fn no_instance(attempt: &str, name: &InstanceName) -> Status {
+    absent(attempt, format!("instance `{name}`"), "see them with `fleet instance ls`")
+}

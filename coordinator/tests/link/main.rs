@@ -1,0 +1,6 @@
+//! The coordinator as its callers see it: over loopback, with real TLS and a real store.
+
+mod bed;
+mod joining;
+mod port;
+mod stories;
