@@ -3,4 +3,5 @@
 mod bed;
 mod joining;
 mod port;
+mod program;
 mod stories;

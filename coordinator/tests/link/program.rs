@@ -1,0 +1,131 @@
+//! The program itself: made, killed, started again, carried elsewhere.
+
+use crate::bed::{Operators, now, operators_as};
+use fleet_core::access::JoinToken;
+use fleet_proto::link::admit;
+use fleet_proto::v1;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_fleet-coordinator");
+
+fn run(command: &str, directory: &Path, more: &[&str], input: Stdio) -> Output {
+    let mut program = Command::new(PROGRAM);
+    program.arg(command).arg("--data-dir").arg(directory).args(more).stdin(input);
+    program.output().expect("the program can be started")
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it is bound")
+}
+
+fn init(directory: &Path, address: SocketAddr) -> JoinToken {
+    let made = run("init", directory, &["--address", &address.to_string()], Stdio::null());
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8_lossy(&made.stdout).parse().expect("stdout is the token")
+}
+
+/// A coordinator that is killed when this is dropped.
+struct Served(Child);
+
+impl Served {
+    async fn start(directory: &Path, address: SocketAddr) -> Self {
+        let mut program = Command::new(PROGRAM);
+        program.arg("serve").arg("--data-dir").arg(directory).stderr(Stdio::null());
+        let served = Self(program.spawn().expect("the program can be started"));
+        let reached = async {
+            while TcpStream::connect(address).await.is_err() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), reached).await.expect("it listens in time");
+        served
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.kill().expect("it can be killed");
+        self.0.wait().expect("it ends");
+    }
+}
+
+async fn add_hosts(admin: &mut Operators, numbers: std::ops::Range<usize>) {
+    for number in numbers {
+        let request = v1::AddHostRequest { name: format!("lab-{number}"), ..Default::default() };
+        admin.add_host(request).await.expect("it is new");
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_being_killed() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let address = free_address();
+    let token = init(directory.path(), address);
+    let mut served = Served::start(directory.path(), address).await;
+    let identity = admit(&token, now()).await.expect("the token is good");
+    for round in 0..3 {
+        add_hosts(&mut operators_as(&identity).await, round * 20..(round + 1) * 20).await;
+        drop(served);
+        served = Served::start(directory.path(), address).await;
+        let hosts = operators_as(&identity).await.list_hosts(v1::ListHostsRequest::default()).await;
+        assert_eq!(hosts.expect("it answers").into_inner().hosts.len(), (round + 1) * 20);
+    }
+}
+
+#[tokio::test]
+async fn a_second_one_on_the_directory_ends_with_1_and_says_why() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let address = free_address();
+    init(directory.path(), address);
+    let _served = Served::start(directory.path(), address).await;
+    let second = run("serve", directory.path(), &[], Stdio::null());
+    let story = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(1), "{story}");
+    assert!(story.contains("another coordinator runs on it") && story.contains("hint: "), "{story}");
+}
+
+#[test]
+fn a_directory_that_is_not_empty_or_not_made_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let absent = run("serve", directory.path(), &[], Stdio::null());
+    assert_eq!(absent.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&absent.stderr).contains("fleet-coordinator init"));
+    init(directory.path(), free_address());
+    let again = run("init", directory.path(), &["--address", "fleet.example.org:7443"], Stdio::null());
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("not empty"));
+    let wrong = run("init", directory.path(), &["--nonsense"], Stdio::null());
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn facts_are_carried_from_one_store_to_another() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+    let address = free_address();
+    let token = init(&from, address);
+    let served = Served::start(&from, address).await;
+    let identity = admit(&token, now()).await.expect("the token is good");
+    add_hosts(&mut operators_as(&identity).await, 0..5).await;
+    drop(served);
+    let exported = run("export", &from, &[], Stdio::null());
+    assert!(exported.status.success());
+    let lines = directory.path().join("facts.jsonl");
+    std::fs::write(&lines, &exported.stdout).expect("it can be written");
+    init(&to, address);
+    for key in ["ca.key", "ca.crt", "secrets.key"] {
+        std::fs::copy(from.join(key), to.join(key)).expect("it can be copied");
+    }
+    let input = || std::fs::File::open(&lines).expect("it can be read").into();
+    assert!(run("import", &to, &[], input()).status.success());
+    assert_eq!(run("import", &to, &[], input()).status.code(), Some(1), "it has facts now");
+    let _served = Served::start(&to, address).await;
+    let hosts = operators_as(&identity).await.list_hosts(v1::ListHostsRequest::default()).await;
+    assert_eq!(hosts.expect("the same certificate counts").into_inner().hosts.len(), 5);
+}
