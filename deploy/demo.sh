@@ -113,7 +113,7 @@ go_through() {
     roll_out_the_bad_one
     heading "What is there now"
     show fleet status
-    said notes-1 notes-2 notes-3 1.2
+    said "$(name_of 1)" "$(name_of 2)" "$(name_of 3)" 1.2
 }
 
 # --- Stages -----------------------------------------------------------------------------------------------------------
@@ -192,11 +192,11 @@ install_everywhere() {
     say "an upload of 1 MB is in each"
     wait_until 60 are_settled || true
     show fleet instance ls
-    said notes-1 notes-2 notes-3 1.1
+    said "$(name_of 1)" "$(name_of 2)" "$(name_of 3)" 1.1
 }
 
 install_on() {
-    show fleet install labnotes@1.1 --host "lab-$1" --name "notes-$1" --set "db_password=$DB_PASSWORD" \
+    show fleet install labnotes@1.1 --host "lab-$1" --name "$(name_of "$1")" --set "db_password=$DB_PASSWORD" \
         --set "registry=$(cat "$state/registry")/" --set "port=$(port_of "$1")" --set "title=Notes of lab $1" "${@:2}"
 }
 
@@ -213,7 +213,7 @@ roll_out_the_good_one() {
     local n
     for n in $LAB_SERVERS; do
         curl -fsS "$(url_of "$n")/uploads?search=spectrum" | grep -q spectrum ||
-            fail "notes-$n says 1.2, and cannot search, which 1.2 can"
+            fail "$(name_of "$n") says 1.2, and cannot search, which 1.2 can"
     done
     say "all are on 1.2 with their uploads, and can search, which is new"
 }
@@ -241,7 +241,7 @@ It runs. To look at it:
   fleet status                        one screen: hosts, instances, versions, what needs a person
   fleet rollout ls                    and: fleet rollout show, fleet rollout explain
   fleet events                        what happened
-  fleet logs notes-1 web --tail 20
+  fleet logs $(name_of 1) web --tail 20
 $(look_at_hosts)
   notebooks: $(url_of 1)  $(url_of 2)  $(url_of 3)
 
@@ -281,7 +281,7 @@ expect_everywhere() {
     local n
     for n in $LAB_SERVERS; do
         wait_until 120 is_version "$n" "$1" ||
-            fail "notes-$n is not a healthy $1: $(curl -sS "$(url_of "$n")/version" "$(url_of "$n")/health" 2>&1)"
+            fail "$(name_of "$n") is not a healthy $1: $(curl -sS "$(url_of "$n")/version" "$(url_of "$n")/health" 2>&1)"
         say "$(url_of "$n") says $(curl -fsS "$(url_of "$n")/version")"
     done
 }
@@ -305,7 +305,7 @@ expect_uploads() {
     local n
     for n in $LAB_SERVERS; do
         curl -fsS "$(url_of "$n")/uploads/$(cat "$state/uploads/$n.id")" | cmp - "$state/uploads/$n.bin" ||
-            fail "the upload in notes-$n is not what it was"
+            fail "the upload in $(name_of "$n") is not what it was"
     done
 }
 

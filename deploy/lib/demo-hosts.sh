@@ -18,8 +18,9 @@ choose_hosts() {
     else
         say "without lab servers of their own: three agents on this machine's one engine"
         lab clean || true
-        refuse_what_is_not_ours
         printf 'agents\n' >"$state/kind"
+        refuse_what_is_not_ours
+        touch "$state/engine-is-used"
         printf '127.0.0.1\n' >"$state/address"
         printf '127.0.0.1:%s\n' "$REGISTRY_PORT" >"$state/registry"
     fi
@@ -30,7 +31,7 @@ refuse_what_is_not_ours() {
     local n kind
     for n in $LAB_SERVERS; do
         for kind in container volume network; do
-            [ -z "$(of_instance "$kind" "$n")" ] || fail "this engine has a $kind of a project notes-$n, which is not the demo's" \
+            [ -z "$(of_instance "$kind" "$n")" ] || fail "this engine has a $kind of a project $(name_of "$n"), which is not the demo's" \
                 "keep it, and run the demo on another machine; or remove it if nobody needs it"
         done
     done
@@ -40,7 +41,7 @@ refuse_what_is_not_ours() {
 of_instance() {
     local all=()
     [ "$1" != container ] || all=(--all)
-    docker "$1" ls "${all[@]}" --quiet --filter "label=com.docker.compose.project=notes-$2"
+    docker "$1" ls "${all[@]}" --quiet --filter "label=com.docker.compose.project=$(name_of "$2")"
 }
 
 # The first network of some that nobody uses here.
@@ -70,6 +71,15 @@ address_of() {
         address_in_lab "$1"
     else
         printf '127.0.0.1\n'
+    fi
+}
+
+# The instance on a host. Where three share one engine, their names must be the demo's alone.
+name_of() {
+    if has_lab_servers; then
+        printf 'notes-%s\n' "$1"
+    else
+        printf '%s-notes-%s\n' "$FLEET_LAB" "$1"
     fi
 }
 
@@ -130,7 +140,7 @@ look_at_hosts() {
 tell_host_logs() {
     local n
     [ -e "$state/kind" ] && has_lab_servers || return 0
-    for n in $LAB_SERVERS; do
+    for n in $(lab ls | sed -n "s/^${FLEET_LAB_PREFIX}lab-\([0-9]\).*Up.*/\1/p" | sort); do
         printf '\n--- the agent on lab-%s\n' "$n" >&2
         (lab exec "lab-$n" journalctl --unit fleet-agent --lines 15 --no-pager >&2) || true
     done
@@ -138,7 +148,7 @@ tell_host_logs() {
 
 end_hosts() {
     lab clean
-    ! has_lab_servers || return 0
+    [ -e "$state/engine-is-used" ] || return 0
     local n
     # shellcheck disable=SC2046  # Each id is a word.
     for n in $LAB_SERVERS; do
