@@ -14,10 +14,15 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const SILENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// After the coordinator was away, hosts need so long to come back to it.
+const GATHERING: Duration = Duration::from_secs(30);
+
 /// What a look at one message tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
     More,
+    /// Over, unless the coordinator has just come back and does not yet see its hosts.
+    OverButForHosts,
     Over,
 }
 
@@ -34,10 +39,11 @@ pub async fn follow<T>(
     context: &Context,
     what: &str,
     open: impl AsyncFn(Client) -> Result<Response<Streaming<T>>, Status>,
-    mut look: impl FnMut(T) -> Look,
+    look: impl FnMut(T) -> Look,
 ) -> Result<Parting, CommandError> {
+    let mut follower = Follower { context, what, open, look, heard_at: Instant::now(), broke_at: None };
     tokio::select! {
-        ended = listen_on(context, what, &open, &mut look) => ended.map(|()| Parting::Over),
+        ended = follower.follow() => ended.map(|()| Parting::Over),
         pressed = tokio::signal::ctrl_c() => match pressed {
             Ok(()) => Ok(Parting::Left),
             Err(error) => Err(CommandError::refused("could not wait for Ctrl-C").because(error)),
@@ -45,59 +51,67 @@ pub async fn follow<T>(
     }
 }
 
-/// Listens again after each break, for a while.
-async fn listen_on<T>(
-    context: &Context,
-    what: &str,
-    open: &impl AsyncFn(Client) -> Result<Response<Streaming<T>>, Status>,
-    look: &mut impl FnMut(T) -> Look,
-) -> Result<(), CommandError> {
-    let mut heard_at = Instant::now();
-    let mut is_told = false;
-    loop {
-        let heard = &mut |message| {
-            heard_at = Instant::now();
-            is_told = false;
-            look(message)
-        };
-        let error = match listen(context, what, open, heard).await {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
-        };
-        if error.kind() != ErrorKind::Unreachable || heard_at.elapsed() > PATIENCE {
-            return Err(error);
-        }
-        if !is_told {
-            context
-                .printer
-                .story(format!("the link broke ({}); trying again", error.cause().unwrap_or("no reason given")));
-            is_told = true;
-        }
-        sleep(PAUSE).await;
-    }
+struct Follower<'a, O, L> {
+    context: &'a Context,
+    what: &'a str,
+    open: O,
+    look: L,
+    heard_at: Instant,
+    broke_at: Option<Instant>,
 }
 
-/// Listens to one stream until it is over.
-async fn listen<T>(
-    context: &Context,
-    what: &str,
-    open: &impl AsyncFn(Client) -> Result<Response<Streaming<T>>, Status>,
-    look: &mut impl FnMut(T) -> Look,
-) -> Result<(), CommandError> {
-    let session = context.session().await?;
-    let mut stream = session.open_stream(what, async |client| open(client).await).await?;
-    loop {
-        let Ok(next) = timeout(SILENCE, stream.message()).await else {
-            check_link(&session, what).await?;
-            continue;
-        };
-        match next.map_err(|status| session.no(what, status))? {
-            Some(message) => match look(message) {
-                Look::Over => return Ok(()),
+impl<T, O, L> Follower<'_, O, L>
+where
+    O: AsyncFn(Client) -> Result<Response<Streaming<T>>, Status>,
+    L: FnMut(T) -> Look,
+{
+    /// Listens again after each break, for a while.
+    async fn follow(&mut self) -> Result<(), CommandError> {
+        loop {
+            match self.listen().await {
+                Ok(Look::OverButForHosts) if self.are_hosts_gathering() => {}
+                Ok(Look::Over | Look::OverButForHosts | Look::More) => return Ok(()),
+                Err(error) => self.bear(error)?,
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    fn are_hosts_gathering(&self) -> bool {
+        self.broke_at.is_some_and(|broke_at| broke_at.elapsed() < GATHERING)
+    }
+
+    /// Tells of a break once, and passes on what is more than a break.
+    fn bear(&mut self, error: CommandError) -> Result<(), CommandError> {
+        if error.kind() != ErrorKind::Unreachable || self.heard_at.elapsed() > PATIENCE {
+            return Err(error);
+        }
+        let is_told = self.broke_at.is_some_and(|broke_at| broke_at > self.heard_at);
+        self.broke_at = Some(Instant::now());
+        if !is_told {
+            let why = error.cause().unwrap_or("no reason given");
+            self.context.printer.story(format!("trying again: {why}"));
+        }
+        Ok(())
+    }
+
+    /// Listens to one stream until it is over.
+    async fn listen(&mut self) -> Result<Look, CommandError> {
+        let session = self.context.session().await?;
+        let mut stream = session.open_stream(self.what, async |client| (self.open)(client).await).await?;
+        loop {
+            let Ok(next) = timeout(SILENCE, stream.message()).await else {
+                check_link(&session, self.what).await?;
+                continue;
+            };
+            let Some(message) = next.map_err(|status| session.no(self.what, status))? else {
+                let what = format!("could not {}", self.what);
+                return Err(CommandError::unreachable(what).because("the coordinator hung up"));
+            };
+            self.heard_at = Instant::now();
+            match (self.look)(message) {
                 Look::More => {}
-            },
-            None => {
-                return Err(CommandError::unreachable(format!("could not {what}")).because("the coordinator hung up"));
+                over @ (Look::Over | Look::OverButForHosts) => return Ok(over),
             }
         }
     }

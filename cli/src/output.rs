@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::words::one_line;
+use crate::words::{cut, one_line};
 use clap::{Args, ValueEnum};
 use comfy_table::{Table, presets};
 use fleet_core::time::Time;
@@ -98,10 +98,17 @@ fn show_data(context: &Context, format: Format, data: &impl Serialize) -> Result
     context.printer.answer(text.trim_end())
 }
 
+/// So many characters of a cell are shown, but for `-o wide`.
+const CELL: usize = 64;
+
 /// The lines of a table without borders, the titles first.
 pub fn table<T>(items: &[T], columns: &[Column<T>], format: Format, now: Time) -> Vec<String> {
     let shown: Vec<&Column<T>> = columns.iter().filter(|column| !column.is_wide || format == Format::Wide).collect();
-    let rows = items.iter().map(|item| shown.iter().map(|column| one_line(&(column.text)(item, now))).collect());
+    let cell = |column: &Column<T>, item: &T| match format {
+        Format::Wide => one_line(&(column.text)(item, now)),
+        Format::Table | Format::Json | Format::Yaml | Format::Name => cut(&one_line(&(column.text)(item, now)), CELL),
+    };
+    let rows = items.iter().map(|item| shown.iter().map(|column| cell(column, item)).collect());
     grid(shown.iter().map(|column| column.title.to_owned()).collect(), rows.collect())
 }
 

@@ -94,6 +94,10 @@ pub fn link_error(what: &str, error: &LinkError) -> CommandError {
         LinkError::Unreachable { .. } | LinkError::TimedOut { .. } => unreachable(what, error),
         LinkError::WrongCa { .. } | LinkError::ServerCertificateTime => CommandError::unreachable(what).because(error),
         LinkError::Refused { text, .. } => refusal(what, text),
+        // What comes from below the call is the link's, and no answer.
+        LinkError::Failed(status) if std::error::Error::source(status.as_ref()).is_some() => {
+            CommandError::unreachable(what).because(format!("the link to the coordinator broke: {}", status.message()))
+        }
         LinkError::Failed(status) => CommandError::refused(what).because(status.message()),
         LinkError::Expired | LinkError::UnknownHere | LinkError::Key(_) | LinkError::BadAnswer(_) => {
             CommandError::refused(what).because_of(error)
@@ -128,8 +132,9 @@ fn unreachable(what: &str, error: &LinkError) -> CommandError {
 
 /// The coordinator's own words often say already what could not be done.
 fn refusal(what: &str, text: &str) -> CommandError {
+    let verb = |text: &str| text.split(' ').take(3).map(str::to_owned).collect::<Vec<_>>();
     let reason = match text.split_once(": ") {
-        Some((attempt, reason)) if attempt.starts_with("could not ") && what.starts_with(attempt) => reason,
+        Some((attempt, reason)) if attempt.starts_with("could not ") && verb(attempt) == verb(what) => reason,
         Some(_) | None => text,
     };
     CommandError::refused(what).because(reason)

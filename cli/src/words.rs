@@ -53,6 +53,15 @@ fn is_harmless(character: char) -> bool {
     matches!(character, '\n' | '\t') || !(character.is_control() || is_invisible_order)
 }
 
+/// The beginning of a text that is too long, and a sign that there is more.
+#[must_use]
+pub fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
 /// How long ago a moment was, in its largest unit; `-` where there was none.
 #[must_use]
 pub fn age(now: Time, then_ms: u64) -> String {

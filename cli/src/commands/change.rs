@@ -86,9 +86,10 @@ fn going_on(error: CommandError, instance: &str) -> CommandError {
     error.hint(format!("the change goes on without you; see how it goes: `fleet instance show {instance}`"))
 }
 
-/// One line for each change of state or text.
+/// One line for each change of state or text; numbers that count up or down are no news.
 fn tell(context: &Context, instance: &str, before: &ChangeProgress, now: &ChangeProgress) {
-    if (&before.state, &before.text) == (&now.state, &now.text) {
+    let without_numbers = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+    if before.state == now.state && without_numbers(&before.text) == without_numbers(&now.text) {
         return;
     }
     let time = clock_time(context.now());

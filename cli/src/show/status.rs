@@ -84,7 +84,7 @@ fn under_way(status: &Status) -> Vec<Painted> {
     if status.rollouts.is_empty() {
         return Vec::new();
     }
-    let mut lines = vec![Painted::plain(""), Painted::of(Colour::Bold, "under way")];
+    let mut lines = vec![Painted::plain(""), Painted::of(Colour::Bold, "rollouts")];
     for rollout in &status.rollouts {
         lines.push(rollout_line(rollout));
         let busy = rollout.members.iter().filter(|member| member.state == "under way").take(SHOWN);
@@ -192,7 +192,7 @@ mod tests {
           host lab-2: offline for 60 s
             fleet host show lab-2
 
-        under way
+        rollouts
           labnotes-3  labnotes@1.2  running (1 under way, 1 waiting)
             notes-1 on lab-1  1.1 -> 1.2: pulling web
 

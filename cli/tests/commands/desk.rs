@@ -184,7 +184,8 @@ impl Operators for Desk {
     async fn follow_rollout(&self, request: Request<ShowRolloutRequest>) -> Answer<Self::FollowRolloutStream> {
         self.stream(request, |scene| {
             if scene.breaks == 0 {
-                return all(&scene.frames);
+                let first = std::mem::take(&mut scene.after_break);
+                return all(if first.is_empty() { &scene.frames } else { &first });
             }
             scene.breaks -= 1;
             let mut cut = all(&scene.frames[..1]);

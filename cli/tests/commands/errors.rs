@@ -108,7 +108,7 @@ fn a_refusal_is_told_with_its_reason_and_its_hint() {
 
 #[test]
 fn what_failed_is_said_once() {
-    let refusal = Some((Word::Other, "could not install: the value `port` is required", ""));
+    let refusal = Some((Word::Other, "could not install the release: the value `port` is required", ""));
     let (_fake, environment) = logged_in(Scene { refusal, ..Default::default() });
     assert_snapshot!(environment.run("fleet install a@1 --host lab-1 --name n").text(), @r"
     exit 1

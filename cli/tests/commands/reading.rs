@@ -146,7 +146,7 @@ fn the_status_is_one_screen() {
       host lab-2: offline\u009b31m
         fleet host show lab-2
 
-    under way
+    rollouts
       labnotes-3  labnotes@1.2  running (1 under way, 1 waiting)
         notes-1 on lab-1  1.1 -> 1.2: pulling web
 

@@ -191,7 +191,7 @@ fn who_says_no_has_changed_nothing() {
 fn a_rollout_that_halts_is_a_failure_with_its_reason() {
     let mut halted =
         rollout("halted", &[("failed", "went back to 1.1: the probe got no answer in 60 s"), ("waiting", "")]);
-    halted.phase_reason = "1 of 1 allowed failures".to_owned();
+    halted.phase_reason = "the canary failed: notes-1 went back to 1.1: the probe got no answer in 60 s".to_owned();
     let frames = vec![rollout("running", &[("under way", ""), ("waiting", "")]), halted];
     let (_fake, environment) = logged_in(Scene { frames, ..good() });
     assert_snapshot!(environment.run("fleet --quiet rollout --version 1.2 --yes").text(), @r"
@@ -201,7 +201,7 @@ fn a_rollout_that_halts_is_a_failure_with_its_reason() {
 
     stderr:
     error: could not roll out 1.2
-      because notes-1: went back to 1.1: the probe got no answer in 60 s
+      because the canary failed: notes-1 went back to 1.1: the probe got no answer in 60 s
     hint: see `fleet rollout explain labnotes-3`, then `fleet rollout resume labnotes-3` or `fleet rollout undo labnotes-3`
     ");
 }
@@ -233,7 +233,7 @@ fn a_broken_link_is_mended() {
 
     stderr:
     06:00:00  labnotes-3  running (2 waiting)
-    the link broke (could not reach the coordinator at 127.0.0.1:PORT: the coordinator stops); trying again
+    trying again: could not reach the coordinator at 127.0.0.1:PORT: the coordinator stops
     06:00:00  notes-1  lab-1  under way: pulling web
     06:00:00  notes-1  lab-1  done
     06:00:00  labnotes-3  soaking (1 done, 1 waiting)
@@ -242,6 +242,14 @@ fn a_broken_link_is_mended() {
     06:00:00  notes-2  lab-2  done
     06:00:00  labnotes-3  done (2 done)
     ");
+}
+
+#[test]
+fn after_a_break_hosts_have_time_to_come_back() {
+    let after_break = vec![rollout("done but offline", &[("done", ""), ("offline", "")])];
+    let (_fake, environment) = logged_in(Scene { breaks: 1, after_break, ..good() });
+    let told = environment.run("fleet rollout show labnotes-3 --follow");
+    assert_eq!((told.code, told.stdout.as_str()), (0, "labnotes-3: done (2 done)\n"));
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub struct Scene {
     pub proposal: Proposal,
     /// What a watcher of the rollout sees, one after the other.
     pub frames: Vec<RolloutView>,
+    /// What the first watcher after a break sees instead.
+    pub after_break: Vec<RolloutView>,
     /// The link breaks so many times while the rollout is watched.
     pub breaks: usize,
     pub rollouts: Vec<RolloutView>,

@@ -297,11 +297,11 @@ fn an_app_is_pushed_with_its_images_pinned() {
     assert_snapshot!(environment.run("fleet app push FOLDER/app --version 1.2").text(), @r"
     exit 0
     stdout:
-    notes@1.2 sha256:f49dff0514478f80af240be28d0238f6cb025e5aba90aa55249b7789623e9bf1
+    notes@1.2 sha256:6dab765305afef8133bb1f3647ec58cfb79d494685b3b583a7ee97de4bdf71a2
 
     stderr:
     warning: notes:1.2 is not pinned by digest: no such image
-    3 files, 321 B
+    2 files, 294 B
     ");
     assert_snapshot!(environment.run("fleet app push FOLDER/app --version 1.2 --no-pin").text(), @r"
     exit 0

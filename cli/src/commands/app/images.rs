@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::session::Session;
 use fleet_core::app::{
-    AppDefinition, Bundle, CheckedValues, Declaration, Given, Pins, Placement, ValueProblem, ValueType, images,
+    AppDefinition, Bundle, CheckedValues, Declaration, Given, Pins, Placement, ValueProblem, ValueType, images, lint,
 };
 use fleet_core::compose::{Problem, Problems};
 use fleet_core::names::{Digest, NameError, Version};
@@ -55,17 +55,37 @@ pub async fn pin(
     context: &Context,
     session: &Session,
     bundle: Bundle,
-    images: Vec<String>,
+    wanted: (&Version, Vec<String>),
 ) -> Result<Bundle, CommandError> {
+    let (version, images) = wanted;
     let Some(found) = resolve(context, session, images).await else {
         return Ok(bundle);
     };
-    let mut pins = Pins::of(bundle.files())
-        .map_err(|problems| CommandError::refused("could not read images.lock").because(problems))?;
-    pins.0.extend(found);
+    let pinned = with_pins(&bundle, &found)?;
+    if lint(&pinned, Some(version)).problems.is_empty() {
+        return Ok(pinned);
+    }
+    // What is left are names that only the given values make: a release cannot carry their digests.
+    let usual = images_of(&bundle, version, &Given::new()).unwrap_or_default();
+    let (kept, lost): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        found.into_iter().partition(|(image, _)| usual.contains(image));
+    for image in lost.keys() {
+        let why = "its name depends on what an instance sets";
+        context.printer.tell(format!("warning: {image} is not pinned by digest: {why}"));
+    }
+    with_pins(&bundle, &kept)
+}
+
+fn with_pins(bundle: &Bundle, found: &BTreeMap<String, Digest>) -> Result<Bundle, CommandError> {
+    let failed = || CommandError::refused("could not pin the images");
+    let mut pins = Pins::of(bundle.files()).map_err(|problems| failed().because(problems))?;
+    if found.is_empty() {
+        return Ok(bundle.clone());
+    }
+    pins.0.extend(found.clone());
     let mut files = bundle.files().clone();
     files.insert(LOCK.to_owned(), pins.to_text().into_bytes());
-    Bundle::new(files).map_err(|error| CommandError::refused("could not pin the images").because(error))
+    Bundle::new(files).map_err(|error| failed().because(error))
 }
 
 /// What a host says the images are now. None where no host could be asked.

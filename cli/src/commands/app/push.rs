@@ -55,7 +55,7 @@ pub async fn run(context: &Context, args: &AppPushArgs) -> Result<ExitStatus, Co
             context.printer.story("the images are not pinned by digest: --no-pin");
             bundle
         }
-        false => pin(context, &session, bundle, images).await?,
+        false => pin(context, &session, bundle, (&args.version, images)).await?,
     };
     let release = send(&session, &args.version, &bundle).await?;
     let is_there = if release.already_there { " (it was there already)" } else { "" };

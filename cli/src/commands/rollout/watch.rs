@@ -18,7 +18,11 @@ pub async fn watch(context: &Context, id: &str) -> Result<ExitStatus, CommandErr
     let parting = follow(context, &following, open, |view: RolloutView| {
         display.show(context, &view);
         last = view;
-        if has_ended(&last) { Look::Over } else { Look::More }
+        match has_ended(&last) {
+            true if last.offline > 0 => Look::OverButForHosts,
+            true => Look::Over,
+            false => Look::More,
+        }
     });
     match parting.await.map_err(|error| error.hint(goes_on(id)))? {
         Parting::Over => conclude(context, &last),
@@ -77,11 +81,11 @@ pub fn conclude(context: &Context, view: &RolloutView) -> Result<ExitStatus, Com
     }
     let failed = view.members.iter().find(|member| matches!(member.state.as_str(), "failed" | "unhealthy"));
     let reason = match failed {
+        _ if !view.phase_reason.is_empty() => view.phase_reason.clone(),
         Some(member) => {
             format!("{}: {}", member.instance, if member.text.is_empty() { &member.state } else { &member.text })
         }
-        None if view.phase_reason.is_empty() => format!("it is {}", view.phase),
-        None => view.phase_reason.clone(),
+        None => format!("it is {}", view.phase),
     };
     let hint = format!(
         "see `fleet rollout explain {0}`, then `fleet rollout resume {0}` or `fleet rollout undo {0}`",
