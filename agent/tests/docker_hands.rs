@@ -2,6 +2,9 @@
 //!
 //! Needs an Engine: without one these tests say so and pass, unless `FLEET_TEST_DOCKER=required`.
 
+// What was done, and how long it took, is shown where a test fails.
+#![allow(clippy::print_stderr)]
+
 #[path = "docker_hands/bad.rs"]
 mod bad;
 #[path = "docker_hands/images.rs"]

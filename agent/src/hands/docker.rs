@@ -70,7 +70,7 @@ impl Hands for DockerHands {
             Step::AwaitExit { name, limit } => container::await_exit(engine, name, limit.as_duration()).await,
             // Whoever performs asks `observe` until the gate decides.
             Step::Gate => Ok(()),
-            Step::RemoveNetwork { network } => network::remove(engine, network).await,
+            Step::RemoveNetwork { network } => network::remove(engine, network, spec).await,
             Step::RemoveVolume { volume } => volume::remove(engine, volume).await,
         }
     }

@@ -15,6 +15,8 @@ pub enum HandsError {
     Refused { what: String, status: u16, reason: String },
     #[error("could not {what}")]
     Lost { what: String, source: Box<bollard::errors::Error> },
+    #[error("could not {what}: it was interrupted")]
+    Interrupted { what: String },
     #[error("the image `{image}` does not exist")]
     NoImage { image: String },
     #[error("the registry does not let this host pull `{image}`")]
@@ -49,7 +51,11 @@ impl HandsError {
     /// Whether trying again later may help without anyone doing anything.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::NoEngine { .. } | Self::TooSlow { .. } | Self::Lost { .. } | Self::NoRegistry { .. } => true,
+            Self::NoEngine { .. }
+            | Self::TooSlow { .. }
+            | Self::Lost { .. }
+            | Self::Interrupted { .. }
+            | Self::NoRegistry { .. } => true,
             Self::Refused { .. }
             | Self::NoImage { .. }
             | Self::ImageNotAllowed { .. }

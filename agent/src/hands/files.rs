@@ -98,23 +98,13 @@ fn inside(root: &Path, path: &str) -> Result<PathBuf, HandsError> {
     let last = parts.len() - 1;
     for (index, part) in parts.into_iter().enumerate() {
         place.push(part);
-        let is_link = fs::symlink_metadata(&place).is_ok_and_link();
+        let is_link = fs::symlink_metadata(&place).is_ok_and(|found| found.file_type().is_symlink());
         // The file itself may be a link: it is replaced, not followed.
         if is_link && index != last {
             return Err(outside());
         }
     }
     Ok(place)
-}
-
-trait IsLink {
-    fn is_ok_and_link(self) -> bool;
-}
-
-impl IsLink for io::Result<fs::Metadata> {
-    fn is_ok_and_link(self) -> bool {
-        self.is_ok_and(|found| found.file_type().is_symlink())
-    }
 }
 
 fn found_file(root: &Path, path: &str, origin: Origin) -> Result<FoundFile, HandsError> {

@@ -73,15 +73,15 @@ impl<'a> Change<'a> {
         place.is_some_and(|place| place.keeper.is_some())
     }
 
-    /// Whether a network is there with another configuration than the goal's.
+    /// Whether a network is there with another configuration than the goal's, or more than once: the Engine lets two
+    /// have one name, and then starts nobody who asks for it.
     fn is_stale(&self, name: &str) -> bool {
         let wished = self.goal.networks.iter().find(|network| network.name == name && !network.external);
-        let found = self.found.networks.iter().find(|network| network.name == name);
-        match (wished, found) {
-            // What others made says nothing about its configuration, and is taken as it is.
-            (Some(wished), Some(found)) => !found.config_hash.is_empty() && found.config_hash != wished.config_hash,
-            (None, _) | (_, None) => false,
-        }
+        let Some(wished) = wished else { return false };
+        let found: Vec<_> = self.found.networks.iter().filter(|network| network.name == name).collect();
+        // What others made says nothing about its configuration, and is taken as it is.
+        let is_other = |hash: &String| !hash.is_empty() && *hash != wished.config_hash;
+        found.len() > 1 || found.iter().any(|it| is_other(&it.config_hash))
     }
 
     pub fn stages(&self) -> Vec<Stage> {

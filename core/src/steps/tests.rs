@@ -188,11 +188,7 @@ fn an_interrupted_change_goes_on_where_it_was() {
 
 #[test]
 fn an_interrupted_change_goes_back_without_touching_what_runs() {
-    check(
-        "web:1\nweb:2 as p-web-1.next created",
-        "web:1",
-        "remove p-web-1.next\nwait until the instance is healthy",
-    );
+    check("web:1\nweb:2 as p-web-1.next created", "web:1", "remove p-web-1.next\nwait until the instance is healthy");
 }
 
 #[test]
@@ -211,11 +207,7 @@ fn a_third_goal_clears_away_what_the_second_left() {
 
 #[test]
 fn a_file_that_changed_is_written_and_one_that_is_gone_is_removed() {
-    check(
-        "web:1\nfile a x\nfile b x",
-        "web:1\nfile a y",
-        "write a, remove b\nwait until the instance is healthy",
-    );
+    check("web:1\nfile a x\nfile b x", "web:1\nfile a y", "write a, remove b\nwait until the instance is healthy");
 }
 
 #[test]
@@ -235,8 +227,22 @@ fn a_network_that_changed_is_made_anew_and_all_in_it_with_it() {
 }
 
 #[test]
+fn a_network_that_is_there_twice_is_made_anew() {
+    check(
+        "web:1\nimage web:1\nnetwork net\nnetwork net",
+        "web:1\nnetwork net",
+        "stop p-web-1\nremove p-web-1\nremove network net\ncreate network net\ncreate p-web-1\nstart p-web-1\n\
+         wait until the instance is healthy",
+    );
+}
+
+#[test]
 fn a_network_that_nobody_wants_goes_after_the_gate() {
-    check("web:1\nnetwork net\nnetwork old", "web:1\nnetwork net", "wait until the instance is healthy\nremove network old");
+    check(
+        "web:1\nnetwork net\nnetwork old",
+        "web:1\nnetwork net",
+        "wait until the instance is healthy\nremove network old",
+    );
 }
 
 #[test]

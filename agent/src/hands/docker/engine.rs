@@ -4,7 +4,7 @@ use crate::hands::{EngineVersion, HandsError};
 use bollard::errors::Error;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use std::time::Duration;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 /// How long the Engine may take before the hands give up.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +40,8 @@ pub struct Engine {
     pub limits: Limits,
     docker: OnceCell<Docker>,
     data_directory: OnceCell<Option<String>>,
+    /// Held by whoever makes a network.
+    pub creating_networks: Mutex<()>,
 }
 
 /// bollard's own limit; each call has a tighter one of ours.
@@ -47,7 +49,8 @@ const LONGEST_CALL: u64 = 24 * 3600;
 
 impl Engine {
     pub fn new(socket: &str, limits: Limits) -> Self {
-        Self { socket: socket.to_owned(), limits, docker: OnceCell::new(), data_directory: OnceCell::new() }
+        let (docker, data_directory, creating_networks) = Default::default();
+        Self { socket: socket.to_owned(), limits, docker, data_directory, creating_networks }
     }
 
     /// The connection, in the newest language that both sides speak.

@@ -121,10 +121,8 @@ impl Cutter {
                 self.is_dropping[stream as usize] = true;
             }
         }
-        if ends {
-            if !std::mem::take(&mut self.is_dropping[stream as usize]) {
-                self.emit(stream);
-            }
+        if ends && !std::mem::take(&mut self.is_dropping[stream as usize]) {
+            self.emit(stream);
         }
     }
 

@@ -6,18 +6,28 @@ use bollard::models::{Ipam, IpamConfig, Network, NetworkCreateRequest};
 use bollard::query_parameters::ListNetworksOptions;
 use fleet_core::spec::{COMPOSE_NETWORK, COMPOSE_PROJECT, FLEET_CONFIG_HASH, InstanceSpec, NetworkSpec};
 use std::collections::HashMap;
+use std::sync::Arc;
 
-/// Creates a network unless there is one of that name: the Engine itself would make a second one.
-pub async fn create(engine: &Engine, network: &NetworkSpec, spec: &InstanceSpec) -> Result<(), HandsError> {
-    if named(engine, &network.name).await?.is_some() {
-        return Ok(());
-    }
+/// Creates a network unless there is one of that name.
+///
+/// The Engine would make a second one of the same name. So two attempts never overlap, and one that nobody waits for
+/// any more still goes on to its end: otherwise the next would not see yet what it made.
+pub async fn create(engine: &Arc<Engine>, network: &NetworkSpec, spec: &InstanceSpec) -> Result<(), HandsError> {
+    let (engine, request) = (Arc::clone(engine), request(network, spec));
     let what = format!("create network {}", network.name);
-    let call = engine.docker().await?.create_network(request(network, spec));
-    match engine.act(&what, call).await {
-        Ok(_) | Err(HandsError::Refused { status: 409, .. }) => Ok(()),
-        Err(error) => Err(error),
-    }
+    let lost = HandsError::Interrupted { what: what.clone() };
+    let attempt = tokio::spawn(async move {
+        let _one_at_a_time = engine.creating_networks.lock().await;
+        if !named(&engine, &request.name).await?.is_empty() {
+            return Ok(());
+        }
+        let call = engine.docker().await?.create_network(request);
+        match engine.act(&what, call).await {
+            Ok(_) | Err(HandsError::Refused { status: 409, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    });
+    attempt.await.unwrap_or(Err(lost))
 }
 
 fn request(network: &NetworkSpec, spec: &InstanceSpec) -> NetworkCreateRequest {
@@ -43,23 +53,36 @@ fn request(network: &NetworkSpec, spec: &InstanceSpec) -> NetworkCreateRequest {
     }
 }
 
-/// The network that has exactly this name.
-pub async fn named(engine: &Engine, name: &str) -> Result<Option<Network>, HandsError> {
+/// The networks that have exactly this name: the Engine allows several.
+pub async fn named(engine: &Engine, name: &str) -> Result<Vec<Network>, HandsError> {
     // The Engine matches parts of names.
     let filters = HashMap::from([("name".to_owned(), vec![name.to_owned()])]);
     let options = ListNetworksOptions { filters: Some(filters) };
     let call = engine.docker().await?.list_networks(Some(options));
     let all = engine.ask(&format!("look for network {name}"), call).await?;
-    Ok(all.into_iter().find(|network| network.name.as_deref() == Some(name)))
+    Ok(all.into_iter().filter(|network| network.name.as_deref() == Some(name)).collect())
 }
 
 pub async fn expect(engine: &Engine, name: &str) -> Result<(), HandsError> {
-    let missing = || HandsError::NotThere { kind: "network", name: name.to_owned() };
-    named(engine, name).await?.map(drop).ok_or_else(missing)
+    match named(engine, name).await?.is_empty() {
+        true => Err(HandsError::NotThere { kind: "network", name: name.to_owned() }),
+        false => Ok(()),
+    }
 }
 
-pub async fn remove(engine: &Engine, name: &str) -> Result<(), HandsError> {
-    let call = engine.docker().await?.remove_network(name);
+/// Removes every network of the name that is the project's.
+pub async fn remove(engine: &Engine, name: &str, spec: &InstanceSpec) -> Result<(), HandsError> {
+    for network in named(engine, name).await? {
+        let project = network.labels.as_ref().and_then(|labels| labels.get(COMPOSE_PROJECT));
+        if project == Some(&spec.project) {
+            remove_by_id(engine, name, &network.id.unwrap_or_default()).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn remove_by_id(engine: &Engine, name: &str, id: &str) -> Result<(), HandsError> {
+    let call = engine.docker().await?.remove_network(id);
     match unless_missing(engine.act(&format!("remove network {name}"), call).await) {
         Ok(_) => Ok(()),
         Err(HandsError::Refused { reason, .. }) if reason.contains("active endpoints") => {

@@ -17,10 +17,10 @@ pub async fn pull(engine: &Engine, image: &str, notes: &Notes) -> Result<(), Han
         Ok(()) => return is_there_now(engine, image).await,
         Err(error) => error,
     };
-    let may_be_local = match &error {
-        HandsError::NoImage { .. } | HandsError::NoRegistry { .. } | HandsError::ImageNotAllowed { .. } => true,
-        _ => false,
-    };
+    let may_be_local = matches!(
+        error,
+        HandsError::NoImage { .. } | HandsError::NoRegistry { .. } | HandsError::ImageNotAllowed { .. }
+    );
     if may_be_local && image_id(engine, image).await?.is_some() {
         notes.say(Note::Said(format!("{image} could not be pulled ({error}); the one on this host is used")));
         return Ok(());

@@ -31,11 +31,7 @@ fn each_kind_of_drift_has_its_sentence() {
         ],
     );
     check(&format!("web:1\nextra:1\n{rest}"), GOAL, &["container p-extra-1 is not part of the release"]);
-    check(
-        "web:1\nnetwork net\nfile a.conf y",
-        GOAL,
-        &["volume data was removed", "file a.conf was changed"],
-    );
+    check("web:1\nnetwork net\nfile a.conf y", GOAL, &["volume data was removed", "file a.conf was changed"]);
     check("web:1\nnetwork net\nvolume data", GOAL, &["file a.conf was removed"]);
     check(
         "web:1\nvolume data\nfile a.conf x",

@@ -13,8 +13,7 @@ fn check(looks: &[(u64, &str, u64, &str)], expect: &str) {
     let mut goal = spec("web:1\njob:1\nweb2:1 after job completed");
     goal.containers.retain(|container| container.service != "web2" || looks.iter().any(|it| it.1.contains("web2")));
     goal.containers[0].restart = Restart::UnlessStopped;
-    let health =
-        Health { minimum_healthy: Period::from_secs(5), deadline: Period::from_secs(30), ..Health::default() };
+    let health = Health { minimum_healthy: Period::from_secs(5), deadline: Period::from_secs(30), ..Health::default() };
     if !looks.iter().any(|it| it.1.contains("job")) {
         goal.containers.retain(|container| container.service != "job");
     }
@@ -94,8 +93,10 @@ fn a_container_that_ended_and_may_come_back_is_waited_for() {
 
 #[test]
 fn a_job_that_has_completed_is_well() {
-    check(&[(0, "web:1\njob:1 exited 0\nweb2:1", 0, "-"), (5, "web:1\njob:1 exited 0\nweb2:1", 0, "-")],
-        "waiting: healthy for 0s of 5s\nhealthy");
+    check(
+        &[(0, "web:1\njob:1 exited 0\nweb2:1", 0, "-"), (5, "web:1\njob:1 exited 0\nweb2:1", 0, "-")],
+        "waiting: healthy for 0s of 5s\nhealthy",
+    );
 }
 
 #[test]
@@ -107,8 +108,7 @@ fn a_missing_container_is_not_well() {
 fn a_container_that_nothing_starts_again_fails_at_once() {
     let mut goal = spec("web:1");
     goal.containers[0].restart = Restart::No;
-    let verdict =
-        Gate::new(&Health::default(), Time(0)).judge(&goal, &observation("web:1 exited 3", 0, "-"), Time(1));
+    let verdict = Gate::new(&Health::default(), Time(0)).judge(&goal, &observation("web:1 exited 3", 0, "-"), Time(1));
     let why = "p-web-1 ended with 3, and nothing starts it again".to_owned();
     assert_eq!(verdict, Verdict::Failed { why });
 }
