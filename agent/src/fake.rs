@@ -61,7 +61,7 @@ impl FakeHands {
 
     async fn crash(&self) {
         self.crashed.send_replace(true);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -112,8 +112,8 @@ impl Ledger {
     fn finish_end(&mut self, id: &OrderId) -> Result<(), LedgerError> {
         let Some(mut entry) = self.orders.get(id).cloned() else { return Ok(()) };
         let OrderState::Ended { becomes, .. } = &mut entry.state else { return Ok(()) };
-        match becomes.take().map(|becomes| *becomes) {
-            Some(Becomes::Entry(instance)) => self.write_instance(&entry.order.instance, instance)?,
+        match becomes.take() {
+            Some(Becomes::Entry(instance)) => self.write_instance(&entry.order.instance, *instance)?,
             Some(Becomes::Gone) => self.remove_instance(&entry.order.instance)?,
             None => return Ok(()),
         }
@@ -165,7 +165,7 @@ impl Ledger {
         at: Time,
     ) -> Result<(), LedgerError> {
         let Some(mut entry) = self.orders.get(id).cloned() else { return Ok(()) };
-        entry.state = OrderState::Ended { outcome, at, heard: false, becomes: becomes.map(Box::new) };
+        entry.state = OrderState::Ended { outcome, at, heard: false, becomes };
         self.write_order(entry)?;
         self.finish_end(id)?;
         self.forget_oldest()

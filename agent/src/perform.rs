@@ -15,6 +15,7 @@ mod said;
 mod tests;
 mod work;
 
+pub use heal::lost_volumes;
 pub use said::{said, unlooked};
 
 use crate::ledger::Unreadable;

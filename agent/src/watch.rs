@@ -8,10 +8,10 @@ use crate::board::Board;
 use crate::clock;
 use crate::hands::{Changed, HandsError};
 use crate::ledger::{InstanceEntry, Settled};
-use crate::perform::{Drifted, said, unlooked};
+use crate::perform::{Drifted, lost_volumes, said, unlooked};
 use crate::site::Site;
 use budget::Budget;
-use fleet_core::facts::{DriftRule, InstanceSaid, Running};
+use fleet_core::facts::{DriftRule, Health, InstanceSaid, Running};
 use fleet_core::names::InstanceName;
 use fleet_core::steps::{Found, drift};
 use futures_util::StreamExt;
@@ -114,18 +114,18 @@ impl Watcher {
             if is_healing || self.is_busy(&name) {
                 continue;
             }
-            let said = match look_at(&self.site, &entry).await {
-                Ok(said) => {
+            let seen = match look_at(&self.site, &entry).await {
+                Ok(seen) => {
                     self.trouble = None;
-                    said
+                    seen
                 }
                 Err(error) => {
                     self.say_trouble(&error);
-                    unlooked(&entry)
+                    unlooked(&entry).map(|said| (said, Cure::None))
                 }
             };
-            if let Some(said) = said {
-                self.take_in(&name, &entry, said);
+            if let Some((said, cure)) = seen {
+                self.take_in(&name, said, cure);
             }
         }
     }
@@ -144,8 +144,8 @@ impl Watcher {
         }
     }
 
-    fn take_in(&mut self, name: &InstanceName, entry: &InstanceEntry, mut said: InstanceSaid) {
-        let is_to_heal = entry.stuck.is_none() && entry.settled.as_ref().is_some_and(|it| it.drift == DriftRule::Heal);
+    fn take_in(&mut self, name: &InstanceName, mut said: InstanceSaid, cure: Cure) {
+        let is_to_heal = cure == Cure::Heal;
         let patient = self.patients.entry(name.clone()).or_default();
         if said.drift.is_empty() {
             patient.is_flapping = false;
@@ -170,12 +170,33 @@ impl Watcher {
     }
 }
 
-async fn look_at(site: &Site, entry: &InstanceEntry) -> Result<Option<InstanceSaid>, HandsError> {
+/// What there is to do about drift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cure {
+    Heal,
+    /// It is reported only.
+    None,
+}
+
+async fn look_at(site: &Site, entry: &InstanceEntry) -> Result<Option<(InstanceSaid, Cure)>, HandsError> {
     let Some(settled) = &entry.settled else { return Ok(None) };
     let spec = &settled.rendered.spec;
     let found = site.hands.look(spec).await?;
     let seen = site.hands.observe(spec, &settled.rendered.health).await?;
-    Ok(said(entry, &seen, drift_of(&found, settled)))
+    let lost = lost_volumes(&found, settled);
+    let may_heal = entry.stuck.is_none() && lost.is_empty() && settled.drift == DriftRule::Heal;
+    let cure = if may_heal { Cure::Heal } else { Cure::None };
+    let said = said(entry, &seen, drift_of(&found, settled));
+    Ok(said.map(|said| (without(&lost, said), cure)))
+}
+
+/// Data that is gone outranks all that may look well: a person has to bring it back, or to say that it may be empty.
+fn without(lost: &[String], said: InstanceSaid) -> InstanceSaid {
+    if lost.is_empty() {
+        return said;
+    }
+    let reason = format!("its data is gone: somebody removed volume {}; it is not healed", lost.join(" and volume "));
+    InstanceSaid { health: Health::Unhealthy { reason }, ..said }
 }
 
 /// An instance that is to stand still has drifted when it runs; it is not asked what else is missing.

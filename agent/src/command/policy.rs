@@ -3,6 +3,7 @@
 use super::error::CommandError;
 use crate::policy::{PolicyError, read};
 use fleet_core::host_policy::{Exec, HostPolicy};
+use fleet_core::names::AppName;
 use std::path::Path;
 
 pub fn check(file: &Path) -> Result<String, CommandError> {
@@ -19,7 +20,7 @@ pub fn check(file: &Path) -> Result<String, CommandError> {
 /// What a policy means, a line each.
 pub fn lines(policy: &HostPolicy) -> String {
     let list = |entries: Vec<&str>| if entries.is_empty() { "none".to_owned() } else { entries.join(", ") };
-    let apps = policy.apps.as_ref().map(|apps| list(apps.iter().map(|app| app.as_str()).collect()));
+    let apps = policy.apps.as_ref().map(|apps| list(apps.iter().map(AppName::as_str).collect()));
     let registries = policy.registries.as_ref().map(|entries| list(entries.iter().map(String::as_str).collect()));
     let exec = match policy.exec {
         Exec::Allowed => "allowed",

@@ -58,7 +58,7 @@ pub enum OrderState {
         /// Whether the coordinator has it: the order was no longer in the open set.
         heard: bool,
         /// What the instance's entry becomes; none once it is written there.
-        becomes: Option<Box<Becomes>>,
+        becomes: Option<Becomes>,
     },
 }
 
@@ -94,7 +94,7 @@ pub enum Way {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Becomes {
-    Entry(InstanceEntry),
+    Entry(Box<InstanceEntry>),
     Gone,
 }
 

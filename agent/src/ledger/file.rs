@@ -60,11 +60,9 @@ pub fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>, LedgerError> {
     let mut found = Vec::new();
     for file in std::fs::read_dir(folder).map_err(failed)? {
         let path = file.map_err(failed)?.path();
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        match (extension, path.file_stem().and_then(|stem| stem.to_str())) {
-            (Some("json"), Some(stem)) => found.push((stem.to_owned(), path)),
-            _ => {}
-        }
+        let is_entry = path.extension().is_some_and(|extension| extension == "json");
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| is_entry).map(str::to_owned);
+        found.extend(stem.map(|stem| (stem, path)));
     }
     found.sort();
     Ok(found)

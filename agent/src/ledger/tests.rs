@@ -57,7 +57,7 @@ fn an_end_is_an_end_and_becomes_the_instances_entry() {
     let folder = Folder::new();
     let mut ledger = folder.open();
     ledger.begin(order("a")).expect("written");
-    let becomes = Some(Becomes::Entry(stuck_entry()));
+    let becomes = Some(Becomes::Entry(Box::new(stuck_entry())));
     ledger.end(&order_id(&["a"]), Outcome::Done, becomes, Time(2)).expect("written");
     drop(ledger);
     let ledger = folder.open();
@@ -69,7 +69,7 @@ fn an_end_is_an_end_and_becomes_the_instances_entry() {
 fn a_crash_right_after_the_end_is_made_good_at_the_next_start() {
     let folder = Folder::new();
     drop(folder.open());
-    let becomes = Some(Box::new(Becomes::Entry(stuck_entry())));
+    let becomes = Some(Becomes::Entry(Box::new(stuck_entry())));
     let state = OrderState::Ended { outcome: Outcome::Done, at: Time(2), heard: false, becomes };
     let entry = OrderEntry { state, ..order("a") };
     let path = folder.file(&format!("orders/oasis-1.{}.json", entry.order.id));

@@ -165,7 +165,7 @@ impl Carrying<'_> {
         let stuck = Some(StuckMark { order: self.order.id.clone(), reason: reason.clone() });
         let remains = open.from.is_none().then(|| Box::new(tried));
         let entry = InstanceEntry { settled: open.from, stuck, remains };
-        self.end(Outcome::Stuck { reason, hint }, Some(Becomes::Entry(entry))).await;
+        self.end(Outcome::Stuck { reason, hint }, Some(Becomes::Entry(Box::new(entry)))).await;
     }
 
     /// What the parts that this order touches are, or were, made from.
@@ -184,7 +184,7 @@ impl Carrying<'_> {
 }
 
 fn became(settled: Option<Settled>) -> Becomes {
-    settled.map_or(Becomes::Gone, |settled| Becomes::Entry(InstanceEntry::settled(settled)))
+    settled.map_or(Becomes::Gone, |settled| Becomes::Entry(Box::new(InstanceEntry::settled(settled))))
 }
 
 /// Ends an order in the ledger, then says so together with what the instance is now.
@@ -228,7 +228,7 @@ pub fn note_fault(site: &Site, instance: &InstanceName) {
         Way::Forward { .. } => ledger.mark(id, |open| open.way = Way::Back { because: reason, since: now }),
         Way::Back { .. } => {
             let stuck = Some(StuckMark { order: id.clone(), reason: reason.clone() });
-            let becomes = Becomes::Entry(InstanceEntry { settled: open.from, stuck, remains: None });
+            let becomes = Becomes::Entry(Box::new(InstanceEntry { settled: open.from, stuck, remains: None }));
             let hint = "read `journalctl -u fleet-agent` on the host".to_owned();
             ledger.end(id, Outcome::Stuck { reason, hint }, Some(becomes), now)
         }

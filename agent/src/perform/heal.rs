@@ -3,12 +3,19 @@
 use super::forward::stages;
 use crate::clock;
 use crate::hands::{HandsError, Notes};
+use crate::ledger::Settled;
 use crate::site::Site;
 use fleet_core::names::InstanceName;
-use fleet_core::steps::Step;
+use fleet_core::steps::{Found, Step};
 use futures_util::future::try_join_all;
 use std::time::Duration;
 use tokio::time::timeout;
+
+/// The volumes that an instance has lost. Whoever made them anew would begin with empty ones, and it would look fine.
+pub fn lost_volumes(found: &Found, settled: &Settled) -> Vec<String> {
+    let own = settled.rendered.spec.volumes.iter().filter(|volume| !volume.external);
+    own.filter(|volume| !found.volumes.contains(&volume.name)).map(|volume| volume.name.clone()).collect()
+}
 
 /// Healing gives way to orders, and to patience.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -32,7 +39,11 @@ async fn apply(site: &Site, instance: &InstanceName) -> Result<Vec<String>, Hand
     let Some(settled) = site.ledger().settled(instance).cloned() else { return Ok(Vec::new()) };
     let spec = &settled.rendered.spec;
     let mut done = Vec::new();
-    for stage in stages(&site.hands.look(spec).await?, &settled) {
+    let found = site.hands.look(spec).await?;
+    if !lost_volumes(&found, &settled).is_empty() {
+        return Ok(done);
+    }
+    for stage in stages(&found, &settled) {
         let steps: Vec<&Step> = stage.steps.iter().filter(|step| **step != Step::Gate).collect();
         let notes = Notes::unheard();
         try_join_all(steps.iter().map(|step| site.hands.perform(step, spec, &notes))).await?;

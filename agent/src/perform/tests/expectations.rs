@@ -39,7 +39,8 @@ fn configure(from: u64, revision: u64) -> Action {
 }
 
 /// Expects `go`, or how the outcome at once is called.
-fn check(action: &Action, entry: Option<InstanceEntry>, expect: &str) {
+fn check(action: &Action, entry: impl Into<Option<InstanceEntry>>, expect: &str) {
+    let entry = entry.into();
     let outcome = outcome_at_once(action, entry.as_ref(), &Ok(HostPolicy::default()), Time(0));
     assert_eq!(outcome.as_ref().map_or("go", |outcome| outcome.word()), expect, "{action:?}: {outcome:?}");
 }

@@ -202,6 +202,18 @@ async fn what_somebody_changed_by_hand_is_healed() {
 }
 
 #[tokio::test]
+async fn an_instance_whose_data_was_removed_is_not_healed_into_an_empty_one() {
+    let (bed, agent) = installed(1).await;
+    {
+        let mut world = bed.hands.world();
+        world.containers.clear();
+        world.volumes.clear();
+    }
+    crate::perform::heal::heal(&agent.site, &instance()).await;
+    assert!(running(&bed).is_empty() && bed.hands.world().volumes.is_empty());
+}
+
+#[tokio::test]
 async fn an_ended_order_is_heard_when_it_is_no_longer_open() {
     let (bed, agent) = installed(1).await;
     let mut board = agent.site.pen.reader();
