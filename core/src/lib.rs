@@ -9,6 +9,7 @@ pub mod compose;
 pub mod facts;
 pub mod guess;
 pub mod host_policy;
+pub mod image;
 pub mod labels;
 pub mod names;
 pub mod order;

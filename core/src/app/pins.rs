@@ -1,6 +1,7 @@
 //! `images.lock`: which digest an image's reference stood for when the release was made.
 
 use crate::compose::{Problem, Problems};
+use crate::image::is_same_image;
 use crate::names::Digest;
 use std::collections::BTreeMap;
 
@@ -28,7 +29,7 @@ impl Pins {
 
 /// Notes pins of images that no service uses, which are most likely slips.
 pub fn unused(pins: &Pins, used: &[String]) -> Vec<Problem> {
-    let is_unused = |image: &&String| !used.contains(image);
+    let is_unused = |image: &&String| !used.iter().any(|used| is_same_image(used, image));
     let say = |image: &String| Problem::of_file(FILE, format!("no service uses the image `{image}`"));
     pins.0.keys().filter(is_unused).map(say).collect()
 }

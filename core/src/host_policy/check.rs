@@ -1,6 +1,7 @@
 //! What of an instance a host's policy forbids.
 
 use super::{Exec, HostPolicy};
+use crate::image::is_registry;
 use crate::names::AppName;
 
 const DEFAULT_REGISTRY: &str = "docker.io";
@@ -80,10 +81,6 @@ fn registry_name(text: &str) -> String {
         alias if alias == "index.docker.io" || alias == "registry-1.docker.io" => DEFAULT_REGISTRY.to_owned(),
         name => name,
     }
-}
-
-fn is_registry(first: &str) -> bool {
-    first.contains(['.', ':']) || first == "localhost"
 }
 
 fn is_at_or_below(name: &str, prefix: &str) -> bool {

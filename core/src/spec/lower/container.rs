@@ -2,6 +2,7 @@
 
 use super::Lowering;
 use crate::compose::{Attachment, Link, Mount, Origin, Service};
+use crate::image::pin_of;
 use crate::names::Digest;
 use crate::spec::{AttachSpec, ContainerSpec, MountSource, MountSpec, NetworkMode, NetworkSpec, hash, labels};
 use std::collections::BTreeMap;
@@ -104,7 +105,7 @@ impl Lowering<'_> {
 
 /// The reference with its digest, unless it has one already or is not pinned.
 fn pinned(image: &str, pins: &BTreeMap<String, Digest>) -> String {
-    match pins.get(image) {
+    match pin_of(image, pins) {
         Some(digest) if !image.contains('@') => format!("{image}@{digest}"),
         Some(_) | None => image.to_owned(),
     }
