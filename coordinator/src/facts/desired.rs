@@ -113,6 +113,14 @@ impl DesiredChange<'_> {
         ids.iter().for_each(|id| self.forget_end(id));
     }
 
+    /// Lets what failed for an instance be asked again.
+    pub fn forget_failures(&mut self, name: &InstanceName) {
+        let ended = self.known.observed.ended.iter();
+        let failed = ended.filter(|(_, end)| end.instance == *name && !end.outcome.is_success());
+        let ids: Vec<_> = failed.map(|(id, _)| id.clone()).collect();
+        ids.iter().for_each(|id| self.forget_end(id));
+    }
+
     /// Forgets how an order ended.
     pub(super) fn forget_end(&mut self, id: &OrderId) {
         self.batch.delete(keys::ended(id));

@@ -9,7 +9,7 @@ use crate::keys;
 use crate::store::{Batch, Store, StoreError};
 use fleet_core::facts::{Ended, HostObserved, HostSaid, InstanceObserved, Link, Observed, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId};
-use fleet_core::order::Outcome;
+use fleet_core::order::{Action, Goal, Outcome};
 use fleet_core::time::Time;
 use std::collections::BTreeSet;
 
@@ -270,14 +270,35 @@ impl Known {
         if is_heard {
             return Ok(());
         }
+        let reached = open.and_then(|open| goal(&open.order.action)).filter(|_| outcome.is_success()).cloned();
         if let Some(open) = open {
             let text = end_text(&open.order.action, &outcome);
             self.events.tell(batch, now, &format!("instance {instance}"), &text);
+        }
+        if let Some(seen) =
+            self.observed.instances.get_mut(&instance).filter(|seen| is_at(&seen.running, reached.as_ref()))
+        {
+            // The host said what it is now just before it said how the order ended: no older than that.
+            seen.at = now;
         }
         let ended = Ended { instance, outcome, at: now };
         batch.put(keys::ended(&id), &ended);
         self.observed.ended.insert(id, ended);
         Ok(())
+    }
+}
+
+fn goal(action: &Action) -> Option<&Goal> {
+    match action {
+        Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => Some(goal),
+        Action::Power { .. } | Action::Remove { .. } => None,
+    }
+}
+
+fn is_at(running: &Running, goal: Option<&Goal>) -> bool {
+    match (running, goal) {
+        (Running::Settled(said), Some(goal)) => said.release == goal.release && said.revision == goal.revision,
+        (Running::Settled(_) | Running::Absent | Running::Busy { .. }, _) => false,
     }
 }
 

@@ -6,6 +6,7 @@ use super::subject::{Subject, definition, no_instance};
 use super::wish::{ChangeError, absent, drift, hindered, read, taken, wrong};
 use crate::clock;
 use crate::facts::DesiredChange;
+use crate::values::HIDDEN;
 use fleet_core::app::{Given, Probe, Rendered};
 use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired, Removal};
 use fleet_core::host_policy::violations;
@@ -44,7 +45,7 @@ impl OperatorsService {
             created: now,
         };
         let subject = Subject { name, desired, release, bundle, definition, values: BTreeMap::new() };
-        check_sizes(ATTEMPT, &request.values)?;
+        check_given(ATTEMPT, &request.values)?;
         let rendered = subject.render(ATTEMPT, &request.values)?;
         self.check_policy(&subject, &rendered)?;
         let plan = lines(None, &rendered.spec);
@@ -112,7 +113,7 @@ impl OperatorsService {
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let rule = drift(ATTEMPT, &request.drift)?;
         let subject = self.subject(ATTEMPT, &name)?;
-        check_sizes(ATTEMPT, &request.values)?;
+        check_given(ATTEMPT, &request.values)?;
         let given = merged(&subject.values, &request.values, &request.unset);
         let drift = rule.unwrap_or(subject.desired.drift);
         let after = subject.render(ATTEMPT, &given)?;
@@ -197,6 +198,9 @@ impl OperatorsService {
         if !request.dry_run {
             let change = |change: &mut DesiredChange<'_>| {
                 let desired = find_any(change, ATTEMPT, &name)?;
+                if desired.removal.is_some() {
+                    change.forget_failures(&name);
+                }
                 change.put_instance(&name, InstanceDesired { removal: Some(Removal { volumes }), ..desired });
                 change.tell(&format!("instance {name}"), &format!("removal asked by {by}"));
                 Ok::<_, ChangeError>(())
@@ -230,7 +234,11 @@ impl OperatorsService {
     }
 }
 
-fn check_sizes(attempt: &str, values: &BTreeMap<String, String>) -> Result<(), Status> {
+fn check_given(attempt: &str, values: &BTreeMap<String, String>) -> Result<(), Status> {
+    if let Some((name, _)) = values.iter().find(|(_, text)| *text == HIDDEN) {
+        let hint = "leave it out, and it stays as it is";
+        return Err(wrong(attempt, format!("`{HIDDEN}` is how a secret `{name}` is shown, not a value"), hint));
+    }
     if let Some((name, _)) = values.iter().find(|(_, text)| text.len() > VALUE_LIMIT) {
         return Err(wrong(attempt, format!("the value `{name}` is larger than {} KiB", VALUE_LIMIT >> 10), ""));
     }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+const STRANGER_LIMIT: Duration = Duration::from_secs(60);
 /// A peer that is gone without a word is noticed after about half a minute.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
@@ -73,6 +74,12 @@ async fn next(incoming: &mut TcpIncoming) -> Option<TcpStream> {
     }
 }
 
+/// Whoever has no certificate can only join, and has time for that.
+async fn part_from(cut: CancellationToken) {
+    let _ = timeout(STRANGER_LIMIT, cut.cancelled()).await;
+    cut.cancel();
+}
+
 /// Shakes hands. Whoever fails here is told by TLS itself, and costs one line of the log.
 async fn secure(stream: TcpStream, acceptor: &TlsAcceptor, connections: &Arc<Connections>) -> Option<Connection> {
     let address = stream.peer_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
@@ -96,6 +103,10 @@ async fn secure(stream: TcpStream, acceptor: &TlsAcceptor, connections: &Arc<Con
         Some(Some(peer)) => Some(peer),
         None => None,
     };
+    let is_stranger = certified.is_none();
     let caller = connections.enter(address, certified);
+    if is_stranger {
+        tokio::spawn(part_from(caller.cut.clone()));
+    }
     Some(Connection::new(stream, caller))
 }
