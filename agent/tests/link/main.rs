@@ -3,6 +3,7 @@
 #![allow(missing_debug_implementations, reason = "these are tests")]
 
 mod coordinator;
+mod watching;
 
 use coordinator::{Coordinator, Heard};
 use fleet_agent::fake::FakeHands;
@@ -86,7 +87,7 @@ fn now() -> Time {
 
 fn bundle() -> Bundle {
     let app = "app: notes\nhealth: { minimum_healthy: 0s, deadline: 1s }\n";
-    let compose = "services:\n  web:\n    image: notes:1\n";
+    let compose = "services:\n  web:\n    image: notes:1\n    volumes: [\"data:/data\"]\nvolumes:\n  data: {}\n";
     let files = [("app.yaml".to_owned(), app.into()), ("compose.yaml".to_owned(), compose.into())];
     Bundle::new(files.into()).expect("the bundle is small")
 }

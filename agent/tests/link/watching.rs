@@ -1,0 +1,73 @@
+//! What happens to an instance when nobody asks for anything.
+
+use super::coordinator::Heard;
+use super::{DAY, Lab, ends};
+use fleet_proto::v1::from_agent::Kind;
+use fleet_proto::v1::{Health, InstanceSaid, instance_report};
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// An installed instance, of which nothing was heard yet since.
+async fn installed() -> (Lab, JoinSet<()>) {
+    let lab = Lab::new(DAY).await;
+    lab.ask();
+    let agent = lab.run();
+    lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
+    lab.say(Vec::new());
+    (lab, agent)
+}
+
+fn last(heard: &Heard) -> Option<InstanceSaid> {
+    heard.reports.iter().rev().find_map(|kind| match kind {
+        Kind::Instance(report) => match &report.running {
+            Some(instance_report::Running::Settled(said)) => Some(said.clone()),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+fn says(heard: &Heard, part: &str) -> usize {
+    let is_it = |kind: &&Kind| matches!(kind, Kind::Event(event) if event.text.contains(part));
+    heard.reports.iter().filter(is_it).count()
+}
+
+#[tokio::test]
+async fn what_is_removed_by_hand_comes_back_three_times_and_then_it_is_flapping() {
+    let (lab, _agent) = installed().await;
+    for time in 1..=3 {
+        lab.hands.meddle(|world| world.containers.clear());
+        lab.coordinator.wait_for(|heard| says(heard, "healed: ") == time).await;
+        let well = |heard: &Heard| last(heard).is_some_and(|said| said.drift.is_empty() && said.containers.len() == 1);
+        lab.coordinator.wait_for(well).await;
+    }
+    lab.hands.meddle(|world| world.containers.clear());
+    let heard = lab.coordinator.wait_for(|heard| says(heard, "flapping") == 1).await;
+    let said = lab.coordinator.wait_for(|heard| last(heard).is_some_and(|said| said.drift.len() > 1)).await;
+    assert!(last(&said).is_some_and(|said| said.drift[0].contains("flapping")), "{:?}", heard.reports.last());
+    assert!(lab.hands.world().containers.is_empty());
+}
+
+#[tokio::test]
+async fn without_an_engine_health_is_unknown_and_comes_back_by_itself() {
+    let (lab, _agent) = installed().await;
+    let health = |heard: &Heard| last(heard).map(|said| said.health());
+    lab.hands.meddle(|world| world.is_engine_away = true);
+    lab.coordinator.wait_for(|heard| health(heard) == Some(Health::Unknown)).await;
+    lab.coordinator.wait_for(|heard| says(heard, "health is unknown: the Docker Engine") == 1).await;
+    lab.hands.meddle(|world| world.is_engine_away = false);
+    lab.coordinator.wait_for(|heard| health(heard) == Some(Health::Healthy)).await;
+}
+
+#[tokio::test]
+async fn data_that_is_gone_is_said_and_not_made_anew() {
+    let (lab, _agent) = installed().await;
+    lab.hands.meddle(|world| {
+        world.containers.clear();
+        world.volumes.clear();
+    });
+    let is_said = |heard: &Heard| last(heard).is_some_and(|said| said.health_reason.contains("its data is gone"));
+    lab.coordinator.wait_for(is_said).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(lab.hands.world().volumes.is_empty());
+}
