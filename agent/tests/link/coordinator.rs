@@ -84,7 +84,7 @@ impl Coordinator {
         let identity = ServerIdentity::from_pem(&self.tls.0, &self.tls.1);
         let tls = ServerTlsConfig::new().identity(identity).client_ca_root(ca).client_auth_optional(true);
         let services = Services(Arc::clone(self));
-        let mut server = Server::builder().tls_config(tls).expect("a configuration");
+        let server = Server::builder().tls_config(tls).expect("a configuration");
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { server.serve_with_incoming(services, incoming).await.expect("it serves") });
         tasks
