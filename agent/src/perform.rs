@@ -5,6 +5,7 @@
 
 mod back;
 mod carry;
+mod end;
 mod expect;
 mod forward;
 mod heal;

@@ -3,18 +3,19 @@
 //! **Invariant:** it changes nothing. What it finds goes to the board; what should be healed is said to whoever performs.
 
 mod budget;
+mod look;
 
 use crate::board::Board;
 use crate::clock;
 use crate::hands::{Changed, HandsError};
-use crate::ledger::{InstanceEntry, Settled};
-use crate::perform::{Drifted, lost_volumes, said, unlooked};
+use crate::ledger::InstanceEntry;
+use crate::perform::{Drifted, unlooked};
 use crate::site::Site;
 use budget::Budget;
-use fleet_core::facts::{DriftRule, Health, InstanceSaid, Running};
+use fleet_core::facts::{InstanceSaid, Running};
 use fleet_core::names::InstanceName;
-use fleet_core::steps::{Found, drift};
 use futures_util::StreamExt;
+use look::{Cure, look_at};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,42 +169,4 @@ impl Watcher {
             self.site.pen.set_instance(name, Running::Settled(said));
         }
     }
-}
-
-/// What there is to do about drift.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cure {
-    Heal,
-    /// It is reported only.
-    None,
-}
-
-async fn look_at(site: &Site, entry: &InstanceEntry) -> Result<Option<(InstanceSaid, Cure)>, HandsError> {
-    let Some(settled) = &entry.settled else { return Ok(None) };
-    let spec = &settled.rendered.spec;
-    let found = site.hands.look(spec).await?;
-    let seen = site.hands.observe(spec, &settled.rendered.health).await?;
-    let lost = lost_volumes(&found, settled);
-    let may_heal = entry.stuck.is_none() && lost.is_empty() && settled.drift == DriftRule::Heal;
-    let cure = if may_heal { Cure::Heal } else { Cure::None };
-    let said = said(entry, &seen, drift_of(&found, settled));
-    Ok(said.map(|said| (without(&lost, said), cure)))
-}
-
-/// Data that is gone outranks all that may look well: a person has to bring it back, or to say that it may be empty.
-fn without(lost: &[String], said: InstanceSaid) -> InstanceSaid {
-    if lost.is_empty() {
-        return said;
-    }
-    let reason = format!("its data is gone: somebody removed volume {}; it is not healed", lost.join(" and volume "));
-    InstanceSaid { health: Health::Unhealthy { reason }, ..said }
-}
-
-/// An instance that is to stand still has drifted when it runs; it is not asked what else is missing.
-fn drift_of(found: &Found, settled: &Settled) -> Vec<String> {
-    if !settled.is_stopped() {
-        return drift(found, &settled.rendered.spec);
-    }
-    let alive = found.containers.iter().filter(|container| container.state.is_alive());
-    alive.map(|container| format!("container {} was started", container.name)).collect()
 }

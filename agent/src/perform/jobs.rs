@@ -1,6 +1,6 @@
 //! Who is at work on which instance.
 
-use super::{Drifted, carry, heal};
+use super::{Drifted, carry, end, heal};
 use crate::ledger::OrderEntry;
 use crate::link::OpenSet;
 use crate::site::Site;
@@ -110,12 +110,12 @@ impl Jobs {
 
     /// Waits until a piece of work has ended; for ever, where there is none.
     pub async fn ended(&mut self) {
-        let Some((name, end)) = self.work.next().await else { return std::future::pending().await };
+        let Some((name, how)) = self.work.next().await else { return std::future::pending().await };
         let kind = self.busy.remove(&name).map(|job| job.kind);
         // A fault of our own must not repeat itself for ever: it is the reason to go back, and then to give up.
-        if end == End::Fault && kind == Some(Kind::Order) {
+        if how == End::Fault && kind == Some(Kind::Order) {
             tracing::error!(instance = %name, "a fault of this agent ended its work on an order");
-            carry::note_fault(&self.site, &name);
+            end::note_fault(&self.site, &name);
         }
     }
 }

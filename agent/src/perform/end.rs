@@ -1,0 +1,65 @@
+//! The end of an order: in the ledger, then on the board.
+
+use super::said::{said, unlooked};
+use crate::clock;
+use crate::ledger::{Becomes, InstanceEntry, OrderEntry, OrderState, StuckMark, Way};
+use crate::site::Site;
+use fleet_core::facts::{InstanceSaid, Running};
+use fleet_core::names::InstanceName;
+use fleet_core::order::{Order, Outcome};
+
+/// Ends an order in the ledger, then says so together with what the instance is now.
+pub async fn end(site: &Site, order: &Order, outcome: Outcome, becomes: Option<Becomes>) {
+    tracing::info!(order = %order.id, instance = %order.instance, outcome = outcome.word(), "order ended");
+    site.insist(|ledger| ledger.end(&order.id, outcome.clone(), becomes.clone(), clock::now())).await;
+    let entry = site.ledger().instances().get(&order.instance).cloned();
+    let now = match &entry {
+        Some(entry) => look(site, entry).await,
+        None => None,
+    };
+    site.pen.write(|board| {
+        match now {
+            Some(said) => drop(board.instances.insert(order.instance.clone(), Running::Settled(said))),
+            None => drop(board.instances.remove(&order.instance)),
+        }
+        board.ends.insert(order.id.clone(), (order.instance.clone(), outcome));
+    });
+    // Nobody listens while the agent is going down.
+    let _ = site.attention.send(order.instance.clone());
+}
+
+async fn look(site: &Site, entry: &InstanceEntry) -> Option<InstanceSaid> {
+    let settled = entry.settled.as_ref()?;
+    match site.hands.observe(&settled.rendered.spec, &settled.rendered.health).await {
+        Ok(seen) => said(entry, &seen, Vec::new()),
+        Err(_) => unlooked(entry),
+    }
+}
+
+/// Takes note of a fault of this agent in the middle of an order.
+pub fn note_fault(site: &Site, instance: &InstanceName) {
+    let mut ledger = site.ledger();
+    let is_ours = |entry: &&OrderEntry| entry.is_open() && entry.order.instance == *instance;
+    let Some(entry) = ledger.orders().values().find(is_ours).cloned() else { return };
+    let OrderState::Open(open) = entry.state else { return };
+    let reason = "a fault of this agent ended the work; its log says more".to_owned();
+    let (id, now) = (&entry.order.id, clock::now());
+    let written = match open.way {
+        Way::Accepted => ledger.end(id, Outcome::Refused { reason }, None, now),
+        Way::Forward { .. } => ledger.mark(id, |open| open.way = Way::Back { because: reason, since: now }),
+        Way::Back { .. } => {
+            let stuck = Some(StuckMark { order: id.clone(), reason: reason.clone() });
+            let becomes = Becomes::Entry(Box::new(InstanceEntry { settled: open.from, stuck, remains: None }));
+            let hint = "read `journalctl -u fleet-agent` on the host".to_owned();
+            ledger.end(id, Outcome::Stuck { reason, hint }, Some(becomes), now)
+        }
+    };
+    let outcome = ledger.outcome(id).cloned();
+    drop(ledger);
+    if let Err(error) = written {
+        tracing::error!(error = crate::chain(&error), "the fault could not be noted");
+    }
+    if let Some(outcome) = outcome {
+        site.pen.write(|board| drop(board.ends.insert(id.clone(), (instance.clone(), outcome))));
+    }
+}

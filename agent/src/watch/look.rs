@@ -1,0 +1,46 @@
+//! One look at a settled instance: what to say of it, and what to do about it.
+
+use crate::hands::HandsError;
+use crate::ledger::{InstanceEntry, Settled};
+use crate::perform::{lost_volumes, said};
+use crate::site::Site;
+use fleet_core::facts::{DriftRule, Health, InstanceSaid};
+use fleet_core::steps::{Found, drift};
+
+/// What there is to do about drift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cure {
+    Heal,
+    /// It is reported only.
+    None,
+}
+
+pub async fn look_at(site: &Site, entry: &InstanceEntry) -> Result<Option<(InstanceSaid, Cure)>, HandsError> {
+    let Some(settled) = &entry.settled else { return Ok(None) };
+    let spec = &settled.rendered.spec;
+    let found = site.hands.look(spec).await?;
+    let seen = site.hands.observe(spec, &settled.rendered.health).await?;
+    let lost = lost_volumes(&found, settled);
+    let may_heal = entry.stuck.is_none() && lost.is_empty() && settled.drift == DriftRule::Heal;
+    let cure = if may_heal { Cure::Heal } else { Cure::None };
+    let said = said(entry, &seen, drift_of(&found, settled));
+    Ok(said.map(|said| (without(&lost, said), cure)))
+}
+
+/// Data that is gone outranks all that may look well: a person has to bring it back, or to say that it may be empty.
+fn without(lost: &[String], said: InstanceSaid) -> InstanceSaid {
+    if lost.is_empty() {
+        return said;
+    }
+    let reason = format!("its data is gone: somebody removed volume {}; it is not healed", lost.join(" and volume "));
+    InstanceSaid { health: Health::Unhealthy { reason }, ..said }
+}
+
+/// An instance that is to stand still has drifted when it runs; it is not asked what else is missing.
+fn drift_of(found: &Found, settled: &Settled) -> Vec<String> {
+    if !settled.is_stopped() {
+        return drift(found, &settled.rendered.spec);
+    }
+    let alive = found.containers.iter().filter(|container| container.state.is_alive());
+    alive.map(|container| format!("container {} was started", container.name)).collect()
+}
