@@ -73,13 +73,12 @@ impl Lab {
     pub fn add_server(&self, number: u8, labels: &[&str]) -> anyhow::Result<()> {
         let (host, server) = (format!("lab-{number}"), self.server(number));
         self.lab(&["up", &server, &self.server_address(number)])?;
-        let mut add = vec!["host", "add", &host, "-o", "json"];
+        let mut add = vec!["host", "add", &host, "--token-only"];
         add.extend(labels.iter().flat_map(|label| ["--label", label]));
-        let invitation: Value = serde_json::from_str(&self.fleet_ok(&add)?)?;
-        let token = invitation["token"].as_str().context("the invitation has a token")?;
+        let token = self.fleet_ok(&add)?;
         let installer = Path::new(&variable("FLEET_TEST_PACKAGES")?).join("fleet-agent-installer.sh");
         self.lab(&["copy", &server, crate::process::text(&installer), "/root/install.sh"])?;
-        self.lab(&["exec", &server, "sh", "/root/install.sh", token])?;
+        self.lab(&["exec", &server, "sh", "/root/install.sh", token.trim()])?;
         self.until_host(&host, "online")
     }
 
