@@ -5,7 +5,7 @@ use crate::hands::Changed;
 use crate::link::{Greeting, OpenSet};
 use crate::policy::PolicyNow;
 use crate::site::Site;
-use fleet_core::host_policy::{Exec, HostPolicy};
+use fleet_core::host_policy::{HostPolicy, Permission};
 use futures_util::StreamExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub struct Keeper {
 
 /// The policy as it is reported; one that cannot be read allows nothing.
 fn reported(policy: &PolicyNow) -> HostPolicy {
-    let nothing = || HostPolicy { apps: Some([].into()), exec: Exec::Denied, ..HostPolicy::default() };
+    let nothing = || HostPolicy { apps: Some([].into()), exec: Permission::Denied, ..HostPolicy::default() };
     policy.clone().unwrap_or_else(|_| nothing())
 }
 

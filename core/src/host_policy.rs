@@ -22,19 +22,39 @@ pub struct HostPolicy {
     /// When changes may begin; absent: always.
     pub hours: Option<Window>,
     /// Whether programs may be run inside containers (exec probes included).
-    pub exec: Exec,
+    pub exec: Permission,
+    /// Whether containers may have more power over the host than containers usually have: `privileged`, added
+    /// capabilities, security options, the host's own network.
+    pub privileges: Permission,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Exec {
+pub enum Permission {
     Allowed,
     Denied,
 }
 
+impl Permission {
+    /// The word operators see.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+        }
+    }
+}
+
 impl Default for HostPolicy {
-    /// Every app, every registry, no host path, any hour, exec allowed.
+    /// Every app, every registry, no host path, any hour, exec allowed, no privileges.
     fn default() -> Self {
-        Self { apps: None, registries: None, paths: BTreeSet::new(), hours: None, exec: Exec::Allowed }
+        Self {
+            apps: None,
+            registries: None,
+            paths: BTreeSet::new(),
+            hours: None,
+            exec: Permission::Allowed,
+            privileges: Permission::Denied,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::error::CommandError;
 use crate::policy::{PolicyError, read};
-use fleet_core::host_policy::{Exec, HostPolicy};
+use fleet_core::host_policy::HostPolicy;
 use fleet_core::names::AppName;
 use std::path::Path;
 
@@ -22,16 +22,14 @@ pub fn lines(policy: &HostPolicy) -> String {
     let list = |entries: Vec<&str>| if entries.is_empty() { "none".to_owned() } else { entries.join(", ") };
     let apps = policy.apps.as_ref().map(|apps| list(apps.iter().map(AppName::as_str).collect()));
     let registries = policy.registries.as_ref().map(|entries| list(entries.iter().map(String::as_str).collect()));
-    let exec = match policy.exec {
-        Exec::Allowed => "allowed",
-        Exec::Denied => "denied",
-    };
     let any = || "any".to_owned();
     format!(
-        "  apps        {}\n  registries  {}\n  host paths  {}\n  hours       {}\n  exec        {exec}\n",
+        "  apps        {}\n  registries  {}\n  host paths  {}\n  hours       {}\n  exec        {}\n  privileges  {}\n",
         apps.unwrap_or_else(any),
         registries.unwrap_or_else(any),
         list(policy.paths.iter().map(String::as_str).collect()),
         policy.hours.as_ref().map_or_else(any, ToString::to_string),
+        policy.exec.word(),
+        policy.privileges.word(),
     )
 }

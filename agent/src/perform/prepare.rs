@@ -1,15 +1,22 @@
 //! From an order's goal to what the instance shall be, or why this host will not have it. Touches nothing.
 
 use crate::bundles::FetchError;
+use crate::hands::HandsError;
 use crate::ledger::{Settled, Values};
 use crate::site::Site;
-use fleet_core::app::{AppDefinition, CheckedValues, Placement, Probe, Rendered, render};
+use fleet_core::app::{AppDefinition, CheckedValues, Placement, Rendered, render};
 use fleet_core::compose::Problems;
 use fleet_core::facts::{DriftRule, PowerDesired};
 use fleet_core::host_policy::{HostPolicy, violations};
 use fleet_core::names::InstanceName;
 use fleet_core::order::{Goal, PowerWish};
-use fleet_core::spec::MountSource;
+use fleet_core::spec::InstanceSpec;
+use fleet_core::steps::Found;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Between two looks for an Engine that is away.
+const ENGINE_PAUSE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
@@ -23,6 +30,12 @@ pub enum PrepareError {
     Render(String),
     #[error("the host's own policy forbids it: {0}")]
     Forbidden(String),
+    #[error(
+        "a Compose project `{project}` that fleet did not make is on this host ({containers}); choose another name"
+    )]
+    Occupied { project: String, containers: String },
+    #[error(transparent)]
+    Look(#[from] HandsError),
     #[error("the host's policy cannot be read, so nothing is allowed: {0}")]
     NoPolicy(String),
 }
@@ -53,9 +66,32 @@ pub async fn prepare(
     };
     let rendered = render(&bundle, &values, &placement).map_err(|problems| PrepareError::Render(all(&problems)))?;
     allow(&site.policy.now(), &rendered)?;
+    if from.is_none() {
+        refuse_occupied(site, &rendered.spec).await?;
+    }
     let (release, revision, since) = (goal.release.clone(), goal.revision, crate::clock::now());
     let power = from.map_or(PowerDesired { wish: PowerWish::Start, serial: 0 }, |from| from.power);
     Ok(Settled { release, revision, power, drift, rendered, since })
+}
+
+/// A first installation takes over nothing: what others run under the name may hold years of data.
+async fn refuse_occupied(site: &Site, spec: &InstanceSpec) -> Result<(), PrepareError> {
+    let found = look(site, spec).await?;
+    let names: Vec<&str> = found.strangers().map(|container| container.name.as_str()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(PrepareError::Occupied { project: spec.project.clone(), containers: names.join(", ") })
+}
+
+/// Looks as soon as there is an Engine; the order's deadline ends the waiting.
+async fn look(site: &Site, spec: &InstanceSpec) -> Result<Found, HandsError> {
+    loop {
+        match site.hands.look(spec).await {
+            Err(HandsError::NoEngine { .. }) => sleep(ENGINE_PAUSE).await,
+            answer => return answer,
+        }
+    }
 }
 
 fn all(problems: &Problems) -> String {
@@ -65,15 +101,6 @@ fn all(problems: &Problems) -> String {
 
 fn allow(policy: &Result<HostPolicy, String>, rendered: &Rendered) -> Result<(), PrepareError> {
     let policy = policy.as_ref().map_err(|reason| PrepareError::NoPolicy(reason.clone()))?;
-    let spec = &rendered.spec;
-    let images = spec.containers.iter().map(|container| container.image.as_str());
-    let mounts = spec.containers.iter().flat_map(|container| &container.mounts);
-    let own = |path: &str| path == spec.working_dir || path.starts_with(&format!("{}/", spec.working_dir));
-    let host_paths = mounts.filter_map(|mount| match &mount.source {
-        MountSource::Bind { path, .. } if !own(path) || path.contains("/../") => Some(path.as_str()),
-        MountSource::Bind { .. } | MountSource::Volume(_) | MountSource::Anonymous | MountSource::Tmpfs { .. } => None,
-    });
-    let exec = rendered.health.probes.iter().filter(|probe| matches!(probe, Probe::Exec(_)));
-    let found = violations(policy, &spec.app, images, host_paths, exec.map(Probe::service));
+    let found = violations(policy, rendered);
     if found.is_empty() { Ok(()) } else { Err(PrepareError::Forbidden(found.join("; "))) }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use fleet_core::host_policy::Exec;
+use fleet_core::host_policy::Permission;
 
 fn check(text: &str, expect: Result<&HostPolicy, &str>) {
     let found = parse(Path::new("policy.yaml"), text).map_err(|error| error.to_string());
@@ -23,10 +23,11 @@ fn a_policy_says_what_is_allowed() {
         registries: Some([String::from("lab.example:5000")].into()),
         paths: [String::from("/srv/data")].into(),
         hours: Some("Mon-Fri 22:00-04:00".parse().expect("a window")),
-        exec: Exec::Denied,
+        exec: Permission::Denied,
+        privileges: Permission::Allowed,
     };
     let text = "apps: [labnotes]\nregistries: ['lab.example:5000']\npaths: [/srv/data]\n\
-                hours: Mon-Fri 22:00-04:00\nexec: denied\n";
+                hours: Mon-Fri 22:00-04:00\nexec: denied\nprivileges: allowed\n";
     check(text, Ok(&expect));
 }
 
@@ -50,7 +51,7 @@ fn a_changed_file_is_noticed() {
     let path = folder.path().join("policy.yaml");
     std::fs::write(&path, "exec: denied").expect("written");
     let mut file = PolicyFile::open(&path);
-    assert_eq!(file.current().map(|policy| policy.exec).ok(), Some(Exec::Denied));
+    assert_eq!(file.current().map(|policy| policy.exec).ok(), Some(Permission::Denied));
     assert!(!file.refresh());
     std::fs::remove_file(&path).expect("removed");
     assert!(file.refresh());

@@ -54,6 +54,7 @@ fn policy(policy: &PolicyView) -> Vec<String> {
         ("host paths", list(&policy.paths, "none")),
         ("hours", if policy.hours.is_empty() { "any".to_owned() } else { policy.hours.clone() }),
         ("exec", policy.exec.clone()),
+        ("privileges", policy.privileges.clone()),
     ])
 }
 
@@ -94,8 +95,10 @@ mod tests {
             policy: Some(PolicyView {
                 paths: vec!["/srv".to_owned()],
                 exec: "allowed".to_owned(),
+                privileges: "denied".to_owned(),
                 ..Default::default()
             }),
+            heard_ms: 99_000,
         }
     }
 
@@ -131,6 +134,7 @@ mod tests {
           host paths  /srv
           hours       any
           exec        allowed
+          privileges  denied
         ");
     }
 }

@@ -17,6 +17,8 @@ const OUTBOX_LIMIT: usize = 64;
 pub struct Session {
     pub host: HostName,
     pub caller: Arc<Caller>,
+    /// When it connected.
+    pub since: Time,
     /// When the host last said anything, in milliseconds.
     heard: AtomicU64,
     /// Since when the host should be told its open set, in milliseconds; 0 when it has been told.
@@ -35,6 +37,7 @@ impl Session {
         Self {
             host,
             caller,
+            since: now,
             heard: AtomicU64::new(now.0),
             due: AtomicU64::new(now.0),
             greeted: AtomicU64::new(0),

@@ -3,7 +3,7 @@
 use super::wish::wrong;
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Given, Placement, Rendered, render};
 use fleet_core::names::{HostName, InstanceName, Version};
-use fleet_core::spec::{Change, InstanceSpec, MountSource, SpecDiff, diff};
+use fleet_core::spec::{Change, InstanceSpec, SpecDiff, diff};
 use std::collections::BTreeMap;
 use tonic::Status;
 
@@ -36,18 +36,6 @@ pub fn rendered(
     placement: &Placement,
 ) -> Result<Rendered, Status> {
     render(bundle, values, placement).map_err(|problems| wrong(attempt, problems, ""))
-}
-
-/// Host paths that an instance mounts, its own folder apart.
-pub fn host_paths<'a>(spec: &'a InstanceSpec) -> Vec<&'a str> {
-    let own = format!("{}/", spec.working_dir);
-    let mounts = spec.containers.iter().flat_map(|container| &container.mounts);
-    let path = |source: &'a MountSource| match source {
-        MountSource::Bind { path, .. } => Some(path.as_str()),
-        MountSource::Volume(_) | MountSource::Anonymous | MountSource::Tmpfs { .. } => None,
-    };
-    let is_foreign = |path: &&str| *path != spec.working_dir && !path.starts_with(&own);
-    mounts.filter_map(|mount| path(&mount.source)).filter(is_foreign).collect()
 }
 
 /// The lines of a difference; nothing when nothing changes.

@@ -1,13 +1,13 @@
 //! Installing, configuring, powering and removing instances.
 
-use super::changes::{host_paths, lines, merged};
+use super::changes::{lines, merged};
 use super::service::OperatorsService;
 use super::subject::{Subject, definition, no_instance};
 use super::wish::{ChangeError, absent, drift, hindered, read, taken, wrong};
 use crate::clock;
 use crate::facts::DesiredChange;
 use crate::values::HIDDEN;
-use fleet_core::app::{Given, Probe, Rendered};
+use fleet_core::app::{Given, Rendered};
 use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired, Removal};
 use fleet_core::host_policy::violations;
 use fleet_core::names::{AppName, HostName, InstanceName, OperatorName, Version};
@@ -89,13 +89,7 @@ impl OperatorsService {
         let host = &subject.desired.host;
         let policy = self.shared.facts.read().observed().hosts.get(host).map(|seen| seen.said.policy.clone());
         let Some(policy) = policy else { return Ok(()) };
-        let images = rendered.spec.containers.iter().map(|container| container.image.as_str());
-        let is_exec = |probe: &&Probe| match probe {
-            Probe::Exec(_) => true,
-            Probe::Http(_) | Probe::Version(_) => false,
-        };
-        let probes = rendered.health.probes.iter().filter(is_exec).map(Probe::service);
-        let found = violations(&policy, &subject.definition.app, images, host_paths(&rendered.spec), probes);
+        let found = violations(&policy, rendered);
         if found.is_empty() {
             return Ok(());
         }

@@ -1,30 +1,45 @@
 //! What of an instance a host's policy forbids.
 
-use super::{Exec, HostPolicy};
+use super::{HostPolicy, Permission};
+use crate::app::{Probe, Rendered};
 use crate::image::is_registry;
 use crate::names::AppName;
+use crate::spec::{ContainerSpec, NetworkMode, Switch};
 
 const DEFAULT_REGISTRY: &str = "docker.io";
 
 /// Says, one sentence each, what the policy forbids; nothing said means that the instance may run.
-///
-/// `host_paths` are the host directories it would mount, its own directory apart; `exec_probes` names the services that
-/// are probed by running a program inside them.
-pub fn violations<'a>(
-    policy: &HostPolicy,
-    app: &AppName,
-    images: impl IntoIterator<Item = &'a str>,
-    host_paths: impl IntoIterator<Item = &'a str>,
-    exec_probes: impl IntoIterator<Item = &'a str>,
-) -> Vec<String> {
-    let app = (!policy.allows_app(app)).then(|| format!("the host does not allow the app {app}"));
-    let images = images.into_iter().filter(|image| !policy.allows_image(image));
+pub fn violations(policy: &HostPolicy, rendered: &Rendered) -> Vec<String> {
+    let spec = &rendered.spec;
+    let app = (!policy.allows_app(&spec.app)).then(|| format!("the host does not allow the app {}", spec.app));
+    let images = spec.containers.iter().map(|container| container.image.as_str());
+    let images = images.filter(|image| !policy.allows_image(image));
     let images = images.map(|image| format!("the host does not allow images such as {image}"));
-    let paths = host_paths.into_iter().filter(|path| !policy.allows_path(path));
+    let paths = spec.host_paths().into_iter().filter(|path| !policy.allows_path(path));
     let paths = paths.map(|path| format!("the host does not allow mounting {path}"));
-    let probes = exec_probes.into_iter().filter(|_| policy.exec == Exec::Denied);
-    let probes = probes.map(|service| format!("the host does not allow exec, and {service} has an exec probe"));
-    app.into_iter().chain(images).chain(paths).chain(probes).collect()
+    let probes = rendered.health.probes.iter().filter(|probe| is_exec(probe) && policy.exec == Permission::Denied);
+    let probes = probes.map(|probe| format!("the host does not allow exec, and {} has an exec probe", probe.service()));
+    let powers = spec.containers.iter().filter(|_| policy.privileges == Permission::Denied).filter_map(power);
+    app.into_iter().chain(images).chain(paths).chain(probes).chain(powers).collect()
+}
+
+fn is_exec(probe: &Probe) -> bool {
+    match probe {
+        Probe::Exec(_) => true,
+        Probe::Http(_) | Probe::Version(_) => false,
+    }
+}
+
+/// The power over the host that a container asks for, if it asks for any.
+fn power(container: &ContainerSpec) -> Option<String> {
+    let key = match container {
+        ContainerSpec { privileged: Switch::On, .. } => "privileged",
+        ContainerSpec { network_mode: NetworkMode::Host, .. } => "network_mode: host",
+        ContainerSpec { cap_add, .. } if !cap_add.is_empty() => "cap_add",
+        ContainerSpec { security_opt, .. } if !security_opt.is_empty() => "security_opt",
+        ContainerSpec { .. } => return None,
+    };
+    Some(format!("the host does not allow privileges, and {} has `{key}`", container.service))
 }
 
 impl HostPolicy {
@@ -98,6 +113,7 @@ fn components(path: &str) -> Option<Vec<&str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::{Bundle, CheckedValues, Placement, render};
 
     fn set(entries: &[&str]) -> std::collections::BTreeSet<String> {
         entries.iter().map(|entry| (*entry).to_owned()).collect()
@@ -184,23 +200,59 @@ mod tests {
         check_path(&["/srv/../etc"], &[], &["/etc/x", "/srv/../etc/x"]);
     }
 
+    const GREEDY: &str = "services:
+  web:
+    image: nginx
+    privileged: true
+    volumes: ['/etc:/host', 'lab:/lab']
+  dns: { image: 'ghcr.io/x', network_mode: host }
+  vpn: { image: 'ghcr.io/x', cap_add: [NET_ADMIN] }
+  fuse: { image: 'ghcr.io/x', security_opt: ['apparmor:unconfined'] }
+volumes:
+  lab: { driver_opts: { type: none, o: bind, device: /srv/lab } }
+";
+
+    fn rendered(compose: &str) -> Rendered {
+        let app = "app: labnotes\ncompose: c.yaml\nhealth: { probes: [ { exec: { service: web, command: [x] } } ] }\n";
+        let files = [("app.yaml", app), ("c.yaml", compose)];
+        let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).into();
+        let placement = Placement {
+            instance: "notes-1".parse().expect("the name is well formed"),
+            host: "lab-1".parse().expect("the name is well formed"),
+            version: "1".parse().expect("the version is well formed"),
+            working_dir: "/srv/fleet/notes-1".to_owned(),
+        };
+        let bundle = Bundle::new(files).expect("the bundle is small");
+        render(&bundle, &CheckedValues::default(), &placement).expect("the app is well formed")
+    }
+
     #[test]
     fn every_violation_is_said() {
-        let app: AppName = "labnotes".parse().expect("the name is well formed");
         let policy = HostPolicy {
             apps: Some(["other".parse().expect("the name is well formed")].into()),
             registries: Some(set(&["ghcr.io"])),
-            exec: Exec::Denied,
+            exec: Permission::Denied,
             ..HostPolicy::default()
         };
-        let said = violations(&policy, &app, ["nginx", "ghcr.io/x"], ["/etc"], ["web"]);
+        let mut said = violations(&policy, &rendered(GREEDY));
+        said.sort();
         let expect = [
-            "the host does not allow the app labnotes",
+            "the host does not allow exec, and web has an exec probe",
             "the host does not allow images such as nginx",
             "the host does not allow mounting /etc",
-            "the host does not allow exec, and web has an exec probe",
+            "the host does not allow mounting /srv/lab",
+            "the host does not allow privileges, and dns has `network_mode: host`",
+            "the host does not allow privileges, and fuse has `security_opt`",
+            "the host does not allow privileges, and vpn has `cap_add`",
+            "the host does not allow privileges, and web has `privileged`",
+            "the host does not allow the app labnotes",
         ];
         assert_eq!(said, expect);
-        assert_eq!(violations(&HostPolicy::default(), &app, ["nginx"], [], ["web"]), [""; 0]);
+    }
+
+    #[test]
+    fn an_ordinary_app_needs_no_policy() {
+        let compose = "services: { web: { image: nginx, volumes: ['./a:/a', 'data:/data'] } }\nvolumes: { data: }\n";
+        assert_eq!(violations(&HostPolicy::default(), &rendered(compose)), [""; 0]);
     }
 }

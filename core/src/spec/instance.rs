@@ -40,7 +40,8 @@ impl InstanceSpec {
         });
         let devices = self.volumes.iter().filter_map(|volume| volume.options.get("device").map(String::as_str));
         let own = format!("{}/", self.working_dir);
-        let is_outside = |path: &&str| path.starts_with('/') && *path != self.working_dir && !path.starts_with(&own);
+        let is_own = |path: &str| path == self.working_dir || path.starts_with(&own) && !path.contains("/..");
+        let is_outside = |path: &&str| path.starts_with('/') && !is_own(path);
         bound.chain(devices).filter(is_outside).collect()
     }
 

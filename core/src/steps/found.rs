@@ -21,6 +21,13 @@ pub struct Found {
     pub files: BTreeMap<String, FoundFile>,
 }
 
+impl Found {
+    /// The containers of the project that somebody else made: a stack that was there before us.
+    pub fn strangers(&self) -> impl Iterator<Item = &FoundContainer> {
+        self.containers.iter().filter(|container| container.config_hash.is_empty())
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundContainer {
     pub id: String,

@@ -2,7 +2,7 @@
 
 use super::{ConvertError, at_most, bounded};
 use crate::v1;
-use fleet_core::host_policy::{Exec, HostPolicy};
+use fleet_core::host_policy::{HostPolicy, Permission};
 
 /// The most entries a list of the policy may have.
 const ENTRY_LIMIT: usize = 200;
@@ -16,7 +16,8 @@ impl From<HostPolicy> for v1::HostPolicy {
             registries: policy.registries.into_iter().flatten().collect(),
             paths: policy.paths.into_iter().collect(),
             hours: policy.hours.map(Into::into).unwrap_or_default(),
-            denies_exec: policy.exec == Exec::Denied,
+            denies_exec: policy.exec == Permission::Denied,
+            allows_privileges: policy.privileges == Permission::Allowed,
         }
     }
 }
@@ -34,7 +35,8 @@ impl TryFrom<v1::HostPolicy> for HostPolicy {
             registries: message.limits_registries.then(|| registries.into_iter().map(bounded).collect()),
             paths: paths.into_iter().map(bounded).collect(),
             hours: hours.map(|hours| hours.parse()).transpose()?,
-            exec: if message.denies_exec { Exec::Denied } else { Exec::Allowed },
+            exec: if message.denies_exec { Permission::Denied } else { Permission::Allowed },
+            privileges: if message.allows_privileges { Permission::Allowed } else { Permission::Denied },
         })
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::v1;
 use fleet_core::facts::{ContainerSaid, DriftRule, Health, InstanceSaid, Running};
-use fleet_core::host_policy::{Exec, HostPolicy};
+use fleet_core::host_policy::{HostPolicy, Permission};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Action, Goal, Order, Outcome, PowerWish, Release, order_id};
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,7 +116,8 @@ fn a_policy_comes_back_as_it_was() {
         registries: Some(BTreeSet::new()),
         paths: BTreeSet::from(["/data".to_owned()]),
         hours: Some("22:00-04:00".parse().expect("it is a window")),
-        exec: Exec::Denied,
+        exec: Permission::Denied,
+        privileges: Permission::Allowed,
     };
     for policy in [HostPolicy::default(), strict] {
         assert_eq!(v1::HostPolicy::from(policy.clone()).try_into(), Ok(policy));

@@ -1,8 +1,9 @@
 use super::bed::{Agent, Bed, install, instance, power, release, upgrade};
-use crate::fake::Behaviour;
+use crate::fake::{Behaviour, FakeContainer};
 use crate::ledger::Ledger;
 use fleet_core::facts::{Health, Running};
 use fleet_core::order::{Action, Outcome, PowerWish};
+use fleet_core::steps::ContainerState;
 use std::time::Duration;
 
 async fn installed(version: u32) -> (Bed, Agent) {
@@ -221,4 +222,31 @@ async fn an_ended_order_is_heard_when_it_is_no_longer_open() {
     let order = bed.order(install(1));
     bed.ask(std::slice::from_ref(&order));
     assert_eq!(agent.end_of(&order.order.id).await, Outcome::Done);
+}
+
+/// A stack that somebody started with Compose, under the name that an order is about.
+fn stranger() -> FakeContainer {
+    FakeContainer {
+        id: "stranger".to_owned(),
+        name: "oasis-1-db-1".to_owned(),
+        project: "oasis-1".to_owned(),
+        service: "db".to_owned(),
+        image: "notes-db:0".to_owned(),
+        config_hash: String::new(),
+        state: ContainerState::Running,
+        networks: [].into(),
+        volumes: [].into(),
+        ports: Vec::new(),
+        has_healthcheck: false,
+    }
+}
+
+#[tokio::test]
+async fn a_stack_that_others_started_is_not_taken_over() {
+    let bed = Bed::new();
+    bed.hands.meddle(|world| world.containers.push(stranger()));
+    let outcome = bed.carry_out(&bed.agent(), install(1)).await;
+    check_refused(&outcome, "a Compose project `oasis-1` that fleet did not make is on this host (oasis-1-db-1)");
+    assert_eq!(bed.hands.world().containers, [stranger()]);
+    assert_eq!(bed.hands.world().steps_so_far, 0);
 }

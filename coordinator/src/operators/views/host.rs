@@ -4,9 +4,10 @@ use crate::agents::Sessions;
 use crate::facts::Known;
 use fleet_core::access::Subject;
 use fleet_core::facts::{HostDesired, HostObserved, Link};
-use fleet_core::host_policy::{Exec, HostPolicy};
+use fleet_core::host_policy::HostPolicy;
 use fleet_core::labels::Selector;
 use fleet_core::names::HostName;
+use fleet_core::time::Time;
 use fleet_proto::v1;
 
 /// What all views of hosts at one moment need.
@@ -24,14 +25,17 @@ impl HostViews<'_> {
     pub fn view(&self, name: &HostName, host: &HostDesired) -> v1::HostView {
         let seen = self.known.observed().hosts.get(name);
         let subject = self.known.subject(&Subject::Host(name.clone()));
-        let (link, since_ms) = link_words(seen, subject.is_some(), host);
         let said = seen.map(|seen| &seen.said);
         let session = self.sessions.get(name);
+        let (link, since) = link_words(seen, subject.is_some(), host);
+        // Since when a host is online only its connection knows: that is no fact, and is not kept.
+        let since = since.or(session.as_ref().map(|session| session.since));
         v1::HostView {
             name: name.to_string(),
             labels: host.labels.0.clone().into_iter().collect(),
             link: link.to_owned(),
-            since_ms,
+            since_ms: since.map_or(0, |since| since.0),
+            heard_ms: session.as_ref().map_or(0, |session| session.heard().0),
             agent_version: said.map(|said| said.agent_version.clone()).unwrap_or_default(),
             engine_version: said.map(|said| said.engine_version.clone()).unwrap_or_default(),
             clock_skew_ms: said.map(|said| said.clock_skew_ms).unwrap_or_default(),
@@ -45,12 +49,12 @@ impl HostViews<'_> {
     }
 }
 
-fn link_words(seen: Option<&HostObserved>, is_enrolled: bool, host: &HostDesired) -> (&'static str, u64) {
+fn link_words(seen: Option<&HostObserved>, is_enrolled: bool, host: &HostDesired) -> (&'static str, Option<Time>) {
     match seen.map(|seen| seen.link) {
-        Some(Link::Online) => ("online", 0),
-        Some(Link::Offline { since }) => ("offline", since.0),
-        None if is_enrolled => ("offline", host.added.0),
-        None => ("not joined", host.added.0),
+        Some(Link::Online) => ("online", None),
+        Some(Link::Offline { since }) => ("offline", Some(since)),
+        None if is_enrolled => ("offline", Some(host.added)),
+        None => ("not joined", Some(host.added)),
     }
 }
 
@@ -60,9 +64,7 @@ fn policy_view(policy: &HostPolicy) -> v1::PolicyView {
         registries: policy.registries.iter().flatten().cloned().collect(),
         paths: policy.paths.iter().cloned().collect(),
         hours: policy.hours.as_ref().map(ToString::to_string).unwrap_or_default(),
-        exec: match policy.exec {
-            Exec::Allowed => "allowed".to_owned(),
-            Exec::Denied => "denied".to_owned(),
-        },
+        exec: policy.exec.word().to_owned(),
+        privileges: policy.privileges.word().to_owned(),
     }
 }
