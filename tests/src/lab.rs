@@ -184,7 +184,8 @@ impl Lab {
         format!("{}.1{number}", self.subnet.trim_end_matches(".0/24"))
     }
 
-    fn registry(&self) -> String {
+    /// The registry as lab servers reach it.
+    pub fn registry(&self) -> String {
         format!("{}:5001", self.gateway)
     }
 

@@ -1,0 +1,122 @@
+//! One host hangs, one has a link of 1 kB/s, one floods its log with 10 MB/s: the others' orders and heartbeats stay
+//! within 5 % of what they were before.
+
+use crate::pulse::Pulse;
+use fleet_tests::lab::Lab;
+use std::process::{Child, Stdio};
+
+/// How much longer anything may take, and how far the clocks of such a measurement reach.
+const TOLERANCE: f64 = 1.05;
+const GRAIN_SECONDS: f64 = 0.03;
+
+const TICKER: &str = "services:
+  ticker:
+    image: ${REGISTRY}labnotes-db:1
+    init: true
+    entrypoint: ['/bin/sh', '-c']
+    command: [\"${SCRIPT}\"]
+    stop_grace_period: 1s
+    logging: { driver: json-file, options: { max-size: 20m, max-file: '2' } }
+";
+const APP: &str = "app: ticker
+compose: compose.yaml
+values:
+  registry: { type: string, required: true }
+  script: { type: string, default: exec sleep 100000 }
+health:
+  minimum_healthy: 500ms
+  deadline: 1m
+";
+/// 10 MB a second: a hundred times a second 100 kB.
+const FLOOD: &str = "l=$$(head -c 1000 /dev/zero | tr '\\\\0' x); while :; do for i in $$(seq 1000); do echo $$l; done; sleep 0.09; done";
+
+#[test]
+fn one_hosts_trouble_leaves_the_others_as_they_were() -> anyhow::Result<()> {
+    let lab = Lab::new("blast", 82)?;
+    for number in 1..=3 {
+        lab.add_server(number, &[])?;
+    }
+    push(&lab)?;
+    for number in 1..=2 {
+        install(&lab, number, &[])?;
+    }
+    install(&lab, 3, &["--set", &format!("script={FLOOD}")])?;
+    lab.fleet_ok(&["instance", "stop", "tick-3"])?;
+    // The first orders of a fresh lab find cold caches.
+    lab.fleet_ok(&["instance", "restart", "tick-1"])?;
+    let before = Pulse::take(&lab, "tick-1", "lab-2")?;
+
+    let hung = with_a_hung_child(&lab)?;
+    compare("a hung child process", before, hung);
+    let slow = with_a_slow_link(&lab)?;
+    compare("a link of 1 kB/s", before, slow);
+    let flooded = with_a_log_flood(&lab)?;
+    compare("a log flood", before, flooded);
+    Ok(())
+}
+
+#[track_caller]
+fn compare(trouble: &str, before: Pulse, with: Pulse) {
+    for (what, before, with) in
+        [("an order", before.order, with.order), ("a heartbeat", before.heartbeat, with.heartbeat)]
+    {
+        let limit = before * TOLERANCE + GRAIN_SECONDS;
+        assert!(with <= limit, "{trouble}: {what} took {with:.3} s, before {before:.3} s");
+    }
+}
+
+/// The third server's engine stands still, with an order under way that waits for it.
+fn with_a_hung_child(lab: &Lab) -> anyhow::Result<Pulse> {
+    lab.on_server(3, "pkill -STOP -x dockerd")?;
+    lab.fleet_ok(&["instance", "start", "tick-3", "--detach"])?;
+    let pulse = Pulse::take(lab, "tick-1", "lab-2");
+    lab.on_server(3, "pkill -CONT -x dockerd")?;
+    lab.until_instance("tick-3", "1", "healthy")?;
+    pulse
+}
+
+fn with_a_slow_link(lab: &Lab) -> anyhow::Result<Pulse> {
+    lab.lab(&["throttle", &lab.server(3), "8kbit"])?;
+    lab.fleet_ok(&["instance", "restart", "tick-3", "--detach"])?;
+    let pulse = Pulse::take(lab, "tick-1", "lab-2");
+    lab.lab(&["unthrottle", &lab.server(3)])?;
+    lab.until_host("lab-3", "online")?;
+    pulse
+}
+
+/// Somebody follows the flood, so that it crosses the link and the coordinator.
+fn with_a_log_flood(lab: &Lab) -> anyhow::Result<Pulse> {
+    let mut reader = Reader(lab.fleet_command(&["logs", "tick-3", "--follow"])?.stdout(Stdio::null()).spawn()?);
+    let pulse = Pulse::take(lab, "tick-1", "lab-2");
+    assert!(reader.0.try_wait()?.is_none(), "nobody read the flood to its end");
+    lab.fleet_ok(&["instance", "stop", "tick-3"])?;
+    pulse
+}
+
+/// Ends with the test.
+struct Reader(Child);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+fn push(lab: &Lab) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("app.yaml"), APP)?;
+    std::fs::write(folder.path().join("compose.yaml"), TICKER)?;
+    let path = fleet_tests::process::text(folder.path());
+    lab.fleet_ok(&["app", "push", path, "--version", "1", "--set", &format!("registry={}/", lab.registry())])?;
+    Ok(())
+}
+
+fn install(lab: &Lab, number: u8, options: &[&str]) -> anyhow::Result<()> {
+    let (host, name) = (format!("lab-{number}"), format!("tick-{number}"));
+    let registry = format!("registry={}/", lab.registry());
+    let mut install = vec!["install", "ticker@1", "--host", &host, "--name", &name, "--set", &registry];
+    install.extend(options);
+    lab.fleet_ok(&install)?;
+    Ok(())
+}
