@@ -8,25 +8,26 @@ use crate::store::StoreError;
 use fleet_core::plan::plan;
 use fleet_core::time::Time;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// What happens within so long is looked at together.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 /// Nobody sleeps longer, in case a clock was set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-/// A turn that took long is followed by a rest of thrice as long, so that agents and operators are heard.
-const REST: u32 = 3;
+/// Thinking that took long is followed by a rest several times as long, so that agents and operators are heard.
+const REST: u32 = 4;
+const LONGEST_REST: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Turns until dropped, or until the store has failed.
 pub async fn turns(facts: &Facts, sessions: &Sessions) {
     let mut patience = DEBOUNCE;
     while !facts.failed().is_cancelled() {
-        let began = Instant::now();
-        let sleep_for = match turn(facts, sessions, clock::now()).await {
-            Ok(wake_at) => {
+        let (sleep_for, rest) = match turn(facts, sessions, clock::now()).await {
+            Ok(Turned { wake_at, planned }) => {
                 patience = DEBOUNCE;
-                wake_at.map_or(LONGEST_SLEEP, |moment| clock::until(moment).min(LONGEST_SLEEP))
+                let sleep_for = wake_at.map_or(LONGEST_SLEEP, |moment| clock::until(moment).min(LONGEST_SLEEP));
+                (sleep_for, (planned * REST).min(LONGEST_REST))
             }
             Err(error) => {
                 tracing::error!(%error, "the turn could not be kept; it is tried again");
@@ -35,21 +36,31 @@ pub async fn turns(facts: &Facts, sessions: &Sessions) {
                 continue;
             }
         };
-        let rest = DEBOUNCE.max(began.elapsed() * REST);
+        let rested = Instant::now() + rest;
         let _ = timeout(sleep_for, facts.woken()).await;
-        sleep(rest).await;
+        sleep_until(rested.max(Instant::now() + DEBOUNCE)).await;
     }
 }
 
-/// One turn; returns when time alone will change something.
-async fn turn(facts: &Facts, sessions: &Sessions, now: Time) -> Result<Option<Time>, StoreError> {
+/// What a turn leaves behind.
+struct Turned {
+    /// When time alone will change something.
+    wake_at: Option<Time>,
+    /// How long the thinking took.
+    planned: Duration,
+}
+
+async fn turn(facts: &Facts, sessions: &Sessions, now: Time) -> Result<Turned, StoreError> {
+    let began = Instant::now();
     let plan = {
         let known = facts.read();
         plan(known.desired(), known.asked(), known.observed(), now)
     };
     let wake_at = plan.wake_at;
+    let (asked, closed, planned) = (plan.orders.len(), plan.closed.len(), began.elapsed());
     let told = facts.ask(plan, now).await?;
     sessions.mark(&told.hosts, clock::now());
+    tracing::debug!(asked, closed, ?planned, kept = ?began.elapsed(), "turned");
     facts.bury(&told.gone, now).await?;
-    Ok(wake_at)
+    Ok(Turned { wake_at, planned })
 }
