@@ -1,5 +1,6 @@
 //! What the stories, the Docker tests, the lab and the benches share.
 
 pub mod figure;
+pub mod fleet;
 pub mod lab;
 pub mod process;

@@ -1,0 +1,268 @@
+//! A whole fleet in one process: the real coordinator over real TLS and a real store, real agents on worlds that
+//! remember, and the real `fleet` command.
+//!
+//! What a story waits for is a state, with a bound; a state that does not come ends the story with what there was.
+
+#![allow(clippy::missing_panics_doc, reason = "a story that cannot go on ends by a panic that says why")]
+
+mod app;
+mod host;
+mod operator;
+mod server;
+mod told;
+
+pub use app::App;
+pub use host::Host;
+pub use operator::{Ongoing, Operator};
+pub use server::Server;
+pub use told::Told;
+
+use crate::process::wait_until;
+use fleet_agent::fake::{Behaviour, World};
+use fleet_core::access::JoinToken;
+use fleet_core::time::Time;
+use fleet_proto::link::{Identity, admit, dial};
+use fleet_proto::v1;
+use fleet_proto::v1::operators_client::OperatorsClient;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+use tonic::transport::Channel;
+use tonic::{Response, Status};
+
+/// Nothing that a story waits for takes longer, even on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub type Client = OperatorsClient<Channel>;
+
+/// The parts end in this order: agents, questions, coordinator, files.
+#[derive(Debug)]
+pub struct Fleet {
+    hosts: BTreeMap<String, Host>,
+    wire: Wire,
+    pub server: Server,
+    /// Its administrator.
+    pub admin: Operator,
+    folder: TempDir,
+}
+
+/// The administrator's own way to ask, for what text does not tell.
+#[derive(Debug)]
+struct Wire {
+    runtime: Runtime,
+    client: Client,
+}
+
+impl Fleet {
+    /// A coordinator, and an administrator who is logged in.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let (server, token) = Server::init(&folder.path().join("coordinator"));
+        let admin = Operator::new(&folder.path().join("admin"));
+        admin.done(&format!("login {token}"));
+        let wire = Wire::new(&admin.identity());
+        Self { hosts: BTreeMap::new(), wire, server, admin, folder }
+    }
+
+    /// The same with hosts, each a name and its labels: `lab-1 site=fr`.
+    pub fn of(hosts: &[&str]) -> Self {
+        let mut fleet = Self::new();
+        hosts.iter().for_each(|host| fleet.add_host(host));
+        hosts.iter().for_each(|host| fleet.wait_online(name_of(host)));
+        fleet
+    }
+
+    /// The same with `notes-1`, `notes-2`, … at 1.1, one on each host; 1.2 is there to go to.
+    pub fn running(hosts: &[&str]) -> Self {
+        let fleet = Self::of(hosts);
+        fleet.push(&App::new("1.1"));
+        fleet.push(&App::new("1.2"));
+        let instances = || hosts.iter().zip(1..).map(|(host, number)| (name_of(host), format!("notes-{number}")));
+        for (host, instance) in instances() {
+            fleet.done(&format!("install notes@1.1 --host {host} --name {instance} --set password=p --detach"));
+        }
+        instances().for_each(|(_, instance)| fleet.wait_version(&instance, "1.1"));
+        fleet
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Somebody else at another machine, not logged in.
+    pub fn person(&self, name: &str) -> Operator {
+        Operator::new(&self.folder.path().join(name))
+    }
+
+    /// Somebody else who is logged in.
+    pub fn operator(&self, name: &str, role: &str) -> Operator {
+        let token = self.done(&format!("operator add {name} --role {role} --token-only"));
+        let person = self.person(name);
+        person.done(&format!("login {}", token.trim()));
+        person
+    }
+
+    /// Announces a host, joins as it, and starts its agent.
+    pub fn add_host(&mut self, host: &str) {
+        let mut host = self.announce(host);
+        host.start();
+        self.hosts.insert(host.name.clone(), host);
+    }
+
+    /// A host that has joined and whose agent has not been started.
+    pub fn announce(&self, host: &str) -> Host {
+        let name = name_of(host);
+        let labels: String = host.split(' ').skip(1).map(|label| format!(" --label {label}")).collect();
+        let token = self.done(&format!("host add {name}{labels} --token-only"));
+        Host::new(name, &self.folder.path().join(name), &self.join(token.trim()))
+    }
+
+    /// Takes a host that `announce` made into the fleet.
+    pub fn put_host(&mut self, host: Host) {
+        self.hosts.insert(host.name.clone(), host);
+    }
+
+    /// Trades a token for an identity.
+    pub fn join(&self, token: &str) -> Identity {
+        let token: JoinToken = token.parse().expect("it is a token");
+        self.wait_for(admit(&token, now())).expect("the token is good")
+    }
+
+    pub fn wait_for<T>(&self, future: impl Future<Output = T>) -> T {
+        let limited = self.wire.runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await });
+        limited.expect("it ends in time")
+    }
+
+    pub fn host(&self, name: &str) -> &Host {
+        self.hosts.get(name).expect("the story has this host")
+    }
+
+    pub fn host_mut(&mut self, name: &str) -> &mut Host {
+        self.hosts.get_mut(name).expect("the story has this host")
+    }
+
+    pub fn push(&self, app: &App) {
+        let folder = app.write(&self.folder.path().join("apps"));
+        self.done(&format!("app push {} --version {} --no-pin", folder.display(), app.version));
+    }
+
+    /// Lets the web service of a version be sick, or whatever else, on all hosts.
+    pub fn behave(&self, version: &str, behaviour: Behaviour) {
+        self.on_all(|world| world.behaviours.insert(App::image(version), behaviour));
+    }
+
+    /// Meddles with all worlds.
+    pub fn on_all<T>(&self, meddle: impl Fn(&mut World) -> T) {
+        self.hosts.values().for_each(|host| drop(host.hands.meddle(&meddle)));
+    }
+
+    /// What the administrator is answered, when it is done.
+    #[track_caller]
+    pub fn done(&self, line: &str) -> String {
+        self.admin.done(line)
+    }
+
+    /// What the administrator is told when the fleet says no.
+    #[track_caller]
+    pub fn refused(&self, line: &str) -> Told {
+        self.admin.refused(line)
+    }
+
+    pub fn ask<T>(&self, question: impl AsyncFnOnce(Client) -> Result<Response<T>, Status>) -> Result<T, Box<Status>> {
+        let answer = self.wait_for(question(self.wire.client.clone()));
+        answer.map(Response::into_inner).map_err(Box::new)
+    }
+}
+
+/// What a story sees, and waits for.
+impl Fleet {
+    /// An instance, if the coordinator answers and has it.
+    pub fn instance(&self, name: &str) -> Option<v1::InstanceView> {
+        let request = v1::ListInstancesRequest { name: name.to_owned(), ..Default::default() };
+        let list = self.ask(async |mut client: Client| client.list_instances(request).await).ok()?;
+        list.instances.into_iter().next()
+    }
+
+    pub fn host_view(&self, name: &str) -> Option<v1::HostView> {
+        let request = v1::ListHostsRequest { name: name.to_owned(), ..Default::default() };
+        let list = self.ask(async |mut client: Client| client.list_hosts(request).await).ok()?;
+        list.hosts.into_iter().next()
+    }
+
+    /// The newest rollout.
+    pub fn rollout(&self) -> Option<v1::RolloutView> {
+        let request = v1::ShowRolloutRequest::default();
+        self.ask(async |mut client: Client| client.show_rollout(request).await).ok()
+    }
+
+    /// The state of an instance in the newest rollout.
+    pub fn member(&self, instance: &str) -> String {
+        let members = self.rollout().map(|rollout| rollout.members).unwrap_or_default();
+        members.into_iter().find(|member| member.instance == instance).map(|member| member.state).unwrap_or_default()
+    }
+
+    /// The version of an instance, with what its host says of its health.
+    pub fn state(&self, instance: &str) -> String {
+        self.instance(instance).map(|it| format!("{} {}", it.version, it.health)).unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        if let Err(error) = wait_until(what, PATIENCE, || is_so().then_some(())) {
+            let (status, events) = (self.admin.run("status"), self.admin.run("events --tail 20"));
+            panic!("{error}\n{}\n{}", status.text(), events.text());
+        }
+    }
+
+    #[track_caller]
+    pub fn wait_online(&self, host: &str) {
+        self.wait_link(host, "online");
+    }
+
+    #[track_caller]
+    pub fn wait_link(&self, host: &str, link: &str) {
+        self.until(&format!("{host} to be {link}"), || self.host_view(host).is_some_and(|view| view.link == link));
+    }
+
+    #[track_caller]
+    pub fn wait_version(&self, instance: &str, version: &str) {
+        let wanted = format!("{version} healthy");
+        self.until(&format!("{instance} to be {wanted}"), || self.state(instance) == wanted);
+    }
+
+    #[track_caller]
+    pub fn wait_member(&self, instance: &str, state: &str) {
+        self.until(&format!("{instance} to be {state}"), || self.member(instance) == state);
+    }
+
+    #[track_caller]
+    pub fn wait_phase(&self, phase: &str) {
+        self.until(&format!("the rollout to be {phase}"), || self.rollout().is_some_and(|it| it.phase == phase));
+    }
+}
+
+impl Default for Fleet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Wire {
+    fn new(identity: &Identity) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads can be made");
+        let channel = runtime.block_on(dial(identity)).expect("the coordinator is reached");
+        Self { runtime, client: OperatorsClient::new(channel) }
+    }
+}
+
+fn name_of(host: &str) -> &str {
+    host.split(' ').next().unwrap_or(host)
+}
+
+/// This machine's time.
+pub fn now() -> Time {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

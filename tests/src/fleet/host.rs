@@ -1,0 +1,93 @@
+//! One lab server: a real agent on a world that remembers.
+
+use fleet_agent::fake::FakeHands;
+use fleet_agent::ledger::Ledger;
+use fleet_agent::{Config, identity_path};
+use fleet_proto::link::Identity;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tokio::runtime::{Builder, Runtime};
+
+/// A host. Its world and its folder outlive its agents.
+#[derive(Debug)]
+pub struct Host {
+    pub name: String,
+    pub hands: FakeHands,
+    folder: PathBuf,
+    agent: Option<Runtime>,
+}
+
+impl Host {
+    /// A host that has joined; its agent is not started yet.
+    pub fn new(name: &str, folder: &Path, identity: &Identity) -> Self {
+        fs::create_dir_all(folder).expect("a folder can be made");
+        identity.save(&identity_path(folder)).expect("the identity can be kept");
+        let host = Self { name: name.to_owned(), hands: FakeHands::default(), folder: folder.to_owned(), agent: None };
+        host.write_policy("");
+        host
+    }
+
+    pub fn write_policy(&self, text: &str) {
+        fs::write(self.policy(), text).expect("the policy can be written");
+    }
+
+    fn policy(&self) -> PathBuf {
+        self.folder.join("policy.yaml")
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn identity(&self) -> Identity {
+        Identity::load(&identity_path(&self.folder)).expect("the host has an identity")
+    }
+
+    /// Starts the agent, with threads of its own that can be taken away at any moment.
+    pub fn start(&mut self) {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads can be made");
+        let config = Config { data_dir: self.folder.clone(), policy: self.policy() };
+        runtime.spawn(fleet_agent::run(config, self.hands.clone(), Default::default()));
+        self.agent = Some(runtime);
+    }
+
+    /// As `kill -9` does: nothing is put away, nobody is told.
+    pub fn crash(&mut self) {
+        if let Some(runtime) = self.agent.take() {
+            runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+        }
+    }
+
+    /// The version that the agent itself holds an instance to, by its ledger.
+    pub fn settled(&self, instance: &str) -> Option<String> {
+        let name = instance.parse().expect("it is a name");
+        Some(Ledger::look(&self.folder).ok()?.settled(&name)?.release.name.version.to_string())
+    }
+
+    /// The images of an instance's containers that run, in the order of their names.
+    pub fn images(&self, instance: &str) -> Vec<String> {
+        self.hands.world().running(instance).into_iter().map(|(_, image)| image).collect()
+    }
+
+    /// The ids of an instance's containers, by their names.
+    pub fn containers(&self, instance: &str) -> Vec<(String, String)> {
+        let world = self.hands.world();
+        let own = world.containers.iter().filter(|container| container.project == instance);
+        let mut found: Vec<_> = own.map(|container| (container.name.clone(), container.id.clone())).collect();
+        found.sort();
+        found
+    }
+
+    /// The web images that ever ran on an instance's uploads, in their order: one entry for each start.
+    pub fn starts(&self, instance: &str) -> Vec<String> {
+        self.hands.world().volumes.get(&format!("{instance}_uploads")).cloned().unwrap_or_default()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.agent.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The coordinator of a fleet, which can be stopped, dropped and started again on its folder.
+
+use super::now;
+use crate::process::{free_port, wait_until};
+use fleet_coordinator::home::{Home, HomeError, Settings};
+use fleet_coordinator::serve::{Config, Running, serve};
+use fleet_core::access::JoinToken;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+
+/// How long its certificates live unless a story says otherwise.
+const LIFE: Duration = Duration::from_secs(3600);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub struct Server {
+    pub address: SocketAddr,
+    folder: PathBuf,
+    running: Option<(Runtime, Running)>,
+}
+
+impl Server {
+    /// Makes a coordinator and serves it; the token is its first administrator's.
+    pub fn init(folder: &Path) -> (Self, JoinToken) {
+        let port = free_port().expect("a port is free");
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let settings = Settings {
+            addresses: vec![address.to_string()],
+            listen: address,
+            certificate_seconds: LIFE.as_secs(),
+            created: now(),
+        };
+        let runtime = threads();
+        let (home, token) = runtime.block_on(Home::init(folder, settings)).expect("the folder is empty");
+        let running = runtime.block_on(serve(Config { home, listen: address })).expect("the port is free");
+        (Self { address, folder: folder.to_owned(), running: Some((runtime, running)) }, token)
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What a second coordinator on the same folder finds.
+    pub fn open_again(&self) -> Result<Home, HomeError> {
+        Home::open(&self.folder)
+    }
+
+    /// As a person stops it.
+    pub fn stop(&mut self) {
+        if let Some((runtime, running)) = self.running.take() {
+            runtime.block_on(running.shutdown()).expect("it stops in order");
+        }
+    }
+
+    /// As `kill -9` does: every task is dropped where it is.
+    pub fn crash(&mut self) {
+        if let Some((runtime, running)) = self.running.take() {
+            drop(running);
+            runtime.shutdown_timeout(STOP_LIMIT);
+        }
+    }
+
+    pub fn start(&mut self) {
+        self.start_with_life(LIFE);
+    }
+
+    /// Serves again; new certificates live so long.
+    pub fn start_with_life(&mut self, life: Duration) {
+        let runtime = threads();
+        // What was dropped lets go of the store a moment later.
+        let home = wait_until("the folder to be free", STOP_LIMIT, || Home::open(&self.folder).ok());
+        let mut home = home.expect("nobody else serves this folder");
+        home.settings.certificate_seconds = life.as_secs();
+        let listen = self.address;
+        let running = runtime.block_on(serve(Config { home, listen })).expect("the port is free again");
+        self.running = Some((runtime, running));
+    }
+
+    pub fn restart(&mut self) {
+        self.stop();
+        self.start();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some((runtime, _)) = self.running.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn threads() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads can be made")
+}

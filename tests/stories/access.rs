@@ -1,0 +1,114 @@
+//! Who may what, and how access ends.
+
+use fleet_core::access::Subject;
+use fleet_proto::link::dial;
+use fleet_proto::refusal::{Word, word_of};
+use fleet_proto::v1::agents_client::AgentsClient;
+use fleet_proto::{PROTOCOL, v1};
+use fleet_tests::fleet::Fleet;
+use std::time::{Duration, Instant};
+
+/// The bound of the promise: an open stream of whom was removed ends within it.
+const CUT: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_removed_host_is_cut_off_at_once_and_stays_away() {
+    let fleet = Fleet::of(&["lab-1", "lab-2"]);
+    // Beside the agent's own stream we hold one as the same host, to see how it ends.
+    let identity = fleet.host("lab-2").identity();
+    let request = || v1::WatchRequest { protocol: PROTOCOL, agent_version: "story".to_owned() };
+    let mut stream = fleet.wait_for(async {
+        let channel = dial(&identity).await.expect("it is reached");
+        AgentsClient::new(channel).watch(request()).await.expect("it is welcome").into_inner()
+    });
+    let began = Instant::now();
+    fleet.done("host rm lab-2 --yes");
+    fleet.wait_for(async { while let Ok(Some(_)) = stream.message().await {} });
+    assert!(began.elapsed() < CUT, "the stream lived for {:?}", began.elapsed());
+    let refused = fleet.wait_for(async {
+        let channel = dial(&identity).await.expect("TLS still knows its certificate");
+        AgentsClient::new(channel).watch(request()).await.err()
+    });
+    assert_eq!(refused.as_ref().and_then(word_of), Some(Word::Revoked), "{refused:?}");
+    fleet.refused("host show lab-2").says("no host `lab-2`");
+    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link == "online"));
+    fleet.refused("host rm lab-2 --yes").says("lab-2");
+}
+
+#[test]
+fn a_host_with_instances_is_forgotten_only_when_that_is_said() {
+    let fleet = Fleet::running(&["lab-1"]);
+    fleet.refused("host rm lab-1 --yes").says("notes-1").hints("--with-instances");
+    let containers = fleet.host("lab-1").containers("notes-1");
+    let told = fleet.admin.run("host rm lab-1 --yes --with-instances");
+    told.says("forgot the instance notes-1");
+    assert_eq!(fleet.host("lab-1").containers("notes-1"), containers, "what runs goes on running");
+    // The host may come back under its name, with a new token.
+    assert!(matches!(fleet.announce("lab-1").identity().subject, Subject::Host(_)));
+}
+
+#[test]
+fn a_removed_operator_is_cut_off_at_once_and_told_so() {
+    let fleet = Fleet::new();
+    let ada = fleet.operator("ada", "viewer");
+    let events = ada.start("events --follow");
+    events.wait_for("operator ada");
+    let began = Instant::now();
+    fleet.done("operator rm ada --yes");
+    let told = events.finish();
+    assert!(began.elapsed() < CUT, "the stream lived for {:?}", began.elapsed());
+    assert_ne!(told.code, 0, "{}", told.text());
+    ada.refused("status").says("revoked").hints("ask an administrator");
+    fleet.refused("operator rm admin --yes").says("last administrator");
+}
+
+#[test]
+fn each_role_may_do_what_it_may() {
+    let fleet = Fleet::running(&["lab-1"]);
+    let (ada, bob) = (fleet.operator("ada", "viewer"), fleet.operator("bob", "operator"));
+    for line in ["status", "host ls", "instance show notes-1", "logs notes-1 --tail 1", "app ls", "events --tail 1"] {
+        ada.done(line);
+    }
+    let changes = [
+        "instance restart notes-1",
+        "instance set notes-1 --set port=9000",
+        "instance rm notes-1 --yes",
+        "install notes@1.1 --host lab-1 --name notes-9 --set password=p",
+        "rollout --version 1.2 --yes --canary 0",
+    ];
+    for line in changes {
+        ada.refused(line).says("needs the role operator").hints("administrator");
+    }
+    let admissions =
+        ["host add lab-2", "host rm lab-1 --yes --with-instances", "operator add eve --role viewer", "token ls"];
+    for line in admissions {
+        bob.refused(line).says("needs the role administrator").hints("administrator");
+    }
+    bob.done("instance restart notes-1");
+    assert_eq!(fleet.state("notes-1"), "1.1 healthy", "nobody else changed it");
+}
+
+#[test]
+fn a_certificate_is_renewed_in_time_and_the_host_stays() {
+    let mut fleet = Fleet::running(&["lab-1"]);
+    fleet.server.stop();
+    fleet.server.start_with_life(Duration::from_secs(4));
+    fleet.add_host("lab-2");
+    fleet.wait_online("lab-2");
+    let first = fleet.host("lab-2").identity();
+    let path = fleet_agent::identity_path(fleet.host("lab-2").folder());
+    let key = |path: &std::path::Path| std::fs::read_to_string(path).expect("it is there");
+    let born = key(&path);
+    let mut offline = 0;
+    fleet.until("the certificate to be renewed twice", || {
+        let is_away = fleet.host_view("lab-2").is_none_or(|view| view.link != "online");
+        offline = if is_away { offline + 1 } else { 0 };
+        assert!(offline < 20, "the host is away for a second");
+        fleet.host("lab-2").identity().issued.since(first.issued) > Duration::from_secs(4)
+    });
+    let renewed = fleet.host("lab-2").identity();
+    assert!(renewed.issued.since(first.issued) < Duration::from_secs(8), "each was renewed before it ended");
+    assert_ne!(key(&path), born, "with a new key");
+    fleet.wait_online("lab-2");
+    fleet.done("install notes@1.1 --host lab-2 --name notes-2 --set password=p");
+}

@@ -1,0 +1,102 @@
+//! Bad releases: what comes back by itself, what halts, and what a person does then.
+
+use crate::pace::{hold, let_go};
+use fleet_agent::fake::Behaviour;
+use fleet_tests::fleet::{App, Fleet};
+
+fn with_bad(hosts: &[&str], behaviour: Behaviour) -> Fleet {
+    let fleet = Fleet::running(hosts);
+    fleet.push(&App::hasty("1.3"));
+    fleet.behave("1.3", behaviour);
+    fleet
+}
+
+#[test]
+fn a_bad_release_comes_back_by_itself_and_halts_the_rollout() {
+    let fleet = with_bad(&["lab-1", "lab-2", "lab-3"], Behaviour::Sick);
+    let told = fleet.refused("rollout --version 1.3 --yes --soak 0s");
+    let last: Vec<&str> = told.stderr.lines().rev().take(3).collect();
+    assert_eq!(last[2], "error: could not roll out 1.3", "{}", told.text());
+    assert!(last[1].starts_with("  because the canary failed: notes-1 went back to 1.1: "), "{}", told.text());
+    assert!(last[1].ends_with("no answer"), "{}", told.text());
+    assert!(last[0].starts_with("hint: ") && last[0].contains("fleet rollout explain notes-1"), "{}", told.text());
+    assert!(told.stdout.starts_with("notes-1: halted"), "{}", told.text());
+    fleet.wait_version("notes-1", "1.1");
+    let host = fleet.host("lab-1");
+    assert_eq!(host.images("notes-1"), ["notes-db:1", "notes-web:1.1"]);
+    assert_eq!(host.starts("notes-1"), ["notes-web:1.1", "notes-web:1.3", "notes-web:1.1"]);
+    for (host, instance) in [("lab-2", "notes-2"), ("lab-3", "notes-3")] {
+        assert_eq!(fleet.host(host).starts(instance), ["notes-web:1.1"], "a failure halts everyone else");
+    }
+    let explained = fleet.done("rollout explain");
+    assert!(explained.contains("is halted") && explained.contains("fleet rollout resume notes-1"), "{explained}");
+    assert!(fleet.done("status").contains("halted"));
+
+    // A person mends the cause and goes on: those that failed are tried again.
+    fleet.on_all(|world| world.behaviours.clear());
+    let told = fleet.admin.run("rollout resume --follow");
+    assert_eq!(told.code, 0, "{}", told.text());
+    assert!((1..=3).all(|number| fleet.state(&format!("notes-{number}")) == "1.3 healthy"));
+}
+
+#[test]
+fn an_image_that_does_not_exist_touches_nothing() {
+    let fleet = with_bad(&["lab-1", "lab-2"], Behaviour::Missing);
+    let before = fleet.host("lab-1").containers("notes-1");
+    fleet.refused("rollout --version 1.3 --yes --soak 0s").says("notes-web:1.3");
+    assert_eq!(fleet.host("lab-1").containers("notes-1"), before, "pulls come first");
+    fleet.done("rollout abort");
+}
+
+#[test]
+fn failures_below_the_limit_do_not_halt() {
+    let fleet = with_bad(&["lab-1", "lab-2", "lab-3"], Behaviour::Sick);
+    ["lab-2", "lab-3"].iter().for_each(|host| let_go(&fleet, host));
+    let told = fleet.refused("rollout --version 1.3 --yes --soak 0s --canary 0 --at-once 1 --max-failures 2");
+    told.says("1 failed");
+    let states = (1..=3).map(|number| fleet.state(&format!("notes-{number}"))).collect::<Vec<_>>();
+    assert_eq!(states, ["1.1 healthy", "1.3 healthy", "1.3 healthy"]);
+}
+
+#[test]
+fn a_paused_rollout_begins_nothing_and_goes_on_where_it_was() {
+    let fleet = Fleet::running(&["lab-1", "lab-2"]);
+    hold(&fleet);
+    fleet.done("rollout --version 1.2 --yes --soak 0s --at-once 1 --detach");
+    fleet.wait_member("notes-1", "under way");
+    fleet.done("rollout pause");
+    let_go(&fleet, "lab-1");
+    let_go(&fleet, "lab-2");
+    fleet.wait_member("notes-1", "done");
+    fleet.wait_phase("paused");
+    assert_eq!(fleet.state("notes-2"), "1.1 healthy");
+    let explained = fleet.done("rollout explain");
+    assert!(explained.contains("is paused") && explained.contains("fleet rollout resume notes-1"), "{explained}");
+    assert_eq!(fleet.host("lab-2").starts("notes-2").len(), 1);
+    fleet.done("rollout resume --follow");
+    assert_eq!(fleet.state("notes-2"), "1.2 healthy");
+    fleet.refused("rollout resume").says("it is over");
+}
+
+#[test]
+fn an_aborted_rollout_leaves_what_is_done_and_an_undo_takes_it_back() {
+    let fleet = Fleet::running(&["lab-1", "lab-2"]);
+    hold(&fleet);
+    fleet.done("rollout --version 1.2 --yes --soak 0s --at-once 1 --detach");
+    fleet.wait_member("notes-1", "under way");
+    fleet.done("rollout abort");
+    let_go(&fleet, "lab-1");
+    let_go(&fleet, "lab-2");
+    fleet.wait_version("notes-1", "1.2");
+    assert_eq!(
+        (fleet.state("notes-2"), fleet.rollout().map(|it| it.phase)),
+        ("1.1 healthy".to_owned(), Some("aborted".to_owned()))
+    );
+    let told = fleet.admin.run("rollout undo --yes");
+    assert_eq!(told.code, 0, "{}", told.text());
+    told.says("1.2 -> 1.1");
+    assert_eq!(fleet.state("notes-1"), "1.1 healthy");
+    let starts = fleet.host("lab-1").starts("notes-1");
+    assert_eq!(starts, ["notes-web:1.1", "notes-web:1.2", "notes-web:1.1"]);
+    assert_eq!(fleet.done("rollout ls -o name").lines().count(), 2, "an undo is a rollout of its own");
+}

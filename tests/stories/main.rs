@@ -1,0 +1,13 @@
+//! A whole fleet in one process, told as stories: each fails when the line of the promise is broken.
+
+mod access;
+mod away;
+mod drift;
+mod failing;
+mod instances;
+mod joining;
+mod pace;
+mod port;
+mod releases;
+mod restarts;
+mod seeing;

@@ -1,0 +1,164 @@
+//! The one port, and what strangers, other programs and other versions do to it.
+
+use fleet_coordinator::home::HomeError;
+use fleet_core::time::Time;
+use fleet_proto::link::{Identity, dial};
+use fleet_proto::refusal::{Word, hint_of, word_of};
+use fleet_proto::v1::agents_client::AgentsClient;
+use fleet_proto::{MESSAGE_LIMIT, PROTOCOL, v1};
+use fleet_tests::fleet::{Fleet, now};
+use prost::bytes::BufMut;
+use std::error::Error;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+use tonic::Status;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use v1::push_release_piece::Kind as Piece;
+
+#[test]
+fn a_second_coordinator_on_the_folder_is_refused() {
+    let fleet = Fleet::of(&["lab-1"]);
+    let error = fleet.server.open_again().expect_err("it is in use");
+    let path = fleet.server.folder().join("store");
+    let said = format!("{error} {}", error.source().map(ToString::to_string).unwrap_or_default());
+    assert!(said.contains(path.to_str().expect("it is text")), "{said}");
+    assert!(said.contains("in use") || said.contains("already"), "{said}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("stop the coordinator")), "{:?}", error.hint());
+    assert!(matches!(error, HomeError::Store(_)));
+    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link == "online"));
+}
+
+/// Writes bytes to the port, and reads until it hangs up.
+fn send_raw(fleet: &Fleet, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(fleet.server.address).expect("the port is open");
+    stream.set_read_timeout(Some(Duration::from_secs(15))).expect("a limit can be set");
+    // It may hang up before it has heard everything.
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+}
+
+/// Asks with a message that is no protobuf.
+fn garbage(fleet: &Fleet, identity: &Identity) -> Status {
+    fleet.wait_for(async {
+        let mut client = tonic::client::Grpc::new(dial(identity).await.expect("it is reached"));
+        client.ready().await.expect("it is ready");
+        let path = tonic::codegen::http::uri::PathAndQuery::from_static("/fleet.v1.Operators/InstallInstance");
+        client.unary(tonic::Request::new(()), path, Garbage).await.expect_err("it is no message")
+    })
+}
+
+/// Encodes nothing to what no message decodes from.
+#[derive(Debug, Clone, Copy)]
+struct Garbage;
+
+impl Codec for Garbage {
+    type Encode = ();
+    type Decode = ();
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        *self
+    }
+
+    fn decoder(&mut self) -> Self {
+        *self
+    }
+}
+
+impl Encoder for Garbage {
+    type Item = ();
+    type Error = Status;
+
+    fn encode(&mut self, (): (), buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put_slice(&[0xff; 64]);
+        Ok(())
+    }
+}
+
+impl Decoder for Garbage {
+    type Item = ();
+    type Error = Status;
+
+    fn decode(&mut self, _: &mut DecodeBuf<'_>) -> Result<Option<()>, Status> {
+        Ok(Some(()))
+    }
+}
+
+#[test]
+fn garbage_and_oversized_messages_disturb_nobody() {
+    let fleet = Fleet::running(&["lab-1"]);
+    let events = fleet.admin.start("events --follow");
+    events.wait_for("notes-1");
+    send_raw(&fleet, b"GET / HTTP/1.1\r\n\r\n");
+    send_raw(&fleet, &[0xff; 4096]);
+    send_raw(&fleet, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    let idle = TcpStream::connect(fleet.server.address).expect("the port is open");
+
+    let identity = fleet.admin.identity();
+    let status = garbage(&fleet, &identity);
+    assert!(status.message().contains("decode") || status.message().contains("protobuf"), "{status:?}");
+    let piece = v1::PushReleasePiece { kind: Some(Piece::Bundle(vec![7; MESSAGE_LIMIT + 1])) };
+    let refused = fleet.ask(async |mut client| client.push_release(tokio_stream::iter([piece])).await);
+    assert!(refused.is_err_and(|status| status.message().contains("limit") || status.message().contains("large")));
+
+    assert!(!events.is_over(), "whoever listened goes on listening");
+    fleet.done("instance restart notes-1");
+    events.wait_for("restart asked");
+    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link == "online"));
+    drop(idle);
+}
+
+/// Says hello as a host at some time, and that it has nothing; the stream lasts as long as what is given back.
+async fn greet(identity: &Identity, time: Time) -> tokio::sync::mpsc::Sender<v1::FromAgent> {
+    use v1::from_agent::Kind;
+    let mut client = AgentsClient::new(dial(identity).await.expect("it is reached"));
+    let hello =
+        v1::Hello { protocol: PROTOCOL, agent_version: "story".to_owned(), now_ms: time.0, ..Default::default() };
+    let hello = v1::Hello { policy: Some(v1::HostPolicy::default()), ..hello };
+    let (say, messages) = tokio::sync::mpsc::channel(4);
+    for kind in [Kind::Hello(hello), Kind::Complete(v1::Complete {})] {
+        say.send(v1::FromAgent { kind: Some(kind) }).await.expect("there is room");
+    }
+    let stream = tokio_stream::wrappers::ReceiverStream::new(messages);
+    tokio::spawn(async move { client.report(stream).await });
+    say
+}
+
+#[test]
+fn a_clock_that_is_off_is_shown_where_people_look() {
+    let fleet = Fleet::new();
+    let host = fleet.announce("lab-1");
+    let late = Time(now().0 - 5 * 60_000);
+    let _link = fleet.wait_for(greet(&host.identity(), late));
+    fleet.wait_online("lab-1");
+    let shown = fleet.done("host show lab-1");
+    assert!(shown.lines().any(|line| line.starts_with("clock") && line.contains("behind")), "{shown}");
+    let status = fleet.done("status");
+    assert!(status.contains("its clock is") && status.contains("timedatectl"), "{status}");
+    assert!(fleet.done("host ls -o wide").contains("s behind"));
+}
+
+#[test]
+fn another_protocol_is_told_which_side_to_upgrade() {
+    let fleet = Fleet::new();
+    let identity = fleet.announce("lab-1").identity();
+    let table = [
+        (PROTOCOL + 1, Word::ProtocolNew, "upgrade the coordinator"),
+        (PROTOCOL - 1, Word::ProtocolOld, "upgrade this program"),
+    ];
+    for (protocol, word, hint) in table {
+        let status = fleet.wait_for(async {
+            let mut client = AgentsClient::new(dial(&identity).await.expect("it is reached"));
+            let request = v1::WatchRequest { protocol, agent_version: "story".to_owned() };
+            client.watch(request).await.expect_err("it is another protocol")
+        });
+        assert_eq!(word_of(&status), Some(word));
+        assert!(hint_of(&status).is_some_and(|it| it.contains(hint)), "{status:?}");
+        let both = [protocol, PROTOCOL].map(|number| format!("protocol {number}"));
+        assert!(status.message().contains(&both[0]), "{}", status.message());
+    }
+    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link != "online"));
+}

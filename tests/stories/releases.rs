@@ -1,0 +1,69 @@
+//! Apps, and the releases that are made of them.
+
+use fleet_tests::fleet::{App, Fleet};
+use std::fs;
+
+#[test]
+fn a_release_never_changes() {
+    let fleet = Fleet::new();
+    let folder = App::new("1.1").write(fleet.folder());
+    let push = format!("app push {} --version 1.1 --no-pin", folder.display());
+    let first = fleet.done(&push);
+    assert!(first.starts_with("notes@1.1 sha256:"), "{first}");
+    let again = fleet.done(&push);
+    assert!(again.contains("it was there already"), "{again}");
+    fs::write(folder.join("web.ini.j2"), "title = other\n").expect("it can be written");
+    fleet.refused(&push).says("notes@1.1 exists with another digest").hints("under another version");
+    let shown = fleet.done("app show notes@1.1");
+    let digest = first.split_whitespace().nth(1).expect("a digest");
+    assert!(shown.contains(digest), "{shown}");
+    assert!(fleet.done("app ls").contains("notes"));
+}
+
+#[test]
+fn a_release_is_pinned_by_a_host_that_is_there() {
+    let fleet = Fleet::of(&["lab-1"]);
+    let folder = App::new("1.1").write(fleet.folder());
+    fleet.done(&format!("app push {} --version 1.1", folder.display()));
+    let pinned = format!("sha256:{}", "0".repeat(64));
+    assert!(fleet.done("app show notes@1.1 -o json").contains(&pinned));
+    fleet.done("install notes@1.1 --host lab-1 --name notes-1 --set password=p");
+    let images = fleet.host("lab-1").images("notes-1");
+    assert!(images.iter().all(|image| image.contains(&pinned)), "{images:?}");
+}
+
+/// An app with one thing wrong, and what is said of it.
+#[track_caller]
+fn check(file: &str, from: &str, to: &str, says: &[&str]) {
+    let fleet = tempfile::tempdir().expect("a folder can be made");
+    let folder = App::new("1.1").write(fleet.path());
+    let text = fs::read_to_string(folder.join(file)).expect("it is there");
+    assert!(text.contains(from), "`{from}` is in {file}");
+    fs::write(folder.join(file), text.replace(from, to)).expect("it can be written");
+    let person = fleet_tests::fleet::Operator::new(&fleet.path().join("person"));
+    let told = person.refused(&format!("app lint {}", folder.display()));
+    for part in says {
+        told.says(part);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_app_is_said_with_file_line_and_key() {
+    let db = "    image: notes-db:1";
+    check("compose.yaml", db, &format!("{db}\n    devices: [/dev/kvm]"), &["compose.yaml:9", "devices"]);
+    check("compose.yaml", "    depends_on: [db]", "    depends_on: [other]", &["compose.yaml:4", "other"]);
+    check("compose.yaml", "volumes:\n  uploads", "volumes: [\n  uploads", &["compose.yaml:"]);
+    check("compose.yaml", "${PASSWORD}", "${SECRET}", &["compose.yaml:", "SECRET"]);
+    check("app.yaml", "type: port", "type: prt", &["app.yaml:4", "prt"]);
+    check("app.yaml", "service: web, port", "service: wbe, port", &["app.yaml", "wbe"]);
+    check("web.ini.j2", "values.title", "values.titel", &["web.ini.j2:1", "undefined"]);
+}
+
+#[test]
+fn a_wrong_app_is_not_pushed() {
+    let fleet = Fleet::new();
+    let app = App { extra: "    privileged_not: true\n".to_owned(), ..App::new("1.1") };
+    let folder = app.write(fleet.folder());
+    fleet.refused(&format!("app push {} --version 1.1", folder.display())).says("compose.yaml:").says("privileged_not");
+    fleet.refused("app show notes").says("notes");
+}

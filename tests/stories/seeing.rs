@@ -1,0 +1,96 @@
+//! What operators see: events, logs, lists, and the exit codes of it all.
+
+use fleet_tests::fleet::{Fleet, Operator};
+
+#[test]
+fn events_are_told_as_they_happen() {
+    let fleet = Fleet::running(&["lab-1"]);
+    let following = fleet.admin.start("events --follow --about notes-1");
+    following.wait_for("to be installed on lab-1 by admin");
+    fleet.done("instance restart notes-1");
+    following.wait_for("restart asked by admin");
+    assert!(!following.is_over());
+    let tail = fleet.done("events --tail 3");
+    assert_eq!(tail.lines().count(), 3, "{tail}");
+    let about = fleet.done("events --about lab-1 -o json");
+    assert!(about.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{about}");
+    assert!(about.contains("joined") && !about.contains("restart asked"), "{about}");
+}
+
+#[test]
+fn logs_come_from_the_host() {
+    let fleet = Fleet::running(&["lab-1"]);
+    let tail = fleet.done("logs notes-1 web --tail 3");
+    assert_eq!(tail, "line 0\nline 1\nline 2\n");
+    assert!(fleet.done("logs notes-1 --tail 1").starts_with("web | "));
+    let following = fleet.admin.start("logs notes-1 web --follow");
+    following.wait_for("line 500");
+    assert!(!following.is_over());
+    fleet.refused("logs notes-1 other").says("no service other; it has db, web");
+    fleet.refused("logs notes-9").says("notes-9");
+}
+
+#[test]
+fn a_flood_of_logs_on_one_host_delays_nobody() {
+    let fleet = Fleet::running(&["lab-1", "lab-2"]);
+    let floods: Vec<_> = (0..3).map(|_| fleet.admin.start("logs notes-1 web --follow")).collect();
+    floods.iter().for_each(|flood| flood.wait_for("line 1000"));
+    let lines = |flood: &fleet_tests::fleet::Ongoing| flood.stdout().len();
+    let before: Vec<usize> = floods.iter().map(lines).collect();
+    // All of these end while the flood goes on: on the other host, and on the very host.
+    fleet.done("instance restart notes-2");
+    fleet.done("instance restart notes-1");
+    for (flood, before) in floods.iter().zip(before) {
+        assert!(!flood.is_over(), "the flood goes on");
+        fleet.until("more of the flood", || lines(flood) > before);
+    }
+    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link == "online"));
+    // A fifth question at a time is refused by the host, and harms nobody.
+    let fourth = fleet.admin.start("logs notes-1 --follow");
+    fourth.wait_for("line 10");
+    fleet.refused("logs notes-1 --tail 1").says("4 questions");
+}
+
+#[test]
+fn the_exit_code_tells_how_it_ended() {
+    let mut fleet = Fleet::running(&["lab-1"]);
+    for (line, code) in
+        [("status", 0), ("instance show none", 1), ("instance shwo x", 2), ("rollout", 2), ("whoami", 0)]
+    {
+        let told = fleet.admin.run(line);
+        assert_eq!(told.code, code, "{}", told.text());
+    }
+    let nobody = Operator::new(&fleet.folder().join("nobody"));
+    nobody.refused("status").says("not logged in").hints("fleet login");
+    fleet.server.stop();
+    let told = fleet.admin.run("status");
+    assert_eq!(told.code, 3, "{}", told.text());
+    told.says(&fleet.server.address.to_string()).hints("check that the coordinator runs");
+    assert!(told.stderr.lines().count() <= 3, "{}", told.text());
+}
+
+#[test]
+fn one_screen_and_every_list_tell_the_same() {
+    let mut fleet = Fleet::running(&["lab-1 site=fr", "lab-2 site=de"]);
+    let status = fleet.done("status");
+    for part in ["2 of 2 online", "2 of 2 healthy", "notes@1.1 on 2", "nothing needs a person"] {
+        assert!(status.contains(part), "`{part}` is not in:\n{status}");
+    }
+    for list in ["host ls", "instance ls", "app ls", "rollout ls", "operator ls", "token ls"] {
+        for format in ["table", "wide", "json", "yaml", "name"] {
+            fleet.done(&format!("{list} -o {format}"));
+        }
+        let json = fleet.admin.json(list);
+        let names = fleet.done(&format!("{list} -o name"));
+        assert_eq!(json.as_array().map(Vec::len), Some(names.lines().count()), "{list}: {json} {names}");
+    }
+    let shown = fleet.done("instance show notes-1");
+    for part in ["notes@1.1", "healthy", "notes-1-web-1", "notes-1_data", "password=***"] {
+        assert!(shown.contains(part), "`{part}` is not in:\n{shown}");
+    }
+    fleet.host_mut("lab-2").crash();
+    fleet.wait_link("lab-2", "offline");
+    let status = fleet.done("status");
+    assert!(status.contains("needs a person") && status.contains("host lab-2: offline"), "{status}");
+    assert!(fleet.done("instance ls").contains("lab-2 (offline)"));
+}
