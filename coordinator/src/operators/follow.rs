@@ -7,7 +7,7 @@ use super::wish::read;
 use crate::clock;
 use crate::facts::Known;
 use fleet_core::facts::{Link, Running};
-use fleet_core::names::{InstanceName, OrderId, RolloutId};
+use fleet_core::names::{AppName, HostName, InstanceName, OrderId, RolloutId};
 use fleet_proto::v1;
 use futures_util::stream::{Stream, unfold};
 use std::time::Duration;
@@ -112,13 +112,20 @@ enum Asked {
 
 fn order_of(known: &Known, name: &InstanceName) -> Asked {
     let Some(instance) = known.instance(name) else { return Asked::Never };
-    let is_online = known.observed().hosts.get(&instance.host).is_some_and(|host| host.link == Link::Online);
     let mut open = known.orders_of(&instance.host).filter_map(|id| known.asked().orders.get(id));
     match open.find(|open| open.order.instance == *name) {
         Some(open) => Asked::Order(open.order.id.clone()),
-        None if is_online => Asked::NotYet,
+        None if is_there(known, &instance.host) => Asked::NotYet,
         None => Asked::Never,
     }
+}
+
+/// Whether a host is online, or was so until a moment ago: it may only be connecting anew.
+fn is_there(known: &Known, host: &HostName) -> bool {
+    known.observed().hosts.get(host).is_some_and(|seen| match seen.link {
+        Link::Online => true,
+        Link::Offline { since } => clock::now().since(since) < TURN,
+    })
 }
 
 impl Follower<Followed> {
@@ -154,6 +161,10 @@ fn progress(known: &Known, followed: &Followed, has_waited: bool) -> v1::ChangeP
         over,
     };
     if let Some(ended) = order.as_ref().and_then(|id| known.observed().ended.get(id)) {
+        if ended.outcome.is_success() && is_being_removed(known, instance) {
+            // Whoever is told that it is done may take its name again.
+            return of("under way", "forgetting it".to_owned(), String::new(), false);
+        }
         let (state, text, hint) = end_words(&ended.outcome);
         return of(&state, text, hint, true);
     }
@@ -168,11 +179,30 @@ fn progress(known: &Known, followed: &Followed, has_waited: bool) -> v1::ChangeP
         };
         return of("under way", text, String::new(), false);
     }
+    if let Some((host, app)) = forbidden(known, instance) {
+        // Only people can end this wait, so nobody is kept at a prompt for it.
+        let hint = format!("the wish is kept, and done when the people of `{host}` allow it");
+        return of("refused", format!("the policy of `{host}` does not allow {app}"), hint, true);
+    }
     match known.waits_because(instance) {
         Some(because) => of("waiting", because.to_owned(), String::new(), false),
         None if has_waited => of("already so", String::new(), String::new(), true),
         None => of("waiting", String::new(), String::new(), false),
     }
+}
+
+/// The host and the app of an instance, if the host's own people do not allow it.
+fn forbidden<'a>(known: &'a Known, instance: &InstanceName) -> Option<(&'a HostName, &'a AppName)> {
+    let wanted = known.instance(instance)?;
+    let app = &wanted.release.name.app;
+    let seen = known.observed().hosts.get(&wanted.host)?;
+    let is_waiting = seen.link == Link::Online && known.waits_because(instance).is_some();
+    let is_refused = is_waiting && !seen.said.policy.allows_app(app);
+    is_refused.then_some((&wanted.host, app))
+}
+
+fn is_being_removed(known: &Known, instance: &InstanceName) -> bool {
+    known.instance(instance).is_some_and(|wanted| wanted.removal.is_some())
 }
 
 impl Follower<RolloutId> {

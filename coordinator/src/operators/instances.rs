@@ -47,7 +47,7 @@ impl OperatorsService {
         let subject = Subject { name, desired, release, bundle, definition, values: BTreeMap::new() };
         check_given(ATTEMPT, &request.values)?;
         let rendered = subject.render(ATTEMPT, &request.values)?;
-        self.check_policy(&subject, &rendered)?;
+        self.check_policy(ATTEMPT, &subject, &rendered)?;
         let plan = lines(None, &rendered.spec);
         if !request.dry_run {
             self.keep_new(by, &subject, &request.values, now).await?;
@@ -85,7 +85,7 @@ impl OperatorsService {
     }
 
     /// Refuses what the host's own policy forbids, as far as it was heard.
-    fn check_policy(&self, subject: &Subject, rendered: &Rendered) -> Result<(), Status> {
+    fn check_policy(&self, attempt: &str, subject: &Subject, rendered: &Rendered) -> Result<(), Status> {
         let host = &subject.desired.host;
         let policy = self.shared.facts.read().observed().hosts.get(host).map(|seen| seen.said.policy.clone());
         let Some(policy) = policy else { return Ok(()) };
@@ -95,7 +95,7 @@ impl OperatorsService {
         }
         let hint =
             format!("ask the people of `{host}`: its policy outranks the coordinator (`fleet host show {host}`)");
-        Err(hindered("install", found.join("; "), &hint))
+        Err(hindered(attempt, found.join("; "), &hint))
     }
 
     pub async fn configure_as(
@@ -111,6 +111,7 @@ impl OperatorsService {
         let given = merged(&subject.values, &request.values, &request.unset);
         let drift = rule.unwrap_or(subject.desired.drift);
         let after = subject.render(ATTEMPT, &given)?;
+        self.check_policy(ATTEMPT, &subject, &after)?;
         let before = subject.render(ATTEMPT, &subject.values).ok();
         let mut plan = lines(before.as_ref().map(|before| &before.spec), &after.spec);
         if drift != subject.desired.drift {

@@ -9,6 +9,7 @@ use fleet_core::labels::Selector;
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
 use fleet_proto::v1;
+use std::collections::BTreeSet;
 
 /// What all views of hosts at one moment need.
 #[derive(Debug)]
@@ -60,11 +61,20 @@ fn link_words(seen: Option<&HostObserved>, is_enrolled: bool, host: &HostDesired
 
 fn policy_view(policy: &HostPolicy) -> v1::PolicyView {
     v1::PolicyView {
-        apps: policy.apps.iter().flatten().map(ToString::to_string).collect(),
-        registries: policy.registries.iter().flatten().cloned().collect(),
+        apps: limited(policy.apps.as_ref()),
+        registries: limited(policy.registries.as_ref()),
         paths: policy.paths.iter().cloned().collect(),
         hours: policy.hours.as_ref().map(ToString::to_string).unwrap_or_default(),
         exec: policy.exec.word().to_owned(),
         privileges: policy.privileges.word().to_owned(),
+    }
+}
+
+/// Nothing stands for all; that none is allowed must be said.
+fn limited<T: ToString>(allowed: Option<&BTreeSet<T>>) -> Vec<String> {
+    match allowed {
+        None => Vec::new(),
+        Some(none) if none.is_empty() => vec!["(none)".to_owned()],
+        Some(some) => some.iter().map(ToString::to_string).collect(),
     }
 }
