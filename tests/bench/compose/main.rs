@@ -129,7 +129,12 @@ async fn apply(hands: &DockerHands, spec: &InstanceSpec) -> anyhow::Result<()> {
     for stage in steps(&found, spec) {
         // docker-compose passes no gate either.
         let steps = stage.steps.iter().filter(|step| !matches!(step, Step::Gate));
+        let begin = Instant::now();
         try_join_all(steps.map(|step| hands.perform(step, spec, &notes))).await?;
+        if std::env::var_os("FLEET_BENCH_STEPS").is_some() {
+            let texts: Vec<String> = stage.steps.iter().map(ToString::to_string).collect();
+            eprintln!("  {:>5.0} ms  {}", begin.elapsed().as_secs_f64() * 1000.0, texts.join(", "));
+        }
     }
     Ok(())
 }
