@@ -14,7 +14,6 @@ mod people;
 mod prune;
 mod release;
 
-pub use asked::Told;
 pub use desired::DesiredChange;
 pub use event::Event;
 pub use known::Known;

@@ -15,8 +15,8 @@ const DEBOUNCE: Duration = Duration::from_millis(20);
 /// Nobody sleeps longer, in case a clock was set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// Thinking that took long is followed by a rest several times as long, so that agents and operators are heard.
-const REST: u32 = 4;
-const LONGEST_REST: Duration = Duration::from_millis(500);
+const REST: u32 = 3;
+const LONGEST_REST: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Turns until dropped, or until the store has failed.
@@ -58,9 +58,8 @@ async fn turn(facts: &Facts, sessions: &Sessions, now: Time) -> Result<Turned, S
     };
     let wake_at = plan.wake_at;
     let (asked, closed, planned) = (plan.orders.len(), plan.closed.len(), began.elapsed());
-    let told = facts.ask(plan, now).await?;
-    sessions.mark(&told.hosts, clock::now());
+    let gone = facts.ask(plan, now, |hosts| sessions.mark(hosts, clock::now())).await?;
     tracing::debug!(asked, closed, ?planned, kept = ?began.elapsed(), "turned");
-    facts.bury(&told.gone, now).await?;
+    facts.bury(&gone, now).await?;
     Ok(Turned { wake_at, planned })
 }

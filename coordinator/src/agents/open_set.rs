@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 /// What a host is told: all its open orders, and all the instances that it should have.
 pub fn open_set(facts: &Facts, values: &Values, host: &HostName) -> Result<v1::OpenOrders, ValuesError> {
     let known = facts.read();
-    let orders: Vec<OpenOrder> = known.orders_of(host).filter_map(|id| known.asked().orders.get(id)).cloned().collect();
+    let unheard = known.orders_of(host).filter(|id| !known.has_kept_the_end_of(id));
+    let orders: Vec<OpenOrder> = unheard.filter_map(|id| known.asked().orders.get(id)).cloned().collect();
     let wanted = known.instances_of(host).filter(|name| known.instance(name).is_some_and(|one| one.host == *host));
     let instances = wanted.map(ToString::to_string).collect();
     drop(known);

@@ -126,14 +126,11 @@ impl Report {
         self.passing(heard)
     }
 
-    /// The answer is the open set without the order. The turn sends it, or this does when the order is closed already.
+    /// The answer is the open set without the order, also when the end was heard before.
     async fn hear_order(&self, id: OrderId, name: InstanceName, end: Outcome, now: Time) -> Result<(), Status> {
-        let is_closed = !self.facts.read().asked().orders.contains_key(&id);
         let heard = self.facts.hear_outcome(&self.session.host, id, name, end, now).await;
         self.passing(heard)?;
-        if is_closed {
-            self.session.mark(now);
-        }
+        self.session.mark(now);
         Ok(())
     }
 

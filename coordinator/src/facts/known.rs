@@ -11,7 +11,7 @@ use fleet_core::facts::{Asked, Desired, InstanceDesired, Observed};
 use fleet_core::names::{AppName, HostName, InstanceName, OrderId, Version};
 use fleet_core::plan::Waiting;
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::str::FromStr;
 
 /// A look at the facts. Only the modules beside this one change them.
@@ -24,6 +24,8 @@ pub struct Known {
     pub(super) events: Events,
     pub(super) index: Index,
     pub(super) people: People,
+    /// Orders whose end is in memory and not yet on the disk: they are not acknowledged yet.
+    pub(super) unkept: HashSet<OrderId>,
     /// What the last plan said of those who wait; derived.
     pub(super) waiting: HashMap<InstanceName, Box<str>>,
 }
@@ -91,6 +93,11 @@ impl Known {
     /// The instances that a host should have or said to have.
     pub fn instances_of<'a>(&'a self, host: &'a HostName) -> impl Iterator<Item = &'a InstanceName> {
         self.index.instances_of(host)
+    }
+
+    /// Whether the end of an order was heard and kept: then its host need not be told of it any more.
+    pub fn has_kept_the_end_of(&self, id: &OrderId) -> bool {
+        self.observed.ended.contains_key(id) && !self.unkept.contains(id)
     }
 
     pub fn instance(&self, name: &InstanceName) -> Option<&InstanceDesired> {

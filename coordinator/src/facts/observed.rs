@@ -166,9 +166,14 @@ impl Facts {
         outcome: Outcome,
         now: Time,
     ) -> Result<(), ObserveError> {
-        let ((), committed) = self.change(|known, batch| known.end(batch, host, id, instance, outcome, now))?;
-        self.wake();
+        let ((), committed) = self.change(|known, batch| {
+            known.end(batch, host, id.clone(), instance, outcome, now)?;
+            known.unkept.insert(id.clone());
+            Ok::<_, ObserveError>(())
+        })?;
         self.settled(committed).await?;
+        self.change_unwritten(|known| known.unkept.remove(&id));
+        self.wake();
         Ok(())
     }
 

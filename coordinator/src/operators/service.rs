@@ -1,5 +1,6 @@
 //! Every call of an operator: the role it needs, and who carries it out.
 
+use super::status::LastStatus;
 use crate::clock;
 use crate::serve::{Shared, caller_of};
 use fleet_core::access::Role;
@@ -17,11 +18,12 @@ pub struct OperatorsService {
     pub shared: Shared,
     /// When each operator last called; not kept.
     seen: Arc<Mutex<HashMap<OperatorName, Time>>>,
+    pub last_status: Arc<Mutex<LastStatus>>,
 }
 
 impl OperatorsService {
     pub fn new(shared: Shared) -> Self {
-        Self { shared, seen: Arc::default() }
+        Self { shared, seen: Arc::default(), last_status: Arc::default() }
     }
 
     /// Who calls, if they may do at least what `needed` may.
@@ -61,7 +63,7 @@ impl Operators for OperatorsService {
 
     async fn get_status(&self, request: Request<v1::GetStatusRequest>) -> Answer<v1::Status> {
         self.caller(&request, Role::Viewer)?;
-        Ok(Response::new(self.status_now(clock::now())))
+        Ok(Response::new(self.status_shared(clock::now())))
     }
 
     async fn add_host(&self, request: Request<v1::AddHostRequest>) -> Answer<v1::JoinInvitation> {

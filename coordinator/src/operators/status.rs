@@ -11,11 +11,34 @@ use fleet_core::facts::{HostDesired, InstanceDesired, Link};
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::time::Time;
 use fleet_proto::v1;
+use std::sync::PoisonError;
+use std::time::Instant;
 
 /// So many lines at the most; the numbers count all.
 const LINES: usize = 200;
 
+/// A look at a fleet is shared by those who ask within so many times what it took: a small fleet is always looked at
+/// anew, and a large one is not looked at all the time.
+const SHARED_FOR: u32 = 5;
+
+/// The last look, and until when it is good.
+#[derive(Debug, Default)]
+pub struct LastStatus(Option<(v1::Status, Instant)>);
+
 impl OperatorsService {
+    pub fn status_shared(&self, now: Time) -> v1::Status {
+        let mut last = self.last_status.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((status, good_until)) = &last.0
+            && Instant::now() < *good_until
+        {
+            return status.clone();
+        }
+        let began = Instant::now();
+        let status = self.status_now(now);
+        last.0 = Some((status.clone(), Instant::now() + began.elapsed() * SHARED_FOR));
+        status
+    }
+
     pub fn status_now(&self, now: Time) -> v1::Status {
         let known = self.shared.facts.read();
         let outlook = outlook(&known, now);

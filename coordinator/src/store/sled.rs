@@ -9,9 +9,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// Where the highest revision is kept; it is none of the facts, so no scan shows it.
 const REVISION: &[u8] = b"\0revision";
+const PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(20);
 const CACHE_BYTES: u64 = 16 << 20;
 
 /// Keeps everything in a directory that no other process may open meanwhile.
@@ -29,7 +32,7 @@ impl SledStore {
         fs::create_dir_all(path).map_err(directory)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(directory)?;
         let config = engine::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        let db = config.open().map_err(|source| open_error(path, source))?;
+        let db = open_patiently(&config).map_err(|source| open_error(path, source))?;
         let revision = kept_revision(&db)?;
         let (queue, thread) = Queue::new(SledPlace(db.clone()), revision).map_err(directory)?;
         Ok(Self { db, queue: Some(queue), thread: Some(thread) })
@@ -50,8 +53,23 @@ impl Drop for SledStore {
     }
 }
 
+/// Whoever had the directory before may be about to let go of it: sled's own threads end a moment after its store.
+fn open_patiently(config: &engine::Config) -> engine::Result<engine::Db> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match config.open() {
+            Err(error) if is_lock(&error) && Instant::now() < until => std::thread::sleep(PAUSE),
+            opened => return opened,
+        }
+    }
+}
+
+fn is_lock(error: &engine::Error) -> bool {
+    error.to_string().contains("could not acquire lock")
+}
+
 fn open_error(path: &Path, source: engine::Error) -> StoreError {
-    if source.to_string().contains("could not acquire lock") {
+    if is_lock(&source) {
         return StoreError::InUse { path: path.to_owned() };
     }
     StoreError::Open { path: path.to_owned(), source }
