@@ -110,6 +110,11 @@ prepare() {
     export FLEET_TEST_DOCKER=required
 }
 
+# The same programs as the tests: a release build would show nothing else, only later.
+check_demo() {
+    FLEET_DEMO_PROGRAMS=$FLEET_TEST_BIN deploy/demo.sh --check
+}
+
 # Last of all: nextest's own summary is what stands at the end.
 run_tests() {
     cargo nextest run --locked --workspace --no-fail-fast --filterset "$1"
