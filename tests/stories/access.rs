@@ -33,6 +33,7 @@ fn a_removed_host_is_cut_off_at_once_and_stays_away() {
     fleet.refused("host show lab-2").says("no host `lab-2`");
     assert!(fleet.host_view("lab-1").is_some_and(|view| view.link == "online"));
     fleet.refused("host rm lab-2 --yes").says("lab-2");
+    fleet.refused("host add lab-1").says("is in the fleet and connected").hints("fleet host rm lab-1");
 }
 
 #[test]

@@ -11,3 +11,4 @@ mod port;
 mod releases;
 mod restarts;
 mod seeing;
+mod trouble;
