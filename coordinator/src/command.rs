@@ -144,10 +144,19 @@ async fn run_init(init: Init) -> Result<(), CommandError> {
         certificate_seconds: init.certificate_life.as_duration().as_secs(),
         created: clock::now(),
     };
-    let (_, token) = Home::init(&init.directory.data_dir, settings).await?;
-    answer(&format!("{token}\n"))?;
-    tracing::info!("made; serve it, then within 24 h join as its administrator: fleet join TOKEN");
-    Ok(())
+    let folder = &init.directory.data_dir;
+    let (_, token) = Home::init(folder, settings).await?;
+    tell(&format!(
+        "The fleet is made. Serve it:\n  fleet-coordinator serve --data-dir {}\nthen log in as its administrator, within \
+         24 hours:\n  fleet login TOKEN\nThis is the TOKEN; it works once:\n",
+        folder.display()
+    ))?;
+    answer(&format!("{token}\n"))
+}
+
+/// The story goes to stderr: stdout has the answer alone.
+fn tell(text: &str) -> Result<(), CommandError> {
+    io::stderr().write_all(text.as_bytes()).map_err(CommandError::Answer)
 }
 
 async fn run_token(token: Token) -> Result<(), CommandError> {
