@@ -1,39 +1,63 @@
 //! Who may what, and how access ends.
 
 use fleet_core::access::Subject;
-use fleet_proto::link::dial;
+use fleet_proto::link::{Identity, dial};
 use fleet_proto::refusal::{Word, word_of};
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::{PROTOCOL, v1};
 use fleet_tests::fleet::Fleet;
 use std::time::{Duration, Instant};
+use tonic::{Response, Status, Streaming};
 
 /// The bound of the promise: an open stream of whom was removed ends within it.
 const CUT: Duration = Duration::from_secs(5);
+
+/// Watches as a host does.
+fn watch(fleet: &Fleet, identity: &Identity) -> Result<Streaming<v1::ToAgent>, Box<Status>> {
+    fleet.wait_for(async {
+        let channel = dial(identity).await.expect("TLS knows its certificate");
+        let request = v1::WatchRequest { protocol: PROTOCOL, agent_version: "story".to_owned() };
+        AgentsClient::new(channel).watch(request).await.map(Response::into_inner).map_err(Box::new)
+    })
+}
+
+#[track_caller]
+fn check_revoked(fleet: &Fleet, identity: &Identity) {
+    let refused = watch(fleet, identity).err();
+    assert_eq!(refused.as_ref().and_then(|status| word_of(status)), Some(Word::Revoked), "{refused:?}");
+}
 
 #[test]
 fn a_removed_host_is_cut_off_at_once_and_stays_away() {
     let fleet = Fleet::of(&["lab-1", "lab-2"]);
     // Beside the agent's own stream we hold one as the same host, to see how it ends.
     let identity = fleet.host("lab-2").identity();
-    let request = || v1::WatchRequest { protocol: PROTOCOL, agent_version: "story".to_owned() };
-    let mut stream = fleet.wait_for(async {
-        let channel = dial(&identity).await.expect("it is reached");
-        AgentsClient::new(channel).watch(request()).await.expect("it is welcome").into_inner()
-    });
+    let mut stream = watch(&fleet, &identity).expect("it is welcome");
     let began = Instant::now();
     fleet.done("host rm lab-2 --yes");
     fleet.wait_for(async { while let Ok(Some(_)) = stream.message().await {} });
     assert!(began.elapsed() < CUT, "the stream lived for {:?}", began.elapsed());
-    let refused = fleet.wait_for(async {
-        let channel = dial(&identity).await.expect("TLS still knows its certificate");
-        AgentsClient::new(channel).watch(request()).await.err()
-    });
-    assert_eq!(refused.as_ref().and_then(word_of), Some(Word::Revoked), "{refused:?}");
+    check_revoked(&fleet, &identity);
     fleet.refused("host show lab-2").says("no host `lab-2`");
     assert!(fleet.host_view("lab-1").is_some_and(|view| view.link == "online"));
     fleet.refused("host rm lab-2 --yes").says("lab-2");
     fleet.refused("host add lab-1").says("is in the fleet and connected").hints("fleet host rm lab-1");
+}
+
+#[test]
+fn a_machine_that_joins_anew_replaces_whoever_had_its_name() {
+    let mut fleet = Fleet::of(&["lab-1 site=fr"]);
+    let old = fleet.host("lab-1").identity();
+    fleet.host_mut("lab-1").crash();
+    fleet.wait_link("lab-1", "offline");
+    let token = fleet.done("host add lab-1 --token-only");
+    fleet.host_mut("lab-1").start();
+    fleet.wait_online("lab-1");
+    let new = fleet.join(token.trim());
+    fleet.wait_link("lab-1", "offline");
+    check_revoked(&fleet, &old);
+    assert!(watch(&fleet, &new).is_ok());
+    assert!(fleet.done("host show lab-1").contains("site=fr"), "it is still the same host");
 }
 
 #[test]

@@ -137,12 +137,11 @@ fn progress_reads_well_in_a_pipe() {
     let told = fleet.admin.run("rollout --version 1.2 --yes --soak 0s --at-once 1");
     assert_eq!(told.code, 0, "{}", told.text());
     assert_eq!(told.stdout, "notes-1: done (2 done)\n");
-    let steady = |line: &&str| !line.contains("under way");
+    // How much of what passes quickly is seen depends on the machine; how it ends does not.
+    let passes = |line: &&str| line.contains("under way") || line.contains("running");
     let story = told.story();
-    let lines: Vec<&str> = story.lines().filter(steady).collect();
-    let from = lines.iter().position(|line| line.starts_with("TIME")).expect("the progress has times");
-    insta::assert_snapshot!(lines[from..].join("\n"), @r"
-    TIME  notes-1  running (2 waiting)
+    let progress: Vec<&str> = story.lines().filter(|line| line.starts_with("TIME") && !passes(line)).collect();
+    insta::assert_snapshot!(progress.join("\n"), @r"
     TIME  notes-1  lab-1  done
     TIME  notes-2  lab-2  done
     TIME  notes-1  done (2 done)
