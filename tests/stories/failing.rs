@@ -87,6 +87,7 @@ fn an_aborted_rollout_leaves_what_is_done_and_an_undo_takes_it_back() {
     fleet.done("rollout abort");
     let_go(&fleet, "lab-1");
     let_go(&fleet, "lab-2");
+    fleet.wait_member("notes-1", "done");
     fleet.wait_version("notes-1", "1.2");
     assert_eq!(
         (fleet.state("notes-2"), fleet.rollout().map(|it| it.phase)),
@@ -95,7 +96,7 @@ fn an_aborted_rollout_leaves_what_is_done_and_an_undo_takes_it_back() {
     let told = fleet.admin.run("rollout undo --yes");
     assert_eq!(told.code, 0, "{}", told.text());
     told.says("1.2 -> 1.1");
-    assert_eq!(fleet.state("notes-1"), "1.1 healthy");
+    fleet.wait_version("notes-1", "1.1");
     let starts = fleet.host("lab-1").starts("notes-1");
     assert_eq!(starts, ["notes-web:1.1", "notes-web:1.2", "notes-web:1.1"]);
     assert_eq!(fleet.done("rollout ls -o name").lines().count(), 2, "an undo is a rollout of its own");
