@@ -9,6 +9,8 @@
 #   FLEET_TEST_REGISTRY   the registry on this machine: 127.0.0.1:5001/labnotes-web:1.1 (1.2, 1.3), …/labnotes-db:1
 #   FLEET_TEST_BIN        the folder with fleet, fleet-agent and fleet-coordinator
 #   FLEET_TEST_PACKAGES   the folder with fleet-agent.deb, fleet-coordinator.deb and fleet-agent-installer.sh
+#
+# FLEET_TEST_PROFILE=release builds the programs as they are shipped: benches want that.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -30,8 +32,12 @@ main() {
     cd "$root"
     need_rust
     say "building the programs"
-    cargo build --locked --workspace --bins >&2
-    bin=$(cd "$(target_folder)/debug" && pwd)
+    if [ "${FLEET_TEST_PROFILE:-debug}" = release ]; then
+        cargo build --locked --workspace --bins --release >&2
+    else
+        cargo build --locked --workspace --bins >&2
+    fi
+    bin=$(cd "$(target_folder)/${FLEET_TEST_PROFILE:-debug}" && pwd)
     deploy/package.sh --programs "$bin" --to "$bin/packages" >/dev/null
 
     answer FLEET_LAB_SH "$root/deploy/lab/lab.sh"

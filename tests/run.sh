@@ -32,6 +32,7 @@ main() {
             registry_answers 127.0.0.1 "$REGISTRY_PORT" || had_registry=no
             stage "Images, programs and packages" prepare
             stage "labnotes by hand, with docker-compose" deploy/labnotes/try.sh
+            stage "The demo, checked" check_demo
             heading "Tests"
             run_tests 'all()'
             ;;

@@ -153,7 +153,10 @@ fn check_address(address: &str) -> Result<(), HomeError> {
 fn make_empty(path: &Path) -> Result<(), HomeError> {
     let directory = |source| HomeError::Directory { path: path.to_owned(), source };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(directory)?;
-    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(directory)?;
     let is_empty = fs::read_dir(path).map_err(directory)?.next().is_none();
-    if is_empty { Ok(()) } else { Err(HomeError::NotEmpty { path: path.to_owned() }) }
+    if !is_empty {
+        return Err(HomeError::NotEmpty { path: path.to_owned() });
+    }
+    // Only now is it sure that the directory is ours to change.
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(directory)
 }

@@ -52,13 +52,14 @@ struct Turned {
 
 async fn turn(facts: &Facts, sessions: &Sessions, now: Time) -> Result<Turned, StoreError> {
     let began = Instant::now();
-    let plan = {
+    let (mut plan, wishes) = {
         let known = facts.read();
-        plan(known.desired(), known.asked(), known.observed(), now)
+        (plan(known.desired(), known.asked(), known.observed(), now), known.wishes())
     };
+    let gone = std::mem::take(&mut plan.gone);
     let wake_at = plan.wake_at;
     let (asked, closed, planned) = (plan.orders.len(), plan.closed.len(), began.elapsed());
-    let gone = facts.ask(plan, now, |hosts| sessions.mark(hosts, clock::now())).await?;
+    facts.ask(plan, wishes, now, |hosts| sessions.mark(hosts, clock::now())).await?;
     tracing::debug!(asked, closed, ?planned, kept = ?began.elapsed(), "turned");
     facts.bury(&gone, now).await?;
     Ok(Turned { wake_at, planned })

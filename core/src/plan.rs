@@ -31,6 +31,8 @@ pub struct Plan {
     pub closed: Vec<OrderId>,
     /// Open orders past their deadline, to hosts that are offline: asked again when the host is back.
     pub withdrawn: Vec<OrderId>,
+    /// Instances whose removal has been carried out: they can be forgotten.
+    pub gone: Vec<InstanceName>,
     pub waiting: Vec<Waiting>,
     pub wake_at: Option<Time>,
 }

@@ -1,6 +1,8 @@
 //! The way back to what the instance was.
 
 use super::forward::stages;
+use super::heal::lost_volumes;
+use super::prepare::look;
 use super::work::{Finish, Work, WorkError};
 use crate::ledger::Settled;
 use fleet_core::order::Action;
@@ -27,6 +29,11 @@ pub async fn back(
         let no_volume = BTreeSet::new();
         return work.perform(tried, |found| steps_to_remove(found, tried, &no_volume), Finish::AsIs).await;
     };
+    // A volume that went missing on the way is data: what is made anew in its place would be empty.
+    let lost = lost_volumes(&look(work.site, &from.rendered.spec).await?, from);
+    if !lost.is_empty() {
+        return Err(WorkError::DataGone(lost.join(", ")));
+    }
     let finish = match (action, attempt) {
         // Whether it may start was the question, and its answer is said as its health.
         (Action::Power { .. }, _) => Finish::AsIs,

@@ -4,14 +4,14 @@ use super::back::{Attempt, back};
 use super::end::end;
 use super::expect::outcome_at_once;
 use super::forward::forward;
-use super::prepare::prepare;
+use super::prepare::{prepare, refuse_without_data};
 use super::work::Work;
 use crate::clock;
 use crate::ledger::{Becomes, InstanceEntry, OpenState, OrderEntry, OrderState, Settled, StuckMark, Values, Way};
 use crate::site::Site;
 use fleet_core::facts::PowerDesired;
 use fleet_core::names::OrderId;
-use fleet_core::order::{Action, Order, Outcome};
+use fleet_core::order::{Action, Order, Outcome, PowerWish};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
 use fleet_core::units::Period;
@@ -83,6 +83,9 @@ impl Carrying<'_> {
     /// What the instance becomes if all goes well; none, if that is nothing.
     async fn prepared(&self, open: &OpenState) -> Result<Option<Settled>, String> {
         let from = open.from.as_ref();
+        if let Some(from) = from.filter(|_| starts_something(&self.order.action)) {
+            refuse_without_data(self.work.site, from).await.map_err(|error| crate::chain(&error))?;
+        }
         match &self.order.action {
             Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
                 self.work.say(format!("preparing {}", goal.release));
@@ -180,6 +183,14 @@ impl Carrying<'_> {
 
     async fn end(&self, outcome: Outcome, becomes: Option<Becomes>) {
         end(self.work.site, self.order, outcome, becomes).await;
+    }
+}
+
+fn starts_something(action: &Action) -> bool {
+    match action {
+        Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } => true,
+        Action::Power { wish: PowerWish::Start | PowerWish::Restart, .. } => true,
+        Action::Power { wish: PowerWish::Stop, .. } | Action::Remove { .. } => false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! From an order's goal to what the instance shall be, or why this host will not have it. Touches nothing.
 
+use super::heal::lost_volumes;
 use crate::bundles::FetchError;
 use crate::hands::HandsError;
 use crate::ledger::{Settled, Values};
@@ -34,6 +35,11 @@ pub enum PrepareError {
         "a Compose project `{project}` that fleet did not make is on this host ({containers}); choose another name"
     )]
     Occupied { project: String, containers: String },
+    #[error(
+        "its data is gone: somebody removed {0}. Starting it now would begin with nothing, and look fine; put the data back, or \
+         remove the instance and install it anew"
+    )]
+    DataGone(String),
     #[error(transparent)]
     Look(#[from] HandsError),
     #[error("the host's policy cannot be read, so nothing is allowed: {0}")]
@@ -84,11 +90,17 @@ async fn refuse_occupied(site: &Site, spec: &InstanceSpec) -> Result<(), Prepare
     Err(PrepareError::Occupied { project: spec.project.clone(), containers: names.join(", ") })
 }
 
-/// Looks as soon as there is an Engine; the order's deadline ends the waiting.
-async fn look(site: &Site, spec: &InstanceSpec) -> Result<Found, HandsError> {
+/// Refuses to start what has lost its data: the Engine would make an empty volume of that name.
+pub async fn refuse_without_data(site: &Site, from: &Settled) -> Result<(), PrepareError> {
+    let lost = lost_volumes(&look(site, &from.rendered.spec).await?, from);
+    if lost.is_empty() { Ok(()) } else { Err(PrepareError::DataGone(lost.join(", "))) }
+}
+
+/// Looks as soon as the Engine answers; the order's deadline ends the waiting.
+pub async fn look(site: &Site, spec: &InstanceSpec) -> Result<Found, HandsError> {
     loop {
         match site.hands.look(spec).await {
-            Err(HandsError::NoEngine { .. }) => sleep(ENGINE_PAUSE).await,
+            Err(error) if error.is_passing() => sleep(ENGINE_PAUSE).await,
             answer => return answer,
         }
     }

@@ -25,6 +25,8 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(3);
 pub enum WorkError {
     #[error(transparent)]
     NotHealthy(#[from] NotHealthy),
+    #[error("its data is gone: somebody removed {0}")]
+    DataGone(String),
     #[error("the ledger does not say what the instance shall become")]
     NoGoal,
     #[error(transparent)]
@@ -37,7 +39,7 @@ impl WorkError {
     fn is_passing(&self) -> bool {
         match self {
             Self::Hands(error) => error.is_passing(),
-            Self::NotHealthy(_) | Self::NoGoal | Self::Ledger(_) => false,
+            Self::NotHealthy(_) | Self::NoGoal | Self::DataGone(_) | Self::Ledger(_) => false,
         }
     }
 

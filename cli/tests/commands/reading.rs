@@ -7,7 +7,7 @@ use fleet_proto::v1::{Attention, EventView, LogView, Status, VersionCount};
 use insta::assert_snapshot;
 
 #[test]
-fn a_list_has_five_forms() {
+fn a_list_is_for_people_for_pipes_and_for_reading_again() {
     let (_fake, environment) = logged_in(Scene { hosts: vec![host(1), host(2)], ..Default::default() });
     assert_snapshot!(environment.run("fleet host ls").text(), @r"
     exit 0
@@ -47,6 +47,7 @@ fn a_list_has_five_forms() {
       instances:
       - notes-1
       policy: null
+      heard_ms: 0
     - name: lab-2
       labels:
         site: fr
@@ -62,7 +63,13 @@ fn a_list_has_five_forms() {
       instances:
       - notes-2
       policy: null
+      heard_ms: 0
     "#);
+}
+
+#[test]
+fn a_list_in_json_is_the_coordinators_own_words() {
+    let (_fake, environment) = logged_in(Scene { hosts: vec![host(1), host(2)], ..Default::default() });
     let json = environment.run("fleet host ls -o json").done();
     let data: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
     assert_eq!(data[1]["name"], "lab-2");

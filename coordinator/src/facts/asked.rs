@@ -4,20 +4,11 @@ use super::{Facts, Known};
 use crate::keys;
 use crate::store::{Batch, StoreError};
 use fleet_core::facts::OpenOrder;
-use fleet_core::names::{HostName, InstanceName, OrderId};
+use fleet_core::names::{HostName, OrderId};
 use fleet_core::order::{Action, Outcome};
 use fleet_core::plan::{NewOrder, Plan};
 use fleet_core::time::Time;
 use std::collections::BTreeSet;
-
-/// What came of closing and withdrawing orders.
-#[derive(Debug, Default)]
-struct Ended {
-    /// Hosts whose orders were withdrawn.
-    hosts: BTreeSet<HostName>,
-    /// Instances whose removal has been carried out.
-    gone: Vec<InstanceName>,
-}
 
 /// So many orders are kept and told together; the next are kept while these are told.
 const TOGETHER: usize = 1000;
@@ -25,24 +16,28 @@ const TOGETHER: usize = 1000;
 impl Facts {
     /// Keeps what a plan asks, closes and withdraws; `tell` hears of each host whose open orders changed, once that is on
     /// the disk. A host whose order is closed has heard of it from the agents' service.
+    ///
+    /// `wishes` says for which desires the plan was made. Where an operator has changed them since (has paused, say, and
+    /// was told so), nothing new begins: the next turn plans anew.
     pub async fn ask(
         &self,
         mut plan: Plan,
+        wishes: u64,
         now: Time,
         tell: impl Fn(&BTreeSet<HostName>),
-    ) -> Result<Vec<InstanceName>, StoreError> {
+    ) -> Result<(), StoreError> {
         let mut orders = std::mem::take(&mut plan.orders);
-        let (ended, committed) = self.change(|known, batch| {
-            let mut ended = Ended::default();
-            plan.closed.iter().for_each(|id| close(known, batch, id, &mut ended));
-            plan.withdrawn.iter().for_each(|id| withdraw(known, batch, id, now, &mut ended));
+        let mut kept = vec![self.change(|known, batch| {
+            plan.closed.iter().for_each(|id| close(known, batch, id));
+            let lost = plan.withdrawn.iter().filter_map(|id| withdraw(known, batch, id, now)).collect();
             known.set_waiting(plan.waiting);
-            Ok::<_, StoreError>(ended)
-        })?;
-        let mut kept = vec![(ended.hosts, committed)];
+            Ok::<_, StoreError>(lost)
+        })?];
         while !orders.is_empty() {
             let rest = orders.split_off(orders.len().min(TOGETHER));
             kept.push(self.change(|known, batch| {
+                let is_still_wanted = known.wishes == wishes;
+                let orders = if is_still_wanted { orders } else { Vec::new() };
                 Ok::<_, StoreError>(orders.into_iter().map(|order| open(known, batch, order, now)).collect())
             })?);
             orders = rest;
@@ -51,7 +46,7 @@ impl Facts {
             self.settled(committed).await?;
             tell(&hosts);
         }
-        Ok(ended.gone)
+        Ok(())
     }
 }
 
@@ -73,26 +68,18 @@ fn take_out(known: &mut Known, batch: &mut Batch, id: &OrderId) -> Option<OpenOr
 }
 
 /// An end that is not on the disk yet waits for the next turn: with the order gone, its host would take it for heard.
-fn close(known: &mut Known, batch: &mut Batch, id: &OrderId, ended: &mut Ended) {
-    if known.unkept.contains(id) {
-        return;
-    }
-    let Some(open) = take_out(known, batch, id) else { return };
-    let went_well = known.observed.ended.get(id).is_some_and(|end| end.outcome.is_success());
-    let is_removal = match &open.order.action {
-        Action::Remove { .. } => true,
-        Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } | Action::Power { .. } => false,
-    };
-    if is_removal && went_well {
-        ended.gone.push(open.order.instance);
+fn close(known: &mut Known, batch: &mut Batch, id: &OrderId) {
+    if !known.unkept.contains(id) {
+        take_out(known, batch, id);
     }
 }
 
-fn withdraw(known: &mut Known, batch: &mut Batch, id: &OrderId, now: Time, ended: &mut Ended) {
-    let Some(open) = take_out(known, batch, id) else { return };
+/// Takes an order back; its host is to be told.
+fn withdraw(known: &mut Known, batch: &mut Batch, id: &OrderId, now: Time) -> Option<HostName> {
+    let open = take_out(known, batch, id)?;
     let text = format!("its order to {} was withdrawn: {} did not answer in time", noun(&open.order.action), open.host);
     known.events.tell(batch, now, &format!("instance {}", open.order.instance), &text);
-    ended.hosts.insert(open.host);
+    Some(open.host)
 }
 
 /// What an order does, for people.

@@ -28,6 +28,7 @@ impl Facts {
         let (result, committed) = self.change(|known, batch| {
             let mut desired = DesiredChange { known, batch, now, touched: BTreeSet::new() };
             let result = change(&mut desired)?;
+            desired.known.wishes += 1;
             Ok::<_, E>((result, desired.touched))
         })?;
         self.settled(committed).await?;

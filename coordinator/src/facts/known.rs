@@ -26,6 +26,8 @@ pub struct Known {
     pub(super) people: People,
     /// Orders whose end is in memory and not yet on the disk: they are not acknowledged yet.
     pub(super) unkept: HashSet<OrderId>,
+    /// Counts changes of what is desired, so that a plan knows what it was made for.
+    pub(super) wishes: u64,
     /// What the last plan said of those who wait; derived.
     pub(super) waiting: HashMap<InstanceName, Box<str>>,
 }
@@ -53,6 +55,11 @@ impl Known {
             known.add_release(entry.read()?);
         }
         Ok(known)
+    }
+
+    /// How often what is desired has changed since the start.
+    pub fn wishes(&self) -> u64 {
+        self.wishes
     }
 
     pub fn desired(&self) -> &Desired {

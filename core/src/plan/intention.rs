@@ -67,16 +67,25 @@ pub(super) fn wanted(outlook: &Outlook, seat: &Seat) -> Result<Option<Intention>
     }
 }
 
+/// Whether its removal was wanted and has been carried out.
+pub(super) fn is_removed(outlook: &Outlook, seat: &Seat) -> bool {
+    let wanted = seat.desired.removal.as_ref().map(|_| remove(seat.name, seat.desired).id);
+    let ended = wanted.and_then(|id| outlook.observed.ended.get(&id));
+    ended.is_some_and(|ended| ended.outcome.is_success())
+}
+
 fn remove(name: &InstanceName, instance: &InstanceDesired) -> Intention {
     let id = order_id(&["remove", name.as_str(), &instance.created.0.to_string()]);
     let volumes = instance.removal.as_ref().map(|removal| removal.volumes.clone()).unwrap_or_default();
     Intention { id, action: Action::Remove { volumes }, deadline: REMOVE }
 }
 
-/// An installation is a new intention on a machine that has enrolled anew: a new disk has nothing on it.
+/// An installation is a new intention on a machine that has enrolled anew: a new disk has nothing on it. So it is with
+/// other values: what failed for a port that was taken is tried again with another.
 fn install(outlook: &Outlook, seat: &Seat) -> Result<Option<Intention>, Hindrance> {
     let (name, instance, host) = (seat.name, seat.desired, hindrance::seen_host(seat)?);
-    let id = order_id(&["install", name.as_str(), &instance.created.0.to_string(), &host.said.enrolment]);
+    let (created, revision) = (instance.created.0.to_string(), instance.revision.to_string());
+    let id = order_id(&["install", name.as_str(), &created, &host.said.enrolment, &revision]);
     let goal = Goal { release: release_to_install(outlook, seat).clone(), revision: instance.revision };
     Ok(Some(Intention { id, action: Action::Install { goal }, deadline: INSTALL }))
 }

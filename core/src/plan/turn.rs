@@ -7,15 +7,20 @@ use super::open::{Lateness, Open};
 use super::{NewOrder, Outlook, Plan, Waiting, progress};
 use crate::facts::Ended;
 use crate::names::InstanceName;
-use crate::order::{Action, Outcome};
+use crate::order::Outcome;
 use crate::time::Time;
 use std::collections::HashMap;
 
 /// What one instance gets outside of rollouts.
 enum Turn {
     Nothing,
+    /// Its removal has been carried out.
+    Gone,
     Ask(NewOrder),
-    Wait { because: String, until: Option<Time> },
+    Wait {
+        because: String,
+        until: Option<Time>,
+    },
 }
 
 /// The earliest moment at which time alone changes something.
@@ -45,6 +50,7 @@ pub(super) fn plan(outlook: &Outlook) -> Plan {
         let rollout = if taken.is_empty() { None } else { taken.remove(name) };
         match turn(outlook, seat, rollout) {
             Turn::Nothing => {}
+            Turn::Gone => plan.gone.push(name.clone()),
             Turn::Ask(order) => plan.orders.push(order),
             Turn::Wait { because, until } => {
                 wake.by(until);
@@ -73,6 +79,10 @@ fn turn(outlook: &Outlook, seat: &Seat, rollout: Option<NewOrder>) -> Turn {
     let wanted = intention::wanted(outlook, seat);
     if let Some(open) = outlook.open(seat.name) {
         return beside(open, wanted.ok().flatten());
+    }
+    // Its host may have nothing more to say of it, so this does not wait for a report.
+    if intention::is_removed(outlook, seat) {
+        return Turn::Gone;
     }
     if let Some(order) = rollout {
         return Turn::Ask(order);
@@ -117,10 +127,6 @@ fn hindrance_to(outlook: &Outlook, seat: &Seat, intention: &Intention) -> Result
 fn ended(outlook: &Outlook, intention: &Intention) -> Turn {
     let Some(Ended { outcome, .. }) = outlook.observed.ended.get(&intention.id) else { return Turn::Nothing };
     let noun = intention.noun();
-    let is_removed = matches!(intention.action, Action::Remove { .. }) && outcome.is_success();
-    if is_removed {
-        return Turn::Nothing;
-    }
     let because = match outcome {
         Outcome::AlreadySo | Outcome::Done => format!("{noun} ended well, and its host says otherwise"),
         Outcome::RolledBack { reason } => format!("{noun} was rolled back: {reason}"),

@@ -250,3 +250,17 @@ async fn a_stack_that_others_started_is_not_taken_over() {
     assert_eq!(bed.hands.world().containers, [stranger()]);
     assert_eq!(bed.hands.world().steps_so_far, 0);
 }
+
+#[tokio::test]
+async fn what_lost_its_data_is_not_started_with_nothing() {
+    for action in [upgrade(1, 2), power(PowerWish::Restart, 1), power(PowerWish::Start, 1)] {
+        let (bed, agent) = installed(1).await;
+        let volume = bed.hands.world().volumes.keys().next().cloned().expect("the app has a volume");
+        bed.hands.meddle(|world| {
+            world.containers.clear();
+            world.volumes.remove(&volume);
+        });
+        check_refused(&bed.carry_out(&agent, action).await, &format!("its data is gone: somebody removed {volume}"));
+        assert!(!bed.hands.world().volumes.contains_key(&volume));
+    }
+}

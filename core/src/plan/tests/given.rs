@@ -207,7 +207,7 @@ impl Given {
         let (created, revision) = instance.map_or((0, 1), |instance| (instance.created.0, instance.revision));
         let (created, revision) = (created.to_string(), revision.to_string());
         match what {
-            "install" => order_id(&["install", name, &created, "e1"]),
+            "install" => order_id(&["install", name, &created, "e1", &revision]),
             "configure" => order_id(&["configure", name, &created, &revision]),
             "power" => order_id(&["power", name, &created, "1"]),
             "remove" => order_id(&["remove", name, &created]),
