@@ -16,6 +16,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::Status;
 
 const PACE: Duration = Duration::from_millis(200);
+/// After a look, so many times as long without one.
+const REST: u32 = 8;
 /// Some states change with time alone.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// How long the turn may take to give an order.
@@ -27,6 +29,8 @@ struct Follower<T> {
     generation: watch::Receiver<u64>,
     what: T,
     last: Option<Told>,
+    /// How long the last look took.
+    looking: Duration,
     began: Instant,
 }
 
@@ -45,12 +49,22 @@ struct Followed {
 impl<T> Follower<T> {
     fn new(service: &OperatorsService, what: T) -> Self {
         let (service, began) = (service.clone(), Instant::now());
-        Self { generation: service.shared.facts.generation(), service, what, last: None, began }
+        Self {
+            generation: service.shared.facts.generation(),
+            service,
+            what,
+            last: None,
+            looking: Duration::ZERO,
+            began,
+        }
     }
 
-    /// Waits for news, but never longer than a while.
+    /// Waits for news before each look but the first, and never longer than a while. What takes long to look at is looked at less often.
     async fn pause(&mut self) {
-        sleep(PACE).await;
+        if self.last.is_none() {
+            return;
+        }
+        sleep(PACE.max(self.looking * REST)).await;
         let _ = timeout(LOOK_AGAIN, self.generation.changed()).await;
         self.generation.mark_unchanged();
     }
@@ -131,13 +145,13 @@ fn is_there(known: &Known, host: &HostName) -> bool {
 impl Follower<Followed> {
     async fn next_change(&mut self) -> v1::ChangeProgress {
         loop {
+            self.pause().await;
             let progress = self.look();
             let told = Told::Change(progress.clone());
             if self.last.as_ref() != Some(&told) {
                 self.last = Some(told);
                 return progress;
             }
-            self.pause().await;
         }
     }
 
@@ -208,13 +222,15 @@ fn is_being_removed(known: &Known, instance: &InstanceName) -> bool {
 impl Follower<RolloutId> {
     async fn next_rollout(&mut self) -> Result<v1::RolloutView, Status> {
         loop {
+            self.pause().await;
+            let began = Instant::now();
             let view = self.service.rollout_view(&self.what, clock::now())?;
+            self.looking = began.elapsed();
             let told = Told::Rollout(Box::new(view.clone()));
             if self.last.as_ref() != Some(&told) {
                 self.last = Some(told);
                 return Ok(view);
             }
-            self.pause().await;
         }
     }
 }
