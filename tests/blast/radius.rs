@@ -28,7 +28,8 @@ health:
   deadline: 1m
 ";
 /// 10 MB a second: a hundred times a second 100 kB.
-const FLOOD: &str = "l=$$(head -c 1000 /dev/zero | tr '\\\\0' x); while :; do for i in $$(seq 1000); do echo $$l; done; sleep 0.09; done";
+const FLOOD: &str =
+    "l=$(head -c 1000 /dev/zero | tr '\\0' x); while :; do for i in $(seq 1000); do echo $l; done; sleep 0.09; done";
 
 #[test]
 fn one_hosts_trouble_leaves_the_others_as_they_were() -> anyhow::Result<()> {

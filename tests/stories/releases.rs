@@ -67,3 +67,22 @@ fn a_wrong_app_is_not_pushed() {
     fleet.refused(&format!("app push {} --version 1.1", folder.display())).says("compose.yaml:").says("privileged_not");
     fleet.refused("app show notes").says("notes");
 }
+
+#[test]
+fn what_the_next_version_wants_is_set_before_it_is_rolled_out() {
+    let fleet = Fleet::running(&["lab-1"]);
+    let folder = App::new("1.3").write(fleet.folder());
+    let text = fs::read_to_string(folder.join("app.yaml")).expect("it is there");
+    let wants = "values:\n  mail_password: { type: string, required: true, secret: true }\n";
+    fs::write(folder.join("app.yaml"), text.replacen("values:\n", wants, 1)).expect("it can be written");
+    fleet.done(&format!("app push {} --version 1.3 --no-pin", folder.display()));
+
+    let rollout = "rollout --version 1.3 --soak 0s --yes";
+    fleet.refused(rollout).says("mail_password").hints("fleet instance set notes-1 --set");
+    fleet.refused("instance set notes-1 --set mail_pasword=x").says("mail_pasword");
+    fleet.done("instance set notes-1 --set mail_password=of-the-mail");
+    let shown = fleet.done("instance show notes-1 -o json");
+    assert!(!shown.contains("of-the-mail"), "a value that a later release calls secret is secret: {shown}");
+    fleet.done(rollout);
+    fleet.wait_version("notes-1", "1.3");
+}

@@ -2,7 +2,7 @@
 
 use super::{Behaviour, FakeContainer, World};
 use crate::hands::HandsError;
-use fleet_core::spec::{Healthcheck, InstanceSpec, MountSource, Probing};
+use fleet_core::spec::{Healthcheck, InstanceSpec, MountSource, NetworkMode, Probing};
 use fleet_core::steps::{ContainerHealth, ContainerState, Step, is_one_shot};
 
 impl World {
@@ -96,6 +96,11 @@ impl World {
         };
         new.networks.iter().try_for_each(|it| there("network", it, self.networks.contains_key(it)))?;
         new.volumes.iter().try_for_each(|it| there("volume", it, self.volumes.contains_key(it)))?;
+        if let NetworkMode::Service(service) = &container.network_mode {
+            let name = &spec.container(service).ok_or_else(|| not_in_spec("service", service))?.name;
+            let lender = self.by_name(name)?.id.clone();
+            self.borrowed.insert(new.id.clone(), lender);
+        }
         self.containers.push(new);
         Ok(())
     }

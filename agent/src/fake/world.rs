@@ -49,6 +49,8 @@ pub struct World {
     pub steps_so_far: u64,
     pub is_engine_away: bool,
     pub(super) born: u64,
+    /// Which container borrows whose network, by their ids.
+    pub(super) borrowed: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +126,7 @@ impl World {
             health: self.health(it),
             restarts: 0,
             networks: it.networks.clone(),
+            lender: self.borrowed.get(&it.id).cloned(),
             anonymous: Vec::new(),
             stop_grace: DEFAULT_GRACE,
         }

@@ -60,7 +60,7 @@ pub async fn prepare(
     if definition.app != goal.release.name.app {
         return Err(PrepareError::OtherApp(definition.app.to_string()));
     }
-    let values = CheckedValues::check(&definition.values, &values.0).map_err(|problems| {
+    let values = CheckedValues::of_instance(&definition.values, &values.0).map_err(|problems| {
         let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
         PrepareError::Values(texts.join("; "))
     })?;

@@ -1,7 +1,7 @@
 //! What a change would do to an instance, in lines for people: old and new rendered and compared by core.
 
 use super::wish::wrong;
-use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Given, Placement, Rendered, render};
+use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Given, Placement, Rendered, ValueProblem, render};
 use fleet_core::names::{HostName, InstanceName, Version};
 use fleet_core::spec::{Change, InstanceSpec, SpecDiff, diff};
 use std::collections::BTreeMap;
@@ -21,11 +21,18 @@ pub fn placement(instance: &InstanceName, host: &HostName, version: &Version) ->
 
 /// Checks values against what the app declares, all problems at once.
 pub fn check(attempt: &str, definition: &AppDefinition, given: &Given) -> Result<CheckedValues, Status> {
-    CheckedValues::check(&definition.values, given).map_err(|problems| {
-        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        let hint = format!("see them with `fleet app show {}`", definition.app);
-        wrong(attempt, told.join("; "), &hint)
-    })
+    CheckedValues::check(&definition.values, given).map_err(|problems| refused(attempt, definition, &problems))
+}
+
+/// Checks the values of an instance for one release; what only other releases of the app declare is left aside.
+pub fn check_for(attempt: &str, definition: &AppDefinition, values: &Given) -> Result<CheckedValues, Status> {
+    CheckedValues::of_instance(&definition.values, values).map_err(|problems| refused(attempt, definition, &problems))
+}
+
+fn refused(attempt: &str, definition: &AppDefinition, problems: &[ValueProblem]) -> Status {
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let hint = format!("see them with `fleet app show {}`", definition.app);
+    wrong(attempt, told.join("; "), &hint)
 }
 
 /// Renders a release with values, or refuses with everything that stands against it.

@@ -1,6 +1,6 @@
 //! Installing, configuring, powering and removing instances.
 
-use super::changes::{lines, merged};
+use super::changes::{check, lines, merged};
 use super::service::OperatorsService;
 use super::subject::{Subject, definition, no_instance};
 use super::wish::{ChangeError, absent, drift, hindered, read, taken, wrong};
@@ -44,8 +44,10 @@ impl OperatorsService {
             removal: None,
             created: now,
         };
-        let subject = Subject { name, desired, release, bundle, definition, values: BTreeMap::new() };
+        let (values, elsewhere) = Default::default();
+        let subject = Subject { name, desired, release, bundle, definition, values, elsewhere };
         check_given(ATTEMPT, &request.values)?;
+        check(ATTEMPT, &subject.definition, &request.values)?;
         let rendered = subject.render(ATTEMPT, &request.values)?;
         self.check_policy(ATTEMPT, &subject, &rendered)?;
         let plan = lines(None, &rendered.spec);
@@ -108,6 +110,7 @@ impl OperatorsService {
         let rule = drift(ATTEMPT, &request.drift)?;
         let subject = self.subject(ATTEMPT, &name)?;
         check_given(ATTEMPT, &request.values)?;
+        subject.check_given(ATTEMPT, &request.values)?;
         let given = merged(&subject.values, &request.values, &request.unset);
         let drift = rule.unwrap_or(subject.desired.drift);
         let after = subject.render(ATTEMPT, &given)?;

@@ -1,6 +1,6 @@
 //! What a rollout would do, shown before it is obeyed; and the refusal of what cannot work.
 
-use super::changes::{check, lines, placement};
+use super::changes::{check_for, lines, placement};
 use super::service::OperatorsService;
 use super::subject::definition;
 use super::views::rollout::{left_out, strategy_lines};
@@ -73,8 +73,8 @@ impl OperatorsService {
                 None => definitions.entry(&member.to.digest).or_insert(self.open_release(&member.to)?.definition),
             };
             let values = self.values_of(&member.instance)?;
-            check(&format!("roll out to `{}`", member.instance), definition, &values).map_err(|status| {
-                let hint = format!("set it first: `fleet instance set {} NAME=VALUE`", member.instance);
+            check_for(&format!("roll out to `{}`", member.instance), definition, &values).map_err(|status| {
+                let hint = format!("set it first: `fleet instance set {} --set NAME=VALUE`", member.instance);
                 wrong(ATTEMPT, status.message().trim_start_matches("could not roll out "), &hint)
             })?;
         }
@@ -157,7 +157,7 @@ impl OperatorsService {
             }
             let Some(Opened { bundle, definition }) = opened.get(release) else { continue };
             let place = placement(&member.instance, &host, &release.name.version);
-            let checked = check(ATTEMPT, definition, &values);
+            let checked = check_for(ATTEMPT, definition, &values);
             specs.push(checked.ok().and_then(|values| render(bundle, &values, &place).ok()));
         }
         match specs.as_slice() {

@@ -1,10 +1,10 @@
 //! One instance with everything that is needed to judge a change of it.
 
-use super::changes::{check, placement, rendered};
+use super::changes::{check, check_for, placement, rendered};
 use super::service::OperatorsService;
 use super::wish::{absent, wrong};
 use crate::serve::failed;
-use fleet_core::app::{AppDefinition, Bundle, Given, Rendered};
+use fleet_core::app::{AppDefinition, Bundle, Declaration, Given, Rendered};
 use fleet_core::facts::InstanceDesired;
 use fleet_core::names::InstanceName;
 use fleet_core::order::Release;
@@ -19,22 +19,30 @@ pub struct Subject {
     pub bundle: Bundle,
     pub definition: AppDefinition,
     pub values: BTreeMap<String, String>,
+    /// What other releases of the app declare beyond this one: a rollout may need it set first.
+    pub elsewhere: BTreeMap<String, Declaration>,
 }
 
 impl Subject {
     pub fn render(&self, attempt: &str, given: &Given) -> Result<Rendered, Status> {
-        let checked = check(attempt, &self.definition, given)?;
+        let checked = check_for(attempt, &self.definition, given)?;
         let place = placement(&self.name, &self.desired.host, &self.release.name.version);
         rendered(attempt, &self.bundle, &checked, &place)
     }
 
     pub fn secrets(&self) -> BTreeSet<String> {
-        secrets_of(&self.definition)
+        let declared = self.definition.values.iter().chain(&self.elsewhere);
+        declared.filter(|(_, value)| value.secret).map(|(name, _)| name.clone()).collect()
     }
-}
 
-fn secrets_of(definition: &AppDefinition) -> BTreeSet<String> {
-    definition.values.iter().filter(|(_, value)| value.secret).map(|(name, _)| name.clone()).collect()
+    /// Refuses a value that no release of the app declares, or that is not what a release declares.
+    pub fn check_given(&self, attempt: &str, given: &Given) -> Result<(), Status> {
+        let optional =
+            |(name, value): (&String, &Declaration)| (name.clone(), Declaration { required: false, ..value.clone() });
+        let declared = self.elsewhere.iter().chain(&self.definition.values).map(optional).collect();
+        let all = AppDefinition { values: declared, ..self.definition.clone() };
+        check(attempt, &all, given).map(|_| ())
+    }
 }
 
 impl OperatorsService {
@@ -43,6 +51,15 @@ impl OperatorsService {
         let Ok(rendered) = subject.render("list its volumes", &subject.values) else { return Vec::new() };
         let own = rendered.spec.volumes.into_iter().filter(|volume| !volume.external);
         own.map(|volume| volume.name).collect()
+    }
+
+    /// What other releases of an app declare and this one does not, as the last of them says it.
+    fn declared_elsewhere(&self, definition: &AppDefinition) -> BTreeMap<String, Declaration> {
+        let known = self.shared.facts.read();
+        let releases = known.releases().get(&definition.app).into_iter().flat_map(BTreeMap::values);
+        let others = releases.flat_map(|release| &release.values);
+        let unknown = others.filter(|(name, _)| !definition.values.contains_key(*name));
+        unknown.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// An instance with the release that it runs, or was installed as.
@@ -58,7 +75,8 @@ impl OperatorsService {
         let definition = definition(attempt, &bundle)?;
         let opened = self.shared.values.open(self.shared.facts.store(), name, desired.revision);
         let (values, _) = opened.map_err(|error| failed("could not open its values", &error))?;
-        Ok(Subject { name: name.clone(), desired, release, bundle, definition, values })
+        let elsewhere = self.declared_elsewhere(&definition);
+        Ok(Subject { name: name.clone(), desired, release, bundle, definition, values, elsewhere })
     }
 }
 

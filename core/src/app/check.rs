@@ -12,6 +12,13 @@ use std::collections::BTreeMap;
 const LENGTH_LIMIT: usize = 16 << 10;
 
 impl CheckedValues {
+    /// Checks the values of an instance, which may hold more than one release declares: values that another release of the
+    /// app needs, or needed.
+    pub fn of_instance(declared: &BTreeMap<String, Declaration>, values: &Given) -> Result<Self, Vec<ValueProblem>> {
+        let of_release = values.iter().filter(|(name, _)| declared.contains_key(*name));
+        Self::check(declared, &of_release.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
     /// Checks all values, fills defaults in, and finds all problems in one go.
     pub fn check(declared: &BTreeMap<String, Declaration>, given: &Given) -> Result<Self, Vec<ValueProblem>> {
         let mut problems: Vec<_> =

@@ -68,9 +68,15 @@ fn found_container(found: ContainerInspectResponse) -> FoundContainer {
         health,
         restarts: restarts(found.restart_count),
         networks: networks.into_keys().collect(),
+        lender: found.host_config.and_then(|config| lender(&config.network_mode?)),
         anonymous: found.mounts.unwrap_or_default().into_iter().filter_map(anonymous).collect(),
         stop_grace: seconds.map_or(DEFAULT_GRACE, Period::from_secs),
     }
+}
+
+/// Whoever was named when the container was made: the Engine keeps the id.
+fn lender(network_mode: &str) -> Option<String> {
+    network_mode.strip_prefix("container:").map(str::to_owned)
 }
 
 /// A container's name as people know it.

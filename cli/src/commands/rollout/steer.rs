@@ -26,7 +26,7 @@ pub struct SteerArgs {
     follow: bool,
 }
 
-/// Take a rollout back: its instances return to the releases and configurations that they had
+/// Take a rollout back: its instances return to the releases that they had, with their values as they are now
 ///
 /// An undo is a rollout of its own, under the same gates.
 #[derive(Debug, Args)]
