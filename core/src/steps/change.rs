@@ -56,21 +56,21 @@ impl<'a> Change<'a> {
 
     fn is_as_wished(&self, spec: &ContainerSpec, found: &FoundContainer) -> bool {
         let is_usable = found.state != ContainerState::Dead;
-        let lender_stays = match &spec.network_mode {
-            NetworkMode::Service(service) => self.stays(service),
-            NetworkMode::Attached | NetworkMode::None | NetworkMode::Host | NetworkMode::Bridge => true,
+        let has_lender = match (&spec.network_mode, &found.lender) {
+            (NetworkMode::Service(service), lender) => lender.as_ref().is_some_and(|id| self.keeps(service, id)),
+            (NetworkMode::Attached | NetworkMode::None | NetworkMode::Host | NetworkMode::Bridge, id) => id.is_none(),
         };
         let is_attached = |network: &str| {
             found.networks.contains(network) && self.found.has_network(network) && !self.is_stale(network)
         };
         let has_networks = spec.networks.iter().all(|attach| is_attached(&attach.network));
-        is_usable && lender_stays && has_networks && found.config_hash == spec.config_hash
+        is_usable && has_lender && has_networks && found.config_hash == spec.config_hash
     }
 
-    /// Whether a service, placed already, keeps its very container.
-    fn stays(&self, service: &str) -> bool {
-        let place = self.places.iter().find(|place| place.spec.service == service);
-        place.is_some_and(|place| place.keeper.is_some())
+    /// Whether a service, placed already, keeps the container of that id: made anew, a lender is another one, and
+    /// nobody who borrows from the old one is started again.
+    fn keeps(&self, service: &str, id: &str) -> bool {
+        self.places.iter().any(|place| place.spec.service == service && place.keeper.is_some_and(|it| it.id == id))
     }
 
     /// Whether a network is there with another configuration than the goal's, or more than once: the Engine lets two

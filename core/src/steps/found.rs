@@ -1,7 +1,7 @@
 //! What is there: an instance's parts as the Engine and the disk have them.
 
 use crate::names::Digest;
-use crate::spec::{Condition, InstanceSpec};
+use crate::spec::{Condition, InstanceSpec, NetworkMode};
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +43,9 @@ pub struct FoundContainer {
     /// How often the Engine has started it again by itself.
     pub restarts: u64,
     pub networks: BTreeSet<String>,
+    /// The id of the container whose network it borrows; that one may be gone.
+    #[serde(default)]
+    pub lender: Option<String>,
     /// Its volumes without a name.
     pub anonymous: Vec<KeptVolume>,
     /// How long it gets to end by itself.
@@ -167,6 +170,10 @@ impl Found {
             health: ContainerHealth::Healthy,
             restarts: 0,
             networks: container.networks.iter().map(|attach| attach.network.clone()).collect(),
+            lender: match &container.network_mode {
+                NetworkMode::Service(service) => spec.container(service).map(|lender| lender.name.clone()),
+                NetworkMode::Attached | NetworkMode::None | NetworkMode::Host | NetworkMode::Bridge => None,
+            },
             anonymous: Vec::new(),
             stop_grace: container.stop_grace_period.unwrap_or(DEFAULT_GRACE),
         });

@@ -12,8 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, Default)]
 pub struct Host {
     containers: Vec<FoundContainer>,
-    /// Which container lends its network to which, by their ids.
-    borrowed: BTreeMap<String, String>,
     networks: Vec<FoundNetwork>,
     pub volumes: BTreeSet<String>,
     pulled: BTreeSet<String>,
@@ -137,10 +135,11 @@ impl Host {
         }
         self.ids += 1;
         let id = format!("id{}", self.ids);
-        if let NetworkMode::Service(lender) = &container.network_mode {
-            let lender = &goal.container(lender).ok_or("no such lender")?.name;
-            let lender = self.by_name(lender)?.id.clone();
-            self.borrowed.insert(id.clone(), lender);
+        let mut lender = None;
+        if let NetworkMode::Service(service) = &container.network_mode {
+            let name = &goal.container(service).ok_or("no such lender")?.name;
+            // The Engine makes an id of the name.
+            lender = Some(self.by_name(name)?.id.clone());
         }
         self.containers.push(FoundContainer {
             id,
@@ -153,6 +152,7 @@ impl Host {
             health: ContainerHealth::Starting,
             restarts: 0,
             networks: container.networks.iter().map(|attach| attach.network.clone()).collect(),
+            lender,
             anonymous: keeps.to_vec(),
             stop_grace: DEFAULT_GRACE,
         });
@@ -168,8 +168,8 @@ impl Host {
         if container.networks.iter().any(|name| !self.networks.iter().any(|it| it.name == *name)) {
             return Err("its network is gone".to_owned());
         }
-        if let Some(lender) = self.borrowed.get(&container.id).cloned()
-            && !self.by_id(&lender)?.state.is_alive()
+        if let Some(lender) = &container.lender
+            && !self.by_id(lender)?.state.is_alive()
         {
             return Err("who lends it a network does not run".to_owned());
         }

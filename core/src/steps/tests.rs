@@ -1,5 +1,6 @@
 //! `steps()` as a table, and against the model of an Engine.
 
+mod borrowed;
 mod drift;
 mod gate;
 mod language;
@@ -255,23 +256,6 @@ fn what_others_should_have_made_is_expected_before_anything_is_touched() {
          stop p-web-1\n\
          remove p-web-1\n\
          rename p-web-1.next to p-web-1\n\
-         start p-web-1\n\
-         wait until the instance is healthy",
-    );
-}
-
-#[test]
-fn who_borrows_a_network_follows_its_lender() {
-    check(
-        "vpn:1\nweb:1\nimage vpn:2\nimage web:1",
-        "vpn:2\nweb:1 in vpn",
-        "create p-vpn-1.next\n\
-         stop p-web-1\n\
-         stop p-vpn-1\n\
-         remove p-vpn-1 | remove p-web-1\n\
-         rename p-vpn-1.next to p-vpn-1\n\
-         start p-vpn-1\n\
-         create p-web-1\n\
          start p-web-1\n\
          wait until the instance is healthy",
     );

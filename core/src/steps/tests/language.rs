@@ -1,7 +1,7 @@
 //! The little language in which these tests say what is there and what shall be; one thing per line.
 //!
 //! Goals: `web:1 after db healthy`, `web:1 in vpn`, `network net [HASH]`, `volume data`, `external network lab`,
-//! `file a.conf CONTENT`. Found: `web:1 [as NAME] [STATE [CODE]]`, `image web:2`, `network net [HASH]`, and so on.
+//! `file a.conf CONTENT`. Found: `web:1 [as NAME] [in ID] [STATE [CODE]]`, `image web:2`, `network net [HASH]`, and so on.
 //! Containers are in all networks that are named.
 
 use crate::names::{AppName, Digest, InstanceName};
@@ -150,6 +150,10 @@ fn found_container(image: &str, words: &[&str]) -> FoundContainer {
         ["as", name, rest @ ..] => ((*name).to_owned(), rest),
         words => (format!("p-{service}-1"), words),
     };
+    let (lender, words) = match words {
+        ["in", id, rest @ ..] => (Some((*id).to_owned()), rest),
+        words => (None, words),
+    };
     let (state, health) = match words {
         [] => (ContainerState::Running, ContainerHealth::Unchecked),
         ["healthy"] => (ContainerState::Running, ContainerHealth::Healthy),
@@ -169,6 +173,7 @@ fn found_container(image: &str, words: &[&str]) -> FoundContainer {
         health,
         restarts: 0,
         networks: Default::default(),
+        lender,
         anonymous: Vec::new(),
         stop_grace: DEFAULT_GRACE,
     }
