@@ -15,14 +15,16 @@ pub enum Detail {
 }
 
 pub fn view(known: &Known, outlook: &Outlook<'_>, rollout: &Rollout, detail: Detail) -> v1::RolloutView {
-    let (phase, phase_reason) = phase_words(&outlook.phase(rollout));
+    let phase = outlook.phase(rollout);
+    let over = is_over(&phase);
+    let (phase, phase_reason) = phase_words(&phase);
     let members = outlook.members(rollout);
     let tally = |kinds: &[Kind]| count(members.iter().filter(|(_, state)| kinds.contains(&kind(state))).count());
     let mut view = v1::RolloutView {
         id: rollout.id.to_string(),
         app: rollout.app.to_string(),
         version: rollout.version.to_string(),
-        over: is_over(&outlook.phase(rollout)),
+        over,
         phase: phase.to_owned(),
         phase_reason,
         created_ms: rollout.created.0,
@@ -32,11 +34,11 @@ pub fn view(known: &Known, outlook: &Outlook<'_>, rollout: &Rollout, detail: Det
         under_way: tally(&[Kind::UnderWay]),
         waiting: tally(&[Kind::Waiting]),
         offline: tally(&[Kind::Offline]),
-        explain: outlook.explain(rollout),
         ..v1::RolloutView::default()
     };
     if detail == Detail::Full {
         view.members = members.iter().map(|(member, state)| member_view(known, member, state)).collect();
+        view.explain = outlook.explain(rollout);
         view.left_out = rollout.left_out.iter().map(left_out).collect();
         view.strategy = strategy_lines(&rollout.strategy, rollout.members.len());
     }
