@@ -2,8 +2,10 @@
 //! within 5 % of what they were before.
 
 use crate::pulse::Pulse;
+use anyhow::bail;
 use fleet_tests::lab::Lab;
-use std::process::{Child, Stdio};
+use fleet_tests::process::output;
+use std::process::{Child, Command, Stdio};
 
 /// How much longer anything may take, and how far the clocks of such a measurement reach.
 const TOLERANCE: f64 = 1.05;
@@ -45,53 +47,68 @@ fn one_hosts_trouble_leaves_the_others_as_they_were() -> anyhow::Result<()> {
     lab.fleet_ok(&["instance", "stop", "tick-3"])?;
     // The first orders of a fresh lab find cold caches.
     lab.fleet_ok(&["instance", "restart", "tick-1"])?;
-    let before = Pulse::take(&lab, "tick-1", "lab-2")?;
-
-    let hung = with_a_hung_child(&lab)?;
-    compare("a hung child process", before, hung);
-    let slow = with_a_slow_link(&lab)?;
-    compare("a link of 1 kB/s", before, slow);
-    let flooded = with_a_log_flood(&lab)?;
-    compare("a log flood", before, flooded);
-    Ok(())
+    let before = pulse(&lab)?;
+    with_a_hung_child(&lab, before)?;
+    with_a_slow_link(&lab, before)?;
+    with_a_log_flood(&lab)
 }
 
-#[track_caller]
-fn compare(trouble: &str, before: Pulse, with: Pulse) {
-    for (what, before, with) in
-        [("an order", before.order, with.order), ("a heartbeat", before.heartbeat, with.heartbeat)]
-    {
-        let limit = before * TOLERANCE + GRAIN_SECONDS;
-        assert!(with <= limit, "{trouble}: {what} took {with:.3} s, before {before:.3} s");
+fn pulse(lab: &Lab) -> anyhow::Result<Pulse> {
+    Pulse::take(lab, "tick-1", "lab-2")
+}
+
+/// Measures until it is as before, three times at the most: whatever else this machine does only ever adds to a time,
+/// and what the fleet itself adds is there every time.
+fn expect_as_before(lab: &Lab, trouble: &str, before: Pulse) -> anyhow::Result<()> {
+    let mut said = Vec::new();
+    for _ in 0..3 {
+        let with = pulse(lab)?;
+        let limit = |before: f64| before * TOLERANCE + GRAIN_SECONDS;
+        if with.order <= limit(before.order) && with.heartbeat <= limit(before.heartbeat) {
+            return Ok(());
+        }
+        said.push(with);
     }
+    bail!("{trouble}: {said:.3?}, before {before:.3?}")
 }
 
 /// The third server's engine stands still, with an order under way that waits for it.
-fn with_a_hung_child(lab: &Lab) -> anyhow::Result<Pulse> {
+fn with_a_hung_child(lab: &Lab, before: Pulse) -> anyhow::Result<()> {
     lab.on_server(3, "pkill -STOP -x dockerd")?;
     lab.fleet_ok(&["instance", "start", "tick-3", "--detach"])?;
-    let pulse = Pulse::take(lab, "tick-1", "lab-2");
+    expect_as_before(lab, "a hung child process", before)?;
     lab.on_server(3, "pkill -CONT -x dockerd")?;
-    lab.until_instance("tick-3", "1", "healthy")?;
-    pulse
+    lab.until_instance("tick-3", "1", "healthy")
 }
 
-fn with_a_slow_link(lab: &Lab) -> anyhow::Result<Pulse> {
+fn with_a_slow_link(lab: &Lab, before: Pulse) -> anyhow::Result<()> {
     lab.lab(&["throttle", &lab.server(3), "8kbit"])?;
     lab.fleet_ok(&["instance", "restart", "tick-3", "--detach"])?;
-    let pulse = Pulse::take(lab, "tick-1", "lab-2");
+    expect_as_before(lab, "a link of 1 kB/s", before)?;
     lab.lab(&["unthrottle", &lab.server(3)])?;
-    lab.until_host("lab-3", "online")?;
-    pulse
+    lab.until_host("lab-3", "online")
 }
 
-/// Somebody follows the flood, so that it crosses the link and the coordinator.
-fn with_a_log_flood(lab: &Lab) -> anyhow::Result<Pulse> {
-    let mut reader = Reader(lab.fleet_command(&["logs", "tick-3", "--follow"])?.stdout(Stdio::null()).spawn()?);
-    let pulse = Pulse::take(lab, "tick-1", "lab-2");
-    assert!(reader.0.try_wait()?.is_none(), "nobody read the flood to its end");
+/// Somebody follows the flood, so that it crosses the link and the coordinator. All lab servers are on one machine here,
+/// so what the flood costs the server that makes it is there before, too: somebody there reads it from the Engine.
+fn with_a_log_flood(lab: &Lab) -> anyhow::Result<()> {
+    output(Command::new("docker").args(["update", "--cpus", "0.8", &lab.server(3)]))?;
+    lab.fleet_ok(&["instance", "start", "tick-3"])?;
+    let at_its_source = "docker logs --follow --tail 1 $(docker ps -q --filter name=tick-3) >/dev/null 2>&1";
+    let mut there = Command::new(std::env::var("FLEET_LAB_SH")?);
+    there.args(["exec", &lab.server(3), "sh", "-c", at_its_source]).envs(lab.environment());
+    let reader = Reader(there.stdin(Stdio::null()).spawn()?);
+    let before = pulse(lab)?;
+    drop(reader);
+    lab.on_server(3, "pkill -x docker || true")?;
+
+    let follow = ["logs", "tick-3", "--follow", "--tail", "1"];
+    let mut reader = Reader(lab.fleet_command(&follow)?.stdout(Stdio::null()).spawn()?);
+    expect_as_before(lab, "a log flood", before)?;
+    anyhow::ensure!(reader.0.try_wait()?.is_none(), "nobody read the flood to its end");
+    drop(reader);
     lab.fleet_ok(&["instance", "stop", "tick-3"])?;
-    pulse
+    Ok(())
 }
 
 /// Ends with the test.

@@ -141,8 +141,13 @@ impl Lab {
     /// Runs a verb of `deploy/lab/lab.sh` in this lab.
     pub fn lab(&self, verb: &[&str]) -> anyhow::Result<String> {
         let mut command = Command::new(variable("FLEET_LAB_SH")?);
-        command.args(verb).env("FLEET_LAB", &self.name).env("FLEET_LAB_SUBNET", &self.subnet);
+        command.args(verb).envs(self.environment());
         output(&mut command)
+    }
+
+    /// What tells `deploy/lab/lab.sh` which lab is meant.
+    pub fn environment(&self) -> [(&'static str, &str); 2] {
+        [("FLEET_LAB", &self.name), ("FLEET_LAB_SUBNET", &self.subnet)]
     }
 
     /// Runs a shell command on a lab server.

@@ -112,7 +112,19 @@ impl TlsCause {
 }
 
 fn tls_cause(error: &(dyn Error + 'static)) -> Option<TlsCause> {
-    causes(error).find_map(|cause| cause.downcast_ref::<TlsError>().and_then(read_tls))
+    let typed = causes(error).find_map(|cause| cause.downcast_ref::<TlsError>().and_then(read_tls));
+    typed.or_else(|| causes(error).find_map(|cause| read_alert_text(&cause.to_string())))
+}
+
+/// HTTP/2 passes an alert that comes after the handshake on as text alone.
+fn read_alert_text(text: &str) -> Option<TlsCause> {
+    let alert = text.split_once("received fatal alert: ")?.1;
+    let is_one_of = |names: &[&str]| names.iter().any(|name| alert.starts_with(name));
+    match alert {
+        _ if is_one_of(&["CertificateExpired"]) => Some(TlsCause::OurTime),
+        _ if is_one_of(&["UnknownCA", "BadCertificate", "DecryptError", "CertificateUnknown"]) => Some(TlsCause::OurCa),
+        _ => None,
+    }
 }
 
 fn read_tls(error: &TlsError) -> Option<TlsCause> {
@@ -149,4 +161,22 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 fn next_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     inside.map(|inner| inner as &'a (dyn Error + 'static)).or_else(|| error.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_that_comes_as_text_is_understood() {
+        let shown = |alert| TlsError::AlertReceived(alert).to_string();
+        for (alert, expect) in [
+            (AlertDescription::CertificateExpired, Some(TlsCause::OurTime)),
+            (AlertDescription::UnknownCA, Some(TlsCause::OurCa)),
+            (AlertDescription::BadCertificate, Some(TlsCause::OurCa)),
+            (AlertDescription::InternalError, None),
+        ] {
+            assert_eq!(tls_cause(&io::Error::other(shown(alert))), expect, "{}", shown(alert));
+        }
+    }
 }
