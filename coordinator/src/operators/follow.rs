@@ -6,8 +6,9 @@ use super::views::rollout::is_at_rest;
 use super::wish::read;
 use crate::clock;
 use crate::facts::Known;
-use fleet_core::facts::{Link, Running};
+use fleet_core::facts::{InstanceDesired, Link, Running};
 use fleet_core::names::{AppName, HostName, InstanceName, OrderId, RolloutId};
+use fleet_core::order::Action;
 use fleet_proto::v1;
 use futures_util::stream::{Stream, unfold};
 use std::time::Duration;
@@ -102,12 +103,12 @@ impl OperatorsService {
         }))
     }
 
-    /// The open order for an instance, once the turn has given it; empty when it waits.
-    pub async fn order_for(&self, name: &InstanceName) -> String {
+    /// The order that does what was just wished for an instance, once the turn has given it; empty when it waits.
+    pub async fn order_for(&self, name: &InstanceName, wish: Wish) -> String {
         let began = Instant::now();
         let mut generation = self.shared.facts.generation();
         while began.elapsed() < TURN {
-            match order_of(&self.shared.facts.read(), name) {
+            match order_of(&self.shared.facts.read(), name, wish) {
                 Asked::Order(id) => return id.to_string(),
                 Asked::Never => return String::new(),
                 Asked::NotYet => {}
@@ -124,10 +125,43 @@ enum Asked {
     Never,
 }
 
-fn order_of(known: &Known, name: &InstanceName) -> Asked {
+/// What somebody has just wished for an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    Goal,
+    Power,
+    Removal,
+}
+
+impl Wish {
+    /// Whether an order does this, and not something that was wished before.
+    fn is_done_by(self, action: &Action, instance: &InstanceDesired) -> bool {
+        match action {
+            Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
+                self == Self::Goal && goal.revision >= instance.revision
+            }
+            Action::Power { serial, .. } => self == Self::Power && *serial >= instance.power.serial,
+            Action::Remove { .. } => self == Self::Removal,
+        }
+    }
+}
+
+/// The wish that is fulfilled last: whoever waits for the order of an earlier one would be told too early that it is done.
+fn pending(known: &Known, name: &InstanceName) -> Wish {
+    let Some(instance) = known.instance(name) else { return Wish::Removal };
+    let seen = known.observed().instances.get(name).and_then(|seen| seen.running.last());
+    match instance {
+        _ if instance.removal.is_some() => Wish::Removal,
+        _ if seen.is_some_and(|seen| instance.power.serial > seen.power_serial) => Wish::Power,
+        _ => Wish::Goal,
+    }
+}
+
+fn order_of(known: &Known, name: &InstanceName, wish: Wish) -> Asked {
     let Some(instance) = known.instance(name) else { return Asked::Never };
-    let mut open = known.orders_of(&instance.host).filter_map(|id| known.asked().orders.get(id));
-    match open.find(|open| open.order.instance == *name) {
+    let open = known.orders_of(&instance.host).filter_map(|id| known.asked().orders.get(id));
+    let mut of_instance = open.filter(|open| open.order.instance == *name);
+    match of_instance.find(|open| wish.is_done_by(&open.order.action, instance)) {
         Some(open) => Asked::Order(open.order.id.clone()),
         None if is_there(known, &instance.host) => Asked::NotYet,
         None => Asked::Never,
@@ -158,7 +192,7 @@ impl Follower<Followed> {
     fn look(&mut self) -> v1::ChangeProgress {
         let known = self.service.shared.facts.read();
         if self.what.order.is_none()
-            && let Asked::Order(id) = order_of(&known, &self.what.instance)
+            && let Asked::Order(id) = order_of(&known, &self.what.instance, pending(&known, &self.what.instance))
         {
             self.what.order = Some(id);
         }

@@ -1,6 +1,7 @@
 //! Installing, configuring, powering and removing instances.
 
 use super::changes::{check, lines, merged};
+use super::follow::Wish;
 use super::service::OperatorsService;
 use super::subject::{Subject, definition, no_instance};
 use super::wish::{ChangeError, absent, drift, hindered, read, taken, wrong};
@@ -54,7 +55,8 @@ impl OperatorsService {
         if !request.dry_run {
             self.keep_new(by, &subject, &request.values, now).await?;
         }
-        self.changed(subject.name, plan, request.dry_run).await
+        let wish = (!request.dry_run).then_some(Wish::Goal);
+        self.changed(subject.name, plan, wish).await
     }
 
     async fn keep_new(&self, by: &OperatorName, subject: &Subject, given: &Given, now: Time) -> Result<(), Status> {
@@ -124,7 +126,8 @@ impl OperatorsService {
         if has_changed && !request.dry_run {
             self.keep_values(by, &subject, &given, drift).await?;
         }
-        self.changed(name, plan, request.dry_run || !has_changed).await
+        let wish = (has_changed && !request.dry_run).then_some(Wish::Goal);
+        self.changed(name, plan, wish).await
     }
 
     async fn keep_values(
@@ -171,7 +174,7 @@ impl OperatorsService {
             Ok::<_, ChangeError>(())
         };
         self.change(clock::now(), change).await?;
-        self.changed(name, vec![request.wish], false).await
+        self.changed(name, vec![request.wish], Some(Wish::Power)).await
     }
 
     pub async fn remove_as(
@@ -205,7 +208,8 @@ impl OperatorsService {
             };
             self.change(clock::now(), change).await?;
         }
-        self.changed(name, plan, request.dry_run).await
+        let wish = (!request.dry_run).then_some(Wish::Removal);
+        self.changed(name, plan, wish).await
     }
 
     /// Makes a change and lets the hosts that it touches know what they should have.
@@ -224,9 +228,12 @@ impl OperatorsService {
         &self,
         name: InstanceName,
         plan: Vec<String>,
-        is_idle: bool,
+        wish: Option<Wish>,
     ) -> Result<v1::InstanceChange, Status> {
-        let order = if is_idle { String::new() } else { self.order_for(&name).await };
+        let order = match wish {
+            Some(wish) => self.order_for(&name, wish).await,
+            None => String::new(),
+        };
         let instance = self.instance_view(&name);
         Ok(v1::InstanceChange { instance, plan, order })
     }
