@@ -150,14 +150,3 @@ fn an_installation_that_fails_leaves_nothing_but_its_reason() {
     assert!(fleet.host("lab-1").containers("notes-1").is_empty());
     assert!(fleet.instance("notes-1").is_some_and(|it| it.last_reason.contains("notes-web:1.1")));
 }
-
-#[test]
-fn a_restart_right_after_another_is_not_said_to_be_done_before_it_is() {
-    let fleet = Fleet::running(&["lab-1"]);
-    for times in 1..=20 {
-        let before = fleet.host("lab-1").starts("notes-1").len();
-        fleet.done("instance restart notes-1");
-        let after = fleet.host("lab-1").starts("notes-1").len();
-        assert!(after > before, "restart {times} was said to be done, and nothing was started");
-    }
-}

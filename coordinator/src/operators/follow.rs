@@ -268,3 +268,47 @@ impl Follower<RolloutId> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_core::facts::{DriftRule, PowerDesired};
+    use fleet_core::order::{Goal, PowerWish, Release};
+    use fleet_core::time::Time;
+
+    fn release() -> Release {
+        let digest = format!("sha256:{}", "0".repeat(64)).parse().expect("it is a digest");
+        Release { name: "notes@1".parse().expect("it is a release"), digest }
+    }
+
+    /// Revision 3, and the fifth wish about power.
+    fn instance() -> InstanceDesired {
+        InstanceDesired {
+            host: "lab-1".parse().expect("it is a name"),
+            release: release(),
+            revision: 3,
+            drift: DriftRule::Heal,
+            power: PowerDesired { wish: PowerWish::Restart, serial: 5 },
+            removal: None,
+            created: Time(1),
+        }
+    }
+
+    #[test]
+    fn an_order_of_before_does_not_do_what_was_just_wished() {
+        let power = |serial| Action::Power { wish: PowerWish::Restart, serial };
+        let configure = |revision| Action::Configure { from: 1, goal: Goal { release: release(), revision } };
+        for (wish, action, expect) in [
+            (Wish::Power, power(5), true),
+            (Wish::Power, power(4), false),
+            (Wish::Power, configure(3), false),
+            (Wish::Goal, configure(3), true),
+            (Wish::Goal, configure(2), false),
+            (Wish::Goal, power(5), false),
+            (Wish::Removal, power(5), false),
+            (Wish::Removal, Action::Remove { volumes: [].into() }, true),
+        ] {
+            assert_eq!(wish.is_done_by(&action, &instance()), expect, "{wish:?} by {action:?}");
+        }
+    }
+}
