@@ -47,10 +47,16 @@ fn one_hosts_trouble_leaves_the_others_as_they_were() -> anyhow::Result<()> {
     lab.fleet_ok(&["instance", "stop", "tick-3"])?;
     // The first orders of a fresh lab find cold caches.
     lab.fleet_ok(&["instance", "restart", "tick-1"])?;
-    let before = pulse(&lab)?;
+    let before = usual(&lab)?;
     with_a_hung_child(&lab, before)?;
     with_a_slow_link(&lab, before)?;
     with_a_log_flood(&lab)
+}
+
+/// What is usual: the slower of two measurements, for they differ by themselves.
+fn usual(lab: &Lab) -> anyhow::Result<Pulse> {
+    let (one, other) = (pulse(lab)?, pulse(lab)?);
+    Ok(if one.order > other.order { one } else { other })
 }
 
 fn pulse(lab: &Lab) -> anyhow::Result<Pulse> {
@@ -98,7 +104,7 @@ fn with_a_log_flood(lab: &Lab) -> anyhow::Result<()> {
     let mut there = Command::new(std::env::var("FLEET_LAB_SH")?);
     there.args(["exec", &lab.server(3), "sh", "-c", at_its_source]).envs(lab.environment());
     let reader = Reader(there.stdin(Stdio::null()).spawn()?);
-    let before = pulse(lab)?;
+    let before = usual(lab)?;
     drop(reader);
     lab.on_server(3, "pkill -x docker || true")?;
 
