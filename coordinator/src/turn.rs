@@ -15,7 +15,7 @@ const DEBOUNCE: Duration = Duration::from_millis(20);
 /// Nobody sleeps longer, in case a clock was set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// Thinking that took long is followed by a rest several times as long, so that agents and operators are heard.
-const REST: u32 = 3;
+const REST: u32 = 6;
 const LONGEST_REST: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(5);
 

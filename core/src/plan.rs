@@ -15,6 +15,7 @@ pub(crate) mod tests;
 mod turn;
 
 pub use outlook::Outlook;
+pub use progress::Progress;
 
 use crate::facts::{Asked, Desired, Observed};
 use crate::names::{HostName, InstanceName, OrderId, RolloutId};
@@ -138,7 +139,8 @@ pub fn members<'a>(
 
 /// Says in sentences where a rollout stands, what it waits for, and what to do next.
 pub fn explain(rollout: &Rollout, desired: &Desired, asked: &Asked, observed: &Observed, now: Time) -> Vec<String> {
-    Outlook::new(desired, asked, observed, now).explain(rollout)
+    let outlook = Outlook::new(desired, asked, observed, now);
+    outlook.explain(&outlook.progress(rollout))
 }
 
 /// Tells whether a rollout in this phase may still ask for something, by itself or after `resume`.

@@ -6,7 +6,7 @@
 use super::index::{Index, Seat};
 use super::member::ending;
 use super::open::{Open, Settlement, settle};
-use super::{Phase, Plan, progress, turn};
+use super::{Phase, Plan, Progress, progress, turn};
 use crate::facts::{Asked, Desired, Observed};
 use crate::names::{AppName, InstanceName, OrderId, RolloutId};
 use crate::plan::MemberState;
@@ -49,17 +49,21 @@ impl<'a> Outlook<'a> {
         turn::plan(self)
     }
 
+    /// How far a rollout is: a pass over its members, so whoever has several questions keeps it.
+    pub fn progress<'r>(&self, rollout: &'r Rollout) -> Progress<'r> {
+        progress::progress(self, rollout)
+    }
+
     pub fn phase(&self, rollout: &Rollout) -> Phase {
-        progress::progress(self, rollout).phase
+        self.progress(rollout).phase
     }
 
     pub fn members<'r>(&self, rollout: &'r Rollout) -> Vec<(&'r Member, MemberState)> {
-        let standings = progress::progress(self, rollout).standings;
-        standings.into_iter().map(|standing| (standing.member, standing.state)).collect()
+        self.progress(rollout).standings.into_iter().map(|standing| (standing.member, standing.state)).collect()
     }
 
-    pub fn explain(&self, rollout: &Rollout) -> Vec<String> {
-        super::explain::explain(self, &progress::progress(self, rollout))
+    pub fn explain(&self, progress: &Progress<'_>) -> Vec<String> {
+        super::explain::explain(self, progress)
     }
 
     /// The rollouts of an app that are kept.

@@ -7,16 +7,17 @@ use crate::order::{Action, Goal, Order, Outcome};
 use crate::rollout::{Member, Rollout};
 use crate::time::Time;
 
+/// A rollout at one moment.
 #[derive(Debug)]
-pub(super) struct Progress<'r> {
+pub struct Progress<'r> {
     pub rollout: &'r Rollout,
     pub phase: Phase,
-    pub counts: Counts,
-    pub standings: Vec<Standing<'r>>,
+    pub(super) counts: Counts,
+    pub(super) standings: Vec<Standing<'r>>,
     /// The places in `standings` of those that are asked now.
-    pub taken: Vec<usize>,
+    pub(super) taken: Vec<usize>,
     /// Moments at which time alone may change something.
-    pub wakes: Vec<Time>,
+    pub(super) wakes: Vec<Time>,
 }
 
 pub(super) fn progress<'r>(outlook: &Outlook, rollout: &'r Rollout) -> Progress<'r> {
@@ -36,9 +37,15 @@ pub(super) fn progress<'r>(outlook: &Outlook, rollout: &'r Rollout) -> Progress<
     Progress { rollout, phase, counts, standings, taken, wakes }
 }
 
+impl<'r> Progress<'r> {
+    pub fn members(&self) -> impl Iterator<Item = (&'r Member, &MemberState)> {
+        self.standings.iter().map(|standing| (standing.member, &standing.state))
+    }
+}
+
 impl Progress<'_> {
     /// What waits, and because of what. An aborted rollout wants nothing any more.
-    pub fn waiting(&self) -> impl Iterator<Item = Waiting> {
+    pub(super) fn waiting(&self) -> impl Iterator<Item = Waiting> {
         let is_wanted = self.phase != Phase::Aborted;
         let places = self.standings.iter().enumerate().filter(move |(place, _)| is_wanted && !self.is_taken(*place));
         places.filter_map(|(_, standing)| {
@@ -62,7 +69,7 @@ impl Progress<'_> {
     }
 
     /// What is asked now, by instance.
-    pub fn orders<'a>(&self, outlook: &Outlook<'a>) -> Vec<(&'a crate::names::InstanceName, NewOrder)> {
+    pub(super) fn orders<'a>(&self, outlook: &Outlook<'a>) -> Vec<(&'a crate::names::InstanceName, NewOrder)> {
         let taken = self.taken.iter().map(|place| self.standings[*place].member);
         taken.filter_map(|member| order(outlook, self.rollout, member)).collect()
     }

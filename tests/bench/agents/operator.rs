@@ -1,18 +1,19 @@
 //! The operator of the bench: what `fleet` would ask, asked over the wire.
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use fleet_core::access::JoinToken;
 use fleet_core::app::Bundle;
 use fleet_core::time::Time;
 use fleet_proto::link::{Identity, admit, dial};
 use fleet_proto::v1::operators_client::OperatorsClient;
 use fleet_proto::v1::{
-    AddHostRequest, GetStatusRequest, InstallInstanceRequest, ListRolloutsRequest, ProposeRolloutRequest,
-    PushReleaseHead, PushReleasePiece, Status, push_release_piece,
+    AddHostRequest, GetStatusRequest, InstallInstanceRequest, ProposeRolloutRequest, PushReleaseHead, PushReleasePiece,
+    ShowRolloutRequest, Status, push_release_piece,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
+use tokio::time::timeout;
 use tonic::transport::Channel;
 
 /// How many requests are under way at a time while the fleet is made.
@@ -109,16 +110,18 @@ impl Operator {
         Ok(())
     }
 
+    /// Follows the newest rollout to its end, as `fleet rollout` does.
     pub async fn until_rolled_out(&self, patience: Duration) -> anyhow::Result<()> {
-        let begin = Instant::now();
-        loop {
-            let list = self.client.clone().list_rollouts(ListRolloutsRequest::default()).await?.into_inner();
-            match list.rollouts.first() {
-                Some(rollout) if rollout.over => return Ok(()),
-                Some(_) | None if begin.elapsed() > patience => bail!("the rollout was not done after {patience:?}"),
-                Some(_) | None => tokio::time::sleep(Duration::from_millis(200)).await,
+        let follow = async {
+            let mut views = self.client.clone().follow_rollout(ShowRolloutRequest::default()).await?.into_inner();
+            while let Some(view) = views.try_next().await? {
+                if view.over {
+                    return Ok(());
+                }
             }
-        }
+            bail!("the rollout came to rest before it was done")
+        };
+        timeout(patience, follow).await.context("the rollout took too long")?
     }
 }
 

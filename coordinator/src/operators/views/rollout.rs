@@ -15,11 +15,10 @@ pub enum Detail {
 }
 
 pub fn view(known: &Known, outlook: &Outlook<'_>, rollout: &Rollout, detail: Detail) -> v1::RolloutView {
-    let phase = outlook.phase(rollout);
-    let over = is_over(&phase);
-    let (phase, phase_reason) = phase_words(&phase);
-    let members = outlook.members(rollout);
-    let tally = |kinds: &[Kind]| count(members.iter().filter(|(_, state)| kinds.contains(&kind(state))).count());
+    let progress = outlook.progress(rollout);
+    let over = is_over(&progress.phase);
+    let (phase, phase_reason) = phase_words(&progress.phase);
+    let tally = |kinds: &[Kind]| count(progress.members().filter(|(_, state)| kinds.contains(&kind(state))).count());
     let mut view = v1::RolloutView {
         id: rollout.id.to_string(),
         app: rollout.app.to_string(),
@@ -37,8 +36,8 @@ pub fn view(known: &Known, outlook: &Outlook<'_>, rollout: &Rollout, detail: Det
         ..v1::RolloutView::default()
     };
     if detail == Detail::Full {
-        view.members = members.iter().map(|(member, state)| member_view(known, member, state)).collect();
-        view.explain = outlook.explain(rollout);
+        view.members = progress.members().map(|(member, state)| member_view(known, member, state)).collect();
+        view.explain = outlook.explain(&progress);
         view.left_out = rollout.left_out.iter().map(left_out).collect();
         view.strategy = strategy_lines(&rollout.strategy, rollout.members.len());
     }
