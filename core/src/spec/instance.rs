@@ -38,8 +38,7 @@ impl InstanceSpec {
             MountSource::Bind { path, .. } => Some(path.as_str()),
             MountSource::Volume(_) | MountSource::Anonymous | MountSource::Tmpfs { .. } => None,
         });
-        let devices = self.volumes.iter().filter_map(|volume| volume.options.get("device").map(String::as_str));
-        bound.chain(devices).filter(|path| path.starts_with('/'))
+        bound.chain(self.volumes.iter().flat_map(VolumeSpec::host_paths))
     }
 
     /// Those of them that are outside of its own folder.
