@@ -88,9 +88,15 @@ impl Lab {
 
     /// Starts a lab server and installs the agent on it as a person would.
     pub fn add_server(&self, number: u8, labels: &[&str]) -> anyhow::Result<()> {
-        self.lab(&["up", &self.server(number), &self.server_address(number)])?;
+        self.start_server(number)?;
         let labels: Vec<_> = labels.iter().flat_map(|label| ["--label", label]).collect();
         self.enrol(number, &labels)
+    }
+
+    /// Starts a lab server without an agent.
+    pub fn start_server(&self, number: u8) -> anyhow::Result<()> {
+        self.lab(&["up", &self.server(number), &self.server_address(number)])?;
+        Ok(())
     }
 
     /// Starts one whose Engine has a disk of this size.
