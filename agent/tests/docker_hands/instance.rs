@@ -49,6 +49,12 @@ impl Drop for Instance {
 }
 
 impl Instance {
+    /// The same with another way to the Engine.
+    pub fn with_hands(mut self, hands: DockerHands) -> Self {
+        self.hands = hands;
+        self
+    }
+
     pub fn name(&self, service: &str) -> String {
         format!("{}-{service}-1", self.project)
     }
