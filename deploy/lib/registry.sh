@@ -107,7 +107,7 @@ registry_down() {
         kill "$pid"
         wait_until 10 is_gone "$pid" || kill -9 "$pid"
     fi
-    rm -f "$folder/$address-$port.pid"
+    rm -f "$folder/$address-$port.pid" "$folder/$address-$port.yml"
 }
 
 is_gone() {
