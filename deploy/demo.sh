@@ -31,7 +31,8 @@ began=$SECONDS
 main() {
     case ${1:-} in
         '') demo ;;
-        --check) check ;;
+        # It begins by ending what an earlier check left behind, so two do not run at once.
+        --check) once demo-check check ;;
         --cleanup)
             choose demo
             cleanup
@@ -351,9 +352,7 @@ cleanup() {
     if [ -e "$state/kind" ] && engine_answers; then
         end_hosts
     fi
-    if [ -e "$state/registry-was-started" ]; then
-        registry_down "$(registry_folder)" 127.0.0.1 "$REGISTRY_PORT"
-    fi
+    leave_registry "$FLEET_LAB"
     rm -rf "$state"
 }
 

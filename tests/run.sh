@@ -16,7 +16,6 @@ done
 NEEDS_ENGINE='binary(/^(docker|lab|blast)/)'
 FLEET_RUN=tests-$$
 export FLEET_RUN
-had_registry=yes
 
 main() {
     cd "$root"
@@ -29,7 +28,7 @@ main() {
             ;;
         all)
             check_sources
-            registry_answers 127.0.0.1 "$REGISTRY_PORT" || had_registry=no
+            want_registry "$FLEET_RUN" "/proc/$$"
             stage "Images, programs and packages" prepare
             stage "labnotes by hand, with docker-compose" deploy/labnotes/try.sh
             stage "The demo, checked" check_demo
@@ -128,9 +127,7 @@ end() {
     if engine_answers; then
         deploy/lab/lab.sh clean-run >/dev/null 2>&1 || true
     fi
-    if [ "$had_registry" = no ]; then
-        registry_down "$(registry_folder)" 127.0.0.1 "$REGISTRY_PORT"
-    fi
+    leave_registry "$FLEET_RUN"
     exit "$status"
 }
 

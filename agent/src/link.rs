@@ -19,12 +19,14 @@ use crate::board::Board;
 use crate::clock;
 use fleet_core::host_policy::HostPolicy;
 use fleet_proto::link::{Identity, LinkError, dial};
+use futures_util::future::{BoxFuture, FutureExt};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use story::Story;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -52,7 +54,7 @@ pub struct Greeting {
 #[derive(Debug)]
 pub struct Wires {
     pub board: watch::Receiver<Board>,
-    /// Saying something else here makes the link connect anew.
+    /// Saying something else here makes the link greet anew.
     pub greeting: watch::Receiver<Greeting>,
     /// None until the coordinator has said which orders are open.
     pub open: watch::Sender<Option<Arc<OpenSet>>>,
@@ -61,15 +63,10 @@ pub struct Wires {
     pub channel: watch::Sender<Option<Channel>>,
 }
 
-/// Why a connection ended without a fault.
-enum Again {
-    Renewed(Box<Identity>),
-    Greeting,
-}
-
 /// Keeps the connection until it is told to stop.
 pub async fn run(who: Who, wires: Wires, stop: CancellationToken) {
-    let mut link = Link { who, wires, events_so_far: Arc::default(), failures: 0, story: Story::default() };
+    let story = Story::default();
+    let mut link = Link { who, wires, events_so_far: Arc::default(), failures: 0, story, before: None };
     tokio::select! {
         () = stop.cancelled() => {}
         () = link.keep() => {}
@@ -77,12 +74,17 @@ pub async fn run(who: Who, wires: Wires, stop: CancellationToken) {
     link.wires.channel.send_replace(None);
 }
 
+/// What is said and heard on one connection; its end is why the connection is over.
+type Streams = BoxFuture<'static, LinkError>;
+
 struct Link {
     who: Who,
     wires: Wires,
     events_so_far: Arc<AtomicU64>,
     failures: u32,
     story: Story,
+    /// A connection that goes on until its successor is heard, so that the coordinator never misses this host.
+    before: Option<Streams>,
 }
 
 impl Link {
@@ -90,36 +92,56 @@ impl Link {
         loop {
             let began = Instant::now();
             let ended = self.connect_once().await;
-            self.wires.channel.send_replace(None);
             let was_lasting = self.story.is_connected() && began.elapsed() >= LASTING;
             match ended {
-                Ok(Again::Greeting) => self.failures = 0,
-                Ok(Again::Renewed(identity)) => self.renew(*identity),
+                Ok((identity, streams)) => {
+                    self.before = Some(streams);
+                    self.renew(identity);
+                }
                 Err(error) => {
+                    self.wires.channel.send_replace(None);
                     self.failures = if was_lasting { 1 } else { self.failures.saturating_add(1) };
                     let ending = if error.is_passing() { Ending::Broken } else { Ending::Refused };
                     self.story.lost(&self.who.identity, &error);
-                    tokio::time::sleep(backoff::wait(self.failures, ending, random())).await;
+                    let pause = tokio::time::sleep(backoff::wait(self.failures, ending, random()));
+                    beside(&mut self.before, pause).await;
                 }
             }
         }
     }
 
-    async fn connect_once(&mut self) -> Result<Again, LinkError> {
-        let Self { who, wires, events_so_far, story, .. } = self;
-        let channel = dial(&who.identity).await?;
-        let greeting = wires.greeting.borrow_and_update().clone();
-        let open = wires.open.subscribe();
-        wires.channel.send_replace(Some(channel.clone()));
-        let reports = report::stream(&greeting, wires.board.clone(), open, Arc::clone(events_so_far));
-        let (address, identity) = (&who.identity.address, &who.identity);
-        let heard = || story.connected(identity);
+    /// Connects, and serves the connection until the certificate has a successor, which wants a connection of its own.
+    async fn connect_once(&mut self) -> Result<(Identity, Streams), LinkError> {
+        let channel = beside(&mut self.before, dial(&self.who.identity)).await?;
+        let (heard, is_heard) = oneshot::channel();
+        let mut streams = self.streams(channel.clone(), heard);
+        self.wires.channel.send_replace(Some(channel.clone()));
+        let Self { who, story, before, .. } = self;
+        let mut renewed = pin!(renewal::renewed(&who.identity, &channel));
         tokio::select! {
-            error = listen::listen(address, channel.clone(), &wires.open, &wires.questions, heard) => Err(error),
-            error = report::report(address, channel.clone(), reports) => Err(error),
-            identity = renewal::renewed(&who.identity, &channel) => Ok(Again::Renewed(Box::new(identity))),
-            () = changed(&mut wires.greeting) => Ok(Again::Greeting),
+            error = beside(before, &mut streams) => return Err(error),
+            identity = &mut renewed => return Ok((identity, streams)),
+            Ok(()) = is_heard => {}
         }
+        story.connected(&who.identity);
+        *before = None;
+        tokio::select! {
+            error = &mut streams => Err(error),
+            identity = renewed => Ok((identity, streams)),
+        }
+    }
+
+    fn streams(&self, channel: Channel, heard: oneshot::Sender<()>) -> Streams {
+        let Wires { board, greeting, open, questions, .. } = &self.wires;
+        let words = report::stream(greeting.clone(), board.clone(), open.subscribe(), Arc::clone(&self.events_so_far));
+        let (open, questions, address) = (open.clone(), questions.clone(), self.who.identity.address.clone());
+        let streams = async move {
+            tokio::select! {
+                error = listen::listen(&address, channel.clone(), &open, &questions, heard) => error,
+                error = report::report(&address, channel.clone(), words) => error,
+            }
+        };
+        streams.boxed()
     }
 
     fn renew(&mut self, identity: Identity) {
@@ -132,6 +154,19 @@ impl Link {
         tracing::info!(expires = %identity.expires, "the certificate was renewed");
         self.who.identity = identity;
     }
+}
+
+/// Does something while an earlier connection goes on, if there is one; its end is no news.
+async fn beside<T>(before: &mut Option<Streams>, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    if let Some(streams) = before {
+        tokio::select! {
+            done = &mut work => return done,
+            _ = streams => {}
+        }
+        *before = None;
+    }
+    work.await
 }
 
 /// Waits for a change; for ever, where nobody is left who could make one.

@@ -10,6 +10,7 @@ mod expect;
 mod forward;
 mod heal;
 mod jobs;
+mod links;
 mod prepare;
 mod said;
 #[cfg(test)]

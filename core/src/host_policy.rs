@@ -1,8 +1,12 @@
 //! What a host's own people allow. It outranks the coordinator, which only hears of it.
 
 mod check;
+mod links;
+#[cfg(test)]
+mod testing;
 
 pub use check::violations;
+pub use links::{Leads, paths_to_follow, strays};
 
 use crate::names::AppName;
 use crate::window::Window;

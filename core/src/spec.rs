@@ -16,6 +16,7 @@ mod parts;
 mod port;
 mod reasons;
 mod text;
+mod volume;
 
 pub(crate) use canonical::digest_of_bytes;
 pub use container::ContainerSpec;

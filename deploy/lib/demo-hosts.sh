@@ -10,7 +10,7 @@ lab() {
 # Decides which kind this machine can have, by starting the first lab server; writes down addresses.
 choose_hosts() {
     printf 'lab\n' >"$state/kind"
-    registry_answers 127.0.0.1 "$REGISTRY_PORT" || touch "$state/registry-was-started"
+    want_registry "$FLEET_LAB" "$state"
     need_registry >/dev/null
     if [ "${FLEET_DEMO_HOSTS:-lab}" = lab ] && choose_subnet && lab up lab-1 "$(address_in_lab 1)"; then
         lab network >"$state/address"

@@ -14,6 +14,45 @@ registry_folder() {
     printf '%s/registry\n' "$(fleet_cache)"
 }
 
+# want_registry NAME PATH: NAME is going to use this machine's registry, for as long as PATH exists (a folder, or the /proc of
+# a script). Several may; where the first of them found none, the last of them ends it.
+want_registry() {
+    once registry-users count_user "$(registry_folder)" "$1" "$2"
+}
+
+leave_registry() {
+    once registry-users forget_user "$(registry_folder)" "$1"
+}
+
+count_user() {
+    local folder=$1
+    mkdir -p "$folder/users"
+    if ! has_users "$folder" && ! registry_answers 127.0.0.1 "$REGISTRY_PORT"; then
+        touch "$folder/ends-with-its-users"
+    fi
+    printf '%s\n' "$3" >"$folder/users/$2"
+}
+
+forget_user() {
+    rm -f "$1/users/$2"
+    if ! has_users "$1" && [ -e "$1/ends-with-its-users" ]; then
+        rm -f "$1/ends-with-its-users"
+        registry_down "$1" 127.0.0.1 "$REGISTRY_PORT"
+    fi
+}
+
+# Whether anybody is left who wants it; those who ended without a word are forgotten.
+has_users() {
+    local user
+    for user in "$1"/users/*; do
+        if [ -e "$user" ] && [ -e "$(cat "$user")" ]; then
+            return 0
+        fi
+        rm -f "$user"
+    done
+    return 1
+}
+
 # registry_up FOLDER ADDRESS PORT: starts a registry whose images are in FOLDER/images, unless it already answers.
 registry_up() {
     local folder=$1 address=$2 port=$3
@@ -68,7 +107,7 @@ registry_down() {
         kill "$pid"
         wait_until 10 is_gone "$pid" || kill -9 "$pid"
     fi
-    rm -f "$folder/$address-$port.pid"
+    rm -f "$folder/$address-$port.pid" "$folder/$address-$port.yml"
 }
 
 is_gone() {

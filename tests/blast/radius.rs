@@ -35,7 +35,7 @@ const FLOOD: &str =
 
 #[test]
 fn one_hosts_trouble_leaves_the_others_as_they_were() -> anyhow::Result<()> {
-    let lab = Lab::new("blast", 82)?;
+    let lab = Lab::new("blast")?;
     for number in 1..=3 {
         lab.add_server(number, &[])?;
     }

@@ -42,7 +42,7 @@ fn everywhere(lab: &Lab, version: &str) -> anyhow::Result<()> {
 
 #[test]
 fn a_rollout_survives_what_happens_to_lab_servers_and_coordinator() -> anyhow::Result<()> {
-    let mut lab = Lab::new("faults", 81)?;
+    let mut lab = Lab::new("faults")?;
     for number in 1..=3 {
         lab.add_server(number, &["site=fr"])?;
     }

@@ -1,3 +1,8 @@
 //! A fleet of lab servers, each a whole machine in a container, and what happens to such machines.
 
+mod coordinator;
+mod disk;
 mod faults;
+mod installer;
+mod sleeper;
+mod twins;

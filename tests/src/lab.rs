@@ -2,15 +2,15 @@
 //!
 //! Needs what `tests/prepare.sh` makes and says in the environment.
 
-use crate::process::{Process, output, wait_until};
+use crate::process::{Process, free_port, output, wait_until};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
-const PORT: u16 = 7443;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A lab with its coordinator; everything in it ends when this is dropped.
@@ -21,6 +21,8 @@ pub struct Lab {
     folder: TempDir,
     /// This machine's address in the lab's network.
     gateway: String,
+    /// The coordinator's: it listens at all of this machine's addresses, as other labs' coordinators do.
+    port: u16,
     coordinator: Option<Process>,
 }
 
@@ -33,18 +35,9 @@ pub struct Said {
 }
 
 impl Lab {
-    /// A coordinator that an administrator is logged in to. `number` keeps the networks of several labs apart.
-    pub fn new(name: &str, number: u8) -> anyhow::Result<Self> {
-        let subnet = format!("10.{number}.0.0/24");
-        let mut lab = Self {
-            name: name.to_owned(),
-            subnet,
-            folder: tempfile::tempdir()?,
-            gateway: String::new(),
-            coordinator: None,
-        };
-        lab.lab(&["clean"])?;
-        lab.gateway = lab.lab(&["network"])?.trim().to_owned();
+    /// A coordinator that an administrator is logged in to.
+    pub fn new(name: &str) -> anyhow::Result<Self> {
+        let mut lab = Self::empty(name)?;
         lab.lab(&["registry"])?;
         let init = ["init", "--data-dir", &lab.path("coordinator"), "--address", &lab.address()];
         let said = output(Command::new(program("fleet-coordinator")?).args(init))?;
@@ -53,6 +46,30 @@ impl Lab {
         lab.start_coordinator()?;
         lab.fleet_ok(&["login", &token])?;
         Ok(lab)
+    }
+
+    /// A network of its own, without anybody in it. Labs on one machine do not meet: no other has the name.
+    fn empty(name: &str) -> anyhow::Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let (name, folder) = (format!("{name}-{process}x{count}"), tempfile::tempdir()?);
+        let (subnet, gateway) = (String::new(), String::new());
+        let mut lab = Self { name, subnet, folder, gateway, port: free_port()?, coordinator: None };
+        // What a process of long ago left behind, that had our number.
+        lab.lab(&["clean"])?;
+        let mut refusal = None;
+        for subnet in subnets(process) {
+            lab.subnet = subnet;
+            match lab.lab(&["network"]) {
+                Ok(gateway) => {
+                    gateway.trim().clone_into(&mut lab.gateway);
+                    return Ok(lab);
+                }
+                // Someone else has it, maybe since a moment ago.
+                Err(error) => refusal = Some(error),
+            }
+        }
+        Err(refusal.context("there are subnets")?)
     }
 
     pub fn start_coordinator(&mut self) -> anyhow::Result<()> {
@@ -71,15 +88,44 @@ impl Lab {
 
     /// Starts a lab server and installs the agent on it as a person would.
     pub fn add_server(&self, number: u8, labels: &[&str]) -> anyhow::Result<()> {
-        let (host, server) = (format!("lab-{number}"), self.server(number));
-        self.lab(&["up", &server, &self.server_address(number)])?;
+        self.start_server(number)?;
+        let labels: Vec<_> = labels.iter().flat_map(|label| ["--label", label]).collect();
+        self.enrol(number, &labels)
+    }
+
+    /// Starts a lab server without an agent.
+    pub fn start_server(&self, number: u8) -> anyhow::Result<()> {
+        self.lab(&["up", &self.server(number), &self.server_address(number)])?;
+        Ok(())
+    }
+
+    /// Starts one whose Engine has a disk of this size.
+    pub fn add_server_with_disk(&self, number: u8, disk: &str) -> anyhow::Result<()> {
+        let up = ["up", &self.server(number), &self.server_address(number)];
+        output(self.lab_command(&up)?.env("FLEET_LAB_DISK", disk))?;
+        self.enrol(number, &[])
+    }
+
+    fn enrol(&self, number: u8, options: &[&str]) -> anyhow::Result<()> {
+        let token = self.token(number, options)?;
+        let installer = self.copy_package(number, "fleet-agent-installer.sh")?;
+        self.lab(&["exec", &self.server(number), "sh", &installer, &token])?;
+        self.until_host(&format!("lab-{number}"), "online")
+    }
+
+    /// A new token for a lab server.
+    pub fn token(&self, number: u8, options: &[&str]) -> anyhow::Result<String> {
+        let host = format!("lab-{number}");
         let mut add = vec!["host", "add", &host, "--token-only"];
-        add.extend(labels.iter().flat_map(|label| ["--label", label]));
-        let token = self.fleet_ok(&add)?;
-        let installer = Path::new(&variable("FLEET_TEST_PACKAGES")?).join("fleet-agent-installer.sh");
-        self.lab(&["copy", &server, crate::process::text(&installer), "/root/install.sh"])?;
-        self.lab(&["exec", &server, "sh", "/root/install.sh", token.trim()])?;
-        self.until_host(&host, "online")
+        add.extend(options);
+        Ok(self.fleet_ok(&add)?.trim().to_owned())
+    }
+
+    /// Copies what a person would download onto a lab server, and says where it is there.
+    pub fn copy_package(&self, number: u8, name: &str) -> anyhow::Result<String> {
+        let (from, to) = (Path::new(&variable("FLEET_TEST_PACKAGES")?).join(name), format!("/root/{name}"));
+        self.lab(&["copy", &self.server(number), crate::process::text(&from), &to])?;
+        Ok(to)
     }
 
     pub fn until_host(&self, host: &str, link: &str) -> anyhow::Result<()> {
@@ -140,9 +186,13 @@ impl Lab {
 
     /// Runs a verb of `deploy/lab/lab.sh` in this lab.
     pub fn lab(&self, verb: &[&str]) -> anyhow::Result<String> {
+        output(&mut self.lab_command(verb)?)
+    }
+
+    fn lab_command(&self, verb: &[&str]) -> anyhow::Result<Command> {
         let mut command = Command::new(variable("FLEET_LAB_SH")?);
         command.args(verb).envs(self.environment());
-        output(&mut command)
+        Ok(command)
     }
 
     /// What tells `deploy/lab/lab.sh` which lab is meant.
@@ -195,7 +245,7 @@ impl Lab {
     }
 
     fn address(&self) -> String {
-        format!("{}:{PORT}", self.gateway)
+        format!("{}:{}", self.gateway, self.port)
     }
 
     fn path(&self, name: &str) -> String {
@@ -214,6 +264,11 @@ impl Drop for Lab {
 pub fn list<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
     let lines = answer.as_array().or_else(|| answer[name].as_array());
     lines.map_or(&[], Vec::as_slice)
+}
+
+/// Some subnets to try, in an order that differs from process to process.
+fn subnets(process: u32) -> impl Iterator<Item = String> {
+    (0..50).map(move |attempt| format!("10.81.{}.0/24", (process + attempt * 5) % 250))
 }
 
 fn root() -> PathBuf {

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 const REFUSED: u8 = 1;
+const MISUSED: u8 = 2;
 const UNREACHABLE: u8 = 3;
 
 #[derive(Debug)]
@@ -21,6 +22,11 @@ impl CommandError {
         Self { what: what.into(), because: None, hint: None, code: REFUSED }
     }
 
+    /// What was given on the command line cannot be meant.
+    pub fn misused(what: impl Into<String>) -> Self {
+        Self { code: MISUSED, ..Self::refused(what) }
+    }
+
     pub fn because(mut self, error: &dyn Error) -> Self {
         self.because = Some(crate::chain(error));
         self
@@ -34,8 +40,16 @@ impl CommandError {
     /// An error of the link says itself what to do about it.
     pub fn of_link(what: impl Into<String>, error: &LinkError) -> Self {
         let code = match error {
-            LinkError::Unreachable { .. } | LinkError::TimedOut { .. } => UNREACHABLE,
-            _ => REFUSED,
+            LinkError::Unreachable { .. }
+            | LinkError::TimedOut { .. }
+            | LinkError::WrongCa { .. }
+            | LinkError::ServerCertificateTime => UNREACHABLE,
+            LinkError::Expired
+            | LinkError::UnknownHere
+            | LinkError::Refused { .. }
+            | LinkError::Failed(_)
+            | LinkError::Key(_)
+            | LinkError::BadAnswer(_) => REFUSED,
         };
         Self { hint: error.hint(), code, ..Self::refused(what).because(error) }
     }

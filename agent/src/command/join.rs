@@ -55,7 +55,7 @@ fn read_token(argument: &str) -> Result<JoinToken, CommandError> {
         read.map_err(|error| CommandError::refused("could not read the token").because(&error))?;
     }
     let hint = "`fleet host add NAME` makes a new one and shows the line to paste";
-    text.parse().map_err(|error| CommandError::refused(WHAT).because(&error).hint(hint))
+    text.parse().map_err(|error| CommandError::misused(WHAT).because(&error).hint(hint))
 }
 
 /// What is kept there is nobody else's business.

@@ -23,7 +23,7 @@ pub enum HandsError {
     ImageNotAllowed { image: String },
     #[error("the registry of `{image}` does not answer: {reason}")]
     NoRegistry { image: String, reason: String },
-    #[error("the disk is full: could not {what}")]
+    #[error("no space left on this host's disk: could not {what}; see `df` and `docker system df` there")]
     DiskFull { what: String },
     #[error("port {port} on this host is already taken by {holder}: could not start `{container}`")]
     PortTaken { port: u16, holder: String, container: String },

@@ -9,7 +9,7 @@ use fleet_proto::{MESSAGE_LIMIT, PROTOCOL};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tonic::transport::Channel;
 
@@ -62,14 +62,15 @@ impl OpenSet {
     }
 }
 
-/// Passes on what is heard until the stream ends, and says why it did. Calls `heard` when the first set is there.
+/// Passes on what is heard until the stream ends, and says why it did. Tells `heard` when the first set is there.
 pub async fn listen(
     address: &str,
     channel: Channel,
     open: &watch::Sender<Option<Arc<OpenSet>>>,
     questions: &mpsc::Sender<ToAnswer>,
-    mut heard: impl FnMut(),
+    heard: oneshot::Sender<()>,
 ) -> LinkError {
+    let mut heard = Some(heard);
     let mut client = AgentsClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
     let request = WatchRequest { protocol: PROTOCOL, agent_version: env!("CARGO_PKG_VERSION").to_owned() };
     let mut stream = match timeout(ANSWER_LIMIT, client.watch(request)).await {
@@ -90,12 +91,16 @@ fn pass_on(
     kind: Option<Kind>,
     open: &watch::Sender<Option<Arc<OpenSet>>>,
     questions: &mpsc::Sender<ToAnswer>,
-    heard: &mut impl FnMut(),
+    heard: &mut Option<oneshot::Sender<()>>,
 ) {
     let to_answer = match kind {
         Some(Kind::Orders(orders)) => {
             open.send_replace(Some(Arc::new(OpenSet::read(orders))));
-            return heard();
+            if let Some(heard) = heard.take() {
+                // Nobody may be left who wants to know.
+                let _ = heard.send(());
+            }
+            return;
         }
         Some(Kind::Question(question)) => ToAnswer::Question(question),
         Some(Kind::ForgetQuestion(id)) => ToAnswer::Forget(id),

@@ -57,6 +57,11 @@ impl Outbox {
         self.events_so_far
     }
 
+    /// Events up to this number were said elsewhere.
+    pub fn skip_events(&mut self, so_far: u64) {
+        self.events_so_far = self.events_so_far.max(so_far);
+    }
+
     /// The coordinator still holds these orders open: their ends are said again.
     pub fn say_again<'a>(&mut self, open: impl IntoIterator<Item = &'a OrderId>) {
         for id in open {

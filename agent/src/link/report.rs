@@ -33,16 +33,18 @@ pub async fn report(
     }
 }
 
-/// All there is to say on one connection: the greeting, everything on the board, then changes and heartbeats.
+/// All there is to say on one connection: the greeting, everything on the board, then changes and heartbeats. When the
+/// greeting changes, all of it is said again.
 pub fn stream(
-    greeting: &Greeting,
+    greeting: watch::Receiver<Greeting>,
     board: watch::Receiver<Board>,
     open: watch::Receiver<Option<Arc<OpenSet>>>,
     events_so_far: Arc<AtomicU64>,
 ) -> impl Stream<Item = FromAgent> + Send + 'static {
     let outbox = Outbox::new(events_so_far.load(Ordering::Relaxed));
-    let queue = [message(Kind::Hello(hello(greeting)))].into();
-    let reporter = Reporter { board, open, outbox, queue, spoke: Instant::now(), events_so_far };
+    let queue = VecDeque::new();
+    let mut reporter = Reporter { greeting, board, open, outbox, queue, spoke: Instant::now(), events_so_far };
+    reporter.greet();
     stream::unfold(reporter, |mut reporter| async {
         let message = reporter.next().await;
         Some((message, reporter))
@@ -61,6 +63,7 @@ fn hello(greeting: &Greeting) -> v1::Hello {
 }
 
 struct Reporter {
+    greeting: watch::Receiver<Greeting>,
     board: watch::Receiver<Board>,
     open: watch::Receiver<Option<Arc<OpenSet>>>,
     outbox: Outbox,
@@ -70,12 +73,21 @@ struct Reporter {
 }
 
 impl Reporter {
+    /// Begins to say everything.
+    fn greet(&mut self) {
+        let hello = hello(&self.greeting.borrow_and_update());
+        self.queue.push_back(message(Kind::Hello(hello)));
+        self.outbox = Outbox::new(self.outbox.events_so_far());
+    }
+
     async fn next(&mut self) -> FromAgent {
         loop {
             if let Some(message) = self.queue.pop_front() {
                 self.spoke = Instant::now();
                 return message;
             }
+            // Another connection may have told some of them.
+            self.outbox.skip_events(self.events_so_far.load(Ordering::Relaxed));
             let due = self.outbox.due(&self.board.borrow_and_update(), Instant::now());
             self.events_so_far.store(self.outbox.events_so_far(), Ordering::Relaxed);
             self.queue.extend(due.messages);
@@ -90,6 +102,7 @@ impl Reporter {
         let heartbeat = self.spoke + HEARTBEAT;
         let wake = next.map_or(heartbeat, |next| next.min(heartbeat));
         tokio::select! {
+            () = changed(&mut self.greeting) => self.greet(),
             () = changed(&mut self.board) => {}
             () = changed(&mut self.open) => {
                 if let Some(open) = &*self.open.borrow_and_update() {

@@ -4,6 +4,7 @@ use super::back::{Attempt, back};
 use super::end::end;
 use super::expect::outcome_at_once;
 use super::forward::forward;
+use super::links::refuse_strays;
 use super::prepare::{prepare, refuse_without_data};
 use super::work::Work;
 use crate::clock;
@@ -94,6 +95,10 @@ impl Carrying<'_> {
                 to.map(Some).map_err(|error| crate::chain(&error))
             }
             Action::Power { wish, serial } => {
+                if let Some(from) = from.filter(|_| starts_something(&self.order.action)) {
+                    let allowed = refuse_strays(self.work.site, &from.rendered.spec).await;
+                    allowed.map_err(|error| crate::chain(&error))?;
+                }
                 let power = PowerDesired { wish: *wish, serial: *serial };
                 Ok(from.map(|from| Settled { power, ..from.clone() }))
             }

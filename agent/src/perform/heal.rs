@@ -1,8 +1,10 @@
 //! Puts an instance back to what was applied, after somebody changed it by hand.
 
 use super::forward::stages;
+use super::links::refuse_strays_before;
+use super::work::WorkError;
 use crate::clock;
-use crate::hands::{HandsError, Notes};
+use crate::hands::Notes;
 use crate::ledger::Settled;
 use crate::site::Site;
 use fleet_core::names::InstanceName;
@@ -35,7 +37,7 @@ pub async fn heal(site: &Site, instance: &InstanceName) {
     let _ = site.attention.send(instance.clone());
 }
 
-async fn apply(site: &Site, instance: &InstanceName) -> Result<Vec<String>, HandsError> {
+async fn apply(site: &Site, instance: &InstanceName) -> Result<Vec<String>, WorkError> {
     let Some(settled) = site.ledger().settled(instance).cloned() else { return Ok(Vec::new()) };
     let spec = &settled.rendered.spec;
     let mut done = Vec::new();
@@ -46,7 +48,11 @@ async fn apply(site: &Site, instance: &InstanceName) -> Result<Vec<String>, Hand
     for stage in stages(&found, &settled) {
         let steps: Vec<&Step> = stage.steps.iter().filter(|step| **step != Step::Gate).collect();
         let notes = Notes::unheard();
-        try_join_all(steps.iter().map(|step| site.hands.perform(step, spec, &notes))).await?;
+        try_join_all(steps.iter().map(async |step| {
+            refuse_strays_before(step, site, spec).await?;
+            Ok::<_, WorkError>(site.hands.perform(step, spec, &notes).await?)
+        }))
+        .await?;
         done.extend(steps.iter().map(ToString::to_string));
     }
     Ok(done)

@@ -1,6 +1,7 @@
 //! From an order's goal to what the instance shall be, or why this host will not have it. Touches nothing.
 
 use super::heal::lost_volumes;
+use super::links::{LedAstray, refuse_strays};
 use crate::bundles::FetchError;
 use crate::hands::HandsError;
 use crate::ledger::{Settled, Values};
@@ -31,6 +32,8 @@ pub enum PrepareError {
     Render(String),
     #[error("the host's own policy forbids it: {0}")]
     Forbidden(String),
+    #[error(transparent)]
+    LedAstray(#[from] LedAstray),
     #[error(
         "a Compose project `{project}` that fleet did not make is on this host ({containers}); choose another name"
     )]
@@ -72,6 +75,7 @@ pub async fn prepare(
     };
     let rendered = render(&bundle, &values, &placement).map_err(|problems| PrepareError::Render(all(&problems)))?;
     allow(&site.policy.now(), &rendered)?;
+    refuse_strays(site, &rendered.spec).await?;
     if from.is_none() {
         refuse_occupied(site, &rendered.spec).await?;
     }

@@ -3,4 +3,5 @@
 mod bed;
 mod crashes;
 mod expectations;
+mod links;
 mod stories;

@@ -1,5 +1,6 @@
 //! One piece of work on one instance: looking, stepping, waiting for health, and saying what is being done.
 
+use super::links::{LedAstray, refuse_strays_before};
 use crate::clock;
 use crate::gate::{self, NotHealthy};
 use crate::hands::{HandsError, Note, Notes};
@@ -30,6 +31,8 @@ pub enum WorkError {
     #[error("the ledger does not say what the instance shall become")]
     NoGoal,
     #[error(transparent)]
+    LedAstray(#[from] LedAstray),
+    #[error(transparent)]
     Hands(#[from] HandsError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -39,7 +42,7 @@ impl WorkError {
     fn is_passing(&self) -> bool {
         match self {
             Self::Hands(error) => error.is_passing(),
-            Self::NotHealthy(_) | Self::NoGoal | Self::DataGone(_) | Self::Ledger(_) => false,
+            Self::NotHealthy(_) | Self::NoGoal | Self::DataGone(_) | Self::LedAstray(_) | Self::Ledger(_) => false,
         }
     }
 
@@ -140,7 +143,10 @@ impl<'a> Work<'a> {
         match (step, finish) {
             (Step::Gate, Finish::Healthy(health) | Finish::HealthyIfChanged(health)) => self.gate(spec, health).await,
             (Step::Gate, Finish::AsIs) => Ok(()),
-            (step, _) => Ok(self.site.hands.perform(step, spec, &self.notes(step)).await?),
+            (step, _) => {
+                refuse_strays_before(step, self.site, spec).await?;
+                Ok(self.site.hands.perform(step, spec, &self.notes(step)).await?)
+            }
         }
     }
 

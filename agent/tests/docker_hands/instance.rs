@@ -34,21 +34,33 @@ pub fn instance() -> Option<Instance> {
 impl Drop for Instance {
     fn drop(&mut self) {
         let label = format!("label=com.docker.compose.project={}", self.project);
-        for (list, remove) in [
-            (vec!["ps", "-aq", "--filter", &label], vec!["rm", "-f", "-v"]),
-            (vec!["network", "ls", "-q", "--filter", &label], vec!["network", "rm"]),
-            (vec!["volume", "ls", "-q", "--filter", &label], vec!["volume", "rm", "-f"]),
-        ] {
-            let output = std::process::Command::new("docker").args(&list).output();
-            let ids = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-            for id in ids.lines() {
-                let _ = std::process::Command::new("docker").args(&remove).arg(id).output();
-            }
-        }
+        let containers = said(&["ps", "-aq", "--filter", &label]);
+        // An anonymous volume that has followed its service is one by name for the Engine, and would stay.
+        let mounted = containers.iter().flat_map(|id| said(&["inspect", "--format", MOUNTED, id])).collect::<Vec<_>>();
+        let networks = || said(&["network", "ls", "-q", "--filter", &label]);
+        let volumes = || said(&["volume", "ls", "-q", "--filter", &label]);
+        containers.iter().for_each(|id| drop(said(&["rm", "-f", "-v", id])));
+        networks().iter().for_each(|id| drop(said(&["network", "rm", id])));
+        mounted.into_iter().chain(volumes()).for_each(|name| drop(said(&["volume", "rm", "-f", &name])));
     }
 }
 
+const MOUNTED: &str = "{{range .Mounts}}{{if .Name}}{{.Name}} {{end}}{{end}}";
+
+/// The words that the Docker client says, whether or not it succeeds.
+fn said(words: &[&str]) -> Vec<String> {
+    let output = std::process::Command::new("docker").args(words).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
 impl Instance {
+    /// The same with another way to the Engine.
+    pub fn with_hands(mut self, hands: DockerHands) -> Self {
+        self.hands = hands;
+        self
+    }
+
     pub fn name(&self, service: &str) -> String {
         format!("{}-{service}-1", self.project)
     }

@@ -1,47 +1,92 @@
-//! Side by side with docker-compose: the same file, the same Engine.
+//! What needs nothing of each other is asked of the Engine side by side, in one go.
 
-use super::images::{ONE, TWO, docker, run, succeeds};
+use super::images::{ONE, docker};
 use super::instance::{Instance, instance};
-use std::time::{Duration, Instant};
+use fleet_agent::hands::{DockerHands, Limits};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 
-fn compose(web: &str) -> String {
-    format!(
-        "version: '3.9'\nservices:\n  \
-           db: {{ image: {ONE}, init: true, command: [sleep, infinity], volumes: ['data:/data'] }}\n  \
-           cache: {{ image: {ONE}, init: true, command: [sleep, infinity] }}\n  \
-           web: {{ image: {web}, init: true, command: [sleep, infinity], depends_on: [db, cache] }}\n  \
-           proxy: {{ image: {ONE}, init: true, command: [sleep, infinity], depends_on: [web] }}\n\
-         volumes: {{ data: }}\n"
-    )
+const ENGINE: &str = "/var/run/docker.sock";
+/// Whoever waits for so long is alone.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Requests that wait at the door until as many of their kind are there; who never comes is never answered for.
+struct Door {
+    creations: Barrier,
+    starts: Barrier,
 }
 
-async fn ours(it: &Instance, web: &str) -> Duration {
-    let spec = it.spec(&compose(web));
-    let began = Instant::now();
-    it.apply_well(&spec).await;
-    began.elapsed()
-}
-
-fn theirs(it: &Instance, web: &str) -> Duration {
-    let file = it.folder.path().join("side-by-side.yaml");
-    std::fs::write(&file, compose(web)).expect("a file can be written");
-    let began = Instant::now();
-    run("docker-compose", &["-p", &it.project, "-f", &file.display().to_string(), "up", "-d"]);
-    began.elapsed()
-}
-
-/// The measurement itself is `tests/bench`; here only that we are the faster ones, with room for a busy machine.
-#[tokio::test]
-async fn a_file_is_applied_faster_than_by_docker_compose() {
-    let (Some(ours_is), Some(theirs_is)) = (instance(), instance()) else { return };
-    if !succeeds("docker-compose", &["version"]) {
-        eprintln!("there is no docker-compose here: this test has nothing to say");
-        return;
+impl Door {
+    fn barrier(&self, request: &[u8]) -> Option<&Barrier> {
+        let line = String::from_utf8_lossy(request.split(|byte| *byte == b'\r').next().unwrap_or_default());
+        let is_of_pair = line.contains("-db-1") || line.contains("-cache-1");
+        let is = |part: &str| line.starts_with("POST ") && is_of_pair && line.contains(part);
+        match () {
+            () if is("/containers/create?") => Some(&self.creations),
+            () if is("/start ") => Some(&self.starts),
+            () => None,
+        }
     }
-    let (their_first, their_second) = (theirs(&theirs_is, ONE), theirs(&theirs_is, TWO));
-    let (our_first, our_second) = (ours(&ours_is, ONE).await, ours(&ours_is, TWO).await);
-    eprintln!("from nothing: {our_first:?} against {their_first:?}");
-    eprintln!("one changed: {our_second:?} against {their_second:?}");
-    assert_eq!(docker(&["exec", &ours_is.name("web"), "cat", "/version"]), "2");
-    assert!(our_first < their_first && our_second < their_second);
+
+    /// Passes one connection on to the Engine. A request whose companion does not come is dropped with it.
+    async fn pass(&self, client: UnixStream) {
+        let Ok(engine) = UnixStream::connect(ENGINE).await else { return };
+        let ((mut from_client, mut to_client), (mut from_engine, mut to_engine)) =
+            (client.into_split(), engine.into_split());
+        let there = async {
+            let mut bytes = vec![0; 64 << 10];
+            while let Ok(count @ 1..) = from_client.read(&mut bytes).await {
+                if let Some(barrier) = self.barrier(&bytes[..count])
+                    && tokio::time::timeout(PATIENCE, barrier.wait()).await.is_err()
+                {
+                    return;
+                }
+                if to_engine.write_all(&bytes[..count]).await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = there => {}
+            _ = tokio::io::copy(&mut from_engine, &mut to_client) => {}
+        }
+    }
+}
+
+/// Hands whose way to the Engine leads through the door.
+fn behind_door(it: Instance, socket: &Path) -> (Instance, JoinSet<()>) {
+    let door = Arc::new(Door { creations: Barrier::new(2), starts: Barrier::new(2) });
+    let listener = UnixListener::bind(socket).expect("a socket can be made");
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((client, _)) = listener.accept().await {
+            let door = Arc::clone(&door);
+            connections.spawn(async move { door.pass(client).await });
+        }
+    });
+    let hands = DockerHands::new(&format!("unix://{}", socket.display()), Limits::default());
+    (it.with_hands(hands), tasks)
+}
+
+#[tokio::test]
+async fn services_that_need_nothing_of_each_other_are_made_and_started_side_by_side() {
+    let Some(it) = instance() else { return };
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let (it, _door) = behind_door(it, &folder.path().join("door.sock"));
+    let compose = format!(
+        "services:\n  \
+           db: {{ image: {ONE}, init: true, volumes: ['data:/data'] }}\n  \
+           cache: {{ image: {ONE}, init: true }}\n  \
+           web: {{ image: {ONE}, init: true, depends_on: [db, cache] }}\n\
+         volumes: {{ data: }}\n"
+    );
+    // Were one of the pair answered before the other is asked, neither would be.
+    it.apply_well(&it.spec(&compose)).await;
+    assert_eq!(docker(&["inspect", "--format", "{{.State.Running}}", &it.name("web")]), "true");
 }

@@ -33,6 +33,9 @@ pub struct Heard {
     pub reports: Vec<Kind>,
     pub answers: Vec<AnswerPiece>,
     pub watches: usize,
+    /// The streams of reports that are open now, and how often there was none left.
+    pub reporting: usize,
+    pub silences: usize,
 }
 
 pub struct Coordinator {
@@ -118,6 +121,25 @@ impl Coordinator {
     }
 }
 
+/// An open stream of reports, counted for as long as it is.
+struct ReportStream(watch::Sender<Heard>);
+
+impl ReportStream {
+    fn begin(heard: &watch::Sender<Heard>) -> Self {
+        heard.send_modify(|heard| heard.reporting += 1);
+        Self(heard.clone())
+    }
+}
+
+impl Drop for ReportStream {
+    fn drop(&mut self) {
+        self.0.send_modify(|heard| {
+            heard.reporting = heard.reporting.saturating_sub(1);
+            heard.silences += usize::from(heard.reporting == 0);
+        });
+    }
+}
+
 #[derive(Clone)]
 struct Services(Arc<Coordinator>);
 
@@ -180,6 +202,7 @@ impl Agents for Services {
     }
 
     async fn report(&self, request: Request<Streaming<FromAgent>>) -> Result<Response<v1::ReportEnd>, Status> {
+        let _stream = ReportStream::begin(&self.0.heard);
         let mut reports = request.into_inner();
         let mut cuts = self.0.cuts.subscribe();
         loop {

@@ -146,8 +146,11 @@ async fn an_end_is_said_until_it_is_heard_and_all_is_said_again_after_a_restart_
 async fn a_short_certificate_is_renewed_and_the_new_one_is_used_and_kept() {
     let lab = Lab::new(Duration::from_secs(3)).await;
     let before = Identity::load(&identity_path(lab.folder.path())).expect("an identity");
+    lab.say(Vec::new());
     let _agent = lab.run();
-    lab.coordinator.wait_for(|heard| completes(heard) > 1).await;
+    let heard = lab.coordinator.wait_for(|heard| completes(heard) > 2 && heard.reporting == 1).await;
+    assert!(heard.watches > 2, "{} connections", heard.watches);
+    assert_eq!(heard.silences, 0, "a connection ends when its successor is heard, not before");
     let after = Identity::load(&identity_path(lab.folder.path())).expect("an identity");
     assert!(after.expires > before.expires, "{before:?} {after:?}");
 }
@@ -215,6 +218,8 @@ async fn a_changed_policy_is_said_by_a_new_greeting() {
     };
     let denies =
         |kind: &Kind| matches!(kind, Kind::Hello(hello) if hello.policy.clone().unwrap_or_default().denies_exec);
-    lab.coordinator.wait_for(|heard| count(heard, refused) > 0 && count(heard, denies) > 0).await;
+    let all = |heard: &Heard| count(heard, refused) > 0 && count(heard, denies) > 0 && completes(heard) > 1;
+    let heard = lab.coordinator.wait_for(all).await;
+    assert_eq!((heard.watches, heard.silences), (1, 0), "on the same connection");
     assert!(lab.hands.world().containers.is_empty());
 }

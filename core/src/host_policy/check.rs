@@ -104,7 +104,7 @@ fn is_at_or_below(name: &str, prefix: &str) -> bool {
 }
 
 /// The components of an absolute path that does not climb.
-fn components(path: &str) -> Option<Vec<&str>> {
+pub(super) fn components(path: &str) -> Option<Vec<&str>> {
     let path = path.strip_prefix('/')?;
     let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
     parts.map(|part| (part != "..").then_some(part)).collect()
@@ -113,7 +113,7 @@ fn components(path: &str) -> Option<Vec<&str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::{Bundle, CheckedValues, Placement, render};
+    use crate::host_policy::testing::rendered;
 
     fn set(entries: &[&str]) -> std::collections::BTreeSet<String> {
         entries.iter().map(|entry| (*entry).to_owned()).collect()
@@ -211,20 +211,6 @@ mod tests {
 volumes:
   lab: { driver_opts: { type: none, o: bind, device: /srv/lab } }
 ";
-
-    fn rendered(compose: &str) -> Rendered {
-        let app = "app: labnotes\ncompose: c.yaml\nhealth: { probes: [ { exec: { service: web, command: [x] } } ] }\n";
-        let files = [("app.yaml", app), ("c.yaml", compose)];
-        let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).into();
-        let placement = Placement {
-            instance: "notes-1".parse().expect("the name is well formed"),
-            host: "lab-1".parse().expect("the name is well formed"),
-            version: "1".parse().expect("the version is well formed"),
-            working_dir: "/srv/fleet/notes-1".to_owned(),
-        };
-        let bundle = Bundle::new(files).expect("the bundle is small");
-        render(&bundle, &CheckedValues::default(), &placement).expect("the app is well formed")
-    }
 
     #[test]
     fn every_violation_is_said() {

@@ -31,18 +31,21 @@ impl InstanceSpec {
         self.containers.iter().find(|container| container.service == service)
     }
 
-    /// The paths outside its own folder that the instance gets at, through mounts or through options of volumes.
-    pub fn host_paths(&self) -> BTreeSet<&str> {
+    /// The paths of the host that the instance gets at, through mounts or through options of volumes.
+    pub fn mounted_paths(&self) -> impl Iterator<Item = &str> {
         let mounts = self.containers.iter().flat_map(|container| &container.mounts);
         let bound = mounts.filter_map(|mount| match &mount.source {
             MountSource::Bind { path, .. } => Some(path.as_str()),
             MountSource::Volume(_) | MountSource::Anonymous | MountSource::Tmpfs { .. } => None,
         });
-        let devices = self.volumes.iter().filter_map(|volume| volume.options.get("device").map(String::as_str));
+        bound.chain(self.volumes.iter().flat_map(VolumeSpec::host_paths))
+    }
+
+    /// Those of them that are outside of its own folder.
+    pub fn host_paths(&self) -> BTreeSet<&str> {
         let own = format!("{}/", self.working_dir);
         let is_own = |path: &str| path == self.working_dir || path.starts_with(&own) && !path.contains("/..");
-        let is_outside = |path: &&str| path.starts_with('/') && !is_own(path);
-        bound.chain(devices).filter(is_outside).collect()
+        self.mounted_paths().filter(|path| !is_own(path)).collect()
     }
 
     pub fn file(&self, path: &str) -> Option<&FileSpec> {

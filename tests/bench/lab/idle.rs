@@ -17,7 +17,7 @@ pub fn measure() -> anyhow::Result<()> {
     let size = std::fs::metadata(Path::new(&programs).join("fleet-agent"))?.len();
     figure::at_most(NAME, "binary", mebibytes(size as f64), "MiB", 15.0);
 
-    let lab = Lab::new("bench-idle", 86)?;
+    let lab = Lab::new("bench-idle")?;
     lab.add_server(1, &[])?;
     lab.push("1.1")?;
     lab.install(1, "1.1")?;

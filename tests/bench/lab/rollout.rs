@@ -10,7 +10,7 @@ const NAME: &str = "rollout";
 const ROUNDS: usize = 5;
 
 pub fn measure() -> anyhow::Result<()> {
-    let lab = Lab::new("bench-rollout", 87)?;
+    let lab = Lab::new("bench-rollout")?;
     for version in ["1.1", "1.2"] {
         if version == "1.1" {
             (1..=3).try_for_each(|number| lab.add_server(number, &[]))?;

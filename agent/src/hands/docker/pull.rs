@@ -184,7 +184,10 @@ mod tests {
     fn each_refusal_of_a_pull_has_its_sentence() {
         check("manifest for web:1 not found: manifest unknown", "the image `web:1` does not exist");
         check("unauthorized: authentication required", "the registry does not let this host pull `web:1`");
-        check("write /var/lib/docker/tmp/x: no space left on device", "the disk is full: could not pull web:1");
+        check(
+            "write /var/lib/docker/tmp/x: no space left on device",
+            "no space left on this host's disk: could not pull web:1; see `df` and `docker system df` there",
+        );
         check(
             "dial tcp 127.0.0.1:1: connect: connection refused",
             "the registry of `web:1` does not answer: dial tcp 127.0.0.1:1: connect: connection refused",

@@ -23,11 +23,14 @@ app: notes
 values:
   port: { type: port, default: 8080 }
   password: { type: string, secret: true, required: true }
+  share: { type: string, default: ./share }
 health: { minimum_healthy: 0s, deadline: 1s }
 ";
 
-/// Version 2 changes the web service's image; version 3 brings a volume and a new configuration of the database too.
+/// Version 2 changes the web service's image; version 3 brings a volume and a new configuration of the database too;
+/// version 4 mounts a folder of the host.
 fn compose(version: u32) -> String {
+    let share = if version == 4 { "    volumes: [\"${SHARE}:/share\"]\n" } else { "" };
     let extra = if version == 3 { ["      MODE: new", "\n  attic: {}"] } else { ["", ""] };
     let mount = if version == 3 { "[\"data:/data\", \"attic:/attic\"]" } else { "[\"data:/data\"]" };
     format!(
@@ -37,7 +40,7 @@ fn compose(version: u32) -> String {
     depends_on: [db]
     ports: [\"${{PORT}}:80\"]
     restart: \"no\"
-  db:
+{share}  db:
     image: notes-db:1
     environment:
       PASSWORD: ${{PASSWORD}}
@@ -83,7 +86,7 @@ impl Bed {
         let folder = tempfile::tempdir().expect("a folder");
         let bundles = folder.path().join("bundles");
         std::fs::create_dir_all(&bundles).expect("a folder");
-        for version in 1..=3 {
+        for version in 1..=4 {
             let bundle = bundle(version);
             let path = bundles.join(bundle.digest().as_str().replace(':', "-"));
             std::fs::write(path, bundle.encode()).expect("written");
@@ -166,17 +169,17 @@ impl Agent {
 }
 
 pub fn install(version: u32) -> Action {
-    Action::Install { goal: goal(version) }
+    Action::Install { goal: goal(version, 1) }
 }
 
 pub fn upgrade(from: u32, to: u32) -> Action {
-    Action::Upgrade { from: release(from), goal: goal(to) }
+    Action::Upgrade { from: release(from), goal: goal(to, 1) }
 }
 
 pub fn power(wish: PowerWish, serial: u64) -> Action {
     Action::Power { wish, serial }
 }
 
-fn goal(version: u32) -> Goal {
-    Goal { release: release(version), revision: 1 }
+pub fn goal(version: u32, revision: u64) -> Goal {
+    Goal { release: release(version), revision }
 }

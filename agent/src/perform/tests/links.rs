@@ -1,0 +1,121 @@
+//! Links in folders that containers may write to do not lead an instance out of what its host allows.
+
+use super::bed::{Agent, Bed, goal, install, instance, power};
+use crate::fake::Crash;
+use fleet_core::order::{Action, Outcome, PowerWish};
+use std::fs::{create_dir_all, remove_dir, remove_file};
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+
+/// A folder that the host allows, a secret place beside it, and what is mounted: a folder inside the former.
+struct Lab {
+    bed: Bed,
+    share: PathBuf,
+    secret: PathBuf,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let bed = Bed::new();
+        let root = bed.data_dir().canonicalize().expect("it is there");
+        let lab = Self { share: root.join("allowed/share"), secret: root.join("secret"), bed };
+        create_dir_all(&lab.share).expect("a folder can be made");
+        create_dir_all(&lab.secret).expect("a folder can be made");
+        lab.bed.write_policy(&format!("paths: [{}]", root.join("allowed").display()));
+        lab
+    }
+
+    /// As a container that has the folder above may do.
+    fn link(&self) {
+        remove_dir(&self.share).expect("it is empty");
+        symlink(&self.secret, &self.share).expect("a link can be made");
+    }
+
+    fn unlink(&self) {
+        remove_file(&self.share).expect("it is a link");
+        create_dir_all(&self.share).expect("a folder can be made");
+    }
+
+    async fn carry_out(&self, agent: &Agent, action: Action) -> Outcome {
+        let mut order = self.bed.order(action);
+        order.values.insert("share".to_owned(), self.share.display().to_string());
+        self.bed.ask(std::slice::from_ref(&order));
+        let outcome = agent.end_of(&order.order.id).await;
+        self.bed.ask(&[]);
+        outcome
+    }
+
+    fn reason(&self) -> String {
+        let (share, secret) = (self.share.display(), self.secret.display());
+        format!("the host's own policy forbids it: the host does not allow mounting {share}: it leads to {secret}")
+    }
+
+    fn is_running(&self) -> bool {
+        self.bed.hands.world().containers.iter().any(|it| it.service == "web" && it.state.is_alive())
+    }
+}
+
+#[tokio::test]
+async fn what_a_link_leads_out_of_the_allowed_is_refused_untouched() {
+    let lab = Lab::new();
+    let agent = lab.bed.agent();
+    lab.link();
+    assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Refused { reason: lab.reason() });
+    assert_eq!(lab.bed.hands.world().steps_so_far, 0);
+}
+
+#[tokio::test]
+async fn a_link_out_of_an_instances_own_folder_is_refused_also_where_no_path_is_allowed() {
+    let bed = Bed::new();
+    let agent = bed.agent();
+    let own = agent.site.working_dir(&instance());
+    create_dir_all(&own).expect("a folder can be made");
+    symlink("/etc", own.join("share")).expect("a link can be made");
+    match bed.carry_out(&agent, install(4)).await {
+        Outcome::Refused { reason } => assert!(reason.ends_with("it leads to /etc"), "{reason}"),
+        other => panic!("expected a refusal, found {other:?}"),
+    }
+    remove_file(own.join("share")).expect("it is a link");
+    symlink("elsewhere", own.join("share")).expect("a link can be made");
+    let again = bed.order(Action::Install { goal: goal(4, 2) });
+    bed.ask(std::slice::from_ref(&again));
+    assert_eq!(agent.end_of(&again.order.id).await, Outcome::Done);
+}
+
+#[tokio::test]
+async fn a_link_that_appears_after_an_order_was_prepared_is_seen_before_the_container_is_made() {
+    let lab = Lab::new();
+    lab.bed.hands.world().crash = Some((1, Crash::Before));
+    let agent = lab.bed.agent();
+    let mut order = lab.bed.order(install(4));
+    order.values.insert("share".to_owned(), lab.share.display().to_string());
+    lab.bed.ask(std::slice::from_ref(&order));
+    lab.bed.hands.crashed().await;
+    agent.kill().await;
+    lab.link();
+    lab.bed.hands.forget_crash();
+    let agent = lab.bed.agent();
+    assert_eq!(agent.end_of(&order.order.id).await, Outcome::RolledBack { reason: lab.reason() });
+    assert!(lab.bed.hands.world().containers.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_led_astray_by_now_is_neither_started_nor_healed() {
+    let lab = Lab::new();
+    let agent = lab.bed.agent();
+    assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Done);
+    assert_eq!(lab.carry_out(&agent, power(PowerWish::Stop, 1)).await, Outcome::Done);
+    lab.link();
+    assert_eq!(lab.carry_out(&agent, power(PowerWish::Start, 2)).await, Outcome::Refused { reason: lab.reason() });
+    lab.unlink();
+    assert_eq!(lab.carry_out(&agent, power(PowerWish::Start, 3)).await, Outcome::Done);
+    lab.link();
+    lab.bed.hands.world().containers.retain(|it| it.service != "web");
+    crate::perform::heal::heal(&agent.site, &instance()).await;
+    assert!(!lab.is_running());
+    let told = agent.site.pen.see(|board| format!("{:?}", board.events));
+    assert!(told.contains(&format!("could not be healed: {}", lab.reason())), "{told}");
+    lab.unlink();
+    crate::perform::heal::heal(&agent.site, &instance()).await;
+    assert!(lab.is_running());
+}

@@ -1,0 +1,155 @@
+//! Where a host's paths really lead, and whether its policy allows them there.
+//!
+//! A container that may write to an allowed folder may put a link there, and the Engine follows links. The links
+//! themselves are followed by whoever asks, who has a file system; what they mean is decided here.
+
+use super::HostPolicy;
+use super::check::components;
+use crate::spec::InstanceSpec;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where paths lead once all links are followed, or why nobody can say.
+pub type Leads = BTreeMap<String, Result<String, String>>;
+
+/// The paths that [`strays`] wants followed.
+pub fn paths_to_follow(policy: &HostPolicy, spec: &InstanceSpec) -> BTreeSet<String> {
+    let mounted = spec.mounted_paths().map(str::to_owned);
+    let entries = policy.paths.iter().filter_map(|entry| components(entry)).flat_map(|entry| {
+        let ways = (0..=entry.len()).map(|length| written(&entry[..length]));
+        ways.collect::<Vec<_>>()
+    });
+    mounted.chain([spec.working_dir.clone()]).chain(entries).collect()
+}
+
+/// Says, one sentence each, which of an instance's mounts a link leads to where the policy does not allow them.
+///
+/// What leads nowhere else is not said again: [`violations`](super::violations) has judged it as it is written.
+pub fn strays(policy: &HostPolicy, spec: &InstanceSpec, leads: &Leads) -> Vec<String> {
+    let own = end_of(leads, &spec.working_dir);
+    let allowed: Vec<_> = own.into_iter().chain(places(policy, leads)).collect();
+    let is_allowed = |end: &str| {
+        let is_inside = |end: Vec<&str>| allowed.iter().any(|place| end.starts_with(place));
+        components(end).is_some_and(is_inside) || policy.allows_path(end)
+    };
+    let stray = |path: &str| {
+        let because = match leads.get(path) {
+            Some(Ok(end)) if components(end) == components(path) || is_allowed(end) => return None,
+            Some(Ok(end)) => format!("it leads to {end}"),
+            Some(Err(reason)) => format!("it may be a link: {reason}"),
+            None => "it may be a link".to_owned(),
+        };
+        Some(format!("the host does not allow mounting {path}: {because}"))
+    };
+    let paths: BTreeSet<&str> = spec.mounted_paths().collect();
+    paths.into_iter().filter_map(stray).collect()
+}
+
+/// Where the policy's entries lead, for the host's people may have written a link.
+///
+/// An entry below another's place does not count: who may write to that place may have made the link.
+fn places<'a>(policy: &'a HostPolicy, leads: &'a Leads) -> Vec<Vec<&'a str>> {
+    let entries: BTreeSet<_> = policy.paths.iter().filter_map(|entry| components(entry)).collect();
+    let end = |entry: &[&str]| end_of(leads, &written(entry));
+    let leads_through = |entry: &[&str], other: &[&str]| {
+        let folders = (0..entry.len()).filter_map(|length| end(&entry[..length]));
+        let is_other = entry != other;
+        is_other && end(other).is_some_and(|place| folders.into_iter().any(|folder| folder.starts_with(&place)))
+    };
+    let own = entries.iter().filter(|entry| !entries.iter().any(|other| leads_through(entry, other)));
+    own.filter_map(|entry| end(entry)).collect()
+}
+
+fn end_of<'a>(leads: &'a Leads, path: &str) -> Option<Vec<&'a str>> {
+    components(leads.get(path)?.as_ref().ok()?)
+}
+
+fn written(parts: &[&str]) -> String {
+    format!("/{}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host_policy::testing::rendered;
+
+    /// Follows links as a file system would that has only these; a link to `?` cannot be read.
+    fn follow(path: &str, links: &[(&str, &str)]) -> Result<String, String> {
+        let mut place = path.to_owned();
+        for _ in 0..10 {
+            let found = links.iter().find(|(link, _)| {
+                let rest = place.strip_prefix(link);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            });
+            match found {
+                Some((_, "?")) => return Err("permission denied".to_owned()),
+                Some((link, to)) => place = format!("{to}{}", &place[link.len()..]),
+                None => return Ok(place),
+            }
+        }
+        Err("too many links".to_owned())
+    }
+
+    fn check(paths: &[&str], mounted: &str, links: &[(&str, &str)], expect: &[&str]) {
+        let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+        let policy = HostPolicy { paths, ..HostPolicy::default() };
+        let compose = format!("services: {{ web: {{ image: nginx, volumes: ['{mounted}:/x'] }} }}\n");
+        let spec = rendered(&compose).spec;
+        let leads = paths_to_follow(&policy, &spec);
+        let leads = leads.into_iter().map(|path| (path.clone(), follow(&path, links))).collect();
+        assert_eq!(strays(&policy, &spec, &leads), expect, "{mounted} with {links:?}");
+    }
+
+    #[test]
+    fn a_link_out_of_an_allowed_folder_is_said_with_its_end() {
+        let expect = ["the host does not allow mounting /srv/data/x: it leads to /etc"];
+        check(&["/srv/data"], "/srv/data/x", &[("/srv/data/x", "/etc")], &expect);
+        let expect = ["the host does not allow mounting /srv/data/x/y: it leads to /srv/database/y"];
+        check(&["/srv/data"], "/srv/data/x/y", &[("/srv/data/x", "/srv/database")], &expect);
+        check(&["/srv/data"], "/srv/data/x", &[("/srv/data/x", "/srv/data/y")], &[]);
+        check(&["/srv/data", "/etc"], "/srv/data/x", &[("/srv/data/x", "/etc")], &[]);
+        check(&["/srv/data"], "/srv/data/x", &[], &[]);
+    }
+
+    #[test]
+    fn where_nobody_can_look_there_may_be_a_link() {
+        let expect = ["the host does not allow mounting /srv/data/x: it may be a link: permission denied"];
+        check(&["/srv/data"], "/srv/data/x", &[("/srv/data/x", "?")], &expect);
+    }
+
+    #[test]
+    fn a_link_out_of_an_instances_own_folder_is_said() {
+        let expect = ["the host does not allow mounting /srv/fleet/notes-1/x: it leads to /etc"];
+        check(&[], "./x", &[("/srv/fleet/notes-1/x", "/etc")], &expect);
+        let expect = ["the host does not allow mounting /srv/fleet/notes-1/x: it leads to /srv/fleet/other-1"];
+        check(&[], "./x", &[("/srv/fleet/notes-1/x", "/srv/fleet/other-1")], &expect);
+        check(&[], "./x", &[("/srv/fleet/notes-1/x", "/srv/fleet/notes-1/y")], &[]);
+        check(&[], "./x", &[("/srv/fleet", "/mnt/fleet")], &[]);
+    }
+
+    #[test]
+    fn an_entry_of_the_policy_may_be_a_link_itself() {
+        check(&["/srv/data"], "/srv/data/x", &[("/srv", "/mnt/disk")], &[]);
+        check(&["/var/run/docker.sock"], "/var/run/docker.sock", &[("/var/run", "/run")], &[]);
+    }
+
+    #[test]
+    fn an_entry_that_a_container_may_have_made_a_link_does_not_count() {
+        let expect = ["the host does not allow mounting /srv/data/x: it leads to /etc"];
+        check(&["/srv/data", "/srv/data/x"], "/srv/data/x", &[("/srv/data/x", "/etc")], &expect);
+        let links = [("/srv/data", "/mnt/disk"), ("/mnt/disk/x", "/etc")];
+        let expect = ["the host does not allow mounting /mnt/disk/x: it leads to /etc"];
+        check(&["/srv/data", "/mnt/disk/x"], "/mnt/disk/x", &links, &expect);
+    }
+
+    #[test]
+    fn a_volume_on_a_device_is_followed_too() {
+        let policy = HostPolicy { paths: ["/srv/data".to_owned()].into(), ..HostPolicy::default() };
+        let compose = "services: { web: { image: nginx, volumes: ['lab:/x'] } }\n\
+                       volumes: { lab: { driver_opts: { type: none, o: bind, device: /srv/data/lab } } }\n";
+        let spec = rendered(compose).spec;
+        let end = |path: &str| Ok(if path == "/srv/data/lab" { "/root" } else { path }.to_owned());
+        let leads = paths_to_follow(&policy, &spec).into_iter().map(|path| (path.clone(), end(&path))).collect();
+        let expect = ["the host does not allow mounting /srv/data/lab: it leads to /root"];
+        assert_eq!(strays(&policy, &spec, &leads), expect);
+    }
+}
