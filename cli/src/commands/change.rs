@@ -4,10 +4,10 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::follow::{Look, Parting, follow};
+use crate::told::Told;
 use crate::words::{clock_time, one_line};
 use clap::Args;
 use fleet_proto::v1::{ChangeProgress, FollowChangeRequest, InstanceChange, InstanceView};
-use std::collections::HashSet;
 
 #[derive(Debug, Clone, Copy, Args)]
 pub struct DetachArgs {
@@ -52,7 +52,7 @@ pub async fn carry_out(context: &Context, change: Change<'_>, detach: DetachArgs
         refuse_to_wait(what, change.instance.as_ref())?;
     }
     let request = FollowChangeRequest { instance: instance.to_owned(), order: change.order };
-    let (mut last, mut told) = (ChangeProgress::default(), HashSet::new());
+    let (mut last, mut told) = (ChangeProgress::default(), Told::default());
     let open = async |mut client: crate::session::Client| client.follow_change(request.clone()).await;
     let following = format!("follow {instance}");
     let parting = follow(context, &following, open, |progress: ChangeProgress| {
@@ -87,10 +87,10 @@ fn going_on(error: CommandError, instance: &str) -> CommandError {
     error.hint(format!("the change goes on without you; see how it goes: `fleet instance show {instance}`"))
 }
 
-/// One line for each state and text; numbers that count up or down are no news, and two pulls side by side take no turns.
-fn tell(context: &Context, instance: &str, told: &mut HashSet<String>, now: &ChangeProgress) {
-    let without_numbers = now.text.replace(|c: char| c.is_ascii_digit(), "");
-    if !told.insert(format!("{}: {without_numbers}", now.state)) {
+/// One line for each state and step.
+fn tell(context: &Context, instance: &str, told: &mut Told, now: &ChangeProgress) {
+    let is_new_state = told.is_new_state(&now.state);
+    if !told.is_new_step(&now.text) && !is_new_state {
         return;
     }
     let time = clock_time(context.now());

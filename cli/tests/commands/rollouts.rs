@@ -68,6 +68,7 @@ fn a_rollout_shows_its_plan_and_goes_on_to_its_end() {
 
     06:00:00  labnotes-3  running (2 waiting)
     06:00:00  notes-1  lab-1  under way: pulling web
+    06:00:00  notes-1  lab-1  under way: starting web
     06:00:00  notes-1  lab-1  done
     06:00:00  labnotes-3  soaking (1 done, 1 waiting)
     06:00:00  notes-2  lab-2  under way: pulling web
@@ -235,6 +236,7 @@ fn a_broken_link_is_mended() {
     06:00:00  labnotes-3  running (2 waiting)
     trying again: could not reach the coordinator at 127.0.0.1:PORT: the coordinator stops
     06:00:00  notes-1  lab-1  under way: pulling web
+    06:00:00  notes-1  lab-1  under way: starting web
     06:00:00  notes-1  lab-1  done
     06:00:00  labnotes-3  soaking (1 done, 1 waiting)
     06:00:00  notes-2  lab-2  under way: pulling web
