@@ -56,7 +56,9 @@ pub async fn carry_out(context: &Context, change: Change<'_>, detach: DetachArgs
     let open = async |mut client: crate::session::Client| client.follow_change(request.clone()).await;
     let following = format!("follow {instance}");
     let parting = follow(context, &following, open, |progress: ChangeProgress| {
-        tell(context, instance, &mut told, &progress);
+        if !is_put_off(&progress) {
+            tell(context, instance, &mut told, &progress);
+        }
         last = progress;
         if last.over { Look::Over } else { Look::More }
     });
@@ -104,6 +106,7 @@ fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress
             context.printer.answer(format!("{instance}: {}", last.state))?;
             Ok(ExitStatus::Done)
         }
+        "waiting" => Err(CommandError::refused(format!("could not {what} yet")).because(&last.text).hint(&last.hint)),
         state => {
             let text = if last.text.is_empty() { String::new() } else { format!(": {}", last.text) };
             let error = CommandError::refused(format!("could not {what}"))
@@ -112,6 +115,11 @@ fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress
             Err(error.hint(if last.hint.is_empty() { usual } else { last.hint.clone() }))
         }
     }
+}
+
+/// It waits for something that may take long, so that nobody is kept at a prompt.
+fn is_put_off(progress: &ChangeProgress) -> bool {
+    progress.over && progress.state == "waiting"
 }
 
 /// How an order ended, as a part of a sentence.

@@ -174,6 +174,22 @@ fn a_wish_for_a_host_that_is_away_is_kept() {
 }
 
 #[test]
+fn a_wish_outside_the_hours_of_its_host_is_kept() {
+    let mut end = progress("waiting", "the hours of `lab-1` are closed until 2026-11-20T22:00:00Z");
+    (end.hint, end.over) = ("the wish is kept, and done then".to_owned(), true);
+    let (_fake, environment) =
+        logged_in(Scene { change: change(&["restart"], ""), progress: vec![end], ..Default::default() });
+    assert_snapshot!(environment.run("fleet instance restart notes-1").text(), @r"
+    exit 1
+    stderr:
+      restart
+    error: could not restart notes-1 yet
+      because the hours of `lab-1` are closed until 2026-11-20T22:00:00Z
+    hint: the wish is kept, and done then
+    ");
+}
+
+#[test]
 fn values_that_cannot_be_read_are_named() {
     let environment = TestEnvironment::new();
     environment.write("bad.yaml", "port: [1]\n");
