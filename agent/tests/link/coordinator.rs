@@ -33,6 +33,8 @@ pub struct Heard {
     pub reports: Vec<Kind>,
     pub answers: Vec<AnswerPiece>,
     pub watches: usize,
+    /// What those who joined wanted to be.
+    pub joiners: Vec<v1::Joiner>,
 }
 
 pub struct Coordinator {
@@ -144,6 +146,7 @@ impl Service<http::Request<Body>> for Services {
 impl Join for Services {
     async fn admit(&self, request: Request<AdmitRequest>) -> Result<Response<Certificate>, Status> {
         assert_eq!(request.get_ref().secret, [7; 32]);
+        self.0.heard.send_modify(|heard| heard.joiners.push(request.get_ref().joiner()));
         self.0.certify(&request.get_ref().signing_request).map(Response::new)
     }
 }
