@@ -13,4 +13,5 @@ mod port;
 mod reading;
 mod rollouts;
 mod scene;
+mod shells;
 mod writing;
