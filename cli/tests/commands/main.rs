@@ -2,6 +2,7 @@
 //!
 //! The coordinator here is a fake with memory, but the link to it is real: mTLS on loopback, joined with a token.
 
+mod apps;
 mod authority;
 mod completing;
 mod desk;
