@@ -79,7 +79,7 @@ fn refuse_to_wait(what: &str, view: Option<&InstanceView>) -> Result<(), Command
     let Some(view) = view.filter(|view| !view.host_online) else {
         return Ok(());
     };
-    let why = if view.waiting.is_empty() { format!("{} is offline", view.host) } else { view.waiting.clone() };
+    let why = if view.waiting.is_empty() { format!("{} is not connected", view.host) } else { view.waiting.clone() };
     Err(CommandError::refused(format!("could not {what} yet"))
         .because(why)
         .hint(format!("the wish is kept, and done when {} is there; --detach does not wait", view.host)))

@@ -15,9 +15,9 @@ fn host_add_prints_the_one_line() {
 
     stderr:
     Run the line below on lab-1 as root; it works once until 2026-11-21T06:00:00Z.
-    The installer holds the agent. Where the coordinator is installed, it is at hand, and does it from there:
+    The installer has the agent in it: copy /usr/share/fleet/fleet-agent-installer.sh of the coordinator's machine, or run there
       ssh root@lab-1 sh -s -- TOKEN </usr/share/fleet/fleet-agent-installer.sh
-    Where the agent's package is installed already:
+    Where the agent's package is installed already, this is enough:
       fleet-agent join TOKEN && systemctl enable --now fleet-agent
     ");
     assert_snapshot!(fake.heard(), @r#"
