@@ -61,6 +61,8 @@ need_tools() {
     need_package curl curl
     need_package git git
     need_package shellcheck shellcheck
+    need_package zsh zsh
+    need_package fish fish
     need_component rustfmt
     need_component clippy
     need_cargo_command deny

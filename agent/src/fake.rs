@@ -82,9 +82,10 @@ impl Hands for FakeHands {
         if crash == Some(Crash::After) {
             self.crash().await;
         }
-        let hangs = self.world().hangs(step);
-        if hangs {
-            std::future::pending::<()>().await;
+        let mut changes = self.changes.subscribe();
+        while self.world().hangs(step) {
+            // We hold the sender ourselves.
+            let _ = changes.changed().await;
         }
         self.changes.send_modify(|count| *count += 1);
         done

@@ -20,6 +20,7 @@ mod painted;
 mod printer;
 mod session;
 mod show;
+mod told;
 mod words;
 
 pub use environment::{Environment, Input, Output};

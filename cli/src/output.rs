@@ -95,7 +95,7 @@ fn show_data(context: &Context, format: Format, data: &impl Serialize) -> Result
             serde_json::to_string_pretty(data).map_err(|error| failed(&error))?
         }
     };
-    context.printer.answer(text.trim_end())
+    context.printer.answer_data(&text)
 }
 
 /// So many characters of a cell are shown, but for `-o wide`.

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** everything that goes in is cleaned first, whoever wrote it.
 
-use crate::words::clean;
+use crate::words::readable;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
@@ -42,13 +42,13 @@ impl Painted {
 
     #[must_use]
     pub fn and(mut self, text: impl AsRef<str>) -> Self {
-        self.0.push((None, clean(text.as_ref())));
+        self.0.push((None, readable(text.as_ref())));
         self
     }
 
     #[must_use]
     pub fn and_in(mut self, colour: Colour, text: impl AsRef<str>) -> Self {
-        self.0.push((Some(colour), clean(text.as_ref())));
+        self.0.push((Some(colour), readable(text.as_ref())));
         self
     }
 

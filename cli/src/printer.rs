@@ -33,6 +33,11 @@ impl Printer {
         write_line(&mut stdout, &text.into().text(in_colour))
     }
 
+    /// A piece of the answer for a program: nothing is shortened.
+    pub fn answer_data(&self, text: &str) -> Result<(), CommandError> {
+        write_line(&mut locked(&self.stdout), &crate::words::clean(text.trim_end()))
+    }
+
     /// A line of the answer in which a container's colours stay, if this is a terminal that shows them.
     pub fn answer_log(&self, text: &str) -> Result<(), CommandError> {
         let mut stdout = locked(&self.stdout);

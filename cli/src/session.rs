@@ -133,8 +133,10 @@ fn unreachable(what: &str, error: &LinkError) -> CommandError {
 /// The coordinator's own words often say already what could not be done.
 fn refusal(what: &str, text: &str) -> CommandError {
     let verb = |text: &str| text.split(' ').take(3).map(str::to_owned).collect::<Vec<_>>();
+    let is_same = |attempt: &str| attempt.starts_with("could not ") && verb(attempt) == verb(what);
     let reason = match text.split_once(": ") {
-        Some((attempt, reason)) if attempt.starts_with("could not ") && verb(attempt) == verb(what) => reason,
+        // A login is what the coordinator calls joining.
+        Some((attempt, reason)) if is_same(attempt) || attempt == "could not join" => reason,
         Some(_) | None => text,
     };
     CommandError::refused(what).because(reason)

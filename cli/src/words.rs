@@ -17,10 +17,31 @@ pub fn clean(text: &str) -> String {
     cleaned
 }
 
-/// Cleans a text that must stay on one line.
+/// Cleans a text for people: an image's digest is cut to what people compare. `-o json` has the whole.
+#[must_use]
+pub fn readable(text: &str) -> String {
+    const MARK: &str = "@sha256:";
+    let text = clean(text);
+    let mut pieces = text.split(MARK);
+    let mut readable = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let digits = piece.chars().take_while(char::is_ascii_hexdigit).count();
+        let (digest, rest) = piece.split_at(digits);
+        readable.push_str(MARK);
+        match digits {
+            64 => readable.push_str(&format!("{}…{rest}", &digest[..SHORT_DIGEST])),
+            _ => readable.push_str(piece),
+        }
+    }
+    readable
+}
+
+/// A text for people that must stay on one line.
 #[must_use]
 pub fn one_line(text: &str) -> String {
-    clean(&text.split(['\n', '\r', '\t']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; "))
+    readable(
+        &text.split(['\n', '\r', '\t']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; "),
+    )
 }
 
 /// Cleans a log line but leaves its colours (SGR sequences), and ends them.
@@ -118,10 +139,13 @@ pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// The first so many characters of a digest after `sha256:`, as people compare them.
+/// So many digits of a digest are enough for people.
+const SHORT_DIGEST: usize = 12;
+
+/// A digest without `sha256:`, as people compare them.
 #[must_use]
 pub fn short_digest(digest: &str) -> String {
-    digest.strip_prefix("sha256:").unwrap_or(digest).chars().take(12).collect()
+    digest.strip_prefix("sha256:").unwrap_or(digest).chars().take(SHORT_DIGEST).collect()
 }
 
 /// The text, or `-` where there is none.
@@ -138,6 +162,18 @@ mod tests {
     fn what_could_act_on_a_terminal_is_escaped() {
         assert_eq!(clean("a\tb\nc\r\x1b[31m\u{9b}\u{202e}ü"), "a\tb\nc\\u000d\\u001b[31m\\u009b\\u202eü");
         assert_eq!(one_line("two\nlines\r\n"), "two; lines");
+    }
+
+    #[test]
+    fn the_digest_of_an_image_is_short_for_people() {
+        let digest = "0123456789abcdef".repeat(4);
+        let (pull, other) = (
+            format!("pull a/web:1.2@sha256:{digest} (1 of 3 MB)"),
+            format!("web@sha256:{digest}0 and sha256:{digest}"),
+        );
+        assert_eq!(readable(&pull), "pull a/web:1.2@sha256:0123456789ab… (1 of 3 MB)");
+        assert_eq!(readable(&format!("{pull}, {pull}")).matches("@sha256:0123456789ab… (").count(), 2);
+        assert_eq!(readable(&other), other, "what is no image's digest stays as it is");
     }
 
     #[test]

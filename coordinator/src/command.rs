@@ -21,7 +21,6 @@ const DAY: &str = "24h";
 #[command(
     name = "fleet-coordinator",
     version,
-    about,
     after_help = "Examples:
   fleet-coordinator init --data-dir /var/lib/fleet --address fleet.example.org:7443
   fleet-coordinator serve --data-dir /var/lib/fleet

@@ -62,6 +62,22 @@ pub enum Subject {
     Operator(OperatorName),
 }
 
+/// What somebody who joins will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joiner {
+    Host,
+    Operator,
+}
+
+impl Subject {
+    pub fn joiner(&self) -> Joiner {
+        match self {
+            Self::Host(_) => Joiner::Host,
+            Self::Operator(_) => Joiner::Operator,
+        }
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

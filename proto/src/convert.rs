@@ -2,10 +2,12 @@
 //!
 //! Words become messages by `From`; messages become words by `TryFrom`, which refuses whatever is not said in full.
 
+mod joiner;
 mod observed;
 mod order;
 mod policy;
 
+pub use joiner::incoming_joiner;
 pub use order::{OutgoingOrder, incoming_order};
 
 use fleet_core::labels::LabelError;

@@ -8,7 +8,7 @@ mod error;
 mod identity;
 mod renew;
 
-pub use admit::admit;
+pub use admit::{admit, admit_as};
 pub use dial::{CONNECT_LIMIT, dial};
 pub use error::LinkError;
 pub use identity::{Identity, IdentityError};

@@ -13,6 +13,7 @@ pub enum Word {
     TokenExpired,
     TokenUsedUp,
     TokenRevoked,
+    TokenForOther,
     Revoked,
     CertificateUnknown,
     CertificateMissing,
@@ -23,11 +24,12 @@ pub enum Word {
     Other,
 }
 
-const WORDS: [(Word, &str, Code); 11] = [
+const WORDS: [(Word, &str, Code); 12] = [
     (Word::TokenUnknown, "token-unknown", Code::NotFound),
     (Word::TokenExpired, "token-expired", Code::FailedPrecondition),
     (Word::TokenUsedUp, "token-used-up", Code::FailedPrecondition),
     (Word::TokenRevoked, "token-revoked", Code::FailedPrecondition),
+    (Word::TokenForOther, "token-for-other", Code::FailedPrecondition),
     (Word::Revoked, "revoked", Code::PermissionDenied),
     (Word::CertificateUnknown, "certificate-unknown", Code::Unauthenticated),
     (Word::CertificateMissing, "certificate-missing", Code::Unauthenticated),

@@ -3,4 +3,5 @@
 pub mod figure;
 pub mod fleet;
 pub mod lab;
+pub mod port;
 pub mod process;

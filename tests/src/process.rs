@@ -98,11 +98,6 @@ pub fn wait_until<T>(what: &str, patience: Duration, mut ask: impl FnMut() -> Op
     }
 }
 
-/// A free TCP port on loopback, free at least a moment ago.
-pub fn free_port() -> anyhow::Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
 /// Runs a command to its end and gives its standard output; fails with what it said.
 pub fn output(command: &mut Command) -> anyhow::Result<String> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("{command:?}"))?;

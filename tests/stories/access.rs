@@ -116,8 +116,10 @@ fn each_role_may_do_what_it_may() {
 #[test]
 fn a_certificate_is_renewed_in_time_and_the_host_stays() {
     let mut fleet = Fleet::running(&["lab-1"]);
+    // A third of it is left when it is renewed: enough for a machine that is busy.
+    let life = Duration::from_secs(8);
     fleet.server.stop();
-    fleet.server.start_with_life(Duration::from_secs(4));
+    fleet.server.start_with_life(life);
     fleet.add_host("lab-2");
     fleet.wait_online("lab-2");
     let first = fleet.host("lab-2").identity();
@@ -128,10 +130,10 @@ fn a_certificate_is_renewed_in_time_and_the_host_stays() {
         // Many looks: away for a moment is away.
         let is_away = || fleet.host_view("lab-2").is_some_and(|view| view.link != "online");
         assert!(!(0..40).any(|_| is_away()), "the host is never away");
-        fleet.host("lab-2").identity().issued.since(first.issued) > Duration::from_secs(4)
+        fleet.host("lab-2").identity().issued.since(first.issued) > life
     });
     let renewed = fleet.host("lab-2").identity();
-    assert!(renewed.issued.since(first.issued) < Duration::from_secs(8), "each was renewed before it ended");
+    assert!(renewed.issued.since(first.issued) < life * 2, "each was renewed before it ended");
     assert_ne!(key(&path), born, "with a new key");
     fleet.wait_online("lab-2");
     fleet.done("install notes@1.1 --host lab-2 --name notes-2 --set password=p");

@@ -3,6 +3,7 @@
 use crate::pace::{hold, let_go};
 use fleet_agent::fake::Behaviour;
 use fleet_tests::fleet::{App, Fleet};
+use std::collections::BTreeSet;
 
 fn with_bad(hosts: &[&str], behaviour: Behaviour) -> Fleet {
     let fleet = Fleet::running(hosts);
@@ -100,4 +101,29 @@ fn an_aborted_rollout_leaves_what_is_done_and_an_undo_takes_it_back() {
     let starts = fleet.host("lab-1").starts("notes-1");
     assert_eq!(starts, ["notes-web:1.1", "notes-web:1.2", "notes-web:1.1"]);
     assert_eq!(fleet.done("rollout ls -o name").lines().count(), 2, "an undo is a rollout of its own");
+}
+
+#[test]
+fn each_step_there_and_back_is_told_in_a_pipe_as_it_happens() {
+    let fleet = Fleet::running(&["lab-1"]);
+    fleet.push(&App { deadline: "3s".to_owned(), ..App::new("1.3") });
+    fleet.behave("1.3", Behaviour::Sick);
+    let hands = &fleet.host("lab-1").hands;
+    let hold = |step: &str| hands.meddle(|world| world.hanging = [step.to_owned()].into());
+    hold("pull notes-web:1.3");
+    let rollout = fleet.admin.start("rollout --version 1.3 --yes --soak 0s");
+    for (step, next) in [
+        ("pull notes-web:1.3", "stop notes-1-web-1"),
+        ("stop notes-1-web-1", "start notes-1-web-1"),
+        ("start notes-1-web-1", "stop notes-1-web-1"),
+        ("waiting until it is healthy: probe of web: no answer", "stop notes-1-web-1"),
+        ("going back: stop notes-1-web-1", "nothing more"),
+    ] {
+        rollout.wait_for(&format!("  notes-1  lab-1  under way: {step}\n"));
+        hold(next);
+    }
+    let told = rollout.finish();
+    assert_eq!(told.code, 1, "{}", told.text());
+    let steps = || told.stderr.lines().filter_map(|line| line.split_once("  under way: ")).map(|(_, step)| step);
+    assert_eq!(steps().collect::<BTreeSet<_>>().len(), steps().count(), "each is told once:\n{}", told.text());
 }

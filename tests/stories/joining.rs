@@ -1,8 +1,9 @@
 //! Who comes in, who does not, and what they are told.
 
-use fleet_core::access::JoinToken;
+use fleet_core::access::{JoinToken, Joiner};
 use fleet_core::time::Time;
-use fleet_proto::link::{Identity, LinkError, admit};
+use fleet_proto::link::{Identity, LinkError, admit, admit_as};
+use fleet_proto::refusal::Word;
 use fleet_tests::fleet::{Fleet, now};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
@@ -50,6 +51,26 @@ fn every_wrong_token_has_its_own_error() {
     let id = open.unwrap_or_else(|| panic!("bob's token is open: {tokens}"))["id"].as_str().expect("a text").to_owned();
     fleet.done(&format!("token revoke {id}"));
     check(&fleet, &revoked.to_string(), 1, "was revoked", "ask for a new one");
+}
+
+#[test]
+fn a_token_for_something_else_is_not_spent() {
+    let fleet = Fleet::new();
+    let of_host = token_of(&fleet, "host add lab-1");
+    let told =
+        "  because this token is for the host lab-1, and was not used\nhint: run `fleet-agent join` with it on lab-1";
+    check(&fleet, &of_host.to_string(), 1, told, "fleet operator add");
+    fleet.wait_for(admit_as(Joiner::Host, &of_host, now())).expect("its use was not spent");
+
+    let of_ada = token_of(&fleet, "operator add ada --role viewer");
+    match fleet.wait_for(admit_as(Joiner::Host, &of_ada, now())) {
+        Err(error @ LinkError::Refused { word: Word::TokenForOther, .. }) => {
+            assert!(error.to_string().contains("this token is for the operator ada, and was not used"), "{error}");
+            assert!(error.hint().unwrap_or_default().contains("`fleet login`"), "{:?}", error.hint());
+        }
+        other => panic!("it should have been refused: {other:?}"),
+    }
+    fleet.person("ada").done(&format!("login {of_ada}"));
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn what_is_wrong_with_an_app_is_said_with_file_line_and_key() {
     check("compose.yaml", "${PASSWORD}", "${SECRET}", &["compose.yaml:", "SECRET"]);
     check("app.yaml", "type: port", "type: prt", &["app.yaml:4", "prt"]);
     check("app.yaml", "service: web, port", "service: wbe, port", &["app.yaml", "wbe"]);
-    check("web.ini.j2", "values.title", "values.titel", &["web.ini.j2:1", "undefined"]);
+    check("web.ini.j2", "values.title", "values.titel", &["web.ini.j2:1:12: ", "`titel`", "did you mean `title`?"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What operators see: events, logs, lists, and the exit codes of it all.
 
-use fleet_tests::fleet::{Fleet, Operator};
+use fleet_tests::fleet::{App, Fleet, Operator};
 
 #[test]
 fn events_are_told_as_they_happen() {
@@ -93,4 +93,15 @@ fn one_screen_and_every_list_tell_the_same() {
     let status = fleet.done("status");
     assert!(status.contains("needs a person") && status.contains("host lab-2: offline"), "{status}");
     assert!(fleet.done("instance ls").contains("lab-2 (offline)"));
+}
+
+#[test]
+fn a_wish_for_what_is_not_there_says_what_there_is() {
+    let fleet = Fleet::new();
+    fleet.push(&App::new("1.1"));
+    fleet.refused("rollout --version 1.1").says("there are no instances").hints("APP@VERSION --host HOST --name NAME");
+    fleet.done("host add lab-1");
+    let install = "install notes@1.1 --host lab-1 --name notes-1 --set password=p";
+    fleet.refused(install).says("lab-1 is not connected").hints("the wish is kept");
+    fleet.refused("rollout --version 1.2").says("`notes@1.2`").hints("notes has 1.1; push another: `fleet app push");
 }

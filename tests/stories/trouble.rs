@@ -80,10 +80,28 @@ fn outside_a_hosts_own_hours_nothing_changes_and_it_says_when() {
     let hour = (fleet_tests::fleet::now().0 / 3_600_000 + 2) % 24;
     let hours = format!("hours: \"{hour:02}:00-{:02}:00\"", (hour + 11) % 24);
     fleet.host("lab-1").write_policy(&hours);
-    // The policy is looked at with the next orders, if not before: refused there, or told to wait here.
-    fleet.admin.start("instance set notes-1 --set title=Other").wait_for("notes-1  ");
+    // The policy is looked at with the next orders, if not before: refused there, or put off here.
+    fleet.admin.start("instance set notes-1 --set title=Other").wait_for("error: could not change notes-1");
     fleet.until("the hours to be heard", || fleet.done("host show lab-1").contains(&format!("{hour:02}:00-")));
-    fleet.done("instance set notes-1 --set title=Another --detach");
+    let before = fleet.host("lab-1").containers("notes-1");
+    for (line, what) in [
+        ("instance set notes-1 --set title=Another", "change notes-1"),
+        ("instance restart notes-1", "restart notes-1"),
+        ("instance stop notes-1", "stop notes-1"),
+        ("instance start notes-1", "start notes-1"),
+        (
+            "install notes@1.1 --host lab-1 --name notes-3 --set password=p --set port=8081",
+            "install notes@1.1 on lab-1",
+        ),
+        ("instance rm notes-3 --yes", "remove notes-3"),
+    ] {
+        let told = fleet.refused(line);
+        told.says(&format!("error: could not {what} yet"));
+        told.says("  because the hours of `lab-1` are closed until ").says(&format!("T{hour:02}:00:00Z"));
+        told.hints("the wish is kept, and done then");
+    }
+    assert_eq!(fleet.done("instance set notes-1 --set title=Last --detach").trim(), "notes-1: begun");
+    assert_eq!(fleet.host("lab-1").containers("notes-1"), before);
     fleet.until("it to wait", || fleet.done("instance show notes-1").contains("the host's own hours open at"));
     let told = fleet.admin.run("rollout --version 1.2 --yes --soak 0s --canary 0 --detach");
     assert_eq!(told.code, 0, "{}", told.text());

@@ -3,8 +3,8 @@
 use super::error::CommandError;
 use super::{Join, say};
 use crate::{clock, identity_path};
-use fleet_core::access::{JoinToken, Subject};
-use fleet_proto::link::{Identity, IdentityError, admit};
+use fleet_core::access::{JoinToken, Joiner, Subject};
+use fleet_proto::link::{Identity, IdentityError, admit_as};
 use std::fs::{DirBuilder, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -24,7 +24,8 @@ pub async fn join(arguments: Join) -> Result<(), CommandError> {
         token.address = coordinator;
     }
     make_private(&arguments.data_dir)?;
-    let identity = admit(&token, clock::now()).await.map_err(|error| CommandError::of_link(WHAT, &error))?;
+    let identity = admit_as(Joiner::Host, &token, clock::now()).await;
+    let identity = identity.map_err(|error| CommandError::of_link(WHAT, &error))?;
     let Subject::Host(host) = &identity.subject else {
         let hint =
             "this token is for an operator: use it with `fleet login`, and make one with `fleet host add` for here";

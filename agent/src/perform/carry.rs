@@ -151,7 +151,7 @@ impl Carrying<'_> {
             // What is removed half is not put together again: only a person knows what was wanted by now.
             return self.stuck(open, tried, because).await;
         }
-        self.work.say(format!("going back: {because}"));
+        self.work.turn_back(&because);
         let limit = self.order.deadline.max(BACK_LIMIT).saturating_sub(clock::now().since(since));
         let going = back(self.work, &self.order.action, open.from.as_ref(), &tried, attempt);
         let failure = match timeout(limit, going).await {

@@ -14,7 +14,7 @@ use fleet_core::steps::{Found, Stage, Step};
 use futures_util::future::try_join_all;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -71,18 +71,31 @@ pub struct Work<'a> {
     pub last: Option<InstanceSaid>,
     stage: AtomicU32,
     doing: Mutex<String>,
+    goes_back: AtomicBool,
 }
 
 impl<'a> Work<'a> {
     pub fn new(site: &'a Site, order: &'a OrderId, instance: &'a InstanceName, last: Option<InstanceSaid>) -> Self {
-        Self { site, order, instance, last, stage: AtomicU32::new(0), doing: Mutex::default() }
+        let (stage, doing) = (AtomicU32::new(0), Mutex::default());
+        Self { site, order, instance, last, stage, doing, goes_back: AtomicBool::new(false) }
+    }
+
+    /// From now on everything is said as a part of the way back: the reason alone is soon followed by the first step.
+    pub fn turn_back(&self, because: &str) {
+        self.goes_back.store(true, Ordering::Relaxed);
+        self.say(because);
     }
 
     pub fn say(&self, doing: impl Into<String>) {
-        let step = doing.into();
-        self.doing.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&step);
-        let running = Running::Busy { order: self.order.clone(), step, last: self.last.clone() };
+        let doing = doing.into();
+        let running = Running::Busy { order: self.order.clone(), step: self.worded(&doing), last: self.last.clone() };
+        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = doing;
         self.site.pen.set_instance(self.instance, running);
+    }
+
+    fn worded(&self, doing: &str) -> String {
+        let way = if self.goes_back.load(Ordering::Relaxed) { "going back: " } else { "" };
+        format!("{way}{doing}")
     }
 
     pub fn doing(&self) -> String {
@@ -153,7 +166,7 @@ impl<'a> Work<'a> {
     /// Passes on how far a step is.
     fn notes(&self, step: &Step) -> Notes {
         let (pen, instance, order) = (self.site.pen.clone(), self.instance.clone(), self.order.clone());
-        let (last, step) = (self.last.clone(), step.to_string());
+        let (last, step) = (self.last.clone(), self.worded(&step.to_string()));
         Notes::to(move |note| match note {
             Note::Bytes { .. } => {
                 let step = format!("{step} ({note})");

@@ -36,6 +36,8 @@ pub struct Heard {
     /// The streams of reports that are open now, and how often there was none left.
     pub reporting: usize,
     pub silences: usize,
+    /// What those who joined wanted to be.
+    pub joiners: Vec<v1::Joiner>,
 }
 
 pub struct Coordinator {
@@ -166,6 +168,7 @@ impl Service<http::Request<Body>> for Services {
 impl Join for Services {
     async fn admit(&self, request: Request<AdmitRequest>) -> Result<Response<Certificate>, Status> {
         assert_eq!(request.get_ref().secret, [7; 32]);
+        self.0.heard.send_modify(|heard| heard.joiners.push(request.get_ref().joiner()));
         self.0.certify(&request.get_ref().signing_request).map(Response::new)
     }
 }

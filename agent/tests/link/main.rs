@@ -105,6 +105,18 @@ fn completes(heard: &Heard) -> usize {
 }
 
 #[tokio::test]
+async fn the_program_joins_as_a_host_and_as_nothing_else() {
+    let coordinator = Coordinator::new(DAY).await;
+    let _serving = coordinator.serve().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_fleet-agent"));
+    program.arg("join").arg(coordinator.token().to_string()).arg("--data-dir").arg(folder.path());
+    let told = program.output().await.expect("it can be started");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    assert_eq!(coordinator.heard.borrow().joiners, [v1::Joiner::Host]);
+}
+
+#[tokio::test]
 async fn an_agent_connects_and_carries_out_an_order() {
     let lab = Lab::new(DAY).await;
     lab.ask();

@@ -4,10 +4,10 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::follow::{Look, Parting, follow};
+use crate::told::Told;
 use crate::words::{clock_time, one_line};
 use clap::Args;
 use fleet_proto::v1::{ChangeProgress, FollowChangeRequest, InstanceChange, InstanceView};
-use std::collections::HashSet;
 
 #[derive(Debug, Clone, Copy, Args)]
 pub struct DetachArgs {
@@ -52,11 +52,13 @@ pub async fn carry_out(context: &Context, change: Change<'_>, detach: DetachArgs
         refuse_to_wait(what, change.instance.as_ref())?;
     }
     let request = FollowChangeRequest { instance: instance.to_owned(), order: change.order };
-    let (mut last, mut told) = (ChangeProgress::default(), HashSet::new());
+    let (mut last, mut told) = (ChangeProgress::default(), Told::default());
     let open = async |mut client: crate::session::Client| client.follow_change(request.clone()).await;
     let following = format!("follow {instance}");
     let parting = follow(context, &following, open, |progress: ChangeProgress| {
-        tell(context, instance, &mut told, &progress);
+        if !is_put_off(&progress) {
+            tell(context, instance, &mut told, &progress);
+        }
         last = progress;
         if last.over { Look::Over } else { Look::More }
     });
@@ -77,7 +79,7 @@ fn refuse_to_wait(what: &str, view: Option<&InstanceView>) -> Result<(), Command
     let Some(view) = view.filter(|view| !view.host_online) else {
         return Ok(());
     };
-    let why = if view.waiting.is_empty() { format!("{} is offline", view.host) } else { view.waiting.clone() };
+    let why = if view.waiting.is_empty() { format!("{} is not connected", view.host) } else { view.waiting.clone() };
     Err(CommandError::refused(format!("could not {what} yet"))
         .because(why)
         .hint(format!("the wish is kept, and done when {} is there; --detach does not wait", view.host)))
@@ -87,10 +89,10 @@ fn going_on(error: CommandError, instance: &str) -> CommandError {
     error.hint(format!("the change goes on without you; see how it goes: `fleet instance show {instance}`"))
 }
 
-/// One line for each state and text; numbers that count up or down are no news, and two pulls side by side take no turns.
-fn tell(context: &Context, instance: &str, told: &mut HashSet<String>, now: &ChangeProgress) {
-    let without_numbers = now.text.replace(|c: char| c.is_ascii_digit(), "");
-    if !told.insert(format!("{}: {without_numbers}", now.state)) {
+/// One line for each state and step.
+fn tell(context: &Context, instance: &str, told: &mut Told, now: &ChangeProgress) {
+    let is_new_state = told.is_new_state(&now.state);
+    if !told.is_new_step(&now.text) && !is_new_state {
         return;
     }
     let time = clock_time(context.now());
@@ -104,6 +106,7 @@ fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress
             context.printer.answer(format!("{instance}: {}", last.state))?;
             Ok(ExitStatus::Done)
         }
+        "waiting" => Err(CommandError::refused(format!("could not {what} yet")).because(&last.text).hint(&last.hint)),
         state => {
             let text = if last.text.is_empty() { String::new() } else { format!(": {}", last.text) };
             let error = CommandError::refused(format!("could not {what}"))
@@ -112,6 +115,11 @@ fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress
             Err(error.hint(if last.hint.is_empty() { usual } else { last.hint.clone() }))
         }
     }
+}
+
+/// It waits for something that may take long, so that nobody is kept at a prompt.
+fn is_put_off(progress: &ChangeProgress) -> bool {
+    progress.over && progress.state == "waiting"
 }
 
 /// How an order ended, as a part of a sentence.

@@ -23,6 +23,9 @@ enum Shell {
     Fish,
 }
 
+/// What bash needs beyond what it needs for any program.
+const BASH_WORDS: &str = include_str!("../shell/words.bash");
+
 pub fn run(context: &Context, args: &CompletionArgs) -> Result<ExitStatus, CommandError> {
     let completer: &dyn EnvCompleter = match args.shell {
         Shell::Bash => &Bash,
@@ -33,6 +36,10 @@ pub fn run(context: &Context, args: &CompletionArgs) -> Result<ExitStatus, Comma
     completer
         .write_registration("COMPLETE", "fleet", "fleet", "fleet", &mut script)
         .map_err(|error| CommandError::refused("could not make the script").because(error))?;
-    context.printer.answer_script(&String::from_utf8_lossy(&script))?;
+    let more = match args.shell {
+        Shell::Bash => BASH_WORDS,
+        Shell::Zsh | Shell::Fish => "",
+    };
+    context.printer.answer_script(&format!("{}{more}", String::from_utf8_lossy(&script)))?;
     Ok(ExitStatus::Done)
 }

@@ -54,17 +54,20 @@ async fn show(
     let what = "read events";
     let mut events = session.open_stream(what, async |mut c| c.list_events(request).await).await?;
     while let Some(event) = events.message().await.map_err(|status| session.no(what, status))? {
-        context.printer.answer(line(&event, format)?)?;
+        show_one(context, &event, format)?;
     }
     Ok(())
 }
 
-fn line(event: &EventView, format: EventsFormat) -> Result<String, CommandError> {
+fn show_one(context: &Context, event: &EventView, format: EventsFormat) -> Result<(), CommandError> {
     match format {
         EventsFormat::Table => {
-            Ok(format!("{}  {}  {}", moment(event.at_ms), one_line(&event.subject), one_line(&event.text)))
+            let (subject, text) = (one_line(&event.subject), one_line(&event.text));
+            context.printer.answer(format!("{}  {subject}  {text}", moment(event.at_ms)))
         }
-        EventsFormat::Json => serde_json::to_string(event)
-            .map_err(|error| CommandError::refused("could not write an event").because(error)),
+        EventsFormat::Json => {
+            let failed = |error| CommandError::refused("could not write an event").because(error);
+            context.printer.answer_data(&serde_json::to_string(event).map_err(failed)?)
+        }
     }
 }

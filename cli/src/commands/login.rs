@@ -7,7 +7,7 @@ use crate::exit::ExitStatus;
 use crate::folder;
 use crate::session::link_error;
 use clap::Args;
-use fleet_core::access::{JoinToken, Subject};
+use fleet_core::access::{JoinToken, Joiner, Subject};
 use fleet_proto::link;
 use fleet_proto::v1::WhoAmIRequest;
 use tokio::time::timeout;
@@ -33,7 +33,7 @@ pub async fn run(context: &Context, args: &LoginArgs) -> Result<ExitStatus, Comm
     let token = read_token(context, &args.token)?;
     refuse_second_login(context)?;
     folder::prepare(context)?;
-    let admitted = timeout(context.timeout, link::admit(&token, context.now())).await;
+    let admitted = timeout(context.timeout, link::admit_as(Joiner::Operator, &token, context.now())).await;
     let identity = admitted
         .map_err(|_| {
             CommandError::unreachable("could not log in").because(format!("{} did not answer", token.address))

@@ -67,7 +67,7 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
             if instance.last_outcome.is_empty() { String::new() } else { format!("{}{reason}", instance.last_outcome) },
         ),
         ("on drift", instance.drift_rule.clone()),
-        ("heard", format!("{} ago", age(now, instance.reported_ms))),
+        ("heard", ago(now, instance.reported_ms)),
         ("created", format!("{} ago", age(now, instance.created_ms))),
     ]);
     lines.extend(section("drift", instance.drift.clone()));
@@ -75,6 +75,10 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
     lines.extend(section("values", instance.values.iter().map(|(name, value)| format!("{name}={value}")).collect()));
     lines.extend(section("volumes", instance.volumes.clone()));
     lines
+}
+
+fn ago(now: Time, then_ms: u64) -> String {
+    if then_ms == 0 { "never".to_owned() } else { format!("{} ago", age(now, then_ms)) }
 }
 
 fn parenthesised(word: &str, reason: &str) -> String {
@@ -142,6 +146,12 @@ mod tests {
         notes-1   lab-1            labnotes  1.1 -> 1.2  healthy  pulling images
         notes-2   lab-2 (offline)  labnotes  ?           unknown  waits: lab-2 is offline\u001b[2J
         ");
+    }
+
+    #[test]
+    fn an_instance_of_which_nothing_was_heard_says_so() {
+        let unheard = InstanceView { reported_ms: 0, ..notes() };
+        assert!(lines(&unheard, Time(100_000)).contains(&"heard     never".to_owned()));
     }
 
     #[test]

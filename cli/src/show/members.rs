@@ -2,6 +2,7 @@
 
 use super::rollouts::counts;
 use crate::painted::{Colour, Painted};
+use crate::told::Told;
 use crate::words::{age, clock_time, one_line};
 use fleet_core::time::Time;
 use fleet_proto::v1::{MemberView, RolloutView};
@@ -102,22 +103,18 @@ fn reason(member: &MemberView) -> String {
 #[derive(Debug, Default)]
 pub struct Changes {
     phase: String,
-    states: BTreeMap<String, String>,
+    members: BTreeMap<String, Told>,
 }
 
 impl Changes {
-    /// A line with the time for each change of state since the last look.
+    /// A line with the time for each change of state, and for each step, since the last look.
     pub fn lines(&mut self, view: &RolloutView, now: Time) -> Vec<String> {
         let time = clock_time(now);
-        let mut lines = Vec::new();
-        for member in &view.members {
-            let before = self.states.insert(member.instance.clone(), member.state.clone());
-            // That all wait at the beginning says the plan already.
-            let is_news = before.as_ref() != Some(&member.state) && !(before.is_none() && member.state == "waiting");
-            if is_news {
-                lines.push(format!("{time}  {}  {}  {}{}", member.instance, member.host, member.state, reason(member)));
-            }
-        }
+        let news = view.members.iter().filter(|member| self.is_news(member));
+        let line = |member: &MemberView| {
+            format!("{time}  {}  {}  {}{}", member.instance, member.host, member.state, reason(member))
+        };
+        let mut lines: Vec<String> = news.map(line).collect();
         if self.phase != view.phase {
             self.phase.clone_from(&view.phase);
             let why = if view.phase_reason.is_empty() {
@@ -128,6 +125,18 @@ impl Changes {
             lines.push(format!("{time}  {}  {}{why} ({})", view.id, view.phase, counts(view)));
         }
         lines
+    }
+
+    fn is_news(&mut self, member: &MemberView) -> bool {
+        let is_first = !self.members.contains_key(&member.instance);
+        let told = self.members.entry(member.instance.clone()).or_default();
+        let is_new_state = told.is_new_state(&member.state);
+        match member.state.as_str() {
+            // That all wait at the beginning says the plan already.
+            "waiting" => is_new_state && !is_first,
+            "under way" => told.is_new_step(&member.text) || is_new_state,
+            _ => is_new_state,
+        }
     }
 }
 
@@ -200,12 +209,13 @@ mod tests {
     }
 
     #[test]
-    fn only_changes_are_told_in_a_pipe() {
+    fn each_step_is_told_once_in_a_pipe() {
         let mut changes = Changes::default();
         let stages = [
             view("running", vec![member(1, "waiting", ""), member(2, "waiting", "the canary goes first")]),
-            view("running", vec![member(1, "under way", "pulling"), member(2, "waiting", "the canary goes first")]),
-            view("running", vec![member(1, "under way", "starting"), member(2, "waiting", "the canary goes first")]),
+            view("running", vec![member(1, "under way", "pull web (1 of 9 MB)"), member(2, "waiting", "later")]),
+            view("running", vec![member(1, "under way", "pull web (2 of 9 MB)"), member(2, "waiting", "later")]),
+            view("running", vec![member(1, "under way", "start web"), member(2, "waiting", "later")]),
             view("soaking", vec![member(1, "done", ""), member(2, "waiting", "1 soaks")]),
             view("done but offline", vec![member(1, "done", ""), member(2, "offline", "")]),
         ];
@@ -213,11 +223,12 @@ mod tests {
             stages.iter().zip(0_u64..).flat_map(|(view, second)| changes.lines(view, Time(second * 1000))).collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
         00:00:00  labnotes-3  running (2 waiting)
-        00:00:01  notes-1  lab-1  under way: pulling
-        00:00:03  notes-1  lab-1  done
-        00:00:03  labnotes-3  soaking (1 done, 1 waiting)
-        00:00:04  notes-2  lab-2  offline
-        00:00:04  labnotes-3  done but offline (1 done, 1 offline)
+        00:00:01  notes-1  lab-1  under way: pull web (1 of 9 MB)
+        00:00:03  notes-1  lab-1  under way: start web
+        00:00:04  notes-1  lab-1  done
+        00:00:04  labnotes-3  soaking (1 done, 1 waiting)
+        00:00:05  notes-2  lab-2  offline
+        00:00:05  labnotes-3  done but offline (1 done, 1 offline)
         ");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The coordinator here is a fake with memory, but the link to it is real: mTLS on loopback, joined with a token.
 
+mod apps;
 mod authority;
 mod completing;
 mod desk;
@@ -13,4 +14,5 @@ mod port;
 mod reading;
 mod rollouts;
 mod scene;
+mod shells;
 mod writing;

@@ -3,8 +3,50 @@
 use crate::environment::{NOW, TestEnvironment};
 use crate::fake::logged_in;
 use crate::scene::{Scene, host, instance, rollout};
-use fleet_proto::v1::{Attention, EventView, LogView, Status, VersionCount};
+use fleet_proto::v1::{Attention, ContainerView, EventView, InstanceView, LogView, Status, VersionCount};
 use insta::assert_snapshot;
+
+#[test]
+fn the_digest_of_an_image_is_whole_for_programs_only() {
+    let digest = "0123456789abcdef".repeat(4);
+    let image = format!("labnotes-web:1.2@sha256:{digest}");
+    let doing = format!("pull {image} (1 of 9 MB)");
+    let container = ContainerView { service: "web".to_owned(), image: image.clone(), ..Default::default() };
+    let scene = Scene {
+        instances: vec![InstanceView { doing: doing.clone(), containers: vec![container], ..instance(1) }],
+        events: vec![EventView { at_ms: NOW, subject: "instance notes-1".to_owned(), text: doing.clone() }],
+        rollouts: vec![rollout("halted", &[("under way", &doing)])],
+        frames: vec![rollout("halted", &[("under way", &doing)])],
+        status: Status { rollouts: vec![rollout("running", &[("under way", &doing)])], ..Default::default() },
+        ..Default::default()
+    };
+    let (_fake, environment) = logged_in(scene);
+    for line in [
+        "instance ls",
+        "instance ls -o wide",
+        "instance show notes-1",
+        "events",
+        "rollout show --follow",
+        "rollout show",
+        "status",
+    ] {
+        let text = environment.run(&format!("fleet {line}")).text();
+        assert!(
+            text.contains("labnotes-web:1.2@sha256:0123456789ab…") && !text.contains(&digest),
+            "fleet {line}: {text}"
+        );
+    }
+    for line in [
+        "instance ls -o json",
+        "instance show notes-1 -o yaml",
+        "events -o json",
+        "rollout show -o json",
+        "status -o json",
+    ] {
+        let text = environment.run(&format!("fleet {line}")).text();
+        assert!(text.contains(&image), "fleet {line}: {text}");
+    }
+}
 
 #[test]
 fn a_list_is_for_people_for_pipes_and_for_reading_again() {
@@ -230,7 +272,8 @@ fn every_page_of_help_can_be_read() {
     EXIT CODES
 
       0    done: what you asked for is so
-      1    the fleet said no, or it ended otherwise than you wished (a rollout that halted, an install that went back)
+      1    the fleet said no, or it ended otherwise than you wished (a rollout that halted, an install that went back), or it
+           has to wait: the host is offline, or its own hours are closed. The wish is kept, and done when that is over
       2    the command line is wrong, or it wants a yes that nobody can give (add --yes)
       3    the coordinator cannot be reached: wrong address, closed port, it is not running, or it is not the right one
       130  you pressed Ctrl-C: what was begun goes on by itself

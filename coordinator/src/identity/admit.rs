@@ -3,7 +3,7 @@
 use super::{Authority, BACKDATE, IdentityError, Issued, Serial, SubjectKept, TokenKept, TokenState, hash_of_secret};
 use crate::facts::{DesiredChange, Facts, Known};
 use crate::store::StoreError;
-use fleet_core::access::Subject;
+use fleet_core::access::{Joiner, Subject};
 use fleet_core::time::Time;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub enum AdmitError {
     TokenUsedUp(u32),
     #[error("could not join: this token was revoked")]
     TokenRevoked,
+    #[error("could not join: this token is for the {}, and was not used", spoken_subject(.0))]
+    TokenForOther(Subject),
     #[error("could not join: {0} was removed from the fleet")]
     Removed(Subject),
     #[error("could not join: the clock of this machine is {} {}", spoken(.0.unsigned_abs()), if *.0 < 0 { "behind" } else { "ahead" })]
@@ -63,9 +65,18 @@ impl Admissions {
     }
 
     /// Trades a token's secret for a certificate. The use is spent in the same batch that keeps the certificate.
-    pub async fn admit(&self, secret: &[u8], request: &[u8], theirs: Time, now: Time) -> Result<Admission, AdmitError> {
+    pub async fn admit(
+        &self,
+        (secret, joiner): (&[u8], Option<Joiner>),
+        request: &[u8],
+        theirs: Time,
+        now: Time,
+    ) -> Result<Admission, AdmitError> {
         let hash = hash_of_secret(secret);
         let token = usable(&self.facts.read(), &hash, now)?;
+        if joiner.is_some_and(|joiner| joiner != token.subject.joiner()) {
+            return Err(AdmitError::TokenForOther(token.subject));
+        }
         check_clock(theirs, now, self.life)?;
         let issued = self.sign(request, &token.subject, now)?;
         let serial = Serial { serial: issued.serial.clone(), not_after: issued.not_after };

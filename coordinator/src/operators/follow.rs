@@ -1,5 +1,7 @@
 //! Following a change or a rollout: the state at once and whenever it is another, at most five times a second.
 
+mod kept;
+
 use super::service::OperatorsService;
 use super::views::instance::{end_words, verb};
 use super::views::rollout::is_at_rest;
@@ -7,7 +9,7 @@ use super::wish::read;
 use crate::clock;
 use crate::facts::Known;
 use fleet_core::facts::{InstanceDesired, Link, Running};
-use fleet_core::names::{AppName, HostName, InstanceName, OrderId, RolloutId};
+use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::order::Action;
 use fleet_proto::v1;
 use futures_util::stream::{Stream, unfold};
@@ -163,6 +165,7 @@ fn order_of(known: &Known, name: &InstanceName, wish: Wish) -> Asked {
     let mut of_instance = open.filter(|open| open.order.instance == *name);
     match of_instance.find(|open| wish.is_done_by(&open.order.action, instance)) {
         Some(open) => Asked::Order(open.order.id.clone()),
+        None if kept::is_closed(known, instance, clock::now()) => Asked::Never,
         None if is_there(known, &instance.host) => Asked::NotYet,
         None => Asked::Never,
     }
@@ -227,26 +230,14 @@ fn progress(known: &Known, followed: &Followed, has_waited: bool) -> v1::ChangeP
         };
         return of("under way", text, String::new(), false);
     }
-    if let Some((host, app)) = forbidden(known, instance) {
-        // Only people can end this wait, so nobody is kept at a prompt for it.
-        let hint = format!("the wish is kept, and done when the people of `{host}` allow it");
-        return of("refused", format!("the policy of `{host}` does not allow {app}"), hint, true);
+    if let Some(kept) = kept::kept(known, instance, clock::now()) {
+        return kept;
     }
     match known.waits_because(instance) {
         Some(because) => of("waiting", because.to_owned(), String::new(), false),
         None if has_waited => of("already so", String::new(), String::new(), true),
         None => of("waiting", String::new(), String::new(), false),
     }
-}
-
-/// The host and the app of an instance, if the host's own people do not allow it.
-fn forbidden<'a>(known: &'a Known, instance: &InstanceName) -> Option<(&'a HostName, &'a AppName)> {
-    let wanted = known.instance(instance)?;
-    let app = &wanted.release.name.app;
-    let seen = known.observed().hosts.get(&wanted.host)?;
-    let is_waiting = seen.link == Link::Online && known.waits_because(instance).is_some();
-    let is_refused = is_waiting && !seen.said.policy.allows_app(app);
-    is_refused.then_some((&wanted.host, app))
 }
 
 fn is_being_removed(known: &Known, instance: &InstanceName) -> bool {

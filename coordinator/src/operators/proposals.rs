@@ -49,7 +49,11 @@ impl OperatorsService {
         apps.dedup();
         match apps.as_slice() {
             [app] => Ok((*app).clone()),
-            [] => Err(hindered(ATTEMPT, "there are no instances", "install one: `fleet install APP@VERSION`")),
+            [] => Err(hindered(
+                ATTEMPT,
+                "there are no instances",
+                "install one: `fleet install APP@VERSION --host HOST --name NAME`",
+            )),
             many => {
                 let names: Vec<&str> = many.iter().map(|app| app.as_str()).collect();
                 Err(wrong(ATTEMPT, "there are several apps", &format!("say which: `--app` {}", names.join(" or "))))

@@ -26,7 +26,7 @@ impl OperatorsService {
             return Err(absent(attempt, format!("app `{app}`"), &hint));
         };
         let versions: Vec<&str> = versions.keys().map(Version::as_str).collect();
-        let hint = format!("there are {}", versions.join(", "));
+        let hint = format!("{app} has {}; push another: `fleet app push DIR --version VERSION`", versions.join(", "));
         Err(absent(attempt, format!("release `{app}@{version}`"), &hint))
     }
 

@@ -5,6 +5,7 @@ use crate::clock;
 use crate::facts::Facts;
 use crate::identity::{Admission, Admissions};
 use fleet_core::time::Time;
+use fleet_proto::convert::incoming_joiner;
 use fleet_proto::v1;
 use fleet_proto::v1::identity_server::Identity;
 use fleet_proto::v1::join_server::Join;
@@ -23,10 +24,11 @@ pub struct JoinService {
 impl Join for JoinService {
     async fn admit(&self, request: Request<v1::AdmitRequest>) -> Result<Response<v1::Certificate>, Status> {
         let address = caller_of(&request)?.address;
-        let v1::AdmitRequest { secret, signing_request, protocol, now_ms } = request.into_inner();
+        let v1::AdmitRequest { secret, signing_request, protocol, now_ms, joiner } = request.into_inner();
         check_protocol(protocol)?;
         let now = clock::now();
-        match self.admissions.admit(&secret, &signing_request, Time(now_ms), now).await {
+        let joiner = incoming_joiner(joiner)?;
+        match self.admissions.admit((&secret, joiner), &signing_request, Time(now_ms), now).await {
             Ok(admission) => {
                 // A machine that joined anew replaces whoever had its name.
                 self.connections.cut_revoked(&admission.subject, &self.facts, now);

@@ -1,6 +1,7 @@
 //! From the errors of this room to what callers are told.
 
 use crate::identity::AdmitError;
+use fleet_core::access::Subject;
 use fleet_proto::PROTOCOL;
 use fleet_proto::refusal::{Word, refuse, refuse_as};
 use tonic::{Code, Status};
@@ -43,6 +44,16 @@ impl From<AdmitError> for Status {
                 refuse(Word::TokenUsedUp, text, hint)
             }
             AdmitError::TokenRevoked => refuse(Word::TokenRevoked, text, "ask for a new one"),
+            AdmitError::TokenForOther(Subject::Host(host)) => {
+                let hint = format!(
+                    "run `fleet-agent join` with it on {host}; `fleet operator add` makes a token for a person"
+                );
+                refuse(Word::TokenForOther, text, &hint)
+            }
+            AdmitError::TokenForOther(Subject::Operator(_)) => {
+                let hint = "use it with `fleet login`; `fleet host add` makes a token for a lab server";
+                refuse(Word::TokenForOther, text, hint)
+            }
             AdmitError::Removed(_) | AdmitError::Revoked => {
                 refuse(Word::Revoked, text, "ask an administrator for a new token and join again")
             }

@@ -1,13 +1,16 @@
 //! Configuration files from templates.
 //!
-//! **Invariant:** strict. A template that asks for a value nobody set is an error that names template and line.
+//! **Invariant:** strict. A template that asks for a value nobody set is an error that names the value and its place.
+
+mod problem;
 
 use super::definition::TemplateFile;
 use super::{AppDefinition, Bundle, CheckedValues, Placement, ValueType};
 use crate::compose::{Problem, Problems};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, context};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+use problem::problem;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most steps one template may take, so that none runs for ever.
@@ -35,7 +38,7 @@ pub fn make(
     let mut problems = Problems::default();
     let context = context_of(values, placement);
     for file in &definition.templates {
-        match make_one(bundle, file, &context) {
+        match make_one(bundle, definition, file, &context) {
             Ok((text, asked)) => {
                 if may_hold_secret(values, &asked) {
                     made.secret.insert(file.to.clone());
@@ -71,15 +74,21 @@ fn typed(kind: ValueType, text: &str) -> Value {
 }
 
 /// Makes one file; also says what the template asks for.
-fn make_one(bundle: &Bundle, file: &TemplateFile, context: &Value) -> Result<(String, BTreeSet<String>), Problem> {
+fn make_one(
+    bundle: &Bundle,
+    definition: &AppDefinition,
+    file: &TemplateFile,
+    context: &Value,
+) -> Result<(String, BTreeSet<String>), Problem> {
     let from = &file.from;
     let bytes = bundle.file(from).ok_or_else(|| Problem::of_file(from, "the bundle has no such file"))?;
     let source = std::str::from_utf8(bytes).map_err(|_| Problem::of_file(from, "the file is not UTF-8 text"))?;
-    let mut environment = environment().map_err(|error| problem(from, &error))?;
-    environment.add_template(from, source).map_err(|error| problem(from, &error))?;
-    let template = environment.get_template(from).map_err(|error| problem(from, &error))?;
+    let wrong = |error: minijinja::Error| problem(from, source, definition, &error);
+    let mut environment = environment().map_err(wrong)?;
+    environment.add_template(from, source).map_err(wrong)?;
+    let template = environment.get_template(from).map_err(wrong)?;
     let asked: BTreeSet<String> = template.undeclared_variables(true).into_iter().collect();
-    let text = template.render(context).map_err(|error| render_problem(from, &error, &asked, context))?;
+    let text = template.render(context).map_err(wrong)?;
     if text.len() > OUTPUT_LIMIT {
         return Err(Problem::of_file(from, "the template makes more than 4 MiB"));
     }
@@ -95,6 +104,8 @@ fn environment<'a>() -> Result<Environment<'a>, minijinja::Error> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_fuel(Some(FUEL));
+    // For the place of an error.
+    environment.set_debug(true);
     Ok(environment)
 }
 
@@ -102,24 +113,4 @@ fn environment<'a>() -> Result<Environment<'a>, minijinja::Error> {
 fn may_hold_secret(values: &CheckedValues, asked: &BTreeSet<String>) -> bool {
     let is_asked = |name: &str| asked.contains("values") || asked.contains(&format!("values.{name}"));
     values.iter().any(|(name, value)| value.text.is_secret() && is_asked(name))
-}
-
-fn problem(file: &str, error: &minijinja::Error) -> Problem {
-    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-    Problem::of_file(file, format!("{}{detail}", error.kind())).at(error.line().unwrap_or(0), 1)
-}
-
-/// Where a value is missing, also says which of those that the template asks for have none.
-fn render_problem(file: &str, error: &minijinja::Error, asked: &BTreeSet<String>, context: &Value) -> Problem {
-    let problem = problem(file, error);
-    if error.kind() != ErrorKind::UndefinedError {
-        return problem;
-    }
-    let values = context.get_attr("values").unwrap_or_default();
-    let is_missing = |name: &&str| values.get_attr(name).is_ok_and(|value| value.is_undefined());
-    let missing: Vec<_> = asked.iter().filter_map(|name| name.strip_prefix("values.")).filter(is_missing).collect();
-    match missing.first() {
-        Some(name) => problem.hint(format!("set `{name}`, or write `{{{{ values.{name} | default(\"\") }}}}`")),
-        None => problem.hint("templates know `values`, `instance`, `host` and `version`"),
-    }
 }

@@ -105,18 +105,18 @@ fn a_pinned_image_is_asked_for_by_its_digest() {
 fn a_template_that_asks_for_what_nobody_set_is_refused() {
     refused(
         &[("nginx.conf.j2", "a\nb {{ values.note }}\n")],
-        "nginx.conf.j2:2:1: undefined value\nhint: set `note`, or write `{{ values.note | default(\"\") }}`",
+        "nginx.conf.j2:2:6: the value `note` is not set\nhint: set `note`, or write `{{ values.note | default(\"\") }}`",
     );
     refused(
         &[("nginx.conf.j2", "{{ domain }}\n")],
-        "nginx.conf.j2:1:1: undefined value\nhint: templates know `values`, `instance`, `host` and `version`",
+        "nginx.conf.j2:1:4: `domain` is not defined\nhint: write `values.domain`",
     );
     refused(
         &[("nginx.conf.j2", "{{ values.domain")],
-        "nginx.conf.j2:1:1: syntax error: unexpected end of input, expected end of variable block",
+        "nginx.conf.j2:1:11: syntax error: unexpected end of input, expected end of variable block",
     );
     let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}";
-    refused(&[("nginx.conf.j2", endless)], "nginx.conf.j2:1:1: engine ran out of fuel");
+    refused(&[("nginx.conf.j2", endless)], "nginx.conf.j2:1:39: engine ran out of fuel");
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn lint_finds_problems_and_summarises() {
 fn lint_leaves_out_what_an_instance_may_leave_out() {
     let report = lint(&bundle(&[("nginx.conf.j2", "{{ values.note }}\n")]), None);
     let hint = "hint: set `note`, or write `{{ values.note | default(\"\") }}`";
-    assert_eq!(report.problems.to_string(), format!("nginx.conf.j2:1:1: undefined value\n{hint}"));
+    assert_eq!(report.problems.to_string(), format!("nginx.conf.j2:1:4: the value `note` is not set\n{hint}"));
 }
 
 #[test]

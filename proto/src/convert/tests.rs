@@ -1,5 +1,6 @@
 use super::*;
 use crate::v1;
+use fleet_core::access::Joiner;
 use fleet_core::facts::{ContainerSaid, DriftRule, Health, InstanceSaid, Running};
 use fleet_core::host_policy::{HostPolicy, Permission};
 use fleet_core::names::{InstanceName, OrderId};
@@ -122,6 +123,15 @@ fn a_policy_comes_back_as_it_was() {
     for policy in [HostPolicy::default(), strict] {
         assert_eq!(v1::HostPolicy::from(policy.clone()).try_into(), Ok(policy));
     }
+}
+
+#[test]
+fn a_joiner_comes_back_as_it_was() {
+    for joiner in [Joiner::Host, Joiner::Operator] {
+        assert_eq!(incoming_joiner(v1::Joiner::from(joiner).into()), Ok(Some(joiner)));
+    }
+    assert_eq!(incoming_joiner(0), Ok(None), "an older program does not say it");
+    assert_eq!(incoming_joiner(9), Err(ConvertError::Unknown { field: "joiner" }));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use super::error::LinkError;
 use super::identity::Identity;
 use crate::PROTOCOL;
 use crate::v1::join_client::JoinClient;
-use crate::v1::{AdmitRequest, Certificate};
-use fleet_core::access::JoinToken;
+use crate::v1::{self, AdmitRequest, Certificate};
+use fleet_core::access::{JoinToken, Joiner};
 use fleet_core::time::Time;
 use rcgen::{CertificateParams, KeyPair};
 use sha2::{Digest, Sha256};
@@ -15,8 +15,18 @@ use tonic::Request;
 
 const CALL_LIMIT: Duration = Duration::from_secs(20);
 
-/// Trades the token for an identity. The secret leaves only after the port has shown the CA that the token names.
+/// Trades the token for an identity, of whatever it is for. The secret leaves only after the port has shown the CA that the
+/// token names.
 pub async fn admit(token: &JoinToken, now: Time) -> Result<Identity, LinkError> {
+    ask(token, v1::Joiner::Unspecified, now).await
+}
+
+/// The same for whoever knows what it wants to be. A token that is for something else is not spent.
+pub async fn admit_as(joiner: Joiner, token: &JoinToken, now: Time) -> Result<Identity, LinkError> {
+    ask(token, joiner.into(), now).await
+}
+
+async fn ask(token: &JoinToken, joiner: v1::Joiner, now: Time) -> Result<Identity, LinkError> {
     let (key_pem, signing_request) = new_key()?;
     let channel = dial_unknown(&token.address, token.ca_fingerprint).await?;
     let mut request = Request::new(AdmitRequest {
@@ -24,6 +34,7 @@ pub async fn admit(token: &JoinToken, now: Time) -> Result<Identity, LinkError> 
         signing_request,
         protocol: PROTOCOL,
         now_ms: now.0,
+        joiner: joiner.into(),
     });
     request.set_timeout(CALL_LIMIT);
     let answer = JoinClient::new(channel).admit(request).await;

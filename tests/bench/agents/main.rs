@@ -8,7 +8,8 @@ mod swarm;
 
 use anyhow::Context;
 use fleet_tests::figure;
-use fleet_tests::process::{Process, free_port, output, program};
+use fleet_tests::port::Port;
+use fleet_tests::process::{Process, output, program};
 use operator::Operator;
 use std::path::Path;
 use std::process::Command;
@@ -27,8 +28,8 @@ fn main() -> anyhow::Result<()> {
 async fn measure() -> anyhow::Result<()> {
     let count: usize = std::env::var("FLEET_BENCH_AGENTS").map_or(Ok(10_000), |text| text.parse())?;
     let folder = tempfile::tempdir()?;
-    let address = format!("127.0.0.1:{}", free_port()?);
-    let token = init(folder.path(), &address)?;
+    let port = Port::claim()?;
+    let token = init(folder.path(), &port.address().to_string())?;
     let mut coordinator = serve(folder.path())?;
     let operator = Operator::login(&token).await?;
 

@@ -1,7 +1,8 @@
 //! The coordinator of a fleet, which can be stopped, dropped and started again on its folder.
 
 use super::now;
-use crate::process::{free_port, wait_until};
+use crate::port::Port;
+use crate::process::wait_until;
 use fleet_coordinator::home::{Home, HomeError, Settings};
 use fleet_coordinator::serve::{Config, Running, serve};
 use fleet_core::access::JoinToken;
@@ -17,6 +18,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Server {
     pub address: SocketAddr,
+    /// Held for as long as the coordinator may be started again.
+    _port: Port,
     folder: PathBuf,
     running: Option<(Runtime, Running)>,
 }
@@ -24,8 +27,8 @@ pub struct Server {
 impl Server {
     /// Makes a coordinator and serves it; the token is its first administrator's.
     pub fn init(folder: &Path) -> (Self, JoinToken) {
-        let port = free_port().expect("a port is free");
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let port = Port::claim().expect("a port is free");
+        let address = port.address();
         let settings = Settings {
             addresses: vec![address.to_string()],
             listen: address,
@@ -35,7 +38,7 @@ impl Server {
         let runtime = threads();
         let (home, token) = runtime.block_on(Home::init(folder, settings)).expect("the folder is empty");
         let running = runtime.block_on(serve(Config { home, listen: address })).expect("the port is free");
-        (Self { address, folder: folder.to_owned(), running: Some((runtime, running)) }, token)
+        (Self { address, _port: port, folder: folder.to_owned(), running: Some((runtime, running)) }, token)
     }
 
     pub fn folder(&self) -> &Path {

@@ -61,10 +61,9 @@ fn explain(context: &Context, invitation: &JoinInvitation) {
     let JoinInvitation { name, expires_ms, uses, .. } = invitation;
     let lines = [
         format!("Run the line below on {name} as root; it works {} until {}.", times(*uses), moment(*expires_ms)),
-        "The installer holds the agent. Where the coordinator is installed, it is at hand, and does it from there:"
-            .to_owned(),
+        format!("The installer has the agent in it: copy {INSTALLER} of the coordinator's machine, or run there"),
         format!("  ssh root@{name} sh -s -- TOKEN <{INSTALLER}"),
-        "Where the agent's package is installed already:".to_owned(),
+        "Where the agent's package is installed already, this is enough:".to_owned(),
         "  fleet-agent join TOKEN && systemctl enable --now fleet-agent".to_owned(),
         String::new(),
     ];

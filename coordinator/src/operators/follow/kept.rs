@@ -1,0 +1,42 @@
+//! Wishes that are kept although nobody knows that they will be done soon: whoever waits for one at a prompt is let go.
+
+use crate::facts::Known;
+use fleet_core::facts::{HostObserved, InstanceDesired, Link};
+use fleet_core::names::InstanceName;
+use fleet_core::time::Time;
+use fleet_proto::v1;
+
+/// What the host's own people say to a wish: that they do not allow it, or not at this hour.
+pub fn kept(known: &Known, name: &InstanceName, now: Time) -> Option<v1::ChangeProgress> {
+    let instance = known.instance(name)?;
+    let seen = online(known, instance).filter(|_| known.waits_because(name).is_some())?;
+    let (host, app) = (&instance.host, &instance.release.name.app);
+    let over = |state: &str, text: String, hint: String| v1::ChangeProgress {
+        state: state.to_owned(),
+        text,
+        hint,
+        over: true,
+    };
+    if !seen.said.policy.allows_app(app) {
+        let hint = format!("the wish is kept, and done when the people of `{host}` allow it");
+        return Some(over("refused", format!("the policy of `{host}` does not allow {app}"), hint));
+    }
+    let opens = opens_at(seen, now)?;
+    let hint = format!("the wish is kept, and done then; see `fleet instance show {name}`");
+    Some(over("waiting", format!("the hours of `{host}` are closed until {opens}"), hint))
+}
+
+/// Whether a host that is online begins nothing for an instance at this hour.
+pub fn is_closed(known: &Known, instance: &InstanceDesired, now: Time) -> bool {
+    online(known, instance).is_some_and(|seen| opens_at(seen, now).is_some())
+}
+
+fn online<'a>(known: &'a Known, instance: &InstanceDesired) -> Option<&'a HostObserved> {
+    known.observed().hosts.get(&instance.host).filter(|seen| seen.link == Link::Online)
+}
+
+/// When the host's own hours open, if they are closed.
+fn opens_at(seen: &HostObserved, now: Time) -> Option<Time> {
+    let hours = seen.said.policy.hours.as_ref().filter(|hours| !hours.is_open(now))?;
+    Some(hours.opens_at(now))
+}
