@@ -2,7 +2,8 @@
 //!
 //! Needs what `tests/prepare.sh` makes and says in the environment.
 
-use crate::process::{Process, free_port, output, wait_until};
+use crate::port::Port;
+use crate::process::{Process, output, wait_until};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ pub struct Lab {
     /// This machine's address in the lab's network.
     gateway: String,
     /// The coordinator's: it listens at all of this machine's addresses, as other labs' coordinators do.
-    port: u16,
+    port: Port,
     coordinator: Option<Process>,
 }
 
@@ -54,7 +55,7 @@ impl Lab {
         let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let (name, folder) = (format!("{name}-{process}x{count}"), tempfile::tempdir()?);
         let (subnet, gateway) = (String::new(), String::new());
-        let mut lab = Self { name, subnet, folder, gateway, port: free_port()?, coordinator: None };
+        let mut lab = Self { name, subnet, folder, gateway, port: Port::claim()?, coordinator: None };
         // What a process of long ago left behind, that had our number.
         lab.lab(&["clean"])?;
         let mut refusal = None;
@@ -245,7 +246,7 @@ impl Lab {
     }
 
     fn address(&self) -> String {
-        format!("{}:{}", self.gateway, self.port)
+        format!("{}:{}", self.gateway, self.port.number())
     }
 
     fn path(&self, name: &str) -> String {

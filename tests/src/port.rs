@@ -38,6 +38,10 @@ impl Port {
         bail!("no port from {FIRST} to {below} is free")
     }
 
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+
     pub fn address(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.number))
     }
