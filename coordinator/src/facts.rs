@@ -11,6 +11,7 @@ mod index;
 mod known;
 mod observed;
 mod people;
+mod protocol;
 mod prune;
 mod release;
 
@@ -18,6 +19,7 @@ pub use desired::DesiredChange;
 pub use event::Event;
 pub use known::Known;
 pub use observed::{HelloSaid, ObserveError};
+pub use protocol::protocol_words;
 pub use release::{ReleaseImage, ReleaseKept};
 
 use crate::store::{Batch, Committed, Store, StoreError};

@@ -82,6 +82,14 @@ pub struct Observed {
     pub hosts: BTreeMap<HostName, HostObserved>,
     pub instances: BTreeMap<InstanceName, InstanceObserved>,
     pub ended: BTreeMap<OrderId, Ended>,
+    /// Hosts that were refused when they last called, for they speak another protocol than the coordinator.
+    pub other_protocols: BTreeMap<HostName, OtherProtocol>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherProtocol {
+    pub protocol: u32,
+    pub since: Time,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -88,8 +88,10 @@ impl DesiredChange<'_> {
     pub fn remove_host(&mut self, name: &HostName) {
         self.batch.delete(keys::host(name));
         self.batch.delete(keys::observed_host(name));
+        self.batch.delete(keys::other_protocol(name));
         self.known.desired.hosts.remove(name);
         self.known.observed.hosts.remove(name);
+        self.known.observed.other_protocols.remove(name);
         let strays: Vec<InstanceName> = self.known.instances_of(name).cloned().collect();
         strays.iter().for_each(|stray| self.forget_seen(stray));
     }

@@ -42,6 +42,7 @@ pub(super) fn load(store: &dyn Store) -> Result<Observed, StoreError> {
         hosts: said.into_iter().map(offline).collect(),
         instances: super::known::load(store, keys::OBSERVED_INSTANCES)?,
         ended: super::known::load(store, keys::ENDED)?,
+        other_protocols: super::known::load(store, keys::OTHER_PROTOCOLS)?,
     })
 }
 
@@ -56,6 +57,7 @@ impl Facts {
             }
             let link = before.map_or(Link::Offline { since: now }, |before| before.link);
             known.observed.hosts.insert(host.clone(), HostObserved { link, said });
+            known.forget_other_protocol(batch, host, now);
             Ok::<_, StoreError>(())
         })?;
         self.settled(committed).await.map(|_| ())
