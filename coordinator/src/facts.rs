@@ -5,8 +5,11 @@
 //! **Invariant:** each fact has one writing module (`desired`, `asked`, `observed`), and no lock is held across `.await`.
 
 mod asked;
+mod carried_out;
 mod desired;
 mod event;
+#[cfg(test)]
+mod formats;
 mod index;
 mod known;
 mod observed;

@@ -101,3 +101,36 @@ fn an_aborted_rollout_leaves_what_is_done_and_an_undo_takes_it_back() {
     assert_eq!(starts, ["notes-web:1.1", "notes-web:1.2", "notes-web:1.1"]);
     assert_eq!(fleet.done("rollout ls -o name").lines().count(), 2, "an undo is a rollout of its own");
 }
+
+#[test]
+fn an_undo_puts_back_the_values_that_went_with_the_release() {
+    let fleet = Fleet::running(&["lab-1", "lab-2"]);
+    let before = fleet.host("lab-1").configured("notes-1");
+    fleet.done("rollout --version 1.2 --yes --soak 0s");
+    fleet.done("instance set notes-1 --set title=New --set password=hunter2");
+    assert_ne!(fleet.host("lab-1").configured("notes-1"), before);
+
+    let shown = fleet.admin.run("rollout undo");
+    shown.says("value title: New -> its default").says("value password: as it was (secret)");
+    assert!(!shown.text().contains("hunter2"), "{}", shown.text());
+    assert_eq!(shown.text().matches("value ").count(), 2, "the other has the values that it had: {}", shown.text());
+
+    fleet.done("rollout undo --yes");
+    fleet.wait_version("notes-1", "1.1");
+    fleet.wait_version("notes-2", "1.1");
+    assert_eq!(fleet.host("lab-1").configured("notes-1"), before);
+    fleet.until("its former values to be wanted", || !fleet.done("instance show notes-1").contains("New"));
+
+    // What is changed from now on is added to those values, and nothing of this is an order to anybody else.
+    fleet.done("instance set notes-1 --set port=9000");
+    let shown = fleet.done("instance show notes-1");
+    assert!(shown.contains("port=9000") && !shown.contains("New"), "{shown}");
+    assert_eq!(fleet.host("lab-2").starts("notes-2").len(), 3);
+
+    // An undo can be undone: to 1.2 with the values that it had then.
+    let told = fleet.admin.run("rollout undo");
+    told.says("value port: 9000 -> its default").says("value title: its default -> New");
+    fleet.done("rollout undo --yes");
+    fleet.wait_version("notes-1", "1.2");
+    fleet.until("its later values to be wanted", || fleet.done("instance show notes-1").contains("New"));
+}

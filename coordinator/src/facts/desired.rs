@@ -36,25 +36,6 @@ impl Facts {
         Ok(result)
     }
 
-    /// Forgets instances whose removal was carried out.
-    pub async fn bury(&self, gone: &[InstanceName], now: Time) -> Result<(), StoreError> {
-        if gone.is_empty() {
-            return Ok(());
-        }
-        let values = self.value_keys(gone)?;
-        let bury = |change: &mut DesiredChange<'_>| {
-            for name in gone {
-                if change.is_being_removed(name) {
-                    change.tell(&format!("instance {name}"), "removed");
-                    change.forget_instance(name);
-                }
-            }
-            values.into_iter().for_each(|key| change.batch().delete(key));
-            Ok::<_, StoreError>(())
-        };
-        self.change_desired(now, bury).await.map(|_| ())
-    }
-
     /// The keys of all values kept for these instances.
     pub fn value_keys(&self, instances: &[InstanceName]) -> Result<Vec<String>, StoreError> {
         let mut found = Vec::new();
@@ -151,9 +132,5 @@ impl DesiredChange<'_> {
         let name = &release.release.name;
         self.batch.put(keys::release(&name.app, &name.version), &release);
         self.known.add_release(release);
-    }
-
-    fn is_being_removed(&self, name: &InstanceName) -> bool {
-        self.known.desired.instances.get(name).is_some_and(|instance| instance.removal.is_some())
     }
 }

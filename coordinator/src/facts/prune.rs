@@ -34,6 +34,7 @@ impl Facts {
 
     /// Values of revisions that nobody can ask for: older than what the instance has been seen with, less one.
     fn old_values(&self) -> Result<Vec<String>, StoreError> {
+        let kept_for_undo = keys_in_rollouts(&self.read());
         let needed: Vec<(InstanceName, u64)> = {
             let known = self.read();
             let oldest = |name: &InstanceName| {
@@ -47,10 +48,21 @@ impl Facts {
         for (name, oldest) in needed {
             let first_needed = keys::values(&name, oldest);
             let entries = self.store().scan(&keys::values_of(&name))?;
-            old.extend(entries.into_iter().map(|entry| entry.key).filter(|key| *key < first_needed));
+            let is_old = |key: &String| *key < first_needed && !kept_for_undo.contains(key);
+            old.extend(entries.into_iter().map(|entry| entry.key).filter(is_old));
         }
         Ok(old)
     }
+}
+
+/// The values that instances had before the rollouts that are kept, and that undos put back.
+fn keys_in_rollouts(known: &Known) -> HashSet<String> {
+    let members = known.desired().rollouts.values().flat_map(|rollout| &rollout.members);
+    let revisions = members.flat_map(|member| {
+        let both = member.from_revision.into_iter().chain(member.to_revision);
+        both.map(|revision| keys::values(&member.instance, revision))
+    });
+    revisions.collect()
 }
 
 fn old_ends(known: &Known, now: Time) -> Vec<OrderId> {

@@ -5,6 +5,7 @@ pub(crate) mod given;
 mod instances;
 mod rollouts;
 mod shown;
+mod undone;
 
 use super::plan;
 use crate::facts::{Asked, OpenOrder};

@@ -47,6 +47,7 @@ pub(super) fn plan(outlook: &Outlook) -> Plan {
     for name in outlook.desired.instances.keys() {
         let Some(seat) = outlook.index.instance(name) else { continue };
         wake.by(outlook.open(name).map(|open| open.due));
+        plan.restored.extend(restored(outlook, seat).map(|revision| (name.clone(), revision)));
         let rollout = if taken.is_empty() { None } else { taken.remove(name) };
         match turn(outlook, seat, rollout) {
             Turn::Nothing => {}
@@ -61,6 +62,13 @@ pub(super) fn plan(outlook: &Outlook) -> Plan {
     plan.waiting.sort_by(|a, b| (&a.instance, &a.rollout).cmp(&(&b.instance, &b.rollout)));
     plan.wake_at = wake.at;
     plan
+}
+
+/// The revision that an undo has brought, while an older one is still wanted.
+fn restored(outlook: &Outlook, seat: &Seat) -> Option<u64> {
+    let claim = seat.claim?;
+    let revision = claim.member.to_revision.filter(|revision| *revision > seat.desired.revision)?;
+    outlook.has_ended_well(claim.rollout, claim.member).then_some(revision)
 }
 
 /// Lets every rollout that has instances say what it asks and what waits.

@@ -77,7 +77,7 @@ fn a_wish_about_power_is_asked_once() {
 fn a_removal_comes_before_all_else() {
     check("a 1.1 removing revision 2 power stop\nrollout 1.2", "a: remove\nr1: Done");
     check("a absent removing", "a: remove");
-    check("a absent removing\nended a remove done 900", "");
+    check("a absent removing\nended a remove done 900", "a: gone");
 }
 
 #[test]
