@@ -17,6 +17,8 @@ mod people;
 mod protocol;
 mod prune;
 mod release;
+#[cfg(test)]
+mod testing;
 
 pub use desired::DesiredChange;
 pub use event::Event;
