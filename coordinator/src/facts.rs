@@ -7,6 +7,7 @@
 mod asked;
 mod carried_out;
 mod desired;
+mod ended;
 mod event;
 #[cfg(test)]
 mod formats;

@@ -145,7 +145,7 @@ impl Report {
                 if is_its_own { format!("instance {name}") } else { format!("host {host}") }
             }
         };
-        self.facts.hear_event(&subject, &event.text, now).await.map_err(|error| not_kept(&error))
+        self.facts.hear_event(host, &subject, &event.text, now).await.map_err(|error| not_kept(&error))
     }
 
     /// What a host says of others' things is not believed, and no reason to end its connection.

@@ -73,6 +73,7 @@ impl DesiredChange<'_> {
         self.known.desired.hosts.remove(name);
         self.known.observed.hosts.remove(name);
         self.known.observed.other_protocols.remove(name);
+        self.known.events.forget_budget(name);
         let strays: Vec<InstanceName> = self.known.instances_of(name).cloned().collect();
         strays.iter().for_each(|stray| self.forget_seen(stray));
     }
@@ -108,7 +109,7 @@ impl DesiredChange<'_> {
     /// Forgets how an order ended.
     pub(super) fn forget_end(&mut self, id: &OrderId) {
         self.batch.delete(keys::ended(id));
-        self.known.observed.ended.remove(id);
+        self.known.take_end(id);
     }
 
     fn forget_seen(&mut self, name: &InstanceName) {

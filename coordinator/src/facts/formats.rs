@@ -1,5 +1,6 @@
 //! What is on disks out there: each text was written by some version, and is read by this one.
 
+use super::Event;
 use fleet_core::facts::OtherProtocol;
 use fleet_core::rollout::Rollout;
 use serde::Serialize;
@@ -50,4 +51,11 @@ fn an_undo_notes_the_values_that_it_brings() {
 fn that_a_host_speaks_another_protocol_is_kept() {
     let other = read::<OtherProtocol>(r#"{"protocol":2,"since":1000}"#);
     assert_eq!(other.protocol, 2);
+}
+
+#[test]
+fn an_event_notes_the_host_that_said_it() {
+    assert_eq!(read::<Event>(r#"{"at":1000,"subject":"operator ada","text":"joined"}"#).said_by, None);
+    let event = read::<Event>(r#"{"at":1000,"subject":"host lab-1","text":"the disk is full","said_by":"lab-1"}"#);
+    assert_eq!(event.said_by.map(|host| host.to_string()).as_deref(), Some("lab-1"));
 }

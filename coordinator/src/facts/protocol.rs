@@ -22,7 +22,8 @@ impl Facts {
                 batch.put(keys::other_protocol(host), &other);
                 known.observed.other_protocols.insert(host.clone(), other);
                 let (text, hint) = protocol_words(host, other);
-                known.events.tell(batch, now, &format!("host {host}"), &format!("refused: it {text}; {hint}"));
+                let text = format!("refused: it {text}; {hint}");
+                known.events.tell_for(batch, now, host, &format!("host {host}"), &text);
             }
             Ok::<_, StoreError>(())
         })?;
@@ -42,7 +43,8 @@ impl Known {
     pub(super) fn forget_other_protocol(&mut self, batch: &mut Batch, host: &HostName, now: Time) {
         if self.observed.other_protocols.remove(host).is_some() {
             batch.delete(keys::other_protocol(host));
-            self.events.tell(batch, now, &format!("host {host}"), &format!("speaks protocol {PROTOCOL} again"));
+            let text = format!("speaks protocol {PROTOCOL} again");
+            self.events.tell_for(batch, now, host, &format!("host {host}"), &text);
         }
     }
 }
