@@ -1,6 +1,7 @@
 //! What is on disks out there: each text was written by some version, and is read by this one.
 
 use super::Event;
+use crate::identity::SubjectKept;
 use fleet_core::facts::OtherProtocol;
 use fleet_core::rollout::Rollout;
 use serde::Serialize;
@@ -58,4 +59,15 @@ fn an_event_notes_the_host_that_said_it() {
     assert_eq!(read::<Event>(r#"{"at":1000,"subject":"operator ada","text":"joined"}"#).said_by, None);
     let event = read::<Event>(r#"{"at":1000,"subject":"host lab-1","text":"the disk is full","said_by":"lab-1"}"#);
     assert_eq!(event.said_by.map(|host| host.to_string()).as_deref(), Some("lab-1"));
+}
+
+#[test]
+fn a_certificate_notes_which_one_it_renews() {
+    let subject = |more: &str| {
+        let serials = format!(r#"[{{"serial":"0a","not_after":2000{more}}}]"#);
+        format!(r#"{{"role":"viewer","added":1000,"enrolment":"0a","serials":{serials}}}"#)
+    };
+    assert_eq!(read::<SubjectKept>(&subject("")).serials[0].renews, None);
+    let renewed = read::<SubjectKept>(&subject(r#","renews":"09""#));
+    assert_eq!(renewed.serials[0].renews.as_deref(), Some("09"));
 }
