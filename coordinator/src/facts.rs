@@ -19,7 +19,7 @@ mod protocol;
 mod prune;
 mod release;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 
 pub use desired::DesiredChange;
 pub use event::Event;

@@ -1,6 +1,9 @@
 //! The loop: wake, read the facts, decide, write, tell. Waking carries no data, so the path after a restart is the path
 //! after a click.
 
+#[cfg(test)]
+mod tests;
+
 use crate::agents::Sessions;
 use crate::clock;
 use crate::facts::Facts;

@@ -2,10 +2,13 @@
 
 use super::{DesiredChange, Facts, ObserveError};
 use crate::store::{MemoryStore, Store, StoreError};
-use fleet_core::facts::{DriftRule, HostDesired, HostSaid, InstanceDesired, OpenOrder, PowerDesired, Removal, Running};
+use fleet_core::facts::{
+    DriftRule, Health, HostDesired, HostSaid, InstanceDesired, InstanceSaid, OpenOrder, PowerDesired, Removal, Running,
+};
 use fleet_core::names::{HostName, InstanceName, OrderId};
 use fleet_core::order::{Action, Order, Outcome, PowerWish, Release, order_id};
 use fleet_core::plan::{NewOrder, Plan};
+use fleet_core::rollout::{Member, Rollout, RolloutWish, StrategyWish};
 use fleet_core::time::Time;
 use std::fmt::Debug;
 use std::str::FromStr;
@@ -51,6 +54,29 @@ pub fn said() -> HostSaid {
         clock_skew_ms: 0,
         enrolment: "e1".to_owned(),
         disk_free: None,
+    }
+}
+
+/// An undo of a rollout to 1.2, of one instance, which brings a revision of its own.
+pub fn undo(id: &str, instance: &str, revision: u64) -> Rollout {
+    let member = Member {
+        instance: read(instance),
+        from: release("1.2"),
+        to: release("1.1"),
+        from_revision: Some(revision - 1),
+        to_revision: Some(revision),
+    };
+    Rollout {
+        id: read(id),
+        app: read("notes"),
+        version: read("1.1"),
+        strategy: StrategyWish { soak: Some(Duration::ZERO), ..StrategyWish::default() }.settle(1),
+        members: vec![member],
+        left_out: Vec::new(),
+        wish: RolloutWish::Run,
+        attempt: 1,
+        created: NOW,
+        by: read("ada"),
     }
 }
 
@@ -105,6 +131,19 @@ impl Facts {
     pub async fn obey(&self, plan: Plan) {
         let wishes = self.read().wishes();
         self.ask(plan, wishes, NOW, |_| {}).await.expect("the store is whole");
+    }
+
+    pub async fn say(&self, host: &str, instance: &str, version: &str, revision: u64) {
+        let said = InstanceSaid {
+            release: release(version),
+            revision,
+            power_serial: 0,
+            health: Health::Healthy,
+            drift: Vec::new(),
+            containers: Vec::new(),
+        };
+        let heard = self.hear_instance(&read(host), read(instance), Running::Settled(said), NOW).await;
+        heard.expect("it is its own");
     }
 
     pub async fn end(&self, host: &str, instance: &str, name: &str, how: Outcome) -> Result<(), ObserveError> {
