@@ -84,6 +84,8 @@ pub struct Observed {
     pub ended: BTreeMap<OrderId, Ended>,
     /// Hosts that were refused when they last called, for they speak another protocol than the coordinator.
     pub other_protocols: BTreeMap<HostName, OtherProtocol>,
+    /// Since when anybody listens: whoever was offline then may have been connected a moment before.
+    pub since: Time,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

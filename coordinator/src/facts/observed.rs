@@ -43,6 +43,7 @@ pub(super) fn load(store: &dyn Store) -> Result<Observed, StoreError> {
         instances: super::known::load(store, keys::OBSERVED_INSTANCES)?,
         ended: super::known::load(store, keys::ENDED)?,
         other_protocols: super::known::load(store, keys::OTHER_PROTOCOLS)?,
+        since,
     })
 }
 
@@ -237,5 +238,28 @@ impl Known {
         batch.delete(keys::observed_instance(name));
         self.observed.instances.remove(name);
         self.index.remove_instance(host, name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{on, read};
+    use crate::store::MemoryStore;
+    use fleet_core::plan::Outlook;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn after_a_restart_hosts_may_return() {
+        let store = Arc::new(MemoryStore::new().expect("a thread can be started"));
+        drop(on(Arc::clone(&store) as Arc<dyn Store>).with("lab-1", "notes-1").await);
+        let again = on(store);
+        let known = again.read();
+        let Link::Offline { since } = known.observed().hosts[&read("lab-1")].link else {
+            panic!("it is not there yet")
+        };
+        assert_eq!(since, known.observed().since);
+        let outlook = Outlook::new(known.desired(), known.asked(), known.observed(), since);
+        assert!(outlook.returning_until(since).is_some());
     }
 }

@@ -34,7 +34,7 @@ enum Rank {
 pub fn attention(known: &Known, outlook: &Outlook<'_>, views: &InstanceViews<'_>, now: Time) -> Vec<v1::Attention> {
     let mut found = Vec::new();
     for name in known.desired().hosts.keys() {
-        found.extend(of_link(known, name));
+        found.extend(of_link(known, outlook, name));
         if let Some(seen) = known.observed().hosts.get(name) {
             found.extend(of_host(name, seen));
         }
@@ -53,7 +53,7 @@ fn say(rank: Rank, subject: String, text: String, hint: String) -> (Rank, v1::At
 }
 
 /// Why a host is away, as far as anyone knows.
-fn of_link(known: &Known, name: &HostName) -> Option<(Rank, v1::Attention)> {
+fn of_link(known: &Known, outlook: &Outlook<'_>, name: &HostName) -> Option<(Rank, v1::Attention)> {
     let subject = format!("host {name}");
     if let Some(other) = known.other_protocol(name) {
         let (text, hint) = protocol_words(name, other);
@@ -61,6 +61,7 @@ fn of_link(known: &Known, name: &HostName) -> Option<(Rank, v1::Attention)> {
     }
     match known.observed().hosts.get(name)?.link {
         Link::Online => None,
+        Link::Offline { since } if outlook.returning_until(since).is_some() => None,
         Link::Offline { since } => {
             Some(say(Rank::Offline, subject, format!("offline since {since}"), format!("fleet host show {name}")))
         }

@@ -3,6 +3,7 @@
 mod explained;
 pub(crate) mod given;
 mod instances;
+mod returning;
 mod rollouts;
 mod shown;
 mod undone;

@@ -102,7 +102,7 @@ fn turn(outlook: &Outlook, seat: &Seat, rollout: Option<NewOrder>) -> Turn {
             Ok(()) => Turn::Ask(intention.order(seat.name, seat.desired)),
             Err(hindrance) => wait(&hindrance),
         },
-        Err(unclear) => match hindrance::reachable(seat) {
+        Err(unclear) => match hindrance::reachable(outlook, seat) {
             Ok(_) => wait(&unclear),
             Err(unreachable) => wait(&unreachable),
         },
@@ -124,7 +124,7 @@ fn beside(open: &Open, wanted: Option<Intention>) -> Turn {
 }
 
 fn hindrance_to(outlook: &Outlook, seat: &Seat, intention: &Intention) -> Result<(), Hindrance> {
-    let host = hindrance::reachable(seat)?;
+    let host = hindrance::reachable(outlook, seat)?;
     if intention.is_bound_by_app_list() {
         hindrance::allowed(host, &seat.desired.release.name.app)?;
     }

@@ -476,6 +476,7 @@ impl World {
 
     fn start_coordinator(&mut self) {
         self.is_coordinator_up = true;
+        self.observed.since = self.now;
         let link = Link::Offline { since: self.now };
         self.observed.hosts.values_mut().for_each(|seen| seen.link = link);
     }

@@ -4,13 +4,15 @@
 //!
 //! ```text
 //! now 1000
+//! since 990                         the coordinator's start
 //! a 1.1 site=fr                     a host with a label; its instance runs 1.1
 //! b 1.1 offline 950                 lost at 950; also: silent, never, absent, busy STEP, sick, stopped, gone, seen TIME
 //! c 1.1 revision 2 power stop       what operators want of it; also: removing. It says revision 1, or as `says N`
 //! d 1.1 hours 22:00-23:00 forbids   what its own policy says
 //! rollout 1.2 canary 1 of a,b       r1, created at 1; also: from V, at-once N, soak S, max-failures N, per L=N,
 //!                                   window W, deadline S, paused, aborted, attempt N, created TIME, brings REVISION
-//! asked a upgrade 900               an open order; also: install, configure, power, remove, upgrade r1/2
+//! asked a upgrade 900               an open order; also: install, configure, power, remove, upgrade/ATTEMPT/ROLLOUT,
+//!                                   install/REVISION
 //! ended a upgrade done 950          also: already, rolled-back, stuck, refused
 //! ```
 
@@ -53,6 +55,7 @@ pub fn given(text: &str) -> Given {
         match words.next() {
             None => {}
             Some("now") => given.now = seconds(word(&mut words)),
+            Some("since") => given.observed.since = seconds(word(&mut words)),
             Some("rollout") => given.rollout(&mut words),
             Some("asked") => given.asked(&mut words),
             Some("ended") => given.ended(&mut words),
@@ -216,6 +219,9 @@ impl Given {
         let (created, revision) = (created.to_string(), revision.to_string());
         match what {
             "install" => order_id(&["install", name, &created, "e1", &revision]),
+            earlier if earlier.starts_with("install/") => {
+                order_id(&["install", name, &created, "e1", earlier.trim_start_matches("install/")])
+            }
             "configure" => order_id(&["configure", name, &created, &revision]),
             "power" => order_id(&["power", name, &created, "1"]),
             "remove" => order_id(&["remove", name, &created]),
