@@ -30,7 +30,13 @@ fn a_bad_release_comes_back_by_itself_and_halts_the_rollout() {
     }
     let explained = fleet.done("rollout explain");
     assert!(explained.contains("is halted") && explained.contains("fleet rollout resume notes-1"), "{explained}");
-    assert!(fleet.done("status").contains("halted"));
+    let status = fleet.done("status");
+    assert!(status.contains("halted") && !status.contains("->"), "what runs is shown, and nothing promised: {status}");
+    let now = |instance: &str| {
+        let line = status.lines().find(|line| line.starts_with(instance)).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("{instance} is not shown: {status}"))
+    };
+    assert!(now("notes-1").contains("is halted") && now("notes-2").contains("is halted"), "{status}");
 
     // A person mends the cause and goes on: those that failed are tried again.
     fleet.on_all(|world| world.behaviours.clear());
