@@ -7,6 +7,7 @@ mod answers;
 mod bundles;
 mod open_set;
 mod pace;
+mod protocol;
 mod report;
 mod service;
 mod session;

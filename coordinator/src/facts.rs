@@ -5,19 +5,27 @@
 //! **Invariant:** each fact has one writing module (`desired`, `asked`, `observed`), and no lock is held across `.await`.
 
 mod asked;
+mod carried_out;
 mod desired;
+mod ended;
 mod event;
+#[cfg(test)]
+mod formats;
 mod index;
 mod known;
 mod observed;
 mod people;
+mod protocol;
 mod prune;
 mod release;
+#[cfg(test)]
+pub mod testing;
 
 pub use desired::DesiredChange;
 pub use event::Event;
 pub use known::Known;
 pub use observed::{HelloSaid, ObserveError};
+pub use protocol::protocol_words;
 pub use release::{ReleaseImage, ReleaseKept};
 
 use crate::store::{Batch, Committed, Store, StoreError};

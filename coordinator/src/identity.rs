@@ -16,5 +16,5 @@ pub use authority::{Authority, BACKDATE, Issued, host_of};
 pub use error::IdentityError;
 pub use seal::Seal;
 pub use server::{ServerCertificate, server_config};
-pub use subject::{Serial, SubjectKept, peer_of};
+pub use subject::{MACHINES, Serial, SubjectKept, peer_of};
 pub use token::{TokenKept, TokenState, hash_of_secret, new_secret};

@@ -10,6 +10,7 @@ pub const ASKED: &str = "asked/";
 pub const OBSERVED_HOSTS: &str = "observed/host/";
 pub const OBSERVED_INSTANCES: &str = "observed/instance/";
 pub const ENDED: &str = "observed/ended/";
+pub const OTHER_PROTOCOLS: &str = "observed/protocol/";
 pub const RELEASES: &str = "release/";
 pub const TOKENS: &str = "token/";
 pub const SUBJECTS: &str = "subject/";
@@ -42,6 +43,10 @@ pub fn observed_instance(name: &InstanceName) -> String {
 
 pub fn ended(id: &OrderId) -> String {
     format!("{ENDED}{id}")
+}
+
+pub fn other_protocol(name: &HostName) -> String {
+    format!("{OTHER_PROTOCOLS}{name}")
 }
 
 pub fn release(app: &AppName, version: &Version) -> String {

@@ -20,6 +20,7 @@ mod rollouts;
 mod service;
 mod status;
 mod subject;
+mod undo;
 mod views;
 mod wish;
 

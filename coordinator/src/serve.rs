@@ -8,6 +8,7 @@ mod port;
 mod refusal;
 mod router;
 mod running;
+mod strangers;
 
 pub use caller::{Caller, caller_of};
 pub use connections::Connections;

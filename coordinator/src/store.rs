@@ -5,6 +5,8 @@
 
 mod batch;
 mod envelope;
+#[cfg(test)]
+mod failing;
 mod memory;
 mod queue;
 mod sled;
@@ -13,6 +15,8 @@ mod suite;
 mod watch;
 
 pub use batch::{Batch, Expect};
+#[cfg(test)]
+pub use failing::FailingStore;
 pub use memory::MemoryStore;
 pub use sled::SledStore;
 pub use watch::{Change, Changes};

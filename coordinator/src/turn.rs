@@ -1,6 +1,9 @@
 //! The loop: wake, read the facts, decide, write, tell. Waking carries no data, so the path after a restart is the path
 //! after a click.
 
+#[cfg(test)]
+mod tests;
+
 use crate::agents::Sessions;
 use crate::clock;
 use crate::facts::Facts;
@@ -56,11 +59,12 @@ async fn turn(facts: &Facts, sessions: &Sessions, now: Time) -> Result<Turned, S
         let known = facts.read();
         (plan(known.desired(), known.asked(), known.observed(), now), known.wishes())
     };
-    let gone = std::mem::take(&mut plan.gone);
+    let (gone, restored) = (std::mem::take(&mut plan.gone), std::mem::take(&mut plan.restored));
     let wake_at = plan.wake_at;
     let (asked, closed, planned) = (plan.orders.len(), plan.closed.len(), began.elapsed());
     facts.ask(plan, wishes, now, |hosts| sessions.mark(hosts, clock::now())).await?;
     tracing::debug!(asked, closed, ?planned, kept = ?began.elapsed(), "turned");
     facts.bury(&gone, now).await?;
+    facts.restore(&restored, now).await?;
     Ok(Turned { wake_at, planned })
 }

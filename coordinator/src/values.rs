@@ -1,6 +1,7 @@
 //! An instance's values by revision, kept beside the facts: plain ones as they are, secret ones sealed.
 //!
-//! **Invariant:** a secret value is in the clear only on its way in, while it is checked, and on its way to its host.
+//! **Invariant:** a secret value is in the clear only on its way in, while it is checked or compared, and on its way to
+//! its host.
 
 use crate::identity::{IdentityError, Seal};
 use crate::keys;
@@ -25,6 +26,14 @@ pub enum ValuesError {
     Seal { instance: InstanceName, name: String, source: IdentityError },
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// A value that is not what it was, as people may see both; what is nothing has its default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub name: String,
+    pub former: Option<String>,
+    pub present: Option<String>,
 }
 
 /// The values of one revision, as kept.
@@ -79,6 +88,38 @@ impl Values {
             values.insert(name.clone(), text.map_err(unsealed)?);
         }
         Ok((values, kept.drift))
+    }
+
+    /// Adds the values of a former revision to a batch as those of another one; the secret ones are sealed anew for it.
+    pub fn put_again(
+        &self,
+        store: &dyn Store,
+        batch: &mut Batch,
+        instance: &InstanceName,
+        (former, revision): (u64, u64),
+        drift: DriftRule,
+    ) -> Result<(), ValuesError> {
+        let secret = read(store, instance, former)?.sealed.into_keys().collect();
+        let (values, _) = self.open(store, instance, former)?;
+        self.put(batch, instance, revision, &values, &secret, drift)
+    }
+
+    /// In what the values of two revisions differ.
+    pub fn differences(
+        &self,
+        store: &dyn Store,
+        instance: &InstanceName,
+        (former, present): (u64, u64),
+    ) -> Result<Vec<Difference>, ValuesError> {
+        if former == present {
+            return Ok(Vec::new());
+        }
+        let ((then, _), (now, _)) = (self.open(store, instance, former)?, self.open(store, instance, present)?);
+        let shown = [Self::shown(store, instance, former)?, Self::shown(store, instance, present)?];
+        let names: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
+        let other = names.into_iter().filter(|name| then.get(*name) != now.get(*name));
+        let text = |name: &String, which: usize| shown[which].get(name).cloned();
+        Ok(other.map(|name| Difference { name: name.clone(), former: text(name, 0), present: text(name, 1) }).collect())
     }
 
     /// All values of a revision as people may see them.

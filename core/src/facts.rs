@@ -82,6 +82,16 @@ pub struct Observed {
     pub hosts: BTreeMap<HostName, HostObserved>,
     pub instances: BTreeMap<InstanceName, InstanceObserved>,
     pub ended: BTreeMap<OrderId, Ended>,
+    /// Hosts that were refused when they last called, for they speak another protocol than the coordinator.
+    pub other_protocols: BTreeMap<HostName, OtherProtocol>,
+    /// Since when anybody listens: whoever was offline then may have been connected a moment before.
+    pub since: Time,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherProtocol {
+    pub protocol: u32,
+    pub since: Time,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -34,6 +34,8 @@ pub struct Plan {
     pub withdrawn: Vec<OrderId>,
     /// Instances whose removal has been carried out: they can be forgotten.
     pub gone: Vec<InstanceName>,
+    /// Instances that an undo has given former values back, with the revision that is wanted of them from now on.
+    pub restored: Vec<(InstanceName, u64)>,
     pub waiting: Vec<Waiting>,
     pub wake_at: Option<Time>,
 }

@@ -41,6 +41,14 @@ pub struct Member {
     pub instance: InstanceName,
     pub from: Release,
     pub to: Release,
+    /// The revision that it had before, so that an undo can put its values back. Rollouts from before this was noted have
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_revision: Option<u64>,
+    /// In an undo: the revision that its order brings, unless an operator has wished for a newer one since. It becomes the
+    /// wanted one when the order has ended well, so that nobody gets former values beside the present release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_revision: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

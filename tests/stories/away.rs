@@ -16,9 +16,11 @@ fn a_host_that_is_away_blocks_nobody_and_catches_up() {
     assert!(explained.contains("notes-1: offline: they catch up"), "{explained}");
     let status = fleet.done("status");
     assert!(status.contains("host lab-1: offline") && status.contains("catches up when it is back"), "{status}");
+    assert!(status.contains("notes@1.2  done but offline"), "it is still under way: {status}");
     fleet.host_mut("lab-1").start();
     fleet.wait_version("notes-1", "1.2");
     fleet.wait_phase("done");
+    assert!(!fleet.done("status").contains("notes@1.2  done"));
     assert_eq!(fleet.host("lab-1").starts("notes-1"), ["notes-web:1.1", "notes-web:1.2"]);
 }
 

@@ -31,7 +31,13 @@ fn a_bad_release_comes_back_by_itself_and_halts_the_rollout() {
     }
     let explained = fleet.done("rollout explain");
     assert!(explained.contains("is halted") && explained.contains("fleet rollout resume notes-1"), "{explained}");
-    assert!(fleet.done("status").contains("halted"));
+    let status = fleet.done("status");
+    assert!(status.contains("halted") && !status.contains("->"), "what runs is shown, and nothing promised: {status}");
+    let now = |instance: &str| {
+        let line = status.lines().find(|line| line.starts_with(instance)).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("{instance} is not shown: {status}"))
+    };
+    assert!(now("notes-1").contains("is halted") && now("notes-2").contains("is halted"), "{status}");
 
     // A person mends the cause and goes on: those that failed are tried again.
     fleet.on_all(|world| world.behaviours.clear());
@@ -126,4 +132,37 @@ fn each_step_there_and_back_is_told_in_a_pipe_as_it_happens() {
     assert_eq!(told.code, 1, "{}", told.text());
     let steps = || told.stderr.lines().filter_map(|line| line.split_once("  under way: ")).map(|(_, step)| step);
     assert_eq!(steps().collect::<BTreeSet<_>>().len(), steps().count(), "each is told once:\n{}", told.text());
+}
+
+#[test]
+fn an_undo_puts_back_the_values_that_went_with_the_release() {
+    let fleet = Fleet::running(&["lab-1", "lab-2"]);
+    let before = fleet.host("lab-1").configured("notes-1");
+    fleet.done("rollout --version 1.2 --yes --soak 0s");
+    fleet.done("instance set notes-1 --set title=New --set password=hunter2");
+    assert_ne!(fleet.host("lab-1").configured("notes-1"), before);
+
+    let shown = fleet.admin.run("rollout undo");
+    shown.says("value title: New -> its default").says("value password: as it was (secret)");
+    assert!(!shown.text().contains("hunter2"), "{}", shown.text());
+    assert_eq!(shown.text().matches("value ").count(), 2, "the other has the values that it had: {}", shown.text());
+
+    fleet.done("rollout undo --yes");
+    fleet.wait_version("notes-1", "1.1");
+    fleet.wait_version("notes-2", "1.1");
+    assert_eq!(fleet.host("lab-1").configured("notes-1"), before);
+    fleet.until("its former values to be wanted", || !fleet.done("instance show notes-1").contains("New"));
+
+    // What is changed from now on is added to those values, and nothing of this is an order to anybody else.
+    fleet.done("instance set notes-1 --set port=9000");
+    let shown = fleet.done("instance show notes-1");
+    assert!(shown.contains("port=9000") && !shown.contains("New"), "{shown}");
+    assert_eq!(fleet.host("lab-2").starts("notes-2").len(), 3);
+
+    // An undo can be undone: to 1.2 with the values that it had then.
+    let told = fleet.admin.run("rollout undo");
+    told.says("value port: 9000 -> its default").says("value title: its default -> New");
+    fleet.done("rollout undo --yes");
+    fleet.wait_version("notes-1", "1.2");
+    fleet.until("its later values to be wanted", || fleet.done("instance show notes-1").contains("New"));
 }

@@ -162,3 +162,38 @@ fn another_protocol_is_told_which_side_to_upgrade() {
     }
     assert!(fleet.host_view("lab-1").is_some_and(|view| view.link != "online"));
 }
+
+/// Watches as a host that speaks some protocol, and is refused.
+fn refused_as(fleet: &Fleet, identity: &Identity, protocol: u32) {
+    fleet.wait_for(async {
+        let mut client = AgentsClient::new(dial(identity).await.expect("it is reached"));
+        let request = v1::WatchRequest { protocol, agent_version: "story".to_owned() };
+        client.watch(request).await.expect_err("it is another protocol")
+    });
+}
+
+#[test]
+fn operators_see_that_a_host_speaks_another_protocol_until_it_greets_well() {
+    let mut fleet = Fleet::new();
+    let identity = fleet.announce("lab-1").identity();
+    let words = |theirs: u32| format!("speaks protocol {theirs}, this coordinator {PROTOCOL}");
+    for (theirs, hint) in [(PROTOCOL + 1, "upgrade the coordinator"), (PROTOCOL - 1, "upgrade fleet-agent on lab-1")] {
+        (0..3).for_each(|_| refused_as(&fleet, &identity, theirs));
+        let shown = fleet.done("host show lab-1");
+        assert!(shown.contains(&words(theirs)) && shown.contains(hint), "{shown}");
+        assert!(fleet.done("host ls").contains("other protocol"));
+        let status = fleet.done("status");
+        assert!(status.contains(&format!("host lab-1: {}", words(theirs))) && status.contains(hint), "{status}");
+        let told = fleet.done("events --tail 100").matches(&words(theirs)).count();
+        assert_eq!(told, 1, "it is told once, however often the host dials");
+    }
+    fleet.server.restart();
+    assert!(fleet.done("host show lab-1").contains(&words(PROTOCOL - 1)), "it is kept");
+    refused_as(&fleet, &identity, PROTOCOL - 1);
+    assert_eq!(fleet.done("events --tail 100").matches(&words(PROTOCOL - 1)).count(), 1);
+
+    let _link = fleet.wait_for(greet(&identity, now()));
+    fleet.wait_online("lab-1");
+    assert!(!fleet.done("host show lab-1").contains("speaks protocol"));
+    assert!(fleet.done("status").contains("nothing needs a person"));
+}

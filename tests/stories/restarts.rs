@@ -100,3 +100,25 @@ fn what_was_acknowledged_survives() {
     assert!(fleet.done("host show lab-1").contains("site=fr"));
     assert_eq!(fleet.host("lab-1").starts("notes-1").len(), 2, "installed once, configured once");
 }
+
+#[test]
+fn a_removal_goes_on_after_the_coordinator_crashed() {
+    let mut fleet = Fleet::running(&["lab-1", "lab-2"]);
+    // One order cannot be told before the crash, the end of the other may not be heard before it.
+    fleet.host_mut("lab-1").crash();
+    fleet.wait_link("lab-1", "offline");
+    fleet.done("instance rm notes-2 --yes --detach");
+    fleet.done("instance rm notes-1 --yes --detach");
+    fleet.server.crash();
+    fleet.host_mut("lab-1").start();
+    fleet.server.start();
+    fleet.until("both to be gone", || fleet.done("instance ls -o name").trim().is_empty());
+    for (host, instance) in [("lab-1", "notes-1"), ("lab-2", "notes-2")] {
+        assert!(fleet.host(host).containers(instance).is_empty());
+        assert_eq!(fleet.host(host).starts(instance), ["notes-web:1.1"], "its volumes stay");
+    }
+    let told = fleet.done("events --tail 100");
+    assert_eq!(told.matches("removed").count(), 2, "each is buried once: {told}");
+    fleet.done("install notes@1.1 --host lab-1 --name notes-1 --set password=q");
+    fleet.wait_version("notes-1", "1.1");
+}

@@ -27,6 +27,7 @@ pub fn lines(host: &HostView, now: Time) -> Vec<String> {
     let mut lines = pairs(&[
         ("host", host.name.clone()),
         ("link", format!("{}{}", host.link, since(host, now))),
+        ("refused", refused(host)),
         ("labels", or_dash(&labels(&host.labels))),
         ("instances", or_dash(&host.instances.join(", "))),
         ("agent", host.agent_version.clone()),
@@ -43,6 +44,10 @@ pub fn lines(host: &HostView, now: Time) -> Vec<String> {
 
 fn since(host: &HostView, now: Time) -> String {
     if host.since_ms == 0 { String::new() } else { format!(" for {}", age(now, host.since_ms)) }
+}
+
+fn refused(host: &HostView) -> String {
+    if host.refused.is_empty() { String::new() } else { format!("{}: {}", host.refused, host.hint) }
 }
 
 /// What the host's policy file says.
@@ -99,6 +104,7 @@ mod tests {
                 ..Default::default()
             }),
             heard_ms: 99_000,
+            ..Default::default()
         }
     }
 
@@ -111,6 +117,19 @@ mod tests {
         lab-1   online      60s  site=fr  notes-1
         lab-22  not joined  -    -        -
         ");
+    }
+
+    #[test]
+    fn a_host_that_is_refused_says_why() {
+        let host = HostView {
+            link: "other protocol".to_owned(),
+            refused: "speaks protocol 2, this coordinator 1".to_owned(),
+            hint: "upgrade the coordinator".to_owned(),
+            ..lab("lab-1")
+        };
+        let shown = lines(&host, Time(100_000));
+        let wanted = "refused      speaks protocol 2, this coordinator 1: upgrade the coordinator";
+        assert!(shown.iter().any(|line| line == wanted), "{shown:?}");
     }
 
     #[test]

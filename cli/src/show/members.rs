@@ -153,6 +153,7 @@ mod tests {
             state: state.to_owned(),
             text: text.to_owned(),
             since_ms: 90_000,
+            ..Default::default()
         }
     }
 

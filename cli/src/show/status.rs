@@ -159,7 +159,7 @@ mod tests {
                 to: "1.2".to_owned(),
                 state: "under way".to_owned(),
                 text: "pulling web".to_owned(),
-                since_ms: 0,
+                ..Default::default()
             }],
             ..Default::default()
         }

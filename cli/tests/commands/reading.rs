@@ -71,6 +71,11 @@ fn a_list_is_for_people_for_pipes_and_for_reading_again() {
     lab-1
     lab-2
     ");
+}
+
+#[test]
+fn a_list_in_yaml_is_the_same_as_in_json() {
+    let (_fake, environment) = logged_in(Scene { hosts: vec![host(1), host(2)], ..Default::default() });
     assert_snapshot!(environment.run("fleet host ls -o yaml").text(), @r#"
     exit 0
     stdout:
@@ -90,6 +95,8 @@ fn a_list_is_for_people_for_pipes_and_for_reading_again() {
       - notes-1
       policy: null
       heard_ms: 0
+      refused: ""
+      hint: ""
     - name: lab-2
       labels:
         site: fr
@@ -106,6 +113,8 @@ fn a_list_is_for_people_for_pipes_and_for_reading_again() {
       - notes-2
       policy: null
       heard_ms: 0
+      refused: ""
+      hint: ""
     "#);
 }
 

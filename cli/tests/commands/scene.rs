@@ -90,6 +90,7 @@ pub fn rollout(phase: &str, states: &[(&str, &str)]) -> RolloutView {
         state: (*state).to_owned(),
         text: (*text).to_owned(),
         since_ms: crate::environment::NOW - 5000,
+        ..Default::default()
     };
     let number = |word: &str| u32::try_from(states.iter().filter(|(state, _)| *state == word).count()).unwrap_or(0);
     RolloutView {

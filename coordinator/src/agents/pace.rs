@@ -28,3 +28,31 @@ impl Pace {
         *self = Self::new();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How long one host takes to say so much.
+    async fn takes(messages: u32, pause: Duration) -> Duration {
+        let (mut pace, began) = (Pace::new(), Instant::now());
+        for _ in 0..messages {
+            tokio::time::sleep(pause).await;
+            pace.keep().await;
+        }
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_keeps_the_pace_is_read_at_once() {
+        assert_eq!(takes(MESSAGES - 1, Duration::ZERO).await, Duration::ZERO);
+        let minute = takes(60, Duration::from_secs(1)).await;
+        assert_eq!(minute.as_secs(), 60, "nothing is added");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_is_read_at_the_pace() {
+        let flood = takes(10 * MESSAGES, Duration::ZERO).await;
+        assert_eq!(flood.as_secs(), 10);
+    }
+}

@@ -1,11 +1,12 @@
 //! The stream from a host: itself, its instances, the ends of its orders.
 
 use super::pace::Pace;
+use super::protocol;
 use super::session::{Session, Sessions};
 use crate::clock;
 use crate::facts::{Facts, HelloSaid, ObserveError};
 use crate::identity::skew;
-use crate::serve::{check_protocol, failed};
+use crate::serve::failed;
 use fleet_core::facts::Running;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::Outcome;
@@ -98,7 +99,7 @@ impl Report {
     }
 
     async fn hear_hello(&self, hello: v1::Hello, now: Time) -> Result<(), Status> {
-        check_protocol(hello.protocol)?;
+        protocol::check(&self.facts, &self.session.host, hello.protocol, now).await?;
         let short = |text: String| text.chars().take(VERSION_LIMIT).collect();
         let said = HelloSaid {
             agent_version: short(hello.agent_version),
@@ -144,7 +145,7 @@ impl Report {
                 if is_its_own { format!("instance {name}") } else { format!("host {host}") }
             }
         };
-        self.facts.hear_event(&subject, &event.text, now).await.map_err(|error| not_kept(&error))
+        self.facts.hear_event(host, &subject, &event.text, now).await.map_err(|error| not_kept(&error))
     }
 
     /// What a host says of others' things is not believed, and no reason to end its connection.

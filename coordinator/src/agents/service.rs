@@ -2,12 +2,13 @@
 
 use super::answers::Questions;
 use super::bundles;
+use super::protocol;
 use super::report::Report;
 use super::session::Sessions;
 use super::watch::Watch;
 use crate::clock;
 use crate::facts::Facts;
-use crate::serve::{caller_of, check_protocol, refused};
+use crate::serve::{caller_of, refused};
 use crate::values::Values;
 use fleet_core::names::{Digest, HostName};
 use fleet_proto::convert::ConvertError;
@@ -32,8 +33,8 @@ impl Agents for AgentsService {
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let caller = caller_of(&request)?;
         let (host, _) = caller.host(&self.facts)?;
-        check_protocol(request.get_ref().protocol)?;
         let now = clock::now();
+        protocol::check(&self.facts, &host, request.get_ref().protocol, now).await?;
         let session = self.sessions.enter(&host, &caller, now);
         let number = session.begin_watch(now);
         let (facts, values) = (Arc::clone(&self.facts), Arc::clone(&self.values));

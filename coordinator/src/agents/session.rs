@@ -81,11 +81,6 @@ impl Session {
         self.wake.notify_one();
     }
 
-    /// Whether the open set must be told; whoever asks tells it.
-    pub fn take_due(&self) -> bool {
-        self.due.swap(0, Relaxed) != 0
-    }
-
     /// Since when the host has not taken what it should be told.
     pub fn due_since(&self) -> Option<Time> {
         Some(Time(self.due.load(Relaxed))).filter(|since| since.0 != 0)
@@ -103,19 +98,17 @@ impl Session {
         has_room
     }
 
-    pub fn take_message(&self) -> Option<ToAgent> {
-        self.outbox().pop_front()
-    }
-
     fn outbox(&self) -> MutexGuard<'_, VecDeque<ToAgent>> {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins a watch; an earlier one ends.
     pub fn begin_watch(&self, now: Time) -> u64 {
+        let outbox = self.outbox();
         let number = self.watches.fetch_add(1, Relaxed) + 1;
-        self.wake.notify_waiters();
         self.due.store(now.0.max(1), Relaxed);
+        drop(outbox);
+        self.wake.notify_waiters();
         number
     }
 
@@ -125,13 +118,48 @@ impl Session {
         self.wake.notify_one();
     }
 
-    pub fn is_watch(&self, number: u64) -> bool {
-        self.watches.load(Relaxed) == number
+    /// What a watch tells next, as soon as there is something; nothing when another watch has taken over.
+    pub async fn next(&self, number: u64) -> Option<Next> {
+        loop {
+            match self.take(number) {
+                Taken::Next(next) => return Some(next),
+                Taken::Nothing => self.wake.notified().await,
+                Taken::Over => {
+                    // It may have been woken in place of the watch that took over.
+                    self.wake.notify_one();
+                    return None;
+                }
+            }
+        }
     }
 
-    pub async fn woken(&self) {
-        self.wake.notified().await;
+    /// Under one lock with the beginning of a watch, so that one that is over takes nothing away from its successor.
+    fn take(&self, number: u64) -> Taken {
+        let mut outbox = self.outbox();
+        if self.watches.load(Relaxed) != number {
+            return Taken::Over;
+        }
+        if let Some(message) = outbox.pop_front() {
+            return Taken::Next(Next::Message(message));
+        }
+        match self.due.swap(0, Relaxed) {
+            0 => Taken::Nothing,
+            _ => Taken::Next(Next::OpenSet),
+        }
     }
+}
+
+/// What a host is told next.
+#[derive(Debug, PartialEq)]
+pub enum Next {
+    Message(ToAgent),
+    OpenSet,
+}
+
+enum Taken {
+    Next(Next),
+    Nothing,
+    Over,
 }
 
 /// Who is connected.
@@ -181,5 +209,62 @@ impl Sessions {
         let open = self.open();
         let connected = hosts.into_iter().filter_map(|host| open.get(host));
         connected.for_each(|session| session.mark(now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::Connections;
+    use futures_util::FutureExt;
+    use std::net::SocketAddr;
+
+    const NOW: Time = Time(1000);
+
+    fn session() -> Session {
+        let connections = Arc::new(Connections::default());
+        let caller = connections.enter(SocketAddr::from(([127, 0, 0, 1], 1)), None);
+        Session::new("lab-1".parse().expect("it is a name"), caller, NOW)
+    }
+
+    #[test]
+    fn a_watch_that_is_over_passes_on_the_wake_that_it_got() {
+        let session = session();
+        let first = session.begin_watch(NOW);
+        assert_eq!(session.next(first).now_or_never(), Some(Some(Next::OpenSet)));
+        // The first watch has found nothing, and the second begins before the first waits.
+        let second = session.begin_watch(NOW);
+        let mut late = Box::pin(session.wake.notified());
+        assert!(late.as_mut().now_or_never().is_none());
+        assert_eq!(session.next(second).now_or_never(), Some(Some(Next::OpenSet)));
+        let mut waiting = Box::pin(session.next(second));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        session.mark(NOW);
+        assert!(late.as_mut().now_or_never().is_some(), "the wake went to the first");
+        assert_eq!(session.next(first).now_or_never(), Some(None));
+        assert_eq!(waiting.as_mut().now_or_never(), Some(Some(Next::OpenSet)));
+    }
+
+    #[test]
+    fn a_watch_that_is_over_takes_nothing_from_its_successor() {
+        let session = session();
+        let first = session.begin_watch(NOW);
+        let second = session.begin_watch(NOW);
+        session.send(ToAgent::default());
+        assert_eq!(session.next(first).now_or_never(), Some(None));
+        assert_eq!(session.next(second).now_or_never(), Some(Some(Next::Message(ToAgent::default()))));
+        assert_eq!(session.next(second).now_or_never(), Some(Some(Next::OpenSet)));
+        assert!(session.next(second).now_or_never().is_none(), "there is no more");
+    }
+
+    #[test]
+    fn a_watch_ends_when_another_begins() {
+        let session = session();
+        let first = session.begin_watch(NOW);
+        assert_eq!(session.next(first).now_or_never(), Some(Some(Next::OpenSet)));
+        let mut waiting = Box::pin(session.next(first));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        session.begin_watch(NOW);
+        assert_eq!(waiting.as_mut().now_or_never(), Some(None));
     }
 }

@@ -43,3 +43,84 @@ fn look_at(session: &Arc<Session>, sessions: &Sessions, facts: &Facts, now: Time
         facts.mark_online(host);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agents::session::Next;
+    use crate::facts::testing::{NOW, memory, read};
+    use crate::serve::Connections;
+    use fleet_core::facts::Link;
+    use futures_util::FutureExt;
+    use std::net::SocketAddr;
+
+    #[derive(Clone, Copy, PartialEq)]
+    enum Host {
+        Speaks,
+        IsSilent,
+    }
+
+    struct Bed {
+        sessions: Sessions,
+        facts: Facts,
+        session: Arc<Session>,
+        /// Notes callers for as long as it is there.
+        _connections: Arc<Connections>,
+    }
+
+    impl Bed {
+        /// A host that is online, over a session of its own.
+        async fn new() -> Self {
+            let facts = memory().with("lab-1", "notes-1").await;
+            let (sessions, connections) = (Sessions::default(), Arc::new(Connections::default()));
+            let caller = connections.enter(SocketAddr::from(([127, 0, 0, 1], 1)), None);
+            let session = sessions.enter(&read("lab-1"), &caller, NOW);
+            Self { sessions, facts, session, _connections: connections }
+        }
+
+        /// Looks so many seconds later; a host that speaks has just said something.
+        fn look(&self, seconds: u64, host: Host) {
+            let now = NOW.after(Duration::from_secs(seconds));
+            if host == Host::Speaks {
+                self.session.hear(now);
+            }
+            look_at(&self.session, &self.sessions, &self.facts, now);
+        }
+
+        fn is_cut(&self) -> bool {
+            self.session.caller.cut.is_cancelled()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_that_does_not_read_is_cut_off() {
+        let bed = Bed::new().await;
+        bed.session.begin_watch(NOW);
+        bed.look(30, Host::Speaks);
+        assert!(!bed.is_cut(), "it has time");
+        bed.look(31, Host::Speaks);
+        assert!(bed.is_cut());
+    }
+
+    #[tokio::test]
+    async fn a_host_that_reads_stays() {
+        let bed = Bed::new().await;
+        let watch = bed.session.begin_watch(NOW);
+        assert_eq!(bed.session.next(watch).now_or_never(), Some(Some(Next::OpenSet)));
+        bed.look(31, Host::Speaks);
+        assert!(!bed.is_cut());
+    }
+
+    #[tokio::test]
+    async fn a_host_that_is_silent_is_offline() {
+        let bed = Bed::new().await;
+        let is_online = || bed.facts.read().observed().hosts[&read("lab-1")].link == Link::Online;
+        let watch = bed.session.begin_watch(NOW);
+        bed.session.next(watch).now_or_never();
+        bed.look(15, Host::IsSilent);
+        assert!(is_online() && !bed.is_cut());
+        bed.look(16, Host::IsSilent);
+        assert!(!is_online() && bed.is_cut());
+        assert!(bed.sessions.get(&read("lab-1")).is_none());
+    }
+}

@@ -1,7 +1,7 @@
 //! The stream to a host: its open set at once and at each change, and questions in between.
 
 use super::open_set::open_set;
-use super::session::Session;
+use super::session::{Next, Session};
 use crate::clock;
 use crate::facts::Facts;
 use crate::serve::failed;
@@ -32,16 +32,10 @@ impl Watch {
     }
 
     async fn next(&self) -> Option<Result<ToAgent, Status>> {
-        while self.session.is_watch(self.number) {
-            if let Some(message) = self.session.take_message() {
-                return Some(Ok(message));
-            }
-            if self.session.take_due() {
-                return Some(self.open_set());
-            }
-            self.session.woken().await;
+        match self.session.next(self.number).await? {
+            Next::Message(message) => Some(Ok(message)),
+            Next::OpenSet => Some(self.open_set()),
         }
-        None
     }
 
     fn open_set(&self) -> Result<ToAgent, Status> {

@@ -3,7 +3,7 @@
 use super::{Facts, Known};
 use crate::keys;
 use crate::store::{Batch, StoreError};
-use fleet_core::facts::OpenOrder;
+use fleet_core::facts::{Link, OpenOrder};
 use fleet_core::names::{HostName, OrderId};
 use fleet_core::order::{Action, Outcome};
 use fleet_core::plan::{NewOrder, Plan};
@@ -74,12 +74,26 @@ fn close(known: &mut Known, batch: &mut Batch, id: &OrderId) {
     }
 }
 
-/// Takes an order back; its host is to be told.
+/// Takes an order back; its host is to be told. One whose end was heard since the plan was made has been answered, and
+/// one whose host has come back since may be: the next turn sees.
 fn withdraw(known: &mut Known, batch: &mut Batch, id: &OrderId, now: Time) -> Option<HostName> {
+    if known.observed.ended.contains_key(id) {
+        close(known, batch, id);
+        return None;
+    }
+    if known.asked.orders.get(id).is_some_and(|open| is_back(known, &open.host)) {
+        return None;
+    }
     let open = take_out(known, batch, id)?;
     let text = format!("its order to {} was withdrawn: {} did not answer in time", noun(&open.order.action), open.host);
     known.events.tell(batch, now, &format!("instance {}", open.order.instance), &text);
     Some(open.host)
+}
+
+/// Orders are taken back from hosts that are offline or not in the fleet any more.
+fn is_back(known: &Known, host: &HostName) -> bool {
+    let is_online = known.observed.hosts.get(host).is_some_and(|seen| seen.link == Link::Online);
+    is_online && known.desired.hosts.contains_key(host)
 }
 
 /// What an order does, for people.
@@ -102,5 +116,49 @@ pub(super) fn end_text(action: &Action, outcome: &Outcome) -> String {
         Outcome::RolledBack { reason } => format!("{what}: rolled back, {reason}"),
         Outcome::Stuck { reason, .. } => format!("{what}: stuck, {reason}"),
         Outcome::Refused { reason } => format!("{what}: refused, {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{NOW, memory, order, read, restart};
+
+    fn withdrawing(name: &str) -> Plan {
+        Plan { withdrawn: vec![order(name)], ..Plan::default() }
+    }
+
+    #[tokio::test]
+    async fn whoever_does_not_answer_loses_its_order_and_it_is_told() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        facts.give("lab-1", restart("notes-1", "o1")).await;
+        facts.mark_offline(&read("lab-1"), NOW);
+        facts.obey(withdrawing("o1")).await;
+        assert!(facts.open().is_empty());
+        let told = "instance notes-1: its order to restart was withdrawn: lab-1 did not answer in time";
+        assert_eq!(facts.told(), [told]);
+    }
+
+    #[tokio::test]
+    async fn an_end_that_came_while_the_turn_was_thinking_is_an_answer() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        facts.give("lab-1", restart("notes-1", "o1")).await;
+        let stale = withdrawing("o1");
+        facts.end("lab-1", "notes-1", "o1", Outcome::Done).await.expect("it is its own");
+        facts.obey(stale).await;
+        assert!(facts.open().is_empty(), "it is closed");
+        assert_eq!(facts.told(), ["instance notes-1: restart: done"]);
+    }
+
+    #[tokio::test]
+    async fn whoever_came_back_while_the_turn_was_thinking_keeps_its_order() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        facts.give("lab-1", restart("notes-1", "o1")).await;
+        facts.mark_offline(&read("lab-1"), NOW);
+        let stale = withdrawing("o1");
+        facts.mark_online(&read("lab-1"));
+        facts.obey(stale).await;
+        assert_eq!(facts.open().len(), 1);
+        assert!(facts.told().is_empty());
     }
 }

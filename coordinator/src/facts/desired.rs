@@ -36,25 +36,6 @@ impl Facts {
         Ok(result)
     }
 
-    /// Forgets instances whose removal was carried out.
-    pub async fn bury(&self, gone: &[InstanceName], now: Time) -> Result<(), StoreError> {
-        if gone.is_empty() {
-            return Ok(());
-        }
-        let values = self.value_keys(gone)?;
-        let bury = |change: &mut DesiredChange<'_>| {
-            for name in gone {
-                if change.is_being_removed(name) {
-                    change.tell(&format!("instance {name}"), "removed");
-                    change.forget_instance(name);
-                }
-            }
-            values.into_iter().for_each(|key| change.batch().delete(key));
-            Ok::<_, StoreError>(())
-        };
-        self.change_desired(now, bury).await.map(|_| ())
-    }
-
     /// The keys of all values kept for these instances.
     pub fn value_keys(&self, instances: &[InstanceName]) -> Result<Vec<String>, StoreError> {
         let mut found = Vec::new();
@@ -88,8 +69,11 @@ impl DesiredChange<'_> {
     pub fn remove_host(&mut self, name: &HostName) {
         self.batch.delete(keys::host(name));
         self.batch.delete(keys::observed_host(name));
+        self.batch.delete(keys::other_protocol(name));
         self.known.desired.hosts.remove(name);
         self.known.observed.hosts.remove(name);
+        self.known.observed.other_protocols.remove(name);
+        self.known.events.forget_budget(name);
         let strays: Vec<InstanceName> = self.known.instances_of(name).cloned().collect();
         strays.iter().for_each(|stray| self.forget_seen(stray));
     }
@@ -125,7 +109,7 @@ impl DesiredChange<'_> {
     /// Forgets how an order ended.
     pub(super) fn forget_end(&mut self, id: &OrderId) {
         self.batch.delete(keys::ended(id));
-        self.known.observed.ended.remove(id);
+        self.known.take_end(id);
     }
 
     fn forget_seen(&mut self, name: &InstanceName) {
@@ -149,9 +133,5 @@ impl DesiredChange<'_> {
         let name = &release.release.name;
         self.batch.put(keys::release(&name.app, &name.version), &release);
         self.known.add_release(release);
-    }
-
-    fn is_being_removed(&self, name: &InstanceName) -> bool {
-        self.known.desired.instances.get(name).is_some_and(|instance| instance.removal.is_some())
     }
 }

@@ -1,13 +1,20 @@
-//! What happened, for people: the newest ten thousand, and no more.
+//! What happened, for people: the newest ten thousand, and no more. What hosts say has a share of its own in that, so that
+//! one that talks without end pushes out only what it said itself.
+
+mod budget;
 
 use crate::keys;
 use crate::store::{Batch, Store, StoreError};
+use budget::{Budget, Verdict};
+use fleet_core::names::HostName;
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// The most events that are kept.
 const LIMIT: usize = 10_000;
+/// The most of them that one host has said.
+const SHARE: usize = 500;
 /// The longest text of an event; a host may say more than anyone wants to keep.
 const TEXT_LIMIT: usize = 500;
 
@@ -17,38 +24,168 @@ pub struct Event {
     /// What it is about: `host lab-1`, `instance notes-2`, `rollout labnotes-3`, `operator ada`, `release labnotes@1.2`.
     pub subject: Box<str>,
     pub text: Box<str>,
+    /// The host that said it; none where the coordinator did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_by: Option<HostName>,
 }
 
 #[derive(Debug, Default)]
 pub struct Events {
-    /// The number of the oldest one.
-    first: u64,
-    kept: VecDeque<Event>,
+    /// The number of the next one.
+    next: u64,
+    kept: BTreeMap<u64, Event>,
+    /// What each host has said, oldest first.
+    said: HashMap<HostName, VecDeque<u64>>,
+    budgets: HashMap<HostName, Budget>,
 }
 
 impl Events {
     pub fn load(store: &dyn Store) -> Result<Self, StoreError> {
-        let entries = store.scan(keys::EVENTS)?;
-        let number = |key: &str| key.strip_prefix(keys::EVENTS).and_then(|number| number.parse().ok());
-        let first = entries.first().and_then(|entry| number(&entry.key)).unwrap_or(0);
-        let kept = entries.iter().map(crate::store::Entry::read).collect::<Result<_, _>>()?;
-        Ok(Self { first, kept })
+        let mut events = Self::default();
+        for entry in store.scan(keys::EVENTS)? {
+            let number = entry.key.strip_prefix(keys::EVENTS).and_then(|number| number.parse().ok());
+            let number: u64 = number.ok_or_else(|| StoreError::Name { key: entry.key.clone() })?;
+            events.insert(number, entry.read()?);
+            events.next = number + 1;
+        }
+        Ok(events)
     }
 
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Event> {
-        self.kept.iter()
+        self.kept.values()
     }
 
     /// Adds an event to memory and to the batch; the oldest gives way.
     pub fn tell(&mut self, batch: &mut Batch, at: Time, subject: &str, text: &str) {
-        let text: String = text.chars().take(TEXT_LIMIT).collect();
-        let event = Event { at, subject: subject.into(), text: text.into() };
-        batch.put(keys::event(self.first + self.kept.len() as u64), &event);
-        self.kept.push_back(event);
-        if self.kept.len() > LIMIT {
-            self.kept.pop_front();
-            batch.delete(keys::event(self.first));
-            self.first += 1;
+        self.add(batch, Event { at, subject: subject.into(), text: shortened(text), said_by: None });
+    }
+
+    /// The same with what a host said: as much as its budget allows, and its own oldest gives way.
+    pub fn tell_for(&mut self, batch: &mut Batch, at: Time, host: &HostName, subject: &str, text: &str) {
+        let said_by = Some(host.clone());
+        match self.budgets.entry(host.clone()).or_default().spend(at) {
+            Verdict::Dropped => return,
+            Verdict::Kept { dropped: 0 } => {}
+            Verdict::Kept { dropped } => {
+                let text = format!("said {dropped} more than are kept of one host at a time").into();
+                let subject = format!("host {host}").into();
+                self.add(batch, Event { at, subject, text, said_by: said_by.clone() });
+            }
         }
+        self.add(batch, Event { at, subject: subject.into(), text: shortened(text), said_by });
+    }
+
+    pub fn forget_budget(&mut self, host: &HostName) {
+        self.budgets.remove(host);
+    }
+
+    fn add(&mut self, batch: &mut Batch, event: Event) {
+        let number = self.next;
+        batch.put(keys::event(number), &event);
+        let own = event.said_by.clone();
+        self.insert(number, event);
+        self.next += 1;
+        let said = own.and_then(|host| self.said.get(&host));
+        let oldest_said = said.filter(|said| said.len() > SHARE).and_then(|said| said.front().copied());
+        let oldest = || self.kept.keys().next().copied().filter(|_| self.kept.len() > LIMIT);
+        if let Some(surplus) = oldest_said.or_else(oldest) {
+            batch.delete(keys::event(surplus));
+            self.remove(surplus);
+        }
+    }
+
+    fn insert(&mut self, number: u64, event: Event) {
+        if let Some(host) = &event.said_by {
+            self.said.entry(host.clone()).or_default().push_back(number);
+        }
+        self.kept.insert(number, event);
+    }
+
+    /// The one that is removed is always the oldest of whoever said it.
+    fn remove(&mut self, number: u64) {
+        let Some(host) = self.kept.remove(&number).and_then(|event| event.said_by) else { return };
+        if let Some(said) = self.said.get_mut(&host) {
+            said.pop_front();
+            if said.is_empty() {
+                self.said.remove(&host);
+            }
+        }
+    }
+}
+
+fn shortened(text: &str) -> Box<str> {
+    text.chars().take(TEXT_LIMIT).collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{memory, on, read};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// One host says something once a minute, so often.
+    fn flood(events: &mut Events, batch: &mut Batch, host: &str, times: usize) {
+        let host: HostName = read(host);
+        let mut now = Time(1);
+        for number in 0..times {
+            now = now.after(MINUTE);
+            events.tell_for(batch, now, &host, "host", &format!("{host} {number}"));
+        }
+    }
+
+    #[test]
+    fn whoever_talks_without_end_pushes_out_only_what_it_said_itself() {
+        let (mut events, mut batch) = (Events::default(), Batch::new());
+        events.tell(&mut batch, Time(1), "operator ada", "joined");
+        flood(&mut events, &mut batch, "lab-2", 3);
+        flood(&mut events, &mut batch, "lab-1", 2 * LIMIT);
+        let texts: Vec<&str> = events.iter().map(|event| event.text.as_ref()).collect();
+        assert_eq!(texts[..4], ["joined", "lab-2 0", "lab-2 1", "lab-2 2"]);
+        assert_eq!(texts.len(), 4 + SHARE);
+        assert_eq!(texts.last(), Some(&&*format!("lab-1 {}", 2 * LIMIT - 1)));
+    }
+
+    #[test]
+    fn all_events_together_are_bounded() {
+        let (mut events, mut batch) = (Events::default(), Batch::new());
+        flood(&mut events, &mut batch, "lab-1", SHARE);
+        for number in 0..LIMIT {
+            events.tell(&mut batch, Time(1), "operator ada", &format!("{number}"));
+        }
+        assert_eq!(events.iter().count(), LIMIT);
+        assert!(events.said.is_empty(), "its share is free again");
+    }
+
+    #[tokio::test]
+    async fn a_restart_goes_on_with_the_same_shares() {
+        let store: Arc<dyn Store> = Arc::new(crate::store::MemoryStore::new().expect("a thread can be started"));
+        let (mut events, mut batch) = (Events::default(), Batch::new());
+        events.tell(&mut batch, Time(1), "operator ada", "joined");
+        flood(&mut events, &mut batch, "lab-1", SHARE + 7);
+        store.commit(batch).await.expect("the store is whole");
+        let facts = on(store);
+        let known = facts.read();
+        let again: Vec<&Event> = known.events().collect();
+        assert_eq!(again, events.iter().collect::<Vec<_>>());
+        assert_eq!(known.events.next, events.next);
+    }
+
+    #[tokio::test]
+    async fn what_a_host_says_too_often_is_counted_and_not_kept() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        let host: HostName = read("lab-1");
+        for number in 0..300 {
+            let text = format!("the disk is full, {number}");
+            facts.hear_event(&host, "host lab-1", &text, Time(1000)).await.expect("the store is whole");
+        }
+        assert_eq!(facts.told().len(), budget::AT_A_TIME as usize);
+        facts.hear_event(&host, "host lab-1", "quiet again", Time(200_000)).await.expect("the store is whole");
+        let told = facts.told();
+        let missing = 300 - budget::AT_A_TIME;
+        let counted = format!("host lab-1: said {missing} more than are kept of one host at a time");
+        assert_eq!(told[told.len() - 2..], [counted, "host lab-1: quiet again".to_owned()]);
     }
 }

@@ -9,6 +9,8 @@ use std::hash::Hash;
 pub struct Index {
     orders: HashMap<HostName, BTreeSet<OrderId>>,
     instances: HashMap<HostName, BTreeSet<InstanceName>>,
+    /// How many ends of orders are remembered.
+    ends: HashMap<InstanceName, usize>,
 }
 
 impl Index {
@@ -23,7 +25,26 @@ impl Index {
         for (id, open) in &asked.orders {
             index.add_order(&open.host, id);
         }
+        for ended in observed.ended.values() {
+            index.add_end(&ended.instance);
+        }
         index
+    }
+
+    pub fn ends_of(&self, instance: &InstanceName) -> usize {
+        self.ends.get(instance).copied().unwrap_or(0)
+    }
+
+    pub fn add_end(&mut self, instance: &InstanceName) {
+        *self.ends.entry(instance.clone()).or_default() += 1;
+    }
+
+    pub fn remove_end(&mut self, instance: &InstanceName) {
+        match self.ends.get_mut(instance) {
+            Some(count) if *count > 1 => *count -= 1,
+            Some(_) => drop(self.ends.remove(instance)),
+            None => {}
+        }
     }
 
     pub fn orders_of<'a>(&'a self, host: &'a HostName) -> impl Iterator<Item = &'a OrderId> {

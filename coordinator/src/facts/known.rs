@@ -111,6 +111,17 @@ impl Known {
         self.desired.instances.get(name)
     }
 
+    /// The revisions that undos will bring, by instance: nobody else may use their numbers.
+    pub fn promised_revisions(&self) -> HashMap<&InstanceName, u64> {
+        let mut promised = HashMap::new();
+        let members = self.desired.rollouts.values().flat_map(|rollout| &rollout.members);
+        for (name, revision) in members.filter_map(|member| Some((&member.instance, member.to_revision?))) {
+            let highest: &mut u64 = promised.entry(name).or_default();
+            *highest = revision.max(*highest);
+        }
+        promised
+    }
+
     /// Why an instance waits, as the last plan said.
     pub fn waits_because(&self, instance: &InstanceName) -> Option<&str> {
         self.waiting.get(instance).map(AsRef::as_ref)

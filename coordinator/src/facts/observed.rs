@@ -3,13 +3,11 @@
 //! What a host says is believed about its own instances and orders only. Only what changed is written to the disk, and
 //! never a heartbeat or the progress of a step.
 
-use super::asked::end_text;
 use super::{Facts, Known};
 use crate::keys;
 use crate::store::{Batch, Store, StoreError};
-use fleet_core::facts::{Ended, HostObserved, HostSaid, InstanceObserved, Link, Observed, Running};
+use fleet_core::facts::{HostObserved, HostSaid, InstanceObserved, Link, Observed, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId};
-use fleet_core::order::{Action, Goal, Outcome};
 use fleet_core::time::Time;
 use std::collections::BTreeSet;
 
@@ -24,6 +22,8 @@ pub enum ObserveError {
     NotItsInstance(InstanceName),
     #[error("the order {0} was given to another host, or to none")]
     NotItsOrder(OrderId),
+    #[error("this host says too often how orders for `{0}` ended that nobody gave")]
+    TooManyEnds(InstanceName),
     #[error("this host reports too many instances that nobody wants")]
     TooManyStrays,
     #[error(transparent)]
@@ -42,6 +42,8 @@ pub(super) fn load(store: &dyn Store) -> Result<Observed, StoreError> {
         hosts: said.into_iter().map(offline).collect(),
         instances: super::known::load(store, keys::OBSERVED_INSTANCES)?,
         ended: super::known::load(store, keys::ENDED)?,
+        other_protocols: super::known::load(store, keys::OTHER_PROTOCOLS)?,
+        since,
     })
 }
 
@@ -56,6 +58,7 @@ impl Facts {
             }
             let link = before.map_or(Link::Offline { since: now }, |before| before.link);
             known.observed.hosts.insert(host.clone(), HostObserved { link, said });
+            known.forget_other_protocol(batch, host, now);
             Ok::<_, StoreError>(())
         })?;
         self.settled(committed).await.map(|_| ())
@@ -157,36 +160,16 @@ impl Facts {
         self.wake();
     }
 
-    /// A host says how an order ended. The first end counts, unless it was stuck and a person went on.
-    pub async fn hear_outcome(
-        &self,
-        host: &HostName,
-        id: OrderId,
-        instance: InstanceName,
-        outcome: Outcome,
-        now: Time,
-    ) -> Result<(), ObserveError> {
-        let ((), committed) = self.change(|known, batch| {
-            known.end(batch, host, id.clone(), instance, outcome, now)?;
-            known.unkept.insert(id.clone());
-            Ok::<_, ObserveError>(())
-        })?;
-        self.settled(committed).await?;
-        self.change_unwritten(|known| known.unkept.remove(&id));
-        self.wake();
-        Ok(())
-    }
-
     /// A host has something worth telling.
-    pub async fn hear_event(&self, subject: &str, text: &str, now: Time) -> Result<(), StoreError> {
+    pub async fn hear_event(&self, host: &HostName, subject: &str, text: &str, now: Time) -> Result<(), StoreError> {
         let ((), committed) = self.change(|known, batch| {
-            known.events.tell(batch, now, subject, text);
+            known.events.tell_for(batch, now, host, subject, text);
             Ok::<_, StoreError>(())
         })?;
         self.settled(committed).await.map(|_| ())
     }
 
-    fn change_unwritten<R>(&self, change: impl FnOnce(&mut Known) -> R) -> R {
+    pub(super) fn change_unwritten<R>(&self, change: impl FnOnce(&mut Known) -> R) -> R {
         let result = change(&mut self.known.write().unwrap_or_else(std::sync::PoisonError::into_inner));
         self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
         result
@@ -200,7 +183,7 @@ fn differs(before: &HostSaid, now: &HostSaid) -> bool {
 }
 
 impl Known {
-    fn is_wanted_at(&self, host: &HostName, name: &InstanceName) -> bool {
+    pub(super) fn is_wanted_at(&self, host: &HostName, name: &InstanceName) -> bool {
         self.desired.instances.get(name).is_some_and(|instance| instance.host == *host)
     }
 
@@ -256,60 +239,27 @@ impl Known {
         self.observed.instances.remove(name);
         self.index.remove_instance(host, name);
     }
-
-    fn end(
-        &mut self,
-        batch: &mut Batch,
-        host: &HostName,
-        id: OrderId,
-        instance: InstanceName,
-        outcome: Outcome,
-        now: Time,
-    ) -> Result<(), ObserveError> {
-        let open = self.asked.orders.get(&id).filter(|open| open.host == *host && open.order.instance == instance);
-        if open.is_none() && !self.is_wanted_at(host, &instance) {
-            return Err(ObserveError::NotItsOrder(id));
-        }
-        let is_heard =
-            self.observed.ended.get(&id).is_some_and(|ended| !is_stuck(&ended.outcome) || ended.outcome == outcome);
-        if is_heard {
-            return Ok(());
-        }
-        let reached = open.and_then(|open| goal(&open.order.action)).filter(|_| outcome.is_success()).cloned();
-        if let Some(open) = open {
-            let text = end_text(&open.order.action, &outcome);
-            self.events.tell(batch, now, &format!("instance {instance}"), &text);
-        }
-        if let Some(seen) =
-            self.observed.instances.get_mut(&instance).filter(|seen| is_at(&seen.running, reached.as_ref()))
-        {
-            // The host said what it is now just before it said how the order ended: no older than that.
-            seen.at = now;
-        }
-        let ended = Ended { instance, outcome, at: now };
-        batch.put(keys::ended(&id), &ended);
-        self.observed.ended.insert(id, ended);
-        Ok(())
-    }
 }
 
-fn goal(action: &Action) -> Option<&Goal> {
-    match action {
-        Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => Some(goal),
-        Action::Power { .. } | Action::Remove { .. } => None,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{on, read};
+    use crate::store::MemoryStore;
+    use fleet_core::plan::Outlook;
+    use std::sync::Arc;
 
-fn is_at(running: &Running, goal: Option<&Goal>) -> bool {
-    match (running, goal) {
-        (Running::Settled(said), Some(goal)) => said.release == goal.release && said.revision == goal.revision,
-        (Running::Settled(_) | Running::Absent | Running::Busy { .. }, _) => false,
-    }
-}
-
-fn is_stuck(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Stuck { .. } => true,
-        Outcome::AlreadySo | Outcome::Done | Outcome::RolledBack { .. } | Outcome::Refused { .. } => false,
+    #[tokio::test]
+    async fn after_a_restart_hosts_may_return() {
+        let store = Arc::new(MemoryStore::new().expect("a thread can be started"));
+        drop(on(Arc::clone(&store) as Arc<dyn Store>).with("lab-1", "notes-1").await);
+        let again = on(store);
+        let known = again.read();
+        let Link::Offline { since } = known.observed().hosts[&read("lab-1")].link else {
+            panic!("it is not there yet")
+        };
+        assert_eq!(since, known.observed().since);
+        let outlook = Outlook::new(known.desired(), known.asked(), known.observed(), since);
+        assert!(outlook.returning_until(since).is_some());
     }
 }

@@ -34,6 +34,7 @@ impl Facts {
 
     /// Values of revisions that nobody can ask for: older than what the instance has been seen with, less one.
     fn old_values(&self) -> Result<Vec<String>, StoreError> {
+        let kept_for_undo = keys_in_rollouts(&self.read());
         let needed: Vec<(InstanceName, u64)> = {
             let known = self.read();
             let oldest = |name: &InstanceName| {
@@ -47,10 +48,21 @@ impl Facts {
         for (name, oldest) in needed {
             let first_needed = keys::values(&name, oldest);
             let entries = self.store().scan(&keys::values_of(&name))?;
-            old.extend(entries.into_iter().map(|entry| entry.key).filter(|key| *key < first_needed));
+            let is_old = |key: &String| *key < first_needed && !kept_for_undo.contains(key);
+            old.extend(entries.into_iter().map(|entry| entry.key).filter(is_old));
         }
         Ok(old)
     }
+}
+
+/// The values that instances had before the rollouts that are kept, and that undos put back.
+fn keys_in_rollouts(known: &Known) -> HashSet<String> {
+    let members = known.desired().rollouts.values().flat_map(|rollout| &rollout.members);
+    let revisions = members.flat_map(|member| {
+        let both = member.from_revision.into_iter().chain(member.to_revision);
+        both.map(|revision| keys::values(&member.instance, revision))
+    });
+    revisions.collect()
 }
 
 fn old_ends(known: &Known, now: Time) -> Vec<OrderId> {
@@ -93,4 +105,80 @@ fn old_rollouts(known: &Known, now: Time) -> Vec<RolloutId> {
         }
     }
     old
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{NOW, memory, order, read, undo, wanted};
+    use fleet_core::facts::{InstanceDesired, Running};
+    use fleet_core::order::Outcome;
+    use std::collections::BTreeSet;
+
+    async fn prune(facts: &Facts) {
+        facts.prune(NOW).await.expect("the store is whole");
+    }
+
+    #[tokio::test]
+    async fn the_newest_ends_stay() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        for number in 0..ENDS + 9 {
+            let (id, at) = (order(&number.to_string()), Time(NOW.0 + number as u64));
+            let heard = facts.hear_outcome(&read("lab-1"), id, read("notes-1"), Outcome::Done, at).await;
+            heard.expect("it is its own");
+        }
+        prune(&facts).await;
+        let left: BTreeSet<_> = facts.read().observed().ended.keys().cloned().collect();
+        assert_eq!(left, (9..ENDS + 9).map(|number| order(&number.to_string())).collect());
+        let kept = facts.store().scan(keys::ENDED).expect("the store can be read");
+        assert_eq!(kept.len(), ENDS, "the disk, too, forgets");
+    }
+
+    #[tokio::test]
+    async fn values_stay_while_an_undo_may_put_them_back() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        facts
+            .desire(|desired| {
+                desired.put_instance(&read("notes-1"), InstanceDesired { revision: 9, ..wanted("lab-1") });
+                (1..=9).for_each(|revision| desired.batch().put(keys::values(&read("notes-1"), revision), "values"));
+                // It had the values of revision 3 before, and brings those of revision 4.
+                desired.put_rollout(undo("notes-1", "notes-1", 4));
+            })
+            .await;
+        facts.say("lab-1", "notes-1", "1.1", 9).await;
+        prune(&facts).await;
+        let entries = facts.store().scan(&keys::values_of(&read("notes-1"))).expect("the store can be read");
+        let left: Vec<String> = entries.into_iter().map(|entry| entry.key).collect();
+        assert_eq!(left, [3, 4, 8, 9].map(|revision| keys::values(&read("notes-1"), revision)));
+        facts.desire(|desired| desired.remove_rollout(&read("notes-1"))).await;
+        prune(&facts).await;
+        assert_eq!(facts.store().scan(&keys::values_of(&read("notes-1"))).expect("it can be read").len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_wants_and_its_host_no_longer_has_is_forgotten() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        let lab = read("lab-1");
+        facts.hear_instance(&lab, read("stray"), Running::Absent, NOW).await.expect("there is room");
+        assert!(facts.read().observed().instances.contains_key(&read::<InstanceName>("stray")));
+        facts.hear_complete(&lab, &[read("notes-1")].into(), NOW).await.expect("the store is whole");
+        assert!(!facts.read().observed().instances.contains_key(&read::<InstanceName>("stray")));
+        let kept = facts.store().scan(keys::OBSERVED_INSTANCES).expect("the store can be read");
+        assert_eq!(kept.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_was_removed_leaves_nothing_behind() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        facts.hear_other_protocol(&read("lab-1"), 99, NOW).await.expect("the store is whole");
+        facts
+            .desire(|desired| {
+                desired.forget_instance(&read("notes-1"));
+                desired.remove_host(&read("lab-1"));
+            })
+            .await;
+        for prefix in ["desired/", "observed/"] {
+            assert_eq!(facts.store().scan(prefix).expect("the store can be read"), [], "below {prefix}");
+        }
+    }
 }

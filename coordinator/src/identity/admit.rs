@@ -1,6 +1,8 @@
 //! Trading a token for a certificate, and a certificate for its successor.
 
-use super::{Authority, BACKDATE, IdentityError, Issued, Serial, SubjectKept, TokenKept, TokenState, hash_of_secret};
+use super::{
+    Authority, BACKDATE, IdentityError, Issued, MACHINES, Serial, SubjectKept, TokenKept, TokenState, hash_of_secret,
+};
 use crate::facts::{DesiredChange, Facts, Known};
 use crate::store::StoreError;
 use fleet_core::access::{Joiner, Subject};
@@ -31,6 +33,8 @@ pub enum AdmitError {
     TokenRevoked,
     #[error("could not join: this token is for the {}, and was not used", spoken_subject(.0))]
     TokenForOther(Subject),
+    #[error("could not join: {0} has {MACHINES} machines already")]
+    TooManyMachines(Subject),
     #[error("could not join: {0} was removed from the fleet")]
     Removed(Subject),
     #[error("could not join: the clock of this machine is {} {}", spoken(.0.unsigned_abs()), if *.0 < 0 { "behind" } else { "ahead" })]
@@ -79,10 +83,10 @@ impl Admissions {
         }
         check_clock(theirs, now, self.life)?;
         let issued = self.sign(request, &token.subject, now)?;
-        let serial = Serial { serial: issued.serial.clone(), not_after: issued.not_after };
+        let serial = serial_of(&issued);
         let keep = |change: &mut DesiredChange<'_>| {
             let token = usable(change.known(), &hash, now)?;
-            let kept = enrolled(change.known().subject(&token.subject), &token, serial, now);
+            let kept = enrolled(change.known().subject(&token.subject), &token, serial, now)?;
             change.tell(&spoken_subject(&token.subject), "joined");
             change.put_subject(&token.subject, kept);
             change.put_token(&hash, TokenKept { uses_left: token.uses_left.saturating_sub(1), ..token });
@@ -101,11 +105,11 @@ impl Admissions {
         now: Time,
     ) -> Result<Admission, AdmitError> {
         let issued = self.sign(request, subject, now)?;
-        let fresh = Serial { serial: issued.serial.clone(), not_after: issued.not_after };
+        let fresh = serial_of(&issued);
         let keep = |change: &mut DesiredChange<'_>| {
             let kept = change.known().subject(subject).filter(|kept| kept.counts(serial));
             let kept = kept.ok_or(AdmitError::Revoked)?.clone();
-            change.put_subject(subject, kept.with(fresh, now));
+            change.put_subject(subject, kept.renewed(serial, fresh, now));
             Ok::<_, AdmitError>(())
         };
         self.facts.change_desired(now, keep).await?;
@@ -140,17 +144,25 @@ fn usable(known: &Known, hash: &str, now: Time) -> Result<TokenKept, AdmitError>
     }
 }
 
+fn serial_of(issued: &Issued) -> Serial {
+    Serial { serial: issued.serial.clone(), not_after: issued.not_after, renews: None }
+}
+
 /// A machine that joins anew ends its former certificates; an operator may have several machines.
-fn enrolled(before: Option<&SubjectKept>, token: &TokenKept, serial: Serial, now: Time) -> SubjectKept {
-    let fresh = |serial: Serial| SubjectKept {
-        role: token.role,
-        added: now,
-        enrolment: serial.serial.clone(),
-        serials: vec![serial],
-    };
+fn enrolled(
+    before: Option<&SubjectKept>,
+    token: &TokenKept,
+    serial: Serial,
+    now: Time,
+) -> Result<SubjectKept, AdmitError> {
     match (&token.subject, before) {
-        (Subject::Operator(_), Some(before)) => before.clone().with(serial, now),
-        (Subject::Operator(_), None) | (Subject::Host(_), _) => fresh(serial),
+        (Subject::Operator(_), Some(before)) if before.machines(now) >= MACHINES => {
+            Err(AdmitError::TooManyMachines(token.subject.clone()))
+        }
+        (Subject::Operator(_), Some(before)) => Ok(before.clone().with(serial, now)),
+        (Subject::Operator(_), None) | (Subject::Host(_), _) => {
+            Ok(SubjectKept { role: token.role, added: now, enrolment: serial.serial.clone(), serials: vec![serial] })
+        }
     }
 }
 

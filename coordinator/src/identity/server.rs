@@ -7,27 +7,46 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, We
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// So long after it was made, another one is shown: well before the 30 days that it lives are over.
+const RENEW_AFTER: Duration = Duration::from_secs(20 * 86_400);
 
 /// The certificate that the port shows. It is made at each start and never kept.
 #[derive(Debug)]
-pub struct ServerCertificate(RwLock<Arc<CertifiedKey>>);
+pub struct ServerCertificate(RwLock<Shown>);
+
+#[derive(Debug)]
+struct Shown {
+    key: Arc<CertifiedKey>,
+    made: Time,
+}
+
+impl Shown {
+    fn new(authority: &Authority, addresses: &[String], now: Time) -> Result<Self, IdentityError> {
+        Ok(Self { key: Arc::new(certified_key(authority, addresses, now)?), made: now })
+    }
+}
 
 impl ServerCertificate {
     pub fn new(authority: &Authority, addresses: &[String], now: Time) -> Result<Self, IdentityError> {
-        Ok(Self(RwLock::new(Arc::new(certified_key(authority, addresses, now)?))))
+        Ok(Self(RwLock::new(Shown::new(authority, addresses, now)?)))
     }
 
-    /// Puts a fresh one in its place; open connections are not touched.
-    pub fn renew(&self, authority: &Authority, addresses: &[String], now: Time) -> Result<(), IdentityError> {
-        let fresh = Arc::new(certified_key(authority, addresses, now)?);
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+    /// Puts a fresh one in its place when it is time; open connections are not touched.
+    pub fn renew_when_due(&self, authority: &Authority, addresses: &[String], now: Time) -> Result<(), IdentityError> {
+        let made = self.0.read().unwrap_or_else(PoisonError::into_inner).made;
+        if now.since(made) > RENEW_AFTER {
+            let fresh = Shown::new(authority, addresses, now)?;
+            *self.0.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
         Ok(())
     }
 }
 
 impl ResolvesServerCert for ServerCertificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner).key))
     }
 }
 
@@ -58,4 +77,52 @@ pub fn server_config(
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use crate::identity::peer_of;
+    use fleet_proto::link::SERVER_NAME;
+    use rustls::ClientConfig;
+    use tokio::io::duplex;
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    /// The certificate that a newcomer is shown.
+    async fn shown(port: &Arc<ServerConfig>, authority: &Authority) -> Vec<u8> {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.certificate().clone()).expect("it is a certificate");
+        let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("it has versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let (near, far) = duplex(16 * 1024);
+        let name = SERVER_NAME.try_into().expect("it is a name");
+        let (connector, acceptor) = (TlsConnector::from(Arc::new(client)), TlsAcceptor::from(Arc::clone(port)));
+        let (near, _far) = tokio::join!(connector.connect(name, near), acceptor.accept(far));
+        let near = near.expect("the certificate is good");
+        near.get_ref().1.peer_certificates().expect("one was shown")[0].to_vec()
+    }
+
+    #[tokio::test]
+    async fn the_ports_certificate_is_renewed_under_way_and_before_its_end() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let now = clock::now();
+        let authority = Authority::create(directory.path(), Time(now.0 - 86_400_000 / 2)).expect("it is new");
+        let long_ago = Time(now.0 - 86_400_000 * 20);
+        let certificate = Arc::new(ServerCertificate::new(&authority, &[], long_ago).expect("it can be made"));
+        let port = server_config(&authority, Arc::clone(&certificate)).expect("it can be served");
+        let first = shown(&port, &authority).await;
+        let renew = |now| certificate.renew_when_due(&authority, &[], now).expect("it can be made");
+        renew(now);
+        assert_eq!(shown(&port, &authority).await, first, "it is not time yet");
+        renew(now.after(Duration::from_secs(1)));
+        let second = shown(&port, &authority).await;
+        assert_ne!(second, first, "the same port shows another one");
+        renew(now.after(Duration::from_secs(2)));
+        assert_eq!(shown(&port, &authority).await, second, "and keeps it");
+        assert!(peer_of(&first).is_none(), "it speaks for no host and no operator");
+    }
 }

@@ -3,10 +3,13 @@
 use fleet_core::access::{Role, Subject};
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// The most certificates of one subject that count at a time; the oldest gives way.
-const SERIAL_LIMIT: usize = 32;
+/// The most machines of one subject. Each has one certificate, and for a while its successors.
+pub const MACHINES: usize = 100;
+/// The most successors of one certificate that count.
+const SUCCESSORS: usize = 4;
 
 /// A host or an operator that has been admitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +26,9 @@ pub struct SubjectKept {
 pub struct Serial {
     pub serial: String,
     pub not_after: Time,
+    /// The serial that it renews: the machine may still use that one, if it never heard of this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renews: Option<String>,
 }
 
 impl SubjectKept {
@@ -30,13 +36,48 @@ impl SubjectKept {
         self.serials.iter().any(|known| known.serial == serial)
     }
 
-    /// Takes in a new certificate; those that have expired go.
+    /// Takes in the certificate of one more machine; those that have expired go.
     pub fn with(mut self, serial: Serial, now: Time) -> Self {
         self.serials.retain(|known| known.not_after > now);
         self.serials.push(serial);
-        let surplus = self.serials.len().saturating_sub(SERIAL_LIMIT);
-        self.serials.drain(..surplus);
         self
+    }
+
+    /// Takes in the successor of a certificate that is in use: what that one renewed is over, with its other successors.
+    ///
+    /// A machine that did not hear the answer renews again, and two commands of one operator may renew at the same moment:
+    /// the newest few successors count.
+    pub fn renewed(mut self, used: &str, fresh: Serial, now: Time) -> Self {
+        let before = self.serials.iter().find(|known| known.serial == used).and_then(|known| known.renews.clone());
+        if let Some(before) = before {
+            let is_over = |known: &Serial| known.serial == before || known.renews.as_ref() == Some(&before);
+            self.serials.retain(|known| known.serial == used || !is_over(known));
+        }
+        let is_successor = |known: &Serial| known.renews.as_deref() == Some(used);
+        let mut surplus =
+            (self.serials.iter().filter(|known| is_successor(known)).count() + 1).saturating_sub(SUCCESSORS);
+        self.serials.retain(|known| {
+            let goes = surplus > 0 && is_successor(known);
+            surplus -= usize::from(goes);
+            !goes
+        });
+        self.with(Serial { renews: Some(used.to_owned()), ..fresh }, now)
+    }
+
+    /// How many machines hold a certificate that counts: one with all that renew it, be it over itself, is one machine.
+    pub fn machines(&self, now: Time) -> usize {
+        let counts: BTreeMap<&str, Option<&str>> = self
+            .serials
+            .iter()
+            .filter(|known| known.not_after > now)
+            .map(|known| (known.serial.as_str(), known.renews.as_deref()))
+            .collect();
+        let first = counts.iter().filter_map(|(serial, renews)| match renews {
+            Some(before) if counts.contains_key(before) => None,
+            Some(before) => Some(*before),
+            None => Some(*serial),
+        });
+        first.collect::<BTreeSet<&str>>().len()
     }
 
     pub fn expires(&self) -> Time {
@@ -50,5 +91,66 @@ pub fn peer_of(certificate: &[u8]) -> Option<(Subject, Serial)> {
     let name = certificate.subject().iter_common_name().next()?.as_str().ok()?;
     let not_after = u64::try_from(certificate.validity().not_after.timestamp()).ok()?.saturating_mul(1000);
     let serial = super::token::hex(&certificate.serial.to_bytes_be());
-    Some((name.parse().ok()?, Serial { serial, not_after: Time(not_after) }))
+    Some((name.parse().ok()?, Serial { serial, not_after: Time(not_after), renews: None }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time(1000);
+
+    fn serial(text: &str) -> Serial {
+        Serial { serial: text.to_owned(), not_after: Time(2000), renews: None }
+    }
+
+    fn kept(serials: &[&str]) -> SubjectKept {
+        let serials = serials.iter().map(|text| serial(text)).collect();
+        SubjectKept { role: None, added: NOW, enrolment: "a".to_owned(), serials }
+    }
+
+    fn serials(kept: &SubjectKept) -> Vec<&str> {
+        kept.serials.iter().map(|known| known.serial.as_str()).collect()
+    }
+
+    #[test]
+    fn a_renewal_replaces_its_own_predecessor_and_nobody_elses() {
+        let kept = kept(&["a", "b"]).renewed("a", serial("a2"), NOW);
+        assert_eq!(serials(&kept), ["a", "b", "a2"], "whoever did not hear the answer still has the old one");
+        let kept = kept.renewed("a2", serial("a3"), NOW);
+        assert_eq!(serials(&kept), ["b", "a2", "a3"]);
+        assert_eq!(kept.machines(NOW), 2);
+    }
+
+    #[test]
+    fn a_renewal_that_was_not_heard_is_made_again() {
+        let mut kept = kept(&["a", "b"]);
+        for number in 1..=9 {
+            kept = kept.renewed("a", serial(&format!("a{number}")), NOW);
+        }
+        assert_eq!(serials(&kept), ["a", "b", "a6", "a7", "a8", "a9"], "the newest few count");
+        assert_eq!(kept.machines(NOW), 2);
+        let kept = kept.renewed("a7", serial("next"), NOW);
+        assert_eq!(serials(&kept), ["b", "a7", "next"]);
+        assert_eq!(kept.machines(NOW), 2);
+    }
+
+    #[test]
+    fn many_renewals_of_one_machine_take_nothing_from_others() {
+        let mut kept = kept(&["a", "b"]);
+        let mut used = "a".to_owned();
+        for number in 0..200 {
+            let fresh = format!("a{number}");
+            kept = kept.renewed(&used, serial(&fresh), NOW);
+            used = fresh;
+        }
+        assert!(kept.counts("b") && kept.counts(&used));
+        assert_eq!((kept.serials.len(), kept.machines(NOW)), (3, 2));
+    }
+
+    #[test]
+    fn what_has_expired_is_nobodys() {
+        let kept = kept(&["a"]).with(Serial { not_after: Time(9000), ..serial("b") }, NOW);
+        assert_eq!((kept.machines(NOW), kept.machines(Time(2000))), (2, 1));
+    }
 }

@@ -1,7 +1,7 @@
 //! What needs a person, worst first, each with the command that goes on.
 
 use super::views::instance::InstanceViews;
-use crate::facts::Known;
+use crate::facts::{Known, protocol_words};
 use fleet_core::facts::{DriftRule, Health, HostObserved, InstanceDesired, Link};
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::Outcome;
@@ -23,6 +23,7 @@ enum Rank {
     Halted,
     Unhealthy,
     Overdue,
+    Refused,
     Offline,
     Failed,
     Room,
@@ -33,6 +34,7 @@ enum Rank {
 pub fn attention(known: &Known, outlook: &Outlook<'_>, views: &InstanceViews<'_>, now: Time) -> Vec<v1::Attention> {
     let mut found = Vec::new();
     for name in known.desired().hosts.keys() {
+        found.extend(of_link(known, outlook, name));
         if let Some(seen) = known.observed().hosts.get(name) {
             found.extend(of_host(name, seen));
         }
@@ -50,12 +52,25 @@ fn say(rank: Rank, subject: String, text: String, hint: String) -> (Rank, v1::At
     (rank, v1::Attention { subject, text, hint })
 }
 
+/// Why a host is away, as far as anyone knows.
+fn of_link(known: &Known, outlook: &Outlook<'_>, name: &HostName) -> Option<(Rank, v1::Attention)> {
+    let subject = format!("host {name}");
+    if let Some(other) = known.other_protocol(name) {
+        let (text, hint) = protocol_words(name, other);
+        return Some(say(Rank::Refused, subject, text, hint));
+    }
+    match known.observed().hosts.get(name)?.link {
+        Link::Online => None,
+        Link::Offline { since } if outlook.returning_until(since).is_some() => None,
+        Link::Offline { since } => {
+            Some(say(Rank::Offline, subject, format!("offline since {since}"), format!("fleet host show {name}")))
+        }
+    }
+}
+
 fn of_host(name: &HostName, seen: &HostObserved) -> Vec<(Rank, v1::Attention)> {
     let (subject, hint) = (format!("host {name}"), format!("fleet host show {name}"));
     let mut found = Vec::new();
-    if let Link::Offline { since } = seen.link {
-        found.push(say(Rank::Offline, subject.clone(), format!("offline since {since}"), hint.clone()));
-    }
     let skew = seen.said.clock_skew_ms;
     if skew.unsigned_abs() > SKEW {
         let direction = if skew < 0 { "behind" } else { "ahead" };

@@ -144,7 +144,8 @@ impl OperatorsService {
                 let why = format!("somebody else changed `{name}` at the same moment");
                 return Err(hindered("change the instance", why, "try again").into());
             }
-            let revision = desired.revision + 1;
+            let promised = change.known().promised_revisions().get(name).copied().unwrap_or(0);
+            let revision = desired.revision.max(promised) + 1;
             self.shared.values.put(change.batch(), name, revision, given, &subject.secrets(), drift)?;
             change.put_instance(name, InstanceDesired { revision, drift, ..desired });
             change.tell(&format!("instance {name}"), &format!("configuration changed by {by}"));

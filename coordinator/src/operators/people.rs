@@ -5,7 +5,7 @@ use super::service::OperatorsService;
 use super::wish::{ChangeError, absent, hindered, read, seconds};
 use crate::clock;
 use crate::facts::{DesiredChange, Known};
-use crate::identity::{SubjectKept, TokenKept};
+use crate::identity::{MACHINES, SubjectKept, TokenKept};
 use fleet_core::access::{Role, Subject};
 use fleet_core::names::OperatorName;
 use fleet_core::time::Time;
@@ -15,7 +15,6 @@ use tonic::Status;
 
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 const LONGEST_TOKEN_LIFE: Duration = Duration::from_secs(30 * 86_400);
-const MOST_USES: u32 = 100;
 /// So many hex digits of a token's hash are its id.
 const ID: usize = 8;
 
@@ -29,10 +28,11 @@ impl OperatorsService {
         let name: OperatorName = read(ATTEMPT, &request.name)?;
         let role: Role = read(ATTEMPT, &request.role)?;
         let life = seconds(request.token_seconds, TOKEN_LIFE, LONGEST_TOKEN_LIFE);
-        let uses = request.uses.clamp(1, MOST_USES);
+        let uses = request.uses.max(1);
         let subject = Subject::Operator(name.clone());
         let invitation = Invitation { subject: subject.clone(), role: Some(role), uses, life };
         self.invite(invitation, |change| {
+            refuse_too_many(change.known(), ATTEMPT, &subject, uses, change.now)?;
             if let Some(kept) = change.known().subject(&subject).cloned() {
                 refuse_last(change.known(), ATTEMPT, &subject, role)?;
                 change.put_subject(&subject, SubjectKept { role: Some(role), ..kept });
@@ -123,6 +123,22 @@ fn token_view(hash: &str, token: &TokenKept, now: Time) -> v1::TokenView {
         expires_ms: token.expires.0,
         state: token.state(now).word().to_owned(),
     }
+}
+
+/// A token is good for no more machines than there is room for: whoever came last would be turned away.
+fn refuse_too_many(known: &Known, attempt: &str, subject: &Subject, uses: u32, now: Time) -> Result<(), Status> {
+    let machines = known.subject(subject).map_or(0, |kept| kept.machines(now));
+    let room = MACHINES.saturating_sub(machines);
+    if uses as usize <= room {
+        return Ok(());
+    }
+    let hint = match room {
+        0 => "remove the operator and add it anew, or give the machines names of their own".to_owned(),
+        room => format!("give `--uses` a number up to {room}"),
+    };
+    let why =
+        format!("one operator may have {MACHINES} machines, and it has {machines}: a token for {uses} is too many");
+    Err(hindered(attempt, why, &hint))
 }
 
 /// A fleet without an administrator could admit nobody any more.

@@ -1,6 +1,6 @@
 //! Starting, steering and showing rollouts.
 
-use super::proposals::{ATTEMPT, absent_rollout, next_number, propose_in, refused_rollout};
+use super::proposals::{ATTEMPT, absent_rollout, next_number, propose_in};
 use super::service::OperatorsService;
 use super::views::instance::outlook;
 use super::views::rollout::{Detail, view};
@@ -9,7 +9,7 @@ use crate::clock;
 use crate::facts::{DesiredChange, Known};
 use fleet_core::names::{OperatorName, RolloutId};
 use fleet_core::plan::{Phase, phase};
-use fleet_core::rollout::{Proposal, Rollout, RolloutWish, propose_undo};
+use fleet_core::rollout::{Proposal, Rollout, RolloutWish};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::cmp::Reverse;
@@ -47,7 +47,7 @@ impl OperatorsService {
                 "pause" => paused(change.known(), rollout, now)?,
                 "resume" => resumed(change.known(), &rollout, now)?,
                 "abort" => aborted(change.known(), rollout, now)?,
-                "undo" => return Ok(undo(change, rollout, by)?),
+                "undo" => return self.undo(change, rollout, by),
                 other => {
                     let hint = "write pause, resume, abort or undo";
                     return Err(wrong("steer the rollout", format!("`{other}` is not a wish"), hint).into());
@@ -91,23 +91,13 @@ impl OperatorsService {
     }
 }
 
-fn begin(change: &mut DesiredChange<'_>, proposal: Proposal, by: &OperatorName) -> Result<RolloutId, Status> {
+pub fn begin(change: &mut DesiredChange<'_>, proposal: Proposal, by: &OperatorName) -> Result<RolloutId, Status> {
     let app = &proposal.to.name.app;
     let id: RolloutId = read(ATTEMPT, &format!("{app}-{}", next_number(change.known(), app)))?;
     let text = format!("to {} for {} instances, begun by {by}", proposal.to, proposal.members.len());
     change.tell(&format!("rollout {id}"), &text);
     change.put_rollout(proposal.into_rollout(id.clone(), by.clone(), change.now));
     Ok(id)
-}
-
-/// An undo is a rollout of its own; what it undoes is aborted in the same commit.
-fn undo(change: &mut DesiredChange<'_>, rollout: Rollout, by: &OperatorName) -> Result<RolloutId, Status> {
-    let known = change.known();
-    let proposal = propose_undo(&rollout, known.desired(), known.asked(), known.observed(), change.now);
-    let proposal = proposal.map_err(|refusal| refused_rollout(&refusal))?;
-    change.tell(&format!("rollout {}", rollout.id), &format!("undo asked by {by}"));
-    change.put_rollout(Rollout { wish: RolloutWish::Abort, ..rollout });
-    begin(change, proposal, by)
 }
 
 fn phase_of(known: &Known, rollout: &Rollout, now: Time) -> Phase {

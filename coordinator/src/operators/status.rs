@@ -9,6 +9,7 @@ use super::views::rollout::{Detail, is_over, view};
 use crate::facts::Known;
 use fleet_core::facts::{HostDesired, InstanceDesired, Link};
 use fleet_core::names::{HostName, InstanceName};
+use fleet_core::plan::Phase;
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::sync::PoisonError;
@@ -45,7 +46,7 @@ impl OperatorsService {
         let instances = InstanceViews::new(&known, &outlook);
         let hosts = HostViews { known: &known, sessions: &self.shared.sessions };
         let rollouts = known.desired().rollouts.values();
-        let open = rollouts.filter(|rollout| !is_over(&outlook.phase(rollout)));
+        let open = rollouts.filter(|rollout| is_under_way(&outlook.phase(rollout)));
         v1::Status {
             now_ms: now.0,
             hosts: count(known.desired().hosts.len()),
@@ -62,6 +63,11 @@ impl OperatorsService {
             versions: versions(&known),
         }
     }
+}
+
+/// Whether a rollout may still move anything: those that wait for offline hosts are not forgotten.
+fn is_under_way(phase: &Phase) -> bool {
+    !is_over(phase) || matches!(phase, Phase::DoneButOffline { .. })
 }
 
 fn is_online(known: &Known, host: &HostName) -> bool {

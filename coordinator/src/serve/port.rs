@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use super::connections::Connections;
+use super::strangers::Strangers;
 use crate::identity::peer_of;
 use rustls::ServerConfig;
 use std::io;
@@ -16,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
-const STRANGER_LIMIT: Duration = Duration::from_secs(60);
 /// A peer that is gone without a word is noticed after about half a minute.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
@@ -39,6 +39,7 @@ impl Port {
     pub async fn accept(self, ready: mpsc::Sender<io::Result<Connection>>) {
         let acceptor = TlsAcceptor::from(self.tls);
         let places = Arc::new(Semaphore::new(HANDSHAKES));
+        let strangers = Arc::new(Strangers::default());
         let mut incoming = TcpIncoming::from(self.listener)
             .with_nodelay(Some(true))
             .with_keepalive(Some(KEEPALIVE))
@@ -52,8 +53,9 @@ impl Port {
             };
             let Some(stream) = stream else { continue };
             let (acceptor, connections, ready) = (acceptor.clone(), Arc::clone(&self.connections), ready.clone());
+            let strangers = Arc::clone(&strangers);
             tokio::spawn(async move {
-                if let Some(connection) = secure(stream, &acceptor, &connections).await {
+                if let Some(connection) = secure(stream, &acceptor, &connections, &strangers).await {
                     let _ = ready.send(Ok(connection)).await;
                 }
                 drop(place);
@@ -74,14 +76,13 @@ async fn next(incoming: &mut TcpIncoming) -> Option<TcpStream> {
     }
 }
 
-/// Whoever has no certificate can only join, and has time for that.
-async fn part_from(cut: CancellationToken) {
-    let _ = timeout(STRANGER_LIMIT, cut.cancelled()).await;
-    cut.cancel();
-}
-
 /// Shakes hands. Whoever fails here is told by TLS itself, and costs one line of the log.
-async fn secure(stream: TcpStream, acceptor: &TlsAcceptor, connections: &Arc<Connections>) -> Option<Connection> {
+async fn secure(
+    stream: TcpStream,
+    acceptor: &TlsAcceptor,
+    connections: &Arc<Connections>,
+    strangers: &Strangers,
+) -> Option<Connection> {
     let address = stream.peer_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
     let stream = match timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
@@ -106,7 +107,7 @@ async fn secure(stream: TcpStream, acceptor: &TlsAcceptor, connections: &Arc<Con
     let is_stranger = certified.is_none();
     let caller = connections.enter(address, certified);
     if is_stranger {
-        tokio::spawn(part_from(caller.cut.clone()));
+        strangers.enter(caller.cut.clone());
     }
     Some(Connection::new(stream, caller))
 }

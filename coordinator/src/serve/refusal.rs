@@ -57,6 +57,10 @@ impl From<AdmitError> for Status {
             AdmitError::Removed(_) | AdmitError::Revoked => {
                 refuse(Word::Revoked, text, "ask an administrator for a new token and join again")
             }
+            AdmitError::TooManyMachines(_) => {
+                let hint = "their certificates end by themselves; or remove the operator and add it anew";
+                refuse_as(Code::ResourceExhausted, Word::Other, text, hint)
+            }
             AdmitError::Clock(_) => {
                 refuse_as(Code::FailedPrecondition, Word::Other, text, "set this machine's clock (timedatectl)")
             }

@@ -36,7 +36,6 @@ const STREAM_WINDOW: u32 = 128 * 1024;
 const CONNECTION_WINDOW: u32 = 512 * 1024;
 const STREAMS: u32 = 64;
 const HEADERS: u32 = 16 * 1024;
-const RENEW_SERVER: Duration = Duration::from_secs(20 * 86_400);
 const FORGET: Duration = Duration::from_secs(3600);
 const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(30);
 
@@ -204,16 +203,12 @@ async fn drain(
 /// Cuts connections whose certificates have expired, and renews the port's own. Runs until dropped.
 async fn look_after_certificates(shared: &Shared, certificate: &ServerCertificate) {
     let mut ticks = interval(LOOK_AT_CERTIFICATES);
-    let mut made = clock::now();
     loop {
         ticks.tick().await;
         let now = clock::now();
         shared.connections.sweep(&shared.facts, now);
-        if now.since(made) > RENEW_SERVER {
-            match certificate.renew(&shared.authority, &shared.addresses, now) {
-                Ok(()) => made = now,
-                Err(error) => tracing::error!(%error, "the port's certificate could not be renewed"),
-            }
+        if let Err(error) = certificate.renew_when_due(&shared.authority, &shared.addresses, now) {
+            tracing::error!(%error, "the port's certificate could not be renewed");
         }
     }
 }

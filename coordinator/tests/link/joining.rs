@@ -198,3 +198,30 @@ async fn the_last_administrator_stays() {
     let status = admin.remove_operator(request).await.expect_err("it is the last one");
     assert_eq!(status.code(), Code::FailedPrecondition);
 }
+
+async fn with_uses(admin: &mut crate::bed::Operators, uses: u32) -> Result<v1::JoinInvitation, Status> {
+    let (name, role) = ("robot".to_owned(), "operator".to_owned());
+    let request = v1::AddOperatorRequest { name, role, uses, token_seconds: 0 };
+    admin.add_operator(request).await.map(tonic::Response::into_inner)
+}
+
+#[tokio::test]
+async fn no_token_is_for_more_machines_than_there_is_room_for() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let refused = with_uses(&mut admin, 101).await.expect_err("there is room for 100");
+    assert!(refused.message().contains("may have 100 machines"), "{refused}");
+    let first = admit(&token(&with_uses(&mut admin, 100).await.expect("there is room")), now()).await;
+    let refused = with_uses(&mut admin, 100).await.expect_err("one is there");
+    assert!(refused.message().contains("it has 1"), "{refused}");
+    with_uses(&mut admin, 99).await.expect("there is room for so many");
+
+    // However often one machine renews, the others stay.
+    let mut identity = first.expect("the token is good");
+    for _ in 0..40 {
+        let channel = dial(&identity).await.expect("it is reached");
+        identity = renew(&identity, channel, now()).await.expect("it counts");
+    }
+    with_uses(&mut admin, 99).await.expect("it is one machine still");
+    admin.who_am_i(v1::WhoAmIRequest {}).await.expect("the others are not disturbed");
+}

@@ -165,3 +165,34 @@ async fn a_wrong_clock_is_shown() {
     let told = status.attention.iter().find(|one| one.subject == "host lab-1").expect("it needs a person");
     assert!(told.text.contains("behind"), "{}", told.text);
 }
+
+/// Connects with TLS and no certificate, as whoever wants to join does; and asks nothing.
+async fn stranger(bed: &Bed, ca: &[u8]) -> tokio_rustls::client::TlsStream<TcpStream> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(ca.to_vec().into()).expect("it is a certificate");
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let mut config = config.expect("it has versions").with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let name = "fleet-coordinator".try_into().expect("it is a name");
+    let stream = TcpStream::connect(bed.address).await.expect("the port is open");
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+    connector.connect(name, stream).await.expect("a stranger is let in")
+}
+
+#[tokio::test]
+async fn a_crowd_of_strangers_keeps_nobody_out_and_is_never_large() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let identity = bed.host(&mut admin, "lab-1").await;
+    let mut first = stranger(&bed, identity.ca_der()).await;
+    let mut crowd = Vec::new();
+    for _ in 0..256 {
+        crowd.push(stranger(&bed, identity.ca_der()).await);
+    }
+    let mut answer = Vec::new();
+    let ended = timeout(Duration::from_secs(5), first.read_to_end(&mut answer)).await;
+    assert!(ended.is_ok(), "the oldest gives way, long before its time is over");
+    bed.host(&mut admin, "lab-2").await;
+    FakeAgent::connect(&identity).await.expect("it is welcome");
+}

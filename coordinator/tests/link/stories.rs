@@ -245,3 +245,53 @@ async fn events_are_told_as_they_happen() {
     }
     assert_eq!(heard, ["notes@1.1 to be installed on lab-1 by admin", "install notes@1.1: done"]);
 }
+
+/// Answers a question of the coordinator about images.
+async fn resolved(agent: &mut FakeAgent, kinds: Vec<v1::answer_piece::Kind>) {
+    let question = agent.question().await.id;
+    let pieces = kinds.into_iter().map(move |kind| v1::AnswerPiece { question, kind: Some(kind) });
+    agent.client.answer(tokio_stream::iter(pieces)).await.expect("somebody waits for it");
+}
+
+#[tokio::test]
+async fn images_are_resolved_through_a_host_that_can_say() {
+    use v1::answer_piece::Kind;
+    let (bed, mut admin, _, mut first) = fleet().await;
+    let request = v1::ResolveImagesRequest { images: vec!["notes:1.1".to_owned(), "notes:9".to_owned()] };
+    let asker = admin.clone();
+    let asking = |request: &v1::ResolveImagesRequest| {
+        let (mut admin, request) = (asker.clone(), request.clone());
+        tokio::spawn(async move { admin.resolve_images(request).await })
+    };
+    let image = |image: &str, digest: &str, failure: &str| {
+        let [image, digest, failure] = [image, digest, failure].map(str::to_owned);
+        Kind::Resolved(v1::ResolvedImage { image, digest, failure })
+    };
+
+    // The only host cannot say, or is lost in the middle of it.
+    let asked = asking(&request);
+    resolved(&mut first, vec![Kind::Failure("the Engine is away".to_owned())]).await;
+    let refused = asked.await.expect("it ends").expect_err("nobody can say");
+    assert!(refused.message().contains("`lab-1` says: the Engine is away"), "{refused}");
+    let asked = asking(&request);
+    resolved(&mut first, vec![image("notes:1.1", "sha256:11", "")]).await;
+    let refused = asked.await.expect("it ends").expect_err("half an answer is none");
+    assert!(refused.message().contains("was lost while it answered"), "{refused}");
+
+    // Another host can.
+    let identity = bed.host(&mut admin, "lab-2").await;
+    let mut second = FakeAgent::connect(&identity).await.expect("it is welcome");
+    second.open_set().await.expect("it is told its orders");
+    let asked = asking(&request);
+    resolved(&mut first, vec![Kind::Failure("the Engine is away".to_owned())]).await;
+    let both = vec![image("notes:1.1", "sha256:11", ""), image("notes:9", "", "there is no such image")];
+    resolved(&mut second, both).await;
+    let reply = asked.await.expect("it ends").expect("the second can say").into_inner();
+    assert_eq!(reply.host, "lab-2");
+    let found: Vec<_> = reply.images.iter().map(|it| (it.digest.as_str(), it.failure.as_str())).collect();
+    assert_eq!(found, [("sha256:11", ""), ("", "there is no such image")]);
+
+    let many = v1::ResolveImagesRequest { images: vec!["notes:1.1".to_owned(); 101] };
+    let refused = admin.resolve_images(many).await.expect_err("it is too much");
+    assert!(refused.message().contains("more than 100"), "{refused}");
+}

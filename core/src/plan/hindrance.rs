@@ -14,6 +14,10 @@ pub(super) enum Hindrance {
     Offline {
         since: Time,
     },
+    /// Nobody has listened for long: its host may be on its way back.
+    Returning {
+        until: Time,
+    },
     Unreported,
     /// Its last order ended after its host last said what it runs.
     Outdated,
@@ -34,7 +38,7 @@ impl Hindrance {
     /// The moment at which time alone ends it.
     pub fn ends(&self) -> Option<Time> {
         match self {
-            Self::Hours { opens } => Some(*opens),
+            Self::Hours { opens: end } | Self::Returning { until: end } => Some(*end),
             Self::HostRemoved
             | Self::NeverSeen
             | Self::Offline { .. }
@@ -54,6 +58,7 @@ impl fmt::Display for Hindrance {
             Self::HostRemoved => f.write_str("its host was removed"),
             Self::NeverSeen => f.write_str("its host has never connected"),
             Self::Offline { since } => write!(f, "its host is offline since {since}"),
+            Self::Returning { .. } => f.write_str("its host has not reported since the coordinator started"),
             Self::Unreported => f.write_str("it has not reported"),
             Self::Outdated => f.write_str("it has not reported since its last order ended"),
             Self::OtherOrder => f.write_str("another order for it is under way"),
@@ -75,11 +80,14 @@ pub(super) fn seen_host<'a>(seat: &Seat<'a>) -> Result<&'a HostObserved, Hindran
 }
 
 /// The host, if it can be asked something at all.
-pub(super) fn reachable<'a>(seat: &Seat<'a>) -> Result<&'a HostObserved, Hindrance> {
+pub(super) fn reachable<'a>(outlook: &Outlook, seat: &Seat<'a>) -> Result<&'a HostObserved, Hindrance> {
     let seen = seen_host(seat)?;
     match seen.link {
         Link::Online => Ok(seen),
-        Link::Offline { since } => Err(Hindrance::Offline { since }),
+        Link::Offline { since } => Err(match outlook.returning_until(since) {
+            Some(until) => Hindrance::Returning { until },
+            None => Hindrance::Offline { since },
+        }),
     }
 }
 

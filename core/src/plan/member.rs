@@ -137,7 +137,7 @@ fn before_the_order(outlook: &Outlook, rollout: &Rollout, member: &Member, seat:
             return (MemberState::Elsewhere { found: said.release.clone() }, Tally::Apart, None);
         }
     }
-    let is_reachable = hindrance::reachable(seat).is_ok();
+    let is_reachable = hindrance::reachable(outlook, seat).is_ok();
     if let Some(stand) = seen.ok().filter(|_| is_reachable).and_then(|seen| resumed(outlook.now, rollout, member, seen))
     {
         return stand;
@@ -162,7 +162,7 @@ fn resumed(now: Time, rollout: &Rollout, member: &Member, seen: &InstanceObserve
 
 /// What of its own stands in the way of a member, whatever the rollout's gates say.
 fn obstacle(outlook: &Outlook, member: &Member, seat: &Seat) -> Result<(), Hindrance> {
-    let host = hindrance::reachable(seat)?;
+    let host = hindrance::reachable(outlook, seat)?;
     if outlook.open(&member.instance).is_some() {
         return Err(Hindrance::OtherOrder);
     }

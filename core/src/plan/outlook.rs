@@ -13,6 +13,10 @@ use crate::plan::MemberState;
 use crate::rollout::{Member, Rollout, RolloutWish};
 use crate::time::Time;
 use std::collections::HashMap;
+use std::time::Duration;
+
+/// After so long without a word a host is offline; so long hosts have to return.
+const RETURN: Duration = Duration::from_secs(15);
 
 /// The facts at one moment. Making one costs a pass over them; every question to it is cheap.
 #[derive(Debug)]
@@ -64,6 +68,13 @@ impl<'a> Outlook<'a> {
 
     pub fn explain(&self, progress: &Progress<'_>) -> Vec<String> {
         super::explain::explain(self, progress)
+    }
+
+    /// Until when a host that was lost at a moment may return as if it had not been: whoever was connected when the
+    /// coordinator ended dials again within one period of silence.
+    pub fn returning_until(&self, lost: Time) -> Option<Time> {
+        let (since, until) = (self.observed.since, self.observed.since.after(RETURN));
+        (lost <= since && since <= self.now && self.now < until).then_some(until)
     }
 
     /// The rollouts of an app that are kept.

@@ -79,7 +79,8 @@ impl Progress<'_> {
     }
 }
 
-/// The upgrade brings the values that are wanted now: they may have been set for the new version.
+/// The upgrade brings the values that are wanted now: they may have been set for the new version. An undo brings those of
+/// before, unless an operator has wished for others since.
 fn order<'a>(
     outlook: &Outlook<'a>,
     rollout: &Rollout,
@@ -87,7 +88,8 @@ fn order<'a>(
 ) -> Option<(&'a crate::names::InstanceName, NewOrder)> {
     let seat = outlook.index.instance(&member.instance)?;
     let (name, instance) = (seat.name, seat.desired);
-    let goal = Goal { release: member.to.clone(), revision: instance.revision };
+    let revision = member.to_revision.map_or(instance.revision, |brought| brought.max(instance.revision));
+    let goal = Goal { release: member.to.clone(), revision };
     let order = Order {
         id: member::upgrade_id(rollout, rollout.attempt, member),
         instance: name.clone(),

@@ -3,8 +3,10 @@
 mod explained;
 pub(crate) mod given;
 mod instances;
+mod returning;
 mod rollouts;
 mod shown;
+mod undone;
 
 use super::plan;
 use crate::facts::{Asked, OpenOrder};

@@ -47,6 +47,7 @@ pub(super) fn plan(outlook: &Outlook) -> Plan {
     for name in outlook.desired.instances.keys() {
         let Some(seat) = outlook.index.instance(name) else { continue };
         wake.by(outlook.open(name).map(|open| open.due));
+        plan.restored.extend(restored(outlook, seat).map(|revision| (name.clone(), revision)));
         let rollout = if taken.is_empty() { None } else { taken.remove(name) };
         match turn(outlook, seat, rollout) {
             Turn::Nothing => {}
@@ -61,6 +62,13 @@ pub(super) fn plan(outlook: &Outlook) -> Plan {
     plan.waiting.sort_by(|a, b| (&a.instance, &a.rollout).cmp(&(&b.instance, &b.rollout)));
     plan.wake_at = wake.at;
     plan
+}
+
+/// The revision that an undo has brought, while an older one is still wanted.
+fn restored(outlook: &Outlook, seat: &Seat) -> Option<u64> {
+    let claim = seat.claim?;
+    let revision = claim.member.to_revision.filter(|revision| *revision > seat.desired.revision)?;
+    outlook.has_ended_well(claim.rollout, claim.member).then_some(revision)
 }
 
 /// Lets every rollout that has instances say what it asks and what waits.
@@ -94,7 +102,7 @@ fn turn(outlook: &Outlook, seat: &Seat, rollout: Option<NewOrder>) -> Turn {
             Ok(()) => Turn::Ask(intention.order(seat.name, seat.desired)),
             Err(hindrance) => wait(&hindrance),
         },
-        Err(unclear) => match hindrance::reachable(seat) {
+        Err(unclear) => match hindrance::reachable(outlook, seat) {
             Ok(_) => wait(&unclear),
             Err(unreachable) => wait(&unreachable),
         },
@@ -116,7 +124,7 @@ fn beside(open: &Open, wanted: Option<Intention>) -> Turn {
 }
 
 fn hindrance_to(outlook: &Outlook, seat: &Seat, intention: &Intention) -> Result<(), Hindrance> {
-    let host = hindrance::reachable(seat)?;
+    let host = hindrance::reachable(outlook, seat)?;
     if intention.is_bound_by_app_list() {
         hindrance::allowed(host, &seat.desired.release.name.app)?;
     }

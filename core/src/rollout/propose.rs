@@ -91,8 +91,14 @@ type Named<'a> = (&'a InstanceName, &'a InstanceDesired);
 fn sort(observed: &Observed, to: &Release, selected: &[Named]) -> (Vec<Member>, Vec<LeftOut>) {
     let (mut members, mut left_out) = (Vec::new(), Vec::new());
     for (name, instance) in selected {
-        match checks::present_release(observed, to, name, instance) {
-            Ok(from) => members.push(Member { instance: (*name).clone(), from: from.clone(), to: to.clone() }),
+        match checks::present(observed, to, name, instance) {
+            Ok(said) => members.push(Member {
+                instance: (*name).clone(),
+                from: said.release.clone(),
+                to: to.clone(),
+                from_revision: Some(said.revision),
+                to_revision: None,
+            }),
             Err(reason) => left_out.push(LeftOut { instance: (*name).clone(), reason }),
         }
     }

@@ -78,6 +78,15 @@ impl Host {
         found
     }
 
+    /// What each service of an instance is made from, values included, by its name: the same again is the same text.
+    pub fn configured(&self, instance: &str) -> Vec<(String, String)> {
+        let world = self.hands.world();
+        let own = world.containers.iter().filter(|container| container.project == instance);
+        let mut found: Vec<_> = own.map(|it| (it.service.clone(), it.config_hash.clone())).collect();
+        found.sort();
+        found
+    }
+
     /// The web images that ever ran on an instance's uploads, in their order: one entry for each start.
     pub fn starts(&self, instance: &str) -> Vec<String> {
         self.hands.world().volumes.get(&format!("{instance}_uploads")).cloned().unwrap_or_default()

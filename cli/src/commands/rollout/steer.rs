@@ -26,9 +26,10 @@ pub struct SteerArgs {
     follow: bool,
 }
 
-/// Take a rollout back: its instances return to the releases that they had, with their values as they are now
+/// Take a rollout back: its instances return to the releases that they had, with the values that went with them
 ///
-/// An undo is a rollout of its own, under the same gates.
+/// An undo is a rollout of its own, under the same gates. It shows which values it puts back. Values that somebody sets
+/// while it is under way stay.
 #[derive(Debug, Args)]
 pub struct UndoArgs {
     /// The rollout; without it, the one that is not over, or the newest
@@ -75,14 +76,50 @@ pub async fn undo(context: &Context, args: &UndoArgs) -> Result<ExitStatus, Comm
     watch(context, &undoing.id).await
 }
 
-/// Who goes back to what: those whom the rollout has moved or is moving.
+/// Who goes back to what, values included: those whom the rollout has moved or is moving.
 fn way_back(view: &RolloutView) -> Vec<String> {
     let is_moved = |state: &str| matches!(state, "done" | "unhealthy" | "under way" | "overdue");
     let moved = view.members.iter().filter(|member| is_moved(&member.state));
-    moved.map(|it| format!("  {}  {}  {} -> {}", it.instance, it.host, it.to, it.from)).collect()
+    moved
+        .flat_map(|it| {
+            let release = format!("  {}  {}  {} -> {}", it.instance, it.host, it.to, it.from);
+            let values = it.puts_back.iter().map(|value| format!("      {value}"));
+            std::iter::once(release).chain(values)
+        })
+        .collect()
 }
 
 async fn steer(session: &Session, wish: &str, id: &str) -> Result<RolloutView, CommandError> {
     let request = SteerRolloutRequest { id: id.to_owned(), wish: wish.to_owned() };
     session.ask(&format!("{wish} {id}"), async |mut c| c.steer_rollout(request).await).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_proto::v1::MemberView;
+
+    #[test]
+    fn a_way_back_names_the_values_that_it_puts_back() {
+        let member = |instance: &str, state: &str, puts_back: &[&str]| MemberView {
+            instance: instance.to_owned(),
+            host: "lab-1".to_owned(),
+            from: "1.1".to_owned(),
+            to: "1.2".to_owned(),
+            state: state.to_owned(),
+            puts_back: puts_back.iter().map(ToString::to_string).collect(),
+            ..Default::default()
+        };
+        let members = vec![
+            member("notes-1", "done", &["value title: New -> its default"]),
+            member("notes-2", "failed", &["value title: New -> its default"]),
+            member("notes-3", "unhealthy", &[]),
+        ];
+        let told = way_back(&RolloutView { members, ..Default::default() });
+        insta::assert_snapshot!(told.join("\n"), @r"
+        notes-1  lab-1  1.2 -> 1.1
+            value title: New -> its default
+        notes-3  lab-1  1.2 -> 1.1
+        ");
+    }
 }

@@ -1,7 +1,7 @@
 //! A host as operators see it.
 
 use crate::agents::Sessions;
-use crate::facts::Known;
+use crate::facts::{Known, protocol_words};
 use fleet_core::access::Subject;
 use fleet_core::facts::{HostDesired, HostObserved, Link};
 use fleet_core::host_policy::HostPolicy;
@@ -28,7 +28,12 @@ impl HostViews<'_> {
         let subject = self.known.subject(&Subject::Host(name.clone()));
         let said = seen.map(|seen| &seen.said);
         let session = self.sessions.get(name);
-        let (link, since) = link_words(seen, subject.is_some(), host);
+        let other_protocol = self.known.other_protocol(name);
+        let (link, since) = match other_protocol {
+            Some(other) => ("other protocol", Some(other.since)),
+            None => link_words(seen, subject.is_some(), host),
+        };
+        let (refused, hint) = other_protocol.map(|other| protocol_words(name, other)).unwrap_or_default();
         // Since when a host is online only its connection knows: that is no fact, and is not kept.
         let since = since.or(session.as_ref().map(|session| session.since));
         v1::HostView {
@@ -46,6 +51,8 @@ impl HostViews<'_> {
             certificate_expires_ms: subject.map_or(0, |subject| subject.expires().0),
             instances: self.known.instances_of(name).map(ToString::to_string).collect(),
             policy: said.map(|said| policy_view(&said.policy)),
+            refused,
+            hint,
         }
     }
 }

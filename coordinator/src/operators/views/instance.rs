@@ -2,7 +2,7 @@
 
 use crate::facts::Known;
 use fleet_core::facts::{DriftRule, Ended, Health, InstanceDesired, InstanceSaid, Link, OpenOrder, Running};
-use fleet_core::names::{InstanceName, Version};
+use fleet_core::names::{InstanceName, RolloutId, Version};
 use fleet_core::order::{Action, Outcome, PowerWish};
 use fleet_core::plan::{Outlook, Phase};
 use fleet_core::time::Time;
@@ -15,7 +15,16 @@ pub struct InstanceViews<'a> {
     known: &'a Known,
     orders: HashMap<&'a InstanceName, &'a OpenOrder>,
     ends: HashMap<&'a InstanceName, &'a Ended>,
-    bound_for: HashMap<&'a InstanceName, &'a Version>,
+    bound_for: HashMap<&'a InstanceName, Bound<'a>>,
+}
+
+/// What a rollout intends with an instance.
+#[derive(Debug)]
+enum Bound<'a> {
+    /// It will take it there.
+    For(&'a Version),
+    /// It would, and is halted.
+    Halted { rollout: &'a RolloutId, short_of: &'a Version },
 }
 
 impl<'a> InstanceViews<'a> {
@@ -68,7 +77,7 @@ impl<'a> InstanceViews<'a> {
             health: health.to_owned(),
             health_reason,
             doing: self.doing(name, running),
-            waiting: self.known.waits_because(name).unwrap_or_default().to_owned(),
+            waiting: self.waiting(name, said),
             drift: said.map(|said| said.drift.clone()).unwrap_or_default(),
             drift_rule: drift_word(instance.drift).to_owned(),
             containers: said.map(containers).unwrap_or_default(),
@@ -85,10 +94,25 @@ impl<'a> InstanceViews<'a> {
     /// What it shall be: by its open order, else by its rollout, else as it was installed while nothing is there.
     fn wanted(&self, name: &InstanceName, instance: &'a InstanceDesired) -> Option<&'a Version> {
         let goal = self.order(name).and_then(|open| goal_version(&open.order.action));
-        let bound_for = || self.bound_for.get(name).copied();
+        let bound_for = || match self.bound_for.get(name)? {
+            Bound::For(version) => Some(*version),
+            Bound::Halted { .. } => None,
+        };
         let seen = self.known.observed().instances.get(name).and_then(|seen| seen.running.last());
         let installed = || seen.is_none().then_some(&instance.release.name.version);
         goal.or_else(bound_for).or_else(installed)
+    }
+
+    /// Why it waits. Whoever failed waits for nothing by itself, and is not where its rollout meant it to be.
+    fn waiting(&self, name: &InstanceName, said: Option<&InstanceSaid>) -> String {
+        let by_plan = self.known.waits_because(name).map(str::to_owned);
+        let short = || match self.bound_for.get(name)? {
+            Bound::Halted { rollout, short_of } if said.is_some_and(|said| said.release.name.version != **short_of) => {
+                Some(format!("rollout {rollout} is halted"))
+            }
+            Bound::Halted { .. } | Bound::For(_) => None,
+        };
+        by_plan.or_else(short).unwrap_or_default()
     }
 
     fn doing(&self, name: &InstanceName, running: Option<&Running>) -> String {
@@ -106,20 +130,24 @@ impl<'a> InstanceViews<'a> {
     }
 }
 
-/// Where rollouts that still go on will take their members.
-fn bound_for<'a>(known: &'a Known, outlook: &Outlook<'_>) -> HashMap<&'a InstanceName, &'a Version> {
+/// Where rollouts that are not over take their members.
+fn bound_for<'a>(known: &'a Known, outlook: &Outlook<'_>) -> HashMap<&'a InstanceName, Bound<'a>> {
     let mut bound_for = HashMap::new();
     for rollout in known.desired().rollouts.values() {
-        match outlook.phase(rollout) {
+        let is_halted = match outlook.phase(rollout) {
             Phase::Done | Phase::Aborted => continue,
+            Phase::Halted { .. } => true,
             Phase::Running
             | Phase::Soaking { .. }
             | Phase::OutsideWindow { .. }
             | Phase::Paused
-            | Phase::Halted { .. }
-            | Phase::DoneButOffline { .. } => {}
-        }
-        bound_for.extend(rollout.members.iter().map(|member| (&member.instance, &member.to.name.version)));
+            | Phase::DoneButOffline { .. } => false,
+        };
+        bound_for.extend(rollout.members.iter().map(|member| {
+            let version = &member.to.name.version;
+            let halted = Bound::Halted { rollout: &rollout.id, short_of: version };
+            (&member.instance, if is_halted { halted } else { Bound::For(version) })
+        }));
     }
     bound_for
 }

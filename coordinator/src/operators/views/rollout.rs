@@ -103,6 +103,7 @@ fn member_view(known: &Known, member: &Member, state: &MemberState) -> v1::Membe
         state: word.to_owned(),
         text,
         since_ms,
+        puts_back: Vec::new(),
     }
 }
 

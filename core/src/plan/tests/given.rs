@@ -4,13 +4,15 @@
 //!
 //! ```text
 //! now 1000
+//! since 990                         the coordinator's start
 //! a 1.1 site=fr                     a host with a label; its instance runs 1.1
 //! b 1.1 offline 950                 lost at 950; also: silent, never, absent, busy STEP, sick, stopped, gone, seen TIME
-//! c 1.1 revision 2 power stop       what operators want of it; also: removing
+//! c 1.1 revision 2 power stop       what operators want of it; also: removing. It says revision 1, or as `says N`
 //! d 1.1 hours 22:00-23:00 forbids   what its own policy says
 //! rollout 1.2 canary 1 of a,b       r1, created at 1; also: from V, at-once N, soak S, max-failures N, per L=N,
-//!                                   window W, deadline S, paused, aborted, attempt N, created TIME
-//! asked a upgrade 900               an open order; also: install, configure, power, remove, upgrade r1/2
+//!                                   window W, deadline S, paused, aborted, attempt N, created TIME, brings REVISION
+//! asked a upgrade 900               an open order; also: install, configure, power, remove, upgrade/ATTEMPT/ROLLOUT,
+//!                                   install/REVISION
 //! ended a upgrade done 950          also: already, rolled-back, stuck, refused
 //! ```
 
@@ -53,6 +55,7 @@ pub fn given(text: &str) -> Given {
         match words.next() {
             None => {}
             Some("now") => given.now = seconds(word(&mut words)),
+            Some("since") => given.observed.since = seconds(word(&mut words)),
             Some("rollout") => given.rollout(&mut words),
             Some("asked") => given.asked(&mut words),
             Some("ended") => given.ended(&mut words),
@@ -89,6 +92,7 @@ impl Given {
                 "gone" => is_wanted = false,
                 "seen" => at = seconds(word(words)),
                 "revision" => instance.revision = read(word(words)),
+                "says" => last.revision = read(word(words)),
                 "enrolment" => said.enrolment = word(words).into(),
                 "removing" => instance.removal = Some(Removal { volumes: Default::default() }),
                 "power" => instance.power = PowerDesired { wish: wish(word(words)), serial: 1 },
@@ -120,11 +124,12 @@ impl Given {
         let to = release(word(words));
         let mut members: Vec<InstanceName> = self.desired.instances.keys().cloned().collect();
         let (mut from, mut attempt, mut created, mut run) = (release("1.1"), 1, Time(1000), RolloutWish::Run);
-        let mut strategy = strategy();
+        let (mut strategy, mut brings) = (strategy(), None);
         while let Some(next) = words.next() {
             match next {
                 "of" => members = word(words).split(',').map(read).collect(),
                 "from" => from = release(word(words)),
+                "brings" => brings = Some(read(word(words))),
                 "attempt" => attempt = read(word(words)),
                 "created" => created = seconds(word(words)),
                 "paused" => run = RolloutWish::Pause,
@@ -142,7 +147,13 @@ impl Given {
                 other => panic!("`{other}` is no word of a rollout"),
             }
         }
-        let member = |instance| Member { instance, from: from.clone(), to: to.clone() };
+        let member = |instance| Member {
+            instance,
+            from: from.clone(),
+            to: to.clone(),
+            from_revision: Some(1),
+            to_revision: brings,
+        };
         let id: RolloutId = read(&format!("r{}", self.desired.rollouts.len() + 1));
         let rollout = Rollout {
             id: id.clone(),
@@ -208,6 +219,9 @@ impl Given {
         let (created, revision) = (created.to_string(), revision.to_string());
         match what {
             "install" => order_id(&["install", name, &created, "e1", &revision]),
+            earlier if earlier.starts_with("install/") => {
+                order_id(&["install", name, &created, "e1", earlier.trim_start_matches("install/")])
+            }
             "configure" => order_id(&["configure", name, &created, &revision]),
             "power" => order_id(&["power", name, &created, "1"]),
             "remove" => order_id(&["remove", name, &created]),

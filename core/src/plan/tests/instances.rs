@@ -43,6 +43,25 @@ fn an_installation_that_ended_badly_is_not_asked_again() {
 }
 
 #[test]
+fn an_installation_that_failed_is_tried_again_with_other_values() {
+    check("a absent revision 2\nended a install/1 refused 900", "a: install 1.1");
+    check("a absent revision 2\nasked a install/1 900\nended a install/1 refused 950", "a: closed\na: install 1.1");
+    check(
+        "a absent revision 2\nasked a install/1 900",
+        "a: waits, its installation: another order for it is under way",
+    );
+}
+
+#[test]
+fn a_removal_that_ended_well_is_the_end() {
+    check("a 1.1 removing\nasked a remove 900\nended a remove done 950", "a: closed\na: gone");
+    check("a 1.1 removing\nasked a remove 900\nended a remove already 950", "a: closed\na: gone");
+    check("a 1.1 offline 940 removing\nended a remove done 950", "a: gone");
+    check("a 1.1 removing\nended a remove stuck 950", "a: waits, its removal is stuck: the probe got no answer; look");
+    check("a 1.1\nended a remove done 950", "");
+}
+
+#[test]
 fn a_machine_that_enrols_anew_is_installed_anew() {
     check("a absent enrolment e2\nended a install done 900", "a: install 1.1");
 }
@@ -77,7 +96,7 @@ fn a_wish_about_power_is_asked_once() {
 fn a_removal_comes_before_all_else() {
     check("a 1.1 removing revision 2 power stop\nrollout 1.2", "a: remove\nr1: Done");
     check("a absent removing", "a: remove");
-    check("a absent removing\nended a remove done 900", "");
+    check("a absent removing\nended a remove done 900", "a: gone");
 }
 
 #[test]

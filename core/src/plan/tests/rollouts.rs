@@ -12,7 +12,7 @@ fn members_are_taken_in_their_order() {
 
 #[test]
 fn a_rollout_comes_before_configuration() {
-    check("a 1.1 revision 2 power stop\nrollout 1.2", "a: upgrade 1.1 -> 1.2\nr1: Running");
+    check("a 1.1 revision 2 power stop\nrollout 1.2", "a: upgrade 1.1 -> 1.2 revision 2\nr1: Running");
 }
 
 #[test]

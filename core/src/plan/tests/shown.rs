@@ -11,6 +11,8 @@ pub fn show(given: &Given, plan: &Plan) -> Vec<String> {
     let instance = |id| given.asked.orders[id].order.instance.to_string();
     lines.extend(plan.closed.iter().map(|id| format!("{}: closed", instance(id))));
     lines.extend(plan.withdrawn.iter().map(|id| format!("{}: withdrawn", instance(id))));
+    lines.extend(plan.gone.iter().map(|name| format!("{name}: gone")));
+    lines.extend(plan.restored.iter().map(|(name, revision)| format!("{name}: has revision {revision} again")));
     lines.extend(plan.waiting.iter().map(|waiting| format!("{}: waits, {}", waiting.instance, waiting.because)));
     let rollouts = given.desired.rollouts.values();
     lines.extend(rollouts.map(|rollout| format!("{}: {:?}", rollout.id, outlook.phase(rollout))));
@@ -21,7 +23,10 @@ pub fn show(given: &Given, plan: &Plan) -> Vec<String> {
 fn order(new: &NewOrder) -> String {
     let what = match &new.order.action {
         Action::Install { goal } => format!("install {}", goal.release.name.version),
-        Action::Upgrade { from, goal } => format!("upgrade {} -> {}", from.name.version, goal.release.name.version),
+        Action::Upgrade { from, goal } => {
+            let revision = if goal.revision == 1 { String::new() } else { format!(" revision {}", goal.revision) };
+            format!("upgrade {} -> {}{revision}", from.name.version, goal.release.name.version)
+        }
         Action::Configure { from, goal } => format!("configure {from} -> {}", goal.revision),
         Action::Power { wish: PowerWish::Start, .. } => "start".to_owned(),
         Action::Power { wish: PowerWish::Stop, .. } => "stop".to_owned(),

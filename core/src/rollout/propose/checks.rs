@@ -1,6 +1,6 @@
 //! What must hold of a wish before it becomes a rollout.
 
-use crate::facts::{Desired, InstanceDesired, Observed, Running};
+use crate::facts::{Desired, InstanceDesired, InstanceSaid, Observed, Running};
 use crate::names::{AppName, InstanceName};
 use crate::order::Release;
 use crate::plan::{Outlook, Phase, forbids_another};
@@ -57,12 +57,12 @@ pub(super) fn canary_is_smaller(strategy: &Strategy, group: usize) -> Result<(),
 }
 
 /// What an instance is now, if it can be moved; else why it is left out.
-pub(super) fn present_release<'a>(
+pub(super) fn present<'a>(
     observed: &'a Observed,
     to: &Release,
     name: &InstanceName,
     instance: &InstanceDesired,
-) -> Result<&'a Release, String> {
+) -> Result<&'a InstanceSaid, String> {
     if instance.removal.is_some() {
         return Err("it is being removed".to_owned());
     }
@@ -76,7 +76,7 @@ pub(super) fn present_release<'a>(
         Some(Running::Absent) => return Err("it is not installed".to_owned()),
         Some(running) => running.last().ok_or("it is being installed")?,
     };
-    if said.release == *to { Err(ALREADY.to_owned()) } else { Ok(&said.release) }
+    if said.release == *to { Err(ALREADY.to_owned()) } else { Ok(said) }
 }
 
 pub(super) fn nothing_to_move(to: &Release, left_out: Vec<LeftOut>) -> RolloutRefusal {

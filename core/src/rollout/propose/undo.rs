@@ -7,7 +7,8 @@ use crate::plan::{MemberState, Outlook, Phase, forbids_another};
 use crate::rollout::{LeftOut, Member, Rollout, RolloutRefusal, Strategy};
 use crate::time::Time;
 
-/// Proposes to move back what a rollout moved, each member to what it was before.
+/// Proposes to move back what a rollout moved, each member to the release that it had before. Which values go with it is
+/// for whoever keeps them to say (`Member::to_revision`).
 ///
 /// Whoever accepts it aborts that rollout in the same commit. It has no canary: what it goes back to has run there
 /// before. Members that are no longer at what the rollout made of them are left out.
@@ -58,9 +59,15 @@ fn way_back(desired: &Desired, observed: &Observed, member: &Member) -> Result<M
     let gone = || "it was removed".to_owned();
     let name: &InstanceName = &member.instance;
     let instance = desired.instances.get(name).ok_or_else(gone)?;
-    let found = checks::present_release(observed, &member.from, name, instance)?;
-    if *found != member.to {
-        return Err(format!("it is at {} now", found.name.version));
+    let said = checks::present(observed, &member.from, name, instance)?;
+    if said.release != member.to {
+        return Err(format!("it is at {} now", said.release.name.version));
     }
-    Ok(Member { instance: name.clone(), from: member.to.clone(), to: member.from.clone() })
+    Ok(Member {
+        instance: name.clone(),
+        from: member.to.clone(),
+        to: member.from.clone(),
+        from_revision: Some(said.revision),
+        to_revision: None,
+    })
 }

@@ -1,0 +1,51 @@
+//! What becomes of a wish that hosts have carried out: the turn writes it to what is desired.
+
+use super::{DesiredChange, Facts};
+use crate::store::StoreError;
+use fleet_core::facts::InstanceDesired;
+use fleet_core::names::InstanceName;
+use fleet_core::time::Time;
+
+impl Facts {
+    /// Forgets instances whose removal was carried out.
+    pub async fn bury(&self, gone: &[InstanceName], now: Time) -> Result<(), StoreError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let values = self.value_keys(gone)?;
+        let bury = |change: &mut DesiredChange<'_>| {
+            for name in gone {
+                if change.is_being_removed(name) {
+                    change.tell(&format!("instance {name}"), "removed");
+                    change.forget_instance(name);
+                }
+            }
+            values.into_iter().for_each(|key| change.batch().delete(key));
+            Ok::<_, StoreError>(())
+        };
+        self.change_desired(now, bury).await.map(|_| ())
+    }
+
+    /// Lets the values that an undo has put back be those that are wanted.
+    pub async fn restore(&self, restored: &[(InstanceName, u64)], now: Time) -> Result<(), StoreError> {
+        if restored.is_empty() {
+            return Ok(());
+        }
+        let restore = |change: &mut DesiredChange<'_>| {
+            for (name, revision) in restored {
+                let older = change.known().instance(name).filter(|instance| instance.revision < *revision).cloned();
+                if let Some(instance) = older {
+                    change.put_instance(name, InstanceDesired { revision: *revision, ..instance });
+                }
+            }
+            Ok::<_, StoreError>(())
+        };
+        self.change_desired(now, restore).await.map(|_| ())
+    }
+}
+
+impl DesiredChange<'_> {
+    fn is_being_removed(&self, name: &InstanceName) -> bool {
+        self.known.desired.instances.get(name).is_some_and(|instance| instance.removal.is_some())
+    }
+}

@@ -1,0 +1,145 @@
+//! How orders ended, as hosts say it, and how many of those ends are remembered.
+
+use super::asked::end_text;
+use super::{Facts, Known, ObserveError};
+use crate::keys;
+use crate::store::Batch;
+use fleet_core::facts::{Ended, Running};
+use fleet_core::names::{HostName, InstanceName, OrderId};
+use fleet_core::order::{Action, Goal, Outcome};
+use fleet_core::time::Time;
+
+/// So many ends of one instance are remembered before those of orders that nobody gave are refused. Pruning leaves fewer;
+/// the ends of open orders are always taken in, for there are only as many as were given.
+const LIMIT: usize = 128;
+
+impl Facts {
+    /// A host says how an order ended. The first end counts, unless it was stuck and a person went on.
+    pub async fn hear_outcome(
+        &self,
+        host: &HostName,
+        id: OrderId,
+        instance: InstanceName,
+        outcome: Outcome,
+        now: Time,
+    ) -> Result<(), ObserveError> {
+        let ((), committed) = self.change(|known, batch| {
+            known.end(batch, host, id.clone(), instance, outcome, now)?;
+            known.unkept.insert(id.clone());
+            Ok::<_, ObserveError>(())
+        })?;
+        self.settled(committed).await?;
+        self.change_unwritten(|known| known.unkept.remove(&id));
+        self.wake();
+        Ok(())
+    }
+}
+
+impl Known {
+    /// Whether an end that nobody waits for would be one more of very many.
+    fn has_many_ends(&self, id: &OrderId, instance: &InstanceName) -> bool {
+        !self.observed.ended.contains_key(id) && self.index.ends_of(instance) >= LIMIT
+    }
+
+    fn put_end(&mut self, id: OrderId, ended: Ended) {
+        let instance = ended.instance.clone();
+        let before = self.observed.ended.insert(id, ended);
+        if let Some(before) = &before {
+            self.index.remove_end(&before.instance);
+        }
+        self.index.add_end(&instance);
+    }
+
+    pub(super) fn take_end(&mut self, id: &OrderId) {
+        if let Some(ended) = self.observed.ended.remove(id) {
+            self.index.remove_end(&ended.instance);
+        }
+    }
+
+    fn end(
+        &mut self,
+        batch: &mut Batch,
+        host: &HostName,
+        id: OrderId,
+        instance: InstanceName,
+        outcome: Outcome,
+        now: Time,
+    ) -> Result<(), ObserveError> {
+        let open = self.asked.orders.get(&id).filter(|open| open.host == *host && open.order.instance == instance);
+        if open.is_none() && !self.is_wanted_at(host, &instance) {
+            return Err(ObserveError::NotItsOrder(id));
+        }
+        if open.is_none() && self.has_many_ends(&id, &instance) {
+            return Err(ObserveError::TooManyEnds(instance));
+        }
+        let is_heard =
+            self.observed.ended.get(&id).is_some_and(|ended| !is_stuck(&ended.outcome) || ended.outcome == outcome);
+        if is_heard {
+            return Ok(());
+        }
+        let reached = open.and_then(|open| goal(&open.order.action)).filter(|_| outcome.is_success()).cloned();
+        if let Some(open) = open {
+            let text = end_text(&open.order.action, &outcome);
+            let subject = format!("instance {instance}");
+            // There are as many ends as orders; but one that is stuck may say so in other words again and again.
+            match self.observed.ended.contains_key(&id) {
+                false => self.events.tell(batch, now, &subject, &text),
+                true => self.events.tell_for(batch, now, host, &subject, &text),
+            }
+        }
+        if let Some(seen) =
+            self.observed.instances.get_mut(&instance).filter(|seen| is_at(&seen.running, reached.as_ref()))
+        {
+            // The host said what it is now just before it said how the order ended: no older than that.
+            seen.at = now;
+        }
+        let ended = Ended { instance, outcome, at: now };
+        batch.put(keys::ended(&id), &ended);
+        self.put_end(id, ended);
+        Ok(())
+    }
+}
+
+fn goal(action: &Action) -> Option<&Goal> {
+    match action {
+        Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => Some(goal),
+        Action::Power { .. } | Action::Remove { .. } => None,
+    }
+}
+
+fn is_at(running: &Running, goal: Option<&Goal>) -> bool {
+    match (running, goal) {
+        (Running::Settled(said), Some(goal)) => said.release == goal.release && said.revision == goal.revision,
+        (Running::Settled(_) | Running::Absent | Running::Busy { .. }, _) => false,
+    }
+}
+
+fn is_stuck(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Stuck { .. } => true,
+        Outcome::AlreadySo | Outcome::Done | Outcome::RolledBack { .. } | Outcome::Refused { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{memory, read, restart};
+
+    #[tokio::test]
+    async fn ends_that_nobody_waits_for_are_remembered_up_to_a_limit() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        for number in 0..LIMIT {
+            facts.end("lab-1", "notes-1", &format!("o{number}"), Outcome::Done).await.expect("there is room");
+        }
+        let refused = facts.end("lab-1", "notes-1", "one more", Outcome::Done).await;
+        assert!(matches!(refused, Err(ObserveError::TooManyEnds(_))), "{refused:?}");
+        facts.end("lab-1", "notes-1", "o1", Outcome::Done).await.expect("what is remembered may be said again");
+        facts.give("lab-1", restart("notes-1", "asked")).await;
+        facts.end("lab-1", "notes-1", "asked", Outcome::Done).await.expect("it was asked");
+        assert_eq!(facts.read().observed().ended.len(), LIMIT + 1);
+        facts.prune(crate::facts::testing::NOW).await.expect("the store is whole");
+        facts.end("lab-1", "notes-1", "one more", Outcome::Done).await.expect("there is room again");
+        assert_eq!(facts.read().index.ends_of(&read("notes-1")), facts.read().observed().ended.len());
+    }
+}

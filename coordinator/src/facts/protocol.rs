@@ -1,0 +1,57 @@
+//! Hosts that speak another protocol: they are refused at the door, and operators must see why they are away.
+
+use super::{Facts, Known};
+use crate::keys;
+use crate::store::{Batch, StoreError};
+use fleet_core::facts::{Link, OtherProtocol};
+use fleet_core::names::HostName;
+use fleet_core::time::Time;
+use fleet_proto::PROTOCOL;
+
+impl Facts {
+    /// A host that speaks another protocol was refused. It dials again and again; only a change is news.
+    pub async fn hear_other_protocol(&self, host: &HostName, protocol: u32, now: Time) -> Result<(), StoreError> {
+        let is_news =
+            |known: &Known| known.observed.other_protocols.get(host).is_none_or(|before| before.protocol != protocol);
+        if !is_news(&self.read()) {
+            return Ok(());
+        }
+        let ((), committed) = self.change(|known, batch| {
+            if is_news(known) {
+                let other = OtherProtocol { protocol, since: now };
+                batch.put(keys::other_protocol(host), &other);
+                known.observed.other_protocols.insert(host.clone(), other);
+                let (text, hint) = protocol_words(host, other);
+                let text = format!("refused: it {text}; {hint}");
+                known.events.tell_for(batch, now, host, &format!("host {host}"), &text);
+            }
+            Ok::<_, StoreError>(())
+        })?;
+        self.settled(committed).await.map(|_| ())
+    }
+}
+
+impl Known {
+    /// The protocol for which a host is away, if it is. Since the coordinator itself was upgraded, it may be ours.
+    pub fn other_protocol(&self, host: &HostName) -> Option<OtherProtocol> {
+        let is_online = self.observed.hosts.get(host).is_some_and(|seen| seen.link == Link::Online);
+        let other = self.observed.other_protocols.get(host).copied();
+        other.filter(|other| other.protocol != PROTOCOL && !is_online)
+    }
+
+    /// A host has greeted well.
+    pub(super) fn forget_other_protocol(&mut self, batch: &mut Batch, host: &HostName, now: Time) {
+        if self.observed.other_protocols.remove(host).is_some() {
+            batch.delete(keys::other_protocol(host));
+            let text = format!("speaks protocol {PROTOCOL} again");
+            self.events.tell_for(batch, now, host, &format!("host {host}"), &text);
+        }
+    }
+}
+
+/// What is wrong with a host that speaks another protocol, and which side is to be upgraded.
+pub fn protocol_words(host: &HostName, other: OtherProtocol) -> (String, String) {
+    let text = format!("speaks protocol {}, this coordinator {PROTOCOL}", other.protocol);
+    let side = if other.protocol < PROTOCOL { format!("fleet-agent on {host}") } else { "the coordinator".to_owned() };
+    (text, format!("upgrade {side}"))
+}

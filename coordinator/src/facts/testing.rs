@@ -1,0 +1,160 @@
+//! Facts in memory, for tests of the rooms that change them.
+
+use super::{DesiredChange, Facts, ObserveError};
+use crate::store::{MemoryStore, Store, StoreError};
+use fleet_core::facts::{
+    DriftRule, Health, HostDesired, HostSaid, InstanceDesired, InstanceSaid, OpenOrder, PowerDesired, Removal, Running,
+};
+use fleet_core::names::{HostName, InstanceName, OrderId};
+use fleet_core::order::{Action, Order, Outcome, PowerWish, Release, order_id};
+use fleet_core::plan::{NewOrder, Plan};
+use fleet_core::rollout::{Member, Rollout, RolloutWish, StrategyWish};
+use fleet_core::time::Time;
+use std::fmt::Debug;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub const NOW: Time = Time(1_000_000);
+
+pub fn read<T: FromStr<Err: Debug>>(text: &str) -> T {
+    text.parse().unwrap_or_else(|error| panic!("`{text}`: {error:?}"))
+}
+
+pub fn memory() -> Facts {
+    on(Arc::new(MemoryStore::new().expect("a thread can be started")))
+}
+
+pub fn on(store: Arc<dyn Store>) -> Facts {
+    Facts::load(store).expect("the store can be read")
+}
+
+pub fn release(version: &str) -> Release {
+    let digest = read(&format!("sha256:{:0>64}", version.replace('.', "")));
+    Release { name: read(&format!("notes@{version}")), digest }
+}
+
+pub fn wanted(host: &str) -> InstanceDesired {
+    InstanceDesired {
+        host: read(host),
+        release: release("1.1"),
+        revision: 1,
+        drift: DriftRule::Heal,
+        power: PowerDesired { wish: PowerWish::Start, serial: 0 },
+        removal: None,
+        created: Time(1000),
+    }
+}
+
+pub fn said() -> HostSaid {
+    HostSaid {
+        agent_version: "1".to_owned(),
+        engine_version: "1".to_owned(),
+        policy: Default::default(),
+        clock_skew_ms: 0,
+        enrolment: "e1".to_owned(),
+        disk_free: None,
+    }
+}
+
+/// An undo of a rollout to 1.2, of one instance, which brings a revision of its own.
+pub fn undo(id: &str, instance: &str, revision: u64) -> Rollout {
+    let member = Member {
+        instance: read(instance),
+        from: release("1.2"),
+        to: release("1.1"),
+        from_revision: Some(revision - 1),
+        to_revision: Some(revision),
+    };
+    Rollout {
+        id: read(id),
+        app: read("notes"),
+        version: read("1.1"),
+        strategy: StrategyWish { soak: Some(Duration::ZERO), ..StrategyWish::default() }.settle(1),
+        members: vec![member],
+        left_out: Vec::new(),
+        wish: RolloutWish::Run,
+        attempt: 1,
+        created: NOW,
+        by: read("ada"),
+    }
+}
+
+pub fn order(name: &str) -> OrderId {
+    order_id(&[name])
+}
+
+pub fn restart(instance: &str, name: &str) -> Order {
+    let action = Action::Power { wish: PowerWish::Restart, serial: 1 };
+    Order { id: order(name), instance: read(instance), action, deadline: Duration::from_secs(60) }
+}
+
+impl Facts {
+    pub async fn desire(&self, change: impl FnOnce(&mut DesiredChange<'_>)) {
+        let changed = self.change_desired(NOW, |desired| {
+            change(desired);
+            Ok::<_, StoreError>(())
+        });
+        changed.await.expect("the store is whole");
+    }
+
+    /// A host with an instance that both are wanted, and that it says it does not have.
+    pub async fn with(self, host: &str, instance: &str) -> Self {
+        let (host, instance): (HostName, InstanceName) = (read(host), read(instance));
+        self.desire(|desired| {
+            desired.put_host(&host, HostDesired { labels: Default::default(), added: Time(1000) });
+            desired.put_instance(&instance, wanted(host.as_str()));
+        })
+        .await;
+        self.hear_hello(&host, said(), NOW).await.expect("the store is whole");
+        self.hear_instance(&host, instance, Running::Absent, NOW).await.expect("it is its own");
+        let mentioned = self.read().instances_of(&host).cloned().collect();
+        self.hear_complete(&host, &mentioned, NOW).await.expect("the store is whole");
+        self
+    }
+
+    pub async fn remove(&self, instance: &str) {
+        let name: InstanceName = read(instance);
+        self.desire(|desired| {
+            let known = desired.known().instance(&name).cloned().expect("it is wanted");
+            desired.put_instance(&name, InstanceDesired { removal: Some(Removal { volumes: [].into() }), ..known });
+        })
+        .await;
+    }
+
+    /// Gives an order as the turn does.
+    pub async fn give(&self, host: &str, order: Order) {
+        let orders = vec![NewOrder { host: read(host), order, rollout: None }];
+        self.obey(Plan { orders, ..Plan::default() }).await;
+    }
+
+    pub async fn obey(&self, plan: Plan) {
+        let wishes = self.read().wishes();
+        self.ask(plan, wishes, NOW, |_| {}).await.expect("the store is whole");
+    }
+
+    pub async fn say(&self, host: &str, instance: &str, version: &str, revision: u64) {
+        let said = InstanceSaid {
+            release: release(version),
+            revision,
+            power_serial: 0,
+            health: Health::Healthy,
+            drift: Vec::new(),
+            containers: Vec::new(),
+        };
+        let heard = self.hear_instance(&read(host), read(instance), Running::Settled(said), NOW).await;
+        heard.expect("it is its own");
+    }
+
+    pub async fn end(&self, host: &str, instance: &str, name: &str, how: Outcome) -> Result<(), ObserveError> {
+        self.hear_outcome(&read(host), order(name), read(instance), how, NOW).await
+    }
+
+    pub fn open(&self) -> Vec<OpenOrder> {
+        self.read().asked().orders.values().cloned().collect()
+    }
+
+    pub fn told(&self) -> Vec<String> {
+        self.read().events().map(|event| format!("{}: {}", event.subject, event.text)).collect()
+    }
+}

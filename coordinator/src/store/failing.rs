@@ -1,0 +1,40 @@
+//! A store whose power fails after so many commits, for tests of what is true afterwards.
+
+use super::{Batch, Changes, Committed, Entry, MemoryStore, Store, StoreError};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+#[derive(Debug)]
+pub struct FailingStore {
+    kept: MemoryStore,
+    left: AtomicUsize,
+}
+
+impl FailingStore {
+    pub fn after(commits: usize, kept: MemoryStore) -> Self {
+        Self { kept, left: AtomicUsize::new(commits) }
+    }
+}
+
+impl Store for FailingStore {
+    fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+        self.kept.get(key)
+    }
+
+    fn scan(&self, prefix: &str) -> Result<Vec<Entry>, StoreError> {
+        self.kept.scan(prefix)
+    }
+
+    fn commit(&self, batch: Batch) -> Committed {
+        if self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
+            return self.kept.commit(batch);
+        }
+        let (answer, committed) = Committed::new();
+        // Nobody may have waited for it.
+        let _ = answer.send(Err(StoreError::Broken("the power failed".to_owned())));
+        committed
+    }
+
+    fn watch(&self, prefix: &str) -> Changes {
+        self.kept.watch(prefix)
+    }
+}

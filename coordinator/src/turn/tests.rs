@@ -1,0 +1,149 @@
+//! Turns that are cut off, and plans that are stale: nothing is lost, and nothing happens twice.
+
+use super::*;
+use crate::facts::testing::{NOW, on, read, restart, undo, wanted};
+use crate::keys;
+use crate::store::{Batch, FailingStore, MemoryStore, Store};
+use fleet_core::facts::{HostDesired, InstanceDesired, OpenOrder};
+use fleet_core::order::Outcome;
+use fleet_core::plan::Plan;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+fn memory() -> MemoryStore {
+    MemoryStore::new().expect("a thread can be started")
+}
+
+/// Everything that is kept.
+fn kept(store: &dyn Store) -> BTreeMap<String, String> {
+    let entries = store.scan("").expect("the store can be read");
+    entries.into_iter().map(|entry| (entry.key, entry.body)).collect()
+}
+
+async fn copy(store: &MemoryStore) -> MemoryStore {
+    let (copy, mut batch) = (memory(), Batch::new());
+    kept(store).into_iter().for_each(|(key, body)| batch.put_json(key, body));
+    copy.commit(batch).await.expect("the store is whole");
+    copy
+}
+
+async fn turned(facts: &Facts) -> Result<Turned, StoreError> {
+    turn(facts, &Sessions::default(), NOW).await
+}
+
+fn order_of(facts: &Facts, instance: &str) -> OpenOrder {
+    let found = facts.open().into_iter().find(|open| open.order.instance.as_str() == instance);
+    found.unwrap_or_else(|| panic!("{instance} has no order"))
+}
+
+async fn end(facts: &Facts, instance: &str) {
+    let open = order_of(facts, instance);
+    let heard = facts.hear_outcome(&open.host, open.order.id, read(instance), Outcome::Done, NOW).await;
+    heard.expect("it is its own");
+}
+
+/// A moment at which one turn closes orders, withdraws one, gives one, buries an instance and restores values.
+async fn eventful() -> MemoryStore {
+    let store = memory();
+    let facts = on(Arc::new(store.clone())).with("lab-1", "notes-1").await.with("lab-1", "notes-2").await;
+    let facts = facts.with("lab-2", "notes-4").await;
+    facts.say("lab-1", "notes-1", "1.1", 1).await;
+    facts.say("lab-1", "notes-2", "1.2", 2).await;
+    facts.say("lab-2", "notes-4", "1.1", 1).await;
+    facts.remove("notes-1").await;
+    facts
+        .desire(|desired| {
+            desired.put_instance(&read("notes-2"), InstanceDesired { revision: 2, ..wanted("lab-1") });
+            desired.put_rollout(undo("notes-1", "notes-2", 3));
+            desired.batch().put(keys::values(&read("notes-1"), 1), "its values");
+        })
+        .await;
+    turned(&facts).await.expect("the store is whole");
+    facts.give("lab-2", restart("notes-4", "lost")).await;
+    end(&facts, "notes-1").await;
+    facts.say("lab-1", "notes-2", "1.1", 3).await;
+    end(&facts, "notes-2").await;
+    facts
+        .desire(|desired| {
+            desired.put_host(&read("lab-1"), HostDesired { labels: Default::default(), added: Time(1000) });
+            desired.put_instance(&read("notes-3"), wanted("lab-1"));
+            desired.forget_instance(&read("notes-4"));
+            desired.remove_host(&read("lab-2"));
+        })
+        .await;
+    facts.presume_absent(&read("lab-1"), NOW);
+    store
+}
+
+/// Starts from what is kept, with its host back, and turns until nothing changes.
+async fn settle(store: &MemoryStore) -> BTreeMap<String, String> {
+    let facts = on(Arc::new(store.clone()));
+    facts.mark_online(&read("lab-1"));
+    facts.presume_absent(&read("lab-1"), NOW);
+    for _ in 0..9 {
+        let before = kept(store);
+        turned(&facts).await.expect("the store is whole");
+        if kept(store) == before {
+            return before;
+        }
+    }
+    panic!("it does not settle");
+}
+
+#[tokio::test]
+async fn a_turn_that_is_cut_off_anywhere_ends_as_if_it_had_not_been() {
+    let store = eventful().await;
+    let expect = settle(&copy(&store).await).await;
+    assert!(!expect.contains_key("desired/instance/notes-1"), "it is buried");
+    assert!(!expect.keys().any(|key| key.starts_with("values/notes-1/")), "with its values");
+    assert!(expect["desired/instance/notes-2"].contains("\"revision\":3"), "its former values are wanted");
+    assert_eq!(expect.keys().filter(|key| key.starts_with(keys::ASKED)).count(), 1, "one is to be installed");
+
+    let mut cuts = 0;
+    for commits in 0.. {
+        let cut = copy(&store).await;
+        let facts = on(Arc::new(FailingStore::after(commits, cut.clone())));
+        facts.mark_online(&read("lab-1"));
+        facts.presume_absent(&read("lab-1"), NOW);
+        let ended = turned(&facts).await;
+        assert_eq!(settle(&cut).await, expect, "cut off after {commits} commits");
+        match ended {
+            Ok(_) => break,
+            Err(StoreError::Broken(_)) => assert!(facts.failed().is_cancelled(), "nobody goes on with it"),
+            Err(other) => panic!("{other}"),
+        }
+        cuts += 1;
+    }
+    assert!(cuts >= 4, "closing, asking, burying and restoring are commits of their own: {cuts}");
+}
+
+#[tokio::test]
+async fn a_plan_that_is_stale_begins_nothing_and_loses_nothing() {
+    let facts = on(Arc::new(memory())).with("lab-1", "notes-1").await;
+    let (stale, wishes): (Plan, u64) = {
+        let known = facts.read();
+        (plan(known.desired(), known.asked(), known.observed(), NOW), known.wishes())
+    };
+    assert_eq!(stale.orders.len(), 1);
+    // An operator takes the wish back, and is told so, before the plan is kept.
+    facts.remove("notes-1").await;
+    facts.ask(stale.clone(), wishes, NOW, |_| {}).await.expect("the store is whole");
+    assert!(facts.open().is_empty(), "what is not wanted any more is not asked");
+    turned(&facts).await.expect("the store is whole");
+    let given = order_of(&facts, "notes-1");
+    assert_ne!(given.order.id, stale.orders[0].order.id, "the next turn asks for what is wanted now");
+}
+
+#[tokio::test]
+async fn a_stale_plan_still_closes_what_has_ended() {
+    let facts = on(Arc::new(memory())).with("lab-1", "notes-1").await;
+    turned(&facts).await.expect("the store is whole");
+    end(&facts, "notes-1").await;
+    let (stale, wishes): (Plan, u64) = {
+        let known = facts.read();
+        (plan(known.desired(), known.asked(), known.observed(), NOW), known.wishes())
+    };
+    facts.remove("notes-1").await;
+    facts.ask(stale, wishes, NOW, |_| {}).await.expect("the store is whole");
+    assert!(facts.open().is_empty(), "its end was heard");
+}

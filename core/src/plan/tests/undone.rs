@@ -1,0 +1,42 @@
+//! Undos: the revision that they bring, and when it becomes the wanted one.
+
+use super::check;
+
+#[test]
+fn an_undo_brings_former_values_with_the_former_release() {
+    check("a 1.2 revision 2 says 2\nrollout 1.1 from 1.2 brings 3", "a: upgrade 1.2 -> 1.1 revision 3\nr1: Running");
+}
+
+#[test]
+fn values_that_wait_for_an_undo_are_given_to_nobody_before() {
+    check(
+        "a 1.2 revision 2 says 2\nb 1.2 revision 2 says 2\nrollout 1.1 from 1.2 brings 3",
+        "a: upgrade 1.2 -> 1.1 revision 3\nb: waits, its wave has not come\nr1: Running",
+    );
+}
+
+#[test]
+fn what_an_undo_has_brought_is_wanted_from_then_on() {
+    check(
+        "a 1.1 revision 2 says 3\nrollout 1.1 from 1.2 brings 3\nended a upgrade done 950",
+        "a: has revision 3 again\nr1: Done",
+    );
+    check("a 1.1 revision 3 says 3\nrollout 1.1 from 1.2 brings 3\nended a upgrade done 950", "r1: Done");
+}
+
+#[test]
+fn an_undo_that_failed_changes_no_values() {
+    check(
+        "a 1.2 revision 2 says 2\nrollout 1.1 from 1.2 brings 3\nended a upgrade rolled-back 950",
+        "r1: Halted { reason: \"a went back to 1.2: the probe got no answer\" }",
+    );
+}
+
+#[test]
+fn values_wished_for_since_an_undo_began_win() {
+    check("a 1.2 revision 4 says 2\nrollout 1.1 from 1.2 brings 3", "a: upgrade 1.2 -> 1.1 revision 4\nr1: Running");
+    check(
+        "a 1.1 revision 4 says 3\nrollout 1.1 from 1.2 brings 3\nended a upgrade done 950",
+        "a: configure 3 -> 4\nr1: Done",
+    );
+}
