@@ -20,7 +20,7 @@ use tonic::Status;
 
 const PACE: Duration = Duration::from_millis(200);
 /// After a look, so many times as long without one.
-const REST: u32 = 8;
+const REST: u32 = 16;
 /// Some states change with time alone.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// How long the turn may take to give an order.

@@ -21,7 +21,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
@@ -96,11 +96,22 @@ pub struct Shared {
     pub addresses: Arc<[String]>,
 }
 
+/// A fleet that comes back at once waits in line: whoever finds the line full tries again only seconds later.
+const LINE: u32 = 4096;
+
+fn open_port(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // What a coordinator that just ended has left of its connections keeps no successor out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LINE)
+}
+
 /// Opens the port and begins to serve.
 pub async fn serve(config: Config) -> Result<Running, ServeError> {
     let Config { home, listen } = config;
     let failed_to_listen = |source| ServeError::Listen { address: listen, source };
-    let listener = TcpListener::bind(listen).await.map_err(failed_to_listen)?;
+    let listener = open_port(listen).map_err(failed_to_listen)?;
     let address = listener.local_addr().map_err(failed_to_listen)?;
     let life = home.settings.certificate_life();
     let authority = Arc::new(home.authority);
