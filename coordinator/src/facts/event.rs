@@ -5,7 +5,7 @@ mod budget;
 
 use crate::keys;
 use crate::store::{Batch, Store, StoreError};
-use budget::{Budget, Verdict};
+use budget::{AT_A_TIME, Budget, Verdict};
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
@@ -63,13 +63,20 @@ impl Events {
     /// The same with what a host said: as much as its budget allows, and its own oldest gives way.
     pub fn tell_for(&mut self, batch: &mut Batch, at: Time, host: &HostName, subject: &str, text: &str) {
         let said_by = Some(host.clone());
+        let of_host = |text: String| {
+            let subject = format!("host {host}").into();
+            Event { at, subject, text: text.into(), said_by: said_by.clone() }
+        };
         match self.budgets.entry(host.clone()).or_default().spend(at) {
             Verdict::Dropped => return,
+            Verdict::Full => {
+                let text =
+                    format!("has more than {AT_A_TIME} events to tell in a minute: the rest is counted, not kept");
+                return self.add(batch, of_host(text));
+            }
             Verdict::Kept { dropped: 0 } => {}
             Verdict::Kept { dropped } => {
-                let text = format!("said {dropped} more than are kept of one host at a time").into();
-                let subject = format!("host {host}").into();
-                self.add(batch, Event { at, subject, text, said_by: said_by.clone() });
+                self.add(batch, of_host(format!("{dropped} of its events were not kept")));
             }
         }
         self.add(batch, Event { at, subject: subject.into(), text: shortened(text), said_by });
@@ -181,11 +188,13 @@ mod tests {
             let text = format!("the disk is full, {number}");
             facts.hear_event(&host, "host lab-1", &text, Time(1000)).await.expect("the store is whole");
         }
-        assert_eq!(facts.told().len(), budget::AT_A_TIME as usize);
+        let told = facts.told();
+        let full = "host lab-1: has more than 60 events to tell in a minute: the rest is counted, not kept";
+        assert_eq!(told.len(), AT_A_TIME as usize + 1);
+        assert_eq!(told.last().map(String::as_str), Some(full), "it is told at once, and once");
         facts.hear_event(&host, "host lab-1", "quiet again", Time(200_000)).await.expect("the store is whole");
         let told = facts.told();
-        let missing = 300 - budget::AT_A_TIME;
-        let counted = format!("host lab-1: said {missing} more than are kept of one host at a time");
+        let counted = format!("host lab-1: {} of its events were not kept", 300 - AT_A_TIME);
         assert_eq!(told[told.len() - 2..], [counted, "host lab-1: quiet again".to_owned()]);
     }
 }

@@ -40,8 +40,8 @@ pub fn measure() -> anyhow::Result<()> {
 /// How long the server's newest order took, by its own ledger.
 fn own_work(lab: &Lab, number: u8) -> anyhow::Result<f64> {
     let newest = "cat $(ls -t /var/lib/fleet-agent/ledger/orders/*.json | head -n 1)";
-    let entry: Value = serde_json::from_str(&lab.on_server(number, newest)?)?;
-    let entry = entry.get("body").unwrap_or(&entry);
+    let file: Value = serde_json::from_str(&lab.on_server(number, newest)?)?;
+    let entry = &file["entry"];
     let begun = entry["begun"].as_u64().context("an order says when it was begun")?;
     let ended = entry["state"]["ended"]["at"].as_u64().context("the newest order has ended")?;
     Ok((ended - begun) as f64 / 1000.0)

@@ -21,6 +21,8 @@ pub enum Verdict {
     Kept {
         dropped: u32,
     },
+    /// The first that is not kept: that is told, for its host may fall quiet before the rest can be counted.
+    Full,
     Dropped,
 }
 
@@ -32,7 +34,7 @@ impl Budget {
         }
         if self.spent >= AT_A_TIME {
             self.dropped = self.dropped.saturating_add(1);
-            return Verdict::Dropped;
+            return if self.dropped == 1 { Verdict::Full } else { Verdict::Dropped };
         }
         self.spent += 1;
         Verdict::Kept { dropped: std::mem::take(&mut self.dropped) }
