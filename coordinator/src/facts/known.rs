@@ -26,6 +26,8 @@ pub struct Known {
     pub(super) people: People,
     /// Orders whose end is in memory and not yet on the disk: they are not acknowledged yet.
     pub(super) unkept: HashSet<OrderId>,
+    /// Open orders that their hosts are not told, and why; derived.
+    pub(super) untold: HashMap<OrderId, Box<str>>,
     /// Counts changes of what is desired, so that a plan knows what it was made for.
     pub(super) wishes: u64,
     /// What the last plan said of those who wait; derived.
@@ -105,6 +107,11 @@ impl Known {
     /// Whether the end of an order was heard and kept: then its host need not be told of it any more.
     pub fn has_kept_the_end_of(&self, id: &OrderId) -> bool {
         self.observed.ended.contains_key(id) && !self.unkept.contains(id)
+    }
+
+    /// Why an open order is not told to its host.
+    pub fn untold(&self, id: &OrderId) -> Option<&str> {
+        self.untold.get(id).map(AsRef::as_ref)
     }
 
     pub fn instance(&self, name: &InstanceName) -> Option<&InstanceDesired> {

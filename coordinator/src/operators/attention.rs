@@ -1,6 +1,6 @@
 //! What needs a person, worst first, each with the command that goes on.
 
-use super::views::instance::InstanceViews;
+use super::views::instance::{InstanceViews, verb};
 use crate::facts::{Known, protocol_words};
 use fleet_core::facts::{DriftRule, Health, HostObserved, InstanceDesired, Link};
 use fleet_core::names::{HostName, InstanceName};
@@ -42,6 +42,7 @@ pub fn attention(known: &Known, outlook: &Outlook<'_>, views: &InstanceViews<'_>
     for (name, instance) in &known.desired().instances {
         found.extend(of_instance(known, views, name, instance));
     }
+    found.extend(untold(known));
     found.extend(overdue(known, now));
     found.extend(of_rollouts(known, outlook));
     found.sort_by(|a, b| (a.0, &a.1.subject).cmp(&(b.0, &b.1.subject)));
@@ -113,6 +114,18 @@ fn of_instance(
         found.push(say(Rank::Drift, subject(), text, format!("fleet instance show {name}")));
     }
     found
+}
+
+/// Orders that wait for values that are not there any more.
+fn untold(known: &Known) -> Vec<(Rank, v1::Attention)> {
+    let untold = known.asked().orders.iter().filter_map(|(id, open)| Some((open, known.untold(id)?)));
+    untold
+        .map(|(open, why)| {
+            let text = format!("its host cannot be told to {}: {why}", verb(&open.order.action));
+            let hint = "import an export of the coordinator that has them: `fleet-coordinator import`".to_owned();
+            say(Rank::Stuck, format!("instance {}", open.order.instance), text, hint)
+        })
+        .collect()
 }
 
 /// Orders whose host is there and has not said in time how they ended.

@@ -223,6 +223,9 @@ fn progress(known: &Known, followed: &Followed, has_waited: bool) -> v1::ChangeP
         return of("done", "it is gone".to_owned(), String::new(), true);
     }
     if let Some(open) = order.as_ref().and_then(|id| known.asked().orders.get(id)) {
+        if let Some(why) = known.untold(&open.order.id) {
+            return of("waiting", format!("its host cannot be told: {why}"), String::new(), false);
+        }
         let seen = known.observed().instances.get(instance).map(|seen| &seen.running);
         let text = match seen {
             Some(Running::Busy { step, .. }) => step.clone(),

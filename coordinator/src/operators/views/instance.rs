@@ -93,7 +93,7 @@ impl<'a> InstanceViews<'a> {
 
     /// What it shall be: by its open order, else by its rollout, else as it was installed while nothing is there.
     fn wanted(&self, name: &InstanceName, instance: &'a InstanceDesired) -> Option<&'a Version> {
-        let goal = self.order(name).and_then(|open| goal_version(&open.order.action));
+        let goal = self.order(name).and_then(|open| open.order.action.goal()).map(|goal| &goal.release.name.version);
         let bound_for = || match self.bound_for.get(name)? {
             Bound::For(version) => Some(*version),
             Bound::Halted { .. } => None,
@@ -150,15 +150,6 @@ fn bound_for<'a>(known: &'a Known, outlook: &Outlook<'_>) -> HashMap<&'a Instanc
         }));
     }
     bound_for
-}
-
-pub fn goal_version(action: &Action) -> Option<&Version> {
-    match action {
-        Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
-            Some(&goal.release.name.version)
-        }
-        Action::Power { .. } | Action::Remove { .. } => None,
-    }
 }
 
 /// What an order does, for people.
