@@ -6,6 +6,7 @@ mod hindrance;
 mod index;
 mod intention;
 mod member;
+mod newer;
 mod open;
 mod outlook;
 mod progress;
@@ -14,6 +15,7 @@ mod take;
 pub(crate) mod tests;
 mod turn;
 
+pub use newer::Newer;
 pub use outlook::Outlook;
 pub use progress::Progress;
 

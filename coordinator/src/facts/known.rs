@@ -7,7 +7,7 @@ use super::release::ReleaseKept;
 use super::{Event, observed};
 use crate::keys;
 use crate::store::{Store, StoreError};
-use fleet_core::facts::{Asked, Desired, InstanceDesired, Observed};
+use fleet_core::facts::{Asked, Desired, InstanceDesired, InstanceSaid, Observed};
 use fleet_core::names::{AppName, HostName, InstanceName, OrderId, Version};
 use fleet_core::plan::Waiting;
 use serde::de::DeserializeOwned;
@@ -116,6 +116,21 @@ impl Known {
 
     pub fn instance(&self, name: &InstanceName) -> Option<&InstanceDesired> {
         self.desired.instances.get(name)
+    }
+
+    /// The revision of an instance's next values: newer than any that is wanted, promised to an undo or had by its host. A host
+    /// that has a newer one would take the new values for its own.
+    pub fn next_revision(&self, name: &InstanceName, promised: &HashMap<&InstanceName, u64>) -> u64 {
+        let wanted = self.instance(name).map_or(0, |instance| instance.revision);
+        let promised = promised.get(name).copied().unwrap_or(0);
+        wanted.max(promised).max(self.said(name).map_or(0, |said| said.revision)) + 1
+    }
+
+    /// What an instance's host last said that it is.
+    pub fn said(&self, name: &InstanceName) -> Option<&InstanceSaid> {
+        let host = &self.instance(name)?.host;
+        let seen = self.observed.instances.get(name).filter(|seen| seen.host == *host);
+        seen.and_then(|seen| seen.running.last())
     }
 
     /// The revisions that undos will bring, by instance: nobody else may use their numbers.

@@ -5,7 +5,7 @@ use crate::facts::{Known, protocol_words};
 use fleet_core::facts::{DriftRule, Health, HostObserved, InstanceDesired, Link};
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::Outcome;
-use fleet_core::plan::{MemberState, Outlook, Phase};
+use fleet_core::plan::{MemberState, Newer, Outlook, Phase};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 
@@ -26,6 +26,7 @@ enum Rank {
     Refused,
     Offline,
     Failed,
+    Newer,
     Room,
     Clock,
     Drift,
@@ -41,6 +42,7 @@ pub fn attention(known: &Known, outlook: &Outlook<'_>, views: &InstanceViews<'_>
     }
     for (name, instance) in &known.desired().instances {
         found.extend(of_instance(known, views, name, instance));
+        found.extend(of_values(outlook, name, instance));
     }
     found.extend(untold(known));
     found.extend(overdue(known, now));
@@ -114,6 +116,19 @@ fn of_instance(
         found.push(say(Rank::Drift, subject(), text, format!("fleet instance show {name}")));
     }
     found
+}
+
+/// An instance whose host has values that nobody here has given.
+fn of_values(outlook: &Outlook<'_>, name: &InstanceName, instance: &InstanceDesired) -> Option<(Rank, v1::Attention)> {
+    match outlook.newer(name)? {
+        Newer::Brought(_) => None,
+        Newer::Unknown(said) => {
+            let wanted = instance.revision;
+            let text = format!("its host has a newer revision than is wanted: {said}, not {wanted}");
+            let hint = format!("fleet instance set {name} --set KEY=VALUE gives it those that are wanted");
+            Some(say(Rank::Newer, format!("instance {name}"), text, hint))
+        }
+    }
 }
 
 /// Orders that wait for values that are not there any more.

@@ -39,8 +39,11 @@ impl OperatorsService {
     ) -> Result<(), ValuesError> {
         let (store, values) = (self.shared.facts.store(), &self.shared.values);
         let former = former_revisions(rollout);
-        let promised: HashMap<InstanceName, u64> =
-            change.known().promised_revisions().into_iter().map(|(name, revision)| (name.clone(), revision)).collect();
+        let next: HashMap<InstanceName, u64> = {
+            let (known, promised) = (change.known(), change.known().promised_revisions());
+            let members = proposal.members.iter().map(|member| &member.instance);
+            members.map(|name| (name.clone(), known.next_revision(name, &promised))).collect()
+        };
         for member in &mut proposal.members {
             let name = &member.instance;
             let (Some(then), Some(instance)) = (former.get(name), change.known().instance(name).cloned()) else {
@@ -49,7 +52,7 @@ impl OperatorsService {
             if values.differences(store, name, (*then, instance.revision))?.is_empty() {
                 continue;
             }
-            let revision = instance.revision.max(promised.get(name).copied().unwrap_or(0)) + 1;
+            let Some(revision) = next.get(name).copied() else { continue };
             values.put_again(store, change.batch(), name, (*then, revision), instance.drift)?;
             member.to_revision = Some(revision);
         }

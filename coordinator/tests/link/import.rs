@@ -1,9 +1,9 @@
 //! What is kept is older than what hosts have, or lacks something: an older export was imported.
 
-use crate::bed::{FakeAgent, LIMIT, Operators, install};
+use crate::bed::{FakeAgent, LIMIT, Operators, done, goal, install, settled};
 use crate::stories::fleet;
 use fleet_proto::link::Identity;
-use fleet_proto::v1;
+use fleet_proto::v1::{self, order::Action};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -52,4 +52,40 @@ async fn an_order_whose_values_are_lost_holds_no_other_back_and_is_told() {
     assert_eq!(left[0].instance, "notes-2");
     let told = needs_a_person(&mut admin, "instance notes-1", "there are no values of revision 1").await;
     assert!(told.hint.contains("import"), "{told:?}");
+}
+
+/// A host says of the instance of an order that it has a newer revision, and a later wish about its power.
+fn ahead(order: &v1::Order, power_serial: u64) -> v1::from_agent::Kind {
+    let newer = v1::Goal { revision: 7, ..goal(order).cloned().expect("it has one") };
+    settled(&order.instance, &newer, power_serial)
+}
+
+#[tokio::test]
+async fn a_host_that_is_ahead_is_told_and_no_wish_counts_as_done_because_of_it() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    install(&mut admin, "1.1", "lab-1", "notes-1").await.expect("nothing stands against it");
+    let order = agent.orders(1).await.remove(0);
+    let installed = order.clone();
+    agent.obey(&order, done(), None).await;
+    agent.say(ahead(&installed, 4)).await;
+    agent.orders(0).await;
+    let told = needs_a_person(&mut admin, "instance notes-1", "newer revision than is wanted: 7, not 1").await;
+    assert!(told.hint.contains("fleet instance set notes-1"), "{told:?}");
+
+    let wish = v1::PowerInstanceRequest { name: "notes-1".to_owned(), wish: "restart".to_owned() };
+    admin.power_instance(wish).await.expect("it may be");
+    let order = agent.orders(1).await.remove(0);
+    assert!(matches!(&order.action, Some(Action::Power(power)) if power.serial == 5), "{order:?}");
+    agent.obey(&order, done(), None).await;
+    agent.say(ahead(&installed, 5)).await;
+    agent.orders(0).await;
+    needs_a_person(&mut admin, "instance notes-1", "newer revision than is wanted").await;
+
+    // The same values as are wanted already: it is the host that has others.
+    let values = [("password".to_owned(), "hunter2".to_owned())].into();
+    let request = v1::ConfigureInstanceRequest { name: "notes-1".to_owned(), values, ..Default::default() };
+    let change = admin.configure_instance(request).await.expect("nothing stands against it").into_inner();
+    assert!(change.plan.iter().any(|line| line.contains("revision 7")), "{:?}", change.plan);
+    let order = agent.orders(1).await.remove(0);
+    assert_eq!(goal(&order).map(|goal| goal.revision), Some(8));
 }

@@ -25,6 +25,14 @@ fn what_an_undo_has_brought_is_wanted_from_then_on() {
 }
 
 #[test]
+fn what_an_undo_has_brought_is_wanted_though_a_newer_rollout_has_the_instance() {
+    check(
+        "a 1.1 revision 2 says 3\nrollout 1.1 from 1.2 brings 3\nrollout 1.3 created 2\nended a upgrade/1/r1 done 950",
+        "a: has revision 3 again\na: upgrade 1.1 -> 1.3 revision 2\nr1: Done\nr2: Running",
+    );
+}
+
+#[test]
 fn an_undo_that_failed_changes_no_values() {
     check(
         "a 1.2 revision 2 says 2\nrollout 1.1 from 1.2 brings 3\nended a upgrade rolled-back 950",
