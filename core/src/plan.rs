@@ -15,6 +15,7 @@ mod take;
 pub(crate) mod tests;
 mod turn;
 
+pub use member::upgrade_ids;
 pub use newer::Newer;
 pub use outlook::Outlook;
 pub use progress::Progress;

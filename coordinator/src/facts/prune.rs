@@ -1,6 +1,6 @@
 //! Forgetting what nobody needs any more, so that the store does not grow for ever.
 //!
-//! The bounds: per instance the newest 64 ends of orders, besides those of rollouts that are not over; per app the
+//! The bounds: per instance the newest 64 ends of orders, besides those that the rollouts that are kept have given; per app the
 //! newest 20 rollouts, besides those that are not over and those that last moved an instance; the values of the
 //! revisions that are wanted or that an order, a host or a rollout may still ask for.
 
@@ -8,7 +8,7 @@ use super::{DesiredChange, Facts, Known};
 use crate::keys;
 use crate::store::StoreError;
 use fleet_core::names::{AppName, InstanceName, OrderId, RolloutId};
-use fleet_core::plan::{MemberState, Outlook, Phase};
+use fleet_core::plan::{MemberState, Outlook, Phase, upgrade_ids};
 use fleet_core::time::Time;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -22,7 +22,7 @@ impl Facts {
         let values = self.values_that_may_be_old()?;
         let prune = |change: &mut DesiredChange<'_>| {
             let values = old_values(change.known(), values);
-            let ends = old_ends(change.known(), now);
+            let ends = old_ends(change.known());
             let rollouts = old_rollouts(change.known(), now);
             ends.iter().for_each(|id| change.forget_end(id));
             rollouts.iter().for_each(|id| change.remove_rollout(id));
@@ -82,23 +82,21 @@ fn keys_in_rollouts(known: &Known) -> HashSet<String> {
     revisions.collect()
 }
 
-fn old_ends(known: &Known, now: Time) -> Vec<OrderId> {
-    let outlook = Outlook::new(known.desired(), known.asked(), known.observed(), now);
-    let rollouts = known.desired().rollouts.values();
-    let busy = rollouts.filter(|rollout| !matches!(outlook.phase(rollout), Phase::Done | Phase::Aborted));
-    let in_rollout: HashSet<&InstanceName> =
-        busy.flat_map(|rollout| rollout.members.iter().map(|member| &member.instance)).collect();
+fn old_ends(known: &Known) -> Vec<OrderId> {
     let mut by_instance: HashMap<&InstanceName, Vec<(Time, &OrderId)>> = HashMap::new();
     for (id, ended) in &known.observed().ended {
         by_instance.entry(&ended.instance).or_default().push((ended.at, id));
     }
+    by_instance.retain(|_, ends| ends.len() > ENDS);
+    let members = known.desired().rollouts.values().flat_map(|it| it.members.iter().map(move |member| (it, member)));
+    let crowded = members.filter(|(_, member)| by_instance.contains_key(&member.instance));
+    let of_rollouts: HashSet<OrderId> = crowded.flat_map(|(rollout, member)| upgrade_ids(rollout, member)).collect();
     let mut old = Vec::new();
-    for (instance, mut ends) in by_instance {
-        if ends.len() > ENDS && !in_rollout.contains(instance) {
-            ends.sort();
-            let surplus = ends.len() - ENDS;
-            old.extend(ends.into_iter().take(surplus).map(|(_, id)| id.clone()));
-        }
+    for mut ends in by_instance.into_values() {
+        ends.retain(|(_, id)| !of_rollouts.contains(*id));
+        ends.sort();
+        let surplus = ends.len().saturating_sub(ENDS);
+        old.extend(ends.into_iter().take(surplus).map(|(_, id)| id.clone()));
     }
     old
 }
@@ -131,6 +129,7 @@ mod tests {
     use fleet_core::facts::{InstanceDesired, Running};
     use fleet_core::order::Outcome;
     use fleet_core::plan::Plan;
+    use fleet_core::rollout::Rollout;
     use std::collections::BTreeSet;
 
     async fn prune(facts: &Facts) {
@@ -150,6 +149,29 @@ mod tests {
         assert_eq!(left, (9..ENDS + 9).map(|number| order(&number.to_string())).collect());
         let kept = facts.store().scan(keys::ENDED).expect("the store can be read");
         assert_eq!(kept.len(), ENDS, "the disk, too, forgets");
+    }
+
+    #[tokio::test]
+    async fn a_rollout_that_is_kept_knows_for_ever_how_it_ended() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        let rollout = Rollout { attempt: 2, ..undo("notes-1", "notes-1", 4) };
+        facts.desire(|desired| desired.put_rollout(rollout.clone())).await;
+        let own: Vec<OrderId> = upgrade_ids(&rollout, &rollout.members[0]).collect();
+        let others = (0..ENDS + 9).map(|number| order(&number.to_string()));
+        for (number, id) in own.clone().into_iter().chain(others).enumerate() {
+            let how = if number == 0 { Outcome::RolledBack { reason: "no answer".to_owned() } } else { Outcome::Done };
+            let at = Time(NOW.0 + number as u64);
+            facts.hear_outcome(&read("lab-1"), id, read("notes-1"), how, at).await.expect("it is its own");
+        }
+        let phase = |facts: &Facts| {
+            let known = facts.read();
+            Outlook::new(known.desired(), known.asked(), known.observed(), NOW).phase(&rollout)
+        };
+        assert_eq!(phase(&facts), Phase::Done);
+        prune(&facts).await;
+        let left = facts.read().observed().ended.keys().filter(|id| own.contains(id)).count();
+        assert_eq!((left, phase(&facts)), (2, Phase::Done), "in each of its attempts");
+        assert_eq!(facts.read().observed().ended.len(), ENDS + 2);
     }
 
     #[tokio::test]
