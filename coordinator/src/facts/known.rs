@@ -28,7 +28,7 @@ pub struct Known {
     pub(super) unkept: HashSet<OrderId>,
     /// Open orders that their hosts are not told, and why; derived.
     pub(super) untold: HashMap<OrderId, Box<str>>,
-    /// Counts changes of what is desired, so that a plan knows what it was made for.
+    /// Counts changes of hosts, instances and rollouts, so that a plan knows what it was made for.
     pub(super) wishes: u64,
     /// What the last plan said of those who wait; derived.
     pub(super) waiting: HashMap<InstanceName, Box<str>>,
@@ -59,7 +59,7 @@ impl Known {
         Ok(known)
     }
 
-    /// How often what is desired has changed since the start.
+    /// How often hosts, instances or rollouts have changed by somebody's wish since the start.
     pub fn wishes(&self) -> u64 {
         self.wishes
     }
