@@ -7,12 +7,12 @@ use fleet_proto::v1::{self, order::Action};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-fn values_key(instance: &str, revision: u64) -> String {
+pub fn values_key(instance: &str, revision: u64) -> String {
     format!("values/{instance}/{revision:020}")
 }
 
 /// Dials until the host is let in again.
-async fn again(identity: &Identity) -> FakeAgent {
+pub async fn again(identity: &Identity) -> FakeAgent {
     let dialing = async {
         loop {
             match FakeAgent::connect(identity).await {
@@ -25,7 +25,7 @@ async fn again(identity: &Identity) -> FakeAgent {
 }
 
 /// Waits until status says of a subject that it needs a person, with this text.
-async fn needs_a_person(admin: &mut Operators, subject: &str, text: &str) -> v1::Attention {
+pub async fn needs_a_person(admin: &mut Operators, subject: &str, text: &str) -> v1::Attention {
     let said = async {
         loop {
             let status = admin.get_status(v1::GetStatusRequest {}).await.expect("it answers").into_inner();

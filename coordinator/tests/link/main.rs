@@ -6,3 +6,4 @@ mod joining;
 mod port;
 mod program;
 mod stories;
+mod undoing;

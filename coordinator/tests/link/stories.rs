@@ -180,7 +180,7 @@ async fn a_rollout_is_proposed_begun_and_followed_to_its_end() {
     let order = agent.orders(1).await.remove(0);
     assert!(matches!(order.action, Some(Action::Upgrade(_))));
     agent.obey(&order, done(), goal(&order)).await;
-    let request = v1::ShowRolloutRequest { id: rollout.id };
+    let request = v1::ShowRolloutRequest { id: rollout.id, way_back: false };
     let mut views = admin.follow_rollout(request).await.expect("it can be followed").into_inner();
     let followed = async {
         let mut last = None;
