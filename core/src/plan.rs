@@ -10,6 +10,7 @@ mod newer;
 mod open;
 mod outlook;
 mod progress;
+mod promise;
 mod take;
 #[cfg(test)]
 pub(crate) mod tests;

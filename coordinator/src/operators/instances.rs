@@ -7,7 +7,7 @@ use super::subject::{Subject, definition, no_instance};
 use super::views::instance::outlook;
 use super::wish::{ChangeError, absent, drift, hindered, read, taken, wrong};
 use crate::clock;
-use crate::facts::DesiredChange;
+use crate::facts::{DesiredChange, Known};
 use crate::values::HIDDEN;
 use fleet_core::app::{Given, Rendered};
 use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired, Removal};
@@ -113,6 +113,7 @@ impl OperatorsService {
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let rule = drift(ATTEMPT, &request.drift)?;
         let subject = self.subject(ATTEMPT, &name)?;
+        not_while_put_back(&self.shared.facts.read(), &name, clock::now())?;
         check_given(ATTEMPT, &request.values)?;
         subject.check_given(ATTEMPT, &request.values)?;
         let given = merged(&subject.values, &request.values, &request.unset);
@@ -160,6 +161,7 @@ impl OperatorsService {
                 let why = format!("somebody else changed `{name}` at the same moment");
                 return Err(hindered("change the instance", why, "try again").into());
             }
+            not_while_put_back(change.known(), name, change.now)?;
             let revision = change.known().next_revision(name, &change.known().promised_revisions());
             self.shared.values.put(change.batch(), name, revision, given, &subject.secrets(), drift)?;
             change.put_instance(name, InstanceDesired { revision, drift, ..desired });
@@ -268,6 +270,19 @@ fn check_given(attempt: &str, values: &BTreeMap<String, String>) -> Result<(), S
         return Err(wrong(attempt, format!("its values are larger than {} KiB", VALUES_LIMIT >> 10), ""));
     }
     Ok(())
+}
+
+/// Refuses other values while an undo is about to put former ones back: one of both wishes would be lost without a word.
+fn not_while_put_back(known: &Known, name: &InstanceName, now: Time) -> Result<(), Status> {
+    let is_promised = known.promised_revisions().get(name) > known.instance(name).map(|it| it.revision).as_ref();
+    if !is_promised {
+        return Ok(());
+    }
+    let outlook = outlook(known, now);
+    let Some(undo) = outlook.is_put_back_by(name) else { return Ok(()) };
+    let why = format!("the undo {undo} puts its former values back");
+    let hint = format!("wait for it: `fleet rollout explain {undo}`; or end it: `fleet rollout abort {undo}`");
+    Err(hindered("change the instance", why, &hint))
 }
 
 /// The instance, unless it is about to go.

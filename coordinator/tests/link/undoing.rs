@@ -1,10 +1,11 @@
-//! Undos: former values that are put back, and members whose former values are lost.
+//! Undos: former values that are put back, wishes in between, and members whose former values are lost.
 
 use crate::bed::{Bed, FakeAgent, Operators, bundle, done, goal, push, settled};
 use crate::import::{again, needs_a_person, values_key};
 use crate::stories::{fleet, installed, until};
 use fleet_proto::link::Identity;
 use fleet_proto::v1;
+use tonic::Code;
 
 const BOTH: [&str; 2] = ["notes-1", "notes-2"];
 
@@ -46,6 +47,19 @@ async fn moved() -> (Bed, Operators, Identity, FakeAgent, String, Vec<v1::Order>
 async fn steer(admin: &mut Operators, id: &str, wish: &str) -> Result<v1::RolloutView, tonic::Status> {
     let request = v1::SteerRolloutRequest { id: id.to_owned(), wish: wish.to_owned() };
     admin.steer_rollout(request).await.map(tonic::Response::into_inner)
+}
+
+#[tokio::test]
+async fn other_values_wait_for_an_undo_or_its_end() {
+    let (_bed, mut admin, _, mut agent, rollout, _) = moved().await;
+    let undo = steer(&mut admin, &rollout, "undo").await.expect("it can be undone");
+    let refused = set(&mut admin, "notes-1", "7070").await.expect_err("one of both wishes would be lost");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains(&format!("the undo {} puts its former values back", undo.id)), "{refused}");
+    let orders = obey_all(&mut agent, 2).await;
+    assert!(orders.iter().all(|order| goal(order).is_some_and(|goal| !goal.values.contains_key("port"))));
+    until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| !view.values.contains_key("port"))).await;
+    set(&mut admin, "notes-1", "7070").await.expect("the undo is over");
 }
 
 async fn shown(admin: &mut Operators, id: &str, way_back: bool) -> Vec<Vec<String>> {
