@@ -80,6 +80,12 @@ impl<'a> Outlook<'a> {
         (lost <= since && since <= self.now && self.now < until).then_some(until)
     }
 
+    /// Tells whether a rollout has an instance: a newer one may have taken it over.
+    pub fn has(&self, rollout: &Rollout, instance: &InstanceName) -> bool {
+        let claim = self.index.instance(instance).and_then(|seat| seat.claim);
+        claim.is_some_and(|claim| claim.rollout.id == rollout.id)
+    }
+
     /// The rollouts of an app that are kept.
     pub(crate) fn rollouts_of<'b>(&'b self, app: &'b AppName) -> impl Iterator<Item = &'a Rollout> + use<'a, 'b> {
         self.desired.rollouts.values().filter(move |rollout| rollout.app == *app)
