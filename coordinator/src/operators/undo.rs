@@ -150,3 +150,38 @@ fn put_back(
     proposal.members.iter_mut().for_each(|member| member.to_revision = brought.get(&member.instance).copied());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{memory, read, release, undo, wanted};
+
+    #[tokio::test]
+    async fn former_values_that_were_worked_out_for_what_is_no_more_are_not_put_back() {
+        let name: InstanceName = read("notes-1");
+        let rollout = undo("notes-1", "notes-1", 3);
+        let mut proposal = Proposal {
+            to: release("1.1"),
+            strategy: rollout.strategy.clone(),
+            members: rollout.members.clone(),
+            left_out: Vec::new(),
+            waves: Vec::new(),
+            offline: Vec::new(),
+        };
+        for (revision, is_put_back) in [(3, true), (4, false)] {
+            let facts = memory().with("lab-1", "notes-1").await;
+            let instance = InstanceDesired { revision: 3, ..wanted("lab-1") };
+            let again = Again { former: 2, revision: 4 };
+            let found = Found::KeptAgain(Batch::new());
+            let mut former = HashMap::from([(name.clone(), FormerValues { instance, again, found })]);
+            facts
+                .desire(|change| {
+                    change.put_instance(&name, InstanceDesired { revision, ..wanted("lab-1") });
+                    let put = put_back(change, &rollout, &mut proposal, &mut former);
+                    assert_eq!(put.is_ok(), is_put_back, "{put:?}");
+                })
+                .await;
+        }
+        assert_eq!(proposal.members[0].to_revision, Some(4));
+    }
+}
