@@ -218,7 +218,9 @@ fn progress(known: &Known, followed: &Followed) -> v1::ChangeProgress {
     }
     if let Some(open) = order.as_ref().and_then(|id| known.asked().orders.get(id)) {
         if let Some(why) = known.untold(&open.order.id) {
-            return of("waiting", format!("its host cannot be told: {why}"), String::new(), false);
+            let hint =
+                format!("the wish is kept; see what goes on with `fleet status` and `fleet instance show {instance}`");
+            return of("waiting", format!("its host cannot be told: {why}"), hint, true);
         }
         let seen = known.observed().instances.get(instance).map(|seen| &seen.running);
         let text = match seen {

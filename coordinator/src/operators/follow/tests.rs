@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::facts::Facts;
-use crate::facts::testing::{NOW, memory, read as name, said, wanted};
+use crate::facts::testing::{NOW, configure, memory, order, read as name, said, wanted};
 use fleet_core::facts::{DriftRule, HostSaid, PowerDesired, Removal};
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::order::{Goal, PowerWish, Release};
@@ -96,4 +96,20 @@ async fn what_takes_an_app_away_from_a_host_is_not_refused_by_its_list_of_apps()
         facts.obey(Plan { waiting: vec![waiting], ..Plan::default() }).await;
         assert_eq!(told(&facts), (expect.to_owned(), expect == "refused"), "{instance:?}");
     }
+}
+
+#[tokio::test]
+async fn nobody_is_kept_at_a_prompt_by_an_order_that_cannot_be_told() {
+    let facts = fleet().await;
+    facts.give("lab-1", configure("notes-1", "o1", 1)).await;
+    let followed = Followed { instance: name("notes-1"), order: Some(order("o1")) };
+    assert_eq!(progress(&facts.read(), &followed).state, "under way");
+    let news = facts.note_untold(&name("lab-1"), &[(order("o1"), "its values are gone".to_owned())].into());
+    assert_eq!(news, [order("o1")]);
+    let told = progress(&facts.read(), &followed);
+    assert_eq!((told.state.as_str(), told.over), ("waiting", true));
+    assert!(told.text.contains("its values are gone"), "{told:?}");
+    assert!(facts.note_untold(&name("lab-1"), &[(order("o1"), "its values are gone".to_owned())].into()).is_empty());
+    facts.note_untold(&name("lab-1"), &[].into());
+    assert_eq!(progress(&facts.read(), &followed).state, "under way", "they are there again");
 }
