@@ -20,6 +20,7 @@ mod prune;
 mod release;
 #[cfg(test)]
 pub mod testing;
+mod untold;
 
 pub use desired::DesiredChange;
 pub use event::Event;

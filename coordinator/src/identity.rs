@@ -11,7 +11,7 @@ mod server;
 mod subject;
 mod token;
 
-pub use admit::{Admission, Admissions, AdmitError, skew, spoken_subject};
+pub use admit::{Admission, Admissions, AdmitError, Presented, skew, spoken_subject};
 pub use authority::{Authority, BACKDATE, Issued, host_of};
 pub use error::IdentityError;
 pub use seal::Seal;

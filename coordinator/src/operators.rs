@@ -22,6 +22,7 @@ mod status;
 mod subject;
 mod undo;
 mod views;
+mod way_back;
 mod wish;
 
 pub use service::OperatorsService;

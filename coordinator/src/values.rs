@@ -36,6 +36,20 @@ pub struct Difference {
     pub present: Option<String>,
 }
 
+/// Two revisions of the values of an instance.
+#[derive(Debug, Clone, Copy)]
+pub struct Revisions {
+    pub former: u64,
+    pub present: u64,
+}
+
+/// A former revision, and the new one under which its values are kept again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again {
+    pub former: u64,
+    pub revision: u64,
+}
+
 /// The values of one revision, as kept.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct ValuesKept {
@@ -96,12 +110,12 @@ impl Values {
         store: &dyn Store,
         batch: &mut Batch,
         instance: &InstanceName,
-        (former, revision): (u64, u64),
+        again: Again,
         drift: DriftRule,
     ) -> Result<(), ValuesError> {
-        let secret = read(store, instance, former)?.sealed.into_keys().collect();
-        let (values, _) = self.open(store, instance, former)?;
-        self.put(batch, instance, revision, &values, &secret, drift)
+        let secret = read(store, instance, again.former)?.sealed.into_keys().collect();
+        let (values, _) = self.open(store, instance, again.former)?;
+        self.put(batch, instance, again.revision, &values, &secret, drift)
     }
 
     /// In what the values of two revisions differ.
@@ -109,7 +123,7 @@ impl Values {
         &self,
         store: &dyn Store,
         instance: &InstanceName,
-        (former, present): (u64, u64),
+        Revisions { former, present }: Revisions,
     ) -> Result<Vec<Difference>, ValuesError> {
         if former == present {
             return Ok(Vec::new());
@@ -120,6 +134,11 @@ impl Values {
         let other = names.into_iter().filter(|name| then.get(*name) != now.get(*name));
         let text = |name: &String, which: usize| shown[which].get(name).cloned();
         Ok(other.map(|name| Difference { name: name.clone(), former: text(name, 0), present: text(name, 1) }).collect())
+    }
+
+    /// Whether the values of a revision are there.
+    pub fn are_kept(store: &dyn Store, instance: &InstanceName, revision: u64) -> Result<bool, ValuesError> {
+        Ok(store.get(&keys::values(instance, revision))?.is_some())
     }
 
     /// All values of a revision as people may see them.

@@ -65,6 +65,16 @@ pub enum PowerWish {
     Restart,
 }
 
+impl Action {
+    /// What the instance shall be, where the order says so.
+    pub fn goal(&self) -> Option<&Goal> {
+        match self {
+            Self::Install { goal } | Self::Upgrade { goal, .. } | Self::Configure { goal, .. } => Some(goal),
+            Self::Power { .. } | Self::Remove { .. } => None,
+        }
+    }
+}
+
 /// How an order ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

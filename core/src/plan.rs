@@ -6,14 +6,18 @@ mod hindrance;
 mod index;
 mod intention;
 mod member;
+mod newer;
 mod open;
 mod outlook;
 mod progress;
+mod promise;
 mod take;
 #[cfg(test)]
 pub(crate) mod tests;
 mod turn;
 
+pub use member::upgrade_ids;
+pub use newer::Newer;
 pub use outlook::Outlook;
 pub use progress::Progress;
 

@@ -45,8 +45,8 @@ pub struct Member {
     /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_revision: Option<u64>,
-    /// In an undo: the revision that its order brings, unless an operator has wished for a newer one since. It becomes the
-    /// wanted one when the order has ended well, so that nobody gets former values beside the present release.
+    /// In an undo: the revision that its order brings. It becomes the wanted one when the order has ended well, so that nobody
+    /// gets former values beside the present release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_revision: Option<u64>,
 }

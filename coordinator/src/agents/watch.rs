@@ -1,6 +1,6 @@
 //! The stream to a host: its open set at once and at each change, and questions in between.
 
-use super::open_set::open_set;
+use super::open_set::{OpenSet, open_set};
 use super::session::{Next, Session};
 use crate::clock;
 use crate::facts::Facts;
@@ -10,6 +10,7 @@ use fleet_proto::v1::{ToAgent, to_agent};
 use futures_util::stream::{Stream, unfold};
 use std::sync::Arc;
 use tonic::Status;
+use tracing::warn;
 
 /// One call of `Watch`.
 pub struct Watch {
@@ -43,8 +44,13 @@ impl Watch {
         if self.session.has_completed() {
             self.facts.presume_absent(host, clock::now());
         }
-        let orders = open_set(&self.facts, &self.values, host);
-        let orders = orders.map_err(|error| failed("could not put the open orders together", &error))?;
-        Ok(ToAgent { kind: Some(to_agent::Kind::Orders(orders)) })
+        let set = open_set(&self.facts, &self.values, host);
+        let OpenSet { told, untold } = set.map_err(|error| failed("could not put the open orders together", &error))?;
+        let because = untold.iter().map(|(id, error)| (id.clone(), error.to_string())).collect();
+        for order in self.facts.note_untold(host, &because) {
+            let error = untold.get(&order).map(|error| error as &dyn std::error::Error);
+            warn!(%host, %order, error, "an order is left out of what its host is told");
+        }
+        Ok(ToAgent { kind: Some(to_agent::Kind::Orders(told)) })
     }
 }

@@ -63,6 +63,7 @@ fn open(known: &mut Known, batch: &mut Batch, new: NewOrder, now: Time) -> HostN
 fn take_out(known: &mut Known, batch: &mut Batch, id: &OrderId) -> Option<OpenOrder> {
     let open = known.asked.orders.remove(id)?;
     batch.delete(keys::asked(id));
+    known.untold.remove(id);
     known.index.remove_order(&open.host, id);
     Some(open)
 }

@@ -35,6 +35,7 @@ impl Facts {
             for (name, revision) in restored {
                 let older = change.known().instance(name).filter(|instance| instance.revision < *revision).cloned();
                 if let Some(instance) = older {
+                    change.tell(&format!("instance {name}"), "its values are again those of before, as the undo asked");
                     change.put_instance(name, InstanceDesired { revision: *revision, ..instance });
                 }
             }

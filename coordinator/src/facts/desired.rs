@@ -16,6 +16,8 @@ pub struct DesiredChange<'a> {
     pub(super) batch: &'a mut Batch,
     pub now: Time,
     touched: BTreeSet<HostName>,
+    /// Whether hosts, instances or rollouts have changed: only then is a plan made before out of date.
+    is_wish: bool,
 }
 
 impl Facts {
@@ -26,9 +28,9 @@ impl Facts {
         change: impl FnOnce(&mut DesiredChange<'_>) -> Result<R, E>,
     ) -> Result<(R, BTreeSet<HostName>), E> {
         let (result, committed) = self.change(|known, batch| {
-            let mut desired = DesiredChange { known, batch, now, touched: BTreeSet::new() };
+            let mut desired = DesiredChange { known, batch, now, touched: BTreeSet::new(), is_wish: false };
             let result = change(&mut desired)?;
-            desired.known.wishes += 1;
+            desired.known.wishes += u64::from(desired.is_wish);
             Ok::<_, E>((result, desired.touched))
         })?;
         self.settled(committed).await?;
@@ -61,12 +63,14 @@ impl DesiredChange<'_> {
     }
 
     pub fn put_host(&mut self, name: &HostName, host: HostDesired) {
+        self.is_wish = true;
         self.batch.put(keys::host(name), &host);
         self.known.desired.hosts.insert(name.clone(), host);
     }
 
     /// Forgets a host and what it said.
     pub fn remove_host(&mut self, name: &HostName) {
+        self.is_wish = true;
         self.batch.delete(keys::host(name));
         self.batch.delete(keys::observed_host(name));
         self.batch.delete(keys::other_protocol(name));
@@ -79,6 +83,7 @@ impl DesiredChange<'_> {
     }
 
     pub fn put_instance(&mut self, name: &InstanceName, instance: InstanceDesired) {
+        self.is_wish = true;
         self.batch.put(keys::instance(name), &instance);
         self.known.index.add_instance(&instance.host, name);
         self.touched.insert(instance.host.clone());
@@ -87,6 +92,7 @@ impl DesiredChange<'_> {
 
     /// Forgets an instance, what was seen of it, and how its orders ended.
     pub fn forget_instance(&mut self, name: &InstanceName) {
+        self.is_wish = true;
         self.batch.delete(keys::instance(name));
         if let Some(instance) = self.known.desired.instances.remove(name) {
             self.known.index.remove_instance(&instance.host, name);
@@ -120,11 +126,13 @@ impl DesiredChange<'_> {
     }
 
     pub fn put_rollout(&mut self, rollout: Rollout) {
+        self.is_wish = true;
         self.batch.put(keys::rollout(&rollout.id), &rollout);
         self.known.desired.rollouts.insert(rollout.id.clone(), rollout);
     }
 
     pub fn remove_rollout(&mut self, id: &RolloutId) {
+        self.is_wish = true;
         self.batch.delete(keys::rollout(id));
         self.known.desired.rollouts.remove(id);
     }

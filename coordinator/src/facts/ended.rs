@@ -6,7 +6,7 @@ use crate::keys;
 use crate::store::Batch;
 use fleet_core::facts::{Ended, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId};
-use fleet_core::order::{Action, Goal, Outcome};
+use fleet_core::order::{Goal, Outcome};
 use fleet_core::time::Time;
 
 /// So many ends of one instance are remembered before those of orders that nobody gave are refused. Pruning leaves fewer;
@@ -77,7 +77,7 @@ impl Known {
         if is_heard {
             return Ok(());
         }
-        let reached = open.and_then(|open| goal(&open.order.action)).filter(|_| outcome.is_success()).cloned();
+        let reached = open.and_then(|open| open.order.action.goal()).filter(|_| outcome.is_success()).cloned();
         if let Some(open) = open {
             let text = end_text(&open.order.action, &outcome);
             let subject = format!("instance {instance}");
@@ -97,13 +97,6 @@ impl Known {
         batch.put(keys::ended(&id), &ended);
         self.put_end(id, ended);
         Ok(())
-    }
-}
-
-fn goal(action: &Action) -> Option<&Goal> {
-    match action {
-        Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => Some(goal),
-        Action::Power { .. } | Action::Remove { .. } => None,
     }
 }
 

@@ -7,7 +7,7 @@ use super::release::ReleaseKept;
 use super::{Event, observed};
 use crate::keys;
 use crate::store::{Store, StoreError};
-use fleet_core::facts::{Asked, Desired, InstanceDesired, Observed};
+use fleet_core::facts::{Asked, Desired, InstanceDesired, InstanceSaid, Observed};
 use fleet_core::names::{AppName, HostName, InstanceName, OrderId, Version};
 use fleet_core::plan::Waiting;
 use serde::de::DeserializeOwned;
@@ -26,7 +26,9 @@ pub struct Known {
     pub(super) people: People,
     /// Orders whose end is in memory and not yet on the disk: they are not acknowledged yet.
     pub(super) unkept: HashSet<OrderId>,
-    /// Counts changes of what is desired, so that a plan knows what it was made for.
+    /// Open orders that their hosts are not told, and why; derived.
+    pub(super) untold: HashMap<OrderId, Box<str>>,
+    /// Counts changes of hosts, instances and rollouts, so that a plan knows what it was made for.
     pub(super) wishes: u64,
     /// What the last plan said of those who wait; derived.
     pub(super) waiting: HashMap<InstanceName, Box<str>>,
@@ -57,7 +59,7 @@ impl Known {
         Ok(known)
     }
 
-    /// How often what is desired has changed since the start.
+    /// How often hosts, instances or rollouts have changed by somebody's wish since the start.
     pub fn wishes(&self) -> u64 {
         self.wishes
     }
@@ -107,8 +109,28 @@ impl Known {
         self.observed.ended.contains_key(id) && !self.unkept.contains(id)
     }
 
+    /// Why an open order is not told to its host.
+    pub fn untold(&self, id: &OrderId) -> Option<&str> {
+        self.untold.get(id).map(AsRef::as_ref)
+    }
+
     pub fn instance(&self, name: &InstanceName) -> Option<&InstanceDesired> {
         self.desired.instances.get(name)
+    }
+
+    /// The revision of an instance's next values: newer than any that is wanted, promised to an undo or had by its host. A host
+    /// that has a newer one would take the new values for its own.
+    pub fn next_revision(&self, name: &InstanceName, promised: &HashMap<&InstanceName, u64>) -> u64 {
+        let wanted = self.instance(name).map_or(0, |instance| instance.revision);
+        let promised = promised.get(name).copied().unwrap_or(0);
+        wanted.max(promised).max(self.said(name).map_or(0, |said| said.revision)) + 1
+    }
+
+    /// What an instance's host last said that it is.
+    pub fn said(&self, name: &InstanceName) -> Option<&InstanceSaid> {
+        let host = &self.instance(name)?.host;
+        let seen = self.observed.instances.get(name).filter(|seen| seen.host == *host);
+        seen.and_then(|seen| seen.running.last())
     }
 
     /// The revisions that undos will bring, by instance: nobody else may use their numbers.

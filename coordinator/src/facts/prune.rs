@@ -1,14 +1,14 @@
 //! Forgetting what nobody needs any more, so that the store does not grow for ever.
 //!
-//! The bounds: per instance the newest 64 ends of orders, besides those of rollouts that are not over; per app the
+//! The bounds: per instance the newest 64 ends of orders, besides those that the rollouts that are kept have given; per app the
 //! newest 20 rollouts, besides those that are not over and those that last moved an instance; the values of the
-//! revisions that an instance has or that an order, a host or a rollout may still ask for.
+//! revisions that are wanted or that an order, a host or a rollout may still ask for.
 
 use super::{DesiredChange, Facts, Known};
 use crate::keys;
 use crate::store::StoreError;
 use fleet_core::names::{AppName, InstanceName, OrderId, RolloutId};
-use fleet_core::plan::{MemberState, Outlook, Phase};
+use fleet_core::plan::{MemberState, Outlook, Phase, upgrade_ids};
 use fleet_core::time::Time;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -19,9 +19,10 @@ const ROLLOUTS: usize = 20;
 impl Facts {
     /// Forgets what nobody needs any more.
     pub async fn prune(&self, now: Time) -> Result<(), StoreError> {
-        let values = self.old_values()?;
+        let values = self.values_that_may_be_old()?;
         let prune = |change: &mut DesiredChange<'_>| {
-            let ends = old_ends(change.known(), now);
+            let values = old_values(change.known(), values);
+            let ends = old_ends(change.known());
             let rollouts = old_rollouts(change.known(), now);
             ends.iter().for_each(|id| change.forget_end(id));
             rollouts.iter().for_each(|id| change.remove_rollout(id));
@@ -32,27 +33,43 @@ impl Facts {
         self.change_desired(now, prune).await.map(|_| ())
     }
 
-    /// Values of revisions that nobody can ask for: older than what the instance has been seen with, less one.
-    fn old_values(&self) -> Result<Vec<String>, StoreError> {
-        let kept_for_undo = keys_in_rollouts(&self.read());
-        let needed: Vec<(InstanceName, u64)> = {
+    /// The keys of the values of all instances that have had several revisions.
+    fn values_that_may_be_old(&self) -> Result<Vec<(InstanceName, Vec<String>)>, StoreError> {
+        let changed: Vec<InstanceName> = {
             let known = self.read();
-            let oldest = |name: &InstanceName| {
-                let seen = known.observed().instances.get(name).and_then(|seen| seen.running.last());
-                seen.map_or(0, |said| said.revision.saturating_sub(1))
-            };
             let changed = known.desired().instances.iter().filter(|(_, instance)| instance.revision > 2);
-            changed.map(|(name, _)| (name.clone(), oldest(name))).collect()
+            changed.map(|(name, _)| name.clone()).collect()
         };
-        let mut old = Vec::new();
-        for (name, oldest) in needed {
-            let first_needed = keys::values(&name, oldest);
+        let keys = |name: InstanceName| {
             let entries = self.store().scan(&keys::values_of(&name))?;
-            let is_old = |key: &String| *key < first_needed && !kept_for_undo.contains(key);
-            old.extend(entries.into_iter().map(|entry| entry.key).filter(is_old));
-        }
-        Ok(old)
+            Ok((name, entries.into_iter().map(|entry| entry.key).collect()))
+        };
+        changed.into_iter().map(keys).collect()
     }
+}
+
+/// Values of revisions that nobody can ask for any more.
+fn old_values(known: &Known, values: Vec<(InstanceName, Vec<String>)>) -> Vec<String> {
+    let kept_for_undo = keys_in_rollouts(known);
+    let mut old = Vec::new();
+    for (name, keys) in values {
+        let first_needed = keys::values(&name, first_needed(known, &name));
+        let is_old = |key: &String| *key < first_needed && !kept_for_undo.contains(key);
+        old.extend(keys.into_iter().filter(is_old));
+    }
+    old
+}
+
+/// The oldest revision that is wanted, that an open order brings, or that the instance has been seen with, less one. A host
+/// may say a newer one than is wanted: an older export may have been imported.
+fn first_needed(known: &Known, name: &InstanceName) -> u64 {
+    let Some(instance) = known.instance(name) else { return 0 };
+    let seen = known.observed().instances.get(name).and_then(|seen| seen.running.last());
+    let before_seen = seen.map_or(0, |said| said.revision.saturating_sub(1));
+    let orders = known.orders_of(&instance.host).filter_map(|id| known.asked().orders.get(id));
+    let of_instance = orders.filter(|open| open.order.instance == *name);
+    let brought = of_instance.filter_map(|open| open.order.action.goal()).map(|goal| goal.revision);
+    brought.fold(before_seen.min(instance.revision), u64::min)
 }
 
 /// The values that instances had before the rollouts that are kept, and that undos put back.
@@ -65,23 +82,21 @@ fn keys_in_rollouts(known: &Known) -> HashSet<String> {
     revisions.collect()
 }
 
-fn old_ends(known: &Known, now: Time) -> Vec<OrderId> {
-    let outlook = Outlook::new(known.desired(), known.asked(), known.observed(), now);
-    let rollouts = known.desired().rollouts.values();
-    let busy = rollouts.filter(|rollout| !matches!(outlook.phase(rollout), Phase::Done | Phase::Aborted));
-    let in_rollout: HashSet<&InstanceName> =
-        busy.flat_map(|rollout| rollout.members.iter().map(|member| &member.instance)).collect();
+fn old_ends(known: &Known) -> Vec<OrderId> {
     let mut by_instance: HashMap<&InstanceName, Vec<(Time, &OrderId)>> = HashMap::new();
     for (id, ended) in &known.observed().ended {
         by_instance.entry(&ended.instance).or_default().push((ended.at, id));
     }
+    by_instance.retain(|_, ends| ends.len() > ENDS);
+    let members = known.desired().rollouts.values().flat_map(|it| it.members.iter().map(move |member| (it, member)));
+    let crowded = members.filter(|(_, member)| by_instance.contains_key(&member.instance));
+    let of_rollouts: HashSet<OrderId> = crowded.flat_map(|(rollout, member)| upgrade_ids(rollout, member)).collect();
     let mut old = Vec::new();
-    for (instance, mut ends) in by_instance {
-        if ends.len() > ENDS && !in_rollout.contains(instance) {
-            ends.sort();
-            let surplus = ends.len() - ENDS;
-            old.extend(ends.into_iter().take(surplus).map(|(_, id)| id.clone()));
-        }
+    for mut ends in by_instance.into_values() {
+        ends.retain(|(_, id)| !of_rollouts.contains(*id));
+        ends.sort();
+        let surplus = ends.len().saturating_sub(ENDS);
+        old.extend(ends.into_iter().take(surplus).map(|(_, id)| id.clone()));
     }
     old
 }
@@ -110,9 +125,11 @@ fn old_rollouts(known: &Known, now: Time) -> Vec<RolloutId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::testing::{NOW, memory, order, read, undo, wanted};
+    use crate::facts::testing::{NOW, configure, memory, order, read, undo, wanted};
     use fleet_core::facts::{InstanceDesired, Running};
     use fleet_core::order::Outcome;
+    use fleet_core::plan::Plan;
+    use fleet_core::rollout::Rollout;
     use std::collections::BTreeSet;
 
     async fn prune(facts: &Facts) {
@@ -135,6 +152,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_rollout_that_is_kept_knows_for_ever_how_it_ended() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        let rollout = Rollout { attempt: 2, ..undo("notes-1", "notes-1", 4) };
+        facts.desire(|desired| desired.put_rollout(rollout.clone())).await;
+        let own: Vec<OrderId> = upgrade_ids(&rollout, &rollout.members[0]).collect();
+        let others = (0..ENDS + 9).map(|number| order(&number.to_string()));
+        for (number, id) in own.clone().into_iter().chain(others).enumerate() {
+            let how = if number == 0 { Outcome::RolledBack { reason: "no answer".to_owned() } } else { Outcome::Done };
+            let at = Time(NOW.0 + number as u64);
+            facts.hear_outcome(&read("lab-1"), id, read("notes-1"), how, at).await.expect("it is its own");
+        }
+        let phase = |facts: &Facts| {
+            let known = facts.read();
+            Outlook::new(known.desired(), known.asked(), known.observed(), NOW).phase(&rollout)
+        };
+        assert_eq!(phase(&facts), Phase::Done);
+        prune(&facts).await;
+        let left = facts.read().observed().ended.keys().filter(|id| own.contains(id)).count();
+        assert_eq!((left, phase(&facts)), (2, Phase::Done), "in each of its attempts");
+        assert_eq!(facts.read().observed().ended.len(), ENDS + 2);
+    }
+
+    #[tokio::test]
     async fn values_stay_while_an_undo_may_put_them_back() {
         let facts = memory().with("lab-1", "notes-1").await;
         facts
@@ -147,12 +187,35 @@ mod tests {
             .await;
         facts.say("lab-1", "notes-1", "1.1", 9).await;
         prune(&facts).await;
-        let entries = facts.store().scan(&keys::values_of(&read("notes-1"))).expect("the store can be read");
-        let left: Vec<String> = entries.into_iter().map(|entry| entry.key).collect();
-        assert_eq!(left, [3, 4, 8, 9].map(|revision| keys::values(&read("notes-1"), revision)));
+        assert_eq!(kept_values(&facts), [3, 4, 8, 9].map(|revision| keys::values(&read("notes-1"), revision)));
         facts.desire(|desired| desired.remove_rollout(&read("notes-1"))).await;
         prune(&facts).await;
-        assert_eq!(facts.store().scan(&keys::values_of(&read("notes-1"))).expect("it can be read").len(), 2);
+        assert_eq!(kept_values(&facts).len(), 2);
+    }
+
+    #[tokio::test]
+    async fn values_that_are_wanted_stay_whatever_a_newer_revision_its_host_says() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        facts
+            .desire(|desired| {
+                desired.put_instance(&read("notes-1"), InstanceDesired { revision: 4, ..wanted("lab-1") });
+                (1..=4).for_each(|revision| desired.batch().put(keys::values(&read("notes-1"), revision), "values"));
+            })
+            .await;
+        facts.say("lab-1", "notes-1", "1.1", 7).await;
+        facts.give("lab-1", configure("notes-1", "o1", 3)).await;
+        prune(&facts).await;
+        let revisions = |of: &[u64]| of.iter().map(|of| keys::values(&read("notes-1"), *of)).collect::<Vec<_>>();
+        assert_eq!(kept_values(&facts), revisions(&[3, 4]), "one is wanted, and one is brought by an order");
+        facts.end("lab-1", "notes-1", "o1", Outcome::Done).await.expect("it was asked");
+        facts.obey(Plan { closed: vec![order("o1")], ..Plan::default() }).await;
+        prune(&facts).await;
+        assert_eq!(kept_values(&facts), revisions(&[4]));
+    }
+
+    fn kept_values(facts: &Facts) -> Vec<String> {
+        let entries = facts.store().scan(&keys::values_of(&read("notes-1"))).expect("the store can be read");
+        entries.into_iter().map(|entry| entry.key).collect()
     }
 
     #[tokio::test]

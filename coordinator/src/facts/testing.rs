@@ -6,7 +6,7 @@ use fleet_core::facts::{
     DriftRule, Health, HostDesired, HostSaid, InstanceDesired, InstanceSaid, OpenOrder, PowerDesired, Removal, Running,
 };
 use fleet_core::names::{HostName, InstanceName, OrderId};
-use fleet_core::order::{Action, Order, Outcome, PowerWish, Release, order_id};
+use fleet_core::order::{Action, Goal, Order, Outcome, PowerWish, Release, order_id};
 use fleet_core::plan::{NewOrder, Plan};
 use fleet_core::rollout::{Member, Rollout, RolloutWish, StrategyWish};
 use fleet_core::time::Time;
@@ -86,6 +86,13 @@ pub fn order(name: &str) -> OrderId {
 
 pub fn restart(instance: &str, name: &str) -> Order {
     let action = Action::Power { wish: PowerWish::Restart, serial: 1 };
+    Order { id: order(name), instance: read(instance), action, deadline: Duration::from_secs(60) }
+}
+
+/// An order that brings the values of a revision.
+pub fn configure(instance: &str, name: &str, revision: u64) -> Order {
+    let goal = Goal { release: release("1.1"), revision };
+    let action = Action::Configure { from: 1, goal };
     Order { id: order(name), instance: read(instance), action, deadline: Duration::from_secs(60) }
 }
 

@@ -7,6 +7,7 @@ use crate::facts::{DesiredChange, Facts, Known};
 use crate::store::StoreError;
 use fleet_core::access::{Joiner, Subject};
 use fleet_core::time::Time;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +56,20 @@ fn spoken(millis: u64) -> String {
     }
 }
 
+/// What a joining machine shows: the secret of its token, and whether it wants to be a host or an operator.
+#[derive(Clone, Copy)]
+pub struct Presented<'a> {
+    pub secret: &'a [u8],
+    pub joiner: Option<Joiner>,
+}
+
+/// A secret is never printed.
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented").field("joiner", &self.joiner).finish_non_exhaustive()
+    }
+}
+
 /// Admits and renews.
 #[derive(Debug)]
 pub struct Admissions {
@@ -71,11 +86,12 @@ impl Admissions {
     /// Trades a token's secret for a certificate. The use is spent in the same batch that keeps the certificate.
     pub async fn admit(
         &self,
-        (secret, joiner): (&[u8], Option<Joiner>),
+        presented: Presented<'_>,
         request: &[u8],
         theirs: Time,
         now: Time,
     ) -> Result<Admission, AdmitError> {
+        let Presented { secret, joiner } = presented;
         let hash = hash_of_secret(secret);
         let token = usable(&self.facts.read(), &hash, now)?;
         if joiner.is_some_and(|joiner| joiner != token.subject.joiner()) {

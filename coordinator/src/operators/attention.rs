@@ -1,11 +1,11 @@
 //! What needs a person, worst first, each with the command that goes on.
 
-use super::views::instance::InstanceViews;
+use super::views::instance::{InstanceViews, verb};
 use crate::facts::{Known, protocol_words};
 use fleet_core::facts::{DriftRule, Health, HostObserved, InstanceDesired, Link};
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::Outcome;
-use fleet_core::plan::{MemberState, Outlook, Phase};
+use fleet_core::plan::{MemberState, Newer, Outlook, Phase};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 
@@ -26,6 +26,7 @@ enum Rank {
     Refused,
     Offline,
     Failed,
+    Newer,
     Room,
     Clock,
     Drift,
@@ -41,7 +42,9 @@ pub fn attention(known: &Known, outlook: &Outlook<'_>, views: &InstanceViews<'_>
     }
     for (name, instance) in &known.desired().instances {
         found.extend(of_instance(known, views, name, instance));
+        found.extend(of_values(outlook, name, instance));
     }
+    found.extend(untold(known));
     found.extend(overdue(known, now));
     found.extend(of_rollouts(known, outlook));
     found.sort_by(|a, b| (a.0, &a.1.subject).cmp(&(b.0, &b.1.subject)));
@@ -113,6 +116,31 @@ fn of_instance(
         found.push(say(Rank::Drift, subject(), text, format!("fleet instance show {name}")));
     }
     found
+}
+
+/// An instance whose host has values that nobody here has given.
+fn of_values(outlook: &Outlook<'_>, name: &InstanceName, instance: &InstanceDesired) -> Option<(Rank, v1::Attention)> {
+    match outlook.newer(name)? {
+        Newer::Brought(_) => None,
+        Newer::Unknown(said) => {
+            let wanted = instance.revision;
+            let text = format!("its host has a newer revision than is wanted: {said}, not {wanted}");
+            let hint = format!("fleet instance set {name} --set KEY=VALUE gives it those that are wanted");
+            Some(say(Rank::Newer, format!("instance {name}"), text, hint))
+        }
+    }
+}
+
+/// Orders that wait for values that are not there any more.
+fn untold(known: &Known) -> Vec<(Rank, v1::Attention)> {
+    let untold = known.asked().orders.iter().filter_map(|(id, open)| Some((open, known.untold(id)?)));
+    untold
+        .map(|(open, why)| {
+            let text = format!("its host cannot be told to {}: {why}", verb(&open.order.action));
+            let hint = "import an export of the coordinator that has them: `fleet-coordinator import`".to_owned();
+            say(Rank::Stuck, format!("instance {}", open.order.instance), text, hint)
+        })
+        .collect()
 }
 
 /// Orders whose host is there and has not said in time how they ended.

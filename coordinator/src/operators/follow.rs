@@ -1,6 +1,8 @@
 //! Following a change or a rollout: the state at once and whenever it is another, at most five times a second.
 
 mod kept;
+#[cfg(test)]
+mod tests;
 
 use super::service::OperatorsService;
 use super::views::instance::{end_words, verb};
@@ -34,7 +36,6 @@ struct Follower<T> {
     last: Option<Told>,
     /// How long the last look took.
     looking: Duration,
-    began: Instant,
 }
 
 /// What was told last.
@@ -51,15 +52,8 @@ struct Followed {
 
 impl<T> Follower<T> {
     fn new(service: &OperatorsService, what: T) -> Self {
-        let (service, began) = (service.clone(), Instant::now());
-        Self {
-            generation: service.shared.facts.generation(),
-            service,
-            what,
-            last: None,
-            looking: Duration::ZERO,
-            began,
-        }
+        let generation = service.shared.facts.generation();
+        Self { generation, service: service.clone(), what, last: None, looking: Duration::ZERO }
     }
 
     /// Waits for news before each look but the first, and never longer than a while. What takes long to look at is looked at less often.
@@ -199,11 +193,11 @@ impl Follower<Followed> {
         {
             self.what.order = Some(id);
         }
-        progress(&known, &self.what, self.began.elapsed() > TURN)
+        progress(&known, &self.what)
     }
 }
 
-fn progress(known: &Known, followed: &Followed, has_waited: bool) -> v1::ChangeProgress {
+fn progress(known: &Known, followed: &Followed) -> v1::ChangeProgress {
     let Followed { instance, order } = followed;
     let of = |state: &str, text: String, hint: String, over: bool| v1::ChangeProgress {
         state: state.to_owned(),
@@ -223,6 +217,11 @@ fn progress(known: &Known, followed: &Followed, has_waited: bool) -> v1::ChangeP
         return of("done", "it is gone".to_owned(), String::new(), true);
     }
     if let Some(open) = order.as_ref().and_then(|id| known.asked().orders.get(id)) {
+        if let Some(why) = known.untold(&open.order.id) {
+            let hint =
+                format!("the wish is kept; see what goes on with `fleet status` and `fleet instance show {instance}`");
+            return of("waiting", format!("its host cannot be told: {why}"), hint, true);
+        }
         let seen = known.observed().instances.get(instance).map(|seen| &seen.running);
         let text = match seen {
             Some(Running::Busy { step, .. }) => step.clone(),
@@ -235,9 +234,15 @@ fn progress(known: &Known, followed: &Followed, has_waited: bool) -> v1::ChangeP
     }
     match known.waits_because(instance) {
         Some(because) => of("waiting", because.to_owned(), String::new(), false),
-        None if has_waited => of("already so", String::new(), String::new(), true),
+        None if is_reached(known, instance) => of("already so", String::new(), String::new(), true),
         None => of("waiting", String::new(), String::new(), false),
     }
+}
+
+/// Whether an instance is what is wanted of it, by its host's last word.
+fn is_reached(known: &Known, name: &InstanceName) -> bool {
+    let (Some(wanted), Some(said)) = (known.instance(name), known.said(name)) else { return false };
+    wanted.removal.is_none() && said.revision >= wanted.revision && said.power_serial >= wanted.power.serial
 }
 
 fn is_being_removed(known: &Known, instance: &InstanceName) -> bool {
@@ -256,50 +261,6 @@ impl Follower<RolloutId> {
                 self.last = Some(told);
                 return Ok(view);
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use fleet_core::facts::{DriftRule, PowerDesired};
-    use fleet_core::order::{Goal, PowerWish, Release};
-    use fleet_core::time::Time;
-
-    fn release() -> Release {
-        let digest = format!("sha256:{}", "0".repeat(64)).parse().expect("it is a digest");
-        Release { name: "notes@1".parse().expect("it is a release"), digest }
-    }
-
-    /// Revision 3, and the fifth wish about power.
-    fn instance() -> InstanceDesired {
-        InstanceDesired {
-            host: "lab-1".parse().expect("it is a name"),
-            release: release(),
-            revision: 3,
-            drift: DriftRule::Heal,
-            power: PowerDesired { wish: PowerWish::Restart, serial: 5 },
-            removal: None,
-            created: Time(1),
-        }
-    }
-
-    #[test]
-    fn an_order_of_before_does_not_do_what_was_just_wished() {
-        let power = |serial| Action::Power { wish: PowerWish::Restart, serial };
-        let configure = |revision| Action::Configure { from: 1, goal: Goal { release: release(), revision } };
-        for (wish, action, expect) in [
-            (Wish::Power, power(5), true),
-            (Wish::Power, power(4), false),
-            (Wish::Power, configure(3), false),
-            (Wish::Goal, configure(3), true),
-            (Wish::Goal, configure(2), false),
-            (Wish::Goal, power(5), false),
-            (Wish::Removal, power(5), false),
-            (Wish::Removal, Action::Remove { volumes: [].into() }, true),
-        ] {
-            assert_eq!(wish.is_done_by(&action, &instance()), expect, "{wish:?} by {action:?}");
         }
     }
 }

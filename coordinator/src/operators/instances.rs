@@ -4,15 +4,17 @@ use super::changes::{check, lines, merged};
 use super::follow::Wish;
 use super::service::OperatorsService;
 use super::subject::{Subject, definition, no_instance};
+use super::views::instance::outlook;
 use super::wish::{ChangeError, absent, drift, hindered, read, taken, wrong};
 use crate::clock;
-use crate::facts::DesiredChange;
+use crate::facts::{DesiredChange, Known};
 use crate::values::HIDDEN;
 use fleet_core::app::{Given, Rendered};
 use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired, Removal};
 use fleet_core::host_policy::violations;
 use fleet_core::names::{AppName, HostName, InstanceName, OperatorName, Version};
 use fleet_core::order::PowerWish;
+use fleet_core::plan::Newer;
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,6 +113,7 @@ impl OperatorsService {
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let rule = drift(ATTEMPT, &request.drift)?;
         let subject = self.subject(ATTEMPT, &name)?;
+        not_while_put_back(&self.shared.facts.read(), &name, clock::now())?;
         check_given(ATTEMPT, &request.values)?;
         subject.check_given(ATTEMPT, &request.values)?;
         let given = merged(&subject.values, &request.values, &request.unset);
@@ -122,12 +125,26 @@ impl OperatorsService {
         if drift != subject.desired.drift {
             plan.push(format!("drift: {}", super::views::instance::drift_word(drift)));
         }
-        let has_changed = given != subject.values || drift != subject.desired.drift;
+        let newer = self.newer_at_host(&name);
+        if let Some(revision) = newer {
+            plan.push(format!("values: those wanted, in place of the newer revision {revision} that its host has"));
+        }
+        let has_changed = given != subject.values || drift != subject.desired.drift || newer.is_some();
         if has_changed && !request.dry_run {
             self.keep_values(by, &subject, &given, drift).await?;
         }
         let wish = (has_changed && !request.dry_run).then_some(Wish::Goal);
         self.changed(name, plan, wish).await
+    }
+
+    /// The revision that an instance's host has, where it is newer than the wanted one and nobody here has given it.
+    fn newer_at_host(&self, name: &InstanceName) -> Option<u64> {
+        let known = self.shared.facts.read();
+        let is_newer = known.said(name)?.revision > known.instance(name)?.revision;
+        match is_newer.then(|| outlook(&known, clock::now()).newer(name))?? {
+            Newer::Unknown(revision) => Some(revision),
+            Newer::Brought(_) => None,
+        }
     }
 
     async fn keep_values(
@@ -144,8 +161,8 @@ impl OperatorsService {
                 let why = format!("somebody else changed `{name}` at the same moment");
                 return Err(hindered("change the instance", why, "try again").into());
             }
-            let promised = change.known().promised_revisions().get(name).copied().unwrap_or(0);
-            let revision = desired.revision.max(promised) + 1;
+            not_while_put_back(change.known(), name, change.now)?;
+            let revision = change.known().next_revision(name, &change.known().promised_revisions());
             self.shared.values.put(change.batch(), name, revision, given, &subject.secrets(), drift)?;
             change.put_instance(name, InstanceDesired { revision, drift, ..desired });
             change.tell(&format!("instance {name}"), &format!("configuration changed by {by}"));
@@ -169,7 +186,8 @@ impl OperatorsService {
         };
         let change = |change: &mut DesiredChange<'_>| {
             let desired = find(change, ATTEMPT, &name)?;
-            let power = PowerDesired { wish, serial: desired.power.serial + 1 };
+            let said = change.known().said(&name).map_or(0, |said| said.power_serial);
+            let power = PowerDesired { wish, serial: desired.power.serial.max(said) + 1 };
             change.put_instance(&name, InstanceDesired { power, ..desired });
             change.tell(&format!("instance {name}"), &format!("{} asked by {by}", request.wish));
             Ok::<_, ChangeError>(())
@@ -252,6 +270,19 @@ fn check_given(attempt: &str, values: &BTreeMap<String, String>) -> Result<(), S
         return Err(wrong(attempt, format!("its values are larger than {} KiB", VALUES_LIMIT >> 10), ""));
     }
     Ok(())
+}
+
+/// Refuses other values while an undo is about to put former ones back: one of both wishes would be lost without a word.
+fn not_while_put_back(known: &Known, name: &InstanceName, now: Time) -> Result<(), Status> {
+    let is_promised = known.promised_revisions().get(name) > known.instance(name).map(|it| it.revision).as_ref();
+    if !is_promised {
+        return Ok(());
+    }
+    let outlook = outlook(known, now);
+    let Some(undo) = outlook.is_put_back_by(name) else { return Ok(()) };
+    let why = format!("the undo {undo} puts its former values back");
+    let hint = format!("wait for it: `fleet rollout explain {undo}`; or end it: `fleet rollout abort {undo}`");
+    Err(hindered("change the instance", why, &hint))
 }
 
 /// The instance, unless it is about to go.

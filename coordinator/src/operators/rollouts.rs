@@ -25,8 +25,10 @@ impl OperatorsService {
         let now = clock::now();
         let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
         self.check_values(&proposal)?;
+        let lost = self.lost_revisions(&proposal)?;
         let change = |change: &mut DesiredChange<'_>| {
-            let proposal = propose_in(change.known(), &wish, now)?;
+            let mut proposal = propose_in(change.known(), &wish, now)?;
+            lost.forget_in(&mut proposal);
             Ok::<_, ChangeError>(begin(change, proposal, by)?)
         };
         let (id, _) = self.shared.facts.change_desired(now, change).await?;
@@ -39,6 +41,9 @@ impl OperatorsService {
         request: v1::SteerRolloutRequest,
     ) -> Result<v1::RolloutView, Status> {
         let id: RolloutId = read("steer the rollout", &request.id)?;
+        if request.wish == "undo" {
+            return self.undo_as(by, &id).await;
+        }
         let now = clock::now();
         let change = |change: &mut DesiredChange<'_>| {
             let rollout = change.known().desired().rollouts.get(&id).cloned();
@@ -47,7 +52,6 @@ impl OperatorsService {
                 "pause" => paused(change.known(), rollout, now)?,
                 "resume" => resumed(change.known(), &rollout, now)?,
                 "abort" => aborted(change.known(), rollout, now)?,
-                "undo" => return self.undo(change, rollout, by),
                 other => {
                     let hint = "write pause, resume, abort or undo";
                     return Err(wrong("steer the rollout", format!("`{other}` is not a wish"), hint).into());

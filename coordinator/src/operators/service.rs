@@ -179,7 +179,9 @@ impl Operators for OperatorsService {
     async fn show_rollout(&self, request: Request<v1::ShowRolloutRequest>) -> Answer<v1::RolloutView> {
         self.caller(&request, Role::Viewer)?;
         let mut view = self.show_rollout_now(request.get_ref(), clock::now())?;
-        self.add_way_back(&mut view)?;
+        if request.get_ref().way_back {
+            self.add_way_back(&mut view)?;
+        }
         Ok(Response::new(view))
     }
 

@@ -1,99 +1,187 @@
 //! Taking a rollout back: the releases, and the values that went with them.
 
-use super::proposals::refused_rollout;
+use super::proposals::{absent_rollout, refused_rollout};
 use super::rollouts::begin;
 use super::service::OperatorsService;
-use super::wish::ChangeError;
-use crate::facts::DesiredChange;
-use crate::serve::failed;
-use crate::values::{Difference, HIDDEN, ValuesError};
+use super::wish::{ChangeError, hindered};
+use crate::clock;
+use crate::facts::{DesiredChange, Known};
+use crate::store::Batch;
+use crate::values::{Again, Revisions, ValuesError};
+use fleet_core::facts::InstanceDesired;
 use fleet_core::names::{InstanceName, OperatorName, RolloutId};
-use fleet_core::rollout::{Member, Proposal, Rollout, RolloutWish, propose_undo};
+use fleet_core::rollout::{LeftOut, Proposal, Rollout, RolloutWish, propose_undo};
+use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::HashMap;
 use tonic::Status;
 
+const ATTEMPT: &str = "undo the rollout";
+
+/// A member's former values, worked out before the facts are locked, and what that goes by.
+struct FormerValues {
+    instance: InstanceDesired,
+    /// As what they would be kept again.
+    again: Again,
+    found: Found,
+}
+
+enum Found {
+    /// They are the present ones.
+    AsTheyAre,
+    KeptAgain(Batch),
+    Lost {
+        because: String,
+    },
+}
+
 impl OperatorsService {
     /// An undo is a rollout of its own; what it undoes is aborted in the same commit.
-    pub fn undo(
-        &self,
-        change: &mut DesiredChange<'_>,
-        rollout: Rollout,
-        by: &OperatorName,
-    ) -> Result<RolloutId, ChangeError> {
-        let known = change.known();
-        let proposal = propose_undo(&rollout, known.desired(), known.asked(), known.observed(), change.now);
-        let mut proposal = proposal.map_err(|refusal| refused_rollout(&refusal))?;
-        self.put_back(change, &rollout, &mut proposal)?;
-        change.tell(&format!("rollout {}", rollout.id), &format!("undo asked by {by}"));
-        change.put_rollout(Rollout { wish: RolloutWish::Abort, ..rollout });
-        Ok(begin(change, proposal, by)?)
-    }
-
-    /// Keeps the former values of those members whose values are others now, each under a new revision.
-    fn put_back(
-        &self,
-        change: &mut DesiredChange<'_>,
-        rollout: &Rollout,
-        proposal: &mut Proposal,
-    ) -> Result<(), ValuesError> {
-        let (store, values) = (self.shared.facts.store(), &self.shared.values);
-        let former = former_revisions(rollout);
-        let promised: HashMap<InstanceName, u64> =
-            change.known().promised_revisions().into_iter().map(|(name, revision)| (name.clone(), revision)).collect();
-        for member in &mut proposal.members {
-            let name = &member.instance;
-            let (Some(then), Some(instance)) = (former.get(name), change.known().instance(name).cloned()) else {
-                continue;
-            };
-            if values.differences(store, name, (*then, instance.revision))?.is_empty() {
-                continue;
-            }
-            let revision = instance.revision.max(promised.get(name).copied().unwrap_or(0)) + 1;
-            values.put_again(store, change.batch(), name, (*then, revision), instance.drift)?;
-            member.to_revision = Some(revision);
-        }
-        Ok(())
-    }
-
-    /// Adds to a rollout's members which of their values an undo would put back.
-    pub fn add_way_back(&self, view: &mut v1::RolloutView) -> Result<(), Status> {
-        let members: HashMap<String, (Member, u64)> = {
+    pub async fn undo_as(&self, by: &OperatorName, id: &RolloutId) -> Result<v1::RolloutView, Status> {
+        let now = clock::now();
+        let (proposal, asked) = {
             let known = self.shared.facts.read();
-            let rollout = known.desired().rollouts.values().find(|rollout| rollout.id.as_str() == view.id);
-            let members =
-                rollout.into_iter().flat_map(|rollout| rollout.members.iter().map(|it| (it, rollout.created)));
-            let found = members.filter_map(|(member, begun)| {
-                // A later instance of the same name has values of its own.
-                let meant = known.instance(&member.instance).filter(|instance| instance.created <= begun);
-                Some((member.clone(), meant?.revision))
-            });
-            found.map(|(member, revision)| (member.instance.to_string(), (member, revision))).collect()
+            let rollout = find(&known, id)?;
+            let proposal = propose(&known, &rollout, now)?;
+            let asked = former_values_of(&known, &rollout, &proposal);
+            (proposal, asked)
         };
-        for shown in &mut view.members {
-            let Some((member, present)) = members.get(&shown.instance) else { continue };
-            let Some(former) = member.from_revision else { continue };
-            let store = self.shared.facts.store();
-            let other = self.shared.values.differences(store, &member.instance, (former, *present));
-            let other = other.map_err(|error| failed("could not compare its values", &error))?;
-            shown.puts_back = other.iter().map(line).collect();
+        let lost = self.lost_revisions(&proposal)?;
+        let found = asked.into_iter().map(|(name, instance, again)| {
+            let found = self.former_values(&name, &instance, again)?;
+            Ok((name, FormerValues { instance, again, found }))
+        });
+        let mut former = found.collect::<Result<HashMap<_, _>, ChangeError>>()?;
+        let change = |change: &mut DesiredChange<'_>| {
+            let rollout = find(change.known(), id)?;
+            let mut proposal = propose(change.known(), &rollout, now)?;
+            put_back(change, &rollout, &mut proposal, &mut former)?;
+            lost.forget_in(&mut proposal);
+            change.tell(&format!("rollout {id}"), &format!("undo asked by {by}"));
+            change.put_rollout(Rollout { wish: RolloutWish::Abort, ..rollout });
+            Ok::<_, ChangeError>(begin(change, proposal, by)?)
+        };
+        let (undo, _) = self.shared.facts.change_desired(now, change).await?;
+        self.rollout_view(&undo, clock::now())
+    }
+
+    fn former_values(
+        &self,
+        name: &InstanceName,
+        instance: &InstanceDesired,
+        again: Again,
+    ) -> Result<Found, ValuesError> {
+        let (store, values) = (self.shared.facts.store(), &self.shared.values);
+        let both = Revisions { former: again.former, present: instance.revision };
+        let kept_again = || {
+            let mut kept = Batch::new();
+            if values.differences(store, name, both)?.is_empty() {
+                return Ok(Found::AsTheyAre);
+            }
+            values.put_again(store, &mut kept, name, again, instance.drift)?;
+            Ok(Found::KeptAgain(kept))
+        };
+        match kept_again() {
+            Err(error @ (ValuesError::Absent { .. } | ValuesError::Seal { .. })) => {
+                Ok(Found::Lost { because: error.to_string() })
+            }
+            found => found,
         }
-        Ok(())
     }
 }
 
-fn former_revisions(rollout: &Rollout) -> HashMap<InstanceName, u64> {
-    let members = rollout.members.iter();
-    members.filter_map(|member| Some((member.instance.clone(), member.from_revision?))).collect()
+fn find(known: &Known, id: &RolloutId) -> Result<Rollout, Status> {
+    known.desired().rollouts.get(id).cloned().ok_or_else(|| absent_rollout(ATTEMPT, id.as_str()))
 }
 
-/// A value that is put back, for people; of a secret no more than its name.
-fn line(difference: &Difference) -> String {
-    let Difference { name, former, present } = difference;
-    let is_secret = [former, present].into_iter().flatten().any(|text| text == HIDDEN);
-    if is_secret {
-        return format!("value {name}: as it was (secret)");
+fn propose(known: &Known, rollout: &Rollout, now: Time) -> Result<Proposal, Status> {
+    let proposal = propose_undo(rollout, known.desired(), known.asked(), known.observed(), now);
+    proposal.map_err(|refusal| refused_rollout(&refusal))
+}
+
+/// Which members have noted what values they had, what they are now, and under which revision those may be kept again.
+fn former_values_of(
+    known: &Known,
+    rollout: &Rollout,
+    proposal: &Proposal,
+) -> Vec<(InstanceName, InstanceDesired, Again)> {
+    let noted = rollout.members.iter().filter_map(|member| Some((&member.instance, member.from_revision?)));
+    let noted: HashMap<&InstanceName, u64> = noted.collect();
+    let promised = known.promised_revisions();
+    let members = proposal.members.iter().filter_map(|member| {
+        let (name, former) = (&member.instance, *noted.get(&member.instance)?);
+        let again = Again { former, revision: known.next_revision(name, &promised) };
+        Some((name.clone(), known.instance(name)?.clone(), again))
+    });
+    members.collect()
+}
+
+/// Lets the undo bring former values. Members whose former values are lost are left out.
+fn put_back(
+    change: &mut DesiredChange<'_>,
+    rollout: &Rollout,
+    proposal: &mut Proposal,
+    former: &mut HashMap<InstanceName, FormerValues>,
+) -> Result<(), Status> {
+    let mut brought = HashMap::new();
+    for (name, instance, again) in former_values_of(change.known(), rollout, proposal) {
+        let is_as_it_was = |found: &FormerValues| found.again == again && found.instance.revision == instance.revision;
+        let Some(found) = former.remove(&name).filter(is_as_it_was) else {
+            let why = format!("somebody else changed `{name}` at the same moment");
+            return Err(hindered(ATTEMPT, why, "try again"));
+        };
+        match found.found {
+            Found::AsTheyAre => {}
+            Found::KeptAgain(kept) => {
+                change.batch().append(kept);
+                brought.insert(name, again.revision);
+            }
+            Found::Lost { because } => {
+                proposal.members.retain(|member| member.instance != name);
+                proposal.left_out.push(LeftOut { instance: name, reason: because });
+            }
+        }
     }
-    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "its default".to_owned());
-    format!("value {name}: {} -> {}", text(present), text(former))
+    let Some(first) = proposal.members.first() else {
+        let why = proposal.left_out.first().map_or_else(String::new, |one| format!("{}: {}", one.instance, one.reason));
+        return Err(hindered(ATTEMPT, why, &format!("see `fleet rollout show {}`", rollout.id)));
+    };
+    proposal.to = first.to.clone();
+    proposal.members.iter_mut().for_each(|member| member.to_revision = brought.get(&member.instance).copied());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{memory, read, release, undo, wanted};
+
+    #[tokio::test]
+    async fn former_values_that_were_worked_out_for_what_is_no_more_are_not_put_back() {
+        let name: InstanceName = read("notes-1");
+        let rollout = undo("notes-1", "notes-1", 3);
+        let mut proposal = Proposal {
+            to: release("1.1"),
+            strategy: rollout.strategy.clone(),
+            members: rollout.members.clone(),
+            left_out: Vec::new(),
+            waves: Vec::new(),
+            offline: Vec::new(),
+        };
+        for (revision, is_put_back) in [(3, true), (4, false)] {
+            let facts = memory().with("lab-1", "notes-1").await;
+            let instance = InstanceDesired { revision: 3, ..wanted("lab-1") };
+            let again = Again { former: 2, revision: 4 };
+            let found = Found::KeptAgain(Batch::new());
+            let mut former = HashMap::from([(name.clone(), FormerValues { instance, again, found })]);
+            facts
+                .desire(|change| {
+                    change.put_instance(&name, InstanceDesired { revision, ..wanted("lab-1") });
+                    let put = put_back(change, &rollout, &mut proposal, &mut former);
+                    assert_eq!(put.is_ok(), is_put_back, "{put:?}");
+                })
+                .await;
+        }
+        assert_eq!(proposal.members[0].to_revision, Some(4));
+    }
 }

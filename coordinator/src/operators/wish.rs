@@ -78,6 +78,12 @@ impl From<ChangeError> for Status {
 
 impl From<ValuesError> for ChangeError {
     fn from(error: ValuesError) -> Self {
-        failed("could not work with the values", &error).into()
+        Status::from(error).into()
+    }
+}
+
+impl From<ValuesError> for Status {
+    fn from(error: ValuesError) -> Self {
+        failed("could not work with the values", &error)
     }
 }

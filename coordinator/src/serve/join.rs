@@ -3,7 +3,7 @@
 use super::{Connections, caller_of, check_protocol};
 use crate::clock;
 use crate::facts::Facts;
-use crate::identity::{Admission, Admissions};
+use crate::identity::{Admission, Admissions, Presented};
 use fleet_core::time::Time;
 use fleet_proto::convert::incoming_joiner;
 use fleet_proto::v1;
@@ -28,7 +28,8 @@ impl Join for JoinService {
         check_protocol(protocol)?;
         let now = clock::now();
         let joiner = incoming_joiner(joiner)?;
-        match self.admissions.admit((&secret, joiner), &signing_request, Time(now_ms), now).await {
+        let presented = Presented { secret: &secret, joiner };
+        match self.admissions.admit(presented, &signing_request, Time(now_ms), now).await {
             Ok(admission) => {
                 // A machine that joined anew replaces whoever had its name.
                 self.connections.cut_revoked(&admission.subject, &self.facts, now);

@@ -97,6 +97,8 @@ async fn a_turn_that_is_cut_off_anywhere_ends_as_if_it_had_not_been() {
     assert!(!expect.contains_key("desired/instance/notes-1"), "it is buried");
     assert!(!expect.keys().any(|key| key.starts_with("values/notes-1/")), "with its values");
     assert!(expect["desired/instance/notes-2"].contains("\"revision\":3"), "its former values are wanted");
+    let events = expect.iter().filter(|(key, _)| key.starts_with(keys::EVENTS)).map(|(_, body)| body);
+    assert_eq!(events.filter(|body| body.contains("those of before")).count(), 1, "which is told once");
     assert_eq!(expect.keys().filter(|key| key.starts_with(keys::ASKED)).count(), 1, "one is to be installed");
 
     let mut cuts = 0;
@@ -132,6 +134,20 @@ async fn a_plan_that_is_stale_begins_nothing_and_loses_nothing() {
     turned(&facts).await.expect("the store is whole");
     let given = order_of(&facts, "notes-1");
     assert_ne!(given.order.id, stale.orders[0].order.id, "the next turn asks for what is wanted now");
+}
+
+#[tokio::test]
+async fn what_is_no_wish_leaves_a_plan_as_good_as_it_was() {
+    let facts = on(Arc::new(memory())).with("lab-1", "notes-1").await;
+    let (made, wishes): (Plan, u64) = {
+        let known = facts.read();
+        (plan(known.desired(), known.asked(), known.observed(), NOW), known.wishes())
+    };
+    // As a renewal, a join or a token does, and as pruning does where rollouts stay.
+    facts.desire(|change| change.tell("host lab-1", "joined")).await;
+    facts.prune(NOW).await.expect("the store is whole");
+    facts.ask(made.clone(), wishes, NOW, |_| {}).await.expect("the store is whole");
+    assert_eq!(order_of(&facts, "notes-1").order.id, made.orders[0].order.id);
 }
 
 #[tokio::test]

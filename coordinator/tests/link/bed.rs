@@ -2,6 +2,7 @@
 
 use fleet_coordinator::home::{Home, Settings};
 use fleet_coordinator::serve::{Config, Running, serve};
+use fleet_coordinator::store::{Batch, Store};
 use fleet_core::access::JoinToken;
 use fleet_core::app::Bundle;
 use fleet_core::time::Time;
@@ -69,6 +70,17 @@ impl Bed {
     pub async fn start(&mut self) {
         let home = Home::open(self.path()).expect("the directory is free again");
         self.running = Some(serve(Config { home, listen: self.address }).await.expect("the port is free again"));
+    }
+
+    /// Stops, changes what is kept behind the coordinator's back, and starts again.
+    pub async fn meddle(&mut self, change: impl FnOnce(&dyn Store, &mut Batch)) {
+        self.stop().await;
+        let home = Home::open(self.path()).expect("the directory is free again");
+        let mut batch = Batch::new();
+        change(home.store.as_ref(), &mut batch);
+        home.store.commit(batch).await.expect("the store is whole");
+        drop(home);
+        self.start().await;
     }
 
     pub async fn admin(&self) -> Operators {

@@ -8,12 +8,12 @@ use tokio::time::{sleep, timeout};
 use tokio_stream::StreamExt;
 use tonic::Code;
 
-async fn instance(operators: &mut Operators, name: &str) -> Option<v1::InstanceView> {
+pub async fn instance(operators: &mut Operators, name: &str) -> Option<v1::InstanceView> {
     let request = v1::ListInstancesRequest { name: name.to_owned(), ..Default::default() };
     operators.list_instances(request).await.ok()?.into_inner().instances.into_iter().next()
 }
 
-async fn until(operators: &mut Operators, name: &str, is_so: impl Fn(&Option<v1::InstanceView>) -> bool) {
+pub async fn until(operators: &mut Operators, name: &str, is_so: impl Fn(&Option<v1::InstanceView>) -> bool) {
     let reached = async {
         while !is_so(&instance(operators, name).await) {
             sleep(Duration::from_millis(30)).await;
@@ -25,7 +25,7 @@ async fn until(operators: &mut Operators, name: &str, is_so: impl Fn(&Option<v1:
 }
 
 /// A coordinator with one host, connected, and a release.
-async fn fleet() -> (Bed, Operators, fleet_proto::link::Identity, FakeAgent) {
+pub async fn fleet() -> (Bed, Operators, fleet_proto::link::Identity, FakeAgent) {
     let bed = Bed::new().await;
     let mut admin = bed.admin().await;
     let identity = bed.host(&mut admin, "lab-1").await;
@@ -34,7 +34,7 @@ async fn fleet() -> (Bed, Operators, fleet_proto::link::Identity, FakeAgent) {
     (bed, admin, identity, agent)
 }
 
-async fn installed(admin: &mut Operators, agent: &mut FakeAgent, name: &str) {
+pub async fn installed(admin: &mut Operators, agent: &mut FakeAgent, name: &str) {
     install(admin, "1.1", "lab-1", name).await.expect("nothing stands against it");
     let order = agent.orders(1).await.remove(0);
     agent.obey(&order, done(), goal(&order)).await;
@@ -180,7 +180,7 @@ async fn a_rollout_is_proposed_begun_and_followed_to_its_end() {
     let order = agent.orders(1).await.remove(0);
     assert!(matches!(order.action, Some(Action::Upgrade(_))));
     agent.obey(&order, done(), goal(&order)).await;
-    let request = v1::ShowRolloutRequest { id: rollout.id };
+    let request = v1::ShowRolloutRequest { id: rollout.id, way_back: false };
     let mut views = admin.follow_rollout(request).await.expect("it can be followed").into_inner();
     let followed = async {
         let mut last = None;

@@ -26,6 +26,11 @@ pub(super) enum Hindrance {
     Busy {
         step: String,
     },
+    /// It has values that nobody here has given: only a person can say which count.
+    NewerValues {
+        said: u64,
+        wanted: u64,
+    },
     Hours {
         opens: Time,
     },
@@ -47,6 +52,7 @@ impl Hindrance {
             | Self::OtherOrder
             | Self::NotInstalled
             | Self::Busy { .. }
+            | Self::NewerValues { .. }
             | Self::AppForbidden { .. } => None,
         }
     }
@@ -64,6 +70,9 @@ impl fmt::Display for Hindrance {
             Self::OtherOrder => f.write_str("another order for it is under way"),
             Self::NotInstalled => f.write_str("it is not installed"),
             Self::Busy { step } => write!(f, "it is in the middle of an order: {step}"),
+            Self::NewerValues { said, wanted } => {
+                write!(f, "its host has a newer revision than is wanted: {said}, not {wanted}")
+            }
             Self::Hours { opens } => write!(f, "the host's own hours open at {opens}"),
             Self::AppForbidden { app } => write!(f, "the host's policy does not allow {app}"),
         }

@@ -2,7 +2,8 @@
 
 use super::hindrance::{self, Hindrance};
 use super::index::Seat;
-use super::{NewOrder, Outlook, member};
+use super::newer::newer;
+use super::{NewOrder, Newer, Outlook, member};
 use crate::facts::{InstanceDesired, InstanceSaid, Running};
 use crate::names::{InstanceName, OrderId};
 use crate::order::{Action, Goal, Order, PowerWish, Release, order_id};
@@ -63,7 +64,10 @@ pub(super) fn wanted(outlook: &Outlook, seat: &Seat) -> Result<Option<Intention>
         None => install(outlook, seat),
         Some(said) if instance.revision > said.revision => Ok(Some(configure(name, instance, said))),
         Some(said) if instance.power.serial > said.power_serial => Ok(Some(power(name, instance))),
-        Some(_) => Ok(None),
+        Some(_) => match newer(outlook, seat) {
+            Some(Newer::Unknown(said)) => Err(Hindrance::NewerValues { said, wanted: instance.revision }),
+            Some(Newer::Brought(_)) | None => Ok(None),
+        },
     }
 }
 

@@ -43,6 +43,11 @@ pub(super) fn upgrade_id(rollout: &Rollout, attempt: u32, member: &Member) -> Or
     order_id(&["upgrade", rollout.id.as_str(), &attempt.to_string(), member.instance.as_str()])
 }
 
+/// The ids of all orders that a rollout may have given for a member.
+pub fn upgrade_ids<'a>(rollout: &'a Rollout, member: &'a Member) -> impl Iterator<Item = OrderId> + 'a {
+    (1..=rollout.attempt).map(|attempt| upgrade_id(rollout, attempt, member))
+}
+
 /// How a member's order ended: well in any attempt, or badly in the present one.
 pub(super) fn ending<'a>(outlook: &Outlook<'a>, rollout: &Rollout, member: &Member) -> Option<&'a Ended> {
     (1..=rollout.attempt).rev().find_map(|attempt| {

@@ -12,7 +12,8 @@ use crate::names::{AppName, InstanceName, OrderId, RolloutId};
 use crate::plan::MemberState;
 use crate::rollout::{Member, Rollout, RolloutWish};
 use crate::time::Time;
-use std::collections::HashMap;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// After so long without a word a host is offline; so long hosts have to return.
@@ -30,6 +31,8 @@ pub struct Outlook<'a> {
     pub(super) index: Index<'a>,
     /// Those that have at least one instance, the newest first.
     pub(super) claiming: Vec<&'a Rollout>,
+    /// What undos bring, once it was asked for (`newer`).
+    pub(super) brought: OnceCell<HashSet<(InstanceName, u64)>>,
 }
 
 /// The rollout that has an instance, and as which member.
@@ -42,8 +45,8 @@ pub(super) struct Claim<'a> {
 impl<'a> Outlook<'a> {
     pub fn new(desired: &'a Desired, asked: &'a Asked, observed: &'a Observed, now: Time) -> Self {
         let index = Index::of(desired, observed);
-        let (closed, withdrawn, open, claiming) = Default::default();
-        let mut outlook = Self { desired, observed, now, closed, withdrawn, open, index, claiming };
+        let (closed, withdrawn, open, claiming, brought) = Default::default();
+        let mut outlook = Self { desired, observed, now, closed, withdrawn, open, index, claiming, brought };
         outlook.sort_orders(asked);
         outlook.share_out();
         outlook
@@ -75,6 +78,12 @@ impl<'a> Outlook<'a> {
     pub fn returning_until(&self, lost: Time) -> Option<Time> {
         let (since, until) = (self.observed.since, self.observed.since.after(RETURN));
         (lost <= since && since <= self.now && self.now < until).then_some(until)
+    }
+
+    /// Tells whether a rollout has an instance: a newer one may have taken it over.
+    pub fn has(&self, rollout: &Rollout, instance: &InstanceName) -> bool {
+        let claim = self.index.instance(instance).and_then(|seat| seat.claim);
+        claim.is_some_and(|claim| claim.rollout.id == rollout.id)
     }
 
     /// The rollouts of an app that are kept.

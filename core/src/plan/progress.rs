@@ -80,7 +80,7 @@ impl Progress<'_> {
 }
 
 /// The upgrade brings the values that are wanted now: they may have been set for the new version. An undo brings those of
-/// before, unless an operator has wished for others since.
+/// before; a newer revision is never taken back to an older one.
 fn order<'a>(
     outlook: &Outlook<'a>,
     rollout: &Rollout,

@@ -3,8 +3,9 @@
 use super::hindrance::{self, Hindrance};
 use super::index::Seat;
 use super::intention::{self, Intention};
+use super::newer::newer;
 use super::open::{Lateness, Open};
-use super::{NewOrder, Outlook, Plan, Waiting, progress};
+use super::{NewOrder, Newer, Outlook, Plan, Waiting, progress};
 use crate::facts::Ended;
 use crate::names::InstanceName;
 use crate::order::Outcome;
@@ -64,11 +65,12 @@ pub(super) fn plan(outlook: &Outlook) -> Plan {
     plan
 }
 
-/// The revision that an undo has brought, while an older one is still wanted.
+/// The revision that an undo has brought, while an older one is still wanted; whichever rollout has the instance now.
 fn restored(outlook: &Outlook, seat: &Seat) -> Option<u64> {
-    let claim = seat.claim?;
-    let revision = claim.member.to_revision.filter(|revision| *revision > seat.desired.revision)?;
-    outlook.has_ended_well(claim.rollout, claim.member).then_some(revision)
+    match newer(outlook, seat)? {
+        Newer::Brought(revision) => Some(revision),
+        Newer::Unknown(_) => None,
+    }
 }
 
 /// Lets every rollout that has instances say what it asks and what waits.

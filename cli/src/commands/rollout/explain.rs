@@ -22,7 +22,7 @@ pub async fn run(context: &Context, args: &RolloutExplainArgs) -> Result<ExitSta
     let session = context.session().await?;
     let id = choose(&session, args.id.as_ref()).await?;
     let what = format!("explain {id}");
-    let request = ShowRolloutRequest { id };
+    let request = ShowRolloutRequest { id, way_back: false };
     let view = session.ask(&what, async |mut c| c.show_rollout(request).await).await?;
     view.explain.iter().try_for_each(|line| context.printer.answer(line.as_str()))?;
     Ok(ExitStatus::Done)

@@ -35,7 +35,7 @@ pub async fn run(context: &Context, args: &RolloutShowArgs) -> Result<ExitStatus
         return watch(context, &id).await;
     }
     let what = format!("show {id}");
-    let request = ShowRolloutRequest { id };
+    let request = ShowRolloutRequest { id, way_back: false };
     let view = session.ask(&what, async |mut c| c.show_rollout(request).await).await?;
     let lines = |view: &RolloutView| rollouts::lines(view, context.now());
     show_one(context, args.output.output, &view, (lines, &view.id))?;

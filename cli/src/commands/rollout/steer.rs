@@ -59,7 +59,7 @@ pub async fn undo(context: &Context, args: &UndoArgs) -> Result<ExitStatus, Comm
     let session = context.session().await?;
     let id = choose(&session, args.id.as_ref()).await?;
     let what = format!("undo {id}");
-    let request = ShowRolloutRequest { id: id.clone() };
+    let request = ShowRolloutRequest { id: id.clone(), way_back: true };
     let view = session.ask(&what, async |mut c| c.show_rollout(request).await).await?;
     let way_back = way_back(&view);
     if args.yes {

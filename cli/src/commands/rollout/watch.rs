@@ -10,7 +10,7 @@ use fleet_proto::v1::{RolloutView, ShowRolloutRequest};
 
 /// Follows the rollout; the answer is how it ended.
 pub async fn watch(context: &Context, id: &str) -> Result<ExitStatus, CommandError> {
-    let request = ShowRolloutRequest { id: id.to_owned() };
+    let request = ShowRolloutRequest { id: id.to_owned(), way_back: false };
     let open = async |mut client: crate::session::Client| client.follow_rollout(request.clone()).await;
     let mut display = Display::new(context);
     let mut last = RolloutView::default();

@@ -50,7 +50,7 @@ fn a_rollout_shows_its_plan_and_goes_on_to_its_end() {
     assert_snapshot!(fake.heard(), @r#"
     ProposeRolloutRequest { app: "", version: "1.2", selector: "", canary: None, at_once: "", soak_ms: None, max_failures: None, per: {}, window: "", deadline_ms: None }
     ProposeRolloutRequest { app: "", version: "1.2", selector: "", canary: None, at_once: "", soak_ms: None, max_failures: None, per: {}, window: "", deadline_ms: None }
-    ShowRolloutRequest { id: "labnotes-3" }
+    ShowRolloutRequest { id: "labnotes-3", way_back: false }
     "#);
 }
 

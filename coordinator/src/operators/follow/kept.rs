@@ -3,6 +3,7 @@
 use crate::facts::Known;
 use fleet_core::facts::{HostObserved, InstanceDesired, Link};
 use fleet_core::names::InstanceName;
+use fleet_core::order::PowerWish;
 use fleet_core::time::Time;
 use fleet_proto::v1;
 
@@ -17,13 +18,25 @@ pub fn kept(known: &Known, name: &InstanceName, now: Time) -> Option<v1::ChangeP
         hint,
         over: true,
     };
-    if !seen.said.policy.allows_app(app) {
+    if is_bound_by_app_list(known, name, instance) && !seen.said.policy.allows_app(app) {
         let hint = format!("the wish is kept, and done when the people of `{host}` allow it");
         return Some(over("refused", format!("the policy of `{host}` does not allow {app}"), hint));
     }
     let opens = opens_at(seen, now)?;
     let hint = format!("the wish is kept, and done then; see `fleet instance show {name}`");
     Some(over("waiting", format!("the hours of `{host}` are closed until {opens}"), hint))
+}
+
+/// Whether a host's list of apps stands in the way of what an instance wants. What takes an app away from a host is always
+/// allowed; but values that are wanted come before a stop, and wait.
+fn is_bound_by_app_list(known: &Known, name: &InstanceName, instance: &InstanceDesired) -> bool {
+    match known.said(name) {
+        _ if instance.removal.is_some() => false,
+        Some(said) if said.revision >= instance.revision && said.power_serial < instance.power.serial => {
+            instance.power.wish != PowerWish::Stop
+        }
+        Some(_) | None => true,
+    }
 }
 
 /// Whether a host that is online begins nothing for an instance at this hour.

@@ -93,7 +93,7 @@ impl<'a> InstanceViews<'a> {
 
     /// What it shall be: by its open order, else by its rollout, else as it was installed while nothing is there.
     fn wanted(&self, name: &InstanceName, instance: &'a InstanceDesired) -> Option<&'a Version> {
-        let goal = self.order(name).and_then(|open| goal_version(&open.order.action));
+        let goal = self.order(name).and_then(|open| open.order.action.goal()).map(|goal| &goal.release.name.version);
         let bound_for = || match self.bound_for.get(name)? {
             Bound::For(version) => Some(*version),
             Bound::Halted { .. } => None,
@@ -130,7 +130,7 @@ impl<'a> InstanceViews<'a> {
     }
 }
 
-/// Where rollouts that are not over take their members.
+/// Where rollouts that are not over take the instances that they have.
 fn bound_for<'a>(known: &'a Known, outlook: &Outlook<'_>) -> HashMap<&'a InstanceName, Bound<'a>> {
     let mut bound_for = HashMap::new();
     for rollout in known.desired().rollouts.values() {
@@ -143,22 +143,14 @@ fn bound_for<'a>(known: &'a Known, outlook: &Outlook<'_>) -> HashMap<&'a Instanc
             | Phase::Paused
             | Phase::DoneButOffline { .. } => false,
         };
-        bound_for.extend(rollout.members.iter().map(|member| {
+        let members = rollout.members.iter().filter(|member| outlook.has(rollout, &member.instance));
+        bound_for.extend(members.map(|member| {
             let version = &member.to.name.version;
             let halted = Bound::Halted { rollout: &rollout.id, short_of: version };
             (&member.instance, if is_halted { halted } else { Bound::For(version) })
         }));
     }
     bound_for
-}
-
-pub fn goal_version(action: &Action) -> Option<&Version> {
-    match action {
-        Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
-            Some(&goal.release.name.version)
-        }
-        Action::Power { .. } | Action::Remove { .. } => None,
-    }
 }
 
 /// What an order does, for people.
@@ -234,4 +226,49 @@ pub fn versions(known: &Known) -> Vec<v1::VersionCount> {
 /// The facts at a moment, indexed.
 pub fn outlook(known: &Known, now: Time) -> Outlook<'_> {
     Outlook::new(known.desired(), known.asked(), known.observed(), now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{NOW, memory, read, release, undo};
+    use fleet_core::order::Outcome;
+    use fleet_core::plan::upgrade_ids;
+    use fleet_core::rollout::{Member, Rollout};
+
+    fn rollout(id: &str, to: &str, instances: &[&str]) -> Rollout {
+        let bare = undo(id, "notes-1", 2);
+        let member = |name: &&str| Member {
+            instance: read(name),
+            to: release(to),
+            from: release("1.1"),
+            from_revision: None,
+            to_revision: None,
+        };
+        let created = Time(NOW.0 + u64::from(id == "newer"));
+        Rollout { members: instances.iter().map(member).collect(), version: read(to), created, ..bare }
+    }
+
+    #[tokio::test]
+    async fn what_a_newer_rollout_has_moved_on_is_bound_for_nowhere() {
+        let facts = memory().with("lab-1", "notes-1").await.with("lab-2", "notes-2").await;
+        let (older, newer) = (rollout("older", "1.2", &["notes-1", "notes-2"]), rollout("newer", "1.3", &["notes-1"]));
+        for rollout in [&older, &newer] {
+            facts.desire(|desired| desired.put_rollout(rollout.clone())).await;
+            for id in upgrade_ids(rollout, &rollout.members[0]) {
+                let heard = facts.hear_outcome(&read("lab-1"), id, read("notes-1"), Outcome::Done, NOW).await;
+                heard.expect("it is its own");
+            }
+        }
+        facts.say("lab-1", "notes-1", "1.3", 1).await;
+        facts.say("lab-2", "notes-2", "1.1", 1).await;
+        facts.mark_offline(&read("lab-2"), Time(1));
+        let known = facts.read();
+        let outlook = outlook(&known, Time(NOW.0 + 60_000));
+        let phases = [&older, &newer].map(|rollout| outlook.phase(rollout));
+        assert_eq!(phases, [Phase::DoneButOffline { missing: 1 }, Phase::Done]);
+        let views = InstanceViews::new(&known, &outlook);
+        let wanted = known.desired().instances.iter().map(|(name, wanted)| views.view(name, wanted).wanted_version);
+        assert_eq!(wanted.collect::<Vec<_>>(), ["", "1.2"]);
+    }
 }

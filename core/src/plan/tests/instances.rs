@@ -3,6 +3,14 @@
 use super::check;
 
 #[test]
+fn a_newer_revision_than_is_wanted_needs_a_person_and_stands_in_nobodys_way() {
+    check("a 1.1 revision 3 says 7", "a: waits, its host has a newer revision than is wanted: 7, not 3");
+    check("a 1.1 revision 8 says 7", "a: configure 7 -> 8");
+    check("a 1.1 revision 3 says 7 power stop", "a: stop");
+    check("a 1.1 revision 3 says 7\nrollout 1.2", "a: upgrade 1.1 -> 1.2 revision 3\nr1: Running");
+}
+
+#[test]
 fn an_instance_as_desired_gets_nothing() {
     check("a 1.1", "");
 }

@@ -1,0 +1,115 @@
+//! What those who follow a change are told.
+
+use super::*;
+use crate::facts::Facts;
+use crate::facts::testing::{NOW, configure, memory, order, read as name, said, wanted};
+use fleet_core::facts::{DriftRule, HostSaid, PowerDesired, Removal};
+use fleet_core::host_policy::HostPolicy;
+use fleet_core::order::{Goal, PowerWish, Release};
+use fleet_core::plan::{Plan, Waiting};
+use fleet_core::time::Time;
+
+fn release() -> Release {
+    let digest = format!("sha256:{}", "0".repeat(64)).parse().expect("it is a digest");
+    Release { name: "notes@1".parse().expect("it is a release"), digest }
+}
+
+/// Revision 3, and the fifth wish about power.
+fn instance() -> InstanceDesired {
+    InstanceDesired {
+        host: "lab-1".parse().expect("it is a name"),
+        release: release(),
+        revision: 3,
+        drift: DriftRule::Heal,
+        power: PowerDesired { wish: PowerWish::Restart, serial: 5 },
+        removal: None,
+        created: Time(1),
+    }
+}
+
+#[test]
+fn an_order_of_before_does_not_do_what_was_just_wished() {
+    let power = |serial| Action::Power { wish: PowerWish::Restart, serial };
+    let configure = |revision| Action::Configure { from: 1, goal: Goal { release: release(), revision } };
+    for (wish, action, expect) in [
+        (Wish::Power, power(5), true),
+        (Wish::Power, power(4), false),
+        (Wish::Power, configure(3), false),
+        (Wish::Goal, configure(3), true),
+        (Wish::Goal, configure(2), false),
+        (Wish::Goal, power(5), false),
+        (Wish::Removal, power(5), false),
+        (Wish::Removal, Action::Remove { volumes: [].into() }, true),
+    ] {
+        assert_eq!(wish.is_done_by(&action, &instance()), expect, "{wish:?} by {action:?}");
+    }
+}
+
+/// A fleet whose turn has not come yet.
+async fn fleet() -> Facts {
+    memory().with("lab-1", "notes-1").await
+}
+
+async fn want(facts: &Facts, instance: InstanceDesired) {
+    facts.desire(|desired| desired.put_instance(&name("notes-1"), instance)).await;
+}
+
+fn told(facts: &Facts) -> (String, bool) {
+    let told = progress(&facts.read(), &Followed { instance: name("notes-1"), order: None });
+    (told.state, told.over)
+}
+
+#[tokio::test]
+async fn already_so_is_what_its_host_says_and_not_that_nobody_has_planned_yet() {
+    let (facts, waiting, so) = (fleet().await, ("waiting".to_owned(), false), ("already so".to_owned(), true));
+    assert_eq!(told(&facts), waiting, "it is to be installed");
+    facts.say("lab-1", "notes-1", "1.1", 1).await;
+    assert_eq!(told(&facts), so);
+    want(&facts, InstanceDesired { revision: 2, ..wanted("lab-1") }).await;
+    assert_eq!(told(&facts), waiting, "it has other values");
+    want(&facts, powered(1, PowerWish::Stop)).await;
+    assert_eq!(told(&facts), waiting, "it is to be stopped");
+    want(&facts, InstanceDesired { removal: Some(Removal { volumes: [].into() }), ..wanted("lab-1") }).await;
+    assert_eq!(told(&facts), waiting, "it is to be removed");
+}
+
+fn powered(revision: u64, wish: PowerWish) -> InstanceDesired {
+    InstanceDesired { revision, power: PowerDesired { wish, serial: 1 }, ..wanted("lab-1") }
+}
+
+#[tokio::test]
+async fn what_takes_an_app_away_from_a_host_is_not_refused_by_its_list_of_apps() {
+    let facts = fleet().await;
+    let policy = HostPolicy { apps: Some([name("other")].into()), ..HostPolicy::default() };
+    facts.hear_hello(&name("lab-1"), HostSaid { policy, ..said() }, NOW).await.expect("the store is whole");
+    facts.say("lab-1", "notes-1", "1.1", 1).await;
+    let removal = InstanceDesired { removal: Some(Removal { volumes: [].into() }), ..wanted("lab-1") };
+    for (instance, expect) in [
+        (removal, "waiting"),
+        (powered(1, PowerWish::Stop), "waiting"),
+        (powered(1, PowerWish::Restart), "refused"),
+        (powered(2, PowerWish::Stop), "refused"),
+        (InstanceDesired { revision: 2, ..wanted("lab-1") }, "refused"),
+    ] {
+        want(&facts, instance.clone()).await;
+        let waiting = Waiting { instance: name("notes-1"), rollout: None, because: "something else".to_owned() };
+        facts.obey(Plan { waiting: vec![waiting], ..Plan::default() }).await;
+        assert_eq!(told(&facts), (expect.to_owned(), expect == "refused"), "{instance:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_kept_at_a_prompt_by_an_order_that_cannot_be_told() {
+    let facts = fleet().await;
+    facts.give("lab-1", configure("notes-1", "o1", 1)).await;
+    let followed = Followed { instance: name("notes-1"), order: Some(order("o1")) };
+    assert_eq!(progress(&facts.read(), &followed).state, "under way");
+    let news = facts.note_untold(&name("lab-1"), &[(order("o1"), "its values are gone".to_owned())].into());
+    assert_eq!(news, [order("o1")]);
+    let told = progress(&facts.read(), &followed);
+    assert_eq!((told.state.as_str(), told.over), ("waiting", true));
+    assert!(told.text.contains("its values are gone"), "{told:?}");
+    assert!(facts.note_untold(&name("lab-1"), &[(order("o1"), "its values are gone".to_owned())].into()).is_empty());
+    facts.note_untold(&name("lab-1"), &[].into());
+    assert_eq!(progress(&facts.read(), &followed).state, "under way", "they are there again");
+}

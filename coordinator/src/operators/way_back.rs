@@ -1,0 +1,81 @@
+//! What the values of a rollout's members were and are: what an undo would put back, and what it could not.
+
+use super::service::OperatorsService;
+use crate::serve::failed;
+use crate::values::{Difference, HIDDEN, Revisions, Values, ValuesError};
+use fleet_core::names::InstanceName;
+use fleet_core::rollout::{Member, Proposal};
+use fleet_proto::v1;
+use std::collections::{HashMap, HashSet};
+use tonic::Status;
+
+/// Revisions that hosts say and whose values are not kept: an older export may have been imported.
+pub struct LostRevisions(HashSet<(InstanceName, u64)>);
+
+impl LostRevisions {
+    /// A revision is noted for an undo only if its values are there.
+    pub fn forget_in(&self, proposal: &mut Proposal) {
+        for member in &mut proposal.members {
+            member.from_revision = member.from_revision.filter(|it| !self.0.contains(&(member.instance.clone(), *it)));
+        }
+    }
+}
+
+impl OperatorsService {
+    /// Which of the revisions that a proposal notes are lost. Those that are wanted are there, so few are looked up.
+    pub fn lost_revisions(&self, proposal: &Proposal) -> Result<LostRevisions, Status> {
+        let noted: Vec<(InstanceName, u64)> = {
+            let known = self.shared.facts.read();
+            let wanted = |name: &InstanceName| known.instance(name).map(|instance| instance.revision);
+            let members = proposal.members.iter().filter(|member| member.from_revision != wanted(&member.instance));
+            members.filter_map(|member| Some((member.instance.clone(), member.from_revision?))).collect()
+        };
+        let mut lost = HashSet::new();
+        for (name, revision) in noted {
+            if !Values::are_kept(self.shared.facts.store(), &name, revision)? {
+                lost.insert((name, revision));
+            }
+        }
+        Ok(LostRevisions(lost))
+    }
+
+    /// Adds to a rollout's members which of their values an undo would put back.
+    pub fn add_way_back(&self, view: &mut v1::RolloutView) -> Result<(), Status> {
+        let members: HashMap<String, (Member, u64)> = {
+            let known = self.shared.facts.read();
+            let rollout = known.desired().rollouts.values().find(|rollout| rollout.id.as_str() == view.id);
+            let members =
+                rollout.into_iter().flat_map(|rollout| rollout.members.iter().map(|it| (it, rollout.created)));
+            let found = members.filter_map(|(member, begun)| {
+                // A later instance of the same name has values of its own.
+                let meant = known.instance(&member.instance).filter(|instance| instance.created <= begun);
+                Some((member.clone(), meant?.revision))
+            });
+            found.map(|(member, revision)| (member.instance.to_string(), (member, revision))).collect()
+        };
+        for shown in &mut view.members {
+            let Some((member, present)) = members.get(&shown.instance) else { continue };
+            let Some(former) = member.from_revision else { continue };
+            let (store, both) = (self.shared.facts.store(), Revisions { former, present: *present });
+            shown.puts_back = match self.shared.values.differences(store, &member.instance, both) {
+                Ok(other) => other.iter().map(line).collect(),
+                Err(error @ (ValuesError::Absent { .. } | ValuesError::Seal { .. })) => {
+                    vec![format!("it would be left out: {error}")]
+                }
+                Err(error @ ValuesError::Store(_)) => return Err(failed("could not compare its values", &error)),
+            };
+        }
+        Ok(())
+    }
+}
+
+/// A value that is put back, for people; of a secret no more than its name.
+fn line(difference: &Difference) -> String {
+    let Difference { name, former, present } = difference;
+    let is_secret = [former, present].into_iter().flatten().any(|text| text == HIDDEN);
+    if is_secret {
+        return format!("value {name}: as it was (secret)");
+    }
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "its default".to_owned());
+    format!("value {name}: {} -> {}", text(present), text(former))
+}

@@ -1,0 +1,91 @@
+//! What is kept is older than what hosts have, or lacks something: an older export was imported.
+
+use crate::bed::{FakeAgent, LIMIT, Operators, done, goal, install, settled};
+use crate::stories::fleet;
+use fleet_proto::link::Identity;
+use fleet_proto::v1::{self, order::Action};
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+pub fn values_key(instance: &str, revision: u64) -> String {
+    format!("values/{instance}/{revision:020}")
+}
+
+/// Dials until the host is let in again.
+pub async fn again(identity: &Identity) -> FakeAgent {
+    let dialing = async {
+        loop {
+            match FakeAgent::connect(identity).await {
+                Ok(agent) => return agent,
+                Err(_) => sleep(Duration::from_millis(30)).await,
+            }
+        }
+    };
+    timeout(LIMIT, dialing).await.expect("it is welcome")
+}
+
+/// Waits until status says of a subject that it needs a person, with this text.
+pub async fn needs_a_person(admin: &mut Operators, subject: &str, text: &str) -> v1::Attention {
+    let said = async {
+        loop {
+            let status = admin.get_status(v1::GetStatusRequest {}).await.expect("it answers").into_inner();
+            let found = status.attention.into_iter().find(|it| it.subject == subject && it.text.contains(text));
+            if let Some(found) = found {
+                return found;
+            }
+            sleep(Duration::from_millis(30)).await;
+        }
+    };
+    timeout(LIMIT, said).await.unwrap_or_else(|_| panic!("nobody says of {subject} that {text}"))
+}
+
+#[tokio::test]
+async fn an_order_whose_values_are_lost_holds_no_other_back_and_is_told() {
+    let (mut bed, mut admin, identity, mut agent) = fleet().await;
+    for name in ["notes-1", "notes-2"] {
+        install(&mut admin, "1.1", "lab-1", name).await.expect("nothing stands against it");
+    }
+    agent.orders(2).await;
+    bed.meddle(|_, batch| batch.delete(values_key("notes-1", 1))).await;
+    let mut agent = again(&identity).await;
+    let left = agent.orders(1).await;
+    assert_eq!(left[0].instance, "notes-2");
+    let told = needs_a_person(&mut admin, "instance notes-1", "there are no values of revision 1").await;
+    assert!(told.hint.contains("import"), "{told:?}");
+}
+
+/// A host says of the instance of an order that it has a newer revision, and a later wish about its power.
+fn ahead(order: &v1::Order, power_serial: u64) -> v1::from_agent::Kind {
+    let newer = v1::Goal { revision: 7, ..goal(order).cloned().expect("it has one") };
+    settled(&order.instance, &newer, power_serial)
+}
+
+#[tokio::test]
+async fn a_host_that_is_ahead_is_told_and_no_wish_counts_as_done_because_of_it() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    install(&mut admin, "1.1", "lab-1", "notes-1").await.expect("nothing stands against it");
+    let order = agent.orders(1).await.remove(0);
+    let installed = order.clone();
+    agent.obey(&order, done(), None).await;
+    agent.say(ahead(&installed, 4)).await;
+    agent.orders(0).await;
+    let told = needs_a_person(&mut admin, "instance notes-1", "newer revision than is wanted: 7, not 1").await;
+    assert!(told.hint.contains("fleet instance set notes-1"), "{told:?}");
+
+    let wish = v1::PowerInstanceRequest { name: "notes-1".to_owned(), wish: "restart".to_owned() };
+    admin.power_instance(wish).await.expect("it may be");
+    let order = agent.orders(1).await.remove(0);
+    assert!(matches!(&order.action, Some(Action::Power(power)) if power.serial == 5), "{order:?}");
+    agent.obey(&order, done(), None).await;
+    agent.say(ahead(&installed, 5)).await;
+    agent.orders(0).await;
+    needs_a_person(&mut admin, "instance notes-1", "newer revision than is wanted").await;
+
+    // The same values as are wanted already: it is the host that has others.
+    let values = [("password".to_owned(), "hunter2".to_owned())].into();
+    let request = v1::ConfigureInstanceRequest { name: "notes-1".to_owned(), values, ..Default::default() };
+    let change = admin.configure_instance(request).await.expect("nothing stands against it").into_inner();
+    assert!(change.plan.iter().any(|line| line.contains("revision 7")), "{:?}", change.plan);
+    let order = agent.orders(1).await.remove(0);
+    assert_eq!(goal(&order).map(|goal| goal.revision), Some(8));
+}

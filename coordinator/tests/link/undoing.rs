@@ -1,0 +1,100 @@
+//! Undos: former values that are put back, wishes in between, and members whose former values are lost.
+
+use crate::bed::{Bed, FakeAgent, Operators, bundle, done, goal, push, settled};
+use crate::import::{again, needs_a_person, values_key};
+use crate::stories::{fleet, installed, until};
+use fleet_proto::link::Identity;
+use fleet_proto::v1;
+use tonic::Code;
+
+const BOTH: [&str; 2] = ["notes-1", "notes-2"];
+
+async fn obey_all(agent: &mut FakeAgent, count: usize) -> Vec<v1::Order> {
+    let orders = agent.orders(count).await;
+    for order in &orders {
+        agent.obey(order, done(), goal(order)).await;
+    }
+    agent.orders(0).await;
+    orders
+}
+
+async fn set(admin: &mut Operators, name: &str, port: &str) -> Result<(), tonic::Status> {
+    let values = [("port".to_owned(), port.to_owned())].into();
+    let request = v1::ConfigureInstanceRequest { name: name.to_owned(), values, ..Default::default() };
+    admin.configure_instance(request).await.map(|_| ())
+}
+
+/// Two instances that were moved to 1.2 and then got another port; the id of the rollout, and what both are now.
+async fn moved() -> (Bed, Operators, Identity, FakeAgent, String, Vec<v1::Order>) {
+    let (bed, mut admin, identity, mut agent) = fleet().await;
+    for name in BOTH {
+        installed(&mut admin, &mut agent, name).await;
+    }
+    push(&mut admin, "1.2", &bundle("notes:1.2")).await.expect("it is a good bundle");
+    let (version, at_once) = ("1.2".to_owned(), "2".to_owned());
+    let request =
+        v1::ProposeRolloutRequest { version, at_once, canary: Some(0), soak_ms: Some(0), ..Default::default() };
+    let rollout = admin.start_rollout(request).await.expect("it can work").into_inner();
+    obey_all(&mut agent, 2).await;
+    let mut present = Vec::new();
+    for name in BOTH {
+        set(&mut admin, name, "9090").await.expect("nothing stands against it");
+        present.extend(obey_all(&mut agent, 1).await);
+    }
+    (bed, admin, identity, agent, rollout.id, present)
+}
+
+async fn steer(admin: &mut Operators, id: &str, wish: &str) -> Result<v1::RolloutView, tonic::Status> {
+    let request = v1::SteerRolloutRequest { id: id.to_owned(), wish: wish.to_owned() };
+    admin.steer_rollout(request).await.map(tonic::Response::into_inner)
+}
+
+#[tokio::test]
+async fn other_values_wait_for_an_undo_or_its_end() {
+    let (_bed, mut admin, _, mut agent, rollout, _) = moved().await;
+    let undo = steer(&mut admin, &rollout, "undo").await.expect("it can be undone");
+    let refused = set(&mut admin, "notes-1", "7070").await.expect_err("one of both wishes would be lost");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains(&format!("the undo {} puts its former values back", undo.id)), "{refused}");
+    let orders = obey_all(&mut agent, 2).await;
+    assert!(orders.iter().all(|order| goal(order).is_some_and(|goal| !goal.values.contains_key("port"))));
+    until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| !view.values.contains_key("port"))).await;
+    set(&mut admin, "notes-1", "7070").await.expect("the undo is over");
+}
+
+async fn shown(admin: &mut Operators, id: &str, way_back: bool) -> Vec<Vec<String>> {
+    let request = v1::ShowRolloutRequest { id: id.to_owned(), way_back };
+    let view = admin.show_rollout(request).await.expect("it can be shown").into_inner();
+    view.members.into_iter().map(|member| member.puts_back).collect()
+}
+
+#[tokio::test]
+async fn whose_former_values_are_lost_is_left_out_of_an_undo_and_holds_nobody_back() {
+    let (mut bed, mut admin, identity, _, rollout, present) = moved().await;
+    bed.meddle(|_, batch| batch.delete(values_key("notes-1", 1))).await;
+    let agent = again(&identity).await;
+    for order in &present {
+        agent.say(settled(&order.instance, goal(order).expect("it has one"), 0)).await;
+        until(&mut admin, &order.instance, |view| view.as_ref().is_some_and(|view| view.version == "1.2")).await;
+    }
+    let lost = "there are no values of revision 1 of `notes-1`";
+    let puts_back = [vec![format!("it would be left out: {lost}")], vec!["value port: 9090 -> its default".to_owned()]];
+    assert_eq!(shown(&mut admin, &rollout, true).await, puts_back);
+    assert_eq!(shown(&mut admin, &rollout, false).await, [Vec::<String>::new(), Vec::new()], "nobody asked");
+
+    let undo = steer(&mut admin, &rollout, "undo").await.expect("the other can go back");
+    assert_eq!(undo.members.iter().map(|member| member.instance.as_str()).collect::<Vec<_>>(), ["notes-2"]);
+    assert_eq!(undo.left_out, [v1::LeftOutView { instance: "notes-1".to_owned(), reason: lost.to_owned() }]);
+}
+
+#[tokio::test]
+async fn a_rollout_notes_no_values_that_are_not_kept() {
+    let (_bed, mut admin, _, agent, _, present) = moved().await;
+    let ahead = v1::Goal { revision: 7, ..goal(&present[0]).cloned().expect("it has one") };
+    agent.say(settled("notes-1", &ahead, 0)).await;
+    needs_a_person(&mut admin, "instance notes-1", "newer revision").await;
+    push(&mut admin, "1.3", &bundle("notes:1.3")).await.expect("it is a good bundle");
+    let request = v1::ProposeRolloutRequest { version: "1.3".to_owned(), ..Default::default() };
+    let rollout = admin.start_rollout(request).await.expect("it can work").into_inner();
+    assert_eq!(shown(&mut admin, &rollout.id, true).await, [Vec::<String>::new(), Vec::new()]);
+}

@@ -1,0 +1,43 @@
+//! Hosts that say a newer revision of an instance's values than is wanted of it.
+
+use super::index::Seat;
+use super::{Outlook, hindrance};
+use crate::facts::Running;
+use crate::names::InstanceName;
+use std::collections::HashSet;
+
+/// A revision that an instance has and that is newer than the wanted one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Newer {
+    /// An undo has brought it: it is to become the wanted one.
+    Brought(u64),
+    /// It comes from what is not known here, such as from after an export that was imported.
+    Unknown(u64),
+}
+
+impl Outlook<'_> {
+    /// What an instance has, by its host's last word, that is newer than what is wanted of it.
+    pub fn newer(&self, name: &InstanceName) -> Option<Newer> {
+        newer(self, self.index.instance(name)?)
+    }
+
+    /// The revisions that undos bring: looked up only once somebody asks.
+    fn brought(&self) -> &HashSet<(InstanceName, u64)> {
+        self.brought.get_or_init(|| {
+            let members =
+                self.desired.rollouts.values().flat_map(|rollout| rollout.members.iter().map(move |it| (rollout, it)));
+            let meant = members.filter(|(rollout, member)| self.meant(rollout, member).is_some());
+            meant.filter_map(|(_, member)| Some((member.instance.clone(), member.to_revision?))).collect()
+        })
+    }
+}
+
+pub(super) fn newer(outlook: &Outlook, seat: &Seat) -> Option<Newer> {
+    let seen = hindrance::reported(seat).ok()?;
+    let Running::Settled(said) = &seen.running else { return None };
+    if said.revision <= seat.desired.revision {
+        return None;
+    }
+    let is_brought = outlook.brought().contains(&(seat.name.clone(), said.revision));
+    Some(if is_brought { Newer::Brought(said.revision) } else { Newer::Unknown(said.revision) })
+}
