@@ -101,7 +101,7 @@ impl Rooms {
         let (ask, questions) = mpsc::channel::<ToAnswer>(QUESTIONS);
         let drifted = watch::Sender::new(Drifted::new());
         let perform = perform::run(Arc::clone(&self.site), open.subscribe(), drifted.subscribe());
-        let answer = answer::run(Arc::clone(&self.site), questions, self.channel.subscribe());
+        let answer = answer::run(Arc::clone(&self.site), questions);
         let mut watcher = Watcher::new(Arc::clone(&self.site), drifted);
         let is_stopped = stop.clone();
         let reporting = async {

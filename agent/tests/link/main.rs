@@ -168,6 +168,28 @@ async fn a_short_certificate_is_renewed_and_the_new_one_is_used_and_kept() {
 }
 
 #[tokio::test]
+async fn while_the_new_certificate_is_not_taken_the_old_connection_does_all_there_is_to_do() {
+    let lab = Lab::new(Duration::from_secs(6)).await;
+    lab.say(Vec::new());
+    let _agent = lab.run();
+    lab.coordinator.wait_for(|heard| completes(heard) > 0).await;
+    let full = tonic::Status::unavailable("too many hosts come at once");
+    *lab.coordinator.refusal.lock().expect("no fault") = Some(full);
+    let heard = lab.coordinator.wait_for(|heard| heard.watches > 2).await;
+    assert_eq!((heard.silences, count(&heard, |kind| matches!(kind, Kind::Order(_)))), (0, 0));
+    lab.ask();
+    lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
+    let logs = v1::LogsQuestion { instance: "oasis-9".to_owned(), ..Default::default() };
+    let question = v1::Question { id: 1, kind: Some(v1::question::Kind::Logs(logs)) };
+    lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
+    lab.coordinator.wait_for(|heard| !heard.answers.is_empty()).await;
+    lab.say(Vec::new());
+    *lab.coordinator.refusal.lock().expect("no fault") = None;
+    let heard = lab.coordinator.wait_for(|heard| completes(heard) > 3 && heard.reporting == 1).await;
+    assert_eq!(heard.silences, 0, "the host was there all the time");
+}
+
+#[tokio::test]
 async fn a_host_that_was_removed_keeps_what_runs_and_does_not_insist() {
     let lab = Lab::new(DAY).await;
     lab.ask();
