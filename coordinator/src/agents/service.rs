@@ -76,18 +76,15 @@ impl AgentsService {
         let nobody = || refused(Code::NotFound, "could not pass the answer on: nobody waits for it", "");
         let mut way = None;
         while let Some(piece) = pieces.message().await? {
-            let (_, sender) = match &way {
+            let way = match &mut way {
                 Some(way) => way,
-                None => {
-                    let id = piece.question;
-                    way.insert((id, self.questions.way(host, id).ok_or_else(nobody)?))
-                }
+                None => way.insert(self.questions.way(host, piece.question).ok_or_else(nobody)?),
             };
-            sender.send(piece).await.map_err(|_| nobody())?;
+            way.pass(piece).await.map_err(|_| nobody())?;
         }
-        if let Some((id, _)) = way {
-            self.questions.close(host, id);
+        match way {
+            Some(way) => way.end().await.map_err(|_| nobody()),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 /// So many questions may wait for a host that does not read.
 const OUTBOX_LIMIT: usize = 64;
@@ -30,12 +31,15 @@ pub struct Session {
     watches: AtomicU64,
     outbox: Mutex<VecDeque<ToAgent>>,
     wake: Notify,
+    /// Cancelled when it is over, at the latest with its connection.
+    pub ended: CancellationToken,
 }
 
 impl Session {
     fn new(host: HostName, caller: Arc<Caller>, now: Time) -> Self {
         Self {
             host,
+            ended: caller.cut.child_token(),
             caller,
             since: now,
             heard: AtomicU64::new(now.0),
@@ -188,6 +192,7 @@ impl Sessions {
 
     /// Forgets a session, and says whether it was the host's current one.
     pub fn leave(&self, session: &Arc<Session>) -> bool {
+        session.ended.cancel();
         let mut open = self.open();
         let is_current = open.get(&session.host).is_some_and(|current| Arc::ptr_eq(current, session));
         if is_current {
