@@ -117,6 +117,19 @@ async fn the_program_joins_as_a_host_and_as_nothing_else() {
 }
 
 #[tokio::test]
+async fn who_joins_asks_again_with_the_same_key_when_the_answer_was_lost() {
+    let coordinator = Coordinator::new(DAY).await;
+    let _serving = coordinator.serve().await;
+    *coordinator.lost.lock().expect("no fault") = Some(tonic::Status::unavailable("the connection broke"));
+    admit(&coordinator.token(), now()).await.expect("the second answer comes");
+    let asked = coordinator.heard.borrow().signing_requests.clone();
+    assert!(asked.len() == 2 && asked[0] == asked[1], "{} calls", asked.len());
+    *coordinator.lost.lock().expect("no fault") = Some(refuse(Word::TokenUnknown, "no such token", ""));
+    admit(&coordinator.token(), now()).await.expect_err("a refusal is an answer");
+    assert_eq!(coordinator.heard.borrow().signing_requests.len(), 3);
+}
+
+#[tokio::test]
 async fn an_agent_connects_and_carries_out_an_order() {
     let lab = Lab::new(DAY).await;
     lab.ask();

@@ -44,6 +44,12 @@ impl SubjectKept {
         self
     }
 
+    /// Lets go of a certificate that nobody has received.
+    pub fn without(mut self, serial: &str) -> Self {
+        self.serials.retain(|known| known.serial != serial);
+        self
+    }
+
     /// Takes in the successor of a certificate that is in use: what that one renewed is over, with its other successors.
     ///
     /// A machine that did not hear the answer renews again, and two commands of one operator may renew at the same moment:
