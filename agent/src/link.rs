@@ -9,8 +9,6 @@ mod outbox;
 mod renewal;
 mod report;
 mod story;
-#[cfg(test)]
-mod tests;
 
 pub use backoff::{Ending, wait};
 pub use listen::{OpenSet, ToAnswer, Unknown};
