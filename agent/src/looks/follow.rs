@@ -1,5 +1,6 @@
 //! Follows a path through the links of this host's file system.
 
+use fleet_core::host_policy::is_shown_in_part;
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
@@ -29,6 +30,9 @@ pub fn follow(path: &str) -> Result<String, String> {
                     place = PathBuf::from("/");
                 }
                 ahead.extend(parts_from_last(&target));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound && place.to_str().is_none_or(is_shown_in_part) => {
+                return Err(format!("{} is not shown to the agent", place.display()));
             }
             Err(error) if is_no_link(error.kind()) => {}
             Err(error) => return Err(format!("could not look at {}: {error}", place.display())),
@@ -98,6 +102,16 @@ mod tests {
     #[test]
     fn a_link_to_nothing_is_followed_too() {
         Bed::new(&[("data/x", "/etc/fleet-has-no-such-folder")]).check("data/x/y", "/etc/fleet-has-no-such-folder/y");
+    }
+
+    #[test]
+    fn what_the_system_may_not_show_is_not_taken_for_nothing() {
+        for hidden in ["/dev/fleet-is-not-here", "/proc/fleet-is-not-here", "/sys/fleet-is-not-here"] {
+            assert_eq!(follow(&format!("{hidden}/x")), Err(format!("{hidden} is not shown to the agent")));
+        }
+        assert_eq!(follow("/dev/null"), Ok("/dev/null".to_owned()));
+        let bed = Bed::new(&[("data/x", "/dev/fleet-is-not-here")]);
+        assert!(follow(&bed.root.join("data/x").display().to_string()).is_err(), "also through a link");
     }
 
     #[test]
