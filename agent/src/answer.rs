@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tonic::transport::Channel;
 
@@ -30,7 +30,7 @@ const AT_ONCE: usize = 4;
 const LINE_LIMIT: usize = 16 << 10;
 
 /// Answers until it is dropped.
-pub async fn run(site: Arc<Site>, mut questions: mpsc::Receiver<ToAnswer>, channel: watch::Receiver<Option<Channel>>) {
+pub async fn run(site: Arc<Site>, mut questions: mpsc::Receiver<ToAnswer>) {
     let mut tasks = JoinSet::new();
     let mut open: BTreeMap<u64, AbortHandle> = BTreeMap::new();
     loop {
@@ -42,14 +42,13 @@ pub async fn run(site: Arc<Site>, mut questions: mpsc::Receiver<ToAnswer>, chann
             }
             else => return,
         };
-        match (question, channel.borrow().clone()) {
-            (ToAnswer::Forget(id), _) => open.remove(&id).into_iter().for_each(|handle| handle.abort()),
-            (ToAnswer::Question(question), Some(channel)) => {
+        match question {
+            ToAnswer::Forget(id) => open.remove(&id).into_iter().for_each(|handle| handle.abort()),
+            ToAnswer::Question(question, channel) => {
                 let id = question.id;
                 let kinds = if open.len() < AT_ONCE { kinds(&site, question) } else { failure(TOO_MANY) };
                 open.insert(id, tasks.spawn(send(channel, Pieces { question: id, kinds })));
             }
-            (ToAnswer::Question(_), None) => {}
         }
     }
 }

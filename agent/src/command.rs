@@ -13,9 +13,13 @@ use error::CommandError;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 const DATA_DIR: &str = "/var/lib/fleet-agent";
+
+/// What is being written when the agent is told to stop may end; a name server that does not answer is not waited for.
+const LAST_WRITES: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -99,7 +103,11 @@ pub fn main() -> ExitCode {
     start_log();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build();
     let ended = match runtime {
-        Ok(runtime) => runtime.block_on(perform(agent.command)),
+        Ok(runtime) => {
+            let ended = runtime.block_on(perform(agent.command));
+            runtime.shutdown_timeout(LAST_WRITES);
+            ended
+        }
         Err(error) => Err(CommandError::refused("could not start").because(&error)),
     };
     match ended {

@@ -14,6 +14,7 @@ pub mod hands;
 mod keep;
 pub mod ledger;
 pub mod link;
+mod looks;
 mod perform;
 pub mod policy;
 mod run;

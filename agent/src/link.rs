@@ -9,8 +9,6 @@ mod outbox;
 mod renewal;
 mod report;
 mod story;
-#[cfg(test)]
-mod tests;
 
 pub use backoff::{Ending, wait};
 pub use listen::{OpenSet, ToAnswer, Unknown};
@@ -59,7 +57,7 @@ pub struct Wires {
     /// None until the coordinator has said which orders are open.
     pub open: watch::Sender<Option<Arc<OpenSet>>>,
     pub questions: mpsc::Sender<ToAnswer>,
-    /// The channel while there is one, for those who have streams of their own.
+    /// The channel on which the coordinator was last heard, while there is one, for those who have streams of their own.
     pub channel: watch::Sender<Option<Channel>>,
 }
 
@@ -90,58 +88,64 @@ struct Link {
 impl Link {
     async fn keep(&mut self) {
         loop {
-            let began = Instant::now();
-            let ended = self.connect_once().await;
-            let was_lasting = self.story.is_connected() && began.elapsed() >= LASTING;
-            match ended {
-                Ok((identity, streams)) => {
-                    self.before = Some(streams);
-                    self.renew(identity);
-                }
+            let mut heard_since = None;
+            match self.connect_once(&mut heard_since).await {
+                Ok(identity) => self.renew(identity),
                 Err(error) => {
-                    self.wires.channel.send_replace(None);
+                    let was_lasting = heard_since.is_some_and(|since: Instant| since.elapsed() >= LASTING);
                     self.failures = if was_lasting { 1 } else { self.failures.saturating_add(1) };
                     let ending = if error.is_passing() { Ending::Broken } else { Ending::Refused };
-                    self.story.lost(&self.who.identity, &error);
+                    self.tell_lost(&error);
                     let pause = tokio::time::sleep(backoff::wait(self.failures, ending, random()));
-                    beside(&mut self.before, pause).await;
+                    beside(&mut self.before, &self.wires.channel, pause).await;
                 }
             }
         }
     }
 
-    /// Connects, and serves the connection until the certificate has a successor, which wants a connection of its own.
-    async fn connect_once(&mut self) -> Result<(Identity, Streams), LinkError> {
-        let channel = beside(&mut self.before, dial(&self.who.identity)).await?;
+    /// Connects, and serves the connection until the certificate has a successor, which wants a connection of its own:
+    /// this one is the one before, then.
+    async fn connect_once(&mut self, heard_since: &mut Option<Instant>) -> Result<Identity, LinkError> {
+        let Self { who, wires, story, before, events_so_far, .. } = self;
+        let channel = beside(before, &wires.channel, dial(&who.identity)).await?;
         let (heard, is_heard) = oneshot::channel();
-        let mut streams = self.streams(channel.clone(), heard);
-        self.wires.channel.send_replace(Some(channel.clone()));
-        let Self { who, story, before, .. } = self;
+        let mut streams = streams(wires, &who.identity, events_so_far, channel.clone(), heard);
         let mut renewed = pin!(renewal::renewed(&who.identity, &channel));
         tokio::select! {
-            error = beside(before, &mut streams) => return Err(error),
-            identity = &mut renewed => return Ok((identity, streams)),
+            error = beside(before, &wires.channel, &mut streams) => return Err(error),
+            identity = &mut renewed => {
+                // One that was heard is not given up for one that was not.
+                before.get_or_insert(streams);
+                return Ok(identity);
+            }
             Ok(()) = is_heard => {}
         }
+        *heard_since = Some(Instant::now());
         story.connected(&who.identity);
+        wires.channel.send_replace(Some(channel.clone()));
         *before = None;
         tokio::select! {
             error = &mut streams => Err(error),
-            identity = renewed => Ok((identity, streams)),
+            identity = renewed => {
+                *before = Some(streams);
+                Ok(identity)
+            }
         }
     }
 
-    fn streams(&self, channel: Channel, heard: oneshot::Sender<()>) -> Streams {
-        let Wires { board, greeting, open, questions, .. } = &self.wires;
-        let words = report::stream(greeting.clone(), board.clone(), open.subscribe(), Arc::clone(&self.events_so_far));
-        let (open, questions, address) = (open.clone(), questions.clone(), self.who.identity.address.clone());
-        let streams = async move {
-            tokio::select! {
-                error = listen::listen(&address, channel.clone(), &open, &questions, heard) => error,
-                error = report::report(&address, channel.clone(), words) => error,
-            }
-        };
-        streams.boxed()
+    /// Says what an attempt's end means: without another connection, this host is away.
+    fn tell_lost(&mut self, error: &LinkError) {
+        if self.before.is_some() {
+            let (error, hint) = (crate::chain(error), error.hint().unwrap_or_default());
+            tracing::warn!(
+                error,
+                hint,
+                "could not use the new certificate yet; the connection with the old one goes on"
+            );
+            return;
+        }
+        self.wires.channel.send_replace(None);
+        self.story.lost(&self.who.identity, error);
     }
 
     fn renew(&mut self, identity: Identity) {
@@ -156,8 +160,31 @@ impl Link {
     }
 }
 
-/// Does something while an earlier connection goes on, if there is one; its end is no news.
-async fn beside<T>(before: &mut Option<Streams>, work: impl Future<Output = T>) -> T {
+fn streams(
+    wires: &Wires,
+    identity: &Identity,
+    events_so_far: &Arc<AtomicU64>,
+    channel: Channel,
+    heard: oneshot::Sender<()>,
+) -> Streams {
+    let Wires { board, greeting, open, questions, .. } = wires;
+    let words = report::stream(greeting.clone(), board.clone(), open.subscribe(), Arc::clone(events_so_far));
+    let (open, questions, address) = (open.clone(), questions.clone(), identity.address.clone());
+    let streams = async move {
+        tokio::select! {
+            error = listen::listen(&address, channel.clone(), &open, &questions, heard) => error,
+            error = report::report(&address, channel.clone(), words) => error,
+        }
+    };
+    streams.boxed()
+}
+
+/// Does something while an earlier connection goes on, if there is one; its end is no news, but nobody shall use it.
+async fn beside<T>(
+    before: &mut Option<Streams>,
+    published: &watch::Sender<Option<Channel>>,
+    work: impl Future<Output = T>,
+) -> T {
     let mut work = pin!(work);
     if let Some(streams) = before {
         tokio::select! {
@@ -165,6 +192,7 @@ async fn beside<T>(before: &mut Option<Streams>, work: impl Future<Output = T>) 
             _ = streams => {}
         }
         *before = None;
+        published.send_replace(None);
     }
     work.await
 }

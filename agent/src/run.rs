@@ -6,6 +6,7 @@ use crate::hands::Hands;
 use crate::keep::Keeper;
 use crate::ledger::{Ledger, LedgerError, OrderState};
 use crate::link::{self, Greeting, OpenSet, ToAnswer, Who, Wires};
+use crate::looks::Looks;
 use crate::perform::Drifted;
 use crate::policy::LivePolicy;
 use crate::site::Site;
@@ -87,6 +88,7 @@ impl Rooms {
             hands,
             pen: Pen::default(),
             policy,
+            looks: Looks::default(),
             attention: attend,
         });
         tell_what_is_left(&site);
@@ -99,7 +101,7 @@ impl Rooms {
         let (ask, questions) = mpsc::channel::<ToAnswer>(QUESTIONS);
         let drifted = watch::Sender::new(Drifted::new());
         let perform = perform::run(Arc::clone(&self.site), open.subscribe(), drifted.subscribe());
-        let answer = answer::run(Arc::clone(&self.site), questions, self.channel.subscribe());
+        let answer = answer::run(Arc::clone(&self.site), questions);
         let mut watcher = Watcher::new(Arc::clone(&self.site), drifted);
         let is_stopped = stop.clone();
         let reporting = async {

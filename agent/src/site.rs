@@ -4,6 +4,7 @@ use crate::board::Pen;
 use crate::bundles::Bundles;
 use crate::hands::Hands;
 use crate::ledger::{Ledger, LedgerError};
+use crate::looks::Looks;
 use crate::policy::LivePolicy;
 use fleet_core::names::{HostName, InstanceName};
 use std::fmt;
@@ -20,6 +21,7 @@ pub struct Site {
     pub bundles: Bundles,
     pub pen: Pen,
     pub policy: LivePolicy,
+    pub looks: Looks,
     /// Instances that somebody should look at.
     pub attention: mpsc::UnboundedSender<InstanceName>,
 }

@@ -3,9 +3,9 @@
 use crate::context::Context;
 use crate::error::CommandError;
 use fleet_proto::link::{Identity, IdentityError};
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 const FILE: &str = "identity.json";
@@ -53,6 +53,23 @@ pub fn save(context: &Context, identity: &Identity) -> Result<(), CommandError> 
         .map_err(|source| IdentityError::Write { path: path.clone(), source })
         .and_then(|()| identity.save(&path))
         .map_err(|error| CommandError::refused("could not keep your login").because_of(&error))
+}
+
+/// Takes the turn to renew a login, which ends with the file: none while another command has it, or when another has
+/// renewed since `loaded` was read.
+pub fn turn_to_renew(context: &Context, loaded: &Identity) -> Result<Option<File>, CommandError> {
+    let path = identity_path(context)?.with_extension("lock");
+    let could_not =
+        |error: io::Error| CommandError::refused(format!("could not lock `{}`", path.display())).because(error);
+    let file =
+        OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path).map_err(could_not)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(could_not(error)),
+    }
+    let is_the_same = load(context)? == *loaded;
+    Ok(is_the_same.then_some(file))
 }
 
 /// Makes sure before a token is spent that its fruit can be kept.

@@ -76,15 +76,19 @@ fn is_old(context: &Context, identity: &Identity) -> bool {
 
 /// Renewing is a kindness: when it fails, the old certificate is still good for a while.
 async fn renew(context: &Context, old: &Identity, channel: Channel) {
-    let renewed = timeout(context.timeout, link::renew(old, channel, context.now())).await;
-    let kept = match renewed {
+    if let Err(error) = renew_in_turn(context, old, channel).await {
+        let why = error.cause().unwrap_or_default();
+        context.printer.story(format!("warning: {}, which ends at {}: {why}", error.what(), old.expires));
+    }
+}
+
+/// Leaves it to another command that is at it: of many successors, only the one that is kept last would be used.
+async fn renew_in_turn(context: &Context, old: &Identity, channel: Channel) -> Result<(), CommandError> {
+    let Some(_turn) = folder::turn_to_renew(context, old)? else { return Ok(()) };
+    match timeout(context.timeout, link::renew(old, channel, context.now())).await {
         Ok(Ok(new)) => folder::save(context, &new),
         Ok(Err(error)) => Err(link_error("could not renew your certificate", &error)),
         Err(_) => Err(silent("renew your certificate", &old.address, context.timeout)),
-    };
-    if let Err(error) = kept {
-        let why = error.cause().unwrap_or_default();
-        context.printer.story(format!("warning: {}, which ends at {}: {why}", error.what(), old.expires));
     }
 }
 

@@ -14,7 +14,7 @@ mod session;
 mod sweep;
 mod watch;
 
-pub use answers::{AskError, Asking, Questions};
+pub use answers::{AskError, Asking, Lost, Questions};
 pub use bundles::{PIECE, kept_piece, read_piece};
 pub use service::AgentsService;
 pub use session::{Session, Sessions};

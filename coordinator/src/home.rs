@@ -128,7 +128,7 @@ impl Home {
         let secret = new_secret()?;
         let expires = now.after(TOKEN_LIFE);
         let role = Some(role);
-        let token = TokenKept { subject, role, uses: 1, uses_left: 1, created: now, expires, revoked: false };
+        let token = TokenKept::new(subject, role, 1, now, expires);
         let mut batch = Batch::new();
         batch.put(keys::token(&hash_of_secret(&secret)), &token);
         self.store.commit(batch).await?;

@@ -6,7 +6,7 @@ mod links;
 mod testing;
 
 pub use check::violations;
-pub use links::{Leads, paths_to_follow, strays};
+pub use links::{Leads, is_shown_in_part, paths_to_follow, strays};
 
 use crate::names::AppName;
 use crate::window::Window;

@@ -34,9 +34,10 @@ pub struct Unknown {
 }
 
 /// A question, or the end of the interest in one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum ToAnswer {
-    Question(v1::Question),
+    /// It is answered on the connection on which it came.
+    Question(v1::Question, Channel),
     Forget(u64),
 }
 
@@ -71,7 +72,7 @@ pub async fn listen(
     heard: oneshot::Sender<()>,
 ) -> LinkError {
     let mut heard = Some(heard);
-    let mut client = AgentsClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
+    let mut client = AgentsClient::new(channel.clone()).max_decoding_message_size(MESSAGE_LIMIT);
     let request = WatchRequest { protocol: PROTOCOL, agent_version: env!("CARGO_PKG_VERSION").to_owned() };
     let mut stream = match timeout(ANSWER_LIMIT, client.watch(request)).await {
         Ok(Ok(answer)) => answer.into_inner(),
@@ -80,7 +81,7 @@ pub async fn listen(
     };
     loop {
         match stream.message().await {
-            Ok(Some(message)) => pass_on(message.kind, open, questions, &mut heard),
+            Ok(Some(message)) => pass_on(message.kind, &channel, open, questions, &mut heard),
             Ok(None) => return ended(address),
             Err(status) => return LinkError::from_status(address, status),
         }
@@ -89,6 +90,7 @@ pub async fn listen(
 
 fn pass_on(
     kind: Option<Kind>,
+    channel: &Channel,
     open: &watch::Sender<Option<Arc<OpenSet>>>,
     questions: &mpsc::Sender<ToAnswer>,
     heard: &mut Option<oneshot::Sender<()>>,
@@ -102,7 +104,7 @@ fn pass_on(
             }
             return;
         }
-        Some(Kind::Question(question)) => ToAnswer::Question(question),
+        Some(Kind::Question(question)) => ToAnswer::Question(question, channel.clone()),
         Some(Kind::ForgetQuestion(id)) => ToAnswer::Forget(id),
         // A newer coordinator may say more than we know.
         None => return,

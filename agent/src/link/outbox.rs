@@ -43,6 +43,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Due {
     pub messages: Vec<FromAgent>,
+    /// Events, each with its number: another connection may tell them first.
+    pub events: Vec<(u64, FromAgent)>,
     pub next: Option<Instant>,
 }
 
@@ -51,15 +53,6 @@ impl Outbox {
     pub fn new(events_so_far: u64) -> Self {
         let (said, ended) = (BTreeMap::new(), BTreeMap::new());
         Self { said, ended, disk_free: None, events_so_far, has_completed: Completion::Owed }
-    }
-
-    pub fn events_so_far(&self) -> u64 {
-        self.events_so_far
-    }
-
-    /// Events up to this number were said elsewhere.
-    pub fn skip_events(&mut self, so_far: u64) {
-        self.events_so_far = self.events_so_far.max(so_far);
     }
 
     /// The coordinator still holds these orders open: their ends are said again.
@@ -135,7 +128,7 @@ impl Outbox {
         for (number, event) in &board.events {
             if *number > self.events_so_far {
                 self.events_so_far = *number;
-                due.push(Kind::Event(wire_event(event)));
+                due.events.push((*number, message(Kind::Event(wire_event(event)))));
             }
         }
     }

@@ -67,8 +67,10 @@ struct Reporter {
     board: watch::Receiver<Board>,
     open: watch::Receiver<Option<Arc<OpenSet>>>,
     outbox: Outbox,
-    queue: VecDeque<FromAgent>,
+    /// Events have their numbers.
+    queue: VecDeque<(Option<u64>, FromAgent)>,
     spoke: Instant,
+    /// The number of the newest event that was told, shared with the connection before.
     events_so_far: Arc<AtomicU64>,
 }
 
@@ -76,25 +78,37 @@ impl Reporter {
     /// Begins to say everything.
     fn greet(&mut self) {
         let hello = hello(&self.greeting.borrow_and_update());
-        self.queue.push_back(message(Kind::Hello(hello)));
-        self.outbox = Outbox::new(self.outbox.events_so_far());
+        // Events that wait in line are in the new outbox again.
+        self.queue.retain(|(event, _)| event.is_none());
+        self.say(Kind::Hello(hello));
+        self.outbox = Outbox::new(self.events_so_far.load(Ordering::Relaxed));
+    }
+
+    fn say(&mut self, kind: Kind) {
+        self.queue.push_back((None, message(kind)));
     }
 
     async fn next(&mut self) -> FromAgent {
         loop {
-            if let Some(message) = self.queue.pop_front() {
-                self.spoke = Instant::now();
-                return message;
+            while let Some((event, message)) = self.queue.pop_front() {
+                if event.is_none_or(|number| self.tells_first(number)) {
+                    self.spoke = Instant::now();
+                    return message;
+                }
             }
-            // Another connection may have told some of them.
-            self.outbox.skip_events(self.events_so_far.load(Ordering::Relaxed));
             let due = self.outbox.due(&self.board.borrow_and_update(), Instant::now());
-            self.events_so_far.store(self.outbox.events_so_far(), Ordering::Relaxed);
-            self.queue.extend(due.messages);
+            self.queue.extend(due.messages.into_iter().map(|message| (None, message)));
+            self.queue.extend(due.events.into_iter().map(|(number, message)| (Some(number), message)));
             if self.queue.is_empty() {
                 self.wait(due.next).await;
             }
         }
+    }
+
+    /// Whether this connection is the first to tell an event. It counts as told when it is taken, not while it waits in
+    /// line: the line goes with its connection.
+    fn tells_first(&self, number: u64) -> bool {
+        self.events_so_far.fetch_max(number, Ordering::Relaxed) < number
     }
 
     /// Waits until there may be more to say; a heartbeat, where there is not.
@@ -111,9 +125,92 @@ impl Reporter {
             }
             () = sleep_until(wake) => {
                 if wake == heartbeat {
-                    self.queue.push_back(message(Kind::Heartbeat(v1::Heartbeat {})));
+                    self.say(Kind::Heartbeat(v1::Heartbeat {}));
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::Pen;
+    use fleet_core::time::Time;
+    use futures_util::{FutureExt, StreamExt};
+    use std::pin::Pin;
+
+    type Words = Pin<Box<dyn Stream<Item = FromAgent>>>;
+
+    struct Bed {
+        pen: Pen,
+        greeting: watch::Sender<Greeting>,
+        open: watch::Sender<Option<Arc<OpenSet>>>,
+        events_so_far: Arc<AtomicU64>,
+    }
+
+    impl Bed {
+        fn new(events: &str) -> Self {
+            let bed = Self {
+                pen: Pen::default(),
+                greeting: watch::Sender::default(),
+                open: watch::Sender::default(),
+                events_so_far: Arc::default(),
+            };
+            bed.tell(events);
+            bed
+        }
+
+        fn tell(&self, events: &str) {
+            events.split(' ').for_each(|text| self.pen.tell(Time(1), None, text));
+        }
+
+        fn connect(&self) -> Words {
+            let so_far = Arc::clone(&self.events_so_far);
+            Box::pin(stream(self.greeting.subscribe(), self.pen.reader(), self.open.subscribe(), so_far))
+        }
+    }
+
+    /// The next event that a connection tells, if there is one.
+    fn event(words: &mut Words) -> Option<String> {
+        loop {
+            if let Some(Kind::Event(event)) = words.next().now_or_never()??.kind {
+                return Some(event.text);
+            }
+        }
+    }
+
+    fn events(words: &mut Words) -> String {
+        std::iter::from_fn(|| event(words)).collect::<Vec<_>>().join(" ")
+    }
+
+    #[tokio::test]
+    async fn what_waits_in_line_when_a_connection_is_cut_is_told_on_the_next() {
+        let bed = Bed::new("a b c");
+        let mut first = bed.connect();
+        assert_eq!(event(&mut first).as_deref(), Some("a"));
+        drop(first);
+        assert_eq!(events(&mut bed.connect()), "b c");
+        assert_eq!(events(&mut bed.connect()), "");
+    }
+
+    #[tokio::test]
+    async fn two_connections_side_by_side_tell_each_event_once() {
+        let bed = Bed::new("a b c");
+        let (mut first, mut second) = (bed.connect(), bed.connect());
+        assert_eq!(event(&mut first).as_deref(), Some("a"));
+        assert_eq!(event(&mut second).as_deref(), Some("b"));
+        assert_eq!(events(&mut first), "c");
+        bed.tell("d");
+        assert_eq!((events(&mut second), events(&mut first)), ("d".to_owned(), String::new()));
+    }
+
+    #[tokio::test]
+    async fn a_new_greeting_tells_no_event_again() {
+        let bed = Bed::new("a b");
+        let mut words = bed.connect();
+        assert_eq!(event(&mut words).as_deref(), Some("a"));
+        bed.greeting.send_modify(|greeting| greeting.disk_free = 1);
+        assert_eq!(events(&mut words), "b");
     }
 }

@@ -15,10 +15,6 @@ enum Last {
 }
 
 impl Story {
-    pub fn is_connected(&self) -> bool {
-        self.0 == Last::Connected
-    }
-
     pub fn connected(&mut self, identity: &Identity) {
         if self.0 != Last::Connected {
             self.0 = Last::Connected;

@@ -1,21 +1,13 @@
-//! Follows the links of this host's file system, so that none gets an instance round the host's policy.
+//! Sees to it that no link of this host's file system gets an instance round the host's policy.
 //!
 //! What is mounted is judged when an order is prepared, and again right before a container is made or started, for a
 //! container that runs meanwhile may put a link where there was a folder. The Engine looks for itself when it mounts:
 //! what changes in that moment, or before the Engine starts a container on its own, is not seen here.
 
 use crate::site::Site;
-use fleet_core::host_policy::{Leads, paths_to_follow, strays};
+use fleet_core::host_policy::{paths_to_follow, strays};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::Step;
-use std::ffi::OsString;
-use std::fs;
-use std::io::ErrorKind;
-use std::path::{Component, Path, PathBuf};
-use tokio::task::spawn_blocking;
-
-/// As many as Linux follows.
-const MOST_LINKS: u32 = 40;
 
 /// What a host's policy says to where a link leads.
 #[derive(Debug, thiserror::Error)]
@@ -26,10 +18,7 @@ pub struct LedAstray(String);
 pub async fn refuse_strays(site: &Site, spec: &InstanceSpec) -> Result<(), LedAstray> {
     // A policy that cannot be read allows no path.
     let policy = site.policy.now().unwrap_or_default();
-    let paths = paths_to_follow(&policy, spec);
-    let followed = spawn_blocking(move || paths.into_iter().map(|path| (path.clone(), follow(&path))).collect());
-    // Paths that nobody followed are refused.
-    let leads: Leads = followed.await.unwrap_or_default();
+    let leads = site.looks.follow(paths_to_follow(&policy, spec)).await;
     let found = strays(&policy, spec, &leads);
     if found.is_empty() { Ok(()) } else { Err(LedAstray(found.join("; "))) }
 }
@@ -52,104 +41,5 @@ pub async fn refuse_strays_before(step: &Step, site: &Site, spec: &InstanceSpec)
         | Step::Gate
         | Step::RemoveNetwork { .. }
         | Step::RemoveVolume { .. } => Ok(()),
-    }
-}
-
-/// Where a path leads, whether or not there is anything: also a link to nothing is followed.
-fn follow(path: &str) -> Result<String, String> {
-    let mut ahead = parts_from_last(Path::new(path));
-    let (mut place, mut links) = (PathBuf::from("/"), 0);
-    while let Some(part) = ahead.pop() {
-        if part == ".." {
-            place.pop();
-            continue;
-        }
-        place.push(part);
-        match fs::read_link(&place) {
-            Ok(target) => {
-                links += 1;
-                if links > MOST_LINKS {
-                    return Err("too many links".to_owned());
-                }
-                place.pop();
-                if target.is_absolute() {
-                    place = PathBuf::from("/");
-                }
-                ahead.extend(parts_from_last(&target));
-            }
-            Err(error) if is_no_link(error.kind()) => {}
-            Err(error) => return Err(format!("could not look at {}: {error}", place.display())),
-        }
-    }
-    place.into_os_string().into_string().map_err(|place| format!("{} is no text", place.display()))
-}
-
-/// It is something else, or nothing.
-fn is_no_link(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::InvalidInput | ErrorKind::NotFound | ErrorKind::NotADirectory)
-}
-
-fn parts_from_last(path: &Path) -> Vec<OsString> {
-    let parts = path.components().filter(|part| !matches!(part, Component::RootDir | Component::CurDir));
-    parts.rev().map(|part| part.as_os_str().to_owned()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::symlink;
-
-    struct Bed {
-        _folder: tempfile::TempDir,
-        root: PathBuf,
-    }
-
-    impl Bed {
-        fn new(links: &[(&str, &str)]) -> Self {
-            let folder = tempfile::tempdir().expect("a folder can be made");
-            let root = folder.path().canonicalize().expect("it is there");
-            fs::create_dir_all(root.join("data/notes")).expect("a folder can be made");
-            for (link, target) in links {
-                symlink(target.replace('@', &root.display().to_string()), root.join(link)).expect("a link can be made");
-            }
-            Self { _folder: folder, root }
-        }
-
-        fn check(&self, path: &str, expect: &str) {
-            let at = |path: &str| self.root.join(path).display().to_string();
-            let expect = if expect.starts_with('/') { expect.to_owned() } else { at(expect) };
-            assert_eq!(follow(&at(path)), Ok(expect), "{path}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_link_leads_to_itself() {
-        let bed = Bed::new(&[]);
-        for path in ["data", "data/notes", "data/nothing/yet", "nothing"] {
-            bed.check(path, path);
-        }
-    }
-
-    #[test]
-    fn links_are_followed_wherever_they_stand() {
-        let bed =
-            Bed::new(&[("data/away", "/etc"), ("data/near", "notes"), ("data/up", "../data/notes"), ("all", "@/data")]);
-        bed.check("data/away", "/etc");
-        bed.check("data/away/passwd", "/etc/passwd");
-        bed.check("data/near/x", "data/notes/x");
-        bed.check("data/up", "data/notes");
-        bed.check("all/away/ssh", "/etc/ssh");
-        bed.check("data/near/..", "data");
-    }
-
-    #[test]
-    fn a_link_to_nothing_is_followed_too() {
-        Bed::new(&[("data/x", "/etc/fleet-has-no-such-folder")]).check("data/x/y", "/etc/fleet-has-no-such-folder/y");
-    }
-
-    #[test]
-    fn links_that_never_end_lead_nowhere() {
-        let bed = Bed::new(&[("a", "b"), ("b", "a")]);
-        assert_eq!(follow(&bed.root.join("a").display().to_string()), Err("too many links".to_owned()));
     }
 }

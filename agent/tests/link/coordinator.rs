@@ -36,8 +36,9 @@ pub struct Heard {
     /// The streams of reports that are open now, and how often there was none left.
     pub reporting: usize,
     pub silences: usize,
-    /// What those who joined wanted to be.
+    /// What those who joined wanted to be, and what they wanted signed.
     pub joiners: Vec<v1::Joiner>,
+    pub signing_requests: Vec<Vec<u8>>,
 }
 
 pub struct Coordinator {
@@ -47,6 +48,8 @@ pub struct Coordinator {
     /// What whoever watches is sent away with.
     pub refusal: Mutex<Option<Status>>,
     pub bundles: Mutex<BTreeMap<String, Bundle>>,
+    /// What comes in place of the next answer to whoever joins.
+    pub lost: Mutex<Option<Status>>,
     /// Counts how often all connections were cut.
     cuts: watch::Sender<u64>,
     life: Duration,
@@ -70,8 +73,9 @@ impl Coordinator {
         let server = server.signed_by(&server_key, &ca).expect("a certificate");
         let tls = (format!("{}{ca_pem}", server.pem()), server_key.serialize_pem());
         let (heard, says) = (watch::Sender::new(Heard::default()), watch::Sender::new(None));
-        let (refusal, bundles) = (Mutex::new(None), Mutex::default());
-        Arc::new(Self { address, heard, says, refusal, bundles, cuts: watch::Sender::new(0), life, ca, ca_der, tls })
+        let (refusal, lost, bundles) = (Mutex::new(None), Mutex::new(None), Mutex::default());
+        let cuts = watch::Sender::new(0);
+        Arc::new(Self { address, heard, says, refusal, lost, bundles, cuts, life, ca, ca_der, tls })
     }
 
     pub fn token(&self) -> JoinToken {
@@ -168,7 +172,13 @@ impl Service<http::Request<Body>> for Services {
 impl Join for Services {
     async fn admit(&self, request: Request<AdmitRequest>) -> Result<Response<Certificate>, Status> {
         assert_eq!(request.get_ref().secret, [7; 32]);
-        self.0.heard.send_modify(|heard| heard.joiners.push(request.get_ref().joiner()));
+        self.0.heard.send_modify(|heard| {
+            heard.joiners.push(request.get_ref().joiner());
+            heard.signing_requests.push(request.get_ref().signing_request.clone());
+        });
+        if let Some(lost) = self.0.lost.lock().expect("no fault").take() {
+            return Err(lost);
+        }
         self.0.certify(&request.get_ref().signing_request).map(Response::new)
     }
 }

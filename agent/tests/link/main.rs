@@ -117,6 +117,19 @@ async fn the_program_joins_as_a_host_and_as_nothing_else() {
 }
 
 #[tokio::test]
+async fn who_joins_asks_again_with_the_same_key_when_the_answer_was_lost() {
+    let coordinator = Coordinator::new(DAY).await;
+    let _serving = coordinator.serve().await;
+    *coordinator.lost.lock().expect("no fault") = Some(tonic::Status::unavailable("the connection broke"));
+    admit(&coordinator.token(), now()).await.expect("the second answer comes");
+    let asked = coordinator.heard.borrow().signing_requests.clone();
+    assert!(asked.len() == 2 && asked[0] == asked[1], "{} calls", asked.len());
+    *coordinator.lost.lock().expect("no fault") = Some(refuse(Word::TokenUnknown, "no such token", ""));
+    admit(&coordinator.token(), now()).await.expect_err("a refusal is an answer");
+    assert_eq!(coordinator.heard.borrow().signing_requests.len(), 3);
+}
+
+#[tokio::test]
 async fn an_agent_connects_and_carries_out_an_order() {
     let lab = Lab::new(DAY).await;
     lab.ask();
@@ -165,6 +178,28 @@ async fn a_short_certificate_is_renewed_and_the_new_one_is_used_and_kept() {
     assert_eq!(heard.silences, 0, "a connection ends when its successor is heard, not before");
     let after = Identity::load(&identity_path(lab.folder.path())).expect("an identity");
     assert!(after.expires > before.expires, "{before:?} {after:?}");
+}
+
+#[tokio::test]
+async fn while_the_new_certificate_is_not_taken_the_old_connection_does_all_there_is_to_do() {
+    let lab = Lab::new(Duration::from_secs(6)).await;
+    lab.say(Vec::new());
+    let _agent = lab.run();
+    lab.coordinator.wait_for(|heard| completes(heard) > 0).await;
+    let full = tonic::Status::unavailable("too many hosts come at once");
+    *lab.coordinator.refusal.lock().expect("no fault") = Some(full);
+    let heard = lab.coordinator.wait_for(|heard| heard.watches > 2).await;
+    assert_eq!((heard.silences, count(&heard, |kind| matches!(kind, Kind::Order(_)))), (0, 0));
+    lab.ask();
+    lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
+    let logs = v1::LogsQuestion { instance: "oasis-9".to_owned(), ..Default::default() };
+    let question = v1::Question { id: 1, kind: Some(v1::question::Kind::Logs(logs)) };
+    lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
+    lab.coordinator.wait_for(|heard| !heard.answers.is_empty()).await;
+    lab.say(Vec::new());
+    *lab.coordinator.refusal.lock().expect("no fault") = None;
+    let heard = lab.coordinator.wait_for(|heard| completes(heard) > 3 && heard.reporting == 1).await;
+    assert_eq!(heard.silences, 0, "the host was there all the time");
 }
 
 #[tokio::test]

@@ -135,21 +135,39 @@ fn after_a_logout_nobody_is_logged_in() {
     ");
 }
 
-#[test]
-fn an_old_certificate_is_renewed_by_any_command() {
-    let (fake, environment) = logged_in(Scene::default());
+/// Makes the login old, as if it had been given a day ago, and ended in an hour.
+fn age(environment: &TestEnvironment) -> String {
     let path = environment.path().join("config/default/identity.json");
     let kept = std::fs::read_to_string(&path).expect("the login is kept");
     let now = crate::environment::NOW;
-    // As if it had been given a day ago, and ended in an hour.
     let old = kept
         .replace(&format!("\"issued\":{now}"), &format!("\"issued\":{}", now - 86_400_000))
         .replace(&format!("\"expires\":{}", now + 86_400_000), &format!("\"expires\":{}", now + 3_600_000));
     assert_ne!(old, kept);
     std::fs::write(&path, &old).expect("the login can be written");
+    old
+}
+
+#[test]
+fn an_old_certificate_is_renewed_by_any_command() {
+    let (fake, environment) = logged_in(Scene::default());
+    let old = age(&environment);
     environment.run("fleet host ls").done();
     assert!(fake.heard().starts_with("Renew"));
+    let path = environment.path().join("config/default/identity.json");
     assert_ne!(std::fs::read_to_string(&path).expect("the login is kept"), old);
     environment.run("fleet host ls").done();
     assert!(!fake.heard().contains("Renew"));
+}
+
+#[test]
+fn of_many_commands_at_once_one_renews_an_old_certificate() {
+    let (fake, environment) = logged_in(Scene::default());
+    age(&environment);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| environment.run("fleet host ls").done());
+        }
+    });
+    assert_eq!(fake.heard().matches("Renew").count(), 1);
 }

@@ -1,7 +1,9 @@
 //! Questions to hosts and the way of their answers to whoever asked.
 //!
-//! A question is not a fact: it lives as long as whoever asked listens. The way is narrow, so that a flood of lines
-//! waits at its host and not here.
+//! A question is not a fact: it lives as long as whoever asked listens, and as long as the connection on which it was
+//! asked. The way is narrow, so that a flood of lines waits at its host and not here.
+//!
+//! **Invariant:** whoever asked is told whether the answer was complete: nobody waits for a host that is lost.
 
 use super::session::Sessions;
 use fleet_core::names::HostName;
@@ -10,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// So many pieces of an answer may be under way.
 const ROOM: usize = 16;
@@ -22,11 +25,23 @@ pub enum AskError {
     TooMany(HostName),
 }
 
+/// An answer that is not complete, and will not be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` was lost while it answered")]
+pub struct Lost(HostName);
+
+/// What comes on the way of an answer. A way that ends without an end was cut off.
+#[derive(Debug)]
+enum Passed {
+    Piece(AnswerPiece),
+    End,
+}
+
 /// The questions that are open.
 #[derive(Debug, Default)]
 pub struct Questions {
     next: AtomicU64,
-    open: Mutex<HashMap<u64, (HostName, mpsc::Sender<AnswerPiece>)>>,
+    open: Mutex<HashMap<u64, (HostName, mpsc::Sender<Passed>)>>,
 }
 
 /// One open question; dropping it tells the host that nobody listens any more.
@@ -34,13 +49,15 @@ pub struct Questions {
 pub struct Asking {
     id: u64,
     host: HostName,
-    pieces: mpsc::Receiver<AnswerPiece>,
+    pieces: mpsc::Receiver<Passed>,
+    is_over: bool,
+    session_ended: CancellationToken,
     questions: Arc<Questions>,
     sessions: Arc<Sessions>,
 }
 
 impl Questions {
-    fn open(&self) -> MutexGuard<'_, HashMap<u64, (HostName, mpsc::Sender<AnswerPiece>)>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, (HostName, mpsc::Sender<Passed>)>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -56,7 +73,8 @@ impl Questions {
         let (sender, pieces) = mpsc::channel(ROOM);
         self.open().insert(id, (host.clone(), sender));
         let (questions, sessions) = (Arc::clone(self), Arc::clone(sessions));
-        let asking = Asking { id, host: host.clone(), pieces, questions, sessions };
+        let (host_asked, session_ended) = (host.clone(), session.ended.clone());
+        let asking = Asking { id, host: host_asked, pieces, is_over: false, session_ended, questions, sessions };
         let question = Question { id, kind: Some(kind) };
         match session.send(ToAgent { kind: Some(to_agent::Kind::Question(question)) }) {
             true => Ok(asking),
@@ -65,24 +83,59 @@ impl Questions {
     }
 
     /// Where the answer of a host to a question goes; none if nobody waits for it.
-    pub fn way(&self, host: &HostName, id: u64) -> Option<mpsc::Sender<AnswerPiece>> {
+    pub fn way(self: &Arc<Self>, host: &HostName, id: u64) -> Option<Way> {
         let open = self.open();
-        open.get(&id).filter(|(asked, _)| asked == host).map(|(_, sender)| sender.clone())
+        let (_, sender) = open.get(&id).filter(|(asked, _)| asked == host)?;
+        Some(Way { id, sender: sender.clone(), questions: Arc::clone(self) })
+    }
+}
+
+/// The way of one answer; however it ends, the question is closed.
+#[derive(Debug)]
+pub struct Way {
+    id: u64,
+    sender: mpsc::Sender<Passed>,
+    questions: Arc<Questions>,
+}
+
+/// Whoever asked listens no more.
+#[derive(Debug)]
+pub struct Unheard;
+
+impl Way {
+    /// Passes a piece on when there is room for it.
+    pub async fn pass(&self, piece: AnswerPiece) -> Result<(), Unheard> {
+        self.sender.send(Passed::Piece(piece)).await.map_err(|_| Unheard)
     }
 
     /// The answer is complete.
-    pub fn close(&self, host: &HostName, id: u64) {
-        let mut open = self.open();
-        if open.get(&id).is_some_and(|(asked, _)| asked == host) {
-            open.remove(&id);
-        }
+    pub async fn end(self) -> Result<(), Unheard> {
+        self.sender.send(Passed::End).await.map_err(|_| Unheard)
+    }
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        self.questions.open().remove(&self.id);
     }
 }
 
 impl Asking {
-    /// The next piece of the answer; none after the last, or when the host is gone.
-    pub async fn next(&mut self) -> Option<AnswerPiece> {
-        self.pieces.recv().await
+    /// The next piece of the answer; none after the last, or after the error.
+    pub async fn next(&mut self) -> Option<Result<AnswerPiece, Lost>> {
+        if self.is_over {
+            return None;
+        }
+        let passed = tokio::select! {
+            biased;
+            passed = self.pieces.recv() => passed,
+            () = self.session_ended.cancelled() => None,
+        };
+        match passed {
+            Some(Passed::Piece(piece)) => return Some(Ok(piece)),
+            Some(Passed::End) | None => self.is_over = true,
+        }
+        passed.is_none().then(|| Err(Lost(self.host.clone())))
     }
 }
 

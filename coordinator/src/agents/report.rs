@@ -2,7 +2,7 @@
 
 use super::pace::Pace;
 use super::protocol;
-use super::session::{Session, Sessions};
+use super::session::{Session, Sessions, Superseded};
 use crate::clock;
 use crate::facts::{Facts, HelloSaid, ObserveError};
 use crate::identity::skew;
@@ -65,6 +65,10 @@ impl Report {
         mentioned: &mut BTreeSet<InstanceName>,
         now: Time,
     ) -> Result<(), Status> {
+        // What was under way when another connection took over is older than what is said there.
+        if self.session.ended.is_cancelled() {
+            return Err(Superseded.into());
+        }
         let host = &self.session.host;
         match message.kind {
             Some(Kind::Hello(hello)) => {
@@ -163,4 +167,32 @@ impl Report {
 
 fn not_kept(error: &crate::store::StoreError) -> Status {
     failed("could not keep the report", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{NOW, memory, read};
+    use crate::serve::Connections;
+    use std::net::SocketAddr;
+
+    #[tokio::test]
+    async fn what_a_replaced_connection_still_has_to_say_is_not_believed() {
+        let facts = Arc::new(memory().with("lab-1", "notes-1").await);
+        let (sessions, connections) = (Arc::new(Sessions::default()), Arc::new(Connections::default()));
+        let enter = |port| {
+            let caller = connections.enter(SocketAddr::from(([127, 0, 0, 1], port)), None);
+            let session = sessions.enter(&read("lab-1"), &caller, NOW).expect("it is the newest");
+            let (sessions, facts) = (Arc::clone(&sessions), Arc::clone(&facts));
+            Report { session, sessions, facts, enrolment: String::new() }
+        };
+        let disk_free = |bytes| v1::FromAgent { kind: Some(Kind::DiskFree(bytes)) };
+        let seen = || facts.read().observed().hosts.get(&read("lab-1")).and_then(|seen| seen.said.disk_free);
+        let (first, mut mentioned) = (enter(1), BTreeSet::new());
+        first.hear(disk_free(1), &mut mentioned, NOW).await.expect("it is the only one");
+        let second = enter(2);
+        second.hear(disk_free(2), &mut mentioned, NOW).await.expect("it is the newest");
+        first.hear(disk_free(3), &mut mentioned, NOW).await.expect_err("another has taken over");
+        assert_eq!(seen(), Some(2));
+    }
 }

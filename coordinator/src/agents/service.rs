@@ -35,7 +35,7 @@ impl Agents for AgentsService {
         let (host, _) = caller.host(&self.facts)?;
         let now = clock::now();
         protocol::check(&self.facts, &host, request.get_ref().protocol, now).await?;
-        let session = self.sessions.enter(&host, &caller, now);
+        let session = self.sessions.enter(&host, &caller, now)?;
         let number = session.begin_watch(now);
         let (facts, values) = (Arc::clone(&self.facts), Arc::clone(&self.values));
         Ok(Response::new(Watch { session, facts, values, number }.stream().boxed()))
@@ -44,7 +44,7 @@ impl Agents for AgentsService {
     async fn report(&self, request: Request<Streaming<v1::FromAgent>>) -> Result<Response<v1::ReportEnd>, Status> {
         let caller = caller_of(&request)?;
         let (host, enrolment) = caller.host(&self.facts)?;
-        let session = self.sessions.enter(&host, &caller, clock::now());
+        let session = self.sessions.enter(&host, &caller, clock::now())?;
         let (sessions, facts) = (Arc::clone(&self.sessions), Arc::clone(&self.facts));
         Report { session, sessions, facts, enrolment }.listen(request.into_inner()).await?;
         Ok(Response::new(v1::ReportEnd {}))
@@ -76,18 +76,15 @@ impl AgentsService {
         let nobody = || refused(Code::NotFound, "could not pass the answer on: nobody waits for it", "");
         let mut way = None;
         while let Some(piece) = pieces.message().await? {
-            let (_, sender) = match &way {
+            let way = match &mut way {
                 Some(way) => way,
-                None => {
-                    let id = piece.question;
-                    way.insert((id, self.questions.way(host, id).ok_or_else(nobody)?))
-                }
+                None => way.insert(self.questions.way(host, piece.question).ok_or_else(nobody)?),
             };
-            sender.send(piece).await.map_err(|_| nobody())?;
+            way.pass(piece).await.map_err(|_| nobody())?;
         }
-        if let Some((id, _)) = way {
-            self.questions.close(host, id);
+        match way {
+            Some(way) => way.end().await.map_err(|_| nobody()),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

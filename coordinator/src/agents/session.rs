@@ -1,6 +1,6 @@
 //! A connected host, as far as the coordinator must remember it: small, for there may be ten thousand.
 
-use crate::serve::Caller;
+use crate::serve::{Caller, refused};
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
 use fleet_proto::v1::ToAgent;
@@ -8,6 +8,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
 
 /// So many questions may wait for a host that does not read.
 const OUTBOX_LIMIT: usize = 64;
@@ -30,12 +32,15 @@ pub struct Session {
     watches: AtomicU64,
     outbox: Mutex<VecDeque<ToAgent>>,
     wake: Notify,
+    /// Cancelled when it is over, at the latest with its connection.
+    pub ended: CancellationToken,
 }
 
 impl Session {
     fn new(host: HostName, caller: Arc<Caller>, now: Time) -> Self {
         Self {
             host,
+            ended: caller.cut.child_token(),
             caller,
             since: now,
             heard: AtomicU64::new(now.0),
@@ -162,6 +167,17 @@ enum Taken {
     Over,
 }
 
+/// The connection was ended, and is believed no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("could not answer: this connection was ended")]
+pub struct Superseded;
+
+impl From<Superseded> for Status {
+    fn from(superseded: Superseded) -> Self {
+        refused(Code::Unavailable, superseded.to_string(), "")
+    }
+}
+
 /// Who is connected.
 #[derive(Debug, Default)]
 pub struct Sessions(Mutex<HashMap<HostName, Arc<Session>>>);
@@ -171,23 +187,28 @@ impl Sessions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The session of a connection; it replaces one that the host had over another connection.
-    pub fn enter(&self, host: &HostName, caller: &Arc<Caller>, now: Time) -> Arc<Session> {
+    /// The session of a connection; it replaces one that the host had over another connection. A connection that was
+    /// ended itself has none: it would end its own successor.
+    pub fn enter(&self, host: &HostName, caller: &Arc<Caller>, now: Time) -> Result<Arc<Session>, Superseded> {
         let mut open = self.open();
+        if caller.cut.is_cancelled() {
+            return Err(Superseded);
+        }
         if let Some(session) = open.get(host) {
             if Arc::ptr_eq(&session.caller, caller) {
-                return Arc::clone(session);
+                return Ok(Arc::clone(session));
             }
             tracing::info!(%host, address = %caller.address, "connected again: the earlier connection ends");
             session.caller.cut.cancel();
         }
         let session = Arc::new(Session::new(host.clone(), Arc::clone(caller), now));
         open.insert(host.clone(), Arc::clone(&session));
-        session
+        Ok(session)
     }
 
     /// Forgets a session, and says whether it was the host's current one.
     pub fn leave(&self, session: &Arc<Session>) -> bool {
+        session.ended.cancel();
         let mut open = self.open();
         let is_current = open.get(&session.host).is_some_and(|current| Arc::ptr_eq(current, session));
         if is_current {
@@ -225,6 +246,19 @@ mod tests {
         let connections = Arc::new(Connections::default());
         let caller = connections.enter(SocketAddr::from(([127, 0, 0, 1], 1)), None);
         Session::new("lab-1".parse().expect("it is a name"), caller, NOW)
+    }
+
+    #[test]
+    fn a_connection_that_was_replaced_does_not_come_back() {
+        let (sessions, connections) = (Sessions::default(), Arc::new(Connections::default()));
+        let caller = |port| connections.enter(SocketAddr::from(([127, 0, 0, 1], port)), None);
+        let (host, first, second) = ("lab-1".parse().expect("it is a name"), caller(1), caller(2));
+        let former = sessions.enter(&host, &first, NOW).expect("it is the only one");
+        let current = sessions.enter(&host, &second, NOW).expect("it is the newest");
+        assert!(former.ended.is_cancelled() && !current.ended.is_cancelled());
+        assert_eq!(sessions.enter(&host, &first, NOW).map(|_| ()), Err(Superseded));
+        assert!(sessions.get(&host).is_some_and(|session| Arc::ptr_eq(&session, &current)));
+        assert!(!second.cut.is_cancelled());
     }
 
     #[test]

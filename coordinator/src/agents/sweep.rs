@@ -74,7 +74,7 @@ mod tests {
             let facts = memory().with("lab-1", "notes-1").await;
             let (sessions, connections) = (Sessions::default(), Arc::new(Connections::default()));
             let caller = connections.enter(SocketAddr::from(([127, 0, 0, 1], 1)), None);
-            let session = sessions.enter(&read("lab-1"), &caller, NOW);
+            let session = sessions.enter(&read("lab-1"), &caller, NOW).expect("it is connected");
             Self { sessions, facts, session, _connections: connections }
         }
 

@@ -1,7 +1,8 @@
 //! Trading a token for a certificate, and a certificate for its successor.
 
 use super::{
-    Authority, BACKDATE, IdentityError, Issued, MACHINES, Serial, SubjectKept, TokenKept, TokenState, hash_of_secret,
+    Admitted, Authority, BACKDATE, IdentityError, Issued, MACHINES, Serial, SubjectKept, TokenKept, TokenState,
+    hash_of_secret, key_of,
 };
 use crate::facts::{DesiredChange, Facts, Known};
 use crate::store::StoreError;
@@ -83,7 +84,8 @@ impl Admissions {
         Self { authority, facts, life }
     }
 
-    /// Trades a token's secret for a certificate. The use is spent in the same batch that keeps the certificate.
+    /// Trades a token's secret for a certificate. The use is spent in the same batch that keeps the certificate. Who asks
+    /// again soon with the same key did not hear the answer: the certificate is replaced, and no other use is spent.
     pub async fn admit(
         &self,
         presented: Presented<'_>,
@@ -93,7 +95,8 @@ impl Admissions {
     ) -> Result<Admission, AdmitError> {
         let Presented { secret, joiner } = presented;
         let hash = hash_of_secret(secret);
-        let token = usable(&self.facts.read(), &hash, now)?;
+        let key = key_of(request).map_err(AdmitError::Request)?;
+        let token = usable(&self.facts.read(), &hash, &key, now)?;
         if joiner.is_some_and(|joiner| joiner != token.subject.joiner()) {
             return Err(AdmitError::TokenForOther(token.subject));
         }
@@ -101,11 +104,18 @@ impl Admissions {
         let issued = self.sign(request, &token.subject, now)?;
         let serial = serial_of(&issued);
         let keep = |change: &mut DesiredChange<'_>| {
-            let token = usable(change.known(), &hash, now)?;
-            let kept = enrolled(change.known().subject(&token.subject), &token, serial, now)?;
-            change.tell(&spoken_subject(&token.subject), "joined");
-            change.put_subject(&token.subject, kept);
-            change.put_token(&hash, TokenKept { uses_left: token.uses_left.saturating_sub(1), ..token });
+            let token = usable(change.known(), &hash, &key, now)?;
+            let before = change.known().subject(&token.subject).cloned();
+            let before = match token.admitted(&key, now) {
+                Some(unheard) => before.map(|kept| kept.without(&unheard.serial)),
+                None => {
+                    change.tell(&spoken_subject(&token.subject), "joined");
+                    before
+                }
+            };
+            let admitted = Admitted { key, serial: serial.serial.clone(), at: now };
+            change.put_subject(&token.subject, enrolled(before.as_ref(), &token, serial, now)?);
+            change.put_token(&hash, token.spent(admitted));
             Ok::<_, AdmitError>(())
         };
         self.facts.change_desired(now, keep).await?;
@@ -142,11 +152,14 @@ impl Admissions {
     }
 }
 
-/// The token, if it still admits somebody who still belongs to the fleet.
-fn usable(known: &Known, hash: &str, now: Time) -> Result<TokenKept, AdmitError> {
+/// The token, if it still admits the holder of this key, who still belongs to the fleet.
+fn usable(known: &Known, hash: &str, key: &str, now: Time) -> Result<TokenKept, AdmitError> {
     let token = known.token(hash).ok_or(AdmitError::TokenUnknown)?;
+    let counts = |serial: &str| known.subject(&token.subject).is_some_and(|kept| kept.counts(serial));
+    let is_again = token.admitted(key, now).is_some_and(|unheard| counts(&unheard.serial));
     match token.state(now) {
         TokenState::Open => {}
+        TokenState::UsedUp | TokenState::Expired if is_again => {}
         TokenState::Revoked => return Err(AdmitError::TokenRevoked),
         TokenState::UsedUp if token.uses == 1 => return Err(AdmitError::TokenReused),
         TokenState::UsedUp => return Err(AdmitError::TokenUsedUp(token.uses)),
@@ -204,3 +217,6 @@ pub fn spoken_subject(subject: &Subject) -> String {
         Subject::Operator(name) => format!("operator {name}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

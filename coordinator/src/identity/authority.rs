@@ -6,7 +6,7 @@ use fleet_core::time::Time;
 use fleet_proto::link::SERVER_NAME;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, pem::PemObject};
 use sha2::{Digest, Sha256};
@@ -116,6 +116,12 @@ impl Authority {
         let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|_| rcgen::Error::CouldNotParseKeyPair)?;
         Ok((Issued { der: certificate.der().clone(), serial, not_after }, key))
     }
+}
+
+/// The SHA-256 of the key that a request wants certified, in hex. Whoever made the request holds that key.
+pub fn key_of(request: &[u8]) -> Result<String, IdentityError> {
+    let request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(request))?;
+    Ok(super::token::hex(&Sha256::digest(request.public_key.der_bytes())))
 }
 
 /// Gives a certificate its span and its serial.

@@ -8,8 +8,9 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// The most machines of one subject. Each has one certificate, and for a while its successors.
 pub const MACHINES: usize = 100;
-/// The most successors of one certificate that count.
-const SUCCESSORS: usize = 4;
+/// The most successors of one certificate that count: which of them its machine keeps is not known before one is used to
+/// renew. Only whoever renews without end loses the oldest.
+const SUCCESSORS: usize = 16;
 
 /// A host or an operator that has been admitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,12 @@ impl SubjectKept {
     pub fn with(mut self, serial: Serial, now: Time) -> Self {
         self.serials.retain(|known| known.not_after > now);
         self.serials.push(serial);
+        self
+    }
+
+    /// Lets go of a certificate that nobody has received.
+    pub fn without(mut self, serial: &str) -> Self {
+        self.serials.retain(|known| known.serial != serial);
         self
     }
 
@@ -125,14 +132,26 @@ mod tests {
     #[test]
     fn a_renewal_that_was_not_heard_is_made_again() {
         let mut kept = kept(&["a", "b"]);
-        for number in 1..=9 {
+        for number in 1..=20 {
             kept = kept.renewed("a", serial(&format!("a{number}")), NOW);
         }
-        assert_eq!(serials(&kept), ["a", "b", "a6", "a7", "a8", "a9"], "the newest few count");
+        let successors: Vec<String> = (5..=20).map(|number| format!("a{number}")).collect();
+        assert_eq!(serials(&kept)[..2], ["a", "b"]);
+        assert_eq!(serials(&kept)[2..], successors, "the newest few count");
         assert_eq!(kept.machines(NOW), 2);
         let kept = kept.renewed("a7", serial("next"), NOW);
         assert_eq!(serials(&kept), ["b", "a7", "next"]);
         assert_eq!(kept.machines(NOW), 2);
+    }
+
+    #[test]
+    fn of_renewals_at_the_same_moment_whichever_is_kept_counts() {
+        let fresh: Vec<String> = (1..=8).map(|number| format!("a{number}")).collect();
+        let renewed = fresh.iter().fold(kept(&["a"]), |kept, fresh| kept.renewed("a", serial(fresh), NOW));
+        for one in &fresh {
+            assert!(renewed.counts(one), "{one}");
+            assert_eq!(serials(&renewed.clone().renewed(one, serial("next"), NOW)), [one, "next"]);
+        }
     }
 
     #[test]

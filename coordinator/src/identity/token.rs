@@ -5,6 +5,7 @@ use fleet_core::access::{Role, Subject};
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenKept {
@@ -16,7 +17,22 @@ pub struct TokenKept {
     pub created: Time,
     pub expires: Time,
     pub revoked: bool,
+    /// Whom it has admitted just now, by the key that was certified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub admitted: Vec<Admitted>,
 }
+
+/// One use of a token. Should the answer be lost, the same key gets another certificate for the same use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admitted {
+    /// The SHA-256 of the public key, in hex.
+    pub key: String,
+    pub serial: String,
+    pub at: Time,
+}
+
+/// An answer that was lost is asked for again within this.
+const AGAIN: Duration = Duration::from_secs(600);
 
 /// What a token is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +55,26 @@ impl TokenKept {
         } else {
             TokenState::Open
         }
+    }
+}
+
+impl TokenKept {
+    pub fn new(subject: Subject, role: Option<Role>, uses: u32, created: Time, expires: Time) -> Self {
+        Self { subject, role, uses, uses_left: uses, created, expires, revoked: false, admitted: Vec::new() }
+    }
+
+    /// The use that admitted this key a short while ago.
+    pub fn admitted(&self, key: &str, now: Time) -> Option<&Admitted> {
+        self.admitted.iter().find(|it| it.key == key && now.since(it.at) <= AGAIN)
+    }
+
+    /// Notes an admission: another use, unless the key was admitted a short while ago.
+    pub fn spent(mut self, admitted: Admitted) -> Self {
+        let uses = u32::from(self.admitted(&admitted.key, admitted.at).is_none());
+        self.uses_left = self.uses_left.saturating_sub(uses);
+        self.admitted.retain(|it| it.key != admitted.key && admitted.at.since(it.at) <= AGAIN);
+        self.admitted.push(admitted);
+        self
     }
 }
 

@@ -66,8 +66,7 @@ impl OperatorsService {
         let now = clock::now();
         let Invitation { subject, role, uses, life } = invitation;
         let expires = now.after(life);
-        let kept =
-            TokenKept { subject: subject.clone(), role, uses, uses_left: uses, created: now, expires, revoked: false };
+        let kept = TokenKept::new(subject.clone(), role, uses, now, expires);
         let change = |change: &mut DesiredChange<'_>| {
             also(change)?;
             change.forget_old_tokens();

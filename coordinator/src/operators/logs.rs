@@ -19,21 +19,32 @@ impl OperatorsService {
         let host = self.shared.facts.read().instance(&name).map(|instance| instance.host.clone());
         let host =
             host.ok_or_else(|| absent(ATTEMPT, format!("instance `{name}`"), "see them with `fleet instance ls`"))?;
+        let again = format!("read them again: `fleet logs {name}{}`", if request.follow { " --follow" } else { "" });
         let v1::ReadLogsRequest { instance, service, follow, tail } = request;
         let question = question::Kind::Logs(v1::LogsQuestion { instance, service, follow, tail });
         let asked = self.shared.questions.ask(&self.shared.sessions, &host, question);
         let hint = format!("its logs are on `{host}`; see `fleet host show {host}`");
         let asking = asked.map_err(|error| hindered(ATTEMPT, error, &hint))?;
-        Ok(unfold(Some(asking), |asking| async move { next(asking?).await }))
+        Ok(unfold(Some((asking, again)), |asking| async move {
+            let (asking, again) = asking?;
+            next(asking, again).await
+        }))
     }
 }
 
-async fn next(mut asking: Asking) -> Option<(Result<v1::LogView, Status>, Option<Asking>)> {
+/// The way an answer is read, and what to do should it be cut off.
+type Reading = (Asking, String);
+
+async fn next(mut asking: Asking, again: String) -> Option<(Result<v1::LogView, Status>, Option<Reading>)> {
     loop {
-        match asking.next().await?.kind {
+        let piece = match asking.next().await? {
+            Ok(piece) => piece,
+            Err(lost) => return Some((Err(hindered(ATTEMPT, lost, &again)), None)),
+        };
+        match piece.kind {
             Some(answer_piece::Kind::Line(line)) => {
                 let v1::LogLine { service, stream, at_ms, text } = line;
-                return Some((Ok(v1::LogView { service, stream, at_ms, text }), Some(asking)));
+                return Some((Ok(v1::LogView { service, stream, at_ms, text }), Some((asking, again))));
             }
             Some(answer_piece::Kind::Failure(failure)) => return Some((Err(hindered(ATTEMPT, failure, "")), None)),
             Some(answer_piece::Kind::Resolved(_)) | None => {}

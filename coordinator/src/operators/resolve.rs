@@ -39,7 +39,7 @@ impl OperatorsService {
         let mut found = Vec::new();
         while found.len() < images.len() {
             let Some(piece) = timeout(LIMIT, asking.next()).await.map_err(late)? else { break };
-            match piece.kind {
+            match piece.map_err(|lost| hindered(ATTEMPT, lost, ""))?.kind {
                 Some(answer_piece::Kind::Resolved(v1::ResolvedImage { image, digest, failure })) => {
                     found.push(v1::ImageDigest { image, digest, failure });
                 }
@@ -50,7 +50,7 @@ impl OperatorsService {
             }
         }
         if found.len() < images.len() {
-            return Err(hindered(ATTEMPT, format!("`{host}` was lost while it answered"), ""));
+            return Err(hindered(ATTEMPT, format!("`{host}` said less than it was asked"), ""));
         }
         Ok(found)
     }

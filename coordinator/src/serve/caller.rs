@@ -8,6 +8,7 @@ use fleet_core::access::{Role, Subject};
 use fleet_core::names::{HostName, OperatorName};
 use fleet_proto::refusal::{Word, refuse};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
@@ -21,10 +22,31 @@ pub struct Caller {
     pub certified: Option<(Subject, Serial)>,
     /// Ends the connection.
     pub cut: CancellationToken,
+    /// The calls to join that are under way.
+    pub(super) joins: AtomicU32,
     pub(super) connections: Weak<Connections>,
 }
 
+/// A call to join that is under way.
+#[derive(Debug)]
+pub struct Joining<'a>(&'a Caller);
+
+impl Drop for Joining<'_> {
+    fn drop(&mut self) {
+        self.0.joins.fetch_sub(1, Relaxed);
+    }
+}
+
 impl Caller {
+    pub fn begin_joining(&self) -> Joining<'_> {
+        self.joins.fetch_add(1, Relaxed);
+        Joining(self)
+    }
+
+    pub fn is_joining(&self) -> bool {
+        self.joins.load(Relaxed) > 0
+    }
+
     /// The caller's name and record, if its certificate still counts.
     pub fn subject(&self, facts: &Facts) -> Result<(&Subject, SubjectKept), Status> {
         let Some((subject, serial)) = &self.certified else {
@@ -71,6 +93,8 @@ impl Caller {
 
 impl Drop for Caller {
     fn drop(&mut self) {
+        // Nobody shall go on for a connection that is gone.
+        self.cut.cancel();
         if let (Some((subject, _)), Some(connections)) = (&self.certified, self.connections.upgrade()) {
             connections.leave(subject);
         }

@@ -7,6 +7,7 @@ use fleet_core::access::Subject;
 use fleet_core::time::Time;
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +25,8 @@ impl Connections {
     /// Notes a connection.
     pub fn enter(self: &Arc<Self>, address: SocketAddr, certified: Option<(Subject, Serial)>) -> Arc<Caller> {
         let cut = self.all.child_token();
-        let caller = Arc::new(Caller { address, certified, cut, connections: Arc::downgrade(self) });
+        let caller =
+            Arc::new(Caller { address, certified, cut, joins: AtomicU32::new(0), connections: Arc::downgrade(self) });
         if let Some((subject, _)) = &caller.certified {
             self.open().entry(subject.clone()).or_default().push(Arc::downgrade(&caller));
         }

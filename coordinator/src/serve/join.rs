@@ -23,7 +23,8 @@ pub struct JoinService {
 #[tonic::async_trait]
 impl Join for JoinService {
     async fn admit(&self, request: Request<v1::AdmitRequest>) -> Result<Response<v1::Certificate>, Status> {
-        let address = caller_of(&request)?.address;
+        let caller = caller_of(&request)?;
+        let (address, _joining) = (caller.address, caller.begin_joining());
         let v1::AdmitRequest { secret, signing_request, protocol, now_ms, joiner } = request.into_inner();
         check_protocol(protocol)?;
         let now = clock::now();

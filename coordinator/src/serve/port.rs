@@ -107,7 +107,7 @@ async fn secure(
     let is_stranger = certified.is_none();
     let caller = connections.enter(address, certified);
     if is_stranger {
-        strangers.enter(caller.cut.clone());
+        strangers.enter(&caller);
     }
     Some(Connection::new(stream, caller))
 }

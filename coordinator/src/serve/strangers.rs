@@ -1,34 +1,33 @@
 //! Connections without a certificate: they can only join, have time for that, and are never many. Each holds a file
 //! descriptor that hosts and operators need.
 
+use super::Caller;
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Joining takes one call.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The newest so many stay. Whoever is there to join is done long before a crowd has pushed it out.
+/// The newest so many stay, and whoever is being admitted.
 const MOST: usize = 256;
 
-/// Those who are there, oldest first; also some who have left by themselves.
+/// Those who are there, oldest first. Who has left holds no place.
 #[derive(Debug, Default)]
-pub struct Strangers(Mutex<VecDeque<CancellationToken>>);
+pub struct Strangers(Mutex<VecDeque<Weak<Caller>>>);
 
 impl Strangers {
-    /// Takes in one more, and ends it after a while; the oldest gives way.
-    pub fn enter(&self, cut: CancellationToken) {
-        tokio::spawn(part_from(cut.clone()));
+    /// Takes in one more, and ends it after a while; the oldest that is not being admitted gives way.
+    pub fn enter(&self, caller: &Arc<Caller>) {
+        tokio::spawn(part_from(caller.cut.clone()));
         let mut here = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while here.front().is_some_and(CancellationToken::is_cancelled) {
-            here.pop_front();
-        }
-        here.push_back(cut);
+        here.retain(|known| known.upgrade().is_some_and(|known| !known.cut.is_cancelled()));
+        here.push_back(Arc::downgrade(caller));
         if here.len() > MOST
-            && let Some(oldest) = here.pop_front()
+            && let Some(oldest) = here.iter().filter_map(Weak::upgrade).find(|known| !known.is_joining())
         {
-            oldest.cancel();
+            oldest.cut.cancel();
         }
     }
 }
@@ -41,25 +40,64 @@ async fn part_from(cut: CancellationToken) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::Connections;
+    use std::net::SocketAddr;
+
+    struct Bed {
+        strangers: Strangers,
+        connections: Arc<Connections>,
+    }
+
+    impl Bed {
+        fn new() -> Self {
+            Self { strangers: Strangers::default(), connections: Arc::default() }
+        }
+
+        fn enter(&self) -> Arc<Caller> {
+            let caller = self.connections.enter(SocketAddr::from(([127, 0, 0, 1], 1)), None);
+            self.strangers.enter(&caller);
+            caller
+        }
+
+        fn crowd(&self, size: usize) -> Vec<Arc<Caller>> {
+            (0..size).map(|_| self.enter()).collect()
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_stranger_has_time_to_join_and_no_more() {
-        let (strangers, cut) = (Strangers::default(), CancellationToken::new());
-        strangers.enter(cut.clone());
+        let bed = Bed::new();
+        let caller = bed.enter();
         tokio::time::sleep(PATIENCE - Duration::from_secs(1)).await;
-        assert!(!cut.is_cancelled());
+        assert!(!caller.cut.is_cancelled());
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert!(cut.is_cancelled());
-        strangers.enter(CancellationToken::new());
-        assert_eq!(strangers.0.lock().expect("nobody fails with it").len(), 1, "who has left is forgotten");
+        assert!(caller.cut.is_cancelled());
     }
 
     #[tokio::test]
     async fn of_a_crowd_the_newest_stay() {
-        let strangers = Strangers::default();
-        let crowd: Vec<_> = (0..MOST + 10).map(|_| CancellationToken::new()).collect();
-        crowd.iter().for_each(|cut| strangers.enter(cut.clone()));
-        let ended = crowd.iter().take_while(|cut| cut.is_cancelled()).count();
-        assert_eq!((ended, crowd.iter().filter(|cut| cut.is_cancelled()).count()), (10, 10));
+        let crowd = Bed::new().crowd(MOST + 10);
+        let ended = crowd.iter().take_while(|caller| caller.cut.is_cancelled()).count();
+        assert_eq!((ended, crowd.iter().filter(|caller| caller.cut.is_cancelled()).count()), (10, 10));
+    }
+
+    #[tokio::test]
+    async fn who_comes_and_goes_pushes_nobody_out() {
+        let bed = Bed::new();
+        let first = bed.enter();
+        (0..10 * MOST).for_each(|_| drop(bed.enter()));
+        assert!(!first.cut.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn who_is_being_admitted_does_not_give_way() {
+        let bed = Bed::new();
+        let (first, second) = (bed.enter(), bed.enter());
+        let joining = first.begin_joining();
+        let crowd = bed.crowd(MOST - 1);
+        assert!(!first.cut.is_cancelled() && second.cut.is_cancelled());
+        drop(joining);
+        let last = bed.enter();
+        assert!(first.cut.is_cancelled() && crowd.iter().chain([&last]).all(|caller| !caller.cut.is_cancelled()));
     }
 }

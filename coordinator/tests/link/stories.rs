@@ -216,6 +216,60 @@ async fn logs_come_from_the_host_and_end_with_whoever_asked() {
     assert_eq!(heard, ["one", "two"]);
 }
 
+/// How reading the logs of `notes-1` goes on after it was begun.
+async fn logs_after(admin: &Operators, begun: impl AsyncFnOnce()) -> Result<(), tonic::Status> {
+    let request = v1::ReadLogsRequest { instance: "notes-1".to_owned(), follow: true, ..Default::default() };
+    let mut asker = admin.clone();
+    let reading = tokio::spawn(async move {
+        let mut lines = asker.read_logs(request).await?.into_inner();
+        while let Some(line) = lines.next().await {
+            line?;
+        }
+        Ok(())
+    });
+    begun().await;
+    timeout(LIMIT, reading).await.expect("whoever asked is told").expect("no fault")
+}
+
+#[tokio::test]
+async fn logs_that_are_cut_off_say_so_whether_or_not_the_answer_had_begun() {
+    let (_bed, mut admin, identity, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let lost = |read: Result<(), tonic::Status>| {
+        let status = read.expect_err("it was cut off");
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        assert!(status.message().contains("`lab-1` was lost while it answered"), "{status}");
+        let error = fleet_proto::link::LinkError::from_status("", status);
+        assert_eq!(error.hint().as_deref(), Some("read them again: `fleet logs notes-1 --follow`"));
+    };
+
+    // The host connects anew, as it does with each new certificate, while it answers.
+    let mut next = None;
+    let read = logs_after(&admin, async || {
+        let question = agent.question().await.id;
+        let line = v1::answer_piece::Kind::Line(v1::LogLine { text: "one".to_owned(), ..Default::default() });
+        let (pieces, received) = tokio::sync::mpsc::channel(4);
+        pieces.send(v1::AnswerPiece { question, kind: Some(line) }).await.expect("it is read");
+        let mut client = agent.client.clone();
+        tokio::spawn(async move {
+            let answered = client.answer(tokio_stream::wrappers::ReceiverStream::new(received)).await;
+            drop((pieces, answered));
+        });
+        next = Some(FakeAgent::connect(&identity).await.expect("it is welcome"));
+    });
+    lost(read.await);
+
+    // The host ends before it begins to answer.
+    let mut agent = next.expect("it has connected anew");
+    lost(
+        logs_after(&admin, async || {
+            agent.question().await;
+            drop(agent);
+        })
+        .await,
+    );
+}
+
 #[tokio::test]
 async fn a_host_fetches_the_bundles_that_concern_it_and_no_other() {
     let (_bed, mut admin, _, mut agent) = fleet().await;
@@ -268,7 +322,7 @@ async fn images_are_resolved_through_a_host_that_can_say() {
         Kind::Resolved(v1::ResolvedImage { image, digest, failure })
     };
 
-    // The only host cannot say, or is lost in the middle of it.
+    // The only host cannot say, or says only half of it.
     let asked = asking(&request);
     resolved(&mut first, vec![Kind::Failure("the Engine is away".to_owned())]).await;
     let refused = asked.await.expect("it ends").expect_err("nobody can say");
@@ -276,7 +330,7 @@ async fn images_are_resolved_through_a_host_that_can_say() {
     let asked = asking(&request);
     resolved(&mut first, vec![image("notes:1.1", "sha256:11", "")]).await;
     let refused = asked.await.expect("it ends").expect_err("half an answer is none");
-    assert!(refused.message().contains("was lost while it answered"), "{refused}");
+    assert!(refused.message().contains("said less than it was asked"), "{refused}");
 
     // Another host can.
     let identity = bed.host(&mut admin, "lab-2").await;

@@ -35,6 +35,7 @@ pub fn strays(policy: &HostPolicy, spec: &InstanceSpec, leads: &Leads) -> Vec<St
         let because = match leads.get(path) {
             Some(Ok(end)) if components(end) == components(path) || is_allowed(end) => return None,
             Some(Ok(end)) => format!("it leads to {end}"),
+            Some(Err(_)) if is_shown_in_part(path) && is_written(policy, path) => return None,
             Some(Err(reason)) => format!("it may be a link: {reason}"),
             None => "it may be a link".to_owned(),
         };
@@ -57,6 +58,21 @@ fn places<'a>(policy: &'a HostPolicy, leads: &'a Leads) -> Vec<Vec<&'a str>> {
     };
     let own = entries.iter().filter(|entry| !entries.iter().any(|other| leads_through(entry, other)));
     own.filter_map(|entry| end(entry)).collect()
+}
+
+/// Whether a path is in a folder of which a system shows each of its services another part: what the agent does not find
+/// there may be a link nevertheless.
+pub fn is_shown_in_part(path: &str) -> bool {
+    components(path).is_some_and(|parts| matches!(parts.first(), Some(&("dev" | "proc" | "sys"))))
+}
+
+/// Whether the host's people have written this very path, into which no other of their entries reaches: then it counts
+/// also where nobody can look.
+fn is_written(policy: &HostPolicy, path: &str) -> bool {
+    let Some(path) = components(path) else { return false };
+    let entries = policy.paths.iter().filter_map(|entry| components(entry));
+    let reaching: BTreeSet<_> = entries.filter(|entry| path.starts_with(entry)).collect();
+    reaching.iter().eq([&path])
 }
 
 fn end_of<'a>(leads: &'a Leads, path: &str) -> Option<Vec<&'a str>> {
@@ -114,6 +130,19 @@ mod tests {
     fn where_nobody_can_look_there_may_be_a_link() {
         let expect = ["the host does not allow mounting /srv/data/x: it may be a link: permission denied"];
         check(&["/srv/data"], "/srv/data/x", &[("/srv/data/x", "?")], &expect);
+    }
+
+    #[test]
+    fn where_the_system_shows_a_part_only_what_is_written_out_counts() {
+        let hidden = [("/dev/disk", "?")];
+        let expect = ["the host does not allow mounting /dev/disk/by-id/a: it may be a link: permission denied"];
+        check(&["/dev"], "/dev/disk/by-id/a", &hidden, &expect);
+        check(&["/dev", "/dev/disk/by-id/a"], "/dev/disk/by-id/a", &hidden, &expect);
+        check(&["/dev/disk/by-id/a"], "/dev/disk/by-id/a", &hidden, &[]);
+        check(&["/dev/shm", "/proc"], "/dev/shm", &[], &[]);
+        check(&["/dev/shm", "/proc"], "/proc", &[], &[]);
+        let expect = ["the host does not allow mounting /srv/data: it may be a link: permission denied"];
+        check(&["/srv/data"], "/srv/data", &[("/srv/data", "?")], &expect);
     }
 
     #[test]

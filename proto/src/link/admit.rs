@@ -28,22 +28,42 @@ pub async fn admit_as(joiner: Joiner, token: &JoinToken, now: Time) -> Result<Id
 
 async fn ask(token: &JoinToken, joiner: v1::Joiner, now: Time) -> Result<Identity, LinkError> {
     let (key_pem, signing_request) = new_key()?;
-    let channel = dial_unknown(&token.address, token.ca_fingerprint).await?;
-    let mut request = Request::new(AdmitRequest {
+    let request = AdmitRequest {
         secret: token.secret.to_vec(),
         signing_request,
         protocol: PROTOCOL,
         now_ms: now.0,
         joiner: joiner.into(),
-    });
-    request.set_timeout(CALL_LIMIT);
-    let answer = JoinClient::new(channel).admit(request).await;
-    let certificate = answer.map_err(|status| LinkError::from_status(&token.address, status))?.into_inner();
+    };
+    let certificate = match ask_once(token, request.clone()).await {
+        // The answer may have been lost: for the same key, the coordinator gives it again.
+        Err(error) if is_cut_off(&error) => ask_once(token, request).await?,
+        answer => answer?,
+    };
     let ca = certificate.chain.last().map(|der| <[u8; 32]>::from(Sha256::digest(der)));
     if ca != Some(token.ca_fingerprint) {
         return Err(LinkError::BadAnswer("its CA is not the one that the token names"));
     }
     identity(&token.address, certificate, key_pem, now)
+}
+
+async fn ask_once(token: &JoinToken, request: AdmitRequest) -> Result<Certificate, LinkError> {
+    let channel = dial_unknown(&token.address, token.ca_fingerprint).await?;
+    let mut request = Request::new(request);
+    request.set_timeout(CALL_LIMIT);
+    let answer = JoinClient::new(channel).admit(request).await;
+    answer.map(tonic::Response::into_inner).map_err(|status| LinkError::from_status(&token.address, status))
+}
+
+/// The connection ended before the answer came. Whoever said nothing for so long is not asked again.
+fn is_cut_off(error: &LinkError) -> bool {
+    match error {
+        LinkError::Unreachable { .. } => true,
+        LinkError::Failed(status) => std::error::Error::source(status.as_ref()).is_some(),
+        LinkError::TimedOut { .. } | LinkError::ServerCertificateTime | LinkError::WrongCa { .. } => false,
+        LinkError::Expired | LinkError::UnknownHere | LinkError::Refused { .. } => false,
+        LinkError::Key(_) | LinkError::BadAnswer(_) => false,
+    }
 }
 
 /// A new key (PEM) and the request to sign it (DER).

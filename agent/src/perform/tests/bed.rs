@@ -5,6 +5,7 @@ use crate::bundles::Bundles;
 use crate::fake::FakeHands;
 use crate::ledger::Ledger;
 use crate::link::OpenSet;
+use crate::looks::Looks;
 use crate::perform::{Drifted, run};
 use crate::policy::LivePolicy;
 use crate::site::Site;
@@ -118,6 +119,7 @@ impl Bed {
             bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),
             pen: Pen::default(),
             policy: LivePolicy::open(&self.policy()),
+            looks: Looks::default(),
             attention,
         });
         let drifted = watch::Sender::new(Drifted::new());
