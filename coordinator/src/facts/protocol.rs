@@ -7,12 +7,17 @@ use fleet_core::facts::{Link, OtherProtocol};
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
 use fleet_proto::PROTOCOL;
+use std::time::Duration;
+
+/// What a host speaks is written so often at the most.
+const PACE: Duration = Duration::from_secs(60);
 
 impl Facts {
-    /// A host that speaks another protocol was refused. It dials again and again; only a change is news.
+    /// A host that speaks another protocol was refused. It dials again and again; only a change is news, and not each
+    /// change of one that takes turns.
     pub async fn hear_other_protocol(&self, host: &HostName, protocol: u32, now: Time) -> Result<(), StoreError> {
-        let is_news =
-            |known: &Known| known.observed.other_protocols.get(host).is_none_or(|before| before.protocol != protocol);
+        let is_other = |before: &OtherProtocol| before.protocol != protocol && now.since(before.since) >= PACE;
+        let is_news = |known: &Known| known.observed.other_protocols.get(host).is_none_or(is_other);
         if !is_news(&self.read()) {
             return Ok(());
         }
@@ -54,4 +59,26 @@ pub fn protocol_words(host: &HostName, other: OtherProtocol) -> (String, String)
     let text = format!("speaks protocol {}, this coordinator {PROTOCOL}", other.protocol);
     let side = if other.protocol < PROTOCOL { format!("fleet-agent on {host}") } else { "the coordinator".to_owned() };
     (text, format!("upgrade {side}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{NOW, memory, read};
+
+    #[tokio::test]
+    async fn a_host_that_takes_turns_between_protocols_is_written_once_a_minute() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        let written = async |protocol: u32, seconds: u64| {
+            let now = NOW.after(Duration::from_secs(seconds));
+            facts.hear_other_protocol(&read("lab-1"), protocol, now).await.expect("the store is whole");
+            facts.read().observed.other_protocols[&read("lab-1")].protocol
+        };
+        assert_eq!(written(98, 0).await, 98);
+        for second in 1..60 {
+            assert_eq!(written(99, second).await, 98, "after {second} s");
+        }
+        assert_eq!(written(99, 60).await, 99);
+        assert_eq!(written(98, 61).await, 99);
+    }
 }
