@@ -13,12 +13,17 @@ use std::time::Duration;
 const PACE: Duration = Duration::from_secs(60);
 
 impl Facts {
-    /// A host that speaks another protocol was refused. It dials again and again; only a change is news, and not each
-    /// change of one that takes turns.
+    /// A host that speaks another protocol was refused. It dials again and again; only a change is news. Of a host that
+    /// takes turns, the newest is known, and not each is written.
     pub async fn hear_other_protocol(&self, host: &HostName, protocol: u32, now: Time) -> Result<(), StoreError> {
         let is_other = |before: &OtherProtocol| before.protocol != protocol && now.since(before.since) >= PACE;
         let is_news = |known: &Known| known.observed.other_protocols.get(host).is_none_or(is_other);
         if !is_news(&self.read()) {
+            self.change_unwritten(|known| {
+                if let Some(before) = known.observed.other_protocols.get_mut(host) {
+                    before.protocol = protocol;
+                }
+            });
             return Ok(());
         }
         let ((), committed) = self.change(|known, batch| {
@@ -67,18 +72,20 @@ mod tests {
     use crate::facts::testing::{NOW, memory, read};
 
     #[tokio::test]
-    async fn a_host_that_takes_turns_between_protocols_is_written_once_a_minute() {
+    async fn of_a_host_that_takes_turns_between_protocols_the_newest_is_known_and_one_a_minute_is_written() {
         let facts = memory().with("lab-1", "notes-1").await;
-        let written = async |protocol: u32, seconds: u64| {
+        let host = read("lab-1");
+        let hear = async |protocol: u32, seconds: u64| {
             let now = NOW.after(Duration::from_secs(seconds));
-            facts.hear_other_protocol(&read("lab-1"), protocol, now).await.expect("the store is whole");
-            facts.read().observed.other_protocols[&read("lab-1")].protocol
+            facts.hear_other_protocol(&host, protocol, now).await.expect("the store is whole");
+            let written = facts.store().get(&keys::other_protocol(&host)).expect("the store is whole");
+            let written: OtherProtocol = written.expect("it is there").read().expect("it is readable");
+            (facts.read().observed.other_protocols[&host].protocol, written.protocol)
         };
-        assert_eq!(written(98, 0).await, 98);
-        for second in 1..60 {
-            assert_eq!(written(99, second).await, 98, "after {second} s");
-        }
-        assert_eq!(written(99, 60).await, 99);
-        assert_eq!(written(98, 61).await, 99);
+        assert_eq!(hear(98, 0).await, (98, 98));
+        assert_eq!(hear(99, 1).await, (99, 98));
+        assert_eq!(hear(98, 2).await, (98, 98));
+        assert_eq!(hear(99, 60).await, (99, 99));
+        assert_eq!(hear(98, 61).await, (98, 99));
     }
 }
