@@ -175,24 +175,29 @@ fn refused_as(fleet: &Fleet, identity: &Identity, protocol: u32) {
 #[test]
 fn operators_see_that_a_host_speaks_another_protocol_until_it_greets_well() {
     let mut fleet = Fleet::new();
-    let identity = fleet.announce("lab-1").identity();
+    let (newer, older) = (fleet.announce("lab-2").identity(), fleet.announce("lab-1").identity());
     let words = |theirs: u32| format!("speaks protocol {theirs}, this coordinator {PROTOCOL}");
-    for (theirs, hint) in [(PROTOCOL + 1, "upgrade the coordinator"), (PROTOCOL - 1, "upgrade fleet-agent on lab-1")] {
-        (0..3).for_each(|_| refused_as(&fleet, &identity, theirs));
-        let shown = fleet.done("host show lab-1");
+    let table = [
+        ("lab-2", &newer, PROTOCOL + 1, "upgrade the coordinator"),
+        ("lab-1", &older, PROTOCOL - 1, "upgrade fleet-agent on lab-1"),
+    ];
+    for (host, identity, theirs, hint) in table {
+        (0..3).for_each(|_| refused_as(&fleet, identity, theirs));
+        let shown = fleet.done(&format!("host show {host}"));
         assert!(shown.contains(&words(theirs)) && shown.contains(hint), "{shown}");
         assert!(fleet.done("host ls").contains("other protocol"));
         let status = fleet.done("status");
-        assert!(status.contains(&format!("host lab-1: {}", words(theirs))) && status.contains(hint), "{status}");
+        assert!(status.contains(&format!("host {host}: {}", words(theirs))) && status.contains(hint), "{status}");
         let told = fleet.done("events --tail 100").matches(&words(theirs)).count();
         assert_eq!(told, 1, "it is told once, however often the host dials");
     }
+    fleet.done("host rm lab-2 --yes");
     fleet.server.restart();
     assert!(fleet.done("host show lab-1").contains(&words(PROTOCOL - 1)), "it is kept");
-    refused_as(&fleet, &identity, PROTOCOL - 1);
+    refused_as(&fleet, &older, PROTOCOL - 1);
     assert_eq!(fleet.done("events --tail 100").matches(&words(PROTOCOL - 1)).count(), 1);
 
-    let _link = fleet.wait_for(greet(&identity, now()));
+    let _link = fleet.wait_for(greet(&older, now()));
     fleet.wait_online("lab-1");
     assert!(!fleet.done("host show lab-1").contains("speaks protocol"));
     assert!(fleet.done("status").contains("nothing needs a person"));

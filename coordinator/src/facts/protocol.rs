@@ -7,13 +7,23 @@ use fleet_core::facts::{Link, OtherProtocol};
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
 use fleet_proto::PROTOCOL;
+use std::time::Duration;
+
+/// What a host speaks is written so often at the most.
+const PACE: Duration = Duration::from_secs(60);
 
 impl Facts {
-    /// A host that speaks another protocol was refused. It dials again and again; only a change is news.
+    /// A host that speaks another protocol was refused. It dials again and again; only a change is news. Of a host that
+    /// takes turns, the newest is known, and not each is written.
     pub async fn hear_other_protocol(&self, host: &HostName, protocol: u32, now: Time) -> Result<(), StoreError> {
-        let is_news =
-            |known: &Known| known.observed.other_protocols.get(host).is_none_or(|before| before.protocol != protocol);
+        let is_other = |before: &OtherProtocol| before.protocol != protocol && now.since(before.since) >= PACE;
+        let is_news = |known: &Known| known.observed.other_protocols.get(host).is_none_or(is_other);
         if !is_news(&self.read()) {
+            self.change_unwritten(|known| {
+                if let Some(before) = known.observed.other_protocols.get_mut(host) {
+                    before.protocol = protocol;
+                }
+            });
             return Ok(());
         }
         let ((), committed) = self.change(|known, batch| {
@@ -54,4 +64,28 @@ pub fn protocol_words(host: &HostName, other: OtherProtocol) -> (String, String)
     let text = format!("speaks protocol {}, this coordinator {PROTOCOL}", other.protocol);
     let side = if other.protocol < PROTOCOL { format!("fleet-agent on {host}") } else { "the coordinator".to_owned() };
     (text, format!("upgrade {side}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{NOW, memory, read};
+
+    #[tokio::test]
+    async fn of_a_host_that_takes_turns_between_protocols_the_newest_is_known_and_one_a_minute_is_written() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        let host = read("lab-1");
+        let hear = async |protocol: u32, seconds: u64| {
+            let now = NOW.after(Duration::from_secs(seconds));
+            facts.hear_other_protocol(&host, protocol, now).await.expect("the store is whole");
+            let written = facts.store().get(&keys::other_protocol(&host)).expect("the store is whole");
+            let written: OtherProtocol = written.expect("it is there").read().expect("it is readable");
+            (facts.read().observed.other_protocols[&host].protocol, written.protocol)
+        };
+        assert_eq!(hear(98, 0).await, (98, 98));
+        assert_eq!(hear(99, 1).await, (99, 98));
+        assert_eq!(hear(98, 2).await, (98, 98));
+        assert_eq!(hear(99, 60).await, (99, 99));
+        assert_eq!(hear(98, 61).await, (98, 99));
+    }
 }
