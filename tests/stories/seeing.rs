@@ -23,6 +23,7 @@ fn logs_come_from_the_host() {
     let tail = fleet.done("logs notes-1 web --tail 3");
     assert_eq!(tail, "line 0\nline 1\nline 2\n");
     assert!(fleet.done("logs notes-1 --tail 1").starts_with("web | "));
+    assert_eq!(fleet.done("logs notes-1 db"), "", "who has said nothing is no reason to wait");
     let following = fleet.admin.start("logs notes-1 web --follow");
     following.wait_for("line 500");
     assert!(!following.is_over());

@@ -242,7 +242,9 @@ impl Agents for Services {
     async fn answer(&self, request: Request<Streaming<AnswerPiece>>) -> Result<Response<v1::AnswerEnd>, Status> {
         let mut pieces = request.into_inner();
         while let Some(piece) = pieces.message().await? {
-            self.0.heard.send_modify(|heard| heard.answers.push(piece));
+            if piece.kind.is_some() {
+                self.0.heard.send_modify(|heard| heard.answers.push(piece));
+            }
         }
         Ok(Response::new(v1::AnswerEnd {}))
     }
