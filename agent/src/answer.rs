@@ -47,7 +47,7 @@ pub async fn run(site: Arc<Site>, mut questions: mpsc::Receiver<ToAnswer>) {
             ToAnswer::Question(question, channel) => {
                 let id = question.id;
                 let kinds = if open.len() < AT_ONCE { kinds(&site, question) } else { failure(TOO_MANY) };
-                open.insert(id, tasks.spawn(send(channel, Pieces { question: id, opening: Some(()), kinds })));
+                open.insert(id, tasks.spawn(send(channel, Pieces { question: id, is_named: false, kinds })));
             }
         }
     }
@@ -58,8 +58,8 @@ const TOO_MANY: &str = "this host answers 4 questions already; end one of them f
 /// The pieces of an answer, each with the name of its question.
 struct Pieces {
     question: u64,
-    /// The first says nothing else: without it, the end of an answer that has nothing to say would be nobody's.
-    opening: Option<()>,
+    /// The first piece says nothing but the name: without it, the end of an answer with nothing to say would be nobody's.
+    is_named: bool,
     kinds: BoxStream<'static, PieceKind>,
 }
 
@@ -67,7 +67,7 @@ impl Stream for Pieces {
     type Item = AnswerPiece;
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<AnswerPiece>> {
         let question = self.question;
-        if self.opening.take().is_some() {
+        if !std::mem::replace(&mut self.is_named, true) {
             return Poll::Ready(Some(AnswerPiece { question, kind: None }));
         }
         let kind = self.kinds.poll_next_unpin(context);

@@ -26,6 +26,7 @@ fn refused(lab: &Lab, token: &str, code: i32, says: &str, hints: &str) -> anyhow
     check(lab, &join, code, &["error: could not join", says, "\nhint: ", hints])?;
     let (_, words) = run(lab, &join)?;
     assert!(words.trim_end().lines().count() <= 3, "{words}");
+    assert_eq!(words.matches("could not join").count(), 1, "{words}");
     check(lab, "ls /tmp/nobody/identity.json", 2, &[])
 }
 
@@ -70,7 +71,13 @@ fn each_wrong_token_has_its_own_error(lab: &Lab) -> anyhow::Result<()> {
     })?;
     refused(lab, &late, 1, "expired at", "ask for a new one")?;
     let person = lab.fleet_ok(&["operator", "add", "ada", "--role", "viewer", "--uses", "2", "--token-only"])?;
-    refused(lab, person.trim(), 1, "the token is for operator:ada", "use it with `fleet login`")
+    refused(
+        lab,
+        person.trim(),
+        1,
+        "because this token is for the operator ada, and was not used",
+        "use it with `fleet login`",
+    )
 }
 
 fn a_new_identity_is_taken_only_when_asked_for(lab: &Lab, installer: &str) -> anyhow::Result<()> {

@@ -32,6 +32,13 @@ impl CommandError {
         self
     }
 
+    /// Leaves out the name of the attempt where the reason begins with it: once is enough.
+    pub fn said_once(mut self, attempt: &str) -> Self {
+        let once = |reason: &String| Some(reason.strip_prefix(attempt)?.strip_prefix(": ")?.to_owned());
+        self.because = self.because.map(|reason| once(&reason).unwrap_or(reason));
+        self
+    }
+
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

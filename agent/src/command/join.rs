@@ -25,7 +25,7 @@ pub async fn join(arguments: Join) -> Result<(), CommandError> {
     }
     make_private(&arguments.data_dir)?;
     let identity = admit_as(Joiner::Host, &token, clock::now()).await;
-    let identity = identity.map_err(|error| CommandError::of_link(WHAT, &error))?;
+    let identity = identity.map_err(|error| CommandError::of_link(WHAT, &error).said_once("could not join"))?;
     let Subject::Host(host) = &identity.subject else {
         let hint =
             "this token is for an operator: use it with `fleet login`, and make one with `fleet host add` for here";

@@ -4,7 +4,8 @@ use super::*;
 use std::sync::Condvar;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const SHORT: Duration = Duration::from_millis(300);
+/// Long enough for a busy machine to look at what is not dead.
+const SHORT: Duration = Duration::from_secs(1);
 
 /// A file system whose `/dead` answers when it is told to.
 #[derive(Default)]
