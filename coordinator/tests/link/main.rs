@@ -5,5 +5,6 @@ mod import;
 mod joining;
 mod port;
 mod program;
+mod questions;
 mod stories;
 mod undoing;

@@ -2,20 +2,22 @@
 
 use super::check;
 
+/// How the borrower and its lender are made anew once the lender's successor is there.
+const BOTH_ANEW: &str = "stop p-web-1
+stop p-vpn-1
+remove p-vpn-1 | remove p-web-1
+rename p-vpn-1.next to p-vpn-1
+start p-vpn-1
+create p-web-1
+start p-web-1
+wait until the instance is healthy";
+
 #[test]
 fn who_borrows_a_network_follows_its_lender() {
     check(
         "vpn:1\nweb:1 in p-vpn-1\nimage vpn:2\nimage web:1",
         "vpn:2\nweb:1 in vpn",
-        "create p-vpn-1.next\n\
-         stop p-web-1\n\
-         stop p-vpn-1\n\
-         remove p-vpn-1 | remove p-web-1\n\
-         rename p-vpn-1.next to p-vpn-1\n\
-         start p-vpn-1\n\
-         create p-web-1\n\
-         start p-web-1\n\
-         wait until the instance is healthy",
+        &format!("create p-vpn-1.next\n{BOTH_ANEW}"),
     );
 }
 
@@ -26,18 +28,7 @@ fn who_borrows_from_the_one_that_stays_is_not_touched() {
 
 #[test]
 fn a_crash_after_the_lender_s_successor_was_created_does_not_keep_the_borrower() {
-    check(
-        "vpn:1\nvpn:2 as p-vpn-1.next created\nweb:1 in p-vpn-1\nimage web:1",
-        "vpn:2\nweb:1 in vpn",
-        "stop p-web-1\n\
-         stop p-vpn-1\n\
-         remove p-vpn-1 | remove p-web-1\n\
-         rename p-vpn-1.next to p-vpn-1\n\
-         start p-vpn-1\n\
-         create p-web-1\n\
-         start p-web-1\n\
-         wait until the instance is healthy",
-    );
+    check("vpn:1\nvpn:2 as p-vpn-1.next created\nweb:1 in p-vpn-1\nimage web:1", "vpn:2\nweb:1 in vpn", BOTH_ANEW);
 }
 
 #[test]

@@ -1,0 +1,135 @@
+//! Questions to hosts, and the way of their answers to whoever asked: log lines, and the digests of images.
+
+use crate::bed::{FakeAgent, LIMIT, Operators};
+use crate::stories::{fleet, installed};
+use fleet_proto::v1;
+use tokio::time::timeout;
+use tokio_stream::StreamExt;
+use tonic::Code;
+
+#[tokio::test]
+async fn logs_come_from_the_host_and_end_with_whoever_asked() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let request = v1::ReadLogsRequest { instance: "notes-1".to_owned(), tail: 10, ..Default::default() };
+    let asking = tokio::spawn({
+        let mut admin = admin.clone();
+        async move { admin.read_logs(request).await }
+    });
+    let question = agent.question().await;
+    let line = |text: &str| v1::AnswerPiece {
+        question: question.id,
+        kind: Some(v1::answer_piece::Kind::Line(v1::LogLine { text: text.to_owned(), ..Default::default() })),
+    };
+    agent.client.answer(tokio_stream::iter([line("one"), line("two")])).await.expect("somebody waits for it");
+    let mut lines = asking.await.expect("it is asked").expect("the host is there").into_inner();
+    let mut heard = Vec::new();
+    while let Some(line) = lines.next().await {
+        heard.push(line.expect("it goes on").text);
+    }
+    assert_eq!(heard, ["one", "two"]);
+}
+
+/// How reading the logs of `notes-1` goes on after it was begun.
+async fn logs_after(admin: &Operators, begun: impl AsyncFnOnce()) -> Result<(), tonic::Status> {
+    let request = v1::ReadLogsRequest { instance: "notes-1".to_owned(), follow: true, ..Default::default() };
+    let mut asker = admin.clone();
+    let reading = tokio::spawn(async move {
+        let mut lines = asker.read_logs(request).await?.into_inner();
+        while let Some(line) = lines.next().await {
+            line?;
+        }
+        Ok(())
+    });
+    begun().await;
+    timeout(LIMIT, reading).await.expect("whoever asked is told").expect("no fault")
+}
+
+#[tokio::test]
+async fn logs_that_are_cut_off_say_so_whether_or_not_the_answer_had_begun() {
+    let (_bed, mut admin, identity, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let lost = |read: Result<(), tonic::Status>| {
+        let status = read.expect_err("it was cut off");
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        assert!(status.message().contains("`lab-1` was lost while it answered"), "{status}");
+        let error = fleet_proto::link::LinkError::from_status("", status);
+        assert_eq!(error.hint().as_deref(), Some("read them again: `fleet logs notes-1 --follow`"));
+    };
+
+    // The host connects anew, as it does with each new certificate, while it answers.
+    let mut next = None;
+    let read = logs_after(&admin, async || {
+        let question = agent.question().await.id;
+        let line = v1::answer_piece::Kind::Line(v1::LogLine { text: "one".to_owned(), ..Default::default() });
+        let (pieces, received) = tokio::sync::mpsc::channel(4);
+        pieces.send(v1::AnswerPiece { question, kind: Some(line) }).await.expect("it is read");
+        let mut client = agent.client.clone();
+        tokio::spawn(async move {
+            let answered = client.answer(tokio_stream::wrappers::ReceiverStream::new(received)).await;
+            drop((pieces, answered));
+        });
+        next = Some(FakeAgent::connect(&identity).await.expect("it is welcome"));
+    });
+    lost(read.await);
+
+    // The host ends before it begins to answer.
+    let mut agent = next.expect("it has connected anew");
+    lost(
+        logs_after(&admin, async || {
+            agent.question().await;
+            drop(agent);
+        })
+        .await,
+    );
+}
+
+/// Answers a question of the coordinator about images.
+async fn resolved(agent: &mut FakeAgent, kinds: Vec<v1::answer_piece::Kind>) {
+    let question = agent.question().await.id;
+    let pieces = kinds.into_iter().map(move |kind| v1::AnswerPiece { question, kind: Some(kind) });
+    agent.client.answer(tokio_stream::iter(pieces)).await.expect("somebody waits for it");
+}
+
+#[tokio::test]
+async fn images_are_resolved_through_a_host_that_can_say() {
+    use v1::answer_piece::Kind;
+    let (bed, mut admin, _, mut first) = fleet().await;
+    let request = v1::ResolveImagesRequest { images: vec!["notes:1.1".to_owned(), "notes:9".to_owned()] };
+    let asker = admin.clone();
+    let asking = |request: &v1::ResolveImagesRequest| {
+        let (mut admin, request) = (asker.clone(), request.clone());
+        tokio::spawn(async move { admin.resolve_images(request).await })
+    };
+    let image = |image: &str, digest: &str, failure: &str| {
+        let [image, digest, failure] = [image, digest, failure].map(str::to_owned);
+        Kind::Resolved(v1::ResolvedImage { image, digest, failure })
+    };
+
+    // The only host cannot say, or says only half of it.
+    let asked = asking(&request);
+    resolved(&mut first, vec![Kind::Failure("the Engine is away".to_owned())]).await;
+    let refused = asked.await.expect("it ends").expect_err("nobody can say");
+    assert!(refused.message().contains("`lab-1` says: the Engine is away"), "{refused}");
+    let asked = asking(&request);
+    resolved(&mut first, vec![image("notes:1.1", "sha256:11", "")]).await;
+    let refused = asked.await.expect("it ends").expect_err("half an answer is none");
+    assert!(refused.message().contains("said less than it was asked"), "{refused}");
+
+    // Another host can.
+    let identity = bed.host(&mut admin, "lab-2").await;
+    let mut second = FakeAgent::connect(&identity).await.expect("it is welcome");
+    second.open_set().await.expect("it is told its orders");
+    let asked = asking(&request);
+    resolved(&mut first, vec![Kind::Failure("the Engine is away".to_owned())]).await;
+    let both = vec![image("notes:1.1", "sha256:11", ""), image("notes:9", "", "there is no such image")];
+    resolved(&mut second, both).await;
+    let reply = asked.await.expect("it ends").expect("the second can say").into_inner();
+    assert_eq!(reply.host, "lab-2");
+    let found: Vec<_> = reply.images.iter().map(|it| (it.digest.as_str(), it.failure.as_str())).collect();
+    assert_eq!(found, [("sha256:11", ""), ("", "there is no such image")]);
+
+    let many = v1::ResolveImagesRequest { images: vec!["notes:1.1".to_owned(); 101] };
+    let refused = admin.resolve_images(many).await.expect_err("it is too much");
+    assert!(refused.message().contains("more than 100"), "{refused}");
+}
