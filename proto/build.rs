@@ -5,7 +5,8 @@
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 3] = ["fleet/v1/join.proto", "fleet/v1/agents.proto", "fleet/v1/operators.proto"];
+const FILES: [&str; 4] =
+    ["fleet/v1/join.proto", "fleet/v1/agents.proto", "fleet/v1/operators.proto", "fleet/v1/repositories.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new("proto");

@@ -5,7 +5,7 @@
 
 use fleet_core::facts::Running;
 use fleet_core::names::{InstanceName, OrderId};
-use fleet_core::order::Outcome;
+use fleet_core::order::End;
 use fleet_core::time::Time;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ const EVENT_LIMIT: usize = 200;
 pub struct Board {
     pub instances: BTreeMap<InstanceName, Running>,
     /// The ends of orders that the coordinator may not have heard.
-    pub ends: BTreeMap<OrderId, (InstanceName, Outcome)>,
+    pub ends: BTreeMap<OrderId, (InstanceName, End)>,
     pub disk_free: Option<u64>,
     /// The newest events; the number counts all that ever were.
     pub events: VecDeque<(u64, Event)>,

@@ -13,7 +13,7 @@ pub use entry::{
 };
 
 use fleet_core::names::{InstanceName, OrderId};
-use fleet_core::order::Outcome;
+use fleet_core::order::End;
 use fleet_core::time::Time;
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -132,9 +132,10 @@ impl Ledger {
         &self.orders
     }
 
-    pub fn outcome(&self, id: &OrderId) -> Option<&Outcome> {
+    /// How an order ended.
+    pub fn end_of(&self, id: &OrderId) -> Option<End> {
         match &self.orders.get(id)?.state {
-            OrderState::Ended { outcome, .. } => Some(outcome),
+            OrderState::Ended { outcome, made, .. } => Some(End { outcome: outcome.clone(), made: made.clone() }),
             OrderState::Open(_) => None,
         }
     }
@@ -160,12 +161,13 @@ impl Ledger {
     pub fn end(
         &mut self,
         id: &OrderId,
-        outcome: Outcome,
+        end: impl Into<End>,
         becomes: Option<Becomes>,
         at: Time,
     ) -> Result<(), LedgerError> {
         let Some(mut entry) = self.orders.get(id).cloned() else { return Ok(()) };
-        entry.state = OrderState::Ended { outcome, at, heard: false, becomes };
+        let End { outcome, made } = end.into();
+        entry.state = OrderState::Ended { outcome, made, at, heard: false, becomes };
         self.write_order(entry)?;
         self.finish_end(id)?;
         self.forget_oldest()

@@ -24,7 +24,7 @@ use crate::ledger::Unreadable;
 use crate::link::OpenSet;
 use crate::site::Site;
 use fleet_core::names::{InstanceName, OrderId};
-use fleet_core::order::Outcome;
+use fleet_core::order::{End, Outcome};
 use jobs::Jobs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -68,7 +68,8 @@ fn hear(site: &Site, set: &OpenSet) {
     }
     let known = set.orders.iter().map(|open| (&open.order.id, &open.order.instance));
     let known = known.filter_map(|(id, name)| Some((id.clone(), (name.clone(), known_end(site, id, name)?))));
-    let unknown = set.unknown.iter().map(|it| (it.id.clone(), (it.instance.clone(), not_understood(&it.reason))));
+    let unknown =
+        set.unknown.iter().map(|it| (it.id.clone(), (it.instance.clone(), not_understood(&it.reason).into())));
     let ends: Vec<_> = known.chain(unknown).collect();
     site.pen.write(|board| {
         board.ends.retain(|id, _| open.contains(id));
@@ -77,16 +78,16 @@ fn hear(site: &Site, set: &OpenSet) {
 }
 
 /// How an order ended, or why it cannot be begun: a part of the ledger that nobody can read may be about it.
-fn known_end(site: &Site, id: &OrderId, instance: &InstanceName) -> Option<Outcome> {
+fn known_end(site: &Site, id: &OrderId, instance: &InstanceName) -> Option<End> {
     let ledger = site.ledger();
-    if let Some(outcome) = ledger.outcome(id) {
-        return Some(outcome.clone());
+    if let Some(end) = ledger.end_of(id) {
+        return Some(end);
     }
     let is_about = |it: &&Unreadable| it.order.as_ref() == Some(id) || it.instance.as_ref() == Some(instance);
     let unreadable = ledger.unreadable().iter().find(is_about)?;
     let hint =
         "look at that file on the host; move it away when the instance is as you want it, then restart the agent";
-    Some(Outcome::Stuck { reason: unreadable.reason.clone(), hint: hint.to_owned() })
+    Some(Outcome::Stuck { reason: unreadable.reason.clone(), hint: hint.to_owned() }.into())
 }
 
 fn not_understood(reason: &str) -> Outcome {

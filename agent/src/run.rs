@@ -15,7 +15,7 @@ use crate::{answer, clock, perform};
 use fleet_core::access::Subject;
 use fleet_core::facts::Running;
 use fleet_core::names::{HostName, InstanceName};
-use fleet_core::order::order_id;
+use fleet_core::order::{End, order_id};
 use fleet_proto::link::{Identity, IdentityError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -134,8 +134,9 @@ fn tell_what_is_left(site: &Site) {
         site.pen.tell(clock::now(), unreadable.instance.as_ref(), text);
     }
     for entry in ledger.orders().values() {
-        if let OrderState::Ended { outcome, heard: false, .. } = &entry.state {
-            let end = (entry.order.instance.clone(), outcome.clone());
+        if let OrderState::Ended { outcome, made, heard: false, .. } = &entry.state {
+            let end = End { outcome: outcome.clone(), made: made.clone() };
+            let end = (entry.order.instance.clone(), end);
             site.pen.write(|board| drop(board.ends.insert(entry.order.id.clone(), end)));
         }
     }

@@ -5,6 +5,7 @@
 //! **Invariant:** each fact has one writing module (`desired`, `asked`, `observed`), and no lock is held across `.await`.
 
 mod asked;
+mod backups;
 mod carried_out;
 mod desired;
 mod ended;

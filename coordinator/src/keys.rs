@@ -1,11 +1,14 @@
 //! Where each thing lies in the store. One key per record, so that a change writes no more than what changed.
 
 use fleet_core::access::Subject;
+use fleet_core::backup::BackupKey;
 use fleet_core::names::{AppName, Digest, HostName, InstanceName, OrderId, RolloutId, Version};
 
 pub const HOSTS: &str = "desired/host/";
 pub const INSTANCES: &str = "desired/instance/";
 pub const ROLLOUTS: &str = "desired/rollout/";
+pub const REPOSITORIES: &str = "desired/repository/";
+pub const BACKUPS: &str = "observed/backup/";
 pub const ASKED: &str = "asked/";
 pub const OBSERVED_HOSTS: &str = "observed/host/";
 pub const OBSERVED_INSTANCES: &str = "observed/instance/";
@@ -27,6 +30,10 @@ pub fn instance(name: &InstanceName) -> String {
 
 pub fn rollout(id: &RolloutId) -> String {
     format!("{ROLLOUTS}{id}")
+}
+
+pub fn backup(instance: &InstanceName, key: &BackupKey) -> String {
+    format!("{BACKUPS}{instance}/{}/{}", key.repository, key.backup)
 }
 
 pub fn asked(id: &OrderId) -> String {

@@ -3,9 +3,10 @@
 //! Everything else (the phase of a rollout, why a host waits) is derived from these, so that it cannot disagree with
 //! them. **Invariant:** heartbeats are not facts.
 
+use crate::backup::{BackupKey, BackupSeen, Coverage, DataWish, Made, RepositoryDesired};
 use crate::host_policy::HostPolicy;
 use crate::labels::Labels;
-use crate::names::{HostName, InstanceName, OrderId, RolloutId};
+use crate::names::{HostName, InstanceName, OrderId, RepositoryName, RolloutId};
 use crate::order::{Order, Outcome, PowerWish, Release};
 use crate::rollout::Rollout;
 use crate::time::Time;
@@ -18,6 +19,7 @@ pub struct Desired {
     pub hosts: BTreeMap<HostName, HostDesired>,
     pub instances: BTreeMap<InstanceName, InstanceDesired>,
     pub rollouts: BTreeMap<RolloutId, Rollout>,
+    pub repositories: BTreeMap<RepositoryName, RepositoryDesired>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,9 @@ pub struct InstanceDesired {
     pub drift: DriftRule,
     pub power: PowerDesired,
     pub removal: Option<Removal>,
+    /// The latest wish about its data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataWish>,
     /// Tells an instance from an earlier one of the same name.
     pub created: Time,
 }
@@ -82,6 +87,8 @@ pub struct Observed {
     pub hosts: BTreeMap<HostName, HostObserved>,
     pub instances: BTreeMap<InstanceName, InstanceObserved>,
     pub ended: BTreeMap<OrderId, Ended>,
+    /// The catalog: all copies of all backups. It is worked out from the repositories, and kept so as not to ask them.
+    pub backups: BTreeMap<InstanceName, BTreeMap<BackupKey, BackupSeen>>,
     /// Hosts that were refused when they last called, for they speak another protocol than the coordinator.
     pub other_protocols: BTreeMap<HostName, OtherProtocol>,
     /// Since when anybody listens: whoever was offline then may have been connected a moment before.
@@ -160,6 +167,9 @@ pub struct InstanceSaid {
     pub health: Health,
     pub drift: Vec<String>,
     pub containers: Vec<ContainerSaid>,
+    /// None from an agent that does not know of stores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,5 +200,8 @@ pub enum Health {
 pub struct Ended {
     pub instance: InstanceName,
     pub outcome: Outcome,
+    /// What it made, where that is more than what the instance is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Box<Made>>,
     pub at: Time,
 }

@@ -88,6 +88,22 @@ name_type!(
     OrderId, "an order id", check_id
 );
 name_type!(
+    /// The id of a backup: the id of the order that made it.
+    BackupId, "a backup id", check_id
+);
+name_type!(
+    /// A place that keeps repositories, one for each instance.
+    RepositoryName, "a repository name", check_name
+);
+name_type!(
+    /// Schedule, retention, proof and age limit, for the instances it is given to.
+    PolicyName, "a policy name", check_name
+);
+name_type!(
+    /// A database or a set of files that an app declares.
+    StoreName, "a store name", check_name
+);
+name_type!(
     /// The id of a rollout: the app's name and a number, `labnotes-3`.
     RolloutId, "a rollout id", check_name
 );

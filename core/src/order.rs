@@ -2,6 +2,7 @@
 //!
 //! An order says what it expects to find. A host that is something else refuses, and touches nothing.
 
+use crate::backup::{DataAction, Made};
 use crate::names::{Digest, InstanceName, OrderId, ReleaseName};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -55,6 +56,8 @@ pub enum Action {
     Power { wish: PowerWish, serial: u64 },
     /// Expects the instance or nothing. Volumes that are not named stay.
     Remove { volumes: BTreeSet<String> },
+    /// Expects the instance, but where it says otherwise.
+    Data(DataAction),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +73,7 @@ impl Action {
     pub fn goal(&self) -> Option<&Goal> {
         match self {
             Self::Install { goal } | Self::Upgrade { goal, .. } | Self::Configure { goal, .. } => Some(goal),
+            Self::Data(data) => data.goal(),
             Self::Power { .. } | Self::Remove { .. } => None,
         }
     }
@@ -95,13 +99,17 @@ pub enum Outcome {
     Refused {
         reason: String,
     },
+    /// What was to be made is not there, or does not count; the instance is as it was.
+    Failed {
+        reason: String,
+    },
 }
 
 impl Outcome {
     pub fn is_success(&self) -> bool {
         match self {
             Self::AlreadySo | Self::Done => true,
-            Self::RolledBack { .. } | Self::Stuck { .. } | Self::Refused { .. } => false,
+            Self::RolledBack { .. } | Self::Stuck { .. } | Self::Refused { .. } | Self::Failed { .. } => false,
         }
     }
 
@@ -113,14 +121,32 @@ impl Outcome {
             Self::RolledBack { .. } => "rolled back",
             Self::Stuck { .. } => "stuck",
             Self::Refused { .. } => "refused",
+            Self::Failed { .. } => "failed",
         }
     }
 
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::AlreadySo | Self::Done => None,
-            Self::RolledBack { reason } | Self::Stuck { reason, .. } | Self::Refused { reason } => Some(reason),
+            Self::RolledBack { reason }
+            | Self::Stuck { reason, .. }
+            | Self::Refused { reason }
+            | Self::Failed { reason } => Some(reason),
         }
+    }
+}
+
+/// The end of an order as its host says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    pub outcome: Outcome,
+    /// What it made, where that is more than what the instance is now.
+    pub made: Option<Box<Made>>,
+}
+
+impl From<Outcome> for End {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, made: None }
     }
 }
 

@@ -45,6 +45,7 @@ fn fleet() -> (Desired, Observed) {
             drift: DriftRule::Heal,
             power: PowerDesired { wish: PowerWish::Start, serial: 0 },
             removal: None,
+            data: None,
             created: Time::ZERO,
         };
         desired.instances.insert(name.clone(), instance);
@@ -56,6 +57,7 @@ fn fleet() -> (Desired, Observed) {
             health: Health::Healthy,
             drift: Vec::new(),
             containers: Vec::new(),
+            coverage: None,
         };
         observed.instances.insert(name, InstanceObserved { host, running: Running::Settled(settled), at: NOW });
     }

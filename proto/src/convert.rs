@@ -13,6 +13,8 @@ pub use order::{OutgoingOrder, incoming_order};
 use fleet_core::labels::LabelError;
 use fleet_core::names::NameError;
 use fleet_core::window::WindowError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Says which part of a message is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +29,8 @@ pub enum ConvertError {
     Label(#[from] LabelError),
     #[error(transparent)]
     Window(#[from] WindowError),
+    #[error("`{field}` cannot be understood: {reason}")]
+    Json { field: &'static str, reason: String },
     #[error("`{field}` is larger than {limit}")]
     TooLarge { field: &'static str, limit: usize },
 }
@@ -50,6 +54,26 @@ fn bounded(text: String) -> String {
         Some((end, _)) => text[..end].to_owned(),
         None => text,
     }
+}
+
+/// The longest JSON text that a message may bring.
+const JSON_LIMIT: usize = 1 << 20;
+
+/// Words of core that have no message of their own: few, large, and read whole or not at all.
+fn write_json(words: &impl Serialize) -> String {
+    serde_json::to_string(words).expect("core's words are maps with names as keys")
+}
+
+/// None from an empty text.
+fn read_json<T: DeserializeOwned>(field: &'static str, text: &str) -> Result<Option<T>, ConvertError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if text.len() > JSON_LIMIT {
+        return Err(ConvertError::TooLarge { field, limit: JSON_LIMIT });
+    }
+    let unreadable = |error: serde_json::Error| ConvertError::Json { field, reason: error.to_string() };
+    serde_json::from_str(text).map(Some).map_err(unreadable)
 }
 
 fn at_most<T>(field: &'static str, limit: usize, items: Vec<T>) -> Result<Vec<T>, ConvertError> {

@@ -77,7 +77,6 @@ fn expect_calm_elsewhere(lab: &Lab, trouble: &Trouble) -> anyhow::Result<()> {
         }
         drop(reader);
         (trouble.end)(lab)?;
-        eprintln!("{}: without {without:.3?}, with {with:.3?}", trouble.name);
         let limit = |without: f64| without * TOLERANCE + GRAIN_SECONDS;
         if with.order <= limit(without.order) && with.heartbeat <= limit(without.heartbeat) {
             return Ok(());

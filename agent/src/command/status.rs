@@ -5,6 +5,7 @@ use super::error::CommandError;
 use super::policy::lines;
 use crate::ledger::{InstanceEntry, Ledger, OrderEntry, OrderState, Way};
 use crate::{clock, identity_path};
+use fleet_core::backup::DataAction;
 use fleet_core::names::InstanceName;
 use fleet_core::order::{Action, Order};
 use fleet_core::time::Time;
@@ -96,5 +97,9 @@ fn action(order: &Order) -> String {
         Action::Configure { goal, .. } => format!("configure revision {}", goal.revision),
         Action::Power { wish, .. } => format!("{wish:?}").to_lowercase(),
         Action::Remove { .. } => "remove".to_owned(),
+        Action::Data(DataAction::Backup { .. }) => "back up".to_owned(),
+        Action::Data(DataAction::Drill { .. }) => "drill".to_owned(),
+        Action::Data(DataAction::Restore { from, .. }) => format!("restore {}", from.backup),
+        Action::Data(DataAction::Forget { .. }) => "forget backups".to_owned(),
     }
 }

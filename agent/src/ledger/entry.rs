@@ -1,6 +1,7 @@
 //! What the ledger holds: what each instance is, and how far each order has come.
 
 use fleet_core::app::Rendered;
+use fleet_core::backup::{Access, Made};
 use fleet_core::facts::{DriftRule, PowerDesired};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Order, Outcome, PowerWish, Release};
@@ -54,6 +55,8 @@ pub enum OrderState {
     Open(Box<OpenState>),
     Ended {
         outcome: Outcome,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        made: Option<Box<Made>>,
         at: Time,
         /// Whether the coordinator has it: the order was no longer in the open set.
         heard: bool,
@@ -67,6 +70,12 @@ pub enum OrderState {
 pub struct OpenState {
     /// The goal's values, until they are rendered.
     pub values: Values,
+    /// The ways into the repositories that the order names, until it has ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub access: Vec<Access>,
+    /// Bytes per second to and from repositories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_rate: Option<u64>,
     pub drift: DriftRule,
     /// What the instance was before.
     pub from: Option<Settled>,

@@ -1,14 +1,21 @@
 use super::*;
 use fleet_core::facts::DriftRule;
-use fleet_core::order::{Action, Order, order_id};
+use fleet_core::order::{Action, Order, Outcome, order_id};
 use std::time::Duration;
 
 fn order(name: &str) -> OrderEntry {
     let action = Action::Remove { volumes: [].into() };
     let (id, instance) = (order_id(&[name]), "oasis-1".parse().expect("a name"));
     let order = Order { id, instance, action, deadline: Duration::from_secs(60) };
-    let open =
-        OpenState { values: Values::default(), drift: DriftRule::Heal, from: None, to: None, way: Way::Accepted };
+    let open = OpenState {
+        values: Values::default(),
+        access: Vec::new(),
+        limit_rate: None,
+        drift: DriftRule::Heal,
+        from: None,
+        to: None,
+        way: Way::Accepted,
+    };
     OrderEntry { order, begun: Time(1), state: OrderState::Open(Box::new(open)) }
 }
 
@@ -61,7 +68,7 @@ fn an_end_is_an_end_and_becomes_the_instances_entry() {
     ledger.end(&order_id(&["a"]), Outcome::Done, becomes, Time(2)).expect("written");
     drop(ledger);
     let ledger = folder.open();
-    assert_eq!(ledger.outcome(&order_id(&["a"])), Some(&Outcome::Done));
+    assert_eq!(ledger.end_of(&order_id(&["a"])), Some(Outcome::Done.into()));
     assert_eq!(ledger.instances().get(&instance()), Some(&stuck_entry()));
 }
 
@@ -70,13 +77,14 @@ fn a_crash_right_after_the_end_is_made_good_at_the_next_start() {
     let folder = Folder::new();
     drop(folder.open());
     let becomes = Some(Becomes::Entry(Box::new(stuck_entry())));
-    let state = OrderState::Ended { outcome: Outcome::Done, at: Time(2), heard: false, becomes };
+    let state = OrderState::Ended { outcome: Outcome::Done, made: None, at: Time(2), heard: false, becomes };
     let entry = OrderEntry { state, ..order("a") };
     let path = folder.file(&format!("orders/oasis-1.{}.json", entry.order.id));
     file::write(&path, &entry).expect("written");
     let ledger = folder.open();
     assert_eq!(ledger.instances().get(&instance()), Some(&stuck_entry()));
-    let still_to_do = OrderState::Ended { outcome: Outcome::Done, at: Time(2), heard: false, becomes: None };
+    let still_to_do =
+        OrderState::Ended { outcome: Outcome::Done, made: None, at: Time(2), heard: false, becomes: None };
     assert_eq!(ledger.orders()[&entry.order.id].state, still_to_do);
 }
 
@@ -121,8 +129,8 @@ fn only_the_newest_ends_are_remembered() {
         ledger.end(&id, Outcome::Done, None, Time(number as u64)).expect("written");
     }
     assert_eq!(ledger.orders().len(), ENDED_LIMIT);
-    assert!(ledger.outcome(&order_id(&["4"])).is_none());
-    assert!(ledger.outcome(&order_id(&["5"])).is_some());
+    assert!(ledger.end_of(&order_id(&["4"])).is_none());
+    assert!(ledger.end_of(&order_id(&["5"])).is_some());
 }
 
 #[test]

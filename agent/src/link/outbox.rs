@@ -85,13 +85,13 @@ impl Outbox {
     fn add_ends(&mut self, board: &Board, now: Instant, due: &mut Due) -> BTreeSet<InstanceName> {
         let mut ended = BTreeSet::new();
         self.ended.retain(|id, _| board.ends.contains_key(id));
-        for (id, (instance, outcome)) in &board.ends {
+        for (id, (instance, end)) in &board.ends {
             match self.ended.get(id) {
                 Some(said) if !said.again => continue,
                 Some(said) if said.at + AGAIN > now => due.wake(said.at + AGAIN),
                 Some(_) | None => {
                     self.ended.insert(id.clone(), Said { at: now, again: false });
-                    due.push(Kind::Order((id.clone(), instance.clone(), outcome.clone()).into()));
+                    due.push(Kind::Order((id.clone(), instance.clone(), end.clone()).into()));
                     ended.insert(instance.clone());
                 }
             }

@@ -25,10 +25,10 @@ const BACK_LIMIT: Duration = Duration::from_secs(600);
 
 /// Accepts a new order and carries it out.
 pub async fn begin(site: &Site, incoming: OutgoingOrder) {
-    let OutgoingOrder { order, values, drift } = incoming;
+    let OutgoingOrder { order, values, drift, access, limit_rate } = incoming;
     let (entry, begun) = (site.ledger().instances().get(&order.instance).cloned(), clock::now());
     let from = entry.as_ref().and_then(|entry| entry.settled.clone());
-    let open = OpenState { values: Values(values), drift, from, to: None, way: Way::Accepted };
+    let open = OpenState { values: Values(values), access, limit_rate, drift, from, to: None, way: Way::Accepted };
     let accepted = OrderEntry { order: order.clone(), begun, state: OrderState::Open(Box::new(open)) };
     tracing::info!(order = %order.id, instance = %order.instance, "order accepted");
     site.insist(|ledger| ledger.begin(accepted.clone())).await;
@@ -103,6 +103,7 @@ impl Carrying<'_> {
                 Ok(from.map(|from| Settled { power, ..from.clone() }))
             }
             Action::Remove { .. } => Ok(None),
+            Action::Data(_) => Err("this fleet-agent cannot work on data yet".to_owned()),
         }
     }
 
@@ -195,7 +196,7 @@ fn starts_something(action: &Action) -> bool {
     match action {
         Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } => true,
         Action::Power { wish: PowerWish::Start | PowerWish::Restart, .. } => true,
-        Action::Power { wish: PowerWish::Stop, .. } | Action::Remove { .. } => false,
+        Action::Power { wish: PowerWish::Stop, .. } | Action::Remove { .. } | Action::Data(_) => false,
     }
 }
 

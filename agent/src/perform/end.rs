@@ -6,12 +6,13 @@ use crate::ledger::{Becomes, InstanceEntry, OrderEntry, OrderState, StuckMark, W
 use crate::site::Site;
 use fleet_core::facts::{InstanceSaid, Running};
 use fleet_core::names::InstanceName;
-use fleet_core::order::{Order, Outcome};
+use fleet_core::order::{End, Order, Outcome};
 
 /// Ends an order in the ledger, then says so together with what the instance is now.
-pub async fn end(site: &Site, order: &Order, outcome: Outcome, becomes: Option<Becomes>) {
-    tracing::info!(order = %order.id, instance = %order.instance, outcome = outcome.word(), "order ended");
-    site.insist(|ledger| ledger.end(&order.id, outcome.clone(), becomes.clone(), clock::now())).await;
+pub async fn end(site: &Site, order: &Order, end: impl Into<End>, becomes: Option<Becomes>) {
+    let end = end.into();
+    tracing::info!(order = %order.id, instance = %order.instance, outcome = end.outcome.word(), "order ended");
+    site.insist(|ledger| ledger.end(&order.id, end.clone(), becomes.clone(), clock::now())).await;
     let entry = site.ledger().instances().get(&order.instance).cloned();
     let now = match &entry {
         Some(entry) => look(site, entry).await,
@@ -22,7 +23,7 @@ pub async fn end(site: &Site, order: &Order, outcome: Outcome, becomes: Option<B
             Some(said) => drop(board.instances.insert(order.instance.clone(), Running::Settled(said))),
             None => drop(board.instances.remove(&order.instance)),
         }
-        board.ends.insert(order.id.clone(), (order.instance.clone(), outcome));
+        board.ends.insert(order.id.clone(), (order.instance.clone(), end));
     });
     // Nobody listens while the agent is going down.
     let _ = site.attention.send(order.instance.clone());
@@ -54,12 +55,12 @@ pub fn note_fault(site: &Site, instance: &InstanceName) {
             ledger.end(id, Outcome::Stuck { reason, hint }, Some(becomes), now)
         }
     };
-    let outcome = ledger.outcome(id).cloned();
+    let end = ledger.end_of(id);
     drop(ledger);
     if let Err(error) = written {
         tracing::error!(error = crate::chain(&error), "the fault could not be noted");
     }
-    if let Some(outcome) = outcome {
-        site.pen.write(|board| drop(board.ends.insert(id.clone(), (instance.clone(), outcome))));
+    if let Some(end) = end {
+        site.pen.write(|board| drop(board.ends.insert(id.clone(), (instance.clone(), end))));
     }
 }

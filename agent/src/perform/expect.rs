@@ -71,5 +71,7 @@ fn expected(action: &Action, entry: Option<&InstanceEntry>) -> Expected {
         (Action::Power { .. }, None) => otherwise("an instance".to_owned()),
         (Action::Remove { .. }, _) if entry.is_none() => Expected::Reached,
         (Action::Remove { .. }, _) => Expected::Yes,
+        (Action::Data(data), None) if data.goal().is_none() => otherwise("an instance".to_owned()),
+        (Action::Data(_), _) => Expected::Yes,
     }
 }

@@ -28,9 +28,8 @@ pub async fn forward(
         (Action::Remove { volumes }, _) => {
             work.perform(spec, |found| steps_to_remove(found, spec, volumes), Finish::AsIs).await
         }
-        (Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } | Action::Power { .. }, None) => {
-            Err(WorkError::NoGoal)
-        }
+        (Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } | Action::Power { .. }, None)
+        | (Action::Data(_), _) => Err(WorkError::NoGoal),
     }
 }
 

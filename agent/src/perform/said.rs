@@ -30,6 +30,7 @@ fn unknown(settled: &Settled) -> InstanceSaid {
         health: Health::Unknown,
         drift: Vec::new(),
         containers: Vec::new(),
+        coverage: None,
     }
 }
 

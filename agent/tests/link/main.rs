@@ -65,7 +65,8 @@ impl Lab {
         let action = Action::Install { goal: Goal { release, revision: 1 } };
         let (id, instance) = (order_id(&["a"]), "oasis-1".parse().expect("a name"));
         let order = Order { id, instance, action, deadline: Duration::from_secs(60) };
-        let order = OutgoingOrder { order, values: [].into(), drift: DriftRule::Heal };
+        let order =
+            OutgoingOrder { order, values: [].into(), drift: DriftRule::Heal, access: Vec::new(), limit_rate: None };
         self.say(vec![order.into()]);
     }
 

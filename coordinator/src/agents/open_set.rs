@@ -41,5 +41,5 @@ fn outgoing(facts: &Facts, values: &Values, open: OpenOrder) -> Result<v1::Order
         Some(goal) => values.open(facts.store(), &order.instance, goal.revision)?,
         None => (BTreeMap::new(), DriftRule::default()),
     };
-    Ok(OutgoingOrder { order, values, drift }.into())
+    Ok(OutgoingOrder { order, values, drift, access: Vec::new(), limit_rate: None }.into())
 }

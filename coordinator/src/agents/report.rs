@@ -9,7 +9,7 @@ use crate::identity::skew;
 use crate::serve::failed;
 use fleet_core::facts::Running;
 use fleet_core::names::{InstanceName, OrderId};
-use fleet_core::order::Outcome;
+use fleet_core::order::End;
 use fleet_core::time::Time;
 use fleet_proto::v1::{self, from_agent::Kind};
 use std::collections::BTreeSet;
@@ -81,8 +81,8 @@ impl Report {
                 self.hear_instance(name, running, mentioned, now).await
             }
             Some(Kind::Order(report)) => {
-                let (id, instance, outcome) = report.try_into()?;
-                self.hear_order(id, instance, outcome, now).await
+                let (id, instance, end) = report.try_into()?;
+                self.hear_order(id, instance, end, now).await
             }
             Some(Kind::Complete(_)) => {
                 self.facts
@@ -132,7 +132,7 @@ impl Report {
     }
 
     /// The answer is the open set without the order, also when the end was heard before.
-    async fn hear_order(&self, id: OrderId, name: InstanceName, end: Outcome, now: Time) -> Result<(), Status> {
+    async fn hear_order(&self, id: OrderId, name: InstanceName, end: End, now: Time) -> Result<(), Status> {
         let heard = self.facts.hear_outcome(&self.session.host, id, name, end, now).await;
         self.passing(heard)?;
         self.session.mark(now);

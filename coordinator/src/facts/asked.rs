@@ -3,6 +3,7 @@
 use super::{Facts, Known};
 use crate::keys;
 use crate::store::{Batch, StoreError};
+use fleet_core::backup::DataAction;
 use fleet_core::facts::{Link, OpenOrder};
 use fleet_core::names::{HostName, OrderId};
 use fleet_core::order::{Action, Outcome};
@@ -105,6 +106,10 @@ fn noun(action: &Action) -> String {
         Action::Configure { .. } => "change its configuration".to_owned(),
         Action::Power { wish, .. } => format!("{wish:?}").to_lowercase(),
         Action::Remove { .. } => "remove it".to_owned(),
+        Action::Data(DataAction::Backup { .. }) => "back it up".to_owned(),
+        Action::Data(DataAction::Drill { .. }) => "prove its backup".to_owned(),
+        Action::Data(DataAction::Restore { from, .. }) => format!("restore {}", from.backup),
+        Action::Data(DataAction::Forget { .. }) => "forget backups".to_owned(),
     }
 }
 
@@ -117,6 +122,7 @@ pub(super) fn end_text(action: &Action, outcome: &Outcome) -> String {
         Outcome::RolledBack { reason } => format!("{what}: rolled back, {reason}"),
         Outcome::Stuck { reason, .. } => format!("{what}: stuck, {reason}"),
         Outcome::Refused { reason } => format!("{what}: refused, {reason}"),
+        Outcome::Failed { reason } => format!("{what}: failed, {reason}"),
     }
 }
 

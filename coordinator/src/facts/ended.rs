@@ -6,7 +6,7 @@ use crate::keys;
 use crate::store::Batch;
 use fleet_core::facts::{Ended, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId};
-use fleet_core::order::{Goal, Outcome};
+use fleet_core::order::{End, Goal, Outcome};
 use fleet_core::time::Time;
 
 /// So many ends of one instance are remembered before those of orders that nobody gave are refused. Pruning leaves fewer;
@@ -20,11 +20,11 @@ impl Facts {
         host: &HostName,
         id: OrderId,
         instance: InstanceName,
-        outcome: Outcome,
+        end: impl Into<End>,
         now: Time,
     ) -> Result<(), ObserveError> {
         let ((), committed) = self.change(|known, batch| {
-            known.end(batch, host, id.clone(), instance, outcome, now)?;
+            known.end(batch, host, id.clone(), instance, end.into(), now)?;
             known.unkept.insert(id.clone());
             Ok::<_, ObserveError>(())
         })?;
@@ -62,9 +62,10 @@ impl Known {
         host: &HostName,
         id: OrderId,
         instance: InstanceName,
-        outcome: Outcome,
+        end: End,
         now: Time,
     ) -> Result<(), ObserveError> {
+        let End { outcome, made } = end;
         let open = self.asked.orders.get(&id).filter(|open| open.host == *host && open.order.instance == instance);
         if open.is_none() && !self.is_wanted_at(host, &instance) {
             return Err(ObserveError::NotItsOrder(id));
@@ -93,7 +94,10 @@ impl Known {
             // The host said what it is now just before it said how the order ended: no older than that.
             seen.at = now;
         }
-        let ended = Ended { instance, outcome, at: now };
+        if let Some(made) = &made {
+            self.keep_made(batch, &instance, made);
+        }
+        let ended = Ended { instance, outcome, made, at: now };
         batch.put(keys::ended(&id), &ended);
         self.put_end(id, ended);
         Ok(())
@@ -110,7 +114,11 @@ fn is_at(running: &Running, goal: Option<&Goal>) -> bool {
 fn is_stuck(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Stuck { .. } => true,
-        Outcome::AlreadySo | Outcome::Done | Outcome::RolledBack { .. } | Outcome::Refused { .. } => false,
+        Outcome::AlreadySo
+        | Outcome::Done
+        | Outcome::RolledBack { .. }
+        | Outcome::Refused { .. }
+        | Outcome::Failed { .. } => false,
     }
 }
 

@@ -40,6 +40,7 @@ impl Known {
             hosts: load(store, keys::HOSTS)?,
             instances: load(store, keys::INSTANCES)?,
             rollouts: load(store, keys::ROLLOUTS)?,
+            repositories: load(store, keys::REPOSITORIES)?,
         };
         let asked = Asked { orders: load(store, keys::ASKED)? };
         let observed = observed::load(store)?;

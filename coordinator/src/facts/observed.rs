@@ -42,6 +42,7 @@ pub(super) fn load(store: &dyn Store) -> Result<Observed, StoreError> {
         hosts: said.into_iter().map(offline).collect(),
         instances: super::known::load(store, keys::OBSERVED_INSTANCES)?,
         ended: super::known::load(store, keys::ENDED)?,
+        backups: super::backups::load(store)?,
         other_protocols: super::known::load(store, keys::OTHER_PROTOCOLS)?,
         since,
     })

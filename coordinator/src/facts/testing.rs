@@ -42,6 +42,7 @@ pub fn wanted(host: &str) -> InstanceDesired {
         drift: DriftRule::Heal,
         power: PowerDesired { wish: PowerWish::Start, serial: 0 },
         removal: None,
+        data: None,
         created: Time(1000),
     }
 }
@@ -148,6 +149,7 @@ impl Facts {
             health: Health::Healthy,
             drift: Vec::new(),
             containers: Vec::new(),
+            coverage: None,
         };
         let heard = self.hear_instance(&read(host), read(instance), Running::Settled(said), NOW).await;
         heard.expect("it is its own");

@@ -99,7 +99,7 @@ fn of_instance(
             Outcome::Stuck { reason, hint } => {
                 found.push(say(Rank::Stuck, subject(), format!("stuck: {reason}"), hint.clone()));
             }
-            Outcome::RolledBack { reason } | Outcome::Refused { reason } => {
+            Outcome::RolledBack { reason } | Outcome::Refused { reason } | Outcome::Failed { reason } => {
                 let text = format!("its last order: {}, {reason}", end.outcome.word());
                 found.push(say(Rank::Failed, subject(), text, format!("fleet instance show {name}")));
             }

@@ -138,6 +138,7 @@ impl Wish {
             }
             Action::Power { serial, .. } => self == Self::Power && *serial >= instance.power.serial,
             Action::Remove { .. } => self == Self::Removal,
+            Action::Data(_) => false,
         }
     }
 }

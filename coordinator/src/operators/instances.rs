@@ -45,6 +45,7 @@ impl OperatorsService {
             drift,
             power: PowerDesired { wish: PowerWish::Start, serial: 0 },
             removal: None,
+            data: None,
             created: now,
         };
         let (values, elsewhere) = Default::default();

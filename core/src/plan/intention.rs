@@ -4,6 +4,7 @@ use super::hindrance::{self, Hindrance};
 use super::index::Seat;
 use super::newer::newer;
 use super::{NewOrder, Newer, Outlook, member};
+use crate::backup::DataAction;
 use crate::facts::{InstanceDesired, InstanceSaid, Running};
 use crate::names::{InstanceName, OrderId};
 use crate::order::{Action, Goal, Order, PowerWish, Release, order_id};
@@ -38,6 +39,10 @@ impl Intention {
             Action::Power { wish: PowerWish::Stop, .. } => "its stop",
             Action::Power { wish: PowerWish::Restart, .. } => "its restart",
             Action::Remove { .. } => "its removal",
+            Action::Data(DataAction::Backup { .. }) => "its backup",
+            Action::Data(DataAction::Drill { .. }) => "its drill",
+            Action::Data(DataAction::Restore { .. }) => "its restore",
+            Action::Data(DataAction::Forget { .. }) => "the forgetting of its backups",
         }
     }
 
@@ -45,6 +50,8 @@ impl Intention {
     pub fn is_bound_by_app_list(&self) -> bool {
         match &self.action {
             Action::Remove { .. } | Action::Power { wish: PowerWish::Stop, .. } => false,
+            Action::Data(DataAction::Backup { .. } | DataAction::Drill { .. } | DataAction::Forget { .. }) => false,
+            Action::Data(DataAction::Restore { .. }) => true,
             Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } | Action::Power { .. } => true,
         }
     }

@@ -97,7 +97,7 @@ fn after_the_end(outlook: &Outlook, rollout: &Rollout, member: &Member, ended: &
             Some(reason) => (MemberState::Sickened { reason }, Tally::Sick(at), None),
             None => (MemberState::Done { at }, Tally::Success(at), None),
         },
-        Outcome::RolledBack { .. } | Outcome::Stuck { .. } | Outcome::Refused { .. } => {
+        Outcome::RolledBack { .. } | Outcome::Stuck { .. } | Outcome::Refused { .. } | Outcome::Failed { .. } => {
             (MemberState::Failed { outcome: ended.outcome.clone(), at }, Tally::Failure(at), None)
         }
     }

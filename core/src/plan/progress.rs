@@ -119,6 +119,7 @@ pub(super) fn failure(standing: &Standing) -> Option<String> {
             }
             Outcome::Stuck { reason, .. } => format!("{name} is stuck: {reason}"),
             Outcome::Refused { reason } => format!("{name} refused: {reason}"),
+            Outcome::Failed { reason } => format!("{name} failed: {reason}"),
             Outcome::AlreadySo | Outcome::Done => return None,
         }),
         (Tally::Sick(_), MemberState::Sickened { reason }) => Some(format!("{name} is unhealthy: {reason}")),

@@ -142,6 +142,7 @@ fn ended(outlook: &Outlook, intention: &Intention) -> Turn {
         Outcome::RolledBack { reason } => format!("{noun} was rolled back: {reason}"),
         Outcome::Stuck { reason, hint } => format!("{noun} is stuck: {reason}; {hint}"),
         Outcome::Refused { reason } => format!("{noun} was refused: {reason}"),
+        Outcome::Failed { reason } => format!("{noun} failed: {reason}"),
     };
     Turn::Wait { because, until: None }
 }

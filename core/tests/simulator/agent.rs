@@ -26,6 +26,7 @@ impl Real {
             health: self.health.clone(),
             drift: Vec::new(),
             containers: Vec::new(),
+            coverage: None,
         }
     }
 }
@@ -136,17 +137,15 @@ impl Agent {
             Action::Remove { .. } => {
                 self.instances.remove(name);
             }
+            Action::Data(_) => {}
         }
     }
 }
 
 /// Draws how an order will go; a bad release goes back nearly always.
 pub fn fate(random: &mut Random, order: &Order, is_bad: impl Fn(&Release) -> bool, calm: bool) -> Fate {
-    let goal = match &order.action {
-        Action::Upgrade { goal, .. } | Action::Install { goal } | Action::Configure { goal, .. } => Some(goal),
-        Action::Power { .. } | Action::Remove { .. } => None,
-    };
-    let is_bad = goal.is_some_and(|goal| is_bad(&goal.release)) && matches!(order.action, Action::Upgrade { .. });
+    let is_bad =
+        order.action.goal().is_some_and(|goal| is_bad(&goal.release)) && matches!(order.action, Action::Upgrade { .. });
     match random.between(0, 99) {
         0..=89 if is_bad => Fate::GoesBack,
         0..=1 if !calm => Fate::GoesBack,

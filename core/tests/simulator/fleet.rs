@@ -112,6 +112,7 @@ fn wanted(host: &HostName, start: Time) -> InstanceDesired {
         drift: DriftRule::Heal,
         power: PowerDesired { wish: PowerWish::Start, serial: 0 },
         removal: None,
+        data: None,
         created: start,
     }
 }

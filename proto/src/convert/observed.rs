@@ -1,10 +1,10 @@
 //! What hosts say of their instances and of the ends of orders.
 
-use super::{ConvertError, at_most, bounded, needed};
+use super::{ConvertError, at_most, bounded, needed, read_json, write_json};
 use crate::v1;
 use fleet_core::facts::{ContainerSaid, Health, InstanceSaid, Running};
 use fleet_core::names::{InstanceName, OrderId};
-use fleet_core::order::Outcome;
+use fleet_core::order::End;
 
 /// The most containers or drift lines one instance may report.
 const LINE_LIMIT: usize = 400;
@@ -20,6 +20,7 @@ impl From<InstanceSaid> for v1::InstanceSaid {
             health_reason,
             drift: said.drift,
             containers: said.containers.into_iter().map(Into::into).collect(),
+            coverage: said.coverage.map(|coverage| write_json(&coverage)).unwrap_or_default(),
         }
     }
 }
@@ -37,6 +38,7 @@ impl TryFrom<v1::InstanceSaid> for InstanceSaid {
             health,
             drift: drift.into_iter().map(bounded).collect(),
             containers: containers.into_iter().map(Into::into).collect(),
+            coverage: read_json("instance.coverage", &message.coverage)?,
         })
     }
 }
@@ -122,16 +124,18 @@ impl TryFrom<v1::InstanceReport> for (InstanceName, Running) {
     }
 }
 
-impl From<(OrderId, InstanceName, Outcome)> for v1::OrderReport {
-    fn from((id, instance, outcome): (OrderId, InstanceName, Outcome)) -> Self {
-        Self { id: id.into(), instance: instance.into(), outcome: Some(outcome.into()) }
+impl From<(OrderId, InstanceName, End)> for v1::OrderReport {
+    fn from((id, instance, end): (OrderId, InstanceName, End)) -> Self {
+        let made = end.made.map(|made| write_json(&made)).unwrap_or_default();
+        Self { id: id.into(), instance: instance.into(), outcome: Some(end.outcome.into()), made }
     }
 }
 
-impl TryFrom<v1::OrderReport> for (OrderId, InstanceName, Outcome) {
+impl TryFrom<v1::OrderReport> for (OrderId, InstanceName, End) {
     type Error = ConvertError;
     fn try_from(message: v1::OrderReport) -> Result<Self, ConvertError> {
         let outcome = needed("order.outcome", message.outcome)?.try_into()?;
-        Ok((message.id.parse()?, message.instance.parse()?, outcome))
+        let made = read_json("order.made", &message.made)?;
+        Ok((message.id.parse()?, message.instance.parse()?, End { outcome, made }))
     }
 }

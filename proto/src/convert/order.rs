@@ -1,7 +1,8 @@
 //! Orders and how they ended.
 
-use super::{ConvertError, bounded, needed};
+use super::{ConvertError, bounded, needed, read_json, write_json};
 use crate::v1;
+use fleet_core::backup::{Access, DataAction};
 use fleet_core::facts::DriftRule;
 use fleet_core::names::ReleaseName;
 use fleet_core::order::{Action, Goal, Order, Outcome, PowerWish, Release};
@@ -15,6 +16,10 @@ pub struct OutgoingOrder {
     /// Empty where the action has no goal.
     pub values: BTreeMap<String, String>,
     pub drift: DriftRule,
+    /// The ways into the repositories that the action names.
+    pub access: Vec<Access>,
+    /// Bytes per second to and from repositories.
+    pub limit_rate: Option<u64>,
 }
 
 impl std::fmt::Debug for OutgoingOrder {
@@ -26,7 +31,7 @@ impl std::fmt::Debug for OutgoingOrder {
 
 impl From<OutgoingOrder> for v1::Order {
     fn from(outgoing: OutgoingOrder) -> Self {
-        let OutgoingOrder { order, values, drift } = outgoing;
+        let OutgoingOrder { order, values, drift, access, limit_rate } = outgoing;
         let goal = |goal: Goal| Some(v1::Goal { values, drift: drift_number(drift), ..goal.into() });
         let action = match order.action {
             Action::Install { goal: to } => v1::order::Action::Install(v1::Install { goal: goal(to) }),
@@ -40,6 +45,12 @@ impl From<OutgoingOrder> for v1::Order {
             Action::Remove { volumes } => {
                 v1::order::Action::Remove(v1::Remove { volumes: volumes.into_iter().collect() })
             }
+            Action::Data(data) => v1::order::Action::Data(v1::Data {
+                action: write_json(&data),
+                access: access.iter().map(write_json).collect(),
+                goal: data.goal().cloned().and_then(goal),
+                limit_rate: limit_rate.unwrap_or_default(),
+            }),
         };
         Self {
             id: order.id.into(),
@@ -56,14 +67,16 @@ pub fn incoming_order(message: v1::Order) -> Result<OutgoingOrder, ConvertError>
     let action = read_action(needed("order.action", message.action)?, &mut beside)?;
     let (id, instance) = (message.id.parse()?, message.instance.parse()?);
     let deadline = Duration::from_millis(message.deadline_ms);
-    let Beside { values, drift } = beside;
-    Ok(OutgoingOrder { order: Order { id, instance, action, deadline }, values, drift })
+    let Beside { values, drift, access, limit_rate } = beside;
+    Ok(OutgoingOrder { order: Order { id, instance, action, deadline }, values, drift, access, limit_rate })
 }
 
 #[derive(Default)]
 struct Beside {
     values: BTreeMap<String, String>,
     drift: DriftRule,
+    access: Vec<Access>,
+    limit_rate: Option<u64>,
 }
 
 fn read_action(action: v1::order::Action, beside: &mut Beside) -> Result<Action, ConvertError> {
@@ -78,7 +91,19 @@ fn read_action(action: v1::order::Action, beside: &mut Beside) -> Result<Action,
         }
         v1::order::Action::Power(power) => Action::Power { wish: power_wish(power.wish())?, serial: power.serial },
         v1::order::Action::Remove(remove) => Action::Remove { volumes: remove.volumes.into_iter().collect() },
+        v1::order::Action::Data(data) => Action::Data(read_data(data, beside)?),
     })
+}
+
+fn read_data(data: v1::Data, beside: &mut Beside) -> Result<DataAction, ConvertError> {
+    let action: DataAction = needed("data.action", read_json("data.action", &data.action)?)?;
+    if action.goal().is_some() {
+        read_goal(data.goal, beside)?;
+    }
+    let access = data.access.iter().map(|access| needed("data.access", read_json("data.access", access)?));
+    beside.access = access.collect::<Result<_, _>>()?;
+    beside.limit_rate = Some(data.limit_rate).filter(|rate| *rate > 0);
+    Ok(action)
 }
 
 fn read_goal(goal: Option<v1::Goal>, beside: &mut Beside) -> Result<Goal, ConvertError> {
@@ -149,6 +174,7 @@ impl From<Outcome> for v1::order_report::Outcome {
             Outcome::RolledBack { reason } => Self::RolledBack(v1::RolledBack { reason }),
             Outcome::Stuck { reason, hint } => Self::Stuck(v1::Stuck { reason, hint }),
             Outcome::Refused { reason } => Self::Refused(v1::Refused { reason }),
+            Outcome::Failed { reason } => Self::Failed(v1::Failed { reason }),
         }
     }
 }
@@ -164,6 +190,7 @@ impl TryFrom<v1::order_report::Outcome> for Outcome {
                 Self::Stuck { reason: bounded(stuck.reason), hint: bounded(stuck.hint) }
             }
             v1::order_report::Outcome::Refused(refused) => Self::Refused { reason: bounded(refused.reason) },
+            v1::order_report::Outcome::Failed(failed) => Self::Failed { reason: bounded(failed.reason) },
         })
     }
 }

@@ -1,11 +1,13 @@
 use super::*;
 use crate::v1;
 use fleet_core::access::Joiner;
+use fleet_core::backup::{Access, Cause, Coverage, DataAction, Made, PlaceAccess, Secret, Source};
 use fleet_core::facts::{ContainerSaid, DriftRule, Health, InstanceSaid, Running};
 use fleet_core::host_policy::{HostPolicy, Permission};
-use fleet_core::names::{InstanceName, OrderId};
-use fleet_core::order::{Action, Goal, Order, Outcome, PowerWish, Release, order_id};
+use fleet_core::names::{InstanceName, NameError, OrderId, RepositoryName};
+use fleet_core::order::{Action, End, Goal, Order, Outcome, PowerWish, Release, order_id};
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 use std::time::Duration;
 
 fn release(version: &str) -> Release {
@@ -22,20 +24,46 @@ fn actions() -> Vec<Action> {
     vec![
         Action::Install { goal: goal.clone() },
         Action::Upgrade { from: release("1.1"), goal: goal.clone() },
-        Action::Configure { from: 2, goal },
+        Action::Configure { from: 2, goal: goal.clone() },
         Action::Power { wish: PowerWish::Restart, serial: 7 },
         Action::Remove { volumes: BTreeSet::from(["notes-1_uploads".to_owned()]) },
+        Action::Data(DataAction::Backup { to: BTreeSet::from([name("central")]), cause: Cause::Scheduled }),
+        Action::Data(restore(None)),
+        Action::Data(restore(Some(goal))),
     ]
+}
+
+fn name<T: FromStr<Err = NameError>>(text: &str) -> T {
+    text.parse().expect("it is a name")
+}
+
+fn restore(goal: Option<Goal>) -> DataAction {
+    let from = Source { repository: name("central"), instance: name("notes-0"), backup: name(&"ab".repeat(12)) };
+    DataAction::Restore { from, only: BTreeSet::from([name("database")]), safety: BTreeSet::new(), goal }
+}
+
+/// The ways into what an action names.
+fn access(action: &Action) -> Vec<Access> {
+    let Action::Data(data) = action else { return Vec::new() };
+    let instance = instance();
+    let access = |(repository, of): (&RepositoryName, &InstanceName)| Access {
+        repository: repository.clone(),
+        instance: of.clone(),
+        place: PlaceAccess::Folder { path: "/mnt/backups/notes-1".to_owned() },
+        master_key: Secret("hunter2".to_owned()),
+    };
+    data.repositories(&instance).into_iter().map(access).collect()
 }
 
 #[test]
 fn an_order_comes_back_as_it_was() {
     for action in actions() {
-        let has_goal = !matches!(action, Action::Power { .. } | Action::Remove { .. });
+        let has_goal = action.goal().is_some();
+        let (access, limit_rate) = (access(&action), matches!(action, Action::Data(_)).then_some(1000));
         let order = Order { id: order_id(&["x"]), instance: instance(), action, deadline: Duration::from_secs(60) };
         let values = BTreeMap::from([("port".to_owned(), "80".to_owned())]);
         let (values, drift) = if has_goal { (values, DriftRule::Report) } else { Default::default() };
-        let outgoing = OutgoingOrder { order, values, drift };
+        let outgoing = OutgoingOrder { order, values, drift, access, limit_rate };
         assert_eq!(incoming_order(outgoing.clone().into()), Ok(outgoing));
     }
 }
@@ -49,8 +77,12 @@ fn an_order_is_shown_without_its_values() {
         deadline: Duration::from_secs(60),
     };
     let values = BTreeMap::from([("password".to_owned(), "hunter2".to_owned())]);
-    let shown = format!("{:?}", OutgoingOrder { order, values, drift: DriftRule::Heal });
-    assert!(!shown.contains("hunter2"), "{shown}");
+    let access = access(&Action::Data(restore(None)));
+    let shown = format!(
+        "{:?} {access:?}",
+        OutgoingOrder { order, values, drift: DriftRule::Heal, access: access.clone(), limit_rate: None }
+    );
+    assert!(!access.is_empty() && !shown.contains("hunter2"), "{shown}");
 }
 
 #[test]
@@ -62,9 +94,11 @@ fn an_outcome_comes_back_as_it_was() {
         Outcome::RolledBack { reason: reason() },
         Outcome::Stuck { reason: reason(), hint: "do this".to_owned() },
         Outcome::Refused { reason: reason() },
+        Outcome::Failed { reason: reason() },
     ] {
-        let report = (order_id(&["x"]), instance(), outcome);
-        let back: Result<(OrderId, InstanceName, Outcome), _> = v1::OrderReport::from(report.clone()).try_into();
+        let made = outcome.is_success().then(|| Box::new(Made::Forgotten(vec![name(&"ab".repeat(12))])));
+        let report = (order_id(&["x"]), instance(), End { outcome, made });
+        let back: Result<(OrderId, InstanceName, End), _> = v1::OrderReport::from(report.clone()).try_into();
         assert_eq!(back, Ok(report));
     }
 }
@@ -107,6 +141,7 @@ fn said(health: Health) -> InstanceSaid {
             state: word("running"),
             health: word("healthy"),
         }],
+        coverage: Some(Coverage { undeclared: vec![word("notes-1_cache")], ..Coverage::default() }),
     }
 }
 

@@ -159,12 +159,13 @@ impl SimulatedAgent {
                     self.settled = Some(goal.release);
                     send(say, from_agent::Kind::Instance(report)).await?;
                 }
-                Action::Power { .. } | Action::Remove { .. } => {}
+                Action::Power { .. } | Action::Remove { .. } | Action::Data(_) => {}
             }
             let report = v1::OrderReport {
                 id: order.id.into(),
                 instance: order.instance.into(),
                 outcome: Some(v1::order_report::Outcome::Done(v1::Empty {})),
+                made: String::new(),
             };
             send(say, from_agent::Kind::Order(report)).await?;
         }

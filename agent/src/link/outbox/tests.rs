@@ -17,7 +17,7 @@ fn board(step: &str) -> Board {
 }
 
 fn ended(mut board: Board) -> Board {
-    board.ends.insert(order_id(&["a"]), (name(), Outcome::Done));
+    board.ends.insert(order_id(&["a"]), (name(), Outcome::Done.into()));
     board
 }
 

@@ -132,7 +132,7 @@ impl Bed {
         let id = order_id(&[&format!("{action:?}")]);
         let order = Order { id, instance: instance(), action, deadline: self.deadline };
         let values = [("password".to_owned(), "s3cret".to_owned())].into();
-        OutgoingOrder { order, values, drift: DriftRule::Heal }
+        OutgoingOrder { order, values, drift: DriftRule::Heal, access: Vec::new(), limit_rate: None }
     }
 
     pub fn ask(&self, orders: &[OutgoingOrder]) {
@@ -162,7 +162,7 @@ impl Agent {
         let ended = board.wait_for(|board| board.ends.contains_key(id));
         let ended = tokio::time::timeout(Duration::from_secs(30), ended).await;
         let board = ended.expect("the order ends in time").expect("the board is there");
-        board.ends[id].1.clone()
+        board.ends[id].1.outcome.clone()
     }
 
     pub fn running(&self) -> Option<Running> {

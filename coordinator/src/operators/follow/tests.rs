@@ -23,6 +23,7 @@ fn instance() -> InstanceDesired {
         drift: DriftRule::Heal,
         power: PowerDesired { wish: PowerWish::Restart, serial: 5 },
         removal: None,
+        data: None,
         created: Time(1),
     }
 }

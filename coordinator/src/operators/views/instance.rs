@@ -1,6 +1,7 @@
 //! An instance as operators see it.
 
 use crate::facts::Known;
+use fleet_core::backup::DataAction;
 use fleet_core::facts::{DriftRule, Ended, Health, InstanceDesired, InstanceSaid, Link, OpenOrder, Running};
 use fleet_core::names::{InstanceName, RolloutId, Version};
 use fleet_core::order::{Action, Outcome, PowerWish};
@@ -165,6 +166,10 @@ pub fn verb(action: &Action) -> String {
         Action::Power { wish: PowerWish::Stop, .. } => "stop".to_owned(),
         Action::Power { wish: PowerWish::Restart, .. } => "restart".to_owned(),
         Action::Remove { .. } => "be removed".to_owned(),
+        Action::Data(DataAction::Backup { .. }) => "be backed up".to_owned(),
+        Action::Data(DataAction::Drill { .. }) => "prove its backup".to_owned(),
+        Action::Data(DataAction::Restore { from, .. }) => format!("be restored from {}", from.backup),
+        Action::Data(DataAction::Forget { .. }) => "forget backups".to_owned(),
     }
 }
 
@@ -202,7 +207,11 @@ fn containers(said: &InstanceSaid) -> Vec<v1::ContainerView> {
 pub fn end_words(outcome: &Outcome) -> (String, String, String) {
     let hint = match outcome {
         Outcome::Stuck { hint, .. } => hint.clone(),
-        Outcome::AlreadySo | Outcome::Done | Outcome::RolledBack { .. } | Outcome::Refused { .. } => String::new(),
+        Outcome::AlreadySo
+        | Outcome::Done
+        | Outcome::RolledBack { .. }
+        | Outcome::Refused { .. }
+        | Outcome::Failed { .. } => String::new(),
     };
     (outcome.word().to_owned(), outcome.reason().unwrap_or_default().to_owned(), hint)
 }

@@ -199,7 +199,7 @@ impl Given {
             "refused" => Outcome::Refused { reason: reason() },
             other => panic!("`{other}` is no outcome"),
         };
-        let ended = Ended { instance: read(name), outcome, at: seconds(word(words)) };
+        let ended = Ended { instance: read(name), outcome, made: None, at: seconds(word(words)) };
         self.observed.ended.insert(self.id(name, what), ended);
     }
 
@@ -250,6 +250,7 @@ fn instance_said() -> InstanceSaid {
         health: Health::Healthy,
         drift: Vec::new(),
         containers: Vec::new(),
+        coverage: None,
     }
 }
 
@@ -272,6 +273,7 @@ fn instance_desired(host: &str) -> InstanceDesired {
         drift: DriftRule::Heal,
         power: PowerDesired { wish: PowerWish::Start, serial: 0 },
         removal: None,
+        data: None,
         created: Time::ZERO,
     }
 }

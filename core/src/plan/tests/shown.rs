@@ -1,6 +1,7 @@
 //! Shows a plan as lines.
 
 use super::given::Given;
+use crate::backup::DataAction;
 use crate::order::{Action, PowerWish};
 use crate::plan::{NewOrder, Outlook, Plan};
 
@@ -32,6 +33,10 @@ fn order(new: &NewOrder) -> String {
         Action::Power { wish: PowerWish::Stop, .. } => "stop".to_owned(),
         Action::Power { wish: PowerWish::Restart, .. } => "restart".to_owned(),
         Action::Remove { .. } => "remove".to_owned(),
+        Action::Data(DataAction::Backup { .. }) => "back up".to_owned(),
+        Action::Data(DataAction::Drill { .. }) => "drill".to_owned(),
+        Action::Data(DataAction::Restore { .. }) => "restore".to_owned(),
+        Action::Data(DataAction::Forget { .. }) => "forget".to_owned(),
     };
     format!("{}: {what}", new.order.instance)
 }

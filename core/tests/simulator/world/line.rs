@@ -98,7 +98,7 @@ impl World {
         for (id, instance, outcome) in ended {
             let is_thanked = self.random.percent(80);
             self.hosts[host].agent.ledger.entry(id.clone()).and_modify(|entry| entry.heard |= is_thanked);
-            self.observed.ended.entry(id).or_insert(Ended { instance, outcome, at: self.now });
+            self.observed.ended.entry(id).or_insert(Ended { instance, outcome, made: None, at: self.now });
         }
         let said = self.said[host].clone();
         self.observed.hosts.insert(name, HostObserved { link: Link::Online, said });

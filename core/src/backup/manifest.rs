@@ -1,0 +1,157 @@
+//! What one backup holds: the file `manifest.json` that is written last of all.
+//!
+//! **Invariant:** a backup exists if and only if its manifest does.
+
+use crate::names::{BackupId, HostName, InstanceName, StoreName};
+use crate::order::Release;
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// One consistent set of parts of an instance at one moment.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Of this file; readers refuse what is newer than they are.
+    pub format: u32,
+    pub backup: BackupId,
+    pub instance: InstanceName,
+    pub host: HostName,
+    pub release: Release,
+    pub revision: u64,
+    pub cause: Cause,
+    pub began: Time,
+    pub ended: Time,
+    /// In the clear, secret ones included: the repository is encrypted.
+    pub values: BTreeMap<String, String>,
+    /// The image of each service, by digest where it has one.
+    pub images: BTreeMap<String, String>,
+    pub parts: Vec<Part>,
+    /// Stores that can be rebuilt, and are not in here.
+    pub derivable: Vec<StoreName>,
+    /// What the instance has and no store declares, or a store declares and the instance lacks, each in words.
+    pub uncovered: Vec<String>,
+    pub holds: Vec<Hold>,
+}
+
+impl Manifest {
+    pub const FORMAT: u32 = 1;
+
+    /// For whoever may not see secrets: the coordinator keeps values sealed, and knows them by their revision.
+    #[must_use]
+    pub fn without_values(self) -> Self {
+        Self { values: BTreeMap::new(), ..self }
+    }
+
+    /// The bytes of all parts, before they are compressed.
+    pub fn bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.bytes).sum()
+    }
+
+    /// What this backup added to its repository.
+    pub fn added(&self) -> u64 {
+        self.parts.iter().map(|part| part.added).sum()
+    }
+}
+
+impl fmt::Debug for Manifest {
+    /// Leaves the values out: some of them are secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { backup, instance, release, parts, .. } = self;
+        f.debug_struct("Manifest")
+            .field("backup", backup)
+            .field("instance", instance)
+            .field("release", release)
+            .field("parts", parts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a backup was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    Scheduled,
+    Wished,
+    /// Before a restore replaced what was there.
+    Safety,
+}
+
+/// What one store gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    pub store: StoreName,
+    pub engine: EngineKind,
+    pub kept: Kept,
+    pub bytes: u64,
+    /// What it added to the repository.
+    pub added: u64,
+    pub took_ms: u64,
+    /// Rows by table, documents by collection, keys by database: what a drill counts again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, Counted>,
+    /// What was unusual and not wrong, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    Postgresql,
+    Mongodb,
+    Mariadb,
+    Mysql,
+    Redis,
+    Neo4j,
+    Volume,
+    S3,
+    Command,
+}
+
+/// Where a part lies in the repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// One stream: a file of the snapshot `dumps`.
+    Stream { path: String, sha256: String },
+    /// Folders of the snapshot `files`.
+    Files {
+        roots: Vec<Root>,
+        files: u64,
+        /// SHA-256 by path of some files, chosen by chance: what a drill compares.
+        sample: BTreeMap<String, String>,
+    },
+}
+
+/// One volume or folder that was kept as files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    /// The volume's name as the Engine has it, or the folder's path on the host.
+    pub from: String,
+    /// Its path in the snapshot.
+    pub path: String,
+}
+
+/// Counted before and after the dump: what a dump made in between holds lies between both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    pub low: u64,
+    pub high: u64,
+}
+
+/// A service that stood still for the backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    pub service: String,
+    pub kind: HoldKind,
+    pub from: Time,
+    pub to: Time,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldKind {
+    Stopped,
+    Paused,
+}

@@ -1,0 +1,22 @@
+//! Where backups are kept.
+
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+
+/// A place that operators named; it keeps one repository for each instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositoryDesired {
+    pub place: Place,
+    pub added: Time,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// On the coordinator's disk. Agents add and read through it, and cannot remove.
+    Coordinator,
+    /// A bucket; its keys are kept beside the facts, sealed.
+    S3 { endpoint: String, region: String, bucket: String, prefix: String },
+    /// A folder on the instance's own host, be it a mount.
+    Folder { path: String },
+}

@@ -1,0 +1,93 @@
+//! What is known of an instance's backups and of its stores.
+
+use super::{Cause, EngineKind, Manifest};
+use crate::names::{BackupId, HostName, RepositoryName, StoreName};
+use crate::order::Release;
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+
+/// A copy of a backup is known by its repository and its id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BackupKey {
+    pub repository: RepositoryName,
+    pub backup: BackupId,
+}
+
+/// One copy of a backup, as the catalog has it. The repository itself says the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupSeen {
+    pub began: Time,
+    pub ended: Time,
+    pub cause: Cause,
+    pub host: HostName,
+    pub release: Release,
+    pub bytes: u64,
+    pub added: u64,
+    /// How many of the instance's stores are in it, of how many that are truth.
+    pub covered: u32,
+    pub declared: u32,
+    /// What the last drill of this copy found.
+    pub proof: Option<Proof>,
+}
+
+impl BackupSeen {
+    pub fn of(manifest: &Manifest, proof: Option<Proof>) -> Self {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let covered = count(manifest.parts.len());
+        Self {
+            began: manifest.began,
+            ended: manifest.ended,
+            cause: manifest.cause,
+            host: manifest.host.clone(),
+            release: manifest.release.clone(),
+            bytes: manifest.bytes(),
+            added: manifest.added(),
+            covered,
+            declared: covered.saturating_add(count(manifest.uncovered.len())),
+            proof,
+        }
+    }
+
+    /// When it was restored and found to be good.
+    pub fn proven(&self) -> Option<Time> {
+        self.proof.as_ref().filter(|proof| proof.failure.is_none()).map(|proof| proof.at)
+    }
+}
+
+/// What a drill found: only one without a failure makes a backup proven.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    pub at: Time,
+    pub host: HostName,
+    pub took_ms: u64,
+    pub bytes: u64,
+    /// What was compared, for people: `labnotes.uploads: 120 rows`.
+    pub checks: Vec<String>,
+    pub failure: Option<String>,
+}
+
+/// How much of an instance its stores cover.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    pub stores: Vec<StoreSeen>,
+    /// Volumes and folders of the instance that no store declares.
+    pub undeclared: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreSeen {
+    pub name: StoreName,
+    pub engine: EngineKind,
+    pub state: StoreState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreState {
+    /// It is there, and is backed up.
+    Covered,
+    /// It can be rebuilt, and is not backed up.
+    Derivable,
+    /// It is declared, and is not there.
+    Missing { reason: String },
+}

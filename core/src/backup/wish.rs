@@ -1,0 +1,69 @@
+//! What operators wish for an instance's data, beyond what its policy says.
+
+use super::Cause;
+use crate::names::{BackupId, InstanceName, RepositoryName, StoreName};
+use crate::order::Goal;
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// The latest such wish. It is over when its order has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataWish {
+    /// Counts the wishes: each is an intention of its own.
+    pub serial: u64,
+    pub action: DataAction,
+    pub at: Time,
+}
+
+/// What an order does with an instance's data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataAction {
+    /// Takes one backup into each of the repositories.
+    Backup { to: BTreeSet<RepositoryName>, cause: Cause },
+    /// Restores a backup into throwaway containers, and checks it.
+    Drill { from: Source },
+    /// Puts a backup's data in the place of what is there.
+    Restore {
+        from: Source,
+        /// Nothing said: all stores.
+        only: BTreeSet<StoreName>,
+        /// Where what is there is backed up before; nowhere, if nothing is named.
+        safety: BTreeSet<RepositoryName>,
+        /// What is made where there is no instance yet.
+        goal: Option<Goal>,
+    },
+    /// Removes backups from a folder on the host. Everywhere else the coordinator does it.
+    Forget { from: RepositoryName, backups: BTreeSet<BackupId> },
+}
+
+/// One backup in one repository.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Source {
+    pub repository: RepositoryName,
+    /// Whose backup it is.
+    pub instance: InstanceName,
+    pub backup: BackupId,
+}
+
+impl DataAction {
+    /// The repositories that whoever carries it out needs access to, with the instance whose they are.
+    pub fn repositories<'a>(&'a self, of: &'a InstanceName) -> Vec<(&'a RepositoryName, &'a InstanceName)> {
+        let own = |names: &'a BTreeSet<RepositoryName>| names.iter().map(move |name| (name, of));
+        match self {
+            Self::Backup { to, .. } => own(to).collect(),
+            Self::Drill { from } => vec![(&from.repository, &from.instance)],
+            Self::Restore { from, safety, .. } => own(safety).chain([(&from.repository, &from.instance)]).collect(),
+            Self::Forget { from, .. } => vec![(from, of)],
+        }
+    }
+
+    /// What the instance shall be, where that is part of it.
+    pub fn goal(&self) -> Option<&Goal> {
+        match self {
+            Self::Restore { goal, .. } => goal.as_ref(),
+            Self::Backup { .. } | Self::Drill { .. } | Self::Forget { .. } => None,
+        }
+    }
+}
