@@ -89,6 +89,7 @@ mod tests {
         check(&[
             ("preparing notes@1.2", true),
             ("pull 127.0.0.1:5001/web:1.2, pull 127.0.0.1:5001/db:1", true),
+            ("pull 127.0.0.1:5001/web:1.2, pull 127.0.0.1:5001/db:1", false),
             ("pull 127.0.0.1:5001/web:1.2 (0 of 12 MB)", false),
             ("pull 127.0.0.1:5001/db:1 (3 of 4 MB)", false),
             ("pull 127.0.0.1:5001/web:1.2 (12 of 12 MB)", false),
