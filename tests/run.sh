@@ -63,6 +63,8 @@ need_tools() {
     need_package shellcheck shellcheck
     need_package zsh zsh
     need_package fish fish
+    tests/tool.sh restic >/dev/null
+    tests/tool.sh rclone >/dev/null
     need_component rustfmt
     need_component clippy
     need_cargo_command deny

@@ -45,11 +45,15 @@ impl Bundles {
 
     /// The bundle with this digest. Waits for the coordinator as long as it is away; the caller has a deadline.
     pub async fn get(&self, digest: &Digest) -> Result<Bundle, FetchError> {
-        let kept = fs::read(self.path(digest)).ok().and_then(|bytes| checked(digest, &bytes).ok());
-        match kept {
+        match self.kept(digest) {
             Some(bundle) => Ok(bundle),
             None => self.fetch(digest).await,
         }
+    }
+
+    /// The bundle with this digest, if it is on this host.
+    pub fn kept(&self, digest: &Digest) -> Option<Bundle> {
+        fs::read(self.path(digest)).ok().and_then(|bytes| checked(digest, &bytes).ok())
     }
 
     async fn fetch(&self, digest: &Digest) -> Result<Bundle, FetchError> {

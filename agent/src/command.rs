@@ -8,6 +8,7 @@ mod status;
 
 use crate::hands::DEFAULT_SOCKET;
 use crate::policy::ORDINARY_PATH;
+use crate::repository_place::AtCoordinator;
 use clap::{Args, Parser, Subcommand};
 use error::CommandError;
 use std::io::{IsTerminal, Write};
@@ -50,6 +51,9 @@ enum Command {
     /// This host's own policy, which outranks the coordinator.
     #[command(subcommand)]
     Policy(Policy),
+    /// Serve one request to a repository; for this program itself.
+    #[command(hide = true)]
+    RepositoryWorker,
 }
 
 #[derive(Debug, Args)]
@@ -100,6 +104,9 @@ enum Policy {
 #[must_use]
 pub fn main() -> ExitCode {
     let agent = Agent::parse();
+    if let Command::RepositoryWorker = agent.command {
+        return fleet_repository::worker::main(AtCoordinator);
+    }
     start_log();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build();
     let ended = match runtime {
@@ -122,6 +129,8 @@ async fn perform(command: Command) -> Result<(), CommandError> {
         Command::Run(run) => run::run(run).await,
         Command::Status(status) => say(&status::status(&status)?),
         Command::Policy(Policy::Check { file }) => say(&policy::check(&file)?),
+        // It never comes here: it has no runtime of ours, and no log.
+        Command::RepositoryWorker => Ok(()),
     }
 }
 

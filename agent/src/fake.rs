@@ -3,18 +3,25 @@
 //! **Invariant:** what an Engine would refuse, it refuses: a name or a port that is taken, an image, network or volume
 //! that is not there, removing what runs or is in use.
 
+mod data;
 mod steps;
 mod world;
 
+pub use data::ToolFault;
 pub use world::{Behaviour, Crash, FakeContainer, World};
 
-use crate::hands::{Changed, EngineVersion, Hands, HandsError, LogLine, LogRequest, LogStream, Notes, Resolved};
+use crate::hands::{
+    Changed, DumpStream, EngineVersion, Hands, HandsError, Incoming, LogLine, LogRequest, LogStream, Notes, Resolved,
+    RootFound,
+};
 use fleet_core::app::Health;
+use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
 use fleet_core::spec::{InstanceSpec, Switch};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{Found, Step};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use hyper::body::Bytes;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -57,6 +64,21 @@ impl FakeHands {
     pub fn forget_crash(&self) {
         self.world().crash = None;
         self.crashed.send_replace(false);
+    }
+
+    /// Does something that counts as a step: the agent may crash before or after it.
+    async fn counted<T>(&self, act: impl FnOnce(&mut World) -> Result<T, HandsError>) -> Result<T, HandsError> {
+        self.world().answers()?;
+        let crash = self.world().count_step();
+        if crash == Some(Crash::Before) {
+            self.crash().await;
+        }
+        let done = act(&mut self.world());
+        if crash == Some(Crash::After) {
+            self.crash().await;
+        }
+        self.changes.send_modify(|count| *count += 1);
+        done
     }
 
     async fn crash(&self) {
@@ -112,6 +134,77 @@ impl Hands for FakeHands {
         stream::iter(0..last).map(line).boxed()
     }
 
+    async fn dump(&self, tool: &Tool, spec: &InstanceSpec) -> Result<DumpStream, HandsError> {
+        let (fault, data) = self
+            .counted(|world| {
+                let fault = world.expect_tool(tool, spec)?;
+                Ok((fault, world.data(&spec.project, tool.at.service()).unwrap_or_default().to_vec()))
+            })
+            .await?;
+        let half = data.len() / 2;
+        let (bytes, end) = match fault {
+            None | Some(ToolFault::Missing) => (data, stream::empty().boxed()),
+            Some(ToolFault::Empty) => (Vec::new(), stream::empty().boxed()),
+            Some(ToolFault::CutsOff) => (data[..half].to_vec(), stream::empty().boxed()),
+            Some(ToolFault::Hangs) => (data[..half].to_vec(), stream::pending().boxed()),
+            Some(ToolFault::FailsHalfway) => (data[..half].to_vec(), stream::iter([Err(tool_failed(tool))]).boxed()),
+        };
+        let pieces: Vec<_> = bytes.chunks(7).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        Ok(stream::iter(pieces).chain(end).boxed())
+    }
+
+    async fn load(&self, tool: &Tool, spec: &InstanceSpec, mut bytes: Incoming) -> Result<(), HandsError> {
+        let fault = self.counted(|world| world.expect_tool(tool, spec)).await?;
+        let mut read = Vec::new();
+        while let Some(piece) = bytes.next().await {
+            let broken = |reason| HandsError::BrokenOff { what: "the tool".to_owned(), reason };
+            read.extend_from_slice(&piece.map_err(broken)?);
+        }
+        if fault == Some(ToolFault::Hangs) {
+            std::future::pending::<()>().await;
+        }
+        let is_half = fault == Some(ToolFault::FailsHalfway);
+        if is_half {
+            // A load that fails has changed what was there.
+            read.truncate(read.len() / 2);
+        }
+        self.counted(|world| {
+            world.set_data(&spec.project, tool.at.service(), read);
+            if is_half { Err(tool_failed(tool)) } else { Ok(()) }
+        })
+        .await
+    }
+
+    async fn run_tool(&self, tool: &Tool, spec: &InstanceSpec) -> Result<String, HandsError> {
+        self.counted(|world| {
+            world.expect_tool(tool, spec)?;
+            Ok(world.answer(tool, spec))
+        })
+        .await
+    }
+
+    async fn sweep_tools(&self, _: &InstanceSpec) -> Result<(), HandsError> {
+        self.world().answers()
+    }
+
+    async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), HandsError> {
+        self.counted(|world| world.hold(spec, service, kind)).await
+    }
+
+    async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), HandsError> {
+        self.counted(|world| world.release(spec, service, kind)).await
+    }
+
+    async fn mounted(&self, spec: &InstanceSpec) -> Result<Mounted, HandsError> {
+        self.world().answers()?;
+        Ok(self.world().mounted(spec))
+    }
+
+    async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, HandsError> {
+        self.world().answers()?;
+        Ok(self.world().roots(spec, store))
+    }
+
     async fn resolve(&self, image: &str) -> Result<Resolved, HandsError> {
         self.world().resolve(image)
     }
@@ -134,4 +227,9 @@ impl Hands for FakeHands {
     async fn disk_free(&self, _: &Path) -> Result<u64, HandsError> {
         Ok(1 << 40)
     }
+}
+
+fn tool_failed(tool: &Tool) -> HandsError {
+    let what = format!("the tool in `{}`", tool.at.service());
+    HandsError::ToolFailed { what, code: 1, words: ": it was told to fail".to_owned() }
 }

@@ -11,9 +11,12 @@ mod request;
 
 pub use docker::{DEFAULT_SOCKET, DockerHands, Limits};
 pub use error::HandsError;
-pub use request::{Changed, EngineVersion, LogLine, LogRequest, LogStream, Note, Notes, Resolved};
+pub use request::{
+    Changed, DumpStream, EngineVersion, Incoming, LogLine, LogRequest, LogStream, Note, Notes, Resolved, RootFound,
+};
 
 use fleet_core::app::Health;
+use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{Found, Step};
@@ -40,6 +43,31 @@ pub trait Hands: Send + Sync + 'static {
     /// The lines of an instance's containers, each at most 16 KiB; the stream ends with the containers, or at once where
     /// nobody follows. It is read only as fast as it is polled.
     fn logs(&self, request: LogRequest) -> BoxStream<'static, Result<LogLine, HandsError>>;
+
+    /// Runs a tool whose output is a dump: the stream ends with an error unless the tool ended with 0, and nothing but what the
+    /// tool itself wrote is in it. It is read only as fast as it is polled; dropping it ends the tool.
+    async fn dump(&self, tool: &Tool, spec: &InstanceSpec) -> Result<DumpStream, HandsError>;
+
+    /// Runs a tool that reads a dump. Where the bytes end with an error the tool is ended, and never sees their end.
+    async fn load(&self, tool: &Tool, spec: &InstanceSpec, bytes: Incoming) -> Result<(), HandsError>;
+
+    /// Runs a tool for its short answer.
+    async fn run_tool(&self, tool: &Tool, spec: &InstanceSpec) -> Result<String, HandsError>;
+
+    /// Ends and removes what tools have left behind, such as those of an agent that was killed.
+    async fn sweep_tools(&self, spec: &InstanceSpec) -> Result<(), HandsError>;
+
+    /// Lets a service's container stand still. One that stands still already, for whatever reason, stays as it is.
+    async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), HandsError>;
+
+    /// Lets it go on; what runs already is well.
+    async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), HandsError>;
+
+    /// What of this host's volumes and folders is the instance's, or nobody's.
+    async fn mounted(&self, spec: &InstanceSpec) -> Result<Mounted, HandsError>;
+
+    /// Where on this host the files of a store are; nothing for stores of other engines.
+    async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, HandsError>;
 
     /// Which digest the registry has for an image reference, asked through the Engine without pulling.
     async fn resolve(&self, image: &str) -> Result<Resolved, HandsError>;

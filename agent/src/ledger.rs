@@ -6,11 +6,15 @@
 mod entry;
 mod file;
 #[cfg(test)]
+mod freeze;
+mod journal;
+#[cfg(test)]
 mod tests;
 
 pub use entry::{
     Becomes, InstanceEntry, OpenState, OrderEntry, OrderState, Settled, StuckMark, Unreadable, Values, Way,
 };
+pub use journal::{Aside, AsideWay, Held, Journal, Reach};
 
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::End;
@@ -40,6 +44,8 @@ pub struct Ledger {
     instances: BTreeMap<InstanceName, InstanceEntry>,
     orders: BTreeMap<OrderId, OrderEntry>,
     unreadable: Vec<Unreadable>,
+    #[cfg(test)]
+    freeze: freeze::Freeze,
     /// Held as long as the ledger is: two agents on one folder would undo each other's work.
     _lock: Option<File>,
 }
@@ -67,7 +73,15 @@ impl Ledger {
 
     fn read(folder: &Path) -> Result<Self, LedgerError> {
         let (instances, orders, unreadable) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let mut ledger = Self { folder: folder.to_owned(), instances, orders, unreadable, _lock: None };
+        let mut ledger = Self {
+            folder: folder.to_owned(),
+            instances,
+            orders,
+            unreadable,
+            #[cfg(test)]
+            freeze: freeze::Freeze::default(),
+            _lock: None,
+        };
         ledger.read_instances()?;
         ledger.read_orders()?;
         Ok(ledger)
@@ -213,6 +227,8 @@ impl Ledger {
     }
 
     fn write_order(&mut self, entry: OrderEntry) -> Result<(), LedgerError> {
+        #[cfg(test)]
+        self.freeze.pass(&self.folder)?;
         file::write(&self.order_path(&entry), &entry)?;
         self.orders.insert(entry.order.id.clone(), entry);
         Ok(())

@@ -17,6 +17,8 @@ pub mod link;
 mod looks;
 mod perform;
 pub mod policy;
+pub mod repositories;
+mod repository_place;
 mod run;
 mod site;
 mod watch;

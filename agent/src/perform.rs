@@ -5,6 +5,7 @@
 
 mod back;
 mod carry;
+mod data;
 mod end;
 mod expect;
 mod forward;
@@ -17,6 +18,7 @@ mod said;
 mod tests;
 mod work;
 
+pub use data::{let_all_go_on, sweep_drills};
 pub use heal::lost_volumes;
 pub use said::{said, unlooked};
 

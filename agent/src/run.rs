@@ -9,6 +9,7 @@ use crate::link::{self, Greeting, OpenSet, ToAnswer, Who, Wires};
 use crate::looks::Looks;
 use crate::perform::Drifted;
 use crate::policy::LivePolicy;
+use crate::repositories::{Repositories, WorkerRepositories};
 use crate::site::Site;
 use crate::watch::Watcher;
 use crate::{answer, clock, perform};
@@ -20,9 +21,14 @@ use fleet_proto::link::{Identity, IdentityError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
+
+/// Letting services go on when the agent is told to stop may take so long.
+const LETTING_GO: Duration = Duration::from_secs(20);
 
 /// The questions that wait for an answerer.
 const QUESTIONS: usize = 32;
@@ -38,6 +44,8 @@ pub struct Config {
 pub enum RunError {
     #[error("could not open `{path}`")]
     DataDir { path: PathBuf, source: io::Error },
+    #[error("could not find out which program this is")]
+    Program { source: io::Error },
     #[error(transparent)]
     Identity(#[from] IdentityError),
     #[error("the identity at `{path}` is not a host's: it is {subject}")]
@@ -62,8 +70,11 @@ pub async fn run(config: Config, hands: impl Hands, stop: CancellationToken) -> 
         Subject::Operator(_) => return Err(RunError::NotAHost { path, subject: identity.subject }),
     };
     let ledger = Ledger::open(&data_dir)?;
+    let repositories = WorkerRepositories::of_this_program(path.clone());
+    let repositories = repositories.map_err(|source| RunError::Program { source })?;
     let who = Who { identity, path: Some(path) };
-    let rooms = Rooms::new(host, data_dir, ledger, Arc::new(hands), LivePolicy::open(&config.policy));
+    let rooms =
+        Rooms::new(host, data_dir, ledger, Arc::new(hands), Arc::new(repositories), LivePolicy::open(&config.policy));
     rooms.work(who, stop).await;
     Ok(())
 }
@@ -77,7 +88,14 @@ struct Rooms {
 }
 
 impl Rooms {
-    fn new(host: HostName, data_dir: PathBuf, ledger: Ledger, hands: Arc<dyn Hands>, policy: LivePolicy) -> Self {
+    fn new(
+        host: HostName,
+        data_dir: PathBuf,
+        ledger: Ledger,
+        hands: Arc<dyn Hands>,
+        repositories: Arc<dyn Repositories>,
+        policy: LivePolicy,
+    ) -> Self {
         let channel = watch::Sender::new(None);
         let (attend, attention) = mpsc::unbounded_channel();
         let site = Arc::new(Site {
@@ -86,12 +104,14 @@ impl Rooms {
             data_dir,
             ledger: Mutex::new(ledger),
             hands,
+            repositories,
             pen: Pen::default(),
             policy,
             looks: Looks::default(),
             attention: attend,
         });
         tell_what_is_left(&site);
+        perform::sweep_drills(&site);
         let keeper = Keeper { site: Arc::clone(&site), greeting: watch::Sender::new(Greeting::default()) };
         Self { site, keeper, attention, channel }
     }
@@ -100,7 +120,11 @@ impl Rooms {
         let open: watch::Sender<Option<Arc<OpenSet>>> = watch::Sender::new(None);
         let (ask, questions) = mpsc::channel::<ToAnswer>(QUESTIONS);
         let drifted = watch::Sender::new(Drifted::new());
-        let perform = perform::run(Arc::clone(&self.site), open.subscribe(), drifted.subscribe());
+        let performing = perform::run(Arc::clone(&self.site), open.subscribe(), drifted.subscribe());
+        let perform = async {
+            end_left_tools(&self.site).await;
+            performing.await;
+        };
         let answer = answer::run(Arc::clone(&self.site), questions);
         let mut watcher = Watcher::new(Arc::clone(&self.site), drifted);
         let is_stopped = stop.clone();
@@ -116,6 +140,25 @@ impl Rooms {
             () = perform => {}
             () = answer => {}
             () = reporting => {}
+        }
+        if timeout(LETTING_GO, perform::let_all_go_on(&self.site)).await.is_err() {
+            tracing::error!(
+                "services that stand still for a backup could not all be let go on; the next start does it"
+            );
+        }
+    }
+}
+
+/// Ends the tools that an agent which was killed has left. Nothing is performed before: else its tools would be taken for these.
+async fn end_left_tools(site: &Site) {
+    let entries: Vec<_> = site.ledger().instances().values().cloned().collect();
+    for settled in entries.iter().filter_map(|entry| entry.settled.as_ref()) {
+        let rendered = &settled.rendered;
+        if rendered.stores.is_empty() {
+            continue;
+        }
+        if let Err(error) = site.hands.sweep_tools(&rendered.spec).await {
+            tracing::warn!(instance = %rendered.spec.instance, error = crate::chain(&error), "tools may have been left");
         }
     }
 }

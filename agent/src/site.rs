@@ -6,6 +6,7 @@ use crate::hands::Hands;
 use crate::ledger::{Ledger, LedgerError};
 use crate::looks::Looks;
 use crate::policy::LivePolicy;
+use crate::repositories::Repositories;
 use fleet_core::names::{HostName, InstanceName};
 use std::fmt;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub struct Site {
     pub data_dir: PathBuf,
     pub ledger: Mutex<Ledger>,
     pub hands: Arc<dyn Hands>,
+    pub repositories: Arc<dyn Repositories>,
     pub bundles: Bundles,
     pub pen: Pen,
     pub policy: LivePolicy,

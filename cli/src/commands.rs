@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 mod app;
+mod backup;
 mod change;
 mod completion;
 mod events;
@@ -12,6 +13,7 @@ mod login;
 mod logout;
 mod logs;
 mod operator;
+mod restore;
 mod rollout;
 mod status;
 mod token;
@@ -36,6 +38,9 @@ pub enum Command {
     #[command(subcommand)]
     Instance(instance::InstanceCommand),
     Rollout(Box<rollout::RolloutArgs>),
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    Restore(Box<restore::RestoreArgs>),
     Events(events::EventsArgs),
     Logs(logs::LogsArgs),
     #[command(subcommand)]
@@ -58,6 +63,8 @@ pub async fn run(context: &Context, command: &Command) -> Result<ExitStatus, Com
         Command::Install(args) => install::run(context, args).await,
         Command::Instance(command) => instance::run(context, command).await,
         Command::Rollout(args) => rollout::run(context, args).await,
+        Command::Backup(command) => backup::run(context, command).await,
+        Command::Restore(args) => restore::run(context, args).await,
         Command::Events(args) => events::run(context, args).await,
         Command::Logs(args) => logs::run(context, args).await,
         Command::Operator(command) => operator::run(context, command).await,

@@ -5,6 +5,7 @@ use crate::error::CommandError;
 use crate::folder;
 use fleet_core::units::Period;
 use fleet_proto::link::{self, Identity, LinkError};
+use fleet_proto::v1::backups_client::BackupsClient;
 use fleet_proto::v1::operators_client::OperatorsClient;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -18,6 +19,7 @@ pub type Client = OperatorsClient<Channel>;
 
 pub struct Session {
     client: Client,
+    backups: BackupsClient<Channel>,
     pub address: String,
     limit: Duration,
 }
@@ -33,8 +35,14 @@ impl Session {
         if is_old(context, &identity) {
             renew(context, &identity, channel.clone()).await;
         }
-        let client = OperatorsClient::new(channel).max_decoding_message_size(ANSWER_LIMIT);
-        Ok(Self { client, address: identity.address, limit: context.timeout })
+        let client = OperatorsClient::new(channel.clone()).max_decoding_message_size(ANSWER_LIMIT);
+        let backups = BackupsClient::new(channel).max_decoding_message_size(ANSWER_LIMIT);
+        Ok(Self { client, backups, address: identity.address, limit: context.timeout })
+    }
+
+    /// For questions about backups.
+    pub fn backups(&self) -> BackupsClient<Channel> {
+        self.backups.clone()
     }
 
     /// Asks one question; `what` completes "could not …".

@@ -1,5 +1,6 @@
 //! How things look: from the coordinator's answers to lines of text. Nothing here asks or writes.
 
+pub mod backups;
 pub mod hosts;
 pub mod instances;
 pub mod members;

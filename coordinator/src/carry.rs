@@ -4,7 +4,7 @@
 
 use crate::home::Home;
 use crate::keys;
-use crate::store::{Batch, FORMAT, StoreError};
+use crate::store::{Batch, Entry, FORMAT, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::io::{self, BufRead, Write};
@@ -37,8 +37,12 @@ struct Record<'a> {
 }
 
 /// Writes every record.
-pub fn export(home: &Home, mut to: impl Write) -> Result<(), CarryError> {
-    for entry in home.store.scan("")? {
+pub fn export(home: &Home, to: impl Write) -> Result<(), CarryError> {
+    write_records(home.store.scan("")?, to)
+}
+
+pub fn write_records(entries: Vec<Entry>, mut to: impl Write) -> Result<(), CarryError> {
+    for entry in entries {
         let wrong = |source| StoreError::Read { key: entry.key.clone(), source };
         let body: &RawValue = serde_json::from_str(&entry.body).map_err(wrong)?;
         let record = Record { format: FORMAT, key: entry.key.clone(), body };
@@ -54,7 +58,12 @@ pub async fn import(home: &Home, from: impl BufRead) -> Result<(), CarryError> {
     if let Some(entry) = home.store.scan("")?.into_iter().find(|entry| !is_new(&entry.key)) {
         return Err(CarryError::NotEmpty(entry.key));
     }
-    let (mut batch, mut waiting) = (Batch::new(), 0);
+    read_records(home.store.as_ref(), from).await
+}
+
+/// Reads records into a store. What `init` was told is written last, so that a store that has it is complete.
+pub async fn read_records(store: &dyn Store, from: impl BufRead) -> Result<(), CarryError> {
+    let (mut batch, mut last, mut waiting) = (Batch::new(), Batch::new(), 0);
     for (number, line) in from.lines().enumerate() {
         let line = line.map_err(CarryError::Read)?;
         let wrong = |source| CarryError::Line { line: number + 1, source };
@@ -62,13 +71,15 @@ pub async fn import(home: &Home, from: impl BufRead) -> Result<(), CarryError> {
         if record.format > FORMAT {
             return Err(CarryError::NewerFormat { line: number + 1, found: record.format });
         }
-        batch.put_json(record.key, record.body.get().to_owned());
+        let group = if record.key == keys::SETTINGS { &mut last } else { &mut batch };
+        group.put_json(record.key, record.body.get().to_owned());
         waiting += 1;
         if waiting == GROUP {
-            home.store.commit(std::mem::take(&mut batch)).await?;
+            store.commit(std::mem::take(&mut batch)).await?;
             waiting = 0;
         }
     }
-    home.store.commit(batch).await?;
+    store.commit(batch).await?;
+    store.commit(last).await?;
     Ok(())
 }

@@ -3,13 +3,17 @@
 use crate::carry::{self, CarryError};
 use crate::clock;
 use crate::home::{Home, HomeError, Settings};
-use crate::serve::{Config, ServeError, serve};
+use crate::own::{OwnBackup, OwnError, PlaceError, RestoreError, SettingsError, read_place, restore, take_own_backup};
+use crate::repositories::Workshop;
+use crate::serve::{Config, Options, ServeError, serve};
 use clap::{Args, Subcommand};
 use fleet_core::access::Role;
 use fleet_core::units::Period;
+use fleet_repository::worker::{self, PlaceSpec};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The port where none is given.
@@ -46,6 +50,13 @@ enum Action {
     Export(Directory),
     /// Reads facts from stdin into a coordinator that has none yet.
     Import(Directory),
+    /// Backs the coordinator up now; it must be stopped. While it serves, it does so every day.
+    Backup(Backup),
+    /// Brings a coordinator back from its newest backup, into a new directory.
+    Restore(Restore),
+    /// Works on one repository, for the coordinator itself.
+    #[command(hide = true)]
+    RepositoryWorker,
 }
 
 #[derive(Debug, Args)]
@@ -68,6 +79,41 @@ struct Init {
     /// How long certificates of hosts and operators live; they are renewed at about two thirds of it.
     #[arg(long, value_name = "PERIOD", default_value = DAY)]
     certificate_life: Period,
+    #[command(flatten)]
+    own: Own,
+}
+
+/// Where the coordinator backs itself up.
+#[derive(Debug, Args)]
+struct Own {
+    /// Where the coordinator backs itself up every day: a folder, better on another disk, or s3:https://HOST/BUCKET/PREFIX with
+    /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without, a folder of its directory.
+    #[arg(long, value_name = "PLACE")]
+    backup_to: Option<String>,
+    /// Seals what restores those backups to this age key; without, it is a file that only its owner may read.
+    #[arg(long, value_name = "AGE1...")]
+    backup_recipient: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct Backup {
+    #[command(flatten)]
+    directory: Directory,
+    #[command(flatten)]
+    own: Own,
+}
+
+#[derive(Debug, Args)]
+struct Restore {
+    /// Where the coordinator is to be; there is nothing yet.
+    #[arg(long, value_name = "DIR", env = "FLEET_DATA_DIR")]
+    data_dir: PathBuf,
+    /// The file that `init` told you to keep elsewhere.
+    #[arg(long, value_name = "FILE")]
+    recovery: PathBuf,
+    /// Where the backups are by now, if not where the file says; written as for --backup-to.
+    #[arg(long, value_name = "PLACE")]
+    from: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +123,9 @@ struct Serve {
     /// Where to listen, if not where `init` said.
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
+    /// Where Prometheus may read /metrics, without any check of who asks; nowhere, if nothing is said.
+    #[arg(long, value_name = "ADDR:PORT")]
+    metrics: Option<SocketAddr>,
     /// How long new certificates live, if not as long as `init` said.
     #[arg(long, value_name = "PERIOD")]
     certificate_life: Option<Period>,
@@ -102,6 +151,14 @@ pub enum CommandError {
     Serve(#[from] ServeError),
     #[error(transparent)]
     Carry(#[from] CarryError),
+    #[error(transparent)]
+    Own(#[from] OwnError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
     #[error("could not start")]
     Start(#[source] io::Error),
     #[error("could not write the answer")]
@@ -112,16 +169,43 @@ impl CommandError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Home(error) => error.hint(),
-            Self::Serve(_) | Self::Carry(_) | Self::Start(_) | Self::Answer(_) => None,
+            Self::Settings(_) => {
+                Some("say where with --backup-to PLACE: `fleet-coordinator backup` sets it up, too".to_owned())
+            }
+            Self::Restore(RestoreError::Home(error)) => error.hint(),
+            Self::Serve(_)
+            | Self::Carry(_)
+            | Self::Own(_)
+            | Self::Place(_)
+            | Self::Restore(_)
+            | Self::Start(_)
+            | Self::Answer(_) => None,
         }
     }
 }
 
 /// Carries a command out.
-pub fn run(command: Command) -> Result<(), CommandError> {
+pub fn run(command: Command) -> Result<ExitCode, CommandError> {
+    match command.action {
+        // It has a process of its own, and is what its caller takes for one request.
+        Action::RepositoryWorker => Ok(worker::main(worker::NoCoordinator)),
+        Action::Init(_)
+        | Action::Serve(_)
+        | Action::Token(_)
+        | Action::Export(_)
+        | Action::Import(_)
+        | Action::Backup(_)
+        | Action::Restore(_) => carry_out(command.action).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn carry_out(action: Action) -> Result<(), CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CommandError::Start)?;
     runtime.block_on(async {
-        match command.action {
+        match action {
+            Action::RepositoryWorker => Ok(()),
+            Action::Backup(backup) => run_backup(backup).await,
+            Action::Restore(restore) => run_restore(&restore).await,
             Action::Init(init) => run_init(init).await,
             Action::Serve(serve) => run_serve(serve).await,
             Action::Token(token) => run_token(token).await,
@@ -145,12 +229,51 @@ async fn run_init(init: Init) -> Result<(), CommandError> {
     };
     let folder = &init.directory.data_dir;
     let (_, token) = Home::init(folder, settings).await?;
+    let told = set_up_own(folder, &init.own).await?;
     tell(&format!(
         "The fleet is made. Serve it:\n  fleet-coordinator serve --data-dir {}\nthen log in as its administrator, within \
-         24 hours:\n  fleet login TOKEN\nThis is the TOKEN; it works once:\n",
+         24 hours:\n  fleet login TOKEN\n{told}This is the TOKEN; it works once:\n",
         folder.display()
     ))?;
     answer(&format!("{token}\n"))
+}
+
+/// Prepares the coordinator's own backups, and says what to do with the file that restores them.
+async fn set_up_own(folder: &Path, own: &Own) -> Result<String, CommandError> {
+    let folder = std::path::absolute(folder).map_err(CommandError::Start)?;
+    let place = match &own.backup_to {
+        Some(place) => read_place(place, |name| std::env::var(name).ok())?,
+        None => PlaceSpec::Folder { path: folder.join("own-backups") },
+    };
+    let recipient = own.backup_recipient.as_deref();
+    let name = OwnBackup::set_up(&folder, place, recipient, &Workshop::new(None)).await?;
+    let file = folder.join(name);
+    Ok(format!(
+        "Copy this file to where the coordinator is not: with it a lost coordinator comes back.\n  {}\n",
+        file.display()
+    ))
+}
+
+/// Takes a backup of a coordinator that is stopped; one from before it could is told where first.
+async fn run_backup(backup: Backup) -> Result<(), CommandError> {
+    let folder = &backup.directory.data_dir;
+    let home = Home::open(folder)?;
+    if OwnBackup::load(folder)?.is_none() {
+        tell(&set_up_own(folder, &backup.own).await?)?;
+    }
+    let entries = home.store.scan("").map_err(HomeError::Store)?;
+    Ok(take_own_backup(folder, entries, &Workshop::new(None), clock::now()).await?)
+}
+
+async fn run_restore(arguments: &Restore) -> Result<(), CommandError> {
+    let folder = &arguments.data_dir;
+    let from = arguments.from.as_deref().map(|place| read_place(place, |name| std::env::var(name).ok())).transpose()?;
+    let of = restore(&arguments.recovery, from, folder, &Workshop::new(None)).await?;
+    tell(&format!(
+        "The coordinator is back as it was at {of}. Make sure that the former one is gone, then serve it:\n  fleet-coordinator serve \
+         --data-dir {}\nRollouts are paused, and removals are to be said again. What hosts have become since is in `fleet status`.\n",
+        folder.display()
+    ))
 }
 
 /// The story goes to stderr: stdout has the answer alone.
@@ -172,7 +295,8 @@ async fn run_serve(arguments: Serve) -> Result<(), CommandError> {
     let listen = arguments.listen.unwrap_or(home.settings.listen);
     let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::Start)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::Start)?;
-    let mut running = serve(Config { home, listen }).await?;
+    let mut running =
+        serve(Config { home, listen, options: Options { metrics: arguments.metrics, worker: None } }).await?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -7,6 +7,7 @@
 mod asked;
 mod backups;
 mod carried_out;
+mod come_back;
 mod desired;
 mod ended;
 mod event;
@@ -23,6 +24,7 @@ mod release;
 pub mod testing;
 mod untold;
 
+pub use backups::{BackupKept, Found};
 pub use desired::DesiredChange;
 pub use event::Event;
 pub use known::Known;
@@ -30,7 +32,7 @@ pub use observed::{HelloSaid, ObserveError};
 pub use protocol::protocol_words;
 pub use release::{ReleaseImage, ReleaseKept};
 
-use crate::store::{Batch, Committed, Store, StoreError};
+use crate::store::{Batch, Committed, Entry, Store, StoreError};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -90,6 +92,17 @@ impl Facts {
             self.failed.cancel();
         }
         result
+    }
+
+    /// Everything that is kept, as it was at one moment. Blocks until what was begun is on the disk, and whoever wants to change
+    /// something waits meanwhile: not for a thread that serves anybody.
+    pub fn at_one_moment(&self) -> Result<Vec<Entry>, StoreError> {
+        let known = self.read();
+        let begun = self.store.commit(Batch::new());
+        begun.wait()?;
+        let entries = self.store.scan("");
+        drop(known);
+        entries
     }
 
     /// Makes one change. A change that is refused must not have touched anything.

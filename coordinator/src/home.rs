@@ -45,6 +45,8 @@ impl Settings {
 /// An opened directory.
 #[derive(Debug)]
 pub struct Home {
+    /// The directory.
+    pub path: PathBuf,
     pub settings: Settings,
     pub authority: Authority,
     pub seal: Seal,
@@ -103,7 +105,7 @@ impl Home {
         batch.expect(keys::SETTINGS, Expect::Absent);
         batch.put(keys::SETTINGS, &settings);
         store.commit(batch).await?;
-        Ok(Self { settings, authority, seal, store })
+        Ok(Self { path: path.to_owned(), settings, authority, seal, store })
     }
 
     pub fn open(path: &Path) -> Result<Self, HomeError> {
@@ -118,7 +120,8 @@ impl Home {
     pub fn with_store(path: &Path, store: Arc<dyn Store>) -> Result<Self, HomeError> {
         let settings = store.get(keys::SETTINGS)?.ok_or_else(|| HomeError::NotInitialised { path: path.to_owned() })?;
         let settings = settings.read()?;
-        Ok(Self { settings, authority: Authority::load(path)?, seal: Seal::load(path)?, store })
+        let (authority, seal) = (Authority::load(path)?, Seal::load(path)?);
+        Ok(Self { path: path.to_owned(), settings, authority, seal, store })
     }
 
     /// A token for an operator, made without asking anyone: for the first administrator, and when all were lost.
@@ -147,6 +150,18 @@ fn check_address(address: &str) -> Result<(), HomeError> {
     match (host, port) {
         (Some(_), Some(_)) => Ok(()),
         (None, _) | (_, None) => Err(HomeError::Address(address.to_owned())),
+    }
+}
+
+impl Home {
+    /// Makes the directory for what is restored into it.
+    pub fn prepare(path: &Path) -> Result<(), HomeError> {
+        make_empty(path)
+    }
+
+    /// Where its store is.
+    pub fn store_of(path: &Path) -> PathBuf {
+        path.join(STORE)
     }
 }
 

@@ -12,9 +12,9 @@ mod subject;
 mod token;
 
 pub use admit::{Admission, Admissions, AdmitError, Presented, skew, spoken_subject};
-pub use authority::{Authority, BACKDATE, Issued, host_of, key_of};
+pub use authority::{Authority, BACKDATE, Issued, host_of, key_of, write_private};
 pub use error::IdentityError;
 pub use seal::Seal;
 pub use server::{ServerCertificate, server_config};
-pub use subject::{MACHINES, Serial, SubjectKept, peer_of};
+pub use subject::{MACHINES, Serial, SubjectKept, Unknown, peer_of};
 pub use token::{Admitted, TokenKept, TokenState, hash_of_secret, new_secret};

@@ -2,13 +2,24 @@
 
 use fleet_core::access::Subject;
 use fleet_core::backup::BackupKey;
-use fleet_core::names::{AppName, Digest, HostName, InstanceName, OrderId, RolloutId, Version};
+use fleet_core::names::{
+    AppName, BackupId, Digest, HostName, InstanceName, OrderId, PolicyName, RepositoryName, RolloutId, Version,
+};
 
 pub const HOSTS: &str = "desired/host/";
 pub const INSTANCES: &str = "desired/instance/";
 pub const ROLLOUTS: &str = "desired/rollout/";
 pub const REPOSITORIES: &str = "desired/repository/";
+pub const POLICIES: &str = "desired/policy/";
+pub const AT_ONCE: &str = "desired/at-once";
+pub const HELD: &str = "desired/held/";
 pub const BACKUPS: &str = "observed/backup/";
+/// What opens the repositories of instances, sealed.
+pub const REPOSITORY_KEYS: &str = "repository-key/";
+/// How far the look into a repository has come, and what it found.
+pub const LOOKS: &str = "repository-look/";
+/// When the coordinator last backed itself up.
+pub const OWN_BACKUP: &str = "own-backup";
 pub const ASKED: &str = "asked/";
 pub const OBSERVED_HOSTS: &str = "observed/host/";
 pub const OBSERVED_INSTANCES: &str = "observed/instance/";
@@ -32,8 +43,33 @@ pub fn rollout(id: &RolloutId) -> String {
     format!("{ROLLOUTS}{id}")
 }
 
+pub fn repository(name: &RepositoryName) -> String {
+    format!("{REPOSITORIES}{name}")
+}
+
+pub fn policy(name: &PolicyName) -> String {
+    format!("{POLICIES}{name}")
+}
+
+pub fn held(id: &BackupId) -> String {
+    format!("{HELD}{id}")
+}
+
 pub fn backup(instance: &InstanceName, key: &BackupKey) -> String {
     format!("{BACKUPS}{instance}/{}/{}", key.repository, key.backup)
+}
+
+pub fn repository_key(repository: &RepositoryName, instance: &InstanceName) -> String {
+    format!("{REPOSITORY_KEYS}{repository}/{instance}")
+}
+
+pub fn look(repository: &RepositoryName, instance: &InstanceName) -> String {
+    format!("{LOOKS}{repository}/{instance}")
+}
+
+/// What a bucket asks for, sealed.
+pub fn bucket_keys(repository: &RepositoryName) -> String {
+    format!("bucket-key/{repository}")
 }
 
 pub fn asked(id: &OrderId) -> String {

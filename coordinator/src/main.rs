@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         .with_ansi(is_coloured())
         .init();
     match run(command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             show(&error);
             ExitCode::FAILURE

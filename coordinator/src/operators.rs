@@ -4,6 +4,7 @@
 
 mod apps;
 mod attention;
+mod backups;
 mod changes;
 mod events;
 mod follow;
@@ -25,4 +26,6 @@ mod views;
 mod way_back;
 mod wish;
 
+pub use backups::BackupsService;
 pub use service::OperatorsService;
+pub use views::instance::{health_word, outlook};

@@ -14,4 +14,4 @@ pub use caller::{Caller, caller_of};
 pub use connections::Connections;
 pub use join::{IdentityService, JoinService};
 pub use refusal::{check_protocol, failed, refused};
-pub use running::{Config, Running, ServeError, Shared, serve};
+pub use running::{Config, Options, Running, ServeError, Shared, serve};

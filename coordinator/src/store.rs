@@ -96,6 +96,11 @@ impl Committed {
         (answer, Self(committed))
     }
 
+    /// Waits on a thread that may block.
+    pub fn wait(self) -> Result<u64, StoreError> {
+        self.0.blocking_recv().unwrap_or_else(|_| Err(StoreError::Broken("its writer has stopped".to_owned())))
+    }
+
     /// For whoever needs no answer: the order of commits holds all the same, and a store that fails says so itself.
     pub fn unheard(self) {}
 }

@@ -60,11 +60,12 @@ async fn turn(facts: &Facts, sessions: &Sessions, now: Time) -> Result<Turned, S
         (plan(known.desired(), known.asked(), known.observed(), now), known.wishes())
     };
     let (gone, restored) = (std::mem::take(&mut plan.gone), std::mem::take(&mut plan.restored));
-    let wake_at = plan.wake_at;
+    let (over, wake_at) = (std::mem::take(&mut plan.over), plan.wake_at);
     let (asked, closed, planned) = (plan.orders.len(), plan.closed.len(), began.elapsed());
     facts.ask(plan, wishes, now, |hosts| sessions.mark(hosts, clock::now())).await?;
     tracing::debug!(asked, closed, ?planned, kept = ?began.elapsed(), "turned");
     facts.bury(&gone, now).await?;
     facts.restore(&restored, now).await?;
+    facts.settle_wishes(&over, now).await?;
     Ok(Turned { wake_at, planned })
 }

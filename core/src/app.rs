@@ -13,7 +13,9 @@ mod lint;
 mod pins;
 mod places;
 mod render;
+mod stores;
 mod template;
+mod throwaway;
 mod values;
 mod variables;
 mod yaml;
@@ -26,6 +28,8 @@ pub use health::{ExecProbe, Health, HttpProbe, Probe, VersionProbe};
 pub use lint::{LintReport, LintSummary, images, lint};
 pub use pins::Pins;
 pub use render::{Placement, Rendered, render};
+pub use stores::{CheckDeclaration, PasswordDeclaration, StoreDeclaration};
+pub use throwaway::throwaway;
 pub use values::{CheckedValue, CheckedValues, Given, ValueProblem};
 
 #[cfg(test)]

@@ -1,15 +1,52 @@
 //! Backups: what one holds, where it is kept, what was proven of it.
 
 mod access;
+mod catalog;
+mod course;
+mod coverage;
+mod due;
 mod made;
 mod manifest;
+mod pattern;
+mod plausible;
+mod policy;
 mod repository;
+mod retention;
+mod schedule;
 mod seen;
+mod sheet;
+mod shrunk;
+mod standing;
+mod store;
+#[cfg(test)]
+pub(crate) mod testing;
+mod tool;
 mod wish;
+mod zone;
 
 pub use access::{Access, PlaceAccess, Secret};
+pub use catalog::{Backups, Newest};
+pub use course::{
+    Course, Phase, Still, course, data_mounts, is_files, renamed, replaced, root_path, stream_path, uncovered, works_in,
+};
+pub use coverage::{MountFound, Mounted, MountedAt, MountedFrom, Owner, chosen, coverage, key_of};
+pub use due::{About, Due, backup_due, drill_due, forget_due};
 pub use made::{CopyMade, DrillMade, Made, RestoreMade};
 pub use manifest::{Cause, Counted, EngineKind, Hold, HoldKind, Kept, Manifest, Part, Root};
+pub use pattern::{is_pattern, matches_pattern};
+pub use plausible::Plausible;
+pub use policy::{BackupPolicy, DEADLINE, Held, Keep, PolicyError};
 pub use repository::{Place, RepositoryDesired};
+pub use retention::{Retained, Verdict, retention};
+pub use schedule::{Schedule, ScheduleError, Slots};
 pub use seen::{BackupKey, BackupSeen, Coverage, Proof, StoreSeen, StoreState};
-pub use wish::{DataAction, DataWish, Source};
+pub use sheet::Sheet;
+pub use shrunk::{Shrunk, shrunk};
+pub use standing::{CopyStanding, Next, Sight, Standing, Word, rough};
+pub use store::{Bucket, Check, Commands, Engine, Expected, Files, Question, Server, Store, StoreKind};
+pub use tool::{
+    COUNT_LIMIT, Tool, ToolEnd, ToolPlace, after_tools, check_tool, count_tool, counts, dump_tool, load_tool,
+    prepare_tools, ready_tool, undo_tools,
+};
+pub use wish::{DataAction, DataKind, DataWish, Source};
+pub use zone::{Zone, ZoneError, moment};

@@ -3,10 +3,10 @@
 //! Everything else (the phase of a rollout, why a host waits) is derived from these, so that it cannot disagree with
 //! them. **Invariant:** heartbeats are not facts.
 
-use crate::backup::{BackupKey, BackupSeen, Coverage, DataWish, Made, RepositoryDesired};
+use crate::backup::{BackupPolicy, Backups, Coverage, DataKind, DataWish, Held, Made, Place, RepositoryDesired};
 use crate::host_policy::HostPolicy;
 use crate::labels::Labels;
-use crate::names::{HostName, InstanceName, OrderId, RepositoryName, RolloutId};
+use crate::names::{BackupId, HostName, InstanceName, OrderId, PolicyName, RepositoryName, RolloutId};
 use crate::order::{Order, Outcome, PowerWish, Release};
 use crate::rollout::Rollout;
 use crate::time::Time;
@@ -20,6 +20,45 @@ pub struct Desired {
     pub instances: BTreeMap<InstanceName, InstanceDesired>,
     pub rollouts: BTreeMap<RolloutId, Rollout>,
     pub repositories: BTreeMap<RepositoryName, RepositoryDesired>,
+    pub policies: BTreeMap<PolicyName, BackupPolicy>,
+    /// How many backups and drills of the whole fleet may run at a time.
+    pub at_once: AtOnce,
+    /// Backups that nobody may forget.
+    pub held: BTreeMap<BackupId, Held>,
+}
+
+impl Desired {
+    /// There is always one repository: on the coordinator's disk.
+    pub fn add_central(&mut self) {
+        let central = RepositoryDesired { place: Place::Coordinator, added: Time::ZERO };
+        self.repositories.entry(RepositoryDesired::central()).or_insert(central);
+    }
+
+    /// The policy that an instance has: one that names it, else the first by name that picks its host.
+    pub fn policy_of(&self, name: &InstanceName) -> Option<(&PolicyName, &BackupPolicy)> {
+        let naming = self.policies.iter().find(|(_, policy)| policy.instances.contains(name));
+        let host = || self.hosts.get(&self.instances.get(name)?.host);
+        naming.or_else(|| {
+            let labels = &host()?.labels;
+            self.policies.iter().find(|(_, policy)| policy.selector.as_ref().is_some_and(|it| it.matches(labels)))
+        })
+    }
+
+    /// The backups of an instance that nobody may forget.
+    pub fn held_of(&self, name: &InstanceName) -> BTreeSet<BackupId> {
+        let held = self.held.iter().filter(|(_, held)| held.instance == *name);
+        held.map(|(id, _)| id.clone()).collect()
+    }
+}
+
+/// How many backups and drills may run at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtOnce(pub u32);
+
+impl Default for AtOnce {
+    fn default() -> Self {
+        Self(4)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +127,7 @@ pub struct Observed {
     pub instances: BTreeMap<InstanceName, InstanceObserved>,
     pub ended: BTreeMap<OrderId, Ended>,
     /// The catalog: all copies of all backups. It is worked out from the repositories, and kept so as not to ask them.
-    pub backups: BTreeMap<InstanceName, BTreeMap<BackupKey, BackupSeen>>,
+    pub backups: BTreeMap<InstanceName, Backups>,
     /// Hosts that were refused when they last called, for they speak another protocol than the coordinator.
     pub other_protocols: BTreeMap<HostName, OtherProtocol>,
     /// Since when anybody listens: whoever was offline then may have been connected a moment before.
@@ -200,6 +239,9 @@ pub enum Health {
 pub struct Ended {
     pub instance: InstanceName,
     pub outcome: Outcome,
+    /// What of its data it was about, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<DataKind>,
     /// What it made, where that is more than what the instance is now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<Box<Made>>,

@@ -69,6 +69,15 @@ pub enum PowerWish {
 }
 
 impl Action {
+    /// What it does with the instance's data, if that is what it is about.
+    pub fn data(&self) -> Option<&DataAction> {
+        match self {
+            Self::Data(data) => Some(data),
+            Self::Install { .. } | Self::Upgrade { .. } | Self::Configure { .. } => None,
+            Self::Power { .. } | Self::Remove { .. } => None,
+        }
+    }
+
     /// What the instance shall be, where the order says so.
     pub fn goal(&self) -> Option<&Goal> {
         match self {

@@ -1,5 +1,6 @@
 //! `plan()`: from the three facts and the time to what is asked next, what waits, and because of what.
 
+mod data;
 mod explain;
 mod gate;
 mod hindrance;
@@ -11,11 +12,13 @@ mod open;
 mod outlook;
 mod progress;
 mod promise;
+mod share;
 mod take;
 #[cfg(test)]
 pub(crate) mod tests;
 mod turn;
 
+pub use data::wish_id;
 pub use member::upgrade_ids;
 pub use newer::Newer;
 pub use outlook::Outlook;
@@ -40,6 +43,8 @@ pub struct Plan {
     pub gone: Vec<InstanceName>,
     /// Instances that an undo has given former values back, with the revision that is wanted of them from now on.
     pub restored: Vec<(InstanceName, u64)>,
+    /// Wishes about data that need not be kept any more.
+    pub over: Vec<WishOver>,
     pub waiting: Vec<Waiting>,
     pub wake_at: Option<Time>,
 }
@@ -49,6 +54,15 @@ pub struct NewOrder {
     pub host: HostName,
     pub order: Order,
     pub rollout: Option<RolloutId>,
+}
+
+/// A wish about an instance's data that was fulfilled, has failed, or has lapsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WishOver {
+    pub instance: InstanceName,
+    pub serial: u64,
+    /// Nobody could begin with it for so long that it may not be meant any more.
+    pub lapsed: bool,
 }
 
 /// An instance that wants something and does not get it yet.

@@ -16,6 +16,7 @@ mod parts;
 mod port;
 mod reasons;
 mod text;
+mod throwaway;
 mod volume;
 
 pub(crate) use canonical::digest_of_bytes;
@@ -33,3 +34,4 @@ pub use parts::{
 };
 pub use port::{PortSpec, Protocol};
 pub use text::Text;
+pub use throwaway::{FLEET_THROWAWAY, folder_key, project_of as throwaway_project};

@@ -1,6 +1,7 @@
 //! How long a plan for a large fleet takes: `cargo test --release -p fleet-core --test speed -- --nocapture`.
 #![allow(clippy::print_stderr, reason = "a measurement is shown")]
 
+use fleet_core::backup::{BackupKey, BackupPolicy, BackupSeen, Cause, Keep, Proof, RepositoryDesired};
 use fleet_core::facts::*;
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::labels::{Labels, Selector};
@@ -71,18 +72,74 @@ fn once(desired: &Desired, observed: &Observed) -> Duration {
     begun.elapsed()
 }
 
+fn measure(what: &str, desired: &Desired, observed: &Observed) {
+    let best = (0..10).map(|_| once(desired, observed)).min().unwrap_or_default();
+    eprintln!("{what}: {best:?} at best");
+    assert!(best < LIMIT, "{what}: {best:?}");
+}
+
+/// A daily policy for all, and a few backups of each that began two hours ago and on the days before.
+fn with_backups(desired: &mut Desired, observed: &mut Observed) {
+    let policy = BackupPolicy {
+        schedule: "0 4 * * *".parse().expect("a schedule"),
+        keep: Keep { last: 3, ..Keep::default() },
+        max_age: "26h".parse().expect("a period"),
+        drill: Some("7d".parse().expect("a period")),
+        window: None,
+        limit_rate: None,
+        deadline: None,
+        spread: None,
+        to: [RepositoryDesired::central()].into(),
+        selector: Some(Selector::default()),
+        instances: Default::default(),
+    };
+    desired.policies.insert("daily".parse().expect("a name"), policy);
+    for name in desired.instances.keys() {
+        for day in 0..3 {
+            let key = BackupKey {
+                repository: RepositoryDesired::central(),
+                backup: format!("{day:024}").parse().expect("an id"),
+            };
+            observed
+                .backups
+                .entry(name.clone())
+                .or_default()
+                .insert(key, seen(Time(NOW.0 - 7_200_000 - day * 86_400_000)));
+        }
+    }
+}
+
+fn seen(began: Time) -> BackupSeen {
+    let host: fleet_core::names::HostName = "a".parse().expect("a host");
+    let (took_ms, bytes, checks, failure) = Default::default();
+    BackupSeen {
+        began,
+        ended: began,
+        cause: Cause::Scheduled,
+        host: host.clone(),
+        release: release(1),
+        bytes: 1,
+        added: 1,
+        covered: 1,
+        declared: 1,
+        proof: Some(Proof { at: began, host, took_ms, bytes, checks, failure }),
+        damaged: None,
+    }
+}
+
 #[test]
 fn a_plan_for_ten_thousand_hosts_takes_milliseconds() {
-    let (mut desired, observed) = fleet();
-    let measure = |what: &str, desired: &Desired| {
-        let best = (0..10).map(|_| once(desired, &observed)).min().unwrap_or_default();
-        eprintln!("{what}: {best:?} at best");
-        assert!(best < LIMIT, "{what}: {best:?}");
-    };
-    measure("nothing to do", &desired);
+    let (mut desired, mut observed) = fleet();
+    measure("nothing to do", &desired, &observed);
+    with_backups(&mut desired, &mut observed);
+    measure("backups by policy, none due", &desired, &observed);
+    desired.at_once = AtOnce(1);
+    desired.policies.values_mut().for_each(|policy| policy.schedule = "@hourly".parse().expect("a schedule"));
+    measure("backups by policy, all due", &desired, &observed);
+    desired.policies.clear();
     let request = RolloutRequest { to: release(2), selector: Selector::default(), strategy: StrategyWish::default() };
     let proposal = propose(&desired, &Asked::default(), &observed, &request, NOW).expect("it can begin");
     let rollout = proposal.into_rollout("app-1".parse().expect("an id"), "ada".parse().expect("a name"), NOW);
     desired.rollouts.insert(rollout.id.clone(), rollout);
-    measure("a rollout of all", &desired);
+    measure("a rollout of all", &desired, &observed);
 }

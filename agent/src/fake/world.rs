@@ -1,5 +1,6 @@
 //! What there is in a world without an Engine.
 
+use super::ToolFault;
 use crate::hands::{HandsError, Resolved};
 use fleet_core::app::Health;
 use fleet_core::names::Digest;
@@ -9,6 +10,7 @@ use fleet_core::steps::{
     ContainerHealth, ContainerState, DEFAULT_GRACE, Found, FoundContainer, FoundFile, FoundNetwork, Origin, Ownership,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// What a container does, by its image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,12 @@ pub struct World {
     pub crash: Option<(u64, Crash)>,
     pub steps_so_far: u64,
     pub is_engine_away: bool,
+    /// What goes wrong with a service's tools, by the service.
+    pub tool_faults: BTreeMap<String, ToolFault>,
+    /// The folder with the files of all volumes, each below its name; tests that back files up set it.
+    pub volumes_at: PathBuf,
+    /// By project and service.
+    pub(super) data: BTreeMap<(String, String), Vec<u8>>,
     pub(super) born: u64,
     /// Which container borrows whose network, by their ids.
     pub(super) borrowed: BTreeMap<String, String>,

@@ -7,20 +7,27 @@ mod changes;
 mod container;
 mod create;
 mod engine;
+mod hold;
 mod logs;
 mod look;
+mod mounted;
 mod network;
 mod observe;
 mod port;
 mod pull;
 mod reference;
+mod tool;
 mod volume;
 
 pub use engine::Limits;
 
-use super::{Changed, EngineVersion, Hands, HandsError, LogLine, LogRequest, Notes, Resolved, files};
+use super::{
+    Changed, DumpStream, EngineVersion, Hands, HandsError, Incoming, LogLine, LogRequest, Notes, Resolved, RootFound,
+    files,
+};
 use engine::Engine;
 use fleet_core::app::Health;
+use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
 use fleet_core::spec::{ContainerSpec, InstanceSpec, NetworkSpec, VolumeSpec};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{Found, Step};
@@ -81,6 +88,38 @@ impl Hands for DockerHands {
 
     fn logs(&self, request: LogRequest) -> BoxStream<'static, Result<LogLine, HandsError>> {
         logs::logs(Arc::clone(&self.engine), request)
+    }
+
+    async fn dump(&self, tool: &Tool, spec: &InstanceSpec) -> Result<DumpStream, HandsError> {
+        tool::dump(Arc::clone(&self.engine), tool, spec).await
+    }
+
+    async fn load(&self, tool: &Tool, spec: &InstanceSpec, bytes: Incoming) -> Result<(), HandsError> {
+        tool::load(Arc::clone(&self.engine), tool, spec, bytes).await
+    }
+
+    async fn run_tool(&self, tool: &Tool, spec: &InstanceSpec) -> Result<String, HandsError> {
+        tool::answer(Arc::clone(&self.engine), tool, spec).await
+    }
+
+    async fn sweep_tools(&self, spec: &InstanceSpec) -> Result<(), HandsError> {
+        tool::sweep(&self.engine, spec).await
+    }
+
+    async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), HandsError> {
+        hold::hold(&self.engine, spec, service, kind).await
+    }
+
+    async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), HandsError> {
+        hold::release(&self.engine, spec, service, kind).await
+    }
+
+    async fn mounted(&self, spec: &InstanceSpec) -> Result<Mounted, HandsError> {
+        mounted::mounted(&self.engine, spec).await
+    }
+
+    async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, HandsError> {
+        mounted::roots(&self.engine, spec, store).await
     }
 
     async fn resolve(&self, image: &str) -> Result<Resolved, HandsError> {

@@ -43,6 +43,24 @@ pub enum HandsError {
     Write { path: PathBuf, source: io::Error },
     #[error("could not read `{path}`")]
     Read { path: PathBuf, source: io::Error },
+    #[error("`{service}` has no `{tool}`: {detail}")]
+    NoTool { service: String, tool: String, detail: String },
+    #[error("{what} ended with {code}{words}")]
+    ToolFailed { what: String, code: i64, words: String },
+    #[error("{what} did nothing for {} s and was ended{words}", limit.as_secs())]
+    ToolSilent { what: String, limit: Duration, words: String },
+    #[error("{what} took longer than {} s and was ended{words}", limit.as_secs())]
+    ToolSlow { what: String, limit: Duration, words: String },
+    #[error("{what} was ended: what it was to read broke off: {reason}")]
+    BrokenOff { what: String, reason: String },
+    #[error("{what} printed more than {} KiB", limit >> 10)]
+    TooMuch { what: String, limit: usize },
+    #[error("`{container}` does not run")]
+    NotRunning { container: String },
+    #[error("`{container}` still runs; its tool works on a service that stands still")]
+    StillRuns { container: String },
+    #[error("volume `{volume}` is not mounted on this host: its files cannot be read")]
+    NotMounted { volume: String },
     #[error("the spec has no {kind} `{name}` that the step asks for")]
     NotInSpec { kind: &'static str, name: String },
 }
@@ -55,7 +73,10 @@ impl HandsError {
             | Self::TooSlow { .. }
             | Self::Lost { .. }
             | Self::Interrupted { .. }
-            | Self::NoRegistry { .. } => true,
+            | Self::NoRegistry { .. }
+            | Self::ToolSilent { .. }
+            | Self::ToolSlow { .. }
+            | Self::BrokenOff { .. } => true,
             Self::Refused { .. }
             | Self::NoImage { .. }
             | Self::ImageNotAllowed { .. }
@@ -69,7 +90,13 @@ impl HandsError {
             | Self::OutsideOfDirectory { .. }
             | Self::Write { .. }
             | Self::Read { .. }
-            | Self::NotInSpec { .. } => false,
+            | Self::NotInSpec { .. }
+            | Self::NoTool { .. }
+            | Self::ToolFailed { .. }
+            | Self::TooMuch { .. }
+            | Self::NotRunning { .. }
+            | Self::StillRuns { .. }
+            | Self::NotMounted { .. } => false,
         }
     }
 }

@@ -1,9 +1,13 @@
 //! What is asked of the hands, and what they answer beside the mind's own words.
 
+use super::HandsError;
 use fleet_core::names::Digest;
 use fleet_core::spec::Switch;
 use fleet_core::time::Time;
+use futures_util::stream::BoxStream;
+use hyper::body::Bytes;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Which log lines of an instance are wanted.
@@ -32,6 +36,22 @@ pub struct LogLine {
 pub enum LogStream {
     Stdout,
     Stderr,
+}
+
+/// A dump on its way out of a container; its last item is an error unless all of it came.
+pub type DumpStream = BoxStream<'static, Result<Bytes, HandsError>>;
+
+/// A dump on its way into a container; an item that is an error says why no more comes.
+pub type Incoming = BoxStream<'static, Result<Bytes, String>>;
+
+/// A volume or folder of a store, on this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootFound {
+    /// The volume's name as the Engine has it, or the folder's path.
+    pub from: String,
+    /// The same for an instance of another name: the volume's name in the Compose file.
+    pub key: String,
+    pub path: PathBuf,
 }
 
 /// The digest of an image.

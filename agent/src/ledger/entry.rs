@@ -1,5 +1,6 @@
 //! What the ledger holds: what each instance is, and how far each order has come.
 
+use super::Journal;
 use fleet_core::app::Rendered;
 use fleet_core::backup::{Access, Made};
 use fleet_core::facts::{DriftRule, PowerDesired};
@@ -19,6 +20,9 @@ pub struct Settled {
     pub power: PowerDesired,
     pub drift: DriftRule,
     pub rendered: Rendered,
+    /// What it was rendered with: backups keep it. Unknown where an agent of before rendered it.
+    #[serde(default)]
+    pub values: Values,
     pub since: Time,
 }
 
@@ -77,6 +81,9 @@ pub struct OpenState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_rate: Option<u64>,
     pub drift: DriftRule,
+    /// What work on data has to put back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<Box<Journal>>,
     /// What the instance was before.
     pub from: Option<Settled>,
     /// What it shall be; none before it is rendered, and for a removal.

@@ -12,6 +12,7 @@ fn order(name: &str) -> OrderEntry {
         access: Vec::new(),
         limit_rate: None,
         drift: DriftRule::Heal,
+        journal: None,
         from: None,
         to: None,
         way: Way::Accepted,

@@ -1,6 +1,7 @@
 //! The life of one order on this host: accepted, forward, at its end or on the way back.
 
 use super::back::{Attempt, back};
+use super::data;
 use super::end::end;
 use super::expect::outcome_at_once;
 use super::forward::forward;
@@ -28,7 +29,16 @@ pub async fn begin(site: &Site, incoming: OutgoingOrder) {
     let OutgoingOrder { order, values, drift, access, limit_rate } = incoming;
     let (entry, begun) = (site.ledger().instances().get(&order.instance).cloned(), clock::now());
     let from = entry.as_ref().and_then(|entry| entry.settled.clone());
-    let open = OpenState { values: Values(values), access, limit_rate, drift, from, to: None, way: Way::Accepted };
+    let open = OpenState {
+        values: Values(values),
+        access,
+        limit_rate,
+        drift,
+        journal: None,
+        from,
+        to: None,
+        way: Way::Accepted,
+    };
     let accepted = OrderEntry { order: order.clone(), begun, state: OrderState::Open(Box::new(open)) };
     tracing::info!(order = %order.id, instance = %order.instance, "order accepted");
     site.insist(|ledger| ledger.begin(accepted.clone())).await;
@@ -42,6 +52,9 @@ pub async fn begin(site: &Site, incoming: OutgoingOrder) {
 /// Goes on with an accepted order from where the ledger says it is.
 pub async fn go_on(site: &Site, id: &OrderId) {
     let Some(entry) = site.ledger().orders().get(id).cloned() else { return };
+    if let Action::Data(_) = entry.order.action {
+        return data::go_on(site, entry).await;
+    }
     let OrderState::Open(open) = entry.state else { return };
     let order = entry.order;
     let last = site.pen.see(|board| board.instances.get(&order.instance).and_then(|it| it.last().cloned()));
@@ -103,7 +116,8 @@ impl Carrying<'_> {
                 Ok(from.map(|from| Settled { power, ..from.clone() }))
             }
             Action::Remove { .. } => Ok(None),
-            Action::Data(_) => Err("this fleet-agent cannot work on data yet".to_owned()),
+            // It has a life of its own.
+            Action::Data(_) => Ok(None),
         }
     }
 

@@ -31,8 +31,10 @@ pub async fn end(site: &Site, order: &Order, end: impl Into<End>, becomes: Optio
 
 async fn look(site: &Site, entry: &InstanceEntry) -> Option<InstanceSaid> {
     let settled = entry.settled.as_ref()?;
-    match site.hands.observe(&settled.rendered.spec, &settled.rendered.health).await {
-        Ok(seen) => said(entry, &seen, Vec::new()),
+    let spec = &settled.rendered.spec;
+    let mounted = site.hands.mounted(spec).await.ok();
+    match site.hands.observe(spec, &settled.rendered.health).await {
+        Ok(seen) => said(entry, &seen, Vec::new(), mounted.as_ref()),
         Err(_) => unlooked(entry),
     }
 }

@@ -1,6 +1,7 @@
 //! Whether an order finds what it expects.
 
 use crate::ledger::InstanceEntry;
+use fleet_core::backup::DataAction;
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::order::{Action, Goal, Outcome};
 use fleet_core::time::Time;
@@ -15,18 +16,34 @@ pub fn outcome_at_once(
     match expected(action, entry) {
         Expected::Reached => Some(Outcome::AlreadySo),
         Expected::Otherwise(reason) => Some(Outcome::Refused { reason }),
-        Expected::Yes => forbidden(policy, now).map(|reason| Outcome::Refused { reason }),
+        Expected::Yes => forbidden(action, policy, now).map(|reason| Outcome::Refused { reason }),
     }
 }
 
 /// What the host's own people say to any change at this moment.
-fn forbidden(policy: &Result<HostPolicy, String>, now: Time) -> Option<String> {
+fn forbidden(action: &Action, policy: &Result<HostPolicy, String>, now: Time) -> Option<String> {
     let policy = match policy {
         Ok(policy) => policy,
         Err(reason) => return Some(format!("the host's policy cannot be read, so nothing is allowed: {reason}")),
     };
+    if !is_change(action) {
+        return None;
+    }
     let hours = policy.hours.as_ref().filter(|hours| !hours.is_open(now))?;
     Some(format!("the host's policy allows changes only {hours}; next at {}", hours.opens_at(now)))
+}
+
+/// Whether the instance is another afterwards; a backup that waited for hours of changes would come too late.
+fn is_change(action: &Action) -> bool {
+    match action {
+        Action::Data(DataAction::Backup { .. } | DataAction::Drill { .. } | DataAction::Forget { .. }) => false,
+        Action::Data(DataAction::Restore { .. })
+        | Action::Install { .. }
+        | Action::Upgrade { .. }
+        | Action::Configure { .. }
+        | Action::Power { .. }
+        | Action::Remove { .. } => true,
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]

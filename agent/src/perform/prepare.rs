@@ -63,7 +63,7 @@ pub async fn prepare(
     if definition.app != goal.release.name.app {
         return Err(PrepareError::OtherApp(definition.app.to_string()));
     }
-    let values = CheckedValues::of_instance(&definition.values, &values.0).map_err(|problems| {
+    let checked = CheckedValues::of_instance(&definition.values, &values.0).map_err(|problems| {
         let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
         PrepareError::Values(texts.join("; "))
     })?;
@@ -73,7 +73,7 @@ pub async fn prepare(
         version: goal.release.name.version.clone(),
         working_dir: site.working_dir(instance).display().to_string(),
     };
-    let rendered = render(&bundle, &values, &placement).map_err(|problems| PrepareError::Render(all(&problems)))?;
+    let rendered = render(&bundle, &checked, &placement).map_err(|problems| PrepareError::Render(all(&problems)))?;
     allow(&site.policy.now(), &rendered)?;
     refuse_strays(site, &rendered.spec).await?;
     if from.is_none() {
@@ -81,7 +81,7 @@ pub async fn prepare(
     }
     let (release, revision, since) = (goal.release.clone(), goal.revision, crate::clock::now());
     let power = from.map_or(PowerDesired { wish: PowerWish::Start, serial: 0 }, |from| from.power);
-    Ok(Settled { release, revision, power, drift, rendered, since })
+    Ok(Settled { release, revision, power, drift, rendered, values: values.clone(), since })
 }
 
 /// A first installation takes over nothing: what others run under the name may hold years of data.

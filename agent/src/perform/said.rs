@@ -1,20 +1,28 @@
 //! What this host says of an instance, from what was settled and what was seen.
 
 use crate::ledger::{InstanceEntry, Settled};
+use fleet_core::backup::{Mounted, coverage};
 use fleet_core::facts::{ContainerSaid, Health, InstanceSaid};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::ContainerHealth;
 use fleet_core::steps::gate::{Ailment, Observation, ailment};
 
 /// An instance as it was seen, with what differs from what was applied.
-pub fn said(entry: &InstanceEntry, seen: &Observation, drift: Vec<String>) -> Option<InstanceSaid> {
+pub fn said(
+    entry: &InstanceEntry,
+    seen: &Observation,
+    drift: Vec<String>,
+    mounted: Option<&Mounted>,
+) -> Option<InstanceSaid> {
     let settled = entry.settled.as_ref()?;
     let health = match &entry.stuck {
         Some(stuck) => Health::Unhealthy { reason: format!("stuck: {}", stuck.reason) },
         None => health(settled, seen),
     };
     let containers = containers(&settled.rendered.spec, seen);
-    Some(InstanceSaid { health, drift, containers, ..unknown(settled) })
+    let rendered = &settled.rendered;
+    let coverage = mounted.map(|mounted| coverage(&rendered.stores, &rendered.spec, mounted));
+    Some(InstanceSaid { health, drift, containers, coverage, ..unknown(settled) })
 }
 
 /// An instance at which nobody could look.

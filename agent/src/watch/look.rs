@@ -23,7 +23,9 @@ pub async fn look_at(site: &Site, entry: &InstanceEntry) -> Result<Option<(Insta
     let lost = lost_volumes(&found, settled);
     let may_heal = entry.stuck.is_none() && lost.is_empty() && settled.drift == DriftRule::Heal;
     let cure = if may_heal { Cure::Heal } else { Cure::None };
-    let said = said(entry, &seen, drift_of(&found, settled));
+    // What is covered is no part of being well.
+    let mounted = site.hands.mounted(spec).await.ok();
+    let said = said(entry, &seen, drift_of(&found, settled), mounted.as_ref());
     Ok(said.map(|said| (without(&lost, said), cure)))
 }
 

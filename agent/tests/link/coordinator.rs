@@ -1,5 +1,10 @@
 //! A coordinator of a few lines: a CA, the four services of the wire, and a memory of what was heard.
 
+#[path = "files.rs"]
+mod files;
+
+pub use files::RepositoryFiles;
+
 use fleet_core::access::JoinToken;
 use fleet_core::app::Bundle;
 use fleet_proto::link::SERVER_NAME;
@@ -7,6 +12,7 @@ use fleet_proto::v1::agents_server::{Agents, AgentsServer};
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::identity_server::{Identity, IdentityServer};
 use fleet_proto::v1::join_server::{Join, JoinServer};
+use fleet_proto::v1::repositories_server::RepositoriesServer;
 use fleet_proto::v1::{self, AdmitRequest, AnswerPiece, Certificate, FromAgent, RenewRequest, ToAgent, to_agent};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -48,6 +54,7 @@ pub struct Coordinator {
     /// What whoever watches is sent away with.
     pub refusal: Mutex<Option<Status>>,
     pub bundles: Mutex<BTreeMap<String, Bundle>>,
+    pub files: RepositoryFiles,
     /// What comes in place of the next answer to whoever joins.
     pub lost: Mutex<Option<Status>>,
     /// Counts how often all connections were cut.
@@ -75,7 +82,8 @@ impl Coordinator {
         let (heard, says) = (watch::Sender::new(Heard::default()), watch::Sender::new(None));
         let (refusal, lost, bundles) = (Mutex::new(None), Mutex::new(None), Mutex::default());
         let cuts = watch::Sender::new(0);
-        Arc::new(Self { address, heard, says, refusal, lost, bundles, cuts, life, ca, ca_der, tls })
+        let files = RepositoryFiles::default();
+        Arc::new(Self { address, heard, says, refusal, lost, bundles, files, cuts, life, ca, ca_der, tls })
     }
 
     pub fn token(&self) -> JoinToken {
@@ -162,6 +170,7 @@ impl Service<http::Request<Body>> for Services {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         match request.uri().path().split('/').nth(1) {
             Some("fleet.v1.Join") => JoinServer::new(self.clone()).call(request),
+            Some("fleet.v1.Repositories") => RepositoriesServer::new(self.0.files.clone()).call(request),
             Some("fleet.v1.Identity") => IdentityServer::new(self.clone()).call(request),
             _ => AgentsServer::new(self.clone()).call(request),
         }

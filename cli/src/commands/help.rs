@@ -6,7 +6,7 @@ use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::{Args, Command, CommandFactory};
 
-/// Show help about a command, or a page: tokens, selectors, windows, rollouts, values, output, exit-codes
+/// Show help about a command, or a page: backups, tokens, selectors, windows, rollouts, values, output, exit-codes
 #[derive(Debug, Args)]
 pub struct HelpArgs {
     /// A command's words, or the name of a page
@@ -14,7 +14,8 @@ pub struct HelpArgs {
     subject: Vec<String>,
 }
 
-const PAGES: [(&str, &str); 7] = [
+const PAGES: [(&str, &str); 8] = [
+    ("backups", include_str!("../topics/backups.txt")),
     ("exit-codes", include_str!("../topics/exit-codes.txt")),
     ("output", include_str!("../topics/output.txt")),
     ("rollouts", include_str!("../topics/rollouts.txt")),

@@ -67,6 +67,7 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
             if instance.last_outcome.is_empty() { String::new() } else { format!("{}{reason}", instance.last_outcome) },
         ),
         ("on drift", instance.drift_rule.clone()),
+        ("backups", backups(instance, now)),
         ("heard", ago(now, instance.reported_ms)),
         ("created", format!("{} ago", age(now, instance.created_ms))),
     ]);
@@ -75,6 +76,16 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
     lines.extend(section("values", instance.values.iter().map(|(name, value)| format!("{name}={value}")).collect()));
     lines.extend(section("volumes", instance.volumes.clone()));
     lines
+}
+
+/// How its backups stand; nothing where nobody asks for any and there is none.
+fn backups(instance: &InstanceView, now: Time) -> String {
+    let Some(standing) = &instance.backup else { return String::new() };
+    if standing.newest_ms == 0 && standing.policy.is_empty() {
+        return String::new();
+    }
+    let reasons = parenthesised(&standing.word, &standing.reasons.join("; "));
+    format!("{reasons}, newest {}, proven {}", ago(now, standing.newest_ms), ago(now, standing.proven_ms))
 }
 
 fn ago(now: Time, then_ms: u64) -> String {

@@ -59,7 +59,23 @@ fn tallies(status: &Status) -> Vec<Painted> {
     if !versions.is_empty() {
         lines.push(Painted::plain(format!("{:11}{}", "versions", one_line(&versions.join(", ")))));
     }
+    lines.extend(backups(status));
     lines
+}
+
+/// How many stand how; where nobody asks for backups, that.
+fn backups(status: &Status) -> Option<Painted> {
+    let tally = status.backups.as_ref().filter(|_| status.instances > 0)?;
+    let line = Painted::plain(format!("{:11}", "backups"));
+    if !tally.has_policy {
+        return Some(line.and_in(Colour::Yellow, "no policy: `fleet backup policy set daily --all`"));
+    }
+    let wrong =
+        [(tally.never, "never"), (tally.failing, "failing"), (tally.late, "late"), (tally.uncovered, "uncovered")];
+    let wrong = wrong.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!(", {number} {word}"));
+    let colour = if tally.ok < status.instances { Colour::Yellow } else { Colour::Green };
+    let text = format!("{} of {} ok{}", tally.ok, status.instances, wrong.collect::<String>());
+    Some(line.and_in(colour, text))
 }
 
 fn attention(status: &Status) -> Vec<Painted> {

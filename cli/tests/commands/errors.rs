@@ -64,7 +64,7 @@ fn a_wrong_command_line_is_told_in_two_lines() {
     );
     check(
         "fleet help nothing",
-        "error: there is no help about `nothing`\nhint: `fleet --help` lists the commands; the pages are exit-codes, output, rollouts, selectors, tokens, values, windows",
+        "error: there is no help about `nothing`\nhint: `fleet --help` lists the commands; the pages are backups, exit-codes, output, rollouts, selectors, tokens, values, windows",
     );
 }
 

@@ -4,9 +4,11 @@ use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::environment::NOW;
 use crate::port::Port;
+use crate::safe::Safe;
 use crate::scene::Scene;
 use fleet_core::access::JoinToken;
 use fleet_proto::refusal::{Word, refuse};
+use fleet_proto::v1::backups_server::BackupsServer;
 use fleet_proto::v1::identity_server::{Identity, IdentityServer};
 use fleet_proto::v1::join_server::{Join, JoinServer};
 use fleet_proto::v1::operators_server::OperatorsServer;
@@ -81,7 +83,8 @@ async fn serve(listener: TcpListener, authority: Arc<Authority>, scene: Shared, 
     let port = Port {
         join: JoinServer::new(gate.clone()),
         identity: IdentityServer::new(gate),
-        operators: OperatorsServer::new(Desk(scene)),
+        operators: OperatorsServer::new(Desk(Arc::clone(&scene))),
+        backups: BackupsServer::new(Safe(scene)),
     };
     let serving = Server::builder()
         .tls_config(tls)

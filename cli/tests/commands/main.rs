@@ -4,6 +4,7 @@
 
 mod apps;
 mod authority;
+mod backups;
 mod completing;
 mod desk;
 mod environment;
@@ -13,6 +14,7 @@ mod login;
 mod port;
 mod reading;
 mod rollouts;
+mod safe;
 mod scene;
 mod shells;
 mod writing;

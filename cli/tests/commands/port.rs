@@ -2,6 +2,8 @@
 
 use crate::desk::Desk;
 use crate::fake::Gate;
+use crate::safe::Safe;
+use fleet_proto::v1::backups_server::BackupsServer;
 use fleet_proto::v1::identity_server::IdentityServer;
 use fleet_proto::v1::join_server::JoinServer;
 use fleet_proto::v1::operators_server::OperatorsServer;
@@ -15,6 +17,7 @@ pub struct Port {
     pub join: JoinServer<Gate>,
     pub identity: IdentityServer<Gate>,
     pub operators: OperatorsServer<Desk>,
+    pub backups: BackupsServer<Safe>,
 }
 
 impl Service<http::Request<Body>> for Port {
@@ -32,6 +35,8 @@ impl Service<http::Request<Body>> for Port {
             self.join.call(request)
         } else if path.starts_with("/fleet.v1.Identity/") {
             self.identity.call(request)
+        } else if path.starts_with("/fleet.v1.Backups/") {
+            self.backups.call(request)
         } else {
             self.operators.call(request)
         }

@@ -191,6 +191,7 @@ fn the_status_is_one_screen() {
             hint: "fleet host show lab-2".to_owned(),
         }],
         versions: vec![VersionCount { app: "labnotes".to_owned(), version: "1.1".to_owned(), instances: 2 }],
+        ..Default::default()
     };
     let (_fake, environment) = logged_in(Scene { status, ..Default::default() });
     assert_snapshot!(environment.run("fleet status").text(), @r"

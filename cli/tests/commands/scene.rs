@@ -27,6 +27,12 @@ pub struct Scene {
     pub events: Vec<EventView>,
     pub logs: Vec<LogView>,
     pub tokens: Vec<TokenView>,
+    pub standing: Vec<StandingView>,
+    pub backups: Vec<BackupView>,
+    pub verified: Vec<VerifyLine>,
+    pub pieces: Vec<Vec<u8>>,
+    pub policies: Vec<BackupPolicyView>,
+    pub repositories: Vec<RepositoryView>,
     /// Said to everything but `WhoAmI` and joining.
     pub refusal: Option<(Word, &'static str, &'static str)>,
     pub silence: bool,
@@ -77,7 +83,7 @@ pub fn progress(state: &str, text: &str) -> ChangeProgress {
 
 pub fn change(plan: &[&str], order: &str) -> InstanceChange {
     let plan = plan.iter().map(|line| (*line).to_owned()).collect();
-    InstanceChange { instance: Some(instance(1)), plan, order: order.to_owned() }
+    InstanceChange { instance: Some(instance(1)), plan, order: order.to_owned(), ..Default::default() }
 }
 
 /// A rollout of 1.2 whose members have these states.

@@ -1,9 +1,11 @@
-//! The complete set of a host's open orders, with the values that it alone may see.
+//! The complete set of a host's open orders, with the values and keys that it alone may see.
 
 use crate::facts::Facts;
+use crate::repositories::{Keeper, KeeperError};
 use crate::values::{Values, ValuesError};
 use fleet_core::facts::{DriftRule, OpenOrder};
 use fleet_core::names::{HostName, OrderId};
+use fleet_core::order::{Action, Order};
 use fleet_proto::convert::OutgoingOrder;
 use fleet_proto::v1;
 use std::collections::BTreeMap;
@@ -12,11 +14,31 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct OpenSet {
     pub told: v1::OpenOrders,
-    /// Orders that are left out, for their values cannot be had: the others must not wait for them.
-    pub untold: BTreeMap<OrderId, ValuesError>,
+    /// Orders that are left out, for what goes with them cannot be had: the others must not wait for them.
+    pub untold: BTreeMap<OrderId, UntoldError>,
 }
 
-pub fn open_set(facts: &Facts, values: &Values, host: &HostName) -> Result<OpenSet, ValuesError> {
+/// Why an order is not told.
+#[derive(Debug, thiserror::Error)]
+pub enum UntoldError {
+    #[error(transparent)]
+    Values(#[from] ValuesError),
+    #[error(transparent)]
+    Keeper(#[from] KeeperError),
+}
+
+impl UntoldError {
+    /// Whether it is the store that failed: then nothing can be told at all.
+    fn is_of_store(&self) -> bool {
+        match self {
+            Self::Values(ValuesError::Store(_)) => true,
+            Self::Values(ValuesError::Absent { .. } | ValuesError::Seal { .. }) => false,
+            Self::Keeper(error) => error.is_of_store(),
+        }
+    }
+}
+
+pub fn open_set(facts: &Facts, values: &Values, keeper: &Keeper, host: &HostName) -> Result<OpenSet, UntoldError> {
     let known = facts.read();
     let unheard = known.orders_of(host).filter(|id| !known.has_kept_the_end_of(id));
     let open: Vec<OpenOrder> = unheard.filter_map(|id| known.asked().orders.get(id)).cloned().collect();
@@ -26,20 +48,33 @@ pub fn open_set(facts: &Facts, values: &Values, host: &HostName) -> Result<OpenS
     let (mut orders, mut untold) = (Vec::new(), BTreeMap::new());
     for open in open {
         let id = open.order.id.clone();
-        match outgoing(facts, values, open) {
+        match outgoing(facts, values, keeper, open) {
             Ok(order) => orders.push(order),
-            Err(error @ (ValuesError::Absent { .. } | ValuesError::Seal { .. })) => drop(untold.insert(id, error)),
-            Err(error @ ValuesError::Store(_)) => return Err(error),
+            Err(error) if error.is_of_store() => return Err(error),
+            Err(error) => drop(untold.insert(id, error)),
         }
     }
     Ok(OpenSet { told: v1::OpenOrders { orders, instances }, untold })
 }
 
-fn outgoing(facts: &Facts, values: &Values, open: OpenOrder) -> Result<v1::Order, ValuesError> {
+fn outgoing(facts: &Facts, values: &Values, keeper: &Keeper, open: OpenOrder) -> Result<v1::Order, UntoldError> {
     let order = open.order;
     let (values, drift) = match order.action.goal() {
         Some(goal) => values.open(facts.store(), &order.instance, goal.revision)?,
         None => (BTreeMap::new(), DriftRule::default()),
     };
-    Ok(OutgoingOrder { order, values, drift, access: Vec::new(), limit_rate: None }.into())
+    let (access, limit_rate) = (keeper.accesses(&order)?, limit_rate(facts, &order));
+    Ok(OutgoingOrder { order, values, drift, access, limit_rate }.into())
+}
+
+/// What its policy allows of the line to repositories.
+fn limit_rate(facts: &Facts, order: &Order) -> Option<u64> {
+    match order.action {
+        Action::Data(_) => facts.read().desired().policy_of(&order.instance)?.1.limit_rate,
+        Action::Install { .. }
+        | Action::Upgrade { .. }
+        | Action::Configure { .. }
+        | Action::Power { .. }
+        | Action::Remove { .. } => None,
+    }
 }

@@ -8,6 +8,7 @@ use super::session::Sessions;
 use super::watch::Watch;
 use crate::clock;
 use crate::facts::Facts;
+use crate::repositories::Keeper;
 use crate::serve::{caller_of, refused};
 use crate::values::Values;
 use fleet_core::names::{Digest, HostName};
@@ -23,6 +24,7 @@ pub struct AgentsService {
     pub sessions: Arc<Sessions>,
     pub questions: Arc<Questions>,
     pub values: Arc<Values>,
+    pub keeper: Arc<Keeper>,
 }
 
 #[tonic::async_trait]
@@ -37,8 +39,8 @@ impl Agents for AgentsService {
         protocol::check(&self.facts, &host, request.get_ref().protocol, now).await?;
         let session = self.sessions.enter(&host, &caller, now)?;
         let number = session.begin_watch(now);
-        let (facts, values) = (Arc::clone(&self.facts), Arc::clone(&self.values));
-        Ok(Response::new(Watch { session, facts, values, number }.stream().boxed()))
+        let (facts, values, keeper) = (Arc::clone(&self.facts), Arc::clone(&self.values), Arc::clone(&self.keeper));
+        Ok(Response::new(Watch { session, facts, values, keeper, number }.stream().boxed()))
     }
 
     async fn report(&self, request: Request<Streaming<v1::FromAgent>>) -> Result<Response<v1::ReportEnd>, Status> {

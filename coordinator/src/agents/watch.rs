@@ -4,6 +4,7 @@ use super::open_set::{OpenSet, open_set};
 use super::session::{Next, Session};
 use crate::clock;
 use crate::facts::Facts;
+use crate::repositories::Keeper;
 use crate::serve::failed;
 use crate::values::Values;
 use fleet_proto::v1::{ToAgent, to_agent};
@@ -17,6 +18,7 @@ pub struct Watch {
     pub session: Arc<Session>,
     pub facts: Arc<Facts>,
     pub values: Arc<Values>,
+    pub keeper: Arc<Keeper>,
     pub number: u64,
 }
 
@@ -44,7 +46,7 @@ impl Watch {
         if self.session.has_completed() {
             self.facts.presume_absent(host, clock::now());
         }
-        let set = open_set(&self.facts, &self.values, host);
+        let set = open_set(&self.facts, &self.values, &self.keeper, host);
         let OpenSet { told, untold } = set.map_err(|error| failed("could not put the open orders together", &error))?;
         let because = untold.iter().map(|(id, error)| (id.clone(), error.to_string())).collect();
         for order in self.facts.note_untold(host, &because) {

@@ -1,12 +1,13 @@
 //! The catalog of backups: what the repositories hold, kept so as not to ask them.
 
-use super::Known;
+use super::{Facts, Known};
 use crate::keys;
 use crate::store::{Batch, Store, StoreError};
-use fleet_core::backup::{BackupKey, BackupSeen, CopyMade, DrillMade, Made};
-use fleet_core::names::InstanceName;
+use fleet_core::backup::{BackupKey, BackupSeen, Backups, CopyMade, DataAction, DrillMade, Made};
+use fleet_core::names::{BackupId, InstanceName, RepositoryName};
+use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One record of the catalog.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,10 +17,17 @@ pub struct BackupKept {
     pub seen: BackupSeen,
 }
 
-type Backups = BTreeMap<InstanceName, BTreeMap<BackupKey, BackupSeen>>;
+/// What a look into one repository found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// What the catalog had of it when the look began: what has come since stays.
+    pub before: BTreeSet<(InstanceName, BackupKey)>,
+    /// By instance; one that is not named was not read, and stays as it is.
+    pub found: BTreeMap<InstanceName, BTreeMap<BackupKey, BackupSeen>>,
+}
 
-pub(super) fn load(store: &dyn Store) -> Result<Backups, StoreError> {
-    let mut backups = Backups::new();
+pub(super) fn load(store: &dyn Store) -> Result<BTreeMap<InstanceName, Backups>, StoreError> {
+    let mut backups: BTreeMap<InstanceName, Backups> = BTreeMap::new();
     for entry in store.scan(keys::BACKUPS)? {
         let BackupKept { instance, key, seen } = entry.read()?;
         backups.entry(instance).or_default().insert(key, seen);
@@ -27,14 +35,130 @@ pub(super) fn load(store: &dyn Store) -> Result<Backups, StoreError> {
     Ok(backups)
 }
 
+impl Facts {
+    /// Lets one repository's part of the catalog be what a look into it found.
+    pub async fn replace_backups(&self, repository: &RepositoryName, look: Found) -> Result<(), StoreError> {
+        let ((), committed) = self.change(|known, batch| {
+            let had = known.backups_in(repository);
+            for (instance, found) in &look.found {
+                let gone = had.iter().filter(|(of, key)| of == instance && !found.contains_key(key));
+                gone.filter(|entry| look.before.contains(*entry))
+                    .for_each(|(_, key)| known.drop_backup(batch, instance, key));
+                found.iter().for_each(|(key, seen)| known.refresh_backup(batch, instance, key, seen));
+            }
+            Ok::<_, StoreError>(())
+        })?;
+        self.settled(committed).await.map(|_| ())
+    }
+
+    /// Takes out of the catalog what was forgotten, and tells it.
+    pub async fn forget_backups(
+        &self,
+        instance: &InstanceName,
+        repository: &RepositoryName,
+        forgotten: &[BackupId],
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let ((), committed) = self.change(|known, batch| {
+            for backup in forgotten {
+                let key = BackupKey { repository: repository.clone(), backup: backup.clone() };
+                known.drop_backup(batch, instance, &key);
+            }
+            let text = format!("{} of its backups in {repository} were forgotten, as its policy says", forgotten.len());
+            known.events.tell(batch, now, &format!("instance {instance}"), &text);
+            Ok::<_, StoreError>(())
+        })?;
+        self.settled(committed).await.map(|_| ())
+    }
+
+    /// Marks those backups of an instance in a repository that are damaged, and none else; tells what is news.
+    pub async fn mark_damaged(
+        &self,
+        instance: &InstanceName,
+        repository: &RepositoryName,
+        damaged: &BTreeMap<BackupId, String>,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let ((), committed) = self.change(|known, batch| {
+            let backups = known.observed.backups.get(instance).cloned().unwrap_or_default();
+            for (key, seen) in backups.into_iter().filter(|(key, _)| key.repository == *repository) {
+                let damage = damaged.get(&key.backup).cloned();
+                if damage == seen.damaged {
+                    continue;
+                }
+                let text = match &damage {
+                    Some(damage) => format!("its backup {} in {repository} is damaged: {damage}", key.backup),
+                    None => format!("its backup {} in {repository} can be read again", key.backup),
+                };
+                known.events.tell(batch, now, &format!("instance {instance}"), &text);
+                known.keep_backup(batch, instance, key, BackupSeen { damaged: damage, ..seen });
+            }
+            Ok::<_, StoreError>(())
+        })?;
+        self.settled(committed).await.map(|_| ())
+    }
+
+    /// Tells people something that the coordinator itself has found.
+    pub async fn tell(&self, subject: &str, text: &str, now: Time) -> Result<(), StoreError> {
+        let ((), committed) = self.change(|known, batch| {
+            known.events.tell(batch, now, subject, text);
+            Ok::<_, StoreError>(())
+        })?;
+        self.settled(committed).await.map(|_| ())
+    }
+}
+
 impl Known {
-    /// Takes into the catalog what an order made. What failed is in its order's end, and in no catalog.
-    pub(super) fn keep_made(&mut self, batch: &mut Batch, instance: &InstanceName, made: &Made) {
+    /// What the catalog has of one repository.
+    pub fn backups_in(&self, repository: &RepositoryName) -> BTreeSet<(InstanceName, BackupKey)> {
+        let all = self.observed.backups.iter().flat_map(|(of, backups)| backups.keys().map(move |key| (of, key)));
+        all.filter(|(_, key)| key.repository == *repository).map(|(of, key)| (of.clone(), key.clone())).collect()
+    }
+
+    fn drop_backup(&mut self, batch: &mut Batch, instance: &InstanceName, key: &BackupKey) {
+        batch.delete(keys::backup(instance, key));
+        let Some(backups) = self.observed.backups.get_mut(instance) else { return };
+        backups.remove(key);
+        if backups.is_empty() {
+            self.observed.backups.remove(instance);
+        }
+    }
+
+    /// Writes only what is news. A drill may have ended since the look began: the newer proof counts.
+    fn refresh_backup(&mut self, batch: &mut Batch, instance: &InstanceName, key: &BackupKey, found: &BackupSeen) {
+        let known = self.observed.backups.get(instance).and_then(|backups| backups.get(key));
+        let newer = known.and_then(|known| known.proof.clone());
+        let proof = match (newer, &found.proof) {
+            (Some(known), Some(found)) if known.at < found.at => Some(found.clone()),
+            (None, found) => found.clone(),
+            (known, _) => known,
+        };
+        let seen = BackupSeen { proof, ..found.clone() };
+        if known != Some(&seen) {
+            self.keep_backup(batch, instance, key.clone(), seen);
+        }
+    }
+
+    /// Takes into the catalog what an order made, and out of it what one forgot. What failed is in its order's end, and in
+    /// no catalog.
+    pub(super) fn keep_made(
+        &mut self,
+        batch: &mut Batch,
+        instance: &InstanceName,
+        asked: Option<&DataAction>,
+        made: &Made,
+    ) {
         match made {
             Made::Backup(copies) => copies.iter().for_each(|copy| self.keep_copy(batch, instance, copy)),
             Made::Restore(restore) => restore.safety.iter().for_each(|copy| self.keep_copy(batch, instance, copy)),
             Made::Drill(drill) => self.keep_proof(batch, instance, drill),
-            Made::Forgotten(_) => {}
+            Made::Forgotten(ids) => {
+                let Some(DataAction::Forget { from, .. }) = asked else { return };
+                for backup in ids {
+                    let key = BackupKey { repository: from.clone(), backup: backup.clone() };
+                    self.drop_backup(batch, instance, &key);
+                }
+            }
         }
     }
 
@@ -55,5 +179,103 @@ impl Known {
         let kept = BackupKept { instance: instance.clone(), key: key.clone(), seen: seen.clone() };
         batch.put(keys::backup(instance, &key), &kept);
         self.observed.backups.entry(instance.clone()).or_default().insert(key, seen);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{NOW, memory, on, read, release};
+    use fleet_core::backup::{Cause, Proof};
+    use std::sync::Arc;
+
+    fn key(number: u32) -> BackupKey {
+        BackupKey { repository: read("central"), backup: read(&format!("{number:024x}")) }
+    }
+
+    fn seen(number: u32) -> BackupSeen {
+        BackupSeen {
+            began: Time(u64::from(number)),
+            ended: Time(u64::from(number)),
+            cause: Cause::Scheduled,
+            host: read("lab-1"),
+            release: release("1.1"),
+            bytes: 100,
+            added: 10,
+            covered: 1,
+            declared: 1,
+            proof: None,
+            damaged: None,
+        }
+    }
+
+    fn proof(at: u64) -> Proof {
+        Proof { at: Time(at), host: read("lab-1"), took_ms: 1, bytes: 1, checks: Vec::new(), failure: None }
+    }
+
+    fn of(numbers: &[u32]) -> BTreeMap<InstanceName, BTreeMap<BackupKey, BackupSeen>> {
+        [(read("notes-1"), numbers.iter().map(|number| (key(*number), seen(*number))).collect())].into()
+    }
+
+    async fn replace(facts: &Facts, before: BTreeSet<(InstanceName, BackupKey)>, numbers: &[u32]) {
+        let look = Found { before, found: of(numbers) };
+        facts.replace_backups(&read("central"), look).await.expect("the store is whole");
+    }
+
+    fn kept(facts: &Facts) -> Vec<BackupKey> {
+        let known = facts.read();
+        known.observed().backups.values().flat_map(|backups| backups.keys()).cloned().collect()
+    }
+
+    #[tokio::test]
+    async fn what_a_repository_does_not_have_any_more_goes_and_what_came_meanwhile_stays() {
+        let facts = memory();
+        replace(&facts, [].into(), &[1, 2]).await;
+        let before = facts.read().backups_in(&read("central"));
+        replace(&facts, [].into(), &[3]).await;
+        replace(&facts, before, &[2]).await;
+        assert_eq!(kept(&facts), [key(2), key(3)]);
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_could_not_be_read_keeps_its_part() {
+        let facts = memory();
+        replace(&facts, [].into(), &[1, 2]).await;
+        let look = Found { before: facts.read().backups_in(&read("central")), found: [].into() };
+        facts.replace_backups(&read("central"), look).await.expect("the store is whole");
+        assert_eq!(kept(&facts), [key(1), key(2)]);
+    }
+
+    #[tokio::test]
+    async fn a_proof_that_came_meanwhile_stays_and_an_older_one_replaces_none() {
+        let facts = memory();
+        let look = |proof| {
+            let seen = BackupSeen { proof, ..seen(1) };
+            Found { before: [].into(), found: [(read("notes-1"), [(key(1), seen)].into())].into() }
+        };
+        for (found, expect) in [(Some(5), 5), (None, 5), (Some(3), 5), (Some(9), 9)] {
+            facts.replace_backups(&read("central"), look(found.map(proof))).await.expect("the store is whole");
+            let known = facts.read();
+            let kept = &known.observed().backups[&read("notes-1")][&key(1)];
+            assert_eq!(kept.proven(), Some(Time(expect)), "after {found:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn damage_is_marked_told_once_and_kept() {
+        let store: Arc<dyn Store> = Arc::new(crate::store::MemoryStore::new().expect("a thread can be started"));
+        let facts = on(Arc::clone(&store));
+        replace(&facts, [].into(), &[1, 2]).await;
+        let damaged = [(key(1).backup, "a pack is gone".to_owned())].into();
+        for _ in 0..2 {
+            facts.mark_damaged(&read("notes-1"), &read("central"), &damaged, NOW).await.expect("the store is whole");
+        }
+        let told = format!("instance notes-1: its backup {} in central is damaged: a pack is gone", key(1).backup);
+        assert_eq!(facts.told(), [told]);
+        let again = on(store);
+        let known = again.read();
+        let backups = &known.observed().backups[&read("notes-1")];
+        assert!(!backups[&key(1)].is_good() && backups[&key(2)].is_good());
+        assert_eq!(known.observed().backups, facts.read().observed().backups);
     }
 }

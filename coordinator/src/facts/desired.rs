@@ -3,8 +3,9 @@
 use super::{Facts, Known, ReleaseKept};
 use crate::keys;
 use crate::store::{Batch, StoreError};
-use fleet_core::facts::{HostDesired, InstanceDesired};
-use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
+use fleet_core::backup::{BackupPolicy, Held, RepositoryDesired};
+use fleet_core::facts::{AtOnce, HostDesired, InstanceDesired};
+use fleet_core::names::{BackupId, HostName, InstanceName, OrderId, PolicyName, RepositoryName, RolloutId};
 use fleet_core::rollout::Rollout;
 use fleet_core::time::Time;
 use std::collections::BTreeSet;
@@ -135,6 +136,49 @@ impl DesiredChange<'_> {
         self.is_wish = true;
         self.batch.delete(keys::rollout(id));
         self.known.desired.rollouts.remove(id);
+    }
+
+    pub fn put_policy(&mut self, name: &PolicyName, policy: BackupPolicy) {
+        self.is_wish = true;
+        self.batch.put(keys::policy(name), &policy);
+        self.known.desired.policies.insert(name.clone(), policy);
+    }
+
+    pub fn remove_policy(&mut self, name: &PolicyName) {
+        self.is_wish = true;
+        self.batch.delete(keys::policy(name));
+        self.known.desired.policies.remove(name);
+    }
+
+    /// How many backups and drills of the whole fleet may run at a time.
+    pub fn put_at_once(&mut self, at_once: AtOnce) {
+        self.is_wish = true;
+        self.batch.put(keys::AT_ONCE.to_owned(), &at_once);
+        self.known.desired.at_once = at_once;
+    }
+
+    pub fn put_repository(&mut self, name: &RepositoryName, repository: RepositoryDesired) {
+        self.is_wish = true;
+        self.batch.put(keys::repository(name), &repository);
+        self.known.desired.repositories.insert(name.clone(), repository);
+    }
+
+    pub fn remove_repository(&mut self, name: &RepositoryName) {
+        self.is_wish = true;
+        self.batch.delete(keys::repository(name));
+        self.known.desired.repositories.remove(name);
+        self.known.desired.add_central();
+    }
+
+    /// Lets a backup be forgotten by nobody.
+    pub fn hold_backup(&mut self, id: &BackupId, held: Held) {
+        self.batch.put(keys::held(id), &held);
+        self.known.desired.held.insert(id.clone(), held);
+    }
+
+    pub fn release_backup(&mut self, id: &BackupId) {
+        self.batch.delete(keys::held(id));
+        self.known.desired.held.remove(id);
     }
 
     pub fn add_release(&mut self, release: ReleaseKept) {

@@ -4,6 +4,7 @@ use super::asked::end_text;
 use super::{Facts, Known, ObserveError};
 use crate::keys;
 use crate::store::Batch;
+use fleet_core::backup::DataAction;
 use fleet_core::facts::{Ended, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId};
 use fleet_core::order::{End, Goal, Outcome};
@@ -78,6 +79,7 @@ impl Known {
         if is_heard {
             return Ok(());
         }
+        let asked = open.and_then(|open| open.order.action.data()).cloned();
         let reached = open.and_then(|open| open.order.action.goal()).filter(|_| outcome.is_success()).cloned();
         if let Some(open) = open {
             let text = end_text(&open.order.action, &outcome);
@@ -95,9 +97,11 @@ impl Known {
             seen.at = now;
         }
         if let Some(made) = &made {
-            self.keep_made(batch, &instance, made);
+            self.keep_made(batch, &instance, asked.as_ref(), made);
         }
-        let ended = Ended { instance, outcome, made, at: now };
+        let of = asked.as_ref().map(DataAction::kind).or_else(|| made.as_ref().map(|made| made.kind()));
+        let made = made.map(|made| Box::new(made.in_short()));
+        let ended = Ended { instance, outcome, of, made, at: now };
         batch.put(keys::ended(&id), &ended);
         self.put_end(id, ended);
         Ok(())

@@ -1,8 +1,10 @@
 //! What is on disks out there: each text was written by some version, and is read by this one.
 
 use super::Event;
+use super::backups::BackupKept;
 use crate::identity::SubjectKept;
-use fleet_core::facts::OtherProtocol;
+use fleet_core::backup::{BackupPolicy, DataKind, Held, RepositoryDesired};
+use fleet_core::facts::{Ended, OtherProtocol};
 use fleet_core::rollout::Rollout;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -70,4 +72,53 @@ fn a_certificate_notes_which_one_it_renews() {
     assert_eq!(read::<SubjectKept>(&subject("")).serials[0].renews, None);
     let renewed = read::<SubjectKept>(&subject(r#","renews":"09""#));
     assert_eq!(renewed.serials[0].renews.as_deref(), Some("09"));
+}
+
+const BACKUP: &str = "00112233445566778899aabb";
+
+#[test]
+fn a_policy_is_kept_with_what_it_says_and_no_more() {
+    let keep = r#""keep":{"last":3,"hourly":0,"daily":7,"weekly":5,"monthly":12,"yearly":0}"#;
+    let least =
+        format!(r#"{{"schedule":"5 4 * * *",{keep},"max_age":"1d2h","to":["central"],"instances":["notes-1"]}}"#);
+    assert_eq!(read::<BackupPolicy>(&least).drill, None);
+    let rest = r#""drill":"7d","window":"22:00-04:00+01:00","limit_rate":1048576,"deadline":"6h","spread":"1h""#;
+    let all = format!(
+        r#"{{"schedule":"TZ=Europe/Berlin 5 4 * * *",{keep},"max_age":"1d2h",{rest},"to":["central"],"selector":"site=fr"}}"#
+    );
+    assert_eq!(read::<BackupPolicy>(&all).limit_rate, Some(1 << 20));
+}
+
+#[test]
+fn a_repository_and_a_held_backup_are_kept() {
+    read::<RepositoryDesired>(r#"{"place":"coordinator","added":0}"#);
+    read::<RepositoryDesired>(r#"{"place":{"folder":{"path":"/mnt/backups"}},"added":1000}"#);
+    let bucket = r#"{"endpoint":"https://s3.example.org","region":"eu","bucket":"lab","prefix":"fleet"}"#;
+    read::<RepositoryDesired>(&format!(r#"{{"place":{{"s3":{bucket}}},"added":1000}}"#));
+    read::<Held>(r#"{"instance":"notes-1","by":"ada","at":1000}"#);
+}
+
+#[test]
+fn a_backup_of_the_catalog_notes_what_was_found_to_be_wrong_with_it() {
+    let kept = |more: &str| {
+        let release = format!(r#"{{"name":{{"app":"notes","version":"1.1"}},"digest":"{DIGEST}"}}"#);
+        let seen = [
+            r#"{"began":1000,"ended":2000,"cause":"scheduled","host":"lab-1","release":"#,
+            &release,
+            r#","bytes":10,"added":5,"covered":2,"declared":2,"proof":null"#,
+            more,
+            "}",
+        ]
+        .concat();
+        format!(r#"{{"instance":"notes-1","key":{{"repository":"central","backup":"{BACKUP}"}},"seen":{seen}}}"#)
+    };
+    assert!(read::<BackupKept>(&kept("")).seen.is_good());
+    assert!(!read::<BackupKept>(&kept(r#","damaged":"a pack is gone""#)).seen.is_good());
+}
+
+#[test]
+fn an_end_notes_what_of_the_data_it_was_about() {
+    assert_eq!(read::<Ended>(r#"{"instance":"notes-1","outcome":"done","at":1000}"#).of, None);
+    let failed = r#"{"instance":"notes-1","outcome":{"failed":{"reason":"no room"}},"of":"backup","at":1000}"#;
+    assert_eq!(read::<Ended>(failed).of, Some(DataKind::Backup));
 }

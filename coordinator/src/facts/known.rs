@@ -36,12 +36,16 @@ pub struct Known {
 
 impl Known {
     pub(super) fn load(store: &dyn Store) -> Result<Self, StoreError> {
-        let desired = Desired {
+        let mut desired = Desired {
             hosts: load(store, keys::HOSTS)?,
             instances: load(store, keys::INSTANCES)?,
             rollouts: load(store, keys::ROLLOUTS)?,
             repositories: load(store, keys::REPOSITORIES)?,
+            policies: load(store, keys::POLICIES)?,
+            at_once: store.get(keys::AT_ONCE)?.map(|entry| entry.read()).transpose()?.unwrap_or_default(),
+            held: load(store, keys::HELD)?,
         };
+        desired.add_central();
         let asked = Asked { orders: load(store, keys::ASKED)? };
         let observed = observed::load(store)?;
         let index = Index::of(&desired, &asked, &observed);

@@ -22,7 +22,7 @@ impl Facts {
         let values = self.values_that_may_be_old()?;
         let prune = |change: &mut DesiredChange<'_>| {
             let values = old_values(change.known(), values);
-            let ends = old_ends(change.known());
+            let ends = old_ends(change.known(), now);
             let rollouts = old_rollouts(change.known(), now);
             ends.iter().for_each(|id| change.forget_end(id));
             rollouts.iter().for_each(|id| change.remove_rollout(id));
@@ -82,7 +82,8 @@ fn keys_in_rollouts(known: &Known) -> HashSet<String> {
     revisions.collect()
 }
 
-fn old_ends(known: &Known) -> Vec<OrderId> {
+/// Besides those of rollouts, what an instance wants now must not be forgotten to have failed, however many backups of it end.
+fn old_ends(known: &Known, now: Time) -> Vec<OrderId> {
     let mut by_instance: HashMap<&InstanceName, Vec<(Time, &OrderId)>> = HashMap::new();
     for (id, ended) in &known.observed().ended {
         by_instance.entry(&ended.instance).or_default().push((ended.at, id));
@@ -90,10 +91,14 @@ fn old_ends(known: &Known) -> Vec<OrderId> {
     by_instance.retain(|_, ends| ends.len() > ENDS);
     let members = known.desired().rollouts.values().flat_map(|it| it.members.iter().map(move |member| (it, member)));
     let crowded = members.filter(|(_, member)| by_instance.contains_key(&member.instance));
-    let of_rollouts: HashSet<OrderId> = crowded.flat_map(|(rollout, member)| upgrade_ids(rollout, member)).collect();
+    let mut needed: HashSet<OrderId> = crowded.flat_map(|(rollout, member)| upgrade_ids(rollout, member)).collect();
+    if !by_instance.is_empty() {
+        let outlook = Outlook::new(known.desired(), known.asked(), known.observed(), now);
+        needed.extend(by_instance.keys().filter_map(|name| outlook.wanted_id(name)));
+    }
     let mut old = Vec::new();
     for mut ends in by_instance.into_values() {
-        ends.retain(|(_, id)| !of_rollouts.contains(*id));
+        ends.retain(|(_, id)| !needed.contains(*id));
         ends.sort();
         let surplus = ends.len().saturating_sub(ENDS);
         old.extend(ends.into_iter().take(surplus).map(|(_, id)| id.clone()));

@@ -133,7 +133,7 @@ impl Admissions {
         let issued = self.sign(request, subject, now)?;
         let fresh = serial_of(&issued);
         let keep = |change: &mut DesiredChange<'_>| {
-            let kept = change.known().subject(subject).filter(|kept| kept.counts(serial));
+            let kept = change.known().subject(subject).filter(|kept| kept.counts(serial) || kept.unknown.is_some());
             let kept = kept.ok_or(AdmitError::Revoked)?.clone();
             change.put_subject(subject, kept.renewed(serial, fresh, now));
             Ok::<_, AdmitError>(())
@@ -189,9 +189,13 @@ fn enrolled(
             Err(AdmitError::TooManyMachines(token.subject.clone()))
         }
         (Subject::Operator(_), Some(before)) => Ok(before.clone().with(serial, now)),
-        (Subject::Operator(_), None) | (Subject::Host(_), _) => {
-            Ok(SubjectKept { role: token.role, added: now, enrolment: serial.serial.clone(), serials: vec![serial] })
-        }
+        (Subject::Operator(_), None) | (Subject::Host(_), _) => Ok(SubjectKept {
+            role: token.role,
+            added: now,
+            enrolment: serial.serial.clone(),
+            serials: vec![serial],
+            unknown: None,
+        }),
     }
 }
 

@@ -159,7 +159,7 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// Writes a new file that only its owner may read.
-pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
     let write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(bytes)?;

@@ -13,6 +13,7 @@ use std::path::Path;
 const FILE: &str = "secrets.key";
 
 /// The key that seals secrets.
+#[derive(Clone)]
 pub struct Seal(LessSafeKey);
 
 impl std::fmt::Debug for Seal {

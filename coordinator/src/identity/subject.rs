@@ -21,6 +21,17 @@ pub struct SubjectKept {
     /// The serial of the first certificate of this enrolment: a machine that joins anew has another.
     pub enrolment: String,
     pub serials: Vec<Serial>,
+    /// Those that were given out after the backup from which this came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<Unknown>,
+}
+
+/// Certificates of our own CA whose serials were lost: only between which ends they lie is known. Whatever was revoked before
+/// ends earlier, and whatever is given out later ends later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unknown {
+    pub after: Time,
+    pub until: Time,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +46,12 @@ pub struct Serial {
 impl SubjectKept {
     pub fn counts(&self, serial: &str) -> bool {
         self.serials.iter().any(|known| known.serial == serial)
+    }
+
+    /// Whether a certificate is believed: its serial counts, or was lost with the facts of when it was given out.
+    pub fn believes(&self, serial: &Serial) -> bool {
+        let is_lost = |unknown: Unknown| unknown.after < serial.not_after && serial.not_after <= unknown.until;
+        self.counts(&serial.serial) || self.unknown.is_some_and(is_lost)
     }
 
     /// Takes in the certificate of one more machine; those that have expired go.
@@ -113,7 +130,7 @@ mod tests {
 
     fn kept(serials: &[&str]) -> SubjectKept {
         let serials = serials.iter().map(|text| serial(text)).collect();
-        SubjectKept { role: None, added: NOW, enrolment: "a".to_owned(), serials }
+        SubjectKept { role: None, added: NOW, enrolment: "a".to_owned(), serials, unknown: None }
     }
 
     fn serials(kept: &SubjectKept) -> Vec<&str> {
@@ -171,5 +188,16 @@ mod tests {
     fn what_has_expired_is_nobodys() {
         let kept = kept(&["a"]).with(Serial { not_after: Time(9000), ..serial("b") }, NOW);
         assert_eq!((kept.machines(NOW), kept.machines(Time(2000))), (2, 1));
+    }
+
+    #[test]
+    fn certificates_that_were_given_out_after_a_backup_are_believed_until_they_end() {
+        let of = |not_after: u64| Serial { serial: "lost".to_owned(), not_after: Time(not_after), renews: None };
+        let mut kept = kept(&["a"]);
+        assert!(!kept.believes(&of(2500)));
+        kept.unknown = Some(Unknown { after: kept.expires(), until: Time(3000) });
+        let believed: Vec<bool> = [2000, 2001, 3000, 3001].map(|end| kept.believes(&of(end))).into();
+        assert_eq!(believed, [false, true, true, false]);
+        assert!(kept.believes(&serial("a")));
     }
 }

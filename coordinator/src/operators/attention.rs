@@ -1,7 +1,10 @@
 //! What needs a person, worst first, each with the command that goes on.
 
+mod ahead;
+
 use super::views::instance::{InstanceViews, verb};
 use crate::facts::{Known, protocol_words};
+use fleet_core::backup::{DataKind, Word};
 use fleet_core::facts::{DriftRule, Health, HostObserved, InstanceDesired, Link};
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::Outcome;
@@ -27,13 +30,22 @@ enum Rank {
     Offline,
     Failed,
     Newer,
+    Backups,
     Room,
     Clock,
     Drift,
 }
 
-pub fn attention(known: &Known, outlook: &Outlook<'_>, views: &InstanceViews<'_>, now: Time) -> Vec<v1::Attention> {
-    let mut found = Vec::new();
+pub fn attention(
+    known: &Known,
+    outlook: &Outlook<'_>,
+    views: &InstanceViews<'_>,
+    room: Option<String>,
+    now: Time,
+) -> Vec<v1::Attention> {
+    let mut found = of_backups(known, outlook, now);
+    let hint = "make room, or keep less: `fleet backup policy set`";
+    found.extend(room.map(|text| say(Rank::Room, "coordinator".to_owned(), text, hint.to_owned())));
     for name in known.desired().hosts.keys() {
         found.extend(of_link(known, outlook, name));
         if let Some(seen) = known.observed().hosts.get(name) {
@@ -44,6 +56,7 @@ pub fn attention(known: &Known, outlook: &Outlook<'_>, views: &InstanceViews<'_>
         found.extend(of_instance(known, views, name, instance));
         found.extend(of_values(outlook, name, instance));
     }
+    found.extend(ahead::ahead(known).into_iter().map(|attention| (Rank::Newer, attention)));
     found.extend(untold(known));
     found.extend(overdue(known, now));
     found.extend(of_rollouts(known, outlook));
@@ -99,6 +112,8 @@ fn of_instance(
             Outcome::Stuck { reason, hint } => {
                 found.push(say(Rank::Stuck, subject(), format!("stuck: {reason}"), hint.clone()));
             }
+            // How its backups stand says it, and for how long.
+            Outcome::Refused { .. } | Outcome::Failed { .. } if is_of_policy(known, name, end.of) => {}
             Outcome::RolledBack { reason } | Outcome::Refused { reason } | Outcome::Failed { reason } => {
                 let text = format!("its last order: {}, {reason}", end.outcome.word());
                 found.push(say(Rank::Failed, subject(), text, format!("fleet instance show {name}")));
@@ -114,6 +129,44 @@ fn of_instance(
     if !said.drift.is_empty() && instance.drift == DriftRule::Report {
         let text = format!("changed by hand: {}", said.drift.join(", "));
         found.push(say(Rank::Drift, subject(), text, format!("fleet instance show {name}")));
+    }
+    found
+}
+
+fn is_of_policy(known: &Known, name: &InstanceName, of: Option<DataKind>) -> bool {
+    match of {
+        Some(DataKind::Backup | DataKind::Drill) => known.desired().policy_of(name).is_some(),
+        Some(DataKind::Restore | DataKind::Forget) | None => false,
+    }
+}
+
+/// Backups that are not as their policies want them. A new instance has as long as a backup may be old.
+fn of_backups(known: &Known, outlook: &Outlook<'_>, now: Time) -> Vec<(Rank, v1::Attention)> {
+    if known.desired().policies.is_empty() {
+        return Vec::new();
+    }
+    let (mut found, mut without) = (Vec::new(), Vec::new());
+    for (name, instance) in &known.desired().instances {
+        let Some((_, policy)) = known.desired().policy_of(name) else {
+            without.push(name.as_str());
+            continue;
+        };
+        let is_new = now.since(instance.created) <= policy.max_age.as_duration();
+        let standing = outlook.standing(name).filter(|standing| match standing.word {
+            Word::Ok => false,
+            Word::Never => !is_new || standing.reasons.len() > 1,
+            Word::Failing | Word::Late | Word::Uncovered => true,
+        });
+        if let Some(standing) = standing {
+            let text = format!("its backups: {}: {}", standing.word, standing.reasons.join("; "));
+            let hint = format!("fleet backup status {name}, fleet backup now {name}");
+            found.push(say(Rank::Backups, format!("instance {name}"), text, hint));
+        }
+    }
+    if let Some(first) = without.first() {
+        let text = format!("{} without a policy for backups, such as {first}", without.len());
+        let hint = "fleet backup policy set NAME --all".to_owned();
+        found.push(say(Rank::Backups, "backups".to_owned(), text, hint));
     }
     found
 }

@@ -13,6 +13,7 @@ use crate::facts::Known;
 use fleet_core::facts::{InstanceDesired, Link, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::order::Action;
+use fleet_core::plan::wish_id;
 use fleet_proto::v1;
 use futures_util::stream::{Stream, unfold};
 use std::time::Duration;
@@ -233,6 +234,10 @@ fn progress(known: &Known, followed: &Followed) -> v1::ChangeProgress {
     if let Some(kept) = kept::kept(known, instance, clock::now()) {
         return kept;
     }
+    if order.as_ref().is_some_and(|id| is_wished(known, instance, id)) {
+        let because = known.waits_because(instance).unwrap_or_default();
+        return of("waiting", because.to_owned(), String::new(), false);
+    }
     match known.waits_because(instance) {
         Some(because) => of("waiting", because.to_owned(), String::new(), false),
         None if is_reached(known, instance) => of("already so", String::new(), String::new(), true),
@@ -244,6 +249,12 @@ fn progress(known: &Known, followed: &Followed) -> v1::ChangeProgress {
 fn is_reached(known: &Known, name: &InstanceName) -> bool {
     let (Some(wanted), Some(said)) = (known.instance(name), known.said(name)) else { return false };
     wanted.removal.is_none() && said.revision >= wanted.revision && said.power_serial >= wanted.power.serial
+}
+
+/// Whether an order that is not given yet is to fulfil what is wished of the instance's data.
+fn is_wished(known: &Known, name: &InstanceName, order: &OrderId) -> bool {
+    let Some(instance) = known.instance(name) else { return false };
+    instance.data.as_ref().is_some_and(|wish| wish_id(name, instance, wish) == *order)
 }
 
 fn is_being_removed(known: &Known, instance: &InstanceName) -> bool {

@@ -92,7 +92,7 @@ impl OperatorsService {
     }
 
     /// Refuses what the host's own policy forbids, as far as it was heard.
-    fn check_policy(&self, attempt: &str, subject: &Subject, rendered: &Rendered) -> Result<(), Status> {
+    pub fn check_policy(&self, attempt: &str, subject: &Subject, rendered: &Rendered) -> Result<(), Status> {
         let host = &subject.desired.host;
         let policy = self.shared.facts.read().observed().hosts.get(host).map(|seen| seen.said.policy.clone());
         let Some(policy) = policy else { return Ok(()) };
@@ -255,7 +255,7 @@ impl OperatorsService {
             None => String::new(),
         };
         let instance = self.instance_view(&name);
-        Ok(v1::InstanceChange { instance, plan, order })
+        Ok(v1::InstanceChange { instance, plan, order, ..Default::default() })
     }
 }
 

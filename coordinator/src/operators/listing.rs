@@ -39,6 +39,7 @@ impl OperatorsService {
         }
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let Some(view) = list.first_mut() else { return Err(no_instance("show the instance", &name)) };
+        view.backup = self.standing_of(&name, now);
         self.add_detail(view, &name);
         Ok(v1::InstanceList { instances: list })
     }

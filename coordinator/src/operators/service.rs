@@ -27,7 +27,7 @@ impl OperatorsService {
     }
 
     /// Who calls, if they may do at least what `needed` may.
-    fn caller<T>(&self, request: &Request<T>, needed: Role) -> Result<OperatorName, Status> {
+    pub fn caller<T>(&self, request: &Request<T>, needed: Role) -> Result<OperatorName, Status> {
         let (name, _) = caller_of(request)?.operator(&self.shared.facts, needed)?;
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), clock::now());
         Ok(name)

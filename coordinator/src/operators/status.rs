@@ -2,6 +2,7 @@
 
 use super::apps::count;
 use super::attention::attention;
+use super::backups::tally;
 use super::service::OperatorsService;
 use super::views::host::HostViews;
 use super::views::instance::{InstanceViews, health_words, outlook, versions};
@@ -41,6 +42,8 @@ impl OperatorsService {
     }
 
     pub fn status_now(&self, now: Time) -> v1::Status {
+        // It looks at the facts by itself.
+        let room = self.shared.keeper.room_words();
         let known = self.shared.facts.read();
         let outlook = outlook(&known, now);
         let instances = InstanceViews::new(&known, &outlook);
@@ -59,8 +62,9 @@ impl OperatorsService {
                 .map(|(name, instance)| instances.view(name, instance))
                 .collect(),
             rollouts: open.map(|rollout| view(&known, &outlook, rollout, Detail::Summary)).collect(),
-            attention: attention(&known, &outlook, &instances, now),
+            attention: attention(&known, &outlook, &instances, room, now),
             versions: versions(&known),
+            backups: Some(tally(&known, &outlook)),
         }
     }
 }

@@ -53,7 +53,7 @@ impl Caller {
             let hint = "join first: `fleet-agent join TOKEN` or `fleet login TOKEN`";
             return Err(refuse(Word::CertificateMissing, "could not answer: this call needs a certificate", hint));
         };
-        let kept = facts.read().subject(subject).filter(|kept| kept.counts(&serial.serial)).cloned();
+        let kept = facts.read().subject(subject).filter(|kept| kept.believes(serial)).cloned();
         let is_in_time = clock::now() < serial.not_after;
         kept.filter(|_| is_in_time).map(|kept| (subject, kept)).ok_or_else(|| {
             let text = format!("could not answer: the certificate of {subject} was revoked");

@@ -63,7 +63,7 @@ impl Connections {
 
 fn cut_if_revoked(caller: &Caller, facts: &Facts, now: Time) {
     let Some((subject, serial)) = &caller.certified else { return };
-    let counts = facts.read().subject(subject).is_some_and(|kept| kept.counts(&serial.serial));
+    let counts = facts.read().subject(subject).is_some_and(|kept| kept.believes(serial));
     if !counts || serial.not_after <= now {
         tracing::info!(%subject, address = %caller.address, "connection ended: its certificate no longer counts");
         caller.cut.cancel();

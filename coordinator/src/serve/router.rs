@@ -1,12 +1,15 @@
 //! From a call's path to the service that answers it.
 
 use crate::agents::AgentsService;
-use crate::operators::OperatorsService;
+use crate::operators::{BackupsService, OperatorsService};
+use crate::repositories::RepositoriesService;
 use crate::serve::{IdentityService, JoinService};
 use fleet_proto::v1::agents_server::AgentsServer;
+use fleet_proto::v1::backups_server::BackupsServer;
 use fleet_proto::v1::identity_server::IdentityServer;
 use fleet_proto::v1::join_server::JoinServer;
 use fleet_proto::v1::operators_server::OperatorsServer;
+use fleet_proto::v1::repositories_server::RepositoriesServer;
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 use tonic::Status;
@@ -24,6 +27,8 @@ pub struct Router {
     pub join: JoinServer<JoinService>,
     pub identity: IdentityServer<IdentityService>,
     pub operators: OperatorsServer<OperatorsService>,
+    pub backups: BackupsServer<BackupsService>,
+    pub repositories: RepositoriesServer<RepositoriesService>,
 }
 
 impl Service<Request> for Router {
@@ -42,6 +47,8 @@ impl Service<Request> for Router {
             <JoinServer<JoinService> as NamedService>::NAME => self.join.call(request),
             <IdentityServer<IdentityService> as NamedService>::NAME => self.identity.call(request),
             <OperatorsServer<OperatorsService> as NamedService>::NAME => self.operators.call(request),
+            <BackupsServer<BackupsService> as NamedService>::NAME => self.backups.call(request),
+            <RepositoriesServer<RepositoriesService> as NamedService>::NAME => self.repositories.call(request),
             _ => Box::pin(async { Ok(Status::unimplemented("there is no such service").into_http()) }),
         }
     }

@@ -8,17 +8,23 @@ use crate::clock;
 use crate::facts::Facts;
 use crate::home::Home;
 use crate::identity::{Admissions, Authority, IdentityError, ServerCertificate, server_config};
-use crate::operators::OperatorsService;
+use crate::metrics::serve_metrics;
+use crate::operators::{BackupsService, OperatorsService};
+use crate::own::keep_own_backups;
+use crate::repositories::{Disk, DiskError, Keeper, RepositoriesService, keep_house, make_repositories};
 use crate::store::StoreError;
 use crate::turn::turns;
 use crate::values::Values;
 use fleet_proto::MESSAGE_LIMIT;
 use fleet_proto::v1::agents_server::AgentsServer;
+use fleet_proto::v1::backups_server::BackupsServer;
 use fleet_proto::v1::identity_server::IdentityServer;
 use fleet_proto::v1::join_server::JoinServer;
 use fleet_proto::v1::operators_server::OperatorsServer;
+use fleet_proto::v1::repositories_server::RepositoriesServer;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
@@ -44,6 +50,16 @@ const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(30);
 pub struct Config {
     pub home: Home,
     pub listen: SocketAddr,
+    pub options: Options,
+}
+
+/// What it may be told beyond that.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The program that works on repositories in processes of their own; without, this very program.
+    pub worker: Option<PathBuf>,
+    /// Where metrics are served; without, nowhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +68,8 @@ pub enum ServeError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("could not read the facts")]
     Load(#[source] StoreError),
+    #[error("could not look into the repositories")]
+    Repositories(#[from] DiskError),
     #[error("could not prepare the port")]
     Identity(#[from] IdentityError),
     #[error("could not serve the port")]
@@ -67,6 +85,8 @@ pub enum ServeError {
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where metrics are served, if they are.
+    pub metrics: Option<SocketAddr>,
     stop: CancellationToken,
     main: JoinHandle<Result<(), ServeError>>,
 }
@@ -94,6 +114,7 @@ pub struct Shared {
     pub connections: Arc<Connections>,
     pub authority: Arc<Authority>,
     pub addresses: Arc<[String]>,
+    pub keeper: Arc<Keeper>,
 }
 
 /// A fleet that comes back at once waits in line: whoever finds the line full tries again only seconds later.
@@ -109,20 +130,30 @@ fn open_port(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Opens the port and begins to serve.
 pub async fn serve(config: Config) -> Result<Running, ServeError> {
-    let Config { home, listen } = config;
+    let Config { home, listen, options } = config;
     let failed_to_listen = |source| ServeError::Listen { address: listen, source };
     let listener = open_port(listen).map_err(failed_to_listen)?;
     let address = listener.local_addr().map_err(failed_to_listen)?;
     let life = home.settings.certificate_life();
     let authority = Arc::new(home.authority);
+    let disk = Disk::below(&home.path);
+    let swept = disk.sweep()?;
+    if swept > 0 {
+        tracing::info!(swept, "uploads that were cut off were removed");
+    }
+    let facts = Arc::new(Facts::load(home.store).map_err(ServeError::Load)?);
+    let metrics = options.metrics.map(listen_for_metrics).transpose()?;
+    let metrics_address = metrics.as_ref().and_then(|listener| listener.local_addr().ok());
+    let keeper = Keeper::new(Arc::clone(&facts), Arc::new(disk), home.seal.clone(), options.worker);
     let shared = Shared {
-        facts: Arc::new(Facts::load(home.store).map_err(ServeError::Load)?),
+        facts,
         sessions: Arc::default(),
         questions: Arc::default(),
         values: Arc::new(Values::new(home.seal)),
         connections: Arc::default(),
         authority: Arc::clone(&authority),
         addresses: home.settings.addresses.into(),
+        keeper: Arc::new(keeper),
     };
     let certificate = ServerCertificate::new(&authority, &shared.addresses, clock::now())?;
     let certificate = Arc::new(certificate);
@@ -131,9 +162,28 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
     let port = Port { listener, tls, connections: Arc::clone(&shared.connections), stop: stop.clone() };
     let admissions = Admissions::new(authority, Arc::clone(&shared.facts), life);
     let router = services(&shared, Arc::new(admissions));
-    let main = tokio::spawn(run(shared, certificate, port, router, stop.clone()));
+    let looks = Looks { directory: home.path, metrics };
+    let main = tokio::spawn(run(shared, certificate, port, router, looks, stop.clone()));
     tracing::info!(%address, "serving");
-    Ok(Running { address, stop, main })
+    Ok(Running { address, metrics: metrics_address, stop, main })
+}
+
+/// What is done beside the port.
+struct Looks {
+    directory: PathBuf,
+    metrics: Option<TcpListener>,
+}
+
+fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    open_port(address).map_err(|source| ServeError::Listen { address, source })
+}
+
+/// Runs until dropped.
+async fn tell_metrics(shared: &Shared, listener: Option<&TcpListener>) {
+    match listener {
+        Some(listener) => serve_metrics(shared, listener).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn services(shared: &Shared, admissions: Arc<Admissions>) -> Router {
@@ -143,15 +193,21 @@ fn services(shared: &Shared, admissions: Arc<Admissions>) -> Router {
         sessions: Arc::clone(&shared.sessions),
         questions: Arc::clone(&shared.questions),
         values: Arc::clone(&shared.values),
+        keeper: Arc::clone(&shared.keeper),
     };
     let connections = Arc::clone(&shared.connections);
     let join = JoinService { admissions: Arc::clone(&admissions), facts: facts(), connections };
     let identity = IdentityService { admissions, facts: facts() };
+    let operators = OperatorsService::new(shared.clone());
+    let backups = BackupsService(operators.clone());
+    let repositories = RepositoriesService::new(facts(), Arc::clone(&shared.keeper.disk));
     Router {
         agents: AgentsServer::new(agents).max_decoding_message_size(MESSAGE_LIMIT),
         join: JoinServer::new(join).max_decoding_message_size(MESSAGE_LIMIT),
-        operators: OperatorsServer::new(OperatorsService::new(shared.clone())).max_decoding_message_size(MESSAGE_LIMIT),
+        operators: OperatorsServer::new(operators).max_decoding_message_size(MESSAGE_LIMIT),
+        backups: BackupsServer::new(backups).max_decoding_message_size(MESSAGE_LIMIT),
         identity: IdentityServer::new(identity).max_decoding_message_size(MESSAGE_LIMIT),
+        repositories: RepositoriesServer::new(repositories).max_decoding_message_size(MESSAGE_LIMIT),
     }
 }
 
@@ -169,6 +225,7 @@ async fn run(
     certificate: Arc<ServerCertificate>,
     port: Port,
     router: Router,
+    looks: Looks,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let (ready, connections) = mpsc::channel(64);
@@ -182,6 +239,10 @@ async fn run(
         () = sweep(&shared.sessions, &shared.facts) => Ok(()),
         () = look_after_certificates(&shared, &certificate) => Ok(()),
         () = forget_now_and_then(&shared.facts) => Ok(()),
+        () = make_repositories(&shared.keeper, &shared.sessions) => Ok(()),
+        () = keep_house(&shared.keeper) => Ok(()),
+        () = keep_own_backups(&shared.facts, &looks.directory, shared.keeper.workshop()) => Ok(()),
+        () = tell_metrics(&shared, looks.metrics.as_ref()) => Ok(()),
     };
     stop.cancel();
     drain(&shared, server, accepting).await?;

@@ -1,7 +1,7 @@
 //! A real coordinator on loopback, with real TLS and a real store, and hosts and operators that dial it.
 
 use fleet_coordinator::home::{Home, Settings};
-use fleet_coordinator::serve::{Config, Running, serve};
+use fleet_coordinator::serve::{Config, Options, Running, serve};
 use fleet_coordinator::store::{Batch, Store};
 use fleet_core::access::JoinToken;
 use fleet_core::app::Bundle;
@@ -30,6 +30,11 @@ pub fn now() -> Time {
     Time(u64::try_from(since.as_millis()).expect("it is before the year 500 million"))
 }
 
+fn config(home: Home, listen: SocketAddr) -> Config {
+    let worker = Some(env!("CARGO_BIN_EXE_fleet-coordinator").into());
+    Config { home, listen, options: Options { worker, ..Options::default() } }
+}
+
 pub struct Bed {
     pub directory: TempDir,
     pub address: SocketAddr,
@@ -54,7 +59,7 @@ impl Bed {
             created: now(),
         };
         let (home, admin_token) = Home::init(directory.path(), settings).await.expect("the directory is empty");
-        let running = serve(Config { home, listen: address }).await.expect("the port is free");
+        let running = serve(config(home, address)).await.expect("the port is free");
         Self { directory, address, running: Some(running), admin_token }
     }
 
@@ -69,7 +74,14 @@ impl Bed {
 
     pub async fn start(&mut self) {
         let home = Home::open(self.path()).expect("the directory is free again");
-        self.running = Some(serve(Config { home, listen: self.address }).await.expect("the port is free again"));
+        self.running = Some(serve(config(home, self.address)).await.expect("the port is free again"));
+    }
+
+    pub async fn start_with_metrics(&mut self) {
+        let home = Home::open(self.path()).expect("the directory is free again");
+        let mut config = config(home, self.address);
+        config.options.metrics = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        self.running = Some(serve(config).await.expect("the port is free again"));
     }
 
     /// Stops, changes what is kept behind the coordinator's back, and starts again.

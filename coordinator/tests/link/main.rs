@@ -1,10 +1,14 @@
 //! The coordinator as its callers see it: over loopback, with real TLS and a real store.
 
+mod backups;
 mod bed;
 mod import;
 mod joining;
+mod metrics;
+mod own;
 mod port;
 mod program;
 mod questions;
+mod repositories;
 mod stories;
 mod undoing;

@@ -5,7 +5,7 @@ use fleet_core::access::JoinToken;
 use fleet_proto::link::admit;
 use fleet_proto::v1;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -128,4 +128,36 @@ async fn facts_are_carried_from_one_store_to_another() {
     let _served = Served::start(&to, address).await;
     let hosts = operators_as(&identity).await.list_hosts(v1::ListHostsRequest::default()).await;
     assert_eq!(hosts.expect("the same certificate counts").into_inner().hosts.len(), 5);
+}
+
+/// The file that restores what `init` made.
+fn recovered(path: &Path) -> PathBuf {
+    path.join("own-backup.recovery")
+}
+
+#[tokio::test]
+async fn a_coordinator_is_backed_up_and_brought_back_by_its_commands() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let (from, to, vault) =
+        (directory.path().join("from"), directory.path().join("to"), directory.path().join("vault"));
+    init(&from, free_address());
+    std::fs::copy(recovered(&from), directory.path().join("recovery")).expect("init wrote it");
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(recovered(&from)).expect("it is there").permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+    let backed_up = run("backup", &from, &[], Stdio::null());
+    assert!(backed_up.status.success(), "{}", String::from_utf8_lossy(&backed_up.stderr));
+    // Its disk is lost, but for where its backups went.
+    std::fs::rename(from.join("own-backups"), &vault).expect("it is there");
+    std::fs::remove_dir_all(&from).expect("it is there");
+    let recovery = directory.path().join("recovery").display().to_string();
+    let vault = vault.display().to_string();
+    let back = run("restore", &to, &["--recovery", &recovery, "--from", &vault], Stdio::null());
+    assert!(back.status.success(), "{}", String::from_utf8_lossy(&back.stderr));
+    assert!(String::from_utf8_lossy(&back.stderr).contains("Rollouts are paused"));
+    let token = run("token", &to, &[], Stdio::null());
+    assert!(token.status.success(), "{}", String::from_utf8_lossy(&token.stderr));
+    let again = run("restore", &to, &["--recovery", &recovery, "--from", &vault], Stdio::null());
+    assert_eq!(again.status.code(), Some(1), "nothing is overwritten");
 }

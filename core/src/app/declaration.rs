@@ -42,7 +42,7 @@ pub enum ValueType {
 }
 
 /// Reads YAML scalars of any type as the text that stands for them.
-mod scalar {
+pub(super) mod scalar {
     use serde::{Deserialize, Deserializer};
 
     #[derive(Deserialize)]

@@ -2,9 +2,10 @@
 
 use super::bundle::check_path;
 use super::places::problem_at;
+use super::stores::StoreDeclaration;
 use super::{Bundle, Declaration, Health};
 use crate::compose::{Problem, Problems};
-use crate::names::AppName;
+use crate::names::{AppName, StoreName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -31,6 +32,9 @@ pub struct AppDefinition {
     pub templates: Vec<TemplateFile>,
     #[serde(default)]
     pub health: Health,
+    /// Each database and each set of files that matters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stores: BTreeMap<StoreName, StoreDeclaration>,
 }
 
 /// A file that is made from a template and the instance's values.

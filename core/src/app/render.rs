@@ -2,11 +2,12 @@
 
 use super::folder::written;
 use super::places::problem_at;
-use super::template::{self, Made};
+use super::template::{self, Made, Texts};
 use super::variables::{Variables, variables};
-use super::{AppDefinition, Bundle, CheckedValues, Health, Pins, Probe, definition};
+use super::{AppDefinition, Bundle, CheckedValues, Health, Pins, Probe, definition, stores};
+use crate::backup::Store;
 use crate::compose::{self, Problems, Project};
-use crate::names::{HostName, InstanceName, Version};
+use crate::names::{HostName, InstanceName, StoreName, Version};
 use crate::spec::{Context, InstanceSpec, lower};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,6 +27,9 @@ pub struct Placement {
 pub struct Rendered {
     pub spec: InstanceSpec,
     pub health: Health,
+    /// Complete: with the instance's values in them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stores: BTreeMap<StoreName, Store>,
 }
 
 /// Renders a release for one instance, or says everything that stands against it.
@@ -46,7 +50,10 @@ pub fn render(bundle: &Bundle, values: &CheckedValues, placement: &Placement) ->
         pins: &pins.0,
     };
     let files = written(&definition, files, &made, &project, &variables);
-    Ok(Rendered { spec: lower(&project, files, &context), health: definition.health })
+    let spec = lower(&project, files, &context);
+    let bytes = bundle.file(definition::FILE).unwrap_or_default();
+    let stores = stores::resolve(&definition.stores, bytes, &Texts::of(&definition, values, placement), &spec)?;
+    Ok(Rendered { spec, health: definition.health, stores })
 }
 
 /// The bundle's files, and over them those made from templates.

@@ -7,6 +7,7 @@ mod problem;
 use super::definition::TemplateFile;
 use super::{AppDefinition, Bundle, CheckedValues, Placement, ValueType};
 use crate::compose::{Problem, Problems};
+use crate::spec::Text;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
@@ -93,6 +94,36 @@ fn make_one(
         return Err(Problem::of_file(from, "the template makes more than 4 MiB"));
     }
     Ok((text, asked))
+}
+
+/// Texts of app.yaml with values in them, such as `{{ values.database }}`.
+pub struct Texts<'a> {
+    definition: &'a AppDefinition,
+    values: &'a CheckedValues,
+    context: Value,
+}
+
+impl<'a> Texts<'a> {
+    pub fn of(definition: &'a AppDefinition, values: &'a CheckedValues, placement: &Placement) -> Self {
+        Self { definition, values, context: context_of(values, placement) }
+    }
+
+    /// The text as the instance has it, which is a secret if a secret value may have gone in; else what is wrong, with a hint.
+    pub fn text(&self, source: &str) -> Result<Text, (String, Option<String>)> {
+        if !source.contains("{{") && !source.contains("{%") {
+            return Ok(Text::plain(source));
+        }
+        let wrong = |error: minijinja::Error| {
+            let problem = problem("text", source, self.definition, &error);
+            (problem.text, problem.hint)
+        };
+        let mut environment = environment().map_err(wrong)?;
+        environment.add_template("text", source).map_err(wrong)?;
+        let template = environment.get_template("text").map_err(wrong)?;
+        let asked = template.undeclared_variables(true).into_iter().collect();
+        let text = template.render(&self.context).map_err(wrong)?;
+        Ok(if may_hold_secret(self.values, &asked) { Text::secret(text) } else { Text::plain(text) })
+    }
 }
 
 /// Lines that hold only a tag vanish, and a file's last line break stays.

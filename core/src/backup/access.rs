@@ -14,6 +14,9 @@ pub struct Access {
     pub place: PlaceAccess,
     /// What opens it without a password.
     pub master_key: Secret,
+    /// The password for stock restic, where the host makes the repository itself if it is not there yet: in a folder of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

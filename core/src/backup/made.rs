@@ -1,6 +1,6 @@
 //! What an order about data made: said together with its end.
 
-use super::{Manifest, Proof};
+use super::{DataKind, Kept, Manifest, Part, Proof};
 use crate::names::{BackupId, RepositoryName};
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,43 @@ pub enum Made {
     Drill(DrillMade),
     Restore(RestoreMade),
     Forgotten(Vec<BackupId>),
+}
+
+impl Made {
+    pub fn kind(&self) -> DataKind {
+        match self {
+            Self::Backup(_) => DataKind::Backup,
+            Self::Drill(_) => DataKind::Drill,
+            Self::Restore(_) => DataKind::Restore,
+            Self::Forgotten(_) => DataKind::Forget,
+        }
+    }
+
+    /// Without what is only in the repository's own manifests of interest: values, counts and samples of files.
+    #[must_use]
+    pub fn in_short(self) -> Self {
+        let shorten = |copies: Vec<CopyMade>| {
+            let short = |copy: CopyMade| CopyMade { result: copy.result.map(in_short), ..copy };
+            copies.into_iter().map(short).collect()
+        };
+        match self {
+            Self::Backup(copies) => Self::Backup(shorten(copies)),
+            Self::Restore(restore) => Self::Restore(RestoreMade { safety: shorten(restore.safety), ..restore }),
+            Self::Drill(_) | Self::Forgotten(_) => self,
+        }
+    }
+}
+
+fn in_short(manifest: Manifest) -> Manifest {
+    let short = |part: Part| {
+        let kept = match part.kept {
+            Kept::Files { roots, files, .. } => Kept::Files { roots, files, sample: Default::default() },
+            Kept::Stream { .. } => part.kept,
+        };
+        Part { kept, counts: Default::default(), ..part }
+    };
+    let manifest = manifest.without_values();
+    Manifest { parts: manifest.parts.into_iter().map(short).collect(), ..manifest }
 }
 
 /// One copy of a backup: what came of it in one repository.

@@ -1,5 +1,6 @@
 //! Where backups are kept.
 
+use crate::names::RepositoryName;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,13 @@ use serde::{Deserialize, Serialize};
 pub struct RepositoryDesired {
     pub place: Place,
     pub added: Time,
+}
+
+impl RepositoryDesired {
+    /// The name of the one that every fleet has.
+    pub fn central() -> RepositoryName {
+        "central".parse().expect("it is a name")
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

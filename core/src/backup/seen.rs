@@ -28,6 +28,9 @@ pub struct BackupSeen {
     pub declared: u32,
     /// What the last drill of this copy found.
     pub proof: Option<Proof>,
+    /// What a look at the repository found to be wrong with it: then it counts for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<String>,
 }
 
 impl BackupSeen {
@@ -45,12 +48,18 @@ impl BackupSeen {
             covered,
             declared: covered.saturating_add(count(manifest.uncovered.len())),
             proof,
+            damaged: None,
         }
     }
 
-    /// When it was restored and found to be good.
+    /// Whether it can be restored, as far as anyone knows.
+    pub fn is_good(&self) -> bool {
+        self.damaged.is_none()
+    }
+
+    /// When it was restored and found to be good; never, if it was damaged since.
     pub fn proven(&self) -> Option<Time> {
-        self.proof.as_ref().filter(|proof| proof.failure.is_none()).map(|proof| proof.at)
+        self.proof.as_ref().filter(|proof| proof.failure.is_none() && self.is_good()).map(|proof| proof.at)
     }
 }
 

@@ -38,6 +38,16 @@ pub enum DataAction {
     Forget { from: RepositoryName, backups: BTreeSet<BackupId> },
 }
 
+/// What an order about data was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataKind {
+    Backup,
+    Drill,
+    Restore,
+    Forget,
+}
+
 /// One backup in one repository.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Source {
@@ -48,6 +58,15 @@ pub struct Source {
 }
 
 impl DataAction {
+    pub fn kind(&self) -> DataKind {
+        match self {
+            Self::Backup { .. } => DataKind::Backup,
+            Self::Drill { .. } => DataKind::Drill,
+            Self::Restore { .. } => DataKind::Restore,
+            Self::Forget { .. } => DataKind::Forget,
+        }
+    }
+
     /// The repositories that whoever carries it out needs access to, with the instance whose they are.
     pub fn repositories<'a>(&'a self, of: &'a InstanceName) -> Vec<(&'a RepositoryName, &'a InstanceName)> {
         let own = |names: &'a BTreeSet<RepositoryName>| names.iter().map(move |name| (name, of));

@@ -1,7 +1,8 @@
 //! Finds hosts and instances by name in one step, with what is wanted and what was seen of each side by side.
 
 use super::outlook::Claim;
-use crate::facts::{Desired, HostObserved, InstanceDesired, InstanceObserved, Observed};
+use crate::backup::DataKind;
+use crate::facts::{Desired, Ended, HostObserved, InstanceDesired, InstanceObserved, Observed};
 use crate::names::{HostName, InstanceName};
 use crate::time::Time;
 use std::collections::{BTreeMap, HashMap};
@@ -29,6 +30,23 @@ pub(super) struct Seat<'a> {
     /// When the last order for it ended, as far as anyone heard.
     pub latest_end: Time,
     pub claim: Option<Claim<'a>>,
+    /// How its last backup and its last drill ended, as far as anyone remembers.
+    pub last_backup: Option<&'a Ended>,
+    pub last_drill: Option<&'a Ended>,
+}
+
+impl<'a> Seat<'a> {
+    fn note(&mut self, ended: &'a Ended) {
+        self.latest_end = self.latest_end.max(ended.at);
+        let place = match ended.of {
+            Some(DataKind::Backup) => &mut self.last_backup,
+            Some(DataKind::Drill) => &mut self.last_drill,
+            Some(DataKind::Restore | DataKind::Forget) | None => return,
+        };
+        if place.is_none_or(|before| before.at <= ended.at) {
+            *place = Some(ended);
+        }
+    }
 }
 
 impl<'a> Index<'a> {
@@ -39,12 +57,24 @@ impl<'a> Index<'a> {
         let instances = side_by_side(&desired.instances, &observed.instances);
         let seats = instances.map(|(name, desired, seen)| {
             let host = hosts.get(&desired.host).copied().unwrap_or(Presence::Removed);
-            (name, Seat { name, desired, host, seen, latest_end: Time::ZERO, claim: None })
+            (
+                name,
+                Seat {
+                    name,
+                    desired,
+                    host,
+                    seen,
+                    latest_end: Time::ZERO,
+                    claim: None,
+                    last_backup: None,
+                    last_drill: None,
+                },
+            )
         });
         let mut index = Self { instances: seats.collect() };
         for ended in observed.ended.values() {
             if let Some(seat) = index.instances.get_mut(&ended.instance) {
-                seat.latest_end = seat.latest_end.max(ended.at);
+                seat.note(ended);
             }
         }
         index

@@ -3,7 +3,7 @@
 use super::hindrance::{self, Hindrance};
 use super::index::Seat;
 use super::newer::newer;
-use super::{NewOrder, Newer, Outlook, member};
+use super::{NewOrder, Newer, Outlook, data, member};
 use crate::backup::DataAction;
 use crate::facts::{InstanceDesired, InstanceSaid, Running};
 use crate::names::{InstanceName, OrderId};
@@ -19,7 +19,7 @@ const REMOVE: Duration = Duration::from_secs(10 * 60);
 pub(super) struct Intention {
     pub id: OrderId,
     pub action: Action,
-    deadline: Duration,
+    pub deadline: Duration,
 }
 
 impl Intention {
@@ -68,7 +68,10 @@ pub(super) fn wanted(outlook: &Outlook, seat: &Seat) -> Result<Option<Intention>
         return Ok(Some(remove(name, instance)));
     }
     match seen.running.last() {
-        None => install(outlook, seat),
+        None => match data::restored_anew(seat) {
+            Some(restore) => Ok(Some(restore)),
+            None => install(outlook, seat),
+        },
         Some(said) if instance.revision > said.revision => Ok(Some(configure(name, instance, said))),
         Some(said) if instance.power.serial > said.power_serial => Ok(Some(power(name, instance))),
         Some(_) => match newer(outlook, seat) {

@@ -7,13 +7,14 @@ use super::index::{Index, Seat};
 use super::member::ending;
 use super::open::{Open, Settlement, settle};
 use super::{Phase, Plan, Progress, progress, turn};
+use crate::backup::Slots;
 use crate::facts::{Asked, Desired, Observed};
-use crate::names::{AppName, InstanceName, OrderId, RolloutId};
+use crate::names::{AppName, InstanceName, OrderId, PolicyName, RolloutId};
 use crate::plan::MemberState;
 use crate::rollout::{Member, Rollout, RolloutWish};
 use crate::time::Time;
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 /// After so long without a word a host is offline; so long hosts have to return.
@@ -33,6 +34,8 @@ pub struct Outlook<'a> {
     pub(super) claiming: Vec<&'a Rollout>,
     /// What undos bring, once it was asked for (`newer`).
     pub(super) brought: OnceCell<HashSet<(InstanceName, u64)>>,
+    /// The slots of each policy's schedule, once somebody asks.
+    pub(super) slots: OnceCell<BTreeMap<PolicyName, Slots>>,
 }
 
 /// The rollout that has an instance, and as which member.
@@ -45,8 +48,8 @@ pub(super) struct Claim<'a> {
 impl<'a> Outlook<'a> {
     pub fn new(desired: &'a Desired, asked: &'a Asked, observed: &'a Observed, now: Time) -> Self {
         let index = Index::of(desired, observed);
-        let (closed, withdrawn, open, claiming, brought) = Default::default();
-        let mut outlook = Self { desired, observed, now, closed, withdrawn, open, index, claiming, brought };
+        let (closed, withdrawn, open, claiming, brought, slots) = Default::default();
+        let mut outlook = Self { desired, observed, now, closed, withdrawn, open, index, claiming, brought, slots };
         outlook.sort_orders(asked);
         outlook.share_out();
         outlook
@@ -99,6 +102,10 @@ impl<'a> Outlook<'a> {
     /// Tells whether a rollout has moved a member.
     pub(crate) fn has_ended_well(&self, rollout: &Rollout, member: &Member) -> bool {
         super::member::ending(self, rollout, member).is_some_and(|ended| ended.outcome.is_success())
+    }
+
+    pub(super) fn all_open(&self) -> impl Iterator<Item = &Open<'a>> {
+        self.open.values()
     }
 
     pub(super) fn open(&self, instance: &InstanceName) -> Option<&Open<'a>> {

@@ -1,5 +1,6 @@
 //! What `plan()` decides, as tables.
 
+mod backups;
 mod explained;
 pub(crate) mod given;
 mod instances;

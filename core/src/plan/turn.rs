@@ -5,7 +5,8 @@ use super::index::Seat;
 use super::intention::{self, Intention};
 use super::newer::newer;
 use super::open::{Lateness, Open};
-use super::{NewOrder, Newer, Outlook, Plan, Waiting, progress};
+use super::share::{Offer, share};
+use super::{NewOrder, Newer, Outlook, Plan, Waiting, data, progress};
 use crate::facts::Ended;
 use crate::names::InstanceName;
 use crate::order::Outcome;
@@ -13,11 +14,16 @@ use crate::time::Time;
 use std::collections::HashMap;
 
 /// What one instance gets outside of rollouts.
-enum Turn {
-    Nothing,
+pub(super) enum Turn {
+    /// Nothing, until time alone changes that.
+    Nothing {
+        until: Option<Time>,
+    },
     /// Its removal has been carried out.
     Gone,
     Ask(NewOrder),
+    /// It could be asked, if there is room for it among all that want the like.
+    Offer(Offer),
     Wait {
         because: String,
         until: Option<Time>,
@@ -45,13 +51,16 @@ pub(super) fn plan(outlook: &Outlook) -> Plan {
     };
     let mut wake = Wake { now: outlook.now, at: None };
     let mut taken = rollouts(outlook, &mut plan, &mut wake);
+    let mut offers = Vec::new();
     for name in outlook.desired.instances.keys() {
         let Some(seat) = outlook.index.instance(name) else { continue };
         wake.by(outlook.open(name).map(|open| open.due));
+        plan.over.extend(data::over(outlook, seat));
         plan.restored.extend(restored(outlook, seat).map(|revision| (name.clone(), revision)));
         let rollout = if taken.is_empty() { None } else { taken.remove(name) };
         match turn(outlook, seat, rollout) {
-            Turn::Nothing => {}
+            Turn::Nothing { until } => wake.by(until),
+            Turn::Offer(offer) => offers.push(offer),
             Turn::Gone => plan.gone.push(name.clone()),
             Turn::Ask(order) => plan.orders.push(order),
             Turn::Wait { because, until } => {
@@ -60,6 +69,9 @@ pub(super) fn plan(outlook: &Outlook) -> Plan {
             }
         }
     }
+    let (orders, waiting) = share(outlook, offers);
+    plan.orders.extend(orders);
+    plan.waiting.extend(waiting);
     plan.waiting.sort_by(|a, b| (&a.instance, &a.rollout).cmp(&(&b.instance, &b.rollout)));
     plan.wake_at = wake.at;
     plan
@@ -88,7 +100,7 @@ fn rollouts<'a>(outlook: &Outlook<'a>, plan: &mut Plan, wake: &mut Wake) -> Hash
 fn turn(outlook: &Outlook, seat: &Seat, rollout: Option<NewOrder>) -> Turn {
     let wanted = intention::wanted(outlook, seat);
     if let Some(open) = outlook.open(seat.name) {
-        return beside(open, wanted.ok().flatten());
+        return beside(open, wanted.ok().flatten().or_else(|| data::wished(outlook, seat)));
     }
     // Its host may have nothing more to say of it, so this does not wait for a report.
     if intention::is_removed(outlook, seat) {
@@ -97,8 +109,8 @@ fn turn(outlook: &Outlook, seat: &Seat, rollout: Option<NewOrder>) -> Turn {
     if let Some(order) = rollout {
         return Turn::Ask(order);
     }
-    match wanted {
-        Ok(None) => Turn::Nothing,
+    let own = match wanted {
+        Ok(None) => Turn::Nothing { until: None },
         Ok(Some(intention)) => match hindrance_to(outlook, seat, &intention) {
             _ if outlook.observed.ended.contains_key(&intention.id) => ended(outlook, &intention),
             Ok(()) => Turn::Ask(intention.order(seat.name, seat.desired)),
@@ -108,6 +120,22 @@ fn turn(outlook: &Outlook, seat: &Seat, rollout: Option<NewOrder>) -> Turn {
             Ok(_) => wait(&unclear),
             Err(unreachable) => wait(&unreachable),
         },
+    };
+    with_data(own, || data::turn(outlook, seat))
+}
+
+/// What keeps an instance from becoming what it shall be does not keep anybody from its data.
+fn with_data(own: Turn, data: impl FnOnce() -> Turn) -> Turn {
+    match own {
+        Turn::Nothing { .. } => data(),
+        Turn::Wait { because, until } => match data() {
+            offer @ (Turn::Ask(_) | Turn::Offer(_)) => offer,
+            Turn::Nothing { until: other } | Turn::Wait { until: other, .. } => {
+                Turn::Wait { because, until: [until, other].into_iter().flatten().min() }
+            }
+            Turn::Gone => Turn::Gone,
+        },
+        Turn::Gone | Turn::Ask(_) | Turn::Offer(_) => own,
     }
 }
 
@@ -121,11 +149,11 @@ fn beside(open: &Open, wanted: Option<Intention>) -> Turn {
         Some(other) if other.id != *open.id => {
             Turn::Wait { because: format!("{}: {}", other.noun(), Hindrance::OtherOrder), until: Some(open.due) }
         }
-        Some(_) | None => Turn::Nothing,
+        Some(_) | None => Turn::Nothing { until: None },
     }
 }
 
-fn hindrance_to(outlook: &Outlook, seat: &Seat, intention: &Intention) -> Result<(), Hindrance> {
+pub(super) fn hindrance_to(outlook: &Outlook, seat: &Seat, intention: &Intention) -> Result<(), Hindrance> {
     let host = hindrance::reachable(outlook, seat)?;
     if intention.is_bound_by_app_list() {
         hindrance::allowed(host, &seat.desired.release.name.app)?;
@@ -135,7 +163,9 @@ fn hindrance_to(outlook: &Outlook, seat: &Seat, intention: &Intention) -> Result
 
 /// An intention whose order has ended is not asked again.
 fn ended(outlook: &Outlook, intention: &Intention) -> Turn {
-    let Some(Ended { outcome, .. }) = outlook.observed.ended.get(&intention.id) else { return Turn::Nothing };
+    let Some(Ended { outcome, .. }) = outlook.observed.ended.get(&intention.id) else {
+        return Turn::Nothing { until: None };
+    };
     let noun = intention.noun();
     let because = match outcome {
         Outcome::AlreadySo | Outcome::Done => format!("{noun} ended well, and its host says otherwise"),

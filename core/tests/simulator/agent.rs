@@ -99,6 +99,7 @@ impl Agent {
             (Action::Power { serial, .. }, Some(real)) if real.power_serial < *serial => Check::Begin,
             (Action::Remove { .. }, Some(_)) => Check::Begin,
             (Action::Remove { .. }, None) => Check::End(Outcome::AlreadySo),
+            (Action::Data(_), Some(_)) => Check::Begin,
             (Action::Power { .. }, Some(_)) => Check::End(Outcome::AlreadySo),
             (_, _) => found(),
         }

@@ -82,6 +82,7 @@ pub fn draw(random: &mut Random) -> Fleet {
         }
         fleet.hosts.push(host(random, name, agent));
     }
+    crate::data::draw(random, &mut fleet.desired);
     fleet
 }
 

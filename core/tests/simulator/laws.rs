@@ -1,6 +1,7 @@
 //! What must always hold, worked out apart from the code under test.
 
 use crate::agent::Entry;
+use crate::data::DataLaws;
 use fleet_core::facts::*;
 use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::order::{Order, Outcome};
@@ -35,6 +36,7 @@ pub struct Laws {
     at_work: Vec<AtWork>,
     /// Orders that really ended well.
     well: BTreeSet<OrderId>,
+    pub data: DataLaws,
 }
 
 /// How a rollout's members stand, as far as was heard.
@@ -83,6 +85,7 @@ impl Laws {
             let open: Vec<&HostName> = open.map(|open| &open.host).chain(new.iter().map(|new| &new.host)).collect();
             self.of_a_rollout(desired, observed, rollout, &open, now)?;
         }
+        self.data.of_a_plan(desired, asked, observed, plan, now)?;
         for new in &plan.orders {
             let attempt = new.rollout.as_ref().map_or(0, |id| desired.rollouts[id].attempt);
             let given = Given { rollout: new.rollout.clone(), attempt, instance: new.order.instance.clone() };

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stderr, reason = "a test says how many fleets it has seen")]
 
 mod agent;
+mod data;
 mod fleet;
 mod laws;
 mod operator;

@@ -51,6 +51,7 @@ fn access(action: &Action) -> Vec<Access> {
         instance: of.clone(),
         place: PlaceAccess::Folder { path: "/mnt/backups/notes-1".to_owned() },
         master_key: Secret("hunter2".to_owned()),
+        password: None,
     };
     data.repositories(&instance).into_iter().map(access).collect()
 }

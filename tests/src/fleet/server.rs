@@ -4,7 +4,7 @@ use super::now;
 use crate::port::Port;
 use crate::process::wait_until;
 use fleet_coordinator::home::{Home, HomeError, Settings};
-use fleet_coordinator::serve::{Config, Running, serve};
+use fleet_coordinator::serve::{Config, Options, Running, serve};
 use fleet_core::access::JoinToken;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,9 @@ impl Server {
         };
         let runtime = threads();
         let (home, token) = runtime.block_on(Home::init(folder, settings)).expect("the folder is empty");
-        let running = runtime.block_on(serve(Config { home, listen: address })).expect("the port is free");
+        let running = runtime
+            .block_on(serve(Config { home, listen: address, options: Options::default() }))
+            .expect("the port is free");
         (Self { address, _port: port, folder: folder.to_owned(), running: Some((runtime, running)) }, token)
     }
 
@@ -77,7 +79,9 @@ impl Server {
         let mut home = home.expect("nobody else serves this folder");
         home.settings.certificate_seconds = life.as_secs();
         let listen = self.address;
-        let running = runtime.block_on(serve(Config { home, listen })).expect("the port is free again");
+        let running = runtime
+            .block_on(serve(Config { home, listen, options: Options::default() }))
+            .expect("the port is free again");
         self.running = Some((runtime, running));
     }
 

@@ -8,8 +8,10 @@ use crate::link::OpenSet;
 use crate::looks::Looks;
 use crate::perform::{Drifted, run};
 use crate::policy::LivePolicy;
+use crate::repositories::{Repositories, Repository};
 use crate::site::Site;
 use fleet_core::app::Bundle;
+use fleet_core::backup::Access;
 use fleet_core::facts::{DriftRule, Running};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Action, Goal, Order, Outcome, PowerWish, Release, order_id};
@@ -75,6 +77,15 @@ pub struct Bed {
     pub deadline: Duration,
 }
 
+/// For whoever never works on data.
+struct NoRepositories;
+
+impl Repositories for NoRepositories {
+    fn open(&self, _: &Access, _: Option<u64>) -> Arc<dyn Repository> {
+        panic!("nobody asks for a repository here")
+    }
+}
+
 /// A running agent.
 pub struct Agent {
     pub site: Arc<Site>,
@@ -116,6 +127,7 @@ impl Bed {
             data_dir: self.data_dir(),
             ledger: Mutex::new(Ledger::open(&self.data_dir()).expect("the ledger opens")),
             hands: Arc::new(self.hands.clone()),
+            repositories: Arc::new(NoRepositories),
             bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),
             pen: Pen::default(),
             policy: LivePolicy::open(&self.policy()),

@@ -1,7 +1,7 @@
 //! An order that meets what it does not expect touches nothing.
 
 use super::bed::{install, power, release, upgrade};
-use crate::ledger::{InstanceEntry, Settled, StuckMark};
+use crate::ledger::{InstanceEntry, Settled, StuckMark, Values};
 use crate::perform::expect::outcome_at_once;
 use fleet_core::app::{Health, Rendered};
 use fleet_core::facts::{DriftRule, PowerDesired};
@@ -9,6 +9,7 @@ use fleet_core::host_policy::HostPolicy;
 use fleet_core::order::{Action, Goal, PowerWish, order_id};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
+use std::collections::BTreeMap;
 
 fn entry(version: u32, revision: u64, power_serial: u64) -> InstanceEntry {
     let release = release(version);
@@ -25,8 +26,16 @@ fn entry(version: u32, revision: u64, power_serial: u64) -> InstanceEntry {
         files: Vec::new(),
     };
     let power = PowerDesired { wish: PowerWish::Start, serial: power_serial };
-    let rendered = Rendered { spec, health: Health::default() };
-    InstanceEntry::settled(Settled { release, revision, power, drift: DriftRule::Heal, rendered, since: Time(0) })
+    let rendered = Rendered { spec, health: Health::default(), stores: BTreeMap::new() };
+    InstanceEntry::settled(Settled {
+        release,
+        revision,
+        power,
+        drift: DriftRule::Heal,
+        rendered,
+        values: Values::default(),
+        since: Time(0),
+    })
 }
 
 fn stuck(entry: InstanceEntry) -> InstanceEntry {

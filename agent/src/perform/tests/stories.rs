@@ -32,6 +32,18 @@ fn check_refused(outcome: &Outcome, why: &str) {
 }
 
 #[tokio::test]
+async fn what_no_store_covers_is_said() {
+    let (_bed, agent) = installed(1).await;
+    match agent.running() {
+        Some(Running::Settled(said)) => {
+            let coverage = said.coverage.expect("it was looked at");
+            assert_eq!(coverage.undeclared, ["volume oasis-1_data of db at /data"]);
+        }
+        other => panic!("expected a settled instance, found {other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn an_installation_runs_and_is_said_to_be_healthy() {
     let (bed, agent) = installed(1).await;
     assert_eq!(running(&bed), ["notes-db:1", "notes-web:1"]);

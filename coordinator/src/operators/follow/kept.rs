@@ -1,6 +1,7 @@
 //! Wishes that are kept although nobody knows that they will be done soon: whoever waits for one at a prompt is let go.
 
 use crate::facts::Known;
+use fleet_core::backup::DataKind;
 use fleet_core::facts::{HostObserved, InstanceDesired, Link};
 use fleet_core::names::InstanceName;
 use fleet_core::order::PowerWish;
@@ -34,6 +35,9 @@ fn is_bound_by_app_list(known: &Known, name: &InstanceName, instance: &InstanceD
         _ if instance.removal.is_some() => false,
         Some(said) if said.revision >= instance.revision && said.power_serial < instance.power.serial => {
             instance.power.wish != PowerWish::Stop
+        }
+        Some(_) if instance.data.is_some() => {
+            instance.data.as_ref().is_some_and(|wish| wish.action.kind() == DataKind::Restore)
         }
         Some(_) | None => true,
     }

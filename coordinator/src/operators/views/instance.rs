@@ -89,6 +89,7 @@ impl<'a> InstanceViews<'a> {
             last_outcome: end.map(|end| end.outcome.word().to_owned()).unwrap_or_default(),
             last_reason: end.and_then(|end| end.outcome.reason()).unwrap_or_default().to_owned(),
             created_ms: instance.created.0,
+            backup: None,
         }
     }
 
@@ -183,6 +184,11 @@ pub fn health_words(running: Option<&Running>) -> (&'static str, String) {
         Health::Stopped => ("stopped", String::new()),
         Health::Unknown => ("unknown", String::new()),
     }
+}
+
+/// The same in one word, of an instance that is wanted.
+pub fn health_word(known: &Known, name: &InstanceName) -> &'static str {
+    health_words(known.observed().instances.get(name).map(|seen| &seen.running)).0
 }
 
 pub fn drift_word(rule: DriftRule) -> &'static str {

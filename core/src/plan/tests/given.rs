@@ -13,14 +13,19 @@
 //!                                   window W, deadline S, paused, aborted, attempt N, created TIME, brings REVISION
 //! asked a upgrade 900               an open order; also: install, configure, power, remove, upgrade/ATTEMPT/ROLLOUT,
 //!                                   install/REVISION
-//! ended a upgrade done 950          also: already, rolled-back, stuck, refused
+//! ended a upgrade done 950          also: already, rolled-back, stuck, refused, failed
 //! ```
+//!
+//! What is said of data: see `data.rs`.
+
+mod data;
 
 use crate::facts::*;
 use crate::names::{InstanceName, OrderId, RolloutId};
 use crate::order::{Action, Goal, Order, Outcome, PowerWish, Release, order_id};
 use crate::rollout::{Member, Rollout, RolloutWish, Strategy};
 use crate::time::Time;
+use data::{action, kind_of};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::str::{FromStr, SplitWhitespace};
@@ -59,6 +64,7 @@ pub fn given(text: &str) -> Given {
             Some("rollout") => given.rollout(&mut words),
             Some("asked") => given.asked(&mut words),
             Some("ended") => given.ended(&mut words),
+            Some(what @ ("policy" | "backup" | "wish" | "at-once" | "folder")) => given.data(what, &mut words),
             Some(name) => given.host(name, &mut words),
         }
     }
@@ -181,6 +187,7 @@ impl Given {
             "configure" => Action::Configure { from: 0, goal },
             "power" => Action::Power { wish: PowerWish::Stop, serial: 1 },
             "remove" => Action::Remove { volumes: Default::default() },
+            data if kind_of(data).is_some() => Action::Data(action(name, data)),
             _ => Action::Upgrade { from: release("1.1"), goal },
         };
         let order = Order { id: id.clone(), instance: read(name), action, deadline: Duration::from_secs(600) };
@@ -197,9 +204,11 @@ impl Given {
             "rolled-back" => Outcome::RolledBack { reason: reason() },
             "stuck" => Outcome::Stuck { reason: reason(), hint: "look".into() },
             "refused" => Outcome::Refused { reason: reason() },
+            "failed" => Outcome::Failed { reason: reason() },
             other => panic!("`{other}` is no outcome"),
         };
-        let ended = Ended { instance: read(name), outcome, made: None, at: seconds(word(words)) };
+        let of = kind_of(what);
+        let ended = Ended { instance: read(name), outcome, of, made: None, at: seconds(word(words)) };
         self.observed.ended.insert(self.id(name, what), ended);
     }
 
@@ -226,6 +235,7 @@ impl Given {
             "power" => order_id(&["power", name, &created, "1"]),
             "remove" => order_id(&["remove", name, &created]),
             "other" => order_id(&["other"]),
+            data if kind_of(data).is_some() => self.data_id(name, data),
             upgrade => {
                 let (id, attempt) = self.rollout_of(upgrade);
                 order_id(&["upgrade", id.as_str(), &attempt.to_string(), name])

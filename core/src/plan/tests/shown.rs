@@ -14,6 +14,10 @@ pub fn show(given: &Given, plan: &Plan) -> Vec<String> {
     lines.extend(plan.withdrawn.iter().map(|id| format!("{}: withdrawn", instance(id))));
     lines.extend(plan.gone.iter().map(|name| format!("{name}: gone")));
     lines.extend(plan.restored.iter().map(|(name, revision)| format!("{name}: has revision {revision} again")));
+    lines.extend(plan.over.iter().map(|over| match over.lapsed {
+        true => format!("{}: its wish has lapsed", over.instance),
+        false => format!("{}: its wish is over", over.instance),
+    }));
     lines.extend(plan.waiting.iter().map(|waiting| format!("{}: waits, {}", waiting.instance, waiting.because)));
     let rollouts = given.desired.rollouts.values();
     lines.extend(rollouts.map(|rollout| format!("{}: {:?}", rollout.id, outlook.phase(rollout))));
@@ -33,8 +37,10 @@ fn order(new: &NewOrder) -> String {
         Action::Power { wish: PowerWish::Stop, .. } => "stop".to_owned(),
         Action::Power { wish: PowerWish::Restart, .. } => "restart".to_owned(),
         Action::Remove { .. } => "remove".to_owned(),
-        Action::Data(DataAction::Backup { .. }) => "back up".to_owned(),
-        Action::Data(DataAction::Drill { .. }) => "drill".to_owned(),
+        Action::Data(DataAction::Backup { to, .. }) => {
+            format!("back up to {}", to.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+        }
+        Action::Data(DataAction::Drill { from }) => format!("drill {}", from.repository),
         Action::Data(DataAction::Restore { .. }) => "restore".to_owned(),
         Action::Data(DataAction::Forget { .. }) => "forget".to_owned(),
     };

@@ -19,6 +19,7 @@ impl World {
         self.laws.of_a_plan(&self.desired, &self.asked, &self.observed, &plan, self.now)?;
         self.write(&plan);
         self.laws.of_reasons(&self.desired, &self.asked, &self.observed, &plan)?;
+        self.laws.data.of_reasons(&self.desired, &self.asked, &self.observed, &plan, self.now)?;
         let again = self::plan(&self.desired, &self.asked, &self.observed, self.now);
         let is_new = !(again.orders.is_empty() && again.closed.is_empty() && again.withdrawn.is_empty());
         if is_new {

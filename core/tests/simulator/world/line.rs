@@ -1,8 +1,10 @@
 //! The line between hosts and the coordinator: what is said over it comes late, or is lost.
 
 use super::{Event, World};
+use crate::data::keep_made;
 use crate::fleet::MINUTE;
 use crate::laws::Verdict;
+use fleet_core::backup::DataAction;
 use fleet_core::facts::*;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::Outcome;
@@ -98,7 +100,12 @@ impl World {
         for (id, instance, outcome) in ended {
             let is_thanked = self.random.percent(80);
             self.hosts[host].agent.ledger.entry(id.clone()).and_modify(|entry| entry.heard |= is_thanked);
-            self.observed.ended.entry(id).or_insert(Ended { instance, outcome, made: None, at: self.now });
+            let entry = &self.hosts[host].agent.ledger[&id];
+            if outcome.is_success() && !self.observed.ended.contains_key(&id) {
+                keep_made(&mut self.observed, &entry.order, entry.begun, self.now);
+            }
+            let of = entry.order.action.data().map(DataAction::kind);
+            self.observed.ended.entry(id).or_insert(Ended { instance, outcome, of, made: None, at: self.now });
         }
         let said = self.said[host].clone();
         self.observed.hosts.insert(name, HostObserved { link: Link::Online, said });

@@ -34,6 +34,8 @@ impl World {
     /// Faults end, who can come back does, and most of what was paused goes on.
     pub(super) fn calm(&mut self) {
         self.is_calm = true;
+        // Without it there would be a next slot for ever.
+        self.desired.policies.clear();
         for rollout in self.desired.rollouts.values_mut() {
             if rollout.wish == RolloutWish::Pause && self.random.percent(70) {
                 rollout.wish = RolloutWish::Run;

@@ -1,0 +1,133 @@
+//! The data in a world without an Engine: what each database holds, and what goes wrong when it is dumped or loaded.
+
+use super::World;
+use crate::hands::{HandsError, RootFound};
+use fleet_core::backup::{
+    Engine, HoldKind, MountFound, Mounted, MountedAt, MountedFrom, Owner, Store, Tool, ToolPlace, chosen, key_of,
+};
+use fleet_core::spec::{InstanceSpec, MountSource};
+use fleet_core::steps::ContainerState;
+
+/// What goes wrong with the next dumps or loads of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToolFault {
+    /// Half of the stream, then the tool ends with 1.
+    FailsHalfway,
+    /// Half of the stream, then nothing for ever.
+    Hangs,
+    /// Half of the stream, and the tool ends as if that were all.
+    CutsOff,
+    /// Nothing, and the tool ends well.
+    Empty,
+    /// The image lacks the tool.
+    Missing,
+}
+
+impl World {
+    /// What a service's database holds: the bytes that its dump consists of.
+    pub fn set_data(&mut self, project: &str, service: &str, data: impl Into<Vec<u8>>) {
+        self.data.insert((project.to_owned(), service.to_owned()), data.into());
+    }
+
+    pub fn data(&self, project: &str, service: &str) -> Option<&[u8]> {
+        self.data.get(&(project.to_owned(), service.to_owned())).map(Vec::as_slice)
+    }
+
+    /// Whether the tool's service is as the tool needs it, and has it.
+    pub(super) fn expect_tool(&mut self, tool: &Tool, spec: &InstanceSpec) -> Result<Option<ToolFault>, HandsError> {
+        let service = tool.at.service();
+        let state = self.state_of(spec, service)?;
+        let container = format!("{}-{service}-1", spec.project);
+        match &tool.at {
+            ToolPlace::In { .. } if state != ContainerState::Running => Err(HandsError::NotRunning { container }),
+            ToolPlace::OneOff { .. } if state.is_alive() => Err(HandsError::StillRuns { container }),
+            ToolPlace::In { .. } | ToolPlace::OneOff { .. } => match self.tool_faults.get(service).copied() {
+                Some(ToolFault::Missing) => {
+                    let (tool, detail) = ("command".to_owned(), "sh: exec: not found".to_owned());
+                    Err(HandsError::NoTool { service: service.to_owned(), tool, detail })
+                }
+                fault => Ok(fault),
+            },
+        }
+    }
+
+    /// The answer of a short tool: what counts prints the bytes as if they were rows.
+    pub(super) fn answer(&self, tool: &Tool, spec: &InstanceSpec) -> String {
+        let data = self.data(&spec.project, tool.at.service()).unwrap_or_default();
+        let counts = tool.argv.iter().any(|word| word.contains("count"));
+        if counts { format!("rows\t{}\n", data.len()) } else { String::new() }
+    }
+
+    fn state_of(&self, spec: &InstanceSpec, service: &str) -> Result<ContainerState, HandsError> {
+        let mut of_service = self.containers.iter().filter(|it| it.project == spec.project && it.service == service);
+        let gone = || HandsError::NotThere { kind: "container", name: format!("{}-{service}-1", spec.project) };
+        of_service.next().map(|it| it.state).ok_or_else(gone)
+    }
+
+    fn set_state(&mut self, spec: &InstanceSpec, service: &str, state: ContainerState) {
+        let of_service = self.containers.iter_mut().filter(|it| it.project == spec.project && it.service == service);
+        of_service.for_each(|it| it.state = state);
+    }
+
+    pub(super) fn hold(&mut self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), HandsError> {
+        let state = self.state_of(spec, service)?;
+        match kind {
+            HoldKind::Stopped if state.is_alive() => {
+                self.set_state(spec, service, ContainerState::Exited { code: 143 });
+            }
+            HoldKind::Paused if state == ContainerState::Running => {
+                self.set_state(spec, service, ContainerState::Paused);
+            }
+            HoldKind::Stopped | HoldKind::Paused => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn release(&mut self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), HandsError> {
+        let state = self.state_of(spec, service)?;
+        if kind == HoldKind::Stopped || state == ContainerState::Paused {
+            self.set_state(spec, service, ContainerState::Running);
+        }
+        Ok(())
+    }
+
+    pub(super) fn mounted(&self, spec: &InstanceSpec) -> Mounted {
+        let mut found = Mounted::default();
+        for container in self.containers.iter().filter(|it| it.project == spec.project) {
+            found.services.insert(container.service.clone());
+            let mounts = spec.container(&container.service).map(|it| it.mounts.as_slice()).unwrap_or_default();
+            for mount in mounts {
+                let source = match &mount.source {
+                    MountSource::Volume(name) if self.volumes.contains_key(name) => MountedFrom::Volume(name.clone()),
+                    MountSource::Bind { path, .. } => MountedFrom::Folder(path.clone()),
+                    MountSource::Volume(_) | MountSource::Anonymous | MountSource::Tmpfs { .. } => continue,
+                };
+                let at = MountedAt {
+                    container: container.name.clone(),
+                    image: container.image.clone(),
+                    service: Some(container.service.clone()),
+                    target: mount.target.clone(),
+                    access: mount.access,
+                };
+                found.mounts.push(MountFound { source, at: Some(at), owner: Owner::Instance });
+            }
+        }
+        let is_known = |name: &str| found.mounts.iter().any(|it| it.source == MountedFrom::Volume(name.to_owned()));
+        let of_spec = spec.volumes.iter().filter(|it| self.volumes.contains_key(&it.name) && !is_known(&it.name));
+        let unused: Vec<_> = of_spec.map(|it| MountedFrom::Volume(it.name.clone())).collect();
+        found.mounts.extend(unused.into_iter().map(|source| MountFound { source, at: None, owner: Owner::Instance }));
+        found
+    }
+
+    pub(super) fn roots(&self, spec: &InstanceSpec, store: &Store) -> Vec<RootFound> {
+        let Engine::Volume(files) = &store.engine else { return Vec::new() };
+        let mounted = self.mounted(spec);
+        let root = |source: &MountedFrom| match source {
+            MountedFrom::Folder(path) => RootFound { from: path.clone(), key: path.clone(), path: path.into() },
+            MountedFrom::Volume(name) => {
+                RootFound { from: name.clone(), key: key_of(spec, name), path: self.volumes_at.join(name) }
+            }
+        };
+        chosen(files, spec, &mounted).into_iter().map(|mount| root(&mount.source)).collect()
+    }
+}

@@ -1,0 +1,141 @@
+//! The volumes and folders of a host, as far as they are an instance's or nobody's; and where their files are.
+
+use super::engine::Engine;
+use crate::hands::{HandsError, RootFound};
+use bollard::models::{ContainerSummary, MountPoint, Volume};
+use bollard::query_parameters::{ListContainersOptions, ListVolumesOptions};
+use fleet_core::backup::{self, MountFound, Mounted, MountedAt, MountedFrom, Owner, Store};
+use fleet_core::spec::{Access, COMPOSE_PROJECT, COMPOSE_SERVICE, FLEET_THROWAWAY, InstanceSpec, folder_key};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+/// Asks for all containers and all volumes in two questions.
+pub async fn mounted(engine: &Engine, spec: &InstanceSpec) -> Result<Mounted, HandsError> {
+    let (containers, volumes) = tokio::try_join!(containers(engine), volumes(engine))?;
+    Ok(sorted(spec, containers, &volumes))
+}
+
+pub async fn roots(engine: &Engine, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, HandsError> {
+    let backup::Engine::Volume(files) = &store.engine else { return Ok(Vec::new()) };
+    let (containers, volumes) = tokio::try_join!(containers(engine), volumes(engine))?;
+    let mounted = sorted(spec, containers, &volumes);
+    let of_store = backup::chosen(files, spec, &mounted).into_iter();
+    of_store.map(|mount| root(spec, &mount.source, &volumes)).collect()
+}
+
+async fn containers(engine: &Engine) -> Result<Vec<ContainerSummary>, HandsError> {
+    let options = ListContainersOptions { all: true, ..ListContainersOptions::default() };
+    engine.ask("list containers", engine.docker().await?.list_containers(Some(options))).await
+}
+
+async fn volumes(engine: &Engine) -> Result<Vec<Volume>, HandsError> {
+    let call = engine.docker().await?.list_volumes(None::<ListVolumesOptions>);
+    Ok(engine.ask("list volumes", call).await?.volumes.unwrap_or_default())
+}
+
+/// Whose something is by its labels; none if another project's.
+fn owner(labels: &HashMap<String, String>, spec: &InstanceSpec) -> Option<Owner> {
+    match labels.get(COMPOSE_PROJECT) {
+        Some(project) if *project == spec.project => Some(Owner::Instance),
+        Some(_) => None,
+        None if labels.contains_key(FLEET_THROWAWAY) || labels.contains_key("fleet.tool") => None,
+        None => Some(Owner::Nobody),
+    }
+}
+
+fn sorted(spec: &InstanceSpec, containers: Vec<ContainerSummary>, volumes: &[Volume]) -> Mounted {
+    let mut found = Mounted::default();
+    let mut foreign = BTreeSet::new();
+    for container in containers {
+        let labels = container.labels.clone().unwrap_or_default();
+        let owner = owner(&labels, spec);
+        let service = labels.get(COMPOSE_SERVICE).filter(|_| owner == Some(Owner::Instance));
+        found.services.extend(service.cloned());
+        for mount in container.mounts.iter().flatten() {
+            let Some(source) = source(mount) else { continue };
+            let Some(owner) = owner else {
+                foreign.insert(source);
+                continue;
+            };
+            let at = Some(place(&container, service.cloned(), mount));
+            found.mounts.push(MountFound { source, at, owner });
+        }
+    }
+    let of_labels: BTreeMap<&str, Option<Owner>> =
+        volumes.iter().map(|volume| (volume.name.as_str(), owner(&volume.labels, spec))).collect();
+    let is_of_spec = |name: &str| spec.volumes.iter().any(|volume| volume.name == name);
+    // What another project has, by its label or in one of its containers, is not nobody's.
+    found.mounts.retain(|mount| match (&mount.source, mount.owner) {
+        (_, Owner::Instance) => true,
+        (MountedFrom::Volume(name), Owner::Nobody) => {
+            !foreign.contains(&mount.source) && of_labels.get(name.as_str()) != Some(&None)
+        }
+        (MountedFrom::Folder(_), Owner::Nobody) => !foreign.contains(&mount.source),
+    });
+    let known: BTreeSet<_> = found.mounts.iter().map(|mount| mount.source.clone()).collect();
+    for volume in volumes {
+        let source = MountedFrom::Volume(volume.name.clone());
+        let owner = if is_of_spec(&volume.name) { Some(Owner::Instance) } else { owner(&volume.labels, spec) };
+        let is_free = owner == Some(Owner::Instance) || !foreign.contains(&source);
+        if let Some(owner) = owner.filter(|_| is_free && !known.contains(&source)) {
+            found.mounts.push(MountFound { source, at: None, owner });
+        }
+    }
+    found
+}
+
+fn source(mount: &MountPoint) -> Option<MountedFrom> {
+    match mount.typ.as_deref()? {
+        "volume" => mount.name.clone().map(MountedFrom::Volume),
+        "bind" => mount.source.clone().map(MountedFrom::Folder),
+        _ => None,
+    }
+}
+
+fn place(container: &ContainerSummary, service: Option<String>, mount: &MountPoint) -> MountedAt {
+    let name = container.names.iter().flatten().next().map(|name| name.trim_start_matches('/').to_owned());
+    MountedAt {
+        container: name.unwrap_or_default(),
+        image: container.image.clone().unwrap_or_default(),
+        service,
+        target: mount.destination.clone().unwrap_or_default(),
+        access: if mount.rw == Some(false) { Access::ReadOnly } else { Access::ReadWrite },
+    }
+}
+
+fn root(spec: &InstanceSpec, source: &MountedFrom, volumes: &[Volume]) -> Result<RootFound, HandsError> {
+    match source {
+        MountedFrom::Folder(path) => {
+            let inside = path.strip_prefix(&format!("{}/", spec.working_dir));
+            let key = inside.map_or_else(|| folder_key(path), |inside| format!("./{inside}"));
+            Ok(RootFound { from: path.clone(), key, path: PathBuf::from(path) })
+        }
+        MountedFrom::Volume(name) => {
+            let gone = || HandsError::NotThere { kind: "volume", name: name.clone() };
+            let volume = volumes.iter().find(|volume| volume.name == *name).ok_or_else(gone)?;
+            Ok(RootFound { from: name.clone(), key: backup::key_of(spec, name), path: place_of(volume)? })
+        }
+    }
+}
+
+/// Where a volume's files are. The Engine mounts what its options name only while a container has it: what looks like an empty
+/// folder then is none of its data.
+fn place_of(volume: &Volume) -> Result<PathBuf, HandsError> {
+    let option = |key: &str| volume.options.get(key).map(String::as_str);
+    let is_bind = option("o").unwrap_or_default().split(',').any(|flag| matches!(flag.trim(), "bind" | "rbind"));
+    match option("device") {
+        Some(device) if is_bind && device.starts_with('/') => return Ok(PathBuf::from(device)),
+        Some(_) if !is_mounted(Path::new(&volume.mountpoint)) => {
+            return Err(HandsError::NotMounted { volume: volume.name.clone() });
+        }
+        Some(_) | None => {}
+    }
+    let path = PathBuf::from(&volume.mountpoint);
+    // Drivers that are not the Engine's own may keep their volumes elsewhere.
+    if path.is_dir() { Ok(path) } else { Err(HandsError::NotMounted { volume: volume.name.clone() }) }
+}
+
+fn is_mounted(path: &Path) -> bool {
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    table.lines().any(|line| line.split(' ').nth(4).is_some_and(|point| Path::new(point) == path))
+}

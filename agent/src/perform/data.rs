@@ -1,0 +1,279 @@
+//! Carries out orders about an instance's data: backups, drills, restores, and forgetting.
+//!
+//! **Invariant:** before anything is made to stand still, moved aside or made for a while, the ledger's journal has it. Whatever
+//! ends the work, what the journal has is put back first.
+
+mod aside;
+mod backup;
+mod copies;
+mod drill;
+mod dumps;
+mod error;
+mod fill;
+mod forget;
+mod holds;
+mod restore;
+mod source;
+mod targets;
+mod tee;
+#[cfg(test)]
+mod tests;
+mod trees;
+mod undo;
+
+pub use error::DataError;
+
+use super::end::end;
+use super::work::Work;
+use crate::clock;
+use crate::ledger::{
+    Becomes, InstanceEntry, Journal, LedgerError, OpenState, OrderEntry, OrderState, Reach, StuckMark, Way,
+};
+use crate::repositories::Told;
+use crate::site::Site;
+use fleet_core::backup::{Access, DataAction, Made};
+use fleet_core::facts::Running;
+use fleet_core::names::{BackupId, InstanceName, RepositoryName};
+use fleet_core::order::{Action, End, Order, Outcome};
+use fleet_core::units::Period;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Putting back gets at least this long, whatever the order's deadline was.
+const BACK_LIMIT: Duration = Duration::from_secs(900);
+/// Work that is interrupted again and again is given up.
+const ATTEMPTS: u32 = 3;
+
+/// The work on one order about data.
+pub struct DataWork<'a> {
+    pub work: &'a Work<'a>,
+    pub order: &'a Order,
+    pub open: &'a OpenState,
+}
+
+/// What an order came to, before it ends.
+pub struct Came {
+    pub outcome: Outcome,
+    pub made: Option<Made>,
+    pub becomes: Option<Becomes>,
+}
+
+impl Came {
+    fn done(made: Made) -> Self {
+        Self { outcome: Outcome::Done, made: Some(made), becomes: None }
+    }
+}
+
+/// Goes on with an accepted order from where the ledger says it is.
+pub async fn go_on(site: &Site, entry: OrderEntry) {
+    let OrderState::Open(open) = entry.state else { return };
+    let (order, begun) = (entry.order, entry.begun);
+    let Action::Data(action) = &order.action else { return };
+    let last = site.pen.see(|board| board.instances.get(&order.instance).and_then(|it| it.last().cloned()));
+    let work = Work::new(site, &order.id, &order.instance, last);
+    let data = DataWork { work: &work, order: &order, open: &open };
+    let left = order.deadline.saturating_sub(clock::now().since(begun));
+    match &open.way {
+        Way::Back { because, .. } => data.back(because).await,
+        Way::Accepted | Way::Forward { .. } => data.forward(action, left).await,
+    }
+}
+
+impl DataWork<'_> {
+    async fn forward(&self, action: &DataAction, left: Duration) {
+        let journal = self.journal();
+        match journal.reach {
+            Reach::Passed => return self.end(restore::passed(self).await).await,
+            Reach::Apart => return self.turn_back("this host's agent was ended in the middle of it").await,
+            Reach::Untouched => {}
+        }
+        if journal.attempts > 0 {
+            self.work.say("putting right what was interrupted");
+            if let Err(error) = undo::undo(self).await {
+                return self.turn_back(&format!("it was interrupted: {}", crate::chain(&error))).await;
+            }
+        }
+        if journal.attempts >= ATTEMPTS {
+            return self.turn_back(&format!("it was interrupted {ATTEMPTS} times")).await;
+        }
+        if let Err(error) = self.begin_attempt() {
+            return self.turn_back(&crate::chain(&error)).await;
+        }
+        self.finish(action, left).await;
+    }
+
+    /// Does the work, or what is left of it, and ends the order.
+    async fn finish(&self, action: &DataAction, left: Duration) {
+        let performing = async {
+            // A timeout polls its future before it looks at the time.
+            if left.is_zero() {
+                std::future::pending::<()>().await;
+            }
+            self.perform(action).await
+        };
+        let because = match timeout(left, performing).await {
+            Ok(Ok(came)) => return self.end(came).await,
+            Ok(Err(error)) => crate::chain(&error),
+            Err(_) => {
+                let deadline = Period::from(self.order.deadline);
+                format!("its deadline of {deadline} is over; it was at: {}", self.work.doing())
+            }
+        };
+        tracing::warn!(order = %self.order.id, instance = %self.order.instance, because, "the order failed");
+        self.turn_back(&because).await;
+    }
+
+    async fn perform(&self, action: &DataAction) -> Result<Came, DataError> {
+        match action {
+            DataAction::Backup { to, cause } => backup::back_up(self, to, *cause).await,
+            DataAction::Drill { from } => drill::drill(self, from).await,
+            DataAction::Restore { from, only, safety, goal: None } => restore::in_place(self, from, only, safety).await,
+            DataAction::Restore { from, only, goal: Some(goal), .. } => restore::anew(self, from, only, goal).await,
+            DataAction::Forget { from, backups } => forget::forget(self, from, backups).await,
+        }
+    }
+
+    async fn turn_back(&self, because: &str) {
+        if self.journal().reach == Reach::Passed {
+            return self.end(restore::passed(self).await).await;
+        }
+        let way = Way::Back { because: because.to_owned(), since: clock::now() };
+        self.site().insist(|ledger| ledger.mark(&self.order.id, |open| open.way = way.clone())).await;
+        self.back(because).await;
+    }
+
+    /// Puts back whatever the journal has, then says why.
+    async fn back(&self, because: &str) {
+        let journal = self.journal();
+        if !journal.held.is_empty() || !journal.aside.is_empty() || journal.reach == Reach::Apart {
+            self.work.turn_back(because);
+        }
+        let failure = match timeout(BACK_LIMIT, undo::undo(self)).await {
+            Ok(Ok(())) => {
+                let reason = because.to_owned();
+                let outcome = match journal.reach {
+                    Reach::Apart => Outcome::RolledBack { reason },
+                    Reach::Untouched | Reach::Passed => Outcome::Failed { reason },
+                };
+                return self.end(Came { outcome, made: self.made_before(&journal), becomes: None }).await;
+            }
+            Ok(Err(error)) => crate::chain(&error),
+            Err(_) => format!("it took too long; it was at: {}", self.work.doing()),
+        };
+        self.stuck(format!("{because}; putting things back failed too: {failure}"), &journal).await;
+    }
+
+    /// The safety backups of a restore are there, even if the restore is not.
+    fn made_before(&self, journal: &Journal) -> Option<Made> {
+        (!journal.safety.is_empty()).then(|| Made::Backup(journal.safety.clone()))
+    }
+
+    async fn stuck(&self, reason: String, journal: &Journal) {
+        let instance = &self.order.instance;
+        let waits: Vec<_> = journal.aside.iter().map(|aside| aside.waits.display().to_string()).collect();
+        let data =
+            if waits.is_empty() { String::new() } else { format!(" its former data is in {};", waits.join(", ")) };
+        let hint = format!(
+            "on the host,{data} see `docker ps -a --filter label=com.docker.compose.project={instance}` and `journalctl -u \
+             fleet-agent`; when the cause is gone, ask again"
+        );
+        let stuck = Some(StuckMark { order: self.order.id.clone(), reason: reason.clone() });
+        let settled = self.site().ledger().settled(instance).cloned();
+        let remains = self.open_now().and_then(|open| open.to).map(|to| Box::new(to.rendered.spec));
+        let remains = remains.filter(|_| settled.is_none());
+        let becomes = Some(Becomes::Entry(Box::new(InstanceEntry { settled, stuck, remains })));
+        self.end(Came { outcome: Outcome::Stuck { reason, hint }, made: self.made_before(journal), becomes }).await;
+    }
+
+    async fn end(&self, came: Came) {
+        let Came { outcome, made, becomes } = came;
+        end(self.site(), self.order, End { outcome, made: made.map(Box::new) }, becomes).await;
+    }
+
+    fn begin_attempt(&self) -> Result<(), LedgerError> {
+        self.site().ledger().mark(&self.order.id, |open| {
+            open.way = Way::Forward { step: 1, doing: String::new() };
+            open.journal.get_or_insert_default().attempts += 1;
+        })
+    }
+
+    /// Writes the journal, before what it says is done.
+    pub fn note(&self, change: impl FnOnce(&mut Journal)) -> Result<(), LedgerError> {
+        let doing = self.work.doing();
+        self.site().ledger().mark(&self.order.id, |open| {
+            change(open.journal.get_or_insert_default());
+            if let Way::Forward { step, doing: noted } = &mut open.way {
+                (*step, *noted) = (*step + 1, doing);
+            }
+        })
+    }
+
+    /// What the ledger has of this order now.
+    pub fn open_now(&self) -> Option<OpenState> {
+        match &self.site().ledger().orders().get(&self.order.id)?.state {
+            OrderState::Open(open) => Some(OpenState::clone(open)),
+            OrderState::Ended { .. } => None,
+        }
+    }
+
+    pub fn journal(&self) -> Journal {
+        self.open_now().and_then(|open| open.journal).map(|journal| *journal).unwrap_or_default()
+    }
+
+    pub fn site(&self) -> &Site {
+        self.work.site
+    }
+
+    /// The id of the backup that this order makes.
+    pub fn backup_id(&self) -> BackupId {
+        self.order.id.as_str().parse().expect("an order's id is a backup's, too")
+    }
+
+    /// The way into a repository that came beside the order.
+    pub fn access(&self, name: &RepositoryName, of: &InstanceName) -> Result<&Access, DataError> {
+        let is_it = |access: &&Access| access.repository == *name && access.instance == *of;
+        let missing =
+            || DataError::Unfit(format!("the order came without the way into the repository `{name}` of {of}"));
+        self.open.access.iter().find(is_it).ok_or_else(missing)
+    }
+
+    /// Says how many bytes went through, at a pace that people can read.
+    pub fn told(&self, doing: &str) -> Told {
+        let (pen, instance, order) = (self.site().pen.clone(), self.order.instance.clone(), self.order.id.clone());
+        let (last, doing) = (self.work.last.clone(), doing.to_owned());
+        Told::to(move |bytes| {
+            let step = format!("{doing} ({} MB)", bytes / 1_000_000);
+            pen.set_instance(&instance, Running::Busy { order: order.clone(), step, last: last.clone() });
+        })
+    }
+}
+
+/// Removes what drills restored for orders that are no longer open, when the agent starts.
+pub fn sweep_drills(site: &Site) {
+    let open: BTreeSet<String> = site
+        .ledger()
+        .orders()
+        .values()
+        .filter(|entry| entry.is_open())
+        .map(|entry| entry.order.id.to_string())
+        .collect();
+    drill::sweep_scratch(&site.data_dir, &open);
+}
+
+/// Lets go on whatever stands still for a backup, before the agent ends: nobody knows when it will be back.
+pub async fn let_all_go_on(site: &Site) {
+    let open: Vec<OrderEntry> = site.ledger().orders().values().filter(|entry| entry.is_open()).cloned().collect();
+    for entry in open {
+        let OrderState::Open(open) = &entry.state else { continue };
+        let Some(settled) = open.from.as_ref().filter(|_| open.journal.as_ref().is_some_and(|it| !it.held.is_empty()))
+        else {
+            continue;
+        };
+        let work = Work::new(site, &entry.order.id, &entry.order.instance, None);
+        let data = DataWork { work: &work, order: &entry.order, open };
+        if let Err(error) = holds::release(&data, &settled.rendered.spec, |_| true).await {
+            tracing::error!(error = crate::chain(&error), instance = %entry.order.instance, "a service still stands still");
+        }
+    }
+}

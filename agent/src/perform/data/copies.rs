@@ -1,0 +1,96 @@
+//! The copies of one backup: one for each repository, each with an end of its own.
+
+use super::{DataError, DataWork};
+use crate::repositories::{Repository, RepositoryError, SetFound};
+use fleet_core::backup::{Access, CopyMade, Manifest};
+use fleet_core::names::{BackupId, RepositoryName, StoreName};
+use futures_util::future::join_all;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Copies that are being made, and those that have come to an end.
+pub struct Copies {
+    pub open: Vec<Copy>,
+    pub ended: Vec<CopyMade>,
+}
+
+pub struct Copy {
+    pub name: RepositoryName,
+    pub repository: Arc<dyn Repository>,
+    /// The bytes of each store in the newest backup that is there.
+    pub previous: BTreeMap<StoreName, u64>,
+}
+
+impl Copies {
+    /// Opens the repositories. Where the backup is already, it is not made again.
+    pub async fn open(data: &DataWork<'_>, to: &BTreeSet<RepositoryName>, id: &BackupId) -> Result<Self, DataError> {
+        let instance = &data.order.instance;
+        let accesses = to.iter().map(|name| data.access(name, instance)).collect::<Result<Vec<_>, _>>()?;
+        let opening =
+            accesses.into_iter().map(async |access| (access.repository.clone(), looked(data, access, id).await));
+        let mut copies = Self { open: Vec::new(), ended: Vec::new() };
+        for (name, looked) in join_all(opening).await {
+            match looked {
+                Ok(Looked::There(manifest)) => copies.end(name, Ok(*manifest)),
+                Ok(Looked::Open(copy)) => copies.open.push(copy),
+                Err(error) => copies.lose(&name, &error.to_string()),
+            }
+        }
+        Ok(copies)
+    }
+
+    fn end(&mut self, repository: RepositoryName, result: Result<Manifest, String>) {
+        let result = result.map(Manifest::without_values);
+        self.open.retain(|copy| copy.name != repository);
+        self.ended.push(CopyMade { repository, result });
+    }
+
+    /// The copy is there, for good.
+    pub fn done(&mut self, name: &RepositoryName, manifest: Manifest) {
+        self.end(name.clone(), Ok(manifest));
+    }
+
+    /// The copy will not be.
+    pub fn lose(&mut self, name: &RepositoryName, reason: &str) {
+        tracing::warn!(repository = %name, reason, "a copy of the backup failed");
+        self.end(name.clone(), Err(reason.to_owned()));
+    }
+
+    pub fn lose_all(&mut self, lost: &[RepositoryError]) {
+        lost.iter().for_each(|error| self.lose(&error.repository, &error.to_string()));
+    }
+
+    /// No copy that is still open will be, for the same reason.
+    pub fn abandon(&mut self, reason: &str) {
+        let names: Vec<_> = self.open.iter().map(|copy| copy.name.clone()).collect();
+        names.iter().for_each(|name| self.lose(name, reason));
+    }
+
+    /// What a store gave the last time, wherever that is kept.
+    pub fn previous(&self, store: &StoreName) -> Option<u64> {
+        self.open.iter().filter_map(|copy| copy.previous.get(store)).max().copied()
+    }
+}
+
+enum Looked {
+    There(Box<Manifest>),
+    Open(Copy),
+}
+
+async fn looked(data: &DataWork<'_>, access: &Access, id: &BackupId) -> Result<Looked, RepositoryError> {
+    let repository = data.site().repositories.open(access, data.open.limit_rate);
+    let sets = repository.sets().await?;
+    let ours = sets.iter().filter(|set| set.backup == *id).find_map(|set| set.manifest().ok());
+    if let Some(manifest) = ours {
+        return Ok(Looked::There(Box::new(manifest)));
+    }
+    repository.resume().await?;
+    let previous = sets.iter().rev().find_map(|set| sizes(set, data));
+    Ok(Looked::Open(Copy { name: access.repository.clone(), repository, previous: previous.unwrap_or_default() }))
+}
+
+/// The sizes in a backup of this instance; others may have been put there, too.
+fn sizes(set: &SetFound, data: &DataWork<'_>) -> Option<BTreeMap<StoreName, u64>> {
+    let manifest = set.manifest().ok().filter(|manifest| manifest.instance == data.order.instance)?;
+    Some(manifest.parts.into_iter().map(|part| (part.store, part.bytes)).collect())
+}

@@ -1,0 +1,192 @@
+//! Streams of an instance into its repositories: its configuration, and what its databases' own tools give.
+//!
+//! **Invariant:** a stream counts only if its tool ended well and what came through is plausible: until both are known, no copy
+//! hears of its end.
+
+use super::copies::Copies;
+use super::tee::Tee;
+use super::{DataError, DataWork};
+use crate::clock;
+use crate::repositories::{Ahead, Label, StreamsKept};
+use bytes::Bytes;
+use fleet_core::backup::{Counted, Plausible, Store, ToolEnd, count_tool, counts, dump_tool, stream_path};
+use fleet_core::names::{RepositoryName, StoreName};
+use fleet_core::spec::InstanceSpec;
+use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// Progress is said after so many bytes more.
+const NOTEWORTHY: u64 = 4_000_000;
+/// The largest piece that goes through at once.
+const PIECE: usize = 256 * 1024;
+
+/// What one store's stream was, the same for all copies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dumped {
+    pub bytes: u64,
+    pub sha256: String,
+    pub took_ms: u64,
+    pub counts: BTreeMap<String, Counted>,
+    pub notes: Vec<String>,
+}
+
+/// All streams of a backup, as they went into each copy.
+#[derive(Debug, Default)]
+pub struct AllDumped {
+    pub stores: BTreeMap<StoreName, Dumped>,
+    pub kept: BTreeMap<RepositoryName, StreamsKept>,
+}
+
+/// Something that is read as a stream.
+enum Planned<'a> {
+    Configuration(Vec<u8>),
+    Store(&'a StoreName, &'a Store),
+}
+
+/// Reads all streams, and writes the snapshot of each copy. Copies that fail are lost; a source that fails loses them all.
+pub async fn dump_all(
+    data: &DataWork<'_>,
+    copies: &mut Copies,
+    label: &Label,
+    spec: &InstanceSpec,
+    stores: &[(&StoreName, &Store)],
+    configuration: BTreeMap<String, Vec<u8>>,
+) -> Result<AllDumped, DataError> {
+    let streams = stores.iter().map(|(name, store)| (stream_path(name), Planned::Store(name, store)));
+    let texts = configuration.into_iter().map(|(path, bytes)| (path, Planned::Configuration(bytes)));
+    let mut planned: Vec<(String, Planned<'_>)> = texts.chain(streams).collect();
+    // As paths are ordered: part by part.
+    planned.sort_by(|(a, _), (b, _)| a.split('/').cmp(b.split('/')));
+    let ahead = planned.iter().map(|(path, planned)| Ahead { path: path.clone(), bytes: size(planned, copies) });
+    let ahead: Vec<Ahead> = ahead.collect();
+    let mut tee = Tee::open(copies, label, &ahead).await?;
+    let mut all = AllDumped::default();
+    for (_, planned) in &planned {
+        let read = match planned {
+            Planned::Configuration(bytes) => tee_all(&mut tee, bytes).await,
+            Planned::Store(name, store) => {
+                let previous = copies.previous(name);
+                let dumped = dump_store(data, spec, name, store, previous, &mut tee).await;
+                dumped.map(|dumped| drop(all.stores.insert((*name).clone(), dumped)))
+            }
+        };
+        let ended = match read {
+            Ok(()) => tee.end().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = ended {
+            tee.fail(&crate::chain(&error)).await;
+            return Err(error);
+        }
+    }
+    data.work.say("writing the dumps down");
+    let (kept, lost) = tee.finish().await;
+    copies.lose_all(&lost);
+    for (name, kept) in kept {
+        match differing(&all.stores, &kept) {
+            None => drop(all.kept.insert(name, kept)),
+            Some(store) => copies.lose(&name, &format!("what arrived of the store `{store}` is not what was sent")),
+        }
+    }
+    Ok(all)
+}
+
+/// About how many bytes will come.
+fn size(planned: &Planned<'_>, copies: &Copies) -> Option<u64> {
+    match planned {
+        Planned::Configuration(bytes) => Some(bytes.len() as u64),
+        Planned::Store(name, _) => copies.previous(name),
+    }
+}
+
+async fn tee_all(tee: &mut Tee, bytes: &[u8]) -> Result<(), DataError> {
+    for piece in bytes.chunks(PIECE) {
+        tee.bytes(&Bytes::copy_from_slice(piece)).await?;
+    }
+    Ok(())
+}
+
+/// The first store of which a copy has something else than what went out.
+fn differing<'a>(sent: &'a BTreeMap<StoreName, Dumped>, kept: &StreamsKept) -> Option<&'a StoreName> {
+    let is_same = |(name, dumped): &(&StoreName, &Dumped)| {
+        let arrived = kept.streams.get(&stream_path(name));
+        arrived.is_some_and(|arrived| arrived.bytes == dumped.bytes && arrived.sha256 == dumped.sha256)
+    };
+    sent.iter().find(|pair| !is_same(pair)).map(|(name, _)| name)
+}
+
+async fn dump_store(
+    data: &DataWork<'_>,
+    spec: &InstanceSpec,
+    name: &StoreName,
+    store: &Store,
+    previous: Option<u64>,
+    tee: &mut Tee,
+) -> Result<Dumped, DataError> {
+    let of_store = |reason: String| DataError::of_store(name, reason);
+    let (began, doing) = (tokio::time::Instant::now(), format!("dump {name}"));
+    data.work.say(doing.clone());
+    let tool = dump_tool(store).ok_or_else(|| of_store("it has no tool that dumps it".to_owned()))?;
+    let plausible = Plausible::of(store).ok_or_else(|| of_store("nobody can tell whether it is whole".to_owned()))?;
+    let before =
+        count(data, spec, store).await.map_err(|error| of_store(format!("it could not be counted: {error}")))?;
+    let failed = |error: &dyn std::error::Error| of_store(crate::chain(error));
+    let mut stream = data.site().hands.dump(&tool, spec).await.map_err(|error| failed(&error))?;
+    let (mut plausible, mut hash, told) = (plausible, Sha256::new(), data.told(&doing));
+    let (mut bytes, mut said) = (0_u64, 0_u64);
+    while let Some(piece) = stream.next().await {
+        let piece = piece.map_err(|error| failed(&error))?;
+        plausible.observe(&piece);
+        hash.update(&piece);
+        bytes += piece.len() as u64;
+        tee.bytes(&piece).await?;
+        if bytes - said >= NOTEWORTHY {
+            said = bytes;
+            told.say(bytes);
+        }
+    }
+    let notes = plausible.verdict(&ToolEnd::well(), previous).map_err(of_store)?;
+    let after =
+        count(data, spec, store).await.map_err(|error| of_store(format!("it could not be counted: {error}")))?;
+    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let notes = notes.into_iter().chain(store.caveats()).collect();
+    Ok(Dumped { bytes, sha256, took_ms, counts: between(&before, &after), notes })
+}
+
+/// What a store's own counter says; nothing where it cannot be asked now.
+pub async fn count(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Result<BTreeMap<String, u64>, String> {
+    let Some(tool) = count_tool(store) else { return Ok(BTreeMap::new()) };
+    // What stands still for the dump cannot be asked, and does not change either.
+    let is_held = data.journal().held.iter().any(|held| held.service == tool.at.service());
+    if is_held {
+        return Ok(BTreeMap::new());
+    }
+    let said = data.site().hands.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error))?;
+    counts(store, &said)
+}
+
+/// What a dump between two countings holds.
+fn between(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> BTreeMap<String, Counted> {
+    let names = before.keys().chain(after.keys());
+    let both = |name: &String| {
+        let (one, other) = (before.get(name).copied().unwrap_or(0), after.get(name).copied().unwrap_or(0));
+        Counted { low: one.min(other), high: one.max(other) }
+    };
+    names.map(|name| (name.clone(), both(name))).collect()
+}
+
+/// The configuration of an instance as streams: its release, and the files that were made of it.
+pub fn configuration(spec: &InstanceSpec, bundle: Option<Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
+    let files = spec.files.iter().map(|file| (format!("config/files/{}", file.path), file.content.bytes().to_vec()));
+    files.chain(bundle.map(|bytes| (BUNDLE.to_owned(), bytes))).collect()
+}
+
+/// Where the release itself is kept.
+pub const BUNDLE: &str = "config/release.bundle";
+
+/// When a store was read, in words of the manifest.
+pub fn label(data: &DataWork<'_>) -> Label {
+    Label { backup: data.backup_id(), host: data.site().host.clone(), at: clock::now() }
+}

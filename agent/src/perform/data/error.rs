@@ -1,0 +1,58 @@
+//! Why work on data did not do what was asked.
+
+use crate::hands::HandsError;
+use crate::ledger::LedgerError;
+use crate::perform::prepare::PrepareError;
+use crate::perform::work::WorkError;
+use crate::repositories::{RepositoryError, Trouble};
+use std::io;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The order does not fit what is here.
+    #[error("{0}")]
+    Unfit(String),
+    #[error("{0}")]
+    Failed(String),
+    /// What was kept is not what it says, or cannot be used: the backup is to blame, not the way to it.
+    #[error("{0}")]
+    BadBackup(String),
+    #[error("the store `{store}`: {reason}")]
+    Store { store: String, reason: String },
+    #[error("could not {doing} `{path}`")]
+    Disk { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    #[error(transparent)]
+    Work(#[from] WorkError),
+    #[error(transparent)]
+    Hands(#[from] HandsError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl DataError {
+    /// Names the store that it is about.
+    pub fn of_store(store: &fleet_core::names::StoreName, reason: impl Into<String>) -> Self {
+        Self::Store { store: store.to_string(), reason: reason.into() }
+    }
+
+    /// Whether the backup itself is to blame: then a drill has found something.
+    pub fn is_of_backup(&self) -> bool {
+        match self {
+            Self::BadBackup(_) => true,
+            Self::Repository(error) => error.trouble == Trouble::Damaged,
+            Self::Unfit(_)
+            | Self::Failed(_)
+            | Self::Store { .. }
+            | Self::Disk { .. }
+            | Self::Prepare(_)
+            | Self::Work(_)
+            | Self::Hands(_)
+            | Self::Ledger(_) => false,
+        }
+    }
+}

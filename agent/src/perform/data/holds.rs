@@ -1,0 +1,118 @@
+//! Services that stand still while their data is read, and go on whatever happens.
+//!
+//! **Invariant:** what is made to stand still stands in the ledger before it does, and goes out of it only when it runs again.
+
+use super::{DataError, DataWork};
+use crate::clock;
+use crate::ledger::Held;
+use crate::perform::forward::stages;
+use crate::perform::prepare::look;
+use crate::perform::work::Finish;
+use fleet_core::backup::{Hold, HoldKind, Phase, Still};
+use fleet_core::order::Order;
+use fleet_core::spec::InstanceSpec;
+use fleet_core::steps::ContainerState;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// A service stands still for so long at the most, whatever is being read.
+const LONGEST: Duration = Duration::from_secs(30 * 60);
+/// Letting go on is tried so often before the instance is put right by its own steps.
+const ATTEMPTS: u32 = 4;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(2);
+
+/// How long services may stand still for an order: there must be time left to let them go on.
+pub fn longest(order: &Order) -> Duration {
+    LONGEST.min(order.deadline / 2)
+}
+
+/// Makes the services of a phase stand still. Those that do not run stay as they are, then and afterwards.
+pub async fn hold(data: &DataWork<'_>, spec: &InstanceSpec, stills: &[Still], phase: Phase) -> Result<(), DataError> {
+    let of_phase: Vec<&Still> = stills.iter().filter(|still| still.from == phase).collect();
+    if of_phase.is_empty() {
+        return Ok(());
+    }
+    let found = look(data.site(), spec).await?;
+    for still in of_phase {
+        let running = found.of_service(&still.service).filter(|it| it.state == ContainerState::Running);
+        let containers: Vec<String> = running.map(|it| it.id.clone()).collect();
+        if containers.is_empty() {
+            continue;
+        }
+        let (service, now) = (still.service.clone(), clock::now());
+        let held = Held {
+            service: service.clone(),
+            kind: still.kind,
+            containers,
+            since: now,
+            until: now.after(longest(data.order)),
+        };
+        data.note(|journal| journal.held.push(held.clone()))?;
+        data.work.say(format!("{} {service}", word(still.kind)));
+        data.site().hands.hold(spec, &service, still.kind).await?;
+    }
+    Ok(())
+}
+
+/// Lets go on what stands still, but for what another phase needs still. Says who stood still, and for how long.
+pub async fn release(
+    data: &DataWork<'_>,
+    spec: &InstanceSpec,
+    is_over: impl Fn(&Held) -> bool,
+) -> Result<Vec<Hold>, DataError> {
+    let mut over = Vec::new();
+    // In the opposite order: what others depend on goes on first.
+    for held in data.journal().held.into_iter().rev().filter(|held| is_over(held)) {
+        data.work.say(format!("letting {} go on", held.service));
+        insist(data, spec, &held).await?;
+        data.note(|journal| journal.held.retain(|other| other.service != held.service))?;
+        over.push(Hold { service: held.service, kind: held.kind, from: held.since, to: clock::now() });
+    }
+    over.reverse();
+    Ok(over)
+}
+
+/// Tries until the service runs; what cannot be let go on is made anew, as healing would.
+async fn insist(data: &DataWork<'_>, spec: &InstanceSpec, held: &Held) -> Result<(), DataError> {
+    let hands = &data.site().hands;
+    for attempt in 1..=ATTEMPTS {
+        let released = hands.release(spec, &held.service, held.kind).await;
+        let state = match released {
+            Ok(()) => is_running(data, spec, held).await,
+            Err(error) => Err(error.into()),
+        };
+        match state {
+            Ok(true) => return Ok(()),
+            // After a loss of power nothing is paused any more: it is started.
+            Ok(false) if held.kind == HoldKind::Paused => {
+                drop(hands.release(spec, &held.service, HoldKind::Stopped).await);
+            }
+            Ok(false) => {}
+            Err(error) => {
+                let error = crate::chain(&error);
+                tracing::warn!(error, attempt, service = held.service, "a service could not be let go on yet");
+            }
+        }
+        if is_running(data, spec, held).await.unwrap_or(false) {
+            return Ok(());
+        }
+        sleep(BETWEEN_ATTEMPTS).await;
+    }
+    let Some(settled) = &data.open.from else {
+        return Err(DataError::Failed(format!("`{}` could not be let go on", held.service)));
+    };
+    Ok(data.work.perform(spec, |found| stages(found, settled), Finish::AsIs).await?)
+}
+
+async fn is_running(data: &DataWork<'_>, spec: &InstanceSpec, held: &Held) -> Result<bool, DataError> {
+    let found = look(data.site(), spec).await?;
+    let is_up = |state| matches!(state, ContainerState::Running | ContainerState::Restarting);
+    Ok(found.of_service(&held.service).any(|container| is_up(container.state)))
+}
+
+fn word(kind: HoldKind) -> &'static str {
+    match kind {
+        HoldKind::Stopped => "stop",
+        HoldKind::Paused => "pause",
+    }
+}

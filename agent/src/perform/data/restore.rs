@@ -1,0 +1,230 @@
+//! Puts a backup's data in the place of what is there, or makes an instance anew from it.
+//!
+//! **Invariant:** the old data is there, untouched, until the instance has passed its gate with the new: it is renamed, and
+//! renamed back.
+
+use super::drill::{expect_room, fillings};
+use super::fill::{self, Filling};
+use super::source::{self, Opened};
+use super::targets::{Target, targets};
+use super::{Came, DataError, DataWork, aside, backup, undo};
+use crate::clock;
+use crate::ledger::{Aside, Becomes, InstanceEntry, Reach, Settled, Values};
+use crate::perform::forward::stages;
+use crate::perform::links::refuse_strays;
+use crate::perform::prepare::prepare;
+use crate::perform::work::{Finish, WorkError};
+use fleet_core::backup::{Cause, Made, Part, RestoreMade, Root, Source, is_files, works_in};
+use fleet_core::names::{RepositoryName, StoreName};
+use fleet_core::order::{Goal, Outcome, PowerWish};
+use fleet_core::spec::InstanceSpec;
+use fleet_core::steps::steps_for_power;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A restore needs so much more room than the backup says: databases have indexes and journals.
+const ROOM: u64 = 2;
+
+/// Restores into an instance that is there.
+pub async fn in_place(
+    data: &DataWork<'_>,
+    from: &Source,
+    only: &BTreeSet<StoreName>,
+    safety: &BTreeSet<RepositoryName>,
+) -> Result<Came, DataError> {
+    let began = tokio::time::Instant::now();
+    let Some(settled) = &data.open.from else { return Err(DataError::Unfit("there is no such instance".to_owned())) };
+    let opened = source::open(data, from).await?;
+    expect_same(&opened, settled)?;
+    let parts = chosen(&opened, only)?;
+    let fillings = fillings(&settled.rendered, &parts)?;
+    let targets = targets(data, &opened, &settled.rendered, &fillings).await?;
+    let asides = planned(data, &targets)?;
+    let bytes = parts.iter().map(|part| part.bytes).sum::<u64>();
+    for aside in &asides {
+        expect_room(data, aside.path.parent().unwrap_or(&aside.path), bytes.saturating_mul(ROOM)).await?;
+    }
+    keep_safe(data, settled, safety).await?;
+    take_apart(data, settled, &asides).await?;
+    let spec = &settled.rendered.spec;
+    fill_all(data, &opened, spec, &fillings, &targets).await?;
+    data.work.say("starting what was restored");
+    run_again(data, settled).await?;
+    note_passed(data, &opened, bytes, began)?;
+    Ok(passed(data).await)
+}
+
+/// Makes an instance from nothing but a backup.
+pub async fn anew(
+    data: &DataWork<'_>,
+    from: &Source,
+    only: &BTreeSet<StoreName>,
+    goal: &Goal,
+) -> Result<Came, DataError> {
+    let began = tokio::time::Instant::now();
+    if data.open.from.is_some() {
+        return Err(DataError::Unfit("there is such an instance already".to_owned()));
+    }
+    let opened = source::open(data, from).await?;
+    if opened.manifest.release.name != goal.release.name {
+        let (was, wanted) = (&opened.manifest.release, &goal.release);
+        return Err(DataError::Unfit(format!("it is a backup of {was}, and {wanted} is wanted")));
+    }
+    data.work.say(format!("preparing {}", goal.release));
+    let values = &data.open.values;
+    let to = prepare(data.site(), &data.order.instance, goal, values, data.open.drift, None).await?;
+    let spec = &to.rendered.spec;
+    let there = undo::volumes_there(data, spec).await?;
+    if !there.is_empty() {
+        let there = there.join(", ");
+        return Err(DataError::Unfit(format!("{there} is on this host already; nothing is restored over it")));
+    }
+    let parts = chosen(&opened, only)?;
+    let fillings = fillings(&to.rendered, &parts)?;
+    let bytes = parts.iter().map(|part| part.bytes).sum::<u64>();
+    expect_room(data, &data.site().data_dir, bytes.saturating_mul(ROOM)).await?;
+    data.site().ledger().mark(&data.order.id, |open| {
+        open.to = Some(to.clone());
+        open.values = Values::default();
+        open.journal.get_or_insert_default().reach = Reach::Apart;
+    })?;
+    data.work.perform(spec, |found| fill::without_starting(found, spec), Finish::AsIs).await?;
+    let targets = targets(data, &opened, &to.rendered, &fillings).await?;
+    // Folders of the host may be there, with something in them.
+    let of_host: Vec<Target> = targets.iter().filter(|target| target.is_of_host).cloned().collect();
+    move_all(data, planned(data, &of_host)?).await?;
+    fill_all(data, &opened, spec, &fillings, &targets).await?;
+    data.work.say("starting what was restored");
+    data.work.perform(spec, |found| stages(found, &to), Finish::Healthy(&to.rendered.health)).await?;
+    note_passed(data, &opened, bytes, began)?;
+    Ok(passed(data).await)
+}
+
+/// Data of one version is nothing for another.
+fn expect_same(opened: &Opened, settled: &Settled) -> Result<(), DataError> {
+    let (was, is) = (&opened.manifest.release, &settled.release);
+    if was.name == is.name {
+        return Ok(());
+    }
+    Err(DataError::Unfit(format!("it is a backup of {was}, and {is} is here: put the instance to {was} first")))
+}
+
+fn chosen(opened: &Opened, only: &BTreeSet<StoreName>) -> Result<Vec<Part>, DataError> {
+    let parts = &opened.manifest.parts;
+    if let Some(missing) = only.iter().find(|name| !parts.iter().any(|part| part.store == **name)) {
+        return Err(DataError::Unfit(format!("the backup has no store `{missing}`")));
+    }
+    let is_wanted = |part: &&Part| only.is_empty() || only.contains(&part.store);
+    Ok(parts.iter().filter(is_wanted).cloned().collect())
+}
+
+/// How each folder is moved aside. Touches nothing.
+fn planned(data: &DataWork<'_>, targets: &[Target]) -> Result<Vec<Aside>, DataError> {
+    let plan = |target: &Target| {
+        aside::plan(&target.path, &data.order.id).map_err(|reason| DataError::of_store(&target.store, reason))
+    };
+    targets.iter().map(plan).collect()
+}
+
+/// A backup of what is there, without which nothing is replaced where one was asked for.
+async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<RepositoryName>) -> Result<(), DataError> {
+    if to.is_empty() {
+        return Ok(());
+    }
+    let copies = backup::take(data, settled, to, Cause::Safety).await?;
+    let failed: Vec<String> = copies.iter().filter_map(|copy| copy.result.as_ref().err().cloned()).collect();
+    data.note(|journal| journal.safety = copies)?;
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(DataError::Failed(format!("the safety backup failed, so nothing was replaced: {}", failed.join("; "))))
+}
+
+async fn take_apart(data: &DataWork<'_>, settled: &Settled, asides: &[Aside]) -> Result<(), DataError> {
+    let spec = &settled.rendered.spec;
+    data.note(|journal| journal.reach = Reach::Apart)?;
+    data.work.perform(spec, |found| steps_for_power(found, spec, PowerWish::Stop), Finish::AsIs).await?;
+    move_all(data, asides.to_vec()).await
+}
+
+async fn move_all(data: &DataWork<'_>, asides: Vec<Aside>) -> Result<(), DataError> {
+    for aside in asides {
+        data.work.say(format!("moving {} aside", aside.path.display()));
+        data.note(|journal| journal.aside.push(aside.clone()))?;
+        undo::moved(&aside, "move aside", aside::move_aside).await?;
+    }
+    Ok(())
+}
+
+/// Files first; then what is loaded while its service stands still; then the others, with their services alone running.
+async fn fill_all(
+    data: &DataWork<'_>,
+    opened: &Opened,
+    spec: &InstanceSpec,
+    fillings: &[Filling<'_>],
+    targets: &[Target],
+) -> Result<(), DataError> {
+    for target in targets {
+        let Some(root) = &target.root else { continue };
+        data.work.say(format!("restoring {}", target.store));
+        restore_files(data, opened, root, &target.path, &target.store).await?;
+    }
+    for filling in fillings.iter().filter(|it| !is_files(it.store) && works_in(it.store).is_none()) {
+        fill::load(data, opened, filling, spec).await?;
+    }
+    let services = fill::services_of(fillings, spec);
+    refuse_strays(data.site(), spec).await.map_err(WorkError::from)?;
+    data.work.perform(spec, |found| fill::starting(found, spec, &services), Finish::AsIs).await?;
+    for filling in fillings.iter().filter(|it| !is_files(it.store)) {
+        if works_in(filling.store).is_some() {
+            fill::load(data, opened, filling, spec).await?;
+            fill::recount(data, filling, spec).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn restore_files(
+    data: &DataWork<'_>,
+    opened: &Opened,
+    root: &Root,
+    to: &Path,
+    store: &StoreName,
+) -> Result<(), DataError> {
+    let told = data.told(&format!("restoring {store}"));
+    opened.repository.restore(&opened.set, &root.path, to, &told).await?;
+    Ok(())
+}
+
+/// As the instance ran before: what stood still stands still.
+async fn run_again(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataError> {
+    let spec = &settled.rendered.spec;
+    let finish = if settled.is_stopped() { Finish::AsIs } else { Finish::Healthy(&settled.rendered.health) };
+    Ok(data.work.perform(spec, |found| stages(found, settled), finish).await?)
+}
+
+fn note_passed(data: &DataWork<'_>, opened: &Opened, bytes: u64, began: tokio::time::Instant) -> Result<(), DataError> {
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (backup, safety) = (opened.manifest.backup.clone(), data.journal().safety);
+    let made = RestoreMade { backup, safety, took_ms, bytes };
+    Ok(data.note(|journal| {
+        journal.reach = Reach::Passed;
+        journal.made = Some(Box::new(made));
+    })?)
+}
+
+/// What was restored is well: what is old goes. That it could not go is said, and undoes nothing.
+pub async fn passed(data: &DataWork<'_>) -> Came {
+    let journal = data.journal();
+    for old in &journal.aside {
+        data.work.say(format!("removing {}", old.waits.display()));
+        if let Err(error) = undo::moved(old, "remove", aside::let_go).await {
+            let text = format!("what was there before the restore could not be removed: {}", crate::chain(&error));
+            data.site().pen.tell(clock::now(), Some(&data.order.instance), text);
+        }
+    }
+    let open = data.open_now();
+    let settled = open.and_then(|open| open.to.or(open.from));
+    let becomes = settled.map(|settled| Becomes::Entry(Box::new(InstanceEntry::settled(settled))));
+    Came { outcome: Outcome::Done, made: journal.made.map(|made| Made::Restore(*made)), becomes }
+}

@@ -1,0 +1,10 @@
+//! Stories of orders about data, with a database and volumes whose content is real, and repositories that are.
+
+mod bed;
+mod crashes;
+mod drills;
+mod faults;
+mod keeping;
+mod lab;
+mod restores;
+mod stories;

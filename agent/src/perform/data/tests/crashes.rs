@@ -1,0 +1,130 @@
+//! `kill -9` at every call of the hands and of a repository, and at every write of the ledger: services run, what is listed is
+//! whole, and data is the old or the restored.
+
+use super::bed::{Agent, Bed, State, backup, drill, restore};
+use fleet_core::names::BackupId;
+use fleet_core::order::{Action, End, Outcome};
+use fleet_proto::convert::OutgoingOrder;
+
+/// Where the agent is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    Call(u64),
+    /// Before the ledger is written for that time.
+    Write(u64),
+}
+
+/// Freezes the agent at a point of an order, kills it, and lets the next one come to the end; none, if there is no such point.
+async fn crash(bed: &Bed, agent: Agent, order: &OutgoingOrder, at: At) -> Option<(Agent, End)> {
+    match at {
+        At::Call(call) => {
+            let mut plan = bed.lab.plan();
+            (plan.calls, plan.crash) = (0, Some(call));
+        }
+        At::Write(write) => agent.site.ledger().freeze_at(write),
+    }
+    let mut frozen = agent.site.ledger().frozen();
+    bed.ask(std::slice::from_ref(order));
+    let has_ended = tokio::select! {
+        () = bed.lab.crashed() => false,
+        _ = frozen.wait_for(|frozen| *frozen) => false,
+        _ = agent.end_of(order) => true,
+    };
+    agent.kill().await;
+    bed.lab.forget_crash();
+    if has_ended {
+        return None;
+    }
+    let agent = bed.agent();
+    let end = agent.end_of(order).await;
+    bed.ask(&[]);
+    Some((agent, end))
+}
+
+/// Walks through all points of an order. What is checked hears how it ended.
+async fn walk(
+    holds: &str,
+    point: fn(u64) -> At,
+    least: u64,
+    action: impl Fn(&BackupId) -> Action,
+    check: impl AsyncFn(&Bed, &OutgoingOrder, &End, &State, &State, &str),
+) {
+    for number in 1.. {
+        let (bed, agent) = Bed::new(holds).await;
+        let first = bed.order(backup(&["near"]), "first");
+        assert_eq!(bed.carry_out_order(&agent, &first).await.outcome, Outcome::Done);
+        let before = bed.state();
+        let after = State::of("row 1\nrow 8\nrow 9\nrow 10\n", &[("a.txt", b"other"), ("new.txt", b"new")]);
+        bed.set(&after);
+        let order = bed.order(action(&first.order.id.as_str().parse().expect("an id")), "crash");
+        let about = format!("killed at {:?}", point(number));
+        let Some((_agent, end)) = crash(&bed, agent, &order, point(number)).await else {
+            assert!(number > least, "there are more points than {number}");
+            return;
+        };
+        bed.check_calm(&about);
+        check(&bed, &order, &end, &before, &after, &about).await;
+    }
+}
+
+async fn listed_are_whole(bed: &Bed, order: &OutgoingOrder, before: &State, after: &State, about: &str) -> bool {
+    let sets = bed.sets("near").await;
+    let mut is_there = false;
+    for set in &sets {
+        let is_of_order = set.backup.as_str() == order.order.id.as_str();
+        is_there |= is_of_order;
+        let expected = if is_of_order { after } else { before };
+        assert_eq!(bed.restored("near", set).await.as_ref(), Ok(expected), "{about}");
+    }
+    is_there
+}
+
+async fn after_backup(bed: &Bed, order: &OutgoingOrder, end: &End, before: &State, after: &State, about: &str) {
+    assert_eq!(end.outcome, Outcome::Done, "{about}");
+    assert!(listed_are_whole(bed, order, before, after, about).await, "{about}");
+    assert_eq!(bed.state(), *after, "{about}");
+}
+
+async fn after_drill(bed: &Bed, _: &OutgoingOrder, end: &End, _: &State, after: &State, about: &str) {
+    assert_eq!(end.outcome, Outcome::Done, "{about}");
+    assert_eq!(bed.state(), *after, "{about}");
+}
+
+async fn after_restore(bed: &Bed, order: &OutgoingOrder, end: &End, before: &State, after: &State, about: &str) {
+    match &end.outcome {
+        Outcome::Done => assert_eq!(bed.state(), *before, "{about}"),
+        Outcome::RolledBack { .. } => assert_eq!(bed.state(), *after, "{about}"),
+        other => panic!("{about}: {other:?}"),
+    }
+    listed_are_whole(bed, order, before, after, about).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_call_of_a_backup_it_is_whole_and_services_run() {
+    walk("stop: [web], pause: [db]", At::Call, 15, |_| backup(&["near"]), after_backup).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_write_of_a_backup_it_is_whole_and_services_run() {
+    walk("stop: [web], pause: [db]", At::Write, 6, |_| backup(&["near"]), after_backup).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_call_of_a_drill_it_is_carried_out_and_leaves_nothing() {
+    walk("", At::Call, 20, |id| drill("near", id), after_drill).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_write_of_a_drill_it_is_carried_out_and_leaves_nothing() {
+    walk("", At::Write, 5, |id| drill("near", id), after_drill).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_call_of_a_restore_the_data_is_the_old_or_the_restored() {
+    walk("", At::Call, 30, |id| restore("near", id, &["near"]), after_restore).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_write_of_a_restore_the_data_is_the_old_or_the_restored() {
+    walk("", At::Write, 10, |id| restore("near", id, &["near"]), after_restore).await;
+}

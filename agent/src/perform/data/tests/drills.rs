@@ -1,0 +1,83 @@
+//! What a drill finds, and that nothing of it is left.
+
+use super::bed::{Agent, Bed, backup, drill};
+use super::lab::Fault;
+use fleet_core::backup::{Made, Proof};
+use fleet_core::names::BackupId;
+use fleet_core::order::{End, Outcome};
+
+async fn backed_up(holds: &str) -> (Bed, Agent, BackupId) {
+    let (bed, agent) = Bed::new(holds).await;
+    let order = bed.order(backup(&["near"]), "");
+    assert_eq!(bed.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
+    let id = order.order.id.as_str().parse().expect("an id");
+    (bed, agent, id)
+}
+
+fn proof(end: &End) -> Proof {
+    match end.made.as_deref() {
+        Some(Made::Drill(drill)) => drill.proof.clone(),
+        other => panic!("expected what a drill found, found {other:?} of {:?}", end.outcome),
+    }
+}
+
+#[tokio::test]
+async fn a_good_backup_is_proven_and_nothing_of_the_drill_is_left() {
+    let (bed, agent, id) = backed_up("").await;
+    let before = bed.state();
+    let end = bed.carry_out(&agent, drill("near", &id)).await;
+    assert_eq!(end.outcome, Outcome::Done);
+    let proof = proof(&end);
+    assert_eq!(proof.failure, None);
+    let checks = proof.checks.join("\n");
+    for expected in ["rows: public.notes: 3", "uploads: 2 files", "2 files have the hashes that were noted"] {
+        assert!(checks.contains(expected), "{checks}");
+    }
+    assert_eq!(bed.state(), before);
+    bed.check_calm("after a drill");
+    let proofs = bed.keeping.proofs("near");
+    assert_eq!(proofs, [(id.to_string(), proof)]);
+}
+
+#[tokio::test]
+async fn a_backup_that_its_database_does_not_take_is_not_proven() {
+    for (fault, why) in [
+        (Fault::LoadFails, "the store `rows` could not be loaded: the tool ended with 3: ERROR: syntax error"),
+        (Fault::LoadLosesRow, "`public.notes` has 2, and had 3"),
+    ] {
+        let (bed, agent, id) = backed_up("").await;
+        bed.lab.plan().fault = Some(fault);
+        let end = bed.carry_out(&agent, drill("near", &id)).await;
+        let found = proof(&end).failure.expect("it is not good");
+        assert!(found.contains(why), "{found}");
+        assert!(matches!(end.outcome, Outcome::Failed { .. }));
+        bed.check_calm(why);
+    }
+}
+
+#[tokio::test]
+async fn a_backup_that_is_damaged_is_not_proven() {
+    let (bed, agent, id) = backed_up("").await;
+    bed.keeping.damage_packs("near");
+    let end = bed.carry_out(&agent, drill("near", &id)).await;
+    assert!(proof(&end).failure.is_some(), "{end:?}");
+    bed.check_calm("after a drill of a damaged backup");
+}
+
+#[tokio::test]
+async fn a_host_without_room_says_nothing_of_the_backup() {
+    let (bed, agent, id) = backed_up("").await;
+    *bed.lab.free.lock().expect("not poisoned") = 1000;
+    let end = bed.carry_out(&agent, drill("near", &id)).await;
+    assert!(end.made.is_none(), "{end:?}");
+    assert!(end.outcome.reason().is_some_and(|reason| reason.contains("not enough room")), "{end:?}");
+    bed.check_calm("after a drill without room");
+}
+
+#[tokio::test]
+async fn a_backup_that_is_not_there_is_not_proven() {
+    let (bed, agent, _) = backed_up("").await;
+    let other: BackupId = "0123456789abcdef01234567".parse().expect("an id");
+    let end = bed.carry_out(&agent, drill("near", &other)).await;
+    assert!(proof(&end).failure.is_some_and(|reason| reason.contains("is not in near")));
+}

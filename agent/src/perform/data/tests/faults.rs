@@ -1,0 +1,193 @@
+//! No false green: whatever goes wrong, what is listed as a backup can be restored.
+
+#![allow(clippy::print_stderr)]
+
+use super::bed::{Bed, State, backup, copies, files};
+use super::keeping::PlaceFault;
+use super::lab::Fault;
+use crate::clock;
+use fleet_core::names::BackupId;
+use fleet_core::order::Outcome;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Runs altogether, and in one repository.
+const RUNS: u64 = 1000;
+const IN_ONE: u64 = 25;
+
+/// Chances that are the same for the same seed.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn place(&mut self) -> PlaceFault {
+        [PlaceFault::Full, PlaceFault::Refuses, PlaceFault::Dies][usize::try_from(self.below(3)).expect("small")]
+    }
+}
+
+/// What goes wrong in one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Trouble {
+    None,
+    Dump(Fault),
+    Place(&'static str, PlaceFault, u64),
+    /// Both repositories at once.
+    Places(PlaceFault, u64),
+    /// The agent is killed at a call, and comes back.
+    Killed(u64),
+    /// The clock is set, by so many seconds.
+    Clock(i64),
+    /// Killed, and the place is full when it comes back.
+    KilledAndFull(u64),
+}
+
+fn trouble(chance: &mut Chance) -> Trouble {
+    let at = usize::try_from(chance.below(4000)).expect("small");
+    match chance.below(15) {
+        0 => Trouble::None,
+        1 => Trouble::Dump(Fault::DumpKilled(at)),
+        2 => Trouble::Dump(Fault::EngineErrorAsData),
+        3 => Trouble::Dump(Fault::Truncated(at)),
+        4 => Trouble::Dump(Fault::Empty),
+        5 => Trouble::Dump(Fault::DatabaseDown),
+        6 => Trouble::Dump(Fault::ToolMissing),
+        7 | 8 => Trouble::Place("near", chance.place(), 1 + chance.below(25)),
+        9 => Trouble::Place("far", chance.place(), 1 + chance.below(25)),
+        10 => Trouble::Places(chance.place(), 1 + chance.below(25)),
+        11 | 12 => Trouble::Killed(1 + chance.below(45)),
+        13 => Trouble::Clock(i64::try_from(chance.below(400_000)).expect("small") - 200_000),
+        _ => Trouble::KilledAndFull(1 + chance.below(45)),
+    }
+}
+
+fn state(chance: &mut Chance) -> State {
+    let rows = (0..1 + chance.below(120)).map(|number| format!("row {number} {}\n", chance.next())).collect();
+    let mut uploads = BTreeMap::new();
+    for _ in 0..chance.below(5) {
+        let bytes: Vec<u8> = (0..chance.below(3000)).map(|_| (chance.next() & 255) as u8).collect();
+        uploads.insert(format!("file-{}", chance.below(8)), bytes);
+    }
+    State { rows, uploads }
+}
+
+/// How many backups were listed, how many orders ended well, and how many in trouble.
+#[derive(Debug, Default)]
+struct Tally {
+    listed: u64,
+    done: u64,
+    failed: u64,
+}
+
+fn prepare(bed: &Bed, trouble: &Trouble) {
+    match trouble {
+        Trouble::None => {}
+        Trouble::Dump(fault) => bed.lab.plan().fault = Some(fault.clone()),
+        Trouble::Place(name, fault, from) => bed.keeping.plan(name, Some((*fault, *from))),
+        Trouble::Places(fault, from) => {
+            ["near", "far"].iter().for_each(|it| bed.keeping.plan(it, Some((*fault, *from))));
+        }
+        Trouble::Clock(seconds) => clock::set_ahead(seconds * 1000),
+        Trouble::Killed(call) | Trouble::KilledAndFull(call) => {
+            let mut plan = bed.lab.plan();
+            (plan.calls, plan.crash) = (0, Some(*call));
+        }
+    }
+}
+
+async fn series(series: u64, tally: &mut Tally) {
+    let holds = ["", "stop: [web]", "pause: [db]", "stop: [web], pause: [db]"];
+    let (bed, mut agent) = Bed::new(holds[usize::try_from(series % 4).expect("small")]).await;
+    let mut expected: BTreeMap<BackupId, State> = BTreeMap::new();
+    for run in 0..IN_ONE {
+        let seed = series * IN_ONE + run;
+        let mut chance = Chance(seed);
+        let state = state(&mut chance);
+        bed.set(&state);
+        let trouble = trouble(&mut chance);
+        let about = format!("seed {seed}: {trouble:?}");
+        let order = bed.order(backup(&["near", "far"]), &seed.to_string());
+        expected.insert(order.order.id.as_str().parse().expect("an id"), state.clone());
+        prepare(&bed, &trouble);
+        bed.ask(std::slice::from_ref(&order));
+        let end = tokio::select! {
+            end = agent.end_of(&order) => end,
+            () = bed.lab.crashed() => {
+                agent.kill().await;
+                bed.lab.forget_crash();
+                if let Trouble::KilledAndFull(_) = trouble {
+                    bed.keeping.plan("near", Some((PlaceFault::Full, 1 + chance.below(10))));
+                }
+                agent = bed.agent();
+                agent.end_of(&order).await
+            }
+        };
+        bed.ask(&[]);
+        bed.lab.forget_crash();
+        ["near", "far"].iter().for_each(|it| bed.keeping.plan(it, None));
+        clock::set_ahead(0);
+        bed.check_calm(&about);
+        assert_eq!(bed.state(), state, "{about}");
+        let is_done = end.outcome == Outcome::Done;
+        (tally.done, tally.failed) = (tally.done + u64::from(is_done), tally.failed + u64::from(!is_done));
+        for name in ["near", "far"] {
+            let sets = bed.sets(name).await;
+            let ours: Vec<_> = sets.iter().filter(|set| set.backup.as_str() == order.order.id.as_str()).collect();
+            for set in &ours {
+                assert_eq!(bed.restored(name, set).await.as_ref(), Ok(&state), "{about} in {name}");
+                tally.listed += 1;
+            }
+            let is_said = end.made.is_some() && copies(&end).get(name).is_some_and(Result::is_ok);
+            assert!(!is_said || !ours.is_empty(), "{about}: {name} is said to have it, and has not");
+            // Whoever was writing when the agent was killed may come to an end of its own: then there are two, each whole.
+            let is_killed = matches!(trouble, Trouble::Killed(_) | Trouble::KilledAndFull(_));
+            assert!(ours.len() < 2 || is_killed, "{about}: it is in {name} twice");
+        }
+    }
+    // The former ones are as good as they were.
+    for name in ["near", "far"] {
+        for set in bed.sets(name).await {
+            assert_eq!(bed.restored(name, &set).await.as_ref(), Ok(&expected[&set.backup]), "{name} {}", set.backup);
+        }
+    }
+    assert!(!files(&bed.lab.folder).is_empty());
+}
+
+#[test]
+fn a_thousand_faults_list_no_backup_that_cannot_be_restored() {
+    let began = std::time::Instant::now();
+    let threads: Vec<_> = (0..2)
+        .map(|half| {
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                let mut tally = Tally::default();
+                for number in (0..RUNS / IN_ONE).filter(|number| number % 2 == half) {
+                    runtime.block_on(series(number, &mut tally));
+                }
+                tally
+            })
+        })
+        .collect();
+    let tallies: Vec<Tally> = threads.into_iter().map(|it| it.join().expect("a series held")).collect();
+    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
+    let (listed, done, failed) = (sum(|it| it.listed), sum(|it| it.done), sum(|it| it.failed));
+    assert_eq!(done + failed, RUNS);
+    assert!(done > RUNS / 5 && failed > RUNS / 5, "{done} went well, {failed} did not: these are no faults");
+    assert!(listed >= done * 2, "{listed} backups are listed of {done} that went well");
+    assert!(began.elapsed() < Duration::from_secs(600));
+    eprintln!(
+        "{RUNS} runs in {:?}: {done} well, {failed} in trouble; {listed} backups listed, all restored",
+        began.elapsed()
+    );
+}

@@ -1,0 +1,402 @@
+//! Repositories without processes of their own: the real thing, on folders that fail when they are told to.
+
+use super::lab::LabHands;
+use crate::repositories::{
+    Ahead, Label, Repositories, Repository, RepositoryError, SetFound, StreamKept, StreamsKept, StreamsWriter, Told,
+    Tree, TreesKept, Trouble, found, words,
+};
+use bytes::Bytes;
+use fleet_core::backup::{Access, Manifest, PlaceAccess, Proof, Secret};
+use fleet_core::names::{BackupId, InstanceName, RepositoryName};
+use fleet_repository::place::FolderPlace;
+use fleet_repository::{
+    FileId, FileKind, Gate, Kind, Part, Place, PlaceError, Prune, RestoreOptions, Secrets, Stream, Trees,
+};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// What goes wrong at a place, from a call on, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaceFault {
+    Full,
+    /// Such as a server that answers 500.
+    Refuses,
+    /// The process that writes there is killed.
+    Dies,
+}
+
+#[derive(Debug, Default)]
+pub struct PlacePlan {
+    pub fault: Option<(PlaceFault, u64)>,
+    pub calls: u64,
+}
+
+type Shared = Arc<Mutex<BTreeMap<RepositoryName, PlacePlan>>>;
+
+/// An empty repository to begin with: deriving its password's key takes a third of a second, so that is done once.
+struct Template {
+    secrets: Secrets,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Template {
+    fn get() -> &'static Self {
+        static TEMPLATE: OnceLock<Template> = OnceLock::new();
+        TEMPLATE.get_or_init(|| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let secrets = Secrets::generate().expect("random");
+            let place: Arc<dyn Place> = Arc::new(FolderPlace::new(folder.path()));
+            fleet_repository::Repository::create(&place, &secrets).expect("made");
+            Self { secrets, files: super::bed::files(folder.path()) }
+        })
+    }
+
+    fn copy(&self, to: &Path) {
+        for (name, bytes) in &self.files {
+            let path = to.join(name);
+            std::fs::create_dir_all(path.parent().expect("it has one")).expect("made");
+            std::fs::write(path, bytes).expect("written");
+        }
+    }
+}
+
+/// Repositories in folders, opened in this process.
+#[derive(Debug, Clone)]
+pub struct Keeping {
+    pub folder: PathBuf,
+    pub lab: LabHands,
+    pub plans: Shared,
+    secrets: Secrets,
+}
+
+impl Keeping {
+    pub fn new(folder: &Path, lab: &LabHands) -> Self {
+        let secrets = Template::get().secrets.clone();
+        Self { folder: folder.join("repositories"), lab: lab.clone(), plans: Arc::default(), secrets }
+    }
+
+    /// Makes the repository, and the way into it.
+    pub fn access(&self, name: &str, instance: &InstanceName) -> Access {
+        let path = self.folder.join(name).join(instance.as_str());
+        if !path.join("config").exists() {
+            Template::get().copy(&path);
+        }
+        Access {
+            repository: name.parse().expect("a name"),
+            instance: instance.clone(),
+            place: PlaceAccess::Folder { path: path.display().to_string() },
+            master_key: Secret(self.secrets.master_key.clone()),
+        }
+    }
+
+    pub fn plan(&self, name: &str, fault: Option<(PlaceFault, u64)>) {
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        plans.insert(name.parse().expect("a name"), PlacePlan { fault, calls: 0 });
+    }
+
+    /// As someone sees it who has nothing to do with the faults.
+    pub fn plainly(&self, name: &str, instance: &InstanceName) -> InProcess {
+        let (lab, plans) = (LabHands::new(&self.folder), Shared::default());
+        let quiet = Self { lab, plans, ..self.clone() };
+        InProcess::new(&quiet, &self.access(name, instance))
+    }
+}
+
+impl Repositories for Keeping {
+    fn open(&self, access: &Access, _: Option<u64>) -> Arc<dyn Repository> {
+        Arc::new(InProcess::new(self, access))
+    }
+}
+
+struct Faulty {
+    inner: FolderPlace,
+    name: RepositoryName,
+    plans: Shared,
+}
+
+impl Faulty {
+    fn pass(&self) -> Result<(), PlaceError> {
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        let plan = plans.entry(self.name.clone()).or_default();
+        plan.calls += 1;
+        match plan.fault {
+            Some((fault, from)) if plan.calls >= from => Err(match fault {
+                PlaceFault::Full => PlaceError::Full,
+                PlaceFault::Refuses => PlaceError::Refused("500 internal server error".to_owned()),
+                PlaceFault::Dies => PlaceError::Unreachable("killed".to_owned()),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Place for Faulty {
+    fn name(&self) -> String {
+        self.inner.name()
+    }
+    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
+        self.pass()?;
+        self.inner.list(kind)
+    }
+    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
+        self.pass()?;
+        self.inner.read(kind, id)
+    }
+    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
+        self.pass()?;
+        self.inner.read_range(kind, id, offset, length)
+    }
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+        self.pass()?;
+        self.inner.write(kind, id, content)
+    }
+    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
+        self.pass()?;
+        self.inner.remove(kind, id)
+    }
+}
+
+#[derive(Clone)]
+pub struct InProcess {
+    name: RepositoryName,
+    place: Arc<Faulty>,
+    secrets: Secrets,
+    lab: LabHands,
+}
+
+impl InProcess {
+    fn new(keeping: &Keeping, access: &Access) -> Self {
+        let PlaceAccess::Folder { path } = &access.place else { panic!("only folders are tried here") };
+        let name = access.repository.clone();
+        let place = Faulty { inner: FolderPlace::new(path), name: name.clone(), plans: Arc::clone(&keeping.plans) };
+        let secrets = Secrets { password: String::new(), master_key: access.master_key.0.clone() };
+        Self { name, place: Arc::new(place), secrets, lab: keeping.lab.clone() }
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        doing: &str,
+        work: impl FnOnce(&fleet_repository::Repository) -> fleet_repository::Result<T> + Send + 'static,
+    ) -> Result<T, RepositoryError> {
+        self.lab.call().await;
+        let (place, secrets) = (self.place.clone(), self.secrets.clone());
+        let done = spawn_blocking(move || work(&fleet_repository::Repository::open(place, &secrets)?)).await;
+        let done = done.map_err(|error| self.error(doing, &error.to_string()))?;
+        self.lab.call().await;
+        done.map_err(|error| self.error_of(doing, &error))
+    }
+
+    fn error_of(&self, doing: &str, error: &fleet_repository::Error) -> RepositoryError {
+        use fleet_repository::Error::{Damaged, Missing, Unreadable};
+        let trouble = match error {
+            Damaged { .. } | Unreadable { .. } | Missing { .. } => Trouble::Damaged,
+            _ => Trouble::Other,
+        };
+        RepositoryError { trouble, ..self.error(doing, &error.line()) }
+    }
+
+    fn error(&self, doing: &str, reason: &str) -> RepositoryError {
+        let (doing, reason) = (doing.to_owned(), reason.to_owned());
+        RepositoryError { repository: self.name.clone(), doing, reason, trouble: Trouble::Other }
+    }
+}
+
+fn part(label: &Label) -> Part {
+    Part { backup: label.backup.as_str().parse().expect("an id"), host: label.host.to_string(), time: label.at }
+}
+
+#[tonic::async_trait]
+impl Repository for InProcess {
+    async fn resume(&self) -> Result<(), RepositoryError> {
+        self.ask("resume", |it| it.resume().map(|_| ())).await
+    }
+
+    async fn sets(&self) -> Result<Vec<SetFound>, RepositoryError> {
+        self.ask("list", |it| Ok(it.sets()?.into_iter().filter_map(found).collect())).await
+    }
+
+    async fn streams(&self, label: &Label, ahead: &[Ahead]) -> Result<Box<dyn StreamsWriter>, RepositoryError> {
+        self.lab.call().await;
+        let (mut senders, mut streams) = (Vec::new(), Vec::new());
+        for Ahead { path, bytes } in ahead {
+            let (sender, receiver) = mpsc::channel(4);
+            senders.push(sender);
+            let reader = Box::new(Piped { receiver, rest: Bytes::new(), has_ended: false });
+            streams.push(Stream { name: path.clone(), expected: *bytes, reader });
+        }
+        senders.reverse();
+        let (place, secrets, part) = (self.place.clone(), self.secrets.clone(), part(label));
+        let work = spawn_blocking(move || {
+            let repository = fleet_repository::Repository::open(place, &secrets)?;
+            repository.archive_streams(&part, streams, &Arc::new(Gate::default()))
+        });
+        Ok(Box::new(Writing { repository: self.clone(), senders, work }))
+    }
+
+    async fn trees(&self, label: &Label, trees: &[Tree], _: &Told) -> Result<TreesKept, RepositoryError> {
+        let trees = trees.iter().map(|it| fleet_repository::Tree { disk: it.from.clone(), path: it.root.path.clone() });
+        let trees = Trees { trees: trees.collect(), sample: 20, seed: label.at.0, ..Trees::default() };
+        let part = part(label);
+        self.ask("keep files", move |it| {
+            let parent = it.latest(Kind::Files)?.map(|part| part.snapshot);
+            it.archive_trees(&part, &Trees { parent, ..trees }, &Arc::new(Gate::default())).map(words)
+        })
+        .await
+    }
+
+    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<(), RepositoryError> {
+        let (part, manifest) = (part(label), serde_json::to_vec(manifest).expect("JSON"));
+        self.ask("write the set", move |it| it.write_set(&part, manifest).map(|_| ())).await
+    }
+
+    async fn write_proof(&self, label: &Label, proof: &Proof) -> Result<(), RepositoryError> {
+        let (part, proof) = (part(label), serde_json::to_vec(proof).expect("JSON"));
+        self.ask("write the proof", move |it| it.write_proof(&part, proof).map(|_| ())).await
+    }
+
+    async fn read(
+        &self,
+        set: &SetFound,
+        path: &str,
+    ) -> Result<BoxStream<'static, Result<Bytes, String>>, RepositoryError> {
+        let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("read", "no snapshot") };
+        let snapshot: FileId = set.dumps.as_ref().and_then(|id| id.parse().ok()).ok_or_else(missing)?;
+        let path = path.to_owned();
+        let bytes = self.ask("read", move |it| {
+            let mut bytes = Vec::new();
+            let read = it.read_stream(&snapshot, &path)?.read_to_end(&mut bytes);
+            Ok((read.map_err(|error| error.to_string()), bytes))
+        });
+        let (read, bytes) = bytes.await?;
+        let end = read.err().map(Err);
+        let pieces: Vec<_> = bytes.chunks(1000).map(|it| Ok(Bytes::copy_from_slice(it))).chain(end).collect();
+        Ok(stream::iter(pieces).boxed())
+    }
+
+    async fn restore(&self, set: &SetFound, path: &str, to: &Path, _: &Told) -> Result<u64, RepositoryError> {
+        let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("restore", "no snapshot") };
+        let snapshot: FileId = set.files.as_ref().and_then(|id| id.parse().ok()).ok_or_else(missing)?;
+        let (path, to) = (path.to_owned(), to.to_owned());
+        let restored =
+            self.ask("restore", move |it| it.restore_tree(&snapshot, &path, &to, &RestoreOptions::default()));
+        Ok(restored.await?.bytes)
+    }
+
+    async fn forget(&self, backups: &[BackupId]) -> Result<(), RepositoryError> {
+        let backups = backups.iter().map(|id| id.as_str().parse().expect("an id")).collect();
+        self.ask("forget", move |it| {
+            it.forget(&backups)?;
+            it.prune(Prune::Exclusive).map(|_| ())
+        })
+        .await
+    }
+}
+
+/// One stream, from whoever sends to the thread that reads.
+struct Piped {
+    receiver: mpsc::Receiver<Option<Bytes>>,
+    rest: Bytes,
+    has_ended: bool,
+}
+
+impl Read for Piped {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        while self.rest.is_empty() && !self.has_ended {
+            match self.receiver.blocking_recv() {
+                Some(Some(bytes)) => self.rest = bytes,
+                Some(None) => self.has_ended = true,
+                None => return Err(std::io::Error::other("it was cut off")),
+            }
+        }
+        let count = out.len().min(self.rest.len());
+        out[..count].copy_from_slice(&self.rest.split_to(count));
+        Ok(count)
+    }
+}
+
+struct Writing {
+    repository: InProcess,
+    /// The current stream is the last.
+    senders: Vec<mpsc::Sender<Option<Bytes>>>,
+    work: JoinHandle<fleet_repository::Result<fleet_repository::ArchivedStreams>>,
+}
+
+impl Writing {
+    async fn send(&mut self, piece: Option<Bytes>) -> Result<(), RepositoryError> {
+        self.repository.lab.call().await;
+        let sent = match self.senders.last() {
+            Some(sender) => sender.send(piece).await.is_ok(),
+            None => false,
+        };
+        if sent { Ok(()) } else { Err(self.repository.error("keep the dumps", "the worker ended")) }
+    }
+}
+
+#[tonic::async_trait]
+impl StreamsWriter for Writing {
+    async fn bytes(&mut self, bytes: Bytes) -> Result<(), RepositoryError> {
+        self.send(Some(bytes)).await
+    }
+
+    async fn end(&mut self) -> Result<(), RepositoryError> {
+        self.send(None).await?;
+        self.senders.pop();
+        Ok(())
+    }
+
+    async fn fail(&mut self, _: &str) {
+        self.senders.clear();
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<StreamsKept, RepositoryError> {
+        self.senders.clear();
+        let done =
+            (&mut self.work).await.map_err(|error| self.repository.error("keep the dumps", &error.to_string()))?;
+        let kept = done.map_err(|error| self.repository.error_of("keep the dumps", &error))?;
+        self.repository.lab.call().await;
+        let streams = kept.streams.into_iter();
+        let streams = streams.map(|it| (it.name, StreamKept { bytes: it.bytes, sha256: it.sha256 })).collect();
+        Ok(StreamsKept { streams, added: kept.added })
+    }
+}
+
+impl Keeping {
+    fn opened(&self, name: &str) -> fleet_repository::Repository {
+        let PlaceAccess::Folder { path } = self.access(name, &super::bed::instance()).place else { panic!("a folder") };
+        fleet_repository::Repository::open(Arc::new(FolderPlace::new(path)), &self.secrets).expect("opened")
+    }
+
+    /// What drills have found.
+    pub fn proofs(&self, name: &str) -> Vec<(String, Proof)> {
+        let proofs = self.opened(name).proofs().expect("read");
+        let read = |it: fleet_repository::ProofRecord| {
+            (it.backup.to_string(), serde_json::from_slice(&it.proof).expect("a proof"))
+        };
+        proofs.into_iter().map(read).collect()
+    }
+
+    /// Puts a manifest there that nobody made.
+    pub async fn write_set(&self, name: &str, backup: &BackupId, manifest: &Manifest) {
+        let (host, at) = ("lab-9".parse().expect("a name"), crate::clock::now());
+        let label = Label { backup: backup.clone(), host, at };
+        self.plainly(name, &super::bed::instance()).write_set(&label, manifest).await.expect("written");
+    }
+
+    /// Flips a byte in the middle of each data pack that is not a manifest's.
+    pub fn damage_packs(&self, name: &str) {
+        let folder = self.folder.join(name).join("oasis-1/data");
+        let mut packs: Vec<_> = super::bed::files(&folder).into_iter().collect();
+        packs.sort_by_key(|(_, bytes)| std::cmp::Reverse(bytes.len()));
+        let (path, mut bytes) = packs.remove(0);
+        let middle = bytes.len() / 4;
+        bytes[middle] ^= 1;
+        let path = folder.join(path);
+        drop(std::fs::remove_file(&path));
+        std::fs::write(path, bytes).expect("written");
+    }
+}

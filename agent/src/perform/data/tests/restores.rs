@@ -1,0 +1,167 @@
+//! Restores that come out well, and restores after which everything is as it was.
+
+use super::bed::{Agent, Bed, State, backup, restore, source};
+use super::lab::Fault;
+use crate::fake::Behaviour;
+use fleet_core::backup::{DataAction, Made};
+use fleet_core::names::{BackupId, InstanceName};
+use fleet_core::order::{Action, Outcome};
+use std::collections::BTreeSet;
+
+async fn changed_since(holds: &str) -> (Bed, Agent, BackupId, State, State) {
+    let (bed, agent) = Bed::new(holds).await;
+    let order = bed.order(backup(&["near"]), "");
+    assert_eq!(bed.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
+    let before = bed.state();
+    let after = State::of("row 1\nrow 9\n", &[("a.txt", b"other"), ("new.txt", b"new")]);
+    bed.set(&after);
+    (bed, agent, order.order.id.as_str().parse().expect("an id"), before, after)
+}
+
+#[tokio::test]
+async fn a_restore_gives_back_what_was_and_keeps_what_is_in_a_safety_backup() {
+    let (bed, agent, id, before, after) = changed_since("").await;
+    let order = bed.order(restore("near", &id, &["near"]), "");
+    let end = bed.carry_out_order(&agent, &order).await;
+    assert_eq!(end.outcome, Outcome::Done);
+    assert_eq!(bed.state(), before);
+    bed.check_calm("after a restore");
+    let Some(Made::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {:?}", end.made) };
+    assert_eq!((made.backup.clone(), made.safety.len()), (id, 1));
+    let sets = bed.sets("near").await;
+    let safety = sets.iter().find(|set| set.backup.as_str() == order.order.id.as_str()).expect("it is there");
+    assert_eq!(bed.restored("near", safety).await, Ok(after));
+}
+
+#[tokio::test]
+async fn only_the_stores_that_are_named_are_restored() {
+    let (bed, agent, id, before, after) = changed_since("").await;
+    let only: BTreeSet<_> = ["rows".parse().expect("a name")].into();
+    let action = DataAction::Restore { from: source("near", &id), only, safety: BTreeSet::new(), goal: None };
+    assert_eq!(bed.carry_out(&agent, Action::Data(action)).await.outcome, Outcome::Done);
+    assert_eq!(bed.state(), State { rows: before.rows, uploads: after.uploads });
+    bed.check_calm("after a restore of one store");
+}
+
+#[tokio::test]
+async fn a_restore_that_fails_leaves_the_instance_as_it_was() {
+    for (fault, why) in [(Fault::LoadFails, "syntax error"), (Fault::LoadLosesRow, "`public.notes` has 2, and had 3")] {
+        let (bed, agent, id, _, after) = changed_since("").await;
+        bed.lab.plan().fault = Some(fault);
+        let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+        match &end.outcome {
+            Outcome::RolledBack { reason } => assert!(reason.contains(why), "{reason}"),
+            other => panic!("expected it to go back, found {other:?}"),
+        }
+        assert_eq!(bed.state(), after);
+        bed.check_calm(why);
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_pass_its_gate_with_the_restored_goes_back() {
+    let (bed, agent, id, _, after) = changed_since("").await;
+    bed.lab.fake.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(7));
+    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+    // With the old data it does not run either: that is said, and the data is the old.
+    assert!(matches!(end.outcome, Outcome::Stuck { .. }), "{end:?}");
+    assert_eq!(bed.state(), after);
+}
+
+#[tokio::test]
+async fn a_damaged_backup_leaves_the_instance_as_it_was() {
+    let (bed, agent, id, _, after) = changed_since("").await;
+    bed.keeping.damage_packs("near");
+    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+    assert!(matches!(end.outcome, Outcome::RolledBack { .. } | Outcome::Failed { .. }), "{end:?}");
+    assert_eq!(bed.state(), after);
+    bed.check_calm("after a restore of a damaged backup");
+}
+
+#[tokio::test]
+async fn without_its_safety_backup_nothing_is_replaced() {
+    let (bed, agent, id, _, after) = changed_since("").await;
+    let order = bed.order(restore("near", &id, &["far"]), "");
+    bed.keeping.plan("far", Some((super::keeping::PlaceFault::Full, 5)));
+    let end = bed.carry_out_order(&agent, &order).await;
+    assert!(end.outcome.reason().is_some_and(|it| it.contains("nothing was replaced")), "{end:?}");
+    assert_eq!(bed.state(), after);
+    bed.check_calm("without a safety backup");
+}
+
+#[tokio::test]
+async fn without_room_nothing_is_touched() {
+    let (bed, agent, id, _, after) = changed_since("").await;
+    *bed.lab.free.lock().expect("not poisoned") = 1000;
+    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+    assert!(matches!(end.outcome, Outcome::Failed { .. }), "{end:?}");
+    assert_eq!(bed.state(), after);
+    bed.check_calm("without room");
+}
+
+fn other() -> InstanceName {
+    "oasis-2".parse().expect("a name")
+}
+
+fn anew(bed: &Bed, id: &BackupId) -> fleet_proto::convert::OutgoingOrder {
+    let (only, safety) = (BTreeSet::new(), BTreeSet::new());
+    let action = DataAction::Restore { from: source("near", id), only, safety, goal: Some(bed.goal(1)) };
+    bed.order_of(&other(), Action::Data(action), "")
+}
+
+#[tokio::test]
+async fn another_instance_is_made_from_nothing_but_the_repository() {
+    let (bed, agent, id, before, after) = changed_since("").await;
+    let order = anew(&bed, &id);
+    assert_eq!(bed.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
+    assert_eq!((bed.state_of("oasis-2"), bed.state()), (before, after));
+    let settled = agent.site.ledger().settled(&other()).cloned().expect("it is settled");
+    assert_eq!(settled.release.name.to_string(), "notes@1");
+    assert_eq!(bed.lab.fake.world().running("oasis-2").len(), 2);
+}
+
+#[tokio::test]
+async fn what_could_not_be_made_anew_leaves_nothing() {
+    let (bed, agent, id, _, after) = changed_since("").await;
+    bed.lab.plan().fault = Some(Fault::LoadFails);
+    let end = bed.carry_out_order(&agent, &anew(&bed, &id)).await;
+    assert!(matches!(end.outcome, Outcome::RolledBack { .. }), "{end:?}");
+    assert_eq!(bed.state(), after);
+    assert!(agent.site.ledger().settled(&other()).is_none());
+    bed.check_calm("after an instance could not be made");
+}
+
+#[tokio::test]
+async fn nothing_is_restored_over_volumes_that_are_there() {
+    let (bed, agent, id, ..) = changed_since("").await;
+    bed.lab.fake.world().volumes.insert("oasis-2_data".to_owned(), Vec::new());
+    let end = bed.carry_out_order(&agent, &anew(&bed, &id)).await;
+    assert!(end.outcome.reason().is_some_and(|it| it.contains("oasis-2_data is on this host already")), "{end:?}");
+    assert!(bed.lab.fake.world().volumes.contains_key("oasis-2_data"));
+}
+
+#[tokio::test]
+async fn a_backup_of_another_version_is_not_put_under_this_one() {
+    let (bed, agent, _, _, after) = changed_since("").await;
+    let sets = bed.sets("near").await;
+    let mut manifest = sets[0].manifest().expect("it can be read");
+    manifest.release.name = "notes@2".parse().expect("a release");
+    let other: BackupId = "0123456789abcdef01234567".parse().expect("an id");
+    manifest.backup = other.clone();
+    bed.keeping.write_set("near", &other, &manifest).await;
+    let end = bed.carry_out(&agent, restore("near", &other, &[])).await;
+    assert!(
+        end.outcome.reason().is_some_and(|it| it.contains("it is a backup of notes@2, and notes@1 is here")),
+        "{end:?}"
+    );
+    manifest.format = 9;
+    let newer: BackupId = "0123456789abcdef01234568".parse().expect("an id");
+    bed.keeping.write_set("near", &newer, &manifest).await;
+    let end = bed.carry_out(&agent, restore("near", &newer, &[])).await;
+    assert!(end.outcome.reason().is_some_and(|it| it.contains("made by a newer fleet")), "{end:?}");
+    assert_eq!(bed.state(), after);
+    bed.check_calm("after restores that do not fit");
+    // Those two are there and mean nothing to a backup that comes now.
+    let again = bed.order(backup(&["near"]), "again");
+    assert_eq!(bed.carry_out_order(&agent, &again).await.outcome, Outcome::Done);
+}

@@ -1,0 +1,111 @@
+//! Puts back whatever the journal of an order has: the way back of all work on data.
+//!
+//! **Invariant:** what cannot be put back stays in the journal, and is said.
+
+use super::{DataError, DataWork, aside, holds};
+use crate::ledger::{Aside, Reach, Settled};
+use crate::perform::forward::stages;
+use crate::perform::prepare::look;
+use crate::perform::work::Finish;
+use fleet_core::order::PowerWish;
+use fleet_core::spec::InstanceSpec;
+use fleet_core::steps::{steps_for_power, steps_to_remove};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Makes the host as it was before the order.
+pub async fn undo(data: &DataWork<'_>) -> Result<(), DataError> {
+    if let Some(settled) = &data.open.from {
+        data.site().hands.sweep_tools(&settled.rendered.spec).await?;
+        holds::release(data, &settled.rendered.spec, |_| true).await?;
+    }
+    sweep(data).await?;
+    if data.journal().reach == Reach::Apart {
+        match &data.open.from {
+            Some(settled) => put_together(data, settled).await?,
+            None => unmake(data).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Removes what a drill made: containers, networks, volumes, files.
+pub async fn sweep(data: &DataWork<'_>) -> Result<(), DataError> {
+    if let Some(spec) = data.journal().throwaway {
+        data.work.say("removing what the drill made");
+        data.site().hands.sweep_tools(&spec).await?;
+        remove(data, &spec).await?;
+        remove_folder(&spec.working_dir).await?;
+    }
+    remove_folder(scratch(data)).await?;
+    Ok(data.note(|journal| journal.throwaway = None)?)
+}
+
+/// Where a drill puts files.
+pub fn scratch(data: &DataWork<'_>) -> PathBuf {
+    data.site().data_dir.join("drills").join(data.order.id.as_str())
+}
+
+/// The old data in its place, and the instance as it ran.
+async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataError> {
+    let spec = &settled.rendered.spec;
+    data.work.perform(spec, |found| steps_for_power(found, spec, PowerWish::Stop), Finish::AsIs).await?;
+    let asides = data.journal().aside;
+    for aside in asides.iter().rev() {
+        data.work.say(format!("putting {} back", aside.path.display()));
+        moved(aside, "put back", aside::put_back).await?;
+    }
+    let finish = if settled.is_stopped() { Finish::AsIs } else { Finish::Healthy(&settled.rendered.health) };
+    data.work.perform(spec, |found| stages(found, settled), finish).await?;
+    Ok(data.note(|journal| journal.aside.clear())?)
+}
+
+/// Nothing of what was made for a new instance.
+async fn unmake(data: &DataWork<'_>) -> Result<(), DataError> {
+    let Some(to) = data.open_now().and_then(|open| open.to) else { return Ok(()) };
+    remove(data, &to.rendered.spec).await?;
+    for aside in data.journal().aside.iter().rev() {
+        moved(aside, "put back", aside::put_back).await?;
+    }
+    Ok(data.note(|journal| journal.aside.clear())?)
+}
+
+/// Removes an instance with all volumes that are its own: nobody's but this order's.
+async fn remove(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<(), DataError> {
+    let own = spec.volumes.iter().filter(|volume| !volume.external).map(|volume| volume.name.clone());
+    let own: BTreeSet<String> = own.collect();
+    Ok(data.work.perform(spec, |found| steps_to_remove(found, spec, &own), Finish::AsIs).await?)
+}
+
+async fn remove_folder(path: impl Into<PathBuf>) -> Result<(), DataError> {
+    let path = path.into();
+    let removed = {
+        let path = path.clone();
+        tokio::task::spawn_blocking(move || match std::fs::remove_dir_all(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        })
+        .await
+    };
+    let removed = removed.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    removed.map_err(|source| DataError::Disk { doing: "remove", path, source })
+}
+
+/// Does something to a folder off the threads that must not wait.
+pub async fn moved(
+    aside: &Aside,
+    doing: &'static str,
+    how: fn(&Aside) -> std::io::Result<()>,
+) -> Result<(), DataError> {
+    let (path, aside) = (aside.path.clone(), aside.clone());
+    let done = tokio::task::spawn_blocking(move || how(&aside)).await;
+    let done = done.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    done.map_err(|source| DataError::Disk { doing, path, source })
+}
+
+/// Whether the Engine has anything of a spec's own volumes already.
+pub async fn volumes_there(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<Vec<String>, DataError> {
+    let found = look(data.site(), spec).await?;
+    let own = spec.volumes.iter().filter(|volume| !volume.external);
+    Ok(own.filter(|volume| found.volumes.contains(&volume.name)).map(|volume| volume.name.clone()).collect())
+}

@@ -1,0 +1,197 @@
+//! The repositories in which backups are kept, as those who work on data see them: what is added, read and forgotten.
+//!
+//! **Invariant:** what was archived counts for nothing before its `set` is written, and the set is written last.
+
+mod error;
+mod worker;
+
+pub use error::{RepositoryError, Trouble};
+pub use worker::WorkerRepositories;
+#[cfg(test)]
+pub use worker::{found, words};
+
+use bytes::Bytes;
+use fleet_core::backup::{Access, Manifest, Proof, Root};
+use fleet_core::names::{BackupId, HostName};
+use fleet_core::time::Time;
+use futures_util::stream::BoxStream;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What starts this program as a worker: `fleet-agent repository-worker`.
+pub const SUBCOMMAND: &str = "repository-worker";
+
+/// Opens repositories.
+pub trait Repositories: Send + Sync + 'static {
+    /// The repository behind an access; nothing is asked of it yet.
+    fn open(&self, access: &Access, limit_rate: Option<u64>) -> Arc<dyn Repository>;
+}
+
+impl fmt::Debug for dyn Repositories {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Repositories")
+    }
+}
+
+/// One instance's repository. Every call ends: it has a deadline, and dropping it cancels it.
+#[tonic::async_trait]
+pub trait Repository: Send + Sync {
+    /// Makes known what an interrupted run left, so that it is not sent again.
+    async fn resume(&self) -> Result<(), RepositoryError>;
+
+    /// The backups that exist, oldest first.
+    async fn sets(&self) -> Result<Vec<SetFound>, RepositoryError>;
+
+    /// Begins the snapshot of streams of one backup. Their paths are given in their order, which is that of their names.
+    async fn streams(&self, label: &Label, ahead: &[Ahead]) -> Result<Box<dyn StreamsWriter>, RepositoryError>;
+
+    /// Keeps folders of this host as the snapshot of files of one backup.
+    async fn trees(&self, label: &Label, trees: &[Tree], told: &Told) -> Result<TreesKept, RepositoryError>;
+
+    /// Writes the manifest: from now on the backup exists.
+    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<(), RepositoryError>;
+
+    /// Notes what a drill of a backup found.
+    async fn write_proof(&self, label: &Label, proof: &Proof) -> Result<(), RepositoryError>;
+
+    /// One stream of a snapshot; its last item is an error unless it came whole.
+    async fn read(
+        &self,
+        set: &SetFound,
+        path: &str,
+    ) -> Result<BoxStream<'static, Result<Bytes, String>>, RepositoryError>;
+
+    /// Puts what a snapshot of files has below a path into an empty folder. Says how many bytes that were.
+    async fn restore(&self, set: &SetFound, path: &str, to: &Path, told: &Told) -> Result<u64, RepositoryError>;
+
+    /// Removes backups, and what only they used.
+    async fn forget(&self, backups: &[BackupId]) -> Result<(), RepositoryError>;
+}
+
+/// Takes the streams of one snapshot, one after the other. Dropped before its end, nothing of it counts.
+#[tonic::async_trait]
+pub trait StreamsWriter: Send {
+    /// More of the current stream.
+    async fn bytes(&mut self, bytes: Bytes) -> Result<(), RepositoryError>;
+
+    /// The current stream is whole; the next begins.
+    async fn end(&mut self) -> Result<(), RepositoryError>;
+
+    /// The current stream failed: nothing of the snapshot counts.
+    async fn fail(&mut self, reason: &str);
+
+    /// All streams have ended: writes the snapshot.
+    async fn finish(self: Box<Self>) -> Result<StreamsKept, RepositoryError>;
+}
+
+/// Whose snapshot is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    pub backup: BackupId,
+    pub host: HostName,
+    pub at: Time,
+}
+
+/// A stream that will come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ahead {
+    /// Its path in the snapshot.
+    pub path: String,
+    /// About how many bytes it will have, if anybody knows: repositories cut large streams into larger pieces.
+    pub bytes: Option<u64>,
+}
+
+/// A backup that exists.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetFound {
+    pub backup: BackupId,
+    pub at: Time,
+    /// The snapshot of streams, and that of files, by their ids.
+    pub dumps: Option<String>,
+    pub files: Option<String>,
+    /// The bytes of its manifest: who reads them checks their format.
+    pub manifest: Vec<u8>,
+}
+
+impl SetFound {
+    /// The manifest, or why nobody here can read it.
+    pub fn manifest(&self) -> Result<Manifest, String> {
+        let text = "its manifest cannot be read";
+        let value: serde_json::Value =
+            serde_json::from_slice(&self.manifest).map_err(|error| format!("{text}: {error}"))?;
+        match value.get("format").and_then(serde_json::Value::as_u64) {
+            Some(format) if format <= u64::from(Manifest::FORMAT) => {}
+            Some(newer) => {
+                let known = Manifest::FORMAT;
+                return Err(format!(
+                    "it was made by a newer fleet: its manifest has format {newer}, this one knows {known}"
+                ));
+            }
+            None => return Err(format!("{text}: it does not say its format")),
+        }
+        serde_json::from_value(value).map_err(|error| format!("{text}: {error}"))
+    }
+}
+
+/// A folder on this host, and its path in the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tree {
+    pub from: PathBuf,
+    pub root: Root,
+}
+
+/// What a snapshot of streams holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StreamsKept {
+    pub streams: BTreeMap<String, StreamKept>,
+    /// What it added to the repository, all streams together.
+    pub added: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamKept {
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+/// What a snapshot of files holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TreesKept {
+    pub files: u64,
+    pub bytes: u64,
+    pub added: u64,
+    /// By the path of each root in the snapshot.
+    pub by_root: BTreeMap<String, RootKept>,
+    /// SHA-256 by path in the snapshot.
+    pub sample: BTreeMap<String, String>,
+    /// What vanished while it was read, and the like.
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RootKept {
+    pub files: u64,
+    pub bytes: u64,
+}
+
+/// Hears how many bytes went through so far; it must not block.
+#[derive(Clone)]
+pub struct Told(Arc<dyn Fn(u64) + Send + Sync>);
+
+impl Told {
+    pub fn to(listener: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(listener))
+    }
+
+    pub fn say(&self, bytes: u64) {
+        (self.0)(bytes);
+    }
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Told")
+    }
+}

@@ -1,0 +1,286 @@
+//! Repositories through workers: each request is a process of its own, with its memory limited, that can be killed.
+
+mod streams;
+
+use super::{
+    Ahead, Label, Repositories, Repository, RepositoryError, RootKept, SetFound, StreamsWriter, Told, Tree, TreesKept,
+    Trouble,
+};
+use crate::repository_place::Way;
+use bytes::Bytes;
+use fleet_core::backup::{Access, Manifest, PlaceAccess, Proof};
+use fleet_core::names::BackupId;
+use fleet_repository::place::{S3Address, Transport};
+use fleet_repository::worker::{
+    Answer, FailureKind, Limits, Next, PlaceSpec, Progress, Request, StreamSpec, Work, Worker, WorkerError,
+};
+use fleet_repository::{FileId, Kind, Prune, RestoreOptions, Secrets, Trees};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use streams::WorkerStreams;
+use tokio::sync::watch;
+
+/// So many files of a backup are hashed, for drills.
+const SAMPLE: usize = 100;
+
+/// How workers are started on this host.
+#[derive(Debug, Clone)]
+pub struct WorkerRepositories {
+    /// A program that serves a repository's worker when it is started with `args`.
+    pub program: PathBuf,
+    pub args: Vec<String>,
+    pub limits: Limits,
+    /// Where this host's identity is: what the coordinator keeps is reached with it.
+    pub identity: PathBuf,
+}
+
+impl WorkerRepositories {
+    /// Workers that are this program itself.
+    pub fn of_this_program(identity: PathBuf) -> std::io::Result<Self> {
+        let program = std::env::current_exe()?;
+        Ok(Self { program, args: vec![super::SUBCOMMAND.to_owned()], limits: Limits::default(), identity })
+    }
+}
+
+impl Repositories for WorkerRepositories {
+    fn open(&self, access: &Access, limit_rate: Option<u64>) -> Arc<dyn Repository> {
+        let way = || Way {
+            identity: self.identity.clone(),
+            repository: access.repository.to_string(),
+            instance: access.instance.to_string(),
+        };
+        let place = match &access.place {
+            PlaceAccess::Folder { path } => PlaceSpec::Folder { path: path.into() },
+            PlaceAccess::Coordinator => PlaceSpec::Coordinator(way().into()),
+            PlaceAccess::S3 { endpoint, region, bucket, prefix, key_id, key } => PlaceSpec::S3(S3Address {
+                endpoint: endpoint.clone(),
+                region: region.clone(),
+                bucket: bucket.clone(),
+                prefix: prefix.clone(),
+                access_key: key_id.clone(),
+                secret_key: key.0.clone(),
+                transport: if endpoint.starts_with("http://") { Transport::PlainHttp } else { Transport::Https },
+            }),
+        };
+        let secrets = Secrets { password: String::new(), master_key: access.master_key.0.clone() };
+        let name = access.repository.clone();
+        Arc::new(WorkerRepository { how: self.clone(), name, place, secrets, rate: limit_rate })
+    }
+}
+
+/// One repository, asked by one worker for each request.
+#[derive(Debug, Clone)]
+struct WorkerRepository {
+    how: WorkerRepositories,
+    name: fleet_core::names::RepositoryName,
+    place: PlaceSpec,
+    secrets: Secrets,
+    rate: Option<u64>,
+}
+
+impl WorkerRepository {
+    async fn start(&self, doing: &str, work: Work) -> Result<Worker, RepositoryError> {
+        let (place, secrets) = (self.place.clone(), self.secrets.clone());
+        let request = Request { place, secrets, work, rate: self.rate };
+        let args: Vec<&str> = self.how.args.iter().map(String::as_str).collect();
+        let started = Worker::start(&self.how.program, &args, &self.how.limits, &request).await;
+        started.map_err(|error| self.error(doing, &error))
+    }
+
+    async fn ask(&self, doing: &str, work: Work) -> Result<Answer, RepositoryError> {
+        let worker = self.start(doing, work).await?;
+        worker.answer().await.map_err(|error| self.error(doing, &error))
+    }
+
+    /// Waits for an answer, and says meanwhile how far it is.
+    async fn ask_telling(
+        &self,
+        doing: &str,
+        work: Work,
+        told: &Told,
+        bytes: fn(&Progress) -> u64,
+    ) -> Result<Answer, RepositoryError> {
+        let worker = self.start(doing, work).await?;
+        let progress = worker.progress();
+        tokio::select! {
+            answer = worker.answer() => answer.map_err(|error| self.error(doing, &error)),
+            () = tell(progress, told, bytes) => Err(self.strange(doing)),
+        }
+    }
+
+    fn error(&self, doing: &str, error: &WorkerError) -> RepositoryError {
+        let trouble = match error.kind() {
+            Some(FailureKind::Damaged | FailureKind::Missing) => Trouble::Damaged,
+            Some(
+                FailureKind::Place
+                | FailureKind::NoRepository
+                | FailureKind::Occupied
+                | FailureKind::WrongKey
+                | FailureKind::Source
+                | FailureKind::Refused
+                | FailureKind::Disk
+                | FailureKind::Engine
+                | FailureKind::Panic
+                | FailureKind::Protocol,
+            )
+            | None => Trouble::Other,
+        };
+        let (repository, reason) = (self.name.clone(), crate::chain(error));
+        RepositoryError { repository, doing: doing.to_owned(), reason, trouble }
+    }
+
+    fn strange(&self, doing: &str) -> RepositoryError {
+        let (repository, reason) = (self.name.clone(), "the worker answered something else".to_owned());
+        RepositoryError { repository, doing: doing.to_owned(), reason, trouble: Trouble::Other }
+    }
+
+    fn part(&self, label: &Label) -> fleet_repository::Part {
+        let backup = label.backup.as_str().parse().expect("24 hex digits are an id there, too");
+        fleet_repository::Part { backup, host: label.host.to_string(), time: label.at }
+    }
+
+    fn snapshot(&self, doing: &str, id: Option<&String>) -> Result<FileId, RepositoryError> {
+        let missing = || RepositoryError {
+            repository: self.name.clone(),
+            doing: doing.to_owned(),
+            reason: "the snapshot that it belongs to is gone".to_owned(),
+            trouble: Trouble::Damaged,
+        };
+        id.and_then(|id| id.parse().ok()).ok_or_else(missing)
+    }
+}
+
+#[tonic::async_trait]
+impl Repository for WorkerRepository {
+    async fn resume(&self) -> Result<(), RepositoryError> {
+        self.ask("find what arrived before", Work::Resume).await.map(|_| ())
+    }
+
+    async fn sets(&self) -> Result<Vec<SetFound>, RepositoryError> {
+        let doing = "read the backups";
+        match self.ask(doing, Work::Sets).await? {
+            Answer::Sets(sets) => Ok(sets.into_iter().filter_map(found).collect()),
+            _ => Err(self.strange(doing)),
+        }
+    }
+
+    async fn streams(&self, label: &Label, ahead: &[Ahead]) -> Result<Box<dyn StreamsWriter>, RepositoryError> {
+        let streams = ahead.iter().map(|it| StreamSpec { name: it.path.clone(), expected: it.bytes }).collect();
+        let work = Work::ArchiveStreams { part: self.part(label), streams };
+        let worker = self.start("keep the dumps", work).await?;
+        Ok(Box::new(WorkerStreams { repository: self.clone(), worker }))
+    }
+
+    async fn trees(&self, label: &Label, trees: &[Tree], told: &Told) -> Result<TreesKept, RepositoryError> {
+        let doing = "keep the files";
+        let latest = match self.ask(doing, Work::Latest { kind: Kind::Files }).await? {
+            Answer::Latest(latest) => latest.map(|part| part.snapshot),
+            _ => return Err(self.strange(doing)),
+        };
+        let asked = trees.iter().map(|it| fleet_repository::Tree { disk: it.from.clone(), path: it.root.path.clone() });
+        // Any number will do, if it is another each time: over time all files are looked at.
+        let (sample, seed) = (SAMPLE, label.at.0);
+        let asked = Trees { trees: asked.collect(), excludes: Vec::new(), parent: latest, sample, seed };
+        let work = Work::ArchiveTrees { part: self.part(label), trees: asked };
+        match self.ask_telling(doing, work, told, |progress| progress.place_written).await? {
+            Answer::Trees(kept) => Ok(words(kept)),
+            _ => Err(self.strange(doing)),
+        }
+    }
+
+    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<(), RepositoryError> {
+        let manifest = serde_json::to_vec(manifest).expect("a manifest has text keys only, so it is JSON");
+        let work = Work::WriteSet { part: self.part(label), manifest };
+        self.ask("write the manifest", work).await.map(|_| ())
+    }
+
+    async fn write_proof(&self, label: &Label, proof: &Proof) -> Result<(), RepositoryError> {
+        let proof = serde_json::to_vec(proof).expect("a proof has text keys only, so it is JSON");
+        let work = Work::WriteProof { part: self.part(label), proof };
+        self.ask("note what the drill found", work).await.map(|_| ())
+    }
+
+    async fn read(
+        &self,
+        set: &SetFound,
+        path: &str,
+    ) -> Result<BoxStream<'static, Result<Bytes, String>>, RepositoryError> {
+        let doing = format!("read `{path}`");
+        let snapshot = self.snapshot(&doing, set.dumps.as_ref())?;
+        let worker = self.start(&doing, Work::ReadStream { snapshot, path: path.to_owned() }).await?;
+        let me = self.clone();
+        let pieces = stream::unfold(Some(worker), move |worker| {
+            let (me, doing) = (me.clone(), doing.clone());
+            async move {
+                let mut worker = worker?;
+                match worker.next().await {
+                    Ok(Next::Data(bytes)) => Some((Ok(Bytes::from(bytes)), Some(worker))),
+                    // It is said only when all has come and was what it should be.
+                    Ok(Next::Answer(_)) => None,
+                    Err(error) => Some((Err(me.error(&doing, &error).to_string()), None)),
+                }
+            }
+        });
+        Ok(pieces.boxed())
+    }
+
+    async fn restore(&self, set: &SetFound, path: &str, to: &Path, told: &Told) -> Result<u64, RepositoryError> {
+        let doing = format!("restore `{path}`");
+        let snapshot = self.snapshot(&doing, set.files.as_ref())?;
+        let (path, to, options) = (path.to_owned(), to.to_owned(), RestoreOptions::default());
+        let work = Work::RestoreTree { snapshot, path, to, options };
+        match self.ask_telling(&doing, work, told, |progress| progress.place_read).await? {
+            Answer::Restored(restored) => Ok(restored.bytes),
+            _ => Err(self.strange(&doing)),
+        }
+    }
+
+    async fn forget(&self, backups: &[BackupId]) -> Result<(), RepositoryError> {
+        let backups = backups.iter().filter_map(|id| id.as_str().parse().ok()).collect();
+        self.ask("forget backups", Work::Forget { backups }).await?;
+        self.ask("remove what no backup needs", Work::Prune { how: Prune::Marking }).await.map(|_| ())
+    }
+}
+
+/// Says how far a worker is; never ends before it does.
+async fn tell(mut progress: watch::Receiver<Progress>, told: &Told, bytes: fn(&Progress) -> u64) {
+    while progress.changed().await.is_ok() {
+        let so_far = bytes(&progress.borrow_and_update());
+        told.say(so_far);
+    }
+    std::future::pending::<()>().await;
+}
+
+/// A set in our words. Of parts of an interrupted run and of the one that came to its end, the latter's have the set's time.
+pub fn found(set: fleet_repository::SetRecord) -> Option<SetFound> {
+    let part = |kind: Kind| {
+        let of_kind = || set.parts.iter().filter(move |part| part.kind == kind);
+        let of_run = of_kind().find(|part| part.time == set.time);
+        of_run.or_else(|| of_kind().next_back()).map(|part| part.snapshot.to_string())
+    };
+    let backup = set.backup.to_string().parse().ok()?;
+    let (dumps, files) = (part(Kind::Dumps), part(Kind::Files));
+    Some(SetFound { backup, at: set.time, dumps, files, manifest: set.manifest })
+}
+
+/// Paths in a snapshot begin at its root, there with a slash and here without.
+fn relative(path: &str) -> String {
+    path.trim_start_matches('/').to_owned()
+}
+
+/// What was kept of folders, in our words.
+pub fn words(kept: fleet_repository::ArchivedTrees) -> TreesKept {
+    let by_root = kept
+        .by_tree
+        .into_iter()
+        .map(|(path, size)| (relative(&path), RootKept { files: size.files, bytes: size.bytes }));
+    TreesKept {
+        files: kept.files,
+        bytes: kept.bytes,
+        added: kept.added,
+        by_root: by_root.collect(),
+        sample: kept.sample.into_iter().map(|file| (relative(&file.path), file.sha256)).collect(),
+        notes: kept.notes,
+    }
+}

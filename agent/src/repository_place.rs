@@ -1,0 +1,119 @@
+//! The repository that the coordinator keeps for an instance, as the worker process sees it: files of restic's format that are
+//! listed, read and added over a connection of the worker's own.
+//!
+//! **Invariant:** nothing is removed or overwritten through here: the coordinator would refuse it anyway.
+
+mod ask;
+mod status;
+
+use ask::Line;
+use bytes::Bytes;
+use fleet_repository::worker::Places;
+use fleet_repository::{FileId, FileKind, Place, PlaceError};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What a worker needs to reach a repository at the coordinator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// Where this host's identity is.
+    pub identity: PathBuf,
+    pub repository: String,
+    pub instance: String,
+}
+
+impl From<Way> for serde_json::Value {
+    fn from(way: Way) -> Self {
+        serde_json::to_value(way).expect("texts are JSON")
+    }
+}
+
+/// Opens what the coordinator keeps, in a worker of this program.
+#[derive(Debug, Clone, Copy)]
+pub struct AtCoordinator;
+
+impl Places for AtCoordinator {
+    fn coordinator(&self, spec: &serde_json::Value) -> Result<Arc<dyn Place>, PlaceError> {
+        let way = serde_json::from_value(spec.clone());
+        let way =
+            way.map_err(|error| PlaceError::Refused(format!("the way to the coordinator is not one: {error}")))?;
+        Ok(Arc::new(CoordinatorPlace::new(way)?))
+    }
+}
+
+/// One instance's repository at the coordinator.
+#[derive(Debug)]
+pub struct CoordinatorPlace {
+    way: Way,
+    line: Line,
+}
+
+impl CoordinatorPlace {
+    /// Nothing is dialed before the first question.
+    pub fn new(way: Way) -> Result<Self, PlaceError> {
+        let line = Line::new(way.identity.clone())?;
+        Ok(Self { way, line })
+    }
+
+    fn name_of(&self, kind: FileKind, id: Option<&FileId>) -> fleet_proto::v1::FileName {
+        use fleet_proto::v1::FileKind as Wire;
+        let wire = match kind {
+            FileKind::Config => Wire::Config,
+            FileKind::Key => Wire::Key,
+            FileKind::Snapshot => Wire::Snapshot,
+            FileKind::Index => Wire::Index,
+            FileKind::Pack => Wire::Pack,
+        };
+        let id = id.filter(|_| kind != FileKind::Config).map(ToString::to_string).unwrap_or_default();
+        let (repository, instance) = (self.way.repository.clone(), self.way.instance.clone());
+        fleet_proto::v1::FileName { repository, instance, kind: wire.into(), id }
+    }
+}
+
+impl Place for CoordinatorPlace {
+    fn name(&self) -> String {
+        format!("the coordinator's repository {} of {}", self.way.repository, self.way.instance)
+    }
+
+    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
+        let found = self.line.list(&self.name_of(kind, None))?;
+        let read = |(id, bytes): (String, u64)| match kind {
+            FileKind::Config => Ok((FileId::default(), bytes)),
+            FileKind::Key | FileKind::Snapshot | FileKind::Index | FileKind::Pack => match id.parse() {
+                Ok(id) => Ok((id, bytes)),
+                Err(_) => Err(PlaceError::Refused(format!("`{id}` is not the name of a file"))),
+            },
+        };
+        found.into_iter().map(read).collect()
+    }
+
+    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
+        self.line.read(&self.name_of(kind, Some(id)), 0, 0)
+    }
+
+    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
+        if length == 0 {
+            return Ok(Bytes::new());
+        }
+        let bytes = self.line.read(&self.name_of(kind, Some(id)), offset, length)?;
+        if bytes.len() as u64 == length {
+            return Ok(bytes);
+        }
+        Err(PlaceError::Refused(format!("{} of {length} bytes came of {kind} {id}", bytes.len())))
+    }
+
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+        self.line.add(&self.name_of(kind, Some(id)), content)
+    }
+
+    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
+        Err(PlaceError::Refused(format!(
+            "nothing is removed from here ({kind} {id}): the coordinator forgets and prunes"
+        )))
+    }
+
+    fn read_ahead(&self) -> u64 {
+        4 << 20
+    }
+}

@@ -1,0 +1,17 @@
+//! Backup, drill, destruction and restore by the real program on a real Engine, with PostgreSQL and files.
+//!
+//! Needs an Engine and the images that `tests/prepare.sh` makes: without them these tests say so and pass, unless
+//! `FLEET_TEST_DOCKER=required`.
+
+#![allow(clippy::print_stderr, missing_debug_implementations)]
+
+#[allow(dead_code)]
+#[path = "link/coordinator.rs"]
+mod coordinator;
+#[allow(dead_code)]
+#[path = "docker_hands/images.rs"]
+mod images;
+#[path = "docker_backup/lab.rs"]
+mod lab;
+#[path = "docker_backup/stories.rs"]
+mod stories;

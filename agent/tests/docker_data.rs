@@ -1,0 +1,21 @@
+//! Dumps and loads of real databases, and of what goes wrong with them.
+//!
+//! Needs an Engine and the images that `tests/prepare.sh` makes: without them these tests say so and pass, unless
+//! `FLEET_TEST_DOCKER=required`.
+
+#![allow(clippy::print_stderr)]
+
+#[path = "docker_data/bed.rs"]
+mod bed;
+#[path = "docker_data/engines.rs"]
+mod engines;
+#[path = "docker_data/faults.rs"]
+mod faults;
+#[path = "docker_data/files.rs"]
+mod files;
+#[allow(dead_code)]
+#[path = "docker_hands/images.rs"]
+mod images;
+#[allow(dead_code)]
+#[path = "docker_hands/instance.rs"]
+mod instance;

@@ -1,0 +1,106 @@
+//! Files of volumes and folders, and services that stand still.
+
+use super::bed::bed;
+use super::images::{self, ONE, docker};
+use fleet_agent::hands::Hands;
+use fleet_core::backup::{HoldKind, Store, coverage};
+use std::fs;
+
+const COMPOSE: &str = "services:
+  web: { image: 'fleet-test-busybox:1', stop_grace_period: 1s, volumes: ['uploads:/uploads', './own:/own', '/cache'] }
+  db: { image: 'fleet-test-busybox:1', stop_grace_period: 1s, volumes: ['other:/other'] }
+volumes: { uploads: , other: }
+";
+
+#[tokio::test]
+async fn the_files_of_a_store_are_found_on_this_host() {
+    let stores =
+        "  a: { engine: volume, kind: truth, volume: uploads }\n  b: { engine: volume, kind: truth, path: ./own }\n";
+    let Some(bed) = bed(ONE, COMPOSE, stores).await else { return };
+    docker(&["exec", &bed.instance.name("web"), "sh", "-c", "echo in a volume >/uploads/x; echo in a folder >/own/y"]);
+    let roots =
+        async |store: &Store| bed.instance.hands.roots(&bed.rendered.spec, store).await.expect("they are found");
+    let mut stores = bed.rendered.stores.values();
+    let uploads = roots(stores.next().expect("there is one")).await;
+    assert_eq!(uploads.len(), 1);
+    assert_eq!(
+        (uploads[0].from.as_str(), uploads[0].key.as_str()),
+        (format!("{}_uploads", bed.instance.project).as_str(), "uploads")
+    );
+    assert_eq!(fs::read_to_string(uploads[0].path.join("x")).expect("it is there"), "in a volume\n");
+    let own = roots(stores.next().expect("there are two")).await;
+    assert_eq!(own[0].key, "./own");
+    assert_eq!(fs::read_to_string(own[0].path.join("y")).expect("it is there"), "in a folder\n");
+    let mounted = bed.instance.hands.mounted(&bed.rendered.spec).await.expect("it can be looked at");
+    let found = coverage(&bed.rendered.stores, &bed.rendered.spec, &mounted);
+    let expect = [
+        "unnamed volume of web at /cache".to_owned(),
+        format!("volume {}_other of db at /other", bed.instance.project),
+    ];
+    assert_eq!(found.undeclared, expect);
+}
+
+/// A container and a volume of nobody's, gone at the end.
+struct Strangers(Vec<Vec<String>>);
+
+impl Drop for Strangers {
+    fn drop(&mut self) {
+        for words in &self.0 {
+            images::succeeds("docker", &words.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[tokio::test]
+async fn containers_that_only_hold_data_are_taken_when_they_appear() {
+    let own = format!("{}x", std::process::id());
+    let stores = format!(
+        "  a: {{ engine: volume, kind: truth, containers: 'data_{own}_*' }}
+  b: {{ engine: volume, kind: truth, volume: 'vol_{own}_*' }}\n"
+    );
+    let Some(bed) = bed(ONE, COMPOSE, &stores).await else { return };
+    let mut stores = bed.rendered.stores.values();
+    let (by_container, by_volume) = (stores.next().expect("one"), stores.next().expect("two"));
+    let roots =
+        async |store: &Store| bed.instance.hands.roots(&bed.rendered.spec, store).await.expect("they are found");
+    assert!(roots(by_container).await.is_empty() && roots(by_volume).await.is_empty());
+    let (anna, foreign, volume) = (format!("data_{own}_anna"), format!("data_{own}_foreign"), format!("vol_{own}_ben"));
+    let remove = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let removes = [&["rm", "-f", "-v", &anna][..], &["rm", "-f", "-v", &foreign], &["volume", "rm", "-f", &volume]];
+    let _strangers = Strangers(removes.map(remove).to_vec());
+    docker(&["run", "--name", &anna, "-v", "/home/anna", ONE, "sh", "-c", "echo hers >/home/anna/file"]);
+    // What another project has is not taken, whatever its name.
+    docker(&["run", "--name", &foreign, "--label", "com.docker.compose.project=another", "-v", "/home", ONE, "true"]);
+    docker(&["volume", "create", &volume]);
+    let found = roots(by_container).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(fs::read_to_string(found[0].path.join("file")).expect("it is there"), "hers\n");
+    assert_eq!(roots(by_volume).await.iter().map(|root| root.from.clone()).collect::<Vec<_>>(), [volume.as_str()]);
+}
+
+#[tokio::test]
+async fn a_service_stands_still_and_goes_on() {
+    let stores = "  a: { engine: volume, kind: truth, volume: uploads }\n";
+    let Some(bed) = bed(ONE, COMPOSE, stores).await else { return };
+    let (hands, spec) = (&bed.instance.hands, &bed.rendered.spec);
+    let state = || bed.instance.inspect("web", "{{.State.Status}}");
+    for (kind, still) in [(HoldKind::Paused, "paused"), (HoldKind::Stopped, "exited")] {
+        for _ in 0..2 {
+            hands.hold(spec, "web", kind).await.expect("it can be held, and again");
+            assert_eq!(state(), still);
+        }
+        for _ in 0..2 {
+            hands.release(spec, "web", kind).await.expect("it can be let go, and again");
+            assert_eq!(state(), "running");
+        }
+    }
+    // Frozen by somebody, then to be stopped.
+    hands.hold(spec, "web", HoldKind::Paused).await.expect("it can be paused");
+    hands.hold(spec, "web", HoldKind::Stopped).await.expect("it can be stopped then");
+    assert_eq!(state(), "exited");
+    // What does not run is not frozen, and letting go of that does not start it.
+    hands.hold(spec, "web", HoldKind::Paused).await.expect("there is nothing to pause");
+    hands.release(spec, "web", HoldKind::Paused).await.expect("there is nothing to let go");
+    assert_eq!(state(), "exited");
+    assert!(hands.hold(spec, "nobody", HoldKind::Paused).await.is_err());
+}

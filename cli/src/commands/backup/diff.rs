@@ -1,0 +1,35 @@
+//! `fleet backup diff`.
+
+use super::hold::backup_id;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::output::{OutputArgs, show_one};
+use clap::Args;
+use fleet_proto::v1::{BackupDifference, DiffBackupsRequest};
+
+/// Show in what two backups differ: release, values, images, and the size and counts of each store
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  fleet backup diff 3f9a12 81c04e")]
+pub struct BackupDiffArgs {
+    #[arg(value_name = "OLDER", value_parser = backup_id)]
+    older: String,
+
+    #[arg(value_name = "NEWER", value_parser = backup_id)]
+    newer: String,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub async fn run(context: &Context, args: &BackupDiffArgs) -> Result<ExitStatus, CommandError> {
+    let request = DiffBackupsRequest { older: args.older.clone(), newer: args.newer.clone() };
+    let session = context.session().await?;
+    let found = session.ask("compare the backups", async |_| session.backups().diff_backups(request).await).await?;
+    let lines = |found: &BackupDifference| match found.lines.is_empty() {
+        true => vec!["they do not differ in what is noted of them".to_owned()],
+        false => found.lines.clone(),
+    };
+    show_one(context, args.output.output, &found, (lines, &args.newer))?;
+    Ok(ExitStatus::Done)
+}

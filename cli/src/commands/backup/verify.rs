@@ -1,0 +1,50 @@
+//! `fleet backup verify`.
+
+use crate::complete;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::words::one_line;
+use clap::Args;
+use clap_complete::ArgValueCandidates;
+use fleet_core::names::InstanceName;
+use fleet_proto::v1::VerifyRequest;
+
+/// Read repositories again, and name the backups that are damaged
+///
+/// The coordinator does so by itself over a month; this does it now. Without --read-data only what the repositories say of
+/// themselves is read. It ends with 1 if anything is damaged.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  fleet backup verify\n  fleet backup verify notes-1 --read-data 5%\n  fleet backup verify --read-data 100%"
+)]
+pub struct BackupVerifyArgs {
+    /// Only of this instance
+    #[arg(value_name = "INSTANCE", add = ArgValueCandidates::new(complete::instances))]
+    instance: Option<InstanceName>,
+
+    /// Also read so much of the data; asked again and again, it takes another part each hour
+    #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "0")]
+    read_data: u32,
+}
+
+pub async fn run(context: &Context, args: &BackupVerifyArgs) -> Result<ExitStatus, CommandError> {
+    let instance = args.instance.as_ref().map(ToString::to_string).unwrap_or_default();
+    let request = VerifyRequest { instance, percent: args.read_data };
+    let (what, session) = ("verify backups", context.session().await?);
+    let mut lines = session.open_stream(what, async |_| session.backups().verify(request).await).await?;
+    let mut ended = ExitStatus::Done;
+    while let Some(line) = lines.message().await.map_err(|status| session.no(what, status))? {
+        if line.state == "damaged" {
+            ended = ExitStatus::Refused;
+        }
+        let text = one_line(&line.text);
+        context.printer.answer(format!("{}  {}  {}: {text}", line.instance, line.repository, line.state))?;
+    }
+    Ok(ended)
+}
+
+fn percent(text: &str) -> Result<u32, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).parse::<u32>().ok().filter(|number| *number <= 100);
+    number.ok_or_else(|| "write a part of a hundred, such as 5%".to_owned())
+}

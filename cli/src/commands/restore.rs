@@ -1,0 +1,104 @@
+//! `fleet restore`: an instance's data as it was, in its place or on another host.
+
+use super::change::{Change, DetachArgs, carry_out, show_dry_run};
+use crate::ask;
+use crate::complete;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::ExitStatus;
+use crate::input::ValueArgs;
+use clap::Args;
+use clap_complete::ArgValueCandidates;
+use fleet_core::backup::moment;
+use fleet_core::names::{HostName, InstanceName, RepositoryName, StoreName};
+use fleet_core::time::Time;
+use fleet_proto::v1::RestoreRequest;
+
+/// Put an instance's data back as it was, or make a new instance from a backup
+///
+/// What is there now is backed up before, unless --no-safety says otherwise. If the restore does not work, the instance is put
+/// back as it was. With --to and --name nothing that is there is touched: a new instance is made on that host, from
+/// nothing but the backup.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  fleet restore notes-1 --dry-run\n  fleet restore notes-1 --at 2026-11-19T18:00:00Z\n  fleet restore notes-1 --backup 3f9a12 --only db --yes\n  fleet restore notes-1 --to lab-7 --name notes-1b --set port=8090"
+)]
+pub struct RestoreArgs {
+    /// Whose backup
+    #[arg(value_name = "INSTANCE", add = ArgValueCandidates::new(complete::instances))]
+    instance: InstanceName,
+
+    /// As it was then: the newest backup that is not newer, as 2026-11-19T18:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "backup")]
+    at: Option<Time>,
+
+    /// This backup
+    #[arg(long, value_name = "BACKUP", value_parser = super::backup::backup_id)]
+    backup: Option<String>,
+
+    /// The copy in this repository
+    #[arg(long, value_name = "REPOSITORY")]
+    from: Option<RepositoryName>,
+
+    /// Only this store; may be repeated
+    #[arg(long, value_name = "STORE")]
+    only: Vec<StoreName>,
+
+    /// Do not back up what is there now
+    #[arg(long)]
+    no_safety: bool,
+
+    /// Make a new instance on this host
+    #[arg(long, value_name = "HOST", requires = "name", add = ArgValueCandidates::new(complete::hosts))]
+    to: Option<HostName>,
+
+    /// The name of the new instance
+    #[arg(long, requires = "to")]
+    name: Option<InstanceName>,
+
+    #[command(flatten)]
+    values: ValueArgs,
+
+    /// Only show what would be done
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Agree beforehand
+    #[arg(short, long)]
+    yes: bool,
+
+    #[command(flatten)]
+    detach: DetachArgs,
+}
+
+pub async fn run(context: &Context, args: &RestoreArgs) -> Result<ExitStatus, CommandError> {
+    let target = args.name.as_ref().unwrap_or(&args.instance);
+    let what = format!("restore {target}");
+    let asked = RestoreRequest {
+        instance: args.instance.to_string(),
+        backup: args.backup.clone().unwrap_or_default(),
+        at_ms: args.at.map_or(0, |at| at.0),
+        repository: args.from.as_ref().map(ToString::to_string).unwrap_or_default(),
+        only: args.only.iter().map(ToString::to_string).collect(),
+        no_safety: args.no_safety,
+        dry_run: true,
+        to_host: args.to.as_ref().map(ToString::to_string).unwrap_or_default(),
+        name: args.name.as_ref().map(ToString::to_string).unwrap_or_default(),
+        values: args.values.read(context)?,
+    };
+    let session = context.session().await?;
+    let request = asked.clone();
+    let proposed = session.ask(&what, async |_| session.backups().restore(request).await).await?;
+    if args.dry_run {
+        return show_dry_run(context, &proposed);
+    }
+    let is_in_place = args.to.is_none();
+    if is_in_place && !args.yes {
+        proposed.plan.iter().for_each(|line| context.printer.tell(format!("  {line}")));
+        ask::agree(context, &what, &format!("Replace the data of {target}?"))?;
+    }
+    // What was agreed to is done: the very backup that was shown, whatever has come since.
+    let request = RestoreRequest { dry_run: false, backup: proposed.backup, at_ms: 0, ..asked };
+    let change = session.ask(&what, async |_| session.backups().restore(request).await).await?;
+    carry_out(context, Change { what: &what, instance: target.as_str(), change }, args.detach).await
+}

@@ -1,0 +1,209 @@
+//! How backups, policies and repositories look.
+
+use super::{pairs, section};
+use crate::output::{Column, grid};
+use crate::words::{age, bytes, count, moment, one_line, or_dash, short, until};
+use fleet_core::time::Time;
+use fleet_proto::v1::{
+    BackupCopyView, BackupDetail, BackupPolicyView, BackupView, PartView, RepositoryView, StandingView,
+};
+use serde::Serialize;
+use std::time::Duration;
+
+/// So many digits tell a backup from the others.
+const DIGITS: usize = 8;
+
+pub const STANDING: &[Column<StandingView>] = &[
+    Column::new("INSTANCE", |it, _| it.instance.clone()),
+    Column::new("BACKUPS", |it, _| it.word.clone()),
+    Column::new("NEWEST", |it, now| age(now, it.newest_ms)),
+    Column::new("PROVEN", |it, now| age(now, it.proven_ms)),
+    Column::new("SIZE", |it, _| bytes(it.bytes)),
+    Column::new("ADDED", |it, _| bytes(it.added)),
+    Column::new("COPIES", copies),
+    Column::new("NEXT", next),
+    Column::new("STORES", |it, _| format!("{}/{}", it.covered, it.declared)),
+    Column::wide("POLICY", |it, _| or_dash(&it.policy)),
+    Column::wide("HOST", |it, _| if it.host_online { it.host.clone() } else { format!("{} (offline)", it.host) }),
+    Column::wide("DRILLED", |it, now| age(now, it.proof_ms)),
+    Column::wide("WHY", |it, _| or_dash(&it.reasons.join("; "))),
+];
+
+fn copies(it: &StandingView, now: Time) -> String {
+    let copy = |copy: &fleet_proto::v1::CopyView| match (copy.newest_ms, copy.late) {
+        (0, _) => format!("{} none", copy.repository),
+        (newest, true) => format!("{} {}", copy.repository, age(now, newest)),
+        (_, false) => copy.repository.clone(),
+    };
+    or_dash(&it.copies.iter().map(copy).collect::<Vec<_>>().join(", "))
+}
+
+fn next(it: &StandingView, now: Time) -> String {
+    match it.next.as_str() {
+        "at" => format!("in {}", until(now, it.next_ms)),
+        other => or_dash(other),
+    }
+}
+
+/// Why each is not ok, one line each.
+pub fn why(all: &[StandingView]) -> Vec<String> {
+    let wrong = all.iter().filter(|it| it.word != "ok");
+    wrong.map(|it| format!("{}: {}: {}", it.instance, it.word, one_line(&it.reasons.join("; ")))).collect()
+}
+
+pub fn tally(all: &[StandingView]) -> String {
+    let words = ["ok", "uncovered", "late", "failing", "never"];
+    let counts = words.map(|word| (all.iter().filter(|it| it.word == word).count(), word));
+    let said: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    format!("{}: {}", count(all.len(), "instance"), if said.is_empty() { "none".to_owned() } else { said.join(", ") })
+}
+
+/// One copy of a backup.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    pub id: String,
+    pub copy: BackupCopyView,
+    pub backup: BackupView,
+}
+
+/// A row for each copy.
+pub fn rows(backups: Vec<BackupView>) -> Vec<Row> {
+    let row = |mut backup: BackupView| {
+        let copies = std::mem::take(&mut backup.copies);
+        copies.into_iter().map(move |copy| Row { id: backup.id.clone(), copy, backup: backup.clone() })
+    };
+    backups.into_iter().flat_map(row).collect()
+}
+
+pub const BACKUPS: &[Column<Row>] = &[
+    Column::new("BACKUP", |row, _| row.id.chars().take(DIGITS).collect()),
+    Column::new("AGE", |row, now| age(now, row.backup.began_ms)),
+    Column::new("IN", |row, _| row.copy.repository.clone()),
+    Column::new("VERSION", |row, _| row.backup.version.clone()),
+    Column::new("CAUSE", |row, _| row.backup.cause.clone()),
+    Column::new("SIZE", |row, _| bytes(row.backup.bytes)),
+    Column::new("ADDED", |row, _| bytes(row.backup.added)),
+    Column::new("PROVEN", |row, now| proven(&row.copy, now)),
+    Column::new("STAYS", |row, _| stays(&row.copy)),
+    Column::wide("BEGAN", |row, _| moment(row.backup.began_ms)),
+    Column::wide("TOOK", |row, _| took(row.backup.ended_ms.saturating_sub(row.backup.began_ms))),
+    Column::wide("HOST", |row, _| row.backup.host.clone()),
+    Column::wide("ID", |row, _| row.id.clone()),
+];
+
+fn stays(copy: &BackupCopyView) -> String {
+    if copy.kept { one_line(&copy.why) } else { format!("no: {}", one_line(&copy.why)) }
+}
+
+fn proven(copy: &BackupCopyView, now: Time) -> String {
+    match (copy.damaged.is_empty(), copy.proof_ms, copy.proof_failure.is_empty()) {
+        (false, ..) => "DAMAGED".to_owned(),
+        (true, 0, _) => "-".to_owned(),
+        (true, at, true) => format!("{} ago", age(now, at)),
+        (true, _, false) => "FAILED".to_owned(),
+    }
+}
+
+fn took(millis: u64) -> String {
+    if millis < 1000 { format!("{millis}ms") } else { short(Duration::from_millis(millis)) }
+}
+
+/// One backup in full.
+pub fn lines(detail: &BackupDetail, now: Time) -> Vec<String> {
+    let Some(backup) = &detail.backup else { return Vec::new() };
+    let mut lines = pairs(&[
+        ("backup", backup.id.clone()),
+        ("instance", format!("{} on {}", backup.instance, backup.host)),
+        ("release", format!("{}@{}", backup.app, backup.version)),
+        ("began", format!("{}, {} ago", moment(backup.began_ms), age(now, backup.began_ms))),
+        ("took", took(backup.ended_ms.saturating_sub(backup.began_ms))),
+        ("cause", backup.cause.clone()),
+        ("size", format!("{}, {} added", bytes(backup.bytes), bytes(backup.added))),
+        ("stores", format!("{} of {}", backup.covered, backup.declared)),
+        ("held", if backup.held_by.is_empty() { String::new() } else { format!("by {}", backup.held_by) }),
+        ("unread", detail.unread.clone()),
+    ]);
+    lines.extend(section("copies", backup.copies.iter().flat_map(|copy| copy_lines(copy, now)).collect()));
+    let titles = ["STORE", "ENGINE", "SIZE", "ADDED", "TOOK", "HOLDS"].map(str::to_owned).to_vec();
+    if !detail.parts.is_empty() {
+        lines.extend(section("parts", grid(titles, detail.parts.iter().map(part).collect())));
+    }
+    let notes =
+        detail.parts.iter().flat_map(|part| part.notes.iter().map(move |note| format!("{}: {note}", part.store)));
+    lines.extend(section("notes", notes.map(|note| one_line(&note)).collect()));
+    lines.extend(section("stood still", detail.holds.iter().map(|line| one_line(line)).collect()));
+    lines.extend(section("not in it, for they can be rebuilt", detail.derivable.clone()));
+    lines.extend(section("uncovered", detail.uncovered.iter().map(|line| one_line(line)).collect()));
+    lines.extend(section("images", detail.images.iter().map(|(name, image)| format!("{name}  {image}")).collect()));
+    lines
+}
+
+fn copy_lines(copy: &BackupCopyView, now: Time) -> Vec<String> {
+    let word = if copy.kept { "stays" } else { "may go" };
+    let mut lines = vec![format!("{}: {word}, {}", copy.repository, one_line(&copy.why))];
+    if !copy.damaged.is_empty() {
+        lines.push(format!("  damaged: {}", one_line(&copy.damaged)));
+    }
+    if copy.proof_ms > 0 {
+        let found = if copy.proof_failure.is_empty() {
+            "proven".to_owned()
+        } else {
+            format!("NOT proven: {}", copy.proof_failure)
+        };
+        lines.push(format!("  {} {} ago, in {}", one_line(&found), age(now, copy.proof_ms), took(copy.proof_took_ms)));
+        lines.extend(copy.checks.iter().map(|check| format!("    {}", one_line(check))));
+    }
+    lines
+}
+
+fn part(part: &PartView) -> Vec<String> {
+    let holds = match (part.files, part.counts.len()) {
+        (0, 0) => "-".to_owned(),
+        (0, _) => count(part.counts.values().sum::<u64>().try_into().unwrap_or(usize::MAX), "row"),
+        (files, _) => count(files.try_into().unwrap_or(usize::MAX), "file"),
+    };
+    vec![part.store.clone(), part.engine.clone(), bytes(part.bytes), bytes(part.added), took(part.took_ms), holds]
+}
+
+pub const POLICIES: &[Column<BackupPolicyView>] = &[
+    Column::new("POLICY", |it, _| it.name.clone()),
+    Column::new("SCHEDULE", |it, _| it.schedule.clone()),
+    Column::new("KEEP", |it, _| it.keep.clone()),
+    Column::new("MAX-AGE", |it, _| it.max_age.clone()),
+    Column::new("DRILL", |it, _| if it.drill.is_empty() { "never".to_owned() } else { it.drill.clone() }),
+    Column::new("TO", |it, _| it.to.join(", ")),
+    Column::new("FOR", |it, _| it.given_to.clone()),
+    Column::new("INSTANCES", |it, _| it.instances.len().to_string()),
+    Column::wide("NEXT", |it, now| until(now, it.next_ms)),
+    Column::wide("WINDOW", |it, _| or_dash(&it.window)),
+    Column::wide("RATE", |it, _| bytes(it.limit_rate)),
+];
+
+pub fn policy_lines(policy: &BackupPolicyView, now: Time) -> Vec<String> {
+    let rate = if policy.limit_rate == 0 { String::new() } else { format!("{} a second", bytes(policy.limit_rate)) };
+    let mut lines = pairs(&[
+        ("policy", policy.name.clone()),
+        ("schedule", format!("{}, next in {}", policy.schedule, until(now, policy.next_ms))),
+        ("spread", policy.spread.clone()),
+        ("window", policy.window.clone()),
+        ("deadline", policy.deadline.clone()),
+        ("keep", policy.keep.clone()),
+        ("max age", policy.max_age.clone()),
+        ("drill", if policy.drill.is_empty() { "never".to_owned() } else { format!("every {}", policy.drill) }),
+        ("rate", rate),
+        ("to", policy.to.join(", ")),
+        ("for", policy.given_to.clone()),
+    ]);
+    lines.extend(section("instances", policy.instances.clone()));
+    lines
+}
+
+pub const REPOSITORIES: &[Column<RepositoryView>] = &[
+    Column::new("REPOSITORY", |it, _| it.name.clone()),
+    Column::new("KIND", |it, _| it.kind.clone()),
+    Column::new("PLACE", |it, _| it.place.clone()),
+    Column::new("INSTANCES", |it, _| it.instances.to_string()),
+    Column::new("BACKUPS", |it, _| it.backups.to_string()),
+    Column::new("POLICIES", |it, _| or_dash(&it.policies.join(", "))),
+];

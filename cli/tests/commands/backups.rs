@@ -1,0 +1,339 @@
+//! Backups: how they stand, what is wished of them, and how they come back.
+
+use crate::environment::NOW;
+use crate::fake::logged_in;
+use crate::scene::{Scene, change, progress};
+use fleet_proto::v1::*;
+use insta::assert_snapshot;
+use std::os::unix::fs::PermissionsExt;
+
+const HOUR: u64 = 3_600_000;
+
+fn standing(number: u32, word: &str, reasons: &[&str]) -> StandingView {
+    StandingView {
+        instance: format!("notes-{number}"),
+        host: format!("lab-{number}"),
+        word: word.to_owned(),
+        reasons: reasons.iter().map(|reason| (*reason).to_owned()).collect(),
+        policy: "daily".to_owned(),
+        newest_ms: if word == "never" { 0 } else { NOW - 9 * HOUR },
+        proven_ms: if word == "ok" { NOW - 33 * HOUR } else { 0 },
+        bytes: 3 << 30,
+        added: 70 << 20,
+        copies: vec![CopyView { repository: "central".to_owned(), newest_ms: NOW - 9 * HOUR, ..Default::default() }],
+        next: "at".to_owned(),
+        next_ms: NOW + 15 * HOUR,
+        covered: 2,
+        declared: 2,
+        ..Default::default()
+    }
+}
+
+fn backup() -> BackupView {
+    let copy = |repository: &str, kept: bool, why: &str| BackupCopyView {
+        repository: repository.to_owned(),
+        proof_ms: NOW - HOUR,
+        checks: vec!["db.notes: 120 rows".to_owned()],
+        kept,
+        why: why.to_owned(),
+        ..Default::default()
+    };
+    BackupView {
+        id: "3f9a12bc0011223344556677".to_owned(),
+        instance: "notes-1".to_owned(),
+        host: "lab-1".to_owned(),
+        app: "labnotes".to_owned(),
+        version: "1.1".to_owned(),
+        began_ms: NOW - 9 * HOUR,
+        ended_ms: NOW - 9 * HOUR + 90_000,
+        cause: "scheduled".to_owned(),
+        bytes: 3 << 30,
+        added: 70 << 20,
+        covered: 2,
+        declared: 2,
+        copies: vec![copy("central", true, "the newest, last 1 of 3"), copy("offsite", false, "not among those")],
+        ..Default::default()
+    }
+}
+
+#[test]
+fn what_is_not_ok_stands_first_and_ends_with_one() {
+    let standing = vec![standing(2, "never", &["there is no backup of it"]), standing(1, "ok", &[])];
+    let (_fake, environment) = logged_in(Scene { standing, ..Default::default() });
+    assert_snapshot!(environment.run("fleet backup status").text(), @r"
+    exit 1
+    stdout:
+    INSTANCE  BACKUPS  NEWEST  PROVEN  SIZE     ADDED     COPIES   NEXT    STORES
+    notes-2   never    -       -       3.0 GiB  70.0 MiB  central  in 15h  2/2
+    notes-1   ok       9h      33h     3.0 GiB  70.0 MiB  central  in 15h  2/2
+
+    stderr:
+    notes-2: never: there is no backup of it
+    2 instances: 1 ok, 1 never
+    ");
+    assert_snapshot!(environment.run("fleet backup status -o name").text(), @r"
+    exit 1
+    stdout:
+    notes-2
+    notes-1
+    ");
+}
+
+#[test]
+fn when_all_is_ok_it_ends_with_nothing() {
+    let (fake, environment) = logged_in(Scene { standing: vec![standing(1, "ok", &[])], ..Default::default() });
+    assert!(environment.run("fleet backup status -l site=fr").text().starts_with("exit 0"));
+    assert!(fake.heard().contains("selector: \"site=fr\""));
+}
+
+#[test]
+fn each_copy_says_why_it_stays() {
+    let (_fake, environment) = logged_in(Scene { backups: vec![backup()], ..Default::default() });
+    assert_snapshot!(environment.run("fleet backup ls notes-1").text(), @r"
+    exit 0
+    stdout:
+    BACKUP    AGE  IN       VERSION  CAUSE      SIZE     ADDED     PROVEN   STAYS
+    3f9a12bc  9h   central  1.1      scheduled  3.0 GiB  70.0 MiB  60m ago  the newest, last 1 of 3
+    3f9a12bc  9h   offsite  1.1      scheduled  3.0 GiB  70.0 MiB  60m ago  no: not among those
+    ");
+    assert_snapshot!(environment.run("fleet backup show 3f9a12").text(), @r"
+    exit 0
+    stdout:
+    backup    3f9a12bc0011223344556677
+    instance  notes-1 on lab-1
+    release   labnotes@1.1
+    began     2026-11-19T21:00:00Z, 9h ago
+    took      90s
+    cause     scheduled
+    size      3.0 GiB, 70.0 MiB added
+    stores    2 of 2
+
+    copies
+      central: stays, the newest, last 1 of 3
+        proven 60m ago, in 0ms
+          db.notes: 120 rows
+      offsite: may go, not among those
+        proven 60m ago, in 0ms
+          db.notes: 120 rows
+
+    parts
+      STORE  ENGINE      SIZE     ADDED    TOOK  HOLDS
+      db     postgresql  5.0 MiB  1.0 MiB  1s    120 rows
+
+    stood still
+      web paused for 3s
+    ");
+    assert_snapshot!(environment.run("fleet backup diff 3f9a12 81c04e").text(), @r"
+    exit 0
+    stdout:
+    store db: notes: 100 -> 120
+    ");
+    assert_snapshot!(environment.run("fleet backup hold 3f9a12").text(), @r"
+    exit 0
+    stdout:
+    3f9a12bc0011223344556677 of notes-1: held: nobody forgets it
+    ");
+    assert_snapshot!(environment.run("fleet backup show xyz").text(), @r"
+    exit 2
+    stderr:
+    error: write the id of a backup, or at least its first 4 digits; `fleet backup ls` shows them
+    hint: see `fleet backup show --help`
+    ");
+}
+
+#[test]
+fn a_backup_is_followed_to_its_end() {
+    let scene = Scene {
+        change: change(&["notes-1: its data is read, and stays as it is"], "0011"),
+        progress: vec![progress("under way", "dumping db: 12.0 MiB"), progress("done", "")],
+        ..Default::default()
+    };
+    let (fake, environment) = logged_in(scene);
+    assert_snapshot!(environment.run("fleet backup now notes-1 --to offsite").text(), @r"
+    exit 0
+    stdout:
+    notes-1: done
+
+    stderr:
+      notes-1: its data is read, and stays as it is
+    06:00:00  notes-1  under way: dumping db: 12.0 MiB
+    06:00:00  notes-1  done
+    ");
+    assert!(fake.heard().contains("to: [\"offsite\"]"));
+    assert_snapshot!(environment.run("fleet backup now").text(), @r"
+    exit 2
+    stderr:
+    error: the following required arguments were not provided: <INSTANCE>...
+    hint: write `fleet backup now <INSTANCE>...`, or see `fleet backup now --help`
+    ");
+}
+
+#[test]
+fn a_restore_is_shown_and_agreed_to_first() {
+    let plan = ["what is there now: backed up into central", "store db: replaced by backup 3f9a12"];
+    let scene = Scene {
+        change: InstanceChange { backup: "3f9a12bc0011223344556677".to_owned(), ..change(&plan, "0011") },
+        progress: vec![progress("done", "")],
+        ..Default::default()
+    };
+    let (fake, environment) = logged_in(scene);
+    assert_snapshot!(environment.run("fleet restore notes-1 --dry-run").text(), @r"
+    exit 0
+    stdout:
+    what is there now: backed up into central
+    store db: replaced by backup 3f9a12
+
+    stderr:
+    this was a dry run: nothing was changed
+    ");
+    fake.heard();
+    assert_snapshot!(environment.run("fleet restore notes-1").text(), @r"
+    exit 2
+    stderr:
+      what is there now: backed up into central
+      store db: replaced by backup 3f9a12
+    error: could not restore notes-1
+      because it must be agreed to, and nobody can be asked: this is no terminal
+    hint: add --yes to agree beforehand
+    ");
+    assert!(!fake.heard().contains("dry_run: false"), "nobody has agreed");
+    assert_snapshot!(environment.run("fleet restore notes-1 --at 2026-11-19T18:00:00Z --yes").text(), @r"
+    exit 0
+    stdout:
+    notes-1: done
+
+    stderr:
+      what is there now: backed up into central
+      store db: replaced by backup 3f9a12
+    06:00:00  notes-1  done
+    ");
+    let heard = fake.heard();
+    let restores: Vec<&str> = heard.lines().filter(|line| line.starts_with("RestoreRequest")).collect();
+    assert_eq!(restores.len(), 2);
+    assert!(restores[1].contains("backup: \"3f9a12bc0011223344556677\""), "the one that was shown: {}", restores[1]);
+    assert!(environment.run("fleet restore notes-1 --to lab-7").text().starts_with("exit 2"));
+}
+
+#[test]
+fn damage_ends_with_one() {
+    let line = |state: &str| VerifyLine {
+        repository: "central".to_owned(),
+        instance: "notes-1".to_owned(),
+        state: state.to_owned(),
+        text: "12 of 12 packs read".to_owned(),
+    };
+    let (fake, environment) = logged_in(Scene { verified: vec![line("ok"), line("damaged")], ..Default::default() });
+    assert!(environment.run("fleet backup verify notes-1 --read-data 5%").text().starts_with("exit 1"));
+    assert!(fake.heard().contains("percent: 5"));
+    assert!(environment.run("fleet backup verify --read-data 500%").text().starts_with("exit 2"));
+}
+
+#[test]
+fn what_is_extracted_is_whole_or_not_there() {
+    let pieces = vec![b"one ".to_vec(), b"two".to_vec()];
+    let (fake, environment) = logged_in(Scene { pieces, ..Default::default() });
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("notes.dump");
+    let command = format!("fleet backup extract 3f9a12 --store db --output {}", path.display());
+    assert!(environment.run(&command).text().starts_with("exit 0"));
+    assert_eq!(std::fs::read(&path).expect("it is there"), b"one two");
+    assert!(environment.run(&command).text().starts_with("exit 1"), "nothing is written over");
+    std::fs::remove_file(&path).expect("it is there");
+    fake.scene().breaks = 1;
+    assert!(environment.run(&command).text().starts_with("exit 1"));
+    assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 0);
+}
+
+#[test]
+fn a_recovery_kit_is_for_its_owner_alone_and_stays_in_its_folder() {
+    let (_fake, environment) = logged_in(Scene::default());
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let kit = folder.path().join("kit");
+    let command = format!("fleet backup recovery-kit --to {}", kit.display());
+    assert!(environment.run(&command).text().starts_with("exit 0"));
+    let mode = |name: &str| kit.join(name).metadata().expect("it is there").permissions().mode() & 0o777;
+    assert_eq!((mode("central-notes-1.txt"), mode("")), (0o600, 0o700));
+    assert!(environment.run(&command).text().starts_with("exit 1"), "nothing is written over");
+    let sealed = format!("fleet backup recovery-kit --to {}/sealed --age-recipient age1qz", folder.path().display());
+    assert!(environment.run(&sealed).text().contains("central-notes-1.txt.age"));
+}
+
+#[test]
+fn a_policy_says_only_what_was_said() {
+    let policy = BackupPolicyView {
+        name: "night".to_owned(),
+        schedule: "TZ=Europe/Berlin 5 4 * * *".to_owned(),
+        keep: "3 last, 7 daily".to_owned(),
+        max_age: "1d2h".to_owned(),
+        drill: "7d".to_owned(),
+        to: vec!["central".to_owned()],
+        given_to: "site=de".to_owned(),
+        instances: vec!["notes-1".to_owned()],
+        next_ms: NOW + HOUR,
+        ..Default::default()
+    };
+    let (fake, environment) = logged_in(Scene { policies: vec![policy], ..Default::default() });
+    let set = "fleet backup policy set night --time-zone Europe/Berlin --max-age 26h --on site=de";
+    assert_snapshot!(environment.run(set).text(), @r"
+    exit 0
+    stdout:
+    policy    night
+    schedule  TZ=Europe/Berlin 5 4 * * *, next in 60m
+    keep      3 last, 7 daily
+    max age   1d2h
+    drill     every 7d
+    to        central
+    for       site=de
+
+    instances
+      notes-1
+    ");
+    let heard = fake.heard();
+    assert!(heard.contains("max_age: Some(\"1d2h\")") && heard.contains("keep_daily: None"), "{heard}");
+    assert_snapshot!(environment.run("fleet backup policy ls").text(), @r"
+    exit 0
+    stdout:
+    POLICY  SCHEDULE                    KEEP             MAX-AGE  DRILL  TO       FOR      INSTANCES
+    night   TZ=Europe/Berlin 5 4 * * *  3 last, 7 daily  1d2h     7d     central  site=de  1
+    ");
+    assert!(environment.run("fleet backup policy set night --time-zone Nowhere").text().starts_with("exit 2"));
+    assert_snapshot!(environment.run("fleet backup policy rm night").text(), @r"
+    exit 0
+    stdout:
+    night: removed; backups that there are stay
+
+    stderr:
+    without a policy now: notes-1
+    ");
+}
+
+#[test]
+fn the_key_of_a_bucket_is_read_from_a_file() {
+    let repository = RepositoryView {
+        name: "offsite".to_owned(),
+        kind: "s3".to_owned(),
+        place: "https://s3.example.org/lab".to_owned(),
+        ..Default::default()
+    };
+    let (fake, environment) = logged_in(Scene { repositories: vec![repository], ..Default::default() });
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let key = folder.path().join("key");
+    std::fs::write(&key, "hunter2\n").expect("it can be written");
+    let add =
+        "fleet backup repository add offsite --s3 lab --endpoint https://s3.example.org --key-id AKIA1 --key-file";
+    assert_snapshot!(environment.run(&format!("{add} {}", key.display())).text(), @r"
+    exit 0
+    stdout:
+    offsite: added, https://s3.example.org/lab
+
+    stderr:
+    use it: `fleet backup policy set POLICY --to central --to offsite`
+    ");
+    assert!(fake.heard().contains("key: \"hunter2\""));
+    assert_snapshot!(environment.run("fleet backup repository ls").text(), @r"
+    exit 0
+    stdout:
+    REPOSITORY  KIND  PLACE                       INSTANCES  BACKUPS  POLICIES
+    offsite     s3    https://s3.example.org/lab  0          0        -
+    ");
+}

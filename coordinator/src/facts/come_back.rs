@@ -1,0 +1,42 @@
+//! Facts that were restored from a backup: what was wanted then may have been done since, and more.
+//!
+//! **Invariant:** nothing is carried out again by itself. What hosts have done since is theirs: they are asked, never put back.
+
+use super::{DesiredChange, Facts};
+use crate::identity::Unknown;
+use crate::store::StoreError;
+use fleet_core::facts::InstanceDesired;
+use fleet_core::rollout::{Rollout, RolloutWish};
+use fleet_core::time::Time;
+use std::time::Duration;
+
+impl Facts {
+    /// Lets facts of a moment count again. Certificates live for `life`: those that were given out since are believed.
+    pub async fn come_back(&self, of: Time, life: Duration, now: Time) -> Result<(), StoreError> {
+        let come_back = |change: &mut DesiredChange<'_>| {
+            let instances: Vec<_> = change.known().desired().instances.clone().into_iter().collect();
+            for (name, instance) in instances {
+                if instance.removal.is_some() || instance.data.is_some() {
+                    let text = "what was wished of it when the backup was taken is to be said again: its removal, or work on its data";
+                    change.tell(&format!("instance {name}"), text);
+                    change.put_instance(&name, InstanceDesired { removal: None, data: None, ..instance });
+                }
+            }
+            let rollouts: Vec<Rollout> = change.known().desired().rollouts.values().cloned().collect();
+            for rollout in rollouts.into_iter().filter(|rollout| rollout.wish == RolloutWish::Run) {
+                change.put_rollout(Rollout { wish: RolloutWish::Pause, ..rollout });
+            }
+            let subjects: Vec<_> = change.known().subjects().map(|(name, kept)| (name.clone(), kept.clone())).collect();
+            for (subject, mut kept) in subjects {
+                kept.unknown = Some(Unknown { after: kept.expires(), until: now.after(life) });
+                change.put_subject(&subject, kept);
+            }
+            change.tell(
+                "coordinator",
+                &format!("it was restored as it was at {of}; rollouts wait for `fleet rollout resume`"),
+            );
+            Ok::<_, StoreError>(())
+        };
+        self.change_desired(now, come_back).await.map(|_| ())
+    }
+}

@@ -1,0 +1,90 @@
+//! What Prometheus reads: `/metrics` on a port of its own, for whoever reaches it, so it names instances and no secret.
+//!
+//! **Invariant:** it is open only where somebody configured it, and no reader holds anybody up: few are served at once, each
+//! for a short time.
+
+mod gather;
+mod text;
+
+use crate::clock;
+use crate::serve::Shared;
+use gather::gather;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+/// So many readers are served at once.
+const READERS: usize = 8;
+/// So long one of them is served.
+const LIMIT: Duration = Duration::from_secs(10);
+/// What was gathered is told to everybody who asks within so long.
+const SHARED_FOR: Duration = Duration::from_secs(2);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What was told last, and since when.
+type Last = Arc<Mutex<Option<(Bytes, Instant)>>>;
+
+/// Runs until dropped.
+pub async fn serve_metrics(shared: &Shared, listener: &TcpListener) {
+    let (places, last) = (Arc::new(Semaphore::new(READERS)), Last::default());
+    let mut readers = JoinSet::new();
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        while readers.try_join_next().is_some() {}
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "could not accept a reader of metrics");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (shared, last) = (shared.clone(), Arc::clone(&last));
+        readers.spawn(async move {
+            let answer = service_fn(|request| {
+                let answered = answer(&request, || told(&shared, &last));
+                async { Ok::<_, Infallible>(answered) }
+            });
+            let mut server = http1::Builder::new();
+            server.keep_alive(false).max_buf_size(16 << 10);
+            // Whoever goes away in the middle has lost nothing of ours.
+            let _ = timeout(LIMIT, server.serve_connection(TokioIo::new(stream), answer)).await;
+            drop(place);
+        });
+    }
+}
+
+fn answer(request: &Request<Incoming>, body: impl FnOnce() -> Bytes) -> Response<Full<Bytes>> {
+    let (status, body) = match (request.method(), request.uri().path()) {
+        (&Method::GET, "/metrics") => (StatusCode::OK, body()),
+        (_, "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, Bytes::new()),
+        _ => (StatusCode::NOT_FOUND, Bytes::from_static(b"metrics are at /metrics\n")),
+    };
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(text::CONTENT_TYPE));
+    response
+}
+
+fn told(shared: &Shared, last: &Last) -> Bytes {
+    let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*last {
+        Some((told, since)) if since.elapsed() < SHARED_FOR => told.clone(),
+        Some(_) | None => {
+            let told = Bytes::from(gather(shared, clock::now()));
+            *last = Some((told.clone(), Instant::now()));
+            told
+        }
+    }
+}

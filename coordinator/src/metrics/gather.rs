@@ -1,0 +1,103 @@
+//! Works out what there is to tell.
+
+use super::text::{Page, number};
+use crate::facts::Known;
+use crate::operators::{health_word, outlook};
+use crate::serve::Shared;
+use fleet_core::backup::{BackupSeen, Standing, Word};
+use fleet_core::facts::Link;
+use fleet_core::names::InstanceName;
+use fleet_core::time::Time;
+use std::collections::BTreeMap;
+
+/// What is told of one instance's backups; nothing where there is nothing to tell.
+type Told = fn(&Standing, Time) -> Option<f64>;
+
+const BACKUPS: [(&str, &str, Told); 6] = [
+    ("fleet_backup_age_seconds", "Age of the newest backup of an instance.", |standing, now| {
+        newest(standing).map(|seen| age(seen.began, now))
+    }),
+    ("fleet_backup_proven_age_seconds", "Age of the newest backup that was restored and checked.", |standing, now| {
+        standing.proven.as_ref().map(|(began, _)| age(*began, now))
+    }),
+    ("fleet_backup_bytes", "Bytes of the newest backup, before they are compressed.", |standing, _| {
+        newest(standing).map(|seen| number(seen.bytes))
+    }),
+    ("fleet_backup_added_bytes", "Bytes that the newest backup added to its repository.", |standing, _| {
+        newest(standing).map(|seen| number(seen.added))
+    }),
+    ("fleet_backup_copies", "Repositories that have a good backup of an instance.", |standing, _| {
+        let copies = standing.copies.iter().filter(|copy| copy.newest.is_some()).count();
+        Some(number(copies as u64))
+    }),
+    ("fleet_backup_ok", "Whether the backups of an instance are as its policy wants them.", |standing, _| {
+        Some(f64::from(u8::from(standing.word == Word::Ok)))
+    }),
+];
+
+pub fn gather(shared: &Shared, now: Time) -> String {
+    let mut page = Page::default();
+    let known = shared.facts.read();
+    let outlook = outlook(&known, now);
+    let names = known.desired().instances.keys();
+    let standings: Vec<(&InstanceName, Standing)> =
+        names.filter_map(|name| Some((name, outlook.standing(name)?))).collect();
+    for (name, help, told) in BACKUPS {
+        let mut family = page.family(name, help);
+        for (instance, standing) in &standings {
+            if let Some(value) = told(standing, now) {
+                family.sample(&[("instance", instance.as_str())], value);
+            }
+        }
+    }
+    hosts(&mut page, &known);
+    instances(&mut page, &known);
+    page.family("fleet_orders_open", "Orders whose end was not heard yet.")
+        .sample(&[], number(known.asked().orders.len() as u64));
+    drop(known);
+    disks(&mut page, shared);
+    page.finish()
+}
+
+fn newest(standing: &Standing) -> Option<&BackupSeen> {
+    standing.newest.as_ref().map(|(_, seen)| seen)
+}
+
+fn age(then: Time, now: Time) -> f64 {
+    now.since(then).as_secs_f64().floor()
+}
+
+fn hosts(page: &mut Page, known: &Known) {
+    let (all, seen) = (known.desired().hosts.len(), &known.observed().hosts);
+    let is_online = |name| seen.get(name).is_some_and(|host| host.link == Link::Online);
+    let online = known.desired().hosts.keys().filter(|name| is_online(*name)).count();
+    let mut family = page.family("fleet_hosts", "Hosts of the fleet, by whether they are connected.");
+    family.sample(&[("link", "online")], number(online as u64));
+    family.sample(&[("link", "offline")], number((all - online) as u64));
+}
+
+fn instances(page: &mut Page, known: &Known) {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for name in known.desired().instances.keys() {
+        *counts.entry(health_word(known, name)).or_default() += 1;
+    }
+    let mut family = page.family("fleet_instances", "Instances of the fleet, by their health.");
+    counts.into_iter().for_each(|(health, count)| family.sample(&[("health", health)], number(count)));
+}
+
+fn disks(page: &mut Page, shared: &Shared) {
+    let sizes = shared.keeper.sizes().unwrap_or_else(|error| {
+        tracing::error!(%error, "the sizes of repositories could not be read");
+        Vec::new()
+    });
+    let mut family =
+        page.family("fleet_repository_bytes", "Stored bytes of a repository, when it was last looked after.");
+    for ((repository, instance), bytes) in &sizes {
+        family.sample(&[("instance", instance.as_str()), ("repository", repository.as_str())], number(*bytes));
+    }
+    let mut family =
+        page.family("fleet_disk_free_bytes", "Free bytes on the coordinator's disk, where it keeps repositories.");
+    if let Ok(space) = shared.keeper.disk.space() {
+        family.sample(&[], number(space.free));
+    }
+}

@@ -1,0 +1,83 @@
+//! Which backup somebody means: by the first digits of its id, by a moment, or the newest.
+
+use crate::facts::Known;
+use crate::operators::wish::{absent, hindered, read, wrong};
+use fleet_core::backup::{BackupKey, BackupSeen, Place, Source};
+use fleet_core::names::{BackupId, InstanceName, RepositoryName};
+use fleet_core::time::Time;
+use std::collections::BTreeSet;
+use tonic::Status;
+
+/// The fewest digits by which a backup is told from others.
+const DIGITS: usize = 4;
+
+/// A backup by its id or by how that begins, with the instance whose it is.
+pub fn by_id(known: &Known, attempt: &str, text: &str) -> Result<(InstanceName, BackupId), Status> {
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    if text.len() < DIGITS || text.len() > 24 || !is_hex(text) {
+        let why = format!("`{}` is not a backup's id", text.chars().take(40).collect::<String>());
+        return Err(wrong(attempt, why, "see them with `fleet backup ls INSTANCE`"));
+    }
+    let all = known.observed().backups.iter().flat_map(|(name, backups)| backups.keys().map(move |key| (name, key)));
+    let found: BTreeSet<(&InstanceName, &BackupId)> =
+        all.filter(|(_, key)| key.backup.as_str().starts_with(text)).map(|(name, key)| (name, &key.backup)).collect();
+    match found.len() {
+        0 => Err(absent(attempt, format!("backup `{text}`"), "see them with `fleet backup ls INSTANCE`")),
+        1 => Ok(found.first().map(|(name, id)| ((*name).clone(), (*id).clone())).expect("there is one")),
+        more => Err(wrong(attempt, format!("{more} backups begin with `{text}`"), "give more digits of it")),
+    }
+}
+
+/// Which of an instance's backups is meant.
+#[derive(Debug, Default)]
+pub struct Meant<'a> {
+    /// Empty: any.
+    pub backup: &'a str,
+    /// Nothing newer than this.
+    pub at: Option<Time>,
+    /// Empty: any.
+    pub repository: &'a str,
+}
+
+/// A good copy of the backup that is meant, on the coordinator's disk if there is one, with what is known of it.
+pub fn choose(
+    known: &Known,
+    attempt: &str,
+    name: &InstanceName,
+    meant: &Meant<'_>,
+) -> Result<(Source, BackupSeen), Status> {
+    let hint = format!("see them with `fleet backup ls {name}`");
+    let repository = Some(meant.repository).filter(|name| !name.is_empty());
+    let repository = repository.map(|name| read::<RepositoryName>(attempt, name)).transpose()?;
+    let backup = Some(meant.backup).filter(|text| !text.is_empty());
+    let backup = backup.map(|text| by_id(known, attempt, text)).transpose()?;
+    if let Some((whose, id)) = backup.as_ref().filter(|(whose, _)| whose != name) {
+        return Err(wrong(attempt, format!("the backup {id} is of `{whose}`, not of `{name}`"), &hint));
+    }
+    let backups = known.observed().backups.get(name);
+    let is_meant = |(key, seen): &(&BackupKey, &BackupSeen)| {
+        backup.as_ref().is_none_or(|(_, id)| key.backup == *id)
+            && repository.as_ref().is_none_or(|repository| key.repository == *repository)
+            && meant.at.is_none_or(|at| seen.began <= at)
+    };
+    let all: Vec<(&BackupKey, &BackupSeen)> = backups.into_iter().flatten().filter(is_meant).collect();
+    let good = all.iter().filter(|(_, seen)| seen.is_good());
+    let best = good.max_by_key(|(key, seen)| (seen.began, is_central(known, &key.repository)));
+    match (best, all.first()) {
+        (Some((key, seen)), _) => {
+            let source =
+                Source { repository: key.repository.clone(), instance: name.clone(), backup: key.backup.clone() };
+            Ok((source, (*seen).clone()))
+        }
+        (None, Some((key, seen))) => {
+            let damage = seen.damaged.as_deref().unwrap_or_default();
+            Err(hindered(attempt, format!("the backup {} is damaged: {damage}", key.backup), &hint))
+        }
+        (None, None) => Err(absent(attempt, format!("such backup of `{name}`"), &hint)),
+    }
+}
+
+fn is_central(known: &Known, repository: &RepositoryName) -> bool {
+    let desired = known.desired().repositories.get(repository);
+    desired.is_some_and(|repository| repository.place == Place::Coordinator)
+}

@@ -1,0 +1,47 @@
+//! Recovery kits: for administrators alone, each time told.
+
+use crate::clock;
+use crate::operators::service::OperatorsService;
+use crate::operators::wish::{absent, hindered, read, wrong};
+use crate::repositories::{Kit, SealError, sealed_to};
+use crate::serve::failed;
+use fleet_core::names::{InstanceName, OperatorName};
+use fleet_proto::v1;
+use std::collections::BTreeSet;
+use tonic::Status;
+
+const ATTEMPT: &str = "make the recovery kit";
+
+impl OperatorsService {
+    pub async fn recovery_kits_for(
+        &self,
+        by: &OperatorName,
+        request: &v1::RecoveryKitsRequest,
+    ) -> Result<v1::RecoveryKitList, Status> {
+        let names = request.instances.iter().map(|name| read(ATTEMPT, name));
+        let names = names.collect::<Result<BTreeSet<InstanceName>, _>>()?;
+        let kits = self.shared.keeper.recovery_kits(&names).await;
+        let kits = kits.map_err(|error| hindered(ATTEMPT, error, ""))?;
+        if let Some(name) = names.iter().find(|name| kits.iter().all(|kit| kit.instance != **name)) {
+            return Err(absent(ATTEMPT, format!("repository of `{name}`"), "take a backup first: `fleet backup now`"));
+        }
+        let recipient = Some(request.age_recipient.as_str()).filter(|text| !text.is_empty());
+        let kits = kits.into_iter().map(|kit| view(kit, recipient)).collect::<Result<Vec<_>, _>>()?;
+        let told = format!("took the recovery kits of {} repositories", kits.len());
+        let told = self.shared.facts.tell(&format!("operator {by}"), &told, clock::now()).await;
+        told.map_err(|error| failed("could not keep the event", &error))?;
+        Ok(v1::RecoveryKitList { kits })
+    }
+}
+
+fn view(kit: Kit, recipient: Option<&str>) -> Result<v1::RecoveryKit, Status> {
+    let text = match recipient {
+        None => kit.text.0,
+        Some(recipient) => sealed_to(recipient, &kit.text.0).map_err(|error| match &error {
+            SealError::Recipient { .. } => wrong(ATTEMPT, &error, "make one with `age-keygen`"),
+            SealError::Encrypt(_) | SealError::Write(_) => failed("could not seal the recovery kit", &error),
+        })?,
+    };
+    let (repository, instance) = (kit.repository.to_string(), kit.instance.to_string());
+    Ok(v1::RecoveryKit { repository, instance, text, sealed: recipient.is_some() })
+}

@@ -1,0 +1,137 @@
+//! Listing, showing, comparing and holding backups.
+
+use super::chosen::by_id;
+use crate::clock;
+use crate::facts::{DesiredChange, Known};
+use crate::operators::service::OperatorsService;
+use crate::operators::wish::{ChangeError, absent, read};
+use fleet_core::backup::{BackupSeen, Cause, Held, Retained, Verdict};
+use fleet_core::names::{BackupId, InstanceName, OperatorName, RepositoryName};
+use fleet_core::time::Time;
+use fleet_proto::v1;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use tonic::Status;
+
+impl OperatorsService {
+    pub fn list_backups_now(&self, request: &v1::ListBackupsRequest, now: Time) -> Result<v1::BackupList, Status> {
+        const ATTEMPT: &str = "list the backups";
+        let name: InstanceName = read(ATTEMPT, &request.instance)?;
+        let known = self.shared.facts.read();
+        let is_known = known.instance(&name).is_some() || known.observed().backups.contains_key(&name);
+        if !is_known {
+            return Err(absent(ATTEMPT, format!("instance `{name}`"), "see them with `fleet backup status`"));
+        }
+        Ok(v1::BackupList { backups: views(&known, &name, now) })
+    }
+
+    pub async fn hold_as(&self, by: &OperatorName, request: &v1::HoldBackupRequest) -> Result<v1::BackupView, Status> {
+        let attempt = if request.release { "release the backup" } else { "hold the backup" };
+        let now = clock::now();
+        let change = |change: &mut DesiredChange<'_>| {
+            let (name, id) = by_id(change.known(), attempt, &request.backup)?;
+            let subject = format!("instance {name}");
+            if request.release {
+                change.release_backup(&id);
+                change.tell(&subject, &format!("its backup {id} may be forgotten again, said {by}"));
+            } else {
+                change.hold_backup(&id, Held { instance: name.clone(), by: by.clone(), at: now });
+                change.tell(&subject, &format!("its backup {id} is held by {by}"));
+            }
+            Ok::<_, ChangeError>((name, id))
+        };
+        let ((name, id), _) = self.shared.facts.change_desired(now, change).await?;
+        let found = view_of(&self.shared.facts.read(), &name, &id, now);
+        found.ok_or_else(|| absent(attempt, format!("backup `{id}`"), ""))
+    }
+
+    /// A backup by its id, as it is listed.
+    pub fn backup_view(&self, attempt: &str, text: &str, now: Time) -> Result<v1::BackupView, Status> {
+        let known = self.shared.facts.read();
+        let (name, id) = by_id(&known, attempt, text)?;
+        view_of(&known, &name, &id, now).ok_or_else(|| absent(attempt, format!("backup `{text}`"), ""))
+    }
+}
+
+fn view_of(known: &Known, name: &InstanceName, id: &BackupId, now: Time) -> Option<v1::BackupView> {
+    views(known, name, now).into_iter().find(|view| view.id == id.as_str())
+}
+
+/// All backups of an instance, the newest first, each with its copies.
+fn views(known: &Known, name: &InstanceName, now: Time) -> Vec<v1::BackupView> {
+    let Some(backups) = known.observed().backups.get(name) else { return Vec::new() };
+    let verdicts = verdicts(known, name, now);
+    let mut found: BTreeMap<(Reverse<Time>, &BackupId), v1::BackupView> = BTreeMap::new();
+    for (key, seen) in backups {
+        let held = known.desired().held.get(&key.backup);
+        let view =
+            found.entry((Reverse(seen.began), &key.backup)).or_insert_with(|| view(name, &key.backup, seen, held));
+        let verdict = verdicts.get(&(&key.repository, &key.backup));
+        view.copies.push(copy(&key.repository, seen, verdict));
+    }
+    found.into_values().collect()
+}
+
+type Verdicts<'a> = BTreeMap<(&'a RepositoryName, &'a BackupId), Verdict>;
+
+/// What becomes of each copy by the policy that the instance has now.
+fn verdicts<'a>(known: &'a Known, name: &InstanceName, now: Time) -> Verdicts<'a> {
+    let (Some(backups), Some((_, policy))) = (known.observed().backups.get(name), known.desired().policy_of(name))
+    else {
+        return Verdicts::new();
+    };
+    let held = known.desired().held_of(name);
+    let mut verdicts = Verdicts::new();
+    for repository in backups.repositories() {
+        let own = backups.iter().filter(|(key, _)| key.repository == *repository);
+        let own = own.map(|(key, seen)| (key.clone(), seen.clone())).collect();
+        for Retained { key, verdict } in policy.retention(&own, &held, now) {
+            if let Some((kept, _)) = backups.get_key_value(&key) {
+                verdicts.insert((&kept.repository, &kept.backup), verdict);
+            }
+        }
+    }
+    verdicts
+}
+
+fn view(name: &InstanceName, id: &BackupId, seen: &BackupSeen, held: Option<&Held>) -> v1::BackupView {
+    v1::BackupView {
+        id: id.to_string(),
+        instance: name.to_string(),
+        host: seen.host.to_string(),
+        app: seen.release.name.app.to_string(),
+        version: seen.release.name.version.to_string(),
+        began_ms: seen.began.0,
+        ended_ms: seen.ended.0,
+        cause: cause_word(seen.cause).to_owned(),
+        bytes: seen.bytes,
+        added: seen.added,
+        covered: seen.covered,
+        declared: seen.declared,
+        copies: Vec::new(),
+        held_by: held.map(|held| held.by.to_string()).unwrap_or_default(),
+        held_ms: held.map_or(0, |held| held.at.0),
+    }
+}
+
+fn copy(repository: &RepositoryName, seen: &BackupSeen, verdict: Option<&Verdict>) -> v1::BackupCopyView {
+    let proof = seen.proof.as_ref();
+    v1::BackupCopyView {
+        repository: repository.to_string(),
+        proof_ms: proof.map_or(0, |proof| proof.at.0),
+        proof_failure: proof.and_then(|proof| proof.failure.clone()).unwrap_or_default(),
+        proof_took_ms: proof.map_or(0, |proof| proof.took_ms),
+        checks: proof.map(|proof| proof.checks.clone()).unwrap_or_default(),
+        damaged: seen.damaged.clone().unwrap_or_default(),
+        kept: verdict.is_none_or(Verdict::is_keep),
+        why: verdict.map_or_else(|| "no policy forgets it".to_owned(), Verdict::words),
+    }
+}
+
+pub fn cause_word(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Scheduled => "scheduled",
+        Cause::Wished => "wished",
+        Cause::Safety => "safety",
+    }
+}

@@ -1,0 +1,280 @@
+//! What is read out of repositories: manifests and what differs between them, single files, and checks.
+
+use super::chosen::{Meant, by_id, choose};
+use crate::clock;
+use crate::operators::service::OperatorsService;
+use crate::operators::wish::{hindered, read, wrong};
+use crate::repositories::{Keeper, KeeperError, Opened, Which};
+use fleet_core::backup::{Hold, HoldKind, Kept, Manifest, Part, Source, rough};
+use fleet_core::names::{InstanceName, RepositoryName};
+use fleet_core::time::Time;
+use fleet_proto::v1;
+use fleet_repository::{CheckReport, ReadData};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use tonic::Status;
+
+/// How long an operator waits for a repository to say what it holds.
+const LIMIT: Duration = Duration::from_secs(60);
+
+impl OperatorsService {
+    pub async fn show_backup_now(
+        &self,
+        request: &v1::ShowBackupRequest,
+        now: Time,
+    ) -> Result<v1::BackupDetail, Status> {
+        const ATTEMPT: &str = "show the backup";
+        let view = self.backup_view(ATTEMPT, &request.backup, now)?;
+        let detail = v1::BackupDetail { backup: Some(view), ..Default::default() };
+        Ok(match self.any_manifest(ATTEMPT, &request.backup).await {
+            Ok(manifest) => with_manifest(detail, &manifest),
+            Err(error) => v1::BackupDetail { unread: error.message().to_owned(), ..detail },
+        })
+    }
+
+    pub async fn diff_backups_now(
+        &self,
+        request: &v1::DiffBackupsRequest,
+        now: Time,
+    ) -> Result<v1::BackupDifference, Status> {
+        const ATTEMPT: &str = "compare the backups";
+        let (older, newer) =
+            (self.backup_view(ATTEMPT, &request.older, now)?, self.backup_view(ATTEMPT, &request.newer, now)?);
+        let then = self.any_manifest(ATTEMPT, &request.older).await?;
+        let since = self.any_manifest(ATTEMPT, &request.newer).await?;
+        Ok(v1::BackupDifference { older: Some(older), newer: Some(newer), lines: differences(&then, &since) })
+    }
+
+    /// The manifest of a backup from whichever repository has it.
+    async fn any_manifest(&self, attempt: &str, backup: &str) -> Result<Manifest, Status> {
+        let from = {
+            let known = self.shared.facts.read();
+            let (name, id) = by_id(&known, attempt, backup)?;
+            choose(&known, attempt, &name, &Meant { backup: id.as_str(), ..Meant::default() })?.0
+        };
+        self.manifest_of(attempt, &from).await
+    }
+
+    /// The manifest of one copy of a backup, values in the clear included.
+    pub async fn manifest_of(&self, attempt: &str, from: &Source) -> Result<Manifest, Status> {
+        let reading = self.shared.keeper.manifest(&from.repository, &from.instance, &from.backup);
+        let late = |_| hindered(attempt, format!("{} did not answer in {} s", from.repository, LIMIT.as_secs()), "");
+        timeout(LIMIT, reading).await.map_err(late)?.map_err(|error| unread(attempt, &error))
+    }
+
+    pub async fn extract_now(
+        &self,
+        request: &v1::ExtractRequest,
+    ) -> Result<BoxStream<'static, Result<v1::ExtractPiece, Status>>, Status> {
+        const ATTEMPT: &str = "read out of the backup";
+        let from = {
+            let known = self.shared.facts.read();
+            let (name, id) = by_id(&known, ATTEMPT, &request.backup)?;
+            let meant = Meant { backup: id.as_str(), at: None, repository: &request.repository };
+            choose(&known, ATTEMPT, &name, &meant)?.0
+        };
+        let opening = self.shared.keeper.open(&from.repository, &from.instance, &from.backup);
+        let late = |_| hindered(ATTEMPT, format!("{} did not answer in {} s", from.repository, LIMIT.as_secs()), "");
+        let opened = timeout(LIMIT, opening).await.map_err(late)?.map_err(|error| unread(ATTEMPT, &error))?;
+        let path = path_of(ATTEMPT, &opened, request)?;
+        let pieces = opened.read(&path).await.map_err(|error| unread(ATTEMPT, &error))?;
+        let piece = |piece: Result<_, KeeperError>| match piece {
+            Ok(bytes) => Ok(v1::ExtractPiece { bytes: Vec::from(bytes) }),
+            Err(error) => Err(unread(ATTEMPT, &error)),
+        };
+        Ok(pieces.map(piece).boxed())
+    }
+
+    pub fn verify_now(
+        &self,
+        request: &v1::VerifyRequest,
+    ) -> Result<BoxStream<'static, Result<v1::VerifyLine, Status>>, Status> {
+        const ATTEMPT: &str = "verify";
+        let instance = Some(&request.instance).filter(|name| !name.is_empty());
+        let instance = instance.map(|name| read::<InstanceName>(ATTEMPT, name)).transpose()?;
+        let how = how_much(ATTEMPT, request.percent, clock::now())?;
+        let all: BTreeSet<Which> = {
+            let known = self.shared.facts.read();
+            let backups = known.observed().backups.iter();
+            let chosen = backups.filter(|(name, _)| instance.as_ref().is_none_or(|only| only == *name));
+            chosen.flat_map(|(name, backups)| backups.repositories().map(|of| (of.clone(), name.clone()))).collect()
+        };
+        if all.is_empty() {
+            return Err(hindered(ATTEMPT, "there is no backup yet", "take one: `fleet backup now`"));
+        }
+        let keeper = Arc::clone(&self.shared.keeper);
+        let look = move |(repository, instance): Which| {
+            let keeper = Arc::clone(&keeper);
+            async move { Ok(verified(&keeper, repository, instance, how).await) }
+        };
+        Ok(stream::iter(all).then(look).boxed())
+    }
+}
+
+/// What could not be read is the repository's, and no fault of ours.
+fn unread(attempt: &str, error: &KeeperError) -> Status {
+    let mut text = error.to_string();
+    let mut deeper = std::error::Error::source(error);
+    while let Some(cause) = deeper {
+        if !text.contains(&cause.to_string()) {
+            text.push_str(&format!(": {cause}"));
+        }
+        deeper = cause.source();
+    }
+    let hint = match error {
+        KeeperError::OnItsHost(_) => "read it on that host, with the sheet of `fleet backup recovery-kit`",
+        _ => "see what is damaged with `fleet backup verify`",
+    };
+    hindered(attempt, text, hint)
+}
+
+async fn verified(
+    keeper: &Keeper,
+    repository: RepositoryName,
+    instance: InstanceName,
+    how: ReadData,
+) -> v1::VerifyLine {
+    let (state, text) = match keeper.verify(&repository, &instance, how).await {
+        Ok(report) if report.is_fine() => ("ok", format!("{} of {} packs read", report.packs_read, report.packs)),
+        Ok(report) => ("damaged", damage(&report)),
+        Err(error @ KeeperError::OnItsHost(_)) => ("skipped", error.to_string()),
+        Err(error) => ("damaged", error.to_string()),
+    };
+    let (repository, instance) = (repository.to_string(), instance.to_string());
+    v1::VerifyLine { repository, instance, state: state.to_owned(), text }
+}
+
+fn damage(report: &CheckReport) -> String {
+    let backups: BTreeSet<String> =
+        report.damaged.iter().filter_map(|one| one.backup.as_ref().map(ToString::to_string)).collect();
+    let packs = report.damaged_packs.len() + report.damaged_indexes.len();
+    match backups.is_empty() {
+        true => format!("{packs} files are damaged, which no backup needs"),
+        false => format!("{packs} files are damaged; backups: {}", backups.into_iter().collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// Parts take turns by the hour, so that who asks again and again reads all of it in the end.
+fn how_much(attempt: &str, percent: u32, now: Time) -> Result<ReadData, Status> {
+    match percent {
+        0 => Ok(ReadData::Nothing),
+        100 => Ok(ReadData::All),
+        1..=99 => {
+            let of = 100_u32.div_ceil(percent);
+            let part = u32::try_from(now.0 / 3_600_000 % u64::from(of)).unwrap_or(0);
+            Ok(ReadData::Part { part, of })
+        }
+        more => Err(wrong(attempt, format!("{more}% is more than all"), "")),
+    }
+}
+
+/// A dump by the name of its store; a file of a store by its path there.
+fn path_of(attempt: &str, opened: &Opened, request: &v1::ExtractRequest) -> Result<String, Status> {
+    if request.store.is_empty() {
+        return Ok(request.path.clone());
+    }
+    let part = opened.manifest.parts.iter().find(|part| part.store.as_str() == request.store);
+    let Some(part) = part else {
+        let stores: Vec<String> = opened.manifest.parts.iter().map(|part| part.store.to_string()).collect();
+        let why = format!("there is no store `{}` in it", request.store);
+        return Err(wrong(attempt, why, &format!("it has {}", stores.join(", "))));
+    };
+    match (&part.kept, request.path.as_str()) {
+        (Kept::Stream { path, .. }, _) => Ok(path.clone()),
+        (Kept::Files { .. }, "") => {
+            let why = format!("`{}` is many files", request.store);
+            Err(wrong(attempt, why, "name one of them with --path"))
+        }
+        (Kept::Files { roots, .. }, path) => {
+            let root = roots.first().map(|root| root.path.trim_end_matches('/')).unwrap_or_default();
+            Ok(format!("{root}/{}", path.trim_start_matches('/')))
+        }
+    }
+}
+
+fn with_manifest(detail: v1::BackupDetail, manifest: &Manifest) -> v1::BackupDetail {
+    v1::BackupDetail {
+        parts: manifest.parts.iter().map(part).collect(),
+        holds: manifest.holds.iter().map(hold).collect(),
+        derivable: manifest.derivable.iter().map(ToString::to_string).collect(),
+        uncovered: manifest.uncovered.clone(),
+        images: manifest.images.clone(),
+        ..detail
+    }
+}
+
+fn part(part: &Part) -> v1::PartView {
+    let files = match &part.kept {
+        Kept::Files { files, .. } => *files,
+        Kept::Stream { .. } => 0,
+    };
+    v1::PartView {
+        store: part.store.to_string(),
+        engine: serde_json::to_value(part.engine)
+            .ok()
+            .and_then(|it| it.as_str().map(str::to_owned))
+            .unwrap_or_default(),
+        bytes: part.bytes,
+        added: part.added,
+        took_ms: part.took_ms,
+        files,
+        counts: part.counts.iter().map(|(name, counted)| (name.clone(), counted.high)).collect(),
+        notes: part.notes.clone(),
+    }
+}
+
+fn hold(hold: &Hold) -> String {
+    let word = match hold.kind {
+        HoldKind::Stopped => "stopped",
+        HoldKind::Paused => "paused",
+    };
+    format!("{} {word} for {}", hold.service, rough(hold.to.since(hold.from)))
+}
+
+/// In what two backups differ, for people: releases, images, and each store's size and counts.
+fn differences(then: &Manifest, since: &Manifest) -> Vec<String> {
+    let mut lines = Vec::new();
+    if then.release != since.release {
+        lines.push(format!("release: {} -> {}", then.release, since.release));
+    }
+    if then.values != since.values {
+        let names: BTreeSet<&String> = then.values.keys().chain(since.values.keys()).collect();
+        let other = names.into_iter().filter(|name| then.values.get(*name) != since.values.get(*name));
+        // Some are secret: only their names are said.
+        lines.extend(other.map(|name| format!("value {name}: another")));
+    }
+    lines.extend(changed(&then.images, &since.images).into_iter().map(|line| format!("image of {line}")));
+    let stores: BTreeSet<_> = then.parts.iter().chain(&since.parts).map(|part| &part.store).collect();
+    for store in stores {
+        let of = |manifest: &Manifest| manifest.parts.iter().find(|part| part.store == *store).cloned();
+        match (of(then), of(since)) {
+            (Some(_), None) => lines.push(format!("store {store}: only in the older")),
+            (None, Some(_)) => lines.push(format!("store {store}: only in the newer")),
+            (Some(then), Some(since)) => lines.extend(of_store(&then, &since)),
+            (None, None) => {}
+        }
+    }
+    lines
+}
+
+fn of_store(then: &Part, since: &Part) -> Vec<String> {
+    let store = &since.store;
+    let mut lines = Vec::new();
+    if then.bytes != since.bytes {
+        lines.push(format!("store {store}: {} -> {} bytes, {} added", then.bytes, since.bytes, since.added));
+    }
+    let counts = |part: &Part| part.counts.iter().map(|(name, it)| (name.clone(), it.high.to_string())).collect();
+    let (before, after): (BTreeMap<_, _>, BTreeMap<_, _>) = (counts(then), counts(since));
+    lines.extend(changed(&before, &after).into_iter().map(|line| format!("store {store}: {line}")));
+    lines
+}
+
+fn changed(then: &BTreeMap<String, String>, since: &BTreeMap<String, String>) -> Vec<String> {
+    let names: BTreeSet<&String> = then.keys().chain(since.keys()).collect();
+    let other = names.into_iter().filter(|name| then.get(*name) != since.get(*name));
+    let text = |map: &BTreeMap<String, String>, name| map.get(name).map_or("nothing", String::as_str).to_owned();
+    other.map(|name| format!("{name}: {} -> {}", text(then, name), text(since, name))).collect()
+}

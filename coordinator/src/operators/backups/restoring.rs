@@ -1,0 +1,243 @@
+//! Restoring an instance in its place, or as a new one on another host.
+
+use super::chosen::{Meant, choose};
+use super::wishes::{check_repositories, usual};
+use crate::clock;
+use crate::facts::{DesiredChange, Known};
+use crate::operators::changes::{check_for, lines};
+use crate::operators::service::OperatorsService;
+use crate::operators::subject::{Subject, definition, no_instance};
+use crate::operators::wish::{ChangeError, absent, hindered, read, taken, wrong};
+use fleet_core::app::Given;
+use fleet_core::backup::{BackupSeen, DataAction, DataWish, Manifest, Place, Source, StoreState};
+use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired};
+use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
+use fleet_core::order::{Goal, PowerWish, Release};
+use fleet_core::time::Time;
+use fleet_proto::v1;
+use std::collections::BTreeSet;
+use tonic::Status;
+
+const ATTEMPT: &str = "restore";
+
+/// A new instance that is made from a backup.
+struct Anew {
+    subject: Subject,
+    values: Given,
+    plan: Vec<String>,
+}
+
+impl OperatorsService {
+    pub async fn restore_as(
+        &self,
+        by: &OperatorName,
+        request: v1::RestoreRequest,
+    ) -> Result<v1::InstanceChange, Status> {
+        let name: InstanceName = read(ATTEMPT, &request.instance)?;
+        let at = Some(request.at_ms).filter(|at| *at > 0).map(Time);
+        let meant = Meant { backup: &request.backup, at, repository: &request.repository };
+        let (from, seen) = choose(&self.shared.facts.read(), ATTEMPT, &name, &meant)?;
+        let only = request.only.iter().map(|name| read(ATTEMPT, name)).collect::<Result<BTreeSet<StoreName>, _>>()?;
+        if request.to_host.is_empty() != request.name.is_empty() {
+            let hint = "for a new instance give both --to HOST and --name NAME";
+            return Err(wrong(ATTEMPT, "it is not clear where", hint));
+        }
+        match request.to_host.is_empty() {
+            true => self.restore_in_place(by, &request, name, (from, seen), only).await,
+            false => self.restore_anew(by, &request, (from, seen), only).await,
+        }
+    }
+
+    async fn restore_in_place(
+        &self,
+        by: &OperatorName,
+        request: &v1::RestoreRequest,
+        name: InstanceName,
+        (from, seen): (Source, BackupSeen),
+        only: BTreeSet<StoreName>,
+    ) -> Result<v1::InstanceChange, Status> {
+        if !request.values.is_empty() {
+            let hint = format!("change them afterwards: `fleet instance set {name}`");
+            return Err(wrong(ATTEMPT, "values are given only to a new instance", &hint));
+        }
+        let (safety, plan) = {
+            let known = self.shared.facts.read();
+            let instance = known.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
+            let safety = if request.no_safety { BTreeSet::new() } else { usual(&known, &name) };
+            check_repositories(&known, ATTEMPT, &safety)?;
+            check_reach(&known, &from, &seen, &instance.host)?;
+            check_release(&known, &name, &seen)?;
+            let plan = in_place(&known, &name, (&from, &seen), &only, &safety)?;
+            (safety, plan)
+        };
+        if request.dry_run {
+            let instance = self.instance_view(&name);
+            return Ok(v1::InstanceChange { plan, instance, backup: from.backup.to_string(), ..Default::default() });
+        }
+        let backup = from.backup.to_string();
+        let action = DataAction::Restore { from, only, safety, goal: None };
+        let mut changes = self.wish_data(by, ATTEMPT, "a restore", [(name, action)].into()).await?;
+        let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", ""))?;
+        Ok(v1::InstanceChange { plan, backup, ..change })
+    }
+
+    async fn restore_anew(
+        &self,
+        by: &OperatorName,
+        request: &v1::RestoreRequest,
+        (from, seen): (Source, BackupSeen),
+        only: BTreeSet<StoreName>,
+    ) -> Result<v1::InstanceChange, Status> {
+        let (host, name): (HostName, InstanceName) = (read(ATTEMPT, &request.to_host)?, read(ATTEMPT, &request.name)?);
+        self.check_free_for(&name, &host)?;
+        check_reach(&self.shared.facts.read(), &from, &seen, &host)?;
+        let manifest = self.manifest_of(ATTEMPT, &from).await?;
+        let anew = self.anew(&name, &host, &manifest, request)?;
+        let mut plan = vec![format!(
+            "instance {name} on {host}: made as {} from backup {} of {} ({}, in {})",
+            manifest.release, from.backup, from.instance, seen.began, from.repository
+        )];
+        plan.extend(anew.plan.iter().cloned());
+        if request.dry_run {
+            return Ok(v1::InstanceChange { plan, backup: from.backup.to_string(), ..Default::default() });
+        }
+        let goal = Goal { release: manifest.release.clone(), revision: 1 };
+        let now = clock::now();
+        let (instance, backup) = (from.instance.clone(), from.backup.clone());
+        let action = DataAction::Restore { from, only, safety: BTreeSet::new(), goal: Some(goal) };
+        let desired = InstanceDesired {
+            data: Some(DataWish { serial: now.0, action, at: now }),
+            created: now,
+            ..anew.subject.desired.clone()
+        };
+        let change = |change: &mut DesiredChange<'_>| {
+            if change.known().instance(&name).is_some() {
+                return Err(name_taken(&name).into());
+            }
+            let secrets = anew.subject.secrets();
+            self.shared.values.put(change.batch(), &name, 1, &anew.values, &secrets, DriftRule::Heal)?;
+            change.put_instance(&name, desired);
+            let text = format!("to be made on {host} from backup {backup} of {instance} by {by}");
+            change.tell(&format!("instance {name}"), &text);
+            Ok::<_, ChangeError>(())
+        };
+        self.change(now, change).await?;
+        Ok(v1::InstanceChange { plan, backup: backup.to_string(), ..self.wished(&name) })
+    }
+
+    /// Works out whether the backup's release and values make an instance on the host, before anything is kept.
+    fn anew(
+        &self,
+        name: &InstanceName,
+        host: &HostName,
+        manifest: &Manifest,
+        request: &v1::RestoreRequest,
+    ) -> Result<Anew, Status> {
+        let release = self.find_release(ATTEMPT, &manifest.release.name.app, &manifest.release.name.version)?.release;
+        if release.digest != manifest.release.digest {
+            let why = format!("the backup was made by another {} than the one that is known here", release.name);
+            return Err(hindered(ATTEMPT, why, "push the app as it was then"));
+        }
+        let bundle = self.bundle(&release)?;
+        let definition = definition(ATTEMPT, &bundle)?;
+        let mut values = manifest.values.clone();
+        values.extend(request.values.clone());
+        check_for(ATTEMPT, &definition, &values)?;
+        let desired = InstanceDesired {
+            host: host.clone(),
+            release: release.clone(),
+            revision: 1,
+            drift: DriftRule::Heal,
+            power: PowerDesired { wish: PowerWish::Start, serial: 0 },
+            removal: None,
+            data: None,
+            created: Time::ZERO,
+        };
+        let elsewhere = Default::default();
+        let subject =
+            Subject { name: name.clone(), desired, release, bundle, definition, values: values.clone(), elsewhere };
+        let rendered = subject.render(ATTEMPT, &values)?;
+        self.check_policy(ATTEMPT, &subject, &rendered)?;
+        Ok(Anew { plan: lines(None, &rendered.spec), subject, values })
+    }
+
+    fn check_free_for(&self, name: &InstanceName, host: &HostName) -> Result<(), Status> {
+        let known = self.shared.facts.read();
+        if known.instance(name).is_some() {
+            return Err(name_taken(name));
+        }
+        match known.desired().hosts.contains_key(host) {
+            true => Ok(()),
+            false => Err(absent(ATTEMPT, format!("host `{host}`"), "see them with `fleet host ls`")),
+        }
+    }
+}
+
+fn name_taken(name: &InstanceName) -> Status {
+    taken(ATTEMPT, format!("the name `{name}` is used already"), "choose another `--name`")
+}
+
+/// A folder on one host is out of another's reach.
+fn check_reach(known: &Known, from: &Source, seen: &BackupSeen, host: &HostName) -> Result<(), Status> {
+    let repository = known.desired().repositories.get(&from.repository);
+    let is_folder = repository.is_some_and(|repository| matches!(repository.place, Place::Folder { .. }));
+    if !is_folder || seen.host == *host {
+        return Ok(());
+    }
+    let why = format!("that backup is in a folder of {}, which {host} does not reach", seen.host);
+    Err(hindered(ATTEMPT, why, "choose a copy in another repository with --from"))
+}
+
+/// Data of another version than what runs is not put under it.
+fn check_release(known: &Known, name: &InstanceName, seen: &BackupSeen) -> Result<(), Status> {
+    let runs: Option<&Release> = known.said(name).map(|said| &said.release);
+    match runs.filter(|release| release.name != seen.release.name) {
+        Some(release) => {
+            let why = format!("the backup was made by {}, and `{name}` is {release}", seen.release);
+            let hint = "restore it as a new instance with --to HOST --name NAME, or choose a backup of this version";
+            Err(hindered(ATTEMPT, why, hint))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What will be replaced, for people.
+fn in_place(
+    known: &Known,
+    name: &InstanceName,
+    (from, seen): (&Source, &BackupSeen),
+    only: &BTreeSet<StoreName>,
+    safety: &BTreeSet<fleet_core::names::RepositoryName>,
+) -> Result<Vec<String>, Status> {
+    let coverage = known.said(name).and_then(|said| said.coverage.as_ref());
+    let mut plan = vec![match safety.is_empty() {
+        true => "what is there now: NOT backed up before".to_owned(),
+        false => {
+            let names: Vec<String> = safety.iter().map(ToString::to_string).collect();
+            format!("what is there now: backed up into {}", names.join(", "))
+        }
+    }];
+    let what = format!("backup {} of {} in {}", from.backup, seen.began, from.repository);
+    let Some(coverage) = coverage else {
+        plan.push(format!("its data: replaced by {what}"));
+        return Ok(plan);
+    };
+    let stores: BTreeSet<&StoreName> = coverage.stores.iter().map(|store| &store.name).collect();
+    if let Some(stranger) = only.iter().find(|name| !stores.contains(name)) {
+        let has: Vec<String> = stores.iter().map(ToString::to_string).collect();
+        let hint = format!("it has {}", if has.is_empty() { "none".to_owned() } else { has.join(", ") });
+        return Err(wrong(ATTEMPT, format!("`{stranger}` is not a store of `{name}`"), &hint));
+    }
+    for store in &coverage.stores {
+        let is_meant = only.is_empty() || only.contains(&store.name);
+        plan.push(match &store.state {
+            StoreState::Derivable => format!("store {}: stays; it can be rebuilt", store.name),
+            StoreState::Covered | StoreState::Missing { .. } if is_meant => {
+                format!("store {}: replaced by {what}", store.name)
+            }
+            StoreState::Covered | StoreState::Missing { .. } => format!("store {}: stays as it is", store.name),
+        });
+    }
+    plan.push("services: stopped meanwhile; if it does not work, everything is put back as it was".to_owned());
+    Ok(plan)
+}

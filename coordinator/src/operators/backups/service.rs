@@ -1,0 +1,110 @@
+//! Every call about backups: the role it needs, and who carries it out.
+
+use crate::clock;
+use crate::operators::OperatorsService;
+use fleet_core::access::Role;
+use fleet_proto::v1;
+use fleet_proto::v1::backups_server::Backups;
+use futures_util::stream::BoxStream;
+use tonic::{Request, Response, Status};
+
+#[derive(Debug, Clone)]
+pub struct BackupsService(pub OperatorsService);
+
+type Answer<T> = Result<Response<T>, Status>;
+type Answers<T> = BoxStream<'static, Result<T, Status>>;
+
+#[tonic::async_trait]
+impl Backups for BackupsService {
+    type VerifyStream = Answers<v1::VerifyLine>;
+    type ExtractStream = Answers<v1::ExtractPiece>;
+
+    async fn get_standing(&self, request: Request<v1::GetStandingRequest>) -> Answer<v1::StandingList> {
+        self.0.caller(&request, Role::Viewer)?;
+        self.0.standing_now(request.get_ref(), clock::now()).map(Response::new)
+    }
+
+    async fn list_backups(&self, request: Request<v1::ListBackupsRequest>) -> Answer<v1::BackupList> {
+        self.0.caller(&request, Role::Viewer)?;
+        self.0.list_backups_now(request.get_ref(), clock::now()).map(Response::new)
+    }
+
+    async fn show_backup(&self, request: Request<v1::ShowBackupRequest>) -> Answer<v1::BackupDetail> {
+        self.0.caller(&request, Role::Viewer)?;
+        self.0.show_backup_now(request.get_ref(), clock::now()).await.map(Response::new)
+    }
+
+    async fn diff_backups(&self, request: Request<v1::DiffBackupsRequest>) -> Answer<v1::BackupDifference> {
+        self.0.caller(&request, Role::Viewer)?;
+        self.0.diff_backups_now(request.get_ref(), clock::now()).await.map(Response::new)
+    }
+
+    async fn hold_backup(&self, request: Request<v1::HoldBackupRequest>) -> Answer<v1::BackupView> {
+        let by = self.0.caller(&request, Role::Operator)?;
+        self.0.hold_as(&by, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn back_up(&self, request: Request<v1::BackUpRequest>) -> Answer<v1::BackUpReply> {
+        let by = self.0.caller(&request, Role::Operator)?;
+        self.0.back_up_as(&by, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn drill(&self, request: Request<v1::DrillRequest>) -> Answer<v1::InstanceChange> {
+        let by = self.0.caller(&request, Role::Operator)?;
+        self.0.drill_as(&by, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn restore(&self, request: Request<v1::RestoreRequest>) -> Answer<v1::InstanceChange> {
+        let by = self.0.caller(&request, Role::Operator)?;
+        self.0.restore_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn verify(&self, request: Request<v1::VerifyRequest>) -> Answer<Self::VerifyStream> {
+        self.0.caller(&request, Role::Operator)?;
+        self.0.verify_now(request.get_ref()).map(Response::new)
+    }
+
+    async fn extract(&self, request: Request<v1::ExtractRequest>) -> Answer<Self::ExtractStream> {
+        // What a backup holds is secret: whoever reads it may do what administrators may.
+        self.0.caller(&request, Role::Administrator)?;
+        self.0.extract_now(request.get_ref()).await.map(Response::new)
+    }
+
+    async fn get_recovery_kits(&self, request: Request<v1::RecoveryKitsRequest>) -> Answer<v1::RecoveryKitList> {
+        let by = self.0.caller(&request, Role::Administrator)?;
+        self.0.recovery_kits_for(&by, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn set_policy(&self, request: Request<v1::SetPolicyRequest>) -> Answer<v1::BackupPolicyView> {
+        let by = self.0.caller(&request, Role::Operator)?;
+        self.0.set_policy_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_policies(&self, request: Request<v1::ListPoliciesRequest>) -> Answer<v1::BackupPolicyList> {
+        self.0.caller(&request, Role::Viewer)?;
+        self.0.list_policies_now(request.get_ref(), clock::now()).map(Response::new)
+    }
+
+    async fn remove_policy(&self, request: Request<v1::RemovePolicyRequest>) -> Answer<v1::RemovePolicyReply> {
+        let by = self.0.caller(&request, Role::Operator)?;
+        self.0.remove_policy_as(&by, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn add_repository(&self, request: Request<v1::AddRepositoryRequest>) -> Answer<v1::RepositoryView> {
+        let by = self.0.caller(&request, Role::Administrator)?;
+        self.0.add_repository_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_repositories(&self, request: Request<v1::ListRepositoriesRequest>) -> Answer<v1::RepositoryList> {
+        self.0.caller(&request, Role::Viewer)?;
+        Ok(Response::new(self.0.list_repositories_now()))
+    }
+
+    async fn remove_repository(
+        &self,
+        request: Request<v1::RemoveRepositoryRequest>,
+    ) -> Answer<v1::RemoveRepositoryReply> {
+        let by = self.0.caller(&request, Role::Administrator)?;
+        self.0.remove_repository_as(&by, request.get_ref()).await.map(Response::new)
+    }
+}

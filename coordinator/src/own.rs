@@ -1,0 +1,18 @@
+//! The coordinator's own backups: its facts, its CA and its keys, in a repository of restic's format like everybody's.
+//!
+//! **Invariant:** what is needed to read them is written once, when the coordinator is made, for its operator to keep elsewhere;
+//! the coordinator itself never shows it again.
+
+mod place;
+mod restore;
+mod settings;
+mod take;
+
+pub use place::{PlaceError, read_place};
+pub use restore::{RestoreError, restore};
+pub use settings::{OwnBackup, Recovery, SettingsError};
+pub use take::{OwnError, keep_own_backups, take_own_backup};
+
+/// The files of the coordinator's directory that a backup holds, in the order of their names; `facts.jsonl` is its export.
+const FILES: [&str; 4] = ["ca.crt", "ca.key", settings::FILE, "secrets.key"];
+const FACTS: &str = "facts.jsonl";

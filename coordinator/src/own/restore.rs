@@ -1,0 +1,96 @@
+//! Bringing a coordinator back from its own backup, into a directory of its own.
+//!
+//! What the fleet did after the backup is not known to it. So nothing that was wanted then is carried out again by itself:
+//! orders are let go, removals are to be said again, and rollouts wait for a person.
+
+use super::settings::Recovery;
+use super::take::OwnManifest;
+use super::{FACTS, FILES};
+use crate::carry::{CarryError, read_records};
+use crate::clock;
+use crate::facts::Facts;
+use crate::home::{Home, HomeError};
+use crate::identity::{IdentityError, write_private};
+use crate::keys;
+use crate::repositories::{Shelf, WorkError, Workshop};
+use crate::store::{Batch, SledStore, Store, StoreError};
+use fleet_core::time::Time;
+use fleet_repository::worker::PlaceSpec;
+use fleet_repository::{FileId, Kind};
+use futures_util::StreamExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    #[error("could not read `{path}`")]
+    Recovery { path: PathBuf, source: std::io::Error },
+    #[error("`{path}` is no recovery file; one that is sealed is opened with `age --decrypt` first")]
+    NoRecovery { path: PathBuf, source: serde_json::Error },
+    #[error("there is no backup of a coordinator in the repository")]
+    Empty,
+    #[error("the backup of {at} was made by a newer version: its format is {format}")]
+    Newer { at: Time, format: u32 },
+    #[error("the backup cannot be read")]
+    Damaged(#[source] serde_json::Error),
+    #[error("the backup has no {0}")]
+    Lacks(&'static str),
+    #[error(transparent)]
+    Work(#[from] WorkError),
+    #[error(transparent)]
+    Carry(#[from] CarryError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
+/// Brings the newest backup back into an empty directory, and says of when it is. `from` is where the repository is by now, if
+/// not where the recovery file says.
+pub async fn restore(
+    recovery: &Path,
+    from: Option<PlaceSpec>,
+    directory: &Path,
+    workshop: &Workshop,
+) -> Result<Time, RestoreError> {
+    let path = || recovery.to_owned();
+    let text = std::fs::read(recovery).map_err(|source| RestoreError::Recovery { path: path(), source })?;
+    let Recovery { place, secrets, .. } =
+        serde_json::from_slice(&text).map_err(|source| RestoreError::NoRecovery { path: path(), source })?;
+    let shelf = workshop.with(from.unwrap_or(place), secrets);
+    let newest = shelf.sets().await?.pop().ok_or(RestoreError::Empty)?;
+    let OwnManifest { format, at, .. } = serde_json::from_slice(&newest.manifest).map_err(RestoreError::Damaged)?;
+    if format > OwnManifest::FORMAT {
+        return Err(RestoreError::Newer { at, format });
+    }
+    let dumps = newest.parts.iter().find(|part| part.kind == Kind::Dumps).ok_or(RestoreError::Lacks("files"))?;
+    // All of it is read before anything is written.
+    let facts = fetch(&shelf, dumps.snapshot, FACTS).await?;
+    let mut files = Vec::new();
+    for name in FILES {
+        files.push((name, fetch(&shelf, dumps.snapshot, name).await?));
+    }
+    Home::prepare(directory)?;
+    for (name, bytes) in files {
+        write_private(&directory.join(name), &bytes)?;
+    }
+    let store: Arc<dyn Store> = Arc::new(SledStore::open(&Home::store_of(directory))?);
+    read_records(store.as_ref(), facts.as_slice()).await?;
+    let mut batch = Batch::new();
+    store.scan(keys::ASKED)?.into_iter().for_each(|entry| batch.delete(entry.key));
+    store.commit(batch).await?;
+    let life = Home::with_store(directory, Arc::clone(&store))?.settings.certificate_life();
+    Facts::load(store)?.come_back(at, life, clock::now()).await?;
+    Ok(at)
+}
+
+async fn fetch(shelf: &Shelf, snapshot: FileId, name: &'static str) -> Result<Vec<u8>, RestoreError> {
+    let mut pieces = Box::pin(shelf.read(snapshot, name.to_owned()).await?);
+    let mut bytes = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        bytes.extend_from_slice(&piece?);
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,111 @@
+//! Where the coordinator's backups go and with which key: two files, for their owner only.
+//!
+//! `own-backup.json` is what the coordinator goes by. `own-backup.recovery` is what an operator keeps elsewhere: with it and the
+//! repository everything comes back.
+
+use crate::identity::{IdentityError, write_private};
+use crate::repositories::{SealError, WorkError, Workshop, sealed_to};
+use fleet_repository::Secrets;
+use fleet_repository::worker::PlaceSpec;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+pub const FILE: &str = "own-backup.json";
+const RECOVERY: &str = "own-backup.recovery";
+const SEALED: &str = "own-backup.recovery.age";
+
+/// What the coordinator goes by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OwnBackup {
+    pub place: PlaceSpec,
+    /// What opens the repository.
+    pub master_key: Hidden,
+    pub every_seconds: u64,
+    /// So many of the newest are kept.
+    pub keep: usize,
+}
+
+/// What an operator keeps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recovery {
+    /// For whoever opens it in years.
+    pub about: String,
+    pub place: PlaceSpec,
+    pub secrets: Secrets,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hidden(pub String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error("could not make a key for the coordinator's own backups: {0}")]
+    Keys(String),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
+    Write(#[from] IdentityError),
+    #[error("could not make the repository of the coordinator's own backups")]
+    Make(#[from] WorkError),
+    #[error("could not read where the coordinator's own backups go")]
+    Read(#[source] io::Error),
+    #[error("`{FILE}` cannot be understood")]
+    Damaged(#[source] serde_json::Error),
+}
+
+const ABOUT: &str = "This opens the backups of a fleet coordinator. `fleet-coordinator restore --recovery THIS-FILE --data-dir \
+                     DIR` brings the newest back. Without fleet: stock restic opens the place with the password; \
+                     facts.jsonl, ca.key, ca.crt and secrets.key are in its snapshots with the tag kind=dumps.";
+
+impl OwnBackup {
+    const DAY: u64 = 86_400;
+    const KEEP: usize = 14;
+
+    /// Makes the repository and its key, and writes both files; the operator's is sealed where there is someone to seal it to.
+    /// Gives back its name.
+    pub async fn set_up(
+        directory: &Path,
+        place: PlaceSpec,
+        recipient: Option<&str>,
+        workshop: &Workshop,
+    ) -> Result<&'static str, SettingsError> {
+        let secrets = Secrets::generate().map_err(|error| SettingsError::Keys(error.to_string()))?;
+        let own = Self {
+            place: place.clone(),
+            master_key: Hidden(secrets.master_key.clone()),
+            every_seconds: Self::DAY,
+            keep: Self::KEEP,
+        };
+        let recovery = Recovery { about: ABOUT.to_owned(), place: place.clone(), secrets: secrets.clone() };
+        let text = serde_json::to_string_pretty(&recovery).map_err(SettingsError::Damaged)?;
+        let (name, text) = match recipient {
+            None => (RECOVERY, text),
+            Some(recipient) => (SEALED, sealed_to(recipient, &text)?),
+        };
+        // What opens the repository is kept before anything is encrypted with it.
+        write_private(&directory.join(name), text.as_bytes())?;
+        workshop.with(place, secrets).create().await?;
+        let own = serde_json::to_string_pretty(&own).map_err(SettingsError::Damaged)?;
+        write_private(&directory.join(FILE), own.as_bytes())?;
+        Ok(name)
+    }
+
+    /// What `init` wrote; nothing from a coordinator of before.
+    pub fn load(directory: &Path) -> Result<Option<Self>, SettingsError> {
+        match fs::read(directory.join(FILE)) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(SettingsError::Damaged),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(SettingsError::Read(error)),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Taking the coordinator's own backups: now, or every day while it serves.
+
+use super::settings::{OwnBackup, SettingsError};
+use super::{FACTS, FILES};
+use crate::carry::{CarryError, write_records};
+use crate::clock;
+use crate::facts::Facts;
+use crate::keys;
+use crate::repositories::{Shelf, WorkError, Workshop};
+use crate::store::{Batch, Entry, StoreError};
+use fleet_core::time::Time;
+use fleet_repository::{BackupId, Part, Secrets};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::sleep;
+
+/// One that failed is tried again after so long.
+const AGAIN: Duration = Duration::from_secs(15 * 60);
+const LOOK: Duration = Duration::from_secs(60);
+
+#[derive(Debug, thiserror::Error)]
+pub enum OwnError {
+    #[error("the coordinator's own backups go nowhere yet")]
+    NotSetUp,
+    #[error("could not read `{path}`")]
+    Read { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Carry(#[from] CarryError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("could not keep the coordinator's own backup")]
+    Work(#[from] WorkError),
+    #[error("the reading of the facts ended unexpectedly")]
+    Task(#[from] JoinError),
+}
+
+/// What is noted of it beside the facts.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Noted {
+    at: Option<Time>,
+    failure: Option<String>,
+}
+
+/// What the set of such a backup says of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct OwnManifest {
+    pub format: u32,
+    pub at: Time,
+    /// The version of the program that took it.
+    pub version: String,
+}
+
+impl OwnManifest {
+    pub const FORMAT: u32 = 1;
+}
+
+/// Backs a coordinator's directory up, with these records as its facts, and lets old backups go.
+pub async fn take_own_backup(
+    directory: &Path,
+    entries: Vec<Entry>,
+    workshop: &Workshop,
+    now: Time,
+) -> Result<(), OwnError> {
+    let own = OwnBackup::load(directory)?.ok_or(OwnError::NotSetUp)?;
+    let secrets = Secrets { password: String::new(), master_key: own.master_key.0.clone() };
+    let shelf = workshop.with(own.place.clone(), secrets);
+    let name = format!("own-{:014}", now.0).parse::<BackupId>().map_err(|_| WorkError::Answer)?;
+    let part = Part { backup: name, host: "coordinator".to_owned(), time: now };
+    shelf.keep_streams(part.clone(), streams(directory, entries)?).await?;
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let manifest = OwnManifest { format: OwnManifest::FORMAT, at: now, version };
+    let manifest = serde_json::to_vec(&manifest).expect("it has text keys only, so it is JSON");
+    shelf.write_set(part, manifest).await?;
+    let_old_go(&shelf, own.keep).await
+}
+
+/// The files of the directory and the facts, in the order of their names.
+fn streams(directory: &Path, entries: Vec<Entry>) -> Result<Vec<(String, Vec<u8>)>, OwnError> {
+    let mut facts = Vec::new();
+    write_records(entries, &mut facts)?;
+    let mut streams = vec![(FACTS.to_owned(), facts)];
+    for name in FILES {
+        let path = directory.join(name);
+        let bytes = fs::read(&path).map_err(|source| OwnError::Read { path, source })?;
+        streams.push((name.to_owned(), bytes));
+    }
+    streams.sort();
+    Ok(streams)
+}
+
+async fn let_old_go(shelf: &Shelf, keep: usize) -> Result<(), OwnError> {
+    let sets = shelf.sets().await?;
+    let surplus = sets.len().saturating_sub(keep.max(1));
+    if surplus == 0 {
+        return Ok(());
+    }
+    // The oldest come first.
+    shelf.forget(sets.into_iter().take(surplus).map(|set| set.backup).collect()).await?;
+    shelf.prune().await?;
+    Ok(())
+}
+
+/// Runs until dropped.
+pub async fn keep_own_backups(facts: &Arc<Facts>, directory: &Path, workshop: &Workshop) {
+    loop {
+        let pause = match keep_one(facts, directory, workshop).await {
+            Ok(()) => LOOK,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the coordinator could not back itself up");
+                AGAIN
+            }
+        };
+        sleep(pause).await;
+    }
+}
+
+async fn keep_one(facts: &Arc<Facts>, directory: &Path, workshop: &Workshop) -> Result<(), OwnError> {
+    let (Some(own), now) = (OwnBackup::load(directory)?, clock::now()) else { return Ok(()) };
+    let noted = noted(facts)?;
+    if noted.at.is_some_and(|at| now.since(at) < Duration::from_secs(own.every_seconds)) {
+        return Ok(());
+    }
+    let reading = Arc::clone(facts);
+    let entries = spawn_blocking(move || reading.at_one_moment()).await??;
+    let taken = take_own_backup(directory, entries, workshop, now).await;
+    let failure = taken.as_ref().err().map(ToString::to_string);
+    if let Some(text) = failure.as_ref().filter(|_| failure != noted.failure) {
+        facts.tell("coordinator", &format!("it could not back itself up: {text}"), now).await?;
+    }
+    let at = if taken.is_ok() { Some(now) } else { noted.at };
+    let mut batch = Batch::new();
+    batch.put(keys::OWN_BACKUP, &Noted { at, failure });
+    facts.settled(facts.store().commit(batch)).await?;
+    taken
+}
+
+fn noted(facts: &Facts) -> Result<Noted, StoreError> {
+    match facts.store().get(keys::OWN_BACKUP)? {
+        Some(entry) => entry.read(),
+        None => Ok(Noted::default()),
+    }
+}

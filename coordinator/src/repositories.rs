@@ -1,0 +1,31 @@
+//! The repositories of the fleet's instances: those on the coordinator's disk, their keys, and what is looked after in them.
+//!
+//! **Invariant:** a host can add to its own repositories and read them; nothing that it says removes or overwrites a file.
+
+mod allowed;
+mod catalog;
+mod disk;
+mod extract;
+mod housekeeping;
+mod keeper;
+mod kit;
+mod lines;
+mod look;
+mod making;
+mod reads;
+mod room;
+mod secrets;
+mod service;
+mod upload;
+mod work;
+
+pub use catalog::Rebuilt;
+pub use disk::{Disk, DiskError, Space};
+pub use extract::Opened;
+pub use housekeeping::keep_house;
+pub use keeper::{Keeper, KeeperError, Which};
+pub use kit::{Kit, SealError, sealed_to};
+pub use making::make_repositories;
+pub use secrets::{BucketKeys, RepositoryKeys, RepositorySecrets, SecretsError};
+pub use service::RepositoriesService;
+pub use work::{SUBCOMMAND, Shelf, WorkError, Workshop};

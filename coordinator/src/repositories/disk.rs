@@ -1,0 +1,187 @@
+//! Where repositories lie on the coordinator's disk: in restic's own layout, so that stock restic reads them there.
+//!
+//! What is being written lies beside them until it is whole: what a coordinator that was killed has left is swept at the
+//! next start.
+
+use fleet_core::names::{InstanceName, RepositoryName};
+use fleet_proto::convert::{FileKind, RepositoryFile, RepositoryFiles, is_sha256};
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// Below the coordinator's directory.
+const FOLDER: &str = "repositories";
+/// No instance has such a name.
+const UPLOADS: &str = ".uploads";
+/// So much stays free: the facts are on the same disk, and without room for them nothing goes on.
+const RESERVE: u64 = 256 << 20;
+
+#[derive(Debug, thiserror::Error)]
+pub enum DiskError {
+    #[error("there is no such file in the repository of `{0}`")]
+    Missing(InstanceName),
+    #[error("could not keep a file in the repository of `{0}`: the coordinator's disk is full")]
+    Full(InstanceName),
+    #[error("could not use `{path}`")]
+    Io { path: PathBuf, source: io::Error },
+}
+
+/// How much room there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    pub free: u64,
+    pub total: u64,
+}
+
+/// The folder of all repositories on this disk.
+#[derive(Debug, Clone)]
+pub struct Disk {
+    root: PathBuf,
+    pub reserve: u64,
+}
+
+impl Disk {
+    /// Below the coordinator's directory.
+    pub fn below(home: &Path) -> Self {
+        Self { root: home.join(FOLDER), reserve: RESERVE }
+    }
+
+    /// One instance's repository: what stock restic is given as its place.
+    pub fn folder(&self, repository: &RepositoryName, instance: &InstanceName) -> PathBuf {
+        self.root.join(repository.as_str()).join(instance.as_str())
+    }
+
+    /// The folder of the files of a kind.
+    pub fn folder_of(&self, files: &RepositoryFiles) -> PathBuf {
+        let folder = self.folder(&files.repository, &files.instance);
+        match files.kind {
+            FileKind::Config => folder,
+            FileKind::Key => folder.join("keys"),
+            FileKind::Snapshot => folder.join("snapshots"),
+            FileKind::Index => folder.join("index"),
+            FileKind::Pack => folder.join("data"),
+        }
+    }
+
+    pub fn path(&self, file: &RepositoryFile) -> PathBuf {
+        let folder = self.folder_of(&file.of);
+        match file.of.kind {
+            FileKind::Config => folder.join("config"),
+            FileKind::Key | FileKind::Snapshot | FileKind::Index => folder.join(&file.id),
+            FileKind::Pack => folder.join(&file.id[..2]).join(&file.id),
+        }
+    }
+
+    /// Where files of a repository are while they are written: on the same file system as where they go.
+    pub fn uploads(&self, repository: &RepositoryName) -> PathBuf {
+        self.root.join(repository.as_str()).join(UPLOADS)
+    }
+
+    /// Removes what was never completed. Only while nobody writes.
+    pub fn sweep(&self) -> Result<usize, DiskError> {
+        let mut swept = 0;
+        for repository in entries(&self.root)? {
+            for upload in entries(&repository.join(UPLOADS))? {
+                fs::remove_file(&upload).map_err(|source| DiskError::Io { path: upload, source })?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
+
+    /// The room on the disk of the repositories.
+    pub fn space(&self) -> Result<Space, DiskError> {
+        let mut existing = self.root.as_path();
+        while let Some(parent) = existing.parent().filter(|_| !existing.exists()) {
+            existing = parent;
+        }
+        let wrong = |error: rustix::io::Errno| DiskError::Io { path: existing.to_owned(), source: error.into() };
+        let found = rustix::fs::statvfs(existing).map_err(wrong)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Space { free: bytes(found.f_bavail), total: bytes(found.f_blocks) })
+    }
+
+    /// The names and sizes of the files of a kind, in pieces, each as it is found.
+    pub fn list(&self, files: &RepositoryFiles, mut tell: impl FnMut(String, u64) -> bool) -> Result<(), DiskError> {
+        let folder = self.folder_of(files);
+        let folders = match files.kind {
+            FileKind::Config => {
+                if let Some(bytes) = size(&folder.join("config"))? {
+                    tell(String::new(), bytes);
+                }
+                return Ok(());
+            }
+            FileKind::Pack => entries(&folder)?,
+            FileKind::Key | FileKind::Snapshot | FileKind::Index => vec![folder],
+        };
+        for folder in folders {
+            for path in entries(&folder)? {
+                let name = path.file_name().and_then(|name| name.to_str());
+                let Some(id) = name.filter(|name| is_sha256(name)) else { continue };
+                // What was pruned meanwhile is not there.
+                let Some(bytes) = size(&path)? else { continue };
+                if !tell(id.to_owned(), bytes) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is in a folder; nothing where there is none.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, DiskError> {
+    let wrong = |source| DiskError::Io { path: folder.to_owned(), source };
+    match fs::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path()).map_err(wrong)).collect(),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
+        Err(source) => Err(wrong(source)),
+    }
+}
+
+fn size(path: &Path) -> Result<Option<u64>, DiskError> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(Some(found.len()).filter(|_| found.is_file())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(DiskError::Io { path: path.to_owned(), source }),
+    }
+}
+
+/// Makes a folder for the coordinator alone, and lets it outlive a loss of power.
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder.parent().unwrap_or(folder);
+    make_folder(parent)?;
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    sync_folder(parent)
+}
+
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::read;
+
+    #[test]
+    fn what_was_never_completed_is_swept_and_nothing_else() {
+        let home = tempfile::tempdir().expect("a directory can be made");
+        let disk = Disk::below(home.path());
+        assert_eq!(disk.sweep().expect("there is nothing"), 0);
+        let (uploads, folder) = (disk.uploads(&read("central")), disk.folder(&read("central"), &read("notes-1")));
+        for (folder, name) in [(&uploads, "1"), (&uploads, "2"), (&folder, "config")] {
+            make_folder(folder).expect("there is room");
+            fs::write(folder.join(name), "half").expect("there is room");
+        }
+        assert_eq!(disk.sweep().expect("it can be read"), 2);
+        assert!(folder.join("config").exists());
+    }
+}

@@ -1,0 +1,245 @@
+//! Looking after the repositories that the coordinator reaches: forgetting what policies let go, removing what nobody needs,
+//! reading all data again and again, and telling what is wrong. One repository after the other.
+//!
+//! What is due is worked out from what is kept, so that a restart changes nothing. Dropped in the middle, it is begun again.
+
+use super::keeper::{Keeper, KeeperError, Which};
+use super::look::Look;
+use super::room::Room;
+use super::work::Shelf;
+use crate::clock;
+use fleet_core::backup::{BackupKey, BackupSeen, Backups, Verdict, shrunk};
+use fleet_core::names::{BackupId, InstanceName, RepositoryName};
+use fleet_core::order::Action;
+use fleet_core::time::Time;
+use fleet_repository::{PartRecord, ReadData};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::{Instant, interval_at};
+
+const FIRST: Duration = Duration::from_secs(30);
+const EVERY: Duration = Duration::from_secs(600);
+const DAY: Duration = Duration::from_secs(86_400);
+/// In so many parts all data is read, one a day.
+const PARTS: u32 = 30;
+/// What a prune has marked is removed by one that is so much later: hosts may have been writing beside it.
+const SECOND_PRUNE: Duration = Duration::from_secs(24 * 3600);
+/// Parts without a set that are older than this belong to a backup that will never be.
+const UNFINISHED: Duration = Duration::from_secs(2 * 86_400);
+
+/// Runs until dropped.
+pub async fn keep_house(keeper: &Keeper) {
+    let mut ticks = interval_at(Instant::now() + FIRST, EVERY);
+    let (mut rebuilt, mut room) = (BTreeMap::new(), Room::default());
+    loop {
+        ticks.tick().await;
+        keeper.look_at_room(&mut room, clock::now()).await;
+        if let Err(error) = keeper.round(&mut rebuilt, clock::now()).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the repositories could not be looked after");
+        }
+    }
+}
+
+impl Keeper {
+    /// Looks after each repository once.
+    pub async fn round(&self, rebuilt: &mut BTreeMap<RepositoryName, Time>, now: Time) -> Result<(), KeeperError> {
+        let reached = self.reached()?;
+        let places: BTreeSet<&RepositoryName> = reached.iter().map(|(repository, _)| repository).collect();
+        for repository in places {
+            if rebuilt.get(repository).is_none_or(|at| now.since(*at) >= DAY) {
+                let told = self.rebuild(repository).await?;
+                for (instance, error) in &told.unread {
+                    tracing::warn!(%repository, %instance, error, "a repository could not be read; the catalog keeps what it had");
+                }
+                rebuilt.insert(repository.clone(), now);
+            }
+        }
+        for which in &reached {
+            let looked = self.look_after(which, now).await;
+            self.note_trouble(which, looked.err().map(|error| said(&error)), now).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets, removes and reads what is due in one repository.
+    async fn look_after(&self, which: &Which, now: Time) -> Result<(), KeeperError> {
+        let _alone = self.one_at_a_time.lock().await;
+        let (repository, instance) = which;
+        let shelf = self.shelf(repository, instance)?;
+        if !self.is_in_use(which) {
+            self.tidy(which, &shelf, now).await?;
+        }
+        let look = self.look_at(repository, instance)?;
+        if look.checked.is_none_or(|at| now.since(at) >= DAY) {
+            let read = ReadData::Part { part: (look.part + 1) % PARTS, of: PARTS };
+            self.check(which, &shelf, read, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a host may be adding to it, or reading what could be forgotten.
+    fn is_in_use(&self, (repository, instance): &Which) -> bool {
+        let known = self.facts.read();
+        known.asked().orders.values().any(|open| match &open.order.action {
+            Action::Data(data) => {
+                data.repositories(&open.order.instance).iter().any(|(name, of)| *name == repository && *of == instance)
+            }
+            Action::Install { .. }
+            | Action::Upgrade { .. }
+            | Action::Configure { .. }
+            | Action::Power { .. }
+            | Action::Remove { .. } => false,
+        })
+    }
+
+    async fn tidy(&self, which: &Which, shelf: &Shelf, now: Time) -> Result<(), KeeperError> {
+        let (repository, instance) = which;
+        let surplus = self.surplus(which, now).await?;
+        let mut has_forgotten = !surplus.is_empty();
+        if !surplus.is_empty() {
+            let names = surplus.iter().filter_map(|backup| backup.as_str().parse().ok()).collect();
+            shelf.forget(names).await?;
+            self.facts.forget_backups(instance, repository, &surplus, now).await?;
+        }
+        let never = self.never_finished(shelf.unfinished().await?, now);
+        if !never.is_empty() {
+            tracing::info!(%repository, %instance, parts = never.len(), "parts of backups that never came to be are forgotten");
+            shelf.forget(never).await?;
+            has_forgotten = true;
+        }
+        let mut look = self.look_at(repository, instance)?;
+        let is_due = look.prune_at.is_some_and(|at| at <= now);
+        if has_forgotten || is_due {
+            let bytes = shelf.prune().await?;
+            tracing::info!(%repository, %instance, bytes, "pruned");
+            look.prune_at = has_forgotten.then(|| now.after(SECOND_PRUNE));
+            look.bytes = shelf.stats().await?.bytes;
+            self.keep_look(repository, instance, &look).await?;
+        }
+        Ok(())
+    }
+
+    /// What the policy lets go. Nothing while the newest backup is much smaller than what there was.
+    async fn surplus(&self, which: &Which, now: Time) -> Result<Vec<BackupId>, KeeperError> {
+        let (repository, instance) = which;
+        let (shrunk, forgotten) = {
+            let known = self.facts.read();
+            let backups = backups_of(known.observed().backups.get(instance), repository);
+            let held = known.desired().held_of(instance);
+            let Some((_, policy)) = known.desired().policy_of(instance) else { return Ok(Vec::new()) };
+            let retained = policy.retention(&backups, &held, now).into_iter();
+            let gone = retained.filter_map(|one| match one.verdict {
+                Verdict::Forget { .. } => Some(one.key.backup),
+                Verdict::Keep { .. } => None,
+            });
+            (shrunk(&backups, &held, now), gone.collect::<Vec<_>>())
+        };
+        match shrunk.filter(|_| !forgotten.is_empty()) {
+            None => {
+                self.note_shrunk(which, None, now).await?;
+                Ok(forgotten)
+            }
+            Some(shrunk) => {
+                let text = format!(
+                    "{shrunk}: nothing is forgotten before somebody has looked; `fleet backup hold {}` keeps the large one",
+                    shrunk.before
+                );
+                self.note_shrunk(which, Some(text), now).await?;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Parts that no set has and no open order will give one.
+    fn never_finished(&self, parts: Vec<PartRecord>, now: Time) -> BTreeSet<fleet_repository::BackupId> {
+        let known = self.facts.read();
+        let is_open = |part: &PartRecord| {
+            let id = part.backup.to_string();
+            known.asked().orders.keys().any(|order| order.as_str() == id)
+        };
+        let never = parts.into_iter().filter(|part| now.since(part.time) > UNFINISHED && !is_open(part));
+        never.map(|part| part.backup).collect()
+    }
+
+    /// Reads data of a repository, and lets the catalog say what is damaged.
+    pub(super) async fn check(
+        &self,
+        (repository, instance): &Which,
+        shelf: &Shelf,
+        read: ReadData,
+        now: Time,
+    ) -> Result<fleet_repository::CheckReport, KeeperError> {
+        let report = shelf.check(read).await?;
+        let all = {
+            let known = self.facts.read();
+            let backups = backups_of(known.observed().backups.get(instance), repository);
+            backups.into_keys().map(|key| key.backup).collect()
+        };
+        let mut look = self.look_at(repository, instance)?;
+        if let ReadData::Part { part, of: PARTS } = read {
+            look.part = part;
+        }
+        look.take_in(&report, read, &all, now);
+        look.bytes = shelf.stats().await?.bytes;
+        self.keep_look(repository, instance, &look).await?;
+        self.facts.mark_damaged(instance, repository, &look.damaged(), now).await?;
+        Ok(report)
+    }
+
+    /// Keeps what stands in the way of looking after a repository, and tells it once.
+    async fn note_trouble(&self, which: &Which, trouble: Option<String>, now: Time) -> Result<(), KeeperError> {
+        self.note(which, trouble, now, |look| &mut look.trouble).await
+    }
+
+    async fn note_shrunk(&self, which: &Which, shrunk: Option<String>, now: Time) -> Result<(), KeeperError> {
+        self.note(which, shrunk, now, |look| &mut look.shrunk).await
+    }
+
+    async fn note(
+        &self,
+        (repository, instance): &Which,
+        said: Option<String>,
+        now: Time,
+        place: impl Fn(&mut Look) -> &mut Option<String>,
+    ) -> Result<(), KeeperError> {
+        let mut look = self.look_at(repository, instance)?;
+        if *place(&mut look) == said {
+            return Ok(());
+        }
+        if let Some(text) = &said {
+            self.facts
+                .tell(&format!("instance {instance}"), &format!("its repository in {repository}: {text}"), now)
+                .await?;
+        }
+        *place(&mut look) = said;
+        self.keep_look(repository, instance, &look).await
+    }
+
+    /// What is wrong with repositories, for people: whose, where, and what.
+    pub fn troubles(&self) -> Result<Vec<(InstanceName, RepositoryName, String)>, KeeperError> {
+        let mut found = Vec::new();
+        for (repository, instance) in self.reached()? {
+            let look = self.look_at(&repository, &instance)?;
+            let said = look.trouble.into_iter().chain(look.shrunk);
+            found.extend(said.map(|text| (instance.clone(), repository.clone(), text)));
+        }
+        Ok(found)
+    }
+}
+
+/// What the catalog has of one instance in one repository.
+pub(super) fn backups_of(all: Option<&Backups>, repository: &RepositoryName) -> BTreeMap<BackupKey, BackupSeen> {
+    let of = all.into_iter().flat_map(|backups| backups.iter()).filter(|(key, _)| key.repository == *repository);
+    of.map(|(key, seen)| (key.clone(), seen.clone())).collect()
+}
+
+/// An error and what caused it, in one line.
+fn said(error: &KeeperError) -> String {
+    let mut line = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        line = format!("{line}: {inner}");
+        cause = inner.source();
+    }
+    line
+}

@@ -1,0 +1,146 @@
+//! Recovery kits: for each repository the sheet that gets its data back when we are gone, and how it is sealed.
+
+use super::keeper::{Keeper, KeeperError};
+use super::secrets::RepositorySecrets;
+use crate::clock;
+use age::armor::{ArmoredWriter, Format};
+use fleet_core::backup::{Made, Manifest, Place, Secret, Sheet};
+use fleet_core::names::{InstanceName, RepositoryName};
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+/// One repository's.
+#[derive(Debug, Clone)]
+pub struct Kit {
+    pub repository: RepositoryName,
+    pub instance: InstanceName,
+    /// Where it is, as restic is told.
+    pub place: String,
+    pub password: Secret,
+    /// The sheet, password and all.
+    pub text: Secret,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    #[error("`{recipient}` is not an age recipient: {reason}")]
+    Recipient { recipient: String, reason: String },
+    #[error("could not seal")]
+    Encrypt(#[from] age::EncryptError),
+    #[error("could not seal")]
+    Write(#[from] io::Error),
+}
+
+/// Seals a text to one age key, in the form that can be sent as text.
+pub fn sealed_to(recipient: &str, text: &str) -> Result<String, SealError> {
+    let key: age::x25519::Recipient = recipient.trim().parse().map_err(|reason: &str| SealError::Recipient {
+        recipient: recipient.chars().take(100).collect(),
+        reason: reason.to_owned(),
+    })?;
+    let encryptor = age::Encryptor::with_recipients(std::iter::once(&key as &dyn age::Recipient))?;
+    let mut sealed = Vec::new();
+    let mut writer = encryptor.wrap_output(ArmoredWriter::wrap_output(&mut sealed, Format::AsciiArmor)?)?;
+    writer.write_all(text.as_bytes())?;
+    writer.finish()?.finish()?;
+    String::from_utf8(sealed).map_err(|error| SealError::Write(io::Error::other(error)))
+}
+
+impl Keeper {
+    /// The kits of these instances; of all where none is named, those that are gone included.
+    pub async fn recovery_kits(&self, instances: &BTreeSet<InstanceName>) -> Result<Vec<Kit>, KeeperError> {
+        let mut kits = Vec::new();
+        for (repository, instance) in RepositorySecrets::all(self.facts.store())? {
+            if instances.is_empty() || instances.contains(&instance) {
+                kits.push(self.recovery_kit(repository, instance).await?);
+            }
+        }
+        Ok(kits)
+    }
+
+    async fn recovery_kit(&self, repository: RepositoryName, instance: InstanceName) -> Result<Kit, KeeperError> {
+        let store = self.facts.store();
+        let empty = || KeeperError::Empty { repository: repository.clone(), instance: instance.clone() };
+        let keys = self.secrets.get(store, &repository, &instance)?.ok_or_else(empty)?;
+        let bucket = self.secrets.bucket(store, &repository)?;
+        let place = self.place_words(&repository, &instance)?;
+        let newest = match self.newest_manifest(&repository, &instance).await {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                tracing::warn!(%repository, %instance, error = &error as &dyn std::error::Error, "the sheet knows only what was told");
+                self.newest_told(&repository, &instance)
+            }
+        };
+        let sheet = Sheet {
+            repository: &repository,
+            instance: &instance,
+            place: &place,
+            machine: &self.machine(&repository, &instance),
+            password: &keys.password,
+            bucket: bucket.as_ref().map(|bucket| (bucket.key_id.as_str(), &bucket.key)),
+            newest: newest.as_ref(),
+            written: clock::now(),
+        };
+        let text = Secret(sheet.text());
+        Ok(Kit { repository, instance, place, password: keys.password, text })
+    }
+
+    /// The newest backup that the repository itself has.
+    async fn newest_manifest(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+    ) -> Result<Option<Manifest>, KeeperError> {
+        let sets = self.shelf(repository, instance)?.sets().await?;
+        sets.last().map(super::catalog::manifest_of).transpose()
+    }
+
+    /// The newest backup as its host told it, for a place that only the host reaches.
+    fn newest_told(&self, repository: &RepositoryName, instance: &InstanceName) -> Option<Manifest> {
+        let known = self.facts.read();
+        let ends = known.observed().ended.values().filter(|end| end.instance == *instance);
+        let copies = ends.filter_map(|end| match end.made.as_deref() {
+            Some(Made::Backup(copies)) => Some(copies),
+            Some(Made::Drill(_) | Made::Restore(_) | Made::Forgotten(_)) | None => None,
+        });
+        let here = copies.flatten().filter(|copy| copy.repository == *repository);
+        here.filter_map(|copy| copy.result.as_ref().ok()).max_by_key(|manifest| manifest.began).cloned()
+    }
+
+    /// On which machine a repository is.
+    fn machine(&self, repository: &RepositoryName, instance: &InstanceName) -> String {
+        let known = self.facts.read();
+        match known.desired().repositories.get(repository).map(|desired| &desired.place) {
+            Some(Place::Coordinator) => "a folder on the coordinator's disk".to_owned(),
+            Some(Place::S3 { .. }) => "a bucket".to_owned(),
+            Some(Place::Folder { .. }) => match known.instance(instance) {
+                Some(desired) => format!("a folder on the host {}", desired.host),
+                None => "a folder on the host that the instance was on".to_owned(),
+            },
+            None => "a place that is not a repository of the fleet any more".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    #[test]
+    fn what_is_sealed_opens_with_the_key_it_was_sealed_to() {
+        let key = age::x25519::Identity::generate();
+        let sealed = sealed_to(&key.to_public().to_string(), "hunter2\n").expect("it is a recipient");
+        assert!(sealed.starts_with("-----BEGIN AGE ENCRYPTED FILE-----") && !sealed.contains("hunter2"));
+        let open = |key: &age::x25519::Identity| {
+            let decryptor =
+                age::Decryptor::new(age::armor::ArmoredReader::new(sealed.as_bytes())).expect("it is sealed");
+            let mut text = String::new();
+            let mut reader = decryptor.decrypt(std::iter::once(key as &dyn age::Identity)).ok()?;
+            reader.read_to_string(&mut text).expect("it is whole");
+            Some(text)
+        };
+        assert_eq!(open(&key).as_deref(), Some("hunter2\n"));
+        assert_eq!(open(&age::x25519::Identity::generate()), None);
+        assert!(matches!(sealed_to("age1nobody", "x"), Err(SealError::Recipient { .. })));
+    }
+}

@@ -1,0 +1,116 @@
+//! How many files one host may have under way at once, so that its pace is not the others'.
+//!
+//! Whoever asks for a file waits for its turn. Whoever brings one does not: what waits unread fills the window of its
+//! connection, and the files that have their turn on the same connection would never go on.
+
+use crate::serve::refused;
+use fleet_core::names::HostName;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tonic::{Code, Status};
+
+/// So many files of one host are written at once.
+const ADDS: usize = 16;
+/// So many are read at once.
+const READS: usize = 8;
+/// So many reads are under way or wait.
+const LINE: usize = 64;
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The lines of one host.
+#[derive(Debug, Clone)]
+struct Line {
+    adds: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        let room = |places| Arc::new(Semaphore::new(places));
+        Self { adds: room(ADDS), reads: room(READS), waiting: room(LINE) }
+    }
+}
+
+impl Line {
+    fn is_empty(&self) -> bool {
+        self.adds.available_permits() == ADDS && self.waiting.available_permits() == LINE
+    }
+}
+
+/// The lines of all hosts. Each is as long as its host makes it, and nobody else waits in it.
+#[derive(Debug, Default)]
+pub struct Lines(Mutex<HashMap<HostName, Line>>);
+
+/// A place in a line, for as long as a file is under way.
+#[derive(Debug)]
+pub struct Turn {
+    _places: Vec<OwnedSemaphorePermit>,
+}
+
+impl Lines {
+    fn of(&self, host: &HostName) -> Line {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.retain(|of, line| of == host || !line.is_empty());
+        lines.entry(host.clone()).or_default().clone()
+    }
+
+    /// A turn to write a file, if there is one.
+    pub fn add(&self, host: &HostName) -> Result<Turn, Status> {
+        let place = self.of(host).adds.try_acquire_owned().map_err(|_| crowded(host))?;
+        Ok(Turn { _places: vec![place] })
+    }
+
+    /// Waits for a turn to read a file.
+    pub async fn read(&self, host: &HostName) -> Result<Turn, Status> {
+        let Line { reads, waiting, .. } = self.of(host);
+        let waiting = waiting.try_acquire_owned().map_err(|_| crowded(host))?;
+        match timeout(PATIENCE, reads.acquire_owned()).await {
+            Ok(Ok(place)) => Ok(Turn { _places: vec![place, waiting] }),
+            Ok(Err(_)) | Err(_) => Err(crowded(host)),
+        }
+    }
+}
+
+fn crowded(host: &HostName) -> Status {
+    let text = format!("could not begin: `{host}` has too many files under way");
+    refused(Code::ResourceExhausted, text, "try again when one of them has ended")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::read;
+    use futures_util::FutureExt;
+
+    #[tokio::test]
+    async fn whoever_reads_many_files_waits_and_nobody_else_does() {
+        let lines = Lines::default();
+        let (one, other) = (read("lab-1"), read("lab-2"));
+        let mut turns = Vec::new();
+        for _ in 0..READS {
+            turns.push(lines.read(&one).await.expect("there is room"));
+        }
+        let mut waiting: Vec<_> = (READS..LINE).map(|_| Box::pin(lines.read(&one))).collect();
+        assert!(waiting.iter_mut().all(|turn| turn.as_mut().now_or_never().is_none()));
+        assert_eq!(lines.read(&one).await.map(|_| ()).expect_err("the line is full").code(), Code::ResourceExhausted);
+        lines.read(&other).await.expect("it has a line of its own");
+        lines.add(&one).expect("what it brings is another line");
+        turns.pop();
+        assert!(waiting[0].as_mut().now_or_never().is_some_and(|turn| turn.is_ok()));
+    }
+
+    #[tokio::test]
+    async fn whoever_brings_too_many_files_is_told_so_at_once() {
+        let lines = Lines::default();
+        let (one, other) = (read("lab-1"), read("lab-2"));
+        let turns: Vec<Turn> = (0..ADDS).map(|_| lines.add(&one).expect("there is room")).collect();
+        assert_eq!(lines.add(&one).map(|_| ()).expect_err("there is none").code(), Code::ResourceExhausted);
+        lines.add(&other).expect("it has a line of its own");
+        drop(turns);
+        lines.add(&one).expect("there is room again");
+    }
+}

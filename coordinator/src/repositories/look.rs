@@ -1,0 +1,171 @@
+//! How far the look after one repository has come: which of its data was read, what is damaged, what is still to be removed.
+
+use super::keeper::{Keeper, KeeperError, Which};
+use crate::keys;
+use crate::store::{Batch, StoreError};
+use fleet_core::names::{BackupId, InstanceName, RepositoryName};
+use fleet_core::time::Time;
+use fleet_repository::{CheckReport, ReadData};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is kept of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    /// When data was last read, and which part of it was.
+    pub checked: Option<Time>,
+    pub part: u32,
+    /// What was found, until the same data is found to be well.
+    #[serde(default)]
+    pub damage: BTreeMap<BackupId, Damage>,
+    /// When what was forgotten can be removed at last.
+    #[serde(default)]
+    pub prune_at: Option<Time>,
+    /// What stood in the way of looking after it; told once.
+    #[serde(default)]
+    pub trouble: Option<String>,
+    /// That the newest backup is much smaller than what there was; told once.
+    #[serde(default)]
+    pub shrunk: Option<String>,
+    /// How large it is.
+    #[serde(default)]
+    pub bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Damage {
+    /// The part of the data in which it is.
+    pub part: u32,
+    pub reason: String,
+}
+
+impl Look {
+    /// The damaged backups, each with what is wrong.
+    pub fn damaged(&self) -> BTreeMap<BackupId, String> {
+        self.damage.iter().map(|(backup, damage)| (backup.clone(), damage.reason.clone())).collect()
+    }
+
+    /// Takes in what a check of some data found. `all` are the backups that the catalog has: one of a snapshot that cannot be
+    /// read may be any of them.
+    pub fn take_in(&mut self, report: &CheckReport, read: ReadData, all: &BTreeSet<BackupId>, now: Time) {
+        let part = match read {
+            ReadData::Nothing => None,
+            ReadData::Part { part, .. } => Some(part),
+            ReadData::All => None,
+        };
+        match read {
+            ReadData::All => self.damage.clear(),
+            ReadData::Part { part, .. } => self.damage.retain(|_, damage| damage.part != part),
+            ReadData::Nothing => {}
+        }
+        let part = part.unwrap_or(self.part);
+        for damaged in &report.damaged {
+            let reason = reason(&damaged.paths);
+            let named = damaged.backup.clone().map(|backup| String::from(backup).parse::<BackupId>());
+            match named {
+                Some(Ok(backup)) => drop(self.damage.insert(backup, Damage { part, reason })),
+                // It is none of ours.
+                Some(Err(_)) => {}
+                None => self.suspect(all, part, "a snapshot of this repository cannot be read, and it may be its own"),
+            }
+        }
+        if !report.damaged_indexes.is_empty() {
+            self.suspect(all, part, "an index of this repository cannot be read, and it may need it");
+        }
+        self.checked = Some(now);
+    }
+
+    fn suspect(&mut self, all: &BTreeSet<BackupId>, part: u32, reason: &str) {
+        for backup in all {
+            self.damage.entry(backup.clone()).or_insert_with(|| Damage { part, reason: reason.to_owned() });
+        }
+    }
+}
+
+/// What cannot be read, for one line.
+fn reason(paths: &[String]) -> String {
+    match paths {
+        [] => "it cannot be read whole".to_owned(),
+        [path] => format!("{path} cannot be read"),
+        [path, rest @ ..] => format!("{path} and {} more cannot be read", rest.len()),
+    }
+}
+
+impl Keeper {
+    pub(super) fn look_at(&self, repository: &RepositoryName, instance: &InstanceName) -> Result<Look, KeeperError> {
+        match self.facts.store().get(&keys::look(repository, instance))? {
+            Some(entry) => Ok(entry.read()?),
+            None => Ok(Look::default()),
+        }
+    }
+
+    /// How large each repository was when it was last looked after.
+    pub fn sizes(&self) -> Result<Vec<(Which, u64)>, KeeperError> {
+        let mut sizes = Vec::new();
+        for entry in self.facts.store().scan(keys::LOOKS)? {
+            let name = entry.key.strip_prefix(keys::LOOKS).and_then(|name| name.split_once('/'));
+            let which = name.and_then(|(repository, of)| Some((repository.parse().ok()?, of.parse().ok()?)));
+            let which = which.ok_or_else(|| StoreError::Name { key: entry.key.clone() })?;
+            sizes.push((which, entry.read::<Look>()?.bytes));
+        }
+        Ok(sizes)
+    }
+
+    pub(super) async fn keep_look(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+        look: &Look,
+    ) -> Result<(), KeeperError> {
+        let mut batch = Batch::new();
+        batch.put(keys::look(repository, instance), look);
+        self.facts.settled(self.facts.store().commit(batch)).await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::read;
+    use fleet_repository::{DamagedBackup, FileId};
+
+    fn id(number: u32) -> BackupId {
+        read(&format!("{number:024x}"))
+    }
+
+    fn report(damaged: &[Option<u32>]) -> CheckReport {
+        let one = |number: &Option<u32>| DamagedBackup {
+            backup: number.map(|number| read(&format!("{number:024x}"))),
+            snapshot: FileId::default(),
+            paths: vec!["/db/notes.sql".to_owned(), "/files/a".to_owned()],
+        };
+        CheckReport { damaged: damaged.iter().map(one).collect(), ..CheckReport::default() }
+    }
+
+    fn part(part: u32) -> ReadData {
+        ReadData::Part { part, of: 30 }
+    }
+
+    #[test]
+    fn damage_lasts_until_the_same_data_is_found_to_be_well() {
+        let (mut look, all) = (Look::default(), [id(1), id(2)].into());
+        look.take_in(&report(&[Some(1)]), part(3), &all, Time(1));
+        assert_eq!(look.damaged()[&id(1)], "/db/notes.sql and 1 more cannot be read");
+        look.take_in(&report(&[]), part(4), &all, Time(2));
+        look.take_in(&report(&[]), ReadData::Nothing, &all, Time(2));
+        assert_eq!(look.damaged().len(), 1, "other data says nothing of it");
+        look.take_in(&report(&[]), part(3), &all, Time(3));
+        assert!(look.damaged().is_empty());
+        look.take_in(&report(&[Some(2)]), part(5), &all, Time(4));
+        look.take_in(&report(&[]), ReadData::All, &all, Time(5));
+        assert!(look.damaged().is_empty());
+    }
+
+    #[test]
+    fn a_snapshot_that_cannot_be_read_makes_none_of_them_look_well() {
+        let (mut look, all) = (Look::default(), [id(1), id(2)].into());
+        look.take_in(&report(&[None]), part(0), &all, Time(1));
+        assert_eq!(look.damaged().len(), 2);
+    }
+}

@@ -1,0 +1,43 @@
+//! Making the repositories that orders wait for, so that no order waits for another's.
+
+use super::keeper::Keeper;
+use crate::agents::Sessions;
+use crate::clock;
+use fleet_core::names::HostName;
+use futures_util::StreamExt;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// A repository that could not be made is tried again after so long.
+const AGAIN: Duration = Duration::from_secs(30);
+/// So many are made at once: each takes memory for its password.
+const AT_ONCE: usize = 2;
+
+/// Runs until dropped.
+pub async fn make_repositories(keeper: &Keeper, sessions: &Sessions) {
+    loop {
+        let wanted = keeper.to_be_made().unwrap_or_else(|error| {
+            tracing::error!(%error, "could not find out which repositories are to be made");
+            Vec::new()
+        });
+        let made = futures_util::stream::iter(wanted.clone()).map(|which| async move {
+            let result = keeper.make_wanted(&which).await;
+            if let Err(error) = &result {
+                let (repository, instance) = &which;
+                tracing::warn!(%repository, %instance, error = error as &dyn std::error::Error, "a repository could not be made");
+            }
+        });
+        made.buffer_unordered(AT_ONCE).collect::<()>().await;
+        if !wanted.is_empty() {
+            sessions.mark(&hosts_that_wait(keeper), clock::now());
+        }
+        let _ = timeout(AGAIN, keeper.wanted()).await;
+    }
+}
+
+/// Hosts with orders that were left out of what they are told.
+fn hosts_that_wait(keeper: &Keeper) -> Vec<HostName> {
+    let known = keeper.facts.read();
+    let untold = known.asked().orders.iter().filter(|(id, _)| known.untold(id).is_some());
+    untold.map(|(_, open)| open.host.clone()).collect()
+}

@@ -1,0 +1,70 @@
+//! Whether there is room for the next backups on the coordinator's disk.
+
+use super::disk::Space;
+use super::keeper::Keeper;
+use fleet_core::backup::Place;
+use fleet_core::time::Time;
+
+/// What was last told of it.
+#[derive(Debug, Default)]
+pub struct Room {
+    is_told: bool,
+}
+
+impl Keeper {
+    /// What is wrong with the room, if something is: less than a tenth of the disk, or than twice the largest last backup.
+    pub fn room_words(&self) -> Option<String> {
+        let Space { free, total } = self.disk.space().ok()?;
+        too_little(free, total, self.largest())
+    }
+
+    /// The bytes of the largest of all instances' newest backups here.
+    fn largest(&self) -> u64 {
+        let known = self.facts.read();
+        let is_here =
+            |name| known.desired().repositories.get(name).is_some_and(|desired| desired.place == Place::Coordinator);
+        let newest = known.observed().backups.values().filter_map(|backups| {
+            let here = backups.iter().filter(|(key, _)| is_here(&key.repository));
+            here.max_by_key(|(_, seen)| seen.began).map(|(_, seen)| seen.bytes)
+        });
+        newest.max().unwrap_or_default()
+    }
+
+    /// Tells once when it becomes too little, and once when there is enough again.
+    pub(super) async fn look_at_room(&self, room: &mut Room, now: Time) {
+        let words = self.room_words();
+        if words.is_some() == room.is_told {
+            return;
+        }
+        let text = words.clone().unwrap_or_else(|| "there is room for backups again".to_owned());
+        match self.facts.tell("coordinator", &text, now).await {
+            Ok(()) => room.is_told = words.is_some(),
+            Err(error) => tracing::error!(%error, "could not tell how much room there is"),
+        }
+    }
+}
+
+fn too_little(free: u64, total: u64, largest: u64) -> Option<String> {
+    let mib = free >> 20;
+    if free < total / 10 {
+        return Some(format!("only {mib} MiB free for repositories, less than a tenth of the disk"));
+    }
+    (free < largest.saturating_mul(2)).then(|| {
+        format!("only {mib} MiB free for repositories, less than twice the largest backup ({} MiB)", largest >> 20)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_little_room_is_told_before_it_is_none() {
+        let gib = |count: u64| count << 30;
+        assert_eq!(too_little(gib(20), gib(100), gib(5)), None);
+        let said = too_little(gib(9), gib(100), gib(1)).expect("it is less than a tenth");
+        assert!(said.starts_with("only 9216 MiB free"), "{said}");
+        let said = too_little(gib(20), gib(100), gib(11)).expect("it is less than two backups");
+        assert!(said.contains("11264 MiB"), "{said}");
+    }
+}

@@ -1,0 +1,171 @@
+//! What opens the fleet's repositories, kept beside the facts and sealed.
+//!
+//! **Invariant:** a key is kept before anything is encrypted with it.
+
+use crate::identity::{IdentityError, Seal};
+use crate::keys;
+use crate::store::{Batch, Store, StoreError};
+use fleet_core::backup::Secret;
+use fleet_core::names::{InstanceName, RepositoryName};
+use fleet_core::time::Time;
+use serde::{Deserialize, Serialize};
+
+/// What opens one instance's repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryKeys {
+    /// What stock restic asks for.
+    pub password: Secret,
+    /// What everybody else opens it with.
+    pub master_key: Secret,
+    /// When the repository was made with them; none before.
+    pub made: Option<Time>,
+}
+
+/// What a bucket asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketKeys {
+    pub key_id: String,
+    pub key: Secret,
+}
+
+/// Seals and opens them.
+#[derive(Debug, Clone)]
+pub struct RepositorySecrets(Seal);
+
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    #[error("could not open the keys of the repository `{0}`")]
+    Seal(String, #[source] IdentityError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeysKept {
+    repository: RepositoryName,
+    instance: InstanceName,
+    password: String,
+    master_key: String,
+    made: Option<Time>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BucketKept {
+    key_id: String,
+    key: String,
+}
+
+impl RepositorySecrets {
+    pub fn new(seal: Seal) -> Self {
+        Self(seal)
+    }
+
+    /// Adds the keys of one instance's repository to a batch.
+    pub fn put(
+        &self,
+        batch: &mut Batch,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+        keys: &RepositoryKeys,
+    ) -> Result<(), SecretsError> {
+        let name = format!("{repository}/{instance}");
+        let seal = |what: &str, secret: &Secret| self.seal(&name, what, &secret.0);
+        let kept = KeysKept {
+            repository: repository.clone(),
+            instance: instance.clone(),
+            password: seal("password", &keys.password)?,
+            master_key: seal("master_key", &keys.master_key)?,
+            made: keys.made,
+        };
+        batch.put(keys::repository_key(repository, instance), &kept);
+        Ok(())
+    }
+
+    pub fn get(
+        &self,
+        store: &dyn Store,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+    ) -> Result<Option<RepositoryKeys>, SecretsError> {
+        let Some(entry) = store.get(&keys::repository_key(repository, instance))? else { return Ok(None) };
+        let kept: KeysKept = entry.read()?;
+        let name = format!("{repository}/{instance}");
+        let open = |what: &str, sealed: &str| self.open(&name, what, sealed).map(Secret);
+        let (password, master_key) = (open("password", &kept.password)?, open("master_key", &kept.master_key)?);
+        Ok(Some(RepositoryKeys { password, master_key, made: kept.made }))
+    }
+
+    /// Whose repositories there are, in all places or in one.
+    pub fn all(store: &dyn Store) -> Result<Vec<(RepositoryName, InstanceName)>, SecretsError> {
+        let entries = store.scan(keys::REPOSITORY_KEYS)?;
+        let read = |entry: &crate::store::Entry| entry.read::<KeysKept>().map(|kept| (kept.repository, kept.instance));
+        Ok(entries.iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    /// Adds what a bucket asks for to a batch.
+    pub fn put_bucket(
+        &self,
+        batch: &mut Batch,
+        repository: &RepositoryName,
+        keys: &BucketKeys,
+    ) -> Result<(), SecretsError> {
+        let key = self.seal(repository.as_str(), "bucket", &keys.key.0)?;
+        batch.put(keys::bucket_keys(repository), &BucketKept { key_id: keys.key_id.clone(), key });
+        Ok(())
+    }
+
+    pub fn bucket(&self, store: &dyn Store, repository: &RepositoryName) -> Result<Option<BucketKeys>, SecretsError> {
+        let Some(entry) = store.get(&keys::bucket_keys(repository))? else { return Ok(None) };
+        let kept: BucketKept = entry.read()?;
+        let key = Secret(self.open(repository.as_str(), "bucket", &kept.key)?);
+        Ok(Some(BucketKeys { key_id: kept.key_id, key }))
+    }
+
+    fn seal(&self, name: &str, what: &str, text: &str) -> Result<String, SecretsError> {
+        let sealed = self.0.seal(&place(name, what), text);
+        sealed.map_err(|source| SecretsError::Seal(name.to_owned(), source))
+    }
+
+    fn open(&self, name: &str, what: &str, sealed: &str) -> Result<String, SecretsError> {
+        let text = self.0.open(&place(name, what), sealed);
+        text.map_err(|source| SecretsError::Seal(name.to_owned(), source))
+    }
+}
+
+/// A sealed key opens for its own repository only.
+fn place(name: &str, what: &str) -> String {
+    format!("repository/{name}/{what}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::read;
+    use crate::store::MemoryStore;
+
+    #[tokio::test]
+    async fn keys_are_kept_sealed_and_open_for_their_own_repository_only() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let secrets = RepositorySecrets::new(Seal::create(directory.path()).expect("the key is new"));
+        let store = MemoryStore::new().expect("a thread can be started");
+        let (repository, one, other) = (read("central"), read("notes-1"), read("notes-2"));
+        let secret = |text: &str| Secret(text.to_owned());
+        let keys = RepositoryKeys { password: secret("hunter2"), master_key: secret("{mac}"), made: Some(Time(7)) };
+        let bucket = BucketKeys { key_id: "id".to_owned(), key: secret("hunter2") };
+        let mut batch = Batch::new();
+        secrets.put(&mut batch, &repository, &one, &keys).expect("it can be sealed");
+        secrets.put_bucket(&mut batch, &repository, &bucket).expect("it can be sealed");
+        store.commit(batch).await.expect("the store is whole");
+        let kept = store.scan("").expect("it can be read");
+        assert!(kept.iter().all(|entry| !entry.body.contains("hunter2") && !entry.body.contains("mac")));
+        assert_eq!(secrets.get(&store, &repository, &one).expect("it opens"), Some(keys));
+        assert_eq!(secrets.bucket(&store, &repository).expect("it opens"), Some(bucket));
+        assert_eq!(secrets.get(&store, &repository, &other).expect("there is none"), None);
+        assert_eq!(RepositorySecrets::all(&store).expect("it can be read"), [(repository.clone(), one.clone())]);
+        let mut batch = Batch::new();
+        let stolen = store.get(&keys::repository_key(&repository, &one)).expect("it can be read").expect("it is there");
+        batch.put_json(keys::repository_key(&repository, &other), stolen.body);
+        store.commit(batch).await.expect("the store is whole");
+        assert!(secrets.get(&store, &repository, &other).is_err());
+    }
+}

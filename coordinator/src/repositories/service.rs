@@ -1,0 +1,115 @@
+//! The calls of a host about the repositories that the coordinator keeps.
+
+use super::allowed::{may_add, may_read};
+use super::disk::Disk;
+use super::lines::{Lines, Turn};
+use super::reads;
+use super::upload::Upload;
+use crate::facts::Facts;
+use crate::serve::{caller_of, refused};
+use fleet_core::names::HostName;
+use fleet_proto::convert::{repository_file, repository_files};
+use fleet_proto::v1::{self, add_file, repositories_server::Repositories};
+use futures_util::stream::{BoxStream, Stream, StreamExt};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use tonic::{Code, Request, Response, Status, Streaming};
+
+/// Whoever says nothing for so long in the middle of a file has gone.
+const IDLE: Duration = Duration::from_secs(60);
+/// The most bytes in one message.
+const PIECE: usize = 64 * 1024;
+
+#[derive(Debug, Clone)]
+pub struct RepositoriesService {
+    pub facts: Arc<Facts>,
+    pub disk: Arc<Disk>,
+    pub lines: Arc<Lines>,
+}
+
+impl RepositoriesService {
+    pub fn new(facts: Arc<Facts>, disk: Arc<Disk>) -> Self {
+        Self { facts, disk, lines: Arc::default() }
+    }
+
+    async fn add(&self, host: &HostName, mut messages: Streaming<v1::AddFile>) -> Result<(), Status> {
+        let file = match next(&mut messages).await? {
+            Some(add_file::Kind::Begin(name)) => repository_file("add.begin", Some(name))?,
+            Some(add_file::Kind::Bytes(_) | add_file::Kind::Sha256(_)) | None => return Err(out_of_order()),
+        };
+        may_add(&self.facts.read(), host, &file.of.repository, &file.of.instance)?;
+        let mut upload = Upload::begin(Arc::clone(&self.disk), file.clone()).await?;
+        let sum = loop {
+            match next(&mut messages).await? {
+                Some(add_file::Kind::Bytes(bytes)) if bytes.len() <= PIECE => upload.add(&bytes).await?,
+                Some(add_file::Kind::Sha256(sum)) => break sum,
+                Some(add_file::Kind::Bytes(_) | add_file::Kind::Begin(_)) => return Err(out_of_order()),
+                None => return Err(refused(Code::Aborted, "could not keep the file: it was cut off", "send it again")),
+            }
+        };
+        if next(&mut messages).await?.is_some() {
+            return Err(out_of_order());
+        }
+        // It may be another's by now.
+        may_add(&self.facts.read(), host, &file.of.repository, &file.of.instance)?;
+        upload.keep(&sum).await
+    }
+}
+
+/// The next message; none after the last.
+async fn next(messages: &mut Streaming<v1::AddFile>) -> Result<Option<add_file::Kind>, Status> {
+    let late =
+        |_| refused(Code::DeadlineExceeded, "could not keep the file: nothing came for a minute", "send it again");
+    let message = timeout(IDLE, messages.message()).await.map_err(late)??;
+    match message {
+        Some(v1::AddFile { kind: Some(kind) }) => Ok(Some(kind)),
+        Some(v1::AddFile { kind: None }) => Err(out_of_order()),
+        None => Ok(None),
+    }
+}
+
+fn out_of_order() -> Status {
+    refused(Code::InvalidArgument, "could not keep the file: it is not begin, bytes of at most 64 KiB, sum", "")
+}
+
+/// A stream that has its turn for as long as it is there.
+fn within<T: Send + 'static>(turn: Turn, stream: impl Stream<Item = T> + Send + 'static) -> BoxStream<'static, T> {
+    stream
+        .map(move |item| {
+            let _has_it = &turn;
+            item
+        })
+        .boxed()
+}
+
+#[tonic::async_trait]
+impl Repositories for RepositoriesService {
+    type ListStream = BoxStream<'static, Result<v1::FileList, Status>>;
+    type ReadStream = BoxStream<'static, Result<v1::FilePiece, Status>>;
+
+    async fn list(&self, request: Request<v1::ListFiles>) -> Result<Response<Self::ListStream>, Status> {
+        let (host, _) = caller_of(&request)?.host(&self.facts)?;
+        let files = repository_files(request.into_inner().of)?;
+        may_read(&self.facts.read(), &host, &files.repository, &files.instance)?;
+        let turn = self.lines.read(&host).await?;
+        Ok(Response::new(within(turn, reads::list(Arc::clone(&self.disk), files))))
+    }
+
+    async fn read(&self, request: Request<v1::ReadFile>) -> Result<Response<Self::ReadStream>, Status> {
+        let (host, _) = caller_of(&request)?.host(&self.facts)?;
+        let v1::ReadFile { file, offset, length } = request.into_inner();
+        let file = repository_file("read.file", file)?;
+        may_read(&self.facts.read(), &host, &file.of.repository, &file.of.instance)?;
+        let turn = self.lines.read(&host).await?;
+        let pieces = reads::read(&self.disk, &file, offset, length).await?;
+        Ok(Response::new(within(turn, pieces)))
+    }
+
+    async fn add(&self, request: Request<Streaming<v1::AddFile>>) -> Result<Response<v1::Added>, Status> {
+        let (host, _) = caller_of(&request)?.host(&self.facts)?;
+        let _turn = self.lines.add(&host)?;
+        RepositoriesService::add(self, &host, request.into_inner()).await?;
+        Ok(Response::new(v1::Added {}))
+    }
+}

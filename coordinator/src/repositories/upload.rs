@@ -1,0 +1,226 @@
+//! Taking in one file: aside until it is whole and is what its name says, then under its name and on the disk.
+//!
+//! **Invariant:** a file that is there was whole when it was answered for, whatever ended in between. **Invariant:** no file
+//! that is there is ever written again.
+
+use super::disk::{Disk, DiskError, make_folder, sync_folder};
+use crate::serve::{failed, refused};
+use fleet_core::names::InstanceName;
+use fleet_proto::convert::{FileKind, RepositoryFile};
+use rustix::fs::RenameFlags;
+use rustix::io::Errno;
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use tokio::io::AsyncWriteExt;
+use tokio::task::spawn_blocking;
+use tonic::{Code, Status};
+
+static SERIAL: AtomicU64 = AtomicU64::new(0);
+
+/// A file that is under way. Dropped before it was kept, it leaves nothing.
+#[derive(Debug)]
+pub struct Upload {
+    file: RepositoryFile,
+    disk: Arc<Disk>,
+    aside: Aside,
+    to: tokio::fs::File,
+    sum: Sha256,
+    bytes: u64,
+}
+
+/// The place of what is not whole yet.
+#[derive(Debug)]
+struct Aside(PathBuf);
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        // What stays is swept at the next start.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl Upload {
+    pub async fn begin(disk: Arc<Disk>, file: RepositoryFile) -> Result<Self, Status> {
+        let of = file.of.instance.clone();
+        let place = Arc::clone(&disk);
+        let uploads = disk.uploads(&file.of.repository);
+        let opened = spawn_blocking(move || {
+            check_room(&place, &of, 0)?;
+            let aside = Aside(uploads.join(SERIAL.fetch_add(1, Relaxed).to_string()));
+            let opened = make_folder(&uploads).and_then(|()| private(&aside.0));
+            opened.map(|to| (to, aside)).map_err(|source| wrong(&of, uploads, source))
+        });
+        let (to, aside) = finished(opened.await).map_err(|error| told(&error))?;
+        Ok(Self { file, disk, aside, to: tokio::fs::File::from_std(to), sum: Sha256::new(), bytes: 0 })
+    }
+
+    pub async fn add(&mut self, bytes: &[u8]) -> Result<(), Status> {
+        self.bytes += bytes.len() as u64;
+        let limit = largest(self.file.of.kind);
+        if self.bytes > limit {
+            let text = format!("could not keep the file: it has more than {limit} bytes");
+            return Err(refused(Code::InvalidArgument, text, ""));
+        }
+        self.sum.update(bytes);
+        self.to.write_all(bytes).await.map_err(|source| self.wrong(source))
+    }
+
+    /// Keeps the file, if it is what whoever sent it says it is.
+    pub async fn keep(mut self, sha256: &str) -> Result<(), Status> {
+        let sum = hex(&self.sum.clone().finalize());
+        if sum != sha256 {
+            return Err(refused(Code::DataLoss, "could not keep the file: it is not what was sent", "send it again"));
+        }
+        if self.file.of.kind != FileKind::Config && sum != self.file.id {
+            let text = "could not keep the file: its name is not the SHA-256 of what is in it";
+            return Err(refused(Code::InvalidArgument, text, ""));
+        }
+        self.to.flush().await.map_err(|source| self.wrong(source))?;
+        self.to.sync_all().await.map_err(|source| self.wrong(source))?;
+        let Self { file, disk, aside, bytes, .. } = self;
+        let kept = spawn_blocking(move || {
+            check_room(&disk, &file.of.instance, bytes)?;
+            place(&disk, &file, &aside)
+        });
+        finished(kept.await).map_err(|error| told(&error))
+    }
+
+    fn wrong(&self, source: io::Error) -> Status {
+        told(&wrong(&self.file.of.instance, self.aside.0.clone(), source))
+    }
+}
+
+/// The most bytes of a file.
+fn largest(kind: FileKind) -> u64 {
+    match kind {
+        FileKind::Config | FileKind::Key => 64 << 10,
+        FileKind::Snapshot => 8 << 20,
+        FileKind::Index => 64 << 20,
+        FileKind::Pack => 128 << 20,
+    }
+}
+
+/// Why a file was not kept.
+#[derive(Debug, thiserror::Error)]
+enum UploadError {
+    #[error("another file has that name already, and is not overwritten")]
+    Occupied,
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error("its task ended unexpectedly")]
+    Task,
+}
+
+fn told(error: &UploadError) -> Status {
+    match error {
+        UploadError::Occupied => refused(Code::AlreadyExists, format!("could not keep the file: {error}"), ""),
+        UploadError::Disk(DiskError::Full(_)) => {
+            refused(Code::ResourceExhausted, error.to_string(), "make room on the coordinator's disk")
+        }
+        UploadError::Disk(_) | UploadError::Task => failed("could not keep the file", error),
+    }
+}
+
+fn finished<T>(ended: Result<Result<T, UploadError>, tokio::task::JoinError>) -> Result<T, UploadError> {
+    ended.unwrap_or(Err(UploadError::Task))
+}
+
+/// Gives the file its name, if none is there.
+fn place(disk: &Disk, file: &RepositoryFile, aside: &Aside) -> Result<(), UploadError> {
+    let path = disk.path(file);
+    let folder = path.parent().unwrap_or(&path).to_owned();
+    let of = &file.of.instance;
+    let wrong = |source| wrong(of, path.clone(), source);
+    make_folder(&folder).map_err(wrong)?;
+    match name_it(&aside.0, &path) {
+        Ok(()) => Ok(sync_folder(&folder).map_err(wrong)?),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let is_same = is_same(&aside.0, &path).map_err(wrong)?;
+            if is_same { Ok(()) } else { Err(UploadError::Occupied) }
+        }
+        Err(error) => Err(wrong(error)),
+    }
+}
+
+/// Fails where the name is taken.
+fn name_it(aside: &Path, path: &Path) -> io::Result<()> {
+    match rustix::fs::renameat_with(rustix::fs::CWD, aside, rustix::fs::CWD, path, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        // Some file systems cannot do that; but they have links, which do not replace anything either.
+        Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(aside, path),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
+    if fs::metadata(one)?.len() != fs::metadata(other)?.len() {
+        return Ok(false);
+    }
+    Ok(sum(one)? == sum(other)?)
+}
+
+fn sum(path: &Path) -> io::Result<String> {
+    let (mut file, mut sum, mut piece) = (File::open(path)?, Sha256::new(), vec![0; 256 << 10]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hex(&sum.finalize())),
+            read => sum.update(&piece[..read]),
+        }
+    }
+}
+
+fn private(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    File::options().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Whether so much may be taken up and enough stays for everything else; what was written already counts as taken.
+fn check_room(disk: &Disk, of: &InstanceName, written: u64) -> Result<(), UploadError> {
+    let space = disk.space()?;
+    if space.free.saturating_add(written) < disk.reserve { Err(DiskError::Full(of.clone()).into()) } else { Ok(()) }
+}
+
+fn wrong(of: &InstanceName, path: PathBuf, source: io::Error) -> UploadError {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DiskError::Full(of.clone()).into(),
+        _ => DiskError::Io { path, source }.into(),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::read;
+    use fleet_proto::convert::RepositoryFiles;
+
+    fn config() -> RepositoryFile {
+        let of = RepositoryFiles { repository: read("central"), instance: read("notes-1"), kind: FileKind::Config };
+        RepositoryFile { of, id: String::new() }
+    }
+
+    #[tokio::test]
+    async fn what_would_fill_the_disk_is_refused_and_leaves_nothing() {
+        let home = tempfile::tempdir().expect("a directory can be made");
+        let mut disk = Disk::below(home.path());
+        let begun = Upload::begin(Arc::new(disk.clone()), config()).await;
+        let mut upload = begun.expect("there is room");
+        upload.add(b"config").await.expect("there is room");
+        disk.reserve = u64::MAX;
+        upload.disk = Arc::new(disk.clone());
+        let full = upload.keep(&hex(&Sha256::digest(b"config"))).await.expect_err("it became full");
+        assert_eq!(full.code(), Code::ResourceExhausted);
+        assert!(full.message().contains("disk is full"), "{full}");
+        let full = Upload::begin(Arc::new(disk.clone()), config()).await.map(|_| ()).expect_err("it is full");
+        assert_eq!(full.code(), Code::ResourceExhausted);
+        let left: Vec<_> = fs::read_dir(disk.uploads(&read("central"))).expect("it is there").collect();
+        assert!(left.is_empty() && !disk.path(&config()).exists());
+    }
+}

@@ -1,0 +1,124 @@
+//! What is forgotten, what is removed, and what is told of damage.
+
+use crate::bed::{Bed, DAY, id, key, noise, now, read};
+use fleet_core::backup::{Cause, DataAction};
+use fleet_core::facts::OpenOrder;
+use fleet_core::order::{Action, Order};
+use fleet_core::time::Time;
+use fleet_repository::ReadData;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+fn packs(bed: &Bed) -> Vec<PathBuf> {
+    let folders = fs::read_dir(bed.folder().join("data")).expect("it is there").flatten();
+    let mut packs: Vec<PathBuf> = folders
+        .flat_map(|folder| fs::read_dir(folder.path()).expect("a folder").flatten())
+        .map(|it| it.path())
+        .collect();
+    packs.sort_by_key(|pack| fs::metadata(pack).expect("it is there").len());
+    packs
+}
+
+#[tokio::test]
+async fn what_the_policy_lets_go_is_forgotten_and_its_data_is_only_marked_at_first() {
+    let bed = Bed::new().await;
+    for number in 1..=4 {
+        bed.backup(number, u64::from(9 - number) * DAY, &noise(number, 2_000_000)).await;
+    }
+    bed.prove(1).await;
+    bed.round(now()).await;
+    assert_eq!(bed.kept(), [id(1), id(3), id(4)], "the newest two, and the newest proven");
+    assert_eq!(bed.sets().await, [id(1), id(3), id(4)].map(String::from));
+    let told = "instance notes-1: 1 of its backups in central were forgotten, as its policy says";
+    assert_eq!(bed.told().iter().filter(|text| *text == told).count(), 1, "{:?}", bed.told());
+    bed.round(now()).await;
+    assert_eq!(bed.kept().len(), 3);
+    let bytes: u64 = packs(&bed).iter().map(|pack| fs::metadata(pack).expect("it is there").len()).sum();
+    assert!(bytes > 5_900_000, "three are still there: {bytes}");
+    let intact = bed.keeper.verify(&read("central"), &read("notes-1"), ReadData::All).await.expect("it can be read");
+    assert!(intact.is_fine(), "{intact:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_forgotten_while_a_host_may_be_using_the_repository() {
+    let bed = Bed::new().await;
+    for number in 1..=3 {
+        bed.backup(number, u64::from(9 - number) * DAY, b"SELECT 1;").await;
+    }
+    let action = Action::Data(DataAction::Backup { to: [read("central")].into(), cause: Cause::Wished });
+    let order =
+        Order { id: read(id(7).as_str()), instance: read("notes-1"), action, deadline: Duration::from_secs(60) };
+    let open = OpenOrder { host: read("lab-1"), order, rollout: None, asked: now() };
+    let mut batch = fleet_coordinator::store::Batch::new();
+    batch.put(format!("asked/{}", id(7)), &open);
+    bed.store.commit(batch).await.expect("the store is whole");
+    let bed = bed.restarted();
+    bed.round(now()).await;
+    assert_eq!(bed.kept().len(), 3);
+}
+
+#[tokio::test]
+async fn parts_of_a_backup_that_never_came_to_be_go_after_two_days() {
+    let bed = Bed::new().await;
+    bed.backup(1, 5 * DAY, b"SELECT 1;").await;
+    bed.dump(2, Time(now().0 - 3 * DAY), &[("db.sql", b"SELECT 2;")]).await;
+    bed.dump(3, Time(now().0 - DAY), &[("db.sql", b"SELECT 3;")]).await;
+    let snapshots = || fs::read_dir(bed.folder().join("snapshots")).expect("it is there").count();
+    assert_eq!(snapshots(), 5);
+    bed.round(now()).await;
+    assert_eq!(snapshots(), 4, "the younger may still get its set");
+    assert_eq!(bed.kept(), [id(1)]);
+}
+
+#[tokio::test]
+async fn a_backup_that_became_much_smaller_stops_all_forgetting() {
+    let bed = Bed::new().await;
+    for (number, bytes) in [(1, 4_000_000), (2, 4_000_000), (3, 4_000_000), (4, 1000)] {
+        bed.backup(number, u64::from(9 - number) * DAY, &noise(number, bytes)).await;
+    }
+    bed.round(now()).await;
+    bed.round(now()).await;
+    assert_eq!(bed.kept().len(), 4);
+    let said: Vec<_> = bed.told().into_iter().filter(|text| text.contains("nothing is forgotten")).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!(bed.keeper.troubles().expect("it can be read").len(), 1);
+}
+
+#[tokio::test]
+async fn damage_is_found_named_and_marks_its_backups_alone() {
+    let bed = Bed::new().await;
+    for number in 1..=2 {
+        bed.backup(number, u64::from(3 - number) * DAY, &noise(number, 3_000_000)).await;
+    }
+    let victim = packs(&bed).pop().expect("there are some");
+    let mut bytes = fs::read(&victim).expect("it can be read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    fs::write(&victim, bytes).expect("it can be written");
+    let unseen =
+        bed.keeper.verify(&read("central"), &read("notes-1"), ReadData::Nothing).await.expect("it can be read");
+    assert!(unseen.is_fine(), "nobody has read the data");
+    bed.keeper.verify(&read("central"), &read("notes-1"), ReadData::All).await.expect("it can be read");
+    let catalog = bed.catalog();
+    let damaged: Vec<bool> = (1..=2).map(|number| !catalog[&read("notes-1")][&key(number)].is_good()).collect();
+    assert_eq!(damaged.iter().filter(|is| **is).count(), 1, "{damaged:?}");
+    assert_eq!(bed.told().iter().filter(|text| text.contains("is damaged: db.sql")).count(), 1, "{:?}", bed.told());
+    bed.keeper.rebuild(&read("central")).await.expect("it can be read");
+    assert_eq!(bed.catalog(), catalog, "a rebuilt catalog knows it too");
+}
+
+#[tokio::test]
+async fn all_data_is_read_within_a_month_of_days() {
+    let bed = Bed::new().await;
+    bed.backup(1, DAY, &noise(1, 3_000_000)).await;
+    let victim = packs(&bed).pop().expect("there are some");
+    let mut bytes = fs::read(&victim).expect("it can be read");
+    bytes[100] ^= 0xff;
+    fs::write(&victim, bytes).expect("it can be written");
+    let begun = now();
+    for day in 0..30 {
+        bed.round(Time(begun.0 + day * DAY)).await;
+    }
+    assert!(!bed.catalog()[&read("notes-1")][&key(1)].is_good());
+}

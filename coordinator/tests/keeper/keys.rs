@@ -1,0 +1,129 @@
+//! Who gets into which repository, and what is in its catalog.
+
+use crate::bed::{Bed, DAY, key, noise, order, read};
+use fleet_coordinator::repositories::{BucketKeys, KeeperError};
+use fleet_coordinator::store::{Batch, StoreError};
+use fleet_core::backup::{Cause, DataAction, Place, PlaceAccess, RepositoryDesired, Secret, Source};
+use fleet_core::order::Action;
+use fleet_core::time::Time;
+
+#[tokio::test]
+async fn a_repository_is_made_once_with_keys_that_were_kept_before() {
+    let bed = Bed::new().await;
+    let (central, notes) = (read("central"), read("notes-1"));
+    assert_eq!(bed.keeper.kept_access(&central, &notes).expect("the place is known"), None);
+    let access = bed.keeper.access(&central, &notes).await.expect("it can be made");
+    assert!(bed.folder().join("config").exists());
+    assert_eq!(std::fs::read_dir(bed.folder().join("keys")).expect("it is there").count(), 1);
+    assert_eq!((&access.place, &access.password), (&PlaceAccess::Coordinator, &None));
+    let bed = bed.restarted();
+    let again = bed.keeper.access(&central, &notes).await.expect("it is there");
+    assert_eq!(again, access);
+    assert_eq!(bed.keeper.kept_access(&central, &notes).expect("the place is known"), Some(access));
+}
+
+#[tokio::test]
+async fn a_creation_that_was_cut_off_is_completed_with_the_same_keys() {
+    let bed = Bed::new().await;
+    let (central, notes) = (read("central"), read("notes-1"));
+    let access = bed.keeper.access(&central, &notes).await.expect("it can be made");
+    std::fs::remove_dir_all(bed.folder().join("keys")).expect("it is there");
+    let mut batch = Batch::new();
+    let mut keys = bed.keeper.secrets().get(bed.facts.store(), &central, &notes).expect("it opens").expect("kept");
+    keys.made = None;
+    bed.keeper.secrets().put(&mut batch, &central, &notes, &keys).expect("it can be sealed");
+    bed.store.commit(batch).await.expect("the store is whole");
+    let again = bed.keeper.access(&central, &notes).await.expect("it is completed");
+    assert_eq!(again, access);
+    assert_eq!(std::fs::read_dir(bed.folder().join("keys")).expect("it is there").count(), 1);
+}
+
+#[tokio::test]
+async fn a_folder_on_a_host_is_made_by_that_host_and_a_bucket_needs_its_keys() {
+    let bed = Bed::new().await;
+    let notes = read("notes-1");
+    let s3 = |text: &str| Place::S3 {
+        endpoint: "http://127.0.0.1:1".to_owned(),
+        region: "eu".to_owned(),
+        bucket: "lab".to_owned(),
+        prefix: text.to_owned(),
+    };
+    let changed = bed.facts.change_desired(Time(1), |desired| {
+        let put = |place| RepositoryDesired { place, added: Time(1) };
+        desired.put_repository(&read("disk"), put(Place::Folder { path: "/mnt/backups/".to_owned() }));
+        desired.put_repository(&read("offsite"), put(s3("fleet")));
+        Ok::<_, StoreError>(())
+    });
+    changed.await.expect("the store is whole");
+    let access = bed.keeper.access(&read("disk"), &notes).await.expect("nothing is to be made here");
+    assert_eq!(access.place, PlaceAccess::Folder { path: "/mnt/backups/notes-1".to_owned() });
+    assert!(access.password.is_some_and(|password| password.0.len() == 64));
+    let refused = bed.keeper.access(&read("offsite"), &notes).await;
+    assert!(matches!(refused, Err(KeeperError::NoBucketKeys(_))), "{refused:?}");
+    let mut batch = Batch::new();
+    let keys = BucketKeys { key_id: "id".to_owned(), key: Secret("hunter2".to_owned()) };
+    bed.keeper.secrets().put_bucket(&mut batch, &read("offsite"), &keys).expect("it can be sealed");
+    bed.store.commit(batch).await.expect("the store is whole");
+    let words = bed.keeper.place_words(&read("offsite"), &notes).expect("it is known");
+    assert_eq!(words, "s3:http://127.0.0.1:1/lab/fleet/notes-1");
+}
+
+#[tokio::test]
+async fn an_order_to_back_up_waits_for_its_repository_and_one_to_restore_for_none() {
+    let bed = Bed::new().await;
+    let backup = order(Action::Data(DataAction::Backup { to: [read("central")].into(), cause: Cause::Wished }));
+    let waits = bed.keeper.accesses(&backup).expect_err("it is not there");
+    assert!(matches!(waits, KeeperError::BeingMade(_)), "{waits}");
+    let from = Source { repository: read("central"), instance: read("notes-1"), backup: key(1).backup };
+    let drill = order(Action::Data(DataAction::Drill { from }));
+    let refused = bed.keeper.accesses(&drill).expect_err("there is nothing to drill");
+    assert_eq!(refused.to_string(), "the repository `central` has nothing of `notes-1`");
+    bed.keeper.access(&read("central"), &read("notes-1")).await.expect("it can be made");
+    assert_eq!(bed.keeper.accesses(&backup).expect("it is there").len(), 1);
+    assert_eq!(bed.keeper.accesses(&drill).expect("it is there").len(), 1);
+}
+
+#[tokio::test]
+async fn the_catalog_that_was_lost_is_rebuilt_and_is_equal() {
+    let bed = Bed::new().await;
+    for number in 1..=3 {
+        bed.backup(number, u64::from(10 - number) * DAY, &noise(number, 100_000)).await;
+    }
+    bed.prove(2).await;
+    let before = bed.catalog();
+    assert_eq!(before[&read("notes-1")].len(), 3);
+    assert!(before[&read("notes-1")][&key(2)].proven().is_some());
+    let mut batch = Batch::new();
+    for entry in bed.store.scan("observed/backup/").expect("it can be read") {
+        batch.delete(entry.key);
+    }
+    bed.store.commit(batch).await.expect("the store is whole");
+    let bed = bed.restarted();
+    assert!(bed.catalog().is_empty());
+    let rebuilt = bed.keeper.rebuild(&read("central")).await.expect("it can be read");
+    assert_eq!((rebuilt.backups, rebuilt.unread.len()), (3, 0));
+    assert_eq!(bed.catalog(), before);
+    assert_eq!(bed.restarted().catalog(), before, "and it is kept");
+}
+
+#[tokio::test]
+async fn a_repository_that_cannot_be_read_loses_nothing_of_its_catalog() {
+    let bed = Bed::new().await;
+    bed.backup(1, DAY, &noise(1, 100_000)).await;
+    let before = bed.catalog();
+    std::fs::rename(bed.folder(), bed.home.path().join("away")).expect("it can be moved");
+    let rebuilt = bed.keeper.rebuild(&read("central")).await.expect("the store is whole");
+    assert_eq!(rebuilt.unread.len(), 1);
+    assert_eq!(bed.catalog(), before);
+}
+
+#[tokio::test]
+async fn a_manifest_has_its_values_again() {
+    let bed = Bed::new().await;
+    let written = bed.backup(1, DAY, b"SELECT 1;").await;
+    let found = bed.keeper.manifest(&read("central"), &read("notes-1"), &key(1).backup).await.expect("it is there");
+    assert_eq!(found, written);
+    assert_eq!(found.values.get("password").map(String::as_str), Some("hunter2"));
+    let none = bed.keeper.manifest(&read("central"), &read("notes-1"), &key(9).backup).await;
+    assert!(matches!(none, Err(KeeperError::NoBackup { .. })), "{none:?}");
+}

@@ -1,0 +1,88 @@
+//! Following a recovery sheet with stock restic alone, and taking single files out.
+
+use crate::bed::{Bed, DAY, id, noise, read};
+use fleet_coordinator::repositories::KeeperError;
+use futures_util::StreamExt;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+/// What a person needs for the first two steps; nothing of ours is among it.
+const TOOLS: [&str; 3] = ["restic", "sh", "cat"];
+
+/// Runs the sheet's commands as they stand there, on a machine that has no more than these tools.
+fn follow(sheet: &str, at: &Path) {
+    let bin = at.join("bin");
+    fs::create_dir(&bin).expect("it is new");
+    for tool in TOOLS {
+        let place = ["/usr/bin", "/bin", "/usr/local/bin"].map(|folder| Path::new(folder).join(tool));
+        let found = place.into_iter().find(|place| place.exists()).unwrap_or_else(|| panic!("{tool} is installed"));
+        symlink(found, bin.join(tool)).expect("it is new");
+    }
+    let steps = sheet.split("3. Put each store back").next().expect("there is something before");
+    let commands: Vec<&str> = steps.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    let place = commands.iter().position(|line| !line.starts_with(' ')).expect("there are commands");
+    let script = commands[place..].iter().filter(|line| !line.starts_with(' ')).copied().collect::<Vec<_>>().join("\n");
+    let script = format!("set -eu\n{script}\n");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script]).current_dir(at).env_clear().env("PATH", &bin).env("HOME", at);
+    let output = shell.output().expect("a shell can be started");
+    assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
+async fn whoever_follows_the_sheet_gets_the_data_back_without_anything_of_ours() {
+    let bed = Bed::new().await;
+    let content = noise(2, 1_500_000);
+    bed.backup(1, 2 * DAY, b"SELECT 1;").await;
+    let manifest = bed.backup(2, DAY, &content).await;
+    let kits = bed.keeper.recovery_kits(&[].into()).await.expect("they can be written");
+    assert_eq!(kits.len(), 1);
+    let kit = &kits[0];
+    assert_eq!(kit.place, bed.folder().display().to_string());
+    assert!(!format!("{kit:?}").contains(&kit.password.0));
+    let at = tempfile::tempdir().expect("a directory can be made");
+    follow(&kit.text.0, at.path());
+    assert!(fs::read(at.path().join("dumps/db.sql")).expect("it was restored") == content);
+    assert_eq!(fs::read_to_string(at.path().join("files/files/note.txt")).expect("it was restored"), "note 2");
+    let found = fs::read(at.path().join("manifest.json")).expect("it was restored");
+    assert_eq!(serde_json::from_slice::<fleet_core::backup::Manifest>(&found).expect("it is one"), manifest);
+    assert!(
+        kit.text.0.contains("psql -X -v ON_ERROR_STOP=1 --single-transaction -U postgres -d NAME -f 'dumps/db.sql'")
+    );
+    assert!(!kit.text.0.contains("hunter2"), "values are in the backup, not on the sheet");
+}
+
+#[tokio::test]
+async fn a_repository_that_cannot_be_read_has_a_sheet_of_what_was_told() {
+    let bed = Bed::new().await;
+    bed.backup(1, DAY, b"SELECT 1;").await;
+    fs::rename(bed.folder(), bed.home.path().join("away")).expect("it can be moved");
+    let kits = bed.keeper.recovery_kits(&[read("notes-1")].into()).await.expect("they can be written");
+    assert!(kits[0].text.0.contains(&format!("BACKUP={}", id(1))), "{}", kits[0].text.0);
+    assert!(bed.keeper.recovery_kits(&[read("notes-9")].into()).await.expect("there is none").is_empty());
+}
+
+#[tokio::test]
+async fn single_files_and_dumps_come_out_whole() {
+    let bed = Bed::new().await;
+    let content = noise(1, 2_500_000);
+    bed.backup(1, DAY, &content).await;
+    let opened = bed.keeper.open(&read("central"), &read("notes-1"), &id(1)).await.expect("it is there");
+    let names: Vec<String> = opened.list("").await.expect("it can be read").into_iter().map(|it| it.name).collect();
+    assert_eq!(names, ["db.sql", "files"]);
+    assert_eq!(opened.list("files").await.expect("it can be read").len(), 1);
+    for (name, expect) in [("db", content.as_slice()), ("/db.sql", &content), ("files/note.txt", b"note 1")] {
+        let mut pieces = opened.read(name).await.expect("it is there");
+        let mut found = Vec::new();
+        while let Some(piece) = pieces.next().await {
+            found.extend_from_slice(&piece.expect("it comes whole"));
+        }
+        assert!(found == expect, "{name}");
+    }
+    for name in ["nothing", "files/nothing", "nowhere/nothing", "../config"] {
+        let refused = opened.read(name).await.map(|_| ());
+        assert!(matches!(refused, Err(KeeperError::Unreadable { .. } | KeeperError::Work(_))), "{name}: {refused:?}");
+    }
+}

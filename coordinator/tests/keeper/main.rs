@@ -1,0 +1,6 @@
+//! The coordinator's repositories as they are on the disk: made, listed, forgotten, read through, and opened by stock restic.
+
+mod bed;
+mod housekeeping;
+mod keys;
+mod kit;

@@ -1,0 +1,253 @@
+//! Backups as operators ask for them, and as hosts say what came of it.
+
+use crate::bed::{Bed, FakeAgent, LIMIT, Operators, now, settled, token};
+use crate::stories::{fleet, installed};
+use fleet_core::backup::{Cause, CopyMade, DataAction, DrillMade, Made, Manifest, Proof};
+use fleet_core::order::Release;
+use fleet_proto::link::{admit, dial};
+use fleet_proto::v1::backups_client::BackupsClient;
+use fleet_proto::v1::{self, from_agent, order::Action, order_report::Outcome};
+use std::fmt::Debug;
+use std::str::FromStr;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+use tonic::Code;
+use tonic::transport::Channel;
+
+type Backups = BackupsClient<Channel>;
+
+fn read<T: FromStr<Err: Debug>>(text: &str) -> T {
+    text.parse().unwrap_or_else(|error| panic!("`{text}`: {error:?}"))
+}
+
+/// Somebody with a role.
+async fn backups(admin: &mut Operators, name: &str, role: &str) -> Backups {
+    let request = v1::AddOperatorRequest { name: name.to_owned(), role: role.to_owned(), ..Default::default() };
+    let invitation = admin.add_operator(request).await.expect("the name is free").into_inner();
+    let identity = admit(&token(&invitation), now()).await.expect("the token is good");
+    BackupsClient::new(dial(&identity).await.expect("it is reached"))
+}
+
+fn data(order: &v1::Order) -> DataAction {
+    match &order.action {
+        Some(Action::Data(data)) => serde_json::from_str(&data.action).expect("it is JSON"),
+        other => panic!("it is not about data: {other:?}"),
+    }
+}
+
+fn release(view: &v1::ReleaseView) -> Release {
+    Release { name: read(&format!("{}@{}", view.app, view.version)), digest: read(&view.digest) }
+}
+
+fn manifest(order: &v1::Order, release: Release) -> Manifest {
+    Manifest {
+        format: Manifest::FORMAT,
+        backup: read(&order.id),
+        instance: read(&order.instance),
+        host: read("lab-1"),
+        release,
+        revision: 1,
+        cause: Cause::Scheduled,
+        began: now(),
+        ended: now(),
+        values: [("password".to_owned(), "hunter2".to_owned())].into(),
+        images: Default::default(),
+        parts: Vec::new(),
+        derivable: Vec::new(),
+        uncovered: Vec::new(),
+        holds: Vec::new(),
+    }
+}
+
+/// Says how an order ended, what it made, and what the instance is now.
+async fn end(agent: &FakeAgent, order: &v1::Order, outcome: Outcome, made: Option<Made>, release: &v1::Release) {
+    let made = made.map(|made| serde_json::to_string(&made).expect("it is JSON")).unwrap_or_default();
+    let (id, instance) = (order.id.clone(), order.instance.clone());
+    agent.say(from_agent::Kind::Order(v1::OrderReport { id, instance, outcome: Some(outcome), made })).await;
+    let goal = v1::Goal { release: Some(release.clone()), revision: 1, ..Default::default() };
+    agent.say(settled(&order.instance, &goal, 0)).await;
+}
+
+async fn standing(backups: &mut Backups) -> v1::StandingView {
+    let list = backups.get_standing(v1::GetStandingRequest::default()).await.expect("it may be seen").into_inner();
+    list.instances.into_iter().next().expect("there is one")
+}
+
+async fn until(backups: &mut Backups, is_so: impl Fn(&v1::StandingView) -> bool) -> v1::StandingView {
+    let reached = async {
+        loop {
+            let view = standing(backups).await;
+            if is_so(&view) {
+                return view;
+            }
+            sleep(Duration::from_millis(30)).await;
+        }
+    };
+    match timeout(LIMIT, reached).await {
+        Ok(view) => view,
+        Err(_) => panic!("it never came so: {:?}", standing(backups).await),
+    }
+}
+
+struct Scene {
+    _bed: Bed,
+    admin: Operators,
+    agent: FakeAgent,
+    backups: Backups,
+    release: v1::Release,
+    kept: Release,
+}
+
+async fn scene() -> Scene {
+    let (bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let shown = v1::ShowReleaseRequest { app: "notes".to_owned(), version: String::new() };
+    let kept = release(&admin.show_release(shown).await.expect("it is there").into_inner());
+    let release = v1::Release {
+        app: kept.name.app.to_string(),
+        version: kept.name.version.to_string(),
+        digest: kept.digest.to_string(),
+    };
+    let backups = backups(&mut admin, "bo", "operator").await;
+    Scene { _bed: bed, admin, agent, backups, release, kept }
+}
+
+impl Scene {
+    /// A policy for all, and the first backup that it asks for.
+    async fn first_backup(&mut self) -> v1::Order {
+        let policy = v1::SetPolicyRequest {
+            name: "daily".to_owned(),
+            selector: Some(String::new()),
+            drill: Some("never".to_owned()),
+            ..Default::default()
+        };
+        let view = self.backups.set_policy(policy).await.expect("it is a good policy").into_inner();
+        assert_eq!((view.given_to.as_str(), view.instances), ("all", vec!["notes-1".to_owned()]));
+        let order = self.agent.orders(1).await.remove(0);
+        let DataAction::Backup { to, cause: Cause::Scheduled } = data(&order) else { panic!("{order:?}") };
+        assert_eq!(to, [read("central")].into());
+        let copy = CopyMade { repository: read("central"), result: Ok(manifest(&order, self.kept.clone())) };
+        let done = Outcome::Done(v1::Empty {});
+        end(&self.agent, &order, done, Some(Made::Backup(vec![copy])), &self.release).await;
+        self.agent.orders(0).await;
+        order
+    }
+}
+
+#[tokio::test]
+async fn a_policy_asks_for_a_backup_and_what_came_of_it_is_seen() {
+    let mut scene = scene().await;
+    assert_eq!(standing(&mut scene.backups).await.word, "never");
+    let order = scene.first_backup().await;
+    let view = until(&mut scene.backups, |view| view.word == "ok").await;
+    assert_eq!((view.newest.as_str(), view.policy.as_str(), view.next.as_str()), (order.id.as_str(), "daily", "at"));
+    let status = scene.admin.get_status(v1::GetStatusRequest {}).await.expect("it may be seen").into_inner();
+    assert_eq!(status.backups.expect("it is told").ok, 1);
+    let request = v1::ListBackupsRequest { instance: "notes-1".to_owned() };
+    let list = scene.backups.list_backups(request).await.expect("it may be seen").into_inner().backups;
+    assert!(list[0].copies[0].kept && list[0].copies[0].why.contains("the newest"), "{list:?}");
+    let hold = v1::HoldBackupRequest { backup: order.id[..6].to_owned(), release: false };
+    let held = scene.backups.hold_backup(hold.clone()).await.expect("it is there").into_inner();
+    assert_eq!(held.held_by, "bo");
+    let released = v1::HoldBackupRequest { release: true, ..hold };
+    let released = scene.backups.hold_backup(released).await.expect("it is there").into_inner();
+    assert_eq!(released.held_by, "");
+}
+
+#[tokio::test]
+async fn only_a_drill_that_found_nothing_wrong_proves_it() {
+    let mut scene = scene().await;
+    let backup = scene.first_backup().await;
+    for failure in [Some("120 rows, not 121".to_owned()), None] {
+        let request = v1::DrillRequest { instance: "notes-1".to_owned(), ..Default::default() };
+        let change = scene.backups.drill(request).await.expect("there is a backup").into_inner();
+        let order = scene.agent.orders(1).await.remove(0);
+        assert_eq!(order.id, change.order);
+        let (took_ms, bytes, checks) = (1, 1, Vec::new());
+        let proof = Proof { at: now(), host: read("lab-1"), took_ms, bytes, checks, failure: failure.clone() };
+        let made = DrillMade { repository: read("central"), backup: read(&backup.id), proof };
+        let outcome = match &failure {
+            Some(reason) => Outcome::Failed(v1::Failed { reason: reason.clone() }),
+            None => Outcome::Done(v1::Empty {}),
+        };
+        end(&scene.agent, &order, outcome, Some(Made::Drill(made)), &scene.release).await;
+        scene.agent.orders(0).await;
+        let word = if failure.is_some() { "failing" } else { "ok" };
+        let view = until(&mut scene.backups, |view| view.word == word).await;
+        assert_eq!(view.proven_ms > 0, failure.is_none(), "{view:?}");
+        let wish_is_over = |view: &Option<v1::InstanceView>| view.as_ref().is_some_and(|view| view.doing.is_empty());
+        crate::stories::until(&mut scene.admin, "notes-1", wish_is_over).await;
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_restore_says_first_what_it_replaces_and_is_asked_once() {
+    let mut scene = scene().await;
+    let backup = scene.first_backup().await;
+    let request = v1::RestoreRequest { instance: "notes-1".to_owned(), dry_run: true, ..Default::default() };
+    let shown = scene.backups.restore(request.clone()).await.expect("there is a backup").into_inner();
+    assert_eq!((shown.backup.as_str(), shown.order.as_str()), (backup.id.as_str(), ""));
+    assert!(shown.plan[0].contains("backed up into central"), "{:?}", shown.plan);
+    let request = v1::RestoreRequest { dry_run: false, ..request };
+    let change = scene.backups.restore(request.clone()).await.expect("nothing stands against it").into_inner();
+    let again = scene.backups.restore(request).await.expect_err("one at a time");
+    assert_eq!(again.code(), Code::FailedPrecondition);
+    let order = scene.agent.orders(1).await.remove(0);
+    assert_eq!(order.id, change.order);
+    let DataAction::Restore { from, safety, goal: None, .. } = data(&order) else { panic!("{order:?}") };
+    assert_eq!((from.backup.as_str(), safety), (backup.id.as_str(), [read("central")].into()));
+    let failed = Outcome::Failed(v1::Failed { reason: "the disk is full".to_owned() });
+    end(&scene.agent, &order, failed, None, &scene.release).await;
+    scene.agent.orders(0).await;
+    sleep(Duration::from_millis(300)).await;
+    let view = standing(&mut scene.backups).await;
+    assert_eq!(view.word, "ok", "a restore that failed is no backup that failed: {view:?}");
+}
+
+#[tokio::test]
+async fn who_may_only_look_wishes_nothing_and_who_operates_takes_no_keys() {
+    let mut scene = scene().await;
+    let mut viewer = backups(&mut scene.admin, "vi", "viewer").await;
+    let request = v1::BackUpRequest { instances: vec!["notes-1".to_owned()], ..Default::default() };
+    assert_eq!(viewer.back_up(request).await.expect_err("a viewer").code(), Code::PermissionDenied);
+    assert_eq!(standing(&mut viewer).await.word, "never");
+    let kits = scene.backups.get_recovery_kits(v1::RecoveryKitsRequest::default()).await;
+    assert_eq!(kits.expect_err("an operator").code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_is_refused_when_it_is_said() {
+    let mut scene = scene().await;
+    let policy = |change: fn(&mut v1::SetPolicyRequest)| {
+        let mut request =
+            v1::SetPolicyRequest { name: "p".to_owned(), selector: Some(String::new()), ..Default::default() };
+        change(&mut request);
+        request
+    };
+    let wrong: [fn(&mut v1::SetPolicyRequest); 8] = [
+        |it| it.schedule = Some("* * * * *".to_owned()),
+        |it| it.time_zone = Some("Europe/Nowhere".to_owned()),
+        |it| it.keep_last = Some(0),
+        |it| it.max_age = Some("1h".to_owned()),
+        |it| it.drill = Some("1m".to_owned()),
+        |it| it.limit_rate = Some("1".to_owned()),
+        |it| it.to = vec!["nowhere".to_owned()],
+        |it| it.selector = None,
+    ];
+    for change in wrong {
+        let request = policy(change);
+        let refused = scene.backups.set_policy(request.clone()).await;
+        assert!(refused.is_err(), "{request:?}");
+    }
+    let list = scene.backups.list_policies(v1::ListPoliciesRequest::default()).await.expect("it may be seen");
+    assert_eq!(list.into_inner().policies, []);
+    let none = v1::DrillRequest { instance: "notes-1".to_owned(), ..Default::default() };
+    assert_eq!(scene.backups.drill(none).await.expect_err("there is none").code(), Code::NotFound);
+    let mut root = backups(&mut scene.admin, "ro", "administrator").await;
+    let central = v1::RemoveRepositoryRequest { name: "central".to_owned() };
+    assert_eq!(root.remove_repository(central).await.expect_err("it stays").code(), Code::FailedPrecondition);
+    let place = v1::add_repository_request::Place::Folder(v1::FolderPlace { path: "/mnt/../etc".to_owned() });
+    let folder = v1::AddRepositoryRequest { name: "usb".to_owned(), place: Some(place) };
+    assert_eq!(root.add_repository(folder).await.expect_err("it leads out").code(), Code::InvalidArgument);
+}

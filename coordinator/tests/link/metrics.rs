@@ -1,0 +1,132 @@
+//! What Prometheus reads, read as strictly as the text exposition format says.
+
+use crate::bed::Bed;
+use crate::stories::{fleet, installed};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// One request, and the whole answer.
+async fn ask(address: SocketAddr, request: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    stream.write_all(request.as_bytes()).await.expect("it is taken");
+    let mut answer = String::new();
+    timeout(crate::bed::LIMIT, stream.read_to_string(&mut answer)).await.expect("it ends").expect("it is text");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("there is a head");
+    (head.to_owned(), body.to_owned())
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: fleet\r\n\r\n")
+}
+
+fn is_name(text: &str) -> bool {
+    let mut letters = text.chars();
+    letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+}
+
+/// The labels between braces, each as `name="text"`, with nothing escaped but `\\`, `\"` and `\n`.
+fn labels(mut text: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    while !text.is_empty() {
+        let (name, rest) = text.split_once("=\"").expect("a label has a text");
+        assert!(is_name(name), "`{name}`");
+        let (mut value, mut letters) = (String::new(), rest.char_indices());
+        let end = loop {
+            match letters.next().expect("a text ends") {
+                (at, '"') => break at,
+                (_, '\\') => match letters.next().expect("it goes on").1 {
+                    'n' => value.push('\n'),
+                    other @ ('\\' | '"') => value.push(other),
+                    other => panic!("`\\{other}` is not escaped so"),
+                },
+                (_, other) => value.push(other),
+            }
+        };
+        assert!(found.insert(name.to_owned(), value).is_none(), "`{name}` is there twice");
+        text = &rest[end + 1..];
+        text = text.strip_prefix(',').unwrap_or(text);
+    }
+    found
+}
+
+/// Reads a page: every sample by its name and labels.
+fn parse(page: &str) -> BTreeMap<(String, BTreeMap<String, String>), f64> {
+    assert!(page.ends_with('\n'), "the last line ends");
+    let (mut samples, mut families, mut family) = (BTreeMap::new(), BTreeSet::new(), String::new());
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, text) = help.split_once(' ').expect("help has a text");
+            assert!(is_name(name) && !text.is_empty());
+            assert_eq!(lines.next(), Some(format!("# TYPE {name} gauge").as_str()), "after its help");
+            assert!(families.insert(name.to_owned()), "the samples of {name} are together");
+            family = name.to_owned();
+            continue;
+        }
+        let (what, value) = line.rsplit_once(' ').expect("a sample has a value");
+        let (name, inside) = match what.split_once('{') {
+            Some((name, inside)) => (name, inside.strip_suffix('}').expect("braces close")),
+            None => (what, ""),
+        };
+        assert_eq!(name, family, "a sample stands in its family");
+        let value: f64 = value.parse().expect("a value is a number");
+        let key = (name.to_owned(), labels(inside));
+        assert!(samples.insert(key, value).is_none(), "`{what}` is there twice");
+    }
+    samples
+}
+
+#[tokio::test]
+async fn metrics_are_told_where_they_are_configured_and_nowhere_else() {
+    let (mut bed, mut admin, _, mut agent) = fleet().await;
+    assert_eq!(bed.running.as_ref().and_then(|running| running.metrics), None);
+    installed(&mut admin, &mut agent, "notes-1").await;
+    drop(agent);
+    bed.stop().await;
+    bed.start_with_metrics().await;
+    let address = bed.running.as_ref().and_then(|running| running.metrics).expect("they are told");
+    let (head, page) = ask(address, &get("/metrics")).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
+    let samples = parse(&page);
+    let value = |name: &str, labels: &[(&str, &str)]| {
+        let labels = labels.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        samples.get(&(name.to_owned(), labels)).copied()
+    };
+    let of_notes = [("instance", "notes-1")];
+    assert_eq!(value("fleet_backup_ok", &of_notes), Some(0.0), "there is no backup of it");
+    assert_eq!(value("fleet_backup_age_seconds", &of_notes), None, "and none has an age");
+    assert_eq!(value("fleet_backup_copies", &of_notes), Some(0.0));
+    assert_eq!(value("fleet_hosts", &[("link", "offline")]), Some(1.0));
+    assert_eq!(value("fleet_instances", &[("health", "healthy")]), Some(1.0));
+    assert_eq!(value("fleet_orders_open", &[]), Some(0.0));
+    assert!(value("fleet_disk_free_bytes", &[]).is_some_and(|free| free > 0.0));
+    assert!(!page.contains("hunter2"));
+    let told = |name: &str| page.contains(&format!("# TYPE {name} gauge\n"));
+    let names = ["proven_age_seconds", "bytes", "added_bytes"].map(|name| format!("fleet_backup_{name}"));
+    assert!(names.iter().all(|name| told(name)) && told("fleet_repository_bytes"));
+}
+
+#[tokio::test]
+async fn whoever_asks_for_anything_else_or_says_nothing_holds_nobody_up() {
+    let mut bed = Bed::new().await;
+    bed.stop().await;
+    bed.start_with_metrics().await;
+    let address = bed.running.as_ref().and_then(|running| running.metrics).expect("they are told");
+    assert!(ask(address, &get("/")).await.0.starts_with("HTTP/1.1 404"));
+    assert!(
+        ask(address, "POST /metrics HTTP/1.1\r\nHost: fleet\r\nContent-Length: 0\r\n\r\n")
+            .await
+            .0
+            .starts_with("HTTP/1.1 405")
+    );
+    let mut silent = Vec::new();
+    for _ in 0..7 {
+        silent.push(TcpStream::connect(address).await.expect("it listens"));
+    }
+    assert!(ask(address, &get("/metrics")).await.0.starts_with("HTTP/1.1 200"));
+}

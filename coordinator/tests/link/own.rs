@@ -1,0 +1,156 @@
+//! A coordinator that is lost and comes back from its own backup, and hosts that have gone on meanwhile.
+
+use crate::bed::{Bed, FakeAgent, Operators, bundle, done, goal, install, now, push, settled};
+use crate::import::{again, needs_a_person};
+use crate::stories::{fleet, installed, instance, until};
+use fleet_coordinator::facts::Facts;
+use fleet_coordinator::home::Home;
+use fleet_coordinator::own::{OwnBackup, RestoreError, restore, take_own_backup};
+use fleet_coordinator::repositories::Workshop;
+use fleet_proto::link::{dial, renew};
+use fleet_proto::v1;
+use fleet_repository::worker::PlaceSpec;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+fn workshop() -> Workshop {
+    Workshop::new(Some(env!("CARGO_BIN_EXE_fleet-coordinator").into()))
+}
+
+/// Where backups go, with the file that restores them.
+struct Vault {
+    folder: TempDir,
+    recovery: PathBuf,
+}
+
+async fn set_up(home: &Path) -> Vault {
+    let folder = tempfile::tempdir().expect("a directory can be made");
+    let place = PlaceSpec::Folder { path: folder.path().join("repository") };
+    let name = OwnBackup::set_up(home, place, None, &workshop()).await.expect("it can be set up");
+    let recovery = folder.path().join("recovery");
+    std::fs::copy(home.join(name), &recovery).expect("it was written");
+    Vault { folder, recovery }
+}
+
+/// What the coordinator does every day, while it is stopped.
+async fn back_up(bed: &mut Bed) {
+    bed.stop().await;
+    let home = Home::open(bed.path()).expect("the directory is free");
+    let facts = Facts::load(home.store).expect("it can be read");
+    let read = tokio::task::spawn_blocking(move || facts.at_one_moment());
+    let entries = read.await.expect("it ends").expect("it can be read");
+    take_own_backup(bed.path(), entries, &workshop(), now()).await.expect("it is taken");
+    bed.start().await;
+}
+
+/// Loses the directory, and serves what comes back under the same address.
+async fn lose_and_restore(bed: &mut Bed, vault: &Vault) {
+    bed.stop().await;
+    let back = tempfile::tempdir().expect("a directory can be made");
+    restore(&vault.recovery, None, back.path(), &workshop()).await.expect("it comes back");
+    bed.directory = back;
+    bed.start().await;
+}
+
+/// Moves the instance on; what it is then.
+async fn move_to(admin: &mut Operators, agent: &mut FakeAgent, version: &str) -> v1::Goal {
+    push(admin, version, &bundle(&format!("notes:{version}"))).await.expect("it is a good bundle");
+    let request = v1::ProposeRolloutRequest {
+        version: version.to_owned(),
+        canary: Some(0),
+        soak_ms: Some(0),
+        ..v1::ProposeRolloutRequest::default()
+    };
+    admin.start_rollout(request).await.expect("it can work");
+    let order = agent.orders(1).await.remove(0);
+    agent.obey(&order, done(), goal(&order)).await;
+    agent.orders(0).await;
+    until(admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.version == version)).await;
+    goal(&order).cloned().expect("an upgrade has a goal")
+}
+
+#[tokio::test]
+async fn a_lost_coordinator_comes_back_with_its_facts_keys_and_certificates() {
+    let (mut bed, mut admin, identity, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let vault = set_up(bed.path()).await;
+    back_up(&mut bed).await;
+    lose_and_restore(&mut bed, &vault).await;
+    let _agent = again(&identity).await;
+    let view = instance(&mut admin, "notes-1").await.expect("the administrator's certificate counts, and it is known");
+    assert_eq!(view.values.get("password").map(String::as_str), Some("***"));
+    let refused = restore(&vault.recovery, None, bed.path(), &workshop()).await;
+    assert!(matches!(refused, Err(RestoreError::Home(_))), "nothing is overwritten: {refused:?}");
+}
+
+#[tokio::test]
+async fn stock_restic_opens_it_with_the_password_of_the_recovery_file() {
+    let (mut bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let vault = set_up(bed.path()).await;
+    back_up(&mut bed).await;
+    let recovery: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&vault.recovery).expect("it is there")).expect("it is JSON");
+    let mut restic = Command::new("restic");
+    restic.args(["dump", "--no-lock", "--tag", "kind=dumps", "latest", "/facts.jsonl"]);
+    restic.env("RESTIC_REPOSITORY", vault.folder.path().join("repository"));
+    restic.env("RESTIC_PASSWORD", recovery["secrets"]["password"].as_str().expect("it has one"));
+    let output = restic.output().expect("restic is installed");
+    let facts = String::from_utf8(output.stdout).expect("it is text");
+    assert!(facts.lines().any(|line| line.contains("desired/instance/notes-1")), "{:?}", output.stderr);
+    assert!(!facts.contains("hunter2"), "secrets are sealed in there, too");
+    let text = std::fs::read_to_string(bed.path().join("own-backup.json")).expect("it is there");
+    assert!(!text.contains(recovery["secrets"]["password"].as_str().expect("it has one")));
+}
+
+#[tokio::test]
+async fn a_host_that_is_ahead_of_restored_facts_waits_for_a_person_and_is_not_put_back() {
+    let (mut bed, mut admin, identity, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let vault = set_up(bed.path()).await;
+    let former = move_to(&mut admin, &mut agent, "1.2").await;
+    back_up(&mut bed).await;
+    let mut agent = again(&identity).await;
+    agent.say(settled("notes-1", &former, 0)).await;
+    let newest = move_to(&mut admin, &mut agent, "1.3").await;
+    install(&mut admin, "1.3", "lab-1", "notes-2").await.expect("nothing stands against it");
+    let order = agent.orders(1).await.remove(0);
+    agent.obey(&order, done(), goal(&order)).await;
+    agent.orders(0).await;
+    drop(agent);
+    lose_and_restore(&mut bed, &vault).await;
+    let mut agent = FakeAgent::connect_quietly(&identity, fleet_proto::PROTOCOL).await.expect("it is welcome");
+    agent.say(crate::bed::hello(now())).await;
+    for name in ["notes-1", "notes-2"] {
+        agent.say(settled(name, &newest, 0)).await;
+    }
+    agent.say(v1::from_agent::Kind::Complete(v1::Complete {})).await;
+    let told = needs_a_person(&mut admin, "instance notes-1", "its host has notes@1.3").await;
+    assert!(told.hint.contains("fleet rollout"), "{told:?}");
+    needs_a_person(&mut admin, "host lab-1", "the instance notes-2 (notes@1.3), which nobody here knows").await;
+    assert!(agent.open_set().await.expect("the stream goes on").orders.is_empty(), "it keeps what it has");
+    push(&mut admin, "1.3", &bundle("notes:1.3")).await.expect("it is a good bundle");
+    let request = v1::ProposeRolloutRequest { version: "1.3".to_owned(), canary: Some(0), ..Default::default() };
+    let _ = admin.start_rollout(request).await;
+    let view = instance(&mut admin, "notes-1").await.expect("it is known");
+    assert_eq!(view.version, "1.3", "whatever was said, it was not put back");
+}
+
+#[tokio::test]
+async fn a_certificate_that_was_renewed_after_the_backup_is_believed() {
+    let (mut bed, mut admin, identity, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let vault = set_up(bed.path()).await;
+    back_up(&mut bed).await;
+    // Certificates end at whole seconds.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let channel = dial(&identity).await.expect("it is reached");
+    let renewed = renew(&identity, channel, now()).await.expect("it can be renewed");
+    let _agent = FakeAgent::connect(&renewed).await.expect("it is welcome");
+    lose_and_restore(&mut bed, &vault).await;
+    let _agent = again(&renewed).await;
+    let channel = dial(&renewed).await.expect("it is reached");
+    let twice = renew(&renewed, channel, now()).await.expect("it can be renewed again");
+    let _agent = again(&twice).await;
+}

@@ -1,0 +1,300 @@
+//! What hosts may do with the repositories that the coordinator keeps, and what is on the disk after it.
+
+use crate::bed::{Bed, FakeAgent, LIMIT, bundle, install, push};
+use crate::import::again;
+use fleet_coordinator::store::{Batch, Store};
+use fleet_core::backup::{Cause, DataAction, PlaceAccess, Source};
+use fleet_core::facts::OpenOrder;
+use fleet_core::order::{Action, Order, order_id};
+use fleet_proto::convert::incoming_order;
+use fleet_proto::link::{Identity, dial};
+use fleet_proto::v1::{self, add_file::Kind, repositories_client::RepositoriesClient};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+type Client = RepositoriesClient<Channel>;
+
+/// Two hosts, each with an instance, and what the first says to its repository.
+struct Shelf {
+    bed: Bed,
+    one: Identity,
+    other: Identity,
+}
+
+async fn shelf() -> Shelf {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let (one, other) = (bed.host(&mut admin, "lab-1").await, bed.host(&mut admin, "lab-2").await);
+    push(&mut admin, "1.1", &bundle("notes:1.1")).await.expect("it is a good bundle");
+    for (identity, host, name) in [(&one, "lab-1", "notes-1"), (&other, "lab-2", "notes-2")] {
+        let _seen = FakeAgent::connect(identity).await.expect("it is welcome");
+        install(&mut admin, "1.1", host, name).await.expect("nothing stands against it");
+    }
+    Shelf { bed, one, other }
+}
+
+async fn client(identity: &Identity) -> Client {
+    RepositoriesClient::new(dial(identity).await.expect("it is reached"))
+}
+
+pub fn sum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn name(instance: &str, kind: v1::FileKind, id: &str) -> v1::FileName {
+    let (repository, instance) = ("central".to_owned(), instance.to_owned());
+    v1::FileName { repository, instance, kind: kind.into(), id: id.to_owned() }
+}
+
+fn pack(instance: &str, bytes: &[u8]) -> v1::FileName {
+    name(instance, v1::FileKind::Pack, &sum(bytes))
+}
+
+/// The messages of a file, in pieces.
+fn messages(name: v1::FileName, bytes: &[u8], sum: Option<String>) -> Vec<v1::AddFile> {
+    let pieces = bytes.chunks(50_000).map(|piece| Kind::Bytes(piece.to_vec()));
+    let kinds = [Kind::Begin(name)].into_iter().chain(pieces).chain(sum.map(Kind::Sha256));
+    kinds.map(|kind| v1::AddFile { kind: Some(kind) }).collect()
+}
+
+async fn add(client: &mut Client, name: v1::FileName, bytes: &[u8]) -> Result<(), Status> {
+    let sum = Some(sum(bytes));
+    client.add(tokio_stream::iter(messages(name, bytes, sum))).await.map(|_| ())
+}
+
+async fn read(client: &mut Client, file: v1::FileName, offset: u64, length: u64) -> Result<Vec<u8>, Status> {
+    let mut pieces = client.read(v1::ReadFile { file: Some(file), offset, length }).await?.into_inner();
+    let mut bytes = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        bytes.extend(piece?.bytes);
+    }
+    Ok(bytes)
+}
+
+async fn list(client: &mut Client, of: v1::FileName) -> Result<Vec<(String, u64)>, Status> {
+    let mut lists = client.list(v1::ListFiles { of: Some(of) }).await?.into_inner();
+    let mut found = Vec::new();
+    while let Some(list) = lists.next().await {
+        found.extend(list?.files.into_iter().map(|file| (file.id, file.bytes)));
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn code<T>(result: Result<T, Status>) -> Option<Code> {
+    result.err().map(|status| status.code())
+}
+
+impl Shelf {
+    fn folder(&self) -> PathBuf {
+        self.bed.path().join("repositories/central")
+    }
+
+    /// All files below the repositories, those of uploads included.
+    fn files(&self) -> Vec<PathBuf> {
+        fn below(path: PathBuf, found: &mut Vec<PathBuf>) {
+            for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+                if entry.path().is_dir() { below(entry.path(), found) } else { found.push(entry.path()) }
+            }
+        }
+        let mut found = Vec::new();
+        below(self.bed.path().join("repositories"), &mut found);
+        found
+    }
+}
+
+#[tokio::test]
+async fn a_host_adds_to_its_own_repository_and_reads_it() {
+    let shelf = shelf().await;
+    let mut client = client(&shelf.one).await;
+    let bytes: Vec<u8> = (0..300_000_u32).map(|number| (number % 251) as u8).collect();
+    let file = pack("notes-1", &bytes);
+    add(&mut client, name("notes-1", v1::FileKind::Config, ""), b"config").await.expect("it is its own");
+    add(&mut client, file.clone(), &bytes).await.expect("it is its own");
+    let found = list(&mut client, name("notes-1", v1::FileKind::Pack, "")).await.expect("it is its own");
+    assert_eq!(found, [(file.id.clone(), 300_000)]);
+    assert!(read(&mut client, file.clone(), 0, 0).await.expect("it is there") == bytes);
+    assert!(read(&mut client, file.clone(), 200_000, 70_000).await.expect("it is there") == bytes[200_000..270_000]);
+    assert_eq!(code(read(&mut client, file.clone(), 299_999, 2).await), Some(Code::OutOfRange));
+    assert_eq!(code(read(&mut client, file.clone(), u64::MAX, 2).await), Some(Code::OutOfRange));
+    assert_eq!(code(read(&mut client, pack("notes-1", b"none"), 0, 0).await), Some(Code::NotFound));
+    let path = shelf.folder().join("notes-1/data").join(&file.id[..2]).join(&file.id);
+    assert!(fs::read(path).expect("restic's own layout") == bytes);
+}
+
+#[tokio::test]
+async fn nothing_is_overwritten() {
+    let shelf = shelf().await;
+    let mut client = client(&shelf.one).await;
+    let config = name("notes-1", v1::FileKind::Config, "");
+    add(&mut client, config.clone(), b"one").await.expect("there is none yet");
+    add(&mut client, config.clone(), b"one").await.expect("it is the same");
+    assert_eq!(code(add(&mut client, config.clone(), b"two").await), Some(Code::AlreadyExists));
+    assert_eq!(read(&mut client, config, 0, 0).await.expect("it is there"), b"one");
+    assert_eq!(code(add(&mut client, pack("notes-1", b"one"), b"two").await), Some(Code::InvalidArgument));
+    assert_eq!(shelf.files().len(), 1);
+}
+
+#[tokio::test]
+async fn a_host_has_no_business_in_anothers_repository() {
+    let shelf = shelf().await;
+    let (mut one, mut other) = (client(&shelf.one).await, client(&shelf.other).await);
+    let file = pack("notes-1", b"secret");
+    add(&mut one, file.clone(), b"secret").await.expect("it is its own");
+    assert_eq!(code(read(&mut other, file.clone(), 0, 0).await), Some(Code::PermissionDenied));
+    assert_eq!(code(list(&mut other, name("notes-1", v1::FileKind::Pack, "")).await), Some(Code::PermissionDenied));
+    assert_eq!(code(add(&mut other, file, b"secret").await), Some(Code::PermissionDenied));
+    assert_eq!(code(add(&mut other, pack("notes-9", b"x"), b"x").await), Some(Code::PermissionDenied));
+    let elsewhere = v1::FileName { repository: "elsewhere".to_owned(), ..pack("notes-1", b"x") };
+    assert_eq!(code(add(&mut one, elsewhere, b"x").await), Some(Code::NotFound));
+    let outside = v1::FileName { instance: "../notes-2".to_owned(), ..pack("notes-1", b"x") };
+    assert_eq!(code(add(&mut one, outside, b"x").await), Some(Code::InvalidArgument));
+    assert_eq!(
+        code(add(&mut one, name("notes-1", v1::FileKind::Pack, "../../x"), b"x").await),
+        Some(Code::InvalidArgument)
+    );
+}
+
+/// A restore on the second host, from what the first one's instance has.
+fn restoring(_: &dyn Store, batch: &mut Batch) {
+    let name = |text: &str| text.parse().expect("it is a name");
+    let id = order_id(&["restore"]);
+    let from = Source {
+        repository: "central".parse().expect("it is a name"),
+        instance: name("notes-1"),
+        backup: "0123456789abcdef01234567".parse().expect("it is an id"),
+    };
+    let action = DataAction::Restore { from, only: [].into(), safety: [].into(), goal: None };
+    let order = Order {
+        id: id.clone(),
+        instance: name("notes-2"),
+        action: Action::Data(action),
+        deadline: Duration::from_secs(3600),
+    };
+    let host = "lab-2".parse().expect("it is a name");
+    batch.put(format!("asked/{id}"), &OpenOrder { host, order, rollout: None, asked: crate::bed::now() });
+}
+
+#[tokio::test]
+async fn an_order_to_restore_lets_a_host_read_where_it_restores_from_and_no_more() {
+    let mut shelf = shelf().await;
+    let file = pack("notes-1", b"secret");
+    add(&mut client(&shelf.one).await, file.clone(), b"secret").await.expect("it is its own");
+    shelf.bed.meddle(restoring).await;
+    let mut other = client(&shelf.other).await;
+    assert_eq!(read(&mut other, file.clone(), 0, 0).await.expect("it is ordered"), b"secret");
+    assert_eq!(list(&mut other, name("notes-1", v1::FileKind::Pack, "")).await.expect("it is ordered").len(), 1);
+    assert_eq!(code(add(&mut other, pack("notes-1", b"x"), b"x").await), Some(Code::PermissionDenied));
+}
+
+/// A backup of the first host's instance.
+fn backing_up(_: &dyn Store, batch: &mut Batch) {
+    let (id, instance) = (order_id(&["backup"]), "notes-1".parse().expect("it is a name"));
+    let to = ["central".parse().expect("it is a name")].into();
+    let action = Action::Data(DataAction::Backup { to, cause: Cause::Wished });
+    let order = Order { id: id.clone(), instance, action, deadline: Duration::from_secs(3600) };
+    let host = "lab-1".parse().expect("it is a name");
+    batch.put(format!("asked/{id}"), &OpenOrder { host, order, rollout: None, asked: crate::bed::now() });
+}
+
+#[tokio::test]
+async fn an_order_to_back_up_is_told_with_its_key_once_the_repository_is_made() {
+    let mut shelf = shelf().await;
+    shelf.bed.meddle(backing_up).await;
+    let mut agent = again(&shelf.one).await;
+    let order = loop {
+        let orders = agent.open_set().await.expect("the stream goes on").orders;
+        if let Some(order) = orders.into_iter().find(|order| matches!(order.action, Some(v1::order::Action::Data(_)))) {
+            break incoming_order(order).expect("it is whole");
+        }
+    };
+    assert_eq!(order.access.len(), 1);
+    assert_eq!(order.access[0].place, PlaceAccess::Coordinator);
+    assert!(order.access[0].master_key.0.contains("mac"), "it is restic's own form");
+    assert!(shelf.folder().join("notes-1/config").exists());
+    let mut client = client(&shelf.one).await;
+    let config = name("notes-1", v1::FileKind::Config, "");
+    assert_eq!(code(add(&mut client, config, b"mine").await), Some(Code::AlreadyExists), "nobody replaces it");
+}
+
+#[tokio::test]
+async fn what_is_cut_off_or_damaged_on_its_way_leaves_nothing() {
+    let mut shelf = shelf().await;
+    let mut client = client(&shelf.one).await;
+    let bytes = vec![7; 200_000];
+    let whole = || messages(pack("notes-1", &bytes), &bytes, None);
+    let cut = client.add(tokio_stream::iter(whole())).await;
+    assert_eq!(code(cut), Some(Code::Aborted), "without its sum it is not whole");
+    let wrong = messages(pack("notes-1", &bytes), &bytes, Some(sum(b"other")));
+    assert_eq!(code(client.add(tokio_stream::iter(wrong)).await), Some(Code::DataLoss));
+    assert_eq!(shelf.files(), Vec::<PathBuf>::new());
+    let (sender, held) = mpsc::channel(16);
+    for message in whole() {
+        sender.send(message).await.expect("there is room");
+    }
+    let mut sending = client.clone();
+    let under_way = tokio::spawn(async move { sending.add(ReceiverStream::new(held)).await });
+    let begun = async {
+        while shelf.files().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, begun).await.expect("it begins");
+    under_way.abort();
+    drop(sender);
+    let gone = async {
+        while !shelf.files().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, gone).await.expect("what was cut off is removed");
+    let uploads = shelf.folder().join(".uploads");
+    shelf.bed.stop().await;
+    fs::write(uploads.join("0"), "half").expect("there is room");
+    shelf.bed.start().await;
+    assert_eq!(shelf.files(), Vec::<PathBuf>::new(), "what a coordinator that was killed has left is swept");
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_before_it_fills_the_disk() {
+    let shelf = shelf().await;
+    let mut client = client(&shelf.one).await;
+    let bytes = vec![7; 100_000];
+    let refused = add(&mut client, name("notes-1", v1::FileKind::Key, &sum(&bytes)), &bytes).await;
+    assert_eq!(code(refused), Some(Code::InvalidArgument));
+    assert_eq!(shelf.files(), Vec::<PathBuf>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_uploads_delays_nobody() {
+    let shelf = shelf().await;
+    let busy = client(&shelf.one).await;
+    let mut uploads = Vec::new();
+    for number in 0..16_u8 {
+        let mut busy = busy.clone();
+        uploads.push(tokio::spawn(async move {
+            let bytes = vec![number; 1 << 20];
+            add(&mut busy, pack("notes-1", &bytes), &bytes).await
+        }));
+    }
+    let (mut longest, mut other) = (Duration::ZERO, client(&shelf.other).await);
+    while uploads.iter().any(|upload| !upload.is_finished()) {
+        let began = Instant::now();
+        list(&mut other, name("notes-2", v1::FileKind::Index, "")).await.expect("it is its own");
+        longest = longest.max(began.elapsed());
+    }
+    for upload in uploads {
+        upload.await.expect("it ends").expect("it is its own");
+    }
+    assert!(longest < Duration::from_secs(2), "{longest:?}");
+    let found = list(&mut client(&shelf.one).await, name("notes-1", v1::FileKind::Pack, "")).await;
+    assert_eq!(found.expect("it is its own").len(), 16);
+}

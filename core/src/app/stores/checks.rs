@@ -1,0 +1,46 @@
+//! The checks of a store, from how they are written to what is asked.
+
+use super::reading::Reading;
+use super::{CHECK_LIMIT, CheckDeclaration};
+use crate::backup::{Check, EngineKind, Expected, Question};
+
+impl Reading<'_> {
+    pub fn checks(&mut self) -> Vec<Check> {
+        let checks = &self.declaration.checks;
+        if checks.len() > CHECK_LIMIT {
+            self.wrong("checks", &format!("there are {} checks; {CHECK_LIMIT} are allowed", checks.len()));
+        }
+        checks.iter().enumerate().filter_map(|(index, check)| self.check(&format!("checks[{index}]"), check)).collect()
+    }
+
+    fn check(&mut self, field: &str, check: &CheckDeclaration) -> Option<Check> {
+        let has_queries = !matches!(self.declaration.engine, EngineKind::Volume | EngineKind::S3 | EngineKind::Command);
+        let ask = match (&check.query, check.command.is_empty()) {
+            (Some(query), true) if has_queries && check.service.is_none() => {
+                Question::Query(self.plain(field, Some(query))?)
+            }
+            (Some(_), true) if has_queries => {
+                return self.refuse(field, "a query is asked in the store's own service");
+            }
+            (Some(_), true) => return self.refuse(field, "this store has no language for a `query`; use `command`"),
+            (None, false) => {
+                let Some(service) = check.service.clone().or_else(|| self.declaration.service.clone()) else {
+                    return self.refuse(field, "in which `service` does the command run?");
+                };
+                self.expect_service(field, &service);
+                let words = check.command.iter().map(|word| self.plain(field, Some(word))).collect::<Option<_>>()?;
+                Question::Command { service, words }
+            }
+            (Some(_), false) | (None, true) => {
+                return self.refuse(field, "a check has either a `query` or a `command`");
+            }
+        };
+        let expect = match (&check.expect, check.at_least) {
+            (Some(text), None) => Expected::Text(self.plain(field, Some(text))?),
+            (None, Some(least)) => Expected::AtLeast(least),
+            (None, None) => Expected::Success,
+            (Some(_), Some(_)) => return self.refuse(field, "a check has either `expect` or `at_least`"),
+        };
+        Some(Check { ask, expect })
+    }
+}

@@ -1,0 +1,202 @@
+//! How a backup of an instance goes: what stands still when, and what is read in which order.
+//!
+//! Dumps come before files, so that what a database points to is in the files. **Invariant:** nothing stands still for longer
+//! than what asked for it is being read.
+
+use super::{Coverage, Engine, Files, HoldKind, Kept, Manifest, Store, StoreState};
+use crate::names::StoreName;
+use crate::spec::{Access, InstanceSpec, MountSource, MountSpec};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is read of an instance, and what stands still for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Course {
+    /// In the order in which they are made to stand still; they go on in the opposite order.
+    pub stills: Vec<Still>,
+    /// Stores that are read as streams, in the order of their paths.
+    pub streams: Vec<StoreName>,
+    /// Stores that are read as files.
+    pub files: Vec<StoreName>,
+    /// Stores that are not read, because they can be rebuilt.
+    pub derivable: Vec<StoreName>,
+    /// Stores that nobody here can read.
+    pub unread: Vec<StoreName>,
+}
+
+/// A service that stands still for a part of the backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Still {
+    pub service: String,
+    pub kind: HoldKind,
+    pub from: Phase,
+    /// Until that phase is over.
+    pub until: Phase,
+}
+
+/// The two parts of a backup's reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    Streams,
+    Files,
+}
+
+/// The course of a backup of these stores, or why there is none.
+pub fn course(stores: &BTreeMap<StoreName, Store>, spec: &InstanceSpec) -> Result<Course, String> {
+    let of = |wanted: fn(&Store) -> bool| {
+        let names = stores.iter().filter(move |(_, store)| wanted(store)).map(|(name, _)| name.clone());
+        names.collect::<Vec<_>>()
+    };
+    let course = Course {
+        stills: Vec::new(),
+        streams: of(|store| store.is_truth() && !is_files(store) && !is_bucket(store)),
+        files: of(|store| store.is_truth() && is_files(store)),
+        derivable: of(|store| !store.is_truth()),
+        unread: of(|store| store.is_truth() && is_bucket(store)),
+    };
+    let mut stills = BTreeMap::new();
+    for (name, store) in course.streams.iter().chain(&course.files).filter_map(|name| stores.get_key_value(name)) {
+        for (service, kind) in asked(store) {
+            let (from, until) = phases(stores, &course, name, store, service)?;
+            let still = Still { service: service.clone(), kind, from, until };
+            stills.entry(service.clone()).and_modify(|known| join(known, &still)).or_insert(still);
+        }
+    }
+    // What depends on others stops before them.
+    let place = |still: &Still| spec.containers.iter().position(|container| container.service == still.service);
+    let mut stills: Vec<Still> = stills.into_values().collect();
+    stills.sort_by_key(|still| std::cmp::Reverse(place(still)));
+    Ok(Course { stills, ..course })
+}
+
+/// Whether a store is read as files rather than as a stream.
+pub fn is_files(store: &Store) -> bool {
+    matches!(store.engine, Engine::Volume(_))
+}
+
+/// A bucket has no stream and no folder.
+fn is_bucket(store: &Store) -> bool {
+    matches!(store.engine, Engine::S3(_))
+}
+
+fn asked(store: &Store) -> impl Iterator<Item = (&String, HoldKind)> {
+    let stopped = store.stop.iter().map(|service| (service, HoldKind::Stopped));
+    stopped.chain(store.pause.iter().map(|service| (service, HoldKind::Paused)))
+}
+
+/// From when until when a service stands still for a store.
+fn phases(
+    stores: &BTreeMap<StoreName, Store>,
+    course: &Course,
+    name: &StoreName,
+    store: &Store,
+    service: &str,
+) -> Result<(Phase, Phase), String> {
+    let needs_it = |other: &&StoreName| stores.get(*other).and_then(works_in) == Some(service);
+    let needed_by = course.streams.iter().find(needs_it);
+    match (is_files(store), needed_by) {
+        (false, None) => Ok((Phase::Streams, Phase::Streams)),
+        (false, Some(other)) => Err(format!(
+            "the store `{name}` wants `{service}` to stand still while it is dumped, but `{other}` is dumped by `{service}` itself"
+        )),
+        (true, None) => Ok((Phase::Streams, Phase::Files)),
+        (true, Some(_)) => Ok((Phase::Files, Phase::Files)),
+    }
+}
+
+/// The service that must run for a store to be dumped.
+pub fn works_in(store: &Store) -> Option<&str> {
+    match store.engine {
+        // Its tool runs in a container of its own, while the service is down.
+        Engine::Neo4j(_) | Engine::Volume(_) | Engine::S3(_) => None,
+        Engine::Postgresql(_)
+        | Engine::Mongodb(_)
+        | Engine::Mariadb(_)
+        | Engine::Mysql(_)
+        | Engine::Redis(_)
+        | Engine::Command(_) => store.engine.service(),
+    }
+}
+
+fn join(known: &mut Still, other: &Still) {
+    known.from = known.from.min(other.from);
+    known.until = known.until.max(other.until);
+    if other.kind == HoldKind::Stopped {
+        known.kind = HoldKind::Stopped;
+    }
+}
+
+/// What a backup does not cover, in words of its manifest.
+pub fn uncovered(coverage: &Coverage, course: &Course) -> Vec<String> {
+    let missing = coverage.stores.iter().filter_map(|store| match &store.state {
+        StoreState::Missing { reason } => Some(format!("{}: {reason}", store.name)),
+        StoreState::Covered | StoreState::Derivable => None,
+    });
+    let unread = course.unread.iter().map(|name| format!("{name}: what is in a bucket is not backed up"));
+    let undeclared = coverage.undeclared.iter().map(|what| format!("{what}: no store declares it"));
+    missing.chain(unread).chain(undeclared).collect()
+}
+
+/// The volumes and folders in which a database keeps its data, as stores of files.
+pub fn data_mounts(store: &Store, spec: &InstanceSpec) -> Vec<Store> {
+    let Some(container) = store.engine.service().and_then(|service| spec.container(service)) else { return Vec::new() };
+    let data = store.engine.server().map(|server| server.data.as_str());
+    let is_data = |mount: &&MountSpec| match data {
+        Some(data) => is_within(&mount.target, data) || is_within(data, &mount.target),
+        // Nobody knows where it keeps what: all that it may write counts.
+        None => true,
+    };
+    let writable = container.mounts.iter().filter(|mount| mount.access == Access::ReadWrite).filter(is_data);
+    let files = writable.filter_map(|mount| match &mount.source {
+        MountSource::Volume(name) => Some(Files::Volume(name.clone())),
+        MountSource::Bind { path, .. } => Some(Files::Path(path.clone())),
+        MountSource::Anonymous | MountSource::Tmpfs { .. } => None,
+    });
+    files.map(|files| Store { engine: Engine::Volume(files), checks: Vec::new(), ..store.clone() }).collect()
+}
+
+fn is_within(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// What a restore replaces, for people: nothing of it is touched by asking.
+pub fn replaced(manifest: &Manifest, stores: &BTreeMap<StoreName, Store>, only: &BTreeSet<StoreName>) -> Vec<String> {
+    let is_wanted = |name: &StoreName| only.is_empty() || only.contains(name);
+    let parts = manifest.parts.iter().filter(|part| is_wanted(&part.store));
+    let mut lines: Vec<String> = parts
+        .map(|part| match &part.kept {
+            Kept::Stream { .. } => format!("{}: its database, by a dump of {} bytes", part.store, part.bytes),
+            Kept::Files { roots, files, .. } => {
+                let roots: Vec<&str> = roots.iter().map(|root| root.from.as_str()).collect();
+                format!("{}: {}, by {files} files of {} bytes", part.store, roots.join(", "), part.bytes)
+            }
+        })
+        .collect();
+    let has = |name: &StoreName| manifest.parts.iter().any(|part| part.store == *name);
+    let rest = stores.iter().filter(|(name, _)| !has(name) || !is_wanted(name));
+    lines.extend(rest.map(|(name, store)| match store.is_truth() {
+        true => format!("{name}: stays as it is"),
+        false => format!("{name}: stays as it is; it may have to be rebuilt from the others"),
+    }));
+    lines
+}
+
+/// The path of a store's stream in its snapshot.
+pub fn stream_path(store: &StoreName) -> String {
+    format!("dumps/{store}")
+}
+
+/// The path of a store's folder in its snapshot; the number tells its roots apart.
+pub fn root_path(store: &StoreName, number: usize) -> String {
+    format!("files/{store}/{number}")
+}
+
+/// The name that a volume has in another instance: what begins with the one's name begins with the other's.
+pub fn renamed(from: &str, of: &str, to: &str) -> String {
+    match from.strip_prefix(of).filter(|rest| rest.starts_with(['_', '-'])) {
+        Some(rest) => format!("{to}{rest}"),
+        None => from.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

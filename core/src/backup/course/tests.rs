@@ -1,0 +1,97 @@
+use super::*;
+use crate::app::testing::{bundle, rendered};
+use crate::backup::{Commands, Server, StoreKind};
+
+fn store(engine: Engine, stop: &[&str], pause: &[&str]) -> Store {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    Store { engine, kind: StoreKind::Truth, stop: texts(stop), pause: texts(pause), checks: Vec::new() }
+}
+
+fn server(service: &str) -> Server {
+    Server { service: service.to_owned(), database: None, user: None, password: None, data: "/data".to_owned() }
+}
+
+fn volume() -> Engine {
+    Engine::Volume(Files::Volume("uploads".to_owned()))
+}
+
+fn spec() -> InstanceSpec {
+    let compose = "services:\n  db: { image: a, volumes: ['data:/data', 'conf:/etc/db:ro'] }\n  graph: { image: a }\n  \
+                   web: { image: a, depends_on: [db], volumes: ['uploads:/uploads'] }\nvolumes: { data: , conf: , uploads: }\n";
+    let app = "app: demo\nvalues:\n  domain: { type: string }\n  db_password: { type: string, secret: true }\n";
+    let files = [("app.yaml", app), ("docker-compose.yaml", compose), ("nginx.conf.j2", ""), (".env", "")];
+    rendered(&bundle(&files), "1", &[]).expect("it can be rendered").spec
+}
+
+/// The services that stand still, in order, each with the phases between which it does.
+fn check(stores: &[(&str, Store)], expect: Result<&[(&str, Phase, Phase)], &str>) {
+    let stores = stores.iter().map(|(name, store)| (name.parse().expect("a name"), store.clone())).collect();
+    match (course(&stores, &spec()), expect) {
+        (Ok(course), Ok(expect)) => {
+            let stills: Vec<_> = course.stills.iter().map(|it| (it.service.as_str(), it.from, it.until)).collect();
+            assert_eq!(stills, expect);
+        }
+        (Err(reason), Err(expect)) => assert!(reason.contains(expect), "{reason}"),
+        (found, expect) => panic!("expected {expect:?}, found {found:?}"),
+    }
+}
+
+#[test]
+fn what_nobody_asks_for_does_not_stand_still() {
+    check(
+        &[("rows", store(Engine::Postgresql(server("db")), &[], &[])), ("files", store(volume(), &[], &[]))],
+        Ok(&[]),
+    );
+}
+
+#[test]
+fn a_service_stands_still_only_while_what_asked_for_it_is_read() {
+    let graph = store(Engine::Neo4j(server("graph")), &["graph"], &[]);
+    check(&[("graph", graph)], Ok(&[("graph", Phase::Streams, Phase::Streams)]));
+    check(&[("files", store(volume(), &[], &["web"]))], Ok(&[("web", Phase::Streams, Phase::Files)]));
+}
+
+#[test]
+fn dependants_stand_still_first() {
+    let files = store(volume(), &["db", "web"], &[]);
+    check(&[("files", files)], Ok(&[("web", Phase::Streams, Phase::Files), ("db", Phase::Streams, Phase::Files)]));
+}
+
+#[test]
+fn a_database_that_is_dumped_stands_still_only_afterwards() {
+    let rows = store(Engine::Postgresql(server("db")), &[], &["web"]);
+    let files = store(volume(), &["db"], &[]);
+    let expect = [("web", Phase::Streams, Phase::Streams), ("db", Phase::Files, Phase::Files)];
+    check(&[("rows", rows), ("files", files)], Ok(&expect));
+}
+
+#[test]
+fn two_dumps_that_cannot_be_made_at_once_are_refused() {
+    let command = Commands {
+        service: "db".to_owned(),
+        dump: vec!["dump".to_owned()],
+        load: vec!["load".to_owned()],
+        count: Vec::new(),
+        environment: BTreeMap::new(),
+        magic: None,
+        trailer: None,
+    };
+    let rows = store(Engine::Postgresql(server("db")), &[], &[]);
+    let other = store(Engine::Command(command), &["db"], &[]);
+    check(&[("other", other), ("rows", rows)], Err("wants `db` to stand still while it is dumped"));
+}
+
+#[test]
+fn a_database_has_its_data_where_its_server_keeps_it() {
+    let mounts = data_mounts(&store(Engine::Postgresql(server("db")), &[], &[]), &spec());
+    let names: Vec<_> = mounts.iter().map(|store| format!("{:?}", store.engine)).collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    assert!(names[0].contains("_data"), "{names:?}");
+}
+
+#[test]
+fn a_volume_is_called_after_the_instance_that_has_it() {
+    for (from, expect) in [("a_data", "b_data"), ("a-data", "b-data"), ("ab_data", "ab_data"), ("shared", "shared")] {
+        assert_eq!(renamed(from, "a", "b"), expect);
+    }
+}

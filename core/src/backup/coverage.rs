@@ -1,0 +1,187 @@
+//! How much of an instance its stores cover, and which of a host's volumes and folders a store takes.
+
+use super::pattern::{is_pattern, matches_pattern};
+use super::{Coverage, Engine, Files, Store, StoreKind, StoreSeen, StoreState};
+use crate::names::StoreName;
+use crate::spec::{Access, InstanceSpec};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was found on the host: of the instance, and of nobody else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mounted {
+    /// The services that have a container, running or not.
+    pub services: BTreeSet<String>,
+    pub mounts: Vec<MountFound>,
+}
+
+/// One volume or folder, where a container has it or where nobody has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountFound {
+    pub source: MountedFrom,
+    pub at: Option<MountedAt>,
+    /// Whether it belongs to the instance. What belongs to no project is here for the stores that take it by a pattern.
+    pub owner: Owner,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MountedFrom {
+    /// By its name at the Engine.
+    Volume(String),
+    /// By its path on the host.
+    Folder(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountedAt {
+    pub container: String,
+    pub image: String,
+    /// Of the instance, if it is one of its containers.
+    pub service: Option<String>,
+    pub target: String,
+    pub access: Access,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    Instance,
+    Nobody,
+}
+
+/// What the stores cover of what was found.
+pub fn coverage(stores: &BTreeMap<StoreName, Store>, spec: &InstanceSpec, mounted: &Mounted) -> Coverage {
+    let seen = stores.iter().map(|(name, store)| StoreSeen {
+        name: name.clone(),
+        engine: store.engine.kind(),
+        state: state(store, spec, mounted),
+    });
+    let covered: BTreeSet<&MountedFrom> = stores.values().flat_map(|store| covered(store, spec, mounted)).collect();
+    let is_open = |mount: &&MountFound| {
+        mount.owner == Owner::Instance && is_data(mount, spec) && !covered.contains(&mount.source)
+    };
+    let undeclared: BTreeSet<String> = mounted.mounts.iter().filter(is_open).map(describe).collect();
+    Coverage { stores: seen.collect(), undeclared: undeclared.into_iter().collect() }
+}
+
+/// The volumes and folders that a store of files takes, each once.
+pub fn chosen<'a>(files: &Files, spec: &InstanceSpec, mounted: &'a Mounted) -> Vec<&'a MountFound> {
+    let mut taken = BTreeSet::new();
+    let mut of_store: Vec<_> = mounted.mounts.iter().filter(|mount| takes(files, spec, mount)).collect();
+    of_store.sort_by(|a, b| a.source.cmp(&b.source));
+    of_store.into_iter().filter(|mount| taken.insert(&mount.source)).collect()
+}
+
+fn takes(files: &Files, spec: &InstanceSpec, mount: &MountFound) -> bool {
+    match (files, &mount.source, &mount.at) {
+        (Files::Volume(pattern), MountedFrom::Volume(name), _) => {
+            let key = key_of(spec, name);
+            let is_meant = |name: &str| matches_pattern(pattern, name);
+            // A plain name means the Compose file's volume alone.
+            let may_be = mount.owner == Owner::Instance || is_pattern(pattern);
+            may_be && (is_meant(&key) || is_meant(name))
+        }
+        (Files::Path(path), MountedFrom::Folder(found), _) => found == path,
+        (Files::Containers(pattern), _, Some(at)) => is_writable(at) && matches_pattern(pattern, &at.container),
+        (Files::Image(pattern), _, Some(at)) => is_writable(at) && matches_pattern(pattern, &at.image),
+        (Files::Volume(_) | Files::Path(_) | Files::Containers(_) | Files::Image(_), _, _) => false,
+    }
+}
+
+fn is_writable(at: &MountedAt) -> bool {
+    at.access == Access::ReadWrite
+}
+
+/// A volume's name as the Compose file has it, so that it is the same in an instance of another name.
+pub fn key_of(spec: &InstanceSpec, volume: &str) -> String {
+    let declared = spec.volumes.iter().find(|it| it.name == volume).map(|it| it.key.as_str());
+    let prefix = format!("{}_", spec.project);
+    declared.or_else(|| volume.strip_prefix(&prefix)).unwrap_or(volume).to_owned()
+}
+
+fn state(store: &Store, spec: &InstanceSpec, mounted: &Mounted) -> StoreState {
+    if store.kind == StoreKind::Derivable {
+        return StoreState::Derivable;
+    }
+    let missing = |reason: String| StoreState::Missing { reason };
+    match &store.engine {
+        Engine::Volume(files) if chosen(files, spec, mounted).is_empty() => match files {
+            Files::Volume(name) if !is_pattern(name) => missing(format!("there is no volume `{name}`")),
+            Files::Path(path) => missing(format!("no container has the folder `{path}`")),
+            // They come and go.
+            Files::Volume(_) | Files::Containers(_) | Files::Image(_) => StoreState::Covered,
+        },
+        Engine::Volume(_) => StoreState::Covered,
+        Engine::S3(_) => missing("this version of the agent does not back buckets up".to_owned()),
+        Engine::Postgresql(_)
+        | Engine::Mongodb(_)
+        | Engine::Mariadb(_)
+        | Engine::Mysql(_)
+        | Engine::Redis(_)
+        | Engine::Neo4j(_)
+        | Engine::Command(_) => match store.engine.service() {
+            Some(service) if !mounted.services.contains(service) => missing(format!("`{service}` has no container")),
+            Some(_) | None => StoreState::Covered,
+        },
+    }
+}
+
+/// What needs no other store once this one is there.
+fn covered<'a>(store: &Store, spec: &InstanceSpec, mounted: &'a Mounted) -> Vec<&'a MountedFrom> {
+    if let Engine::Volume(files) = &store.engine {
+        return chosen(files, spec, mounted).into_iter().map(|mount| &mount.source).collect();
+    }
+    let Some(server) = store.engine.server() else { return Vec::new() };
+    let places =
+        [server.data.as_str()].into_iter().chain(beside_data(&store.engine).iter().copied()).collect::<Vec<_>>();
+    let is_its = |mount: &&MountFound| {
+        mount.at.as_ref().is_some_and(|at| {
+            at.service.as_deref() == Some(&server.service) && places.iter().any(|place| is_within(&at.target, place))
+        })
+    };
+    mounted.mounts.iter().filter(is_its).map(|mount| &mount.source).collect()
+}
+
+/// Where else a server's image keeps what is no data of anybody's.
+fn beside_data(engine: &Engine) -> &'static [&'static str] {
+    match engine {
+        Engine::Mongodb(_) => &["/data/configdb"],
+        Engine::Neo4j(_) => &["/logs", "/var/lib/neo4j/data", "/var/lib/neo4j/logs"],
+        Engine::Postgresql(_)
+        | Engine::Mariadb(_)
+        | Engine::Mysql(_)
+        | Engine::Redis(_)
+        | Engine::Volume(_)
+        | Engine::S3(_)
+        | Engine::Command(_) => &[],
+    }
+}
+
+fn is_within(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Configuration that we wrote, what nobody can write to, and ways to talk to somebody are no data.
+fn is_data(mount: &MountFound, spec: &InstanceSpec) -> bool {
+    let MountedFrom::Folder(path) = &mount.source else { return true };
+    let inside = path.strip_prefix(&spec.working_dir).map(|rest| rest.trim_start_matches('/'));
+    let is_ours = inside.is_some_and(|inside| spec.file(inside).is_some());
+    let is_device = path.ends_with(".sock") || ["/dev", "/proc", "/sys"].iter().any(|root| is_within(path, root));
+    mount.at.as_ref().is_none_or(is_writable) && !is_ours && !is_device
+}
+
+fn describe(mount: &MountFound) -> String {
+    let place = mount.at.as_ref().map(|at| {
+        let name = at.service.as_ref().unwrap_or(&at.container);
+        format!(" of {name} at {}", at.target)
+    });
+    let place = place.unwrap_or_default();
+    match &mount.source {
+        MountedFrom::Volume(name) if name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            format!("unnamed volume{place}")
+        }
+        MountedFrom::Volume(name) => format!("volume {name}{place}"),
+        MountedFrom::Folder(path) => format!("folder {path}{place}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

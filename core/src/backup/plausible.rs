@@ -1,0 +1,150 @@
+//! Judges a dump while it streams by: how it begins, how it ends, and how large it is.
+//!
+//! **Invariant:** a dump that was cut off anywhere is not judged good, whatever its tool says, where its form has an end that can
+//! be told.
+
+mod mongodb;
+mod postgresql;
+mod rdb;
+mod zstd;
+
+use super::tool::ToolEnd;
+use super::{Engine, Store};
+use mongodb::Archive;
+use postgresql::Script;
+use rdb::Rdb;
+use std::collections::VecDeque;
+use zstd::Frames;
+
+/// What is kept of a dump's beginning and of its end.
+const EDGE: usize = 512;
+
+/// The form that an engine's dumps have.
+#[derive(Debug, Clone)]
+enum Form {
+    Postgresql(Script),
+    Sql,
+    Mongodb(Archive),
+    Redis(Rdb),
+    Neo4j(Frames),
+    Own { magic: Vec<u8>, trailer: Vec<u8> },
+}
+
+/// A dump as far as it has come.
+#[derive(Debug, Clone)]
+pub struct Plausible {
+    form: Form,
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    bytes: u64,
+}
+
+impl Plausible {
+    /// For a store that is dumped; none for what is kept as files.
+    pub fn of(store: &Store) -> Option<Self> {
+        let form = match &store.engine {
+            Engine::Postgresql(_) => Form::Postgresql(Script::default()),
+            Engine::Mariadb(_) | Engine::Mysql(_) => Form::Sql,
+            Engine::Mongodb(_) => Form::Mongodb(Archive::default()),
+            Engine::Redis(_) => Form::Redis(Rdb::default()),
+            Engine::Neo4j(_) => Form::Neo4j(Frames::default()),
+            Engine::Command(commands) => {
+                let bytes = |text: &Option<String>| text.clone().unwrap_or_default().into_bytes();
+                Form::Own { magic: bytes(&commands.magic), trailer: bytes(&commands.trailer) }
+            }
+            Engine::Volume(_) | Engine::S3(_) => return None,
+        };
+        Some(Self { form, head: Vec::new(), tail: VecDeque::new(), bytes: 0 })
+    }
+
+    /// Takes note of the next bytes.
+    pub fn observe(&mut self, bytes: &[u8]) {
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        let room = EDGE.saturating_sub(self.head.len());
+        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let last = &bytes[bytes.len().saturating_sub(EDGE)..];
+        let surplus = (self.tail.len() + last.len()).saturating_sub(EDGE);
+        self.tail.drain(..surplus.min(self.tail.len()));
+        self.tail.extend(last);
+        match &mut self.form {
+            Form::Mongodb(archive) => archive.observe(bytes),
+            Form::Redis(rdb) => rdb.observe(bytes),
+            Form::Neo4j(frames) => frames.observe(bytes),
+            Form::Postgresql(script) => script.observe(bytes),
+            Form::Sql | Form::Own { .. } => {}
+        }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether the dump counts, with what a person should know of it; else why not. `previous` are the bytes of the last one.
+    pub fn verdict(&self, end: &ToolEnd, previous: Option<u64>) -> Result<Vec<String>, String> {
+        if end.code != 0 {
+            let words = end.words.trim();
+            let words = if words.is_empty() { String::new() } else { format!(": {words}") };
+            return Err(format!("its tool ended with {}{words}", end.code));
+        }
+        if self.bytes == 0 {
+            return Err("the dump is empty".to_owned());
+        }
+        if let Some(reason) = engine_error(&self.head) {
+            return Err(format!("its tool could not be started: {reason}"));
+        }
+        self.form()?;
+        Ok(shrunk(self.bytes, previous).into_iter().collect())
+    }
+
+    fn form(&self) -> Result<(), String> {
+        let tail: Vec<u8> = self.tail.iter().copied().collect();
+        let check = |is_well: bool, reason: &str| if is_well { Ok(()) } else { Err(reason.to_owned()) };
+        match &self.form {
+            Form::Postgresql(script) => script.verdict(&self.head, &tail),
+            Form::Sql => {
+                check(begins_as_sql(&self.head), "it does not begin as a dump of MariaDB or MySQL does")?;
+                check(ends_as_sql(&tail), "it breaks off: the line `-- Dump completed` is missing")
+            }
+            Form::Mongodb(archive) => archive.verdict(),
+            Form::Redis(rdb) => rdb.verdict(&self.head, &tail),
+            Form::Neo4j(frames) => frames.verdict(&self.head),
+            Form::Own { magic, trailer } => {
+                check(self.head.starts_with(magic), "it does not begin as app.yaml says that it does")?;
+                check(tail.ends_with(trailer), "it breaks off: it does not end as app.yaml says that it does")
+            }
+        }
+    }
+}
+
+/// The Engine says on a command's own stream that it could not start the command.
+fn engine_error(head: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(head);
+    let is_error =
+        ["OCI runtime exec failed", "OCI runtime error", "exec failed:"].iter().any(|it| text.starts_with(it));
+    is_error.then(|| text.lines().next().unwrap_or_default().to_owned())
+}
+
+fn begins_as_sql(head: &[u8]) -> bool {
+    [&b"-- MySQL dump"[..], b"-- MariaDB dump", b"/*M!999999"].iter().any(|magic| head.starts_with(magic))
+}
+
+fn ends_as_sql(tail: &[u8]) -> bool {
+    let Some(rest) = tail.strip_suffix(b"\n") else { return false };
+    let line = rest.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    line.starts_with(b"-- Dump completed")
+}
+
+/// Says that a dump is smaller than the last one; loudly, where it has less than half of it.
+fn shrunk(bytes: u64, previous: Option<u64>) -> Option<String> {
+    let previous = previous.filter(|previous| *previous > 0)?;
+    let percent = u128::from(bytes) * 100 / u128::from(previous);
+    let text = format!("{bytes} bytes, {percent} % of the {previous} of the last one");
+    match percent {
+        0..50 => Some(format!("warning: it is much smaller than before: {text}")),
+        50..90 => Some(format!("it is smaller than before: {text}")),
+        90.. => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

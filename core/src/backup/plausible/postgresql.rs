@@ -1,0 +1,52 @@
+//! PostgreSQL: a script that says at its end that it is complete. Newer ones restrict at the beginning what the script may do, and
+//! undo that, by the same key, at the very end.
+
+const COMPLETE: &[u8] = b"--\n-- PostgreSQL database dump complete\n--\n\n";
+const RESTRICT: &[u8] = b"\\restrict ";
+/// What follows the restriction: behind it stand the data, where a line may be anything.
+const DUMPED: &[u8] = b"-- Dumped from ";
+/// The longest part of a line that is looked at.
+const LINE_LIMIT: usize = 160;
+
+#[derive(Debug, Clone, Default)]
+pub struct Script {
+    line: Vec<u8>,
+    key: Option<Vec<u8>>,
+    is_past_header: bool,
+}
+
+impl Script {
+    pub fn observe(&mut self, bytes: &[u8]) {
+        if self.is_past_header {
+            return;
+        }
+        for byte in bytes {
+            if *byte != b'\n' {
+                if self.line.len() < LINE_LIMIT {
+                    self.line.push(*byte);
+                }
+                continue;
+            }
+            self.key = self.line.strip_prefix(RESTRICT).map(<[u8]>::to_vec);
+            self.is_past_header = self.key.is_some() || self.line.starts_with(DUMPED);
+            self.line.clear();
+            if self.is_past_header {
+                return;
+            }
+        }
+    }
+
+    pub fn verdict(&self, head: &[u8], tail: &[u8]) -> Result<(), String> {
+        if !head.starts_with(b"--") {
+            return Err("it does not begin as a dump of PostgreSQL does".to_owned());
+        }
+        let end = match &self.key {
+            Some(key) => [COMPLETE, b"\\unrestrict ", key, b"\n\n"].concat(),
+            None => COMPLETE.to_vec(),
+        };
+        if tail.ends_with(&end) {
+            return Ok(());
+        }
+        Err("it breaks off: the lines that PostgreSQL ends a dump with are missing".to_owned())
+    }
+}

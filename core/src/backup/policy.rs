@@ -1,0 +1,152 @@
+//! What operators want of the backups of some instances: when, how many, how old at most, and how often proven.
+
+use super::schedule::Schedule;
+use crate::labels::Selector;
+use crate::names::{InstanceName, OperatorName, RepositoryName};
+use crate::time::Time;
+use crate::units::Period;
+use crate::window::Window;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+/// How long one backup or drill may take, unless a policy says otherwise.
+pub const DEADLINE: Duration = Duration::from_secs(12 * 3600);
+const SHORTEST_DRILL: Period = Period::from_secs(3600);
+
+/// Schedule, retention, proof and age limit, for the instances it is given to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupPolicy {
+    pub schedule: Schedule,
+    pub keep: Keep,
+    /// An instance whose newest backup is older is late.
+    pub max_age: Period,
+    /// So old may the newest proof become before the next drill; without, nobody drills by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<Period>,
+    /// Only within it does anything begin by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// Bytes per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_rate: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Period>,
+    /// How far apart the starts of one slot may lie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Period>,
+    pub to: BTreeSet<RepositoryName>,
+    /// By labels of hosts. The empty one picks all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<Selector>,
+    /// By name, whatever other policies pick.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub instances: BTreeSet<InstanceName>,
+}
+
+/// How many of the newest are kept: of all, and of those that were the last of their hour, day …
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keep {
+    #[serde(default)]
+    pub last: u32,
+    #[serde(default)]
+    pub hourly: u32,
+    #[serde(default)]
+    pub daily: u32,
+    #[serde(default)]
+    pub weekly: u32,
+    #[serde(default)]
+    pub monthly: u32,
+    #[serde(default)]
+    pub yearly: u32,
+}
+
+/// A backup that an operator holds: it is never forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub instance: InstanceName,
+    pub by: OperatorName,
+    pub at: Time,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    #[error("it keeps no backups: give at least one of --keep-last, --keep-daily and the like")]
+    KeepsNothing,
+    #[error("it names no repository")]
+    NoRepository,
+    #[error("it is given to nobody: name instances, labels of hosts (-l), or all (--all)")]
+    ForNobody,
+    #[error("an age limit of {0} is shorter than the time between two backups: each instance would be late each time")]
+    ShortAge(Period),
+    #[error("a drill every {0} is too often: at most once an hour")]
+    FrequentDrill(Period),
+    #[error("a deadline of {0} is too short: give at least a minute")]
+    ShortDeadline(Period),
+    #[error("a rate of {0} bytes per second is too low: give at least 16k")]
+    LowRate(u64),
+}
+
+impl BackupPolicy {
+    pub fn deadline(&self) -> Duration {
+        self.deadline.map_or(DEADLINE, Period::as_duration)
+    }
+
+    /// By how much an instance's starts are moved.
+    pub fn shift(&self, name: &InstanceName) -> Duration {
+        self.schedule.shift(name, self.spread.map(Period::as_duration))
+    }
+
+    /// Refuses what cannot be meant.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        if self.keep == Keep::default() {
+            return Err(PolicyError::KeepsNothing);
+        }
+        if self.to.is_empty() {
+            return Err(PolicyError::NoRepository);
+        }
+        if self.selector.is_none() && self.instances.is_empty() {
+            return Err(PolicyError::ForNobody);
+        }
+        if self.max_age.as_duration() < self.schedule.shortest() {
+            return Err(PolicyError::ShortAge(self.max_age));
+        }
+        if let Some(drill) = self.drill.filter(|drill| *drill < SHORTEST_DRILL) {
+            return Err(PolicyError::FrequentDrill(drill));
+        }
+        if let Some(deadline) = self.deadline.filter(|deadline| *deadline < Period::from_secs(60)) {
+            return Err(PolicyError::ShortDeadline(deadline));
+        }
+        match self.limit_rate.filter(|rate| *rate < 16 * 1024) {
+            Some(rate) => Err(PolicyError::LowRate(rate)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Keep {
+    /// How many it keeps at most, besides those that stay whatever it says.
+    pub fn most(&self) -> usize {
+        let Self { last, hourly, daily, weekly, monthly, yearly } = *self;
+        let counts = [last, hourly, daily, weekly, monthly, yearly];
+        counts.into_iter().fold(0_usize, |sum, count| sum.saturating_add(usize::try_from(count).unwrap_or(usize::MAX)))
+    }
+}
+
+impl fmt::Display for Keep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { last, hourly, daily, weekly, monthly, yearly } = self;
+        let named = [
+            (last, "last"),
+            (hourly, "hourly"),
+            (daily, "daily"),
+            (weekly, "weekly"),
+            (monthly, "monthly"),
+            (yearly, "yearly"),
+        ];
+        let said: Vec<String> =
+            named.into_iter().filter(|(count, _)| **count > 0).map(|(count, name)| format!("{count} {name}")).collect();
+        f.pad(&if said.is_empty() { "all".to_owned() } else { said.join(", ") })
+    }
+}

@@ -1,0 +1,251 @@
+//! How an instance's backups stand, in one word.
+//!
+//! **Invariant:** a backup that is damaged counts for nothing, and nothing here asks a host: it holds for those that are off.
+
+use super::{BackupKey, BackupPolicy, BackupSeen, Backups, CopyMade, Coverage, Made, StoreState};
+use crate::facts::Ended;
+use crate::names::{BackupId, PolicyName, RepositoryName};
+use crate::time::Time;
+use crate::units::Period;
+use std::fmt;
+use std::time::Duration;
+
+/// The worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Word {
+    /// There is no good backup.
+    Never,
+    /// The last attempt at a backup or a drill failed, and none has succeeded since.
+    Failing,
+    /// The newest backup, or the newest proof, is older than the policy allows, in one of its repositories.
+    Late,
+    /// No policy asks for backups, or something that the instance has is in none.
+    Uncovered,
+    Ok,
+}
+
+impl Word {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Failing => "failing",
+            Self::Late => "late",
+            Self::Uncovered => "uncovered",
+            Self::Ok => "ok",
+        }
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What is looked at.
+#[derive(Debug, Clone)]
+pub struct Sight<'a> {
+    pub policy: Option<(&'a PolicyName, &'a BackupPolicy)>,
+    pub backups: &'a Backups,
+    pub coverage: Option<&'a Coverage>,
+    pub last_backup: Option<&'a Ended>,
+    pub last_drill: Option<&'a Ended>,
+    pub next: Option<Next>,
+    pub now: Time,
+}
+
+/// When the next backup begins by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    Running { since: Time },
+    Due { since: Time },
+    At { at: Option<Time> },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub word: Word,
+    /// What is wrong, the worst first; nothing if all is well.
+    pub reasons: Vec<String>,
+    pub policy: Option<PolicyName>,
+    /// The newest good backup, wherever it is.
+    pub newest: Option<(BackupKey, BackupSeen)>,
+    /// The newest backup that was restored and checked: which it is, and when it began.
+    pub proven: Option<(Time, BackupId)>,
+    /// When a drill last succeeded.
+    pub proof: Option<Time>,
+    pub copies: Vec<CopyStanding>,
+    pub next: Option<Next>,
+    /// Stores that are backed up, of those that should be.
+    pub covered: u32,
+    pub declared: u32,
+}
+
+/// The newest copy in one repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyStanding {
+    pub repository: RepositoryName,
+    pub newest: Option<Time>,
+    pub proven: Option<Time>,
+    pub is_late: bool,
+}
+
+impl Standing {
+    pub fn of(sight: &Sight) -> Self {
+        let copies = copies(sight);
+        let best = |pick: fn(&super::Newest) -> Option<&(Time, BackupId)>| {
+            let all = repositories(sight).filter_map(|name| Some((name, pick(sight.backups.newest(name)?)?)));
+            all.max_by_key(|(_, (began, _))| *began)
+        };
+        let newest = best(|newest| newest.good.as_ref()).and_then(|(repository, (_, id))| {
+            let key = BackupKey { repository: repository.clone(), backup: id.clone() };
+            let seen = sight.backups.get(&key)?.clone();
+            Some((key, seen))
+        });
+        let proven = best(|newest| newest.proven.as_ref()).map(|(_, proven)| proven.clone());
+        let proof = repositories(sight).filter_map(|name| sight.backups.newest(name)?.proof).max();
+        let mut problems = Vec::new();
+        problems.extend(newest.is_none().then(|| (Word::Never, "there is no backup of it".to_owned())));
+        problems.extend(failing(sight, newest.as_ref().map(|(_, seen)| seen), proof).map(|why| (Word::Failing, why)));
+        if newest.is_some() {
+            problems.extend(late(sight, &copies).into_iter().map(|why| (Word::Late, why)));
+        }
+        problems.extend(
+            uncovered(sight, newest.as_ref().map(|(_, seen)| seen)).into_iter().map(|why| (Word::Uncovered, why)),
+        );
+        let (covered, declared) = coverage(sight, newest.as_ref().map(|(_, seen)| seen));
+        Self {
+            word: problems.iter().map(|(word, _)| *word).min().unwrap_or(Word::Ok),
+            reasons: problems.into_iter().map(|(_, reason)| reason).collect(),
+            policy: sight.policy.map(|(name, _)| name.clone()),
+            newest,
+            proven,
+            proof,
+            copies,
+            next: sight.next,
+            covered,
+            declared,
+        }
+    }
+}
+
+/// Those of the policy; where there is none, those that hold something.
+fn repositories<'a>(sight: &Sight<'a>) -> impl Iterator<Item = &'a RepositoryName> + use<'a> {
+    let of_policy = sight.policy.map(|(_, policy)| &policy.to);
+    let others = sight.backups.repositories().filter(move |name| of_policy.is_none_or(|to| !to.contains(*name)));
+    of_policy.into_iter().flatten().chain(others)
+}
+
+fn copies(sight: &Sight) -> Vec<CopyStanding> {
+    let copy = |name: &RepositoryName| {
+        let newest = sight.backups.newest(name);
+        let began = newest.and_then(|newest| newest.good.as_ref()).map(|(began, _)| *began);
+        let limit = sight.policy.filter(|(_, policy)| policy.to.contains(name)).map(|(_, policy)| policy.max_age);
+        let is_late = limit.is_some_and(|limit| began.is_none_or(|began| is_older(began, limit, sight.now)));
+        CopyStanding { repository: name.clone(), newest: began, proven: newest.and_then(|it| it.proof), is_late }
+    };
+    repositories(sight).map(copy).collect()
+}
+
+fn is_older(than: Time, limit: Period, now: Time) -> bool {
+    now.since(than) > limit.as_duration()
+}
+
+/// Why the last attempt counts as failed, if nothing has succeeded since.
+fn failing(sight: &Sight, newest: Option<&BackupSeen>, proof: Option<Time>) -> Option<String> {
+    let since = newest.map_or(Time::ZERO, |seen| seen.ended);
+    let backup = sight.last_backup.and_then(|ended| {
+        let reason = failure(ended)?;
+        let is_partial = ended.outcome.is_success();
+        (is_partial || ended.at > since).then(|| format!("its last backup failed at {}: {reason}", ended.at))
+    });
+    backup.or_else(|| {
+        let ended = sight.last_drill.filter(|ended| ended.at > proof.unwrap_or(Time::ZERO))?;
+        let reason = ended.outcome.reason()?;
+        Some(format!("its last drill failed at {}: {reason}", ended.at))
+    })
+}
+
+/// What was not made, or not in each repository.
+fn failure(ended: &Ended) -> Option<String> {
+    if let Some(reason) = ended.outcome.reason() {
+        return Some(reason.to_owned());
+    }
+    let Some(Made::Backup(copies)) = ended.made.as_deref() else { return None };
+    let failed = |copy: &CopyMade| copy.result.as_ref().err().map(|why| format!("{}: {why}", copy.repository));
+    let failed: Vec<String> = copies.iter().filter_map(failed).collect();
+    (!failed.is_empty()).then(|| failed.join("; "))
+}
+
+fn late(sight: &Sight, copies: &[CopyStanding]) -> Vec<String> {
+    let Some((_, policy)) = sight.policy else { return Vec::new() };
+    let limit = policy.max_age;
+    let mut reasons: Vec<String> = copies
+        .iter()
+        .filter(|copy| copy.is_late)
+        .map(|copy| match copy.newest {
+            Some(began) => {
+                let age = rough(sight.now.since(began));
+                format!("its newest backup in {} is {age} old, and may be {limit}", copy.repository)
+            }
+            None => format!("there is no backup of it in {}", copy.repository),
+        })
+        .collect();
+    let Some(drill) = policy.drill else { return reasons };
+    let allowed = drill.as_duration() + limit.as_duration();
+    let first = sight.backups.values().filter(|seen| seen.is_good()).map(|seen| seen.began).min();
+    let proof = repositories(sight).filter_map(|name| sight.backups.newest(name)?.proof).max();
+    if let Some(since) = proof.or(first).filter(|since| sight.now.since(*since) > allowed) {
+        let age = rough(sight.now.since(since));
+        reasons.push(match proof {
+            Some(_) => format!("it was last proven {age} ago, and is to be every {drill}"),
+            None => format!("none of its backups was ever proven, since {age}"),
+        });
+    }
+    reasons
+}
+
+fn uncovered(sight: &Sight, newest: Option<&BackupSeen>) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if sight.policy.is_none() {
+        reasons.push("no policy asks for backups of it".to_owned());
+    }
+    if let Some(coverage) = sight.coverage {
+        reasons.extend(coverage.undeclared.iter().map(|what| format!("no store declares {what}")));
+        reasons.extend(coverage.stores.iter().filter_map(|store| match &store.state {
+            StoreState::Missing { reason } => Some(format!("its store {} is missing: {reason}", store.name)),
+            StoreState::Covered | StoreState::Derivable => None,
+        }));
+    }
+    let lacking = newest.filter(|seen| seen.covered < seen.declared);
+    if let Some(seen) = lacking.filter(|_| reasons.is_empty()) {
+        reasons.push(format!("its newest backup holds {} of {} stores", seen.covered, seen.declared));
+    }
+    reasons
+}
+
+/// As its host last said; where it did not, as its newest backup has it.
+fn coverage(sight: &Sight, newest: Option<&BackupSeen>) -> (u32, u32) {
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let Some(coverage) = sight.coverage else { return newest.map_or((0, 0), |seen| (seen.covered, seen.declared)) };
+    let covered = coverage.stores.iter().filter(|store| store.state == StoreState::Covered).count();
+    let truth = coverage.stores.iter().filter(|store| store.state != StoreState::Derivable).count();
+    (count(covered), count(truth + coverage.undeclared.len()))
+}
+
+/// A length of time as people say it: its two largest units.
+pub fn rough(length: Duration) -> String {
+    let seconds = length.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, minutes) => format!("{minutes}m"),
+        (0, hours, 0) => format!("{hours}h"),
+        (0, hours, minutes) => format!("{hours}h{minutes}m"),
+        (days, 0, _) => format!("{days}d"),
+        (days, hours, _) => format!("{days}d{hours}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

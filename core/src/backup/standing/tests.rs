@@ -1,0 +1,110 @@
+//! What the word is, and why.
+
+use super::*;
+use crate::facts::Running;
+use crate::plan::Outlook;
+use crate::plan::tests::given::{given, read};
+
+/// At 03:00:10 of the first day; the policy asks for an hourly backup that is at most two hours old.
+fn standing(lines: &str, coverage: Option<&Coverage>) -> Standing {
+    let mut given = given(&format!("now 10810\na 1.1\n{lines}"));
+    for seen in given.observed.instances.values_mut() {
+        if let Running::Settled(said) = &mut seen.running {
+            said.coverage = coverage.cloned();
+        }
+    }
+    let outlook = Outlook::new(&given.desired, &given.asked, &given.observed, given.now);
+    outlook.standing(&read("a")).expect("it is wanted")
+}
+
+fn check(lines: &str, expect: &str) {
+    let found = standing(lines, None);
+    let said: Vec<String> = [found.word.to_string()].into_iter().chain(found.reasons).collect();
+    assert_eq!(said.join("; "), expect, "for\n{lines}");
+}
+
+const POLICY: &str = "policy p @hourly for all";
+
+#[test]
+fn without_a_good_backup_it_is_never() {
+    check(POLICY, "never; there is no backup of it");
+    check(&format!("{POLICY}\nbackup a central 10801 damaged"), "never; there is no backup of it");
+    check(
+        &format!("{POLICY}\nended a backup/10800/1 failed 10805"),
+        "never; there is no backup of it; its last backup failed at 1970-01-01T03:00:05Z: the probe got no answer",
+    );
+}
+
+#[test]
+fn a_failure_counts_until_something_succeeds() {
+    let failed = format!("{POLICY}\nbackup a central 7200\nended a backup/10800/1 failed 10805");
+    check(&failed, "failing; its last backup failed at 1970-01-01T03:00:05Z: the probe got no answer");
+    check(&format!("{failed}\nbackup a central 10806"), "ok");
+    let drill = format!("{POLICY} drill 1h\nbackup a central 10801\nended a drill/10801/0/1 failed 10805");
+    check(&drill, "failing; its last drill failed at 1970-01-01T03:00:05Z: the probe got no answer");
+    check(&format!("{drill}\nbackup a central 10801 proven 10806"), "ok");
+}
+
+#[test]
+fn an_old_backup_is_late_in_each_repository_of_its_policy() {
+    check(
+        &format!("{POLICY}\nbackup a central 3000"),
+        "late; its newest backup in central is 2h10m old, and may be 2h",
+    );
+    let both = "policy p @hourly for all to central,offsite\nbackup a central 10801";
+    check(both, "late; there is no backup of it in offsite");
+    check(&format!("{both}\nbackup a offsite 3000"), "late; its newest backup in offsite is 2h10m old, and may be 2h");
+    check(&format!("{both}\nbackup a offsite 10000"), "ok");
+    check(&format!("{both}\nbackup a offsite 10000\nbackup a elsewhere 1"), "ok");
+}
+
+#[test]
+fn an_old_proof_is_late() {
+    let with = |backups: &str| format!("policy p @hourly for all drill 30m age 1h\n{backups}");
+    check(
+        &with("backup a central 10801\nbackup a central 100 proven 5409"),
+        "late; it was last proven 1h30m ago, and is to be every 30m",
+    );
+    check(&with("backup a central 10801\nbackup a central 100 proven 5500"), "ok");
+    check(
+        &with("backup a central 10801\nbackup a central 100"),
+        "late; none of its backups was ever proven, since 2h58m",
+    );
+    check(&with("backup a central 10801"), "ok");
+}
+
+#[test]
+fn what_nobody_asks_for_or_declares_is_uncovered() {
+    check("backup a central 10801", "uncovered; no policy asks for backups of it");
+    let found = |coverage: Coverage| {
+        let found = standing(&format!("{POLICY}\nbackup a central 10801"), Some(&coverage));
+        (found.word, found.reasons.join("; "), (found.covered, found.declared))
+    };
+    let store = |name: &str, state| super::super::StoreSeen {
+        name: read(name),
+        engine: super::super::EngineKind::Volume,
+        state,
+    };
+    let stores = vec![store("files", StoreState::Covered), store("index", StoreState::Derivable)];
+    let well = Coverage { stores: stores.clone(), undeclared: Vec::new() };
+    assert_eq!(found(well), (Word::Ok, String::new(), (1, 1)));
+    let more = Coverage { stores: stores.clone(), undeclared: vec!["the volume a_extra".to_owned()] };
+    assert_eq!(found(more), (Word::Uncovered, "no store declares the volume a_extra".to_owned(), (1, 2)));
+    let missing = StoreState::Missing { reason: "there is no service db".to_owned() };
+    let less = Coverage { stores: vec![store("db", missing)], undeclared: Vec::new() };
+    let reason = "its store db is missing: there is no service db".to_owned();
+    assert_eq!(found(less), (Word::Uncovered, reason, (0, 1)));
+}
+
+#[test]
+fn it_holds_for_a_host_that_is_off_and_says_when_the_next_comes() {
+    let lines = format!("{POLICY}\nbackup a central 10801 proven");
+    let found = standing(&lines, None);
+    assert_eq!((found.word, found.next), (Word::Ok, Some(Next::At { at: Some(Time(14_400_000)) })));
+    assert_eq!(found.proven.map(|(began, _)| began), Some(Time(10_801_000)));
+    let mut off = given(&format!("now 20000\na 1.1 offline 10802\n{lines}"));
+    off.now = Time(20_000_000);
+    let outlook = Outlook::new(&off.desired, &off.asked, &off.observed, off.now);
+    let found = outlook.standing(&read("a")).expect("it is wanted");
+    assert_eq!((found.word, found.next), (Word::Late, Some(Next::Due { since: Time(18_000_000) })));
+}

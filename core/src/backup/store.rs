@@ -1,0 +1,230 @@
+//! A store of an instance: a database or a set of files, with all that its tools need to know of it.
+//!
+//! **Invariant:** a store in hand is complete: app.yaml's defaults and the instance's values are in it, and a secret stands only in
+//! a [`Text`] that does not show it.
+
+use super::EngineKind;
+use crate::spec::Text;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Store {
+    pub engine: Engine,
+    pub kind: StoreKind,
+    /// Services that stand still while it is dumped, in the order in which they stop.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
+    /// Services that are frozen while it is dumped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pause: Vec<String>,
+    /// What must be true of it after it was restored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreKind {
+    /// Nothing else has it: it is backed up.
+    Truth,
+    /// It can be rebuilt from the others: it is not backed up.
+    Derivable,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    Postgresql(Server),
+    Mongodb(Server),
+    Mariadb(Server),
+    Mysql(Server),
+    Redis(Server),
+    Neo4j(Server),
+    Volume(Files),
+    S3(Bucket),
+    Command(Commands),
+}
+
+/// A database server in one of the instance's containers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    pub service: String,
+    /// Nothing said: all that the server has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Text>,
+    /// The folder in the container in which the server keeps its data.
+    pub data: String,
+}
+
+/// Files of the host: volumes or folders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Files {
+    /// Volumes by their names in the Compose file or at the Engine; `*` and `?` stand for any letters.
+    Volume(String),
+    /// A folder that is mounted from the host.
+    Path(String),
+    /// The volumes of containers by their names: those that only hold data, and come and go.
+    Containers(String),
+    /// The volumes of containers by their images.
+    Image(String),
+}
+
+/// What a bucket of an S3 service holds below a prefix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bucket {
+    pub endpoint: String,
+    pub region: String,
+    pub bucket: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
+    pub key_id: Text,
+    pub key: Text,
+}
+
+/// Commands that write the store to a stream and read it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commands {
+    pub service: String,
+    pub dump: Vec<String>,
+    pub load: Vec<String>,
+    /// Prints lines of a name, a tab and a number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub count: Vec<String>,
+    /// Variables of their own; the place for passwords.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, Text>,
+    /// How the stream begins, if there is a way to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub magic: Option<String>,
+    /// How it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trailer: Option<String>,
+}
+
+/// A question to a restored store, and the answer that makes it good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    pub ask: Question,
+    pub expect: Expected,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// In the database's own language.
+    Query(String),
+    /// Inside a service's container.
+    Command { service: String, words: Vec<String> },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expected {
+    /// The whole answer, without white space around it.
+    Text(String),
+    AtLeast(u64),
+    /// Any answer, if only the question could be asked.
+    Success,
+}
+
+impl Engine {
+    pub fn kind(&self) -> EngineKind {
+        match self {
+            Self::Postgresql(_) => EngineKind::Postgresql,
+            Self::Mongodb(_) => EngineKind::Mongodb,
+            Self::Mariadb(_) => EngineKind::Mariadb,
+            Self::Mysql(_) => EngineKind::Mysql,
+            Self::Redis(_) => EngineKind::Redis,
+            Self::Neo4j(_) => EngineKind::Neo4j,
+            Self::Volume(_) => EngineKind::Volume,
+            Self::S3(_) => EngineKind::S3,
+            Self::Command(_) => EngineKind::Command,
+        }
+    }
+
+    /// The service in whose container its tools run.
+    pub fn service(&self) -> Option<&str> {
+        match self {
+            Self::Command(commands) => Some(&commands.service),
+            Self::Volume(_) | Self::S3(_) => None,
+            Self::Postgresql(_)
+            | Self::Mongodb(_)
+            | Self::Mariadb(_)
+            | Self::Mysql(_)
+            | Self::Redis(_)
+            | Self::Neo4j(_) => self.server().map(|server| server.service.as_str()),
+        }
+    }
+
+    pub fn server(&self) -> Option<&Server> {
+        match self {
+            Self::Postgresql(server)
+            | Self::Mongodb(server)
+            | Self::Mariadb(server)
+            | Self::Mysql(server)
+            | Self::Redis(server)
+            | Self::Neo4j(server) => Some(server),
+            Self::Volume(_) | Self::S3(_) | Self::Command(_) => None,
+        }
+    }
+}
+
+impl Store {
+    pub fn is_truth(&self) -> bool {
+        self.kind == StoreKind::Truth
+    }
+
+    /// What its dump cannot promise, for people.
+    pub fn caveats(&self) -> Vec<String> {
+        let is_held = !self.stop.is_empty() || !self.pause.is_empty();
+        let text = match &self.engine {
+            Engine::Mongodb(_) if !is_held => {
+                "its collections were dumped one after another while others could write; `pause:` names services that wait"
+            }
+            Engine::Volume(_) if !is_held => "its files were read while others could write",
+            Engine::Postgresql(_)
+            | Engine::Mongodb(_)
+            | Engine::Mariadb(_)
+            | Engine::Mysql(_)
+            | Engine::Redis(_)
+            | Engine::Neo4j(_)
+            | Engine::Volume(_)
+            | Engine::S3(_)
+            | Engine::Command(_) => return Vec::new(),
+        };
+        vec![text.to_owned()]
+    }
+}
+
+impl Check {
+    /// Judges what was answered; either way in words for people.
+    pub fn judge(&self, answer: &str) -> Result<String, String> {
+        let answer = answer.trim();
+        let shown: String = answer.chars().take(80).collect();
+        let (is_good, wanted) = match &self.expect {
+            Expected::Success => return Ok(format!("{self}: answered")),
+            Expected::Text(text) => (answer == text.trim(), format!("`{text}`")),
+            Expected::AtLeast(least) => {
+                (answer.parse::<u64>().is_ok_and(|found| found >= *least), format!("at least {least}"))
+            }
+        };
+        if is_good { Ok(format!("{self}: {shown}")) } else { Err(format!("{self}: `{shown}` instead of {wanted}")) }
+    }
+}
+
+impl std::fmt::Display for Check {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = match &self.ask {
+            Question::Query(query) => query.clone(),
+            Question::Command { service, words } => format!("{} in {service}", words.join(" ")),
+        };
+        let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(80).collect();
+        f.pad(&line)
+    }
+}

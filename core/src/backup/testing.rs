@@ -1,0 +1,45 @@
+//! Backups drawn from a few words, for tests.
+
+use super::{BackupKey, BackupSeen, Cause, Proof};
+use crate::time::Time;
+
+pub const NOW: Time = Time(1_795_000_000_000);
+const HOUR: u64 = 3_600_000;
+
+/// One backup, so many hours old at `NOW`: `HOURS[ proven| failed][ damaged][ safety]`. Proofs are as old as backups.
+pub fn seen(words: &str) -> BackupSeen {
+    let hours: u64 = words.split(' ').next().and_then(|hours| hours.parse().ok()).expect("its age in hours");
+    let began = Time(NOW.0 - hours * HOUR);
+    let proof = |failure: Option<&str>| Proof {
+        at: began,
+        host: "a".parse().expect("a host"),
+        took_ms: 1,
+        bytes: 1,
+        checks: Vec::new(),
+        failure: failure.map(str::to_owned),
+    };
+    let name = "app@1.1".parse().expect("a release");
+    let digest = format!("sha256:{:064}", 11).parse().expect("a digest");
+    BackupSeen {
+        began,
+        ended: began,
+        cause: if words.contains("safety") { Cause::Safety } else { Cause::Scheduled },
+        host: "a".parse().expect("a host"),
+        release: crate::order::Release { name, digest },
+        bytes: 1,
+        added: 1,
+        covered: 1,
+        declared: 1,
+        proof: match words {
+            _ if words.contains("proven") => Some(proof(None)),
+            _ if words.contains("failed") => Some(proof(Some("no rows"))),
+            _ => None,
+        },
+        damaged: words.contains("damaged").then(|| "a pack is gone".to_owned()),
+    }
+}
+
+pub fn key(number: usize) -> BackupKey {
+    let backup = format!("{number:024x}").parse().expect("an id");
+    BackupKey { repository: "central".parse().expect("a name"), backup }
+}

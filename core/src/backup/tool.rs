@@ -1,0 +1,234 @@
+//! The commands that dump, load and count a store.
+//!
+//! **Invariant:** a password never stands among a command's words, where whoever lists processes would see it.
+//! **Invariant:** none of them asks anybody anything: what lacks a password fails.
+
+mod count;
+mod mongodb;
+mod neo4j;
+mod postgresql;
+mod redis;
+mod sql;
+
+pub use count::{COUNT_LIMIT, counts};
+
+use super::{Check, Engine, Question, Secret, Store};
+use crate::spec::InstanceSpec;
+use crate::units::Period;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One command, and where it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    pub at: ToolPlace,
+    pub argv: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, Secret>,
+    /// Nothing said: the container's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// It is ended when it has taken this long.
+    pub deadline: Period,
+    /// It is ended when neither side has moved a byte for this long.
+    pub idle: Period,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolPlace {
+    /// In the service's container, which runs.
+    In { service: String },
+    /// In a container of its own, with the image, the environment and the volumes of the service's, which must not run.
+    OneOff { service: String },
+}
+
+impl ToolPlace {
+    pub fn service(&self) -> &str {
+        match self {
+            Self::In { service } | Self::OneOff { service } => service,
+        }
+    }
+}
+
+/// How a tool ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolEnd {
+    pub code: i64,
+    /// The last of what it said beside its stream.
+    pub words: String,
+}
+
+impl ToolEnd {
+    pub fn well() -> Self {
+        Self { code: 0, words: String::new() }
+    }
+}
+
+/// A dump of a terabyte takes its time.
+const WHOLE: Period = Period::from_secs(24 * 3600);
+/// Nobody looks at a dump that is stuck behind a lock.
+const SILENT: Period = Period::from_secs(15 * 60);
+/// A load is silent while indexes are made.
+const LOADING: Period = Period::from_secs(6 * 3600);
+const SHORT: Period = Period::from_secs(600);
+
+/// The tool whose stream is the dump; none for what is kept as files, which the repository reads by itself.
+pub fn dump_tool(store: &Store) -> Option<Tool> {
+    let tool = match &store.engine {
+        Engine::Postgresql(server) => postgresql::dump(server),
+        Engine::Mongodb(server) => mongodb::dump(server),
+        Engine::Mariadb(server) => sql::dump(server, sql::Dialect::Mariadb),
+        Engine::Mysql(server) => sql::dump(server, sql::Dialect::Mysql),
+        Engine::Redis(server) => redis::dump(server),
+        Engine::Neo4j(server) => neo4j::dump(server),
+        Engine::Command(commands) => inside(&commands.service, commands.dump.clone()).with_texts(&commands.environment),
+        Engine::Volume(_) | Engine::S3(_) => return None,
+    };
+    Some(Tool { deadline: WHOLE, idle: SILENT, ..tool })
+}
+
+/// The tool that reads such a stream. It replaces what is there, at once or not at all where the engine can do that.
+///
+/// Where its place is [`ToolPlace::OneOff`], the service must stand still from before [`prepare_tools`] until after
+/// [`after_tools`]; else it must run.
+pub fn load_tool(store: &Store, spec: &InstanceSpec) -> Option<Tool> {
+    let tool = match &store.engine {
+        Engine::Postgresql(server) => postgresql::load(server),
+        Engine::Mongodb(server) => mongodb::load(server),
+        Engine::Mariadb(server) => sql::load(server, sql::Dialect::Mariadb),
+        Engine::Mysql(server) => sql::load(server, sql::Dialect::Mysql),
+        Engine::Redis(server) => redis::load(server, spec),
+        Engine::Neo4j(server) => neo4j::load(server),
+        Engine::Command(commands) => inside(&commands.service, commands.load.clone()).with_texts(&commands.environment),
+        Engine::Volume(_) | Engine::S3(_) => return None,
+    };
+    Some(Tool { deadline: WHOLE, idle: LOADING, ..tool })
+}
+
+/// What comes before a load, in order. Each is safe to repeat.
+pub fn prepare_tools(store: &Store) -> Vec<Tool> {
+    match &store.engine {
+        Engine::Postgresql(server) => vec![postgresql::prepare(server)],
+        Engine::Mongodb(server) => vec![mongodb::prepare(server)],
+        Engine::Mariadb(server) => vec![sql::prepare(server, sql::Dialect::Mariadb)],
+        Engine::Mysql(server) => vec![sql::prepare(server, sql::Dialect::Mysql)],
+        Engine::Neo4j(server) => vec![neo4j::prepare(server)],
+        Engine::Redis(_) | Engine::Volume(_) | Engine::S3(_) | Engine::Command(_) => Vec::new(),
+    }
+}
+
+/// What comes after a load that ended well, in order. Each is safe to repeat.
+pub fn after_tools(store: &Store) -> Vec<Tool> {
+    match &store.engine {
+        Engine::Postgresql(server) => vec![postgresql::swap(server)],
+        Engine::Neo4j(server) => vec![neo4j::own(server)],
+        Engine::Mongodb(_)
+        | Engine::Mariadb(_)
+        | Engine::Mysql(_)
+        | Engine::Redis(_)
+        | Engine::Volume(_)
+        | Engine::S3(_)
+        | Engine::Command(_) => Vec::new(),
+    }
+}
+
+/// What puts back what was there before a load that failed or was cut off, in order; where it is empty, only a backup has it.
+pub fn undo_tools(store: &Store) -> Vec<Tool> {
+    match &store.engine {
+        Engine::Postgresql(server) => vec![postgresql::undo(server)],
+        Engine::Neo4j(server) => vec![neo4j::undo(server)],
+        Engine::Mongodb(_)
+        | Engine::Mariadb(_)
+        | Engine::Mysql(_)
+        | Engine::Redis(_)
+        | Engine::Volume(_)
+        | Engine::S3(_)
+        | Engine::Command(_) => Vec::new(),
+    }
+}
+
+/// The tool that succeeds when the server answers; `None` where nothing has to be waited for.
+pub fn ready_tool(store: &Store) -> Option<Tool> {
+    match &store.engine {
+        Engine::Postgresql(server) => Some(postgresql::ask(server, "SELECT 1")),
+        Engine::Mongodb(server) => Some(mongodb::ask(server, "1")),
+        Engine::Mariadb(server) => Some(sql::ready(server, sql::Dialect::Mariadb)),
+        Engine::Mysql(server) => Some(sql::ready(server, sql::Dialect::Mysql)),
+        Engine::Redis(server) => Some(redis::ready(server)),
+        Engine::Neo4j(server) => Some(neo4j::ask(server, "RETURN 1")),
+        Engine::Volume(_) | Engine::S3(_) | Engine::Command(_) => None,
+    }
+}
+
+/// The tool whose answer [`counts`] reads, while the service runs.
+pub fn count_tool(store: &Store) -> Option<Tool> {
+    match &store.engine {
+        Engine::Postgresql(server) => Some(postgresql::count(server)),
+        Engine::Mongodb(server) => Some(mongodb::count(server)),
+        Engine::Mariadb(server) => Some(sql::count(server, sql::Dialect::Mariadb)),
+        Engine::Mysql(server) => Some(sql::count(server, sql::Dialect::Mysql)),
+        Engine::Redis(server) => Some(redis::count(server)),
+        Engine::Neo4j(server) => Some(neo4j::count(server)),
+        Engine::Command(commands) if !commands.count.is_empty() => {
+            Some(inside(&commands.service, commands.count.clone()).with_texts(&commands.environment))
+        }
+        Engine::Command(_) | Engine::Volume(_) | Engine::S3(_) => None,
+    }
+}
+
+/// The tool whose answer [`Check::judge`] judges.
+pub fn check_tool(store: &Store, check: &Check) -> Option<Tool> {
+    match (&check.ask, &store.engine) {
+        (Question::Command { service, words }, _) => Some(inside(service, words.clone())),
+        (Question::Query(query), Engine::Postgresql(server)) => Some(postgresql::ask(server, query)),
+        (Question::Query(query), Engine::Mongodb(server)) => Some(mongodb::ask(server, query)),
+        (Question::Query(query), Engine::Mariadb(server)) => Some(sql::ask(server, sql::Dialect::Mariadb, query)),
+        (Question::Query(query), Engine::Mysql(server)) => Some(sql::ask(server, sql::Dialect::Mysql, query)),
+        (Question::Query(query), Engine::Redis(server)) => Some(redis::ask(server, query)),
+        (Question::Query(query), Engine::Neo4j(server)) => Some(neo4j::ask(server, query)),
+        (Question::Query(_), Engine::Volume(_) | Engine::S3(_) | Engine::Command(_)) => None,
+    }
+}
+
+/// A command in a running container, of the short kind.
+fn inside(service: &str, argv: Vec<String>) -> Tool {
+    let at = ToolPlace::In { service: service.to_owned() };
+    Tool { at, argv, env: BTreeMap::new(), user: None, deadline: SHORT, idle: SHORT }
+}
+
+/// A script whose words come after it as `$1`, `$2` …: nothing of them is ever read as a script.
+fn script(service: &str, script: &str, words: &[&str]) -> Tool {
+    let head = ["sh", "-c", script, "sh"].map(str::to_owned);
+    inside(service, head.into_iter().chain(words.iter().map(|word| (*word).to_owned())).collect())
+}
+
+impl Tool {
+    fn with(mut self, name: &str, value: Option<&crate::spec::Text>) -> Self {
+        self.env.extend(value.map(|value| (name.to_owned(), Secret(value.expose().to_owned()))));
+        self
+    }
+
+    fn with_texts(mut self, texts: &BTreeMap<String, crate::spec::Text>) -> Self {
+        self.env.extend(texts.iter().map(|(name, text)| (name.clone(), Secret(text.expose().to_owned()))));
+        self
+    }
+
+    fn in_one_off(mut self) -> Self {
+        self.at = ToolPlace::OneOff { service: self.at.service().to_owned() };
+        self
+    }
+
+    fn by(mut self, user: &str) -> Self {
+        self.user = Some(user.to_owned());
+        self
+    }
+
+    fn taking(mut self, deadline: Period) -> Self {
+        (self.deadline, self.idle) = (deadline, deadline);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

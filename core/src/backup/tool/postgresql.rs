@@ -1,0 +1,132 @@
+//! PostgreSQL: a plain SQL script, which leaves what did not change in the same bytes.
+
+use super::{LOADING, Tool, script};
+use crate::backup::store::Server;
+
+/// The roles come first: a dump of one database names them and does not have them. One that is there stays as it is, with the
+/// password that the instance has today.
+const DUMP: &str = r#"set -eu
+printf '%s\n' '-- fleet: roles and one database' ''
+psql -X -q -A -t -w -v ON_ERROR_STOP=1 -U "$1" -d "$2" -f - <<'END'
+SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT') AS may \gset
+\if :may
+SELECT format('DO $fleet$ BEGIN CREATE ROLE %I WITH %s%s%s%s%s%s%s CONNECTION LIMIT %s PASSWORD %L; '
+    'EXCEPTION WHEN duplicate_object THEN NULL; END $fleet$;', rolname,
+    CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END, CASE WHEN rolinherit THEN ' INHERIT' ELSE ' NOINHERIT' END,
+    CASE WHEN rolcreaterole THEN ' CREATEROLE' ELSE ' NOCREATEROLE' END,
+    CASE WHEN rolcreatedb THEN ' CREATEDB' ELSE ' NOCREATEDB' END,
+    CASE WHEN rolcanlogin THEN ' LOGIN' ELSE ' NOLOGIN' END,
+    CASE WHEN rolreplication THEN ' REPLICATION' ELSE ' NOREPLICATION' END,
+    CASE WHEN rolbypassrls THEN ' BYPASSRLS' ELSE ' NOBYPASSRLS' END, rolconnlimit, rolpassword)
+FROM pg_catalog.pg_authid WHERE rolname !~ '^pg_' ORDER BY rolname;
+\else
+SELECT format('DO $fleet$ BEGIN CREATE ROLE %I; EXCEPTION WHEN duplicate_object THEN NULL; END $fleet$;', rolname)
+FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname;
+\endif
+SELECT format('GRANT %I TO %I;', g.rolname, m.rolname) FROM pg_catalog.pg_auth_members a
+JOIN pg_catalog.pg_roles g ON g.oid = a.roleid JOIN pg_catalog.pg_roles m ON m.oid = a.member
+WHERE g.rolname !~ '^pg_' OR m.rolname !~ '^pg_' ORDER BY 1;
+END
+echo
+exec pg_dump -w --format=plain --compress=0 --encoding=UTF8 -U "$1" -d "$2"
+"#;
+
+/// A new database beside the one there is: until it is complete, nobody sees it.
+const PREPARE: &str = r#"set -eu
+exec psql -X -q -A -t -w -v ON_ERROR_STOP=1 -v old="$2" -v new="$2_fleet_new" -v usr="$1" -U "$1" -d template1 -f - <<'END'
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'new' AND pid <> pg_backend_pid() \g /dev/null
+DROP DATABASE IF EXISTS :"new";
+SELECT coalesce((SELECT r.rolname FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = :'old'), :'usr')
+    AS owner,
+    coalesce((SELECT format('LC_COLLATE %L LC_CTYPE %L ENCODING %L', datcollate, datctype, pg_encoding_to_char(encoding))
+    FROM pg_database WHERE datname = :'old'), '') AS form \gset
+CREATE DATABASE :"new" OWNER :"owner" TEMPLATE template0 :form;
+END
+"#;
+
+/// Until the swap, what was there has only been watched, or been closed to newcomers.
+const UNDO: &str = r#"exec psql -X -q -A -t -w -v ON_ERROR_STOP=1 -v name="$2" -v new="$2_fleet_new" -U "$1" -d template1 -f - <<'END'
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'new' AND pid <> pg_backend_pid() \g /dev/null
+DROP DATABASE IF EXISTS :"new";
+SELECT count(*) > 0 AS closed FROM pg_database WHERE datname = :'name' AND NOT datallowconn \gset
+\if :closed
+ALTER DATABASE :"name" ALLOW_CONNECTIONS true;
+\endif
+END
+"#;
+
+const LOAD: &str =
+    r#"exec psql -X -q -w -v ON_ERROR_STOP=1 --single-transaction -o /dev/null -U "$1" -d "$2_fleet_new" -f -"#;
+
+/// Both change their names in one transaction; what was there goes last.
+const SWAP: &str = r#"set -eu
+exec psql -X -q -A -t -w -v ON_ERROR_STOP=1 -v name="$2" -v new="$2_fleet_new" -v old="$2_fleet_old" -U "$1" -d template1 -f - <<'END'
+SELECT count(*) > 0 AS fresh FROM pg_database WHERE datname = :'new' \gset
+SELECT count(*) > 0 AS used FROM pg_database WHERE datname = :'name' \gset
+\if :fresh
+\if :used
+DROP DATABASE IF EXISTS :"old";
+ALTER DATABASE :"name" ALLOW_CONNECTIONS false;
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (:'name', :'new') AND pid <> pg_backend_pid()
+    \g /dev/null
+BEGIN;
+ALTER DATABASE :"name" RENAME TO :"old";
+ALTER DATABASE :"new" RENAME TO :"name";
+COMMIT;
+\else
+ALTER DATABASE :"new" RENAME TO :"name";
+\endif
+\endif
+DROP DATABASE IF EXISTS :"old";
+END
+"#;
+
+/// All tables at one moment, each counted by a statement of its own.
+const COUNT: &str = r#"set -eu
+exec psql -X -q -A -t -w -F '	' -v ON_ERROR_STOP=1 -U "$1" -d "$2" -f - <<'END'
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SELECT format('SELECT %L, count(*) FROM %I.%I', schemaname || '.' || tablename, schemaname, tablename) FROM pg_tables
+WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY schemaname, tablename LIMIT 1000 \gexec
+COMMIT;
+END
+"#;
+
+pub fn dump(server: &Server) -> Tool {
+    run(server, DUMP)
+}
+
+pub fn prepare(server: &Server) -> Tool {
+    run(server, PREPARE)
+}
+
+pub fn undo(server: &Server) -> Tool {
+    run(server, UNDO)
+}
+
+pub fn load(server: &Server) -> Tool {
+    run(server, LOAD)
+}
+
+pub fn swap(server: &Server) -> Tool {
+    run(server, SWAP)
+}
+
+pub fn count(server: &Server) -> Tool {
+    run(server, COUNT).taking(LOADING)
+}
+
+pub fn ask(server: &Server, query: &str) -> Tool {
+    let (user, database) = names(server);
+    let text = r#"exec psql -X -q -A -t -w -v ON_ERROR_STOP=1 -U "$1" -d "$2" -c "$3""#;
+    script(&server.service, text, &[user, database, query]).with("PGPASSWORD", server.password.as_ref())
+}
+
+fn run(server: &Server, text: &str) -> Tool {
+    let (user, database) = names(server);
+    script(&server.service, text, &[user, database]).with("PGPASSWORD", server.password.as_ref())
+}
+
+fn names(server: &Server) -> (&str, &str) {
+    let user = server.user.as_deref().unwrap_or("postgres");
+    (user, server.database.as_deref().unwrap_or(user))
+}

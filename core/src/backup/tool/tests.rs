@@ -1,0 +1,146 @@
+//! The tools of every engine: where they run, and what must be true of all of them. What they do is tried on real servers.
+
+use super::*;
+use crate::app::testing::{COMPOSE, bundle, rendered};
+use crate::backup::{Commands, Server, StoreKind};
+use crate::spec::Text;
+use std::collections::BTreeMap;
+
+fn engines() -> Vec<Engine> {
+    let server = || Server {
+        service: "db".to_owned(),
+        database: Some("lab'; drop".to_owned()),
+        user: Some("me".to_owned()),
+        password: Some(Text::secret("hunter'2")),
+        data: "/data".to_owned(),
+    };
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let commands = Commands {
+        service: "db".to_owned(),
+        dump: words(&["dump", "all"]),
+        load: words(&["load", "all"]),
+        count: words(&["count"]),
+        environment: BTreeMap::from([("KEY".to_owned(), Text::secret("hunter'2"))]),
+        magic: None,
+        trailer: None,
+    };
+    vec![
+        Engine::Postgresql(server()),
+        Engine::Mongodb(server()),
+        Engine::Mariadb(server()),
+        Engine::Mysql(server()),
+        Engine::Redis(server()),
+        Engine::Neo4j(server()),
+        Engine::Command(commands),
+    ]
+}
+
+fn store(engine: Engine) -> Store {
+    Store { engine, kind: StoreKind::Truth, stop: Vec::new(), pause: Vec::new(), checks: Vec::new() }
+}
+
+fn spec(command: &str) -> InstanceSpec {
+    let compose = COMPOSE.replace("image: postgres:15", &format!("image: redis\n    command: '{command}'"));
+    rendered(&bundle(&[("docker-compose.yaml", &compose)]), "1", &[]).expect("the demo is good").spec
+}
+
+/// All tools of a store, each with what it is for.
+fn tools(store: &Store) -> Vec<(&'static str, Tool)> {
+    let query = Check { ask: Question::Query("a 'b' \"c\"".to_owned()), expect: crate::backup::Expected::Success };
+    let one = |name: &'static str, tool: Option<Tool>| tool.map(|tool| (name, tool));
+    let all = [
+        one("dump", dump_tool(store)),
+        one("load", load_tool(store, &spec("serve"))),
+        one("count", count_tool(store)),
+        one("ready", ready_tool(store)),
+        one("check", check_tool(store, &query)),
+    ];
+    let named = |name: &'static str, tools: Vec<Tool>| tools.into_iter().map(move |tool| (name, tool));
+    let around = named("prepare", prepare_tools(store)).chain(named("after", after_tools(store)));
+    all.into_iter().flatten().chain(around).chain(named("undo", undo_tools(store))).collect()
+}
+
+#[test]
+fn each_engine_has_its_tools_at_their_places() {
+    let mut lines = Vec::new();
+    for engine in engines() {
+        let store = store(engine);
+        let place = |tool: &Tool| match &tool.at {
+            ToolPlace::In { .. } => "in",
+            ToolPlace::OneOff { .. } => "beside",
+        };
+        let said = tools(&store).into_iter().map(|(name, tool)| format!("{name} {}", place(&tool)));
+        lines.push(format!("{:?}: {}", store.engine.kind(), said.collect::<Vec<_>>().join(", ")));
+    }
+    assert_eq!(
+        lines.join("\n"),
+        "Postgresql: dump in, load in, count in, ready in, check in, prepare in, after in, undo in
+Mongodb: dump in, load in, count in, ready in, check in, prepare in
+Mariadb: dump in, load in, count in, ready in, check in, prepare in
+Mysql: dump in, load in, count in, ready in, check in, prepare in
+Redis: dump in, load beside, count in, ready in, check in
+Neo4j: dump beside, load beside, count in, ready in, check in, prepare beside, after beside, undo beside
+Command: dump in, load in, count in"
+    );
+}
+
+#[test]
+fn a_password_is_never_a_word() {
+    for engine in engines() {
+        let store = store(engine);
+        for (name, tool) in tools(&store) {
+            let words = tool.argv.join(" ");
+            assert!(!words.contains("hunter"), "{name} of {:?}: {words}", store.engine.kind());
+            assert!(!format!("{tool:?}").contains("hunter"));
+        }
+        let dump = dump_tool(&store).expect("it is dumped");
+        let has_password = dump.env.values().any(|secret| secret.0.contains("hunter"));
+        assert_eq!(has_password, !matches!(store.engine, Engine::Neo4j(_)), "{:?}", store.engine.kind());
+    }
+}
+
+#[test]
+fn names_are_words_and_never_part_of_a_script() {
+    for engine in engines() {
+        let store = store(engine);
+        for (name, tool) in tools(&store).into_iter().filter(|(_, tool)| tool.argv[0] == "sh") {
+            assert!(!tool.argv[2].contains("lab'"), "{name} of {:?}", store.engine.kind());
+            assert!(tool.argv[3] == "sh" && tool.argv[1] == "-c");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_keeps_a_log_gets_its_data_as_one() {
+    let keeps = |command: &str| {
+        let store = store(engines().remove(4));
+        load_tool(&store, &spec(command)).expect("it is loaded").argv.last().cloned()
+    };
+    assert_eq!(keeps("redis-server --appendonly yes").as_deref(), Some("yes"));
+    assert_eq!(keeps("redis-server").as_deref(), Some("no"));
+}
+
+#[test]
+fn a_password_of_mongodb_is_a_line_of_a_file() {
+    let dump = dump_tool(&store(engines().remove(1))).expect("it is dumped");
+    assert_eq!(dump.env["FLEET_MONGO"].0, "password: 'hunter''2'");
+}
+
+#[test]
+fn counts_are_read_as_each_engine_prints_them() {
+    let check = |index: usize, printed: &str, expect: &str| {
+        let found = counts(&store(engines().remove(index)), printed);
+        let line = |(name, number): (&String, &u64)| format!("{name}={number}");
+        let found = found.map_or_else(|error| error, |found| found.iter().map(line).collect::<Vec<_>>().join(" "));
+        assert_eq!(found, expect, "for {printed:?}");
+    };
+    check(0, "public.a\t3\npublic.b b\t0\n", "public.a=3 public.b b=0");
+    check(1, "lab.items\t12\r\n", "lab.items=12");
+    check(4, "# Keyspace\r\ndb0:keys=5,expires=0,avg_ttl=0\r\ndb3:keys=1,expires=1,avg_ttl=9\r\n", "db0=5 db3=1");
+    check(5, "name, number\n\"(:Task)\", 3\n\"[:NEEDS]\", 12\n", "(:Task)=3 [:NEEDS]=12");
+    check(0, "", "");
+    check(0, "what is this", "`what is this` is not a name and a number");
+    check(0, "a\t-1", "`a\t-1` is not a name and a number");
+    let many: String = (0..2000).map(|number| format!("t{number}\t1\n")).collect();
+    assert_eq!(counts(&store(engines().remove(0)), &many).map(|found| found.len()), Ok(COUNT_LIMIT));
+}

@@ -1,0 +1,97 @@
+//! Which of the backups and drills that could begin do so now: a few at a time in the whole fleet, one drill on a host.
+
+use super::index::Seat;
+use super::intention::Intention;
+use super::open::Lateness;
+use super::{NewOrder, Outlook, Waiting};
+use crate::backup::DataKind;
+use crate::facts::Link;
+use crate::names::{HostName, InstanceName};
+use crate::time::Time;
+use std::collections::HashSet;
+
+/// What could be asked of one instance.
+pub(super) struct Offer {
+    pub instance: InstanceName,
+    pub intention: Intention,
+    pub rank: Rank,
+    /// The one that waits for longest goes first.
+    pub since: Time,
+}
+
+/// What goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    Wished,
+    Backup,
+    Drill,
+    Forget,
+}
+
+pub(super) fn share(outlook: &Outlook, mut offers: Vec<Offer>) -> (Vec<NewOrder>, Vec<Waiting>) {
+    if offers.is_empty() {
+        return Default::default();
+    }
+    offers.sort_by(|a, b| (a.rank, a.since, &a.instance).cmp(&(b.rank, b.since, &b.instance)));
+    let at_once = usize::try_from(outlook.desired.at_once.0).unwrap_or(usize::MAX);
+    let mut places = Places::of(outlook);
+    let (mut orders, mut waiting) = (Vec::new(), Vec::new());
+    for Offer { instance, intention, .. } in offers {
+        let Some(seat) = outlook.index.instance(&instance) else { continue };
+        let noun = intention.noun();
+        let because = match places.obstacle(seat, &intention, at_once) {
+            None => {
+                places.take(seat, &intention);
+                orders.push(intention.order(seat.name, seat.desired));
+                continue;
+            }
+            Some(because) => format!("{noun}: {because}"),
+        };
+        waiting.push(Waiting { instance, rollout: None, because });
+    }
+    (orders, waiting)
+}
+
+/// The places that are taken.
+struct Places {
+    taken: usize,
+    drilling: HashSet<HostName>,
+}
+
+impl Places {
+    /// A host that was lost, or is late, takes no place: it may stay away for long, and others must not wait for it.
+    fn of(outlook: &Outlook) -> Self {
+        let mut places = Self { taken: 0, drilling: HashSet::new() };
+        for open in outlook.all_open() {
+            let is_online = outlook.observed.hosts.get(&open.order.host).is_some_and(|host| host.link == Link::Online);
+            let kind = open.order.order.action.data().map(crate::backup::DataAction::kind);
+            match kind.filter(|_| is_online && open.lateness == Lateness::InTime) {
+                Some(DataKind::Drill) => {
+                    places.taken += 1;
+                    places.drilling.insert(open.order.host.clone());
+                }
+                Some(DataKind::Backup | DataKind::Forget) => places.taken += 1,
+                Some(DataKind::Restore) | None => {}
+            }
+        }
+        places
+    }
+
+    fn obstacle(&self, seat: &Seat, intention: &Intention, at_once: usize) -> Option<String> {
+        if is_drill(intention) && self.drilling.contains(&seat.desired.host) {
+            return Some("another drill runs on its host".to_owned());
+        }
+        (self.taken >= at_once).then(|| format!("{at_once} backups and drills may run at a time"))
+    }
+
+    fn take(&mut self, seat: &Seat, intention: &Intention) {
+        self.taken += 1;
+        if is_drill(intention) {
+            self.drilling.insert(seat.desired.host.clone());
+        }
+    }
+}
+
+fn is_drill(intention: &Intention) -> bool {
+    intention.action.data().is_some_and(|data| data.kind() == DataKind::Drill)
+}

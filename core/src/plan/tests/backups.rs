@@ -1,0 +1,175 @@
+//! Backups by policy and by wish.
+
+use super::check;
+use super::given::given;
+use crate::plan::Outlook;
+
+/// Ten seconds after 03:00 on the first day: the slot of an hourly schedule is 10800.
+const NOW: &str = "now 10810\na 1.1\npolicy p @hourly for all";
+
+#[test]
+fn a_backup_is_due_when_its_slot_has_none() {
+    check(NOW, "a: back up to central");
+    check(&format!("{NOW}\nbackup a central 7300"), "a: back up to central");
+    check(&format!("{NOW}\nbackup a central 10805"), "wake 14400");
+    check(&format!("{NOW}\nbackup a central 10805 damaged"), "a: back up to central");
+}
+
+#[test]
+fn it_begins_at_the_instances_own_moment() {
+    let given = "now 10801\na 1.1\npolicy p @hourly for all spread 20m\nbackup a central 7300";
+    check(given, "wake 11898");
+    check(&given.replace("10801", "11897"), "wake 11898");
+    check(&given.replace("10801", "11898"), "a: back up to central");
+}
+
+#[test]
+fn what_was_missed_while_its_host_was_off_is_taken_once() {
+    let off = "now 50000\na 1.1 offline 900\npolicy p @hourly for all\nbackup a central 7300";
+    check(off, "a: waits, its backup: its host is offline since 1970-01-01T00:15:00Z");
+    check(&off.replace("offline 900", ""), "a: back up to central");
+}
+
+#[test]
+fn each_repository_has_its_own() {
+    let both = "now 10810\na 1.1\npolicy p @hourly for all to central,offsite";
+    check(both, "a: back up to central,offsite");
+    check(&format!("{both}\nbackup a central 10805"), "a: back up to offsite");
+    check(&format!("{both}\nbackup a central 10805\nbackup a offsite 10805"), "");
+}
+
+#[test]
+fn one_that_failed_is_tried_again_after_a_while_and_then_waits_for_the_next_slot() {
+    let daily = |now: u64, ends: &str| format!("now {now}\na 1.1\npolicy p @daily for all age 26h\n{ends}");
+    let first = "ended a backup/0/1 failed 100";
+    let again = "a: waits, its backup failed (1 of 4 attempts): the probe got no answer; again at 1970-01-01T00:16:40Z";
+    check(&daily(999, first), &format!("{again}\nwake 1000"));
+    check(&daily(1000, first), "a: back up to central");
+    let third = format!("{first}\nended a backup/0/2 refused 1100\nended a backup/0/3 failed 5000");
+    check(&daily(5000 + 4 * 3600, &third), "a: back up to central");
+    let all = format!("{third}\nended a backup/0/4 failed 20000");
+    check(&daily(30_000, &all), "a: waits, its backup failed (4 of 4 attempts): the probe got no answer\nwake 86400");
+    check(&daily(86_400, &all), "a: back up to central");
+}
+
+#[test]
+fn nothing_begins_outside_the_window_or_the_hosts_own_hours() {
+    check(
+        "now 10810\na 1.1\npolicy p @hourly for all window 04:00-05:00",
+        "a: waits, the window of its policy opens at 1970-01-01T04:00:00Z\nwake 14400",
+    );
+    check(
+        "now 10810\na 1.1 hours 05:00-06:00\npolicy p @hourly for all",
+        "a: waits, its backup: the host's own hours open at 1970-01-01T05:00:00Z\nwake 18000",
+    );
+}
+
+#[test]
+fn an_instance_that_was_stopped_is_not_backed_up_by_itself() {
+    check("now 10810\na 1.1 stopped\npolicy p @hourly for all", "a: waits, its backup: it is stopped");
+}
+
+#[test]
+fn a_few_run_at_a_time_and_the_longest_due_goes_first() {
+    let three = "now 10810\na 1.1\nb 1.1\nc 1.1\npolicy p @hourly for all\nat-once 2";
+    let wait = "waits, its backup: 2 backups and drills may run at a time";
+    check(three, &format!("a: back up to central\nb: back up to central\nc: {wait}"));
+    check(&format!("{three}\nasked b backup/10800/1 10805"), &format!("a: back up to central\nc: {wait}"));
+    check(
+        &format!("{three}\nwish c backup 10806"),
+        &format!("a: back up to central\nc: back up to central\nb: {wait}"),
+    );
+    let lost = three.replace("b 1.1", "b 1.1 offline 10806");
+    check(&format!("{lost}\nasked b backup/10800/1 10805"), "a: back up to central\nc: back up to central\nwake 11466");
+}
+
+#[test]
+fn what_keeps_an_instance_from_what_it_shall_be_does_not_keep_anybody_from_its_data() {
+    check(
+        "now 10810\na 1.1 revision 2\nended a configure refused 900\npolicy p @hourly for all",
+        "a: back up to central",
+    );
+    check("now 10810\na 1.1 revision 3 says 7\npolicy p @hourly for all", "a: back up to central");
+    check("now 10810\na 1.1 revision 2\npolicy p @hourly for all", "a: configure 1 -> 2");
+    check("now 10810\na absent\npolicy p @hourly for all", "a: install 1.1");
+}
+
+#[test]
+fn a_policy_that_names_an_instance_outranks_one_that_picks_its_host() {
+    let both = "now 10810\na 1.1\npolicy a-all @hourly for all\npolicy named @hourly for a to offsite";
+    check(both, "a: back up to offsite");
+}
+
+#[test]
+fn a_drill_is_due_when_the_newest_proof_is_too_old() {
+    let with = |backups: &str| format!("now 10810\na 1.1\npolicy p @hourly for all drill 2h\n{backups}");
+    check(&with("backup a central 10801"), "a: drill central");
+    check(&with("backup a central 10801 proven 10805"), "wake 14400");
+    check(&with("backup a central 10801 proven 3000"), "a: drill central");
+    check(&with("backup a central 3500 proven 3600\nbackup a central 10801"), "a: drill central");
+    check(&with("backup a central 3500 proven 4000\nbackup a central 10801"), "wake 11200");
+    check(&with("backup a central 3500 proven 3600\nbackup a central 10801 failed"), "wake 14400");
+    let tried = "backup a central 3500 proven 3600\nbackup a central 10801\nended a drill/10801/0/1 failed 10805";
+    let because = "its drill failed (1 of 4 attempts): the probe got no answer; again at 1970-01-01T03:15:05Z";
+    check(&with(tried), &format!("a: waits, {because}\nwake 11705"));
+}
+
+#[test]
+fn never_two_drills_on_one_host() {
+    let mut given = given(
+        "now 10810\na 1.1\nb 1.1\npolicy p @hourly for all drill 1h\n\
+         backup a central 10801 proven 100\nbackup b central 10801 proven 200",
+    );
+    let host =
+        given.desired.instances["a".parse::<crate::names::InstanceName>().as_ref().expect("a name")].host.clone();
+    for (name, instance) in &mut given.desired.instances {
+        instance.host = host.clone();
+        if let Some(seen) = given.observed.instances.get_mut(name) {
+            seen.host = host.clone();
+        }
+    }
+    let plan = Outlook::new(&given.desired, &given.asked, &given.observed, given.now).plan();
+    let mut shown = super::shown::show(&given, &plan);
+    shown.retain(|line| !line.starts_with("wake"));
+    assert_eq!(shown, ["a: drill central", "b: waits, its drill: another drill runs on its host"]);
+}
+
+#[test]
+fn a_wish_goes_first_and_is_over_when_its_order_has_ended() {
+    check("now 10810\na 1.1\nwish a backup 10800", "a: back up to central");
+    check("now 10810\na 1.1\nwish a restore 10800", "a: restore");
+    check("now 10810\na 1.1\nwish a restore 10800\nended a wish failed 10805", "a: its wish is over");
+    check("now 10810\na 1.1\nwish a restore 10800\nasked a wish 10801", "");
+    check(
+        "now 10810\na 1.1 offline 900\nwish a drill 10800",
+        "a: waits, its drill: its host is offline since 1970-01-01T00:15:00Z",
+    );
+}
+
+#[test]
+fn a_wish_that_nobody_could_begin_with_for_a_day_has_lapsed() {
+    check("now 97200\na 1.1\nwish a restore 10800", "a: its wish has lapsed");
+    check("now 97199\na 1.1\nwish a restore 10800", "a: restore");
+}
+
+#[test]
+fn what_is_to_be_made_from_a_backup_is_never_installed_with_nothing_in_it() {
+    check("now 10810\na absent\nwish a anew 10800", "a: restore");
+    check("now 97200\na absent\nwish a anew 10800", "a: restore");
+    check(
+        "now 10810\na absent\nwish a anew 10800\nended a wish failed 10805",
+        "a: waits, its restore failed: the probe got no answer",
+    );
+    check("now 10810\na 1.1\nwish a anew 10800\nended a wish done 10805", "a: its wish is over");
+    check("now 10810\na 1.1\nwish a anew 10800", "");
+}
+
+#[test]
+fn a_folder_on_the_host_is_told_what_to_forget_once_a_day() {
+    let mut facts =
+        "now 900000\na 1.1\nfolder usb\npolicy p @daily for all to usb keep 1\nbackup a usb 899000".to_owned();
+    check(&facts, "");
+    facts.push_str("\nbackup a usb 700000");
+    check(&facts, "a: forget");
+    check(&format!("{facts}\nended a forget/10 done 899990"), "wake 950400");
+}

@@ -1,0 +1,140 @@
+//! Putting dumps, files and manifests into a repository.
+//!
+//! **Invariant:** a snapshot is written only after every source of it has ended well.
+
+mod file;
+mod fill;
+mod sample;
+mod sizes;
+mod streams;
+mod trees;
+mod walk;
+
+pub use sample::FileHash;
+pub use streams::{ArchivedStream, ArchivedStreams, Stream};
+pub use trees::{ArchivedTrees, Tree, TreeSize, Trees};
+
+use crate::backend::Snapshots;
+use crate::backup::{Kind, Part, tags};
+use crate::error::{Error, Result};
+use crate::gate::Gate;
+use crate::place::FileId;
+use crate::repository::{Chunks, Engine, Removal, Repository, Run};
+use crate::resume::Register;
+use fleet_core::time::Time;
+use rustic_core::jiff::{Timestamp, tz::TimeZone};
+use rustic_core::repofile::SnapshotFile;
+use rustic_core::{BackupOptions, ReadSource, ReadSourceOpen};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The only file of a `set` snapshot.
+pub(crate) const MANIFEST: &str = "manifest.json";
+/// The only file of a `proof` snapshot.
+pub(crate) const PROOF: &str = "proof.json";
+
+/// What one run puts into one snapshot.
+struct Job<'a, S> {
+    part: &'a Part,
+    kind: Kind,
+    chunks: Chunks,
+    gate: Arc<Gate>,
+    parent: Option<FileId>,
+    paths: Vec<PathBuf>,
+    source: S,
+    snapshots: Snapshots,
+}
+
+/// What became of it.
+struct Done {
+    /// Written already, unless it was to be written later.
+    snapshot: SnapshotFile,
+    files: u64,
+    bytes: u64,
+    added: u64,
+}
+
+impl Repository {
+    /// Writes the snapshot that makes a backup exist. The last thing to be done for it.
+    pub fn write_set(&self, part: &Part, manifest: Vec<u8>) -> Result<FileId> {
+        self.write_note(Kind::Set, MANIFEST, part, manifest)
+    }
+
+    /// Writes down what a drill of a backup found.
+    pub fn write_proof(&self, part: &Part, proof: Vec<u8>) -> Result<FileId> {
+        self.write_note(Kind::Proof, PROOF, part, proof)
+    }
+
+    fn write_note(&self, kind: Kind, name: &str, part: &Part, note: Vec<u8>) -> Result<FileId> {
+        if note.len() as u64 > crate::listing::MAX_MANIFEST {
+            return Err(Error::refused(format!("`{name}` is larger than 16 MiB")));
+        }
+        let reader = Box::new(std::io::Cursor::new(note));
+        let stream = Stream { name: name.to_owned(), expected: None, reader };
+        let archived = self.archive_as(kind, part, vec![stream], &Arc::new(Gate::default()))?;
+        Ok(archived.snapshot)
+    }
+
+    fn archive<S>(&self, job: &Job<'_, S>) -> Result<Done>
+    where
+        S: ReadSource + 'static,
+        S::Open: Send,
+        S::Iter: Send,
+        <S::Open as ReadSourceOpen>::Reader: Send,
+    {
+        let register = Arc::new(Register::new(self.key().clone(), self.naming()));
+        let run = Run {
+            chunks: job.chunks,
+            gate: Some(job.gate.clone()),
+            register: Some(register.clone()),
+            snapshots: job.snapshots,
+            removal: Removal::IndexFirst,
+        };
+        let Engine { repository, backend } = self.engine(&run)?;
+        let snapshot = new_snapshot(job.part, job.kind)?;
+        let mut options = BackupOptions::default();
+        options.no_scan = true;
+        match &job.parent {
+            Some(parent) => options.parent_opts.parents = vec![parent.to_string()],
+            None => options.parent_opts.force = true,
+        }
+        let archived = repository
+            .to_indexed_ids()
+            .and_then(|repository| repository.archive(&options, &job.source, snapshot, &job.paths));
+        // Whatever became of the run: what has arrived is not to be sent again.
+        let known = register.flush(self.place());
+        let file = archived.map_err(|error| self.engine_error("archive", &backend, Some(&job.gate), &error))?;
+        known.map_err(self.at_place("write an index"))?;
+        if let Some((name, reason)) = job.gate.reason() {
+            return Err(Error::Source { name, reason });
+        }
+        let summary = file.summary.clone().unwrap_or_default();
+        Ok(Done {
+            snapshot: file,
+            files: summary.total_files_processed,
+            bytes: summary.total_bytes_processed,
+            added: summary.data_added_packed,
+        })
+    }
+}
+
+fn new_snapshot(part: &Part, kind: Kind) -> Result<SnapshotFile> {
+    let mut snapshot = SnapshotFile::default();
+    // Not all of its fields are to be seen, so it cannot be written down at once.
+    (snapshot.time, snapshot.hostname) = (timestamp(part.time)?.to_zoned(TimeZone::UTC), part.host.clone());
+    snapshot.program_version = format!("fleet {}", env!("CARGO_PKG_VERSION"));
+    tags(&part.backup, kind).into_iter().for_each(|tag| snapshot.tags.add(tag));
+    Ok(snapshot)
+}
+
+fn timestamp(time: Time) -> Result<Timestamp> {
+    let millis = i64::try_from(time.0).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    millis.ok_or_else(|| Error::refused(format!("{} ms is no time of a backup", time.0)))
+}
+
+/// Takes a path inside a snapshot apart; nothing where it would lead out of it.
+fn inside(path: &str) -> Option<PathBuf> {
+    let names: Vec<_> = path.split('/').filter(|name| !name.is_empty()).collect();
+    let is_plain = !names.is_empty() && names.iter().all(|name| *name != "." && *name != ".." && !name.contains('\0'));
+    is_plain.then(|| std::iter::once("/").chain(names).collect())
+}

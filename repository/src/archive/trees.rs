@@ -1,0 +1,127 @@
+//! Folders of this machine into one snapshot.
+
+use super::sample::{FileHash, Sample};
+use super::walk::{Noted, Walk};
+use super::{Job, inside};
+use crate::backend::Snapshots;
+use crate::backup::{Kind, Part};
+use crate::error::{Error, Result};
+use crate::gate::Gate;
+use crate::place::FileId;
+use crate::reader::own;
+use crate::repository::{Chunks, Repository};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+
+/// A folder on disk, or one file, and where it goes in the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tree {
+    pub disk: PathBuf,
+    pub path: String,
+}
+
+/// What to archive, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trees {
+    pub trees: Vec<Tree>,
+    /// Globs on paths in the snapshot: `/volumes/files/tmp/**`, `**/*.lock`. What one names is left out, with all below it.
+    #[serde(default)]
+    pub excludes: Vec<String>,
+    /// The snapshot to compare with: files that have its size and times are not read again.
+    #[serde(default)]
+    pub parent: Option<FileId>,
+    /// So many files are hashed, for later checks.
+    #[serde(default)]
+    pub sample: usize,
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// How much was found in one folder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreeSize {
+    /// Entries that are not folders.
+    pub files: u64,
+    pub bytes: u64,
+}
+
+/// What came of archiving folders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchivedTrees {
+    pub snapshot: FileId,
+    /// By their paths in the snapshot.
+    pub by_tree: BTreeMap<String, TreeSize>,
+    /// Entries that are not folders.
+    pub files: u64,
+    pub bytes: u64,
+    /// What the repository has grown by, packed.
+    pub added: u64,
+    /// Files that were there when the run began, and gone when they were to be read.
+    pub vanished: u64,
+    /// Files that changed while they were read: what is kept of them is their length at first, with zeros where they shrank.
+    pub changed: u64,
+    /// Sockets, which cannot be kept.
+    pub skipped: u64,
+    /// Names of such files: the first hundred of each kind.
+    pub notes: Vec<String>,
+    pub sample: Vec<FileHash>,
+}
+
+impl Repository {
+    /// Archives folders into the `files` snapshot of a backup.
+    ///
+    /// What cannot be read fails the run. What vanishes or changes under way is counted and named.
+    pub fn archive_trees(&self, part: &Part, trees: &Trees, gate: &Arc<Gate>) -> Result<ArchivedTrees> {
+        let roots = in_order(&trees.trees)?;
+        let paths = roots.iter().map(|(path, _)| path.clone()).collect();
+        let noted = Arc::new(Noted::new(gate.clone(), Sample::new(trees.sample, trees.seed), &trees.trees));
+        let source = Walk::new(roots, &trees.excludes, noted.clone())?;
+        let job = Job {
+            part,
+            kind: Kind::Files,
+            chunks: Chunks::Default,
+            gate: gate.clone(),
+            parent: trees.parent,
+            paths,
+            source,
+            snapshots: Snapshots::Here,
+        };
+        let done = self.archive(&job)?;
+        drop(job);
+        let sample =
+            std::mem::replace(&mut *noted.sample.lock().unwrap_or_else(PoisonError::into_inner), Sample::new(0, 0));
+        let found = noted.found();
+        Ok(ArchivedTrees {
+            snapshot: own(&done.snapshot.id)?,
+            by_tree: noted.by_tree(),
+            files: done.files,
+            bytes: done.bytes,
+            added: done.added,
+            vanished: found.vanished,
+            changed: found.changed,
+            skipped: found.skipped,
+            notes: found.notes,
+            sample: sample.hash()?,
+        })
+    }
+}
+
+fn in_order(trees: &[Tree]) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let placed = |tree: &Tree| {
+        let path =
+            inside(&tree.path).ok_or_else(|| Error::refused(format!("`{}` is no path in a backup", tree.path)))?;
+        Ok((path, tree.disk.clone()))
+    };
+    let mut roots = trees.iter().map(placed).collect::<Result<Vec<_>>>()?;
+    roots.sort();
+    match roots.windows(2).find(|pair| pair[1].0.starts_with(&pair[0].0)) {
+        Some(pair) => {
+            let (one, other) = (pair[0].0.display(), pair[1].0.display());
+            Err(Error::refused(format!("`{one}` and `{other}` are in each other's way")))
+        }
+        None if roots.is_empty() => Err(Error::refused("there is nothing to archive")),
+        None => Ok(roots),
+    }
+}

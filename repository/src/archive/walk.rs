@@ -1,0 +1,312 @@
+//! Goes through folders, in order, and says what is there; whatever it cannot read shuts the gate.
+
+use super::file::Unopened;
+use super::inside;
+use super::sample::{Sample, Stamp};
+use super::trees::{Tree, TreeSize};
+use crate::error::{Error, Result};
+use crate::gate::Gate;
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use rustic_core::jiff::Timestamp;
+use rustic_core::repofile::{Metadata, Node, NodeType};
+use rustic_core::{ReadSource, ReadSourceEntry, RusticResult};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// So many names of each kind are told.
+const MAX_NOTES: u64 = 100;
+
+/// What was noticed on the way.
+pub(super) struct Noted {
+    pub(super) gate: Arc<Gate>,
+    pub(super) sample: Mutex<Sample>,
+    found: Mutex<Found>,
+    /// Each folder by its path, with its name as it was asked for.
+    trees: Vec<(PathBuf, String)>,
+    sizes: Mutex<BTreeMap<String, TreeSize>>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Found {
+    pub(super) vanished: u64,
+    pub(super) changed: u64,
+    pub(super) skipped: u64,
+    pub(super) notes: Vec<String>,
+}
+
+impl Noted {
+    pub(super) fn new(gate: Arc<Gate>, sample: Sample, trees: &[Tree]) -> Self {
+        let trees: Vec<_> = trees.iter().filter_map(|tree| Some((inside(&tree.path)?, tree.path.clone()))).collect();
+        let sizes = trees.iter().map(|(_, name)| (name.clone(), TreeSize::default())).collect();
+        Self { gate, sample: Mutex::new(sample), found: Mutex::default(), trees, sizes: Mutex::new(sizes) }
+    }
+
+    pub(super) fn by_tree(&self) -> BTreeMap<String, TreeSize> {
+        self.sizes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Counts what is not a folder towards the folder that was asked for.
+    fn count(&self, path: &Path, bytes: u64) {
+        let Some((_, name)) = self.trees.iter().find(|(tree, _)| path.starts_with(tree)) else { return };
+        let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        let size = sizes.entry(name.clone()).or_default();
+        size.files += 1;
+        size.bytes += bytes;
+    }
+
+    pub(super) fn found(&self) -> Found {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, path: &Path, what: &str, count: fn(&mut Found) -> &mut u64) {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = count(&mut found);
+        *count += 1;
+        if *count <= MAX_NOTES {
+            found.notes.push(format!("{}: {what}", path.display()));
+        }
+    }
+
+    fn vanished(&self, path: &Path) {
+        self.note(path, "vanished", |found| &mut found.vanished);
+    }
+
+    pub(super) fn changed(&self, path: &Path) {
+        self.note(path, "changed while it was read", |found| &mut found.changed);
+    }
+
+    /// Notes an error: what is gone has vanished, all else fails the run.
+    pub(super) fn failed(&self, path: &Path, error: &io::Error) {
+        match error.kind() {
+            io::ErrorKind::NotFound => self.vanished(path),
+            _ => self.gate.shut(&path.display().to_string(), &error.to_string()),
+        }
+    }
+}
+
+/// The folders, as rustic_core's source.
+pub(super) struct Walk {
+    roots: Vec<(PathBuf, PathBuf)>,
+    excludes: GlobSet,
+    noted: Arc<Noted>,
+}
+
+impl Walk {
+    pub(super) fn new(roots: Vec<(PathBuf, PathBuf)>, excludes: &[String], noted: Arc<Noted>) -> Result<Self> {
+        let mut globs = GlobSetBuilder::new();
+        let refused = |error: globset::Error| Error::refused(format!("an exclude cannot be understood: {error}"));
+        for exclude in excludes {
+            globs.add(Glob::new(exclude).map_err(refused)?);
+        }
+        Ok(Self { roots, excludes: globs.build().map_err(refused)?, noted })
+    }
+}
+
+impl ReadSource for Walk {
+    type Open = Unopened;
+    type Iter = Steps;
+
+    fn size(&self) -> RusticResult<Option<u64>> {
+        Ok(None)
+    }
+
+    fn entries(&self) -> Steps {
+        let mut ahead = self.roots.clone();
+        ahead.reverse();
+        let roots = ahead.len();
+        Steps { ahead, roots, excludes: self.excludes.clone(), noted: self.noted.clone() }
+    }
+}
+
+pub(super) struct Steps {
+    /// What comes next is last: path in the snapshot, path on disk.
+    ahead: Vec<(PathBuf, PathBuf)>,
+    /// How many of `ahead`, from its beginning, were asked for by name.
+    roots: usize,
+    excludes: GlobSet,
+    noted: Arc<Noted>,
+}
+
+impl Iterator for Steps {
+    type Item = RusticResult<ReadSourceEntry<Unopened>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while let Some((path, disk)) = self.ahead.pop() {
+            if self.noted.gate.reason().is_some() {
+                return None;
+            }
+            let is_root = self.ahead.len() < self.roots;
+            self.roots = self.roots.min(self.ahead.len());
+            match self.step(&path, &disk) {
+                Ok(Some(entry)) => return Some(Ok(entry)),
+                Ok(None) => {}
+                // What somebody asked for by name must be there.
+                Err(error) if is_root => self.noted.gate.shut(&disk.display().to_string(), &error.to_string()),
+                Err(error) => self.noted.failed(&disk, &error),
+            }
+        }
+        None
+    }
+}
+
+impl Steps {
+    fn step(&mut self, path: &Path, disk: &Path) -> io::Result<Option<ReadSourceEntry<Unopened>>> {
+        let metadata = fs::symlink_metadata(disk)?;
+        let kind = metadata.file_type();
+        let node_type = if kind.is_dir() {
+            self.go_into(path, disk)?;
+            NodeType::Dir
+        } else if kind.is_symlink() {
+            NodeType::from_link(&fs::read_link(disk)?)
+        } else if kind.is_socket() {
+            self.noted.note(disk, "is a socket", |found| &mut found.skipped);
+            return Ok(None);
+        } else if kind.is_fifo() {
+            NodeType::Fifo
+        } else if kind.is_block_device() {
+            NodeType::Dev { device: metadata.rdev() }
+        } else if kind.is_char_device() {
+            NodeType::Chardev { device: metadata.rdev() }
+        } else {
+            NodeType::File
+        };
+        let stamp = Stamp::of(&metadata);
+        if !kind.is_dir() {
+            self.noted.count(path, if kind.is_file() { metadata.len() } else { 0 });
+        }
+        if kind.is_file() {
+            self.noted.sample.lock().unwrap_or_else(PoisonError::into_inner).note(disk, path, stamp);
+        }
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        let node = Node::new_node(name, node_type, describe(&metadata, disk)?);
+        let open = Unopened { disk: disk.to_owned(), stamp, noted: self.noted.clone() };
+        Ok(Some(ReadSourceEntry { path: path.to_owned(), node, open: Some(open) }))
+    }
+
+    fn go_into(&mut self, path: &Path, disk: &Path) -> io::Result<()> {
+        let mut names = fs::read_dir(disk)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
+        names.sort_unstable_by(|a, b| b.cmp(a));
+        let excludes = &self.excludes;
+        let inside = names.into_iter().map(|name| (path.join(&name), disk.join(&name)));
+        self.ahead.extend(inside.filter(|(path, _)| !excludes.is_match(path)));
+        Ok(())
+    }
+}
+
+fn describe(metadata: &fs::Metadata, disk: &Path) -> io::Result<Metadata> {
+    let time = |seconds, nanoseconds: i64| Timestamp::new(seconds, i32::try_from(nanoseconds).unwrap_or(0)).ok();
+    let mtime = time(metadata.mtime(), metadata.mtime_nsec());
+    let is_linked = metadata.nlink() > 1 && !metadata.is_dir();
+    let mut described = Metadata {
+        mode: Some(go_mode(metadata.mode())),
+        mtime,
+        // The time of the last reading would make every backup differ from the last.
+        atime: mtime,
+        ctime: time(metadata.ctime(), metadata.ctime_nsec()),
+        uid: Some(metadata.uid()),
+        gid: Some(metadata.gid()),
+        inode: metadata.ino(),
+        device_id: if is_linked { metadata.dev() } else { 0 },
+        size: if metadata.is_file() { metadata.len() } else { 0 },
+        links: if metadata.is_dir() { 0 } else { metadata.nlink() },
+        ..Metadata::default()
+    };
+    let (names, values) = attributes(disk)?;
+    if !names.is_empty() {
+        // rustic_core does not show the type it keeps them in, but its fields.
+        described.extended_attributes = serde_json::from_value(names.into()).map_err(io::Error::other)?;
+        for (attribute, value) in described.extended_attributes.iter_mut().zip(values) {
+            attribute.value = Some(value);
+        }
+    }
+    Ok(described)
+}
+
+/// Names of extended attributes, as restic writes them down, and their values.
+fn attributes(disk: &Path) -> io::Result<(Vec<serde_json::Value>, Vec<Vec<u8>>)> {
+    let (mut names, mut values) = (Vec::new(), Vec::new());
+    let listed = match xattr::list(disk) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok((names, values)),
+        Err(error) => return Err(error),
+    };
+    for name in listed {
+        // One that is gone since it was listed is no loss.
+        if let Some(value) = xattr::get(disk, &name)? {
+            names.push(serde_json::json!({ "name": name.to_string_lossy(), "value": null }));
+            values.push(value);
+        }
+    }
+    Ok((names, values))
+}
+
+/// A mode as Go writes it: restic's format has its bits.
+fn go_mode(mode: u32) -> u32 {
+    let kind = match mode & 0o170_000 {
+        0o040_000 => 1 << 31,
+        0o120_000 => 1 << 27,
+        0o060_000 => 1 << 26,
+        0o020_000 => 1 << 26 | 1 << 21,
+        0o010_000 => 1 << 25,
+        0o140_000 => 1 << 24,
+        _ => 0,
+    };
+    let special = [(0o4000, 1 << 23), (0o2000, 1 << 22), (0o1000, 1 << 20)];
+    let special = special.into_iter().filter(|(bit, _)| mode & bit != 0).fold(0, |bits, (_, bit)| bits | bit);
+    mode & 0o777 | kind | special
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustic_core::ReadSourceOpen;
+    use std::io::Read;
+
+    /// Finds a file, has it changed, and then reads it.
+    fn read_after(change: impl FnOnce(&Path)) -> (Option<Vec<u8>>, Found, Option<(String, String)>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        fs::write(&file, "0123456789").expect("written");
+        let gate = Arc::new(Gate::default());
+        let noted = Arc::new(Noted::new(gate.clone(), Sample::new(0, 0), &[]));
+        let roots = vec![(PathBuf::from("/files"), folder.path().to_owned())];
+        let walk = Walk::new(roots, &[], noted.clone()).expect("a walk");
+        let entry = walk.entries().map(|entry| entry.expect("an entry")).last().expect("the file");
+        assert_eq!((entry.path.as_path(), entry.node.meta.size), (Path::new("/files/file"), 10));
+        change(&file);
+        let content = entry.open.expect("to be opened").open().ok().map(|mut file| {
+            let mut content = Vec::new();
+            file.read_to_end(&mut content).expect("read");
+            content
+        });
+        (content, noted.found(), gate.reason())
+    }
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&Path), content: Option<&[u8]>, vanished: u64, changed: u64) {
+        let (found, noted, failed) = read_after(change);
+        assert_eq!(found.as_deref(), content);
+        assert_eq!((noted.vanished, noted.changed, failed), (vanished, changed, None), "{:?}", noted.notes);
+    }
+
+    #[test]
+    fn what_happens_to_a_file_under_way_is_told_and_fails_nothing() {
+        check(|_| {}, Some(b"0123456789"), 0, 0);
+        check(|file| fs::remove_file(file).expect("removed"), None, 1, 0);
+        check(|file| fs::write(file, "012").expect("written"), Some(b"012\0\0\0\0\0\0\0"), 0, 1);
+        check(|file| fs::write(file, "0123456789 and more").expect("written"), Some(b"0123456789"), 0, 1);
+    }
+
+    #[test]
+    fn a_link_that_took_a_files_place_is_not_followed() {
+        let change = |file: &Path| {
+            fs::remove_file(file).expect("removed");
+            std::os::unix::fs::symlink("/etc/hostname", file).expect("linked");
+        };
+        check(change, None, 1, 0);
+    }
+}

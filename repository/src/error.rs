@@ -1,0 +1,57 @@
+//! What can go wrong with a repository, told apart by what somebody can do about it.
+
+use crate::place::{FileId, FileKind, PlaceError};
+use std::io;
+use std::path::PathBuf;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a repository did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("could not {doing} at `{place}`")]
+    Place { doing: String, place: String, source: PlaceError },
+    #[error("there is no repository at `{place}`")]
+    NoRepository { place: String },
+    #[error("another repository is at `{place}` already")]
+    Occupied { place: String },
+    #[error("the key does not open the repository at `{place}`")]
+    WrongKey { place: String },
+    #[error("the source `{name}` failed: {reason}")]
+    Source { name: String, reason: String },
+    #[error("{kind} {id} is damaged: {reason}")]
+    Damaged { kind: FileKind, id: FileId, reason: String },
+    #[error("`{path}` cannot be read back: {reason}")]
+    Unreadable { path: String, reason: String },
+    #[error("there is no {what} in the repository")]
+    Missing { what: String },
+    #[error("refused: {reason}")]
+    Refused { reason: String },
+    #[error("could not {doing} `{path}`")]
+    Disk { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error("could not {doing}: {reason}")]
+    Engine { doing: &'static str, reason: String },
+}
+
+impl Error {
+    pub(crate) fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused { reason: reason.into() }
+    }
+
+    pub(crate) fn disk(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Disk { doing, path, source }
+    }
+
+    /// The error and what caused it, in one line: for where a chain cannot be kept.
+    pub fn line(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            line.push_str(": ");
+            line.push_str(&error.to_string());
+            cause = error.source();
+        }
+        line
+    }
+}

@@ -1,0 +1,144 @@
+//! Forgetting backups, and removing what no backup needs any more.
+
+use crate::backup::{BackupId, Kind};
+use crate::error::Result;
+use crate::place::FileKind;
+use crate::repository::{Engine, Removal, Repository, Run};
+use rustic_core::jiff::Span;
+use rustic_core::{LimitOption, PruneOptions};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// So long what is marked stays: no run that began before the mark may last longer.
+const MARKED_HOURS: i64 = 23;
+
+/// How what is not needed is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prune {
+    /// Somebody may be writing: what is not needed is marked, and removed by a prune at least 23 hours later.
+    Marking,
+    /// The caller sees to it that nobody else writes or reads: what is not needed is removed at once.
+    Exclusive,
+}
+
+/// What was forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forgotten {
+    pub backups: Vec<BackupId>,
+    pub snapshots: u64,
+}
+
+impl Repository {
+    /// Forgets backups: their sets first, so that none is ever seen with a part missing. One that is not there is no error.
+    pub fn forget(&self, backups: &BTreeSet<BackupId>) -> Result<Forgotten> {
+        let mut parts: Vec<_> = self.parts()?.into_iter().map(|(record, _)| record).collect();
+        parts.retain(|part| backups.contains(&part.backup));
+        parts.sort_by_key(|part| part.kind != Kind::Set);
+        for part in &parts {
+            let removed = self.place().remove(FileKind::Snapshot, &part.snapshot);
+            removed.map_err(self.at_place("forget a snapshot"))?;
+        }
+        let names: BTreeSet<_> = parts.iter().map(|part| part.backup.clone()).collect();
+        Ok(Forgotten { backups: names.into_iter().collect(), snapshots: parts.len() as u64 })
+    }
+
+    /// Removes what no snapshot needs, and says how many bytes less are stored.
+    pub fn prune(&self, how: Prune) -> Result<u64> {
+        self.prune_after(how, MARKED_HOURS)
+    }
+
+    fn prune_after(&self, how: Prune, marked_hours: i64) -> Result<u64> {
+        let before = self.stats()?.bytes;
+        let mut options = PruneOptions::default();
+        let removal = match how {
+            Prune::Marking => {
+                options.keep_delete = Span::new().hours(marked_hours);
+                Removal::PacksFirst
+            }
+            Prune::Exclusive => {
+                options.instant_delete = true;
+                Removal::IndexFirst
+            }
+        };
+        // Blobs are moved as they are sealed; up to a twentieth of what is stored may stay unneeded, as with stock restic.
+        options.fast_repack = true;
+        options.max_repack = LimitOption::Unlimited;
+        let Engine { repository, backend } = self.engine(&Run::upkeep(removal))?;
+        let failed = |error: &_| self.engine_error("prune", &backend, None, error);
+        let plan = repository.prune_plan(&options).map_err(|error| failed(&error))?;
+        repository.prune(&options, plan).map_err(|error| failed(&error))?;
+        backend.remove_superseded().map_err(self.at_place("remove an index"))?;
+        match self.stats()?.bytes {
+            after if after <= before => Ok(before - after),
+            // Marking writes an index and removes nothing yet.
+            _ => Ok(0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::Stream;
+    use crate::backup::Part;
+    use crate::check::ReadData;
+    use crate::place::{FileId, FolderPlace, Place, PlaceError};
+    use crate::secrets::Secrets;
+    use bytes::Bytes;
+    use fleet_core::time::Time;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// A place at which somebody begins a run whenever something is removed.
+    struct Watched(FolderPlace, Secrets, AtomicU64);
+
+    impl Place for Watched {
+        fn name(&self) -> String {
+            self.0.name()
+        }
+        fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
+            self.0.list(kind)
+        }
+        fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
+            self.0.read(kind, id)
+        }
+        fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
+            self.0.read_range(kind, id, offset, length)
+        }
+        fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+            self.0.write(kind, id, content)
+        }
+        fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
+            let other: Arc<dyn Place> = Arc::new(FolderPlace::new(self.0.name()));
+            let resumed = Repository::open(other, &self.1).and_then(|other| other.resume());
+            assert_eq!(resumed.expect("made known").packs, 0, "before {kind} {id} is removed");
+            self.2.fetch_add(u64::from(kind == FileKind::Pack), Ordering::SeqCst);
+            self.0.remove(kind, id)
+        }
+    }
+
+    #[test]
+    fn a_pack_is_in_an_index_for_as_long_as_it_is_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let secrets = Secrets::generate().expect("secrets");
+        let place: Arc<dyn Place> = Arc::new(FolderPlace::new(folder.path()));
+        let repository = Repository::create(&place, &secrets).expect("created");
+        for backup in ["b1", "b2"] {
+            let part = Part { backup: backup.parse().expect("an id"), host: "a".to_owned(), time: Time(1) };
+            let mut content = vec![0; 2_000_000];
+            getrandom::fill(&mut content).expect("noise");
+            let reader = Box::new(std::io::Cursor::new(content));
+            let stream = Stream { name: "a".to_owned(), expected: None, reader };
+            repository.archive_streams(&part, vec![stream], &Arc::default()).expect("archived");
+        }
+        repository.forget(&BTreeSet::from(["b1".parse().expect("an id")])).expect("forgotten");
+        let watched = Arc::new(Watched(FolderPlace::new(folder.path()), secrets.clone(), AtomicU64::new(0)));
+        let careful = Repository::open(watched.clone(), &secrets).expect("opened");
+        for _ in 0..2 {
+            careful.prune_after(Prune::Marking, 0).expect("pruned");
+        }
+        assert!(watched.2.load(Ordering::SeqCst) > 0, "the second removes what the first has marked");
+        assert!(repository.check(ReadData::All).expect("checked").is_fine());
+    }
+}

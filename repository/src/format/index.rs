@@ -1,0 +1,105 @@
+//! Which blob is where in which pack.
+
+use crate::place::FileId;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BlobKind {
+    Data,
+    Tree,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct IndexBlob {
+    pub(crate) id: FileId,
+    #[serde(rename = "type")]
+    pub(crate) kind: BlobKind,
+    pub(crate) offset: u32,
+    pub(crate) length: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) uncompressed_length: Option<u32>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct IndexPack {
+    pub(crate) id: FileId,
+    pub(crate) blobs: Vec<IndexBlob>,
+}
+
+/// One index file, as it is written.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct IndexFile {
+    pub(crate) packs: Vec<IndexPack>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) packs_to_delete: Vec<IndexPack>,
+}
+
+/// Where one blob is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Location {
+    pub(crate) pack: u32,
+    pub(crate) offset: u32,
+    pub(crate) length: u32,
+    /// Zero: it is not packed with zstd.
+    pub(crate) unpacked: u32,
+}
+
+/// All index files together. Packs that wait for their removal are no part of it.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    packs: Vec<FileId>,
+    /// Where the blobs of each pack end, and its header begins.
+    ends: Vec<u32>,
+    /// In the order of kind and id; that takes half of what a map takes.
+    blobs: Vec<(BlobKind, FileId, Location)>,
+}
+
+impl Index {
+    pub(crate) fn new(files: impl IntoIterator<Item = IndexFile>) -> Self {
+        let mut index = Self::default();
+        let mut numbers = HashMap::new();
+        for pack in files.into_iter().flat_map(|file| file.packs) {
+            let next = u32::try_from(index.packs.len()).unwrap_or(u32::MAX);
+            let number = *numbers.entry(pack.id).or_insert(next);
+            if number != next {
+                continue;
+            }
+            index.packs.push(pack.id);
+            index.ends.push(pack.blobs.iter().map(|blob| blob.offset.saturating_add(blob.length)).max().unwrap_or(0));
+            index.blobs.extend(pack.blobs.into_iter().map(|blob| {
+                let unpacked = blob.uncompressed_length.unwrap_or(0);
+                let location = Location { pack: number, offset: blob.offset, length: blob.length, unpacked };
+                (blob.kind, blob.id, location)
+            }));
+        }
+        index.blobs.sort_unstable_by_key(|(kind, id, location)| (*kind, *id, location.pack));
+        index
+    }
+
+    /// All places where a blob is: one, as a rule.
+    pub(crate) fn find(&self, kind: BlobKind, id: &FileId) -> impl Iterator<Item = Location> + '_ {
+        let from = self.blobs.partition_point(|(k, i, _)| (*k, i) < (kind, id));
+        let wanted = (kind, *id);
+        self.blobs[from..].iter().take_while(move |(k, i, _)| (*k, *i) == wanted).map(|(_, _, location)| *location)
+    }
+
+    pub(crate) fn pack(&self, number: u32) -> FileId {
+        self.packs.get(number as usize).copied().unwrap_or_default()
+    }
+
+    /// Where the blobs of a pack end.
+    pub(crate) fn end(&self, number: u32) -> u32 {
+        self.ends.get(number as usize).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn packs(&self) -> &[FileId] {
+        &self.packs
+    }
+
+    /// Every blob, with the pack it is in.
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = (BlobKind, FileId, Location)> + '_ {
+        self.blobs.iter().copied()
+    }
+}

@@ -1,0 +1,36 @@
+//! Keeps backups, in restic's format, wherever they are kept.
+//!
+//! Writing and pruning are rustic_core's work; reading, checking and restoring are done here, without a call that can panic
+//! on what it reads. **Invariant:** no type of rustic_core is part of what this crate shows.
+
+pub mod archive;
+mod backend;
+pub mod backup;
+mod check;
+mod crypt;
+mod error;
+mod forget;
+mod format;
+mod gate;
+mod listing;
+pub mod place;
+mod reader;
+mod repository;
+mod restore;
+mod resume;
+mod secrets;
+pub mod worker;
+
+pub use archive::{ArchivedStream, ArchivedStreams, ArchivedTrees, FileHash, Stream, Tree, TreeSize, Trees};
+pub use backup::{BackupId, Kind, Part, PartRecord, ProofRecord, SetRecord};
+pub use check::{CheckReport, DamagedBackup, DamagedPack, ReadData};
+pub use error::{Error, Result};
+pub use forget::{Forgotten, Prune};
+pub use gate::Gate;
+pub use listing::{Entry, EntryKind};
+pub use place::{FileId, FileKind, Place, PlaceError};
+pub use reader::StreamReader;
+pub use repository::{Repository, Stats};
+pub use restore::{Existing, OnDamage, Owners, RestoreOptions, Restored};
+pub use resume::Resumed;
+pub use secrets::Secrets;

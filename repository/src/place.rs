@@ -1,0 +1,213 @@
+//! Where the files of a repository are: a folder, an S3 bucket, or whatever else can list, read, write and remove.
+
+mod append_only;
+mod folder;
+mod limited;
+mod s3;
+
+pub use append_only::AppendOnly;
+pub use folder::FolderPlace;
+pub use limited::{Limited, Meter, Metered};
+pub use s3::{S3Address, S3Place, Transport};
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+
+/// The largest file that a repository is taken to hold.
+pub const MAX_FILE: u64 = u32::MAX as u64;
+
+/// What a file of a repository is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileKind {
+    /// There is exactly one; its id counts for nothing.
+    Config,
+    Key,
+    Snapshot,
+    Index,
+    Pack,
+}
+
+impl FileKind {
+    pub const ALL: [Self; 5] = [Self::Config, Self::Key, Self::Snapshot, Self::Index, Self::Pack];
+
+    /// The folder of such files in restic's layout; of the config, its name.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Key => "keys",
+            Self::Snapshot => "snapshots",
+            Self::Index => "index",
+            Self::Pack => "data",
+        }
+    }
+
+    /// The path of a file, below the repository, in restic's layout.
+    pub fn path(self, id: &FileId) -> String {
+        match self {
+            Self::Config => self.folder().to_owned(),
+            Self::Pack => {
+                let name = id.to_string();
+                format!("{}/{}/{name}", self.folder(), &name[..2])
+            }
+            Self::Key | Self::Snapshot | Self::Index => format!("{}/{id}", self.folder()),
+        }
+    }
+}
+
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Config => "config",
+            Self::Key => "key",
+            Self::Snapshot => "snapshot",
+            Self::Index => "index",
+            Self::Pack => "pack",
+        })
+    }
+}
+
+/// The name of a file: the SHA-256 of what is in it. All zero for the config.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId(pub [u8; 32]);
+
+impl fmt::Display for FileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for FileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What was given is not 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a file's id is 64 hexadecimal digits")]
+pub struct NotAnId;
+
+impl FromStr for FileId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let digits = text.as_bytes();
+        if digits.len() != 64 {
+            return Err(NotAnId);
+        }
+        let mut id = [0; 32];
+        for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        }
+        Ok(Self(id))
+    }
+}
+
+fn nibble(digit: u8) -> Result<u8, NotAnId> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(NotAnId),
+    }
+}
+
+impl Serialize for FileId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for FileId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+/// Why a place did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    #[error("there is no such file")]
+    Missing,
+    #[error("another file has that name already")]
+    Occupied,
+    #[error("the place refused: {0}")]
+    Refused(String),
+    #[error("the disk is full")]
+    Full,
+    #[error("no answer in time: {0}")]
+    Late(String),
+    #[error("the place cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("the place could not be used")]
+    Io(#[source] io::Error),
+}
+
+impl From<io::Error> for PlaceError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Missing,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            io::ErrorKind::TimedOut => Self::Late(error.to_string()),
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// Where the files of one repository are. Called from blocking threads, from several at once.
+///
+/// **Invariant:** every call ends within a deadline of the place's own; a file is there whole or not at all; after `write` has
+/// answered, the file outlives a loss of power.
+pub trait Place: Send + Sync {
+    /// Says, for people, where this is. Never a secret.
+    fn name(&self) -> String;
+
+    /// All files of a kind, with their sizes, in any order. An empty place has none; that is no error.
+    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError>;
+
+    /// A whole file.
+    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError>;
+
+    /// Exactly `length` bytes from `offset` on; fewer is an error.
+    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError>;
+
+    /// Keeps a file, given in pieces. The same file once more is no error; other bytes under a name that is taken are
+    /// [`PlaceError::Occupied`].
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError>;
+
+    /// Removes a file. One that is gone already is no error.
+    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError>;
+
+    /// How much is worth reading at once where little is asked for: nothing more on a disk, megabytes over a network.
+    fn read_ahead(&self) -> u64 {
+        0
+    }
+}
+
+impl<P: Place + ?Sized> Place for std::sync::Arc<P> {
+    fn name(&self) -> String {
+        (**self).name()
+    }
+    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
+        (**self).list(kind)
+    }
+    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
+        (**self).read(kind, id)
+    }
+    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
+        (**self).read_range(kind, id, offset, length)
+    }
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+        (**self).write(kind, id, content)
+    }
+    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
+        (**self).remove(kind, id)
+    }
+    fn read_ahead(&self) -> u64 {
+        (**self).read_ahead()
+    }
+}

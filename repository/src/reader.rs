@@ -1,0 +1,261 @@
+//! Blobs, trees and streams, read back.
+
+use crate::error::{Error, Result};
+use crate::format::index::Location;
+use crate::format::{BlobKind, Index};
+use crate::place::{FileId, FileKind, PlaceError};
+use crate::repository::Repository;
+use bytes::Bytes;
+use rustic_core::repofile::{Node, Tree};
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// No blob unpacks to more: a chunk has 8 MiB at the most, and a tree of a million entries has less than this.
+const MAX_BLOB: u32 = 1 << 30;
+/// So much of packs is kept while blobs beside each other are read one by one.
+const WINDOWS: usize = 8;
+/// Blobs that lie side by side are read together up to here.
+const TOGETHER: u32 = 4 << 20;
+
+/// Reads blobs by their ids.
+pub(crate) struct Blobs<'a> {
+    repository: &'a Repository,
+    index: Arc<Index>,
+    windows: Mutex<VecDeque<(u32, u64, Bytes)>>,
+}
+
+/// Blobs of one file that lie side by side in one pack.
+pub(crate) struct Stretch {
+    first: Location,
+    blobs: Vec<(FileId, Location)>,
+    length: u32,
+}
+
+impl<'a> Blobs<'a> {
+    pub(crate) fn new(repository: &'a Repository, index: Arc<Index>) -> Self {
+        Self { repository, index, windows: Mutex::default() }
+    }
+
+    pub(crate) fn read(&self, kind: BlobKind, id: &FileId) -> Result<Vec<u8>> {
+        let missing = || Error::Missing { what: format!("blob {id}") };
+        let mut failed = None;
+        for location in self.index.find(kind, id) {
+            match self.read_at(location) {
+                Ok(blob) => return Ok(blob),
+                // There may be a second copy of it.
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        Err(failed.unwrap_or_else(missing))
+    }
+
+    fn read_at(&self, location: Location) -> Result<Vec<u8>> {
+        let sealed = self.bytes(location.pack, location.offset, location.length)?;
+        self.open(location, &sealed)
+    }
+
+    fn open(&self, location: Location, sealed: &[u8]) -> Result<Vec<u8>> {
+        let damaged =
+            |reason: String| Error::Damaged { kind: FileKind::Pack, id: self.index.pack(location.pack), reason };
+        let opened = self.repository.key().open(sealed).map_err(|error| damaged(error.to_string()))?;
+        if location.unpacked == 0 {
+            return Ok(opened);
+        }
+        if location.unpacked > MAX_BLOB {
+            return Err(damaged(format!("a blob claims {} bytes", location.unpacked)));
+        }
+        let unpacked = zstd::bulk::decompress(&opened, location.unpacked as usize);
+        let unpacked = unpacked.map_err(|error| damaged(error.to_string()))?;
+        if unpacked.len() == location.unpacked as usize {
+            Ok(unpacked)
+        } else {
+            Err(damaged("a blob is shorter than its index says".to_owned()))
+        }
+    }
+
+    fn bytes(&self, pack: u32, offset: u32, length: u32) -> Result<Bytes> {
+        let ahead = self.repository.place().read_ahead();
+        let (offset, length) = (u64::from(offset), u64::from(length));
+        if ahead == 0 {
+            return self.fetch(pack, offset, length);
+        }
+        let windows = || self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let inside = windows().iter().find_map(|(of, from, bytes)| {
+            let at = offset.checked_sub(*from)?;
+            let fits = *of == pack && at + length <= bytes.len() as u64;
+            fits.then(|| bytes.slice(at as usize..(at + length) as usize))
+        });
+        if let Some(bytes) = inside {
+            return Ok(bytes);
+        }
+        let left = u64::from(self.index.end(pack)).saturating_sub(offset);
+        let window = self.fetch(pack, offset, ahead.min(left).max(length))?;
+        let mut windows = windows();
+        windows.push_front((pack, offset, window.clone()));
+        windows.truncate(WINDOWS);
+        Ok(window.slice(..length as usize))
+    }
+
+    fn fetch(&self, pack: u32, offset: u64, length: u64) -> Result<Bytes> {
+        let id = self.index.pack(pack);
+        self.repository.place().read_range(FileKind::Pack, &id, offset, length).map_err(|error| match error {
+            PlaceError::Missing => Error::Damaged { kind: FileKind::Pack, id, reason: "the file is gone".to_owned() },
+            PlaceError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Error::Damaged { kind: FileKind::Pack, id, reason: "it is cut off".to_owned() }
+            }
+            other => self.repository.at_place("read a pack")(other),
+        })
+    }
+
+    pub(crate) fn tree(&self, id: &FileId) -> Result<Tree> {
+        let json = self.read(BlobKind::Tree, id)?;
+        let damaged =
+            |error: serde_json::Error| Error::Unreadable { path: format!("tree {id}"), reason: error.to_string() };
+        serde_json::from_slice(&json).map_err(damaged)
+    }
+
+    /// The node at a path, below a tree.
+    pub(crate) fn find(&self, root: &FileId, path: &str) -> Result<Node> {
+        let missing = || Error::Missing { what: format!("`{path}`") };
+        let mut tree = Some(*root);
+        let mut found = None;
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            let nodes = self.tree(&tree.ok_or_else(missing)?)?.nodes;
+            let node = nodes.into_iter().find(|node| *node.name() == *name).ok_or_else(missing)?;
+            tree = subtree(&node)?;
+            found = Some(node);
+        }
+        found.ok_or_else(missing)
+    }
+
+    /// How the content of a file is read with few reads.
+    pub(crate) fn stretches(&self, content: &[FileId]) -> Result<Vec<Stretch>> {
+        let mut stretches: Vec<Stretch> = Vec::new();
+        for id in content {
+            let missing = || Error::Missing { what: format!("blob {id}") };
+            let location = self.index.find(BlobKind::Data, id).next().ok_or_else(missing)?;
+            match stretches.last_mut() {
+                Some(last)
+                    if last.first.pack == location.pack
+                        && last.first.offset.checked_add(last.length) == Some(location.offset)
+                        && last.length.saturating_add(location.length) <= TOGETHER =>
+                {
+                    last.length += location.length;
+                    last.blobs.push((*id, location));
+                }
+                _ => stretches.push(Stretch { first: location, blobs: vec![(*id, location)], length: location.length }),
+            }
+        }
+        Ok(stretches)
+    }
+
+    /// Hands the blobs of a stretch to `each`, in order.
+    pub(crate) fn read_stretch(&self, stretch: &Stretch, mut each: impl FnMut(Vec<u8>) -> Result<()>) -> Result<()> {
+        // Where they cannot be read together, one of them may be elsewhere as well.
+        let read = self.bytes(stretch.first.pack, stretch.first.offset, stretch.length).ok();
+        for (id, location) in &stretch.blobs {
+            let from = (location.offset - stretch.first.offset) as usize;
+            let opened = read.as_ref().map(|bytes| self.open(*location, &bytes[from..from + location.length as usize]));
+            each(match opened {
+                Some(Ok(blob)) => blob,
+                Some(Err(_)) | None => self.read(BlobKind::Data, id)?,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The tree below a node, if it is a folder.
+pub(crate) fn subtree(node: &Node) -> Result<Option<FileId>> {
+    node.subtree.as_ref().map(|id| own(id)).transpose()
+}
+
+/// The ids of a file's blobs.
+pub(crate) fn content(node: &Node) -> Result<Vec<FileId>> {
+    node.content.iter().flatten().map(|id| own(id)).collect()
+}
+
+pub(crate) fn own(id: &rustic_core::Id) -> Result<FileId> {
+    crate::backend::file_id(id).map_err(|error| Error::Engine { doing: "read an id", reason: error.display_log() })
+}
+
+/// One file of a snapshot, read from its beginning to its end.
+pub struct StreamReader<'a> {
+    blobs: Blobs<'a>,
+    path: String,
+    size: u64,
+    stretches: VecDeque<Stretch>,
+    ready: VecDeque<Vec<u8>>,
+    at: usize,
+}
+
+impl Repository {
+    /// Opens one file of a snapshot.
+    pub fn read_stream(&self, snapshot: &FileId, path: &str) -> Result<StreamReader<'_>> {
+        let root = own(&self.snapshot(snapshot)?.tree)?;
+        let blobs = Blobs::new(self, Arc::new(self.load_index()?));
+        let node = blobs.find(&root, path)?;
+        if !node.is_file() {
+            return Err(Error::refused(format!("`{path}` is not a file")));
+        }
+        let stretches: VecDeque<_> = blobs.stretches(&content(&node)?)?.into();
+        let size = stretches.iter().flat_map(|stretch| &stretch.blobs).map(|(_, location)| length(*location)).sum();
+        Ok(StreamReader { blobs, path: path.to_owned(), size, stretches, ready: VecDeque::new(), at: 0 })
+    }
+}
+
+/// The length of what a blob holds.
+fn length(location: Location) -> u64 {
+    let stored = location.length.saturating_sub(crate::crypt::OVERHEAD);
+    u64::from(if location.unpacked == 0 { stored } else { location.unpacked })
+}
+
+impl StreamReader<'_> {
+    /// How many bytes it will give.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The next bytes; nothing at the end.
+    pub fn next_piece(&mut self) -> Result<Option<Vec<u8>>> {
+        loop {
+            if let Some(blob) = self.ready.pop_front() {
+                return Ok(Some(blob));
+            }
+            let Some(stretch) = self.stretches.pop_front() else { return Ok(None) };
+            let ready = &mut self.ready;
+            let read = self.blobs.read_stretch(&stretch, |blob| {
+                ready.push_back(blob);
+                Ok(())
+            });
+            read.map_err(|error| Error::Unreadable { path: self.path.clone(), reason: error.line() })?;
+        }
+    }
+}
+
+impl Read for StreamReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ready.is_empty() {
+            let Some(piece) = self.next_piece().map_err(|error| io::Error::other(error.line()))? else { return Ok(0) };
+            self.ready.push_front(piece);
+            self.at = 0;
+        }
+        let Some(piece) = self.ready.front() else { return Ok(0) };
+        let count = buffer.len().min(piece.len() - self.at);
+        buffer[..count].copy_from_slice(&piece[self.at..self.at + count]);
+        self.at += count;
+        if self.at == piece.len() {
+            self.ready.pop_front();
+            self.at = 0;
+        }
+        Ok(count)
+    }
+}
+
+impl fmt::Debug for StreamReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamReader").field("path", &self.path).field("size", &self.size).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,300 @@
+//! One repository: made, opened, and asked how large it is.
+
+use crate::backend::{Backend, Snapshots};
+use crate::crypt::Key;
+use crate::error::{Error, Result};
+use crate::format::{Index, IndexFile};
+use crate::gate::Gate;
+use crate::place::{FileId, FileKind, Place, PlaceError};
+use crate::resume::{EVERY, Register};
+use crate::secrets::Secrets;
+use bytes::Bytes;
+use rustic_core::repofile::{ConfigFile, MasterKey};
+use rustic_core::{
+    ConfigOptions, Credentials, KeyOptions, OpenStatus, RepositoryBackends, RepositoryOptions, RusticError,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+const KIB: usize = 1024;
+/// restic's own size. All packs have it: three of them are in memory while a run goes on.
+const DATA_PACK: u32 = 16 << 20;
+const TREE_PACK: u32 = 4 << 20;
+/// A dump is cut into a million chunks at the most: an index entry takes about 60 bytes of memory.
+const MAX_CHUNKS: u64 = 1 << 20;
+
+/// An open repository. Cheap to make from its master key; holds no index and no connection of its own.
+pub struct Repository {
+    place: Arc<dyn Place>,
+    key: Key,
+    master_key: MasterKey,
+    config: ConfigFile,
+    /// How long a pack may be at the place, during a run, before an index there names it.
+    naming: Duration,
+}
+
+/// How large a repository is, as it is stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    pub bytes: u64,
+    pub packs: u64,
+    pub snapshots: u64,
+    pub index_files: u64,
+}
+
+/// Into what sizes a run cuts its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chunks {
+    /// restic's: 512 KiB to 8 MiB.
+    Default,
+    /// About this many bytes each, a power of two.
+    Small(usize),
+}
+
+impl Chunks {
+    /// For a dump of so many bytes: 16 KiB up to 16 GiB, and twice as much for each doubling from there. Rows that change
+    /// here and there in a dump cost a chunk each.
+    pub(crate) fn for_dump(expected: u64) -> Self {
+        let least = expected.div_ceil(MAX_CHUNKS).clamp(16 * KIB as u64, 1 << 40).next_power_of_two();
+        match usize::try_from(least) {
+            Ok(size) if size < 1024 * KIB => Self::Small(size),
+            _ => Self::Default,
+        }
+    }
+}
+
+/// How one run goes through rustic_core.
+pub(crate) struct Run {
+    pub(crate) chunks: Chunks,
+    pub(crate) gate: Option<Arc<Gate>>,
+    pub(crate) register: Option<Arc<Register>>,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) removal: Removal,
+}
+
+/// In which order a prune removes things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// Index files before the packs that they name: right where nobody else is there.
+    IndexFirst,
+    /// Packs before the index files that mark them: right where a run may begin meanwhile.
+    PacksFirst,
+}
+
+impl Run {
+    /// A run that archives nothing.
+    pub(crate) fn upkeep(removal: Removal) -> Self {
+        Self { chunks: Chunks::Default, gate: None, register: None, snapshots: Snapshots::Here, removal }
+    }
+}
+
+/// rustic_core's repository, and what it reads and writes through.
+pub(crate) struct Engine {
+    pub(crate) repository: rustic_core::Repository<OpenStatus>,
+    pub(crate) backend: Arc<Backend>,
+}
+
+impl Repository {
+    /// Makes a repository with these secrets. One that was made with them already, or half made, is completed and opened.
+    pub fn create(place: &Arc<dyn Place>, secrets: &Secrets) -> Result<Self> {
+        let at = |doing: &str| failed_at(&**place, doing);
+        if place.list(FileKind::Config).map_err(at("look for a repository"))?.is_empty() {
+            let master_key = parse_master_key(&**place, secrets)?;
+            let backend = Arc::new(Backend::plain(place.clone()));
+            let made = plain_engine(&backend).and_then(|new| {
+                new.init(&Credentials::Masterkey(master_key), &KeyOptions::default(), &config_options())
+            });
+            made.map_err(|error| engine_error("create a repository", place, &backend, None, &error))?;
+        }
+        let repository = Self::open(place.clone(), secrets).map_err(|error| match error {
+            Error::WrongKey { place } => Error::Occupied { place },
+            other => other,
+        })?;
+        if place.list(FileKind::Key).map_err(at("look for keys"))?.is_empty() {
+            repository.add_password(&secrets.password)?;
+        }
+        Ok(repository)
+    }
+
+    /// Opens what is there. Only the master key counts; the password is for stock restic.
+    pub fn open(place: Arc<dyn Place>, secrets: &Secrets) -> Result<Self> {
+        let master_key = parse_master_key(&*place, secrets)?;
+        let wrong = || Error::WrongKey { place: place.name() };
+        let key = Key::from_json(&secrets.master_key).map_err(|_| wrong())?;
+        let sealed = match place.read(FileKind::Config, &FileId::default()) {
+            Ok(sealed) => sealed,
+            Err(PlaceError::Missing) => return Err(Error::NoRepository { place: place.name() }),
+            Err(error) => return Err(failed_at(&*place, "read the config")(error)),
+        };
+        let opened = key.open_file(&sealed).map_err(|_| wrong())?;
+        let unread = |error: serde_json::Error| Error::Engine { doing: "read the config", reason: error.to_string() };
+        let config = serde_json::from_slice(&opened).map_err(unread)?;
+        Ok(Self { place, key, master_key, config, naming: EVERY })
+    }
+
+    /// Adds a key file, so that stock restic opens the repository with this password.
+    fn add_password(&self, password: &str) -> Result<()> {
+        if password.is_empty() {
+            return Err(Error::refused("a repository without a password cannot be opened by stock restic"));
+        }
+        let Engine { repository, backend } = self.engine(&Run::upkeep(Removal::IndexFirst))?;
+        let added = repository.add_key(password, &KeyOptions::default());
+        added.map_err(|error| engine_error("add a key", &self.place, &backend, None, &error)).map(drop)
+    }
+
+    /// What is stored.
+    pub fn stats(&self) -> Result<Stats> {
+        let mut stats = Stats::default();
+        for kind in FileKind::ALL {
+            let files = self.list_files(kind)?;
+            stats.bytes += files.iter().map(|(_, size)| size).sum::<u64>();
+            let count = files.len() as u64;
+            match kind {
+                FileKind::Pack => stats.packs = count,
+                FileKind::Snapshot => stats.snapshots = count,
+                FileKind::Index => stats.index_files = count,
+                FileKind::Config | FileKind::Key => {}
+            }
+        }
+        Ok(stats)
+    }
+
+    pub(crate) fn place(&self) -> &dyn Place {
+        &*self.place
+    }
+
+    pub(crate) fn naming(&self) -> Duration {
+        self.naming
+    }
+
+    #[cfg(test)]
+    pub(crate) fn name_packs_every(&mut self, naming: Duration) {
+        self.naming = naming;
+    }
+
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    pub(crate) fn at_place(&self, doing: &str) -> impl FnOnce(PlaceError) -> Error + use<> {
+        failed_at(&*self.place, doing)
+    }
+
+    /// All files of a kind, in the order of their ids.
+    pub(crate) fn list_files(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>> {
+        let mut files = self.place.list(kind).map_err(self.at_place("list files"))?;
+        files.sort_unstable();
+        files.dedup_by_key(|(id, _)| *id);
+        Ok(files)
+    }
+
+    pub(crate) fn load_index(&self) -> Result<Index> {
+        let mut files = Vec::new();
+        self.each_index(|_, file: IndexFile| {
+            files.push(file);
+            Ok(())
+        })?;
+        Ok(Index::new(files))
+    }
+
+    /// Opens the repository once more, for rustic_core.
+    pub(crate) fn engine(&self, run: &Run) -> Result<Engine> {
+        let doing = "open the repository for a run";
+        let mut config = self.config.clone();
+        config.append_only = None;
+        config.datapack_size = Some(DATA_PACK);
+        config.treepack_size = Some(TREE_PACK);
+        (config.datapack_growfactor, config.treepack_growfactor) = (Some(0), Some(0));
+        if let Chunks::Small(size) = run.chunks {
+            config.chunk_size = Some(size);
+            config.chunk_min_size = Some(size / 2);
+            config.chunk_max_size = Some(size * 4);
+        }
+        let json = serde_json::to_vec(&config).map_err(|e| Error::Engine { doing, reason: e.to_string() })?;
+        let sealed = self.key.seal_file(&json).map_err(|e| Error::Engine { doing, reason: e.to_string() })?;
+        let mut backend =
+            Backend::plain(self.place.clone()).with_config(Bytes::from(sealed)).with_snapshots(run.snapshots);
+        if let Some(gate) = &run.gate {
+            backend = backend.with_gate(gate.clone());
+        }
+        if let Some(register) = &run.register {
+            backend = backend.with_register(register.clone());
+        }
+        if run.removal == Removal::PacksFirst {
+            backend = backend.with_late_removal();
+        }
+        let backend = Arc::new(backend);
+        let credentials = Credentials::Masterkey(self.master_key.clone());
+        let opened = plain_engine(&backend).and_then(|repository| repository.open(&credentials));
+        let repository = opened.map_err(|error| engine_error(doing, &self.place, &backend, None, &error))?;
+        Ok(Engine { repository, backend })
+    }
+
+    /// What rustic_core says went wrong; a source or the place, where it was one of them.
+    pub(crate) fn engine_error(
+        &self,
+        doing: &'static str,
+        backend: &Backend,
+        gate: Option<&Gate>,
+        error: &RusticError,
+    ) -> Error {
+        engine_error(doing, &self.place, backend, gate, error)
+    }
+}
+
+impl fmt::Debug for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Repository").field("place", &self.place.name()).finish_non_exhaustive()
+    }
+}
+
+fn failed_at(place: &dyn Place, doing: &str) -> impl FnOnce(PlaceError) -> Error + use<> {
+    let (place, doing) = (place.name(), doing.to_owned());
+    move |source| Error::Place { doing, place, source }
+}
+
+fn engine_error(
+    doing: &'static str,
+    place: &Arc<dyn Place>,
+    backend: &Backend,
+    gate: Option<&Gate>,
+    error: &RusticError,
+) -> Error {
+    if let Some((name, reason)) = gate.and_then(Gate::reason) {
+        return Error::Source { name, reason };
+    }
+    match backend.take_failure() {
+        Some((doing, source)) => Error::Place { doing, place: place.name(), source },
+        None => Error::Engine { doing, reason: error.display_log() },
+    }
+}
+
+fn plain_engine(backend: &Arc<Backend>) -> rustic_core::RusticResult<rustic_core::Repository<()>> {
+    let options = RepositoryOptions::default().no_cache(true);
+    rustic_core::Repository::new(&options, &RepositoryBackends::new(backend.clone(), None))
+}
+
+fn config_options() -> ConfigOptions {
+    ConfigOptions::default()
+}
+
+fn parse_master_key(place: &dyn Place, secrets: &Secrets) -> Result<MasterKey> {
+    Key::from_json(&secrets.master_key).map_err(|_| Error::WrongKey { place: place.name() })?;
+    serde_json::from_str(&secrets.master_key).map_err(|_| Error::WrongKey { place: place.name() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_grow_with_the_dump_so_that_an_index_stays_small() {
+        for (gib, kib) in [(0, 16), (1, 16), (16, 16), (17, 32), (32, 32), (64, 64), (500, 512)] {
+            assert_eq!(Chunks::for_dump(gib << 30), Chunks::Small(kib * KIB), "{gib} GiB");
+        }
+        assert_eq!(Chunks::for_dump(2 << 40), Chunks::Default);
+        assert_eq!(Chunks::for_dump(u64::MAX), Chunks::Default);
+    }
+}

@@ -1,0 +1,240 @@
+//! Putting a folder of a snapshot back on disk.
+//!
+//! **Invariant:** nothing outside the folder that was asked for is written, and nothing in it is removed that was not to be
+//! replaced. Memory is bounded whatever is restored: two files at a time, a few megabytes of each.
+
+mod put;
+
+use crate::error::{Error, Result};
+use crate::place::FileId;
+use crate::reader::{Blobs, own, subtree};
+use crate::repository::Repository;
+use put::{Made, Put};
+use rustic_core::repofile::{Node, NodeType};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Folders within folders deeper than this are not taken for somebody's data.
+pub(crate) const MAX_DEPTH: usize = 2000;
+const AHEAD: usize = 64;
+
+/// What to do where something is in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Existing {
+    /// It stays, and the restore fails. Folders are shared.
+    #[default]
+    Refuse,
+    /// A file or a link is replaced. What the snapshot does not name stays.
+    Replace,
+}
+
+/// Whose the files are afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Owners {
+    #[default]
+    AsBefore,
+    /// Whoever restores: for who is not root.
+    Mine,
+}
+
+/// What to do about a file that cannot be read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDamage {
+    #[default]
+    Stop,
+    /// Leave it out, name it, and rescue the rest.
+    GoOn,
+}
+
+/// How to restore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RestoreOptions {
+    pub existing: Existing,
+    pub owners: Owners,
+    pub on_damage: OnDamage,
+}
+
+/// What was restored.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    pub files: u64,
+    pub folders: u64,
+    /// Links, both kinds, and what is neither file nor folder.
+    pub others: u64,
+    pub bytes: u64,
+    /// Files that could not be read back, with the reason. Empty unless the restore was to go on.
+    pub damaged: Vec<String>,
+}
+
+impl Repository {
+    /// Restores what is in a folder of a snapshot (all of it, where the path is empty) into `to`.
+    pub fn restore_tree(&self, snapshot: &FileId, path: &str, to: &Path, options: &RestoreOptions) -> Result<Restored> {
+        let root = own(&self.snapshot(snapshot)?.tree)?;
+        let blobs = Blobs::new(self, Arc::new(self.load_index()?));
+        let (tree, node) = if path.split('/').all(str::is_empty) {
+            (root, None)
+        } else {
+            let node = blobs.find(&root, path)?;
+            let tree = subtree(&node)?.ok_or_else(|| Error::refused(format!("`{path}` is not a folder")))?;
+            (tree, Some(node))
+        };
+        let restored = Mutex::new(Restored::default());
+        let put = Put { blobs: &blobs, options, restored: &restored };
+        let (jobs, taken) = sync_channel(AHEAD);
+        let taken = Mutex::new(taken);
+        let failed = Mutex::new(None);
+        let walked = std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| fill_files(&put, &taken, &failed));
+            }
+            let mut walk = Walk {
+                put: &put,
+                jobs,
+                failed: &failed,
+                folders: Vec::new(),
+                links: Vec::new(),
+                first: HashMap::new(),
+            };
+            walk.begin(to, node).and_then(|()| walk.folder(&tree, to, 0)).map(|()| (walk.folders, walk.links))
+        });
+        if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        let (folders, links) = walked?;
+        for (first, path) in links {
+            put.hard_link(&first, &path)?;
+        }
+        // From the innermost on: what is made in a folder changes its time.
+        for (path, node) in folders.iter().rev() {
+            put.describe(path, node)?;
+        }
+        Ok(restored.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+type Job = (PathBuf, Node);
+
+fn fill_files(put: &Put<'_>, jobs: &Mutex<Receiver<Job>>, failed: &Mutex<Option<Error>>) {
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((path, node)) = job else { return };
+        if failed.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            // Drained, so that whoever walks is not held up.
+            continue;
+        }
+        if let Err(error) = put.file(&path, &node) {
+            failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+    }
+}
+
+/// Goes through the snapshot, makes folders and links, and hands files on.
+struct Walk<'a> {
+    put: &'a Put<'a>,
+    jobs: SyncSender<Job>,
+    failed: &'a Mutex<Option<Error>>,
+    folders: Vec<(PathBuf, Node)>,
+    links: Vec<(PathBuf, PathBuf)>,
+    /// The first name of a file that has several.
+    first: HashMap<(u64, u64), PathBuf>,
+}
+
+impl Walk<'_> {
+    fn begin(&mut self, to: &Path, node: Option<Node>) -> Result<()> {
+        fs::create_dir_all(to).map_err(Error::disk("make the folder", to))?;
+        if let Some(node) = node {
+            self.folders.push((to.to_owned(), node));
+        }
+        Ok(())
+    }
+
+    fn folder(&mut self, tree: &FileId, to: &Path, depth: usize) -> Result<()> {
+        if depth > MAX_DEPTH {
+            return Err(Error::refused(format!("`{}` is too deep", to.display())));
+        }
+        for node in self.put.blobs.tree(tree)?.nodes {
+            if self.failed.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+                return Ok(());
+            }
+            let path = beside(to, &node)?;
+            match node.node_type {
+                NodeType::Dir => {
+                    self.put.folder(&path)?;
+                    let below = subtree(&node)?;
+                    self.folders.push((path.clone(), node));
+                    if let Some(below) = below {
+                        self.folder(&below, &path, depth + 1)?;
+                    }
+                }
+                NodeType::File => self.file(path, node),
+                _ => self.put.other(&path, &node)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: PathBuf, node: Node) {
+        if node.meta.links > 1 && node.meta.inode != 0 {
+            let first = self.first.entry((node.meta.device_id, node.meta.inode)).or_insert_with(|| path.clone());
+            if *first != path {
+                self.links.push((first.clone(), path));
+                return;
+            }
+        }
+        // The other side ends only after this one.
+        let _ = self.jobs.send((path, node));
+    }
+}
+
+/// Where an entry goes. Its name must be a name, and lead nowhere else.
+fn beside(folder: &Path, node: &Node) -> Result<PathBuf> {
+    let name = node.name();
+    let mut parts = Path::new(&*name).components();
+    let is_name = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == &*name);
+    if is_name && !name.as_encoded_bytes().contains(&0) {
+        Ok(folder.join(&*name))
+    } else {
+        Err(Error::refused(format!("an entry is called `{}`, which is no name", name.to_string_lossy())))
+    }
+}
+
+impl Put<'_> {
+    fn count(&self, made: Made) {
+        let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
+        match made {
+            Made::File(bytes) => {
+                restored.files += 1;
+                restored.bytes += bytes;
+            }
+            Made::Folder => restored.folders += 1,
+            Made::Other => restored.others += 1,
+            Made::Nothing(why) => restored.damaged.push(why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustic_core::repofile::Metadata;
+    use std::ffi::OsStr;
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_refused() {
+        let node = |name: &str| Node::new_node(OsStr::new(name), NodeType::File, Metadata::default());
+        for wrong in ["..", ".", "", "/etc", "a/b", "a/", "../x", "/", "a\0b"] {
+            assert!(beside(Path::new("/to"), &node(wrong)).is_err(), "{wrong:?}");
+        }
+        for right in ["a", "...", "-", "a b", "ä"] {
+            assert_eq!(beside(Path::new("/to"), &node(right)).expect("a name"), Path::new("/to").join(right));
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Making one file, folder or link of a snapshot, with all that describes it.
+
+use super::{Existing, OnDamage, Owners, RestoreOptions, Restored};
+use crate::error::{Error, Result};
+use crate::reader::{Blobs, content};
+use rustic_core::jiff::Timestamp;
+use rustic_core::repofile::{Node, NodeType};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Mutex;
+
+/// Zeros shorter than this are written as they are.
+const HOLE: usize = 4096;
+
+pub(super) struct Put<'a> {
+    pub(super) blobs: &'a Blobs<'a>,
+    pub(super) options: &'a RestoreOptions,
+    pub(super) restored: &'a Mutex<Restored>,
+}
+
+pub(super) enum Made {
+    File(u64),
+    Folder,
+    Other,
+    /// A damaged file was left out.
+    Nothing(String),
+}
+
+impl Put<'_> {
+    pub(super) fn file(&self, path: &Path, node: &Node) -> Result<()> {
+        self.make_room(path)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+        let file = options.open(path).map_err(Error::disk("make", path))?;
+        match self.fill(&file, path, node) {
+            Ok(bytes) => {
+                self.describe(path, node)?;
+                self.count(Made::File(bytes));
+                Ok(())
+            }
+            Err(error) => {
+                // Half a file must not look like one.
+                fs::remove_file(path).map_err(Error::disk("remove what is half of", path))?;
+                let is_damage = matches!(error, Error::Unreadable { .. });
+                if is_damage && self.options.on_damage == OnDamage::GoOn {
+                    self.count(Made::Nothing(error.line()));
+                    return Ok(());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn fill(&self, file: &File, path: &Path, node: &Node) -> Result<u64> {
+        let shown = || path.display().to_string();
+        let unreadable = |error: Error| match error {
+            Error::Disk { .. } => error,
+            other => Error::Unreadable { path: shown(), reason: other.line() },
+        };
+        let mut at = 0_u64;
+        for stretch in self.blobs.stretches(&content(node)?).map_err(unreadable)? {
+            let written = self.blobs.read_stretch(&stretch, |blob| {
+                let is_hole = blob.len() >= HOLE && blob.iter().all(|byte| *byte == 0);
+                if !is_hole {
+                    file.write_all_at(&blob, at).map_err(Error::disk("write", path))?;
+                }
+                at += blob.len() as u64;
+                Ok(())
+            });
+            written.map_err(unreadable)?;
+        }
+        file.set_len(at).map_err(Error::disk("write", path))?;
+        if at != node.meta.size {
+            let reason = format!("{at} bytes came back of {}", node.meta.size);
+            return Err(Error::Unreadable { path: shown(), reason });
+        }
+        Ok(at)
+    }
+
+    pub(super) fn folder(&self, path: &Path) -> Result<()> {
+        match fs::DirBuilder::new().mode(0o700).create(path) {
+            Ok(()) => {}
+            // A link to a folder would lead elsewhere.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let there = fs::symlink_metadata(path).map_err(Error::disk("look at", path))?;
+                if !there.is_dir() {
+                    self.make_room(path)?;
+                    fs::DirBuilder::new().mode(0o700).create(path).map_err(Error::disk("make", path))?;
+                }
+            }
+            Err(error) => return Err(Error::disk("make", path)(error)),
+        }
+        self.count(Made::Folder);
+        Ok(())
+    }
+
+    /// Makes what is neither a file nor a folder. A socket is nobody's without its process, so none is made.
+    pub(super) fn other(&self, path: &Path, node: &Node) -> Result<()> {
+        let make = |kind, device| {
+            rustix::fs::mknodat(CWD, path, kind, Mode::from_raw_mode(0o600), device).map_err(io::Error::from)
+        };
+        self.make_room(path)?;
+        let made = match &node.node_type {
+            NodeType::Symlink { .. } => std::os::unix::fs::symlink(node.node_type.to_link(), path),
+            NodeType::Fifo => make(FileType::Fifo, 0),
+            NodeType::Dev { device } => make(FileType::BlockDevice, *device),
+            NodeType::Chardev { device } => make(FileType::CharacterDevice, *device),
+            NodeType::Socket | NodeType::File | NodeType::Dir => return Ok(()),
+        };
+        made.map_err(Error::disk("make", path))?;
+        self.describe(path, node)?;
+        self.count(Made::Other);
+        Ok(())
+    }
+
+    pub(super) fn hard_link(&self, first: &Path, path: &Path) -> Result<()> {
+        if fs::symlink_metadata(first).is_err() {
+            // The file itself was left out as damaged, and told.
+            return Ok(());
+        }
+        self.make_room(path)?;
+        fs::hard_link(first, path).map_err(Error::disk("link", path))?;
+        self.count(Made::Other);
+        Ok(())
+    }
+
+    fn make_room(&self, path: &Path) -> Result<()> {
+        match (fs::symlink_metadata(path), self.options.existing) {
+            (Err(error), _) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            (Err(error), _) => Err(Error::disk("look at", path)(error)),
+            (Ok(there), Existing::Replace) if !there.is_dir() => {
+                fs::remove_file(path).map_err(Error::disk("replace", path))
+            }
+            (Ok(_), Existing::Replace | Existing::Refuse) => {
+                Err(Error::refused(format!("`{}` is there already", path.display())))
+            }
+        }
+    }
+
+    /// Owner, mode, attributes and times: in this order, since each undoes a later one.
+    pub(super) fn describe(&self, path: &Path, node: &Node) -> Result<()> {
+        let meta = &node.meta;
+        if self.options.owners == Owners::AsBefore {
+            std::os::unix::fs::lchown(path, meta.uid, meta.gid).map_err(Error::disk("give back", path))?;
+        }
+        if let Some(mode) = meta.mode.filter(|_| !node.is_symlink()) {
+            let permissions = Permissions::from_mode(unix_mode(mode));
+            fs::set_permissions(path, permissions).map_err(Error::disk("set the mode of", path))?;
+        }
+        for attribute in &meta.extended_attributes {
+            let value = attribute.value.as_deref().unwrap_or_default();
+            xattr::set(path, &attribute.name, value).map_err(Error::disk("set an attribute of", path))?;
+        }
+        let Some(modified) = meta.mtime else { return Ok(()) };
+        let accessed = meta.atime.unwrap_or(modified);
+        let times = Timestamps { last_access: timespec(accessed), last_modification: timespec(modified) };
+        let set = rustix::fs::utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from);
+        set.map_err(Error::disk("set the time of", path))
+    }
+}
+
+fn timespec(time: Timestamp) -> Timespec {
+    let (mut seconds, mut nanoseconds) = (time.as_second(), i64::from(time.subsec_nanosecond()));
+    // Before 1970 both are negative there, and only the first one here.
+    if nanoseconds < 0 {
+        (seconds, nanoseconds) = (seconds - 1, nanoseconds + 1_000_000_000);
+    }
+    Timespec { tv_sec: seconds, tv_nsec: nanoseconds }
+}
+
+/// A mode as Go writes it, as the system wants it.
+fn unix_mode(mode: u32) -> u32 {
+    let special = [(1 << 23, 0o4000), (1 << 22, 0o2000), (1 << 20, 0o1000)];
+    special.into_iter().filter(|(bit, _)| mode & bit != 0).fold(mode & 0o777, |bits, (_, bit)| bits | bit)
+}

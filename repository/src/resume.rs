@@ -1,0 +1,236 @@
+//! Makes packs known that have arrived: those of a run that was cut off, and those of a run that goes on.
+//!
+//! rustic_core writes its index every five minutes or 50,000 blobs. What arrived before a crash and is in no index would be
+//! sent again. **Invariant:** nothing is removed here, and nothing is named that is not whole at the place.
+
+use crate::crypt::Key;
+use crate::error::{Error, Result};
+use crate::format::{IndexFile, IndexPack, pack};
+use crate::place::{FileId, FileKind, Place, PlaceError};
+use crate::repository::Repository;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// So long at the most is a pack at the place without being in an index there.
+pub(crate) const EVERY: Duration = Duration::from_secs(30);
+/// So many packs are named in one index file at the most.
+const PACKS_AT_ONCE: usize = 500;
+
+/// What making known has found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// Packs that were in no index and are now.
+    pub packs: u64,
+    pub bytes: u64,
+    /// Packs whose headers cannot be read: they stay unknown, and a check names them.
+    pub unreadable: u64,
+}
+
+impl Repository {
+    /// Makes known what a run that was cut off has left. To be called before a run; it removes nothing.
+    pub fn resume(&self) -> Result<Resumed> {
+        let packs = self.list_files(FileKind::Pack)?;
+        let mut known = HashSet::new();
+        self.each_index(|_, file: PackNames| {
+            known.extend(file.packs.into_iter().chain(file.packs_to_delete).map(|pack| pack.id));
+            Ok(())
+        })?;
+        let mut resumed = Resumed::default();
+        let mut found = Vec::new();
+        for (id, size) in packs.into_iter().filter(|(id, _)| !known.contains(id)) {
+            match self.read_pack_header(id, size)? {
+                Some(pack) => {
+                    resumed.packs += 1;
+                    resumed.bytes += size;
+                    found.push(pack);
+                }
+                None => resumed.unreadable += 1,
+            }
+        }
+        for some in found.chunks(PACKS_AT_ONCE) {
+            let failed = self.at_place("write an index");
+            write_index(self.key(), self.place(), some).map_err(failed)?;
+        }
+        Ok(resumed)
+    }
+
+    /// What a pack says it holds; nothing where it says nothing that can be read.
+    pub(crate) fn read_pack_header(&self, id: FileId, size: u64) -> Result<Option<IndexPack>> {
+        let Some(end) = size.checked_sub(4) else { return Ok(None) };
+        let read = |offset, length| {
+            let read = self.place().read_range(FileKind::Pack, &id, offset, length);
+            read.map_err(self.at_place("read a pack's header"))
+        };
+        let last: Option<[u8; 4]> = read(end, 4)?.as_ref().try_into().ok();
+        let Some(length) = last.and_then(pack::header_length).filter(|length| u64::from(*length) <= end) else {
+            return Ok(None);
+        };
+        let sealed = read(end - u64::from(length), u64::from(length))?;
+        Ok(pack::read_header(self.key(), id, &sealed, size))
+    }
+}
+
+/// An index file, of which only the names of packs are wanted.
+#[derive(Deserialize)]
+struct PackNames {
+    #[serde(default)]
+    packs: Vec<PackName>,
+    #[serde(default)]
+    packs_to_delete: Vec<PackName>,
+}
+
+#[derive(Deserialize)]
+struct PackName {
+    id: FileId,
+}
+
+/// Keeps the index at the place up to date while a run goes on.
+pub(crate) struct Register {
+    key: Key,
+    every: Duration,
+    open: Mutex<Open>,
+}
+
+struct Open {
+    waiting: Vec<IndexPack>,
+    written: HashSet<FileId>,
+    since: Instant,
+}
+
+impl Register {
+    /// With `every` for how long a pack may wait at the most until it is named.
+    pub(crate) fn new(key: Key, every: Duration) -> Self {
+        let open = Open { waiting: Vec::new(), written: HashSet::new(), since: Instant::now() };
+        Self { key, every, open: Mutex::new(open) }
+    }
+
+    /// Notes a pack that is at the place now, and names what waits when it is time.
+    pub(crate) fn arrived(&self, place: &dyn Place, id: FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+        // A pack is written as its blobs, one piece each, its header and the header's length. Where that is ever different,
+        // the index that rustic_core writes at the end is enough.
+        let Some((_, [header, length])) = content.split_last_chunk::<2>() else { return Ok(()) };
+        let size = content.iter().map(|piece| piece.len() as u64).sum();
+        let is_header =
+            <[u8; 4]>::try_from(length.as_ref()).ok().and_then(pack::header_length) == u32::try_from(header.len()).ok();
+        let Some(pack) = is_header.then(|| pack::read_header(&self.key, id, header, size)).flatten() else {
+            return Ok(());
+        };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.waiting.push(pack);
+        if open.since.elapsed() >= self.every { self.write_waiting(place, &mut open) } else { Ok(()) }
+    }
+
+    /// Names everything that waits.
+    pub(crate) fn flush(&self, place: &dyn Place) -> Result<(), PlaceError> {
+        self.write_waiting(place, &mut self.open.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write_waiting(&self, place: &dyn Place, open: &mut Open) -> Result<(), PlaceError> {
+        let waiting = std::mem::take(&mut open.waiting);
+        open.since = Instant::now();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = write_index(&self.key, place, &waiting) {
+            open.waiting = waiting;
+            return Err(error);
+        }
+        open.written.extend(waiting.iter().map(|pack| pack.id));
+        Ok(())
+    }
+
+    /// Takes an index file from rustic_core, and writes what of it is not named yet.
+    pub(crate) fn write_index(&self, place: &dyn Place, id: FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+        let refused = |reason: String| PlaceError::Refused(format!("index {id} cannot be read: {reason}"));
+        let sealed = content.concat();
+        let opened = self.key.open_file(&sealed).map_err(|error| refused(error.to_string()))?;
+        let file: IndexFile = serde_json::from_slice(&opened).map_err(|error| refused(error.to_string()))?;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = |pack: &IndexPack| open.written.contains(&pack.id);
+        if !file.packs.iter().any(named) {
+            place.write(FileKind::Index, &id, content)?;
+            open.written.extend(file.packs.iter().map(|pack| pack.id));
+        } else {
+            let rest: Vec<_> = file.packs.into_iter().filter(|pack| !open.written.contains(&pack.id)).collect();
+            if !rest.is_empty() {
+                write_index(&self.key, place, &rest)?;
+                open.written.extend(rest.iter().map(|pack| pack.id));
+            }
+        }
+        let Open { waiting, written, .. } = &mut *open;
+        waiting.retain(|pack| !written.contains(&pack.id));
+        Ok(())
+    }
+}
+
+pub(crate) fn write_index(key: &Key, place: &dyn Place, packs: &[IndexPack]) -> Result<(), PlaceError> {
+    let refused = |error: String| PlaceError::Refused(format!("an index cannot be sealed: {error}"));
+    let file = IndexFile { packs: packs.to_vec(), packs_to_delete: Vec::new() };
+    let json = serde_json::to_vec(&file).map_err(|error| refused(error.to_string()))?;
+    let sealed = key.seal_file(&json).map_err(|error| refused(error.to_string()))?;
+    let id = FileId(Sha256::digest(&sealed).into());
+    place.write(FileKind::Index, &id, &[Bytes::from(sealed)])
+}
+
+impl Repository {
+    /// Hands every index file to `each`, one after the other.
+    pub(crate) fn each_index<F: serde::de::DeserializeOwned>(
+        &self,
+        mut each: impl FnMut(FileId, F) -> Result<()>,
+    ) -> Result<()> {
+        for (id, _) in self.list_files(FileKind::Index)? {
+            let sealed = match self.place().read(FileKind::Index, &id) {
+                Ok(sealed) => sealed,
+                // Replaced by a prune since it was listed: what it named is named by another one, or is gone.
+                Err(PlaceError::Missing) => continue,
+                Err(error) => return Err(self.at_place("read an index")(error)),
+            };
+            let damaged = |reason: String| Error::Damaged { kind: FileKind::Index, id, reason };
+            let opened = self.key().open_file(&sealed).map_err(|error| damaged(error.to_string()))?;
+            each(id, serde_json::from_slice(&opened).map_err(|error| damaged(error.to_string()))?)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::Stream;
+    use crate::backup::Part;
+    use crate::place::FolderPlace;
+    use crate::secrets::Secrets;
+    use fleet_core::time::Time;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    #[test]
+    fn packs_are_named_as_they_arrive_and_each_only_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let secrets = Secrets::generate().expect("secrets");
+        let place: Arc<dyn Place> = Arc::new(FolderPlace::new(folder.path()));
+        let mut repository = Repository::create(&place, &secrets).expect("created");
+        repository.name_packs_every(Duration::ZERO);
+        let part = Part { backup: "b1".parse().expect("an id"), host: "a".to_owned(), time: Time(1) };
+        let mut noise = vec![0; 40 << 20];
+        getrandom::fill(&mut noise).expect("noise");
+        let reader = Box::new(std::io::Cursor::new(noise));
+        let stream = Stream { name: "a".to_owned(), expected: None, reader };
+        repository.archive_streams(&part, vec![stream], &Arc::default()).expect("archived");
+
+        let (mut files, mut times_named) = (0, BTreeMap::new());
+        let counted = repository.each_index(|_, file: IndexFile| {
+            files += 1;
+            file.packs.iter().for_each(|pack| *times_named.entry(pack.id).or_insert(0) += 1);
+            Ok(())
+        });
+        counted.expect("counted");
+        let packs = repository.list_files(FileKind::Pack).expect("listed");
+        assert!(packs.len() > 3 && files > 3, "{} packs, {files} indexes", packs.len());
+        assert_eq!(times_named, packs.into_iter().map(|(id, _)| (id, 1)).collect());
+    }
+}

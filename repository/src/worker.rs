@@ -1,0 +1,17 @@
+//! A process of its own for whatever reads or writes a repository.
+//!
+//! rustic_core panics where others return an error, and a large repository takes memory that a daemon should not have had. So
+//! the work is done by the caller's own program, started once more: it serves one request on its standard input and output,
+//! has its memory limited, and can be killed. Secrets travel on its standard input only.
+
+mod client;
+mod frame;
+mod request;
+mod serve;
+mod source;
+
+pub(crate) use request::hexadecimal;
+
+pub use client::{Limits, Next, Worker, WorkerError};
+pub use request::{Answer, Failure, FailureKind, PlaceSpec, Progress, Request, StreamSpec, Work};
+pub use serve::{NoCoordinator, Places, main};

@@ -1,0 +1,288 @@
+//! The caller's side: starts a worker, asks it, streams to it or from it, and sees to it that it ends.
+//!
+//! Dropped, the worker is killed. Its requests are safe to repeat.
+
+use super::frame::{self, Assembly, Frame, FrameKind, HEAD};
+use super::request::{Answer, Failure, FailureKind, Progress, Request};
+use super::serve::Bounds;
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// So many frames wait to be taken: a slow taker holds the worker back.
+const WAITING: usize = 8;
+/// So much of what a worker says on its standard error is kept for the report.
+const MAX_STDERR: usize = 8 * 1024;
+/// What of the environment a worker gets: where certificates are, and nothing else of it.
+const PASSED_ON: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/// How its memory is handed out: few arenas, since each keeps what it once took; and what packs one small chunk after the other is
+/// not given back to the system in between, which took two thirds of all time.
+const ALLOCATION: [(&str, &str); 3] =
+    [("MALLOC_ARENA_MAX", "4"), ("MALLOC_MMAP_THRESHOLD_", "8388608"), ("MALLOC_TRIM_THRESHOLD_", "33554432")];
+
+/// How much a worker may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory that it may ask for; beyond it is ended.
+    pub memory: u64,
+    /// So long nothing may move, either way, before it is given up.
+    pub idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { memory: 1 << 30, idle: Duration::from_secs(300) }
+    }
+}
+
+/// Why a worker did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    #[error("could not start a worker")]
+    Start(#[source] io::Error),
+    /// It said so itself.
+    #[error("{}", .0.text)]
+    Failed(Failure),
+    #[error("the worker ended without an answer ({how})")]
+    Died { how: String },
+    #[error("nothing moved for {} s", .0.as_secs())]
+    Idle(Duration),
+    #[error("could not talk to the worker")]
+    Talk(#[source] io::Error),
+}
+
+impl WorkerError {
+    /// What kind of failure the worker told, if it did.
+    pub fn kind(&self) -> Option<FailureKind> {
+        match self {
+            Self::Failed(failure) => Some(failure.kind),
+            Self::Start(_) | Self::Died { .. } | Self::Idle(_) | Self::Talk(_) => None,
+        }
+    }
+}
+
+/// A worker that has been started, for one request.
+#[derive(Debug)]
+pub struct Worker {
+    child: Child,
+    stdin: ChildStdin,
+    incoming: mpsc::Receiver<io::Result<Frame>>,
+    last_words: watch::Receiver<String>,
+    progress: watch::Receiver<Progress>,
+    idle: Duration,
+    /// Ended when this is dropped.
+    _tasks: JoinSet<()>,
+}
+
+impl Worker {
+    /// Starts `program` with `args`, which must lead to [`super::main`], and asks it.
+    pub async fn start(program: &Path, args: &[&str], limits: &Limits, request: &Request) -> Result<Self, WorkerError> {
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.env_clear();
+        command.envs(ALLOCATION);
+        command.envs(PASSED_ON.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value))));
+        let mut child = command.spawn().map_err(WorkerError::Start)?;
+        let missing = || WorkerError::Start(io::Error::other("a pipe is missing"));
+        let stdin = child.stdin.take().ok_or_else(missing)?;
+        let stdout = child.stdout.take().ok_or_else(missing)?;
+        let from_stderr = child.stderr.take().ok_or_else(missing)?;
+        let (tell_progress, progress) = watch::channel(Progress::default());
+        let (tell_words, last_words) = watch::channel(String::new());
+        let (frames, incoming) = mpsc::channel(WAITING);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(take_frames(stdout, frames, tell_progress));
+        tasks.spawn(keep_last_words(from_stderr, tell_words));
+        let mut worker = Self { child, stdin, incoming, last_words, progress, idle: limits.idle, _tasks: tasks };
+        let bounds = Bounds { memory: limits.memory, idle_seconds: limits.idle.as_secs() };
+        worker.say(FrameKind::Request, &json(&bounds)?).await?;
+        worker.say(FrameKind::Request, &json(request)?).await?;
+        Ok(worker)
+    }
+
+    /// Starts a worker for a request that needs no streams, and waits for its answer.
+    pub async fn ask(program: &Path, args: &[&str], limits: &Limits, request: &Request) -> Result<Answer, WorkerError> {
+        Self::start(program, args, limits, request).await?.answer().await
+    }
+
+    /// How far it is, kept up to date while somebody waits for the worker.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
+    /// Sends some of the stream whose turn it is. Waits where the repository is slower than the source.
+    pub async fn send(&mut self, data: &[u8]) -> Result<(), WorkerError> {
+        // A frame each: one that goes on would be put together again over there.
+        for piece in data.chunks(frame::MAX_FRAME) {
+            self.say(FrameKind::Data, piece).await?;
+        }
+        Ok(())
+    }
+
+    /// Says that the stream whose turn it was has ended well. Without this it has failed.
+    pub async fn end_stream(&mut self) -> Result<(), WorkerError> {
+        self.say(FrameKind::End, &[]).await
+    }
+
+    /// Says that the stream whose turn it was has failed, and with it the request: its answer will be that failure.
+    pub async fn fail_stream(&mut self, reason: &str) -> Result<(), WorkerError> {
+        let short: String = reason.chars().take(4096).collect();
+        self.say(FrameKind::Fail, short.as_bytes()).await
+    }
+
+    /// The next of a stream that the worker sends; nothing when it has been sent whole and verified.
+    pub async fn next(&mut self) -> Result<Next, WorkerError> {
+        let frame = match timeout(self.idle, self.incoming.recv()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(error))) => return Err(WorkerError::Talk(error)),
+            Ok(None) => return Err(self.died().await),
+            Err(_) => return Err(WorkerError::Idle(self.idle)),
+        };
+        match frame.kind {
+            FrameKind::Data => Ok(Next::Data(frame.payload)),
+            FrameKind::Answer => {
+                let answer = serde_json::from_slice(&frame.payload);
+                answer.map(|answer| Next::Answer(Box::new(answer))).map_err(|error| WorkerError::Talk(error.into()))
+            }
+            FrameKind::Fail => {
+                let failure = serde_json::from_slice(&frame.payload);
+                Err(failure.map_or_else(|error| WorkerError::Talk(error.into()), WorkerError::Failed))
+            }
+            FrameKind::Request | FrameKind::End | FrameKind::Progress => {
+                let wrong = io::Error::new(io::ErrorKind::InvalidData, "something else came instead of an answer");
+                Err(WorkerError::Talk(wrong))
+            }
+        }
+    }
+
+    /// Waits for the answer, then for the end of the worker. What it still sends of a stream is let go.
+    pub async fn answer(mut self) -> Result<Answer, WorkerError> {
+        let answer = loop {
+            if let Next::Answer(answer) = self.next().await? {
+                break *answer;
+            }
+        };
+        // It ends by itself now; where it does not, it is killed with this.
+        match timeout(self.idle, self.child.wait()).await {
+            Ok(Ok(_)) => Ok(answer),
+            Ok(Err(error)) => Err(WorkerError::Talk(error)),
+            Err(_) => Err(WorkerError::Idle(self.idle)),
+        }
+    }
+
+    /// Ends the worker at once, and waits until it has gone.
+    pub async fn kill(mut self) -> Result<(), WorkerError> {
+        self.child.kill().await.map_err(WorkerError::Talk)
+    }
+
+    async fn say(&mut self, kind: FrameKind, payload: &[u8]) -> Result<(), WorkerError> {
+        for (head, piece) in frame::cut(kind, payload) {
+            let stdin = &mut self.stdin;
+            let written = timeout(self.idle, async {
+                stdin.write_all(&head).await?;
+                stdin.write_all(piece).await
+            });
+            match written.await {
+                Ok(Ok(())) => {}
+                // It has gone, and has said why before.
+                Ok(Err(error)) => return Err(self.why(error).await),
+                Err(_) => return Err(WorkerError::Idle(self.idle)),
+            }
+        }
+        Ok(())
+    }
+
+    async fn why(&mut self, error: io::Error) -> WorkerError {
+        match self.next().await {
+            Err(why) => why,
+            Ok(_) => WorkerError::Talk(error),
+        }
+    }
+
+    async fn died(&mut self) -> WorkerError {
+        let how = match timeout(self.idle, self.child.wait()).await {
+            Ok(Ok(status)) => status.to_string(),
+            Ok(Err(error)) => return WorkerError::Talk(error),
+            Err(_) => return WorkerError::Idle(self.idle),
+        };
+        // Its standard error ends when it does.
+        while self.last_words.changed().await.is_ok() {}
+        let words = self.last_words.borrow();
+        let how = match words.trim() {
+            "" => how,
+            words => format!("{how}: {words}"),
+        };
+        WorkerError::Died { how }
+    }
+}
+
+/// What comes from a worker.
+#[derive(Debug)]
+pub enum Next {
+    Data(Vec<u8>),
+    Answer(Box<Answer>),
+}
+
+fn json(message: &impl serde::Serialize) -> Result<Vec<u8>, WorkerError> {
+    serde_json::to_vec(message).map_err(|error| WorkerError::Talk(error.into()))
+}
+
+async fn take_frames(
+    mut stdout: ChildStdout,
+    frames: mpsc::Sender<io::Result<Frame>>,
+    progress: watch::Sender<Progress>,
+) {
+    let mut assembly = Assembly::default();
+    loop {
+        let frame = match take_frame(&mut stdout, &mut assembly).await {
+            Ok(Some(frame)) if frame.kind == FrameKind::Progress => {
+                if let Ok(told) = serde_json::from_slice(&frame.payload) {
+                    progress.send_replace(told);
+                }
+                continue;
+            }
+            Ok(Some(frame)) => Ok(frame),
+            Ok(None) => return,
+            Err(error) => Err(error),
+        };
+        let is_over = frame.is_err();
+        if frames.send(frame).await.is_err() || is_over {
+            return;
+        }
+    }
+}
+
+async fn take_frame(from: &mut (impl AsyncRead + Unpin), assembly: &mut Assembly) -> io::Result<Option<Frame>> {
+    loop {
+        let mut head = [0; HEAD];
+        match from.read_exact(&mut head).await {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let (kind, goes_on, length) = Assembly::head(head)?;
+        let mut payload = vec![0; length];
+        from.read_exact(&mut payload).await?;
+        // The pieces of one message come without another's between them: they are written under one lock.
+        if let Some(frame) = assembly.take(kind, goes_on, payload)? {
+            return Ok(Some(frame));
+        }
+    }
+}
+
+async fn keep_last_words(mut stderr: impl AsyncRead + Unpin, words: watch::Sender<String>) {
+    let (mut kept, mut piece) = (Vec::new(), [0; 4096]);
+    while let Ok(count @ 1..) = stderr.read(&mut piece).await {
+        kept.extend_from_slice(&piece[..count]);
+        let over = kept.len().saturating_sub(MAX_STDERR);
+        kept.drain(..over);
+    }
+    words.send_replace(String::from_utf8_lossy(&kept).into_owned());
+}

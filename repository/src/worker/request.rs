@@ -1,0 +1,222 @@
+//! What a worker is asked, and what it answers.
+
+use crate::archive::{ArchivedStreams, ArchivedTrees, Trees};
+use crate::backup::{BackupId, Kind, Part, PartRecord, ProofRecord, SetRecord};
+use crate::check::{CheckReport, ReadData};
+use crate::error::Error;
+use crate::forget::{Forgotten, Prune};
+use crate::listing::Entry;
+use crate::place::{FileId, S3Address};
+use crate::repository::Stats;
+use crate::restore::{RestoreOptions, Restored};
+use crate::resume::Resumed;
+use crate::secrets::Secrets;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where a repository is.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlaceSpec {
+    Folder {
+        path: PathBuf,
+    },
+    S3(S3Address),
+    /// Kept by the coordinator. What it takes to get there is between the caller and its own hook: see [`super::Places`].
+    Coordinator(serde_json::Value),
+}
+
+impl fmt::Debug for PlaceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder { path } => write!(f, "Folder({})", path.display()),
+            Self::S3(address) => address.fmt(f),
+            Self::Coordinator(_) => f.write_str("Coordinator(…)"),
+        }
+    }
+}
+
+/// One request: where, with what, what, and within which limits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    pub place: PlaceSpec,
+    pub secrets: Secrets,
+    pub work: Work,
+    /// Bytes in a second to and from the place, both ways together.
+    #[serde(default)]
+    pub rate: Option<u64>,
+}
+
+/// A stream that will come. Streams come in the order in which they are named, and that is the order of their paths.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamSpec {
+    pub name: String,
+    pub expected: Option<u64>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    Create,
+    /// The streams follow as data, each ended or failed. What a crash has left is made known first, here as with folders.
+    ArchiveStreams {
+        part: Part,
+        streams: Vec<StreamSpec>,
+    },
+    ArchiveTrees {
+        part: Part,
+        trees: Trees,
+    },
+    WriteSet {
+        part: Part,
+        #[serde(with = "hexadecimal")]
+        manifest: Vec<u8>,
+    },
+    WriteProof {
+        part: Part,
+        #[serde(with = "hexadecimal")]
+        proof: Vec<u8>,
+    },
+    Sets,
+    Proofs,
+    Unfinished,
+    Latest {
+        kind: Kind,
+    },
+    /// The stream comes as data, before the answer.
+    ReadStream {
+        snapshot: FileId,
+        path: String,
+    },
+    List {
+        snapshot: FileId,
+        path: String,
+    },
+    RestoreTree {
+        snapshot: FileId,
+        path: String,
+        to: PathBuf,
+        options: RestoreOptions,
+    },
+    Check {
+        read: ReadData,
+    },
+    Forget {
+        backups: BTreeSet<BackupId>,
+    },
+    Prune {
+        how: Prune,
+    },
+    Resume,
+    Stats,
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    Created,
+    Streams(ArchivedStreams),
+    Trees(ArchivedTrees),
+    Set {
+        snapshot: FileId,
+    },
+    Proof {
+        snapshot: FileId,
+    },
+    Sets(Vec<SetRecord>),
+    Proofs(Vec<ProofRecord>),
+    Unfinished(Vec<PartRecord>),
+    Latest(Option<PartRecord>),
+    /// A stream was sent whole.
+    Sent {
+        bytes: u64,
+        sha256: String,
+    },
+    Entries(Vec<Entry>),
+    Restored(Restored),
+    Checked(CheckReport),
+    Forgotten(Forgotten),
+    Pruned {
+        bytes: u64,
+    },
+    Resumed(Resumed),
+    Stats(Stats),
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Taken from the streams that came.
+    pub source_bytes: u64,
+    pub place_read: u64,
+    pub place_written: u64,
+}
+
+/// Which kind of thing went wrong: what somebody can do about it differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    Place,
+    NoRepository,
+    Occupied,
+    WrongKey,
+    Source,
+    Damaged,
+    Missing,
+    Refused,
+    Disk,
+    Engine,
+    /// A bug of this program or of a library: it was caught.
+    Panic,
+    /// The caller said something that cannot be understood.
+    Protocol,
+}
+
+/// Why it was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub kind: FailureKind,
+    pub text: String,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Place { .. } => FailureKind::Place,
+            Error::NoRepository { .. } => FailureKind::NoRepository,
+            Error::Occupied { .. } => FailureKind::Occupied,
+            Error::WrongKey { .. } => FailureKind::WrongKey,
+            Error::Source { .. } => FailureKind::Source,
+            Error::Damaged { .. } | Error::Unreadable { .. } => FailureKind::Damaged,
+            Error::Missing { .. } => FailureKind::Missing,
+            Error::Refused { .. } => FailureKind::Refused,
+            Error::Disk { .. } => FailureKind::Disk,
+            Error::Engine { .. } => FailureKind::Engine,
+        };
+        Self { kind, text: error.line() }
+    }
+}
+
+/// Bytes in JSON, two digits each: a list of numbers would take four.
+pub(crate) mod hexadecimal {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        use std::fmt::Write;
+        let mut text = String::with_capacity(bytes.len() * 2);
+        bytes.iter().try_for_each(|byte| write!(text, "{byte:02x}")).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_str(&text)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let pairs = text.as_bytes().chunks(2);
+        let bytes = pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?));
+        bytes.collect::<Option<_>>().ok_or_else(|| de::Error::custom("these are not bytes in hexadecimal"))
+    }
+}

@@ -1,0 +1,272 @@
+//! The worker's own side: one request in, one answer out, and an end whatever happens.
+
+use super::frame::{self, Frame, FrameKind};
+use super::request::{Answer, Failure, FailureKind, PlaceSpec, Progress, Request, Work};
+use super::source::{Incoming, Streamed};
+use crate::archive::Stream;
+use crate::gate::Gate;
+use crate::place::{FileId, FolderPlace, Limited, Meter, Metered, Place, PlaceError, S3Place};
+use crate::repository::Repository;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::io::{self, Stdout};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// So many frames wait between the caller and the repository: a slow place holds the caller back.
+const WAITING: usize = 8;
+/// More processors than this only take memory.
+const MAX_PROCESSORS: usize = 4;
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// Opens places that this crate does not know.
+pub trait Places: Send + Sync {
+    /// What a [`PlaceSpec::Coordinator`] stands for.
+    fn coordinator(&self, spec: &serde_json::Value) -> Result<Arc<dyn Place>, PlaceError>;
+}
+
+/// For a program whose repositories are its own: the coordinator.
+#[derive(Debug, Clone, Copy)]
+pub struct NoCoordinator;
+
+impl Places for NoCoordinator {
+    fn coordinator(&self, _: &serde_json::Value) -> Result<Arc<dyn Place>, PlaceError> {
+        Err(PlaceError::Refused("this program reaches no coordinator's repositories".to_owned()))
+    }
+}
+
+/// What the caller says before its request: within which limits.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Bounds {
+    pub(super) memory: u64,
+    pub(super) idle_seconds: u64,
+}
+
+/// How it ended, from whichever thread saw it first.
+enum Ending {
+    Done(Box<Result<Answer, Failure>>),
+    CallerGone,
+    Panicked(String),
+}
+
+struct Output {
+    stdout: Mutex<Stdout>,
+    /// When the write that is going on began, in milliseconds since `began`; zero where none is.
+    writing_since: AtomicU64,
+    began: Instant,
+}
+
+impl Output {
+    fn send(&self, kind: FrameKind, payload: &[u8]) -> io::Result<()> {
+        let mut stdout = self.stdout.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.writing_since.store(now.max(1), Ordering::Relaxed);
+        let sent = frame::write(&mut *stdout, kind, payload);
+        self.writing_since.store(0, Ordering::Relaxed);
+        sent
+    }
+
+    fn send_json(&self, kind: FrameKind, message: &impl Serialize) -> io::Result<()> {
+        self.send(kind, &serde_json::to_vec(message).map_err(io::Error::other)?)
+    }
+
+    fn is_stuck(&self, idle: Duration) -> bool {
+        let since = Duration::from_millis(self.writing_since.load(Ordering::Relaxed));
+        !since.is_zero() && self.began.elapsed().saturating_sub(since) > idle
+    }
+}
+
+/// Serves one request on standard input and output. To be the whole of a hidden subcommand's life.
+pub fn main(places: impl Places + 'static) -> ExitCode {
+    let (endings, ended) = channel();
+    let output =
+        Arc::new(Output { stdout: Mutex::new(io::stdout()), writing_since: AtomicU64::new(0), began: Instant::now() });
+    tell_panics(&endings);
+    let (frames, taken) = sync_channel(WAITING);
+    let gone = endings.clone();
+    std::thread::spawn(move || take_in(&frames, &gone));
+    let bounds = match first(&taken) {
+        Ok(bounds) => bounds,
+        Err(failure) => return end(&output, &Err(failure)),
+    };
+    confine(&bounds);
+    let idle = Duration::from_secs(bounds.idle_seconds.max(1));
+    let job = Job { output: output.clone(), places: Box::new(places), meter: Arc::default() };
+    std::thread::spawn(move || {
+        let result = job.run(taken, idle);
+        let _ = endings.send(Ending::Done(Box::new(result)));
+    });
+    loop {
+        match ended.recv_timeout(PROGRESS_EVERY) {
+            Ok(Ending::Done(result)) => return end(&output, &result),
+            Ok(Ending::CallerGone) => return ExitCode::FAILURE,
+            Ok(Ending::Panicked(text)) => return end(&output, &Err(Failure { kind: FailureKind::Panic, text })),
+            Err(RecvTimeoutError::Timeout) if output.is_stuck(idle) => return ExitCode::FAILURE,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return ExitCode::FAILURE,
+        }
+    }
+}
+
+/// The first panic, in whatever thread, is the end: nothing is trusted that goes on after it.
+fn tell_panics(endings: &Sender<Ending>) {
+    let endings = Mutex::new(endings.clone());
+    std::panic::set_hook(Box::new(move |panic| {
+        let endings = endings.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = endings.send(Ending::Panicked(panic.to_string()));
+    }));
+}
+
+fn end(output: &Output, result: &Result<Answer, Failure>) -> ExitCode {
+    let sent = match result {
+        Ok(answer) => output.send_json(FrameKind::Answer, answer),
+        Err(failure) => output.send_json(FrameKind::Fail, failure),
+    };
+    if result.is_ok() && sent.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Takes in what the caller says, until it has gone.
+fn take_in(frames: &SyncSender<Frame>, gone: &Sender<Ending>) {
+    let mut stdin = io::stdin().lock();
+    while let Ok(Some(frame)) = frame::read(&mut stdin) {
+        if frames.send(frame).is_err() {
+            break;
+        }
+    }
+    // Whoever still reads from `frames` gets what has come, and then its end.
+    let _ = gone.send(Ending::CallerGone);
+}
+
+fn first<T: for<'de> Deserialize<'de>>(frames: &Receiver<Frame>) -> Result<T, Failure> {
+    let wrong = |text: String| Failure { kind: FailureKind::Protocol, text };
+    let frame = frames.recv_timeout(Duration::from_secs(60)).map_err(|_| wrong("no request came".to_owned()))?;
+    if frame.kind != FrameKind::Request {
+        return Err(wrong("something else came instead of a request".to_owned()));
+    }
+    // What it says is left out of the error: there are secrets in it.
+    serde_json::from_slice(&frame.payload).map_err(|error| wrong(format!("a request at column {}", error.column())))
+}
+
+/// Limits memory and processors. Where the system does not let us, the work goes on without.
+fn confine(bounds: &Bounds) {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let _ = setrlimit(Resource::Data, Rlimit { current: Some(bounds.memory), maximum: Some(bounds.memory) });
+    if let Ok(all) = sched_getaffinity(None) {
+        let mut some = CpuSet::new();
+        (0..CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu)).take(MAX_PROCESSORS).for_each(|cpu| some.set(cpu));
+        let _ = sched_setaffinity(None, &some);
+    }
+}
+
+struct Job {
+    output: Arc<Output>,
+    places: Box<dyn Places>,
+    meter: Arc<Meter>,
+}
+
+impl Job {
+    fn run(&self, frames: Receiver<Frame>, idle: Duration) -> Result<Answer, Failure> {
+        let request: Request = first(&frames)?;
+        let incoming = Arc::new(Incoming { frames: Mutex::new(frames), idle, taken: AtomicU64::new(0) });
+        let (output, meter, taken) = (self.output.clone(), self.meter.clone(), incoming.clone());
+        std::thread::spawn(move || tell_progress(&output, &meter, &taken.taken));
+        let place = self.place(&request).map_err(|error| Failure {
+            kind: FailureKind::Place,
+            text: format!("could not open {:?}: {error}", request.place),
+        })?;
+        Ok(self.work(place, request, &incoming)?)
+    }
+
+    fn place(&self, request: &Request) -> Result<Arc<dyn Place>, PlaceError> {
+        let place: Arc<dyn Place> = match &request.place {
+            PlaceSpec::Folder { path } => Arc::new(FolderPlace::new(path)),
+            PlaceSpec::S3(address) => Arc::new(S3Place::new(address)?),
+            PlaceSpec::Coordinator(spec) => self.places.coordinator(spec)?,
+        };
+        let metered = Metered::new(place, self.meter.clone());
+        Ok(match request.rate {
+            Some(rate) => Arc::new(Limited::new(metered, rate)),
+            None => Arc::new(metered),
+        })
+    }
+
+    fn work(&self, place: Arc<dyn Place>, request: Request, incoming: &Arc<Incoming>) -> crate::Result<Answer> {
+        if request.work == Work::Create {
+            return Repository::create(&place, &request.secrets).map(|_| Answer::Created);
+        }
+        let repository = Repository::open(place, &request.secrets)?;
+        Ok(match request.work {
+            Work::Create => Answer::Created,
+            Work::ArchiveStreams { part, streams } => {
+                check_order(&streams)?;
+                repository.resume()?;
+                let streamed = |spec: super::StreamSpec| Stream {
+                    name: spec.name,
+                    expected: spec.expected,
+                    reader: Box::new(Streamed::new(incoming.clone())),
+                };
+                let streams = streams.into_iter().map(streamed).collect();
+                Answer::Streams(repository.archive_streams(&part, streams, &Arc::new(Gate::default()))?)
+            }
+            Work::ArchiveTrees { part, trees } => {
+                repository.resume()?;
+                Answer::Trees(repository.archive_trees(&part, &trees, &Arc::new(Gate::default()))?)
+            }
+            Work::WriteSet { part, manifest } => Answer::Set { snapshot: repository.write_set(&part, manifest)? },
+            Work::WriteProof { part, proof } => Answer::Proof { snapshot: repository.write_proof(&part, proof)? },
+            Work::Sets => Answer::Sets(repository.sets()?),
+            Work::Proofs => Answer::Proofs(repository.proofs()?),
+            Work::Unfinished => Answer::Unfinished(repository.unfinished()?),
+            Work::Latest { kind } => Answer::Latest(repository.latest(kind)?),
+            Work::ReadStream { snapshot, path } => self.send_stream(&repository, &snapshot, &path)?,
+            Work::List { snapshot, path } => Answer::Entries(repository.list(&snapshot, &path)?),
+            Work::RestoreTree { snapshot, path, to, options } => {
+                Answer::Restored(repository.restore_tree(&snapshot, &path, &to, &options)?)
+            }
+            Work::Check { read } => Answer::Checked(repository.check(read)?),
+            Work::Forget { backups } => Answer::Forgotten(repository.forget(&backups)?),
+            Work::Prune { how } => Answer::Pruned { bytes: repository.prune(how)? },
+            Work::Resume => Answer::Resumed(repository.resume()?),
+            Work::Stats => Answer::Stats(repository.stats()?),
+        })
+    }
+
+    fn send_stream(&self, repository: &Repository, snapshot: &FileId, path: &str) -> crate::Result<Answer> {
+        let mut stream = repository.read_stream(snapshot, path)?;
+        let (mut hash, mut bytes) = (Sha256::new(), 0);
+        while let Some(piece) = stream.next_piece()? {
+            hash.update(&piece);
+            bytes += piece.len() as u64;
+            for part in piece.chunks(frame::MAX_FRAME) {
+                let sent = self.output.send(FrameKind::Data, part);
+                sent.map_err(|error| crate::Error::Refused { reason: format!("nobody takes the stream: {error}") })?;
+            }
+        }
+        Ok(Answer::Sent { bytes, sha256: FileId(hash.finalize().into()).to_string() })
+    }
+}
+
+/// Streams are taken as they come; they must come in the order in which they are archived.
+fn check_order(streams: &[super::StreamSpec]) -> crate::Result<()> {
+    let is_in_order = streams.is_sorted_by(|a, b| a.name.split('/').le(b.name.split('/')));
+    if is_in_order { Ok(()) } else { Err(crate::Error::refused("the streams are not in the order of their paths")) }
+}
+
+fn tell_progress(output: &Output, meter: &Meter, taken: &AtomicU64) {
+    // Said every time, changed or not: whoever waits knows by it that we live.
+    loop {
+        std::thread::park_timeout(PROGRESS_EVERY);
+        let progress = Progress {
+            source_bytes: taken.load(Ordering::Relaxed),
+            place_read: meter.bytes_read(),
+            place_written: meter.bytes_written(),
+        };
+        if output.send_json(FrameKind::Progress, &progress).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! A real server that speaks S3, on this machine, and a line to it that can be slow, broken or dead.
+
+use fleet_repository::place::{S3Address, Transport};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+pub const ACCESS: &str = "access-of-a-test";
+pub const SECRET: &str = "secret-of-a-test";
+
+/// `rclone serve s3` over a folder; ended with this.
+pub struct S3 {
+    server: Child,
+    pub port: u16,
+    folder: TempDir,
+}
+
+impl S3 {
+    pub fn start() -> Self {
+        let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/tool.sh");
+        let told = Command::new(tool).arg("rclone").output().expect("the script runs");
+        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+        let rclone = PathBuf::from(String::from_utf8(told.stdout).expect("a path").trim());
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("backups")).expect("a bucket");
+        let port = free_port();
+        let server = Command::new(rclone)
+            .args(["serve", "s3", "--addr", &format!("127.0.0.1:{port}"), "--auth-key", &format!("{ACCESS},{SECRET}")])
+            .arg(folder.path())
+            .env("RCLONE_CONFIG", "/dev/null")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("rclone runs");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "rclone does not listen");
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        Self { server, port, folder }
+    }
+
+    /// How many bytes are in the bucket.
+    pub fn bucket(&self) -> PathBuf {
+        self.folder.path().join("backups")
+    }
+}
+
+impl Drop for S3 {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+pub fn address(port: u16) -> S3Address {
+    S3Address {
+        endpoint: format!("http://127.0.0.1:{port}"),
+        region: "us-east-1".to_owned(),
+        bucket: "backups".to_owned(),
+        prefix: "fleet/lab-1".to_owned(),
+        access_key: ACCESS.to_owned(),
+        secret_key: SECRET.to_owned(),
+        transport: Transport::PlainHttp,
+    }
+}
+
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
+}
+
+/// What the line does to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    Whole,
+    /// Closes it before anything went through.
+    Refuses,
+    /// Takes what comes, and never answers.
+    Silent,
+    /// Breaks it after so many bytes of a request.
+    BreaksAfter(u64),
+}
+
+/// Listens, and lets connections through as `line` says for each, counted from zero. Lives as long as the test's process.
+pub fn proxy(to: u16, line: impl Fn(u64) -> Line + Send + Sync + 'static) -> (u16, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let count = Arc::new(AtomicU64::new(0));
+    let counted = count.clone();
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let line = line(counted.fetch_add(1, Ordering::SeqCst));
+            std::thread::spawn(move || {
+                // Either side may end whenever it likes.
+                let _ = carry(client, to, line);
+            });
+        }
+    });
+    (port, count)
+}
+
+fn carry(mut client: TcpStream, to: u16, line: Line) -> io::Result<()> {
+    let limit = match line {
+        Line::Refuses => return Ok(()),
+        Line::Silent => return io::copy(&mut client, &mut io::sink()).map(drop),
+        Line::Whole => u64::MAX,
+        Line::BreaksAfter(bytes) => bytes,
+    };
+    let mut server = TcpStream::connect(("127.0.0.1", to))?;
+    let (mut from_server, mut to_client) = (server.try_clone()?, client.try_clone()?);
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut from_server, &mut to_client);
+        let _ = to_client.shutdown(Shutdown::Write);
+    });
+    let (mut buffer, mut through) = ([0; 16 * 1024], 0);
+    while through < limit {
+        match client.read(&mut buffer)? {
+            0 => break,
+            count => {
+                server.write_all(&buffer[..count])?;
+                through += count as u64;
+            }
+        }
+    }
+    if through >= limit {
+        client.shutdown(Shutdown::Both)?;
+    }
+    server.shutdown(if through >= limit { Shutdown::Both } else { Shutdown::Write })
+}

@@ -1,0 +1,174 @@
+//! The worker: asked, streamed to, killed, left alone.
+
+mod common;
+
+use common::{Home, noise, part};
+use fleet_repository::worker::{
+    Answer, FailureKind, Limits, Next, PlaceSpec, Request, StreamSpec, Work, Worker, WorkerError,
+};
+use fleet_repository::{FileKind, ReadData, Repository, Tree, Trees};
+use std::path::Path;
+use std::time::Duration;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_fleet-repository-worker");
+
+fn request(home: &Home, work: Work) -> Request {
+    Request { place: PlaceSpec::Folder { path: home.path() }, secrets: home.secrets.clone(), work, rate: None }
+}
+
+fn streams(names: &[&str]) -> Work {
+    let streams = names.iter().map(|name| StreamSpec { name: (*name).to_owned(), expected: None }).collect();
+    Work::ArchiveStreams { part: part("b1"), streams }
+}
+
+async fn start(request: &Request, limits: Limits) -> Worker {
+    Worker::start(Path::new(PROGRAM), &[], &limits, request).await.expect("started")
+}
+
+async fn ask(home: &Home, work: Work) -> Result<Answer, WorkerError> {
+    Worker::ask(Path::new(PROGRAM), &[], &Limits::default(), &request(home, work)).await
+}
+
+async fn send_in_pieces(worker: &mut Worker, content: &[u8]) -> Result<(), WorkerError> {
+    for piece in content.chunks(3000) {
+        worker.send(piece).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_worker_does_all_that_it_is_asked() {
+    let home = Home::new();
+    let content = noise(1, 5_000_000);
+    assert_eq!(ask(&home, Work::Create).await.expect("an answer"), Answer::Created);
+    let mut worker = start(&request(&home, streams(&["db/a.sql", "db/b.sql"])), Limits::default()).await;
+    send_in_pieces(&mut worker, &content).await.expect("sent");
+    worker.end_stream().await.expect("ended");
+    worker.send(b"CREATE ROLE x;").await.expect("sent");
+    worker.end_stream().await.expect("ended");
+    let Answer::Streams(archived) = worker.answer().await.expect("an answer") else { panic!("another answer") };
+    assert_eq!(archived.streams.iter().map(|stream| stream.bytes).collect::<Vec<_>>(), [5_000_000, 14]);
+
+    let folder = home.folder.path().join("files");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::write(folder.join("one"), noise(2, 100_000)).expect("written");
+    let trees = Trees { trees: vec![Tree { disk: folder, path: "files".to_owned() }], sample: 5, ..Trees::default() };
+    let answer = ask(&home, Work::ArchiveTrees { part: part("b1"), trees }).await.expect("an answer");
+    let Answer::Trees(files) = answer else { panic!("another answer") };
+    assert_eq!((files.files, files.sample.len()), (1, 1));
+    // Longer than one frame.
+    let manifest = noise(3, 3 << 20);
+    ask(&home, Work::WriteSet { part: part("b1"), manifest: manifest.clone() }).await.expect("an answer");
+    let Answer::Sets(sets) = ask(&home, Work::Sets).await.expect("an answer") else { panic!("another answer") };
+    assert!(sets.len() == 1 && sets[0].manifest == manifest && sets[0].parts.len() == 2);
+
+    let read = Work::ReadStream { snapshot: archived.snapshot, path: "db/a.sql".to_owned() };
+    let mut worker = start(&request(&home, read), Limits::default()).await;
+    let mut back = Vec::new();
+    let sent = loop {
+        match worker.next().await.expect("more") {
+            Next::Data(data) => back.extend(data),
+            Next::Answer(answer) => break *answer,
+        }
+    };
+    assert!(back == content);
+    assert_eq!(sent, Answer::Sent { bytes: 5_000_000, sha256: archived.streams[0].sha256.clone() });
+    let checked = ask(&home, Work::Check { read: ReadData::All }).await.expect("an answer");
+    assert!(matches!(checked, Answer::Checked(report) if report.is_fine()));
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_or_is_cut_off_leaves_no_snapshot() {
+    let home = Home::new();
+    let mut worker = start(&request(&home, streams(&["a"])), Limits::default()).await;
+    send_in_pieces(&mut worker, &noise(1, 2_000_000)).await.expect("sent");
+    worker.fail_stream("pg_dump exited 1").await.expect("said");
+    let failed = worker.answer().await.expect_err("it failed");
+    assert!(failed.kind() == Some(FailureKind::Source) && failed.to_string().contains("pg_dump exited 1"), "{failed}");
+
+    let mut worker = start(&request(&home, streams(&["a"])), Limits::default()).await;
+    send_in_pieces(&mut worker, &noise(2, 2_000_000)).await.expect("sent");
+    drop(worker);
+    let limits = Limits { idle: Duration::from_secs(1), ..Limits::default() };
+    let mut worker = start(&request(&home, streams(&["a"])), limits).await;
+    worker.send(b"and then nothing").await.expect("sent");
+    let failed = loop {
+        // Progress goes on, so that nobody takes the worker for dead; what it waits for does not come.
+        match worker.next().await {
+            Err(WorkerError::Idle(_)) => {}
+            Err(failed) => break failed,
+            Ok(next) => panic!("{next:?}"),
+        }
+    };
+    assert!(failed.to_string().contains("nothing came for 1 s"), "{failed}");
+    assert!(home.files(FileKind::Snapshot).is_empty());
+    home.restic_is_content(&["check"]);
+}
+
+#[tokio::test]
+async fn streams_out_of_order_and_wrong_keys_are_refused() {
+    let home = Home::new();
+    let failed = ask(&home, streams(&["b", "a"])).await.expect_err("refused");
+    assert_eq!(failed.kind(), Some(FailureKind::Refused));
+    let other = Home::new();
+    let request = Request { secrets: other.secrets.clone(), ..request(&home, Work::Stats) };
+    let failed = Worker::ask(Path::new(PROGRAM), &[], &Limits::default(), &request).await.expect_err("refused");
+    assert_eq!(failed.kind(), Some(FailureKind::WrongKey));
+    assert!(!format!("{request:?}").contains(&other.secrets.password));
+}
+
+#[tokio::test]
+async fn a_worker_that_takes_too_much_memory_ends_and_is_told_of() {
+    let home = Home::new();
+    let limits = Limits { memory: 12 << 20, ..Limits::default() };
+    let mut worker = start(&request(&home, streams(&["a"])), limits).await;
+    let failed = match send_in_pieces(&mut worker, &noise(1, 60_000_000)).await {
+        Ok(()) => worker.answer().await.expect_err("it failed"),
+        Err(failed) => failed,
+    };
+    let is_told = matches!(&failed, WorkerError::Died { how } if how.contains("memory allocation"))
+        || failed.kind() == Some(FailureKind::Panic);
+    assert!(is_told, "{failed:?}");
+    assert!(home.files(FileKind::Snapshot).is_empty());
+}
+
+#[tokio::test]
+async fn after_a_kill_in_the_middle_what_arrived_is_not_sent_again() {
+    let home = Home::new();
+    let content = noise(1, 120_000_000);
+    let mut worker = start(&request(&home, streams(&["a"])), Limits::default()).await;
+    send_in_pieces(&mut worker, &content[..100_000_000]).await.expect("sent");
+    worker.kill().await.expect("killed");
+    let arrived = home.open().stats().expect("stats").bytes;
+    assert!(arrived > 30_000_000, "{arrived} bytes had arrived");
+    assert!(home.files(FileKind::Snapshot).is_empty());
+
+    let Answer::Resumed(resumed) = ask(&home, Work::Resume).await.expect("an answer") else { panic!("another answer") };
+    assert!(resumed.packs > 1, "{resumed:?}");
+    let mut worker = start(&request(&home, streams(&["a"])), Limits::default()).await;
+    send_in_pieces(&mut worker, &content).await.expect("sent");
+    worker.end_stream().await.expect("ended");
+    let Answer::Streams(archived) = worker.answer().await.expect("an answer") else { panic!("another answer") };
+    let stored = Repository::open(home.place(), &home.secrets).expect("opened").stats().expect("stats").bytes;
+    let again = stored.saturating_sub(content.len() as u64);
+    assert!(again < 2 * (16 << 20), "{again} bytes were sent twice, {} now", archived.added);
+    home.restic_is_content(&["check", "--read-data"]);
+}
+
+#[tokio::test]
+async fn secrets_are_neither_in_the_arguments_nor_in_the_environment() {
+    let home = Home::new();
+    let mut worker = start(&request(&home, streams(&["a"])), Limits::default()).await;
+    worker.send(b"some").await.expect("sent");
+    let children =
+        std::process::Command::new("pgrep").args(["-P", &std::process::id().to_string(), "-f", PROGRAM]).output();
+    let pids = String::from_utf8(children.expect("pgrep runs").stdout).expect("numbers");
+    assert!(!pids.trim().is_empty());
+    for pid in pids.split_whitespace() {
+        for file in ["cmdline", "environ"] {
+            let Ok(text) = std::fs::read(format!("/proc/{pid}/{file}")) else { continue };
+            let text = String::from_utf8_lossy(&text).into_owned();
+            assert!(!text.contains(&home.secrets.password) && !text.contains("encrypt"), "{file}: {text}");
+        }
+    }
+}
