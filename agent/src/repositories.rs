@@ -38,6 +38,9 @@ impl fmt::Debug for dyn Repositories {
 /// One instance's repository. Every call ends: it has a deadline, and dropping it cancels it.
 #[tonic::async_trait]
 pub trait Repository: Send + Sync {
+    /// Makes the repository where it is not there yet, if that is this host's to do.
+    async fn make(&self) -> Result<(), RepositoryError>;
+
     /// Makes known what an interrupted run left, so that it is not sent again.
     async fn resume(&self) -> Result<(), RepositoryError>;
 

@@ -63,7 +63,8 @@ impl Repositories for WorkerRepositories {
                 transport: if endpoint.starts_with("http://") { Transport::PlainHttp } else { Transport::Https },
             }),
         };
-        let secrets = Secrets { password: String::new(), master_key: access.master_key.0.clone() };
+        let password = access.password.clone().unwrap_or_default().0;
+        let secrets = Secrets { password, master_key: access.master_key.0.clone() };
         let name = access.repository.clone();
         Arc::new(WorkerRepository { how: self.clone(), name, place, secrets, rate: limit_rate })
     }
@@ -153,6 +154,13 @@ impl WorkerRepository {
 
 #[tonic::async_trait]
 impl Repository for WorkerRepository {
+    async fn make(&self) -> Result<(), RepositoryError> {
+        if self.secrets.password.is_empty() {
+            return Ok(());
+        }
+        self.ask("make the repository", Work::Create).await.map(|_| ())
+    }
+
     async fn resume(&self) -> Result<(), RepositoryError> {
         self.ask("find what arrived before", Work::Resume).await.map(|_| ())
     }

@@ -13,8 +13,7 @@ use fleet_proto::convert::OutgoingOrder;
 use fleet_proto::link::admit;
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::{self, to_agent};
-use fleet_repository::place::FolderPlace;
-use fleet_repository::{Place, Repository, Secrets};
+use fleet_repository::Secrets;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -59,8 +58,6 @@ impl Lab {
         coordinator.bundles.lock().expect("no fault").insert(bundle.digest().to_string(), bundle.clone());
         let secrets = Secrets::generate().expect("random");
         let lab = Self { name, folder, coordinator, _serving: serving, secrets, bundle };
-        let place: Arc<dyn Place> = Arc::new(FolderPlace::new(lab.repository()));
-        Repository::create(&place, &lab.secrets).expect("made");
         Some(lab)
     }
 
@@ -102,6 +99,8 @@ impl Lab {
             instance: of.clone(),
             place: PlaceAccess::Folder { path: self.repository().display().to_string() },
             master_key: Secret(self.secrets.master_key.clone()),
+            // The agent makes it by itself.
+            password: Some(Secret(self.secrets.password.clone())),
         }
     }
 

@@ -108,7 +108,7 @@ impl Keeper {
         let place = self.place_access(repository, instance)?;
         let keys = self.keys_or_new(repository, instance).await?;
         let keys = if keys.made.is_some() { keys } else { self.make(repository, instance, keys).await? };
-        Ok(access(repository, instance, place, keys))
+        Ok(self.access_with(repository, instance, place, keys))
     }
 
     /// The same from what is kept: none while the repository is not made.
@@ -119,7 +119,7 @@ impl Keeper {
     ) -> Result<Option<Access>, KeeperError> {
         let place = self.place_access(repository, instance)?;
         let keys = self.secrets.get(self.facts.store(), repository, instance)?;
-        Ok(keys.filter(|keys| keys.made.is_some()).map(|keys| access(repository, instance, place, keys)))
+        Ok(keys.filter(|keys| keys.made.is_some()).map(|keys| self.access_with(repository, instance, place, keys)))
     }
 
     /// What travels beside an order. A repository that is still to be made is asked for, and the order waits until it is there.
@@ -263,6 +263,26 @@ impl Keeper {
         })
     }
 
+    /// A host makes a folder's repository only while nobody knows of a backup in it: one that is gone, or a mount that is
+    /// missing, must not begin anew and look fine.
+    fn access_with(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+        place: PlaceAccess,
+        keys: RepositoryKeys,
+    ) -> Access {
+        let known = self.facts.read();
+        let has_backups =
+            known.observed().backups.get(instance).is_some_and(|backups| backups.newest(repository).is_some());
+        let password = match &place {
+            PlaceAccess::Folder { .. } => Some(keys.password).filter(|_| !has_backups),
+            PlaceAccess::Coordinator | PlaceAccess::S3 { .. } => None,
+        };
+        let (repository, instance, master_key) = (repository.clone(), instance.clone(), keys.master_key);
+        Access { repository, instance, place, master_key, password }
+    }
+
     /// The same for the coordinator's own works.
     pub(super) fn place_spec(
         &self,
@@ -310,12 +330,4 @@ fn below(path: &str, instance: &InstanceName) -> String {
         "" => instance.to_string(),
         path => format!("{path}/{instance}"),
     }
-}
-
-fn access(repository: &RepositoryName, instance: &InstanceName, place: PlaceAccess, keys: RepositoryKeys) -> Access {
-    let password = match &place {
-        PlaceAccess::Folder { .. } => Some(keys.password),
-        PlaceAccess::Coordinator | PlaceAccess::S3 { .. } => None,
-    };
-    Access { repository: repository.clone(), instance: instance.clone(), place, master_key: keys.master_key, password }
 }

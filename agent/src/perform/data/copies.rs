@@ -79,6 +79,7 @@ enum Looked {
 
 async fn looked(data: &DataWork<'_>, access: &Access, id: &BackupId) -> Result<Looked, RepositoryError> {
     let repository = data.site().repositories.open(access, data.open.limit_rate);
+    repository.make().await?;
     let sets = repository.sets().await?;
     let ours = sets.iter().filter(|set| set.backup == *id).find_map(|set| set.manifest().ok());
     if let Some(manifest) = ours {

@@ -91,6 +91,7 @@ impl Keeping {
             instance: instance.clone(),
             place: PlaceAccess::Folder { path: path.display().to_string() },
             master_key: Secret(self.secrets.master_key.clone()),
+            password: None,
         }
     }
 
@@ -212,6 +213,10 @@ fn part(label: &Label) -> Part {
 
 #[tonic::async_trait]
 impl Repository for InProcess {
+    async fn make(&self) -> Result<(), RepositoryError> {
+        Ok(())
+    }
+
     async fn resume(&self) -> Result<(), RepositoryError> {
         self.ask("resume", |it| it.resume().map(|_| ())).await
     }
