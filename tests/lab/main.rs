@@ -1,5 +1,6 @@
 //! A fleet of lab servers, each a whole machine in a container, and what happens to such machines.
 
+mod backups;
 mod coordinator;
 mod disk;
 mod faults;

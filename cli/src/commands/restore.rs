@@ -21,7 +21,7 @@ use fleet_proto::v1::RestoreRequest;
 /// nothing but the backup.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  fleet restore notes-1 --dry-run\n  fleet restore notes-1 --at 2026-11-19T18:00:00Z\n  fleet restore notes-1 --backup 3f9a12 --only db --yes\n  fleet restore notes-1 --to lab-7 --name notes-1b --set port=8090"
+    after_help = "Examples:\n  fleet restore notes-1 --dry-run\n  fleet restore notes-1 --at 2026-11-19T18:00:00Z\n  fleet restore notes-1 --backup 3f9a12 --only notebook --yes\n  fleet restore notes-1 --to lab-7 --name notes-1b --set port=8090"
 )]
 pub struct RestoreArgs {
     /// Whose backup

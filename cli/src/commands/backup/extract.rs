@@ -18,7 +18,7 @@ use std::path::PathBuf;
 /// It is written under another name until all of it has come, and never over a file that is there.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  fleet backup extract 3f9a12 --store db --output notes.dump\n  fleet backup extract 3f9a12 --store uploads --path 2026/plan.pdf --output plan.pdf"
+    after_help = "Examples:\n  fleet backup extract 3f9a12 --store notebook --output notes.dump\n  fleet backup extract 3f9a12 --store uploads --path 2026/plan.pdf --output plan.pdf"
 )]
 pub struct BackupExtractArgs {
     /// Its id, or the first digits of it
