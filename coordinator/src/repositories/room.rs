@@ -5,6 +5,9 @@ use super::keeper::Keeper;
 use fleet_core::backup::Place;
 use fleet_core::time::Time;
 
+/// Above this a tenth of a large disk is room all the same.
+const PLENTY: u64 = 10 << 30;
+
 /// What was last told of it.
 #[derive(Debug, Default)]
 pub struct Room {
@@ -12,7 +15,8 @@ pub struct Room {
 }
 
 impl Keeper {
-    /// What is wrong with the room, if something is: less than a tenth of the disk, or than twice the largest last backup.
+    /// What is wrong with the room, if something is: less than a tenth of the disk, unless that is
+    /// plenty, or less than twice the largest last backup.
     pub fn room_words(&self) -> Option<String> {
         let Space { free, total } = self.disk.space().ok()?;
         too_little(free, total, self.largest())
@@ -46,7 +50,7 @@ impl Keeper {
 
 fn too_little(free: u64, total: u64, largest: u64) -> Option<String> {
     let mib = free >> 20;
-    if free < total / 10 {
+    if free < (total / 10).min(PLENTY) {
         return Some(format!("only {mib} MiB free for repositories, less than a tenth of the disk"));
     }
     (free < largest.saturating_mul(2)).then(|| {
@@ -64,6 +68,7 @@ mod tests {
         assert_eq!(too_little(gib(20), gib(100), gib(5)), None);
         let said = too_little(gib(9), gib(100), gib(1)).expect("it is less than a tenth");
         assert!(said.starts_with("only 9216 MiB free"), "{said}");
+        assert_eq!(too_little(gib(11), gib(1000), gib(1)), None, "it is plenty, be it a hundredth");
         let said = too_little(gib(20), gib(100), gib(11)).expect("it is less than two backups");
         assert!(said.contains("11264 MiB"), "{said}");
     }
