@@ -31,6 +31,7 @@ pub use known::Known;
 pub use observed::{HelloSaid, ObserveError};
 pub use protocol::protocol_words;
 pub use release::{ReleaseImage, ReleaseKept};
+pub use untold::Untold;
 
 use crate::store::{Batch, Committed, Entry, Store, StoreError};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};

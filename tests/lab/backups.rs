@@ -40,8 +40,8 @@ fn a_server_that_burned_down_is_made_anew_elsewhere_and_what_was_lost_is_put_bac
         lab.until_instance(&format!("notes-{number}"), "1.1", "healthy")?;
         uploads.push(lab.upload(number, &format!("measured in lab {number}"))?);
     }
-    assert_eq!(standing(&lab, "notes-1")?["word"], "uncovered", "no policy asks for backups yet");
-    lab.fleet_ok(&["backup", "policy", "set", "daily", "--all", "--schedule", "@yearly", "--max-age", "26h"])?;
+    assert_eq!(standing(&lab, "notes-1")?["word"], "never", "there is no backup yet");
+    lab.fleet_ok(&["backup", "policy", "set", "daily", "--all", "--schedule", "@yearly", "--max-age", "400d"])?;
     lab.fleet_ok(&["backup", "now", "-l", "site=fr"])?;
     for number in 1..=3 {
         lab.fleet_ok(&["backup", "drill", &format!("notes-{number}")])?;

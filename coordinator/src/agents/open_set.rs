@@ -1,6 +1,6 @@
 //! The complete set of a host's open orders, with the values and keys that it alone may see.
 
-use crate::facts::Facts;
+use crate::facts::{Facts, Untold};
 use crate::repositories::{Keeper, KeeperError};
 use crate::values::{Values, ValuesError};
 use fleet_core::facts::{DriftRule, OpenOrder};
@@ -28,6 +28,11 @@ pub enum UntoldError {
 }
 
 impl UntoldError {
+    pub fn in_words(&self) -> Untold {
+        let is_passing = matches!(self, Self::Keeper(KeeperError::BeingMade(_)));
+        Untold { why: self.to_string().into(), is_passing }
+    }
+
     /// Whether it is the store that failed: then nothing can be told at all.
     fn is_of_store(&self) -> bool {
         match self {

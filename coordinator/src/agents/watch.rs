@@ -48,7 +48,7 @@ impl Watch {
         }
         let set = open_set(&self.facts, &self.values, &self.keeper, host);
         let OpenSet { told, untold } = set.map_err(|error| failed("could not put the open orders together", &error))?;
-        let because = untold.iter().map(|(id, error)| (id.clone(), error.to_string())).collect();
+        let because = untold.iter().map(|(id, error)| (id.clone(), error.in_words())).collect();
         for order in self.facts.note_untold(host, &because) {
             let error = untold.get(&order).map(|error| error as &dyn std::error::Error);
             warn!(%host, %order, error, "an order is left out of what its host is told");

@@ -4,6 +4,7 @@ use super::event::Events;
 use super::index::Index;
 use super::people::People;
 use super::release::ReleaseKept;
+use super::untold::Untold;
 use super::{Event, observed};
 use crate::keys;
 use crate::store::{Store, StoreError};
@@ -27,7 +28,7 @@ pub struct Known {
     /// Orders whose end is in memory and not yet on the disk: they are not acknowledged yet.
     pub(super) unkept: HashSet<OrderId>,
     /// Open orders that their hosts are not told, and why; derived.
-    pub(super) untold: HashMap<OrderId, Box<str>>,
+    pub(super) untold: HashMap<OrderId, Untold>,
     /// Counts changes of hosts, instances and rollouts, so that a plan knows what it was made for.
     pub(super) wishes: u64,
     /// What the last plan said of those who wait; derived.
@@ -115,8 +116,8 @@ impl Known {
     }
 
     /// Why an open order is not told to its host.
-    pub fn untold(&self, id: &OrderId) -> Option<&str> {
-        self.untold.get(id).map(AsRef::as_ref)
+    pub fn untold(&self, id: &OrderId) -> Option<&Untold> {
+        self.untold.get(id)
     }
 
     pub fn instance(&self, name: &InstanceName) -> Option<&InstanceDesired> {

@@ -188,8 +188,9 @@ fn of_values(outlook: &Outlook<'_>, name: &InstanceName, instance: &InstanceDesi
 fn untold(known: &Known) -> Vec<(Rank, v1::Attention)> {
     let untold = known.asked().orders.iter().filter_map(|(id, open)| Some((open, known.untold(id)?)));
     untold
-        .map(|(open, why)| {
-            let text = format!("its host cannot be told to {}: {why}", verb(&open.order.action));
+        .filter(|(_, untold)| !untold.is_passing)
+        .map(|(open, untold)| {
+            let text = format!("its host cannot be told to {}: {}", verb(&open.order.action), untold.why);
             let hint = "import an export of the coordinator that has them: `fleet-coordinator import`".to_owned();
             say(Rank::Stuck, format!("instance {}", open.order.instance), text, hint)
         })

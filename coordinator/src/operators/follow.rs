@@ -9,7 +9,7 @@ use super::views::instance::{end_words, verb};
 use super::views::rollout::is_at_rest;
 use super::wish::read;
 use crate::clock;
-use crate::facts::Known;
+use crate::facts::{Known, Untold};
 use fleet_core::facts::{InstanceDesired, Link, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::order::Action;
@@ -219,7 +219,10 @@ fn progress(known: &Known, followed: &Followed) -> v1::ChangeProgress {
         return of("done", "it is gone".to_owned(), String::new(), true);
     }
     if let Some(open) = order.as_ref().and_then(|id| known.asked().orders.get(id)) {
-        if let Some(why) = known.untold(&open.order.id) {
+        if let Some(Untold { why, is_passing }) = known.untold(&open.order.id) {
+            if *is_passing {
+                return of("under way", why.to_string(), String::new(), false);
+            }
             let hint =
                 format!("the wish is kept; see what goes on with `fleet status` and `fleet instance show {instance}`");
             return of("waiting", format!("its host cannot be told: {why}"), hint, true);

@@ -105,12 +105,16 @@ async fn nobody_is_kept_at_a_prompt_by_an_order_that_cannot_be_told() {
     facts.give("lab-1", configure("notes-1", "o1", 1)).await;
     let followed = Followed { instance: name("notes-1"), order: Some(order("o1")) };
     assert_eq!(progress(&facts.read(), &followed).state, "under way");
-    let news = facts.note_untold(&name("lab-1"), &[(order("o1"), "its values are gone".to_owned())].into());
+    let untold = |why: &str, is_passing| [(order("o1"), Untold { why: why.into(), is_passing })].into();
+    assert!(facts.note_untold(&name("lab-1"), &untold("its repository is being made", true)).is_empty());
+    let told = progress(&facts.read(), &followed);
+    assert_eq!((told.state.as_str(), told.over), ("under way", false), "what passes by itself is waited for");
+    let news = facts.note_untold(&name("lab-1"), &untold("its values are gone", false));
     assert_eq!(news, [order("o1")]);
     let told = progress(&facts.read(), &followed);
     assert_eq!((told.state.as_str(), told.over), ("waiting", true));
     assert!(told.text.contains("its values are gone"), "{told:?}");
-    assert!(facts.note_untold(&name("lab-1"), &[(order("o1"), "its values are gone".to_owned())].into()).is_empty());
+    assert!(facts.note_untold(&name("lab-1"), &untold("its values are gone", false)).is_empty());
     facts.note_untold(&name("lab-1"), &[].into());
     assert_eq!(progress(&facts.read(), &followed).state, "under way", "they are there again");
 }
