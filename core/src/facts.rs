@@ -44,10 +44,12 @@ impl Desired {
         })
     }
 
-    /// The backups of an instance that nobody may forget.
+    /// The backups of an instance that nobody may forget: those that operators hold, and those that somebody wishes to use.
     pub fn held_of(&self, name: &InstanceName) -> BTreeSet<BackupId> {
-        let held = self.held.iter().filter(|(_, held)| held.instance == *name);
-        held.map(|(id, _)| id.clone()).collect()
+        let held = self.held.iter().filter(|(_, held)| held.instance == *name).map(|(id, _)| id);
+        let wished = self.instances.values().filter_map(|it| it.data.as_ref()?.action.source());
+        let wished = wished.filter(|source| source.instance == *name).map(|source| &source.backup);
+        held.chain(wished).cloned().collect()
     }
 }
 

@@ -54,7 +54,9 @@ impl Bed {
         loop {
             match self.run(&tool).await {
                 Ok(_) => return,
-                Err(error) => assert!(began.elapsed() < Duration::from_secs(60), "the server does not answer: {error}"),
+                Err(error) => {
+                    assert!(began.elapsed() < Duration::from_secs(180), "the server does not answer: {error}");
+                }
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }

@@ -4,7 +4,7 @@ use super::{Facts, Known};
 use crate::keys;
 use crate::store::{Batch, Store, StoreError};
 use fleet_core::backup::{BackupKey, BackupSeen, Backups, CopyMade, DataAction, DrillMade, Made};
-use fleet_core::names::{BackupId, InstanceName, RepositoryName};
+use fleet_core::names::{BackupId, InstanceName, OrderId, RepositoryName};
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,6 +108,24 @@ impl Facts {
     }
 }
 
+/// The order that a host says it has carried out.
+pub(super) struct MadeBy<'a> {
+    pub order: &'a OrderId,
+    pub instance: &'a InstanceName,
+    pub asked: &'a DataAction,
+}
+
+impl MadeBy<'_> {
+    /// The repositories in which it makes a copy.
+    fn repositories(&self) -> Option<&BTreeSet<RepositoryName>> {
+        match self.asked {
+            DataAction::Backup { to, .. } => Some(to),
+            DataAction::Restore { safety, .. } => Some(safety),
+            DataAction::Drill { .. } | DataAction::Forget { .. } => None,
+        }
+    }
+}
+
 impl Known {
     /// What the catalog has of one repository.
     pub fn backups_in(&self, repository: &RepositoryName) -> BTreeSet<(InstanceName, BackupKey)> {
@@ -133,46 +151,55 @@ impl Known {
             (None, found) => found.clone(),
             (known, _) => known,
         };
-        let seen = BackupSeen { proof, ..found.clone() };
+        // When it was is known since it was heard: a host's clock may say otherwise.
+        let (began, ended) = known.map_or((found.began, found.ended), |known| (known.began, known.ended));
+        let seen = BackupSeen { proof, began, ended, ..found.clone() };
         if known != Some(&seen) {
             self.keep_backup(batch, instance, key.clone(), seen);
         }
     }
 
-    /// Takes into the catalog what an order made, and out of it what one forgot. What failed is in its order's end, and in
-    /// no catalog.
-    pub(super) fn keep_made(
-        &mut self,
-        batch: &mut Batch,
-        instance: &InstanceName,
-        asked: Option<&DataAction>,
-        made: &Made,
-    ) {
+    /// Takes into the catalog what an order made, and out of it what one forgot, as far as the order asked for it. What failed
+    /// is in its order's end, and in no catalog.
+    pub(super) fn keep_made(&mut self, batch: &mut Batch, by: &MadeBy<'_>, made: &Made, now: Time) {
         match made {
-            Made::Backup(copies) => copies.iter().for_each(|copy| self.keep_copy(batch, instance, copy)),
-            Made::Restore(restore) => restore.safety.iter().for_each(|copy| self.keep_copy(batch, instance, copy)),
-            Made::Drill(drill) => self.keep_proof(batch, instance, drill),
+            Made::Backup(copies) => copies.iter().for_each(|copy| self.keep_copy(batch, by, copy, now)),
+            Made::Restore(restore) => restore.safety.iter().for_each(|copy| self.keep_copy(batch, by, copy, now)),
+            Made::Drill(drill) => self.keep_proof(batch, by, drill, now),
             Made::Forgotten(ids) => {
-                let Some(DataAction::Forget { from, .. }) = asked else { return };
-                for backup in ids {
+                let DataAction::Forget { from, backups } = by.asked else { return };
+                for backup in ids.iter().filter(|id| backups.contains(id)) {
                     let key = BackupKey { repository: from.clone(), backup: backup.clone() };
-                    self.drop_backup(batch, instance, &key);
+                    self.drop_backup(batch, by.instance, &key);
                 }
             }
         }
     }
 
-    fn keep_copy(&mut self, batch: &mut Batch, instance: &InstanceName, copy: &CopyMade) {
+    /// A copy is what its order asked for and nothing else; one that is known stays as it is.
+    fn keep_copy(&mut self, batch: &mut Batch, by: &MadeBy<'_>, copy: &CopyMade, now: Time) {
         let Ok(manifest) = &copy.result else { return };
+        let is_asked = by.repositories().is_some_and(|asked| asked.contains(&copy.repository));
+        let is_its_own = manifest.instance == *by.instance && manifest.backup.as_str() == by.order.as_str();
         let key = BackupKey { repository: copy.repository.clone(), backup: manifest.backup.clone() };
-        self.keep_backup(batch, instance, key, BackupSeen::of(manifest, None));
+        let is_known = self.observed.backups.get(by.instance).is_some_and(|backups| backups.contains_key(&key));
+        if !is_asked || !is_its_own || is_known {
+            return;
+        }
+        self.keep_backup(batch, by.instance, key, BackupSeen::of(manifest, None).not_after(now));
     }
 
-    fn keep_proof(&mut self, batch: &mut Batch, instance: &InstanceName, drill: &DrillMade) {
+    fn keep_proof(&mut self, batch: &mut Batch, by: &MadeBy<'_>, drill: &DrillMade, now: Time) {
+        let DataAction::Drill { from } = by.asked else { return };
+        if from.repository != drill.repository || from.backup != drill.backup {
+            return;
+        }
         let key = BackupKey { repository: drill.repository.clone(), backup: drill.backup.clone() };
-        let Some(seen) = self.observed.backups.get(instance).and_then(|backups| backups.get(&key)) else { return };
-        let seen = BackupSeen { proof: Some(drill.proof.clone()), ..seen.clone() };
-        self.keep_backup(batch, instance, key, seen);
+        let Some(seen) = self.observed.backups.get(&from.instance).and_then(|backups| backups.get(&key)) else {
+            return;
+        };
+        let seen = BackupSeen { proof: Some(drill.proof.clone()), ..seen.clone() }.not_after(now);
+        self.keep_backup(batch, &from.instance, key, seen);
     }
 
     fn keep_backup(&mut self, batch: &mut Batch, instance: &InstanceName, key: BackupKey, seen: BackupSeen) {
@@ -185,9 +212,11 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::testing::{NOW, memory, on, read, release};
-    use fleet_core::backup::{Cause, Proof};
+    use crate::facts::testing::{NOW, memory, on, order, read, release};
+    use fleet_core::backup::{Cause, Manifest, Proof};
+    use fleet_core::order::{Action, End, Order, Outcome};
     use std::sync::Arc;
+    use std::time::Duration;
 
     fn key(number: u32) -> BackupKey {
         BackupKey { repository: read("central"), backup: read(&format!("{number:024x}")) }
@@ -277,5 +306,66 @@ mod tests {
         let backups = &known.observed().backups[&read("notes-1")];
         assert!(!backups[&key(1)].is_good() && backups[&key(2)].is_good());
         assert_eq!(known.observed().backups, facts.read().observed().backups);
+    }
+
+    fn manifest(backup: BackupId, instance: &str, began: Time) -> Manifest {
+        Manifest {
+            format: Manifest::FORMAT,
+            backup,
+            instance: read(instance),
+            host: read("lab-1"),
+            release: release("1.1"),
+            revision: 1,
+            cause: Cause::Wished,
+            began,
+            ended: began,
+            values: [].into(),
+            images: [].into(),
+            parts: Vec::new(),
+            derivable: Vec::new(),
+            uncovered: Vec::new(),
+            holds: Vec::new(),
+        }
+    }
+
+    /// What the catalog has of the instance after its host said that an order, or none, has made a copy.
+    async fn catalog_after(asked: Option<&str>, said: (&str, Manifest)) -> Vec<(BackupKey, Time)> {
+        let facts = memory().with("lab-1", "notes-1").await;
+        let old = [(key(1), BackupSeen { began: Time(5), ..seen(1) })].into();
+        let look = Found { before: [].into(), found: [(read("notes-1"), old)].into() };
+        facts.replace_backups(&read("central"), look).await.expect("the store is whole");
+        let id = order("backup");
+        if let Some(to) = asked {
+            let action = Action::Data(DataAction::Backup { to: [read(to)].into(), cause: Cause::Wished });
+            let (id, deadline) = (id.clone(), Duration::from_secs(60));
+            facts.give("lab-1", Order { id, instance: read("notes-1"), action, deadline }).await;
+        }
+        let (repository, manifest) = said;
+        let made = Made::Backup(vec![CopyMade { repository: read(repository), result: Ok(manifest) }]);
+        let end = End { outcome: Outcome::Done, made: Some(Box::new(made)) };
+        facts.hear_outcome(&read("lab-1"), id, read("notes-1"), end, NOW).await.expect("it is its own");
+        let known = facts.read();
+        known.observed().backups[&read("notes-1")].iter().map(|(key, seen)| (key.clone(), seen.began)).collect()
+    }
+
+    #[tokio::test]
+    async fn a_host_adds_to_the_catalog_what_it_was_asked_for_and_nothing_else() {
+        let its: BackupId = order("backup").as_str().parse().expect("24 hex digits");
+        let new = BackupKey { repository: read("central"), backup: its.clone() };
+        let (old, far) = ((key(1), Time(5)), Time(NOW.0 * 9));
+        let made = |began| ("central", manifest(its.clone(), "notes-1", began));
+        let both = |began| BTreeSet::from([old.clone(), (new.clone(), began)]);
+        let check = async |asked, said, expect: BTreeSet<_>| {
+            let found: BTreeSet<_> = catalog_after(asked, said).await.into_iter().collect();
+            assert_eq!(found, expect);
+        };
+        check(Some("central"), made(Time(7)), both(Time(7))).await;
+        // A clock that is ahead does not make a backup new for years.
+        check(Some("central"), made(far), both(NOW)).await;
+        let alone = BTreeSet::from([old.clone()]);
+        check(None, made(Time(7)), alone.clone()).await;
+        check(Some("offsite"), made(Time(7)), alone.clone()).await;
+        check(Some("central"), ("central", manifest(key(1).backup, "notes-1", Time(0))), alone.clone()).await;
+        check(Some("central"), ("central", manifest(its.clone(), "notes-2", Time(7))), alone).await;
     }
 }

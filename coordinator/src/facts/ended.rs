@@ -1,6 +1,7 @@
 //! How orders ended, as hosts say it, and how many of those ends are remembered.
 
 use super::asked::end_text;
+use super::backups::MadeBy;
 use super::{Facts, Known, ObserveError};
 use crate::keys;
 use crate::store::Batch;
@@ -96,8 +97,10 @@ impl Known {
             // The host said what it is now just before it said how the order ended: no older than that.
             seen.at = now;
         }
-        if let Some(made) = &made {
-            self.keep_made(batch, &instance, asked.as_ref(), made);
+        // What nobody asked for is in no catalog: a host could say anything of what is kept.
+        if let (Some(made), Some(asked)) = (&made, &asked) {
+            let of = MadeBy { order: &id, instance: &instance, asked };
+            self.keep_made(batch, &of, made, now);
         }
         let of = asked.as_ref().map(DataAction::kind).or_else(|| made.as_ref().map(|made| made.kind()));
         let made = made.map(|made| Box::new(made.in_short()));

@@ -5,6 +5,7 @@
 use super::keeper::{Keeper, KeeperError, Which};
 use super::secrets::RepositorySecrets;
 use super::work::Shelf;
+use crate::clock;
 use crate::facts::Found;
 use fleet_core::backup::{BackupKey, BackupSeen, Manifest, Proof};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
@@ -73,13 +74,16 @@ impl Keeper {
         let mut seen = BTreeMap::new();
         for set in sets {
             let manifest = manifest_of(&set)?;
-            // What somebody copied in from elsewhere is not this instance's.
-            if manifest.instance != *instance {
+            // What somebody copied in from elsewhere is not this instance's; what calls itself another backup than it is, nobody's.
+            let is_itself = String::from(set.backup) == manifest.backup.as_str();
+            if manifest.instance != *instance || !is_itself {
                 continue;
             }
             let proof = newest.get(manifest.backup.as_str()).cloned();
             let of = BackupSeen { damaged: damaged.get(&manifest.backup).cloned(), ..BackupSeen::of(&manifest, proof) };
-            seen.insert(BackupKey { repository: repository.clone(), backup: manifest.backup }, of);
+            // The first counts: it was there when the others came.
+            let key = BackupKey { repository: repository.clone(), backup: manifest.backup };
+            seen.entry(key).or_insert(of.not_after(clock::now()));
         }
         Ok(seen)
     }

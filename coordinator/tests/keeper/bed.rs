@@ -5,12 +5,13 @@ use fleet_coordinator::identity::Seal;
 use fleet_coordinator::repositories::{Disk, Keeper};
 use fleet_coordinator::store::{MemoryStore, Store, StoreError};
 use fleet_core::backup::{
-    BackupKey, BackupPolicy, Backups, Cause, CopyMade, Counted, DrillMade, EngineKind, Keep, Kept, Made, Manifest,
-    Part as KeptPart, Proof, Root,
+    BackupKey, BackupPolicy, Backups, Cause, CopyMade, Counted, DataAction, DrillMade, EngineKind, Keep, Kept, Made,
+    Manifest, Part as KeptPart, Proof, Root, Source,
 };
 use fleet_core::facts::{DriftRule, HostDesired, InstanceDesired, PowerDesired};
-use fleet_core::names::{BackupId, InstanceName};
+use fleet_core::names::{BackupId, InstanceName, OrderId};
 use fleet_core::order::{Action, End, Order, Outcome, PowerWish, Release, order_id};
+use fleet_core::plan::{NewOrder, Plan};
 use fleet_core::time::Time;
 use fleet_repository::worker::{Answer, Limits, PlaceSpec, Request, StreamSpec, Work, Worker};
 use fleet_repository::{Part, Secrets, Tree, Trees};
@@ -132,7 +133,8 @@ impl Bed {
         self.work(Work::WriteSet { part: part(number, at), manifest: bytes }).await;
         let result = Ok(manifest.clone().without_values());
         let copy = CopyMade { repository: read("central"), result };
-        self.hear(&format!("backup {number}"), Made::Backup(vec![copy])).await;
+        let asked = DataAction::Backup { to: [read("central")].into(), cause: Cause::Scheduled };
+        self.hear(read(id(number).as_str()), asked, Made::Backup(vec![copy])).await;
         manifest
     }
 
@@ -149,14 +151,28 @@ impl Bed {
         };
         let bytes = serde_json::to_vec(&proof).expect("it is JSON");
         self.work(Work::WriteProof { part: part(number, at), proof: bytes }).await;
-        self.hear("drill", Made::Drill(DrillMade { repository: read("central"), backup: id(number), proof })).await;
+        let from = Source { repository: read("central"), instance: read("notes-1"), backup: id(number) };
+        let drill = DrillMade { repository: read("central"), backup: id(number), proof };
+        let order = order_id(&["drill", &number.to_string()]);
+        self.hear(order, DataAction::Drill { from }, Made::Drill(drill)).await;
     }
 
-    async fn hear(&self, order: &str, made: Made) {
+    /// The host carries out an order.
+    async fn hear(&self, id: OrderId, asked: DataAction, made: Made) {
+        let (action, deadline) = (Action::Data(asked), Duration::from_secs(60));
+        let order = Order { id: id.clone(), instance: read("notes-1"), action, deadline };
+        let orders = vec![NewOrder { host: read("lab-1"), order, rollout: None }];
+        self.turn(Plan { orders, ..Plan::default() }).await;
         let end = End { outcome: Outcome::Done, made: Some(Box::new(made)) };
-        let (host, id) = (read("lab-1"), order_id(&[order]));
-        let heard = self.facts.hear_outcome(&host, id, read("notes-1"), end, now());
+        let host = read("lab-1");
+        let heard = self.facts.hear_outcome(&host, id.clone(), read("notes-1"), end, now());
         heard.await.expect("it is its own");
+        self.turn(Plan { closed: vec![id], ..Plan::default() }).await;
+    }
+
+    async fn turn(&self, plan: Plan) {
+        let wishes = self.facts.read().wishes();
+        self.facts.ask(plan, wishes, now(), |_| {}).await.expect("the store is whole");
     }
 
     pub fn catalog(&self) -> BTreeMap<InstanceName, Backups> {

@@ -3,7 +3,7 @@
 //! What is due once is tried a few times, each attempt an intention of its own; then it waits for the next slot, or for
 //! another backup to try. One that was missed is taken once.
 
-use super::{BackupKey, BackupPolicy, BackupSeen, Backups, CopyMade, DataAction, Made, Slots, Source};
+use super::{BackupKey, BackupPolicy, BackupSeen, Backups, CopyMade, DataAction, Made, Slots, Source, shrunk};
 use crate::facts::{Ended, InstanceDesired};
 use crate::names::{BackupId, InstanceName, OrderId, RepositoryName};
 use crate::order::order_id;
@@ -206,7 +206,12 @@ pub fn forget_due(
         return None;
     }
     let copies: BTreeMap<BackupKey, BackupSeen> = own.map(|(key, seen)| (key.clone(), seen.clone())).collect();
-    let judged = policy.retention(&copies, &held(), about.now);
+    let held = held();
+    // A backup of an emptied database is a good one, too: somebody has to look before it pushes the full ones out.
+    if shrunk(&copies, &held, about.now).is_some() {
+        return None;
+    }
+    let judged = policy.retention(&copies, &held, about.now);
     let gone = judged.into_iter().filter(|one| !one.verdict.is_keep()).map(|one| one.key.backup);
     let backups: BTreeSet<BackupId> = gone.collect();
     (!backups.is_empty()).then(|| (id, DataAction::Forget { from: from.clone(), backups }))

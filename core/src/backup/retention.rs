@@ -71,7 +71,7 @@ pub fn retention(
 ) -> Vec<Retained> {
     let mut newest_first: Vec<(&BackupKey, &BackupSeen)> = backups.iter().collect();
     newest_first.sort_by_key(|(key, seen)| Reverse((seen.began, *key)));
-    let newest = newest_first.iter().find(|(_, seen)| seen.is_good()).map(|(key, _)| *key);
+    let newest = newest_first.iter().find(|(_, seen)| seen.is_restorable()).map(|(key, _)| *key);
     let proven = newest_first.iter().filter(|(_, seen)| seen.proven().is_some()).map(|(key, _)| *key).next();
     let mut rules = Rules::of(keep);
     let judge = |(key, seen): (&BackupKey, &BackupSeen)| {
@@ -85,7 +85,7 @@ pub fn retention(
         if *keep == Keep::default() {
             reasons.push("the policy forgets nothing".to_owned());
         }
-        if seen.is_good() {
+        if seen.is_restorable() {
             reasons.extend(rules.pick(zone.zoned(seen.began)));
         }
         let forgotten = || Verdict::Forget { reason: why_forgotten(seen, keep) };
@@ -105,16 +105,18 @@ fn always(seen: &BackupSeen, now: Time) -> Vec<String> {
     if seen.cause == Cause::Safety && age < SAFETY {
         reasons.push("saved before a restore, less than 30 days ago".to_owned());
     }
-    if !seen.is_good() && age < DAMAGED {
-        reasons.push("damaged, and younger than 30 days".to_owned());
+    if !seen.is_restorable() && age < DAMAGED {
+        let word = if seen.damaged.is_some() { "damaged" } else { "not restorable in a drill" };
+        reasons.push(format!("{word}, and younger than 30 days"));
     }
     reasons
 }
 
 fn why_forgotten(seen: &BackupSeen, keep: &Keep) -> String {
-    match &seen.damaged {
-        Some(damage) => format!("damaged: {damage}"),
-        None => format!("not among those that the policy keeps ({keep})"),
+    match (&seen.damaged, seen.failed_drill()) {
+        (Some(damage), _) => format!("damaged: {damage}"),
+        (None, Some(failure)) => format!("not restorable in a drill: {failure}"),
+        (None, None) => format!("not among those that the policy keeps ({keep})"),
     }
 }
 
@@ -220,7 +222,7 @@ mod tests {
              80: forget, not among those that the policy keeps (1 last)\n\
              90: keep, held\n\
              100: keep, saved before a restore, less than 30 days ago\n\
-             110: forget, not among those that the policy keeps (1 last)\n\
+             110: keep, not restorable in a drill, and younger than 30 days\n\
              800: forget, not among those that the policy keeps (1 last)",
         );
     }

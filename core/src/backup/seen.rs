@@ -52,9 +52,26 @@ impl BackupSeen {
         }
     }
 
-    /// Whether it can be restored, as far as anyone knows.
+    /// Whether it is whole, as far as anyone knows.
     pub fn is_good(&self) -> bool {
         self.damaged.is_none()
+    }
+
+    /// Whether it can be restored, as far as anyone knows: no drill found otherwise.
+    pub fn is_restorable(&self) -> bool {
+        self.is_good() && self.failed_drill().is_none()
+    }
+
+    /// Why a drill could not restore it.
+    pub fn failed_drill(&self) -> Option<&str> {
+        self.proof.as_ref()?.failure.as_deref()
+    }
+
+    /// The same, with no moment later than now: a host's clock that is ahead must not make a backup look new for years.
+    #[must_use]
+    pub fn not_after(self, now: Time) -> Self {
+        let proof = self.proof.map(|proof| Proof { at: proof.at.min(now), ..proof });
+        Self { began: self.began.min(now), ended: self.ended.min(now), proof, ..self }
     }
 
     /// When it was restored and found to be good; never, if it was damaged since.

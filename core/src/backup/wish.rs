@@ -78,6 +78,14 @@ impl DataAction {
         }
     }
 
+    /// The backup that it needs.
+    pub fn source(&self) -> Option<&Source> {
+        match self {
+            Self::Drill { from } | Self::Restore { from, .. } => Some(from),
+            Self::Backup { .. } | Self::Forget { .. } => None,
+        }
+    }
+
     /// What the instance shall be, where that is part of it.
     pub fn goal(&self) -> Option<&Goal> {
         match self {

@@ -141,6 +141,10 @@ impl Iterator for Steps {
             }
             let is_root = self.ahead.len() < self.roots;
             self.roots = self.roots.min(self.ahead.len());
+            if is_root && fs::symlink_metadata(&disk).is_ok_and(|found| found.is_symlink()) {
+                self.noted.gate.shut(&disk.display().to_string(), "it is a link: name the folder that it leads to");
+                continue;
+            }
             match self.step(&path, &disk) {
                 Ok(Some(entry)) => return Some(Ok(entry)),
                 Ok(None) => {}

@@ -38,7 +38,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory: 1 << 30, idle: Duration::from_secs(300) }
+        Self { memory: 1 << 30, idle: Duration::from_secs(3600) }
     }
 }
 

@@ -108,7 +108,9 @@ fn root(spec: &InstanceSpec, source: &MountedFrom, volumes: &[Volume]) -> Result
         MountedFrom::Folder(path) => {
             let inside = path.strip_prefix(&format!("{}/", spec.working_dir));
             let key = inside.map_or_else(|| folder_key(path), |inside| format!("./{inside}"));
-            Ok(RootFound { from: path.clone(), key, path: PathBuf::from(path) })
+            // The Engine mounts where a link leads, so that is where the files are.
+            let leads = std::fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
+            Ok(RootFound { from: path.clone(), key, path: leads })
         }
         MountedFrom::Volume(name) => {
             let gone = || HandsError::NotThere { kind: "volume", name: name.clone() };

@@ -171,7 +171,8 @@ impl Taking<'_> {
     fn manifest(&self, name: &RepositoryName, read: &Read, cause: Cause) -> Result<Manifest, String> {
         let settled = self.settled;
         let mut uncovered = read.uncovered.clone();
-        let known = |uncovered: &[String], store: &StoreName| uncovered.iter().any(|it| it.contains(store.as_str()));
+        let known =
+            |uncovered: &[String], store: &StoreName| uncovered.iter().any(|it| it.starts_with(&format!("{store}: ")));
         for (store, reason) in &read.missing {
             if !known(&uncovered, store) {
                 uncovered.push(format!("{store}: {reason}"));

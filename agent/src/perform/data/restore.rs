@@ -6,7 +6,7 @@
 use super::drill::{expect_room, fillings};
 use super::fill::{self, Filling};
 use super::source::{self, Opened};
-use super::targets::{Target, targets};
+use super::targets::{Target, expect_alone, targets};
 use super::{Came, DataError, DataWork, aside, backup, undo};
 use crate::clock;
 use crate::ledger::{Aside, Becomes, InstanceEntry, Reach, Settled, Values};
@@ -39,6 +39,7 @@ pub async fn in_place(
     let parts = chosen(&opened, only)?;
     let fillings = fillings(&settled.rendered, &parts)?;
     let targets = targets(data, &opened, &settled.rendered, &fillings).await?;
+    expect_alone(data, &settled.rendered, &fillings, &targets).await?;
     let asides = planned(data, &targets)?;
     let bytes = parts.iter().map(|part| part.bytes).sum::<u64>();
     for aside in &asides {
@@ -92,12 +93,28 @@ pub async fn anew(
     let targets = targets(data, &opened, &to.rendered, &fillings).await?;
     // Folders of the host may be there, with something in them.
     let of_host: Vec<Target> = targets.iter().filter(|target| target.is_of_host).cloned().collect();
+    expect_unused(spec, &of_host)?;
     move_all(data, planned(data, &of_host)?).await?;
     fill_all(data, &opened, spec, &fillings, &targets).await?;
     data.work.say("starting what was restored");
     data.work.perform(spec, |found| stages(found, &to), Finish::Healthy(&to.rendered.health)).await?;
     note_passed(data, &opened, bytes, began)?;
     Ok(passed(data).await)
+}
+
+/// Refuses folders of the host with something in them, but for the new instance's own: another instance may live there.
+fn expect_unused(spec: &InstanceSpec, of_host: &[Target]) -> Result<(), DataError> {
+    let is_used = |target: &&Target| {
+        let has_something = std::fs::read_dir(&target.path).is_ok_and(|mut found| found.next().is_some());
+        !target.path.starts_with(&spec.working_dir) && has_something
+    };
+    match of_host.iter().find(is_used) {
+        Some(target) => {
+            let path = target.path.display();
+            Err(DataError::Unfit(format!("`{path}` is not empty; nothing is restored over what others may have there")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Data of one version is nothing for another.

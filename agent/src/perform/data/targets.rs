@@ -5,11 +5,11 @@ use super::source::Opened;
 use super::{DataError, DataWork};
 use crate::hands::{Notes, RootFound};
 use fleet_core::app::Rendered;
-use fleet_core::backup::{Kept, Root, Store, data_mounts, renamed};
+use fleet_core::backup::{Engine, Files, Kept, Root, Store, data_mounts, is_files, is_pattern, renamed};
 use fleet_core::names::StoreName;
 use fleet_core::spec::{InstanceSpec, VolumeSpec};
 use fleet_core::steps::Step;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// A folder on this host, and what of the backup goes into it.
@@ -37,7 +37,8 @@ pub async fn targets(
         };
         targets.extend(of_store);
     }
-    // Two databases of one server share its folder.
+    // Two databases of one server share its folder; where files are restored into it, they are what it gets.
+    targets.sort_by_key(|target| target.root.is_none());
     let mut seen = BTreeSet::new();
     targets.retain(|target| seen.insert(target.path.clone()));
     Ok(targets)
@@ -58,14 +59,50 @@ async fn of_files(
         let name = renamed(&root.from, of, &spec.project);
         let here = match found.iter().find(|it| it.from == name) {
             Some(here) => here.clone(),
-            // One folder before, one folder now: it may have another name.
-            None if roots.len() == 1 && found.len() == 1 => found[0].clone(),
+            // One folder before, one folder now: it may have another name. What a pattern finds may be somebody else's.
+            None if roots.len() == 1 && found.len() == 1 && is_one(filling.store) => found[0].clone(),
             None => made_volume(data, spec, filling, &name).await?,
         };
         let is_of_host = here.from.starts_with('/');
         targets.push(Target { store: filling.name.clone(), path: here.path, root: Some(root.clone()), is_of_host });
     }
     Ok(targets)
+}
+
+/// Whether a store is one folder, and not whatever a pattern finds.
+fn is_one(store: &Store) -> bool {
+    match &store.engine {
+        Engine::Volume(Files::Volume(name)) => !is_pattern(name),
+        Engine::Volume(Files::Path(_)) => true,
+        _ => false,
+    }
+}
+
+/// Refuses to move a folder aside in which a store keeps its data that is not restored with it: it would be gone.
+pub async fn expect_alone(
+    data: &DataWork<'_>,
+    rendered: &Rendered,
+    fillings: &[Filling<'_>],
+    targets: &[Target],
+) -> Result<(), DataError> {
+    let others = rendered.stores.iter().filter(|(name, _)| fillings.iter().all(|filling| filling.name != *name));
+    for (name, store) in others {
+        let folders = if is_files(store) { vec![store.clone()] } else { data_mounts(store, &rendered.spec) };
+        for folder in &folders {
+            // Where there is nothing, nothing can be lost.
+            let Ok(found) = data.site().hands.roots(&rendered.spec, folder).await else { continue };
+            let shares = |target: &&Target| {
+                found.iter().any(|root| root.path.starts_with(&target.path) || target.path.starts_with(&root.path))
+            };
+            if let Some(target) = targets.iter().find(shares) {
+                return Err(DataError::Unfit(format!(
+                    "the store `{name}` keeps its data in `{}`, too, and would be lost: restore both, or into another instance",
+                    target.path.display()
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn roots_of(
@@ -94,7 +131,9 @@ async fn made_volume(
         return Err(DataError::of_store(filling.name, format!("there is no volume `{name}` to restore into")));
     };
     let key = name.to_owned();
-    let volume = VolumeSpec { name: key.clone(), key: key.clone(), external: false, ..model };
+    // Never the options of another: they may lead to the very folder that it has.
+    let (driver, options) = (None, BTreeMap::new());
+    let volume = VolumeSpec { name: key.clone(), key: key.clone(), external: false, driver, options, ..model };
     wider.volumes.push(volume);
     let step = Step::CreateVolume { volume: key };
     data.site().hands.perform(&step, &wider, &Notes::unheard()).await?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// A copy that takes nothing for so long has failed: the others, and what stands still, do not wait for it.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// The writers of all copies that are well.
 pub struct Tee {

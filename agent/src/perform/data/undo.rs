@@ -16,8 +16,15 @@ use std::path::PathBuf;
 /// Makes the host as it was before the order.
 pub async fn undo(data: &DataWork<'_>) -> Result<(), DataError> {
     if let Some(settled) = &data.open.from {
-        data.site().hands.sweep_tools(&settled.rendered.spec).await?;
-        holds::release(data, &settled.rendered.spec, |_| true).await?;
+        // What stands still goes on first: a tool that does not end must not keep it.
+        let spec = &settled.rendered.spec;
+        let released = holds::release(data, spec, |_| true).await;
+        data.site().hands.sweep_tools(spec).await?;
+        match released {
+            Ok(_) => {}
+            // A tool of its own on the same data keeps a service from starting.
+            Err(_) => drop(holds::release(data, spec, |_| true).await?),
+        }
     }
     sweep(data).await?;
     if data.journal().reach == Reach::Apart {

@@ -61,8 +61,9 @@ pub fn choose(
             && meant.at.is_none_or(|at| seen.began <= at)
     };
     let all: Vec<(&BackupKey, &BackupSeen)> = backups.into_iter().flatten().filter(is_meant).collect();
-    let good = all.iter().filter(|(_, seen)| seen.is_good());
-    let best = good.max_by_key(|(key, seen)| (seen.began, is_central(known, &key.repository)));
+    // One that a drill could not restore is taken only where there is no other, or where it is named.
+    let usable = all.iter().filter(|(_, seen)| seen.damaged.is_none());
+    let best = usable.max_by_key(|(key, seen)| (seen.is_restorable(), seen.began, is_central(known, &key.repository)));
     match (best, all.first()) {
         (Some((key, seen)), _) => {
             let source =

@@ -35,6 +35,11 @@ impl OperatorsService {
         }
         let change = |change: &mut DesiredChange<'_>| {
             let policy = settled(change.known(), &name, &request)?;
+            // A change that is refused must not have touched anything.
+            if let Some(at_once) = request.fleet_at_once.filter(|at_once| !(1..=AT_ONCE).contains(at_once)) {
+                let why = format!("{at_once} at a time are not between 1 and {AT_ONCE}");
+                return Err(wrong(ATTEMPT, why, "").into());
+            }
             let before = change.known().desired().policies.get(&name);
             if before.is_none() && change.known().desired().policies.len() >= POLICIES {
                 return Err(wrong(ATTEMPT, format!("there are {POLICIES} policies"), "remove one first").into());
@@ -45,10 +50,6 @@ impl OperatorsService {
                 change.tell(&format!("policy {name}"), &format!("{word} by {by}"));
             }
             if let Some(at_once) = request.fleet_at_once {
-                if !(1..=AT_ONCE).contains(&at_once) {
-                    let why = format!("{at_once} at a time are not between 1 and {AT_ONCE}");
-                    return Err(wrong(ATTEMPT, why, "").into());
-                }
                 change.put_at_once(AtOnce(at_once));
             }
             Ok::<_, ChangeError>(())

@@ -36,7 +36,7 @@ pub enum Exit {
 }
 
 /// How often an Engine that has not yet noticed the end is asked, and how long it is given between.
-const ASKED: u32 = 40;
+const ASKED: u32 = 600;
 const BETWEEN: Duration = Duration::from_millis(50);
 
 impl Ending {
