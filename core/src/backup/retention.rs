@@ -1,6 +1,6 @@
 //! Which backups of one instance in one repository stay, and which may go, each with its reason.
 //!
-//! **Invariant:** whatever the policy says, these stay: the newest, the newest proven, what an operator holds, what is
+//! **Invariant:** whatever the policy says, these stay: the newest, the newest that no drill failed on, the newest proven, what an operator holds, what is
 //! younger than a day, and what was saved before a restore for a month.
 
 use super::policy::{BackupPolicy, Keep};
@@ -71,15 +71,21 @@ pub fn retention(
 ) -> Vec<Retained> {
     let mut newest_first: Vec<(&BackupKey, &BackupSeen)> = backups.iter().collect();
     newest_first.sort_by_key(|(key, seen)| Reverse((seen.began, *key)));
-    let newest = newest_first.iter().find(|(_, seen)| seen.is_restorable()).map(|(key, _)| *key);
+    let first = |is: fn(&BackupSeen) -> bool| newest_first.iter().find(|(_, seen)| is(seen)).map(|(key, _)| *key);
+    let (newest, restorable) = (first(BackupSeen::is_good), first(BackupSeen::is_restorable));
     let proven = newest_first.iter().filter(|(_, seen)| seen.proven().is_some()).map(|(key, _)| *key).next();
     let mut rules = Rules::of(keep);
     let judge = |(key, seen): (&BackupKey, &BackupSeen)| {
         let mut reasons = always(seen, now);
-        let said = [(newest == Some(key), "the newest"), (proven == Some(key), "the newest proven")];
+        let is_restorable = restorable == Some(key) && newest != restorable;
+        let said = [
+            (newest == Some(key), "the newest"),
+            (is_restorable, "the newest that no drill failed on"),
+            (proven == Some(key), "the newest proven"),
+        ];
         reasons.extend(said.into_iter().filter(|(is_so, _)| *is_so).map(|(_, reason)| reason.to_owned()));
         reasons.extend(held.contains(&key.backup).then(|| "held".to_owned()));
-        if newest.is_none() {
+        if restorable.is_none() {
             reasons.push("there is no good one".to_owned());
         }
         if *keep == Keep::default() {
@@ -297,6 +303,7 @@ mod tests {
             let proven = |seen: &BackupSeen| seen.proven().is_some();
             prop_assert!(has(newest(&proven), &proven));
             prop_assert!(has(newest(&BackupSeen::is_good), &BackupSeen::is_good));
+            prop_assert!(has(newest(&BackupSeen::is_restorable), &BackupSeen::is_restorable));
             prop_assert!(backups.keys().filter(|key| held.contains(&key.backup)).all(|key| left.contains_key(key)));
             let young = backups.iter().filter(|(_, seen)| NOW.since(seen.began) < YOUNG);
             prop_assert!(young.into_iter().all(|(key, _)| left.contains_key(key)));
