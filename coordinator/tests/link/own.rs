@@ -113,6 +113,7 @@ async fn a_host_that_is_ahead_of_restored_facts_waits_for_a_person_and_is_not_pu
     back_up(&mut bed).await;
     let mut agent = again(&identity).await;
     agent.say(settled("notes-1", &former, 0)).await;
+    until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.version == "1.2")).await;
     let newest = move_to(&mut admin, &mut agent, "1.3").await;
     install(&mut admin, "1.3", "lab-1", "notes-2").await.expect("nothing stands against it");
     let order = agent.orders(1).await.remove(0);
