@@ -1,11 +1,9 @@
 //! Where the files of a repository are: a folder, an S3 bucket, or whatever else can list, read, write and remove.
 
-mod append_only;
 mod folder;
 mod limited;
 mod s3;
 
-pub use append_only::AppendOnly;
 pub use folder::FolderPlace;
 pub use limited::{Limited, Meter, Metered};
 pub use s3::{S3Address, S3Place, Transport};

@@ -176,6 +176,18 @@ fn a_folder_that_is_not_there_fails_the_run() {
 }
 
 #[test]
+fn a_link_in_the_place_of_a_folder_fails_the_run() {
+    let (home, disk) = (Home::new(), tempfile::tempdir().expect("a folder"));
+    fs::create_dir(disk.path().join("real")).expect("a folder");
+    fs::write(disk.path().join("real/measured"), "years of it").expect("written");
+    symlink("real", disk.path().join("data")).expect("linked");
+    let failed = home.open().archive_trees(&part("b1"), &trees(&disk.path().join("data")), &gate());
+    let failed = failed.expect_err("a bare link is no backup of a folder").to_string();
+    assert!(failed.contains("data"), "{failed}");
+    assert!(home.files(FileKind::Snapshot).is_empty());
+}
+
+#[test]
 fn a_file_that_cannot_be_read_fails_the_run() {
     let home = Home::new();
     // The system lets nobody read this one, root included.

@@ -93,7 +93,7 @@ pub async fn anew(
     let targets = targets(data, &opened, &to.rendered, &fillings).await?;
     // Folders of the host may be there, with something in them.
     let of_host: Vec<Target> = targets.iter().filter(|target| target.is_of_host).cloned().collect();
-    expect_unused(spec, &of_host)?;
+    expect_unused(&spec.working_dir, &of_host)?;
     move_all(data, planned(data, &of_host)?).await?;
     fill_all(data, &opened, spec, &fillings, &targets).await?;
     data.work.say("starting what was restored");
@@ -103,10 +103,10 @@ pub async fn anew(
 }
 
 /// Refuses folders of the host with something in them, but for the new instance's own: another instance may live there.
-fn expect_unused(spec: &InstanceSpec, of_host: &[Target]) -> Result<(), DataError> {
+fn expect_unused(own: &str, of_host: &[Target]) -> Result<(), DataError> {
     let is_used = |target: &&Target| {
         let has_something = std::fs::read_dir(&target.path).is_ok_and(|mut found| found.next().is_some());
-        !target.path.starts_with(&spec.working_dir) && has_something
+        !target.path.starts_with(own) && has_something
     };
     match of_host.iter().find(is_used) {
         Some(target) => {
@@ -244,4 +244,28 @@ pub async fn passed(data: &DataWork<'_>) -> Came {
     let settled = open.and_then(|open| open.to.or(open.from));
     let becomes = settled.map(|settled| Becomes::Entry(Box::new(InstanceEntry::settled(settled))));
     Came { outcome: Outcome::Done, made: journal.made.map(|made| Made::Restore(*made)), becomes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_restored_over_a_folder_that_somebody_uses() {
+        let host = tempfile::tempdir().expect("a folder");
+        let target = |name: &str| {
+            let store = "files".parse().expect("a name");
+            Target { store, path: host.path().join(name), root: None, is_of_host: true }
+        };
+        for name in ["used", "empty", "own"] {
+            std::fs::create_dir(host.path().join(name)).expect("made");
+        }
+        for name in ["used/measured", "own/measured"] {
+            std::fs::write(host.path().join(name), "years of it").expect("written");
+        }
+        let own = host.path().join("own").display().to_string();
+        expect_unused(&own, &[target("empty"), target("own"), target("absent")]).expect("nobody has anything there");
+        let refused = expect_unused(&own, &[target("empty"), target("used")]).expect_err("somebody has");
+        assert!(refused.to_string().contains("used"), "{refused}");
+    }
 }

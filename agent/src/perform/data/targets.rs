@@ -130,16 +130,18 @@ async fn made_volume(
     let Some(model) = model else {
         return Err(DataError::of_store(filling.name, format!("there is no volume `{name}` to restore into")));
     };
-    let key = name.to_owned();
-    // Never the options of another: they may lead to the very folder that it has.
-    let (driver, options) = (None, BTreeMap::new());
-    let volume = VolumeSpec { name: key.clone(), key: key.clone(), external: false, driver, options, ..model };
-    wider.volumes.push(volume);
-    let step = Step::CreateVolume { volume: key };
+    wider.volumes.push(plain_volume(model, name));
+    let step = Step::CreateVolume { volume: name.to_owned() };
     data.site().hands.perform(&step, &wider, &Notes::unheard()).await?;
     let found = roots_of(data, spec, filling.name, filling.store).await?;
     let missing = || DataError::of_store(filling.name, format!("there is no volume `{name}` to restore into"));
     found.into_iter().find(|it| it.from == name).ok_or_else(missing)
+}
+
+/// A volume of the Engine's own with the labels of another, never its options: they may lead to the very folder that it has.
+fn plain_volume(model: VolumeSpec, name: &str) -> VolumeSpec {
+    let (driver, options) = (None, BTreeMap::new());
+    VolumeSpec { name: name.to_owned(), key: name.to_owned(), external: false, driver, options, ..model }
 }
 
 async fn of_database(
@@ -163,4 +165,36 @@ async fn of_database(
         return Err(DataError::of_store(filling.name, reason));
     }
     Ok(targets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_core::backup::StoreKind;
+
+    #[test]
+    fn what_a_pattern_finds_takes_the_place_of_nothing() {
+        let store = |files| Store {
+            engine: Engine::Volume(files),
+            kind: StoreKind::Truth,
+            stop: Vec::new(),
+            pause: Vec::new(),
+            checks: Vec::new(),
+        };
+        let text = str::to_owned;
+        assert!(is_one(&store(Files::Volume(text("uploads")))) && is_one(&store(Files::Path(text("/srv/data")))));
+        for pattern in [Files::Volume(text("data_*")), Files::Containers(text("data_*")), Files::Image(text("data"))] {
+            assert!(!is_one(&store(pattern.clone())), "{pattern:?}");
+        }
+    }
+
+    #[test]
+    fn a_volume_that_is_made_again_leads_to_nobodys_folder() {
+        let options = [("o".to_owned(), "bind".to_owned()), ("device".to_owned(), "/srv/x".to_owned())].into();
+        let (name, key, driver) = ("a_x".to_owned(), "x".to_owned(), Some("local".to_owned()));
+        let model = VolumeSpec { name, key, external: true, driver, options, labels: BTreeMap::new() };
+        let made = plain_volume(model, "a_data");
+        assert_eq!((made.name.as_str(), made.external, made.driver), ("a_data", false, None));
+        assert!(made.options.is_empty());
+    }
 }

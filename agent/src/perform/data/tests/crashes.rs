@@ -2,6 +2,7 @@
 //! whole, and data is the old or the restored.
 
 use super::bed::{Agent, Bed, State, backup, drill, restore};
+use super::lab::Fault;
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Outcome};
 use fleet_proto::convert::OutgoingOrder;
@@ -127,4 +128,19 @@ async fn killed_at_any_call_of_a_restore_the_data_is_the_old_or_the_restored() {
 #[tokio::test]
 async fn killed_at_any_write_of_a_restore_the_data_is_the_old_or_the_restored() {
     walk("", At::Write, 10, |id| restore("near", id, &["near"]), after_restore).await;
+}
+
+#[tokio::test]
+async fn services_go_on_even_where_a_tool_that_was_left_does_not_end() {
+    let (bed, agent) = Bed::new("pause: [web]").await;
+    let order = bed.order(backup(&["near"]), "");
+    bed.lab.plan().fault = Some(Fault::Hangs(30));
+    bed.ask(std::slice::from_ref(&order));
+    bed.lab.until_paused().await;
+    agent.kill().await;
+    bed.lab.plan().fault = Some(Fault::ToolStays);
+    let agent = bed.agent();
+    let end = agent.end_of(&order).await;
+    assert!(!end.outcome.is_success(), "{end:?}");
+    assert!(!bed.lab.is_paused(), "what stood still goes on");
 }

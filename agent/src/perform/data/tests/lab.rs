@@ -37,6 +37,8 @@ pub enum Fault {
     LoadFails,
     /// What is loaded lacks a row.
     LoadLosesRow,
+    /// A tool that was left cannot be ended.
+    ToolStays,
 }
 
 #[derive(Debug, Default)]
@@ -298,7 +300,10 @@ impl Hands for LabHands {
     }
 
     async fn sweep_tools(&self, _: &InstanceSpec) -> Result<(), HandsError> {
-        Ok(())
+        match self.plan().fault == Some(Fault::ToolStays) {
+            true => Err(failed(1, ": it does not end")),
+            false => Ok(()),
+        }
     }
 
     async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), HandsError> {
@@ -363,5 +368,18 @@ impl LabHands {
                 it.state = to;
             }
         }
+    }
+
+    pub fn is_paused(&self) -> bool {
+        self.fake.world().containers.iter().any(|it| it.state == ContainerState::Paused)
+    }
+
+    pub async fn until_paused(&self) {
+        let paused = async {
+            while !self.is_paused() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), paused).await.expect("a service stands still");
     }
 }

@@ -44,6 +44,16 @@ async fn only_the_stores_that_are_named_are_restored() {
 }
 
 #[tokio::test]
+async fn a_store_that_lives_in_the_same_folder_is_not_lost_with_it() {
+    let (bed, agent, id, _, after) =
+        changed_since("stop: [] }\n  cache: { engine: volume, kind: derivable, volume: data").await;
+    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+    assert!(end.outcome.reason().is_some_and(|it| it.contains("the store `cache` keeps its data in")), "{end:?}");
+    assert_eq!(bed.state(), after);
+    bed.check_calm("after a restore that would have lost a store");
+}
+
+#[tokio::test]
 async fn a_restore_that_fails_leaves_the_instance_as_it_was() {
     for (fault, why) in [(Fault::LoadFails, "syntax error"), (Fault::LoadLosesRow, "`public.notes` has 2, and had 3")] {
         let (bed, agent, id, _, after) = changed_since("").await;
