@@ -28,4 +28,4 @@ mod wish;
 
 pub use backups::BackupsService;
 pub use service::OperatorsService;
-pub use views::instance::{health_word, outlook};
+pub use views::instance::{health_words, outlook};

@@ -93,6 +93,7 @@ fn one_screen_and_every_list_tell_the_same() {
     fleet.wait_link("lab-2", "offline");
     let status = fleet.done("status");
     assert!(status.contains("needs a person") && status.contains("host lab-2: offline"), "{status}");
+    assert!(status.contains("instances  1 of 2 healthy"), "of what is away nobody knows: {status}");
     assert!(fleet.done("instance ls").contains("lab-2 (offline)"));
 }
 

@@ -2,7 +2,7 @@
 
 use super::text::{Page, number};
 use crate::facts::Known;
-use crate::operators::{health_word, outlook};
+use crate::operators::{health_words, outlook};
 use crate::serve::Shared;
 use fleet_core::backup::{BackupSeen, Standing, Word};
 use fleet_core::facts::Link;
@@ -78,8 +78,8 @@ fn hosts(page: &mut Page, known: &Known) {
 
 fn instances(page: &mut Page, known: &Known) {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for name in known.desired().instances.keys() {
-        *counts.entry(health_word(known, name)).or_default() += 1;
+    for (name, instance) in &known.desired().instances {
+        *counts.entry(health_words(known, name, instance).0).or_default() += 1;
     }
     let mut family = page.family("fleet_instances", "Instances of the fleet, by their health.");
     counts.into_iter().for_each(|(health, count)| family.sample(&[("health", health)], number(count)));

@@ -49,13 +49,14 @@ impl OperatorsService {
         let instances = InstanceViews::new(&known, &outlook);
         let hosts = HostViews { known: &known, sessions: &self.shared.sessions };
         let rollouts = known.desired().rollouts.values();
+        let healthy = known.desired().instances.iter().filter(|(name, instance)| is_healthy(&known, name, instance));
         let open = rollouts.filter(|rollout| is_under_way(&outlook.phase(rollout)));
         v1::Status {
             now_ms: now.0,
             hosts: count(known.desired().hosts.len()),
             hosts_online: count(known.desired().hosts.keys().filter(|host| is_online(&known, host)).count()),
             instances: count(known.desired().instances.len()),
-            instances_healthy: count(known.desired().instances.keys().filter(|name| is_healthy(&known, name)).count()),
+            instances_healthy: count(healthy.count()),
             host_lines: host_lines(&known).into_iter().map(|(name, host)| hosts.view(name, host)).collect(),
             instance_lines: instance_lines(&known, &instances)
                 .into_iter()
@@ -78,9 +79,8 @@ fn is_online(known: &Known, host: &HostName) -> bool {
     known.observed().hosts.get(host).is_some_and(|seen| seen.link == Link::Online)
 }
 
-fn is_healthy(known: &Known, name: &InstanceName) -> bool {
-    let running = known.observed().instances.get(name).map(|seen| &seen.running);
-    health_words(running).0 == "healthy"
+fn is_healthy(known: &Known, name: &InstanceName, instance: &InstanceDesired) -> bool {
+    health_words(known, name, instance).0 == "healthy"
 }
 
 /// Those that need a look first.
@@ -93,10 +93,10 @@ fn host_lines(known: &Known) -> Vec<(&HostName, &HostDesired)> {
 
 fn instance_lines<'a>(known: &'a Known, views: &InstanceViews<'_>) -> Vec<(&'a InstanceName, &'a InstanceDesired)> {
     let instances = || known.desired().instances.iter();
-    let needs_a_look = |name: &InstanceName| {
-        !is_healthy(known, name) || views.order(name).is_some() || known.waits_because(name).is_some()
+    let needs_a_look = |name: &InstanceName, instance: &InstanceDesired| {
+        !is_healthy(known, name, instance) || views.order(name).is_some() || known.waits_because(name).is_some()
     };
-    let first = instances().filter(|(name, _)| needs_a_look(name));
-    let rest = instances().filter(|(name, _)| !needs_a_look(name));
+    let first = instances().filter(|(name, instance)| needs_a_look(name, instance));
+    let rest = instances().filter(|(name, instance)| !needs_a_look(name, instance));
     first.chain(rest).take(LINES).collect()
 }

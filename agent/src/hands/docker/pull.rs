@@ -58,7 +58,9 @@ async fn fetch(engine: &Engine, image: &str, notes: &Notes) -> Result<(), HandsE
         let answer = answer.map_err(|error| pull_error(image, engine.error(&what, error)))?;
         if layers.take(answer) == Moved::On {
             silence_ends = Instant::now() + limits.pull_silence;
-            notes.say(layers.note());
+            if let Some(note) = layers.note() {
+                notes.say(note);
+            }
         }
     }
 }
@@ -108,9 +110,11 @@ impl Layers {
         moved
     }
 
-    fn note(&self) -> Note {
+    /// Nothing while no layer has said how large it is.
+    fn note(&self) -> Option<Note> {
         let sum = |of: fn(&Layer) -> u64| self.0.values().map(of).sum();
-        Note::Bytes { done: sum(|layer| layer.done), total: sum(|layer| layer.total) }
+        let total = sum(|layer| layer.total);
+        (total > 0).then(|| Note::Bytes { done: sum(|layer| layer.done), total })
     }
 }
 

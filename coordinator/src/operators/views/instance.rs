@@ -62,7 +62,7 @@ impl<'a> InstanceViews<'a> {
         let seen = self.known.observed().instances.get(name).filter(|seen| seen.host == instance.host);
         let running = seen.map(|seen| &seen.running);
         let said = running.and_then(Running::last);
-        let (health, health_reason) = health_words(running);
+        let (health, health_reason) = health_words(self.known, name, instance);
         let version = said.map(|said| said.release.name.version.clone());
         let wanted = self.wanted(name, instance);
         let end = self.end(name);
@@ -128,7 +128,7 @@ impl<'a> InstanceViews<'a> {
     }
 
     pub fn is_online(&self, instance: &InstanceDesired) -> bool {
-        self.known.observed().hosts.get(&instance.host).is_some_and(|host| host.link == Link::Online)
+        is_online(self.known, instance)
     }
 }
 
@@ -174,7 +174,21 @@ pub fn verb(action: &Action) -> String {
     }
 }
 
-pub fn health_words(running: Option<&Running>) -> (&'static str, String) {
+fn is_online(known: &Known, instance: &InstanceDesired) -> bool {
+    known.observed().hosts.get(&instance.host).is_some_and(|host| host.link == Link::Online)
+}
+
+/// How it is, in a word and a reason. While its host is away nobody knows: what was said last is no more than a reason.
+pub fn health_words(known: &Known, name: &InstanceName, instance: &InstanceDesired) -> (&'static str, String) {
+    let seen = known.observed().instances.get(name).filter(|seen| seen.host == instance.host);
+    let (word, reason) = words_said(seen.map(|seen| &seen.running));
+    if word == "unknown" || is_online(known, instance) {
+        return (word, reason);
+    }
+    ("unknown", format!("{word} when its host was heard last"))
+}
+
+fn words_said(running: Option<&Running>) -> (&'static str, String) {
     let Some(running) = running else { return ("unknown", String::new()) };
     let Some(said) = running.last() else { return ("absent", String::new()) };
     match &said.health {
@@ -184,11 +198,6 @@ pub fn health_words(running: Option<&Running>) -> (&'static str, String) {
         Health::Stopped => ("stopped", String::new()),
         Health::Unknown => ("unknown", String::new()),
     }
-}
-
-/// The same in one word, of an instance that is wanted.
-pub fn health_word(known: &Known, name: &InstanceName) -> &'static str {
-    health_words(known.observed().instances.get(name).map(|seen| &seen.running)).0
 }
 
 pub fn drift_word(rule: DriftRule) -> &'static str {
@@ -262,6 +271,20 @@ mod tests {
         };
         let created = Time(NOW.0 + u64::from(id == "newer"));
         Rollout { members: instances.iter().map(member).collect(), version: read(to), created, ..bare }
+    }
+
+    #[tokio::test]
+    async fn nobody_knows_how_an_instance_is_while_its_host_is_away() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        facts.say("lab-1", "notes-1", "1.1", 1).await;
+        let health = || {
+            let known = facts.read();
+            let name = read("notes-1");
+            health_words(&known, &name, &known.desired().instances[&name])
+        };
+        assert_eq!(health(), ("healthy", String::new()));
+        facts.mark_offline(&read("lab-1"), Time(2));
+        assert_eq!(health(), ("unknown", "healthy when its host was heard last".to_owned()));
     }
 
     #[tokio::test]
