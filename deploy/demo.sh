@@ -112,6 +112,10 @@ go_through() {
     roll_out_the_good_one
     heading "1.3 is bad: it comes back by itself"
     roll_out_the_bad_one
+    heading "Backups, each restored and checked"
+    back_up_everything
+    heading "lab-3 burns down: its notebook comes back on lab-1"
+    lose_a_lab_server
     heading "What is there now"
     show fleet status
     said "$(name_of 1)" "$(name_of 2)" "$(name_of 3)" 1.2
@@ -233,6 +237,25 @@ roll_out_the_bad_one() {
     said halted 'went back to 1.2'
 }
 
+back_up_everything() {
+    show fleet backup policy set daily --all
+    show fleet backup now "$(name_of 1)" "$(name_of 2)" "$(name_of 3)"
+    show fleet backup drill "$(name_of 3)"
+    show fleet backup status
+    said '3 instances: 3 ok'
+    show fleet backup ls "$(name_of 1)"
+    said 'the newest proven'
+}
+
+lose_a_lab_server() {
+    burn_down 3
+    say "lab-3 is gone, with its disk"
+    wait_until 120 are_online 2 || fail "lab-3 still seems to be online"
+    show fleet restore "$(name_of 3)" --to lab-1 --name "$(name_of 3b)" --set "port=$(port_of 3b)" --yes
+    expect_upload 3 3b
+    say "$(url_of 3b) has the upload of lab-3, byte for byte"
+}
+
 what_to_look_at() {
     cat <<TEXT
 
@@ -242,9 +265,10 @@ It runs. To look at it:
   fleet status                        one screen: hosts, instances, versions, what needs a person
   fleet rollout ls                    and: fleet rollout show, fleet rollout explain
   fleet events                        what happened
+  fleet backup status                 how old is each proven backup? and: fleet backup ls $(name_of 1)
   fleet logs $(name_of 1) web --tail 20
 $(look_at_hosts)
-  notebooks: $(url_of 1)  $(url_of 2)  $(url_of 3)
+  notebooks: $(url_of 1)  $(url_of 2)  $(url_of 3b)
 
 It goes on until: deploy/demo.sh --cleanup
 TEXT
@@ -305,9 +329,14 @@ upload() {
 expect_uploads() {
     local n
     for n in $LAB_SERVERS; do
-        curl -fsS "$(url_of "$n")/uploads/$(cat "$state/uploads/$n.id")" | cmp - "$state/uploads/$n.bin" ||
-            fail "the upload in $(name_of "$n") is not what it was"
+        expect_upload "$n" "$n"
     done
+}
+
+# expect_upload UPLOAD INSTANCE: the instance has what was uploaded as that.
+expect_upload() {
+    curl -fsS "$(url_of "$2")/uploads/$(cat "$state/uploads/$1.id")" | cmp - "$state/uploads/$1.bin" ||
+        fail "the upload in $(name_of "$2") is not what it was"
 }
 
 # --- Processes ----------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ choose_hosts() {
 # On a shared engine the instances have Compose's names: what is there under these is someone's, and must stay.
 refuse_what_is_not_ours() {
     local n kind
-    for n in $LAB_SERVERS; do
+    for n in $LAB_SERVERS 3b; do
         for kind in container volume network; do
             [ -z "$(of_instance "$kind" "$n")" ] || fail "this engine has a $kind of a project $(name_of "$n"), which is not the demo's" \
                 "keep it, and run the demo on another machine; or remove it if nobody needs it"
@@ -66,9 +66,10 @@ address_in_lab() {
     printf '%s.1%s\n' "${FLEET_LAB_SUBNET%.*}" "$1"
 }
 
+# The third notebook comes back beside the first.
 address_of() {
     if has_lab_servers; then
-        address_in_lab "$1"
+        address_in_lab "${1/3b/1}"
     else
         printf '127.0.0.1\n'
     fi
@@ -84,7 +85,9 @@ name_of() {
 }
 
 port_of() {
-    if has_lab_servers; then
+    if [ "$1" = 3b ]; then
+        printf '%s\n' $((FIRST_PORT + 4))
+    elif has_lab_servers; then
         printf '8080\n'
     else
         printf '%s\n' $((FIRST_PORT + $1))
@@ -146,14 +149,29 @@ tell_host_logs() {
     done
 }
 
+# Ends a host, and all that was on it.
+burn_down() {
+    if has_lab_servers; then
+        lab down "lab-$1"
+    else
+        end_process "$state/agent-$1.pid" fleet-agent
+        end_instance "$1"
+    fi
+}
+
 end_hosts() {
     lab clean
     [ -e "$state/engine-is-used" ] || return 0
     local n
-    # shellcheck disable=SC2046  # Each id is a word.
-    for n in $LAB_SERVERS; do
-        [ -z "$(of_instance container "$n")" ] || docker rm --force --volumes $(of_instance container "$n") >/dev/null
-        [ -z "$(of_instance volume "$n")" ] || docker volume rm $(of_instance volume "$n") >/dev/null
-        [ -z "$(of_instance network "$n")" ] || docker network rm $(of_instance network "$n") >/dev/null
+    for n in $LAB_SERVERS 3b; do
+        end_instance "$n"
     done
+}
+
+# An instance on the shared engine.
+# shellcheck disable=SC2046  # Each id is a word.
+end_instance() {
+    [ -z "$(of_instance container "$1")" ] || docker rm --force --volumes $(of_instance container "$1") >/dev/null
+    [ -z "$(of_instance volume "$1")" ] || docker volume rm $(of_instance volume "$1") >/dev/null
+    [ -z "$(of_instance network "$1")" ] || docker network rm $(of_instance network "$1") >/dev/null
 }
