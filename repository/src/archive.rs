@@ -19,7 +19,7 @@ use crate::backup::{Kind, Part, tags};
 use crate::error::{Error, Result};
 use crate::gate::Gate;
 use crate::place::FileId;
-use crate::repository::{Chunks, Engine, Removal, Repository, Run};
+use crate::repository::{Chunks, Engine, Indexes, Removal, Repository, Run};
 use crate::resume::Register;
 use fleet_core::time::Time;
 use rustic_core::jiff::{Timestamp, tz::TimeZone};
@@ -89,6 +89,7 @@ impl Repository {
             register: Some(register.clone()),
             snapshots: job.snapshots,
             removal: Removal::IndexFirst,
+            indexes: Indexes::ThatCanBeRead,
         };
         let Engine { repository, backend } = self.engine(&run)?;
         let snapshot = new_snapshot(job.part, job.kind)?;

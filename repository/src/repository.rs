@@ -2,6 +2,7 @@
 
 use crate::backend::{Backend, Snapshots};
 use crate::crypt::Key;
+use crate::damage::Unreadable;
 use crate::error::{Error, Result};
 use crate::format::{Index, IndexFile};
 use crate::gate::Gate;
@@ -24,13 +25,16 @@ const DATA_PACK: u32 = 16 << 20;
 const TREE_PACK: u32 = 4 << 20;
 /// A dump is cut into a million chunks at the most: an index entry takes about 60 bytes of memory.
 const MAX_CHUNKS: u64 = 1 << 20;
+/// So many files of a kind are tried to find out whether it is the config or the key that is wrong.
+const TRIED: usize = 8;
 
 /// An open repository. Cheap to make from its master key; holds no index and no connection of its own.
 pub struct Repository {
     place: Arc<dyn Place>,
     key: Key,
     master_key: MasterKey,
-    config: ConfigFile,
+    /// Nothing where it is damaged: reading goes without it.
+    config: Option<ConfigFile>,
     /// How long a pack may be at the place, during a run, before an index there names it.
     naming: Duration,
 }
@@ -72,6 +76,15 @@ pub(crate) struct Run {
     pub(crate) register: Option<Arc<Register>>,
     pub(crate) snapshots: Snapshots,
     pub(crate) removal: Removal,
+    pub(crate) indexes: Indexes,
+}
+
+/// Which index files a run needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Indexes {
+    All,
+    /// What only a damaged one names is sent once more.
+    ThatCanBeRead,
 }
 
 /// In which order a prune removes things.
@@ -86,7 +99,14 @@ pub(crate) enum Removal {
 impl Run {
     /// A run that archives nothing.
     pub(crate) fn upkeep(removal: Removal) -> Self {
-        Self { chunks: Chunks::Default, gate: None, register: None, snapshots: Snapshots::Here, removal }
+        Self {
+            chunks: Chunks::Default,
+            gate: None,
+            register: None,
+            snapshots: Snapshots::Here,
+            removal,
+            indexes: Indexes::All,
+        }
     }
 }
 
@@ -121,17 +141,38 @@ impl Repository {
     /// Opens what is there. Only the master key counts; the password is for stock restic.
     pub fn open(place: Arc<dyn Place>, secrets: &Secrets) -> Result<Self> {
         let master_key = parse_master_key(&*place, secrets)?;
-        let wrong = || Error::WrongKey { place: place.name() };
-        let key = Key::from_json(&secrets.master_key).map_err(|_| wrong())?;
+        let key = Key::from_json(&secrets.master_key).map_err(|_| wrong_key(&*place))?;
         let sealed = match place.read(FileKind::Config, &FileId::default()) {
             Ok(sealed) => sealed,
             Err(PlaceError::Missing) => return Err(Error::NoRepository { place: place.name() }),
             Err(error) => return Err(failed_at(&*place, "read the config")(error)),
         };
-        let opened = key.open_file(&sealed).map_err(|_| wrong())?;
-        let unread = |error: serde_json::Error| Error::Engine { doing: "read the config", reason: error.to_string() };
-        let config = serde_json::from_slice(&opened).map_err(unread)?;
-        Ok(Self { place, key, master_key, config, naming: EVERY })
+        let config = key.open_file(&sealed).ok().and_then(|opened| serde_json::from_slice(&opened).ok());
+        let repository = Self { place, key, master_key, config, naming: EVERY };
+        if repository.config.is_none() && !repository.is_ours()? {
+            return Err(wrong_key(&*repository.place));
+        }
+        Ok(repository)
+    }
+
+    /// Whether the key opens anything but the config.
+    fn is_ours(&self) -> Result<bool> {
+        for kind in [FileKind::Snapshot, FileKind::Index] {
+            for (id, _) in self.list_files(kind)?.into_iter().take(TRIED) {
+                match self.open_file(kind, &id) {
+                    Ok(Some(_)) => return Ok(true),
+                    Ok(None) | Err(Error::Damaged { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// The config, where it is damaged.
+    pub(crate) fn unreadable_config(&self) -> Option<Unreadable> {
+        let (kind, file, why) = (FileKind::Config, FileId::default(), "it was changed".to_owned());
+        self.config.is_none().then_some(Unreadable { kind, file, backup: None, why })
     }
 
     /// Adds a key file, so that stock restic opens the repository with this password.
@@ -190,19 +231,22 @@ impl Repository {
         Ok(files)
     }
 
+    /// What the index files name, as far as they can be read.
     pub(crate) fn load_index(&self) -> Result<Index> {
         let mut files = Vec::new();
-        self.each_index(|_, file: IndexFile| {
-            files.push(file);
-            Ok(())
-        })?;
-        Ok(Index::new(files))
+        let unreadable = self.each_index(|_, file: IndexFile| files.push(file))?;
+        Ok(Index::new(files, unreadable))
     }
 
     /// Opens the repository once more, for rustic_core.
     pub(crate) fn engine(&self, run: &Run) -> Result<Engine> {
         let doing = "open the repository for a run";
-        let mut config = self.config.clone();
+        let damaged = || Error::Damaged {
+            kind: FileKind::Config,
+            id: FileId::default(),
+            reason: "nothing is added before it is put back from another copy".to_owned(),
+        };
+        let mut config = self.config.clone().ok_or_else(damaged)?;
         config.append_only = None;
         config.datapack_size = Some(DATA_PACK);
         config.treepack_size = Some(TREE_PACK);
@@ -216,6 +260,9 @@ impl Repository {
         let sealed = self.key.seal_file(&json).map_err(|e| Error::Engine { doing, reason: e.to_string() })?;
         let mut backend =
             Backend::plain(self.place.clone()).with_config(Bytes::from(sealed)).with_snapshots(run.snapshots);
+        if run.indexes == Indexes::ThatCanBeRead {
+            backend = backend.without_damaged_indexes(self.key.clone());
+        }
         if let Some(gate) = &run.gate {
             backend = backend.with_gate(gate.clone());
         }
@@ -280,9 +327,13 @@ fn config_options() -> ConfigOptions {
     ConfigOptions::default()
 }
 
+fn wrong_key(place: &dyn Place) -> Error {
+    Error::WrongKey { place: place.name() }
+}
+
 fn parse_master_key(place: &dyn Place, secrets: &Secrets) -> Result<MasterKey> {
-    Key::from_json(&secrets.master_key).map_err(|_| Error::WrongKey { place: place.name() })?;
-    serde_json::from_str(&secrets.master_key).map_err(|_| Error::WrongKey { place: place.name() })
+    Key::from_json(&secrets.master_key).map_err(|_| wrong_key(place))?;
+    serde_json::from_str(&secrets.master_key).map_err(|_| wrong_key(place))
 }
 
 #[cfg(test)]

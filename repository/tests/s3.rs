@@ -27,7 +27,7 @@ fn a_bucket_holds_a_repository_that_stock_restic_reads() {
     let archived = archived.expect("archived");
     repository.write_set(&part("b1"), b"a manifest".to_vec()).expect("a set");
     assert!(read_all(&repository, &archived.snapshot, "db/a.sql") == content);
-    assert_eq!(repository.sets().expect("sets")[0].manifest, b"a manifest");
+    assert_eq!(repository.sets().expect("sets").sets[0].manifest, b"a manifest");
     assert!(repository.check(ReadData::All).expect("checked").is_fine());
 
     let stock = |args: &[&str]| {

@@ -60,6 +60,7 @@ async fn a_worker_does_all_that_it_is_asked() {
     let manifest = noise(3, 3 << 20);
     ask(&home, Work::WriteSet { part: part("b1"), manifest: manifest.clone() }).await.expect("an answer");
     let Answer::Sets(sets) = ask(&home, Work::Sets).await.expect("an answer") else { panic!("another answer") };
+    let sets = sets.sets;
     assert!(sets.len() == 1 && sets[0].manifest == manifest && sets[0].parts.len() == 2);
 
     let read = Work::ReadStream { snapshot: archived.snapshot, path: "db/a.sql".to_owned() };
