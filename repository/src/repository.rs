@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::format::{Index, IndexFile};
 use crate::gate::Gate;
 use crate::place::{FileId, FileKind, Place, PlaceError};
+use crate::pulse::Pulse;
 use crate::resume::{EVERY, Register};
 use crate::secrets::Secrets;
 use bytes::Bytes;
@@ -37,6 +38,7 @@ pub struct Repository {
     config: Option<ConfigFile>,
     /// How long a pack may be at the place, during a run, before an index there names it.
     naming: Duration,
+    pulse: Pulse,
 }
 
 /// How large a repository is, as it is stored.
@@ -148,7 +150,7 @@ impl Repository {
             Err(error) => return Err(failed_at(&*place, "read the config")(error)),
         };
         let config = key.open_file(&sealed).ok().and_then(|opened| serde_json::from_slice(&opened).ok());
-        let repository = Self { place, key, master_key, config, naming: EVERY };
+        let repository = Self { place, key, master_key, config, naming: EVERY, pulse: Pulse::default() };
         if repository.config.is_none() && !repository.is_ours()? {
             return Err(wrong_key(&*repository.place));
         }
@@ -200,6 +202,15 @@ impl Repository {
             }
         }
         Ok(stats)
+    }
+
+    /// The same, with a pulse that beats while folders are gone through.
+    pub fn with_pulse(self, pulse: Pulse) -> Self {
+        Self { pulse, ..self }
+    }
+
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     pub(crate) fn place(&self) -> &dyn Place {

@@ -76,7 +76,8 @@ impl Repository {
     pub fn archive_trees(&self, part: &Part, trees: &Trees, gate: &Arc<Gate>) -> Result<ArchivedTrees> {
         let roots = in_order(&trees.trees)?;
         let paths = roots.iter().map(|(path, _)| path.clone()).collect();
-        let noted = Arc::new(Noted::new(gate.clone(), Sample::new(trees.sample, trees.seed), &trees.trees));
+        let noted = Noted::new(gate.clone(), Sample::new(trees.sample, trees.seed), &trees.trees);
+        let noted = Arc::new(noted.with_pulse(self.pulse().clone()));
         let source = Walk::new(roots, &trees.excludes, noted.clone())?;
         let job = Job {
             part,

@@ -6,6 +6,7 @@ use super::sample::{Sample, Stamp};
 use super::trees::{Tree, TreeSize};
 use crate::error::{Error, Result};
 use crate::gate::Gate;
+use crate::pulse::Pulse;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use rustic_core::jiff::Timestamp;
 use rustic_core::repofile::{Metadata, Node, NodeType};
@@ -28,6 +29,7 @@ pub(super) struct Noted {
     /// Each folder by its path, with its name as it was asked for.
     trees: Vec<(PathBuf, String)>,
     sizes: Mutex<BTreeMap<String, TreeSize>>,
+    pub(super) pulse: Pulse,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -42,7 +44,18 @@ impl Noted {
     pub(super) fn new(gate: Arc<Gate>, sample: Sample, trees: &[Tree]) -> Self {
         let trees: Vec<_> = trees.iter().filter_map(|tree| Some((inside(&tree.path)?, tree.path.clone()))).collect();
         let sizes = trees.iter().map(|(_, name)| (name.clone(), TreeSize::default())).collect();
-        Self { gate, sample: Mutex::new(sample), found: Mutex::default(), trees, sizes: Mutex::new(sizes) }
+        Self {
+            gate,
+            sample: Mutex::new(sample),
+            found: Mutex::default(),
+            trees,
+            sizes: Mutex::new(sizes),
+            pulse: Pulse::default(),
+        }
+    }
+
+    pub(super) fn with_pulse(self, pulse: Pulse) -> Self {
+        Self { pulse, ..self }
     }
 
     pub(super) fn by_tree(&self) -> BTreeMap<String, TreeSize> {
@@ -136,6 +149,7 @@ impl Iterator for Steps {
 
     fn next(&mut self) -> Option<Self::Item> {
         while let Some((path, disk)) = self.ahead.pop() {
+            self.noted.pulse.beat();
             if self.noted.gate.reason().is_some() {
                 return None;
             }

@@ -154,6 +154,9 @@ pub struct Progress {
     pub source_bytes: u64,
     pub place_read: u64,
     pub place_written: u64,
+    /// Grows whenever anything moves: while it stands still, nothing does.
+    #[serde(default)]
+    pub moves: u64,
 }
 
 /// Which kind of thing went wrong: what somebody can do about it differs.
