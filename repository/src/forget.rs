@@ -3,7 +3,8 @@
 use crate::backup::{BackupId, Kind};
 use crate::error::Result;
 use crate::place::FileKind;
-use crate::repository::{Engine, Removal, Repository, Run};
+use crate::repository::{Engine, Repository};
+use crate::run::{Removal, Run};
 use rustic_core::jiff::Span;
 use rustic_core::{LimitOption, PruneOptions};
 use serde::{Deserialize, Serialize};

@@ -21,6 +21,7 @@ mod removal;
 mod repository;
 mod restore;
 mod resume;
+mod run;
 mod secrets;
 pub mod worker;
 

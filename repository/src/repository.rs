@@ -1,6 +1,6 @@
 //! One repository: made, opened, and asked how large it is.
 
-use crate::backend::{Backend, Snapshots};
+use crate::backend::Backend;
 use crate::crypt::Key;
 use crate::damage::Unreadable;
 use crate::error::{Error, Result};
@@ -8,7 +8,8 @@ use crate::format::{Index, IndexFile};
 use crate::gate::Gate;
 use crate::place::{FileId, FileKind, Place, PlaceError};
 use crate::pulse::Pulse;
-use crate::resume::{EVERY, Register};
+use crate::resume::EVERY;
+use crate::run::{Chunks, Indexes, Removal, Run};
 use crate::secrets::Secrets;
 use bytes::Bytes;
 use rustic_core::repofile::{ConfigFile, MasterKey};
@@ -20,12 +21,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-const KIB: usize = 1024;
 /// restic's own size. All packs have it: three of them are in memory while a run goes on.
 const DATA_PACK: u32 = 16 << 20;
 const TREE_PACK: u32 = 4 << 20;
-/// A dump is cut into a million chunks at the most: an index entry takes about 60 bytes of memory.
-const MAX_CHUNKS: u64 = 1 << 20;
 /// So many files of a kind are tried to find out whether it is the config or the key that is wrong.
 const TRIED: usize = 8;
 
@@ -48,68 +46,6 @@ pub struct Stats {
     pub packs: u64,
     pub snapshots: u64,
     pub index_files: u64,
-}
-
-/// Into what sizes a run cuts its data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Chunks {
-    /// restic's: 512 KiB to 8 MiB.
-    Default,
-    /// About this many bytes each, a power of two.
-    Small(usize),
-}
-
-impl Chunks {
-    /// For a dump of so many bytes: 16 KiB up to 16 GiB, and twice as much for each doubling from there. Rows that change
-    /// here and there in a dump cost a chunk each.
-    pub(crate) fn for_dump(expected: u64) -> Self {
-        let least = expected.div_ceil(MAX_CHUNKS).clamp(16 * KIB as u64, 1 << 40).next_power_of_two();
-        match usize::try_from(least) {
-            Ok(size) if size < 1024 * KIB => Self::Small(size),
-            _ => Self::Default,
-        }
-    }
-}
-
-/// How one run goes through rustic_core.
-pub(crate) struct Run {
-    pub(crate) chunks: Chunks,
-    pub(crate) gate: Option<Arc<Gate>>,
-    pub(crate) register: Option<Arc<Register>>,
-    pub(crate) snapshots: Snapshots,
-    pub(crate) removal: Removal,
-    pub(crate) indexes: Indexes,
-}
-
-/// Which index files a run needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Indexes {
-    All,
-    /// What only a damaged one names is sent once more.
-    ThatCanBeRead,
-}
-
-/// In which order a prune removes things.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Removal {
-    /// Index files before the packs that they name: right where nobody else is there.
-    IndexFirst,
-    /// Packs before the index files that mark them: right where a run may begin meanwhile.
-    PacksFirst,
-}
-
-impl Run {
-    /// A run that archives nothing.
-    pub(crate) fn upkeep(removal: Removal) -> Self {
-        Self {
-            chunks: Chunks::Default,
-            gate: None,
-            register: None,
-            snapshots: Snapshots::Here,
-            removal,
-            indexes: Indexes::All,
-        }
-    }
 }
 
 /// rustic_core's repository, and what it reads and writes through.
@@ -345,18 +281,4 @@ fn wrong_key(place: &dyn Place) -> Error {
 fn parse_master_key(place: &dyn Place, secrets: &Secrets) -> Result<MasterKey> {
     Key::from_json(&secrets.master_key).map_err(|_| wrong_key(place))?;
     serde_json::from_str(&secrets.master_key).map_err(|_| wrong_key(place))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chunks_grow_with_the_dump_so_that_an_index_stays_small() {
-        for (gib, kib) in [(0, 16), (1, 16), (16, 16), (17, 32), (32, 32), (64, 64), (500, 512)] {
-            assert_eq!(Chunks::for_dump(gib << 30), Chunks::Small(kib * KIB), "{gib} GiB");
-        }
-        assert_eq!(Chunks::for_dump(2 << 40), Chunks::Default);
-        assert_eq!(Chunks::for_dump(u64::MAX), Chunks::Default);
-    }
 }
