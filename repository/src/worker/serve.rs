@@ -22,8 +22,9 @@ const WAITING: usize = 8;
 /// More processors than this only take memory.
 const MAX_PROCESSORS: usize = 4;
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
-/// A worker that has used less of a processor since it last told its progress waits for something.
-const BUSY: Duration = Duration::from_millis(10);
+/// A worker that has used less of a processor since it last told its progress waits for something: threads that wait for each
+/// other ask now and then, and use a little.
+const BUSY: Duration = Duration::from_millis(100);
 
 /// Opens places that this crate does not know.
 pub trait Places: Send + Sync {
