@@ -9,7 +9,7 @@ mod status;
 use ask::Line;
 use bytes::Bytes;
 use fleet_repository::worker::Places;
-use fleet_repository::{FileId, FileKind, Place, PlaceError};
+use fleet_repository::{FileId, FileKind, Place, PlaceError, Pulse};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,11 +34,11 @@ impl From<Way> for serde_json::Value {
 pub struct AtCoordinator;
 
 impl Places for AtCoordinator {
-    fn coordinator(&self, spec: &serde_json::Value) -> Result<Arc<dyn Place>, PlaceError> {
+    fn coordinator(&self, spec: &serde_json::Value, pulse: &Pulse) -> Result<Arc<dyn Place>, PlaceError> {
         let way = serde_json::from_value(spec.clone());
         let way =
             way.map_err(|error| PlaceError::Refused(format!("the way to the coordinator is not one: {error}")))?;
-        Ok(Arc::new(CoordinatorPlace::new(way)?))
+        Ok(Arc::new(CoordinatorPlace::new(way, pulse.clone())?))
     }
 }
 
@@ -51,8 +51,8 @@ pub struct CoordinatorPlace {
 
 impl CoordinatorPlace {
     /// Nothing is dialed before the first question.
-    pub fn new(way: Way) -> Result<Self, PlaceError> {
-        let line = Line::new(way.identity.clone())?;
+    pub fn new(way: Way, pulse: Pulse) -> Result<Self, PlaceError> {
+        let line = Line::new(way.identity.clone(), pulse)?;
         Ok(Self { way, line })
     }
 

@@ -19,8 +19,9 @@ use crate::backup::{Kind, Part, tags};
 use crate::error::{Error, Result};
 use crate::gate::Gate;
 use crate::place::FileId;
-use crate::repository::{Chunks, Engine, Removal, Repository, Run};
+use crate::repository::{Engine, Repository};
 use crate::resume::Register;
+use crate::run::{Chunks, Indexes, Removal, Run};
 use fleet_core::time::Time;
 use rustic_core::jiff::{Timestamp, tz::TimeZone};
 use rustic_core::repofile::SnapshotFile;
@@ -49,8 +50,6 @@ struct Job<'a, S> {
 struct Done {
     /// Written already, unless it was to be written later.
     snapshot: SnapshotFile,
-    files: u64,
-    bytes: u64,
     added: u64,
 }
 
@@ -89,6 +88,7 @@ impl Repository {
             register: Some(register.clone()),
             snapshots: job.snapshots,
             removal: Removal::IndexFirst,
+            indexes: Indexes::ThatCanBeRead,
         };
         let Engine { repository, backend } = self.engine(&run)?;
         let snapshot = new_snapshot(job.part, job.kind)?;
@@ -109,12 +109,7 @@ impl Repository {
             return Err(Error::Source { name, reason });
         }
         let summary = file.summary.clone().unwrap_or_default();
-        Ok(Done {
-            snapshot: file,
-            files: summary.total_files_processed,
-            bytes: summary.total_bytes_processed,
-            added: summary.data_added_packed,
-        })
+        Ok(Done { snapshot: file, added: summary.data_added_packed })
     }
 }
 

@@ -3,6 +3,9 @@
 //! Three things happen on the way: the config that is served is ours (its chunks and packs are chosen for each run, while the
 //! stored one stays as restic made it), nothing is committed once the gate is shut, and what was written is made known early.
 
+use crate::crypt::Key;
+use crate::damage::is_of_one_file;
+use crate::format::IndexFile;
 use crate::gate::Gate;
 use crate::place::{FileId, FileKind, Place, PlaceError};
 use crate::resume::Register;
@@ -25,6 +28,8 @@ pub(crate) struct Backend {
     gate: Option<Arc<Gate>>,
     register: Option<Arc<Register>>,
     snapshots: Snapshots,
+    /// With it, an index file that cannot be read is served as one that names nothing.
+    lenient: Option<Key>,
     /// Index files that are removed only when all else is done.
     superseded: Option<Mutex<Vec<FileId>>>,
     /// What went wrong first at the place: rustic_core tells it as text only.
@@ -35,7 +40,7 @@ impl Backend {
     /// For creating: everything goes to the place as it is.
     pub(crate) fn plain(place: Arc<dyn Place>) -> Self {
         let (snapshots, superseded, failed) = (Snapshots::Here, None, Mutex::default());
-        Self { place, config: None, gate: None, register: None, snapshots, superseded, failed }
+        Self { place, config: None, gate: None, register: None, snapshots, lenient: None, superseded, failed }
     }
 
     /// Serves `config` instead of the stored one, and never writes one.
@@ -58,6 +63,25 @@ impl Backend {
     pub(crate) fn with_snapshots(mut self, snapshots: Snapshots) -> Self {
         self.snapshots = snapshots;
         self
+    }
+
+    /// Lets a run go on that removes nothing, where an index file is damaged.
+    pub(crate) fn without_damaged_indexes(mut self, key: Key) -> Self {
+        self.lenient = Some(key);
+        self
+    }
+
+    fn index(&self, key: &Key, id: &FileId) -> Result<Bytes, PlaceError> {
+        let read = match self.place.read(FileKind::Index, id) {
+            Err(PlaceError::Io(error)) if is_of_one_file(&error) => Bytes::new(),
+            read => read?,
+        };
+        let file = key.open_file(&read).ok();
+        if file.is_some_and(|file| serde_json::from_slice::<IndexFile>(&file).is_ok()) {
+            return Ok(read);
+        }
+        let sealed = key.seal_file(br#"{"packs":[]}"#).map_err(|error| PlaceError::Refused(error.to_string()))?;
+        Ok(Bytes::from(sealed))
     }
 
     /// Keeps index files that are to be removed until [`Self::remove_superseded`].
@@ -127,10 +151,12 @@ impl ReadBackend for Backend {
 
     fn read_full(&self, tpe: FileType, id: &Id) -> RusticResult<Bytes> {
         let (kind, id) = (kind(tpe), file_id(id)?);
-        match &self.config {
-            Some(config) if kind == FileKind::Config => Ok(config.clone()),
-            _ => self.note(|| format!("read {kind} {id}"), self.place.read(kind, &id)),
-        }
+        let read = match (kind, &self.config, &self.lenient) {
+            (FileKind::Config, Some(config), _) => return Ok(config.clone()),
+            (FileKind::Index, _, Some(key)) => self.index(key, &id),
+            _ => self.place.read(kind, &id),
+        };
+        self.note(|| format!("read {kind} {id}"), read)
     }
 
     fn read_partial(&self, tpe: FileType, id: &Id, _: bool, offset: u32, length: u32) -> RusticResult<Bytes> {

@@ -116,6 +116,7 @@ pub struct ProofRecord {
     pub time: Time,
     pub snapshot: FileId,
     /// What `proof.json` holds: nothing to this crate but bytes.
+    #[serde(with = "crate::worker::hexadecimal")]
     pub proof: Vec<u8>,
 }
 

@@ -3,7 +3,8 @@
 use crate::backup::{BackupId, Kind};
 use crate::error::Result;
 use crate::place::FileKind;
-use crate::repository::{Engine, Removal, Repository, Run};
+use crate::repository::{Engine, Repository};
+use crate::run::{Removal, Run};
 use rustic_core::jiff::Span;
 use rustic_core::{LimitOption, PruneOptions};
 use serde::{Deserialize, Serialize};
@@ -30,10 +31,19 @@ pub struct Forgotten {
 }
 
 impl Repository {
-    /// Forgets backups: their sets first, so that none is ever seen with a part missing. One that is not there is no error.
+    /// Forgets backups: their sets first, so that none is ever seen with a part missing. One that is not there is no error; one
+    /// whose set is not to be seen is refused while there are snapshots that cannot be read: its set may be among them.
     pub fn forget(&self, backups: &BTreeSet<BackupId>) -> Result<Forgotten> {
-        let mut parts: Vec<_> = self.parts()?.into_iter().map(|(record, _)| record).collect();
-        parts.retain(|part| backups.contains(&part.backup));
+        let parts = self.parts()?;
+        let finished = parts.finished();
+        let mut known: Vec<_> = parts.known.into_iter().map(|(record, _)| record).collect();
+        known.retain(|part| backups.contains(&part.backup));
+        if let Some(unreadable) = parts.unreadable.first()
+            && known.iter().any(|part| !finished.contains(&part.backup))
+        {
+            return Err(unreadable.forbids("called unfinished and forgotten"));
+        }
+        let mut parts = known;
         parts.sort_by_key(|part| part.kind != Kind::Set);
         for part in &parts {
             let removed = self.place().remove(FileKind::Snapshot, &part.snapshot);
@@ -43,12 +53,13 @@ impl Repository {
         Ok(Forgotten { backups: names.into_iter().collect(), snapshots: parts.len() as u64 })
     }
 
-    /// Removes what no snapshot needs, and says how many bytes less are stored.
+    /// Removes what no snapshot needs, and says how many bytes less are stored. Refused while it is not certain what is needed.
     pub fn prune(&self, how: Prune) -> Result<u64> {
         self.prune_after(how, MARKED_HOURS)
     }
 
     fn prune_after(&self, how: Prune, marked_hours: i64) -> Result<u64> {
+        self.check_before_removal()?;
         let before = self.stats()?.bytes;
         let mut options = PruneOptions::default();
         let removal = match how {

@@ -2,6 +2,7 @@
 
 use crate::archive::{MANIFEST, PROOF};
 use crate::backup::{BackupId, Kind, PartRecord, ProofRecord, SetRecord, from_tags};
+use crate::damage::{Unreadable, pass_over};
 use crate::error::{Error, Result};
 use crate::format::Index;
 use crate::place::{FileId, FileKind, PlaceError};
@@ -37,59 +38,93 @@ pub struct Entry {
     pub mode: u32,
 }
 
+/// The backups that exist.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sets {
+    /// Oldest first.
+    pub sets: Vec<SetRecord>,
+    /// What may tell of more of them, and cannot be read. A backup that is not among `sets` may be one of these.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// What drills have found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proofs {
+    /// Oldest first.
+    pub proofs: Vec<ProofRecord>,
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// Snapshots with what is in their only files, and what cannot be read.
+type Notes = (Vec<(PartRecord, Vec<u8>)>, Vec<Unreadable>);
+
+/// The snapshots of ours.
+pub(crate) struct Parts {
+    /// Oldest first.
+    pub(crate) known: Vec<(PartRecord, SnapshotFile)>,
+    pub(crate) unreadable: Vec<Unreadable>,
+}
+
+impl Parts {
+    /// The backups that a set makes exist.
+    pub(crate) fn finished(&self) -> BTreeSet<BackupId> {
+        self.known.iter().filter(|(part, _)| part.kind == Kind::Set).map(|(part, _)| part.backup.clone()).collect()
+    }
+}
+
 impl Repository {
-    /// All backups that exist, oldest first.
-    pub fn sets(&self) -> Result<Vec<SetRecord>> {
+    /// All backups that exist, as far as they can be read.
+    pub fn sets(&self) -> Result<Sets> {
+        let Parts { known, unreadable } = self.parts()?;
         let mut parts: BTreeMap<BackupId, Vec<PartRecord>> = BTreeMap::new();
         let mut sets = Vec::new();
-        for (record, snapshot) in self.parts()? {
+        for (record, snapshot) in known {
             match record.kind {
                 Kind::Set => sets.push((record, own(&snapshot.tree)?)),
                 Kind::Dumps | Kind::Files => parts.entry(record.backup.clone()).or_default().push(record),
                 Kind::Proof => {}
             }
         }
-        if sets.is_empty() {
-            return Ok(Vec::new());
-        }
-        let index = Arc::new(self.load_index()?);
-        let manifests = in_parallel(&sets, |(_, tree)| self.note(&index, tree, MANIFEST))?;
-        let found = sets.into_iter().zip(manifests).map(|((record, _), manifest)| {
+        let (found, mut all_unreadable) = self.notes(&sets, MANIFEST)?;
+        all_unreadable.splice(0..0, unreadable.into_iter().chain(self.unreadable_config()));
+        let found = found.into_iter().map(|(record, manifest)| {
             let mut parts = parts.get(&record.backup).cloned().unwrap_or_default();
             parts.sort_by_key(|part| (part.kind, part.time, part.snapshot));
             let PartRecord { backup, time, host, snapshot, .. } = record;
             SetRecord { backup, time, host, set: snapshot, parts, manifest }
         });
-        Ok(found.collect())
+        Ok(Sets { sets: found.collect(), unreadable: all_unreadable })
     }
 
-    /// What drills have found, oldest first.
-    pub fn proofs(&self) -> Result<Vec<ProofRecord>> {
-        let parts = self.parts()?.into_iter().filter(|(record, _)| record.kind == Kind::Proof);
+    /// What drills have found, as far as it can be read.
+    pub fn proofs(&self) -> Result<Proofs> {
+        let Parts { known, unreadable } = self.parts()?;
+        let parts = known.into_iter().filter(|(record, _)| record.kind == Kind::Proof);
         let proofs: Vec<_> = parts.map(|(record, file)| Ok((record, own(&file.tree)?))).collect::<Result<_>>()?;
-        if proofs.is_empty() {
-            return Ok(Vec::new());
-        }
-        let index = Arc::new(self.load_index()?);
-        let read = in_parallel(&proofs, |(_, tree)| self.note(&index, tree, PROOF))?;
-        let found = proofs.into_iter().zip(read).map(|((record, _), proof)| {
+        let (found, mut all_unreadable) = self.notes(&proofs, PROOF)?;
+        all_unreadable.splice(0..0, unreadable);
+        let proofs = found.into_iter().map(|(record, proof)| {
             let PartRecord { backup, time, snapshot, .. } = record;
             ProofRecord { backup, time, snapshot, proof }
         });
-        Ok(found.collect())
+        Ok(Proofs { proofs: proofs.collect(), unreadable: all_unreadable })
     }
 
-    /// Parts whose backup never came to be, or is no more, oldest first.
+    /// Parts whose backup never came to be, or is no more, oldest first. Refused where that cannot be told: what cannot be
+    /// read may be what makes their backup exist.
     pub fn unfinished(&self) -> Result<Vec<PartRecord>> {
-        let parts: Vec<_> = self.parts()?.into_iter().map(|(record, _)| record).collect();
-        let finished: BTreeSet<_> =
-            parts.iter().filter(|part| part.kind == Kind::Set).map(|part| part.backup.clone()).collect();
-        Ok(parts.into_iter().filter(|part| !finished.contains(&part.backup)).collect())
+        let parts = self.parts()?;
+        if let Some(unreadable) = parts.unreadable.first() {
+            return Err(unreadable.forbids("called unfinished"));
+        }
+        let finished = parts.finished();
+        let known = parts.known.into_iter().map(|(record, _)| record);
+        Ok(known.filter(|part| !finished.contains(&part.backup)).collect())
     }
 
     /// The newest snapshot of a kind, of whatever backup: what the next run of it is compared with.
     pub fn latest(&self, kind: Kind) -> Result<Option<PartRecord>> {
-        Ok(self.parts()?.into_iter().map(|(record, _)| record).rfind(|record| record.kind == kind))
+        Ok(self.parts()?.known.into_iter().map(|(record, _)| record).rfind(|record| record.kind == kind))
     }
 
     /// What is in a folder of a snapshot; in its root where the path is empty. In the order of names.
@@ -115,6 +150,29 @@ impl Repository {
         Ok(entries.collect())
     }
 
+    /// What each of some snapshots holds in its only file, and which of them, or which index, cannot be read.
+    fn notes(&self, snapshots: &[(PartRecord, FileId)], name: &str) -> Result<Notes> {
+        if snapshots.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let index = Arc::new(self.load_index()?);
+        let (mut read, mut unreadable) = (Vec::new(), index.unreadable().to_vec());
+        let notes = in_parallel(snapshots, |(_, tree)| match self.note(&index, tree, name) {
+            Err(error @ Error::Place { .. }) => Err(error),
+            note => Ok(note.map_err(|error| error.line())),
+        })?;
+        for ((record, _), note) in snapshots.iter().zip(notes) {
+            match note {
+                Ok(note) => read.push((record.clone(), note)),
+                Err(why) => {
+                    let (file, backup) = (record.snapshot, Some(record.backup.clone()));
+                    unreadable.push(Unreadable { kind: FileKind::Snapshot, file, backup, why });
+                }
+            }
+        }
+        Ok((read, unreadable))
+    }
+
     /// The only file of a snapshot that holds no more than that.
     fn note(&self, index: &Arc<Index>, tree: &FileId, name: &str) -> Result<Vec<u8>> {
         let blobs = Blobs::new(self, index.clone());
@@ -129,24 +187,29 @@ impl Repository {
         Ok(note)
     }
 
-    /// Every snapshot of ours, oldest first. Snapshots of others are not looked at.
-    pub(crate) fn parts(&self) -> Result<Vec<(PartRecord, SnapshotFile)>> {
+    /// Every snapshot of ours that can be read. Snapshots of others are not looked at.
+    pub(crate) fn parts(&self) -> Result<Parts> {
         let ids = self.list_files(FileKind::Snapshot)?;
         let read = in_parallel(&ids, |(id, _)| match self.snapshot(id) {
-            Ok(snapshot) => Ok(Some(snapshot)),
             // Forgotten since it was listed.
             Err(Error::Place { source: PlaceError::Missing, .. }) => Ok(None),
+            Err(error @ Error::Damaged { .. }) => Ok(Some(Err(error))),
             Err(error) => Err(error),
+            Ok(snapshot) => Ok(Some(Ok(snapshot))),
         })?;
-        let mut parts: Vec<_> = ids.iter().zip(read).filter_map(|((id, _), snapshot)| record(*id, snapshot?)).collect();
-        parts.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(parts)
+        let (mut known, mut unreadable) = (Vec::new(), Vec::new());
+        for ((id, _), snapshot) in ids.iter().zip(read) {
+            let Some(snapshot) = snapshot else { continue };
+            known.extend(pass_over(snapshot, &mut unreadable)?.and_then(|snapshot| record(*id, snapshot)));
+        }
+        known.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(Parts { known, unreadable })
     }
 
     pub(crate) fn snapshot(&self, id: &FileId) -> Result<SnapshotFile> {
-        let sealed = self.place().read(FileKind::Snapshot, id).map_err(self.at_place("read a snapshot"))?;
+        let opened = self.open_file(FileKind::Snapshot, id)?;
+        let opened = opened.ok_or_else(|| self.at_place("read a snapshot")(PlaceError::Missing))?;
         let damaged = |reason: String| Error::Damaged { kind: FileKind::Snapshot, id: *id, reason };
-        let opened = self.key().open_file(&sealed).map_err(|error| damaged(error.to_string()))?;
         serde_json::from_slice(&opened).map_err(|error| damaged(error.to_string()))
     }
 }

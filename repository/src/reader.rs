@@ -1,5 +1,6 @@
 //! Blobs, trees and streams, read back.
 
+use crate::crypt::Key;
 use crate::error::{Error, Result};
 use crate::format::index::Location;
 use crate::format::{BlobKind, Index};
@@ -7,6 +8,7 @@ use crate::place::{FileId, FileKind, PlaceError};
 use crate::repository::Repository;
 use bytes::Bytes;
 use rustic_core::repofile::{Node, Tree};
+use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read};
@@ -39,40 +41,35 @@ impl<'a> Blobs<'a> {
     }
 
     pub(crate) fn read(&self, kind: BlobKind, id: &FileId) -> Result<Vec<u8>> {
-        let missing = || Error::Missing { what: format!("blob {id}") };
         let mut failed = None;
         for location in self.index.find(kind, id) {
-            match self.read_at(location) {
+            match self.read_at(id, location) {
                 Ok(blob) => return Ok(blob),
                 // There may be a second copy of it.
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        Err(failed.unwrap_or_else(missing))
+        Err(failed.unwrap_or_else(|| self.missing(id)))
     }
 
-    fn read_at(&self, location: Location) -> Result<Vec<u8>> {
+    fn missing(&self, id: &FileId) -> Error {
+        match self.index.unreadable().first() {
+            Some(unreadable) => Error::Missing { what: format!("blob {id} in what can be read: {unreadable}") },
+            None => Error::Missing { what: format!("blob {id}") },
+        }
+    }
+
+    fn read_at(&self, id: &FileId, location: Location) -> Result<Vec<u8>> {
         let sealed = self.bytes(location.pack, location.offset, location.length)?;
-        self.open(location, &sealed)
+        self.open(id, location, &sealed)
     }
 
-    fn open(&self, location: Location, sealed: &[u8]) -> Result<Vec<u8>> {
-        let damaged =
-            |reason: String| Error::Damaged { kind: FileKind::Pack, id: self.index.pack(location.pack), reason };
-        let opened = self.repository.key().open(sealed).map_err(|error| damaged(error.to_string()))?;
-        if location.unpacked == 0 {
-            return Ok(opened);
-        }
-        if location.unpacked > MAX_BLOB {
-            return Err(damaged(format!("a blob claims {} bytes", location.unpacked)));
-        }
-        let unpacked = zstd::bulk::decompress(&opened, location.unpacked as usize);
-        let unpacked = unpacked.map_err(|error| damaged(error.to_string()))?;
-        if unpacked.len() == location.unpacked as usize {
-            Ok(unpacked)
-        } else {
-            Err(damaged("a blob is shorter than its index says".to_owned()))
-        }
+    fn open(&self, id: &FileId, location: Location, sealed: &[u8]) -> Result<Vec<u8>> {
+        open_blob(self.repository.key(), id, location, sealed).map_err(|reason| Error::Damaged {
+            kind: FileKind::Pack,
+            id: self.index.pack(location.pack),
+            reason,
+        })
     }
 
     fn bytes(&self, pack: u32, offset: u32, length: u32) -> Result<Bytes> {
@@ -134,8 +131,7 @@ impl<'a> Blobs<'a> {
     pub(crate) fn stretches(&self, content: &[FileId]) -> Result<Vec<Stretch>> {
         let mut stretches: Vec<Stretch> = Vec::new();
         for id in content {
-            let missing = || Error::Missing { what: format!("blob {id}") };
-            let location = self.index.find(BlobKind::Data, id).next().ok_or_else(missing)?;
+            let location = self.index.find(BlobKind::Data, id).next().ok_or_else(|| self.missing(id))?;
             match stretches.last_mut() {
                 Some(last)
                     if last.first.pack == location.pack
@@ -157,7 +153,8 @@ impl<'a> Blobs<'a> {
         let read = self.bytes(stretch.first.pack, stretch.first.offset, stretch.length).ok();
         for (id, location) in &stretch.blobs {
             let from = (location.offset - stretch.first.offset) as usize;
-            let opened = read.as_ref().map(|bytes| self.open(*location, &bytes[from..from + location.length as usize]));
+            let sealed = read.as_ref().map(|bytes| &bytes[from..from + location.length as usize]);
+            let opened = sealed.map(|sealed| self.open(id, *location, sealed));
             each(match opened {
                 Some(Ok(blob)) => blob,
                 Some(Err(_)) | None => self.read(BlobKind::Data, id)?,
@@ -165,6 +162,25 @@ impl<'a> Blobs<'a> {
         }
         Ok(())
     }
+}
+
+/// Opens what is at a place, and makes sure that it is what the index calls it: whoever adds to a repository has its key, and can
+/// seal anything and say of it what he likes.
+pub(crate) fn open_blob(key: &Key, id: &FileId, location: Location, sealed: &[u8]) -> Result<Vec<u8>, String> {
+    let mut blob = key.open(sealed).map_err(|error| error.to_string())?;
+    if location.unpacked > MAX_BLOB {
+        return Err(format!("a blob claims {} bytes", location.unpacked));
+    }
+    if location.unpacked != 0 {
+        blob = zstd::bulk::decompress(&blob, location.unpacked as usize).map_err(|error| error.to_string())?;
+        if blob.len() != location.unpacked as usize {
+            return Err("a blob is shorter than its index says".to_owned());
+        }
+    }
+    if Sha256::digest(&blob)[..] != id.0 {
+        return Err("an index names a blob in it that is not there".to_owned());
+    }
+    Ok(blob)
 }
 
 /// The tree below a node, if it is a folder.

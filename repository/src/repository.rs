@@ -1,12 +1,15 @@
 //! One repository: made, opened, and asked how large it is.
 
-use crate::backend::{Backend, Snapshots};
+use crate::backend::Backend;
 use crate::crypt::Key;
+use crate::damage::Unreadable;
 use crate::error::{Error, Result};
 use crate::format::{Index, IndexFile};
 use crate::gate::Gate;
 use crate::place::{FileId, FileKind, Place, PlaceError};
-use crate::resume::{EVERY, Register};
+use crate::pulse::Pulse;
+use crate::resume::EVERY;
+use crate::run::{Chunks, Indexes, Removal, Run};
 use crate::secrets::Secrets;
 use bytes::Bytes;
 use rustic_core::repofile::{ConfigFile, MasterKey};
@@ -18,21 +21,22 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-const KIB: usize = 1024;
 /// restic's own size. All packs have it: three of them are in memory while a run goes on.
 const DATA_PACK: u32 = 16 << 20;
 const TREE_PACK: u32 = 4 << 20;
-/// A dump is cut into a million chunks at the most: an index entry takes about 60 bytes of memory.
-const MAX_CHUNKS: u64 = 1 << 20;
+/// So many files of a kind are tried to find out whether it is the config or the key that is wrong.
+const TRIED: usize = 8;
 
 /// An open repository. Cheap to make from its master key; holds no index and no connection of its own.
 pub struct Repository {
     place: Arc<dyn Place>,
     key: Key,
     master_key: MasterKey,
-    config: ConfigFile,
+    /// Nothing where it is damaged: reading goes without it.
+    config: Option<ConfigFile>,
     /// How long a pack may be at the place, during a run, before an index there names it.
     naming: Duration,
+    pulse: Pulse,
 }
 
 /// How large a repository is, as it is stored.
@@ -42,52 +46,6 @@ pub struct Stats {
     pub packs: u64,
     pub snapshots: u64,
     pub index_files: u64,
-}
-
-/// Into what sizes a run cuts its data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Chunks {
-    /// restic's: 512 KiB to 8 MiB.
-    Default,
-    /// About this many bytes each, a power of two.
-    Small(usize),
-}
-
-impl Chunks {
-    /// For a dump of so many bytes: 16 KiB up to 16 GiB, and twice as much for each doubling from there. Rows that change
-    /// here and there in a dump cost a chunk each.
-    pub(crate) fn for_dump(expected: u64) -> Self {
-        let least = expected.div_ceil(MAX_CHUNKS).clamp(16 * KIB as u64, 1 << 40).next_power_of_two();
-        match usize::try_from(least) {
-            Ok(size) if size < 1024 * KIB => Self::Small(size),
-            _ => Self::Default,
-        }
-    }
-}
-
-/// How one run goes through rustic_core.
-pub(crate) struct Run {
-    pub(crate) chunks: Chunks,
-    pub(crate) gate: Option<Arc<Gate>>,
-    pub(crate) register: Option<Arc<Register>>,
-    pub(crate) snapshots: Snapshots,
-    pub(crate) removal: Removal,
-}
-
-/// In which order a prune removes things.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Removal {
-    /// Index files before the packs that they name: right where nobody else is there.
-    IndexFirst,
-    /// Packs before the index files that mark them: right where a run may begin meanwhile.
-    PacksFirst,
-}
-
-impl Run {
-    /// A run that archives nothing.
-    pub(crate) fn upkeep(removal: Removal) -> Self {
-        Self { chunks: Chunks::Default, gate: None, register: None, snapshots: Snapshots::Here, removal }
-    }
 }
 
 /// rustic_core's repository, and what it reads and writes through.
@@ -121,17 +79,38 @@ impl Repository {
     /// Opens what is there. Only the master key counts; the password is for stock restic.
     pub fn open(place: Arc<dyn Place>, secrets: &Secrets) -> Result<Self> {
         let master_key = parse_master_key(&*place, secrets)?;
-        let wrong = || Error::WrongKey { place: place.name() };
-        let key = Key::from_json(&secrets.master_key).map_err(|_| wrong())?;
+        let key = Key::from_json(&secrets.master_key).map_err(|_| wrong_key(&*place))?;
         let sealed = match place.read(FileKind::Config, &FileId::default()) {
             Ok(sealed) => sealed,
             Err(PlaceError::Missing) => return Err(Error::NoRepository { place: place.name() }),
             Err(error) => return Err(failed_at(&*place, "read the config")(error)),
         };
-        let opened = key.open_file(&sealed).map_err(|_| wrong())?;
-        let unread = |error: serde_json::Error| Error::Engine { doing: "read the config", reason: error.to_string() };
-        let config = serde_json::from_slice(&opened).map_err(unread)?;
-        Ok(Self { place, key, master_key, config, naming: EVERY })
+        let config = key.open_file(&sealed).ok().and_then(|opened| serde_json::from_slice(&opened).ok());
+        let repository = Self { place, key, master_key, config, naming: EVERY, pulse: Pulse::default() };
+        if repository.config.is_none() && !repository.is_ours()? {
+            return Err(wrong_key(&*repository.place));
+        }
+        Ok(repository)
+    }
+
+    /// Whether the key opens anything but the config.
+    fn is_ours(&self) -> Result<bool> {
+        for kind in [FileKind::Snapshot, FileKind::Index] {
+            for (id, _) in self.list_files(kind)?.into_iter().take(TRIED) {
+                match self.open_file(kind, &id) {
+                    Ok(Some(_)) => return Ok(true),
+                    Ok(None) | Err(Error::Damaged { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// The config, where it is damaged.
+    pub(crate) fn unreadable_config(&self) -> Option<Unreadable> {
+        let (kind, file, why) = (FileKind::Config, FileId::default(), "it was changed".to_owned());
+        self.config.is_none().then_some(Unreadable { kind, file, backup: None, why })
     }
 
     /// Adds a key file, so that stock restic opens the repository with this password.
@@ -159,6 +138,15 @@ impl Repository {
             }
         }
         Ok(stats)
+    }
+
+    /// The same, with a pulse that beats while folders are gone through.
+    pub fn with_pulse(self, pulse: Pulse) -> Self {
+        Self { pulse, ..self }
+    }
+
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     pub(crate) fn place(&self) -> &dyn Place {
@@ -190,19 +178,22 @@ impl Repository {
         Ok(files)
     }
 
+    /// What the index files name, as far as they can be read.
     pub(crate) fn load_index(&self) -> Result<Index> {
         let mut files = Vec::new();
-        self.each_index(|_, file: IndexFile| {
-            files.push(file);
-            Ok(())
-        })?;
-        Ok(Index::new(files))
+        let unreadable = self.each_index(|_, file: IndexFile| files.push(file))?;
+        Ok(Index::new(files, unreadable))
     }
 
     /// Opens the repository once more, for rustic_core.
     pub(crate) fn engine(&self, run: &Run) -> Result<Engine> {
         let doing = "open the repository for a run";
-        let mut config = self.config.clone();
+        let damaged = || Error::Damaged {
+            kind: FileKind::Config,
+            id: FileId::default(),
+            reason: "nothing is added before it is put back from another copy".to_owned(),
+        };
+        let mut config = self.config.clone().ok_or_else(damaged)?;
         config.append_only = None;
         config.datapack_size = Some(DATA_PACK);
         config.treepack_size = Some(TREE_PACK);
@@ -216,6 +207,9 @@ impl Repository {
         let sealed = self.key.seal_file(&json).map_err(|e| Error::Engine { doing, reason: e.to_string() })?;
         let mut backend =
             Backend::plain(self.place.clone()).with_config(Bytes::from(sealed)).with_snapshots(run.snapshots);
+        if run.indexes == Indexes::ThatCanBeRead {
+            backend = backend.without_damaged_indexes(self.key.clone());
+        }
         if let Some(gate) = &run.gate {
             backend = backend.with_gate(gate.clone());
         }
@@ -280,21 +274,11 @@ fn config_options() -> ConfigOptions {
     ConfigOptions::default()
 }
 
-fn parse_master_key(place: &dyn Place, secrets: &Secrets) -> Result<MasterKey> {
-    Key::from_json(&secrets.master_key).map_err(|_| Error::WrongKey { place: place.name() })?;
-    serde_json::from_str(&secrets.master_key).map_err(|_| Error::WrongKey { place: place.name() })
+fn wrong_key(place: &dyn Place) -> Error {
+    Error::WrongKey { place: place.name() }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chunks_grow_with_the_dump_so_that_an_index_stays_small() {
-        for (gib, kib) in [(0, 16), (1, 16), (16, 16), (17, 32), (32, 32), (64, 64), (500, 512)] {
-            assert_eq!(Chunks::for_dump(gib << 30), Chunks::Small(kib * KIB), "{gib} GiB");
-        }
-        assert_eq!(Chunks::for_dump(2 << 40), Chunks::Default);
-        assert_eq!(Chunks::for_dump(u64::MAX), Chunks::Default);
-    }
+fn parse_master_key(place: &dyn Place, secrets: &Secrets) -> Result<MasterKey> {
+    Key::from_json(&secrets.master_key).map_err(|_| wrong_key(place))?;
+    serde_json::from_str(&secrets.master_key).map_err(|_| wrong_key(place))
 }

@@ -65,10 +65,12 @@ pub struct RestoreOptions {
 /// What was restored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restored {
+    /// Names of files: one that has several counts for each, here as when it was archived.
     pub files: u64,
     pub folders: u64,
-    /// Links, both kinds, and what is neither file nor folder.
+    /// Symbolic links, and what is neither file nor folder.
     pub others: u64,
+    /// Of all names: together with `files` and `others`, what [`crate::TreeSize`] says of the same folder.
     pub bytes: u64,
     /// Files that could not be read back, with the reason. Empty unless the restore was to go on.
     pub damaged: Vec<String>,
@@ -109,8 +111,8 @@ impl Repository {
             return Err(error);
         }
         let (folders, links) = walked?;
-        for (first, path) in links {
-            put.hard_link(&first, &path)?;
+        for (first, path, bytes) in links {
+            put.hard_link(&first, &path, bytes)?;
         }
         // From the innermost on: what is made in a folder changes its time.
         for (path, node) in folders.iter().rev() {
@@ -142,7 +144,8 @@ struct Walk<'a> {
     jobs: SyncSender<Job>,
     failed: &'a Mutex<Option<Error>>,
     folders: Vec<(PathBuf, Node)>,
-    links: Vec<(PathBuf, PathBuf)>,
+    /// The name that is made first, the other one, and how much is in it.
+    links: Vec<(PathBuf, PathBuf, u64)>,
     /// The first name of a file that has several.
     first: HashMap<(u64, u64), PathBuf>,
 }
@@ -185,7 +188,7 @@ impl Walk<'_> {
         if node.meta.links > 1 && node.meta.inode != 0 {
             let first = self.first.entry((node.meta.device_id, node.meta.inode)).or_insert_with(|| path.clone());
             if *first != path {
-                self.links.push((first.clone(), path));
+                self.links.push((first.clone(), path, node.meta.size));
                 return;
             }
         }

@@ -4,6 +4,7 @@
 //! sent again. **Invariant:** nothing is removed here, and nothing is named that is not whole at the place.
 
 use crate::crypt::Key;
+use crate::damage::{Unreadable, is_of_one_file, pass_over};
 use crate::error::{Error, Result};
 use crate::format::{IndexFile, IndexPack, pack};
 use crate::place::{FileId, FileKind, Place, PlaceError};
@@ -28,6 +29,9 @@ pub struct Resumed {
     pub bytes: u64,
     /// Packs whose headers cannot be read: they stay unknown, and a check names them.
     pub unreadable: u64,
+    /// Index files that cannot be read. What they named is named by another one from now on.
+    #[serde(default)]
+    pub unreadable_indexes: u64,
 }
 
 impl Repository {
@@ -35,11 +39,10 @@ impl Repository {
     pub fn resume(&self) -> Result<Resumed> {
         let packs = self.list_files(FileKind::Pack)?;
         let mut known = HashSet::new();
-        self.each_index(|_, file: PackNames| {
+        let unreadable = self.each_index(|_, file: PackNames| {
             known.extend(file.packs.into_iter().chain(file.packs_to_delete).map(|pack| pack.id));
-            Ok(())
         })?;
-        let mut resumed = Resumed::default();
+        let mut resumed = Resumed { unreadable_indexes: unreadable.len() as u64, ..Resumed::default() };
         let mut found = Vec::new();
         for (id, size) in packs.into_iter().filter(|(id, _)| !known.contains(id)) {
             match self.read_pack_header(id, size)? {
@@ -61,16 +64,17 @@ impl Repository {
     /// What a pack says it holds; nothing where it says nothing that can be read.
     pub(crate) fn read_pack_header(&self, id: FileId, size: u64) -> Result<Option<IndexPack>> {
         let Some(end) = size.checked_sub(4) else { return Ok(None) };
-        let read = |offset, length| {
-            let read = self.place().read_range(FileKind::Pack, &id, offset, length);
-            read.map_err(self.at_place("read a pack's header"))
+        let read = |offset, length| match self.place().read_range(FileKind::Pack, &id, offset, length) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(PlaceError::Io(error)) if is_of_one_file(&error) => Ok(None),
+            Err(error) => Err(self.at_place("read a pack's header")(error)),
         };
-        let last: Option<[u8; 4]> = read(end, 4)?.as_ref().try_into().ok();
+        let last: Option<[u8; 4]> = read(end, 4)?.and_then(|last| last.as_ref().try_into().ok());
         let Some(length) = last.and_then(pack::header_length).filter(|length| u64::from(*length) <= end) else {
             return Ok(None);
         };
         let sealed = read(end - u64::from(length), u64::from(length))?;
-        Ok(pack::read_header(self.key(), id, &sealed, size))
+        Ok(sealed.and_then(|sealed| pack::read_header(self.key(), id, &sealed, size)))
     }
 }
 
@@ -177,23 +181,24 @@ pub(crate) fn write_index(key: &Key, place: &dyn Place, packs: &[IndexPack]) -> 
 }
 
 impl Repository {
-    /// Hands every index file to `each`, one after the other.
+    /// Hands every index file to `each`, one after the other, and says which of them cannot be read.
     pub(crate) fn each_index<F: serde::de::DeserializeOwned>(
         &self,
-        mut each: impl FnMut(FileId, F) -> Result<()>,
-    ) -> Result<()> {
+        mut each: impl FnMut(FileId, F),
+    ) -> Result<Vec<Unreadable>> {
+        let mut unreadable = Vec::new();
         for (id, _) in self.list_files(FileKind::Index)? {
-            let sealed = match self.place().read(FileKind::Index, &id) {
-                Ok(sealed) => sealed,
-                // Replaced by a prune since it was listed: what it named is named by another one, or is gone.
-                Err(PlaceError::Missing) => continue,
-                Err(error) => return Err(self.at_place("read an index")(error)),
-            };
-            let damaged = |reason: String| Error::Damaged { kind: FileKind::Index, id, reason };
-            let opened = self.key().open_file(&sealed).map_err(|error| damaged(error.to_string()))?;
-            each(id, serde_json::from_slice(&opened).map_err(|error| damaged(error.to_string()))?)?;
+            let damaged =
+                |error: serde_json::Error| Error::Damaged { kind: FileKind::Index, id, reason: error.to_string() };
+            // One that is gone was replaced by a prune since it was listed: what it named is named by another one, or is gone.
+            let opened = self.open_file(FileKind::Index, &id);
+            let file = opened
+                .and_then(|opened| opened.map(|opened| serde_json::from_slice(&opened).map_err(damaged)).transpose());
+            if let Some(file) = pass_over(file, &mut unreadable)?.flatten() {
+                each(id, file);
+            }
         }
-        Ok(())
+        Ok(unreadable)
     }
 }
 
@@ -226,9 +231,8 @@ mod tests {
         let counted = repository.each_index(|_, file: IndexFile| {
             files += 1;
             file.packs.iter().for_each(|pack| *times_named.entry(pack.id).or_insert(0) += 1);
-            Ok(())
         });
-        counted.expect("counted");
+        assert_eq!(counted.expect("counted"), []);
         let packs = repository.list_files(FileKind::Pack).expect("listed");
         assert!(packs.len() > 3 && files > 3, "{} packs, {files} indexes", packs.len());
         assert_eq!(times_named, packs.into_iter().map(|(id, _)| (id, 1)).collect());

@@ -72,7 +72,7 @@ fn a_source_that_fails_leaves_an_error_and_no_snapshot() {
         "{failed}"
     );
     assert!(home.files(FileKind::Snapshot).is_empty());
-    assert!(repository.sets().expect("sets").is_empty() && repository.unfinished().expect("parts").is_empty());
+    assert!(repository.sets().expect("sets").sets.is_empty() && repository.unfinished().expect("parts").is_empty());
     home.restic_is_content(&["check", "--read-data"]);
 }
 
@@ -93,7 +93,7 @@ fn a_backup_exists_when_its_set_does() {
     repository
         .archive_streams(&part_at("b1", 1_000_000), vec![stream("a", noise(1, 1000))], &gate())
         .expect("archived");
-    assert!(repository.sets().expect("sets").is_empty());
+    assert!(repository.sets().expect("sets").sets.is_empty());
     let unfinished = repository.unfinished().expect("parts");
     assert_eq!(
         unfinished.iter().map(|part| (part.backup.to_string(), part.kind)).collect::<Vec<_>>(),
@@ -102,7 +102,7 @@ fn a_backup_exists_when_its_set_does() {
 
     repository.write_set(&part_at("b1", 2_000_000), b"first".to_vec()).expect("a set");
     repository.write_set(&part_at("b0", 3_000_000), b"second".to_vec()).expect("a set");
-    let sets = repository.sets().expect("sets");
+    let sets = repository.sets().expect("sets").sets;
     let told: Vec<_> =
         sets.iter().map(|set| (set.backup.to_string(), set.time.0, set.manifest.as_slice(), set.parts.len())).collect();
     assert_eq!(told, [("b1".to_owned(), 2_000_000, &b"first"[..], 1), ("b0".to_owned(), 3_000_000, &b"second"[..], 0)]);

@@ -34,7 +34,7 @@ fn what_is_forgotten_goes_and_the_rest_stays() {
     let freed = repository.prune(Prune::Exclusive).expect("pruned");
     assert_eq!(freed, before - home.size());
     assert!((5_900_000..6_300_000).contains(&freed), "{freed} bytes were freed");
-    let sets: Vec<_> = repository.sets().expect("sets").into_iter().map(|set| set.backup.to_string()).collect();
+    let sets: Vec<_> = repository.sets().expect("sets").sets.into_iter().map(|set| set.backup.to_string()).collect();
     assert_eq!(sets, ["b3"]);
     assert!(read_all(&repository, &kept.expect("a snapshot"), "own") == noise(2, 3_000_000));
     assert!(repository.check(ReadData::All).expect("checked").is_fine());
@@ -111,11 +111,11 @@ fn what_drills_found_is_read_again_and_goes_with_its_backup() {
         repository.write_proof(&part_at(backup, 5000), format!("proof of {backup}").into_bytes()).expect("a proof");
     }
     let proofs = |repository: &Repository| -> Vec<(String, Vec<u8>)> {
-        let found = repository.proofs().expect("proofs").into_iter();
+        let found = repository.proofs().expect("proofs").proofs.into_iter();
         found.map(|proof| (proof.backup.to_string(), proof.proof)).collect()
     };
     assert_eq!(proofs(&repository).len(), 2);
-    assert_eq!(repository.sets().expect("sets").len(), 2, "a proof is no backup");
+    assert_eq!(repository.sets().expect("sets").sets.len(), 2, "a proof is no backup");
     assert_eq!(repository.unfinished().expect("listed"), []);
     assert_eq!(forget(&repository, &["b1"]), 2);
     assert_eq!(proofs(&repository), [("b2".to_owned(), b"proof of b2".to_vec())]);

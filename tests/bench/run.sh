@@ -12,7 +12,7 @@ for part in say packages engine images registry cargo; do
     . "$root/deploy/lib/$part.sh"
 done
 
-BENCHES='agents backup catalog compose idle-agent rollout'
+BENCHES='agents backup catalog compose idle-agent rollout through'
 
 main() {
     cd "$root"
@@ -51,6 +51,7 @@ bench() {
             ;;
         agents) as_many_files_as_allowed "$programs/bench-agents" ;;
         catalog) "$programs/bench-catalog" ;;
+        through) "$programs/bench-through" ;;
         compose)
             need_engine
             need_labnotes_images # They bring debian:bookworm.

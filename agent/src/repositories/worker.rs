@@ -168,7 +168,12 @@ impl Repository for WorkerRepository {
     async fn sets(&self) -> Result<Vec<SetFound>, RepositoryError> {
         let doing = "read the backups";
         match self.ask(doing, Work::Sets).await? {
-            Answer::Sets(sets) => Ok(sets.into_iter().filter_map(found).collect()),
+            Answer::Sets(all) => {
+                for unreadable in &all.unreadable {
+                    tracing::warn!(repository = %self.name, %unreadable, "a backup that it belongs to cannot be seen");
+                }
+                Ok(all.sets.into_iter().filter_map(found).collect())
+            }
             _ => Err(self.strange(doing)),
         }
     }

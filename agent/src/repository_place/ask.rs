@@ -5,7 +5,7 @@ use bytes::Bytes;
 use fleet_proto::link::{Identity, dial};
 use fleet_proto::v1::repositories_client::RepositoriesClient;
 use fleet_proto::v1::{AddFile, FileName, ListFiles, ReadFile, add_file};
-use fleet_repository::PlaceError;
+use fleet_repository::{PlaceError, Pulse};
 use futures_util::stream;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -36,13 +36,15 @@ pub struct Line {
     identity: PathBuf,
     runtime: Runtime,
     channel: Mutex<Option<Channel>>,
+    /// Beats with every message, either way: a file may take long over a slow line.
+    pulse: Pulse,
 }
 
 impl Line {
-    pub fn new(identity: PathBuf) -> Result<Self, PlaceError> {
+    pub fn new(identity: PathBuf, pulse: Pulse) -> Result<Self, PlaceError> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(PlaceError::Io)?;
-        Ok(Self { identity, runtime, channel: Mutex::new(None) })
+        Ok(Self { identity, runtime, channel: Mutex::new(None), pulse })
     }
 
     pub fn list(&self, of: &FileName) -> Result<Vec<(String, u64)>, PlaceError> {
@@ -52,6 +54,7 @@ impl Line {
             let mut pieces = in_time(client.list(request)).await?.into_inner();
             let mut found = Vec::new();
             while let Some(piece) = in_time(pieces.message()).await? {
+                self.pulse.beat();
                 found.extend(piece.files.into_iter().map(|file| (file.id, file.bytes)));
                 if found.len() > MOST_FILES {
                     return Err(Status::internal("there are more files than a repository may have"));
@@ -68,6 +71,7 @@ impl Line {
             let mut pieces = in_time(client.read(request)).await?.into_inner();
             let mut bytes = Vec::with_capacity(usize::try_from(length.min(LARGEST)).unwrap_or_default());
             while let Some(piece) = in_time(pieces.message()).await? {
+                self.pulse.beat();
                 bytes.extend_from_slice(&piece.bytes);
                 if bytes.len() as u64 > LARGEST {
                     return Err(Status::internal("the file is larger than any in a repository"));
@@ -86,10 +90,12 @@ impl Line {
         self.ask(async |channel| {
             let sent = Arc::new(AtomicU64::new(0));
             let (pieces, counter, count) = (Arc::clone(&pieces), Arc::clone(&sent), pieces.len());
+            let pulse = self.pulse.clone();
             let message = |kind| AddFile { kind: Some(kind) };
             let first = std::iter::once(message(add_file::Kind::Begin(file.clone())));
             let bytes = (0..count).map(move |number| {
                 counter.fetch_add(1, Ordering::Relaxed);
+                pulse.beat();
                 message(add_file::Kind::Bytes(pieces[number].to_vec()))
             });
             let last = std::iter::once(message(add_file::Kind::Sha256(sha256.clone())));
@@ -107,6 +113,7 @@ impl Line {
         self.runtime.block_on(async {
             let mut pauses = PAUSES.iter();
             loop {
+                self.pulse.beat();
                 let answer = match self.channel().await {
                     Ok(channel) => question(channel).await,
                     Err(status) => Err(status),

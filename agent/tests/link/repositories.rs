@@ -52,6 +52,7 @@ async fn what_is_added_through_the_coordinator_comes_back() {
     let bytes = some_bytes();
     desk.keep(&bytes).await.expect("kept");
     let Answer::Sets(sets) = desk.ask(Work::Sets).await.expect("read") else { panic!("expected sets") };
+    let sets = sets.sets;
     assert_eq!(sets.len(), 1);
     let read = Work::ReadStream { snapshot: sets[0].parts[0].snapshot, path: "dumps/rows".to_owned() };
     let (mut worker, mut back) = (desk.start(read).await.expect("started"), Vec::new());
@@ -80,6 +81,7 @@ async fn a_refusal_of_the_coordinator_is_said_and_nothing_is_a_backup() {
     assert!(error.to_string().contains("its disk is full"), "{error}");
     *desk.lab.coordinator.files.refusal.lock().expect("no fault") = None;
     let Answer::Sets(sets) = desk.ask(Work::Sets).await.expect("read") else { panic!("expected sets") };
+    let sets = sets.sets;
     assert_eq!(sets, []);
 }
 

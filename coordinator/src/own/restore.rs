@@ -60,7 +60,11 @@ pub async fn restore(
     let Recovery { place, secrets, .. } =
         serde_json::from_slice(&text).map_err(|source| RestoreError::NoRecovery { path: path(), source })?;
     let shelf = workshop.with(from.unwrap_or(place), secrets);
-    let newest = shelf.sets().await?.pop().ok_or(RestoreError::Empty)?;
+    let mut found = shelf.sets().await?;
+    for unreadable in &found.unreadable {
+        tracing::warn!(%unreadable, "a newer backup than the one that is restored may be lost with it");
+    }
+    let newest = found.sets.pop().ok_or(RestoreError::Empty)?;
     let OwnManifest { format, at, .. } = serde_json::from_slice(&newest.manifest).map_err(RestoreError::Damaged)?;
     if format > OwnManifest::FORMAT {
         return Err(RestoreError::Newer { at, format });

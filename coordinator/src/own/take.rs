@@ -96,7 +96,7 @@ fn streams(directory: &Path, entries: Vec<Entry>) -> Result<Vec<(String, Vec<u8>
 }
 
 async fn let_old_go(shelf: &Shelf, keep: usize) -> Result<(), OwnError> {
-    let sets = shelf.sets().await?;
+    let sets = shelf.sets().await?.sets;
     let surplus = sets.len().saturating_sub(keep.max(1));
     if surplus == 0 {
         return Ok(());

@@ -1,22 +1,24 @@
 //! The catalog, worked out from what the repositories themselves hold.
 //!
-//! **Invariant:** what could not be read is not forgotten.
+//! **Invariant:** what could not be read is not forgotten: the catalog keeps what it knew of it, marked as damaged.
 
+use super::housekeeping::backups_of;
 use super::keeper::{Keeper, KeeperError, Which};
+use super::look::Damage;
 use super::secrets::RepositorySecrets;
 use super::work::Shelf;
 use crate::clock;
 use crate::facts::Found;
 use fleet_core::backup::{BackupKey, BackupSeen, Manifest, Proof};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
-use fleet_repository::SetRecord;
+use fleet_repository::{SetRecord, Unreadable};
 use std::collections::BTreeMap;
 
 /// What became of one rebuild.
 #[derive(Debug, Default)]
 pub struct Rebuilt {
     pub backups: usize,
-    /// Instances whose part stayed as it was, with the reason.
+    /// Instances of which something could not be read, with the reason: that part of the catalog stayed as it was.
     pub unread: Vec<(InstanceName, String)>,
 }
 
@@ -40,29 +42,76 @@ impl Keeper {
     pub async fn rebuild(&self, repository: &RepositoryName) -> Result<Rebuilt, KeeperError> {
         let reached = self.reached()?;
         let before = self.facts.read().backups_in(repository);
-        let (mut rebuilt, mut found) = (Rebuilt::default(), BTreeMap::new());
+        let (mut rebuilt, mut found, mut damaged) = (Rebuilt::default(), BTreeMap::new(), BTreeMap::new());
         for (_, instance) in reached.into_iter().filter(|(of, _)| of == repository) {
             match self.seen_in(repository, &instance).await {
-                Ok(seen) => {
+                Ok((mut seen, unreadable)) => {
                     rebuilt.backups += seen.len();
+                    if !unreadable.is_empty() {
+                        let lost = self.keep_unseen(repository, &instance, &mut seen, &unreadable);
+                        damaged.insert(instance.clone(), lost);
+                        rebuilt.unread.extend(unreadable.iter().map(|file| (instance.clone(), file.to_string())));
+                    }
                     found.insert(instance, seen);
                 }
                 Err(error) => rebuilt.unread.push((instance, error.to_string())),
             }
         }
         self.facts.replace_backups(repository, Found { before, found }).await?;
+        for (instance, lost) in damaged {
+            self.note_damage(repository, &instance, lost).await?;
+        }
         Ok(rebuilt)
+    }
+
+    /// Keeps what the catalog has of backups that are not to be seen, where one of the files that cannot be read may be theirs.
+    fn keep_unseen(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+        seen: &mut BTreeMap<BackupKey, BackupSeen>,
+        unreadable: &[Unreadable],
+    ) -> BTreeMap<BackupId, String> {
+        let known = backups_of(self.facts.read().observed().backups.get(instance), repository);
+        let mut lost = BTreeMap::new();
+        for (key, had) in known {
+            let is_its_own = |file: &&Unreadable| {
+                file.backup.as_ref().is_none_or(|backup| backup.to_string() == key.backup.as_str())
+            };
+            let Some(file) = unreadable.iter().find(is_its_own).filter(|_| !seen.contains_key(&key)) else { continue };
+            lost.insert(key.backup.clone(), file.to_string());
+            seen.insert(key, had);
+        }
+        lost
+    }
+
+    /// Marks backups as damaged until a check finds them well, and tells it.
+    async fn note_damage(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+        lost: BTreeMap<BackupId, String>,
+    ) -> Result<(), KeeperError> {
+        let mut look = self.look_at(repository, instance)?;
+        let part = look.part;
+        for (backup, reason) in lost {
+            look.damage.entry(backup).or_insert(Damage { part, reason });
+        }
+        self.keep_look(repository, instance, &look).await?;
+        self.facts.mark_damaged(instance, repository, &look.damaged(), clock::now()).await?;
+        Ok(())
     }
 
     async fn seen_in(
         &self,
         repository: &RepositoryName,
         instance: &InstanceName,
-    ) -> Result<BTreeMap<BackupKey, BackupSeen>, KeeperError> {
+    ) -> Result<(BTreeMap<BackupKey, BackupSeen>, Vec<Unreadable>), KeeperError> {
         let shelf = self.shelf(repository, instance)?;
         let (sets, proofs) = (shelf.sets().await?, shelf.proofs().await?);
         let mut newest: BTreeMap<String, Proof> = BTreeMap::new();
-        for record in proofs {
+        // A proof that cannot be read takes none away: the catalog keeps the one that it has.
+        for record in proofs.proofs {
             // One that a newer version wrote proves nothing to this one.
             let Ok(proof) = serde_json::from_slice::<Proof>(&record.proof) else { continue };
             let backup = String::from(record.backup);
@@ -71,9 +120,16 @@ impl Keeper {
             }
         }
         let damaged = self.look_at(repository, instance)?.damaged();
-        let mut seen = BTreeMap::new();
-        for set in sets {
-            let manifest = manifest_of(&set)?;
+        let (mut seen, mut unreadable) = (BTreeMap::new(), sets.unreadable);
+        for set in sets.sets {
+            let manifest = match manifest_of(&set) {
+                Ok(manifest) => manifest,
+                Err(error) => {
+                    let (kind, file) = (fleet_repository::FileKind::Snapshot, set.set);
+                    unreadable.push(Unreadable { kind, file, backup: Some(set.backup), why: error.to_string() });
+                    continue;
+                }
+            };
             // What somebody copied in from elsewhere is not this instance's; what calls itself another backup than it is, nobody's.
             let is_itself = String::from(set.backup) == manifest.backup.as_str();
             if manifest.instance != *instance || !is_itself {
@@ -85,7 +141,7 @@ impl Keeper {
             let key = BackupKey { repository: repository.clone(), backup: manifest.backup };
             seen.entry(key).or_insert(of.not_after(clock::now()));
         }
-        Ok(seen)
+        Ok((seen, unreadable))
     }
 
     /// All that a backup says of itself, values in the clear included.
@@ -106,12 +162,16 @@ impl Keeper {
         instance: &InstanceName,
         backup: &BackupId,
     ) -> Result<SetRecord, KeeperError> {
-        let sets = self.shelf(repository, instance)?.sets().await?;
-        let set = sets.into_iter().find(|set| String::from(set.backup.clone()) == backup.as_str());
-        set.ok_or_else(|| KeeperError::NoBackup {
-            repository: repository.clone(),
-            instance: instance.clone(),
-            backup: backup.to_string(),
+        let found = self.shelf(repository, instance)?.sets().await?;
+        let set = found.sets.into_iter().find(|set| String::from(set.backup.clone()) == backup.as_str());
+        let is_its_own = |file: &&Unreadable| file.backup.as_ref().is_none_or(|of| of.to_string() == backup.as_str());
+        set.ok_or_else(|| match found.unreadable.iter().find(is_its_own) {
+            Some(file) => KeeperError::Unreadable { backup: backup.to_string(), reason: file.to_string() },
+            None => KeeperError::NoBackup {
+                repository: repository.clone(),
+                instance: instance.clone(),
+                backup: backup.to_string(),
+            },
         })
     }
 }

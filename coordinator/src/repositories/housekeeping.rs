@@ -66,15 +66,18 @@ impl Keeper {
         let _alone = self.one_at_a_time.lock().await;
         let (repository, instance) = which;
         let shelf = self.shelf(repository, instance)?;
-        if !self.is_in_use(which) {
-            self.tidy(which, &shelf, now).await?;
-        }
+        let tidied = if self.is_in_use(which) { Ok(()) } else { self.tidy(which, &shelf, now).await };
         let look = self.look_at(repository, instance)?;
         if look.checked.is_none_or(|at| now.since(at) >= DAY) {
             let read = ReadData::Part { part: (look.part + 1) % PARTS, of: PARTS };
-            self.check(which, &shelf, read, now).await?;
+            // What stands in the way of tidying up is often damage, and the check finds out whose.
+            let report = self.check(which, &shelf, read, now).await?;
+            if let Some(file) = report.unreadable.first() {
+                tidied?;
+                return Err(KeeperError::Means(file.to_string()));
+            }
         }
-        Ok(())
+        tidied
     }
 
     /// Whether a host may be adding to it, or reading what could be forgotten.
@@ -100,6 +103,9 @@ impl Keeper {
             let names = surplus.iter().filter_map(|backup| backup.as_str().parse().ok()).collect();
             shelf.forget(names).await?;
             self.facts.forget_backups(instance, repository, &surplus, now).await?;
+            // A prune that fails now is not to wait for the next backup that is forgotten.
+            let look = self.look_at(repository, instance)?;
+            self.keep_look(repository, instance, &Look { prune_at: Some(now), ..look }).await?;
         }
         let never = self.never_finished(shelf.unfinished().await?, now);
         if !never.is_empty() {

@@ -90,7 +90,7 @@ impl Keeper {
         repository: &RepositoryName,
         instance: &InstanceName,
     ) -> Result<Option<Manifest>, KeeperError> {
-        let sets = self.shelf(repository, instance)?.sets().await?;
+        let sets = self.shelf(repository, instance)?.sets().await?.sets;
         sets.last().map(super::catalog::manifest_of).transpose()
     }
 

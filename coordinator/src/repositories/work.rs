@@ -4,7 +4,7 @@ use super::secrets::RepositoryKeys;
 use bytes::Bytes;
 use fleet_repository::worker::{Answer, Limits, Next, PlaceSpec, Request, Work, Worker, WorkerError};
 use fleet_repository::{
-    BackupId, CheckReport, Entry, FileId, Part, PartRecord, ProofRecord, Prune, ReadData, Secrets, SetRecord, Stats,
+    BackupId, CheckReport, Entry, FileId, Part, PartRecord, Proofs, Prune, ReadData, Secrets, Sets, Stats,
 };
 use futures_util::stream::{Stream, unfold};
 use std::collections::BTreeSet;
@@ -89,13 +89,13 @@ impl Shelf {
         answered!(self.ask(Work::Create).await?, Answer::Created => ())
     }
 
-    /// All backups that exist.
-    pub async fn sets(&self) -> Result<Vec<SetRecord>, WorkError> {
+    /// All backups that exist, and what cannot be read.
+    pub async fn sets(&self) -> Result<Sets, WorkError> {
         answered!(self.ask(Work::Sets).await?, Answer::Sets(sets) => sets)
     }
 
     /// What drills have found.
-    pub async fn proofs(&self) -> Result<Vec<ProofRecord>, WorkError> {
+    pub async fn proofs(&self) -> Result<Proofs, WorkError> {
         answered!(self.ask(Work::Proofs).await?, Answer::Proofs(proofs) => proofs)
     }
 

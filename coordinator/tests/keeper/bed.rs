@@ -187,7 +187,7 @@ impl Bed {
     /// The backups that the repository itself has.
     pub async fn sets(&self) -> Vec<String> {
         let Answer::Sets(sets) = self.work(Work::Sets).await else { panic!("it was asked for its sets") };
-        let mut names: Vec<String> = sets.into_iter().map(|set| set.backup.into()).collect();
+        let mut names: Vec<String> = sets.sets.into_iter().map(|set| set.backup.into()).collect();
         names.sort();
         names
     }

@@ -122,3 +122,37 @@ async fn all_data_is_read_within_a_month_of_days() {
     }
     assert!(!bed.catalog()[&read("notes-1")][&key(1)].is_good());
 }
+
+#[tokio::test]
+async fn a_backup_whose_files_cannot_be_read_stays_in_the_catalog_as_damaged() {
+    let bed = Bed::new().await;
+    bed.backup(1, 3 * DAY, b"SELECT 1;").await;
+    bed.prove(1).await;
+    let snapshots = |bed: &Bed| -> Vec<PathBuf> {
+        fs::read_dir(bed.folder().join("snapshots")).expect("it is there").flatten().map(|it| it.path()).collect()
+    };
+    let before = snapshots(&bed);
+    bed.backup(2, 2 * DAY, &noise(2, 100_000)).await;
+    // Its set among them: nobody can say what they were.
+    for file in snapshots(&bed).into_iter().filter(|file| !before.contains(file)) {
+        let mut bytes = fs::read(&file).expect("it can be read");
+        bytes[40] ^= 1;
+        fs::write(file, bytes).expect("it can be written");
+    }
+    let rebuilt = bed.keeper.rebuild(&read("central")).await.expect("the rest can be read");
+    assert_eq!((rebuilt.backups, rebuilt.unread.len()), (1, 3));
+    let good = |bed: &Bed| [1, 2].map(|number| bed.catalog()[&read("notes-1")][&key(number)].is_good());
+    assert_eq!(good(&bed), [true, false]);
+    let told = |bed: &Bed| bed.told().iter().filter(|text| text.contains("is damaged: snapshot ")).count();
+    assert_eq!(told(&bed), 1, "{:?}", bed.told());
+    let gone = bed.keeper.manifest(&read("central"), &read("notes-1"), &id(2)).await.expect_err("it cannot be read");
+    assert!(gone.to_string().contains("snapshot "), "{gone}");
+    bed.keeper.manifest(&read("central"), &read("notes-1"), &id(1)).await.expect("it can be read");
+
+    // Its parts are not swept up as those of a backup that never came to be, and nothing is pruned; a check is made all the same.
+    bed.round(Time(now().0 + 5 * DAY)).await;
+    assert_eq!(bed.kept(), [id(1), id(2)]);
+    let troubles = bed.keeper.troubles().expect("it can be read");
+    assert!(troubles.len() == 1 && troubles[0].2.contains("cannot be read"), "{troubles:?}");
+    assert!(!good(&bed)[1]);
+}

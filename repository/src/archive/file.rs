@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 /// A file that is opened when its turn has come.
 pub(super) struct Unopened {
+    /// In the snapshot.
+    pub(super) path: PathBuf,
     pub(super) disk: PathBuf,
     pub(super) stamp: Stamp,
     pub(super) noted: Arc<Noted>,
@@ -39,7 +41,7 @@ impl ReadSourceOpen for Unopened {
             Err(error) => {
                 let is_link = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
                 let error = if is_link { io::ErrorKind::NotFound.into() } else { error };
-                self.noted.failed(&self.disk, &error);
+                self.noted.left_out(&self.path, &self.disk, self.stamp.size, &error);
                 Err(RusticError::with_source(ErrorKind::InputOutput, "a file cannot be opened", error))
             }
         }
@@ -79,6 +81,7 @@ impl Read for Capped {
                 return Err(error);
             }
         };
+        self.noted.pulse.beat();
         self.left -= count as u64;
         if self.left == 0 && !self.is_noted && self.file.metadata().is_ok_and(|now| Stamp::of(&now) != self.stamp) {
             self.is_noted = true;

@@ -66,6 +66,10 @@ impl<R: Read> Filled<R> {
         if self.bytes == 0 {
             self.turn.0.wait(self.turn.1);
         }
+        // Of streams that come one after the other, nothing more comes once one has failed: waiting for it would be for ever.
+        if let Some((source, reason)) = self.gate.reason() {
+            return Err(io::Error::other(format!("`{source}` has failed: {reason}")));
+        }
         self.buffer.resize(BUFFER, 0);
         let (mut filled, mut failed) = (0, None);
         while filled < BUFFER {

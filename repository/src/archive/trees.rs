@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 use crate::gate::Gate;
 use crate::place::FileId;
 use crate::reader::own;
-use crate::repository::{Chunks, Repository};
+use crate::repository::Repository;
+use crate::run::Chunks;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,10 +40,10 @@ pub struct Trees {
     pub seed: u64,
 }
 
-/// How much was found in one folder.
+/// How much is kept of one folder.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TreeSize {
-    /// Entries that are not folders.
+    /// Entries that are not folders. A file with several names counts for each, with all its bytes.
     pub files: u64,
     pub bytes: u64,
 }
@@ -53,7 +54,7 @@ pub struct ArchivedTrees {
     pub snapshot: FileId,
     /// By their paths in the snapshot.
     pub by_tree: BTreeMap<String, TreeSize>,
-    /// Entries that are not folders.
+    /// In all of them together: what is in the snapshot, and what a restore makes again.
     pub files: u64,
     pub bytes: u64,
     /// What the repository has grown by, packed.
@@ -76,7 +77,8 @@ impl Repository {
     pub fn archive_trees(&self, part: &Part, trees: &Trees, gate: &Arc<Gate>) -> Result<ArchivedTrees> {
         let roots = in_order(&trees.trees)?;
         let paths = roots.iter().map(|(path, _)| path.clone()).collect();
-        let noted = Arc::new(Noted::new(gate.clone(), Sample::new(trees.sample, trees.seed), &trees.trees));
+        let noted = Noted::new(gate.clone(), Sample::new(trees.sample, trees.seed), &trees.trees);
+        let noted = Arc::new(noted.with_pulse(self.pulse().clone()));
         let source = Walk::new(roots, &trees.excludes, noted.clone())?;
         let job = Job {
             part,
@@ -92,12 +94,12 @@ impl Repository {
         drop(job);
         let sample =
             std::mem::replace(&mut *noted.sample.lock().unwrap_or_else(PoisonError::into_inner), Sample::new(0, 0));
-        let found = noted.found();
+        let (found, by_tree) = (noted.found(), noted.by_tree());
         Ok(ArchivedTrees {
             snapshot: own(&done.snapshot.id)?,
-            by_tree: noted.by_tree(),
-            files: done.files,
-            bytes: done.bytes,
+            files: by_tree.values().map(|tree| tree.files).sum(),
+            bytes: by_tree.values().map(|tree| tree.bytes).sum(),
+            by_tree,
             added: done.added,
             vanished: found.vanished,
             changed: found.changed,

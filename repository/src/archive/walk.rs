@@ -6,6 +6,7 @@ use super::sample::{Sample, Stamp};
 use super::trees::{Tree, TreeSize};
 use crate::error::{Error, Result};
 use crate::gate::Gate;
+use crate::pulse::Pulse;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use rustic_core::jiff::Timestamp;
 use rustic_core::repofile::{Metadata, Node, NodeType};
@@ -28,6 +29,7 @@ pub(super) struct Noted {
     /// Each folder by its path, with its name as it was asked for.
     trees: Vec<(PathBuf, String)>,
     sizes: Mutex<BTreeMap<String, TreeSize>>,
+    pub(super) pulse: Pulse,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -42,7 +44,18 @@ impl Noted {
     pub(super) fn new(gate: Arc<Gate>, sample: Sample, trees: &[Tree]) -> Self {
         let trees: Vec<_> = trees.iter().filter_map(|tree| Some((inside(&tree.path)?, tree.path.clone()))).collect();
         let sizes = trees.iter().map(|(_, name)| (name.clone(), TreeSize::default())).collect();
-        Self { gate, sample: Mutex::new(sample), found: Mutex::default(), trees, sizes: Mutex::new(sizes) }
+        Self {
+            gate,
+            sample: Mutex::new(sample),
+            found: Mutex::default(),
+            trees,
+            sizes: Mutex::new(sizes),
+            pulse: Pulse::default(),
+        }
+    }
+
+    pub(super) fn with_pulse(self, pulse: Pulse) -> Self {
+        Self { pulse, ..self }
     }
 
     pub(super) fn by_tree(&self) -> BTreeMap<String, TreeSize> {
@@ -51,11 +64,17 @@ impl Noted {
 
     /// Counts what is not a folder towards the folder that was asked for.
     fn count(&self, path: &Path, bytes: u64) {
+        self.size_of(path, |size| (size.files, size.bytes) = (size.files + 1, size.bytes + bytes));
+    }
+
+    /// Takes back what was counted: it was found, and is left out after all.
+    fn discount(&self, path: &Path, bytes: u64) {
+        self.size_of(path, |size| (size.files, size.bytes) = (size.files - 1, size.bytes - bytes));
+    }
+
+    fn size_of(&self, path: &Path, change: impl FnOnce(&mut TreeSize)) {
         let Some((_, name)) = self.trees.iter().find(|(tree, _)| path.starts_with(tree)) else { return };
-        let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = sizes.entry(name.clone()).or_default();
-        size.files += 1;
-        size.bytes += bytes;
+        change(self.sizes.lock().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default());
     }
 
     pub(super) fn found(&self) -> Found {
@@ -79,8 +98,14 @@ impl Noted {
         self.note(path, "changed while it was read", |found| &mut found.changed);
     }
 
+    /// Notes that a file which was found cannot be opened.
+    pub(super) fn left_out(&self, path: &Path, disk: &Path, bytes: u64, error: &io::Error) {
+        self.discount(path, bytes);
+        self.failed(disk, error);
+    }
+
     /// Notes an error: what is gone has vanished, all else fails the run.
-    pub(super) fn failed(&self, path: &Path, error: &io::Error) {
+    fn failed(&self, path: &Path, error: &io::Error) {
         match error.kind() {
             io::ErrorKind::NotFound => self.vanished(path),
             _ => self.gate.shut(&path.display().to_string(), &error.to_string()),
@@ -136,6 +161,7 @@ impl Iterator for Steps {
 
     fn next(&mut self) -> Option<Self::Item> {
         while let Some((path, disk)) = self.ahead.pop() {
+            self.noted.pulse.beat();
             if self.noted.gate.reason().is_some() {
                 return None;
             }
@@ -187,7 +213,7 @@ impl Steps {
         }
         let name = path.file_name().unwrap_or(path.as_os_str());
         let node = Node::new_node(name, node_type, describe(&metadata, disk)?);
-        let open = Unopened { disk: disk.to_owned(), stamp, noted: self.noted.clone() };
+        let open = Unopened { path: path.to_owned(), disk: disk.to_owned(), stamp, noted: self.noted.clone() };
         Ok(Some(ReadSourceEntry { path: path.to_owned(), node, open: Some(open) }))
     }
 
@@ -271,12 +297,13 @@ mod tests {
     use std::io::Read;
 
     /// Finds a file, has it changed, and then reads it.
-    fn read_after(change: impl FnOnce(&Path)) -> (Option<Vec<u8>>, Found, Option<(String, String)>) {
+    fn read_after(change: impl FnOnce(&Path)) -> (Option<Vec<u8>>, Arc<Noted>) {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("file");
         fs::write(&file, "0123456789").expect("written");
         let gate = Arc::new(Gate::default());
-        let noted = Arc::new(Noted::new(gate.clone(), Sample::new(0, 0), &[]));
+        let tree = Tree { disk: folder.path().to_owned(), path: "files".to_owned() };
+        let noted = Arc::new(Noted::new(gate, Sample::new(0, 0), &[tree]));
         let roots = vec![(PathBuf::from("/files"), folder.path().to_owned())];
         let walk = Walk::new(roots, &[], noted.clone()).expect("a walk");
         let entry = walk.entries().map(|entry| entry.expect("an entry")).last().expect("the file");
@@ -287,14 +314,20 @@ mod tests {
             file.read_to_end(&mut content).expect("read");
             content
         });
-        (content, noted.found(), gate.reason())
+        (content, noted)
     }
 
     #[track_caller]
     fn check(change: impl FnOnce(&Path), content: Option<&[u8]>, vanished: u64, changed: u64) {
-        let (found, noted, failed) = read_after(change);
-        assert_eq!(found.as_deref(), content);
-        assert_eq!((noted.vanished, noted.changed, failed), (vanished, changed, None), "{:?}", noted.notes);
+        let (read, noted) = read_after(change);
+        assert_eq!(read.as_deref(), content);
+        let found = noted.found();
+        let told = (found.vanished, found.changed, noted.gate.reason());
+        assert_eq!(told, (vanished, changed, None), "{:?}", found.notes);
+        assert_eq!(found.notes.len() as u64, vanished + changed, "each is named");
+        // What is counted is what is kept.
+        let kept = content.map_or(TreeSize::default(), |content| TreeSize { files: 1, bytes: content.len() as u64 });
+        assert_eq!(noted.by_tree()["files"], kept);
     }
 
     #[test]

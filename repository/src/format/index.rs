@@ -1,5 +1,6 @@
 //! Which blob is where in which pack.
 
+use crate::damage::Unreadable;
 use crate::place::FileId;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -37,7 +38,7 @@ pub(crate) struct IndexFile {
 }
 
 /// Where one blob is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Location {
     pub(crate) pack: u32,
     pub(crate) offset: u32,
@@ -46,7 +47,7 @@ pub(crate) struct Location {
     pub(crate) unpacked: u32,
 }
 
-/// All index files together. Packs that wait for their removal are no part of it.
+/// All index files together. What they say of one pack is taken together: none of them is believed more than another.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     packs: Vec<FileId>,
@@ -54,28 +55,58 @@ pub(crate) struct Index {
     ends: Vec<u32>,
     /// In the order of kind and id; that takes half of what a map takes.
     blobs: Vec<(BlobKind, FileId, Location)>,
+    unreadable: Vec<Unreadable>,
 }
 
 impl Index {
-    pub(crate) fn new(files: impl IntoIterator<Item = IndexFile>) -> Self {
-        let mut index = Self::default();
+    /// Packs that wait for their removal are no part of it. `unreadable` are the index files that it lacks.
+    pub(crate) fn new(files: impl IntoIterator<Item = IndexFile>, unreadable: Vec<Unreadable>) -> Self {
+        let mut index = Self { unreadable, ..Self::default() };
         let mut numbers = HashMap::new();
         for pack in files.into_iter().flat_map(|file| file.packs) {
             let next = u32::try_from(index.packs.len()).unwrap_or(u32::MAX);
             let number = *numbers.entry(pack.id).or_insert(next);
-            if number != next {
-                continue;
+            if number == next {
+                index.packs.push(pack.id);
+                index.ends.push(0);
             }
-            index.packs.push(pack.id);
-            index.ends.push(pack.blobs.iter().map(|blob| blob.offset.saturating_add(blob.length)).max().unwrap_or(0));
+            let end = pack.blobs.iter().map(|blob| blob.offset.saturating_add(blob.length)).max().unwrap_or(0);
+            if let Some(known) = index.ends.get_mut(number as usize) {
+                *known = end.max(*known);
+            }
             index.blobs.extend(pack.blobs.into_iter().map(|blob| {
                 let unpacked = blob.uncompressed_length.unwrap_or(0);
                 let location = Location { pack: number, offset: blob.offset, length: blob.length, unpacked };
                 (blob.kind, blob.id, location)
             }));
         }
-        index.blobs.sort_unstable_by_key(|(kind, id, location)| (*kind, *id, location.pack));
+        index.blobs.sort_unstable();
+        index.blobs.dedup();
         index
+    }
+
+    /// The index files that it lacks.
+    pub(crate) fn unreadable(&self) -> &[Unreadable] {
+        &self.unreadable
+    }
+
+    /// Every place of what is said to be in more than one.
+    pub(crate) fn doubled(&self) -> Vec<(FileId, Location)> {
+        let same = self.blobs.chunk_by(|(kind, id, _), (other, another, _)| (kind, id) == (other, another));
+        let mut doubled: Vec<_> = same.filter(|places| places.len() > 1).flatten().copied().collect();
+        // A folder may be said to be data, too: who asks by the id alone would find either.
+        let trees = self.blobs.partition_point(|(kind, ..)| *kind < BlobKind::Tree);
+        for tree in &self.blobs[trees..] {
+            let data = self.find(BlobKind::Data, &tree.1).map(|location| (BlobKind::Data, tree.1, location));
+            let before = doubled.len();
+            doubled.extend(data);
+            if doubled.len() > before {
+                doubled.push(*tree);
+            }
+        }
+        doubled.sort_unstable();
+        doubled.dedup();
+        doubled.into_iter().map(|(_, id, location)| (id, location)).collect()
     }
 
     /// All places where a blob is: one, as a rule.

@@ -1,10 +1,15 @@
 //! What goes through a place, counted and held to a rate.
 
 use super::{FileId, FileKind, Place, PlaceError};
+use crate::pulse::Pulse;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+const BEAT: Duration = Duration::from_millis(500);
+/// Nothing is held back for longer: a clock ends somewhere.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 /// What went through a place so far.
 #[derive(Debug, Default)]
@@ -12,6 +17,7 @@ pub struct Meter {
     read: AtomicU64,
     written: AtomicU64,
     packs_written: AtomicU64,
+    pulse: Pulse,
 }
 
 impl Meter {
@@ -25,6 +31,11 @@ impl Meter {
 
     pub fn packs_written(&self) -> u64 {
         self.packs_written.load(Ordering::Relaxed)
+    }
+
+    /// Beats whenever a call has come back, whatever it brought.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 }
 
@@ -40,6 +51,12 @@ impl<P: Place> Metered<P> {
         Self { place, meter }
     }
 
+    /// Notes that a call has come back.
+    fn back<T>(&self, result: Result<T, PlaceError>) -> Result<T, PlaceError> {
+        self.meter.pulse.beat();
+        result
+    }
+
     fn count_read(&self, content: Bytes) -> Bytes {
         self.meter.read.fetch_add(content.len() as u64, Ordering::Relaxed);
         content
@@ -51,16 +68,16 @@ impl<P: Place> Place for Metered<P> {
         self.place.name()
     }
     fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
-        self.place.list(kind)
+        self.back(self.place.list(kind))
     }
     fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
-        self.place.read(kind, id).map(|content| self.count_read(content))
+        self.back(self.place.read(kind, id)).map(|content| self.count_read(content))
     }
     fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
-        self.place.read_range(kind, id, offset, length).map(|content| self.count_read(content))
+        self.back(self.place.read_range(kind, id, offset, length)).map(|content| self.count_read(content))
     }
     fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
-        self.place.write(kind, id, content)?;
+        self.back(self.place.write(kind, id, content))?;
         self.meter.written.fetch_add(size_of_pieces(content), Ordering::Relaxed);
         if kind == FileKind::Pack {
             self.meter.packs_written.fetch_add(1, Ordering::Relaxed);
@@ -68,7 +85,7 @@ impl<P: Place> Place for Metered<P> {
         Ok(())
     }
     fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
-        self.place.remove(kind, id)
+        self.back(self.place.remove(kind, id))
     }
     fn read_ahead(&self) -> u64 {
         self.place.read_ahead()
@@ -81,27 +98,33 @@ pub struct Limited<P> {
     place: P,
     per_second: u64,
     free_at: Mutex<Option<Instant>>,
+    pulse: Pulse,
 }
 
 impl<P: Place> Limited<P> {
-    /// `per_second` of zero is taken for one byte: a limit that lets nothing through would be a hang.
-    pub fn new(place: P, per_second: u64) -> Self {
-        Self { place, per_second: per_second.max(1), free_at: Mutex::new(None) }
+    /// `per_second` of zero is taken for one byte: a limit that lets nothing through would be a hang. `pulse` beats while
+    /// something is held back: that is no hang either.
+    pub fn new(place: P, per_second: u64, pulse: Pulse) -> Self {
+        Self { place, per_second: per_second.max(1), free_at: Mutex::new(None), pulse }
     }
 
-    /// Books the bytes, then waits until what was booked before them is through.
+    /// Waits until what was booked before is through.
     fn pass(&self, bytes: u64) {
-        let until = {
-            let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = Instant::now();
-            let from = free_at.map_or(now, |at| at.max(now));
-            let takes = Duration::from_secs_f64(bytes as f64 / self.per_second as f64);
-            *free_at = Some(from + takes);
-            from + takes.saturating_sub(Duration::from_secs(1))
-        };
+        let until = self.book(bytes, Instant::now());
         while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            std::thread::park_timeout(left);
+            std::thread::park_timeout(left.min(BEAT));
+            self.pulse.beat();
         }
+    }
+
+    /// Books bytes, and says until when whoever wants them through has to wait.
+    fn book(&self, bytes: u64, now: Instant) -> Instant {
+        let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = free_at.map_or(now, |at| at.max(now));
+        let takes = Duration::try_from_secs_f64(bytes as f64 / self.per_second as f64).unwrap_or(LONGEST);
+        let takes = takes.min(LONGEST);
+        *free_at = Some(from + takes);
+        from + takes.saturating_sub(Duration::from_secs(1))
     }
 }
 
@@ -145,15 +168,26 @@ mod tests {
     #[test]
     fn a_limit_holds_back_what_goes_beyond_the_first_second() {
         let folder = tempfile::tempdir().expect("a folder");
+        let limited = Limited::new(FolderPlace::new(folder.path()), 100_000, Pulse::default());
+        let now = Instant::now();
+        let waits = |after: u64, bytes| {
+            let now = now + Duration::from_millis(after);
+            limited.book(bytes, now).saturating_duration_since(now).as_millis()
+        };
+        assert_eq!([waits(0, 50_000), waits(0, 50_000), waits(0, 50_000)], [0, 500, 1000]);
+        assert_eq!(waits(500, 100_000), 1000, "a second of what came before is still to go");
+        assert_eq!(waits(60_000, 100_000), 0, "nothing is saved up, and nothing is owed");
+    }
+
+    #[test]
+    fn what_goes_through_is_counted_and_every_call_is_a_sign_of_life() {
+        let folder = tempfile::tempdir().expect("a folder");
         let meter = Arc::new(Meter::default());
-        let place = Metered::new(Limited::new(FolderPlace::new(folder.path()), 100_000), meter.clone());
-        let began = Instant::now();
-        for number in 0..3_u8 {
-            let content = [Bytes::from(vec![number; 50_000])];
-            place.write(FileKind::Index, &FileId([number; 32]), &content).expect("written");
-        }
-        let took = began.elapsed();
-        assert!(took >= Duration::from_millis(400) && took < Duration::from_secs(5), "{took:?}");
-        assert_eq!(meter.bytes_written(), 150_000);
+        let place = Metered::new(FolderPlace::new(folder.path()), meter.clone());
+        place.write(FileKind::Index, &FileId([1; 32]), &[Bytes::from_static(b"12345")]).expect("written");
+        place.read(FileKind::Index, &FileId([1; 32])).expect("read");
+        place.read(FileKind::Index, &FileId([2; 32])).expect_err("there is none");
+        place.list(FileKind::Pack).expect("listed");
+        assert_eq!((meter.bytes_written(), meter.bytes_read(), meter.pulse().count()), (5, 5, 4));
     }
 }

@@ -116,14 +116,15 @@ impl Put<'_> {
         Ok(())
     }
 
-    pub(super) fn hard_link(&self, first: &Path, path: &Path) -> Result<()> {
+    pub(super) fn hard_link(&self, first: &Path, path: &Path, bytes: u64) -> Result<()> {
         if fs::symlink_metadata(first).is_err() {
-            // The file itself was left out as damaged, and told.
+            let (path, first) = (path.display(), first.display());
+            self.count(Made::Nothing(format!("`{path}` is another name of `{first}`, which was left out")));
             return Ok(());
         }
         self.make_room(path)?;
         fs::hard_link(first, path).map_err(Error::disk("link", path))?;
-        self.count(Made::Other);
+        self.count(Made::File(bytes));
         Ok(())
     }
 

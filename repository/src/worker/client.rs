@@ -8,12 +8,13 @@ use super::serve::Bounds;
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// So many frames wait to be taken: a slow taker holds the worker back.
 const WAITING: usize = 8;
@@ -32,13 +33,14 @@ const ALLOCATION: [(&str, &str); 3] =
 pub struct Limits {
     /// Bytes of memory that it may ask for; beyond it is ended.
     pub memory: u64,
-    /// So long nothing may move, either way, before it is given up.
+    /// So long nothing may move before it is given up: no byte, no call of the place, no processor.
     pub idle: Duration,
 }
 
 impl Default for Limits {
+    /// Longer than any single call of a place may take: then the place says itself what is wrong.
     fn default() -> Self {
-        Self { memory: 1 << 30, idle: Duration::from_secs(3600) }
+        Self { memory: 1 << 30, idle: Duration::from_secs(240) }
     }
 }
 
@@ -72,13 +74,33 @@ impl WorkerError {
 #[derive(Debug)]
 pub struct Worker {
     child: Child,
-    stdin: ChildStdin,
+    input: Arc<Mutex<Input>>,
     incoming: mpsc::Receiver<io::Result<Frame>>,
     last_words: watch::Receiver<String>,
     progress: watch::Receiver<Progress>,
     idle: Duration,
     /// Ended when this is dropped.
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
+}
+
+/// What goes to a worker.
+#[derive(Debug)]
+struct Input {
+    stdin: ChildStdin,
+    /// Whether the last frame went out to its end: nothing may follow one that was cut off.
+    is_whole: bool,
+}
+
+impl Input {
+    async fn write(&mut self, head: &[u8], piece: &[u8]) -> io::Result<()> {
+        if !std::mem::replace(&mut self.is_whole, false) {
+            return Err(io::Error::other("what was said before was cut off"));
+        }
+        self.stdin.write_all(head).await?;
+        self.stdin.write_all(piece).await?;
+        self.is_whole = true;
+        Ok(())
+    }
 }
 
 impl Worker {
@@ -100,10 +122,13 @@ impl Worker {
         let mut tasks = JoinSet::new();
         tasks.spawn(take_frames(stdout, frames, tell_progress));
         tasks.spawn(keep_last_words(from_stderr, tell_words));
-        let mut worker = Self { child, stdin, incoming, last_words, progress, idle: limits.idle, _tasks: tasks };
+        let input = Arc::new(Mutex::new(Input { stdin, is_whole: true }));
+        let idle = limits.idle;
+        let mut worker = Self { child, input: input.clone(), incoming, last_words, progress, idle, tasks };
         let bounds = Bounds { memory: limits.memory, idle_seconds: limits.idle.as_secs() };
         worker.say(FrameKind::Request, &json(&bounds)?).await?;
         worker.say(FrameKind::Request, &json(request)?).await?;
+        worker.tasks.spawn(keep_in_touch(input, idle / 4));
         Ok(worker)
     }
 
@@ -112,7 +137,7 @@ impl Worker {
         Self::start(program, args, limits, request).await?.answer().await
     }
 
-    /// How far it is, kept up to date while somebody waits for the worker.
+    /// How far it is: news come whenever anything has moved, and only then.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.clone()
     }
@@ -139,11 +164,11 @@ impl Worker {
 
     /// The next of a stream that the worker sends; nothing when it has been sent whole and verified.
     pub async fn next(&mut self) -> Result<Next, WorkerError> {
-        let frame = match timeout(self.idle, self.incoming.recv()).await {
-            Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(error))) => return Err(WorkerError::Talk(error)),
-            Ok(None) => return Err(self.died().await),
-            Err(_) => return Err(WorkerError::Idle(self.idle)),
+        let frame = match while_it_moves(self.idle, &mut self.progress, self.incoming.recv()).await {
+            Some(Some(Ok(frame))) => frame,
+            Some(Some(Err(error))) => return Err(WorkerError::Talk(error)),
+            Some(None) => return Err(self.died().await),
+            None => return Err(WorkerError::Idle(self.idle)),
         };
         match frame.kind {
             FrameKind::Data => Ok(Next::Data(frame.payload)),
@@ -184,16 +209,12 @@ impl Worker {
 
     async fn say(&mut self, kind: FrameKind, payload: &[u8]) -> Result<(), WorkerError> {
         for (head, piece) in frame::cut(kind, payload) {
-            let stdin = &mut self.stdin;
-            let written = timeout(self.idle, async {
-                stdin.write_all(&head).await?;
-                stdin.write_all(piece).await
-            });
-            match written.await {
-                Ok(Ok(())) => {}
+            let writing = async { self.input.lock().await.write(&head, piece).await };
+            match while_it_moves(self.idle, &mut self.progress, writing).await {
+                Some(Ok(())) => {}
                 // It has gone, and has said why before.
-                Ok(Err(error)) => return Err(self.why(error).await),
-                Err(_) => return Err(WorkerError::Idle(self.idle)),
+                Some(Err(error)) => return Err(self.why(error).await),
+                None => return Err(WorkerError::Idle(self.idle)),
             }
         }
         Ok(())
@@ -223,6 +244,40 @@ impl Worker {
     }
 }
 
+/// Waits for something for as long as the worker shows that anything moves.
+async fn while_it_moves<T>(
+    idle: Duration,
+    progress: &mut watch::Receiver<Progress>,
+    awaited: impl Future<Output = T>,
+) -> Option<T> {
+    let mut awaited = std::pin::pin!(awaited);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut awaited => return Some(done),
+            moved = timeout(idle, progress.changed()) => match moved {
+                Ok(Ok(())) => {}
+                // It says no more; what it has said is still on its way.
+                Ok(Err(_)) => return timeout(idle, awaited).await.ok(),
+                Err(_) => return None,
+            },
+        }
+    }
+}
+
+/// Lets the worker know that somebody is there, whatever else there is to be said.
+async fn keep_in_touch(input: Arc<Mutex<Input>>, every: Duration) {
+    let Some((head, _)) = frame::cut(FrameKind::Progress, &[]).next() else { return };
+    loop {
+        sleep(every).await;
+        // Where something is being said, that is a sign as well.
+        let Ok(mut input) = input.try_lock() else { continue };
+        if !input.is_whole || input.write(&head, &[]).await.is_err() {
+            return;
+        }
+    }
+}
+
 /// What comes from a worker.
 #[derive(Debug)]
 pub enum Next {
@@ -243,8 +298,8 @@ async fn take_frames(
     loop {
         let frame = match take_frame(&mut stdout, &mut assembly).await {
             Ok(Some(frame)) if frame.kind == FrameKind::Progress => {
-                if let Ok(told) = serde_json::from_slice(&frame.payload) {
-                    progress.send_replace(told);
+                if let Ok(told) = serde_json::from_slice::<Progress>(&frame.payload) {
+                    progress.send_if_modified(|known| std::mem::replace(known, told) != told);
                 }
                 continue;
             }

@@ -1,11 +1,11 @@
 //! What a worker is asked, and what it answers.
 
 use crate::archive::{ArchivedStreams, ArchivedTrees, Trees};
-use crate::backup::{BackupId, Kind, Part, PartRecord, ProofRecord, SetRecord};
+use crate::backup::{BackupId, Kind, Part, PartRecord};
 use crate::check::{CheckReport, ReadData};
 use crate::error::Error;
 use crate::forget::{Forgotten, Prune};
-use crate::listing::Entry;
+use crate::listing::{Entry, Proofs, Sets};
 use crate::place::{FileId, S3Address};
 use crate::repository::Stats;
 use crate::restore::{RestoreOptions, Restored};
@@ -127,8 +127,8 @@ pub enum Answer {
     Proof {
         snapshot: FileId,
     },
-    Sets(Vec<SetRecord>),
-    Proofs(Vec<ProofRecord>),
+    Sets(Sets),
+    Proofs(Proofs),
     Unfinished(Vec<PartRecord>),
     Latest(Option<PartRecord>),
     /// A stream was sent whole.
@@ -154,6 +154,9 @@ pub struct Progress {
     pub source_bytes: u64,
     pub place_read: u64,
     pub place_written: u64,
+    /// Grows whenever anything moves: while it stands still, nothing does.
+    #[serde(default)]
+    pub moves: u64,
 }
 
 /// Which kind of thing went wrong: what somebody can do about it differs.

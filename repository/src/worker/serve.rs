@@ -2,10 +2,11 @@
 
 use super::frame::{self, Frame, FrameKind};
 use super::request::{Answer, Failure, FailureKind, PlaceSpec, Progress, Request, Work};
-use super::source::{Incoming, Streamed};
+use super::source::{Caller, Incoming, Streamed};
 use crate::archive::Stream;
 use crate::gate::Gate;
 use crate::place::{FileId, FolderPlace, Limited, Meter, Metered, Place, PlaceError, S3Place};
+use crate::pulse::Pulse;
 use crate::repository::Repository;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -20,12 +21,15 @@ use std::time::{Duration, Instant};
 const WAITING: usize = 8;
 /// More processors than this only take memory.
 const MAX_PROCESSORS: usize = 4;
-const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+/// A worker that has used less of a processor since it last told its progress waits for something: threads that wait for each
+/// other ask now and then, and use a little.
+const BUSY: Duration = Duration::from_millis(100);
 
 /// Opens places that this crate does not know.
 pub trait Places: Send + Sync {
-    /// What a [`PlaceSpec::Coordinator`] stands for.
-    fn coordinator(&self, spec: &serde_json::Value) -> Result<Arc<dyn Place>, PlaceError>;
+    /// What a [`PlaceSpec::Coordinator`] stands for. Where a call of it takes long, `pulse` is to beat while it moves.
+    fn coordinator(&self, spec: &serde_json::Value, pulse: &Pulse) -> Result<Arc<dyn Place>, PlaceError>;
 }
 
 /// For a program whose repositories are its own: the coordinator.
@@ -33,7 +37,7 @@ pub trait Places: Send + Sync {
 pub struct NoCoordinator;
 
 impl Places for NoCoordinator {
-    fn coordinator(&self, _: &serde_json::Value) -> Result<Arc<dyn Place>, PlaceError> {
+    fn coordinator(&self, _: &serde_json::Value, _: &Pulse) -> Result<Arc<dyn Place>, PlaceError> {
         Err(PlaceError::Refused("this program reaches no coordinator's repositories".to_owned()))
     }
 }
@@ -73,6 +77,7 @@ impl Output {
         self.send(kind, &serde_json::to_vec(message).map_err(io::Error::other)?)
     }
 
+    /// Whether nobody takes what is said. A caller that is heard of is only slow.
     fn is_stuck(&self, idle: Duration) -> bool {
         let since = Duration::from_millis(self.writing_since.load(Ordering::Relaxed));
         !since.is_zero() && self.began.elapsed().saturating_sub(since) > idle
@@ -86,15 +91,16 @@ pub fn main(places: impl Places + 'static) -> ExitCode {
         Arc::new(Output { stdout: Mutex::new(io::stdout()), writing_since: AtomicU64::new(0), began: Instant::now() });
     tell_panics(&endings);
     let (frames, taken) = sync_channel(WAITING);
-    let gone = endings.clone();
-    std::thread::spawn(move || take_in(&frames, &gone));
+    let (gone, caller) = (endings.clone(), Arc::new(Caller::new()));
+    let heard = caller.clone();
+    std::thread::spawn(move || take_in(&frames, &gone, &heard));
     let bounds = match first(&taken) {
         Ok(bounds) => bounds,
         Err(failure) => return end(&output, &Err(failure)),
     };
     confine(&bounds);
     let idle = Duration::from_secs(bounds.idle_seconds.max(1));
-    let job = Job { output: output.clone(), places: Box::new(places), meter: Arc::default() };
+    let job = Job { output: output.clone(), places: Box::new(places), meter: Arc::default(), caller: caller.clone() };
     std::thread::spawn(move || {
         let result = job.run(taken, idle);
         let _ = endings.send(Ending::Done(Box::new(result)));
@@ -104,7 +110,9 @@ pub fn main(places: impl Places + 'static) -> ExitCode {
             Ok(Ending::Done(result)) => return end(&output, &result),
             Ok(Ending::CallerGone) => return ExitCode::FAILURE,
             Ok(Ending::Panicked(text)) => return end(&output, &Err(Failure { kind: FailureKind::Panic, text })),
-            Err(RecvTimeoutError::Timeout) if output.is_stuck(idle) => return ExitCode::FAILURE,
+            Err(RecvTimeoutError::Timeout) if output.is_stuck(idle) && caller.is_silent(idle) => {
+                return ExitCode::FAILURE;
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return ExitCode::FAILURE,
         }
@@ -129,9 +137,14 @@ fn end(output: &Output, result: &Result<Answer, Failure>) -> ExitCode {
 }
 
 /// Takes in what the caller says, until it has gone.
-fn take_in(frames: &SyncSender<Frame>, gone: &Sender<Ending>) {
+fn take_in(frames: &SyncSender<Frame>, gone: &Sender<Ending>, caller: &Caller) {
     let mut stdin = io::stdin().lock();
     while let Ok(Some(frame)) = frame::read(&mut stdin) {
+        caller.hear();
+        // It only says that the caller is there.
+        if frame.kind == FrameKind::Progress {
+            continue;
+        }
         if frames.send(frame).is_err() {
             break;
         }
@@ -166,12 +179,14 @@ struct Job {
     output: Arc<Output>,
     places: Box<dyn Places>,
     meter: Arc<Meter>,
+    caller: Arc<Caller>,
 }
 
 impl Job {
     fn run(&self, frames: Receiver<Frame>, idle: Duration) -> Result<Answer, Failure> {
         let request: Request = first(&frames)?;
-        let incoming = Arc::new(Incoming { frames: Mutex::new(frames), idle, taken: AtomicU64::new(0) });
+        let (frames, caller, taken) = (Mutex::new(frames), self.caller.clone(), AtomicU64::new(0));
+        let incoming = Arc::new(Incoming { frames, idle, caller, taken });
         let (output, meter, taken) = (self.output.clone(), self.meter.clone(), incoming.clone());
         std::thread::spawn(move || tell_progress(&output, &meter, &taken.taken));
         let place = self.place(&request).map_err(|error| Failure {
@@ -185,11 +200,11 @@ impl Job {
         let place: Arc<dyn Place> = match &request.place {
             PlaceSpec::Folder { path } => Arc::new(FolderPlace::new(path)),
             PlaceSpec::S3(address) => Arc::new(S3Place::new(address)?),
-            PlaceSpec::Coordinator(spec) => self.places.coordinator(spec)?,
+            PlaceSpec::Coordinator(spec) => self.places.coordinator(spec, self.meter.pulse())?,
         };
         let metered = Metered::new(place, self.meter.clone());
         Ok(match request.rate {
-            Some(rate) => Arc::new(Limited::new(metered, rate)),
+            Some(rate) => Arc::new(Limited::new(metered, rate, self.meter.pulse().clone())),
             None => Arc::new(metered),
         })
     }
@@ -198,7 +213,7 @@ impl Job {
         if request.work == Work::Create {
             return Repository::create(&place, &request.secrets).map(|_| Answer::Created);
         }
-        let repository = Repository::open(place, &request.secrets)?;
+        let repository = Repository::open(place, &request.secrets)?.with_pulse(self.meter.pulse().clone());
         Ok(match request.work {
             Work::Create => Answer::Created,
             Work::ArchiveStreams { part, streams } => {
@@ -256,17 +271,29 @@ fn check_order(streams: &[super::StreamSpec]) -> crate::Result<()> {
     if is_in_order { Ok(()) } else { Err(crate::Error::refused("the streams are not in the order of their paths")) }
 }
 
+/// Tells it again and again: whoever waits sees by it whether anything moves. What only computes, moves.
 fn tell_progress(output: &Output, meter: &Meter, taken: &AtomicU64) {
-    // Said every time, changed or not: whoever waits knows by it that we live.
+    let mut computed = processor_time();
     loop {
         std::thread::park_timeout(PROGRESS_EVERY);
+        let by_now = processor_time();
+        if by_now.saturating_sub(std::mem::replace(&mut computed, by_now)) >= BUSY {
+            meter.pulse().beat();
+        }
         let progress = Progress {
             source_bytes: taken.load(Ordering::Relaxed),
             place_read: meter.bytes_read(),
             place_written: meter.bytes_written(),
+            moves: meter.pulse().count(),
         };
         if output.send_json(FrameKind::Progress, &progress).is_err() {
             return;
         }
     }
+}
+
+/// How long all threads of this process together have computed.
+fn processor_time() -> Duration {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(spent).unwrap_or_default()
 }

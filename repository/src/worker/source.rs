@@ -5,12 +5,37 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Whoever asked, as far as it is heard of.
+pub(super) struct Caller {
+    began: Instant,
+    /// In milliseconds since then.
+    heard: AtomicU64,
+}
+
+impl Caller {
+    pub(super) fn new() -> Self {
+        Self { began: Instant::now(), heard: AtomicU64::new(0) }
+    }
+
+    pub(super) fn hear(&self) {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.heard.store(now, Ordering::Relaxed);
+    }
+
+    /// Whether it was not heard of for so long. Its data may take longer: it says meanwhile that it is there.
+    pub(super) fn is_silent(&self, idle: Duration) -> bool {
+        let heard = Duration::from_millis(self.heard.load(Ordering::Relaxed));
+        self.began.elapsed().saturating_sub(heard) >= idle
+    }
+}
 
 /// What all streams of a request share. Only one of them is read at a time.
 pub(super) struct Incoming {
     pub(super) frames: Mutex<Receiver<Frame>>,
     pub(super) idle: Duration,
+    pub(super) caller: Arc<Caller>,
     pub(super) taken: AtomicU64,
 }
 
@@ -29,13 +54,17 @@ impl Streamed {
 
     fn next(&mut self) -> io::Result<()> {
         let frames = self.incoming.frames.lock().unwrap_or_else(PoisonError::into_inner);
-        let frame = match frames.recv_timeout(self.incoming.idle) {
-            Ok(frame) => frame,
-            Err(RecvTimeoutError::Timeout) => {
-                let text = format!("nothing came for {} s", self.incoming.idle.as_secs());
-                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+        let idle = self.incoming.idle;
+        let frame = loop {
+            match frames.recv_timeout(idle) {
+                Ok(frame) => break frame,
+                Err(RecvTimeoutError::Timeout) if self.incoming.caller.is_silent(idle) => {
+                    let text = format!("its caller was not heard of for {} s", idle.as_secs());
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("it was cut off before its end")),
             }
-            Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("it was cut off before its end")),
         };
         match frame.kind {
             FrameKind::Data => {

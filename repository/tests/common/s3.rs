@@ -1,13 +1,12 @@
 //! A real server that speaks S3, on this machine, and a line to it that can be slow, broken or dead.
 
 use fleet_repository::place::{S3Address, Transport};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub const ACCESS: &str = "access-of-a-test";
@@ -28,24 +27,25 @@ impl S3 {
         let rclone = PathBuf::from(String::from_utf8(told.stdout).expect("a path").trim());
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("backups")).expect("a bucket");
-        let port = free_port();
-        let server = Command::new(rclone)
-            .args(["serve", "s3", "--addr", &format!("127.0.0.1:{port}"), "--auth-key", &format!("{ACCESS},{SECRET}")])
+        let mut server = Command::new(rclone)
+            .args(["serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", &format!("{ACCESS},{SECRET}")])
             .arg(folder.path())
             .env("RCLONE_CONFIG", "/dev/null")
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("rclone runs");
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "rclone does not listen");
-            std::thread::park_timeout(Duration::from_millis(50));
-        }
-        Self { server, port, folder }
+        let mut said = BufReader::new(server.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+        // It listens when it says where.
+        let port = said.by_ref().find_map(|line| {
+            let (_, address) = line.split_once("Starting s3 server on [http://127.0.0.1:")?;
+            address.split(['/', ']']).next()?.parse().ok()
+        });
+        std::thread::spawn(move || said.for_each(drop));
+        Self { server, port: port.expect("rclone listens"), folder }
     }
 
-    /// How many bytes are in the bucket.
+    /// Where the bucket's files are.
     pub fn bucket(&self) -> PathBuf {
         self.folder.path().join("backups")
     }
@@ -70,16 +70,15 @@ pub fn address(port: u16) -> S3Address {
     }
 }
 
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
-}
-
 /// What the line does to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "each test binary uses some of them")]
 pub enum Line {
     Whole,
     /// Closes it before anything went through.
     Refuses,
+    /// Answers whatever is asked with an error of its own.
+    Fails,
     /// Takes what comes, and never answers.
     Silent,
     /// Breaks it after so many bytes of a request.
@@ -108,6 +107,7 @@ fn carry(mut client: TcpStream, to: u16, line: Line) -> io::Result<()> {
     let limit = match line {
         Line::Refuses => return Ok(()),
         Line::Silent => return io::copy(&mut client, &mut io::sink()).map(drop),
+        Line::Fails => return fail(client),
         Line::Whole => u64::MAX,
         Line::BreaksAfter(bytes) => bytes,
     };
@@ -131,4 +131,15 @@ fn carry(mut client: TcpStream, to: u16, line: Line) -> io::Result<()> {
         client.shutdown(Shutdown::Both)?;
     }
     server.shutdown(if through >= limit { Shutdown::Both } else { Shutdown::Write })
+}
+
+/// Takes a request's head, and says that the store is out of order.
+fn fail(mut client: TcpStream) -> io::Result<()> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") && client.read(&mut byte)? == 1 {
+        head.push(byte[0]);
+    }
+    client.write_all(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")?;
+    client.shutdown(Shutdown::Write)?;
+    io::copy(&mut client, &mut io::sink()).map(drop)
 }

@@ -3,16 +3,16 @@
 
 #![allow(clippy::print_stderr, reason = "a bench tells its story on stderr")]
 
+#[path = "../coordinator.rs"]
+mod coordinator;
 mod operator;
 mod swarm;
 
-use anyhow::Context;
+use coordinator::{init, serve};
 use fleet_tests::figure;
 use fleet_tests::port::Port;
-use fleet_tests::process::{Process, output, program};
+use fleet_tests::process::Process;
 use operator::Operator;
-use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 use swarm::Swarm;
 
@@ -60,19 +60,6 @@ async fn measure() -> anyhow::Result<()> {
     figure::at_most(NAME, "all_back_after_restart", begin.elapsed().as_secs_f64(), "s", 10.0);
     drop(coordinator);
     Ok(())
-}
-
-fn init(folder: &Path, address: &str) -> anyhow::Result<String> {
-    let mut init = Command::new(program("fleet-coordinator")?);
-    let text = output(init.arg("init").arg("--data-dir").arg(folder.join("data")).args(["--address", address]))?;
-    let token = text.split_whitespace().find(|word| word.starts_with("fleet1."));
-    token.map(str::to_owned).with_context(|| format!("`init` printed no token: {text}"))
-}
-
-fn serve(folder: &Path) -> anyhow::Result<Process> {
-    let mut serve = Command::new(program("fleet-coordinator")?);
-    serve.arg("serve").arg("--data-dir").arg(folder.join("data"));
-    Process::start(&mut serve, "serving", Duration::from_secs(20))
 }
 
 /// Memory per agent, and processor time while nothing happens but heartbeats.

@@ -21,7 +21,7 @@ const SIDE_BY_SIDE: usize = 64;
 
 #[derive(Debug)]
 pub struct Operator {
-    identity: Identity,
+    pub identity: Identity,
     client: OperatorsClient<Channel>,
 }
 

@@ -150,10 +150,16 @@ async fn verified(
 fn damage(report: &CheckReport) -> String {
     let backups: BTreeSet<String> =
         report.damaged.iter().filter_map(|one| one.backup.as_ref().map(ToString::to_string)).collect();
-    let packs = report.damaged_packs.len() + report.damaged_indexes.len();
+    let packs = report.damaged_packs.iter().map(|one| format!("pack {}: {}", one.pack, one.reason));
+    let indexes = report.damaged_indexes.iter().map(|index| format!("index {index} cannot be read"));
+    let files: Vec<String> = packs.chain(indexes).chain(report.unreadable.iter().map(ToString::to_string)).collect();
+    let count = files.len();
+    let first = files.into_iter().next().map(|file| format!(" ({file})")).unwrap_or_default();
     match backups.is_empty() {
-        true => format!("{packs} files are damaged, which no backup needs"),
-        false => format!("{packs} files are damaged; backups: {}", backups.into_iter().collect::<Vec<_>>().join(", ")),
+        true => format!("{count} files are damaged, which no backup needs{first}"),
+        false => {
+            format!("{count} files are damaged; backups: {}{first}", backups.into_iter().collect::<Vec<_>>().join(", "))
+        }
     }
 }
 

@@ -222,7 +222,7 @@ impl Repository for InProcess {
     }
 
     async fn sets(&self) -> Result<Vec<SetFound>, RepositoryError> {
-        self.ask("list", |it| Ok(it.sets()?.into_iter().filter_map(found).collect())).await
+        self.ask("list", |it| Ok(it.sets()?.sets.into_iter().filter_map(found).collect())).await
     }
 
     async fn streams(&self, label: &Label, ahead: &[Ahead]) -> Result<Box<dyn StreamsWriter>, RepositoryError> {
@@ -378,7 +378,7 @@ impl Keeping {
 
     /// What drills have found.
     pub fn proofs(&self, name: &str) -> Vec<(String, Proof)> {
-        let proofs = self.opened(name).proofs().expect("read");
+        let proofs = self.opened(name).proofs().expect("read").proofs;
         let read = |it: fleet_repository::ProofRecord| {
             (it.backup.to_string(), serde_json::from_slice(&it.proof).expect("a proof"))
         };

@@ -1,0 +1,74 @@
+//! Files of a repository that cannot be read: passed over, so that the others stay, and told beside them.
+
+use crate::backup::BackupId;
+use crate::error::{Error, Result};
+use crate::place::{FileId, FileKind, PlaceError};
+use crate::repository::Repository;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::io;
+
+/// A file that is there and cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    pub kind: FileKind,
+    pub file: FileId,
+    /// Whose it is, where that can be told.
+    pub backup: Option<BackupId>,
+    pub why: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            FileKind::Config => f.write_str("the config")?,
+            FileKind::Key | FileKind::Snapshot | FileKind::Index | FileKind::Pack => {
+                write!(f, "{} {}", self.kind, self.file)?;
+            }
+        }
+        write!(f, " cannot be read: {}", self.why)
+    }
+}
+
+impl Unreadable {
+    /// Refuses what might remove something that only this file tells of.
+    pub(crate) fn forbids(&self, what: &str) -> Error {
+        Error::refused(format!(
+            "nothing is {what} while {self}; put the file back from another copy, or remove it, if no backup needs it"
+        ))
+    }
+}
+
+/// Passes over what is damaged; any other error stays one.
+pub(crate) fn pass_over<T>(found: Result<T>, unreadable: &mut Vec<Unreadable>) -> Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::Damaged { kind, id, reason }) => {
+            unreadable.push(Unreadable { kind, file: id, backup: None, why: reason });
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl Repository {
+    /// Reads and opens a file of JSON: nothing where it is gone since it was listed, [`Error::Damaged`] where it is not what
+    /// it was.
+    pub(crate) fn open_file(&self, kind: FileKind, id: &FileId) -> Result<Option<Vec<u8>>> {
+        let damaged = |reason: String| Error::Damaged { kind, id: *id, reason };
+        let sealed = match self.place().read(kind, id) {
+            Ok(sealed) => sealed,
+            Err(PlaceError::Missing) => return Ok(None),
+            Err(PlaceError::Io(error)) if is_of_one_file(&error) => return Err(damaged(error.to_string())),
+            Err(error) => return Err(self.at_place(&format!("read {kind} {id}"))(error)),
+        };
+        self.key().open_file(&sealed).map(Some).map_err(|error| damaged(error.to_string()))
+    }
+}
+
+/// Whether the disk cannot read this one file; anything else would befall the others, too.
+pub(crate) fn is_of_one_file(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let bad = [Errno::IO, Errno::UCLEAN, Errno::BADMSG, Errno::NODATA];
+    error.kind() == io::ErrorKind::UnexpectedEof || Errno::from_io_error(error).is_some_and(|code| bad.contains(&code))
+}

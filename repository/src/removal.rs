@@ -1,0 +1,59 @@
+//! What must be certain before anything is removed.
+//!
+//! Whoever adds to a repository writes its index, too, and may say in it that blobs are where they are not. **Invariant:** no copy is
+//! let go for another one that nobody has looked at, and nothing is removed that a file tells of which cannot be read.
+
+use crate::error::{Error, Result};
+use crate::format::index::Location;
+use crate::format::{Index, IndexFile};
+use crate::listing::in_parallel;
+use crate::place::{FileId, FileKind, PlaceError};
+use crate::repository::Repository;
+use std::collections::{BTreeMap, HashSet};
+
+impl Repository {
+    /// Refuses where a prune could remove what some backup needs.
+    pub(crate) fn check_before_removal(&self) -> Result<()> {
+        let unreadable = self.unreadable_config().into_iter().chain(self.parts()?.unreadable).next();
+        if let Some(unreadable) = unreadable {
+            return Err(unreadable.forbids("removed"));
+        }
+        let (mut files, mut marked) = (Vec::new(), HashSet::new());
+        let unreadable = self.each_index(|_, mut file: IndexFile| {
+            marked.extend(file.packs_to_delete.iter().map(|pack| pack.id));
+            // What is marked may be taken back, and replace another copy then.
+            file.packs.append(&mut file.packs_to_delete);
+            files.push(file);
+        })?;
+        if let Some(unreadable) = unreadable.first() {
+            return Err(unreadable.forbids("removed"));
+        }
+        self.check_copies(&Index::new(files, unreadable), &marked)
+    }
+
+    /// Reads every copy of what is said to be in more than one place.
+    fn check_copies(&self, index: &Index, marked: &HashSet<FileId>) -> Result<()> {
+        let mut copies: BTreeMap<u32, Vec<(FileId, Location)>> = BTreeMap::new();
+        for (id, location) in index.doubled() {
+            copies.entry(location.pack).or_default().push((id, location));
+        }
+        let copies: Vec<_> = copies.into_iter().map(|(number, blobs)| (index.pack(number), blobs)).collect();
+        let wrong = in_parallel(&copies, |(pack, blobs)| match self.place().read(FileKind::Pack, pack) {
+            Ok(content) => Ok(self.not_there(&content, blobs).first().map(|(id, _)| (*pack, *id))),
+            // It was removed already, and its mark is what a prune that was cut off has left.
+            Err(PlaceError::Missing) if marked.contains(pack) => Ok(None),
+            Err(PlaceError::Missing) => Ok(blobs.first().map(|(id, _)| (*pack, *id))),
+            Err(error) => Err(self.at_place("read a pack")(error)),
+        })?;
+        match wrong.into_iter().flatten().next() {
+            None => Ok(()),
+            Some((pack, blob)) => Err(Error::refused(format!(
+                "nothing is removed while an index says that blob {blob} is in pack {pack}, where it is not: a check of all \
+                 data names the index; remove that one"
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

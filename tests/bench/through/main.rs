@@ -1,0 +1,132 @@
+//! The same backups into a folder of this machine, and through a coordinator on it, over mTLS: what the way costs.
+//!
+//! `FLEET_BENCH_ROUNDS` (5) and `FLEET_BENCH_SCALE` (1.0, of 1.5 GB of files and a dump of 690 MB) make it shorter.
+
+#![allow(clippy::print_stderr, reason = "a bench tells its story on stderr")]
+
+#[path = "../coordinator.rs"]
+mod coordinator;
+#[allow(dead_code, reason = "the bench of backups uses the rest")]
+#[path = "../backup/data.rs"]
+mod data;
+#[allow(dead_code, reason = "the bench of agents uses the rest")]
+#[path = "../agents/operator.rs"]
+mod operator;
+
+use data::{Data, PIECE};
+use fleet_core::time::Time;
+use fleet_proto::link::dial;
+use fleet_proto::v1::AddRepositoryRequest;
+use fleet_proto::v1::backups_client::BackupsClient;
+use fleet_repository::worker::{Answer, Limits, PlaceSpec, Request, StreamSpec, Work, Worker};
+use fleet_repository::{Part, Secrets, Tree, Trees};
+use fleet_tests::figure;
+use fleet_tests::port::Port;
+use fleet_tests::process::program;
+use operator::{Operator, instance_name};
+use std::path::Path;
+use std::time::Instant;
+use tokio::io::AsyncReadExt;
+
+const NAME: &str = "through";
+const LIMIT: f64 = 1.2;
+
+/// What one side took for its backups, a number for each round.
+#[derive(Default)]
+struct Took {
+    files: Vec<f64>,
+    dump: Vec<f64>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(measure())
+}
+
+async fn measure() -> anyhow::Result<()> {
+    let rounds = setting("FLEET_BENCH_ROUNDS", 5.0) as usize;
+    let folder = tempfile::Builder::new().prefix("fleet-bench-through.").tempdir()?;
+    let data = Data::make(&folder.path().join("data"), setting("FLEET_BENCH_SCALE", 1.0))?;
+    let port = Port::claim()?;
+    let home = folder.path().join("coordinator");
+    std::fs::create_dir(&home)?;
+    let token = coordinator::init(&home, &port.address().to_string())?;
+    let serving = coordinator::serve(&home)?;
+    let operator = Operator::login(&token).await?;
+    let identity = folder.path().join("identity");
+    for host in operator.admit_hosts(1).await? {
+        host.save(&identity)?;
+    }
+    operator.push_release("1.1").await?;
+    operator.install_everywhere(1).await?;
+
+    let (mut direct, mut through) = (Took::default(), Took::default());
+    for round in 0..rounds {
+        let name = format!("round-{round}");
+        let request = AddRepositoryRequest { name: name.clone(), place: None };
+        BackupsClient::new(dial(&operator.identity).await?).add_repository(request).await?;
+        let way = serde_json::json!({ "identity": identity, "repository": name, "instance": instance_name(0) });
+        let path = folder.path().join(&name);
+        // Whoever comes second finds a warmer machine: they take turns.
+        let mut sides =
+            [(PlaceSpec::Folder { path: path.clone() }, &mut direct), (PlaceSpec::Coordinator(way), &mut through)];
+        sides.rotate_left(round % 2);
+        for (place, took) in sides {
+            go_through(&place, &data, took).await?;
+        }
+        std::fs::remove_dir_all(path)?;
+    }
+    drop(serving);
+    for (word, direct, through) in
+        [("files", &mut direct.files, &mut through.files), ("dump", &mut direct.dump, &mut through.dump)]
+    {
+        let (direct, through) = (figure::median(direct), figure::median(through));
+        figure::plain(NAME, &format!("{word}_into_a_folder"), direct, "s");
+        figure::plain(NAME, &format!("{word}_through_the_coordinator"), through, "s");
+        figure::at_most(NAME, &format!("{word}_ratio"), through / direct, "x", LIMIT);
+    }
+    Ok(())
+}
+
+fn setting(name: &str, otherwise: f64) -> f64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// A backup of the files, and one of the dump, into a repository that is new.
+async fn go_through(place: &PlaceSpec, data: &Data, took: &mut Took) -> anyhow::Result<()> {
+    let secrets = Secrets::generate()?;
+    ask(place, &secrets, Work::Create, None).await?;
+    let part = |backup: &str| -> anyhow::Result<Part> {
+        Ok(Part { backup: backup.parse()?, host: "lab-0".to_owned(), time: Time(1_790_000_000_000) })
+    };
+    let trees = vec![Tree { disk: data.tree.clone(), path: "files".to_owned() }];
+    let begin = Instant::now();
+    let trees = Work::ArchiveTrees { part: part("b1")?, trees: Trees { trees, ..Trees::default() } };
+    ask(place, &secrets, trees, None).await?;
+    took.files.push(begin.elapsed().as_secs_f64());
+
+    let streams = vec![StreamSpec { name: "dump.sql".to_owned(), expected: Some(data.dump.metadata()?.len()) }];
+    let begin = Instant::now();
+    ask(place, &secrets, Work::ArchiveStreams { part: part("b2")?, streams }, Some(&data.dump)).await?;
+    took.dump.push(begin.elapsed().as_secs_f64());
+    eprintln!("{place:?}: files {:.1?} s, dump {:.1?} s", took.files.last(), took.dump.last());
+    Ok(())
+}
+
+/// Asks a worker of the agent's own program, and sends it a stream, if it is to have one.
+async fn ask(place: &PlaceSpec, secrets: &Secrets, work: Work, stream: Option<&Path>) -> anyhow::Result<Answer> {
+    let request = Request { place: place.clone(), secrets: secrets.clone(), work, rate: None };
+    let program = program("fleet-agent")?;
+    let mut worker = Worker::start(&program, &["repository-worker"], &Limits::default(), &request).await?;
+    if let Some(stream) = stream {
+        let (mut file, mut piece) = (tokio::fs::File::open(stream).await?, vec![0; PIECE]);
+        loop {
+            match file.read(&mut piece).await? {
+                0 => break,
+                count => worker.send(&piece[..count]).await?,
+            }
+        }
+        worker.end_stream().await?;
+    }
+    Ok(worker.answer().await?)
+}
