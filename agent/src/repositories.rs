@@ -64,7 +64,7 @@ pub trait Repository: Send + Sync {
         &self,
         set: &SetFound,
         path: &str,
-    ) -> Result<BoxStream<'static, Result<Bytes, String>>, RepositoryError>;
+    ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError>;
 
     /// Puts what a snapshot of files has below a path into an empty folder. Says how many bytes that were.
     async fn restore(&self, set: &SetFound, path: &str, to: &Path, told: &Told) -> Result<u64, RepositoryError>;
