@@ -41,7 +41,7 @@ async fn answer(bed: &Bed, query: &str) -> String {
     bed.run(&tool).await.expect("it answers").trim().to_owned()
 }
 
-const PG_COMPOSE: &str = "services:
+pub const PG_COMPOSE: &str = "services:
   db:
     image: labnotes-db:1
     environment: { POSTGRES_USER: lab, POSTGRES_PASSWORD: \"it's\", POSTGRES_DB: 'lab-Notes' }
@@ -125,7 +125,7 @@ async fn a_load_of_postgresql_that_fails_leaves_all_as_it_was() {
     bed.nothing_left("db").await;
 }
 
-const MARIADB_COMPOSE: &str = "services:
+pub const MARIADB_COMPOSE: &str = "services:
   db:
     image: fleet-test-databases:1
     command: [mariadb]
@@ -168,7 +168,7 @@ async fn mariadb_is_the_same_after_a_move() {
     assert_eq!(answer(&other, "SELECT said FROM `a``b` WHERE id = 20000").await, "Größe 🧪20000");
 }
 
-const MONGODB_COMPOSE: &str = "services:
+pub const MONGODB_COMPOSE: &str = "services:
   db: { image: 'fleet-test-databases:1', command: [mongodb], volumes: ['data:/data/db'] }
 volumes: { data: }
 ";
@@ -221,7 +221,7 @@ async fn one_database_of_mongodb_leaves_the_others_alone() {
     assert!(error.contains("unexpected end"), "{error}");
 }
 
-fn redis_compose(command: &str) -> String {
+pub fn redis_compose(command: &str) -> String {
     let service = format!("image: 'fleet-test-databases:1', command: [redis{command}], volumes: ['data:/data']");
     format!("services:\n  db: {{ {service}, environment: {{ REDIS_PASSWORD: secret }} }}\nvolumes: {{ data: }}\n")
 }

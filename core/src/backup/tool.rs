@@ -11,7 +11,7 @@ mod redis;
 mod settled;
 mod sql;
 
-pub use count::{COUNT_LIMIT, counts};
+pub use count::{COUNT_LIMIT, counts, reading};
 pub use settled::SETTLED;
 
 use super::{Check, Engine, Question, Secret, Store};

@@ -2,8 +2,8 @@
 
 use super::lab::LabHands;
 use crate::repositories::{
-    Ahead, Label, Repositories, Repository, RepositoryError, SetFound, StreamKept, StreamsKept, StreamsWriter, Told,
-    Tree, TreesKept, Trouble, found, words,
+    Ahead, Label, Pulse, Repositories, Repository, RepositoryError, SetFound, StreamKept, StreamsKept, StreamsWriter,
+    Told, Tree, TreesKept, Trouble, found, words,
 };
 use bytes::Bytes;
 use fleet_core::backup::{Access, Manifest, PlaceAccess, Proof, Secret};
@@ -351,6 +351,10 @@ impl Writing {
 
 #[tonic::async_trait]
 impl StreamsWriter for Writing {
+    fn pulse(&self) -> Pulse {
+        Pulse::of(|| 0)
+    }
+
     async fn bytes(&mut self, bytes: Bytes) -> Result<(), RepositoryError> {
         self.send(Some(bytes)).await
     }

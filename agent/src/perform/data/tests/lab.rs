@@ -158,6 +158,9 @@ impl LabHands {
 
     fn dumped(&self, data: &Path) -> String {
         let rows = std::fs::read_to_string(data.join("rows")).unwrap_or_default();
+        let rows = format!(
+            "-- Data for Name: notes; Type: TABLE DATA\n--\n\nCOPY public.notes (line) FROM stdin;\n{rows}\\.\n\n"
+        );
         format!("--\n-- PostgreSQL database dump\n--\n\n{rows}--\n-- PostgreSQL database dump complete\n--\n\n")
     }
 }
