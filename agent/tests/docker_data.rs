@@ -21,5 +21,7 @@ mod images;
 #[allow(dead_code)]
 #[path = "docker_hands/instance.rs"]
 mod instance;
+#[path = "docker_data/mysql.rs"]
+mod mysql;
 #[path = "docker_data/ready.rs"]
 mod ready;

@@ -10,7 +10,7 @@ use fleet_core::backup::{
 use futures_util::{StreamExt, stream};
 
 /// Fills one instance, dumps it, and loads the dump into another, which has something else before.
-async fn moved(one: &Bed, other: &Bed, fill: impl Fn(&Bed), spoil: impl Fn(&Bed)) -> (Vec<u8>, Vec<u8>) {
+pub async fn moved(one: &Bed, other: &Bed, fill: impl Fn(&Bed), spoil: impl Fn(&Bed)) -> (Vec<u8>, Vec<u8>) {
     one.ready().await;
     fill(one);
     let before = one.counts().await;
@@ -35,7 +35,7 @@ async fn moved(one: &Bed, other: &Bed, fill: impl Fn(&Bed), spoil: impl Fn(&Bed)
     (dump, again)
 }
 
-async fn answer(bed: &Bed, query: &str) -> String {
+pub async fn answer(bed: &Bed, query: &str) -> String {
     let check = Check { ask: Question::Query(query.to_owned()), expect: Expected::Success };
     let tool = check_tool(bed.store(), &check).expect("it has a language");
     bed.run(&tool).await.expect("it answers").trim().to_owned()
@@ -135,11 +135,11 @@ volumes: { data: }
 ";
 const MARIADB_STORES: &str = "  it: { engine: mariadb, kind: truth, service: db }\n";
 
-fn mariadb(bed: &Bed, text: &str) {
+pub fn mariadb(bed: &Bed, text: &str) {
     bed.exec(&["mariadb", "--default-character-set=utf8mb4", "-uroot", "-pit is \"secret", "lab`notes", "-e", text]);
 }
 
-fn fill_mariadb(bed: &Bed) {
+pub fn fill_mariadb(bed: &Bed) {
     mariadb(bed, "ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_german2_ci");
     mariadb(
         bed,
