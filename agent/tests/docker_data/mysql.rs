@@ -9,13 +9,14 @@ use fleet_core::backup::{
 use fleet_core::spec::{InstanceSpec, Text};
 use std::os::unix::fs::PermissionsExt;
 
-const STORES: &str =
-    "  it: { engine: mysql, kind: truth, service: db, password: 'it is \"secret', database: 'lab`notes' }\n";
+const STORES: &str = "  it: { engine: mysql, kind: truth, service: db }\n";
 
 fn compose() -> String {
     let stand_in = format!("{}/tests/docker_data/stand-ins/mysql.py", env!("CARGO_MANIFEST_DIR"));
     let mounts = ["mysql", "mysqldump"].map(|name| format!("'{stand_in}:/usr/local/bin/{name}:ro'")).join(", ");
-    MARIADB_COMPOSE.replace("'data:/var/lib/mysql'", &format!("'data:/var/lib/mysql', {mounts}"))
+    let own = "MYSQL_DATABASE: 'lab`notes', MYSQL_ROOT_PASSWORD: 'it is \"secret'";
+    let compose = MARIADB_COMPOSE.replace("environment: { ", &format!("environment: {{ {own}, "));
+    compose.replace("'data:/var/lib/mysql'", &format!("'data:/var/lib/mysql', {mounts}"))
 }
 
 #[tokio::test]

@@ -48,9 +48,7 @@ impl Plausible {
     pub fn of(store: &Store) -> Option<Self> {
         let form = match &store.engine {
             Engine::Postgresql(_) => Form::Postgresql(Script::default(), Copied::default()),
-            Engine::Mariadb(server) | Engine::Mysql(server) => {
-                Form::Sql(Inserted::of(server.database.as_deref().unwrap_or_default()))
-            }
+            Engine::Mariadb(_) | Engine::Mysql(_) => Form::Sql(Inserted::default()),
             Engine::Mongodb(_) => Form::Mongodb(Archive::default()),
             Engine::Redis(_) => Form::Redis(Rdb::default()),
             Engine::Neo4j(_) => Form::Neo4j(Frames::default()),

@@ -28,7 +28,7 @@ fn rows_of_postgresql_are_lines_below_what_announces_them() {
 #[test]
 fn rows_of_mariadb_and_mysql_are_brackets_in_what_inserts() {
     let maria = b"-- MariaDB dump 10.19\n--\n-- Dumping data for table `a``b`\n--\n\nLOCK TABLES `a``b` WRITE;\n/*!40000 ALTER TABLE `a``b` DISABLE KEYS */;\nINSERT INTO `a``b` VALUES\n(1,'a),(\\'b',NULL),\n(2,'it''s (;',0x00),\n(3,'\\\\',1.5);\nINSERT INTO `a``b` VALUES\n(4,'',NULL);\n/*!40000 ALTER TABLE `a``b` ENABLE KEYS */;\nUNLOCK TABLES;\nDELIMITER ;;\nINSERT INTO `log` VALUES (1),(2);\n;;\n--\n-- Dumping data for table `empty`\n--\n\nLOCK TABLES `empty` WRITE;\nUNLOCK TABLES;\n-- Dump completed\n";
-    check(Engine::Mariadb, maria, "lab.a`b=4 lab.empty=0");
+    check(Engine::Mariadb, maria, "a`b=4 empty=0");
     let mysql = b"-- MySQL dump 10.13\n-- Dumping data for table `t`\n--\n\nLOCK TABLES `t` WRITE;\nINSERT INTO `t` (`id`, `V(alue`) VALUES (1,'x'),(2,_binary 'y'),(3,0xFF);\nINSERT INTO `t` (`id`, `V(alue`) VALUES (-4,'z');\nUNLOCK TABLES;\n-- Dump completed\n";
-    check(Engine::Mysql, mysql, "lab.t=4");
+    check(Engine::Mysql, mysql, "t=4");
 }

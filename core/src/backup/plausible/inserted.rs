@@ -9,18 +9,18 @@ const BEGIN: &[u8] = b"INSERT INTO ";
 /// Room for a name of 64 letters, each of which may be a quote that is written twice.
 const HEAD: usize = 640;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Inserted {
-    database: String,
     head: Vec<u8>,
     place: Place,
     table: String,
     rows: BTreeMap<String, u64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Place {
     /// In a line before a table's rows, or after them.
+    #[default]
     Script,
     /// In a line between its rows' statements.
     Data,
@@ -33,11 +33,6 @@ enum Place {
 }
 
 impl Inserted {
-    pub fn of(database: &str) -> Self {
-        let (head, table, rows) = (Vec::new(), String::new(), BTreeMap::new());
-        Self { database: database.to_owned(), head, place: Place::Script, table, rows }
-    }
-
     pub fn observe(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             bytes = match self.place {
@@ -47,7 +42,7 @@ impl Inserted {
         }
     }
 
-    /// By the name of the table with its database, as the server lists them.
+    /// By the name of the table: a dump is of one database.
     pub fn rows(&self) -> &BTreeMap<String, u64> {
         &self.rows
     }
@@ -74,7 +69,7 @@ impl Inserted {
         let Some(end) = end else { return &[] };
         if let Some(rest) = self.head.strip_prefix(ANNOUNCED) {
             let quoted = String::from_utf8_lossy(rest.strip_suffix(b"`").unwrap_or(rest)).into_owned();
-            self.table = format!("{}.{}", self.database, quoted.replace("``", "`"));
+            self.table = quoted.replace("``", "`");
             self.rows.entry(self.table.clone()).or_default();
             self.place = Place::Data;
         } else if self.head.starts_with(OVER) {
@@ -86,31 +81,45 @@ impl Inserted {
 
     /// Reads to the end of a statement.
     fn statement<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let mut count = 0;
-        let mut left: &[u8] = &[];
-        for (at, byte) in bytes.iter().enumerate() {
-            self.place = match (self.place, *byte) {
+        let (mut rest, mut count) = (bytes, 0);
+        while let Some(at) = self.place.turn(rest) {
+            let byte = rest[at];
+            rest = &rest[at + 1..];
+            self.place = match (self.place, byte) {
                 (Place::Names { is_quoted }, b'`') => Place::Names { is_quoted: !is_quoted },
-                // No other word before the rows has this letter.
-                (Place::Names { is_quoted: false }, b'V') => Place::Rows { is_inside: false },
+                (Place::Names { .. }, _) => Place::Rows { is_inside: false },
                 (Place::Rows { is_inside: false }, b'(') => {
                     count += 1;
                     Place::Rows { is_inside: true }
                 }
-                (Place::Rows { is_inside: true }, b')') => Place::Rows { is_inside: false },
                 (Place::Rows { is_inside: true }, b'\'') => Place::Text { is_escaped: false },
-                (Place::Rows { is_inside: false }, b';') => {
-                    self.place = Place::Data;
-                    left = &bytes[at + 1..];
-                    break;
-                }
+                (Place::Rows { is_inside: true }, _) => Place::Rows { is_inside: false },
                 (Place::Text { is_escaped: false }, b'\\') => Place::Text { is_escaped: true },
-                (Place::Text { is_escaped: false }, b'\'') => Place::Rows { is_inside: true },
-                (Place::Text { .. }, _) => Place::Text { is_escaped: false },
-                (other, _) => other,
+                (Place::Text { is_escaped: false }, _) => Place::Rows { is_inside: true },
+                (Place::Text { is_escaped: true }, _) => Place::Text { is_escaped: false },
+                (Place::Rows { is_inside: false } | Place::Data | Place::Script, _) => Place::Data,
             };
+            if self.place == Place::Data {
+                break;
+            }
         }
         *self.rows.entry(self.table.clone()).or_default() += count;
-        left
+        if self.place == Place::Data { rest } else { &[] }
+    }
+}
+
+impl Place {
+    /// Where the next byte is that leads somewhere else.
+    fn turn(self, bytes: &[u8]) -> Option<usize> {
+        let mut bytes = bytes.iter();
+        match self {
+            Self::Names { is_quoted: true } => bytes.position(|byte| *byte == b'`'),
+            // No other word before the rows has this letter.
+            Self::Names { is_quoted: false } => bytes.position(|byte| matches!(byte, b'`' | b'V')),
+            Self::Rows { is_inside: false } => bytes.position(|byte| matches!(byte, b'(' | b';')),
+            Self::Rows { is_inside: true } => bytes.position(|byte| matches!(byte, b')' | b'\'')),
+            Self::Text { is_escaped: false } => bytes.position(|byte| matches!(byte, b'\'' | b'\\')),
+            Self::Text { is_escaped: true } | Self::Script | Self::Data => bytes.next().map(|_| 0),
+        }
     }
 }
