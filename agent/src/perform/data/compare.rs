@@ -21,7 +21,7 @@ pub async fn recount(
         true => DataError::of_store(name, reason),
         false => DataError::Failed(format!("the store `{name}`: {reason}")),
     })?;
-    let printed = data.site().hands.run_tool(&tool, spec).await.map_err(|error| of_tool(name, error))?;
+    let printed = data.site().hands.run_tool(&tool, spec).await.map_err(|error| of_tool(name, &error))?;
     let found = counts(store, &printed).map_err(|reason| DataError::of_store(name, reason))?;
     as_counted(name, &filling.part.counts, &found)
         .map_err(|reason| DataError::BadBackup(format!("the store `{name}`: {reason}")))

@@ -81,8 +81,8 @@ async fn load(
             Broken::Unread(error) => error.into(),
         });
     }
-    loaded.map_err(|error| of_tool(name, error))?;
-    run_all(data, &after_tools(store), spec).await.map_err(|error| of_tool(name, error))
+    loaded.map_err(|error| of_tool(name, &error))?;
+    run_all(data, &after_tools(store), spec).await.map_err(|error| of_tool(name, &error))
 }
 
 /// Nothing that the backup could be blamed for.
@@ -91,9 +91,9 @@ fn of_host(store: &StoreName, reason: &str) -> DataError {
 }
 
 /// What a tool said of data is a word about the data; that it did not get so far is none.
-pub fn of_tool(store: &StoreName, error: HandsError) -> DataError {
-    let reason = crate::chain(&error);
-    if is_of_data(&error) { DataError::of_store(store, reason) } else { of_host(store, &reason) }
+pub fn of_tool(store: &StoreName, error: &HandsError) -> DataError {
+    let reason = crate::chain(error);
+    if is_of_data(error) { DataError::of_store(store, reason) } else { of_host(store, &reason) }
 }
 
 /// Whether a tool came to an end of its own that may be due to what it read. One that was killed or had no room did not.

@@ -11,15 +11,16 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A copy whose repository has not moved for so long has failed: the others, and what stands still, do not wait for it. Shorter than
-/// the time after which a worker gives up that gets nothing, since the others get nothing meanwhile.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// A copy whose repository has not moved for so long has failed: the others, and what stands still, do not wait for it.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// The writers of all copies that are well.
 pub struct Tee {
     writers: Vec<Writing>,
     pub lost: Vec<RepositoryError>,
 }
+
+type Opened = Result<Box<dyn StreamsWriter>, RepositoryError>;
 
 struct Writing {
     name: RepositoryName,
@@ -39,7 +40,7 @@ impl Tee {
         Self::of(opened)
     }
 
-    fn of(opened: Vec<(RepositoryName, Result<Box<dyn StreamsWriter>, RepositoryError>)>) -> Result<Self, DataError> {
+    fn of(opened: Vec<(RepositoryName, Opened)>) -> Result<Self, DataError> {
         let mut tee = Self { writers: Vec::new(), lost: Vec::new() };
         for (name, opened) in opened {
             match opened {
@@ -200,12 +201,12 @@ mod tests {
         let mut tee = tee(&[("fast", 0, true), ("slow", 5000, true), ("hangs", 1_000_000, false)]);
         let began = Instant::now();
         tee.bytes(&Bytes::from_static(b"x")).await.expect("some are well");
-        assert!(began.elapsed() < Duration::from_secs(5100), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(5300), "{:?}", began.elapsed());
         tee.end().await.expect("some are well");
         let (kept, lost) = tee.finish().await;
         assert_eq!(kept.keys().map(ToString::to_string).collect::<Vec<_>>(), ["fast", "slow"]);
         let reasons = all(&lost);
-        assert!(reasons.contains("`hangs`") && reasons.contains("has not moved for 90 s"), "{reasons}");
+        assert!(reasons.contains("`hangs`") && reasons.contains("has not moved for 240 s"), "{reasons}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -213,6 +214,6 @@ mod tests {
         let mut tee = tee(&[("hangs", 1_000_000, false)]);
         let began = Instant::now();
         tee.bytes(&Bytes::from_static(b"x")).await.expect_err("none is well");
-        assert!(began.elapsed() < Duration::from_secs(200), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(500), "{:?}", began.elapsed());
     }
 }

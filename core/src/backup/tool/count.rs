@@ -57,8 +57,8 @@ fn of_keyspace(line: &str) -> Option<(&str, u64)> {
 /// Redis counts changes from when it last saved, and what it put out for want of room apart from them.
 fn changes(printed: &str) -> Option<Changes> {
     let field = |name: &str| {
-        let values = printed.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
-        values.last()?.parse::<u64>().ok()
+        let mut values = printed.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
+        values.next()?.parse::<u64>().ok()
     };
     let number = field("rdb_changes_since_last_save")?.saturating_add(field("evicted_keys")?);
     Some(Changes { number, since: field("rdb_last_save_time")? })
