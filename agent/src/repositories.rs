@@ -64,7 +64,7 @@ pub trait Repository: Send + Sync {
         &self,
         set: &SetFound,
         path: &str,
-    ) -> Result<BoxStream<'static, Result<Bytes, String>>, RepositoryError>;
+    ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError>;
 
     /// Puts what a snapshot of files has below a path into an empty folder. Says how many bytes that were.
     async fn restore(&self, set: &SetFound, path: &str, to: &Path, told: &Told) -> Result<u64, RepositoryError>;
@@ -76,6 +76,9 @@ pub trait Repository: Send + Sync {
 /// Takes the streams of one snapshot, one after the other. Dropped before its end, nothing of it counts.
 #[tonic::async_trait]
 pub trait StreamsWriter: Send {
+    /// Tells how far the repository is with what it was given, also while it is given more.
+    fn pulse(&self) -> Pulse;
+
     /// More of the current stream.
     async fn bytes(&mut self, bytes: Bytes) -> Result<(), RepositoryError>;
 
@@ -177,6 +180,26 @@ pub struct TreesKept {
 pub struct RootKept {
     pub files: u64,
     pub bytes: u64,
+}
+
+/// A number that is another whenever the repository has moved.
+#[derive(Clone)]
+pub struct Pulse(Arc<dyn Fn() -> u64 + Send + Sync>);
+
+impl Pulse {
+    pub fn of(beat: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(beat))
+    }
+
+    pub fn beat(&self) -> u64 {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Pulse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pulse")
+    }
 }
 
 /// Hears how many bytes went through so far; it must not block.

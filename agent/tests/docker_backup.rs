@@ -8,6 +8,8 @@
 #[allow(dead_code)]
 #[path = "link/coordinator.rs"]
 mod coordinator;
+#[path = "docker_backup/engines.rs"]
+mod engines;
 #[allow(dead_code)]
 #[path = "docker_hands/images.rs"]
 mod images;

@@ -7,6 +7,8 @@
 
 #[path = "docker_data/bed.rs"]
 mod bed;
+#[path = "docker_data/busy.rs"]
+mod busy;
 #[path = "docker_data/engines.rs"]
 mod engines;
 #[path = "docker_data/faults.rs"]
@@ -19,3 +21,7 @@ mod images;
 #[allow(dead_code)]
 #[path = "docker_hands/instance.rs"]
 mod instance;
+#[path = "docker_data/mysql.rs"]
+mod mysql;
+#[path = "docker_data/ready.rs"]
+mod ready;

@@ -2,6 +2,7 @@
 
 mod access;
 mod catalog;
+mod counted;
 mod course;
 mod coverage;
 mod due;
@@ -26,6 +27,7 @@ mod zone;
 
 pub use access::{Access, PlaceAccess, Secret};
 pub use catalog::{Backups, Newest};
+pub use counted::{Changes, Reading, around, between, exactly, lacking};
 pub use course::{
     Course, Phase, Still, course, data_mounts, is_files, renamed, replaced, root_path, stream_path, uncovered, works_in,
 };
@@ -45,8 +47,8 @@ pub use shrunk::{Shrunk, shrunk};
 pub use standing::{CopyStanding, Next, Sight, Standing, Word, rough};
 pub use store::{Bucket, Check, Commands, Engine, Expected, Files, Question, Server, Store, StoreKind};
 pub use tool::{
-    COUNT_LIMIT, Tool, ToolEnd, ToolPlace, after_tools, check_tool, count_tool, counts, dump_tool, load_tool,
-    prepare_tools, ready_tool, undo_tools,
+    COUNT_LIMIT, SETTLED, Tool, ToolEnd, ToolPlace, after_tools, check_tool, count_tool, counts, dump_tool, load_tool,
+    loads_beside, prepare_tools, reading, ready_tool, settled_tool, undo_tools,
 };
 pub use wish::{DataAction, DataKind, DataWish, Source};
 pub use zone::{Zone, ZoneError, moment};

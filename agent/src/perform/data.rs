@@ -5,6 +5,7 @@
 
 mod aside;
 mod backup;
+mod compare;
 mod copies;
 mod drill;
 mod dumps;
@@ -12,8 +13,10 @@ mod error;
 mod fill;
 mod forget;
 mod holds;
+mod ready;
 mod restore;
 mod source;
+mod stages;
 mod targets;
 mod tee;
 #[cfg(test)]

@@ -218,7 +218,7 @@ impl Repository for WorkerRepository {
         &self,
         set: &SetFound,
         path: &str,
-    ) -> Result<BoxStream<'static, Result<Bytes, String>>, RepositoryError> {
+    ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError> {
         let doing = format!("read `{path}`");
         let snapshot = self.snapshot(&doing, set.dumps.as_ref())?;
         let worker = self.start(&doing, Work::ReadStream { snapshot, path: path.to_owned() }).await?;
@@ -231,7 +231,7 @@ impl Repository for WorkerRepository {
                     Ok(Next::Data(bytes)) => Some((Ok(Bytes::from(bytes)), Some(worker))),
                     // It is said only when all has come and was what it should be.
                     Ok(Next::Answer(_)) => None,
-                    Err(error) => Some((Err(me.error(&doing, &error).to_string()), None)),
+                    Err(error) => Some((Err(me.error(&doing, &error)), None)),
                 }
             }
         });

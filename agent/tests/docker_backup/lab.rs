@@ -36,13 +36,18 @@ pub struct Lab {
 impl Lab {
     /// A host that has joined; none where there is no Engine, or no image of the database.
     pub async fn new(name: &str) -> Option<Self> {
+        Self::with(name, DATABASE, bundle()).await
+    }
+
+    /// The same for an app of its own, which needs an image.
+    pub async fn with(name: &str, image: &str, bundle: Bundle) -> Option<Self> {
         if !images::is_engine_there() {
             return None;
         }
-        if !images::succeeds("docker", &["image", "inspect", DATABASE]) {
+        if !images::succeeds("docker", &["image", "inspect", image]) {
             let is_required = std::env::var("FLEET_TEST_DOCKER").is_ok_and(|it| it == "required");
-            assert!(!is_required, "there is no image {DATABASE}: tests/prepare.sh makes it");
-            eprintln!("there is no image {DATABASE}: this test has nothing to say");
+            assert!(!is_required, "there is no image {image}: tests/prepare.sh makes it");
+            eprintln!("there is no image {image}: this test has nothing to say");
             return None;
         }
         images::prepare();
@@ -54,7 +59,6 @@ impl Lab {
         identity.save(&identity_path(&folder.path().join("agent"))).expect("the identity is kept");
         std::fs::write(folder.path().join("policy.yaml"), "").expect("written");
         let name = format!("{name}-{}", std::process::id());
-        let bundle = bundle();
         coordinator.bundles.lock().expect("no fault").insert(bundle.digest().to_string(), bundle.clone());
         let secrets = Secrets::generate().expect("random");
         let lab = Self { name, folder, coordinator, _serving: serving, secrets, bundle };

@@ -10,7 +10,7 @@ use fleet_core::backup::{
 use futures_util::{StreamExt, stream};
 
 /// Fills one instance, dumps it, and loads the dump into another, which has something else before.
-async fn moved(one: &Bed, other: &Bed, fill: impl Fn(&Bed), spoil: impl Fn(&Bed)) -> (Vec<u8>, Vec<u8>) {
+pub async fn moved(one: &Bed, other: &Bed, fill: impl Fn(&Bed), spoil: impl Fn(&Bed)) -> (Vec<u8>, Vec<u8>) {
     one.ready().await;
     fill(one);
     let before = one.counts().await;
@@ -35,13 +35,13 @@ async fn moved(one: &Bed, other: &Bed, fill: impl Fn(&Bed), spoil: impl Fn(&Bed)
     (dump, again)
 }
 
-async fn answer(bed: &Bed, query: &str) -> String {
+pub async fn answer(bed: &Bed, query: &str) -> String {
     let check = Check { ask: Question::Query(query.to_owned()), expect: Expected::Success };
     let tool = check_tool(bed.store(), &check).expect("it has a language");
     bed.run(&tool).await.expect("it answers").trim().to_owned()
 }
 
-const PG_COMPOSE: &str = "services:
+pub const PG_COMPOSE: &str = "services:
   db:
     image: labnotes-db:1
     environment: { POSTGRES_USER: lab, POSTGRES_PASSWORD: \"it's\", POSTGRES_DB: 'lab-Notes' }
@@ -125,7 +125,7 @@ async fn a_load_of_postgresql_that_fails_leaves_all_as_it_was() {
     bed.nothing_left("db").await;
 }
 
-const MARIADB_COMPOSE: &str = "services:
+pub const MARIADB_COMPOSE: &str = "services:
   db:
     image: fleet-test-databases:1
     command: [mariadb]
@@ -135,11 +135,11 @@ volumes: { data: }
 ";
 const MARIADB_STORES: &str = "  it: { engine: mariadb, kind: truth, service: db }\n";
 
-fn mariadb(bed: &Bed, text: &str) {
+pub fn mariadb(bed: &Bed, text: &str) {
     bed.exec(&["mariadb", "--default-character-set=utf8mb4", "-uroot", "-pit is \"secret", "lab`notes", "-e", text]);
 }
 
-fn fill_mariadb(bed: &Bed) {
+pub fn fill_mariadb(bed: &Bed) {
     mariadb(bed, "ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_german2_ci");
     mariadb(
         bed,
@@ -168,7 +168,7 @@ async fn mariadb_is_the_same_after_a_move() {
     assert_eq!(answer(&other, "SELECT said FROM `a``b` WHERE id = 20000").await, "Größe 🧪20000");
 }
 
-const MONGODB_COMPOSE: &str = "services:
+pub const MONGODB_COMPOSE: &str = "services:
   db: { image: 'fleet-test-databases:1', command: [mongodb], volumes: ['data:/data/db'] }
 volumes: { data: }
 ";
@@ -221,7 +221,7 @@ async fn one_database_of_mongodb_leaves_the_others_alone() {
     assert!(error.contains("unexpected end"), "{error}");
 }
 
-fn redis_compose(command: &str) -> String {
+pub fn redis_compose(command: &str) -> String {
     let service = format!("image: 'fleet-test-databases:1', command: [redis{command}], volumes: ['data:/data']");
     format!("services:\n  db: {{ {service}, environment: {{ REDIS_PASSWORD: secret }} }}\nvolumes: {{ data: }}\n")
 }

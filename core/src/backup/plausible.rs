@@ -1,8 +1,10 @@
-//! Judges a dump while it streams by: how it begins, how it ends, and how large it is.
+//! Judges a dump while it streams by: how it begins, how it ends, how large it is, and how much is in it.
 //!
 //! **Invariant:** a dump that was cut off anywhere is not judged good, whatever its tool says, where its form has an end that can
 //! be told.
 
+mod copied;
+mod inserted;
 mod mongodb;
 mod postgresql;
 mod rdb;
@@ -10,10 +12,12 @@ mod zstd;
 
 use super::tool::ToolEnd;
 use super::{Engine, Store};
+use copied::Copied;
+use inserted::Inserted;
 use mongodb::Archive;
 use postgresql::Script;
 use rdb::Rdb;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use zstd::Frames;
 
 /// What is kept of a dump's beginning and of its end.
@@ -22,8 +26,8 @@ const EDGE: usize = 512;
 /// The form that an engine's dumps have.
 #[derive(Debug, Clone)]
 enum Form {
-    Postgresql(Script),
-    Sql,
+    Postgresql(Script, Copied),
+    Sql(Inserted),
     Mongodb(Archive),
     Redis(Rdb),
     Neo4j(Frames),
@@ -43,8 +47,8 @@ impl Plausible {
     /// For a store that is dumped; none for what is kept as files.
     pub fn of(store: &Store) -> Option<Self> {
         let form = match &store.engine {
-            Engine::Postgresql(_) => Form::Postgresql(Script::default()),
-            Engine::Mariadb(_) | Engine::Mysql(_) => Form::Sql,
+            Engine::Postgresql(_) => Form::Postgresql(Script::default(), Copied::default()),
+            Engine::Mariadb(_) | Engine::Mysql(_) => Form::Sql(Inserted::default()),
             Engine::Mongodb(_) => Form::Mongodb(Archive::default()),
             Engine::Redis(_) => Form::Redis(Rdb::default()),
             Engine::Neo4j(_) => Form::Neo4j(Frames::default()),
@@ -70,13 +74,27 @@ impl Plausible {
             Form::Mongodb(archive) => archive.observe(bytes),
             Form::Redis(rdb) => rdb.observe(bytes),
             Form::Neo4j(frames) => frames.observe(bytes),
-            Form::Postgresql(script) => script.observe(bytes),
-            Form::Sql | Form::Own { .. } => {}
+            Form::Postgresql(script, copied) => {
+                script.observe(bytes);
+                copied.observe(bytes);
+            }
+            Form::Sql(inserted) => inserted.observe(bytes),
+            Form::Own { .. } => {}
         }
     }
 
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// How much of what is in it, by the names that the store's counter has; none where its form does not tell.
+    pub fn counts(&self) -> Option<BTreeMap<String, u64>> {
+        match &self.form {
+            Form::Postgresql(_, copied) => Some(copied.rows().clone()),
+            Form::Sql(inserted) => Some(inserted.rows().clone()),
+            Form::Mongodb(archive) => Some(archive.documents()),
+            Form::Redis(_) | Form::Neo4j(_) | Form::Own { .. } => None,
+        }
     }
 
     /// Whether the dump counts, with what a person should know of it; else why not. `previous` are the bytes of the last one.
@@ -100,8 +118,8 @@ impl Plausible {
         let tail: Vec<u8> = self.tail.iter().copied().collect();
         let check = |is_well: bool, reason: &str| if is_well { Ok(()) } else { Err(reason.to_owned()) };
         match &self.form {
-            Form::Postgresql(script) => script.verdict(&self.head, &tail),
-            Form::Sql => {
+            Form::Postgresql(script, _) => script.verdict(&self.head, &tail),
+            Form::Sql(_) => {
                 check(begins_as_sql(&self.head), "it does not begin as a dump of MariaDB or MySQL does")?;
                 check(ends_as_sql(&tail), "it breaks off: the line `-- Dump completed` is missing")
             }
@@ -146,5 +164,7 @@ fn shrunk(bytes: u64, previous: Option<u64>) -> Option<String> {
     }
 }
 
+#[cfg(test)]
+mod counting;
 #[cfg(test)]
 mod tests;

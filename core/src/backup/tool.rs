@@ -8,9 +8,11 @@ mod mongodb;
 mod neo4j;
 mod postgresql;
 mod redis;
+mod settled;
 mod sql;
 
-pub use count::{COUNT_LIMIT, counts};
+pub use count::{COUNT_LIMIT, counts, reading};
+pub use settled::SETTLED;
 
 use super::{Check, Engine, Question, Secret, Store};
 use crate::spec::InstanceSpec;
@@ -106,6 +108,11 @@ pub fn load_tool(store: &Store, spec: &InstanceSpec) -> Option<Tool> {
     Some(Tool { deadline: WHOLE, idle: LOADING, ..tool })
 }
 
+/// Whether a store takes its data while its service stands still.
+pub fn loads_beside(store: &Store, spec: &InstanceSpec) -> bool {
+    load_tool(store, spec).is_some_and(|tool| matches!(tool.at, ToolPlace::OneOff { .. }))
+}
+
 /// What comes before a load, in order. Each is safe to repeat.
 pub fn prepare_tools(store: &Store) -> Vec<Tool> {
     match &store.engine {
@@ -158,6 +165,16 @@ pub fn ready_tool(store: &Store) -> Option<Tool> {
         Engine::Redis(server) => Some(redis::ready(server)),
         Engine::Neo4j(server) => Some(neo4j::ask(server, "RETURN 1")),
         Engine::Volume(_) | Engine::S3(_) | Engine::Command(_) => None,
+    }
+}
+
+/// The tool that answers [`SETTLED`] where the server is not one that only begins the data; `None` where there is no such.
+pub fn settled_tool(store: &Store) -> Option<Tool> {
+    match &store.engine {
+        Engine::Postgresql(server) | Engine::Mongodb(server) | Engine::Mariadb(server) | Engine::Mysql(server) => {
+            Some(settled::settled(&server.service))
+        }
+        Engine::Redis(_) | Engine::Neo4j(_) | Engine::Volume(_) | Engine::S3(_) | Engine::Command(_) => None,
     }
 }
 

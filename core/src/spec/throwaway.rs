@@ -3,7 +3,7 @@
 //! **Invariant:** nothing of the real instance can be written to, and nobody outside can be talked to: the double has volumes and a
 //! folder of its own, internal networks, no ports, and none of the host's powers.
 
-use super::labels::{COMPOSE_PROJECT, FLEET_INSTANCE};
+use super::labels::{COMPOSE_PROJECT, FLEET_INSTANCE, is_reserved};
 use super::{
     Access, AttachSpec, ContainerSpec, HostPath, InstanceSpec, MountSource, MountSpec, NetworkMode, NetworkSpec,
     Restart, Switch, VolumeSpec, hash,
@@ -72,9 +72,13 @@ struct Double<'a> {
 
 impl Double<'_> {
     fn labels(&self, labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let mut labels = labels.clone();
-        // Whoever looks for the instance must not find its double.
-        labels.remove(FLEET_INSTANCE);
+        // What else reads labels acts on them: a proxy would send people to the double. And whoever looks for the instance, or for
+        // its folder, must not find its double.
+        let is_kept = |label: &str| {
+            is_reserved(label) && label != FLEET_INSTANCE && !label.starts_with("com.docker.compose.project.")
+        };
+        let kept = labels.iter().filter(|(label, _)| is_kept(label));
+        let mut labels: BTreeMap<_, _> = kept.map(|(label, value)| (label.clone(), value.clone())).collect();
         labels.insert(COMPOSE_PROJECT.to_owned(), self.project.clone());
         labels.insert(FLEET_THROWAWAY.to_owned(), self.id.to_owned());
         labels
@@ -137,6 +141,8 @@ impl Double<'_> {
             labels: self.labels(&real.labels),
             depends_on: depends_on.map(|(needed, condition)| (needed.clone(), *condition)).collect(),
             restart: Restart::No,
+            // It may lead to somebody outside.
+            logging: None,
             extra_hosts: Vec::new(),
             cap_add: Vec::new(),
             security_opt: Vec::new(),

@@ -205,6 +205,8 @@ def shell():
     elif text.startswith("/* fleet: count */"):
         for name in databases:
             for info in sorted(client[name].list_collections(filter={"type": "collection"}), key=lambda i: i["name"]):
+                if any("expireAfterSeconds" in index for index in client[name][info["name"]].list_indexes()):
+                    continue
                 print(f"{name}.{info['name']}\t{client[name][info['name']].count_documents({})}")
     elif text.isdigit():
         print(text)

@@ -92,11 +92,12 @@ impl Taking<'_> {
         let uncovered = uncovered(&self.coverage().await?, self.course);
         let bundle = data.site().bundles.kept(&self.settled.release.digest).map(|bundle| bundle.encode());
         let configuration = dumps::configuration(spec, bundle);
+        let early = dumps::count_early(data, spec, &self.stores(&self.course.streams), &self.course.stills).await;
         holds::hold(data, spec, &self.course.stills, Phase::Streams).await?;
         let label = self.label.clone();
         let dumping = {
             let stores = self.stores(&self.course.streams);
-            let dumping = dumps::dump_all(data, copies, &label, spec, &stores, configuration);
+            let dumping = dumps::dump_all(data, copies, &label, spec, &stores, configuration, &early);
             self.in_time(dumping).await
         };
         let needed =

@@ -3,14 +3,16 @@
 //! **Invariant:** what was made for it stands in the journal before it is made, and is removed whatever happened.
 //! **Invariant:** only the backup's own fault is held against it: a full disk or a lost link is no proof of anything.
 
-use super::fill::{self, Filling};
+use super::compare::question;
+use super::fill::{Filling, load_all};
 use super::source::{self, Opened};
+use super::stages::{starting, volumes_alone, without_starting};
 use super::{Came, DataError, DataWork, undo};
 use crate::clock;
 use crate::perform::work::Finish;
 use crate::repositories::Label;
 use fleet_core::app::{Rendered, throwaway};
-use fleet_core::backup::{DrillMade, Kept, Made, Part, Proof, Root, Source, is_files, root_path, works_in};
+use fleet_core::backup::{DrillMade, Engine, Files, Kept, Made, Part, Proof, Root, Source, root_path};
 use fleet_core::host_policy::violations;
 use fleet_core::order::Outcome;
 use fleet_core::spec::InstanceSpec;
@@ -78,9 +80,11 @@ async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<String>, Da
     let fillings = fillings(&scene, &opened.manifest.parts)?;
     let spec = &scene.spec;
     data.note(|journal| journal.throwaway = Some(Box::new(spec.clone())))?;
-    data.work.perform(spec, |found| fill::without_starting(found, spec), Finish::AsIs).await?;
+    data.work.perform(spec, |found| volumes_alone(found, spec), Finish::AsIs).await?;
     let mut checks = files(data, opened, spec, &fillings).await?;
-    checks.extend(databases(data, opened, spec, &fillings).await?);
+    data.work.perform(spec, |found| without_starting(found, spec), Finish::AsIs).await?;
+    checks.extend(load_all(data, opened, &fillings, spec).await.map_err(blamed)?);
+    checks.extend(questions(data, spec, &fillings).await?);
     if checks.is_empty() {
         return Err(DataError::BadBackup("there is nothing in it that could be compared".to_owned()));
     }
@@ -109,39 +113,26 @@ fn scene(data: &DataWork<'_>, was: &Rendered) -> Result<Rendered, DataError> {
     }
 }
 
-/// Loads the databases with nothing but what they need running, and compares.
-async fn databases(
+/// Starts what else the app's own questions need, and asks them.
+async fn questions(
     data: &DataWork<'_>,
-    opened: &Opened,
     spec: &InstanceSpec,
     fillings: &[Filling<'_>],
 ) -> Result<Vec<String>, DataError> {
-    let streams: Vec<&Filling<'_>> = fillings.iter().filter(|it| !is_files(it.store)).collect();
-    // What is loaded while its service stands still comes first.
-    for filling in streams.iter().filter(|it| works_in(it.store).is_none()) {
-        fill::load(data, opened, filling, spec).await.map_err(|error| blamed(filling, error))?;
-    }
     let services: BTreeSet<String> = spec.containers.iter().map(|container| container.service.clone()).collect();
-    data.work.perform(spec, |found| fill::starting(found, spec, &services), Finish::AsIs).await?;
-    for filling in streams.iter().filter(|it| works_in(it.store).is_some()) {
-        fill::load(data, opened, filling, spec).await.map_err(|error| blamed(filling, error))?;
-    }
+    data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await?;
     let mut checks = Vec::new();
     for filling in fillings {
-        if !is_files(filling.store) {
-            checks.push(format!("{}: {} bytes loaded", filling.name, filling.part.bytes));
-            checks.extend(fill::recount(data, filling, spec).await?);
-        }
-        checks.extend(fill::question(data, filling, spec).await?);
+        checks.extend(question(data, filling, spec).await?);
     }
     Ok(checks)
 }
 
-/// A dump that its own database does not take is not good, unless the Engine was away.
-fn blamed(filling: &Filling<'_>, error: DataError) -> DataError {
+/// A dump that its own database does not take is not good.
+fn blamed(error: DataError) -> DataError {
     match error {
-        DataError::Store { reason, .. } => {
-            DataError::BadBackup(format!("the store `{}` could not be loaded: {reason}", filling.name))
+        DataError::Store { store, reason } => {
+            DataError::BadBackup(format!("the store `{store}` could not be loaded: {reason}"))
         }
         other => other,
     }
@@ -160,20 +151,27 @@ async fn files(
         let store = filling.name;
         let bad = |reason: String| DataError::BadBackup(format!("the store `{store}`: {reason}"));
         let places = places(data, spec, filling, roots).await?;
-        let (told, mut bytes) = (data.told(&format!("restoring {store}")), 0);
+        let told = data.told(&format!("restoring {store}"));
         for (path, to) in &places {
             make(to)?;
-            bytes += opened.repository.restore(&opened.set, path, to, &told).await?;
+            opened.repository.restore(&opened.set, path, to, &told).await?;
         }
         let (compared, sample) = (sample.len(), sample.clone());
-        let wrong = tokio::task::spawn_blocking(move || first_wrong(&sample, &places)).await;
-        if let Some(reason) = wrong.map_err(|error| DataError::Failed(error.to_string()))? {
+        let looked = tokio::task::spawn_blocking(move || (first_wrong(&sample, &places), found_in(&places))).await;
+        let (wrong, found) = looked.map_err(|error| DataError::Failed(error.to_string()))?;
+        if let Some(reason) = wrong {
             return Err(bad(reason));
         }
-        if bytes != filling.part.bytes {
-            return Err(bad(format!("{bytes} bytes came back of {}", filling.part.bytes)));
+        let found =
+            found.map_err(|source| DataError::Disk { doing: "read back", path: undo::scratch(data), source })?;
+        if found != (*files, filling.part.bytes) {
+            let (files_found, bytes_found) = found;
+            return Err(bad(format!(
+                "{files_found} files of {bytes_found} bytes came back of {files} files of {} bytes",
+                filling.part.bytes
+            )));
         }
-        checks.push(format!("{store}: {files} files, {bytes} bytes"));
+        checks.push(format!("{store}: {files} files, {} bytes", filling.part.bytes));
         checks.push(format!("{store}: {compared} files have the hashes that were noted"));
     }
     Ok(checks)
@@ -186,8 +184,13 @@ async fn places(
     filling: &Filling<'_>,
     roots: &[Root],
 ) -> Result<Vec<(String, PathBuf)>, DataError> {
-    let found = data.site().hands.roots(spec, filling.store).await;
-    let found = found.map_err(|error| DataError::of_store(filling.name, crate::chain(&error)))?;
+    // A folder of the double's own is found by nobody before there is a container that has it.
+    if let Engine::Volume(Files::Path(path)) = &filling.store.engine
+        && let [root] = roots
+    {
+        return Ok(vec![(root.path.clone(), PathBuf::from(path))]);
+    }
+    let found = data.site().hands.roots(spec, filling.store).await?;
     let numbered = roots.iter().enumerate();
     let places = numbered.map(|(number, root)| match (found.as_slice(), roots.len()) {
         ([one], 1) => (root.path.clone(), one.path.clone()),
@@ -201,6 +204,25 @@ fn make(path: &Path) -> Result<(), DataError> {
     use std::os::unix::fs::DirBuilderExt;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|source| DataError::Disk { doing: "make", path: path.to_owned(), source })
+}
+
+/// How many entries that are no folders there are, and how many bytes their files have: each name of a file with several counts.
+fn found_in(places: &[(String, PathBuf)]) -> io::Result<(u64, u64)> {
+    let (mut files, mut bytes) = (0, 0);
+    let mut ahead: Vec<PathBuf> = places.iter().map(|(_, place)| place.clone()).collect();
+    while let Some(folder) = ahead.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            if metadata.is_dir() {
+                ahead.push(entry.path());
+                continue;
+            }
+            files += 1;
+            bytes += if metadata.is_file() { metadata.len() } else { 0 };
+        }
+    }
+    Ok((files, bytes))
 }
 
 /// The first file of the sample that is not what it was.

@@ -9,7 +9,10 @@ use super::{DataError, DataWork};
 use crate::clock;
 use crate::repositories::{Ahead, Label, StreamsKept};
 use bytes::Bytes;
-use fleet_core::backup::{Counted, Plausible, Store, ToolEnd, count_tool, counts, dump_tool, stream_path};
+use fleet_core::backup::{
+    Counted, Plausible, Reading, Still, Store, ToolEnd, around, between, count_tool, dump_tool, exactly, lacking,
+    reading, stream_path,
+};
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::spec::InstanceSpec;
 use futures_util::StreamExt;
@@ -52,6 +55,7 @@ pub async fn dump_all(
     spec: &InstanceSpec,
     stores: &[(&StoreName, &Store)],
     configuration: BTreeMap<String, Vec<u8>>,
+    early: &Early,
 ) -> Result<AllDumped, DataError> {
     let streams = stores.iter().map(|(name, store)| (stream_path(name), Planned::Store(name, store)));
     let texts = configuration.into_iter().map(|(path, bytes)| (path, Planned::Configuration(bytes)));
@@ -67,7 +71,8 @@ pub async fn dump_all(
             Planned::Configuration(bytes) => tee_all(&mut tee, bytes).await,
             Planned::Store(name, store) => {
                 let previous = copies.previous(name);
-                let dumped = dump_store(data, spec, name, store, previous, &mut tee).await;
+                let dumping = Dumping { data, spec, name, store, early: early.get(*name) };
+                let dumped = dumping.dump(previous, &mut tee).await;
                 dumped.map(|dumped| drop(all.stores.insert((*name).clone(), dumped)))
             }
         };
@@ -116,65 +121,107 @@ fn differing<'a>(sent: &'a BTreeMap<StoreName, Dumped>, kept: &StreamsKept) -> O
     sent.iter().find(|pair| !is_same(pair)).map(|(name, _)| name)
 }
 
-async fn dump_store(
+/// What was counted of stores that could not be asked any more while they are dumped; or why it could not be.
+pub type Early = BTreeMap<StoreName, Result<Reading, String>>;
+
+/// Counts those stores whose services will stand still for their dumps.
+pub async fn count_early(
     data: &DataWork<'_>,
     spec: &InstanceSpec,
-    name: &StoreName,
-    store: &Store,
-    previous: Option<u64>,
-    tee: &mut Tee,
-) -> Result<Dumped, DataError> {
-    let of_store = |reason: String| DataError::of_store(name, reason);
-    let (began, doing) = (tokio::time::Instant::now(), format!("dump {name}"));
-    data.work.say(doing.clone());
-    let tool = dump_tool(store).ok_or_else(|| of_store("it has no tool that dumps it".to_owned()))?;
-    let plausible = Plausible::of(store).ok_or_else(|| of_store("nobody can tell whether it is whole".to_owned()))?;
-    let before =
-        count(data, spec, store).await.map_err(|error| of_store(format!("it could not be counted: {error}")))?;
-    let failed = |error: &dyn std::error::Error| of_store(crate::chain(error));
-    let mut stream = data.site().hands.dump(&tool, spec).await.map_err(|error| failed(&error))?;
-    let (mut plausible, mut hash, told) = (plausible, Sha256::new(), data.told(&doing));
-    let (mut bytes, mut said) = (0_u64, 0_u64);
-    while let Some(piece) = stream.next().await {
-        let piece = piece.map_err(|error| failed(&error))?;
-        plausible.observe(&piece);
-        hash.update(&piece);
-        bytes += piece.len() as u64;
-        tee.bytes(&piece).await?;
-        if bytes - said >= NOTEWORTHY {
-            said = bytes;
-            told.say(bytes);
+    stores: &[(&StoreName, &Store)],
+    stills: &[Still],
+) -> Early {
+    let mut early = Early::new();
+    for (name, store) in stores {
+        let Some(tool) = count_tool(store) else { continue };
+        if stills.iter().any(|still| still.service == tool.at.service()) {
+            early.insert((*name).clone(), count(data, spec, store).await);
         }
     }
-    let notes = plausible.verdict(&ToolEnd::well(), previous).map_err(of_store)?;
-    let after =
-        count(data, spec, store).await.map_err(|error| of_store(format!("it could not be counted: {error}")))?;
-    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let notes = notes.into_iter().chain(store.caveats()).collect();
-    Ok(Dumped { bytes, sha256, took_ms, counts: between(&before, &after), notes })
+    early
 }
 
-/// What a store's own counter says; nothing where it cannot be asked now.
-pub async fn count(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Result<BTreeMap<String, u64>, String> {
-    let Some(tool) = count_tool(store) else { return Ok(BTreeMap::new()) };
-    // What stands still for the dump cannot be asked, and does not change either.
-    let is_held = data.journal().held.iter().any(|held| held.service == tool.at.service());
-    if is_held {
-        return Ok(BTreeMap::new());
+/// One store, on its way into the copies.
+struct Dumping<'a> {
+    data: &'a DataWork<'a>,
+    spec: &'a InstanceSpec,
+    name: &'a StoreName,
+    store: &'a Store,
+    early: Option<&'a Result<Reading, String>>,
+}
+
+impl Dumping<'_> {
+    async fn dump(&self, previous: Option<u64>, tee: &mut Tee) -> Result<Dumped, DataError> {
+        let Self { data, spec, name, store, .. } = *self;
+        let of_store = |reason: String| DataError::of_store(name, reason);
+        let (began, doing) = (tokio::time::Instant::now(), format!("dump {name}"));
+        data.work.say(doing.clone());
+        let tool = dump_tool(store).ok_or_else(|| of_store("it has no tool that dumps it".to_owned()))?;
+        let plausible =
+            Plausible::of(store).ok_or_else(|| of_store("nobody can tell whether it is whole".to_owned()))?;
+        let before = match self.early {
+            None => self.count().await?,
+            Some(_) => Reading::default(),
+        };
+        let failed = |error: &dyn std::error::Error| of_store(crate::chain(error));
+        let mut stream = data.site().hands.dump(&tool, spec).await.map_err(|error| failed(&error))?;
+        let (mut plausible, mut hash, told) = (plausible, Sha256::new(), data.told(&doing));
+        let (mut bytes, mut said) = (0_u64, 0_u64);
+        while let Some(piece) = stream.next().await {
+            let piece = piece.map_err(|error| failed(&error))?;
+            plausible.observe(&piece);
+            hash.update(&piece);
+            bytes += piece.len() as u64;
+            tee.bytes(&piece).await?;
+            if bytes - said >= NOTEWORTHY {
+                said = bytes;
+                told.say(bytes);
+            }
+        }
+        let mut notes = plausible.verdict(&ToolEnd::well(), previous).map_err(of_store)?;
+        let counts = self.counted(&before, plausible.counts(), &mut notes).await?;
+        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        notes.extend(store.caveats());
+        Ok(Dumped { bytes, sha256, took_ms, counts, notes })
     }
-    let said = data.site().hands.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error))?;
-    counts(store, &said)
+
+    /// What the dump holds: as it says itself, or else as the store's own counter does.
+    async fn counted(
+        &self,
+        before: &Reading,
+        dumped: Option<BTreeMap<String, u64>>,
+        notes: &mut Vec<String>,
+    ) -> Result<BTreeMap<String, Counted>, DataError> {
+        match (self.early, dumped) {
+            (Some(Ok(early)), _) => Ok(around(early)),
+            (Some(Err(reason)), _) => {
+                notes.push(format!("warning: it could not be counted: {reason}"));
+                Ok(BTreeMap::new())
+            }
+            (None, None) => Ok(between(self.store, before, &self.count().await?)),
+            (None, Some(dumped)) => {
+                let is_lacking = lacking(&before.counts, &dumped, &before.counts).is_some();
+                let after = if is_lacking { self.count().await?.counts } else { BTreeMap::new() };
+                match lacking(&before.counts, &dumped, &after) {
+                    Some(name) => Err(DataError::of_store(self.name, format!("its dump has nothing of `{name}`"))),
+                    None => Ok(exactly(&before.counts, &dumped)),
+                }
+            }
+        }
+    }
+
+    async fn count(&self) -> Result<Reading, DataError> {
+        let counted = count(self.data, self.spec, self.store).await;
+        counted.map_err(|error| DataError::of_store(self.name, format!("it could not be counted: {error}")))
+    }
 }
 
-/// What a dump between two countings holds.
-fn between(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> BTreeMap<String, Counted> {
-    let names = before.keys().chain(after.keys());
-    let both = |name: &String| {
-        let (one, other) = (before.get(name).copied().unwrap_or(0), after.get(name).copied().unwrap_or(0));
-        Counted { low: one.min(other), high: one.max(other) }
-    };
-    names.map(|name| (name.clone(), both(name))).collect()
+/// What a store's own counter says.
+async fn count(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Result<Reading, String> {
+    let Some(tool) = count_tool(store) else { return Ok(Reading::default()) };
+    let said = data.site().hands.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error))?;
+    reading(store, &said)
 }
 
 /// The configuration of an instance as streams: its release, and the files that were made of it.

@@ -4,20 +4,19 @@
 //! renamed back.
 
 use super::drill::{expect_room, fillings};
-use super::fill::{self, Filling};
+use super::fill::load_all;
 use super::source::{self, Opened};
+use super::stages::{volumes_alone, without_starting};
 use super::targets::{Target, expect_alone, targets};
 use super::{Came, DataError, DataWork, aside, backup, undo};
 use crate::clock;
 use crate::ledger::{Aside, Becomes, InstanceEntry, Reach, Settled, Values};
 use crate::perform::forward::stages;
-use crate::perform::links::refuse_strays;
 use crate::perform::prepare::prepare;
-use crate::perform::work::{Finish, WorkError};
-use fleet_core::backup::{Cause, Made, Part, RestoreMade, Root, Source, is_files, works_in};
+use crate::perform::work::Finish;
+use fleet_core::backup::{Cause, Engine, Files, Made, Part, RestoreMade, Root, Source, Store};
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::{Goal, Outcome, PowerWish};
-use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::steps_for_power;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -48,7 +47,8 @@ pub async fn in_place(
     keep_safe(data, settled, safety).await?;
     take_apart(data, settled, &asides).await?;
     let spec = &settled.rendered.spec;
-    fill_all(data, &opened, spec, &fillings, &targets).await?;
+    restore_all(data, &opened, &targets).await?;
+    load_all(data, &opened, &fillings, spec).await?;
     data.work.say("starting what was restored");
     run_again(data, settled).await?;
     note_passed(data, &opened, bytes, began)?;
@@ -89,13 +89,18 @@ pub async fn anew(
         open.values = Values::default();
         open.journal.get_or_insert_default().reach = Reach::Apart;
     })?;
-    data.work.perform(spec, |found| fill::without_starting(found, spec), Finish::AsIs).await?;
-    let targets = targets(data, &opened, &to.rendered, &fillings).await?;
+    let (early, late): (Vec<_>, Vec<_>) = fillings.into_iter().partition(|it| has_volumes(it.store));
+    data.work.perform(spec, |found| volumes_alone(found, spec), Finish::AsIs).await?;
+    let volumes = targets(data, &opened, &to.rendered, &early).await?;
+    restore_all(data, &opened, &volumes).await?;
+    data.work.perform(spec, |found| without_starting(found, spec), Finish::AsIs).await?;
+    let targets = targets(data, &opened, &to.rendered, &late).await?;
     // Folders of the host may be there, with something in them.
     let of_host: Vec<Target> = targets.iter().filter(|target| target.is_of_host).cloned().collect();
     expect_unused(&spec.working_dir, &of_host)?;
     move_all(data, planned(data, &of_host)?).await?;
-    fill_all(data, &opened, spec, &fillings, &targets).await?;
+    restore_all(data, &opened, &targets).await?;
+    load_all(data, &opened, &late, spec).await?;
     data.work.say("starting what was restored");
     data.work.perform(spec, |found| stages(found, &to), Finish::Healthy(&to.rendered.health)).await?;
     note_passed(data, &opened, bytes, began)?;
@@ -173,30 +178,17 @@ async fn move_all(data: &DataWork<'_>, asides: Vec<Aside>) -> Result<(), DataErr
     Ok(())
 }
 
-/// Files first; then what is loaded while its service stands still; then the others, with their services alone running.
-async fn fill_all(
-    data: &DataWork<'_>,
-    opened: &Opened,
-    spec: &InstanceSpec,
-    fillings: &[Filling<'_>],
-    targets: &[Target],
-) -> Result<(), DataError> {
+/// Whether a store is volumes that can be filled before there is a container.
+fn has_volumes(store: &Store) -> bool {
+    matches!(&store.engine, Engine::Volume(Files::Volume(_)))
+}
+
+/// Files come before databases: what these point to is there.
+async fn restore_all(data: &DataWork<'_>, opened: &Opened, targets: &[Target]) -> Result<(), DataError> {
     for target in targets {
         let Some(root) = &target.root else { continue };
         data.work.say(format!("restoring {}", target.store));
         restore_files(data, opened, root, &target.path, &target.store).await?;
-    }
-    for filling in fillings.iter().filter(|it| !is_files(it.store) && works_in(it.store).is_none()) {
-        fill::load(data, opened, filling, spec).await?;
-    }
-    let services = fill::services_of(fillings, spec);
-    refuse_strays(data.site(), spec).await.map_err(WorkError::from)?;
-    data.work.perform(spec, |found| fill::starting(found, spec, &services), Finish::AsIs).await?;
-    for filling in fillings.iter().filter(|it| !is_files(it.store)) {
-        if works_in(filling.store).is_some() {
-            fill::load(data, opened, filling, spec).await?;
-            fill::recount(data, filling, spec).await?;
-        }
     }
     Ok(())
 }

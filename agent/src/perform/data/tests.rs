@@ -2,7 +2,9 @@
 
 mod bed;
 mod crashes;
+mod double;
 mod drills;
+mod empty;
 mod faults;
 mod keeping;
 mod lab;

@@ -1,7 +1,7 @@
 //! Streams on their way into one snapshot, through one worker.
 
 use super::WorkerRepository;
-use crate::repositories::{RepositoryError, StreamKept, StreamsKept, StreamsWriter};
+use crate::repositories::{Pulse, RepositoryError, StreamKept, StreamsKept, StreamsWriter};
 use bytes::Bytes;
 use fleet_repository::worker::{Answer, Worker};
 
@@ -15,6 +15,14 @@ const DOING: &str = "keep the dumps";
 
 #[tonic::async_trait]
 impl StreamsWriter for WorkerStreams {
+    fn pulse(&self) -> Pulse {
+        let progress = self.worker.progress();
+        Pulse::of(move || {
+            let told = progress.borrow();
+            told.source_bytes.wrapping_add(told.place_written).wrapping_add(told.place_read)
+        })
+    }
+
     async fn bytes(&mut self, bytes: Bytes) -> Result<(), RepositoryError> {
         self.worker.send(&bytes).await.map_err(|error| self.repository.error(DOING, &error))
     }

@@ -19,6 +19,9 @@ const COMPOSE: &str = "services:
     privileged: true
     cap_add: [SYS_ADMIN]
     ports: ['5432:5432']
+    security_opt: ['seccomp=unconfined']
+    logging: { driver: syslog, options: { syslog-address: 'udp://10.0.0.1:514' } }
+    labels: { traefik.enable: 'true', traefik.http.routers.db.rule: 'Host(`db`)', com.example.owner: anna }
     networks: { inside: { ipv4_address: 10.9.0.5, aliases: [postgres] } }
     depends_on: [init]
     extra_hosts: ['lims:10.0.0.1']
@@ -110,12 +113,37 @@ fn nobody_outside_can_be_talked_to() {
         assert!(
             container.networks.iter().all(|attach| attach.network == network.name && attach.ipv4_address.is_none())
         );
+        assert!(container.security_opt.is_empty() && container.logging.is_none());
         assert!(!container.labels.contains_key(FLEET_INSTANCE));
         assert_eq!(container.labels[FLEET_THROWAWAY], "abc");
     }
     let aliases = &double.spec.container("db").expect("it is there").networks[0].aliases;
     assert!(aliases.contains(&"db".to_owned()) && aliases.contains(&"postgres".to_owned()), "{aliases:?}");
     assert!(!aliases.contains(&"the_database".to_owned()));
+}
+
+#[test]
+fn who_acts_on_labels_does_not_see_it() {
+    let (real, double) = (real(), throwaway(&real(), "abc"));
+    let labels = |rendered: &Rendered| rendered.spec.container("db").expect("it is there").labels.clone();
+    assert!(labels(&real).contains_key("traefik.enable"));
+    let names: Vec<_> = labels(&double).into_keys().collect();
+    assert_eq!(
+        names,
+        [
+            "com.docker.compose.config-hash",
+            "com.docker.compose.container-number",
+            "com.docker.compose.depends_on",
+            "com.docker.compose.oneoff",
+            "com.docker.compose.project",
+            "com.docker.compose.service",
+            "com.docker.compose.version",
+            "fleet.config-hash",
+            "fleet.release",
+            "fleet.release-digest",
+            "fleet.throwaway",
+        ]
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! MongoDB: an archive names its collections at its beginning, and says of each when it has ended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const MAGIC: [u8; 4] = [0x6d, 0xe2, 0x99, 0x81];
 const TERMINATOR: [u8; 4] = [0xff; 4];
@@ -18,6 +18,9 @@ pub struct Archive {
     left: usize,
     promised: BTreeSet<(String, String)>,
     ended: BTreeSet<(String, String)>,
+    /// Documents by collection, of the one whose part is being read last.
+    documents: BTreeMap<(String, String), u64>,
+    current: (String, String),
     problem: Option<&'static str>,
 }
 
@@ -86,18 +89,29 @@ impl Archive {
                 let header = Header::of(&document);
                 // A view has no documents, and a series keeps them under another name.
                 if header.kind.is_empty() || header.kind == "collection" {
-                    self.promised.insert((header.database, header.collection));
+                    let space = (header.database, header.collection);
+                    self.documents.entry(space.clone()).or_default();
+                    self.promised.insert(space);
                 }
             }
             Place::Header => {
                 let header = Header::of(&document);
+                self.current = (header.database, header.collection);
                 if header.is_end {
-                    self.ended.insert((header.database, header.collection));
+                    self.ended.insert(self.current.clone());
                 }
                 self.place = Place::Body;
             }
-            Place::Body | Place::Magic => {}
+            Place::Body => *self.documents.entry(self.current.clone()).or_default() += 1,
+            Place::Magic => {}
         }
+    }
+
+    /// By the name of the collection with its database.
+    pub fn documents(&self) -> BTreeMap<String, u64> {
+        let named =
+            |((database, collection), count): (&(String, String), &u64)| (format!("{database}.{collection}"), *count);
+        self.documents.iter().map(named).collect()
     }
 
     pub fn verdict(&self) -> Result<(), String> {

@@ -70,6 +70,17 @@ fn archive(collections: &[(&str, &[&str])]) -> Vec<u8> {
     dump
 }
 
+#[test]
+fn documents_are_counted_by_collection() {
+    let dump = archive(&[("a", &["x", "y"]), ("empty", &[])]);
+    for pieces in [1, 5, 1000] {
+        let mut plausible = Plausible::of(&store(Engine::Mongodb(server()))).expect("it is dumped");
+        dump.chunks(pieces).for_each(|piece| plausible.observe(piece));
+        let expect = [("lab.a".to_owned(), 2), ("lab.empty".to_owned(), 0)].into();
+        assert_eq!(plausible.counts(), Some(expect), "in pieces of {pieces}");
+    }
+}
+
 fn neo4j(blocks: &[&[u8]], has_checksum: bool) -> Vec<u8> {
     let flags = 0xa0 | if has_checksum { 4 } else { 0 };
     let mut dump = [b"DZV1".as_slice(), &[0x28, 0xb5, 0x2f, 0xfd, flags, 1, 0, 0, 0]].concat();

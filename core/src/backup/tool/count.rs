@@ -1,6 +1,6 @@
 //! Reads what a count tool printed.
 
-use crate::backup::{Engine, Store};
+use crate::backup::{Changes, Engine, Reading, Store};
 use std::collections::BTreeMap;
 
 /// The most names that are counted: counts travel with the manifest.
@@ -13,20 +13,19 @@ pub fn counts(store: &Store, printed: &str) -> Result<BTreeMap<String, u64>, Str
     let mut found = BTreeMap::new();
     for line in printed.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let read = match &store.engine {
-            Engine::Redis(_) if line.starts_with('#') => continue,
+            Engine::Redis(_) if !line.starts_with("db") => continue,
             Engine::Redis(_) => of_keyspace(line),
             // The names of an answer's columns.
             Engine::Neo4j(_) if !line.starts_with('"') => continue,
-            Engine::Neo4j(_) => line.split_once("\", ").map(|(name, number)| (&name[1..], number)),
+            Engine::Neo4j(_) => line.split_once("\", ").and_then(|(name, number)| numbered(&name[1..], number)),
             Engine::Postgresql(_)
             | Engine::Mongodb(_)
             | Engine::Mariadb(_)
             | Engine::Mysql(_)
             | Engine::Command(_)
             | Engine::Volume(_)
-            | Engine::S3(_) => line.split_once('\t'),
+            | Engine::S3(_) => line.split_once('\t').and_then(|(name, number)| numbered(name, number)),
         };
-        let read = read.and_then(|(name, number)| Some((name, number.trim().parse().ok()?)));
         let shown = || line.chars().take(80).collect::<String>();
         let (name, number) = read.ok_or_else(|| format!("`{}` is not a name and a number", shown()))?;
         if found.len() == COUNT_LIMIT {
@@ -37,8 +36,30 @@ pub fn counts(store: &Store, printed: &str) -> Result<BTreeMap<String, u64>, Str
     Ok(found)
 }
 
-/// `db0:keys=5,expires=0,avg_ttl=0`
-fn of_keyspace(line: &str) -> Option<(&str, &str)> {
+fn numbered<'a>(name: &'a str, number: &str) -> Option<(&'a str, u64)> {
+    Some((name, number.trim().parse().ok()?))
+}
+
+/// All that it printed: what is there, and how often that was changed, where it says so.
+pub fn reading(store: &Store, printed: &str) -> Result<Reading, String> {
+    let changes = if let Engine::Redis(_) = store.engine { changes(printed) } else { None };
+    Ok(Reading { counts: counts(store, printed)?, changes })
+}
+
+/// `db0:keys=5,expires=2,avg_ttl=0`: what expires may be gone before it is counted again.
+fn of_keyspace(line: &str) -> Option<(&str, u64)> {
     let (database, rest) = line.split_once(":keys=")?;
-    Some((database, rest.split(',').next().unwrap_or_default()))
+    let (keys, rest) = rest.split_once(",expires=")?;
+    let expires: u64 = rest.split(',').next()?.parse().ok()?;
+    Some((database, keys.parse::<u64>().ok()?.saturating_sub(expires)))
+}
+
+/// Redis counts changes from when it last saved, and what it put out for want of room apart from them.
+fn changes(printed: &str) -> Option<Changes> {
+    let field = |name: &str| {
+        let mut values = printed.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
+        values.next()?.parse::<u64>().ok()
+    };
+    let number = field("rdb_changes_since_last_save")?.saturating_add(field("evicted_keys")?);
+    Some(Changes { number, since: field("rdb_last_save_time")? })
 }

@@ -38,8 +38,10 @@ const ALL: &str = "db.getMongo().getDBNames().filter(n => !['admin', 'config', '
 /// What a backup does not have must not stay: mongorestore replaces only what it has.
 const DROP: &str = ".forEach(n => { db.getSiblingDB(n).dropDatabase(); })";
 
+/// Documents that expire may be gone before they are counted again.
 const COUNT: &str = ".forEach(n => db.getSiblingDB(n).getCollectionInfos({ type: 'collection' }).map(c => c.name)
-    .filter(c => !c.startsWith('system.')).sort().slice(0, 1000)
+    .filter(c => !c.startsWith('system.'))
+    .filter(c => !db.getSiblingDB(n).getCollection(c).getIndexes().some(i => i.expireAfterSeconds !== undefined)).sort().slice(0, 1000)
     .forEach(c => print(n + '.' + c + '\\t' + db.getSiblingDB(n).getCollection(c).countDocuments({}))))";
 
 pub fn dump(server: &Server) -> Tool {

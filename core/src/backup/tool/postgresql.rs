@@ -81,12 +81,16 @@ DROP DATABASE IF EXISTS :"old";
 END
 "#;
 
-/// All tables at one moment, each counted by a statement of its own.
+/// All tables at one moment, each counted by a statement of its own, without the rows of tables that inherit from it. What an
+/// extension owns comes with the extension; what is temporary is its session's own.
 const COUNT: &str = r#"set -eu
 exec psql -X -q -A -t -w -F '	' -v ON_ERROR_STOP=1 -U "$1" -d "$2" -f - <<'END'
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SELECT format('SELECT %L, count(*) FROM %I.%I', schemaname || '.' || tablename, schemaname, tablename) FROM pg_tables
-WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY schemaname, tablename LIMIT 1000 \gexec
+SELECT format('SELECT %L, count(*) FROM ONLY %I.%I', nspname || '.' || relname, nspname, relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+WHERE relkind = 'r' AND relpersistence <> 't' AND nspname NOT IN ('pg_catalog', 'information_schema')
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+ORDER BY nspname, relname LIMIT 1000 \gexec
 COMMIT;
 END
 "#;

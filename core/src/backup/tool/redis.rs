@@ -54,6 +54,12 @@ mv .fleet-new.rdb dump.rdb
 sync
 "#;
 
+/// Beside the keys: how often they were changed, and when it saved last.
+const COUNT: &str = r#"ask info keyspace
+ask info persistence | grep -E '^rdb_(changes_since_last_save|last_save_time):' || true
+ask info stats | grep '^evicted_keys:' || true
+"#;
+
 pub fn dump(server: &Server) -> Tool {
     run(server, DUMP, &[])
 }
@@ -72,7 +78,7 @@ pub fn ready(server: &Server) -> Tool {
 }
 
 pub fn count(server: &Server) -> Tool {
-    run(server, "ask info keyspace", &[])
+    run(server, COUNT, &[])
 }
 
 /// The words of a command, as at the client's prompt.

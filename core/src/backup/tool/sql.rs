@@ -41,9 +41,10 @@ const PREPARE: &str = r#"form=$(ask --execute="SELECT CONCAT('CHARACTER SET ', D
 ask --execute="DROP DATABASE IF EXISTS $2; CREATE DATABASE $2 ${form:-CHARACTER SET utf8mb4}"
 "#;
 
-const COUNT: &str = r#"tables=$(ask --raw --execute="SELECT CONCAT('SELECT ', QUOTE(CONCAT(TABLE_SCHEMA, '.', TABLE_NAME)), \
+const COUNT: &str = r#"tables=$(ask --raw --execute="SELECT CONCAT('SELECT ', QUOTE(TABLE_NAME), \
     ', COUNT(*) FROM \`', REPLACE(TABLE_SCHEMA, '\`', '\`\`'), '\`.\`', REPLACE(TABLE_NAME, '\`', '\`\`'), '\`;') \
     FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' \
+    AND ENGINE NOT IN ('MRG_MYISAM', 'MRG_ISAM', 'FEDERATED') \
     ORDER BY TABLE_NAME LIMIT 1000" -- "$2")
 printf 'START TRANSACTION WITH CONSISTENT SNAPSHOT;\n%s\nCOMMIT;\n' "$tables" | ask -- "$2"
 "#;

@@ -136,11 +136,20 @@ fn counts_are_read_as_each_engine_prints_them() {
     };
     check(0, "public.a\t3\npublic.b b\t0\n", "public.a=3 public.b b=0");
     check(1, "lab.items\t12\r\n", "lab.items=12");
-    check(4, "# Keyspace\r\ndb0:keys=5,expires=0,avg_ttl=0\r\ndb3:keys=1,expires=1,avg_ttl=9\r\n", "db0=5 db3=1");
+    check(4, "# Keyspace\r\ndb0:keys=5,expires=0,avg_ttl=0\r\ndb3:keys=1,expires=1,avg_ttl=9\r\n", "db0=5 db3=0");
+    check(4, "db0:keys=5\r\n", "`db0:keys=5` is not a name and a number");
     check(5, "name, number\n\"(:Task)\", 3\n\"[:NEEDS]\", 12\n", "(:Task)=3 [:NEEDS]=12");
     check(0, "", "");
     check(0, "what is this", "`what is this` is not a name and a number");
     check(0, "a\t-1", "`a\t-1` is not a name and a number");
     let many: String = (0..2000).map(|number| format!("t{number}\t1\n")).collect();
     assert_eq!(counts(&store(engines().remove(0)), &many).map(|found| found.len()), Ok(COUNT_LIMIT));
+}
+
+#[test]
+fn redis_says_how_often_it_was_changed() {
+    let says = |printed: &str| reading(&store(engines().remove(4)), printed).expect("it is read").changes;
+    let all = "db0:keys=5,expires=0,avg_ttl=0\r\nrdb_changes_since_last_save:7\r\nrdb_last_save_time:99\r\nevicted_keys:2\r\n";
+    assert_eq!(says(all), Some(crate::backup::Changes { number: 9, since: 99 }));
+    assert_eq!(says("db0:keys=5,expires=0,avg_ttl=0\r\nevicted_keys:2\r\n"), None);
 }

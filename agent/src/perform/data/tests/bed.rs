@@ -242,7 +242,7 @@ impl Bed {
                     let mut stream = plain.read(set, path).await.map_err(|error| error.to_string())?;
                     let mut bytes = Vec::new();
                     while let Some(piece) = stream.next().await {
-                        bytes.extend_from_slice(&piece?);
+                        bytes.extend_from_slice(&piece.map_err(|error| error.to_string())?);
                     }
                     let text = String::from_utf8_lossy(&bytes).into_owned();
                     let lines = text.lines().filter(|line| line.starts_with("row "));

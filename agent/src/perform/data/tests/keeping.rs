@@ -2,8 +2,8 @@
 
 use super::lab::LabHands;
 use crate::repositories::{
-    Ahead, Label, Repositories, Repository, RepositoryError, SetFound, StreamKept, StreamsKept, StreamsWriter, Told,
-    Tree, TreesKept, Trouble, found, words,
+    Ahead, Label, Pulse, Repositories, Repository, RepositoryError, SetFound, StreamKept, StreamsKept, StreamsWriter,
+    Told, Tree, TreesKept, Trouble, found, words,
 };
 use bytes::Bytes;
 use fleet_core::backup::{Access, Manifest, PlaceAccess, Proof, Secret};
@@ -268,7 +268,7 @@ impl Repository for InProcess {
         &self,
         set: &SetFound,
         path: &str,
-    ) -> Result<BoxStream<'static, Result<Bytes, String>>, RepositoryError> {
+    ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError> {
         let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("read", "no snapshot") };
         let snapshot: FileId = set.dumps.as_ref().and_then(|id| id.parse().ok()).ok_or_else(missing)?;
         let path = path.to_owned();
@@ -278,7 +278,14 @@ impl Repository for InProcess {
             Ok((read.map_err(|error| error.to_string()), bytes))
         });
         let (read, bytes) = bytes.await?;
-        let end = read.err().map(Err);
+        let end = read.err().map(|reason: String| {
+            let trouble = if reason.contains("killed") || reason.contains("500 internal") {
+                Trouble::Other
+            } else {
+                Trouble::Damaged
+            };
+            Err(RepositoryError { trouble, ..self.error("read", &reason) })
+        });
         let pieces: Vec<_> = bytes.chunks(1000).map(|it| Ok(Bytes::copy_from_slice(it))).chain(end).collect();
         Ok(stream::iter(pieces).boxed())
     }
@@ -344,6 +351,10 @@ impl Writing {
 
 #[tonic::async_trait]
 impl StreamsWriter for Writing {
+    fn pulse(&self) -> Pulse {
+        Pulse::of(|| 0)
+    }
+
     async fn bytes(&mut self, bytes: Bytes) -> Result<(), RepositoryError> {
         self.send(Some(bytes)).await
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use fleet_core::app::Health;
 use fleet_core::backup::{
     Engine, Files, HoldKind, MountFound, Mounted, MountedAt, MountedFrom, Owner, Server, Store, StoreKind, Tool,
-    after_tools, count_tool, key_of, prepare_tools, ready_tool,
+    after_tools, count_tool, key_of, prepare_tools, ready_tool, settled_tool,
 };
 use fleet_core::spec::{Access, InstanceSpec, MountSource};
 use fleet_core::steps::gate::Observation;
@@ -35,6 +35,10 @@ pub enum Fault {
     /// The volume with the uploads is removed while the dump is read.
     VolumeRemoved,
     LoadFails,
+    LoadKilled,
+    LoadFillsDisk,
+    /// The app ends where its database is empty.
+    AppWantsRows,
     /// What is loaded lacks a row.
     LoadLosesRow,
     /// A tool that was left cannot be ended.
@@ -47,6 +51,8 @@ pub struct Plan {
     /// The call, counted from 1, at which the agent is frozen, to be killed.
     pub crash: Option<u64>,
     pub calls: u64,
+    /// The server that answers so often is one that only begins the database.
+    pub beginning: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -152,6 +158,9 @@ impl LabHands {
 
     fn dumped(&self, data: &Path) -> String {
         let rows = std::fs::read_to_string(data.join("rows")).unwrap_or_default();
+        let rows = format!(
+            "-- Data for Name: notes; Type: TABLE DATA\n--\n\nCOPY public.notes (line) FROM stdin;\n{rows}\\.\n\n"
+        );
         format!("--\n-- PostgreSQL database dump\n--\n\n{rows}--\n-- PostgreSQL database dump complete\n--\n\n")
     }
 }
@@ -179,9 +188,11 @@ impl Hands for LabHands {
 
     async fn perform(&self, step: &Step, spec: &InstanceSpec, notes: &Notes) -> Result<(), HandsError> {
         self.call().await;
+        self.refuse_start(step, spec)?;
         let done = self.fake.perform(step, spec, notes).await;
         if done.is_ok() {
             self.mirror(step, spec);
+            self.fill_from_image(step, spec);
         }
         self.call().await;
         done
@@ -262,8 +273,12 @@ impl Hands for LabHands {
             text.extend_from_slice(&piece);
         }
         let fault = self.plan().fault.clone();
-        if fault == Some(Fault::LoadFails) {
-            return Err(failed(3, ": ERROR: syntax error"));
+        match fault {
+            _ if self.plan().beginning > 0 => return Err(failed(2, ": the server ended")),
+            Some(Fault::LoadFails) => return Err(failed(3, ": ERROR: syntax error")),
+            Some(Fault::LoadKilled) => return Err(failed(137, "")),
+            Some(Fault::LoadFillsDisk) => return Err(failed(1, ": could not extend file: No space left on device")),
+            _ => {}
         }
         let text = String::from_utf8_lossy(&text).into_owned();
         let mut rows: Vec<&str> = text.lines().filter(|line| line.starts_with("row ")).collect();
@@ -293,8 +308,14 @@ impl Hands for LabHands {
             drop(std::fs::remove_file(data.join("rows.new")));
             return Ok(String::new());
         }
+        if is(settled_tool(&store).as_ref()) {
+            return Ok(format!("{}\n", self.which_server()));
+        }
         if is(ready_tool(&store).as_ref()) {
             return Ok("1\n".to_owned());
+        }
+        if tool.argv == ["ask"] {
+            return Ok("3\n".to_owned());
         }
         Err(failed(127, ": what is that?"))
     }

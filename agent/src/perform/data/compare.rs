@@ -1,0 +1,66 @@
+//! Compares a loaded store with what was noted when it was backed up, and asks the app's own questions of it.
+
+use super::fill::{Filling, is_of_data, of_tool};
+use super::ready::until_ready;
+use super::{DataError, DataWork};
+use fleet_core::backup::{Counted, check_tool, count_tool, counts, loads_beside};
+use fleet_core::names::StoreName;
+use fleet_core::spec::InstanceSpec;
+use std::collections::BTreeMap;
+
+/// Counts a loaded store, and compares with what was counted when it was dumped. Says what was compared.
+pub async fn recount(
+    data: &DataWork<'_>,
+    filling: &Filling<'_>,
+    spec: &InstanceSpec,
+) -> Result<Vec<String>, DataError> {
+    let (name, store) = (filling.name, filling.store);
+    let Some(tool) = count_tool(store).filter(|_| !filling.part.counts.is_empty()) else { return Ok(Vec::new()) };
+    until_ready(data, store, spec).await.map_err(|reason| match loads_beside(store, spec) {
+        // It starts with what was loaded, for the first time.
+        true => DataError::of_store(name, reason),
+        false => DataError::Failed(format!("the store `{name}`: {reason}")),
+    })?;
+    let printed = data.site().hands.run_tool(&tool, spec).await.map_err(|error| of_tool(name, &error))?;
+    let found = counts(store, &printed).map_err(|reason| DataError::of_store(name, reason))?;
+    as_counted(name, &filling.part.counts, &found)
+        .map_err(|reason| DataError::BadBackup(format!("the store `{name}`: {reason}")))
+}
+
+/// Asks the app's own questions of a loaded store, those that the services that are here can answer. Says what was answered.
+pub async fn question(
+    data: &DataWork<'_>,
+    filling: &Filling<'_>,
+    spec: &InstanceSpec,
+) -> Result<Vec<String>, DataError> {
+    let (name, mut said) = (filling.name, Vec::new());
+    let bad = |reason: String| DataError::BadBackup(format!("the store `{name}`: {reason}"));
+    for check in &filling.store.checks {
+        let tool = check_tool(filling.store, check);
+        let Some(tool) = tool.filter(|tool| spec.container(tool.at.service()).is_some()) else { continue };
+        let answer = data.site().hands.run_tool(&tool, spec).await.map_err(|error| match is_of_data(&error) {
+            true => bad(format!("{check}: {}", crate::chain(&error))),
+            false => error.into(),
+        })?;
+        said.push(format!("{name}: {}", check.judge(&answer).map_err(bad)?));
+    }
+    Ok(said)
+}
+
+fn as_counted(
+    store: &StoreName,
+    noted: &BTreeMap<String, Counted>,
+    found: &BTreeMap<String, u64>,
+) -> Result<Vec<String>, String> {
+    let wrong = noted.iter().find_map(|(name, Counted { low, high })| {
+        let count = found.get(name).copied().unwrap_or(0);
+        let expected = if low == high { low.to_string() } else { format!("{low} to {high}") };
+        (count < *low || count > *high).then(|| format!("`{name}` has {count}, and had {expected}"))
+    });
+    match wrong {
+        Some(reason) => Err(reason),
+        None => {
+            Ok(noted.keys().map(|name| format!("{store}: {name}: {}", found.get(name).copied().unwrap_or(0))).collect())
+        }
+    }
+}

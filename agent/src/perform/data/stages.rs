@@ -1,0 +1,35 @@
+//! Parts of the way from nothing to a running instance: what is made before data comes, and what is started after.
+
+use fleet_core::spec::InstanceSpec;
+use fleet_core::steps::{Found, Stage, Step, steps};
+use std::collections::BTreeSet;
+
+/// The stages that make volumes and nothing else: what is put into them then is not mixed with files of an image, which the Engine
+/// puts into volumes that are empty when a container is made.
+pub fn volumes_alone(found: &Found, spec: &InstanceSpec) -> Vec<Stage> {
+    retained(steps(found, spec), |step| matches!(step, Step::CreateVolume { .. } | Step::ExpectVolume { .. }))
+}
+
+/// The stages that make everything and start nothing.
+pub fn without_starting(found: &Found, spec: &InstanceSpec) -> Vec<Stage> {
+    retained(steps(found, spec), |step| {
+        !matches!(step, Step::Start { .. } | Step::AwaitHealthy { .. } | Step::AwaitExit { .. } | Step::Gate)
+    })
+}
+
+/// The stages that start some services and nothing else; all is made already.
+pub fn starting(found: &Found, spec: &InstanceSpec, services: &BTreeSet<String>) -> Vec<Stage> {
+    let names: BTreeSet<&str> = services.iter().filter_map(|it| Some(spec.container(it)?.name.as_str())).collect();
+    retained(steps(found, spec), |step| match step {
+        Step::Start { name } | Step::AwaitHealthy { name, .. } | Step::AwaitExit { name, .. } => {
+            names.contains(name.as_str())
+        }
+        _ => false,
+    })
+}
+
+fn retained(mut stages: Vec<Stage>, is_wanted: impl Fn(&Step) -> bool) -> Vec<Stage> {
+    stages.iter_mut().for_each(|stage| stage.steps.retain(&is_wanted));
+    stages.retain(|stage| !stage.steps.is_empty());
+    stages
+}

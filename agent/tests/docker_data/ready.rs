@@ -1,0 +1,98 @@
+//! Images that begin an empty database with a server of their own: nobody takes it for the one that stays.
+
+use super::bed::{Bed, DATABASES, POSTGRESQL, bed};
+use super::images::docker;
+use fleet_core::backup::{SETTLED, ready_tool, settled_tool};
+use std::time::{Duration, Instant};
+
+/// As the official images do: a server that only the container can reach, for some seconds, and then another.
+fn compose(image: &str, data: &str, environment: &str, begin: &str) -> String {
+    let script = begin.replace('\n', "\n        ").replace('$', "$$");
+    format!(
+        "services:
+  db:
+    image: '{image}'
+    environment: {{ {environment} }}
+    volumes: ['data:{data}']
+    command: []
+    entrypoint:
+      - sh
+      - -euc
+      - |
+        {script}
+volumes: {{ data: }}
+"
+    )
+}
+
+const PG: &str = r#"chown postgres:postgres "$PGDATA"
+as() { setpriv --reuid=postgres --regid=postgres --init-groups "$@"; }
+as initdb --pgdata="$PGDATA" --username=lab --auth=trust >/dev/null
+echo 'host all all all trust' >>"$PGDATA/pg_hba.conf"
+mkdir -p /var/run/postgresql
+chown postgres /var/run/postgresql
+as pg_ctl --pgdata="$PGDATA" --options="-c listen_addresses=''" --wait start >/dev/null
+as createdb --username=lab notes
+while [ ! -e /go-on ]; do sleep 0.2; done
+as pg_ctl --pgdata="$PGDATA" --wait --mode=fast stop >/dev/null
+exec setpriv --reuid=postgres --regid=postgres --init-groups postgres -D "$PGDATA" -c listen_addresses='*'"#;
+
+const MARIADB: &str = r#"chown mysql:mysql /var/lib/mysql
+mariadb-install-db --user=mysql --datadir=/var/lib/mysql --skip-test-db --auth-root-authentication-method=normal >/dev/null
+mariadbd --user=mysql --datadir=/var/lib/mysql --skip-networking &
+first=$!
+until mariadb -uroot -e 'CREATE DATABASE IF NOT EXISTS notes' 2>/dev/null; do sleep 0.2; done
+while [ ! -e /go-on ]; do sleep 0.2; done
+mariadb-admin -uroot shutdown
+wait $first
+exec mariadbd --user=mysql --datadir=/var/lib/mysql --bind-address=0.0.0.0"#;
+
+const MONGODB: &str = r#"mongod --dbpath /data/db --bind_ip 127.0.0.1 --fork --logpath /tmp/log --wiredTigerCacheSizeGB 0.25 >/dev/null
+while [ ! -e /go-on ]; do sleep 0.2; done
+mongod --dbpath /data/db --shutdown >/dev/null
+exec mongod --dbpath /data/db --bind_ip_all --quiet --wiredTigerCacheSizeGB 0.25"#;
+
+async fn which(bed: &Bed) -> Option<String> {
+    let tool = settled_tool(bed.store()).expect("it may begin with another server");
+    bed.run(&tool).await.ok().map(|said| said.trim().to_owned())
+}
+
+async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let began = Instant::now();
+    while !is_so().await {
+        assert!(began.elapsed() < Duration::from_secs(120), "{what}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn begins_with_another(image: &str, compose: &str, store: &str) {
+    let Some(bed) = bed(image, compose, &format!("  it: {{ kind: truth, service: db, {store} }}\n")).await else {
+        return;
+    };
+    let answers = async || bed.run(&ready_tool(bed.store()).expect("it answers")).await.is_ok();
+    until("the first server answers", answers).await;
+    let first = which(&bed).await.expect("there is a server");
+    assert!(first.starts_with("process "), "it is taken for the one that stays: {first}");
+    assert_eq!(which(&bed).await.as_ref(), Some(&first), "it is one server");
+    docker(&["exec", &bed.instance.name("db"), "touch", "/go-on"]);
+    until("the second server stays", async || which(&bed).await.as_deref() == Some(SETTLED)).await;
+    until("the second server answers", answers).await;
+}
+
+#[tokio::test]
+async fn the_server_that_begins_postgresql_is_not_taken_for_the_one_that_stays() {
+    let compose = compose(POSTGRESQL, "/var/lib/postgresql/data", "POSTGRES_USER: lab, POSTGRES_DB: notes", PG);
+    begins_with_another(POSTGRESQL, &compose, "engine: postgresql").await;
+}
+
+#[tokio::test]
+async fn the_server_that_begins_mariadb_is_not_taken_for_the_one_that_stays() {
+    let compose = compose(DATABASES, "/var/lib/mysql", "MARIADB_DATABASE: notes", MARIADB);
+    begins_with_another(DATABASES, &compose, "engine: mariadb, user: root").await;
+}
+
+#[tokio::test]
+async fn the_server_that_begins_mongodb_is_not_taken_for_the_one_that_stays() {
+    let compose = compose(DATABASES, "/data/db", "A: b", MONGODB);
+    begins_with_another(DATABASES, &compose, "engine: mongodb").await;
+}

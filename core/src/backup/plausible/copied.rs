@@ -1,0 +1,101 @@
+//! Counts the rows of a script of PostgreSQL while it streams by: each is a line below the line that begins its table.
+
+use std::collections::BTreeMap;
+
+/// What a dump says before a table's rows. Without it, a line that looks like their beginning is somebody's text.
+const ANNOUNCED: &[u8] = b"-- Data for Name: ";
+const BEGIN: &[u8] = b"COPY ";
+const END: &[u8] = b"\\.";
+/// Room for two names of 63 bytes, each of which may be a quote that is written twice.
+const HEAD: usize = 320;
+
+#[derive(Debug, Clone, Default)]
+pub struct Copied {
+    /// The beginning of the line that is being read.
+    head: Vec<u8>,
+    place: Place,
+    rows: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Clone, Default)]
+enum Place {
+    #[default]
+    Script,
+    Announced,
+    Rows {
+        name: String,
+        count: u64,
+    },
+}
+
+impl Copied {
+    pub fn observe(&mut self, mut bytes: &[u8]) {
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            self.take(&bytes[..end]);
+            self.line();
+            self.head.clear();
+            bytes = &bytes[end + 1..];
+        }
+        self.take(bytes);
+    }
+
+    /// By the name of the table with its schema, as PostgreSQL lists them.
+    pub fn rows(&self) -> &BTreeMap<String, u64> {
+        &self.rows
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        let limit = match self.place {
+            Place::Rows { .. } => END.len() + 1,
+            Place::Script | Place::Announced => HEAD,
+        };
+        let room = limit.saturating_sub(self.head.len());
+        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    fn line(&mut self) {
+        match &mut self.place {
+            Place::Rows { name, count } if self.head == END => {
+                *self.rows.entry(std::mem::take(name)).or_default() += *count;
+                self.place = Place::Script;
+            }
+            Place::Rows { count, .. } => *count += 1,
+            Place::Announced => {
+                if let Some(name) = self.head.strip_prefix(BEGIN).and_then(table) {
+                    self.place = Place::Rows { name, count: 0 };
+                }
+            }
+            Place::Script if self.head.starts_with(ANNOUNCED) => self.place = Place::Announced,
+            Place::Script => {}
+        }
+    }
+}
+
+/// `schema."Table"` without its quotes.
+fn table(text: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(text);
+    let (schema, rest) = name(&text)?;
+    let (table, _) = name(rest.strip_prefix('.')?)?;
+    Some(format!("{schema}.{table}"))
+}
+
+/// The name at the beginning, and what comes after it.
+fn name(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find(['.', ' ', '(']).filter(|end| *end > 0)?;
+        return Some((text[..end].to_owned(), &text[end..]));
+    };
+    let (mut name, mut rest) = (String::new(), quoted);
+    loop {
+        let end = rest.find('"')?;
+        name.push_str(&rest[..end]);
+        rest = &rest[end + 1..];
+        match rest.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Some((name, rest)),
+        }
+    }
+}

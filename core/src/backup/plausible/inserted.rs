@@ -1,0 +1,125 @@
+//! Counts the rows of a script of MariaDB or MySQL while it streams by: each is a pair of brackets in a statement that inserts.
+
+use std::collections::BTreeMap;
+
+/// What a dump says before a table's rows, and after them. Elsewhere, a line that inserts is a part of somebody's procedure.
+const ANNOUNCED: &[u8] = b"-- Dumping data for table `";
+const OVER: &[u8] = b"UNLOCK TABLES;";
+const BEGIN: &[u8] = b"INSERT INTO ";
+/// Room for a name of 64 letters, each of which may be a quote that is written twice.
+const HEAD: usize = 640;
+
+#[derive(Debug, Clone, Default)]
+pub struct Inserted {
+    head: Vec<u8>,
+    place: Place,
+    table: String,
+    rows: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Place {
+    /// In a line before a table's rows, or after them.
+    #[default]
+    Script,
+    /// In a line between its rows' statements.
+    Data,
+    /// In a statement, before its rows: in a name, or between names.
+    Names { is_quoted: bool },
+    /// Among rows: between them or in one.
+    Rows { is_inside: bool },
+    /// In a text of a row; the next letter may mean nothing.
+    Text { is_escaped: bool },
+}
+
+impl Inserted {
+    pub fn observe(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            bytes = match self.place {
+                Place::Script | Place::Data => self.line(bytes),
+                Place::Names { .. } | Place::Rows { .. } | Place::Text { .. } => self.statement(bytes),
+            };
+        }
+    }
+
+    /// By the name of the table: a dump is of one database.
+    pub fn rows(&self) -> &BTreeMap<String, u64> {
+        &self.rows
+    }
+
+    /// Reads to the end of a line, or to where a statement with rows has begun.
+    fn line<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if self.place == Place::Data && self.head.len() < BEGIN.len() {
+            let missing = &BEGIN[self.head.len()..];
+            let common = bytes.iter().zip(missing).take_while(|(one, other)| one == other).count();
+            let is_so_far = BEGIN.starts_with(&self.head);
+            if is_so_far && common > 0 {
+                self.head.extend_from_slice(&bytes[..common]);
+                if self.head.len() == BEGIN.len() {
+                    self.head.clear();
+                    self.place = Place::Names { is_quoted: false };
+                }
+                return &bytes[common..];
+            }
+        }
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let part = &bytes[..end.unwrap_or(bytes.len())];
+        let room = HEAD.saturating_sub(self.head.len());
+        self.head.extend_from_slice(&part[..part.len().min(room)]);
+        let Some(end) = end else { return &[] };
+        if let Some(rest) = self.head.strip_prefix(ANNOUNCED) {
+            let quoted = String::from_utf8_lossy(rest.strip_suffix(b"`").unwrap_or(rest)).into_owned();
+            self.table = quoted.replace("``", "`");
+            self.rows.entry(self.table.clone()).or_default();
+            self.place = Place::Data;
+        } else if self.head.starts_with(OVER) {
+            self.place = Place::Script;
+        }
+        self.head.clear();
+        &bytes[end + 1..]
+    }
+
+    /// Reads to the end of a statement.
+    fn statement<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let (mut rest, mut count) = (bytes, 0);
+        while let Some(at) = self.place.turn(rest) {
+            let byte = rest[at];
+            rest = &rest[at + 1..];
+            self.place = match (self.place, byte) {
+                (Place::Names { is_quoted }, b'`') => Place::Names { is_quoted: !is_quoted },
+                (Place::Names { .. }, _) => Place::Rows { is_inside: false },
+                (Place::Rows { is_inside: false }, b'(') => {
+                    count += 1;
+                    Place::Rows { is_inside: true }
+                }
+                (Place::Rows { is_inside: true }, b'\'') => Place::Text { is_escaped: false },
+                (Place::Rows { is_inside: true }, _) => Place::Rows { is_inside: false },
+                (Place::Text { is_escaped: false }, b'\\') => Place::Text { is_escaped: true },
+                (Place::Text { is_escaped: false }, _) => Place::Rows { is_inside: true },
+                (Place::Text { is_escaped: true }, _) => Place::Text { is_escaped: false },
+                (Place::Rows { is_inside: false } | Place::Data | Place::Script, _) => Place::Data,
+            };
+            if self.place == Place::Data {
+                break;
+            }
+        }
+        *self.rows.entry(self.table.clone()).or_default() += count;
+        if self.place == Place::Data { rest } else { &[] }
+    }
+}
+
+impl Place {
+    /// Where the next byte is that leads somewhere else.
+    fn turn(self, bytes: &[u8]) -> Option<usize> {
+        let mut bytes = bytes.iter();
+        match self {
+            Self::Names { is_quoted: true } => bytes.position(|byte| *byte == b'`'),
+            // No other word before the rows has this letter.
+            Self::Names { is_quoted: false } => bytes.position(|byte| matches!(byte, b'`' | b'V')),
+            Self::Rows { is_inside: false } => bytes.position(|byte| matches!(byte, b'(' | b';')),
+            Self::Rows { is_inside: true } => bytes.position(|byte| matches!(byte, b')' | b'\'')),
+            Self::Text { is_escaped: false } => bytes.position(|byte| matches!(byte, b'\'' | b'\\')),
+            Self::Text { is_escaped: true } | Self::Script | Self::Data => bytes.next().map(|_| 0),
+        }
+    }
+}
