@@ -7,6 +7,8 @@
 
 #[path = "docker_data/bed.rs"]
 mod bed;
+#[path = "docker_data/beside.rs"]
+mod beside;
 #[path = "docker_data/engines.rs"]
 mod engines;
 #[path = "docker_data/faults.rs"]
@@ -19,3 +21,5 @@ mod images;
 #[allow(dead_code)]
 #[path = "docker_hands/instance.rs"]
 mod instance;
+#[path = "docker_data/mongodb.rs"]
+mod mongodb;

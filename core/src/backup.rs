@@ -45,8 +45,8 @@ pub use shrunk::{Shrunk, shrunk};
 pub use standing::{CopyStanding, Next, Sight, Standing, Word, rough};
 pub use store::{Bucket, Check, Commands, Engine, Expected, Files, Question, Server, Store, StoreKind};
 pub use tool::{
-    COUNT_LIMIT, Tool, ToolEnd, ToolPlace, after_tools, check_tool, count_tool, counts, dump_tool, load_tool,
-    prepare_tools, ready_tool, undo_tools,
+    COUNT_LIMIT, Tool, ToolEnd, ToolPlace, after_tools, check_tool, count_tool, counts, dump_tool, load_tool, others,
+    others_tool, prepare_tools, ready_tool, undo_tools,
 };
 pub use wish::{DataAction, DataKind, DataWish, Source};
 pub use zone::{Zone, ZoneError, moment};
