@@ -48,5 +48,5 @@ pub use tool::{
     COUNT_LIMIT, Tool, ToolEnd, ToolPlace, after_tools, check_tool, count_tool, counts, dump_tool, load_tool, others,
     others_tool, prepare_tools, ready_tool, undo_tools,
 };
-pub use wish::{DataAction, DataKind, DataWish, Source};
+pub use wish::{DataAction, DataKind, DataWish, Others, Source};
 pub use zone::{Zone, ZoneError, moment};

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 /// A drill needs so much more room than the backup says: databases have indexes and journals.
 const ROOM: u64 = 2;
 /// What is left free on the disk in any case.
-const RESERVE: u64 = 512 << 20;
+pub const RESERVE: u64 = 512 << 20;
 
 /// A drill as an order of its own.
 pub async fn drill(data: &DataWork<'_>, from: &Source) -> Result<Came, DataError> {
@@ -163,7 +163,7 @@ async fn files(
         let (told, mut bytes) = (data.told(&format!("restoring {store}")), 0);
         for (path, to) in &places {
             make(to)?;
-            bytes += opened.repository.restore(&opened.set, path, to, &told).await?;
+            bytes += opened.repository.restore(&opened.set, path, to, &told).await?.bytes;
         }
         let (compared, sample) = (sample.len(), sample.clone());
         let wrong = tokio::task::spawn_blocking(move || first_wrong(&sample, &places)).await;
@@ -231,7 +231,7 @@ fn hash(path: &Path) -> io::Result<String> {
 }
 
 /// Refuses what the disk has no room for, before anything is written.
-pub async fn expect_room(data: &DataWork<'_>, path: &Path, bytes: u64) -> Result<(), DataError> {
+async fn expect_room(data: &DataWork<'_>, path: &Path, bytes: u64) -> Result<(), DataError> {
     let free = data.site().hands.disk_free(path).await?;
     let wanted = bytes.saturating_add(RESERVE);
     if free >= wanted {
