@@ -11,8 +11,8 @@ pub use data::ToolFault;
 pub use world::{Behaviour, Crash, FakeContainer, World};
 
 use crate::hands::{
-    Changed, DumpStream, EngineVersion, Hands, HandsError, Incoming, LogLine, LogRequest, LogStream, Notes, Resolved,
-    RootFound,
+    Changed, Disk, DumpStream, EngineVersion, Hands, HandsError, Incoming, LogLine, LogRequest, LogStream, Notes,
+    Resolved, RootFound, Stranger,
 };
 use fleet_core::app::Health;
 use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
@@ -22,7 +22,7 @@ use fleet_core::steps::{Found, Step};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use hyper::body::Bytes;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -205,6 +205,11 @@ impl Hands for FakeHands {
         Ok(self.world().roots(spec, store))
     }
 
+    async fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Result<Vec<Stranger>, HandsError> {
+        self.world().answers()?;
+        Ok(self.world().strangers(spec, folders))
+    }
+
     async fn resolve(&self, image: &str) -> Result<Resolved, HandsError> {
         self.world().resolve(image)
     }
@@ -222,6 +227,10 @@ impl Hands for FakeHands {
         })
         .chain(stream::pending())
         .boxed()
+    }
+
+    async fn disk_of(&self, _: Option<&Path>) -> Result<Disk, HandsError> {
+        Ok(Disk { id: 1, free: 1 << 40 })
     }
 
     async fn disk_free(&self, _: &Path) -> Result<u64, HandsError> {

@@ -12,7 +12,8 @@ mod request;
 pub use docker::{DEFAULT_SOCKET, DockerHands, Limits};
 pub use error::HandsError;
 pub use request::{
-    Changed, DumpStream, EngineVersion, Incoming, LogLine, LogRequest, LogStream, Note, Notes, Resolved, RootFound,
+    Changed, Disk, DumpStream, EngineVersion, Incoming, LogLine, LogRequest, LogStream, Note, Notes, Resolved,
+    RootFound, Stranger,
 };
 
 use fleet_core::app::Health;
@@ -21,7 +22,7 @@ use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{Found, Step};
 use futures_util::stream::BoxStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What an agent can do to the instances of its host.
 #[tonic::async_trait]
@@ -69,6 +70,10 @@ pub trait Hands: Send + Sync + 'static {
     /// Where on this host the files of a store are; nothing for stores of other engines.
     async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, HandsError>;
 
+    /// Containers that are not the instance's, run, and have one of these folders or something in it. They would keep the folder
+    /// that is moved away, and not see the one that takes its place.
+    async fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Result<Vec<Stranger>, HandsError>;
+
     /// Which digest the registry has for an image reference, asked through the Engine without pulling.
     async fn resolve(&self, image: &str) -> Result<Resolved, HandsError>;
 
@@ -77,6 +82,9 @@ pub trait Hands: Send + Sync + 'static {
     /// Says that something changed, never what: look again. Ends only when dropped; after an interruption it says
     /// [`Changed::Anything`], for what happened meanwhile is unknown.
     fn changes(&self) -> BoxStream<'static, Changed>;
+
+    /// The disk on which a path is or would be; where none is named, that of the Engine's own volumes.
+    async fn disk_of(&self, path: Option<&Path>) -> Result<Disk, HandsError>;
 
     /// The bytes free where a path is, for the working directories; where the Engine keeps its data, if that is less.
     async fn disk_free(&self, path: &Path) -> Result<u64, HandsError>;

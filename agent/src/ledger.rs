@@ -197,6 +197,13 @@ impl Ledger {
         self.write_order(entry)
     }
 
+    /// Notes that a service goes on which an order had left standing still.
+    pub fn goes_on(&mut self, name: &InstanceName, service: &str) -> Result<(), LedgerError> {
+        let Some(mut entry) = self.instances.get(name).cloned() else { return Ok(()) };
+        entry.held.retain(|held| held.service != service);
+        self.write_instance(name, entry)
+    }
+
     fn forget_oldest(&mut self) -> Result<(), LedgerError> {
         let ended = |entry: &OrderEntry| match &entry.state {
             OrderState::Ended { at, .. } => Some((*at, entry.order.id.clone())),

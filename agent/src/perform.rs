@@ -31,6 +31,7 @@ use jobs::Jobs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 /// The instances to heal, each with the number of the attempt: a number is healed once.
 pub type Drifted = BTreeMap<InstanceName, u64>;
@@ -51,11 +52,20 @@ pub async fn run(
         }
         let to_heal = drifted.borrow_and_update().clone();
         jobs.begin(set.as_deref(), &to_heal);
+        let next_try = jobs.next_try();
         tokio::select! {
+            () = at(next_try) => {}
             Ok(()) = open.changed() => {}
             Ok(()) = drifted.changed() => {}
             () = jobs.ended() => {}
         }
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

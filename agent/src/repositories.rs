@@ -66,8 +66,8 @@ pub trait Repository: Send + Sync {
         path: &str,
     ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError>;
 
-    /// Puts what a snapshot of files has below a path into an empty folder. Says how many bytes that were.
-    async fn restore(&self, set: &SetFound, path: &str, to: &Path, told: &Told) -> Result<u64, RepositoryError>;
+    /// Puts what a snapshot of files has below a path into an empty folder.
+    async fn restore(&self, set: &SetFound, path: &str, to: &Path, told: &Told) -> Result<Restored, RepositoryError>;
 
     /// Removes backups, and what only they used.
     async fn forget(&self, backups: &[BackupId]) -> Result<(), RepositoryError>;
@@ -200,6 +200,20 @@ impl fmt::Debug for Pulse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Pulse")
     }
+}
+
+/// What was put back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Restored {
+    pub bytes: u64,
+    /// What the disk did not take and no data depends on.
+    pub notes: Vec<String>,
+}
+
+/// In words what was put back.
+pub fn put_back(restored: fleet_repository::Restored) -> Restored {
+    let note = |(name, files): (String, u64)| format!("`{name}` of {files} files could not be set on this host");
+    Restored { bytes: restored.bytes, notes: restored.refused.into_iter().map(note).collect() }
 }
 
 /// Hears how many bytes went through so far; it must not block.

@@ -7,6 +7,8 @@
 
 #[path = "docker_data/bed.rs"]
 mod bed;
+#[path = "docker_data/beside.rs"]
+mod beside;
 #[path = "docker_data/busy.rs"]
 mod busy;
 #[path = "docker_data/engines.rs"]
@@ -21,6 +23,8 @@ mod images;
 #[allow(dead_code)]
 #[path = "docker_hands/instance.rs"]
 mod instance;
+#[path = "docker_data/mongodb.rs"]
+mod mongodb;
 #[path = "docker_data/mysql.rs"]
 mod mysql;
 #[path = "docker_data/ready.rs"]

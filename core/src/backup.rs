@@ -48,7 +48,7 @@ pub use standing::{CopyStanding, Next, Sight, Standing, Word, rough};
 pub use store::{Bucket, Check, Commands, Engine, Expected, Files, Question, Server, Store, StoreKind};
 pub use tool::{
     COUNT_LIMIT, SETTLED, Tool, ToolEnd, ToolPlace, after_tools, check_tool, count_tool, counts, dump_tool, load_tool,
-    loads_beside, prepare_tools, reading, ready_tool, settled_tool, undo_tools,
+    loads_beside, others, others_tool, prepare_tools, reading, ready_tool, settled_tool, undo_tools,
 };
-pub use wish::{DataAction, DataKind, DataWish, Source};
+pub use wish::{DataAction, DataKind, DataWish, Others, Source};
 pub use zone::{Zone, ZoneError, moment};

@@ -12,7 +12,7 @@ use crate::repository::Repository;
 use put::{Made, Put};
 use rustic_core::repofile::{Node, NodeType};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -74,6 +74,9 @@ pub struct Restored {
     pub bytes: u64,
     /// Files that could not be read back, with the reason. Empty unless the restore was to go on.
     pub damaged: Vec<String>,
+    /// Labels of the host's own security that could not be set here, each with the number of files that had it.
+    #[serde(default)]
+    pub refused: BTreeMap<String, u64>,
 }
 
 impl Repository {

@@ -1,12 +1,13 @@
 //! The data in a world without an Engine: what each database holds, and what goes wrong when it is dumped or loaded.
 
-use super::World;
-use crate::hands::{HandsError, RootFound};
+use super::{FakeContainer, World};
+use crate::hands::{HandsError, RootFound, Stranger};
 use fleet_core::backup::{
     Engine, HoldKind, MountFound, Mounted, MountedAt, MountedFrom, Owner, Store, Tool, ToolPlace, chosen, key_of,
 };
 use fleet_core::spec::{InstanceSpec, MountSource};
 use fleet_core::steps::ContainerState;
+use std::path::PathBuf;
 
 /// What goes wrong with the next dumps or loads of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,5 +130,16 @@ impl World {
             }
         };
         chosen(files, spec, &mounted).into_iter().map(|mount| root(&mount.source)).collect()
+    }
+
+    /// Whoever else runs on a volume whose folder is among these.
+    pub(super) fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Vec<Stranger> {
+        let others = self.containers.iter().filter(|it| it.project != spec.project && it.state.is_alive());
+        let has = |volume: &String| folders.iter().find(|it| self.volumes_at.join(volume).starts_with(it)).cloned();
+        let of = |it: &FakeContainer| {
+            let folder = it.volumes.iter().find_map(has)?;
+            Some(Stranger { container: it.name.clone(), folder })
+        };
+        others.filter_map(of).collect()
     }
 }

@@ -16,14 +16,15 @@ mod observe;
 mod port;
 mod pull;
 mod reference;
+mod strangers;
 mod tool;
 mod volume;
 
 pub use engine::Limits;
 
 use super::{
-    Changed, DumpStream, EngineVersion, Hands, HandsError, Incoming, LogLine, LogRequest, Notes, Resolved, RootFound,
-    files,
+    Changed, Disk, DumpStream, EngineVersion, Hands, HandsError, Incoming, LogLine, LogRequest, Notes, Resolved,
+    RootFound, Stranger, files,
 };
 use engine::Engine;
 use fleet_core::app::Health;
@@ -32,7 +33,7 @@ use fleet_core::spec::{ContainerSpec, InstanceSpec, NetworkSpec, VolumeSpec};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{Found, Step};
 use futures_util::stream::BoxStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where an Engine listens when nobody says otherwise.
@@ -122,6 +123,10 @@ impl Hands for DockerHands {
         mounted::roots(&self.engine, spec, store).await
     }
 
+    async fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Result<Vec<Stranger>, HandsError> {
+        strangers::strangers(&self.engine, spec, folders).await
+    }
+
     async fn resolve(&self, image: &str) -> Result<Resolved, HandsError> {
         pull::resolve(&self.engine, image).await
     }
@@ -132,6 +137,14 @@ impl Hands for DockerHands {
 
     fn changes(&self) -> BoxStream<'static, Changed> {
         changes::changes(Arc::clone(&self.engine))
+    }
+
+    async fn disk_of(&self, path: Option<&Path>) -> Result<Disk, HandsError> {
+        let engine = match path {
+            Some(_) => None,
+            None => self.engine.data_directory().await,
+        };
+        files::disk_of(path.unwrap_or(Path::new(engine.as_deref().unwrap_or("/"))))
     }
 
     async fn disk_free(&self, path: &Path) -> Result<u64, HandsError> {

@@ -3,14 +3,14 @@
 //! **Invariant:** nothing outside of the directory is written or removed, whatever links a container may have put there;
 //! and only files that stand in our own list are ever removed.
 
-use super::HandsError;
+use super::{Disk, HandsError};
 use fleet_core::names::Digest;
 use fleet_core::spec::{Content, FileSpec, InstanceSpec};
 use fleet_core::steps::{FoundFile, Origin};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 /// The list of the files that we wrote.
@@ -177,8 +177,14 @@ fn write_error(path: &Path, source: io::Error) -> HandsError {
 
 /// The bytes that are free where a path is, or where its nearest parent that exists is.
 pub fn disk_free(path: &Path) -> Result<u64, HandsError> {
+    disk_of(path).map(|disk| disk.free)
+}
+
+/// The disk on which a path is, or on which its nearest parent that exists is.
+pub fn disk_of(path: &Path) -> Result<Disk, HandsError> {
     let existing = path.ancestors().find(|it| it.exists()).unwrap_or(Path::new("/"));
-    let space = rustix::fs::statvfs(existing)
-        .map_err(|error| HandsError::Read { path: existing.to_owned(), source: error.into() })?;
-    Ok(space.f_bavail.saturating_mul(space.f_frsize))
+    let failed = |source| HandsError::Read { path: existing.to_owned(), source };
+    let space = rustix::fs::statvfs(existing).map_err(|error| failed(error.into()))?;
+    let id = existing.metadata().map_err(failed)?.dev();
+    Ok(Disk { id, free: space.f_bavail.saturating_mul(space.f_frsize) })
 }

@@ -54,6 +54,21 @@ pub struct RootFound {
     pub path: PathBuf,
 }
 
+/// A container that is not the instance's and has one of its folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranger {
+    pub container: String,
+    pub folder: PathBuf,
+}
+
+/// A file system, and what is free on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    /// Equal for all paths on it.
+    pub id: u64,
+    pub free: u64,
+}
+
 /// The digest of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolved {

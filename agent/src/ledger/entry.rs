@@ -1,6 +1,6 @@
 //! What the ledger holds: what each instance is, and how far each order has come.
 
-use super::Journal;
+use super::{Held, Journal};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{Access, Made};
 use fleet_core::facts::{DriftRule, PowerDesired};
@@ -35,6 +35,9 @@ pub struct InstanceEntry {
     /// What a failed installation left behind, for whoever removes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remains: Option<Box<InstanceSpec>>,
+    /// Services that stand still since an order that could not let them go on: that is tried again and again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Held>,
 }
 
 /// An order ended where nobody wanted it to: a person is needed, and nothing heals by itself.
@@ -152,7 +155,7 @@ impl OpenState {
 
 impl InstanceEntry {
     pub fn settled(settled: Settled) -> Self {
-        Self { settled: Some(settled), stuck: None, remains: None }
+        Self { settled: Some(settled), ..Self::default() }
     }
 
     /// What its parts on this host were made from.

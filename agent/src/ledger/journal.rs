@@ -20,6 +20,12 @@ pub struct Journal {
     /// Folders whose old content waits beside them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aside: Vec<Aside>,
+    /// Volumes that a restore made because they were gone: nobody has them before it has passed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made_volumes: Vec<String>,
+    /// What a restore replaced that nothing gives back: an operator had agreed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What a drill made, to be removed with its volumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throwaway: Option<Box<InstanceSpec>>,

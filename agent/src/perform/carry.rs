@@ -187,7 +187,7 @@ impl Carrying<'_> {
         );
         let stuck = Some(StuckMark { order: self.order.id.clone(), reason: reason.clone() });
         let remains = open.from.is_none().then(|| Box::new(tried));
-        let entry = InstanceEntry { settled: open.from, stuck, remains };
+        let entry = InstanceEntry { settled: open.from, stuck, remains, held: Vec::new() };
         self.end(Outcome::Stuck { reason, hint }, Some(Becomes::Entry(Box::new(entry)))).await;
     }
 

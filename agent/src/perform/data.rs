@@ -13,8 +13,11 @@ mod error;
 mod fill;
 mod forget;
 mod holds;
+mod left;
+mod others;
 mod ready;
 mod restore;
+mod room;
 mod source;
 mod stages;
 mod targets;
@@ -25,6 +28,7 @@ mod trees;
 mod undo;
 
 pub use error::DataError;
+pub use left::{BETWEEN_TRIES, left, let_go};
 
 use super::end::end;
 use super::work::Work;
@@ -131,7 +135,9 @@ impl DataWork<'_> {
         match action {
             DataAction::Backup { to, cause } => backup::back_up(self, to, *cause).await,
             DataAction::Drill { from } => drill::drill(self, from).await,
-            DataAction::Restore { from, only, safety, goal: None } => restore::in_place(self, from, only, safety).await,
+            DataAction::Restore { from, only, safety, goal: None, others } => {
+                restore::in_place(self, from, only, safety, *others).await
+            }
             DataAction::Restore { from, only, goal: Some(goal), .. } => restore::anew(self, from, only, goal).await,
             DataAction::Forget { from, backups } => forget::forget(self, from, backups).await,
         }
@@ -173,7 +179,7 @@ impl DataWork<'_> {
     }
 
     async fn stuck(&self, reason: String, journal: &Journal) {
-        let instance = &self.order.instance;
+        let (instance, left) = (&self.order.instance, self.journal());
         let waits: Vec<_> = journal.aside.iter().map(|aside| aside.waits.display().to_string()).collect();
         let data =
             if waits.is_empty() { String::new() } else { format!(" its former data is in {};", waits.join(", ")) };
@@ -181,11 +187,16 @@ impl DataWork<'_> {
             "on the host,{data} see `docker ps -a --filter label=com.docker.compose.project={instance}` and `journalctl -u \
              fleet-agent`; when the cause is gone, ask again"
         );
-        let stuck = Some(StuckMark { order: self.order.id.clone(), reason: reason.clone() });
-        let settled = self.site().ledger().settled(instance).cloned();
+        let reason = if left.held.is_empty() { reason } else { format!("{reason}; {}", left::still(&left.held)) };
+        // Where nothing but that is left, the instance is what it was as soon as they go on: no person is needed.
+        let is_only_held = left.reach == Reach::Untouched && left.throwaway.is_none() && !left.held.is_empty();
+        let mark = StuckMark { order: self.order.id.clone(), reason: reason.clone() };
+        let before = self.site().ledger().instances().get(instance).cloned().unwrap_or_default();
+        let stuck = if is_only_held { before.stuck } else { Some(mark) };
         let remains = self.open_now().and_then(|open| open.to).map(|to| Box::new(to.rendered.spec));
-        let remains = remains.filter(|_| settled.is_none());
-        let becomes = Some(Becomes::Entry(Box::new(InstanceEntry { settled, stuck, remains })));
+        let remains = remains.filter(|_| before.settled.is_none());
+        let held = left::both(before.held, &left.held);
+        let becomes = Some(Becomes::Entry(Box::new(InstanceEntry { settled: before.settled, stuck, remains, held })));
         self.end(Came { outcome: Outcome::Stuck { reason, hint }, made: self.made_before(journal), becomes }).await;
     }
 

@@ -52,7 +52,8 @@ pub fn note_fault(site: &Site, instance: &InstanceName) {
         Way::Forward { .. } => ledger.mark(id, |open| open.way = Way::Back { because: reason, since: now }),
         Way::Back { .. } => {
             let stuck = Some(StuckMark { order: id.clone(), reason: reason.clone() });
-            let becomes = Becomes::Entry(Box::new(InstanceEntry { settled: open.from, stuck, remains: None }));
+            let held = open.journal.map(|journal| journal.held).unwrap_or_default();
+            let becomes = Becomes::Entry(Box::new(InstanceEntry { settled: open.from, stuck, remains: None, held }));
             let hint = "read `journalctl -u fleet-agent` on the host".to_owned();
             ledger.end(id, Outcome::Stuck { reason, hint }, Some(becomes), now)
         }

@@ -1,6 +1,6 @@
 //! Who is at work on which instance.
 
-use super::{Drifted, carry, end, heal};
+use super::{Drifted, carry, data, end, heal};
 use crate::ledger::OrderEntry;
 use crate::link::OpenSet;
 use crate::site::Site;
@@ -11,6 +11,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// The most instances that are changed at the same time.
 const AT_ONCE: usize = 4;
@@ -22,6 +23,8 @@ pub struct Jobs {
     busy: BTreeMap<InstanceName, Job>,
     /// The last attempt at healing each instance.
     healed: Drifted,
+    /// When what an order has left standing still is let go on, if it can be.
+    next_try: Instant,
 }
 
 struct Job {
@@ -52,7 +55,13 @@ enum Next<'a> {
 
 impl Jobs {
     pub fn new(site: Arc<Site>) -> Self {
-        Self { site, work: FuturesUnordered::new(), busy: BTreeMap::new(), healed: Drifted::new() }
+        Self {
+            site,
+            work: FuturesUnordered::new(),
+            busy: BTreeMap::new(),
+            healed: Drifted::new(),
+            next_try: Instant::now(),
+        }
     }
 
     /// Begins what can be begun.
@@ -68,6 +77,27 @@ impl Jobs {
                 let (site, instance) = (Arc::clone(&self.site), name.clone());
                 self.start(name, Kind::Heal, async move { heal::heal(&site, &instance).await });
                 self.healed.insert(name.clone(), *attempt);
+            }
+        }
+        self.try_again(&next);
+    }
+
+    /// When to try again, if anything stands still.
+    pub fn next_try(&self) -> Option<Instant> {
+        (!data::left(&self.site).is_empty()).then_some(self.next_try)
+    }
+
+    /// As healing does, this gives way to orders.
+    fn try_again(&mut self, next: &BTreeMap<InstanceName, Next<'_>>) {
+        let left = data::left(&self.site);
+        if left.is_empty() || self.next_try > Instant::now() {
+            return;
+        }
+        self.next_try = Instant::now() + data::BETWEEN_TRIES;
+        for name in left.into_iter().filter(|name| !next.contains_key(name)) {
+            if !self.busy.contains_key(&name) && self.busy.len() < AT_ONCE {
+                let (site, instance) = (Arc::clone(&self.site), name.clone());
+                self.start(&name, Kind::Heal, async move { data::let_go(&site, &instance).await });
             }
         }
     }

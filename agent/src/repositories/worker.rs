@@ -3,8 +3,8 @@
 mod streams;
 
 use super::{
-    Ahead, Label, Repositories, Repository, RepositoryError, RootKept, SetFound, StreamsWriter, Told, Tree, TreesKept,
-    Trouble,
+    Ahead, Label, Repositories, Repository, RepositoryError, Restored, RootKept, SetFound, StreamsWriter, Told, Tree,
+    TreesKept, Trouble, put_back,
 };
 use crate::repository_place::Way;
 use bytes::Bytes;
@@ -238,13 +238,13 @@ impl Repository for WorkerRepository {
         Ok(pieces.boxed())
     }
 
-    async fn restore(&self, set: &SetFound, path: &str, to: &Path, told: &Told) -> Result<u64, RepositoryError> {
+    async fn restore(&self, set: &SetFound, path: &str, to: &Path, told: &Told) -> Result<Restored, RepositoryError> {
         let doing = format!("restore `{path}`");
         let snapshot = self.snapshot(&doing, set.files.as_ref())?;
         let (path, to, options) = (path.to_owned(), to.to_owned(), RestoreOptions::default());
         let work = Work::RestoreTree { snapshot, path, to, options };
         match self.ask_telling(&doing, work, told, |progress| progress.place_read).await? {
-            Answer::Restored(restored) => Ok(restored.bytes),
+            Answer::Restored(restored) => Ok(put_back(restored)),
             _ => Err(self.strange(&doing)),
         }
     }

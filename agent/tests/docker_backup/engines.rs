@@ -3,7 +3,7 @@
 use super::images::{self, docker};
 use super::lab::Lab;
 use fleet_core::app::Bundle;
-use fleet_core::backup::{DataAction, Made};
+use fleet_core::backup::{DataAction, Made, Others};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Outcome};
 use std::collections::BTreeSet;
@@ -165,7 +165,7 @@ async fn each_engine_is_proven_and_restored() {
     assert_ne!(rows(&name), was);
     let restore = |goal| {
         let (only, safety) = (BTreeSet::new(), BTreeSet::new());
-        Action::Data(DataAction::Restore { from: lab.source(&id), only, safety, goal })
+        Action::Data(DataAction::Restore { from: lab.source(&id), only, safety, goal, others: Others::Kept })
     };
     let end = lab.carry_out(&lab.order(&instance, restore(None))).await;
     assert_eq!(end.outcome, Outcome::Done);

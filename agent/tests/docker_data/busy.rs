@@ -1,8 +1,9 @@
 //! Dumps of real servers that others go on writing to, with rows that come and go: what is noted of a dump is what is in it.
 
 use super::bed::{Bed, DATABASES, POSTGRESQL, bed};
-use super::engines::{MARIADB_COMPOSE, MONGODB_COMPOSE, PG_COMPOSE, redis_compose};
+use super::engines::{MARIADB_COMPOSE, PG_COMPOSE, redis_compose};
 use super::images::docker;
+use super::mongodb::MONGODB_COMPOSE;
 use fleet_core::backup::{Counted, Plausible, Reading, between, count_tool, exactly, reading};
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};

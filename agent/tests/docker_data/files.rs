@@ -79,6 +79,44 @@ async fn containers_that_only_hold_data_are_taken_when_they_appear() {
 }
 
 #[tokio::test]
+async fn whoever_else_has_a_folder_and_runs_is_found() {
+    let stores =
+        "  a: { engine: volume, kind: truth, volume: uploads }\n  b: { engine: volume, kind: truth, path: ./own }\n";
+    let Some(bed) = bed(ONE, COMPOSE, stores).await else { return };
+    let (hands, spec) = (&bed.instance.hands, &bed.rendered.spec);
+    let mut folders = Vec::new();
+    for store in bed.rendered.stores.values() {
+        folders.extend(hands.roots(spec, store).await.expect("they are found").into_iter().map(|root| root.path));
+    }
+    let found = async || {
+        let found = hands.strangers(spec, &folders).await.expect("they are found");
+        let mut found: Vec<_> = found.into_iter().map(|it| (it.container, it.folder)).collect();
+        found.sort();
+        found
+    };
+    assert_eq!(found().await, [], "the instance's own containers are nobody else");
+    fs::create_dir(folders[1].join("deep")).expect("made");
+    let own = std::process::id();
+    let name = |what: &str| format!("stranger-{own}-{what}");
+    let deep = format!("{}:/x", folders[1].join("deep").display());
+    let above = format!("{}:/x:ro", folders[1].parent().expect("it has one").display());
+    let volume = format!("{}_uploads:/x:ro", bed.instance.project);
+    let mut removes = Vec::new();
+    for (what, mount) in [("above", &above), ("deep", &deep), ("ended", &volume), ("volume", &volume)] {
+        removes.push(["rm", "-f", &name(what)].map(str::to_owned).to_vec());
+        docker(&["run", "-d", "--name", &name(what), "-v", mount, ONE, "sleep", "100"]);
+    }
+    let _strangers = Strangers(removes);
+    docker(&["kill", &name("ended")]);
+    docker(&["pause", &name("volume")]);
+    // What has more than the folder sees the new one in the place of the old.
+    assert_eq!(found().await, [(name("deep"), folders[1].clone()), (name("volume"), folders[0].clone())]);
+    let disk = hands.disk_of(Some(&folders[0])).await.expect("it can be asked");
+    assert_eq!(disk.id, hands.disk_of(None).await.expect("it can be asked").id, "the Engine's volumes are there");
+    assert!(disk.free > 0);
+}
+
+#[tokio::test]
 async fn a_service_stands_still_and_goes_on() {
     let stores = "  a: { engine: volume, kind: truth, volume: uploads }\n";
     let Some(bed) = bed(ONE, COMPOSE, stores).await else { return };

@@ -17,7 +17,8 @@ use fleet_proto::v1::RestoreRequest;
 /// Put an instance's data back as it was, or make a new instance from a backup
 ///
 /// What is there now is backed up before, unless --no-safety says otherwise. If the restore does not work, the instance is put
-/// back as it was. With --to and --name nothing that is there is touched: a new instance is made on that host, from
+/// back as it was. A database server's whole folder is replaced: where it holds databases or accounts that no store names, the
+/// restore is refused and names them, unless --drop-others says that they may go. With --to and --name nothing that is there is touched: a new instance is made on that host, from
 /// nothing but the backup.
 #[derive(Debug, Args)]
 #[command(
@@ -47,6 +48,10 @@ pub struct RestoreArgs {
     /// Do not back up what is there now
     #[arg(long)]
     no_safety: bool,
+
+    /// Agree to lose what database servers hold beside the stores, such as databases that no store names
+    #[arg(long, conflicts_with = "to")]
+    drop_others: bool,
 
     /// Make a new instance on this host
     #[arg(long, value_name = "HOST", requires = "name", add = ArgValueCandidates::new(complete::hosts))]
@@ -85,6 +90,7 @@ pub async fn run(context: &Context, args: &RestoreArgs) -> Result<ExitStatus, Co
         to_host: args.to.as_ref().map(ToString::to_string).unwrap_or_default(),
         name: args.name.as_ref().map(ToString::to_string).unwrap_or_default(),
         values: args.values.read(context)?,
+        drop_others: args.drop_others,
     };
     let session = context.session().await?;
     let request = asked.clone();

@@ -324,6 +324,7 @@ mod tests {
             parts: Vec::new(),
             derivable: Vec::new(),
             uncovered: Vec::new(),
+            beside: Vec::new(),
             holds: Vec::new(),
         }
     }

@@ -259,6 +259,7 @@ pub fn manifest(number: u32, at: Time, bytes: u64) -> Manifest {
         parts: vec![part("db", EngineKind::Postgresql, dump), part("uploads", EngineKind::Volume, files)],
         derivable: Vec::new(),
         uncovered: Vec::new(),
+        beside: Vec::new(),
         holds: Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::bed::{Bed, FakeAgent, LIMIT, Operators, now, settled, token};
 use crate::stories::{fleet, installed};
-use fleet_core::backup::{Cause, CopyMade, DataAction, DrillMade, Made, Manifest, Proof};
+use fleet_core::backup::{Cause, CopyMade, DataAction, DrillMade, Made, Manifest, Others, Proof};
 use fleet_core::order::Release;
 use fleet_proto::link::{admit, dial};
 use fleet_proto::v1::backups_client::BackupsClient;
@@ -55,6 +55,7 @@ fn manifest(order: &v1::Order, release: Release) -> Manifest {
         parts: Vec::new(),
         derivable: Vec::new(),
         uncovered: Vec::new(),
+        beside: Vec::new(),
         holds: Vec::new(),
     }
 }
@@ -189,13 +190,14 @@ async fn a_restore_says_first_what_it_replaces_and_is_asked_once() {
     let shown = scene.backups.restore(request.clone()).await.expect("there is a backup").into_inner();
     assert_eq!((shown.backup.as_str(), shown.order.as_str()), (backup.id.as_str(), ""));
     assert!(shown.plan[0].contains("backed up into central"), "{:?}", shown.plan);
-    let request = v1::RestoreRequest { dry_run: false, ..request };
+    let request = v1::RestoreRequest { dry_run: false, drop_others: true, ..request };
     let change = scene.backups.restore(request.clone()).await.expect("nothing stands against it").into_inner();
     let again = scene.backups.restore(request).await.expect_err("one at a time");
     assert_eq!(again.code(), Code::FailedPrecondition);
     let order = scene.agent.orders(1).await.remove(0);
     assert_eq!(order.id, change.order);
-    let DataAction::Restore { from, safety, goal: None, .. } = data(&order) else { panic!("{order:?}") };
+    let DataAction::Restore { from, safety, goal: None, others, .. } = data(&order) else { panic!("{order:?}") };
+    assert_eq!(others, Others::Dropped, "what was agreed to is in the order");
     assert_eq!((from.backup.as_str(), safety), (backup.id.as_str(), [read("central")].into()));
     let failed = Outcome::Failed(v1::Failed { reason: "the disk is full".to_owned() });
     end(&scene.agent, &order, failed, None, &scene.release).await;

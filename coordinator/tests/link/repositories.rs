@@ -172,7 +172,8 @@ fn restoring(_: &dyn Store, batch: &mut Batch) {
         instance: name("notes-1"),
         backup: "0123456789abcdef01234567".parse().expect("it is an id"),
     };
-    let action = DataAction::Restore { from, only: [].into(), safety: [].into(), goal: None };
+    let action =
+        DataAction::Restore { from, only: [].into(), safety: [].into(), goal: None, others: Default::default() };
     let order = Order {
         id: id.clone(),
         instance: name("notes-2"),

@@ -73,4 +73,7 @@ pub struct RestoreMade {
     pub safety: Vec<CopyMade>,
     pub took_ms: u64,
     pub bytes: u64,
+    /// What was unusual and not wrong, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }

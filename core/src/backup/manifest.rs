@@ -31,6 +31,9 @@ pub struct Manifest {
     pub derivable: Vec<StoreName>,
     /// What the instance has and no store declares, or a store declares and the instance lacks, each in words.
     pub uncovered: Vec<String>,
+    /// What database servers hold that is in none of their stores, each in words; it is among what is not covered, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
     pub holds: Vec<Hold>,
 }
 

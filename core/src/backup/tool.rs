@@ -6,12 +6,14 @@
 mod count;
 mod mongodb;
 mod neo4j;
+mod others;
 mod postgresql;
 mod redis;
 mod settled;
 mod sql;
 
 pub use count::{COUNT_LIMIT, counts, reading};
+pub use others::others;
 pub use settled::SETTLED;
 
 use super::{Check, Engine, Question, Secret, Store};
@@ -191,6 +193,18 @@ pub fn count_tool(store: &Store) -> Option<Tool> {
             Some(inside(&commands.service, commands.count.clone()).with_texts(&commands.environment))
         }
         Engine::Command(_) | Engine::Volume(_) | Engine::S3(_) => None,
+    }
+}
+
+/// The tool whose answer [`others`] reads, while the service runs; none where a store is all that its server has.
+pub fn others_tool(store: &Store) -> Option<Tool> {
+    match &store.engine {
+        Engine::Postgresql(server) => Some(postgresql::others(server)),
+        Engine::Mongodb(server) if server.database.is_some() => Some(mongodb::others(server)),
+        Engine::Mariadb(server) => Some(sql::others(server, sql::Dialect::Mariadb)),
+        Engine::Mysql(server) => Some(sql::others(server, sql::Dialect::Mysql)),
+        Engine::Neo4j(server) => Some(neo4j::others(server)),
+        Engine::Mongodb(_) | Engine::Redis(_) | Engine::Command(_) | Engine::Volume(_) | Engine::S3(_) => None,
     }
 }
 

@@ -33,9 +33,23 @@ pub enum DataAction {
         safety: BTreeSet<RepositoryName>,
         /// What is made where there is no instance yet.
         goal: Option<Goal>,
+        /// Older coordinators do not say it.
+        #[serde(default)]
+        others: Others,
     },
     /// Removes backups from a folder on the host. Everywhere else the coordinator does it.
     Forget { from: RepositoryName, backups: BTreeSet<BackupId> },
+}
+
+/// What becomes of what a database's server holds besides the stores that are restored: its whole folder is replaced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Others {
+    /// Where there is any, nothing is restored.
+    #[default]
+    Kept,
+    /// An operator has agreed to lose it.
+    Dropped,
 }
 
 /// What an order about data was for.
@@ -92,5 +106,18 @@ impl DataAction {
             Self::Restore { goal, .. } => goal.as_ref(),
             Self::Backup { .. } | Self::Drill { .. } | Self::Forget { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restore_that_says_nothing_of_others_loses_none() {
+        let from = r#"{ "repository": "central", "instance": "notes-1", "backup": "0123456789abcdef01234567" }"#;
+        let text = format!(r#"{{ "restore": {{ "from": {from}, "only": [], "safety": [], "goal": null }} }}"#);
+        let read: DataAction = serde_json::from_str(&text).expect("as a coordinator of before says it");
+        assert!(matches!(read, DataAction::Restore { others: Others::Kept, .. }), "{read:?}");
     }
 }

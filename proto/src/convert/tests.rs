@@ -39,7 +39,13 @@ fn name<T: FromStr<Err = NameError>>(text: &str) -> T {
 
 fn restore(goal: Option<Goal>) -> DataAction {
     let from = Source { repository: name("central"), instance: name("notes-0"), backup: name(&"ab".repeat(12)) };
-    DataAction::Restore { from, only: BTreeSet::from([name("database")]), safety: BTreeSet::new(), goal }
+    DataAction::Restore {
+        from,
+        only: BTreeSet::from([name("database")]),
+        safety: BTreeSet::new(),
+        goal,
+        others: Default::default(),
+    }
 }
 
 /// The ways into what an action names.

@@ -10,7 +10,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// Zeros shorter than this are written as they are.
 const HOLE: usize = 4096;
@@ -153,7 +153,10 @@ impl Put<'_> {
         }
         for attribute in &meta.extended_attributes {
             let value = attribute.value.as_deref().unwrap_or_default();
-            xattr::set(path, &attribute.name, value).map_err(Error::disk("set an attribute of", path))?;
+            if set_attribute(path, &attribute.name, value)? == Set::Refused {
+                let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
+                *restored.refused.entry(attribute.name.clone()).or_default() += 1;
+            }
         }
         let Some(modified) = meta.mtime else { return Ok(()) };
         let accessed = meta.atime.unwrap_or(modified);
@@ -161,6 +164,29 @@ impl Put<'_> {
         let set = rustix::fs::utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from);
         set.map_err(Error::disk("set the time of", path))
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Set {
+    Done,
+    /// The disk or the host does not take it, and nothing depends on it.
+    Refused,
+}
+
+fn set_attribute(path: &Path, name: &str, value: &[u8]) -> Result<Set> {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    match xattr::set(path, name, value) {
+        Ok(()) => Ok(Set::Done),
+        Err(error) if is_label(name) && [PermissionDenied, Unsupported, InvalidInput].contains(&error.kind()) => {
+            Ok(Set::Refused)
+        }
+        Err(error) => Err(Error::disk("set an attribute of", path)(error)),
+    }
+}
+
+/// Where a host's own security puts a file says nothing of what is in it, and another host has its own.
+fn is_label(name: &str) -> bool {
+    ["security.selinux", "security.SMACK64"].contains(&name)
 }
 
 fn timespec(time: Timestamp) -> Timespec {
@@ -176,4 +202,22 @@ fn timespec(time: Timestamp) -> Timespec {
 fn unix_mode(mode: u32) -> u32 {
     let special = [(1 << 23, 0o4000), (1 << 22, 0o2000), (1 << 20, 0o1000)];
     special.into_iter().filter(|(bit, _)| mode & bit != 0).fold(mode & 0o777, |bits, (_, bit)| bits | bit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_that_a_disk_refuses_is_noted_and_anything_else_is_a_failure() {
+        // No file there takes an attribute.
+        let path = Path::new("/proc/self/comm");
+        let set = |name: &str| set_attribute(path, name, b"system_u:object_r:usr_t:s0");
+        assert_eq!(set("security.selinux").expect("nothing depends on it"), Set::Refused);
+        for name in ["security.capability", "user.kind"] {
+            assert!(set(name).expect_err("data may depend on it").line().contains("set an attribute"), "{name}");
+        }
+        let gone = set_attribute(Path::new("/nowhere/at/all"), "security.selinux", b"x");
+        assert!(gone.is_err(), "there is no such file");
+    }
 }

@@ -208,6 +208,13 @@ def shell():
                 if any("expireAfterSeconds" in index for index in client[name][info["name"]].list_indexes()):
                     continue
                 print(f"{name}.{info['name']}\t{client[name][info['name']].count_documents({})}")
+    elif text.startswith("/* fleet: others */"):
+        for name in sorted(n for n in client.list_database_names() if n not in INTERNAL):
+            print(f"database\t{name}")
+        own = re.search(r"u\.user !== '([^']*)'", text)[1]
+        for user in client.admin["system.users"].find({}, {"user": 1, "db": 1}):
+            if user["user"] != own:
+                print(f"account\t{user['user']}@{user['db']}")
     elif text.isdigit():
         print(text)
     elif match := re.fullmatch(r"db\.(\w+)\.countDocuments\((\{.*\})\)", text):

@@ -23,12 +23,12 @@ pub async fn roots(engine: &Engine, spec: &InstanceSpec, store: &Store) -> Resul
     of_store.map(|mount| root(spec, &mount.source, &volumes)).collect()
 }
 
-async fn containers(engine: &Engine) -> Result<Vec<ContainerSummary>, HandsError> {
+pub async fn containers(engine: &Engine) -> Result<Vec<ContainerSummary>, HandsError> {
     let options = ListContainersOptions { all: true, ..ListContainersOptions::default() };
     engine.ask("list containers", engine.docker().await?.list_containers(Some(options))).await
 }
 
-async fn volumes(engine: &Engine) -> Result<Vec<Volume>, HandsError> {
+pub async fn volumes(engine: &Engine) -> Result<Vec<Volume>, HandsError> {
     let call = engine.docker().await?.list_volumes(None::<ListVolumesOptions>);
     Ok(engine.ask("list volumes", call).await?.volumes.unwrap_or_default())
 }
@@ -122,7 +122,7 @@ fn root(spec: &InstanceSpec, source: &MountedFrom, volumes: &[Volume]) -> Result
 
 /// Where a volume's files are. The Engine mounts what its options name only while a container has it: what looks like an empty
 /// folder then is none of its data.
-fn place_of(volume: &Volume) -> Result<PathBuf, HandsError> {
+pub fn place_of(volume: &Volume) -> Result<PathBuf, HandsError> {
     let option = |key: &str| volume.options.get(key).map(String::as_str);
     let is_bind = option("o").unwrap_or_default().split(',').any(|flag| matches!(flag.trim(), "bind" | "rbind"));
     match option("device") {

@@ -42,8 +42,11 @@ pub fn move_aside(aside: &Aside) -> io::Result<()> {
         if !is_there(&aside.path)? {
             make_like(&aside.path, &aside.waits)?;
         }
-    } else if !is_there(&aside.path)? {
-        DirBuilder::new().recursive(true).mode(0o755).create(&aside.path)?;
+    } else {
+        let parent = aside.path.parent().unwrap_or(Path::new("/"));
+        DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
+        // What somebody else has made since is not ours to fill, nor to remove.
+        DirBuilder::new().mode(0o755).create(&aside.path)?;
     }
     sync_beside(&aside.path)
 }
@@ -208,6 +211,9 @@ mod tests {
         move_aside(&aside).expect("made");
         put_back(&aside).expect("gone");
         assert_eq!(names(folder.path()), ["_data"]);
+        fs::create_dir(&aside.path).expect("somebody makes it");
+        let refused = move_aside(&aside).expect_err("it is somebody's");
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use super::copies::{Copies, Copy};
 use super::dumps::{self, AllDumped, Dumped};
 use super::holds;
+use super::others;
 use super::trees::{self, Roots};
 use super::{Came, DataError, DataWork};
 use crate::clock;
@@ -19,7 +20,8 @@ use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::Outcome;
 use fleet_core::units::Period;
 use std::collections::{BTreeMap, BTreeSet};
-use tokio::time::timeout;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
 
 /// A backup as an order of its own.
 pub async fn back_up(data: &DataWork<'_>, to: &BTreeSet<RepositoryName>, cause: Cause) -> Result<Came, DataError> {
@@ -52,7 +54,8 @@ pub async fn take(
     if copies.open.is_empty() {
         return Ok(copies.ended);
     }
-    let mut taking = Taking { data, settled, course: &course, label: dumps::label(data), holds: Vec::new() };
+    let mut taking =
+        Taking { data, settled, course: &course, label: dumps::label(data), holds: Vec::new(), since: None };
     let read = taking.read(&mut copies).await;
     // Also after a failure, and before anything else.
     taking.release(|_| true).await?;
@@ -69,6 +72,8 @@ struct Taking<'a> {
     course: &'a Course,
     label: Label,
     holds: Vec<Hold>,
+    /// Since when something stands still, or did.
+    since: Option<Instant>,
 }
 
 /// All that was read, with what it is in each copy.
@@ -79,6 +84,7 @@ struct Read {
     trees_took_ms: u64,
     missing: BTreeMap<StoreName, String>,
     uncovered: Vec<String>,
+    beside: Vec<String>,
 }
 
 impl Taking<'_> {
@@ -89,11 +95,14 @@ impl Taking<'_> {
     async fn read(&mut self, copies: &mut Copies) -> Result<Read, DataError> {
         let (data, spec) = (self.data, &self.settled.rendered.spec);
         let (roots, missing) = trees::find(data, spec, &self.stores(&self.course.files)).await?;
-        let uncovered = uncovered(&self.coverage().await?, self.course);
+        let mut uncovered = uncovered(&self.coverage().await?, self.course);
+        let streams = self.stores(&self.course.streams);
+        let beside = others::beside_stores(data, &self.settled.rendered, &streams).await;
+        uncovered.extend(beside.iter().map(|what| format!("{what}: no store declares it")));
         let bundle = data.site().bundles.kept(&self.settled.release.digest).map(|bundle| bundle.encode());
         let configuration = dumps::configuration(spec, bundle);
-        let early = dumps::count_early(data, spec, &self.stores(&self.course.streams), &self.course.stills).await;
-        holds::hold(data, spec, &self.course.stills, Phase::Streams).await?;
+        let early = dumps::count_early(data, spec, &streams, &self.course.stills).await;
+        self.hold(Phase::Streams).await?;
         let label = self.label.clone();
         let dumping = {
             let stores = self.stores(&self.course.streams);
@@ -106,14 +115,23 @@ impl Taking<'_> {
             self.course.stills.iter().map(|it| it.service.clone()).filter(|it| needed(it)).collect();
         self.release(|service| !keeps.iter().any(|kept| kept == service)).await?;
         let dumped = dumping?;
-        holds::hold(data, spec, &self.course.stills, Phase::Files).await?;
+        self.hold(Phase::Files).await?;
         let began = tokio::time::Instant::now();
         let trees = self.in_time(async { Ok(trees::archive(data, copies, &label, &roots).await) }).await?;
         let trees_took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(Read { roots, dumped, trees, trees_took_ms, missing, uncovered })
+        Ok(Read { roots, dumped, trees, trees_took_ms, missing, uncovered, beside })
     }
 
-    /// Gives up when what stands still has stood still for long enough.
+    async fn hold(&mut self, phase: Phase) -> Result<(), DataError> {
+        let began = Instant::now();
+        holds::hold(self.data, &self.settled.rendered.spec, &self.course.stills, phase).await?;
+        if !self.data.journal().held.is_empty() {
+            self.since.get_or_insert(began);
+        }
+        Ok(())
+    }
+
+    /// Gives up when what stands still has stood still for long enough, all phases together.
     async fn in_time<T>(&self, reading: impl Future<Output = Result<T, DataError>>) -> Result<T, DataError> {
         if self.data.journal().held.is_empty() {
             return reading.await;
@@ -125,7 +143,8 @@ impl Taking<'_> {
                 Period::from(longest)
             ))
         };
-        timeout(longest, reading).await.unwrap_or_else(|_| Err(late()))
+        let left = longest.saturating_sub(self.since.map_or(Duration::ZERO, |since| since.elapsed()));
+        timeout(left, reading).await.unwrap_or_else(|_| Err(late()))
     }
 
     async fn coverage(&self) -> Result<Coverage, DataError> {
@@ -195,6 +214,7 @@ impl Taking<'_> {
             parts: self.parts(name, read)?,
             derivable: self.course.derivable.clone(),
             uncovered,
+            beside: read.beside.clone(),
             holds: self.holds.clone(),
         })
     }

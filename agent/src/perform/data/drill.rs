@@ -5,6 +5,7 @@
 
 use super::compare::question;
 use super::fill::{Filling, load_all};
+use super::room::{Wanted, expect_room};
 use super::source::{self, Opened};
 use super::stages::{starting, volumes_alone, without_starting};
 use super::{Came, DataError, DataWork, undo};
@@ -20,11 +21,6 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-
-/// A drill needs so much more room than the backup says: databases have indexes and journals.
-const ROOM: u64 = 2;
-/// What is left free on the disk in any case.
-const RESERVE: u64 = 512 << 20;
 
 /// A drill as an order of its own.
 pub async fn drill(data: &DataWork<'_>, from: &Source) -> Result<Came, DataError> {
@@ -74,8 +70,8 @@ fn judged(
 /// Restores it, and says what was compared.
 async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<String>, DataError> {
     let was = opened.rendered(data).await?;
-    let room = opened.manifest.bytes().saturating_mul(ROOM);
-    expect_room(data, &data.site().data_dir, room).await?;
+    let scratch = Some(data.site().data_dir.clone());
+    expect_room(data, &[Wanted { bytes: opened.manifest.bytes(), paths: vec![None, scratch] }]).await?;
     let scene = scene(data, &was)?;
     let fillings = fillings(&scene, &opened.manifest.parts)?;
     let spec = &scene.spec;
@@ -250,19 +246,6 @@ fn hash(path: &Path) -> io::Result<String> {
             count => hash.update(&buffer[..count]),
         }
     }
-}
-
-/// Refuses what the disk has no room for, before anything is written.
-pub async fn expect_room(data: &DataWork<'_>, path: &Path, bytes: u64) -> Result<(), DataError> {
-    let free = data.site().hands.disk_free(path).await?;
-    let wanted = bytes.saturating_add(RESERVE);
-    if free >= wanted {
-        return Ok(());
-    }
-    let (free, wanted) = (free / 1_000_000, wanted / 1_000_000);
-    Err(DataError::Failed(format!(
-        "there is not enough room on this host's disk: {wanted} MB are needed, {free} MB are free"
-    )))
 }
 
 /// Removes what drills left that no order knows of any more.

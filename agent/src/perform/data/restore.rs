@@ -3,26 +3,25 @@
 //! **Invariant:** the old data is there, untouched, until the instance has passed its gate with the new: it is renamed, and
 //! renamed back.
 
-use super::drill::{expect_room, fillings};
-use super::fill::load_all;
+use super::drill::fillings;
+use super::fill::{Filling, load_all};
+use super::room::expect_room;
 use super::source::{self, Opened};
 use super::stages::{volumes_alone, without_starting};
-use super::targets::{Target, expect_alone, targets};
-use super::{Came, DataError, DataWork, aside, backup, undo};
+use super::targets::{Target, Targets, expect_alone, expect_nobody, make_missing, targets};
+use super::{Came, DataError, DataWork, aside, backup, others, undo};
 use crate::clock;
-use crate::ledger::{Aside, Becomes, InstanceEntry, Reach, Settled, Values};
+use crate::ledger::{Aside, AsideWay, Becomes, InstanceEntry, Reach, Settled, Values};
 use crate::perform::forward::stages;
 use crate::perform::prepare::prepare;
 use crate::perform::work::Finish;
-use fleet_core::backup::{Cause, Engine, Files, Made, Part, RestoreMade, Root, Source, Store};
+use fleet_core::app::Rendered;
+use fleet_core::backup::{Cause, Engine, Files, Made, Others, Part, RestoreMade, Root, Source, Store};
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::{Goal, Outcome, PowerWish};
 use fleet_core::steps::steps_for_power;
 use std::collections::BTreeSet;
 use std::path::Path;
-
-/// A restore needs so much more room than the backup says: databases have indexes and journals.
-const ROOM: u64 = 2;
 
 /// Restores into an instance that is there.
 pub async fn in_place(
@@ -30,6 +29,7 @@ pub async fn in_place(
     from: &Source,
     only: &BTreeSet<StoreName>,
     safety: &BTreeSet<RepositoryName>,
+    others: Others,
 ) -> Result<Came, DataError> {
     let began = tokio::time::Instant::now();
     let Some(settled) = &data.open.from else { return Err(DataError::Unfit("there is no such instance".to_owned())) };
@@ -38,20 +38,22 @@ pub async fn in_place(
     let parts = chosen(&opened, only)?;
     let fillings = fillings(&settled.rendered, &parts)?;
     let targets = targets(data, &opened, &settled.rendered, &fillings).await?;
-    expect_alone(data, &settled.rendered, &fillings, &targets).await?;
-    let asides = planned(data, &targets)?;
-    let bytes = parts.iter().map(|part| part.bytes).sum::<u64>();
-    for aside in &asides {
-        expect_room(data, aside.path.parent().unwrap_or(&aside.path), bytes.saturating_mul(ROOM)).await?;
-    }
+    expect_alone(data, &settled.rendered, &fillings, &targets.found).await?;
+    expect_nobody(data, &settled.rendered.spec, &targets.found).await?;
+    planned(data, &targets.found)?;
+    expect_room(data, &targets.wanted).await?;
+    let lost = others::expect_none(data, &settled.rendered, &fillings, &targets.found, others).await?;
+    data.note(|journal| {
+        journal.notes = lost.into_iter().map(|what| format!("replaced with the rest: {what}")).collect();
+    })?;
     keep_safe(data, settled, safety).await?;
-    take_apart(data, settled, &asides).await?;
+    let targets = take_apart(data, settled, targets).await?;
     let spec = &settled.rendered.spec;
     restore_all(data, &opened, &targets).await?;
     load_all(data, &opened, &fillings, spec).await?;
     data.work.say("starting what was restored");
     run_again(data, settled).await?;
-    note_passed(data, &opened, bytes, began)?;
+    note_passed(data, &opened, &parts, began)?;
     Ok(passed(data).await)
 }
 
@@ -82,29 +84,44 @@ pub async fn anew(
     }
     let parts = chosen(&opened, only)?;
     let fillings = fillings(&to.rendered, &parts)?;
-    let bytes = parts.iter().map(|part| part.bytes).sum::<u64>();
-    expect_room(data, &data.site().data_dir, bytes.saturating_mul(ROOM)).await?;
     data.site().ledger().mark(&data.order.id, |open| {
         open.to = Some(to.clone());
         open.values = Values::default();
         open.journal.get_or_insert_default().reach = Reach::Apart;
     })?;
-    let (early, late): (Vec<_>, Vec<_>) = fillings.into_iter().partition(|it| has_volumes(it.store));
-    data.work.perform(spec, |found| volumes_alone(found, spec), Finish::AsIs).await?;
-    let volumes = targets(data, &opened, &to.rendered, &early).await?;
-    restore_all(data, &opened, &volumes).await?;
-    data.work.perform(spec, |found| without_starting(found, spec), Finish::AsIs).await?;
-    let targets = targets(data, &opened, &to.rendered, &late).await?;
-    // Folders of the host may be there, with something in them.
-    let of_host: Vec<Target> = targets.iter().filter(|target| target.is_of_host).cloned().collect();
-    expect_unused(&spec.working_dir, &of_host)?;
-    move_all(data, planned(data, &of_host)?).await?;
-    restore_all(data, &opened, &targets).await?;
-    load_all(data, &opened, &late, spec).await?;
+    fill_new(data, &opened, &to.rendered, fillings).await?;
     data.work.say("starting what was restored");
     data.work.perform(spec, |found| stages(found, &to), Finish::Healthy(&to.rendered.health)).await?;
-    note_passed(data, &opened, bytes, began)?;
+    note_passed(data, &opened, &parts, began)?;
     Ok(passed(data).await)
+}
+
+/// Volumes are filled before there is a container, for the Engine puts files of an image into those that are empty.
+async fn fill_new(
+    data: &DataWork<'_>,
+    opened: &Opened,
+    rendered: &Rendered,
+    fillings: Vec<Filling<'_>>,
+) -> Result<(), DataError> {
+    let spec = &rendered.spec;
+    let (early, late): (Vec<_>, Vec<_>) = fillings.into_iter().partition(|it| has_volumes(it.store));
+    data.work.perform(spec, |found| volumes_alone(found, spec), Finish::AsIs).await?;
+    let volumes = targets(data, opened, rendered, &early).await?;
+    expect_room(data, &volumes.wanted).await?;
+    let made = make_missing(data, rendered, &volumes.missing).await?;
+    restore_all(data, opened, &volumes.found).await?;
+    restore_all(data, opened, &made).await?;
+    data.work.perform(spec, |found| without_starting(found, spec), Finish::AsIs).await?;
+    let rest = targets(data, opened, rendered, &late).await?;
+    expect_room(data, &rest.wanted).await?;
+    // Folders of the host may be there, with something in them.
+    let of_host: Vec<Target> = rest.found.iter().filter(|target| target.is_of_host).cloned().collect();
+    expect_unused(&spec.working_dir, &of_host)?;
+    expect_nobody(data, spec, &of_host).await?;
+    move_all(data, planned(data, &of_host)?).await?;
+    restore_all(data, opened, &rest.found).await?;
+    load_all(data, opened, &late, spec).await?;
+    Ok(())
 }
 
 /// Refuses folders of the host with something in them, but for the new instance's own: another instance may live there.
@@ -162,18 +179,29 @@ async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<Reposit
     Err(DataError::Failed(format!("the safety backup failed, so nothing was replaced: {}", failed.join("; "))))
 }
 
-async fn take_apart(data: &DataWork<'_>, settled: &Settled, asides: &[Aside]) -> Result<(), DataError> {
+/// Lets the instance stand still and makes room. How folders are moved is found out when nothing of the instance writes any more.
+async fn take_apart(data: &DataWork<'_>, settled: &Settled, targets: Targets) -> Result<Vec<Target>, DataError> {
     let spec = &settled.rendered.spec;
     data.note(|journal| journal.reach = Reach::Apart)?;
     data.work.perform(spec, |found| steps_for_power(found, spec, PowerWish::Stop), Finish::AsIs).await?;
-    move_all(data, asides.to_vec()).await
+    expect_nobody(data, spec, &targets.found).await?;
+    move_all(data, planned(data, &targets.found)?).await?;
+    let made = make_missing(data, &settled.rendered, &targets.missing).await?;
+    Ok(targets.found.into_iter().chain(made).collect())
 }
 
 async fn move_all(data: &DataWork<'_>, asides: Vec<Aside>) -> Result<(), DataError> {
     for aside in asides {
         data.work.say(format!("moving {} aside", aside.path.display()));
         data.note(|journal| journal.aside.push(aside.clone()))?;
-        undo::moved(&aside, "move aside", aside::move_aside).await?;
+        let moved = undo::moved(&aside, "move aside", aside::move_aside).await;
+        if let Err(DataError::Disk { source, .. }) = &moved
+            && (aside.way, source.kind()) == (AsideWay::Absent, std::io::ErrorKind::AlreadyExists)
+        {
+            // Somebody made it just now: it is nothing of ours, and stays when all is put back.
+            data.note(|journal| journal.aside.retain(|other| *other != aside))?;
+        }
+        moved?;
     }
     Ok(())
 }
@@ -201,8 +229,8 @@ async fn restore_files(
     store: &StoreName,
 ) -> Result<(), DataError> {
     let told = data.told(&format!("restoring {store}"));
-    opened.repository.restore(&opened.set, &root.path, to, &told).await?;
-    Ok(())
+    let restored = opened.repository.restore(&opened.set, &root.path, to, &told).await?;
+    Ok(data.note(|journal| journal.notes.extend(restored.notes.iter().map(|note| format!("{store}: {note}"))))?)
 }
 
 /// As the instance ran before: what stood still stands still.
@@ -212,10 +240,16 @@ async fn run_again(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataErr
     Ok(data.work.perform(spec, |found| stages(found, settled), finish).await?)
 }
 
-fn note_passed(data: &DataWork<'_>, opened: &Opened, bytes: u64, began: tokio::time::Instant) -> Result<(), DataError> {
+fn note_passed(
+    data: &DataWork<'_>,
+    opened: &Opened,
+    parts: &[Part],
+    began: tokio::time::Instant,
+) -> Result<(), DataError> {
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let (backup, safety) = (opened.manifest.backup.clone(), data.journal().safety);
-    let made = RestoreMade { backup, safety, took_ms, bytes };
+    let (backup, journal) = (opened.manifest.backup.clone(), data.journal());
+    let bytes = parts.iter().map(|part| part.bytes).sum();
+    let made = RestoreMade { backup, safety: journal.safety, took_ms, bytes, notes: journal.notes };
     Ok(data.note(|journal| {
         journal.reach = Reach::Passed;
         journal.made = Some(Box::new(made));

@@ -1,9 +1,10 @@
 //! Where on this host the data of a backup goes: the folders of its volumes, and those that databases fill by themselves.
 
 use super::fill::Filling;
+use super::room::Wanted;
 use super::source::Opened;
 use super::{DataError, DataWork};
-use crate::hands::{Notes, RootFound};
+use crate::hands::{Notes, RootFound, Stranger};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{Engine, Files, Kept, Root, Store, data_mounts, is_files, is_pattern, renamed};
 use fleet_core::names::StoreName;
@@ -22,25 +23,46 @@ pub struct Target {
     pub is_of_host: bool,
 }
 
+/// A volume that the backup has and this host has not any more.
+#[derive(Debug, Clone)]
+pub struct Missing {
+    pub store: StoreName,
+    pub volume: String,
+    pub root: Root,
+}
+
+/// Where the chosen stores live. Nothing was made or touched to find that out.
+#[derive(Debug, Default)]
+pub struct Targets {
+    pub found: Vec<Target>,
+    pub missing: Vec<Missing>,
+    /// What each store needs room for, and in which folders.
+    pub wanted: Vec<Wanted>,
+}
+
 /// Where on this host the chosen stores live.
 pub async fn targets(
     data: &DataWork<'_>,
     opened: &Opened,
     rendered: &Rendered,
     fillings: &[Filling<'_>],
-) -> Result<Vec<Target>, DataError> {
-    let mut targets: Vec<Target> = Vec::new();
+) -> Result<Targets, DataError> {
+    let mut targets = Targets::default();
     for filling in fillings {
-        let of_store = match &filling.part.kept {
+        let (found, missing) = match &filling.part.kept {
             Kept::Files { roots, .. } => of_files(data, opened, rendered, filling, roots).await?,
-            Kept::Stream { .. } => of_database(data, rendered, filling).await?,
+            Kept::Stream { .. } => (of_database(data, rendered, filling).await?, Vec::new()),
         };
-        targets.extend(of_store);
+        let paths = found.iter().map(|target| Some(target.path.clone()));
+        let paths = paths.chain(missing.first().map(|_| None)).collect();
+        targets.wanted.push(Wanted { bytes: filling.part.bytes, paths });
+        targets.found.extend(found);
+        targets.missing.extend(missing);
     }
     // Two databases of one server share its folder; where files are restored into it, they are what it gets.
-    targets.sort_by_key(|target| target.root.is_none());
+    targets.found.sort_by_key(|target| target.root.is_none());
     let mut seen = BTreeSet::new();
-    targets.retain(|target| seen.insert(target.path.clone()));
+    targets.found.retain(|target| seen.insert(target.path.clone()));
     Ok(targets)
 }
 
@@ -50,23 +72,30 @@ async fn of_files(
     rendered: &Rendered,
     filling: &Filling<'_>,
     roots: &[Root],
-) -> Result<Vec<Target>, DataError> {
+) -> Result<(Vec<Target>, Vec<Missing>), DataError> {
     let spec = &rendered.spec;
     let of = opened.manifest.instance.as_str();
     let found = roots_of(data, spec, filling.name, filling.store).await?;
-    let mut targets = Vec::new();
+    let (mut targets, mut missing) = (Vec::new(), Vec::new());
     for root in roots {
         let name = renamed(&root.from, of, &spec.project);
         let here = match found.iter().find(|it| it.from == name) {
             Some(here) => here.clone(),
             // One folder before, one folder now: it may have another name. What a pattern finds may be somebody else's.
             None if roots.len() == 1 && found.len() == 1 && is_one(filling.store) => found[0].clone(),
-            None => made_volume(data, spec, filling, &name).await?,
+            None if name.starts_with('/') || spec.volumes.is_empty() => {
+                let reason = format!("there is no folder or volume `{name}` to restore into");
+                return Err(DataError::of_store(filling.name, reason));
+            }
+            None => {
+                missing.push(Missing { store: filling.name.clone(), volume: name, root: root.clone() });
+                continue;
+            }
         };
         let is_of_host = here.from.starts_with('/');
         targets.push(Target { store: filling.name.clone(), path: here.path, root: Some(root.clone()), is_of_host });
     }
-    Ok(targets)
+    Ok((targets, missing))
 }
 
 /// Whether a store is one folder, and not whatever a pattern finds.
@@ -115,27 +144,62 @@ async fn roots_of(
     found.map_err(|error| DataError::of_store(name, crate::chain(&error)))
 }
 
-/// A volume that came later than the instance and is gone: it is made again.
-async fn made_volume(
+/// Refuses to move folders that a container of somebody else's has: it would keep the old one, and write where nobody reads.
+pub async fn expect_nobody(data: &DataWork<'_>, spec: &InstanceSpec, targets: &[Target]) -> Result<(), DataError> {
+    let folders: Vec<PathBuf> = targets.iter().map(|target| target.path.clone()).collect();
+    let strangers = data.site().hands.strangers(spec, &folders).await?;
+    let Some(Stranger { folder, .. }) = strangers.first() else { return Ok(()) };
+    let names: Vec<String> = strangers.iter().map(|it| format!("`{}`", it.container)).collect();
+    Err(DataError::Unfit(format!(
+        "{} runs and has `{}`, which is to be replaced, and is no part of this instance: stop it first",
+        names.join(", "),
+        folder.display()
+    )))
+}
+
+/// Makes the volumes that came later than the instance and are gone. The journal has each before it is there.
+pub async fn make_missing(
     data: &DataWork<'_>,
-    spec: &InstanceSpec,
-    filling: &Filling<'_>,
-    name: &str,
-) -> Result<RootFound, DataError> {
-    if name.starts_with('/') {
-        return Err(DataError::of_store(filling.name, format!("there is no folder `{name}` to restore into")));
+    rendered: &Rendered,
+    missing: &[Missing],
+) -> Result<Vec<Target>, DataError> {
+    let mut made = Vec::new();
+    for Missing { store, volume, root } in missing {
+        let failed = |reason: &str| DataError::of_store(store, format!("the volume `{volume}` {reason}"));
+        let find = async || {
+            let found = roots_of(data, &rendered.spec, store, &rendered.stores[store]).await?;
+            Ok::<_, DataError>(found.into_iter().find(|it| it.from == *volume))
+        };
+        if find().await?.is_some() {
+            return Err(failed("has appeared meanwhile: somebody else made it"));
+        }
+        let wider = wider(&rendered.spec, volume).ok_or_else(|| failed("has no model among the instance's own"))?;
+        data.note(|journal| journal.made_volumes.push(volume.clone()))?;
+        let step = Step::CreateVolume { volume: volume.clone() };
+        data.site().hands.perform(&step, &wider, &Notes::unheard()).await?;
+        let found = find().await?.ok_or_else(|| failed("was made and is not found"))?;
+        made.push(Target { store: store.clone(), path: found.path, root: Some(root.clone()), is_of_host: false });
     }
+    Ok(made)
+}
+
+/// Removes them again, with what was restored into them.
+pub async fn unmake_missing(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<(), DataError> {
+    for volume in data.journal().made_volumes {
+        let Some(wider) = wider(spec, &volume) else { continue };
+        let step = Step::RemoveVolume { volume: volume.clone() };
+        data.site().hands.perform(&step, &wider, &Notes::unheard()).await?;
+        data.note(|journal| journal.made_volumes.retain(|other| *other != volume))?;
+    }
+    Ok(())
+}
+
+/// The spec with one volume more.
+fn wider(spec: &InstanceSpec, volume: &str) -> Option<InstanceSpec> {
+    let model = spec.volumes.first().cloned()?;
     let mut wider = spec.clone();
-    let model = spec.volumes.first().cloned();
-    let Some(model) = model else {
-        return Err(DataError::of_store(filling.name, format!("there is no volume `{name}` to restore into")));
-    };
-    wider.volumes.push(plain_volume(model, name));
-    let step = Step::CreateVolume { volume: name.to_owned() };
-    data.site().hands.perform(&step, &wider, &Notes::unheard()).await?;
-    let found = roots_of(data, spec, filling.name, filling.store).await?;
-    let missing = || DataError::of_store(filling.name, format!("there is no volume `{name}` to restore into"));
-    found.into_iter().find(|it| it.from == name).ok_or_else(missing)
+    wider.volumes.push(plain_volume(model, volume));
+    Some(wider)
 }
 
 /// A volume of the Engine's own with the labels of another, never its options: they may lead to the very folder that it has.

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** what cannot be put back stays in the journal, and is said.
 
+use super::targets::unmake_missing;
 use super::{DataError, DataWork, aside, holds};
 use crate::ledger::{Aside, Reach, Settled};
 use crate::perform::forward::stages;
@@ -62,6 +63,7 @@ async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
         data.work.say(format!("putting {} back", aside.path.display()));
         moved(aside, "put back", aside::put_back).await?;
     }
+    unmake_missing(data, spec).await?;
     let finish = if settled.is_stopped() { Finish::AsIs } else { Finish::Healthy(&settled.rendered.health) };
     data.work.perform(spec, |found| stages(found, settled), finish).await?;
     Ok(data.note(|journal| journal.aside.clear())?)
@@ -71,6 +73,7 @@ async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
 async fn unmake(data: &DataWork<'_>) -> Result<(), DataError> {
     let Some(to) = data.open_now().and_then(|open| open.to) else { return Ok(()) };
     remove(data, &to.rendered.spec).await?;
+    unmake_missing(data, &to.rendered.spec).await?;
     for aside in data.journal().aside.iter().rev() {
         moved(aside, "put back", aside::put_back).await?;
     }

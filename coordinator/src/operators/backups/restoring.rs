@@ -9,7 +9,7 @@ use crate::operators::service::OperatorsService;
 use crate::operators::subject::{Subject, definition, no_instance};
 use crate::operators::wish::{ChangeError, absent, hindered, read, taken, wrong};
 use fleet_core::app::Given;
-use fleet_core::backup::{BackupSeen, DataAction, DataWish, Manifest, Place, Source, StoreState};
+use fleet_core::backup::{BackupSeen, DataAction, DataWish, Manifest, Others, Place, Source, StoreState};
 use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired};
 use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
 use fleet_core::order::{Goal, PowerWish, Release};
@@ -70,15 +70,28 @@ impl OperatorsService {
             let plan = in_place(&known, &name, (&from, &seen), &only, &safety)?;
             (safety, plan)
         };
+        let plan: Vec<String> = plan.into_iter().chain(self.beside(&name, request.drop_others).await).collect();
         if request.dry_run {
             let instance = self.instance_view(&name);
             return Ok(v1::InstanceChange { plan, instance, backup: from.backup.to_string(), ..Default::default() });
         }
         let backup = from.backup.to_string();
-        let action = DataAction::Restore { from, only, safety, goal: None };
+        let others = if request.drop_others { Others::Dropped } else { Others::Kept };
+        let action = DataAction::Restore { from, only, safety, goal: None, others };
         let mut changes = self.wish_data(by, ATTEMPT, "a restore", [(name, action)].into()).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", ""))?;
         Ok(v1::InstanceChange { plan, backup, ..change })
+    }
+
+    /// What the servers held beside the stores when the newest backup was taken. The host asks them again before it begins.
+    async fn beside(&self, name: &InstanceName, may_go: bool) -> Vec<String> {
+        let newest = choose(&self.shared.facts.read(), ATTEMPT, name, &Meant { backup: "", at: None, repository: "" });
+        let Ok((newest, _)) = newest else { return Vec::new() };
+        let what = if may_go { "replaced with the rest, and in no backup" } else { "in the way: see --drop-others" };
+        match self.manifest_of(ATTEMPT, &newest).await {
+            Ok(manifest) => manifest.beside.iter().map(|other| format!("{other}: {what}")).collect(),
+            Err(_) => vec!["what else its database servers hold: not known here; the host asks them".to_owned()],
+        }
     }
 
     async fn restore_anew(
@@ -104,7 +117,8 @@ impl OperatorsService {
         let goal = Goal { release: manifest.release.clone(), revision: 1 };
         let now = clock::now();
         let (instance, backup) = (from.instance.clone(), from.backup.clone());
-        let action = DataAction::Restore { from, only, safety: BTreeSet::new(), goal: Some(goal) };
+        let action =
+            DataAction::Restore { from, only, safety: BTreeSet::new(), goal: Some(goal), others: Others::Kept };
         let desired = InstanceDesired {
             data: Some(DataWish { serial: now.0, action, at: now }),
             created: now,

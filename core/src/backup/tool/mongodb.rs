@@ -44,6 +44,16 @@ const COUNT: &str = ".forEach(n => db.getSiblingDB(n).getCollectionInfos({ type:
     .filter(c => !db.getSiblingDB(n).getCollection(c).getIndexes().some(i => i.expireAfterSeconds !== undefined)).sort().slice(0, 1000)
     .forEach(c => print(n + '.' + c + '\\t' + db.getSiblingDB(n).getCollection(c).countDocuments({}))))";
 
+/// What would be lost with the server's folder: an archive of one database has neither the others nor anybody's account.
+const OTHERS: &str = r"/* fleet: others */
+db.getMongo().getDBNames().filter(n => !['admin', 'config', 'local'].includes(n)).sort().forEach(n => print('database\t' + n));
+try {
+    db.getSiblingDB('admin').getCollection('system.users').find({}, { user: 1, db: 1 }).limit(1000)
+        .forEach(u => { if (u.user !== 'OWN') { print('account\t' + u.user + '@' + u.db); } });
+} catch (error) {
+    print('unseen\taccounts, which `OWN` may not see');
+}";
+
 pub fn dump(server: &Server) -> Tool {
     stream(server, DUMP)
 }
@@ -58,6 +68,11 @@ pub fn prepare(server: &Server) -> Tool {
 
 pub fn count(server: &Server) -> Tool {
     ask(server, &format!("/* fleet: count */ {}{COUNT}", databases(server))).taking(LOADING)
+}
+
+pub fn others(server: &Server) -> Tool {
+    let own = server.user.as_deref().unwrap_or_default();
+    ask(server, &OTHERS.replace("OWN", &own.replace(['\\', '\'', '`'], "")))
 }
 
 pub fn ask(server: &Server, text: &str) -> Tool {

@@ -68,6 +68,20 @@ const COUNT: &str = r#"ask "MATCH (n) UNWIND labels(n) AS name RETURN '(:' + nam
 ask "MATCH ()-[r]->() WITH type(r) AS name, count(*) AS number RETURN '[:' + name + ']', number ORDER BY name LIMIT 500"
 "#;
 
+/// What would be lost with the server's folder: a dump of one database has neither the others nor anybody's account.
+const OTHERS: &str = r#"list() {
+    answer=$(ask "$2")
+    printf '%s\n' "$answer" | while IFS= read -r line; do
+        case $line in
+            \"*\"*) line=${line#\"}; printf '%s\t%s\n' "$1" "${line%%\"*}" ;;
+        esac
+    done
+}
+database=system
+list database "SHOW DATABASES YIELD name WHERE name <> 'system'"
+list user "SHOW USERS YIELD user WHERE NOT user IN ['neo4j', '$2']"
+"#;
+
 pub fn dump(server: &Server) -> Tool {
     offline(server, &format!("{ADMIN}{DUMP}"))
 }
@@ -91,6 +105,11 @@ pub fn own(server: &Server) -> Tool {
 
 pub fn count(server: &Server) -> Tool {
     online(server, COUNT, &[]).taking(LOADING)
+}
+
+pub fn others(server: &Server) -> Tool {
+    let own: String = server.user.iter().flat_map(|it| it.chars()).filter(|it| !"'\\".contains(*it)).collect();
+    online(server, OTHERS, &[&own])
 }
 
 /// The first line of an answer names its columns.

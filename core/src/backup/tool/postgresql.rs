@@ -4,7 +4,7 @@ use super::{LOADING, Tool, script};
 use crate::backup::store::Server;
 
 /// The roles come first: a dump of one database names them and does not have them. One that is there stays as it is, with the
-/// password that the instance has today.
+/// password that the instance has today. Then comes what is the database's own: the dump has it only where it makes the database, too.
 const DUMP: &str = r#"set -eu
 printf '%s\n' '-- fleet: roles and one database' ''
 psql -X -q -A -t -w -v ON_ERROR_STOP=1 -U "$1" -d "$2" -f - <<'END'
@@ -26,9 +26,53 @@ FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname;
 SELECT format('GRANT %I TO %I;', g.rolname, m.rolname) FROM pg_catalog.pg_auth_members a
 JOIN pg_catalog.pg_roles g ON g.oid = a.roleid JOIN pg_catalog.pg_roles m ON m.oid = a.member
 WHERE g.rolname !~ '^pg_' OR m.rolname !~ '^pg_' ORDER BY 1;
+SELECT format('ALTER ROLE %I SET %I TO %s;', rolname, name, value) FROM (SETTINGS) settings
+WHERE setdatabase = 0 AND (:'may'::bool OR rolname = current_user) AND rolname !~ '^pg_' ORDER BY 1;
+SELECT format('DO $fleet$ BEGIN EXECUTE format(%L, current_database()); END $fleet$;', command) FROM (
+    SELECT 1 AS place, format('ALTER DATABASE %%I OWNER TO %s', replace(quote_ident(rolname), '%', '%%')) AS command
+    FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = datdba WHERE datname = current_database()
+    UNION ALL SELECT 2, CASE WHEN setrole = 0 THEN 'ALTER DATABASE %I SET '
+        ELSE format('ALTER ROLE %s IN DATABASE %%I SET ', replace(quote_ident(rolname), '%', '%%')) END
+        || replace(format('%I TO %s', name, value), '%', '%%') FROM (SETTINGS) settings
+    WHERE datname = current_database() AND (setrole = 0 OR rolname !~ '^pg_')
+    UNION ALL SELECT 3, 'REVOKE ALL ON DATABASE %I FROM PUBLIC' FROM pg_catalog.pg_database
+    WHERE datname = current_database() AND datacl IS NOT NULL
+    UNION ALL SELECT 4, format('GRANT %s ON DATABASE %%I TO %s', privilege_type,
+        replace(CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(rolname) END, '%', '%%'))
+        || CASE WHEN is_grantable AND grantee <> 0 THEN ' WITH GRANT OPTION' ELSE '' END
+    FROM (SELECT (aclexplode(datacl)).* FROM pg_catalog.pg_database WHERE datname = current_database()) acl
+    LEFT JOIN pg_catalog.pg_roles r ON r.oid = grantee WHERE grantee = 0 OR rolname IS NOT NULL) here ORDER BY place, command;
 END
 echo
 exec pg_dump -w --format=plain --compress=0 --encoding=UTF8 -U "$1" -d "$2"
+"#;
+
+/// Settings of databases and of roles, as statements want them: a list is written as it is, anything else is quoted.
+const SETTINGS: &str = r#"SELECT s.*, rolname, datname, split_part(setting, '=', 1) AS name, CASE
+    WHEN split_part(setting, '=', 1) !~ '^(search_path|temp_tablespaces|unix_socket_directories|.*_preload_libraries)$'
+        THEN quote_literal(substr(setting, strpos(setting, '=') + 1))
+    WHEN setting ~ '=(""|)$' THEN ''''''
+    ELSE substr(setting, strpos(setting, '=') + 1) END AS value
+    FROM pg_catalog.pg_db_role_setting s CROSS JOIN unnest(setconfig) setting
+    LEFT JOIN pg_catalog.pg_roles r ON r.oid = setrole LEFT JOIN pg_catalog.pg_database d ON d.oid = setdatabase"#;
+
+/// What would be lost with the server's folder, and is in no dump of one database.
+const OTHERS: &str = r#"set -eu
+exec psql -X -q -A -t -w -F '	' -v ON_ERROR_STOP=1 -v usr="$1" -v new="$2_fleet_new" -v old="$2_fleet_old" -U "$1" -d template1 -f - <<'END'
+SELECT 'database', datname FROM pg_database WHERE NOT datistemplate AND datname NOT IN ('postgres', :'new', :'old') ORDER BY 2;
+SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT') AS may \gset
+\if :may
+\else
+SELECT 'password of', rolname FROM pg_roles WHERE rolcanlogin AND rolname !~ '^pg_' AND rolname <> :'usr' ORDER BY 2;
+\endif
+SELECT count(*) > 0 AS there FROM pg_database WHERE datname = 'postgres' AND datallowconn \gset
+\if :there
+\connect postgres
+SELECT DISTINCT 'database', 'postgres' FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND relkind IN ('r', 'p', 'm')
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e');
+\endif
+END
 "#;
 
 /// A new database beside the one there is: until it is complete, nobody sees it.
@@ -96,7 +140,7 @@ END
 "#;
 
 pub fn dump(server: &Server) -> Tool {
-    run(server, DUMP)
+    run(server, &DUMP.replace("SETTINGS", SETTINGS))
 }
 
 pub fn prepare(server: &Server) -> Tool {
@@ -117,6 +161,10 @@ pub fn swap(server: &Server) -> Tool {
 
 pub fn count(server: &Server) -> Tool {
     run(server, COUNT).taking(LOADING)
+}
+
+pub fn others(server: &Server) -> Tool {
+    run(server, OTHERS)
 }
 
 pub fn ask(server: &Server, query: &str) -> Tool {

@@ -19,9 +19,28 @@ find_tool() {
 }
 "#;
 
+const TOOL_MARIADB: &str = "tool=$(find_tool mariadb-dump mysqldump)\n";
+
+/// Older tools have no form for accounts, and not every user may see them.
+const ACCOUNTS: &str = r#"sees_accounts() {
+    "$tool" --help 2>/dev/null | grep -q -e '--system=' && ask --execute='SELECT 1 FROM mysql.user LIMIT 1' >/dev/null 2>&1
+}
+"#;
+
+/// Accounts with their rights come first. One that is there stays as it is, with the password that the instance has today: a right
+/// would bring the one of then. The end of this part must not look like that of the dump.
+const DUMP_ACCOUNTS: &str = r#"echo '-- MariaDB dump: accounts and one database'
+if sees_accounts; then
+    accounts=$("$tool" --user="$1" --system=users --insert-ignore --skip-dump-date)
+    printf '%s\n' "$accounts" | sed -e '/^--/d' -e '/^GRANT /{
+        s/ IDENTIFIED \(BY PASSWORD\|VIA\) .* WITH \(GRANT OPTION\|MAX_\)/ WITH \2/
+        s/ IDENTIFIED \(BY PASSWORD\|VIA\) .*$/;/
+    }'
+fi
+"#;
+
 /// Routines, triggers and events belong to the data. No date, so that equal data make equal bytes.
-const DUMP_MARIADB: &str = r#"tool=$(find_tool mariadb-dump mysqldump)
-exec "$tool" --user="$1" --single-transaction --quick --routines --triggers --events --hex-blob \
+const DUMP_MARIADB: &str = r#"exec "$tool" --user="$1" --single-transaction --quick --routines --triggers --events --hex-blob \
     --default-character-set=utf8mb4 --no-tablespaces --skip-dump-date -- "$2"
 "#;
 
@@ -30,15 +49,24 @@ exec "$tool" --user="$1" --single-transaction --quick --routines --triggers --ev
     --default-character-set=utf8mb4 --no-tablespaces --skip-dump-date --set-gtid-purged=OFF -- "$2"
 "#;
 
-const CLIENT: &str = r#"tool=$(find_tool mariadb mysql)
+const CLIENT: &str = r#"client=$(find_tool mariadb mysql)
 user=$1
-ask() { "$tool" --user="$user" --batch --skip-column-names --default-character-set=utf8mb4 "$@"; }
+ask() { "$client" --user="$user" --batch --skip-column-names --default-character-set=utf8mb4 "$@"; }
 "#;
 
 /// A new database of the form of the one that was there: a dump does not have it, and later tables depend on it.
 const PREPARE: &str = r#"form=$(ask --execute="SELECT CONCAT('CHARACTER SET ', DEFAULT_CHARACTER_SET_NAME, ' COLLATE ', DEFAULT_COLLATION_NAME) \
     FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = CONVERT(x'$3' USING utf8mb4)")
 ask --execute="DROP DATABASE IF EXISTS $2; CREATE DATABASE $2 ${form:-CHARACTER SET utf8mb4}"
+"#;
+
+/// What would be lost with the server's folder, and is in no dump of one database.
+const OTHERS: &str = r#"ask --raw --execute="SELECT 'database', SCHEMA_NAME FROM information_schema.SCHEMATA
+    WHERE SCHEMA_NAME NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys') ORDER BY 2"
+sees_accounts ||
+    ask --raw --execute="SELECT 'account', CONCAT(User, '@', Host) FROM mysql.user WHERE User NOT IN
+        ('root', '', 'mariadb.sys', 'mysql.sys', 'mysql.session', 'mysql.infoschema', 'healthcheck') ORDER BY 2 LIMIT 1000" 2>/dev/null ||
+    printf 'unseen\taccounts, which `%s` may not see\n' "$user"
 "#;
 
 const COUNT: &str = r#"tables=$(ask --raw --execute="SELECT CONCAT('SELECT ', QUOTE(TABLE_NAME), \
@@ -51,10 +79,19 @@ printf 'START TRANSACTION WITH CONSISTENT SNAPSHOT;\n%s\nCOMMIT;\n' "$tables" | 
 
 pub fn dump(server: &Server, dialect: Dialect) -> Tool {
     let text = match dialect {
-        Dialect::Mariadb => DUMP_MARIADB,
-        Dialect::Mysql => DUMP_MYSQL,
+        Dialect::Mariadb => format!("{CLIENT}{TOOL_MARIADB}{ACCOUNTS}{DUMP_ACCOUNTS}{DUMP_MARIADB}"),
+        Dialect::Mysql => DUMP_MYSQL.to_owned(),
     };
-    run(server, dialect, text, &[database(server)])
+    run(server, dialect, &text, &[database(server)])
+}
+
+/// MySQL's own tool has no form for accounts: there they are named.
+pub fn others(server: &Server, dialect: Dialect) -> Tool {
+    let accounts = match dialect {
+        Dialect::Mariadb => format!("{TOOL_MARIADB}{ACCOUNTS}"),
+        Dialect::Mysql => "sees_accounts() { false; }\n".to_owned(),
+    };
+    run(server, dialect, &format!("{CLIENT}{accounts}{OTHERS}"), &[])
 }
 
 pub fn prepare(server: &Server, dialect: Dialect) -> Tool {

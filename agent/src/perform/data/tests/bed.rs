@@ -12,7 +12,7 @@ use crate::policy::LivePolicy;
 use crate::repositories::{Repository, SetFound};
 use crate::site::Site;
 use fleet_core::app::Bundle;
-use fleet_core::backup::{Cause, DataAction, Kept, Made, Manifest, Source};
+use fleet_core::backup::{Cause, DataAction, Kept, Made, Manifest, Others, Source};
 use fleet_core::facts::DriftRule;
 use fleet_core::names::{BackupId, InstanceName};
 use fleet_core::order::{Action, End, Goal, Order, Outcome, Release, order_id};
@@ -320,7 +320,8 @@ pub fn drill(repository: &str, backup: &BackupId) -> Action {
 
 pub fn restore(repository: &str, backup: &BackupId, safety: &[&str]) -> Action {
     let from = source(repository, backup);
-    Action::Data(DataAction::Restore { from, only: BTreeSet::new(), safety: names(safety), goal: None })
+    let (only, others) = (BTreeSet::new(), Others::Kept);
+    Action::Data(DataAction::Restore { from, only, safety: names(safety), goal: None, others })
 }
 
 /// The manifests that an order made, by repository; and why there is none.

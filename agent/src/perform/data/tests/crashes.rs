@@ -9,14 +9,14 @@ use fleet_proto::convert::OutgoingOrder;
 
 /// Where the agent is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
+pub enum At {
     Call(u64),
     /// Before the ledger is written for that time.
     Write(u64),
 }
 
 /// Freezes the agent at a point of an order, kills it, and lets the next one come to the end; none, if there is no such point.
-async fn crash(bed: &Bed, agent: Agent, order: &OutgoingOrder, at: At) -> Option<(Agent, End)> {
+pub async fn crash(bed: &Bed, agent: Agent, order: &OutgoingOrder, at: At) -> Option<(Agent, End)> {
     match at {
         At::Call(call) => {
             let mut plan = bed.lab.plan();

@@ -48,7 +48,13 @@ async fn what_an_image_puts_into_an_empty_volume_is_not_in_the_way() {
         panic!("it is a restore")
     };
     let (safety, goal) = (Default::default(), Some(bed.goal(1)));
-    let anew = Action::Data(fleet_core::backup::DataAction::Restore { from, only, safety, goal });
+    let anew = Action::Data(fleet_core::backup::DataAction::Restore {
+        from,
+        only,
+        safety,
+        goal,
+        others: fleet_core::backup::Others::Kept,
+    });
     let end = bed.carry_out_order(&agent, &bed.order_of(&"oasis-2".parse().expect("a name"), anew, "")).await;
     assert_eq!(end.outcome, Outcome::Done);
     assert_eq!(bed.state_of("oasis-2"), was);

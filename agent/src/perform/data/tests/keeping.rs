@@ -1,9 +1,10 @@
 //! Repositories without processes of their own: the real thing, on folders that fail when they are told to.
 
 use super::lab::LabHands;
+use super::streams::{Piped, Writing};
 use crate::repositories::{
-    Ahead, Label, Pulse, Repositories, Repository, RepositoryError, SetFound, StreamKept, StreamsKept, StreamsWriter,
-    Told, Tree, TreesKept, Trouble, found, words,
+    Ahead, Label, Repositories, Repository, RepositoryError, Restored, SetFound, StreamsWriter, Told, Tree, TreesKept,
+    Trouble, found, put_back, words,
 };
 use bytes::Bytes;
 use fleet_core::backup::{Access, Manifest, PlaceAccess, Proof, Secret};
@@ -18,7 +19,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 
 /// What goes wrong at a place, from a call on, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,7 +168,7 @@ pub struct InProcess {
     name: RepositoryName,
     place: Arc<Faulty>,
     secrets: Secrets,
-    lab: LabHands,
+    pub lab: LabHands,
 }
 
 impl InProcess {
@@ -192,7 +193,7 @@ impl InProcess {
         done.map_err(|error| self.error_of(doing, &error))
     }
 
-    fn error_of(&self, doing: &str, error: &fleet_repository::Error) -> RepositoryError {
+    pub fn error_of(&self, doing: &str, error: &fleet_repository::Error) -> RepositoryError {
         use fleet_repository::Error::{Damaged, Missing, Unreadable};
         let trouble = match error {
             Damaged { .. } | Unreadable { .. } | Missing { .. } => Trouble::Damaged,
@@ -201,7 +202,7 @@ impl InProcess {
         RepositoryError { trouble, ..self.error(doing, &error.line()) }
     }
 
-    fn error(&self, doing: &str, reason: &str) -> RepositoryError {
+    pub fn error(&self, doing: &str, reason: &str) -> RepositoryError {
         let (doing, reason) = (doing.to_owned(), reason.to_owned());
         RepositoryError { repository: self.name.clone(), doing, reason, trouble: Trouble::Other }
     }
@@ -244,6 +245,7 @@ impl Repository for InProcess {
     }
 
     async fn trees(&self, label: &Label, trees: &[Tree], _: &Told) -> Result<TreesKept, RepositoryError> {
+        self.lab.take_time().await;
         let trees = trees.iter().map(|it| fleet_repository::Tree { disk: it.from.clone(), path: it.root.path.clone() });
         let trees = Trees { trees: trees.collect(), sample: 20, seed: label.at.0, ..Trees::default() };
         let part = part(label);
@@ -290,13 +292,13 @@ impl Repository for InProcess {
         Ok(stream::iter(pieces).boxed())
     }
 
-    async fn restore(&self, set: &SetFound, path: &str, to: &Path, _: &Told) -> Result<u64, RepositoryError> {
+    async fn restore(&self, set: &SetFound, path: &str, to: &Path, _: &Told) -> Result<Restored, RepositoryError> {
         let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("restore", "no snapshot") };
         let snapshot: FileId = set.files.as_ref().and_then(|id| id.parse().ok()).ok_or_else(missing)?;
         let (path, to) = (path.to_owned(), to.to_owned());
         let restored =
             self.ask("restore", move |it| it.restore_tree(&snapshot, &path, &to, &RestoreOptions::default()));
-        Ok(restored.await?.bytes)
+        Ok(put_back(restored.await?))
     }
 
     async fn forget(&self, backups: &[BackupId]) -> Result<(), RepositoryError> {
@@ -306,78 +308,6 @@ impl Repository for InProcess {
             it.prune(Prune::Exclusive).map(|_| ())
         })
         .await
-    }
-}
-
-/// One stream, from whoever sends to the thread that reads.
-struct Piped {
-    receiver: mpsc::Receiver<Option<Bytes>>,
-    rest: Bytes,
-    has_ended: bool,
-}
-
-impl Read for Piped {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        while self.rest.is_empty() && !self.has_ended {
-            match self.receiver.blocking_recv() {
-                Some(Some(bytes)) => self.rest = bytes,
-                Some(None) => self.has_ended = true,
-                None => return Err(std::io::Error::other("it was cut off")),
-            }
-        }
-        let count = out.len().min(self.rest.len());
-        out[..count].copy_from_slice(&self.rest.split_to(count));
-        Ok(count)
-    }
-}
-
-struct Writing {
-    repository: InProcess,
-    /// The current stream is the last.
-    senders: Vec<mpsc::Sender<Option<Bytes>>>,
-    work: JoinHandle<fleet_repository::Result<fleet_repository::ArchivedStreams>>,
-}
-
-impl Writing {
-    async fn send(&mut self, piece: Option<Bytes>) -> Result<(), RepositoryError> {
-        self.repository.lab.call().await;
-        let sent = match self.senders.last() {
-            Some(sender) => sender.send(piece).await.is_ok(),
-            None => false,
-        };
-        if sent { Ok(()) } else { Err(self.repository.error("keep the dumps", "the worker ended")) }
-    }
-}
-
-#[tonic::async_trait]
-impl StreamsWriter for Writing {
-    fn pulse(&self) -> Pulse {
-        Pulse::of(|| 0)
-    }
-
-    async fn bytes(&mut self, bytes: Bytes) -> Result<(), RepositoryError> {
-        self.send(Some(bytes)).await
-    }
-
-    async fn end(&mut self) -> Result<(), RepositoryError> {
-        self.send(None).await?;
-        self.senders.pop();
-        Ok(())
-    }
-
-    async fn fail(&mut self, _: &str) {
-        self.senders.clear();
-    }
-
-    async fn finish(mut self: Box<Self>) -> Result<StreamsKept, RepositoryError> {
-        self.senders.clear();
-        let done =
-            (&mut self.work).await.map_err(|error| self.repository.error("keep the dumps", &error.to_string()))?;
-        let kept = done.map_err(|error| self.repository.error_of("keep the dumps", &error))?;
-        self.repository.lab.call().await;
-        let streams = kept.streams.into_iter();
-        let streams = streams.map(|it| (it.name, StreamKept { bytes: it.bytes, sha256: it.sha256 })).collect();
-        Ok(StreamsKept { streams, added: kept.added })
     }
 }
 

@@ -1,21 +1,13 @@
 //! Hands on a world whose volumes are folders, and whose database is a file with rows: what is dumped and loaded is real.
 
 use crate::fake::FakeHands;
-use crate::hands::{
-    Changed, DumpStream, EngineVersion, Hands, HandsError, Incoming, LogLine, LogRequest, Notes, Resolved, RootFound,
-};
-use bytes::Bytes;
-use fleet_core::app::Health;
-use fleet_core::backup::{
-    Engine, Files, HoldKind, MountFound, Mounted, MountedAt, MountedFrom, Owner, Server, Store, StoreKind, Tool,
-    after_tools, count_tool, key_of, prepare_tools, ready_tool, settled_tool,
-};
-use fleet_core::spec::{Access, InstanceSpec, MountSource};
-use fleet_core::steps::gate::Observation;
-use fleet_core::steps::{ContainerState, Found, Step};
-use futures_util::stream::{self, BoxStream, StreamExt};
+use crate::hands::{Disk, HandsError};
+use fleet_core::backup::{Engine, Server, Store, StoreKind};
+use fleet_core::spec::{InstanceSpec, MountSource};
+use fleet_core::steps::{ContainerState, Step};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// What goes wrong, once it is its turn.
@@ -43,6 +35,8 @@ pub enum Fault {
     LoadLosesRow,
     /// A tool that was left cannot be ended.
     ToolStays,
+    /// What stands still can neither be let go on nor started.
+    StaysStill,
 }
 
 #[derive(Debug, Default)]
@@ -53,6 +47,10 @@ pub struct Plan {
     pub calls: u64,
     /// The server that answers so often is one that only begins the database.
     pub beginning: u32,
+    /// So long it takes before a dump, and before files are read.
+    pub slow: Option<Duration>,
+    /// How often something could not be let go on.
+    pub refused: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -62,6 +60,10 @@ pub struct LabHands {
     plan: Arc<Mutex<Plan>>,
     crashed: Arc<watch::Sender<bool>>,
     pub free: Arc<Mutex<u64>>,
+    /// Disks of their own, by the folder that is on them.
+    pub disks: Arc<Mutex<Vec<(PathBuf, Disk)>>>,
+    /// What the database's server says that it holds besides.
+    pub beside: Arc<Mutex<String>>,
 }
 
 /// The database as app.yaml declares it.
@@ -92,6 +94,8 @@ impl LabHands {
             plan,
             crashed,
             free: Arc::new(Mutex::new(1 << 40)),
+            disks: Arc::default(),
+            beside: Arc::default(),
         }
     }
 
@@ -120,6 +124,13 @@ impl LabHands {
         }
     }
 
+    pub async fn take_time(&self) {
+        let slow = self.plan().slow;
+        if let Some(slow) = slow {
+            tokio::time::sleep(slow).await;
+        }
+    }
+
     pub async fn freeze(&self) {
         self.crashed.send_replace(true);
         std::future::pending::<()>().await;
@@ -129,7 +140,7 @@ impl LabHands {
         self.folder.join(name).join("_data")
     }
 
-    fn mirror(&self, step: &Step, spec: &InstanceSpec) {
+    pub fn mirror(&self, step: &Step, spec: &InstanceSpec) {
         match step {
             Step::CreateVolume { volume } => std::fs::create_dir_all(self.volume(volume)).expect("made"),
             Step::RemoveVolume { volume } => drop(std::fs::remove_dir_all(self.folder.join(volume))),
@@ -146,7 +157,7 @@ impl LabHands {
     }
 
     /// The database's folder, if it runs.
-    fn database(&self, spec: &InstanceSpec, service: &str) -> Result<PathBuf, HandsError> {
+    pub fn database(&self, spec: &InstanceSpec, service: &str) -> Result<PathBuf, HandsError> {
         let container = spec.container(service).ok_or_else(|| not_there(service))?;
         let world = self.fake.world();
         let runs = world.containers.iter().any(|it| it.name == container.name && it.state == ContainerState::Running);
@@ -156,7 +167,7 @@ impl LabHands {
         data_of(container, self).ok_or_else(|| not_there("data"))
     }
 
-    fn dumped(&self, data: &Path) -> String {
+    pub fn dumped(&self, data: &Path) -> String {
         let rows = std::fs::read_to_string(data.join("rows")).unwrap_or_default();
         let rows = format!(
             "-- Data for Name: notes; Type: TABLE DATA\n--\n\nCOPY public.notes (line) FROM stdin;\n{rows}\\.\n\n"
@@ -176,211 +187,12 @@ fn not_there(name: &str) -> HandsError {
     HandsError::NotThere { kind: "thing", name: name.to_owned() }
 }
 
-fn failed(code: i64, words: &str) -> HandsError {
+pub fn failed(code: i64, words: &str) -> HandsError {
     HandsError::ToolFailed { what: "the tool".to_owned(), code, words: words.to_owned() }
 }
 
-#[tonic::async_trait]
-impl Hands for LabHands {
-    async fn look(&self, spec: &InstanceSpec) -> Result<Found, HandsError> {
-        self.fake.look(spec).await
-    }
-
-    async fn perform(&self, step: &Step, spec: &InstanceSpec, notes: &Notes) -> Result<(), HandsError> {
-        self.call().await;
-        self.refuse_start(step, spec)?;
-        let done = self.fake.perform(step, spec, notes).await;
-        if done.is_ok() {
-            self.mirror(step, spec);
-            self.fill_from_image(step, spec);
-        }
-        self.call().await;
-        done
-    }
-
-    async fn observe(&self, spec: &InstanceSpec, health: &Health) -> Result<Observation, HandsError> {
-        self.fake.observe(spec, health).await
-    }
-
-    fn logs(&self, request: LogRequest) -> BoxStream<'static, Result<LogLine, HandsError>> {
-        self.fake.logs(request)
-    }
-
-    async fn resolve(&self, image: &str) -> Result<Resolved, HandsError> {
-        self.fake.resolve(image).await
-    }
-
-    async fn engine_version(&self) -> Result<EngineVersion, HandsError> {
-        self.fake.engine_version().await
-    }
-
-    fn changes(&self) -> BoxStream<'static, Changed> {
-        self.fake.changes()
-    }
-
-    async fn disk_free(&self, _: &Path) -> Result<u64, HandsError> {
-        Ok(*self.free.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    async fn dump(&self, tool: &Tool, spec: &InstanceSpec) -> Result<DumpStream, HandsError> {
-        self.call().await;
-        let data = self.database(spec, tool.at.service())?;
-        let fault = self.plan().fault.clone();
-        if fault == Some(Fault::ToolMissing) {
-            let (service, tool) = ("db".to_owned(), "pg_dump".to_owned());
-            return Err(HandsError::NoTool { service, tool, detail: String::new() });
-        }
-        let text = self.dumped(&data);
-        let cut = |at: usize| text.as_bytes()[..at.min(text.len().saturating_sub(1))].to_vec();
-        if fault == Some(Fault::VolumeRemoved) {
-            drop(std::fs::remove_dir_all(self.folder.join("oasis-1_uploads")));
-            self.fake.world().volumes.remove("oasis-1_uploads");
-        }
-        let (bytes, end) = match fault {
-            Some(Fault::DumpKilled(at)) => (cut(at), Some(Err(failed(137, ": killed")))),
-            Some(Fault::EngineErrorAsData) => {
-                let text = "OCI runtime exec failed: exec failed: unable to start container process: exec: \"pg_dump\": \
-                            executable file not found in $PATH: unknown";
-                (text.into(), None)
-            }
-            Some(Fault::Truncated(at)) => (cut(at), None),
-            Some(Fault::Empty) => (Vec::new(), None),
-            Some(Fault::Hangs(at)) => {
-                let first = stream::iter([Ok(Bytes::from(cut(at)))]);
-                return Ok(first.chain(stream::pending()).boxed());
-            }
-            _ => (text.into_bytes(), None),
-        };
-        let lab = self.clone();
-        let pieces: Vec<_> = bytes.chunks(700).map(|piece| Ok(Bytes::copy_from_slice(piece))).chain(end).collect();
-        Ok(stream::iter(pieces)
-            .then(move |piece| {
-                let lab = lab.clone();
-                async move {
-                    lab.call().await;
-                    piece
-                }
-            })
-            .boxed())
-    }
-
-    async fn load(&self, tool: &Tool, spec: &InstanceSpec, mut bytes: Incoming) -> Result<(), HandsError> {
-        self.call().await;
-        let data = self.database(spec, tool.at.service())?;
-        let mut text = Vec::new();
-        while let Some(piece) = bytes.next().await {
-            let piece = piece.map_err(|reason| HandsError::BrokenOff { what: "the tool".to_owned(), reason })?;
-            text.extend_from_slice(&piece);
-        }
-        let fault = self.plan().fault.clone();
-        match fault {
-            _ if self.plan().beginning > 0 => return Err(failed(2, ": the server ended")),
-            Some(Fault::LoadFails) => return Err(failed(3, ": ERROR: syntax error")),
-            Some(Fault::LoadKilled) => return Err(failed(137, "")),
-            Some(Fault::LoadFillsDisk) => return Err(failed(1, ": could not extend file: No space left on device")),
-            _ => {}
-        }
-        let text = String::from_utf8_lossy(&text).into_owned();
-        let mut rows: Vec<&str> = text.lines().filter(|line| line.starts_with("row ")).collect();
-        if fault == Some(Fault::LoadLosesRow) {
-            rows.pop();
-        }
-        let rows: String = rows.iter().map(|row| format!("{row}\n")).collect();
-        std::fs::write(data.join("rows.new"), rows).expect("written");
-        self.call().await;
-        Ok(())
-    }
-
-    async fn run_tool(&self, tool: &Tool, spec: &InstanceSpec) -> Result<String, HandsError> {
-        self.call().await;
-        let store = rows_store();
-        let is = |other: Option<&Tool>| other.is_some_and(|other| other.argv == tool.argv);
-        let data = self.database(spec, tool.at.service())?;
-        if is(count_tool(&store).as_ref()) {
-            let rows = std::fs::read_to_string(data.join("rows")).map_err(|_| failed(1, ": no database"))?;
-            return Ok(format!("public.notes\t{}\n", rows.lines().count()));
-        }
-        if is(after_tools(&store).first()) {
-            let done = std::fs::rename(data.join("rows.new"), data.join("rows"));
-            return done.map(|()| String::new()).map_err(|_| failed(1, ": nothing was loaded"));
-        }
-        if is(prepare_tools(&store).first()) {
-            drop(std::fs::remove_file(data.join("rows.new")));
-            return Ok(String::new());
-        }
-        if is(settled_tool(&store).as_ref()) {
-            return Ok(format!("{}\n", self.which_server()));
-        }
-        if is(ready_tool(&store).as_ref()) {
-            return Ok("1\n".to_owned());
-        }
-        if tool.argv == ["ask"] {
-            return Ok("3\n".to_owned());
-        }
-        Err(failed(127, ": what is that?"))
-    }
-
-    async fn sweep_tools(&self, _: &InstanceSpec) -> Result<(), HandsError> {
-        match self.plan().fault == Some(Fault::ToolStays) {
-            true => Err(failed(1, ": it does not end")),
-            false => Ok(()),
-        }
-    }
-
-    async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), HandsError> {
-        self.call().await;
-        let state = match kind {
-            HoldKind::Stopped => ContainerState::Exited { code: 143 },
-            HoldKind::Paused => ContainerState::Paused,
-        };
-        self.set(spec, service, state, ContainerState::Running);
-        self.call().await;
-        Ok(())
-    }
-
-    async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), HandsError> {
-        self.call().await;
-        let state = match kind {
-            HoldKind::Stopped => ContainerState::Exited { code: 143 },
-            HoldKind::Paused => ContainerState::Paused,
-        };
-        self.set(spec, service, ContainerState::Running, state);
-        self.call().await;
-        Ok(())
-    }
-
-    async fn mounted(&self, spec: &InstanceSpec) -> Result<Mounted, HandsError> {
-        let mut mounted = Mounted::default();
-        for container in &spec.containers {
-            mounted.services.insert(container.service.clone());
-            for mount in &container.mounts {
-                let MountSource::Volume(name) = &mount.source else { continue };
-                let at = MountedAt {
-                    container: container.name.clone(),
-                    image: container.image.clone(),
-                    service: Some(container.service.clone()),
-                    target: mount.target.clone(),
-                    access: Access::ReadWrite,
-                };
-                let (source, owner) = (MountedFrom::Volume(name.clone()), Owner::Instance);
-                mounted.mounts.push(MountFound { source, at: Some(at), owner });
-            }
-        }
-        Ok(mounted)
-    }
-
-    async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, HandsError> {
-        let Engine::Volume(Files::Volume(wanted)) = &store.engine else { return Ok(Vec::new()) };
-        let named = spec.volumes.iter().filter(|it| it.key == *wanted || it.name == *wanted);
-        let found = named.filter(|it| self.fake.world().volumes.contains_key(&it.name));
-        Ok(found
-            .map(|it| RootFound { from: it.name.clone(), key: key_of(spec, &it.name), path: self.volume(&it.name) })
-            .collect())
-    }
-}
-
 impl LabHands {
-    fn set(&self, spec: &InstanceSpec, service: &str, to: ContainerState, from: ContainerState) {
+    pub fn set(&self, spec: &InstanceSpec, service: &str, to: ContainerState, from: ContainerState) {
         let mut world = self.fake.world();
         for it in world.containers.iter_mut().filter(|it| it.project == spec.project && it.service == service) {
             if it.state == from

@@ -3,12 +3,12 @@
 use super::bed::{Agent, Bed, State, backup, restore, source};
 use super::lab::Fault;
 use crate::fake::Behaviour;
-use fleet_core::backup::{DataAction, Made};
+use fleet_core::backup::{DataAction, Made, Others};
 use fleet_core::names::{BackupId, InstanceName};
 use fleet_core::order::{Action, Outcome};
 use std::collections::BTreeSet;
 
-async fn changed_since(holds: &str) -> (Bed, Agent, BackupId, State, State) {
+pub async fn changed_since(holds: &str) -> (Bed, Agent, BackupId, State, State) {
     let (bed, agent) = Bed::new(holds).await;
     let order = bed.order(backup(&["near"]), "");
     assert_eq!(bed.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
@@ -37,7 +37,13 @@ async fn a_restore_gives_back_what_was_and_keeps_what_is_in_a_safety_backup() {
 async fn only_the_stores_that_are_named_are_restored() {
     let (bed, agent, id, before, after) = changed_since("").await;
     let only: BTreeSet<_> = ["rows".parse().expect("a name")].into();
-    let action = DataAction::Restore { from: source("near", &id), only, safety: BTreeSet::new(), goal: None };
+    let action = DataAction::Restore {
+        from: source("near", &id),
+        only,
+        safety: BTreeSet::new(),
+        goal: None,
+        others: Others::Kept,
+    };
     assert_eq!(bed.carry_out(&agent, Action::Data(action)).await.outcome, Outcome::Done);
     assert_eq!(bed.state(), State { rows: before.rows, uploads: after.uploads });
     bed.check_calm("after a restore of one store");
@@ -113,9 +119,10 @@ fn other() -> InstanceName {
     "oasis-2".parse().expect("a name")
 }
 
-fn anew(bed: &Bed, id: &BackupId) -> fleet_proto::convert::OutgoingOrder {
+pub fn anew(bed: &Bed, id: &BackupId) -> fleet_proto::convert::OutgoingOrder {
     let (only, safety) = (BTreeSet::new(), BTreeSet::new());
-    let action = DataAction::Restore { from: source("near", id), only, safety, goal: Some(bed.goal(1)) };
+    let (goal, others) = (Some(bed.goal(1)), Others::Kept);
+    let action = DataAction::Restore { from: source("near", id), only, safety, goal, others };
     bed.order_of(&other(), Action::Data(action), "")
 }
 

@@ -106,6 +106,17 @@ async fn a_dump_that_hangs_stands_in_nobodys_way_for_long() {
 }
 
 #[tokio::test]
+async fn dumps_and_files_together_stand_in_nobodys_way_for_long() {
+    let (mut bed, agent) = Bed::new("pause: [web]").await;
+    bed.deadline = Duration::from_secs(6);
+    // Either alone is within the limit.
+    bed.lab.plan().slow = Some(Duration::from_secs(2));
+    let end = bed.carry_out(&agent, backup(&["near"])).await;
+    check_failed(&end, "stood still for 3s, which is the longest they may");
+    bed.check_calm("after a slow backup");
+}
+
+#[tokio::test]
 async fn a_volume_that_is_removed_under_way_is_no_backup_and_the_former_ones_stay() {
     let (bed, agent) = Bed::new("").await;
     let first = bed.order(backup(&["near"]), "first");

@@ -1,0 +1,89 @@
+//! Services that an order has left standing still, because it could not let them go on: it is tried again and again.
+//!
+//! **Invariant:** only the very containers that were made to stand still are started. What was made anew since is somebody's wish.
+
+use crate::clock;
+use crate::hands::HandsError;
+use crate::ledger::Held;
+use crate::site::Site;
+use fleet_core::backup::{HoldKind, rough};
+use fleet_core::names::InstanceName;
+use fleet_core::spec::InstanceSpec;
+use fleet_core::steps::ContainerState;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// It is tried at the agent's start, and then this often.
+pub const BETWEEN_TRIES: Duration = Duration::from_secs(60);
+/// One try gives way to the next, and to orders.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// The instances of which a service still stands still.
+pub fn left(site: &Site) -> Vec<InstanceName> {
+    let ledger = site.ledger();
+    let with_some = ledger.instances().iter().filter(|(_, entry)| !entry.held.is_empty());
+    with_some.map(|(name, _)| name.clone()).collect()
+}
+
+/// In words of an outcome.
+pub fn still(held: &[Held]) -> String {
+    let names: Vec<String> = held.iter().map(|held| format!("`{}`", held.service)).collect();
+    format!("{} may still stand still, and letting it go on is tried again every minute", names.join(", "))
+}
+
+/// What stood still before, and what does since.
+pub fn both(before: Vec<Held>, since: &[Held]) -> Vec<Held> {
+    let is_new = |held: &Held| since.iter().all(|other| other.service != held.service);
+    before.into_iter().filter(is_new).chain(since.iter().cloned()).collect()
+}
+
+/// Tries once to let an instance's services go on.
+pub async fn let_go(site: &Site, instance: &InstanceName) {
+    let Some(entry) = site.ledger().instances().get(instance).cloned() else { return };
+    let Some(settled) = entry.settled else { return };
+    // In the opposite order: what others depend on goes on first.
+    for held in entry.held.iter().rev() {
+        match timeout(LIMIT, one(site, &settled.rendered.spec, held)).await {
+            Ok(Ok(())) => {
+                site.insist(|ledger| ledger.goes_on(instance, &held.service)).await;
+                let since = rough(clock::now().since(held.since));
+                let text = format!(
+                    "`{}` no longer stands still for a backup: since {since} ago it could not go on",
+                    held.service
+                );
+                tracing::warn!(%instance, "{text}");
+                site.pen.tell(clock::now(), Some(instance), text);
+            }
+            Ok(Err(error)) => {
+                let (error, service) = (crate::chain(&error), &held.service);
+                tracing::warn!(%instance, service, error, "a service that stands still could not be let go on yet");
+            }
+            Err(_) => tracing::warn!(%instance, service = held.service, "letting a service go on took too long"),
+        }
+    }
+    // Nobody listens while the agent is going down.
+    let _ = site.attention.send(instance.clone());
+}
+
+async fn one(site: &Site, spec: &InstanceSpec, held: &Held) -> Result<(), HandsError> {
+    if !is_still(site, spec, held).await? {
+        return Ok(());
+    }
+    site.hands.release(spec, &held.service, held.kind).await?;
+    if held.kind == HoldKind::Paused && is_still(site, spec, held).await? {
+        // After a loss of power nothing is paused any more: it is started.
+        site.hands.release(spec, &held.service, HoldKind::Stopped).await?;
+    }
+    match is_still(site, spec, held).await? {
+        true => Err(HandsError::NotRunning { container: held.containers.join(", ") }),
+        false => Ok(()),
+    }
+}
+
+/// Whether a container that was made to stand still is there and does not run.
+async fn is_still(site: &Site, spec: &InstanceSpec, held: &Held) -> Result<bool, HandsError> {
+    let found = site.hands.look(spec).await?;
+    let mut ours = found.of_service(&held.service).filter(|it| held.containers.contains(&it.id));
+    let is_up = |state| matches!(state, ContainerState::Running | ContainerState::Restarting);
+    Ok(ours.any(|it| !is_up(it.state)))
+}

@@ -1,0 +1,88 @@
+//! What the servers hold beside the stores that are restored: their whole folders are replaced, and it would be gone.
+
+use super::fill::Filling;
+use super::targets::Target;
+use super::{DataError, DataWork};
+use fleet_core::app::Rendered;
+use fleet_core::backup::{Engine, Others, Store, is_files, others, others_tool};
+use fleet_core::names::StoreName;
+use std::collections::BTreeMap;
+
+/// What would be lost, in words; refused, unless an operator has agreed to lose it. Nothing is touched.
+pub async fn expect_none(
+    data: &DataWork<'_>,
+    rendered: &Rendered,
+    fillings: &[Filling<'_>],
+    targets: &[Target],
+    may: Others,
+) -> Result<Vec<String>, DataError> {
+    let (mut lost, mut of_service) = (Vec::new(), BTreeMap::<&str, Vec<&Filling<'_>>>::new());
+    // Where there is nothing, nothing can be lost.
+    for filling in fillings.iter().filter(|filling| !is_files(filling.store)) {
+        let own = targets.iter().filter(|it| it.store == *filling.name && it.root.is_none() && is_used(it));
+        let own: Vec<&Target> = own.collect();
+        if let Engine::Command(_) = &filling.store.engine {
+            // Nobody knows in which of them its service has what its own commands load.
+            let folders = own.iter().filter(|_| own.len() > 1);
+            lost.extend(folders.map(|it| format!("all of `{}`, or what of it is not the store's", it.path.display())));
+        } else if let Some(service) = filling.store.engine.service().filter(|_| !own.is_empty()) {
+            of_service.entry(service).or_default();
+        }
+    }
+    for filling in fillings.iter().filter(|filling| !is_files(filling.store)) {
+        let service = filling.store.engine.service().and_then(|service| of_service.get_mut(service));
+        service.into_iter().for_each(|of_it| of_it.push(filling));
+    }
+    for (service, fillings) in of_service {
+        // All stores of the server that are restored, also those that share the folder of another.
+        let stores: Vec<&Store> = fillings.iter().map(|filling| filling.store).collect();
+        lost.extend(beside(data, rendered, service, &stores).await);
+    }
+    if lost.is_empty() || may == Others::Dropped {
+        return Ok(lost);
+    }
+    Err(DataError::Unfit(format!(
+        "it would be lost, and is not in this backup: {}; declare it as a store, or agree with --drop-others",
+        lost.join("; ")
+    )))
+}
+
+fn is_used(target: &Target) -> bool {
+    match std::fs::read_dir(&target.path) {
+        Ok(mut found) => found.next().is_some(),
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    }
+}
+
+async fn beside(data: &DataWork<'_>, rendered: &Rendered, service: &str, stores: &[&Store]) -> Vec<String> {
+    data.work.say(format!("asking {service} what else it holds"));
+    match asked(data, rendered, stores).await {
+        Ok(found) => found.into_iter().map(|what| format!("{what} of {service}")).collect(),
+        Err(reason) => vec![format!("whatever else {service} holds, which could not be asked: {reason}")],
+    }
+}
+
+/// What the servers of an instance hold besides, where they can be asked: nobody is in the way of a backup.
+pub async fn beside_stores(data: &DataWork<'_>, rendered: &Rendered, stores: &[(&StoreName, &Store)]) -> Vec<String> {
+    let mut of_service: BTreeMap<&str, Vec<&Store>> = BTreeMap::new();
+    for (_, store) in stores {
+        store.engine.service().into_iter().for_each(|service| of_service.entry(service).or_default().push(store));
+    }
+    let mut found = Vec::new();
+    for (service, stores) in of_service {
+        match asked(data, rendered, &stores).await {
+            Ok(beside) => found.extend(beside.into_iter().map(|what| format!("{what} of {service}"))),
+            Err(error) => tracing::warn!(service, error, "what else it holds could not be asked"),
+        }
+    }
+    found
+}
+
+/// What the server of these stores says that it holds besides.
+async fn asked(data: &DataWork<'_>, rendered: &Rendered, stores: &[&Store]) -> Result<Vec<String>, String> {
+    // One that is all that its server has leaves nothing to ask for.
+    let tools: Option<Vec<_>> = stores.iter().map(|store| others_tool(store)).collect();
+    let Some(tool) = tools.and_then(|mut tools| tools.pop()) else { return Ok(Vec::new()) };
+    let printed = data.site().hands.run_tool(&tool, &rendered.spec).await.map_err(|error| crate::chain(&error))?;
+    Ok(others(stores.iter().copied(), &printed))
+}

@@ -1,0 +1,59 @@
+//! Whether the disks of this host have room for what is restored: each disk by what goes onto it.
+
+use super::{DataError, DataWork};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// What comes back needs so much more room than the backup says: databases have indexes and journals.
+const ROOM: u64 = 2;
+/// What is left free on each disk in any case.
+const RESERVE: u64 = 512 << 20;
+
+/// What one store needs room for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub bytes: u64,
+    /// Where it goes; none: to where the Engine makes volumes. Nobody knows how it is shared out, so each disk gets all of it.
+    pub paths: Vec<Option<PathBuf>>,
+}
+
+/// What goes onto one disk.
+struct Load {
+    path: Option<PathBuf>,
+    free: u64,
+    bytes: u64,
+}
+
+/// Refuses what a disk has no room for, before anything is written.
+pub async fn expect_room(data: &DataWork<'_>, wanted: &[Wanted]) -> Result<(), DataError> {
+    let mut loads: BTreeMap<u64, Load> = BTreeMap::new();
+    for Wanted { bytes, paths } in wanted {
+        let mut seen = BTreeSet::new();
+        for path in paths {
+            let disk = data.site().hands.disk_of(path.as_deref()).await?;
+            let load = loads.entry(disk.id).or_insert(Load { path: path.clone(), free: disk.free, bytes: 0 });
+            if seen.insert(disk.id) {
+                load.bytes = load.bytes.saturating_add(*bytes);
+            }
+        }
+    }
+    match loads.into_values().find(|load| load.free < load.needed()) {
+        Some(load) => Err(DataError::Failed(load.refusal())),
+        None => Ok(()),
+    }
+}
+
+impl Load {
+    fn needed(&self) -> u64 {
+        self.bytes.saturating_mul(ROOM).saturating_add(RESERVE)
+    }
+
+    fn refusal(&self) -> String {
+        let (free, needed) = (self.free / 1_000_000, self.needed() / 1_000_000);
+        let at = match &self.path {
+            Some(path) => format!("where `{}` is", path.display()),
+            None => "where the Engine keeps its volumes".to_owned(),
+        };
+        format!("there is not enough room on this host's disk {at}: {needed} MB are needed, {free} MB are free")
+    }
+}

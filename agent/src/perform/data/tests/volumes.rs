@@ -1,0 +1,136 @@
+//! Volumes that came later than the instance, and folders that somebody else has, too.
+
+use super::bed::{Bed, State, backup, files, restore};
+use super::crashes::{At, crash};
+use super::lab::Fault;
+use super::restores::{anew, changed_since};
+use crate::fake::FakeContainer;
+use crate::hands::Disk;
+use fleet_core::names::BackupId;
+use fleet_core::order::Outcome;
+use fleet_core::steps::ContainerState;
+use std::collections::BTreeSet;
+
+const LATER: &str = "oasis-1_user_anna";
+
+/// A store of whatever volumes users have; one of them is in the backup and gone since.
+const USERS: &str = "stop: [] }\n  users: { engine: volume, kind: truth, volume: 'user_*'";
+
+async fn with_user() -> (Bed, super::bed::Agent, BackupId, State) {
+    let (bed, agent) = Bed::new(USERS).await;
+    bed.lab.fake.world().volumes.insert(LATER.to_owned(), Vec::new());
+    std::fs::create_dir_all(bed.lab.volume(LATER)).expect("made");
+    std::fs::write(bed.lab.volume(LATER).join("hers"), "years of it").expect("written");
+    let order = bed.order(backup(&["near"]), "");
+    assert_eq!(bed.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
+    let before = bed.state();
+    bed.lab.fake.world().volumes.remove(LATER);
+    std::fs::remove_dir_all(bed.lab.folder.join(LATER)).expect("removed");
+    bed.set(&State::of("row 1\nrow 9\n", &[("a.txt", b"other")]));
+    (bed, agent, order.order.id.as_str().parse().expect("an id"), before)
+}
+
+fn is_there(bed: &Bed) -> bool {
+    bed.lab.fake.world().volumes.contains_key(LATER) || bed.lab.folder.join(LATER).exists()
+}
+
+#[tokio::test]
+async fn a_volume_that_is_gone_is_made_again() {
+    let (bed, agent, id, before) = with_user().await;
+    assert_eq!(bed.carry_out(&agent, restore("near", &id, &["near"])).await.outcome, Outcome::Done);
+    assert_eq!(bed.state(), before);
+    assert_eq!(files(&bed.lab.volume(LATER)), [("hers".to_owned(), b"years of it".to_vec())].into());
+}
+
+#[tokio::test]
+async fn a_volume_that_a_restore_made_goes_with_it() {
+    let (bed, agent, id, _) = with_user().await;
+    bed.lab.plan().fault = Some(Fault::LoadFails);
+    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+    assert!(matches!(end.outcome, Outcome::RolledBack { .. }), "{end:?}");
+    assert!(!is_there(&bed), "it was made by nobody but the restore");
+    bed.check_calm("after a restore that failed");
+    // None is made before what is there is safe.
+    bed.lab.plan().fault = None;
+    let order = bed.order(restore("near", &id, &["far"]), "");
+    bed.keeping.plan("far", Some((super::keeping::PlaceFault::Full, 5)));
+    let end = bed.carry_out_order(&agent, &order).await;
+    assert!(end.outcome.reason().is_some_and(|it| it.contains("nothing was replaced")), "{end:?}");
+    assert!(!is_there(&bed));
+}
+
+#[tokio::test]
+async fn killed_anywhere_a_volume_that_was_made_is_whole_or_gone() {
+    let mut number = 0;
+    loop {
+        number += 1;
+        let (bed, agent, id, before) = with_user().await;
+        let order = bed.order(restore("near", &id, &[]), "crash");
+        let Some((_agent, end)) = crash(&bed, agent, &order, At::Call(number)).await else { break };
+        match &end.outcome {
+            Outcome::Done => assert_eq!((bed.state(), files(&bed.lab.volume(LATER)).len()), (before, 1), "{number}"),
+            Outcome::RolledBack { .. } => assert!(!is_there(&bed), "{number}: {end:?}"),
+            other => panic!("{number}: {other:?}"),
+        }
+    }
+    assert!(number > 30, "there are more points than {number}");
+}
+
+#[tokio::test]
+async fn folders_that_somebody_else_has_are_not_moved() {
+    let (bed, agent, id, before, after) = changed_since("").await;
+    let exporter = FakeContainer {
+        id: "0e".to_owned(),
+        name: "exporter".to_owned(),
+        project: "elsewhere".to_owned(),
+        service: "exporter".to_owned(),
+        image: "exporter:1".to_owned(),
+        config_hash: String::new(),
+        state: ContainerState::Running,
+        networks: BTreeSet::new(),
+        volumes: ["oasis-1_uploads".to_owned()].into(),
+        ports: Vec::new(),
+        has_healthcheck: false,
+    };
+    bed.lab.fake.world().containers.push(exporter);
+    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+    assert!(end.outcome.reason().is_some_and(|it| it.contains("`exporter` runs and has")), "{end:?}");
+    assert!(matches!(end.outcome, Outcome::Failed { .. }), "{end:?}");
+    assert_eq!((bed.state(), bed.running()), (after, vec!["db".to_owned(), "web".to_owned()]));
+    bed.lab.fake.world().containers.retain(|it| it.name != "exporter");
+    assert_eq!(
+        bed.carry_out_order(&agent, &bed.order(restore("near", &id, &[]), "again")).await.outcome,
+        Outcome::Done
+    );
+    assert_eq!(bed.state(), before);
+}
+
+#[tokio::test]
+async fn each_disk_needs_room_for_what_goes_onto_it() {
+    let (bed, agent, id, before, after) = changed_since("").await;
+    let disk = |folder: &str, id, free| (bed.lab.folder.join(folder), Disk { id, free });
+    let set = |disks| *bed.lab.disks.lock().expect("not poisoned") = disks;
+    // The Engine's own disk is full, and none of this is on it.
+    *bed.lab.free.lock().expect("not poisoned") = 0;
+    set(vec![disk("oasis-1_data", 1, 513 << 20), disk("oasis-1_uploads", 2, 1000)]);
+    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+    let full = bed.lab.volume("oasis-1_uploads").display().to_string();
+    assert!(end.outcome.reason().is_some_and(|it| it.contains(&full)), "{end:?}");
+    assert_eq!(bed.state(), after);
+    // Both on one: what they need adds up. The files are 9,005 bytes, the dump has a few more than 100.
+    set(vec![disk("", 1, (512 << 20) + 2 * 9_050)]);
+    let end = bed.carry_out_order(&agent, &bed.order(restore("near", &id, &[]), "one")).await;
+    assert!(end.outcome.reason().is_some_and(|it| it.contains("not enough room")), "{end:?}");
+    set(vec![disk("oasis-1_data", 1, 513 << 20), disk("oasis-1_uploads", 2, (512 << 20) + 2 * 9_050)]);
+    assert_eq!(bed.carry_out_order(&agent, &bed.order(restore("near", &id, &[]), "two")).await.outcome, Outcome::Done);
+    assert_eq!(bed.state(), before);
+}
+
+#[tokio::test]
+async fn without_room_nothing_of_a_new_instance_stays() {
+    let (bed, agent, id, ..) = changed_since("").await;
+    *bed.lab.free.lock().expect("not poisoned") = 1000;
+    let end = bed.carry_out_order(&agent, &anew(&bed, &id)).await;
+    assert!(end.outcome.reason().is_some_and(|it| it.contains("not enough room")), "{end:?}");
+    bed.check_calm("after an instance for which there was no room");
+}
