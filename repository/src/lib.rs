@@ -6,6 +6,7 @@
 pub mod archive;
 mod backend;
 pub mod backup;
+pub mod bucket;
 mod check;
 mod crypt;
 mod error;
@@ -21,7 +22,9 @@ mod resume;
 mod secrets;
 pub mod worker;
 
-pub use archive::{ArchivedStream, ArchivedStreams, ArchivedTrees, FileHash, Stream, Tree, TreeSize, Trees};
+pub use archive::{
+    ArchivedStream, ArchivedStreams, ArchivedTrees, BucketTree, FileHash, Stream, Tree, TreeSize, Trees,
+};
 pub use backup::{BackupId, Kind, Part, PartRecord, ProofRecord, SetRecord};
 pub use check::{CheckReport, DamagedBackup, DamagedPack, ReadData};
 pub use error::{Error, Result};

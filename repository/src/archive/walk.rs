@@ -3,7 +3,7 @@
 use super::file::Unopened;
 use super::inside;
 use super::sample::{Sample, Stamp};
-use super::trees::{Tree, TreeSize};
+use super::trees::TreeSize;
 use crate::error::{Error, Result};
 use crate::gate::Gate;
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -25,7 +25,7 @@ pub(super) struct Noted {
     pub(super) gate: Arc<Gate>,
     pub(super) sample: Mutex<Sample>,
     found: Mutex<Found>,
-    /// Each folder by its path, with its name as it was asked for.
+    /// Each folder or bucket by its path, with its name as it was asked for.
     trees: Vec<(PathBuf, String)>,
     sizes: Mutex<BTreeMap<String, TreeSize>>,
 }
@@ -39,8 +39,8 @@ pub(super) struct Found {
 }
 
 impl Noted {
-    pub(super) fn new(gate: Arc<Gate>, sample: Sample, trees: &[Tree]) -> Self {
-        let trees: Vec<_> = trees.iter().filter_map(|tree| Some((inside(&tree.path)?, tree.path.clone()))).collect();
+    pub(super) fn new(gate: Arc<Gate>, sample: Sample, paths: &[&str]) -> Self {
+        let trees: Vec<_> = paths.iter().filter_map(|path| Some((inside(path)?, (*path).to_owned()))).collect();
         let sizes = trees.iter().map(|(_, name)| (name.clone(), TreeSize::default())).collect();
         Self { gate, sample: Mutex::new(sample), found: Mutex::default(), trees, sizes: Mutex::new(sizes) }
     }
@@ -50,7 +50,7 @@ impl Noted {
     }
 
     /// Counts what is not a folder towards the folder that was asked for.
-    fn count(&self, path: &Path, bytes: u64) {
+    pub(super) fn count(&self, path: &Path, bytes: u64) {
         let Some((_, name)) = self.trees.iter().find(|(tree, _)| path.starts_with(tree)) else { return };
         let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
         let size = sizes.entry(name.clone()).or_default();
@@ -71,12 +71,17 @@ impl Noted {
         }
     }
 
-    fn vanished(&self, path: &Path) {
+    pub(super) fn vanished(&self, path: &Path) {
         self.note(path, "vanished", |found| &mut found.vanished);
     }
 
     pub(super) fn changed(&self, path: &Path) {
         self.note(path, "changed while it was read", |found| &mut found.changed);
+    }
+
+    /// Something else that is worth knowing, with no file of its own.
+    pub(super) fn remark(&self, text: String) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).notes.push(text);
     }
 
     /// Notes an error: what is gone has vanished, all else fails the run.

@@ -1,6 +1,7 @@
 //! Making one file, folder or link of a snapshot, with all that describes it.
 
 use super::{Existing, OnDamage, Owners, RestoreOptions, Restored};
+use crate::bucket::ATTRIBUTE;
 use crate::error::{Error, Result};
 use crate::reader::{Blobs, content};
 use rustic_core::jiff::Timestamp;
@@ -152,7 +153,11 @@ impl Put<'_> {
         }
         for attribute in &meta.extended_attributes {
             let value = attribute.value.as_deref().unwrap_or_default();
-            xattr::set(path, &attribute.name, value).map_err(Error::disk("set an attribute of", path))?;
+            match xattr::set(path, &attribute.name, value) {
+                // An object's file is whole without it, on a file system that has no such thing.
+                Err(error) if error.kind() == io::ErrorKind::Unsupported && attribute.name == ATTRIBUTE => {}
+                set => set.map_err(Error::disk("set an attribute of", path))?,
+            }
         }
         let Some(modified) = meta.mtime else { return Ok(()) };
         let accessed = meta.atime.unwrap_or(modified);

@@ -1,5 +1,7 @@
 //! A real server that speaks S3, on this machine, and a line to it that can be slow, broken or dead.
 
+#![allow(dead_code, reason = "each test binary uses some of it")]
+
 use fleet_repository::place::{S3Address, Transport};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
