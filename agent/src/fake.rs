@@ -22,6 +22,7 @@ use fleet_core::steps::{Found, Step};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use hyper::body::Bytes;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -203,6 +204,10 @@ impl Hands for FakeHands {
     async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, HandsError> {
         self.world().answers()?;
         Ok(self.world().roots(spec, store))
+    }
+
+    async fn address(&self, _: &InstanceSpec, service: &str, _: u16) -> Result<SocketAddr, HandsError> {
+        Err(HandsError::NoAddress { service: service.to_owned(), reason: "nobody listens".to_owned() })
     }
 
     async fn resolve(&self, image: &str) -> Result<Resolved, HandsError> {

@@ -21,6 +21,7 @@ use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{Found, Step};
 use futures_util::stream::BoxStream;
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// What an agent can do to the instances of its host.
@@ -68,6 +69,9 @@ pub trait Hands: Send + Sync + 'static {
 
     /// Where on this host the files of a store are; nothing for stores of other engines.
     async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, HandsError>;
+
+    /// Where on this host's networks a port of a service is.
+    async fn address(&self, spec: &InstanceSpec, service: &str, port: u16) -> Result<SocketAddr, HandsError>;
 
     /// Which digest the registry has for an image reference, asked through the Engine without pulling.
     async fn resolve(&self, image: &str) -> Result<Resolved, HandsError>;

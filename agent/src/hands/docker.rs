@@ -32,6 +32,7 @@ use fleet_core::spec::{ContainerSpec, InstanceSpec, NetworkSpec, VolumeSpec};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{Found, Step};
 use futures_util::stream::BoxStream;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -120,6 +121,10 @@ impl Hands for DockerHands {
 
     async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, HandsError> {
         mounted::roots(&self.engine, spec, store).await
+    }
+
+    async fn address(&self, spec: &InstanceSpec, service: &str, port: u16) -> Result<SocketAddr, HandsError> {
+        observe::address_of(&self.engine, spec, service, port).await
     }
 
     async fn resolve(&self, image: &str) -> Result<Resolved, HandsError> {

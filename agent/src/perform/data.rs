@@ -5,6 +5,7 @@
 
 mod aside;
 mod backup;
+mod bucket;
 mod copies;
 mod drill;
 mod dumps;

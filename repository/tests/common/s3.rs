@@ -33,6 +33,8 @@ impl S3 {
         let port = free_port();
         let server = Command::new(rclone)
             .args(["serve", "s3", "--addr", &format!("127.0.0.1:{port}"), "--auth-key", &format!("{ACCESS},{SECRET}")])
+            // What a test does to its folder is seen at once.
+            .args(["--dir-cache-time", "0s"])
             .arg(folder.path())
             .env("RCLONE_CONFIG", "/dev/null")
             .stdout(Stdio::null())

@@ -89,7 +89,7 @@ impl Taking<'_> {
     async fn read(&mut self, copies: &mut Copies) -> Result<Read, DataError> {
         let (data, spec) = (self.data, &self.settled.rendered.spec);
         let (roots, missing) = trees::find(data, spec, &self.stores(&self.course.files)).await?;
-        let uncovered = uncovered(&self.coverage().await?, self.course);
+        let uncovered = uncovered(&self.coverage().await?);
         let bundle = data.site().bundles.kept(&self.settled.release.digest).map(|bundle| bundle.encode());
         let configuration = dumps::configuration(spec, bundle);
         holds::hold(data, spec, &self.course.stills, Phase::Streams).await?;
@@ -245,8 +245,9 @@ impl Taking<'_> {
         let of_roots = roots.iter().filter_map(|root| kept.by_root.get(&root.path));
         let (files, bytes) = of_roots.fold((0, 0), |(files, bytes), root| (files + root.files, bytes + root.bytes));
         let sample = kept.sample.iter().filter(|(path, _)| is_below(path));
-        let is_about =
-            |note: &str, tree: &Tree| note.contains(&*tree.from.to_string_lossy()) || note.contains(&tree.root.path);
+        let is_about = |note: &str, tree: &Tree| {
+            note.contains(&tree.root.path) || tree.from.folder().is_some_and(|it| note.contains(&*it.to_string_lossy()))
+        };
         let notes = kept.notes.iter().filter(|note| trees.iter().any(|tree| is_about(note, tree)));
         let caveats = self.settled.rendered.stores[store].caveats();
         Part {

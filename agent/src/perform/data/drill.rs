@@ -116,7 +116,7 @@ async fn databases(
     spec: &InstanceSpec,
     fillings: &[Filling<'_>],
 ) -> Result<Vec<String>, DataError> {
-    let streams: Vec<&Filling<'_>> = fillings.iter().filter(|it| !is_files(it.store)).collect();
+    let streams: Vec<&Filling<'_>> = fillings.iter().filter(|it| is_loaded(it)).collect();
     // What is loaded while its service stands still comes first.
     for filling in streams.iter().filter(|it| works_in(it.store).is_none()) {
         fill::load(data, opened, filling, spec).await.map_err(|error| blamed(filling, error))?;
@@ -128,13 +128,21 @@ async fn databases(
     }
     let mut checks = Vec::new();
     for filling in fillings {
-        if !is_files(filling.store) {
+        if is_loaded(filling) {
             checks.push(format!("{}: {} bytes loaded", filling.name, filling.part.bytes));
             checks.extend(fill::recount(data, filling, spec).await?);
         }
         checks.extend(fill::question(data, filling, spec).await?);
     }
     Ok(checks)
+}
+
+/// Whether it goes into a service of the double. What is in a bucket elsewhere goes to a folder: nothing is written there.
+fn is_loaded(filling: &Filling<'_>) -> bool {
+    match filling.store.bucket() {
+        Some(bucket) => bucket.service.is_some(),
+        None => !is_files(filling.store),
+    }
 }
 
 /// A dump that its own database does not take is not good, unless the Engine was away.
@@ -155,7 +163,7 @@ async fn files(
     fillings: &[Filling<'_>],
 ) -> Result<Vec<String>, DataError> {
     let mut checks = Vec::new();
-    for filling in fillings {
+    for filling in fillings.iter().filter(|it| !is_loaded(it)) {
         let Kept::Files { roots, sample, files } = &filling.part.kept else { continue };
         let store = filling.name;
         let bad = |reason: String| DataError::BadBackup(format!("the store `{store}`: {reason}"));
@@ -173,7 +181,8 @@ async fn files(
         if bytes != filling.part.bytes {
             return Err(bad(format!("{bytes} bytes came back of {}", filling.part.bytes)));
         }
-        checks.push(format!("{store}: {files} files, {bytes} bytes"));
+        let what = if filling.store.bucket().is_some() { "objects, restored to a folder" } else { "files" };
+        checks.push(format!("{store}: {files} {what}, {bytes} bytes"));
         checks.push(format!("{store}: {compared} files have the hashes that were noted"));
     }
     Ok(checks)

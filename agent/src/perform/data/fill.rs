@@ -3,7 +3,7 @@
 //! **Invariant:** a stream whose bytes are not those of the manifest fails the load, also after the last of them.
 
 use super::source::Opened;
-use super::{DataError, DataWork};
+use super::{DataError, DataWork, bucket};
 use bytes::Bytes;
 use fleet_core::backup::{
     Counted, Kept, Part, Store, Tool, ToolPlace, after_tools, check_tool, count_tool, counts, load_tool, prepare_tools,
@@ -40,6 +40,9 @@ pub async fn load(
     spec: &InstanceSpec,
 ) -> Result<u64, DataError> {
     let (name, store) = (filling.name, filling.store);
+    if store.bucket().is_some() {
+        return bucket::fill(data, opened, filling, spec).await;
+    }
     let Kept::Stream { path, sha256 } = &filling.part.kept else { return Ok(0) };
     let failed = |error: &dyn std::error::Error| DataError::of_store(name, crate::chain(error));
     let tool = load_tool(store, spec).ok_or_else(|| DataError::of_store(name, "it has no tool that loads it"))?;
@@ -140,6 +143,10 @@ pub async fn recount(
     spec: &InstanceSpec,
 ) -> Result<Vec<String>, DataError> {
     let (name, store) = (filling.name, filling.store);
+    if store.bucket().is_some() {
+        // It was looked at when it was filled.
+        return Ok(bucket::compared(filling));
+    }
     let Some(tool) = count_tool(store).filter(|_| !filling.part.counts.is_empty()) else { return Ok(Vec::new()) };
     until_ready(data, store, spec).await.map_err(|reason| DataError::of_store(name, reason))?;
     let printed = data.site().hands.run_tool(&tool, spec).await;

@@ -7,7 +7,7 @@ use super::drill::{expect_room, fillings};
 use super::fill::{self, Filling};
 use super::source::{self, Opened};
 use super::targets::{Target, expect_alone, targets};
-use super::{Came, DataError, DataWork, aside, backup, undo};
+use super::{Came, DataError, DataWork, aside, backup, bucket, undo};
 use crate::clock;
 use crate::ledger::{Aside, Becomes, InstanceEntry, Reach, Settled, Values};
 use crate::perform::forward::stages;
@@ -75,6 +75,7 @@ pub async fn anew(
     let values = &data.open.values;
     let to = prepare(data.site(), &data.order.instance, goal, values, data.open.drift, None).await?;
     let spec = &to.rendered.spec;
+    bucket::expect_unused(data, &opened, &to.rendered).await?;
     let there = undo::volumes_there(data, spec).await?;
     if !there.is_empty() {
         let there = there.join(", ");

@@ -30,7 +30,8 @@ pub async fn targets(
     fillings: &[Filling<'_>],
 ) -> Result<Vec<Target>, DataError> {
     let mut targets: Vec<Target> = Vec::new();
-    for filling in fillings {
+    // A bucket is no folder: it is filled where it is.
+    for filling in fillings.iter().filter(|it| it.store.bucket().is_none()) {
         let of_store = match &filling.part.kept {
             Kept::Files { roots, .. } => of_files(data, opened, rendered, filling, roots).await?,
             Kept::Stream { .. } => of_database(data, rendered, filling).await?,

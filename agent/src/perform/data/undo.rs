@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what cannot be put back stays in the journal, and is said.
 
-use super::{DataError, DataWork, aside, holds};
+use super::{DataError, DataWork, aside, bucket, holds};
 use crate::ledger::{Aside, Reach, Settled};
 use crate::perform::forward::stages;
 use crate::perform::prepare::look;
@@ -62,6 +62,7 @@ async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
         data.work.say(format!("putting {} back", aside.path.display()));
         moved(aside, "put back", aside::put_back).await?;
     }
+    bucket::put_back(data, settled).await?;
     let finish = if settled.is_stopped() { Finish::AsIs } else { Finish::Healthy(&settled.rendered.health) };
     data.work.perform(spec, |found| stages(found, settled), finish).await?;
     Ok(data.note(|journal| journal.aside.clear())?)
