@@ -89,8 +89,12 @@ impl Fleet {
 
     /// The same with rows that are worth a backup: each instance's own name, and a line.
     pub fn with_rows(hosts: &[&str]) -> Self {
+        Self::with_rows_of(&App::with_stores("1.1"), hosts)
+    }
+
+    pub fn with_rows_of(app: &App, hosts: &[&str]) -> Self {
         let fleet = Self::of(hosts);
-        fleet.push(&App::with_stores("1.1"));
+        fleet.push(app);
         for (host, number) in hosts.iter().zip(1..) {
             let instance = format!("notes-{number}");
             fleet.done(&format!(
