@@ -25,6 +25,7 @@ main() {
     need_labnotes_images
     need_lab_image
     need_databases_image
+    need_recovery_image
     need_package docker-compose docker-compose
     registry=$(need_registry)
     for image in $(labnotes_images); do

@@ -22,6 +22,7 @@ use fleet_core::steps::{Found, Step};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use hyper::body::Bytes;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -208,6 +209,10 @@ impl Hands for FakeHands {
     async fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Result<Vec<Stranger>, HandsError> {
         self.world().answers()?;
         Ok(self.world().strangers(spec, folders))
+    }
+
+    async fn address(&self, _: &InstanceSpec, service: &str, _: u16) -> Result<SocketAddr, HandsError> {
+        Err(HandsError::NoAddress { service: service.to_owned(), reason: "nobody listens".to_owned() })
     }
 
     async fn resolve(&self, image: &str) -> Result<Resolved, HandsError> {

@@ -22,6 +22,7 @@ use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{Found, Step};
 use futures_util::stream::BoxStream;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// What an agent can do to the instances of its host.
@@ -73,6 +74,9 @@ pub trait Hands: Send + Sync + 'static {
     /// Containers that are not the instance's, run, and have one of these folders or something in it. They would keep the folder
     /// that is moved away, and not see the one that takes its place.
     async fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Result<Vec<Stranger>, HandsError>;
+
+    /// Where on this host's networks a port of a service is.
+    async fn address(&self, spec: &InstanceSpec, service: &str, port: u16) -> Result<SocketAddr, HandsError>;
 
     /// Which digest the registry has for an image reference, asked through the Engine without pulling.
     async fn resolve(&self, image: &str) -> Result<Resolved, HandsError>;

@@ -8,10 +8,10 @@ mod worker;
 pub use error::{RepositoryError, Trouble};
 pub use worker::WorkerRepositories;
 #[cfg(test)]
-pub use worker::{found, words};
+pub use worker::{asked_trees, found, s3_address, words};
 
 use bytes::Bytes;
-use fleet_core::backup::{Access, Manifest, Proof, Root};
+use fleet_core::backup::{Access, Bucket, Manifest, Proof, Root};
 use fleet_core::names::{BackupId, HostName};
 use fleet_core::time::Time;
 use futures_util::stream::BoxStream;
@@ -65,6 +65,22 @@ pub trait Repository: Send + Sync {
         set: &SetFound,
         path: &str,
     ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError>;
+
+    /// Makes a bucket what a snapshot of files has below a path; what is in it besides is removed.
+    async fn fill_bucket(
+        &self,
+        set: &SetFound,
+        path: &str,
+        to: &Bucket,
+        told: &Told,
+    ) -> Result<BucketFilled, RepositoryError>;
+
+    /// Counts what is in a bucket, and compares a sample: SHA-256 by path below its prefix.
+    async fn look_at_bucket(
+        &self,
+        bucket: &Bucket,
+        sample: &BTreeMap<String, String>,
+    ) -> Result<BucketFound, RepositoryError>;
 
     /// Puts what a snapshot of files has below a path into an empty folder.
     async fn restore(&self, set: &SetFound, path: &str, to: &Path, told: &Told) -> Result<Restored, RepositoryError>;
@@ -141,11 +157,44 @@ impl SetFound {
     }
 }
 
-/// A folder on this host, and its path in the snapshot.
+/// A folder on this host or a bucket, and its path in the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree {
-    pub from: PathBuf,
+    pub from: Origin,
     pub root: Root,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    Folder(PathBuf),
+    /// Its endpoint is one that this host reaches.
+    Bucket(Bucket),
+}
+
+impl Origin {
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(path) => Some(path),
+            Self::Bucket(_) => None,
+        }
+    }
+}
+
+/// What was done to a bucket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BucketFilled {
+    pub objects: u64,
+    pub bytes: u64,
+    pub removed: u64,
+}
+
+/// What is in a bucket.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BucketFound {
+    pub objects: u64,
+    pub bytes: u64,
+    /// The first object of the sample that is not what was noted.
+    pub wrong: Option<String>,
 }
 
 /// What a snapshot of streams holds.

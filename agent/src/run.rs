@@ -38,6 +38,8 @@ const QUESTIONS: usize = 32;
 pub struct Config {
     pub data_dir: PathBuf,
     pub policy: PathBuf,
+    /// The program that is started for work on a repository: this very one, but in tests.
+    pub worker: Option<PathBuf>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -70,8 +72,9 @@ pub async fn run(config: Config, hands: impl Hands, stop: CancellationToken) -> 
         Subject::Operator(_) => return Err(RunError::NotAHost { path, subject: identity.subject }),
     };
     let ledger = Ledger::open(&data_dir)?;
-    let repositories = WorkerRepositories::of_this_program(path.clone());
-    let repositories = repositories.map_err(|source| RunError::Program { source })?;
+    let program = config.worker.map_or_else(std::env::current_exe, Ok);
+    let program = program.map_err(|source| RunError::Program { source })?;
+    let repositories = WorkerRepositories::of(program, path.clone());
     let who = Who { identity, path: Some(path) };
     let rooms =
         Rooms::new(host, data_dir, ledger, Arc::new(hands), Arc::new(repositories), LivePolicy::open(&config.policy));

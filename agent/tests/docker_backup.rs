@@ -5,6 +5,8 @@
 
 #![allow(clippy::print_stderr, missing_debug_implementations)]
 
+#[path = "docker_backup/buckets.rs"]
+mod buckets;
 #[allow(dead_code)]
 #[path = "link/coordinator.rs"]
 mod coordinator;
@@ -15,5 +17,7 @@ mod engines;
 mod images;
 #[path = "docker_backup/lab.rs"]
 mod lab;
+#[path = "docker_backup/recovery.rs"]
+mod recovery;
 #[path = "docker_backup/stories.rs"]
 mod stories;

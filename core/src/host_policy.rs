@@ -23,6 +23,8 @@ pub struct HostPolicy {
     pub registries: Option<BTreeSet<String>>,
     /// Host paths that may be mounted, with what lies below them. An instance's own directory is always allowed.
     pub paths: BTreeSet<String>,
+    /// The buckets outside of an instance that its stores may be, as `host[:port][/bucket]`.
+    pub buckets: BTreeSet<String>,
     /// When changes may begin; absent: always.
     pub hours: Option<Window>,
     /// Whether programs may be run inside containers (exec probes included).
@@ -50,12 +52,13 @@ impl Permission {
 }
 
 impl Default for HostPolicy {
-    /// Every app, every registry, no host path, any hour, exec allowed, no privileges.
+    /// Every app, every registry, no host path, no bucket, any hour, exec allowed, no privileges.
     fn default() -> Self {
         Self {
             apps: None,
             registries: None,
             paths: BTreeSet::new(),
+            buckets: BTreeSet::new(),
             hours: None,
             exec: Permission::Allowed,
             privileges: Permission::Denied,

@@ -171,6 +171,24 @@ need_mongod() {
     rm -rf "$folder"
 }
 
+# --- recovery -------------------------------------------------------------------------------------------------------
+
+RECOVERY_IMAGE=fleet-test-recovery:1
+
+# Makes the image of a machine that has nothing of ours.
+need_recovery_image() {
+    once recovery make_recovery_image
+}
+
+make_recovery_image() {
+    local base sources folder=$DEPLOY/../tests/images/recovery
+    base=$(base_image)
+    sources=$(digest_of "$folder")
+    if ! is_made_from "$RECOVERY_IMAGE" "$sources"; then
+        build_image "$RECOVERY_IMAGE" --build-arg "BASE=$base" --label "fleet.sources=$sources" "$folder"
+    fi
+}
+
 # --- both -----------------------------------------------------------------------------------------------------------
 
 # One digest over all files of a folder: names, modes, contents.

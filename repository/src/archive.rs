@@ -4,6 +4,8 @@
 
 mod file;
 mod fill;
+mod mixed;
+mod objects;
 mod sample;
 mod sizes;
 mod streams;
@@ -12,7 +14,7 @@ mod walk;
 
 pub use sample::FileHash;
 pub use streams::{ArchivedStream, ArchivedStreams, Stream};
-pub use trees::{ArchivedTrees, Tree, TreeSize, Trees};
+pub use trees::{ArchivedTrees, BucketTree, Tree, TreeSize, Trees};
 
 use crate::backend::Snapshots;
 use crate::backup::{Kind, Part, tags};

@@ -11,6 +11,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     #[error("could not {doing} at `{place}`")]
     Place { doing: String, place: String, source: PlaceError },
+    #[error("could not {doing} the bucket `{bucket}`")]
+    Bucket { doing: &'static str, bucket: String, source: PlaceError },
     #[error("there is no repository at `{place}`")]
     NoRepository { place: String },
     #[error("another repository is at `{place}` already")]

@@ -6,6 +6,7 @@
 pub mod archive;
 mod backend;
 pub mod backup;
+pub mod bucket;
 mod check;
 mod crypt;
 mod damage;
@@ -25,7 +26,9 @@ mod run;
 mod secrets;
 pub mod worker;
 
-pub use archive::{ArchivedStream, ArchivedStreams, ArchivedTrees, FileHash, Stream, Tree, TreeSize, Trees};
+pub use archive::{
+    ArchivedStream, ArchivedStreams, ArchivedTrees, BucketTree, FileHash, Stream, Tree, TreeSize, Trees,
+};
 pub use backup::{BackupId, Kind, Part, PartRecord, ProofRecord, SetRecord};
 pub use check::{CheckReport, DamagedBackup, DamagedPack, ReadData};
 pub use damage::Unreadable;

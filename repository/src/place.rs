@@ -7,6 +7,7 @@ mod s3;
 pub use folder::FolderPlace;
 pub use limited::{Limited, Meter, Metered};
 pub use s3::{S3Address, S3Place, Transport};
+pub(crate) use s3::{connected, refine};
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};

@@ -17,7 +17,7 @@ pub use operator::{Ongoing, Operator};
 pub use server::Server;
 pub use told::Told;
 
-use crate::process::wait_until;
+use crate::process::{program, wait_until};
 use fleet_agent::fake::{Behaviour, World};
 use fleet_core::access::JoinToken;
 use fleet_core::time::Time;
@@ -25,7 +25,7 @@ use fleet_proto::link::{Identity, admit, dial};
 use fleet_proto::v1;
 use fleet_proto::v1::operators_client::OperatorsClient;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -85,6 +85,37 @@ impl Fleet {
         }
         instances().for_each(|(_, instance)| fleet.wait_version(&instance, "1.1"));
         fleet
+    }
+
+    /// The same with rows that are worth a backup: each instance's own name, and a line.
+    pub fn with_rows(hosts: &[&str]) -> Self {
+        Self::with_rows_of(&App::with_stores("1.1"), hosts)
+    }
+
+    pub fn with_rows_of(app: &App, hosts: &[&str]) -> Self {
+        let fleet = Self::of(hosts);
+        fleet.push(app);
+        for (host, number) in hosts.iter().zip(1..) {
+            let instance = format!("notes-{number}");
+            fleet.done(&format!(
+                "install notes@1.1 --host {} --name {instance} --set password=p --detach",
+                name_of(host)
+            ));
+            fleet.wait_version(&instance, "1.1");
+            fleet.set_rows(name_of(host), &instance, "one");
+        }
+        fleet
+    }
+
+    pub fn set_rows(&self, host: &str, instance: &str, rows: &str) {
+        let rows = format!("{instance}\n{rows}\nend\n");
+        self.host(host).hands.meddle(|world| world.set_data(instance, "db", rows));
+    }
+
+    /// What an instance's database holds.
+    pub fn rows(&self, host: &str, instance: &str) -> String {
+        let found = self.host(host).hands.meddle(|world| world.data(instance, "db").map(<[u8]>::to_vec));
+        String::from_utf8(found.unwrap_or_default()).expect("rows are text")
     }
 
     pub fn folder(&self) -> &Path {
@@ -259,6 +290,11 @@ impl Wire {
 
 fn name_of(host: &str) -> &str {
     host.split(' ').next().unwrap_or(host)
+}
+
+/// The program that does the work on repositories, in the place of an agent's or the coordinator's own.
+fn worker() -> PathBuf {
+    program("story-worker").expect("it is built with the stories")
 }
 
 /// This machine's time.

@@ -2,7 +2,9 @@
 
 mod access;
 mod away;
+mod backups;
 mod drift;
+mod elsewhere;
 mod failing;
 mod instances;
 mod joining;

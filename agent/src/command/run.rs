@@ -16,7 +16,7 @@ pub async fn run(arguments: Run) -> Result<(), CommandError> {
         drop(stopping);
     });
     let hands = DockerHands::new(&arguments.docker_host, Limits::default());
-    let config = Config { data_dir: arguments.data_dir, policy: arguments.policy };
+    let config = Config { data_dir: arguments.data_dir, policy: arguments.policy, worker: None };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), data_dir = %config.data_dir.display(), "fleet-agent starts");
     crate::run(config, hands, stop).await.map_err(|error| {
         let shown = CommandError::refused("could not run").because(&error);

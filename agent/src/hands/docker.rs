@@ -33,6 +33,7 @@ use fleet_core::spec::{ContainerSpec, InstanceSpec, NetworkSpec, VolumeSpec};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{Found, Step};
 use futures_util::stream::BoxStream;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -125,6 +126,10 @@ impl Hands for DockerHands {
 
     async fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Result<Vec<Stranger>, HandsError> {
         strangers::strangers(&self.engine, spec, folders).await
+    }
+
+    async fn address(&self, spec: &InstanceSpec, service: &str, port: u16) -> Result<SocketAddr, HandsError> {
+        observe::address_of(&self.engine, spec, service, port).await
     }
 
     async fn resolve(&self, image: &str) -> Result<Resolved, HandsError> {

@@ -39,6 +39,8 @@ pub enum HandsError {
     Ended { container: String, code: i64, detail: String },
     #[error("`{path}` leads outside of the instance's directory")]
     OutsideOfDirectory { path: String },
+    #[error("`{service}` cannot be reached: {reason}")]
+    NoAddress { service: String, reason: String },
     #[error("could not write `{path}`")]
     Write { path: PathBuf, source: io::Error },
     #[error("could not read `{path}`")]
@@ -92,6 +94,7 @@ impl HandsError {
             | Self::Read { .. }
             | Self::NotInSpec { .. }
             | Self::NoTool { .. }
+            | Self::NoAddress { .. }
             | Self::ToolFailed { .. }
             | Self::TooMuch { .. }
             | Self::NotRunning { .. }

@@ -3,9 +3,11 @@
 //! **Invariant:** whatever is noted may have been done or not: putting it back is safe either way.
 
 use fleet_core::backup::{CopyMade, HoldKind, RestoreMade};
+use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// What has to be put back, by whoever goes on.
@@ -32,6 +34,9 @@ pub struct Journal {
     /// The backups of what was there before a restore.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub safety: Vec<CopyMade>,
+    /// Buckets whose objects are being replaced: they cannot step aside.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub filled: BTreeSet<StoreName>,
     #[serde(default)]
     pub reach: Reach,
     /// What a restore made, once it has passed.

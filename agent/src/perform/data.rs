@@ -5,6 +5,7 @@
 
 mod aside;
 mod backup;
+mod bucket;
 mod compare;
 mod copies;
 mod drill;

@@ -22,11 +22,12 @@ fn a_policy_says_what_is_allowed() {
         apps: Some([String::from("labnotes").try_into().expect("a name")].into()),
         registries: Some([String::from("lab.example:5000")].into()),
         paths: [String::from("/srv/data")].into(),
+        buckets: [String::from("s3.example.org/media")].into(),
         hours: Some("Mon-Fri 22:00-04:00".parse().expect("a window")),
         exec: Permission::Denied,
         privileges: Permission::Allowed,
     };
-    let text = "apps: [labnotes]\nregistries: ['lab.example:5000']\npaths: [/srv/data]\n\
+    let text = "apps: [labnotes]\nregistries: ['lab.example:5000']\npaths: [/srv/data]\nbuckets: [s3.example.org/media]\n\
                 hours: Mon-Fri 22:00-04:00\nexec: denied\nprivileges: allowed\n";
     check(text, Ok(&expect));
 }

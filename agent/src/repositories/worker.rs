@@ -1,21 +1,26 @@
 //! Repositories through workers: each request is a process of its own, with its memory limited, that can be killed.
 
+mod buckets;
 mod streams;
 
+#[cfg(test)]
+pub use buckets::s3_address;
+
 use super::{
-    Ahead, Label, Repositories, Repository, RepositoryError, Restored, RootKept, SetFound, StreamsWriter, Told, Tree,
-    TreesKept, Trouble, put_back,
+    Ahead, BucketFilled, BucketFound, Label, Origin, Repositories, Repository, RepositoryError, Restored, RootKept,
+    SetFound, StreamsWriter, Told, Tree, TreesKept, Trouble, put_back,
 };
 use crate::repository_place::Way;
 use bytes::Bytes;
-use fleet_core::backup::{Access, Manifest, PlaceAccess, Proof};
+use fleet_core::backup::{Access, Bucket, Manifest, PlaceAccess, Proof};
 use fleet_core::names::BackupId;
 use fleet_repository::place::{S3Address, Transport};
 use fleet_repository::worker::{
     Answer, FailureKind, Limits, Next, PlaceSpec, Progress, Request, StreamSpec, Work, Worker, WorkerError,
 };
-use fleet_repository::{FileId, Kind, Prune, RestoreOptions, Secrets, Trees};
+use fleet_repository::{BucketTree, FileId, Kind, Prune, RestoreOptions, Secrets, Trees};
 use futures_util::stream::{self, BoxStream, StreamExt};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use streams::WorkerStreams;
@@ -36,10 +41,9 @@ pub struct WorkerRepositories {
 }
 
 impl WorkerRepositories {
-    /// Workers that are this program itself.
-    pub fn of_this_program(identity: PathBuf) -> std::io::Result<Self> {
-        let program = std::env::current_exe()?;
-        Ok(Self { program, args: vec![super::SUBCOMMAND.to_owned()], limits: Limits::default(), identity })
+    /// Workers that are an agent's program.
+    pub fn of(program: PathBuf, identity: PathBuf) -> Self {
+        Self { program, args: vec![super::SUBCOMMAND.to_owned()], limits: Limits::default(), identity }
     }
 }
 
@@ -191,10 +195,9 @@ impl Repository for WorkerRepository {
             Answer::Latest(latest) => latest.map(|part| part.snapshot),
             _ => return Err(self.strange(doing)),
         };
-        let asked = trees.iter().map(|it| fleet_repository::Tree { disk: it.from.clone(), path: it.root.path.clone() });
         // Any number will do, if it is another each time: over time all files are looked at.
         let (sample, seed) = (SAMPLE, label.at.0);
-        let asked = Trees { trees: asked.collect(), excludes: Vec::new(), parent: latest, sample, seed };
+        let asked = Trees { parent: latest, sample, seed, ..asked_trees(trees) };
         let work = Work::ArchiveTrees { part: self.part(label), trees: asked };
         match self.ask_telling(doing, work, told, |progress| progress.place_written).await? {
             Answer::Trees(kept) => Ok(words(kept)),
@@ -238,6 +241,24 @@ impl Repository for WorkerRepository {
         Ok(pieces.boxed())
     }
 
+    async fn fill_bucket(
+        &self,
+        set: &SetFound,
+        path: &str,
+        to: &Bucket,
+        told: &Told,
+    ) -> Result<BucketFilled, RepositoryError> {
+        self.fill(set, path, to, told).await
+    }
+
+    async fn look_at_bucket(
+        &self,
+        bucket: &Bucket,
+        sample: &BTreeMap<String, String>,
+    ) -> Result<BucketFound, RepositoryError> {
+        self.look(bucket, sample).await
+    }
+
     async fn restore(&self, set: &SetFound, path: &str, to: &Path, told: &Told) -> Result<Restored, RepositoryError> {
         let doing = format!("restore `{path}`");
         let snapshot = self.snapshot(&doing, set.files.as_ref())?;
@@ -254,6 +275,19 @@ impl Repository for WorkerRepository {
         self.ask("forget backups", Work::Forget { backups }).await?;
         self.ask("remove what no backup needs", Work::Prune { how: Prune::Marking }).await.map(|_| ())
     }
+}
+
+/// What is to be archived, in a worker's words.
+pub fn asked_trees(asked: &[Tree]) -> Trees {
+    let (mut trees, mut buckets) = (Vec::new(), Vec::new());
+    for Tree { from, root } in asked {
+        let path = root.path.clone();
+        match from {
+            Origin::Folder(disk) => trees.push(fleet_repository::Tree { disk: disk.clone(), path }),
+            Origin::Bucket(bucket) => buckets.push(BucketTree { bucket: buckets::s3_address(bucket), path }),
+        }
+    }
+    Trees { trees, buckets, ..Trees::default() }
 }
 
 /// Says how far a worker is; never ends before it does.

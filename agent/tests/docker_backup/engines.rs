@@ -129,7 +129,7 @@ fn rows(instance: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn each_engine_is_proven_and_restored() {
-    let Some(lab) = Lab::with("fte", IMAGE, app()).await else { return };
+    let Some(lab) = Lab::with("fte", IMAGE, app(), "").await else { return };
     let mut agent = lab.agent();
     let (instance, name) = (lab.instance(), lab.name.clone());
     let end = lab.carry_out(&lab.order(&instance, Action::Install { goal: lab.goal() })).await;

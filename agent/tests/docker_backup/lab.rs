@@ -3,7 +3,7 @@
 use super::coordinator::Coordinator;
 use super::images::{self, docker};
 use fleet_agent::identity_path;
-use fleet_core::app::Bundle;
+use fleet_core::app::{AppDefinition, Bundle};
 use fleet_core::backup::{Access, Cause, DataAction, PlaceAccess, Secret, Source};
 use fleet_core::facts::DriftRule;
 use fleet_core::names::{BackupId, InstanceName, OrderId};
@@ -36,11 +36,11 @@ pub struct Lab {
 impl Lab {
     /// A host that has joined; none where there is no Engine, or no image of the database.
     pub async fn new(name: &str) -> Option<Self> {
-        Self::with(name, DATABASE, bundle()).await
+        Self::with(name, DATABASE, bundle(), "").await
     }
 
-    /// The same for an app of its own, which needs an image.
-    pub async fn with(name: &str, image: &str, bundle: Bundle) -> Option<Self> {
+    /// The same for an app of its own, which needs an image, under a policy of the host's own.
+    pub async fn with(name: &str, image: &str, bundle: Bundle, policy: &str) -> Option<Self> {
         if !images::is_engine_there() {
             return None;
         }
@@ -57,7 +57,7 @@ impl Lab {
         let identity = admit(&coordinator.token(), now()).await.expect("the host is admitted");
         std::fs::create_dir(folder.path().join("agent")).expect("made");
         identity.save(&identity_path(&folder.path().join("agent"))).expect("the identity is kept");
-        std::fs::write(folder.path().join("policy.yaml"), "").expect("written");
+        std::fs::write(folder.path().join("policy.yaml"), policy).expect("written");
         let name = format!("{name}-{}", std::process::id());
         coordinator.bundles.lock().expect("no fault").insert(bundle.digest().to_string(), bundle.clone());
         let secrets = Secrets::generate().expect("random");
@@ -67,6 +67,11 @@ impl Lab {
 
     pub fn repository(&self) -> PathBuf {
         self.folder.path().join("repository")
+    }
+
+    /// What opens the repository for stock restic.
+    pub fn password(&self) -> Secret {
+        Secret(self.secrets.password.clone())
     }
 
     /// The program itself, until it is killed or dropped.
@@ -82,7 +87,8 @@ impl Lab {
     }
 
     pub fn goal(&self) -> Goal {
-        let name = "notes@1".parse().expect("a release");
+        let definition = AppDefinition::of(&self.bundle).expect("it can be read");
+        let name = format!("{}@1", definition.app).parse().expect("a release");
         Goal { release: Release { name, digest: self.bundle.digest() }, revision: 1 }
     }
 

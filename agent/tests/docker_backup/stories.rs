@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// SHA-256 of all files below a folder.
-fn hashes(folder: &Path) -> BTreeMap<String, String> {
+pub fn hashes(folder: &Path) -> BTreeMap<String, String> {
     let (mut found, mut line) = (BTreeMap::new(), vec![folder.to_owned()]);
     while let Some(path) = line.pop() {
         for entry in std::fs::read_dir(path).expect("a folder").flatten() {
@@ -28,7 +28,7 @@ fn hashes(folder: &Path) -> BTreeMap<String, String> {
     found
 }
 
-fn fill(lab: &Lab) {
+pub fn fill(lab: &Lab) {
     let rows = "create table notes(id int primary key, body text); \
                 insert into notes select n, repeat(md5(n::text), 20) from generate_series(1, 20000) n";
     lab.sql(&lab.name, rows);
@@ -40,7 +40,7 @@ fn fill(lab: &Lab) {
     }
 }
 
-fn rows(lab: &Lab, instance: &str) -> String {
+pub fn rows(lab: &Lab, instance: &str) -> String {
     lab.sql(instance, "select count(*), md5(string_agg(id || body, ',' order by id)) from notes")
 }
 

@@ -49,7 +49,7 @@ impl Lab {
 
     fn run(&self) -> JoinSet<()> {
         let data_dir = self.folder.path().to_owned();
-        let config = Config { policy: data_dir.join("policy.yaml"), data_dir };
+        let config = Config { policy: data_dir.join("policy.yaml"), data_dir, worker: None };
         let hands = self.hands.clone();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {

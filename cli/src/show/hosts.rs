@@ -57,6 +57,7 @@ fn policy(policy: &PolicyView) -> Vec<String> {
         ("apps", list(&policy.apps, "all")),
         ("registries", list(&policy.registries, "all")),
         ("host paths", list(&policy.paths, "none")),
+        ("buckets", list(&policy.buckets, "none")),
         ("hours", if policy.hours.is_empty() { "any".to_owned() } else { policy.hours.clone() }),
         ("exec", policy.exec.clone()),
         ("privileges", policy.privileges.clone()),
@@ -151,6 +152,7 @@ mod tests {
           apps        all
           registries  all
           host paths  /srv
+          buckets     none
           hours       any
           exec        allowed
           privileges  denied

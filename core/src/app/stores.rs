@@ -34,7 +34,7 @@ pub struct StoreDeclaration {
     pub user: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<PasswordDeclaration>,
-    /// Where in its container a server keeps its data, if that is not where its image does.
+    /// Where in its container a server keeps its data, if that is not where its image does; of a bucket, always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,7 +3,7 @@
 //! Dumps come before files, so that what a database points to is in the files. **Invariant:** nothing stands still for longer
 //! than what asked for it is being read.
 
-use super::{Coverage, Engine, Files, HoldKind, Kept, Manifest, Store, StoreState};
+use super::{Coverage, Engine, EngineKind, Files, HoldKind, Kept, Manifest, Store, StoreState};
 use crate::names::StoreName;
 use crate::spec::{Access, InstanceSpec, MountSource, MountSpec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,8 +19,6 @@ pub struct Course {
     pub files: Vec<StoreName>,
     /// Stores that are not read, because they can be rebuilt.
     pub derivable: Vec<StoreName>,
-    /// Stores that nobody here can read.
-    pub unread: Vec<StoreName>,
 }
 
 /// A service that stands still for a part of the backup.
@@ -48,10 +46,9 @@ pub fn course(stores: &BTreeMap<StoreName, Store>, spec: &InstanceSpec) -> Resul
     };
     let course = Course {
         stills: Vec::new(),
-        streams: of(|store| store.is_truth() && !is_files(store) && !is_bucket(store)),
-        files: of(|store| store.is_truth() && is_files(store)),
+        streams: of(|store| store.is_truth() && !is_kept_as_files(store)),
+        files: of(|store| store.is_truth() && is_kept_as_files(store)),
         derivable: of(|store| !store.is_truth()),
-        unread: of(|store| store.is_truth() && is_bucket(store)),
     };
     let mut stills = BTreeMap::new();
     for (name, store) in course.streams.iter().chain(&course.files).filter_map(|name| stores.get_key_value(name)) {
@@ -68,14 +65,14 @@ pub fn course(stores: &BTreeMap<StoreName, Store>, spec: &InstanceSpec) -> Resul
     Ok(Course { stills, ..course })
 }
 
-/// Whether a store is read as files rather than as a stream.
+/// Whether a store is folders of the host.
 pub fn is_files(store: &Store) -> bool {
     matches!(store.engine, Engine::Volume(_))
 }
 
-/// A bucket has no stream and no folder.
-fn is_bucket(store: &Store) -> bool {
-    matches!(store.engine, Engine::S3(_))
+/// Whether a store is read as files rather than as a stream: the objects of a bucket are, too.
+fn is_kept_as_files(store: &Store) -> bool {
+    is_files(store) || store.bucket().is_some()
 }
 
 fn asked(store: &Store) -> impl Iterator<Item = (&String, HoldKind)> {
@@ -93,7 +90,12 @@ fn phases(
 ) -> Result<(Phase, Phase), String> {
     let needs_it = |other: &&StoreName| stores.get(*other).and_then(works_in) == Some(service);
     let needed_by = course.streams.iter().find(needs_it);
-    match (is_files(store), needed_by) {
+    if let Some(other) = course.files.iter().find(needs_it).filter(|_| is_kept_as_files(store)) {
+        return Err(format!(
+            "the store `{name}` wants `{service}` to stand still while it is read, but `{other}` is read from `{service}` itself"
+        ));
+    }
+    match (is_kept_as_files(store), needed_by) {
         (false, None) => Ok((Phase::Streams, Phase::Streams)),
         (false, Some(other)) => Err(format!(
             "the store `{name}` wants `{service}` to stand still while it is dumped, but `{other}` is dumped by `{service}` itself"
@@ -107,12 +109,13 @@ fn phases(
 pub fn works_in(store: &Store) -> Option<&str> {
     match store.engine {
         // Its tool runs in a container of its own, while the service is down.
-        Engine::Neo4j(_) | Engine::Volume(_) | Engine::S3(_) => None,
+        Engine::Neo4j(_) | Engine::Volume(_) => None,
         Engine::Postgresql(_)
         | Engine::Mongodb(_)
         | Engine::Mariadb(_)
         | Engine::Mysql(_)
         | Engine::Redis(_)
+        | Engine::S3(_)
         | Engine::Command(_) => store.engine.service(),
     }
 }
@@ -126,14 +129,13 @@ fn join(known: &mut Still, other: &Still) {
 }
 
 /// What a backup does not cover, in words of its manifest.
-pub fn uncovered(coverage: &Coverage, course: &Course) -> Vec<String> {
+pub fn uncovered(coverage: &Coverage) -> Vec<String> {
     let missing = coverage.stores.iter().filter_map(|store| match &store.state {
         StoreState::Missing { reason } => Some(format!("{}: {reason}", store.name)),
         StoreState::Covered | StoreState::Derivable => None,
     });
-    let unread = course.unread.iter().map(|name| format!("{name}: what is in a bucket is not backed up"));
     let undeclared = coverage.undeclared.iter().map(|what| format!("{what}: no store declares it"));
-    missing.chain(unread).chain(undeclared).collect()
+    missing.chain(undeclared).collect()
 }
 
 /// The volumes and folders in which a database keeps its data, as stores of files.
@@ -167,7 +169,13 @@ pub fn replaced(manifest: &Manifest, stores: &BTreeMap<StoreName, Store>, only: 
             Kept::Stream { .. } => format!("{}: its database, by a dump of {} bytes", part.store, part.bytes),
             Kept::Files { roots, files, .. } => {
                 let roots: Vec<&str> = roots.iter().map(|root| root.from.as_str()).collect();
-                format!("{}: {}, by {files} files of {} bytes", part.store, roots.join(", "), part.bytes)
+                let (store, roots, bytes) = (&part.store, roots.join(", "), part.bytes);
+                if part.engine == EngineKind::S3 {
+                    return format!(
+                        "{store}: the bucket {roots}, by {files} objects of {bytes} bytes; objects that are not among them are removed"
+                    );
+                }
+                format!("{store}: {roots}, by {files} files of {bytes} bytes")
             }
         })
         .collect();

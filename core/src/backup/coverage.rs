@@ -110,13 +110,13 @@ fn state(store: &Store, spec: &InstanceSpec, mounted: &Mounted) -> StoreState {
             Files::Volume(_) | Files::Containers(_) | Files::Image(_) => StoreState::Covered,
         },
         Engine::Volume(_) => StoreState::Covered,
-        Engine::S3(_) => missing("this version of the agent does not back buckets up".to_owned()),
         Engine::Postgresql(_)
         | Engine::Mongodb(_)
         | Engine::Mariadb(_)
         | Engine::Mysql(_)
         | Engine::Redis(_)
         | Engine::Neo4j(_)
+        | Engine::S3(_)
         | Engine::Command(_) => match store.engine.service() {
             Some(service) if !mounted.services.contains(service) => missing(format!("`{service}` has no container")),
             Some(_) | None => StoreState::Covered,
@@ -129,12 +129,15 @@ fn covered<'a>(store: &Store, spec: &InstanceSpec, mounted: &'a Mounted) -> Vec<
     if let Engine::Volume(files) = &store.engine {
         return chosen(files, spec, mounted).into_iter().map(|mount| &mount.source).collect();
     }
-    let Some(server) = store.engine.server() else { return Vec::new() };
-    let places =
-        [server.data.as_str()].into_iter().chain(beside_data(&store.engine).iter().copied()).collect::<Vec<_>>();
+    let data = match store.bucket() {
+        Some(bucket) => bucket.data.as_deref(),
+        None => store.engine.server().map(|server| server.data.as_str()),
+    };
+    let (Some(data), Some(service)) = (data, store.engine.service()) else { return Vec::new() };
+    let places = [data].into_iter().chain(beside_data(&store.engine).iter().copied()).collect::<Vec<_>>();
     let is_its = |mount: &&MountFound| {
         mount.at.as_ref().is_some_and(|at| {
-            at.service.as_deref() == Some(&server.service) && places.iter().any(|place| is_within(&at.target, place))
+            at.service.as_deref() == Some(service) && places.iter().any(|place| is_within(&at.target, place))
         })
     };
     mounted.mounts.iter().filter(is_its).map(|mount| &mount.source).collect()

@@ -115,6 +115,19 @@ fn word(engine: EngineKind) -> &'static str {
 fn steps(part: &Part) -> Vec<String> {
     match &part.kept {
         Kept::Stream { path, .. } => of_stream(part.engine, &format!("dumps/{}", path.trim_start_matches('/'))),
+        Kept::Files { roots, .. } if part.engine == EngineKind::S3 => {
+            let copy = |root: &super::Root| {
+                let from = quoted(&format!("files/{}", root.path.trim_start_matches('/')));
+                vec![
+                    format!(
+                        "   {} was here, each object as a file; what was noted of it is its attribute `user.s3`:",
+                        root.from
+                    ),
+                    format!("    s3cmd sync {from}/ s3://BUCKET/PREFIX/"),
+                ]
+            };
+            roots.iter().flat_map(copy).collect()
+        }
         Kept::Files { roots, .. } => {
             let copy = |root: &super::Root| {
                 let from = quoted(&format!("files/{}/.", root.path.trim_start_matches('/')));

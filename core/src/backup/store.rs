@@ -78,7 +78,14 @@ pub enum Files {
 /// What a bucket of an S3 service holds below a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
+    /// `http://` or `https://`, a host, and a port where it is not the usual one.
     pub endpoint: String,
+    /// The service of the instance that the endpoint's host is, if it is one: it is reached at its container's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Where in its container that service keeps what is in its buckets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
     pub region: String,
     pub bucket: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -152,7 +159,8 @@ impl Engine {
     pub fn service(&self) -> Option<&str> {
         match self {
             Self::Command(commands) => Some(&commands.service),
-            Self::Volume(_) | Self::S3(_) => None,
+            Self::S3(bucket) => bucket.service.as_deref(),
+            Self::Volume(_) => None,
             Self::Postgresql(_)
             | Self::Mongodb(_)
             | Self::Mariadb(_)
@@ -175,7 +183,45 @@ impl Engine {
     }
 }
 
+impl Bucket {
+    /// The host and the port of the endpoint.
+    pub fn authority(&self) -> Option<(&str, u16)> {
+        let (rest, usual) = match self.endpoint.strip_prefix("https://") {
+            Some(rest) => (rest, 443),
+            None => (self.endpoint.strip_prefix("http://")?, 80),
+        };
+        let rest = rest.trim_end_matches('/');
+        let is_plain = |text: &str| !text.is_empty() && !text.contains(['/', '@', '?', '#', ' ']);
+        match rest.rsplit_once(':').filter(|(_, port)| !port.contains(']')) {
+            Some((host, port)) => Some((host, port.parse().ok()?)).filter(|(host, _)| is_plain(host)),
+            None => Some((rest, usual)).filter(|(host, _)| is_plain(host)),
+        }
+    }
+
+    /// Where it is, for people.
+    pub fn place(&self) -> String {
+        let whole =
+            format!("{}/{}/{}", self.endpoint.trim_end_matches('/'), self.bucket, self.prefix.trim_matches('/'));
+        whole.trim_end_matches('/').to_owned()
+    }
+}
+
 impl Store {
+    /// The bucket, if it is one.
+    pub fn bucket(&self) -> Option<&Bucket> {
+        match &self.engine {
+            Engine::S3(bucket) => Some(bucket),
+            Engine::Postgresql(_)
+            | Engine::Mongodb(_)
+            | Engine::Mariadb(_)
+            | Engine::Mysql(_)
+            | Engine::Redis(_)
+            | Engine::Neo4j(_)
+            | Engine::Volume(_)
+            | Engine::Command(_) => None,
+        }
+    }
+
     pub fn is_truth(&self) -> bool {
         self.kind == StoreKind::Truth
     }
@@ -188,6 +234,7 @@ impl Store {
                 "its collections were dumped one after another while others could write; `pause:` names services that wait"
             }
             Engine::Volume(_) if !is_held => "its files were read while others could write",
+            Engine::S3(_) if !is_held => "its objects were read one after another while others could write",
             Engine::Postgresql(_)
             | Engine::Mongodb(_)
             | Engine::Mariadb(_)

@@ -2,6 +2,7 @@
 
 use super::{HostPolicy, Permission};
 use crate::app::{Probe, Rendered};
+use crate::backup::Bucket;
 use crate::image::is_registry;
 use crate::names::AppName;
 use crate::spec::{ContainerSpec, NetworkMode, Switch};
@@ -20,7 +21,9 @@ pub fn violations(policy: &HostPolicy, rendered: &Rendered) -> Vec<String> {
     let probes = rendered.health.probes.iter().filter(|probe| is_exec(probe) && policy.exec == Permission::Denied);
     let probes = probes.map(|probe| format!("the host does not allow exec, and {} has an exec probe", probe.service()));
     let powers = spec.containers.iter().filter(|_| policy.privileges == Permission::Denied).filter_map(power);
-    app.into_iter().chain(images).chain(paths).chain(probes).chain(powers).collect()
+    let outside = rendered.stores.values().filter_map(|store| store.bucket()).filter(|it| !policy.allows_bucket(it));
+    let buckets = outside.map(|bucket| format!("the host does not allow the bucket {}", bucket.place()));
+    app.into_iter().chain(images).chain(paths).chain(buckets).chain(probes).chain(powers).collect()
 }
 
 fn is_exec(probe: &Probe) -> bool {
@@ -52,6 +55,24 @@ impl HostPolicy {
         let image = full_name(image);
         let is_below = |entry: &String| is_at_or_below(&image, &full_prefix(entry));
         self.registries.as_ref().is_none_or(|entries| entries.iter().any(is_below))
+    }
+
+    /// Tells whether a store may be that bucket. An instance's own service is as free as the instance is.
+    pub fn allows_bucket(&self, bucket: &Bucket) -> bool {
+        let Some((host, port)) = bucket.authority() else { return false };
+        let is_usual = port == if bucket.endpoint.starts_with("https://") { 443 } else { 80 };
+        let is_it = |entry: &String| {
+            let (authority, name) = match entry.split_once('/') {
+                Some((authority, name)) => {
+                    (authority, Some(name.trim_end_matches('/')).filter(|name| !name.is_empty()))
+                }
+                None => (entry.as_str(), None),
+            };
+            let is_there = authority.eq_ignore_ascii_case(&format!("{host}:{port}"))
+                || is_usual && authority.eq_ignore_ascii_case(host);
+            is_there && name.is_none_or(|name| name == bucket.bucket)
+        };
+        bucket.service.is_some() || self.buckets.iter().any(is_it)
     }
 
     /// Tells whether a host path may be mounted. A path that is relative or climbs with `..` never may.
@@ -240,5 +261,29 @@ volumes:
     fn an_ordinary_app_needs_no_policy() {
         let compose = "services: { web: { image: nginx, volumes: ['./a:/a', 'data:/data'] } }\nvolumes: { data: }\n";
         assert_eq!(violations(&HostPolicy::default(), &rendered(compose)), [""; 0]);
+    }
+
+    #[test]
+    fn a_bucket_elsewhere_needs_the_hosts_consent() {
+        let allows = |entries: &[&str], endpoint: &str, service: Option<&str>| {
+            let policy = HostPolicy { buckets: set(entries), ..HostPolicy::default() };
+            let word = str::to_owned;
+            let (endpoint, service, data, region) = (word(endpoint), service.map(word), None, word("us-east-1"));
+            let (bucket, prefix, key) = (word("media"), String::new(), crate::spec::Text::secret("x"));
+            policy.allows_bucket(&Bucket { endpoint, service, data, region, bucket, prefix, key_id: key.clone(), key })
+        };
+        assert!(allows(&[], "http://objects:9000", Some("objects")), "a service of the instance is its own");
+        assert!(!allows(&[], "https://s3.example.org", None));
+        for (entry, good) in [
+            ("s3.example.org", true),
+            ("S3.example.org:443", true),
+            ("s3.example.org/media", true),
+            ("s3.example.org/other", false),
+            ("s3.example.org:9000", false),
+            ("example.org", false),
+        ] {
+            assert_eq!(allows(&[entry], "https://s3.example.org", None), good, "{entry}");
+        }
+        assert!(!allows(&["s3.example.org"], "https://s3.example.org:8443", None));
     }
 }

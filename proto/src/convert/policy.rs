@@ -17,6 +17,7 @@ impl From<HostPolicy> for v1::HostPolicy {
             paths: policy.paths.into_iter().collect(),
             hours: policy.hours.map(Into::into).unwrap_or_default(),
             denies_exec: policy.exec == Permission::Denied,
+            buckets: policy.buckets.into_iter().collect(),
             allows_privileges: policy.privileges == Permission::Allowed,
         }
     }
@@ -29,11 +30,13 @@ impl TryFrom<v1::HostPolicy> for HostPolicy {
         let apps = apps.into_iter().map(|app| app.parse()).collect::<Result<_, _>>()?;
         let registries = at_most("policy.registries", ENTRY_LIMIT, message.registries)?;
         let paths = at_most("policy.paths", ENTRY_LIMIT, message.paths)?;
+        let buckets = at_most("policy.buckets", ENTRY_LIMIT, message.buckets)?;
         let hours = Some(message.hours).filter(|hours| !hours.is_empty());
         Ok(Self {
             apps: message.limits_apps.then_some(apps),
             registries: message.limits_registries.then(|| registries.into_iter().map(bounded).collect()),
             paths: paths.into_iter().map(bounded).collect(),
+            buckets: buckets.into_iter().map(bounded).collect(),
             hours: hours.map(|hours| hours.parse()).transpose()?,
             exec: if message.denies_exec { Permission::Denied } else { Permission::Allowed },
             privileges: if message.allows_privileges { Permission::Allowed } else { Permission::Denied },

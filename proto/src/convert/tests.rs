@@ -158,6 +158,7 @@ fn a_policy_comes_back_as_it_was() {
         apps: Some(BTreeSet::from(["labnotes".parse().expect("it is a name")])),
         registries: Some(BTreeSet::new()),
         paths: BTreeSet::from(["/data".to_owned()]),
+        buckets: BTreeSet::from(["s3.example.org/media".to_owned()]),
         hours: Some("22:00-04:00".parse().expect("it is a window")),
         exec: Permission::Denied,
         privileges: Permission::Allowed,

@@ -1,13 +1,15 @@
-//! Folders of this machine into one snapshot.
+//! Folders of this machine and buckets into one snapshot, as files.
 
+use super::mixed::{Mixed, Root};
+use super::objects::Picked;
 use super::sample::{FileHash, Sample};
-use super::walk::{Noted, Walk};
+use super::walk::Noted;
 use super::{Job, inside};
 use crate::backend::Snapshots;
 use crate::backup::{Kind, Part};
 use crate::error::{Error, Result};
 use crate::gate::Gate;
-use crate::place::FileId;
+use crate::place::{FileId, S3Address};
 use crate::reader::own;
 use crate::repository::Repository;
 use crate::run::Chunks;
@@ -23,10 +25,19 @@ pub struct Tree {
     pub path: String,
 }
 
+/// What a bucket has below its address's prefix, and where it goes in the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketTree {
+    pub bucket: S3Address,
+    pub path: String,
+}
+
 /// What to archive, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trees {
     pub trees: Vec<Tree>,
+    #[serde(default)]
+    pub buckets: Vec<BucketTree>,
     /// Globs on paths in the snapshot: `/volumes/files/tmp/**`, `**/*.lock`. What one names is left out, with all below it.
     #[serde(default)]
     pub excludes: Vec<String>,
@@ -75,11 +86,16 @@ impl Repository {
     ///
     /// What cannot be read fails the run. What vanishes or changes under way is counted and named.
     pub fn archive_trees(&self, part: &Part, trees: &Trees, gate: &Arc<Gate>) -> Result<ArchivedTrees> {
-        let roots = in_order(&trees.trees)?;
+        let roots = in_order(trees)?;
         let paths = roots.iter().map(|(path, _)| path.clone()).collect();
-        let noted = Noted::new(gate.clone(), Sample::new(trees.sample, trees.seed), &trees.trees);
+        let named =
+            trees.trees.iter().map(|it| it.path.as_str()).chain(trees.buckets.iter().map(|it| it.path.as_str()));
+        let named: Vec<&str> = named.collect();
+        let noted = Noted::new(gate.clone(), Sample::new(trees.sample, trees.seed), &named);
         let noted = Arc::new(noted.with_pulse(self.pulse().clone()));
-        let source = Walk::new(roots, &trees.excludes, noted.clone())?;
+        let picked = Arc::new(Picked::new(trees.sample, trees.seed));
+        let source = Mixed::new(roots, &trees.excludes, &noted, &picked)?;
+        let buckets = source.buckets();
         let job = Job {
             part,
             kind: Kind::Files,
@@ -94,6 +110,12 @@ impl Repository {
         drop(job);
         let sample =
             std::mem::replace(&mut *noted.sample.lock().unwrap_or_else(PoisonError::into_inner), Sample::new(0, 0));
+        let mut hashes = sample.hash()?;
+        for bucket in &buckets {
+            bucket.look_again()?;
+            hashes.extend(bucket.hash(&picked)?);
+        }
+        hashes.sort_by(|a, b| a.path.cmp(&b.path));
         let (found, by_tree) = (noted.found(), noted.by_tree());
         Ok(ArchivedTrees {
             snapshot: own(&done.snapshot.id)?,
@@ -105,19 +127,20 @@ impl Repository {
             changed: found.changed,
             skipped: found.skipped,
             notes: found.notes,
-            sample: sample.hash()?,
+            sample: hashes,
         })
     }
 }
 
-fn in_order(trees: &[Tree]) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let placed = |tree: &Tree| {
-        let path =
-            inside(&tree.path).ok_or_else(|| Error::refused(format!("`{}` is no path in a backup", tree.path)))?;
-        Ok((path, tree.disk.clone()))
+fn in_order(trees: &Trees) -> Result<Vec<(PathBuf, Root)>> {
+    let placed = |path: &str, root: Root| {
+        let path = inside(path).ok_or_else(|| Error::refused(format!("`{path}` is no path in a backup")))?;
+        Ok((path, root))
     };
-    let mut roots = trees.iter().map(placed).collect::<Result<Vec<_>>>()?;
-    roots.sort();
+    let folders = trees.trees.iter().map(|tree| placed(&tree.path, Root::Folder(tree.disk.clone())));
+    let buckets = trees.buckets.iter().map(|tree| placed(&tree.path, Root::Bucket(tree.bucket.clone())));
+    let mut roots = folders.chain(buckets).collect::<Result<Vec<_>>>()?;
+    roots.sort_by(|(a, _), (b, _)| a.cmp(b));
     match roots.windows(2).find(|pair| pair[1].0.starts_with(&pair[0].0)) {
         Some(pair) => {
             let (one, other) = (pair[0].0.display(), pair[1].0.display());

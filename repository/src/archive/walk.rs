@@ -3,7 +3,7 @@
 use super::file::Unopened;
 use super::inside;
 use super::sample::{Sample, Stamp};
-use super::trees::{Tree, TreeSize};
+use super::trees::TreeSize;
 use crate::error::{Error, Result};
 use crate::gate::Gate;
 use crate::pulse::Pulse;
@@ -26,7 +26,7 @@ pub(super) struct Noted {
     pub(super) gate: Arc<Gate>,
     pub(super) sample: Mutex<Sample>,
     found: Mutex<Found>,
-    /// Each folder by its path, with its name as it was asked for.
+    /// Each folder or bucket by its path, with its name as it was asked for.
     trees: Vec<(PathBuf, String)>,
     sizes: Mutex<BTreeMap<String, TreeSize>>,
     pub(super) pulse: Pulse,
@@ -41,8 +41,8 @@ pub(super) struct Found {
 }
 
 impl Noted {
-    pub(super) fn new(gate: Arc<Gate>, sample: Sample, trees: &[Tree]) -> Self {
-        let trees: Vec<_> = trees.iter().filter_map(|tree| Some((inside(&tree.path)?, tree.path.clone()))).collect();
+    pub(super) fn new(gate: Arc<Gate>, sample: Sample, paths: &[&str]) -> Self {
+        let trees: Vec<_> = paths.iter().filter_map(|path| Some((inside(path)?, (*path).to_owned()))).collect();
         let sizes = trees.iter().map(|(_, name)| (name.clone(), TreeSize::default())).collect();
         Self {
             gate,
@@ -63,7 +63,7 @@ impl Noted {
     }
 
     /// Counts what is not a folder towards the folder that was asked for.
-    fn count(&self, path: &Path, bytes: u64) {
+    pub(super) fn count(&self, path: &Path, bytes: u64) {
         self.size_of(path, |size| (size.files, size.bytes) = (size.files + 1, size.bytes + bytes));
     }
 
@@ -90,7 +90,7 @@ impl Noted {
         }
     }
 
-    fn vanished(&self, path: &Path) {
+    pub(super) fn vanished(&self, path: &Path) {
         self.note(path, "vanished", |found| &mut found.vanished);
     }
 
@@ -102,6 +102,11 @@ impl Noted {
     pub(super) fn left_out(&self, path: &Path, disk: &Path, bytes: u64, error: &io::Error) {
         self.discount(path, bytes);
         self.failed(disk, error);
+    }
+
+    /// Something else that is worth knowing, with no file of its own.
+    pub(super) fn remark(&self, text: String) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).notes.push(text);
     }
 
     /// Notes an error: what is gone has vanished, all else fails the run.

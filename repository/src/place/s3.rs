@@ -76,24 +76,8 @@ impl S3Place {
 
     /// As `new`, with another limit for one call, its retries included.
     pub fn with_deadline(address: &S3Address, deadline: Duration) -> Result<Self, PlaceError> {
-        // Only one kind of cryptography is built in; where it is chosen already, it is this one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = ClientOptions::new()
-            .with_timeout(ATTEMPT.min(deadline))
-            .with_connect_timeout(CONNECT.min(deadline))
-            .with_allow_http(address.transport == Transport::PlainHttp);
-        let backoff =
-            BackoffConfig { init_backoff: Duration::from_millis(200), max_backoff: Duration::from_secs(10), base: 2.0 };
-        let store = AmazonS3Builder::new()
-            .with_endpoint(&address.endpoint)
-            .with_region(&address.region)
-            .with_bucket_name(&address.bucket)
-            .with_access_key_id(&address.access_key)
-            .with_secret_access_key(&address.secret_key)
-            .with_client_options(client)
-            .with_retry(RetryConfig { backoff, max_retries: RETRIES, retry_timeout: deadline })
-            .build()
-            .map_err(|error| PlaceError::Refused(error.to_string()))?;
+        let client = ClientOptions::new().with_timeout(ATTEMPT.min(deadline));
+        let store = connected(address, client, deadline)?;
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("s3").enable_all().build()?;
         let name = format!("{}/{}/{}", address.endpoint, address.bucket, address.prefix);
         let prefix = address.prefix.trim_matches('/').to_owned();
@@ -218,7 +202,31 @@ impl fmt::Debug for S3Place {
     }
 }
 
-fn refine(error: &object_store::Error) -> PlaceError {
+/// A client of a bucket; nothing is asked of it yet.
+pub(crate) fn connected(
+    address: &S3Address,
+    client: ClientOptions,
+    deadline: Duration,
+) -> Result<AmazonS3, PlaceError> {
+    // Only one kind of cryptography is built in; where it is chosen already, it is this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client =
+        client.with_connect_timeout(CONNECT.min(deadline)).with_allow_http(address.transport == Transport::PlainHttp);
+    let backoff =
+        BackoffConfig { init_backoff: Duration::from_millis(200), max_backoff: Duration::from_secs(10), base: 2.0 };
+    AmazonS3Builder::new()
+        .with_endpoint(&address.endpoint)
+        .with_region(&address.region)
+        .with_bucket_name(&address.bucket)
+        .with_access_key_id(&address.access_key)
+        .with_secret_access_key(&address.secret_key)
+        .with_client_options(client)
+        .with_retry(RetryConfig { backoff, max_retries: RETRIES, retry_timeout: deadline })
+        .build()
+        .map_err(|error| PlaceError::Refused(error.to_string()))
+}
+
+pub(crate) fn refine(error: &object_store::Error) -> PlaceError {
     match error {
         object_store::Error::NotFound { .. } => PlaceError::Missing,
         object_store::Error::PermissionDenied { .. }

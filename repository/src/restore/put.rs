@@ -1,6 +1,7 @@
 //! Making one file, folder or link of a snapshot, with all that describes it.
 
 use super::{Existing, OnDamage, Owners, RestoreOptions, Restored};
+use crate::bucket::ATTRIBUTE;
 use crate::error::{Error, Result};
 use crate::reader::{Blobs, content};
 use rustic_core::jiff::Timestamp;
@@ -184,9 +185,10 @@ fn set_attribute(path: &Path, name: &str, value: &[u8]) -> Result<Set> {
     }
 }
 
-/// Where a host's own security puts a file says nothing of what is in it, and another host has its own.
+/// Where a host's own security puts a file says nothing of what is in it, and another host has its own. What an object had
+/// beside its bytes is nothing that its file needs.
 fn is_label(name: &str) -> bool {
-    ["security.selinux", "security.SMACK64"].contains(&name)
+    ["security.selinux", "security.SMACK64", ATTRIBUTE].contains(&name)
 }
 
 fn timespec(time: Timestamp) -> Timespec {

@@ -2,6 +2,7 @@
 
 use crate::archive::{ArchivedStreams, ArchivedTrees, Trees};
 use crate::backup::{BackupId, Kind, Part, PartRecord};
+use crate::bucket::{Extra, Filled, Looked};
 use crate::check::{CheckReport, ReadData};
 use crate::error::Error;
 use crate::forget::{Forgotten, Prune};
@@ -12,7 +13,7 @@ use crate::restore::{RestoreOptions, Restored};
 use crate::resume::Resumed;
 use crate::secrets::Secrets;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -101,6 +102,18 @@ pub enum Work {
         to: PathBuf,
         options: RestoreOptions,
     },
+    /// Puts what a snapshot of files has below a path into a bucket of somebody's.
+    FillBucket {
+        snapshot: FileId,
+        path: String,
+        to: S3Address,
+        extra: Extra,
+    },
+    /// Counts what is in a bucket, and hashes a sample.
+    LookAtBucket {
+        bucket: S3Address,
+        sample: BTreeMap<String, String>,
+    },
     Check {
         read: ReadData,
     },
@@ -138,6 +151,8 @@ pub enum Answer {
     },
     Entries(Vec<Entry>),
     Restored(Restored),
+    Filled(Filled),
+    Looked(Looked),
     Checked(CheckReport),
     Forgotten(Forgotten),
     Pruned {
@@ -189,7 +204,7 @@ pub struct Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let kind = match &error {
-            Error::Place { .. } => FailureKind::Place,
+            Error::Place { .. } | Error::Bucket { .. } => FailureKind::Place,
             Error::NoRepository { .. } => FailureKind::NoRepository,
             Error::Occupied { .. } => FailureKind::Occupied,
             Error::WrongKey { .. } => FailureKind::WrongKey,

@@ -242,6 +242,10 @@ impl Job {
             Work::RestoreTree { snapshot, path, to, options } => {
                 Answer::Restored(repository.restore_tree(&snapshot, &path, &to, &options)?)
             }
+            Work::FillBucket { snapshot, path, to, extra } => {
+                Answer::Filled(repository.fill_bucket(&snapshot, &path, &to, extra)?)
+            }
+            Work::LookAtBucket { bucket, sample } => Answer::Looked(crate::bucket::look(&bucket, &sample)?),
             Work::Check { read } => Answer::Checked(repository.check(read)?),
             Work::Forget { backups } => Answer::Forgotten(repository.forget(&backups)?),
             Work::Prune { how } => Answer::Pruned { bytes: repository.prune(how)? },

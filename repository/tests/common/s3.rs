@@ -1,5 +1,7 @@
 //! A real server that speaks S3, on this machine, and a line to it that can be slow, broken or dead.
 
+#![allow(dead_code, reason = "each test binary uses some of it")]
+
 use fleet_repository::place::{S3Address, Transport};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -29,6 +31,8 @@ impl S3 {
         std::fs::create_dir(folder.path().join("backups")).expect("a bucket");
         let mut server = Command::new(rclone)
             .args(["serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", &format!("{ACCESS},{SECRET}")])
+            // What a test does to its folder is seen at once.
+            .args(["--dir-cache-time", "0s"])
             .arg(folder.path())
             .env("RCLONE_CONFIG", "/dev/null")
             .stdout(Stdio::null())

@@ -3,6 +3,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+const STORES: &str = "stores:
+  rows:
+    engine: command
+    kind: truth
+    service: db
+    dump: [dump-rows]
+    load: [load-rows]
+    count: [count-rows]
+    trailer: \"end\\n\"
+  data: { engine: volume, kind: derivable, volume: data }
+  uploads: { engine: volume, kind: derivable, volume: uploads }
+";
+
 /// A version of `notes`. Two versions differ in the image of the web service alone.
 #[derive(Debug, Clone)]
 pub struct App {
@@ -11,17 +24,24 @@ pub struct App {
     pub deadline: String,
     /// What else stands in the Compose file of the web service, indented by four.
     pub extra: String,
+    /// What else stands in app.yaml.
+    pub stores: String,
 }
 
 impl App {
     /// A version that waits patiently for its health.
     pub fn new(version: &str) -> Self {
-        Self { version: version.to_owned(), deadline: "25s".to_owned(), extra: String::new() }
+        Self { version: version.to_owned(), deadline: "25s".to_owned(), extra: String::new(), stores: String::new() }
     }
 
     /// A version that is given up soon when it does not become healthy.
     pub fn hasty(version: &str) -> Self {
         Self { deadline: "1s".to_owned(), ..Self::new(version) }
+    }
+
+    /// A version whose database matters, and nothing else.
+    pub fn with_stores(version: &str) -> Self {
+        Self { stores: STORES.to_owned(), ..Self::new(version) }
     }
 
     /// The image that tells this version from others.
@@ -44,8 +64,8 @@ health:
   deadline: {}
   probes:
     - http: {{ service: web, port: 80 }}
-",
-            self.deadline
+{}",
+            self.deadline, self.stores
         )
     }
 

@@ -1,5 +1,6 @@
 //! One lab server: a real agent on a world that remembers.
 
+use super::worker;
 use fleet_agent::fake::FakeHands;
 use fleet_agent::ledger::Ledger;
 use fleet_agent::{Config, identity_path};
@@ -22,7 +23,9 @@ impl Host {
     pub fn new(name: &str, folder: &Path, identity: &Identity) -> Self {
         fs::create_dir_all(folder).expect("a folder can be made");
         identity.save(&identity_path(folder)).expect("the identity can be kept");
-        let host = Self { name: name.to_owned(), hands: FakeHands::default(), folder: folder.to_owned(), agent: None };
+        let hands = FakeHands::default();
+        hands.meddle(|world| world.volumes_at = folder.join("volumes"));
+        let host = Self { name: name.to_owned(), hands, folder: folder.to_owned(), agent: None };
         host.write_policy("");
         host
     }
@@ -46,7 +49,8 @@ impl Host {
     /// Starts the agent, with threads of its own that can be taken away at any moment.
     pub fn start(&mut self) {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads can be made");
-        let config = Config { data_dir: self.folder.clone(), policy: self.policy() };
+        let worker = Some(worker());
+        let config = Config { data_dir: self.folder.clone(), policy: self.policy(), worker };
         runtime.spawn(fleet_agent::run(config, self.hands.clone(), Default::default()));
         self.agent = Some(runtime);
     }

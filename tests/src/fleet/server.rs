@@ -1,6 +1,6 @@
 //! The coordinator of a fleet, which can be stopped, dropped and started again on its folder.
 
-use super::now;
+use super::{now, worker};
 use crate::port::Port;
 use crate::process::wait_until;
 use fleet_coordinator::home::{Home, HomeError, Settings};
@@ -37,9 +37,8 @@ impl Server {
         };
         let runtime = threads();
         let (home, token) = runtime.block_on(Home::init(folder, settings)).expect("the folder is empty");
-        let running = runtime
-            .block_on(serve(Config { home, listen: address, options: Options::default() }))
-            .expect("the port is free");
+        let running =
+            runtime.block_on(serve(Config { home, listen: address, options: options() })).expect("the port is free");
         (Self { address, _port: port, folder: folder.to_owned(), running: Some((runtime, running)) }, token)
     }
 
@@ -79,9 +78,8 @@ impl Server {
         let mut home = home.expect("nobody else serves this folder");
         home.settings.certificate_seconds = life.as_secs();
         let listen = self.address;
-        let running = runtime
-            .block_on(serve(Config { home, listen, options: Options::default() }))
-            .expect("the port is free again");
+        let running =
+            runtime.block_on(serve(Config { home, listen, options: options() })).expect("the port is free again");
         self.running = Some((runtime, running));
     }
 
@@ -97,6 +95,10 @@ impl Drop for Server {
             runtime.shutdown_background();
         }
     }
+}
+
+fn options() -> Options {
+    Options { worker: Some(worker()), ..Options::default() }
 }
 
 fn threads() -> Runtime {

@@ -12,7 +12,7 @@ use fleet_core::steps::gate::{Observation, ObservedContainer, ProbeResult, versi
 use fleet_core::units::Period;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 type Containers = Vec<ContainerInspectResponse>;
 
@@ -95,6 +95,18 @@ async fn get(
         Ok(answer) => answer,
         Err(_) => Err(format!("no answer in {} s", limit.as_secs_f32())),
     }
+}
+
+/// The same, asked for by itself.
+pub async fn address_of(
+    engine: &Engine,
+    spec: &InstanceSpec,
+    service: &str,
+    port: u16,
+) -> Result<SocketAddr, HandsError> {
+    let found = containers(engine, &spec.project).await?;
+    let refused = |reason: String| HandsError::NoAddress { service: service.to_owned(), reason };
+    address(spec, &found, service, port).map(SocketAddr::from).map_err(refused)
 }
 
 /// Where a service's port can be reached from this host.

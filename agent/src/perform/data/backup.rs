@@ -95,7 +95,7 @@ impl Taking<'_> {
     async fn read(&mut self, copies: &mut Copies) -> Result<Read, DataError> {
         let (data, spec) = (self.data, &self.settled.rendered.spec);
         let (roots, missing) = trees::find(data, spec, &self.stores(&self.course.files)).await?;
-        let mut uncovered = uncovered(&self.coverage().await?, self.course);
+        let mut uncovered = uncovered(&self.coverage().await?);
         let streams = self.stores(&self.course.streams);
         let beside = others::beside_stores(data, &self.settled.rendered, &streams).await;
         uncovered.extend(beside.iter().map(|what| format!("{what}: no store declares it")));
@@ -266,8 +266,9 @@ impl Taking<'_> {
         let of_roots = roots.iter().filter_map(|root| kept.by_root.get(&root.path));
         let (files, bytes) = of_roots.fold((0, 0), |(files, bytes), root| (files + root.files, bytes + root.bytes));
         let sample = kept.sample.iter().filter(|(path, _)| is_below(path));
-        let is_about =
-            |note: &str, tree: &Tree| note.contains(&*tree.from.to_string_lossy()) || note.contains(&tree.root.path);
+        let is_about = |note: &str, tree: &Tree| {
+            note.contains(&tree.root.path) || tree.from.folder().is_some_and(|it| note.contains(&*it.to_string_lossy()))
+        };
         let notes = kept.notes.iter().filter(|note| trees.iter().any(|tree| is_about(note, tree)));
         let caveats = self.settled.rendered.stores[store].caveats();
         Part {

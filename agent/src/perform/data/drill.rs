@@ -13,7 +13,7 @@ use crate::clock;
 use crate::perform::work::Finish;
 use crate::repositories::Label;
 use fleet_core::app::{Rendered, throwaway};
-use fleet_core::backup::{DrillMade, Engine, Files, Kept, Made, Part, Proof, Root, Source, root_path};
+use fleet_core::backup::{DrillMade, Engine, Files, Kept, Made, Part, Proof, Root, Source, is_files, root_path};
 use fleet_core::host_policy::violations;
 use fleet_core::order::Outcome;
 use fleet_core::spec::InstanceSpec;
@@ -79,7 +79,8 @@ async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<String>, Da
     data.work.perform(spec, |found| volumes_alone(found, spec), Finish::AsIs).await?;
     let mut checks = files(data, opened, spec, &fillings).await?;
     data.work.perform(spec, |found| without_starting(found, spec), Finish::AsIs).await?;
-    checks.extend(load_all(data, opened, &fillings, spec).await.map_err(blamed)?);
+    let loaded: Vec<_> = fillings.iter().copied().filter(is_loaded).collect();
+    checks.extend(load_all(data, opened, &loaded, spec).await.map_err(blamed)?);
     checks.extend(questions(data, spec, &fillings).await?);
     if checks.is_empty() {
         return Err(DataError::BadBackup("there is nothing in it that could be compared".to_owned()));
@@ -124,6 +125,14 @@ async fn questions(
     Ok(checks)
 }
 
+/// Whether it goes into a service of the double. What is in a bucket elsewhere goes to a folder: nothing is written there.
+fn is_loaded(filling: &Filling<'_>) -> bool {
+    match filling.store.bucket() {
+        Some(bucket) => bucket.service.is_some(),
+        None => !is_files(filling.store),
+    }
+}
+
 /// A dump that its own database does not take is not good.
 fn blamed(error: DataError) -> DataError {
     match error {
@@ -142,7 +151,7 @@ async fn files(
     fillings: &[Filling<'_>],
 ) -> Result<Vec<String>, DataError> {
     let mut checks = Vec::new();
-    for filling in fillings {
+    for filling in fillings.iter().filter(|it| !is_loaded(it)) {
         let Kept::Files { roots, sample, files } = &filling.part.kept else { continue };
         let store = filling.name;
         let bad = |reason: String| DataError::BadBackup(format!("the store `{store}`: {reason}"));
@@ -167,7 +176,8 @@ async fn files(
                 filling.part.bytes
             )));
         }
-        checks.push(format!("{store}: {files} files, {} bytes", filling.part.bytes));
+        let what = if filling.store.bucket().is_some() { "objects, restored to a folder" } else { "files" };
+        checks.push(format!("{store}: {files} {what}, {} bytes", filling.part.bytes));
         checks.push(format!("{store}: {compared} files have the hashes that were noted"));
     }
     Ok(checks)

@@ -6,7 +6,7 @@ use super::compare::recount;
 use super::ready::until_ready;
 use super::source::Opened;
 use super::stages::starting;
-use super::{DataError, DataWork};
+use super::{DataError, DataWork, bucket};
 use crate::hands::HandsError;
 use crate::perform::links::refuse_strays;
 use crate::perform::work::{Finish, WorkError};
@@ -24,6 +24,7 @@ use std::collections::BTreeSet;
 const NOTEWORTHY: u64 = 4_000_000;
 
 /// A part of a backup, and the store that takes it.
+#[derive(Clone, Copy)]
 pub struct Filling<'a> {
     pub name: &'a StoreName,
     pub store: &'a Store,
@@ -67,6 +68,9 @@ async fn load(
     spec: &InstanceSpec,
 ) -> Result<(), DataError> {
     let (name, store) = (filling.name, filling.store);
+    if store.bucket().is_some() {
+        return bucket::fill(data, opened, filling, spec).await;
+    }
     let Kept::Stream { path, sha256 } = &filling.part.kept else { return Ok(()) };
     let tool = load_tool(store, spec).ok_or_else(|| of_host(name, "it has no tool that loads it"))?;
     data.work.say(format!("loading {name}"));
@@ -163,7 +167,7 @@ fn checked(
 }
 
 /// The services of the databases, with what they depend on.
-fn services_of(fillings: &[Filling<'_>], spec: &InstanceSpec) -> BTreeSet<String> {
+pub fn services_of(fillings: &[Filling<'_>], spec: &InstanceSpec) -> BTreeSet<String> {
     let of_stores = fillings.iter().filter_map(|it| it.store.engine.service()).map(str::to_owned);
     let mut wanted: BTreeSet<String> = of_stores.collect();
     let mut line: Vec<String> = wanted.iter().cloned().collect();

@@ -9,7 +9,7 @@ use super::room::expect_room;
 use super::source::{self, Opened};
 use super::stages::{volumes_alone, without_starting};
 use super::targets::{Target, Targets, expect_alone, expect_nobody, make_missing, targets};
-use super::{Came, DataError, DataWork, aside, backup, others, undo};
+use super::{Came, DataError, DataWork, aside, backup, bucket, others, undo};
 use crate::clock;
 use crate::ledger::{Aside, AsideWay, Becomes, InstanceEntry, Reach, Settled, Values};
 use crate::perform::forward::stages;
@@ -77,6 +77,7 @@ pub async fn anew(
     let values = &data.open.values;
     let to = prepare(data.site(), &data.order.instance, goal, values, data.open.drift, None).await?;
     let spec = &to.rendered.spec;
+    bucket::expect_unused(data, &opened, &to.rendered).await?;
     let there = undo::volumes_there(data, spec).await?;
     if !there.is_empty() {
         let there = there.join(", ");

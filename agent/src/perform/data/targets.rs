@@ -48,7 +48,8 @@ pub async fn targets(
     fillings: &[Filling<'_>],
 ) -> Result<Targets, DataError> {
     let mut targets = Targets::default();
-    for filling in fillings {
+    // A bucket is no folder: it is filled where it is.
+    for filling in fillings.iter().filter(|it| it.store.bucket().is_none()) {
         let (found, missing) = match &filling.part.kept {
             Kept::Files { roots, .. } => of_files(data, opened, rendered, filling, roots).await?,
             Kept::Stream { .. } => (of_database(data, rendered, filling).await?, Vec::new()),

@@ -1,6 +1,7 @@
 //! Stories of orders about data, with a database and volumes whose content is real, and repositories that are.
 
 mod bed;
+mod buckets;
 mod crashes;
 mod double;
 mod drills;

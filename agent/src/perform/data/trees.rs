@@ -1,8 +1,8 @@
-//! Folders of an instance into its repositories: volumes, and what is mounted from the host.
+//! What of an instance is kept as files: volumes, what is mounted from the host, and buckets.
 
 use super::copies::Copies;
-use super::{DataError, DataWork};
-use crate::repositories::{Label, Tree, TreesKept};
+use super::{DataError, DataWork, bucket};
+use crate::repositories::{Label, Origin, Tree, TreesKept};
 use fleet_core::backup::{Root, Store, root_path};
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::spec::InstanceSpec;
@@ -23,6 +23,10 @@ pub async fn find(
 ) -> Result<(Roots, BTreeMap<StoreName, String>), DataError> {
     let (mut roots, mut missing, mut seen) = (Roots::default(), BTreeMap::new(), BTreeSet::new());
     for (name, store) in stores {
+        if store.bucket().is_some() {
+            roots.of_store.insert((*name).clone(), vec![bucket::tree(data, spec, name, store).await?]);
+            continue;
+        }
         let found = data.site().hands.roots(spec, store).await;
         let found = found.map_err(|error| DataError::of_store(name, crate::chain(&error)))?;
         // Two stores may match one folder: it is kept once.
@@ -32,7 +36,7 @@ pub async fn find(
             continue;
         }
         let trees = fresh.into_iter().enumerate().map(|(number, root)| Tree {
-            from: root.path,
+            from: Origin::Folder(root.path),
             root: Root { from: root.from, path: root_path(name, number) },
         });
         roots.of_store.insert((*name).clone(), trees.collect());

@@ -3,7 +3,7 @@
 //! **Invariant:** what cannot be put back stays in the journal, and is said.
 
 use super::targets::unmake_missing;
-use super::{DataError, DataWork, aside, holds};
+use super::{DataError, DataWork, aside, bucket, holds};
 use crate::ledger::{Aside, Reach, Settled};
 use crate::perform::forward::stages;
 use crate::perform::prepare::look;
@@ -64,6 +64,7 @@ async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
         moved(aside, "put back", aside::put_back).await?;
     }
     unmake_missing(data, spec).await?;
+    bucket::put_back(data, settled).await?;
     let finish = if settled.is_stopped() { Finish::AsIs } else { Finish::Healthy(&settled.rendered.health) };
     data.work.perform(spec, |found| stages(found, settled), finish).await?;
     Ok(data.note(|journal| journal.aside.clear())?)

@@ -71,6 +71,7 @@ fn policy_view(policy: &HostPolicy) -> v1::PolicyView {
         apps: limited(policy.apps.as_ref()),
         registries: limited(policy.registries.as_ref()),
         paths: policy.paths.iter().cloned().collect(),
+        buckets: policy.buckets.iter().cloned().collect(),
         hours: policy.hours.as_ref().map(ToString::to_string).unwrap_or_default(),
         exec: policy.exec.word().to_owned(),
         privileges: policy.privileges.word().to_owned(),

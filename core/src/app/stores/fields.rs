@@ -48,7 +48,7 @@ fn belonging(engine: EngineKind) -> (&'static [&'static str], &'static [&'static
         }
         EngineKind::Redis => (&["user", "password", "data"], &["service"]),
         EngineKind::Volume => (&FILES, &[]),
-        EngineKind::S3 => (&["region", "prefix"], &["endpoint", "bucket", "key_id", "key"]),
+        EngineKind::S3 => (&["region", "prefix", "data"], &["endpoint", "bucket", "key_id", "key"]),
         EngineKind::Command => (&["count", "environment", "magic", "trailer"], &["service", "dump", "load"]),
     }
 }

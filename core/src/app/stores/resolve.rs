@@ -185,7 +185,37 @@ impl Reading<'_> {
         };
         let (key_id, key) = (secret("key_id", &declaration.key_id), secret("key", &declaration.key));
         let region = if region.is_empty() { "us-east-1".to_owned() } else { region };
-        Bucket { endpoint, region, bucket, prefix, key_id, key }
+        let (service, data) = (None, declaration.data.clone());
+        let mut found = Bucket { endpoint, service, data, region, bucket, prefix, key_id, key };
+        self.check_bucket(&found);
+        let host = found.authority().map(|(host, _)| host.to_owned());
+        found.service = host.filter(|host| self.spec.container(host).is_some());
+        if found.service.is_none() && found.data.is_some() {
+            self.wrong("data", "only a service of the instance has a folder for what is in its buckets");
+        }
+        found
+    }
+
+    fn check_bucket(&mut self, found: &Bucket) {
+        if found.authority().is_none() {
+            let text = format!("`{}` is not `http://` or `https://` with a host and a port", found.endpoint);
+            self.wrong("endpoint", &text);
+        }
+        // As S3 has it; a name with a slash would be a path in another bucket.
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        if !(3..=63).contains(&found.bucket.len()) || !found.bucket.bytes().all(is_name) {
+            self.wrong(
+                "bucket",
+                &format!("`{}` is no name of a bucket: 3 to 63 letters, digits, `.`, `-` and `_`", found.bucket),
+            );
+        }
+        let prefix = found.prefix.trim_matches('/');
+        if found.prefix.len() > 512 || (!prefix.is_empty() && normal(prefix).as_deref() != Some(prefix)) {
+            self.wrong("prefix", &format!("`{}` is not the path of a folder", found.prefix));
+        }
+        if let Some(data) = found.data.as_ref().filter(|data| normal_absolute(data).is_none()) {
+            self.wrong("data", &format!("`{data}` is not an absolute path"));
+        }
     }
 
     fn commands(&mut self) -> Commands {

@@ -160,3 +160,29 @@ fn a_ledger_of_before_has_no_stores() {
     assert_eq!(serde_json::from_str::<Rendered>(&kept).expect("it is read"), with);
     assert!(!format!("{with:?}").contains("hunter2"));
 }
+
+#[test]
+fn a_bucket_is_a_service_of_the_instance_or_elsewhere() {
+    let bucket = |more: &str| {
+        let store = store(&format!(
+            "{{ engine: s3, kind: truth, bucket: media, key_id: me, key: '{{{{ values.db_password }}}}', {more} }}"
+        ));
+        let bucket = store.bucket().expect("it is a bucket").clone();
+        assert!(bucket.key.is_secret() && !format!("{bucket:?}").contains("hunter2"));
+        (bucket.service.clone(), bucket.authority().map(|(host, port)| format!("{host} {port}")), bucket.place())
+    };
+    let own = bucket("endpoint: 'http://db:9000', data: /data");
+    assert_eq!(own, (Some("db".to_owned()), Some("db 9000".to_owned()), "http://db:9000/media".to_owned()));
+    let other = bucket("endpoint: 'https://s3.example.org/', prefix: a/b/");
+    assert_eq!(other, (None, Some("s3.example.org 443".to_owned()), "https://s3.example.org/media/a/b".to_owned()));
+    let wrong = |more: &str, expect: &str| {
+        let text = format!("  it: {{ engine: s3, kind: truth, key_id: me, key: x, {more} }}\n");
+        let problems = read(&text).err().unwrap_or_default();
+        assert!(problems.contains(expect), "for {more}: {problems}");
+    };
+    wrong("endpoint: 's3.example.org', bucket: media", "is not `http://` or `https://` with a host and a port");
+    wrong("endpoint: 'http://me:x@s3.example.org', bucket: media", "is not `http://` or `https://`");
+    wrong("endpoint: 'http://db:9000', bucket: a/b/c", "is no name of a bucket");
+    wrong("endpoint: 'http://db:9000', bucket: media, prefix: ../other", "is not the path of a folder");
+    wrong("endpoint: 'https://s3.example.org', bucket: media, data: /data", "only a service of the instance");
+}

@@ -95,3 +95,31 @@ fn a_volume_is_called_after_the_instance_that_has_it() {
         assert_eq!(renamed(from, "a", "b"), expect);
     }
 }
+
+fn bucket(service: Option<&str>) -> Engine {
+    let text = |text: &str| crate::spec::Text::secret(text);
+    let word = str::to_owned;
+    let (endpoint, service, data) = (word("http://db:9000"), service.map(word), None);
+    let (region, bucket, prefix) = (word("us-east-1"), word("media"), String::new());
+    Engine::S3(crate::backup::Bucket {
+        endpoint,
+        service,
+        data,
+        region,
+        bucket,
+        prefix,
+        key_id: text("a"),
+        key: text("b"),
+    })
+}
+
+#[test]
+fn a_bucket_is_read_with_the_files_while_its_service_runs() {
+    let stores = [("media".parse().expect("a name"), store(bucket(Some("db")), &[], &["web"]))].into();
+    let found = course(&stores, &spec()).expect("there is a course");
+    assert_eq!((found.files.len(), found.streams.len()), (1, 0));
+    check(&[("media", stores.into_values().next().expect("one"))], Ok(&[("web", Phase::Streams, Phase::Files)]));
+    let files = ("files", store(volume(), &["db"], &[]));
+    check(&[("media", store(bucket(None), &[], &[])), files.clone()], Ok(&[("db", Phase::Streams, Phase::Files)]));
+    check(&[("media", store(bucket(Some("db")), &[], &[])), files], Err("but `media` is read from `db` itself"));
+}

@@ -146,3 +146,19 @@ fn a_volume_has_the_same_key_in_every_instance() {
     assert_eq!(key_of(&rendered.spec, "demo-1_later"), "later");
     assert_eq!(key_of(&rendered.spec, "data_anna"), "data_anna");
 }
+
+#[test]
+fn a_bucket_covers_the_folder_of_its_service_that_it_names() {
+    let seen = |more: &str, without: &str| {
+        let store = format!("  media: {{ engine: s3, kind: truth, bucket: media, key_id: a, key: b, {more} }}\n");
+        let rendered = read(&store);
+        let coverage = coverage(&rendered.stores, &rendered.spec, &found(&rendered, without, &[]));
+        let state = coverage.stores[0].state.clone();
+        (state, coverage.undeclared.iter().any(|it| it.contains("extra")))
+    };
+    assert_eq!(seen("endpoint: 'http://db:9000', data: /extra", ""), (StoreState::Covered, false));
+    assert_eq!(seen("endpoint: 'http://db:9000'", ""), (StoreState::Covered, true));
+    let (state, _) = seen("endpoint: 'http://db:9000', data: /extra", "db");
+    assert!(matches!(state, StoreState::Missing { reason } if reason.contains("`db` has no container")));
+    assert_eq!(seen("endpoint: 'https://s3.example.org'", ""), (StoreState::Covered, true));
+}

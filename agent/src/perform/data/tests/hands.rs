@@ -16,6 +16,7 @@ use fleet_core::spec::{Access, InstanceSpec, MountSource};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{ContainerState, Found, Step};
 use futures_util::stream::{self, BoxStream, StreamExt};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
@@ -47,6 +48,11 @@ impl Hands for LabHands {
 
     fn logs(&self, request: LogRequest) -> BoxStream<'static, Result<LogLine, HandsError>> {
         self.fake.logs(request)
+    }
+
+    /// What listens for a service in a test listens on this machine.
+    async fn address(&self, _: &InstanceSpec, _: &str, port: u16) -> Result<SocketAddr, HandsError> {
+        Ok(SocketAddr::from(([127, 0, 0, 1], port)))
     }
 
     async fn resolve(&self, image: &str) -> Result<Resolved, HandsError> {

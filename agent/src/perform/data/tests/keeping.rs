@@ -3,12 +3,13 @@
 use super::lab::LabHands;
 use super::streams::{Piped, Writing};
 use crate::repositories::{
-    Ahead, Label, Repositories, Repository, RepositoryError, Restored, SetFound, StreamsWriter, Told, Tree, TreesKept,
-    Trouble, found, put_back, words,
+    Ahead, BucketFilled, BucketFound, Label, Repositories, Repository, RepositoryError, Restored, SetFound,
+    StreamsWriter, Told, Tree, TreesKept, Trouble, asked_trees, found, put_back, s3_address, words,
 };
 use bytes::Bytes;
-use fleet_core::backup::{Access, Manifest, PlaceAccess, Proof, Secret};
+use fleet_core::backup::{Access, Bucket, Manifest, PlaceAccess, Proof, Secret};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
+use fleet_repository::bucket::{Extra, look};
 use fleet_repository::place::FolderPlace;
 use fleet_repository::{
     FileId, FileKind, Gate, Kind, Part, Place, PlaceError, Prune, RestoreOptions, Secrets, Stream, Trees,
@@ -246,8 +247,7 @@ impl Repository for InProcess {
 
     async fn trees(&self, label: &Label, trees: &[Tree], _: &Told) -> Result<TreesKept, RepositoryError> {
         self.lab.take_time().await;
-        let trees = trees.iter().map(|it| fleet_repository::Tree { disk: it.from.clone(), path: it.root.path.clone() });
-        let trees = Trees { trees: trees.collect(), sample: 20, seed: label.at.0, ..Trees::default() };
+        let trees = Trees { sample: 20, seed: label.at.0, ..asked_trees(trees) };
         let part = part(label);
         self.ask("keep files", move |it| {
             let parent = it.latest(Kind::Files)?.map(|part| part.snapshot);
@@ -290,6 +290,30 @@ impl Repository for InProcess {
         });
         let pieces: Vec<_> = bytes.chunks(1000).map(|it| Ok(Bytes::copy_from_slice(it))).chain(end).collect();
         Ok(stream::iter(pieces).boxed())
+    }
+
+    async fn fill_bucket(
+        &self,
+        set: &SetFound,
+        path: &str,
+        to: &Bucket,
+        _: &Told,
+    ) -> Result<BucketFilled, RepositoryError> {
+        let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("fill", "no snapshot") };
+        let snapshot: FileId = set.files.as_ref().and_then(|id| id.parse().ok()).ok_or_else(missing)?;
+        let (path, to) = (path.to_owned(), s3_address(to));
+        let filled = self.ask("fill", move |it| it.fill_bucket(&snapshot, &path, &to, Extra::Remove)).await?;
+        Ok(BucketFilled { objects: filled.objects, bytes: filled.bytes, removed: filled.removed })
+    }
+
+    async fn look_at_bucket(
+        &self,
+        bucket: &Bucket,
+        sample: &BTreeMap<String, String>,
+    ) -> Result<BucketFound, RepositoryError> {
+        let (bucket, sample) = (s3_address(bucket), sample.clone());
+        let found = self.ask("look", move |_| look(&bucket, &sample)).await?;
+        Ok(BucketFound { objects: found.objects, bytes: found.bytes, wrong: found.wrong })
     }
 
     async fn restore(&self, set: &SetFound, path: &str, to: &Path, _: &Told) -> Result<Restored, RepositoryError> {

@@ -1,0 +1,219 @@
+//! Buckets of an instance: reached, filled, and put back where a restore fails.
+//!
+//! A bucket cannot step aside: what was in it before a restore is in the safety backup, and comes back from there.
+//! **Invariant:** a bucket outside of the instance is touched only where the host's own policy has it, and never by a drill.
+
+use super::fill::{Filling, services_of};
+use super::source::Opened;
+use super::stages::starting;
+use super::{DataError, DataWork};
+use crate::ledger::{Reach, Settled};
+use crate::perform::work::Finish;
+use crate::repositories::{BucketFound, Origin, Repository, SetFound, Tree};
+use fleet_core::app::Rendered;
+use fleet_core::backup::{Bucket, Kept, Manifest, Part, Root, Store, root_path};
+use fleet_core::names::StoreName;
+use fleet_core::spec::InstanceSpec;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+/// A service that starts for the first time gets so long to listen.
+const READY_LIMIT: Duration = Duration::from_secs(120);
+const CONNECT: Duration = Duration::from_secs(5);
+const BETWEEN_CONNECTS: Duration = Duration::from_millis(300);
+
+/// A bucket as something that is read for a backup.
+pub async fn tree(
+    data: &DataWork<'_>,
+    spec: &InstanceSpec,
+    name: &StoreName,
+    store: &Store,
+) -> Result<Tree, DataError> {
+    let bucket = reached(data, spec, name, store).await?;
+    let from = store.bucket().map(Bucket::place).unwrap_or_default();
+    Ok(Tree { from: Origin::Bucket(bucket), root: Root { from, path: root_path(name, 0) } })
+}
+
+/// The bucket of a store at an endpoint that this host reaches, if the host allows it.
+async fn reached(
+    data: &DataWork<'_>,
+    spec: &InstanceSpec,
+    name: &StoreName,
+    store: &Store,
+) -> Result<Bucket, DataError> {
+    let unfit = |reason: &str| DataError::of_store(name, reason);
+    let bucket = store.bucket().ok_or_else(|| unfit("it is no bucket"))?;
+    let policy = data.site().policy.now().map_err(DataError::Unfit)?;
+    if !policy.allows_bucket(bucket) {
+        let place = bucket.place();
+        return Err(unfit(&format!("the host's own policy does not allow the bucket {place}")));
+    }
+    let (Some(service), Some((_, port))) = (&bucket.service, bucket.authority()) else { return Ok(bucket.clone()) };
+    let address = data.site().hands.address(spec, service, port).await;
+    let address = address.map_err(|error| unfit(&crate::chain(&error)))?;
+    let scheme = if bucket.endpoint.starts_with("https://") { "https" } else { "http" };
+    Ok(Bucket { endpoint: format!("{scheme}://{address}"), ..bucket.clone() })
+}
+
+/// Makes the bucket of a store what the backup has, and looks whether it is.
+pub async fn fill(
+    data: &DataWork<'_>,
+    opened: &Opened,
+    filling: &Filling<'_>,
+    spec: &InstanceSpec,
+) -> Result<(), DataError> {
+    let (name, part) = (filling.name, filling.part);
+    let bucket = reached(data, spec, name, filling.store).await?;
+    until_listening(data, name, &bucket).await?;
+    if data.journal().reach == Reach::Apart {
+        data.note(|journal| {
+            journal.filled.insert(name.clone());
+        })?;
+    }
+    data.work.say(format!("filling the bucket of {name}"));
+    put(data, &opened.repository, &opened.set, part, &bucket).await?;
+    let found = look(&opened.repository, part, &bucket).await?;
+    let bad = |reason: String| DataError::BadBackup(format!("the store `{name}`: {reason}"));
+    match (&part.kept, found.wrong) {
+        (_, Some(wrong)) => Err(bad(wrong)),
+        (Kept::Files { files, .. }, None) if found.objects == *files && found.bytes == part.bytes => Ok(()),
+        _ => Err(bad(format!("{} objects of {} bytes came back of {} bytes", found.objects, found.bytes, part.bytes))),
+    }
+}
+
+async fn put(
+    data: &DataWork<'_>,
+    repository: &Arc<dyn Repository>,
+    set: &SetFound,
+    part: &Part,
+    bucket: &Bucket,
+) -> Result<(), DataError> {
+    let told = data.told(&format!("filling the bucket of {}", part.store));
+    repository.fill_bucket(set, &root(part)?.path, bucket, &told).await?;
+    Ok(())
+}
+
+async fn look(repository: &Arc<dyn Repository>, part: &Part, bucket: &Bucket) -> Result<BucketFound, DataError> {
+    let below = format!("{}/", root(part)?.path);
+    let sample: BTreeMap<String, String> = match &part.kept {
+        Kept::Files { sample, .. } => sample
+            .iter()
+            .filter_map(|(path, hash)| Some((path.strip_prefix(&below)?.to_owned(), hash.clone())))
+            .collect(),
+        Kept::Stream { .. } => BTreeMap::new(),
+    };
+    Ok(repository.look_at_bucket(bucket, &sample).await?)
+}
+
+fn root(part: &Part) -> Result<&Root, DataError> {
+    let roots = match &part.kept {
+        Kept::Files { roots, .. } => roots.as_slice(),
+        Kept::Stream { .. } => &[],
+    };
+    roots.first().ok_or_else(|| DataError::BadBackup(format!("the store `{}` was not kept as a bucket", part.store)))
+}
+
+/// What was compared when it was filled, for people.
+pub fn compared(filling: &Filling<'_>) -> Vec<String> {
+    let Kept::Files { files, sample, .. } = &filling.part.kept else { return Vec::new() };
+    let name = filling.name;
+    vec![
+        format!("{name}: {files} objects"),
+        format!("{name}: {} objects have the hashes that were noted", sample.len()),
+    ]
+}
+
+/// Waits until the service listens: it may have been started just now.
+async fn until_listening(data: &DataWork<'_>, name: &StoreName, bucket: &Bucket) -> Result<(), DataError> {
+    let Some((host, port)) = bucket.authority().filter(|_| bucket.service.is_some()) else { return Ok(()) };
+    data.work.say(format!("waiting until {name} answers"));
+    let began = Instant::now();
+    loop {
+        match timeout(CONNECT, TcpStream::connect((host.trim_matches(['[', ']']), port))).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(_)) | Err(_) if began.elapsed() < READY_LIMIT.min(data.order.deadline / 2) => {
+                sleep(BETWEEN_CONNECTS).await;
+            }
+            Ok(Err(error)) => return Err(DataError::of_store(name, format!("{host}:{port} does not answer: {error}"))),
+            Err(_) => return Err(DataError::of_store(name, format!("{host}:{port} does not answer"))),
+        }
+    }
+}
+
+/// Refuses buckets elsewhere with something in them for a new instance: they are somebody's.
+pub async fn expect_unused(data: &DataWork<'_>, opened: &Opened, to: &Rendered) -> Result<(), DataError> {
+    let outside = to.stores.iter().filter(|(_, store)| store.bucket().is_some_and(|it| it.service.is_none()));
+    for (name, store) in outside {
+        let bucket = reached(data, &to.spec, name, store).await?;
+        let found = opened.repository.look_at_bucket(&bucket, &BTreeMap::new()).await?;
+        if found.objects > 0 {
+            let (place, objects) = (bucket.place(), found.objects);
+            let reason = format!("{place} has {objects} objects; nothing is restored over what others may have there");
+            return Err(DataError::of_store(name, reason));
+        }
+    }
+    Ok(())
+}
+
+/// Puts back what was in buckets whose objects a restore was replacing. Their services run afterwards.
+pub async fn put_back(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataError> {
+    let filled = data.journal().filled;
+    let (spec, stores) = (&settled.rendered.spec, &settled.rendered.stores);
+    if filled.is_empty() {
+        return Ok(());
+    }
+    let (repository, set, manifest) = safety(data).await?;
+    let parts: Vec<(&StoreName, &Store, &Part)> = filled
+        .iter()
+        .filter_map(|name| {
+            let part = manifest.parts.iter().find(|part| part.store == *name)?;
+            stores.get_key_value(name).map(|(name, store)| (name, store, part))
+        })
+        .collect();
+    let fillings: Vec<Filling<'_>> = parts.iter().map(|(name, store, part)| Filling { name, store, part }).collect();
+    if fillings.len() < filled.len() {
+        return Err(DataError::Failed(
+            "the safety backup does not have every bucket that was being replaced".to_owned(),
+        ));
+    }
+    let services = services_of(&fillings, spec);
+    data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await?;
+    for Filling { name, store, part } in &fillings {
+        let bucket = reached(data, spec, name, store).await?;
+        until_listening(data, name, &bucket).await?;
+        data.work.say(format!("putting back what was in the bucket of {name}"));
+        put(data, &repository, &set, part, &bucket).await?;
+    }
+    Ok(data.note(|journal| journal.filled.clear())?)
+}
+
+/// The safety backup of this order, where it can be read.
+async fn safety(data: &DataWork<'_>) -> Result<(Arc<dyn Repository>, SetFound, Manifest), DataError> {
+    let mut last = "none was wanted".to_owned();
+    for copy in data.journal().safety {
+        let Ok(made) = &copy.result else { continue };
+        let repository = match data.access(&copy.repository, &data.order.instance) {
+            Ok(access) => data.site().repositories.open(access, data.open.limit_rate),
+            Err(error) => {
+                last = crate::chain(&error);
+                continue;
+            }
+        };
+        match repository.sets().await {
+            Ok(sets) => {
+                let found = sets.into_iter().find(|set| set.backup == made.backup);
+                if let Some((set, manifest)) =
+                    found.and_then(|set| Some((set.manifest().ok()?, set))).map(|(a, b)| (b, a))
+                {
+                    return Ok((repository, set, manifest));
+                }
+                last = format!("{} does not have it", copy.repository);
+            }
+            Err(error) => last = crate::chain(&error),
+        }
+    }
+    Err(DataError::Failed(format!("a bucket was being replaced, and there is no safety backup to put back: {last}")))
+}

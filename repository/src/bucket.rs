@@ -1,0 +1,212 @@
+//! A bucket with somebody's data in it: read for a backup, filled by a restore. It is no place of a repository.
+//!
+//! **Invariant:** a key that makes no path is an error that names it, never another object's name.
+
+mod fill;
+mod look;
+mod make;
+mod read;
+
+pub use fill::{Extra, Filled};
+pub use look::{Looked, look};
+pub(crate) use read::{Described, ObjectReader, note};
+
+use crate::error::{Error, Result};
+use crate::place::{PlaceError, S3Address, connected, refine};
+use futures_util::StreamExt;
+use object_store::aws::AmazonS3;
+use object_store::path::Path as Key;
+use object_store::{ClientOptions, ObjectMeta, ObjectStore};
+use std::fmt;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+
+/// One question, its retries included; of a body, so long nothing may come.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// What is listed is kept in memory.
+const MAX_OBJECTS: usize = 2_000_000;
+/// No file system takes a longer name.
+const MAX_NAME: usize = 255;
+/// The extended attribute that has what else is known of an object: its type, and what its owner noted.
+pub(crate) const ATTRIBUTE: &str = "user.s3";
+
+/// A connection to a bucket. Called from blocking threads, from several at once.
+pub(crate) struct Bucket {
+    name: String,
+    address: S3Address,
+    /// Without slashes around it.
+    prefix: String,
+    store: AmazonS3,
+    runtime: Runtime,
+    deadline: Duration,
+}
+
+/// An object as it was listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Below the prefix.
+    pub(crate) path: PathBuf,
+    pub(crate) stamp: Stamp,
+}
+
+/// What tells an object from the one that took its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) size: u64,
+    pub(crate) etag: Option<String>,
+    /// Seconds and nanoseconds since 1970.
+    pub(crate) modified: (i64, u32),
+}
+
+impl Stamp {
+    fn of(meta: &ObjectMeta) -> Self {
+        let modified = (meta.last_modified.timestamp(), meta.last_modified.timestamp_subsec_nanos());
+        Self { size: meta.size, etag: meta.e_tag.clone(), modified }
+    }
+
+    /// Whether it is the same content: listings and answers tell times in different ways.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.size == other.size && self.etag == other.etag && (self.etag.is_some() || self.modified == other.modified)
+    }
+}
+
+impl Bucket {
+    /// Connects to nothing yet.
+    pub(crate) fn new(address: &S3Address) -> Result<Self> {
+        Self::with_deadline(address, DEADLINE)
+    }
+
+    pub(crate) fn with_deadline(address: &S3Address, deadline: Duration) -> Result<Self> {
+        let name = format!("{}/{}", address.endpoint.trim_end_matches('/'), address.bucket);
+        let failed = |source| Error::Bucket { doing: "open", bucket: name.clone(), source };
+        // An object may take hours: it is given up when nothing comes, not when it is late.
+        let client = ClientOptions::new().with_timeout_disabled().with_read_timeout(deadline);
+        let store = connected(address, client, deadline).map_err(failed)?;
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("bucket").enable_all().build();
+        let runtime = runtime.map_err(|error| failed(error.into()))?;
+        let prefix = address.prefix.trim_matches('/').to_owned();
+        Ok(Self { name, address: address.clone(), prefix, store, runtime, deadline })
+    }
+
+    fn failed(&self, doing: &'static str) -> impl Fn(PlaceError) -> Error + '_ {
+        move |source| match source {
+            // Of an object, that is no error anywhere.
+            PlaceError::Missing => Error::Bucket {
+                doing,
+                bucket: self.name.clone(),
+                source: PlaceError::Refused("there is no such bucket".to_owned()),
+            },
+            source => Error::Bucket { doing, bucket: self.name.clone(), source },
+        }
+    }
+
+    fn wait<T>(&self, answer: impl Future<Output = object_store::Result<T>>) -> Result<T, PlaceError> {
+        self.runtime.block_on(async {
+            match tokio::time::timeout(self.deadline, answer).await {
+                Ok(answer) => answer.map_err(|error| refine(&error)),
+                Err(_) => Err(PlaceError::Late(format!("not within {} s", self.deadline.as_secs()))),
+            }
+        })
+    }
+
+    /// The key of what is at a path below the prefix.
+    fn key(&self, path: &Path) -> Result<Key> {
+        let text = path.to_str().map(|path| match self.prefix.as_str() {
+            "" => path.to_owned(),
+            prefix => format!("{prefix}/{path}"),
+        });
+        let key = text.as_ref().and_then(|text| Key::parse(text).ok().filter(|key| key.as_ref() == text));
+        key.ok_or_else(|| Error::refused(format!("`{}` is no key of an object", path.display())))
+    }
+
+    /// All objects below the prefix, in the order of their paths; each path is one object's, and no object is another's folder.
+    pub(crate) fn list(&self) -> Result<Vec<Found>> {
+        match self.listed() {
+            Err(ListError::Place(error)) => Err(self.failed("list")(error)),
+            Err(ListError::Key(reason)) => Err(Error::Source { name: self.name.clone(), reason }),
+            Ok(found) => in_order(found).map_err(|reason| Error::Source { name: self.name.clone(), reason }),
+        }
+    }
+
+    fn listed(&self) -> Result<Vec<Found>, ListError> {
+        let prefix = Key::parse(&self.prefix).map_err(|error| ListError::Key(error.to_string()))?;
+        let mut listing = self.store.list(Some(&prefix).filter(|prefix| !prefix.as_ref().is_empty()));
+        let mut found = Vec::new();
+        // Page by page: all of them may take long.
+        while let Some(meta) = self.wait(async { listing.next().await.transpose() })? {
+            if found.len() == MAX_OBJECTS {
+                return Err(ListError::Key(format!("it has more than {MAX_OBJECTS} objects")));
+            }
+            found.push(Found { path: self.below(&meta.location)?, stamp: Stamp::of(&meta) });
+        }
+        Ok(found)
+    }
+
+    fn below(&self, key: &Key) -> Result<PathBuf, ListError> {
+        let text = key.as_ref();
+        let below = match self.prefix.as_str() {
+            "" => Some(text),
+            prefix => text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')),
+        };
+        let is_path =
+            |path: &&str| path.split('/').all(|name| !matches!(name, "" | "." | "..") && !name.contains('\0'));
+        let path = below.filter(is_path).ok_or_else(|| ListError::Key(format!("the key `{text}` makes no path")))?;
+        match path.split('/').find(|name| name.len() > MAX_NAME) {
+            Some(_) => Err(ListError::Key(format!("the key `{text}` has a part of more than {MAX_NAME} bytes"))),
+            None => Ok(PathBuf::from(path)),
+        }
+    }
+}
+
+enum ListError {
+    Place(PlaceError),
+    Key(String),
+}
+
+impl From<PlaceError> for ListError {
+    fn from(error: PlaceError) -> Self {
+        match &error {
+            // A key that the client cannot read is told in the text only.
+            PlaceError::Refused(text) | PlaceError::Unreachable(text) if text.contains("segment") => {
+                Self::Key(format!("one of its keys makes no path: {text}"))
+            }
+            // Of a listing, too.
+            PlaceError::Unreachable(text) if text.contains("NoSuchBucket") => Self::Place(PlaceError::Missing),
+            _ => Self::Place(error),
+        }
+    }
+}
+
+/// By path, part by part. A folder's mark (`a/`, empty) is listed under the name of what it marks: it is let go.
+fn in_order(mut found: Vec<Found>) -> Result<Vec<Found>, String> {
+    found.sort_by(|a, b| a.path.cmp(&b.path).then(b.stamp.size.cmp(&a.stamp.size)));
+    let is_in = |whole: &Found, part: &Found| part.path.starts_with(&whole.path);
+    let mut kept: Vec<Found> = Vec::with_capacity(found.len());
+    for next in found {
+        let Some(last) = kept.last().filter(|last| is_in(last, &next)) else {
+            kept.push(next);
+            continue;
+        };
+        let (one, other) = (last.path.display(), next.path.display());
+        match (last.stamp.size, next.stamp.size) {
+            (0, _) if last.path != next.path => {
+                kept.pop();
+                kept.push(next);
+            }
+            (_, 0) if last.path == next.path => {}
+            _ => return Err(format!("the keys `{one}` and `{other}` cannot both be files of one folder")),
+        }
+    }
+    Ok(kept)
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bucket").field("name", &self.name).field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

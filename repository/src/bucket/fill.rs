@@ -1,0 +1,201 @@
+//! Puts a folder of a snapshot into a bucket, each file as an object.
+//!
+//! **Invariant:** what is removed is removed only when all that was to be put there is there.
+
+use super::read::noted;
+use super::{Bucket, Found};
+use crate::error::{Error, Result};
+use crate::listing::in_parallel;
+use crate::place::{FileId, S3Address};
+use crate::reader::{Blobs, content, own, subtree};
+use crate::repository::Repository;
+use bytes::Bytes;
+use object_store::path::Path as Key;
+use object_store::{
+    Attributes, MultipartUpload, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload,
+};
+use rustic_core::repofile::{Node, NodeType};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Objects up to here are sent at once, larger ones in parts of that size.
+const PART: u64 = 8 << 20;
+/// An object has no more parts.
+const MAX_PARTS: u64 = 9_000;
+
+/// What becomes of objects that the backup does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Extra {
+    Keep,
+    Remove,
+}
+
+/// What was done to a bucket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filled {
+    pub objects: u64,
+    pub bytes: u64,
+    /// Objects that the backup does not have.
+    pub removed: u64,
+}
+
+impl Repository {
+    /// Puts what is in a folder of a snapshot into a bucket, which is made where it is not there.
+    pub fn fill_bucket(&self, snapshot: &FileId, path: &str, to: &S3Address, extra: Extra) -> Result<Filled> {
+        let bucket = Bucket::new(to)?;
+        let before = bucket.list_or_make()?;
+        let blobs = Blobs::new(self, Arc::new(self.load_index()?));
+        let root = own(&self.snapshot(snapshot)?.tree)?;
+        let node = blobs.find(&root, path)?;
+        let tree = subtree(&node)?.ok_or_else(|| Error::refused(format!("`{path}` is not a folder")))?;
+        let mut files = Vec::new();
+        gather(&blobs, &tree, Path::new(""), 0, &mut files)?;
+        let bytes = AtomicU64::new(0);
+        in_parallel(&files, |(path, node)| {
+            bytes.fetch_add(bucket.put(&blobs, path, node)?, Ordering::Relaxed);
+            Ok(())
+        })?;
+        let removed = match extra {
+            Extra::Keep => 0,
+            Extra::Remove => bucket.remove_others(&before, &files)?,
+        };
+        bucket.expect_all(&files)?;
+        Ok(Filled { objects: files.len() as u64, bytes: bytes.into_inner(), removed })
+    }
+}
+
+/// The files below a tree. What is no file was never in a bucket.
+fn gather(blobs: &Blobs<'_>, tree: &FileId, at: &Path, depth: usize, files: &mut Vec<(PathBuf, Node)>) -> Result<()> {
+    if depth > crate::restore::MAX_DEPTH {
+        return Err(Error::refused(format!("`{}` is too deep", at.display())));
+    }
+    for node in blobs.tree(tree)?.nodes {
+        let path = at.join(&*node.name());
+        match (&node.node_type, subtree(&node)?) {
+            (NodeType::Dir, Some(below)) => gather(blobs, &below, &path, depth + 1, files)?,
+            (NodeType::File, _) => files.push((path, node)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl Bucket {
+    fn put(&self, blobs: &Blobs<'_>, path: &Path, node: &Node) -> Result<u64> {
+        let key = self.key(path)?;
+        let attributes = noted(&node.meta);
+        let mut upload =
+            Upload { bucket: self, key, attributes, begun: None, part: node.meta.size.div_ceil(MAX_PARTS).max(PART) };
+        let sent = upload.send(blobs, node, path);
+        if sent.is_err() {
+            upload.abort();
+        }
+        sent
+    }
+
+    fn remove_others(&self, before: &[Found], files: &[(PathBuf, Node)]) -> Result<u64> {
+        let kept: BTreeMap<&Path, ()> = files.iter().map(|(path, _)| (path.as_path(), ())).collect();
+        let others: Vec<&Found> = before.iter().filter(|it| !kept.contains_key(it.path.as_path())).collect();
+        in_parallel(&others, |found| {
+            let key = self.key(&found.path)?;
+            match self.wait(self.store.delete(&key)) {
+                Ok(()) | Err(crate::place::PlaceError::Missing) => Ok(()),
+                Err(error) => Err(self.failed("remove an object of")(error)),
+            }
+        })?;
+        Ok(others.len() as u64)
+    }
+
+    /// Looks again: what was put there must be there, with its size.
+    fn expect_all(&self, files: &[(PathBuf, Node)]) -> Result<()> {
+        let found = self.list()?;
+        let found: BTreeMap<&Path, u64> = found.iter().map(|it| (it.path.as_path(), it.stamp.size)).collect();
+        let lacks = |(path, node): &&(PathBuf, Node)| found.get(path.as_path()) != Some(&node.meta.size);
+        match files.iter().find(lacks) {
+            None => Ok(()),
+            Some((path, _)) => {
+                let reason = format!("`{}` is not there as it was put there", path.display());
+                Err(Error::Bucket {
+                    doing: "fill",
+                    bucket: self.name.clone(),
+                    source: crate::place::PlaceError::Refused(reason),
+                })
+            }
+        }
+    }
+}
+
+/// One object on its way.
+struct Upload<'a> {
+    bucket: &'a Bucket,
+    key: Key,
+    attributes: Attributes,
+    begun: Option<Box<dyn MultipartUpload>>,
+    part: u64,
+}
+
+impl Upload<'_> {
+    fn send(&mut self, blobs: &Blobs<'_>, node: &Node, path: &Path) -> Result<u64> {
+        let (mut waiting, mut length, mut sent) = (Vec::new(), 0_u64, 0_u64);
+        for stretch in blobs.stretches(&content(node)?)? {
+            let read = blobs.read_stretch(&stretch, |blob| {
+                length += blob.len() as u64;
+                waiting.push(Bytes::from(blob));
+                Ok(())
+            });
+            read.map_err(|error| Error::Unreadable { path: path.display().to_string(), reason: error.line() })?;
+            if length >= self.part {
+                sent += std::mem::take(&mut length);
+                self.part(std::mem::take(&mut waiting))?;
+            }
+        }
+        let total = sent + length;
+        if total != node.meta.size {
+            let reason = format!("it has {total} bytes instead of {}", node.meta.size);
+            return Err(Error::Unreadable { path: path.display().to_string(), reason });
+        }
+        self.finish(waiting)?;
+        Ok(total)
+    }
+
+    fn part(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        let (bucket, key) = (self.bucket, &self.key);
+        let failed = bucket.failed("write to");
+        let upload = match &mut self.begun {
+            Some(begun) => begun,
+            none => {
+                let options = PutMultipartOptions { attributes: self.attributes.clone(), ..Default::default() };
+                let begun = bucket.wait(bucket.store.put_multipart_opts(key, options)).map_err(&failed)?;
+                none.insert(begun)
+            }
+        };
+        let payload: PutPayload = pieces.into_iter().collect();
+        bucket.wait(upload.put_part(payload)).map_err(failed)
+    }
+
+    fn finish(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        if self.begun.is_some() && !pieces.is_empty() {
+            self.part(pieces)?;
+        } else if self.begun.is_none() {
+            let options = PutOptions { attributes: self.attributes.clone(), ..Default::default() };
+            let payload: PutPayload = pieces.into_iter().collect();
+            let put = self.bucket.wait(self.bucket.store.put_opts(&self.key, payload, options));
+            return put.map(drop).map_err(self.bucket.failed("write to"));
+        }
+        match &mut self.begun {
+            Some(begun) => self.bucket.wait(begun.complete()).map(drop).map_err(self.bucket.failed("write to")),
+            None => Ok(()),
+        }
+    }
+
+    /// Parts of an object that did not come to be cost money, and nobody sees them.
+    fn abort(&mut self) {
+        if let Some(mut begun) = self.begun.take() {
+            let _ = self.bucket.wait(begun.abort());
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! A bucket of somebody's into a repository and back, over lines good and bad.
+
+mod common;
+#[path = "common/s3.rs"]
+mod s3;
+
+use common::{Home, gate, id, noise, part, part_at};
+use fleet_repository::bucket::{Extra, Filled, look};
+use fleet_repository::place::S3Address;
+use fleet_repository::{ArchivedTrees, BucketTree, Error, FileKind, Tree, Trees};
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::path::Path as Key;
+use object_store::{Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt, PutOptions, PutPayload};
+use s3::{ACCESS, Line, S3, SECRET, address, proxy};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+fn of(port: u16, bucket: &str, prefix: &str) -> S3Address {
+    S3Address { bucket: bucket.to_owned(), prefix: prefix.to_owned(), ..address(port) }
+}
+
+/// Somebody's own client.
+struct Client {
+    store: AmazonS3,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Client {
+    fn new(port: u16, bucket: &str) -> Self {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let store = AmazonS3Builder::new()
+            .with_endpoint(format!("http://127.0.0.1:{port}"))
+            .with_allow_http(true)
+            .with_region("us-east-1")
+            .with_bucket_name(bucket)
+            .with_access_key_id(ACCESS)
+            .with_secret_access_key(SECRET);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        Self { store: store.build().expect("a client"), runtime }
+    }
+
+    fn put(&self, key: &str, content: &[u8], noted: &[(&'static str, &'static str)]) {
+        let mut attributes = Attributes::new();
+        for (name, value) in noted {
+            let attribute = match *name {
+                "content-type" => Attribute::ContentType,
+                name => Attribute::Metadata(name.into()),
+            };
+            attributes.insert(attribute, (*value).into());
+        }
+        let options = PutOptions { attributes, ..PutOptions::default() };
+        let key = Key::parse(key).expect("a key");
+        let put = self.store.put_opts(&key, PutPayload::from(content.to_vec()), options);
+        self.runtime.block_on(put).expect("put");
+    }
+
+    fn delete(&self, key: &str) {
+        self.runtime.block_on(self.store.delete(&Key::parse(key).expect("a key"))).expect("deleted");
+    }
+
+    /// Every object with its content and what is noted of it.
+    fn all(&self) -> BTreeMap<String, (Vec<u8>, BTreeMap<String, String>)> {
+        use futures_util::TryStreamExt;
+        self.runtime.block_on(async {
+            let listed: Vec<_> = self.store.list(None).try_collect().await.expect("listed");
+            let mut all = BTreeMap::new();
+            for object in listed {
+                let got = self.store.get_opts(&object.location, GetOptions::default()).await.expect("got");
+                let noted = got.attributes.iter().map(|(name, value)| (format!("{name:?}"), value.as_ref().to_owned()));
+                // The server's own note of the time.
+                let noted = noted.filter(|(name, _)| !name.contains("mtime")).collect();
+                let content = got.bytes().await.expect("content").to_vec();
+                all.insert(object.location.to_string(), (content, noted));
+            }
+            all
+        })
+    }
+}
+
+fn fill(client: &Client) -> Vec<u8> {
+    let large = noise(7, 20_000_000);
+    client.put("files/scans/a.tif", &large, &[("content-type", "image/tiff"), ("instrument", "afm-3")]);
+    client.put("files/scans/b c+ä.txt", b"words", &[("content-type", "text/plain; charset=utf-8")]);
+    client.put("files/empty", b"", &[]);
+    client.put("other/kept.txt", b"not ours", &[]);
+    large
+}
+
+fn trees(from: S3Address) -> Trees {
+    Trees {
+        buckets: vec![BucketTree { bucket: from, path: "files/media/0".to_owned() }],
+        sample: 3,
+        ..Trees::default()
+    }
+}
+
+fn archive(home: &Home, backup: &str, trees: &Trees) -> fleet_repository::Result<ArchivedTrees> {
+    home.open().archive_trees(&part(backup), trees, &gate())
+}
+
+#[test]
+fn a_bucket_comes_back_as_it_was_with_what_was_noted_of_its_objects() {
+    let (server, home) = (S3::start(), Home::new());
+    let client = Client::new(server.port, "backups");
+    fill(&client);
+    let before = client.all();
+    let disk = tempfile::tempdir().expect("a folder");
+    std::fs::write(disk.path().join("file"), "beside it").expect("written");
+    let mut both = trees(of(server.port, "backups", "files"));
+    both.trees.push(Tree { disk: disk.path().to_owned(), path: "files/data/0".to_owned() });
+    let kept = archive(&home, "b1", &both).expect("archived");
+    let size = kept.by_tree["files/media/0"];
+    assert_eq!((size.files, size.bytes, kept.notes.len()), (3, 20_000_005, 0), "{:?}", kept.notes);
+    assert!(kept.sample.iter().any(|it| it.path == "/files/media/0/scans/a.tif"), "{:?}", kept.sample);
+    home.restic_is_content(&["check", "--read-data"]);
+
+    client.delete("files/scans/a.tif");
+    client.put("files/scans/b c+ä.txt", b"other", &[("content-type", "text/html")]);
+    client.put("files/scans/new", b"not in the backup", &[]);
+    let to = of(server.port, "backups", "files");
+    let filled = home.open().fill_bucket(&kept.snapshot, "files/media/0", &to, Extra::Remove).expect("filled");
+    assert_eq!(filled, Filled { objects: 3, bytes: 20_000_005, removed: 1 });
+    assert!(client.all() == before, "{:?}", client.all().keys());
+
+    let anew = of(server.port, "made-for-it", "");
+    let filled = home.open().fill_bucket(&kept.snapshot, "files/media/0", &anew, Extra::Keep).expect("filled");
+    assert_eq!(filled.objects, 3);
+    let inside: BTreeMap<_, _> =
+        before.into_iter().filter_map(|(key, it)| Some((key.strip_prefix("files/")?.to_owned(), it))).collect();
+    assert!(Client::new(server.port, "made-for-it").all() == inside);
+
+    let noted = |path: &str, hash: String| BTreeMap::from([(path.to_owned(), hash)]);
+    let hash = kept.sample.iter().find(|it| it.path.ends_with("a.tif")).expect("sampled").sha256.clone();
+    let found = look(&anew, &noted("scans/a.tif", hash.clone())).expect("looked");
+    assert_eq!((found.objects, found.bytes, found.wrong), (3, 20_000_005, None));
+    let wrong = look(&anew, &noted("empty", hash.clone())).expect("looked").wrong;
+    assert!(wrong.is_some_and(|it| it.contains("other content")));
+    assert!(look(&anew, &noted("nowhere", hash)).expect("looked").wrong.is_some_and(|it| it.contains("not there")));
+}
+
+#[test]
+fn stock_restic_gives_out_single_objects() {
+    let (server, home) = (S3::start(), Home::new());
+    let large = fill(&Client::new(server.port, "backups"));
+    let kept = archive(&home, "b1", &trees(of(server.port, "backups", "files"))).expect("archived");
+    let dumped = home.restic(&["dump", &kept.snapshot.to_string(), "/files/media/0/scans/a.tif"]);
+    assert!(dumped.stdout == large);
+}
+
+#[test]
+fn an_object_that_is_as_it_was_is_not_read_again_and_one_that_is_not_is() {
+    let (server, home) = (S3::start(), Home::new());
+    let client = Client::new(server.port, "backups");
+    fill(&client);
+    // All that comes from the server goes through here.
+    let sent = Arc::new(AtomicU64::new(0));
+    let port = counting(server.port, sent.clone());
+    let first = trees(of(port, "backups", "files"));
+    let first = archive(&home, "b1", &Trees { sample: 0, ..first }).expect("archived");
+    assert!(sent.swap(0, Ordering::SeqCst) > 20_000_000);
+    let again = Trees { parent: Some(first.snapshot), sample: 0, ..trees(of(port, "backups", "files")) };
+    home.open().archive_trees(&part_at("b2", 1_790_000_100_000), &again, &gate()).expect("archived");
+    let sent_again = sent.swap(0, Ordering::SeqCst);
+    assert!(sent_again < 100_000, "{sent_again} bytes for what was there");
+    // Another content of the same length.
+    client.put("files/scans/a.tif", &noise(8, 20_000_000), &[]);
+    let third = home.open().archive_trees(&part_at("b3", 1_790_000_200_000), &again, &gate()).expect("archived");
+    assert!(third.added > 19_000_000, "{}", third.added);
+}
+
+/// A line that counts what comes back.
+fn counting(to: u16, sent: Arc<AtomicU64>) -> u16 {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let server = std::net::TcpStream::connect(("127.0.0.1", to)).expect("the server");
+            let (mut up, mut down) = (client.try_clone().expect("a half"), server.try_clone().expect("a half"));
+            let (mut from, sent) = (server, sent.clone());
+            std::thread::spawn(move || std::io::copy(&mut up, &mut down));
+            std::thread::spawn(move || {
+                let (mut client, mut buffer) = (client, [0; 64 * 1024]);
+                while let Ok(count @ 1..) = from.read(&mut buffer) {
+                    sent.fetch_add(count as u64, Ordering::SeqCst);
+                    if client.write_all(&buffer[..count]).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    port
+}
+
+#[track_caller]
+fn check_refused(home: &Home, from: S3Address, part: &str) {
+    let failed = archive(home, "b1", &trees(from)).expect_err("it cannot be read");
+    assert!(matches!(failed, Error::Bucket { .. } | Error::Source { .. }), "{failed:?}");
+    assert!(failed.line().contains(part), "{}", failed.line());
+    assert_eq!(home.files(FileKind::Snapshot).len(), 0);
+}
+
+#[test]
+fn a_bucket_that_is_not_there_or_not_ours_makes_no_backup() {
+    let (server, home) = (S3::start(), Home::new());
+    check_refused(&home, of(server.port, "absent", ""), "there is no such bucket");
+    let mut wrong = of(server.port, "backups", "");
+    wrong.secret_key = "of-somebody-else".to_owned();
+    check_refused(&home, wrong, "the place refused");
+    let (port, _) = proxy(server.port, |_| Line::Refuses);
+    check_refused(&home, of(port, "backups", ""), "cannot be reached");
+}
+
+#[test]
+fn a_line_that_breaks_in_an_object_is_taken_up_where_it_broke() {
+    let (server, home) = (S3::start(), Home::new());
+    let large = fill(&Client::new(server.port, "backups"));
+    // The first few answers with an object in them are cut off.
+    let port = breaking(server.port, 4);
+    let kept = archive(&home, "b1", &trees(of(port, "backups", "files"))).expect("archived");
+    let dumped = home.restic(&["dump", &kept.snapshot.to_string(), "/files/media/0/scans/a.tif"]);
+    assert!(dumped.stdout == large);
+}
+
+#[test]
+fn a_line_that_never_holds_makes_no_backup() {
+    let (server, home) = (S3::start(), Home::new());
+    fill(&Client::new(server.port, "backups"));
+    let port = breaking(server.port, u64::MAX);
+    check_refused(&home, of(port, "backups", "files"), "a.tif");
+}
+
+/// A line on which a connection ends after 3 MB have come back, so often.
+fn breaking(to: u16, times: u64) -> u16 {
+    use std::io::{Read, Write};
+    use std::net::Shutdown;
+    let left = Arc::new(Mutex::new(times));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let server = std::net::TcpStream::connect(("127.0.0.1", to)).expect("the server");
+            let (mut up, mut down) = (client.try_clone().expect("a half"), server.try_clone().expect("a half"));
+            let (mut from, left) = (server, left.clone());
+            std::thread::spawn(move || std::io::copy(&mut up, &mut down));
+            std::thread::spawn(move || {
+                let (mut client, mut buffer, mut through) = (client, [0; 64 * 1024], 0);
+                while let Ok(count @ 1..) = from.read(&mut buffer) {
+                    through += count;
+                    if through > 3_000_000 {
+                        let mut left = left.lock().expect("nobody panicked");
+                        if *left > 0 {
+                            *left = left.saturating_sub(u64::from(*left != u64::MAX));
+                            drop((client.shutdown(Shutdown::Both), from.shutdown(Shutdown::Both)));
+                            return;
+                        }
+                    }
+                    if client.write_all(&buffer[..count]).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn what_vanishes_while_it_is_read_is_told_and_the_rest_is_kept() {
+    let (server, home) = (S3::start(), Home::new());
+    let client = Client::new(server.port, "backups");
+    fill(&client);
+    // After the listing, when the first question about an object comes, one of them is removed.
+    let is_gone = Arc::new(AtomicBool::new(false));
+    let (gone, somebody) = (is_gone.clone(), Client::new(server.port, "backups"));
+    let port = watching(server.port, move |request| {
+        if request.starts_with("HEAD ") && !gone.swap(true, Ordering::SeqCst) {
+            somebody.delete("files/scans/b c+ä.txt");
+        }
+    });
+    let kept = archive(&home, "b1", &trees(of(port, "backups", "files"))).expect("archived");
+    assert!(is_gone.load(Ordering::SeqCst));
+    assert_eq!(kept.vanished, 1, "{:?}", kept.notes);
+    assert!(kept.notes.iter().any(|note| note.contains("b c+ä.txt: vanished")), "{:?}", kept.notes);
+    assert!(kept.notes.iter().any(|note| note.contains("1 gone")), "{:?}", kept.notes);
+    assert!(home.open().forget(&[id("b1")].into()).is_ok());
+}
+
+/// A line that shows each request before it passes it on.
+fn watching(to: u16, see: impl Fn(&str) + Send + Sync + 'static) -> u16 {
+    use std::io::{Read, Write};
+    let (listener, see) = (std::net::TcpListener::bind("127.0.0.1:0").expect("a port"), Arc::new(see));
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let server = std::net::TcpStream::connect(("127.0.0.1", to)).expect("the server");
+            let (mut back, mut out) = (server.try_clone().expect("a half"), client.try_clone().expect("a half"));
+            std::thread::spawn(move || std::io::copy(&mut back, &mut out));
+            let see = see.clone();
+            std::thread::spawn(move || {
+                let (mut client, mut server, mut buffer) = (client, server, [0; 64 * 1024]);
+                while let Ok(count @ 1..) = client.read(&mut buffer) {
+                    see(&String::from_utf8_lossy(&buffer[..count]));
+                    if server.write_all(&buffer[..count]).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    port
+}

@@ -1,0 +1,67 @@
+//! What is in a backup, taken out: single files, differences, and an instance made anew on another host.
+
+use crate::backups::{back_up, listed, policy};
+use fleet_tests::fleet::{App, Fleet};
+
+fn seconds(ms: u64) -> String {
+    let at = fleet_core::time::Time(ms);
+    at.to_string()
+}
+
+#[test]
+fn an_instance_is_made_anew_elsewhere_as_it_was_at_a_time_and_with_other_values() {
+    let fleet = Fleet::with_rows(&["lab-1", "lab-2"]);
+    back_up(&fleet, "notes-1");
+    fleet.set_rows("lab-1", "notes-1", "two, and more than that");
+    // Times on a command line have seconds.
+    let first = listed(&fleet, "notes-1")[0]["backup"]["began_ms"].as_u64().expect("a number");
+    fleet.until("another second", || fleet_tests::fleet::now().0 / 1000 > first / 1000 + 1);
+    back_up(&fleet, "notes-1");
+    let at = seconds((first / 1000 + 1) * 1000);
+    let line = format!("restore notes-1 --at {at} --to lab-2 --name notes-9 --set port=9090 --yes");
+    fleet.done(&line);
+    fleet.wait_version("notes-9", "1.1");
+    assert_eq!(fleet.rows("lab-2", "notes-9"), "notes-1\none\nend\n", "as it was then");
+    assert_eq!(fleet.rows("lab-1", "notes-1"), "notes-1\ntwo, and more than that\nend\n", "nobody touched it");
+    fleet.done("restore notes-1 --to lab-2 --name notes-10 --set port=9091 --yes");
+    assert_eq!(fleet.rows("lab-2", "notes-10"), fleet.rows("lab-1", "notes-1"), "the newest");
+    fleet.refused(&format!("restore notes-1 --at {} --yes", seconds((first / 1000 - 3600) * 1000))).says("no ");
+}
+
+#[test]
+fn a_restore_in_place_says_what_it_replaces_and_gives_it_back() {
+    // The folder of the database is nobody's but its own: else it would not be replaced.
+    let mut app = App::with_stores("1.1");
+    app.stores =
+        app.stores.lines().filter(|line| !line.starts_with("  data:")).map(|line| format!("{line}\n")).collect();
+    let fleet = Fleet::with_rows_of(&app, &["lab-1"]);
+    back_up(&fleet, "notes-1");
+    fleet.set_rows("lab-1", "notes-1", "lost");
+    let shown = fleet.done("restore notes-1 --dry-run");
+    assert!(shown.contains("store rows: replaced by backup"), "{shown}");
+    assert_eq!(fleet.rows("lab-1", "notes-1"), "notes-1\nlost\nend\n", "nothing was touched");
+    fleet.done("restore notes-1 --yes");
+    assert_eq!(fleet.rows("lab-1", "notes-1"), "notes-1\none\nend\n");
+    let causes: Vec<_> = listed(&fleet, "notes-1").iter().map(|it| it["backup"]["cause"].clone()).collect();
+    assert_eq!(causes, ["safety", "wished"], "what was replaced was kept");
+}
+
+#[test]
+fn a_dump_comes_out_whole_and_two_backups_are_compared() {
+    let fleet = Fleet::with_rows(&["lab-1"]);
+    policy(&fleet, "--all");
+    let older = back_up(&fleet, "notes-1");
+    fleet.set_rows("lab-1", "notes-1", "one and two");
+    let newer = back_up(&fleet, "notes-1");
+    let to = fleet.folder().join("rows");
+    fleet.done(&format!("backup extract {older} --store rows -o {}", to.display()));
+    assert_eq!(std::fs::read_to_string(&to).expect("it was written"), "notes-1\none\nend\n");
+    fleet.refused(&format!("backup extract {older} --store rows -o {}", to.display())).says("exists");
+    let other = fleet.folder().join("other");
+    fleet.refused(&format!("backup extract {older} --store nothing -o {}", other.display())).says("nothing");
+    assert!(!other.exists(), "what is half is nothing");
+    let compared = fleet.done(&format!("backup diff {older} {newer}"));
+    assert!(compared.contains("rows"), "{compared}");
+    let same = fleet.done(&format!("backup diff {older} {older}"));
+    assert!(same.contains("do not differ"), "{same}");
+}
