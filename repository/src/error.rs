@@ -43,6 +43,19 @@ impl Error {
         move |source| Self::Disk { doing, path, source }
     }
 
+    /// The same of one file or stream. A place that could not be asked, or a disk that is written to, says nothing of what was kept.
+    pub(crate) fn unreadable(self, path: &str) -> Self {
+        let is_of_way = match &self {
+            Self::Place { source, .. } => match source {
+                PlaceError::Refused(_) | PlaceError::Full | PlaceError::Late(_) | PlaceError::Unreachable(_) => true,
+                PlaceError::Missing | PlaceError::Occupied | PlaceError::Io(_) => false,
+            },
+            Self::Disk { .. } => true,
+            _ => false,
+        };
+        if is_of_way { self } else { Self::Unreadable { path: path.to_owned(), reason: self.line() } }
+    }
+
     /// The error and what caused it, in one line: for where a chain cannot be kept.
     pub fn line(&self) -> String {
         let mut line = self.to_string();
