@@ -68,3 +68,29 @@ impl Error {
         line
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_asked_for_is_not_called_damaged() {
+        let of_place = |source| Error::Place { doing: "read a pack".to_owned(), place: "here".to_owned(), source };
+        let is_damage =
+            |error: Error| matches!(error.unreadable("a/file"), Error::Unreadable { path, .. } if path == "a/file");
+        let text = || "x".to_owned();
+        for source in
+            [PlaceError::Unreachable(text()), PlaceError::Late(text()), PlaceError::Refused(text()), PlaceError::Full]
+        {
+            assert!(!is_damage(of_place(source)));
+        }
+        assert!(!is_damage(Error::Disk {
+            doing: "write",
+            path: "a".into(),
+            source: io::ErrorKind::StorageFull.into()
+        }));
+        assert!(is_damage(of_place(PlaceError::Missing)));
+        assert!(is_damage(of_place(PlaceError::Io(io::ErrorKind::UnexpectedEof.into()))));
+        assert!(is_damage(Error::Missing { what: "blob".to_owned() }));
+    }
+}
