@@ -45,6 +45,19 @@ impl Error {
         move |source| Self::Disk { doing, path, source }
     }
 
+    /// The same of one file or stream. A place that could not be asked, or a disk that is written to, says nothing of what was kept.
+    pub(crate) fn unreadable(self, path: &str) -> Self {
+        let is_of_way = match &self {
+            Self::Place { source, .. } => match source {
+                PlaceError::Refused(_) | PlaceError::Full | PlaceError::Late(_) | PlaceError::Unreachable(_) => true,
+                PlaceError::Missing | PlaceError::Occupied | PlaceError::Io(_) => false,
+            },
+            Self::Disk { .. } => true,
+            _ => false,
+        };
+        if is_of_way { self } else { Self::Unreadable { path: path.to_owned(), reason: self.line() } }
+    }
+
     /// The error and what caused it, in one line: for where a chain cannot be kept.
     pub fn line(&self) -> String {
         let mut line = self.to_string();
@@ -55,5 +68,31 @@ impl Error {
             cause = error.source();
         }
         line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_asked_for_is_not_called_damaged() {
+        let of_place = |source| Error::Place { doing: "read a pack".to_owned(), place: "here".to_owned(), source };
+        let is_damage =
+            |error: Error| matches!(error.unreadable("a/file"), Error::Unreadable { path, .. } if path == "a/file");
+        let text = || "x".to_owned();
+        for source in
+            [PlaceError::Unreachable(text()), PlaceError::Late(text()), PlaceError::Refused(text()), PlaceError::Full]
+        {
+            assert!(!is_damage(of_place(source)));
+        }
+        assert!(!is_damage(Error::Disk {
+            doing: "write",
+            path: "a".into(),
+            source: io::ErrorKind::StorageFull.into()
+        }));
+        assert!(is_damage(of_place(PlaceError::Missing)));
+        assert!(is_damage(of_place(PlaceError::Io(io::ErrorKind::UnexpectedEof.into()))));
+        assert!(is_damage(Error::Missing { what: "blob".to_owned() }));
     }
 }

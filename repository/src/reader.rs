@@ -246,7 +246,7 @@ impl StreamReader<'_> {
                 ready.push_back(blob);
                 Ok(())
             });
-            read.map_err(|error| Error::Unreadable { path: self.path.clone(), reason: error.line() })?;
+            read.map_err(|error| error.unreadable(&self.path))?;
         }
     }
 }

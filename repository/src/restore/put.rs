@@ -57,10 +57,7 @@ impl Put<'_> {
 
     fn fill(&self, file: &File, path: &Path, node: &Node) -> Result<u64> {
         let shown = || path.display().to_string();
-        let unreadable = |error: Error| match error {
-            Error::Disk { .. } => error,
-            other => Error::Unreadable { path: shown(), reason: other.line() },
-        };
+        let unreadable = |error: Error| error.unreadable(&shown());
         let mut at = 0_u64;
         for stretch in self.blobs.stretches(&content(node)?).map_err(unreadable)? {
             let written = self.blobs.read_stretch(&stretch, |blob| {

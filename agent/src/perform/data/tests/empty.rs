@@ -108,17 +108,16 @@ async fn a_host_that_fails_says_nothing_of_the_backup() {
 #[tokio::test]
 async fn a_link_that_is_lost_says_nothing_of_the_backup() {
     let (bed, agent, id) = backed_up("").await;
-    let mut proven = None;
-    for call in (1..3000).step_by(7) {
-        bed.keeping.plan("near", Some((PlaceFault::Dies, call)));
-        let order = bed.order(drill("near", &id), &call.to_string());
-        let end = bed.carry_out_order(&agent, &order).await;
-        bed.check_calm(&format!("after the place died at its call {call}"));
-        if end.outcome == Outcome::Done {
-            proven = Some(call);
-            break;
-        }
-        assert!(end.made.is_none(), "at call {call}: {end:?}");
+    // The place is asked so often, at least, while a backup is found, its files are restored, and its dump is read.
+    let mut failed = 0;
+    for call in 1..50 {
+        bed.keeping.plan("near", Some((PlaceFault::Blinks, call)));
+        let end = bed.carry_out_order(&agent, &bed.order(drill("near", &id), &call.to_string())).await;
+        // It may have been a question that nobody needs the answer of.
+        let is_proven = end.outcome == Outcome::Done && proof(&end).failure.is_none();
+        assert!(is_proven || end.made.is_none(), "at call {call}: {end:?}");
+        failed += u64::from(!is_proven);
     }
-    assert!(proven.is_some_and(|call| call > 5), "{proven:?}");
+    assert!(failed > 30, "{failed}");
+    bed.check_calm("after drills whose place could not be reached");
 }

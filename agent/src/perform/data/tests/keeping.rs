@@ -30,6 +30,8 @@ pub enum PlaceFault {
     Refuses,
     /// The process that writes there is killed.
     Dies,
+    /// It cannot be reached at one moment.
+    Blinks,
 }
 
 #[derive(Debug, Default)]
@@ -128,10 +130,11 @@ impl Faulty {
         let plan = plans.entry(self.name.clone()).or_default();
         plan.calls += 1;
         match plan.fault {
+            Some((PlaceFault::Blinks, at)) if plan.calls != at => Ok(()),
             Some((fault, from)) if plan.calls >= from => Err(match fault {
                 PlaceFault::Full => PlaceError::Full,
                 PlaceFault::Refuses => PlaceError::Refused("500 internal server error".to_owned()),
-                PlaceFault::Dies => PlaceError::Unreachable("killed".to_owned()),
+                PlaceFault::Dies | PlaceFault::Blinks => PlaceError::Unreachable("killed".to_owned()),
             }),
             _ => Ok(()),
         }
