@@ -9,7 +9,7 @@ use crate::operators::service::OperatorsService;
 use crate::operators::subject::{Subject, definition, no_instance};
 use crate::operators::wish::{ChangeError, absent, hindered, read, taken, wrong};
 use fleet_core::app::Given;
-use fleet_core::backup::{BackupSeen, DataAction, DataWish, Manifest, Others, Place, Source, StoreState};
+use fleet_core::backup::{BackupSeen, DataAction, DataWish, Kept, Manifest, Others, Part, Place, Source, StoreState};
 use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired};
 use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
 use fleet_core::order::{Goal, PowerWish, Release};
@@ -70,7 +70,7 @@ impl OperatorsService {
             let plan = in_place(&known, &name, (&from, &seen), &only, &safety)?;
             (safety, plan)
         };
-        let plan: Vec<String> = plan.into_iter().chain(self.beside(&name, request.drop_others).await).collect();
+        let plan: Vec<String> = plan.into_iter().chain(self.beside(&name, &only, request.drop_others).await).collect();
         if request.dry_run {
             let instance = self.instance_view(&name);
             return Ok(v1::InstanceChange { plan, instance, backup: from.backup.to_string(), ..Default::default() });
@@ -84,11 +84,14 @@ impl OperatorsService {
     }
 
     /// What the servers held beside the stores when the newest backup was taken. The host asks them again before it begins.
-    async fn beside(&self, name: &InstanceName, may_go: bool) -> Vec<String> {
+    async fn beside(&self, name: &InstanceName, only: &BTreeSet<StoreName>, may_go: bool) -> Vec<String> {
         let newest = choose(&self.shared.facts.read(), ATTEMPT, name, &Meant { backup: "", at: None, repository: "" });
         let Ok((newest, _)) = newest else { return Vec::new() };
         let what = if may_go { "replaced with the rest, and in no backup" } else { "in the way: see --drop-others" };
+        let is_meant = |part: &Part| only.is_empty() || only.contains(&part.store);
+        let is_database = |part: &Part| is_meant(part) && matches!(part.kept, Kept::Stream { .. });
         match self.manifest_of(ATTEMPT, &newest).await {
+            Ok(manifest) if !manifest.parts.iter().any(is_database) => Vec::new(),
             Ok(manifest) => manifest.beside.iter().map(|other| format!("{other}: {what}")).collect(),
             Err(_) => vec!["what else its database servers hold: not known here; the host asks them".to_owned()],
         }
