@@ -20,6 +20,8 @@ pub const REPOSITORY_KEYS: &str = "repository-key/";
 pub const LOOKS: &str = "repository-look/";
 /// When the coordinator last backed itself up.
 pub const OWN_BACKUP: &str = "own-backup";
+/// Of when the facts are that came back from a backup, until it was found out which repositories did not.
+pub const CAME_BACK: &str = "came-back";
 pub const ASKED: &str = "asked/";
 pub const OBSERVED_HOSTS: &str = "observed/host/";
 pub const OBSERVED_INSTANCES: &str = "observed/instance/";

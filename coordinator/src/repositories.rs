@@ -11,6 +11,7 @@ mod keeper;
 mod kit;
 mod lines;
 mod look;
+mod lost;
 mod making;
 mod reads;
 mod room;
@@ -20,7 +21,7 @@ mod upload;
 mod work;
 
 pub use catalog::Rebuilt;
-pub use disk::{Disk, DiskError, Space};
+pub use disk::{Disk, DiskError, FOLDER, Space};
 pub use extract::Opened;
 pub use housekeeping::keep_house;
 pub use keeper::{Keeper, KeeperError, Which};

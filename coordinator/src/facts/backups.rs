@@ -133,7 +133,7 @@ impl Known {
         all.filter(|(_, key)| key.repository == *repository).map(|(of, key)| (of.clone(), key.clone())).collect()
     }
 
-    fn drop_backup(&mut self, batch: &mut Batch, instance: &InstanceName, key: &BackupKey) {
+    pub(super) fn drop_backup(&mut self, batch: &mut Batch, instance: &InstanceName, key: &BackupKey) {
         batch.delete(keys::backup(instance, key));
         let Some(backups) = self.observed.backups.get_mut(instance) else { return };
         backups.remove(key);

@@ -170,6 +170,14 @@ impl DesiredChange<'_> {
         self.known.desired.add_central();
     }
 
+    /// Takes out of the catalog all that one repository has of an instance; gives back how many that were.
+    pub fn drop_backups(&mut self, repository: &RepositoryName, instance: &InstanceName) -> usize {
+        let of = self.known.observed.backups.get(instance).into_iter().flat_map(|backups| backups.keys());
+        let keys: Vec<_> = of.filter(|key| key.repository == *repository).cloned().collect();
+        keys.iter().for_each(|key| self.known.drop_backup(self.batch, instance, key));
+        keys.len()
+    }
+
     /// Lets a backup be forgotten by nobody.
     pub fn hold_backup(&mut self, id: &BackupId, held: Held) {
         self.batch.put(keys::held(id), &held);

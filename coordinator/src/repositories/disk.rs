@@ -11,7 +11,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// Below the coordinator's directory.
-const FOLDER: &str = "repositories";
+pub const FOLDER: &str = "repositories";
 /// No instance has such a name.
 const UPLOADS: &str = ".uploads";
 /// So much stays free: the facts are on the same disk, and without room for them nothing goes on.
@@ -50,6 +50,12 @@ impl Disk {
     /// One instance's repository: what stock restic is given as its place.
     pub fn folder(&self, repository: &RepositoryName, instance: &InstanceName) -> PathBuf {
         self.root.join(repository.as_str()).join(instance.as_str())
+    }
+
+    /// Whether a repository was made there.
+    pub fn has(&self, repository: &RepositoryName, instance: &InstanceName) -> Result<bool, DiskError> {
+        let path = self.folder(repository, instance).join("config");
+        path.try_exists().map_err(|source| DiskError::Io { path, source })
     }
 
     /// The folder of the files of a kind.

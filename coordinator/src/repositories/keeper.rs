@@ -3,7 +3,7 @@
 //! **Invariant:** what opens a repository is kept before the repository is made, so that nothing is ever encrypted with a key
 //! that is lost.
 
-use super::disk::Disk;
+use super::disk::{Disk, DiskError};
 use super::secrets::{RepositoryKeys, RepositorySecrets, SecretsError};
 use super::work::{WorkError, Workshop};
 use crate::clock;
@@ -45,6 +45,8 @@ pub enum KeeperError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Work(#[from] WorkError),
+    #[error(transparent)]
+    Disk(#[from] DiskError),
 }
 
 impl KeeperError {

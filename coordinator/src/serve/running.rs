@@ -11,7 +11,7 @@ use crate::identity::{Admissions, Authority, IdentityError, ServerCertificate, s
 use crate::metrics::serve_metrics;
 use crate::operators::{BackupsService, OperatorsService};
 use crate::own::keep_own_backups;
-use crate::repositories::{Disk, DiskError, Keeper, RepositoriesService, keep_house, make_repositories};
+use crate::repositories::{Disk, DiskError, Keeper, KeeperError, RepositoriesService, keep_house, make_repositories};
 use crate::store::StoreError;
 use crate::turn::turns;
 use crate::values::Values;
@@ -70,6 +70,8 @@ pub enum ServeError {
     Load(#[source] StoreError),
     #[error("could not look into the repositories")]
     Repositories(#[from] DiskError),
+    #[error("could not find out which repositories came back")]
+    Lost(#[from] KeeperError),
     #[error("could not prepare the port")]
     Identity(#[from] IdentityError),
     #[error("could not serve the port")]
@@ -145,6 +147,9 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
     let metrics = options.metrics.map(listen_for_metrics).transpose()?;
     let metrics_address = metrics.as_ref().and_then(|listener| listener.local_addr().ok());
     let keeper = Keeper::new(Arc::clone(&facts), Arc::new(disk), home.seal.clone(), options.worker);
+    for (repository, instance) in keeper.miss_lost(clock::now()).await? {
+        tracing::error!(%repository, %instance, "a repository was lost with the former disk; it is made anew");
+    }
     let shared = Shared {
         facts,
         sessions: Arc::default(),

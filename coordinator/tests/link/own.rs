@@ -4,7 +4,7 @@ use crate::bed::{Bed, FakeAgent, Operators, bundle, done, goal, install, now, pu
 use crate::import::{again, needs_a_person};
 use crate::stories::{fleet, installed, instance, until};
 use fleet_coordinator::facts::Facts;
-use fleet_coordinator::home::Home;
+use fleet_coordinator::home::{Home, HomeError};
 use fleet_coordinator::own::{OwnBackup, RestoreError, restore, take_own_backup};
 use fleet_coordinator::repositories::Workshop;
 use fleet_proto::link::{dial, renew};
@@ -77,11 +77,35 @@ async fn a_lost_coordinator_comes_back_with_its_facts_keys_and_certificates() {
     let vault = set_up(bed.path()).await;
     back_up(&mut bed).await;
     lose_and_restore(&mut bed, &vault).await;
-    let _agent = again(&identity).await;
+    let mut agent = again(&identity).await;
+    assert!(agent.open_set().await.expect("the stream goes on").orders.is_empty(), "nothing is installed in its place");
     let view = instance(&mut admin, "notes-1").await.expect("the administrator's certificate counts, and it is known");
     assert_eq!(view.values.get("password").map(String::as_str), Some("***"));
+    needs_a_person(&mut admin, "instance notes-1", "its host does not have it: it is not installed empty").await;
     let refused = restore(&vault.recovery, None, bed.path(), &workshop()).await;
     assert!(matches!(refused, Err(RestoreError::Home(_))), "nothing is overwritten: {refused:?}");
+}
+
+#[tokio::test]
+async fn a_restore_that_was_cut_off_is_no_coordinator_and_is_begun_again() {
+    let (mut bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let vault = set_up(bed.path()).await;
+    back_up(&mut bed).await;
+    bed.stop().await;
+    let back = tempfile::tempdir().expect("a directory can be made");
+    let survived = back.path().join("repositories/central/notes-1/config");
+    std::fs::create_dir_all(survived.parent().expect("it has one")).expect("there is room");
+    std::fs::write(&survived, "what survived").expect("there is room");
+    restore(&vault.recovery, None, back.path(), &workshop()).await.expect("it comes back beside what survived");
+    drop(Home::open(back.path()).expect("it is whole"));
+    // As if it had been killed before its end.
+    std::fs::write(back.path().join("restore-unfinished"), "").expect("there is room");
+    let refused = Home::open(back.path()).map(drop).expect_err("nobody serves it");
+    assert!(matches!(refused, HomeError::Unfinished { .. }) && refused.hint().is_some(), "{refused}");
+    restore(&vault.recovery, None, back.path(), &workshop()).await.expect("it is begun again");
+    drop(Home::open(back.path()).expect("it is whole"));
+    assert_eq!(std::fs::read_to_string(&survived).expect("it is there"), "what survived");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::Outlook;
 use super::index::{Presence, Seat};
-use crate::facts::{HostObserved, InstanceObserved, Link};
+use crate::facts::{HostObserved, InstanceObserved, Link, Origin};
 use crate::names::AppName;
 use crate::time::Time;
 use std::fmt;
@@ -31,6 +31,10 @@ pub(super) enum Hindrance {
         said: u64,
         wanted: u64,
     },
+    /// It had data that an installation would not give it.
+    NeverEmpty {
+        origin: Origin,
+    },
     Hours {
         opens: Time,
     },
@@ -53,6 +57,7 @@ impl Hindrance {
             | Self::NotInstalled
             | Self::Busy { .. }
             | Self::NewerValues { .. }
+            | Self::NeverEmpty { .. }
             | Self::AppForbidden { .. } => None,
         }
     }
@@ -72,6 +77,9 @@ impl fmt::Display for Hindrance {
             Self::Busy { step } => write!(f, "it is in the middle of an order: {step}"),
             Self::NewerValues { said, wanted } => {
                 write!(f, "its host has a newer revision than is wanted: {said}, not {wanted}")
+            }
+            Self::NeverEmpty { origin } => {
+                write!(f, "{origin}, and its host does not have it: it is not installed empty")
             }
             Self::Hours { opens } => write!(f, "the host's own hours open at {opens}"),
             Self::AppForbidden { app } => write!(f, "the host's policy does not allow {app}"),

@@ -98,6 +98,9 @@ fn remove(name: &InstanceName, instance: &InstanceDesired) -> Intention {
 /// other values: what failed for a port that was taken is tried again with another.
 fn install(outlook: &Outlook, seat: &Seat) -> Result<Option<Intention>, Hindrance> {
     let (name, instance, host) = (seat.name, seat.desired, hindrance::seen_host(seat)?);
+    if let Some(origin) = &instance.origin {
+        return Err(Hindrance::NeverEmpty { origin: origin.clone() });
+    }
     let (created, revision) = (instance.created.0.to_string(), instance.revision.to_string());
     let id = order_id(&["install", name.as_str(), &created, &host.said.enrolment, &revision]);
     let goal = Goal { release: release_to_install(outlook, seat).clone(), revision: instance.revision };

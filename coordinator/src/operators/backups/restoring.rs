@@ -10,7 +10,7 @@ use crate::operators::subject::{Subject, definition, no_instance};
 use crate::operators::wish::{ChangeError, absent, hindered, read, taken, wrong};
 use fleet_core::app::Given;
 use fleet_core::backup::{BackupSeen, DataAction, DataWish, Manifest, Place, Source, StoreState};
-use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired};
+use fleet_core::facts::{DriftRule, InstanceDesired, Origin, PowerDesired};
 use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
 use fleet_core::order::{Goal, PowerWish, Release};
 use fleet_core::time::Time;
@@ -104,8 +104,10 @@ impl OperatorsService {
         let goal = Goal { release: manifest.release.clone(), revision: 1 };
         let now = clock::now();
         let (instance, backup) = (from.instance.clone(), from.backup.clone());
+        let origin = Some(Origin::Backup(from.clone()));
         let action = DataAction::Restore { from, only, safety: BTreeSet::new(), goal: Some(goal) };
         let desired = InstanceDesired {
+            origin,
             data: Some(DataWish { serial: now.0, action, at: now }),
             created: now,
             ..anew.subject.desired.clone()
@@ -151,6 +153,7 @@ impl OperatorsService {
             power: PowerDesired { wish: PowerWish::Start, serial: 0 },
             removal: None,
             data: None,
+            origin: None,
             created: Time::ZERO,
         };
         let elsewhere = Default::default();

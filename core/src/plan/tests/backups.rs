@@ -165,6 +165,26 @@ fn what_is_to_be_made_from_a_backup_is_never_installed_with_nothing_in_it() {
 }
 
 #[test]
+fn what_was_made_from_a_backup_or_came_back_with_old_facts_is_never_installed_with_nothing_in_it() {
+    let mut made = given("now 10810\na absent\nwish a anew 10800");
+    for instance in made.desired.instances.values_mut() {
+        // Its wish is over, and how it ended was forgotten.
+        instance.data = None;
+    }
+    let plan = Outlook::new(&made.desired, &made.asked, &made.observed, made.now).plan();
+    let shown = super::shown::show(&made, &plan);
+    assert!(plan.orders.is_empty() && shown[0].ends_with("does not have it: it is not installed empty"), "{shown:?}");
+    check(
+        "now 10810\na absent came-back 9000",
+        "a: waits, it is known as of 1970-01-01T02:30:00Z, when the coordinator was backed up, and its host does not have \
+         it: it is not installed empty",
+    );
+    check("now 10810\na 1.1 came-back 9000", "");
+    check("now 10810\na 1.1 revision 2 came-back 9000", "a: configure 1 -> 2");
+    check("now 10810\na absent removing came-back 9000", "a: remove");
+}
+
+#[test]
 fn a_folder_on_the_host_is_told_what_to_forget_once_a_day() {
     let mut facts =
         "now 900000\na 1.1\nfolder usb\npolicy p @daily for all to usb keep 1\nbackup a usb 899000".to_owned();

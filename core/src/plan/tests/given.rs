@@ -7,7 +7,8 @@
 //! since 990                         the coordinator's start
 //! a 1.1 site=fr                     a host with a label; its instance runs 1.1
 //! b 1.1 offline 950                 lost at 950; also: silent, never, absent, busy STEP, sick, stopped, gone, seen TIME
-//! c 1.1 revision 2 power stop       what operators want of it; also: removing. It says revision 1, or as `says N`
+//! c 1.1 revision 2 power stop       what operators want of it; also: removing, came-back TIME. It says revision 1, or as
+//!                                   `says N`
 //! d 1.1 hours 22:00-23:00 forbids   what its own policy says
 //! rollout 1.2 canary 1 of a,b       r1, created at 1; also: from V, at-once N, soak S, max-failures N, per L=N,
 //!                                   window W, deadline S, paused, aborted, attempt N, created TIME, brings REVISION
@@ -102,6 +103,7 @@ impl Given {
                 "enrolment" => said.enrolment = word(words).into(),
                 "removing" => instance.removal = Some(Removal { volumes: Default::default() }),
                 "power" => instance.power = PowerDesired { wish: wish(word(words)), serial: 1 },
+                "came-back" => instance.origin = Some(Origin::CameBack { of: seconds(word(words)) }),
                 "created" => instance.created = seconds(word(words)),
                 "hours" => said.policy.hours = Some(read(word(words))),
                 "forbids" => said.policy.apps = Some([read("other")].into()),
@@ -284,6 +286,7 @@ fn instance_desired(host: &str) -> InstanceDesired {
         power: PowerDesired { wish: PowerWish::Start, serial: 0 },
         removal: None,
         data: None,
+        origin: None,
         created: Time::ZERO,
     }
 }

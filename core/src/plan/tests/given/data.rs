@@ -95,6 +95,7 @@ impl Given {
         let (name, what, at) = (word(words), word(words), seconds(word(words)));
         let wish = DataWish { serial: 1, action: action(name, what), at };
         let instance = self.desired.instances.get_mut(&read::<InstanceName>(name)).expect("it is wanted");
+        instance.origin = wish.action.goal().and(wish.action.source()).cloned().map(crate::facts::Origin::Backup);
         instance.data = Some(wish);
     }
 
