@@ -4,6 +4,7 @@
 
 mod allowed;
 mod catalog;
+mod claims;
 mod disk;
 mod extract;
 mod housekeeping;
