@@ -65,6 +65,13 @@ pub fn repository_key(repository: &RepositoryName, instance: &InstanceName) -> S
     format!("{REPOSITORY_KEYS}{repository}/{instance}")
 }
 
+/// What opens what a repository held when it was removed, sealed; another of its name may have been added since.
+pub const FORMER_REPOSITORIES: &str = "former-repository/";
+
+pub fn former_repository(repository: &RepositoryName, added: u64, instance: &InstanceName) -> String {
+    format!("{FORMER_REPOSITORIES}{repository}/{added:020}/{instance}")
+}
+
 pub fn look(repository: &RepositoryName, instance: &InstanceName) -> String {
     format!("{LOOKS}{repository}/{instance}")
 }

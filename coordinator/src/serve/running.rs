@@ -24,7 +24,7 @@ use fleet_proto::v1::operators_server::OperatorsServer;
 use fleet_proto::v1::repositories_server::RepositoriesServer;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
@@ -117,6 +117,8 @@ pub struct Shared {
     pub authority: Arc<Authority>,
     pub addresses: Arc<[String]>,
     pub keeper: Arc<Keeper>,
+    /// The coordinator's directory.
+    pub home: Arc<Path>,
 }
 
 /// A fleet that comes back at once waits in line: whoever finds the line full tries again only seconds later.
@@ -159,6 +161,7 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
         authority: Arc::clone(&authority),
         addresses: home.settings.addresses.into(),
         keeper: Arc::new(keeper),
+        home: home.path.into(),
     };
     let certificate = ServerCertificate::new(&authority, &shared.addresses, clock::now())?;
     let certificate = Arc::new(certificate);
@@ -167,16 +170,9 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
     let port = Port { listener, tls, connections: Arc::clone(&shared.connections), stop: stop.clone() };
     let admissions = Admissions::new(authority, Arc::clone(&shared.facts), life);
     let router = services(&shared, Arc::new(admissions));
-    let looks = Looks { directory: home.path, metrics };
-    let main = tokio::spawn(run(shared, certificate, port, router, looks, stop.clone()));
+    let main = tokio::spawn(run(shared, certificate, port, router, metrics, stop.clone()));
     tracing::info!(%address, "serving");
     Ok(Running { address, metrics: metrics_address, stop, main })
-}
-
-/// What is done beside the port.
-struct Looks {
-    directory: PathBuf,
-    metrics: Option<TcpListener>,
 }
 
 fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, ServeError> {
@@ -230,7 +226,7 @@ async fn run(
     certificate: Arc<ServerCertificate>,
     port: Port,
     router: Router,
-    looks: Looks,
+    metrics: Option<TcpListener>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let (ready, connections) = mpsc::channel(64);
@@ -246,8 +242,8 @@ async fn run(
         () = forget_now_and_then(&shared.facts) => Ok(()),
         () = make_repositories(&shared.keeper, &shared.sessions) => Ok(()),
         () = keep_house(&shared.keeper) => Ok(()),
-        () = keep_own_backups(&shared.facts, &looks.directory, shared.keeper.workshop()) => Ok(()),
-        () = tell_metrics(&shared, looks.metrics.as_ref()) => Ok(()),
+        () = keep_own_backups(&shared.facts, &shared.home, shared.keeper.workshop()) => Ok(()),
+        () = tell_metrics(&shared, metrics.as_ref()) => Ok(()),
     };
     stop.cancel();
     drain(&shared, server, accepting).await?;

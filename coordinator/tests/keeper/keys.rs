@@ -1,11 +1,12 @@
 //! Who gets into which repository, and what is in its catalog.
 
-use crate::bed::{Bed, DAY, key, noise, order, read};
+use crate::bed::{Bed, DAY, key, manifest, noise, now, order, part, read};
 use fleet_coordinator::repositories::{BucketKeys, KeeperError};
 use fleet_coordinator::store::{Batch, StoreError};
 use fleet_core::backup::{Cause, DataAction, Place, PlaceAccess, RepositoryDesired, Secret, Source};
 use fleet_core::order::Action;
 use fleet_core::time::Time;
+use fleet_repository::worker::Work;
 
 #[tokio::test]
 async fn a_repository_is_made_once_with_keys_that_were_kept_before() {
@@ -114,6 +115,27 @@ async fn a_repository_that_cannot_be_read_loses_nothing_of_its_catalog() {
     std::fs::rename(bed.folder(), bed.home.path().join("away")).expect("it can be moved");
     let rebuilt = bed.keeper.rebuild(&read("central")).await.expect("the store is whole");
     assert_eq!(rebuilt.unread.len(), 1);
+    assert_eq!(bed.catalog(), before);
+    bed.round(now()).await;
+    let troubles = bed.keeper.troubles().expect("they can be read");
+    assert!(troubles.iter().any(|(.., text)| text.contains("the catalog keeps what it had")), "{troubles:?}");
+}
+
+#[tokio::test]
+async fn a_set_that_calls_itself_another_backup_or_is_anothers_is_in_no_catalog() {
+    let bed = Bed::new().await;
+    bed.backup(1, DAY, &noise(1, 100_000)).await;
+    let before = bed.catalog();
+    let at = Time(now().0 - DAY);
+    let mut of_another = manifest(3, at, 1);
+    of_another.instance = read("notes-2");
+    for (number, manifest) in [(2, manifest(9, at, 1)), (3, of_another)] {
+        bed.dump(number, at, &[("db.sql", b"SELECT 1;")]).await;
+        let manifest = serde_json::to_vec(&manifest).expect("it is JSON");
+        bed.work(Work::WriteSet { part: part(number, at), manifest }).await;
+    }
+    assert_eq!(bed.sets().await.len(), 3);
+    bed.keeper.rebuild(&read("central")).await.expect("it can be read");
     assert_eq!(bed.catalog(), before);
 }
 

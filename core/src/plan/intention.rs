@@ -31,19 +31,7 @@ impl Intention {
 
     /// What it is called in a sentence.
     pub fn noun(&self) -> &'static str {
-        match &self.action {
-            Action::Install { .. } => "its installation",
-            Action::Upgrade { .. } => "its upgrade",
-            Action::Configure { .. } => "its configuration",
-            Action::Power { wish: PowerWish::Start, .. } => "its start",
-            Action::Power { wish: PowerWish::Stop, .. } => "its stop",
-            Action::Power { wish: PowerWish::Restart, .. } => "its restart",
-            Action::Remove { .. } => "its removal",
-            Action::Data(DataAction::Backup { .. }) => "its backup",
-            Action::Data(DataAction::Drill { .. }) => "its drill",
-            Action::Data(DataAction::Restore { .. }) => "its restore",
-            Action::Data(DataAction::Forget { .. }) => "the forgetting of its backups",
-        }
+        noun(&self.action)
     }
 
     /// Whether a host's list of apps applies: what takes an app away from a host is always allowed.
@@ -54,6 +42,23 @@ impl Intention {
             Action::Data(DataAction::Restore { .. }) => true,
             Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } | Action::Power { .. } => true,
         }
+    }
+}
+
+/// What is done, in a sentence.
+pub(super) fn noun(action: &Action) -> &'static str {
+    match action {
+        Action::Install { .. } => "its installation",
+        Action::Upgrade { .. } => "its upgrade",
+        Action::Configure { .. } => "its configuration",
+        Action::Power { wish: PowerWish::Start, .. } => "its start",
+        Action::Power { wish: PowerWish::Stop, .. } => "its stop",
+        Action::Power { wish: PowerWish::Restart, .. } => "its restart",
+        Action::Remove { .. } => "its removal",
+        Action::Data(DataAction::Backup { .. }) => "its backup",
+        Action::Data(DataAction::Drill { .. }) => "its drill",
+        Action::Data(DataAction::Restore { .. }) => "its restore",
+        Action::Data(DataAction::Forget { .. }) => "the forgetting of its backups",
     }
 }
 

@@ -67,7 +67,10 @@ impl OperatorsService {
             check_repositories(&known, ATTEMPT, &safety)?;
             check_reach(&known, &from, &seen, &instance.host)?;
             check_release(&known, &name, &seen)?;
-            let plan = in_place(&known, &name, (&from, &seen), &only, &safety)?;
+            let mut plan = in_place(&known, &name, (&from, &seen), &only, &safety)?;
+            if seen.began < instance.created {
+                plan.insert(0, format!("the backup {} is of an EARLIER instance of this name", from.backup));
+            }
             (safety, plan)
         };
         if request.dry_run {

@@ -14,13 +14,15 @@
 //!                                   window W, deadline S, paused, aborted, attempt N, created TIME, brings REVISION
 //! asked a upgrade 900               an open order; also: install, configure, power, remove, upgrade/ATTEMPT/ROLLOUT,
 //!                                   install/REVISION
-//! ended a upgrade done 950          also: already, rolled-back, stuck, refused, failed
+//! ended a upgrade done 950          also: already, rolled-back, stuck, refused, failed,
+//!                                   partly-REPOSITORY (the copy there failed)
 //! ```
 //!
 //! What is said of data: see `data.rs`.
 
 mod data;
 
+use crate::backup::{CopyMade, Made};
 use crate::facts::*;
 use crate::names::{InstanceName, OrderId, RolloutId};
 use crate::order::{Action, Goal, Order, Outcome, PowerWish, Release, order_id};
@@ -200,8 +202,12 @@ impl Given {
     fn ended(&mut self, words: &mut SplitWhitespace) {
         let (name, what, how) = (word(words), word(words), word(words));
         let reason = || "the probe got no answer".to_owned();
+        let failed = how.strip_prefix("partly-").map(|to| {
+            Box::new(Made::Backup(vec![CopyMade { repository: read(to), result: Err("it is full".to_owned()) }]))
+        });
         let outcome = match how {
             "done" => Outcome::Done,
+            _ if failed.is_some() => Outcome::Done,
             "already" => Outcome::AlreadySo,
             "rolled-back" => Outcome::RolledBack { reason: reason() },
             "stuck" => Outcome::Stuck { reason: reason(), hint: "look".into() },
@@ -210,7 +216,7 @@ impl Given {
             other => panic!("`{other}` is no outcome"),
         };
         let of = kind_of(what);
-        let ended = Ended { instance: read(name), outcome, of, made: None, at: seconds(word(words)) };
+        let ended = Ended { instance: read(name), outcome, of, made: failed, at: seconds(word(words)) };
         self.observed.ended.insert(self.id(name, what), ended);
     }
 
