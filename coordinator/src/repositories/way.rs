@@ -35,8 +35,10 @@ impl Keeper {
         keys: RepositoryKeys,
     ) -> Access {
         let known = self.facts.read();
-        let has_backups =
-            known.observed().backups.get(instance).is_some_and(|backups| backups.newest(repository).is_some());
+        // Those of an earlier instance of its name may be on another host.
+        let (backups, created) = (known.observed().backups.get(instance), known.created(instance));
+        let mut all = backups.into_iter().flat_map(|backups| backups.iter());
+        let has_backups = all.any(|(key, seen)| key.repository == *repository && seen.began >= created);
         let password = match &place {
             PlaceAccess::Folder { .. } => Some(keys.password).filter(|_| !has_backups),
             PlaceAccess::Coordinator | PlaceAccess::S3 { .. } => None,

@@ -1,9 +1,13 @@
 //! Who gets into which repository, and what is in its catalog.
 
 use crate::bed::{Bed, DAY, key, manifest, noise, now, order, part, read};
+use fleet_coordinator::facts::Found;
 use fleet_coordinator::repositories::{BucketKeys, KeeperError};
 use fleet_coordinator::store::{Batch, StoreError};
-use fleet_core::backup::{Cause, DataAction, Place, PlaceAccess, RepositoryDesired, Secret, Source};
+use fleet_core::backup::{
+    BackupKey, BackupSeen, Cause, DataAction, Place, PlaceAccess, RepositoryDesired, Secret, Source,
+};
+use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_core::order::Action;
 use fleet_core::time::Time;
 use fleet_repository::worker::Work;
@@ -67,6 +71,27 @@ async fn a_folder_on_a_host_is_made_by_that_host_and_a_bucket_needs_its_keys() {
     bed.store.commit(batch).await.expect("the store is whole");
     let words = bed.keeper.place_words(&read("offsite"), &notes).expect("it is known");
     assert_eq!(words, "s3:http://127.0.0.1:1/lab/fleet/notes-1");
+}
+
+#[tokio::test]
+async fn a_host_makes_the_repository_in_its_folder_while_nobody_knows_of_a_backup_of_this_instance_in_it() {
+    let bed = Bed::new().await;
+    let (disk, notes): (RepositoryName, InstanceName) = (read("disk"), read("notes-1"));
+    let put = bed.facts.change_desired(Time(1), |desired| {
+        let place = Place::Folder { path: "/mnt/backups".to_owned() };
+        desired.put_repository(&disk, RepositoryDesired { place, added: Time(1) });
+        Ok::<_, StoreError>(())
+    });
+    put.await.expect("the store is whole");
+    // It was made at 1000: what is from before is of another of its name, be it on another host.
+    for (began, is_made) in [(500, true), (2000, false)] {
+        let seen = BackupSeen::of(&manifest(1, Time(began), 1), None);
+        let key = BackupKey { repository: disk.clone(), ..key(u32::try_from(began).expect("it is small")) };
+        let found = [(notes.clone(), [(key, seen)].into())].into();
+        bed.facts.replace_backups(&disk, Found { before: [].into(), found }).await.expect("the store is whole");
+        let access = bed.keeper.access(&disk, &notes).await.expect("nothing is to be made here");
+        assert_eq!(access.password.is_some(), is_made, "{began}");
+    }
 }
 
 #[tokio::test]

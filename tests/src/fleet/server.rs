@@ -4,6 +4,7 @@ use super::now;
 use crate::port::Port;
 use crate::process::wait_until;
 use fleet_coordinator::home::{Home, HomeError, Settings};
+use fleet_coordinator::identity::write_private;
 use fleet_coordinator::serve::{Config, Options, Running, serve};
 use fleet_coordinator::store::Batch;
 use fleet_core::access::JoinToken;
@@ -106,7 +107,7 @@ impl Drop for Server {
 async fn back_up(home: &Home) {
     let place = json!({ "folder": { "path": home.path.join("own-backups") } });
     let own = json!({ "place": place, "master_key": "{}", "every_seconds": 86_400, "keep": 14 });
-    std::fs::write(home.path.join("own-backup.json"), own.to_string()).expect("there is room");
+    write_private(&home.path.join("own-backup.json"), own.to_string().as_bytes()).expect("there is room");
     let mut batch = Batch::new();
     batch.put("own-backup", &json!({ "at": now(), "failure": null }));
     home.store.commit(batch).await.expect("the store is whole");
