@@ -4,7 +4,7 @@ use crate::carry::{self, CarryError};
 use crate::clock;
 use crate::home::{Home, HomeError, Settings};
 use crate::own::{OwnBackup, OwnError, PlaceError, RestoreError, SettingsError, read_place, restore, take_own_backup};
-use crate::repositories::Workshop;
+use crate::repositories::{FOLDER, Workshop};
 use crate::serve::{Config, Options, ServeError, serve};
 use clap::{Args, Subcommand};
 use fleet_core::access::Role;
@@ -228,8 +228,17 @@ async fn run_init(init: Init) -> Result<(), CommandError> {
         created: clock::now(),
     };
     let folder = &init.directory.data_dir;
-    let (_, token) = Home::init(folder, settings).await?;
-    let told = set_up_own(folder, &init.own).await?;
+    // What is wrong with it is said before anything is made.
+    let place = own_place(folder, &init.own)?;
+    let (home, token) = Home::init(folder, settings).await?;
+    let told = match set_up_own(folder, place, &init.own).await {
+        Ok(told) => told,
+        Err(error) => {
+            drop(home);
+            Home::undo_init(folder)?;
+            return Err(error);
+        }
+    };
     tell(&format!(
         "The fleet is made. Serve it:\n  fleet-coordinator serve --data-dir {}\nthen log in as its administrator, within \
          24 hours:\n  fleet login TOKEN\n{told}This is the TOKEN; it works once:\n",
@@ -238,13 +247,18 @@ async fn run_init(init: Init) -> Result<(), CommandError> {
     answer(&format!("{token}\n"))
 }
 
-/// Prepares the coordinator's own backups, and says what to do with the file that restores them.
-async fn set_up_own(folder: &Path, own: &Own) -> Result<String, CommandError> {
+/// Where the coordinator backs itself up.
+fn own_place(folder: &Path, own: &Own) -> Result<PlaceSpec, CommandError> {
     let folder = std::path::absolute(folder).map_err(CommandError::Start)?;
-    let place = match &own.backup_to {
+    Ok(match &own.backup_to {
         Some(place) => read_place(place, |name| std::env::var(name).ok())?,
         None => PlaceSpec::Folder { path: folder.join("own-backups") },
-    };
+    })
+}
+
+/// Prepares the coordinator's own backups, and says what to do with the file that restores them.
+async fn set_up_own(folder: &Path, place: PlaceSpec, own: &Own) -> Result<String, CommandError> {
+    let folder = std::path::absolute(folder).map_err(CommandError::Start)?;
     let recipient = own.backup_recipient.as_deref();
     let name = OwnBackup::set_up(&folder, place, recipient, &Workshop::new(None)).await?;
     let file = folder.join(name);
@@ -259,7 +273,7 @@ async fn run_backup(backup: Backup) -> Result<(), CommandError> {
     let folder = &backup.directory.data_dir;
     let home = Home::open(folder)?;
     if OwnBackup::load(folder)?.is_none() {
-        tell(&set_up_own(folder, &backup.own).await?)?;
+        tell(&set_up_own(folder, own_place(folder, &backup.own)?, &backup.own).await?)?;
     }
     let entries = home.store.scan("").map_err(HomeError::Store)?;
     Ok(take_own_backup(folder, entries, &Workshop::new(None), clock::now()).await?)
@@ -271,8 +285,11 @@ async fn run_restore(arguments: &Restore) -> Result<(), CommandError> {
     let of = restore(&arguments.recovery, from, folder, &Workshop::new(None)).await?;
     tell(&format!(
         "The coordinator is back as it was at {of}. Make sure that the former one is gone, then serve it:\n  fleet-coordinator serve \
-         --data-dir {}\nRollouts are paused, and removals are to be said again. What hosts have become since is in `fleet status`.\n",
-        folder.display()
+         --data-dir {}\nIf its disk of repositories is still there, put them below {}/{} before that: those that are missing then are said to be \
+         lost, and made anew. Rollouts are paused, and removals are to be said again. What hosts have become since is in `fleet status`.\n",
+        folder.display(),
+        folder.display(),
+        FOLDER
     ))
 }
 

@@ -5,6 +5,7 @@
 use crate::clock;
 use crate::identity::{Authority, IdentityError, Seal, TokenKept, hash_of_secret, host_of, new_secret};
 use crate::keys;
+use crate::repositories::FOLDER;
 use crate::store::{Batch, Expect, SledStore, Store, StoreError};
 use fleet_core::access::{JoinToken, Role, Subject};
 use fleet_core::time::Time;
@@ -20,6 +21,8 @@ use std::time::Duration;
 /// How long the token of an administrator is good.
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 const STORE: &str = "store";
+/// There while a coordinator is being brought back: what is there is not one yet.
+const UNFINISHED: &str = "restore-unfinished";
 
 /// What `init` was told, and `serve` goes by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +62,8 @@ pub enum HomeError {
     NotEmpty { path: PathBuf },
     #[error("there is no coordinator in `{path}`")]
     NotInitialised { path: PathBuf },
+    #[error("the coordinator in `{path}` was not brought back to its end")]
+    Unfinished { path: PathBuf },
     #[error("`{0}` is not an address: write HOST:PORT, such as `fleet.example.org:7443`")]
     Address(String),
     #[error("could not prepare the directory `{path}`")]
@@ -80,6 +85,7 @@ impl HomeError {
                 let path = path.display();
                 Some(format!("make one: `fleet-coordinator init --data-dir {path} --address HOST:PORT`"))
             }
+            Self::Unfinished { .. } => Some("begin again: `fleet-coordinator restore`, as before".to_owned()),
             Self::Store(StoreError::InUse { .. }) => Some("stop the coordinator that runs on it first".to_owned()),
             Self::Address(_) | Self::Directory { .. } | Self::Identity(_) | Self::Store(_) => None,
         }
@@ -90,7 +96,7 @@ impl Home {
     /// Makes a new coordinator, and the join token of its first administrator.
     pub async fn init(path: &Path, settings: Settings) -> Result<(Self, JoinToken), HomeError> {
         settings.addresses.iter().try_for_each(|address| check_address(address))?;
-        make_empty(path)?;
+        make_empty(path, &[])?;
         let store = SledStore::open(&path.join(STORE))?;
         let home = Self::create(path, settings, Arc::new(store)).await?;
         let token = home.admit_operator("admin", Role::Administrator, clock::now()).await?;
@@ -109,6 +115,9 @@ impl Home {
     }
 
     pub fn open(path: &Path) -> Result<Self, HomeError> {
+        if path.join(UNFINISHED).exists() {
+            return Err(HomeError::Unfinished { path: path.to_owned() });
+        }
         if !path.join(STORE).is_dir() {
             return Err(HomeError::NotInitialised { path: path.to_owned() });
         }
@@ -154,9 +163,33 @@ fn check_address(address: &str) -> Result<(), HomeError> {
 }
 
 impl Home {
-    /// Makes the directory for what is restored into it.
-    pub fn prepare(path: &Path) -> Result<(), HomeError> {
-        make_empty(path)
+    /// Takes the directory for what is restored into it: an empty one but for repositories that survived, or one in which that was
+    /// cut off. It is no coordinator until the restore is finished.
+    pub fn begin_restore(path: &Path) -> Result<(), HomeError> {
+        let wrong = |source| HomeError::Directory { path: path.to_owned(), source };
+        let marker = path.join(UNFINISHED);
+        if marker.exists() {
+            clear(path, &[UNFINISHED, FOLDER]).map_err(wrong)?;
+        } else {
+            make_empty(path, &[FOLDER])?;
+        }
+        fs::File::create(&marker).and_then(|file| file.sync_all()).map_err(wrong)?;
+        sync(path).map_err(wrong)
+    }
+
+    pub fn finish_restore(path: &Path) -> Result<(), HomeError> {
+        let finish = || {
+            // All that was restored is on the disk before the directory says so.
+            sync(path)?;
+            fs::remove_file(path.join(UNFINISHED))?;
+            sync(path)
+        };
+        finish().map_err(|source| HomeError::Directory { path: path.to_owned(), source })
+    }
+
+    /// Takes back what `init` has made, where what goes with it failed: nothing was answered for yet.
+    pub fn undo_init(path: &Path) -> Result<(), HomeError> {
+        clear(path, &[]).map_err(|source| HomeError::Directory { path: path.to_owned(), source })
     }
 
     /// Where its store is.
@@ -165,13 +198,30 @@ impl Home {
     }
 }
 
-fn make_empty(path: &Path) -> Result<(), HomeError> {
+/// Makes an empty directory, or takes one; these may be in it.
+fn make_empty(path: &Path, but: &[&str]) -> Result<(), HomeError> {
     let directory = |source| HomeError::Directory { path: path.to_owned(), source };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(directory)?;
-    let is_empty = fs::read_dir(path).map_err(directory)?.next().is_none();
-    if !is_empty {
+    if !others(path, but).map_err(directory)?.is_empty() {
         return Err(HomeError::NotEmpty { path: path.to_owned() });
     }
     // Only now is it sure that the directory is ours to change.
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(directory)
+}
+
+/// What is in a directory besides these.
+fn others(path: &Path, but: &[&str]) -> io::Result<Vec<fs::DirEntry>> {
+    let entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
+    Ok(entries.into_iter().filter(|entry| but.iter().all(|name| entry.file_name() != *name)).collect())
+}
+
+fn clear(path: &Path, but: &[&str]) -> io::Result<()> {
+    for entry in others(path, but)? {
+        if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+    }
+    Ok(())
+}
+
+fn sync(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
 }

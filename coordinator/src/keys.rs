@@ -20,6 +20,8 @@ pub const REPOSITORY_KEYS: &str = "repository-key/";
 pub const LOOKS: &str = "repository-look/";
 /// When the coordinator last backed itself up.
 pub const OWN_BACKUP: &str = "own-backup";
+/// Of when the facts are that came back from a backup, until it was found out which repositories did not.
+pub const CAME_BACK: &str = "came-back";
 pub const ASKED: &str = "asked/";
 pub const OBSERVED_HOSTS: &str = "observed/host/";
 pub const OBSERVED_INSTANCES: &str = "observed/instance/";
@@ -61,6 +63,13 @@ pub fn backup(instance: &InstanceName, key: &BackupKey) -> String {
 
 pub fn repository_key(repository: &RepositoryName, instance: &InstanceName) -> String {
     format!("{REPOSITORY_KEYS}{repository}/{instance}")
+}
+
+/// What opens what a repository held when it was removed, sealed; another of its name may have been added since.
+pub const FORMER_REPOSITORIES: &str = "former-repository/";
+
+pub fn former_repository(repository: &RepositoryName, added: u64, instance: &InstanceName) -> String {
+    format!("{FORMER_REPOSITORIES}{repository}/{added:020}/{instance}")
 }
 
 pub fn look(repository: &RepositoryName, instance: &InstanceName) -> String {

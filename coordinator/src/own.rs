@@ -11,7 +11,7 @@ mod take;
 pub use place::{PlaceError, read_place};
 pub use restore::{RestoreError, restore};
 pub use settings::{OwnBackup, Recovery, SettingsError};
-pub use take::{OwnError, keep_own_backups, take_own_backup};
+pub use take::{OwnError, OwnStanding, keep_own_backups, own_standing, take_own_backup};
 
 /// The files of the coordinator's directory that a backup holds, in the order of their names; `facts.jsonl` is its export.
 const FILES: [&str; 4] = ["ca.crt", "ca.key", settings::FILE, "secrets.key"];

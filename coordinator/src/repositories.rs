@@ -4,27 +4,32 @@
 
 mod allowed;
 mod catalog;
+mod claims;
 mod disk;
 mod extract;
+mod former;
 mod housekeeping;
 mod keeper;
 mod kit;
 mod lines;
 mod look;
+mod lost;
 mod making;
 mod reads;
 mod room;
 mod secrets;
 mod service;
 mod upload;
+mod way;
 mod work;
 
 pub use catalog::Rebuilt;
-pub use disk::{Disk, DiskError, Space};
+pub use disk::{Disk, DiskError, FOLDER, Space};
 pub use extract::Opened;
+pub use former::{Former, retire};
 pub use housekeeping::keep_house;
 pub use keeper::{Keeper, KeeperError, Which};
-pub use kit::{Kit, SealError, sealed_to};
+pub use kit::{Kit, Kits, SealError, sealed_to};
 pub use making::make_repositories;
 pub use secrets::{BucketKeys, RepositoryKeys, RepositorySecrets, SecretsError};
 pub use service::RepositoriesService;

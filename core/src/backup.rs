@@ -6,6 +6,7 @@ mod counted;
 mod course;
 mod coverage;
 mod due;
+mod judged;
 mod made;
 mod manifest;
 mod pattern;
@@ -33,18 +34,19 @@ pub use course::{
 };
 pub use coverage::{MountFound, Mounted, MountedAt, MountedFrom, Owner, chosen, coverage, key_of};
 pub use due::{About, Due, backup_due, drill_due, forget_due};
+pub use judged::Judged;
 pub use made::{CopyMade, DrillMade, Made, RestoreMade};
 pub use manifest::{Cause, Counted, EngineKind, Hold, HoldKind, Kept, Manifest, Part, Root};
 pub use pattern::{is_pattern, matches_pattern};
 pub use plausible::Plausible;
 pub use policy::{BackupPolicy, DEADLINE, Held, Keep, PolicyError};
 pub use repository::{Place, RepositoryDesired};
-pub use retention::{Retained, Verdict, retention};
+pub use retention::{Retained, Verdict};
 pub use schedule::{Schedule, ScheduleError, Slots};
 pub use seen::{BackupKey, BackupSeen, Coverage, Proof, StoreSeen, StoreState};
 pub use sheet::Sheet;
-pub use shrunk::{Shrunk, shrunk};
-pub use standing::{CopyStanding, Next, Sight, Standing, Word, rough};
+pub use shrunk::Shrunk;
+pub use standing::{CopyStanding, Next, Sight, Standing, Word, has_failed, rough};
 pub use store::{Bucket, Check, Commands, Engine, Expected, Files, Question, Server, Store, StoreKind};
 pub use tool::{
     COUNT_LIMIT, SETTLED, Tool, ToolEnd, ToolPlace, after_tools, check_tool, count_tool, counts, dump_tool, load_tool,

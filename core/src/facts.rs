@@ -3,7 +3,9 @@
 //! Everything else (the phase of a rollout, why a host waits) is derived from these, so that it cannot disagree with
 //! them. **Invariant:** heartbeats are not facts.
 
-use crate::backup::{BackupPolicy, Backups, Coverage, DataKind, DataWish, Held, Made, Place, RepositoryDesired};
+use crate::backup::{
+    BackupPolicy, Backups, Coverage, DataKind, DataWish, Held, Made, Place, RepositoryDesired, Source,
+};
 use crate::host_policy::HostPolicy;
 use crate::labels::Labels;
 use crate::names::{BackupId, HostName, InstanceName, OrderId, PolicyName, RepositoryName, RolloutId};
@@ -12,6 +14,7 @@ use crate::rollout::Rollout;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// What operators want. Its only writer is the operators' service.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -82,8 +85,30 @@ pub struct InstanceDesired {
     /// The latest wish about its data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<DataWish>,
+    /// Where its data is from, if not from an installation with nothing in it: then it is never installed so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Tells an instance from an earlier one of the same name.
     pub created: Time,
+}
+
+/// What an instance has, or may have, that an installation would not give it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// It is made from a backup.
+    Backup(Source),
+    /// Facts of that moment came back from a backup, and it was among them: what has become of it since, nobody here knows.
+    CameBack { of: Time },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Backup(from) => write!(f, "it was made from the backup {} of {}", from.backup, from.instance),
+            Self::CameBack { of } => write!(f, "it is known as of {of}, when the coordinator was backed up"),
+        }
+    }
 }
 
 /// What happens when somebody changes an instance by hand.

@@ -47,6 +47,7 @@ fn fleet() -> (Desired, Observed) {
             power: PowerDesired { wish: PowerWish::Start, serial: 0 },
             removal: None,
             data: None,
+            origin: None,
             created: Time::ZERO,
         };
         desired.instances.insert(name.clone(), instance);

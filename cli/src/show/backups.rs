@@ -5,7 +5,7 @@ use crate::output::{Column, grid};
 use crate::words::{age, bytes, count, moment, one_line, or_dash, short, until};
 use fleet_core::time::Time;
 use fleet_proto::v1::{
-    BackupCopyView, BackupDetail, BackupPolicyView, BackupView, PartView, RepositoryView, StandingView,
+    BackupCopyView, BackupDetail, BackupPolicyView, BackupView, CopyView, PartView, RepositoryView, StandingView,
 };
 use serde::Serialize;
 use std::time::Duration;
@@ -29,13 +29,21 @@ pub const STANDING: &[Column<StandingView>] = &[
     Column::wide("WHY", |it, _| or_dash(&it.reasons.join("; "))),
 ];
 
+/// Where they are; of several that its policy asks for, how many are as they should be.
 fn copies(it: &StandingView, now: Time) -> String {
-    let copy = |copy: &fleet_proto::v1::CopyView| match (copy.newest_ms, copy.late) {
-        (0, _) => format!("{} none", copy.repository),
-        (newest, true) => format!("{} {}", copy.repository, age(now, newest)),
-        (_, false) => copy.repository.clone(),
+    let copy = |copy: &CopyView| match (copy.newest_ms, copy.late, copy.problem.is_empty()) {
+        (0, ..) => format!("{} none", copy.repository),
+        (newest, true, _) => format!("{} {}", copy.repository, age(now, newest)),
+        (_, false, false) => format!("{} !", copy.repository),
+        (_, false, true) => copy.repository.clone(),
     };
-    or_dash(&it.copies.iter().map(copy).collect::<Vec<_>>().join(", "))
+    let all = it.copies.iter().map(copy).collect::<Vec<_>>().join(", ");
+    let asked = || it.copies.iter().filter(|copy| copy.asked);
+    let well = asked().filter(|copy| copy.newest_ms > 0 && !copy.late && copy.problem.is_empty()).count();
+    match asked().count() {
+        0 | 1 => or_dash(&all),
+        count => format!("{well} of {count}: {all}"),
+    }
 }
 
 fn next(it: &StandingView, now: Time) -> String {
@@ -114,7 +122,7 @@ pub fn lines(detail: &BackupDetail, now: Time) -> Vec<String> {
     let Some(backup) = &detail.backup else { return Vec::new() };
     let mut lines = pairs(&[
         ("backup", backup.id.clone()),
-        ("instance", format!("{} on {}", backup.instance, backup.host)),
+        ("instance", whose(backup)),
         ("release", format!("{}@{}", backup.app, backup.version)),
         ("began", format!("{}, {} ago", moment(backup.began_ms), age(now, backup.began_ms))),
         ("took", took(backup.ended_ms.saturating_sub(backup.began_ms))),
@@ -137,6 +145,11 @@ pub fn lines(detail: &BackupDetail, now: Time) -> Vec<String> {
     lines.extend(section("uncovered", detail.uncovered.iter().map(|line| one_line(line)).collect()));
     lines.extend(section("images", detail.images.iter().map(|(name, image)| format!("{name}  {image}")).collect()));
     lines
+}
+
+fn whose(backup: &BackupView) -> String {
+    let earlier = if backup.earlier { ", an earlier one of this name" } else { "" };
+    format!("{} on {}{earlier}", backup.instance, backup.host)
 }
 
 fn copy_lines(copy: &BackupCopyView, now: Time) -> Vec<String> {

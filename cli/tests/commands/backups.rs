@@ -254,8 +254,30 @@ fn a_recovery_kit_is_for_its_owner_alone_and_stays_in_its_folder() {
     let mode = |name: &str| kit.join(name).metadata().expect("it is there").permissions().mode() & 0o777;
     assert_eq!((mode("central-notes-1.txt"), mode("")), (0o600, 0o700));
     assert!(environment.run(&command).text().starts_with("exit 1"), "nothing is written over");
+    let lacking = format!("fleet backup recovery-kit notes-1 notes-9 --to {}/some", folder.path().display());
+    let said = environment.run(&lacking).text();
+    assert!(said.starts_with("exit 1") && said.contains("some/central-notes-1.txt"), "{said}");
+    assert!(said.contains("no kit: notes-9 in offsite: there is no repository `offsite`"), "{said}");
     let sealed = format!("fleet backup recovery-kit --to {}/sealed --age-recipient age1qz", folder.path().display());
     assert!(environment.run(&sealed).text().contains("central-notes-1.txt.age"));
+}
+
+#[test]
+fn of_several_copies_it_is_said_how_many_are_as_they_should_be() {
+    let copy = |repository: &str, problem: &str| CopyView {
+        repository: repository.to_owned(),
+        newest_ms: NOW - 9 * HOUR,
+        asked: true,
+        problem: problem.to_owned(),
+        ..Default::default()
+    };
+    let why = "its last copy to offsite failed";
+    let copies = vec![copy("central", ""), copy("offsite", why)];
+    let standing = vec![StandingView { copies, ..standing(1, "failing", &[why]) }];
+    let (_fake, environment) = logged_in(Scene { standing, ..Default::default() });
+    let said = environment.run("fleet backup status").text();
+    assert!(said.contains("1 of 2: central, offsite !"), "{said}");
+    assert!(said.contains("notes-1: failing: its last copy to offsite failed"), "{said}");
 }
 
 #[test]

@@ -93,7 +93,10 @@ impl Backups for Safe {
 
     async fn get_recovery_kits(&self, request: Request<RecoveryKitsRequest>) -> Answer<RecoveryKitList> {
         let sealed = !request.get_ref().age_recipient.is_empty();
+        let lacking = request.get_ref().instances.iter().filter(|name| *name == "notes-9");
+        let failed = lacking.map(|name| format!("{name} in offsite: there is no repository `offsite`")).collect();
         self.answer(request, |_| RecoveryKitList {
+            failed,
             kits: vec![RecoveryKit {
                 repository: "central".to_owned(),
                 instance: "../notes-1".to_owned(),

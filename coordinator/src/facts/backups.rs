@@ -133,7 +133,7 @@ impl Known {
         all.filter(|(_, key)| key.repository == *repository).map(|(of, key)| (of.clone(), key.clone())).collect()
     }
 
-    fn drop_backup(&mut self, batch: &mut Batch, instance: &InstanceName, key: &BackupKey) {
+    pub(super) fn drop_backup(&mut self, batch: &mut Batch, instance: &InstanceName, key: &BackupKey) {
         batch.delete(keys::backup(instance, key));
         let Some(backups) = self.observed.backups.get_mut(instance) else { return };
         backups.remove(key);
@@ -179,6 +179,7 @@ impl Known {
     /// A copy is what its order asked for and nothing else; one that is known stays as it is.
     fn keep_copy(&mut self, batch: &mut Batch, by: &MadeBy<'_>, copy: &CopyMade, now: Time) {
         let Ok(manifest) = &copy.result else { return };
+        let created = self.created(by.instance);
         let is_asked = by.repositories().is_some_and(|asked| asked.contains(&copy.repository));
         let is_its_own = manifest.instance == *by.instance && manifest.backup.as_str() == by.order.as_str();
         let key = BackupKey { repository: copy.repository.clone(), backup: manifest.backup.clone() };
@@ -186,7 +187,7 @@ impl Known {
         if !is_asked || !is_its_own || is_known {
             return;
         }
-        self.keep_backup(batch, by.instance, key, BackupSeen::of(manifest, None).not_after(now));
+        self.keep_backup(batch, by.instance, key, BackupSeen::of(manifest, None).not_after(now).not_before(created));
     }
 
     fn keep_proof(&mut self, batch: &mut Batch, by: &MadeBy<'_>, drill: &DrillMade, now: Time) {
@@ -360,7 +361,9 @@ mod tests {
             let found: BTreeSet<_> = catalog_after(asked, said).await.into_iter().collect();
             assert_eq!(found, expect);
         };
-        check(Some("central"), made(Time(7)), both(Time(7))).await;
+        check(Some("central"), made(Time(NOW.0 - 7)), both(Time(NOW.0 - 7))).await;
+        // A clock that is behind does not make it one of an earlier instance.
+        check(Some("central"), made(Time(7)), both(Time(1000))).await;
         // A clock that is ahead does not make a backup new for years.
         check(Some("central"), made(far), both(NOW)).await;
         let alone = BTreeSet::from([old.clone()]);

@@ -4,8 +4,9 @@
 
 use super::{DesiredChange, Facts};
 use crate::identity::Unknown;
+use crate::keys;
 use crate::store::StoreError;
-use fleet_core::facts::InstanceDesired;
+use fleet_core::facts::{InstanceDesired, Origin};
 use fleet_core::rollout::{Rollout, RolloutWish};
 use fleet_core::time::Time;
 use std::time::Duration;
@@ -19,8 +20,10 @@ impl Facts {
                 if instance.removal.is_some() || instance.data.is_some() {
                     let text = "what was wished of it when the backup was taken is to be said again: its removal, or work on its data";
                     change.tell(&format!("instance {name}"), text);
-                    change.put_instance(&name, InstanceDesired { removal: None, data: None, ..instance });
                 }
+                // Where its host does not have it, it may have been removed since, or was never made: a person knows.
+                let origin = instance.origin.clone().or(Some(Origin::CameBack { of }));
+                change.put_instance(&name, InstanceDesired { removal: None, data: None, origin, ..instance });
             }
             let rollouts: Vec<Rollout> = change.known().desired().rollouts.values().cloned().collect();
             for rollout in rollouts.into_iter().filter(|rollout| rollout.wish == RolloutWish::Run) {
@@ -31,6 +34,7 @@ impl Facts {
                 kept.unknown = Some(Unknown { after: kept.expires(), until: now.after(life) });
                 change.put_subject(&subject, kept);
             }
+            change.batch().put(keys::CAME_BACK, &of);
             change.tell(
                 "coordinator",
                 &format!("it was restored as it was at {of}; rollouts wait for `fleet rollout resume`"),

@@ -3,7 +3,7 @@
 use super::{Facts, Known, ReleaseKept};
 use crate::keys;
 use crate::store::{Batch, StoreError};
-use fleet_core::backup::{BackupPolicy, Held, RepositoryDesired};
+use fleet_core::backup::{BackupPolicy, Held, Made, RepositoryDesired};
 use fleet_core::facts::{AtOnce, HostDesired, InstanceDesired};
 use fleet_core::names::{BackupId, HostName, InstanceName, OrderId, PolicyName, RepositoryName, RolloutId};
 use fleet_core::rollout::Rollout;
@@ -168,6 +168,29 @@ impl DesiredChange<'_> {
         self.batch.delete(keys::repository(name));
         self.known.desired.repositories.remove(name);
         self.known.desired.add_central();
+    }
+
+    /// Takes out of the catalog all that one repository has of an instance; gives back how many that were.
+    pub fn drop_backups(&mut self, repository: &RepositoryName, instance: &InstanceName) -> usize {
+        let of = self.known.observed.backups.get(instance).into_iter().flat_map(|backups| backups.keys());
+        let keys: Vec<_> = of.filter(|key| key.repository == *repository).cloned().collect();
+        keys.iter().for_each(|key| self.known.drop_backup(self.batch, instance, key));
+        keys.len()
+    }
+
+    /// Forgets all that the catalog and the ends of orders say of copies in a repository; gives back how many the catalog had.
+    pub fn forget_repository(&mut self, name: &RepositoryName) -> usize {
+        let instances: Vec<InstanceName> = self.known.observed.backups.keys().cloned().collect();
+        let dropped = instances.iter().map(|instance| self.drop_backups(name, instance)).sum();
+        for (id, ended) in &mut self.known.observed.ended {
+            let Some(Made::Backup(copies)) = ended.made.as_deref_mut() else { continue };
+            let before = copies.len();
+            copies.retain(|copy| copy.repository != *name);
+            if copies.len() < before {
+                self.batch.put(keys::ended(id), ended);
+            }
+        }
+        dropped
     }
 
     /// Lets a backup be forgotten by nobody.

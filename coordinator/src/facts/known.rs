@@ -11,6 +11,7 @@ use crate::store::{Store, StoreError};
 use fleet_core::facts::{Asked, Desired, InstanceDesired, InstanceSaid, Observed};
 use fleet_core::names::{AppName, HostName, InstanceName, OrderId, Version};
 use fleet_core::plan::Waiting;
+use fleet_core::time::Time;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::str::FromStr;
@@ -68,6 +69,11 @@ impl Known {
     /// How often hosts, instances or rollouts have changed by somebody's wish since the start.
     pub fn wishes(&self) -> u64 {
         self.wishes
+    }
+
+    /// When an instance was made: backups from before are of an earlier one of its name. None are where it is gone.
+    pub fn created(&self, name: &InstanceName) -> Time {
+        self.desired.instances.get(name).map_or(Time::ZERO, |instance| instance.created)
     }
 
     pub fn desired(&self) -> &Desired {

@@ -43,6 +43,7 @@ pub fn wanted(host: &str) -> InstanceDesired {
         power: PowerDesired { wish: PowerWish::Start, serial: 0 },
         removal: None,
         data: None,
+        origin: None,
         created: Time(1000),
     }
 }

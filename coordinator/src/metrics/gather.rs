@@ -3,8 +3,9 @@
 use super::text::{Page, number};
 use crate::facts::Known;
 use crate::operators::{health_words, outlook};
+use crate::own::{OwnStanding, own_standing};
 use crate::serve::Shared;
-use fleet_core::backup::{BackupSeen, Standing, Word};
+use fleet_core::backup::{BackupSeen, CopyStanding, Standing, Word};
 use fleet_core::facts::Link;
 use fleet_core::names::InstanceName;
 use fleet_core::time::Time;
@@ -12,6 +13,9 @@ use std::collections::BTreeMap;
 
 /// What is told of one instance's backups; nothing where there is nothing to tell.
 type Told = fn(&Standing, Time) -> Option<f64>;
+
+/// A moment of one copy that has an age.
+type Moment = fn(&CopyStanding) -> Option<Time>;
 
 const BACKUPS: [(&str, &str, Told); 6] = [
     ("fleet_backup_age_seconds", "Age of the newest backup of an instance.", |standing, now| {
@@ -50,12 +54,14 @@ pub fn gather(shared: &Shared, now: Time) -> String {
             }
         }
     }
+    copies(&mut page, &standings, now);
     hosts(&mut page, &known);
     instances(&mut page, &known);
     page.family("fleet_orders_open", "Orders whose end was not heard yet.")
         .sample(&[], number(known.asked().orders.len() as u64));
     drop(known);
     disks(&mut page, shared);
+    own(&mut page, shared, now);
     page.finish()
 }
 
@@ -65,6 +71,40 @@ fn newest(standing: &Standing) -> Option<&BackupSeen> {
 
 fn age(then: Time, now: Time) -> f64 {
     now.since(then).as_secs_f64().floor()
+}
+
+/// Each copy has an age and a proof of its own.
+fn copies(page: &mut Page, standings: &[(&InstanceName, Standing)], now: Time) {
+    let told: [(&str, &str, Moment); 2] = [
+        ("fleet_backup_copy_age_seconds", "Age of the newest backup in one repository.", |copy| copy.newest),
+        ("fleet_backup_copy_proof_age_seconds", "Time since a drill last succeeded in one repository.", |copy| {
+            copy.proven
+        }),
+    ];
+    for (name, help, moment) in told {
+        let mut family = page.family(name, help);
+        for (instance, standing) in standings {
+            for copy in &standing.copies {
+                let labels = [("instance", instance.as_str()), ("repository", copy.repository.as_str())];
+                moment(copy).into_iter().for_each(|at| family.sample(&labels, age(at, now)));
+            }
+        }
+    }
+}
+
+/// The coordinator's own backups.
+fn own(page: &mut Page, shared: &Shared, now: Time) {
+    let standing = own_standing(&shared.facts, &shared.home, now).unwrap_or_else(|error| {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the coordinator's own backups could not be looked at"
+        );
+        OwnStanding { at: None, problem: Some(error.to_string()) }
+    });
+    let mut family = page.family("fleet_coordinator_backup_age_seconds", "Age of the coordinator's newest own backup.");
+    standing.at.into_iter().for_each(|at| family.sample(&[], age(at, now)));
+    let mut family = page.family("fleet_coordinator_backup_ok", "Whether the coordinator's own backups are in time.");
+    family.sample(&[], f64::from(u8::from(standing.problem.is_none())));
 }
 
 fn hosts(page: &mut Page, known: &Known) {
@@ -86,14 +126,20 @@ fn instances(page: &mut Page, known: &Known) {
 }
 
 fn disks(page: &mut Page, shared: &Shared) {
-    let sizes = shared.keeper.sizes().unwrap_or_else(|error| {
+    let looks = shared.keeper.looks().unwrap_or_else(|error| {
         tracing::error!(%error, "the sizes of repositories could not be read");
         Vec::new()
     });
     let mut family =
         page.family("fleet_repository_bytes", "Stored bytes of a repository, when it was last looked after.");
-    for ((repository, instance), bytes) in &sizes {
-        family.sample(&[("instance", instance.as_str()), ("repository", repository.as_str())], number(*bytes));
+    for ((repository, instance), look) in &looks {
+        let labels = [("instance", instance.as_str()), ("repository", repository.as_str())];
+        family.sample(&labels, number(look.bytes));
+    }
+    let mut family = page.family("fleet_repository_ok", "Whether nothing was found to be wrong with a repository.");
+    for ((repository, instance), look) in &looks {
+        let labels = [("instance", instance.as_str()), ("repository", repository.as_str())];
+        family.sample(&labels, f64::from(u8::from(look.is_fine())));
     }
     let mut family =
         page.family("fleet_disk_free_bytes", "Free bytes on the coordinator's disk, where it keeps repositories.");

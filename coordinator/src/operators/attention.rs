@@ -4,9 +4,11 @@ mod ahead;
 
 use super::views::instance::{InstanceViews, verb};
 use crate::facts::{Known, protocol_words};
+use crate::own::own_standing;
+use crate::serve::Shared;
 use fleet_core::backup::{DataKind, Word};
 use fleet_core::facts::{DriftRule, Health, HostObserved, InstanceDesired, Link};
-use fleet_core::names::{HostName, InstanceName};
+use fleet_core::names::{HostName, InstanceName, RepositoryName};
 use fleet_core::order::Outcome;
 use fleet_core::plan::{MemberState, Newer, Outlook, Phase};
 use fleet_core::time::Time;
@@ -40,12 +42,11 @@ pub fn attention(
     known: &Known,
     outlook: &Outlook<'_>,
     views: &InstanceViews<'_>,
-    room: Option<String>,
+    kept: Kept,
     now: Time,
 ) -> Vec<v1::Attention> {
     let mut found = of_backups(known, outlook, now);
-    let hint = "make room, or keep less: `fleet backup policy set`";
-    found.extend(room.map(|text| say(Rank::Room, "coordinator".to_owned(), text, hint.to_owned())));
+    found.extend(of_kept(kept));
     for name in known.desired().hosts.keys() {
         found.extend(of_link(known, outlook, name));
         if let Some(seen) = known.observed().hosts.get(name) {
@@ -62,6 +63,45 @@ pub fn attention(
     found.extend(of_rollouts(known, outlook));
     found.sort_by(|a, b| (a.0, &a.1.subject).cmp(&(b.0, &b.1.subject)));
     found.into_iter().take(LIMIT).map(|(_, attention)| attention).collect()
+}
+
+/// What is wrong with what is kept here, looked at before the facts are.
+#[derive(Debug, Default)]
+pub struct Kept {
+    pub room: Option<String>,
+    /// Of repositories: whose, where, and what.
+    pub troubles: Vec<(InstanceName, RepositoryName, String)>,
+    pub own: Option<String>,
+}
+
+impl Kept {
+    pub fn look(shared: &Shared, now: Time) -> Self {
+        let keeper = &shared.keeper;
+        let unreadable = |error: &dyn std::fmt::Display| tracing::error!(%error, "what is kept could not be looked at");
+        let troubles = keeper.troubles().unwrap_or_else(|error| {
+            unreadable(&error);
+            Vec::new()
+        });
+        let own = own_standing(&shared.facts, &shared.home, now).map(|standing| standing.problem);
+        let own = own.unwrap_or_else(|error| {
+            unreadable(&error);
+            Some(error.to_string())
+        });
+        Self { room: keeper.room_words(), troubles, own }
+    }
+}
+
+fn of_kept(kept: Kept) -> Vec<(Rank, v1::Attention)> {
+    let coordinator = || "coordinator".to_owned();
+    let room_hint = "make room, or keep less: `fleet backup policy set`".to_owned();
+    let own_hint = "see its log, or `fleet-coordinator backup` while it is stopped".to_owned();
+    let room = kept.room.map(|text| say(Rank::Room, coordinator(), text, room_hint));
+    let own = kept.own.map(|text| say(Rank::Backups, coordinator(), text, own_hint));
+    let troubles = kept.troubles.into_iter().map(|(instance, repository, text)| {
+        let text = format!("its repository in {repository}: {text}");
+        say(Rank::Backups, format!("instance {instance}"), text, format!("fleet backup verify {instance}"))
+    });
+    troubles.chain(room).chain(own).collect()
 }
 
 fn say(rank: Rank, subject: String, text: String, hint: String) -> (Rank, v1::Attention) {
@@ -229,4 +269,27 @@ fn of_rollouts(known: &Known, outlook: &Outlook<'_>) -> Vec<(Rank, v1::Attention
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::read;
+
+    #[test]
+    fn what_is_wrong_with_what_is_kept_needs_a_person() {
+        let kept = Kept {
+            room: Some("only 1 MiB free".to_owned()),
+            troubles: vec![(read("notes-1"), read("central"), "1 of its backups are damaged".to_owned())],
+            own: Some("the coordinator has never backed itself up".to_owned()),
+        };
+        let said: Vec<_> = of_kept(kept).into_iter().map(|(_, it)| format!("{}: {}", it.subject, it.text)).collect();
+        let expect = [
+            "instance notes-1: its repository in central: 1 of its backups are damaged",
+            "coordinator: only 1 MiB free",
+            "coordinator: the coordinator has never backed itself up",
+        ];
+        assert_eq!(said, expect);
+        assert!(of_kept(Kept::default()).is_empty());
+    }
 }

@@ -46,6 +46,7 @@ impl OperatorsService {
             power: PowerDesired { wish: PowerWish::Start, serial: 0 },
             removal: None,
             data: None,
+            origin: None,
             created: now,
         };
         let (values, elsewhere) = Default::default();

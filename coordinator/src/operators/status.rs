@@ -1,7 +1,7 @@
 //! One screen: what there is, how it is, what is under way, what needs a person.
 
 use super::apps::count;
-use super::attention::attention;
+use super::attention::{Kept, attention};
 use super::backups::tally;
 use super::service::OperatorsService;
 use super::views::host::HostViews;
@@ -43,7 +43,7 @@ impl OperatorsService {
 
     pub fn status_now(&self, now: Time) -> v1::Status {
         // It looks at the facts by itself.
-        let room = self.shared.keeper.room_words();
+        let kept = Kept::look(&self.shared, now);
         let known = self.shared.facts.read();
         let outlook = outlook(&known, now);
         let instances = InstanceViews::new(&known, &outlook);
@@ -63,7 +63,7 @@ impl OperatorsService {
                 .map(|(name, instance)| instances.view(name, instance))
                 .collect(),
             rollouts: open.map(|rollout| view(&known, &outlook, rollout, Detail::Summary)).collect(),
-            attention: attention(&known, &outlook, &instances, room, now),
+            attention: attention(&known, &outlook, &instances, kept, now),
             versions: versions(&known),
             backups: Some(tally(&known, &outlook)),
         }

@@ -76,7 +76,7 @@ pub async fn restore(
     for name in FILES {
         files.push((name, fetch(&shelf, dumps.snapshot, name).await?));
     }
-    Home::prepare(directory)?;
+    Home::begin_restore(directory)?;
     for (name, bytes) in files {
         write_private(&directory.join(name), &bytes)?;
     }
@@ -87,6 +87,7 @@ pub async fn restore(
     store.commit(batch).await?;
     let life = Home::with_store(directory, Arc::clone(&store))?.settings.certificate_life();
     Facts::load(store)?.come_back(at, life, clock::now()).await?;
+    Home::finish_restore(directory)?;
     Ok(at)
 }
 

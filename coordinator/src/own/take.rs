@@ -8,6 +8,7 @@ use crate::facts::Facts;
 use crate::keys;
 use crate::repositories::{Shelf, WorkError, Workshop};
 use crate::store::{Batch, Entry, StoreError};
+use fleet_core::backup::rough;
 use fleet_core::time::Time;
 use fleet_repository::{BackupId, Part, Secrets};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ use tokio::time::sleep;
 
 /// One that failed is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(15 * 60);
+/// The first is to be there after so long.
+const FIRST: Duration = Duration::from_secs(3600);
 const LOOK: Duration = Duration::from_secs(60);
 
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +76,10 @@ pub async fn take_own_backup(
     let shelf = workshop.with(own.place.clone(), secrets);
     let name = format!("own-{:014}", now.0).parse::<BackupId>().map_err(|_| WorkError::Answer)?;
     let part = Part { backup: name, host: "coordinator".to_owned(), time: now };
-    shelf.keep_streams(part.clone(), streams(directory, entries)?).await?;
+    // All facts as text: nobody else waits for that.
+    let from = directory.to_owned();
+    let streams = spawn_blocking(move || streams(&from, entries)).await??;
+    shelf.keep_streams(part.clone(), streams).await?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let manifest = OwnManifest { format: OwnManifest::FORMAT, at: now, version };
     let manifest = serde_json::to_vec(&manifest).expect("it has text keys only, so it is JSON");
@@ -141,9 +147,75 @@ async fn keep_one(facts: &Arc<Facts>, directory: &Path, workshop: &Workshop) -> 
     taken
 }
 
+/// How the coordinator's own backups stand.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct OwnStanding {
+    /// When the last was taken.
+    pub at: Option<Time>,
+    /// What is wrong with them.
+    pub problem: Option<String>,
+}
+
+/// Looks at what is noted of them. One that is new has an hour for its first.
+pub fn own_standing(facts: &Facts, directory: &Path, now: Time) -> Result<OwnStanding, OwnError> {
+    let Some(own) = OwnBackup::load(directory)? else {
+        let problem = Some("the coordinator is not backed up: nobody said where to".to_owned());
+        return Ok(OwnStanding { at: None, problem });
+    };
+    let (Noted { at, failure }, since) = (noted(facts)?, facts.read().observed().since);
+    let every = Duration::from_secs(own.every_seconds);
+    let problem = match (failure, at) {
+        (Some(failure), _) => Some(format!("the coordinator could not back itself up: {failure}")),
+        (None, Some(at)) if now.since(at) > every * 2 => {
+            Some(format!("the coordinator's own newest backup is {} old", rough(now.since(at))))
+        }
+        (None, None) if now.since(since) > FIRST => Some("the coordinator has never backed itself up".to_owned()),
+        (None, _) => None,
+    };
+    Ok(OwnStanding { at, problem })
+}
+
 fn noted(facts: &Facts) -> Result<Noted, StoreError> {
     match facts.store().get(keys::OWN_BACKUP)? {
         Some(entry) => entry.read(),
         None => Ok(Noted::default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::memory;
+    use crate::own::settings::Hidden;
+    use fleet_repository::worker::PlaceSpec;
+
+    async fn standing(noted: Option<Noted>, set_up: bool, now: u64) -> (Option<Time>, String) {
+        let (home, facts) = (tempfile::tempdir().expect("a directory can be made"), memory());
+        if set_up {
+            let place = PlaceSpec::Folder { path: "/mnt/backups".into() };
+            let own = OwnBackup { place, master_key: Hidden("{}".to_owned()), every_seconds: 86_400, keep: 14 };
+            let text = serde_json::to_string(&own).expect("it is JSON");
+            fs::write(home.path().join(super::super::settings::FILE), text).expect("there is room");
+        }
+        let mut batch = Batch::new();
+        noted.iter().for_each(|noted| batch.put(keys::OWN_BACKUP, noted));
+        facts.store().commit(batch).await.expect("the store is whole");
+        let since = facts.read().observed().since;
+        let found = own_standing(&facts, home.path(), since.after(Duration::from_secs(now))).expect("it can be read");
+        (found.at, found.problem.unwrap_or_default())
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_the_coordinators_own_backups_is_said() {
+        let noted = |at, failure: Option<&str>| Some(Noted { at, failure: failure.map(str::to_owned) });
+        let nowhere = "the coordinator is not backed up: nobody said where to";
+        assert_eq!(standing(None, false, 0).await.1, nowhere);
+        assert_eq!(standing(None, true, 3600).await.1, "");
+        assert_eq!(standing(None, true, 3601).await.1, "the coordinator has never backed itself up");
+        let failed = standing(noted(None, Some("it is full")), true, 0).await.1;
+        assert_eq!(failed, "the coordinator could not back itself up: it is full");
+        let now = crate::clock::now();
+        let (at, problem) = standing(noted(Some(now), None), true, 86_400).await;
+        assert_eq!((at, problem.as_str()), (Some(now), ""));
     }
 }

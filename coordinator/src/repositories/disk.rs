@@ -3,6 +3,7 @@
 //! What is being written lies beside them until it is whole: what a coordinator that was killed has left is swept at the
 //! next start.
 
+use super::claims::{Claim, Claims};
 use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_proto::convert::{FileKind, RepositoryFile, RepositoryFiles, is_sha256};
 use std::fs::{self, DirBuilder, File};
@@ -11,7 +12,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// Below the coordinator's directory.
-const FOLDER: &str = "repositories";
+pub const FOLDER: &str = "repositories";
 /// No instance has such a name.
 const UPLOADS: &str = ".uploads";
 /// So much stays free: the facts are on the same disk, and without room for them nothing goes on.
@@ -39,17 +40,24 @@ pub struct Space {
 pub struct Disk {
     root: PathBuf,
     pub reserve: u64,
+    claims: Claims,
 }
 
 impl Disk {
     /// Below the coordinator's directory.
     pub fn below(home: &Path) -> Self {
-        Self { root: home.join(FOLDER), reserve: RESERVE }
+        Self { root: home.join(FOLDER), reserve: RESERVE, claims: Claims::default() }
     }
 
     /// One instance's repository: what stock restic is given as its place.
     pub fn folder(&self, repository: &RepositoryName, instance: &InstanceName) -> PathBuf {
         self.root.join(repository.as_str()).join(instance.as_str())
+    }
+
+    /// Whether a repository was made there.
+    pub fn has(&self, repository: &RepositoryName, instance: &InstanceName) -> Result<bool, DiskError> {
+        let path = self.folder(repository, instance).join("config");
+        path.try_exists().map_err(|source| DiskError::Io { path, source })
     }
 
     /// The folder of the files of a kind.
@@ -100,6 +108,12 @@ impl Disk {
         let found = rustix::fs::statvfs(existing).map_err(wrong)?;
         let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
         Ok(Space { free: bytes(found.f_bavail), total: bytes(found.f_blocks) })
+    }
+
+    /// Promises room for so many bytes to somebody who will write them.
+    pub fn claim(&self, of: &InstanceName, bytes: u64) -> Result<Claim, DiskError> {
+        let claim = self.claims.take(bytes, self.reserve, || self.space().map(|space| space.free))?;
+        claim.ok_or_else(|| DiskError::Full(of.clone()))
     }
 
     /// The names and sizes of the files of a kind, in pieces, each as it is found.

@@ -1,6 +1,7 @@
 //! Reading single files, dumps and whole repositories for operators.
 
 use super::keeper::{Keeper, KeeperError};
+use super::look::Turn;
 use super::work::{Shelf, WorkError};
 use bytes::Bytes;
 use fleet_core::backup::{Kept, Manifest};
@@ -27,7 +28,7 @@ impl Keeper {
     ) -> Result<CheckReport, KeeperError> {
         let _alone = self.one_at_a_time.lock().await;
         let shelf = self.shelf(repository, instance)?;
-        self.check(&(repository.clone(), instance.clone()), &shelf, read, crate::clock::now()).await
+        self.check(&(repository.clone(), instance.clone()), &shelf, (read, Turn::Asked), crate::clock::now()).await
     }
 
     /// Opens one backup for reading.

@@ -4,11 +4,11 @@
 //! What is due is worked out from what is kept, so that a restart changes nothing. Dropped in the middle, it is begun again.
 
 use super::keeper::{Keeper, KeeperError, Which};
-use super::look::Look;
+use super::look::{Look, Turn};
 use super::room::Room;
 use super::work::Shelf;
 use crate::clock;
-use fleet_core::backup::{BackupKey, BackupSeen, Backups, Verdict, shrunk};
+use fleet_core::backup::{BackupKey, BackupSeen, Backups};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_core::order::Action;
 use fleet_core::time::Time;
@@ -51,6 +51,7 @@ impl Keeper {
                 for (instance, error) in &told.unread {
                     tracing::warn!(%repository, %instance, error, "a repository could not be read; the catalog keeps what it had");
                 }
+                self.note_unread(repository, &told.unread, now).await?;
                 rebuilt.insert(repository.clone(), now);
             }
         }
@@ -71,7 +72,7 @@ impl Keeper {
         if look.checked.is_none_or(|at| now.since(at) >= DAY) {
             let read = ReadData::Part { part: (look.part + 1) % PARTS, of: PARTS };
             // What stands in the way of tidying up is often damage, and the check finds out whose.
-            let report = self.check(which, &shelf, read, now).await?;
+            let report = self.check(which, &shelf, (read, Turn::Daily), now).await?;
             if let Some(file) = report.unreadable.first() {
                 tidied?;
                 return Err(KeeperError::Means(file.to_string()));
@@ -128,32 +129,19 @@ impl Keeper {
     /// What the policy lets go. Nothing while the newest backup is much smaller than what there was.
     async fn surplus(&self, which: &Which, now: Time) -> Result<Vec<BackupId>, KeeperError> {
         let (repository, instance) = which;
-        let (shrunk, forgotten) = {
+        let judged = {
             let known = self.facts.read();
             let backups = backups_of(known.observed().backups.get(instance), repository);
             let held = known.desired().held_of(instance);
             let Some((_, policy)) = known.desired().policy_of(instance) else { return Ok(Vec::new()) };
-            let retained = policy.retention(&backups, &held, now).into_iter();
-            let gone = retained.filter_map(|one| match one.verdict {
-                Verdict::Forget { .. } => Some(one.key.backup),
-                Verdict::Keep { .. } => None,
-            });
-            (shrunk(&backups, &held, now), gone.collect::<Vec<_>>())
+            policy.judge(backups, &held, known.created(instance), now)
         };
-        match shrunk.filter(|_| !forgotten.is_empty()) {
-            None => {
-                self.note_shrunk(which, None, now).await?;
-                Ok(forgotten)
-            }
-            Some(shrunk) => {
-                let text = format!(
-                    "{shrunk}: nothing is forgotten before somebody has looked; `fleet backup hold {}` keeps the large one",
-                    shrunk.before
-                );
-                self.note_shrunk(which, Some(text), now).await?;
-                Ok(Vec::new())
-            }
-        }
+        let halted = judged.halted.as_ref().map(|shrunk| {
+            let hold = format!("`fleet backup hold {}` keeps the large one", shrunk.before);
+            format!("{shrunk}: nothing is forgotten before somebody has looked; {hold}")
+        });
+        self.note_shrunk(which, halted, now).await?;
+        Ok(judged.forgotten().collect())
     }
 
     /// Parts that no set has and no open order will give one.
@@ -172,7 +160,7 @@ impl Keeper {
         &self,
         (repository, instance): &Which,
         shelf: &Shelf,
-        read: ReadData,
+        (read, turn): (ReadData, Turn),
         now: Time,
     ) -> Result<fleet_repository::CheckReport, KeeperError> {
         let report = shelf.check(read).await?;
@@ -182,10 +170,7 @@ impl Keeper {
             backups.into_keys().map(|key| key.backup).collect()
         };
         let mut look = self.look_at(repository, instance)?;
-        if let ReadData::Part { part, of: PARTS } = read {
-            look.part = part;
-        }
-        look.take_in(&report, read, &all, now);
+        look.take_in(&report, (read, turn), &all, now);
         look.bytes = shelf.stats().await?.bytes;
         self.keep_look(repository, instance, &look).await?;
         self.facts.mark_damaged(instance, repository, &look.damaged(), now).await?;
@@ -195,6 +180,23 @@ impl Keeper {
     /// Keeps what stands in the way of looking after a repository, and tells it once.
     async fn note_trouble(&self, which: &Which, trouble: Option<String>, now: Time) -> Result<(), KeeperError> {
         self.note(which, trouble, now, |look| &mut look.trouble).await
+    }
+
+    /// Which of a repository's catalog could not be worked out anew, and why; of all others it could.
+    async fn note_unread(
+        &self,
+        repository: &RepositoryName,
+        unread: &[(InstanceName, String)],
+        now: Time,
+    ) -> Result<(), KeeperError> {
+        for (_, instance) in self.reached()?.into_iter().filter(|(of, _)| of == repository) {
+            let why = unread
+                .iter()
+                .find(|(of, _)| *of == instance)
+                .map(|(_, why)| format!("what it holds could not be read, and the catalog keeps what it had: {why}"));
+            self.note(&(repository.clone(), instance), why, now, |look| &mut look.unread).await?;
+        }
+        Ok(())
     }
 
     async fn note_shrunk(&self, which: &Which, shrunk: Option<String>, now: Time) -> Result<(), KeeperError> {
@@ -221,12 +223,18 @@ impl Keeper {
         self.keep_look(repository, instance, &look).await
     }
 
-    /// What is wrong with repositories, for people: whose, where, and what.
+    /// What is wrong with repositories, for people: whose, where, and what. Those that are nobody's any more are left out.
     pub fn troubles(&self) -> Result<Vec<(InstanceName, RepositoryName, String)>, KeeperError> {
         let mut found = Vec::new();
-        for (repository, instance) in self.reached()? {
-            let look = self.look_at(&repository, &instance)?;
-            let said = look.trouble.into_iter().chain(look.shrunk);
+        for ((repository, instance), look) in self.looks()? {
+            if !self.facts.read().desired().repositories.contains_key(&repository) {
+                continue;
+            }
+            let damaged = look.damage.len();
+            let first = look.damage.iter().next();
+            let damage =
+                first.map(|(id, damage)| format!("{damaged} of its backups are damaged, {id}: {}", damage.reason));
+            let said = look.trouble.into_iter().chain(look.unread).chain(damage).chain(look.shrunk);
             found.extend(said.map(|text| (instance.clone(), repository.clone(), text)));
         }
         Ok(found)

@@ -3,23 +3,29 @@
 //! **Invariant:** what opens a repository is kept before the repository is made, so that nothing is ever encrypted with a key
 //! that is lost.
 
-use super::disk::Disk;
+use super::disk::{Disk, DiskError};
 use super::secrets::{RepositoryKeys, RepositorySecrets, SecretsError};
 use super::work::{WorkError, Workshop};
 use crate::clock;
 use crate::facts::Facts;
 use crate::identity::Seal;
 use crate::store::{Batch, StoreError};
-use fleet_core::backup::{Access, DataAction, Place, PlaceAccess, RepositoryDesired, Secret};
+use fleet_core::backup::{Access, DataAction, RepositoryDesired, Secret};
 use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_core::order::{Action, Order};
+use fleet_core::time::Time;
 use fleet_repository::Secrets;
-use fleet_repository::place::{S3Address, Transport};
-use fleet_repository::worker::PlaceSpec;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// So long an order waits for a repository that is being made before somebody is told.
+const PATIENCE: Duration = Duration::from_secs(3600);
+/// Making one takes seconds; a place that hangs must not keep the others from being made.
+const MAKING: Duration = Duration::from_secs(300);
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeeperError {
@@ -47,6 +53,8 @@ pub enum KeeperError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Work(#[from] WorkError),
+    #[error(transparent)]
+    Disk(#[from] DiskError),
 }
 
 impl KeeperError {
@@ -68,6 +76,8 @@ pub struct Keeper {
     pub(super) workshop: Workshop,
     /// Why a repository could not be made; not kept.
     not_made: Mutex<HashMap<Which, String>>,
+    /// Since when orders wait for one that is being made; not kept.
+    awaited: Mutex<HashMap<Which, Time>>,
     wanted: Notify,
     /// Large works are done one after the other.
     pub(super) one_at_a_time: tokio::sync::Mutex<()>,
@@ -82,6 +92,7 @@ impl Keeper {
             secrets: RepositorySecrets::new(seal),
             workshop: Workshop::new(program),
             not_made: Mutex::default(),
+            awaited: Mutex::default(),
             wanted: Notify::new(),
             one_at_a_time: tokio::sync::Mutex::default(),
         }
@@ -99,7 +110,11 @@ impl Keeper {
         self.not_made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn desired(&self, repository: &RepositoryName) -> Result<RepositoryDesired, KeeperError> {
+    fn awaited(&self) -> MutexGuard<'_, HashMap<Which, Time>> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn desired(&self, repository: &RepositoryName) -> Result<RepositoryDesired, KeeperError> {
         let known = self.facts.read();
         let desired = known.desired().repositories.get(repository).cloned();
         desired.ok_or_else(|| KeeperError::Unknown(repository.clone()))
@@ -141,15 +156,23 @@ impl Keeper {
                     let repository = which.0;
                     return Err(match reason {
                         Some(reason) => KeeperError::NotMade { repository, reason },
-                        None => {
-                            self.wanted.notify_one();
-                            KeeperError::BeingMade(repository)
-                        }
+                        None => self.being_made(&(repository, which.1), clock::now()),
                     });
                 }
             }
         }
         Ok(found)
+    }
+
+    /// An order waits until it is made: a while, and then somebody has to look.
+    fn being_made(&self, which: &Which, now: Time) -> KeeperError {
+        self.wanted.notify_one();
+        let since = *self.awaited().entry(which.clone()).or_insert(now);
+        let repository = which.0.clone();
+        if now.since(since) < PATIENCE {
+            return KeeperError::BeingMade(repository);
+        }
+        KeeperError::NotMade { repository, reason: format!("it is being made since {since}") }
     }
 
     /// Waits until an order asked for a repository that is not there.
@@ -182,9 +205,14 @@ impl Keeper {
 
     /// Makes one that orders wait for, and notes why where that fails.
     pub(super) async fn make_wanted(&self, which: &Which) -> Result<(), KeeperError> {
-        let made = self.access(&which.0, &which.1).await;
+        let late =
+            |_| KeeperError::NotMade { repository: which.0.clone(), reason: "its place does not answer".to_owned() };
+        let made = timeout(MAKING, self.access(&which.0, &which.1)).await.map_err(late).flatten();
         match &made {
-            Ok(_) => drop(self.not_made().remove(which)),
+            Ok(_) => {
+                self.not_made().remove(which);
+                self.awaited().remove(which);
+            }
             Err(error) => drop(self.not_made().insert(which.clone(), error.to_string())),
         }
         made.map(drop)
@@ -251,69 +279,6 @@ impl Keeper {
         let empty = || KeeperError::Empty { repository: repository.clone(), instance: instance.clone() };
         keys.filter(|keys| keys.made.is_some()).ok_or_else(empty)
     }
-
-    fn place_access(&self, repository: &RepositoryName, instance: &InstanceName) -> Result<PlaceAccess, KeeperError> {
-        Ok(match self.desired(repository)?.place {
-            Place::Coordinator => PlaceAccess::Coordinator,
-            Place::Folder { path } => PlaceAccess::Folder { path: below(&path, instance) },
-            Place::S3 { endpoint, region, bucket, prefix } => {
-                let keys = self.secrets.bucket(self.facts.store(), repository)?;
-                let keys = keys.ok_or_else(|| KeeperError::NoBucketKeys(repository.clone()))?;
-                let (prefix, key_id, key) = (below(&prefix, instance), keys.key_id, keys.key);
-                PlaceAccess::S3 { endpoint, region, bucket, prefix, key_id, key }
-            }
-        })
-    }
-
-    /// A host makes a folder's repository only while nobody knows of a backup in it: one that is gone, or a mount that is
-    /// missing, must not begin anew and look fine.
-    fn access_with(
-        &self,
-        repository: &RepositoryName,
-        instance: &InstanceName,
-        place: PlaceAccess,
-        keys: RepositoryKeys,
-    ) -> Access {
-        let known = self.facts.read();
-        let has_backups =
-            known.observed().backups.get(instance).is_some_and(|backups| backups.newest(repository).is_some());
-        let password = match &place {
-            PlaceAccess::Folder { .. } => Some(keys.password).filter(|_| !has_backups),
-            PlaceAccess::Coordinator | PlaceAccess::S3 { .. } => None,
-        };
-        let (repository, instance, master_key) = (repository.clone(), instance.clone(), keys.master_key);
-        Access { repository, instance, place, master_key, password }
-    }
-
-    /// The same for the coordinator's own works.
-    pub(super) fn place_spec(
-        &self,
-        repository: &RepositoryName,
-        instance: &InstanceName,
-    ) -> Result<PlaceSpec, KeeperError> {
-        match self.place_access(repository, instance)? {
-            PlaceAccess::Coordinator => Ok(PlaceSpec::Folder { path: self.disk.folder(repository, instance) }),
-            PlaceAccess::Folder { .. } => Err(KeeperError::OnItsHost(repository.clone())),
-            PlaceAccess::S3 { endpoint, region, bucket, prefix, key_id, key } => {
-                let is_plain = endpoint.starts_with("http://");
-                let transport = if is_plain { Transport::PlainHttp } else { Transport::Https };
-                let address =
-                    S3Address { endpoint, region, bucket, prefix, access_key: key_id, secret_key: key.0, transport };
-                Ok(PlaceSpec::S3(address))
-            }
-        }
-    }
-
-    /// Where a repository is, for people and for stock restic.
-    pub fn place_words(&self, repository: &RepositoryName, instance: &InstanceName) -> Result<String, KeeperError> {
-        Ok(match self.place_access(repository, instance)? {
-            PlaceAccess::Coordinator => self.disk.folder(repository, instance).display().to_string(),
-            PlaceAccess::Folder { path } => path,
-            PlaceAccess::S3 { endpoint, bucket, prefix, .. } => {
-                format!("s3:{}/{bucket}/{prefix}", endpoint.trim_end_matches('/'))
-            }
-        })
-    }
 }
 
 /// Whether an order may find no repository yet: the first backup is what it is made for.
@@ -326,10 +291,5 @@ fn makes(action: &DataAction, repository: &RepositoryName, of: &InstanceName, ow
     is_target && of == own
 }
 
-fn below(path: &str, instance: &InstanceName) -> String {
-    match path.trim_end_matches('/') {
-        "" if path.starts_with('/') => format!("/{instance}"),
-        "" => instance.to_string(),
-        path => format!("{path}/{instance}"),
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,19 +1,31 @@
 //! Recovery kits: for each repository the sheet that gets its data back when we are gone, and how it is sealed.
 
+use super::former::Former;
 use super::keeper::{Keeper, KeeperError};
 use super::secrets::RepositorySecrets;
+use super::way::place_words;
 use crate::clock;
 use age::armor::{ArmoredWriter, Format};
 use fleet_core::backup::{Made, Manifest, Place, Secret, Sheet};
 use fleet_core::names::{InstanceName, RepositoryName};
+use fleet_core::time::Time;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+
+/// Those that could be made, and why others could not.
+#[derive(Debug, Default)]
+pub struct Kits {
+    pub made: Vec<Kit>,
+    pub failed: Vec<(RepositoryName, InstanceName, String)>,
+}
 
 /// One repository's.
 #[derive(Debug, Clone)]
 pub struct Kit {
     pub repository: RepositoryName,
     pub instance: InstanceName,
+    /// When it was added, if it was removed since: another may have its name.
+    pub former: Option<Time>,
     /// Where it is, as restic is told.
     pub place: String,
     pub password: Secret,
@@ -46,14 +58,22 @@ pub fn sealed_to(recipient: &str, text: &str) -> Result<String, SealError> {
 }
 
 impl Keeper {
-    /// The kits of these instances; of all where none is named, those that are gone included.
-    pub async fn recovery_kits(&self, instances: &BTreeSet<InstanceName>) -> Result<Vec<Kit>, KeeperError> {
-        let mut kits = Vec::new();
+    /// The kits of these instances; of all where none is named, those that are gone included. One that cannot be made keeps
+    /// nobody from the others.
+    pub async fn recovery_kits(&self, instances: &BTreeSet<InstanceName>) -> Result<Kits, KeeperError> {
+        let is_meant = |instance: &InstanceName| instances.is_empty() || instances.contains(instance);
+        let mut kits = Kits::default();
         for (repository, instance) in RepositorySecrets::all(self.facts.store())? {
-            if instances.is_empty() || instances.contains(&instance) {
-                kits.push(self.recovery_kit(repository, instance).await?);
+            if !is_meant(&instance) {
+                continue;
+            }
+            match self.recovery_kit(repository.clone(), instance.clone()).await {
+                Ok(kit) => kits.made.push(kit),
+                Err(error) => kits.failed.push((repository, instance, error.to_string())),
             }
         }
+        let former = self.secrets.former(self.facts.store())?;
+        kits.made.extend(former.iter().filter(|former| is_meant(&former.instance)).map(former_kit));
         Ok(kits)
     }
 
@@ -81,7 +101,7 @@ impl Keeper {
             written: clock::now(),
         };
         let text = Secret(sheet.text());
-        Ok(Kit { repository, instance, place, password: keys.password, text })
+        Ok(Kit { repository, instance, former: None, place, password: keys.password, text })
     }
 
     /// The newest backup that the repository itself has.
@@ -119,6 +139,30 @@ impl Keeper {
             None => "a place that is not a repository of the fleet any more".to_owned(),
         }
     }
+}
+
+/// The sheet of one that was removed: it is where it was, as far as anyone knows.
+fn former_kit(former: &Former) -> Kit {
+    let Former { repository, instance, desired, keys, bucket } = former;
+    let place = place_words(&desired.place, instance);
+    let machine = match &desired.place {
+        Place::Coordinator => "a folder on the coordinator's disk",
+        Place::S3 { .. } => "a bucket, which was removed from the fleet's repositories",
+        Place::Folder { .. } => "a folder on its host, which was removed from the fleet's repositories",
+    };
+    let sheet = Sheet {
+        repository,
+        instance,
+        place: &place,
+        machine,
+        password: &keys.password,
+        bucket: bucket.as_ref().map(|bucket| (bucket.key_id.as_str(), &bucket.key)),
+        newest: None,
+        written: clock::now(),
+    };
+    let text = Secret(sheet.text());
+    let (repository, instance, former) = (repository.clone(), instance.clone(), Some(desired.added));
+    Kit { repository, instance, former, place, password: keys.password.clone(), text }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What is kept of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Look {
-    /// When data was last read, and which part of it was.
+    /// When data was last read in its turn, and which part of it was.
     pub checked: Option<Time>,
     pub part: u32,
     /// What was found, until the same data is found to be well.
@@ -27,14 +27,26 @@ pub struct Look {
     /// That the newest backup is much smaller than what there was; told once.
     #[serde(default)]
     pub shrunk: Option<String>,
+    /// That what it holds could not be read for the catalog; told once.
+    #[serde(default)]
+    pub unread: Option<String>,
     /// How large it is.
     #[serde(default)]
     pub bytes: u64,
 }
 
+/// For what data is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// It is the day's part of the month.
+    Daily,
+    /// Somebody asked.
+    Asked,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Damage {
-    /// The part of the data in which it is.
+    /// The part of the month's at which it was found: when it comes round again, all else has been read.
     pub part: u32,
     pub reason: String,
 }
@@ -45,37 +57,51 @@ impl Look {
         self.damage.iter().map(|(backup, damage)| (backup.clone(), damage.reason.clone())).collect()
     }
 
+    pub fn is_fine(&self) -> bool {
+        let told = [&self.trouble, &self.unread, &self.shrunk];
+        self.damage.is_empty() && told.iter().all(|told| told.is_none())
+    }
+
     /// Takes in what a check of some data found. `all` are the backups that the catalog has: one of a snapshot that cannot be
     /// read may be any of them.
-    pub fn take_in(&mut self, report: &CheckReport, read: ReadData, all: &BTreeSet<BackupId>, now: Time) {
-        let part = match read {
-            ReadData::Nothing => None,
-            ReadData::Part { part, .. } => Some(part),
-            ReadData::All => None,
-        };
-        match read {
-            ReadData::All => self.damage.clear(),
-            ReadData::Part { part, .. } => self.damage.retain(|_, damage| damage.part != part),
-            ReadData::Nothing => {}
+    ///
+    /// Only what was read is well: somebody who asks for some of the data has read other parts than those of the month, so
+    /// damage stays until all is read at once, or until the month has come round to where it was found.
+    pub fn take_in(
+        &mut self,
+        report: &CheckReport,
+        (read, turn): (ReadData, Turn),
+        all: &BTreeSet<BackupId>,
+        now: Time,
+    ) {
+        match (turn, read) {
+            (_, ReadData::All) => self.damage.clear(),
+            (Turn::Daily, ReadData::Part { part, .. }) => {
+                self.damage.retain(|_, damage| damage.part != part);
+                self.part = part;
+            }
+            (Turn::Asked, ReadData::Part { .. }) | (_, ReadData::Nothing) => {}
         }
-        let part = part.unwrap_or(self.part);
         for damaged in &report.damaged {
             let reason = reason(&damaged.paths);
             let named = damaged.backup.clone().map(|backup| String::from(backup).parse::<BackupId>());
             match named {
-                Some(Ok(backup)) => drop(self.damage.insert(backup, Damage { part, reason })),
+                Some(Ok(backup)) => drop(self.damage.insert(backup, Damage { part: self.part, reason })),
                 // It is none of ours.
                 Some(Err(_)) => {}
-                None => self.suspect(all, part, "a snapshot of this repository cannot be read, and it may be its own"),
+                None => self.suspect(all, "a snapshot of this repository cannot be read, and it may be its own"),
             }
         }
         if !report.damaged_indexes.is_empty() {
-            self.suspect(all, part, "an index of this repository cannot be read, and it may need it");
+            self.suspect(all, "an index of this repository cannot be read, and it may need it");
         }
-        self.checked = Some(now);
+        if turn == Turn::Daily {
+            self.checked = Some(now);
+        }
     }
 
-    fn suspect(&mut self, all: &BTreeSet<BackupId>, part: u32, reason: &str) {
+    fn suspect(&mut self, all: &BTreeSet<BackupId>, reason: &str) {
+        let part = self.part;
         for backup in all {
             self.damage.entry(backup.clone()).or_insert_with(|| Damage { part, reason: reason.to_owned() });
         }
@@ -99,16 +125,16 @@ impl Keeper {
         }
     }
 
-    /// How large each repository was when it was last looked after.
-    pub fn sizes(&self) -> Result<Vec<(Which, u64)>, KeeperError> {
-        let mut sizes = Vec::new();
+    /// How far the look after each repository has come.
+    pub fn looks(&self) -> Result<Vec<(Which, Look)>, KeeperError> {
+        let mut looks = Vec::new();
         for entry in self.facts.store().scan(keys::LOOKS)? {
             let name = entry.key.strip_prefix(keys::LOOKS).and_then(|name| name.split_once('/'));
             let which = name.and_then(|(repository, of)| Some((repository.parse().ok()?, of.parse().ok()?)));
             let which = which.ok_or_else(|| StoreError::Name { key: entry.key.clone() })?;
-            sizes.push((which, entry.read::<Look>()?.bytes));
+            looks.push((which, entry.read()?));
         }
-        Ok(sizes)
+        Ok(looks)
     }
 
     pub(super) async fn keep_look(
@@ -147,25 +173,45 @@ mod tests {
         ReadData::Part { part, of: 30 }
     }
 
+    fn daily(of: u32) -> (ReadData, Turn) {
+        (part(of), Turn::Daily)
+    }
+
     #[test]
     fn damage_lasts_until_the_same_data_is_found_to_be_well() {
         let (mut look, all) = (Look::default(), [id(1), id(2)].into());
-        look.take_in(&report(&[Some(1)]), part(3), &all, Time(1));
+        look.take_in(&report(&[Some(1)]), daily(3), &all, Time(1));
         assert_eq!(look.damaged()[&id(1)], "/db/notes.sql and 1 more cannot be read");
-        look.take_in(&report(&[]), part(4), &all, Time(2));
-        look.take_in(&report(&[]), ReadData::Nothing, &all, Time(2));
+        look.take_in(&report(&[]), daily(4), &all, Time(2));
+        look.take_in(&report(&[]), (ReadData::Nothing, Turn::Asked), &all, Time(2));
         assert_eq!(look.damaged().len(), 1, "other data says nothing of it");
-        look.take_in(&report(&[]), part(3), &all, Time(3));
+        look.take_in(&report(&[]), daily(3), &all, Time(3));
         assert!(look.damaged().is_empty());
-        look.take_in(&report(&[Some(2)]), part(5), &all, Time(4));
-        look.take_in(&report(&[]), ReadData::All, &all, Time(5));
+        look.take_in(&report(&[Some(2)]), daily(5), &all, Time(4));
+        look.take_in(&report(&[]), (ReadData::All, Turn::Asked), &all, Time(5));
+        assert!(look.damaged().is_empty());
+    }
+
+    #[test]
+    fn whoever_asks_for_some_of_the_data_clears_no_mark_and_puts_no_days_part_off() {
+        let (mut look, all) = (Look::default(), [id(1), id(2)].into());
+        look.take_in(&report(&[Some(1)]), daily(3), &all, Time(1));
+        let some = |part| (ReadData::Part { part, of: 20 }, Turn::Asked);
+        look.take_in(&report(&[]), some(3), &all, Time(9));
+        assert_eq!((look.damaged().len(), look.part, look.checked), (1, 3, Some(Time(1))));
+        look.take_in(&report(&[Some(2)]), some(7), &all, Time(9));
+        for day in 4..33 {
+            look.take_in(&report(&[]), daily(day % 30), &all, Time(u64::from(day)));
+            assert_eq!(look.damaged().len(), 2, "not all has been read again by {day}");
+        }
+        look.take_in(&report(&[]), daily(3), &all, Time(33));
         assert!(look.damaged().is_empty());
     }
 
     #[test]
     fn a_snapshot_that_cannot_be_read_makes_none_of_them_look_well() {
         let (mut look, all) = (Look::default(), [id(1), id(2)].into());
-        look.take_in(&report(&[None]), part(0), &all, Time(1));
+        look.take_in(&report(&[None]), daily(0), &all, Time(1));
         assert_eq!(look.damaged().len(), 2);
     }
 }

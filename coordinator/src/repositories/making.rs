@@ -20,17 +20,16 @@ pub async fn make_repositories(keeper: &Keeper, sessions: &Sessions) {
             tracing::error!(%error, "could not find out which repositories are to be made");
             Vec::new()
         });
-        let made = futures_util::stream::iter(wanted.clone()).map(|which| async move {
+        let made = futures_util::stream::iter(wanted).map(|which| async move {
             let result = keeper.make_wanted(&which).await;
             if let Err(error) = &result {
                 let (repository, instance) = &which;
                 tracing::warn!(%repository, %instance, error = error as &dyn std::error::Error, "a repository could not be made");
             }
+            // Whoever waited goes on, or learns why not, whatever becomes of the others.
+            sessions.mark(&hosts_that_wait(keeper), clock::now());
         });
         made.buffer_unordered(AT_ONCE).collect::<()>().await;
-        if !wanted.is_empty() {
-            sessions.mark(&hosts_that_wait(keeper), clock::now());
-        }
         let _ = timeout(AGAIN, keeper.wanted()).await;
     }
 }

@@ -7,33 +7,48 @@ use fleet_proto::v1;
 use futures_util::stream::{Stream, unfold};
 use std::io::{self, SeekFrom};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 
 /// The most files in one message.
 const TOGETHER: usize = 1000;
+/// So long a disk, or whoever asked, may take for one message.
+const IDLE: Duration = Duration::from_secs(60);
 /// The most bytes in one message.
 const PIECE: u64 = 64 * 1024;
 
-/// All files of a kind.
+/// All files of a kind. Whoever does not take them in time gets no more.
 pub fn list(disk: Arc<Disk>, files: RepositoryFiles) -> ReceiverStream<Result<v1::FileList, Status>> {
+    list_within(disk, files, IDLE)
+}
+
+fn list_within(
+    disk: Arc<Disk>,
+    files: RepositoryFiles,
+    idle: Duration,
+) -> ReceiverStream<Result<v1::FileList, Status>> {
     let (sender, found) = mpsc::channel(2);
+    let runtime = Handle::current();
     spawn_blocking(move || {
+        let send = |message| runtime.block_on(sender.send_timeout(message, idle)).is_ok();
         let mut together = Vec::new();
         let listed = disk.list(&files, |id, bytes| {
             together.push(v1::FileFound { id, bytes });
             let is_full = together.len() == TOGETHER;
-            !is_full || sender.blocking_send(Ok(v1::FileList { files: std::mem::take(&mut together) })).is_ok()
+            !is_full || send(Ok(v1::FileList { files: std::mem::take(&mut together) }))
         });
         // Whoever does not listen any more needs no end.
-        let _ = match listed {
-            Ok(()) if together.is_empty() => Ok(()),
-            Ok(()) => sender.blocking_send(Ok(v1::FileList { files: together })),
-            Err(error) => sender.blocking_send(Err(failed("could not list the repository", &error))),
-        };
+        match listed {
+            Ok(()) if together.is_empty() => true,
+            Ok(()) => send(Ok(v1::FileList { files: together })),
+            Err(error) => send(Err(failed("could not list the repository", &error))),
+        }
     });
     ReceiverStream::new(found)
 }
@@ -63,9 +78,43 @@ pub async fn read(
     Ok(unfold(Some((from, end - offset)), |state| async move {
         let (mut from, left) = state.filter(|(_, left)| *left > 0)?;
         let mut bytes = vec![0; usize::try_from(left.min(PIECE)).unwrap_or_default()];
-        match from.read_exact(&mut bytes).await {
+        let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+        match timeout(IDLE, from.read_exact(&mut bytes)).await.map_err(late).flatten() {
             Ok(read) => Some((Ok(v1::FilePiece { bytes }), Some((from, left - read as u64)))),
             Err(error) => Some((Err(failed("could not read the file", &error)), None)),
         }
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::read as named;
+    use crate::repositories::disk::make_folder;
+    use fleet_proto::convert::FileKind;
+
+    #[tokio::test]
+    async fn whoever_does_not_take_what_it_asked_for_holds_nobody_for_ever() {
+        let home = tempfile::tempdir().expect("a directory can be made");
+        let disk = Arc::new(Disk::below(home.path()));
+        let files = RepositoryFiles { repository: named("central"), instance: named("notes-1"), kind: FileKind::Key };
+        let folder = disk.folder_of(&files);
+        make_folder(&folder).expect("there is room");
+        for number in 0..TOGETHER * 4 {
+            std::fs::write(folder.join(format!("{number:064x}")), "").expect("there is room");
+        }
+        // Two messages wait for it, and a third has no place.
+        let mut found = list_within(disk, files, Duration::from_millis(50)).into_inner();
+        let given_up = async {
+            while !found.is_closed() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(IDLE, given_up).await.expect("nobody waits for ever");
+        let mut messages = 0;
+        while found.recv().await.is_some() {
+            messages += 1;
+        }
+        assert_eq!(messages, 2, "the rest was given up");
+    }
 }

@@ -40,17 +40,18 @@ pub enum SecretsError {
     Store(#[from] StoreError),
 }
 
-#[derive(Serialize, Deserialize)]
-struct KeysKept {
-    repository: RepositoryName,
-    instance: InstanceName,
+/// As it is kept, sealed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct KeysKept {
+    pub repository: RepositoryName,
+    pub instance: InstanceName,
     password: String,
     master_key: String,
-    made: Option<Time>,
+    pub made: Option<Time>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct BucketKept {
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct BucketKept {
     key_id: String,
     key: String,
 }
@@ -89,10 +90,16 @@ impl RepositorySecrets {
     ) -> Result<Option<RepositoryKeys>, SecretsError> {
         let Some(entry) = store.get(&keys::repository_key(repository, instance))? else { return Ok(None) };
         let kept: KeysKept = entry.read()?;
-        let name = format!("{repository}/{instance}");
+        // What was put under another's name does not open for it.
+        let kept = KeysKept { repository: repository.clone(), instance: instance.clone(), ..kept };
+        self.open_keys(&kept).map(Some)
+    }
+
+    pub(super) fn open_keys(&self, kept: &KeysKept) -> Result<RepositoryKeys, SecretsError> {
+        let name = format!("{}/{}", kept.repository, kept.instance);
         let open = |what: &str, sealed: &str| self.open(&name, what, sealed).map(Secret);
         let (password, master_key) = (open("password", &kept.password)?, open("master_key", &kept.master_key)?);
-        Ok(Some(RepositoryKeys { password, master_key, made: kept.made }))
+        Ok(RepositoryKeys { password, master_key, made: kept.made })
     }
 
     /// Whose repositories there are, in all places or in one.
@@ -116,9 +123,16 @@ impl RepositorySecrets {
 
     pub fn bucket(&self, store: &dyn Store, repository: &RepositoryName) -> Result<Option<BucketKeys>, SecretsError> {
         let Some(entry) = store.get(&keys::bucket_keys(repository))? else { return Ok(None) };
-        let kept: BucketKept = entry.read()?;
+        self.open_bucket(repository, &entry.read()?).map(Some)
+    }
+
+    pub(super) fn open_bucket(
+        &self,
+        repository: &RepositoryName,
+        kept: &BucketKept,
+    ) -> Result<BucketKeys, SecretsError> {
         let key = Secret(self.open(repository.as_str(), "bucket", &kept.key)?);
-        Ok(Some(BucketKeys { key_id: kept.key_id, key }))
+        Ok(BucketKeys { key_id: kept.key_id.clone(), key })
     }
 
     fn seal(&self, name: &str, what: &str, text: &str) -> Result<String, SecretsError> {

@@ -3,6 +3,7 @@
 //! **Invariant:** a file that is there was whole when it was answered for, whatever ended in between. **Invariant:** no file
 //! that is there is ever written again.
 
+use super::claims::Claim;
 use super::disk::{Disk, DiskError, make_folder, sync_folder};
 use crate::serve::{failed, refused};
 use fleet_core::names::InstanceName;
@@ -19,6 +20,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::task::spawn_blocking;
 use tonic::{Code, Status};
 
+/// Room is claimed by so much.
+const PIECE: u64 = 4 << 20;
+
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 /// A file that is under way. Dropped before it was kept, it leaves nothing.
@@ -30,6 +34,7 @@ pub struct Upload {
     to: tokio::fs::File,
     sum: Sha256,
     bytes: u64,
+    claim: Claim,
 }
 
 /// The place of what is not whole yet.
@@ -48,14 +53,15 @@ impl Upload {
         let of = file.of.instance.clone();
         let place = Arc::clone(&disk);
         let uploads = disk.uploads(&file.of.repository);
+        let first = largest(file.of.kind).min(PIECE);
         let opened = spawn_blocking(move || {
-            check_room(&place, &of, 0)?;
+            let claim = place.claim(&of, first)?;
             let aside = Aside(uploads.join(SERIAL.fetch_add(1, Relaxed).to_string()));
             let opened = make_folder(&uploads).and_then(|()| private(&aside.0));
-            opened.map(|to| (to, aside)).map_err(|source| wrong(&of, uploads, source))
+            opened.map(|to| (to, aside, claim)).map_err(|source| wrong(&of, uploads, source))
         });
-        let (to, aside) = finished(opened.await).map_err(|error| told(&error))?;
-        Ok(Self { file, disk, aside, to: tokio::fs::File::from_std(to), sum: Sha256::new(), bytes: 0 })
+        let (to, aside, claim) = finished(opened.await).map_err(|error| told(&error))?;
+        Ok(Self { file, disk, aside, to: tokio::fs::File::from_std(to), sum: Sha256::new(), bytes: 0, claim })
     }
 
     pub async fn add(&mut self, bytes: &[u8]) -> Result<(), Status> {
@@ -65,8 +71,22 @@ impl Upload {
             let text = format!("could not keep the file: it has more than {limit} bytes");
             return Err(refused(Code::InvalidArgument, text, ""));
         }
+        self.claim_room(bytes.len() as u64).await.map_err(|error| told(&error))?;
         self.sum.update(bytes);
-        self.to.write_all(bytes).await.map_err(|source| self.wrong(source))
+        self.to.write_all(bytes).await.map_err(|source| self.wrong(source))?;
+        self.claim.written(bytes.len() as u64);
+        Ok(())
+    }
+
+    /// No byte is written without room for it.
+    async fn claim_room(&mut self, bytes: u64) -> Result<(), UploadError> {
+        if bytes <= self.claim.left() {
+            return Ok(());
+        }
+        let (disk, of) = (Arc::clone(&self.disk), self.file.of.instance.clone());
+        let more = spawn_blocking(move || Ok(disk.claim(&of, PIECE.max(bytes))?));
+        self.claim.add(finished(more.await)?);
+        Ok(())
     }
 
     /// Keeps the file, if it is what whoever sent it says it is.
@@ -200,6 +220,21 @@ mod tests {
     use super::*;
     use crate::facts::testing::read;
     use fleet_proto::convert::RepositoryFiles;
+
+    #[tokio::test]
+    async fn a_file_that_would_reach_into_the_reserve_is_refused_while_it_comes() {
+        let home = tempfile::tempdir().expect("a directory can be made");
+        let mut disk = Disk::below(home.path());
+        let of = RepositoryFiles { repository: read("central"), instance: read("notes-1"), kind: FileKind::Pack };
+        let file = RepositoryFile { of, id: "0".repeat(64) };
+        let mut upload = Upload::begin(Arc::new(disk.clone()), file).await.expect("there is room");
+        upload.add(&vec![7; 1 << 20]).await.expect("that is within what was promised");
+        disk.reserve = u64::MAX >> 1;
+        upload.disk = Arc::new(disk);
+        let piece = vec![7; usize::try_from(PIECE).expect("it is small")];
+        let full = upload.add(&piece).await.expect_err("there is no more");
+        assert_eq!(full.code(), Code::ResourceExhausted);
+    }
 
     fn config() -> RepositoryFile {
         let of = RepositoryFiles { repository: read("central"), instance: read("notes-1"), kind: FileKind::Config };

@@ -11,7 +11,7 @@ use crate::identity::{Admissions, Authority, IdentityError, ServerCertificate, s
 use crate::metrics::serve_metrics;
 use crate::operators::{BackupsService, OperatorsService};
 use crate::own::keep_own_backups;
-use crate::repositories::{Disk, DiskError, Keeper, RepositoriesService, keep_house, make_repositories};
+use crate::repositories::{Disk, DiskError, Keeper, KeeperError, RepositoriesService, keep_house, make_repositories};
 use crate::store::StoreError;
 use crate::turn::turns;
 use crate::values::Values;
@@ -24,7 +24,7 @@ use fleet_proto::v1::operators_server::OperatorsServer;
 use fleet_proto::v1::repositories_server::RepositoriesServer;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
@@ -70,6 +70,8 @@ pub enum ServeError {
     Load(#[source] StoreError),
     #[error("could not look into the repositories")]
     Repositories(#[from] DiskError),
+    #[error("could not find out which repositories came back")]
+    Lost(#[from] KeeperError),
     #[error("could not prepare the port")]
     Identity(#[from] IdentityError),
     #[error("could not serve the port")]
@@ -115,6 +117,8 @@ pub struct Shared {
     pub authority: Arc<Authority>,
     pub addresses: Arc<[String]>,
     pub keeper: Arc<Keeper>,
+    /// The coordinator's directory.
+    pub home: Arc<Path>,
 }
 
 /// A fleet that comes back at once waits in line: whoever finds the line full tries again only seconds later.
@@ -145,6 +149,9 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
     let metrics = options.metrics.map(listen_for_metrics).transpose()?;
     let metrics_address = metrics.as_ref().and_then(|listener| listener.local_addr().ok());
     let keeper = Keeper::new(Arc::clone(&facts), Arc::new(disk), home.seal.clone(), options.worker);
+    for (repository, instance) in keeper.miss_lost(clock::now()).await? {
+        tracing::error!(%repository, %instance, "a repository was lost with the former disk; it is made anew");
+    }
     let shared = Shared {
         facts,
         sessions: Arc::default(),
@@ -154,6 +161,7 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
         authority: Arc::clone(&authority),
         addresses: home.settings.addresses.into(),
         keeper: Arc::new(keeper),
+        home: home.path.into(),
     };
     let certificate = ServerCertificate::new(&authority, &shared.addresses, clock::now())?;
     let certificate = Arc::new(certificate);
@@ -162,16 +170,9 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
     let port = Port { listener, tls, connections: Arc::clone(&shared.connections), stop: stop.clone() };
     let admissions = Admissions::new(authority, Arc::clone(&shared.facts), life);
     let router = services(&shared, Arc::new(admissions));
-    let looks = Looks { directory: home.path, metrics };
-    let main = tokio::spawn(run(shared, certificate, port, router, looks, stop.clone()));
+    let main = tokio::spawn(run(shared, certificate, port, router, metrics, stop.clone()));
     tracing::info!(%address, "serving");
     Ok(Running { address, metrics: metrics_address, stop, main })
-}
-
-/// What is done beside the port.
-struct Looks {
-    directory: PathBuf,
-    metrics: Option<TcpListener>,
 }
 
 fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, ServeError> {
@@ -225,7 +226,7 @@ async fn run(
     certificate: Arc<ServerCertificate>,
     port: Port,
     router: Router,
-    looks: Looks,
+    metrics: Option<TcpListener>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let (ready, connections) = mpsc::channel(64);
@@ -241,8 +242,8 @@ async fn run(
         () = forget_now_and_then(&shared.facts) => Ok(()),
         () = make_repositories(&shared.keeper, &shared.sessions) => Ok(()),
         () = keep_house(&shared.keeper) => Ok(()),
-        () = keep_own_backups(&shared.facts, &looks.directory, shared.keeper.workshop()) => Ok(()),
-        () = tell_metrics(&shared, looks.metrics.as_ref()) => Ok(()),
+        () = keep_own_backups(&shared.facts, &shared.home, shared.keeper.workshop()) => Ok(()),
+        () = tell_metrics(&shared, metrics.as_ref()) => Ok(()),
     };
     stop.cancel();
     drain(&shared, server, accepting).await?;

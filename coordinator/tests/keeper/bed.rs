@@ -134,7 +134,7 @@ impl Bed {
         let result = Ok(manifest.clone().without_values());
         let copy = CopyMade { repository: read("central"), result };
         let asked = DataAction::Backup { to: [read("central")].into(), cause: Cause::Scheduled };
-        self.hear(read(id(number).as_str()), asked, Made::Backup(vec![copy])).await;
+        self.hear(read(id(number).as_str()), asked, Made::Backup(vec![copy]), at).await;
         manifest
     }
 
@@ -154,25 +154,25 @@ impl Bed {
         let from = Source { repository: read("central"), instance: read("notes-1"), backup: id(number) };
         let drill = DrillMade { repository: read("central"), backup: id(number), proof };
         let order = order_id(&["drill", &number.to_string()]);
-        self.hear(order, DataAction::Drill { from }, Made::Drill(drill)).await;
+        self.hear(order, DataAction::Drill { from }, Made::Drill(drill), at).await;
     }
 
-    /// The host carries out an order.
-    async fn hear(&self, id: OrderId, asked: DataAction, made: Made) {
+    /// The host carries out an order that was asked at a moment.
+    async fn hear(&self, id: OrderId, asked: DataAction, made: Made, at: Time) {
         let (action, deadline) = (Action::Data(asked), Duration::from_secs(60));
         let order = Order { id: id.clone(), instance: read("notes-1"), action, deadline };
         let orders = vec![NewOrder { host: read("lab-1"), order, rollout: None }];
-        self.turn(Plan { orders, ..Plan::default() }).await;
+        self.turn(Plan { orders, ..Plan::default() }, at).await;
         let end = End { outcome: Outcome::Done, made: Some(Box::new(made)) };
         let host = read("lab-1");
         let heard = self.facts.hear_outcome(&host, id.clone(), read("notes-1"), end, now());
         heard.await.expect("it is its own");
-        self.turn(Plan { closed: vec![id], ..Plan::default() }).await;
+        self.turn(Plan { closed: vec![id], ..Plan::default() }, now()).await;
     }
 
-    async fn turn(&self, plan: Plan) {
+    async fn turn(&self, plan: Plan, at: Time) {
         let wishes = self.facts.read().wishes();
-        self.facts.ask(plan, wishes, now(), |_| {}).await.expect("the store is whole");
+        self.facts.ask(plan, wishes, at, |_| {}).await.expect("the store is whole");
     }
 
     pub fn catalog(&self) -> BTreeMap<InstanceName, Backups> {
@@ -219,6 +219,7 @@ fn instance() -> InstanceDesired {
         power: PowerDesired { wish: PowerWish::Start, serial: 0 },
         removal: None,
         data: None,
+        origin: None,
         created: Time(1000),
     }
 }

@@ -1,11 +1,16 @@
 //! Who gets into which repository, and what is in its catalog.
 
-use crate::bed::{Bed, DAY, key, noise, order, read};
+use crate::bed::{Bed, DAY, key, manifest, noise, now, order, part, read};
+use fleet_coordinator::facts::Found;
 use fleet_coordinator::repositories::{BucketKeys, KeeperError};
 use fleet_coordinator::store::{Batch, StoreError};
-use fleet_core::backup::{Cause, DataAction, Place, PlaceAccess, RepositoryDesired, Secret, Source};
+use fleet_core::backup::{
+    BackupKey, BackupSeen, Cause, DataAction, Place, PlaceAccess, RepositoryDesired, Secret, Source,
+};
+use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_core::order::Action;
 use fleet_core::time::Time;
+use fleet_repository::worker::Work;
 
 #[tokio::test]
 async fn a_repository_is_made_once_with_keys_that_were_kept_before() {
@@ -69,6 +74,27 @@ async fn a_folder_on_a_host_is_made_by_that_host_and_a_bucket_needs_its_keys() {
 }
 
 #[tokio::test]
+async fn a_host_makes_the_repository_in_its_folder_while_nobody_knows_of_a_backup_of_this_instance_in_it() {
+    let bed = Bed::new().await;
+    let (disk, notes): (RepositoryName, InstanceName) = (read("disk"), read("notes-1"));
+    let put = bed.facts.change_desired(Time(1), |desired| {
+        let place = Place::Folder { path: "/mnt/backups".to_owned() };
+        desired.put_repository(&disk, RepositoryDesired { place, added: Time(1) });
+        Ok::<_, StoreError>(())
+    });
+    put.await.expect("the store is whole");
+    // It was made at 1000: what is from before is of another of its name, be it on another host.
+    for (began, is_made) in [(500, true), (2000, false)] {
+        let seen = BackupSeen::of(&manifest(1, Time(began), 1), None);
+        let key = BackupKey { repository: disk.clone(), ..key(u32::try_from(began).expect("it is small")) };
+        let found = [(notes.clone(), [(key, seen)].into())].into();
+        bed.facts.replace_backups(&disk, Found { before: [].into(), found }).await.expect("the store is whole");
+        let access = bed.keeper.access(&disk, &notes).await.expect("nothing is to be made here");
+        assert_eq!(access.password.is_some(), is_made, "{began}");
+    }
+}
+
+#[tokio::test]
 async fn an_order_to_back_up_waits_for_its_repository_and_one_to_restore_for_none() {
     let bed = Bed::new().await;
     let backup = order(Action::Data(DataAction::Backup { to: [read("central")].into(), cause: Cause::Wished }));
@@ -114,6 +140,27 @@ async fn a_repository_that_cannot_be_read_loses_nothing_of_its_catalog() {
     std::fs::rename(bed.folder(), bed.home.path().join("away")).expect("it can be moved");
     let rebuilt = bed.keeper.rebuild(&read("central")).await.expect("the store is whole");
     assert_eq!(rebuilt.unread.len(), 1);
+    assert_eq!(bed.catalog(), before);
+    bed.round(now()).await;
+    let troubles = bed.keeper.troubles().expect("they can be read");
+    assert!(troubles.iter().any(|(.., text)| text.contains("the catalog keeps what it had")), "{troubles:?}");
+}
+
+#[tokio::test]
+async fn a_set_that_calls_itself_another_backup_or_is_anothers_is_in_no_catalog() {
+    let bed = Bed::new().await;
+    bed.backup(1, DAY, &noise(1, 100_000)).await;
+    let before = bed.catalog();
+    let at = Time(now().0 - DAY);
+    let mut of_another = manifest(3, at, 1);
+    of_another.instance = read("notes-2");
+    for (number, manifest) in [(2, manifest(9, at, 1)), (3, of_another)] {
+        bed.dump(number, at, &[("db.sql", b"SELECT 1;")]).await;
+        let manifest = serde_json::to_vec(&manifest).expect("it is JSON");
+        bed.work(Work::WriteSet { part: part(number, at), manifest }).await;
+    }
+    assert_eq!(bed.sets().await.len(), 3);
+    bed.keeper.rebuild(&read("central")).await.expect("it can be read");
     assert_eq!(bed.catalog(), before);
 }
 

@@ -2,6 +2,8 @@
 
 use crate::bed::{Bed, DAY, id, noise, read};
 use fleet_coordinator::repositories::KeeperError;
+use fleet_coordinator::store::Batch;
+use fleet_core::names::RepositoryName;
 use futures_util::StreamExt;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -37,7 +39,7 @@ async fn whoever_follows_the_sheet_gets_the_data_back_without_anything_of_ours()
     let content = noise(2, 1_500_000);
     bed.backup(1, 2 * DAY, b"SELECT 1;").await;
     let manifest = bed.backup(2, DAY, &content).await;
-    let kits = bed.keeper.recovery_kits(&[].into()).await.expect("they can be written");
+    let kits = bed.keeper.recovery_kits(&[].into()).await.expect("they can be written").made;
     assert_eq!(kits.len(), 1);
     let kit = &kits[0];
     assert_eq!(kit.place, bed.folder().display().to_string());
@@ -59,9 +61,25 @@ async fn a_repository_that_cannot_be_read_has_a_sheet_of_what_was_told() {
     let bed = Bed::new().await;
     bed.backup(1, DAY, b"SELECT 1;").await;
     fs::rename(bed.folder(), bed.home.path().join("away")).expect("it can be moved");
-    let kits = bed.keeper.recovery_kits(&[read("notes-1")].into()).await.expect("they can be written");
+    let kits = bed.keeper.recovery_kits(&[read("notes-1")].into()).await.expect("they can be written").made;
     assert!(kits[0].text.0.contains(&format!("BACKUP={}", id(1))), "{}", kits[0].text.0);
-    assert!(bed.keeper.recovery_kits(&[read("notes-9")].into()).await.expect("there is none").is_empty());
+    assert!(bed.keeper.recovery_kits(&[read("notes-9")].into()).await.expect("there is none").made.is_empty());
+}
+
+#[tokio::test]
+async fn one_sheet_that_cannot_be_written_keeps_nobody_from_the_others() {
+    let bed = Bed::new().await;
+    bed.backup(1, DAY, b"SELECT 1;").await;
+    let offsite: RepositoryName = read("offsite");
+    let mut keys = bed.keeper.secrets().get(bed.facts.store(), &read("central"), &read("notes-1"));
+    let keys = keys.as_mut().expect("it opens").take().expect("it is kept");
+    let mut batch = Batch::new();
+    bed.keeper.secrets().put(&mut batch, &offsite, &read("notes-1"), &keys).expect("it can be sealed");
+    bed.store.commit(batch).await.expect("the store is whole");
+    let kits = bed.keeper.recovery_kits(&[].into()).await.expect("the others can be written");
+    assert_eq!(kits.made.len(), 1);
+    let (repository, instance, why) = &kits.failed[0];
+    assert_eq!((repository, instance, why.as_str()), (&offsite, &read("notes-1"), "there is no repository `offsite`"));
 }
 
 #[tokio::test]

@@ -4,3 +4,4 @@ mod bed;
 mod housekeeping;
 mod keys;
 mod kit;
+mod lost;

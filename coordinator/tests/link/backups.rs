@@ -14,32 +14,32 @@ use tokio::time::{sleep, timeout};
 use tonic::Code;
 use tonic::transport::Channel;
 
-type Backups = BackupsClient<Channel>;
+pub type Backups = BackupsClient<Channel>;
 
 fn read<T: FromStr<Err: Debug>>(text: &str) -> T {
     text.parse().unwrap_or_else(|error| panic!("`{text}`: {error:?}"))
 }
 
 /// Somebody with a role.
-async fn backups(admin: &mut Operators, name: &str, role: &str) -> Backups {
+pub async fn backups(admin: &mut Operators, name: &str, role: &str) -> Backups {
     let request = v1::AddOperatorRequest { name: name.to_owned(), role: role.to_owned(), ..Default::default() };
     let invitation = admin.add_operator(request).await.expect("the name is free").into_inner();
     let identity = admit(&token(&invitation), now()).await.expect("the token is good");
     BackupsClient::new(dial(&identity).await.expect("it is reached"))
 }
 
-fn data(order: &v1::Order) -> DataAction {
+pub fn data(order: &v1::Order) -> DataAction {
     match &order.action {
         Some(Action::Data(data)) => serde_json::from_str(&data.action).expect("it is JSON"),
         other => panic!("it is not about data: {other:?}"),
     }
 }
 
-fn release(view: &v1::ReleaseView) -> Release {
+pub fn release(view: &v1::ReleaseView) -> Release {
     Release { name: read(&format!("{}@{}", view.app, view.version)), digest: read(&view.digest) }
 }
 
-fn manifest(order: &v1::Order, release: Release) -> Manifest {
+pub fn manifest(order: &v1::Order, release: Release) -> Manifest {
     Manifest {
         format: Manifest::FORMAT,
         backup: read(&order.id),
@@ -61,7 +61,7 @@ fn manifest(order: &v1::Order, release: Release) -> Manifest {
 }
 
 /// Says how an order ended, what it made, and what the instance is now.
-async fn end(agent: &FakeAgent, order: &v1::Order, outcome: Outcome, made: Option<Made>, release: &v1::Release) {
+pub async fn end(agent: &FakeAgent, order: &v1::Order, outcome: Outcome, made: Option<Made>, release: &v1::Release) {
     let made = made.map(|made| serde_json::to_string(&made).expect("it is JSON")).unwrap_or_default();
     let (id, instance) = (order.id.clone(), order.instance.clone());
     agent.say(from_agent::Kind::Order(v1::OrderReport { id, instance, outcome: Some(outcome), made })).await;
@@ -90,16 +90,16 @@ async fn until(backups: &mut Backups, is_so: impl Fn(&v1::StandingView) -> bool)
     }
 }
 
-struct Scene {
+pub struct Scene {
     _bed: Bed,
-    admin: Operators,
-    agent: FakeAgent,
-    backups: Backups,
-    release: v1::Release,
-    kept: Release,
+    pub admin: Operators,
+    pub agent: FakeAgent,
+    pub backups: Backups,
+    pub release: v1::Release,
+    pub kept: Release,
 }
 
-async fn scene() -> Scene {
+pub async fn scene() -> Scene {
     let (bed, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
     let shown = v1::ShowReleaseRequest { app: "notes".to_owned(), version: String::new() };
@@ -115,7 +115,7 @@ async fn scene() -> Scene {
 
 impl Scene {
     /// A policy for all, and the first backup that it asks for.
-    async fn first_backup(&mut self) -> v1::Order {
+    pub async fn first_backup(&mut self) -> v1::Order {
         let policy = v1::SetPolicyRequest {
             name: "daily".to_owned(),
             selector: Some(String::new()),
@@ -227,7 +227,9 @@ async fn what_cannot_be_meant_is_refused_when_it_is_said() {
         change(&mut request);
         request
     };
-    let wrong: [fn(&mut v1::SetPolicyRequest); 8] = [
+    let wrong: [fn(&mut v1::SetPolicyRequest); 10] = [
+        |it| it.fleet_at_once = Some(0),
+        |it| (it.fleet_at_once, it.dry_run) = (Some(0), true),
         |it| it.schedule = Some("* * * * *".to_owned()),
         |it| it.time_zone = Some("Europe/Nowhere".to_owned()),
         |it| it.keep_last = Some(0),
@@ -244,10 +246,14 @@ async fn what_cannot_be_meant_is_refused_when_it_is_said() {
     }
     let list = scene.backups.list_policies(v1::ListPoliciesRequest::default()).await.expect("it may be seen");
     assert_eq!(list.into_inner().policies, []);
+    let typo = v1::GetStandingRequest { selector: "site=typo".to_owned(), ..Default::default() };
+    let refused = scene.backups.get_standing(typo).await.expect_err("nobody is there");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("no instance on a host with `site=typo`"), "{refused}");
     let none = v1::DrillRequest { instance: "notes-1".to_owned(), ..Default::default() };
     assert_eq!(scene.backups.drill(none).await.expect_err("there is none").code(), Code::NotFound);
     let mut root = backups(&mut scene.admin, "ro", "administrator").await;
-    let central = v1::RemoveRepositoryRequest { name: "central".to_owned() };
+    let central = v1::RemoveRepositoryRequest { name: "central".to_owned(), forget: true };
     assert_eq!(root.remove_repository(central).await.expect_err("it stays").code(), Code::FailedPrecondition);
     let place = v1::add_repository_request::Place::Folder(v1::FolderPlace { path: "/mnt/../etc".to_owned() });
     let folder = v1::AddRepositoryRequest { name: "usb".to_owned(), place: Some(place) };

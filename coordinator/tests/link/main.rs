@@ -2,10 +2,12 @@
 
 mod backups;
 mod bed;
+mod earlier;
 mod import;
 mod joining;
 mod metrics;
 mod own;
+mod places;
 mod port;
 mod program;
 mod questions;

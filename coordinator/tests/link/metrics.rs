@@ -105,10 +105,14 @@ async fn metrics_are_told_where_they_are_configured_and_nowhere_else() {
     assert_eq!(value("fleet_instances", &[("health", "healthy")]), Some(1.0));
     assert_eq!(value("fleet_orders_open", &[]), Some(0.0));
     assert!(value("fleet_disk_free_bytes", &[]).is_some_and(|free| free > 0.0));
+    assert_eq!(value("fleet_coordinator_backup_ok", &[]), Some(0.0), "it is not backed up");
+    assert_eq!(value("fleet_coordinator_backup_age_seconds", &[]), None);
     assert!(!page.contains("hunter2"));
     let told = |name: &str| page.contains(&format!("# TYPE {name} gauge\n"));
     let names = ["proven_age_seconds", "bytes", "added_bytes"].map(|name| format!("fleet_backup_{name}"));
     assert!(names.iter().all(|name| told(name)) && told("fleet_repository_bytes"));
+    assert!(told("fleet_repository_ok") && told("fleet_backup_copy_age_seconds"));
+    assert!(told("fleet_coordinator_backup_age_seconds") && told("fleet_backup_copy_proof_age_seconds"));
 }
 
 #[tokio::test]

@@ -4,15 +4,21 @@ use crate::bed::{Bed, FakeAgent, Operators, bundle, done, goal, install, now, pu
 use crate::import::{again, needs_a_person};
 use crate::stories::{fleet, installed, instance, until};
 use fleet_coordinator::facts::Facts;
-use fleet_coordinator::home::Home;
+use fleet_coordinator::home::{Home, HomeError};
 use fleet_coordinator::own::{OwnBackup, RestoreError, restore, take_own_backup};
 use fleet_coordinator::repositories::Workshop;
 use fleet_proto::link::{dial, renew};
 use fleet_proto::v1;
+use fleet_repository::place::S3Address;
 use fleet_repository::worker::PlaceSpec;
+use s3::S3;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
+
+#[allow(dead_code, reason = "not all of it is needed here")]
+#[path = "../../../repository/tests/common/s3.rs"]
+mod s3;
 
 fn workshop() -> Workshop {
     Workshop::new(Some(env!("CARGO_BIN_EXE_fleet-coordinator").into()))
@@ -77,11 +83,97 @@ async fn a_lost_coordinator_comes_back_with_its_facts_keys_and_certificates() {
     let vault = set_up(bed.path()).await;
     back_up(&mut bed).await;
     lose_and_restore(&mut bed, &vault).await;
-    let _agent = again(&identity).await;
+    let mut agent = again(&identity).await;
+    assert!(agent.open_set().await.expect("the stream goes on").orders.is_empty(), "nothing is installed in its place");
     let view = instance(&mut admin, "notes-1").await.expect("the administrator's certificate counts, and it is known");
     assert_eq!(view.values.get("password").map(String::as_str), Some("***"));
+    needs_a_person(&mut admin, "instance notes-1", "its host does not have it: it is not installed empty").await;
     let refused = restore(&vault.recovery, None, bed.path(), &workshop()).await;
     assert!(matches!(refused, Err(RestoreError::Home(_))), "nothing is overwritten: {refused:?}");
+}
+
+#[tokio::test]
+async fn a_coordinator_that_is_not_backed_up_says_so() {
+    let (bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    needs_a_person(&mut admin, "coordinator", "is not backed up: nobody said where to").await;
+    let _vault = set_up(bed.path()).await;
+    let gone = async {
+        loop {
+            let status = admin.get_status(v1::GetStatusRequest {}).await.expect("it answers").into_inner();
+            if status.attention.iter().all(|it| it.subject != "coordinator") {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        }
+    };
+    tokio::time::timeout(crate::bed::LIMIT, gone).await.expect("it is set up");
+}
+
+#[tokio::test]
+async fn its_backups_go_to_a_bucket_and_come_back_from_there() {
+    let server = tokio::task::spawn_blocking(S3::start).await.expect("it starts");
+    let (mut bed, mut admin, identity, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let place = PlaceSpec::S3(S3Address { prefix: "own".to_owned(), ..s3::address(server.port) });
+    let name = OwnBackup::set_up(bed.path(), place, None, &workshop()).await.expect("it can be set up");
+    let folder = tempfile::tempdir().expect("a directory can be made");
+    let recovery = folder.path().join("recovery");
+    std::fs::copy(bed.path().join(name), &recovery).expect("it was written");
+    back_up(&mut bed).await;
+    assert!(server.bucket().join("own/config").exists());
+    lose_and_restore(&mut bed, &Vault { folder, recovery }).await;
+    let _agent = again(&identity).await;
+    instance(&mut admin, "notes-1").await.expect("it is known");
+}
+
+#[tokio::test]
+async fn the_catalog_of_a_hosts_own_folder_is_among_the_facts_that_are_backed_up() {
+    let (mut bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let vault = set_up(bed.path()).await;
+    let id = "0123456789abcdef01234567";
+    let digest = format!("sha256:{:064}", 1);
+    let release = serde_json::json!({ "name": { "app": "notes", "version": "1.1" }, "digest": digest });
+    let seen = serde_json::json!({
+        "began": now(), "ended": now(), "cause": "wished", "host": "lab-1", "release": release, "bytes": 1,
+        "added": 1, "covered": 1, "declared": 1, "proof": null,
+    });
+    let key = serde_json::json!({ "repository": "usb", "backup": id });
+    let kept = serde_json::json!({ "instance": "notes-1", "key": key, "seen": seen });
+    let usb = serde_json::json!({ "place": { "folder": { "path": "/mnt/usb" } }, "added": 1 });
+    bed.meddle(|_, batch| {
+        batch.put(format!("observed/backup/notes-1/usb/{id}"), &kept);
+        batch.put("desired/repository/usb", &usb);
+    })
+    .await;
+    back_up(&mut bed).await;
+    lose_and_restore(&mut bed, &vault).await;
+    bed.stop().await;
+    let known = Facts::load(Home::open(bed.path()).expect("the directory is free").store).expect("it can be read");
+    assert!(known.read().observed().backups.contains_key(&"notes-1".parse().expect("a name")));
+}
+
+#[tokio::test]
+async fn a_restore_that_was_cut_off_is_no_coordinator_and_is_begun_again() {
+    let (mut bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let vault = set_up(bed.path()).await;
+    back_up(&mut bed).await;
+    bed.stop().await;
+    let back = tempfile::tempdir().expect("a directory can be made");
+    let survived = back.path().join("repositories/central/notes-1/config");
+    std::fs::create_dir_all(survived.parent().expect("it has one")).expect("there is room");
+    std::fs::write(&survived, "what survived").expect("there is room");
+    restore(&vault.recovery, None, back.path(), &workshop()).await.expect("it comes back beside what survived");
+    drop(Home::open(back.path()).expect("it is whole"));
+    // As if it had been killed before its end.
+    std::fs::write(back.path().join("restore-unfinished"), "").expect("there is room");
+    let refused = Home::open(back.path()).map(drop).expect_err("nobody serves it");
+    assert!(matches!(refused, HomeError::Unfinished { .. }) && refused.hint().is_some(), "{refused}");
+    restore(&vault.recovery, None, back.path(), &workshop()).await.expect("it is begun again");
+    drop(Home::open(back.path()).expect("it is whole"));
+    assert_eq!(std::fs::read_to_string(&survived).expect("it is there"), "what survived");
 }
 
 #[tokio::test]

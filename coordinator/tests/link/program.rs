@@ -62,6 +62,20 @@ async fn add_hosts(admin: &mut Operators, numbers: std::ops::Range<usize>) {
     }
 }
 
+#[test]
+fn a_place_for_its_own_backups_that_is_wrong_leaves_nothing_half_made() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let address = free_address();
+    for wrong in ["backups", "/dev/null/backups"] {
+        let more = ["--address", &address.to_string(), "--backup-to", wrong];
+        let refused = run("init", directory.path(), &more, Stdio::null());
+        assert!(!refused.status.success() && refused.stdout.is_empty());
+        let left = std::fs::read_dir(directory.path()).expect("it is there").count();
+        assert_eq!(left, 0, "{wrong}: {}", String::from_utf8_lossy(&refused.stderr));
+    }
+    init(directory.path(), address);
+}
+
 #[tokio::test]
 async fn what_was_acknowledged_survives_being_killed() {
     let directory = tempfile::tempdir().expect("a directory can be made");

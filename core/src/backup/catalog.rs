@@ -14,6 +14,8 @@ use std::ops::Deref;
 pub struct Backups {
     copies: BTreeMap<BackupKey, BackupSeen>,
     newest: BTreeMap<RepositoryName, Newest>,
+    /// When the first of them began.
+    oldest: Option<Time>,
 }
 
 /// What one repository holds at best.
@@ -50,7 +52,7 @@ impl Deref for Backups {
 
 impl Backups {
     pub const fn none() -> Self {
-        Self { copies: BTreeMap::new(), newest: BTreeMap::new() }
+        Self { copies: BTreeMap::new(), newest: BTreeMap::new(), oldest: None }
     }
 
     /// Those that hold something.
@@ -63,11 +65,19 @@ impl Backups {
         self.newest.get(repository)
     }
 
+    /// Those of the instance that was made at a moment, where others are of an earlier one of its name.
+    pub fn since(&self, created: Time) -> Option<Self> {
+        let has_earlier = self.oldest.is_some_and(|oldest| oldest < created);
+        let own = || self.copies.iter().filter(|(_, seen)| seen.began >= created);
+        has_earlier.then(|| own().map(|(key, seen)| (key.clone(), seen.clone())).collect())
+    }
+
     pub fn insert(&mut self, key: BackupKey, seen: BackupSeen) -> Option<BackupSeen> {
         let repository = key.repository.clone();
         let is_new = !self.copies.contains_key(&key);
         if is_new {
             self.newest.entry(repository.clone()).or_default().note(&key, &seen);
+            self.oldest = Some(self.oldest.map_or(seen.began, |oldest| oldest.min(seen.began)));
         }
         let before = self.copies.insert(key, seen);
         if !is_new {
@@ -96,6 +106,7 @@ impl Backups {
             0 => drop(self.newest.remove(repository)),
             _ => drop(self.newest.insert(repository.clone(), newest)),
         }
+        self.oldest = self.copies.values().map(|seen| seen.began).min();
     }
 }
 
@@ -149,6 +160,10 @@ mod tests {
                 prop_assert_eq!(moments(&backups), moments(&anew));
                 let best = backups.values().filter(|seen| seen.is_good()).map(|seen| seen.began).max();
                 prop_assert_eq!(moments(&backups).0, best);
+                let middle = Time(crate::backup::testing::NOW.0 - 4 * 3_600_000);
+                let own = backups.since(middle).unwrap_or_else(|| backups.clone());
+                let expect = backups.iter().filter(|(_, seen)| seen.began >= middle);
+                prop_assert!(own.iter().eq(expect));
             }
         }
     }

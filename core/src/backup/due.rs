@@ -3,7 +3,7 @@
 //! What is due once is tried a few times, each attempt an intention of its own; then it waits for the next slot, or for
 //! another backup to try. One that was missed is taken once.
 
-use super::{BackupKey, BackupPolicy, BackupSeen, Backups, CopyMade, DataAction, Made, Slots, Source, shrunk};
+use super::{BackupKey, BackupPolicy, BackupSeen, Backups, CopyMade, DataAction, Made, Slots, Source};
 use crate::facts::{Ended, InstanceDesired};
 use crate::names::{BackupId, InstanceName, OrderId, RepositoryName};
 use crate::order::order_id;
@@ -32,7 +32,10 @@ pub enum Due<T> {
 pub struct About<'a> {
     pub name: &'a InstanceName,
     pub desired: &'a InstanceDesired,
+    /// Its own.
     pub backups: &'a Backups,
+    /// Those of earlier instances of its name included.
+    pub all: &'a Backups,
     pub ended: &'a BTreeMap<OrderId, Ended>,
     pub now: Time,
 }
@@ -196,8 +199,8 @@ pub fn forget_due(
     from: &RepositoryName,
     held: impl FnOnce() -> BTreeSet<BackupId>,
 ) -> Option<(OrderId, DataAction)> {
-    let own = about.backups.iter().filter(|(key, _)| key.repository == *from);
-    if own.clone().count() <= policy.keep.most() || within(policy, about.now).is_err() {
+    let here = about.all.iter().filter(|(key, _)| key.repository == *from);
+    if here.clone().count() <= policy.keep.most() || within(policy, about.now).is_err() {
         return None;
     }
     let (created, day) = (about.desired.created.0.to_string(), (about.now.0 / DAY_MS).to_string());
@@ -205,14 +208,8 @@ pub fn forget_due(
     if about.ended.contains_key(&id) {
         return None;
     }
-    let copies: BTreeMap<BackupKey, BackupSeen> = own.map(|(key, seen)| (key.clone(), seen.clone())).collect();
-    let held = held();
-    // A backup of an emptied database is a good one, too: somebody has to look before it pushes the full ones out.
-    if shrunk(&copies, &held, about.now).is_some() {
-        return None;
-    }
-    let judged = policy.retention(&copies, &held, about.now);
-    let gone = judged.into_iter().filter(|one| !one.verdict.is_keep()).map(|one| one.key.backup);
-    let backups: BTreeSet<BackupId> = gone.collect();
+    let copies: BTreeMap<BackupKey, BackupSeen> = here.map(|(key, seen)| (key.clone(), seen.clone())).collect();
+    let judged = policy.judge(copies, &held(), about.desired.created, about.now);
+    let backups: BTreeSet<BackupId> = judged.forgotten().collect();
     (!backups.is_empty()).then(|| (id, DataAction::Forget { from: from.clone(), backups }))
 }

@@ -3,7 +3,7 @@
 //! **Invariant:** whatever the policy says, these stay: the newest, the newest that no drill failed on, the newest proven, what an operator holds, what is
 //! younger than a day, and what was saved before a restore for a month.
 
-use super::policy::{BackupPolicy, Keep};
+use super::policy::Keep;
 use super::zone::Zone;
 use super::{BackupKey, BackupSeen, Cause};
 use crate::names::BackupId;
@@ -46,18 +46,6 @@ impl Verdict {
             Self::Keep { reasons } => reasons.join(", "),
             Self::Forget { reason } => reason.clone(),
         }
-    }
-}
-
-impl BackupPolicy {
-    /// What becomes of the backups of one instance in one repository.
-    pub fn retention(
-        &self,
-        backups: &BTreeMap<BackupKey, BackupSeen>,
-        held: &BTreeSet<BackupId>,
-        now: Time,
-    ) -> Vec<Retained> {
-        retention(&self.keep, self.schedule.zone(), backups, held, now)
     }
 }
 

@@ -74,6 +74,12 @@ impl BackupSeen {
         Self { began: self.began.min(now), ended: self.ended.min(now), proof, ..self }
     }
 
+    /// The same, with no moment before its instance was made: a host's clock that is behind must not make it an earlier one's.
+    #[must_use]
+    pub fn not_before(self, created: Time) -> Self {
+        Self { began: self.began.max(created), ended: self.ended.max(created), ..self }
+    }
+
     /// When it was restored and found to be good; never, if it was damaged since.
     pub fn proven(&self) -> Option<Time> {
         self.proof.as_ref().filter(|proof| proof.failure.is_none() && self.is_good()).map(|proof| proof.at)

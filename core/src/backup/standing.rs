@@ -48,7 +48,8 @@ pub struct Sight<'a> {
     pub policy: Option<(&'a PolicyName, &'a BackupPolicy)>,
     pub backups: &'a Backups,
     pub coverage: Option<&'a Coverage>,
-    pub last_backup: Option<&'a Ended>,
+    /// Ends of backups of which something failed.
+    pub failed_backups: &'a [&'a Ended],
     pub last_drill: Option<&'a Ended>,
     pub next: Option<Next>,
     pub now: Time,
@@ -81,13 +82,18 @@ pub struct Standing {
     pub declared: u32,
 }
 
-/// The newest copy in one repository.
+/// How the copies in one repository stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyStanding {
     pub repository: RepositoryName,
     pub newest: Option<Time>,
+    /// When a drill last found that one of them can be restored.
     pub proven: Option<Time>,
+    /// Whether the policy asks for copies there.
+    pub is_asked: bool,
     pub is_late: bool,
+    /// What is wrong with them, the worst first; nothing if they are as the policy wants them.
+    pub problems: Vec<(Word, String)>,
 }
 
 impl Standing {
@@ -107,9 +113,10 @@ impl Standing {
         let mut problems = Vec::new();
         problems.extend(newest.is_none().then(|| (Word::Never, "there is no backup of it".to_owned())));
         problems.extend(failing(sight, newest.as_ref().map(|(_, seen)| seen), proof).map(|why| (Word::Failing, why)));
-        if newest.is_some() {
-            problems.extend(late(sight, &copies).into_iter().map(|why| (Word::Late, why)));
-        }
+        // Where there is none at all, each copy need not say so.
+        let of_copies = copies.iter().flat_map(|copy| copy.problems.iter().cloned());
+        problems.extend(of_copies.filter(|(word, _)| newest.is_some() || *word == Word::Failing));
+        problems.sort_by_key(|(word, _)| *word);
         problems.extend(
             uncovered(sight, newest.as_ref().map(|(_, seen)| seen)).into_iter().map(|why| (Word::Uncovered, why)),
         );
@@ -137,27 +144,41 @@ fn repositories<'a>(sight: &Sight<'a>) -> impl Iterator<Item = &'a RepositoryNam
 }
 
 fn copies(sight: &Sight) -> Vec<CopyStanding> {
-    let copy = |name: &RepositoryName| {
-        let newest = sight.backups.newest(name);
-        let began = newest.and_then(|newest| newest.good.as_ref()).map(|(began, _)| *began);
-        let limit = sight.policy.filter(|(_, policy)| policy.to.contains(name)).map(|(_, policy)| policy.max_age);
-        let is_late = limit.is_some_and(|limit| began.is_none_or(|began| is_older(began, limit, sight.now)));
-        CopyStanding { repository: name.clone(), newest: began, proven: newest.and_then(|it| it.proof), is_late }
-    };
-    repositories(sight).map(copy).collect()
+    repositories(sight).map(|name| copy(sight, name)).collect()
+}
+
+fn copy(sight: &Sight, name: &RepositoryName) -> CopyStanding {
+    let newest = sight.backups.newest(name);
+    let began = newest.and_then(|newest| newest.good.as_ref()).map(|(began, _)| *began);
+    let policy = sight.policy.map(|(_, policy)| policy).filter(|policy| policy.to.contains(name));
+    let late = policy.and_then(|policy| late(sight, policy, name, began));
+    let mut problems = Vec::new();
+    if policy.is_some() || sight.policy.is_none() {
+        problems.extend(failed_copy(sight, name).map(|why| (Word::Failing, why)));
+    }
+    problems.extend(late.clone().map(|why| (Word::Late, why)));
+    problems.extend(policy.and_then(|policy| unproven(sight, policy, name)).map(|why| (Word::Late, why)));
+    CopyStanding {
+        repository: name.clone(),
+        newest: began,
+        proven: newest.and_then(|it| it.proof),
+        is_asked: policy.is_some(),
+        is_late: late.is_some(),
+        problems,
+    }
 }
 
 fn is_older(than: Time, limit: Period, now: Time) -> bool {
     now.since(than) > limit.as_duration()
 }
 
-/// Why the last attempt counts as failed, if nothing has succeeded since.
+/// Why the last attempt counts as failed as a whole, if nothing has succeeded since.
 fn failing(sight: &Sight, newest: Option<&BackupSeen>, proof: Option<Time>) -> Option<String> {
     let since = newest.map_or(Time::ZERO, |seen| seen.ended);
-    let backup = sight.last_backup.and_then(|ended| {
-        let reason = failure(ended)?;
-        let is_partial = ended.outcome.is_success();
-        (is_partial || ended.at > since).then(|| format!("its last backup failed at {}: {reason}", ended.at))
+    let wholly = sight.failed_backups.iter().filter(|ended| ended.at > since && copies_made(ended).is_none());
+    let backup = wholly.max_by_key(|ended| ended.at).and_then(|ended| {
+        let reason = ended.outcome.reason()?;
+        Some(format!("its last backup failed at {}: {reason}", ended.at))
     });
     backup.or_else(|| {
         let ended = sight.last_drill.filter(|ended| ended.at > proof.unwrap_or(Time::ZERO))?;
@@ -166,43 +187,61 @@ fn failing(sight: &Sight, newest: Option<&BackupSeen>, proof: Option<Time>) -> O
     })
 }
 
-/// What was not made, or not in each repository.
-fn failure(ended: &Ended) -> Option<String> {
-    if let Some(reason) = ended.outcome.reason() {
-        return Some(reason.to_owned());
-    }
-    let Some(Made::Backup(copies)) = ended.made.as_deref() else { return None };
-    let failed = |copy: &CopyMade| copy.result.as_ref().err().map(|why| format!("{}: {why}", copy.repository));
-    let failed: Vec<String> = copies.iter().filter_map(failed).collect();
-    (!failed.is_empty()).then(|| failed.join("; "))
+/// Why the last attempt at a copy in one repository failed, if none has succeeded there since, whatever the others did.
+fn failed_copy(sight: &Sight, name: &RepositoryName) -> Option<String> {
+    let newest = sight.backups.newest(name).and_then(|newest| newest.good.as_ref());
+    let seen =
+        newest.and_then(|(_, id)| sight.backups.get(&BackupKey { repository: name.clone(), backup: id.clone() }));
+    let since = seen.map_or(Time::ZERO, |seen| seen.ended);
+    let late_enough = sight.failed_backups.iter().filter(|ended| ended.at > since);
+    let of_copy = late_enough.filter_map(|ended| {
+        let copy = copies_made(ended)?.iter().find(|copy| copy.repository == *name)?;
+        Some((ended.at, copy.result.as_ref().err()?))
+    });
+    let (at, why) = of_copy.max_by_key(|(at, _)| *at)?;
+    Some(format!("its last copy to {name} failed at {at}: {why}"))
 }
 
-fn late(sight: &Sight, copies: &[CopyStanding]) -> Vec<String> {
-    let Some((_, policy)) = sight.policy else { return Vec::new() };
-    let limit = policy.max_age;
-    let mut reasons: Vec<String> = copies
-        .iter()
-        .filter(|copy| copy.is_late)
-        .map(|copy| match copy.newest {
-            Some(began) => {
-                let age = rough(sight.now.since(began));
-                format!("its newest backup in {} is {age} old, and may be {limit}", copy.repository)
-            }
-            None => format!("there is no backup of it in {}", copy.repository),
-        })
-        .collect();
-    let Some(drill) = policy.drill else { return reasons };
-    let allowed = drill.as_duration() + limit.as_duration();
-    let first = sight.backups.values().filter(|seen| seen.is_good()).map(|seen| seen.began).min();
-    let proof = repositories(sight).filter_map(|name| sight.backups.newest(name)?.proof).max();
-    if let Some(since) = proof.or(first).filter(|since| sight.now.since(*since) > allowed) {
-        let age = rough(sight.now.since(since));
-        reasons.push(match proof {
-            Some(_) => format!("it was last proven {age} ago, and is to be every {drill}"),
-            None => format!("none of its backups was ever proven, since {age}"),
-        });
+/// Tells whether a backup was not made, or not in each repository.
+pub fn has_failed(ended: &Ended) -> bool {
+    let is_partial = || copies_made(ended).is_some_and(|copies| copies.iter().any(|copy| copy.result.is_err()));
+    ended.outcome.reason().is_some() || is_partial()
+}
+
+fn copies_made(ended: &Ended) -> Option<&[CopyMade]> {
+    match ended.made.as_deref()? {
+        Made::Backup(copies) => Some(copies),
+        Made::Drill(_) | Made::Restore(_) | Made::Forgotten(_) => None,
     }
-    reasons
+}
+
+fn late(sight: &Sight, policy: &BackupPolicy, name: &RepositoryName, began: Option<Time>) -> Option<String> {
+    let limit = policy.max_age;
+    match began {
+        None => Some(format!("there is no backup of it in {name}")),
+        Some(began) if is_older(began, limit, sight.now) => {
+            let age = rough(sight.now.since(began));
+            Some(format!("its newest backup in {name} is {age} old, and may be {limit}"))
+        }
+        Some(_) => None,
+    }
+}
+
+/// A drill has as long as a backup may be old, besides the time between two.
+fn unproven(sight: &Sight, policy: &BackupPolicy, name: &RepositoryName) -> Option<String> {
+    let (drill, newest) = (policy.drill?, sight.backups.newest(name)?);
+    let allowed = drill.as_duration() + policy.max_age.as_duration();
+    let first = || {
+        let here = sight.backups.iter().filter(|(key, seen)| key.repository == *name && seen.is_good());
+        here.map(|(_, seen)| seen.began).min()
+    };
+    let since = newest.proof.or_else(first).filter(|since| sight.now.since(*since) > allowed)?;
+    let age = rough(sight.now.since(since));
+    let place = if policy.to.len() > 1 { format!(" in {name}") } else { String::new() };
+    Some(match newest.proof {
+        Some(_) => format!("it was last proven{place} {age} ago, and is to be every {drill}"),
+        None => format!("none of its backups{place} was ever proven, since {age}"),
+    })
 }
 
 fn uncovered(sight: &Sight, newest: Option<&BackupSeen>) -> Vec<String> {

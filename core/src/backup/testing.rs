@@ -1,6 +1,6 @@
 //! Backups drawn from a few words, for tests.
 
-use super::{BackupKey, BackupSeen, Cause, Proof};
+use super::{BackupKey, BackupPolicy, BackupSeen, Cause, Proof};
 use crate::time::Time;
 
 pub const NOW: Time = Time(1_795_000_000_000);
@@ -37,6 +37,13 @@ pub fn seen(words: &str) -> BackupSeen {
         },
         damaged: words.contains("damaged").then(|| "a pack is gone".to_owned()),
     }
+}
+
+/// As usual, for all.
+pub fn policy() -> BackupPolicy {
+    let text =
+        r#"{"schedule":"@hourly","keep":{"last":3},"max_age":"2h","deadline":"10m","spread":"0s","to":["central"]}"#;
+    serde_json::from_str(text).expect("it is a policy")
 }
 
 pub fn key(number: usize) -> BackupKey {

@@ -36,7 +36,7 @@ impl<'a> Outlook<'a> {
             policy,
             backups: self.backups(seat),
             coverage: said.and_then(|said| said.coverage.as_ref()),
-            last_backup: seat.last_backup,
+            failed_backups: &seat.failed_backups,
             last_drill: seat.last_drill,
             next,
             now: self.now,
@@ -60,12 +60,18 @@ impl<'a> Outlook<'a> {
             name: seat.name,
             desired: seat.desired,
             backups: self.backups(seat),
+            all: self.all_backups(seat),
             ended: &self.observed.ended,
             now: self.now,
         }
     }
 
-    fn backups(&self, seat: &Seat) -> &'a Backups {
+    /// Its own; not those of an earlier instance of its name.
+    fn backups<'s>(&'s self, seat: &'s Seat) -> &'s Backups {
+        seat.own_backups.as_ref().unwrap_or_else(|| self.all_backups(seat))
+    }
+
+    fn all_backups(&self, seat: &Seat) -> &'a Backups {
         static NONE: Backups = Backups::none();
         self.observed.backups.get(seat.name).unwrap_or(&NONE)
     }

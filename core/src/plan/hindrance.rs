@@ -2,8 +2,11 @@
 
 use super::Outlook;
 use super::index::{Presence, Seat};
-use crate::facts::{HostObserved, InstanceObserved, Link};
+use super::intention::noun;
+use super::open::Open;
+use crate::facts::{HostObserved, InstanceObserved, Link, OpenOrder, Origin};
 use crate::names::AppName;
+use crate::order::Action;
 use crate::time::Time;
 use std::fmt;
 
@@ -22,6 +25,11 @@ pub(super) enum Hindrance {
     /// Its last order ended after its host last said what it runs.
     Outdated,
     OtherOrder,
+    /// One about its data: what it does, and since when.
+    Work {
+        noun: &'static str,
+        since: Time,
+    },
     NotInstalled,
     Busy {
         step: String,
@@ -30,6 +38,10 @@ pub(super) enum Hindrance {
     NewerValues {
         said: u64,
         wanted: u64,
+    },
+    /// It had data that an installation would not give it.
+    NeverEmpty {
+        origin: Origin,
     },
     Hours {
         opens: Time,
@@ -40,6 +52,19 @@ pub(super) enum Hindrance {
 }
 
 impl Hindrance {
+    /// That an order is under way.
+    pub fn of(open: &Open) -> Self {
+        let OpenOrder { order, asked, .. } = open.order;
+        match &order.action {
+            Action::Data(_) => Self::Work { noun: noun(&order.action), since: *asked },
+            Action::Install { .. }
+            | Action::Upgrade { .. }
+            | Action::Configure { .. }
+            | Action::Power { .. }
+            | Action::Remove { .. } => Self::OtherOrder,
+        }
+    }
+
     /// The moment at which time alone ends it.
     pub fn ends(&self) -> Option<Time> {
         match self {
@@ -50,9 +75,11 @@ impl Hindrance {
             | Self::Unreported
             | Self::Outdated
             | Self::OtherOrder
+            | Self::Work { .. }
             | Self::NotInstalled
             | Self::Busy { .. }
             | Self::NewerValues { .. }
+            | Self::NeverEmpty { .. }
             | Self::AppForbidden { .. } => None,
         }
     }
@@ -68,10 +95,14 @@ impl fmt::Display for Hindrance {
             Self::Unreported => f.write_str("it has not reported"),
             Self::Outdated => f.write_str("it has not reported since its last order ended"),
             Self::OtherOrder => f.write_str("another order for it is under way"),
+            Self::Work { noun, since } => write!(f, "{noun} runs since {since}"),
             Self::NotInstalled => f.write_str("it is not installed"),
             Self::Busy { step } => write!(f, "it is in the middle of an order: {step}"),
             Self::NewerValues { said, wanted } => {
                 write!(f, "its host has a newer revision than is wanted: {said}, not {wanted}")
+            }
+            Self::NeverEmpty { origin } => {
+                write!(f, "{origin}, and its host does not have it: it is not installed empty")
             }
             Self::Hours { opens } => write!(f, "the host's own hours open at {opens}"),
             Self::AppForbidden { app } => write!(f, "the host's policy does not allow {app}"),

@@ -1,7 +1,7 @@
 //! Finds hosts and instances by name in one step, with what is wanted and what was seen of each side by side.
 
 use super::outlook::Claim;
-use crate::backup::DataKind;
+use crate::backup::{Backups, DataKind, has_failed};
 use crate::facts::{Desired, Ended, HostObserved, InstanceDesired, InstanceObserved, Observed};
 use crate::names::{HostName, InstanceName};
 use crate::time::Time;
@@ -30,21 +30,22 @@ pub(super) struct Seat<'a> {
     /// When the last order for it ended, as far as anyone heard.
     pub latest_end: Time,
     pub claim: Option<Claim<'a>>,
-    /// How its last backup and its last drill ended, as far as anyone remembers.
-    pub last_backup: Option<&'a Ended>,
+    /// Its own backups, where the catalog has others of an earlier instance of its name, too.
+    pub own_backups: Option<Backups>,
+    /// The backups of which something failed, and how its last drill ended, as far as anyone remembers.
+    pub failed_backups: Vec<&'a Ended>,
     pub last_drill: Option<&'a Ended>,
 }
 
 impl<'a> Seat<'a> {
     fn note(&mut self, ended: &'a Ended) {
         self.latest_end = self.latest_end.max(ended.at);
-        let place = match ended.of {
-            Some(DataKind::Backup) => &mut self.last_backup,
-            Some(DataKind::Drill) => &mut self.last_drill,
-            Some(DataKind::Restore | DataKind::Forget) | None => return,
-        };
-        if place.is_none_or(|before| before.at <= ended.at) {
-            *place = Some(ended);
+        match ended.of {
+            Some(DataKind::Backup) if has_failed(ended) => self.failed_backups.push(ended),
+            Some(DataKind::Drill) if self.last_drill.is_none_or(|before| before.at <= ended.at) => {
+                self.last_drill = Some(ended);
+            }
+            Some(DataKind::Backup | DataKind::Drill | DataKind::Restore | DataKind::Forget) | None => {}
         }
     }
 }
@@ -66,7 +67,8 @@ impl<'a> Index<'a> {
                     seen,
                     latest_end: Time::ZERO,
                     claim: None,
-                    last_backup: None,
+                    own_backups: observed.backups.get(name).and_then(|all| all.since(desired.created)),
+                    failed_backups: Vec::new(),
                     last_drill: None,
                 },
             )

@@ -31,19 +31,7 @@ impl Intention {
 
     /// What it is called in a sentence.
     pub fn noun(&self) -> &'static str {
-        match &self.action {
-            Action::Install { .. } => "its installation",
-            Action::Upgrade { .. } => "its upgrade",
-            Action::Configure { .. } => "its configuration",
-            Action::Power { wish: PowerWish::Start, .. } => "its start",
-            Action::Power { wish: PowerWish::Stop, .. } => "its stop",
-            Action::Power { wish: PowerWish::Restart, .. } => "its restart",
-            Action::Remove { .. } => "its removal",
-            Action::Data(DataAction::Backup { .. }) => "its backup",
-            Action::Data(DataAction::Drill { .. }) => "its drill",
-            Action::Data(DataAction::Restore { .. }) => "its restore",
-            Action::Data(DataAction::Forget { .. }) => "the forgetting of its backups",
-        }
+        noun(&self.action)
     }
 
     /// Whether a host's list of apps applies: what takes an app away from a host is always allowed.
@@ -54,6 +42,23 @@ impl Intention {
             Action::Data(DataAction::Restore { .. }) => true,
             Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } | Action::Power { .. } => true,
         }
+    }
+}
+
+/// What is done, in a sentence.
+pub(super) fn noun(action: &Action) -> &'static str {
+    match action {
+        Action::Install { .. } => "its installation",
+        Action::Upgrade { .. } => "its upgrade",
+        Action::Configure { .. } => "its configuration",
+        Action::Power { wish: PowerWish::Start, .. } => "its start",
+        Action::Power { wish: PowerWish::Stop, .. } => "its stop",
+        Action::Power { wish: PowerWish::Restart, .. } => "its restart",
+        Action::Remove { .. } => "its removal",
+        Action::Data(DataAction::Backup { .. }) => "its backup",
+        Action::Data(DataAction::Drill { .. }) => "its drill",
+        Action::Data(DataAction::Restore { .. }) => "its restore",
+        Action::Data(DataAction::Forget { .. }) => "the forgetting of its backups",
     }
 }
 
@@ -98,6 +103,9 @@ fn remove(name: &InstanceName, instance: &InstanceDesired) -> Intention {
 /// other values: what failed for a port that was taken is tried again with another.
 fn install(outlook: &Outlook, seat: &Seat) -> Result<Option<Intention>, Hindrance> {
     let (name, instance, host) = (seat.name, seat.desired, hindrance::seen_host(seat)?);
+    if let Some(origin) = &instance.origin {
+        return Err(Hindrance::NeverEmpty { origin: origin.clone() });
+    }
     let (created, revision) = (instance.created.0.to_string(), instance.revision.to_string());
     let id = order_id(&["install", name.as_str(), &created, &host.said.enrolment, &revision]);
     let goal = Goal { release: release_to_install(outlook, seat).clone(), revision: instance.revision };

@@ -168,8 +168,8 @@ fn resumed(now: Time, rollout: &Rollout, member: &Member, seen: &InstanceObserve
 /// What of its own stands in the way of a member, whatever the rollout's gates say.
 fn obstacle(outlook: &Outlook, member: &Member, seat: &Seat) -> Result<(), Hindrance> {
     let host = hindrance::reachable(outlook, seat)?;
-    if outlook.open(&member.instance).is_some() {
-        return Err(Hindrance::OtherOrder);
+    if let Some(open) = outlook.open(&member.instance) {
+        return Err(Hindrance::of(open));
     }
     let seen = hindrance::reported(seat)?;
     match &seen.running {

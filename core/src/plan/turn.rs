@@ -147,7 +147,7 @@ fn beside(open: &Open, wanted: Option<Intention>) -> Turn {
     }
     match wanted {
         Some(other) if other.id != *open.id => {
-            Turn::Wait { because: format!("{}: {}", other.noun(), Hindrance::OtherOrder), until: Some(open.due) }
+            Turn::Wait { because: format!("{}: {}", other.noun(), Hindrance::of(open)), until: Some(open.due) }
         }
         Some(_) | None => Turn::Nothing { until: None },
     }

@@ -114,6 +114,7 @@ fn wanted(host: &HostName, start: Time) -> InstanceDesired {
         power: PowerDesired { wish: PowerWish::Start, serial: 0 },
         removal: None,
         data: None,
+        origin: None,
         created: start,
     }
 }

@@ -307,8 +307,7 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "0123456789").expect("written");
         let gate = Arc::new(Gate::default());
-        let tree = Tree { disk: folder.path().to_owned(), path: "files".to_owned() };
-        let noted = Arc::new(Noted::new(gate, Sample::new(0, 0), &[tree]));
+        let noted = Arc::new(Noted::new(gate, Sample::new(0, 0), &["files"]));
         let roots = vec![(PathBuf::from("/files"), folder.path().to_owned())];
         let walk = Walk::new(roots, &[], noted.clone()).expect("a walk");
         let entry = walk.entries().map(|entry| entry.expect("an entry")).last().expect("the file");

@@ -125,6 +125,7 @@ fn instance(host: &str) -> anyhow::Result<InstanceDesired> {
         power: PowerDesired { wish: PowerWish::Start, serial: 0 },
         removal: None,
         data: None,
+        origin: None,
         created: Time(1),
     })
 }

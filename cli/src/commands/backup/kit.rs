@@ -4,6 +4,7 @@ use crate::complete;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
+use crate::words::one_line;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::names::InstanceName;
@@ -43,7 +44,9 @@ pub async fn run(context: &Context, args: &RecoveryKitArgs) -> Result<ExitStatus
     let session = context.session().await?;
     let what = "make the recovery kit";
     let list = session.ask(what, async |_| session.backups().get_recovery_kits(request).await).await?;
-    if list.kits.is_empty() {
+    list.failed.iter().for_each(|line| context.printer.story(format!("no kit: {}", one_line(line))));
+    let status = if list.failed.is_empty() { ExitStatus::Done } else { ExitStatus::Refused };
+    if list.kits.is_empty() && list.failed.is_empty() {
         context.printer.story("there is no repository yet, and so no kit");
         return Ok(ExitStatus::Done);
     }
@@ -58,7 +61,7 @@ pub async fn run(context: &Context, args: &RecoveryKitArgs) -> Result<ExitStatus
     if args.age_recipient.is_none() {
         context.printer.story("these hold keys in the clear: keep them where nobody else reads them");
     }
-    Ok(ExitStatus::Done)
+    Ok(status)
 }
 
 /// Never writes over what is there.

@@ -75,6 +75,10 @@ pub struct RepositoryLsArgs {
 pub struct RepositoryRmArgs {
     #[arg(value_name = "REPOSITORY")]
     name: RepositoryName,
+
+    /// Let the fleet forget the backups that it holds; they stay where they are, and `recovery-kit` tells how to open them
+    #[arg(long)]
+    forget: bool,
 }
 
 pub async fn run(context: &Context, command: &RepositoryCommand) -> Result<ExitStatus, CommandError> {
@@ -136,7 +140,7 @@ async fn ls(context: &Context, args: &RepositoryLsArgs) -> Result<ExitStatus, Co
 
 async fn rm(context: &Context, args: &RepositoryRmArgs) -> Result<ExitStatus, CommandError> {
     let session = context.session().await?;
-    let request = RemoveRepositoryRequest { name: args.name.to_string() };
+    let request = RemoveRepositoryRequest { name: args.name.to_string(), forget: args.forget };
     session.ask("remove the repository", async |_| session.backups().remove_repository(request).await).await?;
     context.printer.answer(format!("{}: removed; what it holds stays where it is", args.name))?;
     Ok(ExitStatus::Done)

@@ -2,7 +2,7 @@
 //! person says what counts.
 
 use crate::facts::Known;
-use fleet_core::facts::InstanceObserved;
+use fleet_core::facts::{InstanceDesired, InstanceObserved, Running};
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::Release;
 use fleet_proto::v1;
@@ -15,7 +15,20 @@ pub fn ahead(known: &Known) -> Vec<v1::Attention> {
             Some(_) | None => of_stranger(name, &seen.host, seen),
         });
     }
+    found.extend(known.desired().instances.iter().filter_map(|(name, instance)| parked(known, name, instance)));
     found
+}
+
+/// An instance that had data, and that its host does not have.
+fn parked(known: &Known, name: &InstanceName, instance: &InstanceDesired) -> Option<v1::Attention> {
+    let (origin, seen) = (instance.origin.as_ref()?, known.observed().instances.get(name)?);
+    let is_missing = seen.host == instance.host && matches!(seen.running, Running::Absent);
+    let is_left = instance.data.is_none() && instance.removal.is_none();
+    (is_missing && is_left).then(|| v1::Attention {
+        subject: format!("instance {name}"),
+        text: format!("{origin}, and its host does not have it: it is not installed empty"),
+        hint: format!("`fleet instance rm {name}`, then restore it from a backup, or install it"),
+    })
 }
 
 /// An instance whose release nobody here has asked for.

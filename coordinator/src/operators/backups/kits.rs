@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::operators::service::OperatorsService;
 use crate::operators::wish::{absent, hindered, read, wrong};
-use crate::repositories::{Kit, SealError, sealed_to};
+use crate::repositories::{Kit, Kits, SealError, sealed_to};
 use crate::serve::failed;
 use fleet_core::names::{InstanceName, OperatorName};
 use fleet_proto::v1;
@@ -21,16 +21,20 @@ impl OperatorsService {
         let names = request.instances.iter().map(|name| read(ATTEMPT, name));
         let names = names.collect::<Result<BTreeSet<InstanceName>, _>>()?;
         let kits = self.shared.keeper.recovery_kits(&names).await;
-        let kits = kits.map_err(|error| hindered(ATTEMPT, error, ""))?;
-        if let Some(name) = names.iter().find(|name| kits.iter().all(|kit| kit.instance != **name)) {
+        let Kits { made, failed: lacking } = kits.map_err(|error| hindered(ATTEMPT, error, ""))?;
+        let has = |name: &InstanceName| {
+            made.iter().any(|kit| kit.instance == *name) || lacking.iter().any(|(_, of, _)| of == name)
+        };
+        if let Some(name) = names.iter().find(|name| !has(name)) {
             return Err(absent(ATTEMPT, format!("repository of `{name}`"), "take a backup first: `fleet backup now`"));
         }
         let recipient = Some(request.age_recipient.as_str()).filter(|text| !text.is_empty());
-        let kits = kits.into_iter().map(|kit| view(kit, recipient)).collect::<Result<Vec<_>, _>>()?;
+        let kits = made.into_iter().map(|kit| view(kit, recipient)).collect::<Result<Vec<_>, _>>()?;
+        let lacking = lacking.into_iter().map(|(repository, of, why)| format!("{of} in {repository}: {why}"));
         let told = format!("took the recovery kits of {} repositories", kits.len());
         let told = self.shared.facts.tell(&format!("operator {by}"), &told, clock::now()).await;
         told.map_err(|error| failed("could not keep the event", &error))?;
-        Ok(v1::RecoveryKitList { kits })
+        Ok(v1::RecoveryKitList { kits, failed: lacking.collect() })
     }
 }
 
@@ -42,6 +46,10 @@ fn view(kit: Kit, recipient: Option<&str>) -> Result<v1::RecoveryKit, Status> {
             SealError::Encrypt(_) | SealError::Write(_) => failed("could not seal the recovery kit", &error),
         })?,
     };
-    let (repository, instance) = (kit.repository.to_string(), kit.instance.to_string());
+    let repository = match kit.former {
+        None => kit.repository.to_string(),
+        Some(added) => format!("{}-removed-{}", kit.repository, added.0 / 1000),
+    };
+    let instance = kit.instance.to_string();
     Ok(v1::RecoveryKit { repository, instance, text, sealed: recipient.is_some() })
 }

@@ -64,8 +64,10 @@ fn views(known: &Known, name: &InstanceName, now: Time) -> Vec<v1::BackupView> {
     let mut found: BTreeMap<(Reverse<Time>, &BackupId), v1::BackupView> = BTreeMap::new();
     for (key, seen) in backups {
         let held = known.desired().held.get(&key.backup);
-        let view =
-            found.entry((Reverse(seen.began), &key.backup)).or_insert_with(|| view(name, &key.backup, seen, held));
+        let view = found.entry((Reverse(seen.began), &key.backup)).or_insert_with(|| v1::BackupView {
+            earlier: seen.began < known.created(name),
+            ..view(name, &key.backup, seen, held)
+        });
         let verdict = verdicts.get(&(&key.repository, &key.backup));
         view.copies.push(copy(&key.repository, seen, verdict));
     }
@@ -85,7 +87,7 @@ fn verdicts<'a>(known: &'a Known, name: &InstanceName, now: Time) -> Verdicts<'a
     for repository in backups.repositories() {
         let own = backups.iter().filter(|(key, _)| key.repository == *repository);
         let own = own.map(|(key, seen)| (key.clone(), seen.clone())).collect();
-        for Retained { key, verdict } in policy.retention(&own, &held, now) {
+        for Retained { key, verdict } in policy.judge(own, &held, known.created(name), now).retained {
             if let Some((kept, _)) = backups.get_key_value(&key) {
                 verdicts.insert((&kept.repository, &kept.backup), verdict);
             }
@@ -111,6 +113,7 @@ fn view(name: &InstanceName, id: &BackupId, seen: &BackupSeen, held: Option<&Hel
         copies: Vec::new(),
         held_by: held.map(|held| held.by.to_string()).unwrap_or_default(),
         held_ms: held.map_or(0, |held| held.at.0),
+        earlier: false,
     }
 }
 

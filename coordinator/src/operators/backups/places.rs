@@ -5,7 +5,7 @@ use crate::facts::{DesiredChange, Known};
 use crate::operators::apps::count;
 use crate::operators::service::OperatorsService;
 use crate::operators::wish::{ChangeError, absent, hindered, read, taken, wrong};
-use crate::repositories::BucketKeys;
+use crate::repositories::{BucketKeys, retire};
 use crate::serve::failed;
 use fleet_core::backup::{Place, RepositoryDesired, Secret};
 use fleet_core::names::{OperatorName, RepositoryName};
@@ -59,10 +59,10 @@ impl OperatorsService {
         let name: RepositoryName = read(ATTEMPT, &request.name)?;
         let change = |change: &mut DesiredChange<'_>| {
             let known = change.known();
-            if !known.desired().repositories.contains_key(&name) {
+            let Some(desired) = known.desired().repositories.get(&name).cloned() else {
                 let hint = "see them with `fleet backup repository ls`";
                 return Err(absent(ATTEMPT, format!("repository `{name}`"), hint).into());
-            }
+            };
             if name == RepositoryDesired::central() {
                 return Err(hindered(ATTEMPT, format!("`{name}` is the one that every fleet has"), "").into());
             }
@@ -77,8 +77,17 @@ impl OperatorsService {
             if known.asked().orders.values().any(is_asked) {
                 return Err(hindered(ATTEMPT, "an order that is under way uses it", "wait for it").into());
             }
+            let held = known.backups_in(&name).len();
+            if held > 0 && !request.forget {
+                let hint = "they stay where they are, but the fleet does not know them any more: consent with --forget";
+                return Err(hindered(ATTEMPT, format!("it holds {held} backups"), hint).into());
+            }
+            let forgotten = retire(change, self.shared.facts.store(), &name, &desired);
+            let forgotten = forgotten.map_err(|error| failed("could not keep what opens it", &error))?;
             change.remove_repository(&name);
-            change.tell(&format!("repository {name}"), &format!("removed by {by}; what it holds stays where it is"));
+            let text =
+                format!("removed by {by}, and its {forgotten} backups forgotten; what it holds stays where it is");
+            change.tell(&format!("repository {name}"), &text);
             Ok::<_, ChangeError>(())
         };
         self.change(clock::now(), change).await?;

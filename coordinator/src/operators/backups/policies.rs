@@ -28,6 +28,11 @@ impl OperatorsService {
     ) -> Result<v1::BackupPolicyView, Status> {
         let name: PolicyName = read(ATTEMPT, &request.name)?;
         let now = clock::now();
+        // None at a time would be no backup ever, and nobody would say so.
+        if let Some(at_once) = request.fleet_at_once.filter(|at_once| !(1..=AT_ONCE).contains(at_once)) {
+            let why = format!("{at_once} at a time are not between 1 and {AT_ONCE}");
+            return Err(wrong(ATTEMPT, why, "no backup runs by itself without a policy: `fleet backup policy rm`"));
+        }
         if request.dry_run {
             let known = self.shared.facts.read();
             let policy = settled(&known, &name, &request)?;
@@ -35,11 +40,6 @@ impl OperatorsService {
         }
         let change = |change: &mut DesiredChange<'_>| {
             let policy = settled(change.known(), &name, &request)?;
-            // A change that is refused must not have touched anything.
-            if let Some(at_once) = request.fleet_at_once.filter(|at_once| !(1..=AT_ONCE).contains(at_once)) {
-                let why = format!("{at_once} at a time are not between 1 and {AT_ONCE}");
-                return Err(wrong(ATTEMPT, why, "").into());
-            }
             let before = change.known().desired().policies.get(&name);
             if before.is_none() && change.known().desired().policies.len() >= POLICIES {
                 return Err(wrong(ATTEMPT, format!("there are {POLICIES} policies"), "remove one first").into());

@@ -10,7 +10,7 @@ use crate::operators::subject::{Subject, definition, no_instance};
 use crate::operators::wish::{ChangeError, absent, hindered, read, taken, wrong};
 use fleet_core::app::Given;
 use fleet_core::backup::{BackupSeen, DataAction, DataWish, Kept, Manifest, Others, Part, Place, Source, StoreState};
-use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired};
+use fleet_core::facts::{DriftRule, InstanceDesired, Origin, PowerDesired};
 use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
 use fleet_core::order::{Goal, PowerWish, Release};
 use fleet_core::time::Time;
@@ -67,7 +67,10 @@ impl OperatorsService {
             check_repositories(&known, ATTEMPT, &safety)?;
             check_reach(&known, &from, &seen, &instance.host)?;
             check_release(&known, &name, &seen)?;
-            let plan = in_place(&known, &name, (&from, &seen), &only, &safety)?;
+            let mut plan = in_place(&known, &name, (&from, &seen), &only, &safety)?;
+            if seen.began < instance.created {
+                plan.insert(0, format!("the backup {} is of an EARLIER instance of this name", from.backup));
+            }
             (safety, plan)
         };
         let plan: Vec<String> = plan.into_iter().chain(self.beside(&name, &only, request.drop_others).await).collect();
@@ -120,9 +123,11 @@ impl OperatorsService {
         let goal = Goal { release: manifest.release.clone(), revision: 1 };
         let now = clock::now();
         let (instance, backup) = (from.instance.clone(), from.backup.clone());
+        let origin = Some(Origin::Backup(from.clone()));
         let action =
             DataAction::Restore { from, only, safety: BTreeSet::new(), goal: Some(goal), others: Others::Kept };
         let desired = InstanceDesired {
+            origin,
             data: Some(DataWish { serial: now.0, action, at: now }),
             created: now,
             ..anew.subject.desired.clone()
@@ -168,6 +173,7 @@ impl OperatorsService {
             power: PowerDesired { wish: PowerWish::Start, serial: 0 },
             removal: None,
             data: None,
+            origin: None,
             created: Time::ZERO,
         };
         let elsewhere = Default::default();

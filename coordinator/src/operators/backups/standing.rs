@@ -4,7 +4,7 @@ use crate::facts::Known;
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::no_instance;
 use crate::operators::views::instance::outlook;
-use crate::operators::wish::read;
+use crate::operators::wish::{hindered, read};
 use fleet_core::backup::{Next, Standing, Word};
 use fleet_core::facts::{InstanceDesired, Link};
 use fleet_core::labels::Selector;
@@ -31,6 +31,10 @@ impl OperatorsService {
             is_named && labels.is_some_and(|labels| selector.matches(labels))
         };
         let chosen = known.desired().instances.iter().filter(is_chosen);
+        if !request.selector.is_empty() && known.desired().instances.iter().all(|one| !is_chosen(&one)) {
+            let why = format!("there is no instance on a host with `{selector}`");
+            return Err(hindered(ATTEMPT, why, "see the labels of hosts with `fleet host ls -o wide`"));
+        }
         let mut found: Vec<_> = chosen.filter_map(|(name, _)| Some((outlook.standing(name)?, name))).collect();
         found.sort_by(|(a, x), (b, y)| order(a).cmp(&order(b)).then_with(|| x.cmp(y)));
         let instances = found.iter().map(|(standing, name)| views.view(name, standing)).collect();
@@ -87,6 +91,8 @@ impl StandingViews<'_> {
             newest_ms: copy.newest.map_or(0, |at| at.0),
             proof_ms: copy.proven.map_or(0, |at| at.0),
             late: copy.is_late,
+            asked: copy.is_asked,
+            problem: copy.problems.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("; "),
         });
         v1::StandingView {
             instance: name.to_string(),

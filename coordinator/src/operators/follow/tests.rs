@@ -24,6 +24,7 @@ fn instance() -> InstanceDesired {
         power: PowerDesired { wish: PowerWish::Restart, serial: 5 },
         removal: None,
         data: None,
+        origin: None,
         created: Time(1),
     }
 }

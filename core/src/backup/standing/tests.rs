@@ -74,6 +74,41 @@ fn an_old_proof_is_late() {
 }
 
 #[test]
+fn each_copy_has_its_own_age_proof_and_failure() {
+    let both = "policy p @hourly for all to central,offsite drill 1h\nbackup a central 10801 proven 10802";
+    let never = "late; none of its backups in offsite was ever proven, since 3h0m";
+    check(&format!("{both}\nbackup a offsite 1\nbackup a offsite 10801"), &never.replace("3h0m", "3h"));
+    let old = "late; it was last proven in offsite 3h ago, and is to be every 1h";
+    check(&format!("{both}\nbackup a offsite 5 proven 6\nbackup a offsite 10801"), old);
+    check(&format!("{both}\nbackup a offsite 10801 proven 10802"), "ok");
+    // One of the two fails; what succeeds elsewhere, later, does not hide it.
+    let partly = format!("{both}\nbackup a offsite 7000 proven 10000\nended a backup/10800/1 partly-offsite 10803");
+    let failing = "failing; its last copy to offsite failed at 1970-01-01T03:00:03Z: it is full";
+    check(&partly, failing);
+    check(&format!("{partly}\nbackup a central 10805"), failing);
+    check(&format!("{partly}\nbackup a offsite 10805"), "ok");
+    let found = standing(&partly, None);
+    let copies: Vec<_> = found.copies.iter().map(|copy| (copy.repository.as_str(), copy.problems.len())).collect();
+    assert_eq!(copies, [("central", 0), ("offsite", 1)]);
+}
+
+#[test]
+fn backups_of_an_earlier_instance_of_its_name_count_for_nothing() {
+    let mut given =
+        given(&format!("now 10810\na 1.1 created 9000\n{POLICY} drill 1h\nbackup a central 8000 proven 8500"));
+    let said = |given: &crate::plan::tests::given::Given| {
+        let outlook = Outlook::new(&given.desired, &given.asked, &given.observed, given.now);
+        outlook.standing(&read("a")).expect("it is wanted")
+    };
+    let found = said(&given);
+    assert_eq!((found.word, found.newest, found.proven, found.copies[0].newest), (Word::Never, None, None, None));
+    for instance in given.desired.instances.values_mut() {
+        instance.created = Time(8_000_000);
+    }
+    assert_eq!(said(&given).word, Word::Ok);
+}
+
+#[test]
 fn what_nobody_asks_for_or_declares_is_uncovered() {
     check("backup a central 10801", "uncovered; no policy asks for backups of it");
     let found = |coverage: Coverage| {

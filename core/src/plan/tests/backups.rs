@@ -165,6 +165,26 @@ fn what_is_to_be_made_from_a_backup_is_never_installed_with_nothing_in_it() {
 }
 
 #[test]
+fn what_was_made_from_a_backup_or_came_back_with_old_facts_is_never_installed_with_nothing_in_it() {
+    let mut made = given("now 10810\na absent\nwish a anew 10800");
+    for instance in made.desired.instances.values_mut() {
+        // Its wish is over, and how it ended was forgotten.
+        instance.data = None;
+    }
+    let plan = Outlook::new(&made.desired, &made.asked, &made.observed, made.now).plan();
+    let shown = super::shown::show(&made, &plan);
+    assert!(plan.orders.is_empty() && shown[0].ends_with("does not have it: it is not installed empty"), "{shown:?}");
+    check(
+        "now 10810\na absent came-back 9000",
+        "a: waits, it is known as of 1970-01-01T02:30:00Z, when the coordinator was backed up, and its host does not have \
+         it: it is not installed empty",
+    );
+    check("now 10810\na 1.1 came-back 9000", "");
+    check("now 10810\na 1.1 revision 2 came-back 9000", "a: configure 1 -> 2");
+    check("now 10810\na absent removing came-back 9000", "a: remove");
+}
+
+#[test]
 fn a_folder_on_the_host_is_told_what_to_forget_once_a_day() {
     let mut facts =
         "now 900000\na 1.1\nfolder usb\npolicy p @daily for all to usb keep 1\nbackup a usb 899000".to_owned();
@@ -172,4 +192,47 @@ fn a_folder_on_the_host_is_told_what_to_forget_once_a_day() {
     facts.push_str("\nbackup a usb 700000");
     check(&facts, "a: forget");
     check(&format!("{facts}\nended a forget/10 done 899990"), "wake 950400");
+}
+
+#[test]
+fn a_folder_forgets_nothing_while_the_newest_is_much_smaller_than_what_there_was() {
+    let with = |size: u64| {
+        format!(
+            "now 900000\na 1.1\nfolder usb\npolicy p @daily for all to usb keep 1\n\
+             backup a usb 700000 size 100\nbackup a usb 899000 size {size}"
+        )
+    };
+    check(&with(60), "a: forget");
+    check(&with(1), "");
+}
+
+#[test]
+fn a_backup_of_an_earlier_instance_of_its_name_makes_none_needless() {
+    let given = "now 10810\na 1.1 created 10806\npolicy p @hourly for all drill 1h\nbackup a central 10805";
+    check(given, "a: back up to central");
+    check(&given.replace("10806", "10805"), "a: drill central");
+    check(
+        "now 900000\na 1.1 created 898000\nfolder usb\npolicy p @daily for all to usb keep 1\n\
+         backup a usb 700000\nbackup a usb 899000",
+        "",
+    );
+}
+
+#[test]
+fn what_somebody_holds_or_wishes_to_use_is_held() {
+    let mut given = given("now 10810\na 1.1\nb 1.1\nbackup a central 900\nbackup a central 800\nwish a drill 10800");
+    let name: crate::names::InstanceName = super::given::read("a");
+    let used = given.desired.instances[&name].data.clone().expect("it is wished").action;
+    let used = used.source().expect("a drill has one").clone();
+    assert_eq!(given.desired.held_of(&name), [used.backup.clone()].into());
+    // Whoever restores it elsewhere needs it as well.
+    let wish = given.desired.instances.get_mut(&name).expect("it is wanted").data.take();
+    assert!(given.desired.held_of(&name).is_empty());
+    let other: crate::names::InstanceName = super::given::read("b");
+    given.desired.instances.get_mut(&other).expect("it is wanted").data = wish;
+    assert_eq!(given.desired.held_of(&name), [used.backup.clone()].into());
+    let other = given.observed.backups[&name].keys().find(|key| key.backup != used.backup).expect("there is another");
+    let held = crate::backup::Held { instance: name.clone(), by: super::given::read("ada"), at: crate::time::Time(1) };
+    given.desired.held.insert(other.backup.clone(), held);
+    assert_eq!(given.desired.held_of(&name), [used.backup, other.backup.clone()].into());
 }

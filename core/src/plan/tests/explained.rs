@@ -37,3 +37,15 @@ fn a_halted_rollout_says_who_failed_and_what_to_do_next() {
          next: `fleet rollout resume r1` tries the failed ones again; `fleet rollout undo r1` takes all back; `fleet rollout abort r1` leaves things as they are",
     );
 }
+
+#[test]
+fn whoever_waits_for_a_backup_or_a_drill_is_told_so_and_since_when() {
+    let given = "a 1.1\nb 1.1\nrollout 1.2 at-once 2\nasked a backup/900/1 900\nasked b drill/900/0/1 950";
+    check(
+        given,
+        "r1 is running
+         0 done, 0 failed, 0 under way, 2 waiting, 0 offline, of 2
+         a: wait: its backup runs since 1970-01-01T00:15:00Z
+         b: wait: its drill runs since 1970-01-01T00:15:50Z",
+    );
+}

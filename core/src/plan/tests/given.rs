@@ -7,19 +7,22 @@
 //! since 990                         the coordinator's start
 //! a 1.1 site=fr                     a host with a label; its instance runs 1.1
 //! b 1.1 offline 950                 lost at 950; also: silent, never, absent, busy STEP, sick, stopped, gone, seen TIME
-//! c 1.1 revision 2 power stop       what operators want of it; also: removing. It says revision 1, or as `says N`
+//! c 1.1 revision 2 power stop       what operators want of it; also: removing, came-back TIME. It says revision 1, or as
+//!                                   `says N`
 //! d 1.1 hours 22:00-23:00 forbids   what its own policy says
 //! rollout 1.2 canary 1 of a,b       r1, created at 1; also: from V, at-once N, soak S, max-failures N, per L=N,
 //!                                   window W, deadline S, paused, aborted, attempt N, created TIME, brings REVISION
 //! asked a upgrade 900               an open order; also: install, configure, power, remove, upgrade/ATTEMPT/ROLLOUT,
 //!                                   install/REVISION
-//! ended a upgrade done 950          also: already, rolled-back, stuck, refused, failed
+//! ended a upgrade done 950          also: already, rolled-back, stuck, refused, failed,
+//!                                   partly-REPOSITORY (the copy there failed)
 //! ```
 //!
 //! What is said of data: see `data.rs`.
 
 mod data;
 
+use crate::backup::{CopyMade, Made};
 use crate::facts::*;
 use crate::names::{InstanceName, OrderId, RolloutId};
 use crate::order::{Action, Goal, Order, Outcome, PowerWish, Release, order_id};
@@ -102,6 +105,7 @@ impl Given {
                 "enrolment" => said.enrolment = word(words).into(),
                 "removing" => instance.removal = Some(Removal { volumes: Default::default() }),
                 "power" => instance.power = PowerDesired { wish: wish(word(words)), serial: 1 },
+                "came-back" => instance.origin = Some(Origin::CameBack { of: seconds(word(words)) }),
                 "created" => instance.created = seconds(word(words)),
                 "hours" => said.policy.hours = Some(read(word(words))),
                 "forbids" => said.policy.apps = Some([read("other")].into()),
@@ -198,8 +202,12 @@ impl Given {
     fn ended(&mut self, words: &mut SplitWhitespace) {
         let (name, what, how) = (word(words), word(words), word(words));
         let reason = || "the probe got no answer".to_owned();
+        let failed = how.strip_prefix("partly-").map(|to| {
+            Box::new(Made::Backup(vec![CopyMade { repository: read(to), result: Err("it is full".to_owned()) }]))
+        });
         let outcome = match how {
             "done" => Outcome::Done,
+            _ if failed.is_some() => Outcome::Done,
             "already" => Outcome::AlreadySo,
             "rolled-back" => Outcome::RolledBack { reason: reason() },
             "stuck" => Outcome::Stuck { reason: reason(), hint: "look".into() },
@@ -208,7 +216,7 @@ impl Given {
             other => panic!("`{other}` is no outcome"),
         };
         let of = kind_of(what);
-        let ended = Ended { instance: read(name), outcome, of, made: None, at: seconds(word(words)) };
+        let ended = Ended { instance: read(name), outcome, of, made: failed, at: seconds(word(words)) };
         self.observed.ended.insert(self.id(name, what), ended);
     }
 
@@ -284,6 +292,7 @@ fn instance_desired(host: &str) -> InstanceDesired {
         power: PowerDesired { wish: PowerWish::Start, serial: 0 },
         removal: None,
         data: None,
+        origin: None,
         created: Time::ZERO,
     }
 }

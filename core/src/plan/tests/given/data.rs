@@ -3,7 +3,8 @@
 //! ```text
 //! policy p @hourly for a,b          also: for all, to R,R, age PERIOD, drill PERIOD, window W, spread PERIOD, keep N;
 //!                                   spaces in a schedule are written as `_`
-//! backup a central 900 proven       a good one that began then; also: failed, damaged; `proven TIME` when it was proven
+//! backup a central 900 proven       a good one that began then; also: failed, damaged, size MIB; `proven TIME` when
+//!                                   it was proven
 //! wish a backup 900                 also: drill, restore, anew (a restore where there is nothing)
 //! ended a backup/7200/1 failed 950  the attempt at a slot; also: drill/BEGAN/PROVEN/ATTEMPT, wish, forget/DAY
 //! asked a backup/7200/1 900
@@ -76,6 +77,7 @@ impl Given {
             let when = |at: Option<&str>| at.map_or(seen.began, seconds);
             let mut proof = testing::seen("0 proven").proof.expect("it is proven");
             match flag {
+                "size" => seen.bytes = read::<u64>(flags.next().expect("a size")) << 20,
                 "damaged" => seen.damaged = Some("a pack is gone".to_owned()),
                 "proven" => {
                     proof.at = when(flags.next_if(|next| next.parse::<u64>().is_ok()));
@@ -95,6 +97,7 @@ impl Given {
         let (name, what, at) = (word(words), word(words), seconds(word(words)));
         let wish = DataWish { serial: 1, action: action(name, what), at };
         let instance = self.desired.instances.get_mut(&read::<InstanceName>(name)).expect("it is wanted");
+        instance.origin = wish.action.goal().and(wish.action.source()).cloned().map(crate::facts::Origin::Backup);
         instance.data = Some(wish);
     }
 

@@ -1,0 +1,50 @@
+//! Repositories that a coordinator had on its former disk, and that did not come back with its facts.
+//!
+//! **Invariant:** one that is missing is made anew only once after facts came back, and never because a disk is not mounted.
+
+use super::keeper::{Keeper, KeeperError, Which};
+use super::secrets::{RepositoryKeys, RepositorySecrets};
+use crate::facts::DesiredChange;
+use crate::keys;
+use fleet_core::backup::Place;
+use fleet_core::time::Time;
+
+impl Keeper {
+    /// Finds out, once after facts came back, which repositories of this disk are not there: their backups are lost, and they
+    /// are made anew when the next one is due. Those that are there stay as they are.
+    pub async fn miss_lost(&self, now: Time) -> Result<Vec<Which>, KeeperError> {
+        if self.facts.store().get(keys::CAME_BACK)?.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut lost = Vec::new();
+        for (repository, instance) in RepositorySecrets::all(self.facts.store())? {
+            let keys = self.secrets.get(self.facts.store(), &repository, &instance)?;
+            let Some(keys) = keys.filter(|keys| keys.made.is_some()) else { continue };
+            if self.is_here(&repository) && !self.disk.has(&repository, &instance)? {
+                lost.push(((repository, instance), keys));
+            }
+        }
+        let miss = |change: &mut DesiredChange<'_>| {
+            for ((repository, instance), keys) in &lost {
+                let backups = change.drop_backups(repository, instance);
+                // Whoever finds the disk after all opens what is on it with the same keys.
+                let keys = RepositoryKeys { made: None, ..keys.clone() };
+                self.secrets.put(change.batch(), repository, instance, &keys)?;
+                change.batch().delete(keys::look(repository, instance));
+                let text = format!(
+                    "its {backups} backups in {repository} are LOST with the coordinator's former disk; the repository is made anew"
+                );
+                change.tell(&format!("instance {instance}"), &text);
+            }
+            change.batch().delete(keys::CAME_BACK);
+            Ok::<_, KeeperError>(())
+        };
+        self.facts.change_desired(now, miss).await?;
+        Ok(lost.into_iter().map(|(which, _)| which).collect())
+    }
+
+    fn is_here(&self, repository: &fleet_core::names::RepositoryName) -> bool {
+        let known = self.facts.read();
+        known.desired().repositories.get(repository).is_some_and(|desired| desired.place == Place::Coordinator)
+    }
+}
