@@ -2,7 +2,7 @@
 
 use super::bed::{Bed, DATABASES, POSTGRESQL, bed};
 use super::images::docker;
-use fleet_core::backup::{SETTLED, ready_tool, settled_tool};
+use fleet_core::backup::{Engine, SETTLED, Server, Store, StoreKind, ready_tool, settled_tool};
 use std::time::{Duration, Instant};
 
 /// As the official images do: a server that only the container can reach, for some seconds, and then another.
@@ -95,4 +95,42 @@ async fn the_server_that_begins_mariadb_is_not_taken_for_the_one_that_stays() {
 async fn the_server_that_begins_mongodb_is_not_taken_for_the_one_that_stays() {
     let compose = compose(DATABASES, "/data/db", "A: b", MONGODB);
     begins_with_another(DATABASES, &compose, "engine: mongodb").await;
+}
+
+/// What the script says of these tables, with no server among the processes that can be seen from here.
+fn check(v4: &str, v6: &str, expect: bool) {
+    let data = "/data".to_owned();
+    let server = Server { service: "db".to_owned(), database: None, user: None, password: None, data };
+    let (kind, stop, pause, checks) = (StoreKind::Truth, vec![], vec![], vec![]);
+    let tool =
+        settled_tool(&Store { engine: Engine::Postgresql(server), kind, stop, pause, checks }).expect("it has one");
+    let head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt";
+    let part = tool.argv[2].split("for table").next().expect("it begins with it");
+    let text = format!("{part}is_open || exit 1");
+    let says = |table: &str| {
+        let table: String = [head].into_iter().chain(table.lines()).map(|line| format!("{line}\n")).collect();
+        let mut shell = std::process::Command::new("sh");
+        let mut shell = shell.args(["-c", &text]).stdin(std::process::Stdio::piped()).spawn().expect("a shell");
+        let mut input = shell.stdin.take().expect("it is piped");
+        std::io::Write::write_all(&mut input, table.as_bytes()).expect("it reads");
+        drop(input);
+        shell.wait().expect("it ends").success()
+    };
+    assert_eq!(says(v4) || says(v6), expect, "{v4} {v6}");
+}
+
+#[test]
+fn only_who_listens_on_the_network_has_come_to_stay() {
+    let open = "   0: 00000000:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000 999 0 1 1";
+    let inside = "   0: 0100007F:6989 00000000:0000 0A 00000000:00000000 00:00000000 00000000 999 0 1 1";
+    let names = "   1: 0B00007F:8F1B 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 1 1";
+    let talks = "   2: 020014AC:1538 030014AC:A1B2 01 00000000:00000000 00:00000000 00000000 999 0 1 1";
+    let zeros = "00000000000000000000000000000000";
+    let open6 = format!("   0: {zeros}:0CEA {zeros}:0000 0A 0:0 0:0 0 999 0 1 1");
+    let own6 = format!("   0: 00000000000000000000000001000000:0CEA {zeros}:0000 0A 0:0 0:0 0 999 0 1 1");
+    let mapped = format!("   0: 0000000000000000FFFF00000100007F:0CEA {zeros}:0000 0A 0:0 0:0 0 999 0 1 1");
+    check("", "", false);
+    check(&format!("{inside}\n{names}\n{talks}"), &format!("{own6}\n{mapped}"), false);
+    check(&format!("{inside}\n{open}"), "", true);
+    check(inside, &open6, true);
 }
