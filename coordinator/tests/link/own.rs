@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-#[allow(dead_code, reason = "not all of it is needed here")]
 #[path = "../../../repository/tests/common/s3.rs"]
 mod s3;
 

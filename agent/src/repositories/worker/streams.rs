@@ -19,7 +19,7 @@ impl StreamsWriter for WorkerStreams {
         let progress = self.worker.progress();
         Pulse::of(move || {
             let told = progress.borrow();
-            told.source_bytes.wrapping_add(told.place_written).wrapping_add(told.place_read)
+            told.source_bytes.wrapping_add(told.place_written).wrapping_add(told.place_read).wrapping_add(told.moves)
         })
     }
 
