@@ -54,8 +54,7 @@ read_arguments() {
 
 build_programs() {
     heading "Build (release)"
-    cargo build --release --locked -p fleet-agent -p fleet-coordinator -p fleet-cli >&2
-    programs=$(target_folder)/release
+    programs=$(build_shipped)
 }
 
 fill_stage() {

@@ -35,11 +35,11 @@ main() {
     need_rust
     say "building the programs"
     if [ "${FLEET_TEST_PROFILE:-debug}" = release ]; then
-        cargo build --locked --workspace --bins --release >&2
+        bin=$(build_shipped)
     else
         cargo build --locked --workspace --bins >&2
+        bin=$(cd "$(target_folder)/debug" && pwd)
     fi
-    bin=$(cd "$(target_folder)/${FLEET_TEST_PROFILE:-debug}" && pwd)
     deploy/package.sh --programs "$bin" --to "$bin/packages" >/dev/null
 
     answer FLEET_LAB_SH "$root/deploy/lab/lab.sh"

@@ -43,3 +43,16 @@ compile_cargo_command() {
 target_folder() {
     printf '%s\n' "${CARGO_TARGET_DIR:-$(git -C "$(dirname "${BASH_SOURCE[0]}")" rev-parse --show-toplevel)/target}"
 }
+
+# Builds the programs as they are shipped, and prints the folder that has them. The agent's is built to be small.
+build_shipped() {
+    local folder name
+    folder=$(target_folder)
+    cargo build --release --locked -p fleet-coordinator -p fleet-cli >&2
+    cargo build --profile small --locked -p fleet-agent >&2
+    mkdir -p "$folder/shipped"
+    for name in release/fleet release/fleet-coordinator small/fleet-agent; do
+        install -m 0755 "$folder/$name" "$folder/shipped/$(basename "$name")"
+    done
+    (cd "$folder/shipped" && pwd)
+}

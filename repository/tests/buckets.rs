@@ -101,7 +101,7 @@ fn archive(home: &Home, backup: &str, trees: &Trees) -> fleet_repository::Result
 
 #[test]
 fn a_bucket_comes_back_as_it_was_with_what_was_noted_of_its_objects() {
-    let (server, home) = (S3::start(), Home::new());
+    let (server, home) = (S3::start_seeing_changes(), Home::new());
     let client = Client::new(server.port, "backups");
     fill(&client);
     let before = client.all();
@@ -141,7 +141,7 @@ fn a_bucket_comes_back_as_it_was_with_what_was_noted_of_its_objects() {
 
 #[test]
 fn stock_restic_gives_out_single_objects() {
-    let (server, home) = (S3::start(), Home::new());
+    let (server, home) = (S3::start_seeing_changes(), Home::new());
     let large = fill(&Client::new(server.port, "backups"));
     let kept = archive(&home, "b1", &trees(of(server.port, "backups", "files"))).expect("archived");
     let dumped = home.restic(&["dump", &kept.snapshot.to_string(), "/files/media/0/scans/a.tif"]);
@@ -150,7 +150,7 @@ fn stock_restic_gives_out_single_objects() {
 
 #[test]
 fn an_object_that_is_as_it_was_is_not_read_again_and_one_that_is_not_is() {
-    let (server, home) = (S3::start(), Home::new());
+    let (server, home) = (S3::start_seeing_changes(), Home::new());
     let client = Client::new(server.port, "backups");
     fill(&client);
     // All that comes from the server goes through here.
@@ -204,7 +204,7 @@ fn check_refused(home: &Home, from: S3Address, part: &str) {
 
 #[test]
 fn a_bucket_that_is_not_there_or_not_ours_makes_no_backup() {
-    let (server, home) = (S3::start(), Home::new());
+    let (server, home) = (S3::start_seeing_changes(), Home::new());
     check_refused(&home, of(server.port, "absent", ""), "there is no such bucket");
     let mut wrong = of(server.port, "backups", "");
     wrong.secret_key = "of-somebody-else".to_owned();
@@ -215,7 +215,7 @@ fn a_bucket_that_is_not_there_or_not_ours_makes_no_backup() {
 
 #[test]
 fn a_line_that_breaks_in_an_object_is_taken_up_where_it_broke() {
-    let (server, home) = (S3::start(), Home::new());
+    let (server, home) = (S3::start_seeing_changes(), Home::new());
     let large = fill(&Client::new(server.port, "backups"));
     // The first few answers with an object in them are cut off.
     let port = breaking(server.port, 4);
@@ -226,7 +226,7 @@ fn a_line_that_breaks_in_an_object_is_taken_up_where_it_broke() {
 
 #[test]
 fn a_line_that_never_holds_makes_no_backup() {
-    let (server, home) = (S3::start(), Home::new());
+    let (server, home) = (S3::start_seeing_changes(), Home::new());
     fill(&Client::new(server.port, "backups"));
     let port = breaking(server.port, u64::MAX);
     check_refused(&home, of(port, "backups", "files"), "a.tif");
@@ -269,7 +269,7 @@ fn breaking(to: u16, times: u64) -> u16 {
 
 #[test]
 fn what_vanishes_while_it_is_read_is_told_and_the_rest_is_kept() {
-    let (server, home) = (S3::start(), Home::new());
+    let (server, home) = (S3::start_seeing_changes(), Home::new());
     let client = Client::new(server.port, "backups");
     fill(&client);
     // After the listing, when the first question about an object comes, one of them is removed.

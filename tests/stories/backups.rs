@@ -86,7 +86,7 @@ fn a_dump_that_fails_is_said_with_its_reason() {
 #[test]
 fn only_a_drill_makes_a_backup_proven() {
     let fleet = Fleet::with_rows(&["lab-1"]);
-    policy(&fleet, "--all");
+    policy(&fleet, "--all --drill never");
     let id = back_up(&fleet, "notes-1");
     assert_eq!(standing(&fleet, "notes-1")["proven"], "");
     fleet.done("backup drill notes-1");

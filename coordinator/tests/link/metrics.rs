@@ -102,7 +102,8 @@ async fn metrics_are_told_where_they_are_configured_and_nowhere_else() {
     assert_eq!(value("fleet_backup_age_seconds", &of_notes), None, "and none has an age");
     assert_eq!(value("fleet_backup_copies", &of_notes), Some(0.0));
     assert_eq!(value("fleet_hosts", &[("link", "offline")]), Some(1.0));
-    assert_eq!(value("fleet_instances", &[("health", "healthy")]), Some(1.0));
+    assert_eq!(value("fleet_instances", &[("health", "unknown")]), Some(1.0), "its host is away");
+    assert_eq!(value("fleet_instances", &[("health", "healthy")]), None);
     assert_eq!(value("fleet_orders_open", &[]), Some(0.0));
     assert!(value("fleet_disk_free_bytes", &[]).is_some_and(|free| free > 0.0));
     assert_eq!(value("fleet_coordinator_backup_ok", &[]), Some(0.0), "it is not backed up");

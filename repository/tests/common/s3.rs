@@ -23,6 +23,15 @@ pub struct S3 {
 
 impl S3 {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same where a test changes the folder beside it, which is seen at once. It is much slower to write to.
+    pub fn start_seeing_changes() -> Self {
+        Self::start_with(&["--dir-cache-time", "0s"])
+    }
+
+    fn start_with(more: &[&str]) -> Self {
         let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/tool.sh");
         let told = Command::new(tool).arg("rclone").output().expect("the script runs");
         assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
@@ -31,8 +40,7 @@ impl S3 {
         std::fs::create_dir(folder.path().join("backups")).expect("a bucket");
         let mut server = Command::new(rclone)
             .args(["serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", &format!("{ACCESS},{SECRET}")])
-            // What a test does to its folder is seen at once.
-            .args(["--dir-cache-time", "0s"])
+            .args(more)
             .arg(folder.path())
             .env("RCLONE_CONFIG", "/dev/null")
             .stdout(Stdio::null())

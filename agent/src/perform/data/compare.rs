@@ -2,7 +2,7 @@
 
 use super::fill::{Filling, is_of_data, of_tool};
 use super::ready::until_ready;
-use super::{DataError, DataWork, bucket};
+use super::{DataError, DataWork};
 use fleet_core::backup::{Counted, check_tool, count_tool, counts, loads_beside};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
@@ -15,10 +15,6 @@ pub async fn recount(
     spec: &InstanceSpec,
 ) -> Result<Vec<String>, DataError> {
     let (name, store) = (filling.name, filling.store);
-    if store.bucket().is_some() {
-        // It was looked at when it was filled.
-        return Ok(bucket::compared(filling));
-    }
     let Some(tool) = count_tool(store).filter(|_| !filling.part.counts.is_empty()) else { return Ok(Vec::new()) };
     until_ready(data, store, spec).await.map_err(|reason| match loads_beside(store, spec) {
         // It starts with what was loaded, for the first time.

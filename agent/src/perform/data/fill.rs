@@ -32,14 +32,15 @@ pub struct Filling<'a> {
 }
 
 /// Loads all databases and counts them again: first those that only take data while their service stands still, then the others, with
-/// nothing running but them and what they need. Whoever else uses them would find them empty, and begin to fill them.
+/// nothing running but them and what they need. Whoever else uses them would find them empty, and begin to fill them. Buckets come
+/// last: they cannot step aside, and until then all goes back without them.
 pub async fn load_all(
     data: &DataWork<'_>,
     opened: &Opened,
     fillings: &[Filling<'_>],
     spec: &InstanceSpec,
 ) -> Result<Vec<String>, DataError> {
-    let streams = || fillings.iter().filter(|it| !is_files(it.store));
+    let streams = || fillings.iter().filter(|it| !is_files(it.store) && it.store.bucket().is_none());
     for filling in streams().filter(|it| loads_beside(it.store, spec)) {
         load(data, opened, filling, spec).await?;
     }
@@ -57,6 +58,10 @@ pub async fn load_all(
     for filling in streams() {
         said.extend(recount(data, filling, spec).await?);
     }
+    for filling in fillings.iter().filter(|it| it.store.bucket().is_some()) {
+        bucket::fill(data, opened, filling, spec).await?;
+        said.extend(bucket::compared(filling));
+    }
     Ok(said)
 }
 
@@ -68,9 +73,6 @@ async fn load(
     spec: &InstanceSpec,
 ) -> Result<(), DataError> {
     let (name, store) = (filling.name, filling.store);
-    if store.bucket().is_some() {
-        return bucket::fill(data, opened, filling, spec).await;
-    }
     let Kept::Stream { path, sha256 } = &filling.part.kept else { return Ok(()) };
     let tool = load_tool(store, spec).ok_or_else(|| of_host(name, "it has no tool that loads it"))?;
     data.work.say(format!("loading {name}"));

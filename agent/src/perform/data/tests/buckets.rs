@@ -23,7 +23,7 @@ type Objects = BTreeMap<String, Vec<u8>>;
 impl Scene {
     /// An instance with a store beside its others that is a bucket; its endpoint has the server's port.
     async fn new(endpoint: &str) -> Self {
-        let server = S3::start();
+        let server = S3::start_seeing_changes();
         let endpoint = endpoint.replace("PORT", &server.port.to_string());
         let store = format!(
             "stop: [] }}\n  media: {{ engine: s3, kind: truth, endpoint: '{endpoint}', bucket: backups, prefix: media, \
@@ -114,11 +114,10 @@ async fn a_bucket_is_what_it_was_after_a_restore() {
 async fn a_restore_that_fails_puts_back_what_was_in_the_bucket() {
     let scene = Scene::outside().await;
     let (id, before, after) = scene.changed_since().await;
-    scene.bed.lab.plan().fault = Some(Fault::LoadFails);
+    scene.bed.lab.plan().fault = Some(Fault::AppFailsOnce);
     let end = scene.carry_out(restore("near", &id, &["near"])).await;
     assert!(matches!(end.outcome, Outcome::RolledBack { .. }), "{end:?}");
     assert!(before != after && scene.objects() == after);
-    scene.bed.lab.plan().fault = None;
     scene.bed.check_calm("after a restore that failed");
 }
 
@@ -126,7 +125,7 @@ async fn a_restore_that_fails_puts_back_what_was_in_the_bucket() {
 async fn a_restore_that_fails_without_a_safety_backup_says_that_the_bucket_is_not_what_it_was() {
     let scene = Scene::outside().await;
     let (id, _, _) = scene.changed_since().await;
-    scene.bed.lab.plan().fault = Some(Fault::LoadFails);
+    scene.bed.lab.plan().fault = Some(Fault::AppFailsOnce);
     let end = scene.carry_out(restore("near", &id, &[])).await;
     assert!(matches!(end.outcome, Outcome::Stuck { .. }), "{end:?}");
     check_failed(&end, "there is no safety backup to put back: none was wanted");

@@ -25,11 +25,20 @@ impl LabHands {
     /// An app that ends where its database is empty.
     pub fn refuse_start(&self, step: &Step, spec: &InstanceSpec) -> Result<(), HandsError> {
         let web = spec.container("web").filter(|web| matches!(step, Step::Start { name } if *name == web.name));
-        let Some(web) = web.filter(|_| self.plan().fault == Some(Fault::AppWantsRows)) else { return Ok(()) };
+        let Some(web) = web else { return Ok(()) };
+        let ended =
+            |detail: &str| HandsError::Ended { container: web.name.clone(), code: 1, detail: detail.to_owned() };
+        if self.plan().fault == Some(Fault::AppFailsOnce) {
+            self.plan().fault = None;
+            return Err(ended(": it does not like what it finds"));
+        }
+        if self.plan().fault != Some(Fault::AppWantsRows) {
+            return Ok(());
+        }
         let rows = self.volume_of(spec, "db").and_then(|data| std::fs::read_to_string(data.join("rows")).ok());
         match rows.is_some_and(|rows| !rows.is_empty()) {
             true => Ok(()),
-            false => Err(HandsError::Ended { container: web.name.clone(), code: 1, detail: ": no schema".to_owned() }),
+            false => Err(ended(": no schema")),
         }
     }
 

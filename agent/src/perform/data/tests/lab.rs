@@ -31,6 +31,8 @@ pub enum Fault {
     LoadFillsDisk,
     /// The app ends where its database is empty.
     AppWantsRows,
+    /// The app does not start, once.
+    AppFailsOnce,
     /// What is loaded lacks a row.
     LoadLosesRow,
     /// A tool that was left cannot be ended.
