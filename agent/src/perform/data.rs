@@ -14,7 +14,7 @@ mod error;
 mod fill;
 mod forget;
 mod holds;
-mod left;
+pub mod left;
 mod others;
 mod ready;
 mod restore;
@@ -159,9 +159,14 @@ impl DataWork<'_> {
         if !journal.held.is_empty() || !journal.aside.is_empty() || journal.reach == Reach::Apart {
             self.work.turn_back(because);
         }
-        let failure = match timeout(BACK_LIMIT, undo::undo(self)).await {
+        // A bucket is filled again, object by object.
+        let limit = if journal.filled.is_empty() { BACK_LIMIT } else { BACK_LIMIT.max(self.order.deadline) };
+        let failure = match timeout(limit, undo::undo(self)).await {
             Ok(Ok(())) => {
-                let reason = because.to_owned();
+                let reason = match self.journal().filled.is_empty() {
+                    true => because.to_owned(),
+                    false => format!("{because}; {}", left_in_buckets(&self.journal())),
+                };
                 let outcome = match journal.reach {
                     Reach::Apart => Outcome::RolledBack { reason },
                     Reach::Untouched | Reach::Passed => Outcome::Failed { reason },
@@ -182,8 +187,11 @@ impl DataWork<'_> {
     async fn stuck(&self, reason: String, journal: &Journal) {
         let (instance, left) = (&self.order.instance, self.journal());
         let waits: Vec<_> = journal.aside.iter().map(|aside| aside.waits.display().to_string()).collect();
-        let data =
+        let mut data =
             if waits.is_empty() { String::new() } else { format!(" its former data is in {};", waits.join(", ")) };
+        if !left.filled.is_empty() {
+            data.push_str(&format!(" {};", left_in_buckets(&left)));
+        }
         let hint = format!(
             "on the host,{data} see `docker ps -a --filter label=com.docker.compose.project={instance}` and `journalctl -u \
              fleet-agent`; when the cause is gone, ask again"
@@ -261,6 +269,16 @@ impl DataWork<'_> {
             let step = format!("{doing} ({} MB)", bytes / 1_000_000);
             pen.set_instance(&instance, Running::Busy { order: order.clone(), step, last: last.clone() });
         })
+    }
+}
+
+/// Buckets that are not what they were.
+fn left_in_buckets(journal: &Journal) -> String {
+    let names: Vec<String> = journal.filled.iter().map(ToString::to_string).collect();
+    let names = names.join(", ");
+    match journal.safety.is_empty() {
+        true => format!("what was put into the bucket of {names} is still there"),
+        false => format!("the bucket of {names} is not what it was: the safety backup has that"),
     }
 }
 

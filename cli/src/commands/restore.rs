@@ -16,10 +16,11 @@ use fleet_proto::v1::RestoreRequest;
 
 /// Put an instance's data back as it was, or make a new instance from a backup
 ///
-/// What is there now is backed up before, unless --no-safety says otherwise. If the restore does not work, the instance is put
-/// back as it was. A database server's whole folder is replaced: where it holds databases or accounts that no store names, the
-/// restore is refused and names them, unless --drop-others says that they may go. With --to and --name nothing that is there is touched: a new instance is made on that host, from
-/// nothing but the backup.
+/// What is there now is backed up before, unless --no-safety says otherwise; what is written between that backup and the stop is
+/// not kept. If the restore does not work, the instance is put back as it was; a bucket goes back to what the safety backup has of
+/// it. A database server's whole folder is replaced: where it holds databases or accounts that no store names, the restore is
+/// refused and names them, unless --drop-others says that they may go. With --to and --name nothing that is there is touched: a
+/// new instance is made on that host, from nothing but the backup.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fleet restore notes-1 --dry-run\n  fleet restore notes-1 --at 2026-11-19T18:00:00Z\n  fleet restore notes-1 --backup 3f9a12 --only notebook --yes\n  fleet restore notes-1 --to lab-7 --name notes-1b --set port=8090"
@@ -45,7 +46,7 @@ pub struct RestoreArgs {
     #[arg(long, value_name = "STORE")]
     only: Vec<StoreName>,
 
-    /// Do not back up what is there now
+    /// Do not back up what is there now; a bucket cannot go back then
     #[arg(long)]
     no_safety: bool,
 

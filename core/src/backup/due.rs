@@ -138,7 +138,10 @@ pub fn drill_due<'a>(about: &About<'a>, policy: &'a BackupPolicy) -> Due<Source>
     let of = |repository: &'a RepositoryName| {
         let newest = about.backups.newest(repository)?;
         let (began, backup) = newest.good.as_ref()?;
-        let due = newest.proof.map_or(*began, |proof| proof.after(period.as_duration()));
+        // Of what was never proven the oldest counts: each new backup would put it behind the others again.
+        let here = about.backups.iter().filter(|(key, seen)| key.repository == *repository && seen.is_good());
+        let first = here.map(|(_, seen)| seen.began).min().unwrap_or(*began);
+        let due = newest.proof.map_or(first, |proof| proof.after(period.as_duration()));
         Some((due, repository, backup))
     };
     let first = policy.to.iter().filter_map(of).map(|(due, ..)| due).min();

@@ -156,6 +156,7 @@ fn copy(sight: &Sight, name: &RepositoryName) -> CopyStanding {
     if policy.is_some() || sight.policy.is_none() {
         problems.extend(failed_copy(sight, name).map(|why| (Word::Failing, why)));
     }
+    problems.extend(failed_drill(sight, name).map(|why| (Word::Failing, why)));
     problems.extend(late.clone().map(|why| (Word::Late, why)));
     problems.extend(policy.and_then(|policy| unproven(sight, policy, name)).map(|why| (Word::Late, why)));
     CopyStanding {
@@ -187,12 +188,21 @@ fn failing(sight: &Sight, newest: Option<&BackupSeen>, proof: Option<Time>) -> O
     })
 }
 
+/// The newest good backup in one repository.
+fn newest_in<'a>(sight: &Sight<'a>, name: &RepositoryName) -> Option<&'a BackupSeen> {
+    let (_, id) = sight.backups.newest(name)?.good.as_ref()?;
+    sight.backups.get(&BackupKey { repository: name.clone(), backup: id.clone() })
+}
+
+/// Why the newest copy in one repository could not be restored, whatever a drill of another found since.
+fn failed_drill(sight: &Sight, name: &RepositoryName) -> Option<String> {
+    let why = newest_in(sight, name)?.failed_drill()?;
+    Some(format!("its newest backup in {name} could not be restored: {why}"))
+}
+
 /// Why the last attempt at a copy in one repository failed, if none has succeeded there since, whatever the others did.
 fn failed_copy(sight: &Sight, name: &RepositoryName) -> Option<String> {
-    let newest = sight.backups.newest(name).and_then(|newest| newest.good.as_ref());
-    let seen =
-        newest.and_then(|(_, id)| sight.backups.get(&BackupKey { repository: name.clone(), backup: id.clone() }));
-    let since = seen.map_or(Time::ZERO, |seen| seen.ended);
+    let since = newest_in(sight, name).map_or(Time::ZERO, |seen| seen.ended);
     let late_enough = sight.failed_backups.iter().filter(|ended| ended.at > since);
     let of_copy = late_enough.filter_map(|ended| {
         let copy = copies_made(ended)?.iter().find(|copy| copy.repository == *name)?;

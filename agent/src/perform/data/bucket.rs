@@ -3,7 +3,7 @@
 //! A bucket cannot step aside: what was in it before a restore is in the safety backup, and comes back from there.
 //! **Invariant:** a bucket outside of the instance is touched only where the host's own policy has it, and never by a drill.
 
-use super::fill::{Filling, services_of};
+use super::fill::{Filling, of_host, services_of};
 use super::source::Opened;
 use super::stages::starting;
 use super::{DataError, DataWork};
@@ -44,7 +44,7 @@ async fn reached(
     name: &StoreName,
     store: &Store,
 ) -> Result<Bucket, DataError> {
-    let unfit = |reason: &str| DataError::of_store(name, reason);
+    let unfit = |reason: &str| of_host(name, reason);
     let bucket = store.bucket().ok_or_else(|| unfit("it is no bucket"))?;
     let policy = data.site().policy.now().map_err(DataError::Unfit)?;
     if !policy.allows_bucket(bucket) {
@@ -80,7 +80,11 @@ pub async fn fill(
     match (&part.kept, found.wrong) {
         (_, Some(wrong)) => Err(bad(wrong)),
         (Kept::Files { files, .. }, None) if found.objects == *files && found.bytes == part.bytes => Ok(()),
-        _ => Err(bad(format!("{} objects of {} bytes came back of {} bytes", found.objects, found.bytes, part.bytes))),
+        (Kept::Files { files, .. }, None) => Err(bad(format!(
+            "{} objects of {} bytes came back of {files} objects of {} bytes",
+            found.objects, found.bytes, part.bytes
+        ))),
+        (Kept::Stream { .. }, None) => Err(bad("it was not kept as a bucket".to_owned())),
     }
 }
 
@@ -137,8 +141,8 @@ async fn until_listening(data: &DataWork<'_>, name: &StoreName, bucket: &Bucket)
             Ok(Err(_)) | Err(_) if began.elapsed() < READY_LIMIT.min(data.order.deadline / 2) => {
                 sleep(BETWEEN_CONNECTS).await;
             }
-            Ok(Err(error)) => return Err(DataError::of_store(name, format!("{host}:{port} does not answer: {error}"))),
-            Err(_) => return Err(DataError::of_store(name, format!("{host}:{port} does not answer"))),
+            Ok(Err(error)) => return Err(of_host(name, &format!("{host}:{port} does not answer: {error}"))),
+            Err(_) => return Err(of_host(name, &format!("{host}:{port} does not answer"))),
         }
     }
 }
@@ -205,8 +209,8 @@ async fn safety(data: &DataWork<'_>) -> Result<(Arc<dyn Repository>, SetFound, M
         match repository.sets().await {
             Ok(sets) => {
                 let found = sets.into_iter().find(|set| set.backup == made.backup);
-                if let Some((set, manifest)) =
-                    found.and_then(|set| Some((set.manifest().ok()?, set))).map(|(a, b)| (b, a))
+                if let Some(set) = found
+                    && let Ok(manifest) = set.manifest()
                 {
                     return Ok((repository, set, manifest));
                 }

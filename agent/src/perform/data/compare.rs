@@ -3,10 +3,16 @@
 use super::fill::{Filling, is_of_data, of_tool};
 use super::ready::until_ready;
 use super::{DataError, DataWork};
-use fleet_core::backup::{Counted, check_tool, count_tool, counts, loads_beside};
+use fleet_core::backup::{Check, Counted, Question, Tool, check_tool, count_tool, counts, loads_beside};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// What was started just now gets so long to answer the app's own questions.
+const STARTING: Duration = Duration::from_secs(60);
+const BETWEEN_QUESTIONS: Duration = Duration::from_secs(1);
 
 /// Counts a loaded store, and compares with what was counted when it was dumped. Says what was compared.
 pub async fn recount(
@@ -15,12 +21,12 @@ pub async fn recount(
     spec: &InstanceSpec,
 ) -> Result<Vec<String>, DataError> {
     let (name, store) = (filling.name, filling.store);
-    let Some(tool) = count_tool(store).filter(|_| !filling.part.counts.is_empty()) else { return Ok(Vec::new()) };
     until_ready(data, store, spec).await.map_err(|reason| match loads_beside(store, spec) {
         // It starts with what was loaded, for the first time.
         true => DataError::of_store(name, reason),
         false => DataError::Failed(format!("the store `{name}`: {reason}")),
     })?;
+    let Some(tool) = count_tool(store).filter(|_| !filling.part.counts.is_empty()) else { return Ok(Vec::new()) };
     let printed = data.site().hands.run_tool(&tool, spec).await.map_err(|error| of_tool(name, &error))?;
     let found = counts(store, &printed).map_err(|reason| DataError::of_store(name, reason))?;
     as_counted(name, &filling.part.counts, &found)
@@ -34,17 +40,40 @@ pub async fn question(
     spec: &InstanceSpec,
 ) -> Result<Vec<String>, DataError> {
     let (name, mut said) = (filling.name, Vec::new());
-    let bad = |reason: String| DataError::BadBackup(format!("the store `{name}`: {reason}"));
     for check in &filling.store.checks {
         let tool = check_tool(filling.store, check);
         let Some(tool) = tool.filter(|tool| spec.container(tool.at.service()).is_some()) else { continue };
-        let answer = data.site().hands.run_tool(&tool, spec).await.map_err(|error| match is_of_data(&error) {
-            true => bad(format!("{check}: {}", crate::chain(&error))),
-            false => error.into(),
-        })?;
-        said.push(format!("{name}: {}", check.judge(&answer).map_err(bad)?));
+        said.push(format!("{name}: {}", answered(data, filling, spec, (check, &tool)).await?));
     }
     Ok(said)
+}
+
+/// The answer to one question. A service beside the database was started just now, and gets some time before it is believed.
+async fn answered(
+    data: &DataWork<'_>,
+    filling: &Filling<'_>,
+    spec: &InstanceSpec,
+    (check, tool): (&Check, &Tool),
+) -> Result<String, DataError> {
+    let (name, began) = (filling.name, Instant::now());
+    let limit = match check.ask {
+        Question::Query(_) => Duration::ZERO,
+        Question::Command { .. } => STARTING,
+    };
+    loop {
+        let wrong = match data.site().hands.run_tool(tool, spec).await {
+            Ok(answer) => match check.judge(&answer) {
+                Ok(said) => return Ok(said),
+                Err(reason) => reason,
+            },
+            Err(error) if is_of_data(&error) => format!("{check}: {}", crate::chain(&error)),
+            Err(error) => return Err(error.into()),
+        };
+        if began.elapsed() >= limit {
+            return Err(DataError::BadBackup(format!("the store `{name}`: {wrong}")));
+        }
+        sleep(BETWEEN_QUESTIONS).await;
+    }
 }
 
 fn as_counted(

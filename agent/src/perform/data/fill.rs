@@ -23,6 +23,19 @@ use std::collections::BTreeSet;
 /// Progress is said after so many bytes more.
 const NOTEWORTHY: u64 = 4_000_000;
 
+/// What tools say when the host is short of something, or when the server went away under them.
+const OF_HOST: [&str; 9] = [
+    "No space left on device",
+    "Cannot allocate memory",
+    "out of memory",
+    "closed the connection",
+    "connection to server",
+    "terminating connection",
+    "Lost connection",
+    "gone away",
+    "onnection refused",
+];
+
 /// A part of a backup, and the store that takes it.
 #[derive(Clone, Copy)]
 pub struct Filling<'a> {
@@ -92,7 +105,7 @@ async fn load(
 }
 
 /// Nothing that the backup could be blamed for.
-fn of_host(store: &StoreName, reason: &str) -> DataError {
+pub fn of_host(store: &StoreName, reason: &str) -> DataError {
     DataError::Failed(format!("the store `{store}`: {reason}"))
 }
 
@@ -105,8 +118,7 @@ pub fn of_tool(store: &StoreName, error: &HandsError) -> DataError {
 /// Whether a tool came to an end of its own that may be due to what it read. One that was killed or had no room did not.
 pub fn is_of_data(error: &HandsError) -> bool {
     let HandsError::ToolFailed { code, words, .. } = error else { return false };
-    let is_short = ["No space left on device", "Cannot allocate memory"].iter().any(|it| words.contains(it));
-    !is_short && !matches!(code, 137 | 143)
+    !OF_HOST.iter().any(|it| words.contains(it)) && !matches!(code, 137 | 143)
 }
 
 async fn run_all(data: &DataWork<'_>, tools: &[Tool], spec: &InstanceSpec) -> Result<(), HandsError> {

@@ -72,7 +72,7 @@ pub async fn beside_stores(data: &DataWork<'_>, rendered: &Rendered, stores: &[(
     for (service, stores) in of_service {
         match asked(data, rendered, &stores).await {
             Ok(beside) => found.extend(beside.into_iter().map(|what| format!("{what} of {service}"))),
-            Err(error) => tracing::warn!(service, error, "what else it holds could not be asked"),
+            Err(error) => found.push(format!("whatever else {service} holds, which could not be asked: {error}")),
         }
     }
     found

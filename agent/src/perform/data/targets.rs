@@ -4,7 +4,7 @@ use super::fill::Filling;
 use super::room::Wanted;
 use super::source::Opened;
 use super::{DataError, DataWork};
-use crate::hands::{Notes, RootFound, Stranger};
+use crate::hands::{HandsError, Notes, RootFound, Stranger};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{Engine, Files, Kept, Root, Store, data_mounts, is_files, is_pattern, renamed};
 use fleet_core::names::StoreName;
@@ -48,7 +48,9 @@ pub async fn targets(
     fillings: &[Filling<'_>],
 ) -> Result<Targets, DataError> {
     let mut targets = Targets::default();
-    // A bucket is no folder: it is filled where it is.
+    // A bucket is no folder: it is filled where it is. What keeps its own needs the room.
+    let own = fillings.iter().filter(|it| it.store.bucket().is_some_and(|bucket| bucket.service.is_some()));
+    targets.wanted.extend(own.map(|it| Wanted { bytes: it.part.bytes, paths: vec![None] }));
     for filling in fillings.iter().filter(|it| it.store.bucket().is_none()) {
         let (found, missing) = match &filling.part.kept {
             Kept::Files { roots, .. } => of_files(data, opened, rendered, filling, roots).await?,
@@ -119,8 +121,12 @@ pub async fn expect_alone(
     for (name, store) in others {
         let folders = if is_files(store) { vec![store.clone()] } else { data_mounts(store, &rendered.spec) };
         for folder in &folders {
-            // Where there is nothing, nothing can be lost.
-            let Ok(found) = data.site().hands.roots(&rendered.spec, folder).await else { continue };
+            let found = match data.site().hands.roots(&rendered.spec, folder).await {
+                Ok(found) => found,
+                // Where there is nothing, nothing can be lost.
+                Err(HandsError::NotMounted { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
             let shares = |target: &&Target| {
                 found.iter().any(|root| root.path.starts_with(&target.path) || target.path.starts_with(&root.path))
             };

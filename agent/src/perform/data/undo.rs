@@ -8,6 +8,8 @@ use crate::ledger::{Aside, Reach, Settled};
 use crate::perform::forward::stages;
 use crate::perform::prepare::look;
 use crate::perform::work::Finish;
+use fleet_core::backup::Store;
+use fleet_core::names::StoreName;
 use fleet_core::order::PowerWish;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{steps_for_power, steps_to_remove};
@@ -78,7 +80,14 @@ async fn unmake(data: &DataWork<'_>) -> Result<(), DataError> {
     for aside in data.journal().aside.iter().rev() {
         moved(aside, "put back", aside::put_back).await?;
     }
-    Ok(data.note(|journal| journal.aside.clear())?)
+    let is_outside = |name: &StoreName| {
+        to.rendered.stores.get(name).and_then(Store::bucket).is_some_and(|bucket| bucket.service.is_none())
+    };
+    Ok(data.note(|journal| {
+        journal.aside.clear();
+        // What the instance kept itself went with its volumes.
+        journal.filled.retain(is_outside);
+    })?)
 }
 
 /// Removes an instance with all volumes that are its own: nobody's but this order's.

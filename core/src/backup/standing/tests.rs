@@ -93,6 +93,28 @@ fn each_copy_has_its_own_age_proof_and_failure() {
 }
 
 #[test]
+fn a_copy_that_could_not_be_restored_is_not_hidden_by_one_elsewhere_that_could() {
+    let both = "policy p @hourly for all to central,offsite drill 1h\nbackup a central 10801 proven 10804";
+    let mut given = given(&format!(
+        "now 10810\na 1.1\n{both}\nbackup a offsite 9000 proven 10000\nbackup a offsite 10801 proven 10802"
+    ));
+    let backups = given.observed.backups.values_mut().next().expect("it has some");
+    let bad: Vec<_> = backups
+        .iter()
+        .filter(|(key, seen)| key.repository.as_str() == "offsite" && seen.began == Time(10_801_000))
+        .map(|(key, seen)| (key.clone(), seen.clone()))
+        .collect();
+    for (key, mut seen) in bad {
+        seen.proof.as_mut().expect("it was drilled").failure = Some("it is cut off".to_owned());
+        backups.insert(key, seen);
+    }
+    let outlook = Outlook::new(&given.desired, &given.asked, &given.observed, given.now);
+    let found = outlook.standing(&read("a")).expect("it is wanted");
+    assert_eq!(found.word, Word::Failing);
+    assert_eq!(found.reasons, ["its newest backup in offsite could not be restored: it is cut off"]);
+}
+
+#[test]
 fn backups_of_an_earlier_instance_of_its_name_count_for_nothing() {
     let mut given =
         given(&format!("now 10810\na 1.1 created 9000\n{POLICY} drill 1h\nbackup a central 8000 proven 8500"));

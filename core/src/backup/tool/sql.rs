@@ -65,7 +65,7 @@ const OTHERS: &str = r#"ask --raw --execute="SELECT 'database', SCHEMA_NAME FROM
     WHERE SCHEMA_NAME NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys') ORDER BY 2"
 sees_accounts ||
     ask --raw --execute="SELECT 'account', CONCAT(User, '@', Host) FROM mysql.user WHERE User NOT IN
-        ('root', '', 'mariadb.sys', 'mysql.sys', 'mysql.session', 'mysql.infoschema', 'healthcheck') ORDER BY 2 LIMIT 1000" 2>/dev/null ||
+        ('root', '', 'mariadb.sys', 'mysql.sys', 'mysql.session', 'mysql.infoschema', 'healthcheck', '$user') ORDER BY 2 LIMIT 1000" 2>/dev/null ||
     printf 'unseen\taccounts, which `%s` may not see\n' "$user"
 "#;
 

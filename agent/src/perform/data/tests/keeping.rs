@@ -12,7 +12,7 @@ use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_repository::bucket::{Extra, look};
 use fleet_repository::place::FolderPlace;
 use fleet_repository::{
-    FileId, FileKind, Gate, Kind, Part, Place, PlaceError, Prune, RestoreOptions, Secrets, Stream, Trees,
+    FileId, FileKind, Gate, Kind, Part, Place, PlaceError, Prune, Pulse, RestoreOptions, Secrets, Stream, Trees,
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeMap;
@@ -315,7 +315,7 @@ impl Repository for InProcess {
         sample: &BTreeMap<String, String>,
     ) -> Result<BucketFound, RepositoryError> {
         let (bucket, sample) = (s3_address(bucket), sample.clone());
-        let found = self.ask("look", move |_| look(&bucket, &sample)).await?;
+        let found = self.ask("look", move |_| look(&bucket, &sample, &Pulse::default())).await?;
         Ok(BucketFound { objects: found.objects, bytes: found.bytes, wrong: found.wrong })
     }
 
