@@ -3,7 +3,9 @@
 use crate::carry::{self, CarryError};
 use crate::clock;
 use crate::home::{Home, HomeError, Settings};
-use crate::own::{OwnBackup, OwnError, PlaceError, RestoreError, SettingsError, read_place, restore, take_own_backup};
+use crate::own::{
+    OWN_BACKUPS, OwnBackup, OwnError, PlaceError, RestoreError, SettingsError, read_place, restore, take_own_backup,
+};
 use crate::repositories::{FOLDER, Workshop};
 use crate::serve::{Config, Options, ServeError, serve};
 use clap::{Args, Subcommand};
@@ -252,7 +254,7 @@ fn own_place(folder: &Path, own: &Own) -> Result<PlaceSpec, CommandError> {
     let folder = std::path::absolute(folder).map_err(CommandError::Start)?;
     Ok(match &own.backup_to {
         Some(place) => read_place(place, |name| std::env::var(name).ok())?,
-        None => PlaceSpec::Folder { path: folder.join("own-backups") },
+        None => PlaceSpec::Folder { path: folder.join(OWN_BACKUPS) },
     })
 }
 
@@ -276,7 +278,11 @@ async fn run_backup(backup: Backup) -> Result<(), CommandError> {
         tell(&set_up_own(folder, own_place(folder, &backup.own)?, &backup.own).await?)?;
     }
     let entries = home.store.scan("").map_err(HomeError::Store)?;
-    Ok(take_own_backup(folder, entries, &Workshop::new(None), clock::now()).await?)
+    match take_own_backup(folder, entries, &Workshop::new(None), clock::now()).await? {
+        None => Ok(()),
+        // The backup is there.
+        Some(surplus) => Err(surplus.into()),
+    }
 }
 
 async fn run_restore(arguments: &Restore) -> Result<(), CommandError> {

@@ -5,6 +5,7 @@
 use crate::clock;
 use crate::identity::{Authority, IdentityError, Seal, TokenKept, hash_of_secret, host_of, new_secret};
 use crate::keys;
+use crate::own::OWN_BACKUPS;
 use crate::repositories::FOLDER;
 use crate::store::{Batch, Expect, SledStore, Store, StoreError};
 use fleet_core::access::{JoinToken, Role, Subject};
@@ -169,9 +170,9 @@ impl Home {
         let wrong = |source| HomeError::Directory { path: path.to_owned(), source };
         let marker = path.join(UNFINISHED);
         if marker.exists() {
-            clear(path, &[UNFINISHED, FOLDER]).map_err(wrong)?;
+            clear(path, &[UNFINISHED, FOLDER, OWN_BACKUPS]).map_err(wrong)?;
         } else {
-            make_empty(path, &[FOLDER])?;
+            make_empty(path, &[FOLDER, OWN_BACKUPS])?;
         }
         fs::File::create(&marker).and_then(|file| file.sync_all()).map_err(wrong)?;
         sync(path).map_err(wrong)

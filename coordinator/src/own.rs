@@ -10,7 +10,7 @@ mod take;
 
 pub use place::{PlaceError, read_place};
 pub use restore::{RestoreError, restore};
-pub use settings::{OwnBackup, Recovery, SettingsError};
+pub use settings::{OWN_BACKUPS, OwnBackup, Recovery, SettingsError};
 pub use take::{OwnError, OwnStanding, keep_own_backups, own_standing, take_own_backup};
 
 /// The files of the coordinator's directory that a backup holds, in the order of their names; `facts.jsonl` is its export.

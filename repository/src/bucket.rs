@@ -13,6 +13,7 @@ pub(crate) use read::{Described, ObjectReader, note};
 
 use crate::error::{Error, Result};
 use crate::place::{PlaceError, S3Address, connected, refine};
+use crate::pulse::Pulse;
 use futures_util::StreamExt;
 use object_store::aws::AmazonS3;
 use object_store::path::Path as Key;
@@ -41,6 +42,7 @@ pub(crate) struct Bucket {
     store: AmazonS3,
     runtime: Runtime,
     deadline: Duration,
+    pulse: Pulse,
 }
 
 /// An object as it was listed.
@@ -87,7 +89,12 @@ impl Bucket {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("bucket").enable_all().build();
         let runtime = runtime.map_err(|error| failed(error.into()))?;
         let prefix = address.prefix.trim_matches('/').to_owned();
-        Ok(Self { name, address: address.clone(), prefix, store, runtime, deadline })
+        Ok(Self { name, address: address.clone(), prefix, store, runtime, deadline, pulse: Pulse::default() })
+    }
+
+    /// Each answer that comes is a sign that work goes on.
+    pub(crate) fn with_pulse(self, pulse: Pulse) -> Self {
+        Self { pulse, ..self }
     }
 
     fn failed(&self, doing: &'static str) -> impl Fn(PlaceError) -> Error + '_ {
@@ -105,7 +112,10 @@ impl Bucket {
     fn wait<T>(&self, answer: impl Future<Output = object_store::Result<T>>) -> Result<T, PlaceError> {
         self.runtime.block_on(async {
             match tokio::time::timeout(self.deadline, answer).await {
-                Ok(answer) => answer.map_err(|error| refine(&error)),
+                Ok(answer) => {
+                    self.pulse.beat();
+                    answer.map_err(|error| refine(&error))
+                }
                 Err(_) => Err(PlaceError::Late(format!("not within {} s", self.deadline.as_secs()))),
             }
         })
@@ -123,7 +133,11 @@ impl Bucket {
 
     /// All objects below the prefix, in the order of their paths; each path is one object's, and no object is another's folder.
     pub(crate) fn list(&self) -> Result<Vec<Found>> {
-        match self.listed() {
+        self.sorted(self.listed())
+    }
+
+    fn sorted(&self, listed: Result<Vec<Found>, ListError>) -> Result<Vec<Found>> {
+        match listed {
             Err(ListError::Place(error)) => Err(self.failed("list")(error)),
             Err(ListError::Key(reason)) => Err(Error::Source { name: self.name.clone(), reason }),
             Ok(found) => in_order(found).map_err(|reason| Error::Source { name: self.name.clone(), reason }),

@@ -1,6 +1,7 @@
 //! Blobs, trees and streams, read back.
 
 use crate::crypt::Key;
+use crate::damage::is_of_one_file;
 use crate::error::{Error, Result};
 use crate::format::index::Location;
 use crate::format::{BlobKind, Index};
@@ -101,6 +102,9 @@ impl<'a> Blobs<'a> {
             PlaceError::Missing => Error::Damaged { kind: FileKind::Pack, id, reason: "the file is gone".to_owned() },
             PlaceError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Error::Damaged { kind: FileKind::Pack, id, reason: "it is cut off".to_owned() }
+            }
+            PlaceError::Io(error) if is_of_one_file(&error) => {
+                Error::Damaged { kind: FileKind::Pack, id, reason: format!("it cannot be read: {error}") }
             }
             other => self.repository.at_place("read a pack")(other),
         })

@@ -9,6 +9,7 @@ use crate::format::{Index, IndexFile};
 use crate::listing::in_parallel;
 use crate::place::{FileId, FileKind, PlaceError};
 use crate::repository::Repository;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashSet};
 
 impl Repository {
@@ -39,6 +40,9 @@ impl Repository {
         }
         let copies: Vec<_> = copies.into_iter().map(|(number, blobs)| (index.pack(number), blobs)).collect();
         let wrong = in_parallel(&copies, |(pack, blobs)| match self.place().read(FileKind::Pack, pack) {
+            Ok(content) if FileId(Sha256::digest(&content).into()) != *pack => {
+                Err(Error::refused(format!("nothing is removed while pack {pack} is damaged: its content was changed")))
+            }
             Ok(content) => Ok(self.not_there(&content, blobs).first().map(|(id, _)| (*pack, *id))),
             // It was removed already, and its mark is what a prune that was cut off has left.
             Err(PlaceError::Missing) if marked.contains(pack) => Ok(None),

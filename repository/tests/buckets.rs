@@ -7,7 +7,7 @@ mod s3;
 use common::{Home, gate, id, noise, part, part_at};
 use fleet_repository::bucket::{Extra, Filled, look};
 use fleet_repository::place::S3Address;
-use fleet_repository::{ArchivedTrees, BucketTree, Error, FileKind, Tree, Trees};
+use fleet_repository::{ArchivedTrees, BucketTree, Error, FileKind, Pulse, Tree, Trees};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path as Key;
 use object_store::{Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt, PutOptions, PutPayload};
@@ -132,11 +132,16 @@ fn a_bucket_comes_back_as_it_was_with_what_was_noted_of_its_objects() {
 
     let noted = |path: &str, hash: String| BTreeMap::from([(path.to_owned(), hash)]);
     let hash = kept.sample.iter().find(|it| it.path.ends_with("a.tif")).expect("sampled").sha256.clone();
-    let found = look(&anew, &noted("scans/a.tif", hash.clone())).expect("looked");
+    let found = look(&anew, &noted("scans/a.tif", hash.clone()), &Pulse::default()).expect("looked");
     assert_eq!((found.objects, found.bytes, found.wrong), (3, 20_000_005, None));
-    let wrong = look(&anew, &noted("empty", hash.clone())).expect("looked").wrong;
+    let wrong = look(&anew, &noted("empty", hash.clone()), &Pulse::default()).expect("looked").wrong;
     assert!(wrong.is_some_and(|it| it.contains("other content")));
-    assert!(look(&anew, &noted("nowhere", hash)).expect("looked").wrong.is_some_and(|it| it.contains("not there")));
+    assert!(
+        look(&anew, &noted("nowhere", hash), &Pulse::default())
+            .expect("looked")
+            .wrong
+            .is_some_and(|it| it.contains("not there"))
+    );
 }
 
 #[test]
@@ -286,6 +291,23 @@ fn what_vanishes_while_it_is_read_is_told_and_the_rest_is_kept() {
     assert!(kept.notes.iter().any(|note| note.contains("b c+ä.txt: vanished")), "{:?}", kept.notes);
     assert!(kept.notes.iter().any(|note| note.contains("1 gone")), "{:?}", kept.notes);
     assert!(home.open().forget(&[id("b1")].into()).is_ok());
+}
+
+#[test]
+fn what_vanishes_before_its_content_is_asked_for_is_not_counted() {
+    let (server, home) = (S3::start_seeing_changes(), Home::new());
+    let client = Client::new(server.port, "backups");
+    fill(&client);
+    let is_gone = Arc::new(AtomicBool::new(false));
+    let (gone, somebody) = (is_gone.clone(), Client::new(server.port, "backups"));
+    let port = watching(server.port, move |request| {
+        if request.starts_with("GET ") && request.contains("scans/b") && !gone.swap(true, Ordering::SeqCst) {
+            somebody.delete("files/scans/b c+ä.txt");
+        }
+    });
+    let kept = archive(&home, "b1", &trees(of(port, "backups", "files"))).expect("archived");
+    assert!(is_gone.load(Ordering::SeqCst));
+    assert_eq!((kept.vanished, kept.files, kept.bytes), (1, 2, 20_000_000), "{:?}", kept.notes);
 }
 
 /// A line that shows each request before it passes it on.

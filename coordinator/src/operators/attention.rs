@@ -72,22 +72,27 @@ pub struct Kept {
     /// Of repositories: whose, where, and what.
     pub troubles: Vec<(InstanceName, RepositoryName, String)>,
     pub own: Option<String>,
+    /// Why nobody could look at the repositories.
+    pub blind: Option<String>,
 }
 
 impl Kept {
     pub fn look(shared: &Shared, now: Time) -> Self {
         let keeper = &shared.keeper;
         let unreadable = |error: &dyn std::fmt::Display| tracing::error!(%error, "what is kept could not be looked at");
-        let troubles = keeper.troubles().unwrap_or_else(|error| {
-            unreadable(&error);
-            Vec::new()
-        });
+        let (troubles, blind) = match keeper.troubles() {
+            Ok(troubles) => (troubles, None),
+            Err(error) => {
+                unreadable(&error);
+                (Vec::new(), Some(format!("what is wrong with repositories cannot be looked at: {error}")))
+            }
+        };
         let own = own_standing(&shared.facts, &shared.home, now).map(|standing| standing.problem);
         let own = own.unwrap_or_else(|error| {
             unreadable(&error);
             Some(error.to_string())
         });
-        Self { room: keeper.room_words(), troubles, own }
+        Self { room: keeper.room_words(), troubles, own, blind }
     }
 }
 
@@ -99,9 +104,16 @@ fn of_kept(kept: Kept) -> Vec<(Rank, v1::Attention)> {
     let own = kept.own.map(|text| say(Rank::Backups, coordinator(), text, own_hint));
     let troubles = kept.troubles.into_iter().map(|(instance, repository, text)| {
         let text = format!("its repository in {repository}: {text}");
-        say(Rank::Backups, format!("instance {instance}"), text, format!("fleet backup verify {instance}"))
+        say(
+            Rank::Backups,
+            format!("instance {instance}"),
+            text,
+            format!("fleet backup verify {instance} --read-data 100%"),
+        )
     });
-    troubles.chain(room).chain(own).collect()
+    let log = "see the coordinator's log".to_owned();
+    let blind = kept.blind.map(|text| say(Rank::Backups, coordinator(), text, log));
+    troubles.chain(room).chain(own).chain(blind).collect()
 }
 
 fn say(rank: Rank, subject: String, text: String, hint: String) -> (Rank, v1::Attention) {
@@ -282,12 +294,14 @@ mod tests {
             room: Some("only 1 MiB free".to_owned()),
             troubles: vec![(read("notes-1"), read("central"), "1 of its backups are damaged".to_owned())],
             own: Some("the coordinator has never backed itself up".to_owned()),
+            blind: Some("nobody can look".to_owned()),
         };
         let said: Vec<_> = of_kept(kept).into_iter().map(|(_, it)| format!("{}: {}", it.subject, it.text)).collect();
         let expect = [
             "instance notes-1: its repository in central: 1 of its backups are damaged",
             "coordinator: only 1 MiB free",
             "coordinator: the coordinator has never backed itself up",
+            "coordinator: nobody can look",
         ];
         assert_eq!(said, expect);
         assert!(of_kept(Kept::default()).is_empty());

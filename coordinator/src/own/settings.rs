@@ -13,6 +13,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+/// Where the coordinator backs itself up when nobody says otherwise, in its own directory.
+pub const OWN_BACKUPS: &str = "own-backups";
+
 pub const FILE: &str = "own-backup.json";
 const RECOVERY: &str = "own-backup.recovery";
 const SEALED: &str = "own-backup.recovery.age";

@@ -6,7 +6,7 @@ use crate::carry::{CarryError, write_records};
 use crate::clock;
 use crate::facts::Facts;
 use crate::keys;
-use crate::repositories::{Shelf, WorkError, Workshop};
+use crate::repositories::{Shelf, WorkError, Workshop, said};
 use crate::store::{Batch, Entry, StoreError};
 use fleet_core::backup::rough;
 use fleet_core::time::Time;
@@ -40,6 +40,8 @@ pub enum OwnError {
     Store(#[from] StoreError),
     #[error("could not keep the coordinator's own backup")]
     Work(#[from] WorkError),
+    #[error("{0}")]
+    Unreadable(String),
     #[error("the reading of the facts ended unexpectedly")]
     Task(#[from] JoinError),
 }
@@ -49,6 +51,9 @@ pub enum OwnError {
 struct Noted {
     at: Option<Time>,
     failure: Option<String>,
+    /// Why old ones could not be let go.
+    #[serde(default)]
+    surplus: Option<String>,
 }
 
 /// What the set of such a backup says of it.
@@ -64,13 +69,14 @@ impl OwnManifest {
     pub const FORMAT: u32 = 1;
 }
 
-/// Backs a coordinator's directory up, with these records as its facts, and lets old backups go.
+/// Backs a coordinator's directory up, with these records as its facts, and lets old backups go. The backup is there when this
+/// ends well; what it gives back is why old ones could not be let go.
 pub async fn take_own_backup(
     directory: &Path,
     entries: Vec<Entry>,
     workshop: &Workshop,
     now: Time,
-) -> Result<(), OwnError> {
+) -> Result<Option<OwnError>, OwnError> {
     let own = OwnBackup::load(directory)?.ok_or(OwnError::NotSetUp)?;
     let secrets = Secrets { password: String::new(), master_key: own.master_key.0.clone() };
     let shelf = workshop.with(own.place.clone(), secrets);
@@ -84,7 +90,7 @@ pub async fn take_own_backup(
     let manifest = OwnManifest { format: OwnManifest::FORMAT, at: now, version };
     let manifest = serde_json::to_vec(&manifest).expect("it has text keys only, so it is JSON");
     shelf.write_set(part, manifest).await?;
-    let_old_go(&shelf, own.keep).await
+    Ok(let_old_go(&shelf, own.keep).await.err())
 }
 
 /// The files of the directory and the facts, in the order of their names.
@@ -102,7 +108,12 @@ fn streams(directory: &Path, entries: Vec<Entry>) -> Result<Vec<(String, Vec<u8>
 }
 
 async fn let_old_go(shelf: &Shelf, keep: usize) -> Result<(), OwnError> {
-    let sets = shelf.sets().await?.sets;
+    let found = shelf.sets().await?;
+    // Nothing can be removed then; whoever went on forgetting would forget all.
+    if let Some(file) = found.unreadable.first() {
+        return Err(OwnError::Unreadable(file.to_string()));
+    }
+    let sets = found.sets;
     let surplus = sets.len().saturating_sub(keep.max(1));
     if surplus == 0 {
         return Ok(());
@@ -130,21 +141,27 @@ pub async fn keep_own_backups(facts: &Arc<Facts>, directory: &Path, workshop: &W
 async fn keep_one(facts: &Arc<Facts>, directory: &Path, workshop: &Workshop) -> Result<(), OwnError> {
     let (Some(own), now) = (OwnBackup::load(directory)?, clock::now()) else { return Ok(()) };
     let noted = noted(facts)?;
-    if noted.at.is_some_and(|at| now.since(at) < Duration::from_secs(own.every_seconds)) {
+    // One of tomorrow was taken by a clock that was ahead.
+    let is_done = |at: Time| at <= now && now.since(at) < Duration::from_secs(own.every_seconds);
+    if noted.at.is_some_and(is_done) {
         return Ok(());
     }
     let reading = Arc::clone(facts);
     let entries = spawn_blocking(move || reading.at_one_moment()).await??;
     let taken = take_own_backup(directory, entries, workshop, now).await;
-    let failure = taken.as_ref().err().map(ToString::to_string);
+    let failure = taken.as_ref().err().map(|error| said(error));
     if let Some(text) = failure.as_ref().filter(|_| failure != noted.failure) {
         facts.tell("coordinator", &format!("it could not back itself up: {text}"), now).await?;
     }
+    let surplus = taken.as_ref().ok().and_then(Option::as_ref).map(|error| said(error));
+    if let Some(text) = surplus.as_ref().filter(|_| surplus != noted.surplus) {
+        facts.tell("coordinator", &format!("it could not let its old backups go: {text}"), now).await?;
+    }
     let at = if taken.is_ok() { Some(now) } else { noted.at };
     let mut batch = Batch::new();
-    batch.put(keys::OWN_BACKUP, &Noted { at, failure });
+    batch.put(keys::OWN_BACKUP, &Noted { at, failure, surplus });
     facts.settled(facts.store().commit(batch)).await?;
-    taken
+    taken.map(drop)
 }
 
 /// How the coordinator's own backups stand.
@@ -162,7 +179,7 @@ pub fn own_standing(facts: &Facts, directory: &Path, now: Time) -> Result<OwnSta
         let problem = Some("the coordinator is not backed up: nobody said where to".to_owned());
         return Ok(OwnStanding { at: None, problem });
     };
-    let (Noted { at, failure }, since) = (noted(facts)?, facts.read().observed().since);
+    let (Noted { at, failure, surplus }, since) = (noted(facts)?, facts.read().observed().since);
     let every = Duration::from_secs(own.every_seconds);
     let problem = match (failure, at) {
         (Some(failure), _) => Some(format!("the coordinator could not back itself up: {failure}")),
@@ -170,7 +187,7 @@ pub fn own_standing(facts: &Facts, directory: &Path, now: Time) -> Result<OwnSta
             Some(format!("the coordinator's own newest backup is {} old", rough(now.since(at))))
         }
         (None, None) if now.since(since) > FIRST => Some("the coordinator has never backed itself up".to_owned()),
-        (None, _) => None,
+        (None, _) => surplus.map(|text| format!("the coordinator's own old backups could not be let go: {text}")),
     };
     Ok(OwnStanding { at, problem })
 }
@@ -207,7 +224,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_wrong_with_the_coordinators_own_backups_is_said() {
-        let noted = |at, failure: Option<&str>| Some(Noted { at, failure: failure.map(str::to_owned) });
+        let noted = |at, failure: Option<&str>| Some(Noted { at, failure: failure.map(str::to_owned), surplus: None });
         let nowhere = "the coordinator is not backed up: nobody said where to";
         assert_eq!(standing(None, false, 0).await.1, nowhere);
         assert_eq!(standing(None, true, 3600).await.1, "");

@@ -28,6 +28,14 @@ pub struct Former {
     pub bucket: Option<BucketKeys>,
 }
 
+/// One that was found, and what opens it.
+#[derive(Debug)]
+pub struct FormerFound {
+    pub repository: RepositoryName,
+    pub instance: InstanceName,
+    pub opened: Result<Former, SecretsError>,
+}
+
 /// Lets go of all that is known of a repository, and keeps what opens it under another key. Gives back how many backups the
 /// catalog had of it.
 pub fn retire(
@@ -56,14 +64,19 @@ pub fn retire(
 }
 
 impl RepositorySecrets {
-    /// All of which something may be left.
-    pub fn former(&self, store: &dyn Store) -> Result<Vec<Former>, SecretsError> {
-        let open = |entry: &crate::store::Entry| {
-            let FormerKept { desired, keys, bucket } = entry.read()?;
-            let (repository, instance) = (keys.repository.clone(), keys.instance.clone());
-            let bucket = bucket.map(|kept| self.open_bucket(&repository, &kept)).transpose()?;
-            Ok(Former { keys: self.open_keys(&keys)?, repository, instance, desired, bucket })
+    /// All of which something may be left, each by itself: one whose keys do not open keeps nobody from the others.
+    pub fn former(&self, store: &dyn Store) -> Result<Vec<FormerFound>, SecretsError> {
+        let find = |entry: &crate::store::Entry| {
+            let kept: FormerKept = entry.read()?;
+            let (repository, instance) = (kept.keys.repository.clone(), kept.keys.instance.clone());
+            Ok(FormerFound { repository, instance, opened: self.open_former(kept) })
         };
-        store.scan(keys::FORMER_REPOSITORIES)?.iter().map(open).collect()
+        store.scan(keys::FORMER_REPOSITORIES)?.iter().map(find).collect()
+    }
+
+    fn open_former(&self, FormerKept { desired, keys, bucket }: FormerKept) -> Result<Former, SecretsError> {
+        let (repository, instance) = (keys.repository.clone(), keys.instance.clone());
+        let bucket = bucket.map(|kept| self.open_bucket(&repository, &kept)).transpose()?;
+        Ok(Former { keys: self.open_keys(&keys)?, repository, instance, desired, bucket })
     }
 }

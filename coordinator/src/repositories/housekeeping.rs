@@ -69,14 +69,11 @@ impl Keeper {
         let shelf = self.shelf(repository, instance)?;
         let tidied = if self.is_in_use(which) { Ok(()) } else { self.tidy(which, &shelf, now).await };
         let look = self.look_at(repository, instance)?;
-        if look.checked.is_none_or(|at| now.since(at) >= DAY) {
+        // A day of tomorrow was noted by a clock that was ahead.
+        if look.checked.is_none_or(|at| at > now || now.since(at) >= DAY) {
             let read = ReadData::Part { part: (look.part + 1) % PARTS, of: PARTS };
             // What stands in the way of tidying up is often damage, and the check finds out whose.
-            let report = self.check(which, &shelf, (read, Turn::Daily), now).await?;
-            if let Some(file) = report.unreadable.first() {
-                tidied?;
-                return Err(KeeperError::Means(file.to_string()));
-            }
+            self.check(which, &shelf, (read, Turn::Daily), now).await?;
         }
         tidied
     }
@@ -101,16 +98,15 @@ impl Keeper {
         let surplus = self.surplus(which, now).await?;
         let mut has_forgotten = !surplus.is_empty();
         if !surplus.is_empty() {
+            self.prune_later(which, now).await?;
             let names = surplus.iter().filter_map(|backup| backup.as_str().parse().ok()).collect();
             shelf.forget(names).await?;
             self.facts.forget_backups(instance, repository, &surplus, now).await?;
-            // A prune that fails now is not to wait for the next backup that is forgotten.
-            let look = self.look_at(repository, instance)?;
-            self.keep_look(repository, instance, &Look { prune_at: Some(now), ..look }).await?;
         }
         let never = self.never_finished(shelf.unfinished().await?, now);
         if !never.is_empty() {
             tracing::info!(%repository, %instance, parts = never.len(), "parts of backups that never came to be are forgotten");
+            self.prune_later(which, now).await?;
             shelf.forget(never).await?;
             has_forgotten = true;
         }
@@ -124,6 +120,12 @@ impl Keeper {
             self.keep_look(repository, instance, &look).await?;
         }
         Ok(())
+    }
+
+    /// Noted before anything is forgotten: a prune that fails, or never came, does not wait for the next backup that goes.
+    async fn prune_later(&self, (repository, instance): &Which, now: Time) -> Result<(), KeeperError> {
+        let look = self.look_at(repository, instance)?;
+        self.keep_look(repository, instance, &Look { prune_at: Some(now), ..look }).await
     }
 
     /// What the policy lets go. Nothing while the newest backup is much smaller than what there was.
@@ -158,11 +160,12 @@ impl Keeper {
     /// Reads data of a repository, and lets the catalog say what is damaged.
     pub(super) async fn check(
         &self,
-        (repository, instance): &Which,
+        which: &Which,
         shelf: &Shelf,
         (read, turn): (ReadData, Turn),
         now: Time,
     ) -> Result<fleet_repository::CheckReport, KeeperError> {
+        let (repository, instance) = which;
         let report = shelf.check(read).await?;
         let all = {
             let known = self.facts.read();
@@ -174,6 +177,8 @@ impl Keeper {
         look.bytes = shelf.stats().await?.bytes;
         self.keep_look(repository, instance, &look).await?;
         self.facts.mark_damaged(instance, repository, &look.damaged(), now).await?;
+        let locked = report.unreadable.first().map(ToString::to_string);
+        self.note(which, locked, now, |look| &mut look.locked).await?;
         Ok(report)
     }
 
@@ -223,18 +228,15 @@ impl Keeper {
         self.keep_look(repository, instance, &look).await
     }
 
-    /// What is wrong with repositories, for people: whose, where, and what. Those that are nobody's any more are left out.
+    /// What is wrong with repositories, for people: whose, where, and what.
     pub fn troubles(&self) -> Result<Vec<(InstanceName, RepositoryName, String)>, KeeperError> {
         let mut found = Vec::new();
         for ((repository, instance), look) in self.looks()? {
-            if !self.facts.read().desired().repositories.contains_key(&repository) {
-                continue;
-            }
             let damaged = look.damage.len();
             let first = look.damage.iter().next();
             let damage =
                 first.map(|(id, damage)| format!("{damaged} of its backups are damaged, {id}: {}", damage.reason));
-            let said = look.trouble.into_iter().chain(look.unread).chain(damage).chain(look.shrunk);
+            let said = look.trouble.into_iter().chain(look.unread).chain(look.locked).chain(damage).chain(look.shrunk);
             found.extend(said.map(|text| (instance.clone(), repository.clone(), text)));
         }
         Ok(found)
@@ -248,9 +250,9 @@ pub(super) fn backups_of(all: Option<&Backups>, repository: &RepositoryName) -> 
 }
 
 /// An error and what caused it, in one line.
-fn said(error: &KeeperError) -> String {
+pub fn said(error: &(dyn std::error::Error + 'static)) -> String {
     let mut line = error.to_string();
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(inner) = cause {
         line = format!("{line}: {inner}");
         cause = inner.source();

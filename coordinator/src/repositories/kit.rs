@@ -1,6 +1,6 @@
 //! Recovery kits: for each repository the sheet that gets its data back when we are gone, and how it is sealed.
 
-use super::former::Former;
+use super::former::{Former, FormerFound};
 use super::keeper::{Keeper, KeeperError};
 use super::secrets::RepositorySecrets;
 use super::way::place_words;
@@ -72,8 +72,13 @@ impl Keeper {
                 Err(error) => kits.failed.push((repository, instance, error.to_string())),
             }
         }
-        let former = self.secrets.former(self.facts.store())?;
-        kits.made.extend(former.iter().filter(|former| is_meant(&former.instance)).map(former_kit));
+        let former = self.secrets.former(self.facts.store())?.into_iter().filter(|former| is_meant(&former.instance));
+        for FormerFound { repository, instance, opened } in former {
+            match opened {
+                Ok(former) => kits.made.push(former_kit(&former)),
+                Err(error) => kits.failed.push((repository, instance, error.to_string())),
+            }
+        }
         Ok(kits)
     }
 

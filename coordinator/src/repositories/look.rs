@@ -30,6 +30,9 @@ pub struct Look {
     /// That what it holds could not be read for the catalog; told once.
     #[serde(default)]
     pub unread: Option<String>,
+    /// That its key or its settings cannot be read: nobody opens it with stock restic then.
+    #[serde(default)]
+    pub locked: Option<String>,
     /// How large it is.
     #[serde(default)]
     pub bytes: u64,
@@ -58,7 +61,7 @@ impl Look {
     }
 
     pub fn is_fine(&self) -> bool {
-        let told = [&self.trouble, &self.unread, &self.shrunk];
+        let told = [&self.trouble, &self.unread, &self.locked, &self.shrunk];
         self.damage.is_empty() && told.iter().all(|told| told.is_none())
     }
 
@@ -125,13 +128,17 @@ impl Keeper {
         }
     }
 
-    /// How far the look after each repository has come.
+    /// How far the look after each repository has come. Those that are nobody's any more are left out.
     pub fn looks(&self) -> Result<Vec<(Which, Look)>, KeeperError> {
         let mut looks = Vec::new();
+        let known = self.facts.read();
         for entry in self.facts.store().scan(keys::LOOKS)? {
             let name = entry.key.strip_prefix(keys::LOOKS).and_then(|name| name.split_once('/'));
             let which = name.and_then(|(repository, of)| Some((repository.parse().ok()?, of.parse().ok()?)));
-            let which = which.ok_or_else(|| StoreError::Name { key: entry.key.clone() })?;
+            let which: Which = which.ok_or_else(|| StoreError::Name { key: entry.key.clone() })?;
+            if !known.desired().repositories.contains_key(&which.0) {
+                continue;
+            }
             looks.push((which, entry.read()?));
         }
         Ok(looks)
@@ -143,6 +150,10 @@ impl Keeper {
         instance: &InstanceName,
         look: &Look,
     ) -> Result<(), KeeperError> {
+        // It was removed meanwhile: another of its name begins with nothing.
+        if !self.facts.read().desired().repositories.contains_key(repository) {
+            return Ok(());
+        }
         let mut batch = Batch::new();
         batch.put(keys::look(repository, instance), look);
         self.facts.settled(self.facts.store().commit(batch)).await?;

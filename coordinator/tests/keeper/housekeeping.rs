@@ -126,6 +126,23 @@ async fn all_data_is_read_within_a_month_of_days() {
 }
 
 #[tokio::test]
+async fn a_key_that_cannot_be_read_is_told_until_it_can() {
+    let bed = Bed::new().await;
+    bed.backup(1, 3 * DAY, b"SELECT 1;").await;
+    let file = fs::read_dir(bed.folder().join("keys")).expect("it is there").flatten().next().expect("one key").path();
+    let good = fs::read(&file).expect("it can be read");
+    fs::write(&file, b"{ no key").expect("it can be written");
+    let told = |bed: &Bed| bed.keeper.troubles().expect("it can be read").len();
+    for later in [0, 600_000, 1_200_000] {
+        bed.round(Time(now().0 + 5 * DAY + later)).await;
+        assert_eq!(told(&bed), 1, "{:?}", bed.keeper.troubles());
+    }
+    fs::write(&file, good).expect("it can be written");
+    bed.round(Time(now().0 + 7 * DAY)).await;
+    assert_eq!(told(&bed), 0, "{:?}", bed.keeper.troubles());
+}
+
+#[tokio::test]
 async fn a_backup_whose_files_cannot_be_read_stays_in_the_catalog_as_damaged() {
     let bed = Bed::new().await;
     bed.backup(1, 3 * DAY, b"SELECT 1;").await;

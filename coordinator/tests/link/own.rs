@@ -5,7 +5,7 @@ use crate::import::{again, needs_a_person};
 use crate::stories::{fleet, installed, instance, until};
 use fleet_coordinator::facts::Facts;
 use fleet_coordinator::home::{Home, HomeError};
-use fleet_coordinator::own::{OwnBackup, RestoreError, restore, take_own_backup};
+use fleet_coordinator::own::{OwnBackup, OwnError, RestoreError, restore, take_own_backup};
 use fleet_coordinator::repositories::Workshop;
 use fleet_proto::link::{dial, renew};
 use fleet_proto::v1;
@@ -41,12 +41,17 @@ async fn set_up(home: &Path) -> Vault {
 /// What the coordinator does every day, while it is stopped.
 async fn back_up(bed: &mut Bed) {
     bed.stop().await;
+    assert!(taken(bed).await.is_none());
+    bed.start().await;
+}
+
+/// Why old ones could not be let go.
+async fn taken(bed: &Bed) -> Option<OwnError> {
     let home = Home::open(bed.path()).expect("the directory is free");
     let facts = Facts::load(home.store).expect("it can be read");
     let read = tokio::task::spawn_blocking(move || facts.at_one_moment());
     let entries = read.await.expect("it ends").expect("it can be read");
-    take_own_backup(bed.path(), entries, &workshop(), now()).await.expect("it is taken");
-    bed.start().await;
+    take_own_backup(bed.path(), entries, &workshop(), now()).await.expect("it is taken")
 }
 
 /// Loses the directory, and serves what comes back under the same address.
@@ -89,6 +94,32 @@ async fn a_lost_coordinator_comes_back_with_its_facts_keys_and_certificates() {
     needs_a_person(&mut admin, "instance notes-1", "its host does not have it: it is not installed empty").await;
     let refused = restore(&vault.recovery, None, bed.path(), &workshop()).await;
     assert!(matches!(refused, Err(RestoreError::Home(_))), "nothing is overwritten: {refused:?}");
+}
+
+#[tokio::test]
+async fn while_a_file_cannot_be_read_backups_are_taken_and_none_is_let_go() {
+    let (mut bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let vault = set_up(bed.path()).await;
+    let file = bed.path().join("own-backup.json");
+    let mut own: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).expect("it is there")).expect("JSON");
+    own["keep"] = 1.into();
+    std::fs::write(&file, own.to_string()).expect("there is room");
+    back_up(&mut bed).await;
+    let snapshots = vault.folder.path().join("repository/snapshots");
+    let kept = || std::fs::read_dir(&snapshots).expect("it is there").flatten().map(|it| it.path()).collect::<Vec<_>>();
+    let before = kept();
+    let good = std::fs::read(&before[0]).expect("it can be read");
+    let bad: Vec<u8> = good.iter().enumerate().map(|(at, byte)| if at == 40 { byte ^ 1 } else { *byte }).collect();
+    std::fs::write(&before[0], bad).expect("it can be written");
+    bed.stop().await;
+    for round in 1..3 {
+        assert!(taken(&bed).await.is_some_and(|why| why.to_string().contains("cannot be read")));
+        assert_eq!(kept().len(), before.len() * (1 + round), "nothing was let go");
+    }
+    std::fs::write(&before[0], good).expect("it can be written");
+    assert!(taken(&bed).await.is_none());
+    assert_eq!(kept().len(), before.len(), "the newest alone");
 }
 
 #[tokio::test]

@@ -38,7 +38,12 @@ impl Mixed {
         let part = |(path, root): (PathBuf, Root)| match root {
             Root::Folder(disk) => Walk::new(vec![(path, disk)], excludes, noted.clone()).map(Part::Folder),
             Root::Bucket(address) => {
-                let objects = Objects::list(Bucket::new(&address)?, path, noted.clone(), picked.clone())?;
+                let objects = Objects::list(
+                    Bucket::new(&address)?.with_pulse(noted.pulse.clone()),
+                    path,
+                    noted.clone(),
+                    picked.clone(),
+                )?;
                 Ok(Part::Bucket(Arc::new(objects)))
             }
         };

@@ -228,7 +228,10 @@ impl ReadSourceOpen for UnopenedObject {
             }
             Err(error) => {
                 match &error {
-                    PlaceError::Missing => self.noted.vanished(&self.shown),
+                    PlaceError::Missing => {
+                        self.noted.discount(&self.shown, self.found.stamp.size);
+                        self.noted.vanished(&self.shown);
+                    }
                     _ => self.noted.gate.shut(&self.shown.display().to_string(), &error.to_string()),
                 }
                 Err(RusticError::with_source(ErrorKind::InputOutput, "an object cannot be opened", error))

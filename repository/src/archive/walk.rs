@@ -68,7 +68,7 @@ impl Noted {
     }
 
     /// Takes back what was counted: it was found, and is left out after all.
-    fn discount(&self, path: &Path, bytes: u64) {
+    pub(super) fn discount(&self, path: &Path, bytes: u64) {
         self.size_of(path, |size| (size.files, size.bytes) = (size.files - 1, size.bytes - bytes));
     }
 

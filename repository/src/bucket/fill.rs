@@ -46,7 +46,7 @@ pub struct Filled {
 impl Repository {
     /// Puts what is in a folder of a snapshot into a bucket, which is made where it is not there.
     pub fn fill_bucket(&self, snapshot: &FileId, path: &str, to: &S3Address, extra: Extra) -> Result<Filled> {
-        let bucket = Bucket::new(to)?;
+        let bucket = Bucket::new(to)?.with_pulse(self.pulse().clone());
         let before = bucket.list_or_make()?;
         let blobs = Blobs::new(self, Arc::new(self.load_index()?));
         let root = own(&self.snapshot(snapshot)?.tree)?;
@@ -147,7 +147,7 @@ impl Upload<'_> {
                 waiting.push(Bytes::from(blob));
                 Ok(())
             });
-            read.map_err(|error| Error::Unreadable { path: path.display().to_string(), reason: error.line() })?;
+            read.map_err(|error| error.unreadable(&path.display().to_string()))?;
             if length >= self.part {
                 sent += std::mem::take(&mut length);
                 self.part(std::mem::take(&mut waiting))?;

@@ -3,6 +3,7 @@
 use super::{Bucket, ListError};
 use crate::error::{Error, Result};
 use crate::place::{FileId, PlaceError, S3Address};
+use crate::pulse::Pulse;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -20,11 +21,11 @@ pub struct Looked {
 }
 
 /// Counts the objects of a bucket, none where there is no such bucket, and hashes those of a sample: SHA-256 by path below the prefix.
-pub fn look(address: &S3Address, sample: &BTreeMap<String, String>) -> Result<Looked> {
-    let bucket = Arc::new(Bucket::new(address)?);
+pub fn look(address: &S3Address, sample: &BTreeMap<String, String>, pulse: &Pulse) -> Result<Looked> {
+    let bucket = Arc::new(Bucket::new(address)?.with_pulse(pulse.clone()));
     let found = match bucket.listed() {
         Err(ListError::Place(PlaceError::Missing)) => Vec::new(),
-        Ok(_) | Err(_) => bucket.list()?,
+        listed => bucket.sorted(listed)?,
     };
     let bytes = found.iter().map(|it| it.stamp.size).sum();
     let mut wrong = None;

@@ -53,7 +53,7 @@ impl Bucket {
     pub(super) fn list_or_make(&self) -> Result<Vec<super::Found>> {
         match self.listed() {
             Err(super::ListError::Place(PlaceError::Missing)) => self.make().and_then(|()| self.list()),
-            Ok(_) | Err(_) => self.list(),
+            listed => self.sorted(listed),
         }
     }
 }

@@ -40,6 +40,7 @@ impl Bucket {
         let answer = tokio::time::timeout(self.deadline, self.store.get_opts(&key, options)).await;
         let late = |_| PlaceError::Late(format!("not within {} s", self.deadline.as_secs()));
         let answer = answer.map_err(late)?.map_err(|error| refine(&error))?;
+        self.pulse.beat();
         let now = Stamp::of(&answer.meta);
         let stamp = if now.is_same(&found.stamp) { found.stamp.clone() } else { now };
         let attributes = words(&answer.attributes);

@@ -245,7 +245,9 @@ impl Job {
             Work::FillBucket { snapshot, path, to, extra } => {
                 Answer::Filled(repository.fill_bucket(&snapshot, &path, &to, extra)?)
             }
-            Work::LookAtBucket { bucket, sample } => Answer::Looked(crate::bucket::look(&bucket, &sample)?),
+            Work::LookAtBucket { bucket, sample } => {
+                Answer::Looked(crate::bucket::look(&bucket, &sample, repository.pulse())?)
+            }
             Work::Check { read } => Answer::Checked(repository.check(read)?),
             Work::Forget { backups } => Answer::Forgotten(repository.forget(&backups)?),
             Work::Prune { how } => Answer::Pruned { bytes: repository.prune(how)? },
