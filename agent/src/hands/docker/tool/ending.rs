@@ -38,6 +38,8 @@ pub enum Exit {
 /// How often an Engine that has not yet noticed the end is asked, and how long it is given between.
 const ASKED: u32 = 600;
 const BETWEEN: Duration = Duration::from_millis(50);
+/// How often a tool that still runs is killed.
+const KILLED: u32 = 50;
 
 impl Ending {
     pub fn new(engine: Arc<Engine>, place: Place, mark: String) -> Self {
@@ -98,12 +100,32 @@ impl Drop for Ending {
 
 async fn end(engine: &Engine, place: &Place, mark: &str) {
     let ended = match place {
-        Place::Exec { container, user, .. } => kill(engine, container, user.clone(), mark).await,
+        Place::Exec { exec, container, user } => end_exec(engine, exec, (container, user.as_ref()), mark).await,
         Place::OneOff { container } => remove(engine, container).await,
     };
     if let Err(error) = ended {
         tracing::warn!(error = crate::chain(&error), "a tool could not be ended; the next sweep tries again");
     }
+}
+
+/// Kills until the Engine says that it has ended: one that was begun just now carries no mark yet, and would go on.
+async fn end_exec(
+    engine: &Engine,
+    exec: &str,
+    (container, user): (&str, Option<&String>),
+    mark: &str,
+) -> Result<(), HandsError> {
+    for _ in 0..KILLED {
+        kill(engine, container, user.cloned(), mark).await?;
+        let asked = engine.docker().await?.inspect_exec(exec);
+        match engine.ask("hear that a tool was ended", asked).await {
+            Ok(found) if found.running == Some(true) => sleep(BETWEEN).await,
+            // Its container is gone, and with it all that ran there.
+            Ok(_) | Err(HandsError::Refused { status: 404, .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(HandsError::Interrupted { what: "end a tool".to_owned() })
 }
 
 async fn remove(engine: &Engine, container: &str) -> Result<(), HandsError> {
