@@ -15,9 +15,6 @@ mod operator;
 
 use data::{Data, PIECE};
 use fleet_core::time::Time;
-use fleet_proto::link::dial;
-use fleet_proto::v1::AddRepositoryRequest;
-use fleet_proto::v1::backups_client::BackupsClient;
 use fleet_repository::worker::{Answer, Limits, PlaceSpec, Request, StreamSpec, Work, Worker};
 use fleet_repository::{Part, Secrets, Tree, Trees};
 use fleet_tests::figure;
@@ -62,11 +59,8 @@ async fn measure() -> anyhow::Result<()> {
 
     let (mut direct, mut through) = (Took::default(), Took::default());
     for round in 0..rounds {
-        let name = format!("round-{round}");
-        let request = AddRepositoryRequest { name: name.clone(), place: None };
-        BackupsClient::new(dial(&operator.identity).await?).add_repository(request).await?;
-        let way = serde_json::json!({ "identity": identity, "repository": name, "instance": instance_name(0) });
-        let path = folder.path().join(&name);
+        let way = serde_json::json!({ "identity": identity, "repository": "central", "instance": instance_name(0) });
+        let path = folder.path().join("direct");
         // Whoever comes second finds a warmer machine: they take turns.
         let mut sides =
             [(PlaceSpec::Folder { path: path.clone() }, &mut direct), (PlaceSpec::Coordinator(way), &mut through)];
@@ -74,7 +68,9 @@ async fn measure() -> anyhow::Result<()> {
         for (place, took) in sides {
             go_through(&place, &data, took).await?;
         }
+        // Each round begins with nothing, on both sides.
         std::fs::remove_dir_all(path)?;
+        std::fs::remove_dir_all(home.join("data/repositories/central").join(instance_name(0)))?;
     }
     drop(serving);
     for (word, direct, through) in
