@@ -67,7 +67,7 @@ impl Repository {
 }
 
 /// Whether the disk cannot read this one file; anything else would befall the others, too.
-pub(crate) fn is_of_one_file(error: &io::Error) -> bool {
+pub fn is_of_one_file(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let bad = [Errno::IO, Errno::UCLEAN, Errno::BADMSG, Errno::NODATA];
     error.kind() == io::ErrorKind::UnexpectedEof || Errno::from_io_error(error).is_some_and(|code| bad.contains(&code))

@@ -94,40 +94,12 @@ mod tests {
     use crate::archive::Stream;
     use crate::backup::Part;
     use crate::check::ReadData;
-    use crate::place::{FileId, FolderPlace, Place, PlaceError};
+    use crate::place::{FolderPlace, Place};
     use crate::secrets::Secrets;
-    use bytes::Bytes;
+    use crate::watched::{Call, Watched};
     use fleet_core::time::Time;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
-
-    /// A place at which somebody begins a run whenever something is removed.
-    struct Watched(FolderPlace, Secrets, AtomicU64);
-
-    impl Place for Watched {
-        fn name(&self) -> String {
-            self.0.name()
-        }
-        fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
-            self.0.list(kind)
-        }
-        fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
-            self.0.read(kind, id)
-        }
-        fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
-            self.0.read_range(kind, id, offset, length)
-        }
-        fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
-            self.0.write(kind, id, content)
-        }
-        fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
-            let other: Arc<dyn Place> = Arc::new(FolderPlace::new(self.0.name()));
-            let resumed = Repository::open(other, &self.1).and_then(|other| other.resume());
-            assert_eq!(resumed.expect("made known").packs, 0, "before {kind} {id} is removed");
-            self.2.fetch_add(u64::from(kind == FileKind::Pack), Ordering::SeqCst);
-            self.0.remove(kind, id)
-        }
-    }
 
     #[test]
     fn a_pack_is_in_an_index_for_as_long_as_it_is_there() {
@@ -144,12 +116,22 @@ mod tests {
             repository.archive_streams(&part, vec![stream], &Arc::default()).expect("archived");
         }
         repository.forget(&BTreeSet::from(["b1".parse().expect("an id")])).expect("forgotten");
-        let watched = Arc::new(Watched(FolderPlace::new(folder.path()), secrets.clone(), AtomicU64::new(0)));
-        let careful = Repository::open(watched.clone(), &secrets).expect("opened");
+        let removed = Arc::new(AtomicU64::new(0));
+        // Somebody begins a run whenever something is removed.
+        let (path, keys, packs) = (folder.path().to_owned(), secrets.clone(), removed.clone());
+        let see = move |call: Call<'_>| {
+            let Call::Remove(kind, id) = call else { return Ok(()) };
+            let resumed = Repository::open(Arc::new(FolderPlace::new(&path)), &keys).and_then(|other| other.resume());
+            assert_eq!(resumed.expect("made known").packs, 0, "before {kind} {id} is removed");
+            packs.fetch_add(u64::from(kind == FileKind::Pack), Ordering::SeqCst);
+            Ok(())
+        };
+        let watched = Watched { place: FolderPlace::new(folder.path()), ahead: 0, see };
+        let careful = Repository::open(Arc::new(watched), &secrets).expect("opened");
         for _ in 0..2 {
             careful.prune_after(Prune::Marking, 0).expect("pruned");
         }
-        assert!(watched.2.load(Ordering::SeqCst) > 0, "the second removes what the first has marked");
+        assert!(removed.load(Ordering::SeqCst) > 0, "the second removes what the first has marked");
         assert!(repository.check(ReadData::All).expect("checked").is_fine());
     }
 }

@@ -3,6 +3,13 @@
 //! Writing and pruning are rustic_core's work; reading, checking and restoring are done here, without a call that can panic
 //! on what it reads. **Invariant:** no type of rustic_core is part of what this crate shows.
 
+// What tests share names the crate as others do.
+#[cfg(test)]
+extern crate self as fleet_repository;
+#[cfg(test)]
+#[path = "../tests/common/watched.rs"]
+mod watched;
+
 pub mod archive;
 mod backend;
 pub mod backup;
@@ -32,6 +39,7 @@ pub use archive::{
 pub use backup::{BackupId, Kind, Part, PartRecord, ProofRecord, SetRecord};
 pub use check::{CheckReport, DamagedBackup, DamagedPack, ReadData};
 pub use damage::Unreadable;
+pub use damage::is_of_one_file;
 pub use error::{Error, Result};
 pub use forget::{Forgotten, Prune};
 pub use gate::Gate;

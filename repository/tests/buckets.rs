@@ -13,8 +13,10 @@ use object_store::path::Path as Key;
 use object_store::{Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt, PutOptions, PutPayload};
 use s3::{ACCESS, Line, S3, SECRET, address, proxy};
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 fn of(port: u16, bucket: &str, prefix: &str) -> S3Address {
     S3Address { bucket: bucket.to_owned(), prefix: prefix.to_owned(), ..address(port) }
@@ -160,7 +162,12 @@ fn an_object_that_is_as_it_was_is_not_read_again_and_one_that_is_not_is() {
     fill(&client);
     // All that comes from the server goes through here.
     let sent = Arc::new(AtomicU64::new(0));
-    let port = counting(server.port, sent.clone());
+    let counted = sent.clone();
+    let came = move |_, bytes: &[u8]| {
+        counted.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+        Tap::GoesOn
+    };
+    let port = tapped(server.port, |_| (), came);
     let first = trees(of(port, "backups", "files"));
     let first = archive(&home, "b1", &Trees { sample: 0, ..first }).expect("archived");
     assert!(sent.swap(0, Ordering::SeqCst) > 20_000_000);
@@ -172,31 +179,6 @@ fn an_object_that_is_as_it_was_is_not_read_again_and_one_that_is_not_is() {
     client.put("files/scans/a.tif", &noise(8, 20_000_000), &[]);
     let third = home.open().archive_trees(&part_at("b3", 1_790_000_200_000), &again, &gate()).expect("archived");
     assert!(third.added > 19_000_000, "{}", third.added);
-}
-
-/// A line that counts what comes back.
-fn counting(to: u16, sent: Arc<AtomicU64>) -> u16 {
-    use std::io::{Read, Write};
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    std::thread::spawn(move || {
-        for client in listener.incoming().map_while(Result::ok) {
-            let server = std::net::TcpStream::connect(("127.0.0.1", to)).expect("the server");
-            let (mut up, mut down) = (client.try_clone().expect("a half"), server.try_clone().expect("a half"));
-            let (mut from, sent) = (server, sent.clone());
-            std::thread::spawn(move || std::io::copy(&mut up, &mut down));
-            std::thread::spawn(move || {
-                let (mut client, mut buffer) = (client, [0; 64 * 1024]);
-                while let Ok(count @ 1..) = from.read(&mut buffer) {
-                    sent.fetch_add(count as u64, Ordering::SeqCst);
-                    if client.write_all(&buffer[..count]).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    port
 }
 
 #[track_caller]
@@ -237,54 +219,13 @@ fn a_line_that_never_holds_makes_no_backup() {
     check_refused(&home, of(port, "backups", "files"), "a.tif");
 }
 
-/// A line on which a connection ends after 3 MB have come back, so often.
-fn breaking(to: u16, times: u64) -> u16 {
-    use std::io::{Read, Write};
-    use std::net::Shutdown;
-    let left = Arc::new(Mutex::new(times));
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    std::thread::spawn(move || {
-        for client in listener.incoming().map_while(Result::ok) {
-            let server = std::net::TcpStream::connect(("127.0.0.1", to)).expect("the server");
-            let (mut up, mut down) = (client.try_clone().expect("a half"), server.try_clone().expect("a half"));
-            let (mut from, left) = (server, left.clone());
-            std::thread::spawn(move || std::io::copy(&mut up, &mut down));
-            std::thread::spawn(move || {
-                let (mut client, mut buffer, mut through) = (client, [0; 64 * 1024], 0);
-                while let Ok(count @ 1..) = from.read(&mut buffer) {
-                    through += count;
-                    if through > 3_000_000 {
-                        let mut left = left.lock().expect("nobody panicked");
-                        if *left > 0 {
-                            *left = left.saturating_sub(u64::from(*left != u64::MAX));
-                            drop((client.shutdown(Shutdown::Both), from.shutdown(Shutdown::Both)));
-                            return;
-                        }
-                    }
-                    if client.write_all(&buffer[..count]).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    port
-}
-
 #[test]
 fn what_vanishes_while_it_is_read_is_told_and_the_rest_is_kept() {
     let (server, home) = (S3::start_seeing_changes(), Home::new());
     let client = Client::new(server.port, "backups");
     fill(&client);
     // After the listing, when the first question about an object comes, one of them is removed.
-    let is_gone = Arc::new(AtomicBool::new(false));
-    let (gone, somebody) = (is_gone.clone(), Client::new(server.port, "backups"));
-    let port = watching(server.port, move |request| {
-        if request.starts_with("HEAD ") && !gone.swap(true, Ordering::SeqCst) {
-            somebody.delete("files/scans/b c+ä.txt");
-        }
-    });
+    let (port, is_gone) = removing(server.port, |request| request.starts_with("HEAD "));
     let kept = archive(&home, "b1", &trees(of(port, "backups", "files"))).expect("archived");
     assert!(is_gone.load(Ordering::SeqCst));
     assert_eq!(kept.vanished, 1, "{:?}", kept.notes);
@@ -298,39 +239,73 @@ fn what_vanishes_before_its_content_is_asked_for_is_not_counted() {
     let (server, home) = (S3::start_seeing_changes(), Home::new());
     let client = Client::new(server.port, "backups");
     fill(&client);
-    let is_gone = Arc::new(AtomicBool::new(false));
-    let (gone, somebody) = (is_gone.clone(), Client::new(server.port, "backups"));
-    let port = watching(server.port, move |request| {
-        if request.starts_with("GET ") && request.contains("scans/b") && !gone.swap(true, Ordering::SeqCst) {
-            somebody.delete("files/scans/b c+ä.txt");
-        }
-    });
+    let is_it = |request: &str| request.starts_with("GET ") && request.contains("scans/b");
+    let (port, is_gone) = removing(server.port, is_it);
     let kept = archive(&home, "b1", &trees(of(port, "backups", "files"))).expect("archived");
     assert!(is_gone.load(Ordering::SeqCst));
     assert_eq!((kept.vanished, kept.files, kept.bytes), (1, 2, 20_000_000), "{:?}", kept.notes);
 }
 
-/// A line that shows each request before it passes it on.
-fn watching(to: u16, see: impl Fn(&str) + Send + Sync + 'static) -> u16 {
-    use std::io::{Read, Write};
-    let (listener, see) = (std::net::TcpListener::bind("127.0.0.1:0").expect("a port"), Arc::new(see));
+/// What becomes of a connection.
+enum Tap {
+    GoesOn,
+    Breaks,
+}
+
+/// A line to the server, on which somebody hears what is asked, and what comes back: how much it was on this connection so far, and
+/// the last of it.
+fn tapped(
+    to: u16,
+    asked: impl Fn(&[u8]) + Send + Sync + 'static,
+    came: impl Fn(u64, &[u8]) -> Tap + Send + Sync + 'static,
+) -> u16 {
+    let (asked, came) = (Arc::new(asked), Arc::new(came));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     std::thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
-            let server = std::net::TcpStream::connect(("127.0.0.1", to)).expect("the server");
-            let (mut back, mut out) = (server.try_clone().expect("a half"), client.try_clone().expect("a half"));
-            std::thread::spawn(move || std::io::copy(&mut back, &mut out));
-            let see = see.clone();
-            std::thread::spawn(move || {
-                let (mut client, mut server, mut buffer) = (client, server, [0; 64 * 1024]);
-                while let Ok(count @ 1..) = client.read(&mut buffer) {
-                    see(&String::from_utf8_lossy(&buffer[..count]));
-                    if server.write_all(&buffer[..count]).is_err() {
-                        return;
-                    }
-                }
-            });
+            let server = TcpStream::connect(("127.0.0.1", to)).expect("the server");
+            let (up, down) = (client.try_clone().expect("a half"), server.try_clone().expect("a half"));
+            let (asked, came) = (asked.clone(), came.clone());
+            let hear = move |_: u64, bytes: &[u8]| {
+                asked(bytes);
+                Tap::GoesOn
+            };
+            std::thread::spawn(move || pass(up, server, hear));
+            std::thread::spawn(move || pass(down, client, move |through, bytes: &[u8]| came(through, bytes)));
         }
     });
     port
+}
+
+/// Either side may end whenever it likes.
+fn pass(mut from: TcpStream, mut to: TcpStream, tap: impl Fn(u64, &[u8]) -> Tap) {
+    let (mut buffer, mut through) = ([0; 64 * 1024], 0);
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        through += count as u64;
+        match tap(through, &buffer[..count]) {
+            Tap::GoesOn if to.write_all(&buffer[..count]).is_ok() => {}
+            Tap::GoesOn => return,
+            Tap::Breaks => return drop((to.shutdown(Shutdown::Both), from.shutdown(Shutdown::Both))),
+        }
+    }
+}
+
+/// Connections end after 3 MB have come back, so often.
+fn breaking(to: u16, times: u64) -> u16 {
+    let left = AtomicU64::new(times);
+    let breaks = move || left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+    tapped(to, |_| (), move |through, _| if through > 3_000_000 && breaks() { Tap::Breaks } else { Tap::GoesOn })
+}
+
+/// Removes an object as soon as a request is one of these.
+fn removing(to: u16, is_it: impl Fn(&str) -> bool + Send + Sync + 'static) -> (u16, Arc<AtomicBool>) {
+    let (is_gone, somebody) = (Arc::new(AtomicBool::new(false)), Client::new(to, "backups"));
+    let gone = is_gone.clone();
+    let asked = move |request: &[u8]| {
+        if is_it(&String::from_utf8_lossy(request)) && !gone.swap(true, Ordering::SeqCst) {
+            somebody.delete("files/scans/b c+ä.txt");
+        }
+    };
+    (tapped(to, asked, |_, _| Tap::GoesOn), is_gone)
 }

@@ -1,13 +1,12 @@
 //! Folders in, folders out, and what stock restic makes of them.
 
 mod common;
+#[path = "common/watched.rs"]
+mod watched;
 
-use bytes::Bytes;
 use common::{Home, are_equal, gate, noise, part, part_at};
 use fleet_repository::place::FolderPlace;
-use fleet_repository::{
-    Error, Existing, FileId, FileKind, Kind, Place, PlaceError, Repository, RestoreOptions, Tree, Trees,
-};
+use fleet_repository::{Error, Existing, FileKind, Kind, Repository, RestoreOptions, Tree, Trees};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -16,6 +15,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use watched::{Call, Watched};
 
 fn trees(disk: &Path) -> Trees {
     Trees { trees: vec![Tree { disk: disk.to_owned(), path: "volumes/files".to_owned() }], ..Trees::default() }
@@ -255,34 +255,6 @@ fn a_full_disk_is_an_error_that_names_the_file() {
     assert!(matches!(&failed, Error::Disk { path, .. } if names_one(path)), "{failed}");
 }
 
-/// A place that counts its reads, and wants them to be large.
-struct Far(FolderPlace, AtomicU64);
-
-impl Place for Far {
-    fn name(&self) -> String {
-        self.0.name()
-    }
-    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
-        self.0.list(kind)
-    }
-    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
-        self.0.read(kind, id)
-    }
-    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
-        self.1.fetch_add(1, Ordering::SeqCst);
-        self.0.read_range(kind, id, offset, length)
-    }
-    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
-        self.0.write(kind, id, content)
-    }
-    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
-        self.0.remove(kind, id)
-    }
-    fn read_ahead(&self) -> u64 {
-        4 << 20
-    }
-}
-
 #[test]
 fn many_small_files_come_from_afar_in_few_reads() {
     let home = Home::new();
@@ -292,11 +264,17 @@ fn many_small_files_come_from_afar_in_few_reads() {
         fs::write(from.join(format!("{number:03}")), noise(number, 5_000)).expect("written");
     }
     let archived = home.open().archive_trees(&part("b1"), &trees(&from), &gate()).expect("archived");
-    let far = Arc::new(Far(FolderPlace::new(home.path()), AtomicU64::new(0)));
-    let repository = Repository::open(far.clone(), &home.secrets).expect("opened");
+    let reads = Arc::new(AtomicU64::new(0));
+    let counted = reads.clone();
+    let see = move |call: Call<'_>| {
+        counted.fetch_add(u64::from(call == Call::ReadRange), Ordering::SeqCst);
+        Ok(())
+    };
+    let far = Arc::new(Watched { place: FolderPlace::new(home.path()), ahead: 4 << 20, see });
+    let repository = Repository::open(far, &home.secrets).expect("opened");
     repository.restore_tree(&archived.snapshot, "volumes/files", &to, &RestoreOptions::default()).expect("restored");
     are_equal(&from, &to);
-    let reads = far.1.load(Ordering::SeqCst);
+    let reads = reads.load(Ordering::SeqCst);
     assert!(reads <= 12, "{reads} reads");
 }
 

@@ -1,14 +1,16 @@
 //! Forgetting, pruning, and going on after a crash.
 
 mod common;
+#[path = "common/watched.rs"]
+mod watched;
 
-use bytes::Bytes;
 use common::{Home, gate, id, noise, part, part_at, read_all, stream};
 use fleet_repository::place::FolderPlace;
-use fleet_repository::{Error, FileId, FileKind, Place, PlaceError, Prune, ReadData, Repository};
+use fleet_repository::{Error, FileKind, PlaceError, Prune, ReadData, Repository};
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
+use watched::{Call, Watched};
 
 fn forget(repository: &Repository, backups: &[&str]) -> u64 {
     let backups: BTreeSet<_> = backups.iter().map(|backup| id(backup)).collect();
@@ -71,7 +73,12 @@ fn what_arrived_before_a_crash_is_made_known_where_nothing_can_be_removed() {
     for file in home.files(FileKind::Index).into_iter().chain(home.files(FileKind::Snapshot)) {
         fs::remove_file(file).expect("removed");
     }
-    let only_grows = Arc::new(AppendOnly(FolderPlace::new(home.path())));
+    // What a host that was broken into sees of its own backups: it adds and reads, and can remove nothing.
+    let see = |call: Call<'_>| match call {
+        Call::Remove(kind, id) => Err(PlaceError::Refused(format!("{kind} {id} may not be removed"))),
+        Call::List | Call::Read | Call::ReadRange | Call::Write => Ok(()),
+    };
+    let only_grows = Arc::new(Watched { place: FolderPlace::new(home.path()), ahead: 0, see });
     let repository = Repository::open(only_grows, &home.secrets).expect("opened");
     let packs = home.files(FileKind::Pack).len() as u64;
     let resumed = repository.resume().expect("made known");
@@ -120,32 +127,4 @@ fn what_drills_found_is_read_again_and_goes_with_its_backup() {
     assert_eq!(forget(&repository, &["b1"]), 2);
     assert_eq!(proofs(&repository), [("b2".to_owned(), b"proof of b2".to_vec())]);
     home.restic_is_content(&["check", "--read-data"]);
-}
-
-/// What a host that was broken into sees of its own backups: it adds and reads, and can remove nothing.
-#[derive(Debug)]
-struct AppendOnly<P>(P);
-
-impl<P: Place> Place for AppendOnly<P> {
-    fn name(&self) -> String {
-        self.0.name()
-    }
-    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
-        self.0.list(kind)
-    }
-    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
-        self.0.read(kind, id)
-    }
-    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
-        self.0.read_range(kind, id, offset, length)
-    }
-    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
-        self.0.write(kind, id, content)
-    }
-    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
-        Err(PlaceError::Refused(format!("{kind} {id} may not be removed: this place only grows")))
-    }
-    fn read_ahead(&self) -> u64 {
-        self.0.read_ahead()
-    }
 }

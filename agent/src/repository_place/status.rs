@@ -1,6 +1,7 @@
 //! What the coordinator's refusals mean to whoever uses a place.
 
 use fleet_repository::PlaceError;
+use std::io;
 use tonic::{Code, Status};
 
 /// Whether asking again may help without anyone doing anything.
@@ -36,10 +37,26 @@ pub fn error_of(status: &Status) -> PlaceError {
         | Code::PermissionDenied
         | Code::ResourceExhausted
         | Code::FailedPrecondition
-        | Code::OutOfRange
         | Code::Unimplemented
         | Code::Internal
-        | Code::DataLoss
         | Code::Unauthenticated => PlaceError::Refused(said()),
+        // The disk there cannot give this one file, or it is shorter than it was: the others are as they were.
+        Code::DataLoss | Code::OutOfRange => PlaceError::Io(io::Error::new(io::ErrorKind::UnexpectedEof, said())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_repository::is_of_one_file;
+
+    #[test]
+    fn one_file_that_cannot_be_given_is_told_from_a_coordinator_that_is_away() {
+        let of = |code| error_of(&Status::new(code, "it says why"));
+        for code in [Code::DataLoss, Code::OutOfRange] {
+            assert!(matches!(of(code), PlaceError::Io(error) if is_of_one_file(&error)), "{code:?}");
+        }
+        assert!(matches!(of(Code::Unavailable), PlaceError::Unreachable(_)));
+        assert!(matches!(of(Code::PermissionDenied), PlaceError::Refused(_)));
     }
 }

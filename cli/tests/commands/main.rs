@@ -11,6 +11,7 @@ mod environment;
 mod errors;
 mod fake;
 mod login;
+mod policies;
 mod port;
 mod reading;
 mod rollouts;

@@ -45,8 +45,6 @@ pub enum KeeperError {
     NoBackup { repository: RepositoryName, instance: InstanceName, backup: String },
     #[error("the backup {backup} cannot be read: {reason}")]
     Unreadable { backup: String, reason: String },
-    #[error("what stock restic needs of the repository is damaged: {0}")]
-    Means(String),
     #[error(transparent)]
     Secrets(#[from] SecretsError),
     #[error(transparent)]

@@ -1,11 +1,14 @@
 //! Giving files out: lists and pieces, each when whoever asked is ready for it.
 
 use super::disk::{Disk, DiskError};
+use super::said;
 use crate::serve::{failed, refused};
 use fleet_proto::convert::{RepositoryFile, RepositoryFiles};
 use fleet_proto::v1;
+use fleet_repository::is_of_one_file;
 use futures_util::stream::{Stream, unfold};
 use std::io::{self, SeekFrom};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
@@ -65,7 +68,7 @@ pub async fn read(
         io::ErrorKind::NotFound => {
             refused(Code::NotFound, DiskError::Missing(file.of.instance.clone()).to_string(), "")
         }
-        _ => failed("could not read the file", &DiskError::Io { path: path.clone(), source }),
+        _ => not_read(&path, source),
     };
     let mut from = tokio::fs::File::open(&path).await.map_err(unreadable)?;
     let bytes = from.metadata().await.map_err(unreadable)?.len();
@@ -75,15 +78,28 @@ pub async fn read(
         return Err(refused(Code::OutOfRange, text, ""));
     };
     from.seek(SeekFrom::Start(offset)).await.map_err(unreadable)?;
-    Ok(unfold(Some((from, end - offset)), |state| async move {
-        let (mut from, left) = state.filter(|(_, left)| *left > 0)?;
-        let mut bytes = vec![0; usize::try_from(left.min(PIECE)).unwrap_or_default()];
-        let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-        match timeout(IDLE, from.read_exact(&mut bytes)).await.map_err(late).flatten() {
-            Ok(read) => Some((Ok(v1::FilePiece { bytes }), Some((from, left - read as u64)))),
-            Err(error) => Some((Err(failed("could not read the file", &error)), None)),
+    Ok(unfold(Some((from, end - offset)), move |state| {
+        let path = path.clone();
+        async move {
+            let (mut from, left) = state.filter(|(_, left)| *left > 0)?;
+            let mut bytes = vec![0; usize::try_from(left.min(PIECE)).unwrap_or_default()];
+            let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+            match timeout(IDLE, from.read_exact(&mut bytes)).await.map_err(late).flatten() {
+                Ok(read) => Some((Ok(v1::FilePiece { bytes }), Some((from, left - read as u64)))),
+                Err(error) => Some((Err(not_read(&path, error)), None)),
+            }
         }
     }))
+}
+
+/// A file that the disk cannot give is damaged, and no reason to come back later: the others are as they were.
+fn not_read(path: &Path, source: io::Error) -> Status {
+    let is_damaged = is_of_one_file(&source);
+    let error = DiskError::Io { path: path.to_owned(), source };
+    match is_damaged {
+        true => refused(Code::DataLoss, said(&error), "`fleet backup verify` says which backups need it"),
+        false => failed("could not read the file", &error),
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +108,13 @@ mod tests {
     use crate::facts::testing::read as named;
     use crate::repositories::disk::make_folder;
     use fleet_proto::convert::FileKind;
+
+    #[test]
+    fn a_file_that_the_disk_cannot_give_is_lost_and_a_disk_that_is_away_is_not() {
+        let of = |code| not_read(Path::new("/repositories/a"), io::Error::from_raw_os_error(code)).code();
+        assert_eq!([5, 74, 117].map(of), [Code::DataLoss; 3], "EIO, EBADMSG, EUCLEAN");
+        assert_eq!([13, 110].map(of), [Code::Unavailable; 2], "EACCES, ETIMEDOUT");
+    }
 
     #[tokio::test]
     async fn whoever_does_not_take_what_it_asked_for_holds_nobody_for_ever() {

@@ -191,3 +191,27 @@ pub fn services_of(fillings: &[Filling<'_>], spec: &InstanceSpec) -> BTreeSet<St
     }
     wanted
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_tool_says_of_its_data_is_held_against_it() {
+        let is_of_data = |code, words: &str| {
+            is_of_data(&HandsError::ToolFailed { what: "psql".to_owned(), code, words: format!(": {words}") })
+        };
+        assert!(is_of_data(3, "ERROR: syntax error at or near"));
+        assert!(is_of_data(1, "ERROR 1064 (42000) at line 5"));
+        for words in [
+            "could not extend file: No space left on device",
+            "ERROR: out of memory",
+            "server closed the connection unexpectedly",
+            "ERROR 2013 (HY000): Lost connection to server during query",
+            "connect ECONNREFUSED 127.0.0.1: connection refused",
+        ] {
+            assert!(!is_of_data(1, words), "{words}");
+        }
+        assert!(!is_of_data(137, "") && !is_of_data(143, ""));
+    }
+}

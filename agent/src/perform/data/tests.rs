@@ -16,3 +16,5 @@ mod restores;
 mod stories;
 mod streams;
 mod volumes;
+#[path = "../../../../repository/tests/common/watched.rs"]
+mod watched;

@@ -38,6 +38,14 @@ async fn an_app_that_does_not_start_on_an_empty_database_is_started_on_a_loaded_
 }
 
 #[tokio::test]
+async fn a_service_that_is_still_starting_is_asked_again() {
+    let (bed, agent, id) = backed_up("checks: [ { command: [ask], service: web } ]").await;
+    bed.lab.plan().in_vain = 2;
+    assert_eq!(proof(&bed.carry_out(&agent, drill("near", &id)).await).failure, None);
+    assert_eq!(bed.lab.plan().in_vain, 0);
+}
+
+#[tokio::test]
 async fn what_an_image_puts_into_an_empty_volume_is_not_in_the_way() {
     let (bed, agent, id) = backed_up("checks: [ { command: [ask], service: web } ]").await;
     assert_eq!(proof(&bed.carry_out(&agent, drill("near", &id)).await).failure, None);

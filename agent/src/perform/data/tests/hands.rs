@@ -175,6 +175,10 @@ impl Hands for LabHands {
         if is(ready_tool(&store).as_ref()) {
             return Ok("1\n".to_owned());
         }
+        if tool.argv == ["ask"] && self.plan().in_vain > 0 {
+            self.plan().in_vain -= 1;
+            return Err(failed(7, ": nobody listens"));
+        }
         if tool.argv == ["ask"] {
             return Ok("3\n".to_owned());
         }

@@ -2,6 +2,7 @@
 
 use super::lab::LabHands;
 use super::streams::{Piped, Writing};
+use super::watched::{Call, Watched};
 use crate::repositories::{
     Ahead, BucketFilled, BucketFound, Label, Repositories, Repository, RepositoryError, Restored, SetFound,
     StreamsWriter, Told, Tree, TreesKept, Trouble, asked_trees, found, put_back, s3_address, words,
@@ -12,7 +13,7 @@ use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_repository::bucket::{Extra, look};
 use fleet_repository::place::FolderPlace;
 use fleet_repository::{
-    FileId, FileKind, Gate, Kind, Part, Place, PlaceError, Prune, Pulse, RestoreOptions, Secrets, Stream, Trees,
+    FileId, Gate, Kind, Part, Place, PlaceError, Prune, Pulse, RestoreOptions, Secrets, Stream, Trees,
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeMap;
@@ -118,59 +119,26 @@ impl Repositories for Keeping {
     }
 }
 
-struct Faulty {
-    inner: FolderPlace,
-    name: RepositoryName,
-    plans: Shared,
-}
-
-impl Faulty {
-    fn pass(&self) -> Result<(), PlaceError> {
-        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        let plan = plans.entry(self.name.clone()).or_default();
-        plan.calls += 1;
-        match plan.fault {
-            Some((PlaceFault::Blinks, at)) if plan.calls != at => Ok(()),
-            Some((fault, from)) if plan.calls >= from => Err(match fault {
-                PlaceFault::Full => PlaceError::Full,
-                PlaceFault::Refuses => PlaceError::Refused("500 internal server error".to_owned()),
-                PlaceFault::Dies | PlaceFault::Blinks => PlaceError::Unreachable("killed".to_owned()),
-            }),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Place for Faulty {
-    fn name(&self) -> String {
-        self.inner.name()
-    }
-    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
-        self.pass()?;
-        self.inner.list(kind)
-    }
-    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
-        self.pass()?;
-        self.inner.read(kind, id)
-    }
-    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
-        self.pass()?;
-        self.inner.read_range(kind, id, offset, length)
-    }
-    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
-        self.pass()?;
-        self.inner.write(kind, id, content)
-    }
-    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
-        self.pass()?;
-        self.inner.remove(kind, id)
+/// Whether a call gets through to the place of this name.
+fn pass(plans: &Shared, name: &RepositoryName) -> Result<(), PlaceError> {
+    let mut plans = plans.lock().unwrap_or_else(PoisonError::into_inner);
+    let plan = plans.entry(name.clone()).or_default();
+    plan.calls += 1;
+    match plan.fault {
+        Some((PlaceFault::Blinks, at)) if plan.calls != at => Ok(()),
+        Some((fault, from)) if plan.calls >= from => Err(match fault {
+            PlaceFault::Full => PlaceError::Full,
+            PlaceFault::Refuses => PlaceError::Refused("500 internal server error".to_owned()),
+            PlaceFault::Dies | PlaceFault::Blinks => PlaceError::Unreachable("killed".to_owned()),
+        }),
+        _ => Ok(()),
     }
 }
 
 #[derive(Clone)]
 pub struct InProcess {
     name: RepositoryName,
-    place: Arc<Faulty>,
+    place: Arc<dyn Place>,
     secrets: Secrets,
     pub lab: LabHands,
 }
@@ -179,7 +147,8 @@ impl InProcess {
     fn new(keeping: &Keeping, access: &Access) -> Self {
         let PlaceAccess::Folder { path } = &access.place else { panic!("only folders are tried here") };
         let name = access.repository.clone();
-        let place = Faulty { inner: FolderPlace::new(path), name: name.clone(), plans: Arc::clone(&keeping.plans) };
+        let (plans, of) = (Arc::clone(&keeping.plans), name.clone());
+        let place = Watched { place: FolderPlace::new(path), ahead: 0, see: move |_: Call<'_>| pass(&plans, &of) };
         let secrets = Secrets { password: String::new(), master_key: access.master_key.0.clone() };
         Self { name, place: Arc::new(place), secrets, lab: keeping.lab.clone() }
     }

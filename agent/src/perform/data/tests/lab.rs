@@ -49,6 +49,8 @@ pub struct Plan {
     pub calls: u64,
     /// The server that answers so often is one that only begins the database.
     pub beginning: u32,
+    /// The app's own question is asked so often before it is answered.
+    pub in_vain: u32,
     /// So long it takes before a dump, and before files are read.
     pub slow: Option<Duration>,
     /// How often something could not be let go on.

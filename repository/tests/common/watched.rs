@@ -1,0 +1,51 @@
+//! A folder with somebody at its door, who sees each call before it goes on, and may refuse it.
+
+use bytes::Bytes;
+use fleet_repository::place::FolderPlace;
+use fleet_repository::{FileId, FileKind, Place, PlaceError};
+
+/// What a place is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call<'a> {
+    List,
+    Read,
+    ReadRange,
+    Write,
+    Remove(FileKind, &'a FileId),
+}
+
+pub struct Watched<F> {
+    pub place: FolderPlace,
+    /// How much it wants to be read at once.
+    pub ahead: u64,
+    pub see: F,
+}
+
+impl<F: Fn(Call<'_>) -> Result<(), PlaceError> + Send + Sync> Place for Watched<F> {
+    fn name(&self) -> String {
+        self.place.name()
+    }
+    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
+        (self.see)(Call::List)?;
+        self.place.list(kind)
+    }
+    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
+        (self.see)(Call::Read)?;
+        self.place.read(kind, id)
+    }
+    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
+        (self.see)(Call::ReadRange)?;
+        self.place.read_range(kind, id, offset, length)
+    }
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+        (self.see)(Call::Write)?;
+        self.place.write(kind, id, content)
+    }
+    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
+        (self.see)(Call::Remove(kind, id))?;
+        self.place.remove(kind, id)
+    }
+    fn read_ahead(&self) -> u64 {
+        self.ahead
+    }
+}
