@@ -1,8 +1,8 @@
 //! Ours: a worker for each request, as the agent does it.
 
-use crate::Tool;
 use crate::data::{Data, PIECE};
 use crate::spent::{Phase, Spent, TIME, time_args};
+use crate::{RESTORED, Tool};
 use fleet_core::time::Time;
 use fleet_repository::worker::{Answer, Limits, PlaceSpec, Request, StreamSpec, Work, Worker};
 use fleet_repository::{BackupId, FileId, Kind, Part, Prune, RestoreOptions, Secrets, Tree, Trees};
@@ -94,13 +94,12 @@ impl Tool for Ours {
             Phase::Dump => self.dump(&data.dump),
             Phase::SecondDump => self.dump(&data.second_dump),
             Phase::Restore => {
-                let to = self.folder.join("restored");
+                let to = self.folder.join(RESTORED);
                 let snapshot = self.latest(Kind::Files).unwrap_or_default();
                 let options = RestoreOptions::default();
                 let work = Work::RestoreTree { snapshot, path: "files".to_owned(), to: to.clone(), options };
                 let (_, spent) = self.ask(work, None)?;
                 compare(&data.tree, &to)?;
-                std::fs::remove_dir_all(to)?;
                 Ok(spent)
             }
             Phase::Prune => {

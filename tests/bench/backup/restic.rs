@@ -2,7 +2,7 @@
 
 use crate::data::{Data, in_pieces};
 use crate::spent::{Phase, Spent, TIME, time_args};
-use crate::{Tool, ours};
+use crate::{RESTORED, Tool, ours};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -47,11 +47,10 @@ impl Tool for Restic {
             Phase::Dump => self.run(&stdin, Some(&data.dump)),
             Phase::SecondDump => self.run(&stdin, Some(&data.second_dump)),
             Phase::Restore => {
-                let to = self.folder.join("restored");
+                let to = self.folder.join(RESTORED);
                 let target = to.display().to_string();
                 let spent = self.run(&["restore", "latest", "--tag", "files", "--target", &target], None)?;
                 ours::compare(&data.tree, &to.join(data.tree.strip_prefix("/")?))?;
-                std::fs::remove_dir_all(to)?;
                 Ok(spent)
             }
             Phase::Prune => self.run(&["forget", "--keep-last", "1", "--group-by", "tags", "--prune"], None),
