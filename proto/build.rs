@@ -15,6 +15,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .type_attribute(".", "#[derive(serde::Serialize)]")
         .btree_map(".")
+        // Bulk is not copied on its way.
+        .bytes(".fleet.v1.FilePiece")
+        .bytes(".fleet.v1.AddFile")
         .compile_fds(descriptors)?;
     Ok(())
 }

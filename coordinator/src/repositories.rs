@@ -22,6 +22,7 @@ mod service;
 mod upload;
 mod way;
 mod work;
+mod writer;
 
 pub use catalog::Rebuilt;
 pub use disk::{Disk, DiskError, FOLDER, Space};

@@ -21,7 +21,7 @@ use tonic::transport::Channel;
 /// Without a byte in either direction for so long, a question is given up.
 const SILENCE: Duration = Duration::from_secs(60);
 /// The largest piece of one message.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 256 * 1024;
 /// The largest file that is taken; packs are far smaller.
 const LARGEST: u64 = 256 << 20;
 /// More files of one kind than any repository has.
@@ -83,9 +83,7 @@ impl Line {
 
     /// The same file once more is well, so that this may be asked again, too.
     pub fn add(&self, file: &FileName, content: &[Bytes]) -> Result<(), PlaceError> {
-        let mut hash = Sha256::new();
-        content.iter().for_each(|piece| hash.update(piece));
-        let sha256: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = sum(file, content);
         let pieces: Arc<[Bytes]> = content.iter().flat_map(cut).collect();
         self.ask(async |channel| {
             let sent = Arc::new(AtomicU64::new(0));
@@ -96,7 +94,7 @@ impl Line {
             let bytes = (0..count).map(move |number| {
                 counter.fetch_add(1, Ordering::Relaxed);
                 pulse.beat();
-                message(add_file::Kind::Bytes(pieces[number].to_vec()))
+                message(add_file::Kind::Bytes(pieces[number].clone()))
             });
             let last = std::iter::once(message(add_file::Kind::Sha256(sha256.clone())));
             let mut client = RepositoriesClient::new(channel);
@@ -141,6 +139,16 @@ impl Line {
         let channel = dial(&identity).await.map_err(|error| Status::unavailable(crate::chain(&error)))?;
         Ok(kept.insert(channel).clone())
     }
+}
+
+/// Every file but the config is called by the sum of what is in it, and was when it was made.
+fn sum(file: &FileName, content: &[Bytes]) -> String {
+    if !file.id.is_empty() {
+        return file.id.clone();
+    }
+    let mut hash = Sha256::new();
+    content.iter().for_each(|piece| hash.update(piece));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn cut(bytes: &Bytes) -> impl Iterator<Item = Bytes> + use<> {

@@ -60,7 +60,8 @@ impl Repositories for RepositoryFiles {
         let from = usize::try_from(offset).expect("small").min(bytes.len());
         let length = if length == 0 { bytes.len() } else { usize::try_from(length).expect("small") };
         let range = &bytes[from..bytes.len().min(from.saturating_add(length))];
-        let pieces: Vec<_> = range.chunks(64 * 1024).map(|bytes| Ok(FilePiece { bytes: bytes.to_vec() })).collect();
+        let pieces: Vec<_> =
+            range.chunks(64 * 1024).map(|bytes| Ok(FilePiece { bytes: bytes.to_vec().into() })).collect();
         Ok(Response::new(stream::iter(pieces).boxed()))
     }
 
@@ -72,7 +73,7 @@ impl Repositories for RepositoryFiles {
             match message.kind {
                 Some(add_file::Kind::Begin(begin)) => name = Some(begin),
                 Some(add_file::Kind::Bytes(piece)) => {
-                    assert!(piece.len() <= 64 * 1024, "pieces are small");
+                    assert!(piece.len() <= 256 * 1024, "pieces are small");
                     bytes.extend(piece);
                 }
                 Some(add_file::Kind::Sha256(hash)) => sha256 = Some(hash),

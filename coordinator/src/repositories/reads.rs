@@ -24,7 +24,7 @@ const TOGETHER: usize = 1000;
 /// So long a disk, or whoever asked, may take for one message.
 const IDLE: Duration = Duration::from_secs(60);
 /// The most bytes in one message.
-const PIECE: u64 = 64 * 1024;
+const PIECE: u64 = 256 * 1024;
 
 /// All files of a kind. Whoever does not take them in time gets no more.
 pub fn list(disk: Arc<Disk>, files: RepositoryFiles) -> ReceiverStream<Result<v1::FileList, Status>> {
@@ -85,7 +85,7 @@ pub async fn read(
             let mut bytes = vec![0; usize::try_from(left.min(PIECE)).unwrap_or_default()];
             let late = |_| io::Error::from(io::ErrorKind::TimedOut);
             match timeout(IDLE, from.read_exact(&mut bytes)).await.map_err(late).flatten() {
-                Ok(read) => Some((Ok(v1::FilePiece { bytes }), Some((from, left - read as u64)))),
+                Ok(read) => Some((Ok(v1::FilePiece { bytes: bytes.into() }), Some((from, left - read as u64)))),
                 Err(error) => Some((Err(not_read(&path, error)), None)),
             }
         }

@@ -19,7 +19,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 /// Whoever says nothing for so long in the middle of a file has gone.
 const IDLE: Duration = Duration::from_secs(60);
 /// The most bytes in one message.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 256 * 1024;
 
 #[derive(Debug, Clone)]
 pub struct RepositoriesService {
@@ -42,7 +42,7 @@ impl RepositoriesService {
         let mut upload = Upload::begin(Arc::clone(&self.disk), file.clone()).await?;
         let sum = loop {
             match next(&mut messages).await? {
-                Some(add_file::Kind::Bytes(bytes)) if bytes.len() <= PIECE => upload.add(&bytes).await?,
+                Some(add_file::Kind::Bytes(bytes)) if bytes.len() <= PIECE => upload.add(bytes).await?,
                 Some(add_file::Kind::Sha256(sum)) => break sum,
                 Some(add_file::Kind::Bytes(_) | add_file::Kind::Begin(_)) => return Err(out_of_order()),
                 None => return Err(refused(Code::Aborted, "could not keep the file: it was cut off", "send it again")),
@@ -70,7 +70,7 @@ async fn next(messages: &mut Streaming<v1::AddFile>) -> Result<Option<add_file::
 }
 
 fn out_of_order() -> Status {
-    refused(Code::InvalidArgument, "could not keep the file: it is not begin, bytes of at most 64 KiB, sum", "")
+    refused(Code::InvalidArgument, "could not keep the file: it is not begin, bytes of at most 256 KiB, sum", "")
 }
 
 /// A stream that has its turn for as long as it is there.

@@ -5,7 +5,9 @@
 
 use super::claims::Claim;
 use super::disk::{Disk, DiskError, make_folder, sync_folder};
+use super::writer::Writer;
 use crate::serve::{failed, refused};
+use bytes::Bytes;
 use fleet_core::names::InstanceName;
 use fleet_proto::convert::{FileKind, RepositoryFile};
 use rustix::fs::RenameFlags;
@@ -16,7 +18,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use tokio::io::AsyncWriteExt;
 use tokio::task::spawn_blocking;
 use tonic::{Code, Status};
 
@@ -31,8 +32,7 @@ pub struct Upload {
     file: RepositoryFile,
     disk: Arc<Disk>,
     aside: Aside,
-    to: tokio::fs::File,
-    sum: Sha256,
+    to: Writer,
     bytes: u64,
     claim: Claim,
 }
@@ -61,20 +61,24 @@ impl Upload {
             opened.map(|to| (to, aside, claim)).map_err(|source| wrong(&of, uploads, source))
         });
         let (to, aside, claim) = finished(opened.await).map_err(|error| told(&error))?;
-        Ok(Self { file, disk, aside, to: tokio::fs::File::from_std(to), sum: Sha256::new(), bytes: 0, claim })
+        Ok(Self { file, disk, aside, to: Writer::new(to), bytes: 0, claim })
     }
 
-    pub async fn add(&mut self, bytes: &[u8]) -> Result<(), Status> {
+    pub async fn add(&mut self, bytes: Bytes) -> Result<(), Status> {
         self.bytes += bytes.len() as u64;
         let limit = largest(self.file.of.kind);
         if self.bytes > limit {
             let text = format!("could not keep the file: it has more than {limit} bytes");
             return Err(refused(Code::InvalidArgument, text, ""));
         }
-        self.claim_room(bytes.len() as u64).await.map_err(|error| told(&error))?;
-        self.sum.update(bytes);
-        self.to.write_all(bytes).await.map_err(|source| self.wrong(source))?;
-        self.claim.written(bytes.len() as u64);
+        if self.to.take(bytes) { self.write().await } else { Ok(()) }
+    }
+
+    async fn write(&mut self) -> Result<(), Status> {
+        let bytes = self.to.waiting();
+        self.claim_room(bytes).await.map_err(|error| told(&error))?;
+        self.to.write().await.map_err(|source| self.wrong(source))?;
+        self.claim.written(bytes);
         Ok(())
     }
 
@@ -91,17 +95,17 @@ impl Upload {
 
     /// Keeps the file, if it is what whoever sent it says it is.
     pub async fn keep(mut self, sha256: &str) -> Result<(), Status> {
-        let sum = hex(&self.sum.clone().finalize());
+        self.write().await?;
+        let Self { file, disk, aside, to, bytes, claim: _claim } = self;
+        let path = aside.0.clone();
+        let sum = to.end().await.map_err(|source| told(&wrong(&file.of.instance, path, source)))?;
         if sum != sha256 {
             return Err(refused(Code::DataLoss, "could not keep the file: it is not what was sent", "send it again"));
         }
-        if self.file.of.kind != FileKind::Config && sum != self.file.id {
+        if file.of.kind != FileKind::Config && sum != file.id {
             let text = "could not keep the file: its name is not the SHA-256 of what is in it";
             return Err(refused(Code::InvalidArgument, text, ""));
         }
-        self.to.flush().await.map_err(|source| self.wrong(source))?;
-        self.to.sync_all().await.map_err(|source| self.wrong(source))?;
-        let Self { file, disk, aside, bytes, .. } = self;
         let kept = spawn_blocking(move || {
             check_room(&disk, &file.of.instance, bytes)?;
             place(&disk, &file, &aside)
@@ -211,7 +215,7 @@ fn wrong(of: &InstanceName, path: PathBuf, source: io::Error) -> UploadError {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -228,11 +232,11 @@ mod tests {
         let of = RepositoryFiles { repository: read("central"), instance: read("notes-1"), kind: FileKind::Pack };
         let file = RepositoryFile { of, id: "0".repeat(64) };
         let mut upload = Upload::begin(Arc::new(disk.clone()), file).await.expect("there is room");
-        upload.add(&vec![7; 1 << 20]).await.expect("that is within what was promised");
+        upload.add(vec![7; 1 << 20].into()).await.expect("that is within what was promised");
         disk.reserve = u64::MAX >> 1;
         upload.disk = Arc::new(disk);
         let piece = vec![7; usize::try_from(PIECE).expect("it is small")];
-        let full = upload.add(&piece).await.expect_err("there is no more");
+        let full = upload.add(piece.into()).await.expect_err("there is no more");
         assert_eq!(full.code(), Code::ResourceExhausted);
     }
 
@@ -247,7 +251,7 @@ mod tests {
         let mut disk = Disk::below(home.path());
         let begun = Upload::begin(Arc::new(disk.clone()), config()).await;
         let mut upload = begun.expect("there is room");
-        upload.add(b"config").await.expect("there is room");
+        upload.add(Bytes::from_static(b"config")).await.expect("there is room");
         disk.reserve = u64::MAX;
         upload.disk = Arc::new(disk.clone());
         let full = upload.keep(&hex(&Sha256::digest(b"config"))).await.expect_err("it became full");

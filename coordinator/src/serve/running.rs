@@ -38,8 +38,9 @@ use tonic::transport::Server;
 /// How long calls that are under way may take after a stop.
 const DRAIN: Duration = Duration::from_secs(3);
 /// What flows on a control stream is small; bulk waits for itself.
-const STREAM_WINDOW: u32 = 128 * 1024;
-const CONNECTION_WINDOW: u32 = 512 * 1024;
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+const FRAME: u32 = 64 * 1024;
 const STREAMS: u32 = 64;
 const HEADERS: u32 = 16 * 1024;
 const FORGET: Duration = Duration::from_secs(3600);
@@ -217,6 +218,7 @@ fn server() -> Server {
     Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
         .max_concurrent_streams(STREAMS)
         .http2_max_header_list_size(HEADERS)
 }

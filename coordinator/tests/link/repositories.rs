@@ -60,7 +60,7 @@ fn pack(instance: &str, bytes: &[u8]) -> v1::FileName {
 
 /// The messages of a file, in pieces.
 fn messages(name: v1::FileName, bytes: &[u8], sum: Option<String>) -> Vec<v1::AddFile> {
-    let pieces = bytes.chunks(50_000).map(|piece| Kind::Bytes(piece.to_vec()));
+    let pieces = bytes.chunks(50_000).map(|piece| Kind::Bytes(piece.to_vec().into()));
     let kinds = [Kind::Begin(name)].into_iter().chain(pieces).chain(sum.map(Kind::Sha256));
     kinds.map(|kind| v1::AddFile { kind: Some(kind) }).collect()
 }

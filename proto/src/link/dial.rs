@@ -34,6 +34,7 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(13);
 /// Small windows: what flows here is small, and bulk has streams of its own that wait for each other.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
+const FRAME: u32 = 64 * 1024;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -83,6 +84,7 @@ async fn connect(address: &str, mut config: ClientConfig) -> Result<Channel, Lin
         .map_err(|error| unreachable(error.into()))?
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
         .buffer_size(64);
     let connected = endpoint.connect_with_connector(reach).await;
     connected.map_err(|error| LinkError::from_connecting(address, error.into()))
