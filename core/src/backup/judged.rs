@@ -1,7 +1,8 @@
 //! What becomes of an instance's backups in one repository.
 //!
 //! **Invariant:** backups of an earlier instance of the same name are judged by themselves, so that a new one pushes none of them
-//! out; and nothing of an instance is forgotten while its newest backup is much smaller than what there was.
+//! out; nothing of an instance is forgotten while its newest backup is much smaller than what there was; and where drills are asked
+//! for and none has succeeded yet, the oldest stays: for how long nothing was proven is told by it.
 
 use super::retention::{Retained, Verdict, retention};
 use super::shrunk::{Shrunk, shrunk};
@@ -41,6 +42,9 @@ impl BackupPolicy {
             backups.into_iter().partition(|(key, seen)| is_own(key, seen));
         let judged = |of: &BTreeMap<_, _>| retention(&self.keep, self.schedule.zone(), of, held, now);
         let mut retained = judged(&own);
+        if self.drill.is_some() {
+            keep_oldest_unproven(&mut retained, &own);
+        }
         let may_forget = retained.iter().any(|one| !one.verdict.is_keep());
         let halted = if may_forget { shrunk(&own, held, now) } else { None };
         if let Some(shrunk) = &halted {
@@ -48,6 +52,16 @@ impl BackupPolicy {
         }
         retained.extend(judged(&earlier).into_iter().map(|one| Retained { verdict: of_earlier(one.verdict), ..one }));
         Judged { retained, halted }
+    }
+}
+
+fn keep_oldest_unproven(retained: &mut [Retained], own: &BTreeMap<BackupKey, BackupSeen>) {
+    if own.values().any(|seen| seen.proven().is_some()) {
+        return;
+    }
+    let oldest = retained.iter_mut().rfind(|one| own[&one.key].is_good());
+    if let Some(Retained { verdict, .. }) = oldest.filter(|one| !one.verdict.is_keep()) {
+        *verdict = Verdict::Keep { reasons: vec!["the oldest, while none is proven".to_owned()] };
     }
 }
 
@@ -72,6 +86,7 @@ mod tests {
     use super::*;
     use crate::backup::Keep;
     use crate::backup::testing::{NOW, key, policy, seen};
+    use crate::units::Period;
 
     /// Backups as `AGE MIB`, of an instance as old as said; what is said of each.
     fn check(created: u64, lines: &str, expect: &str) {
@@ -101,6 +116,26 @@ mod tests {
              120: keep, of an earlier instance of its name, the newest proven\n\
              130: forget, of an earlier instance of its name, not among those that the policy keeps (1 last)",
         );
+    }
+
+    #[test]
+    fn the_oldest_stays_until_a_drill_has_succeeded() {
+        let lines = "50\n60\n70\n80\n900 1 damaged";
+        let with = |lines: &str, drill: Option<Period>| {
+            let backups: BTreeMap<_, _> =
+                lines.lines().enumerate().map(|(number, line)| (key(number), seen(line))).collect();
+            let policy = BackupPolicy { keep: Keep { last: 1, ..Keep::default() }, drill, ..policy() };
+            let judged = policy.judge(backups.clone(), &BTreeSet::new(), Time(NOW.0 - 1000 * 3_600_000), NOW);
+            let kept = judged.retained.iter().filter(|one| one.verdict.is_keep());
+            kept.map(|one| (NOW.since(backups[&one.key].began).as_secs() / 3600, one.verdict.words()))
+                .collect::<Vec<_>>()
+        };
+        let weekly = Some("7d".parse().expect("a period"));
+        let newest = (50, "the newest, last 1 of 1".to_owned());
+        assert_eq!(with(lines, weekly), [newest.clone(), (80, "the oldest, while none is proven".to_owned())]);
+        assert_eq!(with(lines, None), [newest.clone()], "nobody asks for proof");
+        let proven = (60, "the newest proven".to_owned());
+        assert_eq!(with(&lines.replace("60", "60 proven"), weekly), [newest, proven]);
     }
 
     #[test]
