@@ -37,9 +37,10 @@ use tonic::transport::Server;
 
 /// How long calls that are under way may take after a stop.
 const DRAIN: Duration = Duration::from_secs(3);
-/// What flows on a control stream is small; bulk waits for itself.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What flows on a control stream is small. A backup's packs fill more: with less, sender and receiver wait for each other at
+/// every turn, and a far coordinator gets one window for each way there and back.
+const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 const FRAME: u32 = 64 * 1024;
 const STREAMS: u32 = 64;
 const HEADERS: u32 = 16 * 1024;

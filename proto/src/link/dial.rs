@@ -31,6 +31,9 @@ pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// power or its network is noticed within 20 s, without pings of HTTP/2.
 const SILENCE_LIMIT: Duration = Duration::from_secs(13);
 
+/// So much the system takes before the line can: what waits longer waits above it, where a heartbeat overtakes bulk.
+const UNSENT: u32 = 128 * 1024;
+
 /// Small windows: what flows here is small, and bulk has streams of its own that wait for each other.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
@@ -98,7 +101,9 @@ async fn reach(address: String, connector: TlsConnector) -> Result<TokioIo<TlsSt
 async fn secured(address: &str, connector: TlsConnector) -> Result<TlsStream<TcpStream>, io::Error> {
     let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
-    SockRef::from(&tcp).set_tcp_user_timeout(Some(SILENCE_LIMIT))?;
+    let socket = SockRef::from(&tcp);
+    socket.set_tcp_user_timeout(Some(SILENCE_LIMIT))?;
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     let name = ServerName::try_from(SERVER_NAME).map_err(io::Error::other)?;
     connector.connect(name, tcp).await
 }
