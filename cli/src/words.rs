@@ -1,5 +1,6 @@
 //! Small pieces of text: ages, counts, sizes, and text of strangers made harmless.
 
+use fleet_core::facts::Doing;
 use fleet_core::time::Time;
 use std::time::Duration;
 
@@ -81,6 +82,12 @@ pub fn cut(text: &str, width: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// A step, and how far it is where that is known: `pull web:1.2 (3 of 12 MB)`.
+#[must_use]
+pub fn doing(step: &str, progress: &str) -> String {
+    one_line(&Doing { step: step.to_owned(), progress: progress.to_owned() }.to_string())
 }
 
 /// How long ago a moment was, in its largest unit; `-` where there was none.

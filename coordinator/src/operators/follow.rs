@@ -10,7 +10,7 @@ use super::views::rollout::is_at_rest;
 use super::wish::read;
 use crate::clock;
 use crate::facts::{Known, Untold};
-use fleet_core::facts::{InstanceDesired, Link, Running};
+use fleet_core::facts::{Doing, InstanceDesired, Link, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::order::Action;
 use fleet_core::plan::wish_id;
@@ -206,6 +206,7 @@ fn progress(known: &Known, followed: &Followed) -> v1::ChangeProgress {
         text,
         hint,
         over,
+        progress: String::new(),
     };
     if let Some(ended) = order.as_ref().and_then(|id| known.observed().ended.get(id)) {
         if ended.outcome.is_success() && is_being_removed(known, instance) {
@@ -228,11 +229,14 @@ fn progress(known: &Known, followed: &Followed) -> v1::ChangeProgress {
             return of("waiting", format!("its host cannot be told: {why}"), hint, true);
         }
         let seen = known.observed().instances.get(instance).map(|seen| &seen.running);
-        let text = match seen {
-            Some(Running::Busy { step, .. }) => step.clone(),
-            Some(Running::Absent | Running::Settled(_)) | None => format!("asked to {}", verb(&open.order.action)),
+        let doing = match seen {
+            Some(Running::Busy { doing, .. }) => doing.clone(),
+            Some(Running::Absent | Running::Settled(_)) | None => {
+                Doing::step(format!("asked to {}", verb(&open.order.action)))
+            }
         };
-        return of("under way", text, String::new(), false);
+        let progress = doing.progress;
+        return v1::ChangeProgress { progress, ..of("under way", doing.step, String::new(), false) };
     }
     if let Some(kept) = kept::kept(known, instance, clock::now()) {
         return kept;

@@ -101,6 +101,19 @@ async fn what_takes_an_app_away_from_a_host_is_not_refused_by_its_list_of_apps()
 }
 
 #[tokio::test]
+async fn how_far_a_step_is_is_told_apart_from_it() {
+    let facts = fleet().await;
+    facts.give("lab-1", configure("notes-1", "o1", 1)).await;
+    let followed = Followed { instance: name("notes-1"), order: Some(order("o1")) };
+    for far in ["", "3 of 12 MB", "4 of 12 MB"] {
+        let doing = Doing { step: "pull web".to_owned(), progress: far.to_owned() };
+        facts.say_busy("lab-1", "notes-1", "o1", doing).await;
+        let told = progress(&facts.read(), &followed);
+        assert_eq!((told.text.as_str(), told.progress.as_str()), ("pull web", far));
+    }
+}
+
+#[tokio::test]
 async fn nobody_is_kept_at_a_prompt_by_an_order_that_cannot_be_told() {
     let facts = fleet().await;
     facts.give("lab-1", configure("notes-1", "o1", 1)).await;
