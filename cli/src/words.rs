@@ -140,12 +140,6 @@ pub fn bytes(amount: u64) -> String {
     }
 }
 
-/// `1 host`, `2 hosts`.
-#[must_use]
-pub fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}
-
 /// So many digits of a digest are enough for people.
 const SHORT_DIGEST: usize = 12;
 

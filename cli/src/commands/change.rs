@@ -106,7 +106,8 @@ fn tell(context: &Context, instance: &str, told: &mut Told, now: &ChangeProgress
 fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress) -> Result<ExitStatus, CommandError> {
     match last.state.as_str() {
         "done" | "already so" => {
-            context.printer.answer(format!("{instance}: {}", last.state))?;
+            let text = if last.text.is_empty() { String::new() } else { format!(": {}", last.text) };
+            context.printer.answer(format!("{instance}: {}{text}", last.state))?;
             Ok(ExitStatus::Done)
         }
         "waiting" => Err(CommandError::refused(format!("could not {what} yet")).because(&last.text).hint(&last.hint)),

@@ -5,8 +5,9 @@ use super::rollouts::counts;
 use super::{hosts, instances};
 use crate::output::{Format, table};
 use crate::painted::{Colour, Painted};
-use crate::words::{count, one_line};
+use crate::words::one_line;
 use fleet_core::time::Time;
+use fleet_core::words::count;
 use fleet_proto::v1::{RolloutView, Status, VersionCount};
 
 /// So many lines of hosts, of instances, and of what needs a person.
