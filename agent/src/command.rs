@@ -9,7 +9,7 @@ mod status;
 use crate::hands::DEFAULT_SOCKET;
 use crate::policy::ORDINARY_PATH;
 use crate::repository_place::AtCoordinator;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use error::CommandError;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -73,6 +73,7 @@ struct Join {
 
 #[derive(Debug, Args)]
 struct Run {
+    /// Where the agent keeps what it knows.
     #[arg(long, value_name = "FOLDER", default_value = DATA_DIR)]
     data_dir: PathBuf,
     /// The host's own policy.
@@ -85,8 +86,10 @@ struct Run {
 
 #[derive(Debug, Args)]
 struct Status {
+    /// Where the agent keeps what it knows.
     #[arg(long, value_name = "FOLDER", default_value = DATA_DIR)]
     data_dir: PathBuf,
+    /// The host's own policy.
     #[arg(long, value_name = "FILE", default_value = ORDINARY_PATH)]
     policy: PathBuf,
 }
@@ -95,9 +98,16 @@ struct Status {
 enum Policy {
     /// Check that a policy file is well written, and show what it means.
     Check {
+        /// The file to read.
         #[arg(default_value = ORDINARY_PATH)]
         file: PathBuf,
     },
+}
+
+/// Everything that its command line knows.
+#[must_use]
+pub fn command_line() -> clap::Command {
+    Agent::command()
 }
 
 /// The `fleet-agent` program of this process.

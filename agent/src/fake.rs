@@ -11,7 +11,7 @@ pub use data::ToolFault;
 pub use world::{Behaviour, Crash, FakeContainer, World};
 
 use crate::hands::{
-    Changed, Disk, DumpStream, EngineVersion, Hands, HandsError, Incoming, LogLine, LogRequest, LogStream, Notes,
+    Changed, Disk, DumpStream, EngineVersion, Hands, HandsError, Incoming, LogLine, LogRequest, LogStream, Note, Notes,
     Resolved, RootFound, Stranger,
 };
 use fleet_core::app::Health;
@@ -82,6 +82,14 @@ impl FakeHands {
         done
     }
 
+    fn tell_how_far(&self, step: &Step, notes: &Notes) {
+        let Step::Pull { image } = step else { return };
+        let far = self.world().pulled.get(image).copied();
+        if let Some((done, total)) = far {
+            notes.say(Note::Bytes { done, total });
+        }
+    }
+
     async fn crash(&self) {
         self.crashed.send_replace(true);
         std::future::pending::<()>().await;
@@ -95,13 +103,14 @@ impl Hands for FakeHands {
         Ok(self.world().found(spec))
     }
 
-    async fn perform(&self, step: &Step, spec: &InstanceSpec, _: &Notes) -> Result<(), HandsError> {
+    async fn perform(&self, step: &Step, spec: &InstanceSpec, notes: &Notes) -> Result<(), HandsError> {
         self.world().answers()?;
         let crash = self.world().count_step();
         if crash == Some(Crash::Before) {
             self.crash().await;
         }
         let done = self.world().perform(step, spec);
+        self.tell_how_far(step, notes);
         if crash == Some(Crash::After) {
             self.crash().await;
         }

@@ -5,6 +5,7 @@ use fleet_core::app::Health;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::gate::{Gate, Verdict};
 use fleet_core::time::Time;
+use fleet_core::units::Period;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -12,12 +13,21 @@ use tokio::time::sleep;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// What the gate waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits<'a> {
+    /// The instance is not well.
+    Because(&'a str),
+    /// It is well, and not for long enough.
+    WellFor { so_far: Period, of: Period },
+}
+
 /// Why an instance did not pass the gate, in words for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotHealthy(pub String);
 
-/// Waits until the instance is healthy, and hears of each reason why it is not yet.
+/// Waits until the instance is healthy, and tells with each look what it waits for.
 ///
 /// It ends by itself at the app's deadline; dropping the future ends it at once.
 pub async fn pass(
@@ -25,7 +35,7 @@ pub async fn pass(
     spec: &InstanceSpec,
     health: &Health,
     now: &(dyn Fn() -> Time + Send + Sync),
-    waits: &(dyn Fn(&str) + Send + Sync),
+    waits: &(dyn Fn(Waits<'_>) + Send + Sync),
 ) -> Result<(), NotHealthy> {
     let mut gate = Gate::new(health, now());
     let mut pause = FIRST_PAUSE;
@@ -37,7 +47,8 @@ pub async fn pass(
         match verdict {
             Verdict::Healthy => return Ok(()),
             Verdict::Failed { why } => return Err(NotHealthy(why)),
-            Verdict::Waiting { why } => waits(&why),
+            Verdict::Waiting { why } => waits(Waits::Because(&why)),
+            Verdict::WellFor { so_far, of } => waits(Waits::WellFor { so_far, of }),
         }
         sleep(pause.min(health.minimum_healthy.as_duration().max(FIRST_PAUSE))).await;
         pause = pause.mul_f32(1.5).min(LONGEST_PAUSE);

@@ -23,7 +23,7 @@ mod run;
 mod site;
 mod watch;
 
-pub use command::main;
+pub use command::{command_line, main};
 pub use run::{Config, RunError, identity_path, run};
 
 use std::error::Error;

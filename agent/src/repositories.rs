@@ -14,6 +14,7 @@ use bytes::Bytes;
 use fleet_core::backup::{Access, Bucket, Manifest, Proof, Root};
 use fleet_core::names::{BackupId, HostName};
 use fleet_core::time::Time;
+use fleet_core::words::count;
 use futures_util::stream::BoxStream;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -261,7 +262,8 @@ pub struct Restored {
 
 /// In words what was put back.
 pub fn put_back(restored: fleet_repository::Restored) -> Restored {
-    let note = |(name, files): (String, u64)| format!("`{name}` of {files} files could not be set on this host");
+    let note =
+        |(name, files): (String, u64)| format!("`{name}` of {} could not be set on this host", count(files, "file"));
     Restored { bytes: restored.bytes, notes: restored.refused.into_iter().map(note).collect() }
 }
 

@@ -14,7 +14,7 @@ use crate::site::Site;
 use crate::watch::Watcher;
 use crate::{answer, clock, perform};
 use fleet_core::access::Subject;
-use fleet_core::facts::Running;
+use fleet_core::facts::{Doing, Running};
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::{End, order_id};
 use fleet_proto::link::{Identity, IdentityError};
@@ -175,7 +175,7 @@ fn tell_what_is_left(site: &Site) {
         if let Some(instance) = &unreadable.instance {
             // Nobody knows what it is, so nobody may guess: it is busy, with an order that will not end by itself.
             let order = unreadable.order.clone().unwrap_or_else(|| order_id(&["unreadable", instance.as_str()]));
-            site.pen.set_instance(instance, Running::Busy { order, step: text.clone(), last: None });
+            site.pen.set_instance(instance, Running::Busy { order, doing: Doing::step(text.clone()), last: None });
         }
         site.pen.tell(clock::now(), unreadable.instance.as_ref(), text);
     }

@@ -40,6 +40,12 @@ pub fn main() -> ExitCode {
     run(&std::env::args_os().collect::<Vec<_>>(), Environment::of_process()).into()
 }
 
+/// Everything that its command line knows.
+#[must_use]
+pub fn command_line() -> clap::Command {
+    Fleet::command()
+}
+
 /// Does what a command line says, in an environment.
 #[must_use]
 pub fn run(arguments: &[OsString], environment: Environment) -> ExitStatus {

@@ -69,6 +69,13 @@ impl Painted {
         Self(pieces).and("…")
     }
 
+    /// So many rows it takes on a terminal of a width.
+    #[must_use]
+    pub fn rows(&self, width: usize) -> usize {
+        let length: usize = self.0.iter().map(|(_, text)| text.chars().count()).sum();
+        length.div_ceil(width.max(1)).max(1)
+    }
+
     #[must_use]
     pub fn text(&self, in_colour: bool) -> String {
         let mut all = String::new();
@@ -103,6 +110,12 @@ mod tests {
         let text = Painted::plain("a\x1b[2J").and_in(Colour::Red, "b\x1b]0;x\x07");
         assert_eq!(text.text(true), "a\\u001b[2J\x1b[31mb\\u001b]0;x\\u0007\x1b[0m");
         assert_eq!(text.text(false), "a\\u001b[2Jb\\u001b]0;x\\u0007");
+    }
+
+    #[test]
+    fn a_line_takes_as_many_rows_as_it_is_long() {
+        let rows = |length: usize| Painted::plain("x".repeat(length)).and_in(Colour::Red, "").rows(10);
+        assert_eq!([0, 1, 10, 11, 20, 21].map(rows), [1, 1, 1, 2, 2, 3]);
     }
 
     #[test]

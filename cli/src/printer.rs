@@ -4,6 +4,7 @@ use crate::environment::Output;
 use crate::error::CommandError;
 use crate::painted::{Colour, Painted};
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub struct Printer {
@@ -11,12 +12,15 @@ pub struct Printer {
     stderr: Mutex<Output>,
     colour: bool,
     is_quiet: bool,
+    /// So many rows at the end of the terminal may be written over: nothing was told since.
+    movable: AtomicUsize,
 }
 
 impl Printer {
     #[must_use]
     pub fn new(stdout: Output, stderr: Output, colour: bool) -> Self {
-        Self { stdout: Mutex::new(stdout), stderr: Mutex::new(stderr), colour, is_quiet: false }
+        let (stdout, stderr) = (Mutex::new(stdout), Mutex::new(stderr));
+        Self { stdout, stderr, colour, is_quiet: false, movable: AtomicUsize::new(0) }
     }
 
     /// Without the story, if so wished; errors are always shown.
@@ -28,19 +32,19 @@ impl Printer {
 
     /// A line of the answer. It fails only when nobody reads any more.
     pub fn answer(&self, text: impl Into<Painted>) -> Result<(), CommandError> {
-        let mut stdout = locked(&self.stdout);
+        let mut stdout = self.stdout();
         let in_colour = self.colour && stdout.terminal.is_some();
         write_line(&mut stdout, &text.into().text(in_colour))
     }
 
     /// A piece of the answer for a program: nothing is shortened.
     pub fn answer_data(&self, text: &str) -> Result<(), CommandError> {
-        write_line(&mut locked(&self.stdout), &crate::words::clean(text.trim_end()))
+        write_line(&mut self.stdout(), &crate::words::clean(text.trim_end()))
     }
 
     /// A line of the answer in which a container's colours stay, if this is a terminal that shows them.
     pub fn answer_log(&self, text: &str) -> Result<(), CommandError> {
-        let mut stdout = locked(&self.stdout);
+        let mut stdout = self.stdout();
         let in_colour = self.colour && stdout.terminal.is_some();
         let text = if in_colour { crate::words::clean_but_colours(text) } else { crate::words::clean(text) };
         write_line(&mut stdout, &text)
@@ -48,7 +52,13 @@ impl Printer {
 
     /// A text of our own making for a machine, as it is.
     pub fn answer_script(&self, text: &str) -> Result<(), CommandError> {
-        write_line(&mut locked(&self.stdout), text.trim_end())
+        write_line(&mut self.stdout(), text.trim_end())
+    }
+
+    /// An answer may stand on the same terminal as the story: what was told before it stays.
+    fn stdout(&self) -> MutexGuard<'_, Output> {
+        self.movable.store(0, Ordering::Relaxed);
+        locked(&self.stdout)
     }
 
     /// A line of the story.
@@ -62,24 +72,53 @@ impl Printer {
     pub fn tell(&self, text: impl Into<Painted>) {
         let mut stderr = locked(&self.stderr);
         let in_colour = self.colour && stderr.terminal.is_some();
+        self.movable.store(0, Ordering::Relaxed);
         // Nobody can be told that stderr is gone.
         let _ = write_line(&mut stderr, &text.into().text(in_colour));
     }
 
     /// A question: its answer is written on the same line.
     pub fn ask(&self, text: &str) {
+        self.movable.store(0, Ordering::Relaxed);
         let mut stderr = locked(&self.stderr);
         let text = Painted::plain(text).text(false);
         let _ = stderr.writer.write_all(text.as_bytes()).and_then(|()| stderr.writer.flush());
     }
 
-    /// Writes lines over the ones of the last call, of which there were `before`. For terminals only.
-    pub fn redraw(&self, before: usize, lines: &[Painted]) {
+    /// A line of the story that may move: a terminal writes what it becomes over it.
+    pub fn story_that_moves(&self, text: impl Into<Painted>) {
+        match self.story_terminal() {
+            Some((width, _)) => {
+                self.movable.store(0, Ordering::Relaxed);
+                self.draw(&[text.into()], width);
+            }
+            None => self.story(text),
+        }
+    }
+
+    /// What the last line of the story has become. Without a terminal nobody is told.
+    pub fn story_moved(&self, text: impl Into<Painted>) {
+        if let Some((width, _)) = self.story_terminal() {
+            self.draw(&[text.into()], width);
+        }
+    }
+
+    /// Writes lines over the ones of the last call, each in one row. For terminals only.
+    pub fn redraw(&self, lines: &[Painted]) {
+        let width = self.story_terminal().map_or(80, |(width, _)| width);
+        let lines: Vec<Painted> = lines.iter().map(|line| line.clone().cut(width.saturating_sub(1))).collect();
+        self.draw(&lines, width);
+    }
+
+    fn draw(&self, lines: &[Painted], width: usize) {
         let mut stderr = locked(&self.stderr);
-        let width = stderr.terminal.map_or(80, |(width, _)| width);
-        let mut text = if before > 0 { format!("\x1b[{before}F\x1b[J") } else { String::new() };
+        let rows = lines.iter().map(|line| line.rows(width)).sum();
+        let mut text = match self.movable.swap(rows, Ordering::Relaxed) {
+            0 => String::new(),
+            before => format!("\x1b[{before}F\x1b[J"),
+        };
         for line in lines {
-            text.push_str(&line.clone().cut(width.saturating_sub(1)).text(self.colour));
+            text.push_str(&line.text(self.colour));
             text.push('\n');
         }
         let _ = stderr.writer.write_all(text.as_bytes()).and_then(|()| stderr.writer.flush());
@@ -115,5 +154,73 @@ fn write_line(output: &mut Output, line: &str) -> Result<(), CommandError> {
         Err(source) if source.kind() == io::ErrorKind::BrokenPipe => Err(CommandError::nobody_reads()),
         Err(source) => Err(CommandError::refused("could not write the answer").because(source)),
         Ok(()) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn told(terminal: Option<(usize, usize)>, tell: impl FnOnce(&Printer)) -> String {
+        let kept = Kept::default();
+        let output = || Output { writer: Box::new(kept.clone()), terminal };
+        tell(&Printer::new(output(), output(), false));
+        let bytes = kept.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        String::from_utf8_lossy(&bytes).replace('\u{1b}', "ESC")
+    }
+
+    #[test]
+    fn nothing_is_written_over_but_what_moves() {
+        let screen = Some((20, 24));
+        let line = |printer: &Printer| printer.story_that_moves("pull");
+        for between in [
+            (|printer| printer.story("x")) as fn(&Printer),
+            |printer| printer.tell("x"),
+            |printer| drop(printer.answer("x")),
+            |printer| drop(printer.answer_data("x")),
+        ] {
+            let text = told(screen, |printer| {
+                line(printer);
+                between(printer);
+                printer.story_moved("pull (1)");
+                printer.story_moved("pull (2)");
+                line(printer);
+            });
+            assert_eq!(text, "pull\nx\npull (1)\nESC[1FESC[Jpull (2)\npull\n");
+        }
+    }
+
+    #[test]
+    fn a_board_is_not_drawn_over_what_was_told_since() {
+        let text = told(Some((20, 24)), |printer| {
+            printer.redraw(&["a".into(), "b".into()]);
+            printer.redraw(&["c".into()]);
+            printer.story("trying again");
+            printer.redraw(&["d".into()]);
+        });
+        assert_eq!(text, "a\nb\nESC[2FESC[Jc\ntrying again\nd\n");
+    }
+
+    #[test]
+    fn what_moves_is_told_once_where_there_is_no_terminal() {
+        let text = told(None, |printer| {
+            printer.story_that_moves("pull");
+            printer.story_moved("pull (1)");
+        });
+        assert_eq!(text, "pull\n");
     }
 }

@@ -1,5 +1,6 @@
 //! Small pieces of text: ages, counts, sizes, and text of strangers made harmless.
 
+use fleet_core::facts::Doing;
 use fleet_core::time::Time;
 use std::time::Duration;
 
@@ -83,6 +84,12 @@ pub fn cut(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
+/// A step, and how far it is where that is known: `pull web:1.2 (3 of 12 MB)`.
+#[must_use]
+pub fn doing(step: &str, progress: &str) -> String {
+    one_line(&Doing { step: step.to_owned(), progress: progress.to_owned() }.to_string())
+}
+
 /// How long ago a moment was, in its largest unit; `-` where there was none.
 #[must_use]
 pub fn age(now: Time, then_ms: u64) -> String {
@@ -131,12 +138,6 @@ pub fn bytes(amount: u64) -> String {
         None if amount == 0 => "-".to_owned(),
         None => format!("{amount} B"),
     }
-}
-
-/// `1 host`, `2 hosts`.
-#[must_use]
-pub fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// So many digits of a digest are enough for people.

@@ -210,7 +210,38 @@ pub enum Running {
     /// The host said what it is.
     Settled(InstanceSaid),
     /// In the middle of an order: do not guess. `last` is what it was before.
-    Busy { order: OrderId, step: String, last: Option<InstanceSaid> },
+    Busy {
+        order: OrderId,
+        #[serde(flatten)]
+        doing: Doing,
+        last: Option<InstanceSaid>,
+    },
+}
+
+/// What is being done, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doing {
+    /// The same from its beginning to its end: whoever tells steps compares it.
+    pub step: String,
+    /// What of the step is done so far, such as `12 of 40 MB`; empty where nobody can say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub progress: String,
+}
+
+impl Doing {
+    /// A step of which nobody says how far it is.
+    pub fn step(step: impl Into<String>) -> Self {
+        Self { step: step.into(), progress: String::new() }
+    }
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.progress.as_str() {
+            "" => f.write_str(&self.step),
+            progress => write!(f, "{} ({progress})", self.step),
+        }
+    }
 }
 
 impl Running {
@@ -274,3 +305,6 @@ pub struct Ended {
     pub made: Option<Box<Made>>,
     pub at: Time,
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,3 +22,4 @@ pub mod steps;
 pub mod time;
 pub mod units;
 pub mod window;
+pub mod words;

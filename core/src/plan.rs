@@ -24,7 +24,7 @@ pub use newer::Newer;
 pub use outlook::Outlook;
 pub use progress::Progress;
 
-use crate::facts::{Asked, Desired, Observed};
+use crate::facts::{Asked, Desired, Doing, Observed};
 use crate::names::{HostName, InstanceName, OrderId, RolloutId};
 use crate::order::{Order, Outcome, Release};
 use crate::rollout::{Member, Rollout};
@@ -105,7 +105,7 @@ pub enum MemberState {
     UnderWay {
         order: OrderId,
         since: Time,
-        step: Option<String>,
+        doing: Option<Doing>,
     },
     /// Past its deadline without a word, though its host is online.
     Overdue {

@@ -2,6 +2,7 @@
 
 mod arrows;
 mod files;
+mod help;
 mod registry;
 
 use std::path::{Path, PathBuf};

@@ -46,6 +46,8 @@ pub struct World {
     pub failing: BTreeSet<String>,
     /// Steps that never end, by a part of their text.
     pub hanging: BTreeSet<String>,
+    /// What a pull says of how far it is, done and in all, by the image.
+    pub pulled: BTreeMap<String, (u64, u64)>,
     /// The step, counted from 1, at which the agent crashes.
     pub crash: Option<(u64, Crash)>,
     pub steps_so_far: u64,

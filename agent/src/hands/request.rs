@@ -109,15 +109,6 @@ pub enum Note {
     Said(String),
 }
 
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bytes { done, total } => write!(f, "{} of {} MB", done / 1_000_000, total / 1_000_000),
-            Self::Said(text) => f.pad(text),
-        }
-    }
-}
-
 /// Hears the notes of a step; it must not block.
 #[derive(Clone)]
 pub struct Notes(Arc<dyn Fn(Note) + Send + Sync>);

@@ -40,7 +40,6 @@ use crate::ledger::{
 use crate::repositories::Told;
 use crate::site::Site;
 use fleet_core::backup::{Access, DataAction, Made};
-use fleet_core::facts::Running;
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_core::order::{Action, End, Order, Outcome};
 use fleet_core::units::Period;
@@ -263,12 +262,8 @@ impl DataWork<'_> {
 
     /// Says how many bytes went through, at a pace that people can read.
     pub fn told(&self, doing: &str) -> Told {
-        let (pen, instance, order) = (self.site().pen.clone(), self.order.instance.clone(), self.order.id.clone());
-        let (last, doing) = (self.work.last.clone(), doing.to_owned());
-        Told::to(move |bytes| {
-            let step = format!("{doing} ({} MB)", bytes / 1_000_000);
-            pen.set_instance(&instance, Running::Busy { order: order.clone(), step, last: last.clone() });
-        })
+        let tell = self.work.progress_of(doing);
+        Told::to(move |bytes| tell(format!("{} MB", bytes / 1_000_000)))
     }
 }
 

@@ -4,4 +4,5 @@ mod bed;
 mod crashes;
 mod expectations;
 mod links;
+mod progress;
 mod stories;

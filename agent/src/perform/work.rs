@@ -2,19 +2,18 @@
 
 use super::links::{LedAstray, refuse_strays_before};
 use crate::clock;
-use crate::gate::{self, NotHealthy};
+use crate::gate::{self, NotHealthy, Waits};
 use crate::hands::{HandsError, Note, Notes};
 use crate::ledger::{LedgerError, Way};
 use crate::site::Site;
 use fleet_core::app::Health;
-use fleet_core::facts::{InstanceSaid, Running};
+use fleet_core::facts::{Doing, InstanceSaid, Running};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{Found, Stage, Step};
 use futures_util::future::try_join_all;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -87,10 +86,23 @@ impl<'a> Work<'a> {
     }
 
     pub fn say(&self, doing: impl Into<String>) {
+        self.say_with(doing, String::new());
+    }
+
+    fn say_with(&self, doing: impl Into<String>, progress: String) {
         let doing = doing.into();
-        let running = Running::Busy { order: self.order.clone(), step: self.worded(&doing), last: self.last.clone() };
+        self.progress_of(&doing)(progress);
         *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = doing;
-        self.site.pen.set_instance(self.instance, running);
+    }
+
+    /// Says how far a step is, each time that it is called: such as `12 of 40 MB`.
+    pub fn progress_of(&self, doing: &str) -> impl Fn(String) + Send + Sync + 'static + use<> {
+        let (pen, instance, order) = (self.site.pen.clone(), self.instance.clone(), self.order.clone());
+        let (last, step) = (self.last.clone(), self.worded(doing));
+        move |progress| {
+            let doing = Doing { step: step.clone(), progress };
+            pen.set_instance(&instance, Running::Busy { order: order.clone(), doing, last: last.clone() });
+        }
     }
 
     fn worded(&self, doing: &str) -> String {
@@ -134,17 +146,19 @@ impl<'a> Work<'a> {
             Finish::Healthy(_) | Finish::AsIs => (finish, false),
         };
         for stage in &stages {
-            self.note(stage)?;
+            let doing = stage.steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            self.note(&doing)?;
             has_gate |= stage.steps.contains(&Step::Gate);
-            try_join_all(stage.steps.iter().map(|step| self.step(step, spec, finish))).await?;
+            let notes = self.notes(&doing, stage.steps.len());
+            let steps = stage.steps.iter().zip(&notes);
+            try_join_all(steps.map(|(step, notes)| self.step(step, spec, finish, notes))).await?;
         }
-        if has_gate { Ok(()) } else { self.step(&Step::Gate, spec, finish).await }
+        if has_gate { Ok(()) } else { self.gate(spec, finish).await }
     }
 
     /// Writes what begins now into the ledger.
-    fn note(&self, stage: &Stage) -> Result<(), LedgerError> {
-        let steps: Vec<String> = stage.steps.iter().map(ToString::to_string).collect();
-        let (number, doing) = (self.stage.fetch_add(1, Ordering::Relaxed) + 1, steps.join(", "));
+    fn note(&self, doing: &str) -> Result<(), LedgerError> {
+        let (number, doing) = (self.stage.fetch_add(1, Ordering::Relaxed) + 1, doing.to_owned());
         self.say(doing.clone());
         self.site.ledger().mark(self.order, |open| match &mut open.way {
             Way::Accepted | Way::Forward { .. } => open.way = Way::Forward { step: number, doing },
@@ -152,32 +166,49 @@ impl<'a> Work<'a> {
         })
     }
 
-    async fn step(&self, step: &Step, spec: &InstanceSpec, finish: Finish<'_>) -> Result<(), WorkError> {
-        match (step, finish) {
-            (Step::Gate, Finish::Healthy(health) | Finish::HealthyIfChanged(health)) => self.gate(spec, health).await,
-            (Step::Gate, Finish::AsIs) => Ok(()),
-            (step, _) => {
+    async fn step(&self, step: &Step, spec: &InstanceSpec, finish: Finish<'_>, notes: &Notes) -> Result<(), WorkError> {
+        match step {
+            Step::Gate => self.gate(spec, finish).await,
+            step => {
                 refuse_strays_before(step, self.site, spec).await?;
-                Ok(self.site.hands.perform(step, spec, &self.notes(step)).await?)
+                Ok(self.site.hands.perform(step, spec, notes).await?)
             }
         }
     }
 
-    /// Passes on how far a step is.
-    fn notes(&self, step: &Step) -> Notes {
-        let (pen, instance, order) = (self.site.pen.clone(), self.instance.clone(), self.order.clone());
-        let (last, step) = (self.last.clone(), self.worded(&step.to_string()));
-        Notes::to(move |note| match note {
-            Note::Bytes { .. } => {
-                let step = format!("{step} ({note})");
-                pen.set_instance(&instance, Running::Busy { order: order.clone(), step, last: last.clone() });
-            }
-            Note::Said(text) => pen.tell(clock::now(), Some(&instance), text),
-        })
+    /// For each of so many steps that run side by side: passes on how far all of them are together.
+    fn notes(&self, doing: &str, steps: usize) -> Vec<Notes> {
+        let far = Arc::new(Mutex::new(vec![(0, 0); steps]));
+        let tell = Arc::new(self.progress_of(doing));
+        let of_step = |number: usize| {
+            let (far, tell) = (Arc::clone(&far), Arc::clone(&tell));
+            let (pen, instance) = (self.site.pen.clone(), self.instance.clone());
+            Notes::to(move |note| match note {
+                Note::Bytes { done, total } => {
+                    // The lock is held until it is told, so that an older sum is never told after a newer one.
+                    let mut far = far.lock().unwrap_or_else(PoisonError::into_inner);
+                    far[number] = (done, total);
+                    let (done, total) = far.iter().fold((0, 0), |(a, b), (done, total)| (a + done, b + total));
+                    tell(format!("{} of {} MB", done / 1_000_000, total / 1_000_000));
+                }
+                Note::Said(text) => pen.tell(clock::now(), Some(&instance), text),
+            })
+        };
+        (0..steps).map(of_step).collect()
     }
 
-    async fn gate(&self, spec: &InstanceSpec, health: &Health) -> Result<(), WorkError> {
-        let waits = |why: &str| self.say(format!("waiting until it is healthy: {why}"));
+    async fn gate(&self, spec: &InstanceSpec, finish: Finish<'_>) -> Result<(), WorkError> {
+        const DOING: &str = "waiting until it is healthy";
+        let health = match finish {
+            Finish::Healthy(health) | Finish::HealthyIfChanged(health) => health,
+            Finish::AsIs => return Ok(()),
+        };
+        let waits = |waits: Waits<'_>| match waits {
+            Waits::Because(why) => self.say(format!("{DOING}: {why}")),
+            Waits::WellFor { so_far, of } => {
+                self.say_with(DOING, format!("healthy for {so_far} of {of}"));
+            }
+        };
         Ok(gate::pass(self.site.hands.as_ref(), spec, health, &clock::now, &waits).await?)
     }
 }

@@ -120,7 +120,8 @@ impl Instance {
             let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
             Time(u64::try_from(since.as_millis()).expect("milliseconds fit"))
         };
-        let passed = gate::pass(&self.hands, &rendered.spec, &rendered.health, &now, &|why| eprintln!("waits: {why}"));
+        let passed =
+            gate::pass(&self.hands, &rendered.spec, &rendered.health, &now, &|waits| eprintln!("waits: {waits:?}"));
         passed.await.map_err(|error| error.to_string())
     }
 

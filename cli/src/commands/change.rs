@@ -5,7 +5,7 @@ use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::follow::{Look, Parting, follow};
 use crate::told::Told;
-use crate::words::{clock_time, one_line};
+use crate::words::{clock_time, doing};
 use clap::Args;
 use fleet_proto::v1::{ChangeProgress, FollowChangeRequest, InstanceChange, InstanceView};
 
@@ -89,21 +89,25 @@ fn going_on(error: CommandError, instance: &str) -> CommandError {
     error.hint(format!("the change goes on without you; see how it goes: `fleet instance show {instance}`"))
 }
 
-/// One line for each state and step.
+/// One line for each state and step. Where a terminal shows it, how far the step is moves in that line.
 fn tell(context: &Context, instance: &str, told: &mut Told, now: &ChangeProgress) {
     let is_new_state = told.is_new_state(&now.state);
-    if !told.is_new_step(&now.text) && !is_new_state {
-        return;
-    }
+    let is_news = told.is_new_step(&now.text) || is_new_state;
     let time = clock_time(context.now());
-    let text = if now.text.is_empty() { String::new() } else { format!(": {}", one_line(&now.text)) };
-    context.printer.story(format!("{time}  {instance}  {}{text}", now.state));
+    let text = if now.text.is_empty() { String::new() } else { format!(": {}", doing(&now.text, &now.progress)) };
+    let line = format!("{time}  {instance}  {}{text}", now.state);
+    if is_news {
+        context.printer.story_that_moves(line);
+    } else {
+        context.printer.story_moved(line);
+    }
 }
 
 fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress) -> Result<ExitStatus, CommandError> {
     match last.state.as_str() {
         "done" | "already so" => {
-            context.printer.answer(format!("{instance}: {}", last.state))?;
+            let text = if last.text.is_empty() { String::new() } else { format!(": {}", last.text) };
+            context.printer.answer(format!("{instance}: {}{text}", last.state))?;
             Ok(ExitStatus::Done)
         }
         "waiting" => Err(CommandError::refused(format!("could not {what} yet")).because(&last.text).hint(&last.hint)),

@@ -12,6 +12,7 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
     after_help = "Examples:\n  echo 'source <(fleet completion bash)' >>~/.bashrc\n  echo 'source <(fleet completion zsh)' >>~/.zshrc\n  fleet completion fish >~/.config/fish/completions/fleet.fish"
 )]
 pub struct CompletionArgs {
+    /// For which shell
     #[arg(value_enum)]
     shell: Shell,
 }

@@ -14,6 +14,7 @@ use fleet_proto::v1::{LogView, ReadLogsRequest};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  fleet logs notes-1 --tail 50\n  fleet logs notes-1 web --follow")]
 pub struct LogsArgs {
+    /// Whose containers
     #[arg(add = ArgValueCandidates::new(complete::instances))]
     instance: InstanceName,
 

@@ -2,8 +2,9 @@
 
 use super::{pairs, section};
 use crate::output::{Column, grid};
-use crate::words::{age, bytes, count, moment, one_line, or_dash, short, until};
+use crate::words::{age, bytes, moment, one_line, or_dash, short, until};
 use fleet_core::time::Time;
+use fleet_core::words::count;
 use fleet_proto::v1::{
     BackupCopyView, BackupDetail, BackupPolicyView, BackupView, CopyView, PartView, RepositoryView, StandingView,
 };
@@ -173,8 +174,8 @@ fn copy_lines(copy: &BackupCopyView, now: Time) -> Vec<String> {
 fn part(part: &PartView) -> Vec<String> {
     let holds = match (part.files, part.counts.len()) {
         (0, 0) => "-".to_owned(),
-        (0, _) => count(part.counts.values().sum::<u64>().try_into().unwrap_or(usize::MAX), "row"),
-        (files, _) => count(files.try_into().unwrap_or(usize::MAX), "file"),
+        (0, _) => count(part.counts.values().sum::<u64>(), "row"),
+        (files, _) => count(files, "file"),
     };
     vec![part.store.clone(), part.engine.clone(), bytes(part.bytes), bytes(part.added), took(part.took_ms), holds]
 }

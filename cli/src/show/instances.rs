@@ -2,7 +2,7 @@
 
 use super::{pairs, section};
 use crate::output::{Column, grid};
-use crate::words::{age, or_dash, short_digest};
+use crate::words::{age, doing, or_dash, short_digest};
 use fleet_core::time::Time;
 use fleet_proto::v1::InstanceView;
 
@@ -37,7 +37,7 @@ fn host(instance: &InstanceView) -> String {
 pub fn now_line(instance: &InstanceView) -> String {
     let waits = |text: &str| format!("waits: {text}");
     if !instance.doing.is_empty() {
-        return instance.doing.clone();
+        return doing(&instance.doing, &instance.progress);
     }
     if !instance.waiting.is_empty() {
         return waits(&instance.waiting);
@@ -60,7 +60,7 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
         ("app", format!("{}@{}", instance.app, version(instance))),
         ("release", instance.digest.clone()),
         ("health", parenthesised(&instance.health, &instance.health_reason)),
-        ("doing", instance.doing.clone()),
+        ("doing", doing(&instance.doing, &instance.progress)),
         ("waits", instance.waiting.clone()),
         (
             "last order",
@@ -123,7 +123,8 @@ mod tests {
             version: "1.1".to_owned(),
             wanted_version: "1.2".to_owned(),
             health: "healthy".to_owned(),
-            doing: "pulling images".to_owned(),
+            doing: "pull web".to_owned(),
+            progress: "3 of 12 MB".to_owned(),
             containers: vec![ContainerView {
                 service: "web".to_owned(),
                 name: "notes-1-web-1".to_owned(),
@@ -154,7 +155,7 @@ mod tests {
         let lines = table(&[notes(), away], COLUMNS, Format::Table, Time(100_000));
         insta::assert_snapshot!(lines.join("\n"), @r"
         INSTANCE  HOST             APP       VERSION     HEALTH   NOW
-        notes-1   lab-1            labnotes  1.1 -> 1.2  healthy  pulling images
+        notes-1   lab-1            labnotes  1.1 -> 1.2  healthy  pull web (3 of 12 MB)
         notes-2   lab-2 (offline)  labnotes  ?           unknown  waits: lab-2 is offline\u001b[2J
         ");
     }
@@ -172,7 +173,7 @@ mod tests {
         host      lab-1
         app       labnotes@1.1 -> 1.2
         health    healthy
-        doing     pulling images
+        doing     pull web (3 of 12 MB)
         on drift  heal
         heard     2s ago
         created   99s ago

@@ -3,7 +3,7 @@
 use super::rollouts::counts;
 use crate::painted::{Colour, Painted};
 use crate::told::Told;
-use crate::words::{age, clock_time, one_line};
+use crate::words::{age, clock_time, doing, one_line};
 use fleet_core::time::Time;
 use fleet_proto::v1::{MemberView, RolloutView};
 use std::collections::BTreeMap;
@@ -95,8 +95,12 @@ fn line(member: &MemberView, widths: &Widths, now: Time) -> Painted {
     Painted::of(colour, mark).and(names).and_in(colour, format!("{}{since}", member.state)).and(reason(member))
 }
 
-fn reason(member: &MemberView) -> String {
-    if member.text.is_empty() { String::new() } else { format!(": {}", one_line(&member.text)) }
+/// Why it is so; under way, the step and how far it is.
+pub fn reason(member: &MemberView) -> String {
+    match member.text.as_str() {
+        "" => String::new(),
+        text => format!(": {}", doing(text, &member.progress)),
+    }
 }
 
 /// What was told already, so that only changes are told.
@@ -210,12 +214,14 @@ mod tests {
     }
 
     #[test]
-    fn each_step_is_told_once_in_a_pipe() {
+    fn each_step_is_told_once_in_a_pipe_however_far_it_is() {
+        let pulling =
+            |progress: &str| MemberView { progress: progress.to_owned(), ..member(1, "under way", "pull web") };
         let mut changes = Changes::default();
         let stages = [
             view("running", vec![member(1, "waiting", ""), member(2, "waiting", "the canary goes first")]),
-            view("running", vec![member(1, "under way", "pull web (1 of 9 MB)"), member(2, "waiting", "later")]),
-            view("running", vec![member(1, "under way", "pull web (2 of 9 MB)"), member(2, "waiting", "later")]),
+            view("running", vec![pulling("0 of 3 MB"), member(2, "waiting", "later")]),
+            view("running", vec![pulling("2 of 9 MB"), member(2, "waiting", "later")]),
             view("running", vec![member(1, "under way", "start web"), member(2, "waiting", "later")]),
             view("soaking", vec![member(1, "done", ""), member(2, "waiting", "1 soaks")]),
             view("done but offline", vec![member(1, "done", ""), member(2, "offline", "")]),
@@ -224,7 +230,7 @@ mod tests {
             stages.iter().zip(0_u64..).flat_map(|(view, second)| changes.lines(view, Time(second * 1000))).collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
         00:00:00  labnotes-3  running (2 waiting)
-        00:00:01  notes-1  lab-1  under way: pull web (1 of 9 MB)
+        00:00:01  notes-1  lab-1  under way: pull web (0 of 3 MB)
         00:00:03  notes-1  lab-1  under way: start web
         00:00:04  notes-1  lab-1  done
         00:00:04  labnotes-3  soaking (1 done, 1 waiting)

@@ -2,7 +2,8 @@
 
 use super::section;
 use crate::output::grid;
-use crate::words::{count, one_line, short_digest};
+use crate::words::{one_line, short_digest};
+use fleet_core::words::count;
 use fleet_proto::v1::{Proposal, ProposedChange, Wave};
 
 /// So many instances of a wave are shown one by one.

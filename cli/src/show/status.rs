@@ -1,12 +1,13 @@
 //! The fleet on one screen.
 
-use super::members::{colour_of_phase, versions};
+use super::members::{colour_of_phase, reason, versions};
 use super::rollouts::counts;
 use super::{hosts, instances};
 use crate::output::{Format, table};
 use crate::painted::{Colour, Painted};
-use crate::words::{count, one_line};
+use crate::words::one_line;
 use fleet_core::time::Time;
+use fleet_core::words::count;
 use fleet_proto::v1::{RolloutView, Status, VersionCount};
 
 /// So many lines of hosts, of instances, and of what needs a person.
@@ -105,8 +106,8 @@ fn under_way(status: &Status) -> Vec<Painted> {
         lines.push(rollout_line(rollout));
         let busy = rollout.members.iter().filter(|member| member.state == "under way").take(SHOWN);
         lines.extend(busy.map(|member| {
-            let text = if member.text.is_empty() { String::new() } else { format!(": {}", one_line(&member.text)) };
-            Painted::plain(format!("    {} on {}  {}{text}", member.instance, member.host, versions(member)))
+            let reason = reason(member);
+            Painted::plain(format!("    {} on {}  {}{reason}", member.instance, member.host, versions(member)))
         }));
     }
     lines
@@ -174,7 +175,8 @@ mod tests {
                 from: "1.1".to_owned(),
                 to: "1.2".to_owned(),
                 state: "under way".to_owned(),
-                text: "pulling web".to_owned(),
+                text: "pull web".to_owned(),
+                progress: "3 of 12 MB".to_owned(),
                 ..Default::default()
             }],
             ..Default::default()
@@ -210,7 +212,7 @@ mod tests {
 
         rollouts
           labnotes-3  labnotes@1.2  running (1 under way, 1 waiting)
-            notes-1 on lab-1  1.1 -> 1.2: pulling web
+            notes-1 on lab-1  1.1 -> 1.2: pull web (3 of 12 MB)
 
         HOST   LINK     FOR  LABELS  INSTANCES
         lab-2  offline  60s  -       notes-2

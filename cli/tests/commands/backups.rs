@@ -127,6 +127,7 @@ fn each_copy_says_why_it_stays() {
     exit 0
     stdout:
     store db: notes: 100 -> 120
+    they differ in 1 of 2 stores
     ");
     assert_snapshot!(environment.run("fleet backup hold 3f9a12").text(), @r"
     exit 0
@@ -165,6 +166,18 @@ fn a_backup_is_followed_to_its_end() {
     stderr:
     error: the following required arguments were not provided: <INSTANCE>...
     hint: write `fleet backup now <INSTANCE>...`, or see `fleet backup now --help`
+    ");
+}
+
+#[test]
+fn a_drill_ends_with_what_was_proven() {
+    let proven = "backup 3f9a12bc0011223344556677 in central is proven: restored on lab-1 in 40s, 5 checks passed";
+    let scene = Scene { change: change(&[], "0011"), progress: vec![progress("done", proven)], ..Default::default() };
+    let (_fake, environment) = logged_in(scene);
+    assert_snapshot!(environment.run("fleet --quiet backup drill notes-1").text(), @r"
+    exit 0
+    stdout:
+    notes-1: done: backup 3f9a12bc0011223344556677 in central is proven: restored on lab-1 in 40s, 5 checks passed
     ");
 }
 

@@ -14,6 +14,7 @@ mod login;
 mod policies;
 mod port;
 mod reading;
+mod readme;
 mod rollouts;
 mod safe;
 mod scene;

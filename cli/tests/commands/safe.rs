@@ -57,7 +57,8 @@ impl Backups for Safe {
 
     async fn diff_backups(&self, request: Request<DiffBackupsRequest>) -> Answer<BackupDifference> {
         let lines = vec!["store db: notes: 100 -> 120".to_owned()];
-        self.answer(request, |_| BackupDifference { lines, ..Default::default() })
+        let summary = "they differ in 1 of 2 stores".to_owned();
+        self.answer(request, |_| BackupDifference { lines, summary, ..Default::default() })
     }
 
     async fn hold_backup(&self, request: Request<HoldBackupRequest>) -> Answer<BackupView> {

@@ -78,7 +78,18 @@ pub fn instance(number: u32) -> InstanceView {
 
 pub fn progress(state: &str, text: &str) -> ChangeProgress {
     let over = !matches!(state, "waiting" | "under way");
-    ChangeProgress { state: state.to_owned(), text: text.to_owned(), hint: String::new(), over }
+    ChangeProgress {
+        state: state.to_owned(),
+        text: text.to_owned(),
+        hint: String::new(),
+        over,
+        progress: String::new(),
+    }
+}
+
+/// Under way with a step, and so far.
+pub fn so_far(step: &str, progress: &str) -> ChangeProgress {
+    ChangeProgress { progress: progress.to_owned(), ..self::progress("under way", step) }
 }
 
 pub fn change(plan: &[&str], order: &str) -> InstanceChange {

@@ -2,7 +2,7 @@
 
 use crate::environment::TestEnvironment;
 use crate::fake::logged_in;
-use crate::scene::{Scene, change, host, instance, progress};
+use crate::scene::{Scene, change, host, instance, progress, so_far};
 use insta::assert_snapshot;
 
 #[test]
@@ -71,11 +71,42 @@ fn a_host_with_instances_is_not_removed_by_accident() {
 }
 
 #[test]
+fn on_a_terminal_how_far_a_step_is_moves_in_its_line() {
+    let progress = vec![
+        progress("under way", "pull labnotes-web:1.1"),
+        so_far("pull labnotes-web:1.1", "1 of 12 MB"),
+        so_far("pull labnotes-web:1.1", "12 of 12 MB"),
+        progress("under way", "start web"),
+        progress("done", ""),
+    ];
+    let (_fake, environment) = logged_in(Scene { change: change(&[], "0a"), progress, ..Default::default() });
+    let environment = environment.on_a_terminal(70, 24);
+    let told = |environment: &TestEnvironment, line: &str| environment.run(line).stderr.replace('\u{1b}', "ESC");
+    assert_snapshot!(told(&environment, "fleet instance restart notes-1"), @r"
+    06:00:00  notes-1  under way: pull labnotes-web:1.1
+    ESC[1FESC[J06:00:00  notes-1  under way: pull labnotes-web:1.1 (1 of 12 MB)
+    ESC[1FESC[J06:00:00  notes-1  under way: pull labnotes-web:1.1 (12 of 12 MB)
+    06:00:00  notes-1  under way: start web
+    06:00:00  notes-1  done
+    ");
+    assert_eq!(told(&environment, "fleet --quiet instance restart notes-1"), "");
+    // What takes two rows is written over as two.
+    assert_snapshot!(told(&environment.on_a_terminal(50, 24), "fleet instance restart notes-1"), @r"
+    06:00:00  notes-1  under way: pull labnotes-web:1.1
+    ESC[2FESC[J06:00:00  notes-1  under way: pull labnotes-web:1.1 (1 of 12 MB)
+    ESC[2FESC[J06:00:00  notes-1  under way: pull labnotes-web:1.1 (12 of 12 MB)
+    06:00:00  notes-1  under way: start web
+    06:00:00  notes-1  done
+    ");
+}
+
+#[test]
 fn an_install_is_followed_to_its_end() {
     let progress = vec![
-        progress("under way", "pulling labnotes-web:1.1"),
-        progress("under way", "pulling labnotes-web:1.1"),
-        progress("under way", "starting web"),
+        progress("under way", "pull labnotes-web:1.1"),
+        so_far("pull labnotes-web:1.1", "1 of 12 MB"),
+        so_far("pull labnotes-web:1.1", "12 of 12 MB"),
+        progress("under way", "start web"),
         progress("done", ""),
     ];
     let change = change(&["create the volume notes-1_uploads", "start web"], "0a");
@@ -90,8 +121,8 @@ fn an_install_is_followed_to_its_end() {
     stderr:
       create the volume notes-1_uploads
       start web
-    06:00:00  notes-1  under way: pulling labnotes-web:1.1
-    06:00:00  notes-1  under way: starting web
+    06:00:00  notes-1  under way: pull labnotes-web:1.1
+    06:00:00  notes-1  under way: start web
     06:00:00  notes-1  done
     ");
     assert_snapshot!(fake.heard(), @r#"

@@ -3,7 +3,8 @@
 use super::{DesiredChange, Facts, ObserveError};
 use crate::store::{MemoryStore, Store, StoreError};
 use fleet_core::facts::{
-    DriftRule, Health, HostDesired, HostSaid, InstanceDesired, InstanceSaid, OpenOrder, PowerDesired, Removal, Running,
+    Doing, DriftRule, Health, HostDesired, HostSaid, InstanceDesired, InstanceSaid, OpenOrder, PowerDesired, Removal,
+    Running,
 };
 use fleet_core::names::{HostName, InstanceName, OrderId};
 use fleet_core::order::{Action, Goal, Order, Outcome, PowerWish, Release, order_id};
@@ -153,6 +154,13 @@ impl Facts {
             coverage: None,
         };
         let heard = self.hear_instance(&read(host), read(instance), Running::Settled(said), NOW).await;
+        heard.expect("it is its own");
+    }
+
+    /// A host is in the middle of an order.
+    pub async fn say_busy(&self, host: &str, instance: &str, name: &str, doing: Doing) {
+        let running = Running::Busy { order: order(name), doing, last: None };
+        let heard = self.hear_instance(&read(host), read(instance), running, NOW).await;
         heard.expect("it is its own");
     }
 

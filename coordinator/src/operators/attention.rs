@@ -292,13 +292,13 @@ mod tests {
     fn what_is_wrong_with_what_is_kept_needs_a_person() {
         let kept = Kept {
             room: Some("only 1 MiB free".to_owned()),
-            troubles: vec![(read("notes-1"), read("central"), "1 of its backups are damaged".to_owned())],
+            troubles: vec![(read("notes-1"), read("central"), "1 of its backups is damaged".to_owned())],
             own: Some("the coordinator has never backed itself up".to_owned()),
             blind: Some("nobody can look".to_owned()),
         };
         let said: Vec<_> = of_kept(kept).into_iter().map(|(_, it)| format!("{}: {}", it.subject, it.text)).collect();
         let expect = [
-            "instance notes-1: its repository in central: 1 of its backups are damaged",
+            "instance notes-1: its repository in central: 1 of its backups is damaged",
             "coordinator: only 1 MiB free",
             "coordinator: the coordinator has never backed itself up",
             "coordinator: nobody can look",

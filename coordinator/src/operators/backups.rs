@@ -1,6 +1,7 @@
 //! What operators ask and wish of backups.
 
 mod chosen;
+mod difference;
 mod kits;
 mod listing;
 mod places;

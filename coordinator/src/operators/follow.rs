@@ -10,10 +10,12 @@ use super::views::rollout::is_at_rest;
 use super::wish::read;
 use crate::clock;
 use crate::facts::{Known, Untold};
-use fleet_core::facts::{InstanceDesired, Link, Running};
+use fleet_core::backup::{DrillMade, Made, rough};
+use fleet_core::facts::{Doing, InstanceDesired, Link, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::order::Action;
 use fleet_core::plan::wish_id;
+use fleet_core::words::count;
 use fleet_proto::v1;
 use futures_util::stream::{Stream, unfold};
 use std::time::Duration;
@@ -206,6 +208,7 @@ fn progress(known: &Known, followed: &Followed) -> v1::ChangeProgress {
         text,
         hint,
         over,
+        progress: String::new(),
     };
     if let Some(ended) = order.as_ref().and_then(|id| known.observed().ended.get(id)) {
         if ended.outcome.is_success() && is_being_removed(known, instance) {
@@ -213,6 +216,8 @@ fn progress(known: &Known, followed: &Followed) -> v1::ChangeProgress {
             return of("under way", "forgetting it".to_owned(), String::new(), false);
         }
         let (state, text, hint) = end_words(&ended.outcome);
+        let made = ended.made.as_ref().filter(|_| ended.outcome.is_success());
+        let text = made.and_then(|made| made_words(made)).unwrap_or(text);
         return of(&state, text, hint, true);
     }
     if known.instance(instance).is_none() {
@@ -228,11 +233,14 @@ fn progress(known: &Known, followed: &Followed) -> v1::ChangeProgress {
             return of("waiting", format!("its host cannot be told: {why}"), hint, true);
         }
         let seen = known.observed().instances.get(instance).map(|seen| &seen.running);
-        let text = match seen {
-            Some(Running::Busy { step, .. }) => step.clone(),
-            Some(Running::Absent | Running::Settled(_)) | None => format!("asked to {}", verb(&open.order.action)),
+        let doing = match seen {
+            Some(Running::Busy { doing, .. }) => doing.clone(),
+            Some(Running::Absent | Running::Settled(_)) | None => {
+                Doing::step(format!("asked to {}", verb(&open.order.action)))
+            }
         };
-        return of("under way", text, String::new(), false);
+        let progress = doing.progress;
+        return v1::ChangeProgress { progress, ..of("under way", doing.step, String::new(), false) };
     }
     if let Some(kept) = kept::kept(known, instance, clock::now()) {
         return kept;
@@ -246,6 +254,16 @@ fn progress(known: &Known, followed: &Followed) -> v1::ChangeProgress {
         None if is_reached(known, instance) => of("already so", String::new(), String::new(), true),
         None => of("waiting", String::new(), String::new(), false),
     }
+}
+
+/// What a drill has proven. One that failed says so by its outcome.
+fn made_words(made: &Made) -> Option<String> {
+    let Made::Drill(DrillMade { repository, backup, proof }) = made else { return None };
+    if proof.failure.is_some() {
+        return None;
+    }
+    let (took, checks) = (rough(Duration::from_millis(proof.took_ms)), count(proof.checks.len(), "check"));
+    Some(format!("backup {backup} in {repository} is proven: restored on {} in {took}, {checks} passed", proof.host))
 }
 
 /// Whether an instance is what is wanted of it, by its host's last word.

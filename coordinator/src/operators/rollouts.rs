@@ -11,6 +11,7 @@ use fleet_core::names::{OperatorName, RolloutId};
 use fleet_core::plan::{Phase, phase};
 use fleet_core::rollout::{Proposal, Rollout, RolloutWish};
 use fleet_core::time::Time;
+use fleet_core::words::count;
 use fleet_proto::v1;
 use std::cmp::Reverse;
 use tonic::Status;
@@ -98,7 +99,7 @@ impl OperatorsService {
 pub fn begin(change: &mut DesiredChange<'_>, proposal: Proposal, by: &OperatorName) -> Result<RolloutId, Status> {
     let app = &proposal.to.name.app;
     let id: RolloutId = read(ATTEMPT, &format!("{app}-{}", next_number(change.known(), app)))?;
-    let text = format!("to {} for {} instances, begun by {by}", proposal.to, proposal.members.len());
+    let text = format!("to {} for {}, begun by {by}", proposal.to, count(proposal.members.len(), "instance"));
     change.tell(&format!("rollout {id}"), &text);
     change.put_rollout(proposal.into_rollout(id.clone(), by.clone(), change.now));
     Ok(id)

@@ -12,6 +12,7 @@ use fleet_core::backup::{BackupKey, BackupSeen, Backups};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_core::order::Action;
 use fleet_core::time::Time;
+use fleet_core::words::verb;
 use fleet_repository::{PartRecord, ReadData};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -233,9 +234,10 @@ impl Keeper {
         let mut found = Vec::new();
         for ((repository, instance), look) in self.looks()? {
             let damaged = look.damage.len();
+            let are = verb(damaged, "is", "are");
             let first = look.damage.iter().next();
             let damage =
-                first.map(|(id, damage)| format!("{damaged} of its backups are damaged, {id}: {}", damage.reason));
+                first.map(|(id, damage)| format!("{damaged} of its backups {are} damaged, {id}: {}", damage.reason));
             let said = look.trouble.into_iter().chain(look.unread).chain(look.locked).chain(damage).chain(look.shrunk);
             found.extend(said.map(|text| (instance.clone(), repository.clone(), text)));
         }

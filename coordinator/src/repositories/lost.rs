@@ -8,6 +8,7 @@ use crate::facts::DesiredChange;
 use crate::keys;
 use fleet_core::backup::Place;
 use fleet_core::time::Time;
+use fleet_core::words::{count, verb};
 
 impl Keeper {
     /// Finds out, once after facts came back, which repositories of this disk are not there: their backups are lost, and they
@@ -31,8 +32,9 @@ impl Keeper {
                 let keys = RepositoryKeys { made: None, ..keys.clone() };
                 self.secrets.put(change.batch(), repository, instance, &keys)?;
                 change.batch().delete(keys::look(repository, instance));
+                let (number, are) = (count(backups, "backup"), verb(backups, "is", "are"));
                 let text = format!(
-                    "its {backups} backups in {repository} are LOST with the coordinator's former disk; the repository is made anew"
+                    "its {number} in {repository} {are} LOST with the coordinator's former disk; the repository is made anew"
                 );
                 change.tell(&format!("instance {instance}"), &text);
             }

@@ -105,7 +105,7 @@ async fn damage_is_found_named_and_marks_its_backups_alone() {
     assert_eq!(damaged.iter().filter(|is| **is).count(), 1, "{damaged:?}");
     assert_eq!(bed.told().iter().filter(|text| text.contains("is damaged: db.sql")).count(), 1, "{:?}", bed.told());
     let troubles = bed.keeper.troubles().expect("they can be read");
-    assert!(troubles.iter().any(|(.., text)| text.starts_with("1 of its backups are damaged")), "{troubles:?}");
+    assert!(troubles.iter().any(|(.., text)| text.starts_with("1 of its backups is damaged")), "{troubles:?}");
     bed.keeper.rebuild(&read("central")).await.expect("it can be read");
     assert_eq!(bed.catalog(), catalog, "a rebuilt catalog knows it too");
 }

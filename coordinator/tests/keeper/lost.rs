@@ -25,7 +25,7 @@ async fn repositories_that_did_not_come_back_are_said_to_be_lost_and_are_made_an
     let lost = bed.keeper.miss_lost(Time(2)).await.expect("it can be found out");
     assert_eq!(lost, [(read("central"), read("notes-1"))]);
     assert!(bed.catalog().is_empty());
-    let told = "instance notes-1: its 1 backups in central are LOST with the coordinator's former disk; the repository is made anew";
+    let told = "instance notes-1: its 1 backup in central is LOST with the coordinator's former disk; the repository is made anew";
     assert!(bed.told().iter().any(|text| text == told), "{:?}", bed.told());
     assert!(matches!(bed.keeper.accesses(&backup), Err(KeeperError::BeingMade(_))));
     bed.backup(2, 0, &noise(2, 100_000)).await;

@@ -67,7 +67,7 @@ async fn a_repository_that_was_removed_lends_nothing_to_the_next_of_its_name() {
         }
     };
     let refused = timeout(LIMIT, refused).await.expect("its order ends");
-    assert!(refused.message().contains("it holds 1 backups"), "{refused}");
+    assert!(refused.message().contains("it holds 1 backup"), "{refused}");
     root.remove_repository(rm(true)).await.expect("that is consent");
     let all = v1::ListBackupsRequest { instance: "notes-1".to_owned() };
     assert_eq!(scene.backups.list_backups(all.clone()).await.expect("it is known").into_inner().backups, []);

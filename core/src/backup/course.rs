@@ -6,6 +6,7 @@
 use super::{Coverage, Engine, EngineKind, Files, HoldKind, Kept, Manifest, Store, StoreState};
 use crate::names::StoreName;
 use crate::spec::{Access, InstanceSpec, MountSource, MountSpec};
+use crate::words::count;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is read of an instance, and what stands still for it.
@@ -166,16 +167,17 @@ pub fn replaced(manifest: &Manifest, stores: &BTreeMap<StoreName, Store>, only: 
     let parts = manifest.parts.iter().filter(|part| is_wanted(&part.store));
     let mut lines: Vec<String> = parts
         .map(|part| match &part.kept {
-            Kept::Stream { .. } => format!("{}: its database, by a dump of {} bytes", part.store, part.bytes),
+            Kept::Stream { .. } => format!("{}: its database, by a dump of {}", part.store, count(part.bytes, "byte")),
             Kept::Files { roots, files, .. } => {
                 let roots: Vec<&str> = roots.iter().map(|root| root.from.as_str()).collect();
-                let (store, roots, bytes) = (&part.store, roots.join(", "), part.bytes);
+                let (store, roots, bytes) = (&part.store, roots.join(", "), count(part.bytes, "byte"));
                 if part.engine == EngineKind::S3 {
                     return format!(
-                        "{store}: the bucket {roots}, by {files} objects of {bytes} bytes; objects that are not among them are removed"
+                        "{store}: the bucket {roots}, by {} of {bytes}; objects that are not among them are removed",
+                        count(*files, "object")
                     );
                 }
-                format!("{store}: {roots}, by {files} files of {bytes} bytes")
+                format!("{store}: {roots}, by {} of {bytes}", count(*files, "file"))
             }
         })
         .collect();

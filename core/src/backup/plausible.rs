@@ -12,6 +12,7 @@ mod zstd;
 
 use super::tool::ToolEnd;
 use super::{Engine, Store};
+use crate::words::count;
 use copied::Copied;
 use inserted::Inserted;
 use mongodb::Archive;
@@ -156,7 +157,7 @@ fn ends_as_sql(tail: &[u8]) -> bool {
 fn shrunk(bytes: u64, previous: Option<u64>) -> Option<String> {
     let previous = previous.filter(|previous| *previous > 0)?;
     let percent = u128::from(bytes) * 100 / u128::from(previous);
-    let text = format!("{bytes} bytes, {percent} % of the {previous} of the last one");
+    let text = format!("{}, {percent} % of the {previous} of the last one", count(bytes, "byte"));
     match percent {
         0..50 => Some(format!("warning: it is much smaller than before: {text}")),
         50..90 => Some(format!("it is smaller than before: {text}")),

@@ -7,6 +7,7 @@ use crate::facts::Ended;
 use crate::names::{BackupId, PolicyName, RepositoryName};
 use crate::time::Time;
 use crate::units::Period;
+use crate::words::count;
 use std::fmt;
 use std::time::Duration;
 
@@ -268,7 +269,7 @@ fn uncovered(sight: &Sight, newest: Option<&BackupSeen>) -> Vec<String> {
     }
     let lacking = newest.filter(|seen| seen.covered < seen.declared);
     if let Some(seen) = lacking.filter(|_| reasons.is_empty()) {
-        reasons.push(format!("its newest backup holds {} of {} stores", seen.covered, seen.declared));
+        reasons.push(format!("its newest backup holds {} of {}", seen.covered, count(seen.declared, "store")));
     }
     reasons
 }

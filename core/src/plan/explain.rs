@@ -50,8 +50,8 @@ fn reasons(progress: &Progress) -> Vec<String> {
     for standing in &progress.standings {
         let reason = match &standing.state {
             MemberState::Waiting { because } => format!("wait: {because}"),
-            MemberState::UnderWay { step: Some(step), .. } => format!("under way: {step}"),
-            MemberState::UnderWay { step: None, .. } => "under way: no word yet".to_owned(),
+            MemberState::UnderWay { doing: Some(doing), .. } => format!("under way: {doing}"),
+            MemberState::UnderWay { doing: None, .. } => "under way: no word yet".to_owned(),
             MemberState::Offline => "offline: they catch up when they are back".to_owned(),
             MemberState::Elsewhere { found } => format!("left alone: found at {found}"),
             MemberState::Superseded { by } => format!("left to {by}"),

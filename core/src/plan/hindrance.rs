@@ -31,6 +31,7 @@ pub(super) enum Hindrance {
         since: Time,
     },
     NotInstalled,
+    /// How far the step is does not belong to it: a reason that counts would be another one all the time.
     Busy {
         step: String,
     },

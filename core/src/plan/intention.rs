@@ -66,8 +66,8 @@ pub(super) fn noun(action: &Action) -> &'static str {
 pub(super) fn wanted(outlook: &Outlook, seat: &Seat) -> Result<Option<Intention>, Hindrance> {
     let (name, instance) = (seat.name, seat.desired);
     let seen = hindrance::reported(seat)?;
-    if let Running::Busy { step, .. } = &seen.running {
-        return Err(Hindrance::Busy { step: step.clone() });
+    if let Running::Busy { doing, .. } = &seen.running {
+        return Err(Hindrance::Busy { step: doing.step.clone() });
     }
     if instance.removal.is_some() {
         return Ok(Some(remove(name, instance)));

@@ -4,7 +4,7 @@ use super::hindrance::{self, Hindrance};
 use super::index::{Presence, Seat};
 use super::open::{GRACE, Lateness, Open, is_busy_with};
 use super::{MemberState, Outlook};
-use crate::facts::{Ended, Health, InstanceObserved, Running};
+use crate::facts::{Doing, Ended, Health, InstanceObserved, Running};
 use crate::names::OrderId;
 use crate::order::{Outcome, order_id};
 use crate::rollout::{Member, Rollout};
@@ -119,15 +119,15 @@ fn under_way(outlook: &Outlook, member: &Member, open: &Open) -> Stand {
         Lateness::Late => (MemberState::Overdue { order, since }, Tally::Late, None),
         Lateness::InTime => {
             let seen = outlook.observed.instances.get(&member.instance);
-            let step = seen.filter(|seen| is_busy_with(&seen.running, open.id)).and_then(|seen| step(&seen.running));
-            (MemberState::UnderWay { order, since, step }, Tally::UnderWay, Some(open.due))
+            let doing = seen.filter(|seen| is_busy_with(&seen.running, open.id)).and_then(|seen| doing(&seen.running));
+            (MemberState::UnderWay { order, since, doing }, Tally::UnderWay, Some(open.due))
         }
     }
 }
 
-fn step(running: &Running) -> Option<String> {
+fn doing(running: &Running) -> Option<Doing> {
     match running {
-        Running::Busy { step, .. } => Some(step.clone()),
+        Running::Busy { doing, .. } => Some(doing.clone()),
         Running::Absent | Running::Settled(_) => None,
     }
 }
@@ -156,13 +156,13 @@ fn before_the_order(outlook: &Outlook, rollout: &Rollout, member: &Member, seat:
 
 /// A host that was given up came back, and is still in the middle of our order: that holds a place too.
 fn resumed(now: Time, rollout: &Rollout, member: &Member, seen: &InstanceObserved) -> Option<Stand> {
-    let Running::Busy { order, step, .. } = &seen.running else { return None };
+    let Running::Busy { order, doing, .. } = &seen.running else { return None };
     (1..=rollout.attempt).rev().find(|attempt| upgrade_id(rollout, *attempt, member) == *order)?;
     let (order, since, due) = (order.clone(), seen.at, seen.at.after(rollout.strategy.deadline).after(GRACE));
     if due <= now {
         return Some((MemberState::Overdue { order, since }, Tally::Late, None));
     }
-    Some((MemberState::UnderWay { order, since, step: Some(step.clone()) }, Tally::UnderWay, Some(due)))
+    Some((MemberState::UnderWay { order, since, doing: Some(doing.clone()) }, Tally::UnderWay, Some(due)))
 }
 
 /// What of its own stands in the way of a member, whatever the rollout's gates say.
@@ -174,7 +174,7 @@ fn obstacle(outlook: &Outlook, member: &Member, seat: &Seat) -> Result<(), Hindr
     let seen = hindrance::reported(seat)?;
     match &seen.running {
         Running::Absent => return Err(Hindrance::NotInstalled),
-        Running::Busy { step, .. } => return Err(Hindrance::Busy { step: step.clone() }),
+        Running::Busy { doing, .. } => return Err(Hindrance::Busy { step: doing.step.clone() }),
         Running::Settled(_) => {}
     }
     hindrance::allowed(host, &member.to.name.app)?;

@@ -81,7 +81,11 @@ impl Places {
         if is_drill(intention) && self.drilling.contains(&seat.desired.host) {
             return Some("another drill runs on its host".to_owned());
         }
-        (self.taken >= at_once).then(|| format!("{at_once} backups and drills may run at a time"))
+        let most = || match at_once {
+            1 => "1 backup or drill may run at a time".to_owned(),
+            more => format!("{more} backups and drills may run at a time"),
+        };
+        (self.taken >= at_once).then(most)
     }
 
     fn take(&mut self, seat: &Seat, intention: &Intention) {

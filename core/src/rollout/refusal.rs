@@ -11,7 +11,7 @@ pub enum RolloutRefusal {
     NoInstances { app: AppName },
     #[error("no host with an instance of {app} matches `{selector}`")]
     NoneSelected { app: AppName, selector: String },
-    #[error("all {count} instances are at {release} already")]
+    #[error("{} at {release} already", all_of(*count))]
     AllThere { release: ReleaseName, count: usize },
     #[error("no instance can be moved to {release}: {}", reasons(left_out))]
     NothingToMove { release: ReleaseName, left_out: Vec<LeftOut> },
@@ -74,4 +74,8 @@ fn reasons(left_out: &[LeftOut]) -> String {
     let more = left_out.len().saturating_sub(3);
     let tail = if more > 0 { format!(", and {more} more") } else { String::new() };
     format!("{}{tail}", shown.join(", "))
+}
+
+fn all_of(instances: usize) -> String {
+    if instances == 1 { "the one instance is".to_owned() } else { format!("all {instances} instances are") }
 }

@@ -57,9 +57,18 @@ impl Ailment {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    Waiting { why: String },
+    Waiting {
+        why: String,
+    },
+    /// Well in every look so far, and not for long enough.
+    WellFor {
+        so_far: Period,
+        of: Period,
+    },
     Healthy,
-    Failed { why: String },
+    Failed {
+        why: String,
+    },
 }
 
 /// Judges one instance from the moment it was changed.
@@ -109,7 +118,7 @@ impl Gate {
             let why = format!("it was healthy for {} only when its {} were over", whole(well_for), self.deadline);
             return Verdict::Failed { why };
         }
-        Verdict::Waiting { why: format!("healthy for {} of {}", whole(well_for), self.minimum_healthy) }
+        Verdict::WellFor { so_far: whole(well_for), of: self.minimum_healthy }
     }
 
     fn while_unwell(&self, why: String, now: Time) -> Verdict {

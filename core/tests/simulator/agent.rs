@@ -2,7 +2,7 @@
 //! by itself, and says so until it is heard.
 
 use crate::random::Random;
-use fleet_core::facts::{Health, InstanceSaid, Running};
+use fleet_core::facts::{Doing, Health, InstanceSaid, Running};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Action, Goal, Order, Outcome, Release};
 use fleet_core::time::Time;
@@ -72,7 +72,7 @@ impl Agent {
     pub fn running(&self, name: &InstanceName) -> Running {
         let last = self.instances.get(name).map(Real::said);
         match (self.busy.get(name), last) {
-            (Some(order), last) => Running::Busy { order: order.clone(), step: "at work".to_owned(), last },
+            (Some(order), last) => Running::Busy { order: order.clone(), doing: Doing::step("at work"), last },
             (None, Some(said)) => Running::Settled(said),
             (None, None) => Running::Absent,
         }

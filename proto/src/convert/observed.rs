@@ -2,7 +2,7 @@
 
 use super::{ConvertError, at_most, bounded, needed, read_json, write_json};
 use crate::v1;
-use fleet_core::facts::{ContainerSaid, Health, InstanceSaid, Running};
+use fleet_core::facts::{ContainerSaid, Doing, Health, InstanceSaid, Running};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::End;
 
@@ -89,8 +89,8 @@ impl From<Running> for v1::instance_report::Running {
         match running {
             Running::Absent => Self::Absent(v1::Absent {}),
             Running::Settled(said) => Self::Settled(said.into()),
-            Running::Busy { order, step, last } => {
-                Self::Busy(v1::Busy { order: order.into(), step, last: last.map(Into::into) })
+            Running::Busy { order, doing: Doing { step, progress }, last } => {
+                Self::Busy(v1::Busy { order: order.into(), step, last: last.map(Into::into), progress })
             }
         }
     }
@@ -104,7 +104,7 @@ impl TryFrom<v1::instance_report::Running> for Running {
             v1::instance_report::Running::Settled(said) => Self::Settled(said.try_into()?),
             v1::instance_report::Running::Busy(busy) => Self::Busy {
                 order: busy.order.parse()?,
-                step: bounded(busy.step),
+                doing: Doing { step: bounded(busy.step), progress: bounded(busy.progress) },
                 last: busy.last.map(TryInto::try_into).transpose()?,
             },
         })

@@ -2,7 +2,7 @@ use super::*;
 use crate::v1;
 use fleet_core::access::Joiner;
 use fleet_core::backup::{Access, Cause, Coverage, DataAction, Made, PlaceAccess, Secret, Source};
-use fleet_core::facts::{ContainerSaid, DriftRule, Health, InstanceSaid, Running};
+use fleet_core::facts::{ContainerSaid, Doing, DriftRule, Health, InstanceSaid, Running};
 use fleet_core::host_policy::{HostPolicy, Permission};
 use fleet_core::names::{InstanceName, NameError, OrderId, RepositoryName};
 use fleet_core::order::{Action, End, Goal, Order, Outcome, PowerWish, Release, order_id};
@@ -123,8 +123,12 @@ fn what_an_instance_is_comes_back_as_it_was() {
         for running in [
             Running::Absent,
             Running::Settled(said.clone()),
-            Running::Busy { order: order_id(&["x"]), step: "pull".to_owned(), last: Some(said) },
-            Running::Busy { order: order_id(&["x"]), step: String::new(), last: None },
+            Running::Busy {
+                order: order_id(&["x"]),
+                doing: Doing { step: "pull".to_owned(), progress: "3 of 12 MB".to_owned() },
+                last: Some(said),
+            },
+            Running::Busy { order: order_id(&["x"]), doing: Doing::default(), last: None },
         ] {
             let report = (instance(), running);
             let back: Result<(InstanceName, Running), _> = v1::InstanceReport::from(report.clone()).try_into();

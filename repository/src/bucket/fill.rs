@@ -10,6 +10,7 @@ use crate::place::{FileId, S3Address};
 use crate::reader::{Blobs, content, own, subtree};
 use crate::repository::Repository;
 use bytes::Bytes;
+use fleet_core::words::count;
 use object_store::path::Path as Key;
 use object_store::{
     Attributes, MultipartUpload, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload,
@@ -155,7 +156,7 @@ impl Upload<'_> {
         }
         let total = sent + length;
         if total != node.meta.size {
-            let reason = format!("it has {total} bytes instead of {}", node.meta.size);
+            let reason = format!("it has {} instead of {}", count(total, "byte"), node.meta.size);
             return Err(Error::Unreadable { path: path.display().to_string(), reason });
         }
         self.finish(waiting)?;

@@ -9,6 +9,7 @@ use crate::listing::in_parallel;
 use crate::place::{FileId, FileKind, PlaceError};
 use crate::reader::open_blob;
 use crate::repository::Repository;
+use fleet_core::words::{count, verb};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -84,9 +85,9 @@ impl Repository {
         let reason = match (is_itself, bytes == expected) {
             (true, _) => return Ok(Looked { bytes, bad, damage: None, is_misnamed }),
             (false, true) => {
-                format!("its content was changed: {} of its {} blobs cannot be read", bad.len(), blobs.len())
+                format!("its content was changed: {} of {} cannot be read", bad.len(), count(blobs.len(), "blob"))
             }
-            (false, false) => format!("it has {bytes} bytes instead of {expected}"),
+            (false, false) => format!("it has {} instead of {expected}", count(bytes, "byte")),
         };
         Ok(Looked { bytes, bad, damage: damage(reason), is_misnamed })
     }
@@ -109,11 +110,14 @@ impl Repository {
         self.each_index(|index, file: IndexFile| {
             for pack in file.packs {
                 let Some(wrong) = misnamed.get(&pack.id) else { continue };
-                let count = pack.blobs.iter().filter(|blob| wrong.contains(&blob.id)).count();
-                let reason = match (wrong.len(), count) {
+                let number = pack.blobs.iter().filter(|blob| wrong.contains(&blob.id)).count();
+                let reason = match (wrong.len(), number) {
                     (0, _) => format!("index {index} does not name all that is in it"),
                     (_, 0) => continue,
-                    (_, count) => format!("index {index} names {count} blobs in it that are not there"),
+                    (_, number) => {
+                        let (blobs, are) = (count(number, "blob"), verb(number, "is", "are"));
+                        format!("index {index} names {blobs} in it that {are} not there")
+                    }
                 };
                 found.push(DamagedPack { pack: pack.id, reason });
             }

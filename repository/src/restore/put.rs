@@ -4,6 +4,7 @@ use super::{Existing, OnDamage, Owners, RestoreOptions, Restored};
 use crate::bucket::ATTRIBUTE;
 use crate::error::{Error, Result};
 use crate::reader::{Blobs, content};
+use fleet_core::words::count;
 use rustic_core::jiff::Timestamp;
 use rustic_core::repofile::{Node, NodeType};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps};
@@ -72,7 +73,7 @@ impl Put<'_> {
         }
         file.set_len(at).map_err(Error::disk("write", path))?;
         if at != node.meta.size {
-            let reason = format!("{at} bytes came back of {}", node.meta.size);
+            let reason = format!("{} came back of {}", count(at, "byte"), node.meta.size);
             return Err(Error::Unreadable { path: shown(), reason });
         }
         Ok(at)

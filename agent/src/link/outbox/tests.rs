@@ -1,4 +1,5 @@
 use super::*;
+use fleet_core::facts::Doing;
 use fleet_core::order::{Outcome, order_id};
 use fleet_core::time::Time;
 
@@ -7,7 +8,7 @@ fn name() -> InstanceName {
 }
 
 fn busy(step: &str) -> Running {
-    Running::Busy { order: order_id(&["a"]), step: step.to_owned(), last: None }
+    Running::Busy { order: order_id(&["a"]), doing: Doing::step(step), last: None }
 }
 
 fn board(step: &str) -> Board {

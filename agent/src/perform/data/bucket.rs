@@ -3,6 +3,7 @@
 //! A bucket cannot step aside: what was in it before a restore is in the safety backup, and comes back from there.
 //! **Invariant:** a bucket outside of the instance is touched only where the host's own policy has it, and never by a drill.
 
+use super::compare::hashed;
 use super::fill::{Filling, of_host, services_of};
 use super::source::Opened;
 use super::stages::starting;
@@ -14,6 +15,7 @@ use fleet_core::app::Rendered;
 use fleet_core::backup::{Bucket, Kept, Manifest, Part, Root, Store, root_path};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
+use fleet_core::words::count;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,8 +83,11 @@ pub async fn fill(
         (_, Some(wrong)) => Err(bad(wrong)),
         (Kept::Files { files, .. }, None) if found.objects == *files && found.bytes == part.bytes => Ok(()),
         (Kept::Files { files, .. }, None) => Err(bad(format!(
-            "{} objects of {} bytes came back of {files} objects of {} bytes",
-            found.objects, found.bytes, part.bytes
+            "{} of {} came back of {} of {}",
+            count(found.objects, "object"),
+            count(found.bytes, "byte"),
+            count(*files, "object"),
+            count(part.bytes, "byte")
         ))),
         (Kept::Stream { .. }, None) => Err(bad("it was not kept as a bucket".to_owned())),
     }
@@ -124,10 +129,7 @@ fn root(part: &Part) -> Result<&Root, DataError> {
 pub fn compared(filling: &Filling<'_>) -> Vec<String> {
     let Kept::Files { files, sample, .. } = &filling.part.kept else { return Vec::new() };
     let name = filling.name;
-    vec![
-        format!("{name}: {files} objects"),
-        format!("{name}: {} objects have the hashes that were noted", sample.len()),
-    ]
+    vec![format!("{name}: {}", count(*files, "object")), hashed(name, sample.len(), "object")]
 }
 
 /// Waits until the service listens: it may have been started just now.
@@ -154,8 +156,8 @@ pub async fn expect_unused(data: &DataWork<'_>, opened: &Opened, to: &Rendered) 
         let bucket = reached(data, &to.spec, name, store).await?;
         let found = opened.repository.look_at_bucket(&bucket, &BTreeMap::new()).await?;
         if found.objects > 0 {
-            let (place, objects) = (bucket.place(), found.objects);
-            let reason = format!("{place} has {objects} objects; nothing is restored over what others may have there");
+            let (place, objects) = (bucket.place(), count(found.objects, "object"));
+            let reason = format!("{place} has {objects}; nothing is restored over what others may have there");
             return Err(DataError::of_store(name, reason));
         }
     }

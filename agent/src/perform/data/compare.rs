@@ -6,6 +6,7 @@ use super::{DataError, DataWork};
 use fleet_core::backup::{Check, Counted, Question, Tool, check_tool, count_tool, counts, loads_beside};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
+use fleet_core::words::{count, verb};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -74,6 +75,12 @@ async fn answered(
         }
         sleep(BETWEEN_QUESTIONS).await;
     }
+}
+
+/// What is said of a sample that was compared.
+pub fn hashed(store: &StoreName, compared: usize, noun: &str) -> String {
+    let have = verb(compared, "has", "have");
+    format!("{store}: {} {have} the hashes that were noted", count(compared, noun))
 }
 
 fn as_counted(

@@ -3,7 +3,7 @@
 //! **Invariant:** what was made for it stands in the journal before it is made, and is removed whatever happened.
 //! **Invariant:** only the backup's own fault is held against it: a full disk or a lost link is no proof of anything.
 
-use super::compare::question;
+use super::compare::{hashed, question};
 use super::fill::{Filling, load_all};
 use super::room::{Wanted, expect_room};
 use super::source::{self, Opened};
@@ -17,6 +17,7 @@ use fleet_core::backup::{DrillMade, Engine, Files, Kept, Made, Part, Proof, Root
 use fleet_core::host_policy::violations;
 use fleet_core::order::Outcome;
 use fleet_core::spec::InstanceSpec;
+use fleet_core::words::count;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -172,13 +173,19 @@ async fn files(
         if found != (*files, filling.part.bytes) {
             let (files_found, bytes_found) = found;
             return Err(bad(format!(
-                "{files_found} files of {bytes_found} bytes came back of {files} files of {} bytes",
-                filling.part.bytes
+                "{} of {} came back of {} of {}",
+                count(files_found, "file"),
+                count(bytes_found, "byte"),
+                count(*files, "file"),
+                count(filling.part.bytes, "byte")
             )));
         }
-        let what = if filling.store.bucket().is_some() { "objects, restored to a folder" } else { "files" };
-        checks.push(format!("{store}: {files} {what}, {} bytes", filling.part.bytes));
-        checks.push(format!("{store}: {compared} files have the hashes that were noted"));
+        let what = match filling.store.bucket() {
+            Some(_) => format!("{}, restored to a folder", count(*files, "object")),
+            None => count(*files, "file"),
+        };
+        checks.push(format!("{store}: {what}, {}", count(filling.part.bytes, "byte")));
+        checks.push(hashed(store, compared, "file"));
     }
     Ok(checks)
 }

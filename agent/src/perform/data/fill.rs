@@ -15,6 +15,7 @@ use bytes::Bytes;
 use fleet_core::backup::{Kept, Part, Store, Tool, after_tools, is_files, load_tool, loads_beside, prepare_tools};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
+use fleet_core::words::count;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use sha2::{Digest, Sha256};
@@ -66,7 +67,7 @@ pub async fn load_all(
             until_ready(data, filling.store, spec).await.map_err(|reason| of_host(filling.name, &reason))?;
             load(data, opened, filling, spec).await?;
         }
-        said.push(format!("{}: {} bytes loaded", filling.name, filling.part.bytes));
+        said.push(format!("{}: {} loaded", filling.name, count(filling.part.bytes, "byte")));
     }
     for filling in streams() {
         said.extend(recount(data, filling, spec).await?);
@@ -168,8 +169,10 @@ fn checked(
                     if found == sha256 && so_far == bytes {
                         return None;
                     }
-                    let text =
-                        format!("{so_far} bytes came out of the repository that are not the {bytes} that went in");
+                    let text = format!(
+                        "{} came out of the repository, and not the {bytes} that went in",
+                        count(so_far, "byte")
+                    );
                     (Broken::Differs(text.clone()), text)
                 }
             };

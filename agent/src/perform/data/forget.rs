@@ -3,6 +3,7 @@
 use super::{Came, DataError, DataWork};
 use fleet_core::backup::{Made, PlaceAccess};
 use fleet_core::names::{BackupId, RepositoryName};
+use fleet_core::words::count;
 use std::collections::BTreeSet;
 
 pub async fn forget(
@@ -19,7 +20,7 @@ pub async fn forget(
             )));
         }
     }
-    data.work.say(format!("forgetting {} backups in {from}", backups.len()));
+    data.work.say(format!("forgetting {} in {from}", count(backups.len(), "backup")));
     let repository = data.site().repositories.open(access, data.open.limit_rate);
     let backups: Vec<BackupId> = backups.iter().cloned().collect();
     repository.forget(&backups).await?;

@@ -31,7 +31,7 @@ health: { minimum_healthy: 0s, deadline: 1s }
 ";
 
 /// Version 2 changes the web service's image; version 3 brings a volume and a new configuration of the database too;
-/// version 4 mounts a folder of the host.
+/// version 4 mounts a folder of the host; version 5 is healthy after 30 seconds only.
 fn compose(version: u32) -> String {
     let share = if version == 4 { "    volumes: [\"${SHARE}:/share\"]\n" } else { "" };
     let extra = if version == 3 { ["      MODE: new", "\n  attic: {}"] } else { ["", ""] };
@@ -57,7 +57,8 @@ volumes:
 }
 
 pub fn bundle(version: u32) -> Bundle {
-    let files = [("app.yaml".to_owned(), APP.into()), ("compose.yaml".to_owned(), compose(version).into())];
+    let app = if version == 5 { APP.replace("0s, deadline: 1s", "30s, deadline: 60s") } else { APP.to_owned() };
+    let files = [("app.yaml".to_owned(), app.into()), ("compose.yaml".to_owned(), compose(version).into())];
     Bundle::new(files.into()).expect("the bundle is small")
 }
 
@@ -98,7 +99,7 @@ impl Bed {
         let folder = tempfile::tempdir().expect("a folder");
         let bundles = folder.path().join("bundles");
         std::fs::create_dir_all(&bundles).expect("a folder");
-        for version in 1..=4 {
+        for version in 1..=5 {
             let bundle = bundle(version);
             let path = bundles.join(bundle.digest().as_str().replace(':', "-"));
             std::fs::write(path, bundle.encode()).expect("written");

@@ -5,10 +5,10 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::show::pairs;
-use crate::words::count;
 use clap::Args;
 use fleet_core::app::{Bundle, LintSummary, lint};
 use fleet_core::compose::Problems;
+use fleet_core::words::count;
 use std::path::PathBuf;
 
 /// Check an app's folder: app.yaml, the Compose file and the templates

@@ -12,6 +12,7 @@ use crate::words::bytes;
 use clap::Args;
 use fleet_core::app::{Bundle, Given, lint};
 use fleet_core::names::Version;
+use fleet_core::words::count;
 use fleet_proto::v1::push_release_piece::Kind;
 use fleet_proto::v1::{PushReleaseHead, PushReleasePiece, ReleaseView};
 use std::path::PathBuf;
@@ -59,7 +60,7 @@ pub async fn run(context: &Context, args: &AppPushArgs) -> Result<ExitStatus, Co
     };
     let release = send(&session, &args.version, &bundle).await?;
     let is_there = if release.already_there { " (it was there already)" } else { "" };
-    context.printer.story(format!("{} files, {}", bundle.files().len(), bytes(bundle.encode().len() as u64)));
+    context.printer.story(format!("{}, {}", count(bundle.files().len(), "file"), bytes(bundle.encode().len() as u64)));
     context.printer.answer(format!("{}@{} {}{is_there}", release.app, release.version, release.digest))?;
     Ok(ExitStatus::Done)
 }

@@ -12,9 +12,11 @@ use fleet_proto::v1::{BackupDifference, DiffBackupsRequest};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  fleet backup diff 3f9a12 81c04e")]
 pub struct BackupDiffArgs {
+    /// The id of the older one, or the first digits of it
     #[arg(value_name = "OLDER", value_parser = backup_id)]
     older: String,
 
+    /// The id of the newer one, or the first digits of it
     #[arg(value_name = "NEWER", value_parser = backup_id)]
     newer: String,
 
@@ -26,9 +28,8 @@ pub async fn run(context: &Context, args: &BackupDiffArgs) -> Result<ExitStatus,
     let request = DiffBackupsRequest { older: args.older.clone(), newer: args.newer.clone() };
     let session = context.session().await?;
     let found = session.ask("compare the backups", async |_| session.backups().diff_backups(request).await).await?;
-    let lines = |found: &BackupDifference| match found.lines.is_empty() {
-        true => vec!["they do not differ in what is noted of them".to_owned()],
-        false => found.lines.clone(),
+    let lines = |found: &BackupDifference| {
+        found.lines.iter().chain([&found.summary]).filter(|line| !line.is_empty()).cloned().collect()
     };
     show_one(context, args.output.output, &found, (lines, &args.newer))?;
     Ok(ExitStatus::Done)

@@ -19,6 +19,7 @@ use fleet_proto::v1::DrillRequest;
     after_help = "Examples:\n  fleet backup drill notes-1\n  fleet backup drill notes-1 --backup 3f9a12 --from offsite"
 )]
 pub struct BackupDrillArgs {
+    /// The instance whose backup is proven
     #[arg(value_name = "INSTANCE", add = ArgValueCandidates::new(complete::instances))]
     instance: InstanceName,
 

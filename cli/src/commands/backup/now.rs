@@ -20,6 +20,7 @@ use fleet_proto::v1::{BackUpRequest, InstanceChange};
     after_help = "Examples:\n  fleet backup now notes-1\n  fleet backup now -l site=fr --to offsite\n  fleet backup now -l '' --detach    # all"
 )]
 pub struct BackupNowArgs {
+    /// The instances to back up
     #[arg(value_name = "INSTANCE", required_unless_present = "selector", add = ArgValueCandidates::new(complete::instances))]
     instances: Vec<InstanceName>,
 

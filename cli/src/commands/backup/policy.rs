@@ -33,6 +33,7 @@ pub struct PolicyLsArgs {
 
 #[derive(Debug, Args)]
 pub struct PolicyShowArgs {
+    /// The policy to show
     #[arg(value_name = "POLICY")]
     name: PolicyName,
 
@@ -42,6 +43,7 @@ pub struct PolicyShowArgs {
 
 #[derive(Debug, Args)]
 pub struct PolicyRmArgs {
+    /// The policy to remove
     #[arg(value_name = "POLICY")]
     name: PolicyName,
 }

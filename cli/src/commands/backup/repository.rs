@@ -35,6 +35,7 @@ pub enum RepositoryCommand {
     after_help = "Examples:\n  fleet backup repository add usb --folder /mnt/backups\n  fleet backup repository add offsite --s3 lab-backups --endpoint https://s3.example.org --region eu --key-id AKIA1 --key-file key.txt"
 )]
 pub struct RepositoryAddArgs {
+    /// Its name in policies and commands
     #[arg(value_name = "REPOSITORY")]
     name: RepositoryName,
 
@@ -50,6 +51,7 @@ pub struct RepositoryAddArgs {
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
 
+    /// The region of the bucket
     #[arg(long, value_name = "REGION", default_value = "us-east-1")]
     region: String,
 
@@ -57,6 +59,7 @@ pub struct RepositoryAddArgs {
     #[arg(long, value_name = "PATH", default_value = "")]
     prefix: String,
 
+    /// The id of the key that opens the bucket
     #[arg(long, value_name = "ID")]
     key_id: Option<String>,
 
@@ -73,6 +76,7 @@ pub struct RepositoryLsArgs {
 
 #[derive(Debug, Args)]
 pub struct RepositoryRmArgs {
+    /// The repository to remove
     #[arg(value_name = "REPOSITORY")]
     name: RepositoryName,
 

@@ -3,11 +3,12 @@
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::words::{count, moment};
+use crate::words::moment;
 use clap::Args;
 use fleet_core::labels::Labels;
 use fleet_core::names::HostName;
 use fleet_core::units::Period;
+use fleet_core::words::count;
 use fleet_proto::v1::{AddHostRequest, JoinInvitation};
 
 /// Add a host: prints the line to run on the lab server
@@ -71,5 +72,5 @@ fn explain(context: &Context, invitation: &JoinInvitation) {
 }
 
 fn times(uses: u32) -> String {
-    if uses <= 1 { "once".to_owned() } else { count(uses as usize, "time") }
+    if uses <= 1 { "once".to_owned() } else { count(uses, "time") }
 }

@@ -6,10 +6,10 @@ use crate::complete;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::words::count;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::names::HostName;
+use fleet_core::words::count;
 use fleet_proto::v1::RemoveHostRequest;
 
 /// Take a host out of the fleet and revoke its certificate
@@ -17,6 +17,7 @@ use fleet_proto::v1::RemoveHostRequest;
 /// Nothing is stopped or deleted on the host: what runs there goes on running, without the fleet.
 #[derive(Debug, Args)]
 pub struct HostRmArgs {
+    /// The host to remove
     #[arg(add = ArgValueCandidates::new(complete::hosts))]
     name: HostName,
 

@@ -15,6 +15,7 @@ use fleet_proto::v1::{HostView, ListHostsRequest};
 /// Show one host: its link, its labels, its instances, and what its own people allow
 #[derive(Debug, Args)]
 pub struct HostShowArgs {
+    /// The host to show
     #[arg(add = ArgValueCandidates::new(complete::hosts))]
     name: HostName,
 

@@ -12,6 +12,7 @@ use fleet_proto::v1::PowerInstanceRequest;
 
 #[derive(Debug, Args)]
 pub struct PowerArgs {
+    /// The instance to start, stop or restart
     #[arg(add = ArgValueCandidates::new(complete::instances))]
     name: InstanceName,
 

@@ -7,10 +7,10 @@ use crate::complete;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::words::count;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::names::InstanceName;
+use fleet_core::words::count;
 use fleet_proto::v1::{InstanceView, RemoveInstanceRequest};
 
 /// Remove an instance; its volumes stay on the host, unless you name them
@@ -22,6 +22,7 @@ use fleet_proto::v1::{InstanceView, RemoveInstanceRequest};
     after_help = "Examples:\n  fleet instance rm notes-1\n  fleet instance rm notes-1 --volume notes-1_uploads --volume notes-1_database"
 )]
 pub struct InstanceRmArgs {
+    /// The instance to remove
     #[arg(add = ArgValueCandidates::new(complete::instances))]
     name: InstanceName,
 

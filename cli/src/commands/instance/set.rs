@@ -18,6 +18,7 @@ use fleet_proto::v1::ConfigureInstanceRequest;
     after_help = "Examples:\n  fleet instance set notes-1 --set port=8082 --unset title\n  fleet instance set notes-1 --drift report"
 )]
 pub struct InstanceSetArgs {
+    /// The instance whose values change
     #[arg(add = ArgValueCandidates::new(complete::instances))]
     name: InstanceName,
 

@@ -15,6 +15,7 @@ use fleet_proto::v1::{InstanceView, ListInstancesRequest};
 /// Show one instance: its health, containers, values, volumes and drift
 #[derive(Debug, Args)]
 pub struct InstanceShowArgs {
+    /// The instance to show
     #[arg(add = ArgValueCandidates::new(complete::instances))]
     name: InstanceName,
 

@@ -3,11 +3,12 @@
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::words::{count, moment};
+use crate::words::moment;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use fleet_core::names::OperatorName;
 use fleet_core::units::Period;
+use fleet_core::words::count;
 use fleet_proto::v1::AddOperatorRequest;
 
 /// Admit an operator: prints the line with which they log in
@@ -50,7 +51,7 @@ pub async fn run(context: &Context, args: &OperatorAddArgs) -> Result<ExitStatus
         context.printer.answer(invitation.token)?;
         return Ok(ExitStatus::Done);
     }
-    let times = if invitation.uses <= 1 { "once".to_owned() } else { count(invitation.uses as usize, "time") };
+    let times = if invitation.uses <= 1 { "once".to_owned() } else { count(invitation.uses, "time") };
     let until = moment(invitation.expires_ms);
     context.printer.story(format!("Give {} this line; it works {times} until {until}.", args.name));
     context.printer.answer(format!("fleet login {}", invitation.token))?;

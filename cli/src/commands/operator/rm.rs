@@ -11,6 +11,7 @@ use fleet_proto::v1::RemoveOperatorRequest;
 /// Take an operator's access away: their certificate is revoked at once
 #[derive(Debug, Args)]
 pub struct OperatorRmArgs {
+    /// The operator to remove
     name: OperatorName,
 
     /// Do not ask

@@ -9,7 +9,6 @@ use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{OutputArgs, show_one};
 use crate::show::proposal;
-use crate::words::count;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::labels::Selector;
@@ -17,6 +16,7 @@ use fleet_core::names::{AppName, Version};
 use fleet_core::rollout::AtOnce;
 use fleet_core::units::Period;
 use fleet_core::window::Window;
+use fleet_core::words::count;
 use fleet_proto::v1::{Proposal, ProposeRolloutRequest};
 
 #[derive(Debug, Args)]

@@ -41,26 +41,24 @@ fn goes_on(id: &str) -> String {
 }
 
 enum Display {
-    /// Redrawn; so many lines are on the screen.
-    Live(usize),
+    /// Redrawn.
+    Live,
     Lines(Changes),
 }
 
 impl Display {
     fn new(context: &Context) -> Self {
         match context.printer.story_terminal() {
-            Some(_) => Self::Live(0),
+            Some(_) => Self::Live,
             None => Self::Lines(Changes::default()),
         }
     }
 
     fn show(&mut self, context: &Context, view: &RolloutView) {
         match self {
-            Self::Live(drawn) => {
+            Self::Live => {
                 let height = context.printer.story_terminal().map_or(24, |(_, height)| height);
-                let lines = board(view, context.now(), height);
-                context.printer.redraw(*drawn, &lines);
-                *drawn = lines.len();
+                context.printer.redraw(&board(view, context.now(), height));
             }
             Self::Lines(changes) => {
                 changes.lines(view, context.now()).into_iter().for_each(|line| context.printer.story(line));

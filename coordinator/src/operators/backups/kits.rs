@@ -6,6 +6,7 @@ use crate::operators::wish::{absent, hindered, read, wrong};
 use crate::repositories::{Kit, Kits, SealError, sealed_to};
 use crate::serve::failed;
 use fleet_core::names::{InstanceName, OperatorName};
+use fleet_core::words::count;
 use fleet_proto::v1;
 use std::collections::BTreeSet;
 use tonic::Status;
@@ -31,7 +32,7 @@ impl OperatorsService {
         let recipient = Some(request.age_recipient.as_str()).filter(|text| !text.is_empty());
         let kits = made.into_iter().map(|kit| view(kit, recipient)).collect::<Result<Vec<_>, _>>()?;
         let lacking = lacking.into_iter().map(|(repository, of, why)| format!("{of} in {repository}: {why}"));
-        let told = format!("took the recovery kits of {} repositories", kits.len());
+        let told = format!("took {}", count(kits.len(), "recovery kit"));
         let told = self.shared.facts.tell(&format!("operator {by}"), &told, clock::now()).await;
         told.map_err(|error| failed("could not keep the event", &error))?;
         Ok(v1::RecoveryKitList { kits, failed: lacking.collect() })

@@ -9,6 +9,7 @@ use crate::repositories::{BucketKeys, retire};
 use crate::serve::failed;
 use fleet_core::backup::{Place, RepositoryDesired, Secret};
 use fleet_core::names::{OperatorName, RepositoryName};
+use fleet_core::words;
 use fleet_proto::v1::{self, add_repository_request};
 use tonic::Status;
 
@@ -80,13 +81,13 @@ impl OperatorsService {
             let held = known.backups_in(&name).len();
             if held > 0 && !request.forget {
                 let hint = "they stay where they are, but the fleet does not know them any more: consent with --forget";
-                return Err(hindered(ATTEMPT, format!("it holds {held} backups"), hint).into());
+                return Err(hindered(ATTEMPT, format!("it holds {}", words::count(held, "backup")), hint).into());
             }
             let forgotten = retire(change, self.shared.facts.store(), &name, &desired);
             let forgotten = forgotten.map_err(|error| failed("could not keep what opens it", &error))?;
             change.remove_repository(&name);
-            let text =
-                format!("removed by {by}, and its {forgotten} backups forgotten; what it holds stays where it is");
+            let forgotten = words::count(forgotten, "backup");
+            let text = format!("removed by {by}, and its {forgotten} forgotten; what it holds stays where it is");
             change.tell(&format!("repository {name}"), &text);
             Ok::<_, ChangeError>(())
         };

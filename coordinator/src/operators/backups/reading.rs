@@ -1,6 +1,7 @@
-//! What is read out of repositories: manifests and what differs between them, single files, and checks.
+//! What is read out of repositories: manifests, single files, and checks.
 
 use super::chosen::{Meant, by_id, choose};
+use super::difference::{Difference, difference};
 use crate::clock;
 use crate::operators::service::OperatorsService;
 use crate::operators::wish::{hindered, read, wrong};
@@ -8,10 +9,11 @@ use crate::repositories::{Keeper, KeeperError, Opened, Which};
 use fleet_core::backup::{Hold, HoldKind, Kept, Manifest, Part, Source, rough};
 use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_core::time::Time;
+use fleet_core::words::{count, verb};
 use fleet_proto::v1;
 use fleet_repository::{CheckReport, ReadData};
 use futures_util::stream::{self, BoxStream, StreamExt};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -45,7 +47,8 @@ impl OperatorsService {
             (self.backup_view(ATTEMPT, &request.older, now)?, self.backup_view(ATTEMPT, &request.newer, now)?);
         let then = self.any_manifest(ATTEMPT, &request.older).await?;
         let since = self.any_manifest(ATTEMPT, &request.newer).await?;
-        Ok(v1::BackupDifference { older: Some(older), newer: Some(newer), lines: differences(&then, &since) })
+        let Difference { lines, summary } = difference(&then, &since);
+        Ok(v1::BackupDifference { older: Some(older), newer: Some(newer), lines, summary })
     }
 
     /// The manifest of a backup from whichever repository has it.
@@ -138,7 +141,9 @@ async fn verified(
     how: ReadData,
 ) -> v1::VerifyLine {
     let (state, text) = match keeper.verify(&repository, &instance, how).await {
-        Ok(report) if report.is_fine() => ("ok", format!("{} of {} packs read", report.packs_read, report.packs)),
+        Ok(report) if report.is_fine() => {
+            ("ok", format!("{} of {} read", report.packs_read, count(report.packs, "pack")))
+        }
         Ok(report) => ("damaged", damage(&report)),
         Err(error @ KeeperError::OnItsHost(_)) => ("skipped", error.to_string()),
         Err(error) => ("damaged", error.to_string()),
@@ -153,12 +158,12 @@ fn damage(report: &CheckReport) -> String {
     let packs = report.damaged_packs.iter().map(|one| format!("pack {}: {}", one.pack, one.reason));
     let indexes = report.damaged_indexes.iter().map(|index| format!("index {index} cannot be read"));
     let files: Vec<String> = packs.chain(indexes).chain(report.unreadable.iter().map(ToString::to_string)).collect();
-    let count = files.len();
+    let number = format!("{} {}", count(files.len(), "file"), verb(files.len(), "is", "are"));
     let first = files.into_iter().next().map(|file| format!(" ({file})")).unwrap_or_default();
     match backups.is_empty() {
-        true => format!("{count} files are damaged, which no backup needs{first}"),
+        true => format!("{number} damaged, which no backup needs{first}"),
         false => {
-            format!("{count} files are damaged; backups: {}{first}", backups.into_iter().collect::<Vec<_>>().join(", "))
+            format!("{number} damaged; backups: {}{first}", backups.into_iter().collect::<Vec<_>>().join(", "))
         }
     }
 }
@@ -238,49 +243,4 @@ fn hold(hold: &Hold) -> String {
         HoldKind::Paused => "paused",
     };
     format!("{} {word} for {}", hold.service, rough(hold.to.since(hold.from)))
-}
-
-/// In what two backups differ, for people: releases, images, and each store's size and counts.
-fn differences(then: &Manifest, since: &Manifest) -> Vec<String> {
-    let mut lines = Vec::new();
-    if then.release != since.release {
-        lines.push(format!("release: {} -> {}", then.release, since.release));
-    }
-    if then.values != since.values {
-        let names: BTreeSet<&String> = then.values.keys().chain(since.values.keys()).collect();
-        let other = names.into_iter().filter(|name| then.values.get(*name) != since.values.get(*name));
-        // Some are secret: only their names are said.
-        lines.extend(other.map(|name| format!("value {name}: another")));
-    }
-    lines.extend(changed(&then.images, &since.images).into_iter().map(|line| format!("image of {line}")));
-    let stores: BTreeSet<_> = then.parts.iter().chain(&since.parts).map(|part| &part.store).collect();
-    for store in stores {
-        let of = |manifest: &Manifest| manifest.parts.iter().find(|part| part.store == *store).cloned();
-        match (of(then), of(since)) {
-            (Some(_), None) => lines.push(format!("store {store}: only in the older")),
-            (None, Some(_)) => lines.push(format!("store {store}: only in the newer")),
-            (Some(then), Some(since)) => lines.extend(of_store(&then, &since)),
-            (None, None) => {}
-        }
-    }
-    lines
-}
-
-fn of_store(then: &Part, since: &Part) -> Vec<String> {
-    let store = &since.store;
-    let mut lines = Vec::new();
-    if then.bytes != since.bytes {
-        lines.push(format!("store {store}: {} -> {} bytes, {} added", then.bytes, since.bytes, since.added));
-    }
-    let counts = |part: &Part| part.counts.iter().map(|(name, it)| (name.clone(), it.high.to_string())).collect();
-    let (before, after): (BTreeMap<_, _>, BTreeMap<_, _>) = (counts(then), counts(since));
-    lines.extend(changed(&before, &after).into_iter().map(|line| format!("store {store}: {line}")));
-    lines
-}
-
-fn changed(then: &BTreeMap<String, String>, since: &BTreeMap<String, String>) -> Vec<String> {
-    let names: BTreeSet<&String> = then.keys().chain(since.keys()).collect();
-    let other = names.into_iter().filter(|name| then.get(*name) != since.get(*name));
-    let text = |map: &BTreeMap<String, String>, name| map.get(name).map_or("nothing", String::as_str).to_owned();
-    other.map(|name| format!("{name}: {} -> {}", text(then, name), text(since, name))).collect()
 }

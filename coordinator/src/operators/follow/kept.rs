@@ -18,6 +18,7 @@ pub fn kept(known: &Known, name: &InstanceName, now: Time) -> Option<v1::ChangeP
         text,
         hint,
         over: true,
+        progress: String::new(),
     };
     if is_bound_by_app_list(known, name, instance) && !seen.said.policy.allows_app(app) {
         let hint = format!("the wish is kept, and done when the people of `{host}` allow it");

@@ -3,6 +3,7 @@
 use super::*;
 use crate::facts::Facts;
 use crate::facts::testing::{NOW, configure, memory, order, read as name, said, wanted};
+use fleet_core::backup::Proof;
 use fleet_core::facts::{DriftRule, HostSaid, PowerDesired, Removal};
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::order::{Goal, PowerWish, Release};
@@ -98,6 +99,39 @@ async fn what_takes_an_app_away_from_a_host_is_not_refused_by_its_list_of_apps()
         facts.obey(Plan { waiting: vec![waiting], ..Plan::default() }).await;
         assert_eq!(told(&facts), (expect.to_owned(), expect == "refused"), "{instance:?}");
     }
+}
+
+#[tokio::test]
+async fn how_far_a_step_is_is_told_apart_from_it() {
+    let facts = fleet().await;
+    facts.give("lab-1", configure("notes-1", "o1", 1)).await;
+    let followed = Followed { instance: name("notes-1"), order: Some(order("o1")) };
+    for far in ["", "3 of 12 MB", "4 of 12 MB"] {
+        let doing = Doing { step: "pull web".to_owned(), progress: far.to_owned() };
+        facts.say_busy("lab-1", "notes-1", "o1", doing).await;
+        let told = progress(&facts.read(), &followed);
+        assert_eq!((told.text.as_str(), told.progress.as_str()), ("pull web", far));
+    }
+}
+
+#[test]
+fn a_drill_says_in_one_sentence_what_it_has_proven() {
+    let proof = Proof {
+        at: NOW,
+        host: name("lab-1"),
+        took_ms: 40_000,
+        bytes: 3,
+        checks: vec!["db: notes: 3".to_owned()],
+        failure: None,
+    };
+    let drilled = |failure: Option<&str>| {
+        let proof = Proof { failure: failure.map(str::to_owned), ..proof.clone() };
+        Made::Drill(DrillMade { repository: name("central"), backup: name("3f9a12bc0011223344556677"), proof })
+    };
+    let proven = "backup 3f9a12bc0011223344556677 in central is proven: restored on lab-1 in 40s, 1 check passed";
+    assert_eq!(made_words(&drilled(None)).as_deref(), Some(proven));
+    assert_eq!(made_words(&drilled(Some("it does not start"))), None);
+    assert_eq!(made_words(&Made::Forgotten(Vec::new())), None);
 }
 
 #[tokio::test]

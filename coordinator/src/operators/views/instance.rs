@@ -2,7 +2,7 @@
 
 use crate::facts::Known;
 use fleet_core::backup::DataAction;
-use fleet_core::facts::{DriftRule, Ended, Health, InstanceDesired, InstanceSaid, Link, OpenOrder, Running};
+use fleet_core::facts::{Doing, DriftRule, Ended, Health, InstanceDesired, InstanceSaid, Link, OpenOrder, Running};
 use fleet_core::names::{InstanceName, RolloutId, Version};
 use fleet_core::order::{Action, Outcome, PowerWish};
 use fleet_core::plan::{Outlook, Phase};
@@ -66,6 +66,7 @@ impl<'a> InstanceViews<'a> {
         let version = said.map(|said| said.release.name.version.clone());
         let wanted = self.wanted(name, instance);
         let end = self.end(name);
+        let doing = self.doing(name, running);
         v1::InstanceView {
             name: name.to_string(),
             host: instance.host.to_string(),
@@ -77,7 +78,7 @@ impl<'a> InstanceViews<'a> {
             digest: said.map(|said| said.release.digest.to_string()).unwrap_or_default(),
             health: health.to_owned(),
             health_reason,
-            doing: self.doing(name, running),
+            doing: doing.step,
             waiting: self.waiting(name, said),
             drift: said.map(|said| said.drift.clone()).unwrap_or_default(),
             drift_rule: drift_word(instance.drift).to_owned(),
@@ -90,6 +91,7 @@ impl<'a> InstanceViews<'a> {
             last_reason: end.and_then(|end| end.outcome.reason()).unwrap_or_default().to_owned(),
             created_ms: instance.created.0,
             backup: None,
+            progress: doing.progress,
         }
     }
 
@@ -117,13 +119,13 @@ impl<'a> InstanceViews<'a> {
         by_plan.or_else(short).unwrap_or_default()
     }
 
-    fn doing(&self, name: &InstanceName, running: Option<&Running>) -> String {
+    fn doing(&self, name: &InstanceName, running: Option<&Running>) -> Doing {
         match (running, self.order(name)) {
-            (Some(Running::Busy { step, .. }), _) => step.clone(),
+            (Some(Running::Busy { doing, .. }), _) => doing.clone(),
             (Some(Running::Absent | Running::Settled(_)) | None, Some(open)) => {
-                format!("asked to {}", verb(&open.order.action))
+                Doing::step(format!("asked to {}", verb(&open.order.action)))
             }
-            (Some(Running::Absent | Running::Settled(_)) | None, None) => String::new(),
+            (Some(Running::Absent | Running::Settled(_)) | None, None) => Doing::default(),
         }
     }
 
@@ -285,6 +287,16 @@ mod tests {
         assert_eq!(health(), ("healthy", String::new()));
         facts.mark_offline(&read("lab-1"), Time(2));
         assert_eq!(health(), ("unknown", "healthy when its host was heard last".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn what_an_instance_does_is_shown_with_how_far_it_is() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        let doing = Doing { step: "pull web".to_owned(), progress: "3 of 12 MB".to_owned() };
+        facts.say_busy("lab-1", "notes-1", "o1", doing).await;
+        let (known, name) = (facts.read(), read("notes-1"));
+        let view = InstanceViews::of_one(&known, &name).view(&name, &known.desired().instances[&name]);
+        assert_eq!((view.doing.as_str(), view.progress.as_str()), ("pull web", "3 of 12 MB"));
     }
 
     #[tokio::test]

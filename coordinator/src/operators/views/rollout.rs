@@ -2,8 +2,10 @@
 
 use super::super::apps::count;
 use crate::facts::Known;
+use fleet_core::facts::Doing;
 use fleet_core::plan::{MemberState, Outlook, Phase};
 use fleet_core::rollout::{LeftOut, Member, Rollout, Strategy};
+use fleet_core::time::Time;
 use fleet_core::units::Period;
 use fleet_proto::v1;
 
@@ -94,7 +96,7 @@ fn kind(state: &MemberState) -> Kind {
 }
 
 fn member_view(known: &Known, member: &Member, state: &MemberState) -> v1::MemberView {
-    let (word, text, since_ms) = member_words(state);
+    let (word, Doing { step: text, progress }, since_ms) = member_words(state);
     v1::MemberView {
         instance: member.instance.to_string(),
         host: known.instance(&member.instance).map(|instance| instance.host.to_string()).unwrap_or_default(),
@@ -104,24 +106,27 @@ fn member_view(known: &Known, member: &Member, state: &MemberState) -> v1::Membe
         text,
         since_ms,
         puts_back: Vec::new(),
+        progress,
     }
 }
 
-fn member_words(state: &MemberState) -> (&'static str, String, u64) {
+fn member_words(state: &MemberState) -> (&'static str, Doing, u64) {
+    let words = |word, text: &str, at: Time| (word, Doing::step(text), at.0);
+    let never = Time(0);
     match state {
-        MemberState::Waiting { because } => ("waiting", because.clone(), 0),
-        MemberState::UnderWay { since, step, .. } => ("under way", step.clone().unwrap_or_default(), since.0),
-        MemberState::Overdue { since, .. } => ("overdue", "its host has not said how it ended".to_owned(), since.0),
-        MemberState::Done { at } => ("done", String::new(), at.0),
-        MemberState::Sickened { reason } => ("unhealthy", reason.clone(), 0),
+        MemberState::Waiting { because } => words("waiting", because, never),
+        MemberState::UnderWay { since, doing, .. } => ("under way", doing.clone().unwrap_or_default(), since.0),
+        MemberState::Overdue { since, .. } => words("overdue", "its host has not said how it ended", *since),
+        MemberState::Done { at } => words("done", "", *at),
+        MemberState::Sickened { reason } => words("unhealthy", reason, never),
         MemberState::Failed { outcome, at } => {
             let reason = outcome.reason().unwrap_or_default();
-            ("failed", format!("{}: {reason}", outcome.word()), at.0)
+            words("failed", &format!("{}: {reason}", outcome.word()), *at)
         }
-        MemberState::Offline => ("offline", "it catches up when its host is back".to_owned(), 0),
-        MemberState::Elsewhere { found } => ("elsewhere", format!("it runs {found}"), 0),
-        MemberState::Superseded { by } => ("elsewhere", format!("rollout {by} has it now"), 0),
-        MemberState::Removed => ("removed", String::new(), 0),
+        MemberState::Offline => words("offline", "it catches up when its host is back", never),
+        MemberState::Elsewhere { found } => words("elsewhere", &format!("it runs {found}"), never),
+        MemberState::Superseded { by } => words("elsewhere", &format!("rollout {by} has it now"), never),
+        MemberState::Removed => words("removed", "", never),
     }
 }
 

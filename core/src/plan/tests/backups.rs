@@ -79,6 +79,9 @@ fn a_few_run_at_a_time_and_the_longest_due_goes_first() {
         &format!("{three}\nwish c backup 10806"),
         &format!("a: back up to central\nc: back up to central\nb: {wait}"),
     );
+    let one = three.replace("at-once 2", "at-once 1");
+    let wait = "waits, its backup: 1 backup or drill may run at a time";
+    check(&one, &format!("a: back up to central\nb: {wait}\nc: {wait}"));
     let lost = three.replace("b 1.1", "b 1.1 offline 10806");
     check(&format!("{lost}\nasked b backup/10800/1 10805"), "a: back up to central\nc: back up to central\nwake 11466");
 }

@@ -26,6 +26,17 @@ fn whoever_waits_is_named_with_the_reason() {
 }
 
 #[test]
+fn whoever_is_under_way_says_how_far_its_step_is() {
+    check(
+        "a 1.1 busy upgrade\nb 1.1 busy other\nrollout 1.2\nasked a upgrade 900",
+        "r1 is running
+         0 done, 0 failed, 1 under way, 1 waiting, 0 offline, of 2
+         a: under way: pull (1 of 2 MB)
+         b: wait: it is in the middle of an order: pull",
+    );
+}
+
+#[test]
 fn a_halted_rollout_says_who_failed_and_what_to_do_next() {
     check(
         "a 1.1\nb 1.1\nrollout 1.2\nended a upgrade stuck 900",

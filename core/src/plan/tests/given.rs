@@ -93,8 +93,11 @@ impl Given {
                 "silent" => is_known = false,
                 "absent" => running = Some(Running::Absent),
                 "busy" => {
-                    running =
-                        Some(Running::Busy { order: self.id(name, word(words)), step: "pull".into(), last: None });
+                    running = Some(Running::Busy {
+                        order: self.id(name, word(words)),
+                        doing: Doing { step: "pull".into(), progress: "1 of 2 MB".into() },
+                        last: None,
+                    });
                 }
                 "sick" => last.health = Health::Unhealthy { reason: "no answer".into() },
                 "stopped" => last.health = Health::Stopped,
@@ -114,7 +117,7 @@ impl Given {
             }
         }
         let running = match running {
-            Some(Running::Busy { order, step, .. }) => Running::Busy { order, step, last: Some(last) },
+            Some(Running::Busy { order, doing, .. }) => Running::Busy { order, doing, last: Some(last) },
             Some(other) => other,
             None => Running::Settled(last),
         };

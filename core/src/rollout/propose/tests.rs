@@ -111,6 +111,7 @@ fn a_version_that_all_have_is_refused() {
         "1.2",
         "all 2 instances are at app@1.2 already\nhint: see what runs where with `fleet instance ls`",
     );
+    check("a 1.2", "1.2", "the one instance is at app@1.2 already\nhint: see what runs where with `fleet instance ls`");
     check(
         "a 1.2\nb absent",
         "1.2",

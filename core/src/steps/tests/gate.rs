@@ -22,6 +22,7 @@ fn check(looks: &[(u64, &str, u64, &str)], expect: &str) {
         let seen = observation(given, *restarts, probe);
         match gate.judge(&goal, &seen, Time(second * 1000)) {
             Verdict::Waiting { why } => format!("waiting: {why}"),
+            Verdict::WellFor { so_far, of } => format!("well for {so_far} of {of}"),
             Verdict::Healthy => "healthy".to_owned(),
             Verdict::Failed { why } => format!("failed: {why}"),
         }
@@ -49,7 +50,7 @@ fn observation(given: &str, restarts: u64, probe: &str) -> Observation {
 fn health_must_last() {
     check(
         &[(0, "web:1", 0, "-"), (4, "web:1", 0, "-"), (5, "web:1", 0, "-")],
-        "waiting: healthy for 0s of 5s\nwaiting: healthy for 4s of 5s\nhealthy",
+        "well for 0s of 5s\nwell for 4s of 5s\nhealthy",
     );
 }
 
@@ -57,7 +58,7 @@ fn health_must_last() {
 fn a_failed_probe_begins_the_time_anew() {
     check(
         &[(0, "web:1", 0, "-"), (4, "web:1", 0, "no answer"), (5, "web:1", 0, "-"), (10, "web:1", 0, "-")],
-        "waiting: healthy for 0s of 5s\nwaiting: GET web:80/: no answer\nwaiting: healthy for 0s of 5s\nhealthy",
+        "well for 0s of 5s\nwaiting: GET web:80/: no answer\nwell for 0s of 5s\nhealthy",
     );
 }
 
@@ -65,8 +66,8 @@ fn a_failed_probe_begins_the_time_anew() {
 fn a_restart_between_two_looks_begins_the_time_anew() {
     check(
         &[(0, "web:1", 0, "-"), (5, "web:1", 1, "-"), (6, "web:1", 1, "-"), (11, "web:1", 1, "-")],
-        "waiting: healthy for 0s of 5s\nwaiting: p-web-1 ended and was started again\n\
-         waiting: healthy for 0s of 5s\nhealthy",
+        "well for 0s of 5s\nwaiting: p-web-1 ended and was started again\n\
+         well for 0s of 5s\nhealthy",
     );
 }
 
@@ -82,7 +83,7 @@ fn the_deadline_says_what_was_missing() {
 fn health_that_comes_too_late_is_none() {
     check(
         &[(28, "web:1", 0, "-"), (31, "web:1", 0, "-")],
-        "waiting: healthy for 0s of 5s\nfailed: it was healthy for 3s only when its 30s were over",
+        "well for 0s of 5s\nfailed: it was healthy for 3s only when its 30s were over",
     );
 }
 
@@ -95,7 +96,7 @@ fn a_container_that_ended_and_may_come_back_is_waited_for() {
 fn a_job_that_has_completed_is_well() {
     check(
         &[(0, "web:1\njob:1 exited 0\nweb2:1", 0, "-"), (5, "web:1\njob:1 exited 0\nweb2:1", 0, "-")],
-        "waiting: healthy for 0s of 5s\nhealthy",
+        "well for 0s of 5s\nhealthy",
     );
 }
 

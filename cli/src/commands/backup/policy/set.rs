@@ -23,6 +23,7 @@ use fleet_proto::v1::SetPolicyRequest;
     after_help = "Examples:\n  fleet backup policy set daily --all\n  fleet backup policy set night --schedule '5 4 * * *' --time-zone Europe/Berlin --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --keep-last 3 --max-age 26h --drill weekly --on site=de\n  fleet backup policy set hourly --schedule @hourly --max-age 3h --instance notes-1 --to central --to offsite"
 )]
 pub struct PolicySetArgs {
+    /// The policy to make or to change
     #[arg(value_name = "POLICY")]
     name: PolicyName,
 

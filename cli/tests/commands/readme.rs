@@ -1,0 +1,73 @@
+//! What the README shows of the command's answers is what the command prints.
+
+use crate::environment::NOW;
+use crate::fake::logged_in;
+use crate::scene::{Scene, host, instance, rollout};
+use fleet_proto::v1::{BackupTally, CopyView, InstanceView, MemberView, StandingView, Status, VersionCount};
+
+const HOUR: u64 = 3_600_000;
+
+/// The README has the command line, and below it what is printed.
+fn check(scene: Scene, line: &str) {
+    let readme = include_str!("../../../README.md");
+    let (_fake, environment) = logged_in(scene);
+    let told = environment.run(line);
+    let shown = format!("$ {line}\n{}{}", told.stdout, told.stderr);
+    assert!(readme.contains(&shown), "the README should have\n{shown}");
+}
+
+#[test]
+fn how_backups_stand() {
+    let standing = |number: u32, word: &str, newest: u64, proven: u64, size: u64| {
+        let (newest_ms, late) = (NOW - newest * HOUR, word == "late");
+        StandingView {
+            instance: format!("notes-{number}"),
+            word: word.to_owned(),
+            newest_ms,
+            proven_ms: NOW - proven * HOUR,
+            bytes: size,
+            added: 70 << 20,
+            copies: vec![CopyView { repository: "central".to_owned(), newest_ms, late, ..Default::default() }],
+            next: if late { "due" } else { "at" }.to_owned(),
+            next_ms: NOW + 15 * HOUR,
+            covered: 2,
+            declared: 2,
+            ..Default::default()
+        }
+    };
+    let why = "its newest backup in central is 2d1h old, and may be 1d2h";
+    let late = StandingView { reasons: vec![why.to_owned()], ..standing(2, "late", 49, 150, (5 << 30) / 4) };
+    let scene = Scene { standing: vec![late, standing(1, "ok", 9, 33, 3 << 30)], ..Default::default() };
+    check(scene, "fleet backup status");
+}
+
+#[test]
+fn how_the_fleet_is() {
+    let running = rollout("running", &[("done", ""), ("under way", "pull registry.example.org/labnotes-web:1.2")]);
+    let far = |member: MemberView| match member.state.as_str() {
+        "under way" => MemberView { progress: "12 of 40 MB".to_owned(), ..member },
+        _ => member,
+    };
+    let members = running.members.iter().cloned().map(far).collect();
+    let version =
+        |version: &str| VersionCount { app: "labnotes".to_owned(), version: version.to_owned(), instances: 1 };
+    let moving = InstanceView {
+        wanted_version: "1.2".to_owned(),
+        doing: "pull registry.example.org/labnotes-web:1.2".to_owned(),
+        progress: "12 of 40 MB".to_owned(),
+        ..instance(2)
+    };
+    let status = Status {
+        hosts: 2,
+        hosts_online: 2,
+        instances: 2,
+        instances_healthy: 2,
+        versions: vec![version("1.1"), version("1.2")],
+        backups: Some(BackupTally { has_policy: true, ok: 2, ..Default::default() }),
+        rollouts: vec![fleet_proto::v1::RolloutView { members, ..running }],
+        host_lines: vec![host(1), host(2)],
+        instance_lines: vec![InstanceView { version: "1.2".to_owned(), ..instance(1) }, moving],
+        ..Default::default()
+    };
+    check(Scene { status, ..Default::default() }, "fleet status");
+}
