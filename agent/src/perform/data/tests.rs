@@ -4,6 +4,7 @@ mod bed;
 mod buckets;
 mod crashes;
 mod double;
+mod doubles;
 mod drills;
 mod empty;
 mod faults;
