@@ -101,9 +101,6 @@ pub trait StreamsWriter: Send {
     /// The current stream is whole; the next begins.
     async fn end(&mut self) -> Result<(), RepositoryError>;
 
-    /// The current stream failed: nothing of the snapshot counts.
-    async fn fail(&mut self, reason: &str);
-
     /// All streams have ended: writes the snapshot.
     async fn finish(self: Box<Self>) -> Result<StreamsKept, RepositoryError>;
 }

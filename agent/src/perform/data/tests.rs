@@ -13,6 +13,7 @@ mod keeping;
 mod lab;
 mod left;
 mod others;
+mod place_faults;
 mod restores;
 mod stories;
 mod streams;

@@ -1,6 +1,8 @@
 //! Repositories without processes of their own: the real thing, on folders that fail when they are told to.
 
 use super::lab::LabHands;
+pub use super::place_faults::PlaceFault;
+use super::place_faults::{PlacePlan, Shared, hangs, pass};
 use super::streams::{Piped, Writing};
 use super::watched::{Call, Watched};
 use crate::repositories::{
@@ -12,36 +14,14 @@ use fleet_core::backup::{Access, Bucket, Manifest, PlaceAccess, Proof, Secret};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_repository::bucket::{Extra, look};
 use fleet_repository::place::FolderPlace;
-use fleet_repository::{
-    FileId, Gate, Kind, Part, Place, PlaceError, Prune, Pulse, RestoreOptions, Secrets, Stream, Trees,
-};
+use fleet_repository::{FileId, Gate, Kind, Part, Place, Prune, Pulse, RestoreOptions, Secrets, Stream, Trees};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-
-/// What goes wrong at a place, from a call on, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PlaceFault {
-    Full,
-    /// Such as a server that answers 500.
-    Refuses,
-    /// The process that writes there is killed.
-    Dies,
-    /// It cannot be reached at one moment.
-    Blinks,
-}
-
-#[derive(Debug, Default)]
-pub struct PlacePlan {
-    pub fault: Option<(PlaceFault, u64)>,
-    pub calls: u64,
-}
-
-type Shared = Arc<Mutex<BTreeMap<RepositoryName, PlacePlan>>>;
 
 /// An empty repository to begin with: deriving its password's key takes a third of a second, so that is done once.
 struct Template {
@@ -119,27 +99,12 @@ impl Repositories for Keeping {
     }
 }
 
-/// Whether a call gets through to the place of this name.
-fn pass(plans: &Shared, name: &RepositoryName) -> Result<(), PlaceError> {
-    let mut plans = plans.lock().unwrap_or_else(PoisonError::into_inner);
-    let plan = plans.entry(name.clone()).or_default();
-    plan.calls += 1;
-    match plan.fault {
-        Some((PlaceFault::Blinks, at)) if plan.calls != at => Ok(()),
-        Some((fault, from)) if plan.calls >= from => Err(match fault {
-            PlaceFault::Full => PlaceError::Full,
-            PlaceFault::Refuses => PlaceError::Refused("500 internal server error".to_owned()),
-            PlaceFault::Dies | PlaceFault::Blinks => PlaceError::Unreachable("killed".to_owned()),
-        }),
-        _ => Ok(()),
-    }
-}
-
 #[derive(Clone)]
 pub struct InProcess {
     name: RepositoryName,
     place: Arc<dyn Place>,
     secrets: Secrets,
+    hangs: bool,
     pub lab: LabHands,
 }
 
@@ -150,7 +115,8 @@ impl InProcess {
         let (plans, of) = (Arc::clone(&keeping.plans), name.clone());
         let place = Watched { place: FolderPlace::new(path), ahead: 0, see: move |_: Call<'_>| pass(&plans, &of) };
         let secrets = Secrets { password: String::new(), master_key: access.master_key.0.clone() };
-        Self { name, place: Arc::new(place), secrets, lab: keeping.lab.clone() }
+        let hangs = hangs(&keeping.plans, &name);
+        Self { name, place: Arc::new(place), secrets, hangs, lab: keeping.lab.clone() }
     }
 
     async fn ask<T: Send + 'static>(
@@ -210,6 +176,13 @@ impl Repository for InProcess {
         }
         senders.reverse();
         let (place, secrets, part) = (self.place.clone(), self.secrets.clone(), part(label));
+        if self.hangs {
+            let work = tokio::spawn(async move {
+                let _unread = streams;
+                std::future::pending().await
+            });
+            return Ok(Box::new(Writing { repository: self.clone(), senders, work }));
+        }
         let work = spawn_blocking(move || {
             let repository = fleet_repository::Repository::open(place, &secrets)?;
             repository.archive_streams(&part, streams, &Arc::new(Gate::default()))

@@ -63,10 +63,6 @@ impl StreamsWriter for Writing {
         Ok(())
     }
 
-    async fn fail(&mut self, _: &str) {
-        self.senders.clear();
-    }
-
     async fn finish(mut self: Box<Self>) -> Result<StreamsKept, RepositoryError> {
         self.senders.clear();
         let done =
