@@ -8,7 +8,7 @@ mod worker;
 pub use error::{RepositoryError, Trouble};
 pub use worker::WorkerRepositories;
 #[cfg(test)]
-pub use worker::{asked_trees, found, s3_address, words};
+pub use worker::{asked_trees, found, s3_address, trouble_of, words};
 
 use bytes::Bytes;
 use fleet_core::backup::{Access, Bucket, Manifest, Proof, Root};

@@ -14,6 +14,7 @@ mod lab;
 mod left;
 mod others;
 mod place_faults;
+mod ready;
 mod restores;
 mod stories;
 mod streams;
