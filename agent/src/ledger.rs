@@ -3,6 +3,7 @@
 //! **Invariant:** the rename of an order's file that says `ended` is the one moment at which an order ends. What that
 //! makes of the instance stands in the same file, and is written to the instance's own entry after it, or after a crash.
 
+mod doubles;
 mod entry;
 mod file;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod journal;
 #[cfg(test)]
 mod tests;
 
+pub use doubles::LeftDouble;
 pub use entry::{
     Becomes, InstanceEntry, OpenState, OrderEntry, OrderState, Settled, StuckMark, Unreadable, Values, Way,
 };
@@ -37,12 +39,13 @@ pub enum LedgerError {
     Locked { path: PathBuf },
 }
 
-/// Instances and orders, in memory as on disk.
+/// Instances, orders and what drills left, in memory as on disk.
 #[derive(Debug)]
 pub struct Ledger {
     folder: PathBuf,
     instances: BTreeMap<InstanceName, InstanceEntry>,
     orders: BTreeMap<OrderId, OrderEntry>,
+    doubles: BTreeMap<OrderId, LeftDouble>,
     unreadable: Vec<Unreadable>,
     #[cfg(test)]
     freeze: freeze::Freeze,
@@ -56,7 +59,7 @@ impl Ledger {
         file::make_folder(data_dir)?;
         let lock = lock(&data_dir.join("ledger.lock"))?;
         let folder = data_dir.join("ledger");
-        for part in ["instances", "orders"] {
+        for part in ["instances", "orders", "doubles"] {
             file::make_folder(&folder.join(part))?;
             file::sweep(&folder.join(part))?;
         }
@@ -77,6 +80,7 @@ impl Ledger {
             folder: folder.to_owned(),
             instances,
             orders,
+            doubles: BTreeMap::new(),
             unreadable,
             #[cfg(test)]
             freeze: freeze::Freeze::default(),
@@ -84,6 +88,7 @@ impl Ledger {
         };
         ledger.read_instances()?;
         ledger.read_orders()?;
+        ledger.read_doubles()?;
         Ok(ledger)
     }
 

@@ -44,6 +44,7 @@ pub async fn run(
     mut open: watch::Receiver<Option<Arc<OpenSet>>>,
     mut drifted: watch::Receiver<Drifted>,
 ) {
+    data::tell_all(&site);
     let mut jobs = Jobs::new(Arc::clone(&site));
     loop {
         let set = open.borrow_and_update().clone();

@@ -8,7 +8,7 @@ mod worker;
 pub use error::{RepositoryError, Trouble};
 pub use worker::WorkerRepositories;
 #[cfg(test)]
-pub use worker::{asked_trees, found, s3_address, words};
+pub use worker::{asked_trees, found, s3_address, trouble_of, words};
 
 use bytes::Bytes;
 use fleet_core::backup::{Access, Bucket, Manifest, Proof, Root};
@@ -101,9 +101,6 @@ pub trait StreamsWriter: Send {
 
     /// The current stream is whole; the next begins.
     async fn end(&mut self) -> Result<(), RepositoryError>;
-
-    /// The current stream failed: nothing of the snapshot counts.
-    async fn fail(&mut self, reason: &str);
 
     /// All streams have ended: writes the snapshot.
     async fn finish(self: Box<Self>) -> Result<StreamsKept, RepositoryError>;

@@ -17,6 +17,8 @@ mod engines;
 mod images;
 #[path = "docker_backup/lab.rs"]
 mod lab;
+#[path = "docker_backup/left.rs"]
+mod left;
 #[path = "docker_backup/recovery.rs"]
 mod recovery;
 #[path = "docker_backup/stories.rs"]

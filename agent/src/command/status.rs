@@ -50,6 +50,13 @@ fn kept(ledger: &Ledger) -> String {
     for unreadable in ledger.unreadable() {
         let _ = writeln!(text, "  stuck: {}", unreadable.reason);
     }
+    for double in ledger.doubles().values() {
+        let (instance, since, parts) = (&double.instance, double.since, double.parts.join(", "));
+        let _ = writeln!(
+            text,
+            "  {instance}  left by a drill since {since}: {parts}; removing it is tried again every minute"
+        );
+    }
     let mut orders: Vec<&OrderEntry> = ledger.orders().values().collect();
     orders.sort_by_key(|entry| (!entry.is_open(), std::cmp::Reverse(entry.begun)));
     let open = orders.iter().filter(|entry| entry.is_open()).count();

@@ -3,11 +3,13 @@
 //! **Invariant:** before anything is made to stand still, moved aside or made for a while, the ledger's journal has it. Whatever
 //! ends the work, what the journal has is put back first.
 
+mod again;
 mod aside;
 mod backup;
 mod bucket;
 mod compare;
 mod copies;
+mod doubles;
 mod drill;
 mod dumps;
 mod error;
@@ -28,8 +30,9 @@ mod tests;
 mod trees;
 mod undo;
 
+pub use again::{BETWEEN_TRIES, try_again, unfinished};
+pub use doubles::{keep_of_fault, tell_all};
 pub use error::DataError;
-pub use left::{BETWEEN_TRIES, left, let_go};
 
 use super::end::end;
 use super::work::Work;
@@ -196,11 +199,11 @@ impl DataWork<'_> {
              fleet-agent`; when the cause is gone, ask again"
         );
         let reason = if left.held.is_empty() { reason } else { format!("{reason}; {}", left::still(&left.held)) };
-        // Where nothing but that is left, the instance is what it was as soon as they go on: no person is needed.
-        let is_only_held = left.reach == Reach::Untouched && left.throwaway.is_none() && !left.held.is_empty();
+        // Where nothing else is left, the instance is what it was as soon as they go on, and a drill's double was never a part of it.
+        let is_tried_again = left.reach == Reach::Untouched && (left.throwaway.is_some() || !left.held.is_empty());
         let mark = StuckMark { order: self.order.id.clone(), reason: reason.clone() };
         let before = self.site().ledger().instances().get(instance).cloned().unwrap_or_default();
-        let stuck = if is_only_held { before.stuck } else { Some(mark) };
+        let stuck = if is_tried_again { before.stuck } else { Some(mark) };
         let remains = self.open_now().and_then(|open| open.to).map(|to| Box::new(to.rendered.spec));
         let remains = remains.filter(|_| before.settled.is_none());
         let held = left::both(before.held, &left.held);
@@ -210,6 +213,7 @@ impl DataWork<'_> {
 
     async fn end(&self, came: Came) {
         let Came { outcome, made, becomes } = came;
+        let outcome = doubles::keep_left(self, outcome).await;
         end(self.site(), self.order, End { outcome, made: made.map(Box::new) }, becomes).await;
     }
 

@@ -1,6 +1,6 @@
 //! The end of an order: in the ledger, then on the board.
 
-use super::data::left;
+use super::data::{keep_of_fault, left};
 use super::said::{said, unlooked};
 use crate::clock;
 use crate::ledger::{Becomes, InstanceEntry, OrderEntry, OrderState, StuckMark, Way};
@@ -53,12 +53,14 @@ pub fn note_fault(site: &Site, instance: &InstanceName) {
         Way::Forward { .. } => ledger.mark(id, |open| open.way = Way::Back { because: reason, since: now }),
         Way::Back { .. } => {
             let stuck = Some(StuckMark { order: id.clone(), reason: reason.clone() });
-            let since = open.journal.map(|journal| journal.held).unwrap_or_default();
+            let journal = open.journal.map(|journal| *journal).unwrap_or_default();
+            let since = journal.held;
+            let left = journal.throwaway.map(|spec| keep_of_fault(&mut ledger, &entry.order, spec, now));
             let before = ledger.instances().get(instance).map(|entry| entry.held.clone()).unwrap_or_default();
             let held = left::both(before, &since);
             let becomes = Becomes::Entry(Box::new(InstanceEntry { settled: open.from, stuck, remains: None, held }));
             let hint = "read `journalctl -u fleet-agent` on the host".to_owned();
-            ledger.end(id, Outcome::Stuck { reason, hint }, Some(becomes), now)
+            left.unwrap_or(Ok(())).and_then(|()| ledger.end(id, Outcome::Stuck { reason, hint }, Some(becomes), now))
         }
     };
     let end = ledger.end_of(id);

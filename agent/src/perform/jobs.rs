@@ -23,7 +23,7 @@ pub struct Jobs {
     busy: BTreeMap<InstanceName, Job>,
     /// The last attempt at healing each instance.
     healed: Drifted,
-    /// When what an order has left standing still is let go on, if it can be.
+    /// When what orders could not put right is tried again.
     next_try: Instant,
 }
 
@@ -82,14 +82,14 @@ impl Jobs {
         self.try_again(&next);
     }
 
-    /// When to try again, if anything stands still.
+    /// When to try again, if anything is left.
     pub fn next_try(&self) -> Option<Instant> {
-        (!data::left(&self.site).is_empty()).then_some(self.next_try)
+        (!data::unfinished(&self.site).is_empty()).then_some(self.next_try)
     }
 
     /// As healing does, this gives way to orders.
     fn try_again(&mut self, next: &BTreeMap<InstanceName, Next<'_>>) {
-        let left = data::left(&self.site);
+        let left = data::unfinished(&self.site);
         if left.is_empty() || self.next_try > Instant::now() {
             return;
         }
@@ -97,7 +97,7 @@ impl Jobs {
         for name in left.into_iter().filter(|name| !next.contains_key(name)) {
             if !self.busy.contains_key(&name) && self.busy.len() < AT_ONCE {
                 let (site, instance) = (Arc::clone(&self.site), name.clone());
-                self.start(&name, Kind::Heal, async move { data::let_go(&site, &instance).await });
+                self.start(&name, Kind::Heal, async move { data::try_again(&site, &instance).await });
             }
         }
     }

@@ -115,22 +115,7 @@ impl WorkerRepository {
     }
 
     fn error(&self, doing: &str, error: &WorkerError) -> RepositoryError {
-        let trouble = match error.kind() {
-            Some(FailureKind::Damaged | FailureKind::Missing) => Trouble::Damaged,
-            Some(
-                FailureKind::Place
-                | FailureKind::NoRepository
-                | FailureKind::Occupied
-                | FailureKind::WrongKey
-                | FailureKind::Source
-                | FailureKind::Refused
-                | FailureKind::Disk
-                | FailureKind::Engine
-                | FailureKind::Panic
-                | FailureKind::Protocol,
-            )
-            | None => Trouble::Other,
-        };
+        let trouble = error.kind().map_or(Trouble::Other, trouble_of);
         let (repository, reason) = (self.name.clone(), crate::chain(error));
         RepositoryError { repository, doing: doing.to_owned(), reason, trouble }
     }
@@ -274,6 +259,23 @@ impl Repository for WorkerRepository {
         let backups = backups.iter().filter_map(|id| id.as_str().parse().ok()).collect();
         self.ask("forget backups", Work::Forget { backups }).await?;
         self.ask("remove what no backup needs", Work::Prune { how: Prune::Marking }).await.map(|_| ())
+    }
+}
+
+/// Whether what is kept is to blame, or something that may pass.
+pub fn trouble_of(kind: FailureKind) -> Trouble {
+    match kind {
+        FailureKind::Damaged | FailureKind::Missing => Trouble::Damaged,
+        FailureKind::Place
+        | FailureKind::NoRepository
+        | FailureKind::Occupied
+        | FailureKind::WrongKey
+        | FailureKind::Source
+        | FailureKind::Refused
+        | FailureKind::Disk
+        | FailureKind::Engine
+        | FailureKind::Panic
+        | FailureKind::Protocol => Trouble::Other,
     }
 }
 

@@ -15,7 +15,7 @@ use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_core::order::{Action, Order};
 use fleet_core::time::Time;
 use fleet_repository::Secrets;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -185,10 +185,11 @@ impl Keeper {
             let open = known.asked().orders.values().map(|open| &open.order);
             open.filter(|order| matches!(order.action, Action::Data(_))).cloned().collect()
         };
-        let mut found = Vec::new();
+        let (mut found, mut named) = (Vec::new(), HashSet::new());
         for order in &orders {
             let Action::Data(action) = &order.action else { continue };
             for (repository, instance) in action.repositories(&order.instance) {
+                named.insert((repository.clone(), instance.clone()));
                 let is_kept = || self.kept_access(repository, instance).map(|access| access.is_some());
                 // One that is unknown by now is nobody's to make.
                 if makes(action, repository, instance, &order.instance) && matches!(is_kept(), Ok(false)) {
@@ -198,7 +199,14 @@ impl Keeper {
         }
         found.sort();
         found.dedup();
+        self.forget_all_but(&named);
         Ok(found)
+    }
+
+    /// Where an order was withdrawn nobody waits any more: the next begins to wait anew.
+    fn forget_all_but(&self, named: &HashSet<Which>) {
+        self.awaited().retain(|which, _| named.contains(which));
+        self.not_made().retain(|which, _| named.contains(which));
     }
 
     /// Makes one that orders wait for, and notes why where that fails.

@@ -133,7 +133,7 @@ mod tests {
         let weekly = Some("7d".parse().expect("a period"));
         let newest = (50, "the newest, last 1 of 1".to_owned());
         assert_eq!(with(lines, weekly), [newest.clone(), (80, "the oldest, while none is proven".to_owned())]);
-        assert_eq!(with(lines, None), [newest.clone()], "nobody asks for proof");
+        assert_eq!(with(lines, None), std::slice::from_ref(&newest), "nobody asks for proof");
         let proven = (60, "the newest proven".to_owned());
         assert_eq!(with(&lines.replace("60", "60 proven"), weekly), [newest, proven]);
     }

@@ -183,10 +183,15 @@ fn failing(sight: &Sight, newest: Option<&BackupSeen>, proof: Option<Time>) -> O
         Some(format!("its last backup failed at {}: {reason}", ended.at))
     });
     backup.or_else(|| {
-        let ended = sight.last_drill.filter(|ended| ended.at > proof.unwrap_or(Time::ZERO))?;
+        let ended = sight.last_drill.filter(|ended| ended.at > proof.unwrap_or(Time::ZERO) && !has_proven(ended))?;
         let reason = ended.outcome.reason()?;
         Some(format!("its last drill failed at {}: {reason}", ended.at))
     })
+}
+
+/// Whether a drill found its backup to be good, whatever came after: that it could not remove what it made is no word about the data.
+fn has_proven(ended: &Ended) -> bool {
+    matches!(ended.made.as_deref(), Some(Made::Drill(drill)) if drill.proof.failure.is_none())
 }
 
 /// The newest good backup in one repository.

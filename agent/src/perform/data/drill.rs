@@ -1,6 +1,7 @@
 //! Restores a backup into throwaway containers on a network of their own, and finds out whether it is good.
 //!
-//! **Invariant:** what was made for it stands in the journal before it is made, and is removed whatever happened.
+//! **Invariant:** what was made for it stands in the journal before it is made, and is removed whatever happened: what cannot be
+//! removed at once stays in the ledger, and is removed later.
 //! **Invariant:** only the backup's own fault is held against it: a full disk or a lost link is no proof of anything.
 
 use super::compare::{hashed, question};
@@ -8,7 +9,7 @@ use super::fill::{Filling, load_all};
 use super::room::{Wanted, expect_room};
 use super::source::{self, Opened};
 use super::stages::{starting, volumes_alone, without_starting};
-use super::{Came, DataError, DataWork, undo};
+use super::{Came, DataError, DataWork, doubles, undo};
 use crate::clock;
 use crate::perform::work::Finish;
 use crate::repositories::Label;
@@ -22,6 +23,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use tokio::time::timeout;
 
 /// A drill as an order of its own.
 pub async fn drill(data: &DataWork<'_>, from: &Source) -> Result<Came, DataError> {
@@ -32,13 +34,19 @@ pub async fn drill(data: &DataWork<'_>, from: &Source) -> Result<Came, DataError
         Err(error) if error.is_of_backup() => return Ok(judged(data, from, began, Err(error))),
         Err(error) => return Err(error),
     };
+    doubles::clear(data).await?;
     let tried = attempt(data, &opened).await;
-    let swept = undo::sweep(data).await;
+    let swept = timeout(doubles::LIMIT, undo::sweep(data)).await;
     let verdict = match tried {
         Err(error) if !error.is_of_backup() => return Err(error),
         verdict => verdict.map(|checks| (opened.manifest.bytes(), checks)),
     };
-    swept?;
+    // What was found counts all the same. The journal has what is left, and the order's end says it.
+    match swept {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(error = crate::chain(&error), "what a drill made could not be removed"),
+        Err(_) => tracing::warn!(order = %data.order.id, "removing what a drill made took too long"),
+    }
     let came = judged(data, from, began, verdict);
     if let Some(Made::Drill(DrillMade { proof, .. })) = &came.made {
         data.work.say("noting what was found");

@@ -7,6 +7,7 @@ use super::copies::Copies;
 use super::tee::Tee;
 use super::{DataError, DataWork};
 use crate::clock;
+use crate::hands::{DumpStream, HandsError};
 use crate::repositories::{Ahead, Label, StreamsKept};
 use bytes::Bytes;
 use fleet_core::backup::{
@@ -18,6 +19,7 @@ use fleet_core::spec::InstanceSpec;
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::pin::pin;
 
 /// Progress is said after so many bytes more.
 const NOTEWORTHY: u64 = 4_000_000;
@@ -80,10 +82,8 @@ pub async fn dump_all(
             Ok(()) => tee.end().await,
             Err(error) => Err(error),
         };
-        if let Err(error) = ended {
-            tee.fail(&crate::chain(&error)).await;
-            return Err(error);
-        }
+        // The tee is dropped, which ends all copies at once: services stand still, and there is nothing to wait for.
+        ended?;
     }
     data.work.say("writing the dumps down");
     let (kept, lost) = tee.finish().await;
@@ -110,6 +110,27 @@ async fn tee_all(tee: &mut Tee, bytes: &[u8]) -> Result<(), DataError> {
         tee.bytes(&Bytes::copy_from_slice(piece)).await?;
     }
     Ok(())
+}
+
+/// Gives a piece to all copies, and hears meanwhile what comes next: a tool that fails is not kept waiting by a copy that hangs.
+async fn feed(
+    tee: &mut Tee,
+    piece: &Bytes,
+    stream: &mut DumpStream,
+) -> Result<Option<Result<Bytes, HandsError>>, DataError> {
+    let mut feeding = pin!(tee.bytes(piece));
+    tokio::select! {
+        fed = &mut feeding => {
+            fed?;
+            Ok(stream.next().await)
+        }
+        next = stream.next() => {
+            if !matches!(next, Some(Err(_))) {
+                feeding.await?;
+            }
+            Ok(next)
+        }
+    }
 }
 
 /// The first store of which a copy has something else than what went out.
@@ -167,12 +188,13 @@ impl Dumping<'_> {
         let mut stream = data.site().hands.dump(&tool, spec).await.map_err(|error| failed(&error))?;
         let (mut plausible, mut hash, told) = (plausible, Sha256::new(), data.told(&doing));
         let (mut bytes, mut said) = (0_u64, 0_u64);
-        while let Some(piece) = stream.next().await {
+        let mut next = stream.next().await;
+        while let Some(piece) = next {
             let piece = piece.map_err(|error| failed(&error))?;
             plausible.observe(&piece);
             hash.update(&piece);
             bytes += piece.len() as u64;
-            tee.bytes(&piece).await?;
+            next = feed(tee, &piece, &mut stream).await?;
             if bytes - said >= NOTEWORTHY {
                 said = bytes;
                 told.say(bytes);

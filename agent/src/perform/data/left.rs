@@ -1,10 +1,10 @@
-//! Services that an order has left standing still, because it could not let them go on: it is tried again and again.
+//! Services that an order has left standing still, because it could not let them go on: that is tried again and again.
 //!
 //! **Invariant:** only the very containers that were made to stand still are started. What was made anew since is somebody's wish.
 
 use crate::clock;
 use crate::hands::HandsError;
-use crate::ledger::Held;
+use crate::ledger::{Held, Ledger};
 use crate::site::Site;
 use fleet_core::backup::{HoldKind, rough};
 use fleet_core::names::InstanceName;
@@ -13,16 +13,13 @@ use fleet_core::steps::ContainerState;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// It is tried at the agent's start, and then this often.
-pub const BETWEEN_TRIES: Duration = Duration::from_secs(60);
 /// One try gives way to the next, and to orders.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// The instances of which a service still stands still.
-pub fn left(site: &Site) -> Vec<InstanceName> {
-    let ledger = site.ledger();
+pub fn left(ledger: &Ledger) -> impl Iterator<Item = InstanceName> + '_ {
     let with_some = ledger.instances().iter().filter(|(_, entry)| !entry.held.is_empty());
-    with_some.map(|(name, _)| name.clone()).collect()
+    with_some.map(|(name, _)| name.clone())
 }
 
 /// In words of an outcome.

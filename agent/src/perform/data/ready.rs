@@ -1,12 +1,14 @@
 //! Waits for a database that starts for the first time.
 //!
 //! Many images begin an empty database with a server that only they themselves can reach, and then start it anew: who believed that
-//! one would lose it in the middle of a load.
+//! one would lose it in the middle of a load. Of a store with commands of its own nobody knows what would ask its server: its
+//! service's health check says whether it is there.
 
 use super::DataWork;
 use crate::hands::HandsError;
-use fleet_core::backup::{SETTLED, Store, ready_tool, settled_tool};
+use fleet_core::backup::{SETTLED, Store, Tool, ready_tool, settled_tool};
 use fleet_core::spec::InstanceSpec;
+use fleet_core::steps::{ContainerHealth, ContainerState};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -18,12 +20,12 @@ const STAYING: Duration = Duration::from_secs(60);
 
 /// Waits until a store's service answers, and is the one that stays.
 pub async fn until_ready(data: &DataWork<'_>, store: &Store, spec: &InstanceSpec) -> Result<(), String> {
-    let Some(service) = ready_tool(store).map(|tool| tool.at.service().to_owned()) else { return Ok(()) };
+    let Some(service) = store.engine.service() else { return Ok(()) };
     data.work.say(format!("waiting until {service} answers"));
     let began = Instant::now();
     let mut seen: Option<(String, Instant)> = None;
     loop {
-        let missing = match answering(data, store, spec).await {
+        let missing = match answering(data, store, service, spec).await {
             Ok(which) if which == SETTLED => return Ok(()),
             Ok(which) => {
                 let since = seen.take().filter(|(known, _)| *known == which).map_or_else(Instant::now, |(_, at)| at);
@@ -33,9 +35,9 @@ pub async fn until_ready(data: &DataWork<'_>, store: &Store, spec: &InstanceSpec
                 seen = Some((which, since));
                 "only the server that begins its data did".to_owned()
             }
-            Err(error) => {
+            Err(reason) => {
                 seen = None;
-                crate::chain(&error)
+                reason
             }
         };
         if began.elapsed() > READY_LIMIT.min(data.order.deadline / 2) {
@@ -45,15 +47,33 @@ pub async fn until_ready(data: &DataWork<'_>, store: &Store, spec: &InstanceSpec
     }
 }
 
-/// Which server answers. It is looked at first: one that has come to stay does not give way to another before it answers.
-async fn answering(data: &DataWork<'_>, store: &Store, spec: &InstanceSpec) -> Result<String, HandsError> {
+/// Which server answers; or why none does.
+async fn answering(data: &DataWork<'_>, store: &Store, service: &str, spec: &InstanceSpec) -> Result<String, String> {
+    match ready_tool(store) {
+        Some(ready) => asked(data, store, &ready, spec).await.map_err(|error| crate::chain(&error)),
+        None => looked(data, service, spec).await.map(|()| SETTLED.to_owned()),
+    }
+}
+
+/// It is looked at first which server it is: one that has come to stay does not give way to another before it answers.
+async fn asked(data: &DataWork<'_>, store: &Store, ready: &Tool, spec: &InstanceSpec) -> Result<String, HandsError> {
     let hands = &data.site().hands;
     let which = match settled_tool(store) {
         Some(tool) => hands.run_tool(&tool, spec).await?.trim().to_owned(),
         None => SETTLED.to_owned(),
     };
-    if let Some(tool) = ready_tool(store) {
-        hands.run_tool(&tool, spec).await?;
-    }
+    hands.run_tool(ready, spec).await?;
     Ok(which)
+}
+
+/// What its container's own health check says; where it has none, that it runs has to do.
+async fn looked(data: &DataWork<'_>, service: &str, spec: &InstanceSpec) -> Result<(), String> {
+    let found = data.site().hands.look(spec).await.map_err(|error| crate::chain(&error))?;
+    let container = found.of_service(service).next().ok_or("it has no container")?;
+    let is_well = match container.health {
+        ContainerHealth::Unchecked | ContainerHealth::Healthy => container.state == ContainerState::Running,
+        ContainerHealth::Starting | ContainerHealth::Unhealthy => false,
+    };
+    let (state, health) = (container.state.word(), container.health.word());
+    if is_well { Ok(()) } else { Err(format!("its container is {state}, and by its health check {health}")) }
 }

@@ -1,4 +1,6 @@
 //! One stream into several repositories: a copy that fails does not fail the others.
+//!
+//! **Invariant:** dropped before its end, nothing of it counts in any of them, and nobody waits for one that hangs.
 
 use super::DataError;
 use super::copies::Copies;
@@ -70,12 +72,6 @@ impl Tee {
             .map(async |Writing { name, writer, pulse }| while_it_moves(name, pulse, writer.end()).await.err());
         let failed: Vec<_> = join_all(ending).await;
         self.keep(failed)
-    }
-
-    /// The source failed: nothing of it shall count anywhere.
-    pub async fn fail(mut self, reason: &str) {
-        let failing = self.writers.iter_mut().map(|writing| timeout(PATIENCE, writing.writer.fail(reason)));
-        drop(join_all(failing).await);
     }
 
     /// Writes the snapshot of each copy.
@@ -181,7 +177,6 @@ mod tests {
             self.work().await;
             Ok(())
         }
-        async fn fail(&mut self, _: &str) {}
         async fn finish(self: Box<Self>) -> Result<StreamsKept, RepositoryError> {
             self.work().await;
             Ok(StreamsKept::default())

@@ -8,8 +8,9 @@ use crate::ledger::{Aside, Reach, Settled};
 use crate::perform::forward::stages;
 use crate::perform::prepare::look;
 use crate::perform::work::Finish;
+use crate::site::Site;
 use fleet_core::backup::Store;
-use fleet_core::names::StoreName;
+use fleet_core::names::{OrderId, StoreName};
 use fleet_core::order::PowerWish;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{steps_for_power, steps_to_remove};
@@ -53,7 +54,11 @@ pub async fn sweep(data: &DataWork<'_>) -> Result<(), DataError> {
 
 /// Where a drill puts files.
 pub fn scratch(data: &DataWork<'_>) -> PathBuf {
-    data.site().data_dir.join("drills").join(data.order.id.as_str())
+    scratch_of(data.site(), &data.order.id)
+}
+
+pub fn scratch_of(site: &Site, order: &OrderId) -> PathBuf {
+    site.data_dir.join("drills").join(order.as_str())
 }
 
 /// The old data in its place, and the instance as it ran.
@@ -92,12 +97,16 @@ async fn unmake(data: &DataWork<'_>) -> Result<(), DataError> {
 
 /// Removes an instance with all volumes that are its own: nobody's but this order's.
 async fn remove(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<(), DataError> {
-    let own = spec.volumes.iter().filter(|volume| !volume.external).map(|volume| volume.name.clone());
-    let own: BTreeSet<String> = own.collect();
+    let own = own_volumes(spec);
     Ok(data.work.perform(spec, |found| steps_to_remove(found, spec, &own), Finish::AsIs).await?)
 }
 
-async fn remove_folder(path: impl Into<PathBuf>) -> Result<(), DataError> {
+/// The volumes that are not of others.
+pub fn own_volumes(spec: &InstanceSpec) -> BTreeSet<String> {
+    spec.volumes.iter().filter(|volume| !volume.external).map(|volume| volume.name.clone()).collect()
+}
+
+pub async fn remove_folder(path: impl Into<PathBuf>) -> Result<(), DataError> {
     let path = path.into();
     let removed = {
         let path = path.clone();

@@ -31,13 +31,6 @@ impl StreamsWriter for WorkerStreams {
         self.worker.end_stream().await.map_err(|error| self.repository.error(DOING, &error))
     }
 
-    async fn fail(&mut self, reason: &str) {
-        // It may be gone already; what is dropped now is killed.
-        if let Err(error) = self.worker.fail_stream(reason).await {
-            tracing::debug!(%error, "a worker did not hear that its stream failed");
-        }
-    }
-
     async fn finish(self: Box<Self>) -> Result<StreamsKept, RepositoryError> {
         let Self { repository, worker } = *self;
         let answer = worker.answer().await.map_err(|error| repository.error(DOING, &error))?;

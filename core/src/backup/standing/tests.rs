@@ -1,6 +1,7 @@
 //! What the word is, and why.
 
 use super::*;
+use crate::backup::{DrillMade, Proof};
 use crate::facts::Running;
 use crate::plan::Outlook;
 use crate::plan::tests::given::{given, read};
@@ -112,6 +113,26 @@ fn a_copy_that_could_not_be_restored_is_not_hidden_by_one_elsewhere_that_could()
     let found = outlook.standing(&read("a")).expect("it is wanted");
     assert_eq!(found.word, Word::Failing);
     assert_eq!(found.reasons, ["its newest backup in offsite could not be restored: it is cut off"]);
+}
+
+#[test]
+fn a_drill_that_left_something_behind_has_proven_its_backup_all_the_same() {
+    let lines = format!(
+        "now 10810\na 1.1\n{POLICY} drill 1h\nbackup a central 10801 proven 10804\nended a drill/10801/0/1 failed 10805"
+    );
+    let word = |failure: Option<&str>| {
+        let mut given = given(&lines);
+        let key = given.observed.backups[&read("a")].iter().next().expect("it has one").0.clone();
+        for ended in given.observed.ended.values_mut() {
+            let (at, host, failure) = (Time(10_804_500), read("a"), failure.map(str::to_owned));
+            let proof = Proof { at, host, took_ms: 1, bytes: 1, checks: Vec::new(), failure };
+            let (repository, backup) = (key.repository.clone(), key.backup.clone());
+            ended.made = Some(Box::new(Made::Drill(DrillMade { repository, backup, proof })));
+        }
+        let outlook = Outlook::new(&given.desired, &given.asked, &given.observed, given.now);
+        outlook.standing(&read("a")).expect("it is wanted").word
+    };
+    assert_eq!((word(None), word(Some("it is cut off"))), (Word::Ok, Word::Failing));
 }
 
 #[test]

@@ -42,6 +42,22 @@ impl LabHands {
         }
     }
 
+    /// What a drill made stays for a while.
+    pub fn refuse_removal(&self, step: &Step) -> Result<(), HandsError> {
+        let name = match step {
+            Step::RemoveContainer { name, .. } | Step::RemoveNetwork { network: name } => name,
+            Step::RemoveVolume { volume } => volume,
+            _ => return Ok(()),
+        };
+        let mut plan = self.plan();
+        if plan.stays == 0 || !name.starts_with("fleet-throwaway-") {
+            return Ok(());
+        }
+        (plan.stays, plan.refused) = (plan.stays - 1, plan.refused + 1);
+        let (what, reason) = (format!("remove {name}"), "it is in use".to_owned());
+        Err(HandsError::Refused { what, status: 409, reason })
+    }
+
     /// Which server answers; the first is one that only begins the database.
     pub fn which_server(&self) -> String {
         let mut plan = self.plan();

@@ -33,6 +33,7 @@ impl Hands for LabHands {
             return Err(failed(1, ": it does not start"));
         }
         self.refuse_start(step, spec)?;
+        self.refuse_removal(step)?;
         let done = self.fake.perform(step, spec, notes).await;
         if done.is_ok() {
             self.mirror(step, spec);

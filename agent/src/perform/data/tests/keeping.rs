@@ -1,47 +1,27 @@
 //! Repositories without processes of their own: the real thing, on folders that fail when they are told to.
 
 use super::lab::LabHands;
+pub use super::place_faults::PlaceFault;
+use super::place_faults::{PlacePlan, Shared, hangs, pass};
 use super::streams::{Piped, Writing};
 use super::watched::{Call, Watched};
 use crate::repositories::{
     Ahead, BucketFilled, BucketFound, Label, Repositories, Repository, RepositoryError, Restored, SetFound,
-    StreamsWriter, Told, Tree, TreesKept, Trouble, asked_trees, found, put_back, s3_address, words,
+    StreamsWriter, Told, Tree, TreesKept, Trouble, asked_trees, found, put_back, s3_address, trouble_of, words,
 };
 use bytes::Bytes;
 use fleet_core::backup::{Access, Bucket, Manifest, PlaceAccess, Proof, Secret};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_repository::bucket::{Extra, look};
 use fleet_repository::place::FolderPlace;
-use fleet_repository::{
-    FileId, Gate, Kind, Part, Place, PlaceError, Prune, Pulse, RestoreOptions, Secrets, Stream, Trees,
-};
+use fleet_repository::worker::Failure;
+use fleet_repository::{FileId, Gate, Kind, Part, Place, Prune, Pulse, RestoreOptions, Secrets, Stream, Trees};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-
-/// What goes wrong at a place, from a call on, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PlaceFault {
-    Full,
-    /// Such as a server that answers 500.
-    Refuses,
-    /// The process that writes there is killed.
-    Dies,
-    /// It cannot be reached at one moment.
-    Blinks,
-}
-
-#[derive(Debug, Default)]
-pub struct PlacePlan {
-    pub fault: Option<(PlaceFault, u64)>,
-    pub calls: u64,
-}
-
-type Shared = Arc<Mutex<BTreeMap<RepositoryName, PlacePlan>>>;
 
 /// An empty repository to begin with: deriving its password's key takes a third of a second, so that is done once.
 struct Template {
@@ -60,13 +40,13 @@ impl Template {
             Self { secrets, files: super::bed::files(folder.path()) }
         })
     }
+}
 
-    fn copy(&self, to: &Path) {
-        for (name, bytes) in &self.files {
-            let path = to.join(name);
-            std::fs::create_dir_all(path.parent().expect("it has one")).expect("made");
-            std::fs::write(path, bytes).expect("written");
-        }
+fn write_all(files: &BTreeMap<String, Vec<u8>>, to: &Path) {
+    for (name, bytes) in files {
+        let path = to.join(name);
+        std::fs::create_dir_all(path.parent().expect("it has one")).expect("made");
+        std::fs::write(path, bytes).expect("written");
     }
 }
 
@@ -89,7 +69,7 @@ impl Keeping {
     pub fn access(&self, name: &str, instance: &InstanceName) -> Access {
         let path = self.folder.join(name).join(instance.as_str());
         if !path.join("config").exists() {
-            Template::get().copy(&path);
+            write_all(&Template::get().files, &path);
         }
         Access {
             repository: name.parse().expect("a name"),
@@ -103,6 +83,18 @@ impl Keeping {
     pub fn plan(&self, name: &str, fault: Option<(PlaceFault, u64)>) {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         plans.insert(name.parse().expect("a name"), PlacePlan { fault, calls: 0 });
+    }
+
+    /// How often the place was asked for something since that.
+    pub fn calls(&self, name: &str) -> u64 {
+        let plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        plans.get(&name.parse().expect("a name")).map_or(0, |plan| plan.calls)
+    }
+
+    /// Makes all repositories what they were.
+    pub fn put_back(&self, files: &BTreeMap<String, Vec<u8>>) {
+        std::fs::remove_dir_all(&self.folder).expect("removed");
+        write_all(files, &self.folder);
     }
 
     /// As someone sees it who has nothing to do with the faults.
@@ -119,27 +111,12 @@ impl Repositories for Keeping {
     }
 }
 
-/// Whether a call gets through to the place of this name.
-fn pass(plans: &Shared, name: &RepositoryName) -> Result<(), PlaceError> {
-    let mut plans = plans.lock().unwrap_or_else(PoisonError::into_inner);
-    let plan = plans.entry(name.clone()).or_default();
-    plan.calls += 1;
-    match plan.fault {
-        Some((PlaceFault::Blinks, at)) if plan.calls != at => Ok(()),
-        Some((fault, from)) if plan.calls >= from => Err(match fault {
-            PlaceFault::Full => PlaceError::Full,
-            PlaceFault::Refuses => PlaceError::Refused("500 internal server error".to_owned()),
-            PlaceFault::Dies | PlaceFault::Blinks => PlaceError::Unreachable("killed".to_owned()),
-        }),
-        _ => Ok(()),
-    }
-}
-
 #[derive(Clone)]
 pub struct InProcess {
     name: RepositoryName,
     place: Arc<dyn Place>,
     secrets: Secrets,
+    hangs: bool,
     pub lab: LabHands,
 }
 
@@ -150,7 +127,8 @@ impl InProcess {
         let (plans, of) = (Arc::clone(&keeping.plans), name.clone());
         let place = Watched { place: FolderPlace::new(path), ahead: 0, see: move |_: Call<'_>| pass(&plans, &of) };
         let secrets = Secrets { password: String::new(), master_key: access.master_key.0.clone() };
-        Self { name, place: Arc::new(place), secrets, lab: keeping.lab.clone() }
+        let hangs = hangs(&keeping.plans, &name);
+        Self { name, place: Arc::new(place), secrets, hangs, lab: keeping.lab.clone() }
     }
 
     async fn ask<T: Send + 'static>(
@@ -163,16 +141,13 @@ impl InProcess {
         let done = spawn_blocking(move || work(&fleet_repository::Repository::open(place, &secrets)?)).await;
         let done = done.map_err(|error| self.error(doing, &error.to_string()))?;
         self.lab.call().await;
-        done.map_err(|error| self.error_of(doing, &error))
+        done.map_err(|error| self.error_of(doing, error))
     }
 
-    pub fn error_of(&self, doing: &str, error: &fleet_repository::Error) -> RepositoryError {
-        use fleet_repository::Error::{Damaged, Missing, Unreadable};
-        let trouble = match error {
-            Damaged { .. } | Unreadable { .. } | Missing { .. } => Trouble::Damaged,
-            _ => Trouble::Other,
-        };
-        RepositoryError { trouble, ..self.error(doing, &error.line()) }
+    /// As it is said of a worker.
+    pub fn error_of(&self, doing: &str, error: fleet_repository::Error) -> RepositoryError {
+        let Failure { kind, text } = error.into();
+        RepositoryError { trouble: trouble_of(kind), ..self.error(doing, &text) }
     }
 
     pub fn error(&self, doing: &str, reason: &str) -> RepositoryError {
@@ -210,6 +185,13 @@ impl Repository for InProcess {
         }
         senders.reverse();
         let (place, secrets, part) = (self.place.clone(), self.secrets.clone(), part(label));
+        if self.hangs {
+            let work = tokio::spawn(async move {
+                let _unread = streams;
+                std::future::pending().await
+            });
+            return Ok(Box::new(Writing { repository: self.clone(), senders, work }));
+        }
         let work = spawn_blocking(move || {
             let repository = fleet_repository::Repository::open(place, &secrets)?;
             repository.archive_streams(&part, streams, &Arc::new(Gate::default()))
@@ -246,20 +228,19 @@ impl Repository for InProcess {
         let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("read", "no snapshot") };
         let snapshot: FileId = set.dumps.as_ref().and_then(|id| id.parse().ok()).ok_or_else(missing)?;
         let path = path.to_owned();
-        let bytes = self.ask("read", move |it| {
-            let mut bytes = Vec::new();
-            let read = it.read_stream(&snapshot, &path)?.read_to_end(&mut bytes);
-            Ok((read.map_err(|error| error.to_string()), bytes))
-        });
-        let (read, bytes) = bytes.await?;
-        let end = read.err().map(|reason: String| {
-            let trouble = if reason.contains("killed") || reason.contains("500 internal") {
-                Trouble::Other
-            } else {
-                Trouble::Damaged
-            };
-            Err(RepositoryError { trouble, ..self.error("read", &reason) })
-        });
+        let (bytes, end) = self
+            .ask("read", move |it| {
+                let (mut stream, mut bytes) = (it.read_stream(&snapshot, &path)?, Vec::new());
+                loop {
+                    match stream.next_piece() {
+                        Ok(Some(piece)) => bytes.extend(piece),
+                        Ok(None) => return Ok((bytes, None)),
+                        Err(error) => return Ok((bytes, Some(error))),
+                    }
+                }
+            })
+            .await?;
+        let end = end.map(|error| Err(self.error_of("read on", error)));
         let pieces: Vec<_> = bytes.chunks(1000).map(|it| Ok(Bytes::copy_from_slice(it))).chain(end).collect();
         Ok(stream::iter(pieces).boxed())
     }

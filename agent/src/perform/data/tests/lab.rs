@@ -53,8 +53,10 @@ pub struct Plan {
     pub in_vain: u32,
     /// So long it takes before a dump, and before files are read.
     pub slow: Option<Duration>,
-    /// How often something could not be let go on.
+    /// How often something could not be let go on, or removed.
     pub refused: u64,
+    /// So many removals of parts of doubles are refused.
+    pub stays: u32,
 }
 
 #[derive(Debug, Clone)]

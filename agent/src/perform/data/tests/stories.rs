@@ -1,6 +1,6 @@
 //! Backups that come out well, and backups that do not.
 
-use super::bed::{Bed, backup, copies, instance};
+use super::bed::{Bed, State, backup, copies, instance};
 use super::keeping::PlaceFault;
 use super::lab::Fault;
 use fleet_core::backup::{Counted, Kept};
@@ -149,6 +149,21 @@ async fn a_copy_that_fails_does_not_fail_the_other() {
             bed.check_calm(&format!("{fault:?} from {from}"));
         }
     }
+}
+
+#[tokio::test]
+async fn where_a_dump_fails_nobody_waits_for_a_copy_that_hangs() {
+    let (bed, agent) = Bed::new("stop: [web]").await;
+    let rows = (0..900).map(|number| format!("row {number}\n")).collect();
+    bed.set(&State { rows, ..bed.state() });
+    bed.keeping.plan("far", Some((PlaceFault::Hangs, 1)));
+    // Of five pieces the copy that hangs takes four.
+    bed.lab.plan().fault = Some(Fault::DumpKilled(3000));
+    let began = std::time::Instant::now();
+    let end = bed.carry_out(&agent, backup(&["near", "far"])).await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    check_failed(&end, "the tool ended with 137");
+    bed.check_calm("after a dump that failed beside a copy that hangs");
 }
 
 #[tokio::test]

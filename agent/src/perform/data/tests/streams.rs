@@ -63,15 +63,11 @@ impl StreamsWriter for Writing {
         Ok(())
     }
 
-    async fn fail(&mut self, _: &str) {
-        self.senders.clear();
-    }
-
     async fn finish(mut self: Box<Self>) -> Result<StreamsKept, RepositoryError> {
         self.senders.clear();
         let done =
             (&mut self.work).await.map_err(|error| self.repository.error("keep the dumps", &error.to_string()))?;
-        let kept = done.map_err(|error| self.repository.error_of("keep the dumps", &error))?;
+        let kept = done.map_err(|error| self.repository.error_of("keep the dumps", error))?;
         self.repository.lab.call().await;
         let streams = kept.streams.into_iter();
         let streams = streams.map(|it| (it.name, StreamKept { bytes: it.bytes, sha256: it.sha256 })).collect();

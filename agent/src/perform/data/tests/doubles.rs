@@ -1,0 +1,153 @@
+//! What a drill could not remove is named, stands in nobody's way, and is removed later.
+
+use super::bed::{Agent, Bed, backup, drill, instance, restore};
+use super::lab::Fault;
+use crate::board::Board;
+use crate::ledger::Ledger;
+use fleet_core::backup::Made;
+use fleet_core::names::BackupId;
+use fleet_core::order::{End, Outcome};
+use std::time::Duration;
+
+const FOR_EVER: u32 = u32::MAX;
+
+async fn backed_up() -> (Bed, Agent, BackupId) {
+    let (bed, agent) = Bed::new("").await;
+    let order = bed.order(backup(&["near"]), "");
+    assert_eq!(bed.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
+    (bed, agent, order.order.id.as_str().parse().expect("an id"))
+}
+
+/// A drill of which something stays; with the project of its double.
+async fn drilled(bed: &Bed, agent: &Agent, id: &BackupId) -> (End, String) {
+    bed.lab.plan().stays = FOR_EVER;
+    let order = bed.order(drill("near", id), "");
+    let end = bed.carry_out_order(agent, &order).await;
+    (end, format!("fleet-throwaway-{}", order.order.id))
+}
+
+fn left(bed: &Bed) -> usize {
+    Ledger::look(&bed.data_dir()).expect("it can be read").doubles().len()
+}
+
+/// Waits for an event; all that is waited for between tries passes at once.
+async fn told(agent: &Agent, what: &str) -> String {
+    let mut board = agent.site.pen.reader();
+    let find = |board: &Board| board.events.iter().map(|(_, it)| it.text.clone()).find(|text| text.contains(what));
+    tokio::time::pause();
+    let waiting = board.wait_for(|board| find(board).is_some());
+    let waited = tokio::time::timeout(Duration::from_secs(2 * 24 * 3600), waiting).await;
+    let text = find(&waited.expect("it is told in time").expect("the board is there"));
+    tokio::time::resume();
+    text.expect("it is there")
+}
+
+#[tokio::test]
+async fn what_a_drill_could_not_remove_is_named_and_its_finding_counts() {
+    let (bed, agent, id) = backed_up().await;
+    let (end, double) = drilled(&bed, &agent, &id).await;
+    let Outcome::Stuck { reason, hint } = &end.outcome else { panic!("expected it to be stuck, found {end:?}") };
+    for part in [
+        format!("container `{double}-db-1`"),
+        format!("network `{double}_inside`"),
+        format!("volume `{double}_data`"),
+        format!("volume `{double}_uploads`"),
+    ] {
+        assert!(reason.contains(&part), "{part} is not in: {reason}");
+    }
+    assert!(hint.contains(&format!("docker ps -a --filter label=com.docker.compose.project={double}`")), "{hint}");
+    match end.made.as_deref() {
+        Some(Made::Drill(drill)) => assert_eq!(drill.proof.failure, None),
+        other => panic!("expected what the drill found, found {other:?}"),
+    }
+    assert_eq!(bed.keeping.proofs("near").len(), 1, "it is noted with the backup");
+    let text = told(&agent, "could not all be removed").await;
+    assert!(text.contains(&format!("`{double}_data`")) && text.contains("docker volume ls"), "{text}");
+}
+
+#[tokio::test]
+async fn an_instance_of_which_a_double_is_left_goes_on_as_ever() {
+    let (bed, agent, id) = backed_up().await;
+    drilled(&bed, &agent, &id).await;
+    assert_eq!(agent.site.ledger().instances()[&instance()].stuck, None);
+    let was = bed.state();
+    let again = bed.order(backup(&["near"]), "again");
+    assert_eq!(bed.carry_out_order(&agent, &again).await.outcome, Outcome::Done);
+    assert_eq!(bed.carry_out(&agent, restore("near", &id, &[])).await.outcome, Outcome::Done);
+    let (release, goal) = (bed.goal(1).release.name, bed.goal(2));
+    let configure = fleet_core::order::Action::Configure { from: 1, goal };
+    assert_eq!(bed.carry_out(&agent, configure).await.outcome, Outcome::Done, "{release}");
+    assert_eq!((bed.state(), bed.running()), (was, vec!["db".to_owned(), "web".to_owned()]));
+    // Another drill removes it first, or says why it cannot begin.
+    let end = bed.carry_out_order(&agent, &bed.order(drill("near", &id), "in vain")).await;
+    let reason = end.outcome.reason().unwrap_or_default();
+    assert!(matches!(end.outcome, Outcome::Failed { .. }) && reason.contains("it is in use"), "{end:?}");
+    assert_eq!(left(&bed), 1);
+    bed.lab.plan().stays = 0;
+    let end = bed.carry_out_order(&agent, &bed.order(drill("near", &id), "then")).await;
+    assert_eq!((end.outcome, left(&bed)), (Outcome::Done, 0));
+    bed.check_calm("after another drill");
+}
+
+#[tokio::test]
+async fn what_is_left_is_removed_when_it_can_be() {
+    let (bed, agent, id) = backed_up().await;
+    drilled(&bed, &agent, &id).await;
+    let before = bed.lab.plan().refused;
+    // Five more are refused; each try is one after a minute.
+    bed.lab.plan().stays = 5;
+    let text = told(&agent, "all that a drill made is removed now").await;
+    assert_eq!((bed.lab.plan().refused - before, left(&bed)), (5, 0), "{text}");
+    bed.check_calm("after it was removed");
+}
+
+#[tokio::test]
+async fn a_drill_that_failed_and_left_something_says_both_and_its_instance_is_not_stuck() {
+    let (bed, agent, id) = backed_up().await;
+    bed.lab.plan().fault = Some(Fault::LoadKilled);
+    let (end, double) = drilled(&bed, &agent, &id).await;
+    let Outcome::Stuck { reason, hint } = &end.outcome else { panic!("expected it to be stuck, found {end:?}") };
+    assert!(reason.contains("ended with 137") && reason.contains(&format!("volume `{double}_data`")), "{reason}");
+    assert!(hint.contains(&double) && end.made.is_none(), "{end:?}");
+    assert_eq!((left(&bed), agent.site.ledger().instances()[&instance()].stuck.clone()), (1, None));
+}
+
+#[tokio::test]
+async fn a_removal_that_hangs_ends_the_drill_with_its_finding_and_is_tried_again() {
+    let (mut bed, agent, id) = backed_up().await;
+    bed.deadline = Duration::from_secs(3600);
+    bed.lab.fake.world().hanging.insert("remove volume".to_owned());
+    let order = bed.order(drill("near", &id), "");
+    bed.ask(std::slice::from_ref(&order));
+    let mut board = agent.site.pen.reader();
+    tokio::time::pause();
+    let ended = board.wait_for(|board| board.ends.contains_key(&order.order.id)).await;
+    let end = ended.expect("the board is there").ends[&order.order.id].1.clone();
+    tokio::time::resume();
+    assert!(matches!(end.outcome, Outcome::Stuck { .. }) && end.made.is_some(), "{end:?}");
+    assert_eq!((left(&bed), agent.site.ledger().instances()[&instance()].stuck.clone()), (1, None));
+    bed.ask(&[]);
+    bed.lab.fake.meddle(|world| world.hanging.clear());
+    told(&agent, "all that a drill made is removed now").await;
+    bed.check_calm("after it went on");
+}
+
+#[tokio::test]
+async fn what_is_left_outlives_the_agent_and_its_instance() {
+    let (bed, agent, id) = backed_up().await;
+    let (_, double) = drilled(&bed, &agent, &id).await;
+    let volumes = ["oasis-1_data".to_owned(), "oasis-1_uploads".to_owned()].into();
+    let remove = fleet_core::order::Action::Remove { volumes };
+    assert_eq!(bed.carry_out(&agent, remove).await.outcome, Outcome::Done);
+    agent.kill().await;
+    let agent = bed.agent();
+    let text = told(&agent, "could not all be removed").await;
+    assert!(text.contains(&double), "{text}");
+    agent.kill().await;
+    bed.lab.plan().stays = 0;
+    let agent = bed.agent();
+    told(&agent, "all that a drill made is removed now").await;
+    assert_eq!(left(&bed), 0);
+    let world = bed.lab.fake.world();
+    assert!(world.containers.is_empty() && world.networks.is_empty() && world.volumes.is_empty(), "{world:?}");
+}
