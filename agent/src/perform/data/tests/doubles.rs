@@ -125,7 +125,8 @@ async fn a_removal_that_hangs_ends_the_drill_with_its_finding_and_is_tried_again
     let end = ended.expect("the board is there").ends[&order.order.id].1.clone();
     tokio::time::resume();
     assert!(matches!(end.outcome, Outcome::Stuck { .. }) && end.made.is_some(), "{end:?}");
-    assert_eq!((left(&bed), agent.site.ledger().instances()[&instance()].stuck.clone()), (1, None));
+    assert_eq!(agent.site.ledger().instances()[&instance()].stuck, None);
+    // The next try may have begun already.
     bed.ask(&[]);
     bed.lab.fake.meddle(|world| world.hanging.clear());
     told(&agent, "all that a drill made is removed now").await;
