@@ -5,6 +5,7 @@ use super::lab::Fault;
 use crate::board::Board;
 use crate::ledger::Ledger;
 use fleet_core::backup::Made;
+use fleet_core::facts::Running;
 use fleet_core::names::BackupId;
 use fleet_core::order::{End, Outcome};
 use std::time::Duration;
@@ -120,6 +121,11 @@ async fn a_removal_that_hangs_ends_the_drill_with_its_finding_and_is_tried_again
     let order = bed.order(drill("near", &id), "");
     bed.ask(std::slice::from_ref(&order));
     let mut board = agent.site.pen.reader();
+    // Until it hangs, time goes by as ever: else the deadline of the order would be over before.
+    let hangs =
+        |running: &Running| matches!(running, Running::Busy { doing, .. } if doing.step.contains("remove volume"));
+    let hanging = board.wait_for(|board| board.instances.get(&instance()).is_some_and(hangs)).await;
+    drop(hanging.expect("the board is there"));
     tokio::time::pause();
     let ended = board.wait_for(|board| board.ends.contains_key(&order.order.id)).await;
     let end = ended.expect("the board is there").ends[&order.order.id].1.clone();
