@@ -1,7 +1,8 @@
 //! Judges a bundle before it becomes a release: everything that is wrong, and a summary of what it is.
 
 use super::{
-    AppDefinition, Bundle, CheckedValues, Declaration, Given, Pins, Placement, Rendered, ValueType, pins, render,
+    AppDefinition, Bundle, CheckedValues, Declaration, Given, Pins, Placement, Rendered, ValueType, pins,
+    render_telling,
 };
 use crate::compose::{Problem, Problems};
 use crate::names::Version;
@@ -32,7 +33,12 @@ pub struct LintSummary {
 
 /// Reads everything, with values that stand for what instances will give, and a version if none is known yet.
 pub fn lint(bundle: &Bundle, version: Option<&Version>) -> LintReport {
-    match attempt(bundle, version) {
+    lint_telling(bundle, version, &|_| {})
+}
+
+/// Does the same, and tells each template before it begins with it.
+pub fn lint_telling(bundle: &Bundle, version: Option<&Version>, begun: &dyn Fn(&str)) -> LintReport {
+    match attempt(bundle, version, begun) {
         Ok((definition, rendered)) => {
             let used: Vec<_> = images_of(&rendered).into_iter().map(|image| bare(&image)).collect();
             let pins = Pins::of(bundle.files()).unwrap_or_default();
@@ -45,15 +51,29 @@ pub fn lint(bundle: &Bundle, version: Option<&Version>) -> LintReport {
 
 /// The images of a release for one set of values, each once, as the Engine will be asked for them.
 pub fn images(bundle: &Bundle, values: &CheckedValues, placement: &Placement) -> Result<Vec<String>, Problems> {
-    Ok(images_of(&render(bundle, values, placement)?))
+    images_telling(bundle, values, placement, &|_| {})
 }
 
-fn attempt(bundle: &Bundle, version: Option<&Version>) -> Result<(AppDefinition, Rendered), Problems> {
+/// Does the same, and tells each template before it begins with it.
+pub fn images_telling(
+    bundle: &Bundle,
+    values: &CheckedValues,
+    placement: &Placement,
+    begun: &dyn Fn(&str),
+) -> Result<Vec<String>, Problems> {
+    Ok(images_of(&render_telling(bundle, values, placement, begun)?))
+}
+
+fn attempt(
+    bundle: &Bundle,
+    version: Option<&Version>,
+    begun: &dyn Fn(&str),
+) -> Result<(AppDefinition, Rendered), Problems> {
     let definition = AppDefinition::of(bundle)?;
     let placement = placement(version)?;
-    let rendered = render(bundle, &stand_ins(&definition, Which::All)?, &placement)?;
+    let rendered = render_telling(bundle, &stand_ins(&definition, Which::All)?, &placement, begun)?;
     // What an instance may leave out must be possible to leave out.
-    render(bundle, &stand_ins(&definition, Which::Required)?, &placement)?;
+    render_telling(bundle, &stand_ins(&definition, Which::Required)?, &placement, begun)?;
     Ok((definition, rendered))
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Where and as what a release is rendered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
     pub instance: InstanceName,
     pub host: HostName,
@@ -34,9 +34,19 @@ pub struct Rendered {
 
 /// Renders a release for one instance, or says everything that stands against it.
 pub fn render(bundle: &Bundle, values: &CheckedValues, placement: &Placement) -> Result<Rendered, Problems> {
+    render_telling(bundle, values, placement, &|_| {})
+}
+
+/// Does the same, and tells each template before it begins with it.
+pub fn render_telling(
+    bundle: &Bundle,
+    values: &CheckedValues,
+    placement: &Placement,
+    begun: &dyn Fn(&str),
+) -> Result<Rendered, Problems> {
     let definition = AppDefinition::of(bundle)?;
     let pins = Pins::of(bundle.files())?;
-    let made = template::make(bundle, &definition, values, placement)?;
+    let made = template::make(bundle, &definition, values, placement, begun)?;
     let files = merged(bundle, &made);
     let variables = variables(&definition, &files, values, placement)?;
     let project = read(&definition, bundle, &files, &made, &variables)?;

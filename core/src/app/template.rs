@@ -2,22 +2,24 @@
 //!
 //! **Invariant:** strict. A template that asks for a value nobody set is an error that names the value and its place.
 
+mod bounds;
 mod problem;
 
 use super::definition::TemplateFile;
 use super::{AppDefinition, Bundle, CheckedValues, Placement, ValueType};
 use crate::compose::{Problem, Problems};
 use crate::spec::Text;
+use bounds::{OUTPUT_LIMIT, Output, bound_filters};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+use minijinja::{AutoEscape, Environment, Template, UndefinedBehavior, context};
 use problem::problem;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most steps one template may take, so that none runs for ever.
 const FUEL: u64 = 1_000_000;
-/// The most bytes one template may become.
-const OUTPUT_LIMIT: usize = 4 << 20;
+/// The most bytes that all templates of a release may become together.
+const TOTAL_LIMIT: usize = 16 << 20;
 
 /// What the templates of a release became.
 #[derive(Debug, Default)]
@@ -28,19 +30,27 @@ pub struct Made {
     pub secret: BTreeSet<String>,
 }
 
-/// Makes all files of all templates.
+/// Makes all files of all templates, and tells each before it begins with it.
 pub fn make(
     bundle: &Bundle,
     definition: &AppDefinition,
     values: &CheckedValues,
     placement: &Placement,
+    begun: &dyn Fn(&str),
 ) -> Result<Made, Problems> {
     let mut made = Made::default();
     let mut problems = Problems::default();
     let context = context_of(values, placement);
+    let mut left = TOTAL_LIMIT;
     for file in &definition.templates {
+        begun(&file.from);
         match make_one(bundle, definition, file, &context) {
             Ok((text, asked)) => {
+                let Some(rest) = left.checked_sub(text.len()) else {
+                    let text = format!("the templates make more than {} MiB together", TOTAL_LIMIT >> 20);
+                    return Err(Problem::of_file(&file.from, text).into());
+                };
+                left = rest;
                 if may_hold_secret(values, &asked) {
                     made.secret.insert(file.to.clone());
                 }
@@ -89,11 +99,26 @@ fn make_one(
     environment.add_template(from, source).map_err(wrong)?;
     let template = environment.get_template(from).map_err(wrong)?;
     let asked: BTreeSet<String> = template.undeclared_variables(true).into_iter().collect();
-    let text = template.render(context).map_err(wrong)?;
-    if text.len() > OUTPUT_LIMIT {
-        return Err(Problem::of_file(from, "the template makes more than 4 MiB"));
+    match written(&template, context) {
+        Ok(text) => Ok((text, asked)),
+        Err(None) => Err(Problem::of_file(from, too_large("the template"))),
+        Err(Some(error)) => Err(wrong(error)),
     }
-    Ok((text, asked))
+}
+
+/// What a template becomes; no error where that is too much.
+fn written(template: &Template<'_, '_>, context: &Value) -> Result<String, Option<minijinja::Error>> {
+    let mut output = Output::default();
+    let failure = template.render_captured_to(context, &mut output).err();
+    match failure {
+        None => Ok(output.into_text()),
+        Some(_) if output.is_over() => Err(None),
+        Some(error) => Err(Some(error)),
+    }
+}
+
+fn too_large(what: &str) -> String {
+    format!("{what} makes more than {} MiB", OUTPUT_LIMIT >> 20)
 }
 
 /// Texts of app.yaml with values in them, such as `{{ values.database }}`.
@@ -121,7 +146,8 @@ impl<'a> Texts<'a> {
         environment.add_template("text", source).map_err(wrong)?;
         let template = environment.get_template("text").map_err(wrong)?;
         let asked = template.undeclared_variables(true).into_iter().collect();
-        let text = template.render(&self.context).map_err(wrong)?;
+        let text = written(&template, &self.context)
+            .map_err(|error| error.map_or_else(|| (too_large("this text"), None), wrong))?;
         Ok(if may_hold_secret(self.values, &asked) { Text::secret(text) } else { Text::plain(text) })
     }
 }
@@ -137,6 +163,7 @@ fn environment<'a>() -> Result<Environment<'a>, minijinja::Error> {
     environment.set_fuel(Some(FUEL));
     // For the place of an error.
     environment.set_debug(true);
+    bound_filters(&mut environment);
     Ok(environment)
 }
 

@@ -120,6 +120,49 @@ fn a_template_that_asks_for_what_nobody_set_is_refused() {
 }
 
 #[test]
+fn a_template_that_grows_is_refused_before_it_has_grown() {
+    let too_much = "nginx.conf.j2: the template makes more than 4 MiB";
+    let many = "{% for i in range(100000) %}{{ \"x\" * 1000000 }}{% endfor %}";
+    refused(&[("nginx.conf.j2", many)], too_much);
+    refused(&[("nginx.conf.j2", "{{ \"x\" * 4194305 }}")], too_much);
+    for (filter, name) in [
+        ("(\"a\" * 100000) | replace(\"a\", \"x\" * 1000000)", "replace"),
+        ("range(100000) | join(\"x\" * 1000000)", "join"),
+        ("range(100000) | join(d=\"x\" * 1000000)", "join"),
+        ("(\"a\\n\" * 100000) | indent(1000000)", "indent"),
+        ("(\"a\\n\" * 100000) | indent(width=1000000)", "indent"),
+        ("\"%99999999999s\" | format(1)", "format"),
+        ("\"%*d\" | format(99999999999, 1)", "format"),
+        ("[1, 2] | tojson(indent=99999999999)", "tojson"),
+        ("[1] | batch(99999999999, 1) | list", "batch"),
+        ("[1] | slice(99999999999) | list", "slice"),
+    ] {
+        let found = rendered(&bundle(&[("nginx.conf.j2", &format!("{{{{ {filter} }}}}"))]), "1.2", &[]);
+        let found = found.map_or_else(|problems| problems.to_string(), |_| "accepted".to_owned());
+        assert!(found.contains(&format!("what `{name}` makes is larger than 4 MiB")), "{found}");
+    }
+}
+
+#[test]
+fn bounded_filters_do_what_they_did() {
+    let template = "{{ \"a-b\" | replace(\"-\", \"+\") }} {{ [1, 2] | join(\", \") }} {{ [1, 2] | join(d=\"; \") }}\n\
+        {{ \"a\\nb\" | indent(2) }} {{ \"%03d %s\" | format(7, \"x\") }} {{ [1] | tojson }} {{ [1, 2, 3] | batch(2) | list }}\n";
+    let made = good(&[("nginx.conf.j2", template)]);
+    assert_eq!(file(&made, "conf/nginx.conf,"), "a+b 1, 2 1; 2\na\n  b 007 x [1] [[1, 2], [3]]\n");
+}
+
+#[test]
+fn a_long_text_that_aliases_repeat_is_refused() {
+    let aliases = ", *a".repeat(1000);
+    let compose = format!("x-a: [&a \"{}\"{aliases}]\nservices: {{ web: {{ image: a }} }}\n", "x".repeat(700_000));
+    let found = rendered(&bundle(&[("docker-compose.yaml", &compose)]), "1.2", &[]).expect_err("it is refused");
+    assert!(found.to_string().contains("the file's aliases become more than 8 MiB"), "{found}");
+    let definition = format!("app: a\nprofiles: [&a \"{}\"{aliases}]\n", "x".repeat(700_000));
+    let found = rendered(&bundle(&[("app.yaml", &definition)]), "1.2", &[]).expect_err("it is refused");
+    assert!(found.to_string().contains("budget"), "{found}");
+}
+
+#[test]
 fn a_definition_says_where_it_is_wrong() {
     let check = |text: &str, expect: &str| refused(&[("app.yaml", text)], expect);
     check("", "app.yaml: the bundle has no such file");

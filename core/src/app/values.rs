@@ -4,16 +4,17 @@
 
 use super::ValueType;
 use crate::spec::Text;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The values as an operator gave them.
 pub type Given = BTreeMap<String, String>;
 
 /// Values that passed [`CheckedValues::check`], with defaults filled in. An optional value that nobody set is absent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckedValues(BTreeMap<String, CheckedValue>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckedValue {
     pub kind: ValueType,
     pub text: Text,

@@ -1,11 +1,13 @@
 //! Grows a tree from the parser's events.
 
-use super::{DEPTH_LIMIT, Entry, NODE_LIMIT, Node, Value};
+use super::{BYTE_LIMIT, DEPTH_LIMIT, Entry, NODE_LIMIT, Node, Value};
 use crate::compose::Problem;
 use serde_saphyr::granit_parser::{Event, Marker, ScalarStyle, Tag};
 use std::collections::{BTreeMap, BTreeSet};
 
 const TOO_MANY: &str = "the file has too many values, its aliases written out";
+/// The most bytes of text that a file's aliases may become: few bytes repeat a long text many times.
+const ALIAS_BYTES: usize = 8 * BYTE_LIMIT;
 
 /// The tree while it grows.
 pub struct Tree<'a> {
@@ -13,6 +15,8 @@ pub struct Tree<'a> {
     open: Vec<Open>,
     anchors: BTreeMap<usize, Node>,
     nodes: usize,
+    /// Bytes of text that aliases have become.
+    copied: usize,
     document: Option<Node>,
 }
 
@@ -28,7 +32,7 @@ struct Open {
 
 impl<'a> Tree<'a> {
     pub fn new(file: &'a str) -> Self {
-        Self { file, open: Vec::new(), anchors: BTreeMap::new(), nodes: 0, document: None }
+        Self { file, open: Vec::new(), anchors: BTreeMap::new(), nodes: 0, copied: 0, document: None }
     }
 
     pub fn into_document(self) -> Option<Node> {
@@ -59,14 +63,19 @@ impl<'a> Tree<'a> {
         let Some(node) = self.anchors.get(&anchor) else {
             return Err(self.problem(at, "this alias refers to the value that it stands in"));
         };
-        let (count, height) = measure(node);
+        let Measure { count, height, bytes } = measure(node);
         if self.open.len() + height > DEPTH_LIMIT {
             return Err(self.problem(at, "the values are nested too deeply"));
         }
         if self.nodes + count > NODE_LIMIT {
             return Err(self.problem(at, TOO_MANY));
         }
-        self.add(node.clone(), count, 0, at)
+        if self.copied + bytes > ALIAS_BYTES {
+            return Err(self.problem(at, format!("the file's aliases become more than {} MiB", ALIAS_BYTES >> 20)));
+        }
+        let copy = node.clone();
+        self.copied += bytes;
+        self.add(copy, count, 0, at)
     }
 
     fn open(&mut self, value: Value, anchor: usize, tag: Option<&Tag>, at: Marker) -> Result<(), Problem> {
@@ -144,18 +153,26 @@ fn key_of(node: Node, keys: &mut BTreeSet<String>) -> Result<String, String> {
     Ok(key)
 }
 
-/// How many nodes a tree has, and how many levels.
-fn measure(node: &Node) -> (usize, usize) {
-    let (mut count, mut height) = (1, 0);
-    let mut add = |child: &Node| {
-        let (nodes, levels) = measure(child);
-        count += nodes;
-        height = height.max(levels + 1);
+/// How large a tree is: its nodes, its levels, and the bytes of its texts.
+struct Measure {
+    count: usize,
+    height: usize,
+    bytes: usize,
+}
+
+fn measure(node: &Node) -> Measure {
+    let mut all = Measure { count: 1, height: 0, bytes: 0 };
+    let mut add = |key: usize, child: &Node| {
+        let Measure { count, height, bytes } = measure(child);
+        all.count += count;
+        all.height = all.height.max(height + 1);
+        all.bytes += key + bytes;
     };
     match &node.value {
-        Value::Null | Value::Scalar(_) => {}
-        Value::List(items) => items.iter().for_each(&mut add),
-        Value::Map(entries) => entries.iter().for_each(|entry| add(&entry.node)),
+        Value::Null => {}
+        Value::Scalar(text) => all.bytes = text.len(),
+        Value::List(items) => items.iter().for_each(|item| add(0, item)),
+        Value::Map(entries) => entries.iter().for_each(|entry| add(entry.key.len(), &entry.node)),
     }
-    (count, height)
+    all
 }

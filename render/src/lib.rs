@@ -1,0 +1,17 @@
+//! Renders releases in a process of its own, with its memory and its time limited.
+//!
+//! A template is a program of an operator. Its steps and its output are bounded in `fleet-core`; what it holds in memory is
+//! not, and an allocation that fails ends the process it is in. So coordinator, agent and command start their own program once
+//! more (`render-worker`), which renders one release after the other. A template that takes too much ends that process, and is
+//! refused by its name.
+
+mod client;
+mod frame;
+mod job;
+mod serve;
+
+pub use client::{RenderError, Renderer, Session};
+pub use serve::main;
+
+/// The hidden subcommand of a program that leads to [`main`].
+pub const SUBCOMMAND: &str = "render-worker";
