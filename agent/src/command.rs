@@ -54,6 +54,9 @@ enum Command {
     /// Serve one request to a repository; for this program itself.
     #[command(hide = true)]
     RepositoryWorker,
+    /// Render releases; for this program itself.
+    #[command(hide = true)]
+    RenderWorker,
 }
 
 #[derive(Debug, Args)]
@@ -117,6 +120,9 @@ pub fn main() -> ExitCode {
     if let Command::RepositoryWorker = agent.command {
         return fleet_repository::worker::main(AtCoordinator);
     }
+    if let Command::RenderWorker = agent.command {
+        return fleet_render::main();
+    }
     start_log();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build();
     let ended = match runtime {
@@ -139,8 +145,8 @@ async fn perform(command: Command) -> Result<(), CommandError> {
         Command::Run(run) => run::run(run).await,
         Command::Status(status) => say(&status::status(&status)?),
         Command::Policy(Policy::Check { file }) => say(&policy::check(&file)?),
-        // It never comes here: it has no runtime of ours, and no log.
-        Command::RepositoryWorker => Ok(()),
+        // They never come here: they have no runtime of ours, and no log.
+        Command::RepositoryWorker | Command::RenderWorker => Ok(()),
     }
 }
 

@@ -18,6 +18,7 @@ use fleet_core::facts::{Doing, Running};
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::{End, order_id};
 use fleet_proto::link::{Identity, IdentityError};
+use fleet_render::Renderer;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -38,7 +39,7 @@ const QUESTIONS: usize = 32;
 pub struct Config {
     pub data_dir: PathBuf,
     pub policy: PathBuf,
-    /// The program that is started for work on a repository: this very one, but in tests.
+    /// The program that is started to render and for work on a repository: this very one, but in tests.
     pub worker: Option<PathBuf>,
 }
 
@@ -74,12 +75,20 @@ pub async fn run(config: Config, hands: impl Hands, stop: CancellationToken) -> 
     let ledger = Ledger::open(&data_dir)?;
     let program = config.worker.map_or_else(std::env::current_exe, Ok);
     let program = program.map_err(|source| RunError::Program { source })?;
-    let repositories = WorkerRepositories::of(program, path.clone());
+    let workers = Workers {
+        renderer: Renderer::new(Some(program.clone())),
+        repositories: Arc::new(WorkerRepositories::of(program, path.clone())),
+    };
     let who = Who { identity, path: Some(path) };
-    let rooms =
-        Rooms::new(host, data_dir, ledger, Arc::new(hands), Arc::new(repositories), LivePolicy::open(&config.policy));
+    let rooms = Rooms::new(host, data_dir, ledger, Arc::new(hands), workers, LivePolicy::open(&config.policy));
     rooms.work(who, stop).await;
     Ok(())
+}
+
+/// What has processes of its own.
+struct Workers {
+    renderer: Renderer,
+    repositories: Arc<dyn Repositories>,
 }
 
 /// All that an agent consists of.
@@ -96,7 +105,7 @@ impl Rooms {
         data_dir: PathBuf,
         ledger: Ledger,
         hands: Arc<dyn Hands>,
-        repositories: Arc<dyn Repositories>,
+        Workers { renderer, repositories }: Workers,
         policy: LivePolicy,
     ) -> Self {
         let channel = watch::Sender::new(None);
@@ -108,6 +117,7 @@ impl Rooms {
             ledger: Mutex::new(ledger),
             hands,
             repositories,
+            renderer,
             pen: Pen::default(),
             policy,
             looks: Looks::default(),

@@ -8,6 +8,7 @@ use crate::looks::Looks;
 use crate::policy::LivePolicy;
 use crate::repositories::Repositories;
 use fleet_core::names::{HostName, InstanceName};
+use fleet_render::Renderer;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,7 @@ pub struct Site {
     pub ledger: Mutex<Ledger>,
     pub hands: Arc<dyn Hands>,
     pub repositories: Arc<dyn Repositories>,
+    pub renderer: Renderer,
     pub bundles: Bundles,
     pub pen: Pen,
     pub policy: LivePolicy,

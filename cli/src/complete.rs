@@ -11,6 +11,7 @@ use clap_complete::{CompleteEnv, CompletionCandidate};
 use fleet_proto::v1::{
     ListAppsRequest, ListHostsRequest, ListInstancesRequest, ListRolloutsRequest, ListTokensRequest,
 };
+use fleet_render::Renderer;
 use std::time::Duration;
 
 /// How long a person who pressed Tab waits.
@@ -99,7 +100,7 @@ fn names(question: impl AsyncFnOnce(&Session) -> Result<Named, CommandError>) ->
 
 /// A context that tells nothing.
 fn quiet_context() -> Context {
-    let Environment { folder, name, stdin, stdout, stderr, clock, .. } = Environment::of_process();
+    let Environment { folder, name, stdin, stdout, stderr, clock, worker, .. } = Environment::of_process();
     let printer = Printer::new(stdout, stderr, false).quiet(true);
-    Context { printer, stdin, clock, home: folder, name, timeout: PATIENCE }
+    Context { printer, stdin, clock, home: folder, name, timeout: PATIENCE, renderer: Renderer::new(worker) }
 }

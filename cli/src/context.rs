@@ -5,6 +5,7 @@ use crate::error::CommandError;
 use crate::printer::Printer;
 use crate::session::Session;
 use fleet_core::time::Time;
+use fleet_render::Renderer;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ pub struct Context {
     pub name: Option<String>,
     /// How long one question to the coordinator may take.
     pub timeout: Duration,
+    pub renderer: Renderer,
 }
 
 impl Context {

@@ -18,6 +18,8 @@ pub struct Environment {
     pub stderr: Output,
     pub colour: bool,
     pub clock: fn() -> Time,
+    /// The program that renders in processes of its own; without, this very program.
+    pub worker: Option<PathBuf>,
 }
 
 pub struct Input {
@@ -49,6 +51,7 @@ impl Environment {
             stderr: Output { writer: Box::new(err), terminal: stderr_size },
             colour: !is_dumb && !is_colourless,
             clock: system_time,
+            worker: None,
         }
     }
 }

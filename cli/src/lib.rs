@@ -29,6 +29,7 @@ pub use exit::ExitStatus;
 use arguments::Fleet;
 use clap::{CommandFactory, FromArgMatches};
 use context::Context;
+use fleet_render::Renderer;
 use printer::Printer;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -36,6 +37,10 @@ use std::process::ExitCode;
 /// The `fleet` command of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    // A process of its own that renders for a command: no completion, no runtime, nothing of the operator's.
+    if std::env::args_os().nth(1).is_some_and(|first| first == fleet_render::SUBCOMMAND) {
+        return fleet_render::main();
+    }
     complete::answer_the_shell();
     run(&std::env::args_os().collect::<Vec<_>>(), Environment::of_process()).into()
 }
@@ -49,7 +54,7 @@ pub fn command_line() -> clap::Command {
 /// Does what a command line says, in an environment.
 #[must_use]
 pub fn run(arguments: &[OsString], environment: Environment) -> ExitStatus {
-    let Environment { folder, name, stdin, stdout, stderr, colour, clock } = environment;
+    let Environment { folder, name, stdin, stdout, stderr, colour, clock, worker } = environment;
     let printer = Printer::new(stdout, stderr, colour);
     let mut command = Fleet::command();
     let read = command.try_get_matches_from_mut(arguments).and_then(|matches| Fleet::from_arg_matches(&matches));
@@ -59,7 +64,8 @@ pub fn run(arguments: &[OsString], environment: Environment) -> ExitStatus {
     };
     let printer = printer.quiet(fleet.quiet);
     let name = fleet.context.clone().or(name);
-    let context = Context { printer, stdin, clock, home: folder, name, timeout: fleet.timeout.as_duration() };
+    let timeout = fleet.timeout.as_duration();
+    let context = Context { printer, stdin, clock, home: folder, name, timeout, renderer: Renderer::new(worker) };
     let ended = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(commands::run(&context, &fleet.command)),
         Err(source) => Err(error::CommandError::refused("could not start").because(source)),

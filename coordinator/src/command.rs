@@ -59,6 +59,9 @@ enum Action {
     /// Works on one repository, for the coordinator itself.
     #[command(hide = true)]
     RepositoryWorker,
+    /// Renders releases, for the coordinator itself.
+    #[command(hide = true)]
+    RenderWorker,
 }
 
 #[derive(Debug, Args)]
@@ -191,6 +194,7 @@ pub fn run(command: Command) -> Result<ExitCode, CommandError> {
     match command.action {
         // It has a process of its own, and is what its caller takes for one request.
         Action::RepositoryWorker => Ok(worker::main(worker::NoCoordinator)),
+        Action::RenderWorker => Ok(fleet_render::main()),
         Action::Init(_)
         | Action::Serve(_)
         | Action::Token(_)
@@ -205,7 +209,7 @@ fn carry_out(action: Action) -> Result<(), CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CommandError::Start)?;
     runtime.block_on(async {
         match action {
-            Action::RepositoryWorker => Ok(()),
+            Action::RepositoryWorker | Action::RenderWorker => Ok(()),
             Action::Backup(backup) => run_backup(backup).await,
             Action::Restore(restore) => run_restore(&restore).await,
             Action::Init(init) => run_init(init).await,

@@ -35,6 +35,11 @@ fn the_wire_knows_only_the_mind() {
 }
 
 #[test]
+fn what_renders_knows_only_the_mind() {
+    check("fleet-render", &["fleet-proto", "fleet-repository", "tonic", "sled", "bollard", "rustls"]);
+}
+
+#[test]
 fn the_repository_knows_no_engine_and_no_store() {
     check("fleet-repository", &["sled", "bollard", "fleet-agent", "fleet-coordinator", "fleet-cli"]);
     check("fleet-repository", &["aws-lc-rs", "native-tls", "openssl"]);

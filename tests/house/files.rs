@@ -13,7 +13,7 @@ pub fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 }
 
 fn all_sources() -> Vec<(PathBuf, String)> {
-    ["core", "proto", "coordinator", "agent", "cli", "tests"].into_iter().flat_map(sources).collect()
+    ["core", "proto", "render", "coordinator", "agent", "cli", "tests"].into_iter().flat_map(sources).collect()
 }
 
 fn collect(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {

@@ -86,3 +86,35 @@ fn what_the_next_version_wants_is_set_before_it_is_rolled_out() {
     fleet.done(rollout);
     fleet.wait_version("notes-1", "1.3");
 }
+
+#[test]
+fn a_template_that_takes_all_memory_is_refused_and_the_coordinator_goes_on() {
+    let fleet = Fleet::of(&["lab-1"]);
+    let folder = fleet.folder().join("growing");
+    fs::create_dir(&folder).expect("it is new");
+    let write = |file: &str, text: &str| fs::write(folder.join(file), text).expect("it can be written");
+    write("compose.yaml", "services: { web: { image: \"notes-web:1\" } }\n");
+    write(
+        "app.yaml",
+        "app: growing\nvalues: { n: { type: integer, default: 1 } }\ntemplates: [{ from: a.j2, to: a }]\n",
+    );
+    let growing = [
+        ("{% for i in range(values.n) %}{{ \"x\" * 1000000 }}{% endfor %}", "a.j2: the template makes more than 4 MiB"),
+        (
+            "{% set all %}{% for i in range(values.n) %}{{ \"x\" * 1000000 }}{% endfor %}{% endset %}{{ all | length }}",
+            "a.j2: rendering takes more than 256 MiB of memory",
+        ),
+    ];
+    for (version, (template, says)) in growing.into_iter().enumerate() {
+        write("a.j2", template);
+        fleet.done(&format!("app push {} --version {version} --no-pin", folder.display()));
+        let install = format!("install growing@{version} --host lab-1 --name growing-{version}");
+        fleet.refused(&format!("{install} --set n=100000")).says(says);
+        fleet.done(&install);
+        fleet.refused(&format!("instance set growing-{version} --set n=100000")).says(says);
+        write("a.j2", &template.replace("values.n", "100000"));
+        fleet.refused(&format!("app lint {}", folder.display())).says("1 problem");
+        fleet.refused(&format!("app push {} --version more-{version} --no-pin", folder.display())).says("problem");
+    }
+    assert!(fleet.done("instance ls").contains("growing-1"));
+}

@@ -6,7 +6,7 @@ use crate::bundles::FetchError;
 use crate::hands::HandsError;
 use crate::ledger::{Settled, Values};
 use crate::site::Site;
-use fleet_core::app::{AppDefinition, CheckedValues, Placement, Rendered, render};
+use fleet_core::app::{AppDefinition, CheckedValues, Placement, Rendered};
 use fleet_core::compose::Problems;
 use fleet_core::facts::{DriftRule, PowerDesired};
 use fleet_core::host_policy::{HostPolicy, violations};
@@ -14,6 +14,7 @@ use fleet_core::names::InstanceName;
 use fleet_core::order::{Goal, PowerWish};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::Found;
+use fleet_render::RenderError;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -73,7 +74,7 @@ pub async fn prepare(
         version: goal.release.name.version.clone(),
         working_dir: site.working_dir(instance).display().to_string(),
     };
-    let rendered = render(&bundle, &checked, &placement).map_err(|problems| PrepareError::Render(all(&problems)))?;
+    let rendered = site.renderer.render(&bundle, &checked, &placement).await.map_err(not_rendered)?;
     allow(&site.policy.now(), &rendered)?;
     refuse_strays(site, &rendered.spec).await?;
     if from.is_none() {
@@ -108,6 +109,13 @@ pub async fn look(site: &Site, spec: &InstanceSpec) -> Result<Found, HandsError>
             answer => return answer,
         }
     }
+}
+
+fn not_rendered(error: RenderError) -> PrepareError {
+    PrepareError::Render(match error {
+        RenderError::Refused(problems) => all(&problems),
+        RenderError::Busy | RenderError::Start(_) | RenderError::Talk(_) => crate::chain(&error),
+    })
 }
 
 fn all(problems: &Problems) -> String {

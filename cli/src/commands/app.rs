@@ -24,7 +24,7 @@ pub enum AppCommand {
 
 pub async fn run(context: &Context, command: &AppCommand) -> Result<ExitStatus, CommandError> {
     match command {
-        AppCommand::Lint(args) => lint::run(context, args),
+        AppCommand::Lint(args) => lint::run(context, args).await,
         AppCommand::Push(args) => push::run(context, args).await,
         AppCommand::Ls(args) => ls::run(context, args).await,
         AppCommand::Show(args) => show::run(context, args).await,

@@ -64,6 +64,7 @@ impl TestEnvironment {
             stderr: output(&stderr),
             colour: false,
             clock: || Time(NOW),
+            worker: Some(env!("CARGO_BIN_EXE_fleet").into()),
         };
         let line = line.replace("FOLDER", &self.path().display().to_string());
         let words: Vec<_> = line.split(' ').map(|word| word.replace('~', " ").into()).collect();

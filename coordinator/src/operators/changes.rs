@@ -1,11 +1,13 @@
 //! What a change would do to an instance, in lines for people: old and new rendered and compared by core.
 
 use super::wish::wrong;
-use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Given, Placement, Rendered, ValueProblem, render};
+use crate::serve::{failed, refused as refused_as};
+use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Given, Placement, Rendered, ValueProblem};
 use fleet_core::names::{HostName, InstanceName, Version};
 use fleet_core::spec::{Change, InstanceSpec, SpecDiff, diff};
+use fleet_render::{RenderError, Session};
 use std::collections::BTreeMap;
-use tonic::Status;
+use tonic::{Code, Status};
 
 /// Where agents keep instances; the difference between two renderings does not depend on it.
 const INSTANCES: &str = "/var/lib/fleet-agent/instances";
@@ -36,13 +38,23 @@ fn refused(attempt: &str, definition: &AppDefinition, problems: &[ValueProblem])
 }
 
 /// Renders a release with values, or refuses with everything that stands against it.
-pub fn rendered(
+pub async fn rendered(
+    session: &mut Session,
     attempt: &str,
     bundle: &Bundle,
     values: &CheckedValues,
     placement: &Placement,
 ) -> Result<Rendered, Status> {
-    render(bundle, values, placement).map_err(|problems| wrong(attempt, problems, ""))
+    session.render(bundle, values, placement).await.map_err(|error| not_rendered(attempt, error))
+}
+
+/// Says why a release was not rendered.
+pub fn not_rendered(attempt: &str, error: RenderError) -> Status {
+    match error {
+        RenderError::Refused(problems) => wrong(attempt, problems, ""),
+        RenderError::Busy => refused_as(Code::ResourceExhausted, format!("could not {attempt}: {error}"), "try again"),
+        RenderError::Start(_) | RenderError::Talk(_) => failed(&format!("could not {attempt}"), &error),
+    }
 }
 
 /// The lines of a difference; nothing when nothing changes.

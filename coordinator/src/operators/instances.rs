@@ -53,7 +53,9 @@ impl OperatorsService {
         let subject = Subject { name, desired, release, bundle, definition, values, elsewhere };
         check_given(ATTEMPT, &request.values)?;
         check(ATTEMPT, &subject.definition, &request.values)?;
-        let rendered = subject.render(ATTEMPT, &request.values)?;
+        let mut session = self.rendering(ATTEMPT).await?;
+        let rendered = subject.render(&mut session, ATTEMPT, &request.values).await?;
+        drop(session);
         self.check_policy(ATTEMPT, &subject, &rendered)?;
         let plan = lines(None, &rendered.spec);
         if !request.dry_run {
@@ -120,9 +122,11 @@ impl OperatorsService {
         subject.check_given(ATTEMPT, &request.values)?;
         let given = merged(&subject.values, &request.values, &request.unset);
         let drift = rule.unwrap_or(subject.desired.drift);
-        let after = subject.render(ATTEMPT, &given)?;
+        let mut session = self.rendering(ATTEMPT).await?;
+        let after = subject.render(&mut session, ATTEMPT, &given).await?;
         self.check_policy(ATTEMPT, &subject, &after)?;
-        let before = subject.render(ATTEMPT, &subject.values).ok();
+        let before = subject.render(&mut session, ATTEMPT, &subject.values).await.ok();
+        drop(session);
         let mut plan = lines(before.as_ref().map(|before| &before.spec), &after.spec);
         if drift != subject.desired.drift {
             plan.push(format!("drift: {}", super::views::instance::drift_word(drift)));
@@ -207,7 +211,7 @@ impl OperatorsService {
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let subject = self.subject(ATTEMPT, &name)?;
         let volumes: BTreeSet<String> = request.volumes.into_iter().collect();
-        let has = self.volumes_of(&subject);
+        let has = self.volumes_of(ATTEMPT, &subject).await?;
         if let Some(stranger) = volumes.iter().find(|volume| !has.contains(volume)) {
             let hint = format!("it has {}", if has.is_empty() { "none".to_owned() } else { has.join(", ") });
             return Err(wrong(ATTEMPT, format!("`{stranger}` is not a volume of `{name}`"), &hint));

@@ -13,7 +13,7 @@ use fleet_proto::v1;
 use tonic::Status;
 
 impl OperatorsService {
-    pub fn list_instances_now(
+    pub async fn list_instances_now(
         &self,
         request: &v1::ListInstancesRequest,
         now: Time,
@@ -40,14 +40,14 @@ impl OperatorsService {
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let Some(view) = list.first_mut() else { return Err(no_instance("show the instance", &name)) };
         view.backup = self.standing_of(&name, now);
-        self.add_detail(view, &name);
+        self.add_detail(view, &name).await;
         Ok(v1::InstanceList { instances: list })
     }
 
     /// What only a look at one instance shows: its values and its volumes.
-    fn add_detail(&self, view: &mut v1::InstanceView, name: &InstanceName) {
+    async fn add_detail(&self, view: &mut v1::InstanceView, name: &InstanceName) {
         let Ok(subject) = self.subject("show the instance", name) else { return };
-        view.volumes = self.volumes_of(&subject);
+        view.volumes = self.volumes_of("show the instance", &subject).await.unwrap_or_default();
         let shown = Values::shown(self.shared.facts.store(), name, subject.desired.revision);
         view.values = shown.unwrap_or_default().into_iter().collect();
     }

@@ -1,13 +1,13 @@
 //! What a rollout would do, shown before it is obeyed; and the refusal of what cannot work.
 
-use super::changes::{check_for, lines, placement};
+use super::changes::{check_for, lines, not_rendered, placement};
 use super::service::OperatorsService;
 use super::subject::definition;
 use super::views::rollout::{left_out, strategy_lines};
 use super::wish::{absent, hindered, read, wrong};
 use crate::facts::Known;
 use crate::serve::failed;
-use fleet_core::app::{AppDefinition, Bundle, render};
+use fleet_core::app::{AppDefinition, Bundle};
 use fleet_core::labels::Selector;
 use fleet_core::names::{AppName, InstanceName, Version};
 use fleet_core::order::Release;
@@ -15,6 +15,7 @@ use fleet_core::rollout::{AtOnce, Member, Proposal, RolloutRefusal, RolloutReque
 use fleet_core::time::Time;
 use fleet_core::window::Window;
 use fleet_proto::v1;
+use fleet_render::{RenderError, Session};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 use tonic::{Code, Status};
@@ -61,11 +62,11 @@ impl OperatorsService {
         }
     }
 
-    pub fn propose_now(&self, request: &v1::ProposeRolloutRequest, now: Time) -> Result<v1::Proposal, Status> {
+    pub async fn propose_now(&self, request: &v1::ProposeRolloutRequest, now: Time) -> Result<v1::Proposal, Status> {
         let wish = self.rollout_request(request)?;
         let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
         self.check_values(&proposal)?;
-        self.proposal_view(&proposal)
+        self.proposal_view(&proposal).await
     }
 
     /// Refuses a release whose values an instance does not have: its host could only refuse it later.
@@ -106,19 +107,24 @@ impl OperatorsService {
         opened.map(|(values, _)| values).map_err(|error| failed("could not open its values", &error))
     }
 
-    pub fn proposal_view(&self, proposal: &Proposal) -> Result<v1::Proposal, Status> {
+    pub async fn proposal_view(&self, proposal: &Proposal) -> Result<v1::Proposal, Status> {
         let members: HashMap<&InstanceName, &Member> =
             proposal.members.iter().map(|member| (&member.instance, member)).collect();
         let offline: HashSet<&InstanceName> = proposal.offline.iter().collect();
         let mut opened = HashMap::new();
         let mut waves = Vec::new();
         let mut rendered = 0;
+        let mut session = self.rendering(ATTEMPT).await?;
         let has_canary = proposal.strategy.canary > 0;
         let apart = Some(&proposal.offline).filter(|offline| !offline.is_empty());
         for (index, wave) in proposal.waves.iter().chain(apart).enumerate() {
             let mut changes = Vec::new();
             for member in wave.iter().filter_map(|name| members.get(name)) {
-                let lines = if rendered < RENDERED { self.lines_for(member, &mut opened)? } else { Vec::new() };
+                let lines = if rendered < RENDERED {
+                    self.lines_for(&mut session, member, &mut opened).await?
+                } else {
+                    Vec::new()
+                };
                 rendered += 1;
                 changes.push(self.proposed(member, !offline.contains(&member.instance), lines));
             }
@@ -146,8 +152,9 @@ impl OperatorsService {
         }
     }
 
-    fn lines_for<'a>(
+    async fn lines_for<'a>(
         &self,
+        session: &mut Session,
         member: &'a Member,
         opened: &mut HashMap<&'a Release, Opened>,
     ) -> Result<Vec<String>, Status> {
@@ -161,11 +168,18 @@ impl OperatorsService {
             }
             let Some(Opened { bundle, definition }) = opened.get(release) else { continue };
             let place = placement(&member.instance, &host, &release.name.version);
-            let checked = check_for(ATTEMPT, definition, &values);
-            specs.push(checked.ok().and_then(|values| render(bundle, &values, &place).ok()));
+            specs.push(match check_for(ATTEMPT, definition, &values) {
+                Ok(values) => match session.render(bundle, &values, &place).await {
+                    Ok(rendered) => Ok(rendered),
+                    Err(RenderError::Refused(problems)) => Err(problems.to_string()),
+                    Err(error) => return Err(not_rendered(ATTEMPT, error)),
+                },
+                Err(status) => Err(status.message().to_owned()),
+            });
         }
         match specs.as_slice() {
-            [from, Some(to)] => Ok(lines(from.as_ref().map(|from| &from.spec), &to.spec)),
+            [from, Ok(to)] => Ok(lines(from.as_ref().ok().map(|from| &from.spec), &to.spec)),
+            [_, Err(why)] => Ok(vec![format!("it cannot be made: {why}")]),
             _ => Ok(Vec::new()),
         }
     }

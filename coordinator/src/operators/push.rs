@@ -1,12 +1,13 @@
 //! Taking in a release: a bundle in pieces, compared, judged, and kept for ever as it is.
 
+use super::changes::not_rendered;
 use super::service::OperatorsService;
 use super::wish::{ChangeError, read, taken, wrong};
 use crate::agents::{PIECE, kept_piece};
 use crate::clock;
 use crate::facts::{DesiredChange, ReleaseImage, ReleaseKept};
 use crate::keys;
-use fleet_core::app::{AppDefinition, Bundle, ENCODED_LIMIT, LintReport, lint};
+use fleet_core::app::{AppDefinition, Bundle, ENCODED_LIMIT, LintReport};
 use fleet_core::compose::Problems;
 use fleet_core::names::{Digest, OperatorName, ReleaseName, Version};
 use fleet_core::order::Release;
@@ -35,7 +36,9 @@ impl OperatorsService {
             let why = format!("what arrived is {}, and {digest} was announced", bundle.digest());
             return Err(wrong(ATTEMPT, why, "push it again"));
         }
-        let release = judge(&bundle, version, digest, by)?;
+        let report = self.shared.renderer.lint(&bundle, Some(&version)).await;
+        let report = report.map_err(|error| not_rendered(ATTEMPT, error))?;
+        let release = judge(&bundle, report, version, digest, by)?;
         self.keep(release, &bytes).await
     }
 
@@ -81,8 +84,13 @@ async fn collect(mut pieces: Streaming<v1::PushReleasePiece>) -> Result<Vec<u8>,
 }
 
 /// A bundle that is not fit to be a release is refused with everything that stands against it.
-fn judge(bundle: &Bundle, version: Version, digest: Digest, by: &OperatorName) -> Result<ReleaseKept, Status> {
-    let LintReport { problems, summary } = lint(bundle, Some(&version));
+fn judge(
+    bundle: &Bundle,
+    LintReport { problems, summary }: LintReport,
+    version: Version,
+    digest: Digest,
+    by: &OperatorName,
+) -> Result<ReleaseKept, Status> {
     if !problems.0.is_empty() {
         return Err(refuse(&problems));
     }

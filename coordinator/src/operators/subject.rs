@@ -1,6 +1,6 @@
 //! One instance with everything that is needed to judge a change of it.
 
-use super::changes::{check, check_for, placement, rendered};
+use super::changes::{check, check_for, not_rendered, placement, rendered};
 use super::service::OperatorsService;
 use super::wish::{absent, wrong};
 use crate::serve::failed;
@@ -8,6 +8,7 @@ use fleet_core::app::{AppDefinition, Bundle, Declaration, Given, Rendered};
 use fleet_core::facts::InstanceDesired;
 use fleet_core::names::InstanceName;
 use fleet_core::order::Release;
+use fleet_render::Session;
 use std::collections::{BTreeMap, BTreeSet};
 use tonic::Status;
 
@@ -24,10 +25,10 @@ pub struct Subject {
 }
 
 impl Subject {
-    pub fn render(&self, attempt: &str, given: &Given) -> Result<Rendered, Status> {
+    pub async fn render(&self, session: &mut Session, attempt: &str, given: &Given) -> Result<Rendered, Status> {
         let checked = check_for(attempt, &self.definition, given)?;
         let place = placement(&self.name, &self.desired.host, &self.release.name.version);
-        rendered(attempt, &self.bundle, &checked, &place)
+        rendered(session, attempt, &self.bundle, &checked, &place).await
     }
 
     pub fn secrets(&self) -> BTreeSet<String> {
@@ -47,10 +48,16 @@ impl Subject {
 
 impl OperatorsService {
     /// The volumes of an instance by their names on its host, those of others left out.
-    pub fn volumes_of(&self, subject: &Subject) -> Vec<String> {
-        let Ok(rendered) = subject.render("list its volumes", &subject.values) else { return Vec::new() };
+    pub async fn volumes_of(&self, attempt: &str, subject: &Subject) -> Result<Vec<String>, Status> {
+        let mut session = self.rendering(attempt).await?;
+        let rendered = subject.render(&mut session, attempt, &subject.values).await?;
         let own = rendered.spec.volumes.into_iter().filter(|volume| !volume.external);
-        own.map(|volume| volume.name).collect()
+        Ok(own.map(|volume| volume.name).collect())
+    }
+
+    /// A process that renders; it starts with the first rendering and ends when this is dropped.
+    pub async fn rendering(&self, attempt: &str) -> Result<Session, Status> {
+        self.shared.renderer.session().await.map_err(|error| not_rendered(attempt, error))
     }
 
     /// What other releases of an app declare and this one does not, as the last of them says it.

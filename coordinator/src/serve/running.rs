@@ -22,6 +22,7 @@ use fleet_proto::v1::identity_server::IdentityServer;
 use fleet_proto::v1::join_server::JoinServer;
 use fleet_proto::v1::operators_server::OperatorsServer;
 use fleet_proto::v1::repositories_server::RepositoriesServer;
+use fleet_render::Renderer;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -58,7 +59,7 @@ pub struct Config {
 /// What it may be told beyond that.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The program that works on repositories in processes of their own; without, this very program.
+    /// The program that renders and works on repositories, in processes of its own; without, this very program.
     pub worker: Option<PathBuf>,
     /// Where metrics are served; without, nowhere.
     pub metrics: Option<SocketAddr>,
@@ -119,6 +120,7 @@ pub struct Shared {
     pub authority: Arc<Authority>,
     pub addresses: Arc<[String]>,
     pub keeper: Arc<Keeper>,
+    pub renderer: Renderer,
     /// The coordinator's directory.
     pub home: Arc<Path>,
 }
@@ -150,7 +152,7 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
     let facts = Arc::new(Facts::load(home.store).map_err(ServeError::Load)?);
     let metrics = options.metrics.map(listen_for_metrics).transpose()?;
     let metrics_address = metrics.as_ref().and_then(|listener| listener.local_addr().ok());
-    let keeper = Keeper::new(Arc::clone(&facts), Arc::new(disk), home.seal.clone(), options.worker);
+    let keeper = Keeper::new(Arc::clone(&facts), Arc::new(disk), home.seal.clone(), options.worker.clone());
     for (repository, instance) in keeper.miss_lost(clock::now()).await? {
         tracing::error!(%repository, %instance, "a repository was lost with the former disk; it is made anew");
     }
@@ -163,6 +165,8 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
         authority: Arc::clone(&authority),
         addresses: home.settings.addresses.into(),
         keeper: Arc::new(keeper),
+        // Found out now: later its file may be a newer version's.
+        renderer: Renderer::new(options.worker.or_else(|| std::env::current_exe().ok())),
         home: home.path.into(),
     };
     let certificate = ServerCertificate::new(&authority, &shared.addresses, clock::now())?;

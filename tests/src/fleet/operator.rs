@@ -1,7 +1,7 @@
 //! A person at a machine with the `fleet` command.
 
 use super::told::{Kept, Told};
-use super::{PATIENCE, now};
+use super::{PATIENCE, now, worker};
 use crate::process::wait_until;
 use fleet_cli::{Environment, Input, Output};
 use fleet_proto::link::Identity;
@@ -91,6 +91,7 @@ impl Operator {
             stderr: output(stderr),
             colour: false,
             clock: now,
+            worker: Some(worker()),
         }
     }
 }

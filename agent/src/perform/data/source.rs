@@ -3,8 +3,9 @@
 use super::dumps::BUNDLE;
 use super::{DataError, DataWork};
 use crate::repositories::{Repository, SetFound};
-use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Placement, Rendered, render};
+use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Placement, Rendered};
 use fleet_core::backup::{Manifest, Source};
+use fleet_render::RenderError;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -91,7 +92,9 @@ impl Opened {
             version: manifest.release.name.version.clone(),
             working_dir: data.site().working_dir(&manifest.instance).display().to_string(),
         };
-        render(&bundle, &values, &placement)
-            .map_err(|problems| unfit(problems.0.iter().map(ToString::to_string).collect()))
+        data.site().renderer.render(&bundle, &values, &placement).await.map_err(|error| match error {
+            RenderError::Refused(problems) => unfit(problems.0.iter().map(ToString::to_string).collect()),
+            RenderError::Busy | RenderError::Start(_) | RenderError::Talk(_) => DataError::Failed(crate::chain(&error)),
+        })
     }
 }

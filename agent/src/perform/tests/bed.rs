@@ -130,6 +130,7 @@ impl Bed {
             hands: Arc::new(self.hands.clone()),
             repositories: Arc::new(NoRepositories),
             bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),
+            renderer: fleet_render::Renderer::in_this_process(),
             pen: Pen::default(),
             policy: LivePolicy::open(&self.policy()),
             looks: Looks::default(),

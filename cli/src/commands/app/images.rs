@@ -1,30 +1,40 @@
 //! The images of a release that is about to be pushed, and their digests.
 
+use super::lint::not_rendered;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::session::Session;
 use fleet_core::app::{
-    AppDefinition, Bundle, CheckedValues, Declaration, Given, Pins, Placement, ValueProblem, ValueType, images, lint,
+    AppDefinition, Bundle, CheckedValues, Declaration, Given, Pins, Placement, ValueProblem, ValueType,
 };
 use fleet_core::compose::{Problem, Problems};
 use fleet_core::names::{Digest, NameError, Version};
 use fleet_proto::v1::ResolveImagesRequest;
+use fleet_render::RenderError;
 use std::collections::BTreeMap;
 
 /// The file with the digests in a bundle.
 const LOCK: &str = "images.lock";
 
 /// The images that the release will ask for, by the values of `given` and the defaults.
-pub fn images_of(bundle: &Bundle, version: &Version, given: &Given) -> Result<Vec<String>, Problems> {
-    let definition = AppDefinition::of(bundle)?;
+pub async fn images_of(
+    session: &mut fleet_render::Session,
+    bundle: &Bundle,
+    version: &Version,
+    given: &Given,
+) -> Result<Vec<String>, RenderError> {
+    let definition = AppDefinition::of(bundle).map_err(RenderError::Refused)?;
     let mut all = given.clone();
     for (name, declaration) in &definition.values {
         if declaration.default.is_none() && !all.contains_key(name) {
             all.insert(name.clone(), stand_in(declaration));
         }
     }
-    let values = CheckedValues::check(&definition.values, &all).map_err(|wrong| of_values(&wrong))?;
-    images(bundle, &values, &placement(version).map_err(|error| Problem::of_file("app.yaml", error.to_string()))?)
+    let values = CheckedValues::check(&definition.values, &all);
+    let values = values.map_err(|wrong| RenderError::Refused(of_values(&wrong)))?;
+    let placement = placement(version);
+    let wrong = |error: NameError| RenderError::Refused(Problem::of_file("app.yaml", error.to_string()).into());
+    session.images(bundle, &values, &placement.map_err(wrong)?).await
 }
 
 fn of_values(wrong: &[ValueProblem]) -> Problems {
@@ -62,11 +72,12 @@ pub async fn pin(
         return Ok(bundle);
     };
     let pinned = with_pins(&bundle, &found)?;
-    if lint(&pinned, Some(version)).problems.is_empty() {
+    let mut rendering = context.renderer.session().await.map_err(not_rendered)?;
+    if rendering.lint(&pinned, Some(version)).await.map_err(not_rendered)?.problems.is_empty() {
         return Ok(pinned);
     }
     // What is left are names that only the given values make: a release cannot carry their digests.
-    let usual = images_of(&bundle, version, &Given::new()).unwrap_or_default();
+    let usual = images_of(&mut rendering, &bundle, version, &Given::new()).await.unwrap_or_default();
     let (kept, lost): (BTreeMap<_, _>, BTreeMap<_, _>) =
         found.into_iter().partition(|(image, _)| usual.contains(image));
     for image in lost.keys() {

@@ -6,9 +6,10 @@ use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::show::pairs;
 use clap::Args;
-use fleet_core::app::{Bundle, LintSummary, lint};
+use fleet_core::app::{Bundle, LintSummary};
 use fleet_core::compose::Problems;
 use fleet_core::words::count;
+use fleet_render::RenderError;
 use std::path::PathBuf;
 
 /// Check an app's folder: app.yaml, the Compose file and the templates
@@ -22,9 +23,9 @@ pub struct AppLintArgs {
     folder: PathBuf,
 }
 
-pub fn run(context: &Context, args: &AppLintArgs) -> Result<ExitStatus, CommandError> {
+pub async fn run(context: &Context, args: &AppLintArgs) -> Result<ExitStatus, CommandError> {
     let bundle = read_bundle(&args.folder)?;
-    let report = lint(&bundle, None);
+    let report = context.renderer.lint(&bundle, None).await.map_err(not_rendered)?;
     for problem in &report.problems.0 {
         context.printer.answer(problem.to_string())?;
     }
@@ -32,6 +33,11 @@ pub fn run(context: &Context, args: &AppLintArgs) -> Result<ExitStatus, CommandE
     let summary = report.summary.unwrap_or_default();
     lines(&summary, &bundle).iter().try_for_each(|line| context.printer.answer(line.as_str()))?;
     Ok(ExitStatus::Done)
+}
+
+/// Says why nothing was rendered.
+pub fn not_rendered(error: RenderError) -> CommandError {
+    CommandError::refused("could not check the app").because(error)
 }
 
 /// An error unless nothing is wrong.

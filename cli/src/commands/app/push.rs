@@ -1,7 +1,7 @@
 //! `fleet app push`: makes an immutable release of an app's folder.
 
 use super::images::{images_of, pin};
-use super::lint::refuse;
+use super::lint::{not_rendered, refuse};
 use super::read::read_bundle;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -10,11 +10,12 @@ use crate::input::ValueArgs;
 use crate::session::Session;
 use crate::words::bytes;
 use clap::Args;
-use fleet_core::app::{Bundle, Given, lint};
+use fleet_core::app::{Bundle, Given};
 use fleet_core::names::Version;
 use fleet_core::words::count;
 use fleet_proto::v1::push_release_piece::Kind;
 use fleet_proto::v1::{PushReleaseHead, PushReleasePiece, ReleaseView};
+use fleet_render::RenderError;
 use std::path::PathBuf;
 
 /// Make an immutable release of an app's folder, named by its digest
@@ -49,7 +50,7 @@ const PIECE: usize = 64 * 1024;
 pub async fn run(context: &Context, args: &AppPushArgs) -> Result<ExitStatus, CommandError> {
     let bundle = read_bundle(&args.folder)?;
     let given = args.values.read(context)?;
-    let images = check(context, args, &bundle, &given)?;
+    let images = check(context, args, &bundle, &given).await?;
     let session = context.session().await?;
     let bundle = match args.no_pin {
         true => {
@@ -66,13 +67,20 @@ pub async fn run(context: &Context, args: &AppPushArgs) -> Result<ExitStatus, Co
 }
 
 /// Tells all problems; else the images.
-fn check(context: &Context, args: &AppPushArgs, bundle: &Bundle, given: &Given) -> Result<Vec<String>, CommandError> {
-    let mut problems = lint(bundle, Some(&args.version)).problems;
+async fn check(
+    context: &Context,
+    args: &AppPushArgs,
+    bundle: &Bundle,
+    given: &Given,
+) -> Result<Vec<String>, CommandError> {
+    let mut session = context.renderer.session().await.map_err(not_rendered)?;
+    let mut problems = session.lint(bundle, Some(&args.version)).await.map_err(not_rendered)?.problems;
     let mut images = Vec::new();
     if problems.is_empty() {
-        match images_of(bundle, &args.version, given) {
+        match images_of(&mut session, bundle, &args.version, given).await {
             Ok(found) => images = found,
-            Err(found) => problems = found,
+            Err(RenderError::Refused(found)) => problems = found,
+            Err(error) => return Err(not_rendered(error)),
         }
     }
     problems.0.iter().for_each(|problem| context.printer.tell(problem.to_string()));

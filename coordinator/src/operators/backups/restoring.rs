@@ -111,7 +111,7 @@ impl OperatorsService {
         self.check_free_for(&name, &host)?;
         check_reach(&self.shared.facts.read(), &from, &seen, &host)?;
         let manifest = self.manifest_of(ATTEMPT, &from).await?;
-        let anew = self.anew(&name, &host, &manifest, request)?;
+        let anew = self.anew(&name, &host, &manifest, request).await?;
         let mut plan = vec![format!(
             "instance {name} on {host}: made as {} from backup {} of {} ({}, in {})",
             manifest.release, from.backup, from.instance, seen.began, from.repository
@@ -148,7 +148,7 @@ impl OperatorsService {
     }
 
     /// Works out whether the backup's release and values make an instance on the host, before anything is kept.
-    fn anew(
+    async fn anew(
         &self,
         name: &InstanceName,
         host: &HostName,
@@ -179,7 +179,8 @@ impl OperatorsService {
         let elsewhere = Default::default();
         let subject =
             Subject { name: name.clone(), desired, release, bundle, definition, values: values.clone(), elsewhere };
-        let rendered = subject.render(ATTEMPT, &values)?;
+        let mut session = self.rendering(ATTEMPT).await?;
+        let rendered = subject.render(&mut session, ATTEMPT, &values).await?;
         self.check_policy(ATTEMPT, &subject, &rendered)?;
         Ok(Anew { plan: lines(None, &rendered.spec), subject, values })
     }

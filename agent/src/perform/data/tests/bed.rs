@@ -122,6 +122,7 @@ impl Bed {
             hands: Arc::new(self.lab.clone()),
             repositories: Arc::new(self.keeping.clone()),
             bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),
+            renderer: fleet_render::Renderer::in_this_process(),
             pen: Pen::default(),
             policy: LivePolicy::open(&self.path.join("policy.yaml")),
             looks: Looks::default(),
