@@ -11,8 +11,8 @@ pub use worker::WorkerRepositories;
 pub use worker::{asked_trees, found, s3_address, trouble_of, words};
 
 use bytes::Bytes;
-use fleet_core::backup::{Access, Bucket, Manifest, Proof, Root};
-use fleet_core::names::{BackupId, HostName};
+use fleet_core::backup::{Access, Bucket, Manifest, Proof, Root, Snapshots};
+use fleet_core::names::{BackupId, HostName, SnapshotId};
 use fleet_core::time::Time;
 use fleet_core::words::count;
 use futures_util::stream::BoxStream;
@@ -128,6 +128,8 @@ pub struct Ahead {
 pub struct SetFound {
     pub backup: BackupId,
     pub at: Time,
+    /// The snapshot that holds the manifest.
+    pub set: String,
     /// The snapshot of streams, and that of files, by their ids.
     pub dumps: Option<String>,
     pub files: Option<String>,
@@ -136,6 +138,19 @@ pub struct SetFound {
 }
 
 impl SetFound {
+    /// The snapshots that it is made of.
+    pub fn snapshots(&self) -> Option<Snapshots> {
+        let id = |id: &Option<String>| id.as_ref().and_then(|id| id.parse().ok());
+        Some(Snapshots { set: self.set.parse().ok()?, dumps: id(&self.dumps), files: id(&self.files) })
+    }
+
+    /// The same backup, made of the snapshots that were noted when it was made: others may have come that carry its id.
+    #[must_use]
+    pub fn made_of(self, noted: &Snapshots) -> Self {
+        let id = |id: &Option<SnapshotId>| id.as_ref().map(ToString::to_string);
+        Self { dumps: id(&noted.dumps), files: id(&noted.files), ..self }
+    }
+
     /// The manifest, or why nobody here can read it.
     pub fn manifest(&self) -> Result<Manifest, String> {
         let text = "its manifest cannot be read";

@@ -11,6 +11,7 @@ mod come_back;
 mod desired;
 mod ended;
 mod event;
+mod expected;
 #[cfg(test)]
 mod formats;
 mod index;

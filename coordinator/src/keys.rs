@@ -13,6 +13,8 @@ pub const REPOSITORIES: &str = "desired/repository/";
 pub const POLICIES: &str = "desired/policy/";
 pub const AT_ONCE: &str = "desired/at-once";
 pub const HELD: &str = "desired/held/";
+/// Backups that orders have asked for, by the order: what is found in a repository later is told by it from what nobody asked for.
+pub const EXPECTED: &str = "expected-backup/";
 pub const BACKUPS: &str = "observed/backup/";
 /// What opens the repositories of instances, sealed.
 pub const REPOSITORY_KEYS: &str = "repository-key/";
@@ -55,6 +57,10 @@ pub fn policy(name: &PolicyName) -> String {
 
 pub fn held(id: &BackupId) -> String {
     format!("{HELD}{id}")
+}
+
+pub fn expected(id: &OrderId) -> String {
+    format!("{EXPECTED}{id}")
 }
 
 pub fn backup(instance: &InstanceName, key: &BackupKey) -> String {

@@ -19,6 +19,7 @@ mod reads;
 mod room;
 mod secrets;
 mod service;
+mod unasked;
 mod upload;
 mod way;
 mod work;

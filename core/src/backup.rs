@@ -18,6 +18,7 @@ mod schedule;
 mod seen;
 mod sheet;
 mod shrunk;
+mod snapshots;
 mod standing;
 mod store;
 #[cfg(test)]
@@ -46,6 +47,7 @@ pub use schedule::{Schedule, ScheduleError, Slots};
 pub use seen::{BackupKey, BackupSeen, Coverage, Proof, StoreSeen, StoreState};
 pub use sheet::Sheet;
 pub use shrunk::Shrunk;
+pub use snapshots::{AskedBy, Snapshots};
 pub use standing::{CopyStanding, Next, Sight, Standing, Word, has_failed, rough};
 pub use store::{Bucket, Check, Commands, Engine, Expected, Files, Question, Server, Store, StoreKind};
 pub use tool::{

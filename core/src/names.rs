@@ -92,6 +92,10 @@ name_type!(
     BackupId, "a backup id", check_id
 );
 name_type!(
+    /// The id of a snapshot in a repository: the SHA-256 of its file, 64 lower-case hex digits.
+    SnapshotId, "a snapshot id", check_sha256
+);
+name_type!(
     /// A place that keeps repositories, one for each instance.
     RepositoryName, "a repository name", check_name
 );
@@ -161,6 +165,13 @@ fn check_digest(text: &str) -> Result<(), &'static str> {
 fn check_id(text: &str) -> Result<(), &'static str> {
     if text.len() != 24 || !text.chars().all(is_hex) {
         return Err("it must have 24 lower-case hex digits");
+    }
+    Ok(())
+}
+
+fn check_sha256(text: &str) -> Result<(), &'static str> {
+    if text.len() != 64 || !text.chars().all(is_hex) {
+        return Err("it must have 64 lower-case hex digits");
     }
     Ok(())
 }

@@ -125,6 +125,9 @@ fn seen(began: Time) -> BackupSeen {
         declared: 1,
         proof: Some(Proof { at: began, host, took_ms, bytes, checks, failure }),
         damaged: None,
+        snapshots: None,
+        asked_by: Default::default(),
+        doubles: 0,
     }
 }
 

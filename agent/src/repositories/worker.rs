@@ -310,7 +310,7 @@ pub fn found(set: fleet_repository::SetRecord) -> Option<SetFound> {
     };
     let backup = set.backup.to_string().parse().ok()?;
     let (dumps, files) = (part(Kind::Dumps), part(Kind::Files));
-    Some(SetFound { backup, at: set.time, dumps, files, manifest: set.manifest })
+    Some(SetFound { backup, at: set.time, set: set.set.to_string(), dumps, files, manifest: set.manifest })
 }
 
 /// Paths in a snapshot begin at its root, there with a slash and here without.

@@ -121,7 +121,7 @@ impl Lab {
 
     pub fn source(&self, backup: &BackupId) -> Source {
         let repository = "near".parse().expect("a name");
-        Source { repository, instance: self.instance(), backup: backup.clone() }
+        Source { repository, instance: self.instance(), backup: backup.clone(), snapshots: None }
     }
 
     pub fn ask(&self, order: &OutgoingOrder) {

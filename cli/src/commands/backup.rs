@@ -1,5 +1,6 @@
 //! `fleet backup`: how backups stand, and what is done with them.
 
+mod accept;
 mod diff;
 mod drill;
 mod extract;
@@ -34,6 +35,7 @@ pub enum BackupCommand {
     Hold(HoldArgs),
     /// Let a backup that was held be forgotten again
     Release(HoldArgs),
+    Accept(accept::AcceptArgs),
     Verify(verify::BackupVerifyArgs),
     Drill(drill::BackupDrillArgs),
     #[command(subcommand)]
@@ -53,6 +55,7 @@ pub async fn run(context: &Context, command: &BackupCommand) -> Result<ExitStatu
         BackupCommand::Diff(args) => diff::run(context, args).await,
         BackupCommand::Hold(args) => hold::run(context, args, hold::Wish::Hold).await,
         BackupCommand::Release(args) => hold::run(context, args, hold::Wish::Release).await,
+        BackupCommand::Accept(args) => accept::run(context, args).await,
         BackupCommand::Verify(args) => verify::run(context, args).await,
         BackupCommand::Drill(args) => drill::run(context, args).await,
         BackupCommand::Policy(command) => policy::run(context, command).await,

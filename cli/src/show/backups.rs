@@ -102,10 +102,17 @@ pub const BACKUPS: &[Column<Row>] = &[
 ];
 
 fn stays(copy: &BackupCopyView) -> String {
-    if copy.kept { one_line(&copy.why) } else { format!("no: {}", one_line(&copy.why)) }
+    let why = if copy.kept { one_line(&copy.why) } else { format!("no: {}", one_line(&copy.why)) };
+    match copy.doubles {
+        0 => why,
+        doubles => format!("{why}; {} with its id not used", count(doubles, "other set")),
+    }
 }
 
 fn proven(copy: &BackupCopyView, now: Time) -> String {
+    if copy.not_asked {
+        return "NOT ASKED FOR".to_owned();
+    }
     match (copy.damaged.is_empty(), copy.proof_ms, copy.proof_failure.is_empty()) {
         (false, ..) => "DAMAGED".to_owned(),
         (true, 0, _) => "-".to_owned(),
@@ -158,6 +165,12 @@ fn copy_lines(copy: &BackupCopyView, now: Time) -> Vec<String> {
     let mut lines = vec![format!("{}: {word}, {}", copy.repository, one_line(&copy.why))];
     if !copy.damaged.is_empty() {
         lines.push(format!("  damaged: {}", one_line(&copy.damaged)));
+    }
+    if copy.not_asked {
+        lines.push("  no order asked for it: it counts for nothing; `fleet backup accept` lets it count".to_owned());
+    }
+    if copy.doubles > 0 {
+        lines.push(format!("  {} in this repository with its id: not used", count(copy.doubles, "other set")));
     }
     if copy.proof_ms > 0 {
         let found = if copy.proof_failure.is_empty() {

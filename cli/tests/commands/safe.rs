@@ -65,6 +65,10 @@ impl Backups for Safe {
         self.answer(request, |scene| scene.backups.first().cloned().unwrap_or_default())
     }
 
+    async fn accept_backup(&self, request: Request<AcceptBackupRequest>) -> Answer<BackupView> {
+        self.answer(request, |scene| scene.backups.first().cloned().unwrap_or_default())
+    }
+
     async fn back_up(&self, request: Request<BackUpRequest>) -> Answer<BackUpReply> {
         self.answer(request, |scene| BackUpReply { changes: vec![scene.change.clone()] })
     }

@@ -3,10 +3,10 @@
 use super::{Facts, Known};
 use crate::keys;
 use crate::store::{Batch, StoreError};
-use fleet_core::backup::DataAction;
+use fleet_core::backup::{BackupKey, DataAction};
 use fleet_core::facts::{Link, OpenOrder};
 use fleet_core::names::{HostName, OrderId};
-use fleet_core::order::{Action, Outcome};
+use fleet_core::order::{Action, Order, Outcome};
 use fleet_core::plan::{NewOrder, Plan};
 use fleet_core::time::Time;
 use std::collections::BTreeSet;
@@ -52,13 +52,24 @@ impl Facts {
 }
 
 fn open(known: &mut Known, batch: &mut Batch, new: NewOrder, now: Time) -> HostName {
-    let NewOrder { host, order, rollout } = new;
+    let NewOrder { host, mut order, rollout } = new;
+    name_snapshots(known, &mut order);
     let id = order.id.clone();
     let open = OpenOrder { host: host.clone(), order, rollout, asked: now };
     batch.put(keys::asked(&id), &open);
+    known.expect_backup(batch, &open);
     known.index.add_order(&host, &id);
     known.asked.orders.insert(id, open);
     host
+}
+
+/// Names the snapshots that an order is to use, as the catalog has them: a host may have added others with the backup's id.
+fn name_snapshots(known: &Known, order: &mut Order) {
+    let Action::Data(action) = &mut order.action else { return };
+    let Some(source) = action.source_mut() else { return };
+    let key = BackupKey { repository: source.repository.clone(), backup: source.backup.clone() };
+    let seen = known.observed.backups.get(&source.instance).and_then(|backups| backups.get(&key));
+    source.snapshots = seen.and_then(|seen| seen.snapshots.clone());
 }
 
 fn take_out(known: &mut Known, batch: &mut Batch, id: &OrderId) -> Option<OpenOrder> {

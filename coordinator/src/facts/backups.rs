@@ -1,9 +1,10 @@
 //! The catalog of backups: what the repositories hold, kept so as not to ask them.
 
+use super::expected::targets;
 use super::{Facts, Known};
 use crate::keys;
 use crate::store::{Batch, Store, StoreError};
-use fleet_core::backup::{BackupKey, BackupSeen, Backups, CopyMade, DataAction, DrillMade, Made};
+use fleet_core::backup::{AskedBy, BackupKey, BackupSeen, Backups, CopyMade, DataAction, DrillMade, Made, Proof};
 use fleet_core::names::{BackupId, InstanceName, OrderId, RepositoryName};
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
@@ -37,14 +38,14 @@ pub(super) fn load(store: &dyn Store) -> Result<BTreeMap<InstanceName, Backups>,
 
 impl Facts {
     /// Lets one repository's part of the catalog be what a look into it found.
-    pub async fn replace_backups(&self, repository: &RepositoryName, look: Found) -> Result<(), StoreError> {
+    pub async fn replace_backups(&self, repository: &RepositoryName, look: Found, now: Time) -> Result<(), StoreError> {
         let ((), committed) = self.change(|known, batch| {
             let had = known.backups_in(repository);
             for (instance, found) in &look.found {
                 let gone = had.iter().filter(|(of, key)| of == instance && !found.contains_key(key));
                 gone.filter(|entry| look.before.contains(*entry))
                     .for_each(|(_, key)| known.drop_backup(batch, instance, key));
-                found.iter().for_each(|(key, seen)| known.refresh_backup(batch, instance, key, seen));
+                found.iter().for_each(|(key, seen)| known.refresh_backup(batch, instance, key, (seen, now)));
             }
             Ok::<_, StoreError>(())
         })?;
@@ -69,6 +70,31 @@ impl Facts {
             Ok::<_, StoreError>(())
         })?;
         self.settled(committed).await.map(|_| ())
+    }
+
+    /// Lets a backup count that no order asked for, because an operator says so. Gives back how many copies of it there are.
+    pub async fn accept_backup(
+        &self,
+        instance: &InstanceName,
+        backup: &BackupId,
+        by: &str,
+        now: Time,
+    ) -> Result<usize, StoreError> {
+        let (accepted, committed) = self.change(|known, batch| {
+            let backups = known.observed.backups.get(instance).cloned().unwrap_or_default();
+            let is_it = |(key, seen): &(BackupKey, BackupSeen)| key.backup == *backup && !seen.asked_by.counts();
+            let mut accepted = 0;
+            for (key, seen) in backups.into_iter().filter(is_it) {
+                let seen = BackupSeen { asked_by: AskedBy::Operator, ..seen.not_after(now) };
+                let text =
+                    format!("its backup {backup} in {} counts, said {by}: no order asked for it", key.repository);
+                known.events.tell(batch, now, &format!("instance {instance}"), &text);
+                known.keep_backup(batch, instance, key, seen);
+                accepted += 1;
+            }
+            Ok::<_, StoreError>(accepted)
+        })?;
+        self.settled(committed).await.map(|_| accepted)
     }
 
     /// Marks those backups of an instance in a repository that are damaged, and none else; tells what is news.
@@ -113,17 +139,8 @@ pub(super) struct MadeBy<'a> {
     pub order: &'a OrderId,
     pub instance: &'a InstanceName,
     pub asked: &'a DataAction,
-}
-
-impl MadeBy<'_> {
-    /// The repositories in which it makes a copy.
-    fn repositories(&self) -> Option<&BTreeSet<RepositoryName>> {
-        match self.asked {
-            DataAction::Backup { to, .. } => Some(to),
-            DataAction::Restore { safety, .. } => Some(safety),
-            DataAction::Drill { .. } | DataAction::Forget { .. } => None,
-        }
-    }
+    /// When it was asked.
+    pub asked_at: Time,
 }
 
 impl Known {
@@ -142,18 +159,31 @@ impl Known {
         }
     }
 
-    /// Writes only what is news. A drill may have ended since the look began: the newer proof counts.
-    fn refresh_backup(&mut self, batch: &mut Batch, instance: &InstanceName, key: &BackupKey, found: &BackupSeen) {
+    /// Writes only what is news. A repository is written by the host whose backups it has: what counts is known from orders, and
+    /// is not taken from there.
+    fn refresh_backup(
+        &mut self,
+        batch: &mut Batch,
+        instance: &InstanceName,
+        key: &BackupKey,
+        (found, now): (&BackupSeen, Time),
+    ) {
         let known = self.observed.backups.get(instance).and_then(|backups| backups.get(key));
-        let newer = known.and_then(|known| known.proof.clone());
-        let proof = match (newer, &found.proof) {
-            (Some(known), Some(found)) if known.at < found.at => Some(found.clone()),
-            (None, found) => found.clone(),
-            (known, _) => known,
+        let is_settled = known.is_some_and(|known| known.asked_by.counts());
+        let seen = match (known, self.expected_since(instance, &key.repository, &key.backup, now)) {
+            (Some(known), _) if is_settled => BackupSeen {
+                proof: known.proof.clone(),
+                began: known.began,
+                ended: known.ended,
+                asked_by: known.asked_by,
+                snapshots: known.snapshots.clone().or_else(|| found.snapshots.clone()),
+                ..found.clone()
+            },
+            // Its host is about to say what it made.
+            _ if self.is_being_made(instance, &key.repository, &key.backup) => return,
+            (_, Some(asked)) => BackupSeen { began: asked, ended: now, proof: None, ..found.clone() },
+            (_, None) => BackupSeen { asked_by: AskedBy::Nobody, proof: None, ..found.clone().not_after(now) },
         };
-        // When it was is known since it was heard: a host's clock may say otherwise.
-        let (began, ended) = known.map_or((found.began, found.ended), |known| (known.began, known.ended));
-        let seen = BackupSeen { proof, began, ended, ..found.clone() };
         if known != Some(&seen) {
             self.keep_backup(batch, instance, key.clone(), seen);
         }
@@ -179,15 +209,20 @@ impl Known {
     /// A copy is what its order asked for and nothing else; one that is known stays as it is.
     fn keep_copy(&mut self, batch: &mut Batch, by: &MadeBy<'_>, copy: &CopyMade, now: Time) {
         let Ok(manifest) = &copy.result else { return };
-        let created = self.created(by.instance);
-        let is_asked = by.repositories().is_some_and(|asked| asked.contains(&copy.repository));
+        let is_asked = targets(by.asked).is_some_and(|asked| asked.contains(&copy.repository));
         let is_its_own = manifest.instance == *by.instance && manifest.backup.as_str() == by.order.as_str();
         let key = BackupKey { repository: copy.repository.clone(), backup: manifest.backup.clone() };
-        let is_known = self.observed.backups.get(by.instance).is_some_and(|backups| backups.contains_key(&key));
+        let known = self.observed.backups.get(by.instance).and_then(|backups| backups.get(&key));
+        let is_known = known.is_some_and(|known| known.asked_by.counts());
         if !is_asked || !is_its_own || is_known {
             return;
         }
-        self.keep_backup(batch, by.instance, key, BackupSeen::of(manifest, None).not_after(now).not_before(created));
+        // When it was asked and when its end was heard: a host's clock, or the host, may say otherwise.
+        let began = self.expected.get(by.order).map_or(by.asked_at, |expected| expected.asked).min(now);
+        let doubles = known.map_or(0, |known| known.doubles);
+        let snapshots = copy.snapshots.clone();
+        let seen = BackupSeen { began, ended: now, snapshots, doubles, ..BackupSeen::of(manifest, None) };
+        self.keep_backup(batch, by.instance, key, seen);
     }
 
     fn keep_proof(&mut self, batch: &mut Batch, by: &MadeBy<'_>, drill: &DrillMade, now: Time) {
@@ -199,7 +234,11 @@ impl Known {
         let Some(seen) = self.observed.backups.get(&from.instance).and_then(|backups| backups.get(&key)) else {
             return;
         };
-        let seen = BackupSeen { proof: Some(drill.proof.clone()), ..seen.clone() }.not_after(now);
+        if !seen.asked_by.counts() {
+            return;
+        }
+        let proof = Proof { at: now, ..drill.proof.clone() };
+        let seen = BackupSeen { proof: Some(proof), ..seen.clone() };
         self.keep_backup(batch, &from.instance, key, seen);
     }
 
@@ -214,7 +253,7 @@ impl Known {
 mod tests {
     use super::*;
     use crate::facts::testing::{NOW, memory, on, order, read, release};
-    use fleet_core::backup::{Cause, Manifest, Proof};
+    use fleet_core::backup::{Cause, Manifest, Snapshots};
     use fleet_core::order::{Action, End, Order, Outcome};
     use std::sync::Arc;
     use std::time::Duration;
@@ -236,6 +275,9 @@ mod tests {
             declared: 1,
             proof: None,
             damaged: None,
+            snapshots: None,
+            asked_by: Default::default(),
+            doubles: 0,
         }
     }
 
@@ -249,7 +291,7 @@ mod tests {
 
     async fn replace(facts: &Facts, before: BTreeSet<(InstanceName, BackupKey)>, numbers: &[u32]) {
         let look = Found { before, found: of(numbers) };
-        facts.replace_backups(&read("central"), look).await.expect("the store is whole");
+        facts.replace_backups(&read("central"), look, NOW).await.expect("the store is whole");
     }
 
     fn kept(facts: &Facts) -> Vec<BackupKey> {
@@ -272,22 +314,63 @@ mod tests {
         let facts = memory();
         replace(&facts, [].into(), &[1, 2]).await;
         let look = Found { before: facts.read().backups_in(&read("central")), found: [].into() };
-        facts.replace_backups(&read("central"), look).await.expect("the store is whole");
+        facts.replace_backups(&read("central"), look, NOW).await.expect("the store is whole");
         assert_eq!(kept(&facts), [key(1), key(2)]);
     }
 
+    /// Orders for backups are given, and have not ended.
+    async fn ordered(facts: &Facts, numbers: &[u32]) {
+        for number in numbers {
+            let action = Action::Data(DataAction::Backup { to: [read("central")].into(), cause: Cause::Wished });
+            let (id, deadline) = (read(key(*number).backup.as_str()), Duration::from_secs(60));
+            facts.give("lab-1", Order { id, instance: read("notes-1"), action, deadline }).await;
+        }
+    }
+
+    async fn withdrawn(facts: &Facts, numbers: &[u32]) {
+        let ids = numbers.iter().map(|number| read(key(*number).backup.as_str())).collect();
+        facts.obey(fleet_core::plan::Plan { withdrawn: ids, ..Default::default() }).await;
+    }
+
+    fn entry(facts: &Facts, number: u32) -> Option<BackupSeen> {
+        facts.read().observed().backups.get(&read("notes-1"))?.get(&key(number)).cloned()
+    }
+
     #[tokio::test]
-    async fn a_proof_that_came_meanwhile_stays_and_an_older_one_replaces_none() {
+    async fn a_backup_that_is_found_counts_only_where_an_order_asked_for_it_and_its_moments_are_the_coordinators() {
         let facts = memory();
-        let look = |proof| {
-            let seen = BackupSeen { proof, ..seen(1) };
+        ordered(&facts, &[1, 2, 3]).await;
+        replace(&facts, [].into(), &[1, 4]).await;
+        assert_eq!(entry(&facts, 1), None, "its host is about to say what it made");
+        let asked_by = |number| entry(&facts, number).map(|seen| seen.asked_by);
+        assert_eq!(asked_by(4), Some(AskedBy::Nobody));
+        withdrawn(&facts, &[1, 2, 3]).await;
+        replace(&facts, [].into(), &[1, 4]).await;
+        let seen = entry(&facts, 1).expect("it was asked for");
+        assert_eq!((seen.asked_by, seen.began, seen.ended), (AskedBy::Order, NOW, NOW));
+        let at = |days: u64| Time(NOW.0 + days * 86_400_000);
+        let look = |number| Found { before: [].into(), found: of(&[number]) };
+        facts.replace_backups(&read("central"), look(2), at(2)).await.expect("the store is whole");
+        facts.replace_backups(&read("central"), look(3), at(3)).await.expect("the store is whole");
+        let late = (asked_by(2), asked_by(3));
+        assert_eq!(late, (Some(AskedBy::Order), Some(AskedBy::Nobody)), "days later nobody looks for it any more");
+    }
+
+    #[tokio::test]
+    async fn no_file_of_a_repository_proves_a_backup_or_makes_it_another() {
+        let facts = memory();
+        ordered(&facts, &[1]).await;
+        withdrawn(&facts, &[1]).await;
+        let forged = |set: &str| {
+            let snapshots = Some(Snapshots { set: read(&set.repeat(32)), dumps: None, files: None });
+            let seen = BackupSeen { proof: Some(proof(9)), began: Time(NOW.0 * 9), snapshots, ..seen(1) };
             Found { before: [].into(), found: [(read("notes-1"), [(key(1), seen)].into())].into() }
         };
-        for (found, expect) in [(Some(5), 5), (None, 5), (Some(3), 5), (Some(9), 9)] {
-            facts.replace_backups(&read("central"), look(found.map(proof))).await.expect("the store is whole");
-            let known = facts.read();
-            let kept = &known.observed().backups[&read("notes-1")][&key(1)];
-            assert_eq!(kept.proven(), Some(Time(expect)), "after {found:?}");
+        for set in ["aa", "bb"] {
+            facts.replace_backups(&read("central"), forged(set), NOW).await.expect("the store is whole");
+            let seen = entry(&facts, 1).expect("it is there");
+            assert_eq!((seen.proven(), seen.began), (None, NOW));
+            assert_eq!(seen.snapshots.expect("they were noted").set, read(&"aa".repeat(32)), "the first stays");
         }
     }
 
@@ -295,13 +378,16 @@ mod tests {
     async fn damage_is_marked_told_once_and_kept() {
         let store: Arc<dyn Store> = Arc::new(crate::store::MemoryStore::new().expect("a thread can be started"));
         let facts = on(Arc::clone(&store));
+        ordered(&facts, &[1, 2]).await;
+        withdrawn(&facts, &[1, 2]).await;
         replace(&facts, [].into(), &[1, 2]).await;
         let damaged = [(key(1).backup, "a pack is gone".to_owned())].into();
         for _ in 0..2 {
             facts.mark_damaged(&read("notes-1"), &read("central"), &damaged, NOW).await.expect("the store is whole");
         }
         let told = format!("instance notes-1: its backup {} in central is damaged: a pack is gone", key(1).backup);
-        assert_eq!(facts.told(), [told]);
+        assert_eq!(facts.told().last(), Some(&told));
+        assert_eq!(facts.told().iter().filter(|text| text.contains("damaged")).count(), 1);
         let again = on(store);
         let known = again.read();
         let backups = &known.observed().backups[&read("notes-1")];
@@ -335,7 +421,7 @@ mod tests {
         let facts = memory().with("lab-1", "notes-1").await;
         let old = [(key(1), BackupSeen { began: Time(5), ..seen(1) })].into();
         let look = Found { before: [].into(), found: [(read("notes-1"), old)].into() };
-        facts.replace_backups(&read("central"), look).await.expect("the store is whole");
+        facts.replace_backups(&read("central"), look, NOW).await.expect("the store is whole");
         let id = order("backup");
         if let Some(to) = asked {
             let action = Action::Data(DataAction::Backup { to: [read(to)].into(), cause: Cause::Wished });
@@ -343,7 +429,7 @@ mod tests {
             facts.give("lab-1", Order { id, instance: read("notes-1"), action, deadline }).await;
         }
         let (repository, manifest) = said;
-        let made = Made::Backup(vec![CopyMade { repository: read(repository), result: Ok(manifest) }]);
+        let made = Made::Backup(vec![CopyMade { repository: read(repository), result: Ok(manifest), snapshots: None }]);
         let end = End { outcome: Outcome::Done, made: Some(Box::new(made)) };
         facts.hear_outcome(&read("lab-1"), id, read("notes-1"), end, NOW).await.expect("it is its own");
         let known = facts.read();
@@ -361,9 +447,9 @@ mod tests {
             let found: BTreeSet<_> = catalog_after(asked, said).await.into_iter().collect();
             assert_eq!(found, expect);
         };
-        check(Some("central"), made(Time(NOW.0 - 7)), both(Time(NOW.0 - 7))).await;
+        check(Some("central"), made(Time(NOW.0 - 7)), both(NOW)).await;
         // A clock that is behind does not make it one of an earlier instance.
-        check(Some("central"), made(Time(7)), both(Time(1000))).await;
+        check(Some("central"), made(Time(7)), both(NOW)).await;
         // A clock that is ahead does not make a backup new for years.
         check(Some("central"), made(far), both(NOW)).await;
         let alone = BTreeSet::from([old.clone()]);

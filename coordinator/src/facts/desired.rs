@@ -119,6 +119,14 @@ impl DesiredChange<'_> {
         self.known.take_end(id);
     }
 
+    /// Forgets orders whose backups are not looked for any more.
+    pub(super) fn forget_expected(&mut self, now: Time) {
+        for id in self.known.no_longer_expected(now) {
+            self.batch.delete(keys::expected(&id));
+            self.known.expected.remove(&id);
+        }
+    }
+
     fn forget_seen(&mut self, name: &InstanceName) {
         self.batch.delete(keys::observed_instance(name));
         if let Some(seen) = self.known.observed.instances.remove(name) {

@@ -5,7 +5,6 @@ use super::backups::MadeBy;
 use super::{Facts, Known, ObserveError};
 use crate::keys;
 use crate::store::Batch;
-use fleet_core::backup::DataAction;
 use fleet_core::facts::{Ended, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId};
 use fleet_core::order::{End, Goal, Outcome};
@@ -80,7 +79,7 @@ impl Known {
         if is_heard {
             return Ok(());
         }
-        let asked = open.and_then(|open| open.order.action.data()).cloned();
+        let asked = open.and_then(|open| Some((open.order.action.data()?.clone(), open.asked)));
         let reached = open.and_then(|open| open.order.action.goal()).filter(|_| outcome.is_success()).cloned();
         if let Some(open) = open {
             let text = end_text(&open.order.action, &outcome);
@@ -98,11 +97,11 @@ impl Known {
             seen.at = now;
         }
         // What nobody asked for is in no catalog: a host could say anything of what is kept.
-        if let (Some(made), Some(asked)) = (&made, &asked) {
-            let of = MadeBy { order: &id, instance: &instance, asked };
+        if let (Some(made), Some((asked, asked_at))) = (&made, &asked) {
+            let of = MadeBy { order: &id, instance: &instance, asked, asked_at: *asked_at };
             self.keep_made(batch, &of, made, now);
         }
-        let of = asked.as_ref().map(DataAction::kind).or_else(|| made.as_ref().map(|made| made.kind()));
+        let of = asked.as_ref().map(|(asked, _)| asked.kind()).or_else(|| made.as_ref().map(|made| made.kind()));
         let made = made.map(|made| Box::new(made.in_short()));
         let ended = Ended { instance, outcome, of, made, at: now };
         batch.put(keys::ended(&id), &ended);

@@ -1,6 +1,7 @@
 //! Everything that is known: the three facts, and beside them releases and events.
 
 use super::event::Events;
+use super::expected::Expected;
 use super::index::Index;
 use super::people::People;
 use super::release::ReleaseKept;
@@ -21,6 +22,8 @@ use std::str::FromStr;
 pub struct Known {
     pub(super) desired: Desired,
     pub(super) asked: Asked,
+    /// The backups that orders have asked for, and that repositories may hold from now on.
+    pub(super) expected: BTreeMap<OrderId, Expected>,
     pub(super) observed: Observed,
     pub(super) releases: BTreeMap<AppName, BTreeMap<Version, ReleaseKept>>,
     pub(super) events: Events,
@@ -54,6 +57,7 @@ impl Known {
         let mut known = Self {
             desired,
             asked,
+            expected: load(store, keys::EXPECTED)?,
             observed,
             index,
             events: Events::load(store)?,

@@ -9,10 +9,21 @@ use super::secrets::RepositorySecrets;
 use super::work::Shelf;
 use crate::clock;
 use crate::facts::Found;
-use fleet_core::backup::{BackupKey, BackupSeen, Manifest, Proof};
+use fleet_core::backup::{BackupKey, BackupSeen, Manifest, Snapshots};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
-use fleet_repository::{SetRecord, Unreadable};
-use std::collections::BTreeMap;
+use fleet_repository::{Kind, SetRecord, Unreadable};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What one instance's repository holds.
+#[derive(Debug, Default)]
+struct Seen {
+    backups: BTreeMap<BackupKey, BackupSeen>,
+    unreadable: Vec<Unreadable>,
+    /// Backups whose own snapshot is not there any more.
+    lost: BTreeMap<BackupId, String>,
+    /// Backups of which a file says that a drill has proven them.
+    claimed: BTreeSet<String>,
+}
 
 /// What became of one rebuild.
 #[derive(Debug, Default)]
@@ -43,23 +54,28 @@ impl Keeper {
         let reached = self.reached()?;
         let before = self.facts.read().backups_in(repository);
         let (mut rebuilt, mut found, mut damaged) = (Rebuilt::default(), BTreeMap::new(), BTreeMap::new());
+        let mut unproven = BTreeMap::new();
         for (_, instance) in reached.into_iter().filter(|(of, _)| of == repository) {
             match self.seen_in(repository, &instance).await {
-                Ok((mut seen, unreadable)) => {
+                Ok(Seen { backups: mut seen, unreadable, mut lost, claimed }) => {
                     rebuilt.backups += seen.len();
                     if !unreadable.is_empty() {
-                        let lost = self.keep_unseen(repository, &instance, &mut seen, &unreadable);
-                        damaged.insert(instance.clone(), lost);
+                        lost.extend(self.keep_unseen(repository, &instance, &mut seen, &unreadable));
                         rebuilt.unread.extend(unreadable.iter().map(|file| (instance.clone(), file.to_string())));
                     }
+                    damaged.insert(instance.clone(), lost);
+                    unproven.insert(instance.clone(), claimed);
                     found.insert(instance, seen);
                 }
                 Err(error) => rebuilt.unread.push((instance, error.to_string())),
             }
         }
-        self.facts.replace_backups(repository, Found { before, found }).await?;
-        for (instance, lost) in damaged {
+        self.facts.replace_backups(repository, Found { before, found }, clock::now()).await?;
+        for (instance, lost) in damaged.into_iter().filter(|(_, lost)| !lost.is_empty()) {
             self.note_damage(repository, &instance, lost).await?;
+        }
+        for (instance, claimed) in unproven {
+            self.note_unasked(repository, &instance, &claimed).await?;
         }
         Ok(rebuilt)
     }
@@ -102,46 +118,53 @@ impl Keeper {
         Ok(())
     }
 
-    async fn seen_in(
-        &self,
-        repository: &RepositoryName,
-        instance: &InstanceName,
-    ) -> Result<(BTreeMap<BackupKey, BackupSeen>, Vec<Unreadable>), KeeperError> {
+    async fn seen_in(&self, repository: &RepositoryName, instance: &InstanceName) -> Result<Seen, KeeperError> {
         let shelf = self.shelf(repository, instance)?;
         let (sets, proofs) = (shelf.sets().await?, shelf.proofs().await?);
-        let mut newest: BTreeMap<String, Proof> = BTreeMap::new();
-        // A proof that cannot be read takes none away: the catalog keeps the one that it has.
-        for record in proofs.proofs {
-            // One that a newer version wrote proves nothing to this one.
-            let Ok(proof) = serde_json::from_slice::<Proof>(&record.proof) else { continue };
-            let backup = String::from(record.backup);
-            if newest.get(&backup).is_none_or(|known| known.at <= proof.at) {
-                newest.insert(backup, proof);
-            }
-        }
+        let known = backups_of(self.facts.read().observed().backups.get(instance), repository);
         let damaged = self.look_at(repository, instance)?.damaged();
-        let (mut seen, mut unreadable) = (BTreeMap::new(), sets.unreadable);
+        let mut seen = Seen { unreadable: sets.unreadable, ..Seen::default() };
+        // Whoever adds to a repository may say of anything that it was proven: only drills that were ordered prove.
+        seen.claimed = proofs.proofs.into_iter().map(|record| String::from(record.backup)).collect();
+        let mut by_id: BTreeMap<BackupKey, Vec<(SetRecord, Manifest)>> = BTreeMap::new();
         for set in sets.sets {
             let manifest = match manifest_of(&set) {
                 Ok(manifest) => manifest,
                 Err(error) => {
                     let (kind, file) = (fleet_repository::FileKind::Snapshot, set.set);
-                    unreadable.push(Unreadable { kind, file, backup: Some(set.backup), why: error.to_string() });
+                    seen.unreadable.push(Unreadable { kind, file, backup: Some(set.backup), why: error.to_string() });
                     continue;
                 }
             };
             // What somebody copied in from elsewhere is not this instance's; what calls itself another backup than it is, nobody's.
-            let is_itself = String::from(set.backup) == manifest.backup.as_str();
-            if manifest.instance != *instance || !is_itself {
-                continue;
+            let is_itself = String::from(set.backup.clone()) == manifest.backup.as_str();
+            if manifest.instance == *instance && is_itself {
+                let key = BackupKey { repository: repository.clone(), backup: manifest.backup.clone() };
+                by_id.entry(key).or_default().push((set, manifest));
             }
-            let proof = newest.get(manifest.backup.as_str()).cloned();
-            let of = BackupSeen { damaged: damaged.get(&manifest.backup).cloned(), ..BackupSeen::of(&manifest, proof) };
-            // The first counts: it was there when the others came.
-            let key = BackupKey { repository: repository.clone(), backup: manifest.backup };
-            seen.entry(key).or_insert(of.not_after(clock::now()));
         }
-        Ok((seen, unreadable))
+        for (key, sets) in by_id {
+            let had = known.get(&key);
+            let doubles = u32::try_from(sets.len() - 1).unwrap_or(u32::MAX);
+            let pinned = had.and_then(|had| had.snapshots.as_ref());
+            let is_it =
+                |(set, _): &&(SetRecord, Manifest)| pinned.is_none_or(|it| it.set.as_str() == set.set.to_string());
+            match (sets.iter().find(is_it), had) {
+                (Some((set, manifest)), _) => {
+                    let snapshots = pinned.cloned().or_else(|| snapshots_of(set).filter(|_| doubles == 0));
+                    let damaged = damaged.get(&key.backup).cloned();
+                    let found = BackupSeen { damaged, snapshots, doubles, ..BackupSeen::of(manifest, None) };
+                    seen.backups.insert(key, found.not_after(clock::now()));
+                }
+                (None, Some(had)) => {
+                    let reason = "its snapshot is gone; others that carry its id are not used".to_owned();
+                    seen.lost.insert(key.backup.clone(), reason);
+                    seen.backups.insert(key, BackupSeen { doubles: doubles + 1, ..had.clone() });
+                }
+                (None, None) => {}
+            }
+        }
+        Ok(seen)
     }
 
     /// All that a backup says of itself, values in the clear included.
@@ -163,7 +186,24 @@ impl Keeper {
         backup: &BackupId,
     ) -> Result<SetRecord, KeeperError> {
         let found = self.shelf(repository, instance)?.sets().await?;
-        let set = found.sets.into_iter().find(|set| String::from(set.backup.clone()) == backup.as_str());
+        let key = BackupKey { repository: repository.clone(), backup: backup.clone() };
+        let noted = backups_of(self.facts.read().observed().backups.get(instance), repository)
+            .remove(&key)
+            .and_then(|seen| seen.snapshots);
+        let mut of_it: Vec<SetRecord> =
+            found.sets.into_iter().filter(|set| set.backup.to_string() == backup.as_str()).collect();
+        let count = of_it.len();
+        let set = match noted {
+            Some(noted) => of_it.into_iter().find(|set| set.set.to_string() == noted.set.as_str()).map(|mut set| {
+                set.parts.retain(|part| noted.has(&part.snapshot.to_string()));
+                set
+            }),
+            None if count > 1 => {
+                let reason = format!("{count} snapshots carry its id, and nobody noted which one is the backup");
+                return Err(KeeperError::Unreadable { backup: backup.to_string(), reason });
+            }
+            None => of_it.pop(),
+        };
         let is_its_own = |file: &&Unreadable| file.backup.as_ref().is_none_or(|of| of.to_string() == backup.as_str());
         set.ok_or_else(|| match found.unreadable.iter().find(is_its_own) {
             Some(file) => KeeperError::Unreadable { backup: backup.to_string(), reason: file.to_string() },
@@ -174,6 +214,16 @@ impl Keeper {
             },
         })
     }
+}
+
+/// The snapshots of a set. Of parts of an interrupted run and of the one that came to its end, the latter's have the set's time.
+fn snapshots_of(set: &SetRecord) -> Option<Snapshots> {
+    let part = |kind: Kind| {
+        let of_kind = || set.parts.iter().filter(move |part| part.kind == kind);
+        let of_run = of_kind().find(|part| part.time == set.time);
+        of_run.or_else(|| of_kind().next_back()).and_then(|part| part.snapshot.to_string().parse().ok())
+    };
+    Some(Snapshots { set: set.set.to_string().parse().ok()?, dumps: part(Kind::Dumps), files: part(Kind::Files) })
 }
 
 /// Reads a manifest; one that is newer than this program is an error, never a guess.

@@ -171,7 +171,7 @@ impl Keeper {
         let all = {
             let known = self.facts.read();
             let backups = backups_of(known.observed().backups.get(instance), repository);
-            backups.into_keys().map(|key| key.backup).collect()
+            backups.into_iter().map(|(key, seen)| (key.backup, seen.snapshots)).collect()
         };
         let mut look = self.look_at(repository, instance)?;
         look.take_in(&report, (read, turn), &all, now);
@@ -209,7 +209,7 @@ impl Keeper {
         self.note(which, shrunk, now, |look| &mut look.shrunk).await
     }
 
-    async fn note(
+    pub(super) async fn note(
         &self,
         (repository, instance): &Which,
         said: Option<String>,
@@ -239,6 +239,7 @@ impl Keeper {
             let damage =
                 first.map(|(id, damage)| format!("{damaged} of its backups {are} damaged, {id}: {}", damage.reason));
             let said = look.trouble.into_iter().chain(look.unread).chain(look.locked).chain(damage).chain(look.shrunk);
+            let said = said.chain(look.unasked);
             found.extend(said.map(|text| (instance.clone(), repository.clone(), text)));
         }
         Ok(found)

@@ -3,11 +3,12 @@
 use super::keeper::{Keeper, KeeperError, Which};
 use crate::keys;
 use crate::store::{Batch, StoreError};
+use fleet_core::backup::Snapshots;
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_core::time::Time;
 use fleet_repository::{CheckReport, ReadData};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What is kept of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct Look {
     /// That its key or its settings cannot be read: nobody opens it with stock restic then.
     #[serde(default)]
     pub locked: Option<String>,
+    /// What it holds and nobody asked for; told once.
+    #[serde(default)]
+    pub unasked: Option<String>,
     /// How large it is.
     #[serde(default)]
     pub bytes: u64,
@@ -61,12 +65,12 @@ impl Look {
     }
 
     pub fn is_fine(&self) -> bool {
-        let told = [&self.trouble, &self.unread, &self.locked, &self.shrunk];
+        let told = [&self.trouble, &self.unread, &self.locked, &self.shrunk, &self.unasked];
         self.damage.is_empty() && told.iter().all(|told| told.is_none())
     }
 
-    /// Takes in what a check of some data found. `all` are the backups that the catalog has: one of a snapshot that cannot be
-    /// read may be any of them.
+    /// Takes in what a check of some data found. `all` are the backups that the catalog has, with the snapshots that they are made of.
+    /// A snapshot that is none of those hurts no backup, whatever it says; where they are not known, it may be any of them.
     ///
     /// Only what was read is well: somebody who asks for some of the data has read other parts than those of the month, so
     /// damage stays until all is read at once, or until the month has come round to where it was found.
@@ -74,7 +78,7 @@ impl Look {
         &mut self,
         report: &CheckReport,
         (read, turn): (ReadData, Turn),
-        all: &BTreeSet<BackupId>,
+        all: &BTreeMap<BackupId, Option<Snapshots>>,
         now: Time,
     ) {
         match (turn, read) {
@@ -87,8 +91,15 @@ impl Look {
         }
         for damaged in &report.damaged {
             let reason = reason(&damaged.paths);
+            let (snapshot, part) = (damaged.snapshot.to_string(), self.part);
+            let its = all.iter().filter(|(_, of)| of.as_ref().is_some_and(|of| of.has(&snapshot)));
+            for (backup, _) in its {
+                self.damage.insert(backup.clone(), Damage { part, reason: reason.clone() });
+            }
+            let is_unknown = |backup: &BackupId| all.get(backup).is_none_or(Option::is_none);
             let named = damaged.backup.clone().map(|backup| String::from(backup).parse::<BackupId>());
             match named {
+                Some(Ok(backup)) if !is_unknown(&backup) => {}
                 Some(Ok(backup)) => drop(self.damage.insert(backup, Damage { part: self.part, reason })),
                 // It is none of ours.
                 Some(Err(_)) => {}
@@ -103,9 +114,9 @@ impl Look {
         }
     }
 
-    fn suspect(&mut self, all: &BTreeSet<BackupId>, reason: &str) {
+    fn suspect(&mut self, all: &BTreeMap<BackupId, Option<Snapshots>>, reason: &str) {
         let part = self.part;
-        for backup in all {
+        for (backup, _) in all.iter().filter(|(_, of)| of.is_none()) {
             self.damage.entry(backup.clone()).or_insert_with(|| Damage { part, reason: reason.to_owned() });
         }
     }
@@ -190,7 +201,7 @@ mod tests {
 
     #[test]
     fn damage_lasts_until_the_same_data_is_found_to_be_well() {
-        let (mut look, all) = (Look::default(), [id(1), id(2)].into());
+        let (mut look, all) = (Look::default(), [id(1), id(2)].map(|id| (id, None)).into());
         look.take_in(&report(&[Some(1)]), daily(3), &all, Time(1));
         assert_eq!(look.damaged()[&id(1)], "/db/notes.sql and 1 more cannot be read");
         look.take_in(&report(&[]), daily(4), &all, Time(2));
@@ -205,7 +216,7 @@ mod tests {
 
     #[test]
     fn whoever_asks_for_some_of_the_data_clears_no_mark_and_puts_no_days_part_off() {
-        let (mut look, all) = (Look::default(), [id(1), id(2)].into());
+        let (mut look, all) = (Look::default(), [id(1), id(2)].map(|id| (id, None)).into());
         look.take_in(&report(&[Some(1)]), daily(3), &all, Time(1));
         let some = |part| (ReadData::Part { part, of: 20 }, Turn::Asked);
         look.take_in(&report(&[]), some(3), &all, Time(9));
@@ -221,8 +232,29 @@ mod tests {
 
     #[test]
     fn a_snapshot_that_cannot_be_read_makes_none_of_them_look_well() {
-        let (mut look, all) = (Look::default(), [id(1), id(2)].into());
+        let (mut look, all) = (Look::default(), [id(1), id(2)].map(|id| (id, None)).into());
         look.take_in(&report(&[None]), daily(0), &all, Time(1));
         assert_eq!(look.damaged().len(), 2);
+    }
+
+    #[test]
+    fn a_snapshot_that_is_no_part_of_a_backup_makes_none_look_damaged() {
+        let part = |number: u8| read(&FileId([number; 32]).to_string());
+        let of = |number| Some(Snapshots { set: part(number), dumps: None, files: Some(part(number + 1)) });
+        let all = [(id(1), of(10)), (id(2), of(20))].into();
+        let damaged = |backup: Option<u32>, number| DamagedBackup {
+            backup: backup.map(|number| read(&format!("{number:024x}"))),
+            snapshot: FileId([number; 32]),
+            paths: vec!["files/a".to_owned()],
+        };
+        let look = |found| {
+            let mut look = Look::default();
+            look.take_in(&CheckReport { damaged: vec![found], ..CheckReport::default() }, daily(0), &all, Time(1));
+            look.damaged().into_keys().collect::<Vec<_>>()
+        };
+        assert_eq!(look(damaged(None, 9)), [], "a host added what nobody can read");
+        assert_eq!(look(damaged(Some(1), 9)), [], "a host added what carries the id of a backup");
+        assert_eq!(look(damaged(Some(1), 11)), [id(1)]);
+        assert_eq!(look(damaged(None, 20)), [id(2)], "its own set cannot be read");
     }
 }

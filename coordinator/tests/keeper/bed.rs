@@ -6,7 +6,7 @@ use fleet_coordinator::repositories::{Disk, Keeper};
 use fleet_coordinator::store::{MemoryStore, Store, StoreError};
 use fleet_core::backup::{
     BackupKey, BackupPolicy, Backups, Cause, CopyMade, Counted, DataAction, DrillMade, EngineKind, Keep, Kept, Made,
-    Manifest, Part as KeptPart, Proof, Root, Source,
+    Manifest, Part as KeptPart, Proof, Root, Snapshots, Source,
 };
 use fleet_core::facts::{DriftRule, HostDesired, InstanceDesired, PowerDesired};
 use fleet_core::names::{BackupId, InstanceName, OrderId};
@@ -14,7 +14,7 @@ use fleet_core::order::{Action, End, Order, Outcome, PowerWish, Release, order_i
 use fleet_core::plan::{NewOrder, Plan};
 use fleet_core::time::Time;
 use fleet_repository::worker::{Answer, Limits, PlaceSpec, Request, StreamSpec, Work, Worker};
-use fleet_repository::{Part, Secrets, Tree, Trees};
+use fleet_repository::{Kind, Part, Secrets, Tree, Trees};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
@@ -130,12 +130,45 @@ impl Bed {
         self.work(Work::ArchiveTrees { part: part(number, at), trees }).await;
         let manifest = manifest(number, at, content.len() as u64);
         let bytes = serde_json::to_vec(&manifest).expect("it is JSON");
-        self.work(Work::WriteSet { part: part(number, at), manifest: bytes }).await;
+        let Answer::Set { snapshot } = self.work(Work::WriteSet { part: part(number, at), manifest: bytes }).await
+        else {
+            panic!("it was asked for a set")
+        };
+        let snapshots = Some(self.snapshots_of(&snapshot.to_string()).await);
         let result = Ok(manifest.clone().without_values());
-        let copy = CopyMade { repository: read("central"), result };
+        let copy = CopyMade { repository: read("central"), result, snapshots };
         let asked = DataAction::Backup { to: [read("central")].into(), cause: Cause::Scheduled };
         self.hear(read(id(number).as_str()), asked, Made::Backup(vec![copy]), at).await;
         manifest
+    }
+
+    /// The snapshots of a set, as its agent reads them back.
+    async fn snapshots_of(&self, set: &str) -> Snapshots {
+        let Answer::Sets(sets) = self.work(Work::Sets).await else { panic!("it was asked for its sets") };
+        let found = sets.sets.into_iter().find(|found| found.set.to_string() == set).expect("it is there");
+        let part = |kind| {
+            let part = found.parts.iter().find(|part| part.kind == kind)?;
+            Some(read(&part.snapshot.to_string()))
+        };
+        Snapshots { set: read(set), dumps: part(Kind::Dumps), files: part(Kind::Files) }
+    }
+
+    /// What a host adds that no order asked for: a whole backup with the id and the moment that it likes, or with a proof.
+    pub async fn forge(&self, number: u32, at: Time, content: &[u8]) {
+        let files = tempfile::tempdir().expect("a directory can be made");
+        std::fs::write(files.path().join("note.txt"), "forged").expect("there is room");
+        self.dump(number, at, &[("db.sql", content)]).await;
+        let trees = vec![Tree { disk: files.path().to_owned(), path: "files".to_owned() }];
+        let trees = Trees { trees, ..Trees::default() };
+        self.work(Work::ArchiveTrees { part: part(number, at), trees }).await;
+        let manifest = serde_json::to_vec(&manifest(number, at, content.len() as u64)).expect("it is JSON");
+        self.work(Work::WriteSet { part: part(number, at), manifest }).await;
+    }
+
+    pub async fn forge_proof(&self, number: u32, at: Time) {
+        let proof = Proof { at, host: read("lab-1"), took_ms: 7, bytes: 9, checks: Vec::new(), failure: None };
+        let proof = serde_json::to_vec(&proof).expect("it is JSON");
+        self.work(Work::WriteProof { part: part(number, at), proof }).await;
     }
 
     /// A drill of it that found nothing wrong.
@@ -151,7 +184,8 @@ impl Bed {
         };
         let bytes = serde_json::to_vec(&proof).expect("it is JSON");
         self.work(Work::WriteProof { part: part(number, at), proof: bytes }).await;
-        let from = Source { repository: read("central"), instance: read("notes-1"), backup: id(number) };
+        let from =
+            Source { repository: read("central"), instance: read("notes-1"), backup: id(number), snapshots: None };
         let drill = DrillMade { repository: read("central"), backup: id(number), proof };
         let order = order_id(&["drill", &number.to_string()]);
         self.hear(order, DataAction::Drill { from }, Made::Drill(drill), at).await;

@@ -127,7 +127,8 @@ impl Scene {
         let order = self.agent.orders(1).await.remove(0);
         let DataAction::Backup { to, cause: Cause::Scheduled } = data(&order) else { panic!("{order:?}") };
         assert_eq!(to, [read("central")].into());
-        let copy = CopyMade { repository: read("central"), result: Ok(manifest(&order, self.kept.clone())) };
+        let copy =
+            CopyMade { repository: read("central"), result: Ok(manifest(&order, self.kept.clone())), snapshots: None };
         let done = Outcome::Done(v1::Empty {});
         end(&self.agent, &order, done, Some(Made::Backup(vec![copy])), &self.release).await;
         self.agent.orders(0).await;

@@ -38,7 +38,7 @@ async fn backed_up(scene: &mut Scene) -> Access {
     assert_eq!(to, [read("usb")].into());
     let Some(Action::Data(told)) = &order.action else { panic!("{order:?}") };
     let access: Vec<Access> = told.access.iter().map(|text| serde_json::from_str(text).expect("it is JSON")).collect();
-    let copy = CopyMade { repository: read("usb"), result: Ok(manifest(&order, scene.kept.clone())) };
+    let copy = CopyMade { repository: read("usb"), result: Ok(manifest(&order, scene.kept.clone())), snapshots: None };
     let done = Outcome::Done(v1::Empty {});
     end(&scene.agent, &order, done, Some(Made::Backup(vec![copy])), &scene.release).await;
     scene.agent.orders(0).await;

@@ -171,6 +171,7 @@ fn restoring(_: &dyn Store, batch: &mut Batch) {
         repository: "central".parse().expect("it is a name"),
         instance: name("notes-1"),
         backup: "0123456789abcdef01234567".parse().expect("it is an id"),
+        snapshots: None,
     };
     let action =
         DataAction::Restore { from, only: [].into(), safety: [].into(), goal: None, others: Default::default() };

@@ -156,7 +156,7 @@ pub fn drill_due<'a>(about: &About<'a>, policy: &'a BackupPolicy) -> Due<Source>
             return waits.unwrap_or(Due::No { until: Some(due) });
         }
         let (repository, backup) = (repository.clone(), backup.clone());
-        let from = Source { repository, instance: about.name.clone(), backup };
+        let from = Source { repository, instance: about.name.clone(), backup, snapshots: None };
         match drill_of(about, policy, from, due) {
             now @ Due::Now { .. } => return now,
             later @ Due::Later { .. } => waits = Some(later),

@@ -1,6 +1,6 @@
 //! What an order about data made: said together with its end.
 
-use super::{DataKind, Kept, Manifest, Part, Proof};
+use super::{DataKind, Kept, Manifest, Part, Proof, Snapshots};
 use crate::names::{BackupId, RepositoryName};
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,9 @@ pub struct CopyMade {
     pub repository: RepositoryName,
     /// The manifest without its values, or why there is none.
     pub result: Result<Manifest, String>,
+    /// The snapshots that it is made of. Older agents do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<Snapshots>,
 }
 
 /// What a drill found.

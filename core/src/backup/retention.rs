@@ -1,7 +1,7 @@
 //! Which backups of one instance in one repository stay, and which may go, each with its reason.
 //!
 //! **Invariant:** whatever the policy says, these stay: the newest, the newest that no drill failed on, the newest proven, what an operator holds, what is
-//! younger than a day, and what was saved before a restore for a month.
+//! younger than a day, what was saved before a restore for a month, and what no order asked for. The last lets nothing else go.
 
 use super::policy::Keep;
 use super::zone::Zone;
@@ -91,6 +91,10 @@ pub fn retention(
 
 /// Reasons that lie in a backup itself.
 fn always(seen: &BackupSeen, now: Time) -> Vec<String> {
+    // Its moments are a host's word, so nothing is worked out from them.
+    if !seen.asked_by.counts() {
+        return vec!["no order asked for it".to_owned()];
+    }
     let age = now.since(seen.began);
     let mut reasons = Vec::new();
     if age < YOUNG {
@@ -218,6 +222,19 @@ mod tests {
              100: keep, saved before a restore, less than 30 days ago\n\
              110: keep, not restorable in a drill, and younger than 30 days\n\
              800: forget, not among those that the policy keeps (1 last)",
+        );
+    }
+
+    #[test]
+    fn what_no_order_asked_for_stays_and_lets_nothing_else_go() {
+        check(
+            Keep { last: 1, daily: 1, ..Keep::default() },
+            "0 proven unasked\n1 proven unasked\n50\n60 proven\n70",
+            "0: keep, no order asked for it\n\
+             1: keep, no order asked for it\n\
+             50: keep, the newest, last 1 of 1, daily 1 of 1 (2026-11-16)\n\
+             60: keep, the newest proven\n\
+             70: forget, not among those that the policy keeps (1 last, 1 daily)",
         );
     }
 

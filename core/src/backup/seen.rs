@@ -1,6 +1,6 @@
 //! What is known of an instance's backups and of its stores.
 
-use super::{Cause, EngineKind, Manifest};
+use super::{AskedBy, Cause, EngineKind, Manifest, Snapshots};
 use crate::names::{BackupId, HostName, RepositoryName, StoreName};
 use crate::order::Release;
 use crate::time::Time;
@@ -31,6 +31,18 @@ pub struct BackupSeen {
     /// What a look at the repository found to be wrong with it: then it counts for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damaged: Option<String>,
+    /// The snapshots that are this backup. Unknown of backups that were made before this was noted, until the repository is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<Snapshots>,
+    #[serde(default, skip_serializing_if = "AskedBy::is_order")]
+    pub asked_by: AskedBy,
+    /// How many other sets in the repository carry its id. They are not used.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub doubles: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl BackupSeen {
@@ -49,12 +61,15 @@ impl BackupSeen {
             declared: covered.saturating_add(count(manifest.uncovered.len())),
             proof,
             damaged: None,
+            snapshots: None,
+            asked_by: AskedBy::Order,
+            doubles: 0,
         }
     }
 
-    /// Whether it is whole, as far as anyone knows.
+    /// Tells whether it counts: an order or an operator asked for it, and it is whole, as far as anyone knows.
     pub fn is_good(&self) -> bool {
-        self.damaged.is_none()
+        self.damaged.is_none() && self.asked_by.counts()
     }
 
     /// Whether it can be restored, as far as anyone knows: no drill found otherwise.

@@ -73,6 +73,9 @@ mod tests {
                 declared: 1,
                 proof: None,
                 damaged: None,
+                snapshots: None,
+                asked_by: Default::default(),
+                doubles: 0,
             };
             (BackupKey { repository: "central".parse().expect("a name"), backup: id(number) }, seen)
         };

@@ -1,12 +1,12 @@
 //! Backups drawn from a few words, for tests.
 
-use super::{BackupKey, BackupPolicy, BackupSeen, Cause, Proof};
+use super::{AskedBy, BackupKey, BackupPolicy, BackupSeen, Cause, Proof};
 use crate::time::Time;
 
 pub const NOW: Time = Time(1_795_000_000_000);
 const HOUR: u64 = 3_600_000;
 
-/// One backup, so many hours old at `NOW`: `HOURS[ proven| failed][ damaged][ safety]`. Proofs are as old as backups.
+/// One backup, so many hours old at `NOW`: `HOURS[ proven| failed][ damaged][ safety][ unasked]`. Proofs are as old as backups.
 pub fn seen(words: &str) -> BackupSeen {
     let hours: u64 = words.split(' ').next().and_then(|hours| hours.parse().ok()).expect("its age in hours");
     let began = Time(NOW.0 - hours * HOUR);
@@ -36,6 +36,9 @@ pub fn seen(words: &str) -> BackupSeen {
             _ => None,
         },
         damaged: words.contains("damaged").then(|| "a pack is gone".to_owned()),
+        snapshots: None,
+        asked_by: if words.contains("unasked") { AskedBy::Nobody } else { AskedBy::Order },
+        doubles: 0,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What operators wish for an instance's data, beyond what its policy says.
 
-use super::Cause;
+use super::{Cause, Snapshots};
 use crate::names::{BackupId, InstanceName, RepositoryName, StoreName};
 use crate::order::Goal;
 use crate::time::Time;
@@ -69,6 +69,9 @@ pub struct Source {
     /// Whose backup it is.
     pub instance: InstanceName,
     pub backup: BackupId,
+    /// The snapshots that are the backup: whoever carries the order out uses no others. Older coordinators do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<Snapshots>,
 }
 
 impl DataAction {
@@ -94,6 +97,14 @@ impl DataAction {
 
     /// The backup that it needs.
     pub fn source(&self) -> Option<&Source> {
+        match self {
+            Self::Drill { from } | Self::Restore { from, .. } => Some(from),
+            Self::Backup { .. } | Self::Forget { .. } => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn source_mut(&mut self) -> Option<&mut Source> {
         match self {
             Self::Drill { from } | Self::Restore { from, .. } => Some(from),
             Self::Backup { .. } | Self::Forget { .. } => None,

@@ -73,6 +73,9 @@ fn seen(began: Time, ended: Time) -> BackupSeen {
         declared: 1,
         proof: None,
         damaged: None,
+        snapshots: None,
+        asked_by: Default::default(),
+        doubles: 0,
     }
 }
 

@@ -38,7 +38,12 @@ fn name<T: FromStr<Err = NameError>>(text: &str) -> T {
 }
 
 fn restore(goal: Option<Goal>) -> DataAction {
-    let from = Source { repository: name("central"), instance: name("notes-0"), backup: name(&"ab".repeat(12)) };
+    let from = Source {
+        repository: name("central"),
+        instance: name("notes-0"),
+        backup: name(&"ab".repeat(12)),
+        snapshots: None,
+    };
     DataAction::Restore {
         from,
         only: BTreeSet::from([name("database")]),

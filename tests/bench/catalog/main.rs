@@ -145,5 +145,8 @@ fn seen(host: &str, began: Time, is_proven: bool) -> anyhow::Result<BackupSeen> 
         declared: 2,
         proof: is_proven.then_some(proof),
         damaged: None,
+        snapshots: None,
+        asked_by: Default::default(),
+        doubles: 0,
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** whatever fails, what stands still goes on before anything else is done.
 
-use super::copies::{Copies, Copy};
+use super::copies::{Copies, Copy, There};
 use super::dumps::{self, AllDumped, Dumped};
 use super::holds;
 use super::others;
@@ -164,7 +164,7 @@ impl Taking<'_> {
     /// Writes the manifest of each copy, and sees that it is there.
     async fn write(&self, copies: &mut Copies, read: &Read, cause: Cause) {
         self.data.work.say("writing the manifest");
-        let open: Vec<(RepositoryName, Result<Manifest, String>)> = {
+        let open: Vec<(RepositoryName, Result<There, String>)> = {
             let writing = copies.open.iter().map(async |copy| {
                 let written = self.write_copy(copy, read, cause).await;
                 (copy.name.clone(), written)
@@ -173,19 +173,19 @@ impl Taking<'_> {
         };
         for (name, written) in open {
             match written {
-                Ok(manifest) => copies.done(&name, manifest),
+                Ok(there) => copies.done(&name, there),
                 Err(reason) => copies.lose(&name, &reason),
             }
         }
     }
 
-    async fn write_copy(&self, copy: &Copy, read: &Read, cause: Cause) -> Result<Manifest, String> {
+    async fn write_copy(&self, copy: &Copy, read: &Read, cause: Cause) -> Result<There, String> {
         let manifest = self.manifest(&copy.name, read, cause)?;
         copy.repository.write_set(&self.label, &manifest).await.map_err(|error| error.to_string())?;
         let sets = copy.repository.sets().await.map_err(|error| format!("it could not be read back: {error}"))?;
         let is_it = |set: &&SetFound| set.backup == self.label.backup && set.manifest().as_ref() == Ok(&manifest);
         match sets.iter().find(is_it) {
-            Some(_) => Ok(manifest),
+            Some(set) => Ok(There { snapshots: set.snapshots(), manifest }),
             None => Err(format!("the repository `{}` does not show what was written", copy.name)),
         }
     }

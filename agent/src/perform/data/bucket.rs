@@ -5,7 +5,7 @@
 
 use super::compare::hashed;
 use super::fill::{Filling, of_host, services_of};
-use super::source::Opened;
+use super::source::{Opened, pick};
 use super::stages::starting;
 use super::{DataError, DataWork};
 use crate::ledger::{Reach, Settled};
@@ -210,8 +210,8 @@ async fn safety(data: &DataWork<'_>) -> Result<(Arc<dyn Repository>, SetFound, M
         };
         match repository.sets().await {
             Ok(sets) => {
-                let found = sets.into_iter().find(|set| set.backup == made.backup);
-                if let Some(set) = found
+                let found = pick(sets, &made.backup, copy.snapshots.as_ref());
+                if let Ok(set) = found
                     && let Ok(manifest) = set.manifest()
                 {
                     return Ok((repository, set, manifest));

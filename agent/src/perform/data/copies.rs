@@ -2,7 +2,7 @@
 
 use super::{DataError, DataWork};
 use crate::repositories::{Repository, RepositoryError, SetFound};
-use fleet_core::backup::{Access, CopyMade, Manifest};
+use fleet_core::backup::{Access, CopyMade, Manifest, Snapshots};
 use fleet_core::names::{BackupId, RepositoryName, StoreName};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ impl Copies {
         let mut copies = Self { open: Vec::new(), ended: Vec::new() };
         for (name, looked) in join_all(opening).await {
             match looked {
-                Ok(Looked::There(manifest)) => copies.end(name, Ok(*manifest)),
+                Ok(Looked::There(made)) => copies.done(&name, *made),
                 Ok(Looked::Open(copy)) => copies.open.push(copy),
                 Err(error) => copies.lose(&name, &error.to_string()),
             }
@@ -39,21 +39,21 @@ impl Copies {
         Ok(copies)
     }
 
-    fn end(&mut self, repository: RepositoryName, result: Result<Manifest, String>) {
-        let result = result.map(Manifest::without_values);
-        self.open.retain(|copy| copy.name != repository);
-        self.ended.push(CopyMade { repository, result });
+    fn end(&mut self, copy: CopyMade) {
+        self.open.retain(|open| open.name != copy.repository);
+        self.ended.push(copy);
     }
 
     /// The copy is there, for good.
-    pub fn done(&mut self, name: &RepositoryName, manifest: Manifest) {
-        self.end(name.clone(), Ok(manifest));
+    pub fn done(&mut self, name: &RepositoryName, there: There) {
+        let There { manifest, snapshots } = there;
+        self.end(CopyMade { repository: name.clone(), result: Ok(manifest.without_values()), snapshots });
     }
 
     /// The copy will not be.
     pub fn lose(&mut self, name: &RepositoryName, reason: &str) {
         tracing::warn!(repository = %name, reason, "a copy of the backup failed");
-        self.end(name.clone(), Err(reason.to_owned()));
+        self.end(CopyMade { repository: name.clone(), result: Err(reason.to_owned()), snapshots: None });
     }
 
     pub fn lose_all(&mut self, lost: &[RepositoryError]) {
@@ -72,8 +72,14 @@ impl Copies {
     }
 }
 
+/// A copy that is in its repository, and the snapshots that it is made of.
+pub struct There {
+    pub manifest: Manifest,
+    pub snapshots: Option<Snapshots>,
+}
+
 enum Looked {
-    There(Box<Manifest>),
+    There(Box<There>),
     Open(Copy),
 }
 
@@ -81,9 +87,9 @@ async fn looked(data: &DataWork<'_>, access: &Access, id: &BackupId) -> Result<L
     let repository = data.site().repositories.open(access, data.open.limit_rate);
     repository.make().await?;
     let sets = repository.sets().await?;
-    let ours = sets.iter().filter(|set| set.backup == *id).find_map(|set| set.manifest().ok());
-    if let Some(manifest) = ours {
-        return Ok(Looked::There(Box::new(manifest)));
+    let there = |set: &SetFound| Some(There { manifest: set.manifest().ok()?, snapshots: set.snapshots() });
+    if let Some(there) = sets.iter().filter(|set| set.backup == *id).find_map(there) {
+        return Ok(Looked::There(Box::new(there)));
     }
     repository.resume().await?;
     let previous = sets.iter().rev().find_map(|set| sizes(set, data));

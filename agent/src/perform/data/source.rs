@@ -4,7 +4,8 @@ use super::dumps::BUNDLE;
 use super::{DataError, DataWork};
 use crate::repositories::{Repository, SetFound};
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Placement, Rendered};
-use fleet_core::backup::{Manifest, Source};
+use fleet_core::backup::{Manifest, Snapshots, Source};
+use fleet_core::names::BackupId;
 use fleet_render::RenderError;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
@@ -20,15 +21,45 @@ pub struct Opened {
     pub manifest: Manifest,
 }
 
+/// Why a backup was not found.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PickError {
+    #[error("there is no backup {backup}")]
+    Missing { backup: BackupId },
+    #[error("the snapshot that is the backup {backup} is gone; other snapshots that carry its id are not used")]
+    Replaced { backup: BackupId },
+    #[error("{found} snapshots carry the id of the backup {backup}, and nobody noted which one is the backup")]
+    Ambiguous { backup: BackupId, found: usize },
+}
+
+/// The set that is a backup: the one that was noted when it was made. Where none was noted, the only one that carries its id.
+pub fn pick(sets: Vec<SetFound>, backup: &BackupId, noted: Option<&Snapshots>) -> Result<SetFound, PickError> {
+    let mut of_it: Vec<SetFound> = sets.into_iter().filter(|set| set.backup == *backup).collect();
+    let (backup, found) = (backup.clone(), of_it.len());
+    match noted {
+        _ if found == 0 => Err(PickError::Missing { backup }),
+        Some(noted) => {
+            let set = of_it.into_iter().find(|set| set.set == noted.set.as_str());
+            set.map(|set| set.made_of(noted)).ok_or(PickError::Replaced { backup })
+        }
+        None if found > 1 => Err(PickError::Ambiguous { backup, found }),
+        None => of_it.pop().ok_or(PickError::Missing { backup }),
+    }
+}
+
 /// Finds a backup.
 pub async fn open(data: &DataWork<'_>, source: &Source) -> Result<Opened, DataError> {
     data.work.say(format!("looking for the backup {} in {}", source.backup, source.repository));
     let access = data.access(&source.repository, &source.instance)?;
     let repository = data.site().repositories.open(access, data.open.limit_rate);
     let sets = repository.sets().await?;
-    let mut of_it = sets.into_iter().filter(|set| set.backup == source.backup);
-    let missing = || DataError::BadBackup(format!("the backup {} is not in {}", source.backup, source.repository));
-    let set = of_it.next_back().ok_or_else(missing)?;
+    let set = pick(sets, &source.backup, source.snapshots.as_ref()).map_err(|error| match error {
+        PickError::Ambiguous { .. } => DataError::Unfit(format!("{}: {error}", source.repository)),
+        PickError::Replaced { .. } => DataError::BadBackup(format!("{}: {error}", source.repository)),
+        PickError::Missing { backup } => {
+            DataError::BadBackup(format!("the backup {backup} is not in {}", source.repository))
+        }
+    })?;
     let manifest =
         set.manifest().map_err(|reason| DataError::Unfit(format!("the backup {}: {reason}", source.backup)))?;
     if manifest.backup != source.backup || manifest.instance != source.instance {
@@ -96,5 +127,31 @@ impl Opened {
             RenderError::Refused(problems) => unfit(problems.0.iter().map(ToString::to_string).collect()),
             RenderError::Busy | RenderError::Start(_) | RenderError::Talk(_) => DataError::Failed(crate::chain(&error)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_core::time::Time;
+
+    #[test]
+    fn a_backup_is_the_snapshots_that_were_noted_and_no_others() {
+        let id: BackupId = "0123456789abcdef01234567".parse().expect("an id");
+        let hex = |pair: &str| pair.repeat(32);
+        let found = |set: &str| {
+            let (dumps, files) = (Some(hex("d9")), Some(hex("f9")));
+            SetFound { backup: id.clone(), at: Time(1), set: hex(set), dumps, files, manifest: Vec::new() }
+        };
+        let snapshot = |pair: &str| hex(pair).parse().expect("64 digits");
+        let noted = Snapshots { set: snapshot("a1"), dumps: Some(snapshot("d1")), files: None };
+        let both = || vec![found("a1"), found("a2")];
+        let it = pick(both(), &id, Some(&noted)).expect("it is there");
+        // The parts, too: those that came later carry the same id.
+        assert_eq!((it.set, it.dumps, it.files), (hex("a1"), Some(hex("d1")), None));
+        assert!(matches!(pick(vec![found("a2")], &id, Some(&noted)), Err(PickError::Replaced { .. })));
+        assert!(matches!(pick(both(), &id, None), Err(PickError::Ambiguous { found: 2, .. })));
+        assert!(matches!(pick(Vec::new(), &id, Some(&noted)), Err(PickError::Missing { .. })));
+        assert_eq!(pick(vec![found("a2")], &id, None).map(|it| it.set), Ok(hex("a2")));
     }
 }

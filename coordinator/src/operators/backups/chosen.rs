@@ -62,13 +62,18 @@ pub fn choose(
     };
     let all: Vec<(&BackupKey, &BackupSeen)> = backups.into_iter().flatten().filter(is_meant).collect();
     // One that a drill could not restore is taken only where there is no other, or where it is named.
-    let usable = all.iter().filter(|(_, seen)| seen.damaged.is_none());
+    let usable = all.iter().filter(|(_, seen)| seen.is_good());
     let best = usable.max_by_key(|(key, seen)| (seen.is_restorable(), seen.began, is_central(known, &key.repository)));
     match (best, all.first()) {
         (Some((key, seen)), _) => {
-            let source =
-                Source { repository: key.repository.clone(), instance: name.clone(), backup: key.backup.clone() };
-            Ok((source, (*seen).clone()))
+            let (repository, backup, snapshots) = (key.repository.clone(), key.backup.clone(), seen.snapshots.clone());
+            Ok((Source { repository, instance: name.clone(), backup, snapshots }, (*seen).clone()))
+        }
+        (None, Some((key, seen))) if !seen.asked_by.counts() => {
+            let why = format!("no order asked for the backup {}: its host added it", key.backup);
+            let hint =
+                format!("find out why; if it is one of yours, `fleet backup accept {}` lets it count", key.backup);
+            Err(hindered(attempt, why, &hint))
         }
         (None, Some((key, seen))) => {
             let damage = seen.damaged.as_deref().unwrap_or_default();

@@ -4,7 +4,8 @@ use super::chosen::by_id;
 use crate::clock;
 use crate::facts::{DesiredChange, Known};
 use crate::operators::service::OperatorsService;
-use crate::operators::wish::{ChangeError, absent, read};
+use crate::operators::wish::{ChangeError, absent, hindered, read};
+use crate::serve::failed;
 use fleet_core::backup::{BackupSeen, Cause, Held, Retained, Verdict};
 use fleet_core::names::{BackupId, InstanceName, OperatorName, RepositoryName};
 use fleet_core::time::Time;
@@ -43,6 +44,37 @@ impl OperatorsService {
         let ((name, id), _) = self.shared.facts.change_desired(now, change).await?;
         let found = view_of(&self.shared.facts.read(), &name, &id, now);
         found.ok_or_else(|| absent(attempt, format!("backup `{id}`"), ""))
+    }
+
+    pub async fn accept_as(
+        &self,
+        by: &OperatorName,
+        request: &v1::AcceptBackupRequest,
+    ) -> Result<v1::BackupView, Status> {
+        const ATTEMPT: &str = "accept the backup";
+        let now = clock::now();
+        let (name, id) = {
+            let known = self.shared.facts.read();
+            let (name, id) = by_id(&known, ATTEMPT, &request.backup)?;
+            let copies =
+                || known.observed().backups.get(&name).into_iter().flatten().filter(|(key, _)| key.backup == id);
+            if copies().all(|(_, seen)| seen.asked_by.counts()) {
+                return Err(hindered(ATTEMPT, format!("the backup {id} counts already"), ""));
+            }
+            if let Some((_, seen)) = copies().find(|(_, seen)| seen.snapshots.is_none()) {
+                let why = format!("{} snapshots carry the id {id}, and nobody knows which one is it", seen.doubles + 1);
+                return Err(hindered(
+                    ATTEMPT,
+                    why,
+                    "remove the others with stock restic: `fleet backup recovery-kit` says how",
+                ));
+            }
+            (name, id)
+        };
+        let accepted = self.shared.facts.accept_backup(&name, &id, by.as_str(), now).await;
+        accepted.map_err(|error| failed(ATTEMPT, &error))?;
+        let found = view_of(&self.shared.facts.read(), &name, &id, now);
+        found.ok_or_else(|| absent(ATTEMPT, format!("backup `{id}`"), ""))
     }
 
     /// A backup by its id, as it is listed.
@@ -127,6 +159,8 @@ fn copy(repository: &RepositoryName, seen: &BackupSeen, verdict: Option<&Verdict
         checks: proof.map(|proof| proof.checks.clone()).unwrap_or_default(),
         damaged: seen.damaged.clone().unwrap_or_default(),
         kept: verdict.is_none_or(Verdict::is_keep),
+        not_asked: !seen.asked_by.counts(),
+        doubles: seen.doubles,
         why: verdict.map_or_else(|| "no policy forgets it".to_owned(), Verdict::words),
     }
 }

@@ -206,7 +206,11 @@ impl Given {
         let (name, what, how) = (word(words), word(words), word(words));
         let reason = || "the probe got no answer".to_owned();
         let failed = how.strip_prefix("partly-").map(|to| {
-            Box::new(Made::Backup(vec![CopyMade { repository: read(to), result: Err("it is full".to_owned()) }]))
+            Box::new(Made::Backup(vec![CopyMade {
+                repository: read(to),
+                result: Err("it is full".to_owned()),
+                snapshots: None,
+            }]))
         });
         let outcome = match how {
             "done" => Outcome::Done,

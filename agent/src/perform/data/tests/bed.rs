@@ -312,7 +312,12 @@ pub fn backup(to: &[&str]) -> Action {
 }
 
 pub fn source(repository: &str, backup: &BackupId) -> Source {
-    Source { repository: repository.parse().expect("a name"), instance: instance(), backup: backup.clone() }
+    Source {
+        repository: repository.parse().expect("a name"),
+        instance: instance(),
+        backup: backup.clone(),
+        snapshots: None,
+    }
 }
 
 pub fn drill(repository: &str, backup: &BackupId) -> Action {

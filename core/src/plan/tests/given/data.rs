@@ -135,7 +135,8 @@ pub fn kind_of(what: &str) -> Option<DataKind> {
 
 pub fn action(name: &str, what: &str) -> DataAction {
     let central: RepositoryName = read("central");
-    let from = Source { repository: central.clone(), instance: read(name), backup: backup_id(name, "900") };
+    let from =
+        Source { repository: central.clone(), instance: read(name), backup: backup_id(name, "900"), snapshots: None };
     let goal = (what == "anew").then(|| Goal { release: release("1.1"), revision: 1 });
     match kind_of(what) {
         Some(DataKind::Drill) => DataAction::Drill { from },

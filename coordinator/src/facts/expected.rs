@@ -1,0 +1,96 @@
+//! The backups that orders have asked for: what is found in a repository and is none of them counts for nothing.
+//!
+//! Kept beside the open orders, because an order may be over before its backup is found: it was withdrawn, or another copy failed.
+
+use super::Known;
+use crate::keys;
+use crate::store::Batch;
+use fleet_core::backup::DataAction;
+use fleet_core::facts::OpenOrder;
+use fleet_core::names::{BackupId, InstanceName, OrderId, RepositoryName};
+use fleet_core::order::Action;
+use fleet_core::time::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// A backup is looked for so long after its order's deadline: repositories are read once a day.
+const FOUND_WITHIN: Duration = Duration::from_secs(2 * 86_400);
+
+/// A backup that an order has asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expected {
+    pub instance: InstanceName,
+    pub to: BTreeSet<RepositoryName>,
+    /// When it was asked for the first time.
+    pub asked: Time,
+    /// What is found later was not made by that order.
+    pub until: Time,
+}
+
+impl Expected {
+    /// Nothing where the order makes no backup.
+    fn of(open: &OpenOrder) -> Option<Self> {
+        let Action::Data(action) = &open.order.action else { return None };
+        let to = targets(action).filter(|to| !to.is_empty())?.clone();
+        let until = open.asked.after(open.order.deadline).after(FOUND_WITHIN);
+        Some(Self { instance: open.order.instance.clone(), to, asked: open.asked, until })
+    }
+}
+
+/// The repositories in which an order makes a copy.
+pub(super) fn targets(action: &DataAction) -> Option<&BTreeSet<RepositoryName>> {
+    match action {
+        DataAction::Backup { to, .. } => Some(to),
+        DataAction::Restore { safety, .. } => Some(safety),
+        DataAction::Drill { .. } | DataAction::Forget { .. } => None,
+    }
+}
+
+impl Known {
+    /// Notes what an order that is given asks for. Asked once more, it is still as old as it was.
+    pub(super) fn expect_backup(&mut self, batch: &mut Batch, open: &OpenOrder) {
+        let Some(mut expected) = Expected::of(open) else { return };
+        let id = &open.order.id;
+        if let Some(before) = self.expected.get(id) {
+            expected.asked = before.asked;
+        }
+        batch.put(keys::expected(id), &expected);
+        self.expected.insert(id.clone(), expected);
+    }
+
+    /// When an order asked for a backup that is found now; nothing if none did.
+    pub(super) fn expected_since(
+        &self,
+        instance: &InstanceName,
+        repository: &RepositoryName,
+        backup: &BackupId,
+        now: Time,
+    ) -> Option<Time> {
+        let id: OrderId = backup.as_str().parse().ok()?;
+        let expected = self.expected.get(&id)?;
+        let is_it = expected.instance == *instance && expected.to.contains(repository) && now <= expected.until;
+        is_it.then_some(expected.asked)
+    }
+
+    /// Tells whether the order that makes a backup is open: its host has yet to say what it made.
+    pub(super) fn is_being_made(
+        &self,
+        instance: &InstanceName,
+        repository: &RepositoryName,
+        backup: &BackupId,
+    ) -> bool {
+        let open = backup.as_str().parse().ok().and_then(|id: OrderId| self.asked.orders.get(&id));
+        open.is_some_and(|open| {
+            let to = open.order.action.data().and_then(targets);
+            open.order.instance == *instance && to.is_some_and(|to| to.contains(repository))
+        })
+    }
+
+    /// The orders whose backups are not looked for any more.
+    pub(super) fn no_longer_expected(&self, now: Time) -> Vec<OrderId> {
+        let is_over =
+            |(id, expected): &(&OrderId, &Expected)| expected.until < now && !self.asked.orders.contains_key(id);
+        self.expected.iter().filter(is_over).map(|(id, _)| id.clone()).collect()
+    }
+}

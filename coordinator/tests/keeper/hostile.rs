@@ -1,0 +1,86 @@
+//! A host that adds to its repository what nobody asked for.
+
+use crate::bed::{Bed, DAY, id, key, noise, now, read};
+use fleet_core::backup::AskedBy;
+use fleet_core::names::BackupId;
+use fleet_core::time::Time;
+use futures_util::StreamExt;
+
+/// What the coordinator reads of a backup.
+async fn content(bed: &Bed, number: u32) -> Vec<u8> {
+    let opened = bed.keeper.open(&read("central"), &read("notes-1"), &id(number)).await.expect("it is there");
+    assert_eq!(opened.list("").await.expect("it can be read").len(), 2, "one dump, one folder");
+    let mut stream = opened.read("db").await.expect("it is there");
+    let mut bytes = Vec::new();
+    while let Some(piece) = stream.next().await {
+        bytes.extend(piece.expect("it is whole"));
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn a_second_set_with_the_id_of_a_proven_backup_is_told_and_never_used() {
+    let bed = Bed::new().await;
+    bed.backup(1, 3 * DAY, b"SELECT 'true';").await;
+    bed.prove(1).await;
+    let before = bed.catalog()[&read("notes-1")][&key(1)].clone();
+    assert!(before.proven().is_some());
+    // One that is newer, and one that is older than the true one.
+    for at in [now().0, now().0 - 9 * DAY] {
+        bed.forge(1, Time(at), b"SELECT 'forged';").await;
+    }
+    let bed = bed.restarted();
+    bed.round(now()).await;
+    let after = bed.catalog()[&read("notes-1")][&key(1)].clone();
+    assert_eq!(after.doubles, 2);
+    assert_eq!((&after.snapshots, after.proven()), (&before.snapshots, before.proven()));
+    assert_eq!(content(&bed, 1).await, b"SELECT 'true';");
+    let manifest = bed.keeper.manifest(&read("central"), &read("notes-1"), &id(1)).await.expect("it is there");
+    assert_eq!(manifest.parts[0].bytes, 14, "what is shown is the true one");
+    let troubles = bed.keeper.troubles().expect("they can be read");
+    let said = format!("snapshots that are not used carry the id of 1 backup, {} first", id(1));
+    assert!(troubles.iter().any(|(.., text)| *text == said), "{troubles:?}");
+    bed.round(now()).await;
+    assert_eq!(bed.told().iter().filter(|text| text.contains("carry the id")).count(), 1, "{:?}", bed.told());
+}
+
+#[tokio::test]
+async fn forged_sets_of_the_future_and_forged_proofs_let_nothing_of_the_true_history_go() {
+    let bed = Bed::new().await;
+    bed.backup(1, 4 * DAY, &noise(1, 200_000)).await;
+    bed.prove(1).await;
+    bed.backup(2, 3 * DAY, &noise(2, 200_000)).await;
+    for number in 11..=14 {
+        let at = Time(now().0 + u64::from(number - 11) * DAY);
+        bed.forge(number, at, b"").await;
+        bed.forge_proof(number, at).await;
+    }
+    bed.forge_proof(2, Time(now().0 + DAY)).await;
+    let bed = bed.restarted();
+    for day in [0, 3, 40, 108] {
+        bed.round(Time(now().0 + day * DAY)).await;
+    }
+    let backups = bed.catalog()[&read("notes-1")].clone();
+    let counted: Vec<BackupId> =
+        backups.iter().filter(|(_, seen)| seen.asked_by == AskedBy::Order).map(|(key, _)| key.backup.clone()).collect();
+    assert_eq!(counted, [id(1), id(2)]);
+    assert_eq!(bed.sets().await.len(), 6, "nothing was forgotten, and what was forged neither");
+    let proven: Vec<bool> = backups.values().map(|seen| seen.proven().is_some()).collect();
+    assert_eq!(proven, [true, false, false, false, false, false], "files prove nothing");
+    let newest = backups.newest(&read("central")).cloned().expect("there are some");
+    assert_eq!(newest.good.map(|(_, id)| id), Some(id(2)));
+    let troubles = bed.keeper.troubles().expect("they can be read");
+    assert!(troubles.iter().any(|(.., text)| text.starts_with("4 backups that no order asked for are in it")));
+    assert!(troubles.iter().any(|(.., text)| text.contains("1 backup was proven, and no drill was heard of")));
+}
+
+#[tokio::test]
+async fn true_backups_are_let_go_by_their_policy_whatever_was_forged() {
+    let bed = Bed::new().await;
+    for number in 1..=4 {
+        bed.backup(number, u64::from(9 - number) * DAY, &noise(number, 100_000)).await;
+    }
+    bed.forge(11, Time(now().0 + 9 * DAY), b"x").await;
+    bed.round(now()).await;
+    assert_eq!(bed.sets().await, [id(3), id(4), id(11)].map(String::from));
+}

@@ -1,0 +1,56 @@
+//! Which snapshots are a backup, and who asked for it: the host that adds to a repository must not decide either.
+//!
+//! **Invariant:** what is known of both is never replaced by what a repository holds.
+
+use crate::names::SnapshotId;
+use serde::{Deserialize, Serialize};
+
+/// The snapshots that one copy of a backup is made of. Others may carry the same backup id, and are not part of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Snapshots {
+    /// The one that holds the manifest.
+    pub set: SnapshotId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dumps: Option<SnapshotId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<SnapshotId>,
+}
+
+impl Snapshots {
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &SnapshotId> {
+        [Some(&self.set), self.dumps.as_ref(), self.files.as_ref()].into_iter().flatten()
+    }
+
+    /// Tells whether a snapshot, by its id, is one of them.
+    pub fn has(&self, snapshot: &str) -> bool {
+        self.all().any(|id| id.as_str() == snapshot)
+    }
+}
+
+/// Who asked for a backup.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AskedBy {
+    /// An order of this coordinator. Catalogs from before this was noted have no other backups.
+    #[default]
+    Order,
+    /// Nobody: it was found in the repository. It counts for nothing, and is never forgotten by itself.
+    Nobody,
+    /// Nobody, and an operator has accepted it.
+    Operator,
+}
+
+impl AskedBy {
+    /// Tells whether the backup counts.
+    pub fn counts(self) -> bool {
+        match self {
+            Self::Order | Self::Operator => true,
+            Self::Nobody => false,
+        }
+    }
+
+    pub fn is_order(&self) -> bool {
+        *self == Self::Order
+    }
+}
