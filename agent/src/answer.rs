@@ -112,7 +112,8 @@ fn request(site: &Site, logs: &LogsQuestion) -> Result<LogRequest, String> {
         return Err(format!("{name} has no service {service}; it has {}", known.join(", ")));
     }
     let follow = Switch::from(logs.follow);
-    Ok(LogRequest { project: spec.project.clone(), service, tail: Some(logs.tail).filter(|tail| *tail > 0), follow })
+    let (project, instance) = (spec.project.clone(), name.clone());
+    Ok(LogRequest { project, instance, service, tail: Some(logs.tail).filter(|tail| *tail > 0), follow })
 }
 
 fn lines(hands: &Arc<dyn Hands>, request: LogRequest) -> BoxStream<'static, PieceKind> {

@@ -4,7 +4,6 @@
 //! in its ledger before the next thing begins.
 
 mod answer;
-mod beneath;
 pub mod board;
 mod bundles;
 mod clock;

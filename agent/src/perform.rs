@@ -5,6 +5,7 @@
 
 mod back;
 mod carry;
+mod claims;
 mod data;
 mod end;
 mod expect;

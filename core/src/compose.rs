@@ -22,7 +22,7 @@ pub(crate) mod yaml;
 
 pub use problem::{Problem, Problems};
 pub use project::{Attachment, Link, Mount, Network, Origin, Project, Service, Volume};
-pub use read::{Source, read};
+pub use read::{ProjectNaming, Source, read};
 
 #[cfg(test)]
 mod manuals;

@@ -6,6 +6,7 @@
 use crate::backup::{
     BackupPolicy, Backups, Coverage, DataKind, DataWish, Held, Made, Place, RepositoryDesired, Source,
 };
+use crate::claims::Claims;
 use crate::host_policy::HostPolicy;
 use crate::labels::Labels;
 use crate::names::{BackupId, HostName, InstanceName, OrderId, PolicyName, RepositoryName, RolloutId};
@@ -131,6 +132,13 @@ pub struct PowerDesired {
 pub struct Removal {
     /// Volumes to delete, by name. All others stay.
     pub volumes: BTreeSet<String>,
+    /// Counts the askings after one that failed: each is an order of its own.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub attempt: u32,
+}
+
+fn is_first(attempt: &u32) -> bool {
+    *attempt == 0
 }
 
 /// Orders that were given and whose end is not yet heard. Its only writer is the turn of the loop.
@@ -267,6 +275,9 @@ pub struct InstanceSaid {
     /// None from an agent that does not know of stores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
+    /// What it has on its host to itself. None from an agent that does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Claims>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod app;
 pub mod backup;
+pub mod claims;
 pub mod compose;
 pub mod facts;
 pub mod guess;

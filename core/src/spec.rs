@@ -6,12 +6,14 @@
 mod canonical;
 mod container;
 mod diff;
+mod engine_name;
 mod hash;
 mod instance;
 mod labels;
 mod lower;
 mod mount;
 mod order;
+mod owner;
 mod parts;
 mod port;
 mod reasons;
@@ -22,16 +24,18 @@ mod volume;
 pub(crate) use canonical::digest_of_bytes;
 pub use container::ContainerSpec;
 pub use diff::{Change, ServiceDiff, SpecDiff, diff};
+pub use engine_name::{ENGINE_NAME_LIMIT, EngineNameError, check_engine_key, check_engine_name};
 pub use instance::{Content, FileSpec, InstanceSpec, NetworkSpec, Subnet, VolumeSpec};
 pub use labels::{
     COMPOSE_CONFIG_HASH, COMPOSE_NETWORK, COMPOSE_PROJECT, COMPOSE_SERVICE, COMPOSE_VOLUME, FLEET_CONFIG_HASH,
-    FLEET_INSTANCE, FLEET_RELEASE, FLEET_RELEASE_DIGEST,
+    FLEET_HOST, FLEET_INSTANCE, FLEET_RELEASE, FLEET_RELEASE_DIGEST,
 };
 pub use lower::{Context, lower};
 pub use mount::{Access, HostPath, MountSource, MountSpec, Relabel};
+pub use owner::{EngineOwner, owner_by_labels};
 pub use parts::{
     AttachSpec, Condition, Cpus, Healthcheck, Logging, NetworkMode, Probing, Resources, Restart, Switch, Ulimit,
 };
 pub use port::{PortSpec, Protocol};
 pub use text::Text;
-pub use throwaway::{FLEET_THROWAWAY, folder_key, project_of as throwaway_project};
+pub use throwaway::{FLEET_THROWAWAY, folder_key, is_throwaway_project, project_of as throwaway_project};

@@ -23,8 +23,8 @@ mod tests;
 
 pub use drift::drift;
 pub use found::{
-    ContainerHealth, ContainerState, DEFAULT_GRACE, Found, FoundContainer, FoundFile, FoundNetwork, KeptVolume, Origin,
-    Ownership, is_one_shot,
+    ContainerHealth, ContainerState, DEFAULT_GRACE, Foreign, ForeignKind, Found, FoundContainer, FoundFile,
+    FoundNetwork, KeptVolume, Origin, Ownership, is_one_shot,
 };
 pub use power::steps_for_power;
 pub use removal::steps_to_remove;

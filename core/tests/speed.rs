@@ -60,6 +60,7 @@ fn fleet() -> (Desired, Observed) {
             drift: Vec::new(),
             containers: Vec::new(),
             coverage: None,
+            claims: None,
         };
         observed.instances.insert(name, InstanceObserved { host, running: Running::Settled(settled), at: NOW });
     }

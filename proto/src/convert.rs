@@ -2,6 +2,7 @@
 //!
 //! Words become messages by `From`; messages become words by `TryFrom`, which refuses whatever is not said in full.
 
+mod claims;
 mod joiner;
 mod observed;
 mod order;

@@ -4,10 +4,11 @@ use super::ToolFault;
 use crate::hands::{HandsError, Resolved};
 use fleet_core::app::Health;
 use fleet_core::names::Digest;
-use fleet_core::spec::{FileSpec, InstanceSpec, PortSpec};
+use fleet_core::spec::{EngineOwner, FileSpec, InstanceSpec, PortSpec};
 use fleet_core::steps::gate::{Observation, ObservedContainer, ProbeResult};
 use fleet_core::steps::{
-    ContainerHealth, ContainerState, DEFAULT_GRACE, Found, FoundContainer, FoundFile, FoundNetwork, Origin, Ownership,
+    ContainerHealth, ContainerState, DEFAULT_GRACE, Foreign, ForeignKind, Found, FoundContainer, FoundFile,
+    FoundNetwork, Origin, Ownership,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -102,7 +103,7 @@ impl World {
     }
 
     pub(super) fn found(&self, spec: &InstanceSpec) -> Found {
-        let of_project = self.containers.iter().filter(|it| it.project == spec.project);
+        let of_project = self.containers.iter().filter(|it| it.project == spec.project && !it.config_hash.is_empty());
         let networks = self.networks.iter().map(|(name, (project, config_hash))| FoundNetwork {
             name: name.clone(),
             ownership: if *project == spec.project { Ownership::OfProject } else { Ownership::OfOthers },
@@ -121,7 +122,36 @@ impl World {
             volumes: self.volumes.keys().filter(is_of_spec).cloned().collect(),
             images: images.map(|image| (image.clone(), image.clone())).collect(),
             files: files.map(|((_, path), it)| (path.clone(), file(it))).collect(),
+            foreign: self.foreign(spec),
+            borrowed: self.borrowed_by_others(spec),
         }
+    }
+
+    /// What has a name of the spec's and is of another project, and what Compose made in its project.
+    fn foreign(&self, spec: &InstanceSpec) -> Vec<Foreign> {
+        let other = |project: &str| match project == spec.project {
+            true => EngineOwner::OwnProject,
+            false => EngineOwner::Other { instance: project.to_owned(), host: None },
+        };
+        let is_claimed = |it: &&FakeContainer| {
+            let is_named = spec.containers.iter().any(|of_spec| of_spec.name == it.name);
+            is_named && it.project != spec.project || it.project == spec.project && it.config_hash.is_empty()
+        };
+        let containers =
+            self.containers.iter().filter(is_claimed).map(|it| (ForeignKind::Container, &it.name, &it.project));
+        let claimed = spec.networks.iter().filter(|it| !it.external);
+        let networks = claimed.filter_map(|it| {
+            let (project, _) = self.networks.get(&it.name).filter(|(project, _)| *project != spec.project)?;
+            Some((ForeignKind::Network, &it.name, project))
+        });
+        let all = containers.chain(networks);
+        all.map(|(kind, name, project)| Foreign { kind, name: name.clone(), owner: other(project) }).collect()
+    }
+
+    fn borrowed_by_others(&self, spec: &InstanceSpec) -> BTreeMap<String, String> {
+        let others = self.containers.iter().filter(|it| it.project != spec.project);
+        let mounts = others.flat_map(|it| it.volumes.iter().map(move |volume| (volume.clone(), it.name.clone())));
+        mounts.filter(|(volume, _)| spec.volumes.iter().any(|it| it.name == *volume)).collect()
     }
 
     fn found_container(&self, it: &FakeContainer) -> FoundContainer {

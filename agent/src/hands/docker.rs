@@ -1,7 +1,7 @@
 //! The hands that drive a Docker Engine (or Podman's socket that speaks its language) through bollard.
 //!
-//! **Invariant:** containers are stopped and removed by their ids, and only those that `look` found under the project's
-//! label; what has our name but not our labels is refused.
+//! **Invariant:** containers are stopped and removed by their ids, and only those that `look` found with the instance's
+//! labels; what has our name or our project but not our labels is refused, and never touched.
 
 mod changes;
 mod container;
@@ -29,7 +29,7 @@ use super::{
 use engine::Engine;
 use fleet_core::app::Health;
 use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
-use fleet_core::spec::{ContainerSpec, InstanceSpec, NetworkSpec, VolumeSpec};
+use fleet_core::spec::{ContainerSpec, InstanceSpec, NetworkSpec, VolumeSpec, check_engine_name};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{Found, Step};
 use futures_util::stream::BoxStream;
@@ -61,10 +61,11 @@ impl Hands for DockerHands {
 
     async fn perform(&self, step: &Step, spec: &InstanceSpec, notes: &Notes) -> Result<(), HandsError> {
         let engine = &self.engine;
+        refuse_bad_name(step, spec)?;
         match step {
             Step::Pull { image } => pull::pull(engine, image, notes).await,
             Step::ExpectNetwork { network } => network::expect(engine, network).await,
-            Step::ExpectVolume { volume } => volume::expect(engine, volume).await,
+            Step::ExpectVolume { volume } => volume::expect(engine, spec, volume).await,
             Step::WriteFiles { write, remove } => files::write_files(spec, write, remove).await,
             Step::CreateNetwork { network } => network::create(engine, network_of(spec, network)?, spec).await,
             Step::CreateVolume { volume } => volume::create(engine, volume_of(spec, volume)?, spec).await,
@@ -80,7 +81,7 @@ impl Hands for DockerHands {
             // Whoever performs asks `observe` until the gate decides.
             Step::Gate => Ok(()),
             Step::RemoveNetwork { network } => network::remove(engine, network, spec).await,
-            Step::RemoveVolume { volume } => volume::remove(engine, volume).await,
+            Step::RemoveVolume { volume } => volume::remove(engine, spec, volume).await,
         }
     }
 
@@ -156,6 +157,32 @@ impl Hands for DockerHands {
         let here = files::disk_free(path)?;
         let engine = self.engine.data_directory().await.and_then(|path| files::disk_free(Path::new(&path)).ok());
         Ok(engine.map_or(here, |engine| engine.min(here)))
+    }
+}
+
+/// Refuses a step that would give the Engine a name with another meaning, such as a network `container:ID`.
+fn refuse_bad_name(step: &Step, spec: &InstanceSpec) -> Result<(), HandsError> {
+    let bad = match step {
+        Step::ExpectNetwork { network: name }
+        | Step::CreateNetwork { network: name }
+        | Step::ExpectVolume { volume: name }
+        | Step::CreateVolume { volume: name } => Some(name.as_str()).zip(check_engine_name(name).err()),
+        Step::Create { .. } => spec.bad_engine_name(),
+        Step::Pull { .. }
+        | Step::WriteFiles { .. }
+        | Step::Stop { .. }
+        | Step::RemoveContainer { .. }
+        | Step::Rename { .. }
+        | Step::Start { .. }
+        | Step::AwaitHealthy { .. }
+        | Step::AwaitExit { .. }
+        | Step::Gate
+        | Step::RemoveNetwork { .. }
+        | Step::RemoveVolume { .. } => None,
+    };
+    match bad {
+        Some((name, reason)) => Err(HandsError::BadName { name: name.to_owned(), reason }),
+        None => Ok(()),
     }
 }
 

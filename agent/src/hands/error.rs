@@ -1,5 +1,6 @@
 //! What can go wrong in the hands, each with a sentence for people.
 
+use fleet_core::spec::{EngineNameError, EngineOwner};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,6 +32,10 @@ pub enum HandsError {
     NameTaken { name: String, id: String },
     #[error("the {kind} `{name}` does not exist, and this instance expects that someone else made it")]
     NotThere { kind: &'static str, name: String },
+    #[error("the {kind} `{name}` is not this instance's: it is {owner}")]
+    OfOthers { kind: &'static str, name: String, owner: EngineOwner },
+    #[error("`{name}` cannot be the name of a network or a volume: {reason}")]
+    BadName { name: String, reason: EngineNameError },
     #[error("the {kind} `{name}` is in use by something that is not part of this instance")]
     InUse { kind: &'static str, name: String },
     #[error("`{container}` is unhealthy{detail}")]
@@ -87,6 +92,8 @@ impl HandsError {
             | Self::NameTaken { .. }
             | Self::NotThere { .. }
             | Self::InUse { .. }
+            | Self::OfOthers { .. }
+            | Self::BadName { .. }
             | Self::Unhealthy { .. }
             | Self::Ended { .. }
             | Self::OutsideOfDirectory { .. }

@@ -1,7 +1,7 @@
 //! What is asked of the hands, and what they answer beside the mind's own words.
 
 use super::HandsError;
-use fleet_core::names::Digest;
+use fleet_core::names::{Digest, InstanceName};
 use fleet_core::spec::Switch;
 use fleet_core::time::Time;
 use futures_util::stream::BoxStream;
@@ -13,8 +13,8 @@ use std::sync::Arc;
 /// Which log lines of an instance are wanted.
 #[derive(Debug, Clone)]
 pub struct LogRequest {
-    /// The Compose project, which is the instance's name.
     pub project: String,
+    pub instance: InstanceName,
     /// All services where none is named.
     pub service: Option<String>,
     /// The last lines of each container; all of them where no number is given.

@@ -1,13 +1,12 @@
 //! The way back to what the instance was.
 
-use super::forward::stages;
+use super::forward::{remove, stages};
 use super::heal::lost_volumes;
 use super::prepare::look;
 use super::work::{Finish, Work, WorkError};
 use crate::ledger::Settled;
 use fleet_core::order::Action;
 use fleet_core::spec::InstanceSpec;
-use fleet_core::steps::steps_to_remove;
 use std::collections::BTreeSet;
 
 /// Whether this is the first attempt at the way back, or one after a crash, of which nobody knows how far it came.
@@ -27,7 +26,7 @@ pub async fn back(
 ) -> Result<(), WorkError> {
     let Some(from) = from else {
         let no_volume = BTreeSet::new();
-        return work.perform(tried, |found| steps_to_remove(found, tried, &no_volume), Finish::AsIs).await;
+        return remove(work, tried, &no_volume).await;
     };
     // A volume that went missing on the way is data: what is made anew in its place would be empty.
     let lost = lost_volumes(&look(work.site, &from.rendered.spec).await?, from);

@@ -1,12 +1,13 @@
 //! The life of one order on this host: accepted, forward, at its end or on the way back.
 
 use super::back::{Attempt, back};
+use super::claims::{bare_spec, expect_deletable, expect_unclaimed};
 use super::data;
 use super::end::end;
 use super::expect::outcome_at_once;
 use super::forward::forward;
 use super::links::refuse_strays;
-use super::prepare::{prepare, refuse_without_data};
+use super::prepare::{prepare, refuse_to_start};
 use super::work::Work;
 use crate::clock;
 use crate::ledger::{Becomes, InstanceEntry, OpenState, OrderEntry, OrderState, Settled, StuckMark, Values, Way};
@@ -18,6 +19,7 @@ use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
 use fleet_core::units::Period;
 use fleet_proto::convert::OutgoingOrder;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -89,7 +91,21 @@ impl Carrying<'_> {
         };
         open.to.clone_from(&to);
         open.way = Way::Forward { step: 0, doing: String::new() };
-        self.work.site.insist(|ledger| ledger.mark(&self.order.id, |kept| *kept = open.clone_without_values())).await;
+        let mut taken = None;
+        self.work
+            .site
+            .insist(|ledger| {
+                // Another order may have begun meanwhile with what this one would claim.
+                taken = to.as_ref().and_then(|to| expect_unclaimed(ledger, &to.rendered.spec, before(&open)).err());
+                if taken.is_some() {
+                    return Ok(());
+                }
+                ledger.mark(&self.order.id, |kept| *kept = open.clone_without_values())
+            })
+            .await;
+        if let Some(taken) = taken {
+            return self.end(Outcome::Refused { reason: taken.to_string() }, None).await;
+        }
         let left = self.left.saturating_sub(began.elapsed());
         Carrying { left, ..*self }.forward(open).await;
     }
@@ -98,7 +114,7 @@ impl Carrying<'_> {
     async fn prepared(&self, open: &OpenState) -> Result<Option<Settled>, String> {
         let from = open.from.as_ref();
         if let Some(from) = from.filter(|_| starts_something(&self.order.action)) {
-            refuse_without_data(self.work.site, from).await.map_err(|error| crate::chain(&error))?;
+            refuse_to_start(self.work.site, from).await.map_err(|error| crate::chain(&error))?;
         }
         match &self.order.action {
             Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
@@ -115,15 +131,21 @@ impl Carrying<'_> {
                 let power = PowerDesired { wish: *wish, serial: *serial };
                 Ok(from.map(|from| Settled { power, ..from.clone() }))
             }
-            Action::Remove { .. } => Ok(None),
+            Action::Remove { volumes } => {
+                let spec = self.spec(open).unwrap_or_else(|| self.bare_spec(volumes));
+                let deletable = expect_deletable(self.work.site, &spec, volumes).await;
+                deletable.map(|()| None).map_err(|error| crate::chain(&error))
+            }
             // It has a life of its own.
             Action::Data(_) => Ok(None),
         }
     }
 
     async fn forward(&self, open: OpenState) {
-        let Some(spec) = self.spec(&open) else {
-            return self.end(Outcome::AlreadySo, Some(Becomes::Gone)).await;
+        let spec = match (self.spec(&open), &self.order.action) {
+            (Some(spec), _) => spec,
+            (None, Action::Remove { volumes }) if !volumes.is_empty() => self.bare_spec(volumes),
+            (None, _) => return self.end(Outcome::AlreadySo, Some(Becomes::Gone)).await,
         };
         if let Way::Forward { step: 1.., doing } = &open.way {
             self.work.say(format!("going on: {doing}"));
@@ -182,7 +204,7 @@ impl Carrying<'_> {
     async fn stuck(&self, open: OpenState, tried: InstanceSpec, reason: String) {
         let instance = &self.order.instance;
         let hint = format!(
-            "on the host, see `docker ps -a --filter label=com.docker.compose.project={instance}` and `journalctl -u \
+            "on the host, see `docker ps -a --filter label=fleet.instance={instance}` and `journalctl -u \
              fleet-agent`; when the cause is gone, ask again"
         );
         let stuck = Some(StuckMark { order: self.order.id.clone(), reason: reason.clone() });
@@ -197,6 +219,11 @@ impl Carrying<'_> {
         settled.or_else(|| self.work.site.ledger().instances().get(&self.order.instance)?.spec().cloned())
     }
 
+    fn bare_spec(&self, volumes: &BTreeSet<String>) -> InstanceSpec {
+        let instance = &self.order.instance;
+        bare_spec(instance, volumes, self.work.site.working_dir(instance).display().to_string())
+    }
+
     fn deadline(&self) -> Period {
         Period::from(self.order.deadline)
     }
@@ -204,6 +231,10 @@ impl Carrying<'_> {
     async fn end(&self, outcome: Outcome, becomes: Option<Becomes>) {
         end(self.work.site, self.order, outcome, becomes).await;
     }
+}
+
+fn before(open: &OpenState) -> Option<&InstanceSpec> {
+    open.from.as_ref().map(|from| &from.rendered.spec)
 }
 
 fn starts_something(action: &Action) -> bool {

@@ -21,7 +21,6 @@ mod others;
 mod ready;
 mod restore;
 mod room;
-mod side_files;
 mod source;
 mod stages;
 mod targets;
@@ -139,12 +138,10 @@ impl DataWork<'_> {
         match action {
             DataAction::Backup { to, cause } => backup::back_up(self, to, *cause).await,
             DataAction::Drill { from } => drill::drill(self, from).await,
-            DataAction::Restore { from, only, safety, goal: None, others, privileges } => {
-                restore::in_place(self, from, only, safety, (*others, *privileges)).await
+            DataAction::Restore { from, only, safety, goal: None, others } => {
+                restore::in_place(self, from, only, safety, *others).await
             }
-            DataAction::Restore { from, only, goal: Some(goal), others, privileges, .. } => {
-                restore::anew(self, from, only, goal, (*others, *privileges)).await
-            }
+            DataAction::Restore { from, only, goal: Some(goal), .. } => restore::anew(self, from, only, goal).await,
             DataAction::Forget { from, backups } => forget::forget(self, from, backups).await,
         }
     }
@@ -198,7 +195,7 @@ impl DataWork<'_> {
             data.push_str(&format!(" {};", left_in_buckets(&left)));
         }
         let hint = format!(
-            "on the host,{data} see `docker ps -a --filter label=com.docker.compose.project={instance}` and `journalctl -u \
+            "on the host,{data} see `docker ps -a --filter label=fleet.instance={instance}` and `journalctl -u \
              fleet-agent`; when the cause is gone, ask again"
         );
         let reason = if left.held.is_empty() { reason } else { format!("{reason}; {}", left::still(&left.held)) };

@@ -86,7 +86,8 @@ fn expected(action: &Action, entry: Option<&InstanceEntry>) -> Expected {
         (Action::Power { serial, .. }, Some(found)) if found.power.serial >= *serial && !is_stuck => Expected::Reached,
         (Action::Power { .. }, Some(_)) => Expected::Yes,
         (Action::Power { .. }, None) => otherwise("an instance".to_owned()),
-        (Action::Remove { .. }, _) if entry.is_none() => Expected::Reached,
+        // A failed installation leaves no entry, and may leave volumes.
+        (Action::Remove { volumes }, _) if entry.is_none() && volumes.is_empty() => Expected::Reached,
         (Action::Remove { .. }, _) => Expected::Yes,
         (Action::Data(data), None) if data.goal().is_none() => otherwise("an instance".to_owned()),
         (Action::Data(_), _) => Expected::Yes,

@@ -1,10 +1,12 @@
 //! The way to what an order wants.
 
+use super::claims::{others, spared};
 use super::work::{Finish, Work, WorkError};
 use crate::ledger::Settled;
 use fleet_core::order::{Action, PowerWish};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{Found, Stage, Step, steps, steps_for_power, steps_to_remove};
+use std::collections::BTreeSet;
 
 /// Makes the instance what it shall be: `to`, or nothing, where `spec` is what its parts were made from.
 pub async fn forward(
@@ -25,12 +27,17 @@ pub async fn forward(
             };
             work.perform(spec, |found| steps_for_power(found, spec, *wish), finish).await
         }
-        (Action::Remove { volumes }, _) => {
-            work.perform(spec, |found| steps_to_remove(found, spec, volumes), Finish::AsIs).await
-        }
+        (Action::Remove { volumes }, _) => remove(work, spec, volumes).await,
         (Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } | Action::Power { .. }, None)
         | (Action::Data(_), _) => Err(WorkError::NoGoal),
     }
+}
+
+/// Removes an instance, but for what other instances of this host claim or use.
+pub async fn remove(work: &Work<'_>, spec: &InstanceSpec, volumes: &BTreeSet<String>) -> Result<(), WorkError> {
+    let others = others(&work.site.ledger(), work.instance);
+    let stages = |found: &Found| steps_to_remove(&spared(found.clone(), &others), spec, volumes);
+    work.perform(spec, stages, Finish::AsIs).await
 }
 
 fn finish(to: &Settled) -> Finish<'_> {

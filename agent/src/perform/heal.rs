@@ -1,5 +1,6 @@
 //! Puts an instance back to what was applied, after somebody changed it by hand.
 
+use super::claims::expect_no_foreign_container;
 use super::forward::stages;
 use super::links::refuse_strays_before;
 use super::work::WorkError;
@@ -45,6 +46,7 @@ async fn apply(site: &Site, instance: &InstanceName) -> Result<Vec<String>, Work
     if !lost_volumes(&found, &settled).is_empty() {
         return Ok(done);
     }
+    expect_no_foreign_container(&found)?;
     for stage in stages(&found, &settled) {
         let steps: Vec<&Step> = stage.steps.iter().filter(|step| **step != Step::Gate).collect();
         let notes = Notes::unheard();

@@ -1,5 +1,6 @@
 //! From an order's goal to what the instance shall be, or why this host will not have it. Touches nothing.
 
+use super::claims::{ClaimError, expect_no_foreign_container, expect_own};
 use super::heal::lost_volumes;
 use super::links::{LedAstray, refuse_strays};
 use crate::bundles::FetchError;
@@ -35,10 +36,8 @@ pub enum PrepareError {
     Forbidden(String),
     #[error(transparent)]
     LedAstray(#[from] LedAstray),
-    #[error(
-        "a Compose project `{project}` that fleet did not make is on this host ({containers}); choose another name"
-    )]
-    Occupied { project: String, containers: String },
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     #[error(
         "its data is gone: somebody removed {0}. Starting it now would begin with nothing, and look fine; put the data back, or \
          remove the instance and install it anew"
@@ -74,30 +73,33 @@ pub async fn prepare(
         version: goal.release.name.version.clone(),
         working_dir: site.working_dir(instance).display().to_string(),
     };
-    let rendered = site.renderer.render(&bundle, &checked, &placement).await.map_err(not_rendered)?;
+    let mut rendered = site.renderer.render(&bundle, &checked, &placement).await.map_err(not_rendered)?;
     allow(&site.policy.now(), &rendered)?;
     refuse_strays(site, &rendered.spec).await?;
-    if from.is_none() {
-        refuse_occupied(site, &rendered.spec).await?;
+    let before = from.map(|from| &from.rendered.spec);
+    if let Some(before) = before {
+        rendered.spec.keep_host_label(before);
     }
+    expect_own(site, &rendered.spec, before).await?;
     let (release, revision, since) = (goal.release.clone(), goal.revision, crate::clock::now());
     let power = from.map_or(PowerDesired { wish: PowerWish::Start, serial: 0 }, |from| from.power);
     Ok(Settled { release, revision, power, drift, rendered, values: values.clone(), since })
 }
 
-/// A first installation takes over nothing: what others run under the name may hold years of data.
-async fn refuse_occupied(site: &Site, spec: &InstanceSpec) -> Result<(), PrepareError> {
-    let found = look(site, spec).await?;
-    let names: Vec<&str> = found.strangers().map(|container| container.name.as_str()).collect();
-    if names.is_empty() {
-        return Ok(());
-    }
-    Err(PrepareError::Occupied { project: spec.project.clone(), containers: names.join(", ") })
+/// Refuses to start what has lost its data, and to start anything beside containers of somebody else in its place.
+pub async fn refuse_to_start(site: &Site, from: &Settled) -> Result<(), PrepareError> {
+    let found = look(site, &from.rendered.spec).await?;
+    expect_no_foreign_container(&found)?;
+    expect_data(&found, from)
 }
 
-/// Refuses to start what has lost its data: the Engine would make an empty volume of that name.
+/// Refuses to work on what has lost its data: the Engine would make an empty volume of that name.
 pub async fn refuse_without_data(site: &Site, from: &Settled) -> Result<(), PrepareError> {
-    let lost = lost_volumes(&look(site, &from.rendered.spec).await?, from);
+    expect_data(&look(site, &from.rendered.spec).await?, from)
+}
+
+fn expect_data(found: &Found, from: &Settled) -> Result<(), PrepareError> {
+    let lost = lost_volumes(found, from);
     if lost.is_empty() { Ok(()) } else { Err(PrepareError::DataGone(lost.join(", "))) }
 }
 

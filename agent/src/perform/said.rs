@@ -2,6 +2,7 @@
 
 use crate::ledger::{InstanceEntry, Settled};
 use fleet_core::backup::{Mounted, coverage};
+use fleet_core::claims::claims_of;
 use fleet_core::facts::{ContainerSaid, Health, InstanceSaid};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::ContainerHealth;
@@ -39,6 +40,7 @@ fn unknown(settled: &Settled) -> InstanceSaid {
         drift: Vec::new(),
         containers: Vec::new(),
         coverage: None,
+        claims: Some(claims_of(&settled.rendered.spec)),
     }
 }
 

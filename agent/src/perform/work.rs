@@ -1,5 +1,6 @@
 //! One piece of work on one instance: looking, stepping, waiting for health, and saying what is being done.
 
+use super::claims::ClaimError;
 use super::links::{LedAstray, refuse_strays_before};
 use crate::clock;
 use crate::gate::{self, NotHealthy, Waits};
@@ -11,7 +12,7 @@ use fleet_core::facts::{Doing, InstanceSaid, Running};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{Found, Stage, Step};
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub enum WorkError {
     #[error("the ledger does not say what the instance shall become")]
     NoGoal,
     #[error(transparent)]
+    Claim(#[from] ClaimError),
+    #[error(transparent)]
     LedAstray(#[from] LedAstray),
     #[error(transparent)]
     Hands(#[from] HandsError),
@@ -41,7 +44,12 @@ impl WorkError {
     fn is_passing(&self) -> bool {
         match self {
             Self::Hands(error) => error.is_passing(),
-            Self::NotHealthy(_) | Self::NoGoal | Self::DataGone(_) | Self::LedAstray(_) | Self::Ledger(_) => false,
+            Self::NotHealthy(_)
+            | Self::NoGoal
+            | Self::DataGone(_)
+            | Self::Claim(_)
+            | Self::LedAstray(_)
+            | Self::Ledger(_) => false,
         }
     }
 
@@ -151,7 +159,13 @@ impl<'a> Work<'a> {
             has_gate |= stage.steps.contains(&Step::Gate);
             let notes = self.notes(&doing, stage.steps.len());
             let steps = stage.steps.iter().zip(&notes);
-            try_join_all(steps.map(|(step, notes)| self.step(step, spec, finish, notes))).await?;
+            let steps = steps.map(|(step, notes)| self.step(step, spec, finish, notes));
+            if stage.steps.iter().any(|step| matches!(step, Step::Pull { .. })) {
+                try_join_all(steps).await?;
+            } else {
+                // A creation that nobody waits for goes on at the Engine, and would be found by nobody who puts things back.
+                join_all(steps).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+            }
         }
         if has_gate { Ok(()) } else { self.gate(spec, finish).await }
     }

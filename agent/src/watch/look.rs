@@ -21,7 +21,9 @@ pub async fn look_at(site: &Site, entry: &InstanceEntry) -> Result<Option<(Insta
     let found = site.hands.look(spec).await?;
     let seen = site.hands.observe(spec, &settled.rendered.health).await?;
     let lost = lost_volumes(&found, settled);
-    let may_heal = entry.stuck.is_none() && lost.is_empty() && settled.drift == DriftRule::Heal;
+    // What others have in its place is theirs: nothing is healed beside it.
+    let is_alone = !found.has_foreign_containers();
+    let may_heal = entry.stuck.is_none() && lost.is_empty() && is_alone && settled.drift == DriftRule::Heal;
     let cure = if may_heal { Cure::Heal } else { Cure::None };
     // What is covered is no part of being well.
     let mounted = site.hands.mounted(spec).await.ok();

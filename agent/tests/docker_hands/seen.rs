@@ -82,7 +82,13 @@ async fn log_lines_come_with_service_stream_and_moment() {
         script.replace("tr", "busybox tr")
     );
     it.apply_well(&it.spec(&compose)).await;
-    let request = LogRequest { project: it.project.clone(), service: None, tail: None, follow: Switch::On };
+    let request = LogRequest {
+        project: it.project.clone(),
+        instance: it.project.parse().expect("it is a name"),
+        service: None,
+        tail: None,
+        follow: Switch::On,
+    };
     let lines: Vec<_> = it.hands.logs(request).map(|line| line.expect("it can be read")).collect().await;
     let mut texts: Vec<_> =
         lines.iter().map(|line| (line.text.len(), line.text.chars().take(4).collect::<String>())).collect();
@@ -90,8 +96,13 @@ async fn log_lines_come_with_service_stream_and_moment() {
     let expect = [(3, "one".to_owned()), (3, "two".to_owned()), (4, "last".to_owned()), (16384, "xxxx".to_owned())];
     assert_eq!(texts, expect);
     assert!(lines.iter().all(|line| line.service == "web" && line.at.is_some()));
-    let request =
-        LogRequest { project: it.project.clone(), service: Some("web".to_owned()), tail: Some(1), follow: Switch::Off };
+    let request = LogRequest {
+        project: it.project.clone(),
+        instance: it.project.parse().expect("it is a name"),
+        service: Some("web".to_owned()),
+        tail: Some(1),
+        follow: Switch::Off,
+    };
     let lines: Vec<_> = it.hands.logs(request).map(|line| line.expect("it can be read").text).collect().await;
     assert_eq!(lines, ["last"]);
 }

@@ -19,8 +19,7 @@ use fleet_proto::v1::RestoreRequest;
 /// What is there now is backed up before, unless --no-safety says otherwise; what is written between that backup and the stop is
 /// not kept. If the restore does not work, the instance is put back as it was; a bucket goes back to what the safety backup has of
 /// it. A database server's whole folder is replaced: where it holds databases or accounts that no store names, the restore is
-/// refused and names them, unless --drop-others says that they may go. Settings, access rules, keys and lists of accounts in that
-/// folder come back from the backup. With --to and --name nothing that is there is touched: a
+/// refused and names them, unless --drop-others says that they may go. With --to and --name nothing that is there is touched: a
 /// new instance is made on that host, from nothing but the backup.
 #[derive(Debug, Args)]
 #[command(
@@ -51,13 +50,9 @@ pub struct RestoreArgs {
     #[arg(long)]
     no_safety: bool,
 
-    /// Agree to lose what the backup lacks: databases that no store names, files beside a dump that could not be kept
-    #[arg(long)]
+    /// Agree to lose what database servers hold beside the stores, such as databases that no store names
+    #[arg(long, conflicts_with = "to")]
     drop_others: bool,
-
-    /// Keep setuid and setgid bits and file capabilities that another host's backup has
-    #[arg(long)]
-    keep_privileged_bits: bool,
 
     /// Make a new instance on this host
     #[arg(long, value_name = "HOST", requires = "name", add = ArgValueCandidates::new(complete::hosts))]
@@ -97,7 +92,6 @@ pub async fn run(context: &Context, args: &RestoreArgs) -> Result<ExitStatus, Co
         name: args.name.as_ref().map(ToString::to_string).unwrap_or_default(),
         values: args.values.read(context)?,
         drop_others: args.drop_others,
-        keep_privileged_bits: args.keep_privileged_bits,
     };
     let session = context.session().await?;
     let request = asked.clone();

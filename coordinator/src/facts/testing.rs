@@ -127,7 +127,10 @@ impl Facts {
         let name: InstanceName = read(instance);
         self.desire(|desired| {
             let known = desired.known().instance(&name).cloned().expect("it is wanted");
-            desired.put_instance(&name, InstanceDesired { removal: Some(Removal { volumes: [].into() }), ..known });
+            desired.put_instance(
+                &name,
+                InstanceDesired { removal: Some(Removal { volumes: [].into(), attempt: 0 }), ..known },
+            );
         })
         .await;
     }
@@ -152,6 +155,7 @@ impl Facts {
             drift: Vec::new(),
             containers: Vec::new(),
             coverage: None,
+            claims: None,
         };
         let heard = self.hear_instance(&read(host), read(instance), Running::Settled(said), NOW).await;
         heard.expect("it is its own");

@@ -10,14 +10,14 @@ use crate::clock;
 use crate::facts::{DesiredChange, Known};
 use crate::values::HIDDEN;
 use fleet_core::app::{Given, Rendered};
-use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired, Removal};
+use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired};
 use fleet_core::host_policy::violations;
 use fleet_core::names::{AppName, HostName, InstanceName, OperatorName, Version};
 use fleet_core::order::PowerWish;
 use fleet_core::plan::Newer;
 use fleet_core::time::Time;
 use fleet_proto::v1;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use tonic::Status;
 
 const VALUE_LIMIT: usize = 64 * 1024;
@@ -57,7 +57,9 @@ impl OperatorsService {
         let rendered = subject.render(&mut session, ATTEMPT, &request.values).await?;
         drop(session);
         self.check_policy(ATTEMPT, &subject, &rendered)?;
-        let plan = lines(None, &rendered.spec);
+        let _one_at_a_time = self.claiming.lock().await;
+        let mut plan = lines(None, &rendered.spec);
+        plan.extend(self.check_claims(ATTEMPT, subject.claimant(), &rendered.spec).await?);
         if !request.dry_run {
             self.keep_new(by, &subject, &request.values, now).await?;
         }
@@ -69,7 +71,7 @@ impl OperatorsService {
         let Subject { name, desired, release, .. } = subject;
         let change = |change: &mut DesiredChange<'_>| {
             if change.known().instance(name).is_some() {
-                return Err(name_taken(name).into());
+                return Err(name_taken(change.known(), name).into());
             }
             if !change.known().desired().hosts.contains_key(&desired.host) {
                 return Err(no_host(&desired.host).into());
@@ -86,7 +88,7 @@ impl OperatorsService {
     fn check_free(&self, name: &InstanceName, host: &HostName) -> Result<(), Status> {
         let known = self.shared.facts.read();
         if known.instance(name).is_some() {
-            return Err(name_taken(name));
+            return Err(name_taken(&known, name));
         }
         if !known.desired().hosts.contains_key(host) {
             return Err(no_host(host));
@@ -127,10 +129,13 @@ impl OperatorsService {
         self.check_policy(ATTEMPT, &subject, &after)?;
         let before = subject.render(&mut session, ATTEMPT, &subject.values).await.ok();
         drop(session);
+        let _one_at_a_time = self.claiming.lock().await;
+        let unknown = self.check_claims(ATTEMPT, subject.claimant(), &after.spec).await?;
         let mut plan = lines(before.as_ref().map(|before| &before.spec), &after.spec);
         if drift != subject.desired.drift {
             plan.push(format!("drift: {}", super::views::instance::drift_word(drift)));
         }
+        plan.extend(unknown);
         let newer = self.newer_at_host(&name);
         if let Some(revision) = newer {
             plan.push(format!("values: those wanted, in place of the newer revision {revision} that its host has"));
@@ -192,6 +197,10 @@ impl OperatorsService {
         };
         let change = |change: &mut DesiredChange<'_>| {
             let desired = find(change, ATTEMPT, &name)?;
+            if has_failed_to_install(change.known(), &name) {
+                let why = format!("`{name}` is not there: its installation failed");
+                return Err(hindered(ATTEMPT, why, &way_on(&name)).into());
+            }
             let said = change.known().said(&name).map_or(0, |said| said.power_serial);
             let power = PowerDesired { wish, serial: desired.power.serial.max(said) + 1 };
             change.put_instance(&name, InstanceDesired { power, ..desired });
@@ -200,41 +209,6 @@ impl OperatorsService {
         };
         self.change(clock::now(), change).await?;
         self.changed(name, vec![request.wish], Some(Wish::Power)).await
-    }
-
-    pub async fn remove_as(
-        &self,
-        by: &OperatorName,
-        request: v1::RemoveInstanceRequest,
-    ) -> Result<v1::InstanceChange, Status> {
-        const ATTEMPT: &str = "remove the instance";
-        let name: InstanceName = read(ATTEMPT, &request.name)?;
-        let subject = self.subject(ATTEMPT, &name)?;
-        let volumes: BTreeSet<String> = request.volumes.into_iter().collect();
-        let has = self.volumes_of(ATTEMPT, &subject).await?;
-        if let Some(stranger) = volumes.iter().find(|volume| !has.contains(volume)) {
-            let hint = format!("it has {}", if has.is_empty() { "none".to_owned() } else { has.join(", ") });
-            return Err(wrong(ATTEMPT, format!("`{stranger}` is not a volume of `{name}`"), &hint));
-        }
-        let mut plan: Vec<String> = vec!["containers and networks: removed".to_owned()];
-        plan.extend(has.iter().map(|volume| match volumes.contains(volume) {
-            true => format!("volume {volume}: deleted, with its data"),
-            false => format!("volume {volume}: stays"),
-        }));
-        if !request.dry_run {
-            let change = |change: &mut DesiredChange<'_>| {
-                let desired = find_any(change, ATTEMPT, &name)?;
-                if desired.removal.is_some() {
-                    change.forget_failures(&name);
-                }
-                change.put_instance(&name, InstanceDesired { removal: Some(Removal { volumes }), ..desired });
-                change.tell(&format!("instance {name}"), &format!("removal asked by {by}"));
-                Ok::<_, ChangeError>(())
-            };
-            self.change(clock::now(), change).await?;
-        }
-        let wish = (!request.dry_run).then_some(Wish::Removal);
-        self.changed(name, plan, wish).await
     }
 
     /// Makes a change and lets the hosts that it touches know what they should have.
@@ -249,7 +223,7 @@ impl OperatorsService {
     }
 
     /// The answer to a change: what will be done, and by which order.
-    async fn changed(
+    pub async fn changed(
         &self,
         name: InstanceName,
         plan: Vec<String>,
@@ -300,7 +274,7 @@ fn find(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> Resul
     Ok(desired)
 }
 
-fn find_any(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> Result<InstanceDesired, Status> {
+pub fn find_any(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> Result<InstanceDesired, Status> {
     change.known().instance(name).cloned().ok_or_else(|| no_instance(attempt, name))
 }
 
@@ -308,6 +282,22 @@ fn no_host(host: &HostName) -> Status {
     absent("install", format!("host `{host}`"), "see them with `fleet host ls`, or add it: `fleet host add NAME`")
 }
 
-fn name_taken(name: &InstanceName) -> Status {
-    taken("install", format!("the name `{name}` is used already"), "choose another `--name`")
+fn name_taken(known: &Known, name: &InstanceName) -> Status {
+    if !has_failed_to_install(known, name) {
+        return taken("install", format!("the name `{name}` is used already"), "choose another `--name`");
+    }
+    let why = format!("the name `{name}` is used already, by an instance whose installation failed");
+    taken("install", why, &way_on(name))
+}
+
+/// What to do with an instance whose installation failed.
+fn way_on(name: &InstanceName) -> String {
+    format!(
+        "see why: `fleet instance show {name}`; `fleet instance set {name}` tries again, `fleet instance rm {name}` frees the name"
+    )
+}
+
+fn has_failed_to_install(known: &Known, name: &InstanceName) -> bool {
+    let mut ended = known.observed().ended.values();
+    known.said(name).is_none() && ended.any(|ended| ended.instance == *name && !ended.outcome.is_success())
 }

@@ -11,7 +11,7 @@ use fleet_core::app::{AppDefinition, Bundle};
 use fleet_core::labels::Selector;
 use fleet_core::names::{AppName, InstanceName, Version};
 use fleet_core::order::Release;
-use fleet_core::rollout::{AtOnce, Member, Proposal, RolloutRefusal, RolloutRequest, StrategyWish, propose};
+use fleet_core::rollout::{AtOnce, LeftOut, Member, Proposal, RolloutRefusal, RolloutRequest, StrategyWish, propose};
 use fleet_core::time::Time;
 use fleet_core::window::Window;
 use fleet_proto::v1;
@@ -64,8 +64,10 @@ impl OperatorsService {
 
     pub async fn propose_now(&self, request: &v1::ProposeRolloutRequest, now: Time) -> Result<v1::Proposal, Status> {
         let wish = self.rollout_request(request)?;
-        let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
+        let mut proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
         self.check_values(&proposal)?;
+        let refused = self.refused_members(&proposal, &HashMap::new()).await?;
+        leave_out(&mut proposal, &refused)?;
         self.proposal_view(&proposal).await
     }
 
@@ -197,6 +199,32 @@ fn wave_name(index: usize, has_canary: bool, waves: usize) -> String {
 pub fn propose_in(known: &Known, wish: &RolloutRequest, now: Time) -> Result<Proposal, Status> {
     let proposal = propose(known.desired(), known.asked(), known.observed(), wish, now);
     proposal.map_err(|refusal| refused_rollout(&refusal))
+}
+
+/// Leaves out members that would take what other instances have, with the reason.
+pub fn leave_out(proposal: &mut Proposal, refused: &HashMap<InstanceName, String>) -> Result<(), Status> {
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let stays = |name: &InstanceName| !refused.contains_key(name);
+    let (stay, go): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut proposal.members).into_iter().partition(|member| stays(&member.instance));
+    proposal.members = stay;
+    let reason = |name: &InstanceName| refused.get(name).cloned().unwrap_or_default();
+    let left = go.into_iter().map(|it| LeftOut { reason: reason(&it.instance), instance: it.instance });
+    proposal.left_out.extend(left);
+    proposal.waves.iter_mut().for_each(|wave| wave.retain(stays));
+    proposal.waves.retain(|wave| !wave.is_empty());
+    proposal.offline.retain(stays);
+    let (group, canary) = (proposal.members.len(), proposal.strategy.canary);
+    if group == 0 {
+        let (release, left_out) = (proposal.to.name.clone(), proposal.left_out.clone());
+        return Err(refused_rollout(&RolloutRefusal::NothingToMove { release, left_out }));
+    }
+    if canary > 0 && canary as usize >= group {
+        return Err(refused_rollout(&RolloutRefusal::CanaryNotSmaller { canary, group }));
+    }
+    Ok(())
 }
 
 pub fn refused_rollout(refusal: &RolloutRefusal) -> Status {

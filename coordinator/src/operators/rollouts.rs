@@ -1,6 +1,6 @@
 //! Starting, steering and showing rollouts.
 
-use super::proposals::{ATTEMPT, absent_rollout, next_number, propose_in};
+use super::proposals::{ATTEMPT, absent_rollout, leave_out, next_number, propose_in};
 use super::service::OperatorsService;
 use super::views::instance::outlook;
 use super::views::rollout::{Detail, view};
@@ -14,6 +14,7 @@ use fleet_core::time::Time;
 use fleet_core::words::count;
 use fleet_proto::v1;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use tonic::Status;
 
 impl OperatorsService {
@@ -24,11 +25,14 @@ impl OperatorsService {
     ) -> Result<v1::RolloutView, Status> {
         let wish = self.rollout_request(&request)?;
         let now = clock::now();
+        let _one_at_a_time = self.claiming.lock().await;
         let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
         self.check_values(&proposal)?;
+        let refused = self.refused_members(&proposal, &HashMap::new()).await?;
         let lost = self.lost_revisions(&proposal)?;
         let change = |change: &mut DesiredChange<'_>| {
             let mut proposal = propose_in(change.known(), &wish, now)?;
+            leave_out(&mut proposal, &refused)?;
             lost.forget_in(&mut proposal);
             Ok::<_, ChangeError>(begin(change, proposal, by)?)
         };

@@ -19,11 +19,13 @@ pub struct OperatorsService {
     /// When each operator last called; not kept.
     seen: Arc<Mutex<HashMap<OperatorName, Time>>>,
     pub last_status: Arc<Mutex<LastStatus>>,
+    /// Held from the moment claims are compared until what claims them is kept.
+    pub claiming: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl OperatorsService {
     pub fn new(shared: Shared) -> Self {
-        Self { shared, seen: Arc::default(), last_status: Arc::default() }
+        Self { shared, seen: Arc::default(), last_status: Arc::default(), claiming: Arc::default() }
     }
 
     /// Who calls, if they may do at least what `needed` may.

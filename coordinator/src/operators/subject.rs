@@ -1,6 +1,7 @@
 //! One instance with everything that is needed to judge a change of it.
 
 use super::changes::{check, check_for, not_rendered, placement, rendered};
+use super::claims::Claimant;
 use super::service::OperatorsService;
 use super::wish::{absent, wrong};
 use crate::serve::failed;
@@ -31,6 +32,10 @@ impl Subject {
         rendered(session, attempt, &self.bundle, &checked, &place).await
     }
 
+    pub fn claimant(&self) -> Claimant<'_> {
+        Claimant { name: &self.name, host: &self.desired.host }
+    }
+
     pub fn secrets(&self) -> BTreeSet<String> {
         let declared = self.definition.values.iter().chain(&self.elsewhere);
         declared.filter(|(_, value)| value.secret).map(|(name, _)| name.clone()).collect()
@@ -49,6 +54,10 @@ impl Subject {
 impl OperatorsService {
     /// The volumes of an instance by their names on its host, those of others left out.
     pub async fn volumes_of(&self, attempt: &str, subject: &Subject) -> Result<Vec<String>, Status> {
+        let said = self.shared.facts.read().said(&subject.name).and_then(|said| said.claims.clone());
+        if let Some(claims) = said {
+            return Ok(claims.volumes.into_iter().collect());
+        }
         let mut session = self.rendering(attempt).await?;
         let rendered = subject.render(&mut session, attempt, &subject.values).await?;
         let own = rendered.spec.volumes.into_iter().filter(|volume| !volume.external);

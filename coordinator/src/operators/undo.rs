@@ -1,6 +1,6 @@
 //! Taking a rollout back: the releases, and the values that went with them.
 
-use super::proposals::{absent_rollout, refused_rollout};
+use super::proposals::{absent_rollout, leave_out, refused_rollout};
 use super::rollouts::begin;
 use super::service::OperatorsService;
 use super::wish::{ChangeError, hindered};
@@ -39,6 +39,7 @@ impl OperatorsService {
     /// An undo is a rollout of its own; what it undoes is aborted in the same commit.
     pub async fn undo_as(&self, by: &OperatorName, id: &RolloutId) -> Result<v1::RolloutView, Status> {
         let now = clock::now();
+        let _one_at_a_time = self.claiming.lock().await;
         let (proposal, asked) = {
             let known = self.shared.facts.read();
             let rollout = find(&known, id)?;
@@ -47,6 +48,8 @@ impl OperatorsService {
             (proposal, asked)
         };
         let lost = self.lost_revisions(&proposal)?;
+        let with_it = asked.iter().map(|(name, _, again)| (name.clone(), again.former)).collect();
+        let refused = self.refused_members(&proposal, &with_it).await?;
         let found = asked.into_iter().map(|(name, instance, again)| {
             let found = self.former_values(&name, &instance, again)?;
             Ok((name, FormerValues { instance, again, found }))
@@ -55,6 +58,7 @@ impl OperatorsService {
         let change = |change: &mut DesiredChange<'_>| {
             let rollout = find(change.known(), id)?;
             let mut proposal = propose(change.known(), &rollout, now)?;
+            leave_out(&mut proposal, &refused)?;
             put_back(change, &rollout, &mut proposal, &mut former)?;
             lost.forget_in(&mut proposal);
             change.tell(&format!("rollout {id}"), &format!("undo asked by {by}"));

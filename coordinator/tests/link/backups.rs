@@ -56,7 +56,6 @@ pub fn manifest(order: &v1::Order, release: Release) -> Manifest {
         derivable: Vec::new(),
         uncovered: Vec::new(),
         beside: Vec::new(),
-        side_files: Default::default(),
         holds: Vec::new(),
     }
 }

@@ -4,7 +4,7 @@ use super::bundle::check_path;
 use super::places::problem_at;
 use super::stores::StoreDeclaration;
 use super::{Bundle, Declaration, Health};
-use crate::compose::{Problem, Problems};
+use crate::compose::{Problem, Problems, ProjectNaming};
 use crate::names::{AppName, StoreName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,6 +24,9 @@ pub struct AppDefinition {
     /// The Compose file's path in the bundle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compose: Option<String>,
+    /// What gives the Compose project its name.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub project: ProjectNaming,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -48,6 +51,10 @@ pub struct TemplateFile {
     /// Permission bits in octal digits, such as `0644`.
     #[serde(default = "default_mode")]
     pub mode: String,
+}
+
+fn is_usual(naming: &ProjectNaming) -> bool {
+    *naming == ProjectNaming::Instance
 }
 
 fn default_mode() -> String {

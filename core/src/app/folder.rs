@@ -14,13 +14,14 @@ pub fn written(
     made: &Made,
     project: &Project,
     variables: &Variables,
+    name: &str,
 ) -> Vec<FileSpec> {
     files.remove(definition::FILE);
     files.remove(pins::FILE);
     for template in definition.templates.iter().filter(|template| !made.files.contains_key(&template.from)) {
         files.remove(&template.from);
     }
-    files.insert(DOTENV.to_owned(), dotenv_text(project, variables).into_bytes());
+    files.insert(DOTENV.to_owned(), dotenv_text(project, variables, name).into_bytes());
     let mode = |path: &str| {
         let template = definition.templates.iter().find(|template| template.to == path);
         let said = template.and_then(TemplateFile::permissions);
@@ -31,9 +32,8 @@ pub fn written(
 }
 
 /// The variables that the Compose file asks for, so that `docker-compose ps` in the folder finds the same project.
-fn dotenv_text(project: &Project, variables: &Variables) -> String {
-    let name = variables.values.get("COMPOSE_PROJECT_NAME").cloned().unwrap_or_default();
-    let mut lines = BTreeMap::from([("COMPOSE_PROJECT_NAME", project.name.clone().unwrap_or(name))]);
+fn dotenv_text(project: &Project, variables: &Variables, name: &str) -> String {
+    let mut lines = BTreeMap::from([("COMPOSE_PROJECT_NAME", name.to_owned())]);
     for name in &project.variables {
         if let Some(value) = variables.values.get(name) {
             lines.entry(name).or_insert_with(|| value.clone());

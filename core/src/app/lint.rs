@@ -1,10 +1,10 @@
 //! Judges a bundle before it becomes a release: everything that is wrong, and a summary of what it is.
 
 use super::{
-    AppDefinition, Bundle, CheckedValues, Declaration, Given, Pins, Placement, Rendered, ValueType, pins,
+    AppDefinition, Bundle, CheckedValues, Declaration, Given, Pins, Placement, Rendered, ValueType, pins, render,
     render_telling,
 };
-use crate::compose::{Problem, Problems};
+use crate::compose::{Problem, Problems, ProjectNaming};
 use crate::names::Version;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -29,6 +29,9 @@ pub struct LintSummary {
     pub volumes: Vec<String>,
     /// Values with their types; `*` marks those that every instance must set.
     pub values: Vec<String>,
+    /// What is no problem, and may not be what its author expects.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// Reads everything, with values that stand for what instances will give, and a version if none is known yet.
@@ -43,7 +46,8 @@ pub fn lint_telling(bundle: &Bundle, version: Option<&Version>, begun: &dyn Fn(&
             let used: Vec<_> = images_of(&rendered).into_iter().map(|image| bare(&image)).collect();
             let pins = Pins::of(bundle.files()).unwrap_or_default();
             let problems = Problems(pins::unused(&pins, &used));
-            LintReport { problems, summary: Some(summary(&definition, &rendered)) }
+            let notes = notes(bundle, &definition, version, begun).unwrap_or_default();
+            LintReport { problems, summary: Some(LintSummary { notes, ..summary(&definition, &rendered) }) }
         }
         Err(problems) => LintReport { problems, summary: None },
     }
@@ -75,6 +79,27 @@ fn attempt(
     // What an instance may leave out must be possible to leave out.
     render_telling(bundle, &stand_ins(&definition, Which::Required)?, &placement, begun)?;
     Ok((definition, rendered))
+}
+
+fn notes(
+    bundle: &Bundle,
+    definition: &AppDefinition,
+    version: Option<&Version>,
+    begun: &dyn Fn(&str),
+) -> Result<Vec<String>, Problems> {
+    let values = stand_ins(definition, Which::All)?;
+    let unused = render::unused_project_name(bundle, &values, &placement(version)?, begun)?;
+    let of_file = (definition.project == ProjectNaming::FromCompose).then(|| {
+        "the Compose project has the name that its file gives it (`project: from-compose`): a host has room for one instance"
+            .to_owned()
+    });
+    let unused = unused.map(|name| {
+        format!(
+            "the Compose file's `name: {name}` does not count: each instance is a project of its own name; \
+             `project: from-compose` in app.yaml keeps it, for one instance on a host"
+        )
+    });
+    Ok(unused.into_iter().chain(of_file).collect())
 }
 
 /// For which values something stands in.
@@ -150,5 +175,6 @@ fn summary(definition: &AppDefinition, rendered: &Rendered) -> LintSummary {
         images: images_of(rendered),
         volumes: spec.volumes.iter().map(|volume| volume.key.clone()).collect(),
         values: definition.values.iter().map(value).collect(),
+        notes: Vec::new(),
     }
 }

@@ -6,7 +6,7 @@ use super::template::{self, Made, Texts};
 use super::variables::{Variables, variables};
 use super::{AppDefinition, Bundle, CheckedValues, Health, Pins, Probe, definition, stores};
 use crate::backup::Store;
-use crate::compose::{self, Problems, Project};
+use crate::compose::{self, Problems, Project, ProjectNaming};
 use crate::names::{HostName, InstanceName, StoreName, Version};
 use crate::spec::{Context, InstanceSpec, lower};
 use serde::{Deserialize, Serialize};
@@ -51,15 +51,18 @@ pub fn render_telling(
     let variables = variables(&definition, &files, values, placement)?;
     let project = read(&definition, bundle, &files, &made, &variables)?;
     check_probes(&definition, bundle, &project)?;
+    let name = project_name(&definition, &project, placement);
     let context = Context {
         instance: &placement.instance,
+        host: &placement.host,
+        project: &name,
         app: &definition.app,
         version: &placement.version,
         digest: &bundle.digest(),
         working_dir: placement.working_dir.trim_end_matches('/'),
         pins: &pins.0,
     };
-    let files = written(&definition, files, &made, &project, &variables);
+    let files = written(&definition, files, &made, &project, &variables, &name);
     let spec = lower(&project, files, &context);
     let bytes = bundle.file(definition::FILE).unwrap_or_default();
     let stores = stores::resolve(&definition.stores, bytes, &Texts::of(&definition, values, placement), &spec)?;
@@ -88,7 +91,30 @@ fn read(
         variables: &variables.values,
         secret_variables: &variables.secrets,
         profiles: &profiles,
+        naming: definition.project,
     })
+}
+
+/// The Compose project's name: the instance's, unless the app keeps that of its file.
+fn project_name(definition: &AppDefinition, project: &Project, placement: &Placement) -> String {
+    let of_file = project.name.clone().filter(|_| definition.project == ProjectNaming::FromCompose);
+    of_file.unwrap_or_else(|| placement.instance.to_string())
+}
+
+/// The name that the Compose file gives the project and that does not count: the instance has another.
+pub(super) fn unused_project_name(
+    bundle: &Bundle,
+    values: &CheckedValues,
+    placement: &Placement,
+    begun: &dyn Fn(&str),
+) -> Result<Option<String>, Problems> {
+    let definition = AppDefinition::of(bundle)?;
+    let made = template::make(bundle, &definition, values, placement, begun)?;
+    let files = merged(bundle, &made);
+    let variables = variables(&definition, &files, values, placement)?;
+    let project = read(&definition, bundle, &files, &made, &variables)?;
+    let name = project_name(&definition, &project, placement);
+    Ok(project.name.filter(|unused| *unused != name))
 }
 
 fn check_probes(definition: &AppDefinition, bundle: &Bundle, project: &Project) -> Result<(), Problems> {

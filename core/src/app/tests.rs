@@ -168,7 +168,7 @@ fn a_definition_says_where_it_is_wrong() {
     check("", "app.yaml: the bundle has no such file");
     check(
         "app: demo\nvolums: {}\n",
-        "app.yaml:2:1: unknown field `volums`, expected one of app, title, compose, profiles, values, templates, health, stores",
+        "app.yaml:2:1: unknown field `volums`, expected one of app, title, compose, project, profiles, values, templates, health, stores",
     );
     check("app: Demo\n", "app.yaml:1:6: `Demo` is not an app name: use lower-case letters, digits, `-` and `_`");
     check(
@@ -213,6 +213,7 @@ fn lint_finds_problems_and_summarises() {
         values: ["db_password: string* (secret)", "debug: boolean", "domain: string*", "note: string", "port: port"]
             .map(str::to_owned)
             .to_vec(),
+        notes: Vec::new(),
     };
     assert_eq!(report.summary, Some(expect));
     let report = lint(&bundle(&[("docker-compose.yaml", "services: { web: { build: . } }\n")]), None);

@@ -13,6 +13,8 @@ fn lowered(text: &str) -> InstanceSpec {
         Vec::new(),
         &Context {
             instance: &"oasis-1".parse().expect("the name is good"),
+            host: &"lab-1".parse().expect("the name is good"),
+            project: "oasis-1",
             app: &"app".parse().expect("the name is good"),
             version: &"1.2".parse().expect("the version is good"),
             digest: &digest,

@@ -4,7 +4,7 @@ use super::Network;
 use super::cursor::Cursor;
 use super::keys::{is_extension, refuse};
 use super::service::read_pairs;
-use super::volume::read_external;
+use super::volume::{check_key, read_engine_name, read_external};
 use crate::spec::{Subnet, Switch};
 
 const KEYS: [&str; 7] = ["name", "external", "driver", "driver_opts", "internal", "ipam", "labels"];
@@ -15,8 +15,8 @@ pub fn read_network((key, at): &(&str, Cursor)) -> (String, Network) {
         match key {
             _ if !KEYS.contains(&key) && !is_extension(key) => refuse(&at, key, &KEYS),
             _ if at.is_null() => {}
-            "name" => network.name = at.string(),
-            "external" => network.external = read_external(&at, &mut network.name),
+            "name" => network.name = read_engine_name(&at, "network"),
+            "external" => network.external = read_external(&at, &mut network.name, "network"),
             "driver" => network.driver = at.string(),
             "driver_opts" => network.options = read_pairs(&at),
             "internal" => network.internal = at.switch().is_some_and(Switch::is_on),
@@ -25,6 +25,7 @@ pub fn read_network((key, at): &(&str, Cursor)) -> (String, Network) {
             _ => {}
         }
     }
+    check_key(key, at, "network", network.external && network.name.is_none());
     let named = Network { name: network.name.clone(), external: true, ..Network::default() };
     if network.external && network != named {
         at.wrong("an external network is made elsewhere: only its name can be given");

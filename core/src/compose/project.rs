@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What one Compose file asks for, under the profiles that were chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
-    /// The project's name, if the file gives one.
+    /// The name that the file gives the project. It counts only where the app says so ([`super::ProjectNaming`]).
     pub name: Option<String>,
     /// The Compose file's path in the bundle.
     pub entry: String,

@@ -6,6 +6,7 @@ use super::merge::merge;
 use super::top::Top;
 use super::yaml::{Node, load};
 use super::{Problem, Problems, Project, checks};
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +23,18 @@ pub struct Source<'a> {
     /// Those of the variables that hold secrets.
     pub secret_variables: &'a BTreeSet<String>,
     pub profiles: &'a BTreeSet<String>,
+    pub naming: ProjectNaming,
+}
+
+/// What gives a Compose project its name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProjectNaming {
+    /// The instance, as `COMPOSE_PROJECT_NAME` outranks the file's `name:`.
+    #[default]
+    Instance,
+    /// The Compose file's `name:`, so that a host has room for one instance.
+    FromCompose,
 }
 
 /// Reads a Compose file; all problems are found in one go.
@@ -29,7 +42,7 @@ pub fn read(source: &Source) -> Result<Project, Problems> {
     let tree = tree(source)?;
     let name = project_name(source, &tree)?;
     let mut variables = source.variables.clone();
-    if let Some(name) = &name {
+    if let (Some(name), ProjectNaming::FromCompose) = (&name, source.naming) {
         variables.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
     }
     let reading = reading(source, &variables);
@@ -65,6 +78,10 @@ fn checked_name(at: &Cursor) -> Option<String> {
     let name = at.string()?;
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     let is_good = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if crate::spec::is_throwaway_project(&name) {
+        at.wrong(format!("`{name}` is a name that fleet gives projects of its own"));
+        return None;
+    }
     if is_good && name.len() <= 63 && name.chars().all(inner) {
         return Some(name);
     }

@@ -35,5 +35,6 @@ pub fn read_text(text: &str) -> Result<Project, Problems> {
         variables: &variables,
         secret_variables: &BTreeSet::from(["PW".to_owned()]),
         profiles: &BTreeSet::from(["prod".to_owned()]),
+        naming: super::ProjectNaming::FromCompose,
     })
 }

@@ -94,8 +94,13 @@ pub(super) fn is_removed(outlook: &Outlook, seat: &Seat) -> bool {
 }
 
 fn remove(name: &InstanceName, instance: &InstanceDesired) -> Intention {
-    let id = order_id(&["remove", name.as_str(), &instance.created.0.to_string()]);
-    let volumes = instance.removal.as_ref().map(|removal| removal.volumes.clone()).unwrap_or_default();
+    let created = instance.created.0.to_string();
+    let (volumes, attempt) =
+        instance.removal.as_ref().map(|removal| (removal.volumes.clone(), removal.attempt)).unwrap_or_default();
+    let id = match attempt {
+        0 => order_id(&["remove", name.as_str(), &created]),
+        again => order_id(&["remove", name.as_str(), &created, &again.to_string()]),
+    };
     Intention { id, action: Action::Remove { volumes }, deadline: REMOVE }
 }
 

@@ -11,6 +11,8 @@ pub const COMPOSE_CONFIG_HASH: &str = "com.docker.compose.config-hash";
 pub const COMPOSE_NETWORK: &str = "com.docker.compose.network";
 pub const COMPOSE_VOLUME: &str = "com.docker.compose.volume";
 pub const FLEET_INSTANCE: &str = "fleet.instance";
+/// The host whose agent made it: several agents may share an Engine.
+pub const FLEET_HOST: &str = "fleet.host";
 pub const FLEET_RELEASE: &str = "fleet.release";
 pub const FLEET_RELEASE_DIGEST: &str = "fleet.release-digest";
 pub const FLEET_CONFIG_HASH: &str = "fleet.config-hash";
@@ -34,6 +36,7 @@ fn common(context: &Context, project: &str) -> Labels {
         (COMPOSE_PROJECT, project.to_owned()),
         ("com.docker.compose.version", COMPOSE_VERSION.to_owned()),
         (FLEET_INSTANCE, context.instance.to_string()),
+        (FLEET_HOST, context.host.to_string()),
     ];
     labels.map(|(key, value)| (key.to_owned(), value)).into()
 }

@@ -4,13 +4,16 @@ mod container;
 
 use super::{FileSpec, InstanceSpec, NetworkSpec, VolumeSpec, hash, labels, order};
 use crate::compose::{Network, Project, Volume};
-use crate::names::{AppName, Digest, InstanceName, Version};
+use crate::names::{AppName, Digest, HostName, InstanceName, Version};
 use std::collections::BTreeMap;
 
 /// The instance for which a project is lowered.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     pub instance: &'a InstanceName,
+    pub host: &'a HostName,
+    /// The Compose project's name.
+    pub project: &'a str,
     pub app: &'a AppName,
     pub version: &'a Version,
     /// The release's digest.
@@ -23,7 +26,7 @@ pub struct Context<'a> {
 
 /// Gives everything its name at the Engine.
 pub fn lower(project: &Project, files: Vec<FileSpec>, context: &Context) -> InstanceSpec {
-    let lowering = Lowering { project, context, name: name_of(project, context), files: &files };
+    let lowering = Lowering { project, context, name: context.project.to_owned(), files: &files };
     let networks: Vec<_> = project.networks.iter().map(|(key, network)| lowering.network(key, network)).collect();
     let volumes = project.volumes.iter().map(|(key, volume)| lowering.volume(key, volume)).collect();
     let services = order::in_order(&project.services).into_iter();
@@ -40,11 +43,6 @@ pub fn lower(project: &Project, files: Vec<FileSpec>, context: &Context) -> Inst
         containers,
         files,
     }
-}
-
-/// The project has the name its file gives it, else the instance's.
-fn name_of(project: &Project, context: &Context) -> String {
-    project.name.clone().unwrap_or_else(|| context.instance.to_string())
 }
 
 struct Lowering<'a> {

@@ -58,9 +58,17 @@ impl InstanceSpec {
     }
 }
 
+/// Begins the projects of all doubles.
+const THROWAWAY: &str = "fleet-throwaway-";
+
 /// The project of a double.
 pub fn project_of(id: &str) -> String {
-    format!("fleet-throwaway-{id}")
+    format!("{THROWAWAY}{id}")
+}
+
+/// Tells whether a project is, or could be, that of a double.
+pub fn is_throwaway_project(project: &str) -> bool {
+    project.starts_with(THROWAWAY)
 }
 
 struct Double<'a> {

@@ -1,6 +1,6 @@
 //! What someone changed by hand.
 
-use super::{ContainerState, Found, FoundContainer, Ownership, is_one_shot};
+use super::{ContainerState, ForeignKind, Found, FoundContainer, Ownership, is_one_shot};
 use crate::spec::{ContainerSpec, InstanceSpec};
 
 /// How what is there differs from the spec that was applied, in sentences for people; none where it does not.
@@ -11,6 +11,9 @@ pub fn drift(found: &Found, spec: &InstanceSpec) -> Vec<String> {
     }
     let unknown = found.containers.iter().filter(|it| spec.container(&it.service).is_none());
     sentences.extend(unknown.map(|it| format!("container {} is not part of the release", it.name)));
+    let foreign = found.foreign.iter().filter(|it| it.kind == ForeignKind::Container);
+    sentences
+        .extend(foreign.map(|it| format!("{it}, and is in the way: fleet leaves it, and heals nothing beside it")));
     let networks = spec.networks.iter().filter(|network| !found.has_network(&network.name));
     sentences.extend(networks.map(|network| format!("network {} was removed", network.name)));
     sentences.extend(changed_networks(found, spec));

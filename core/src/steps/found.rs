@@ -1,15 +1,16 @@
 //! What is there: an instance's parts as the Engine and the disk have them.
 
 use crate::names::Digest;
-use crate::spec::{Condition, InstanceSpec, NetworkMode};
+use crate::spec::{Condition, EngineOwner, InstanceSpec, NetworkMode};
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// What an instance's project has on the host, whoever made it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
-    /// All containers of the project, running or not.
+    /// The instance's containers, running or not.
     pub containers: Vec<FoundContainer>,
     /// The networks of the project, and those of the spec that others made.
     pub networks: Vec<FoundNetwork>,
@@ -19,12 +20,57 @@ pub struct Found {
     pub images: BTreeMap<String, String>,
     /// The files that we wrote, and those of the spec that are there, by path in the working directory.
     pub files: BTreeMap<String, FoundFile>,
+    /// What is in the project, or has a name that the spec claims, and is not the instance's. Nothing ever touches it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub foreign: Vec<Foreign>,
+    /// Volumes of the spec that containers of others have mounted, each with the name of one of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub borrowed: BTreeMap<String, String>,
+}
+
+/// A container, a network or a volume of somebody else.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Foreign {
+    pub kind: ForeignKind,
+    pub name: String,
+    pub owner: EngineOwner,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForeignKind {
+    Container,
+    Network,
+    Volume,
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            ForeignKind::Container => "container",
+            ForeignKind::Network => "network",
+            ForeignKind::Volume => "volume",
+        };
+        write!(f, "the {kind} `{}` is {}", self.name, self.owner)
+    }
 }
 
 impl Found {
     /// The containers of the project that somebody else made: a stack that was there before us.
-    pub fn strangers(&self) -> impl Iterator<Item = &FoundContainer> {
-        self.containers.iter().filter(|container| container.config_hash.is_empty())
+    pub fn strangers(&self) -> impl Iterator<Item = &str> {
+        let own = self.foreign.iter().filter(|it| it.kind == ForeignKind::Container);
+        own.filter(|it| it.owner == EngineOwner::OwnProject).map(|it| it.name.as_str())
+    }
+
+    /// Tells whether a volume is somebody else's.
+    pub fn is_foreign_volume(&self, name: &str) -> bool {
+        let is_it = |it: &&Foreign| it.kind == ForeignKind::Volume && it.name == name;
+        self.foreign.iter().filter(is_it).any(|it| it.owner != EngineOwner::Nobody)
+    }
+
+    /// Tells whether a container of somebody else is in the project or has a name of the spec's.
+    pub fn has_foreign_containers(&self) -> bool {
+        self.foreign.iter().any(|it| it.kind == ForeignKind::Container)
     }
 }
 
@@ -121,7 +167,7 @@ pub struct KeptVolume {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundNetwork {
     pub name: String,
-    /// Whether it carries the project's label.
+    /// Whether it is the instance's, by its labels.
     pub ownership: Ownership,
     /// Empty where someone else made it.
     pub config_hash: String,
@@ -190,6 +236,8 @@ impl Found {
             volumes: spec.volumes.iter().map(|volume| volume.name.clone()).collect(),
             images: spec.containers.iter().map(|it| (it.image.clone(), it.image.clone())).collect(),
             files: files.collect(),
+            foreign: Vec::new(),
+            borrowed: BTreeMap::new(),
         }
     }
 

@@ -28,6 +28,8 @@ impl Host {
             volumes: self.volumes.clone(),
             images: wanted.map(|image| (image.clone(), image)).collect(),
             files: self.files.clone(),
+            foreign: Vec::new(),
+            borrowed: BTreeMap::new(),
         }
     }
 

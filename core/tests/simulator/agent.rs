@@ -27,6 +27,7 @@ impl Real {
             drift: Vec::new(),
             containers: Vec::new(),
             coverage: None,
+            claims: None,
         }
     }
 }

@@ -24,7 +24,7 @@ pub fn wish(random: &mut Random, desired: &mut Desired, asked: &Asked, observed:
             instance.power.wish = [PowerWish::Start, PowerWish::Stop, PowerWish::Restart][random.index(3)];
         }),
         94..=96 => change(random, desired, |instance, _| {
-            instance.removal = Some(Removal { volumes: Default::default() });
+            instance.removal = Some(Removal { volumes: Default::default(), attempt: 0 });
         }),
         _ => {
             let name = desired.hosts.keys().nth(random.index(desired.hosts.len().max(1))).cloned();

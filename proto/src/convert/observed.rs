@@ -21,6 +21,7 @@ impl From<InstanceSaid> for v1::InstanceSaid {
             drift: said.drift,
             containers: said.containers.into_iter().map(Into::into).collect(),
             coverage: said.coverage.map(|coverage| write_json(&coverage)).unwrap_or_default(),
+            claims: said.claims.map(Into::into),
         }
     }
 }
@@ -39,6 +40,7 @@ impl TryFrom<v1::InstanceSaid> for InstanceSaid {
             drift: drift.into_iter().map(bounded).collect(),
             containers: containers.into_iter().map(Into::into).collect(),
             coverage: read_json("instance.coverage", &message.coverage)?,
+            claims: message.claims.map(TryInto::try_into).transpose()?,
         })
     }
 }

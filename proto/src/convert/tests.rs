@@ -2,10 +2,12 @@ use super::*;
 use crate::v1;
 use fleet_core::access::Joiner;
 use fleet_core::backup::{Access, Cause, Coverage, DataAction, Made, PlaceAccess, Secret, Source};
+use fleet_core::claims::Claims;
 use fleet_core::facts::{ContainerSaid, Doing, DriftRule, Health, InstanceSaid, Running};
 use fleet_core::host_policy::{HostPolicy, Permission};
 use fleet_core::names::{InstanceName, NameError, OrderId, RepositoryName};
 use fleet_core::order::{Action, End, Goal, Order, Outcome, PowerWish, Release, order_id};
+use fleet_core::spec::{PortSpec, Protocol};
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use std::time::Duration;
@@ -50,7 +52,6 @@ fn restore(goal: Option<Goal>) -> DataAction {
         safety: BTreeSet::new(),
         goal,
         others: Default::default(),
-        privileges: Default::default(),
     }
 }
 
@@ -159,6 +160,15 @@ fn said(health: Health) -> InstanceSaid {
             health: word("healthy"),
         }],
         coverage: Some(Coverage { undeclared: vec![word("notes-1_cache")], ..Coverage::default() }),
+        claims: Some(Claims {
+            project: word("notes-1"),
+            containers: [word("notes-1-web-1")].into(),
+            volumes: [word("notes-1_cache")].into(),
+            networks: [word("notes-1_default")].into(),
+            ports: [PortSpec { container: 80, protocol: Protocol::Tcp, host: Some(8080), address: None }].into(),
+            used_volumes: [word("shared")].into(),
+            ..Claims::default()
+        }),
     }
 }
 

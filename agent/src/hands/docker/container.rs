@@ -2,6 +2,7 @@
 
 use super::create::{body, further_networks};
 use super::engine::{Engine, unless_missing};
+use super::look::is_own_container;
 use super::port::port_taken;
 use crate::hands::HandsError;
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum, NetworkConnectRequest};
@@ -9,7 +10,9 @@ use bollard::query_parameters::{
     CreateContainerOptions, InspectContainerOptions, RemoveContainerOptions, RenameContainerOptions,
     StartContainerOptions, StopContainerOptions,
 };
-use fleet_core::spec::{COMPOSE_PROJECT, COMPOSE_SERVICE, ContainerSpec, FLEET_CONFIG_HASH, InstanceSpec};
+use fleet_core::spec::{
+    COMPOSE_PROJECT, COMPOSE_SERVICE, ContainerSpec, EngineOwner, FLEET_CONFIG_HASH, InstanceSpec, owner_by_labels,
+};
 use fleet_core::steps::KeptVolume;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,6 +21,21 @@ use tokio::time::{Instant, sleep};
 pub async fn inspect(engine: &Engine, name: &str) -> Result<Option<ContainerInspectResponse>, HandsError> {
     let call = engine.docker().await?.inspect_container(name, None::<InspectContainerOptions>);
     unless_missing(engine.ask(&format!("look at {name}"), call).await)
+}
+
+/// Looks at one of the instance's containers by its name. One of somebody else with that name is an error.
+pub async fn inspect_own(
+    engine: &Engine,
+    spec: &InstanceSpec,
+    name: &str,
+) -> Result<Option<ContainerInspectResponse>, HandsError> {
+    let Some(found) = inspect(engine, name).await? else { return Ok(None) };
+    let labels = labels_of(&found);
+    let owner = owner_by_labels(spec, |key| labels.get(key).map(String::as_str));
+    match owner {
+        EngineOwner::Instance => Ok(Some(found)),
+        owner => Err(HandsError::OfOthers { kind: "container", name: name.to_owned(), owner }),
+    }
 }
 
 /// Creates a container in all its networks, without starting it.
@@ -61,7 +79,9 @@ async fn is_this_one(
     let found = inspect(engine, name).await?.unwrap_or_default();
     let labels = labels_of(&found);
     let has = |key: &str, value: &str| labels.get(key).is_some_and(|found| found == value);
-    let is_ours = has(COMPOSE_PROJECT, &spec.project) && has(COMPOSE_SERVICE, &container.service);
+    let is_ours = is_own_container(spec, |key| labels.get(key).map(String::as_str))
+        && has(COMPOSE_PROJECT, &spec.project)
+        && has(COMPOSE_SERVICE, &container.service);
     if is_ours && has(FLEET_CONFIG_HASH, &container.config_hash) {
         return Ok(());
     }
@@ -121,6 +141,7 @@ pub async fn rename(engine: &Engine, spec: &InstanceSpec, from: &str, name: &str
 /// Starts a container, or lets a paused one go on.
 pub async fn start(engine: &Engine, spec: &InstanceSpec, name: &str) -> Result<(), HandsError> {
     let what = format!("start {name}");
+    inspect_own(engine, spec, name).await?;
     let call = engine.docker().await?.start_container(name, None::<StartContainerOptions>);
     match engine.act(&what, call).await {
         Err(HandsError::Refused { reason, .. }) if reason.contains("paused container") => {

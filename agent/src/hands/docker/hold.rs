@@ -1,7 +1,7 @@
 //! Services that stand still while their data is read.
 
 use super::container;
-use super::container::inspect;
+use super::container::inspect_own;
 use super::engine::Engine;
 use crate::hands::HandsError;
 use bollard::models::ContainerState;
@@ -57,6 +57,6 @@ async fn found<'a>(
 ) -> Result<(&'a ContainerSpec, String, ContainerState), HandsError> {
     let of_spec = super::container_of(spec, service)?;
     let gone = || HandsError::NotThere { kind: "container", name: of_spec.name.clone() };
-    let found = inspect(engine, &of_spec.name).await?.ok_or_else(gone)?;
+    let found = inspect_own(engine, spec, &of_spec.name).await?.ok_or_else(gone)?;
     Ok((of_spec, found.id.unwrap_or_default(), found.state.unwrap_or_default()))
 }

@@ -1,7 +1,7 @@
 //! The lines that an instance's containers print.
 
 use super::engine::Engine;
-use super::look::containers;
+use super::look::containers_of;
 use crate::hands::{HandsError, LogLine, LogRequest, LogStream};
 use bollard::container::LogOutput;
 use bollard::errors::Error;
@@ -39,7 +39,7 @@ async fn open(engine: &Arc<Engine>, request: &LogRequest) -> Result<Vec<Lines>, 
         ..LogsOptions::default()
     };
     let mut all = Vec::new();
-    for container in containers(engine, &request.project).await? {
+    for container in containers_of(engine, request).await? {
         let labels = super::container::labels_of(&container);
         let service = labels.get(COMPOSE_SERVICE).cloned().unwrap_or_default();
         if request.service.as_ref().is_some_and(|wanted| *wanted != service) {

@@ -2,51 +2,126 @@
 
 use super::container::{inspect, labels_of};
 use super::engine::{Engine, unless_missing};
-use super::{network, volume};
-use crate::hands::{HandsError, files};
+use super::{mounted, network, volume};
+use crate::hands::{HandsError, LogRequest, files};
 use bollard::models::{
-    ContainerInspectResponse, ContainerState as EngineState, ContainerStateStatusEnum, HealthStatusEnum, MountPoint,
-    Network,
+    ContainerInspectResponse, ContainerState as EngineState, ContainerStateStatusEnum, ContainerSummary,
+    HealthStatusEnum, MountPoint, Network,
 };
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
-use fleet_core::spec::{COMPOSE_PROJECT, COMPOSE_SERVICE, FLEET_CONFIG_HASH, InstanceSpec};
+use fleet_core::spec::{
+    COMPOSE_PROJECT, COMPOSE_SERVICE, EngineOwner, FLEET_CONFIG_HASH, FLEET_INSTANCE, InstanceSpec, owner_by_labels,
+};
 use fleet_core::steps::{
-    ContainerHealth, ContainerState, DEFAULT_GRACE, Found, FoundContainer, FoundNetwork, KeptVolume, Ownership,
+    ContainerHealth, ContainerState, DEFAULT_GRACE, Foreign, ForeignKind, Found, FoundContainer, FoundNetwork,
+    KeptVolume, Ownership,
 };
 use fleet_core::units::Period;
 use futures_util::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Everything of the spec's project, asked side by side.
+/// Everything of the spec's instance, asked side by side, and what of others is in its way.
 pub async fn look(engine: &Engine, spec: &InstanceSpec) -> Result<Found, HandsError> {
-    let (containers, networks, volumes, images, files) = tokio::try_join!(
-        containers(engine, &spec.project),
+    let (listed, networks, volumes, images, files) = tokio::try_join!(
+        mounted::containers(engine),
         networks(engine, spec),
         volumes(engine, spec),
         images(engine, spec),
         files::look(spec),
     )?;
-    let containers = containers.into_iter().map(found_container).collect();
-    Ok(Found { containers, networks, volumes, images, files })
+    let own = listed.iter().filter(|container| is_own_service(container, spec));
+    let containers = inspect_all(engine, own).await?.into_iter().map(found_container).collect();
+    let mut foreign: Vec<_> = listed.iter().filter_map(|it| foreign_container(it, spec)).collect();
+    foreign.extend(networks.foreign.into_iter().chain(volumes.foreign));
+    let (networks, volumes) = (networks.found, volumes.found);
+    let borrowed = borrowed(&listed, spec, &volumes);
+    Ok(Found { containers, networks, volumes, images, files, foreign, borrowed })
+}
+
+/// What was found of one kind, and what of it is somebody else's.
+struct Sorted<T> {
+    found: T,
+    foreign: Vec<Foreign>,
 }
 
 fn of_project(project: &str) -> Option<HashMap<String, Vec<String>>> {
     Some(HashMap::from([("label".to_owned(), vec![format!("{COMPOSE_PROJECT}={project}")])]))
 }
 
-/// All containers of a project, in full.
-pub async fn containers(engine: &Engine, project: &str) -> Result<Vec<ContainerInspectResponse>, HandsError> {
-    let options = ListContainersOptions { all: true, filters: of_project(project), ..ListContainersOptions::default() };
-    let call = engine.docker().await?.list_containers(Some(options));
-    let listed = engine.ask("list containers", call).await?;
-    let ids: Vec<String> = listed.into_iter().filter_map(|container| container.id).collect();
-    let all = try_join_all(ids.iter().map(|id| inspect(engine, id))).await?;
-    // One that is gone by now was not found; `docker-compose run` leaves some that are no service's.
-    let is_service = |found: &ContainerInspectResponse| {
-        let labels = labels_of(found);
-        labels.contains_key(COMPOSE_SERVICE) && labels.get("com.docker.compose.oneoff").is_none_or(|it| it != "True")
-    };
-    Ok(all.into_iter().flatten().filter(is_service).collect())
+/// The instance's own containers, in full. What another instance has in a project of the same name is not among them.
+pub async fn containers(engine: &Engine, spec: &InstanceSpec) -> Result<Vec<ContainerInspectResponse>, HandsError> {
+    let filters = of_project(&spec.project);
+    let options = ListContainersOptions { all: true, filters, ..ListContainersOptions::default() };
+    let listed = engine.ask("list containers", engine.docker().await?.list_containers(Some(options))).await?;
+    inspect_all(engine, listed.iter().filter(|container| is_own_service(container, spec))).await
+}
+
+/// The containers whose lines are asked for, whatever release they are of.
+pub async fn containers_of(engine: &Engine, request: &LogRequest) -> Result<Vec<ContainerInspectResponse>, HandsError> {
+    let labels =
+        [format!("{COMPOSE_PROJECT}={}", request.project), format!("{FLEET_INSTANCE}={}", request.instance)].to_vec();
+    let filters = Some(HashMap::from([("label".to_owned(), labels)]));
+    let options = ListContainersOptions { all: true, filters, ..ListContainersOptions::default() };
+    let listed = engine.ask("list containers", engine.docker().await?.list_containers(Some(options))).await?;
+    inspect_all(engine, listed.iter().filter(|container| is_service(container))).await
+}
+
+/// One that is gone by now was not found.
+async fn inspect_all(
+    engine: &Engine,
+    listed: impl Iterator<Item = &ContainerSummary>,
+) -> Result<Vec<ContainerInspectResponse>, HandsError> {
+    let ids: Vec<&str> = listed.filter_map(|container| container.id.as_deref()).collect();
+    Ok(try_join_all(ids.iter().map(|id| inspect(engine, id))).await?.into_iter().flatten().collect())
+}
+
+fn label<'a>(container: &'a ContainerSummary, key: &str) -> Option<&'a str> {
+    container.labels.as_ref()?.get(key).map(String::as_str)
+}
+
+/// Tells whether a container is one that fleet made for a service of the instance.
+fn is_own_service(container: &ContainerSummary, spec: &InstanceSpec) -> bool {
+    is_in_project(container, spec) && is_service(container) && is_own_container(spec, |key| label(container, key))
+}
+
+/// Tells whether fleet made a container for the instance. One that Compose made for a project of its name is not.
+pub fn is_own_container<'a>(spec: &InstanceSpec, label: impl Fn(&str) -> Option<&'a str>) -> bool {
+    owner_by_labels(spec, label) == EngineOwner::Instance
+}
+
+fn is_in_project(container: &ContainerSummary, spec: &InstanceSpec) -> bool {
+    label(container, COMPOSE_PROJECT) == Some(&spec.project)
+}
+
+/// `docker-compose run` leaves some that are no service's.
+fn is_service(container: &ContainerSummary) -> bool {
+    label(container, COMPOSE_SERVICE).is_some()
+        && label(container, "com.docker.compose.oneoff").is_none_or(|it| it != "True")
+}
+
+/// A container of somebody else in the project, or under a name that the spec claims.
+fn foreign_container(container: &ContainerSummary, spec: &InstanceSpec) -> Option<Foreign> {
+    let owner = owner_by_labels(spec, |key| label(container, key));
+    let names: Vec<&str> = container.names.iter().flatten().map(|name| name.trim_start_matches('/')).collect();
+    let is_claimed = names.iter().any(|name| spec.containers.iter().any(|it| it.name == *name));
+    let is_in_the_way = is_claimed || is_in_project(container, spec) && is_service(container);
+    let name = (*names.first()?).to_owned();
+    let is_foreign = is_in_the_way && owner != EngineOwner::Instance;
+    is_foreign.then_some(Foreign { kind: ForeignKind::Container, name, owner })
+}
+
+/// The volumes that containers of others have mounted, each with one of them.
+fn borrowed(listed: &[ContainerSummary], spec: &InstanceSpec, volumes: &BTreeSet<String>) -> BTreeMap<String, String> {
+    let others = listed.iter().filter(|it| !is_own_container(spec, |key| label(it, key)) && !is_tool(it, spec));
+    let mounts =
+        others.flat_map(|it| it.mounts.iter().flatten().filter_map(move |mount| Some((mount.name.clone()?, it))));
+    let of_spec = mounts.filter(|(name, _)| volumes.contains(name));
+    of_spec.map(|(name, it)| (name, plain_name(it.names.iter().flatten().next().cloned()))).collect()
+}
+
+/// A tool's own container is ended with the work that it is for.
+fn is_tool(container: &ContainerSummary, spec: &InstanceSpec) -> bool {
+    label(container, super::tool::LABEL) == Some(&spec.project)
 }
 
 fn found_container(found: ContainerInspectResponse) -> FoundContainer {
@@ -120,17 +195,25 @@ pub fn state_of(state: Option<&EngineState>) -> (ContainerState, ContainerHealth
     (now, health)
 }
 
-/// The project's networks, and those of the spec's names that others made.
-async fn networks(engine: &Engine, spec: &InstanceSpec) -> Result<Vec<FoundNetwork>, HandsError> {
+/// The instance's networks, and those of the spec's names that others made.
+async fn networks(engine: &Engine, spec: &InstanceSpec) -> Result<Sorted<Vec<FoundNetwork>>, HandsError> {
     let options = ListNetworksOptions { filters: of_project(&spec.project) };
     let call = engine.docker().await?.list_networks(Some(options));
-    let own = engine.ask("list networks", call).await?;
-    let own: Vec<_> = own.into_iter().map(|it| found_network(it, Ownership::OfProject)).collect();
-    let is_own = |name: &str| own.iter().any(|network| network.name == name);
-    let others = spec.networks.iter().filter(|network| !is_own(&network.name));
+    let of_project = engine.ask("list networks", call).await?;
+    let is_there = |name: &str| of_project.iter().any(|network| network.name.as_deref() == Some(name));
+    let others = spec.networks.iter().filter(|network| !is_there(&network.name));
     let others = try_join_all(others.map(|it| network::named(engine, &it.name))).await?;
-    let others = others.into_iter().flatten().map(|it| found_network(it, Ownership::OfOthers));
-    Ok(others.chain(own).collect())
+    let (mut found, mut foreign) = (Vec::new(), Vec::new());
+    for network in others.into_iter().flatten().chain(of_project) {
+        let owner = network::owner(spec, &network);
+        let name = network.name.clone().unwrap_or_default();
+        let is_claimed = spec.networks.iter().any(|it| it.name == name && !it.external);
+        if is_claimed && !owner.is_own() {
+            foreign.push(Foreign { kind: ForeignKind::Network, name, owner: owner.clone() });
+        }
+        found.push(found_network(network, if owner.is_own() { Ownership::OfProject } else { Ownership::OfOthers }));
+    }
+    Ok(Sorted { found, foreign })
 }
 
 fn found_network(network: Network, ownership: Ownership) -> FoundNetwork {
@@ -139,15 +222,21 @@ fn found_network(network: Network, ownership: Ownership) -> FoundNetwork {
 }
 
 /// The project's volumes, and those of the spec's names that others made.
-async fn volumes(engine: &Engine, spec: &InstanceSpec) -> Result<BTreeSet<String>, HandsError> {
+async fn volumes(engine: &Engine, spec: &InstanceSpec) -> Result<Sorted<BTreeSet<String>>, HandsError> {
     let options = ListVolumesOptions { filters: of_project(&spec.project) };
     let call = engine.docker().await?.list_volumes(Some(options));
-    let own = engine.ask("list volumes", call).await?.volumes.unwrap_or_default();
-    let mut names: BTreeSet<String> = own.into_iter().map(|volume| volume.name).collect();
-    let others: Vec<_> = spec.volumes.iter().filter(|volume| !names.contains(&volume.name)).collect();
-    let are_there = try_join_all(others.iter().map(|it| volume::exists(engine, &it.name))).await?;
-    names.extend(others.iter().zip(are_there).filter(|(_, is_there)| *is_there).map(|(it, _)| it.name.clone()));
-    Ok(names)
+    let of_project = engine.ask("list volumes", call).await?.volumes.unwrap_or_default();
+    let owners = of_project.into_iter().map(|volume| (volume::owner(spec, &volume.labels), volume.name));
+    let mut owners: Vec<(EngineOwner, String)> = owners.collect();
+    let others = spec.volumes.iter().filter(|volume| !owners.iter().any(|(_, name)| *name == volume.name));
+    let others: Vec<_> = others.map(|volume| &volume.name).collect();
+    let found = try_join_all(others.iter().map(|name| volume::owner_of(engine, spec, name))).await?;
+    owners.extend(found.into_iter().zip(others).filter_map(|(owner, name)| Some((owner?, name.clone()))));
+    let is_external = |name: &str| spec.volumes.iter().any(|it| it.name == name && it.external);
+    let foreign = owners.iter().filter(|(owner, name)| !owner.is_own() && !is_external(name));
+    let foreign =
+        foreign.map(|(owner, name)| Foreign { kind: ForeignKind::Volume, name: name.clone(), owner: owner.clone() });
+    Ok(Sorted { foreign: foreign.collect(), found: owners.into_iter().map(|(_, name)| name).collect() })
 }
 
 async fn images(engine: &Engine, spec: &InstanceSpec) -> Result<BTreeMap<String, String>, HandsError> {

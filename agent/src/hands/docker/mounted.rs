@@ -5,7 +5,7 @@ use crate::hands::{HandsError, RootFound};
 use bollard::models::{ContainerSummary, MountPoint, Volume};
 use bollard::query_parameters::{ListContainersOptions, ListVolumesOptions};
 use fleet_core::backup::{self, MountFound, Mounted, MountedAt, MountedFrom, Owner, Store};
-use fleet_core::spec::{Access, COMPOSE_PROJECT, COMPOSE_SERVICE, FLEET_THROWAWAY, InstanceSpec, folder_key};
+use fleet_core::spec::{Access, COMPOSE_SERVICE, EngineOwner, InstanceSpec, folder_key, owner_by_labels};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -33,13 +33,13 @@ pub async fn volumes(engine: &Engine) -> Result<Vec<Volume>, HandsError> {
     Ok(engine.ask("list volumes", call).await?.volumes.unwrap_or_default())
 }
 
-/// Whose something is by its labels; none if another project's.
+/// Whose something is by its labels; none if another project's or another instance's.
 fn owner(labels: &HashMap<String, String>, spec: &InstanceSpec) -> Option<Owner> {
-    match labels.get(COMPOSE_PROJECT) {
-        Some(project) if *project == spec.project => Some(Owner::Instance),
-        Some(_) => None,
-        None if labels.contains_key(FLEET_THROWAWAY) || labels.contains_key("fleet.tool") => None,
-        None => Some(Owner::Nobody),
+    match owner_by_labels(spec, |key| labels.get(key).map(String::as_str)) {
+        EngineOwner::Instance | EngineOwner::OwnProject => Some(Owner::Instance),
+        EngineOwner::Other { .. } | EngineOwner::Project { .. } => None,
+        EngineOwner::Nobody if labels.contains_key("fleet.tool") => None,
+        EngineOwner::Nobody => Some(Owner::Nobody),
     }
 }
 
@@ -63,7 +63,12 @@ fn sorted(spec: &InstanceSpec, containers: Vec<ContainerSummary>, volumes: &[Vol
     }
     let of_labels: BTreeMap<&str, Option<Owner>> =
         volumes.iter().map(|volume| (volume.name.as_str(), owner(&volume.labels, spec))).collect();
-    let is_of_spec = |name: &str| spec.volumes.iter().any(|volume| volume.name == name);
+    // What the spec claims is its own unless somebody else signed it; what it only uses is as it says.
+    let is_of_spec = |volume: &Volume| {
+        let is_it = |it: &&fleet_core::spec::VolumeSpec| it.name == volume.name;
+        let in_spec = spec.volumes.iter().find(is_it);
+        in_spec.is_some_and(|it| it.external || owner(&volume.labels, spec).is_some())
+    };
     // What another project has, by its label or in one of its containers, is not nobody's.
     found.mounts.retain(|mount| match (&mount.source, mount.owner) {
         (_, Owner::Instance) => true,
@@ -75,7 +80,7 @@ fn sorted(spec: &InstanceSpec, containers: Vec<ContainerSummary>, volumes: &[Vol
     let known: BTreeSet<_> = found.mounts.iter().map(|mount| mount.source.clone()).collect();
     for volume in volumes {
         let source = MountedFrom::Volume(volume.name.clone());
-        let owner = if is_of_spec(&volume.name) { Some(Owner::Instance) } else { owner(&volume.labels, spec) };
+        let owner = if is_of_spec(volume) { Some(Owner::Instance) } else { owner(&volume.labels, spec) };
         let is_free = owner == Some(Owner::Instance) || !foreign.contains(&source);
         if let Some(owner) = owner.filter(|_| is_free && !known.contains(&source)) {
             found.mounts.push(MountFound { source, at: None, owner });

@@ -4,7 +4,9 @@ use super::engine::{Engine, unless_missing};
 use crate::hands::HandsError;
 use bollard::models::{Ipam, IpamConfig, Network, NetworkCreateRequest};
 use bollard::query_parameters::ListNetworksOptions;
-use fleet_core::spec::{COMPOSE_NETWORK, COMPOSE_PROJECT, FLEET_CONFIG_HASH, InstanceSpec, NetworkSpec};
+use fleet_core::spec::{
+    COMPOSE_NETWORK, COMPOSE_PROJECT, EngineOwner, FLEET_CONFIG_HASH, InstanceSpec, NetworkSpec, owner_by_labels,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -15,10 +17,15 @@ use std::sync::Arc;
 pub async fn create(engine: &Arc<Engine>, network: &NetworkSpec, spec: &InstanceSpec) -> Result<(), HandsError> {
     let (engine, request) = (Arc::clone(engine), request(network, spec));
     let what = format!("create network {}", network.name);
+    let of = spec.clone();
     let lost = HandsError::Interrupted { what: what.clone() };
     let attempt = tokio::spawn(async move {
         let _one_at_a_time = engine.creating_networks.lock().await;
-        if !named(&engine, &request.name).await?.is_empty() {
+        let there = named(&engine, &request.name).await?;
+        if let Some(owner) = there.iter().map(|network| owner(&of, network)).find(|owner| !owner.is_own()) {
+            return Err(HandsError::OfOthers { kind: "network", name: request.name, owner });
+        }
+        if !there.is_empty() {
             return Ok(());
         }
         let call = engine.docker().await?.create_network(request);
@@ -70,11 +77,15 @@ pub async fn expect(engine: &Engine, name: &str) -> Result<(), HandsError> {
     }
 }
 
-/// Removes every network of the name that is the project's.
+/// Whose a network is.
+pub fn owner(spec: &InstanceSpec, network: &Network) -> EngineOwner {
+    owner_by_labels(spec, |key| network.labels.as_ref()?.get(key).map(String::as_str))
+}
+
+/// Removes every network of the name that is the instance's.
 pub async fn remove(engine: &Engine, name: &str, spec: &InstanceSpec) -> Result<(), HandsError> {
     for network in named(engine, name).await? {
-        let project = network.labels.as_ref().and_then(|labels| labels.get(COMPOSE_PROJECT));
-        if project == Some(&spec.project) {
+        if owner(spec, &network).is_own() {
             remove_by_id(engine, name, &network.id.unwrap_or_default()).await?;
         }
     }

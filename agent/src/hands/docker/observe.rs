@@ -17,7 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 type Containers = Vec<ContainerInspectResponse>;
 
 pub async fn observe(engine: &Engine, spec: &InstanceSpec, health: &Health) -> Result<Observation, HandsError> {
-    let found = containers(engine, &spec.project).await?;
+    let found = containers(engine, spec).await?;
     let probes = join_all(health.probes.iter().map(|probe| ask(engine, spec, &found, probe))).await;
     Ok(Observation { containers: found.into_iter().map(observed).collect(), probes })
 }
@@ -104,7 +104,7 @@ pub async fn address_of(
     service: &str,
     port: u16,
 ) -> Result<SocketAddr, HandsError> {
-    let found = containers(engine, &spec.project).await?;
+    let found = containers(engine, spec).await?;
     let refused = |reason: String| HandsError::NoAddress { service: service.to_owned(), reason };
     address(spec, &found, service, port).map(SocketAddr::from).map_err(refused)
 }

@@ -1,10 +1,11 @@
 //! Containers that are not an instance's and have its folders.
 
 use super::engine::Engine;
+use super::look::is_own_container;
 use super::mounted::{containers, place_of, volumes};
 use crate::hands::{HandsError, Stranger};
 use bollard::models::{ContainerSummary, MountPoint, Volume};
-use fleet_core::spec::{COMPOSE_PROJECT, InstanceSpec};
+use fleet_core::spec::InstanceSpec;
 use std::path::{Path, PathBuf};
 
 /// Asks for all containers and all volumes in two questions.
@@ -32,8 +33,11 @@ fn is_alive(container: &ContainerSummary) -> bool {
 
 /// The instance's own, which are stopped, and its tools, which are ended.
 fn is_of(container: &ContainerSummary, spec: &InstanceSpec) -> bool {
-    let label = |key: &str| container.labels.as_ref()?.get(key).map(String::as_str);
-    label(COMPOSE_PROJECT) == Some(&spec.project) || label("fleet.tool") == Some(&spec.project)
+    fn label<'a>(container: &'a ContainerSummary, key: &str) -> Option<&'a str> {
+        container.labels.as_ref()?.get(key).map(String::as_str)
+    }
+    let is_own = is_own_container(spec, |key| label(container, key));
+    is_own || label(container, "fleet.tool") == Some(&spec.project)
 }
 
 fn place(mount: &MountPoint, volumes: &[Volume]) -> Option<PathBuf> {

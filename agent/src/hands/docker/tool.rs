@@ -29,7 +29,7 @@ use tokio::io::AsyncWrite;
 
 /// The variable with a tool's mark, and the label of a tool's own container with the instance's project.
 const MARK: &str = "FLEET_TOOL";
-const LABEL: &str = "fleet.tool";
+pub const LABEL: &str = "fleet.tool";
 /// Says that it has started, then becomes the tool: `exec` says what is missing, and the tool's exit code is its own.
 const BEGIN: &str = "echo \"fleet-tool $FLEET_TOOL\" >&2; exec \"$@\"";
 /// The most of a short answer.

@@ -4,11 +4,16 @@ use super::engine::{Engine, unless_missing};
 use crate::hands::HandsError;
 use bollard::models::VolumeCreateRequest;
 use bollard::query_parameters::RemoveVolumeOptions;
-use fleet_core::spec::{COMPOSE_PROJECT, COMPOSE_VOLUME, InstanceSpec, VolumeSpec};
+use fleet_core::spec::{COMPOSE_PROJECT, COMPOSE_VOLUME, EngineOwner, InstanceSpec, VolumeSpec, owner_by_labels};
 use std::collections::HashMap;
 
-/// Creates a volume; one that is there already stays as it is.
+/// Creates a volume; one of the instance's that is there already stays as it is.
 pub async fn create(engine: &Engine, volume: &VolumeSpec, spec: &InstanceSpec) -> Result<(), HandsError> {
+    match owner_of(engine, spec, &volume.name).await? {
+        None => {}
+        Some(owner) if owner.is_own() => return Ok(()),
+        Some(owner) => return Err(HandsError::OfOthers { kind: "volume", name: volume.name.clone(), owner }),
+    }
     let mut labels: HashMap<_, _> = volume.labels.clone().into_iter().collect();
     labels.entry(COMPOSE_PROJECT.to_owned()).or_insert_with(|| spec.project.clone());
     labels.entry(COMPOSE_VOLUME.to_owned()).or_insert_with(|| volume.key.clone());
@@ -23,25 +28,37 @@ pub async fn create(engine: &Engine, volume: &VolumeSpec, spec: &InstanceSpec) -
     engine.act(&format!("create volume {}", volume.name), call).await.map(drop)
 }
 
-pub async fn exists(engine: &Engine, name: &str) -> Result<bool, HandsError> {
+/// Whose a volume is by its labels.
+pub fn owner(spec: &InstanceSpec, labels: &HashMap<String, String>) -> EngineOwner {
+    owner_by_labels(spec, |key| labels.get(key).map(String::as_str))
+}
+
+/// Whose a volume is; none where there is no such volume.
+pub async fn owner_of(engine: &Engine, spec: &InstanceSpec, name: &str) -> Result<Option<EngineOwner>, HandsError> {
     let call = engine.docker().await?.inspect_volume(name);
     match unless_missing(engine.ask(&format!("look for volume {name}"), call).await) {
-        Ok(found) => Ok(found.is_some()),
+        Ok(found) => Ok(found.map(|volume| owner(spec, &volume.labels))),
         // Some drivers describe a volume in ways that cannot be read; it is there.
-        Err(HandsError::Lost { .. }) => Ok(true),
+        Err(HandsError::Lost { .. }) => Ok(Some(EngineOwner::Nobody)),
         Err(error) => Err(error),
     }
 }
 
-pub async fn expect(engine: &Engine, name: &str) -> Result<(), HandsError> {
-    match exists(engine, name).await? {
-        true => Ok(()),
-        false => Err(HandsError::NotThere { kind: "volume", name: name.to_owned() }),
+pub async fn expect(engine: &Engine, spec: &InstanceSpec, name: &str) -> Result<(), HandsError> {
+    match owner_of(engine, spec, name).await? {
+        Some(_) => Ok(()),
+        None => Err(HandsError::NotThere { kind: "volume", name: name.to_owned() }),
     }
 }
 
-/// Removes a volume with its data.
-pub async fn remove(engine: &Engine, name: &str) -> Result<(), HandsError> {
+/// Removes a volume with its data, unless it is somebody else's.
+pub async fn remove(engine: &Engine, spec: &InstanceSpec, name: &str) -> Result<(), HandsError> {
+    match owner_of(engine, spec, name).await? {
+        Some(owner @ (EngineOwner::Other { .. } | EngineOwner::Project { .. })) => {
+            return Err(HandsError::OfOthers { kind: "volume", name: name.to_owned(), owner });
+        }
+        Some(EngineOwner::Instance | EngineOwner::OwnProject | EngineOwner::Nobody) | None => {}
+    }
     let call = engine.docker().await?.remove_volume(name, None::<RemoveVolumeOptions>);
     match unless_missing(engine.act(&format!("remove volume {name}"), call).await) {
         Ok(_) => Ok(()),

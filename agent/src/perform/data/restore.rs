@@ -6,25 +6,22 @@
 use super::drill::fillings;
 use super::fill::{Filling, load_all};
 use super::room::expect_room;
-use super::side_files::{self, Gathered, SidePlan};
 use super::source::{self, Opened};
 use super::stages::{volumes_alone, without_starting};
 use super::targets::{Target, Targets, expect_alone, expect_nobody, make_missing, targets};
 use super::{Came, DataError, DataWork, aside, backup, bucket, others, undo};
 use crate::clock;
 use crate::ledger::{Aside, AsideWay, Becomes, InstanceEntry, Reach, Settled, Values};
+use crate::perform::claims::expect_unclaimed;
 use crate::perform::forward::stages;
 use crate::perform::prepare::prepare;
 use crate::perform::work::Finish;
 use fleet_core::app::Rendered;
-use fleet_core::backup::{
-    Cause, Engine, Files, Made, Others, Part, Privileges, RestoreMade, Root, Source, Store, refused_without_side_files,
-    without_side_files,
-};
+use fleet_core::backup::{Cause, Engine, Files, Made, Others, Part, RestoreMade, Root, Source, Store};
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::{Goal, Outcome, PowerWish};
 use fleet_core::steps::steps_for_power;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Restores into an instance that is there.
@@ -33,14 +30,11 @@ pub async fn in_place(
     from: &Source,
     only: &BTreeSet<StoreName>,
     safety: &BTreeSet<RepositoryName>,
-    (others, privileges): (Others, Privileges),
+    others: Others,
 ) -> Result<Came, DataError> {
     let began = tokio::time::Instant::now();
     let Some(settled) = &data.open.from else { return Err(DataError::Unfit("there is no such instance".to_owned())) };
-    let mut opened = source::open(data, from).await?;
-    if privileges == Privileges::Kept {
-        opened.privileges = privileges;
-    }
+    let opened = source::open(data, from).await?;
     expect_same(&opened, settled)?;
     let parts = chosen(&opened, only)?;
     let fillings = fillings(&settled.rendered, &parts)?;
@@ -49,20 +43,15 @@ pub async fn in_place(
     expect_nobody(data, &settled.rendered.spec, &targets.found).await?;
     planned(data, &targets.found)?;
     expect_room(data, &targets.wanted).await?;
-    let databases: Vec<_> = fillings.iter().map(|it| (it.name, it.store)).collect();
-    let today = side_files::gather_all(data, &settled.rendered.spec, &databases).await;
-    let mut lost = others::expect_none(data, &settled.rendered, &fillings, &targets.found, others).await?;
-    lost.extend(expect_kept(&today, others)?);
-    let side = side_files::plan(data, &opened, &fillings, today).await?;
+    let lost = others::expect_none(data, &settled.rendered, &fillings, &targets.found, others).await?;
     data.note(|journal| {
-        let lost = lost.into_iter().map(|what| format!("replaced with the rest: {what}"));
-        journal.notes = lost.chain(side.notes.iter().cloned()).collect();
+        journal.notes = lost.into_iter().map(|what| format!("replaced with the rest: {what}")).collect();
     })?;
     keep_safe(data, settled, safety).await?;
     let targets = take_apart(data, settled, targets).await?;
     let spec = &settled.rendered.spec;
     restore_all(data, &opened, &targets).await?;
-    load_all(data, &opened, &fillings, spec, &side).await?;
+    load_all(data, &opened, &fillings, spec).await?;
     data.work.say("starting what was restored");
     run_again(data, settled).await?;
     note_passed(data, &opened, &parts, began)?;
@@ -75,14 +64,12 @@ pub async fn anew(
     from: &Source,
     only: &BTreeSet<StoreName>,
     goal: &Goal,
-    (others, privileges): (Others, Privileges),
 ) -> Result<Came, DataError> {
     let began = tokio::time::Instant::now();
     if data.open.from.is_some() {
         return Err(DataError::Unfit("there is such an instance already".to_owned()));
     }
-    // Whose backup it is only the coordinator knows: a manifest says what its writer wants.
-    let opened = Opened { privileges, ..source::open(data, from).await? };
+    let opened = source::open(data, from).await?;
     if opened.manifest.release.name != goal.release.name {
         let (was, wanted) = (&opened.manifest.release, &goal.release);
         return Err(DataError::Unfit(format!("it is a backup of {was}, and {wanted} is wanted")));
@@ -99,18 +86,24 @@ pub async fn anew(
     }
     let parts = chosen(&opened, only)?;
     let fillings = fillings(&to.rendered, &parts)?;
-    expect_side_files(&opened, only, others)?;
-    let side = side_files::plan(data, &opened, &fillings, BTreeMap::new()).await?;
-    data.site().ledger().mark(&data.order.id, |open| {
-        open.to = Some(to.clone());
-        open.values = Values::default();
-        open.journal.get_or_insert_default().reach = Reach::Apart;
-    })?;
-    fill_new(data, &opened, &to.rendered, fillings, &side).await?;
+    note_begun(data, &to)?;
+    fill_new(data, &opened, &to.rendered, fillings).await?;
     data.work.say("starting what was restored");
     data.work.perform(spec, |found| stages(found, &to), Finish::Healthy(&to.rendered.health)).await?;
     note_passed(data, &opened, &parts, began)?;
     Ok(passed(data).await)
+}
+
+/// Notes what is about to be made, unless another order has begun meanwhile with what it would claim.
+fn note_begun(data: &DataWork<'_>, to: &Settled) -> Result<(), DataError> {
+    let mut ledger = data.site().ledger();
+    expect_unclaimed(&ledger, &to.rendered.spec, None).map_err(|taken| DataError::Unfit(taken.to_string()))?;
+    ledger.mark(&data.order.id, |open| {
+        open.to = Some(to.clone());
+        open.values = Values::default();
+        open.journal.get_or_insert_default().reach = Reach::Apart;
+    })?;
+    Ok(())
 }
 
 /// Volumes are filled before there is a container, for the Engine puts files of an image into those that are empty.
@@ -119,7 +112,6 @@ async fn fill_new(
     opened: &Opened,
     rendered: &Rendered,
     fillings: Vec<Filling<'_>>,
-    side: &SidePlan,
 ) -> Result<(), DataError> {
     let spec = &rendered.spec;
     let (early, late): (Vec<_>, Vec<_>) = fillings.into_iter().partition(|it| has_volumes(it.store));
@@ -138,7 +130,7 @@ async fn fill_new(
     expect_nobody(data, spec, &of_host).await?;
     move_all(data, planned(data, &of_host)?).await?;
     restore_all(data, opened, &rest.found).await?;
-    load_all(data, opened, &late, spec, side).await?;
+    load_all(data, opened, &late, spec).await?;
     Ok(())
 }
 
@@ -173,31 +165,6 @@ fn chosen(opened: &Opened, only: &BTreeSet<StoreName>) -> Result<Vec<Part>, Data
     }
     let is_wanted = |part: &&Part| only.is_empty() || only.contains(&part.store);
     Ok(parts.iter().filter(is_wanted).cloned().collect())
-}
-
-/// Refuses a new instance from a backup that is older than files beside dumps are kept, unless an operator has agreed.
-fn expect_side_files(opened: &Opened, only: &BTreeSet<StoreName>, may: Others) -> Result<(), DataError> {
-    match (without_side_files(&opened.manifest, only), may) {
-        (stores, Others::Kept) if !stores.is_empty() => {
-            Err(DataError::Unfit(format!("{}; agree with --drop-others", refused_without_side_files(&stores))))
-        }
-        (_, Others::Kept | Others::Dropped) => Ok(()),
-    }
-}
-
-/// What is beside the data today and could not be kept; refused, unless an operator has agreed to lose it.
-fn expect_kept(today: &BTreeMap<StoreName, Gathered>, may: Others) -> Result<Vec<String>, DataError> {
-    let of_store = |(name, found): (&StoreName, &Gathered)| {
-        found.lost.iter().map(|what| format!("{name}: beside its dump: {what}")).collect::<Vec<_>>()
-    };
-    let lost: Vec<String> = today.iter().flat_map(of_store).collect();
-    match may {
-        Others::Kept if !lost.is_empty() => Err(DataError::Unfit(format!(
-            "it would be lost, for it cannot be kept: {}; move it out of the data folder, or agree with --drop-others",
-            lost.join("; ")
-        ))),
-        Others::Kept | Others::Dropped => Ok(lost),
-    }
 }
 
 /// How each folder is moved aside. Touches nothing.
@@ -272,7 +239,7 @@ async fn restore_files(
     store: &StoreName,
 ) -> Result<(), DataError> {
     let told = data.told(&format!("restoring {store}"));
-    let restored = opened.repository.restore(&opened.set, &root.path, to, opened.privileges, &told).await?;
+    let restored = opened.repository.restore(&opened.set, &root.path, to, &told).await?;
     Ok(data.note(|journal| journal.notes.extend(restored.notes.iter().map(|note| format!("{store}: {note}"))))?)
 }
 

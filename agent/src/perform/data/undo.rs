@@ -5,7 +5,7 @@
 use super::targets::unmake_missing;
 use super::{DataError, DataWork, aside, bucket, holds};
 use crate::ledger::{Aside, Reach, Settled};
-use crate::perform::forward::stages;
+use crate::perform::forward::{self, stages};
 use crate::perform::prepare::look;
 use crate::perform::work::Finish;
 use crate::site::Site;
@@ -13,7 +13,7 @@ use fleet_core::backup::Store;
 use fleet_core::names::{OrderId, StoreName};
 use fleet_core::order::PowerWish;
 use fleet_core::spec::InstanceSpec;
-use fleet_core::steps::{steps_for_power, steps_to_remove};
+use fleet_core::steps::steps_for_power;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -98,7 +98,7 @@ async fn unmake(data: &DataWork<'_>) -> Result<(), DataError> {
 /// Removes an instance with all volumes that are its own: nobody's but this order's.
 async fn remove(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<(), DataError> {
     let own = own_volumes(spec);
-    Ok(data.work.perform(spec, |found| steps_to_remove(found, spec, &own), Finish::AsIs).await?)
+    Ok(forward::remove(data.work, spec, &own).await?)
 }
 
 /// The volumes that are not of others.

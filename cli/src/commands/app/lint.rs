@@ -52,12 +52,14 @@ pub fn refuse(folder: &std::path::Path, problems: &Problems) -> Result<(), Comma
 
 fn lines(summary: &LintSummary, bundle: &Bundle) -> Vec<String> {
     let services: Vec<_> = summary.services.iter().map(|(service, image)| format!("{service} ({image})")).collect();
-    pairs(&[
+    let mut lines = pairs(&[
         ("app", summary.title.as_ref().map_or(summary.app.clone(), |title| format!("{}: {title}", summary.app))),
         ("files", bundle.files().keys().cloned().collect::<Vec<_>>().join(", ")),
         ("services", services.join(", ")),
         ("volumes", summary.volumes.join(", ")),
         ("values", summary.values.join(", ")),
         ("problems", "none".to_owned()),
-    ])
+    ]);
+    lines.extend(summary.notes.iter().map(|note| format!("note: {note}")));
+    lines
 }

@@ -116,7 +116,6 @@ mod tests {
             derivable: Vec::new(),
             uncovered: Vec::new(),
             beside: Vec::new(),
-            side_files: Default::default(),
             holds: Vec::new(),
         }
     }

@@ -9,10 +9,7 @@ use crate::operators::service::OperatorsService;
 use crate::operators::subject::{Subject, definition, no_instance};
 use crate::operators::wish::{ChangeError, absent, hindered, read, taken, wrong};
 use fleet_core::app::Given;
-use fleet_core::backup::{
-    BackupSeen, DataAction, DataWish, Kept, Manifest, Others, Part, Place, Privileges, RestoreTo, Source, StoreState,
-    refused_without_side_files, side_file_lines, without_side_files,
-};
+use fleet_core::backup::{BackupSeen, DataAction, DataWish, Kept, Manifest, Others, Part, Place, Source, StoreState};
 use fleet_core::facts::{DriftRule, InstanceDesired, Origin, PowerDesired};
 use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
 use fleet_core::order::{Goal, PowerWish, Release};
@@ -76,21 +73,14 @@ impl OperatorsService {
             }
             (safety, plan)
         };
-        let mut plan: Vec<String> =
-            plan.into_iter().chain(self.beside(&name, &only, request.drop_others).await).collect();
-        match self.manifest_of(ATTEMPT, &from).await {
-            Ok(manifest) => plan.extend(side_file_lines(&manifest, &only, RestoreTo::InPlace)),
-            Err(_) => {
-                plan.push("files beside the dumps: not known here; the host reads them from the backup".to_owned());
-            }
-        }
+        let plan: Vec<String> = plan.into_iter().chain(self.beside(&name, &only, request.drop_others).await).collect();
         if request.dry_run {
             let instance = self.instance_view(&name);
             return Ok(v1::InstanceChange { plan, instance, backup: from.backup.to_string(), ..Default::default() });
         }
         let backup = from.backup.to_string();
-        let others = others_of(request);
-        let action = DataAction::Restore { from, only, safety, goal: None, others, privileges: privileges_of(request) };
+        let others = if request.drop_others { Others::Dropped } else { Others::Kept };
+        let action = DataAction::Restore { from, only, safety, goal: None, others };
         let mut changes = self.wish_data(by, ATTEMPT, "a restore", [(name, action)].into()).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", ""))?;
         Ok(v1::InstanceChange { plan, backup, ..change })
@@ -121,30 +111,22 @@ impl OperatorsService {
         self.check_free_for(&name, &host)?;
         check_reach(&self.shared.facts.read(), &from, &seen, &host)?;
         let manifest = self.manifest_of(ATTEMPT, &from).await?;
+        let _one_at_a_time = self.claiming.lock().await;
         let anew = self.anew(&name, &host, &manifest, request).await?;
         let mut plan = vec![format!(
             "instance {name} on {host}: made as {} from backup {} of {} ({}, in {})",
             manifest.release, from.backup, from.instance, seen.began, from.repository
         )];
-        plan.extend(side_file_lines(&manifest, &only, RestoreTo::NewInstance));
-        plan.extend(
-            manifest.uncovered.iter().map(|what| format!("does not come, for it is not in the backup: {what}")),
-        );
         plan.extend(anew.plan.iter().cloned());
-        let lacking = without_side_files(&manifest, &only);
-        if !lacking.is_empty() && !request.drop_others {
-            let hint = "agree with --drop-others, or choose a newer backup";
-            return Err(hindered(ATTEMPT, refused_without_side_files(&lacking), hint));
-        }
         if request.dry_run {
             return Ok(v1::InstanceChange { plan, backup: from.backup.to_string(), ..Default::default() });
         }
         let goal = Goal { release: manifest.release.clone(), revision: 1 };
-        let (others, privileges) = (others_of(request), self.privileges_on(&host, &from, &seen, request));
         let now = clock::now();
         let (instance, backup) = (from.instance.clone(), from.backup.clone());
         let origin = Some(Origin::Backup(from.clone()));
-        let action = DataAction::Restore { from, only, safety: BTreeSet::new(), goal: Some(goal), others, privileges };
+        let action =
+            DataAction::Restore { from, only, safety: BTreeSet::new(), goal: Some(goal), others: Others::Kept };
         let desired = InstanceDesired {
             origin,
             data: Some(DataWish { serial: now.0, action, at: now }),
@@ -201,20 +183,10 @@ impl OperatorsService {
         let mut session = self.rendering(ATTEMPT).await?;
         let rendered = subject.render(&mut session, ATTEMPT, &values).await?;
         self.check_policy(ATTEMPT, &subject, &rendered)?;
-        Ok(Anew { plan: lines(None, &rendered.spec), subject, values })
-    }
-
-    /// A host keeps what its own backup has. Only the coordinator knows whose it is: a manifest says what its writer wants.
-    fn privileges_on(
-        &self,
-        host: &HostName,
-        from: &Source,
-        seen: &BackupSeen,
-        request: &v1::RestoreRequest,
-    ) -> Privileges {
-        let known = self.shared.facts.read();
-        let is_own = seen.host == *host && known.instance(&from.instance).is_some_and(|it| it.host == *host);
-        if is_own { Privileges::Kept } else { privileges_of(request) }
+        drop(session);
+        let unknown = self.check_claims(ATTEMPT, subject.claimant(), &rendered.spec).await?;
+        let plan = lines(None, &rendered.spec).into_iter().chain(unknown).collect();
+        Ok(Anew { plan, subject, values })
     }
 
     fn check_free_for(&self, name: &InstanceName, host: &HostName) -> Result<(), Status> {
@@ -227,14 +199,6 @@ impl OperatorsService {
             false => Err(absent(ATTEMPT, format!("host `{host}`"), "see them with `fleet host ls`")),
         }
     }
-}
-
-fn others_of(request: &v1::RestoreRequest) -> Others {
-    if request.drop_others { Others::Dropped } else { Others::Kept }
-}
-
-fn privileges_of(request: &v1::RestoreRequest) -> Privileges {
-    if request.keep_privileged_bits { Privileges::Kept } else { Privileges::Cleared }
 }
 
 fn name_taken(name: &InstanceName) -> Status {

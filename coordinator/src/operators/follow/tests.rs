@@ -72,7 +72,8 @@ async fn already_so_is_what_its_host_says_and_not_that_nobody_has_planned_yet() 
     assert_eq!(told(&facts), waiting, "it has other values");
     want(&facts, powered(1, PowerWish::Stop)).await;
     assert_eq!(told(&facts), waiting, "it is to be stopped");
-    want(&facts, InstanceDesired { removal: Some(Removal { volumes: [].into() }), ..wanted("lab-1") }).await;
+    want(&facts, InstanceDesired { removal: Some(Removal { volumes: [].into(), attempt: 0 }), ..wanted("lab-1") })
+        .await;
     assert_eq!(told(&facts), waiting, "it is to be removed");
 }
 
@@ -86,7 +87,7 @@ async fn what_takes_an_app_away_from_a_host_is_not_refused_by_its_list_of_apps()
     let policy = HostPolicy { apps: Some([name("other")].into()), ..HostPolicy::default() };
     facts.hear_hello(&name("lab-1"), HostSaid { policy, ..said() }, NOW).await.expect("the store is whole");
     facts.say("lab-1", "notes-1", "1.1", 1).await;
-    let removal = InstanceDesired { removal: Some(Removal { volumes: [].into() }), ..wanted("lab-1") };
+    let removal = InstanceDesired { removal: Some(Removal { volumes: [].into(), attempt: 0 }), ..wanted("lab-1") };
     for (instance, expect) in [
         (removal, "waiting"),
         (powered(1, PowerWish::Stop), "waiting"),

@@ -139,6 +139,7 @@ fn who_acts_on_labels_does_not_see_it() {
             "com.docker.compose.service",
             "com.docker.compose.version",
             "fleet.config-hash",
+            "fleet.host",
             "fleet.release",
             "fleet.release-digest",
             "fleet.throwaway",

@@ -106,7 +106,7 @@ impl Given {
                 "revision" => instance.revision = read(word(words)),
                 "says" => last.revision = read(word(words)),
                 "enrolment" => said.enrolment = word(words).into(),
-                "removing" => instance.removal = Some(Removal { volumes: Default::default() }),
+                "removing" => instance.removal = Some(Removal { volumes: Default::default(), attempt: 0 }),
                 "power" => instance.power = PowerDesired { wish: wish(word(words)), serial: 1 },
                 "came-back" => instance.origin = Some(Origin::CameBack { of: seconds(word(words)) }),
                 "created" => instance.created = seconds(word(words)),
@@ -276,6 +276,7 @@ fn instance_said() -> InstanceSaid {
         drift: Vec::new(),
         containers: Vec::new(),
         coverage: None,
+        claims: None,
     }
 }
 

@@ -184,7 +184,7 @@ pub async fn sweep(engine: &Engine, spec: &InstanceSpec) -> Result<(), HandsErro
     for id in listed.into_iter().filter_map(|container| container.id) {
         remove(engine, &id).await?;
     }
-    for container in containers(engine, &spec.project).await? {
+    for container in containers(engine, spec).await? {
         let runs =
             container.state.as_ref().is_some_and(|state| state.running == Some(true) && state.paused != Some(true));
         // A container in which no command was ever run has no tool.

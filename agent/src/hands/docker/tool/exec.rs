@@ -4,7 +4,7 @@ use super::ending::{Ending, Place};
 use super::running::Running;
 use super::{Input, Reads, command, describe, environment, new_mark};
 use crate::hands::HandsError;
-use crate::hands::docker::container::inspect;
+use crate::hands::docker::container::inspect_own;
 use crate::hands::docker::engine::Engine;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use fleet_core::backup::Tool;
@@ -54,7 +54,7 @@ async fn running_container(engine: &Engine, spec: &InstanceSpec, service: &str) 
     let wrong = || HandsError::NotInSpec { kind: "service", name: service.to_owned() };
     let name = &spec.container(service).ok_or_else(wrong)?.name;
     let gone = || HandsError::NotThere { kind: "container", name: name.clone() };
-    let found = inspect(engine, name).await?.ok_or_else(gone)?;
+    let found = inspect_own(engine, spec, name).await?.ok_or_else(gone)?;
     let state = found.state.unwrap_or_default();
     let runs = state.running == Some(true) && state.paused != Some(true) && state.restarting != Some(true);
     if runs { Ok(found.id.unwrap_or_default()) } else { Err(HandsError::NotRunning { container: name.clone() }) }

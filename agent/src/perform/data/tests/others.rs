@@ -10,14 +10,7 @@ use fleet_core::order::{Action, Outcome};
 fn dropping(id: &BackupId) -> Action {
     let from = source("near", id);
     let (only, safety) = Default::default();
-    Action::Data(DataAction::Restore {
-        from,
-        only,
-        safety,
-        goal: None,
-        others: Others::Dropped,
-        privileges: Default::default(),
-    })
+    Action::Data(DataAction::Restore { from, only, safety, goal: None, others: Others::Dropped })
 }
 
 fn beside(bed: &Bed, text: &str) {

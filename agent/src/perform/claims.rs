@@ -1,0 +1,165 @@
+//! Sees to it that an order takes nothing that belongs to somebody else: another instance of this host, another agent's at the same
+//! Engine, or nobody whom fleet knows.
+//!
+//! **Invariant:** asked before the first step of an order, and again under the ledger's lock when the order begins.
+
+use super::prepare::look;
+use crate::hands::HandsError;
+use crate::ledger::{Ledger, OrderState};
+use crate::site::Site;
+use fleet_core::claims::{Claims, claims_of, conflicts, holders_of_volume, is_network_held};
+use fleet_core::names::InstanceName;
+use fleet_core::spec::{EngineNameError, EngineOwner, InstanceSpec};
+use fleet_core::steps::{Foreign, ForeignKind, Found, Ownership};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Why an order would touch what belongs to somebody else.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    #[error("`{name}` cannot be the name of a network or a volume: {reason}")]
+    BadName { name: String, reason: EngineNameError },
+    #[error(
+        "its Compose project would be `{to}` and is `{from}`: its volumes would be left behind, and it would begin with nothing; \
+         to keep the name of its Compose file, write `project: from-compose` in app.yaml"
+    )]
+    OtherProject { from: String, to: String },
+    #[error("{conflicts}; an instance shares none of these with another: choose other names, or remove that instance")]
+    Taken { conflicts: String },
+    #[error(
+        "a Compose project `{project}` that fleet did not make is on this host ({containers}); choose another name"
+    )]
+    Occupied { project: String, containers: String },
+    #[error("{what}, and fleet leaves it; {hint}")]
+    Foreign { what: Foreign, hint: &'static str },
+    #[error("the volume `{volume}` stays: {holders} has it, too")]
+    VolumeHeld { volume: String, holders: String },
+    #[error(transparent)]
+    Look(#[from] HandsError),
+}
+
+/// What the other instances of this host claim and use, those that an order is making included.
+pub fn others(ledger: &Ledger, instance: &InstanceName) -> Vec<(InstanceName, Claims)> {
+    let kept = ledger.instances().iter().filter_map(|(name, entry)| Some((name, entry.spec()?)));
+    let coming = ledger.orders().values().filter_map(|entry| match &entry.state {
+        OrderState::Open(open) => Some((&entry.order.instance, &open.to.as_ref()?.rendered.spec)),
+        OrderState::Ended { .. } => None,
+    });
+    let others = kept.chain(coming).filter(|(name, _)| *name != instance);
+    others.map(|(name, spec)| (name.clone(), claims_of(spec))).collect()
+}
+
+/// Refuses a spec that claims what another instance of this host has.
+pub fn expect_unclaimed(ledger: &Ledger, to: &InstanceSpec, from: Option<&InstanceSpec>) -> Result<(), ClaimError> {
+    let others = others(ledger, &to.instance);
+    let present = from.map(claims_of);
+    let found = conflicts(&claims_of(to), present.as_ref(), others.iter().map(|(name, claims)| (name, claims)));
+    if found.is_empty() {
+        return Ok(());
+    }
+    let texts: BTreeSet<String> = found.iter().map(ToString::to_string).collect();
+    Err(ClaimError::Taken { conflicts: texts.into_iter().collect::<Vec<_>>().join(", ") })
+}
+
+/// Refuses what an instance must not become: names with another meaning, another project, what others have.
+pub async fn expect_own(site: &Site, to: &InstanceSpec, from: Option<&InstanceSpec>) -> Result<(), ClaimError> {
+    if let Some((name, reason)) = to.bad_engine_name() {
+        return Err(ClaimError::BadName { name: name.to_owned(), reason });
+    }
+    if let Some(from) = from.filter(|from| from.project != to.project) {
+        return Err(ClaimError::OtherProject { from: from.project.clone(), to: to.project.clone() });
+    }
+    expect_unclaimed(&site.ledger(), to, from)?;
+    let found = look(site, to).await?;
+    let strangers: Vec<&str> = found.strangers().collect();
+    if from.is_none() && !strangers.is_empty() {
+        return Err(ClaimError::Occupied { project: to.project.clone(), containers: strangers.join(", ") });
+    }
+    expect_free(&found, from)
+}
+
+/// Refuses to begin beside what is somebody else's. A volume or a network without labels stays the instance's if it has it already.
+pub fn expect_free(found: &Found, from: Option<&InstanceSpec>) -> Result<(), ClaimError> {
+    let present = from.map(claims_of).unwrap_or_default();
+    let is_present = |it: &Foreign| match (it.kind, &it.owner) {
+        (ForeignKind::Volume, EngineOwner::Nobody) => present.volumes.contains(&it.name),
+        (ForeignKind::Network, EngineOwner::Nobody) => present.networks.contains(&it.name),
+        (ForeignKind::Container | ForeignKind::Volume | ForeignKind::Network, _) => false,
+    };
+    let Some(what) = found.foreign.iter().find(|it| !is_present(it)) else { return Ok(()) };
+    let hint = match what.kind {
+        ForeignKind::Container => "choose another name, or remove that container",
+        ForeignKind::Network => "choose another name, or use it as `external: true`",
+        ForeignKind::Volume => "choose another name, or mount it as `external: true` where the host's policy lists it",
+    };
+    Err(ClaimError::Foreign { what: what.clone(), hint })
+}
+
+/// Refuses to start or to heal an instance beside containers that are not its own.
+pub fn expect_no_foreign_container(found: &Found) -> Result<(), ClaimError> {
+    let container = found.foreign.iter().find(|it| it.kind == ForeignKind::Container);
+    match container.cloned() {
+        Some(what) => Err(ClaimError::Foreign { what, hint: "remove or rename it first" }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to delete volumes that somebody else claims, uses or signed. Nothing was touched before.
+pub async fn expect_deletable(site: &Site, spec: &InstanceSpec, volumes: &BTreeSet<String>) -> Result<(), ClaimError> {
+    if volumes.is_empty() {
+        return Ok(());
+    }
+    let others = others(&site.ledger(), &spec.instance);
+    let found = look(site, spec).await?;
+    for volume in volumes {
+        let claimed = holders_of_volume(volume, others.iter().map(|(name, claims)| (name.to_string(), claims)));
+        let mounted = found.borrowed.get(volume).map(|container| format!("the container {container}"));
+        let holders: BTreeSet<String> = claimed.chain(mounted).collect();
+        if !holders.is_empty() {
+            let holders = holders.into_iter().collect::<Vec<_>>().join(" and ");
+            return Err(ClaimError::VolumeHeld { volume: volume.clone(), holders });
+        }
+        let foreign = found.foreign.iter().find(|it| it.kind == ForeignKind::Volume && it.name == *volume);
+        let is_claimed = claims_of(spec).volumes.contains(volume);
+        let is_own = |it: &&Foreign| it.owner == EngineOwner::Nobody && is_claimed;
+        if let Some(what) = foreign.filter(|it| !is_own(it)) {
+            return Err(ClaimError::Foreign { what: what.clone(), hint: "leave it out of `--volume`" });
+        }
+    }
+    Ok(())
+}
+
+/// What was found, without what other instances of this host claim or use: it stays.
+pub fn spared(mut found: Found, others: &[(InstanceName, Claims)]) -> Found {
+    let is_held = |name: &str| is_network_held(name, others.iter().map(|(_, claims)| claims));
+    for network in found.networks.iter_mut().filter(|network| is_held(&network.name)) {
+        network.ownership = Ownership::OfOthers;
+    }
+    let claims = || others.iter().map(|(name, claims)| (name, claims));
+    found.volumes.retain(|volume| holders_of_volume(volume, claims()).next().is_none());
+    found
+}
+
+/// The parts of an instance of which this host has nothing but, perhaps, these volumes.
+pub fn bare_spec(instance: &InstanceName, volumes: &BTreeSet<String>, working_dir: String) -> InstanceSpec {
+    use fleet_core::spec::VolumeSpec;
+    let volume = |name: &String| VolumeSpec {
+        name: name.clone(),
+        key: name.clone(),
+        external: false,
+        driver: None,
+        options: BTreeMap::new(),
+        labels: BTreeMap::new(),
+    };
+    InstanceSpec {
+        instance: instance.clone(),
+        app: "removed".parse().expect("it is a name"),
+        version: "0".parse().expect("it is a version"),
+        digest: format!("sha256:{}", "0".repeat(64)).parse().expect("it is a digest"),
+        project: instance.to_string(),
+        working_dir,
+        networks: Vec::new(),
+        volumes: volumes.iter().map(volume).collect(),
+        containers: Vec::new(),
+        files: Vec::new(),
+    }
+}

@@ -1,0 +1,203 @@
+//! What the instances of a host claim there, and the refusal of what would take it from them.
+//!
+//! A host says what its instances have. What is wanted and not there yet (an installation, other values, a rollout) is rendered.
+
+use super::changes::{check_for, placement, rendered};
+use super::service::OperatorsService;
+use super::subject::definition;
+use super::wish::hindered;
+use crate::facts::Known;
+use crate::serve::failed;
+use fleet_core::claims::{Claims, claims_of, conflicts, holders_of_volume};
+use fleet_core::compose::ProjectNaming;
+use fleet_core::names::{HostName, InstanceName};
+use fleet_core::order::{Action, Release};
+use fleet_core::rollout::{Proposal, RolloutWish};
+use fleet_core::spec::InstanceSpec;
+use fleet_render::Session;
+use std::collections::{BTreeSet, HashMap};
+use tonic::Status;
+
+const ATTEMPT: &str = "work out what instances claim";
+
+/// What other instances of a host claim or will claim.
+#[derive(Debug, Default)]
+pub struct HostClaims {
+    claims: Vec<(InstanceName, Claims)>,
+    /// Instances of which nobody here knows what they have.
+    unknown: BTreeSet<InstanceName>,
+}
+
+/// An instance as its host says it is, or as it is wanted.
+enum Stage {
+    Said(Claims),
+    Wanted { release: Release, revision: u64 },
+}
+
+/// An instance that is to become something on a host.
+#[derive(Debug, Clone, Copy)]
+pub struct Claimant<'a> {
+    pub name: &'a InstanceName,
+    pub host: &'a HostName,
+}
+
+impl OperatorsService {
+    /// Refuses what would take from another instance of the host what it has, or leave the instance's own data behind. Gives back
+    /// what could not be compared.
+    pub async fn check_claims(
+        &self,
+        attempt: &str,
+        of: Claimant<'_>,
+        to: &InstanceSpec,
+    ) -> Result<Vec<String>, Status> {
+        let others = self.claims_beside(&mut self.rendering(attempt).await?, of).await;
+        self.against(of, to, &others).map_err(|(why, hint)| hindered(attempt, why, hint))?;
+        let (host, unknown) = (of.host, others.unknown.iter());
+        let say = |name| format!("{name} on {host}: what it has is not known here; the host itself compares");
+        Ok(unknown.map(say).collect())
+    }
+
+    fn against(&self, of: Claimant<'_>, to: &InstanceSpec, others: &HostClaims) -> Result<(), (String, &'static str)> {
+        let present = self.shared.facts.read().said(of.name).and_then(|said| said.claims.clone());
+        if let Some(present) = present.as_ref().filter(|present| present.project != to.project) {
+            let why = format!(
+                "the project of `{}` is `{}` and would be `{}`: its volumes would be left behind, and it would begin with nothing",
+                of.name, present.project, to.project
+            );
+            return Err((why, "to keep the name of its Compose file, write `project: from-compose` in app.yaml"));
+        }
+        let claims = claims_of(to);
+        let found = conflicts(&claims, present.as_ref(), others.claims.iter().map(|(name, claims)| (name, claims)));
+        if found.is_empty() {
+            return Ok(());
+        }
+        let say = |it: &fleet_core::claims::Conflict<&InstanceName>| {
+            format!("the {} `{}` on {} is {}'s", it.kind, it.name, of.host, it.owner)
+        };
+        let texts: BTreeSet<String> = found.iter().map(say).collect();
+        let hint = "an instance shares none of these with another: choose other names or values, another host, or remove that one";
+        Err((texts.into_iter().collect::<Vec<_>>().join("; "), hint))
+    }
+
+    /// Who else on the host has a volume.
+    pub async fn holders_beside(&self, of: Claimant<'_>, volume: &str) -> Result<Vec<String>, Status> {
+        let others = self.claims_beside(&mut self.rendering(ATTEMPT).await?, of).await;
+        let claims = others.claims.iter().map(|(name, claims)| (name.to_string(), claims));
+        Ok(holders_of_volume(volume, claims).collect())
+    }
+
+    async fn claims_beside(&self, session: &mut Session, of: Claimant<'_>) -> HostClaims {
+        let stages = stages_beside(&self.shared.facts.read(), of);
+        let mut found = HostClaims::default();
+        for (name, stage) in stages {
+            let claims = match stage {
+                Stage::Said(claims) => Ok(claims),
+                Stage::Wanted { release, revision } => {
+                    let claimant = Claimant { name: &name, host: of.host };
+                    self.spec_of(session, claimant, &release, revision).await.map(|spec| claims_of(&spec))
+                }
+            };
+            match claims {
+                Ok(claims) => found.claims.push((name, claims)),
+                Err(_) => drop(found.unknown.insert(name)),
+            }
+        }
+        found
+    }
+
+    /// An instance as a release and a revision of its values make it.
+    async fn spec_of(
+        &self,
+        session: &mut Session,
+        of: Claimant<'_>,
+        release: &Release,
+        revision: u64,
+    ) -> Result<InstanceSpec, Status> {
+        let bundle = self.bundle(release)?;
+        let definition = definition(ATTEMPT, &bundle)?;
+        let opened = self.shared.values.open(self.shared.facts.store(), of.name, revision);
+        let (values, _) = opened.map_err(|error| failed("could not open its values", &error))?;
+        let checked = check_for(ATTEMPT, &definition, &values)?;
+        let place = placement(of.name, of.host, &release.name.version);
+        Ok(rendered(session, ATTEMPT, &bundle, &checked, &place).await?.spec)
+    }
+
+    /// The members of a proposal that would take what others have, each with the reason. `former` are revisions that go with it.
+    pub async fn refused_members(
+        &self,
+        proposal: &Proposal,
+        former: &HashMap<InstanceName, u64>,
+    ) -> Result<HashMap<InstanceName, String>, Status> {
+        let mut session = self.rendering(ATTEMPT).await?;
+        let (mut refused, mut namings) = (HashMap::new(), HashMap::new());
+        for member in &proposal.members {
+            let desired = self.shared.facts.read().instance(&member.instance).cloned();
+            let Some(desired) = desired else { continue };
+            let of = Claimant { name: &member.instance, host: &desired.host };
+            let others = self.claims_beside(&mut session, of).await;
+            if !namings.contains_key(&member.to.digest) {
+                let bundle = self.bundle(&member.to)?;
+                namings.insert(member.to.digest.clone(), definition(ATTEMPT, &bundle)?.project);
+            }
+            // Alone on its host, and with its own name: nothing is left to compare.
+            if others.claims.is_empty()
+                && namings[&member.to.digest] == ProjectNaming::Instance
+                && self.has_own_name(of)
+            {
+                continue;
+            }
+            let revision = former.get(&member.instance).copied().unwrap_or(desired.revision);
+            // What cannot be rendered has reasons of its own, which are said elsewhere.
+            let Ok(to) = self.spec_of(&mut session, of, &member.to, revision).await else { continue };
+            if let Err((why, _)) = self.against(of, &to, &others) {
+                refused.insert(member.instance.clone(), why);
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Tells whether an instance's project has its name, as far as its host says.
+    fn has_own_name(&self, of: Claimant<'_>) -> bool {
+        let known = self.shared.facts.read();
+        let claims = known.said(of.name).and_then(|said| said.claims.as_ref());
+        claims.is_none_or(|claims| claims.project == of.name.as_str())
+    }
+}
+
+/// What each other instance of a host is, and what it is to become.
+fn stages_beside(known: &Known, of: Claimant<'_>) -> Vec<(InstanceName, Stage)> {
+    let mut stages = Vec::new();
+    for name in known.instances_of(of.host).filter(|name| *name != of.name) {
+        let seen = known.observed().instances.get(name).filter(|seen| seen.host == *of.host);
+        let said = seen.and_then(|seen| seen.running.last());
+        if let Some(claims) = said.and_then(|said| said.claims.clone()) {
+            stages.push((name.clone(), Stage::Said(claims)));
+        }
+        let Some(desired) = known.instance(name).filter(|desired| desired.host == *of.host) else { continue };
+        let mut wanted = |release: &Release, revision| {
+            stages.push((name.clone(), Stage::Wanted { release: release.clone(), revision }));
+        };
+        match said {
+            None => wanted(&desired.release, desired.revision),
+            Some(said) if said.claims.is_none() || said.revision < desired.revision => {
+                wanted(&said.release, desired.revision);
+            }
+            Some(_) => {}
+        }
+        let newest = known.desired().rollouts.values().filter(|it| it.created >= desired.created);
+        let members = newest.flat_map(|it| it.members.iter().map(move |member| (it, member)));
+        let newest = members.filter(|(_, member)| member.instance == *name).max_by_key(|(it, _)| it.created);
+        let coming = newest
+            .filter(|(it, member)| it.wish != RolloutWish::Abort && said.is_none_or(|said| said.release != member.to));
+        if let Some((_, member)) = coming {
+            wanted(&member.to, member.to_revision.unwrap_or(desired.revision));
+        }
+    }
+    stages
+}
+
+/// Tells whether a removal of an instance was asked whose end is not heard.
+pub fn is_being_removed(known: &Known, name: &InstanceName) -> bool {
+    let mut orders = known.asked().orders.values();
+    orders.any(|open| open.order.instance == *name && matches!(open.order.action, Action::Remove { .. }))
+}

@@ -1,0 +1,87 @@
+//! Removing instances, with those of their volumes that are named.
+
+use super::claims::is_being_removed;
+use super::follow::Wish;
+use super::instances::find_any;
+use super::service::OperatorsService;
+use super::subject::Subject;
+use super::wish::{ChangeError, hindered, read, wrong};
+use crate::clock;
+use crate::facts::{DesiredChange, Known};
+use fleet_core::facts::{InstanceDesired, Removal};
+use fleet_core::names::{InstanceName, OperatorName};
+use fleet_proto::v1;
+use std::collections::BTreeSet;
+use tonic::Status;
+
+const ATTEMPT: &str = "remove the instance";
+
+impl OperatorsService {
+    pub async fn remove_as(
+        &self,
+        by: &OperatorName,
+        request: v1::RemoveInstanceRequest,
+    ) -> Result<v1::InstanceChange, Status> {
+        let name: InstanceName = read(ATTEMPT, &request.name)?;
+        let subject = self.subject(ATTEMPT, &name)?;
+        let volumes: BTreeSet<String> = request.volumes.into_iter().collect();
+        let has = self.volumes_of(ATTEMPT, &subject).await?;
+        if let Some(stranger) = volumes.iter().find(|volume| !has.contains(volume)) {
+            let hint = format!("it has {}", if has.is_empty() { "none".to_owned() } else { has.join(", ") });
+            return Err(wrong(ATTEMPT, format!("`{stranger}` is not a volume of `{name}`"), &hint));
+        }
+        self.check_removal(&subject, &volumes).await?;
+        let mut plan: Vec<String> = vec!["containers and networks: removed".to_owned()];
+        plan.extend(has.iter().map(|volume| match volumes.contains(volume) {
+            true => format!("volume {volume}: deleted, with its data"),
+            false => format!("volume {volume}: stays"),
+        }));
+        if !request.dry_run {
+            let change = |change: &mut DesiredChange<'_>| {
+                let desired = find_any(change, ATTEMPT, &name)?;
+                let removal = next_removal(change.known(), &name, desired.removal.as_ref(), volumes)?;
+                if desired.removal.is_some() {
+                    change.forget_failures(&name);
+                }
+                change.put_instance(&name, InstanceDesired { removal: Some(removal), ..desired });
+                change.tell(&format!("instance {name}"), &format!("removal asked by {by}"));
+                Ok::<_, ChangeError>(())
+            };
+            self.change(clock::now(), change).await?;
+        }
+        let wish = (!request.dry_run).then_some(Wish::Removal);
+        self.changed(name, plan, wish).await
+    }
+
+    /// Refuses to delete a volume that another instance of the host has, too.
+    async fn check_removal(&self, subject: &Subject, volumes: &BTreeSet<String>) -> Result<(), Status> {
+        for volume in volumes {
+            let holders = self.holders_beside(subject.claimant(), volume).await?;
+            if !holders.is_empty() {
+                let why = format!("the volume `{volume}` is used by {}, too", holders.join(" and "));
+                let hint = "leave it out of `--volume`: it stays, with its data";
+                return Err(hindered(ATTEMPT, why, hint));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The removal that is wanted from now on. Where an earlier one has ended without success, this is another attempt with an order of
+/// its own: a host that is asked the same order again tells how it ended.
+fn next_removal(
+    known: &Known,
+    name: &InstanceName,
+    before: Option<&Removal>,
+    volumes: BTreeSet<String>,
+) -> Result<Removal, Status> {
+    let Some(before) = before else { return Ok(Removal { volumes, attempt: 0 }) };
+    if !is_being_removed(known, name) {
+        return Ok(Removal { volumes, attempt: before.attempt + 1 });
+    }
+    if before.volumes == volumes {
+        return Ok(before.clone());
+    }
+    let why = format!("`{name}` is being removed already, with other volumes");
+    Err(hindered(ATTEMPT, why, &format!("wait for its end: `fleet instance show {name}`")))
+}

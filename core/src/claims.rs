@@ -1,0 +1,124 @@
+//! What an instance has on its host to itself, and who else has it already.
+//!
+//! A project, a container's name, a volume, a network or a port of the host belongs to one instance. Others may use a volume or
+//! a network only as `external`.
+
+mod ports;
+#[cfg(test)]
+mod tests;
+
+use crate::spec::{InstanceSpec, PortSpec};
+use ports::overlap;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// What an instance claims, and what it uses of others.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// The Compose project's name.
+    pub project: String,
+    pub containers: BTreeSet<String>,
+    pub volumes: BTreeSet<String>,
+    pub networks: BTreeSet<String>,
+    /// Ports of the host; without those that the Engine chooses.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ports: BTreeSet<PortSpec>,
+    /// External volumes: somebody else made them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub used_volumes: BTreeSet<String>,
+    /// External networks: somebody else made them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub used_networks: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimKind {
+    Project,
+    Container,
+    Volume,
+    Network,
+    Port,
+}
+
+impl fmt::Display for ClaimKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Project => "project",
+            Self::Container => "container name",
+            Self::Volume => "volume",
+            Self::Network => "network",
+            Self::Port => "port",
+        })
+    }
+}
+
+/// Something that two instances would have.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Conflict<O> {
+    pub kind: ClaimKind,
+    pub name: String,
+    pub owner: O,
+}
+
+impl<O: fmt::Display> fmt::Display for Conflict<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} `{}` is {}'s", self.kind, self.name, self.owner)
+    }
+}
+
+/// What the instance of a spec claims.
+pub fn claims_of(spec: &InstanceSpec) -> Claims {
+    let ports = spec.containers.iter().flat_map(|container| &container.ports);
+    let (used_volumes, volumes): (Vec<_>, Vec<_>) = spec.volumes.iter().partition(|volume| volume.external);
+    let (used_networks, networks): (Vec<_>, Vec<_>) = spec.networks.iter().partition(|network| network.external);
+    Claims {
+        project: spec.project.clone(),
+        containers: spec.containers.iter().map(|container| container.name.clone()).collect(),
+        volumes: volumes.into_iter().map(|volume| volume.name.clone()).collect(),
+        networks: networks.into_iter().map(|network| network.name.clone()).collect(),
+        ports: ports.filter(|port| port.host.is_some()).cloned().collect(),
+        used_volumes: used_volumes.into_iter().map(|volume| volume.name.clone()).collect(),
+        used_networks: used_networks.into_iter().map(|network| network.name.clone()).collect(),
+    }
+}
+
+/// All that `new` claims and somebody else claims already.
+///
+/// A port that the instance has by now (`present`) is no reason to refuse it another change: only one of them can be open.
+pub fn conflicts<'a, O: Clone + 'a>(
+    new: &Claims,
+    present: Option<&Claims>,
+    others: impl IntoIterator<Item = (O, &'a Claims)>,
+) -> Vec<Conflict<O>> {
+    let mut found = Vec::new();
+    for (owner, other) in others {
+        let mut note = |kind, name: &str| found.push(Conflict { kind, name: name.to_owned(), owner: owner.clone() });
+        if new.project == other.project {
+            note(ClaimKind::Project, &new.project);
+        }
+        new.containers.intersection(&other.containers).for_each(|name| note(ClaimKind::Container, name));
+        new.volumes.intersection(&other.volumes).for_each(|name| note(ClaimKind::Volume, name));
+        new.networks.intersection(&other.networks).for_each(|name| note(ClaimKind::Network, name));
+        let has = |port: &PortSpec| present.is_some_and(|present| present.ports.iter().any(|it| it.host == port.host));
+        let taken = new.ports.iter().filter(|port| other.ports.iter().any(|it| overlap(port, it)) && !has(port));
+        taken.for_each(|port| note(ClaimKind::Port, &ports::name(port)));
+    }
+    found
+}
+
+/// Who else claims or uses a volume.
+pub fn holders_of_volume<'a, O: 'a>(
+    volume: &str,
+    others: impl IntoIterator<Item = (O, &'a Claims)>,
+) -> impl Iterator<Item = O> {
+    let is_held = |claims: &Claims| claims.volumes.contains(volume) || claims.used_volumes.contains(volume);
+    let others = others.into_iter().filter(move |(_, claims)| is_held(claims));
+    others.map(|(owner, _)| owner).collect::<Vec<_>>().into_iter()
+}
+
+/// Tells whether somebody else claims or uses a network.
+pub fn is_network_held<'a>(network: &str, mut others: impl Iterator<Item = &'a Claims>) -> bool {
+    others.any(|claims| claims.networks.contains(network) || claims.used_networks.contains(network))
+}

@@ -1,0 +1,46 @@
+//! Other values, another version and a restore take nothing from another instance either.
+
+use super::harness::{Harness, compose};
+
+const VALUES: &str = "values: { vol: { type: string, default: own } }";
+
+#[test]
+fn set_and_rollout_take_no_volume_of_another_instance() {
+    let Some(harness) = Harness::new(&["a"]) else { return };
+    harness.push("notes", "1", VALUES, &compose("", "{ name: 'PREFIX-${FLEET_INSTANCE}-${VOL}' }"));
+    harness.install("notes@1", "a", "one");
+    harness.install("notes@1", "a", "two");
+    let (one, two) = (harness.name("one"), harness.name("two"));
+    let before = (harness.id(&format!("{one}-web-1")), harness.id(&format!("{two}-web-1")));
+    // A version that gives all instances the volume that the first one has.
+    let volume = format!("{}-{one}-own", harness.prefix);
+    harness.push("notes", "2", VALUES, &compose("", &format!("{{ name: {volume} }}")));
+    let reason = format!("the volume `{volume}` on a is {one}'s");
+    let shown = harness.fleet.done("rollout --app notes --version 2 --dry-run");
+    assert!(shown.contains(&reason), "{shown}");
+    // With a value that leads there.
+    harness.push("other", "1", VALUES, &compose("", "{ name: 'PREFIX-${VOL}' }"));
+    harness.install("other@1", "a", "three");
+    let three = harness.name("three");
+    harness.refused(&format!("instance set {three} --set vol={one}-own"), &reason);
+    assert_eq!((harness.id(&format!("{one}-web-1")), harness.id(&format!("{two}-web-1"))), before);
+}
+
+#[test]
+fn an_upgrade_that_would_leave_the_volumes_behind_is_refused() {
+    let Some(harness) = Harness::new(&["a"]) else { return };
+    let file = compose("name: PREFIX-proj", "{}");
+    harness.push("fixed", "1", "project: from-compose", &file);
+    harness.push("fixed", "2", "", &file);
+    harness.push("fixed", "3", "project: from-compose", &file);
+    harness.install("fixed@1", "a", "fx1");
+    let container = format!("{}-proj-web-1", harness.prefix);
+    harness.write(&container, "years");
+    for line in ["rollout --app fixed --version 2 --dry-run", "rollout --app fixed --version 2 --yes --detach"] {
+        let told = harness.fleet.refused(line);
+        assert!(told.text().contains("its volumes would be left behind"), "{}", told.text());
+    }
+    harness.fleet.done("rollout --app fixed --version 3 --yes --detach");
+    harness.until("fx1 to be 3", || harness.fleet.state(&harness.name("fx1")) == "3 healthy");
+    assert_eq!(harness.read(&container).trim(), "years");
+}
