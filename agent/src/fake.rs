@@ -230,7 +230,7 @@ impl Hands for FakeHands {
 
     async fn engine_version(&self) -> Result<EngineVersion, HandsError> {
         self.world().answers()?;
-        Ok(EngineVersion { version: "fake".to_owned(), api: "1.41".to_owned() })
+        Ok(EngineVersion { version: "fake".to_owned(), api: "1.41".to_owned(), id: self.world().engine_id.clone() })
     }
 
     fn changes(&self) -> BoxStream<'static, Changed> {

@@ -83,8 +83,9 @@ impl Keeper {
     async fn ask_engine(&self) {
         let Ok(Ok(version)) = timeout(ENGINE_LIMIT, self.site.hands.engine_version()).await else { return };
         self.greeting.send_if_modified(|greeting| {
-            let is_new = greeting.engine_version != version.version;
+            let is_new = greeting.engine_version != version.version || greeting.engine_id != version.id;
             greeting.engine_version = version.version;
+            greeting.engine_id = version.id;
             is_new
         });
     }

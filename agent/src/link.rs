@@ -44,6 +44,10 @@ pub struct Who {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Greeting {
     pub engine_version: String,
+    /// The Engine's id; empty while it is not known.
+    pub engine_id: String,
+    /// Random id of this start of the agent.
+    pub start: String,
     pub policy: HostPolicy,
     pub disk_free: u64,
 }
@@ -202,6 +206,12 @@ async fn changed<T>(receiver: &mut watch::Receiver<T>) {
     if receiver.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
+}
+
+/// A random id for one start of the agent.
+pub fn start_id() -> String {
+    // Without randomness the coordinator cannot tell this start from another, which it takes for one and the same.
+    getrandom::u64().map(|id| format!("{id:016x}")).unwrap_or_default()
 }
 
 fn random() -> u32 {

@@ -84,7 +84,8 @@ fn hear(site: &Site, set: &OpenSet) {
     let known = known.filter_map(|(id, name)| Some((id.clone(), (name.clone(), known_end(site, id, name)?))));
     let unknown =
         set.unknown.iter().map(|it| (it.id.clone(), (it.instance.clone(), not_understood(&it.reason).into())));
-    let ends: Vec<_> = known.chain(unknown).collect();
+    let held = set.held.iter().filter_map(|id| Some((id.clone(), end_of_held(site, id)?)));
+    let ends: Vec<_> = known.chain(unknown).chain(held).collect();
     site.pen.write(|board| {
         board.ends.retain(|id, _| open.contains(id));
         board.ends.extend(ends);
@@ -102,6 +103,13 @@ fn known_end(site: &Site, id: &OrderId, instance: &InstanceName) -> Option<End> 
     let hint =
         "look at that file on the host; move it away when the instance is as you want it, then restart the agent";
     Some(Outcome::Stuck { reason: unreadable.reason.clone(), hint: hint.to_owned() }.into())
+}
+
+/// How an order ended that is open and not told at the moment: of one that was never begun there is nothing to say.
+fn end_of_held(site: &Site, id: &OrderId) -> Option<(InstanceName, End)> {
+    let ledger = site.ledger();
+    let end = ledger.end_of(id)?;
+    Some((ledger.orders().get(id)?.order.instance.clone(), end))
 }
 
 fn not_understood(reason: &str) -> Outcome {

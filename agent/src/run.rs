@@ -125,7 +125,8 @@ impl Rooms {
         });
         tell_what_is_left(&site);
         perform::sweep_drills(&site);
-        let keeper = Keeper { site: Arc::clone(&site), greeting: watch::Sender::new(Greeting::default()) };
+        let greeting = Greeting { start: link::start_id(), ..Greeting::default() };
+        let keeper = Keeper { site: Arc::clone(&site), greeting: watch::Sender::new(greeting) };
         Self { site, keeper, attention, channel }
     }
 

@@ -14,6 +14,7 @@ mod event;
 mod expected;
 #[cfg(test)]
 mod formats;
+mod greetings;
 mod index;
 mod known;
 mod observed;
@@ -28,6 +29,7 @@ mod untold;
 pub use backups::{BackupKept, Found};
 pub use desired::DesiredChange;
 pub use event::Event;
+pub use greetings::duplicate_words;
 pub use known::Known;
 pub use observed::{HelloSaid, ObserveError};
 pub use protocol::protocol_words;

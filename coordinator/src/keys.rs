@@ -29,6 +29,7 @@ pub const OBSERVED_HOSTS: &str = "observed/host/";
 pub const OBSERVED_INSTANCES: &str = "observed/instance/";
 pub const ENDED: &str = "observed/ended/";
 pub const OTHER_PROTOCOLS: &str = "observed/protocol/";
+pub const GREETINGS: &str = "observed/greetings/";
 pub const RELEASES: &str = "release/";
 pub const TOKENS: &str = "token/";
 pub const SUBJECTS: &str = "subject/";
@@ -37,6 +38,10 @@ pub const SETTINGS: &str = "settings";
 
 pub fn host(name: &HostName) -> String {
     format!("{HOSTS}{name}")
+}
+
+pub fn greetings(host: &HostName) -> String {
+    format!("{GREETINGS}{host}")
 }
 
 pub fn instance(name: &InstanceName) -> String {

@@ -7,6 +7,7 @@ use crate::backup::{
     BackupPolicy, Backups, Coverage, DataKind, DataWish, Held, Made, Place, RepositoryDesired, Source,
 };
 use crate::claims::Claims;
+use crate::duplicate::{Duplicate, Greetings};
 use crate::host_policy::HostPolicy;
 use crate::labels::Labels;
 use crate::names::{BackupId, HostName, InstanceName, OrderId, PolicyName, RepositoryName, RolloutId};
@@ -165,8 +166,17 @@ pub struct Observed {
     pub backups: BTreeMap<InstanceName, Backups>,
     /// Hosts that were refused when they last called, for they speak another protocol than the coordinator.
     pub other_protocols: BTreeMap<HostName, OtherProtocol>,
+    /// Greetings of each host's agents, by which two machines with one identity are told from a restart.
+    pub greetings: BTreeMap<HostName, Greetings>,
     /// Since when anybody listens: whoever was offline then may have been connected a moment before.
     pub since: Time,
+}
+
+impl Observed {
+    /// Two machines that connect as this host, if there are.
+    pub fn duplicate(&self, host: &HostName) -> Option<&Duplicate> {
+        self.greetings.get(host)?.duplicate()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ pub mod app;
 pub mod backup;
 pub mod claims;
 pub mod compose;
+pub mod duplicate;
 pub mod facts;
 pub mod guess;
 pub mod host_policy;

@@ -4,6 +4,7 @@ mod access;
 mod away;
 mod backups;
 mod drift;
+mod duplicates;
 mod elsewhere;
 mod failing;
 mod instances;

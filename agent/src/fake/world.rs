@@ -53,6 +53,8 @@ pub struct World {
     pub crash: Option<(u64, Crash)>,
     pub steps_so_far: u64,
     pub is_engine_away: bool,
+    /// What the Engine says as its id.
+    pub engine_id: String,
     /// What goes wrong with a service's tools, by the service.
     pub tool_faults: BTreeMap<String, ToolFault>,
     /// The folder with the files of all volumes, each below its name; tests that back files up set it.

@@ -83,6 +83,8 @@ pub struct EngineVersion {
     /// Such as `20.10.24`; `Podman 4.9` for Podman.
     pub version: String,
     pub api: String,
+    /// The Engine's id, as `docker info` shows it; empty where it has none.
+    pub id: String,
 }
 
 impl fmt::Display for EngineVersion {

@@ -22,6 +22,8 @@ pub struct OpenSet {
     pub orders: Vec<OutgoingOrder>,
     /// Orders that this agent does not understand.
     pub unknown: Vec<Unknown>,
+    /// Orders that are open and are not to be begun now; their ends are still wanted.
+    pub held: BTreeSet<OrderId>,
     /// The instances that this host should have.
     pub instances: BTreeSet<InstanceName>,
 }
@@ -43,7 +45,8 @@ pub enum ToAnswer {
 
 impl OpenSet {
     pub fn ids(&self) -> impl Iterator<Item = &OrderId> {
-        self.orders.iter().map(|open| &open.order.id).chain(self.unknown.iter().map(|unknown| &unknown.id))
+        let orders = self.orders.iter().map(|open| &open.order.id);
+        orders.chain(self.unknown.iter().map(|unknown| &unknown.id)).chain(&self.held)
     }
 
     fn read(message: v1::OpenOrders) -> Self {
@@ -58,6 +61,7 @@ impl OpenSet {
                 (Err(error), ..) => tracing::warn!(%error, "an order without a readable name was ignored"),
             }
         }
+        set.held = message.held.iter().filter_map(|id| id.parse().ok()).collect();
         set.instances = message.instances.iter().filter_map(|name| name.parse().ok()).collect();
         set
     }

@@ -59,6 +59,8 @@ fn hello(greeting: &Greeting) -> v1::Hello {
         policy: Some(greeting.policy.clone().into()),
         now_ms: clock::now().0,
         disk_free: greeting.disk_free,
+        start: greeting.start.clone(),
+        engine_id: greeting.engine_id.clone(),
     }
 }
 

@@ -44,13 +44,13 @@ impl Lab {
         if !images::is_engine_there() {
             return None;
         }
+        images::prepare();
         if !images::succeeds("docker", &["image", "inspect", image]) {
             let is_required = std::env::var("FLEET_TEST_DOCKER").is_ok_and(|it| it == "required");
             assert!(!is_required, "there is no image {image}: tests/prepare.sh makes it");
             eprintln!("there is no image {image}: this test has nothing to say");
             return None;
         }
-        images::prepare();
         let coordinator = Coordinator::new(Duration::from_secs(86_400)).await;
         let serving = coordinator.serve().await;
         let folder = tempfile::tempdir().expect("a folder");
@@ -125,7 +125,7 @@ impl Lab {
     }
 
     pub fn ask(&self, order: &OutgoingOrder) {
-        let set = v1::OpenOrders { orders: vec![order.clone().into()], instances: Vec::new() };
+        let set = v1::OpenOrders { orders: vec![order.clone().into()], ..Default::default() };
         self.coordinator.says.send_replace(Some(to_agent::Kind::Orders(set)));
     }
 

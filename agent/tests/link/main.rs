@@ -77,7 +77,7 @@ impl Lab {
     }
 
     fn say(&self, orders: Vec<v1::Order>) {
-        let set = v1::OpenOrders { orders, instances: Vec::new() };
+        let set = v1::OpenOrders { orders, ..Default::default() };
         self.coordinator.says.send_replace(Some(to_agent::Kind::Orders(set)));
     }
 }
@@ -149,6 +149,30 @@ async fn an_agent_connects_and_carries_out_an_order() {
 }
 
 #[tokio::test]
+async fn each_start_of_an_agent_has_an_id_that_its_connections_share() {
+    let lab = Lab::new(DAY).await;
+    lab.hands.meddle(|world| world.engine_id = "ABCD:EFGH".to_owned());
+    lab.say(Vec::new());
+    let hello = |heard: &Heard| match &heard.reports[0] {
+        Kind::Hello(hello) => (hello.start.clone(), hello.engine_id.clone()),
+        other => panic!("it greets first: {other:?}"),
+    };
+    let mut starts = Vec::new();
+    for _ in 0..2 {
+        let mut agent = lab.run();
+        for _ in 0..2 {
+            let (start, engine) = hello(&lab.coordinator.wait_for(|heard| completes(heard) > 0).await);
+            assert_eq!((start.len(), engine.as_str()), (16, "ABCD:EFGH"));
+            starts.push(start);
+            lab.coordinator.restart();
+        }
+        agent.shutdown().await;
+        lab.coordinator.restart();
+    }
+    assert!(starts[0] == starts[1] && starts[2] == starts[3] && starts[0] != starts[2], "{starts:?}");
+}
+
+#[tokio::test]
 async fn an_end_is_said_until_it_is_heard_and_all_is_said_again_after_a_restart_of_the_coordinator() {
     let lab = Lab::new(DAY).await;
     lab.ask();
@@ -171,7 +195,7 @@ async fn an_end_is_said_until_it_is_heard_and_all_is_said_again_after_a_restart_
 
 #[tokio::test]
 async fn a_short_certificate_is_renewed_and_the_new_one_is_used_and_kept() {
-    let lab = Lab::new(Duration::from_secs(3)).await;
+    let lab = Lab::new(Duration::from_secs(6)).await;
     let before = Identity::load(&identity_path(lab.folder.path())).expect("an identity");
     lab.say(Vec::new());
     let _agent = lab.run();
@@ -231,10 +255,10 @@ async fn a_flood_in_a_log_delays_no_order() {
     let question = v1::Question { id: 5, kind: Some(v1::question::Kind::Logs(logs)) };
     lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
     lab.coordinator.wait_for(|heard| heard.answers.len() > 2000).await;
-    let began = tokio::time::Instant::now();
     lab.ask();
-    lab.coordinator.wait_for(|heard| ends(heard) > 1).await;
-    assert!(began.elapsed() < Duration::from_secs(2), "the order took {:?}", began.elapsed());
+    // The flood never ends by itself: an order that waited for it would not end either.
+    let so_far = lab.coordinator.wait_for(|heard| ends(heard) > 1).await.answers.len();
+    lab.coordinator.wait_for(|heard| heard.answers.len() > so_far).await;
     lab.coordinator.says.send_replace(Some(to_agent::Kind::ForgetQuestion(5)));
 }
 

@@ -4,7 +4,7 @@ use super::{pairs, section};
 use crate::output::Column;
 use crate::words::{age, bytes, moment, or_dash};
 use fleet_core::time::Time;
-use fleet_proto::v1::{HostView, PolicyView};
+use fleet_proto::v1::{Duplicate, HostView, Machine, PolicyView};
 use std::collections::BTreeMap;
 
 pub const COLUMNS: &[Column<HostView>] = &[
@@ -28,6 +28,7 @@ pub fn lines(host: &HostView, now: Time) -> Vec<String> {
         ("host", host.name.clone()),
         ("link", format!("{}{}", host.link, since(host, now))),
         ("refused", refused(host)),
+        ("machines", machines(host)),
         ("labels", or_dash(&labels(&host.labels))),
         ("instances", or_dash(&host.instances.join(", "))),
         ("agent", host.agent_version.clone()),
@@ -38,6 +39,10 @@ pub fn lines(host: &HostView, now: Time) -> Vec<String> {
         ("added", format!("{} ago", age(now, host.added_ms))),
         ("certificate", if ends == 0 { String::new() } else { format!("until {}, renews itself", moment(ends)) }),
     ]);
+    lines.extend(section(
+        "two machines connect as it",
+        host.duplicate.as_ref().map(|it| duplicate(it, now)).unwrap_or_default(),
+    ));
     lines.extend(section("its own people allow", host.policy.as_ref().map(policy).unwrap_or_default()));
     lines
 }
@@ -48,6 +53,22 @@ fn since(host: &HostView, now: Time) -> String {
 
 fn refused(host: &HostView) -> String {
     if host.refused.is_empty() { String::new() } else { format!("{}: {}", host.refused, host.hint) }
+}
+
+fn machines(host: &HostView) -> String {
+    let since =
+        |duplicate: &Duplicate| format!("two connect as it since {}: orders are held", moment(duplicate.since_ms));
+    host.duplicate.as_ref().map(since).unwrap_or_default()
+}
+
+/// Which machines they are, and what to do.
+fn duplicate(duplicate: &Duplicate, now: Time) -> Vec<String> {
+    let machine = |machine: &Machine| {
+        let (start, engine) = (or_dash(&machine.start), or_dash(&machine.engine_id));
+        format!("start {start} at {}, Engine {engine}, connected {} ago", machine.address, age(now, machine.at_ms))
+    };
+    let machines = duplicate.machines.iter().map(machine);
+    machines.chain([format!("what to do: {}", duplicate.hint)]).collect()
 }
 
 /// What the host's policy file says.
@@ -131,6 +152,28 @@ mod tests {
         let shown = lines(&host, Time(100_000));
         let wanted = "refused      speaks protocol 2, this coordinator 1: upgrade the coordinator";
         assert!(shown.iter().any(|line| line == wanted), "{shown:?}");
+    }
+
+    #[test]
+    fn two_machines_are_shown_with_what_to_do() {
+        let machine = |start: &str, address: &str, at_ms| Machine {
+            start: start.to_owned(),
+            engine_id: "ABCD:EFGH".to_owned(),
+            address: address.to_owned(),
+            at_ms,
+        };
+        let machines = vec![machine("1f00", "10.99.0.11", 98_000), machine("", "10.99.0.12", 96_000)];
+        let duplicate = Duplicate { since_ms: 60_000, machines, hint: "switch the clone off".to_owned() };
+        let host = HostView { link: "two machines".to_owned(), duplicate: Some(duplicate), ..lab("lab-1") };
+        let shown = lines(&host, Time(100_000)).join("\n");
+        for wanted in [
+            "machines     two connect as it since 1970-01-01T00:01:00Z: orders are held",
+            "two machines connect as it\n  start 1f00 at 10.99.0.11, Engine ABCD:EFGH, connected 2s ago",
+            "start - at 10.99.0.12, Engine ABCD:EFGH, connected 4s ago",
+            "what to do: switch the clone off",
+        ] {
+            assert!(shown.contains(wanted), "`{wanted}` is not in\n{shown}");
+        }
     }
 
     #[test]

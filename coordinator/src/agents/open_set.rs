@@ -6,6 +6,7 @@ use crate::values::{Values, ValuesError};
 use fleet_core::facts::{DriftRule, OpenOrder};
 use fleet_core::names::{HostName, OrderId};
 use fleet_core::order::{Action, Order};
+use fleet_core::time::Time;
 use fleet_proto::convert::OutgoingOrder;
 use fleet_proto::v1;
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ pub enum UntoldError {
     Values(#[from] ValuesError),
     #[error(transparent)]
     Keeper(#[from] KeeperError),
+    #[error("two machines connect as it since {since}")]
+    Duplicate { since: Time },
 }
 
 impl UntoldError {
@@ -37,7 +40,7 @@ impl UntoldError {
     fn is_of_store(&self) -> bool {
         match self {
             Self::Values(ValuesError::Store(_)) => true,
-            Self::Values(ValuesError::Absent { .. } | ValuesError::Seal { .. }) => false,
+            Self::Values(ValuesError::Absent { .. } | ValuesError::Seal { .. }) | Self::Duplicate { .. } => false,
             Self::Keeper(error) => error.is_of_store(),
         }
     }
@@ -49,17 +52,23 @@ pub fn open_set(facts: &Facts, values: &Values, keeper: &Keeper, host: &HostName
     let open: Vec<OpenOrder> = unheard.filter_map(|id| known.asked().orders.get(id)).cloned().collect();
     let wanted = known.instances_of(host).filter(|name| known.instance(name).is_some_and(|one| one.host == *host));
     let instances = wanted.map(ToString::to_string).collect();
+    let duplicate = known.observed().duplicate(host).map(|duplicate| duplicate.since);
     drop(known);
     let (mut orders, mut untold) = (Vec::new(), BTreeMap::new());
     for open in open {
         let id = open.order.id.clone();
-        match outgoing(facts, values, keeper, open) {
+        let order = match duplicate {
+            Some(since) => Err(UntoldError::Duplicate { since }),
+            None => outgoing(facts, values, keeper, open),
+        };
+        match order {
             Ok(order) => orders.push(order),
             Err(error) if error.is_of_store() => return Err(error),
             Err(error) => drop(untold.insert(id, error)),
         }
     }
-    Ok(OpenSet { told: v1::OpenOrders { orders, instances }, untold })
+    let held = untold.keys().map(ToString::to_string).collect();
+    Ok(OpenSet { told: v1::OpenOrders { orders, instances, held }, untold })
 }
 
 fn outgoing(facts: &Facts, values: &Values, keeper: &Keeper, open: OpenOrder) -> Result<v1::Order, UntoldError> {

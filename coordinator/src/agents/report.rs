@@ -7,6 +7,7 @@ use crate::clock;
 use crate::facts::{Facts, HelloSaid, ObserveError};
 use crate::identity::skew;
 use crate::serve::failed;
+use fleet_core::duplicate::Greeting;
 use fleet_core::facts::Running;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::End;
@@ -18,6 +19,9 @@ use tonic::{Status, Streaming};
 
 /// The longest version text that is kept.
 const VERSION_LIMIT: usize = 40;
+
+/// The longest id that is kept.
+const ID_LIMIT: usize = 64;
 
 /// One call of `Report`. When it ends, however it ends, the host is offline.
 pub struct Report {
@@ -114,6 +118,15 @@ impl Report {
             disk_free: Some(hello.disk_free).filter(|bytes| *bytes > 0),
         };
         self.session.greet(now);
+        let greeting = Greeting {
+            at: now,
+            start: id(&hello.start),
+            engine: id(&hello.engine_id),
+            address: self.session.caller.address.ip().to_string(),
+            is_takeover: self.session.is_takeover,
+        };
+        let host = &self.session.host;
+        self.facts.hear_greeting(host, greeting).await.map_err(|error| not_kept(&error))?;
         self.facts.hear_hello(&self.session.host, said, now).await.map_err(|error| not_kept(&error))
     }
 
@@ -163,6 +176,12 @@ impl Report {
             }
         }
     }
+}
+
+/// An id as a host says it, without anything that is no part of an id.
+fn id(said: &str) -> String {
+    let is_part = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, ':' | '-' | '_' | '.');
+    said.chars().filter(is_part).take(ID_LIMIT).collect()
 }
 
 fn not_kept(error: &crate::store::StoreError) -> Status {

@@ -21,6 +21,8 @@ pub struct Session {
     pub caller: Arc<Caller>,
     /// When it connected.
     pub since: Time,
+    /// It replaced a connection of this host that was alive.
+    pub is_takeover: bool,
     /// When the host last said anything, in milliseconds.
     heard: AtomicU64,
     /// Since when the host should be told its open set, in milliseconds; 0 when it has been told.
@@ -37,12 +39,13 @@ pub struct Session {
 }
 
 impl Session {
-    fn new(host: HostName, caller: Arc<Caller>, now: Time) -> Self {
+    fn new(host: HostName, caller: Arc<Caller>, is_takeover: bool, now: Time) -> Self {
         Self {
             host,
             ended: caller.cut.child_token(),
             caller,
             since: now,
+            is_takeover,
             heard: AtomicU64::new(now.0),
             due: AtomicU64::new(now.0),
             greeted: AtomicU64::new(0),
@@ -194,14 +197,16 @@ impl Sessions {
         if caller.cut.is_cancelled() {
             return Err(Superseded);
         }
+        let mut is_takeover = false;
         if let Some(session) = open.get(host) {
             if Arc::ptr_eq(&session.caller, caller) {
                 return Ok(Arc::clone(session));
             }
             tracing::info!(%host, address = %caller.address, "connected again: the earlier connection ends");
+            is_takeover = !session.ended.is_cancelled();
             session.caller.cut.cancel();
         }
-        let session = Arc::new(Session::new(host.clone(), Arc::clone(caller), now));
+        let session = Arc::new(Session::new(host.clone(), Arc::clone(caller), is_takeover, now));
         open.insert(host.clone(), Arc::clone(&session));
         Ok(session)
     }
@@ -245,7 +250,7 @@ mod tests {
     fn session() -> Session {
         let connections = Arc::new(Connections::default());
         let caller = connections.enter(SocketAddr::from(([127, 0, 0, 1], 1)), None);
-        Session::new("lab-1".parse().expect("it is a name"), caller, NOW)
+        Session::new("lab-1".parse().expect("it is a name"), caller, false, NOW)
     }
 
     #[test]
@@ -255,6 +260,7 @@ mod tests {
         let (host, first, second) = ("lab-1".parse().expect("it is a name"), caller(1), caller(2));
         let former = sessions.enter(&host, &first, NOW).expect("it is the only one");
         let current = sessions.enter(&host, &second, NOW).expect("it is the newest");
+        assert!(!former.is_takeover && current.is_takeover);
         assert!(former.ended.is_cancelled() && !current.ended.is_cancelled());
         assert_eq!(sessions.enter(&host, &first, NOW).map(|_| ()), Err(Superseded));
         assert!(sessions.get(&host).is_some_and(|session| Arc::ptr_eq(&session, &current)));

@@ -25,6 +25,10 @@ pub async fn sweep(sessions: &Sessions, facts: &Facts) {
         for session in sessions.all() {
             look_at(&session, sessions, facts, now);
         }
+        match facts.end_duplicates(now).await {
+            Ok(ended) => sessions.mark(&ended, now),
+            Err(error) => tracing::error!(%error, "could not keep that a host is one machine again"),
+        }
     }
 }
 

@@ -75,9 +75,11 @@ impl DesiredChange<'_> {
         self.batch.delete(keys::host(name));
         self.batch.delete(keys::observed_host(name));
         self.batch.delete(keys::other_protocol(name));
+        self.batch.delete(keys::greetings(name));
         self.known.desired.hosts.remove(name);
         self.known.observed.hosts.remove(name);
         self.known.observed.other_protocols.remove(name);
+        self.known.observed.greetings.remove(name);
         self.known.events.forget_budget(name);
         let strays: Vec<InstanceName> = self.known.instances_of(name).cloned().collect();
         strays.iter().for_each(|stray| self.forget_seen(stray));

@@ -43,6 +43,7 @@ pub(super) fn load(store: &dyn Store) -> Result<Observed, StoreError> {
         instances: super::known::load(store, keys::OBSERVED_INSTANCES)?,
         ended: super::known::load(store, keys::ENDED)?,
         backups: super::backups::load(store)?,
+        greetings: super::known::load(store, keys::GREETINGS)?,
         other_protocols: super::known::load(store, keys::OTHER_PROTOCOLS)?,
         since,
     })

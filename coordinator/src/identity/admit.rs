@@ -110,6 +110,9 @@ impl Admissions {
                 Some(unheard) => before.map(|kept| kept.without(&unheard.serial)),
                 None => {
                     change.tell(&spoken_subject(&token.subject), "joined");
+                    if let Subject::Host(host) = &token.subject {
+                        change.forget_greetings(host);
+                    }
                     before
                 }
             };

@@ -114,6 +114,9 @@ fn hosts(page: &mut Page, known: &Known) {
     let mut family = page.family("fleet_hosts", "Hosts of the fleet, by whether they are connected.");
     family.sample(&[("link", "online")], number(online as u64));
     family.sample(&[("link", "offline")], number((all - online) as u64));
+    let duplicates = known.desired().hosts.keys().filter(|name| known.observed().duplicate(name).is_some()).count();
+    let help = "Hosts as which two machines connect: their orders are held.";
+    page.family("fleet_hosts_duplicate", help).sample(&[], number(duplicates as u64));
 }
 
 fn instances(page: &mut Page, known: &Known) {

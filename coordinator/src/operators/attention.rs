@@ -3,7 +3,7 @@
 mod ahead;
 
 use super::views::instance::{InstanceViews, verb};
-use crate::facts::{Known, protocol_words};
+use crate::facts::{Known, duplicate_words, protocol_words};
 use crate::own::own_standing;
 use crate::serve::Shared;
 use fleet_core::backup::{DataKind, Word};
@@ -24,6 +24,7 @@ const LIMIT: usize = 200;
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
+    Duplicate,
     Stuck,
     Halted,
     Unhealthy,
@@ -48,6 +49,7 @@ pub fn attention(
     let mut found = of_backups(known, outlook, now);
     found.extend(of_kept(kept));
     for name in known.desired().hosts.keys() {
+        found.extend(of_duplicate(known, name));
         found.extend(of_link(known, outlook, name));
         if let Some(seen) = known.observed().hosts.get(name) {
             found.extend(of_host(name, seen));
@@ -118,6 +120,12 @@ fn of_kept(kept: Kept) -> Vec<(Rank, v1::Attention)> {
 
 fn say(rank: Rank, subject: String, text: String, hint: String) -> (Rank, v1::Attention) {
     (rank, v1::Attention { subject, text, hint })
+}
+
+/// Two machines that connect as one host.
+fn of_duplicate(known: &Known, name: &HostName) -> Option<(Rank, v1::Attention)> {
+    let (text, hint) = duplicate_words(known.observed().duplicate(name)?);
+    Some(say(Rank::Duplicate, format!("host {name}"), text, hint))
 }
 
 /// Why a host is away, as far as anyone knows.
@@ -236,10 +244,11 @@ fn of_values(outlook: &Outlook<'_>, name: &InstanceName, instance: &InstanceDesi
     }
 }
 
-/// Orders that wait for values that are not there any more.
+/// Orders that wait for values that are not there any more. Those of two machines are told with their host.
 fn untold(known: &Known) -> Vec<(Rank, v1::Attention)> {
     let untold = known.asked().orders.iter().filter_map(|(id, open)| Some((open, known.untold(id)?)));
     untold
+        .filter(|(open, _)| known.observed().duplicate(&open.host).is_none())
         .filter(|(_, untold)| !untold.is_passing)
         .map(|(open, untold)| {
             let text = format!("its host cannot be told to {}: {}", verb(&open.order.action), untold.why);

@@ -76,7 +76,8 @@ fn is_under_way(phase: &Phase) -> bool {
 }
 
 fn is_online(known: &Known, host: &HostName) -> bool {
-    known.observed().hosts.get(host).is_some_and(|seen| seen.link == Link::Online)
+    let is_connected = known.observed().hosts.get(host).is_some_and(|seen| seen.link == Link::Online);
+    is_connected && known.observed().duplicate(host).is_none()
 }
 
 fn is_healthy(known: &Known, name: &InstanceName, instance: &InstanceDesired) -> bool {

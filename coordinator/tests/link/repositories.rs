@@ -12,7 +12,7 @@ use fleet_proto::v1::{self, add_file::Kind, repositories_client::RepositoriesCli
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::StreamExt;
@@ -287,16 +287,16 @@ async fn a_host_that_uploads_delays_nobody() {
             add(&mut busy, pack("notes-1", &bytes), &bytes).await
         }));
     }
-    let (mut longest, mut other) = (Duration::ZERO, client(&shelf.other).await);
-    while uploads.iter().any(|upload| !upload.is_finished()) {
-        let began = Instant::now();
+    let (mut answered_meanwhile, mut other) = (0, client(&shelf.other).await);
+    let is_busy = || uploads.iter().any(|upload| !upload.is_finished());
+    while is_busy() {
         list(&mut other, name("notes-2", v1::FileKind::Index, "")).await.expect("it is its own");
-        longest = longest.max(began.elapsed());
+        answered_meanwhile += u32::from(is_busy());
     }
     for upload in uploads {
         upload.await.expect("it ends").expect("it is its own");
     }
-    assert!(longest < Duration::from_secs(2), "{longest:?}");
+    assert!(answered_meanwhile > 0, "the other host waited until the uploads were done");
     let found = list(&mut client(&shelf.one).await, name("notes-1", v1::FileKind::Pack, "")).await;
     assert_eq!(found.expect("it is its own").len(), 16);
 }

@@ -5,7 +5,7 @@ use super::index::{Presence, Seat};
 use super::intention::noun;
 use super::open::Open;
 use crate::facts::{HostObserved, InstanceObserved, Link, OpenOrder, Origin};
-use crate::names::AppName;
+use crate::names::{AppName, HostName};
 use crate::order::Action;
 use crate::time::Time;
 use std::fmt;
@@ -20,6 +20,10 @@ pub(super) enum Hindrance {
     /// Nobody has listened for long: its host may be on its way back.
     Returning {
         until: Time,
+    },
+    /// Two machines connect as its host.
+    Duplicate {
+        since: Time,
     },
     Unreported,
     /// Its last order ended after its host last said what it runs.
@@ -73,6 +77,7 @@ impl Hindrance {
             Self::HostRemoved
             | Self::NeverSeen
             | Self::Offline { .. }
+            | Self::Duplicate { .. }
             | Self::Unreported
             | Self::Outdated
             | Self::OtherOrder
@@ -93,6 +98,9 @@ impl fmt::Display for Hindrance {
             Self::NeverSeen => f.write_str("its host has never connected"),
             Self::Offline { since } => write!(f, "its host is offline since {since}"),
             Self::Returning { .. } => f.write_str("its host has not reported since the coordinator started"),
+            Self::Duplicate { since } => {
+                write!(f, "two machines connect as its host since {since}: orders are held until only one does")
+            }
             Self::Unreported => f.write_str("it has not reported"),
             Self::Outdated => f.write_str("it has not reported since its last order ended"),
             Self::OtherOrder => f.write_str("another order for it is under way"),
@@ -124,12 +132,17 @@ pub(super) fn seen_host<'a>(seat: &Seat<'a>) -> Result<&'a HostObserved, Hindran
 pub(super) fn reachable<'a>(outlook: &Outlook, seat: &Seat<'a>) -> Result<&'a HostObserved, Hindrance> {
     let seen = seen_host(seat)?;
     match seen.link {
-        Link::Online => Ok(seen),
+        Link::Online => duplicate(outlook, &seat.desired.host).map_or(Ok(seen), Err),
         Link::Offline { since } => Err(match outlook.returning_until(since) {
             Some(until) => Hindrance::Returning { until },
             None => Hindrance::Offline { since },
         }),
     }
+}
+
+/// Two machines that connect as this host: neither is told anything.
+pub(super) fn duplicate(outlook: &Outlook, host: &HostName) -> Option<Hindrance> {
+    outlook.observed.duplicate(host).map(|duplicate| Hindrance::Duplicate { since: duplicate.since })
 }
 
 /// What the host said of the instance, if it said so since its last order ended.

@@ -120,6 +120,8 @@ fn under_way(outlook: &Outlook, member: &Member, open: &Open) -> Stand {
         Lateness::InTime => {
             let seen = outlook.observed.instances.get(&member.instance);
             let doing = seen.filter(|seen| is_busy_with(&seen.running, open.id)).and_then(|seen| doing(&seen.running));
+            let held = || hindrance::duplicate(outlook, &open.order.host).map(|held| Doing::step(held.to_string()));
+            let doing = doing.or_else(held);
             (MemberState::UnderWay { order, since, doing }, Tally::UnderWay, Some(open.due))
         }
     }

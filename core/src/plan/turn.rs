@@ -100,6 +100,9 @@ fn rollouts<'a>(outlook: &Outlook<'a>, plan: &mut Plan, wake: &mut Wake) -> Hash
 fn turn(outlook: &Outlook, seat: &Seat, rollout: Option<NewOrder>) -> Turn {
     let wanted = intention::wanted(outlook, seat);
     if let Some(open) = outlook.open(seat.name) {
+        if let Some(duplicate) = hindrance::duplicate(outlook, &open.order.host) {
+            return wait(&duplicate);
+        }
         return beside(open, wanted.ok().flatten().or_else(|| data::wished(outlook, seat)));
     }
     // Its host may have nothing more to say of it, so this does not wait for a report.

@@ -127,6 +127,8 @@ impl SimulatedAgent {
             policy: Some(v1::HostPolicy::default()),
             now_ms: super::operator::now().0,
             disk_free: 100 << 30,
+            start: format!("{:016x}", self.number),
+            engine_id: format!("ENGINE:{}", self.number),
         };
         send(say, from_agent::Kind::Hello(hello)).await?;
         if let Some(release) = &self.settled {

@@ -119,7 +119,9 @@ impl Engine {
         let parts = version.components.unwrap_or_default();
         let is_podman = parts.iter().any(|part| part.name.starts_with("Podman"));
         let version_text = if is_podman { format!("Podman {number}") } else { number };
-        Ok(EngineVersion { version: version_text, api: version.api_version.unwrap_or_default() })
+        let info = self.ask("ask the Engine for its id", self.docker().await?.info()).await?;
+        let (api, id) = (version.api_version.unwrap_or_default(), info.id.unwrap_or_default());
+        Ok(EngineVersion { version: version_text, api, id })
     }
 
     /// Where the Engine keeps images and volumes; asked once.

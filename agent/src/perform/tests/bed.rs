@@ -154,6 +154,13 @@ impl Bed {
         self.open.send_replace(Some(Arc::new(set)));
     }
 
+    /// Asks for one thing beside orders that are open and not told at the moment.
+    pub fn ask_beside(&self, order: &OutgoingOrder, held: &[OrderId]) {
+        let held = held.iter().cloned().collect();
+        let set = OpenSet { orders: vec![order.clone()], held, ..OpenSet::default() };
+        self.open.send_replace(Some(Arc::new(set)));
+    }
+
     /// Asks for one thing and hears how it ended; by then the coordinator has heard it too.
     pub async fn carry_out(&self, agent: &Agent, action: Action) -> Outcome {
         let order = self.order(action);

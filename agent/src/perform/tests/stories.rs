@@ -236,6 +236,21 @@ async fn an_ended_order_is_heard_when_it_is_no_longer_open() {
     assert_eq!(agent.end_of(&order.order.id).await, Outcome::Done);
 }
 
+#[tokio::test]
+async fn an_end_is_kept_while_its_order_is_held() {
+    let bed = Bed::new();
+    let agent = bed.agent();
+    let order = bed.order(install(1));
+    bed.ask(std::slice::from_ref(&order));
+    assert_eq!(agent.end_of(&order.order.id).await, Outcome::Done);
+    let later = bed.order(power(PowerWish::Stop, 1)).order.id;
+    let other = bed.order(power(PowerWish::Restart, 2));
+    bed.ask_beside(&other, &[order.order.id.clone(), later.clone()]);
+    assert_eq!(agent.end_of(&other.order.id).await, Outcome::Done);
+    assert!(agent.site.pen.see(|board| board.ends.contains_key(&order.order.id)), "nobody has heard it");
+    assert!(!agent.site.ledger().orders().contains_key(&later), "what is held is not begun");
+}
+
 /// A stack that somebody started with Compose, under the name that an order is about.
 fn stranger() -> FakeContainer {
     FakeContainer {

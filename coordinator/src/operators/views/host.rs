@@ -1,8 +1,9 @@
 //! A host as operators see it.
 
 use crate::agents::Sessions;
-use crate::facts::{Known, protocol_words};
+use crate::facts::{Known, duplicate_words, protocol_words};
 use fleet_core::access::Subject;
+use fleet_core::duplicate::{Duplicate, Greeting};
 use fleet_core::facts::{HostDesired, HostObserved, Link};
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::labels::Selector;
@@ -29,7 +30,9 @@ impl HostViews<'_> {
         let said = seen.map(|seen| &seen.said);
         let session = self.sessions.get(name);
         let other_protocol = self.known.other_protocol(name);
+        let duplicate = self.known.observed().duplicate(name);
         let (link, since) = match other_protocol {
+            None if duplicate.is_some() => ("two machines", duplicate.map(|duplicate| duplicate.since)),
             Some(other) => ("other protocol", Some(other.since)),
             None => link_words(seen, subject.is_some(), host),
         };
@@ -53,7 +56,22 @@ impl HostViews<'_> {
             policy: said.map(|said| policy_view(&said.policy)),
             refused,
             hint,
+            duplicate: duplicate.map(duplicate_view),
         }
+    }
+}
+
+fn duplicate_view(duplicate: &Duplicate) -> v1::Duplicate {
+    let machine = |machine: &Greeting| v1::Machine {
+        start: machine.start.clone(),
+        engine_id: machine.engine.clone(),
+        address: machine.address.clone(),
+        at_ms: machine.at.0,
+    };
+    v1::Duplicate {
+        since_ms: duplicate.since.0,
+        machines: duplicate.machines.iter().map(machine).collect(),
+        hint: duplicate_words(duplicate).1,
     }
 }
 

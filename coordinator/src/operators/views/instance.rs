@@ -184,6 +184,9 @@ fn is_online(known: &Known, instance: &InstanceDesired) -> bool {
 pub fn health_words(known: &Known, name: &InstanceName, instance: &InstanceDesired) -> (&'static str, String) {
     let seen = known.observed().instances.get(name).filter(|seen| seen.host == instance.host);
     let (word, reason) = words_said(seen.map(|seen| &seen.running));
+    if known.observed().duplicate(&instance.host).is_some() {
+        return ("unknown", "two machines connect as its host: whose reports these are, nobody knows".to_owned());
+    }
     if word == "unknown" || is_online(known, instance) {
         return (word, reason);
     }

@@ -60,3 +60,26 @@ fn whoever_waits_for_a_backup_or_a_drill_is_told_so_and_since_when() {
          b: wait: its drill runs since 1970-01-01T00:15:50Z",
     );
 }
+
+#[test]
+fn a_host_that_is_two_machines_is_told_nothing_and_says_why() {
+    let because = "two machines connect as its host since 1970-01-01T00:16:40Z: orders are held until only one does";
+    check(
+        "a 1.1 twice\nb 1.1\nrollout 1.2",
+        &format!(
+            "r1 is running
+             0 done, 0 failed, 0 under way, 2 waiting, 0 offline, of 2
+             a: wait: {because}
+             b: wait: it is asked now"
+        ),
+    );
+    check(
+        "a 1.1 twice\nb 1.1\nrollout 1.2\nasked a upgrade 900",
+        &format!(
+            "r1 is running
+             0 done, 0 failed, 1 under way, 1 waiting, 0 offline, of 2
+             a: under way: {because}
+             b: wait: its wave has not come"
+        ),
+    );
+}

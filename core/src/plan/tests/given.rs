@@ -6,7 +6,8 @@
 //! now 1000
 //! since 990                         the coordinator's start
 //! a 1.1 site=fr                     a host with a label; its instance runs 1.1
-//! b 1.1 offline 950                 lost at 950; also: silent, never, absent, busy STEP, sick, stopped, gone, seen TIME
+//! b 1.1 offline 950                 lost at 950; also: silent, never, absent, busy STEP, sick, stopped, gone, seen TIME,
+//!                                   twice (two machines connect as it)
 //! c 1.1 revision 2 power stop       what operators want of it; also: removing, came-back TIME. It says revision 1, or as
 //!                                   `says N`
 //! d 1.1 hours 22:00-23:00 forbids   what its own policy says
@@ -23,8 +24,9 @@
 mod data;
 
 use crate::backup::{CopyMade, Made};
+use crate::duplicate::{Greeting, Greetings};
 use crate::facts::*;
-use crate::names::{InstanceName, OrderId, RolloutId};
+use crate::names::{HostName, InstanceName, OrderId, RolloutId};
 use crate::order::{Action, Goal, Order, Outcome, PowerWish, Release, order_id};
 use crate::rollout::{Member, Rollout, RolloutWish, Strategy};
 use crate::time::Time;
@@ -101,6 +103,7 @@ impl Given {
                 }
                 "sick" => last.health = Health::Unhealthy { reason: "no answer".into() },
                 "stopped" => last.health = Health::Stopped,
+                "twice" => self.observed.greetings = two_machines(name, self.now),
                 "gone" => is_wanted = false,
                 "seen" => at = seconds(word(words)),
                 "revision" => instance.revision = read(word(words)),
@@ -278,6 +281,15 @@ fn instance_said() -> InstanceSaid {
         coverage: None,
         claims: None,
     }
+}
+
+fn two_machines(host: &str, now: Time) -> BTreeMap<HostName, Greetings> {
+    let mut greetings = Greetings::default();
+    for start in ["one", "other", "one", "other"] {
+        let (start, engine, address) = (start.to_owned(), String::new(), String::new());
+        greetings.hear(Greeting { at: now, start, engine, address, is_takeover: true });
+    }
+    [(read(host), greetings)].into()
 }
 
 fn host_said() -> HostSaid {

@@ -33,6 +33,15 @@ fn a_silent_host_is_left_alone() {
 }
 
 #[test]
+fn a_host_that_is_two_machines_is_asked_nothing() {
+    let because = "two machines connect as its host since 1970-01-01T00:16:40Z: orders are held until only one does";
+    check("a absent twice\nb absent", &format!("b: install 1.1\na: waits, {because}"));
+    check("a 1.1 twice power stop", &format!("a: waits, {because}"));
+    check("a 1.1 twice", "");
+    check("a absent twice\nasked a install 900", &format!("a: waits, {because}"));
+}
+
+#[test]
 fn a_host_that_was_removed_gets_nothing() {
     check("a absent gone", "a: waits, its host was removed");
 }

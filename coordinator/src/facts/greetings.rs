@@ -1,0 +1,178 @@
+//! Greetings of agents: two machines with one identity are told from a restart by them, and people are told.
+//!
+//! Greetings stay in memory; what is written is that there are two machines, and that there are no longer.
+
+use super::{DesiredChange, Facts, Known};
+use crate::keys;
+use crate::store::{Batch, StoreError};
+use fleet_core::duplicate::{Duplicate, DuplicateChange, Greeting};
+use fleet_core::facts::Link;
+use fleet_core::names::HostName;
+use fleet_core::time::Time;
+
+/// Characters of an id that people are shown.
+const SHOWN: usize = 12;
+
+impl Facts {
+    /// An agent greets as a host.
+    pub async fn hear_greeting(&self, host: &HostName, greeting: Greeting) -> Result<(), StoreError> {
+        let now = greeting.at;
+        let change = self.change_unwritten(|known| {
+            let greetings = known.observed.greetings.entry(host.clone()).or_default();
+            greetings.hear(greeting)
+        });
+        match change {
+            Some(change) => self.keep_duplicate(host, &change, now).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Hosts that are one machine again after two machines connected as them for some time.
+    pub async fn end_duplicates(&self, now: Time) -> Result<Vec<HostName>, StoreError> {
+        let may_end: Vec<HostName> = {
+            let known = self.read();
+            let duplicates = known.observed.greetings.iter().filter(|(_, greetings)| greetings.duplicate().is_some());
+            duplicates.map(|(host, _)| host.clone()).collect()
+        };
+        let mut ended = Vec::new();
+        for host in may_end {
+            let change = self.change_unwritten(|known| {
+                let is_online = known.observed.hosts.get(&host).is_some_and(|seen| seen.link == Link::Online);
+                let online_since = is_online.then_some(known.observed.since);
+                known.observed.greetings.get_mut(&host)?.pass(online_since, now)
+            });
+            if let Some(change) = change {
+                self.keep_duplicate(&host, &change, now).await?;
+                ended.push(host);
+            }
+        }
+        Ok(ended)
+    }
+
+    async fn keep_duplicate(&self, host: &HostName, change: &DuplicateChange, now: Time) -> Result<(), StoreError> {
+        let ((), committed) = self.change(|known, batch| {
+            known.put_greetings(batch, host);
+            let text = match change {
+                DuplicateChange::Began(duplicate) => {
+                    let (text, hint) = duplicate_words(duplicate);
+                    tracing::warn!(%host, "{text}");
+                    format!("{text}; {hint}")
+                }
+                DuplicateChange::Ended(_) => "only one machine connects as it again: its orders go on".to_owned(),
+            };
+            known.events.tell(batch, now, &format!("host {host}"), &text);
+            Ok::<_, StoreError>(())
+        })?;
+        self.wake();
+        self.settled(committed).await.map(|_| ())
+    }
+}
+
+impl Known {
+    fn put_greetings(&self, batch: &mut Batch, host: &HostName) {
+        match self.observed.greetings.get(host).filter(|greetings| greetings.duplicate().is_some()) {
+            Some(greetings) => batch.put(keys::greetings(host), greetings),
+            None => batch.delete(keys::greetings(host)),
+        }
+    }
+}
+
+impl DesiredChange<'_> {
+    /// A host has joined: earlier certificates do not count any more, so there is one machine.
+    pub fn forget_greetings(&mut self, host: &HostName) {
+        let Some(greetings) = self.known.observed.greetings.remove(host) else { return };
+        if let Some(duplicate) = greetings.duplicate() {
+            self.batch.delete(keys::greetings(host));
+            let text = format!("joined again: the two machines of {} do not count any more", duplicate.since);
+            self.tell(&format!("host {host}"), &text);
+        }
+    }
+}
+
+/// Names two machines that connect as one host, and says what to do.
+pub fn duplicate_words(duplicate: &Duplicate) -> (String, String) {
+    let machine = |machine: &Greeting| {
+        let start = shown(&machine.start, "an agent without a start id");
+        let engine = shown(&machine.engine, "unknown");
+        format!("start {start} at {} (Engine {engine})", machine.address)
+    };
+    let machines: Vec<String> = duplicate.machines.iter().map(machine).collect();
+    let since = duplicate.since;
+    let text = format!("two machines connect as it since {since}: {}; its orders are held", machines.join(" and "));
+    let hint =
+        "switch the clone off, or on the clone: `fleet-agent join --again TOKEN` with a token of `fleet host add \
+                NEW-NAME`, then restart its agent"
+            .to_owned();
+    (text, hint)
+}
+
+fn shown(id: &str, none: &str) -> String {
+    if id.is_empty() { none.to_owned() } else { id.chars().take(SHOWN).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{NOW, memory, on, read};
+    use crate::store::{MemoryStore, Store};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    fn after(seconds: u64) -> Time {
+        NOW.after(Duration::from_secs(seconds))
+    }
+
+    async fn greet(facts: &Facts, seconds: u64, start: &str) {
+        let (engine, address) = ("ABCD:EFGH:IJKL:MNOP".to_owned(), "10.0.0.7".to_owned());
+        let greeting =
+            Greeting { at: after(seconds), start: start.to_owned(), engine, address, is_takeover: seconds > 0 };
+        facts.hear_greeting(&read("lab-1"), greeting).await.expect("the store is whole");
+    }
+
+    fn events(facts: &Facts) -> Vec<String> {
+        facts.read().events().map(|event| format!("{}: {}", event.subject, event.text)).collect()
+    }
+
+    #[tokio::test]
+    async fn two_machines_are_told_once_kept_over_a_restart_and_told_when_it_ends() {
+        let store = Arc::new(MemoryStore::new().expect("a thread can be started"));
+        let facts = on(Arc::clone(&store) as Arc<dyn Store>).with("lab-1", "notes-1").await;
+        let before = events(&facts).len();
+        for (seconds, start) in [(0, "aaaa"), (2, "bbbb"), (4, "aaaa"), (6, "bbbb"), (8, "aaaa"), (10, "bbbb")] {
+            greet(&facts, seconds, start).await;
+        }
+        let told = events(&facts).split_off(before);
+        let [told] = &told[..] else { panic!("it is told once: {told:?}") };
+        for part in ["host lab-1: two machines", "bbbb at 10.0.0.7 (Engine ABCD:EFGH:IJ)", "start aaaa", "join --again"]
+        {
+            assert!(told.contains(part), "`{part}` is not in {told}");
+        }
+        let again = on(Arc::clone(&store) as Arc<dyn Store>);
+        assert!(again.read().observed().duplicate(&read("lab-1")).is_some(), "it is kept");
+        assert!(
+            again.end_duplicates(after(10_000)).await.expect("the store is whole").is_empty(),
+            "nobody is connected"
+        );
+        facts.mark_online(&read("lab-1"));
+        let start = facts.read().observed().since;
+        let quiet = start.max(after(10)).after(fleet_core::duplicate::QUIET);
+        assert_eq!(facts.end_duplicates(quiet).await.expect("the store is whole"), [read("lab-1")]);
+        assert!(events(&facts).last().is_some_and(|text| text.contains("only one machine")), "{:?}", events(&facts));
+        assert!(on(store).read().observed().duplicate(&read("lab-1")).is_none());
+    }
+
+    #[tokio::test]
+    async fn joining_again_ends_it() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        for (seconds, start) in [(0, "aaaa"), (2, "bbbb"), (4, "aaaa"), (6, "bbbb")] {
+            greet(&facts, seconds, start).await;
+        }
+        let change = |change: &mut DesiredChange<'_>| {
+            change.forget_greetings(&read("lab-1"));
+            Ok::<_, StoreError>(())
+        };
+        facts.change_desired(after(7), change).await.expect("the store is whole");
+        assert!(facts.read().observed().duplicate(&read("lab-1")).is_none());
+        assert!(events(&facts).last().is_some_and(|text| text.contains("joined again")), "{:?}", events(&facts));
+    }
+}

@@ -1,0 +1,117 @@
+//! Two machines with one certificate, and what is never taken for that.
+
+use crate::bed::{Bed, FakeAgent, Operators, goal, hello_of, install, now, settled};
+use crate::stories::{fleet, installed, until};
+use fleet_core::access::JoinToken;
+use fleet_proto::link::{Identity, admit};
+use fleet_proto::v1::{self, from_agent::Kind};
+use tonic::Code;
+
+async fn host(admin: &mut Operators) -> v1::HostView {
+    let request = v1::ListHostsRequest { name: "lab-1".to_owned(), ..Default::default() };
+    admin.list_hosts(request).await.expect("it is there").into_inner().hosts.remove(0)
+}
+
+async fn status(admin: &mut Operators) -> v1::Status {
+    admin.get_status(v1::GetStatusRequest {}).await.expect("it answers").into_inner()
+}
+
+async fn events(admin: &mut Operators) -> Vec<String> {
+    let request = v1::ListEventsRequest { tail: 100, ..Default::default() };
+    let mut stream = admin.list_events(request).await.expect("it answers").into_inner();
+    let mut events = Vec::new();
+    while let Ok(Some(event)) = stream.message().await {
+        events.push(format!("{}: {}", event.subject, event.text));
+    }
+    events
+}
+
+/// Connects as these starts, one after the other, each while the one before is alive; waits until each is heard.
+async fn take_turns(identity: &Identity, starts: &[&str]) -> FakeAgent {
+    let mut before: Option<FakeAgent> = None;
+    for start in starts {
+        let mut agent = FakeAgent::connect_as(start, identity).await.expect("its certificate counts");
+        // The first set comes at once, another when it has said all it has.
+        agent.open_set().await.expect("the stream goes on");
+        agent.open_set().await.expect("the stream goes on");
+        before = Some(agent);
+    }
+    before.expect("there are some")
+}
+
+#[tokio::test]
+async fn two_machines_with_one_certificate_are_told_and_get_no_orders() {
+    let (_bed, mut admin, identity, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    install(&mut admin, "1.1", "lab-1", "notes-2").await.expect("nothing stands against it");
+    let order = agent.orders(1).await.remove(0);
+    // Eleven take-overs were seen within 25 seconds.
+    let starts = ["1f", "2e", "1f", "2e", "1f", "2e", "1f", "2e", "1f", "2e", "1f", "2e"];
+    let mut twin = take_turns(&identity, &starts).await;
+    let view = host(&mut admin).await;
+    let duplicate = view.duplicate.expect("it is seen");
+    assert_eq!(view.link, "two machines");
+    assert!(duplicate.since_ms > 0 && duplicate.hint.contains("fleet-agent join --again"), "{duplicate:?}");
+    let named: Vec<_> = duplicate.machines.iter().map(|it| (it.start.as_str(), it.engine_id.as_str())).collect();
+    assert_eq!(named, [("2e", "ABCD:EFGH"), ("1f", "ABCD:EFGH")]);
+    assert!(duplicate.machines.iter().all(|it| it.address == "127.0.0.1"));
+
+    // What was open is held, and its end is still wanted; what is wished for now is not asked.
+    twin.say(hello_of("2e", now())).await;
+    twin.say(settled("notes-1", goal(&order).expect("it has a goal"), 0)).await;
+    twin.say(Kind::Complete(v1::Complete {})).await;
+    let set = twin.open_set().await.expect("the stream goes on");
+    assert_eq!((set.orders.len(), set.held), (0, vec![order.id.clone()]));
+    let status = status(&mut admin).await;
+    assert_eq!((status.hosts_online, status.instances_healthy), (0, 0));
+    let [first, ..] = &status.attention[..] else { panic!("it needs a person") };
+    assert_eq!(first.subject, "host lab-1");
+    for part in ["two machines connect as it since", "start 1f", "start 2e", "its orders are held"] {
+        assert!(first.text.contains(part), "{first:?}");
+    }
+    assert!(!status.attention.iter().any(|it| it.subject == "instance notes-2"), "it is told with its host");
+    let power = v1::PowerInstanceRequest { name: "notes-1".to_owned(), wish: "stop".to_owned() };
+    admin.power_instance(power).await.expect("the wish is kept");
+    for name in ["notes-1", "notes-2"] {
+        let is_told = |view: &v1::InstanceView| {
+            let reasons = [&view.health_reason, &view.waiting];
+            view.health == "unknown" && reasons.iter().all(|reason| reason.contains("two machines"))
+        };
+        until(&mut admin, name, |view| view.as_ref().is_some_and(is_told)).await;
+    }
+    let told = events(&mut admin).await;
+    assert_eq!(told.iter().filter(|text| text.contains("two machines connect as it")).count(), 1, "{told:?}");
+}
+
+#[tokio::test]
+async fn restarts_and_flaky_links_are_never_taken_for_two_machines() {
+    let (_bed, mut admin, identity, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    for starts in [["1f"; 8], ["01", "02", "03", "04", "05", "06", "07", "08"]] {
+        let _agent = take_turns(&identity, &starts).await;
+        let view = host(&mut admin).await;
+        assert_eq!((view.duplicate, view.link.as_str()), (None, "online"), "{starts:?}");
+    }
+    assert!(!events(&mut admin).await.iter().any(|text| text.contains("two machines")));
+}
+
+#[tokio::test]
+async fn a_host_that_joins_again_is_one_machine() {
+    let mut bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let identity = bed.host(&mut admin, "lab-1").await;
+    drop(take_turns(&identity, &["1f", "2e", "1f", "2e"]).await);
+    assert!(host(&mut admin).await.duplicate.is_some());
+    bed.stop().await;
+    bed.start().await;
+    assert!(host(&mut admin).await.duplicate.is_some(), "it is kept");
+    let request = v1::AddHostRequest { name: "lab-1".to_owned(), ..Default::default() };
+    let invitation = admin.add_host(request).await.expect("it is not connected").into_inner();
+    let token: JoinToken = invitation.token.parse().expect("it is whole");
+    let fresh = admit(&token, now()).await.expect("the token is good");
+    assert_eq!(host(&mut admin).await.duplicate, None);
+    let _agent = take_turns(&fresh, &["3c"]).await;
+    let refused = FakeAgent::connect_as("1f", &identity).await.err().expect("its certificate does not count any more");
+    assert_eq!(refused.code(), Code::PermissionDenied, "{refused}");
+    assert_eq!(host(&mut admin).await.link, "online");
+}
