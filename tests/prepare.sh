@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes what the Docker and lab tests need: an engine, a registry with the images of labnotes, the image of lab servers, and
-# the programs and packages of this tree. What is there already is kept.
+# Makes what the Docker and lab tests need: an engine, every image that a test names, a registry with the images of labnotes,
+# the tools that tests are held against, and the programs and packages of this tree. What is there already is kept.
 #
 #   eval "$(tests/prepare.sh)"     its answer is the environment of the tests:
 #
@@ -21,17 +21,21 @@ done
 
 main() {
     local registry image bin
+    cd "$root"
     need_engine
     need_labnotes_images
     need_lab_image
     need_databases_image
     need_recovery_image
+    need_busybox_images
+    need_package curl curl
+    tests/tool.sh restic >/dev/null
+    tests/tool.sh rclone >/dev/null
     need_package docker-compose docker-compose
     registry=$(need_registry)
     for image in $(labnotes_images); do
         push_image "$image" "$registry"
     done
-    cd "$root"
     need_rust
     say "building the programs"
     if [ "${FLEET_TEST_PROFILE:-debug}" = release ]; then

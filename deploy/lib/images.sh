@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The images that demo and tests run: a base, labnotes in its versions, lab servers.
+# The images that demo and tests run: a base, labnotes in its versions, lab servers, databases, a small busybox.
 # Needs say.sh, packages.sh, engine.sh. Everything is made once; a changed source makes it anew.
 
 DEPLOY=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -189,7 +189,35 @@ make_recovery_image() {
     fi
 }
 
-# --- both -----------------------------------------------------------------------------------------------------------
+# --- busybox --------------------------------------------------------------------------------------------------------
+
+# Two versions of one small image, which differ in /version.
+BUSYBOX_IMAGES='fleet-test-busybox:1 fleet-test-busybox:2'
+
+need_busybox_images() {
+    once busybox make_busybox_images
+}
+
+make_busybox_images() {
+    local image rootfs tool busybox
+    for image in $BUSYBOX_IMAGES; do
+        has_image "$image" && continue
+        need_package busybox busybox-static
+        busybox=$(command -v busybox) || fail "there is no busybox here" "apt-get install -y busybox-static"
+        rootfs=$(mktemp -d "$(fleet_cache)/busybox.XXXXXX")
+        mkdir -p "$rootfs/bin" "$rootfs/tmp"
+        cp "$busybox" "$rootfs/bin/busybox"
+        for tool in sh sleep httpd cat echo ls test true false seq head yes kill; do
+            ln -s busybox "$rootfs/bin/$tool"
+        done
+        printf '%s\n' "${image##*:}" >"$rootfs/version"
+        say "making the image $image"
+        tar -C "$rootfs" -c . | docker import --change 'CMD ["sleep", "infinity"]' - "$image" >/dev/null
+        rm -rf --one-file-system "$rootfs"
+    done
+}
+
+# --- all ------------------------------------------------------------------------------------------------------------
 
 # One digest over all files of a folder: names, modes, contents.
 digest_of() {

@@ -52,7 +52,7 @@ impl Client {
         let client = Self { rclone: rclone.to_owned(), endpoint: format!("http://{address}:9000") };
         let began = Instant::now();
         while std::net::TcpStream::connect((address.as_str(), 9000)).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(30), "the service does not listen");
+            assert!(began.elapsed() < Duration::from_secs(120), "the service does not listen");
             std::thread::park_timeout(Duration::from_millis(100));
         }
         client

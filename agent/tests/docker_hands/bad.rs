@@ -4,7 +4,7 @@ use super::images::{ONE, docker};
 use super::instance::{free_port, instance};
 use fleet_agent::hands::{DockerHands, Hands, HandsError, Limits, Notes};
 use fleet_core::steps::Step;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn one_service(image: &str, rest: &str) -> String {
     format!("services:\n  web: {{ image: '{image}', init: true{rest} }}\n")
@@ -74,11 +74,10 @@ async fn an_engine_that_hangs_does_not_hang_the_hands() {
     // It takes connections and says nothing.
     let listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket can be made");
     let limits = Limits { question: Duration::from_millis(200), ..Limits::default() };
+    let limit = limits.question;
     let hands = DockerHands::new(&format!("unix://{}", socket.display()), limits);
-    let began = Instant::now();
     let error = hands.engine_version().await.expect_err("nobody answers");
-    assert!(matches!(error, HandsError::TooSlow { .. }), "{error}");
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(matches!(error, HandsError::TooSlow { limit: kept, .. } if kept == limit), "{error}");
     drop(listener);
 }
 

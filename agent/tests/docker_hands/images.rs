@@ -1,6 +1,6 @@
-//! A static busybox as an image, made once per Engine; and commands of the Docker client.
+//! A static busybox as an image, made once per Engine by `tests/tool.sh busybox`; and commands of the Docker client.
 
-use std::fs::{self, File};
+use fleet_agent::hands::DEFAULT_SOCKET;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -21,34 +21,13 @@ pub fn is_engine_there() -> bool {
 
 /// Makes both images, unless they are there.
 pub fn prepare() {
-    let lock = File::create(std::env::temp_dir().join("fleet-test-busybox.lock")).expect("a file can be made");
-    lock.lock().expect("other tests let go of the lock");
-    for (image, version) in [(ONE, "1"), (TWO, "2")] {
-        if !succeeds("docker", &["image", "inspect", image]) {
-            import(image, version);
-        }
-    }
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/tool.sh");
+    run(&tool.display().to_string(), &["busybox"]);
 }
 
-fn import(image: &str, version: &str) {
-    let busybox = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|path| Path::new(path).exists());
-    let busybox = busybox.map(str::to_owned).unwrap_or_else(|| {
-        run("apt-get", &["install", "-y", "-q", "busybox-static"]);
-        "/bin/busybox".to_owned()
-    });
-    let root = tempfile::tempdir().expect("a folder can be made");
-    let bin = root.path().join("bin");
-    fs::create_dir_all(&bin).expect("a folder can be made");
-    fs::create_dir(root.path().join("tmp")).expect("a folder can be made");
-    fs::copy(busybox, bin.join("busybox")).expect("busybox can be copied");
-    for tool in ["sh", "sleep", "httpd", "cat", "echo", "ls", "test", "true", "false", "seq", "head", "yes", "kill"] {
-        std::os::unix::fs::symlink("busybox", bin.join(tool)).expect("a link can be made");
-    }
-    fs::write(root.path().join("version"), format!("{version}\n")).expect("a file can be written");
-    let tar = root.path().with_extension("tar");
-    run("tar", &["-C", &root.path().display().to_string(), "-cf", &tar.display().to_string(), "."]);
-    run("docker", &["import", "--change", "CMD [\"sleep\", \"infinity\"]", &tar.display().to_string(), image]);
-    fs::remove_file(tar).expect("a file can be removed");
+/// The Engine that the Docker client talks to: the one that these tests are about.
+pub fn engine() -> String {
+    std::env::var("DOCKER_HOST").ok().filter(|it| !it.is_empty()).unwrap_or_else(|| DEFAULT_SOCKET.to_owned())
 }
 
 pub fn succeeds(program: &str, words: &[&str]) -> bool {

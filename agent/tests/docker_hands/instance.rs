@@ -2,7 +2,7 @@
 
 use super::images::{self, docker};
 use fleet_agent::gate;
-use fleet_agent::hands::{DEFAULT_SOCKET, DockerHands, Hands, HandsError, Limits, Notes};
+use fleet_agent::hands::{DockerHands, Hands, HandsError, Limits, Notes};
 use fleet_core::app::{Bundle, CheckedValues, Placement, Rendered, render};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{Found, Stage, Step, steps};
@@ -27,7 +27,7 @@ pub fn instance() -> Option<Instance> {
     }
     images::prepare();
     let project = format!("ft{}x{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let hands = DockerHands::new(DEFAULT_SOCKET, Limits::default());
+    let hands = DockerHands::new(&images::engine(), Limits::default());
     Some(Instance { project, hands, folder: tempfile::tempdir().expect("a folder can be made") })
 }
 

@@ -1,8 +1,8 @@
 //! Pulling from a real registry, and what it says about an image.
 
-use super::images::{ONE, TWO, docker, run, succeeds};
+use super::images::{ONE, TWO, docker, engine, run, succeeds};
 use super::instance::{Instance, free_port, instance};
-use fleet_agent::hands::{DEFAULT_SOCKET, DockerHands, Hands, HandsError, Limits, Note, Notes, Resolved};
+use fleet_agent::hands::{DockerHands, Hands, HandsError, Limits, Note, Notes, Resolved};
 use fleet_core::steps::Step;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -153,7 +153,7 @@ async fn a_registry_that_hangs_is_given_up() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
     let port = listener.local_addr().expect("it has an address").port();
     let limits = Limits { pull_silence: Duration::from_secs(2), registry: Duration::from_secs(2), ..Limits::default() };
-    let hands = DockerHands::new(DEFAULT_SOCKET, limits);
+    let hands = DockerHands::new(&engine(), limits);
     let image = format!("127.0.0.1:{port}/web:1");
     let spec = it.spec(&format!("services:\n  web: {{ image: '{image}' }}\n"));
     let step = Step::Pull { image: image.clone() };

@@ -1,6 +1,6 @@
 //! What needs nothing of each other is asked of the Engine side by side, in one go.
 
-use super::images::{ONE, docker};
+use super::images::{ONE, docker, engine};
 use super::instance::{Instance, instance};
 use fleet_agent::hands::{DockerHands, Limits};
 use std::path::Path;
@@ -11,7 +11,6 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-const ENGINE: &str = "/var/run/docker.sock";
 /// Whoever waits for so long is alone.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -35,7 +34,9 @@ impl Door {
 
     /// Passes one connection on to the Engine. A request whose companion does not come is dropped with it.
     async fn pass(&self, client: UnixStream) {
-        let Ok(engine) = UnixStream::connect(ENGINE).await else { return };
+        let socket = engine();
+        let socket = socket.strip_prefix("unix://").unwrap_or(&socket);
+        let Ok(engine) = UnixStream::connect(socket).await else { return };
         let ((mut from_client, mut to_client), (mut from_engine, mut to_engine)) =
             (client.into_split(), engine.into_split());
         let there = async {

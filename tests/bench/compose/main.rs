@@ -29,7 +29,8 @@ fn main() -> anyhow::Result<()> {
 async fn measure() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let image = std::env::var("FLEET_BENCH_IMAGE").unwrap_or_else(|_| "debian:bookworm".to_owned());
-    let hands = DockerHands::new(DEFAULT_SOCKET, Limits::default());
+    let engine = std::env::var("DOCKER_HOST").unwrap_or_else(|_| DEFAULT_SOCKET.to_owned());
+    let hands = DockerHands::new(&engine, Limits::default());
     clean();
     let mut times = Times::default();
     for round in 0..ROUNDS {
