@@ -3,14 +3,18 @@
 #
 #   tests/run.sh          everything
 #   tests/run.sh fast     what needs no Docker: format, lints, licences, unit, table and simulator tests, stories
+#   tests/run.sh --fresh  the Docker tests on an engine with nothing in it, as on a machine that never ran them: a second
+#                         dockerd beside this machine's, in a network of its own, which goes with the run. Each test binary
+#                         runs alone, in an order of chance (FLEET_SEED repeats one)
+#   tests/run.sh --fresh BINARY [TEST]   only these tests, such as: --fresh docker_backup buckets::
 #
 # Test binaries whose names begin with docker, lab or blast need an engine; all others are fast.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-for part in say packages engine registry cargo; do
+for part in deploy/lib/{say,packages,engine,registry,cargo} tests/fresh; do
     # shellcheck source=/dev/null
-    . "$root/deploy/lib/$part.sh"
+    . "$root/$part.sh"
 done
 
 NEEDS_ENGINE='binary(/^(docker|lab|blast)/)'
@@ -35,7 +39,11 @@ main() {
             heading "Tests"
             run_tests 'all()'
             ;;
-        *) fail "there is no part \`$1\`" "run: tests/run.sh, or tests/run.sh fast" ;;
+        --fresh)
+            shift
+            fresh "$@"
+            ;;
+        *) fail "there is no part \`$1\`" "run: tests/run.sh, tests/run.sh fast, or tests/run.sh --fresh" ;;
     esac
 }
 
@@ -119,6 +127,49 @@ check_demo() {
     FLEET_DEMO_PROGRAMS=$FLEET_TEST_BIN deploy/demo.sh --check
 }
 
+# fresh [BINARY [TEST]]: the Docker tests where nothing is left over from anything.
+fresh() {
+    local seed=${FLEET_SEED:-$RANDOM} binary
+    need_rust
+    need_cargo_command nextest
+    heading "A second engine, with nothing in it"
+    fresh_engine
+    heading "Images, programs and packages"
+    FRESH_ENVIRONMENT=$(in_fresh tests/prepare.sh)
+    fresh_is_complete
+    if [ $# -gt 0 ]; then
+        fresh_tests "$1" "${2:-}"
+        return
+    fi
+    say "the order of the binaries is that of FLEET_SEED=$seed"
+    for binary in $(engine_binaries | in_order_of "$seed"); do
+        fresh_tests "$binary" ""
+    done
+}
+
+# fresh_tests BINARY TEST: the tests of one binary whose names contain TEST, with no more there than the preparation made.
+fresh_tests() {
+    heading "$1 ${2:-} alone"
+    fresh_as_prepared
+    (
+        eval "$FRESH_ENVIRONMENT"
+        in_fresh cargo nextest run --locked --workspace --no-fail-fast --filterset "binary(=$1)${2:+ and test($2)}"
+    )
+}
+
+# The names of the test binaries that need an engine.
+engine_binaries() {
+    local path
+    for path in agent/tests/docker*.rs; do
+        basename "$path" .rs
+    done
+    printf '%s\n' lab blast
+}
+
+in_order_of() {
+    awk -v seed="$1" 'BEGIN { srand(seed) } { print rand() "\t" $0 }' | sort | cut -f 2
+}
+
 # Last of all: nextest's own summary is what stands at the end.
 run_tests() {
     cargo nextest run --locked --workspace --no-fail-fast --filterset "$1"
@@ -128,6 +179,7 @@ run_tests() {
 end() {
     local status=$?
     trap - EXIT
+    end_fresh_engine || true
     if engine_answers; then
         deploy/lab/lab.sh clean-run >/dev/null 2>&1 || true
     fi
