@@ -12,7 +12,7 @@ for part in say packages engine images registry cargo; do
     . "$root/deploy/lib/$part.sh"
 done
 
-BENCHES='agents backup catalog compose idle-agent rollout through'
+BENCHES='agents backup blast catalog compose idle-agent rollout through'
 
 main() {
     cd "$root"
@@ -58,7 +58,7 @@ bench() {
             need_package docker-compose docker-compose
             "$programs/bench-compose"
             ;;
-        idle-agent | rollout) on_lab_servers "$programs" "$1" ;;
+        blast | idle-agent | rollout) on_lab_servers "$programs" "$1" ;;
     esac
 }
 

@@ -87,6 +87,11 @@ impl Lab {
         Ok(())
     }
 
+    /// Resident memory of the coordinator, in bytes.
+    pub fn coordinator_resident(&self) -> anyhow::Result<u64> {
+        self.coordinator.as_ref().context("a coordinator runs")?.resident()
+    }
+
     /// Starts a lab server and installs the agent on it as a person would.
     pub fn add_server(&self, number: u8, labels: &[&str]) -> anyhow::Result<()> {
         self.start_server(number)?;

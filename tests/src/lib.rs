@@ -5,3 +5,4 @@ pub mod fleet;
 pub mod lab;
 pub mod port;
 pub mod process;
+pub mod trouble;
