@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fleet-repository-worker");
-const IDLE: Duration = Duration::from_secs(2);
+const IDLE: Duration = Duration::from_secs(5);
 
 fn request(home: &Home, work: Work, rate: Option<u64>) -> Request {
     Request { place: PlaceSpec::Folder { path: home.path() }, secrets: home.secrets.clone(), work, rate }
@@ -31,7 +31,7 @@ async fn a_place_that_is_slow_is_waited_for_as_long_as_it_moves() {
     let home = Home::new();
     let began = Instant::now();
     let mut worker = start(&request(&home, streams(), Some(400_000))).await;
-    worker.send(&noise(1, 3_000_000)).await.expect("sent");
+    worker.send(&noise(1, 6_000_000)).await.expect("sent");
     worker.end_stream().await.expect("ended");
     let answer = worker.answer().await.expect("an answer");
     assert!(matches!(answer, Answer::Streams(_)), "{answer:?}");
@@ -47,7 +47,7 @@ async fn a_place_that_hangs_ends_the_wait_with_the_reason() {
     assert!(Command::new("mkfifo").arg(&config).status().expect("mkfifo runs").success());
     let failed = start(&request(&home, Work::Stats, None)).await.answer().await.expect_err("nobody writes");
     assert!(matches!(failed, WorkerError::Idle(IDLE)), "{failed:?}");
-    assert_eq!(failed.to_string(), "nothing moved for 2 s");
+    assert_eq!(failed.to_string(), "nothing moved for 5 s");
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ use tonic::transport::Channel;
 use tonic::{Response, Status};
 
 /// Nothing that a story waits for takes longer, even on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub type Client = OperatorsClient<Channel>;
 

@@ -116,7 +116,7 @@ impl Coordinator {
     /// Waits until enough was heard.
     pub async fn wait_for(&self, enough: impl FnMut(&Heard) -> bool) -> Heard {
         let mut heard = self.heard.subscribe();
-        let waiting = tokio::time::timeout(Duration::from_secs(20), heard.wait_for(enough)).await;
+        let waiting = tokio::time::timeout(Duration::from_secs(60), heard.wait_for(enough)).await;
         match waiting {
             Ok(heard) => heard.expect("we hold the sender").clone(),
             Err(_) => panic!("heard only {:?}", self.heard.borrow().reports),

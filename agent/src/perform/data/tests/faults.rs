@@ -185,7 +185,6 @@ fn a_thousand_faults_list_no_backup_that_cannot_be_restored() {
     assert_eq!(done + failed, RUNS);
     assert!(done > RUNS / 5 && failed > RUNS / 5, "{done} went well, {failed} did not: these are no faults");
     assert!(listed >= done * 2, "{listed} backups are listed of {done} that went well");
-    assert!(began.elapsed() < Duration::from_secs(600));
     eprintln!(
         "{RUNS} runs in {:?}: {done} well, {failed} in trouble; {listed} backups listed, all restored",
         began.elapsed()

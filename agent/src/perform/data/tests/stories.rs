@@ -159,9 +159,8 @@ async fn where_a_dump_fails_nobody_waits_for_a_copy_that_hangs() {
     bed.keeping.plan("far", Some((PlaceFault::Hangs, 1)));
     // Of five pieces the copy that hangs takes four.
     bed.lab.plan().fault = Some(Fault::DumpKilled(3000));
-    let began = std::time::Instant::now();
+    // The copy hangs for ever: whoever waited for it would, too.
     let end = bed.carry_out(&agent, backup(&["near", "far"])).await;
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     check_failed(&end, "the tool ended with 137");
     bed.check_calm("after a dump that failed beside a copy that hangs");
 }
