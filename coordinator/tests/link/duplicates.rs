@@ -1,6 +1,7 @@
 //! Two machines with one certificate, and what is never taken for that.
 
 use crate::bed::{Bed, FakeAgent, Operators, goal, hello_of, install, now, settled};
+use crate::metrics::{ask, get};
 use crate::stories::{fleet, installed, until};
 use fleet_core::access::JoinToken;
 use fleet_proto::link::{Identity, admit};
@@ -103,8 +104,11 @@ async fn a_host_that_joins_again_is_one_machine() {
     drop(take_turns(&identity, &["1f", "2e", "1f", "2e"]).await);
     assert!(host(&mut admin).await.duplicate.is_some());
     bed.stop().await;
-    bed.start().await;
+    bed.start_with_metrics().await;
     assert!(host(&mut admin).await.duplicate.is_some(), "it is kept");
+    let metrics = bed.running.as_ref().and_then(|running| running.metrics).expect("they are told");
+    let (_, page) = ask(metrics, &get("/metrics")).await;
+    assert!(page.contains("\nfleet_hosts_duplicate 1\n"), "{page}");
     let request = v1::AddHostRequest { name: "lab-1".to_owned(), ..Default::default() };
     let invitation = admin.add_host(request).await.expect("it is not connected").into_inner();
     let token: JoinToken = invitation.token.parse().expect("it is whole");

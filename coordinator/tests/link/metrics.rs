@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// One request, and the whole answer.
-async fn ask(address: SocketAddr, request: &str) -> (String, String) {
+pub async fn ask(address: SocketAddr, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).await.expect("it listens");
     stream.write_all(request.as_bytes()).await.expect("it is taken");
     let mut answer = String::new();
@@ -18,7 +18,7 @@ async fn ask(address: SocketAddr, request: &str) -> (String, String) {
     (head.to_owned(), body.to_owned())
 }
 
-fn get(path: &str) -> String {
+pub fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: fleet\r\n\r\n")
 }
 
@@ -105,6 +105,7 @@ async fn metrics_are_told_where_they_are_configured_and_nowhere_else() {
     assert_eq!(value("fleet_instances", &[("health", "unknown")]), Some(1.0), "its host is away");
     assert_eq!(value("fleet_instances", &[("health", "healthy")]), None);
     assert_eq!(value("fleet_orders_open", &[]), Some(0.0));
+    assert_eq!(value("fleet_hosts_duplicate", &[]), Some(0.0));
     assert!(value("fleet_disk_free_bytes", &[]).is_some_and(|free| free > 0.0));
     assert_eq!(value("fleet_coordinator_backup_ok", &[]), Some(0.0), "it is not backed up");
     assert_eq!(value("fleet_coordinator_backup_age_seconds", &[]), None);
