@@ -26,7 +26,8 @@ pub async fn sweep(sessions: &Sessions, facts: &Facts) {
             look_at(&session, sessions, facts, now);
         }
         match facts.end_duplicates(now).await {
-            Ok(ended) => sessions.mark(&ended, now),
+            // Its last machine says all it has again: what it did not have was not believed.
+            Ok(ended) => ended.iter().filter_map(|host| sessions.get(host)).for_each(|it| it.caller.cut.cancel()),
             Err(error) => tracing::error!(%error, "could not keep that a host is one machine again"),
         }
     }

@@ -162,6 +162,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_a_clone_does_not_have_is_not_taken_for_gone() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        let version = || facts.read().said(&read("notes-1")).map(|said| said.release.name.version.to_string());
+        for (seconds, start) in [(0, "aaaa"), (2, "bbbb"), (4, "aaaa"), (6, "bbbb"), (8, "aaaa")] {
+            greet(&facts, seconds, start).await;
+        }
+        facts.say("lab-1", "notes-1", "1.1", 1).await;
+        greet(&facts, 10, "bbbb").await;
+        facts.hear_complete(&read("lab-1"), &[].into(), after(10)).await.expect("the store is whole");
+        assert_eq!(version().as_deref(), Some("1.1"));
+    }
+
+    #[tokio::test]
     async fn joining_again_ends_it() {
         let facts = memory().with("lab-1", "notes-1").await;
         for (seconds, start) in [(0, "aaaa"), (2, "bbbb"), (4, "aaaa"), (6, "bbbb")] {

@@ -124,7 +124,8 @@ impl Facts {
         Ok(())
     }
 
-    /// A host has said all it has: what it should have and did not mention is absent.
+    /// A host has said all it has: what it should have and did not mention is absent. Of two machines that connect as one host,
+    /// either may not have it: then nothing is known to be absent, until one of them has gone and the other says all again.
     pub async fn hear_complete(
         &self,
         host: &HostName,
@@ -132,6 +133,9 @@ impl Facts {
         now: Time,
     ) -> Result<(), StoreError> {
         let ((), committed) = self.change(|known, batch| {
+            if known.observed.duplicate(host).is_some() {
+                return Ok::<_, StoreError>(());
+            }
             let silent: Vec<_> = known.instances_of(host).filter(|name| !mentioned.contains(*name)).cloned().collect();
             for name in silent {
                 match known.is_wanted_at(host, &name) {

@@ -9,7 +9,6 @@ use crate::clock;
 use fleet_core::names::BackupId;
 use fleet_core::order::Outcome;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// Runs altogether, and in one repository.
 const RUNS: u64 = 1000;
