@@ -4,6 +4,7 @@
 //! in its ledger before the next thing begins.
 
 mod answer;
+mod beneath;
 pub mod board;
 mod bundles;
 mod clock;

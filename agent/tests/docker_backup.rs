@@ -21,5 +21,7 @@ mod lab;
 mod left;
 #[path = "docker_backup/recovery.rs"]
 mod recovery;
+#[path = "docker_backup/side_files.rs"]
+mod side_files;
 #[path = "docker_backup/stories.rs"]
 mod stories;

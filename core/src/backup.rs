@@ -18,6 +18,7 @@ mod schedule;
 mod seen;
 mod sheet;
 mod shrunk;
+mod side_files;
 mod snapshots;
 mod standing;
 mod store;
@@ -47,6 +48,12 @@ pub use schedule::{Schedule, ScheduleError, Slots};
 pub use seen::{BackupKey, BackupSeen, Coverage, Proof, StoreSeen, StoreState};
 pub use sheet::Sheet;
 pub use shrunk::Shrunk;
+pub use side_files::{
+    COUNT_LIMIT_OF_FILES, DataPlace, FILE_LIMIT, PutTime, RestoreTo, SaidFiles, SideContent, SideFile, SideFiles,
+    TOTAL_LIMIT, can_descend, data_folder, data_place, has_side_files, is_fit, is_of_server, is_side_file, mentioned,
+    pack, put_time, refused_without_side_files, relative, said_files, short, side_file_lines, side_files_tool,
+    side_path, uncovered_side_files, unpack, without_side_files,
+};
 pub use snapshots::{AskedBy, Snapshots};
 pub use standing::{CopyStanding, Next, Sight, Standing, Word, has_failed, rough};
 pub use store::{Bucket, Check, Commands, Engine, Expected, Files, Question, Server, Store, StoreKind};

@@ -21,6 +21,7 @@ mod others;
 mod ready;
 mod restore;
 mod room;
+mod side_files;
 mod source;
 mod stages;
 mod targets;
@@ -141,7 +142,9 @@ impl DataWork<'_> {
             DataAction::Restore { from, only, safety, goal: None, others } => {
                 restore::in_place(self, from, only, safety, *others).await
             }
-            DataAction::Restore { from, only, goal: Some(goal), .. } => restore::anew(self, from, only, goal).await,
+            DataAction::Restore { from, only, goal: Some(goal), others, .. } => {
+                restore::anew(self, from, only, goal, *others).await
+            }
             DataAction::Forget { from, backups } => forget::forget(self, from, backups).await,
         }
     }

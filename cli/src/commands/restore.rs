@@ -19,7 +19,8 @@ use fleet_proto::v1::RestoreRequest;
 /// What is there now is backed up before, unless --no-safety says otherwise; what is written between that backup and the stop is
 /// not kept. If the restore does not work, the instance is put back as it was; a bucket goes back to what the safety backup has of
 /// it. A database server's whole folder is replaced: where it holds databases or accounts that no store names, the restore is
-/// refused and names them, unless --drop-others says that they may go. With --to and --name nothing that is there is touched: a
+/// refused and names them, unless --drop-others says that they may go. Settings, access rules, keys and lists of accounts in that
+/// folder come back from the backup. With --to and --name nothing that is there is touched: a
 /// new instance is made on that host, from nothing but the backup.
 #[derive(Debug, Args)]
 #[command(
@@ -50,8 +51,8 @@ pub struct RestoreArgs {
     #[arg(long)]
     no_safety: bool,
 
-    /// Agree to lose what database servers hold beside the stores, such as databases that no store names
-    #[arg(long, conflicts_with = "to")]
+    /// Agree to lose what the backup lacks: databases that no store names, files beside a dump that could not be kept
+    #[arg(long)]
     drop_others: bool,
 
     /// Make a new instance on this host

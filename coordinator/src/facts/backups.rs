@@ -412,6 +412,7 @@ mod tests {
             derivable: Vec::new(),
             uncovered: Vec::new(),
             beside: Vec::new(),
+            side_files: Default::default(),
             holds: Vec::new(),
         }
     }

@@ -295,6 +295,7 @@ pub fn manifest(number: u32, at: Time, bytes: u64) -> Manifest {
         derivable: Vec::new(),
         uncovered: Vec::new(),
         beside: Vec::new(),
+        side_files: Default::default(),
         holds: Vec::new(),
     }
 }

@@ -56,6 +56,7 @@ pub fn manifest(order: &v1::Order, release: Release) -> Manifest {
         derivable: Vec::new(),
         uncovered: Vec::new(),
         beside: Vec::new(),
+        side_files: Default::default(),
         holds: Vec::new(),
     }
 }

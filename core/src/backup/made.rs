@@ -47,7 +47,7 @@ fn in_short(manifest: Manifest) -> Manifest {
         Part { kept, counts: Default::default(), ..part }
     };
     let manifest = manifest.without_values();
-    Manifest { parts: manifest.parts.into_iter().map(short).collect(), ..manifest }
+    Manifest { parts: manifest.parts.into_iter().map(short).collect(), side_files: Default::default(), ..manifest }
 }
 
 /// One copy of a backup: what came of it in one repository.

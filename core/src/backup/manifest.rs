@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a backup exists if and only if its manifest does.
 
+use super::SideFiles;
 use crate::names::{BackupId, HostName, InstanceName, StoreName};
 use crate::order::Release;
 use crate::time::Time;
@@ -34,6 +35,9 @@ pub struct Manifest {
     /// What database servers hold that is in none of their stores, each in words; it is among what is not covered, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<String>,
+    /// What was kept of each database beside its dump. A database that is not named here was backed up before such files were kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub side_files: BTreeMap<StoreName, SideFiles>,
     pub holds: Vec<Hold>,
 }
 

@@ -208,6 +208,17 @@ pub fn others_tool(store: &Store) -> Option<Tool> {
     }
 }
 
+/// The tool that prints where the server has its folder and its files, while the service runs.
+pub fn side_files_tool(store: &Store) -> Option<Tool> {
+    match &store.engine {
+        Engine::Postgresql(server) => Some(postgresql::side_files(server)),
+        Engine::Mariadb(server) => Some(sql::side_files(server, sql::Dialect::Mariadb)),
+        Engine::Mysql(server) => Some(sql::side_files(server, sql::Dialect::Mysql)),
+        Engine::Redis(server) => Some(redis::side_files(server)),
+        Engine::Mongodb(_) | Engine::Neo4j(_) | Engine::Volume(_) | Engine::S3(_) | Engine::Command(_) => None,
+    }
+}
+
 /// The tool whose answer [`Check::judge`] judges.
 pub fn check_tool(store: &Store, check: &Check) -> Option<Tool> {
     match (&check.ask, &store.engine) {

@@ -6,6 +6,7 @@ use super::copies::{Copies, Copy, There};
 use super::dumps::{self, AllDumped, Dumped};
 use super::holds;
 use super::others;
+use super::side_files::{self, Gathered};
 use super::trees::{self, Roots};
 use super::{Came, DataError, DataWork};
 use crate::clock;
@@ -14,7 +15,7 @@ use crate::perform::prepare::refuse_without_data;
 use crate::repositories::{Label, SetFound, Tree, TreesKept};
 use fleet_core::backup::{
     Cause, CopyMade, Course, Coverage, EngineKind, Hold, Kept, Made, Manifest, Part, Phase, Store, course, coverage,
-    stream_path, uncovered,
+    side_path, stream_path, uncovered, uncovered_side_files,
 };
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::Outcome;
@@ -85,6 +86,7 @@ struct Read {
     missing: BTreeMap<StoreName, String>,
     uncovered: Vec<String>,
     beside: Vec<String>,
+    side_files: BTreeMap<StoreName, Gathered>,
 }
 
 impl Taking<'_> {
@@ -102,7 +104,10 @@ impl Taking<'_> {
         let databases = beside.iter().filter(|what| what.starts_with("database "));
         uncovered.extend(databases.map(|what| format!("{what}: no store declares it")));
         let bundle = data.site().bundles.kept(&self.settled.release.digest).map(|bundle| bundle.encode());
-        let configuration = dumps::configuration(spec, bundle);
+        let side_files = side_files::gather_all(data, spec, &streams).await;
+        uncovered.extend(side_files.iter().flat_map(|(name, found)| uncovered_side_files(name, &found.kept)));
+        let mut configuration = dumps::configuration(spec, bundle);
+        configuration.extend(side_files.iter().filter_map(|(name, it)| Some((side_path(name), it.archive()?))));
         let early = dumps::count_early(data, spec, &streams, &self.course.stills).await;
         self.hold(Phase::Streams).await?;
         let label = self.label.clone();
@@ -121,7 +126,7 @@ impl Taking<'_> {
         let began = tokio::time::Instant::now();
         let trees = self.in_time(async { Ok(trees::archive(data, copies, &label, &roots).await) }).await?;
         let trees_took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(Read { roots, dumped, trees, trees_took_ms, missing, uncovered, beside })
+        Ok(Read { roots, dumped, trees, trees_took_ms, missing, uncovered, beside, side_files })
     }
 
     async fn hold(&mut self, phase: Phase) -> Result<(), DataError> {
@@ -217,6 +222,7 @@ impl Taking<'_> {
             derivable: self.course.derivable.clone(),
             uncovered,
             beside: read.beside.clone(),
+            side_files: read.side_files.iter().map(|(name, it)| (name.clone(), it.kept.clone())).collect(),
             holds: self.holds.clone(),
         })
     }

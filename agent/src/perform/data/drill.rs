@@ -9,7 +9,7 @@ use super::fill::{Filling, load_all};
 use super::room::{Wanted, expect_room};
 use super::source::{self, Opened};
 use super::stages::{starting, volumes_alone, without_starting};
-use super::{Came, DataError, DataWork, doubles, undo};
+use super::{Came, DataError, DataWork, doubles, side_files, undo};
 use crate::clock;
 use crate::perform::work::Finish;
 use crate::repositories::Label;
@@ -84,13 +84,15 @@ async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<String>, Da
     let scene = scene(data, &was)?;
     let fillings = fillings(&scene, &opened.manifest.parts)?;
     let spec = &scene.spec;
+    let (side, said) = side_files::plan(data, opened, &fillings, BTreeMap::new()).await?.for_double();
     data.note(|journal| journal.throwaway = Some(Box::new(spec.clone())))?;
     data.work.perform(spec, |found| volumes_alone(found, spec), Finish::AsIs).await?;
     let mut checks = files(data, opened, spec, &fillings).await?;
     data.work.perform(spec, |found| without_starting(found, spec), Finish::AsIs).await?;
     let loaded: Vec<_> = fillings.iter().copied().filter(is_loaded).collect();
-    checks.extend(load_all(data, opened, &loaded, spec).await.map_err(blamed)?);
+    checks.extend(load_all(data, opened, &loaded, spec, &side).await.map_err(blamed)?);
     checks.extend(questions(data, spec, &fillings).await?);
+    checks.extend(said);
     if checks.is_empty() {
         return Err(DataError::BadBackup("there is nothing in it that could be compared".to_owned()));
     }

@@ -4,6 +4,7 @@
 
 use super::compare::recount;
 use super::ready::until_ready;
+use super::side_files::SidePlan;
 use super::source::Opened;
 use super::stages::starting;
 use super::{DataError, DataWork, bucket};
@@ -12,9 +13,13 @@ use crate::perform::links::refuse_strays;
 use crate::perform::work::{Finish, WorkError};
 use crate::repositories::RepositoryError;
 use bytes::Bytes;
-use fleet_core::backup::{Kept, Part, Store, Tool, after_tools, is_files, load_tool, loads_beside, prepare_tools};
+use fleet_core::backup::{
+    Kept, Part, PutTime, Store, Tool, after_tools, is_files, load_tool, loads_beside, prepare_tools,
+};
 use fleet_core::names::StoreName;
+use fleet_core::order::PowerWish;
 use fleet_core::spec::InstanceSpec;
+use fleet_core::steps::steps_for_power;
 use fleet_core::words::count;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -47,13 +52,16 @@ pub struct Filling<'a> {
 
 /// Loads all databases and counts them again: first those that only take data while their service stands still, then the others, with
 /// nothing running but them and what they need. Whoever else uses them would find them empty, and begin to fill them. Buckets come
-/// last: they cannot step aside, and until then all goes back without them.
+/// last: they cannot step aside, and until then all goes back without them. Files beside the dumps come before the servers start, or
+/// where these begin only in empty folders, after all is loaded and counted.
 pub async fn load_all(
     data: &DataWork<'_>,
     opened: &Opened,
     fillings: &[Filling<'_>],
     spec: &InstanceSpec,
+    side: &SidePlan,
 ) -> Result<Vec<String>, DataError> {
+    side.put(data, fillings, spec, PutTime::BeforeStart).await?;
     let streams = || fillings.iter().filter(|it| !is_files(it.store) && it.store.bucket().is_none());
     for filling in streams().filter(|it| loads_beside(it.store, spec)) {
         load(data, opened, filling, spec).await?;
@@ -72,11 +80,32 @@ pub async fn load_all(
     for filling in streams() {
         said.extend(recount(data, filling, spec).await?);
     }
+    if side.is_late(fillings) {
+        put_late(data, fillings, spec, side).await?;
+    }
     for filling in fillings.iter().filter(|it| it.store.bucket().is_some()) {
         bucket::fill(data, opened, filling, spec).await?;
         said.extend(bucket::compared(filling));
     }
     Ok(said)
+}
+
+/// Puts files beside data that is loaded, and lets the servers start with them: what runs afterwards is what will run.
+async fn put_late(
+    data: &DataWork<'_>,
+    fillings: &[Filling<'_>],
+    spec: &InstanceSpec,
+    side: &SidePlan,
+) -> Result<(), DataError> {
+    data.work.perform(spec, |found| steps_for_power(found, spec, PowerWish::Stop), Finish::AsIs).await?;
+    side.put(data, fillings, spec, PutTime::AfterLoad).await?;
+    let services = services_of(fillings, spec);
+    data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await?;
+    for filling in fillings.iter().filter(|it| !is_files(it.store) && it.store.bucket().is_none()) {
+        let late = |reason: String| of_host(filling.name, &format!("with the files beside its dump: {reason}"));
+        until_ready(data, filling.store, spec).await.map_err(late)?;
+    }
+    Ok(())
 }
 
 /// Loads a store from its stream, while nothing else uses it. Its service runs, or stands still, as its tool wants.

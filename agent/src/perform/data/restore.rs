@@ -6,6 +6,7 @@
 use super::drill::fillings;
 use super::fill::{Filling, load_all};
 use super::room::expect_room;
+use super::side_files::{self, Gathered, SidePlan};
 use super::source::{self, Opened};
 use super::stages::{volumes_alone, without_starting};
 use super::targets::{Target, Targets, expect_alone, expect_nobody, make_missing, targets};
@@ -17,11 +18,14 @@ use crate::perform::forward::stages;
 use crate::perform::prepare::prepare;
 use crate::perform::work::Finish;
 use fleet_core::app::Rendered;
-use fleet_core::backup::{Cause, Engine, Files, Made, Others, Part, RestoreMade, Root, Source, Store};
+use fleet_core::backup::{
+    Cause, Engine, Files, Made, Others, Part, RestoreMade, Root, Source, Store, refused_without_side_files,
+    without_side_files,
+};
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::{Goal, Outcome, PowerWish};
 use fleet_core::steps::steps_for_power;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Restores into an instance that is there.
@@ -43,15 +47,20 @@ pub async fn in_place(
     expect_nobody(data, &settled.rendered.spec, &targets.found).await?;
     planned(data, &targets.found)?;
     expect_room(data, &targets.wanted).await?;
-    let lost = others::expect_none(data, &settled.rendered, &fillings, &targets.found, others).await?;
+    let databases: Vec<_> = fillings.iter().map(|it| (it.name, it.store)).collect();
+    let today = side_files::gather_all(data, &settled.rendered.spec, &databases).await;
+    let mut lost = others::expect_none(data, &settled.rendered, &fillings, &targets.found, others).await?;
+    lost.extend(expect_kept(&today, others)?);
+    let side = side_files::plan(data, &opened, &fillings, today).await?;
     data.note(|journal| {
-        journal.notes = lost.into_iter().map(|what| format!("replaced with the rest: {what}")).collect();
+        let lost = lost.into_iter().map(|what| format!("replaced with the rest: {what}"));
+        journal.notes = lost.chain(side.notes.iter().cloned()).collect();
     })?;
     keep_safe(data, settled, safety).await?;
     let targets = take_apart(data, settled, targets).await?;
     let spec = &settled.rendered.spec;
     restore_all(data, &opened, &targets).await?;
-    load_all(data, &opened, &fillings, spec).await?;
+    load_all(data, &opened, &fillings, spec, &side).await?;
     data.work.say("starting what was restored");
     run_again(data, settled).await?;
     note_passed(data, &opened, &parts, began)?;
@@ -64,6 +73,7 @@ pub async fn anew(
     from: &Source,
     only: &BTreeSet<StoreName>,
     goal: &Goal,
+    others: Others,
 ) -> Result<Came, DataError> {
     let began = tokio::time::Instant::now();
     if data.open.from.is_some() {
@@ -86,8 +96,10 @@ pub async fn anew(
     }
     let parts = chosen(&opened, only)?;
     let fillings = fillings(&to.rendered, &parts)?;
+    expect_side_files(&opened, only, others)?;
+    let side = side_files::plan(data, &opened, &fillings, BTreeMap::new()).await?;
     note_begun(data, &to)?;
-    fill_new(data, &opened, &to.rendered, fillings).await?;
+    fill_new(data, &opened, &to.rendered, fillings, &side).await?;
     data.work.say("starting what was restored");
     data.work.perform(spec, |found| stages(found, &to), Finish::Healthy(&to.rendered.health)).await?;
     note_passed(data, &opened, &parts, began)?;
@@ -112,6 +124,7 @@ async fn fill_new(
     opened: &Opened,
     rendered: &Rendered,
     fillings: Vec<Filling<'_>>,
+    side: &SidePlan,
 ) -> Result<(), DataError> {
     let spec = &rendered.spec;
     let (early, late): (Vec<_>, Vec<_>) = fillings.into_iter().partition(|it| has_volumes(it.store));
@@ -130,7 +143,7 @@ async fn fill_new(
     expect_nobody(data, spec, &of_host).await?;
     move_all(data, planned(data, &of_host)?).await?;
     restore_all(data, opened, &rest.found).await?;
-    load_all(data, opened, &late, spec).await?;
+    load_all(data, opened, &late, spec, side).await?;
     Ok(())
 }
 
@@ -165,6 +178,31 @@ fn chosen(opened: &Opened, only: &BTreeSet<StoreName>) -> Result<Vec<Part>, Data
     }
     let is_wanted = |part: &&Part| only.is_empty() || only.contains(&part.store);
     Ok(parts.iter().filter(is_wanted).cloned().collect())
+}
+
+/// Refuses a new instance from a backup that is older than files beside dumps are kept, unless an operator has agreed.
+fn expect_side_files(opened: &Opened, only: &BTreeSet<StoreName>, may: Others) -> Result<(), DataError> {
+    match (without_side_files(&opened.manifest, only), may) {
+        (stores, Others::Kept) if !stores.is_empty() => {
+            Err(DataError::Unfit(format!("{}; agree with --drop-others", refused_without_side_files(&stores))))
+        }
+        (_, Others::Kept | Others::Dropped) => Ok(()),
+    }
+}
+
+/// What is beside the data today and could not be kept; refused, unless an operator has agreed to lose it.
+fn expect_kept(today: &BTreeMap<StoreName, Gathered>, may: Others) -> Result<Vec<String>, DataError> {
+    let of_store = |(name, found): (&StoreName, &Gathered)| {
+        found.lost.iter().map(|what| format!("{name}: beside its dump: {what}")).collect::<Vec<_>>()
+    };
+    let lost: Vec<String> = today.iter().flat_map(of_store).collect();
+    match may {
+        Others::Kept if !lost.is_empty() => Err(DataError::Unfit(format!(
+            "it would be lost, for it cannot be kept: {}; move it out of the data folder, or agree with --drop-others",
+            lost.join("; ")
+        ))),
+        Others::Kept | Others::Dropped => Ok(lost),
+    }
 }
 
 /// How each folder is moved aside. Touches nothing.

@@ -87,7 +87,7 @@ impl Opened {
     }
 
     /// A stream that fits into memory; none where it cannot be had.
-    async fn small(&self, path: &str) -> Option<Vec<u8>> {
+    pub async fn small(&self, path: &str) -> Option<Vec<u8>> {
         let mut stream = self.repository.read(&self.set, path).await.ok()?;
         let mut bytes = Vec::new();
         while let Some(piece) = stream.next().await {

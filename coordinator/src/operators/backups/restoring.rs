@@ -9,7 +9,10 @@ use crate::operators::service::OperatorsService;
 use crate::operators::subject::{Subject, definition, no_instance};
 use crate::operators::wish::{ChangeError, absent, hindered, read, taken, wrong};
 use fleet_core::app::Given;
-use fleet_core::backup::{BackupSeen, DataAction, DataWish, Kept, Manifest, Others, Part, Place, Source, StoreState};
+use fleet_core::backup::{
+    BackupSeen, DataAction, DataWish, Kept, Manifest, Others, Part, Place, RestoreTo, Source, StoreState,
+    refused_without_side_files, side_file_lines, without_side_files,
+};
 use fleet_core::facts::{DriftRule, InstanceDesired, Origin, PowerDesired};
 use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
 use fleet_core::order::{Goal, PowerWish, Release};
@@ -73,13 +76,20 @@ impl OperatorsService {
             }
             (safety, plan)
         };
-        let plan: Vec<String> = plan.into_iter().chain(self.beside(&name, &only, request.drop_others).await).collect();
+        let mut plan: Vec<String> =
+            plan.into_iter().chain(self.beside(&name, &only, request.drop_others).await).collect();
+        match self.manifest_of(ATTEMPT, &from).await {
+            Ok(manifest) => plan.extend(side_file_lines(&manifest, &only, RestoreTo::InPlace)),
+            Err(_) => {
+                plan.push("files beside the dumps: not known here; the host reads them from the backup".to_owned())
+            }
+        }
         if request.dry_run {
             let instance = self.instance_view(&name);
             return Ok(v1::InstanceChange { plan, instance, backup: from.backup.to_string(), ..Default::default() });
         }
         let backup = from.backup.to_string();
-        let others = if request.drop_others { Others::Dropped } else { Others::Kept };
+        let others = others_of(request);
         let action = DataAction::Restore { from, only, safety, goal: None, others };
         let mut changes = self.wish_data(by, ATTEMPT, "a restore", [(name, action)].into()).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", ""))?;
@@ -117,7 +127,16 @@ impl OperatorsService {
             "instance {name} on {host}: made as {} from backup {} of {} ({}, in {})",
             manifest.release, from.backup, from.instance, seen.began, from.repository
         )];
+        plan.extend(side_file_lines(&manifest, &only, RestoreTo::NewInstance));
+        plan.extend(
+            manifest.uncovered.iter().map(|what| format!("does not come, for it is not in the backup: {what}")),
+        );
         plan.extend(anew.plan.iter().cloned());
+        let lacking = without_side_files(&manifest, &only);
+        if !lacking.is_empty() && !request.drop_others {
+            let hint = "agree with --drop-others, or choose a newer backup";
+            return Err(hindered(ATTEMPT, refused_without_side_files(&lacking), hint));
+        }
         if request.dry_run {
             return Ok(v1::InstanceChange { plan, backup: from.backup.to_string(), ..Default::default() });
         }
@@ -126,7 +145,7 @@ impl OperatorsService {
         let (instance, backup) = (from.instance.clone(), from.backup.clone());
         let origin = Some(Origin::Backup(from.clone()));
         let action =
-            DataAction::Restore { from, only, safety: BTreeSet::new(), goal: Some(goal), others: Others::Kept };
+            DataAction::Restore { from, only, safety: BTreeSet::new(), goal: Some(goal), others: others_of(request) };
         let desired = InstanceDesired {
             origin,
             data: Some(DataWish { serial: now.0, action, at: now }),
@@ -199,6 +218,10 @@ impl OperatorsService {
             false => Err(absent(ATTEMPT, format!("host `{host}`"), "see them with `fleet host ls`")),
         }
     }
+}
+
+fn others_of(request: &v1::RestoreRequest) -> Others {
+    if request.drop_others { Others::Dropped } else { Others::Kept }
 }
 
 fn name_taken(name: &InstanceName) -> Status {

@@ -31,7 +31,8 @@ cat >.fleet-new.rdb
 redis-check-rdb .fleet-new.rdb >&2 || { echo 'what was to be loaded is no whole dump of Redis' >&2; exit 1; }
 owner=$(stat -c %u:%g .)
 chown "$owner" .fleet-new.rdb
-if [ "$2" = yes ] || [ -e appendonlydir ] || [ -e appendonly.aof ]; then
+if [ "$2" = yes ] || grep -qis '^[[:space:]]*appendonly[[:space:]][[:space:]]*"\{0,1\}yes' ./*.conf ||
+    [ -e appendonlydir ] || [ -e appendonly.aof ]; then
     rm -rf .fleet-new.log
     case $(redis-server --version) in
         *v=[1-6].*)
@@ -59,6 +60,19 @@ const COUNT: &str = r#"ask info keyspace
 ask info persistence | grep -E '^rdb_(changes_since_last_save|last_save_time):' || true
 ask info stats | grep '^evicted_keys:' || true
 "#;
+
+/// Its folder, and the files that it was told to use. An account that may not ask gets no answer, and no error.
+const SIDE_FILES: &str = r#"setting() { ask config get "$1" 2>/dev/null | tail -n +2 | head -n 1; }
+printf 'folder\t%s\n' "$(setting dir)"
+for name in aclfile tls-cert-file tls-key-file tls-ca-cert-file tls-client-cert-file tls-client-key-file tls-dh-params-file; do
+    printf 'file\t%s\n' "$(setting "$name")"
+done
+ask info server 2>/dev/null | tr -d '\r' | sed -n 's/^config_file:\(..*\)$/file\t\1/p'
+"#;
+
+pub fn side_files(server: &Server) -> Tool {
+    run(server, SIDE_FILES, &[])
+}
 
 pub fn dump(server: &Server) -> Tool {
     run(server, DUMP, &[])

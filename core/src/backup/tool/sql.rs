@@ -77,6 +77,20 @@ const COUNT: &str = r#"tables=$(ask --raw --execute="SELECT CONCAT('SELECT ', QU
 printf 'START TRANSACTION WITH CONSISTENT SNAPSHOT;\n%s\nCOMMIT;\n' "$tables" | ask -- "$2"
 "#;
 
+/// Its folder, and the files that its settings name.
+const SIDE_FILES: &str = r#"ask --raw --execute="SHOW GLOBAL VARIABLES WHERE Variable_name IN
+    ('datadir', 'ssl_ca', 'ssl_cert', 'ssl_key', 'ssl_crl', 'init_file')" | while IFS='	' read -r name value; do
+    case $name in
+        datadir) printf 'folder\t%s\n' "$value" ;;
+        *) [ -z "$value" ] || printf 'file\t%s\n' "$value" ;;
+    esac
+done
+"#;
+
+pub fn side_files(server: &Server, dialect: Dialect) -> Tool {
+    run(server, dialect, &format!("{CLIENT}{SIDE_FILES}"), &[])
+}
+
 pub fn dump(server: &Server, dialect: Dialect) -> Tool {
     let text = match dialect {
         Dialect::Mariadb => format!("{CLIENT}{TOOL_MARIADB}{ACCOUNTS}{DUMP_ACCOUNTS}{DUMP_MARIADB}"),

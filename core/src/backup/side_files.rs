@@ -1,0 +1,197 @@
+//! Files in a database's folder that are not in its dump: settings, access rules, accounts, keys and certificates.
+//!
+//! **Invariant:** no path leads out of the database's folder, and none names what the server itself makes of a dump.
+
+mod archive;
+mod place;
+mod rules;
+
+pub use archive::{is_fit, pack, unpack};
+pub use place::{DataPlace, data_place, mentioned, relative};
+pub use rules::{PutTime, can_descend, is_of_server, is_side_file, put_time};
+
+use super::{Engine, EngineKind, Manifest, Store, Tool};
+use crate::names::StoreName;
+use crate::words::count;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// The largest file that is kept.
+pub const FILE_LIMIT: u64 = 1024 * 1024;
+/// The most bytes that are kept of one store.
+pub const TOTAL_LIMIT: u64 = 8 * 1024 * 1024;
+/// The most files that are kept of one store.
+pub const COUNT_LIMIT_OF_FILES: usize = 200;
+/// So many names are told in one line.
+const SHOWN: usize = 8;
+
+/// What a backup keeps of one store beside its dump.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SideFiles {
+    /// The server's data folder in its container.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub folder: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<SideFile>,
+    /// SHA-256 of the archive that has them, in hexadecimal; empty where there are none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sha256: String,
+    /// Files that could not be kept, each with the reason, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SideFile {
+    /// Below the server's data folder, with `/` between names.
+    pub path: String,
+    pub content: SideContent,
+    /// Permission bits, without setuid and the like.
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SideContent {
+    File { bytes: u64, sha256: String },
+    Link { to: String },
+}
+
+/// The path of a store's archive of such files in the snapshot of its dump.
+pub fn side_path(store: &StoreName) -> String {
+    format!("beside/{store}.tar")
+}
+
+/// Whether an engine's servers may have such files. A backup that says nothing of them is older than they are kept.
+pub fn has_side_files(engine: EngineKind) -> bool {
+    put_time(engine).is_some()
+}
+
+/// The tool that prints where the server has its folder and its files: a word, a tab and a path in each line.
+pub fn side_files_tool(store: &Store) -> Option<Tool> {
+    super::tool::side_files_tool(store)
+}
+
+/// What the server said of its own files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SaidFiles {
+    pub folder: Option<String>,
+    /// Absolute, or below the folder.
+    pub files: BTreeSet<String>,
+}
+
+/// Reads what [`side_files_tool`] printed. Lines of any other form are none of it.
+pub fn said_files(printed: &str) -> SaidFiles {
+    let mut said = SaidFiles::default();
+    for line in printed.lines().take(1000) {
+        let Some((kind, path)) = line.trim_end_matches('\r').split_once('\t') else { continue };
+        let path = path.trim();
+        match kind {
+            "folder" if path.starts_with('/') => said.folder = Some(path.to_owned()),
+            "file" if !path.is_empty() => drop(said.files.insert(path.to_owned())),
+            _ => {}
+        }
+    }
+    said
+}
+
+impl SideFile {
+    /// Why it is not put into a server's folder, if it must not be: its backup may come from anybody.
+    pub fn fault(&self, engine: EngineKind) -> Option<&'static str> {
+        let is_plain = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.contains('\0');
+        let size = match &self.content {
+            SideContent::File { bytes, .. } => *bytes,
+            SideContent::Link { to } => to.len() as u64,
+        };
+        match () {
+            () if !self.path.split('/').all(is_plain) => Some("its path leads elsewhere"),
+            () if is_of_server(engine, &self.path) => Some("it is the server's own"),
+            () if size > FILE_LIMIT => Some("it is larger than any that is kept"),
+            () => None,
+        }
+    }
+}
+
+impl SideFiles {
+    /// The names, for people; the first few, and how many more there are.
+    pub fn names(&self) -> String {
+        let names: Vec<&str> = self.files.iter().map(|file| file.path.as_str()).collect();
+        short(&names)
+    }
+}
+
+/// A few names, and a number of the rest.
+pub fn short(names: &[&str]) -> String {
+    let shown = names.iter().take(SHOWN).map(|name| shown(name)).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+fn shown(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { '?' } else { c }).take(120).collect()
+}
+
+/// Where a restore puts what a backup holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestoreTo {
+    InPlace,
+    NewInstance,
+}
+
+/// What a restore does about such files, a line for each store, for people.
+pub fn side_file_lines(manifest: &Manifest, only: &BTreeSet<StoreName>, to: RestoreTo) -> Vec<String> {
+    let parts = manifest.parts.iter().filter(|part| only.is_empty() || only.contains(&part.store));
+    let line = |part: &super::Part| {
+        let store = &part.store;
+        match (manifest.side_files.get(store), to) {
+            (Some(kept), _) if kept.files.is_empty() => None,
+            (Some(kept), _) => Some(format!(
+                "store {store}: with {} beside its dump: {}",
+                count(kept.files.len(), "file"),
+                kept.names()
+            )),
+            (None, _) if !has_side_files(part.engine) => None,
+            (None, RestoreTo::InPlace) => Some(format!(
+                "store {store}: the backup has no files beside its dump (it is older than they are kept): those of today stay"
+            )),
+            (None, RestoreTo::NewInstance) => Some(format!("store {store}: {MISSING}")),
+        }
+    };
+    parts.filter_map(line).collect()
+}
+
+const MISSING: &str = "the backup is older than files beside the dump are kept: settings, access rules, accounts in files and \
+                       certificates will be the image's own";
+
+/// The stores whose files beside the dump an old backup does not have, and a new instance would need.
+pub fn without_side_files<'a>(manifest: &'a Manifest, only: &BTreeSet<StoreName>) -> Vec<&'a StoreName> {
+    let parts = manifest.parts.iter().filter(|part| only.is_empty() || only.contains(&part.store));
+    let lacks = |part: &&super::Part| has_side_files(part.engine) && !manifest.side_files.contains_key(&part.store);
+    parts.filter(lacks).map(|part| &part.store).collect()
+}
+
+/// Why such a backup is not restored to a new instance unless an operator agrees.
+pub fn refused_without_side_files(stores: &[&StoreName]) -> String {
+    let names: Vec<String> = stores.iter().map(ToString::to_string).collect();
+    format!("{}: {MISSING}", names.join(", "))
+}
+
+/// What is left out of a backup, as its manifest names it.
+pub fn uncovered_side_files(store: &StoreName, kept: &SideFiles) -> Vec<String> {
+    kept.left_out.iter().map(|what| format!("{store}: beside its dump: {what}")).collect()
+}
+
+/// The server's data folder in the container: where it was found, if that has to do with where its store declares it.
+pub fn data_folder(engine: &Engine, found: Option<&str>) -> Option<String> {
+    let declared = engine.server()?.data.as_str();
+    let is_near = |found: &&str| relative(found, declared).is_some() || relative(declared, found).is_some();
+    Some(found.filter(|found| !found.is_empty()).filter(is_near).unwrap_or(declared).to_owned())
+}
+
+#[cfg(test)]
+mod tests;
