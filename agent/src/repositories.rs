@@ -11,7 +11,7 @@ pub use worker::WorkerRepositories;
 pub use worker::{asked_trees, found, s3_address, trouble_of, words};
 
 use bytes::Bytes;
-use fleet_core::backup::{Access, Bucket, Manifest, Proof, Root, Snapshots};
+use fleet_core::backup::{Access, Bucket, Manifest, Privileges, Proof, Root, Snapshots};
 use fleet_core::names::{BackupId, HostName, SnapshotId};
 use fleet_core::time::Time;
 use fleet_core::words::count;
@@ -84,7 +84,14 @@ pub trait Repository: Send + Sync {
     ) -> Result<BucketFound, RepositoryError>;
 
     /// Puts what a snapshot of files has below a path into an empty folder.
-    async fn restore(&self, set: &SetFound, path: &str, to: &Path, told: &Told) -> Result<Restored, RepositoryError>;
+    async fn restore(
+        &self,
+        set: &SetFound,
+        path: &str,
+        to: &Path,
+        privileges: Privileges,
+        told: &Told,
+    ) -> Result<Restored, RepositoryError>;
 
     /// Removes backups, and what only they used.
     async fn forget(&self, backups: &[BackupId]) -> Result<(), RepositoryError>;
@@ -268,15 +275,29 @@ impl fmt::Debug for Pulse {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Restored {
     pub bytes: u64,
-    /// What the disk did not take and no data depends on.
+    /// What the disk did not take and no data depends on, and what is never put back.
     pub notes: Vec<String>,
+    /// Entries that are in the backup and are never made.
+    pub left_out: u64,
+}
+
+/// How a restore treats what gives programs more rights than who starts them.
+pub fn restore_options(privileges: Privileges) -> fleet_repository::RestoreOptions {
+    let privileges = match privileges {
+        Privileges::Kept => fleet_repository::Privileges::AsBefore,
+        Privileges::Cleared => fleet_repository::Privileges::Cleared,
+    };
+    fleet_repository::RestoreOptions { privileges, ..Default::default() }
 }
 
 /// In words what was put back.
 pub fn put_back(restored: fleet_repository::Restored) -> Restored {
     let note =
         |(name, files): (String, u64)| format!("`{name}` of {} could not be set on this host", count(files, "file"));
-    Restored { bytes: restored.bytes, notes: restored.refused.into_iter().map(note).collect() }
+    let more = restored.remarked.saturating_sub(restored.remarks.len() as u64);
+    let more = (more > 0).then(|| format!("{more} more like these"));
+    let notes = restored.refused.into_iter().map(note).chain(restored.remarks).chain(more);
+    Restored { bytes: restored.bytes, notes: notes.collect(), left_out: restored.left_out }
 }
 
 /// Hears how many bytes went through so far; it must not block.

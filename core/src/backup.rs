@@ -51,8 +51,8 @@ pub use shrunk::Shrunk;
 pub use side_files::{
     COUNT_LIMIT_OF_FILES, DataPlace, FILE_LIMIT, PutTime, RestoreTo, SaidFiles, SideContent, SideFile, SideFiles,
     TOTAL_LIMIT, can_descend, data_folder, data_place, has_side_files, is_fit, is_of_server, is_side_file, mentioned,
-    pack, put_time, refused_without_side_files, relative, said_files, short, side_file_lines, side_files_tool,
-    side_path, uncovered_side_files, unpack, without_side_files,
+    pack, put_time, refused_without_side_files, relative, said_files, short, side_file_lines, side_file_note,
+    side_files_tool, side_path, uncovered_side_files, unpack, without_side_files,
 };
 pub use snapshots::{AskedBy, Snapshots};
 pub use standing::{CopyStanding, Next, Sight, Standing, Word, has_failed, rough};
@@ -61,5 +61,5 @@ pub use tool::{
     COUNT_LIMIT, SETTLED, Tool, ToolEnd, ToolPlace, after_tools, check_tool, count_tool, counts, dump_tool, load_tool,
     loads_beside, others, others_tool, prepare_tools, reading, ready_tool, settled_tool, undo_tools,
 };
-pub use wish::{DataAction, DataKind, DataWish, Others, Source};
+pub use wish::{DataAction, DataKind, DataWish, Others, Privileges, Source};
 pub use zone::{Zone, ZoneError, moment};

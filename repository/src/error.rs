@@ -2,9 +2,25 @@
 
 use crate::place::{FileId, FileKind, PlaceError};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Paths longer than this are shown by their beginning and their end.
+const SHOWN: usize = 200;
+
+/// A path for people: one line, and never kilobytes of it.
+pub fn brief(path: &Path) -> String {
+    let text = path.display().to_string();
+    let shown = |c: char| if c.is_control() { '?' } else { c };
+    let count = text.chars().count();
+    if count <= SHOWN {
+        return text.chars().map(shown).collect();
+    }
+    let head: String = text.chars().take(SHOWN / 2).map(shown).collect();
+    let tail: String = text.chars().skip(count - SHOWN / 2).map(shown).collect();
+    format!("{head}…{tail} ({} bytes)", path.as_os_str().len())
+}
 
 /// Why a repository did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +45,7 @@ pub enum Error {
     Missing { what: String },
     #[error("refused: {reason}")]
     Refused { reason: String },
-    #[error("could not {doing} `{path}`")]
+    #[error("could not {doing} `{}`", brief(path))]
     Disk { doing: &'static str, path: PathBuf, source: io::Error },
     #[error("could not {doing}: {reason}")]
     Engine { doing: &'static str, reason: String },

@@ -48,6 +48,6 @@ pub use place::{FileId, FileKind, Place, PlaceError};
 pub use pulse::Pulse;
 pub use reader::StreamReader;
 pub use repository::{Repository, Stats};
-pub use restore::{Existing, OnDamage, Owners, RestoreOptions, Restored};
+pub use restore::{Existing, OnDamage, Owners, Privileges, RestoreOptions, Restored};
 pub use resume::Resumed;
 pub use secrets::Secrets;

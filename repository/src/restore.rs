@@ -5,7 +5,9 @@
 
 mod put;
 
-use crate::error::{Error, Result};
+pub(crate) use put::CAPABILITY;
+
+use crate::error::{Error, Result, brief};
 use crate::place::FileId;
 use crate::reader::{Blobs, own, subtree};
 use crate::repository::Repository;
@@ -43,6 +45,17 @@ pub enum Owners {
     Mine,
 }
 
+/// What becomes of bits and attributes that give a program more rights than who starts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Privileges {
+    /// They are set again, capabilities where this process may.
+    #[default]
+    AsBefore,
+    /// Files lose them, and are named: the backup is another host's. Folders keep theirs, which only say whose new files are.
+    Cleared,
+}
+
 /// What to do about a file that cannot be read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,6 +73,7 @@ pub struct RestoreOptions {
     pub existing: Existing,
     pub owners: Owners,
     pub on_damage: OnDamage,
+    pub privileges: Privileges,
 }
 
 /// What was restored.
@@ -77,7 +91,19 @@ pub struct Restored {
     /// Labels of the host's own security that could not be set here, each with the number of files that had it.
     #[serde(default)]
     pub refused: BTreeMap<String, u64>,
+    /// Entries that are never made: device nodes of older backups. They are in no other number.
+    #[serde(default)]
+    pub left_out: u64,
+    /// Names of what was left out or is without its privileges, each with the reason: the first hundred.
+    #[serde(default)]
+    pub remarks: Vec<String>,
+    /// How many remarks there would be.
+    #[serde(default)]
+    pub remarked: u64,
 }
+
+/// So many remarks have a text.
+const MAX_REMARKS: u64 = 100;
 
 impl Repository {
     /// Restores what is in a folder of a snapshot (all of it, where the path is empty) into `to`.
@@ -213,6 +239,14 @@ fn beside(folder: &Path, node: &Node) -> Result<PathBuf> {
 }
 
 impl Put<'_> {
+    fn remark(&self, path: &Path, what: &str) {
+        let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
+        restored.remarked += 1;
+        if restored.remarked <= MAX_REMARKS {
+            restored.remarks.push(format!("`{}`: {what}", brief(path)));
+        }
+    }
+
     fn count(&self, made: Made) {
         let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
         match made {
@@ -222,6 +256,7 @@ impl Put<'_> {
             }
             Made::Folder => restored.folders += 1,
             Made::Other => restored.others += 1,
+            Made::Never => restored.left_out += 1,
             Made::Nothing(why) => restored.damaged.push(why),
         }
     }

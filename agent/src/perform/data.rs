@@ -139,11 +139,11 @@ impl DataWork<'_> {
         match action {
             DataAction::Backup { to, cause } => backup::back_up(self, to, *cause).await,
             DataAction::Drill { from } => drill::drill(self, from).await,
-            DataAction::Restore { from, only, safety, goal: None, others } => {
-                restore::in_place(self, from, only, safety, *others).await
+            DataAction::Restore { from, only, safety, goal: None, others, privileges } => {
+                restore::in_place(self, from, only, safety, (*others, *privileges)).await
             }
-            DataAction::Restore { from, only, goal: Some(goal), others, .. } => {
-                restore::anew(self, from, only, goal, *others).await
+            DataAction::Restore { from, only, goal: Some(goal), others, privileges, .. } => {
+                restore::anew(self, from, only, goal, (*others, *privileges)).await
             }
             DataAction::Forget { from, backups } => forget::forget(self, from, backups).await,
         }

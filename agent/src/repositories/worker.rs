@@ -8,17 +8,17 @@ pub use buckets::s3_address;
 
 use super::{
     Ahead, BucketFilled, BucketFound, Label, Origin, Repositories, Repository, RepositoryError, Restored, RootKept,
-    SetFound, StreamsWriter, Told, Tree, TreesKept, Trouble, put_back,
+    SetFound, StreamsWriter, Told, Tree, TreesKept, Trouble, put_back, restore_options,
 };
 use crate::repository_place::Way;
 use bytes::Bytes;
-use fleet_core::backup::{Access, Bucket, Manifest, PlaceAccess, Proof};
+use fleet_core::backup::{Access, Bucket, Manifest, PlaceAccess, Privileges, Proof};
 use fleet_core::names::BackupId;
 use fleet_repository::place::{S3Address, Transport};
 use fleet_repository::worker::{
     Answer, FailureKind, Limits, Next, PlaceSpec, Progress, Request, StreamSpec, Work, Worker, WorkerError,
 };
-use fleet_repository::{BucketTree, FileId, Kind, Prune, RestoreOptions, Secrets, Trees};
+use fleet_repository::{BucketTree, FileId, Kind, Prune, Secrets, Trees};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -244,10 +244,17 @@ impl Repository for WorkerRepository {
         self.look(bucket, sample).await
     }
 
-    async fn restore(&self, set: &SetFound, path: &str, to: &Path, told: &Told) -> Result<Restored, RepositoryError> {
+    async fn restore(
+        &self,
+        set: &SetFound,
+        path: &str,
+        to: &Path,
+        privileges: Privileges,
+        told: &Told,
+    ) -> Result<Restored, RepositoryError> {
         let doing = format!("restore `{path}`");
         let snapshot = self.snapshot(&doing, set.files.as_ref())?;
-        let (path, to, options) = (path.to_owned(), to.to_owned(), RestoreOptions::default());
+        let (path, to, options) = (path.to_owned(), to.to_owned(), restore_options(privileges));
         let work = Work::RestoreTree { snapshot, path, to, options };
         match self.ask_telling(&doing, work, told, |progress| progress.place_read).await? {
             Answer::Restored(restored) => Ok(put_back(restored)),

@@ -122,7 +122,14 @@ async fn a_bucket_is_backed_up_proven_and_put_back() {
     client.put("note", b"other", "text/plain", "desk");
     client.put("later", b"new", "text/plain", "desk");
     let (only, safety) = (BTreeSet::new(), ["near".parse().expect("a name")].into());
-    let restore = DataAction::Restore { from: lab.source(&id), only, safety, goal: None, others: Others::Kept };
+    let restore = DataAction::Restore {
+        from: lab.source(&id),
+        only,
+        safety,
+        goal: None,
+        others: Others::Kept,
+        privileges: Default::default(),
+    };
     let end = lab.carry_out(&lab.order(&instance, Action::Data(restore))).await;
     assert_eq!(end.outcome, Outcome::Done);
     assert_eq!(Client::of(&rclone, &lab.name).all(), was);
@@ -134,6 +141,7 @@ async fn a_bucket_is_backed_up_proven_and_put_back() {
         safety: BTreeSet::new(),
         goal: Some(lab.goal()),
         others: Others::Kept,
+        privileges: Default::default(),
     };
     let mut anew = lab.order(&other.parse().expect("a name"), Action::Data(restore));
     anew.values = install.values;

@@ -165,7 +165,14 @@ async fn each_engine_is_proven_and_restored() {
     assert_ne!(rows(&name), was);
     let restore = |goal| {
         let (only, safety) = (BTreeSet::new(), BTreeSet::new());
-        Action::Data(DataAction::Restore { from: lab.source(&id), only, safety, goal, others: Others::Kept })
+        Action::Data(DataAction::Restore {
+            from: lab.source(&id),
+            only,
+            safety,
+            goal,
+            others: Others::Kept,
+            privileges: Default::default(),
+        })
     };
     let end = lab.carry_out(&lab.order(&instance, restore(None))).await;
     assert_eq!(end.outcome, Outcome::Done);

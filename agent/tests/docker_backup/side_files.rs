@@ -162,7 +162,14 @@ async fn accounts_settings_and_access_rules_come_back_in_place_and_elsewhere() {
 
     let restore = |goal: Option<Goal>| {
         let (only, safety) = (BTreeSet::new(), BTreeSet::new());
-        Action::Data(DataAction::Restore { from: lab.source(&id), only, safety, goal, others: Others::Kept })
+        Action::Data(DataAction::Restore {
+            from: lab.source(&id),
+            only,
+            safety,
+            goal,
+            others: Others::Kept,
+            privileges: Default::default(),
+        })
     };
     psql(&name, "ALTER SYSTEM SET work_mem = '8MB'");
     let end = lab.carry_out(&lab.order(&instance, restore(None))).await;

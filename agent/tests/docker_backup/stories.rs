@@ -78,7 +78,14 @@ async fn an_instance_is_backed_up_proven_destroyed_and_restored() {
     std::fs::remove_file(lab.files(&lab.name).join("d1/f1")).expect("removed");
     let action = |goal| {
         let (only, safety) = (BTreeSet::new(), BTreeSet::new());
-        Action::Data(DataAction::Restore { from: lab.source(&id), only, safety, goal, others: Default::default() })
+        Action::Data(DataAction::Restore {
+            from: lab.source(&id),
+            only,
+            safety,
+            goal,
+            others: Default::default(),
+            privileges: Default::default(),
+        })
     };
     let began = Instant::now();
     let end = lab.carry_out(&lab.order(&instance, action(None))).await;

@@ -55,6 +55,10 @@ pub struct RestoreArgs {
     #[arg(long)]
     drop_others: bool,
 
+    /// Keep setuid and setgid bits and file capabilities that another host's backup has
+    #[arg(long)]
+    keep_privileged_bits: bool,
+
     /// Make a new instance on this host
     #[arg(long, value_name = "HOST", requires = "name", add = ArgValueCandidates::new(complete::hosts))]
     to: Option<HostName>,
@@ -93,6 +97,7 @@ pub async fn run(context: &Context, args: &RestoreArgs) -> Result<ExitStatus, Co
         name: args.name.as_ref().map(ToString::to_string).unwrap_or_default(),
         values: args.values.read(context)?,
         drop_others: args.drop_others,
+        keep_privileged_bits: args.keep_privileged_bits,
     };
     let session = context.session().await?;
     let request = asked.clone();

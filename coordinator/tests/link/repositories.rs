@@ -173,8 +173,14 @@ fn restoring(_: &dyn Store, batch: &mut Batch) {
         backup: "0123456789abcdef01234567".parse().expect("it is an id"),
         snapshots: None,
     };
-    let action =
-        DataAction::Restore { from, only: [].into(), safety: [].into(), goal: None, others: Default::default() };
+    let action = DataAction::Restore {
+        from,
+        only: [].into(),
+        safety: [].into(),
+        goal: None,
+        others: Default::default(),
+        privileges: Default::default(),
+    };
     let order = Order {
         id: id.clone(),
         instance: name("notes-2"),

@@ -165,6 +165,15 @@ pub fn side_file_lines(manifest: &Manifest, only: &BTreeSet<StoreName>, to: Rest
     parts.filter_map(line).collect()
 }
 
+/// What a backup says of one part's files beside its dump, for people.
+pub fn side_file_note(manifest: &Manifest, part: &super::Part) -> Option<String> {
+    match manifest.side_files.get(&part.store) {
+        Some(kept) if kept.files.is_empty() => None,
+        Some(kept) => Some(format!("{} beside its dump: {}", count(kept.files.len(), "file"), kept.names())),
+        None => has_side_files(part.engine).then(|| "it is older than files beside the dump are kept".to_owned()),
+    }
+}
+
 const MISSING: &str = "the backup is older than files beside the dump are kept: settings, access rules, accounts in files and \
                        certificates will be the image's own";
 

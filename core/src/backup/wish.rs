@@ -36,6 +36,9 @@ pub enum DataAction {
         /// Older coordinators do not say it.
         #[serde(default)]
         others: Others,
+        /// Of a new instance; in place the agent knows whose backup it is.
+        #[serde(default)]
+        privileges: Privileges,
     },
     /// Removes backups from a folder on the host. Everywhere else the coordinator does it.
     Forget { from: RepositoryName, backups: BTreeSet<BackupId> },
@@ -50,6 +53,18 @@ pub enum Others {
     Kept,
     /// An operator has agreed to lose it.
     Dropped,
+}
+
+/// What becomes of setuid and setgid bits and of file capabilities that a backup of another host has: whoever could write that
+/// backup would get its programs' rights here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Privileges {
+    /// They are left out, and named.
+    #[default]
+    Cleared,
+    /// It is this host's own backup, or an operator asked for them.
+    Kept,
 }
 
 /// What an order about data was for.

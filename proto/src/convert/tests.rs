@@ -52,6 +52,7 @@ fn restore(goal: Option<Goal>) -> DataAction {
         safety: BTreeSet::new(),
         goal,
         others: Default::default(),
+        privileges: Default::default(),
     }
 }
 

@@ -74,7 +74,7 @@ pub struct ArchivedTrees {
     pub vanished: u64,
     /// Files that changed while they were read: what is kept of them is their length at first, with zeros where they shrank.
     pub changed: u64,
-    /// Sockets, which cannot be kept.
+    /// Sockets, devices, and what no path leads to: they cannot be kept.
     pub skipped: u64,
     /// Names of such files: the first hundred of each kind.
     pub notes: Vec<String>,

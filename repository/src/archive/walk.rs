@@ -4,9 +4,10 @@ use super::file::Unopened;
 use super::inside;
 use super::sample::{Sample, Stamp};
 use super::trees::TreeSize;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, brief};
 use crate::gate::Gate;
 use crate::pulse::Pulse;
+use crate::restore::CAPABILITY;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use rustic_core::jiff::Timestamp;
 use rustic_core::repofile::{Metadata, Node, NodeType};
@@ -21,6 +22,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// So many names of each kind are told.
 const MAX_NOTES: u64 = 100;
 
+/// CAP_SETFCAP, as `capabilities(7)` numbers it.
+const SET_CAPABILITIES: u32 = 31;
+
+/// Whether this process may give files capabilities; one that cannot be looked at is taken for one that may.
+fn may_set_capabilities() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let held = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok());
+    held.is_none_or(|held| held >> SET_CAPABILITIES & 1 == 1)
+}
+
 /// What was noticed on the way.
 pub(super) struct Noted {
     pub(super) gate: Arc<Gate>,
@@ -30,6 +41,7 @@ pub(super) struct Noted {
     trees: Vec<(PathBuf, String)>,
     sizes: Mutex<BTreeMap<String, TreeSize>>,
     pub(super) pulse: Pulse,
+    may_set_capabilities: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -37,6 +49,8 @@ pub(super) struct Found {
     pub(super) vanished: u64,
     pub(super) changed: u64,
     pub(super) skipped: u64,
+    /// Files with attributes that this process could not set again.
+    unset: u64,
     pub(super) notes: Vec<String>,
 }
 
@@ -51,6 +65,7 @@ impl Noted {
             trees,
             sizes: Mutex::new(sizes),
             pulse: Pulse::default(),
+            may_set_capabilities: may_set_capabilities(),
         }
     }
 
@@ -86,7 +101,7 @@ impl Noted {
         let count = count(&mut found);
         *count += 1;
         if *count <= MAX_NOTES {
-            found.notes.push(format!("{}: {what}", path.display()));
+            found.notes.push(format!("{}: {what}", brief(path)));
         }
     }
 
@@ -109,11 +124,15 @@ impl Noted {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).notes.push(text);
     }
 
-    /// Notes an error: what is gone has vanished, all else fails the run.
+    /// Notes an error: what is gone has vanished, what no path reaches is left out and named, all else fails the run.
     fn failed(&self, path: &Path, error: &io::Error) {
         match error.kind() {
             io::ErrorKind::NotFound => self.vanished(path),
-            _ => self.gate.shut(&path.display().to_string(), &error.to_string()),
+            // Whoever made it went there step by step; no name leads to it from here.
+            _ if error.raw_os_error() == Some(rustix::io::Errno::NAMETOOLONG.raw_os_error()) => {
+                self.note(path, "its path is too long: it cannot be kept", |found| &mut found.skipped);
+            }
+            _ => self.gate.shut(&brief(path), &error.to_string()),
         }
     }
 }
@@ -173,14 +192,14 @@ impl Iterator for Steps {
             let is_root = self.ahead.len() < self.roots;
             self.roots = self.roots.min(self.ahead.len());
             if is_root && fs::symlink_metadata(&disk).is_ok_and(|found| found.is_symlink()) {
-                self.noted.gate.shut(&disk.display().to_string(), "it is a link: name the folder that it leads to");
+                self.noted.gate.shut(&brief(&disk), "it is a link: name the folder that it leads to");
                 continue;
             }
             match self.step(&path, &disk) {
                 Ok(Some(entry)) => return Some(Ok(entry)),
                 Ok(None) => {}
                 // What somebody asked for by name must be there.
-                Err(error) if is_root => self.noted.gate.shut(&disk.display().to_string(), &error.to_string()),
+                Err(error) if is_root => self.noted.gate.shut(&brief(&disk), &error.to_string()),
                 Err(error) => self.noted.failed(&disk, &error),
             }
         }
@@ -202,10 +221,9 @@ impl Steps {
             return Ok(None);
         } else if kind.is_fifo() {
             NodeType::Fifo
-        } else if kind.is_block_device() {
-            NodeType::Dev { device: metadata.rdev() }
-        } else if kind.is_char_device() {
-            NodeType::Chardev { device: metadata.rdev() }
+        } else if kind.is_block_device() || kind.is_char_device() {
+            self.noted.note(disk, "is a device: it is not kept", |found| &mut found.skipped);
+            return Ok(None);
         } else {
             NodeType::File
         };
@@ -217,7 +235,12 @@ impl Steps {
             self.noted.sample.lock().unwrap_or_else(PoisonError::into_inner).note(disk, path, stamp);
         }
         let name = path.file_name().unwrap_or(path.as_os_str());
-        let node = Node::new_node(name, node_type, describe(&metadata, disk)?);
+        let described = describe(&metadata, disk)?;
+        if !self.noted.may_set_capabilities && described.extended_attributes.iter().any(|it| it.name == CAPABILITY) {
+            let what = "has capabilities, which this agent cannot give back: it is kept, and comes back without them";
+            self.noted.note(disk, what, |found| &mut found.unset);
+        }
+        let node = Node::new_node(name, node_type, described);
         let open = Unopened { path: path.to_owned(), disk: disk.to_owned(), stamp, noted: self.noted.clone() };
         Ok(Some(ReadSourceEntry { path: path.to_owned(), node, open: Some(open) }))
     }

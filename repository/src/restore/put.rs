@@ -1,6 +1,6 @@
 //! Making one file, folder or link of a snapshot, with all that describes it.
 
-use super::{Existing, OnDamage, Owners, RestoreOptions, Restored};
+use super::{Existing, OnDamage, Owners, Privileges, RestoreOptions, Restored};
 use crate::bucket::ATTRIBUTE;
 use crate::error::{Error, Result};
 use crate::reader::{Blobs, content};
@@ -27,6 +27,8 @@ pub(super) enum Made {
     File(u64),
     Folder,
     Other,
+    /// What is never made, whoever asks.
+    Never,
     /// A damaged file was left out.
     Nothing(String),
 }
@@ -96,17 +98,24 @@ impl Put<'_> {
         Ok(())
     }
 
-    /// Makes what is neither a file nor a folder. A socket is nobody's without its process, so none is made.
+    /// Makes what is neither a file nor a folder. A socket is nobody's without its process, so none is made; nor is a device node: it
+    /// would hand a disk of this host to whoever reaches the folder.
     pub(super) fn other(&self, path: &Path, node: &Node) -> Result<()> {
-        let make = |kind, device| {
-            rustix::fs::mknodat(CWD, path, kind, Mode::from_raw_mode(0o600), device).map_err(io::Error::from)
-        };
-        self.make_room(path)?;
+        let make = |kind| rustix::fs::mknodat(CWD, path, kind, Mode::from_raw_mode(0o600), 0).map_err(io::Error::from);
         let made = match &node.node_type {
-            NodeType::Symlink { .. } => std::os::unix::fs::symlink(node.node_type.to_link(), path),
-            NodeType::Fifo => make(FileType::Fifo, 0),
-            NodeType::Dev { device } => make(FileType::BlockDevice, *device),
-            NodeType::Chardev { device } => make(FileType::CharacterDevice, *device),
+            NodeType::Symlink { .. } => {
+                self.make_room(path)?;
+                std::os::unix::fs::symlink(node.node_type.to_link(), path)
+            }
+            NodeType::Fifo => {
+                self.make_room(path)?;
+                make(FileType::Fifo)
+            }
+            NodeType::Dev { .. } | NodeType::Chardev { .. } => {
+                self.remark(path, "is a device, and none is made");
+                self.count(Made::Never);
+                return Ok(());
+            }
             NodeType::Socket | NodeType::File | NodeType::Dir => return Ok(()),
         };
         made.map_err(Error::disk("make", path))?;
@@ -140,6 +149,32 @@ impl Put<'_> {
         }
     }
 
+    fn attribute(&self, path: &Path, name: &str, value: &[u8]) -> Result<()> {
+        let is_capability = name == CAPABILITY;
+        if is_capability && self.options.privileges == Privileges::Cleared {
+            self.remark(path, "comes from another host, and lost its capabilities");
+            return Ok(());
+        }
+        match (set_attribute(path, name, value)?, is_capability) {
+            (Set::Done, _) => {}
+            (Set::Refused, true) => self.remark(path, "its capabilities cannot be set by this process"),
+            (Set::Refused, false) => {
+                let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
+                *restored.refused.entry(name.to_owned()).or_default() += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The mode that an entry gets. A folder's setgid bit only says whose new files are.
+    fn permitted(&self, path: &Path, node: &Node, mode: u32) -> u32 {
+        if self.options.privileges == Privileges::AsBefore || node.is_dir() || mode & 0o6000 == 0 {
+            return mode;
+        }
+        self.remark(path, "comes from another host, and lost its setuid or setgid bit");
+        mode & !0o6000
+    }
+
     /// Owner, mode, attributes and times: in this order, since each undoes a later one.
     pub(super) fn describe(&self, path: &Path, node: &Node) -> Result<()> {
         let meta = &node.meta;
@@ -147,15 +182,11 @@ impl Put<'_> {
             std::os::unix::fs::lchown(path, meta.uid, meta.gid).map_err(Error::disk("give back", path))?;
         }
         if let Some(mode) = meta.mode.filter(|_| !node.is_symlink()) {
-            let permissions = Permissions::from_mode(unix_mode(mode));
+            let permissions = Permissions::from_mode(self.permitted(path, node, unix_mode(mode)));
             fs::set_permissions(path, permissions).map_err(Error::disk("set the mode of", path))?;
         }
         for attribute in &meta.extended_attributes {
-            let value = attribute.value.as_deref().unwrap_or_default();
-            if set_attribute(path, &attribute.name, value)? == Set::Refused {
-                let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
-                *restored.refused.entry(attribute.name.clone()).or_default() += 1;
-            }
+            self.attribute(path, &attribute.name, attribute.value.as_deref().unwrap_or_default())?;
         }
         let Some(modified) = meta.mtime else { return Ok(()) };
         let accessed = meta.atime.unwrap_or(modified);
@@ -164,6 +195,9 @@ impl Put<'_> {
         set.map_err(Error::disk("set the time of", path))
     }
 }
+
+/// The attribute that has a file's capabilities.
+pub(crate) const CAPABILITY: &str = "security.capability";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Set {
@@ -184,9 +218,9 @@ fn set_attribute(path: &Path, name: &str, value: &[u8]) -> Result<Set> {
 }
 
 /// Where a host's own security puts a file says nothing of what is in it, and another host has its own. What an object had
-/// beside its bytes is nothing that its file needs.
+/// beside its bytes is nothing that its file needs. What only a mightier process may set must not keep the data from coming back.
 fn is_label(name: &str) -> bool {
-    ["security.selinux", "security.SMACK64", ATTRIBUTE].contains(&name)
+    name.starts_with("security.") || name.starts_with("trusted.") || name == ATTRIBUTE
 }
 
 fn timespec(time: Timestamp) -> Timespec {
@@ -214,9 +248,9 @@ mod tests {
         let path = Path::new("/proc/self/comm");
         let set = |name: &str| set_attribute(path, name, b"system_u:object_r:usr_t:s0");
         assert_eq!(set("security.selinux").expect("nothing depends on it"), Set::Refused);
-        for name in ["security.capability", "user.kind"] {
-            assert!(set(name).expect_err("data may depend on it").line().contains("set an attribute"), "{name}");
-        }
+        assert_eq!(set("security.capability").expect("the data come without it"), Set::Refused);
+        let failed = set("user.kind").expect_err("data may depend on it");
+        assert!(failed.line().contains("set an attribute"), "{failed:?}");
         let gone = set_attribute(Path::new("/nowhere/at/all"), "security.selinux", b"x");
         assert!(gone.is_err(), "there is no such file");
     }

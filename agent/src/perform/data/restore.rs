@@ -19,7 +19,7 @@ use crate::perform::prepare::prepare;
 use crate::perform::work::Finish;
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
-    Cause, Engine, Files, Made, Others, Part, RestoreMade, Root, Source, Store, refused_without_side_files,
+    Cause, Engine, Files, Made, Others, Part, Privileges, RestoreMade, Root, Source, Store, refused_without_side_files,
     without_side_files,
 };
 use fleet_core::names::{RepositoryName, StoreName};
@@ -34,11 +34,14 @@ pub async fn in_place(
     from: &Source,
     only: &BTreeSet<StoreName>,
     safety: &BTreeSet<RepositoryName>,
-    others: Others,
+    (others, privileges): (Others, Privileges),
 ) -> Result<Came, DataError> {
     let began = tokio::time::Instant::now();
     let Some(settled) = &data.open.from else { return Err(DataError::Unfit("there is no such instance".to_owned())) };
-    let opened = source::open(data, from).await?;
+    let mut opened = source::open(data, from).await?;
+    if privileges == Privileges::Kept {
+        opened.privileges = privileges;
+    }
     expect_same(&opened, settled)?;
     let parts = chosen(&opened, only)?;
     let fillings = fillings(&settled.rendered, &parts)?;
@@ -73,13 +76,14 @@ pub async fn anew(
     from: &Source,
     only: &BTreeSet<StoreName>,
     goal: &Goal,
-    others: Others,
+    (others, privileges): (Others, Privileges),
 ) -> Result<Came, DataError> {
     let began = tokio::time::Instant::now();
     if data.open.from.is_some() {
         return Err(DataError::Unfit("there is such an instance already".to_owned()));
     }
-    let opened = source::open(data, from).await?;
+    // Whose backup it is only the coordinator knows: a manifest says what its writer wants.
+    let opened = Opened { privileges, ..source::open(data, from).await? };
     if opened.manifest.release.name != goal.release.name {
         let (was, wanted) = (&opened.manifest.release, &goal.release);
         return Err(DataError::Unfit(format!("it is a backup of {was}, and {wanted} is wanted")));
@@ -277,7 +281,7 @@ async fn restore_files(
     store: &StoreName,
 ) -> Result<(), DataError> {
     let told = data.told(&format!("restoring {store}"));
-    let restored = opened.repository.restore(&opened.set, &root.path, to, &told).await?;
+    let restored = opened.repository.restore(&opened.set, &root.path, to, opened.privileges, &told).await?;
     Ok(data.note(|journal| journal.notes.extend(restored.notes.iter().map(|note| format!("{store}: {note}"))))?)
 }
 

@@ -4,7 +4,7 @@ use super::dumps::BUNDLE;
 use super::{DataError, DataWork};
 use crate::repositories::{Repository, SetFound};
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Placement, Rendered};
-use fleet_core::backup::{Manifest, Snapshots, Source};
+use fleet_core::backup::{Manifest, Privileges, Snapshots, Source};
 use fleet_core::names::BackupId;
 use fleet_render::RenderError;
 use futures_util::StreamExt;
@@ -19,6 +19,8 @@ pub struct Opened {
     pub repository: Arc<dyn Repository>,
     pub set: SetFound,
     pub manifest: Manifest,
+    /// What becomes of privileged bits: those of another host's backup are left out.
+    pub privileges: Privileges,
 }
 
 /// Why a backup was not found.
@@ -66,7 +68,8 @@ pub async fn open(data: &DataWork<'_>, source: &Source) -> Result<Opened, DataEr
         let (backup, instance) = (&manifest.backup, &manifest.instance);
         return Err(DataError::BadBackup(format!("its manifest is of the backup {backup} of {instance}")));
     }
-    Ok(Opened { repository, set, manifest })
+    let privileges = if manifest.host == data.site().host { Privileges::Kept } else { Privileges::Cleared };
+    Ok(Opened { repository, set, manifest, privileges })
 }
 
 impl Opened {

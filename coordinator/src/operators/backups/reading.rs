@@ -6,7 +6,7 @@ use crate::clock;
 use crate::operators::service::OperatorsService;
 use crate::operators::wish::{hindered, read, wrong};
 use crate::repositories::{Keeper, KeeperError, Opened, Which};
-use fleet_core::backup::{Hold, HoldKind, Kept, Manifest, Part, Source, rough};
+use fleet_core::backup::{Hold, HoldKind, Kept, Manifest, Part, Source, rough, side_file_note};
 use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_core::time::Time;
 use fleet_core::words::{count, verb};
@@ -208,7 +208,7 @@ fn path_of(attempt: &str, opened: &Opened, request: &v1::ExtractRequest) -> Resu
 
 fn with_manifest(detail: v1::BackupDetail, manifest: &Manifest) -> v1::BackupDetail {
     v1::BackupDetail {
-        parts: manifest.parts.iter().map(part).collect(),
+        parts: manifest.parts.iter().map(|it| part(manifest, it)).collect(),
         holds: manifest.holds.iter().map(hold).collect(),
         derivable: manifest.derivable.iter().map(ToString::to_string).collect(),
         uncovered: manifest.uncovered.clone(),
@@ -217,7 +217,7 @@ fn with_manifest(detail: v1::BackupDetail, manifest: &Manifest) -> v1::BackupDet
     }
 }
 
-fn part(part: &Part) -> v1::PartView {
+fn part(manifest: &Manifest, part: &Part) -> v1::PartView {
     let files = match &part.kept {
         Kept::Files { files, .. } => *files,
         Kept::Stream { .. } => 0,
@@ -233,7 +233,7 @@ fn part(part: &Part) -> v1::PartView {
         took_ms: part.took_ms,
         files,
         counts: part.counts.iter().map(|(name, counted)| (name.clone(), counted.high)).collect(),
-        notes: part.notes.clone(),
+        notes: part.notes.iter().cloned().chain(side_file_note(manifest, part)).collect(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::operators::subject::{Subject, definition, no_instance};
 use crate::operators::wish::{ChangeError, absent, hindered, read, taken, wrong};
 use fleet_core::app::Given;
 use fleet_core::backup::{
-    BackupSeen, DataAction, DataWish, Kept, Manifest, Others, Part, Place, RestoreTo, Source, StoreState,
+    BackupSeen, DataAction, DataWish, Kept, Manifest, Others, Part, Place, Privileges, RestoreTo, Source, StoreState,
     refused_without_side_files, side_file_lines, without_side_files,
 };
 use fleet_core::facts::{DriftRule, InstanceDesired, Origin, PowerDesired};
@@ -81,7 +81,7 @@ impl OperatorsService {
         match self.manifest_of(ATTEMPT, &from).await {
             Ok(manifest) => plan.extend(side_file_lines(&manifest, &only, RestoreTo::InPlace)),
             Err(_) => {
-                plan.push("files beside the dumps: not known here; the host reads them from the backup".to_owned())
+                plan.push("files beside the dumps: not known here; the host reads them from the backup".to_owned());
             }
         }
         if request.dry_run {
@@ -90,7 +90,7 @@ impl OperatorsService {
         }
         let backup = from.backup.to_string();
         let others = others_of(request);
-        let action = DataAction::Restore { from, only, safety, goal: None, others };
+        let action = DataAction::Restore { from, only, safety, goal: None, others, privileges: privileges_of(request) };
         let mut changes = self.wish_data(by, ATTEMPT, "a restore", [(name, action)].into()).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", ""))?;
         Ok(v1::InstanceChange { plan, backup, ..change })
@@ -141,11 +141,11 @@ impl OperatorsService {
             return Ok(v1::InstanceChange { plan, backup: from.backup.to_string(), ..Default::default() });
         }
         let goal = Goal { release: manifest.release.clone(), revision: 1 };
+        let (others, privileges) = (others_of(request), self.privileges_on(&host, &from, &seen, request));
         let now = clock::now();
         let (instance, backup) = (from.instance.clone(), from.backup.clone());
         let origin = Some(Origin::Backup(from.clone()));
-        let action =
-            DataAction::Restore { from, only, safety: BTreeSet::new(), goal: Some(goal), others: others_of(request) };
+        let action = DataAction::Restore { from, only, safety: BTreeSet::new(), goal: Some(goal), others, privileges };
         let desired = InstanceDesired {
             origin,
             data: Some(DataWish { serial: now.0, action, at: now }),
@@ -208,6 +208,19 @@ impl OperatorsService {
         Ok(Anew { plan, subject, values })
     }
 
+    /// A host keeps what its own backup has. Only the coordinator knows whose it is: a manifest says what its writer wants.
+    fn privileges_on(
+        &self,
+        host: &HostName,
+        from: &Source,
+        seen: &BackupSeen,
+        request: &v1::RestoreRequest,
+    ) -> Privileges {
+        let known = self.shared.facts.read();
+        let is_own = seen.host == *host && known.instance(&from.instance).is_some_and(|it| it.host == *host);
+        if is_own { Privileges::Kept } else { privileges_of(request) }
+    }
+
     fn check_free_for(&self, name: &InstanceName, host: &HostName) -> Result<(), Status> {
         let known = self.shared.facts.read();
         if known.instance(name).is_some() {
@@ -222,6 +235,10 @@ impl OperatorsService {
 
 fn others_of(request: &v1::RestoreRequest) -> Others {
     if request.drop_others { Others::Dropped } else { Others::Kept }
+}
+
+fn privileges_of(request: &v1::RestoreRequest) -> Privileges {
+    if request.keep_privileged_bits { Privileges::Kept } else { Privileges::Cleared }
 }
 
 fn name_taken(name: &InstanceName) -> Status {

@@ -12,7 +12,7 @@ use crate::policy::LivePolicy;
 use crate::repositories::{Repository, SetFound};
 use crate::site::Site;
 use fleet_core::app::Bundle;
-use fleet_core::backup::{Cause, DataAction, Kept, Made, Manifest, Others, Source};
+use fleet_core::backup::{Cause, DataAction, Kept, Made, Manifest, Others, Privileges, Source};
 use fleet_core::facts::DriftRule;
 use fleet_core::names::{BackupId, InstanceName};
 use fleet_core::order::{Action, End, Goal, Order, Outcome, Release, order_id};
@@ -252,7 +252,7 @@ impl Bed {
                 Kept::Files { roots, .. } => {
                     for root in roots {
                         let told = crate::repositories::Told::to(|_| ());
-                        let restored = plain.restore(set, &root.path, scratch.path(), &told).await;
+                        let restored = plain.restore(set, &root.path, scratch.path(), Privileges::Kept, &told).await;
                         restored.map_err(|error| error.to_string())?;
                     }
                     uploads = Some(files(scratch.path()));
@@ -327,7 +327,14 @@ pub fn drill(repository: &str, backup: &BackupId) -> Action {
 pub fn restore(repository: &str, backup: &BackupId, safety: &[&str]) -> Action {
     let from = source(repository, backup);
     let (only, others) = (BTreeSet::new(), Others::Kept);
-    Action::Data(DataAction::Restore { from, only, safety: names(safety), goal: None, others })
+    Action::Data(DataAction::Restore {
+        from,
+        only,
+        safety: names(safety),
+        goal: None,
+        others,
+        privileges: Default::default(),
+    })
 }
 
 /// The manifests that an order made, by repository; and why there is none.

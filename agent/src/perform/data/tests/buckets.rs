@@ -172,8 +172,14 @@ async fn another_instance_does_not_get_a_bucket_that_somebody_has() {
     let scene = Scene::outside().await;
     let (id, _, after) = scene.changed_since().await;
     let (only, safety, goal) = (BTreeSet::new(), names(&[]), Some(scene.bed.goal(1)));
-    let action =
-        Action::Data(DataAction::Restore { from: source("near", &id), only, safety, goal, others: Others::Kept });
+    let action = Action::Data(DataAction::Restore {
+        from: source("near", &id),
+        only,
+        safety,
+        goal,
+        others: Others::Kept,
+        privileges: Default::default(),
+    });
     let order = scene.bed.order_of(&"oasis-2".parse().expect("a name"), action, "");
     let end = scene.bed.carry_out_order(&scene.agent, &order).await;
     check_failed(&end, "has 3 objects; nothing is restored over what others may have there");

@@ -63,6 +63,7 @@ async fn what_an_image_puts_into_an_empty_volume_is_not_in_the_way() {
         safety,
         goal,
         others: fleet_core::backup::Others::Kept,
+        privileges: Default::default(),
     });
     let end = bed.carry_out_order(&agent, &bed.order_of(&"oasis-2".parse().expect("a name"), anew, "")).await;
     assert_eq!(end.outcome, Outcome::Done);

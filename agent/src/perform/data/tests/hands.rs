@@ -10,7 +10,7 @@ use bytes::Bytes;
 use fleet_core::app::Health;
 use fleet_core::backup::{
     Engine, HoldKind, MountFound, Mounted, MountedAt, MountedFrom, Owner, Store, Tool, after_tools, chosen, count_tool,
-    key_of, others_tool, prepare_tools, ready_tool, settled_tool,
+    key_of, others_tool, prepare_tools, ready_tool, settled_tool, side_files_tool,
 };
 use fleet_core::spec::{Access, InstanceSpec, MountSource};
 use fleet_core::steps::gate::Observation;
@@ -169,6 +169,9 @@ impl Hands for LabHands {
         }
         if is(others_tool(&store).as_ref()) {
             return Ok(self.beside.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        }
+        if is(side_files_tool(&store).as_ref()) {
+            return Ok(String::new());
         }
         if is(settled_tool(&store).as_ref()) {
             return Ok(format!("{}\n", self.which_server()));

@@ -7,15 +7,16 @@ use super::streams::{Piped, Writing};
 use super::watched::{Call, Watched};
 use crate::repositories::{
     Ahead, BucketFilled, BucketFound, Label, Repositories, Repository, RepositoryError, Restored, SetFound,
-    StreamsWriter, Told, Tree, TreesKept, Trouble, asked_trees, found, put_back, s3_address, trouble_of, words,
+    StreamsWriter, Told, Tree, TreesKept, Trouble, asked_trees, found, put_back, restore_options, s3_address,
+    trouble_of, words,
 };
 use bytes::Bytes;
-use fleet_core::backup::{Access, Bucket, Manifest, PlaceAccess, Proof, Secret};
+use fleet_core::backup::{Access, Bucket, Manifest, PlaceAccess, Privileges, Proof, Secret};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_repository::bucket::{Extra, look};
 use fleet_repository::place::FolderPlace;
 use fleet_repository::worker::Failure;
-use fleet_repository::{FileId, Gate, Kind, Part, Place, Prune, Pulse, RestoreOptions, Secrets, Stream, Trees};
+use fleet_repository::{FileId, Gate, Kind, Part, Place, Prune, Pulse, Secrets, Stream, Trees};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -269,12 +270,19 @@ impl Repository for InProcess {
         Ok(BucketFound { objects: found.objects, bytes: found.bytes, wrong: found.wrong })
     }
 
-    async fn restore(&self, set: &SetFound, path: &str, to: &Path, _: &Told) -> Result<Restored, RepositoryError> {
+    async fn restore(
+        &self,
+        set: &SetFound,
+        path: &str,
+        to: &Path,
+        privileges: Privileges,
+        _: &Told,
+    ) -> Result<Restored, RepositoryError> {
         let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("restore", "no snapshot") };
         let snapshot: FileId = set.files.as_ref().and_then(|id| id.parse().ok()).ok_or_else(missing)?;
         let (path, to) = (path.to_owned(), to.to_owned());
         let restored =
-            self.ask("restore", move |it| it.restore_tree(&snapshot, &path, &to, &RestoreOptions::default()));
+            self.ask("restore", move |it| it.restore_tree(&snapshot, &path, &to, &restore_options(privileges)));
         Ok(put_back(restored.await?))
     }
 

@@ -10,7 +10,14 @@ use fleet_core::order::{Action, Outcome};
 fn dropping(id: &BackupId) -> Action {
     let from = source("near", id);
     let (only, safety) = Default::default();
-    Action::Data(DataAction::Restore { from, only, safety, goal: None, others: Others::Dropped })
+    Action::Data(DataAction::Restore {
+        from,
+        only,
+        safety,
+        goal: None,
+        others: Others::Dropped,
+        privileges: Default::default(),
+    })
 }
 
 fn beside(bed: &Bed, text: &str) {

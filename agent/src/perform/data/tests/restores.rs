@@ -43,6 +43,7 @@ async fn only_the_stores_that_are_named_are_restored() {
         safety: BTreeSet::new(),
         goal: None,
         others: Others::Kept,
+        privileges: Default::default(),
     };
     assert_eq!(bed.carry_out(&agent, Action::Data(action)).await.outcome, Outcome::Done);
     assert_eq!(bed.state(), State { rows: before.rows, uploads: after.uploads });
@@ -122,7 +123,8 @@ fn other() -> InstanceName {
 pub fn anew(bed: &Bed, id: &BackupId) -> fleet_proto::convert::OutgoingOrder {
     let (only, safety) = (BTreeSet::new(), BTreeSet::new());
     let (goal, others) = (Some(bed.goal(1)), Others::Kept);
-    let action = DataAction::Restore { from: source("near", id), only, safety, goal, others };
+    let action =
+        DataAction::Restore { from: source("near", id), only, safety, goal, others, privileges: Default::default() };
     bed.order_of(&other(), Action::Data(action), "")
 }
 

@@ -140,9 +140,14 @@ pub fn action(name: &str, what: &str) -> DataAction {
     let goal = (what == "anew").then(|| Goal { release: release("1.1"), revision: 1 });
     match kind_of(what) {
         Some(DataKind::Drill) => DataAction::Drill { from },
-        Some(DataKind::Restore) => {
-            DataAction::Restore { from, only: [].into(), safety: [central].into(), goal, others: Default::default() }
-        }
+        Some(DataKind::Restore) => DataAction::Restore {
+            from,
+            only: [].into(),
+            safety: [central].into(),
+            goal,
+            others: Default::default(),
+            privileges: Default::default(),
+        },
         Some(DataKind::Forget) => DataAction::Forget { from: central, backups: [].into() },
         Some(DataKind::Backup) | None => DataAction::Backup { to: [central].into(), cause: Cause::Wished },
     }
