@@ -4,19 +4,17 @@
 
 use crate::ledger::{Aside, AsideWay};
 use fleet_core::names::OrderId;
+use sha2::{Digest, Sha256};
 use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 /// How a folder will be moved aside for an order, or why it cannot be. Touches nothing.
 pub fn plan(path: &Path, order: &OrderId) -> Result<Aside, String> {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(format!("`{}` is no folder that can be put in another's place", path.display()));
-    };
-    let mut beside = name.to_owned();
-    beside.push(format!(".before-{order}"));
-    let waits = parent.join(beside);
+    let waits = beside(path, &format!(".before-{order}"));
+    let waits = waits.ok_or_else(|| format!("`{}` is no folder that can be put in another's place", path.display()))?;
     let way = match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => AsideWay::Renamed,
         Ok(_) => return Err(format!("`{}` is not a folder", path.display())),
@@ -30,6 +28,22 @@ pub fn plan(path: &Path, order: &OrderId) -> Result<Aside, String> {
         )),
         None => Ok(Aside { path: path.to_owned(), waits, way }),
     }
+}
+
+/// The longest name of a file, and the longest addition to a name of ours.
+const NAME_LIMIT: usize = 255;
+const ADDED_LIMIT: usize = 16;
+
+/// A path beside another, by its name and an addition. Where that is longer than a name may be, a hash stands for the name.
+fn beside(path: &Path, addition: &str) -> Option<PathBuf> {
+    let name = path.file_name()?;
+    let mut whole = name.to_owned();
+    whole.push(addition);
+    if whole.len() + ADDED_LIMIT > NAME_LIMIT {
+        let hash: String = Sha256::digest(name.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        whole = format!("fleet-{hash}{addition}").into();
+    }
+    Some(path.parent()?.join(whole))
 }
 
 /// Makes room: an empty folder is where the old one was, with its owner and mode.
@@ -102,9 +116,7 @@ fn remove(path: &Path) -> io::Result<()> {
 fn make_like(path: &Path, model: &Path) -> io::Result<()> {
     let model = fs::symlink_metadata(model)?;
     // It gets its name when it is as it shall be: whoever finds it may take it for done.
-    let mut growing = path.as_os_str().to_owned();
-    growing.push(".fresh");
-    let growing = PathBuf::from(growing);
+    let growing = beside(path, ".fresh").ok_or(io::ErrorKind::InvalidFilename)?;
     remove(&growing)?;
     DirBuilder::new().mode(0o700).create(&growing)?;
     let made = fs::symlink_metadata(&growing)?;
@@ -214,6 +226,21 @@ mod tests {
         fs::create_dir(&aside.path).expect("somebody makes it");
         let refused = move_aside(&aside).expect_err("it is somebody's");
         assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn a_folder_with_the_longest_name_is_moved_and_put_back() {
+        for length in [200, 223, 248, 250, 255] {
+            let (folder, old) = bed();
+            let path = old.with_file_name("n".repeat(length));
+            fs::rename(old, &path).expect("named");
+            let aside = plan(&path, &order_id(&["a"])).expect("it can be moved");
+            move_aside(&aside).expect("moved");
+            assert_eq!(names(&path), Vec::<String>::new());
+            fs::write(path.join("new"), "wrong").expect("written");
+            put_back(&aside).expect("put back");
+            assert_eq!((names(&path), names(folder.path())), (vec!["old".to_owned()], vec!["n".repeat(length)]));
+        }
     }
 
     #[test]
