@@ -12,6 +12,8 @@ mod buckets;
 mod coordinator;
 #[path = "docker_backup/engines.rs"]
 mod engines;
+#[path = "docker_backup/faithful.rs"]
+mod faithful;
 #[allow(dead_code)]
 #[path = "docker_hands/images.rs"]
 mod images;

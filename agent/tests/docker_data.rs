@@ -23,9 +23,13 @@ mod images;
 #[allow(dead_code)]
 #[path = "docker_hands/instance.rs"]
 mod instance;
+#[path = "docker_data/mariadb.rs"]
+mod mariadb;
 #[path = "docker_data/mongodb.rs"]
 mod mongodb;
 #[path = "docker_data/mysql.rs"]
 mod mysql;
+#[path = "docker_data/postgresql.rs"]
+mod postgresql;
 #[path = "docker_data/ready.rs"]
 mod ready;

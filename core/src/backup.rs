@@ -20,6 +20,7 @@ mod sheet;
 mod shrunk;
 mod side_files;
 mod snapshots;
+mod source_note;
 mod standing;
 mod store;
 #[cfg(test)]
@@ -30,7 +31,7 @@ mod zone;
 
 pub use access::{Access, PlaceAccess, Secret};
 pub use catalog::{Backups, Newest};
-pub use counted::{Changes, Reading, around, between, exactly, lacking};
+pub use counted::{Changes, Reading, around, between, exactly, lacking, unequal};
 pub use course::{
     Course, Phase, Still, course, data_mounts, is_files, renamed, replaced, root_path, stream_path, uncovered, works_in,
 };
@@ -55,11 +56,12 @@ pub use side_files::{
     side_files_tool, side_path, uncovered_side_files, unpack, without_side_files,
 };
 pub use snapshots::{AskedBy, Snapshots};
+pub use source_note::{Differences, NotedAt, SourceNote};
 pub use standing::{CopyStanding, Next, Sight, Standing, Word, has_failed, rough};
 pub use store::{Bucket, Check, Commands, Engine, Expected, Files, Question, Server, Store, StoreKind};
 pub use tool::{
     COUNT_LIMIT, SETTLED, Tool, ToolEnd, ToolPlace, after_tools, check_tool, count_tool, counts, dump_tool, load_tool,
-    loads_beside, others, others_tool, prepare_tools, reading, ready_tool, settled_tool, undo_tools,
+    loads_beside, note_tool, others, others_tool, prepare_tools, reading, ready_tool, settled_tool, undo_tools,
 };
 pub use wish::{DataAction, DataKind, DataWish, Others, Privileges, Source};
 pub use zone::{Zone, ZoneError, moment};

@@ -5,8 +5,8 @@ use super::instance::{Instance, instance};
 use fleet_agent::hands::{Hands, HandsError, Incoming};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
-    HoldKind, Plausible, Store, Tool, ToolEnd, ToolPlace, after_tools, count_tool, counts, dump_tool, load_tool,
-    prepare_tools, ready_tool,
+    HoldKind, NotedAt, Plausible, Store, Tool, ToolEnd, ToolPlace, after_tools, count_tool, counts, dump_tool,
+    load_tool, note_tool, prepare_tools, ready_tool,
 };
 use futures_util::{StreamExt, stream};
 use std::collections::BTreeMap;
@@ -137,6 +137,19 @@ impl Bed {
         let tool = count_tool(self.store()).expect("it is counted");
         let printed = self.run(&tool).await.expect("it can be counted");
         counts(self.store(), &printed).expect("counts are read")
+    }
+
+    /// What its server says of it by another path than its dump; none where nobody knows what to ask.
+    pub async fn noted(&self) -> Option<NotedAt> {
+        let printed = self.run(&note_tool(self.store())?).await.expect("it can be asked");
+        Some(NotedAt::read(&printed).expect("notes are read"))
+    }
+
+    /// What both servers say is the same.
+    pub async fn is_as(&self, other: &Self) {
+        let (Some(was), Some(is)) = (other.noted().await, self.noted().await) else { return };
+        assert_eq!(was.note.differences(&is.note).words(), None);
+        assert!(was.note.size().0 > 0 && was.moment.is_some());
     }
 
     /// What is left of tools: their containers, and their processes in the containers of services.

@@ -5,7 +5,7 @@ use super::images::docker;
 use fleet_core::app::throwaway;
 use fleet_core::backup::{
     Check, Engine, Expected, Question, Server, Store, StoreKind, after_tools, check_tool, count_tool, dump_tool,
-    others_tool, prepare_tools, ready_tool, undo_tools,
+    note_tool, others_tool, prepare_tools, ready_tool, undo_tools,
 };
 use futures_util::{StreamExt, stream};
 
@@ -18,6 +18,8 @@ pub async fn moved(one: &Bed, other: &Bed, fill: impl Fn(&Bed), spoil: impl Fn(&
     let dump = one.dump().await.expect("the dump is good");
     one.ready().await;
     assert_eq!(one.counts().await, before, "a dump changes nothing");
+    let still = one.noted().await.is_none_or(|noted| noted.moment.is_some());
+    assert!(still, "its server says whether something was written");
     other.ready().await;
     spoil(other);
     assert_ne!(other.counts().await, before);
@@ -28,6 +30,7 @@ pub async fn moved(one: &Bed, other: &Bed, fill: impl Fn(&Bed), spoil: impl Fn(&
     other.load(&dump).await.expect("the dump is loaded again");
     other.ready().await;
     assert_eq!(other.counts().await, before);
+    other.is_as(one).await;
     let again = other.dump().await.expect("what was loaded can be dumped");
     for bed in [one, other] {
         bed.nothing_left(bed.store().engine.service().expect("it has a service")).await;
@@ -295,7 +298,9 @@ fn every_script_is_one_that_a_shell_reads() {
     for engine in kinds.map(|kind| kind(server.clone())) {
         let store = Store { engine, kind: StoreKind::Truth, stop: vec![], pause: vec![], checks: vec![] };
         let single =
-            [dump_tool(&store), count_tool(&store), ready_tool(&store), others_tool(&store)].into_iter().flatten();
+            [dump_tool(&store), count_tool(&store), ready_tool(&store), others_tool(&store), note_tool(&store)]
+                .into_iter()
+                .flatten();
         let around = [prepare_tools(&store), after_tools(&store), undo_tools(&store)].into_iter().flatten();
         for tool in single.chain(around).filter(|tool| tool.argv[0] == "sh") {
             let read = std::process::Command::new("sh").args(["-n", "-c", &tool.argv[2]]).output();

@@ -26,7 +26,11 @@ async fn mysql_is_the_same_after_a_move() {
     let spoil = |bed: &Bed| mariadb(bed, "CREATE TABLE old (a int)");
     let (dump, again) = moved(&one, &other, fill_mariadb, spoil).await;
     assert!(dump == again, "another dump came of it");
-    assert!(dump.starts_with(b"-- MySQL dump 10.13  Distrib 8.0.36"));
+    assert!(
+        dump.starts_with(
+            b"-- MySQL dump: one database\nALTER DATABASE CHARACTER SET latin1 COLLATE latin1_german2_ci;\n"
+        )
+    );
     let mut plausible = Plausible::of(one.store()).expect("it is dumped");
     plausible.observe(&dump);
     assert_eq!(plausible.counts(), Some(one.counts().await), "its rows are in one line");
@@ -81,7 +85,8 @@ fn the_words_of_its_tools_are_those_that_mysql_knows() {
     let dump = called(&dump_tool(&store).expect("it is dumped"));
     let expect = "mysqldump --user=me --single-transaction --quick --routines --triggers --events --hex-blob \
                   --default-character-set=utf8mb4 --no-tablespaces --skip-dump-date --set-gtid-purged=OFF -- lab'`notes";
-    assert_eq!(dump, [expect.split(' ').map(str::to_owned).collect::<Vec<_>>()]);
+    let last = dump.last().expect("the dump is called last");
+    assert_eq!(*last, expect.split(' ').map(str::to_owned).collect::<Vec<_>>());
     let client = "mysql --user=me --batch --skip-column-names --default-character-set=utf8mb4";
     let query = Check { ask: Question::Query("SELECT 1; -- 'x'".to_owned()), expect: Expected::Success };
     let tools = [load_tool(&store, &spec), count_tool(&store), ready_tool(&store), check_tool(&store, &query)];

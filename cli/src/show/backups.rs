@@ -148,6 +148,7 @@ pub fn lines(detail: &BackupDetail, now: Time) -> Vec<String> {
     let notes =
         detail.parts.iter().flat_map(|part| part.notes.iter().map(move |note| format!("{}: {note}", part.store)));
     lines.extend(section("notes", notes.map(|note| one_line(&note)).collect()));
+    lines.extend(section("compared by a drill", detail.parts.iter().filter_map(compared).collect()));
     lines.extend(section("stood still", detail.holds.iter().map(|line| one_line(line)).collect()));
     lines.extend(section("not in it, for they can be rebuilt", detail.derivable.clone()));
     lines.extend(section("uncovered", detail.uncovered.iter().map(|line| one_line(line)).collect()));
@@ -191,6 +192,24 @@ fn part(part: &PartView) -> Vec<String> {
         (files, _) => count(files, "file"),
     };
     vec![part.store.clone(), part.engine.clone(), bytes(part.bytes), bytes(part.added), took(part.took_ms), holds]
+}
+
+/// What a drill compares of a database with what its server said when it was dumped, and what it does not.
+fn compared(part: &PartView) -> Option<String> {
+    let not = match part.engine.as_str() {
+        "postgresql" => "passwords, rows beyond the sample, contents of large objects, settings of the server",
+        "mariadb" | "mysql" => "accounts, rows beyond the sample, texts of routines, settings of the server",
+        "mongodb" => "values of documents, indexes, accounts",
+        "redis" => "values of keys, access lists, settings of the server",
+        "neo4j" => "values of nodes, indexes, accounts",
+        "command" => "all but what its own commands count",
+        _ => return None,
+    };
+    let what = match part.noted_facts {
+        0 => "only counts: nothing was noted at its server".to_owned(),
+        facts => format!("counts, {} and rows of {}", count(facts, "fact"), count(part.noted_tables, "table")),
+    };
+    Some(format!("{}: {what}; not compared: {not}", part.store))
 }
 
 pub const POLICIES: &[Column<BackupPolicyView>] = &[

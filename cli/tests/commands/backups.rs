@@ -119,6 +119,11 @@ fn each_copy_says_why_it_stays() {
     parts
       STORE  ENGINE      SIZE     ADDED    TOOK  HOLDS
       db     postgresql  5.0 MiB  1.0 MiB  1s    120 rows
+      old    postgresql  1.0 MiB  0 B      1s    -
+
+    compared by a drill
+      db: counts, 63 facts and rows of 5 tables; not compared: passwords, rows beyond the sample, contents of large objects, settings of the server
+      old: only counts: nothing was noted at its server; not compared: passwords, rows beyond the sample, contents of large objects, settings of the server
 
     stood still
       web paused for 3s

@@ -41,15 +41,27 @@ impl Backups for Safe {
     async fn show_backup(&self, request: Request<ShowBackupRequest>) -> Answer<BackupDetail> {
         self.answer(request, |scene| BackupDetail {
             backup: scene.backups.first().cloned(),
-            parts: vec![PartView {
-                store: "db".to_owned(),
-                engine: "postgresql".to_owned(),
-                bytes: 5 << 20,
-                added: 1 << 20,
-                took_ms: 1500,
-                counts: [("notes".to_owned(), 120)].into(),
-                ..Default::default()
-            }],
+            parts: vec![
+                PartView {
+                    store: "db".to_owned(),
+                    engine: "postgresql".to_owned(),
+                    bytes: 5 << 20,
+                    added: 1 << 20,
+                    took_ms: 1500,
+                    counts: [("notes".to_owned(), 120)].into(),
+                    noted_facts: 63,
+                    noted_tables: 5,
+                    ..Default::default()
+                },
+                // Of an earlier version.
+                PartView {
+                    store: "old".to_owned(),
+                    engine: "postgresql".to_owned(),
+                    bytes: 1 << 20,
+                    took_ms: 1500,
+                    ..Default::default()
+                },
+            ],
             holds: vec!["web paused for 3s".to_owned()],
             ..Default::default()
         })

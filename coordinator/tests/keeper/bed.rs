@@ -274,6 +274,7 @@ pub fn manifest(number: u32, at: Time, bytes: u64) -> Manifest {
         added: 1,
         took_ms: 1,
         counts: [("notes".to_owned(), Counted { low: 1, high: 1 })].into(),
+        source: None,
         notes: Vec::new(),
     };
     let dump = Kept::Stream { path: "db.sql".to_owned(), sha256: "0".repeat(64) };

@@ -38,6 +38,14 @@ pub fn lacking<'a>(
     before.keys().find(|name| has_some(before, name) && has_some(after, name) && !dumped.contains_key(*name))
 }
 
+/// What a dump has in another number than its server, between two moments when nothing was written: in words.
+pub fn unequal(listed: &BTreeMap<String, u64>, dumped: &BTreeMap<String, u64>) -> Option<String> {
+    listed.iter().find_map(|(name, count)| {
+        let found = dumped.get(name).copied().unwrap_or(0);
+        (found != *count).then(|| format!("its dump has {found} of `{name}`, and its server {count}"))
+    })
+}
+
 /// What a dump between two readings holds: as many as nobody changed, more or less by the changes in between.
 pub fn between(store: &Store, before: &Reading, after: &Reading) -> BTreeMap<String, Counted> {
     let is_held = !store.stop.is_empty() || !store.pause.is_empty();
@@ -120,6 +128,14 @@ mod tests {
         check(&[], ("a=1000", Some((0, 1))), ("a=1000", Some((5000, 1))), "a 1-6000");
         let early = around(&Reading { counts: counts("a=10"), changes: None });
         assert_eq!(early["a"], Counted { low: 1, high: 120 });
+    }
+
+    #[test]
+    fn a_dump_that_has_fewer_rows_than_a_server_that_stands_still_is_found() {
+        let differs = |listed: &str, dumped: &str| unequal(&counts(listed), &counts(dumped));
+        assert_eq!(differs("a=4 b=0", "a=4 c=1"), None);
+        assert_eq!(differs("a=4", "a=1").as_deref(), Some("its dump has 1 of `a`, and its server 4"));
+        assert_eq!(differs("a=4", "b=4").as_deref(), Some("its dump has 0 of `a`, and its server 4"));
     }
 
     #[test]

@@ -23,7 +23,7 @@ impl Made {
         }
     }
 
-    /// Without what is only in the repository's own manifests of interest: values, counts and samples of files.
+    /// Without what is only in the repository's own manifests of interest: values, counts, notes of sources and samples of files.
     #[must_use]
     pub fn in_short(self) -> Self {
         let shorten = |copies: Vec<CopyMade>| {
@@ -44,7 +44,7 @@ fn in_short(manifest: Manifest) -> Manifest {
             Kept::Files { roots, files, .. } => Kept::Files { roots, files, sample: Default::default() },
             Kept::Stream { .. } => part.kept,
         };
-        Part { kept, counts: Default::default(), ..part }
+        Part { kept, counts: Default::default(), source: None, ..part }
     };
     let manifest = manifest.without_values();
     Manifest { parts: manifest.parts.into_iter().map(short).collect(), side_files: Default::default(), ..manifest }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a backup exists if and only if its manifest does.
 
-use super::SideFiles;
+use super::{SideFiles, SourceNote};
 use crate::names::{BackupId, HostName, InstanceName, StoreName};
 use crate::order::Release;
 use crate::time::Time;
@@ -97,6 +97,10 @@ pub struct Part {
     /// Rows by table, documents by collection, keys by database: what a drill counts again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counts: BTreeMap<String, Counted>,
+    /// What its server said of it by another path than its dump; none where nobody asked: backups of earlier versions, and engines of
+    /// which nobody has written down what to ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceNote>,
     /// What was unusual and not wrong, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

@@ -92,7 +92,7 @@ impl Plausible {
     pub fn counts(&self) -> Option<BTreeMap<String, u64>> {
         match &self.form {
             Form::Postgresql(_, copied) => Some(copied.rows().clone()),
-            Form::Sql(inserted) => Some(inserted.rows().clone()),
+            Form::Sql(inserted) => Some(inserted.rows()),
             Form::Mongodb(archive) => Some(archive.documents()),
             Form::Redis(_) | Form::Neo4j(_) | Form::Own { .. } => None,
         }

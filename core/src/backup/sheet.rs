@@ -142,8 +142,10 @@ fn of_stream(engine: EngineKind, file: &str) -> Vec<String> {
     let file = quoted(file);
     let lines: &[&str] = match engine {
         EngineKind::Postgresql => &[
-            "   Roles and one database, as SQL. Into an empty database, by a superuser, with the same major version or newer:",
-            "    createdb -U postgres NAME",
+            "   Roles and one database, as SQL. Into an empty database, by a superuser, with the same major version or newer. The first",
+            "   line tells what the database was made with:",
+            "    form=$(sed -n '1s/^-- fleet: database //p' FILE)",
+            "    psql -X -U postgres -d template1 -c \"CREATE DATABASE NAME TEMPLATE template0 $form\"",
             "    psql -X -v ON_ERROR_STOP=1 --single-transaction -U postgres -d NAME -f FILE",
         ],
         EngineKind::Mongodb => &["    mongorestore --archive --drop --stopOnError < FILE"],

@@ -5,6 +5,7 @@
 
 mod count;
 mod mongodb;
+mod named;
 mod neo4j;
 mod others;
 mod postgresql;
@@ -13,6 +14,7 @@ mod settled;
 mod sql;
 
 pub use count::{COUNT_LIMIT, counts, reading};
+pub(super) use named::from_hex;
 pub use others::others;
 pub use settled::SETTLED;
 
@@ -160,7 +162,7 @@ pub fn undo_tools(store: &Store) -> Vec<Tool> {
 /// The tool that succeeds when the server answers; `None` where nothing has to be waited for.
 pub fn ready_tool(store: &Store) -> Option<Tool> {
     match &store.engine {
-        Engine::Postgresql(server) => Some(postgresql::ask(server, "SELECT 1")),
+        Engine::Postgresql(server) => Some(postgresql::ready(server)),
         Engine::Mongodb(server) => Some(mongodb::ask(server, "1")),
         Engine::Mariadb(server) => Some(sql::ready(server, sql::Dialect::Mariadb)),
         Engine::Mysql(server) => Some(sql::ready(server, sql::Dialect::Mysql)),
@@ -193,6 +195,22 @@ pub fn count_tool(store: &Store) -> Option<Tool> {
             Some(inside(&commands.service, commands.count.clone()).with_texts(&commands.environment))
         }
         Engine::Command(_) | Engine::Volume(_) | Engine::S3(_) => None,
+    }
+}
+
+/// The tool whose answer [`NotedAt::read`](super::NotedAt::read) reads: what a server says of a store by another path than its dump;
+/// none where nobody has written down yet what to ask.
+pub fn note_tool(store: &Store) -> Option<Tool> {
+    match &store.engine {
+        Engine::Postgresql(server) => Some(postgresql::note(server)),
+        Engine::Mariadb(server) => Some(sql::note(server, sql::Dialect::Mariadb)),
+        Engine::Mysql(server) => Some(sql::note(server, sql::Dialect::Mysql)),
+        Engine::Mongodb(_)
+        | Engine::Redis(_)
+        | Engine::Neo4j(_)
+        | Engine::Command(_)
+        | Engine::Volume(_)
+        | Engine::S3(_) => None,
     }
 }
 

@@ -11,6 +11,7 @@ import os
 import re
 import struct
 import sys
+import urllib.parse
 
 import bson
 import bson.json_util
@@ -203,18 +204,20 @@ def shell():
         for name in databases:
             client.drop_database(name)
     elif text.startswith("/* fleet: count */"):
+        named = (lambda name: urllib.parse.quote(name, safe="-_.!~*'()")) if "encodeURIComponent" in text else str
         for name in databases:
             for info in sorted(client[name].list_collections(filter={"type": "collection"}), key=lambda i: i["name"]):
                 if any("expireAfterSeconds" in index for index in client[name][info["name"]].list_indexes()):
                     continue
-                print(f"{name}.{info['name']}\t{client[name][info['name']].count_documents({})}")
+                print(f"{named(name + '.' + info['name'])}\t{client[name][info['name']].count_documents({})}")
     elif text.startswith("/* fleet: others */"):
+        named = (lambda name: urllib.parse.quote(name, safe="-_.!~*'()")) if "encodeURIComponent" in text else str
         for name in sorted(n for n in client.list_database_names() if n not in INTERNAL):
-            print(f"database\t{name}")
+            print(f"database\t{named(name)}")
         own = re.search(r"u\.user !== '([^']*)'", text)[1]
         for user in client.admin["system.users"].find({}, {"user": 1, "db": 1}):
             if user["user"] != own:
-                print(f"account\t{user['user']}@{user['db']}")
+                print("account\t" + named(f"{user['user']}@{user['db']}"))
     elif text.isdigit():
         print(text)
     elif match := re.fullmatch(r"db\.(\w+)\.countDocuments\((\{.*\})\)", text):

@@ -260,6 +260,7 @@ impl Taking<'_> {
             added,
             took_ms: dumped.took_ms,
             counts: dumped.counts.clone(),
+            source: dumped.source.clone(),
             notes: dumped.notes.clone(),
         }
     }
@@ -291,6 +292,7 @@ impl Taking<'_> {
             added: share(kept.added, bytes, kept.bytes),
             took_ms: read.trees_took_ms,
             counts: BTreeMap::new(),
+            source: None,
             notes: notes.cloned().chain(caveats).collect(),
         }
     }

@@ -1,9 +1,10 @@
 //! Compares a loaded store with what was noted when it was backed up, and asks the app's own questions of it.
 
+use super::dumps;
 use super::fill::{Filling, is_of_data, of_tool};
 use super::ready::until_ready;
 use super::{DataError, DataWork};
-use fleet_core::backup::{Check, Counted, Question, Tool, check_tool, count_tool, counts, loads_beside};
+use fleet_core::backup::{Check, Counted, Differences, Question, Tool, check_tool, count_tool, counts, loads_beside};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::words::{count, verb};
@@ -32,6 +33,29 @@ pub async fn recount(
     let found = counts(store, &printed).map_err(|reason| DataError::of_store(name, reason))?;
     as_counted(name, &filling.part.counts, &found)
         .map_err(|reason| DataError::BadBackup(format!("the store `{name}`: {reason}")))
+}
+
+/// Asks the server of a loaded store what was asked of it when it was dumped. Says what was compared, and in what it differs.
+pub async fn renote(
+    data: &DataWork<'_>,
+    filling: &Filling<'_>,
+    spec: &InstanceSpec,
+) -> Result<(Vec<String>, Differences), DataError> {
+    let name = filling.name;
+    let Some(source) = &filling.part.source else { return Ok((Vec::new(), Differences::default())) };
+    let Some(found) = dumps::note(data, spec, filling.store).await else {
+        return Ok((Vec::new(), Differences::default()));
+    };
+    let found = found
+        .map_err(|reason| DataError::Failed(format!("the store `{name}`: its server could not be asked: {reason}")))?;
+    let differences = source.differences(&found.note);
+    let (facts, tables) = source.size();
+    let said = format!(
+        "{name}: {}, and rows of {}, compared with what its server said",
+        count(facts, "fact"),
+        count(tables, "table")
+    );
+    Ok((vec![said], differences))
 }
 
 /// Asks the app's own questions of a loaded store, those that the services that are here can answer. Says what was answered.

@@ -5,7 +5,7 @@
 //! **Invariant:** only the backup's own fault is held against it: a full disk or a lost link is no proof of anything.
 
 use super::compare::{hashed, question};
-use super::fill::{Filling, load_all};
+use super::fill::{Filling, Loaded, load_all};
 use super::room::{Wanted, expect_room};
 use super::source::{self, Opened};
 use super::stages::{starting, volumes_alone, without_starting};
@@ -14,7 +14,9 @@ use crate::clock;
 use crate::perform::work::Finish;
 use crate::repositories::Label;
 use fleet_core::app::{Rendered, throwaway};
-use fleet_core::backup::{DrillMade, Engine, Files, Kept, Made, Part, Proof, Root, Source, is_files, root_path};
+use fleet_core::backup::{
+    Differences, DrillMade, Engine, Files, Kept, Made, Part, Proof, Root, Source, is_files, root_path,
+};
 use fleet_core::host_policy::violations;
 use fleet_core::order::Outcome;
 use fleet_core::spec::InstanceSpec;
@@ -90,7 +92,7 @@ async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<String>, Da
     let mut checks = files(data, opened, spec, &fillings).await?;
     data.work.perform(spec, |found| without_starting(found, spec), Finish::AsIs).await?;
     let loaded: Vec<_> = fillings.iter().copied().filter(is_loaded).collect();
-    checks.extend(load_all(data, opened, &loaded, spec, &side).await.map_err(blamed)?);
+    checks.extend(as_it_was(load_all(data, opened, &loaded, spec, &side).await.map_err(blamed)?)?);
     checks.extend(questions(data, spec, &fillings).await?);
     checks.extend(said);
     if checks.is_empty() {
@@ -142,6 +144,13 @@ fn is_loaded(filling: &Filling<'_>) -> bool {
         Some(bucket) => bucket.service.is_some(),
         None => !is_files(filling.store),
     }
+}
+
+/// A dump of which something else comes back than its server had is not good.
+fn as_it_was(loaded: Loaded) -> Result<Vec<String>, DataError> {
+    let words = |(store, it): &(_, Differences)| Some(format!("the store `{store}`: {}", it.words()?));
+    let different: Vec<String> = loaded.differing.iter().filter_map(words).collect();
+    if different.is_empty() { Ok(loaded.said) } else { Err(DataError::BadBackup(different.join("; "))) }
 }
 
 /// A dump that its own database does not take is not good.

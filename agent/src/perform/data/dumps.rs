@@ -11,8 +11,8 @@ use crate::hands::{DumpStream, HandsError};
 use crate::repositories::{Ahead, Label, StreamsKept};
 use bytes::Bytes;
 use fleet_core::backup::{
-    Counted, Plausible, Reading, Still, Store, ToolEnd, around, between, count_tool, dump_tool, exactly, lacking,
-    reading, stream_path,
+    Counted, NotedAt, Plausible, Reading, SourceNote, Still, Store, ToolEnd, around, between, count_tool, dump_tool,
+    exactly, lacking, note_tool, reading, stream_path, unequal,
 };
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::spec::InstanceSpec;
@@ -33,6 +33,7 @@ pub struct Dumped {
     pub sha256: String,
     pub took_ms: u64,
     pub counts: BTreeMap<String, Counted>,
+    pub source: Option<SourceNote>,
     pub notes: Vec<String>,
 }
 
@@ -180,6 +181,7 @@ impl Dumping<'_> {
         let tool = dump_tool(store).ok_or_else(|| of_store("it has no tool that dumps it".to_owned()))?;
         let plausible =
             Plausible::of(store).ok_or_else(|| of_store("nobody can tell whether it is whole".to_owned()))?;
+        let noted = self.note().await;
         let before = match self.early {
             None => self.count().await?,
             Some(_) => Reading::default(),
@@ -201,11 +203,12 @@ impl Dumping<'_> {
             }
         }
         let mut notes = plausible.verdict(&ToolEnd::well(), previous).map_err(of_store)?;
-        let counts = self.counted(&before, plausible.counts(), &mut notes).await?;
+        let (source, is_still) = self.settled(noted, &mut notes).await;
+        let counts = self.counted(&before, plausible.counts(), is_still, &mut notes).await?;
         let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         notes.extend(store.caveats());
-        Ok(Dumped { bytes, sha256, took_ms, counts, notes })
+        Ok(Dumped { bytes, sha256, took_ms, counts, source, notes })
     }
 
     /// What the dump holds: as it says itself, or else as the store's own counter does.
@@ -213,6 +216,7 @@ impl Dumping<'_> {
         &self,
         before: &Reading,
         dumped: Option<BTreeMap<String, u64>>,
+        is_still: bool,
         notes: &mut Vec<String>,
     ) -> Result<BTreeMap<String, Counted>, DataError> {
         match (self.early, dumped) {
@@ -222,6 +226,10 @@ impl Dumping<'_> {
                 Ok(BTreeMap::new())
             }
             (None, None) => Ok(between(self.store, before, &self.count().await?)),
+            (None, Some(dumped)) if is_still => match unequal(&before.counts, &dumped) {
+                Some(reason) => Err(DataError::of_store(self.name, reason)),
+                None => Ok(exactly(&before.counts, &dumped)),
+            },
             (None, Some(dumped)) => {
                 let is_lacking = lacking(&before.counts, &dumped, &before.counts).is_some();
                 let after = if is_lacking { self.count().await?.counts } else { BTreeMap::new() };
@@ -229,6 +237,36 @@ impl Dumping<'_> {
                     Some(name) => Err(DataError::of_store(self.name, format!("its dump has nothing of `{name}`"))),
                     None => Ok(exactly(&before.counts, &dumped)),
                 }
+            }
+        }
+    }
+
+    /// What its server says of it; nothing where it stands still, or where nobody knows what to ask.
+    async fn note(&self) -> Option<Result<NotedAt, String>> {
+        match self.early {
+            None => note(self.data, self.spec, self.store).await,
+            Some(_) => None,
+        }
+    }
+
+    /// What its server says as before, and whether nothing was written meanwhile. That it cannot be asked is no fault of the dump.
+    async fn settled(
+        &self,
+        before: Option<Result<NotedAt, String>>,
+        notes: &mut Vec<String>,
+    ) -> (Option<SourceNote>, bool) {
+        let Some(before) = before else { return (None, false) };
+        let after = self.note().await.unwrap_or_else(|| Ok(NotedAt::default()));
+        match before.and_then(|before| Ok((before, after?))) {
+            Ok((before, after)) => {
+                let is_still = before.is_still(&after);
+                let source = before.settled(&after);
+                notes.extend(source.left.iter().cloned());
+                (Some(source), is_still)
+            }
+            Err(reason) => {
+                notes.push(format!("warning: what its server says of it could not be noted: {reason}"));
+                (None, false)
             }
         }
     }
@@ -244,6 +282,13 @@ async fn count(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Resul
     let Some(tool) = count_tool(store) else { return Ok(Reading::default()) };
     let said = data.site().hands.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error))?;
     reading(store, &said)
+}
+
+/// What a store's server says of it by another path than its dump.
+pub async fn note(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Option<Result<NotedAt, String>> {
+    let tool = note_tool(store)?;
+    let said = data.site().hands.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error));
+    Some(said.and_then(|said| NotedAt::read(&said)))
 }
 
 /// The configuration of an instance as streams: its release, and the files that were made of it.

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a stream whose bytes are not those of the manifest fails the load, also after the last of them.
 
-use super::compare::recount;
+use super::compare::{recount, renote};
 use super::ready::until_ready;
 use super::side_files::SidePlan;
 use super::source::Opened;
@@ -14,7 +14,7 @@ use crate::perform::work::{Finish, WorkError};
 use crate::repositories::RepositoryError;
 use bytes::Bytes;
 use fleet_core::backup::{
-    Kept, Part, PutTime, Store, Tool, after_tools, is_files, load_tool, loads_beside, prepare_tools,
+    Differences, Kept, Part, PutTime, Store, Tool, after_tools, is_files, load_tool, loads_beside, prepare_tools,
 };
 use fleet_core::names::StoreName;
 use fleet_core::order::PowerWish;
@@ -50,6 +50,14 @@ pub struct Filling<'a> {
     pub part: &'a Part,
 }
 
+/// What was loaded and compared.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    pub said: Vec<String>,
+    /// In what stores are not as their servers said that they were.
+    pub differing: Vec<(StoreName, Differences)>,
+}
+
 /// Loads all databases and counts them again: first those that only take data while their service stands still, then the others, with
 /// nothing running but them and what they need. Whoever else uses them would find them empty, and begin to fill them. Buckets come
 /// last: they cannot step aside, and until then all goes back without them. Files beside the dumps come before the servers start, or
@@ -60,7 +68,7 @@ pub async fn load_all(
     fillings: &[Filling<'_>],
     spec: &InstanceSpec,
     side: &SidePlan,
-) -> Result<Vec<String>, DataError> {
+) -> Result<Loaded, DataError> {
     side.put(data, fillings, spec, PutTime::BeforeStart).await?;
     let streams = || fillings.iter().filter(|it| !is_files(it.store) && it.store.bucket().is_none());
     for filling in streams().filter(|it| loads_beside(it.store, spec)) {
@@ -69,7 +77,7 @@ pub async fn load_all(
     let services = services_of(fillings, spec);
     refuse_strays(data.site(), spec).await.map_err(WorkError::from)?;
     data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await?;
-    let mut said = Vec::new();
+    let (mut said, mut differing) = (Vec::new(), Vec::new());
     for filling in streams() {
         if !loads_beside(filling.store, spec) {
             until_ready(data, filling.store, spec).await.map_err(|reason| of_host(filling.name, &reason))?;
@@ -79,6 +87,9 @@ pub async fn load_all(
     }
     for filling in streams() {
         said.extend(recount(data, filling, spec).await?);
+        let (compared, differences) = renote(data, filling, spec).await?;
+        said.extend(compared);
+        differing.extend(Some((filling.name.clone(), differences)).filter(|(_, it)| it.words().is_some()));
     }
     if side.is_late(fillings) {
         put_late(data, fillings, spec, side).await?;
@@ -87,7 +98,7 @@ pub async fn load_all(
         bucket::fill(data, opened, filling, spec).await?;
         said.extend(bucket::compared(filling));
     }
-    Ok(said)
+    Ok(Loaded { said, differing })
 }
 
 /// Puts files beside data that is loaded, and lets the servers start with them: what runs afterwards is what will run.

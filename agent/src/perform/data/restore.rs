@@ -4,7 +4,7 @@
 //! renamed back.
 
 use super::drill::fillings;
-use super::fill::{Filling, load_all};
+use super::fill::{Filling, Loaded, load_all};
 use super::room::expect_room;
 use super::side_files::{self, Gathered, SidePlan};
 use super::source::{self, Opened};
@@ -63,7 +63,7 @@ pub async fn in_place(
     let targets = take_apart(data, settled, targets).await?;
     let spec = &settled.rendered.spec;
     restore_all(data, &opened, &targets).await?;
-    load_all(data, &opened, &fillings, spec, &side).await?;
+    note_different(data, &load_all(data, &opened, &fillings, spec, &side).await?)?;
     data.work.say("starting what was restored");
     run_again(data, settled).await?;
     note_passed(data, &opened, &parts, began)?;
@@ -147,8 +147,7 @@ async fn fill_new(
     expect_nobody(data, spec, &of_host).await?;
     move_all(data, planned(data, &of_host)?).await?;
     restore_all(data, opened, &rest.found).await?;
-    load_all(data, opened, &late, spec, side).await?;
-    Ok(())
+    note_different(data, &load_all(data, opened, &late, spec, side).await?)
 }
 
 /// Refuses folders of the host with something in them, but for the new instance's own: another instance may live there.
@@ -283,6 +282,16 @@ async fn restore_files(
     let told = data.told(&format!("restoring {store}"));
     let restored = opened.repository.restore(&opened.set, &root.path, to, opened.privileges, &told).await?;
     Ok(data.note(|journal| journal.notes.extend(restored.notes.iter().map(|note| format!("{store}: {note}"))))?)
+}
+
+/// Rows that are not what they were undo a restore; what else differs is said, for somebody may want the rows all the same.
+fn note_different(data: &DataWork<'_>, loaded: &Loaded) -> Result<(), DataError> {
+    if let Some((store, rows)) = loaded.differing.iter().find(|(_, it)| !it.rows.is_empty()) {
+        let reason = rows.words().unwrap_or_default();
+        return Err(DataError::BadBackup(format!("the store `{store}`: {reason}")));
+    }
+    let notes = loaded.differing.iter().filter_map(|(store, it)| Some(format!("warning: {store}: {}", it.words()?)));
+    Ok(data.note(|journal| journal.notes.extend(notes))?)
 }
 
 /// As the instance ran before: what stood still stands still.

@@ -95,6 +95,7 @@ mod tests {
             added: 5,
             took_ms: 1,
             counts: [("notes".to_owned(), Counted { low: rows, high: rows })].into(),
+            source: None,
             notes: Vec::new(),
         }
     }

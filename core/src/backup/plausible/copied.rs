@@ -11,8 +11,10 @@ const HEAD: usize = 320;
 
 #[derive(Debug, Clone, Default)]
 pub struct Copied {
-    /// The beginning of the line that is being read.
+    /// The beginning of the line that is being read; names with lines in them make one of several.
     head: Vec<u8>,
+    /// Whether the statement that begins a table's rows is inside of quotes.
+    is_quoted: bool,
     place: Place,
     rows: BTreeMap<String, u64>,
 }
@@ -32,8 +34,12 @@ impl Copied {
     pub fn observe(&mut self, mut bytes: &[u8]) {
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             self.take(&bytes[..end]);
-            self.line();
-            self.head.clear();
+            if self.is_quoted {
+                self.take(b"\n");
+            } else {
+                self.line();
+                self.head.clear();
+            }
             bytes = &bytes[end + 1..];
         }
         self.take(bytes);
@@ -51,6 +57,12 @@ impl Copied {
         };
         let room = limit.saturating_sub(self.head.len());
         self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        if let Place::Announced = self.place
+            && self.head.starts_with(BEGIN)
+        {
+            let quotes = bytes.iter().filter(|byte| **byte == b'"').count();
+            self.is_quoted ^= quotes % 2 == 1;
+        }
     }
 
     fn line(&mut self) {

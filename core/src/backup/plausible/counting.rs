@@ -32,3 +32,12 @@ fn rows_of_mariadb_and_mysql_are_brackets_in_what_inserts() {
     let mysql = b"-- MySQL dump 10.13\n-- Dumping data for table `t`\n--\n\nLOCK TABLES `t` WRITE;\nINSERT INTO `t` (`id`, `V(alue`) VALUES (1,'x'),(2,_binary 'y'),(3,0xFF);\nINSERT INTO `t` (`id`, `V(alue`) VALUES (-4,'z');\nUNLOCK TABLES;\n-- Dump completed\n";
     check(Engine::Mysql, mysql, "t=4");
 }
+
+#[test]
+fn a_name_with_lines_in_it_is_one_name() {
+    let dump = b"--\n-- PostgreSQL database dump\n--\n
+--\n-- Data for Name: tab\tand new=line; Type: TABLE DATA; Schema: public; Owner: lab\n--\n\nCOPY public.\"tab\tand\nnew=line\" (a, \"c\n\"\"d\") FROM stdin;\n1\tx\n2\t\"y\n\\.\n\n\n--\n-- Data for Name: t; Type: TABLE DATA; Schema: public; Owner: lab\n--\n\nCOPY public.t (\"first\nsecond\") FROM stdin;\n1\n\\.\n";
+    check(Engine::Postgresql, dump, "public.t=1 public.tab\tand\nnew=line=2");
+    let maria = b"-- MariaDB dump 10.19\n--\n-- Dumping data for table `tab\tand\n-- newline`\n--\n\n/*M!101100 SET @old=1 */;\nLOCK TABLES `tab\tand\nnewline` WRITE;\n/*!40000 ALTER TABLE `tab\tand\nnewline` DISABLE KEYS */;\nINSERT INTO `tab\tand\nnewline` VALUES\n(1,'a'),\n(2,'b');\nUNLOCK TABLES;\n--\n-- Dumping data for table `empty\n-- one`\n--\n\nLOCK TABLES `empty\none` WRITE;\nUNLOCK TABLES;\n--\n-- Dumping data for table `back\\\\sl=ash'\"$%p`\n--\n\nLOCK TABLES `back\\\\sl=ash'\"$%p` WRITE;\nINSERT INTO `back\\\\sl=ash'\"$%p` VALUES\n(1);\nUNLOCK TABLES;\n--\n-- Dumping data for table `unlocked`\n--\n\n-- Dump completed\n";
+    check(Engine::Mariadb, maria, "back\\\\sl=ash'\"$%p=1 empty\none=0 tab\tand\nnewline=2 unlocked=0");
+}

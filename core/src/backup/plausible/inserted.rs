@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-/// What a dump says before a table's rows, and after them. Elsewhere, a line that inserts is a part of somebody's procedure.
+/// What a dump says before a table's rows, and after them. It breaks the lines of a name that has some: the statement that locks the
+/// table has the name as it is. Elsewhere, a line that inserts is a part of somebody's procedure.
 const ANNOUNCED: &[u8] = b"-- Dumping data for table `";
+const LOCKED: &[u8] = b"LOCK TABLES `";
 const OVER: &[u8] = b"UNLOCK TABLES;";
 const BEGIN: &[u8] = b"INSERT INTO ";
 /// Room for a name of 64 letters, each of which may be a quote that is written twice.
@@ -14,6 +16,8 @@ pub struct Inserted {
     head: Vec<u8>,
     place: Place,
     table: String,
+    /// The table has been announced, and nothing more of it has come.
+    is_pending: bool,
     rows: BTreeMap<String, u64>,
 }
 
@@ -43,8 +47,19 @@ impl Inserted {
     }
 
     /// By the name of the table: a dump is of one database.
-    pub fn rows(&self) -> &BTreeMap<String, u64> {
-        &self.rows
+    pub fn rows(&self) -> BTreeMap<String, u64> {
+        let mut rows = self.rows.clone();
+        if self.is_pending {
+            rows.entry(self.table.clone()).or_default();
+        }
+        rows
+    }
+
+    /// The table's name is known.
+    fn settle(&mut self) {
+        if std::mem::take(&mut self.is_pending) {
+            self.rows.entry(self.table.clone()).or_default();
+        }
     }
 
     /// Reads to the end of a line, or to where a statement with rows has begun.
@@ -67,20 +82,37 @@ impl Inserted {
         let room = HEAD.saturating_sub(self.head.len());
         self.head.extend_from_slice(&part[..part.len().min(room)]);
         let Some(end) = end else { return &[] };
+        if self.place == Place::Data && self.is_in_name() {
+            self.head.push(b'\n');
+            return &bytes[end + 1..];
+        }
         if let Some(rest) = self.head.strip_prefix(ANNOUNCED) {
             let quoted = String::from_utf8_lossy(rest.strip_suffix(b"`").unwrap_or(rest)).into_owned();
+            self.settle();
             self.table = quoted.replace("``", "`");
-            self.rows.entry(self.table.clone()).or_default();
+            self.is_pending = true;
             self.place = Place::Data;
+        } else if let Some(rest) = self.head.strip_prefix(LOCKED).filter(|_| self.is_pending) {
+            let end = rest.iter().rposition(|byte| *byte == b'`').unwrap_or(rest.len());
+            self.table = String::from_utf8_lossy(&rest[..end]).replace("``", "`");
+            self.settle();
         } else if self.head.starts_with(OVER) {
+            self.settle();
             self.place = Place::Script;
         }
         self.head.clear();
         &bytes[end + 1..]
     }
 
+    /// Whether the line that has come is a part of a name that goes on.
+    fn is_in_name(&self) -> bool {
+        let quotes = self.head.iter().filter(|byte| **byte == b'`').count();
+        self.is_pending && self.head.starts_with(LOCKED) && quotes % 2 == 1 && self.head.len() < HEAD
+    }
+
     /// Reads to the end of a statement.
     fn statement<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        self.settle();
         let (mut rest, mut count) = (bytes, 0);
         while let Some(at) = self.place.turn(rest) {
             let byte = rest[at];

@@ -1,5 +1,6 @@
 //! Reads what a count tool printed.
 
+use super::named::{from_hex, from_percent};
 use crate::backup::{Changes, Engine, Reading, Store};
 use std::collections::BTreeMap;
 
@@ -17,14 +18,18 @@ pub fn counts(store: &Store, printed: &str) -> Result<BTreeMap<String, u64>, Str
             Engine::Redis(_) => of_keyspace(line),
             // The names of an answer's columns.
             Engine::Neo4j(_) if !line.starts_with('"') => continue,
-            Engine::Neo4j(_) => line.split_once("\", ").and_then(|(name, number)| numbered(&name[1..], number)),
-            Engine::Postgresql(_)
-            | Engine::Mongodb(_)
-            | Engine::Mariadb(_)
-            | Engine::Mysql(_)
-            | Engine::Command(_)
-            | Engine::Volume(_)
-            | Engine::S3(_) => line.split_once('\t').and_then(|(name, number)| numbered(name, number)),
+            Engine::Neo4j(_) => {
+                line.split_once("\", ").and_then(|(name, number)| numbered(from_percent(&name[1..])?, number))
+            }
+            Engine::Postgresql(_) | Engine::Mariadb(_) | Engine::Mysql(_) => {
+                line.split_once('\t').and_then(|(name, number)| numbered(from_hex(name)?, number))
+            }
+            Engine::Mongodb(_) => {
+                line.split_once('\t').and_then(|(name, number)| numbered(from_percent(name)?, number))
+            }
+            Engine::Command(_) | Engine::Volume(_) | Engine::S3(_) => {
+                line.split_once('\t').and_then(|(name, number)| numbered(name.to_owned(), number))
+            }
         };
         let shown = || line.chars().take(80).collect::<String>();
         let (name, number) = read.ok_or_else(|| format!("`{}` is not a name and a number", shown()))?;
@@ -36,7 +41,7 @@ pub fn counts(store: &Store, printed: &str) -> Result<BTreeMap<String, u64>, Str
     Ok(found)
 }
 
-fn numbered<'a>(name: &'a str, number: &str) -> Option<(&'a str, u64)> {
+fn numbered(name: String, number: &str) -> Option<(String, u64)> {
     Some((name, number.trim().parse().ok()?))
 }
 
@@ -47,11 +52,11 @@ pub fn reading(store: &Store, printed: &str) -> Result<Reading, String> {
 }
 
 /// `db0:keys=5,expires=2,avg_ttl=0`: what expires may be gone before it is counted again.
-fn of_keyspace(line: &str) -> Option<(&str, u64)> {
+fn of_keyspace(line: &str) -> Option<(String, u64)> {
     let (database, rest) = line.split_once(":keys=")?;
     let (keys, rest) = rest.split_once(",expires=")?;
     let expires: u64 = rest.split(',').next()?.parse().ok()?;
-    Some((database, keys.parse::<u64>().ok()?.saturating_sub(expires)))
+    Some((database.to_owned(), keys.parse::<u64>().ok()?.saturating_sub(expires)))
 }
 
 /// Redis counts changes from when it last saved, and what it put out for want of room apart from them.

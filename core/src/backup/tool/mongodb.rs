@@ -38,18 +38,18 @@ const ALL: &str = "db.getMongo().getDBNames().filter(n => !['admin', 'config', '
 /// What a backup does not have must not stay: mongorestore replaces only what it has.
 const DROP: &str = ".forEach(n => { db.getSiblingDB(n).dropDatabase(); })";
 
-/// Documents that expire may be gone before they are counted again.
+/// Documents that expire may be gone before they are counted again. Names are printed as in an address: no line breaks them.
 const COUNT: &str = ".forEach(n => db.getSiblingDB(n).getCollectionInfos({ type: 'collection' }).map(c => c.name)
     .filter(c => !c.startsWith('system.'))
     .filter(c => !db.getSiblingDB(n).getCollection(c).getIndexes().some(i => i.expireAfterSeconds !== undefined)).sort().slice(0, 1000)
-    .forEach(c => print(n + '.' + c + '\\t' + db.getSiblingDB(n).getCollection(c).countDocuments({}))))";
+    .forEach(c => print(encodeURIComponent(n + '.' + c) + '\\t' + db.getSiblingDB(n).getCollection(c).countDocuments({}))))";
 
 /// What would be lost with the server's folder: an archive of one database has neither the others nor anybody's account.
 const OTHERS: &str = r"/* fleet: others */
-db.getMongo().getDBNames().filter(n => !['admin', 'config', 'local'].includes(n)).sort().forEach(n => print('database\t' + n));
+db.getMongo().getDBNames().filter(n => !['admin', 'config', 'local'].includes(n)).sort().forEach(n => print('database\t' + encodeURIComponent(n)));
 try {
     db.getSiblingDB('admin').getCollection('system.users').find({}, { user: 1, db: 1 }).limit(1000)
-        .forEach(u => { if (u.user !== 'OWN') { print('account\t' + u.user + '@' + u.db); } });
+        .forEach(u => { if (u.user !== 'OWN') { print('account\t' + encodeURIComponent(u.user + '@' + u.db)); } });
 } catch (error) {
     print('unseen\taccounts, which `OWN` may not see');
 }";

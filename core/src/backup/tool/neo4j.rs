@@ -64,8 +64,9 @@ ask() { cypher-shell --non-interactive --format plain --database "$database" "$1
 database=$1
 "#;
 
-const COUNT: &str = r#"ask "MATCH (n) UNWIND labels(n) AS name RETURN '(:' + name + ')', count(*) AS number ORDER BY name LIMIT 500"
-ask "MATCH ()-[r]->() WITH type(r) AS name, count(*) AS number RETURN '[:' + name + ']', number ORDER BY name LIMIT 500"
+/// A name's lines, quotes and signs that are special here are printed as in an address.
+const COUNT: &str = r#"ask "MATCH (n) UNWIND labels(n) AS name RETURN '(:' + NAME + ')', count(*) AS number ORDER BY name LIMIT 500"
+ask "MATCH ()-[r]->() WITH type(r) AS name, count(*) AS number RETURN '[:' + NAME + ']', number ORDER BY name LIMIT 500"
 "#;
 
 /// What would be lost with the server's folder: a dump of one database has neither the others nor anybody's account.
@@ -104,7 +105,10 @@ pub fn own(server: &Server) -> Tool {
 }
 
 pub fn count(server: &Server) -> Tool {
-    online(server, COUNT, &[]).taking(LOADING)
+    // In Cypher, and inside of a text of a shell in double quotes.
+    let special = [("%", "%25"), (r"\\\\", "%5C"), (r"\\n", "%0A"), (r"\\r", "%0D"), (r"\\t", "%09"), (r#"\""#, "%22")];
+    let name = special.iter().fold("name".to_owned(), |name, (from, to)| format!("replace({name}, '{from}', '{to}')"));
+    online(server, &COUNT.replace("NAME", &name), &[]).taking(LOADING)
 }
 
 pub fn others(server: &Server) -> Tool {

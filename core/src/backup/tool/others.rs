@@ -1,6 +1,7 @@
 //! Reads what a server said that it holds beside the databases of its stores.
 
-use crate::backup::Store;
+use super::named::{from_hex, from_percent};
+use crate::backup::{Engine, Store};
 use std::collections::BTreeSet;
 
 /// The most that are named.
@@ -10,10 +11,12 @@ const NAME_LIMIT: usize = 100;
 
 /// What one server holds and none of these stores has, each in words: `database `sales``, `account `anna``.
 pub fn others<'a>(stores: impl IntoIterator<Item = &'a Store>, printed: &str) -> Vec<String> {
-    let servers = stores.into_iter().filter_map(|store| store.engine.server());
+    let stores: Vec<&Store> = stores.into_iter().collect();
+    let servers = stores.iter().filter_map(|store| store.engine.server());
     let named: BTreeSet<&str> = servers.filter_map(|server| server.database.as_deref()).collect();
     let line = |line: &str| {
-        line.trim_end_matches('\r').split_once('\t').map(|(kind, name)| (kind.to_owned(), name.to_owned()))
+        let (kind, name) = line.trim_end_matches('\r').split_once('\t')?;
+        Some((kind.to_owned(), as_printed(stores.first()?, kind, name)?))
     };
     let found: BTreeSet<(String, String)> = printed.lines().filter_map(line).collect();
     let is_other = |(kind, name): &&(String, String)| match kind.as_str() {
@@ -29,6 +32,18 @@ pub fn others<'a>(stores: impl IntoIterator<Item = &'a Store>, printed: &str) ->
     words.truncate(LIMIT);
     words.extend((more > 0).then(|| format!("{more} more")));
     words
+}
+
+/// All stores of one server are of one engine.
+fn as_printed(store: &Store, kind: &str, name: &str) -> Option<String> {
+    match &store.engine {
+        _ if kind == "unseen" => Some(name.to_owned()),
+        Engine::Postgresql(_) | Engine::Mariadb(_) | Engine::Mysql(_) => from_hex(name),
+        Engine::Mongodb(_) => from_percent(name),
+        Engine::Neo4j(_) | Engine::Redis(_) | Engine::Command(_) | Engine::Volume(_) | Engine::S3(_) => {
+            Some(name.to_owned())
+        }
+    }
 }
 
 fn worded(kind: &str, name: &str) -> String {
@@ -56,18 +71,28 @@ mod tests {
         Store { engine, kind: StoreKind::Truth, stop: vec![], pause: vec![], checks: vec![] }
     }
 
+    fn hex(name: &str) -> String {
+        name.bytes().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     #[test]
     fn what_no_store_has_is_named() {
-        let printed = "database\tnotes\ndatabase\tsales\nuser\tanna\r\nunseen\taccounts that `x` may not see\n";
-        let found = others([&store("notes"), &store("more")], printed);
+        let line = |kind: &str, name: &str| format!("{kind}\t{}\r\n", hex(name));
+        let printed = line("database", "notes") + &line("database", "sales") + &line("user", "anna");
+        let printed = printed + "unseen\taccounts that `x` may not see\n";
+        let found = others([&store("notes"), &store("more")], &printed);
         assert_eq!(found, ["database `sales`", "accounts that `x` may not see", "user `anna`"]);
-        assert_eq!(others([&store("notes"), &store("sales"), &store("system")], printed).len(), 1);
-        assert!(others([&store("notes")], "database\tnotes\nWarning: something else\nrows\t12\n").is_empty());
+        assert_eq!(others([&store("notes"), &store("sales"), &store("system")], &printed).len(), 1);
+        let other = line("database", "notes") + "Warning: something else\nrows\t12\n";
+        assert!(others([&store("notes")], &other).is_empty());
+        let odd = line("database", "a\ndatabase\tnotes");
+        assert_eq!(others([&store("notes")], &odd), ["database `a database notes`"]);
     }
 
     #[test]
     fn a_thousand_names_are_a_few_and_a_number() {
-        let printed: String = (0..1000).map(|number| format!("database\tn{number:04}\u{1b}\n")).collect();
+        let printed: String =
+            (0..1000).map(|number| format!("database\t{}\n", hex(&format!("n{number:04}\u{1b}")))).collect();
         let found = others([&store("notes")], &printed);
         assert_eq!((found.len(), found[0].as_str(), found[20].as_str()), (21, "database `n0000 `", "980 more"));
     }

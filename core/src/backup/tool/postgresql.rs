@@ -1,74 +1,43 @@
 //! PostgreSQL: a plain SQL script, which leaves what did not change in the same bytes.
 
+mod noting;
+mod own;
+
 use super::{LOADING, Tool, script};
 use crate::backup::store::Server;
+use sha2::{Digest, Sha256};
 
-/// The roles come first: a dump of one database names them and does not have them. One that is there stays as it is, with the
-/// password that the instance has today. Then comes what is the database's own: the dump has it only where it makes the database, too.
+/// The roles come first: a dump of one database names them and does not have them. Then comes what is the database's own: the dump has
+/// it only where it makes the database, too. Names that nobody can be sure of are no words of a tool: `a=b` would be read as options of
+/// a connection. A database that has texts in no encoding, or in one that PostgreSQL converts to no other, is dumped in its own.
 const DUMP: &str = r#"set -eu
-printf '%s\n' '-- fleet: roles and one database' ''
-psql -X -q -A -t -w -v ON_ERROR_STOP=1 -U "$1" -d "$2" -f - <<'END'
-SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT') AS may \gset
-\if :may
-SELECT format('DO $fleet$ BEGIN CREATE ROLE %I WITH %s%s%s%s%s%s%s CONNECTION LIMIT %s PASSWORD %L; '
-    'EXCEPTION WHEN duplicate_object THEN NULL; END $fleet$;', rolname,
-    CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END, CASE WHEN rolinherit THEN ' INHERIT' ELSE ' NOINHERIT' END,
-    CASE WHEN rolcreaterole THEN ' CREATEROLE' ELSE ' NOCREATEROLE' END,
-    CASE WHEN rolcreatedb THEN ' CREATEDB' ELSE ' NOCREATEDB' END,
-    CASE WHEN rolcanlogin THEN ' LOGIN' ELSE ' NOLOGIN' END,
-    CASE WHEN rolreplication THEN ' REPLICATION' ELSE ' NOREPLICATION' END,
-    CASE WHEN rolbypassrls THEN ' BYPASSRLS' ELSE ' NOBYPASSRLS' END, rolconnlimit, rolpassword)
-FROM pg_catalog.pg_authid WHERE rolname !~ '^pg_' ORDER BY rolname;
-\else
-SELECT format('DO $fleet$ BEGIN CREATE ROLE %I; EXCEPTION WHEN duplicate_object THEN NULL; END $fleet$;', rolname)
-FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname;
-\endif
-SELECT format('GRANT %I TO %I;', g.rolname, m.rolname) FROM pg_catalog.pg_auth_members a
-JOIN pg_catalog.pg_roles g ON g.oid = a.roleid JOIN pg_catalog.pg_roles m ON m.oid = a.member
-WHERE g.rolname !~ '^pg_' OR m.rolname !~ '^pg_' ORDER BY 1;
-SELECT format('ALTER ROLE %I SET %I TO %s;', rolname, name, value) FROM (SETTINGS) settings
-WHERE setdatabase = 0 AND (:'may'::bool OR rolname = current_user) AND rolname !~ '^pg_' ORDER BY 1;
-SELECT format('DO $fleet$ BEGIN EXECUTE format(%L, current_database()); END $fleet$;', command) FROM (
-    SELECT 1 AS place, format('ALTER DATABASE %%I OWNER TO %s', replace(quote_ident(rolname), '%', '%%')) AS command
-    FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = datdba WHERE datname = current_database()
-    UNION ALL SELECT 2, CASE WHEN setrole = 0 THEN 'ALTER DATABASE %I SET '
-        ELSE format('ALTER ROLE %s IN DATABASE %%I SET ', replace(quote_ident(rolname), '%', '%%')) END
-        || replace(format('%I TO %s', name, value), '%', '%%') FROM (SETTINGS) settings
-    WHERE datname = current_database() AND (setrole = 0 OR rolname !~ '^pg_')
-    UNION ALL SELECT 3, 'REVOKE ALL ON DATABASE %I FROM PUBLIC' FROM pg_catalog.pg_database
-    WHERE datname = current_database() AND datacl IS NOT NULL
-    UNION ALL SELECT 4, format('GRANT %s ON DATABASE %%I TO %s', privilege_type,
-        replace(CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(rolname) END, '%', '%%'))
-        || CASE WHEN is_grantable AND grantee <> 0 THEN ' WITH GRANT OPTION' ELSE '' END
-    FROM (SELECT (aclexplode(datacl)).* FROM pg_catalog.pg_database WHERE datname = current_database()) acl
-    LEFT JOIN pg_catalog.pg_roles r ON r.oid = grantee WHERE grantee = 0 OR rolname IS NOT NULL) here ORDER BY place, command;
+export PGDATABASE="$2"
+PGCLIENTENCODING=$(psql -X -q -A -t -w -U "$1" -c "SELECT CASE WHEN getdatabaseencoding() IN ('SQL_ASCII', 'MULE_INTERNAL')
+    THEN getdatabaseencoding() ELSE 'UTF8' END")
+export PGCLIENTENCODING
+psql -X -q -A -t -w -v ON_ERROR_STOP=1 -U "$1" -f - <<'END'
+QUESTIONS
 END
 echo
-exec pg_dump -w --format=plain --compress=0 --encoding=UTF8 -U "$1" -d "$2"
+exec pg_dump -w --format=plain --compress=0 --no-tablespaces --encoding="$PGCLIENTENCODING" -U "$1"
 "#;
-
-/// Settings of databases and of roles, as statements want them: a list is written as it is, anything else is quoted.
-const SETTINGS: &str = r#"SELECT s.*, rolname, datname, split_part(setting, '=', 1) AS name, CASE
-    WHEN split_part(setting, '=', 1) !~ '^(search_path|temp_tablespaces|unix_socket_directories|.*_preload_libraries)$'
-        THEN quote_literal(substr(setting, strpos(setting, '=') + 1))
-    WHEN setting ~ '=(""|)$' THEN ''''''
-    ELSE substr(setting, strpos(setting, '=') + 1) END AS value
-    FROM pg_catalog.pg_db_role_setting s CROSS JOIN unnest(setconfig) setting
-    LEFT JOIN pg_catalog.pg_roles r ON r.oid = setrole LEFT JOIN pg_catalog.pg_database d ON d.oid = setdatabase"#;
 
 /// What would be lost with the server's folder, and is in no dump of one database.
 const OTHERS: &str = r#"set -eu
-exec psql -X -q -A -t -w -F '	' -v ON_ERROR_STOP=1 -v usr="$1" -v new="$2_fleet_new" -v old="$2_fleet_old" -U "$1" -d template1 -f - <<'END'
-SELECT 'database', datname FROM pg_database WHERE NOT datistemplate AND datname NOT IN ('postgres', :'new', :'old') ORDER BY 2;
+exec psql -X -q -A -t -w -F '	' -v ON_ERROR_STOP=1 -v usr="$1" -v new="$3" -v old="$4" -v new_before="$5" -v old_before="$6" \
+    -U "$1" -d template1 -f - <<'END'
+SELECT 'database', encode(convert_to(datname, getdatabaseencoding()), 'hex') FROM pg_database WHERE NOT datistemplate
+    AND datname NOT IN ('postgres', :'new', :'old', :'new_before', :'old_before') ORDER BY 2;
 SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT') AS may \gset
 \if :may
 \else
-SELECT 'password of', rolname FROM pg_roles WHERE rolcanlogin AND rolname !~ '^pg_' AND rolname <> :'usr' ORDER BY 2;
+SELECT 'password of', encode(convert_to(rolname, getdatabaseencoding()), 'hex') FROM pg_roles
+    WHERE rolcanlogin AND rolname !~ '^pg_' AND rolname <> :'usr' ORDER BY 2;
 \endif
 SELECT count(*) > 0 AS there FROM pg_database WHERE datname = 'postgres' AND datallowconn \gset
 \if :there
 \connect postgres
-SELECT DISTINCT 'database', 'postgres' FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+SELECT DISTINCT 'database', encode('postgres', 'hex') FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND relkind IN ('r', 'p', 'm')
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e');
 \endif
@@ -77,21 +46,27 @@ END
 
 /// A new database beside the one there is: until it is complete, nobody sees it.
 const PREPARE: &str = r#"set -eu
-exec psql -X -q -A -t -w -v ON_ERROR_STOP=1 -v old="$2" -v new="$2_fleet_new" -v usr="$1" -U "$1" -d template1 -f - <<'END'
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'new' AND pid <> pg_backend_pid() \g /dev/null
-DROP DATABASE IF EXISTS :"new";
-SELECT coalesce((SELECT r.rolname FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = :'old'), :'usr')
+exec psql -X -q -A -t -w -v ON_ERROR_STOP=1 -v name="$2" -v new="$3" -v new_before="$5" -v usr="$1" -U "$1" -d template1 -f - <<'END'
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (:'new', :'new_before') AND pid <> pg_backend_pid()
+    \g /dev/null
+SELECT format('ALTER DATABASE %I IS_TEMPLATE false', datname) FROM pg_database
+    WHERE datistemplate AND datname IN (:'new', :'new_before') \gexec
+SELECT format('DROP DATABASE %I', datname) FROM pg_database WHERE datname IN (:'new', :'new_before') \gexec
+SELECT coalesce((SELECT r.rolname FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = :'name'), :'usr')
     AS owner,
     coalesce((SELECT format('LC_COLLATE %L LC_CTYPE %L ENCODING %L', datcollate, datctype, pg_encoding_to_char(encoding))
-    FROM pg_database WHERE datname = :'old'), '') AS form \gset
+    FROM pg_database WHERE datname = :'name'), '') AS form \gset
 CREATE DATABASE :"new" OWNER :"owner" TEMPLATE template0 :form;
 END
 "#;
 
 /// Until the swap, what was there has only been watched, or been closed to newcomers.
-const UNDO: &str = r#"exec psql -X -q -A -t -w -v ON_ERROR_STOP=1 -v name="$2" -v new="$2_fleet_new" -U "$1" -d template1 -f - <<'END'
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'new' AND pid <> pg_backend_pid() \g /dev/null
-DROP DATABASE IF EXISTS :"new";
+const UNDO: &str = r#"exec psql -X -q -A -t -w -v ON_ERROR_STOP=1 -v name="$2" -v new="$3" -v new_before="$5" -U "$1" -d template1 -f - <<'END'
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (:'new', :'new_before') AND pid <> pg_backend_pid()
+    \g /dev/null
+SELECT format('ALTER DATABASE %I IS_TEMPLATE false', datname) FROM pg_database
+    WHERE datistemplate AND datname IN (:'new', :'new_before') \gexec
+SELECT format('DROP DATABASE %I', datname) FROM pg_database WHERE datname IN (:'new', :'new_before') \gexec
 SELECT count(*) > 0 AS closed FROM pg_database WHERE datname = :'name' AND NOT datallowconn \gset
 \if :closed
 ALTER DATABASE :"name" ALLOW_CONNECTIONS true;
@@ -99,17 +74,36 @@ ALTER DATABASE :"name" ALLOW_CONNECTIONS true;
 END
 "#;
 
-const LOAD: &str =
-    r#"exec psql -X -q -w -v ON_ERROR_STOP=1 --single-transaction -o /dev/null -U "$1" -d "$2_fleet_new" -f -"#;
+/// The first line of a dump tells what its database was made with. Where it does not, the dump is of an earlier version, and the new
+/// database stays as that which was there.
+const LOAD: &str = r#"set -eu
+IFS= read -r first || true
+form=${first#-- fleet: database }
+if [ "$form" != "$first" ]; then
+    psql -X -q -A -t -w -v ON_ERROR_STOP=1 -v new="$3" -v form="$form" -U "$1" -d template1 -f - <<'END'
+SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ', datname, pg_get_userbyid(datdba)) AS made FROM pg_database
+    WHERE datname = :'new' \gset
+DROP DATABASE :"new";
+:made :form;
+END
+fi
+load() { psql -X -q -w -v ON_ERROR_STOP=1 --single-transaction -o /dev/null -U "$1" -d "$2" -f -; }
+case $first in
+    --*) load "$1" "$3" ;;
+    *) { printf '%s\n' "$first"; cat; } | load "$1" "$3" ;;
+esac
+"#;
 
 /// Both change their names in one transaction; what was there goes last.
 const SWAP: &str = r#"set -eu
-exec psql -X -q -A -t -w -v ON_ERROR_STOP=1 -v name="$2" -v new="$2_fleet_new" -v old="$2_fleet_old" -U "$1" -d template1 -f - <<'END'
+exec psql -X -q -A -t -w -v ON_ERROR_STOP=1 -v name="$2" -v new="$3" -v old="$4" -v old_before="$6" -U "$1" -d template1 -f - <<'END'
 SELECT count(*) > 0 AS fresh FROM pg_database WHERE datname = :'new' \gset
 SELECT count(*) > 0 AS used FROM pg_database WHERE datname = :'name' \gset
 \if :fresh
 \if :used
-DROP DATABASE IF EXISTS :"old";
+SELECT format('ALTER DATABASE %I IS_TEMPLATE false', datname) FROM pg_database
+    WHERE datistemplate AND datname = :'old' \gexec
+SELECT format('DROP DATABASE %I', datname) FROM pg_database WHERE datname = :'old' \gexec
 ALTER DATABASE :"name" ALLOW_CONNECTIONS false;
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (:'name', :'new') AND pid <> pg_backend_pid()
     \g /dev/null
@@ -121,16 +115,22 @@ COMMIT;
 ALTER DATABASE :"new" RENAME TO :"name";
 \endif
 \endif
-DROP DATABASE IF EXISTS :"old";
+SELECT format('ALTER DATABASE %I IS_TEMPLATE false', datname) FROM pg_database
+    WHERE datistemplate AND datname IN (:'old', :'old_before') \gexec
+SELECT format('DROP DATABASE %I', datname) FROM pg_database WHERE datname IN (:'old', :'old_before') \gexec
 END
 "#;
 
-/// All tables at one moment, each counted by a statement of its own, without the rows of tables that inherit from it. What an
-/// extension owns comes with the extension; what is temporary is its session's own.
+/// All tables at one moment, each counted by a statement of its own, without the rows of tables that inherit from it, and by a name
+/// that no line breaks. What an extension owns comes with the extension; what is temporary is its session's own. Rows that this user
+/// does not see are no rows that are missing: it is an error that they are hidden.
 const COUNT: &str = r#"set -eu
-exec psql -X -q -A -t -w -F '	' -v ON_ERROR_STOP=1 -U "$1" -d "$2" -f - <<'END'
+export PGDATABASE="$2"
+exec psql -X -q -A -t -w -F '	' -v ON_ERROR_STOP=1 -U "$1" -f - <<'END'
+SET row_security = off;
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SELECT format('SELECT %L, count(*) FROM ONLY %I.%I', nspname || '.' || relname, nspname, relname)
+SELECT CASE WHEN getdatabaseencoding() IN ('SQL_ASCII', 'MULE_INTERNAL') THEN getdatabaseencoding() ELSE 'UTF8' END AS form \gset
+SELECT format('SELECT %L, count(*) FROM ONLY %I.%I', encode(convert_to(nspname || '.' || relname, :'form'), 'hex'), nspname, relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind = 'r' AND relpersistence <> 't' AND nspname NOT IN ('pg_catalog', 'information_schema')
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
@@ -151,8 +151,15 @@ pub fn side_files(server: &Server) -> Tool {
     run(server, SIDE_FILES)
 }
 
+const NOTE: &str = r#"set -eu
+export PGDATABASE="$2"
+exec psql -X -q -A -t -w -F '	' -v ON_ERROR_STOP=1 -U "$1" -f - <<'END'
+QUESTIONS
+END
+"#;
+
 pub fn dump(server: &Server) -> Tool {
-    run(server, &DUMP.replace("SETTINGS", SETTINGS))
+    run(server, &DUMP.replace("QUESTIONS\n", &own::questions()))
 }
 
 pub fn prepare(server: &Server) -> Tool {
@@ -175,19 +182,81 @@ pub fn count(server: &Server) -> Tool {
     run(server, COUNT).taking(LOADING)
 }
 
+/// Says what the server itself says of the database.
+pub fn note(server: &Server) -> Tool {
+    run(server, &NOTE.replace("QUESTIONS\n", &noting::questions())).taking(LOADING)
+}
+
 pub fn others(server: &Server) -> Tool {
     run(server, OTHERS)
 }
 
+/// Asks the database that every server has: the store's own may not be there before a load makes it.
+pub fn ready(server: &Server) -> Tool {
+    let (user, _) = names(server);
+    asked_of(server, user, "template1", "SELECT 1")
+}
+
 pub fn ask(server: &Server, query: &str) -> Tool {
     let (user, database) = names(server);
-    let text = r#"exec psql -X -q -A -t -w -v ON_ERROR_STOP=1 -U "$1" -d "$2" -c "$3""#;
+    asked_of(server, user, database, query)
+}
+
+fn asked_of(server: &Server, user: &str, database: &str, query: &str) -> Tool {
+    let text = "export PGDATABASE=\"$2\"\nexec psql -X -q -A -t -w -v ON_ERROR_STOP=1 -U \"$1\" -c \"$3\"";
     script(&server.service, text, &[user, database, query]).with("PGPASSWORD", server.password.as_ref())
 }
 
 fn run(server: &Server, text: &str) -> Tool {
     let (user, database) = names(server);
-    script(&server.service, text, &[user, database]).with("PGPASSWORD", server.password.as_ref())
+    let Beside { new, old, new_before, old_before } = Beside::of(database);
+    let words = [user, database, &new, &old, &new_before, &old_before];
+    script(&server.service, text, &words).with("PGPASSWORD", server.password.as_ref())
+}
+
+/// Writes out `MARK text)` in the questions to a client, wherever it stands: the text takes the place of `INNER`.
+fn written_out(text: &str, mark: &str, form: &str) -> String {
+    let Some(at) = text.find(mark) else { return text.to_owned() };
+    let (before, rest) = (&text[..at], &text[at + mark.len()..]);
+    let (mut depth, mut is_quoted) = (1, false);
+    let end = rest.find(|c| {
+        match c {
+            '\'' => is_quoted = !is_quoted,
+            '(' if !is_quoted => depth += 1,
+            ')' if !is_quoted => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    });
+    let end = end.expect("each bracket of the questions is closed");
+    let inner = written_out(&rest[..end], mark, form);
+    format!("{before}{}{}", form.replace("INNER", &inner), written_out(&rest[end + 1..], mark, form))
+}
+
+/// The names of the database that a load fills, and of the one that it replaces, while both are there.
+struct Beside {
+    new: String,
+    old: String,
+    /// Names that earlier versions made, of which something may be left; ours where the server would have cut them.
+    new_before: String,
+    old_before: String,
+}
+
+impl Beside {
+    /// The longest name that PostgreSQL does not cut, in bytes.
+    const LIMIT: usize = 63;
+
+    /// Short whatever the database is called: a name that is longer for an addition is cut, and may become the database's own.
+    fn of(database: &str) -> Self {
+        let hash: String = Sha256::digest(database).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let before = |end: &str, ours: &str| match format!("{database}{end}") {
+            name if name.len() <= Self::LIMIT => name,
+            _ => ours.to_owned(),
+        };
+        let (new, old) = (format!("fleet_new_{hash}"), format!("fleet_old_{hash}"));
+        let (new_before, old_before) = (before("_fleet_new", &new), before("_fleet_old", &old));
+        Self { new, old, new_before, old_before }
+    }
 }
 
 fn names(server: &Server) -> (&str, &str) {

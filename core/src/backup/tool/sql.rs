@@ -1,5 +1,7 @@
 //! MariaDB and MySQL: an SQL script, taken within one transaction.
 
+mod noting;
+
 use super::{LOADING, Tool, script};
 use crate::backup::store::Server;
 
@@ -39,8 +41,32 @@ if sees_accounts; then
 fi
 "#;
 
+/// What the database was made with: a dump of one does not have it, and later tables depend on it.
+const DUMP_FORM: &str = r#"has_comments=$(ask --execute="SELECT COUNT(*) FROM information_schema.COLUMNS
+    WHERE TABLE_SCHEMA = 'information_schema' AND TABLE_NAME = 'SCHEMATA' AND COLUMN_NAME = 'SCHEMA_COMMENT'")
+comment="''"
+[ "$has_comments" = 0 ] || comment="IF(SCHEMA_COMMENT = '', '', CONCAT(' COMMENT ', QUOTE(SCHEMA_COMMENT)))"
+ask --raw --execute="SELECT CONCAT('ALTER DATABASE CHARACTER SET ', DEFAULT_CHARACTER_SET_NAME, ' COLLATE ', DEFAULT_COLLATION_NAME, $comment, ';')
+    FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = DATABASE()" -- "$2"
+"#;
+
+/// Rows that a table keeps of earlier times are no rows of a plain question: without them nothing is dumped.
+const HISTORY: &str = r#"history=
+if "$tool" --help 2>/dev/null | grep -q -e '--dump-history'; then
+    history=--dump-history
+else
+    versioned=$(ask --execute="SELECT CONCAT('\`', TABLE_NAME, '\`') FROM information_schema.TABLES
+        WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'SYSTEM VERSIONED' ORDER BY 1 LIMIT 20" -- "$2")
+    if [ -n "$versioned" ]; then
+        echo 'these tables keep their history, which this version of mariadb-dump leaves out (10.11 is the first that has it):' \
+            $versioned >&2
+        exit 1
+    fi
+fi
+"#;
+
 /// Routines, triggers and events belong to the data. No date, so that equal data make equal bytes.
-const DUMP_MARIADB: &str = r#"exec "$tool" --user="$1" --single-transaction --quick --routines --triggers --events --hex-blob \
+const DUMP_MARIADB: &str = r#"exec "$tool" --user="$1" --single-transaction --quick --routines --triggers --events --hex-blob $history \
     --default-character-set=utf8mb4 --no-tablespaces --skip-dump-date -- "$2"
 "#;
 
@@ -61,17 +87,19 @@ ask --execute="DROP DATABASE IF EXISTS $2; CREATE DATABASE $2 ${form:-CHARACTER 
 "#;
 
 /// What would be lost with the server's folder, and is in no dump of one database.
-const OTHERS: &str = r#"ask --raw --execute="SELECT 'database', SCHEMA_NAME FROM information_schema.SCHEMATA
+const OTHERS: &str = r#"ask --raw --execute="SELECT 'database', HEX(CONVERT(SCHEMA_NAME USING utf8mb4)) FROM information_schema.SCHEMATA
     WHERE SCHEMA_NAME NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys') ORDER BY 2"
 sees_accounts ||
-    ask --raw --execute="SELECT 'account', CONCAT(User, '@', Host) FROM mysql.user WHERE User NOT IN
+    ask --raw --execute="SELECT 'account', HEX(CONVERT(CONCAT(User, '@', Host) USING utf8mb4)) FROM mysql.user WHERE User NOT IN
         ('root', '', 'mariadb.sys', 'mysql.sys', 'mysql.session', 'mysql.infoschema', 'healthcheck', '$user') ORDER BY 2 LIMIT 1000" 2>/dev/null ||
     printf 'unseen\taccounts, which `%s` may not see\n' "$user"
 "#;
 
-const COUNT: &str = r#"tables=$(ask --raw --execute="SELECT CONCAT('SELECT ', QUOTE(TABLE_NAME), \
-    ', COUNT(*) FROM \`', REPLACE(TABLE_SCHEMA, '\`', '\`\`'), '\`.\`', REPLACE(TABLE_NAME, '\`', '\`\`'), '\`;') \
-    FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' \
+/// By names that no line breaks, and with the rows that tables keep of earlier times.
+const COUNT: &str = r#"tables=$(ask --raw --execute="SELECT CONCAT('SELECT ''', HEX(CONVERT(TABLE_NAME USING utf8mb4)), ''', COUNT(*) FROM \`', \
+    REPLACE(TABLE_SCHEMA, '\`', '\`\`'), '\`.\`', REPLACE(TABLE_NAME, '\`', '\`\`'), '\`', \
+    IF(TABLE_TYPE = 'SYSTEM VERSIONED', ' FOR SYSTEM_TIME ALL', ''), ';') \
+    FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') \
     AND ENGINE NOT IN ('MRG_MYISAM', 'MRG_ISAM', 'FEDERATED') \
     ORDER BY TABLE_NAME LIMIT 1000" -- "$2")
 printf 'START TRANSACTION WITH CONSISTENT SNAPSHOT;\n%s\nCOMMIT;\n' "$tables" | ask -- "$2"
@@ -93,8 +121,10 @@ pub fn side_files(server: &Server, dialect: Dialect) -> Tool {
 
 pub fn dump(server: &Server, dialect: Dialect) -> Tool {
     let text = match dialect {
-        Dialect::Mariadb => format!("{CLIENT}{TOOL_MARIADB}{ACCOUNTS}{DUMP_ACCOUNTS}{DUMP_MARIADB}"),
-        Dialect::Mysql => DUMP_MYSQL.to_owned(),
+        Dialect::Mariadb => {
+            format!("{CLIENT}{TOOL_MARIADB}{ACCOUNTS}{HISTORY}{DUMP_ACCOUNTS}{DUMP_FORM}{DUMP_MARIADB}")
+        }
+        Dialect::Mysql => format!("{CLIENT}printf '%s\\n' '-- MySQL dump: one database'\n{DUMP_FORM}{DUMP_MYSQL}"),
     };
     run(server, dialect, &text, &[database(server)])
 }
@@ -106,6 +136,11 @@ pub fn others(server: &Server, dialect: Dialect) -> Tool {
         Dialect::Mysql => "sees_accounts() { false; }\n".to_owned(),
     };
     run(server, dialect, &format!("{CLIENT}{accounts}{OTHERS}"), &[])
+}
+
+/// Says what the server itself says of the database.
+pub fn note(server: &Server, dialect: Dialect) -> Tool {
+    run(server, dialect, &format!("{CLIENT}{}", noting::questions()), &[database(server)]).taking(LOADING)
 }
 
 pub fn prepare(server: &Server, dialect: Dialect) -> Tool {

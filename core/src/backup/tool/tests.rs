@@ -135,15 +135,18 @@ fn counts_are_read_as_each_engine_prints_them() {
         let found = found.map_or_else(|error| error, |found| found.iter().map(line).collect::<Vec<_>>().join(" "));
         assert_eq!(found, expect, "for {printed:?}");
     };
-    check(0, "public.a\t3\npublic.b b\t0\n", "public.a=3 public.b b=0");
-    check(1, "lab.items\t12\r\n", "lab.items=12");
+    check(0, "7075626c69632e61\t3\n622062\t0\n", "b b=0 public.a=3");
+    check(2, "74610A62\t3\n", "ta\nb=3");
+    check(1, "lab.items\t12\r\nlab.a%09b%0A\t1\n", "lab.a\tb\n=1 lab.items=12");
+    check(6, "mine own\t12\n", "mine own=12");
     check(4, "# Keyspace\r\ndb0:keys=5,expires=0,avg_ttl=0\r\ndb3:keys=1,expires=1,avg_ttl=9\r\n", "db0=5 db3=0");
     check(4, "db0:keys=5\r\n", "`db0:keys=5` is not a name and a number");
-    check(5, "name, number\n\"(:Task)\", 3\n\"[:NEEDS]\", 12\n", "(:Task)=3 [:NEEDS]=12");
+    check(5, "name, number\n\"(:Ta%22%0Ask)\", 3\n\"[:NEEDS]\", 12\n", "(:Ta\"\nsk)=3 [:NEEDS]=12");
     check(0, "", "");
     check(0, "what is this", "`what is this` is not a name and a number");
-    check(0, "a\t-1", "`a\t-1` is not a name and a number");
-    let many: String = (0..2000).map(|number| format!("t{number}\t1\n")).collect();
+    check(0, "61\t-1", "`61\t-1` is not a name and a number");
+    check(0, "a\t1", "`a\t1` is not a name and a number");
+    let many: String = (0..2000).map(|number| format!("{number:04}\t1\n")).collect();
     assert_eq!(counts(&store(engines().remove(0)), &many).map(|found| found.len()), Ok(COUNT_LIMIT));
 }
 
@@ -153,4 +156,34 @@ fn redis_says_how_often_it_was_changed() {
     let all = "db0:keys=5,expires=0,avg_ttl=0\r\nrdb_changes_since_last_save:7\r\nrdb_last_save_time:99\r\nevicted_keys:2\r\n";
     assert_eq!(says(all), Some(crate::backup::Changes { number: 9, since: 99 }));
     assert_eq!(says("db0:keys=5,expires=0,avg_ttl=0\r\nevicted_keys:2\r\n"), None);
+}
+
+fn postgresql(database: &str) -> Store {
+    let Engine::Postgresql(server) = engines().remove(0) else { panic!("the first is PostgreSQL") };
+    store(Engine::Postgresql(Server { database: Some(database.to_owned()), ..server }))
+}
+
+#[test]
+fn a_server_is_ready_when_it_answers_about_a_database_that_each_has() {
+    let ready = ready_tool(&postgresql("made-by-a-migration")).expect("it answers");
+    assert!(!ready.argv.join(" ").contains("made-by-a-migration"), "{:?}", ready.argv);
+}
+
+#[test]
+fn names_beside_a_database_are_never_cut_whatever_it_is_called() {
+    for length in [1, 52, 53, 54, 55, 56, 57, 62, 63] {
+        let name = "d".repeat(length);
+        let load = load_tool(&postgresql(&name), &spec("serve")).expect("it is loaded");
+        let [database, new, old, new_before, old_before] = &load.argv[5..] else { panic!("{:?}", load.argv) };
+        let all = [database, new, old];
+        assert!(all.iter().all(|it| it.len() <= 63), "{all:?}");
+        assert!(database != new && database != old && new != old, "{all:?}");
+        let before = [new_before, old_before].map(String::as_str);
+        let ours = [new.as_str(), old.as_str()];
+        let former = [format!("{name}_fleet_new"), format!("{name}_fleet_old")];
+        let expected = if length <= 53 { [former[0].as_str(), former[1].as_str()] } else { ours };
+        assert_eq!(before, expected, "what earlier versions left is found where the server did not cut it");
+    }
+    let named = |name: &str| load_tool(&postgresql(name), &spec("serve")).expect("it is loaded").argv[6].clone();
+    assert_ne!(named("lab"), named("lab2"));
 }

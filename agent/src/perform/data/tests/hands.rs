@@ -10,7 +10,7 @@ use bytes::Bytes;
 use fleet_core::app::Health;
 use fleet_core::backup::{
     Engine, HoldKind, MountFound, Mounted, MountedAt, MountedFrom, Owner, Store, Tool, after_tools, chosen, count_tool,
-    key_of, others_tool, prepare_tools, ready_tool, settled_tool, side_files_tool,
+    key_of, note_tool, others_tool, prepare_tools, ready_tool, settled_tool, side_files_tool,
 };
 use fleet_core::spec::{Access, InstanceSpec, MountSource};
 use fleet_core::steps::gate::Observation;
@@ -157,7 +157,12 @@ impl Hands for LabHands {
         let data = self.database(spec, tool.at.service())?;
         if is(count_tool(&store).as_ref()) {
             let rows = std::fs::read_to_string(data.join("rows")).map_err(|_| failed(1, ": no database"))?;
-            return Ok(format!("public.notes\t{}\n", rows.lines().count()));
+            return Ok(format!("{}\t{}\n", hex("public.notes"), rows.lines().count()));
+        }
+        if is(note_tool(&store).as_ref()) {
+            let rows = std::fs::read_to_string(data.join("rows")).map_err(|_| failed(1, ": no database"))?;
+            let sum = hex(&format!("{} bytes", rows.len()));
+            return Ok(format!("rows\t{}\t{}\t{sum}\n", hex("public.notes"), hex("all rows")));
         }
         if is(after_tools(&store).first()) {
             let done = std::fs::rename(data.join("rows.new"), data.join("rows"));
@@ -168,7 +173,9 @@ impl Hands for LabHands {
             return Ok(String::new());
         }
         if is(others_tool(&store).as_ref()) {
-            return Ok(self.beside.lock().unwrap_or_else(PoisonError::into_inner).clone());
+            let beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let lines = beside.lines().filter_map(|line| line.split_once('\t'));
+            return Ok(lines.map(|(kind, name)| format!("{kind}\t{}\n", hex(name))).collect());
         }
         if is(side_files_tool(&store).as_ref()) {
             return Ok(String::new());
@@ -283,4 +290,9 @@ impl LabHands {
         mounted.mounts.extend(later.map(|source| MountFound { source, at: None, owner: Owner::Instance }));
         mounted
     }
+}
+
+/// A name as databases print it.
+fn hex(name: &str) -> String {
+    name.bytes().map(|byte| format!("{byte:02x}")).collect()
 }

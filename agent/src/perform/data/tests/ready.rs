@@ -110,6 +110,7 @@ fn part_without_counts() -> Part {
         added: 1,
         took_ms: 1,
         counts: Default::default(),
+        source: None,
         notes: Vec::new(),
     }
 }

@@ -1,0 +1,227 @@
+//! What was noted of a store at its server when it was dumped, by another path than the dump, and in what a restored one differs.
+//!
+//! A drill that only counts what the dump itself has compares the dump with itself: what the dump tool leaves out is never missed.
+//!
+//! **Invariant:** only what was the same before and after the dump is noted: nobody is blamed for what changed in between.
+
+use super::tool::from_hex;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The most lines that are noted, and the most bytes of them all: a note travels with the manifest.
+const LINE_LIMIT: usize = 20_000;
+const BYTE_LIMIT: usize = 1 << 20;
+/// The longest text of a fact; of a longer one the beginning is compared.
+const TEXT_LIMIT: usize = 400;
+/// The most differences that are named.
+const NAMED: usize = 8;
+
+/// Facts by what they are about: `role `anna`` has `valid until`.
+pub type Facts = BTreeMap<String, BTreeMap<String, String>>;
+
+/// What a store's server says of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceNote {
+    /// Attributes of the database, of roles, of tables.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: Facts,
+    /// Checksums of some rows of each table, by which rows they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rows: Facts,
+    /// What the dump does not bring back, each in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
+    /// There was more than could be noted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_partial: bool,
+}
+
+/// A note at one moment, which has a name that stays the same as long as nothing is written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NotedAt {
+    pub note: SourceNote,
+    pub moment: Option<String>,
+}
+
+/// In what a restored store differs from what was noted, in words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Differences {
+    pub facts: Vec<String>,
+    /// Rows are not what they were.
+    pub rows: Vec<String>,
+}
+
+impl NotedAt {
+    /// Reads what a note tool printed.
+    ///
+    /// # Errors
+    /// The beginning of a line that is not one of its.
+    pub fn read(printed: &str) -> Result<Self, String> {
+        let (mut noted, mut bytes) = (Self::default(), 0);
+        for (number, line) in printed.lines().map(|line| line.trim_end_matches('\r')).enumerate() {
+            if line.is_empty() {
+                continue;
+            }
+            let wrong = || format!("`{}` is nothing that can be noted", line.chars().take(80).collect::<String>());
+            let mut fields = line.split('\t');
+            let kind = fields.next().ok_or_else(wrong)?;
+            let fields: Vec<String> = fields.map(from_hex).collect::<Option<_>>().ok_or_else(wrong)?;
+            let [thing, attribute, value] = <[String; 3]>::try_from(fields).map_err(|_| wrong())?;
+            bytes += line.len();
+            if number >= LINE_LIMIT || bytes > BYTE_LIMIT {
+                noted.note.is_partial = true;
+                break;
+            }
+            let value: String = value.chars().take(TEXT_LIMIT).collect();
+            match kind {
+                "moment" => noted.moment = Some(thing),
+                "fact" => drop(noted.note.facts.entry(thing).or_default().insert(attribute, value)),
+                "rows" => drop(noted.note.rows.entry(thing).or_default().insert(attribute, value)),
+                "left" => noted.note.left.push(thing),
+                _ => return Err(wrong()),
+            }
+        }
+        Ok(noted)
+    }
+
+    /// Whether nothing was written between the two.
+    pub fn is_still(&self, after: &Self) -> bool {
+        self.moment.is_some() && self.moment == after.moment
+    }
+
+    /// What both say.
+    #[must_use]
+    pub fn settled(self, after: &Self) -> SourceNote {
+        let both = |mut one: Facts, other: &Facts| {
+            one.retain(|thing, attributes| {
+                let same = other.get(thing);
+                attributes.retain(|attribute, value| same.and_then(|same| same.get(attribute)) == Some(value));
+                !attributes.is_empty()
+            });
+            one
+        };
+        let Self { note, .. } = self;
+        SourceNote {
+            facts: both(note.facts, &after.note.facts),
+            rows: both(note.rows, &after.note.rows),
+            left: note.left,
+            is_partial: note.is_partial || after.note.is_partial,
+        }
+    }
+}
+
+impl SourceNote {
+    /// How many facts there are, and of how many tables rows are compared.
+    pub fn size(&self) -> (usize, usize) {
+        (self.facts.values().map(BTreeMap::len).sum(), self.rows.len())
+    }
+
+    /// In what a restored store differs. What it has besides is its image's own. Which rows are compared depends on the size of a table:
+    /// those that are not compared there are no difference, for they are counted.
+    pub fn differences(&self, found: &Self) -> Differences {
+        let facts = self.facts.iter().flat_map(|(thing, attributes)| {
+            let there = found.facts.get(thing);
+            let missing = there.is_none().then(|| format!("{thing} is missing"));
+            let others = attributes.iter().filter_map(move |(attribute, was)| {
+                let is = there?.get(attribute).map_or("nothing", String::as_str);
+                (is != was).then(|| format!("{thing}: {attribute} is {}, and was {}", shown(is), shown(was)))
+            });
+            missing.into_iter().chain(others)
+        });
+        let rows = self.rows.iter().filter_map(|(table, samples)| {
+            let there = found.rows.get(table)?;
+            let other = samples.iter().find(|(which, sum)| there.get(*which).is_some_and(|found| found != *sum))?;
+            Some(format!("{table}: {} are not what they were", other.0))
+        });
+        Differences { facts: named(facts.collect()), rows: named(rows.collect()) }
+    }
+}
+
+impl Differences {
+    /// All of them in one sentence; none where there is no difference.
+    pub fn words(&self) -> Option<String> {
+        let all: Vec<&str> = self.rows.iter().chain(&self.facts).map(String::as_str).collect();
+        (!all.is_empty()).then(|| format!("it is not as it was: {}", all.join("; ")))
+    }
+}
+
+fn named(mut differences: Vec<String>) -> Vec<String> {
+    let more = differences.len().saturating_sub(NAMED);
+    differences.truncate(NAMED);
+    differences.extend((more > 0).then(|| format!("{more} more")));
+    differences
+}
+
+/// A value for people: in one line, and not too long.
+fn shown(value: &str) -> String {
+    let line: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).take(60).collect();
+    if line.is_empty() { "empty".to_owned() } else { format!("`{line}`") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `KIND THING/ATTRIBUTE=VALUE` in each line.
+    fn noted(text: &str) -> NotedAt {
+        let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let line = |line: &str| {
+            let (kind, rest) = line.trim().split_once(' ').expect("a kind");
+            let (thing, rest) = rest.split_once('/').unwrap_or((rest, ""));
+            let (attribute, value) = rest.split_once('=').unwrap_or_default();
+            format!("{kind}\t{}\t{}\t{}\n", hex(thing), hex(attribute), hex(value))
+        };
+        NotedAt::read(&text.lines().map(line).collect::<String>()).expect("it is read")
+    }
+
+    fn check(was: &str, is: &str, expect: Option<&str>) {
+        assert_eq!(noted(was).note.differences(&noted(is).note).words().as_deref(), expect, "{was} and {is}");
+    }
+
+    #[test]
+    fn a_difference_is_named_with_what_it_was() {
+        let was = "fact role `anna`/valid until=2020\nfact role `anna`/comment=\nrows t/the 10 rows with the lowest keys=10 rows ab";
+        check(was, was, None);
+        check(was, &format!("{was}\nfact role `new`/comment=x\nrows u/all rows=1"), None);
+        let is = was.replace("2020", "infinity");
+        check(was, &is, Some("it is not as it was: role `anna`: valid until is `infinity`, and was `2020`"));
+        check(
+            &is.replace("comment=", "comment=a\u{7}b"),
+            &is,
+            Some("it is not as it was: role `anna`: comment is empty, and was `a b`"),
+        );
+        check(was, "rows t/all rows=1 rows cd", Some("it is not as it was: role `anna` is missing"));
+        let other = was.replace("ab", "cd");
+        check(was, &other, Some("it is not as it was: t: the 10 rows with the lowest keys are not what they were"));
+    }
+
+    #[test]
+    fn many_differences_are_a_few_and_a_number() {
+        let many: String = (0..100).map(|number| format!("fact role `r{number:03}`/comment=x\n")).collect();
+        let differences = noted(&many).note.differences(&SourceNote::default());
+        assert_eq!((differences.facts.len(), differences.facts[8].as_str()), (9, "92 more"));
+    }
+
+    #[test]
+    fn what_changed_during_a_dump_is_not_noted() {
+        let before = noted(
+            "moment 7:7:\nfact a/x=1\nfact a/y=1\nfact b/x=1\nrows t/all rows=1\nrows u/all rows=1\nleft a tablespace",
+        );
+        let after = noted("moment 8:8:\nfact a/x=1\nfact a/y=2\nrows t/all rows=1\nrows u/all rows=2");
+        assert!(
+            !before.is_still(&after) && before.is_still(&before) && !NotedAt::default().is_still(&NotedAt::default())
+        );
+        let note = before.settled(&after);
+        assert_eq!((note.size(), note.left), ((1, 1), vec!["a tablespace".to_owned()]));
+    }
+
+    #[test]
+    fn what_is_no_note_is_an_error_and_what_is_too_much_is_left_out() {
+        for line in ["fact", "fact\t61", "other\t61\t61\t61", "fact\tx\t61\t61", "fact\t61\t61\t61\t61"] {
+            NotedAt::read(line).expect_err(line);
+        }
+        let much: String = (0..30_000).map(|number| format!("fact\t{number:06}\t61\t61\n")).collect();
+        let noted = NotedAt::read(&much).expect("it is read").note;
+        assert!(noted.is_partial && noted.size().0 <= LINE_LIMIT);
+    }
+}

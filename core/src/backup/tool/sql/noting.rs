@@ -1,0 +1,66 @@
+//! What a server of MariaDB or MySQL says of a database by itself, which no dump tells: what a restored one is compared with.
+//!
+//! **Invariant:** nothing here depends on a server beyond what comes with a backup.
+
+/// Prints lines of a kind, and of what and which and how, each as hexadecimal digits, as that of PostgreSQL does. What is written counts
+/// writes: those of our own questions go into tables of their own, which are counted apart.
+const FACTS: &str = r#"moment=$(ask --execute="SHOW GLOBAL STATUS WHERE Variable_name IN ('Handler_write', 'Handler_update', 'Handler_delete',
+    'Com_truncate', 'Com_alter_table', 'Com_create_table', 'Com_drop_table', 'Com_rename_table')" | tr '\n\t' ',=')
+ask --execute="SELECT 'moment', HEX('$moment'), '', ''"
+ask -- "$2" <<'END'
+SET SESSION group_concat_max_len = 16777216;
+SELECT 'fact', HEX('the database'), HEX(attribute), HEX(CONCAT(value, '')) FROM (
+    SELECT 'collation' AS attribute, DEFAULT_COLLATION_NAME AS value FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = DATABASE()
+    UNION ALL SELECT 'number of views', COUNT(*) FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()
+    UNION ALL SELECT 'number of triggers', COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()
+    UNION ALL SELECT 'number of routines', COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()
+    UNION ALL SELECT 'number of events', COUNT(*) FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()
+    UNION ALL SELECT 'number of constraints', COUNT(*) FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()
+) facts;
+SELECT 'fact', HEX(CONCAT('table `', TABLE_NAME, '`')), HEX(attribute), HEX(value) FROM (
+    SELECT TABLE_NAME, 'form' AS attribute, CONCAT_WS(' ', TABLE_TYPE, ENGINE, IF(TABLE_TYPE = 'SEQUENCE', '', TABLE_COLLATION),
+        CREATE_OPTIONS, TABLE_COMMENT) AS value
+    FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'VIEW'
+    UNION ALL SELECT TABLE_NAME, 'columns', MD5(GROUP_CONCAT(CONCAT_WS(' ', COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA,
+        COLLATION_NAME, COLUMN_COMMENT, GENERATION_EXPRESSION) ORDER BY ORDINAL_POSITION)) FROM information_schema.COLUMNS
+    WHERE TABLE_SCHEMA = DATABASE() GROUP BY TABLE_NAME
+    UNION ALL SELECT TABLE_NAME, 'indexes', MD5(GROUP_CONCAT(CONCAT_WS(' ', INDEX_NAME, NON_UNIQUE, SEQ_IN_INDEX, COLUMN_NAME, SUB_PART,
+        INDEX_TYPE) ORDER BY INDEX_NAME, SEQ_IN_INDEX)) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() GROUP BY TABLE_NAME
+) facts ORDER BY 2, 3 LIMIT 5000;
+END
+"#;
+
+/// Checksums of the rows with the lowest and the highest keys, and of all rows of small tables without a key. Forms in space have no
+/// bytes that a question could ask for.
+const ROWS: &str = r#"questions=$(ask --raw -- "$2" <<'END'
+SET SESSION group_concat_max_len = 16777216;
+SELECT CONCAT('SELECT ''rows'', ''', HEX(CONCAT('`', name, '`')), ''', ''', HEX(IF(which = 'all', 'all rows',
+        CONCAT('the ', number, ' rows with the ', which, ' keys'))), ''', HEX(CONCAT(COUNT(*), '' rows '',
+        COALESCE(MD5(GROUP_CONCAT(digest ORDER BY digest SEPARATOR '''')), ''''))) FROM (SELECT MD5(CONCAT_WS(0x1f, ', fields,
+    ')) AS digest FROM `', REPLACE(name, '`', '``'), '`', IF(is_versioned, ' FOR SYSTEM_TIME ALL', ''),
+    CASE which WHEN 'lowest' THEN CONCAT(' ORDER BY ', up) WHEN 'highest' THEN CONCAT(' ORDER BY ', down) ELSE '' END,
+    ' LIMIT ', number, ') part;')
+FROM (SELECT t.TABLE_NAME AS name, t.TABLE_TYPE = 'SYSTEM VERSIONED' AS is_versioned, COALESCE(DATA_LENGTH, 0) AS bytes,
+        COALESCE(AVG_ROW_LENGTH, 0) AS each_row,
+        (SELECT GROUP_CONCAT('COALESCE(HEX(CAST(`', REPLACE(COLUMN_NAME, '`', '``'), '` AS BINARY)), 0x2D)' ORDER BY ORDINAL_POSITION)
+            FROM information_schema.COLUMNS c WHERE c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME AND DATA_TYPE NOT IN
+            ('geometry', 'point', 'linestring', 'polygon', 'multipoint', 'multilinestring', 'multipolygon', 'geometrycollection',
+            'geomcollection', 'vector')) AS fields,
+        (SELECT GROUP_CONCAT('`', REPLACE(COLUMN_NAME, '`', '``'), '`' ORDER BY SEQ_IN_INDEX) FROM information_schema.STATISTICS s
+            WHERE s.TABLE_SCHEMA = t.TABLE_SCHEMA AND s.TABLE_NAME = t.TABLE_NAME AND INDEX_NAME = 'PRIMARY') AS up,
+        (SELECT GROUP_CONCAT('`', REPLACE(COLUMN_NAME, '`', '``'), '` DESC' ORDER BY SEQ_IN_INDEX) FROM information_schema.STATISTICS s
+            WHERE s.TABLE_SCHEMA = t.TABLE_SCHEMA AND s.TABLE_NAME = t.TABLE_NAME AND INDEX_NAME = 'PRIMARY') AS down
+    FROM information_schema.TABLES t WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')
+        AND ENGINE NOT IN ('MRG_MYISAM', 'MRG_ISAM', 'FEDERATED') ORDER BY TABLE_NAME LIMIT 1000) tables
+JOIN (SELECT 'lowest' AS which, 10 AS number UNION ALL SELECT 'highest', 10 UNION ALL SELECT 'lowest', 200 UNION ALL SELECT 'highest', 200
+    UNION ALL SELECT 'all', 10000) parts
+WHERE fields IS NOT NULL AND IF(which = 'all', (up IS NULL OR is_versioned) AND bytes < 4194304,
+    up IS NOT NULL AND NOT is_versioned AND (number = 10 OR each_row < 16384)) ORDER BY name, which, number;
+END
+)
+printf 'SET SESSION group_concat_max_len = 16777216, time_zone = "+00:00";\n%s\n' "$questions" | ask -- "$2"
+"#;
+
+pub fn questions() -> String {
+    format!("{FACTS}{ROWS}")
+}
