@@ -76,6 +76,9 @@ END
 
 /// The first line of a dump tells what its database was made with. Where it does not, the dump is of an earlier version, and the new
 /// database stays as that which was there.
+///
+/// The shell becomes the client: where the server is the container's first process, a child of a tool that is killed becomes a child of
+/// the server, which takes the death of such a one for a crash.
 const LOAD: &str = r#"set -eu
 IFS= read -r first || true
 form=${first#-- fleet: database }
@@ -87,11 +90,7 @@ DROP DATABASE :"new";
 :made :form;
 END
 fi
-load() { psql -X -q -w -v ON_ERROR_STOP=1 --single-transaction -o /dev/null -U "$1" -d "$2" -f -; }
-case $first in
-    --*) load "$1" "$3" ;;
-    *) { printf '%s\n' "$first"; cat; } | load "$1" "$3" ;;
-esac
+exec psql -X -q -w -v ON_ERROR_STOP=1 --single-transaction -o /dev/null -U "$1" -d "$3" -c "$first" -f -
 "#;
 
 /// Both change their names in one transaction; what was there goes last.
