@@ -66,7 +66,8 @@ pub fn run(arguments: &[OsString], environment: Environment) -> ExitStatus {
     let name = fleet.context.clone().or(name);
     let timeout = fleet.timeout.as_duration();
     let context = Context { printer, stdin, clock, home: folder, name, timeout, renderer: Renderer::new(worker) };
-    let ended = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // The connection has a thread of its own: it answers the coordinator's pings while a pager takes no output.
+    let ended = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
         Ok(runtime) => runtime.block_on(commands::run(&context, &fleet.command)),
         Err(source) => Err(error::CommandError::refused("could not start").because(source)),
     };

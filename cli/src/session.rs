@@ -111,9 +111,11 @@ pub fn link_error(what: &str, error: &LinkError) -> CommandError {
             CommandError::unreachable(what).because(format!("the link to the coordinator broke: {}", status.message()))
         }
         LinkError::Failed(status) => CommandError::refused(what).because(status.message()),
-        LinkError::Expired | LinkError::UnknownHere | LinkError::Key(_) | LinkError::BadAnswer(_) => {
-            CommandError::refused(what).because_of(error)
-        }
+        LinkError::Expired
+        | LinkError::Revoked
+        | LinkError::UnknownHere
+        | LinkError::Key(_)
+        | LinkError::BadAnswer(_) => CommandError::refused(what).because_of(error),
     };
     match error.hint() {
         Some(hint) => said.hint(hint),

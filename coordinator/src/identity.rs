@@ -10,6 +10,7 @@ mod seal;
 mod server;
 mod subject;
 mod token;
+mod verifier;
 
 pub use admit::{Admission, Admissions, AdmitError, Presented, skew, spoken_subject};
 pub use authority::{Authority, BACKDATE, Issued, host_of, key_of, write_private};
@@ -18,3 +19,4 @@ pub use seal::Seal;
 pub use server::{ServerCertificate, server_config};
 pub use subject::{MACHINES, Serial, SubjectKept, Unknown, peer_of};
 pub use token::{Admitted, TokenKept, TokenState, hash_of_secret, new_secret};
+pub use verifier::Believes;

@@ -3,11 +3,15 @@
 mod caller;
 mod connection;
 mod connections;
+mod descriptors;
+mod handshakes;
 mod join;
 mod port;
 mod refusal;
 mod router;
 mod running;
+mod silent;
+mod sparing;
 mod strangers;
 
 pub use caller::{Caller, caller_of};

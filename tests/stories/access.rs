@@ -1,8 +1,7 @@
 //! Who may what, and how access ends.
 
 use fleet_core::access::Subject;
-use fleet_proto::link::{Identity, dial};
-use fleet_proto::refusal::{Word, word_of};
+use fleet_proto::link::{Identity, LinkError, dial};
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::{PROTOCOL, v1};
 use fleet_tests::fleet::Fleet;
@@ -24,7 +23,8 @@ fn watch(fleet: &Fleet, identity: &Identity) -> Result<Streaming<v1::ToAgent>, B
 #[track_caller]
 fn check_revoked(fleet: &Fleet, identity: &Identity) {
     let refused = watch(fleet, identity).err();
-    assert_eq!(refused.as_ref().and_then(|status| word_of(status)), Some(Word::Revoked), "{refused:?}");
+    let is_revoked = |status: &Status| matches!(LinkError::from_status("", status.clone()), LinkError::Revoked);
+    assert!(refused.as_ref().is_some_and(|status| is_revoked(status)), "{refused:?}");
 }
 
 #[test]

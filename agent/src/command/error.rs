@@ -52,6 +52,7 @@ impl CommandError {
             | LinkError::WrongCa { .. }
             | LinkError::ServerCertificateTime => UNREACHABLE,
             LinkError::Expired
+            | LinkError::Revoked
             | LinkError::UnknownHere
             | LinkError::Refused { .. }
             | LinkError::Failed(_)

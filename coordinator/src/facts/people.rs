@@ -1,7 +1,7 @@
 //! Tokens and enrolled subjects: who may come in. Changed together with hosts and operators, in one batch.
 
-use super::{DesiredChange, Known};
-use crate::identity::{SubjectKept, TokenKept};
+use super::{DesiredChange, Facts, Known};
+use crate::identity::{Believes, Serial, SubjectKept, TokenKept};
 use crate::keys;
 use crate::store::{Store, StoreError};
 use fleet_core::access::Subject;
@@ -31,6 +31,12 @@ impl People {
             people.tokens.insert(hash.into(), entry.read()?);
         }
         Ok(people)
+    }
+}
+
+impl Believes for Facts {
+    fn believes(&self, subject: &Subject, serial: &Serial) -> bool {
+        self.read().subject(subject).is_some_and(|kept| kept.believes(serial))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The coordinator's side of TLS: its own certificate, renewed by itself, and who is believed.
 
+use super::verifier::{Believes, Verifier};
 use super::{Authority, IdentityError};
 use fleet_core::time::Time;
 use rustls::crypto::ring;
@@ -60,6 +61,7 @@ fn certified_key(authority: &Authority, addresses: &[String], now: Time) -> Resu
 pub fn server_config(
     authority: &Authority,
     certificate: Arc<ServerCertificate>,
+    believes: Arc<dyn Believes>,
 ) -> Result<Arc<ServerConfig>, IdentityError> {
     let provider = Arc::new(ring::default_provider());
     let mut roots = RootCertStore::empty();
@@ -70,7 +72,7 @@ pub fn server_config(
         .map_err(|error| rustls::Error::General(error.to_string()))?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_client_cert_verifier(verifier)
+        .with_client_cert_verifier(Arc::new(Verifier { chain: verifier, believes }))
         .with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"h2".to_vec()];
     // Nothing is resumed: a session would outlive its certificate's end, and take memory per agent.
@@ -83,11 +85,21 @@ pub fn server_config(
 mod tests {
     use super::*;
     use crate::clock;
-    use crate::identity::peer_of;
+    use crate::identity::{Serial, peer_of};
+    use fleet_core::access::Subject;
     use fleet_proto::link::SERVER_NAME;
     use rustls::ClientConfig;
     use tokio::io::duplex;
     use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl Believes for Nobody {
+        fn believes(&self, _subject: &Subject, _serial: &Serial) -> bool {
+            false
+        }
+    }
 
     /// The certificate that a newcomer is shown.
     async fn shown(port: &Arc<ServerConfig>, authority: &Authority) -> Vec<u8> {
@@ -113,7 +125,7 @@ mod tests {
         let authority = Authority::create(directory.path(), Time(now.0 - 86_400_000 / 2)).expect("it is new");
         let long_ago = Time(now.0 - 86_400_000 * 20);
         let certificate = Arc::new(ServerCertificate::new(&authority, &[], long_ago).expect("it can be made"));
-        let port = server_config(&authority, Arc::clone(&certificate)).expect("it can be served");
+        let port = server_config(&authority, Arc::clone(&certificate), Arc::new(Nobody)).expect("it can be served");
         let first = shown(&port, &authority).await;
         let renew = |now| certificate.renew_when_due(&authority, &[], now).expect("it can be made");
         renew(now);

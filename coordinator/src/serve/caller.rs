@@ -1,17 +1,17 @@
 //! Who is at the other end of a connection.
 
-use super::Connections;
+use super::connections::{Connections, PER_MACHINE, Standing};
 use crate::clock;
 use crate::facts::Facts;
 use crate::identity::{Serial, SubjectKept};
 use fleet_core::access::{Role, Subject};
 use fleet_core::names::{HostName, OperatorName};
-use fleet_proto::refusal::{Word, refuse};
+use fleet_proto::refusal::{Word, refuse, refuse_as};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 
 /// One connection's other end. Its certificate was checked against our CA; whether it still counts is asked anew at
 /// each call.
@@ -20,6 +20,7 @@ pub struct Caller {
     pub address: SocketAddr,
     /// None came without a certificate.
     pub certified: Option<(Subject, Serial)>,
+    pub(super) standing: Standing,
     /// Ends the connection.
     pub cut: CancellationToken,
     /// The calls to join that are under way.
@@ -38,6 +39,18 @@ impl Drop for Joining<'_> {
 }
 
 impl Caller {
+    /// Refuses the calls of a connection beyond the limit of its peer.
+    pub fn check_standing(&self) -> Result<(), Status> {
+        match self.standing {
+            Standing::Within => Ok(()),
+            Standing::Surplus => {
+                let text = format!("could not answer: this machine has {PER_MACHINE} connections already");
+                let hint = "end some of its commands, or wait a minute; an agent comes back by itself";
+                Err(refuse_as(Code::ResourceExhausted, Word::Other, text, hint))
+            }
+        }
+    }
+
     pub fn begin_joining(&self) -> Joining<'_> {
         self.joins.fetch_add(1, Relaxed);
         Joining(self)
@@ -96,7 +109,7 @@ impl Drop for Caller {
         // Nobody shall go on for a connection that is gone.
         self.cut.cancel();
         if let (Some((subject, _)), Some(connections)) = (&self.certified, self.connections.upgrade()) {
-            connections.leave(subject);
+            connections.leave(subject, self.standing);
         }
     }
 }

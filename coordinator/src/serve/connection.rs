@@ -1,6 +1,7 @@
 //! One connection: bytes over TLS that can be cut at any moment, also while nobody reads or writes.
 
 use super::Caller;
+use super::connections::Standing;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,6 +22,11 @@ impl Connection {
     pub fn new(stream: TlsStream<TcpStream>, caller: Arc<Caller>) -> Self {
         let cut = Box::pin(caller.cut.clone().cancelled_owned());
         Self { stream, caller, cut }
+    }
+
+    /// Whether its peer has a certificate and is within its limit.
+    pub fn is_welcome(&self) -> bool {
+        self.caller.certified.is_some() && self.caller.standing == Standing::Within
     }
 }
 

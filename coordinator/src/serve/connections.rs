@@ -1,6 +1,7 @@
-//! Every open connection by its subject, so that one can be ended the moment its certificate no longer counts.
+//! Every open connection by its subject: bounded for each, and ended the moment its certificate no longer counts.
 
 use super::Caller;
+use super::descriptors::Descriptors;
 use crate::facts::Facts;
 use crate::identity::Serial;
 use fleet_core::access::Subject;
@@ -11,53 +12,142 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio_util::sync::CancellationToken;
 
-#[derive(Debug, Default)]
+/// The most connections of one host, or with one certificate of an operator. An agent has one, and one for each worker
+/// process on a repository; a command has one.
+pub const PER_MACHINE: usize = 16;
+
+#[derive(Debug)]
 pub struct Connections {
-    open: Mutex<HashMap<Subject, Vec<Weak<Caller>>>>,
+    limits: Descriptors,
+    open: Mutex<Open>,
     all: CancellationToken,
 }
 
+#[derive(Debug, Default)]
+struct Open {
+    by_subject: HashMap<Subject, Vec<Weak<Caller>>>,
+    hosts: usize,
+    operators: usize,
+    surplus: usize,
+}
+
+/// How a connection counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Within its peer's limit.
+    Within,
+    /// Beyond it: each of its calls is refused with that reason, and it ends soon.
+    Surplus,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self { limits: Descriptors::of_process(), open: Mutex::default(), all: CancellationToken::new() }
+    }
+}
+
 impl Connections {
-    fn open(&self) -> MutexGuard<'_, HashMap<Subject, Vec<Weak<Caller>>>> {
+    pub(super) fn limits(&self) -> Descriptors {
+        self.limits
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a connection.
+    /// Notes a connection; none where even those that are beyond a limit are too many.
+    pub fn admit(self: &Arc<Self>, address: SocketAddr, certified: Option<(Subject, Serial)>) -> Option<Arc<Caller>> {
+        // Let go of after the lock: the last to let go of a connection takes the lock to forget it.
+        let theirs;
+        let mut open = self.open();
+        theirs = certified.as_ref().map(|(subject, _)| open.of(subject)).unwrap_or_default();
+        let standing = match &certified {
+            Some((subject, serial)) => open.standing(&theirs, subject, serial, &self.limits),
+            None => Standing::Within,
+        };
+        if standing == Standing::Surplus && open.surplus >= self.limits.surplus {
+            return None;
+        }
+        Some(self.note(&mut open, address, certified, standing))
+    }
+
+    /// Notes a connection that is within all limits.
     pub fn enter(self: &Arc<Self>, address: SocketAddr, certified: Option<(Subject, Serial)>) -> Arc<Caller> {
-        let cut = self.all.child_token();
-        let caller =
-            Arc::new(Caller { address, certified, cut, joins: AtomicU32::new(0), connections: Arc::downgrade(self) });
+        self.note(&mut self.open(), address, certified, Standing::Within)
+    }
+
+    fn note(
+        self: &Arc<Self>,
+        open: &mut Open,
+        address: SocketAddr,
+        certified: Option<(Subject, Serial)>,
+        standing: Standing,
+    ) -> Arc<Caller> {
+        let (cut, connections, joins) = (self.all.child_token(), Arc::downgrade(self), AtomicU32::new(0));
+        let caller = Arc::new(Caller { address, certified, standing, cut, joins, connections });
         if let Some((subject, _)) = &caller.certified {
-            self.open().entry(subject.clone()).or_default().push(Arc::downgrade(&caller));
+            *open.counted(subject, standing) += 1;
+            open.by_subject.entry(subject.clone()).or_default().push(Arc::downgrade(&caller));
         }
         caller
     }
 
-    /// Forgets the connections of a subject that are gone.
-    pub(super) fn leave(&self, subject: &Subject) {
+    /// Forgets a connection that is gone.
+    pub(super) fn leave(&self, subject: &Subject, standing: Standing) {
         let mut open = self.open();
-        if let Some(callers) = open.get_mut(subject) {
+        *open.counted(subject, standing) -= 1;
+        if let Some(callers) = open.by_subject.get_mut(subject) {
             callers.retain(|caller| caller.strong_count() > 0);
             if callers.is_empty() {
-                open.remove(subject);
+                open.by_subject.remove(subject);
             }
         }
     }
 
     /// Ends the connections of a subject whose certificates no longer count.
     pub fn cut_revoked(&self, subject: &Subject, facts: &Facts, now: Time) {
-        let callers: Vec<_> = self.open().get(subject).into_iter().flatten().filter_map(Weak::upgrade).collect();
+        let callers = self.open().of(subject);
         callers.iter().for_each(|caller| cut_if_revoked(caller, facts, now));
     }
 
     /// Ends every connection whose certificate no longer counts or has expired.
     pub fn sweep(&self, facts: &Facts, now: Time) {
-        let callers: Vec<_> = self.open().values().flatten().filter_map(Weak::upgrade).collect();
+        let callers: Vec<_> = self.open().by_subject.values().flatten().filter_map(Weak::upgrade).collect();
         callers.iter().for_each(|caller| cut_if_revoked(caller, facts, now));
     }
 
     pub fn cut_all(&self) {
         self.all.cancel();
+    }
+}
+
+impl Open {
+    fn of(&self, subject: &Subject) -> Vec<Arc<Caller>> {
+        self.by_subject.get(subject).into_iter().flatten().filter_map(Weak::upgrade).collect()
+    }
+
+    fn counted(&mut self, subject: &Subject, standing: Standing) -> &mut usize {
+        match (standing, subject) {
+            (Standing::Surplus, _) => &mut self.surplus,
+            (Standing::Within, Subject::Host(_)) => &mut self.hosts,
+            (Standing::Within, Subject::Operator(_)) => &mut self.operators,
+        }
+    }
+
+    /// An operator has several machines, but no more than a quarter of what there is for operators.
+    fn standing(&self, theirs: &[Arc<Caller>], subject: &Subject, serial: &Serial, limits: &Descriptors) -> Standing {
+        let theirs =
+            || theirs.iter().filter(|caller| caller.standing == Standing::Within && !caller.cut.is_cancelled());
+        let has_serial = |caller: &&Arc<Caller>| caller.certified.as_ref().is_some_and(|(_, own)| own == serial);
+        let has_room = match subject {
+            Subject::Host(_) => theirs().count() < PER_MACHINE && self.hosts < limits.hosts,
+            Subject::Operator(_) => {
+                theirs().filter(has_serial).count() < PER_MACHINE
+                    && theirs().count() < (limits.operators / 4).max(PER_MACHINE)
+                    && self.operators < limits.operators
+            }
+        };
+        if has_room { Standing::Within } else { Standing::Surplus }
     }
 }
 
@@ -67,5 +157,67 @@ fn cut_if_revoked(caller: &Caller, facts: &Facts, now: Time) {
     if !counts || serial.not_after <= now {
         tracing::info!(%subject, address = %caller.address, "connection ended: its certificate no longer counts");
         caller.cut.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Descriptors = Descriptors { silent: 1, line: 1, strangers: 1, operators: 80, surplus: 4, hosts: 40 };
+
+    fn connections() -> Arc<Connections> {
+        Arc::new(Connections { limits: LIMITS, ..Connections::default() })
+    }
+
+    fn admit(connections: &Arc<Connections>, subject: &str, serial: &str) -> Option<Arc<Caller>> {
+        let serial = Serial { serial: serial.to_owned(), not_after: Time(1), renews: None };
+        let subject = subject.parse().expect("it is a subject");
+        connections.admit(SocketAddr::from(([127, 0, 0, 1], 1)), Some((subject, serial)))
+    }
+
+    /// How so many connections one after the other stand, those that were not admitted left out.
+    fn crowd(connections: &Arc<Connections>, subject: &str, serial: &str, size: usize) -> (usize, Vec<Arc<Caller>>) {
+        let callers: Vec<_> = (0..size).filter_map(|_| admit(connections, subject, serial)).collect();
+        let within = callers.iter().filter(|caller| caller.standing == Standing::Within).count();
+        (within, callers)
+    }
+
+    #[test]
+    fn one_host_has_sixteen_connections_and_a_few_that_are_told_so() {
+        let connections = connections();
+        let (within, mut callers) = crowd(&connections, "host:lab-1", "a", 100);
+        assert_eq!((within, callers.len()), (PER_MACHINE, PER_MACHINE + LIMITS.surplus));
+        assert!(admit(&connections, "host:lab-1", "renewed").is_none(), "another certificate is the same host");
+        assert!(admit(&connections, "host:lab-2", "b").is_some_and(|caller| caller.standing == Standing::Within));
+        callers.drain(..1);
+        let again = admit(&connections, "host:lab-1", "a").expect("there is room again");
+        assert_eq!(again.standing, Standing::Within);
+    }
+
+    #[test]
+    fn a_connection_that_was_cut_takes_no_place_of_its_successor() {
+        let connections = connections();
+        let (_, callers) = crowd(&connections, "host:lab-1", "a", PER_MACHINE);
+        callers[0].cut.cancel();
+        assert!(admit(&connections, "host:lab-1", "a").is_some_and(|caller| caller.standing == Standing::Within));
+    }
+
+    #[test]
+    fn all_hosts_together_leave_operators_their_share() {
+        let connections = connections();
+        let crowds: Vec<_> =
+            (0..5).map(|host| crowd(&connections, &format!("host:lab-{host}"), "a", PER_MACHINE)).collect();
+        assert_eq!(crowds.iter().map(|(within, _)| within).sum::<usize>(), LIMITS.hosts);
+        assert_eq!(crowd(&connections, "operator:ada", "a", PER_MACHINE).0, PER_MACHINE);
+    }
+
+    #[test]
+    fn each_machine_of_an_operator_has_its_own_and_one_operator_not_all_there_is() {
+        let connections = connections();
+        let (first, _first) = crowd(&connections, "operator:ada", "a", 30);
+        let (second, _second) = crowd(&connections, "operator:ada", "b", 30);
+        assert_eq!((first, second), (PER_MACHINE, LIMITS.operators / 4 - PER_MACHINE));
+        assert_eq!(crowd(&connections, "operator:bob", "c", 1).0, 1);
     }
 }

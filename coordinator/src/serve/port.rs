@@ -1,30 +1,45 @@
-//! Accepting: TCP, then TLS within a deadline, and never too many handshakes at a time.
+//! Accepting: TCP, a first byte, then TLS. Each stage has a deadline and a bound, in total and for each source address,
+//! and whoever is silent or fails gives way to the others.
 
 use super::connection::Connection;
-use super::connections::Connections;
+use super::connections::{Connections, Standing};
+use super::descriptors::Descriptors;
+use super::handshakes::Handshakes;
+use super::silent::{Silent, source_of};
+use super::sparing::Sparing;
 use super::strangers::Strangers;
 use crate::identity::peer_of;
 use rustls::ServerConfig;
+use rustls::server::Acceptor;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// From the first byte to the end of the ClientHello.
+const HELLO_LIMIT: Duration = Duration::from_secs(2);
+/// From the ClientHello to the end of the handshake.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
 /// A peer that is gone without a word is noticed after about half a minute.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
-/// So many strangers may be shaking hands at a time; each costs a little memory and a little time.
-const HANDSHAKES: usize = 512;
 /// After a failure to accept (no file descriptors left), let some go first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// A connection beyond its peer's limit lives so long: enough to be told so.
+const SURPLUS_LIMIT: Duration = Duration::from_secs(3);
+/// How long a peer that was refused may take to read why.
+const FAREWELL: Duration = Duration::from_millis(300);
+/// What a refused peer has already sent is read to this bound: a socket that is closed with unread bytes loses the alert.
+const FAREWELL_BYTES: u64 = 64 * 1024;
 
 /// The listening side of the port.
 pub struct Port {
@@ -37,77 +52,162 @@ pub struct Port {
 impl Port {
     /// Accepts until told to stop; what is ready to be served goes to `ready`.
     pub async fn accept(self, ready: mpsc::Sender<io::Result<Connection>>) {
-        let acceptor = TlsAcceptor::from(self.tls);
-        let places = Arc::new(Semaphore::new(HANDSHAKES));
-        let strangers = Arc::new(Strangers::default());
+        let gate = Arc::new(Gate::new(self.tls, self.connections));
         let mut incoming = TcpIncoming::from(self.listener)
             .with_nodelay(Some(true))
             .with_keepalive(Some(KEEPALIVE))
             .with_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .with_keepalive_retries(Some(KEEPALIVE_RETRIES));
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             let stream = tokio::select! {
                 () = self.stop.cancelled() => return,
-                stream = next(&mut incoming) => stream,
+                stream = gate.next(&mut incoming) => stream,
             };
             let Some(stream) = stream else { continue };
-            let (acceptor, connections, ready) = (acceptor.clone(), Arc::clone(&self.connections), ready.clone());
-            let strangers = Arc::clone(&strangers);
+            let (gate, ready) = (Arc::clone(&gate), ready.clone());
             tokio::spawn(async move {
-                if let Some(connection) = secure(stream, &acceptor, &connections, &strangers).await {
+                if let Some(connection) = gate.admit(stream).await {
                     let _ = ready.send(Ok(connection)).await;
                 }
-                drop(place);
             });
         }
     }
 }
 
-async fn next(incoming: &mut TcpIncoming) -> Option<TcpStream> {
-    match tokio_stream::StreamExt::next(incoming).await {
-        Some(Ok(stream)) => Some(stream),
-        Some(Err(error)) => {
-            tracing::warn!(%error, "could not accept a connection");
-            sleep(ACCEPT_PAUSE).await;
-            None
+/// The stages between accepting a connection and serving it.
+struct Gate {
+    tls: Arc<ServerConfig>,
+    connections: Arc<Connections>,
+    silent: Silent,
+    handshakes: Handshakes,
+    strangers: Strangers,
+    not_accepted: Sparing,
+    refused: Sparing,
+}
+
+impl Gate {
+    fn new(tls: Arc<ServerConfig>, connections: Arc<Connections>) -> Self {
+        let Descriptors { silent, line, strangers, .. } = connections.limits();
+        Self {
+            tls,
+            connections,
+            silent: Silent::new(silent),
+            handshakes: Handshakes::new(line),
+            strangers: Strangers::new(strangers),
+            not_accepted: Sparing::default(),
+            refused: Sparing::default(),
         }
-        None => None,
+    }
+
+    async fn next(&self, incoming: &mut TcpIncoming) -> Option<TcpStream> {
+        match tokio_stream::StreamExt::next(incoming).await {
+            Some(Ok(stream)) => Some(stream),
+            Some(Err(error)) => {
+                if let Some(left_out) = self.not_accepted.due() {
+                    tracing::warn!(%error, left_out, "could not accept a connection");
+                }
+                self.silent.let_one_go();
+                sleep(ACCEPT_PAUSE).await;
+                None
+            }
+            None => None,
+        }
+    }
+
+    async fn admit(&self, stream: TcpStream) -> Option<Connection> {
+        let address = stream.peer_addr().ok()?;
+        let source = source_of(address.ip());
+        let stream = self.silent.first_byte(stream, source).await?;
+        let Some(place) = self.handshakes.place(source).await else {
+            self.note_refused(address, "there are too many handshakes");
+            return None;
+        };
+        let shaken = tokio::select! {
+            shaken = self.shake_hands(stream) => shaken,
+            () = self.handshakes.stalled(&place) => Err(Unshaken::late()),
+        };
+        match shaken {
+            Ok(stream) => {
+                let connection = self.secured(stream, address);
+                match &connection {
+                    Some(connection) if connection.is_welcome() => drop(place),
+                    Some(_) | None => place.give_back_late(),
+                }
+                connection
+            }
+            Err(Unshaken { error, stream }) => {
+                place.give_back_late();
+                self.note_refused(address, &error);
+                if let Some(stream) = stream {
+                    let _ = timeout(FAREWELL, say_farewell(stream)).await;
+                }
+                None
+            }
+        }
+    }
+
+    /// Whoever fails here is told by TLS itself.
+    async fn shake_hands(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Unshaken> {
+        let hello = timeout(HELLO_LIMIT, LazyConfigAcceptor::new(Acceptor::default(), stream)).await;
+        let hello = hello.map_err(|_| Unshaken::late())?.map_err(|error| Unshaken::by(&error))?;
+        let accept = hello.into_stream(Arc::clone(&self.tls)).into_fallible();
+        let accepted = timeout(HANDSHAKE_LIMIT, accept).await.map_err(|_| Unshaken::late())?;
+        accepted.map_err(|(error, stream)| Unshaken { error: error.to_string(), stream: Some(stream) })
+    }
+
+    fn secured(&self, stream: TlsStream<TcpStream>, address: SocketAddr) -> Option<Connection> {
+        let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let certified = match certificate.map(|certificate| peer_of(certificate)) {
+            Some(None) => return None,
+            Some(Some(peer)) => Some(peer),
+            None => None,
+        };
+        let is_stranger = certified.is_none();
+        let Some(caller) = self.connections.admit(address, certified) else {
+            self.note_refused(address, "there are too many connections of this peer");
+            return None;
+        };
+        match caller.standing {
+            Standing::Within if is_stranger => self.strangers.enter(&caller),
+            Standing::Within => {}
+            Standing::Surplus => drop(tokio::spawn(end_soon(caller.cut.clone()))),
+        }
+        Some(Connection::new(stream, caller))
+    }
+
+    /// Anybody can cause these as often as they like.
+    fn note_refused(&self, address: SocketAddr, error: &str) {
+        if let Some(left_out) = self.refused.due() {
+            tracing::info!(%address, error, left_out, "a connection was refused");
+        }
     }
 }
 
-/// Shakes hands. Whoever fails here is told by TLS itself, and costs one line of the log.
-async fn secure(
-    stream: TcpStream,
-    acceptor: &TlsAcceptor,
-    connections: &Arc<Connections>,
-    strangers: &Strangers,
-) -> Option<Connection> {
-    let address = stream.peer_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
-    let stream = match timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            tracing::info!(%address, %error, "handshake failed");
-            return None;
-        }
-        Err(_) => {
-            tracing::info!(%address, "handshake took too long");
-            return None;
-        }
-    };
-    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    let certified = match certificate.map(|certificate| peer_of(certificate)) {
-        Some(None) => {
-            tracing::warn!(%address, "a certificate of our own CA names nobody");
-            return None;
-        }
-        Some(Some(peer)) => Some(peer),
-        None => None,
-    };
-    let is_stranger = certified.is_none();
-    let caller = connections.enter(address, certified);
-    if is_stranger {
-        strangers.enter(&caller);
+/// Ends a connection that is only told that it is one too many.
+async fn end_soon(cut: CancellationToken) {
+    let _ = timeout(SURPLUS_LIMIT, cut.cancelled()).await;
+    cut.cancel();
+}
+
+/// A handshake that failed, with the connection where the peer is to be told why.
+struct Unshaken {
+    error: String,
+    stream: Option<TcpStream>,
+}
+
+impl Unshaken {
+    fn late() -> Self {
+        Self { error: "the handshake took too long".to_owned(), stream: None }
     }
-    Some(Connection::new(stream, caller))
+
+    fn by(error: &io::Error) -> Self {
+        Self { error: error.to_string(), stream: None }
+    }
+}
+
+/// Closes a connection so that its peer reads the alert that was sent.
+async fn say_farewell(mut stream: TcpStream) {
+    let _ = stream.shutdown().await;
+    let mut unread = stream.take(FAREWELL_BYTES);
+    let _ = tokio::io::copy(&mut unread, &mut tokio::io::sink()).await;
 }

@@ -3,7 +3,7 @@
 use crate::agents::AgentsService;
 use crate::operators::{BackupsService, OperatorsService};
 use crate::repositories::RepositoriesService;
-use crate::serve::{IdentityService, JoinService};
+use crate::serve::{Caller, IdentityService, JoinService};
 use fleet_proto::v1::agents_server::AgentsServer;
 use fleet_proto::v1::backups_server::BackupsServer;
 use fleet_proto::v1::identity_server::IdentityServer;
@@ -11,6 +11,7 @@ use fleet_proto::v1::join_server::JoinServer;
 use fleet_proto::v1::operators_server::OperatorsServer;
 use fleet_proto::v1::repositories_server::RepositoriesServer;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tonic::Status;
 use tonic::body::Body;
@@ -41,6 +42,10 @@ impl Service<Request> for Router {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
+        let caller = request.extensions().get::<Arc<Caller>>();
+        if let Some(Err(status)) = caller.map(|caller| caller.check_standing()) {
+            return Box::pin(async { Ok(status.into_http()) });
+        }
         let service = request.uri().path().trim_start_matches('/').split('/').next().unwrap_or_default();
         match service {
             <AgentsServer<AgentsService> as NamedService>::NAME => self.agents.call(request),

@@ -7,7 +7,7 @@ use crate::agents::{AgentsService, Questions, Sessions, sweep};
 use crate::clock;
 use crate::facts::Facts;
 use crate::home::Home;
-use crate::identity::{Admissions, Authority, IdentityError, ServerCertificate, server_config};
+use crate::identity::{Admissions, Authority, Believes, IdentityError, ServerCertificate, server_config};
 use crate::metrics::serve_metrics;
 use crate::operators::{BackupsService, OperatorsService};
 use crate::own::keep_own_backups;
@@ -45,6 +45,10 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 const FRAME: u32 = 64 * 1024;
 const STREAMS: u32 = 64;
 const HEADERS: u32 = 16 * 1024;
+/// A peer that has said nothing for so long is asked whether it is there; agents say something every 7 s.
+const PING_AFTER: Duration = Duration::from_secs(30);
+/// A connection whose peer does not answer that in time is over.
+const PING_LIMIT: Duration = Duration::from_secs(30);
 const FORGET: Duration = Duration::from_secs(3600);
 const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(30);
 
@@ -171,7 +175,7 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
     };
     let certificate = ServerCertificate::new(&authority, &shared.addresses, clock::now())?;
     let certificate = Arc::new(certificate);
-    let tls = server_config(&authority, Arc::clone(&certificate))?;
+    let tls = server_config(&authority, Arc::clone(&certificate), Arc::clone(&shared.facts) as Arc<dyn Believes>)?;
     let stop = CancellationToken::new();
     let port = Port { listener, tls, connections: Arc::clone(&shared.connections), stop: stop.clone() };
     let admissions = Admissions::new(authority, Arc::clone(&shared.facts), life);
@@ -226,6 +230,8 @@ fn server() -> Server {
         .max_frame_size(FRAME)
         .max_concurrent_streams(STREAMS)
         .http2_max_header_list_size(HEADERS)
+        .http2_keepalive_interval(Some(PING_AFTER))
+        .http2_keepalive_timeout(Some(PING_LIMIT))
 }
 
 async fn run(

@@ -10,21 +10,27 @@ use tokio_util::sync::CancellationToken;
 
 /// Joining takes one call.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The newest so many stay, and whoever is being admitted.
-const MOST: usize = 256;
 
 /// Those who are there, oldest first. Who has left holds no place.
-#[derive(Debug, Default)]
-pub struct Strangers(Mutex<VecDeque<Weak<Caller>>>);
+#[derive(Debug)]
+pub struct Strangers {
+    /// The newest so many stay, and whoever is being admitted.
+    most: usize,
+    here: Mutex<VecDeque<Weak<Caller>>>,
+}
 
 impl Strangers {
+    pub fn new(most: usize) -> Self {
+        Self { most, here: Mutex::default() }
+    }
+
     /// Takes in one more, and ends it after a while; the oldest that is not being admitted gives way.
     pub fn enter(&self, caller: &Arc<Caller>) {
         tokio::spawn(part_from(caller.cut.clone()));
-        let mut here = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
         here.retain(|known| known.upgrade().is_some_and(|known| !known.cut.is_cancelled()));
         here.push_back(Arc::downgrade(caller));
-        if here.len() > MOST
+        if here.len() > self.most
             && let Some(oldest) = here.iter().filter_map(Weak::upgrade).find(|known| !known.is_joining())
         {
             oldest.cut.cancel();
@@ -43,6 +49,8 @@ mod tests {
     use crate::serve::Connections;
     use std::net::SocketAddr;
 
+    const MOST: usize = 256;
+
     struct Bed {
         strangers: Strangers,
         connections: Arc<Connections>,
@@ -50,7 +58,7 @@ mod tests {
 
     impl Bed {
         fn new() -> Self {
-            Self { strangers: Strangers::default(), connections: Arc::default() }
+            Self { strangers: Strangers::new(MOST), connections: Arc::default() }
         }
 
         fn enter(&self) -> Arc<Caller> {

@@ -6,7 +6,8 @@ use fleet_coordinator::store::{Batch, Store};
 use fleet_core::access::JoinToken;
 use fleet_core::app::Bundle;
 use fleet_core::time::Time;
-use fleet_proto::link::{Identity, admit, dial};
+use fleet_proto::link::{Identity, LinkError, admit, dial};
+use fleet_proto::refusal::{Word, refuse, word_of};
 use fleet_proto::v1::{self, agents_client::AgentsClient, from_agent, operators_client::OperatorsClient, to_agent};
 use fleet_proto::{MESSAGE_LIMIT, PROTOCOL};
 use std::collections::BTreeMap;
@@ -120,6 +121,11 @@ pub async fn operators_as(identity: &Identity) -> Operators {
     OperatorsClient::new(dial(identity).await.expect("it is reached")).max_decoding_message_size(8 << 20)
 }
 
+/// Whether a call ended because its certificate counts no more: by the handshake's alert, or by the call's own answer.
+pub fn is_revoked(status: &Status) -> bool {
+    word_of(status) == Some(Word::Revoked) || matches!(LinkError::from_status("", status.clone()), LinkError::Revoked)
+}
+
 /// The simplest thing that speaks as an agent.
 pub struct FakeAgent {
     pub client: AgentsClient<Channel>,
@@ -142,7 +148,10 @@ impl FakeAgent {
     }
 
     pub async fn connect_quietly(identity: &Identity, protocol: u32) -> Result<Self, Status> {
-        let channel = dial(identity).await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let channel = dial(identity).await.map_err(|error| match error {
+            LinkError::Revoked => refuse(Word::Revoked, error.to_string(), ""),
+            other => Status::unavailable(other.to_string()),
+        })?;
         let mut client = AgentsClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
         let request = v1::WatchRequest { protocol, agent_version: "test".to_owned() };
         let watch = client.watch(request).await?.into_inner();

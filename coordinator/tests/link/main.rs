@@ -3,6 +3,7 @@
 mod backups;
 mod bed;
 mod duplicates;
+mod crowds;
 mod earlier;
 mod import;
 mod joining;

@@ -61,7 +61,7 @@ fn is_cut_off(error: &LinkError) -> bool {
         LinkError::Unreachable { .. } => true,
         LinkError::Failed(status) => std::error::Error::source(status.as_ref()).is_some(),
         LinkError::TimedOut { .. } | LinkError::ServerCertificateTime | LinkError::WrongCa { .. } => false,
-        LinkError::Expired | LinkError::UnknownHere | LinkError::Refused { .. } => false,
+        LinkError::Expired | LinkError::Revoked | LinkError::UnknownHere | LinkError::Refused { .. } => false,
         LinkError::Key(_) | LinkError::BadAnswer(_) => false,
     }
 }

@@ -18,6 +18,8 @@ pub enum LinkError {
     ServerCertificateTime,
     #[error("this certificate has expired")]
     Expired,
+    #[error("the coordinator refused this certificate: it was revoked")]
+    Revoked,
     #[error("the coordinator does not know this certificate's CA")]
     UnknownHere,
     #[error("{text}")]
@@ -39,7 +41,7 @@ impl LinkError {
             }
             Self::WrongCa { .. } => "the address may be wrong, or somebody stands between: ask for a new token",
             Self::ServerCertificateTime => "set this machine's clock (timedatectl), then try again",
-            Self::Expired => "ask an administrator for a new token and join again",
+            Self::Expired | Self::Revoked => "ask an administrator for a new token and join again",
             Self::UnknownHere => "join again with a token of this coordinator",
             Self::Refused { hint, .. } => return hint.clone(),
             Self::Failed(status) => return hint_of(status),
@@ -53,7 +55,7 @@ impl LinkError {
         match self {
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::ServerCertificateTime => true,
             Self::Failed(status) => !matches!(status.code(), Code::InvalidArgument | Code::Unimplemented),
-            Self::WrongCa { .. } | Self::Expired | Self::UnknownHere => false,
+            Self::WrongCa { .. } | Self::Expired | Self::Revoked | Self::UnknownHere => false,
             Self::Refused { .. } | Self::Key(_) | Self::BadAnswer(_) => false,
         }
     }
@@ -98,6 +100,7 @@ enum TlsCause {
     TheirTime,
     OurTime,
     OurCa,
+    OurEnd,
 }
 
 impl TlsCause {
@@ -107,6 +110,7 @@ impl TlsCause {
             Self::TheirTime => LinkError::ServerCertificateTime,
             Self::OurTime => LinkError::Expired,
             Self::OurCa => LinkError::UnknownHere,
+            Self::OurEnd => LinkError::Revoked,
         }
     }
 }
@@ -122,6 +126,7 @@ fn read_alert_text(text: &str) -> Option<TlsCause> {
     let is_one_of = |names: &[&str]| names.iter().any(|name| alert.starts_with(name));
     match alert {
         _ if is_one_of(&["CertificateExpired"]) => Some(TlsCause::OurTime),
+        _ if is_one_of(&["CertificateRevoked"]) => Some(TlsCause::OurEnd),
         _ if is_one_of(&["UnknownCA", "BadCertificate", "DecryptError", "CertificateUnknown"]) => Some(TlsCause::OurCa),
         _ => None,
     }
@@ -137,6 +142,7 @@ fn read_tls(error: &TlsError) -> Option<TlsCause> {
             _ => TlsCause::TheirCa,
         }),
         TlsError::AlertReceived(AlertDescription::CertificateExpired) => Some(TlsCause::OurTime),
+        TlsError::AlertReceived(AlertDescription::CertificateRevoked) => Some(TlsCause::OurEnd),
         TlsError::AlertReceived(
             AlertDescription::UnknownCA
             | AlertDescription::BadCertificate
@@ -174,6 +180,7 @@ mod tests {
             (AlertDescription::CertificateExpired, Some(TlsCause::OurTime)),
             (AlertDescription::UnknownCA, Some(TlsCause::OurCa)),
             (AlertDescription::BadCertificate, Some(TlsCause::OurCa)),
+            (AlertDescription::CertificateRevoked, Some(TlsCause::OurEnd)),
             (AlertDescription::InternalError, None),
         ] {
             assert_eq!(tls_cause(&io::Error::other(shown(alert))), expect, "{}", shown(alert));
