@@ -24,7 +24,13 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tonic::transport::Channel;
 
-/// The most questions that are answered at the same time; what comes beyond is told so.
+/// The most logs that are followed at the same time. The coordinator lets each operator follow one.
+const FOLLOWS: usize = 8;
+/// The most logs that are read to their end at the same time.
+const READS: usize = 4;
+/// The most questions about images at the same time, whatever is read or followed: `app push` needs them.
+const RESOLVES: usize = 4;
+/// The most images of one question that a registry is asked for at the same time.
 const AT_ONCE: usize = 4;
 /// Longer lines are cut.
 const LINE_LIMIT: usize = 16 << 10;
@@ -32,28 +38,73 @@ const LINE_LIMIT: usize = 16 << 10;
 /// Answers until it is dropped.
 pub async fn run(site: Arc<Site>, mut questions: mpsc::Receiver<ToAnswer>) {
     let mut tasks = JoinSet::new();
-    let mut open: BTreeMap<u64, AbortHandle> = BTreeMap::new();
+    let mut open = Open::default();
     loop {
         let question = tokio::select! {
             Some(question) = questions.recv() => question,
             Some(_) = tasks.join_next() => {
-                open.retain(|_, handle| !handle.is_finished());
+                open.0.retain(|_, (_, handle)| !handle.is_finished());
                 continue;
             }
             else => return,
         };
         match question {
-            ToAnswer::Forget(id) => open.remove(&id).into_iter().for_each(|handle| handle.abort()),
+            ToAnswer::Forget(id) => open.0.remove(&id).into_iter().for_each(|(_, handle)| handle.abort()),
             ToAnswer::Question(question, channel) => {
-                let id = question.id;
-                let kinds = if open.len() < AT_ONCE { kinds(&site, question) } else { failure(TOO_MANY) };
-                open.insert(id, tasks.spawn(send(channel, Pieces { question: id, is_named: false, kinds })));
+                let (id, work) = (question.id, Work::of(&question));
+                let kinds = if open.has_room_for(work) { kinds(&site, question) } else { failure(&work.too_many()) };
+                let answer = tasks.spawn(send(channel, Pieces { question: id, is_named: false, kinds }));
+                open.0.insert(id, (work, answer));
             }
         }
     }
 }
 
-const TOO_MANY: &str = "this host answers 4 questions already; end one of them first";
+/// What a question asks for: each kind has places of its own, so that none shuts out another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Follow,
+    Read,
+    Resolve,
+}
+
+impl Work {
+    fn of(question: &Question) -> Self {
+        match &question.kind {
+            Some(Kind::Logs(logs)) if logs.follow => Self::Follow,
+            Some(Kind::Logs(_)) | None => Self::Read,
+            Some(Kind::Resolve(_)) => Self::Resolve,
+        }
+    }
+
+    fn most(self) -> usize {
+        match self {
+            Self::Follow => FOLLOWS,
+            Self::Read => READS,
+            Self::Resolve => RESOLVES,
+        }
+    }
+
+    fn too_many(self) -> String {
+        let what = match self {
+            Self::Follow => "follows logs",
+            Self::Read => "reads logs",
+            Self::Resolve => "asks registries",
+        };
+        format!("this host {what} for {} questions already; try again later", self.most())
+    }
+}
+
+/// The answers under way.
+#[derive(Debug, Default)]
+struct Open(BTreeMap<u64, (Work, AbortHandle)>);
+
+impl Open {
+    fn has_room_for(&self, work: Work) -> bool {
+        let alike = self.0.values().filter(|(other, handle)| *other == work && !handle.is_finished());
+        alike.count() < work.most()
+    }
+}
 
 /// The pieces of an answer, each with the name of its question.
 struct Pieces {

@@ -4,6 +4,7 @@
 //! only end its own connection.
 
 mod answers;
+mod budget;
 mod bundles;
 mod open_set;
 mod pace;
@@ -15,6 +16,7 @@ mod sweep;
 mod watch;
 
 pub use answers::{AskError, Asking, Lost, Questions};
+pub use budget::{Budgets, Excess};
 pub use bundles::{PIECE, kept_piece, read_piece};
 pub use service::AgentsService;
 pub use session::{Session, Sessions};

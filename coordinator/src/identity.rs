@@ -6,6 +6,7 @@
 mod admit;
 mod authority;
 mod error;
+mod renewals;
 mod seal;
 mod server;
 mod subject;

@@ -1,6 +1,7 @@
 //! The one port: who connects, who is believed, and which service answers.
 
 mod caller;
+mod calls;
 mod connection;
 mod connections;
 mod descriptors;

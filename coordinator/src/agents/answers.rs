@@ -6,7 +6,7 @@
 //! **Invariant:** whoever asked is told whether the answer was complete: nobody waits for a host that is lost.
 
 use super::session::Sessions;
-use fleet_core::names::HostName;
+use fleet_core::names::{HostName, OperatorName};
 use fleet_proto::v1::{AnswerPiece, Question, ToAgent, question, to_agent};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -16,6 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 /// So many pieces of an answer may be under way.
 const ROOM: usize = 16;
+/// The most operators that follow logs of one host at a time; each has one follow there.
+const FOLLOWS: usize = 8;
+/// The most other questions of one operator to one host.
+const OTHERS: usize = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
@@ -23,12 +27,18 @@ pub enum AskError {
     NotConnected(HostName),
     #[error("`{0}` has too many questions to answer already")]
     TooMany(HostName),
+    #[error("you have {OTHERS} questions to `{0}` open already")]
+    TooManyOfYours(HostName),
 }
 
 /// An answer that is not complete, and will not be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` was lost while it answered")]
-pub struct Lost(HostName);
+pub enum Lost {
+    #[error("`{0}` was lost while it answered")]
+    Host(HostName),
+    #[error("you follow other logs of `{0}` now, and have one follow on each host")]
+    Replaced(HostName),
+}
 
 /// What comes on the way of an answer. A way that ends without an end was cut off.
 #[derive(Debug)]
@@ -41,7 +51,34 @@ enum Passed {
 #[derive(Debug, Default)]
 pub struct Questions {
     next: AtomicU64,
-    open: Mutex<HashMap<u64, (HostName, mpsc::Sender<Passed>)>>,
+    open: Mutex<HashMap<u64, Open>>,
+}
+
+/// A question that is open, with the way of its answer.
+#[derive(Debug)]
+struct Open {
+    host: HostName,
+    by: OperatorName,
+    lasts: Lasts,
+    sender: mpsc::Sender<Passed>,
+    replaced: CancellationToken,
+}
+
+/// How long a question stays open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lasts {
+    UntilAnswered,
+    /// As long as its operator likes.
+    Follows,
+}
+
+impl Lasts {
+    fn of(kind: &question::Kind) -> Self {
+        match kind {
+            question::Kind::Logs(logs) if logs.follow => Self::Follows,
+            question::Kind::Logs(_) | question::Kind::Resolve(_) => Self::UntilAnswered,
+        }
+    }
 }
 
 /// One open question; dropping it tells the host that nobody listens any more.
@@ -52,29 +89,41 @@ pub struct Asking {
     pieces: mpsc::Receiver<Passed>,
     is_over: bool,
     session_ended: CancellationToken,
+    replaced: CancellationToken,
     questions: Arc<Questions>,
     sessions: Arc<Sessions>,
 }
 
 impl Questions {
-    fn open(&self) -> MutexGuard<'_, HashMap<u64, (HostName, mpsc::Sender<Passed>)>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks a host that is connected.
+    /// Asks a host that is connected. An operator follows one thing on each host: a second follow ends the first.
     pub fn ask(
         self: &Arc<Self>,
         sessions: &Arc<Sessions>,
         host: &HostName,
         kind: question::Kind,
+        by: &OperatorName,
     ) -> Result<Asking, AskError> {
         let session = sessions.get(host).ok_or_else(|| AskError::NotConnected(host.clone()))?;
-        let id = self.next.fetch_add(1, Relaxed) + 1;
-        let (sender, pieces) = mpsc::channel(ROOM);
-        self.open().insert(id, (host.clone(), sender));
-        let (questions, sessions) = (Arc::clone(self), Arc::clone(sessions));
-        let (host_asked, session_ended) = (host.clone(), session.ended.clone());
-        let asking = Asking { id, host: host_asked, pieces, is_over: false, session_ended, questions, sessions };
+        let (id, lasts) = (self.next.fetch_add(1, Relaxed) + 1, Lasts::of(&kind));
+        let ((sender, pieces), replaced) = (mpsc::channel(ROOM), CancellationToken::new());
+        let open = Open { host: host.clone(), by: by.clone(), lasts, sender, replaced: replaced.clone() };
+        for former in self.enter(id, open)? {
+            session.send(ToAgent { kind: Some(to_agent::Kind::ForgetQuestion(former)) });
+        }
+        let asking = Asking {
+            id,
+            host: host.clone(),
+            pieces,
+            is_over: false,
+            session_ended: session.ended.clone(),
+            replaced,
+            questions: Arc::clone(self),
+            sessions: Arc::clone(sessions),
+        };
         let question = Question { id, kind: Some(kind) };
         match session.send(ToAgent { kind: Some(to_agent::Kind::Question(question)) }) {
             true => Ok(asking),
@@ -82,11 +131,30 @@ impl Questions {
         }
     }
 
+    /// Notes a question within the limits of its operator and host, and gives the follows that it replaces.
+    fn enter(&self, id: u64, new: Open) -> Result<Vec<u64>, AskError> {
+        let mut open = self.open();
+        let of_kind = open.iter().filter(|(_, open)| open.host == new.host && open.lasts == new.lasts);
+        let (own, others): (Vec<_>, Vec<_>) = of_kind.partition(|(_, open)| open.by == new.by);
+        let own: Vec<u64> = own.into_iter().map(|(id, _)| *id).collect();
+        let replaced = match new.lasts {
+            Lasts::Follows if others.len() >= FOLLOWS => return Err(AskError::TooMany(new.host)),
+            Lasts::Follows => own,
+            Lasts::UntilAnswered if own.len() >= OTHERS => return Err(AskError::TooManyOfYours(new.host)),
+            Lasts::UntilAnswered => Vec::new(),
+        };
+        for former in replaced.iter().filter_map(|former| open.remove(former)) {
+            former.replaced.cancel();
+        }
+        open.insert(id, new);
+        Ok(replaced)
+    }
+
     /// Where the answer of a host to a question goes; none if nobody waits for it.
     pub fn way(self: &Arc<Self>, host: &HostName, id: u64) -> Option<Way> {
         let open = self.open();
-        let (_, sender) = open.get(&id).filter(|(asked, _)| asked == host)?;
-        Some(Way { id, sender: sender.clone(), questions: Arc::clone(self) })
+        let asked = open.get(&id).filter(|asked| asked.host == *host)?;
+        Some(Way { id, sender: asked.sender.clone(), questions: Arc::clone(self) })
     }
 }
 
@@ -128,6 +196,10 @@ impl Asking {
         }
         let passed = tokio::select! {
             biased;
+            () = self.replaced.cancelled() => {
+                self.is_over = true;
+                return Some(Err(Lost::Replaced(self.host.clone())));
+            }
             passed = self.pieces.recv() => passed,
             () = self.session_ended.cancelled() => None,
         };
@@ -135,7 +207,7 @@ impl Asking {
             Some(Passed::Piece(piece)) => return Some(Ok(piece)),
             Some(Passed::End) | None => self.is_over = true,
         }
-        passed.is_none().then(|| Err(Lost(self.host.clone())))
+        passed.is_none().then(|| Err(Lost::Host(self.host.clone())))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The stream from a host: itself, its instances, the ends of its orders.
 
+use super::budget::{Budgets, REPORT_LIMIT};
 use super::pace::Pace;
 use super::protocol;
 use super::session::{Session, Sessions, Superseded};
@@ -12,9 +13,14 @@ use fleet_core::facts::Running;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::End;
 use fleet_core::time::Time;
+use fleet_proto::convert::ConvertError;
 use fleet_proto::v1::{self, from_agent::Kind};
+use prost::Message;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::time::sleep;
 use tonic::{Status, Streaming};
 
 /// The longest version text that is kept.
@@ -22,6 +28,10 @@ const VERSION_LIMIT: usize = 40;
 
 /// The longest id that is kept.
 const ID_LIMIT: usize = 64;
+/// A host that is slowed down counts as heard so often.
+const SLOWED: Duration = Duration::from_secs(5);
+/// About what is written of an instance that is not there.
+const ABSENT: usize = 256;
 
 /// One call of `Report`. When it ends, however it ends, the host is offline.
 pub struct Report {
@@ -29,6 +39,9 @@ pub struct Report {
     pub sessions: Arc<Sessions>,
     pub facts: Arc<Facts>,
     pub enrolment: String,
+    pub budgets: Arc<Budgets>,
+    /// The bytes that were written for the message that is being heard.
+    pub written: AtomicUsize,
 }
 
 impl Drop for Report {
@@ -57,10 +70,28 @@ impl Report {
             let now = clock::now();
             self.session.hear(now);
             pace.keep().await;
+            let read = message.encoded_len();
             self.hear(message, &mut mentioned, now).await.inspect_err(|status| {
                 tracing::warn!(%host, error = status.message(), "its report was refused");
             })?;
+            let written = self.written.swap(0, Relaxed);
+            self.slow_down(self.budgets.spend(host, read, written, now)).await?;
         }
+    }
+
+    /// Waits until what the host said is paid. It is there meanwhile, for it is we who do not read.
+    async fn slow_down(&self, wait: Duration) -> Result<(), Status> {
+        let mut left = wait;
+        while !left.is_zero() {
+            let pause = left.min(SLOWED);
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.session.ended.cancelled() => return Err(Superseded.into()),
+            }
+            self.session.hear(clock::now());
+            left -= pause;
+        }
+        Ok(())
     }
 
     async fn hear(
@@ -77,14 +108,22 @@ impl Report {
         match message.kind {
             Some(Kind::Hello(hello)) => {
                 mentioned.clear();
+                self.written.store(hello.encoded_len(), Relaxed);
                 self.hear_hello(hello, now).await
             }
             Some(Kind::Heartbeat(_)) => Ok(()),
+            Some(Kind::Instance(report)) if report.encoded_len() > REPORT_LIMIT => {
+                tracing::warn!(%host, bytes = report.encoded_len(), "a report of an instance is too large");
+                self.budgets.note_oversized(host, now);
+                self.mention(report.instance.parse().map_err(ConvertError::Name)?, mentioned);
+                Ok(())
+            }
             Some(Kind::Instance(report)) => {
                 let (name, running) = report.try_into()?;
                 self.hear_instance(name, running, mentioned, now).await
             }
             Some(Kind::Order(report)) => {
+                self.written.store(report.encoded_len(), Relaxed);
                 let (id, instance, end) = report.try_into()?;
                 self.hear_order(id, instance, end, now).await
             }
@@ -93,6 +132,8 @@ impl Report {
                     .hear_complete(host, &std::mem::take(mentioned), now)
                     .await
                     .map_err(|error| not_kept(&error))?;
+                let instances = self.facts.read().instances_of(host).count();
+                self.written.store(instances * ABSENT, Relaxed);
                 self.session.complete();
                 self.session.mark(now);
                 Ok(())
@@ -137,11 +178,16 @@ impl Report {
         mentioned: &mut BTreeSet<InstanceName>,
         now: Time,
     ) -> Result<(), Status> {
-        if !self.session.has_completed() {
-            mentioned.insert(name.clone());
-        }
+        self.mention(name.clone(), mentioned);
         let heard = self.facts.hear_instance(&self.session.host, name, running, now).await;
-        self.passing(heard)
+        self.passing(heard.map(|written| self.written.store(written, Relaxed)))
+    }
+
+    /// Notes that the host has an instance, until it has said all it has.
+    fn mention(&self, name: InstanceName, mentioned: &mut BTreeSet<InstanceName>) {
+        if !self.session.has_completed() {
+            mentioned.insert(name);
+        }
     }
 
     /// The answer is the open set without the order, also when the end was heard before.
@@ -203,7 +249,14 @@ mod tests {
             let caller = connections.enter(SocketAddr::from(([127, 0, 0, 1], port)), None);
             let session = sessions.enter(&read("lab-1"), &caller, NOW).expect("it is the newest");
             let (sessions, facts) = (Arc::clone(&sessions), Arc::clone(&facts));
-            Report { session, sessions, facts, enrolment: String::new() }
+            Report {
+                session,
+                sessions,
+                facts,
+                enrolment: String::new(),
+                budgets: Arc::default(),
+                written: AtomicUsize::new(0),
+            }
         };
         let disk_free = |bytes| v1::FromAgent { kind: Some(Kind::DiskFree(bytes)) };
         let seen = || facts.read().observed().hosts.get(&read("lab-1")).and_then(|seen| seen.said.disk_free);

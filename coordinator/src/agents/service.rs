@@ -1,6 +1,7 @@
 //! The four calls of a host.
 
 use super::answers::Questions;
+use super::budget::Budgets;
 use super::bundles;
 use super::protocol;
 use super::report::Report;
@@ -16,6 +17,7 @@ use fleet_proto::convert::ConvertError;
 use fleet_proto::v1::{self, agents_server::Agents};
 use futures_util::stream::{BoxStream, StreamExt};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 #[derive(Debug, Clone)]
@@ -25,6 +27,7 @@ pub struct AgentsService {
     pub questions: Arc<Questions>,
     pub values: Arc<Values>,
     pub keeper: Arc<Keeper>,
+    pub budgets: Arc<Budgets>,
 }
 
 #[tonic::async_trait]
@@ -48,7 +51,8 @@ impl Agents for AgentsService {
         let (host, enrolment) = caller.host(&self.facts)?;
         let session = self.sessions.enter(&host, &caller, clock::now())?;
         let (sessions, facts) = (Arc::clone(&self.sessions), Arc::clone(&self.facts));
-        Report { session, sessions, facts, enrolment }.listen(request.into_inner()).await?;
+        let (budgets, written) = (Arc::clone(&self.budgets), AtomicUsize::new(0));
+        Report { session, sessions, facts, enrolment, budgets, written }.listen(request.into_inner()).await?;
         Ok(Response::new(v1::ReportEnd {}))
     }
 

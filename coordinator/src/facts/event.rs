@@ -10,6 +10,7 @@ use fleet_core::names::HostName;
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
 /// The most events that are kept.
 const LIMIT: usize = 10_000;
@@ -33,7 +34,7 @@ pub struct Event {
 pub struct Events {
     /// The number of the next one.
     next: u64,
-    kept: BTreeMap<u64, Event>,
+    kept: BTreeMap<u64, Arc<Event>>,
     /// What each host has said, oldest first.
     said: HashMap<HostName, VecDeque<u64>>,
     budgets: HashMap<HostName, Budget>,
@@ -52,7 +53,17 @@ impl Events {
     }
 
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Event> {
-        self.kept.values()
+        self.kept.values().map(Arc::as_ref)
+    }
+
+    /// The events from a number on, with their numbers, to be shared and not copied.
+    pub fn from(&self, number: u64) -> impl DoubleEndedIterator<Item = (u64, &Arc<Event>)> {
+        self.kept.range(number..).map(|(number, event)| (*number, event))
+    }
+
+    /// The number of the next one.
+    pub fn next(&self) -> u64 {
+        self.next
     }
 
     /// Adds an event to memory and to the batch; the oldest gives way.
@@ -105,16 +116,17 @@ impl Events {
         if let Some(host) = &event.said_by {
             self.said.entry(host.clone()).or_default().push_back(number);
         }
-        self.kept.insert(number, event);
+        self.kept.insert(number, Arc::new(event));
     }
 
     /// The one that is removed is always the oldest of whoever said it.
     fn remove(&mut self, number: u64) {
-        let Some(host) = self.kept.remove(&number).and_then(|event| event.said_by) else { return };
-        if let Some(said) = self.said.get_mut(&host) {
+        let Some(event) = self.kept.remove(&number) else { return };
+        let Some(host) = &event.said_by else { return };
+        if let Some(said) = self.said.get_mut(host) {
             said.pop_front();
             if said.is_empty() {
-                self.said.remove(&host);
+                self.said.remove(host);
             }
         }
     }
@@ -128,7 +140,6 @@ fn shortened(text: &str) -> Box<str> {
 mod tests {
     use super::*;
     use crate::facts::testing::{memory, on, read};
-    use std::sync::Arc;
     use std::time::Duration;
 
     const MINUTE: Duration = Duration::from_secs(60);

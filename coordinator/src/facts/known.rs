@@ -16,6 +16,7 @@ use fleet_core::time::Time;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A look at the facts. Only the modules beside this one change them.
 #[derive(Debug, Default)]
@@ -108,6 +109,16 @@ impl Known {
     /// The events that are kept, oldest first.
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
         self.events.iter()
+    }
+
+    /// The events from a number on, with their numbers, to be shared and not copied.
+    pub fn events_from(&self, number: u64) -> impl DoubleEndedIterator<Item = (u64, &Arc<Event>)> {
+        self.events.from(number)
+    }
+
+    /// The number of the next event.
+    pub fn next_event(&self) -> u64 {
+        self.events.next()
     }
 
     /// The open orders of a host.

@@ -101,27 +101,27 @@ impl Facts {
         }
     }
 
-    /// A host says what it runs under a name.
+    /// A host says what it runs under a name. Gives how many bytes were written for it.
     pub async fn hear_instance(
         &self,
         host: &HostName,
         name: InstanceName,
         running: Running,
         now: Time,
-    ) -> Result<(), ObserveError> {
+    ) -> Result<usize, ObserveError> {
         let is_step = self.read().is_only_a_step(host, &name, &running);
         if is_step {
             self.change_unwritten(|known| known.see(host, name, running, now));
-            return Ok(());
+            return Ok(0);
         }
-        let ((), committed) = self.change(|known, batch| {
+        let (written, committed) = self.change(|known, batch| {
             known.check_instance(host, &name)?;
             known.see_and_keep(batch, host, name, running, now);
-            Ok::<_, ObserveError>(())
+            Ok::<_, ObserveError>(batch.bytes())
         })?;
         self.wake();
         self.settled(committed).await?;
-        Ok(())
+        Ok(written)
     }
 
     /// A host has said all it has: what it should have and did not mention is absent. Of two machines that connect as one host,

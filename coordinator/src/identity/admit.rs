@@ -1,5 +1,6 @@
 //! Trading a token for a certificate, and a certificate for its successor.
 
+use super::renewals::{Renewals, TooOften};
 use super::{
     Admitted, Authority, BACKDATE, IdentityError, Issued, MACHINES, Serial, SubjectKept, TokenKept, TokenState,
     hash_of_secret, key_of,
@@ -45,6 +46,8 @@ pub enum AdmitError {
     Request(#[source] IdentityError),
     #[error("could not renew: this certificate was revoked")]
     Revoked,
+    #[error("could not renew: this certificate was renewed too often; it holds, and can be renewed again in {} min", .0.as_secs().div_ceil(60))]
+    TooOften(Duration),
     #[error("could not keep the new certificate")]
     Store(#[from] StoreError),
 }
@@ -77,11 +80,12 @@ pub struct Admissions {
     authority: Arc<Authority>,
     facts: Arc<Facts>,
     life: Duration,
+    renewals: Renewals,
 }
 
 impl Admissions {
     pub fn new(authority: Arc<Authority>, facts: Arc<Facts>, life: Duration) -> Self {
-        Self { authority, facts, life }
+        Self { authority, facts, life, renewals: Renewals::new(life) }
     }
 
     /// Trades a token's secret for a certificate. The use is spent in the same batch that keeps the certificate. Who asks
@@ -133,6 +137,8 @@ impl Admissions {
         request: &[u8],
         now: Time,
     ) -> Result<Admission, AdmitError> {
+        let counts = self.facts.read().subject(subject).map(|kept| kept.serials.clone()).unwrap_or_default();
+        self.renewals.spend(subject, serial, &counts, now).map_err(|TooOften(wait)| AdmitError::TooOften(wait))?;
         let issued = self.sign(request, subject, now)?;
         let fresh = serial_of(&issued);
         let keep = |change: &mut DesiredChange<'_>| {
@@ -142,6 +148,7 @@ impl Admissions {
             Ok::<_, AdmitError>(())
         };
         self.facts.change_desired(now, keep).await?;
+        self.renewals.note(subject, serial, &issued.serial);
         Ok(self.admission(subject.clone(), &issued))
     }
 

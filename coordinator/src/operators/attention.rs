@@ -3,6 +3,7 @@
 mod ahead;
 
 use super::views::instance::{InstanceViews, verb};
+use crate::agents::Excess;
 use crate::facts::{Known, duplicate_words, protocol_words};
 use crate::own::own_standing;
 use crate::serve::Shared;
@@ -36,6 +37,7 @@ enum Rank {
     Backups,
     Room,
     Clock,
+    Loud,
     Drift,
 }
 
@@ -74,6 +76,8 @@ pub struct Kept {
     /// Of repositories: whose, where, and what.
     pub troubles: Vec<(InstanceName, RepositoryName, String)>,
     pub own: Option<String>,
+    /// Hosts that say more than their share.
+    pub loud: Vec<(HostName, Excess)>,
     /// Why nobody could look at the repositories.
     pub blind: Option<String>,
 }
@@ -94,8 +98,18 @@ impl Kept {
             unreadable(&error);
             Some(error.to_string())
         });
-        Self { room: keeper.room_words(), troubles, own, blind }
+        let loud = shared.budgets.excesses(now);
+        Self { room: keeper.room_words(), troubles, own, loud, blind }
     }
+}
+
+fn of_loud((host, excess): (HostName, Excess)) -> (Rank, v1::Attention) {
+    let text = match excess {
+        Excess::Slowed => "reports more than its share, and is read slowly; the other hosts are not",
+        Excess::Oversized => "reported an instance with more text than is taken in: what is shown of it is older",
+    };
+    let hint = "see what its agent does: `journalctl -u fleet-agent`".to_owned();
+    say(Rank::Loud, format!("host {host}"), text.to_owned(), hint)
 }
 
 fn of_kept(kept: Kept) -> Vec<(Rank, v1::Attention)> {
@@ -115,7 +129,8 @@ fn of_kept(kept: Kept) -> Vec<(Rank, v1::Attention)> {
     });
     let log = "see the coordinator's log".to_owned();
     let blind = kept.blind.map(|text| say(Rank::Backups, coordinator(), text, log));
-    troubles.chain(room).chain(own).chain(blind).collect()
+    let loud = kept.loud.into_iter().map(of_loud);
+    troubles.chain(room).chain(own).chain(blind).chain(loud).collect()
 }
 
 fn say(rank: Rank, subject: String, text: String, hint: String) -> (Rank, v1::Attention) {
@@ -303,6 +318,7 @@ mod tests {
             room: Some("only 1 MiB free".to_owned()),
             troubles: vec![(read("notes-1"), read("central"), "1 of its backups is damaged".to_owned())],
             own: Some("the coordinator has never backed itself up".to_owned()),
+            loud: Vec::new(),
             blind: Some("nobody can look".to_owned()),
         };
         let said: Vec<_> = of_kept(kept).into_iter().map(|(_, it)| format!("{}: {}", it.subject, it.text)).collect();

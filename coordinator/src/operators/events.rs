@@ -1,34 +1,95 @@
 //! What happened: the newest first so many, and what comes.
+//!
+//! A reader holds a page of events that all readers share, and a number to go on from. However many read, and however
+//! slowly, the events are there once.
 
 use super::service::OperatorsService;
-use crate::facts::Event;
-use crate::keys;
-use crate::store::Changes;
+use crate::facts::{Event, Facts};
 use fleet_proto::v1;
-use futures_util::stream::{Stream, StreamExt, iter, unfold};
+use futures_util::stream::{Stream, unfold};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::sleep;
 use tonic::Status;
 
 const DEFAULT: usize = 50;
+/// The most events that one reader holds.
+const PAGE: usize = 32;
+/// Whoever follows looks so often at the most.
+const PACE: Duration = Duration::from_millis(100);
 
 impl OperatorsService {
     pub fn list_events_now(
         &self,
         request: v1::ListEventsRequest,
     ) -> impl Stream<Item = Result<v1::EventView, Status>> + Send + 'static {
-        // Watched before it is read, so that nothing is missed; what is seen twice has the same number.
-        let changes = request.follow.then(|| self.shared.facts.store().watch(keys::EVENTS));
-        let tail = if request.tail == 0 { DEFAULT } else { request.tail as usize };
-        let known = self.shared.facts.read();
-        let of_interest = known.events().rev().filter(|event| is_about(event, &request.subject)).take(tail);
-        let mut past: Vec<Event> = of_interest.cloned().collect();
+        unfold(Reading::new(Arc::clone(&self.shared.facts), request), |mut reading| async move {
+            let event = reading.next().await?;
+            Some((Ok(view(&event)), reading))
+        })
+    }
+}
+
+/// One reader of events.
+struct Reading {
+    facts: Arc<Facts>,
+    subject: String,
+    /// The number from which on events have not been read.
+    next: u64,
+    /// Where it ends; none for whoever follows.
+    end: Option<u64>,
+    page: VecDeque<Arc<Event>>,
+    generation: watch::Receiver<u64>,
+}
+
+impl Reading {
+    fn new(facts: Arc<Facts>, request: v1::ListEventsRequest) -> Self {
+        let v1::ListEventsRequest { subject, tail, follow } = request;
+        let tail = if tail == 0 { DEFAULT } else { tail as usize };
+        // Watched before it is read, so that nothing is missed.
+        let generation = facts.generation();
+        let known = facts.read();
+        let of_interest = known.events_from(0).rev().filter(|(_, event)| is_about(event, &subject));
+        let now = known.next_event();
+        let next = of_interest.take(tail).last().map_or(now, |(number, _)| number);
         drop(known);
-        past.reverse();
-        let seen = past.clone();
-        let coming = following(changes, request.subject).filter(move |event| {
-            let is_new = !seen.contains(event);
-            async move { is_new }
-        });
-        iter(past).chain(coming).map(|event| Ok(view(&event)))
+        let end = (!follow).then_some(now);
+        Self { facts, subject, next, end, page: VecDeque::new(), generation }
+    }
+
+    async fn next(&mut self) -> Option<Arc<Event>> {
+        loop {
+            if let Some(event) = self.page.pop_front() {
+                return Some(event);
+            }
+            self.turn_page();
+            if !self.page.is_empty() {
+                continue;
+            }
+            if self.end.is_some() || self.generation.changed().await.is_err() {
+                return None;
+            }
+            sleep(PACE).await;
+            self.generation.mark_unchanged();
+        }
+    }
+
+    /// Takes the next page; an empty one where nothing is left.
+    fn turn_page(&mut self) {
+        let known = self.facts.read();
+        let end = self.end.unwrap_or_else(|| known.next_event());
+        for (number, event) in known.events_from(self.next).take_while(|(number, _)| *number < end) {
+            self.next = number + 1;
+            if is_about(event, &self.subject) {
+                self.page.push_back(Arc::clone(event));
+            }
+            if self.page.len() == PAGE {
+                return;
+            }
+        }
+        self.next = self.next.max(end);
     }
 }
 
@@ -38,18 +99,64 @@ fn is_about(event: &Event, subject: &str) -> bool {
     subject.is_empty() || *event.subject == *subject || name == subject
 }
 
-fn following(changes: Option<Changes>, subject: String) -> impl Stream<Item = Event> + Send + 'static {
-    unfold((changes, subject), |(mut changes, subject)| async move {
-        loop {
-            let change = changes.as_mut()?.next().await?;
-            let event = change.body.as_deref().and_then(|body| serde_json::from_str::<Event>(body).ok());
-            if let Some(event) = event.filter(|event| is_about(event, &subject)) {
-                return Some((event, (changes, subject)));
-            }
-        }
-    })
-}
-
 fn view(event: &Event) -> v1::EventView {
     v1::EventView { at_ms: event.at.0, subject: event.subject.to_string(), text: event.text.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{NOW, memory, read};
+    use futures_util::FutureExt;
+
+    async fn facts(events: u64) -> Arc<Facts> {
+        let facts = Arc::new(memory().with("lab-1", "notes-1").await);
+        tell(&facts, 0..events).await;
+        facts
+    }
+
+    async fn tell(facts: &Facts, numbers: std::ops::Range<u64>) {
+        for number in numbers {
+            // A minute between each two, so that the budget of the host keeps them all.
+            let at = fleet_core::time::Time(NOW.0 + number * 60_000);
+            let heard = facts.hear_event(&read("lab-1"), "host lab-1", &format!("event {number}"), at).await;
+            heard.expect("the store is whole");
+        }
+    }
+
+    fn reading(facts: &Arc<Facts>, tail: u32, follow: bool) -> Reading {
+        Reading::new(Arc::clone(facts), v1::ListEventsRequest { subject: "lab-1".to_owned(), tail, follow })
+    }
+
+    #[tokio::test]
+    async fn readers_share_the_events_and_each_holds_one_page() {
+        let facts = facts(400).await;
+        let mut readers: Vec<_> = (0..500).map(|_| reading(&facts, 10_000, true)).collect();
+        for reader in &mut readers {
+            reader.next().await.expect("there are events");
+        }
+        assert!(readers.iter().all(|reader| reader.page.len() < PAGE));
+        let known = facts.read();
+        let shared: usize = known.events_from(0).map(|(_, event)| Arc::strong_count(event) - 1).sum();
+        assert_eq!(shared, 500 * (PAGE - 1), "they are held, and not copied");
+    }
+
+    #[tokio::test]
+    async fn the_newest_come_in_their_order_and_then_what_comes() {
+        let facts = facts(100).await;
+        let mut reader = reading(&facts, 70, true);
+        for number in 30..100 {
+            assert_eq!(*reader.next().await.expect("it is there").text, *format!("event {number}"));
+        }
+        assert!(reader.next().now_or_never().is_none(), "it waits");
+        tell(&facts, 100..103).await;
+        for number in 100..103 {
+            assert_eq!(*reader.next().await.expect("it has come").text, *format!("event {number}"));
+        }
+        let mut once = reading(&facts, 2, false);
+        tell(&facts, 103..104).await;
+        let texts = [once.next().await, once.next().await].map(|event| event.expect("it is there").text.clone());
+        assert_eq!(texts.map(String::from), ["event 101", "event 102"]);
+        assert!(once.next().await.is_none(), "it ends where it began to read");
+    }
 }

@@ -2,8 +2,8 @@
 
 use super::service::OperatorsService;
 use super::wish::{absent, hindered, read};
-use crate::agents::Asking;
-use fleet_core::names::InstanceName;
+use crate::agents::{AskError, Asking};
+use fleet_core::names::{InstanceName, OperatorName};
 use fleet_proto::v1::{self, answer_piece, question};
 use futures_util::stream::{Stream, unfold};
 use tonic::Status;
@@ -14,6 +14,7 @@ impl OperatorsService {
     pub fn read_logs_now(
         &self,
         request: v1::ReadLogsRequest,
+        by: &OperatorName,
     ) -> Result<impl Stream<Item = Result<v1::LogView, Status>> + Send + 'static, Status> {
         let name: InstanceName = read(ATTEMPT, &request.instance)?;
         let host = self.shared.facts.read().instance(&name).map(|instance| instance.host.clone());
@@ -22,9 +23,15 @@ impl OperatorsService {
         let again = format!("read them again: `fleet logs {name}{}`", if request.follow { " --follow" } else { "" });
         let v1::ReadLogsRequest { instance, service, follow, tail } = request;
         let question = question::Kind::Logs(v1::LogsQuestion { instance, service, follow, tail });
-        let asked = self.shared.questions.ask(&self.shared.sessions, &host, question);
-        let hint = format!("its logs are on `{host}`; see `fleet host show {host}`");
-        let asking = asked.map_err(|error| hindered(ATTEMPT, error, &hint))?;
+        let asked = self.shared.questions.ask(&self.shared.sessions, &host, question, by);
+        let asking = asked.map_err(|error| {
+            let hint = match &error {
+                AskError::NotConnected(_) => format!("its logs are on `{host}`; see `fleet host show {host}`"),
+                AskError::TooMany(_) => "try again later, without `--follow`, or on the host: `docker logs`".to_owned(),
+                AskError::TooManyOfYours(_) => "end one of them first".to_owned(),
+            };
+            hindered(ATTEMPT, error, &hint)
+        })?;
         Ok(unfold(Some((asking, again)), |asking| async move {
             let (asking, again) = asking?;
             next(asking, again).await

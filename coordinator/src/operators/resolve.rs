@@ -2,7 +2,7 @@
 
 use super::service::OperatorsService;
 use super::wish::{hindered, wrong};
-use fleet_core::names::HostName;
+use fleet_core::names::{HostName, OperatorName};
 use fleet_proto::v1::{self, answer_piece, question};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -15,7 +15,11 @@ const MOST: usize = 100;
 const HOSTS: usize = 3;
 
 impl OperatorsService {
-    pub async fn resolve_now(&self, request: v1::ResolveImagesRequest) -> Result<v1::ResolveImagesReply, Status> {
+    pub async fn resolve_now(
+        &self,
+        request: v1::ResolveImagesRequest,
+        by: &OperatorName,
+    ) -> Result<v1::ResolveImagesReply, Status> {
         if request.images.len() > MOST {
             return Err(wrong(ATTEMPT, format!("more than {MOST} at once"), ""));
         }
@@ -23,7 +27,7 @@ impl OperatorsService {
         hosts.sort();
         let mut why = hindered(ATTEMPT, "no host is online to ask a registry", "connect a host, or leave out `--pin`");
         for host in hosts.into_iter().take(HOSTS) {
-            match self.resolve_through(&host, &request.images).await {
+            match self.resolve_through(&host, &request.images, by).await {
                 Ok(images) => return Ok(v1::ResolveImagesReply { images, host: host.to_string() }),
                 Err(status) => why = status,
             }
@@ -31,9 +35,14 @@ impl OperatorsService {
         Err(why)
     }
 
-    async fn resolve_through(&self, host: &HostName, images: &[String]) -> Result<Vec<v1::ImageDigest>, Status> {
+    async fn resolve_through(
+        &self,
+        host: &HostName,
+        images: &[String],
+        by: &OperatorName,
+    ) -> Result<Vec<v1::ImageDigest>, Status> {
         let question = question::Kind::Resolve(v1::ResolveQuestion { images: images.to_vec() });
-        let asked = self.shared.questions.ask(&self.shared.sessions, host, question);
+        let asked = self.shared.questions.ask(&self.shared.sessions, host, question, by);
         let mut asking = asked.map_err(|error| hindered(ATTEMPT, error, ""))?;
         let late = |_| hindered(ATTEMPT, format!("`{host}` did not answer in {} s", LIMIT.as_secs()), "");
         let mut found = Vec::new();

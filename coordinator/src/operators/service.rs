@@ -124,8 +124,8 @@ impl Operators for OperatorsService {
     }
 
     async fn resolve_images(&self, request: Request<v1::ResolveImagesRequest>) -> Answer<v1::ResolveImagesReply> {
-        self.caller(&request, Role::Operator)?;
-        self.resolve_now(request.into_inner()).await.map(Response::new)
+        let by = self.caller(&request, Role::Operator)?;
+        self.resolve_now(request.into_inner(), &by).await.map(Response::new)
     }
 
     async fn install_instance(&self, request: Request<v1::InstallInstanceRequest>) -> Answer<v1::InstanceChange> {
@@ -198,7 +198,7 @@ impl Operators for OperatorsService {
     }
 
     async fn read_logs(&self, request: Request<v1::ReadLogsRequest>) -> Answer<Self::ReadLogsStream> {
-        self.caller(&request, Role::Viewer)?;
-        self.read_logs_now(request.into_inner()).map(|stream| Response::new(stream.boxed()))
+        let by = self.caller(&request, Role::Viewer)?;
+        self.read_logs_now(request.into_inner(), &by).map(|stream| Response::new(stream.boxed()))
     }
 }

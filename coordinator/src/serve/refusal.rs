@@ -61,6 +61,9 @@ impl From<AdmitError> for Status {
                 let hint = "their certificates end by themselves; or remove the operator and add it anew";
                 refuse_as(Code::ResourceExhausted, Word::Other, text, hint)
             }
+            AdmitError::TooOften(_) => {
+                refuse_as(Code::ResourceExhausted, Word::Other, text, "wait, and go on as before")
+            }
             AdmitError::Clock(_) => {
                 refuse_as(Code::FailedPrecondition, Word::Other, text, "set this machine's clock (timedatectl)")
             }

@@ -1,5 +1,6 @@
 //! From a call's path to the service that answers it.
 
+use super::calls::{Calls, Place};
 use crate::agents::AgentsService;
 use crate::operators::{BackupsService, OperatorsService};
 use crate::repositories::RepositoriesService;
@@ -30,6 +31,7 @@ pub struct Router {
     pub operators: OperatorsServer<OperatorsService>,
     pub backups: BackupsServer<BackupsService>,
     pub repositories: RepositoriesServer<RepositoriesService>,
+    pub calls: Arc<Calls>,
 }
 
 impl Service<Request> for Router {
@@ -42,10 +44,25 @@ impl Service<Request> for Router {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let caller = request.extensions().get::<Arc<Caller>>();
-        if let Some(Err(status)) = caller.map(|caller| caller.check_standing()) {
-            return Box::pin(async { Ok(status.into_http()) });
-        }
+        let place = match self.enter(&request) {
+            Ok(place) => place,
+            Err(status) => return Box::pin(async move { Ok(status.into_http()) }),
+        };
+        let calls = Arc::clone(&self.calls);
+        let answer = self.answer(request);
+        Box::pin(async move { Ok(calls.respond(place, answer.await?)) })
+    }
+}
+
+impl Router {
+    /// A place for the call, within the limits of its caller.
+    fn enter(&self, request: &Request) -> Result<Place, Status> {
+        let Some(caller) = request.extensions().get::<Arc<Caller>>() else { return self.calls.enter(None) };
+        caller.check_standing()?;
+        self.calls.enter(caller.certified.as_ref().map(|(subject, _)| subject))
+    }
+
+    fn answer(&mut self, request: Request) -> BoxFuture<Response, Infallible> {
         let service = request.uri().path().trim_start_matches('/').split('/').next().unwrap_or_default();
         match service {
             <AgentsServer<AgentsService> as NamedService>::NAME => self.agents.call(request),

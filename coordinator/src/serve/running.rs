@@ -1,9 +1,10 @@
 //! A running coordinator: every task is born here and awaited here.
 
+use super::calls::Calls;
 use super::port::Port;
 use super::router::Router;
 use super::{Connections, IdentityService, JoinService};
-use crate::agents::{AgentsService, Questions, Sessions, sweep};
+use crate::agents::{AgentsService, Budgets, Questions, Sessions, sweep};
 use crate::clock;
 use crate::facts::Facts;
 use crate::home::Home;
@@ -119,6 +120,7 @@ pub struct Shared {
     pub facts: Arc<Facts>,
     pub sessions: Arc<Sessions>,
     pub questions: Arc<Questions>,
+    pub budgets: Arc<Budgets>,
     pub values: Arc<Values>,
     pub connections: Arc<Connections>,
     pub authority: Arc<Authority>,
@@ -164,6 +166,7 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
         facts,
         sessions: Arc::default(),
         questions: Arc::default(),
+        budgets: Arc::default(),
         values: Arc::new(Values::new(home.seal)),
         connections: Arc::default(),
         authority: Arc::clone(&authority),
@@ -179,7 +182,8 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
     let stop = CancellationToken::new();
     let port = Port { listener, tls, connections: Arc::clone(&shared.connections), stop: stop.clone() };
     let admissions = Admissions::new(authority, Arc::clone(&shared.facts), life);
-    let router = services(&shared, Arc::new(admissions));
+    let calls = Arc::new(Calls::default());
+    let router = services(&shared, Arc::new(admissions), calls);
     let main = tokio::spawn(run(shared, certificate, port, router, metrics, stop.clone()));
     tracing::info!(%address, "serving");
     Ok(Running { address, metrics: metrics_address, stop, main })
@@ -197,7 +201,7 @@ async fn tell_metrics(shared: &Shared, listener: Option<&TcpListener>) {
     }
 }
 
-fn services(shared: &Shared, admissions: Arc<Admissions>) -> Router {
+fn services(shared: &Shared, admissions: Arc<Admissions>, calls: Arc<Calls>) -> Router {
     let facts = || Arc::clone(&shared.facts);
     let agents = AgentsService {
         facts: facts(),
@@ -205,6 +209,7 @@ fn services(shared: &Shared, admissions: Arc<Admissions>) -> Router {
         questions: Arc::clone(&shared.questions),
         values: Arc::clone(&shared.values),
         keeper: Arc::clone(&shared.keeper),
+        budgets: Arc::clone(&shared.budgets),
     };
     let connections = Arc::clone(&shared.connections);
     let join = JoinService { admissions: Arc::clone(&admissions), facts: facts(), connections };
@@ -219,6 +224,7 @@ fn services(shared: &Shared, admissions: Arc<Admissions>) -> Router {
         backups: BackupsServer::new(backups).max_decoding_message_size(MESSAGE_LIMIT),
         identity: IdentityServer::new(identity).max_decoding_message_size(MESSAGE_LIMIT),
         repositories: RepositoriesServer::new(repositories).max_decoding_message_size(MESSAGE_LIMIT),
+        calls,
     }
 }
 
@@ -242,6 +248,7 @@ async fn run(
     metrics: Option<TcpListener>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
+    let calls = Arc::clone(&router.calls);
     let (ready, connections) = mpsc::channel(64);
     let (incoming, stopped) = (ReceiverStream::new(connections), stop.clone().cancelled_owned());
     let server = tokio::spawn(async { server().serve_with_incoming_shutdown(router, incoming, stopped).await });
@@ -252,6 +259,7 @@ async fn run(
         () = turns(&shared.facts, &shared.sessions) => Err(ServeError::StoreFailed),
         () = sweep(&shared.sessions, &shared.facts) => Ok(()),
         () = look_after_certificates(&shared, &certificate) => Ok(()),
+        () = calls.watch() => Ok(()),
         () = forget_now_and_then(&shared.facts) => Ok(()),
         () = make_repositories(&shared.keeper, &shared.sessions) => Ok(()),
         () = keep_house(&shared.keeper) => Ok(()),

@@ -68,9 +68,11 @@ impl Silent {
     pub async fn first_byte(&self, stream: TcpStream, source: IpAddr) -> Option<TcpStream> {
         let stream = Arc::new(stream);
         let seat = self.enter(source, &stream);
+        let mut byte = [0];
         let has_spoken = tokio::select! {
             () = seat.give_way.cancelled() => false,
-            ready = timeout(FIRST_BYTE, stream.readable()) => ready.is_ok_and(|ready| ready.is_ok()),
+            // `readable` is true of a new socket before anybody has looked.
+            peeked = timeout(FIRST_BYTE, stream.peek(&mut byte)) => matches!(peeked, Ok(Ok(1))),
         };
         drop(seat);
         // Whoever looked at it did so under the lock that the seat has just taken.

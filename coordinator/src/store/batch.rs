@@ -32,6 +32,11 @@ impl Batch {
         self.expected.is_empty() && self.writes.is_empty()
     }
 
+    /// The size of what is written.
+    pub fn bytes(&self) -> usize {
+        self.writes.iter().map(|write| write.key.len() + write.body.as_ref().map_or(0, String::len)).sum()
+    }
+
     /// Makes the whole batch fail with a conflict unless the key is as expected.
     pub fn expect(&mut self, key: impl Into<String>, expect: Expect) {
         self.expected.push((key.into(), expect));

@@ -150,7 +150,7 @@ impl FakeAgent {
     pub async fn connect_quietly(identity: &Identity, protocol: u32) -> Result<Self, Status> {
         let channel = dial(identity).await.map_err(|error| match error {
             LinkError::Revoked => refuse(Word::Revoked, error.to_string(), ""),
-            other => Status::unavailable(other.to_string()),
+            other => Status::unavailable(format!("{other:?}")),
         })?;
         let mut client = AgentsClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
         let request = v1::WatchRequest { protocol, agent_version: "test".to_owned() };

@@ -143,3 +143,32 @@ async fn tls(bed: &Bed, identity: &Identity) -> std::io::Result<TlsStream<TcpStr
     let name = "fleet-coordinator".try_into().expect("it is a name");
     tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
+
+#[tokio::test]
+async fn one_viewer_has_a_bounded_number_of_streams_and_the_others_are_answered() {
+    let bed = Bed::new().await;
+    let ada = administrator(&bed).await;
+    let mut admin = operators_as(&ada).await;
+    let request = v1::AddOperatorRequest { name: "bob".to_owned(), role: "viewer".to_owned(), ..Default::default() };
+    let invitation = admin.add_operator(request).await.expect("he is new").into_inner();
+    let bob = admit(&crate::bed::token(&invitation), now()).await.expect("the token is good");
+    let (mut streams, mut refused) = (Vec::new(), Vec::new());
+    for _ in 0..4 {
+        let mut viewer = operators_as(&bob).await;
+        for _ in 0..50 {
+            let events = v1::ListEventsRequest { tail: 10_000, follow: true, ..Default::default() };
+            match viewer.list_events(events).await {
+                Ok(stream) => streams.push(stream),
+                Err(status) => refused.push(status),
+            }
+        }
+    }
+    assert!(streams.len() <= 128, "{} streams of one viewer", streams.len());
+    assert!(refused.iter().all(|status| status.code() == Code::ResourceExhausted), "{refused:?}");
+    assert!(refused.iter().all(|status| hint_of(status).is_some()), "{refused:?}");
+    admin.get_status(v1::GetStatusRequest {}).await.expect("the others are answered");
+    streams.clear();
+    let mut viewer = operators_as(&bob).await;
+    let again = async { while viewer.get_status(v1::GetStatusRequest {}).await.is_err() {} };
+    timeout(LIMIT, again).await.expect("there is room again");
+}

@@ -223,9 +223,14 @@ async fn no_token_is_for_more_machines_than_there_is_room_for() {
 
     // However often one machine renews, the others stay.
     let mut identity = first.expect("the token is good");
-    for _ in 0..40 {
+    for _ in 0..16 {
         let channel = dial(&identity).await.expect("it is reached");
         identity = renew(&identity, channel, now()).await.expect("it counts");
+    }
+    let channel = dial(&identity).await.expect("it is reached");
+    match renew(&identity, channel, now()).await {
+        Err(LinkError::Refused { text, .. }) => assert!(text.contains("renewed too often"), "{text}"),
+        other => panic!("it should have been refused: {other:?}"),
     }
     with_uses(&mut admin, 99).await.expect("it is one machine still");
     admin.who_am_i(v1::WhoAmIRequest {}).await.expect("the others are not disturbed");

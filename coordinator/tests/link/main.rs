@@ -2,8 +2,8 @@
 
 mod backups;
 mod bed;
-mod duplicates;
 mod crowds;
+mod duplicates;
 mod earlier;
 mod import;
 mod joining;

@@ -1,6 +1,6 @@
 //! Questions to hosts, and the way of their answers to whoever asked: log lines, and the digests of images.
 
-use crate::bed::{FakeAgent, LIMIT, Operators};
+use crate::bed::{FakeAgent, LIMIT, Operators, operators};
 use crate::stories::{fleet, installed};
 use fleet_proto::v1;
 use tokio::time::timeout;
@@ -132,4 +132,65 @@ async fn images_are_resolved_through_a_host_that_can_say() {
     let many = v1::ResolveImagesRequest { images: vec!["notes:1.1".to_owned(); 101] };
     let refused = admin.resolve_images(many).await.expect_err("it is too much");
     assert!(refused.message().contains("more than 100"), "{refused}");
+}
+
+/// Follows the logs of `notes-1`, and gives the question that its host is asked.
+async fn follow(
+    viewer: &Operators,
+    agent: &mut FakeAgent,
+) -> (tokio::task::JoinHandle<Result<(), tonic::Status>>, u64) {
+    let request = v1::ReadLogsRequest { instance: "notes-1".to_owned(), follow: true, ..Default::default() };
+    let mut asker = viewer.clone();
+    let reading = tokio::spawn(async move {
+        let mut lines = asker.read_logs(request).await?.into_inner();
+        while let Some(line) = lines.next().await {
+            line?;
+        }
+        Ok(())
+    });
+    (reading, agent.question().await.id)
+}
+
+#[tokio::test]
+async fn one_operator_follows_once_on_a_host_and_everybody_else_is_answered() {
+    let (bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let request = v1::AddOperatorRequest { name: "bob".to_owned(), role: "viewer".to_owned(), ..Default::default() };
+    let invitation = admin.add_operator(request).await.expect("he is new").into_inner();
+    let bob = operators(&crate::bed::token(&invitation)).await;
+    let mut follows = Vec::new();
+    for _ in 0..4 {
+        follows.push(follow(&bob, &mut agent).await);
+    }
+    let (last, last_id) = follows.pop().expect("there are four");
+    for (follow, _) in follows {
+        let replaced = timeout(LIMIT, follow).await.expect("a later one ends it").expect("no fault");
+        let replaced = replaced.expect_err("it was replaced");
+        assert!(replaced.message().contains("you follow other logs of `lab-1` now"), "{replaced}");
+    }
+    let (mine, my_id) = follow(&admin, &mut agent).await;
+    assert!(my_id > last_id && !last.is_finished() && !mine.is_finished(), "another operator has its own");
+    let asker = admin.clone();
+    let images = v1::ResolveImagesRequest { images: vec!["notes:1.1".to_owned()] };
+    let resolving = tokio::spawn(async move { asker.clone().resolve_images(images).await });
+    let image =
+        v1::ResolvedImage { image: "notes:1.1".to_owned(), digest: "sha256:11".to_owned(), ..Default::default() };
+    resolved(&mut agent, vec![v1::answer_piece::Kind::Resolved(image)]).await;
+    resolving.await.expect("no fault").expect("images are resolved meanwhile");
+    drop(bed);
+}
+
+#[tokio::test]
+async fn one_operator_has_few_questions_open_to_a_host() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let request = || v1::ReadLogsRequest { instance: "notes-1".to_owned(), tail: 10, ..Default::default() };
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut asker = admin.clone();
+        open.push(tokio::spawn(async move { asker.read_logs(request()).await }));
+        agent.question().await;
+    }
+    let refused = admin.read_logs(request()).await.expect_err("it is one too many");
+    assert!(refused.message().contains("2 questions to `lab-1` open"), "{refused}");
 }

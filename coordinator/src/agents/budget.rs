@@ -1,0 +1,165 @@
+//! How much one host may say, and how much of it may be written: all others wait for the same disk.
+//!
+//! A host over its budget is read more slowly, until it has paid, over all its connections. What it says is never left
+//! out for that. `fleet status` names it.
+
+use fleet_core::names::HostName;
+use fleet_core::time::Time;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The largest report of an instance that is taken in: hundreds of containers fit.
+pub const REPORT_LIMIT: usize = 256 * 1024;
+/// What is read at once, and each second. A host with 100 instances says less than 1 MB when it connects.
+const READ: Rate = Rate { most: 16 << 20, each_second: 1 << 20 };
+/// The same of what is written; progress and what is unchanged is not.
+const WRITTEN: Rate = Rate { most: 8 << 20, each_second: 64 << 10 };
+/// Each write counts as at least so many bytes.
+const WRITE: usize = 1024;
+/// So long after a host was slowed down or not believed, that is told.
+const TOLD: Duration = Duration::from_secs(600);
+
+#[derive(Debug, Clone, Copy)]
+struct Rate {
+    most: u64,
+    each_second: u64,
+}
+
+/// A token bucket that may be overdrawn; then it says how long to wait.
+#[derive(Debug)]
+struct Bucket {
+    rate: Rate,
+    /// Bytes that were spent and not paid yet.
+    spent: u64,
+    at: Instant,
+}
+
+impl Bucket {
+    fn new(rate: Rate, now: Instant) -> Self {
+        Self { rate, spent: 0, at: now }
+    }
+
+    fn spend(&mut self, bytes: usize, now: Instant) -> Duration {
+        let millis = u64::try_from(now.saturating_duration_since(self.at).as_millis()).unwrap_or(u64::MAX);
+        let paid = millis.saturating_mul(self.rate.each_second) / 1000;
+        if paid > 0 {
+            self.at = now;
+        }
+        self.spent = self.spent.saturating_sub(paid).saturating_add(bytes as u64);
+        let debt = self.spent.saturating_sub(self.rate.most);
+        Duration::from_millis(debt.saturating_mul(1000) / self.rate.each_second)
+    }
+}
+
+#[derive(Debug)]
+struct Budget {
+    read: Bucket,
+    written: Bucket,
+    slowed: Option<Time>,
+    oversized: Option<Time>,
+}
+
+/// What a host did that a person should know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excess {
+    /// It says more than its budget, and is read slowly.
+    Slowed,
+    /// It said more of one instance than is taken in.
+    Oversized,
+}
+
+/// The budgets of all hosts, by their names: a new connection has the budget of the one before.
+#[derive(Debug, Default)]
+pub struct Budgets(Mutex<BTreeMap<HostName, Budget>>);
+
+impl Budgets {
+    fn of_hosts(&self) -> MutexGuard<'_, BTreeMap<HostName, Budget>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<R>(&self, host: &HostName, act: impl FnOnce(&mut Budget) -> R) -> R {
+        let now = Instant::now();
+        let new = || Budget {
+            read: Bucket::new(READ, now),
+            written: Bucket::new(WRITTEN, now),
+            slowed: None,
+            oversized: None,
+        };
+        act(self.of_hosts().entry(host.clone()).or_insert_with(new))
+    }
+
+    /// Notes what a host said and what was written for it, and gives how long to wait before it is read again.
+    pub fn spend(&self, host: &HostName, read: usize, written: usize, now: Time) -> Duration {
+        let written = if written == 0 { 0 } else { written + WRITE };
+        self.with(host, |budget| {
+            let at = Instant::now();
+            let wait = budget.read.spend(read, at).max(budget.written.spend(written, at));
+            if !wait.is_zero() {
+                budget.slowed = Some(now);
+            }
+            wait
+        })
+    }
+
+    /// Notes that a report was too large to be taken in.
+    pub fn note_oversized(&self, host: &HostName, now: Time) {
+        self.with(host, |budget| budget.oversized = Some(now));
+    }
+
+    /// The hosts that were too loud lately.
+    pub fn excesses(&self, now: Time) -> Vec<(HostName, Excess)> {
+        let is_recent = |at: Option<Time>| at.is_some_and(|at| now.since(at) < TOLD);
+        let mut found = Vec::new();
+        for (host, budget) in self.of_hosts().iter() {
+            found.extend(is_recent(budget.slowed).then(|| (host.clone(), Excess::Slowed)));
+            found.extend(is_recent(budget.oversized).then(|| (host.clone(), Excess::Oversized)));
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{NOW, read};
+
+    /// How long one host takes to say so many reports of a size that are all written, and how much was written.
+    async fn takes(budgets: &Budgets, reports: usize, bytes: usize) -> Duration {
+        let began = Instant::now();
+        for _ in 0..reports {
+            tokio::time::sleep(budgets.spend(&read("lab-1"), bytes, bytes, NOW)).await;
+        }
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_with_a_hundred_instances_is_read_at_once() {
+        let budgets = Budgets::default();
+        assert_eq!(takes(&budgets, 1000, 5000).await, Duration::ZERO, "each of them says ten new things");
+        assert!(budgets.excesses(NOW).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_is_written_at_its_rate_also_over_new_connections_and_others_are_not_slowed() {
+        let budgets = Budgets::default();
+        let took = takes(&budgets, 1000, 200_000).await;
+        let rate = 200_000_000 / took.as_secs();
+        assert!(rate < 70_000, "{rate} bytes each second");
+        assert_eq!(budgets.excesses(NOW), [(read("lab-1"), Excess::Slowed)]);
+        assert_eq!(budgets.spend(&read("lab-2"), 200_000, 200_000, NOW), Duration::ZERO);
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert_eq!(budgets.spend(&read("lab-1"), 1000, 1000, NOW), Duration::ZERO, "it has paid");
+        assert!(budgets.excesses(NOW.after(TOLD)).is_empty(), "and is not told any more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn progress_is_read_and_not_written() {
+        let budgets = Budgets::default();
+        for _ in 0..600 {
+            assert_eq!(budgets.spend(&read("lab-1"), 400_000, 0, NOW), Duration::ZERO, "100 instances, each second");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
