@@ -176,7 +176,8 @@ async fn databases_are_proven_and_come_back_as_they_were_in_place_and_elsewhere(
     mariadb(&name, "ALTER TABLE sv DROP SYSTEM VERSIONING");
     let restore = |goal| {
         let (only, safety) = (BTreeSet::new(), BTreeSet::new());
-        Action::Data(DataAction::Restore { from: lab.source(&id), only, safety, goal, others: Others::Dropped })
+        let (others, privileges) = (Others::Dropped, Default::default());
+        Action::Data(DataAction::Restore { from: lab.source(&id), only, safety, goal, others, privileges })
     };
     let end = lab.carry_out(&lab.order(&lab.instance(), restore(None))).await;
     assert_eq!(end.outcome, Outcome::Done);
