@@ -22,6 +22,7 @@ use fleet_core::steps::{Found, Step};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use hyper::body::Bytes;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -208,6 +209,11 @@ impl Hands for FakeHands {
     async fn mounted(&self, spec: &InstanceSpec) -> Result<Mounted, HandsError> {
         self.world().answers()?;
         Ok(self.world().mounted(spec))
+    }
+
+    async fn volume_devices(&self, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<String>>, HandsError> {
+        self.world().answers()?;
+        Ok(self.world().devices_of(spec))
     }
 
     async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, HandsError> {

@@ -3,6 +3,7 @@
 //! **Invariant:** there is no queue. What is next is derived from the ledger and the open set at each turn, the same
 //! after a restart as after a message.
 
+mod allow;
 mod back;
 mod carry;
 mod claims;
@@ -12,13 +13,13 @@ mod expect;
 mod forward;
 mod heal;
 mod jobs;
-mod links;
 mod prepare;
 mod said;
 #[cfg(test)]
 mod tests;
 mod work;
 
+pub use allow::{coverage_now, observe};
 pub use data::{let_all_go_on, sweep_drills};
 pub use heal::lost_volumes;
 pub use said::{said, unlooked};

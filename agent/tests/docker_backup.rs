@@ -21,6 +21,8 @@ mod images;
 mod lab;
 #[path = "docker_backup/left.rs"]
 mod left;
+#[path = "docker_backup/policy.rs"]
+mod policy;
 #[path = "docker_backup/recovery.rs"]
 mod recovery;
 #[path = "docker_backup/side_files.rs"]

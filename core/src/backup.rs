@@ -35,7 +35,7 @@ pub use counted::{Changes, Reading, around, between, exactly, lacking, unequal};
 pub use course::{
     Course, Phase, Still, course, data_mounts, is_files, renamed, replaced, root_path, stream_path, uncovered, works_in,
 };
-pub use coverage::{MountFound, Mounted, MountedAt, MountedFrom, Owner, chosen, coverage, key_of};
+pub use coverage::{MountFound, Mounted, MountedAt, MountedFrom, Owner, chosen, coverage, key_of, takes_volume};
 pub use due::{About, Due, backup_due, drill_due, forget_due};
 pub use judged::Judged;
 pub use made::{CopyMade, DrillMade, Made, RestoreMade};

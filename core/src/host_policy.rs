@@ -2,11 +2,21 @@
 
 mod check;
 mod links;
+mod logging;
+mod reach;
+mod reaches;
+mod stores;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use check::violations;
-pub use links::{Leads, is_shown_in_part, paths_to_follow, strays};
+pub use links::{Leads, is_shown_in_part};
+pub use logging::USUAL_DRIVERS;
+pub use reach::{ExecUse, Lead, PathUse, Power, Reach, Refusal, joined};
+pub use reaches::Reaches;
+pub use stores::{forbidden_stores, store_reaches};
 
 use crate::names::AppName;
 use crate::window::Window;
@@ -25,9 +35,24 @@ pub struct HostPolicy {
     pub paths: BTreeSet<String>,
     /// The buckets outside of an instance that its stores may be, as `host[:port][/bucket]`.
     pub buckets: BTreeSet<String>,
+    /// Existing volumes that may be mounted as `external`, by names or patterns such as `data_*`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub volumes: BTreeSet<String>,
+    /// Containers and volumes of no instance that stores may read and replace, by names or patterns such as `data_*`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub foreign: BTreeSet<String>,
+    /// Where backups may be written and read beside the coordinator: folders of the host, and endpoints as
+    /// `host[:port][/bucket]`. `*` is anything.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub repositories: BTreeSet<String>,
+    /// The log drivers that containers may have, as `driver`, or `driver=address` where it sends to an address; absent:
+    /// `json-file`, `local` and `journald`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_drivers: Option<BTreeSet<String>>,
     /// When changes may begin; absent: always.
     pub hours: Option<Window>,
-    /// Whether programs may be run inside containers (exec probes included).
+    /// Whether the agent may run programs inside containers: exec probes, the tools that dump, load and count databases,
+    /// `command` stores, and the checks of stores.
     pub exec: Permission,
     /// Whether containers may have more power over the host than containers usually have: `privileged`, added
     /// capabilities, security options, the host's own network.
@@ -52,13 +77,18 @@ impl Permission {
 }
 
 impl Default for HostPolicy {
-    /// Every app, every registry, no host path, no bucket, any hour, exec allowed, no privileges.
+    /// Every app, every registry, no host path, no bucket, nothing that others made, no repository but the coordinator's, any
+    /// hour, exec allowed, no privileges.
     fn default() -> Self {
         Self {
             apps: None,
             registries: None,
             paths: BTreeSet::new(),
             buckets: BTreeSet::new(),
+            volumes: BTreeSet::new(),
+            foreign: BTreeSet::new(),
+            repositories: BTreeSet::new(),
+            log_drivers: None,
             hours: None,
             exec: Permission::Allowed,
             privileges: Permission::Denied,

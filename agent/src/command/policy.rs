@@ -2,8 +2,9 @@
 
 use super::error::CommandError;
 use crate::policy::{PolicyError, read};
-use fleet_core::host_policy::HostPolicy;
+use fleet_core::host_policy::{HostPolicy, USUAL_DRIVERS};
 use fleet_core::names::AppName;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 pub fn check(file: &Path) -> Result<String, CommandError> {
@@ -23,13 +24,32 @@ pub fn lines(policy: &HostPolicy) -> String {
     let apps = policy.apps.as_ref().map(|apps| list(apps.iter().map(AppName::as_str).collect()));
     let registries = policy.registries.as_ref().map(|entries| list(entries.iter().map(String::as_str).collect()));
     let any = || "any".to_owned();
-    format!(
-        "  apps        {}\n  registries  {}\n  host paths  {}\n  hours       {}\n  exec        {}\n  privileges  {}\n",
-        apps.unwrap_or_else(any),
-        registries.unwrap_or_else(any),
-        list(policy.paths.iter().map(String::as_str).collect()),
-        policy.hours.as_ref().map_or_else(any, ToString::to_string),
-        policy.exec.word(),
-        policy.privileges.word(),
-    )
+    let all = |entries: &BTreeSet<String>| list(entries.iter().map(String::as_str).collect());
+    let HostPolicy {
+        apps: _,
+        registries: _,
+        paths,
+        buckets,
+        volumes,
+        foreign,
+        repositories,
+        log_drivers,
+        hours,
+        exec,
+        privileges,
+    } = policy;
+    let lines = [
+        ("apps", apps.unwrap_or_else(any)),
+        ("registries", registries.unwrap_or_else(any)),
+        ("host paths", all(paths)),
+        ("buckets", all(buckets)),
+        ("volumes", all(volumes)),
+        ("foreign", all(foreign)),
+        ("repositories", all(repositories)),
+        ("log drivers", log_drivers.as_ref().map_or_else(|| USUAL_DRIVERS.join(", "), all)),
+        ("hours", hours.as_ref().map_or_else(any, ToString::to_string)),
+        ("exec", exec.word().to_owned()),
+        ("privileges", privileges.word().to_owned()),
+    ];
+    lines.iter().map(|(key, value)| format!("  {key:<12}  {value}\n")).collect()
 }

@@ -7,6 +7,7 @@ use fleet_core::backup::{
 };
 use fleet_core::spec::{InstanceSpec, MountSource};
 use fleet_core::steps::ContainerState;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What goes wrong with the next dumps or loads of a service.
@@ -112,26 +113,37 @@ impl World {
                     target: mount.target.clone(),
                     access: mount.access,
                 };
-                found.mounts.push(MountFound { source, at: Some(at), owner: Owner::Instance });
+                found.mounts.push(MountFound { source, at: Some(at), owner: Owner::Instance, devices: Vec::new() });
             }
         }
         let is_known = |name: &str| found.mounts.iter().any(|it| it.source == MountedFrom::Volume(name.to_owned()));
         let of_spec = spec.volumes.iter().filter(|it| self.volumes.contains_key(&it.name) && !is_known(&it.name));
         let unused: Vec<_> = of_spec.map(|it| MountedFrom::Volume(it.name.clone())).collect();
-        found.mounts.extend(unused.into_iter().map(|source| MountFound { source, at: None, owner: Owner::Instance }));
+        let unused = unused.into_iter();
+        let owner = Owner::Instance;
+        found.mounts.extend(unused.map(|source| MountFound { source, at: None, owner, devices: Vec::new() }));
         found
+    }
+
+    /// Where those of the spec's volumes that are there lead.
+    pub fn devices_of(&self, spec: &InstanceSpec) -> BTreeMap<String, Vec<String>> {
+        let there = spec.volumes.iter().filter(|volume| self.volumes.contains_key(&volume.name));
+        there.filter_map(|volume| Some((volume.name.clone(), self.devices.get(&volume.name)?.clone()))).collect()
     }
 
     pub(super) fn roots(&self, spec: &InstanceSpec, store: &Store) -> Vec<RootFound> {
         let Engine::Volume(files) = &store.engine else { return Vec::new() };
         let mounted = self.mounted(spec);
-        let root = |source: &MountedFrom| match source {
-            MountedFrom::Folder(path) => RootFound { from: path.clone(), key: path.clone(), path: path.into() },
+        let root = |mount: &MountFound| match &mount.source {
+            MountedFrom::Folder(path) => {
+                RootFound { from: path.clone(), key: path.clone(), path: path.into(), mount: mount.clone() }
+            }
             MountedFrom::Volume(name) => {
-                RootFound { from: name.clone(), key: key_of(spec, name), path: self.volumes_at.join(name) }
+                let (key, path) = (key_of(spec, name), self.volumes_at.join(name));
+                RootFound { from: name.clone(), key, path, mount: mount.clone() }
             }
         };
-        chosen(files, spec, &mounted).into_iter().map(|mount| root(&mount.source)).collect()
+        chosen(files, spec, &mounted).into_iter().map(root).collect()
     }
 
     /// Whoever else runs on a volume whose folder is among these.

@@ -39,6 +39,8 @@ pub struct World {
     pub networks: BTreeMap<String, (String, String)>,
     /// Each volume with what was ever written into it: the images of the containers that ran on it.
     pub volumes: BTreeMap<String, Vec<String>>,
+    /// The paths of the host to which volumes lead, by their names.
+    pub devices: BTreeMap<String, Vec<String>>,
     pub images: BTreeSet<String>,
     /// By working directory and path.
     pub files: BTreeMap<(String, String), FileSpec>,

@@ -33,6 +33,7 @@ use fleet_core::spec::{ContainerSpec, InstanceSpec, NetworkSpec, VolumeSpec, che
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{Found, Step};
 use futures_util::stream::BoxStream;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -119,6 +120,10 @@ impl Hands for DockerHands {
 
     async fn mounted(&self, spec: &InstanceSpec) -> Result<Mounted, HandsError> {
         mounted::mounted(&self.engine, spec).await
+    }
+
+    async fn volume_devices(&self, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<String>>, HandsError> {
+        volume::devices(&self.engine, spec).await
     }
 
     async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, HandsError> {

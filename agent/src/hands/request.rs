@@ -1,6 +1,7 @@
 //! What is asked of the hands, and what they answer beside the mind's own words.
 
 use super::HandsError;
+use fleet_core::backup::MountFound;
 use fleet_core::names::{Digest, InstanceName};
 use fleet_core::spec::Switch;
 use fleet_core::time::Time;
@@ -52,6 +53,8 @@ pub struct RootFound {
     /// The same for an instance of another name: the volume's name in the Compose file.
     pub key: String,
     pub path: PathBuf,
+    /// As it was found: whose it is, and to which paths of the host it leads.
+    pub mount: MountFound,
 }
 
 /// A container that is not the instance's and has one of its folders.

@@ -1,12 +1,12 @@
 //! The life of one order on this host: accepted, forward, at its end or on the way back.
 
+use super::allow::allow_instance;
 use super::back::{Attempt, back};
 use super::claims::{bare_spec, expect_deletable, expect_unclaimed};
 use super::data;
 use super::end::end;
 use super::expect::outcome_at_once;
 use super::forward::forward;
-use super::links::refuse_strays;
 use super::prepare::{prepare, refuse_to_start};
 use super::work::Work;
 use crate::clock;
@@ -125,7 +125,7 @@ impl Carrying<'_> {
             }
             Action::Power { wish, serial } => {
                 if let Some(from) = from.filter(|_| starts_something(&self.order.action)) {
-                    let allowed = refuse_strays(self.work.site, &from.rendered.spec).await;
+                    let allowed = allow_instance(self.work.site, &from.rendered).await;
                     allowed.map_err(|error| crate::chain(&error))?;
                 }
                 let power = PowerDesired { wish: *wish, serial: *serial };

@@ -18,6 +18,7 @@ mod forget;
 mod holds;
 pub mod left;
 mod others;
+mod reached;
 mod ready;
 mod restore;
 mod room;
@@ -43,8 +44,8 @@ use crate::ledger::{
 };
 use crate::repositories::Told;
 use crate::site::Site;
-use fleet_core::backup::{Access, DataAction, Made};
-use fleet_core::names::{BackupId, InstanceName, RepositoryName};
+use fleet_core::backup::{DataAction, Made};
+use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Order, Outcome};
 use fleet_core::units::Period;
 use std::collections::BTreeSet;
@@ -257,14 +258,6 @@ impl DataWork<'_> {
     /// The id of the backup that this order makes.
     pub fn backup_id(&self) -> BackupId {
         self.order.id.as_str().parse().expect("an order's id is a backup's, too")
-    }
-
-    /// The way into a repository that came beside the order.
-    pub fn access(&self, name: &RepositoryName, of: &InstanceName) -> Result<&Access, DataError> {
-        let is_it = |access: &&Access| access.repository == *name && access.instance == *of;
-        let missing =
-            || DataError::Unfit(format!("the order came without the way into the repository `{name}` of {of}"));
-        self.open.access.iter().find(is_it).ok_or_else(missing)
     }
 
     /// Says how many bytes went through, at a pace that people can read.

@@ -1,5 +1,6 @@
 //! The end of an order: in the ledger, then on the board.
 
+use super::allow::{coverage_now, observe};
 use super::data::{keep_of_fault, left};
 use super::said::{said, unlooked};
 use crate::clock;
@@ -33,9 +34,9 @@ pub async fn end(site: &Site, order: &Order, end: impl Into<End>, becomes: Optio
 async fn look(site: &Site, entry: &InstanceEntry) -> Option<InstanceSaid> {
     let settled = entry.settled.as_ref()?;
     let spec = &settled.rendered.spec;
-    let mounted = site.hands.mounted(spec).await.ok();
-    match site.hands.observe(spec, &settled.rendered.health).await {
-        Ok(seen) => said(entry, &seen, Vec::new(), mounted.as_ref()),
+    let coverage = coverage_now(site, settled).await;
+    match observe(site, spec, &settled.rendered.health).await {
+        Ok(seen) => said(entry, &seen, Vec::new(), coverage),
         Err(_) => unlooked(entry),
     }
 }

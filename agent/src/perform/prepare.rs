@@ -1,16 +1,15 @@
 //! From an order's goal to what the instance shall be, or why this host will not have it. Touches nothing.
 
+use super::allow::{Forbidden, allow_instance};
 use super::claims::{ClaimError, expect_no_foreign_container, expect_own};
 use super::heal::lost_volumes;
-use super::links::{LedAstray, refuse_strays};
 use crate::bundles::FetchError;
 use crate::hands::HandsError;
 use crate::ledger::{Settled, Values};
 use crate::site::Site;
-use fleet_core::app::{AppDefinition, CheckedValues, Placement, Rendered};
+use fleet_core::app::{AppDefinition, CheckedValues, Placement};
 use fleet_core::compose::Problems;
 use fleet_core::facts::{DriftRule, PowerDesired};
-use fleet_core::host_policy::{HostPolicy, violations};
 use fleet_core::names::InstanceName;
 use fleet_core::order::{Goal, PowerWish};
 use fleet_core::spec::InstanceSpec;
@@ -32,10 +31,8 @@ pub enum PrepareError {
     Values(String),
     #[error("{0}")]
     Render(String),
-    #[error("the host's own policy forbids it: {0}")]
-    Forbidden(String),
     #[error(transparent)]
-    LedAstray(#[from] LedAstray),
+    Forbidden(#[from] Forbidden),
     #[error(transparent)]
     Claim(#[from] ClaimError),
     #[error(
@@ -45,8 +42,6 @@ pub enum PrepareError {
     DataGone(String),
     #[error(transparent)]
     Look(#[from] HandsError),
-    #[error("the host's policy cannot be read, so nothing is allowed: {0}")]
-    NoPolicy(String),
 }
 
 /// What the instance becomes when the goal is reached.
@@ -74,8 +69,7 @@ pub async fn prepare(
         working_dir: site.working_dir(instance).display().to_string(),
     };
     let mut rendered = site.renderer.render(&bundle, &checked, &placement).await.map_err(not_rendered)?;
-    allow(&site.policy.now(), &rendered)?;
-    refuse_strays(site, &rendered.spec).await?;
+    allow_instance(site, &rendered).await?;
     let before = from.map(|from| &from.rendered.spec);
     if let Some(before) = before {
         rendered.spec.keep_host_label(before);
@@ -123,10 +117,4 @@ fn not_rendered(error: RenderError) -> PrepareError {
 fn all(problems: &Problems) -> String {
     let texts: Vec<String> = problems.0.iter().map(ToString::to_string).collect();
     texts.join("; ")
-}
-
-fn allow(policy: &Result<HostPolicy, String>, rendered: &Rendered) -> Result<(), PrepareError> {
-    let policy = policy.as_ref().map_err(|reason| PrepareError::NoPolicy(reason.clone()))?;
-    let found = violations(policy, rendered);
-    if found.is_empty() { Ok(()) } else { Err(PrepareError::Forbidden(found.join("; "))) }
 }

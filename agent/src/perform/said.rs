@@ -1,7 +1,7 @@
 //! What this host says of an instance, from what was settled and what was seen.
 
 use crate::ledger::{InstanceEntry, Settled};
-use fleet_core::backup::{Mounted, coverage};
+use fleet_core::backup::Coverage;
 use fleet_core::claims::claims_of;
 use fleet_core::facts::{ContainerSaid, Health, InstanceSaid};
 use fleet_core::spec::InstanceSpec;
@@ -13,7 +13,7 @@ pub fn said(
     entry: &InstanceEntry,
     seen: &Observation,
     drift: Vec<String>,
-    mounted: Option<&Mounted>,
+    coverage: Option<Coverage>,
 ) -> Option<InstanceSaid> {
     let settled = entry.settled.as_ref()?;
     let health = match &entry.stuck {
@@ -21,8 +21,6 @@ pub fn said(
         None => health(settled, seen),
     };
     let containers = containers(&settled.rendered.spec, seen);
-    let rendered = &settled.rendered;
-    let coverage = mounted.map(|mounted| coverage(&rendered.stores, &rendered.spec, mounted));
     Some(InstanceSaid { health, drift, containers, coverage, ..unknown(settled) })
 }
 

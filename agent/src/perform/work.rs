@@ -1,7 +1,7 @@
 //! One piece of work on one instance: looking, stepping, waiting for health, and saying what is being done.
 
+use super::allow::{Forbidden, allow_probes, allow_step};
 use super::claims::ClaimError;
-use super::links::{LedAstray, refuse_strays_before};
 use crate::clock;
 use crate::gate::{self, NotHealthy, Waits};
 use crate::hands::{HandsError, Note, Notes};
@@ -33,7 +33,7 @@ pub enum WorkError {
     #[error(transparent)]
     Claim(#[from] ClaimError),
     #[error(transparent)]
-    LedAstray(#[from] LedAstray),
+    Forbidden(#[from] Forbidden),
     #[error(transparent)]
     Hands(#[from] HandsError),
     #[error(transparent)]
@@ -43,18 +43,21 @@ pub enum WorkError {
 impl WorkError {
     fn is_passing(&self) -> bool {
         match self {
-            Self::Hands(error) => error.is_passing(),
-            Self::NotHealthy(_)
+            Self::Hands(error) | Self::Forbidden(Forbidden::Look(error)) => error.is_passing(),
+            Self::Forbidden(Forbidden::ByPolicy(_) | Forbidden::NoPolicy(_))
+            | Self::NotHealthy(_)
             | Self::NoGoal
             | Self::DataGone(_)
             | Self::Claim(_)
-            | Self::LedAstray(_)
             | Self::Ledger(_) => false,
         }
     }
 
     fn is_without_engine(&self) -> bool {
-        matches!(self, Self::Hands(HandsError::NoEngine { .. }))
+        matches!(
+            self,
+            Self::Hands(HandsError::NoEngine { .. }) | Self::Forbidden(Forbidden::Look(HandsError::NoEngine { .. }))
+        )
     }
 }
 
@@ -184,7 +187,7 @@ impl<'a> Work<'a> {
         match step {
             Step::Gate => self.gate(spec, finish).await,
             step => {
-                refuse_strays_before(step, self.site, spec).await?;
+                allow_step(step, self.site, spec).await?;
                 Ok(self.site.hands.perform(step, spec, notes).await?)
             }
         }
@@ -217,6 +220,7 @@ impl<'a> Work<'a> {
             Finish::Healthy(health) | Finish::HealthyIfChanged(health) => health,
             Finish::AsIs => return Ok(()),
         };
+        allow_probes(self.site, health)?;
         let waits = |waits: Waits<'_>| match waits {
             Waits::Because(why) => self.say(format!("{DOING}: {why}")),
             Waits::WellFor { so_far, of } => {

@@ -2,7 +2,7 @@
 
 use crate::hands::HandsError;
 use crate::ledger::{InstanceEntry, Settled};
-use crate::perform::{lost_volumes, said};
+use crate::perform::{coverage_now, lost_volumes, observe, said};
 use crate::site::Site;
 use fleet_core::facts::{DriftRule, Health, InstanceSaid};
 use fleet_core::steps::{Found, drift};
@@ -19,15 +19,15 @@ pub async fn look_at(site: &Site, entry: &InstanceEntry) -> Result<Option<(Insta
     let Some(settled) = &entry.settled else { return Ok(None) };
     let spec = &settled.rendered.spec;
     let found = site.hands.look(spec).await?;
-    let seen = site.hands.observe(spec, &settled.rendered.health).await?;
+    let seen = observe(site, spec, &settled.rendered.health).await?;
     let lost = lost_volumes(&found, settled);
     // What others have in its place is theirs: nothing is healed beside it.
     let is_alone = !found.has_foreign_containers();
     let may_heal = entry.stuck.is_none() && lost.is_empty() && is_alone && settled.drift == DriftRule::Heal;
     let cure = if may_heal { Cure::Heal } else { Cure::None };
     // What is covered is no part of being well.
-    let mounted = site.hands.mounted(spec).await.ok();
-    let said = said(entry, &seen, drift_of(&found, settled), mounted.as_ref());
+    let coverage = coverage_now(site, settled).await;
+    let said = said(entry, &seen, drift_of(&found, settled), coverage);
     Ok(said.map(|said| (without(&lost, said), cure)))
 }
 

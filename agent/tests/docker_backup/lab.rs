@@ -57,12 +57,21 @@ impl Lab {
         let identity = admit(&coordinator.token(), now()).await.expect("the host is admitted");
         std::fs::create_dir(folder.path().join("agent")).expect("made");
         identity.save(&identity_path(&folder.path().join("agent"))).expect("the identity is kept");
-        std::fs::write(folder.path().join("policy.yaml"), policy).expect("written");
         let name = format!("{name}-{}", std::process::id());
         coordinator.bundles.lock().expect("no fault").insert(bundle.digest().to_string(), bundle.clone());
         let secrets = Secrets::generate().expect("random");
         let lab = Self { name, folder, coordinator, _serving: serving, secrets, bundle };
+        lab.write_policy(policy);
         Some(lab)
+    }
+
+    /// The host's policy: that, and that backups may be kept where these tests keep them.
+    pub fn write_policy(&self, policy: &str) {
+        self.write_whole_policy(&format!("{policy}repositories: ['{}']\n", self.folder.path().display()));
+    }
+
+    pub fn write_whole_policy(&self, policy: &str) {
+        std::fs::write(self.folder.path().join("policy.yaml"), policy).expect("written");
     }
 
     pub fn repository(&self) -> PathBuf {

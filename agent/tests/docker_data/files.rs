@@ -4,6 +4,7 @@ use super::bed::bed;
 use super::images::{self, ONE, docker};
 use fleet_agent::hands::Hands;
 use fleet_core::backup::{HoldKind, Store, coverage};
+use std::collections::BTreeMap;
 use std::fs;
 
 const COMPOSE: &str = "services:
@@ -32,7 +33,7 @@ async fn the_files_of_a_store_are_found_on_this_host() {
     assert_eq!(own[0].key, "./own");
     assert_eq!(fs::read_to_string(own[0].path.join("y")).expect("it is there"), "in a folder\n");
     let mounted = bed.instance.hands.mounted(&bed.rendered.spec).await.expect("it can be looked at");
-    let found = coverage(&bed.rendered.stores, &bed.rendered.spec, &mounted);
+    let found = coverage(&bed.rendered.stores, &bed.rendered.spec, &mounted, &BTreeMap::new());
     let expect = [
         "unnamed volume of web at /cache".to_owned(),
         format!("volume {}_other of db at /other", bed.instance.project),

@@ -79,6 +79,10 @@ fn policy(policy: &PolicyView) -> Vec<String> {
         ("registries", list(&policy.registries, "all")),
         ("host paths", list(&policy.paths, "none")),
         ("buckets", list(&policy.buckets, "none")),
+        ("volumes", list(&policy.volumes, "none")),
+        ("foreign", list(&policy.foreign, "none")),
+        ("repositories", list(&policy.repositories, "none")),
+        ("log drivers", list(&policy.log_drivers, "json-file, local, journald")),
         ("hours", if policy.hours.is_empty() { "any".to_owned() } else { policy.hours.clone() }),
         ("exec", policy.exec.clone()),
         ("privileges", policy.privileges.clone()),
@@ -192,13 +196,17 @@ mod tests {
         certificate  until 1970-01-02T01:00:00Z, renews itself
 
         its own people allow
-          apps        all
-          registries  all
-          host paths  /srv
-          buckets     none
-          hours       any
-          exec        allowed
-          privileges  denied
+          apps          all
+          registries    all
+          host paths    /srv
+          buckets       none
+          volumes       none
+          foreign       none
+          repositories  none
+          log drivers   json-file, local, journald
+          hours         any
+          exec          allowed
+          privileges    denied
         ");
     }
 }

@@ -21,6 +21,8 @@ pub struct MountFound {
     pub at: Option<MountedAt>,
     /// Whether it belongs to the instance. What belongs to no project is here for the stores that take it by a pattern.
     pub owner: Owner,
+    /// The paths of the host to which a volume leads, by the options that its driver was given.
+    pub devices: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,18 +43,26 @@ pub struct MountedAt {
     pub access: Access,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
     Instance,
     Nobody,
 }
 
-/// What the stores cover of what was found.
-pub fn coverage(stores: &BTreeMap<StoreName, Store>, spec: &InstanceSpec, mounted: &Mounted) -> Coverage {
+/// What the stores cover of what was found. Those that the host's policy forbids are not covered, each for its reason.
+pub fn coverage(
+    stores: &BTreeMap<StoreName, Store>,
+    spec: &InstanceSpec,
+    mounted: &Mounted,
+    forbidden: &BTreeMap<StoreName, String>,
+) -> Coverage {
     let seen = stores.iter().map(|(name, store)| StoreSeen {
         name: name.clone(),
         engine: store.engine.kind(),
-        state: state(store, spec, mounted),
+        state: match forbidden.get(name).filter(|_| store.is_truth()) {
+            Some(reason) => StoreState::Missing { reason: reason.clone() },
+            None => state(store, spec, mounted),
+        },
     });
     let covered: BTreeSet<&MountedFrom> = stores.values().flat_map(|store| covered(store, spec, mounted)).collect();
     let is_open = |mount: &&MountFound| {
@@ -66,8 +76,15 @@ pub fn coverage(stores: &BTreeMap<StoreName, Store>, spec: &InstanceSpec, mounte
 pub fn chosen<'a>(files: &Files, spec: &InstanceSpec, mounted: &'a Mounted) -> Vec<&'a MountFound> {
     let mut taken = BTreeSet::new();
     let mut of_store: Vec<_> = mounted.mounts.iter().filter(|mount| takes(files, spec, mount)).collect();
-    of_store.sort_by(|a, b| a.source.cmp(&b.source));
+    // What the instance has is its own, whoever else has it, too.
+    of_store.sort_by(|a, b| (&a.source, a.owner).cmp(&(&b.source, b.owner)));
     of_store.into_iter().filter(|mount| taken.insert(&mount.source)).collect()
+}
+
+/// Whether a store of files would take a volume of this name, if the instance had it.
+pub fn takes_volume(files: &Files, spec: &InstanceSpec, volume: &str) -> bool {
+    let source = MountedFrom::Volume(volume.to_owned());
+    takes(files, spec, &MountFound { source, at: None, owner: Owner::Instance, devices: Vec::new() })
 }
 
 fn takes(files: &Files, spec: &InstanceSpec, mount: &MountFound) -> bool {

@@ -186,9 +186,14 @@ impl Engine {
 impl Bucket {
     /// The host and the port of the endpoint.
     pub fn authority(&self) -> Option<(&str, u16)> {
-        let (rest, usual) = match self.endpoint.strip_prefix("https://") {
+        Self::authority_of(&self.endpoint)
+    }
+
+    /// The host and the port of any endpoint.
+    pub fn authority_of(endpoint: &str) -> Option<(&str, u16)> {
+        let (rest, usual) = match endpoint.strip_prefix("https://") {
             Some(rest) => (rest, 443),
-            None => (self.endpoint.strip_prefix("http://")?, 80),
+            None => (endpoint.strip_prefix("http://")?, 80),
         };
         let rest = rest.trim_end_matches('/');
         let is_plain = |text: &str| !text.is_empty() && !text.contains(['/', '@', '?', '#', ' ']);

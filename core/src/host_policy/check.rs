@@ -1,48 +1,91 @@
-//! What of an instance a host's policy forbids.
+//! Judges reaches by a host's policy, as they are written; [`super::links`] judges where links take them.
 
+use super::logging::{allows_driver, allows_option};
+use super::reach::{Reach, Refusal};
+use super::reaches::Reaches;
 use super::{HostPolicy, Permission};
-use crate::app::{Probe, Rendered};
-use crate::backup::Bucket;
+use crate::app::Rendered;
+use crate::backup::{Bucket, matches_pattern};
 use crate::image::is_registry;
 use crate::names::AppName;
-use crate::spec::{ContainerSpec, NetworkMode, Switch};
+use std::collections::BTreeSet;
 
 const DEFAULT_REGISTRY: &str = "docker.io";
+/// Networks that are the host's own, or lead into another's.
+const NO_NETWORKS: [&str; 4] = ["host", "none", "bridge", "default"];
 
 /// Says, one sentence each, what the policy forbids; nothing said means that the instance may run.
 pub fn violations(policy: &HostPolicy, rendered: &Rendered) -> Vec<String> {
-    let spec = &rendered.spec;
-    let app = (!policy.allows_app(&spec.app)).then(|| format!("the host does not allow the app {}", spec.app));
-    let images = spec.containers.iter().map(|container| container.image.as_str());
-    let images = images.filter(|image| !policy.allows_image(image));
-    let images = images.map(|image| format!("the host does not allow images such as {image}"));
-    let paths = spec.host_paths().into_iter().filter(|path| !policy.allows_path(path));
-    let paths = paths.map(|path| format!("the host does not allow mounting {path}"));
-    let probes = rendered.health.probes.iter().filter(|probe| is_exec(probe) && policy.exec == Permission::Denied);
-    let probes = probes.map(|probe| format!("the host does not allow exec, and {} has an exec probe", probe.service()));
-    let powers = spec.containers.iter().filter(|_| policy.privileges == Permission::Denied).filter_map(power);
-    let outside = rendered.stores.values().filter_map(|store| store.bucket()).filter(|it| !policy.allows_bucket(it));
-    let buckets = outside.map(|bucket| format!("the host does not allow the bucket {}", bucket.place()));
-    app.into_iter().chain(images).chain(paths).chain(buckets).chain(probes).chain(powers).collect()
+    policy.refusals(&Reaches::of_instance(rendered)).iter().map(ToString::to_string).collect()
 }
 
-fn is_exec(probe: &Probe) -> bool {
-    match probe {
-        Probe::Exec(_) => true,
-        Probe::Http(_) | Probe::Version(_) => false,
+impl HostPolicy {
+    /// What of an order's reaches is not allowed, each once. Links are not followed.
+    pub fn refusals(&self, reaches: &Reaches) -> Vec<Refusal> {
+        let mut refusals: Vec<Refusal> = Vec::new();
+        for reach in reaches.all.iter().filter(|reach| !self.allows(reach, reaches.own.as_deref())) {
+            let refusal = Refusal::as_written(reach.clone());
+            if !refusals.contains(&refusal) {
+                refusals.push(refusal);
+            }
+        }
+        refusals
+    }
+
+    /// The one place that answers for each way of reaching the host.
+    fn allows(&self, reach: &Reach, own: Option<&str>) -> bool {
+        let log_drivers = || self.log_drivers.as_ref().map(|entries| entries.iter().map(String::as_str));
+        match reach {
+            Reach::App(app) => self.allows_app(app),
+            Reach::Image(image) => self.allows_image(image),
+            Reach::Path { path, used: _ } => own.is_some_and(|own| is_inside(own, path)) || self.allows_path(path),
+            Reach::ExternalVolume(name) => is_listed(&self.volumes, name),
+            Reach::Foreign { store: _, names } => names.iter().any(|name| is_listed(&self.foreign, name)),
+            // What is shared with others by consent of those who made it; never what is the host's, or one container's.
+            Reach::ExternalNetwork(name) => !NO_NETWORKS.contains(&name.as_str()) && !name.contains(':'),
+            Reach::Power { .. } | Reach::NetworkDevice { .. } => self.privileges == Permission::Allowed,
+            Reach::Exec(_) => self.exec == Permission::Allowed,
+            Reach::LogDriver { service: _, driver } => allows_driver(log_drivers(), driver),
+            Reach::LogOption { service: _, driver, option: _, value } => {
+                allows_option(log_drivers(), driver.as_deref(), value)
+            }
+            Reach::Bucket(bucket) => self.allows_bucket(bucket),
+            Reach::RepositoryFolder { repository: _, path } => self.allows_repository_folder(path),
+            Reach::RepositoryEndpoint { repository: _, endpoint, bucket } => {
+                let is_it = |entry: &String| entry == "*" || is_bucket(entry, endpoint, bucket);
+                self.repositories.iter().any(is_it)
+            }
+        }
+    }
+
+    fn allows_repository_folder(&self, path: &str) -> bool {
+        let Some(path) = components(path) else { return false };
+        let is_below = |entry: &String| entry == "*" || components(entry).is_some_and(|entry| path.starts_with(&entry));
+        self.repositories.iter().any(is_below)
     }
 }
 
-/// The power over the host that a container asks for, if it asks for any.
-fn power(container: &ContainerSpec) -> Option<String> {
-    let key = match container {
-        ContainerSpec { privileged: Switch::On, .. } => "privileged",
-        ContainerSpec { network_mode: NetworkMode::Host, .. } => "network_mode: host",
-        ContainerSpec { cap_add, .. } if !cap_add.is_empty() => "cap_add",
-        ContainerSpec { security_opt, .. } if !security_opt.is_empty() => "security_opt",
-        ContainerSpec { .. } => return None,
+fn is_listed(entries: &BTreeSet<String>, name: &str) -> bool {
+    entries.iter().any(|entry| matches_pattern(entry, name))
+}
+
+/// Tells whether a path is an instance's own folder or in it. One that climbs never is.
+pub(super) fn is_inside(own: &str, path: &str) -> bool {
+    let (Some(own), Some(path)) = (components(own), components(path)) else { return false };
+    path.starts_with(&own)
+}
+
+/// Tells whether an entry, `host[:port][/bucket]`, means a bucket at an endpoint.
+fn is_bucket(entry: &str, endpoint: &str, bucket: &str) -> bool {
+    let Some((host, port)) = Bucket::authority_of(endpoint) else { return false };
+    let is_usual = port == if endpoint.starts_with("https://") { 443 } else { 80 };
+    let (authority, name) = match entry.split_once('/') {
+        Some((authority, name)) => (authority, Some(name.trim_end_matches('/')).filter(|name| !name.is_empty())),
+        None => (entry, None),
     };
-    Some(format!("the host does not allow privileges, and {} has `{key}`", container.service))
+    let is_there =
+        authority.eq_ignore_ascii_case(&format!("{host}:{port}")) || is_usual && authority.eq_ignore_ascii_case(host);
+    is_there && name.is_none_or(|name| name == bucket)
 }
 
 impl HostPolicy {
@@ -59,19 +102,7 @@ impl HostPolicy {
 
     /// Tells whether a store may be that bucket. An instance's own service is as free as the instance is.
     pub fn allows_bucket(&self, bucket: &Bucket) -> bool {
-        let Some((host, port)) = bucket.authority() else { return false };
-        let is_usual = port == if bucket.endpoint.starts_with("https://") { 443 } else { 80 };
-        let is_it = |entry: &String| {
-            let (authority, name) = match entry.split_once('/') {
-                Some((authority, name)) => {
-                    (authority, Some(name.trim_end_matches('/')).filter(|name| !name.is_empty()))
-                }
-                None => (entry.as_str(), None),
-            };
-            let is_there = authority.eq_ignore_ascii_case(&format!("{host}:{port}"))
-                || is_usual && authority.eq_ignore_ascii_case(host);
-            is_there && name.is_none_or(|name| name == bucket.bucket)
-        };
+        let is_it = |entry: &String| is_bucket(entry, &bucket.endpoint, &bucket.bucket);
         bucket.service.is_some() || self.buckets.iter().any(is_it)
     }
 

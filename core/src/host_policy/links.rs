@@ -5,74 +5,131 @@
 
 use super::HostPolicy;
 use super::check::components;
-use crate::spec::InstanceSpec;
+use super::reach::{Lead, Reach, Refusal};
+use super::reaches::Reaches;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where paths lead once all links are followed, or why nobody can say.
 pub type Leads = BTreeMap<String, Result<String, String>>;
 
-/// The paths that [`strays`] wants followed.
-pub fn paths_to_follow(policy: &HostPolicy, spec: &InstanceSpec) -> BTreeSet<String> {
-    let mounted = spec.mounted_paths().map(str::to_owned);
-    let entries = policy.paths.iter().filter_map(|entry| components(entry)).flat_map(|entry| {
-        let ways = (0..=entry.len()).map(|length| written(&entry[..length]));
-        ways.collect::<Vec<_>>()
-    });
-    mounted.chain([spec.working_dir.clone()]).chain(entries).collect()
+/// Which of a policy's lists answers for a path.
+#[derive(Clone, Copy)]
+enum List {
+    /// What may be mounted, or be a store.
+    Paths,
+    /// Where backups may be kept.
+    Repositories,
 }
 
-/// Says, one sentence each, which of an instance's mounts a link leads to where the policy does not allow them.
-///
-/// What leads nowhere else is not said again: [`violations`](super::violations) has judged it as it is written.
-pub fn strays(policy: &HostPolicy, spec: &InstanceSpec, leads: &Leads) -> Vec<String> {
-    let own = end_of(leads, &spec.working_dir);
-    let allowed: Vec<_> = own.into_iter().chain(places(policy, leads)).collect();
-    let is_allowed = |end: &str| {
-        let is_inside = |end: Vec<&str>| allowed.iter().any(|place| end.starts_with(place));
-        components(end).is_some_and(is_inside) || policy.allows_path(end)
-    };
-    let stray = |path: &str| {
-        let because = match leads.get(path) {
-            Some(Ok(end)) if components(end) == components(path) || is_allowed(end) => return None,
-            Some(Ok(end)) => format!("it leads to {end}"),
-            Some(Err(_)) if is_shown_in_part(path) && is_written(policy, path) => return None,
-            Some(Err(reason)) => format!("it may be a link: {reason}"),
-            None => "it may be a link".to_owned(),
+impl HostPolicy {
+    /// The paths that [`Self::refusals_of_links`] wants followed.
+    pub fn paths_to_follow(&self, reaches: &Reaches) -> BTreeSet<String> {
+        let reached: BTreeSet<String> =
+            reaches.all.iter().filter_map(path_of).map(|(_, path)| path.to_owned()).collect();
+        if reached.is_empty() {
+            return reached;
+        }
+        let entries = self.entries(List::Paths).chain(self.entries(List::Repositories));
+        let ways =
+            entries.flat_map(|entry| (0..=entry.len()).map(|length| written(&entry[..length])).collect::<Vec<_>>());
+        let ways: Vec<String> = ways.collect();
+        reached.into_iter().chain(reaches.own.clone()).chain(ways).collect()
+    }
+
+    /// Which paths of an order a link leads to where the policy does not allow them.
+    ///
+    /// What leads nowhere else is not said again: [`Self::refusals`] has judged it as it is written.
+    pub fn refusals_of_links(&self, reaches: &Reaches, leads: &Leads) -> Vec<Refusal> {
+        let mut refusals: Vec<Refusal> = Vec::new();
+        for reach in &reaches.all {
+            let Some((list, path)) = path_of(reach) else { continue };
+            let lead = self.stray((list, path), reaches.own.as_deref(), leads);
+            let refusal = lead.map(|lead| Refusal { reach: reach.clone(), lead: Some(lead) });
+            refusals.extend(refusal.filter(|refusal| !refusals.contains(refusal)));
+        }
+        refusals
+    }
+
+    fn stray(&self, (list, path): (List, &str), own: Option<&str>, leads: &Leads) -> Option<Lead> {
+        let own_end = own.filter(|_| matches!(list, List::Paths)).and_then(|own| end_of(leads, own));
+        let allowed: Vec<_> = own_end.into_iter().chain(self.places(list, leads)).collect();
+        let is_allowed = |end: &str| {
+            let is_there = |end: Vec<&str>| allowed.iter().any(|place| end.starts_with(place));
+            components(end).is_some_and(is_there) || self.allows_written(list, end)
         };
-        Some(format!("the host does not allow mounting {path}: {because}"))
-    };
-    let paths: BTreeSet<&str> = spec.mounted_paths().collect();
-    paths.into_iter().filter_map(stray).collect()
+        match leads.get(path) {
+            Some(Ok(end)) if components(end) == components(path) || is_allowed(end) => None,
+            Some(Ok(end)) => Some(Lead::To(end.clone())),
+            Some(Err(_)) if is_shown_in_part(path) && self.is_written(list, path) => None,
+            Some(Err(reason)) => Some(Lead::Unknown(Some(reason.clone()))),
+            None => Some(Lead::Unknown(None)),
+        }
+    }
+
+    fn allows_written(&self, list: List, path: &str) -> bool {
+        let Some(path) = components(path) else { return false };
+        self.entries(list).any(|entry| path.starts_with(&entry))
+    }
+
+    fn entries(&self, list: List) -> impl Iterator<Item = Vec<&str>> {
+        let entries = match list {
+            List::Paths => &self.paths,
+            List::Repositories => &self.repositories,
+        };
+        entries.iter().filter_map(move |entry| match (list, entry.as_str()) {
+            (List::Repositories, "*") => Some(Vec::new()),
+            (List::Paths | List::Repositories, entry) => components(entry),
+        })
+    }
+
+    /// Where the policy's entries lead, for the host's people may have written a link.
+    ///
+    /// An entry below another's place does not count: who may write to that place may have made the link.
+    fn places<'a>(&'a self, list: List, leads: &'a Leads) -> Vec<Vec<&'a str>> {
+        let entries: BTreeSet<_> = self.entries(list).collect();
+        let end = |entry: &[&str]| end_of(leads, &written(entry));
+        let leads_through = |entry: &[&str], other: &[&str]| {
+            let folders = (0..entry.len()).filter_map(|length| end(&entry[..length]));
+            let is_other = entry != other;
+            is_other && end(other).is_some_and(|place| folders.into_iter().any(|folder| folder.starts_with(&place)))
+        };
+        let own = entries.iter().filter(|entry| !entries.iter().any(|other| leads_through(entry, other)));
+        own.filter_map(|entry| end(entry)).collect()
+    }
+
+    /// Whether the host's people have written this very path, into which no other of their entries reaches: then it counts
+    /// also where nobody can look.
+    fn is_written(&self, list: List, path: &str) -> bool {
+        let Some(path) = components(path) else { return false };
+        let reaching: BTreeSet<_> = self.entries(list).filter(|entry| path.starts_with(entry)).collect();
+        reaching.iter().eq([&path])
+    }
 }
 
-/// Where the policy's entries lead, for the host's people may have written a link.
-///
-/// An entry below another's place does not count: who may write to that place may have made the link.
-fn places<'a>(policy: &'a HostPolicy, leads: &'a Leads) -> Vec<Vec<&'a str>> {
-    let entries: BTreeSet<_> = policy.paths.iter().filter_map(|entry| components(entry)).collect();
-    let end = |entry: &[&str]| end_of(leads, &written(entry));
-    let leads_through = |entry: &[&str], other: &[&str]| {
-        let folders = (0..entry.len()).filter_map(|length| end(&entry[..length]));
-        let is_other = entry != other;
-        is_other && end(other).is_some_and(|place| folders.into_iter().any(|folder| folder.starts_with(&place)))
-    };
-    let own = entries.iter().filter(|entry| !entries.iter().any(|other| leads_through(entry, other)));
-    own.filter_map(|entry| end(entry)).collect()
+/// The path that a reach is, and the list that answers for it.
+fn path_of(reach: &Reach) -> Option<(List, &str)> {
+    match reach {
+        Reach::Path { path, used: _ } => Some((List::Paths, path)),
+        Reach::RepositoryFolder { repository: _, path } => Some((List::Repositories, path)),
+        Reach::App(_)
+        | Reach::Image(_)
+        | Reach::ExternalVolume(_)
+        | Reach::Foreign { .. }
+        | Reach::ExternalNetwork(_)
+        | Reach::Power { .. }
+        | Reach::NetworkDevice { .. }
+        | Reach::Exec(_)
+        | Reach::LogDriver { .. }
+        | Reach::LogOption { .. }
+        | Reach::Bucket(_)
+        | Reach::RepositoryEndpoint { .. } => None,
+    }
 }
 
 /// Whether a path is in a folder of which a system shows each of its services another part: what the agent does not find
 /// there may be a link nevertheless.
 pub fn is_shown_in_part(path: &str) -> bool {
     components(path).is_some_and(|parts| matches!(parts.first(), Some(&("dev" | "proc" | "sys"))))
-}
-
-/// Whether the host's people have written this very path, into which no other of their entries reaches: then it counts
-/// also where nobody can look.
-fn is_written(policy: &HostPolicy, path: &str) -> bool {
-    let Some(path) = components(path) else { return false };
-    let entries = policy.paths.iter().filter_map(|entry| components(entry));
-    let reaching: BTreeSet<_> = entries.filter(|entry| path.starts_with(entry)).collect();
-    reaching.iter().eq([&path])
 }
 
 fn end_of<'a>(leads: &'a Leads, path: &str) -> Option<Vec<&'a str>> {
@@ -109,10 +166,11 @@ mod tests {
         let paths = paths.iter().map(|path| (*path).to_owned()).collect();
         let policy = HostPolicy { paths, ..HostPolicy::default() };
         let compose = format!("services: {{ web: {{ image: nginx, volumes: ['{mounted}:/x'] }} }}\n");
-        let spec = rendered(&compose).spec;
-        let leads = paths_to_follow(&policy, &spec);
+        let reaches = Reaches::of_spec(&rendered(&compose).spec);
+        let leads = policy.paths_to_follow(&reaches);
         let leads = leads.into_iter().map(|path| (path.clone(), follow(&path, links))).collect();
-        assert_eq!(strays(&policy, &spec, &leads), expect, "{mounted} with {links:?}");
+        let said: Vec<String> = policy.refusals_of_links(&reaches, &leads).iter().map(ToString::to_string).collect();
+        assert_eq!(said, expect, "{mounted} with {links:?}");
     }
 
     #[test]
@@ -175,10 +233,10 @@ mod tests {
         let policy = HostPolicy { paths: ["/srv/data".to_owned()].into(), ..HostPolicy::default() };
         let compose = "services: { web: { image: nginx, volumes: ['lab:/x'] } }\n\
                        volumes: { lab: { driver_opts: { type: none, o: bind, device: /srv/data/lab } } }\n";
-        let spec = rendered(compose).spec;
+        let reaches = Reaches::of_spec(&rendered(compose).spec);
         let end = |path: &str| Ok(if path == "/srv/data/lab" { "/root" } else { path }.to_owned());
-        let leads = paths_to_follow(&policy, &spec).into_iter().map(|path| (path.clone(), end(&path))).collect();
-        let expect = ["the host does not allow mounting /srv/data/lab: it leads to /root"];
-        assert_eq!(strays(&policy, &spec, &leads), expect);
+        let leads = policy.paths_to_follow(&reaches).into_iter().map(|path| (path.clone(), end(&path))).collect();
+        let said: Vec<String> = policy.refusals_of_links(&reaches, &leads).iter().map(ToString::to_string).collect();
+        assert_eq!(said, ["the host does not allow mounting /srv/data/lab: it leads to /root"]);
     }
 }

@@ -5,7 +5,7 @@ use super::VolumeSpec;
 impl VolumeSpec {
     /// The paths that the Engine's own driver hands to `mount`, as they are written. One that is relative is relative to a
     /// place that the Engine chose: nobody can allow it.
-    pub(super) fn host_paths(&self) -> impl Iterator<Item = &str> {
+    pub fn host_paths(&self) -> impl Iterator<Item = &str> {
         let option = |key: &str| self.options.get(key).map(String::as_str);
         let (kind, flags) = (option("type").unwrap_or_default(), option("o").unwrap_or_default());
         let is_bind = flags.split(',').any(|flag| matches!(flag.trim(), "bind" | "rbind"));

@@ -1,6 +1,7 @@
 //! The volumes and folders of a host, as far as they are an instance's or nobody's; and where their files are.
 
 use super::engine::Engine;
+use super::volume::devices_of;
 use crate::hands::{HandsError, RootFound};
 use bollard::models::{ContainerSummary, MountPoint, Volume};
 use bollard::query_parameters::{ListContainersOptions, ListVolumesOptions};
@@ -20,7 +21,7 @@ pub async fn roots(engine: &Engine, spec: &InstanceSpec, store: &Store) -> Resul
     let (containers, volumes) = tokio::try_join!(containers(engine), volumes(engine))?;
     let mounted = sorted(spec, containers, &volumes);
     let of_store = backup::chosen(files, spec, &mounted).into_iter();
-    of_store.map(|mount| root(spec, &mount.source, &volumes)).collect()
+    of_store.map(|mount| root(spec, mount, &volumes)).collect()
 }
 
 pub async fn containers(engine: &Engine) -> Result<Vec<ContainerSummary>, HandsError> {
@@ -58,7 +59,7 @@ fn sorted(spec: &InstanceSpec, containers: Vec<ContainerSummary>, volumes: &[Vol
                 continue;
             };
             let at = Some(place(&container, service.cloned(), mount));
-            found.mounts.push(MountFound { source, at, owner });
+            found.mounts.push(MountFound { source, at, owner, devices: Vec::new() });
         }
     }
     let of_labels: BTreeMap<&str, Option<Owner>> =
@@ -83,7 +84,13 @@ fn sorted(spec: &InstanceSpec, containers: Vec<ContainerSummary>, volumes: &[Vol
         let owner = if is_of_spec(volume) { Some(Owner::Instance) } else { owner(&volume.labels, spec) };
         let is_free = owner == Some(Owner::Instance) || !foreign.contains(&source);
         if let Some(owner) = owner.filter(|_| is_free && !known.contains(&source)) {
-            found.mounts.push(MountFound { source, at: None, owner });
+            found.mounts.push(MountFound { source, at: None, owner, devices: Vec::new() });
+        }
+    }
+    let devices: BTreeMap<&str, Vec<String>> = volumes.iter().map(|it| (it.name.as_str(), devices_of(it))).collect();
+    for mount in &mut found.mounts {
+        if let MountedFrom::Volume(name) = &mount.source {
+            mount.devices = devices.get(name.as_str()).cloned().unwrap_or_default();
         }
     }
     found
@@ -108,19 +115,21 @@ fn place(container: &ContainerSummary, service: Option<String>, mount: &MountPoi
     }
 }
 
-fn root(spec: &InstanceSpec, source: &MountedFrom, volumes: &[Volume]) -> Result<RootFound, HandsError> {
-    match source {
+fn root(spec: &InstanceSpec, mount: &MountFound, volumes: &[Volume]) -> Result<RootFound, HandsError> {
+    let found = mount.clone();
+    match &mount.source {
         MountedFrom::Folder(path) => {
             let inside = path.strip_prefix(&format!("{}/", spec.working_dir));
             let key = inside.map_or_else(|| folder_key(path), |inside| format!("./{inside}"));
             // The Engine mounts where a link leads, so that is where the files are.
             let leads = std::fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
-            Ok(RootFound { from: path.clone(), key, path: leads })
+            Ok(RootFound { from: path.clone(), key, path: leads, mount: found })
         }
         MountedFrom::Volume(name) => {
             let gone = || HandsError::NotThere { kind: "volume", name: name.clone() };
             let volume = volumes.iter().find(|volume| volume.name == *name).ok_or_else(gone)?;
-            Ok(RootFound { from: name.clone(), key: backup::key_of(spec, name), path: place_of(volume)? })
+            let path = place_of(volume)?;
+            Ok(RootFound { from: name.clone(), key: backup::key_of(spec, name), path, mount: found })
         }
     }
 }

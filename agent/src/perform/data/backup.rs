@@ -11,8 +11,10 @@ use super::trees::{self, Roots};
 use super::{Came, DataError, DataWork};
 use crate::clock;
 use crate::ledger::Settled;
+use crate::perform::allow::{Forbidden, stores_refused};
 use crate::perform::prepare::refuse_without_data;
 use crate::repositories::{Label, SetFound, Tree, TreesKept};
+use fleet_core::app::Rendered;
 use fleet_core::backup::{
     Cause, CopyMade, Course, Coverage, EngineKind, Hold, Kept, Made, Manifest, Part, Phase, Store, course, coverage,
     side_path, stream_path, uncovered, uncovered_side_files,
@@ -27,13 +29,22 @@ use tokio::time::{Instant, timeout};
 /// A backup as an order of its own.
 pub async fn back_up(data: &DataWork<'_>, to: &BTreeSet<RepositoryName>, cause: Cause) -> Result<Came, DataError> {
     let Some(settled) = &data.open.from else { return Err(DataError::Unfit("there is no such instance".to_owned())) };
-    let copies = take(data, settled, to, cause).await?;
-    Ok(Came { outcome: outcome(&copies), made: Some(Made::Backup(copies)), becomes: None })
+    let Taken { copies, refused } = take(data, settled, to, cause).await?;
+    Ok(Came { outcome: outcome(&copies, &refused), made: Some(Made::Backup(copies)), becomes: None })
 }
 
-fn outcome(copies: &[CopyMade]) -> Outcome {
+/// What a backup came to.
+pub struct Taken {
+    pub copies: Vec<CopyMade>,
+    /// The stores that are in none of them, because the host's people let nobody read them, each with the reason.
+    pub refused: BTreeMap<StoreName, String>,
+}
+
+/// A backup that lacks a store has failed, also where its copies are good: what they hold is there, and can be restored.
+fn outcome(copies: &[CopyMade], refused: &BTreeMap<StoreName, String>) -> Outcome {
     let failed = copies.iter().filter_map(|copy| Some((&copy.repository, copy.result.as_ref().err()?)));
-    let reasons: Vec<_> = failed.map(|(name, reason)| format!("{name}: {reason}")).collect();
+    let lacking = refused.iter().map(|(name, reason)| format!("it does not have the store `{name}`: {reason}"));
+    let reasons: Vec<_> = failed.map(|(name, reason)| format!("{name}: {reason}")).chain(lacking).collect();
     if reasons.is_empty() { Outcome::Done } else { Outcome::Failed { reason: reasons.join("; ") } }
 }
 
@@ -43,20 +54,18 @@ pub async fn take(
     settled: &Settled,
     to: &BTreeSet<RepositoryName>,
     cause: Cause,
-) -> Result<Vec<CopyMade>, DataError> {
+) -> Result<Taken, DataError> {
     let spec = &settled.rendered.spec;
-    let stores = &settled.rendered.stores;
-    let course = course(stores, spec).map_err(DataError::Unfit)?;
-    if course.streams.is_empty() && course.files.is_empty() {
-        return Err(DataError::Unfit("its app declares no store that can be backed up".to_owned()));
-    }
+    let mounted = data.site().hands.mounted(spec).await?;
+    let refused = stores_refused(data.site(), &settled.rendered, &mounted).await;
+    let course = course_of(settled, &refused)?;
     refuse_without_data(data.site(), settled).await?;
-    let mut copies = Copies::open(data, to, &data.backup_id()).await?;
+    let mut copies = Copies::open(data, to, &data.backup_id()).await;
     if copies.open.is_empty() {
-        return Ok(copies.ended);
+        return Ok(Taken { copies: copies.ended, refused });
     }
     let mut taking =
-        Taking { data, settled, course: &course, label: dumps::label(data), holds: Vec::new(), since: None };
+        Taking { data, settled, course: &course, refused, label: dumps::label(data), holds: Vec::new(), since: None };
     let read = taking.read(&mut copies).await;
     // Also after a failure, and before anything else.
     taking.release(|_| true).await?;
@@ -64,13 +73,31 @@ pub async fn take(
         Ok(read) => taking.write(&mut copies, &read, cause).await,
         Err(error) => copies.abandon(&crate::chain(&error)),
     }
-    Ok(copies.ended)
+    Ok(Taken { copies: copies.ended, refused: taking.refused })
+}
+
+/// What is read and in which order: all stores that the host's people let anybody read. The others are not covered, and named.
+fn course_of(settled: &Settled, refused: &BTreeMap<StoreName, String>) -> Result<Course, DataError> {
+    let Rendered { spec, stores, .. } = &settled.rendered;
+    let is_read = |(name, _): &(&StoreName, &Store)| !refused.contains_key(*name);
+    let read = stores.iter().filter(is_read).map(|(name, store)| (name.clone(), store.clone())).collect();
+    let course = course(&read, spec).map_err(DataError::Unfit)?;
+    if !course.streams.is_empty() || !course.files.is_empty() {
+        return Ok(course);
+    }
+    if refused.is_empty() {
+        return Err(DataError::Unfit("its app declares no store that can be backed up".to_owned()));
+    }
+    let reasons: Vec<String> = refused.iter().map(|(name, reason)| format!("the store `{name}`: {reason}")).collect();
+    Err(Forbidden::ByPolicy(reasons.join("; ")).into())
 }
 
 struct Taking<'a> {
     data: &'a DataWork<'a>,
     settled: &'a Settled,
     course: &'a Course,
+    /// Stores that the host's people let nobody read, each with the reason.
+    refused: BTreeMap<StoreName, String>,
     label: Label,
     holds: Vec<Hold>,
     /// Since when something stands still, or did.
@@ -157,7 +184,7 @@ impl Taking<'_> {
     async fn coverage(&self) -> Result<Coverage, DataError> {
         let rendered = &self.settled.rendered;
         let mounted = self.data.site().hands.mounted(&rendered.spec).await?;
-        Ok(coverage(&rendered.stores, &rendered.spec, &mounted))
+        Ok(coverage(&rendered.stores, &rendered.spec, &mounted, &self.refused))
     }
 
     async fn release(&mut self, is_over: impl Fn(&str) -> bool) -> Result<(), DataError> {

@@ -9,10 +9,12 @@ use super::source::{Opened, pick};
 use super::stages::starting;
 use super::{DataError, DataWork};
 use crate::ledger::{Reach, Settled};
+use crate::perform::allow::allow;
 use crate::perform::work::Finish;
 use crate::repositories::{BucketFound, Origin, Repository, SetFound, Tree};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{Bucket, Kept, Manifest, Part, Root, Store, root_path};
+use fleet_core::host_policy::Reaches;
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::words::count;
@@ -48,11 +50,7 @@ async fn reached(
 ) -> Result<Bucket, DataError> {
     let unfit = |reason: &str| of_host(name, reason);
     let bucket = store.bucket().ok_or_else(|| unfit("it is no bucket"))?;
-    let policy = data.site().policy.now().map_err(DataError::Unfit)?;
-    if !policy.allows_bucket(bucket) {
-        let place = bucket.place();
-        return Err(unfit(&format!("the host's own policy does not allow the bucket {place}")));
-    }
+    allow(data.site(), &Reaches::of_store(name, store, spec, [])).await?;
     let (Some(service), Some((_, port))) = (&bucket.service, bucket.authority()) else { return Ok(bucket.clone()) };
     let address = data.site().hands.address(spec, service, port).await;
     let address = address.map_err(|error| unfit(&crate::chain(&error)))?;
@@ -201,8 +199,8 @@ async fn safety(data: &DataWork<'_>) -> Result<(Arc<dyn Repository>, SetFound, M
     let mut last = "none was wanted".to_owned();
     for copy in data.journal().safety {
         let Ok(made) = &copy.result else { continue };
-        let repository = match data.access(&copy.repository, &data.order.instance) {
-            Ok(access) => data.site().repositories.open(access, data.open.limit_rate),
+        let repository = match data.repository(&copy.repository, &data.order.instance).await {
+            Ok(repository) => repository,
             Err(error) => {
                 last = crate::chain(&error);
                 continue;

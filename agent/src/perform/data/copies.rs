@@ -2,7 +2,7 @@
 
 use super::{DataError, DataWork};
 use crate::repositories::{Repository, RepositoryError, SetFound};
-use fleet_core::backup::{Access, CopyMade, Manifest, Snapshots};
+use fleet_core::backup::{CopyMade, Manifest, Snapshots};
 use fleet_core::names::{BackupId, RepositoryName, StoreName};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,20 +23,17 @@ pub struct Copy {
 
 impl Copies {
     /// Opens the repositories. Where the backup is already, it is not made again.
-    pub async fn open(data: &DataWork<'_>, to: &BTreeSet<RepositoryName>, id: &BackupId) -> Result<Self, DataError> {
-        let instance = &data.order.instance;
-        let accesses = to.iter().map(|name| data.access(name, instance)).collect::<Result<Vec<_>, _>>()?;
-        let opening =
-            accesses.into_iter().map(async |access| (access.repository.clone(), looked(data, access, id).await));
+    pub async fn open(data: &DataWork<'_>, to: &BTreeSet<RepositoryName>, id: &BackupId) -> Self {
+        let opening = to.iter().map(async |name| (name.clone(), looked(data, name, id).await));
         let mut copies = Self { open: Vec::new(), ended: Vec::new() };
         for (name, looked) in join_all(opening).await {
             match looked {
                 Ok(Looked::There(made)) => copies.done(&name, *made),
                 Ok(Looked::Open(copy)) => copies.open.push(copy),
-                Err(error) => copies.lose(&name, &error.to_string()),
+                Err(error) => copies.lose(&name, &crate::chain(&error)),
             }
         }
-        Ok(copies)
+        copies
     }
 
     fn end(&mut self, copy: CopyMade) {
@@ -83,8 +80,8 @@ enum Looked {
     Open(Copy),
 }
 
-async fn looked(data: &DataWork<'_>, access: &Access, id: &BackupId) -> Result<Looked, RepositoryError> {
-    let repository = data.site().repositories.open(access, data.open.limit_rate);
+async fn looked(data: &DataWork<'_>, name: &RepositoryName, id: &BackupId) -> Result<Looked, DataError> {
+    let repository = data.repository(name, &data.order.instance).await?;
     repository.make().await?;
     let sets = repository.sets().await?;
     let there = |set: &SetFound| Some(There { manifest: set.manifest().ok()?, snapshots: set.snapshots() });
@@ -93,7 +90,7 @@ async fn looked(data: &DataWork<'_>, access: &Access, id: &BackupId) -> Result<L
     }
     repository.resume().await?;
     let previous = sets.iter().rev().find_map(|set| sizes(set, data));
-    Ok(Looked::Open(Copy { name: access.repository.clone(), repository, previous: previous.unwrap_or_default() }))
+    Ok(Looked::Open(Copy { name: name.clone(), repository, previous: previous.unwrap_or_default() }))
 }
 
 /// The sizes in a backup of this instance; others may have been put there, too.

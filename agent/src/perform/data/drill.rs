@@ -11,13 +11,14 @@ use super::source::{self, Opened};
 use super::stages::{starting, volumes_alone, without_starting};
 use super::{Came, DataError, DataWork, doubles, side_files, undo};
 use crate::clock;
+use crate::perform::allow::allow;
 use crate::perform::work::Finish;
 use crate::repositories::Label;
 use fleet_core::app::{Rendered, throwaway};
 use fleet_core::backup::{
     Differences, DrillMade, Engine, Files, Kept, Made, Part, Proof, Root, Source, is_files, root_path,
 };
-use fleet_core::host_policy::violations;
+use fleet_core::host_policy::Reaches;
 use fleet_core::order::Outcome;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::words::count;
@@ -83,9 +84,10 @@ async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<String>, Da
     let was = opened.rendered(data).await?;
     let scratch = Some(data.site().data_dir.clone());
     expect_room(data, &[Wanted { bytes: opened.manifest.bytes(), paths: vec![None, scratch] }]).await?;
-    let scene = scene(data, &was)?;
+    let scene = throwaway(&was, data.order.id.as_str());
     let fillings = fillings(&scene, &opened.manifest.parts)?;
     let spec = &scene.spec;
+    allow(data.site(), &Reaches::of_drill(&scene, fillings.iter().map(|it| (it.name, it.store)))).await?;
     let (side, said) = side_files::plan(data, opened, &fillings, BTreeMap::new()).await?.for_double();
     data.note(|journal| journal.throwaway = Some(Box::new(spec.clone())))?;
     data.work.perform(spec, |found| volumes_alone(found, spec), Finish::AsIs).await?;
@@ -109,18 +111,6 @@ pub fn fillings<'a>(was: &'a Rendered, parts: &'a [Part]) -> Result<Vec<Filling<
         known.map(|(name, store)| Filling { name, store, part }).ok_or_else(unfit)
     };
     parts.iter().map(find).collect()
-}
-
-/// The containers in which it is restored.
-fn scene(data: &DataWork<'_>, was: &Rendered) -> Result<Rendered, DataError> {
-    let scene = throwaway(was, data.order.id.as_str());
-    let policy = data.site().policy.now().map_err(DataError::Unfit)?;
-    let found = violations(&policy, &scene);
-    if found.is_empty() {
-        Ok(scene)
-    } else {
-        Err(DataError::Unfit(format!("the host's own policy forbids it: {}", found.join("; "))))
-    }
 }
 
 /// Starts what else the app's own questions need, and asks them.
@@ -225,7 +215,7 @@ async fn places(
     {
         return Ok(vec![(root.path.clone(), PathBuf::from(path))]);
     }
-    let found = data.site().hands.roots(spec, filling.store).await?;
+    let found = data.roots(spec, filling.name, filling.store).await?;
     let numbered = roots.iter().enumerate();
     let places = numbered.map(|(number, root)| match (found.as_slice(), roots.len()) {
         ([one], 1) => (root.path.clone(), one.path.clone()),

@@ -2,6 +2,7 @@
 
 use crate::hands::HandsError;
 use crate::ledger::LedgerError;
+use crate::perform::allow::Forbidden;
 use crate::perform::prepare::PrepareError;
 use crate::perform::work::WorkError;
 use crate::repositories::{RepositoryError, Trouble};
@@ -22,6 +23,10 @@ pub enum DataError {
     Store { store: String, reason: String },
     #[error("could not {doing} `{path}`")]
     Disk { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    #[error("the store `{store}`: {source}")]
+    StoreForbidden { store: String, source: Forbidden },
     #[error(transparent)]
     Repository(#[from] RepositoryError),
     #[error(transparent)]
@@ -49,6 +54,8 @@ impl DataError {
             | Self::Failed(_)
             | Self::Store { .. }
             | Self::Disk { .. }
+            | Self::Forbidden(_)
+            | Self::StoreForbidden { .. }
             | Self::Prepare(_)
             | Self::Work(_)
             | Self::Hands(_)

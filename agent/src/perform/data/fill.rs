@@ -9,7 +9,7 @@ use super::source::Opened;
 use super::stages::starting;
 use super::{DataError, DataWork, bucket};
 use crate::hands::HandsError;
-use crate::perform::links::refuse_strays;
+use crate::perform::allow::allow_spec;
 use crate::perform::work::{Finish, WorkError};
 use crate::repositories::RepositoryError;
 use bytes::Bytes;
@@ -75,7 +75,7 @@ pub async fn load_all(
         load(data, opened, filling, spec).await?;
     }
     let services = services_of(fillings, spec);
-    refuse_strays(data.site(), spec).await.map_err(WorkError::from)?;
+    allow_spec(data.site(), spec).await.map_err(WorkError::from)?;
     data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await?;
     let (mut said, mut differing) = (Vec::new(), Vec::new());
     for filling in streams() {

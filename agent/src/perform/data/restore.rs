@@ -13,6 +13,7 @@ use super::targets::{Target, Targets, expect_alone, expect_nobody, make_missing,
 use super::{Came, DataError, DataWork, aside, backup, bucket, others, undo};
 use crate::clock;
 use crate::ledger::{Aside, AsideWay, Becomes, InstanceEntry, Reach, Settled, Values};
+use crate::perform::allow::allow_with_devices;
 use crate::perform::claims::expect_unclaimed;
 use crate::perform::forward::stages;
 use crate::perform::prepare::prepare;
@@ -22,6 +23,7 @@ use fleet_core::backup::{
     Cause, Engine, Files, Made, Others, Part, Privileges, RestoreMade, Root, Source, Store, refused_without_side_files,
     without_side_files,
 };
+use fleet_core::host_policy::Reaches;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::{Goal, Outcome, PowerWish};
 use fleet_core::steps::steps_for_power;
@@ -45,6 +47,7 @@ pub async fn in_place(
     expect_same(&opened, settled)?;
     let parts = chosen(&opened, only)?;
     let fillings = fillings(&settled.rendered, &parts)?;
+    allow_fillings(data, &settled.rendered, &fillings).await?;
     let targets = targets(data, &opened, &settled.rendered, &fillings).await?;
     expect_alone(data, &settled.rendered, &fillings, &targets.found).await?;
     expect_nobody(data, &settled.rendered.spec, &targets.found).await?;
@@ -100,6 +103,7 @@ pub async fn anew(
     }
     let parts = chosen(&opened, only)?;
     let fillings = fillings(&to.rendered, &parts)?;
+    allow_fillings(data, &to.rendered, &fillings).await?;
     expect_side_files(&opened, only, others)?;
     let side = side_files::plan(data, &opened, &fillings, BTreeMap::new()).await?;
     note_begun(data, &to)?;
@@ -122,6 +126,12 @@ fn note_begun(data: &DataWork<'_>, to: &Settled) -> Result<(), DataError> {
     Ok(())
 }
 
+/// Refuses what the host's people do not allow: to start the instance, or to run the tools that fill its stores.
+async fn allow_fillings(data: &DataWork<'_>, rendered: &Rendered, fillings: &[Filling<'_>]) -> Result<(), DataError> {
+    let reaches = Reaches::of_restore(rendered, fillings.iter().map(|it| (it.name, it.store)));
+    Ok(allow_with_devices(data.site(), reaches, &rendered.spec).await?)
+}
+
 /// Volumes are filled before there is a container, for the Engine puts files of an image into those that are empty.
 async fn fill_new(
     data: &DataWork<'_>,
@@ -134,6 +144,8 @@ async fn fill_new(
     let (early, late): (Vec<_>, Vec<_>) = fillings.into_iter().partition(|it| has_volumes(it.store));
     data.work.perform(spec, |found| volumes_alone(found, spec), Finish::AsIs).await?;
     let volumes = targets(data, opened, rendered, &early).await?;
+    // One that was made elsewhere, or is left of an earlier instance, may have something in it.
+    expect_unused(&spec.working_dir, &volumes.found)?;
     expect_room(data, &volumes.wanted).await?;
     let made = make_missing(data, rendered, &volumes.missing).await?;
     restore_all(data, opened, &volumes.found).await?;
@@ -221,7 +233,7 @@ async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<Reposit
     if to.is_empty() {
         return Ok(());
     }
-    let copies = backup::take(data, settled, to, Cause::Safety).await?;
+    let copies = backup::take(data, settled, to, Cause::Safety).await?.copies;
     let failed: Vec<String> = copies.iter().filter_map(|copy| copy.result.as_ref().err().cloned()).collect();
     data.note(|journal| journal.safety = copies)?;
     if failed.is_empty() {

@@ -52,8 +52,7 @@ pub fn pick(sets: Vec<SetFound>, backup: &BackupId, noted: Option<&Snapshots>) -
 /// Finds a backup.
 pub async fn open(data: &DataWork<'_>, source: &Source) -> Result<Opened, DataError> {
     data.work.say(format!("looking for the backup {} in {}", source.backup, source.repository));
-    let access = data.access(&source.repository, &source.instance)?;
-    let repository = data.site().repositories.open(access, data.open.limit_rate);
+    let repository = data.repository(&source.repository, &source.instance).await?;
     let sets = repository.sets().await?;
     let set = pick(sets, &source.backup, source.snapshots.as_ref()).map_err(|error| match error {
         PickError::Ambiguous { .. } => DataError::Unfit(format!("{}: {error}", source.repository)),

@@ -4,9 +4,12 @@ use super::fill::Filling;
 use super::room::Wanted;
 use super::source::Opened;
 use super::{DataError, DataWork};
-use crate::hands::{HandsError, Notes, RootFound, Stranger};
+use crate::hands::{HandsError, Notes, Stranger};
+use crate::perform::prepare::look;
 use fleet_core::app::Rendered;
-use fleet_core::backup::{Engine, Files, Kept, Root, Store, data_mounts, is_files, is_pattern, renamed};
+use fleet_core::backup::{
+    Engine, Files, Kept, Owner, Root, Store, data_mounts, is_files, is_pattern, renamed, takes_volume,
+};
 use fleet_core::names::StoreName;
 use fleet_core::spec::{InstanceSpec, VolumeSpec};
 use fleet_core::steps::Step;
@@ -64,11 +67,27 @@ pub async fn targets(
     }
     // Two databases of one server share its folder; where files are restored into it, they are what it gets.
     targets.found.sort_by_key(|target| target.root.is_none());
+    expect_apart(&targets.found)?;
     let mut seen = BTreeSet::new();
     targets.found.retain(|target| seen.insert(target.path.clone()));
     Ok(targets)
 }
 
+/// Refuses a backup of which two folders would land in one: the second would be lost.
+fn expect_apart(found: &[Target]) -> Result<(), DataError> {
+    let mut seen = BTreeMap::new();
+    for target in found {
+        let Some(root) = &target.root else { continue };
+        if let Some(other) = seen.insert(&target.path, root) {
+            let reason = format!("`{}` and `{}` would both go into `{}`", other.from, root.from, target.path.display());
+            return Err(DataError::of_store(&target.store, reason));
+        }
+    }
+    Ok(())
+}
+
+/// Where each folder of the backup goes: to where the store says now, never to where the backup says. One that has no place fails
+/// the restore.
 async fn of_files(
     data: &DataWork<'_>,
     opened: &Opened,
@@ -78,7 +97,17 @@ async fn of_files(
 ) -> Result<(Vec<Target>, Vec<Missing>), DataError> {
     let spec = &rendered.spec;
     let of = opened.manifest.instance.as_str();
-    let found = roots_of(data, spec, filling.name, filling.store).await?;
+    let mut found = data.roots(spec, filling.name, filling.store).await?;
+    if data.open.from.is_none() {
+        // What is on this host already and of no instance is none of a new one's.
+        found.retain(|root| root.mount.owner == Owner::Instance);
+    }
+    if roots.is_empty() {
+        return Err(DataError::of_store(
+            filling.name,
+            "the backup says that it has it, and there is nothing of it in it",
+        ));
+    }
     let (mut targets, mut missing) = (Vec::new(), Vec::new());
     for root in roots {
         let name = renamed(&root.from, of, &spec.project);
@@ -90,6 +119,11 @@ async fn of_files(
                 let reason = format!("there is no folder or volume `{name}` to restore into");
                 return Err(DataError::of_store(filling.name, reason));
             }
+            None if !takes(filling.store, spec, &name) => {
+                let reason =
+                    format!("it takes no volume `{name}`, which is in the backup: nothing is restored beside it");
+                return Err(DataError::of_store(filling.name, reason));
+            }
             None => {
                 missing.push(Missing { store: filling.name.clone(), volume: name, root: root.clone() });
                 continue;
@@ -99,6 +133,21 @@ async fn of_files(
         targets.push(Target { store: filling.name.clone(), path: here.path, root: Some(root.clone()), is_of_host });
     }
     Ok((targets, missing))
+}
+
+/// Whether the store, as it is now, would take a volume of this name.
+fn takes(store: &Store, spec: &InstanceSpec, volume: &str) -> bool {
+    match &store.engine {
+        Engine::Volume(files) => takes_volume(files, spec, volume),
+        Engine::Postgresql(_)
+        | Engine::Mongodb(_)
+        | Engine::Mariadb(_)
+        | Engine::Mysql(_)
+        | Engine::Redis(_)
+        | Engine::Neo4j(_)
+        | Engine::S3(_)
+        | Engine::Command(_) => false,
+    }
 }
 
 /// Whether a store is one folder, and not whatever a pattern finds.
@@ -141,16 +190,6 @@ pub async fn expect_alone(
     Ok(())
 }
 
-async fn roots_of(
-    data: &DataWork<'_>,
-    spec: &InstanceSpec,
-    name: &StoreName,
-    store: &Store,
-) -> Result<Vec<RootFound>, DataError> {
-    let found = data.site().hands.roots(spec, store).await;
-    found.map_err(|error| DataError::of_store(name, crate::chain(&error)))
-}
-
 /// Refuses to move folders that a container of somebody else's has: it would keep the old one, and write where nobody reads.
 pub async fn expect_nobody(data: &DataWork<'_>, spec: &InstanceSpec, targets: &[Target]) -> Result<(), DataError> {
     let folders: Vec<PathBuf> = targets.iter().map(|target| target.path.clone()).collect();
@@ -174,13 +213,15 @@ pub async fn make_missing(
     for Missing { store, volume, root } in missing {
         let failed = |reason: &str| DataError::of_store(store, format!("the volume `{volume}` {reason}"));
         let find = async || {
-            let found = roots_of(data, &rendered.spec, store, &rendered.stores[store]).await?;
+            let found = data.roots(&rendered.spec, store, &rendered.stores[store]).await?;
             Ok::<_, DataError>(found.into_iter().find(|it| it.from == *volume))
         };
-        if find().await?.is_some() {
-            return Err(failed("has appeared meanwhile: somebody else made it"));
-        }
         let wider = wider(&rendered.spec, volume).ok_or_else(|| failed("has no model among the instance's own"))?;
+        // Also one that the store does not see, such as another instance's: it would be taken for what was made here, and removed
+        // with it.
+        if look(data.site(), &wider).await?.volumes.contains(volume) {
+            return Err(failed("is on this host already, and is not of this store: nothing is restored over it"));
+        }
         data.note(|journal| journal.made_volumes.push(volume.clone()))?;
         let step = Step::CreateVolume { volume: volume.clone() };
         data.site().hands.perform(&step, &wider, &Notes::unheard()).await?;
@@ -222,8 +263,7 @@ async fn of_database(
 ) -> Result<Vec<Target>, DataError> {
     let mut targets = Vec::new();
     for files in data_mounts(filling.store, &rendered.spec) {
-        let found = data.site().hands.roots(&rendered.spec, &files).await;
-        let found = found.map_err(|error| DataError::of_store(filling.name, crate::chain(&error)))?;
+        let found = data.roots(&rendered.spec, filling.name, &files).await?;
         targets.extend(found.into_iter().map(|root| Target {
             store: filling.name.clone(),
             is_of_host: root.from.starts_with('/'),

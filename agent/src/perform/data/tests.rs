@@ -14,6 +14,7 @@ mod lab;
 mod left;
 mod others;
 mod place_faults;
+mod policy;
 mod ready;
 mod restores;
 mod stories;

@@ -27,8 +27,7 @@ pub async fn find(
             roots.of_store.insert((*name).clone(), vec![bucket::tree(data, spec, name, store).await?]);
             continue;
         }
-        let found = data.site().hands.roots(spec, store).await;
-        let found = found.map_err(|error| DataError::of_store(name, crate::chain(&error)))?;
+        let found = data.roots(spec, name, store).await?;
         // Two stores may match one folder: it is kept once.
         let fresh: Vec<_> = found.into_iter().filter(|root| seen.insert(root.path.clone())).collect();
         if fresh.is_empty() {

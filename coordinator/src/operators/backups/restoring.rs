@@ -1,7 +1,7 @@
 //! Restoring an instance in its place, or as a new one on another host.
 
 use super::chosen::{Meant, choose};
-use super::wishes::{check_repositories, usual};
+use super::wishes::{check_host, check_repositories, usual};
 use crate::clock;
 use crate::facts::{DesiredChange, Known};
 use crate::operators::changes::{check_for, lines};
@@ -69,6 +69,7 @@ impl OperatorsService {
             let safety = if request.no_safety { BTreeSet::new() } else { usual(&known, &name) };
             check_repositories(&known, ATTEMPT, &safety)?;
             check_reach(&known, &from, &seen, &instance.host)?;
+            check_host(&known, ATTEMPT, &instance.host, safety.iter().chain([&from.repository]))?;
             check_release(&known, &name, &seen)?;
             let mut plan = in_place(&known, &name, (&from, &seen), &only, &safety)?;
             if seen.began < instance.created {
@@ -120,6 +121,7 @@ impl OperatorsService {
         let (host, name): (HostName, InstanceName) = (read(ATTEMPT, &request.to_host)?, read(ATTEMPT, &request.name)?);
         self.check_free_for(&name, &host)?;
         check_reach(&self.shared.facts.read(), &from, &seen, &host)?;
+        check_host(&self.shared.facts.read(), ATTEMPT, &host, [&from.repository])?;
         let manifest = self.manifest_of(ATTEMPT, &from).await?;
         let _one_at_a_time = self.claiming.lock().await;
         let anew = self.anew(&name, &host, &manifest, request).await?;

@@ -6,10 +6,11 @@ use crate::facts::{DesiredChange, Known};
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::no_instance;
 use crate::operators::wish::{ChangeError, absent, hindered, read, wrong};
-use fleet_core::backup::{Cause, DataAction, DataWish, RepositoryDesired};
+use fleet_core::backup::{Cause, DataAction, DataWish, RepositoryDesired, StoreState};
 use fleet_core::facts::InstanceDesired;
+use fleet_core::host_policy::{HostPolicy, Reaches, Refusal, joined};
 use fleet_core::labels::Selector;
-use fleet_core::names::{InstanceName, OperatorName, RepositoryName};
+use fleet_core::names::{HostName, InstanceName, OperatorName, RepositoryName};
 use fleet_core::plan::wish_id;
 use fleet_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,9 @@ impl OperatorsService {
             let action = |name: InstanceName| {
                 let to = if to.is_empty() { usual(&known, &name) } else { to.clone() };
                 check_repositories(&known, ATTEMPT, &to)?;
+                if let Some(instance) = known.instance(&name) {
+                    check_host(&known, ATTEMPT, &instance.host, &to)?;
+                }
                 Ok::<_, Status>((name, DataAction::Backup { to, cause: Cause::Wished }))
             };
             names.into_iter().map(action).collect::<Result<BTreeMap<_, _>, _>>()?
@@ -40,7 +44,11 @@ impl OperatorsService {
         let from = {
             let known = self.shared.facts.read();
             known.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
-            choose(&known, ATTEMPT, &name, &meant)?.0
+            let from = choose(&known, ATTEMPT, &name, &meant)?.0;
+            if let Some(instance) = known.instance(&name) {
+                check_host(&known, ATTEMPT, &instance.host, [&from.repository])?;
+            }
+            from
         };
         let plan = vec![
             format!("backup {} from {}: restored into throwaway containers, and checked", from.backup, from.repository),
@@ -84,7 +92,8 @@ impl OperatorsService {
             wish.map(|id| id.to_string()).unwrap_or_default()
         };
         let instance = self.instance_view(name);
-        let plan = vec![format!("{name}: its data is read, and stays as it is")];
+        let mut plan = vec![format!("{name}: its data is read, and stays as it is")];
+        plan.extend(uncovered_now(&self.shared.facts.read(), name));
         v1::InstanceChange { plan, instance, order, ..Default::default() }
     }
 }
@@ -150,4 +159,37 @@ pub fn check_repositories(known: &Known, attempt: &str, names: &BTreeSet<Reposit
         }
         None => Ok(()),
     }
+}
+
+/// Refuses repositories that a host's own policy does not let backups be kept in, as far as it was heard.
+pub fn check_host<'a>(
+    known: &Known,
+    attempt: &str,
+    host: &HostName,
+    names: impl IntoIterator<Item = &'a RepositoryName>,
+) -> Result<(), Status> {
+    let Some(policy) = known.observed().hosts.get(host).map(|seen| &seen.said.policy) else { return Ok(()) };
+    let refusals: Vec<Refusal> = names.into_iter().flat_map(|name| refusals(known, policy, name)).collect();
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let hint = format!("ask the people of `{host}`: its policy outranks the coordinator (`fleet host show {host}`)");
+    Err(hindered(attempt, joined(&refusals), &hint))
+}
+
+/// What a host's policy says against a repository.
+pub fn refusals(known: &Known, policy: &HostPolicy, name: &RepositoryName) -> Vec<Refusal> {
+    let repository = known.desired().repositories.get(name);
+    repository.map_or_else(Vec::new, |it| policy.refusals(&Reaches::of_place(name, &it.place)))
+}
+
+/// The stores that a backup will not have, as their host last said.
+fn uncovered_now(known: &Known, name: &InstanceName) -> Vec<String> {
+    let coverage = known.said(name).and_then(|said| said.coverage.as_ref());
+    let stores = coverage.map(|coverage| coverage.stores.as_slice()).unwrap_or_default();
+    let missing = stores.iter().filter_map(|store| match &store.state {
+        StoreState::Missing { reason } => Some(format!("store {}: NOT in it: {reason}", store.name)),
+        StoreState::Covered | StoreState::Derivable => None,
+    });
+    missing.collect()
 }

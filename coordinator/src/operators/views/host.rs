@@ -5,7 +5,7 @@ use crate::facts::{Known, duplicate_words, protocol_words};
 use fleet_core::access::Subject;
 use fleet_core::duplicate::{Duplicate, Greeting};
 use fleet_core::facts::{HostDesired, HostObserved, Link};
-use fleet_core::host_policy::HostPolicy;
+use fleet_core::host_policy::{HostPolicy, USUAL_DRIVERS};
 use fleet_core::labels::Selector;
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
@@ -90,9 +90,20 @@ fn policy_view(policy: &HostPolicy) -> v1::PolicyView {
         registries: limited(policy.registries.as_ref()),
         paths: policy.paths.iter().cloned().collect(),
         buckets: policy.buckets.iter().cloned().collect(),
+        volumes: policy.volumes.iter().cloned().collect(),
+        foreign: policy.foreign.iter().cloned().collect(),
+        repositories: policy.repositories.iter().cloned().collect(),
+        log_drivers: log_drivers(policy),
         hours: policy.hours.as_ref().map(ToString::to_string).unwrap_or_default(),
         exec: policy.exec.word().to_owned(),
         privileges: policy.privileges.word().to_owned(),
+    }
+}
+
+fn log_drivers(policy: &HostPolicy) -> Vec<String> {
+    match &policy.log_drivers {
+        None => USUAL_DRIVERS.map(str::to_owned).to_vec(),
+        some => limited(some.as_ref()),
     }
 }
 

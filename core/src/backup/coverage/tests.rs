@@ -38,21 +38,21 @@ fn found(rendered: &Rendered, without: &str, others: &[(&str, &str, &str)]) -> M
             let (target, access, service) = (mount.target.clone(), mount.access, Some(container.service.clone()));
             let (name, image) = (container.name.clone(), container.image.clone());
             let at = Some(MountedAt { container: name, image, service, target, access });
-            mounted.mounts.push(MountFound { source, at, owner: Owner::Instance });
+            mounted.mounts.push(MountFound { source, at, owner: Owner::Instance, devices: Vec::new() });
         }
     }
     for (volume, container, image) in others {
         let (container, image, target) = ((*container).to_owned(), (*image).to_owned(), "/home".to_owned());
         let at = MountedAt { container, image, service: None, target, access: Access::ReadWrite };
         let source = MountedFrom::Volume((*volume).to_owned());
-        mounted.mounts.push(MountFound { source, at: Some(at), owner: Owner::Nobody });
+        mounted.mounts.push(MountFound { source, at: Some(at), owner: Owner::Nobody, devices: Vec::new() });
     }
     mounted
 }
 
 fn check(stores: &str, without: &str, expect: &str) {
     let rendered = read(stores);
-    let coverage = coverage(&rendered.stores, &rendered.spec, &found(&rendered, without, &[]));
+    let coverage = coverage(&rendered.stores, &rendered.spec, &found(&rendered, without, &[]), &BTreeMap::new());
     let state = |seen: &StoreSeen| match &seen.state {
         StoreState::Covered => format!("{} covered", seen.name),
         StoreState::Derivable => format!("{} derivable", seen.name),
@@ -135,7 +135,7 @@ fn a_pattern_takes_what_comes_later_and_nothing_of_others() {
 #[test]
 fn a_pattern_that_takes_nothing_yet_is_no_fault() {
     let rendered = read("  data: { engine: volume, kind: truth, containers: 'data_*' }\n");
-    let coverage = coverage(&rendered.stores, &rendered.spec, &found(&rendered, "", &[]));
+    let coverage = coverage(&rendered.stores, &rendered.spec, &found(&rendered, "", &[]), &BTreeMap::new());
     assert_eq!(coverage.stores[0].state, StoreState::Covered);
 }
 
@@ -152,7 +152,7 @@ fn a_bucket_covers_the_folder_of_its_service_that_it_names() {
     let seen = |more: &str, without: &str| {
         let store = format!("  media: {{ engine: s3, kind: truth, bucket: media, key_id: a, key: b, {more} }}\n");
         let rendered = read(&store);
-        let coverage = coverage(&rendered.stores, &rendered.spec, &found(&rendered, without, &[]));
+        let coverage = coverage(&rendered.stores, &rendered.spec, &found(&rendered, without, &[]), &BTreeMap::new());
         let state = coverage.stores[0].state.clone();
         (state, coverage.undeclared.iter().any(|it| it.contains("extra")))
     };

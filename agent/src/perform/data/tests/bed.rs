@@ -102,7 +102,8 @@ impl Bed {
         std::fs::create_dir_all(&bundles).expect("a folder");
         let name = bundle.digest().as_str().replace(':', "-");
         std::fs::write(bundles.join(name), bundle.encode()).expect("written");
-        std::fs::write(path.join("policy.yaml"), "").expect("written");
+        let bed_policy = path.join("policy.yaml");
+        std::fs::write(bed_policy, format!("repositories: ['{}']\n", path.display())).expect("written");
         let lab = LabHands::new(&path);
         let keeping = Keeping::new(&path, &lab);
         let (open, deadline) = (watch::Sender::new(None), Duration::from_secs(60));

@@ -16,6 +16,7 @@ use fleet_core::spec::{Access, InstanceSpec, MountSource};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{ContainerState, Found, Step};
 use futures_util::stream::{self, BoxStream, StreamExt};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
@@ -234,13 +235,19 @@ impl Hands for LabHands {
         Ok(self.all_mounted(spec))
     }
 
+    async fn volume_devices(&self, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<String>>, HandsError> {
+        self.call().await;
+        Ok(self.fake.world().devices_of(spec))
+    }
+
     async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, HandsError> {
         self.call().await;
         let Engine::Volume(files) = &store.engine else { return Ok(Vec::new()) };
         let mounted = self.all_mounted(spec);
         let root = |mount: &MountFound| match &mount.source {
             MountedFrom::Volume(name) => {
-                Some(RootFound { from: name.clone(), key: key_of(spec, name), path: self.volume(name) })
+                let (key, path) = (key_of(spec, name), self.volume(name));
+                Some(RootFound { from: name.clone(), key, path, mount: mount.clone() })
             }
             MountedFrom::Folder(_) => None,
         };
@@ -278,7 +285,7 @@ impl LabHands {
                 };
                 if volumes.contains(name) {
                     let (source, owner) = (MountedFrom::Volume(name.clone()), Owner::Instance);
-                    mounted.mounts.push(MountFound { source, at: Some(at), owner });
+                    mounted.mounts.push(MountFound { source, at: Some(at), owner, devices: Vec::new() });
                 }
             }
         }
@@ -286,8 +293,15 @@ impl LabHands {
             let is_of_spec = spec.volumes.iter().any(|volume| volume.name == **name);
             !is_of_spec && name.starts_with(&format!("{}_", spec.project))
         };
+        // What others made by hand: of no project.
+        let others = volumes.iter().filter(|name| name.starts_with("nobody_")).map(|name| {
+            let devices = self.fake.world().devices.get(name).cloned().unwrap_or_default();
+            MountFound { source: MountedFrom::Volume(name.clone()), at: None, owner: Owner::Nobody, devices }
+        });
+        mounted.mounts.extend(others.collect::<Vec<_>>());
         let later = volumes.iter().filter(is_later).map(|name| MountedFrom::Volume(name.clone()));
-        mounted.mounts.extend(later.map(|source| MountFound { source, at: None, owner: Owner::Instance }));
+        let owner = Owner::Instance;
+        mounted.mounts.extend(later.map(|source| MountFound { source, at: None, owner, devices: Vec::new() }));
         mounted
     }
 }

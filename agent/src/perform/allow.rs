@@ -1,0 +1,140 @@
+//! Asks the host's policy for everything by which an order reaches the host: the one gate of this agent.
+//!
+//! It is asked when an order is prepared, and again right before a container is made or started and before data is read or
+//! filled, for a container that runs meanwhile may put a link where there was a folder, and people change policies and volumes.
+//! The Engine looks for itself when it mounts: what changes in that moment, or before the Engine starts a container on its own, is
+//! not seen here.
+
+use crate::hands::HandsError;
+use crate::ledger::Settled;
+use crate::site::Site;
+use fleet_core::app::{Health, Probe, Rendered};
+use fleet_core::backup::{Coverage, Mounted, coverage};
+use fleet_core::host_policy::{ExecUse, HostPolicy, Leads, Reach, Reaches, forbidden_stores, joined, store_reaches};
+use fleet_core::names::StoreName;
+use fleet_core::spec::InstanceSpec;
+use fleet_core::steps::Step;
+use fleet_core::steps::gate::{Observation, ProbeResult};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the host's people do not allow.
+#[derive(Debug, thiserror::Error)]
+pub enum Forbidden {
+    #[error("the host's own policy forbids it: {0}")]
+    ByPolicy(String),
+    #[error("the host's policy cannot be read, so nothing is allowed: {0}")]
+    NoPolicy(String),
+    #[error(transparent)]
+    Look(#[from] HandsError),
+}
+
+/// Refuses reaches that the policy does not allow as of now, as they are written and where links take them.
+pub async fn allow(site: &Site, reaches: &Reaches) -> Result<(), Forbidden> {
+    allow_where(site, reaches).await.map(drop)
+}
+
+/// The same, and where the links took the paths that it allows.
+pub async fn allow_where(site: &Site, reaches: &Reaches) -> Result<Leads, Forbidden> {
+    let policy = site.policy.now().map_err(Forbidden::NoPolicy)?;
+    let mut refusals = policy.refusals(reaches);
+    let mut leads = Leads::new();
+    if refusals.is_empty() {
+        leads = site.looks.follow(policy.paths_to_follow(reaches)).await;
+        refusals = policy.refusals_of_links(reaches, &leads);
+    }
+    if refusals.is_empty() { Ok(leads) } else { Err(Forbidden::ByPolicy(joined(&refusals))) }
+}
+
+/// Refuses an instance that reaches what the policy does not allow, with the volumes that are on this host already.
+pub async fn allow_instance(site: &Site, rendered: &Rendered) -> Result<(), Forbidden> {
+    allow_with_devices(site, Reaches::of_instance(rendered), &rendered.spec).await
+}
+
+/// The same for its containers alone.
+pub async fn allow_spec(site: &Site, spec: &InstanceSpec) -> Result<(), Forbidden> {
+    allow_with_devices(site, Reaches::of_spec(spec), spec).await
+}
+
+/// Refuses reaches of an order that starts containers of this spec.
+pub async fn allow_with_devices(site: &Site, reaches: Reaches, spec: &InstanceSpec) -> Result<(), Forbidden> {
+    // What is forbidden as it is written needs no Engine to be refused.
+    allow(site, &reaches).await?;
+    if spec.volumes.is_empty() {
+        return Ok(());
+    }
+    let devices = site.hands.volume_devices(spec).await?;
+    let reaches = Reaches { all: Vec::new(), ..reaches }.with_devices(&devices);
+    allow(site, &reaches).await
+}
+
+/// Refuses them right before a step that mounts them.
+pub async fn allow_step(step: &Step, site: &Site, spec: &InstanceSpec) -> Result<(), Forbidden> {
+    match step {
+        Step::Create { .. } | Step::Start { .. } => allow_spec(site, spec).await,
+        Step::Pull { .. }
+        | Step::ExpectNetwork { .. }
+        | Step::ExpectVolume { .. }
+        | Step::WriteFiles { .. }
+        | Step::CreateNetwork { .. }
+        | Step::CreateVolume { .. }
+        | Step::Stop { .. }
+        | Step::RemoveContainer { .. }
+        | Step::Rename { .. }
+        | Step::AwaitHealthy { .. }
+        | Step::AwaitExit { .. }
+        | Step::Gate
+        | Step::RemoveNetwork { .. }
+        | Step::RemoveVolume { .. } => Ok(()),
+    }
+}
+
+/// The stores that must not be read, each with the reason.
+pub async fn stores_refused(site: &Site, rendered: &Rendered, mounted: &Mounted) -> BTreeMap<StoreName, String> {
+    let reaches = store_reaches(&rendered.stores, &rendered.spec, mounted);
+    let policy = match site.policy.now() {
+        Ok(policy) => policy,
+        Err(reason) => {
+            let text = Forbidden::NoPolicy(reason).to_string();
+            return reaches.into_keys().map(|name| (name, text.clone())).collect();
+        }
+    };
+    let leads = site.looks.follow(all_paths(&policy, reaches.values())).await;
+    forbidden_stores(&policy, &reaches, &leads)
+}
+
+fn all_paths<'a>(policy: &HostPolicy, reaches: impl Iterator<Item = &'a Reaches>) -> BTreeSet<String> {
+    reaches.flat_map(|reaches| policy.paths_to_follow(reaches)).collect()
+}
+
+/// What an instance's stores cover of what is on this host and the policy lets anybody read; none where nobody can look.
+pub async fn coverage_now(site: &Site, settled: &Settled) -> Option<Coverage> {
+    let rendered = &settled.rendered;
+    let mounted = site.hands.mounted(&rendered.spec).await.ok()?;
+    let refused = stores_refused(site, rendered, &mounted).await;
+    Some(coverage(&rendered.stores, &rendered.spec, &mounted, &refused))
+}
+
+/// Looks at an instance. Exec probes that the policy does not allow are not run, and count as failed.
+pub async fn observe(site: &Site, spec: &InstanceSpec, health: &Health) -> Result<Observation, HandsError> {
+    let refusal = |probe: &Probe| refused_probe(site, probe).map(|text| text.to_string());
+    let (run, refused): (Vec<Probe>, Vec<Probe>) = health.probes.iter().cloned().partition(|it| refusal(it).is_none());
+    let seen = site.hands.observe(spec, &Health { probes: run, ..health.clone() }).await?;
+    let failed = refused
+        .iter()
+        .map(|probe| ProbeResult { probe: format!("exec probe of {}", probe.service()), failure: refusal(probe) });
+    Ok(Observation { probes: seen.probes.into_iter().chain(failed).collect(), ..seen })
+}
+
+/// Refuses to wait for probes that must not be run.
+pub fn allow_probes(site: &Site, health: &Health) -> Result<(), Forbidden> {
+    health.probes.iter().find_map(|probe| refused_probe(site, probe)).map_or(Ok(()), Err)
+}
+
+fn refused_probe(site: &Site, probe: &Probe) -> Option<Forbidden> {
+    let reach = Reach::Exec(ExecUse::of_probe(probe)?);
+    let refusals = match site.policy.now() {
+        Ok(policy) => policy.refusals(&Reaches { own: None, all: vec![reach] }),
+        Err(reason) => return Some(Forbidden::NoPolicy(reason)),
+    };
+    (!refusals.is_empty()).then(|| Forbidden::ByPolicy(joined(&refusals)))
+}

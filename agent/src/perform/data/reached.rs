@@ -1,0 +1,61 @@
+//! The repositories and folders of an order about data, each as far as the host's people allow it.
+
+use super::{DataError, DataWork};
+use crate::hands::RootFound;
+use crate::perform::allow::{allow, allow_where};
+use crate::repositories::Repository;
+use fleet_core::backup::{Access, MountedFrom, PlaceAccess, Store};
+use fleet_core::host_policy::Reaches;
+use fleet_core::names::{InstanceName, RepositoryName, StoreName};
+use fleet_core::spec::InstanceSpec;
+use std::path::Path;
+use std::sync::Arc;
+
+impl DataWork<'_> {
+    /// The way into a repository that came beside the order.
+    fn access(&self, name: &RepositoryName, of: &InstanceName) -> Result<&Access, DataError> {
+        let is_it = |access: &&Access| access.repository == *name && access.instance == *of;
+        let missing =
+            || DataError::Unfit(format!("the order came without the way into the repository `{name}` of {of}"));
+        self.open.access.iter().find(is_it).ok_or_else(missing)
+    }
+
+    /// Whether a repository of this order's instance is a folder of this host.
+    pub fn is_in_folder(&self, name: &RepositoryName) -> Result<bool, DataError> {
+        match self.access(name, &self.order.instance)?.place {
+            PlaceAccess::Folder { .. } => Ok(true),
+            PlaceAccess::Coordinator | PlaceAccess::S3 { .. } => Ok(false),
+        }
+    }
+
+    /// The repository behind it, if the host's people let backups be kept there. There is no other way to open one.
+    pub async fn repository(&self, name: &RepositoryName, of: &InstanceName) -> Result<Arc<dyn Repository>, DataError> {
+        let access = self.access(name, of)?;
+        allow(self.site(), &Reaches::of_repository(access)).await?;
+        Ok(self.site().repositories.open(access, self.open.limit_rate))
+    }
+
+    /// Where the files of a store are, if the host's people let anybody read and replace them.
+    pub async fn roots(
+        &self,
+        spec: &InstanceSpec,
+        name: &StoreName,
+        store: &Store,
+    ) -> Result<Vec<RootFound>, DataError> {
+        let found = self.site().hands.roots(spec, store).await;
+        let found = found.map_err(|error| DataError::of_store(name, crate::chain(&error)))?;
+        let reaches = Reaches::of_store(name, store, spec, found.iter().map(|root| &root.mount));
+        let leads = allow_where(self.site(), &reaches).await;
+        let leads = leads.map_err(|source| DataError::StoreForbidden { store: name.to_string(), source })?;
+        // What was judged has to be what is read: a link may have been changed in between.
+        let is_same = |root: &&RootFound| match leads.get(&root.from) {
+            Some(Ok(end)) => root.path == Path::new(end),
+            Some(Err(_)) | None => root.path == Path::new(&root.from),
+        };
+        let mut folders = found.iter().filter(|root| matches!(root.mount.source, MountedFrom::Folder(_)));
+        match folders.find(|root| !is_same(root)) {
+            Some(root) => Err(DataError::of_store(name, format!("`{}` leads elsewhere by now", root.from))),
+            None => Ok(found),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Where log drivers send what containers say: they talk from the host's own network, and read the host's own files.
+
+use super::reach::Reach;
+use crate::spec::Logging;
+
+/// The drivers that keep lines on the host.
+pub const USUAL_DRIVERS: [&str; 3] = ["json-file", "local", "journald"];
+/// It keeps nothing.
+const NO_DRIVER: &str = "none";
+
+/// Options that neither name an address nor a file.
+const HARMLESS: [&str; 17] = [
+    "max-size",
+    "max-file",
+    "max-buffer-size",
+    "mode",
+    "compress",
+    "labels",
+    "labels-regex",
+    "env",
+    "env-regex",
+    "tag",
+    "cache-disabled",
+    "cache-max-size",
+    "cache-max-file",
+    "cache-compress",
+    "syslog-facility",
+    "syslog-format",
+    "gelf-compression-type",
+];
+
+/// What a container's logging reaches.
+pub fn log_reaches(service: &str, logging: &Logging) -> Vec<Reach> {
+    let Logging { driver, options } = logging;
+    let service = service.to_owned();
+    let named = driver.iter().filter(|driver| !driver.is_empty());
+    let mut reaches: Vec<Reach> =
+        named.map(|driver| Reach::LogDriver { service: service.clone(), driver: driver.clone() }).collect();
+    let is_harmless = |option: &str| HARMLESS.contains(&option);
+    reaches.extend(options.iter().filter(|(option, _)| !is_harmless(option)).map(|(option, value)| {
+        let (driver, option, value) = (driver.clone(), option.clone(), value.clone());
+        Reach::LogOption { service: service.clone(), driver, option, value }
+    }));
+    reaches
+}
+
+/// Whether a log driver may be used, by the policy's entries.
+pub fn allows_driver<'a>(entries: Option<impl IntoIterator<Item = &'a str>>, driver: &str) -> bool {
+    let is_it = |entry: &str| entry == "*" || entry.split('=').next() == Some(driver);
+    match entries {
+        None => driver == NO_DRIVER || USUAL_DRIVERS.contains(&driver),
+        Some(entries) => driver == NO_DRIVER || entries.into_iter().any(is_it),
+    }
+}
+
+/// Whether an option of a driver may have a value that may be an address: only where an entry names both.
+pub fn allows_option<'a>(
+    entries: Option<impl IntoIterator<Item = &'a str>>,
+    driver: Option<&str>,
+    value: &str,
+) -> bool {
+    let (Some(entries), Some(driver)) = (entries, driver) else { return false };
+    entries.into_iter().any(|entry| entry == "*" || entry.split_once('=') == Some((driver, value)))
+}

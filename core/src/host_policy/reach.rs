@@ -1,0 +1,229 @@
+//! The ways by which an order reaches the host, and the words in which one is refused.
+//!
+//! **Invariant:** a way that is not a [`Reach`] cannot be asked for, and each one is matched in full where it is judged.
+
+use crate::app::Probe;
+use crate::backup::Bucket;
+use crate::names::{AppName, RepositoryName, StoreName};
+use std::fmt;
+
+/// One way by which an order reaches the host, or what is on it and not the instance's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    App(AppName),
+    Image(String),
+    /// A path of the host, in the instance's own folder or elsewhere.
+    Path {
+        path: String,
+        used: PathUse,
+    },
+    /// A volume that was made elsewhere and is mounted.
+    ExternalVolume(String),
+    /// A container or a volume of no instance, of which a store takes the files. Any of its names may be allowed.
+    Foreign {
+        store: StoreName,
+        names: Vec<String>,
+    },
+    /// A network that was made elsewhere.
+    ExternalNetwork(String),
+    /// More power over the host than a container usually has.
+    Power {
+        service: String,
+        power: Power,
+    },
+    /// A network whose driver or options take hold of the host's own network devices.
+    NetworkDevice {
+        network: String,
+        key: String,
+    },
+    /// A program that the agent runs inside a container.
+    Exec(ExecUse),
+    LogDriver {
+        service: String,
+        driver: String,
+    },
+    /// An option of a log driver that may name an address or a file. Without a driver it is an option of the Engine's default.
+    LogOption {
+        service: String,
+        driver: Option<String>,
+        option: String,
+        value: String,
+    },
+    /// A bucket that a store is.
+    Bucket(Box<Bucket>),
+    /// A folder of the host in which backups are kept.
+    RepositoryFolder {
+        repository: RepositoryName,
+        path: String,
+    },
+    /// A bucket in which backups are kept.
+    RepositoryEndpoint {
+        repository: RepositoryName,
+        endpoint: String,
+        bucket: String,
+    },
+}
+
+/// What a path of the host is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathUse {
+    Mount,
+    /// An existing volume leads there through the options of its driver.
+    VolumeDevice(String),
+    /// The files of a store.
+    Store(StoreName),
+}
+
+/// A power over the host, by its key in the Compose file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Power {
+    Privileged,
+    HostNetwork,
+    CapAdd,
+    SecurityOpt,
+}
+
+/// What a program inside a container is run for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExecUse {
+    /// An exec probe of this service.
+    Probe { service: String },
+    /// The tools that dump, load, count and ask a store.
+    Tools { store: StoreName },
+    /// A check of a store that is a command or a query.
+    Check { store: StoreName },
+}
+
+/// A way that the policy does not allow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub reach: Reach,
+    /// Where a link takes it, if that is the reason.
+    pub lead: Option<Lead>,
+}
+
+/// Where a link leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lead {
+    To(String),
+    /// Nobody could look, for this reason if one is known.
+    Unknown(Option<String>),
+}
+
+impl Power {
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Privileged => "privileged",
+            Self::HostNetwork => "network_mode: host",
+            Self::CapAdd => "cap_add",
+            Self::SecurityOpt => "security_opt",
+        }
+    }
+}
+
+impl ExecUse {
+    /// The program that a probe runs, if it runs one.
+    pub fn of_probe(probe: &Probe) -> Option<Self> {
+        match probe {
+            Probe::Exec(probe) => Some(Self::Probe { service: probe.service.clone() }),
+            Probe::Http(_) | Probe::Version(_) => None,
+        }
+    }
+}
+
+impl Refusal {
+    pub fn as_written(reach: Reach) -> Self {
+        Self { reach, lead: None }
+    }
+}
+
+/// All refusals in one line.
+pub fn joined(refusals: &[Refusal]) -> String {
+    refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the host does not allow {}", self.reach)?;
+        match &self.lead {
+            None => {}
+            Some(Lead::To(end)) => return write!(f, ": it leads to {end}"),
+            Some(Lead::Unknown(Some(reason))) => return write!(f, ": it may be a link: {reason}"),
+            Some(Lead::Unknown(None)) => return f.write_str(": it may be a link"),
+        }
+        match self.reach.line() {
+            Some(line) => write!(f, "; its policy.yaml would need `{line}`"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::App(app) => write!(f, "the app {app}"),
+            Self::Image(image) => write!(f, "images such as {image}"),
+            Self::Path { path, used: PathUse::Mount } => write!(f, "mounting {path}"),
+            Self::Path { path, used: PathUse::VolumeDevice(volume) } => {
+                write!(f, "mounting {path}, to which the volume {volume} leads")
+            }
+            Self::Path { path, used: PathUse::Store(store) } => write!(f, "the folder {path} to the store {store}"),
+            Self::ExternalVolume(name) => write!(f, "mounting the existing volume {name}"),
+            Self::Foreign { store, names } => {
+                let name = names.first().map(String::as_str).unwrap_or_default();
+                write!(f, "{name}, which is of no instance, to the store {store}")
+            }
+            Self::ExternalNetwork(name) => write!(f, "the network {name}"),
+            Self::Power { service, power } => write!(f, "privileges, and {service} has `{}`", power.key()),
+            Self::NetworkDevice { network, key } => write!(f, "privileges, and the network {network} has `{key}`"),
+            Self::Exec(ExecUse::Probe { service }) => write!(f, "exec, and {service} has an exec probe"),
+            Self::Exec(ExecUse::Tools { store }) => {
+                write!(f, "exec, and the store {store} needs programs inside a container")
+            }
+            Self::Exec(ExecUse::Check { store }) => {
+                write!(f, "exec, and a check of the store {store} is a program inside a container")
+            }
+            Self::LogDriver { service, driver } => write!(f, "the log driver {driver} of {service}"),
+            Self::LogOption { service, driver, option, .. } => {
+                let driver = driver.as_deref().unwrap_or("the Engine's default");
+                write!(f, "the option {option} of the log driver of {service} ({driver})")
+            }
+            Self::Bucket(bucket) => write!(f, "the bucket {}", bucket.place()),
+            Self::RepositoryFolder { repository, path } => {
+                write!(f, "backups in the folder {path} (repository {repository})")
+            }
+            Self::RepositoryEndpoint { repository, endpoint, bucket } => {
+                write!(f, "backups at {}/{bucket} (repository {repository})", endpoint.trim_end_matches('/'))
+            }
+        }
+    }
+}
+
+impl Reach {
+    /// The line of the policy that would allow it, where one entry does.
+    fn line(&self) -> Option<String> {
+        match self {
+            Self::ExternalVolume(name) => Some(format!("volumes: [{name}]")),
+            Self::Foreign { names, .. } => Some(format!("foreign: [{}]", names.first()?)),
+            Self::Path { path, used: PathUse::VolumeDevice(_) | PathUse::Store(_) } => Some(format!("paths: [{path}]")),
+            Self::LogDriver { driver, .. } => Some(format!("log_drivers: [json-file, local, journald, {driver}]")),
+            Self::LogOption { driver, value, .. } => {
+                let driver = driver.as_deref()?;
+                Some(format!("log_drivers: [json-file, local, journald, {driver}, \"{driver}={value}\"]"))
+            }
+            Self::RepositoryFolder { path, .. } => Some(format!("repositories: [{path}]")),
+            Self::RepositoryEndpoint { endpoint, bucket, .. } => {
+                let authority = endpoint.split_once("://").map_or(endpoint.as_str(), |(_, rest)| rest);
+                Some(format!("repositories: [{}/{bucket}]", authority.trim_end_matches('/')))
+            }
+            Self::App(_)
+            | Self::Image(_)
+            | Self::Path { used: PathUse::Mount, .. }
+            | Self::ExternalNetwork(_)
+            | Self::Power { .. }
+            | Self::NetworkDevice { .. }
+            | Self::Exec(_)
+            | Self::Bucket(_) => None,
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Lists every way by which an order reaches the host.
+//!
+//! **Invariant:** what orders are made of is taken apart here field by field, so that a new field cannot come without an answer to
+//! whether it reaches the host.
+
+use super::logging::log_reaches;
+use super::reach::{ExecUse, PathUse, Power, Reach};
+use crate::app::{Health, Rendered};
+use crate::backup::{Access, Engine, Files, MountFound, MountedFrom, Owner, PlaceAccess, Question, Store};
+use crate::names::{RepositoryName, StoreName};
+use crate::spec::{ContainerSpec, InstanceSpec, MountSource, NetworkMode, NetworkSpec, Switch, VolumeSpec};
+use std::collections::BTreeMap;
+
+/// The ways of one order, and the folder that is the instance's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reaches {
+    pub own: Option<String>,
+    pub all: Vec<Reach>,
+}
+
+impl Reaches {
+    /// What the containers, volumes and networks of an instance reach.
+    pub fn of_spec(spec: &InstanceSpec) -> Self {
+        let InstanceSpec {
+            instance: _,
+            app,
+            version: _,
+            digest: _,
+            project: _,
+            working_dir,
+            networks,
+            volumes,
+            containers,
+            // They lie in the instance's own folder.
+            files: _,
+        } = spec;
+        let mut all = vec![Reach::App(app.clone())];
+        all.extend(containers.iter().map(|container| Reach::Image(container.image.clone())));
+        all.extend(containers.iter().flat_map(of_container));
+        all.extend(volumes.iter().flat_map(of_volume));
+        all.extend(networks.iter().flat_map(of_network));
+        Self { own: Some(working_dir.clone()), all }
+    }
+
+    /// What an instance reaches when it is installed, changed or started: its spec, its probes, and those of its stores that the
+    /// release itself places outside of the instance.
+    pub fn of_instance(rendered: &Rendered) -> Self {
+        let Rendered { spec, health: Health { minimum_healthy: _, deadline: _, probes }, stores } = rendered;
+        let mut reaches = Self::of_spec(spec);
+        reaches.all.extend(stores.iter().flat_map(|(name, store)| placed(name, store)));
+        reaches.all.extend(probes.iter().filter_map(ExecUse::of_probe).map(Reach::Exec));
+        reaches
+    }
+
+    /// What reading a store reaches, or filling it: its tools, its bucket, and the volumes and folders that were found for it.
+    pub fn of_store<'a>(
+        name: &StoreName,
+        store: &Store,
+        spec: &InstanceSpec,
+        found: impl IntoIterator<Item = &'a MountFound>,
+    ) -> Self {
+        let Store { engine, kind: _, stop: _, pause: _, checks: _ } = store;
+        let mut all: Vec<Reach> = tools(name, engine).into_iter().collect();
+        all.extend(store.bucket().map(|bucket| Reach::Bucket(Box::new(bucket.clone()))));
+        all.extend(found.into_iter().flat_map(|mount| of_mount(name, spec, mount)));
+        Self { own: Some(spec.working_dir.clone()), all }
+    }
+
+    /// What a drill reaches in its double: what its containers do, the tools of the stores that are loaded there, and their checks.
+    pub fn of_drill<'a>(double: &Rendered, stores: impl IntoIterator<Item = (&'a StoreName, &'a Store)>) -> Self {
+        let mut reaches = Self::of_instance(double);
+        for (name, store) in stores {
+            reaches.all.extend(tools(name, &store.engine));
+            let runs = |service: &str| double.spec.container(service).is_some();
+            let is_asked = store.checks.iter().any(|check| match &check.ask {
+                Question::Command { service, .. } => runs(service),
+                Question::Query(_) => store.engine.service().is_some_and(runs),
+            });
+            reaches.all.extend(is_asked.then(|| Reach::Exec(ExecUse::Check { store: name.clone() })));
+        }
+        reaches
+    }
+
+    /// What a restore reaches: what the instance does when it is started, and the tools of the stores that are filled.
+    pub fn of_restore<'a>(rendered: &Rendered, stores: impl IntoIterator<Item = (&'a StoreName, &'a Store)>) -> Self {
+        let mut reaches = Self::of_instance(rendered);
+        reaches.all.extend(stores.into_iter().flat_map(|(name, store)| tools(name, &store.engine)));
+        reaches
+    }
+
+    /// What the way into a repository reaches. The coordinator's own is reached over the link, and needs no consent.
+    pub fn of_repository(access: &Access) -> Self {
+        let Access { repository, instance: _, place, master_key: _, password: _ } = access;
+        let all = match place {
+            PlaceAccess::Coordinator => Vec::new(),
+            PlaceAccess::S3 { endpoint, region: _, bucket, prefix: _, key_id: _, key: _ } => {
+                vec![of_endpoint(repository, endpoint, bucket)]
+            }
+            PlaceAccess::Folder { path } => vec![of_folder(repository, path)],
+        };
+        Self { own: None, all }
+    }
+
+    /// The same, before there is a key to it.
+    pub fn of_place(repository: &RepositoryName, place: &crate::backup::Place) -> Self {
+        use crate::backup::Place;
+        let all = match place {
+            Place::Coordinator => Vec::new(),
+            Place::S3 { endpoint, region: _, bucket, prefix: _ } => vec![of_endpoint(repository, endpoint, bucket)],
+            Place::Folder { path } => vec![of_folder(repository, path)],
+        };
+        Self { own: None, all }
+    }
+
+    /// Adds where existing volumes lead on this host, by the options that their drivers were given.
+    #[must_use]
+    pub fn with_devices(mut self, devices: &BTreeMap<String, Vec<String>>) -> Self {
+        let device = |volume: &String, path: &String| {
+            let (path, used) = (path.clone(), PathUse::VolumeDevice(volume.clone()));
+            Reach::Path { path, used }
+        };
+        let found = devices.iter().flat_map(|(volume, paths)| paths.iter().map(move |path| device(volume, path)));
+        self.all.extend(found);
+        self
+    }
+}
+
+fn of_endpoint(repository: &RepositoryName, endpoint: &str, bucket: &str) -> Reach {
+    let (endpoint, bucket) = (endpoint.to_owned(), bucket.to_owned());
+    Reach::RepositoryEndpoint { repository: repository.clone(), endpoint, bucket }
+}
+
+fn of_folder(repository: &RepositoryName, path: &str) -> Reach {
+    Reach::RepositoryFolder { repository: repository.clone(), path: path.to_owned() }
+}
+
+fn of_container(container: &ContainerSpec) -> Vec<Reach> {
+    let ContainerSpec {
+        service,
+        image: _,
+        mounts,
+        network_mode,
+        logging,
+        cap_add,
+        security_opt,
+        privileged,
+        // The container's own program and its health check are what the container is: the Engine runs them.
+        entrypoint: _,
+        command: _,
+        environment: _,
+        user: _,
+        working_dir: _,
+        healthcheck: _,
+        // Names and ports that are claimed: whose they are is judged elsewhere.
+        name: _,
+        ports: _,
+        expose: _,
+        networks: _,
+        hostname: _,
+        extra_hosts: _,
+        labels: _,
+        // They take power away, or limit what the container uses.
+        cap_drop: _,
+        read_only: _,
+        resources: _,
+        ulimits: _,
+        shm_size: _,
+        init: _,
+        restart: _,
+        stop_grace_period: _,
+        stop_signal: _,
+        depends_on: _,
+        files: _,
+        config_hash: _,
+    } = container;
+    let mut reaches: Vec<Reach> = mounts.iter().filter_map(|mount| mounted(&mount.source)).collect();
+    let powers = [
+        (*privileged == Switch::On).then_some(Power::Privileged),
+        has_host_network(network_mode).then_some(Power::HostNetwork),
+        (!cap_add.is_empty()).then_some(Power::CapAdd),
+        (!security_opt.is_empty()).then_some(Power::SecurityOpt),
+    ];
+    // One is said: whoever allows it allows them all.
+    let power = powers.into_iter().flatten().next();
+    reaches.extend(power.map(|power| Reach::Power { service: service.clone(), power }));
+    reaches.extend(logging.iter().flat_map(|logging| log_reaches(service, logging)));
+    reaches
+}
+
+fn mounted(source: &MountSource) -> Option<Reach> {
+    match source {
+        MountSource::Bind { path, if_missing: _, relabel: _ } => {
+            Some(Reach::Path { path: path.clone(), used: PathUse::Mount })
+        }
+        // A volume is judged as one of the instance's.
+        MountSource::Volume(_) | MountSource::Anonymous | MountSource::Tmpfs { .. } => None,
+    }
+}
+
+fn has_host_network(mode: &NetworkMode) -> bool {
+    match mode {
+        NetworkMode::Host => true,
+        NetworkMode::Attached | NetworkMode::None | NetworkMode::Bridge | NetworkMode::Service(_) => false,
+    }
+}
+
+fn of_volume(volume: &VolumeSpec) -> Vec<Reach> {
+    let VolumeSpec { name, key: _, external, driver: _, options: _, labels: _ } = volume;
+    let paths = volume.host_paths().map(|path| Reach::Path { path: path.to_owned(), used: PathUse::Mount });
+    let external = external.then(|| Reach::ExternalVolume(name.clone()));
+    external.into_iter().chain(paths).collect()
+}
+
+/// The options by which a network takes a device of the host by its name.
+const DEVICE_OPTIONS: [&str; 2] = ["parent", "com.docker.network.bridge.name"];
+/// The drivers that keep containers behind a bridge of their own.
+const APART: [&str; 2] = ["bridge", "overlay"];
+
+fn of_network(network: &NetworkSpec) -> Vec<Reach> {
+    let NetworkSpec { name, key, external, driver, internal: _, subnets: _, options, labels: _, config_hash: _ } =
+        network;
+    let device = |key: String| Reach::NetworkDevice { network: name.clone(), key };
+    let mut reaches: Vec<Reach> = external.then(|| Reach::ExternalNetwork(name.clone())).into_iter().collect();
+    let driver = driver.as_deref().filter(|driver| !APART.contains(driver));
+    reaches.extend(driver.map(|driver| device(format!("driver: {driver}"))));
+    reaches.extend(options.keys().filter(|key| DEVICE_OPTIONS.contains(&key.as_str())).map(|key| device(key.clone())));
+    let _ = key;
+    reaches
+}
+
+/// Where the release itself says that a store is.
+fn placed(name: &StoreName, store: &Store) -> Vec<Reach> {
+    let folder = |path: &String| Reach::Path { path: path.clone(), used: PathUse::Store(name.clone()) };
+    match &store.engine {
+        Engine::Volume(Files::Path(path)) => vec![folder(path)],
+        Engine::S3(bucket) => vec![Reach::Bucket(Box::new(bucket.clone()))],
+        // What patterns take is known when it is found.
+        Engine::Volume(Files::Volume(_) | Files::Containers(_) | Files::Image(_))
+        | Engine::Postgresql(_)
+        | Engine::Mongodb(_)
+        | Engine::Mariadb(_)
+        | Engine::Mysql(_)
+        | Engine::Redis(_)
+        | Engine::Neo4j(_)
+        | Engine::Command(_) => Vec::new(),
+    }
+}
+
+/// The programs inside containers without which a store can be neither dumped nor loaded.
+fn tools(name: &StoreName, engine: &Engine) -> Option<Reach> {
+    match engine {
+        Engine::Postgresql(_)
+        | Engine::Mongodb(_)
+        | Engine::Mariadb(_)
+        | Engine::Mysql(_)
+        | Engine::Redis(_)
+        | Engine::Neo4j(_)
+        | Engine::Command(_) => Some(Reach::Exec(ExecUse::Tools { store: name.clone() })),
+        Engine::Volume(_) | Engine::S3(_) => None,
+    }
+}
+
+fn of_mount(store: &StoreName, spec: &InstanceSpec, mount: &MountFound) -> Vec<Reach> {
+    let MountFound { source, at, owner, devices } = mount;
+    let folder = |path: &String| Reach::Path { path: path.clone(), used: PathUse::Store(store.clone()) };
+    let mut reaches: Vec<Reach> = devices.iter().map(folder).collect();
+    let mut names: Vec<String> = at.iter().map(|at| at.container.clone()).collect();
+    match source {
+        MountedFrom::Folder(path) => reaches.push(folder(path)),
+        MountedFrom::Volume(name) => {
+            names.push(name.clone());
+            let is_external = spec.volumes.iter().any(|volume| volume.external && volume.name == *name);
+            reaches.extend(is_external.then(|| Reach::ExternalVolume(name.clone())));
+        }
+    }
+    match owner {
+        Owner::Instance => {}
+        Owner::Nobody => reaches.push(Reach::Foreign { store: store.clone(), names }),
+    }
+    reaches
+}

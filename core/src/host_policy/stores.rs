@@ -1,0 +1,46 @@
+//! The stores of an instance that a host's policy does not let anybody read.
+
+use super::reach::joined;
+use super::{HostPolicy, Leads, Reaches};
+use crate::backup::{Engine, Mounted, Store, chosen};
+use crate::names::StoreName;
+use crate::spec::InstanceSpec;
+use std::collections::BTreeMap;
+
+/// What reading each store reaches, with what was found for it on the host. Those that can be rebuilt are not read.
+pub fn store_reaches(
+    stores: &BTreeMap<StoreName, Store>,
+    spec: &InstanceSpec,
+    mounted: &Mounted,
+) -> BTreeMap<StoreName, Reaches> {
+    let truth = stores.iter().filter(|(_, store)| store.is_truth());
+    let reaches = truth.map(|(name, store)| {
+        let found = match &store.engine {
+            Engine::Volume(files) => chosen(files, spec, mounted),
+            Engine::Postgresql(_)
+            | Engine::Mongodb(_)
+            | Engine::Mariadb(_)
+            | Engine::Mysql(_)
+            | Engine::Redis(_)
+            | Engine::Neo4j(_)
+            | Engine::S3(_)
+            | Engine::Command(_) => Vec::new(),
+        };
+        (name.clone(), Reaches::of_store(name, store, spec, found))
+    });
+    reaches.collect()
+}
+
+/// The stores that the policy forbids, each with the reason, where links lead as they were followed.
+pub fn forbidden_stores(
+    policy: &HostPolicy,
+    reaches: &BTreeMap<StoreName, Reaches>,
+    leads: &Leads,
+) -> BTreeMap<StoreName, String> {
+    let reason = |(name, reaches): (&StoreName, &Reaches)| {
+        let mut refusals = policy.refusals(reaches);
+        refusals.extend(policy.refusals_of_links(reaches, leads));
+        (!refusals.is_empty()).then(|| (name.clone(), joined(&refusals)))
+    };
+    reaches.iter().filter_map(reason).collect()
+}

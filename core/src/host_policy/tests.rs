@@ -1,0 +1,196 @@
+//! Each way by which an order reaches the host, held against policies.
+
+use super::testing::rendered;
+use super::*;
+use crate::backup::{Engine, Files, MountFound, Mounted, MountedAt, MountedFrom, Owner, Place, Store, StoreKind};
+use crate::spec::Access;
+use std::collections::BTreeMap;
+
+fn set(entries: &[&str]) -> BTreeSet<String> {
+    entries.iter().map(|entry| (*entry).to_owned()).collect()
+}
+
+fn said(policy: &HostPolicy, compose: &str) -> Vec<String> {
+    violations(policy, &rendered(compose))
+}
+
+fn web(more: &str) -> String {
+    format!("services: {{ web: {{ image: nginx, {more} }} }}\n")
+}
+
+#[test]
+fn a_log_driver_that_talks_from_the_host_needs_its_consent() {
+    let none = HostPolicy::default();
+    for fine in ["json-file", "local", "journald", "none"] {
+        assert_eq!(said(&none, &web(&format!("logging: {{ driver: {fine} }}"))), [""; 0], "{fine}");
+    }
+    let syslog = web("logging: { driver: syslog, options: { syslog-address: 'tcp://127.0.0.1:19555', tag: x } }");
+    let expect = [
+        "the host does not allow the log driver syslog of web; its policy.yaml would need \
+         `log_drivers: [json-file, local, journald, syslog]`",
+        "the host does not allow the option syslog-address of the log driver of web (syslog); its policy.yaml would need \
+         `log_drivers: [json-file, local, journald, syslog, \"syslog=tcp://127.0.0.1:19555\"]`",
+    ];
+    assert_eq!(said(&none, &syslog), expect);
+    let allows = |entries: &[&str], compose: &str| {
+        said(&HostPolicy { log_drivers: Some(set(entries)), ..HostPolicy::default() }, compose).is_empty()
+    };
+    assert!(!allows(&["syslog"], &syslog), "the driver is allowed, its address is not");
+    assert!(allows(&["syslog", "syslog=tcp://127.0.0.1:19555"], &syslog));
+    assert!(!allows(&["syslog=tcp://127.0.0.1:19556"], &syslog));
+    assert!(!allows(&["local"], &web("logging: { driver: json-file }")));
+    // The Engine's own default driver may be one that sends.
+    for option in
+        ["syslog-address: 'tcp://127.0.0.1:1'", "gelf-address: 'udp://x:1'", "splunk-url: 'http://169.254.169.254'"]
+    {
+        let compose = web(&format!("logging: {{ options: {{ {option} }} }}"));
+        assert_eq!(said(&none, &compose).len(), 1, "{option}");
+    }
+    assert_eq!(
+        said(&none, &web("logging: { driver: local, options: { max-size: 10m, awslogs-endpoint: 'http://x' } }")).len(),
+        1
+    );
+}
+
+#[test]
+fn a_volume_that_was_made_elsewhere_needs_the_hosts_consent() {
+    let compose = "services: { web: { image: nginx, volumes: ['lab:/x'] } }\nvolumes: { lab: { external: true, name: lab_media } }\n";
+    let expect = [
+        "the host does not allow mounting the existing volume lab_media; its policy.yaml would need `volumes: [lab_media]`",
+    ];
+    assert_eq!(said(&HostPolicy::default(), compose), expect);
+    for (entry, good) in [("lab_media", true), ("lab_*", true), ("lab", false), ("media", false)] {
+        let policy = HostPolicy { volumes: set(&[entry]), ..HostPolicy::default() };
+        assert_eq!(said(&policy, compose).is_empty(), good, "{entry}");
+        // Where it leads is another question.
+        let devices = BTreeMap::from([("lab_media".to_owned(), vec!["/etc".to_owned()])]);
+        let reaches = Reaches::of_instance(&rendered(compose)).with_devices(&devices);
+        let expect = "the host does not allow mounting /etc, to which the volume lab_media leads; its policy.yaml would need `paths: [/etc]`";
+        assert!(policy.refusals(&reaches).iter().any(|refusal| refusal.to_string() == expect), "{entry}");
+        let policy = HostPolicy { paths: set(&["/etc"]), ..policy };
+        assert_eq!(policy.refusals(&reaches).is_empty(), good, "{entry}");
+    }
+}
+
+#[test]
+fn a_network_that_takes_hold_of_the_hosts_devices_is_a_privilege() {
+    let network = |more: &str| {
+        format!("services: {{ web: {{ image: nginx, networks: [n] }} }}\nnetworks: {{ n: {{ {more} }} }}\n")
+    };
+    let allowed = HostPolicy { privileges: Permission::Allowed, ..HostPolicy::default() };
+    for (more, good) in [
+        ("driver: bridge", true),
+        ("driver: macvlan, driver_opts: { parent: eth0 }", false),
+        ("driver: ipvlan", false),
+        ("driver_opts: { com.docker.network.bridge.name: docker0 }", false),
+        ("driver_opts: { com.docker.network.driver.mtu: '1400' }", true),
+    ] {
+        assert_eq!(said(&HostPolicy::default(), &network(more)).is_empty(), good, "{more}");
+        assert_eq!(said(&allowed, &network(more)), [""; 0], "{more}");
+    }
+}
+
+#[test]
+fn backups_are_kept_only_where_the_host_allows_it() {
+    let name = "offsite".parse().expect("a name");
+    let folder = |path: &str| Place::Folder { path: path.to_owned() };
+    let bucket = |endpoint: &str| Place::S3 {
+        endpoint: endpoint.to_owned(),
+        region: String::new(),
+        bucket: "backups".to_owned(),
+        prefix: String::new(),
+    };
+    let allows = |entries: &[&str], place: &Place| {
+        let policy = HostPolicy { repositories: set(entries), ..HostPolicy::default() };
+        policy.refusals(&Reaches::of_place(&name, place)).is_empty()
+    };
+    assert!(allows(&[], &Place::Coordinator), "it is reached over the link");
+    for (entry, good) in
+        [("/mnt/backups", true), ("/mnt", true), ("*", true), ("/mnt/back", false), ("s3.example.org", false)]
+    {
+        assert_eq!(allows(&[entry], &folder("/mnt/backups")), good, "{entry}");
+    }
+    assert!(!allows(&["/mnt"], &folder("/mnt/../etc")) && !allows(&["*"], &folder("../x")));
+    assert!(!allows(&[], &folder("/srv/forbidden")) && !allows(&[], &bucket("http://169.254.169.254")));
+    for (entry, good) in [
+        ("s3.example.org", true),
+        ("s3.example.org/backups", true),
+        ("s3.example.org/other", false),
+        ("s3.example.org:9000", false),
+        ("example.org", false),
+        ("/", false),
+    ] {
+        assert_eq!(allows(&[entry], &bucket("https://s3.example.org")), good, "{entry}");
+    }
+    let said = HostPolicy::default().refusals(&Reaches::of_place(&name, &bucket("http://169.254.169.254/")));
+    let expect = "the host does not allow backups at http://169.254.169.254/backups (repository offsite); its policy.yaml would \
+                  need `repositories: [169.254.169.254/backups]`";
+    assert_eq!(joined(&said), expect);
+}
+
+fn store(engine: Engine) -> Store {
+    Store { engine, kind: StoreKind::Truth, stop: Vec::new(), pause: Vec::new(), checks: Vec::new() }
+}
+
+/// The one store that is forbidden, if it is.
+fn forbidden(policy: &HostPolicy, engine: Engine, found: &[MountFound]) -> Option<String> {
+    let spec = rendered(&web("volumes: ['./own:/own']")).spec;
+    let name: crate::names::StoreName = "loot".parse().expect("a name");
+    let stores = BTreeMap::from([(name.clone(), store(engine))]);
+    let mounted = Mounted { services: BTreeSet::new(), mounts: found.to_vec() };
+    let reaches = store_reaches(&stores, &spec, &mounted);
+    let leads = reaches.values().flat_map(|reaches| policy.paths_to_follow(reaches));
+    let leads = leads.map(|path| (path.clone(), Ok(path))).collect();
+    forbidden_stores(policy, &reaches, &leads).remove(&name)
+}
+
+fn foreign(source: MountedFrom, devices: &[&str]) -> MountFound {
+    let text = str::to_owned;
+    let (container, image, target) = (text("sec-foreign"), text("busybox"), text("/srv"));
+    let at = Some(MountedAt { container, image, service: None, target, access: Access::ReadWrite });
+    MountFound { source, at, owner: Owner::Nobody, devices: devices.iter().map(|path| text(path)).collect() }
+}
+
+#[test]
+fn what_is_of_no_instance_is_a_stores_only_with_consent() {
+    let containers = || Engine::Volume(Files::Containers("sec-foreign*".to_owned()));
+    let volume = || foreign(MountedFrom::Volume("sec-vol".to_owned()), &[]);
+    let folder = || foreign(MountedFrom::Folder("/srv/hostdata".to_owned()), &[]);
+    let policy = |foreign: &[&str], paths: &[&str]| HostPolicy {
+        foreign: set(foreign),
+        paths: set(paths),
+        ..HostPolicy::default()
+    };
+    let expect = "the host does not allow sec-foreign, which is of no instance, to the store loot; its policy.yaml would need \
+                  `foreign: [sec-foreign]`";
+    assert_eq!(forbidden(&policy(&[], &[]), containers(), &[volume()]).as_deref(), Some(expect));
+    for entry in ["sec-*", "sec-foreign", "sec-vol"] {
+        assert_eq!(forbidden(&policy(&[entry], &[]), containers(), &[volume()]), None, "{entry}");
+    }
+    // A folder of the host needs both, and so does a volume that leads to one.
+    for found in [folder(), foreign(MountedFrom::Volume("sec-vol".to_owned()), &["/srv/hostdata"])] {
+        assert!(forbidden(&policy(&["sec-*"], &[]), containers(), std::slice::from_ref(&found)).is_some());
+        assert!(forbidden(&policy(&[], &["/srv/hostdata"]), containers(), std::slice::from_ref(&found)).is_some());
+        assert_eq!(forbidden(&policy(&["sec-*"], &["/srv/hostdata"]), containers(), &[found]), None);
+    }
+    let path = || Engine::Volume(Files::Path("/srv/hostdata".to_owned()));
+    assert!(forbidden(&policy(&[], &["/srv/hostdata"]), path(), &[folder()]).is_some(), "another's container has it");
+    let own = MountFound { owner: Owner::Instance, ..folder() };
+    assert!(forbidden(&policy(&[], &[]), path(), std::slice::from_ref(&own)).is_some());
+    assert_eq!(forbidden(&policy(&[], &["/srv/hostdata"]), path(), &[own]), None);
+}
+
+#[test]
+fn denied_exec_is_denied_to_the_tools_of_stores() {
+    let denied = HostPolicy { exec: Permission::Denied, ..HostPolicy::default() };
+    let command: Engine =
+        serde_json::from_str(r#"{"command":{"service":"web","dump":["sh"],"load":["sh"]}}"#).expect("a store");
+    let database: Engine = serde_json::from_str(r#"{"redis":{"service":"web","data":"/data"}}"#).expect("a store");
+    for engine in [command, database] {
+        let said = forbidden(&denied, engine.clone(), &[]);
+        let expect = "the host does not allow exec, and the store loot needs programs inside a container";
+        assert_eq!(said.as_deref(), Some(expect), "{engine:?}");
+        assert_eq!(forbidden(&HostPolicy::default(), engine, &[]), None);
+    }
+    assert_eq!(forbidden(&denied, Engine::Volume(Files::Volume("x".to_owned())), &[]), None);
+}
