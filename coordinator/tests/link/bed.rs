@@ -212,6 +212,13 @@ impl FakeAgent {
     }
 }
 
+/// A host that says its policy's newer keys, and has none of them.
+pub fn strict(now: Time) -> from_agent::Kind {
+    let from_agent::Kind::Hello(hello) = hello(now) else { unreachable!("it is a hello") };
+    let policy = Some(v1::HostPolicy { gates_reaches: true, ..v1::HostPolicy::default() });
+    from_agent::Kind::Hello(v1::Hello { policy, ..hello })
+}
+
 pub fn hello(now: Time) -> from_agent::Kind {
     hello_of("", now)
 }

@@ -1,7 +1,7 @@
 //! Repositories that come and go under one name.
 
 use crate::backups::{Backups, Scene, backups, data, end, manifest, scene};
-use crate::bed::LIMIT;
+use crate::bed::{LIMIT, now, strict};
 use fleet_core::backup::{Access, CopyMade, DataAction, Made, PlaceAccess};
 use fleet_proto::v1::{self, order::Action, order_report::Outcome};
 use std::fmt::Debug;
@@ -86,4 +86,38 @@ async fn a_repository_that_was_removed_lends_nothing_to_the_next_of_its_name() {
     assert_eq!(new.place, PlaceAccess::Folder { path: "/mnt/new/notes-1".to_owned() });
     assert!(new.master_key != old.master_key && new.password.is_some(), "it is made anew, with keys of its own");
     assert_eq!(scene.backups.list_backups(all).await.expect("it is known").into_inner().backups.len(), 1);
+}
+
+#[tokio::test]
+async fn operators_hear_at_once_that_a_host_does_not_allow_a_repository() {
+    let mut scene = scene().await;
+    let mut root = backups(&mut scene.admin, "ro", "administrator").await;
+    add(&mut root, "/mnt/usb").await;
+    scene.agent.say(strict(now())).await;
+    let set = v1::SetPolicyRequest {
+        name: "daily".to_owned(),
+        selector: Some(String::new()),
+        to: vec!["usb".to_owned()],
+        dry_run: true,
+        ..Default::default()
+    };
+    let heard = async {
+        loop {
+            let view = scene.backups.set_policy(set.clone()).await.expect("it is a good policy").into_inner();
+            if let Some(note) = view.notes.first() {
+                return note.clone();
+            }
+        }
+    };
+    let note = timeout(LIMIT, heard).await.expect("the policy is heard");
+    assert!(note.contains("`repositories: [/mnt/usb]`"), "{note}");
+    let now =
+        v1::BackUpRequest { instances: vec!["notes-1".to_owned()], to: vec!["usb".to_owned()], ..Default::default() };
+    let refused = scene.backups.back_up(now).await.expect_err("the host does not allow it");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("backups in the folder /mnt/usb"), "{refused}");
+    let place = v1::add_repository_request::Place::Folder(v1::FolderPlace { path: "/mnt/other".to_owned() });
+    let other = v1::AddRepositoryRequest { name: "other".to_owned(), place: Some(place) };
+    let view = root.add_repository(other).await.expect("its hosts may allow it yet").into_inner();
+    assert!(view.notes.iter().any(|note| note.contains("/mnt/other")), "{:?}", view.notes);
 }

@@ -119,3 +119,39 @@ async fn what_is_led_astray_by_now_is_neither_started_nor_healed() {
     crate::perform::heal::heal(&agent.site, &instance()).await;
     assert!(lab.is_running());
 }
+
+#[tokio::test]
+async fn a_volume_that_leads_where_nothing_is_allowed_is_neither_started_nor_healed() {
+    let bed = Bed::new();
+    let agent = bed.agent();
+    assert_eq!(bed.carry_out(&agent, install(1)).await, Outcome::Done);
+    assert_eq!(bed.carry_out(&agent, power(PowerWish::Stop, 1)).await, Outcome::Done);
+    // As somebody makes it who removes the volume and puts a folder of the host in its place.
+    bed.hands.world().devices.insert("oasis-1_data".to_owned(), vec!["/etc".to_owned()]);
+    let reason =
+        "the host's own policy forbids it: the host does not allow mounting /etc, to which the volume oasis-1_data \
+                  leads; its policy.yaml would need `paths: [/etc]`"
+            .to_owned();
+    let outcome = bed.carry_out(&agent, power(PowerWish::Start, 2)).await;
+    assert_eq!(outcome, Outcome::Refused { reason: reason.clone() });
+    bed.hands.world().devices.clear();
+    assert_eq!(bed.carry_out(&agent, power(PowerWish::Start, 3)).await, Outcome::Done);
+    bed.hands.world().devices.insert("oasis-1_data".to_owned(), vec!["/etc".to_owned()]);
+    bed.hands.world().containers.retain(|it| it.service != "db");
+    crate::perform::heal::heal(&agent.site, &instance()).await;
+    assert!(bed.hands.world().containers.iter().all(|it| it.service != "db"), "it is not made again");
+    let told = agent.site.pen.see(|board| format!("{:?}", board.events));
+    assert!(told.contains(&format!("could not be healed: {reason}")), "{told}");
+}
+
+#[tokio::test]
+async fn what_the_policy_forbids_by_now_is_not_healed() {
+    let bed = Bed::new();
+    let agent = bed.agent();
+    assert_eq!(bed.carry_out(&agent, install(1)).await, Outcome::Done);
+    bed.write_policy("registries: [lab.example]");
+    agent.site.policy.reread();
+    bed.hands.world().containers.retain(|it| it.service != "db");
+    crate::perform::heal::heal(&agent.site, &instance()).await;
+    assert!(bed.hands.world().containers.iter().all(|it| it.service != "db"), "it is not made again");
+}

@@ -6,6 +6,7 @@ use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{OutputArgs, show_list};
 use crate::show::backups::REPOSITORIES;
+use crate::words::one_line;
 use clap::{Args, Subcommand};
 use fleet_core::names::RepositoryName;
 use fleet_proto::v1::add_repository_request::Place;
@@ -109,6 +110,7 @@ async fn add(context: &Context, args: &RepositoryAddArgs) -> Result<ExitStatus, 
     let session = context.session().await?;
     let view = session.ask("add the repository", async |_| session.backups().add_repository(request).await).await?;
     context.printer.answer(format!("{}: added, {}", view.name, view.place))?;
+    view.notes.iter().for_each(|note| context.printer.story(format!("warning: {}", one_line(note))));
     context.printer.story(format!("use it: `fleet backup policy set POLICY --to central --to {}`", view.name));
     Ok(ExitStatus::Done)
 }

@@ -1,5 +1,6 @@
 //! Repositories: places that operators name.
 
+use super::wishes::hosts_against;
 use crate::clock;
 use crate::facts::{DesiredChange, Known};
 use crate::operators::apps::count;
@@ -41,7 +42,9 @@ impl OperatorsService {
         };
         self.change(now, change).await?;
         let known = self.shared.facts.read();
+        let notes = hosts_against(&known, known.desired().hosts.keys(), &[name.clone()].into());
         let view = known.desired().repositories.get(&name).map(|repository| view(&known, &name, repository));
+        let view = view.map(|view| v1::RepositoryView { notes, ..view });
         view.ok_or_else(|| absent(ATTEMPT, format!("repository `{name}`"), ""))
     }
 
@@ -148,6 +151,7 @@ fn view(known: &Known, name: &RepositoryName, repository: &RepositoryDesired) ->
         instances: count(counts.len()),
         backups: count(counts.iter().sum()),
         policies: policies.map(|(name, _)| name.to_string()).collect(),
+        notes: Vec::new(),
     }
 }
 

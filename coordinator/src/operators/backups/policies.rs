@@ -1,6 +1,6 @@
 //! Policies: setting, listing and removing them.
 
-use super::wishes::check_repositories;
+use super::wishes::{check_repositories, hosts_against};
 use crate::clock;
 use crate::facts::{DesiredChange, Known};
 use crate::operators::service::OperatorsService;
@@ -8,7 +8,7 @@ use crate::operators::subject::no_instance;
 use crate::operators::wish::{ChangeError, absent, read, wrong};
 use fleet_core::backup::{BackupPolicy, Keep, RepositoryDesired, Schedule, Zone};
 use fleet_core::facts::AtOnce;
-use fleet_core::names::{InstanceName, OperatorName, PolicyName};
+use fleet_core::names::{HostName, InstanceName, OperatorName, PolicyName};
 use fleet_core::time::Time;
 use fleet_core::units::{Period, Size};
 use fleet_proto::v1;
@@ -36,7 +36,7 @@ impl OperatorsService {
         if request.dry_run {
             let known = self.shared.facts.read();
             let policy = settled(&known, &name, &request)?;
-            return Ok(view(&known, &name, &policy, now));
+            return Ok(view_with_notes(&known, &name, &policy, now));
         }
         let change = |change: &mut DesiredChange<'_>| {
             let policy = settled(change.known(), &name, &request)?;
@@ -57,7 +57,7 @@ impl OperatorsService {
         self.change(now, change).await?;
         let known = self.shared.facts.read();
         let policy = known.desired().policies.get(&name).ok_or_else(|| no_policy(ATTEMPT, &name))?;
-        Ok(view(&known, &name, policy, now))
+        Ok(view_with_notes(&known, &name, policy, now))
     }
 
     pub fn list_policies_now(
@@ -216,6 +216,14 @@ fn give(known: &Known, policy: &mut BackupPolicy, request: &v1::SetPolicyRequest
     Ok(())
 }
 
+/// With the hosts whose own policy does not allow its repositories: their backups will fail, and say so.
+fn view_with_notes(known: &Known, name: &PolicyName, policy: &BackupPolicy, now: Time) -> v1::BackupPolicyView {
+    let view = view(known, name, policy, now);
+    let instances = view.instances.iter().filter_map(|instance| instance.parse::<InstanceName>().ok());
+    let hosts: BTreeSet<HostName> = instances.filter_map(|it| Some(known.instance(&it)?.host.clone())).collect();
+    v1::BackupPolicyView { notes: hosts_against(known, &hosts, &policy.to), ..view }
+}
+
 fn view(known: &Known, name: &PolicyName, policy: &BackupPolicy, now: Time) -> v1::BackupPolicyView {
     let has = |instance: &&InstanceName| known.desired().policy_of(instance).is_some_and(|(other, _)| other == name);
     let period = |period: Option<Period>| period.map(|period| period.to_string()).unwrap_or_default();
@@ -233,6 +241,7 @@ fn view(known: &Known, name: &PolicyName, policy: &BackupPolicy, now: Time) -> v
         given_to: given_to(policy),
         instances: known.desired().instances.keys().filter(has).map(ToString::to_string).collect(),
         next_ms: policy.schedule.next(now).map_or(0, |at| at.0),
+        notes: Vec::new(),
     }
 }
 

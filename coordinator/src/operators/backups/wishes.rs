@@ -16,6 +16,9 @@ use fleet_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
 use tonic::Status;
 
+/// So many hosts that are against something are named.
+const NOTES: usize = 20;
+
 impl OperatorsService {
     pub async fn back_up_as(&self, by: &OperatorName, request: &v1::BackUpRequest) -> Result<v1::BackUpReply, Status> {
         const ATTEMPT: &str = "back up";
@@ -175,6 +178,20 @@ pub fn check_host<'a>(
     }
     let hint = format!("ask the people of `{host}`: its policy outranks the coordinator (`fleet host show {host}`)");
     Err(hindered(attempt, joined(&refusals), &hint))
+}
+
+/// The hosts whose own policy does not allow some of these repositories, each in words.
+pub fn hosts_against<'a>(
+    known: &Known,
+    hosts: impl IntoIterator<Item = &'a HostName>,
+    names: &BTreeSet<RepositoryName>,
+) -> Vec<String> {
+    let said = hosts.into_iter().filter_map(|host| {
+        let policy = &known.observed().hosts.get(host)?.said.policy;
+        let against: Vec<Refusal> = names.iter().flat_map(|name| refusals(known, policy, name)).collect();
+        (!against.is_empty()).then(|| format!("{host}: {}", joined(&against)))
+    });
+    said.take(NOTES).collect()
 }
 
 /// What a host's policy says against a repository.

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::show::backups::policy_lines;
+use crate::words::one_line;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::backup::Zone;
@@ -131,6 +132,7 @@ pub async fn run(context: &Context, args: &PolicySetArgs) -> Result<ExitStatus, 
     let request = request(args);
     let policy = session.ask("set the policy", async |_| session.backups().set_policy(request).await).await?;
     policy_lines(&policy, context.now()).iter().try_for_each(|line| context.printer.answer(line.as_str()))?;
+    policy.notes.iter().for_each(|note| context.printer.story(format!("warning: {}", one_line(note))));
     if args.dry_run {
         context.printer.story("this was a dry run: nothing was changed");
     }
