@@ -109,7 +109,8 @@ async fn root_of(
     folder: &str,
 ) -> Result<Option<DataRoot>, String> {
     let Some(place) = data_place(store, spec, folder) else { return Ok(None) };
-    let roots = data.site().hands.roots(spec, &place.root).await.map_err(|error| crate::chain(&error))?;
+    let name: StoreName = "data".parse().expect("it is a name");
+    let roots = data.roots(spec, &name, &place.root).await.map_err(|error| crate::chain(&error))?;
     Ok(roots.into_iter().next().map(|root| DataRoot { path: root.path, below: place.below }))
 }
 
