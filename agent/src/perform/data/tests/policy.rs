@@ -3,7 +3,7 @@
 use super::bed::{Agent, Bed, backup, copies, drill, files, restore, source};
 use super::restores::changed_since;
 use crate::repositories::SetFound;
-use fleet_core::backup::{DataAction, Kept, Manifest, Others, Part, Root, Snapshots, Source};
+use fleet_core::backup::{DataAction, Kept, Manifest, Others, Part, Privileges, Root, Snapshots, Source};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Goal, Outcome};
 use std::collections::BTreeSet;
@@ -131,7 +131,8 @@ fn roots(part: &mut Part) -> &mut Vec<Root> {
 
 fn restore_of(from: Source, goal: Option<Goal>) -> Action {
     let (only, safety, others) = (BTreeSet::new(), BTreeSet::new(), Others::Kept);
-    Action::Data(DataAction::Restore { from, only, safety, goal, others })
+    let privileges = Privileges::default();
+    Action::Data(DataAction::Restore { from, only, safety, goal, others, privileges })
 }
 
 #[tokio::test]
