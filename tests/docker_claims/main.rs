@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr, reason = "said by the images' module")]
 
 mod changes;
+mod data;
 mod foreign;
 mod harness;
 #[path = "../../agent/tests/docker_hands/images.rs"]

@@ -221,9 +221,8 @@ pub fn leave_out(proposal: &mut Proposal, refused: &HashMap<InstanceName, String
         let (release, left_out) = (proposal.to.name.clone(), proposal.left_out.clone());
         return Err(refused_rollout(&RolloutRefusal::NothingToMove { release, left_out }));
     }
-    if canary > 0 && canary as usize >= group {
-        return Err(refused_rollout(&RolloutRefusal::CanaryNotSmaller { canary, group }));
-    }
+    // The canary is some of them: what is left out takes no place in it.
+    proposal.strategy.canary = canary.min(u32::try_from(group - 1).unwrap_or(u32::MAX));
     Ok(())
 }
 
