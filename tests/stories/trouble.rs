@@ -22,10 +22,9 @@ fn a_pull_that_hangs_ends_at_its_deadline_and_delays_nobody() {
 fn a_port_that_is_taken_is_told_with_its_holder() {
     let fleet = Fleet::running(&["lab-1"]);
     let told = fleet.refused("install notes@1.1 --host lab-1 --name notes-2 --set password=p");
-    told.says("8080").says("notes-1-web-1");
+    told.says("the port `8080/tcp` on lab-1 is notes-1's");
     assert!(fleet.host("lab-1").containers("notes-2").is_empty(), "nothing half-done");
     assert_eq!(fleet.host("lab-1").images("notes-1").len(), 2, "the other one is undisturbed");
-    fleet.done("instance rm notes-2 --yes");
     fleet.done("install notes@1.1 --host lab-1 --name notes-2 --set password=p --set port=8081");
 }
 

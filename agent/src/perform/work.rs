@@ -163,11 +163,11 @@ impl<'a> Work<'a> {
             let notes = self.notes(&doing, stage.steps.len());
             let steps = stage.steps.iter().zip(&notes);
             let steps = steps.map(|(step, notes)| self.step(step, spec, finish, notes));
-            if stage.steps.iter().any(|step| matches!(step, Step::Pull { .. })) {
-                try_join_all(steps).await?;
-            } else {
+            if stage.steps.iter().any(is_creation) {
                 // A creation that nobody waits for goes on at the Engine, and would be found by nobody who puts things back.
                 join_all(steps).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+            } else {
+                try_join_all(steps).await?;
             }
         }
         if has_gate { Ok(()) } else { self.gate(spec, finish).await }
@@ -228,5 +228,24 @@ impl<'a> Work<'a> {
             }
         };
         Ok(gate::pass(self.site.hands.as_ref(), spec, health, &clock::now, &waits).await?)
+    }
+}
+
+fn is_creation(step: &Step) -> bool {
+    match step {
+        Step::Create { .. } | Step::CreateNetwork { .. } | Step::CreateVolume { .. } => true,
+        Step::Pull { .. }
+        | Step::ExpectNetwork { .. }
+        | Step::ExpectVolume { .. }
+        | Step::WriteFiles { .. }
+        | Step::Stop { .. }
+        | Step::RemoveContainer { .. }
+        | Step::Rename { .. }
+        | Step::Start { .. }
+        | Step::AwaitHealthy { .. }
+        | Step::AwaitExit { .. }
+        | Step::Gate
+        | Step::RemoveNetwork { .. }
+        | Step::RemoveVolume { .. } => false,
     }
 }
