@@ -2,7 +2,7 @@
 
 use super::images::{self, ONE, docker};
 use fleet_agent::Config;
-use fleet_agent::hands::{DEFAULT_SOCKET, DockerHands, Limits};
+use fleet_agent::hands::{DockerHands, Limits};
 use fleet_tests::fleet::{Fleet, Host};
 use fleet_tests::process::program;
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ impl Harness {
         let folder = self.hosts[name].folder().to_owned();
         let worker = Some(program("story-worker").expect("it is built with the tests"));
         let config = Config { policy: folder.join("policy.yaml"), data_dir: folder, worker };
-        let hands = DockerHands::new(DEFAULT_SOCKET, Limits::default());
+        let hands = DockerHands::new(&images::engine(), Limits::default());
         runtime.spawn(fleet_agent::run(config, hands, Default::default()));
         self.agents.insert(name.to_owned(), runtime);
     }

@@ -10,6 +10,7 @@ mod data;
 mod foreign;
 mod harness;
 #[path = "../../agent/tests/docker_hands/images.rs"]
+#[allow(dead_code, reason = "shared with tests that use more of it")]
 mod images;
 mod installs;
 mod removals;
