@@ -3,9 +3,11 @@
 use crate::fleet::{read, release};
 use crate::laws::Verdict;
 use crate::random::Random;
-use fleet_core::backup::{BackupKey, BackupPolicy, BackupSeen, Cause, DataAction, DataKind, Keep, Proof, Slots};
+use fleet_core::backup::{
+    AskedBy, BackupKey, BackupPolicy, BackupSeen, Cause, DataAction, DataKind, Keep, Proof, Slots,
+};
 use fleet_core::facts::*;
-use fleet_core::names::{InstanceName, OrderId};
+use fleet_core::names::{InstanceName, OrderId, RepositoryName};
 use fleet_core::order::{Action, Order};
 use fleet_core::plan::{NewOrder, Plan};
 use fleet_core::time::Time;
@@ -48,6 +50,9 @@ pub fn keep_made(observed: &mut Observed, order: &Order, begun: Time, now: Time)
             for repository in to {
                 let key = BackupKey { repository: repository.clone(), backup: read(order.id.as_str()) };
                 backups.insert(key, seen(begun, now));
+                if let Some((key, forged)) = forged(order, repository, now) {
+                    backups.insert(key, forged);
+                }
             }
         }
         DataAction::Drill { from } => {
@@ -58,6 +63,18 @@ pub fn keep_made(observed: &mut Observed, order: &Order, begun: Time, now: Time)
         }
         DataAction::Restore { .. } | DataAction::Forget { .. } => {}
     }
+}
+
+/// Some hosts add what no order asked for: proven, and newer than all that will be.
+fn forged(order: &Order, repository: &RepositoryName, now: Time) -> Option<(BackupKey, BackupSeen)> {
+    if order.id.as_str().as_bytes()[0] > b'7' {
+        return None;
+    }
+    let id: String = order.id.as_str().chars().rev().collect();
+    let key = BackupKey { repository: repository.clone(), backup: read(&id) };
+    let at = now.after(Duration::from_secs(30 * 86_400));
+    let proof = Proof { at, host: read("h"), took_ms: 1, bytes: 1, checks: Vec::new(), failure: None };
+    Some((key, BackupSeen { proof: Some(proof), asked_by: AskedBy::Nobody, ..seen(at, at) }))
 }
 
 fn seen(began: Time, ended: Time) -> BackupSeen {
@@ -127,6 +144,14 @@ impl DataLaws {
             if there.count() + beside.count() > 1 {
                 return Err(format!("{} has two drills", drill.host));
             }
+            let source = drill.order.action.data().and_then(DataAction::source);
+            let seen = source.and_then(|from| {
+                let key = BackupKey { repository: from.repository.clone(), backup: from.backup.clone() };
+                observed.backups.get(&from.instance)?.get(&key)
+            });
+            if seen.is_some_and(|seen| !seen.asked_by.counts()) {
+                return Err(format!("{} proves what no order asked for", drill.host));
+            }
         }
         new.iter()
             .filter(|new| kind(&new.order) == Some(DataKind::Backup))
@@ -180,7 +205,7 @@ impl DataLaws {
                     backups.iter().any(|(key, seen)| {
                         let is_attempt =
                             of_slot.is_some_and(|of| of.iter().any(|id| id.as_str() == key.backup.as_str()));
-                        key.repository == *repository && (seen.began >= slot || is_attempt)
+                        key.repository == *repository && seen.asked_by.counts() && (seen.began >= slot || is_attempt)
                     })
                 })
             };
