@@ -134,4 +134,36 @@ mod tests {
         assert!(removed.load(Ordering::SeqCst) > 0, "the second removes what the first has marked");
         assert!(repository.check(ReadData::All).expect("checked").is_fine());
     }
+
+    #[test]
+    fn packs_in_no_index_go_with_the_second_prune_and_one_that_was_indexed_meanwhile_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let secrets = Secrets::generate().expect("secrets");
+        let place: Arc<dyn Place> = Arc::new(FolderPlace::new(folder.path()));
+        let repository = Repository::create(&place, &secrets).expect("created");
+        let part = Part { backup: "b1".parse().expect("an id"), host: "a".to_owned(), time: Time(1) };
+        let reader = Box::new(std::io::Cursor::new(vec![7; 100_000]));
+        let stream = Stream { name: "a".to_owned(), expected: None, reader };
+        repository.archive_streams(&part, vec![stream], &Arc::default()).expect("archived");
+        let packs = || place.list(FileKind::Pack).expect("listed").len();
+        let true_packs = packs();
+        let garbage = bytes::Bytes::from(vec![9; 50_000]);
+        let id = crate::place::FileId(<sha2::Sha256 as sha2::Digest>::digest(&garbage).into());
+        place.write(FileKind::Pack, &id, &[garbage]).expect("written");
+        // The index of the run comes only after the first prune.
+        let (index, _) = place.list(FileKind::Index).expect("listed").pop().expect("one");
+        let named = place.read(FileKind::Index, &index).expect("read");
+        let (set, _) = place.list(FileKind::Snapshot).expect("listed").pop().expect("one");
+        let snapshot = place.read(FileKind::Snapshot, &set).expect("read");
+        place.remove(FileKind::Index, &index).expect("removed");
+        place.remove(FileKind::Snapshot, &set).expect("removed");
+        repository.prune_after(Prune::Marking, 0).expect("pruned");
+        assert_eq!(packs(), true_packs + 1, "they are marked");
+        place.write(FileKind::Index, &index, &[named]).expect("written");
+        place.write(FileKind::Snapshot, &set, &[snapshot]).expect("written");
+        repository.prune_after(Prune::Marking, 0).expect("pruned");
+        assert_eq!(packs(), true_packs);
+        let report = repository.check(ReadData::All).expect("checked");
+        assert!(report.is_fine() && report.unknown_packs == 0, "{report:?}");
+    }
 }

@@ -97,7 +97,7 @@ impl Keeper {
     async fn tidy(&self, which: &Which, shelf: &Shelf, now: Time) -> Result<(), KeeperError> {
         let (repository, instance) = which;
         let surplus = self.surplus(which, now).await?;
-        let mut has_forgotten = !surplus.is_empty();
+        let mut has_more = !surplus.is_empty();
         if !surplus.is_empty() {
             self.prune_later(which, now).await?;
             let names = surplus.iter().filter_map(|backup| backup.as_str().parse().ok()).collect();
@@ -109,14 +109,20 @@ impl Keeper {
             tracing::info!(%repository, %instance, parts = never.len(), "parts of backups that never came to be are forgotten");
             self.prune_later(which, now).await?;
             shelf.forget(never).await?;
-            has_forgotten = true;
+            has_more = true;
         }
         let mut look = self.look_at(repository, instance)?;
+        // Nobody is adding now: a prune marks them, and one a day later removes those that are in no index still.
+        if look.unknown_packs > 0 {
+            tracing::info!(%repository, %instance, packs = look.unknown_packs, "packs that are in no index are marked for removal");
+            has_more = true;
+        }
         let is_due = look.prune_at.is_some_and(|at| at <= now);
-        if has_forgotten || is_due {
+        if has_more || is_due {
             let bytes = shelf.prune().await?;
             tracing::info!(%repository, %instance, bytes, "pruned");
-            look.prune_at = has_forgotten.then(|| now.after(SECOND_PRUNE));
+            look.prune_at = has_more.then(|| now.after(SECOND_PRUNE));
+            look.unknown_packs = 0;
             look.bytes = shelf.stats().await?.bytes;
             self.keep_look(repository, instance, &look).await?;
         }
@@ -175,6 +181,7 @@ impl Keeper {
         };
         let mut look = self.look_at(repository, instance)?;
         look.take_in(&report, (read, turn), &all, now);
+        look.unknown_packs = report.unknown_packs;
         look.bytes = shelf.stats().await?.bytes;
         self.keep_look(repository, instance, &look).await?;
         self.facts.mark_damaged(instance, repository, &look.damaged(), now).await?;

@@ -22,6 +22,9 @@ pub struct Look {
     /// When what was forgotten can be removed at last.
     #[serde(default)]
     pub prune_at: Option<Time>,
+    /// How many packs are in no index: what an upload that was cut off has left, or what a host added for nothing.
+    #[serde(default)]
+    pub unknown_packs: u64,
     /// What stood in the way of looking after it; told once.
     #[serde(default)]
     pub trouble: Option<String>,

@@ -4,7 +4,9 @@ use crate::bed::{Bed, DAY, id, key, noise, now, read};
 use fleet_core::backup::AskedBy;
 use fleet_core::names::BackupId;
 use fleet_core::time::Time;
+use fleet_repository::ReadData;
 use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
 
 /// What the coordinator reads of a backup.
 async fn content(bed: &Bed, number: u32) -> Vec<u8> {
@@ -83,4 +85,32 @@ async fn true_backups_are_let_go_by_their_policy_whatever_was_forged() {
     bed.forge(11, Time(now().0 + 9 * DAY), b"x").await;
     bed.round(now()).await;
     assert_eq!(bed.sets().await, [id(3), id(4), id(11)].map(String::from));
+}
+
+#[tokio::test]
+async fn packs_that_are_in_no_index_are_found_and_marked_although_nothing_was_forgotten() {
+    let bed = Bed::new().await;
+    bed.backup(1, DAY, &noise(1, 100_000)).await;
+    let garbage = noise(7, 2_000_000);
+    let name: String = Sha256::digest(&garbage).iter().map(|byte| format!("{byte:02x}")).collect();
+    let folder = bed.folder().join("data").join(&name[..2]);
+    std::fs::create_dir_all(&folder).expect("there is room");
+    std::fs::write(folder.join(&name), garbage).expect("there is room");
+    let unknown = async || {
+        let report = bed.keeper.verify(&read("central"), &read("notes-1"), ReadData::Nothing).await;
+        report.expect("it can be read").unknown_packs
+    };
+    assert_eq!(unknown().await, 1);
+    let due = || bed.keeper.looks().expect("they can be read")[0].1.prune_at;
+    bed.round(now()).await;
+    assert_eq!(unknown().await, 0, "it waits for its removal");
+    let second = due().expect("it is marked, and removed by a second prune");
+    assert!(second > Time(now().0 + DAY - 60_000));
+    assert!(folder.join(&name).exists(), "somebody may have been about to index it");
+    bed.round(Time(second.0 - 1)).await;
+    assert_eq!(due(), Some(second));
+    bed.round(second).await;
+    assert_eq!(due(), None);
+    let intact = bed.keeper.verify(&read("central"), &read("notes-1"), ReadData::All).await.expect("it can be read");
+    assert!(intact.is_fine(), "{intact:?}");
 }
