@@ -15,6 +15,7 @@ mod lines;
 mod look;
 mod lost;
 mod making;
+mod quota;
 mod reads;
 mod room;
 mod secrets;

@@ -1,25 +1,60 @@
 //! Which host may use which repository.
 
+use super::quota::{Lease, Purpose};
 use crate::facts::Known;
 use crate::serve::refused;
-use fleet_core::backup::{DataAction, Place, Source};
+use fleet_core::backup::{Cause, DataAction, Place, Source};
+use fleet_core::facts::OpenOrder;
 use fleet_core::names::{HostName, InstanceName, RepositoryName};
 use fleet_core::order::Action;
 use tonic::{Code, Status};
 
-/// Whether a host may add to the repository of an instance: of its own alone.
+/// The open order under which a host may add to the repository of an instance. It is of its own alone, and only while an order
+/// makes a backup there, or proves one.
 pub fn may_add(
     known: &Known,
     host: &HostName,
     repository: &RepositoryName,
     instance: &InstanceName,
-) -> Result<(), Status> {
+) -> Result<Lease, Status> {
     check_place(known, repository)?;
-    if is_own(known, host, instance) {
-        return Ok(());
+    if !is_own(known, host, instance) {
+        let text = format!("could not add to the repository of `{instance}`: it is no instance of `{host}`");
+        return Err(refused(Code::PermissionDenied, text, ""));
     }
-    let text = format!("could not add to the repository of `{instance}`: it is no instance of `{host}`");
-    Err(refused(Code::PermissionDenied, text, ""))
+    let open = known.orders_of(host).filter(|id| !known.observed().ended.contains_key(*id));
+    let open = open.filter_map(|id| known.asked().orders.get(id));
+    let lease = open.filter_map(|open| {
+        let purpose = purpose(known, open, repository, instance)?;
+        Some(Lease { host: host.clone(), order: open.order.id.clone(), purpose })
+    });
+    lease.min_by_key(|lease| lease.purpose == Purpose::Proof).ok_or_else(|| {
+        let text = format!("could not add to the repository of `{instance}`: no order of `{host}` adds to it now");
+        refused(Code::PermissionDenied, text, "")
+    })
+}
+
+/// What an open order adds to a repository, if it does.
+fn purpose(known: &Known, open: &OpenOrder, repository: &RepositoryName, instance: &InstanceName) -> Option<Purpose> {
+    let is_its_own = open.order.instance == *instance;
+    match open.order.action.data()? {
+        DataAction::Backup { to, cause } if is_its_own && to.contains(repository) => Some(match cause {
+            Cause::Scheduled => {
+                let backups = known.observed().backups.get(instance).into_iter().flatten();
+                let expected = backups.filter(|(_, seen)| seen.is_good()).map(|(_, seen)| seen.bytes).max();
+                Purpose::Scheduled { expected }
+            }
+            Cause::Wished | Cause::Safety => Purpose::Wished,
+        }),
+        DataAction::Restore { safety, .. } if is_its_own && safety.contains(repository) => Some(Purpose::Wished),
+        DataAction::Drill { from } if from.repository == *repository && from.instance == *instance => {
+            Some(Purpose::Proof)
+        }
+        DataAction::Backup { .. }
+        | DataAction::Restore { .. }
+        | DataAction::Drill { .. }
+        | DataAction::Forget { .. } => None,
+    }
 }
 
 /// Whether a host may read it: of its own, and of those that an open order lets it restore from.

@@ -1,35 +1,57 @@
 //! Room on the disk that was promised to files under way and is not taken up yet.
 //!
-//! **Invariant:** however many files come at once, what they may still write and the reserve fit on the disk together.
+//! **Invariant:** however many files come at once, what they may still write and the reserve fit on the disk together; and one
+//! host's files take at most half of what is free beside the reserve, so that others find room.
 
+use fleet_core::names::HostName;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What all of them may still write.
 #[derive(Debug, Clone, Default)]
-pub struct Claims(Arc<Mutex<u64>>);
+pub struct Claims(Arc<Mutex<HashMap<HostName, u64>>>);
 
 /// What one of them may still write. Dropped, it is free again.
 #[derive(Debug)]
 pub struct Claim {
     of: Claims,
+    host: HostName,
     left: u64,
 }
 
 impl Claims {
-    fn promised(&self) -> MutexGuard<'_, u64> {
+    fn promised(&self) -> MutexGuard<'_, HashMap<HostName, u64>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Promises so many bytes, if they and the reserve fit beside all other promises into what is free.
-    pub fn take<E>(&self, bytes: u64, reserve: u64, free: impl FnOnce() -> Result<u64, E>) -> Result<Option<Claim>, E> {
+    /// Promises so many bytes to a host, if they and the reserve fit beside all other promises into what is free.
+    pub fn take<E>(
+        &self,
+        host: &HostName,
+        bytes: u64,
+        reserve: u64,
+        free: impl FnOnce() -> Result<u64, E>,
+    ) -> Result<Option<Claim>, E> {
         let mut promised = self.promised();
-        let needed = reserve.saturating_add(*promised).saturating_add(bytes);
+        let all: u64 = promised.values().sum();
+        let own = promised.get(host).copied().unwrap_or(0);
         // Looked at while nobody else is promised anything.
-        if free()? < needed {
+        let room = free()?.saturating_sub(reserve);
+        if room < all.saturating_add(bytes) || room / 2 < own.saturating_add(bytes) {
             return Ok(None);
         }
-        *promised += bytes;
-        Ok(Some(Claim { of: self.clone(), left: bytes }))
+        *promised.entry(host.clone()).or_default() += bytes;
+        Ok(Some(Claim { of: self.clone(), host: host.clone(), left: bytes }))
+    }
+
+    fn give_back(&self, host: &HostName, bytes: u64) {
+        let mut promised = self.promised();
+        if let Some(own) = promised.get_mut(host) {
+            *own = own.saturating_sub(bytes);
+            if *own == 0 {
+                promised.remove(host);
+            }
+        }
     }
 }
 
@@ -47,13 +69,13 @@ impl Claim {
     pub fn written(&mut self, bytes: u64) {
         let bytes = bytes.min(self.left);
         self.left -= bytes;
-        *self.of.promised() -= bytes;
+        self.of.give_back(&self.host, bytes);
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        *self.of.promised() -= self.left;
+        self.of.give_back(&self.host, self.left);
     }
 }
 
@@ -62,24 +84,33 @@ mod tests {
     use super::*;
     use std::convert::Infallible;
 
-    fn take(claims: &Claims, bytes: u64, free: u64) -> Option<Claim> {
-        let Ok(claim) = claims.take(bytes, 100, || Ok::<_, Infallible>(free));
+    fn take(claims: &Claims, host: &str, bytes: u64, free: u64) -> Option<Claim> {
+        let host = host.parse().expect("a name");
+        let Ok(claim) = claims.take(&host, bytes, 100, || Ok::<_, Infallible>(free));
         claim
     }
 
     #[test]
     fn the_reserve_is_held_however_many_come_at_once() {
         let claims = Claims::default();
-        let mut one = take(&claims, 40, 200).expect("there is room");
-        let other = take(&claims, 40, 200).expect("there is room");
-        assert!(take(&claims, 40, 200).is_none(), "the other two may still write");
+        let mut one = take(&claims, "a", 40, 200).expect("there is room");
+        let other = take(&claims, "b", 40, 200).expect("there is room");
+        assert!(take(&claims, "c", 40, 200).is_none(), "the other two may still write");
         one.written(40);
-        assert!(take(&claims, 40, 160).is_none(), "what was written is not free any more");
+        assert!(take(&claims, "c", 40, 160).is_none(), "what was written is not free any more");
         drop(other);
-        let third = take(&claims, 40, 160).expect("one of them was given up");
+        let third = take(&claims, "a", 30, 160).expect("one of them was given up");
         one.add(third);
-        assert_eq!(one.left(), 40);
+        assert_eq!(one.left(), 30);
         drop(one);
-        assert_eq!(*claims.promised(), 0);
+        assert!(claims.promised().is_empty());
+    }
+
+    #[test]
+    fn one_host_does_not_take_the_room_of_all() {
+        let claims = Claims::default();
+        let _own: Vec<Claim> = (0..5).map(|_| take(&claims, "a", 10, 200).expect("half is its own")).collect();
+        assert!(take(&claims, "a", 10, 200).is_none());
+        take(&claims, "b", 40, 200).expect("the other half is not");
     }
 }

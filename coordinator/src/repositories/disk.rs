@@ -4,7 +4,8 @@
 //! next start.
 
 use super::claims::{Claim, Claims};
-use fleet_core::names::{InstanceName, RepositoryName};
+use super::quota::Quotas;
+use fleet_core::names::{HostName, InstanceName, RepositoryName};
 use fleet_proto::convert::{FileKind, RepositoryFile, RepositoryFiles, is_sha256};
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -41,12 +42,13 @@ pub struct Disk {
     root: PathBuf,
     pub reserve: u64,
     claims: Claims,
+    pub quotas: Quotas,
 }
 
 impl Disk {
     /// Below the coordinator's directory.
     pub fn below(home: &Path) -> Self {
-        Self { root: home.join(FOLDER), reserve: RESERVE, claims: Claims::default() }
+        Self { root: home.join(FOLDER), reserve: RESERVE, claims: Claims::default(), quotas: Quotas::default() }
     }
 
     /// One instance's repository: what stock restic is given as its place.
@@ -110,9 +112,9 @@ impl Disk {
         Ok(Space { free: bytes(found.f_bavail), total: bytes(found.f_blocks) })
     }
 
-    /// Promises room for so many bytes to somebody who will write them.
-    pub fn claim(&self, of: &InstanceName, bytes: u64) -> Result<Claim, DiskError> {
-        let claim = self.claims.take(bytes, self.reserve, || self.space().map(|space| space.free))?;
+    /// Promises room for so many bytes to a host that will write them.
+    pub fn claim(&self, host: &HostName, of: &InstanceName, bytes: u64) -> Result<Claim, DiskError> {
+        let claim = self.claims.take(host, bytes, self.reserve, || self.space().map(|space| space.free))?;
         claim.ok_or_else(|| DiskError::Full(of.clone()))
     }
 

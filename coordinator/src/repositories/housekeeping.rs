@@ -238,7 +238,7 @@ impl Keeper {
 
     /// What is wrong with repositories, for people: whose, where, and what.
     pub fn troubles(&self) -> Result<Vec<(InstanceName, RepositoryName, String)>, KeeperError> {
-        let mut found = Vec::new();
+        let mut found = self.disk.quotas.over();
         for ((repository, instance), look) in self.looks()? {
             let damaged = look.damage.len();
             let are = verb(damaged, "is", "are");

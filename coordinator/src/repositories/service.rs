@@ -3,12 +3,14 @@
 use super::allowed::{may_add, may_read};
 use super::disk::Disk;
 use super::lines::{Lines, Turn};
+use super::quota::Lease;
 use super::reads;
 use super::upload::Upload;
+use crate::clock;
 use crate::facts::Facts;
 use crate::serve::{caller_of, refused};
 use fleet_core::names::HostName;
-use fleet_proto::convert::{repository_file, repository_files};
+use fleet_proto::convert::{RepositoryFiles, repository_file, repository_files};
 use fleet_proto::v1::{self, add_file, repositories_server::Repositories};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 use std::sync::Arc;
@@ -38,8 +40,8 @@ impl RepositoriesService {
             Some(add_file::Kind::Begin(name)) => repository_file("add.begin", Some(name))?,
             Some(add_file::Kind::Bytes(_) | add_file::Kind::Sha256(_)) | None => return Err(out_of_order()),
         };
-        may_add(&self.facts.read(), host, &file.of.repository, &file.of.instance)?;
-        let mut upload = Upload::begin(Arc::clone(&self.disk), file.clone()).await?;
+        let lease = self.lease(host, &file.of)?;
+        let mut upload = Upload::begin(Arc::clone(&self.disk), file.clone(), lease.clone()).await?;
         let sum = loop {
             match next(&mut messages).await? {
                 Some(add_file::Kind::Bytes(bytes)) if bytes.len() <= PIECE => upload.add(bytes).await?,
@@ -51,9 +53,27 @@ impl RepositoriesService {
         if next(&mut messages).await?.is_some() {
             return Err(out_of_order());
         }
-        // It may be another's by now.
-        may_add(&self.facts.read(), host, &file.of.repository, &file.of.instance)?;
+        // It may be another's by now, and its order may be over.
+        if self.lease(host, &file.of)?.order != lease.order {
+            return Err(refused(Code::Aborted, "could not keep the file: its order is over", ""));
+        }
         upload.keep(&sum).await
+    }
+
+    fn lease(&self, host: &HostName, of: &RepositoryFiles) -> Result<Lease, Status> {
+        let known = self.facts.read();
+        self.disk.quotas.retain(|order| known.asked().orders.contains_key(order));
+        may_add(&known, host, &of.repository, &of.instance)
+    }
+
+    /// Tells people once of each order whose host adds more than it may.
+    async fn tell_what_is_over(&self) {
+        for (instance, repository, text) in self.disk.quotas.news() {
+            let text = format!("its repository in {repository}: {text}");
+            if let Err(error) = self.facts.tell(&format!("instance {instance}"), &text, clock::now()).await {
+                tracing::error!(%error, %instance, text, "could not tell that a host adds too much");
+            }
+        }
     }
 }
 
@@ -109,7 +129,9 @@ impl Repositories for RepositoriesService {
     async fn add(&self, request: Request<Streaming<v1::AddFile>>) -> Result<Response<v1::Added>, Status> {
         let (host, _) = caller_of(&request)?.host(&self.facts)?;
         let _turn = self.lines.add(&host)?;
-        RepositoriesService::add(self, &host, request.into_inner()).await?;
+        let added = RepositoriesService::add(self, &host, request.into_inner()).await;
+        self.tell_what_is_over().await;
+        added?;
         Ok(Response::new(v1::Added {}))
     }
 }

@@ -5,10 +5,11 @@
 
 use super::claims::Claim;
 use super::disk::{Disk, DiskError, make_folder, sync_folder};
+use super::quota::{Lease, OverQuota, Share};
 use super::writer::Writer;
 use crate::serve::{failed, refused};
 use bytes::Bytes;
-use fleet_core::names::InstanceName;
+use fleet_core::names::{HostName, InstanceName};
 use fleet_proto::convert::{FileKind, RepositoryFile};
 use rustix::fs::RenameFlags;
 use rustix::io::Errno;
@@ -35,6 +36,8 @@ pub struct Upload {
     to: Writer,
     bytes: u64,
     claim: Claim,
+    host: HostName,
+    share: Share,
 }
 
 /// The place of what is not whole yet.
@@ -49,19 +52,22 @@ impl Drop for Aside {
 }
 
 impl Upload {
-    pub async fn begin(disk: Arc<Disk>, file: RepositoryFile) -> Result<Self, Status> {
-        let of = file.of.instance.clone();
+    /// Begins a file under the order that lets the host add it.
+    pub async fn begin(disk: Arc<Disk>, file: RepositoryFile, lease: Lease) -> Result<Self, Status> {
+        let (of, repository, host) = (file.of.instance.clone(), file.of.repository.clone(), lease.host.clone());
         let place = Arc::clone(&disk);
         let uploads = disk.uploads(&file.of.repository);
         let first = largest(file.of.kind).min(PIECE);
         let opened = spawn_blocking(move || {
-            let claim = place.claim(&of, first)?;
+            let room = place.space()?.free.saturating_sub(place.reserve);
+            let share = place.quotas.begin(&lease, (&repository, &of), room)?;
+            let claim = place.claim(&lease.host, &of, first)?;
             let aside = Aside(uploads.join(SERIAL.fetch_add(1, Relaxed).to_string()));
             let opened = make_folder(&uploads).and_then(|()| private(&aside.0));
-            opened.map(|to| (to, aside, claim)).map_err(|source| wrong(&of, uploads, source))
+            opened.map(|to| (to, aside, claim, share)).map_err(|source| wrong(&of, uploads, source))
         });
-        let (to, aside, claim) = finished(opened.await).map_err(|error| told(&error))?;
-        Ok(Self { file, disk, aside, to: Writer::new(to), bytes: 0, claim })
+        let (to, aside, claim, share) = finished(opened.await).map_err(|error| told(&error))?;
+        Ok(Self { file, disk, aside, to: Writer::new(to), bytes: 0, claim, host, share })
     }
 
     pub async fn add(&mut self, bytes: Bytes) -> Result<(), Status> {
@@ -71,6 +77,7 @@ impl Upload {
             let text = format!("could not keep the file: it has more than {limit} bytes");
             return Err(refused(Code::InvalidArgument, text, ""));
         }
+        self.share.add(bytes.len() as u64).map_err(|error| told(&error.into()))?;
         if self.to.take(bytes) { self.write().await } else { Ok(()) }
     }
 
@@ -87,8 +94,8 @@ impl Upload {
         if bytes <= self.claim.left() {
             return Ok(());
         }
-        let (disk, of) = (Arc::clone(&self.disk), self.file.of.instance.clone());
-        let more = spawn_blocking(move || Ok(disk.claim(&of, PIECE.max(bytes))?));
+        let (disk, of, host) = (Arc::clone(&self.disk), self.file.of.instance.clone(), self.host.clone());
+        let more = spawn_blocking(move || Ok(disk.claim(&host, &of, PIECE.max(bytes))?));
         self.claim.add(finished(more.await)?);
         Ok(())
     }
@@ -96,7 +103,7 @@ impl Upload {
     /// Keeps the file, if it is what whoever sent it says it is.
     pub async fn keep(mut self, sha256: &str) -> Result<(), Status> {
         self.write().await?;
-        let Self { file, disk, aside, to, bytes, claim: _claim } = self;
+        let Self { file, disk, aside, to, bytes, claim: _claim, host: _, share } = self;
         let path = aside.0.clone();
         let sum = to.end().await.map_err(|source| told(&wrong(&file.of.instance, path, source)))?;
         if sum != sha256 {
@@ -108,7 +115,10 @@ impl Upload {
         }
         let kept = spawn_blocking(move || {
             check_room(&disk, &file.of.instance, bytes)?;
-            place(&disk, &file, &aside)
+            if place(&disk, &file, &aside)? == Placed::New {
+                share.kept();
+            }
+            Ok(())
         });
         finished(kept.await).map_err(|error| told(&error))
     }
@@ -135,6 +145,8 @@ enum UploadError {
     Occupied,
     #[error(transparent)]
     Disk(#[from] DiskError),
+    #[error(transparent)]
+    Quota(#[from] OverQuota),
     #[error("its task ended unexpectedly")]
     Task,
 }
@@ -145,6 +157,10 @@ fn told(error: &UploadError) -> Status {
         UploadError::Disk(DiskError::Full(_)) => {
             refused(Code::ResourceExhausted, error.to_string(), "make room on the coordinator's disk")
         }
+        UploadError::Quota(_) => {
+            let hint = "if its data has grown so much, `fleet backup now` lets it add as much as the disk has room for";
+            refused(Code::ResourceExhausted, error.to_string(), hint)
+        }
         UploadError::Disk(_) | UploadError::Task => failed("could not keep the file", error),
     }
 }
@@ -153,18 +169,29 @@ fn finished<T>(ended: Result<Result<T, UploadError>, tokio::task::JoinError>) ->
     ended.unwrap_or(Err(UploadError::Task))
 }
 
+/// Whether the repository has a file more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Placed {
+    New,
+    /// It was there already, with the same bytes.
+    Known,
+}
+
 /// Gives the file its name, if none is there.
-fn place(disk: &Disk, file: &RepositoryFile, aside: &Aside) -> Result<(), UploadError> {
+fn place(disk: &Disk, file: &RepositoryFile, aside: &Aside) -> Result<Placed, UploadError> {
     let path = disk.path(file);
     let folder = path.parent().unwrap_or(&path).to_owned();
     let of = &file.of.instance;
     let wrong = |source| wrong(of, path.clone(), source);
     make_folder(&folder).map_err(wrong)?;
     match name_it(&aside.0, &path) {
-        Ok(()) => Ok(sync_folder(&folder).map_err(wrong)?),
+        Ok(()) => {
+            sync_folder(&folder).map_err(wrong)?;
+            Ok(Placed::New)
+        }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let is_same = is_same(&aside.0, &path).map_err(wrong)?;
-            if is_same { Ok(()) } else { Err(UploadError::Occupied) }
+            if is_same { Ok(Placed::Known) } else { Err(UploadError::Occupied) }
         }
         Err(error) => Err(wrong(error)),
     }
@@ -223,7 +250,12 @@ pub fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::facts::testing::read;
+    use crate::repositories::quota::{Purpose, tests::lease};
     use fleet_proto::convert::RepositoryFiles;
+
+    fn wished() -> Lease {
+        lease("lab-1", "backup", Purpose::Wished)
+    }
 
     #[tokio::test]
     async fn a_file_that_would_reach_into_the_reserve_is_refused_while_it_comes() {
@@ -231,7 +263,7 @@ mod tests {
         let mut disk = Disk::below(home.path());
         let of = RepositoryFiles { repository: read("central"), instance: read("notes-1"), kind: FileKind::Pack };
         let file = RepositoryFile { of, id: "0".repeat(64) };
-        let mut upload = Upload::begin(Arc::new(disk.clone()), file).await.expect("there is room");
+        let mut upload = Upload::begin(Arc::new(disk.clone()), file, wished()).await.expect("there is room");
         upload.add(vec![7; 1 << 20].into()).await.expect("that is within what was promised");
         disk.reserve = u64::MAX >> 1;
         upload.disk = Arc::new(disk);
@@ -249,7 +281,7 @@ mod tests {
     async fn what_would_fill_the_disk_is_refused_and_leaves_nothing() {
         let home = tempfile::tempdir().expect("a directory can be made");
         let mut disk = Disk::below(home.path());
-        let begun = Upload::begin(Arc::new(disk.clone()), config()).await;
+        let begun = Upload::begin(Arc::new(disk.clone()), config(), wished()).await;
         let mut upload = begun.expect("there is room");
         upload.add(Bytes::from_static(b"config")).await.expect("there is room");
         disk.reserve = u64::MAX;
@@ -257,9 +289,48 @@ mod tests {
         let full = upload.keep(&hex(&Sha256::digest(b"config"))).await.expect_err("it became full");
         assert_eq!(full.code(), Code::ResourceExhausted);
         assert!(full.message().contains("disk is full"), "{full}");
-        let full = Upload::begin(Arc::new(disk.clone()), config()).await.map(|_| ()).expect_err("it is full");
+        let full = Upload::begin(Arc::new(disk.clone()), config(), wished()).await.map(|_| ()).expect_err("it is full");
         assert_eq!(full.code(), Code::ResourceExhausted);
         let left: Vec<_> = fs::read_dir(disk.uploads(&read("central"))).expect("it is there").collect();
         assert!(left.is_empty() && !disk.path(&config()).exists());
+    }
+
+    /// Adds random bytes as packs until it is refused; answers how many bytes were kept.
+    async fn fill(disk: &Arc<Disk>, lease: &Lease, instance: &str, bytes: usize) -> u64 {
+        let mut kept = 0;
+        for number in 0_u32.. {
+            let mut content = vec![0; bytes];
+            content[..4].copy_from_slice(&number.to_le_bytes());
+            let sum = hex(&Sha256::digest(&content));
+            let of = RepositoryFiles { repository: read("central"), instance: read(instance), kind: FileKind::Pack };
+            let file = RepositoryFile { of, id: sum.clone() };
+            let adding = async {
+                let mut upload = Upload::begin(Arc::clone(disk), file, lease.clone()).await?;
+                upload.add(content.into()).await?;
+                upload.keep(&sum).await
+            };
+            match adding.await {
+                Ok(()) => kept += bytes as u64,
+                Err(refused) => {
+                    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
+                    assert!(refused.message().contains("its order may add"), "{refused}");
+                    return kept;
+                }
+            }
+        }
+        kept
+    }
+
+    #[tokio::test]
+    async fn garbage_is_refused_at_its_quota_and_another_host_goes_on_to_add() {
+        let home = tempfile::tempdir().expect("a directory can be made");
+        let disk = Arc::new(Disk::below(home.path()));
+        let scheduled = |host, id| lease(host, id, Purpose::Proof);
+        let limit = 32 << 20;
+        assert_eq!(fill(&disk, &scheduled("lab-1", "one"), "notes-1", 4 << 20).await, limit);
+        let small = fill(&disk, &scheduled("lab-1", "two"), "notes-1", 4).await / 4;
+        assert_eq!(small, limit / (64 << 10), "small files take up their part");
+        assert_eq!(fill(&disk, &scheduled("lab-2", "three"), "notes-2", 8 << 20).await, limit);
+        assert_eq!(disk.quotas.over().len(), 2);
     }
 }

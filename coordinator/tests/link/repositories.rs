@@ -29,7 +29,22 @@ struct Shelf {
     other: Identity,
 }
 
+/// The same, with an order to back up each of both.
 async fn shelf() -> Shelf {
+    let mut shelf = without_orders().await;
+    shelf.bed.meddle(both_backing_up).await;
+    // Its repositories are made for those orders.
+    let is_made = |name: &str| fs::read_dir(shelf.folder().join(name).join("keys")).is_ok_and(|keys| keys.count() == 1);
+    let made = async {
+        while !(is_made("notes-1") && is_made("notes-2")) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, made).await.expect("they are made");
+    shelf
+}
+
+async fn without_orders() -> Shelf {
     let bed = Bed::new().await;
     let mut admin = bed.admin().await;
     let (one, other) = (bed.host(&mut admin, "lab-1").await, bed.host(&mut admin, "lab-2").await);
@@ -98,7 +113,7 @@ impl Shelf {
         self.bed.path().join("repositories/central")
     }
 
-    /// All files below the repositories, those of uploads included.
+    /// All files below the repositories that hosts have added, those of uploads included.
     fn files(&self) -> Vec<PathBuf> {
         fn below(path: PathBuf, found: &mut Vec<PathBuf>) {
             for entry in fs::read_dir(path).into_iter().flatten().flatten() {
@@ -107,6 +122,11 @@ impl Shelf {
         }
         let mut found = Vec::new();
         below(self.bed.path().join("repositories"), &mut found);
+        let is_added = |path: &PathBuf| {
+            let below = path.strip_prefix(self.folder()).expect("it is below it");
+            !["config", "keys", "tmp"].iter().any(|own| below.iter().any(|part| part == *own))
+        };
+        found.retain(is_added);
         found
     }
 }
@@ -117,7 +137,6 @@ async fn a_host_adds_to_its_own_repository_and_reads_it() {
     let mut client = client(&shelf.one).await;
     let bytes: Vec<u8> = (0..300_000_u32).map(|number| (number % 251) as u8).collect();
     let file = pack("notes-1", &bytes);
-    add(&mut client, name("notes-1", v1::FileKind::Config, ""), b"config").await.expect("it is its own");
     add(&mut client, file.clone(), &bytes).await.expect("it is its own");
     let found = list(&mut client, name("notes-1", v1::FileKind::Pack, "")).await.expect("it is its own");
     assert_eq!(found, [(file.id.clone(), 300_000)]);
@@ -135,10 +154,12 @@ async fn nothing_is_overwritten() {
     let shelf = shelf().await;
     let mut client = client(&shelf.one).await;
     let config = name("notes-1", v1::FileKind::Config, "");
-    add(&mut client, config.clone(), b"one").await.expect("there is none yet");
-    add(&mut client, config.clone(), b"one").await.expect("it is the same");
+    let made = read(&mut client, config.clone(), 0, 0).await.expect("it is there");
+    add(&mut client, config.clone(), &made).await.expect("it is the same");
     assert_eq!(code(add(&mut client, config.clone(), b"two").await), Some(Code::AlreadyExists));
-    assert_eq!(read(&mut client, config, 0, 0).await.expect("it is there"), b"one");
+    assert_eq!(read(&mut client, config, 0, 0).await.expect("it is there"), made);
+    add(&mut client, pack("notes-1", b"one"), b"one").await.expect("there is none yet");
+    add(&mut client, pack("notes-1", b"one"), b"one").await.expect("it is the same");
     assert_eq!(code(add(&mut client, pack("notes-1", b"one"), b"two").await), Some(Code::InvalidArgument));
     assert_eq!(shelf.files().len(), 1);
 }
@@ -203,19 +224,52 @@ async fn an_order_to_restore_lets_a_host_read_where_it_restores_from_and_no_more
     assert_eq!(code(add(&mut other, pack("notes-1", b"x"), b"x").await), Some(Code::PermissionDenied));
 }
 
-/// A backup of the first host's instance.
-fn backing_up(_: &dyn Store, batch: &mut Batch) {
-    let (id, instance) = (order_id(&["backup"]), "notes-1".parse().expect("it is a name"));
+/// A backup of an instance.
+fn back_up(batch: &mut Batch, host: &str, instance: &str) {
+    let (id, instance) = (order_id(&["backup", instance]), instance.parse().expect("it is a name"));
     let to = ["central".parse().expect("it is a name")].into();
     let action = Action::Data(DataAction::Backup { to, cause: Cause::Wished });
     let order = Order { id: id.clone(), instance, action, deadline: Duration::from_secs(3600) };
-    let host = "lab-1".parse().expect("it is a name");
+    let host = host.parse().expect("it is a name");
     batch.put(format!("asked/{id}"), &OpenOrder { host, order, rollout: None, asked: crate::bed::now() });
+}
+
+/// Of the first host's instance.
+fn backing_up(_: &dyn Store, batch: &mut Batch) {
+    back_up(batch, "lab-1", "notes-1");
+}
+
+fn both_backing_up(_: &dyn Store, batch: &mut Batch) {
+    back_up(batch, "lab-1", "notes-1");
+    back_up(batch, "lab-2", "notes-2");
+}
+
+#[tokio::test]
+async fn nothing_is_added_without_an_open_order_that_adds_to_that_repository() {
+    let mut shelf = without_orders().await;
+    let kinds = [v1::FileKind::Pack, v1::FileKind::Index, v1::FileKind::Snapshot, v1::FileKind::Key];
+    for kind in kinds {
+        let refused = add(&mut client(&shelf.one).await, name("notes-1", kind, &sum(b"x")), b"x").await;
+        let refused = refused.expect_err("no order adds to it");
+        assert_eq!(refused.code(), Code::PermissionDenied, "{kind:?}");
+        assert!(refused.message().contains("no order of `lab-1` adds to it now"), "{refused}");
+    }
+    // An order of another host's, and one that only reads, open nothing.
+    shelf.bed.meddle(restoring).await;
+    let mut other = client(&shelf.other).await;
+    assert_eq!(code(add(&mut other, pack("notes-2", b"x"), b"x").await), Some(Code::PermissionDenied));
+    assert_eq!(shelf.files(), Vec::<PathBuf>::new());
+    shelf.bed.meddle(backing_up).await;
+    add(&mut client(&shelf.one).await, pack("notes-1", b"x"), b"x").await.expect("it is asked for");
+    assert_eq!(
+        code(add(&mut client(&shelf.other).await, pack("notes-2", b"x"), b"x").await),
+        Some(Code::PermissionDenied)
+    );
 }
 
 #[tokio::test]
 async fn an_order_to_back_up_is_told_with_its_key_once_the_repository_is_made() {
-    let mut shelf = shelf().await;
+    let mut shelf = without_orders().await;
     shelf.bed.meddle(backing_up).await;
     let mut agent = again(&shelf.one).await;
     let order = loop {

@@ -1,0 +1,228 @@
+//! How much a host may add under one order: about what its backup is expected to need, and never all of the disk.
+//!
+//! **Invariant:** what is not kept is given back, so that a file that is sent again after its connection broke counts once.
+
+use fleet_core::names::{HostName, InstanceName, OrderId, RepositoryName};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A file takes at least this much of a quota, however small it is: there is not room for any number of files either.
+const SMALLEST: u64 = 64 << 10;
+/// A backup that is expected to be small may be this large.
+const FLOOR: u64 = 1 << 30;
+/// What a drill found is a few small files.
+const PROOF: u64 = 32 << 20;
+
+/// What an order adds to a repository, and what is known of how much that will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A backup by a policy. `expected` are the bytes of the largest good one before it; none before the first.
+    Scheduled {
+        expected: Option<u64>,
+    },
+    /// A backup that a person asked for, also before a restore: that it grew is no surprise.
+    Wished,
+    Proof,
+}
+
+impl Purpose {
+    /// The most bytes that may be added, with so much room on the disk beside its reserve.
+    fn limit(self, room: u64) -> u64 {
+        match self {
+            Self::Scheduled { expected: Some(bytes) } => bytes.saturating_mul(2).max(FLOOR).min(room / 2),
+            Self::Scheduled { expected: None } => room / 2,
+            Self::Wished => room,
+            Self::Proof => PROOF.min(room / 2),
+        }
+    }
+}
+
+/// The order under which a host adds to a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    pub host: HostName,
+    pub order: OrderId,
+    pub purpose: Purpose,
+}
+
+type Key = (OrderId, RepositoryName, InstanceName);
+
+#[derive(Debug, Default)]
+struct State {
+    used: HashMap<Key, Used>,
+    /// What is over its quota, by repository, until another order begins to add there.
+    over: HashMap<(InstanceName, RepositoryName), Over>,
+}
+
+#[derive(Debug)]
+struct Used {
+    limit: u64,
+    bytes: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Over {
+    text: String,
+    is_told: bool,
+}
+
+/// The quotas of all open orders. Not kept: a coordinator that starts anew gives each order a new one.
+#[derive(Debug, Clone, Default)]
+pub struct Quotas(Arc<Mutex<State>>);
+
+/// Why a file was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("could not keep a file in the repository of `{instance}`: its order may add {} MiB, and they are used up", limit >> 20)]
+pub struct OverQuota {
+    pub instance: InstanceName,
+    pub limit: u64,
+}
+
+/// One file's part of a quota. Dropped before the file was kept, it is given back.
+#[derive(Debug)]
+pub struct Share {
+    of: Quotas,
+    key: Key,
+    bytes: u64,
+    /// How much of that was taken before there were so many bytes.
+    ahead: u64,
+}
+
+impl Quotas {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a file. The first one of an order fixes how much the order may add.
+    pub fn begin(
+        &self,
+        lease: &Lease,
+        (repository, instance): (&RepositoryName, &InstanceName),
+        room: u64,
+    ) -> Result<Share, OverQuota> {
+        let key = (lease.order.clone(), repository.clone(), instance.clone());
+        {
+            let mut state = self.state();
+            if !state.used.contains_key(&key) {
+                // The one before is over: an instance has one order about its data at a time.
+                state.used.retain(|(_, of, whose), _| (of, whose) != (repository, instance));
+                state.over.remove(&(instance.clone(), repository.clone()));
+                state.used.insert(key.clone(), Used { limit: lease.purpose.limit(room), bytes: 0 });
+            }
+        }
+        let mut share = Share { of: self.clone(), key, bytes: 0, ahead: 0 };
+        share.take(SMALLEST)?;
+        share.ahead = SMALLEST;
+        Ok(share)
+    }
+
+    /// Lets go of orders that are over.
+    pub fn retain(&self, is_open: impl Fn(&OrderId) -> bool) {
+        self.state().used.retain(|(order, ..), _| is_open(order));
+    }
+
+    /// What is over its quota and was not told yet.
+    pub fn news(&self) -> Vec<(InstanceName, RepositoryName, String)> {
+        let mut state = self.state();
+        let untold = state.over.iter_mut().filter(|(_, over)| !over.is_told);
+        let tell = |((instance, repository), over): (&(InstanceName, RepositoryName), &mut Over)| {
+            over.is_told = true;
+            (instance.clone(), repository.clone(), over.text.clone())
+        };
+        untold.map(tell).collect()
+    }
+
+    /// What is over its quota, for people: whose, where, and what.
+    pub fn over(&self) -> Vec<(InstanceName, RepositoryName, String)> {
+        let state = self.state();
+        let said = state.over.iter();
+        said.map(|((instance, repository), over)| (instance.clone(), repository.clone(), over.text.clone())).collect()
+    }
+}
+
+impl Share {
+    /// Takes so many bytes more.
+    pub fn add(&mut self, bytes: u64) -> Result<(), OverQuota> {
+        let ahead = bytes.min(self.ahead);
+        self.ahead -= ahead;
+        self.take(bytes - ahead)
+    }
+
+    fn take(&mut self, bytes: u64) -> Result<(), OverQuota> {
+        let (_, repository, instance) = &self.key;
+        let mut state = self.of.state();
+        // Where its order is over by now, nothing is kept: the caller looks again before it does.
+        let Some(used) = state.used.get_mut(&self.key) else { return Ok(()) };
+        if used.bytes.saturating_add(bytes) > used.limit {
+            let limit = used.limit;
+            let (mib, order) = (limit >> 20, &self.key.0);
+            let text = format!("its host adds more than the {mib} MiB that the order {order} may add, and is refused");
+            let over = Over { text, is_told: false };
+            state.over.entry((instance.clone(), repository.clone())).or_insert(over);
+            return Err(OverQuota { instance: instance.clone(), limit });
+        }
+        used.bytes += bytes;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// The file is kept, and so is what it took.
+    pub fn kept(mut self) {
+        self.bytes = 0;
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if let Some(used) = self.of.state().used.get_mut(&self.key) {
+            used.bytes = used.bytes.saturating_sub(self.bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::facts::testing::{order, read};
+
+    pub fn lease(host: &str, id: &str, purpose: Purpose) -> Lease {
+        Lease { host: read(host), order: order(id), purpose }
+    }
+
+    #[test]
+    fn an_order_may_add_about_what_its_backup_is_expected_to_need_and_never_all_of_the_disk() {
+        let gib = |count: u64| count << 30;
+        let limit = |expected, room| Purpose::Scheduled { expected }.limit(room);
+        assert_eq!(limit(Some(21), gib(100)), gib(1));
+        assert_eq!(limit(Some(gib(10)), gib(100)), gib(20));
+        assert_eq!(limit(Some(gib(10)), gib(30)), gib(15), "half of the room is for others");
+        assert_eq!(limit(None, gib(30)), gib(15));
+        assert_eq!(Purpose::Wished.limit(gib(30)), gib(30), "a person knows that it has grown");
+        assert_eq!(Purpose::Proof.limit(gib(30)), PROOF);
+    }
+
+    #[test]
+    fn small_files_take_their_part_and_what_is_not_kept_is_given_back() {
+        let (quotas, which) = (Quotas::default(), (read("central"), read("notes-1")));
+        let of = (&which.0, &which.1);
+        let lease = lease("lab-1", "backup", Purpose::Scheduled { expected: None });
+        let room = 20 * SMALLEST;
+        for _ in 0..100 {
+            drop(quotas.begin(&lease, of, room).expect("those before were cut off"));
+        }
+        for _ in 0..10 {
+            quotas.begin(&lease, of, room).expect("there is room").kept();
+        }
+        let refused = quotas.begin(&lease, of, room).map(|_| ()).expect_err("ten fill the half");
+        assert_eq!(refused.limit, 10 * SMALLEST);
+        let said = quotas.news();
+        assert!(said.len() == 1 && said[0].2.contains("may add"), "{said:?}");
+        assert_eq!((quotas.news().len(), quotas.over().len()), (0, 1), "it is told once");
+        let next = Lease { order: order("next"), ..lease };
+        let mut share = quotas.begin(&next, of, room).expect("each order has its own");
+        assert_eq!(quotas.over().len(), 0);
+        share.add(SMALLEST).expect("it was taken at the beginning");
+        share.add(9 * SMALLEST).expect("it is all that there is");
+        share.add(1).expect_err("there is no more");
+    }
+}
