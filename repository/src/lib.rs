@@ -43,7 +43,7 @@ pub use damage::is_of_one_file;
 pub use error::{Error, Result};
 pub use forget::{Forgotten, Prune};
 pub use gate::Gate;
-pub use listing::{Entry, EntryKind, Proofs, Sets};
+pub use listing::{Entry, EntryKind, MAX_MANIFEST, Proofs, Sets};
 pub use place::{FileId, FileKind, Place, PlaceError};
 pub use pulse::Pulse;
 pub use reader::StreamReader;

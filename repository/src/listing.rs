@@ -16,6 +16,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// A manifest is read up to here.
 pub const MAX_MANIFEST: u64 = 16 << 20;
+/// Manifests and proofs up to this size are read several at once; larger ones, which are rare, one after the other.
+const SMALL_NOTE: u64 = 1 << 20;
+/// So much is read of all manifests, or of all proofs, of one repository: a host writes them, and whoever lists them holds them all.
+pub const MAX_NOTES: u64 = 32 << 20;
 /// So many small files are read at once where each has to come over a network.
 const AT_ONCE: usize = 8;
 
@@ -72,20 +76,55 @@ impl Parts {
     }
 }
 
+/// How much of a repository's notes is read.
+struct Budget<'a> {
+    name: &'a str,
+    /// Of one of them.
+    most: u64,
+    /// Of all that are still to be read.
+    left: Mutex<u64>,
+    /// Held by whoever reads a large one.
+    alone: Mutex<()>,
+}
+
+impl Budget<'_> {
+    fn take(&self, size: u64) -> Result<()> {
+        if size > self.most {
+            return Err(Error::refused(format!("`{}` is larger than {} MiB", self.name, self.most >> 20)));
+        }
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest = left.checked_sub(size).ok_or_else(|| {
+            Error::refused(format!("all `{}` together are larger than {} MiB", self.name, MAX_NOTES >> 20))
+        })?;
+        *left = rest;
+        Ok(())
+    }
+}
+
 impl Repository {
     /// All backups that exist, as far as they can be read.
     pub fn sets(&self) -> Result<Sets> {
+        self.sets_of(None, MAX_MANIFEST)
+    }
+
+    /// One backup, without a look into the others' manifests; its own is read up to `most` bytes.
+    pub fn set(&self, backup: &BackupId, most: u64) -> Result<Sets> {
+        self.sets_of(Some(backup), most)
+    }
+
+    fn sets_of(&self, only: Option<&BackupId>, most: u64) -> Result<Sets> {
         let Parts { known, unreadable } = self.parts()?;
         let mut parts: BTreeMap<BackupId, Vec<PartRecord>> = BTreeMap::new();
         let mut sets = Vec::new();
-        for (record, snapshot) in known {
+        let is_meant = |record: &PartRecord| only.is_none_or(|backup| *backup == record.backup);
+        for (record, snapshot) in known.into_iter().filter(|(record, _)| is_meant(record)) {
             match record.kind {
                 Kind::Set => sets.push((record, own(&snapshot.tree)?)),
                 Kind::Dumps | Kind::Files => parts.entry(record.backup.clone()).or_default().push(record),
                 Kind::Proof => {}
             }
         }
-        let (found, mut all_unreadable) = self.notes(&sets, MANIFEST)?;
+        let (found, mut all_unreadable) = self.notes(&sets, MANIFEST, most)?;
         all_unreadable.splice(0..0, unreadable.into_iter().chain(self.unreadable_config()));
         let found = found.into_iter().map(|(record, manifest)| {
             let mut parts = parts.get(&record.backup).cloned().unwrap_or_default();
@@ -101,7 +140,7 @@ impl Repository {
         let Parts { known, unreadable } = self.parts()?;
         let parts = known.into_iter().filter(|(record, _)| record.kind == Kind::Proof);
         let proofs: Vec<_> = parts.map(|(record, file)| Ok((record, own(&file.tree)?))).collect::<Result<_>>()?;
-        let (found, mut all_unreadable) = self.notes(&proofs, PROOF)?;
+        let (found, mut all_unreadable) = self.notes(&proofs, PROOF, MAX_MANIFEST)?;
         all_unreadable.splice(0..0, unreadable);
         let proofs = found.into_iter().map(|(record, proof)| {
             let PartRecord { backup, time, snapshot, .. } = record;
@@ -151,13 +190,14 @@ impl Repository {
     }
 
     /// What each of some snapshots holds in its only file, and which of them, or which index, cannot be read.
-    fn notes(&self, snapshots: &[(PartRecord, FileId)], name: &str) -> Result<Notes> {
+    fn notes(&self, snapshots: &[(PartRecord, FileId)], name: &str, most: u64) -> Result<Notes> {
         if snapshots.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
         let index = Arc::new(self.load_index()?);
         let (mut read, mut unreadable) = (Vec::new(), index.unreadable().to_vec());
-        let notes = in_parallel(snapshots, |(_, tree)| match self.note(&index, tree, name) {
+        let budget = Budget { name, most, left: Mutex::new(MAX_NOTES), alone: Mutex::new(()) };
+        let notes = in_parallel(snapshots, |(_, tree)| match self.note(&index, tree, &budget) {
             Err(error @ Error::Place { .. }) => Err(error),
             note => Ok(note.map_err(|error| error.line())),
         })?;
@@ -174,15 +214,16 @@ impl Repository {
     }
 
     /// The only file of a snapshot that holds no more than that.
-    fn note(&self, index: &Arc<Index>, tree: &FileId, name: &str) -> Result<Vec<u8>> {
+    fn note(&self, index: &Arc<Index>, tree: &FileId, budget: &Budget<'_>) -> Result<Vec<u8>> {
         let blobs = Blobs::new(self, index.clone());
-        let node = blobs.find(tree, name)?;
+        let content = crate::reader::content(&blobs.find(tree, budget.name)?)?;
+        // What the index claims is checked when a blob is read.
+        let size = content.iter().map(|id| blobs.claimed(crate::format::BlobKind::Data, id)).sum();
+        budget.take(size)?;
+        let _alone = (size > SMALL_NOTE).then(|| budget.alone.lock().unwrap_or_else(PoisonError::into_inner));
         let mut note = Vec::new();
-        for id in crate::reader::content(&node)? {
+        for id in content {
             note.extend(blobs.read(crate::format::BlobKind::Data, &id)?);
-            if note.len() as u64 > MAX_MANIFEST {
-                return Err(Error::refused(format!("`{name}` is larger than 16 MiB")));
-            }
         }
         Ok(note)
     }

@@ -53,6 +53,13 @@ impl<'a> Blobs<'a> {
         Err(failed.unwrap_or_else(|| self.missing(id)))
     }
 
+    /// How large a blob is by what the index says of it: the largest of its copies, each of which may be read.
+    pub(crate) fn claimed(&self, kind: BlobKind, id: &FileId) -> u64 {
+        let size =
+            |location: Location| u64::from(if location.unpacked == 0 { location.length } else { location.unpacked });
+        self.index.find(kind, id).map(size).max().unwrap_or_default()
+    }
+
     fn missing(&self, id: &FileId) -> Error {
         match self.index.unreadable().first() {
             Some(unreadable) => Error::Missing { what: format!("blob {id} in what can be read: {unreadable}") },

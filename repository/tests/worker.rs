@@ -61,6 +61,15 @@ async fn a_worker_does_all_that_it_is_asked() {
     let Answer::Sets(sets) = ask(&home, Work::Sets).await.expect("an answer") else { panic!("another answer") };
     let sets = sets.sets;
     assert!(sets.len() == 1 && sets[0].manifest == manifest && sets[0].parts.len() == 2);
+    let set = |backup: &str, most| Work::Set { backup: backup.parse().expect("an id"), most };
+    let Answer::Sets(one) = ask(&home, set("b1", 4 << 20)).await.expect("an answer") else { panic!("another answer") };
+    assert_eq!(one.sets, sets);
+    let Answer::Sets(none) = ask(&home, set("b2", 4 << 20)).await.expect("an answer") else { panic!("another answer") };
+    assert!(none.sets.is_empty() && none.unreadable.is_empty());
+    let Answer::Sets(large) = ask(&home, set("b1", 1 << 20)).await.expect("an answer") else {
+        panic!("another answer")
+    };
+    assert!(large.sets.is_empty() && large.unreadable[0].to_string().contains("larger than 1 MiB"), "{large:?}");
 
     let read = Work::ReadStream { snapshot: archived.snapshot, path: "db/a.sql".to_owned() };
     let mut worker = start(&request(&home, read), Limits::default()).await;

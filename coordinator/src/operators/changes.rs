@@ -1,13 +1,13 @@
 //! What a change would do to an instance, in lines for people: old and new rendered and compared by core.
 
-use super::wish::wrong;
-use crate::serve::{failed, refused as refused_as};
+use super::wish::{exhausted, wrong};
+use crate::serve::failed;
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Given, Placement, Rendered, ValueProblem};
 use fleet_core::names::{HostName, InstanceName, Version};
 use fleet_core::spec::{Change, InstanceSpec, SpecDiff, diff};
 use fleet_render::{RenderError, Session};
 use std::collections::BTreeMap;
-use tonic::{Code, Status};
+use tonic::Status;
 
 /// Where agents keep instances; the difference between two renderings does not depend on it.
 const INSTANCES: &str = "/var/lib/fleet-agent/instances";
@@ -52,7 +52,7 @@ pub async fn rendered(
 pub fn not_rendered(attempt: &str, error: RenderError) -> Status {
     match error {
         RenderError::Refused(problems) => wrong(attempt, problems, ""),
-        RenderError::Busy => refused_as(Code::ResourceExhausted, format!("could not {attempt}: {error}"), "try again"),
+        RenderError::Busy => exhausted(attempt, error, "try again"),
         RenderError::Start(_) | RenderError::Talk(_) => failed(&format!("could not {attempt}"), &error),
     }
 }

@@ -24,6 +24,11 @@ pub fn hindered(attempt: &str, why: impl Display, hint: &str) -> Status {
     refused(Code::FailedPrecondition, format!("could not {attempt}: {why}"), hint)
 }
 
+/// Says that the caller has as much as one may have.
+pub fn exhausted(attempt: &str, why: impl Display, hint: &str) -> Status {
+    refused(Code::ResourceExhausted, format!("could not {attempt}: {why}"), hint)
+}
+
 pub fn taken(attempt: &str, why: impl Display, hint: &str) -> Status {
     refused(Code::AlreadyExists, format!("could not {attempt}: {why}"), hint)
 }

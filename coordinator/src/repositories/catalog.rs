@@ -167,14 +167,15 @@ impl Keeper {
         Ok(seen)
     }
 
-    /// All that a backup says of itself, values in the clear included.
+    /// All that a backup says of itself, values in the clear included; of a manifest larger than `most` bytes, that it is.
     pub async fn manifest(
         &self,
         repository: &RepositoryName,
         instance: &InstanceName,
         backup: &BackupId,
+        most: u64,
     ) -> Result<Manifest, KeeperError> {
-        let set = self.set(repository, instance, backup).await?;
+        let set = self.set(repository, instance, backup, most).await?;
         manifest_of(&set)
     }
 
@@ -184,8 +185,15 @@ impl Keeper {
         repository: &RepositoryName,
         instance: &InstanceName,
         backup: &BackupId,
+        most: u64,
     ) -> Result<SetRecord, KeeperError> {
-        let found = self.shelf(repository, instance)?.sets().await?;
+        let unknown = || KeeperError::NoBackup {
+            repository: repository.clone(),
+            instance: instance.clone(),
+            backup: backup.to_string(),
+        };
+        let of = backup.as_str().parse().map_err(|_| unknown())?;
+        let found = self.shelf(repository, instance)?.set(of, most).await?;
         let key = BackupKey { repository: repository.clone(), backup: backup.clone() };
         let noted = backups_of(self.facts.read().observed().backups.get(instance), repository)
             .remove(&key)
@@ -207,11 +215,7 @@ impl Keeper {
         let is_its_own = |file: &&Unreadable| file.backup.as_ref().is_none_or(|of| of.to_string() == backup.as_str());
         set.ok_or_else(|| match found.unreadable.iter().find(is_its_own) {
             Some(file) => KeeperError::Unreadable { backup: backup.to_string(), reason: file.to_string() },
-            None => KeeperError::NoBackup {
-                repository: repository.clone(),
-                instance: instance.clone(),
-                backup: backup.to_string(),
-            },
+            None => unknown(),
         })
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fleet_core::backup::{Kept, Manifest};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_repository::worker::{FailureKind, WorkerError};
-use fleet_repository::{CheckReport, Entry, FileId, Kind, ReadData, SetRecord};
+use fleet_repository::{CheckReport, Entry, FileId, Kind, MAX_MANIFEST, ReadData, SetRecord};
 use futures_util::stream::{BoxStream, StreamExt};
 
 /// One backup, opened for reading.
@@ -38,7 +38,7 @@ impl Keeper {
         instance: &InstanceName,
         backup: &BackupId,
     ) -> Result<Opened, KeeperError> {
-        let set = self.set(repository, instance, backup).await?;
+        let set = self.set(repository, instance, backup, MAX_MANIFEST).await?;
         let manifest = super::catalog::manifest_of(&set)?;
         Ok(Opened { shelf: self.shelf(repository, instance)?, set, manifest })
     }

@@ -10,6 +10,10 @@ use futures_util::stream::{Stream, unfold};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a worker may take that reads one manifest for an operator.
+const READING: Limits = Limits { memory: 256 << 20, idle: Duration::from_secs(60) };
 
 /// The hidden subcommand of this program that leads to a worker.
 pub const SUBCOMMAND: &str = "repository-worker";
@@ -92,6 +96,14 @@ impl Shelf {
     /// All backups that exist, and what cannot be read.
     pub async fn sets(&self) -> Result<Sets, WorkError> {
         answered!(self.ask(Work::Sets).await?, Answer::Sets(sets) => sets)
+    }
+
+    /// One backup alone; its manifest is read up to `most` bytes.
+    pub async fn set(&self, backup: BackupId, most: u64) -> Result<Sets, WorkError> {
+        let program = self.workshop.program()?;
+        let request = self.request(Work::Set { backup, most });
+        let worker = Worker::start(&program, &[SUBCOMMAND], &READING, &request).await?;
+        answered!(worker.answer().await?, Answer::Sets(sets) => sets)
     }
 
     /// What drills have found.

@@ -4,7 +4,7 @@ use crate::bed::{Bed, DAY, id, key, noise, now, read};
 use fleet_core::backup::AskedBy;
 use fleet_core::names::BackupId;
 use fleet_core::time::Time;
-use fleet_repository::ReadData;
+use fleet_repository::{MAX_MANIFEST, ReadData};
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 
@@ -37,7 +37,8 @@ async fn a_second_set_with_the_id_of_a_proven_backup_is_told_and_never_used() {
     assert_eq!(after.doubles, 2);
     assert_eq!((&after.snapshots, after.proven()), (&before.snapshots, before.proven()));
     assert_eq!(content(&bed, 1).await, b"SELECT 'true';");
-    let manifest = bed.keeper.manifest(&read("central"), &read("notes-1"), &id(1)).await.expect("it is there");
+    let manifest =
+        bed.keeper.manifest(&read("central"), &read("notes-1"), &id(1), MAX_MANIFEST).await.expect("it is there");
     assert_eq!(manifest.parts[0].bytes, 14, "what is shown is the true one");
     let troubles = bed.keeper.troubles().expect("they can be read");
     let said = format!("snapshots that are not used carry the id of 1 backup, {} first", id(1));

@@ -1,11 +1,12 @@
 //! What is forgotten, what is removed, and what is told of damage.
 
-use crate::bed::{Bed, DAY, id, key, noise, now, read};
+use crate::bed::{Bed, DAY, id, key, noise, now, part, read};
 use fleet_core::backup::{Cause, DataAction};
 use fleet_core::facts::OpenOrder;
 use fleet_core::order::{Action, Order};
 use fleet_core::time::Time;
-use fleet_repository::ReadData;
+use fleet_repository::worker::Work;
+use fleet_repository::{MAX_MANIFEST, ReadData};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -164,9 +165,13 @@ async fn a_backup_whose_files_cannot_be_read_stays_in_the_catalog_as_damaged() {
     assert_eq!(good(&bed), [true, false]);
     let told = |bed: &Bed| bed.told().iter().filter(|text| text.contains("is damaged: snapshot ")).count();
     assert_eq!(told(&bed), 1, "{:?}", bed.told());
-    let gone = bed.keeper.manifest(&read("central"), &read("notes-1"), &id(2)).await.expect_err("it cannot be read");
+    let gone = bed
+        .keeper
+        .manifest(&read("central"), &read("notes-1"), &id(2), MAX_MANIFEST)
+        .await
+        .expect_err("it cannot be read");
     assert!(gone.to_string().contains("snapshot "), "{gone}");
-    bed.keeper.manifest(&read("central"), &read("notes-1"), &id(1)).await.expect("it can be read");
+    bed.keeper.manifest(&read("central"), &read("notes-1"), &id(1), MAX_MANIFEST).await.expect("it can be read");
 
     // Its parts are not swept up as those of a backup that never came to be, and nothing is pruned; a check is made all the same.
     bed.round(Time(now().0 + 5 * DAY)).await;
@@ -175,4 +180,23 @@ async fn a_backup_whose_files_cannot_be_read_stays_in_the_catalog_as_damaged() {
     let says = |part: &str| troubles.iter().any(|(_, _, text)| text.contains(part));
     assert!(says("put the file back") && says("the catalog keeps what it had") && says("damaged"), "{troubles:?}");
     assert!(!good(&bed)[1]);
+}
+
+#[tokio::test]
+async fn large_manifests_of_a_host_are_neither_read_for_another_backup_nor_all_at_once() {
+    let bed = Bed::new().await;
+    let (central, notes) = (read("central"), read("notes-1"));
+    bed.backup(1, DAY, &noise(1, 1000)).await;
+    for number in 2..=5 {
+        let blanks = vec![b' '; 12 << 20];
+        bed.work(Work::WriteSet { part: part(number, now()), manifest: blanks }).await;
+    }
+    bed.keeper.manifest(&central, &notes, &id(1), 1 << 20).await.expect("the others are not looked into");
+    let large = bed.keeper.manifest(&central, &notes, &id(2), 1 << 20).await.expect_err("it is large");
+    assert!(large.to_string().contains("`manifest.json` is larger than 1 MiB"), "{large}");
+    let rebuilt = bed.keeper.rebuild(&central).await.expect("it can be read");
+    let unread: Vec<String> = rebuilt.unread.into_iter().map(|(_, reason)| reason).collect();
+    let passed_over = unread.iter().filter(|line| line.contains("all `manifest.json` together are larger than 32 MiB"));
+    assert_eq!(passed_over.count(), 2, "{unread:?}");
+    assert_eq!(bed.kept(), [id(1)]);
 }

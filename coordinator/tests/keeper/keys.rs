@@ -10,6 +10,7 @@ use fleet_core::backup::{
 use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_core::order::Action;
 use fleet_core::time::Time;
+use fleet_repository::MAX_MANIFEST;
 use fleet_repository::worker::Work;
 
 #[tokio::test]
@@ -183,9 +184,13 @@ async fn a_set_that_calls_itself_another_backup_or_is_anothers_is_in_no_catalog(
 async fn a_manifest_has_its_values_again() {
     let bed = Bed::new().await;
     let written = bed.backup(1, DAY, b"SELECT 1;").await;
-    let found = bed.keeper.manifest(&read("central"), &read("notes-1"), &key(1).backup).await.expect("it is there");
+    let found = bed
+        .keeper
+        .manifest(&read("central"), &read("notes-1"), &key(1).backup, MAX_MANIFEST)
+        .await
+        .expect("it is there");
     assert_eq!(found, written);
     assert_eq!(found.values.get("password").map(String::as_str), Some("hunter2"));
-    let none = bed.keeper.manifest(&read("central"), &read("notes-1"), &key(9).backup).await;
+    let none = bed.keeper.manifest(&read("central"), &read("notes-1"), &key(9).backup, MAX_MANIFEST).await;
     assert!(matches!(none, Err(KeeperError::NoBackup { .. })), "{none:?}");
 }

@@ -10,6 +10,7 @@ use fleet_proto::v1::{self, from_agent, order::Action, order_report::Outcome};
 use std::fmt::Debug;
 use std::str::FromStr;
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tonic::Code;
 use tonic::transport::Channel;
@@ -260,4 +261,42 @@ async fn what_cannot_be_meant_is_refused_when_it_is_said() {
     let place = v1::add_repository_request::Place::Folder(v1::FolderPlace { path: "/mnt/../etc".to_owned() });
     let folder = v1::AddRepositoryRequest { name: "usb".to_owned(), place: Some(place) };
     assert_eq!(root.add_repository(folder).await.expect_err("it leads out").code(), Code::InvalidArgument);
+}
+
+/// The processes that read repositories for this one.
+fn workers() -> usize {
+    let own = std::process::id().to_string();
+    let found = std::process::Command::new("pgrep").args(["-c", "-P", &own, "-f", "repository-worker"]).output();
+    String::from_utf8_lossy(&found.expect("pgrep runs").stdout).trim().parse().expect("a number")
+}
+
+#[tokio::test]
+async fn a_viewer_who_asks_a_lot_starts_few_processes_and_others_are_answered() {
+    let mut scene = scene().await;
+    let backup = scene.first_backup().await.id;
+    let viewer = backups(&mut scene.admin, "vi", "viewer").await;
+    let mut calls = JoinSet::new();
+    for _ in 0..200 {
+        let (mut viewer, request) = (viewer.clone(), v1::ShowBackupRequest { backup: backup.clone() });
+        calls.spawn(async move { viewer.show_backup(request).await.map(drop).map_err(|status| status.code()) });
+    }
+    let mut most = 0;
+    let (mut answered, mut refused) = (0, 0);
+    while let Some(ended) = calls.join_next().await {
+        match ended.expect("no call panics") {
+            Ok(()) => answered += 1,
+            Err(code) => {
+                assert_eq!(code, Code::ResourceExhausted);
+                refused += 1;
+            }
+        }
+        most = most.max(workers());
+        if answered + refused == 50 {
+            let request = v1::ShowBackupRequest { backup: backup.clone() };
+            scene.backups.show_backup(request).await.expect("another operator is answered meanwhile");
+        }
+    }
+    assert!(answered >= 2 && refused >= 100, "{answered} answered, {refused} refused");
+    // Two of the viewer's, one of the other operator's, and what the coordinator does by itself.
+    assert!(most <= 4, "{most} processes at once");
 }

@@ -82,6 +82,11 @@ pub enum Work {
         proof: Vec<u8>,
     },
     Sets,
+    /// One backup alone; its manifest is read up to so many bytes.
+    Set {
+        backup: BackupId,
+        most: u64,
+    },
     Proofs,
     Unfinished,
     Latest {

@@ -234,6 +234,7 @@ impl Job {
             Work::WriteSet { part, manifest } => Answer::Set { snapshot: repository.write_set(&part, manifest)? },
             Work::WriteProof { part, proof } => Answer::Proof { snapshot: repository.write_proof(&part, proof)? },
             Work::Sets => Answer::Sets(repository.sets()?),
+            Work::Set { backup, most } => Answer::Sets(repository.set(&backup, most)?),
             Work::Proofs => Answer::Proofs(repository.proofs()?),
             Work::Unfinished => Answer::Unfinished(repository.unfinished()?),
             Work::Latest { kind } => Answer::Latest(repository.latest(kind)?),

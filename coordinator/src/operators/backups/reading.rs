@@ -4,14 +4,14 @@ use super::chosen::{Meant, by_id, choose};
 use super::difference::{Difference, difference};
 use crate::clock;
 use crate::operators::service::OperatorsService;
-use crate::operators::wish::{hindered, read, wrong};
-use crate::repositories::{Keeper, KeeperError, Opened, Which};
+use crate::operators::wish::{exhausted, hindered, read, wrong};
+use crate::repositories::{Keeper, KeeperError, Opened, ReaderPlace, Which};
 use fleet_core::backup::{Hold, HoldKind, Kept, Manifest, Part, Source, rough, side_file_note};
-use fleet_core::names::{InstanceName, RepositoryName};
+use fleet_core::names::{InstanceName, OperatorName, RepositoryName};
 use fleet_core::time::Time;
 use fleet_core::words::{count, verb};
 use fleet_proto::v1;
-use fleet_repository::{CheckReport, ReadData};
+use fleet_repository::{CheckReport, MAX_MANIFEST, ReadData};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,15 +21,19 @@ use tonic::Status;
 
 /// How long an operator waits for a repository to say what it holds.
 const LIMIT: Duration = Duration::from_secs(60);
+/// A manifest is shown and compared up to this size; a larger one is read to restore from it alone.
+const SHOWN: u64 = 1 << 20;
 
 impl OperatorsService {
     pub async fn show_backup_now(
         &self,
+        by: &OperatorName,
         request: &v1::ShowBackupRequest,
         now: Time,
     ) -> Result<v1::BackupDetail, Status> {
         const ATTEMPT: &str = "show the backup";
         let view = self.backup_view(ATTEMPT, &request.backup, now)?;
+        let _place = self.reader(ATTEMPT, by).await?;
         let detail = v1::BackupDetail { backup: Some(view), ..Default::default() };
         Ok(match self.any_manifest(ATTEMPT, &request.backup).await {
             Ok(manifest) => with_manifest(detail, &manifest),
@@ -39,12 +43,14 @@ impl OperatorsService {
 
     pub async fn diff_backups_now(
         &self,
+        by: &OperatorName,
         request: &v1::DiffBackupsRequest,
         now: Time,
     ) -> Result<v1::BackupDifference, Status> {
         const ATTEMPT: &str = "compare the backups";
         let (older, newer) =
             (self.backup_view(ATTEMPT, &request.older, now)?, self.backup_view(ATTEMPT, &request.newer, now)?);
+        let _place = self.reader(ATTEMPT, by).await?;
         let then = self.any_manifest(ATTEMPT, &request.older).await?;
         let since = self.any_manifest(ATTEMPT, &request.newer).await?;
         let Difference { lines, summary } = difference(&then, &since);
@@ -58,18 +64,29 @@ impl OperatorsService {
             let (name, id) = by_id(&known, attempt, backup)?;
             choose(&known, attempt, &name, &Meant { backup: id.as_str(), ..Meant::default() })?.0
         };
-        self.manifest_of(attempt, &from).await
+        self.manifest_up_to(SHOWN, attempt, &from).await
+    }
+
+    /// A place among the operators who read repositories.
+    pub async fn reader(&self, attempt: &str, by: &OperatorName) -> Result<ReaderPlace, Status> {
+        let entered = self.shared.keeper.readers.enter(by).await;
+        entered.map_err(|why| exhausted(attempt, why, "try again when they are answered"))
     }
 
     /// The manifest of one copy of a backup, values in the clear included.
     pub async fn manifest_of(&self, attempt: &str, from: &Source) -> Result<Manifest, Status> {
-        let reading = self.shared.keeper.manifest(&from.repository, &from.instance, &from.backup);
+        self.manifest_up_to(MAX_MANIFEST, attempt, from).await
+    }
+
+    async fn manifest_up_to(&self, most: u64, attempt: &str, from: &Source) -> Result<Manifest, Status> {
+        let reading = self.shared.keeper.manifest(&from.repository, &from.instance, &from.backup, most);
         let late = |_| hindered(attempt, format!("{} did not answer in {} s", from.repository, LIMIT.as_secs()), "");
         timeout(LIMIT, reading).await.map_err(late)?.map_err(|error| unread(attempt, &error))
     }
 
     pub async fn extract_now(
         &self,
+        by: &OperatorName,
         request: &v1::ExtractRequest,
     ) -> Result<BoxStream<'static, Result<v1::ExtractPiece, Status>>, Status> {
         const ATTEMPT: &str = "read out of the backup";
@@ -79,14 +96,19 @@ impl OperatorsService {
             let meant = Meant { backup: id.as_str(), at: None, repository: &request.repository };
             choose(&known, ATTEMPT, &name, &meant)?.0
         };
+        let place = self.reader(ATTEMPT, by).await?;
         let opening = self.shared.keeper.open(&from.repository, &from.instance, &from.backup);
         let late = |_| hindered(ATTEMPT, format!("{} did not answer in {} s", from.repository, LIMIT.as_secs()), "");
         let opened = timeout(LIMIT, opening).await.map_err(late)?.map_err(|error| unread(ATTEMPT, &error))?;
         let path = path_of(ATTEMPT, &opened, request)?;
         let pieces = opened.read(&path).await.map_err(|error| unread(ATTEMPT, &error))?;
-        let piece = |piece: Result<_, KeeperError>| match piece {
-            Ok(bytes) => Ok(v1::ExtractPiece { bytes: Vec::from(bytes) }),
-            Err(error) => Err(unread(ATTEMPT, &error)),
+        let piece = move |piece: Result<_, KeeperError>| {
+            // It is held until all has been read.
+            let _held = &place;
+            match piece {
+                Ok(bytes) => Ok(v1::ExtractPiece { bytes: Vec::from(bytes) }),
+                Err(error) => Err(unread(ATTEMPT, &error)),
+            }
         };
         Ok(pieces.map(piece).boxed())
     }

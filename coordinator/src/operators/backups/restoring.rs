@@ -40,6 +40,7 @@ impl OperatorsService {
         let at = Some(request.at_ms).filter(|at| *at > 0).map(Time);
         let meant = Meant { backup: &request.backup, at, repository: &request.repository };
         let (from, seen) = choose(&self.shared.facts.read(), ATTEMPT, &name, &meant)?;
+        let _place = self.reader(ATTEMPT, by).await?;
         let only = request.only.iter().map(|name| read(ATTEMPT, name)).collect::<Result<BTreeSet<StoreName>, _>>()?;
         if request.to_host.is_empty() != request.name.is_empty() {
             let hint = "for a new instance give both --to HOST and --name NAME";

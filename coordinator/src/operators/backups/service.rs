@@ -30,13 +30,13 @@ impl Backups for BackupsService {
     }
 
     async fn show_backup(&self, request: Request<v1::ShowBackupRequest>) -> Answer<v1::BackupDetail> {
-        self.0.caller(&request, Role::Viewer)?;
-        self.0.show_backup_now(request.get_ref(), clock::now()).await.map(Response::new)
+        let by = self.0.caller(&request, Role::Viewer)?;
+        self.0.show_backup_now(&by, request.get_ref(), clock::now()).await.map(Response::new)
     }
 
     async fn diff_backups(&self, request: Request<v1::DiffBackupsRequest>) -> Answer<v1::BackupDifference> {
-        self.0.caller(&request, Role::Viewer)?;
-        self.0.diff_backups_now(request.get_ref(), clock::now()).await.map(Response::new)
+        let by = self.0.caller(&request, Role::Viewer)?;
+        self.0.diff_backups_now(&by, request.get_ref(), clock::now()).await.map(Response::new)
     }
 
     async fn hold_backup(&self, request: Request<v1::HoldBackupRequest>) -> Answer<v1::BackupView> {
@@ -72,8 +72,8 @@ impl Backups for BackupsService {
 
     async fn extract(&self, request: Request<v1::ExtractRequest>) -> Answer<Self::ExtractStream> {
         // What a backup holds is secret: whoever reads it may do what administrators may.
-        self.0.caller(&request, Role::Administrator)?;
-        self.0.extract_now(request.get_ref()).await.map(Response::new)
+        let by = self.0.caller(&request, Role::Administrator)?;
+        self.0.extract_now(&by, request.get_ref()).await.map(Response::new)
     }
 
     async fn get_recovery_kits(&self, request: Request<v1::RecoveryKitsRequest>) -> Answer<v1::RecoveryKitList> {
