@@ -17,6 +17,7 @@ mod retention;
 mod schedule;
 mod seen;
 mod sheet;
+mod shortened;
 mod shrunk;
 mod side_files;
 mod snapshots;

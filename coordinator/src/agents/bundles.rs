@@ -15,17 +15,17 @@ use tonic::Status;
 /// The most bytes in one piece.
 pub const PIECE: usize = 64 * 1024;
 
-/// Whether one of the host's orders or instances names the release.
+/// Whether one of the host's orders, or an instance that operators want there, names the release.
+///
+/// **What the host says counts for nothing:** with a digest that it has heard of it would claim an instance of its own, and get
+/// the release of others. A host that is ahead of a restored coordinator, or runs what was wanted before, has its bundle.
 pub fn concerns(known: &Known, host: &HostName, digest: &Digest) -> bool {
     let is_it = |release: &Release| release.digest == *digest;
     let orders = known.orders_of(host).filter_map(|id| known.asked().orders.get(id));
     let mut ordered = orders.flat_map(|open| releases_of(&open.order.action));
-    let instances = || known.instances_of(host);
-    let mut wanted = instances().filter_map(|name| known.instance(name)).filter(|one| one.host == *host);
-    let mut seen = instances().filter_map(|name| known.observed().instances.get(name)).filter(|one| one.host == *host);
-    ordered.any(is_it)
-        || wanted.any(|instance| is_it(&instance.release))
-        || seen.any(|instance| instance.running.last().is_some_and(|said| is_it(&said.release)))
+    let instances = known.instances_of(host);
+    let mut wanted = instances.filter_map(|name| known.instance(name)).filter(|one| one.host == *host);
+    ordered.any(is_it) || wanted.any(|instance| is_it(&instance.release))
 }
 
 fn releases_of(action: &Action) -> impl Iterator<Item = &Release> {

@@ -30,9 +30,13 @@ impl OperatorsService {
 
     /// Who calls, if they may do at least what `needed` may.
     pub fn caller<T>(&self, request: &Request<T>, needed: Role) -> Result<OperatorName, Status> {
-        let (name, _) = caller_of(request)?.operator(&self.shared.facts, needed)?;
+        self.caller_and_role(request, needed).map(|(name, _)| name)
+    }
+
+    pub fn caller_and_role<T>(&self, request: &Request<T>, needed: Role) -> Result<(OperatorName, Role), Status> {
+        let (name, role) = caller_of(request)?.operator(&self.shared.facts, needed)?;
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), clock::now());
-        Ok(name)
+        Ok((name, role))
     }
 
     pub fn last_seen(&self, name: &OperatorName) -> Time {

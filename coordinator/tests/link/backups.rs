@@ -12,6 +12,7 @@ use std::str::FromStr;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_stream::StreamExt;
 use tonic::Code;
 use tonic::transport::Channel;
 
@@ -154,7 +155,10 @@ async fn a_policy_asks_for_a_backup_and_what_came_of_it_is_seen() {
     let held = scene.backups.hold_backup(hold.clone()).await.expect("it is there").into_inner();
     assert_eq!(held.held_by, "bo");
     let released = v1::HoldBackupRequest { release: true, ..hold };
-    let released = scene.backups.hold_backup(released).await.expect("it is there").into_inner();
+    let refused = scene.backups.hold_backup(released.clone()).await.expect_err("an operator");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let mut root = backups(&mut scene.admin, "ro", "administrator").await;
+    let released = root.hold_backup(released).await.expect("it is there").into_inner();
     assert_eq!(released.held_by, "");
 }
 
@@ -219,6 +223,39 @@ async fn who_may_only_look_wishes_nothing_and_who_operates_takes_no_keys() {
     assert_eq!(standing(&mut viewer).await.word, "never");
     let kits = scene.backups.get_recovery_kits(v1::RecoveryKitsRequest::default()).await;
     assert_eq!(kits.expect_err("an operator").code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn only_an_administrator_lets_fewer_backups_be_kept() {
+    let mut scene = scene().await;
+    scene.first_backup().await;
+    let keep = |name: &str, last: u32| v1::SetPolicyRequest {
+        name: name.to_owned(),
+        keep_last: Some(last),
+        ..Default::default()
+    };
+    let more = scene.backups.set_policy(keep("daily", 9)).await.expect("more are kept").into_inner();
+    assert!(more.keep.contains('9'), "{more:?}");
+    let of_its_own = v1::SetPolicyRequest { instances: vec!["notes-1".to_owned()], ..keep("all-mine", 1) };
+    let dry = v1::SetPolicyRequest { dry_run: true, ..keep("daily", 1) };
+    for request in [keep("daily", 8), dry, of_its_own.clone()] {
+        let refused = scene.backups.set_policy(request.clone()).await.expect_err("fewer would be kept");
+        assert_eq!(refused.code(), Code::PermissionDenied, "{request:?}");
+        assert!(refused.message().contains("fewer backups of notes-1 would be kept"), "{refused}");
+    }
+    let removal = v1::RemovePolicyRequest { name: "daily".to_owned() };
+    let refused = scene.backups.remove_policy(removal.clone()).await.expect_err("an operator");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let mut root = backups(&mut scene.admin, "ro", "administrator").await;
+    root.set_policy(keep("daily", 8)).await.expect("an administrator may");
+    root.set_policy(of_its_own).await.expect("an administrator may");
+    root.remove_policy(removal).await.expect("an administrator may");
+    let events = v1::ListEventsRequest { tail: 50, ..Default::default() };
+    let events: Vec<_> = scene.admin.list_events(events).await.expect("they are seen").into_inner().collect().await;
+    let told = |event: &Result<v1::EventView, tonic::Status>| {
+        event.as_ref().is_ok_and(|event| event.text == "changed by ro; fewer backups are kept of notes-1")
+    };
+    assert!(events.iter().any(told), "{events:?}");
 }
 
 #[tokio::test]

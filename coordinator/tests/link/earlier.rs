@@ -1,6 +1,6 @@
 //! An instance that was removed, and another of its name.
 
-use crate::backups::scene;
+use crate::backups::{backups, scene};
 use crate::bed::done;
 use crate::stories::{installed, until};
 use fleet_proto::v1::{self, from_agent};
@@ -9,7 +9,8 @@ use fleet_proto::v1::{self, from_agent};
 async fn backups_of_an_earlier_instance_stay_listed_and_count_for_nothing() {
     let mut scene = scene().await;
     let order = scene.first_backup().await;
-    scene.backups.remove_policy(v1::RemovePolicyRequest { name: "daily".to_owned() }).await.expect("it is there");
+    let mut root = backups(&mut scene.admin, "ro", "administrator").await;
+    root.remove_policy(v1::RemovePolicyRequest { name: "daily".to_owned() }).await.expect("it is there");
     let request = v1::RemoveInstanceRequest { name: "notes-1".to_owned(), ..Default::default() };
     scene.admin.remove_instance(request).await.expect("nothing stands against it");
     let removal = scene.agent.orders(1).await.remove(0);

@@ -54,7 +54,7 @@ async fn a_repository_that_was_removed_lends_nothing_to_the_next_of_its_name() {
     let old = backed_up(&mut scene).await;
     let list = scene.backups.list_policies(v1::ListPoliciesRequest::default()).await.expect("it may be seen");
     assert_eq!(list.into_inner().fleet_at_once, 2);
-    scene.backups.remove_policy(v1::RemovePolicyRequest { name: "daily".to_owned() }).await.expect("it is there");
+    root.remove_policy(v1::RemovePolicyRequest { name: "daily".to_owned() }).await.expect("it is there");
     let rm = |forget| v1::RemoveRepositoryRequest { name: "usb".to_owned(), forget };
     let refused = async {
         loop {

@@ -207,6 +207,16 @@ async fn a_host_fetches_the_bundles_that_concern_it_and_no_other() {
     assert_eq!(bytes, bundle("notes:1.1").encode());
     let other = agent.client.fetch_bundle(fetch("notes:1.2")).await.expect_err("it does not concern it");
     assert_eq!(other.code(), Code::PermissionDenied);
+    // What it says to run is no claim.
+    let (app, version) = ("notes".to_owned(), "1.2".to_owned());
+    let release = v1::Release { app, version, digest: fetch("notes:1.2").digest };
+    let claimed = v1::Goal { release: Some(release), revision: 1, ..Default::default() };
+    for name in ["stray", "notes-1"] {
+        agent.say(settled(name, &claimed, 0)).await;
+    }
+    until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.version == "1.2")).await;
+    let other = agent.client.fetch_bundle(fetch("notes:1.2")).await.expect_err("it is wanted nowhere on this host");
+    assert_eq!(other.code(), Code::PermissionDenied);
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ pub enum PolicyCommand {
     Ls(PolicyLsArgs),
     /// Show one policy, with the instances that have it
     Show(PolicyShowArgs),
-    /// Remove a policy; backups that there are stay
+    /// Remove a policy (administrators); backups that there are stay
     #[command(visible_alias = "remove")]
     Rm(PolicyRmArgs),
 }

@@ -6,11 +6,14 @@ use crate::facts::{DesiredChange, Known};
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::no_instance;
 use crate::operators::wish::{ChangeError, absent, read, wrong};
+use fleet_core::access::Role;
 use fleet_core::backup::{BackupPolicy, Keep, RepositoryDesired, Schedule, Zone};
 use fleet_core::facts::AtOnce;
 use fleet_core::names::{HostName, InstanceName, OperatorName, PolicyName};
 use fleet_core::time::Time;
 use fleet_core::units::{Period, Size};
+use fleet_core::words::listed;
+use fleet_proto::refusal::{Word, refuse};
 use fleet_proto::v1;
 use std::collections::BTreeSet;
 use tonic::Status;
@@ -24,6 +27,7 @@ impl OperatorsService {
     pub async fn set_policy_as(
         &self,
         by: &OperatorName,
+        role: Role,
         request: v1::SetPolicyRequest,
     ) -> Result<v1::BackupPolicyView, Status> {
         let name: PolicyName = read(ATTEMPT, &request.name)?;
@@ -36,6 +40,7 @@ impl OperatorsService {
         if request.dry_run {
             let known = self.shared.facts.read();
             let policy = settled(&known, &name, &request)?;
+            shortened(&known, (&name, &policy), role, now)?;
             return Ok(view_with_notes(&known, &name, &policy, now));
         }
         let change = |change: &mut DesiredChange<'_>| {
@@ -46,8 +51,10 @@ impl OperatorsService {
             }
             if before != Some(&policy) {
                 let word = if before.is_some() { "changed" } else { "made" };
+                let fewer = shortened(change.known(), (&name, &policy), role, now)?;
+                let fewer = fewer.map(|names| format!("; fewer backups are kept of {names}")).unwrap_or_default();
                 change.put_policy(&name, policy);
-                change.tell(&format!("policy {name}"), &format!("{word} by {by}"));
+                change.tell(&format!("policy {name}"), &format!("{word} by {by}{fewer}"));
             }
             if let Some(at_once) = request.fleet_at_once {
                 change.put_at_once(AtOnce(at_once));
@@ -96,6 +103,27 @@ impl OperatorsService {
         let without = known.desired().instances.keys().filter(|name| known.desired().policy_of(name).is_none());
         Ok(v1::RemovePolicyReply { without: without.map(ToString::to_string).collect() })
     }
+}
+
+/// The instances of which a policy keeps fewer backups than are kept now: only an administrator may have that.
+fn shortened(
+    known: &Known,
+    (name, policy): (&PolicyName, &BackupPolicy),
+    role: Role,
+    now: Time,
+) -> Result<Option<String>, Status> {
+    let names = known.desired().shortened_by(name, policy, known.observed(), now);
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let names = listed(&names.iter().map(ToString::to_string).collect::<Vec<_>>());
+    if role >= Role::Administrator {
+        return Ok(Some(names));
+    }
+    let text =
+        format!("could not {ATTEMPT}: fewer backups of {names} would be kept, which needs the role administrator");
+    let hint = "see which stay: `fleet backup ls`; an administrator may set it";
+    Err(refuse(Word::Role, text, hint))
 }
 
 fn no_policy(attempt: &str, name: &PolicyName) -> Status {

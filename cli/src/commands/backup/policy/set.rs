@@ -18,7 +18,7 @@ use fleet_proto::v1::SetPolicyRequest;
 ///
 /// What is not said stays as it is; of a new policy it is: daily, at most 26h old, drilled weekly, into `central`, and the
 /// last 3, 7 daily, 5 weekly and 12 monthly stay. An instance has the policy that names it; else the first by name that
-/// picks its host.
+/// picks its host. Only an administrator may set one by which fewer backups are kept of any instance.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fleet backup policy set daily --all\n  fleet backup policy set night --schedule '5 4 * * *' --time-zone Europe/Berlin --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --keep-last 3 --max-age 26h --drill weekly --on site=de\n  fleet backup policy set hourly --schedule @hourly --max-age 3h --instance notes-1 --to central --to offsite"
