@@ -164,7 +164,7 @@ start_coordinator() {
     background coordinator fleet-coordinator serve --data-dir "$state/coordinator"
     wait_until 20 grep -q serving "$state/coordinator.log" ||
         fail "the coordinator does not listen on $address" "read $state/coordinator.log"
-    show fleet login "$(cat "$state/token")"
+    show fleet login --token-file "$state/token"
     rm -f "$state/token"
 }
 

@@ -1,21 +1,24 @@
 #!/bin/sh
 # Installs the fleet agent on this lab server, joins the fleet, starts. Run again, it changes only what is not so yet.
 #
-#   sh install-agent.sh TOKEN                               with the package inside (fleet-agent-installer.sh), or the
-#                                                           one next to it
-#   sh install-agent.sh --package FILE TOKEN                a .deb on this machine; --sha256 HEX is checked where given
-#   sh install-agent.sh --package URL --sha256 HEX TOKEN    a .deb from elsewhere: only with its checksum
-#   sh install-agent.sh --binary FILE TOKEN                 the bare program, on a system without packages
-#   sh install-agent.sh --coordinator HOST:PORT TOKEN       when this server reaches the coordinator under another address
-#   sh install-agent.sh --rejoin TOKEN                      give up the identity that this server has, for a new one
-#   sh install-agent.sh --uninstall                         what runs here goes on running; data and identity stay
+#   echo TOKEN | sh install-agent.sh -                  with the package inside (fleet-agent-installer.sh), or the
+#                                                       one next to it
+#   sh install-agent.sh --token-file FILE               the token from a file
+#   sh install-agent.sh --package FILE -                a .deb on this machine; --sha256 HEX is checked where given
+#   sh install-agent.sh --package URL --sha256 HEX -    a .deb from elsewhere: only with its checksum
+#   sh install-agent.sh --binary FILE -                 the bare program, on a system without packages
+#   sh install-agent.sh --coordinator HOST:PORT -       when this server reaches the coordinator under another address
+#   sh install-agent.sh --rejoin -                      give up the identity that this server has, for a new one
+#   sh install-agent.sh --uninstall                     what runs here goes on running; data and identity stay
 #
-# Without TOKEN it only installs or upgrades. It works through ssh, too: ssh root@lab-1 sh -s -- TOKEN <install-agent.sh
+# Without a token it only installs or upgrades. It works through ssh, too, with the token in a file of that server:
+# ssh root@lab-1 sh -s -- --token-file FILE <install-agent.sh. A token on the command line works, but every user can read it there.
 set -eu
 
 data=/var/lib/fleet-agent
 unit=fleet-agent.service
 token='' package='' sha256='' binary='' coordinator='' rejoin=no uninstall=no
+in_arguments=no
 here=$(dirname "$0")
 work=''
 # What to take back when this run fails; nothing once it is done.
@@ -48,22 +51,32 @@ read_arguments() {
             --package) package=$(value "$@") || exit 2; shift ;;
             --sha256) sha256=$(value "$@") || exit 2; shift ;;
             --binary) binary=$(value "$@") || exit 2; shift ;;
+            --token-file) token=$(token_of "$(value "$@")") || exit 2; shift ;;
             --coordinator) coordinator=$(value "$@") || exit 2; shift ;;
             --rejoin) rejoin=yes ;;
             --uninstall) uninstall=yes ;;
             -h | --help) usage && exit 0 ;;
+            -) token=$(head -c 4096 | tr -d '[:space:]') ;;
             -*) wrong "the option $1 is unknown" ;;
             # A token may have been pasted with a line break in it, and then be several words.
-            *) token=$token$(printf '%s' "$1" | tr -d '[:space:]') ;;
+            *) in_arguments=yes; token=$token$(printf '%s' "$1" | tr -d '[:space:]') ;;
         esac
         shift
     done
+    if [ "$in_arguments" = yes ]; then
+        say "warning: every user of this server can read a token on the command line: echo TOKEN | sh install-agent.sh -"
+    fi
     if [ -n "$package" ] && [ -n "$binary" ]; then
         wrong "--package and --binary exclude each other"
     fi
     if [ "$rejoin" = yes ] && [ -z "$token" ]; then
         wrong "--rejoin wants a token"
     fi
+}
+
+token_of() {
+    [ -r "$1" ] || wrong "the file $1 with the token cannot be read"
+    head -c 4096 "$1" | tr -d '[:space:]'
 }
 
 value() {
@@ -217,7 +230,7 @@ has_joined() {
 
 start() {
     if ! has_joined; then
-        say "installed; it starts once the server has joined: fleet-agent join TOKEN && systemctl enable --now $unit"
+        say "installed; it starts once the server has joined: echo TOKEN | fleet-agent join - && systemctl enable --now $unit"
         return 0
     fi
     systemctl enable --quiet "$unit"

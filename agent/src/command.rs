@@ -24,11 +24,11 @@ const LAST_WRITES: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
 Examples:
-  fleet-agent join fleet1.6c61…        join the fleet with the token that `fleet host add` showed
-  fleet-agent join - < token.txt       the same, with the token from a file
-  fleet-agent run                      do what the fleet asks, until told to stop
-  fleet-agent status                   what this agent knows, without asking anybody
-  fleet-agent policy check             is /etc/fleet/policy.yaml well written?
+  echo fleet1.6c61… | fleet-agent join -    join the fleet with the token that `fleet host add` showed
+  fleet-agent join --token-file token.txt   the same, with the token from a file
+  fleet-agent run                           do what the fleet asks, until told to stop
+  fleet-agent status                        what this agent knows, without asking anybody
+  fleet-agent policy check                  is /etc/fleet/policy.yaml well written?
 
 Exit codes: 0 done, 1 refused, 2 the command line is wrong, 3 the coordinator cannot be reached.";
 
@@ -61,8 +61,13 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Join {
-    /// The token that `fleet host add` showed; `-` reads it from the standard input.
-    token: String,
+    /// `-` reads the token that `fleet host add` showed from the standard input; the token itself works too, but every user of
+    /// this host can read it there.
+    #[arg(required_unless_present = "token_file")]
+    token: Option<String>,
+    /// Read the token from this file.
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    token_file: Option<PathBuf>,
     /// Where the agent keeps what it knows.
     #[arg(long, value_name = "FOLDER", default_value = DATA_DIR)]
     data_dir: PathBuf,

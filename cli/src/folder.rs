@@ -34,7 +34,7 @@ pub fn load(context: &Context) -> Result<Identity, CommandError> {
     match Identity::load(&identity_path(context)?) {
         Ok(identity) => Ok(identity),
         Err(IdentityError::Absent { .. }) => Err(CommandError::refused(not_logged_in(context))
-            .hint("ask an administrator for a token (`fleet operator add YOU`), then `fleet login TOKEN`")),
+            .hint("ask an administrator for a token (`fleet operator add YOU`), then `fleet login -`")),
         Err(error) => Err(CommandError::refused("could not read your login").because_of(&error)),
     }
 }

@@ -122,13 +122,14 @@ start_lab_server() {
         lab up "lab-$1" "$(address_in_lab "$1")"
     fi
     lab copy "lab-$1" "$state/packages/fleet-agent-installer.sh" /root/fleet-agent-installer.sh
-    shown="root@lab-$1:~# sh fleet-agent-installer.sh $(cat "$state/token")" \
-        run lab exec "lab-$1" sh /root/fleet-agent-installer.sh "$(cat "$state/token")" ||
+    lab copy "lab-$1" "$state/token" /root/token
+    shown="root@lab-$1:~# sh fleet-agent-installer.sh --token-file token" \
+        run lab exec "lab-$1" sh /root/fleet-agent-installer.sh --token-file /root/token ||
         fail "the agent could not be installed on lab-$1"
 }
 
 start_agent() {
-    show fleet-agent join --data-dir "$state/agent-$1" "$(cat "$state/token")"
+    show fleet-agent join --data-dir "$state/agent-$1" --token-file "$state/token"
     background "agent-$1" fleet-agent run --data-dir "$state/agent-$1"
 }
 

@@ -5,21 +5,22 @@ use super::{Join, say};
 use crate::{clock, identity_path};
 use fleet_core::access::{JoinToken, Joiner, Subject};
 use fleet_proto::link::{Identity, IdentityError, admit_as};
-use std::fs::{DirBuilder, Permissions};
-use std::io::{self, Read};
+use std::fs::{DirBuilder, File, Permissions};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 const WHAT: &str = "could not join the fleet";
 /// The most that is read where a token should be.
 const TOKEN_LIMIT: u64 = 4096;
+const IN_ARGUMENTS: &str = "warning: every user of this host can read a token on the command line; `fleet-agent join -` reads it from the standard input";
 
 pub async fn join(arguments: Join) -> Result<(), CommandError> {
     let path = identity_path(&arguments.data_dir);
     if !arguments.again {
         refuse_twice(&path)?;
     }
-    let mut token = read_token(&arguments.token)?;
+    let mut token = read_token(&arguments)?;
     if let Some(coordinator) = arguments.coordinator {
         token.address = coordinator;
     }
@@ -37,7 +38,7 @@ pub async fn join(arguments: Join) -> Result<(), CommandError> {
 }
 
 fn refuse_twice(path: &Path) -> Result<(), CommandError> {
-    let again = "`fleet-agent join --again TOKEN` gives that identity up";
+    let again = "`fleet-agent join --again -` gives that identity up";
     match Identity::load(path) {
         Err(IdentityError::Absent { .. }) => Ok(()),
         Ok(known) => {
@@ -48,15 +49,26 @@ fn refuse_twice(path: &Path) -> Result<(), CommandError> {
     }
 }
 
-fn read_token(argument: &str) -> Result<JoinToken, CommandError> {
-    let mut text = argument.to_owned();
-    if argument == "-" {
-        text.clear();
-        let read = io::stdin().take(TOKEN_LIMIT).read_to_string(&mut text);
-        read.map_err(|error| CommandError::refused("could not read the token").because(&error))?;
-    }
+fn read_token(arguments: &Join) -> Result<JoinToken, CommandError> {
+    let unread = |error: io::Error| CommandError::refused("could not read the token").because(&error);
+    let (text, is_argument) = match (&arguments.token_file, arguments.token.as_deref()) {
+        (Some(file), _) => (read_text(File::open(file).map_err(unread)?).map_err(unread)?, false),
+        (None, Some("-") | None) => (read_text(io::stdin()).map_err(unread)?, false),
+        (None, Some(given)) => (given.to_owned(), true),
+    };
     let hint = "`fleet host add NAME` makes a new one and shows the line to paste";
-    text.parse().map_err(|error| CommandError::misused(WHAT).because(&error).hint(hint))
+    let token = text.parse().map_err(|error| CommandError::misused(WHAT).because(&error).hint(hint))?;
+    if is_argument {
+        // Nobody to tell it to is no fault.
+        let _ = writeln!(io::stderr(), "{IN_ARGUMENTS}");
+    }
+    Ok(token)
+}
+
+fn read_text(from: impl Read) -> io::Result<String> {
+    let mut text = String::new();
+    from.take(TOKEN_LIMIT).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// What is kept there is nobody else's business.

@@ -18,7 +18,7 @@ const SHOWN: usize = 5;
 pub fn status(arguments: &Status) -> Result<String, CommandError> {
     let what = "could not say how this agent is";
     let identity = Identity::load(&identity_path(&arguments.data_dir)).map_err(|error| {
-        CommandError::refused(what).because(&error).hint("join the fleet first: `fleet-agent join TOKEN`")
+        CommandError::refused(what).because(&error).hint("join the fleet first: `fleet-agent join -`")
     })?;
     let mut text = whoami(&identity, clock::now());
     if let Ok(ledger) = Ledger::look(&arguments.data_dir) {

@@ -10,6 +10,8 @@ use clap::Args;
 use fleet_core::access::{JoinToken, Joiner, Subject};
 use fleet_proto::link;
 use fleet_proto::v1::WhoAmIRequest;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use tokio::time::timeout;
 
 /// Log in with the token that an administrator gave you
@@ -18,19 +20,26 @@ use tokio::time::timeout;
 /// readable by you only, and renews itself whenever you use it.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  fleet login fleet1.6c61622e…\n  fleet login - <token.txt        keeps it out of the shell's history\n  fleet login --context berlin -"
+    after_help = "Examples:\n  fleet login -                          asks for the token\n  fleet login - <token.txt\n  fleet login --token-file token.txt\n  fleet login --context berlin -"
 )]
 pub struct LoginArgs {
-    /// The token, or `-` to read it from standard input
-    #[arg(allow_hyphen_values = true)]
-    token: String,
+    /// `-` to read the token from standard input; the token itself works too, but every user of this machine can read it there
+    #[arg(allow_hyphen_values = true, required_unless_present = "token_file")]
+    token: Option<String>,
+
+    /// Read the token from this file
+    #[arg(long, value_name = "FILE", conflicts_with = "token", value_hint = clap::ValueHint::FilePath)]
+    token_file: Option<PathBuf>,
 }
 
 /// The most bytes that may come before a token is not one.
 const TOKEN_LIMIT: usize = 4096;
 
+const IN_ARGUMENTS: &str =
+    "warning: every user of this machine can read a token on the command line; `fleet login -` asks for it instead";
+
 pub async fn run(context: &Context, args: &LoginArgs) -> Result<ExitStatus, CommandError> {
-    let token = read_token(context, &args.token)?;
+    let token = read_token(context, args)?;
     refuse_second_login(context)?;
     folder::prepare(context)?;
     let admitted = timeout(context.timeout, link::admit_as(Joiner::Operator, &token, context.now())).await;
@@ -51,14 +60,15 @@ pub async fn run(context: &Context, args: &LoginArgs) -> Result<ExitStatus, Comm
     Ok(ExitStatus::Done)
 }
 
-fn read_token(context: &Context, given: &str) -> Result<JoinToken, CommandError> {
-    let text = match given {
-        "-" if context.stdin.is_terminal => {
+fn read_token(context: &Context, args: &LoginArgs) -> Result<JoinToken, CommandError> {
+    let (text, is_argument) = match (&args.token_file, args.token.as_deref()) {
+        (Some(file), _) => (read_file(file)?, false),
+        (None, Some("-") | None) if context.stdin.is_terminal => {
             context.printer.ask("Token: ");
-            ask::read_line(context)?
+            (ask::read_line(context)?, false)
         }
-        "-" => ask::read_all(context, TOKEN_LIMIT)?,
-        given => given.to_owned(),
+        (None, Some("-") | None) => (ask::read_all(context, TOKEN_LIMIT)?, false),
+        (None, Some(given)) => (given.to_owned(), true),
     };
     let text = text.trim();
     let wrong = CommandError::misused("could not read the token");
@@ -67,7 +77,23 @@ fn read_token(context: &Context, given: &str) -> Result<JoinToken, CommandError>
             .because("it has a line break or a space in it")
             .hint("copy the token as one line, or write it to a file and use `fleet login - <FILE`"));
     }
-    text.parse().map_err(|error| wrong.because(error).hint("copy the whole token; see `fleet help tokens`"))
+    let token = text.parse();
+    let token = token.map_err(|error| wrong.because(error).hint("copy the whole token; see `fleet help tokens`"))?;
+    if is_argument {
+        context.printer.tell(IN_ARGUMENTS);
+    }
+    Ok(token)
+}
+
+fn read_file(file: &Path) -> Result<String, CommandError> {
+    let wrong = || CommandError::refused(format!("could not read the token in `{}`", file.display()));
+    let opened = std::fs::File::open(file).map_err(|error| wrong().because(error))?;
+    let mut text = Vec::new();
+    opened.take(TOKEN_LIMIT as u64 + 1).read_to_end(&mut text).map_err(|error| wrong().because(error))?;
+    if text.len() > TOKEN_LIMIT {
+        return Err(wrong().because("it is too large for a token"));
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 fn refuse_second_login(context: &Context) -> Result<(), CommandError> {
@@ -83,5 +109,5 @@ fn refuse_second_login(context: &Context) -> Result<(), CommandError> {
     };
     Err(CommandError::refused("could not log in")
         .because(format!("you are logged in to {} as {name}; the token was not used", identity.address))
-        .hint("`fleet logout` first, or keep both with `fleet login --context NAME TOKEN`"))
+        .hint("`fleet logout` first, or keep both with `fleet login --context NAME -`"))
 }

@@ -33,6 +33,37 @@ fn a_token_can_be_piped() {
 }
 
 #[test]
+fn a_token_can_be_in_a_file() {
+    let fake = Fake::start(Scene::default());
+    let environment = TestEnvironment::new();
+    environment.write("token.txt", &format!("{}\n", fake.token));
+    assert_snapshot!(environment.run("fleet login --token-file FOLDER/token.txt").text(), @r"
+    exit 0
+    stdout:
+    logged in to 127.0.0.1:PORT as ada (administrator)
+    ");
+    assert_snapshot!(TestEnvironment::new().run("fleet login --token-file FOLDER/nowhere").text(), @r"
+    exit 1
+    stderr:
+    error: could not read the token in `FOLDER/nowhere`
+      because No such file or directory (os error 2)
+    ");
+}
+
+#[test]
+fn a_token_on_the_command_line_works_and_is_warned_of() {
+    let fake = Fake::start(Scene::default());
+    assert_snapshot!(TestEnvironment::new().run(&format!("fleet login {}", fake.token)).text(), @r"
+    exit 0
+    stdout:
+    logged in to 127.0.0.1:PORT as ada (administrator)
+
+    stderr:
+    warning: every user of this machine can read a token on the command line; `fleet login -` asks for it instead
+    ");
+}
+
+#[test]
 fn a_token_with_a_line_break_is_refused_before_anybody_is_asked() {
     let fake = Fake::start(Scene::default());
     let token = fake.token.to_string();
@@ -65,7 +96,7 @@ fn a_token_with_a_line_break_is_refused_before_anybody_is_asked() {
 fn the_secret_stays_at_home_when_the_port_shows_another_ca() {
     let fake = Fake::start(Scene::default());
     let token = JoinToken { ca_fingerprint: [1; 32], ..fake.token.clone() };
-    assert_snapshot!(TestEnvironment::new().run(&format!("fleet login {token}")).text(), @r"
+    assert_snapshot!(TestEnvironment::new().piping(&token.to_string()).run("fleet login -").text(), @r"
     exit 3
     stderr:
     error: could not log in
@@ -79,7 +110,7 @@ fn the_secret_stays_at_home_when_the_port_shows_another_ca() {
 fn a_token_that_the_coordinator_does_not_know_is_refused() {
     let fake = Fake::start(Scene::default());
     let token = JoinToken { secret: [8; 32], ..fake.token.clone() };
-    assert_snapshot!(TestEnvironment::new().run(&format!("fleet login {token}")).text(), @r"
+    assert_snapshot!(TestEnvironment::new().piping(&token.to_string()).run("fleet login -").text(), @r"
     exit 1
     stderr:
     error: could not log in
@@ -91,8 +122,8 @@ fn a_token_that_the_coordinator_does_not_know_is_refused() {
 #[test]
 fn a_token_of_a_host_is_not_a_login() {
     let fake = Fake::start(Scene { subject: "host:lab-1".to_owned(), ..Default::default() });
-    let environment = TestEnvironment::new();
-    assert_snapshot!(environment.run(&format!("fleet login {}", fake.token)).text(), @r"
+    let environment = TestEnvironment::new().piping(&fake.token.to_string());
+    assert_snapshot!(environment.run("fleet login -").text(), @r"
     exit 1
     stderr:
     error: could not log in
@@ -105,14 +136,15 @@ fn a_token_of_a_host_is_not_a_login() {
 #[test]
 fn a_second_login_does_not_spend_the_token() {
     let (fake, environment) = logged_in(Scene::default());
-    assert_snapshot!(environment.run(&format!("fleet login {}", fake.token)).text(), @r"
+    let environment = environment.piping(&fake.token.to_string());
+    assert_snapshot!(environment.run("fleet login -").text(), @r"
     exit 1
     stderr:
     error: could not log in
       because you are logged in to 127.0.0.1:PORT as ada; the token was not used
-    hint: `fleet logout` first, or keep both with `fleet login --context NAME TOKEN`
+    hint: `fleet logout` first, or keep both with `fleet login --context NAME -`
     ");
-    assert_snapshot!(environment.run(&format!("fleet --context other login {}", fake.token)).text(), @r"
+    assert_snapshot!(environment.run("fleet --context other login -").text(), @r"
     exit 0
     stdout:
     logged in to 127.0.0.1:PORT as ada (administrator)
@@ -131,7 +163,7 @@ fn after_a_logout_nobody_is_logged_in() {
     exit 1
     stderr:
     error: you are not logged in
-    hint: ask an administrator for a token (`fleet operator add YOU`), then `fleet login TOKEN`
+    hint: ask an administrator for a token (`fleet operator add YOU`), then `fleet login -`
     ");
 }
 

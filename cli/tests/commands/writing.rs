@@ -11,14 +11,14 @@ fn host_add_prints_the_one_line() {
     assert_snapshot!(environment.run("fleet host add lab-1 --label site=fr -l tier=test --token-life 2h").text(), @r"
     exit 0
     stdout:
-    sh fleet-agent-installer.sh fleet1.TOKEN
+    echo fleet1.TOKEN | sh fleet-agent-installer.sh -
 
     stderr:
     Run the line below on lab-1 as root; it works once until 2026-11-21T06:00:00Z.
-    The installer has the agent in it: copy /usr/share/fleet/fleet-agent-installer.sh of the coordinator's machine, or run there
-      ssh root@lab-1 sh -s -- TOKEN </usr/share/fleet/fleet-agent-installer.sh
+    The installer has the agent in it; copy it there first, from the coordinator's machine:
+      scp /usr/share/fleet/fleet-agent-installer.sh root@lab-1:
     Where the agent's package is installed already, this is enough:
-      fleet-agent join TOKEN && systemctl enable --now fleet-agent
+      echo TOKEN | fleet-agent join - && systemctl enable --now fleet-agent
     ");
     assert_snapshot!(fake.heard(), @r#"
     AddHostRequest { name: "lab-1", labels: {"site": "fr", "tier": "test"}, token_seconds: 7200 }
@@ -31,10 +31,11 @@ fn host_add_prints_the_one_line() {
     assert_snapshot!(environment.run("fleet operator add bob --role viewer").text(), @r"
     exit 0
     stdout:
-    fleet login fleet1.TOKEN
+    fleet1.TOKEN
 
     stderr:
-    Give bob this line; it works once until 2026-11-21T06:00:00Z.
+    Give bob this token; it works once until 2026-11-21T06:00:00Z.
+    They run `fleet login -`, which asks for it: on a command line every user of a machine can read it.
     ");
 }
 

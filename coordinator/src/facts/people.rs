@@ -1,15 +1,18 @@
 //! Tokens and enrolled subjects: who may come in. Changed together with hosts and operators, in one batch.
 
 use super::{DesiredChange, Facts, Known};
-use crate::identity::{Believes, Serial, SubjectKept, TokenKept};
+use crate::identity::{Believes, Serial, SubjectKept, TokenKept, TokenState};
 use crate::keys;
 use crate::store::{Store, StoreError};
 use fleet_core::access::Subject;
+use fleet_core::time::Time;
 use std::collections::HashMap;
 use std::time::Duration;
 
 /// A token that admits nobody any more is remembered for so long, to say why.
 const MEMORY: Duration = Duration::from_secs(30 * 86_400);
+/// No more of them are remembered: the newest.
+const CLOSED_TOKENS: usize = 25_000;
 
 #[derive(Debug, Default)]
 pub struct People {
@@ -90,7 +93,15 @@ impl DesiredChange<'_> {
     /// Forgets tokens that have admitted nobody for long.
     pub fn forget_old_tokens(&mut self) {
         let now = self.now;
-        let old = self.known.tokens().filter(|(_, token)| token.expires.after(MEMORY) < now);
+        let closed = self.known.tokens().filter(|(_, token)| token.state(now) != TokenState::Open);
+        let mut closed: Vec<Time> = closed.map(|(_, token)| token.created).collect();
+        closed.sort_unstable_by(|a, b| b.cmp(a));
+        // Whoever invites without end fills neither memory nor store.
+        let since = closed.get(CLOSED_TOKENS).copied().unwrap_or(Time::ZERO);
+        let is_old = |token: &TokenKept| {
+            token.expires.after(MEMORY) < now || (token.created <= since && token.state(now) != TokenState::Open)
+        };
+        let old = self.known.tokens().filter(|(_, token)| is_old(token));
         let hashes: Vec<String> = old.map(|(hash, _)| hash.to_owned()).collect();
         for hash in hashes {
             self.batch.delete(keys::token(&hash));

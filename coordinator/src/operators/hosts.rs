@@ -2,15 +2,16 @@
 
 use super::service::OperatorsService;
 use super::views::host::{HostViews, in_selection};
-use super::wish::{ChangeError, absent, hindered, read, seconds, taken};
+use super::wish::{ChangeError, absent, exhausted, hindered, read, seconds, taken};
 use crate::clock;
-use crate::facts::DesiredChange;
-use crate::identity::{TokenKept, hash_of_secret, new_secret, spoken_subject};
+use crate::facts::{DesiredChange, Known};
+use crate::identity::{TokenKept, TokenState, hash_of_secret, new_secret, spoken_subject};
 use crate::serve::failed;
 use fleet_core::access::{JoinToken, Role, Subject};
 use fleet_core::facts::HostDesired;
 use fleet_core::labels::{Labels, Selector};
 use fleet_core::names::{HostName, InstanceName, OperatorName};
+use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::time::Duration;
 use tonic::Status;
@@ -25,6 +26,11 @@ pub struct Invitation {
     pub uses: u32,
     pub life: Duration,
 }
+
+/// So many hosts may be invited at the same time: each token is kept, and one is as good as a key.
+const OPEN_HOSTS: usize = 20_000;
+/// So many operators may be.
+const OPEN_OPERATORS: usize = 200;
 
 impl OperatorsService {
     pub async fn add_host_as(
@@ -70,6 +76,7 @@ impl OperatorsService {
         let change = |change: &mut DesiredChange<'_>| {
             also(change)?;
             change.forget_old_tokens();
+            refuse_too_many_open(change.known(), &subject, now)?;
             change.revoke_tokens_of(&subject);
             change.put_token(&hash_of_secret(&secret), kept);
             Ok::<_, ChangeError>(())
@@ -139,4 +146,19 @@ fn wanted_on(change: &DesiredChange<'_>, host: &HostName) -> Vec<InstanceName> {
     let known = change.known();
     let wanted = known.instances_of(host).filter(|name| known.instance(name).is_some_and(|one| one.host == *host));
     wanted.cloned().collect()
+}
+
+/// Refuses one more invitation where many are open; a new one for the same name takes the place of the one before.
+fn refuse_too_many_open(known: &Known, subject: &Subject, now: Time) -> Result<(), Status> {
+    let (is_alike, most): (fn(&Subject) -> bool, usize) = match subject {
+        Subject::Host(_) => (|other| matches!(other, Subject::Host(_)), OPEN_HOSTS),
+        Subject::Operator(_) => (|other| matches!(other, Subject::Operator(_)), OPEN_OPERATORS),
+    };
+    let others = known.tokens().map(|(_, token)| token).filter(|token| is_alike(&token.subject));
+    let open = others.filter(|token| token.subject != *subject && token.state(now) == TokenState::Open).count();
+    if open < most {
+        return Ok(());
+    }
+    let why = format!("{open} invitations are open");
+    Err(exhausted("make a token", why, "revoke those that nobody uses: `fleet token ls`, `fleet token revoke ID`"))
 }

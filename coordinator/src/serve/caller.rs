@@ -63,7 +63,7 @@ impl Caller {
     /// The caller's name and record, if its certificate still counts.
     pub fn subject(&self, facts: &Facts) -> Result<(&Subject, SubjectKept), Status> {
         let Some((subject, serial)) = &self.certified else {
-            let hint = "join first: `fleet-agent join TOKEN` or `fleet login TOKEN`";
+            let hint = "join first: `fleet-agent join -` or `fleet login -`";
             return Err(refuse(Word::CertificateMissing, "could not answer: this call needs a certificate", hint));
         };
         let kept = facts.read().subject(subject).filter(|kept| kept.believes(serial)).cloned();

@@ -235,3 +235,25 @@ async fn no_token_is_for_more_machines_than_there_is_room_for() {
     with_uses(&mut admin, 99).await.expect("it is one machine still");
     admin.who_am_i(v1::WhoAmIRequest {}).await.expect("the others are not disturbed");
 }
+
+#[tokio::test]
+async fn invitations_that_nobody_uses_are_bounded() {
+    let bed = Bed::new().await;
+    let mut admin = bed.admin().await;
+    let request = |number: u32| v1::AddOperatorRequest {
+        name: format!("op-{number}"),
+        role: "viewer".to_owned(),
+        ..Default::default()
+    };
+    for number in 0..200 {
+        admin.add_operator(request(number)).await.expect("there is room");
+    }
+    let refused = admin.add_operator(request(200)).await.expect_err("there are many");
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(refused.message().contains("200 invitations are open"), "{refused}");
+    // One for the same name takes the place of the one before, and one that is used makes room.
+    let again = admin.add_operator(request(7)).await.expect("it is no further one").into_inner();
+    operators(&token(&again)).await;
+    admin.add_operator(request(200)).await.expect("there is room again");
+    invited(&mut admin, "lab-1", 0).await;
+}

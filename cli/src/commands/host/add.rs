@@ -53,7 +53,8 @@ pub async fn run(context: &Context, args: &HostAddArgs) -> Result<ExitStatus, Co
         context.printer.answer(invitation.token)?;
     } else {
         explain(context, &invitation);
-        context.printer.answer(format!("sh fleet-agent-installer.sh {}", invitation.token))?;
+        // Through a pipe from a shell's own command: arguments of programs can be read by every user of a machine.
+        context.printer.answer(format!("echo {} | sh fleet-agent-installer.sh -", invitation.token))?;
     }
     Ok(ExitStatus::Done)
 }
@@ -62,10 +63,10 @@ fn explain(context: &Context, invitation: &JoinInvitation) {
     let JoinInvitation { name, expires_ms, uses, .. } = invitation;
     let lines = [
         format!("Run the line below on {name} as root; it works {} until {}.", times(*uses), moment(*expires_ms)),
-        format!("The installer has the agent in it: copy {INSTALLER} of the coordinator's machine, or run there"),
-        format!("  ssh root@{name} sh -s -- TOKEN <{INSTALLER}"),
+        "The installer has the agent in it; copy it there first, from the coordinator's machine:".to_owned(),
+        format!("  scp {INSTALLER} root@{name}:"),
         "Where the agent's package is installed already, this is enough:".to_owned(),
-        "  fleet-agent join TOKEN && systemctl enable --now fleet-agent".to_owned(),
+        "  echo TOKEN | fleet-agent join - && systemctl enable --now fleet-agent".to_owned(),
         String::new(),
     ];
     lines.into_iter().for_each(|line| context.printer.story(line));

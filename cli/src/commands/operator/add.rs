@@ -11,7 +11,7 @@ use fleet_core::units::Period;
 use fleet_core::words::count;
 use fleet_proto::v1::AddOperatorRequest;
 
-/// Admit an operator: prints the line with which they log in
+/// Admit an operator: prints the token with which they log in
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fleet operator add ada --role operator\n  fleet operator add ci@build --role viewer --uses 3 --token-only"
@@ -32,7 +32,7 @@ pub struct OperatorAddArgs {
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     uses: u32,
 
-    /// Print the token alone
+    /// Print the token, and nothing about it
     #[arg(long)]
     token_only: bool,
 }
@@ -53,7 +53,10 @@ pub async fn run(context: &Context, args: &OperatorAddArgs) -> Result<ExitStatus
     }
     let times = if invitation.uses <= 1 { "once".to_owned() } else { count(invitation.uses, "time") };
     let until = moment(invitation.expires_ms);
-    context.printer.story(format!("Give {} this line; it works {times} until {until}.", args.name));
-    context.printer.answer(format!("fleet login {}", invitation.token))?;
+    context.printer.story(format!("Give {} this token; it works {times} until {until}.", args.name));
+    context
+        .printer
+        .story("They run `fleet login -`, which asks for it: on a command line every user of a machine can read it.");
+    context.printer.answer(invitation.token)?;
     Ok(ExitStatus::Done)
 }
