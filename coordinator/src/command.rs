@@ -247,7 +247,7 @@ async fn run_init(init: Init) -> Result<(), CommandError> {
     };
     tell(&format!(
         "The fleet is made. Serve it:\n  fleet-coordinator serve --data-dir {}\nthen log in as its administrator, within \
-         24 hours:\n  fleet login TOKEN\n{told}This is the TOKEN; it works once:\n",
+         24 hours:\n  fleet login -\n{told}This is the TOKEN; it works once:\n",
         folder.display()
     ))?;
     answer(&format!("{token}\n"))
@@ -314,7 +314,15 @@ async fn run_token(token: Token) -> Result<(), CommandError> {
     answer(&format!("{token}\n"))
 }
 
+/// Leaves nothing of its memory on a disk when it is ended: keys are in it. Where the system does not let us, the unit does so.
+fn leave_no_core() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
 async fn run_serve(arguments: Serve) -> Result<(), CommandError> {
+    leave_no_core();
     let mut home = Home::open(&arguments.directory.data_dir)?;
     if let Some(life) = arguments.certificate_life {
         home.settings.certificate_seconds = life.as_duration().as_secs();

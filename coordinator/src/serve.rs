@@ -7,6 +7,7 @@ mod connections;
 mod descriptors;
 mod handshakes;
 mod join;
+mod mark;
 mod port;
 mod refusal;
 mod router;

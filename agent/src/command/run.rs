@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 pub async fn run(arguments: Run) -> Result<(), CommandError> {
+    leave_no_core();
     let stop = CancellationToken::new();
     let stopping = stop.clone().drop_guard();
     tokio::spawn(async move {
@@ -22,11 +23,18 @@ pub async fn run(arguments: Run) -> Result<(), CommandError> {
         let shown = CommandError::refused("could not run").because(&error);
         match error {
             RunError::Identity(IdentityError::Absent { .. }) | RunError::DataDir { .. } => {
-                shown.hint("join the fleet first: `fleet-agent join TOKEN`")
+                shown.hint("join the fleet first: `fleet-agent join -`")
             }
             RunError::Identity(_) | RunError::NotAHost { .. } | RunError::Program { .. } | RunError::Ledger(_) => shown,
         }
     })
+}
+
+/// Leaves nothing of its memory on a disk when it is ended: keys are in it. Where the system does not let us, the unit does so.
+fn leave_no_core() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 async fn told_to_stop() {

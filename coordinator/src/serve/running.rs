@@ -1,6 +1,7 @@
 //! A running coordinator: every task is born here and awaited here.
 
 use super::calls::Calls;
+use super::mark::RunMark;
 use super::port::Port;
 use super::router::Router;
 use super::{Connections, IdentityService, JoinService};
@@ -80,6 +81,8 @@ pub enum ServeError {
     Repositories(#[from] DiskError),
     #[error("could not find out which repositories came back")]
     Lost(#[from] KeeperError),
+    #[error("could not note in the directory that it serves")]
+    Mark(#[source] io::Error),
     #[error("could not prepare the port")]
     Identity(#[from] IdentityError),
     #[error("could not serve the port")]
@@ -162,6 +165,7 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
     for (repository, instance) in keeper.miss_lost(clock::now()).await? {
         tracing::error!(%repository, %instance, "a repository was lost with the former disk; it is made anew");
     }
+    let mark = RunMark::begin(&home.path, &facts, clock::now()).await.map_err(ServeError::Mark)?;
     let shared = Shared {
         facts,
         sessions: Arc::default(),
@@ -184,7 +188,14 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
     let admissions = Admissions::new(authority, Arc::clone(&shared.facts), life);
     let calls = Arc::new(Calls::default());
     let router = services(&shared, Arc::new(admissions), calls);
-    let main = tokio::spawn(run(shared, certificate, port, router, metrics, stop.clone()));
+    let (running, stopping) = (run(shared, certificate, port, router, metrics, stop.clone()), mark);
+    let main = tokio::spawn(async move {
+        let ended = running.await;
+        if ended.is_ok() {
+            stopping.end();
+        }
+        ended
+    });
     tracing::info!(%address, "serving");
     Ok(Running { address, metrics: metrics_address, stop, main })
 }

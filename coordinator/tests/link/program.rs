@@ -175,3 +175,32 @@ async fn a_coordinator_is_backed_up_and_brought_back_by_its_commands() {
     let again = run("restore", &to, &["--recovery", &recovery, "--from", &vault], Stdio::null());
     assert_eq!(again.status.code(), Some(1), "nothing is overwritten");
 }
+
+/// What the coordinator told of itself.
+async fn told_of_itself(identity: &fleet_proto::link::Identity) -> Vec<String> {
+    let request = v1::ListEventsRequest { subject: "coordinator".to_owned(), tail: 50, follow: false };
+    let events = operators_as(identity).await.list_events(request).await.expect("they are seen").into_inner();
+    let events: Vec<_> = tokio_stream::StreamExt::collect::<Vec<_>>(events).await;
+    events.into_iter().map(|event| event.expect("it goes on").text).collect()
+}
+
+#[tokio::test]
+async fn a_coordinator_that_was_killed_says_so_at_the_next_start_and_one_that_was_stopped_does_not() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let address = free_address();
+    let token = init(directory.path(), address);
+    let mut served = Served::start(directory.path(), address).await;
+    let identity = admit(&token, now()).await.expect("the token is good");
+    Command::new("kill").args(["-TERM", &served.0.id().to_string()]).status().expect("it is told to stop");
+    served.0.wait().expect("it ends");
+    let served = Served::start(directory.path(), address).await;
+    assert_eq!(told_of_itself(&identity).await, Vec::<String>::new());
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", served.0.id())).expect("it runs");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("it is there");
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    drop(served);
+    let _served = Served::start(directory.path(), address).await;
+    let told = told_of_itself(&identity).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("it ended without saying so"), "{told:?}");
+}

@@ -167,6 +167,8 @@ fn first<T: for<'de> Deserialize<'de>>(frames: &Receiver<Frame>) -> Result<T, Fa
 fn confine(bounds: &Bounds) {
     use rustix::process::{Resource, Rlimit, setrlimit};
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    // A core file would hold keys and data.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let _ = setrlimit(Resource::Data, Rlimit { current: Some(bounds.memory), maximum: Some(bounds.memory) });
     if let Ok(all) = sched_getaffinity(None) {
         let mut some = CpuSet::new();

@@ -1,0 +1,43 @@
+//! The mark of a coordinator that serves: one that is found at a start is of a run that nobody ended.
+
+use crate::facts::Facts;
+use fleet_core::time::Time;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+const FILE: &str = "serving";
+
+/// A file in the coordinator's directory, from the start of a run to its orderly end.
+#[derive(Debug)]
+pub struct RunMark(PathBuf);
+
+impl RunMark {
+    /// Begins a run, and tells of the one before if it did not end in order.
+    pub async fn begin(directory: &Path, facts: &Facts, now: Time) -> io::Result<Self> {
+        let path = directory.join(FILE);
+        match fs::read_to_string(&path) {
+            Ok(since) => {
+                let since =
+                    since.trim().parse().map(|at| format!(" It had run since {}.", Time(at))).unwrap_or_default();
+                let text = format!("it ended without saying so: it crashed, was killed, or the power failed.{since}");
+                tracing::error!("the run before {text}");
+                if let Err(error) = facts.tell("coordinator", &text, now).await {
+                    tracing::error!(error = &error as &(dyn std::error::Error + 'static), "could not keep that event");
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        fs::write(&path, format!("{}\n", now.0))?;
+        Ok(Self(path))
+    }
+
+    /// Ends the run in order.
+    pub fn end(self) {
+        if let Err(error) = fs::remove_file(&self.0) {
+            let error = &error as &(dyn std::error::Error + 'static);
+            tracing::warn!(error, "could not note that it ended; the next start takes it for a crash");
+        }
+    }
+}
