@@ -14,5 +14,6 @@ mod port;
 mod program;
 mod questions;
 mod repositories;
+mod roles;
 mod stories;
 mod undoing;

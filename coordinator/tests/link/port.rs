@@ -167,7 +167,7 @@ async fn a_wrong_clock_is_shown() {
 }
 
 /// Connects with TLS and no certificate, as whoever wants to join does; and asks nothing.
-async fn stranger(bed: &Bed, ca: &[u8]) -> tokio_rustls::client::TlsStream<TcpStream> {
+pub async fn stranger(bed: &Bed, ca: &[u8]) -> tokio_rustls::client::TlsStream<TcpStream> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(ca.to_vec().into()).expect("it is a certificate");
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
