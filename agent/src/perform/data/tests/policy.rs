@@ -139,9 +139,10 @@ fn restore_of(from: Source, goal: Option<Goal>) -> Action {
 async fn a_hostile_manifest_writes_into_nothing_that_is_not_the_new_instances() {
     for (number, named) in (1..).zip(["nobody_bob", "nobody_other-1_data", "/etc"]) {
         let (bed, agent) = with_nobodys("foreign: ['nobody_*']\n").await;
-        bed.lab.fake.world().volumes.insert("nobody_other-1_data".to_owned(), Vec::new());
         let order = bed.order(backup(&["near"]), "");
         assert_eq!(bed.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
+        bed.lab.fake.world().volumes.insert("nobody_other-1_data".to_owned(), Vec::new());
+        std::fs::create_dir_all(bed.lab.volume("nobody_other-1_data")).expect("made");
         let id: BackupId = order.order.id.as_str().parse().expect("an id");
         let from = forged(&bed, &id, number, |part| {
             part.store = "users".parse().expect("a name");
