@@ -73,10 +73,11 @@ facts(thing, attribute, value) AS (
     UNION ALL SELECT * FROM (SELECT thing, attribute, value FROM own CROSS JOIN LATERAL (VALUES ('owner', pg_get_userbyid(relowner)::text),
         ('row security', concat_ws(' ', relrowsecurity, relforcerowsecurity)), ('comment', coalesce(obj_description(oid, 'pg_class'), '')),
         ('options', coalesce(array_to_string(reloptions, ', '), '')),
-        ('columns', (SELECT md5(string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,
+        ('columns', (SELECT md5(string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attidentity,
+            to_jsonb(a) ->> 'attgenerated',
             (SELECT collname FROM pg_catalog.pg_collation l WHERE l.oid = attcollation),
             (SELECT pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef f WHERE f.adrelid = attrelid AND f.adnum = attnum)), ','
-            ORDER BY attname)) FROM pg_catalog.pg_attribute WHERE attrelid = own.oid AND attnum > 0 AND NOT attisdropped)))
+            ORDER BY attname)) FROM pg_catalog.pg_attribute a WHERE attrelid = own.oid AND attnum > 0 AND NOT attisdropped)))
         of_it(attribute, value) WHERE relkind IN ('r', 'p', 'f') ORDER BY thing LIMIT 5000) tables
     UNION ALL SELECT * FROM (SELECT format('sequence `%s.%s`', schemaname, sequencename), 'last value', coalesce(last_value::text, '')
         FROM pg_catalog.pg_sequences ORDER BY 1 LIMIT 1000) sequences)
