@@ -119,7 +119,7 @@ fn each_copy_says_why_it_stays() {
     parts
       STORE  ENGINE      SIZE     ADDED    TOOK  HOLDS
       db     postgresql  5.0 MiB  1.0 MiB  1s    120 rows
-      old    postgresql  1.0 MiB  0 B      1s    -
+      old    postgresql  1.0 MiB  -        1s    -
 
     compared by a drill
       db: counts, 63 facts and rows of 5 tables; not compared: passwords, rows beyond the sample, contents of large objects, settings of the server
