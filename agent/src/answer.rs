@@ -7,6 +7,7 @@ mod pace;
 
 use crate::hands::{Hands, LogLine, LogRequest, LogStream, Resolved};
 use crate::link::ToAnswer;
+use crate::mask::Mask;
 use crate::site::Site;
 use fleet_core::names::InstanceName;
 use fleet_core::spec::Switch;
@@ -34,6 +35,8 @@ const RESOLVES: usize = 4;
 const AT_ONCE: usize = 4;
 /// Longer lines are cut.
 const LINE_LIMIT: usize = 16 << 10;
+/// The moment in front of a line, which is no part of it, counts towards where it is cut.
+const CUT_BEFORE: usize = 128;
 
 /// Answers until it is dropped.
 pub async fn run(site: Arc<Site>, mut questions: mpsc::Receiver<ToAnswer>) {
@@ -136,7 +139,7 @@ async fn send(channel: Channel, pieces: Pieces) {
 fn kinds(site: &Site, question: Question) -> BoxStream<'static, PieceKind> {
     match question.kind {
         Some(Kind::Logs(logs)) => match request(site, &logs) {
-            Ok(request) => lines(&site.hands, request),
+            Ok((name, request)) => lines(&site.hands, request, Mask::of(site, &name)),
             Err(reason) => failure(&reason),
         },
         Some(Kind::Resolve(resolve)) => resolved(&site.hands, resolve),
@@ -149,7 +152,7 @@ fn failure(reason: &str) -> BoxStream<'static, PieceKind> {
     stream::once(async { piece }).boxed()
 }
 
-fn request(site: &Site, logs: &LogsQuestion) -> Result<LogRequest, String> {
+fn request(site: &Site, logs: &LogsQuestion) -> Result<(InstanceName, LogRequest), String> {
     let name: InstanceName = logs.instance.parse().map_err(|error: fleet_core::names::NameError| error.to_string())?;
     let ledger = site.ledger();
     let spec = ledger.instances().get(&name).and_then(|entry| entry.spec());
@@ -164,13 +167,15 @@ fn request(site: &Site, logs: &LogsQuestion) -> Result<LogRequest, String> {
     }
     let follow = Switch::from(logs.follow);
     let (project, instance) = (spec.project.clone(), name.clone());
-    Ok(LogRequest { project, instance, service, tail: Some(logs.tail).filter(|tail| *tail > 0), follow })
+    let tail = Some(logs.tail).filter(|tail| *tail > 0);
+    Ok((name, LogRequest { project, instance, service, tail, follow }))
 }
 
-fn lines(hands: &Arc<dyn Hands>, request: LogRequest) -> BoxStream<'static, PieceKind> {
-    let lines = hands.logs(request).map(|line| match line {
-        Ok(line) => PieceKind::Line(wire_line(line)),
-        Err(error) => PieceKind::Failure(crate::chain(&error)),
+/// The lines, without the instance's secrets: an app may print its configuration.
+fn lines(hands: &Arc<dyn Hands>, request: LogRequest, mask: Mask) -> BoxStream<'static, PieceKind> {
+    let lines = hands.logs(request).map(move |line| match line {
+        Ok(line) => PieceKind::Line(wire_line(line, &mask)),
+        Err(error) => PieceKind::Failure(mask.apply(crate::chain(&error))),
     });
     pace::paced(lines.boxed(), size)
 }
@@ -182,13 +187,18 @@ fn size(piece: &PieceKind) -> usize {
     }
 }
 
-fn wire_line(line: LogLine) -> v1::LogLine {
+fn wire_line(line: LogLine, mask: &Mask) -> v1::LogLine {
     let stream = match line.stream {
         LogStream::Stdout => "stdout",
         LogStream::Stderr => "stderr",
     };
     let at_ms = line.at.map_or(0, |at| at.0);
-    v1::LogLine { service: line.service, stream: stream.to_owned(), at_ms, text: cut(line.text) }
+    v1::LogLine { service: line.service, stream: stream.to_owned(), at_ms, text: cut(masked(line.text, mask)) }
+}
+
+/// A line as long as lines may be was cut off, perhaps within a secret.
+fn masked(text: String, mask: &Mask) -> String {
+    if text.len() >= LINE_LIMIT - CUT_BEFORE { mask.apply_to_cut(text) } else { mask.apply(text) }
 }
 
 fn cut(mut text: String) -> String {

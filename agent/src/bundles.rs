@@ -5,13 +5,15 @@
 #[cfg(test)]
 mod tests;
 
-use fleet_core::app::{Bundle, BundleError, ENCODED_LIMIT};
+use fleet_core::app::{AppDefinition, Bundle, BundleError, ENCODED_LIMIT};
 use fleet_core::names::Digest;
 use fleet_proto::v1::FetchBundleRequest;
 use fleet_proto::v1::agents_client::AgentsClient;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tonic::transport::Channel;
@@ -36,11 +38,13 @@ pub enum FetchError {
 pub struct Bundles {
     folder: PathBuf,
     channel: watch::Receiver<Option<Channel>>,
+    /// Of each release that was asked about: which of its values are secret.
+    secret_names: Mutex<BTreeMap<Digest, Arc<BTreeSet<String>>>>,
 }
 
 impl Bundles {
     pub fn new(folder: PathBuf, channel: watch::Receiver<Option<Channel>>) -> Self {
-        Self { folder, channel }
+        Self { folder, channel, secret_names: Mutex::default() }
     }
 
     /// The bundle with this digest. Waits for the coordinator as long as it is away; the caller has a deadline.
@@ -54,6 +58,23 @@ impl Bundles {
     /// The bundle with this digest, if it is on this host.
     pub fn kept(&self, digest: &Digest) -> Option<Bundle> {
         fs::read(self.path(digest)).ok().and_then(|bytes| checked(digest, &bytes).ok())
+    }
+
+    /// Which values of a release are secret; nothing where the release is not on this host any more.
+    pub fn secret_names(&self, digest: &Digest) -> Option<Arc<BTreeSet<String>>> {
+        let known = || self.secret_names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(names) = known().get(digest) {
+            return Some(Arc::clone(names));
+        }
+        let definition = AppDefinition::of(&self.kept(digest)?).ok()?;
+        let secret = definition.values.iter().filter(|(_, declared)| declared.secret);
+        let names: Arc<BTreeSet<String>> = Arc::new(secret.map(|(name, _)| name.to_string()).collect());
+        let mut known = known();
+        if known.len() >= 2 * KEPT {
+            known.clear();
+        }
+        known.insert(digest.clone(), Arc::clone(&names));
+        Some(names)
     }
 
     async fn fetch(&self, digest: &Digest) -> Result<Bundle, FetchError> {

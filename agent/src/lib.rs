@@ -16,6 +16,7 @@ mod keep;
 pub mod ledger;
 pub mod link;
 mod looks;
+mod mask;
 mod perform;
 pub mod policy;
 pub mod repositories;

@@ -1,10 +1,11 @@
 //! A whole agent: opens what is kept, then lets its rooms work side by side until it is told to stop.
 
-use crate::board::Pen;
+use crate::board::{Board, Pen};
 use crate::bundles::Bundles;
 use crate::hands::Hands;
 use crate::keep::Keeper;
 use crate::ledger::{Ledger, LedgerError, OrderState};
+
 use crate::link::{self, Greeting, OpenSet, ToAnswer, Who, Wires};
 use crate::looks::Looks;
 use crate::perform::Drifted;
@@ -12,7 +13,7 @@ use crate::policy::LivePolicy;
 use crate::repositories::{Repositories, WorkerRepositories};
 use crate::site::Site;
 use crate::watch::Watcher;
-use crate::{answer, clock, perform};
+use crate::{answer, clock, mask, perform};
 use fleet_core::access::Subject;
 use fleet_core::facts::{Doing, Running};
 use fleet_core::names::{HostName, InstanceName};
@@ -144,10 +145,17 @@ impl Rooms {
         let is_stopped = stop.clone();
         let reporting = async {
             tokio::join!(self.keeper.begin(), watcher.look_first());
-            let (board, greeting) = (self.site.pen.reader(), self.keeper.greeting.subscribe());
+            // What leaves the host is read from here, without secrets.
+            let said = watch::Sender::new(mask::masked(&self.site, self.site.pen.see(Board::clone)));
+            let (board, greeting) = (said.subscribe(), self.keeper.greeting.subscribe());
             let heard = open.subscribe();
             let wires = Wires { board, greeting, open, questions: ask, channel: self.channel };
-            tokio::join!(link::run(who, wires, stop), watcher.run(self.attention), self.keeper.run(heard));
+            tokio::join!(
+                link::run(who, wires, stop),
+                watcher.run(self.attention),
+                self.keeper.run(heard),
+                mask::relay(&self.site, said)
+            );
         };
         tokio::select! {
             () = is_stopped.cancelled() => tracing::info!("stopping; what runs keeps running"),

@@ -5,6 +5,7 @@ use super::data::{keep_of_fault, left};
 use super::said::{said, unlooked};
 use crate::clock;
 use crate::ledger::{Becomes, InstanceEntry, OrderEntry, OrderState, StuckMark, Way};
+use crate::mask::Mask;
 use crate::site::Site;
 use fleet_core::facts::{InstanceSaid, Running};
 use fleet_core::names::InstanceName;
@@ -12,7 +13,8 @@ use fleet_core::order::{End, Order, Outcome};
 
 /// Ends an order in the ledger, then says so together with what the instance is now.
 pub async fn end(site: &Site, order: &Order, end: impl Into<End>, becomes: Option<Becomes>) {
-    let end = end.into();
+    // Before the ledger forgets what was secret about it.
+    let end = Mask::of(site, &order.instance).end(end.into());
     tracing::info!(order = %order.id, instance = %order.instance, outcome = end.outcome.word(), "order ended");
     site.insist(|ledger| ledger.end(&order.id, end.clone(), becomes.clone(), clock::now())).await;
     let entry = site.ledger().instances().get(&order.instance).cloned();

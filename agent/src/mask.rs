@@ -1,0 +1,287 @@
+//! Keeps secret values out of what leaves this host as text: log lines, events, reasons.
+//!
+//! **Invariant:** a value is replaced as it is, and as URLs, JSON and base64 write it. What an app makes of a value in any other way
+//! nobody can know.
+
+use crate::board::Board;
+use crate::ledger::{OrderEntry, OrderState, Settled};
+use crate::site::Site;
+use fleet_core::backup::{CopyMade, Made};
+use fleet_core::facts::{Health, Running};
+use fleet_core::names::{Digest, InstanceName};
+use fleet_core::order::{End, Outcome};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::sync::watch;
+
+/// What stands in a secret's place.
+const MASK: &str = "***";
+/// Shorter values would take words of every text with them.
+const SHORTEST: usize = 4;
+/// In base64 a value has no beginning of its own: what is the same wherever it stands is only that much shorter.
+const SHORTEST_ENCODED: usize = 8;
+/// Where nobody knows which values are secret, the longer ones are taken for it.
+const SHORTEST_UNKNOWN: usize = 8;
+
+/// The texts of one instance that nobody shall read.
+#[derive(Debug, Clone, Default)]
+pub struct Mask {
+    /// The longest first: one may be a part of another.
+    texts: Vec<String>,
+}
+
+impl Mask {
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut texts = BTreeSet::new();
+        for secret in secrets {
+            let secret = secret.trim();
+            // A key of several lines comes line by line.
+            let lines = secret.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_ENCODED);
+            for text in lines.chain([secret]).filter(|text| text.len() >= SHORTEST) {
+                texts.extend([
+                    text.to_owned(),
+                    url_encoded(text),
+                    url_encoded(text).to_lowercase(),
+                    json_encoded(text),
+                ]);
+                if text.len() >= SHORTEST_ENCODED {
+                    texts.extend(base64_encoded(text));
+                }
+            }
+        }
+        let mut texts: Vec<String> = texts.into_iter().filter(|text| text.len() >= SHORTEST).collect();
+        texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        Self { texts }
+    }
+
+    /// The secrets of an instance, of what it is and of what it is to become.
+    pub fn of(site: &Site, instance: &InstanceName) -> Self {
+        let values = {
+            let ledger = site.ledger();
+            let settled = ledger.instances().get(instance).and_then(|entry| entry.settled.clone());
+            let orders = ledger.orders().values().filter(|entry| entry.order.instance == *instance);
+            let mut values: Vec<(Option<Digest>, BTreeMap<String, String>)> = settled.iter().map(of_settled).collect();
+            values.extend(orders.flat_map(of_order));
+            values
+        };
+        let mut secrets = BTreeSet::new();
+        for (release, values) in values {
+            let names = release.and_then(|digest| site.bundles.secret_names(&digest));
+            secrets.extend(values.into_iter().filter_map(|(name, value)| {
+                let is_secret = names.as_ref().map_or(value.len() >= SHORTEST_UNKNOWN, |names| names.contains(&name));
+                is_secret.then_some(value)
+            }));
+        }
+        Self::new(secrets.iter().map(String::as_str))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// The text without them.
+    pub fn apply(&self, text: String) -> String {
+        let is_in = |secret: &&String| text.contains(secret.as_str());
+        let found: Vec<&String> = self.texts.iter().filter(is_in).collect();
+        found.into_iter().fold(text, |text, secret| text.replace(secret.as_str(), MASK))
+    }
+
+    /// The same of a text whose end was cut off: the beginning of a secret there is one, too.
+    pub fn apply_to_cut(&self, text: String) -> String {
+        let text = self.apply(text);
+        let begins = |secret: &String| {
+            let lengths = (SHORTEST..secret.len()).rev().filter(|length| secret.is_char_boundary(*length));
+            lengths.into_iter().find(|length| text.ends_with(&secret[..*length]))
+        };
+        match self.texts.iter().filter_map(begins).max() {
+            Some(length) => format!("{}{MASK}", &text[..text.len() - length]),
+            None => text,
+        }
+    }
+
+    /// How an order ended, without secrets.
+    pub fn end(&self, end: End) -> End {
+        if self.is_empty() {
+            return end;
+        }
+        End { outcome: self.outcome(end.outcome), made: end.made.map(|made| Box::new(self.made(*made))) }
+    }
+
+    fn outcome(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::AlreadySo | Outcome::Done => outcome,
+            Outcome::RolledBack { reason } => Outcome::RolledBack { reason: self.apply(reason) },
+            Outcome::Stuck { reason, hint } => Outcome::Stuck { reason: self.apply(reason), hint: self.apply(hint) },
+            Outcome::Refused { reason } => Outcome::Refused { reason: self.apply(reason) },
+            Outcome::Failed { reason } => Outcome::Failed { reason: self.apply(reason) },
+        }
+    }
+
+    fn made(&self, made: Made) -> Made {
+        match made {
+            Made::Backup(copies) => Made::Backup(self.copies(copies)),
+            Made::Drill(mut drill) => {
+                drill.proof.failure = drill.proof.failure.map(|reason| self.apply(reason));
+                drill.proof.checks = self.all(drill.proof.checks);
+                Made::Drill(drill)
+            }
+            Made::Restore(mut restore) => {
+                restore.safety = self.copies(restore.safety);
+                restore.notes = self.all(restore.notes);
+                Made::Restore(restore)
+            }
+            Made::Forgotten(_) => made,
+        }
+    }
+
+    fn copies(&self, copies: Vec<CopyMade>) -> Vec<CopyMade> {
+        let masked = |copy: CopyMade| CopyMade { result: copy.result.map_err(|reason| self.apply(reason)), ..copy };
+        copies.into_iter().map(masked).collect()
+    }
+
+    fn all(&self, texts: Vec<String>) -> Vec<String> {
+        texts.into_iter().map(|text| self.apply(text)).collect()
+    }
+}
+
+fn of_settled(settled: &Settled) -> (Option<Digest>, BTreeMap<String, String>) {
+    (Some(settled.release.digest.clone()), settled.values.0.clone())
+}
+
+fn of_order(entry: &OrderEntry) -> Vec<(Option<Digest>, BTreeMap<String, String>)> {
+    let OrderState::Open(open) = &entry.state else { return Vec::new() };
+    let mut all: Vec<_> = open.from.iter().chain(&open.to).map(of_settled).collect();
+    let release = open.to.as_ref().or(open.from.as_ref()).map(|settled| settled.release.digest.clone());
+    all.push((entry.order.action.goal().map(|goal| goal.release.digest.clone()).or(release), open.values.0.clone()));
+    all
+}
+
+/// What the board says, without secrets: what leaves the host is read from here.
+pub async fn relay(site: &Site, to: watch::Sender<Board>) {
+    let mut board = site.pen.reader();
+    loop {
+        let now = board.borrow_and_update().clone();
+        to.send_replace(masked(site, now));
+        if board.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A board without secrets.
+pub fn masked(site: &Site, mut board: Board) -> Board {
+    let mut masks: BTreeMap<InstanceName, Mask> = BTreeMap::new();
+    let mut mask = |name: &InstanceName| masks.entry(name.clone()).or_insert_with(|| Mask::of(site, name)).clone();
+    for (_, event) in &mut board.events {
+        if let Some(name) = &event.instance {
+            event.text = mask(name).apply(std::mem::take(&mut event.text));
+        }
+    }
+    for (name, end) in board.ends.values_mut() {
+        *end = mask(name).end(end.clone());
+    }
+    for (name, running) in &mut board.instances {
+        let mask = mask(name);
+        if !mask.is_empty() {
+            mask_running(&mask, running);
+        }
+    }
+    board
+}
+
+fn mask_running(mask: &Mask, running: &mut Running) {
+    let said = match running {
+        Running::Settled(said) => Some(said),
+        Running::Busy { doing, last, .. } => {
+            doing.step = mask.apply(std::mem::take(&mut doing.step));
+            doing.progress = mask.apply(std::mem::take(&mut doing.progress));
+            last.as_mut()
+        }
+        Running::Absent => None,
+    };
+    if let Some(said) = said
+        && let Health::Unhealthy { reason } = &mut said.health
+    {
+        *reason = mask.apply(std::mem::take(reason));
+    }
+}
+
+/// As a part of a URL: whatever is not plain is a percent sign and two digits.
+fn url_encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => Cow::Owned(char::from(byte).to_string()),
+        _ => Cow::Owned(format!("%{byte:02X}")),
+    };
+    text.bytes().map(encode).collect()
+}
+
+fn json_encoded(text: &str) -> String {
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    quoted.trim_matches('"').to_owned()
+}
+
+/// What base64 makes of a text behind no, one and two bytes of something else, without what depends on its neighbours.
+fn base64_encoded(text: &str) -> Vec<String> {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut found = Vec::new();
+    for before in 0..3_usize {
+        let bytes: Vec<u8> = std::iter::repeat_n(0, before).chain(text.bytes()).collect();
+        let letters: String = bytes
+            .chunks_exact(3)
+            .flat_map(|three| {
+                let number = u32::from(three[0]) << 16 | u32::from(three[1]) << 8 | u32::from(three[2]);
+                [18, 12, 6, 0].map(|shift| char::from(LETTERS[(number >> shift & 63) as usize]))
+            })
+            .collect();
+        // The first letters have bits of what is before.
+        let own = letters[[0, 2, 3][before].min(letters.len())..].to_owned();
+        found.push(own.replace('+', "-").replace('/', "_"));
+        found.push(own);
+    }
+    found.into_iter().filter(|text| text.len() >= SHORTEST_ENCODED).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(secret: &str, text: &str, expected: &str) {
+        assert_eq!(Mask::new([secret]).apply(text.to_owned()), expected);
+    }
+
+    #[test]
+    fn a_secret_is_masked_wherever_it_stands() {
+        check("s3cret", "'SECRET_KEY': 's3cret', again s3cret", "'SECRET_KEY': '***', again ***");
+        check("abc", "abc is too short to be told from words", "abc is too short to be told from words");
+        check("", "nothing", "nothing");
+    }
+
+    #[test]
+    fn a_secret_is_masked_as_urls_json_and_base64_write_it() {
+        check("p@ss/w\"ord", "postgres://me:p%40ss%2Fw%22ord@db/x", "postgres://me:***@db/x");
+        check("p@ss/w\"ord", "postgres://me:p%40ss%2fw%22ord@db/x", "postgres://me:***@db/x");
+        check("p@ss/w\"ord", r#"{"key": "p@ss/w\"ord"}"#, r#"{"key": "***"}"#);
+        // `me:hunter2hunter2`, as a header of HTTP has it; the edges belong to its neighbours, too.
+        let masked = Mask::new(["hunter2hunter2"]).apply("Basic bWU6aHVudGVyMmh1bnRlcjI=".to_owned());
+        assert!(masked.starts_with("Basic bWU6***"), "{masked}");
+        let masked = Mask::new(["hunter2hunter2"]).apply("Basic YW5uYTpodW50ZXIyaHVudGVyMg==".to_owned());
+        assert!(masked.contains(MASK) && !masked.contains("ZXIyaHVudGVy"), "{masked}");
+    }
+
+    #[test]
+    fn a_key_of_several_lines_is_masked_line_by_line() {
+        let mask = Mask::new(["-----BEGIN KEY-----\nMIIEvQIBADAN\nBgkqhkiG9w0B\n-----END KEY-----"]);
+        assert_eq!(mask.apply("MIIEvQIBADAN".to_owned()), MASK);
+        assert_eq!(mask.apply("  BgkqhkiG9w0B  ".to_owned()), "  ***  ");
+    }
+
+    #[test]
+    fn the_longer_secret_goes_first_and_a_cut_one_goes_too() {
+        let mask = Mask::new(["hunter2", "hunter2-and-more"]);
+        assert_eq!(mask.apply("hunter2-and-more hunter2".to_owned()), "*** ***");
+        assert_eq!(mask.apply_to_cut("a long line hunter2-and-mo".to_owned()), "a long line ***-and-mo");
+        assert_eq!(Mask::new(["hunter2-and-more"]).apply_to_cut("x hunter2-an".to_owned()), "x ***");
+        assert_eq!(Mask::new(["hunter2"]).apply_to_cut("x hun".to_owned()), "x hun");
+    }
+}
