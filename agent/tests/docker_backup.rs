@@ -23,6 +23,8 @@ mod lab;
 mod left;
 #[path = "docker_backup/policy.rs"]
 mod policy;
+#[path = "docker_backup/rebuild.rs"]
+mod rebuild;
 #[path = "docker_backup/recovery.rs"]
 mod recovery;
 #[path = "docker_backup/side_files.rs"]

@@ -12,6 +12,7 @@ mod manifest;
 mod pattern;
 mod plausible;
 mod policy;
+mod rebuild;
 mod repository;
 mod retention;
 mod schedule;
@@ -44,6 +45,7 @@ pub use manifest::{Cause, Counted, EngineKind, Hold, HoldKind, Kept, Manifest, P
 pub use pattern::{is_pattern, matches_pattern};
 pub use plausible::Plausible;
 pub use policy::{BackupPolicy, DEADLINE, Held, Keep, PolicyError};
+pub use rebuild::Rebuild;
 pub use repository::{Place, RepositoryDesired};
 pub use retention::{Retained, Verdict};
 pub use schedule::{Schedule, ScheduleError, Slots};
@@ -62,7 +64,8 @@ pub use standing::{CopyStanding, Next, Sight, Standing, Word, has_failed, rough}
 pub use store::{Bucket, Check, Commands, Engine, Expected, Files, Question, Server, Store, StoreKind};
 pub use tool::{
     COUNT_LIMIT, SETTLED, Tool, ToolEnd, ToolPlace, after_tools, check_tool, count_tool, counts, dump_tool, load_tool,
-    loads_beside, note_tool, others, others_tool, prepare_tools, reading, ready_tool, settled_tool, undo_tools,
+    loads_beside, note_tool, others, others_tool, prepare_tools, reading, ready_tool, rebuild_tool, settled_tool,
+    undo_tools,
 };
 pub use wish::{DataAction, DataKind, DataWish, Others, Privileges, Source};
 pub use zone::{Zone, ZoneError, moment};

@@ -37,6 +37,9 @@ pub struct Journal {
     /// Buckets whose objects are being replaced: they cannot step aside.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub filled: BTreeSet<StoreName>,
+    /// Derivable stores that are still to be rebuilt from what was restored.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub rebuilds: BTreeSet<StoreName>,
     #[serde(default)]
     pub reach: Reach,
     /// What a restore made, once it has passed.

@@ -4,6 +4,7 @@
 //! ends the work, what the journal has is put back first.
 
 mod again;
+mod agreed;
 mod aside;
 mod backup;
 mod bucket;
@@ -20,6 +21,7 @@ pub mod left;
 mod others;
 mod reached;
 mod ready;
+mod rebuild;
 mod restore;
 mod room;
 mod side_files;

@@ -5,7 +5,7 @@ use super::places::problem_at;
 use super::template::{self, Made, Texts};
 use super::variables::{Variables, variables};
 use super::{AppDefinition, Bundle, CheckedValues, Health, Pins, Probe, definition, stores};
-use crate::backup::Store;
+use crate::backup::{Rebuild, Store};
 use crate::compose::{self, Problems, Project, ProjectNaming};
 use crate::names::{HostName, InstanceName, StoreName, Version};
 use crate::spec::{Context, InstanceSpec, lower};
@@ -30,6 +30,9 @@ pub struct Rendered {
     /// Complete: with the instance's values in them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stores: BTreeMap<StoreName, Store>,
+    /// What makes derivable stores anew after a restore.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rebuilds: BTreeMap<StoreName, Rebuild>,
 }
 
 /// Renders a release for one instance, or says everything that stands against it.
@@ -66,7 +69,8 @@ pub fn render_telling(
     let spec = lower(&project, files, &context);
     let bytes = bundle.file(definition::FILE).unwrap_or_default();
     let stores = stores::resolve(&definition.stores, bytes, &Texts::of(&definition, values, placement), &spec)?;
-    Ok(Rendered { spec, health: definition.health, stores })
+    let rebuilds = stores::rebuilds(&definition.stores, bytes, &spec)?;
+    Ok(Rendered { spec, health: definition.health, stores, rebuilds })
 }
 
 /// The bundle's files, and over them those made from templates.

@@ -3,14 +3,17 @@
 mod checks;
 mod fields;
 mod reading;
+mod rebuilds;
 mod resolve;
 #[cfg(test)]
 mod tests;
 
+pub use rebuilds::rebuilds;
 pub use resolve::resolve;
 
 use super::declaration::scalar;
 use crate::backup::{EngineKind, StoreKind};
+use crate::units::Period;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -75,6 +78,21 @@ pub struct StoreDeclaration {
     pub pause: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckDeclaration>,
+    /// How a derivable store is made anew after a restore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebuild: Option<RebuildDeclaration>,
+}
+
+/// A command in a service, and how long it may take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RebuildDeclaration {
+    /// Where the command runs, if that is not the store's own service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    pub command: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Period>,
 }
 
 /// Where a password comes from: a variable of the service, or a text with a value in it.

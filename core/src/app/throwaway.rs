@@ -16,7 +16,8 @@ pub fn throwaway(rendered: &Rendered, id: &str) -> Rendered {
     let probes = rendered.health.probes.iter().filter(|probe| spec.container(probe.service()).is_some());
     let health =
         Health { minimum_healthy: Period::ZERO, deadline: rendered.health.deadline, probes: probes.cloned().collect() };
-    Rendered { spec, health, stores }
+    // Nothing is rebuilt in a double: what is derivable proves nothing of a backup.
+    Rendered { spec, health, stores, rebuilds: BTreeMap::new() }
 }
 
 /// The store in the double. What a pattern takes is on the host and not the double's: there, one volume stands for all of it.

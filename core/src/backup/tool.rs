@@ -18,7 +18,7 @@ pub(super) use named::from_hex;
 pub use others::others;
 pub use settled::SETTLED;
 
-use super::{Check, Engine, Question, Secret, Store};
+use super::{Check, Engine, Question, Rebuild, Secret, Store};
 use crate::spec::InstanceSpec;
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
@@ -249,6 +249,13 @@ pub fn check_tool(store: &Store, check: &Check) -> Option<Tool> {
         (Question::Query(query), Engine::Neo4j(server)) => Some(neo4j::ask(server, query)),
         (Question::Query(_), Engine::Volume(_) | Engine::S3(_) | Engine::Command(_)) => None,
     }
+}
+
+/// The tool that rebuilds a derivable store. What it prints goes where its errors go: nobody reads an answer, and the last of it is told
+/// when it fails.
+pub fn rebuild_tool(rebuild: &Rebuild) -> Tool {
+    let words: Vec<&str> = rebuild.command.iter().map(String::as_str).collect();
+    script(&rebuild.service, "exec \"$@\" 1>&2", &words).taking(rebuild.limit)
 }
 
 /// A command in a running container, of the short kind.

@@ -92,6 +92,8 @@ pub enum ExecUse {
     Tools { store: StoreName },
     /// A check of a store that is a command or a query.
     Check { store: StoreName },
+    /// The command that makes a derivable store anew after a restore.
+    Rebuild { store: StoreName },
 }
 
 /// A way that the policy does not allow.
@@ -182,6 +184,9 @@ impl fmt::Display for Reach {
             }
             Self::Exec(ExecUse::Check { store }) => {
                 write!(f, "exec, and a check of the store {store} is a program inside a container")
+            }
+            Self::Exec(ExecUse::Rebuild { store }) => {
+                write!(f, "exec, and the store {store} is rebuilt by a program inside a container")
             }
             Self::LogDriver { service, driver } => write!(f, "the log driver {driver} of {service}"),
             Self::LogOption { service, driver, option, .. } => {

@@ -45,7 +45,8 @@ impl Reaches {
     /// What an instance reaches when it is installed, changed or started: its spec, its probes, and those of its stores that the
     /// release itself places outside of the instance.
     pub fn of_instance(rendered: &Rendered) -> Self {
-        let Rendered { spec, health: Health { minimum_healthy: _, deadline: _, probes }, stores } = rendered;
+        let Rendered { spec, health: Health { minimum_healthy: _, deadline: _, probes }, stores, rebuilds: _ } =
+            rendered;
         let mut reaches = Self::of_spec(spec);
         reaches.all.extend(stores.iter().flat_map(|(name, store)| placed(name, store)));
         reaches.all.extend(probes.iter().filter_map(ExecUse::of_probe).map(Reach::Exec));
@@ -81,10 +82,13 @@ impl Reaches {
         reaches
     }
 
-    /// What a restore reaches: what the instance does when it is started, and the tools of the stores that are filled.
+    /// What a restore reaches: what the instance does when it is started, the tools of the stores that are filled, and what rebuilds
+    /// the derivable ones.
     pub fn of_restore<'a>(rendered: &Rendered, stores: impl IntoIterator<Item = (&'a StoreName, &'a Store)>) -> Self {
         let mut reaches = Self::of_instance(rendered);
         reaches.all.extend(stores.into_iter().flat_map(|(name, store)| tools(name, &store.engine)));
+        let rebuilt = rendered.rebuilds.keys().map(|store| Reach::Exec(ExecUse::Rebuild { store: store.clone() }));
+        reaches.all.extend(rebuilt);
         reaches
     }
 

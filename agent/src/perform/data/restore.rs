@@ -3,26 +3,24 @@
 //! **Invariant:** the old data is there, untouched, until the instance has passed its gate with the new: it is renamed, and
 //! renamed back.
 
+use super::agreed::{expect_kept, expect_side_files};
 use super::drill::fillings;
 use super::fill::{Filling, Loaded, load_all};
 use super::room::expect_room;
-use super::side_files::{self, Gathered, SidePlan};
+use super::side_files::{self, SidePlan};
 use super::source::{self, Opened};
 use super::stages::{volumes_alone, without_starting};
 use super::targets::{Target, Targets, expect_alone, expect_nobody, make_missing, targets};
-use super::{Came, DataError, DataWork, aside, backup, bucket, others, undo};
+use super::{Came, DataError, DataWork, aside, backup, bucket, others, rebuild, undo};
 use crate::clock;
-use crate::ledger::{Aside, AsideWay, Becomes, InstanceEntry, Reach, Settled, Values};
+use crate::ledger::{Aside, AsideWay, Becomes, InstanceEntry, Reach, Settled, StuckMark, Values};
 use crate::perform::allow::allow_with_devices;
 use crate::perform::claims::expect_unclaimed;
 use crate::perform::forward::stages;
 use crate::perform::prepare::prepare;
 use crate::perform::work::Finish;
 use fleet_core::app::Rendered;
-use fleet_core::backup::{
-    Cause, Engine, Files, Made, Others, Part, Privileges, RestoreMade, Root, Source, Store, refused_without_side_files,
-    without_side_files,
-};
+use fleet_core::backup::{Cause, Engine, Files, Made, Others, Part, Privileges, RestoreMade, Root, Source, Store};
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::{Goal, Outcome, PowerWish};
@@ -69,7 +67,7 @@ pub async fn in_place(
     note_different(data, &load_all(data, &opened, &fillings, spec, &side).await?)?;
     data.work.say("starting what was restored");
     run_again(data, settled).await?;
-    note_passed(data, &opened, &parts, began)?;
+    note_passed(data, &opened, (&parts, &settled.rendered), began)?;
     Ok(passed(data).await)
 }
 
@@ -110,7 +108,7 @@ pub async fn anew(
     fill_new(data, &opened, &to.rendered, fillings, &side).await?;
     data.work.say("starting what was restored");
     data.work.perform(spec, |found| stages(found, &to), Finish::Healthy(&to.rendered.health)).await?;
-    note_passed(data, &opened, &parts, began)?;
+    note_passed(data, &opened, (&parts, &to.rendered), began)?;
     Ok(passed(data).await)
 }
 
@@ -193,31 +191,6 @@ fn chosen(opened: &Opened, only: &BTreeSet<StoreName>) -> Result<Vec<Part>, Data
     }
     let is_wanted = |part: &&Part| only.is_empty() || only.contains(&part.store);
     Ok(parts.iter().filter(is_wanted).cloned().collect())
-}
-
-/// Refuses a new instance from a backup that is older than files beside dumps are kept, unless an operator has agreed.
-fn expect_side_files(opened: &Opened, only: &BTreeSet<StoreName>, may: Others) -> Result<(), DataError> {
-    match (without_side_files(&opened.manifest, only), may) {
-        (stores, Others::Kept) if !stores.is_empty() => {
-            Err(DataError::Unfit(format!("{}; agree with --drop-others", refused_without_side_files(&stores))))
-        }
-        (_, Others::Kept | Others::Dropped) => Ok(()),
-    }
-}
-
-/// What is beside the data today and could not be kept; refused, unless an operator has agreed to lose it.
-fn expect_kept(today: &BTreeMap<StoreName, Gathered>, may: Others) -> Result<Vec<String>, DataError> {
-    let of_store = |(name, found): (&StoreName, &Gathered)| {
-        found.lost.iter().map(|what| format!("{name}: beside its dump: {what}")).collect::<Vec<_>>()
-    };
-    let lost: Vec<String> = today.iter().flat_map(of_store).collect();
-    match may {
-        Others::Kept if !lost.is_empty() => Err(DataError::Unfit(format!(
-            "it would be lost, for it cannot be kept: {}; move it out of the data folder, or agree with --drop-others",
-            lost.join("; ")
-        ))),
-        Others::Kept | Others::Dropped => Ok(lost),
-    }
 }
 
 /// How each folder is moved aside. Touches nothing.
@@ -316,7 +289,7 @@ async fn run_again(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataErr
 fn note_passed(
     data: &DataWork<'_>,
     opened: &Opened,
-    parts: &[Part],
+    (parts, rendered): (&[Part], &Rendered),
     began: tokio::time::Instant,
 ) -> Result<(), DataError> {
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -325,11 +298,13 @@ fn note_passed(
     let made = RestoreMade { backup, safety: journal.safety, took_ms, bytes, notes: journal.notes };
     Ok(data.note(|journal| {
         journal.reach = Reach::Passed;
+        journal.rebuilds = rendered.rebuilds.keys().cloned().collect();
         journal.made = Some(Box::new(made));
     })?)
 }
 
-/// What was restored is well: what is old goes. That it could not go is said, and undoes nothing.
+/// What was restored is well: what is old goes, and what is derived is rebuilt. That either could not be done is said, and undoes
+/// nothing.
 pub async fn passed(data: &DataWork<'_>) -> Came {
     let journal = data.journal();
     for old in &journal.aside {
@@ -341,8 +316,22 @@ pub async fn passed(data: &DataWork<'_>) -> Came {
     }
     let open = data.open_now();
     let settled = open.and_then(|open| open.to.or(open.from));
-    let becomes = settled.map(|settled| Becomes::Entry(Box::new(InstanceEntry::settled(settled))));
-    Came { outcome: Outcome::Done, made: journal.made.map(|made| Made::Restore(*made)), becomes }
+    let unbuilt = match &settled {
+        Some(settled) => rebuild::rebuild_left(data, settled).await,
+        None => None,
+    };
+    let mut entry = settled.map(InstanceEntry::settled);
+    let outcome = match unbuilt {
+        None => Outcome::Done,
+        Some(rebuild::Unbuilt { reason, hint }) => {
+            if let Some(entry) = &mut entry {
+                entry.stuck = Some(StuckMark { order: data.order.id.clone(), reason: reason.clone() });
+            }
+            Outcome::Stuck { reason, hint }
+        }
+    };
+    let made = data.journal().made.map(|made| Made::Restore(*made));
+    Came { outcome, made, becomes: entry.map(|entry| Becomes::Entry(Box::new(entry))) }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ fn entry(version: u32, revision: u64, power_serial: u64) -> InstanceEntry {
         files: Vec::new(),
     };
     let power = PowerDesired { wish: PowerWish::Start, serial: power_serial };
-    let rendered = Rendered { spec, health: Health::default(), stores: BTreeMap::new() };
+    let rendered = Rendered { spec, health: Health::default(), stores: BTreeMap::new(), rebuilds: BTreeMap::new() };
     InstanceEntry::settled(Settled {
         release,
         revision,

@@ -186,3 +186,20 @@ fn a_bucket_is_a_service_of_the_instance_or_elsewhere() {
     wrong("endpoint: 'http://db:9000', bucket: media, prefix: ../other", "is not the path of a folder");
     wrong("endpoint: 'https://s3.example.org', bucket: media, data: /data", "only a service of the instance");
 }
+
+#[test]
+fn only_what_is_derivable_is_rebuilt_and_by_a_service_that_there_is() {
+    let files = "{ engine: volume, volume: data";
+    let place = "app.yaml:18";
+    for (rest, problem) in [
+        ("kind: truth, rebuild: { service: db, command: [x] } }", "only a store of `kind: derivable` is rebuilt"),
+        ("kind: derivable, rebuild: { command: [x] } }", "in which `service` does the command run?"),
+        ("kind: derivable, rebuild: { service: bd, command: [x] } }", "there is no service `bd`"),
+        ("kind: derivable, rebuild: { service: db, command: [] } }", "`command` is a list of words"),
+        ("kind: derivable, rebuild: { service: db, command: [x], limit: 48h } }", "at most"),
+    ] {
+        let found =
+            read(&format!("  it: {files}, {rest}\n")).map_or_else(|problems| problems, |_| "accepted".to_owned());
+        assert!(found.contains(problem) && found.contains(place), "{rest}: {found}");
+    }
+}

@@ -1,0 +1,33 @@
+//! What a restore would lose of the files beside dumps, and does only with an operator's word.
+
+use super::DataError;
+use super::side_files::Gathered;
+use super::source::Opened;
+use fleet_core::backup::{Others, refused_without_side_files, without_side_files};
+use fleet_core::names::StoreName;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Refuses a new instance from a backup that is older than files beside dumps are kept, unless an operator has agreed.
+pub fn expect_side_files(opened: &Opened, only: &BTreeSet<StoreName>, may: Others) -> Result<(), DataError> {
+    match (without_side_files(&opened.manifest, only), may) {
+        (stores, Others::Kept) if !stores.is_empty() => {
+            Err(DataError::Unfit(format!("{}; agree with --drop-others", refused_without_side_files(&stores))))
+        }
+        (_, Others::Kept | Others::Dropped) => Ok(()),
+    }
+}
+
+/// What is beside the data today and could not be kept; refused, unless an operator has agreed to lose it.
+pub fn expect_kept(today: &BTreeMap<StoreName, Gathered>, may: Others) -> Result<Vec<String>, DataError> {
+    let of_store = |(name, found): (&StoreName, &Gathered)| {
+        found.lost.iter().map(|what| format!("{name}: beside its dump: {what}")).collect::<Vec<_>>()
+    };
+    let lost: Vec<String> = today.iter().flat_map(of_store).collect();
+    match may {
+        Others::Kept if !lost.is_empty() => Err(DataError::Unfit(format!(
+            "it would be lost, for it cannot be kept: {}; move it out of the data folder, or agree with --drop-others",
+            lost.join("; ")
+        ))),
+        Others::Kept | Others::Dropped => Ok(lost),
+    }
+}
