@@ -3,6 +3,7 @@
 #
 #   tests/bench/run.sh list     names the benches
 #   tests/bench/run.sh NAME     builds in release and measures
+#   tests/bench/run.sh fuzz --minutes 10 --seed 1
 #   tests/bench/run.sh all
 set -euo pipefail
 
@@ -12,7 +13,7 @@ for part in say packages engine images registry cargo; do
     . "$root/deploy/lib/$part.sh"
 done
 
-BENCHES='agents backup blast catalog compose idle-agent rollout through'
+BENCHES='agents backup blast catalog compose fuzz hostile idle-agent rollout through'
 
 main() {
     cd "$root"
@@ -26,7 +27,7 @@ main() {
             ;;
         *)
             case " $BENCHES " in
-                *" $1 "*) bench "$1" ;;
+                *" $1 "*) bench "$@" ;;
                 *) fail "there is no bench \`$1\`" "run: tests/bench/run.sh list" ;;
             esac
             ;;
@@ -49,6 +50,8 @@ bench() {
             need_package /usr/bin/time time
             "$programs/examples/bench-backup"
             ;;
+        fuzz) as_many_files_as_allowed "$programs/bench-fuzz" "${@:2}" ;;
+        hostile) as_many_files_as_allowed "$programs/bench-hostile" ;;
         agents) as_many_files_as_allowed "$programs/bench-agents" ;;
         catalog) "$programs/bench-catalog" ;;
         through) "$programs/bench-through" ;;

@@ -5,4 +5,6 @@ pub mod fleet;
 pub mod lab;
 pub mod port;
 pub mod process;
+pub mod random;
+pub mod raw;
 pub mod trouble;

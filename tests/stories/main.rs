@@ -7,6 +7,7 @@ mod drift;
 mod duplicates;
 mod elsewhere;
 mod failing;
+mod fuzz;
 mod instances;
 mod joining;
 mod pace;
