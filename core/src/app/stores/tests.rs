@@ -189,7 +189,7 @@ fn a_bucket_is_a_service_of_the_instance_or_elsewhere() {
 
 #[test]
 fn only_what_is_derivable_is_rebuilt_and_by_a_service_that_there_is() {
-    let files = "{ engine: volume, volume: data";
+    let files = "{ engine: volume, volume: uploads";
     let place = "app.yaml:18";
     for (rest, problem) in [
         ("kind: truth, rebuild: { service: db, command: [x] } }", "only a store of `kind: derivable` is rebuilt"),
