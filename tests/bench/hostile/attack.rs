@@ -182,7 +182,7 @@ async fn show_backups(viewer: &Identity, until: Instant) -> usize {
         let Ok(channel) = dial(viewer).await else { continue };
         for _ in 0..10 {
             tried += 1;
-            let request = v1::ShowBackupRequest { backup: "00000000".to_owned(), ..v1::ShowBackupRequest::default() };
+            let request = v1::ShowBackupRequest { backup: "00000000".to_owned() };
             let _ = BackupsClient::new(channel.clone()).show_backup(request).await;
         }
         sleep(Duration::from_millis(100)).await;
