@@ -158,6 +158,8 @@ async fn a_hostile_manifest_writes_into_nothing_that_is_not_the_new_instances() 
     }
 }
 
+type Change = fn(&mut Part);
+
 #[tokio::test]
 async fn a_part_with_no_folder_or_with_two_for_one_place_fails_the_restore() {
     let (bed, agent, id, _, after) = changed_since("").await;
@@ -169,7 +171,7 @@ async fn a_part_with_no_folder_or_with_two_for_one_place_fails_the_restore() {
         let first = roots(part)[0].clone();
         roots(part).push(Root { from: "oasis-1_attic".to_owned(), ..first });
     };
-    let cases: [(fn(&mut Part), &str); 3] = [
+    let cases: [(Change, &str); 3] = [
         (|part| roots(part).clear(), "there is nothing of it in it"),
         (twice, "would both go into"),
         (elsewhere, "it takes no volume `oasis-1_attic`"),
