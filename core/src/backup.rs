@@ -31,7 +31,7 @@ mod tool;
 mod wish;
 mod zone;
 
-pub use access::{Access, PlaceAccess, Secret};
+pub use access::{Access, FilesParent, PlaceAccess, Secret};
 pub use catalog::{Backups, Newest};
 pub use counted::{Changes, Reading, around, between, exactly, lacking, unequal};
 pub use course::{

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::repository_place::Way;
 use bytes::Bytes;
-use fleet_core::backup::{Access, Bucket, Manifest, PlaceAccess, Privileges, Proof};
+use fleet_core::backup::{Access, Bucket, FilesParent, Manifest, PlaceAccess, Privileges, Proof};
 use fleet_core::names::BackupId;
 use fleet_repository::place::{S3Address, Transport};
 use fleet_repository::worker::{
@@ -70,7 +70,8 @@ impl Repositories for WorkerRepositories {
         let password = access.password.clone().unwrap_or_default().0;
         let secrets = Secrets { password, master_key: access.master_key.0.clone() };
         let name = access.repository.clone();
-        Arc::new(WorkerRepository { how: self.clone(), name, place, secrets, rate: limit_rate })
+        let parent = access.parent.clone();
+        Arc::new(WorkerRepository { how: self.clone(), name, place, secrets, rate: limit_rate, parent })
     }
 }
 
@@ -82,6 +83,7 @@ struct WorkerRepository {
     place: PlaceSpec,
     secrets: Secrets,
     rate: Option<u64>,
+    parent: FilesParent,
 }
 
 impl WorkerRepository {
@@ -130,6 +132,18 @@ impl WorkerRepository {
         fleet_repository::Part { backup, host: label.host.to_string(), time: label.at }
     }
 
+    /// The snapshot that files are compared with.
+    async fn parent(&self, doing: &str) -> Result<Option<FileId>, RepositoryError> {
+        match &self.parent {
+            FilesParent::Nothing => Ok(None),
+            FilesParent::Snapshot(id) => self.snapshot(doing, Some(&id.to_string())).map(Some),
+            FilesParent::Newest => match self.ask(doing, Work::Latest { kind: Kind::Files }).await? {
+                Answer::Latest(latest) => Ok(latest.map(|part| part.snapshot)),
+                _ => Err(self.strange(doing)),
+            },
+        }
+    }
+
     fn snapshot(&self, doing: &str, id: Option<&String>) -> Result<FileId, RepositoryError> {
         let missing = || RepositoryError {
             repository: self.name.clone(),
@@ -176,13 +190,10 @@ impl Repository for WorkerRepository {
 
     async fn trees(&self, label: &Label, trees: &[Tree], told: &Told) -> Result<TreesKept, RepositoryError> {
         let doing = "keep the files";
-        let latest = match self.ask(doing, Work::Latest { kind: Kind::Files }).await? {
-            Answer::Latest(latest) => latest.map(|part| part.snapshot),
-            _ => return Err(self.strange(doing)),
-        };
+        let parent = self.parent(doing).await?;
         // Any number will do, if it is another each time: over time all files are looked at.
         let (sample, seed) = (SAMPLE, label.at.0);
-        let asked = Trees { parent: latest, sample, seed, ..asked_trees(trees) };
+        let asked = Trees { parent, sample, seed, ..asked_trees(trees) };
         let work = Work::ArchiveTrees { part: self.part(label), trees: asked };
         match self.ask_telling(doing, work, told, |progress| progress.place_written).await? {
             Answer::Trees(kept) => Ok(words(kept)),

@@ -4,7 +4,7 @@ use super::coordinator::Coordinator;
 use super::images::{self, docker};
 use fleet_agent::identity_path;
 use fleet_core::app::{AppDefinition, Bundle};
-use fleet_core::backup::{Access, Cause, DataAction, PlaceAccess, Secret, Source};
+use fleet_core::backup::{Access, Cause, DataAction, FilesParent, PlaceAccess, Secret, Source};
 use fleet_core::facts::DriftRule;
 use fleet_core::names::{BackupId, InstanceName, OrderId};
 use fleet_core::order::{Action, End, Goal, Order, Release, order_id};
@@ -120,6 +120,7 @@ impl Lab {
             master_key: Secret(self.secrets.master_key.clone()),
             // The agent makes it by itself.
             password: Some(Secret(self.secrets.password.clone())),
+            parent: FilesParent::Newest,
         }
     }
 

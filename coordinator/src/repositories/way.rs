@@ -2,7 +2,7 @@
 
 use super::keeper::{Keeper, KeeperError};
 use super::secrets::RepositoryKeys;
-use fleet_core::backup::{Access, Place, PlaceAccess};
+use fleet_core::backup::{Access, FilesParent, Place, PlaceAccess};
 use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_repository::place::{S3Address, Transport};
 use fleet_repository::worker::PlaceSpec;
@@ -37,14 +37,16 @@ impl Keeper {
         let known = self.facts.read();
         // Those of an earlier instance of its name may be on another host.
         let (backups, created) = (known.observed().backups.get(instance), known.created(instance));
-        let mut all = backups.into_iter().flat_map(|backups| backups.iter());
-        let has_backups = all.any(|(key, seen)| key.repository == *repository && seen.began >= created);
+        let all = backups.into_iter().flat_map(|backups| backups.iter());
+        let here = all.filter(|(key, seen)| key.repository == *repository && seen.began >= created);
+        let here: Vec<_> = here.map(|(_, seen)| seen).collect();
+        let has_backups = !here.is_empty();
         let password = match &place {
             PlaceAccess::Folder { .. } => Some(keys.password).filter(|_| !has_backups),
             PlaceAccess::Coordinator | PlaceAccess::S3 { .. } => None,
         };
         let (repository, instance, master_key) = (repository.clone(), instance.clone(), keys.master_key);
-        Access { repository, instance, place, master_key, password }
+        Access { repository, instance, place, master_key, password, parent: FilesParent::of(&here) }
     }
 
     /// The same for the coordinator's own works.

@@ -1,7 +1,7 @@
 //! What a host needs to use a repository. It travels beside an order, and only to the host whose instance it is.
 
-use super::Place;
-use crate::names::{InstanceName, RepositoryName};
+use super::{BackupSeen, Place};
+use crate::names::{InstanceName, RepositoryName, SnapshotId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -17,6 +17,32 @@ pub struct Access {
     /// The password for stock restic, where the host makes the repository itself if it is not there yet: in a folder of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
+    /// What a backup's files are compared with.
+    #[serde(default)]
+    pub parent: FilesParent,
+}
+
+/// The earlier snapshot whose entry stands for a file that has not changed since, so that the file is not read again.
+///
+/// The coordinator names it: whoever can add to the repository could add one that says of a file's content what it likes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FilesParent {
+    /// Older coordinators do not name it: the newest there is.
+    #[default]
+    Newest,
+    /// None is known, and all files are read.
+    Nothing,
+    Snapshot(SnapshotId),
+}
+
+impl FilesParent {
+    /// The files of the newest backup that counts, of those in one repository.
+    pub fn of(backups: &[&BackupSeen]) -> Self {
+        let good = backups.iter().filter(|seen| seen.is_good());
+        let with_files = good.filter_map(|seen| Some((seen.began, seen.snapshots.as_ref()?.files.as_ref()?)));
+        with_files.max_by_key(|(began, _)| *began).map_or(Self::Nothing, |(_, id)| Self::Snapshot(id.clone()))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,5 +83,42 @@ pub struct Secret(pub String);
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(secret)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::seen;
+    use super::super::{BackupSeen, Snapshots};
+    use super::*;
+
+    fn id(digit: char) -> SnapshotId {
+        digit.to_string().repeat(64).parse().expect("64 digits")
+    }
+
+    fn with_files(words: &str, digit: char) -> BackupSeen {
+        let snapshots = Some(Snapshots { set: id('0'), dumps: None, files: Some(id(digit)) });
+        BackupSeen { snapshots, ..seen(words) }
+    }
+
+    #[test]
+    fn files_are_compared_with_the_newest_backup_that_counts() {
+        let (old, new) = (with_files("50", 'a'), with_files("20", 'b'));
+        let (forged, damaged) = (with_files("1 unasked", 'c'), with_files("2 damaged", 'd'));
+        let parent = FilesParent::of(&[&forged, &old, &damaged, &new, &seen("1")]);
+        assert_eq!(parent, FilesParent::Snapshot(id('b')));
+    }
+
+    #[test]
+    fn where_none_counts_all_files_are_read() {
+        assert_eq!(FilesParent::of(&[]), FilesParent::Nothing);
+        assert_eq!(FilesParent::of(&[&with_files("1 unasked", 'c')]), FilesParent::Nothing);
+    }
+
+    #[test]
+    fn an_access_of_an_older_coordinator_names_none() {
+        let kept = r#"{"repository":"central","instance":"notes-1","place":"coordinator","master_key":"k"}"#;
+        let access: Access = serde_json::from_str(kept).expect("it is an access");
+        assert_eq!(access.parent, FilesParent::Newest);
     }
 }

@@ -94,7 +94,7 @@ impl Reaches {
 
     /// What the way into a repository reaches. The coordinator's own is reached over the link, and needs no consent.
     pub fn of_repository(access: &Access) -> Self {
-        let Access { repository, instance: _, place, master_key: _, password: _ } = access;
+        let Access { repository, instance: _, place, master_key: _, password: _, parent: _ } = access;
         let all = match place {
             PlaceAccess::Coordinator => Vec::new(),
             PlaceAccess::S3 { endpoint, region: _, bucket, prefix: _, key_id: _, key: _ } => {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::v1;
 use fleet_core::access::Joiner;
-use fleet_core::backup::{Access, Cause, Coverage, DataAction, Made, PlaceAccess, Secret, Source};
+use fleet_core::backup::{Access, Cause, Coverage, DataAction, FilesParent, Made, PlaceAccess, Secret, Source};
 use fleet_core::claims::Claims;
 use fleet_core::facts::{ContainerSaid, Doing, DriftRule, Health, InstanceSaid, Running};
 use fleet_core::host_policy::{HostPolicy, Permission};
@@ -66,6 +66,7 @@ fn access(action: &Action) -> Vec<Access> {
         place: PlaceAccess::Folder { path: "/mnt/backups/notes-1".to_owned() },
         master_key: Secret("hunter2".to_owned()),
         password: None,
+        parent: FilesParent::Snapshot("ab".repeat(32).parse().expect("a snapshot id")),
     };
     data.repositories(&instance).into_iter().map(access).collect()
 }

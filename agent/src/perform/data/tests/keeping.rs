@@ -11,7 +11,7 @@ use crate::repositories::{
     trouble_of, words,
 };
 use bytes::Bytes;
-use fleet_core::backup::{Access, Bucket, Manifest, PlaceAccess, Privileges, Proof, Secret};
+use fleet_core::backup::{Access, Bucket, FilesParent, Manifest, PlaceAccess, Privileges, Proof, Secret};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_repository::bucket::{Extra, look};
 use fleet_repository::place::FolderPlace;
@@ -78,6 +78,7 @@ impl Keeping {
             place: PlaceAccess::Folder { path: path.display().to_string() },
             master_key: Secret(self.secrets.master_key.clone()),
             password: None,
+            parent: FilesParent::Newest,
         }
     }
 
