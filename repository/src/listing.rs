@@ -6,12 +6,14 @@ use crate::damage::{Unreadable, pass_over};
 use crate::error::{Error, Result};
 use crate::format::Index;
 use crate::place::{FileId, FileKind, PlaceError};
-use crate::reader::{Blobs, own, subtree};
+use crate::reader::{Blobs, names, own, subtree};
 use crate::repository::Repository;
 use fleet_core::time::Time;
 use rustic_core::repofile::{NodeType, SnapshotFile};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A manifest is read up to here.
@@ -36,7 +38,11 @@ pub enum EntryKind {
 /// One entry of a folder of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
+    /// For people: what is no UTF-8 in it is replaced.
     pub name: String,
+    /// As it is.
+    #[serde(with = "crate::worker::hexadecimal")]
+    pub exact: Vec<u8>,
     pub kind: EntryKind,
     pub size: u64,
     pub mode: u32,
@@ -167,16 +173,19 @@ impl Repository {
     }
 
     /// What is in a folder of a snapshot; in its root where the path is empty. In the order of names.
-    pub fn list(&self, snapshot: &FileId, path: &str) -> Result<Vec<Entry>> {
+    pub fn list(&self, snapshot: &FileId, path: impl AsRef<OsStr>) -> Result<Vec<Entry>> {
+        let path = path.as_ref();
         let root = own(&self.snapshot(snapshot)?.tree)?;
         let blobs = Blobs::new(self, Arc::new(self.load_index()?));
-        let folder = if path.split('/').all(str::is_empty) {
+        let folder = if names(path).next().is_none() {
             root
         } else {
-            subtree(&blobs.find(&root, path)?)?.ok_or_else(|| Error::refused(format!("`{path}` is not a folder")))?
+            let refused = || Error::refused(format!("`{}` is not a folder", path.display()));
+            subtree(&blobs.find(&root, path)?)?.ok_or_else(refused)?
         };
         let entries = blobs.tree(&folder)?.nodes.into_iter().map(|node| Entry {
             name: node.name().to_string_lossy().into_owned(),
+            exact: node.name().as_bytes().to_vec(),
             kind: match node.node_type {
                 NodeType::File => EntryKind::File,
                 NodeType::Dir => EntryKind::Folder,
@@ -216,7 +225,7 @@ impl Repository {
     /// The only file of a snapshot that holds no more than that.
     fn note(&self, index: &Arc<Index>, tree: &FileId, budget: &Budget<'_>) -> Result<Vec<u8>> {
         let blobs = Blobs::new(self, index.clone());
-        let content = crate::reader::content(&blobs.find(tree, budget.name)?)?;
+        let content = crate::reader::content(&blobs.find(tree, budget.name.as_ref())?)?;
         // What the index claims is checked when a blob is read.
         let size = content.iter().map(|id| blobs.claimed(crate::format::BlobKind::Data, id)).sum();
         budget.take(size)?;

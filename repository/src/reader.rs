@@ -11,8 +11,10 @@ use bytes::Bytes;
 use rustic_core::repofile::{Node, Tree};
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// No blob unpacks to more: a chunk has 8 MiB at the most, and a tree of a million entries has less than this.
@@ -125,13 +127,13 @@ impl<'a> Blobs<'a> {
     }
 
     /// The node at a path, below a tree.
-    pub(crate) fn find(&self, root: &FileId, path: &str) -> Result<Node> {
-        let missing = || Error::Missing { what: format!("`{path}`") };
+    pub(crate) fn find(&self, root: &FileId, path: &OsStr) -> Result<Node> {
+        let missing = || Error::Missing { what: format!("`{}`", path.display()) };
         let mut tree = Some(*root);
         let mut found = None;
-        for name in path.split('/').filter(|name| !name.is_empty()) {
+        for name in names(path) {
             let nodes = self.tree(&tree.ok_or_else(missing)?)?.nodes;
-            let node = nodes.into_iter().find(|node| *node.name() == *name).ok_or_else(missing)?;
+            let node = nodes.into_iter().find(|node| node.name() == name).ok_or_else(missing)?;
             tree = subtree(&node)?;
             found = Some(node);
         }
@@ -194,6 +196,11 @@ pub(crate) fn open_blob(key: &Key, id: &FileId, location: Location, sealed: &[u8
     Ok(blob)
 }
 
+/// The names in a path of a snapshot: bytes without `/`, as names of files are.
+pub(crate) fn names(path: &OsStr) -> impl Iterator<Item = &OsStr> {
+    path.as_bytes().split(|byte| *byte == b'/').filter(|name| !name.is_empty()).map(OsStr::from_bytes)
+}
+
 /// The tree below a node, if it is a folder.
 pub(crate) fn subtree(node: &Node) -> Result<Option<FileId>> {
     node.subtree.as_ref().map(|id| own(id)).transpose()
@@ -220,16 +227,17 @@ pub struct StreamReader<'a> {
 
 impl Repository {
     /// Opens one file of a snapshot.
-    pub fn read_stream(&self, snapshot: &FileId, path: &str) -> Result<StreamReader<'_>> {
+    pub fn read_stream(&self, snapshot: &FileId, path: impl AsRef<OsStr>) -> Result<StreamReader<'_>> {
+        let path = path.as_ref();
         let root = own(&self.snapshot(snapshot)?.tree)?;
         let blobs = Blobs::new(self, Arc::new(self.load_index()?));
         let node = blobs.find(&root, path)?;
         if !node.is_file() {
-            return Err(Error::refused(format!("`{path}` is not a file")));
+            return Err(Error::refused(format!("`{}` is not a file", path.display())));
         }
         let stretches: VecDeque<_> = blobs.stretches(&content(&node)?)?.into();
         let size = stretches.iter().flat_map(|stretch| &stretch.blobs).map(|(_, location)| length(*location)).sum();
-        Ok(StreamReader { blobs, path: path.to_owned(), size, stretches, ready: VecDeque::new(), at: 0 })
+        Ok(StreamReader { blobs, path: path.display().to_string(), size, stretches, ready: VecDeque::new(), at: 0 })
     }
 }
 

@@ -113,7 +113,7 @@ impl Repository {
         let (tree, node) = if path.split('/').all(str::is_empty) {
             (root, None)
         } else {
-            let node = blobs.find(&root, path)?;
+            let node = blobs.find(&root, path.as_ref())?;
             let tree = subtree(&node)?.ok_or_else(|| Error::refused(format!("`{path}` is not a folder")))?;
             (tree, Some(node))
         };

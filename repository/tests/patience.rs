@@ -68,7 +68,7 @@ async fn a_caller_who_takes_its_time_with_a_stream_is_waited_for() {
     let content = noise(5, 30_000_000);
     let dump = common::stream("a", content.clone());
     let kept = home.open().archive_streams(&part("b1"), vec![dump], &common::gate()).expect("archived");
-    let read = Work::ReadStream { snapshot: kept.snapshot, path: "a".to_owned() };
+    let read = Work::ReadStream { snapshot: kept.snapshot, path: b"a".to_vec() };
     let worker = start(&request(&home, read, None)).await;
     // More is on its way than fits between us.
     tokio::time::sleep(3 * IDLE).await;

@@ -9,7 +9,10 @@ use fleet_repository::place::FolderPlace;
 use fleet_repository::{Error, Existing, FileKind, Kind, Repository, RestoreOptions, Tree, Trees};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
+use std::ffi::OsStr;
 use std::fs;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
@@ -317,4 +320,22 @@ proptest! {
         let report = repository.check(fleet_repository::ReadData::All).expect("checked");
         prop_assert!(report.is_fine(), "{:?}", report);
     }
+}
+
+#[test]
+fn a_file_whose_name_is_no_utf8_is_listed_and_read_by_its_bytes() {
+    let home = Home::new();
+    let from = home.folder.path().join("from");
+    let name = b"bad\xff\xfename";
+    fs::create_dir_all(from.join(OsStr::from_bytes(b"in\xff"))).expect("folders");
+    fs::write(from.join(OsStr::from_bytes(b"in\xff")).join(OsStr::from_bytes(name)), "kept").expect("written");
+    let repository = home.open();
+    let archived = repository.archive_trees(&part("b1"), &trees(&from), &gate()).expect("archived");
+    let folder = OsStr::from_bytes(b"volumes/files/in\xff");
+    let listed = repository.list(&archived.snapshot, folder).expect("listed");
+    assert_eq!(listed.iter().map(|entry| entry.exact.as_slice()).collect::<Vec<_>>(), [name]);
+    let path = Path::new(folder).join(OsStr::from_bytes(name));
+    let mut content = String::new();
+    repository.read_stream(&archived.snapshot, &path).expect("opened").read_to_string(&mut content).expect("read");
+    assert_eq!(content, "kept");
 }

@@ -71,7 +71,7 @@ async fn a_worker_does_all_that_it_is_asked() {
     };
     assert!(large.sets.is_empty() && large.unreadable[0].to_string().contains("larger than 1 MiB"), "{large:?}");
 
-    let read = Work::ReadStream { snapshot: archived.snapshot, path: "db/a.sql".to_owned() };
+    let read = Work::ReadStream { snapshot: archived.snapshot, path: b"db/a.sql".to_vec() };
     let mut worker = start(&request(&home, read), Limits::default()).await;
     let mut back = Vec::new();
     let sent = loop {

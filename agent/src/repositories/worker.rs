@@ -220,7 +220,7 @@ impl Repository for WorkerRepository {
     ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError> {
         let doing = format!("read `{path}`");
         let snapshot = self.snapshot(&doing, set.dumps.as_ref())?;
-        let worker = self.start(&doing, Work::ReadStream { snapshot, path: path.to_owned() }).await?;
+        let worker = self.start(&doing, Work::ReadStream { snapshot, path: path.as_bytes().to_vec() }).await?;
         let me = self.clone();
         let pieces = stream::unfold(Some(worker), move |worker| {
             let (me, doing) = (me.clone(), doing.clone());

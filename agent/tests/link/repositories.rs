@@ -54,7 +54,7 @@ async fn what_is_added_through_the_coordinator_comes_back() {
     let Answer::Sets(sets) = desk.ask(Work::Sets).await.expect("read") else { panic!("expected sets") };
     let sets = sets.sets;
     assert_eq!(sets.len(), 1);
-    let read = Work::ReadStream { snapshot: sets[0].parts[0].snapshot, path: "dumps/rows".to_owned() };
+    let read = Work::ReadStream { snapshot: sets[0].parts[0].snapshot, path: b"dumps/rows".to_vec() };
     let (mut worker, mut back) = (desk.start(read).await.expect("started"), Vec::new());
     while let Next::Data(piece) = worker.next().await.expect("it comes whole") {
         back.extend(piece);

@@ -5,6 +5,8 @@ use crate::fake::logged_in;
 use crate::scene::{Scene, change, progress};
 use fleet_proto::v1::*;
 use insta::assert_snapshot;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 
 const HOUR: u64 = 3_600_000;
@@ -260,6 +262,19 @@ fn what_is_extracted_is_whole_or_not_there() {
     fake.scene().breaks = 1;
     assert!(environment.run(&command).text().starts_with("exit 1"));
     assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 0);
+}
+
+#[test]
+fn a_file_to_extract_may_have_any_bytes_in_its_name() {
+    let (fake, environment) = logged_in(Scene { pieces: vec![b"one".to_vec()], ..Default::default() });
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let output = folder.path().join("one").into_os_string();
+    let words = ["fleet", "backup", "extract", "3f9a12", "--store", "files", "--path"].map(OsString::from);
+    let path = OsString::from_vec(b"bad\xff\xfename".to_vec());
+    let words: Vec<_> = words.into_iter().chain([path, "--output".into(), output]).collect();
+    let told = environment.run_words(&words);
+    assert_eq!(told.code, 0, "{}", told.stderr);
+    assert!(fake.heard().contains("path_bytes: [98, 97, 100, 255, 254, 110, 97, 109, 101]"), "{}", fake.heard());
 }
 
 #[test]

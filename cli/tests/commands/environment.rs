@@ -2,6 +2,7 @@
 
 use fleet_cli::{Environment, Input, Output};
 use fleet_core::time::Time;
+use std::ffi::OsString;
 use std::io::{self, Cursor, Write};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
@@ -51,6 +52,13 @@ impl TestEnvironment {
 
     /// Runs a command line, whose words are separated by spaces.
     pub fn run(&self, line: &str) -> Told {
+        let line = line.replace("FOLDER", &self.path().display().to_string());
+        let words: Vec<_> = line.split(' ').map(|word| word.replace('~', " ").into()).collect();
+        self.run_words(&words)
+    }
+
+    /// Runs a command of any words.
+    pub fn run_words(&self, words: &[OsString]) -> Told {
         let (stdout, stderr) = (Kept::default(), Kept::default());
         let output = |kept: &Kept| Output { writer: Box::new(kept.clone()), terminal: self.terminal };
         let environment = Environment {
@@ -66,9 +74,7 @@ impl TestEnvironment {
             clock: || Time(NOW),
             worker: Some(env!("CARGO_BIN_EXE_fleet").into()),
         };
-        let line = line.replace("FOLDER", &self.path().display().to_string());
-        let words: Vec<_> = line.split(' ').map(|word| word.replace('~', " ").into()).collect();
-        let status = fleet_cli::run(&words, environment);
+        let status = fleet_cli::run(words, environment);
         let clean = |kept: &Kept| kept.text().replace(&self.path().display().to_string(), "FOLDER");
         Told { code: status.code(), stdout: clean(&stdout), stderr: clean(&stderr) }
     }

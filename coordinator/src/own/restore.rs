@@ -92,7 +92,7 @@ pub async fn restore(
 }
 
 async fn fetch(shelf: &Shelf, snapshot: FileId, name: &'static str) -> Result<Vec<u8>, RestoreError> {
-    let mut pieces = Box::pin(shelf.read(snapshot, name.to_owned()).await?);
+    let mut pieces = Box::pin(shelf.read(snapshot, name.as_bytes().to_vec()).await?);
     let mut bytes = Vec::new();
     while let Some(piece) = pieces.next().await {
         bytes.extend_from_slice(&piece?);

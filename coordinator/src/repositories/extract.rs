@@ -9,6 +9,8 @@ use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_repository::worker::{FailureKind, WorkerError};
 use fleet_repository::{CheckReport, Entry, FileId, Kind, MAX_MANIFEST, ReadData, SetRecord};
 use futures_util::stream::{BoxStream, StreamExt};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 /// One backup, opened for reading.
 #[derive(Debug)]
@@ -46,10 +48,11 @@ impl Keeper {
 
 impl Opened {
     /// What is in a folder of the backup, dumps and files alike; in its root where the path is empty.
-    pub async fn list(&self, path: &str) -> Result<Vec<Entry>, KeeperError> {
+    pub async fn list(&self, path: impl AsRef<OsStr>) -> Result<Vec<Entry>, KeeperError> {
+        let path = path.as_ref().as_bytes();
         let (mut entries, mut missing) = (Vec::new(), None);
         for snapshot in self.snapshots() {
-            match self.shelf.list(snapshot, path.to_owned()).await {
+            match self.shelf.list(snapshot, path.to_vec()).await {
                 Ok(found) => entries.extend(found),
                 Err(error) if is_missing(&error) => missing = Some(error),
                 Err(error) => return Err(error.into()),
@@ -58,29 +61,38 @@ impl Opened {
         match missing {
             Some(error) if entries.is_empty() => Err(error.into()),
             Some(_) | None => {
-                entries.sort_by(|a, b| a.name.cmp(&b.name));
+                entries.sort_by(|a, b| a.exact.cmp(&b.exact));
                 Ok(entries)
             }
         }
     }
 
     /// One file of the backup, or the dump of the store with that name. The last item is an error unless it came whole.
-    pub async fn read(&self, name: &str) -> Result<BoxStream<'static, Result<Bytes, KeeperError>>, KeeperError> {
-        let path = self.dump_of(name).unwrap_or(name).trim_start_matches('/').to_owned();
-        let (folder, file) = path.rsplit_once('/').unwrap_or(("", &path));
-        let mut missing = None;
+    pub async fn read(
+        &self,
+        name: impl AsRef<OsStr>,
+    ) -> Result<BoxStream<'static, Result<Bytes, KeeperError>>, KeeperError> {
+        let name = name.as_ref();
+        let path = name.to_str().and_then(|name| self.dump_of(name)).map_or(name, OsStr::new).as_bytes();
+        let path = &path[path.iter().take_while(|byte| **byte == b'/').count()..];
+        // What a name has is bytes, not letters.
+        let cut = path.iter().rposition(|byte| *byte == b'/');
+        let (folder, file) = cut.map_or((&b""[..], path), |at| (&path[..at], &path[at + 1..]));
+        let (mut missing, mut has_folder) = (None, false);
         for snapshot in self.snapshots() {
-            match self.shelf.list(snapshot, folder.to_owned()).await {
-                Ok(found) if found.iter().any(|entry| entry.name == file) => {
-                    let stream = self.shelf.read(snapshot, path.clone()).await?;
+            match self.shelf.list(snapshot, folder.to_vec()).await {
+                Ok(found) if found.iter().any(|entry| entry.exact == file) => {
+                    let stream = self.shelf.read(snapshot, path.to_vec()).await?;
                     return Ok(stream.map(|piece| piece.map_err(KeeperError::from)).boxed());
                 }
-                Ok(_) => {}
+                Ok(_) => has_folder = true,
                 Err(error) if is_missing(&error) => missing = Some(error),
                 Err(error) => return Err(error.into()),
             }
         }
-        let reason = format!("there is no `{path}` in it");
+        let reason = format!("there is no `{}` in it", String::from_utf8_lossy(path));
+        // That dumps have no such folder is no news where files have it.
+        let missing = missing.filter(|_| !has_folder);
         Err(missing.map_or(KeeperError::Unreadable { backup: self.manifest.backup.to_string(), reason }, Into::into))
     }
 

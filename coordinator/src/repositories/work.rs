@@ -133,7 +133,7 @@ impl Shelf {
         answered!(self.ask(Work::Stats).await?, Answer::Stats(stats) => stats)
     }
 
-    pub async fn list(&self, snapshot: FileId, path: String) -> Result<Vec<Entry>, WorkError> {
+    pub async fn list(&self, snapshot: FileId, path: Vec<u8>) -> Result<Vec<Entry>, WorkError> {
         answered!(self.ask(Work::List { snapshot, path }).await?, Answer::Entries(entries) => entries)
     }
 
@@ -159,7 +159,7 @@ impl Shelf {
     pub async fn read(
         &self,
         snapshot: FileId,
-        path: String,
+        path: Vec<u8>,
     ) -> Result<impl Stream<Item = Result<Bytes, WorkError>> + Send + 'static + use<>, WorkError> {
         let worker = self.start(Work::ReadStream { snapshot, path }).await?;
         Ok(unfold(Some(worker), |worker| async move {

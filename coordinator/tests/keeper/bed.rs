@@ -16,7 +16,9 @@ use fleet_core::time::Time;
 use fleet_repository::worker::{Answer, Limits, PlaceSpec, Request, StreamSpec, Work, Worker};
 use fleet_repository::{Kind, Part, Secrets, Tree, Trees};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Debug;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -124,6 +126,11 @@ impl Bed {
         let at = Time(now().0 - age);
         let files = tempfile::tempdir().expect("a directory can be made");
         std::fs::write(files.path().join("note.txt"), format!("note {number}")).expect("there is room");
+        // Names need not be letters.
+        let odd = files.path().join(OsStr::from_bytes(b"bad\xff\xfename"));
+        std::fs::write(odd, "odd").expect("there is room");
+        let replaced = files.path().join("bad\u{fffd}\u{fffd}name");
+        std::fs::write(replaced, "another").expect("there is room");
         self.dump(number, at, &[("db.sql", content)]).await;
         let trees = vec![Tree { disk: files.path().to_owned(), path: "files".to_owned() }];
         let trees = Trees { trees, ..Trees::default() };

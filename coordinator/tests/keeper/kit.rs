@@ -5,7 +5,9 @@ use fleet_coordinator::repositories::KeeperError;
 use fleet_coordinator::store::Batch;
 use fleet_core::names::RepositoryName;
 use futures_util::StreamExt;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
@@ -90,7 +92,7 @@ async fn single_files_and_dumps_come_out_whole() {
     let opened = bed.keeper.open(&read("central"), &read("notes-1"), &id(1)).await.expect("it is there");
     let names: Vec<String> = opened.list("").await.expect("it can be read").into_iter().map(|it| it.name).collect();
     assert_eq!(names, ["db.sql", "files"]);
-    assert_eq!(opened.list("files").await.expect("it can be read").len(), 1);
+    assert_eq!(opened.list("files").await.expect("it can be read").len(), 3);
     for (name, expect) in [("db", content.as_slice()), ("/db.sql", &content), ("files/note.txt", b"note 1")] {
         let mut pieces = opened.read(name).await.expect("it is there");
         let mut found = Vec::new();
@@ -103,4 +105,24 @@ async fn single_files_and_dumps_come_out_whole() {
         let refused = opened.read(name).await.map(|_| ());
         assert!(matches!(refused, Err(KeeperError::Unreadable { .. } | KeeperError::Work(_))), "{name}: {refused:?}");
     }
+}
+
+#[tokio::test]
+async fn a_file_whose_name_is_no_utf8_is_read_by_its_very_bytes() {
+    let bed = Bed::new().await;
+    bed.backup(1, DAY, b"SELECT 1;").await;
+    let opened = bed.keeper.open(&read("central"), &read("notes-1"), &id(1)).await.expect("it is there");
+    // As people see them, the two have one name.
+    for (name, expect) in
+        [(&b"files/bad\xff\xfename"[..], &b"odd"[..]), ("/files/bad\u{fffd}\u{fffd}name".as_bytes(), b"another")]
+    {
+        let mut pieces = opened.read(OsStr::from_bytes(name)).await.expect("it is there");
+        let mut found = Vec::new();
+        while let Some(piece) = pieces.next().await {
+            found.extend_from_slice(&piece.expect("it comes whole"));
+        }
+        assert_eq!(found, expect);
+    }
+    let refused = opened.read(OsStr::from_bytes(b"files/bad\xffname")).await.map(|_| ());
+    assert!(refused.is_err_and(|error| error.to_string().contains("bad\u{fffd}name")));
 }

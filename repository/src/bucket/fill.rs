@@ -51,7 +51,7 @@ impl Repository {
         let before = bucket.list_or_make()?;
         let blobs = Blobs::new(self, Arc::new(self.load_index()?));
         let root = own(&self.snapshot(snapshot)?.tree)?;
-        let node = blobs.find(&root, path)?;
+        let node = blobs.find(&root, path.as_ref())?;
         let tree = subtree(&node)?.ok_or_else(|| Error::refused(format!("`{path}` is not a folder")))?;
         let mut files = Vec::new();
         gather(&blobs, &tree, Path::new(""), 0, &mut files)?;

@@ -95,11 +95,13 @@ pub enum Work {
     /// The stream comes as data, before the answer.
     ReadStream {
         snapshot: FileId,
-        path: String,
+        #[serde(with = "hexadecimal")]
+        path: Vec<u8>,
     },
     List {
         snapshot: FileId,
-        path: String,
+        #[serde(with = "hexadecimal")]
+        path: Vec<u8>,
     },
     RestoreTree {
         snapshot: FileId,

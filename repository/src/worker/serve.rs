@@ -10,7 +10,9 @@ use crate::pulse::Pulse;
 use crate::repository::Repository;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::ffi::OsStr;
 use std::io::{self, Stdout};
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -240,8 +242,10 @@ impl Job {
             Work::Proofs => Answer::Proofs(repository.proofs()?),
             Work::Unfinished => Answer::Unfinished(repository.unfinished()?),
             Work::Latest { kind } => Answer::Latest(repository.latest(kind)?),
-            Work::ReadStream { snapshot, path } => self.send_stream(&repository, &snapshot, &path)?,
-            Work::List { snapshot, path } => Answer::Entries(repository.list(&snapshot, &path)?),
+            Work::ReadStream { snapshot, path } => {
+                self.send_stream(&repository, &snapshot, OsStr::from_bytes(&path))?
+            }
+            Work::List { snapshot, path } => Answer::Entries(repository.list(&snapshot, OsStr::from_bytes(&path))?),
             Work::RestoreTree { snapshot, path, to, options } => {
                 Answer::Restored(repository.restore_tree(&snapshot, &path, &to, &options)?)
             }
@@ -259,7 +263,7 @@ impl Job {
         })
     }
 
-    fn send_stream(&self, repository: &Repository, snapshot: &FileId, path: &str) -> crate::Result<Answer> {
+    fn send_stream(&self, repository: &Repository, snapshot: &FileId, path: &OsStr) -> crate::Result<Answer> {
         let mut stream = repository.read_stream(snapshot, path)?;
         let (mut hash, mut bytes) = (Sha256::new(), 0);
         while let Some(piece) = stream.next_piece()? {

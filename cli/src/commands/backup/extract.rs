@@ -8,8 +8,10 @@ use crate::words::bytes;
 use clap::Args;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_proto::v1::ExtractRequest;
+use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
@@ -29,9 +31,9 @@ pub struct BackupExtractArgs {
     #[arg(long, value_name = "STORE")]
     store: StoreName,
 
-    /// One file of the store, by its path there
+    /// One file of the store, by its path there, in any bytes
     #[arg(long, value_name = "PATH", default_value = "")]
-    path: String,
+    path: OsString,
 
     /// The copy in this repository
     #[arg(long, value_name = "REPOSITORY")]
@@ -51,7 +53,8 @@ pub async fn run(context: &Context, args: &BackupExtractArgs) -> Result<ExitStat
         backup: args.backup.clone(),
         repository: args.from.as_ref().map(ToString::to_string).unwrap_or_default(),
         store: args.store.to_string(),
-        path: args.path.clone(),
+        path: args.path.to_str().unwrap_or_default().to_owned(),
+        path_bytes: if args.path.to_str().is_none() { args.path.as_bytes().to_vec() } else { Vec::new() },
     };
     let (what, session) = ("read out of the backup", context.session().await?);
     let mut pieces = session.open_stream(what, async |_| session.backups().extract(request).await).await?;

@@ -14,6 +14,8 @@ use fleet_proto::v1;
 use fleet_repository::{CheckReport, MAX_MANIFEST, ReadData};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -205,9 +207,10 @@ fn how_much(attempt: &str, percent: u32, now: Time) -> Result<ReadData, Status> 
 }
 
 /// A dump by the name of its store; a file of a store by its path there.
-fn path_of(attempt: &str, opened: &Opened, request: &v1::ExtractRequest) -> Result<String, Status> {
+fn path_of(attempt: &str, opened: &Opened, request: &v1::ExtractRequest) -> Result<OsString, Status> {
+    let asked = if request.path_bytes.is_empty() { request.path.as_bytes() } else { &request.path_bytes };
     if request.store.is_empty() {
-        return Ok(request.path.clone());
+        return Ok(OsStr::from_bytes(asked).to_owned());
     }
     let part = opened.manifest.parts.iter().find(|part| part.store.as_str() == request.store);
     let Some(part) = part else {
@@ -215,15 +218,16 @@ fn path_of(attempt: &str, opened: &Opened, request: &v1::ExtractRequest) -> Resu
         let why = format!("there is no store `{}` in it", request.store);
         return Err(wrong(attempt, why, &format!("it has {}", stores.join(", "))));
     };
-    match (&part.kept, request.path.as_str()) {
-        (Kept::Stream { path, .. }, _) => Ok(path.clone()),
-        (Kept::Files { .. }, "") => {
+    match (&part.kept, asked) {
+        (Kept::Stream { path, .. }, _) => Ok(path.into()),
+        (Kept::Files { .. }, b"") => {
             let why = format!("`{}` is many files", request.store);
             Err(wrong(attempt, why, "name one of them with --path"))
         }
         (Kept::Files { roots, .. }, path) => {
             let root = roots.first().map(|root| root.path.trim_end_matches('/')).unwrap_or_default();
-            Ok(format!("{root}/{}", path.trim_start_matches('/')))
+            let path = &path[path.iter().take_while(|byte| **byte == b'/').count()..];
+            Ok(OsString::from_vec([root.as_bytes(), b"/", path].concat()))
         }
     }
 }
