@@ -45,7 +45,7 @@ pub use manifest::{Cause, Counted, EngineKind, Hold, HoldKind, Kept, Manifest, P
 pub use pattern::{is_pattern, matches_pattern};
 pub use plausible::Plausible;
 pub use policy::{BackupPolicy, DEADLINE, Held, Keep, PolicyError};
-pub use rebuild::Rebuild;
+pub use rebuild::{Rebuild, rebuild_lines};
 pub use repository::{Place, RepositoryDesired};
 pub use retention::{Retained, Verdict};
 pub use schedule::{Schedule, ScheduleError, Slots};

@@ -65,3 +65,18 @@ fn a_dump_comes_out_whole_and_two_backups_are_compared() {
     let same = fleet.done(&format!("backup diff {older} {older}"));
     assert!(same.contains("do not differ"), "{same}");
 }
+
+#[test]
+fn a_dry_run_of_a_restore_says_what_is_rebuilt_afterwards() {
+    let mut app = App::with_stores("1.1");
+    let rebuilt = "uploads: { engine: volume, kind: derivable, volume: uploads, \
+                   rebuild: { service: web, command: [reindex, --all] } }";
+    app.stores = app.stores.replace("uploads: { engine: volume, kind: derivable, volume: uploads }", rebuilt);
+    let fleet = Fleet::with_rows_of(&app, &["lab-1", "lab-2"]);
+    back_up(&fleet, "notes-1");
+    let expect = "rebuilds `uploads` in `web`: command `reindex --all`, at most 30m";
+    for line in ["restore notes-1 --dry-run", "restore notes-1 --to lab-2 --name notes-9 --set port=9090 --dry-run"] {
+        let shown = fleet.done(line);
+        assert!(shown.lines().any(|it| it == expect), "{line}: {shown}");
+    }
+}

@@ -2,8 +2,9 @@
 
 use super::bundle::check_path;
 use super::places::problem_at;
-use super::stores::StoreDeclaration;
+use super::stores::{StoreDeclaration, rebuilds_declared};
 use super::{Bundle, Declaration, Health};
+use crate::backup::Rebuild;
 use crate::compose::{Problem, Problems, ProjectNaming};
 use crate::names::{AppName, StoreName};
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,11 @@ impl AppDefinition {
             problems.push(problem);
         }
         problems.or(definition)
+    }
+
+    /// The commands that follow a restore.
+    pub fn rebuilds(&self) -> BTreeMap<StoreName, Rebuild> {
+        rebuilds_declared(&self.stores)
     }
 
     /// The path of the Compose file in the bundle.

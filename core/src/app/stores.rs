@@ -8,7 +8,7 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
-pub use rebuilds::rebuilds;
+pub use rebuilds::{rebuilds, rebuilds_declared};
 pub use resolve::resolve;
 
 use super::declaration::scalar;

@@ -1,7 +1,9 @@
 //! The command that makes a derivable store anew from the others, after these were restored.
 
+use crate::names::StoreName;
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// One command in a service, complete.
@@ -20,10 +22,38 @@ impl Rebuild {
     pub const LONGEST: Period = Period::from_secs(24 * 3600);
 }
 
+impl Rebuild {
+    /// Its command in one line, for people.
+    fn line(&self) -> String {
+        self.command.join(" ").chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+    }
+}
+
 impl fmt::Display for Rebuild {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = self.command.join(" ");
-        let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
-        write!(f, "`{line}` in {}", self.service)
+        write!(f, "`{}` in {}", self.line(), self.service)
+    }
+}
+
+/// What follows a restore, a line for each store, for people.
+pub fn rebuild_lines(rebuilds: &BTreeMap<StoreName, Rebuild>) -> Vec<String> {
+    let line = |(name, rebuild): (&StoreName, &Rebuild)| {
+        let Rebuild { service, command: _, limit } = rebuild;
+        format!("rebuilds `{name}` in `{service}`: command `{}`, at most {limit}", rebuild.line())
+    };
+    rebuilds.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_a_restore_is_said_with_its_command_and_its_limit() {
+        let command = vec!["reindex".to_owned(), "--from\nscratch".to_owned()];
+        let rebuild = Rebuild { service: "app".to_owned(), command, limit: Rebuild::USUAL };
+        let rebuilds = [("index".parse().expect("a name"), rebuild)].into();
+        let expect = "rebuilds `index` in `app`: command `reindex --from scratch`, at most 30m";
+        assert_eq!(rebuild_lines(&rebuilds), [expect]);
     }
 }

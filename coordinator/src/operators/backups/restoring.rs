@@ -11,7 +11,7 @@ use crate::operators::wish::{ChangeError, absent, hindered, read, taken, wrong};
 use fleet_core::app::Given;
 use fleet_core::backup::{
     BackupSeen, DataAction, DataWish, Kept, Manifest, Others, Part, Place, Privileges, RestoreTo, Source, StoreState,
-    refused_without_side_files, side_file_lines, without_side_files,
+    rebuild_lines, refused_without_side_files, side_file_lines, without_side_files,
 };
 use fleet_core::facts::{DriftRule, InstanceDesired, Origin, PowerDesired};
 use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
@@ -86,6 +86,7 @@ impl OperatorsService {
                 plan.push("files beside the dumps: not known here; the host reads them from the backup".to_owned());
             }
         }
+        plan.extend(self.rebuilt_after(&name));
         if request.dry_run {
             let instance = self.instance_view(&name);
             return Ok(v1::InstanceChange { plan, instance, backup: from.backup.to_string(), ..Default::default() });
@@ -96,6 +97,21 @@ impl OperatorsService {
         let mut changes = self.wish_data(by, ATTEMPT, "a restore", [(name, action)].into()).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", ""))?;
         Ok(v1::InstanceChange { plan, backup, ..change })
+    }
+
+    /// What is made anew from the data when that is back: its release says it.
+    fn rebuilt_after(&self, name: &InstanceName) -> Vec<String> {
+        let release = {
+            let known = self.shared.facts.read();
+            let wanted = known.instance(name).map(|instance| &instance.release);
+            known.said(name).map(|said| &said.release).or(wanted).cloned()
+        };
+        let read = |release: Release| definition(ATTEMPT, &self.bundle(&release)?);
+        match release.map(read) {
+            Some(Ok(definition)) => rebuild_lines(&definition.rebuilds()),
+            Some(Err(_)) => vec!["what is rebuilt afterwards: not known here; the host has it".to_owned()],
+            None => Vec::new(),
+        }
     }
 
     /// What the servers held beside the stores when the newest backup was taken. The host asks them again before it begins.
@@ -207,7 +223,8 @@ impl OperatorsService {
         self.check_policy(ATTEMPT, &subject, &rendered)?;
         drop(session);
         let unknown = self.check_claims(ATTEMPT, subject.claimant(), &rendered.spec).await?;
-        let plan = lines(None, &rendered.spec).into_iter().chain(unknown).collect();
+        let rebuilt = rebuild_lines(&rendered.rebuilds);
+        let plan = lines(None, &rendered.spec).into_iter().chain(unknown).chain(rebuilt).collect();
         Ok(Anew { plan, subject, values })
     }
 

@@ -17,7 +17,7 @@ pub fn rebuilds(
 ) -> Result<BTreeMap<StoreName, Rebuild>, Problems> {
     let (mut problems, mut found) = (Vec::new(), BTreeMap::new());
     for (name, store) in declared {
-        match checked(store, spec) {
+        match declared_in(store, |service| spec.container(service).is_some()) {
             Ok(None) => {}
             Ok(Some(rebuild)) => drop(found.insert(name.clone(), rebuild)),
             Err(text) => problems.push(problem_at(bytes, &format!("stores.{name}.rebuild"), text)),
@@ -26,14 +26,20 @@ pub fn rebuilds(
     Problems(problems).or(found)
 }
 
-fn checked(store: &StoreDeclaration, spec: &InstanceSpec) -> Result<Option<Rebuild>, String> {
+/// The same of a release that was checked when it was pushed.
+pub fn rebuilds_declared(declared: &BTreeMap<StoreName, StoreDeclaration>) -> BTreeMap<StoreName, Rebuild> {
+    let found = declared.iter().filter_map(|(name, store)| Some((name.clone(), declared_in(store, |_| true).ok()??)));
+    found.collect()
+}
+
+fn declared_in(store: &StoreDeclaration, has_service: impl Fn(&str) -> bool) -> Result<Option<Rebuild>, String> {
     let Some(declared) = &store.rebuild else { return Ok(None) };
     if store.kind == StoreKind::Truth {
         return Err("only a store of `kind: derivable` is rebuilt: this one comes from the backup".to_owned());
     }
     let service = declared.service.as_ref().or(store.service.as_ref());
     let service = service.ok_or("in which `service` does the command run?")?;
-    if spec.container(service).is_none() {
+    if !has_service(service) {
         return Err(format!("there is no service `{service}`"));
     }
     if declared.command.is_empty() || declared.command.iter().any(|word| word.contains('\0')) {
