@@ -124,6 +124,7 @@ fn seen(began: Time) -> BackupSeen {
         added: 1,
         covered: 1,
         declared: 1,
+        uncovered: Vec::new(),
         proof: Some(Proof { at: began, host, took_ms, bytes, checks, failure }),
         damaged: None,
         snapshots: None,

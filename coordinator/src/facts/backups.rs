@@ -273,6 +273,7 @@ mod tests {
             added: 10,
             covered: 1,
             declared: 1,
+            uncovered: Vec::new(),
             proof: None,
             damaged: None,
             snapshots: None,

@@ -6,6 +6,10 @@ use crate::order::Release;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 
+/// So much of what is not in a backup is kept of it, and so many letters of each.
+const NAMED: usize = 8;
+const WORDS: usize = 200;
+
 /// A copy of a backup is known by its repository and its id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BackupKey {
@@ -26,6 +30,9 @@ pub struct BackupSeen {
     /// How many of the instance's stores are in it, of how many that are truth.
     pub covered: u32,
     pub declared: u32,
+    /// What is not in it, each in words; no more than can be shown. Unknown of backups that were noted before this was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uncovered: Vec<String>,
     /// What the last drill of this copy found.
     pub proof: Option<Proof>,
     /// What a look at the repository found to be wrong with it: then it counts for nothing.
@@ -59,6 +66,7 @@ impl BackupSeen {
             added: manifest.added(),
             covered,
             declared: covered.saturating_add(count(manifest.uncovered.len())),
+            uncovered: manifest.uncovered.iter().take(NAMED).map(|what| what.chars().take(WORDS).collect()).collect(),
             proof,
             damaged: None,
             snapshots: None,

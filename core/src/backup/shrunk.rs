@@ -71,6 +71,7 @@ mod tests {
                 added: 0,
                 covered: 1,
                 declared: 1,
+                uncovered: Vec::new(),
                 proof: None,
                 damaged: None,
                 snapshots: None,

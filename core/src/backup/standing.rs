@@ -272,11 +272,23 @@ fn uncovered(sight: &Sight, newest: Option<&BackupSeen>) -> Vec<String> {
             StoreState::Covered | StoreState::Derivable => None,
         }));
     }
-    let lacking = newest.filter(|seen| seen.covered < seen.declared);
-    if let Some(seen) = lacking.filter(|_| reasons.is_empty()) {
-        reasons.push(format!("its newest backup holds {} of {}", seen.covered, count(seen.declared, "store")));
+    if let Some(seen) = newest.filter(|seen| seen.covered < seen.declared) {
+        reasons.extend(lacking(sight, seen, reasons.is_empty()));
     }
     reasons
+}
+
+/// What the newest backup lacks, by its names. What its host says today is said already.
+fn lacking(sight: &Sight, seen: &BackupSeen, is_only: bool) -> Option<String> {
+    let said = sight.coverage.map(super::uncovered).unwrap_or_default();
+    let named: Vec<&str> = seen.uncovered.iter().filter(|what| !said.contains(what)).map(String::as_str).collect();
+    let more = ((seen.declared - seen.covered) as usize).saturating_sub(seen.uncovered.len());
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let holds = || format!("its newest backup holds {} of {}", seen.covered, count(seen.declared, "store"));
+    match named.as_slice() {
+        [] => is_only.then(holds),
+        named => Some(format!("{}; not in it: {}{more}", holds(), named.join("; "))),
+    }
 }
 
 /// As its host last said; where it did not, as its newest backup has it.

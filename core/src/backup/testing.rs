@@ -30,6 +30,7 @@ pub fn seen(words: &str) -> BackupSeen {
         added: 1,
         covered: 1,
         declared: 1,
+        uncovered: Vec::new(),
         proof: match words {
             _ if words.contains("proven") => Some(proof(None)),
             _ if words.contains("failed") => Some(proof(Some("no rows"))),

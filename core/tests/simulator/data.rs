@@ -88,6 +88,7 @@ fn seen(began: Time, ended: Time) -> BackupSeen {
         added: 1,
         covered: 1,
         declared: 1,
+        uncovered: Vec::new(),
         proof: None,
         damaged: None,
         snapshots: None,

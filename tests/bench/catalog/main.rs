@@ -143,6 +143,7 @@ fn seen(host: &str, began: Time, is_proven: bool) -> anyhow::Result<BackupSeen> 
         added: 70 << 20,
         covered: 2,
         declared: 2,
+        uncovered: Vec::new(),
         proof: is_proven.then_some(proof),
         damaged: None,
         snapshots: None,

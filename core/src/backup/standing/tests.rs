@@ -175,6 +175,47 @@ fn what_nobody_asks_for_or_declares_is_uncovered() {
 }
 
 #[test]
+fn what_the_newest_backup_lacks_is_named() {
+    let sales = "database `sales` of db: no store declares it".to_owned();
+    let seen = |declared: u32, uncovered: Vec<String>| BackupSeen {
+        declared,
+        uncovered,
+        began: Time(10_801_000),
+        ended: Time(10_801_000),
+        ..crate::backup::testing::seen("1")
+    };
+    let found = |seen: BackupSeen, coverage: Option<&Coverage>| {
+        let given = given(&format!("now 10810\na 1.1\n{POLICY}"));
+        let policy = given.desired.policy_of(&read("a")).expect("there is one");
+        let mut backups = Backups::default();
+        backups.insert(BackupKey { repository: read("central"), backup: read(&"1".repeat(24)) }, seen);
+        let sight = Sight {
+            policy: Some(policy),
+            backups: &backups,
+            coverage,
+            failed_backups: &[],
+            last_drill: None,
+            next: None,
+            now: given.now,
+        };
+        let standing = Standing::of(&sight);
+        (standing.word, standing.reasons.join("; "))
+    };
+    let lacks = format!("its newest backup holds 1 of 2 stores; not in it: {sales}");
+    assert_eq!(found(seen(2, vec![sales.clone()]), None), (Word::Uncovered, lacks.clone()));
+    let more = format!("its newest backup holds 1 of 12 stores; not in it: {sales}; and 10 more");
+    assert_eq!(found(seen(12, vec![sales.clone()]), None), (Word::Uncovered, more));
+    // Of a backup that was noted before names were.
+    let unnamed = "its newest backup holds 1 of 2 stores".to_owned();
+    assert_eq!(found(seen(2, Vec::new()), None), (Word::Uncovered, unnamed));
+    // What its host says today is not said twice, and hides no database.
+    let coverage = Coverage { stores: Vec::new(), undeclared: vec!["volume a_extra".to_owned()] };
+    let both = vec!["volume a_extra: no store declares it".to_owned(), sales.clone()];
+    let expect = format!("no store declares volume a_extra; its newest backup holds 1 of 3 stores; not in it: {sales}");
+    assert_eq!(found(seen(3, both), Some(&coverage)), (Word::Uncovered, expect));
+}
+
+#[test]
 fn it_holds_for_a_host_that_is_off_and_says_when_the_next_comes() {
     let lines = format!("{POLICY}\nbackup a central 10801 proven");
     let found = standing(&lines, None);
