@@ -9,6 +9,7 @@ mod file;
 #[cfg(test)]
 mod freeze;
 mod journal;
+mod leftovers;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ pub use entry::{
     Becomes, InstanceEntry, OpenState, OrderEntry, OrderState, Settled, StuckMark, Unreadable, Values, Way,
 };
 pub use journal::{Aside, AsideWay, Held, Journal, Reach};
+pub use leftovers::{LeftFolder, Leftover};
 
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::End;
@@ -39,13 +41,14 @@ pub enum LedgerError {
     Locked { path: PathBuf },
 }
 
-/// Instances, orders and what drills left, in memory as on disk.
+/// Instances, orders and what drills and restores left, in memory as on disk.
 #[derive(Debug)]
 pub struct Ledger {
     folder: PathBuf,
     instances: BTreeMap<InstanceName, InstanceEntry>,
     orders: BTreeMap<OrderId, OrderEntry>,
     doubles: BTreeMap<OrderId, LeftDouble>,
+    leftovers: BTreeMap<OrderId, Leftover>,
     unreadable: Vec<Unreadable>,
     #[cfg(test)]
     freeze: freeze::Freeze,
@@ -59,7 +62,7 @@ impl Ledger {
         file::make_folder(data_dir)?;
         let lock = lock(&data_dir.join("ledger.lock"))?;
         let folder = data_dir.join("ledger");
-        for part in ["instances", "orders", "doubles"] {
+        for part in ["instances", "orders", "doubles", "leftovers"] {
             file::make_folder(&folder.join(part))?;
             file::sweep(&folder.join(part))?;
         }
@@ -81,6 +84,7 @@ impl Ledger {
             instances,
             orders,
             doubles: BTreeMap::new(),
+            leftovers: BTreeMap::new(),
             unreadable,
             #[cfg(test)]
             freeze: freeze::Freeze::default(),
@@ -89,6 +93,7 @@ impl Ledger {
         ledger.read_instances()?;
         ledger.read_orders()?;
         ledger.read_doubles()?;
+        ledger.read_leftovers()?;
         Ok(ledger)
     }
 

@@ -9,7 +9,7 @@ use crate::board::Board;
 use crate::clock;
 use crate::hands::{Changed, HandsError};
 use crate::ledger::InstanceEntry;
-use crate::perform::{Drifted, unlooked};
+use crate::perform::{Drifted, unlooked, with_leftovers};
 use crate::site::Site;
 use budget::Budget;
 use fleet_core::facts::{InstanceSaid, Running};
@@ -54,9 +54,10 @@ impl Watcher {
 
     /// Looks at everything once, so that the first report says how things are; without an answer it says unknown.
     pub async fn look_first(&mut self) {
-        for (name, entry) in self.site.ledger().instances() {
+        let entries = self.site.ledger().instances().clone();
+        for (name, entry) in &entries {
             if let Some(said) = unlooked(entry) {
-                self.site.pen.set_instance(name, Running::Settled(said));
+                self.site.pen.set_instance(name, Running::Settled(with_leftovers(&self.site, name, said)));
             }
         }
         let all = self.all();
@@ -126,7 +127,7 @@ impl Watcher {
                 }
             };
             if let Some((said, cure)) = seen {
-                self.take_in(&name, said, cure);
+                self.take_in(&name, with_leftovers(&self.site, &name, said), cure);
             }
         }
     }

@@ -288,6 +288,9 @@ pub struct InstanceSaid {
     /// What it has on its host to itself. None from an agent that does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<Claims>,
+    /// Data of before its restores that could not be removed, a line for each folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -61,6 +61,7 @@ fn fleet() -> (Desired, Observed) {
             containers: Vec::new(),
             coverage: None,
             claims: None,
+            leftovers: Vec::new(),
         };
         observed.instances.insert(name, InstanceObserved { host, running: Running::Settled(settled), at: NOW });
     }

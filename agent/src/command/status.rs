@@ -57,6 +57,16 @@ fn kept(ledger: &Ledger) -> String {
             "  {instance}  left by a drill since {since}: {parts}; removing it is tried again every minute"
         );
     }
+    for left in ledger.leftovers().values() {
+        for folder in &left.folders {
+            let (instance, since, path) = (&left.instance, left.since, folder.aside.waits.display());
+            let reason = &folder.reason;
+            let _ = writeln!(
+                text,
+                "  {instance}  left by a restore since {since}: {path}: {reason}; removing it is tried again every minute"
+            );
+        }
+    }
     let mut orders: Vec<&OrderEntry> = ledger.orders().values().collect();
     orders.sort_by_key(|entry| (!entry.is_open(), std::cmp::Reverse(entry.begun)));
     let open = orders.iter().filter(|entry| entry.is_open()).count();

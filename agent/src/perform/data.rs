@@ -18,6 +18,7 @@ mod fill;
 mod forget;
 mod holds;
 pub mod left;
+mod leftovers;
 mod others;
 mod reached;
 mod ready;
@@ -34,9 +35,10 @@ mod tests;
 mod trees;
 mod undo;
 
-pub use again::{BETWEEN_TRIES, try_again, unfinished};
-pub use doubles::{keep_of_fault, tell_all};
+pub use again::{BETWEEN_TRIES, tell_all, try_again, unfinished};
+pub use doubles::keep_of_fault;
 pub use error::DataError;
+pub use leftovers::left_of;
 
 use super::end::end;
 use super::work::Work;

@@ -2,7 +2,7 @@
 
 use super::allow::{coverage_now, observe};
 use super::data::{keep_of_fault, left};
-use super::said::{said, unlooked};
+use super::said::{said, unlooked, with_leftovers};
 use crate::clock;
 use crate::ledger::{Becomes, InstanceEntry, OrderEntry, OrderState, StuckMark, Way};
 use crate::mask::Mask;
@@ -19,7 +19,7 @@ pub async fn end(site: &Site, order: &Order, end: impl Into<End>, becomes: Optio
     site.insist(|ledger| ledger.end(&order.id, end.clone(), becomes.clone(), clock::now())).await;
     let entry = site.ledger().instances().get(&order.instance).cloned();
     let now = match &entry {
-        Some(entry) => look(site, entry).await,
+        Some(entry) => look(site, entry).await.map(|said| with_leftovers(site, &order.instance, said)),
         None => None,
     };
     site.pen.write(|board| {

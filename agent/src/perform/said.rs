@@ -1,9 +1,12 @@
 //! What this host says of an instance, from what was settled and what was seen.
 
+use super::data::left_of;
 use crate::ledger::{InstanceEntry, Settled};
+use crate::site::Site;
 use fleet_core::backup::Coverage;
 use fleet_core::claims::claims_of;
 use fleet_core::facts::{ContainerSaid, Health, InstanceSaid};
+use fleet_core::names::InstanceName;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::ContainerHealth;
 use fleet_core::steps::gate::{Ailment, Observation, ailment};
@@ -24,6 +27,11 @@ pub fn said(
     Some(InstanceSaid { health, drift, containers, coverage, ..unknown(settled) })
 }
 
+/// With the data of before its restores that could not be removed.
+pub fn with_leftovers(site: &Site, name: &InstanceName, said: InstanceSaid) -> InstanceSaid {
+    InstanceSaid { leftovers: left_of(site, name), ..said }
+}
+
 /// An instance at which nobody could look.
 pub fn unlooked(entry: &InstanceEntry) -> Option<InstanceSaid> {
     entry.settled.as_ref().map(unknown)
@@ -38,6 +46,7 @@ fn unknown(settled: &Settled) -> InstanceSaid {
         drift: Vec::new(),
         containers: Vec::new(),
         coverage: None,
+        leftovers: Vec::new(),
         claims: Some(claims_of(&settled.rendered.spec)),
     }
 }

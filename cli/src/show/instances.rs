@@ -72,6 +72,7 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
         ("created", format!("{} ago", age(now, instance.created_ms))),
     ]);
     lines.extend(section("drift", instance.drift.clone()));
+    lines.extend(section("left by restores", instance.leftovers.clone()));
     lines.extend(section("containers", containers(instance)));
     lines.extend(section("values", instance.values.iter().map(|(name, value)| format!("{name}={value}")).collect()));
     lines.extend(section("volumes", instance.volumes.clone()));
@@ -140,6 +141,14 @@ mod tests {
             drift_rule: "heal".to_owned(),
             ..Default::default()
         }
+    }
+
+    #[test]
+    fn what_restores_left_is_named_with_the_instance() {
+        let left = vec!["`/data/_data.before-1`: Operation not permitted".to_owned()];
+        let shown = lines(&InstanceView { leftovers: left.clone(), ..notes() }, Time(100_000)).join("\n");
+        assert!(shown.contains("left by restores") && shown.contains(&left[0]), "{shown}");
+        assert!(!lines(&notes(), Time(100_000)).join("\n").contains("left by restores"));
     }
 
     #[test]

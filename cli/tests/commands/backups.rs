@@ -265,6 +265,16 @@ fn what_is_extracted_is_whole_or_not_there() {
 }
 
 #[test]
+fn what_a_restore_left_is_named_at_its_end_and_with_the_instance() {
+    let left = "the data of before its restore could not be removed: `/data/_data.before-1`";
+    let over = progress("done", left);
+    let (_fake, environment) =
+        logged_in(Scene { change: change(&[], "0011"), progress: vec![over], ..Default::default() });
+    let told = environment.run("fleet restore notes-1 --yes");
+    assert_eq!(told.stdout, format!("notes-1: done: {left}\n"), "{}", told.stderr);
+}
+
+#[test]
 fn a_file_to_extract_may_have_any_bytes_in_its_name() {
     let (fake, environment) = logged_in(Scene { pieces: vec![b"one".to_vec()], ..Default::default() });
     let folder = tempfile::tempdir().expect("a folder can be made");

@@ -156,6 +156,7 @@ impl Facts {
             containers: Vec::new(),
             coverage: None,
             claims: None,
+            leftovers: Vec::new(),
         };
         let heard = self.hear_instance(&read(host), read(instance), Running::Settled(said), NOW).await;
         heard.expect("it is its own");

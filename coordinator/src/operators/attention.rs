@@ -36,6 +36,7 @@ enum Rank {
     Newer,
     Backups,
     Room,
+    Leftover,
     Clock,
     Loud,
     Drift,
@@ -200,6 +201,9 @@ fn of_instance(
     let Some(said) = seen.and_then(|seen| seen.running.last()) else { return found };
     if let Health::Unhealthy { reason } = &said.health {
         found.push(say(Rank::Unhealthy, subject(), format!("unhealthy: {reason}"), format!("fleet logs {name}")));
+    }
+    if !said.leftovers.is_empty() {
+        found.push(say(Rank::Leftover, subject(), said.leftovers.join("; "), format!("fleet instance show {name}")));
     }
     if !said.drift.is_empty() && instance.drift == DriftRule::Report {
         let text = format!("changed by hand: {}", said.drift.join(", "));

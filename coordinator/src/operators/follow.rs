@@ -24,6 +24,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::Status;
 
 const PACE: Duration = Duration::from_millis(200);
+/// So many notes of a restore are told at its end.
+const NOTES: usize = 8;
 /// After a look, so many times as long without one.
 const REST: u32 = 16;
 /// Some states change with time alone.
@@ -256,9 +258,24 @@ fn progress(known: &Known, followed: &Followed) -> v1::ChangeProgress {
     }
 }
 
-/// What a drill has proven. One that failed says so by its outcome.
+/// What a drill has proven, and what was unusual about a restore. What failed is said by the outcome.
 fn made_words(made: &Made) -> Option<String> {
-    let Made::Drill(DrillMade { repository, backup, proof }) = made else { return None };
+    match made {
+        Made::Drill(drill) => proven_words(drill),
+        Made::Restore(restore) => noted(&restore.notes),
+        Made::Backup(_) | Made::Forgotten(_) => None,
+    }
+}
+
+/// The notes of a restore, those that need a person last, where they are seen.
+fn noted(notes: &[String]) -> Option<String> {
+    let from = notes.len().saturating_sub(NOTES);
+    let earlier = (from > 0).then(|| format!("{from} more"));
+    let shown: Vec<String> = earlier.into_iter().chain(notes[from..].iter().cloned()).collect();
+    (!shown.is_empty()).then(|| shown.join("; "))
+}
+
+fn proven_words(DrillMade { repository, backup, proof }: &DrillMade) -> Option<String> {
     if proof.failure.is_some() {
         return None;
     }

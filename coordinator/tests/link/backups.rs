@@ -2,7 +2,7 @@
 
 use crate::bed::{Bed, FakeAgent, LIMIT, Operators, now, settled, token};
 use crate::stories::{fleet, installed};
-use fleet_core::backup::{Cause, CopyMade, DataAction, DrillMade, Made, Manifest, Others, Proof};
+use fleet_core::backup::{Cause, CopyMade, DataAction, DrillMade, Made, Manifest, Others, Proof, RestoreMade};
 use fleet_core::order::Release;
 use fleet_proto::link::{admit, dial};
 use fleet_proto::v1::backups_client::BackupsClient;
@@ -212,6 +212,47 @@ async fn a_restore_says_first_what_it_replaces_and_is_asked_once() {
     sleep(Duration::from_millis(300)).await;
     let view = standing(&mut scene.backups).await;
     assert_eq!(view.word, "ok", "a restore that failed is no backup that failed: {view:?}");
+}
+
+#[tokio::test]
+async fn what_a_restore_left_is_named_at_its_end_with_the_instance_and_in_the_status() {
+    let mut scene = scene().await;
+    let backup = scene.first_backup().await;
+    let request = v1::RestoreRequest { instance: "notes-1".to_owned(), ..Default::default() };
+    let change = scene.backups.restore(request).await.expect("nothing stands against it").into_inner();
+    let order = scene.agent.orders(1).await.remove(0);
+    let left = "could not be removed: `/data/_data.before-1`: Operation not permitted".to_owned();
+    let (took_ms, bytes, notes) = (1, 1, vec![left.clone()]);
+    let made = RestoreMade { backup: read(&backup.id), safety: Vec::new(), took_ms, bytes, notes };
+    let done = Outcome::Done(v1::Empty {});
+    end(&scene.agent, &order, done, Some(Made::Restore(made)), &scene.release).await;
+    let request = v1::FollowChangeRequest { instance: "notes-1".to_owned(), order: change.order };
+    let mut progress = scene.admin.follow_change(request).await.expect("it can be followed").into_inner();
+    let over = async {
+        loop {
+            let told = progress.next().await.expect("it is told").expect("it goes on");
+            if told.over {
+                return told;
+            }
+        }
+    };
+    let told = timeout(LIMIT, over).await.expect("it is over in time");
+    assert_eq!((told.state.as_str(), &told.text), ("done", &left));
+    for leftovers in [vec![left.clone()], Vec::new()] {
+        let goal = v1::Goal { release: Some(scene.release.clone()), revision: 1, ..Default::default() };
+        let mut said = settled("notes-1", &goal, 0);
+        if let from_agent::Kind::Instance(report) = &mut said
+            && let Some(v1::instance_report::Running::Settled(said)) = &mut report.running
+        {
+            said.leftovers = leftovers.clone();
+        }
+        scene.agent.say(said).await;
+        let is_said = |view: &Option<v1::InstanceView>| view.as_ref().is_some_and(|view| view.leftovers == leftovers);
+        crate::stories::until(&mut scene.admin, "notes-1", is_said).await;
+        let status = scene.admin.get_status(v1::GetStatusRequest {}).await.expect("it may be seen").into_inner();
+        let named = status.attention.iter().any(|it| it.subject == "instance notes-1" && it.text == left);
+        assert_eq!(named, !leftovers.is_empty(), "{:?}", status.attention);
+    }
 }
 
 #[tokio::test]

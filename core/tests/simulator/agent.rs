@@ -28,6 +28,7 @@ impl Real {
             containers: Vec::new(),
             coverage: None,
             claims: None,
+            leftovers: Vec::new(),
         }
     }
 }

@@ -22,6 +22,7 @@ impl From<InstanceSaid> for v1::InstanceSaid {
             containers: said.containers.into_iter().map(Into::into).collect(),
             coverage: said.coverage.map(|coverage| write_json(&coverage)).unwrap_or_default(),
             claims: said.claims.map(Into::into),
+            leftovers: said.leftovers,
         }
     }
 }
@@ -31,6 +32,7 @@ impl TryFrom<v1::InstanceSaid> for InstanceSaid {
     fn try_from(message: v1::InstanceSaid) -> Result<Self, ConvertError> {
         let health = read_health(message.health(), message.health_reason)?;
         let drift = at_most("instance.drift", LINE_LIMIT, message.drift)?;
+        let leftovers = at_most("instance.leftovers", LINE_LIMIT, message.leftovers)?;
         let containers = at_most("instance.containers", LINE_LIMIT, message.containers)?;
         Ok(Self {
             release: needed("instance.release", message.release)?.try_into()?,
@@ -41,6 +43,7 @@ impl TryFrom<v1::InstanceSaid> for InstanceSaid {
             containers: containers.into_iter().map(Into::into).collect(),
             coverage: read_json("instance.coverage", &message.coverage)?,
             claims: message.claims.map(TryInto::try_into).transpose()?,
+            leftovers: leftovers.into_iter().map(bounded).collect(),
         })
     }
 }

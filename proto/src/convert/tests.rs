@@ -162,6 +162,7 @@ fn said(health: Health) -> InstanceSaid {
             health: word("healthy"),
         }],
         coverage: Some(Coverage { undeclared: vec![word("notes-1_cache")], ..Coverage::default() }),
+        leftovers: vec![word("_data.before-1")],
         claims: Some(Claims {
             project: word("notes-1"),
             containers: [word("notes-1-web-1")].into(),

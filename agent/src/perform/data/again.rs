@@ -1,6 +1,6 @@
 //! What orders about data could not put right is tried again: at the agent's start, and then each minute.
 
-use super::{doubles, left};
+use super::{doubles, left, leftovers};
 use crate::site::Site;
 use fleet_core::names::InstanceName;
 use std::collections::BTreeSet;
@@ -8,15 +8,23 @@ use std::time::Duration;
 
 pub const BETWEEN_TRIES: Duration = Duration::from_secs(60);
 
-/// The instances of which something is left to be put right; of a double it may be gone itself.
+/// The instances of which something is left to be put right; what an order left of one may be there when it is gone itself.
 pub fn unfinished(site: &Site) -> BTreeSet<InstanceName> {
     let ledger = site.ledger();
     let of_doubles = ledger.doubles().values().map(|double| double.instance.clone());
-    left::left(&ledger).chain(of_doubles).collect()
+    let of_restores = ledger.leftovers().values().map(|left| left.instance.clone());
+    left::left(&ledger).chain(of_doubles).chain(of_restores).collect()
+}
+
+/// Tells people of all that drills and restores have left, when the agent starts.
+pub fn tell_all(site: &Site) {
+    doubles::tell_all(site);
+    leftovers::tell_all(site);
 }
 
 /// Tries once. What stands still comes first.
 pub async fn try_again(site: &Site, instance: &InstanceName) {
     left::let_go(site, instance).await;
     doubles::try_again(site, instance).await;
+    leftovers::try_again(site, instance).await;
 }

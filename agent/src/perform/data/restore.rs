@@ -11,8 +11,7 @@ use super::side_files::{self, SidePlan};
 use super::source::{self, Opened};
 use super::stages::{volumes_alone, without_starting};
 use super::targets::{Target, Targets, expect_alone, expect_nobody, make_missing, targets};
-use super::{Came, DataError, DataWork, aside, backup, bucket, others, rebuild, undo};
-use crate::clock;
+use super::{Came, DataError, DataWork, aside, backup, bucket, leftovers, others, rebuild, undo};
 use crate::ledger::{Aside, AsideWay, Becomes, InstanceEntry, Reach, Settled, StuckMark, Values};
 use crate::perform::allow::allow_with_devices;
 use crate::perform::claims::expect_unclaimed;
@@ -307,13 +306,7 @@ fn note_passed(
 /// nothing.
 pub async fn passed(data: &DataWork<'_>) -> Came {
     let journal = data.journal();
-    for old in &journal.aside {
-        data.work.say(format!("removing {}", old.waits.display()));
-        if let Err(error) = undo::moved(old, "remove", aside::let_go).await {
-            let text = format!("what was there before the restore could not be removed: {}", crate::chain(&error));
-            data.site().pen.tell(clock::now(), Some(&data.order.instance), text);
-        }
-    }
+    let left = leftovers::remove_old(data, &journal.aside).await;
     let open = data.open_now();
     let settled = open.and_then(|open| open.to.or(open.from));
     let unbuilt = match &settled {
@@ -324,13 +317,18 @@ pub async fn passed(data: &DataWork<'_>) -> Came {
     let outcome = match unbuilt {
         None => Outcome::Done,
         Some(rebuild::Unbuilt { reason, hint }) => {
+            let reason = [reason].into_iter().chain(left.iter().cloned()).collect::<Vec<_>>().join("; ");
             if let Some(entry) = &mut entry {
                 entry.stuck = Some(StuckMark { order: data.order.id.clone(), reason: reason.clone() });
             }
             Outcome::Stuck { reason, hint }
         }
     };
-    let made = data.journal().made.map(|made| Made::Restore(*made));
+    let made = data.journal().made.map(|made| {
+        let RestoreMade { notes, .. } = &*made;
+        let notes = notes.iter().cloned().chain(left).collect();
+        Made::Restore(RestoreMade { notes, ..*made })
+    });
     Came { outcome, made, becomes: entry.map(|entry| Becomes::Entry(Box::new(entry))) }
 }
 

@@ -12,6 +12,7 @@ mod hands;
 mod keeping;
 mod lab;
 mod left;
+mod leftovers;
 mod others;
 mod place_faults;
 mod policy;

@@ -92,6 +92,7 @@ impl<'a> InstanceViews<'a> {
             created_ms: instance.created.0,
             backup: None,
             progress: doing.progress,
+            leftovers: said.map(|said| said.leftovers.clone()).unwrap_or_default(),
         }
     }
 

@@ -280,6 +280,7 @@ fn instance_said() -> InstanceSaid {
         containers: Vec::new(),
         coverage: None,
         claims: None,
+        leftovers: Vec::new(),
     }
 }
 

@@ -1,0 +1,68 @@
+//! Data of before a restore that could not be removed after it, apart from its instance: that may be changed or gone meanwhile.
+
+use super::{Aside, Ledger, LedgerError, file};
+use fleet_core::names::{InstanceName, OrderId};
+use fleet_core::time::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What is left of one restore: removing it is tried again and again, until it is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leftover {
+    /// The restore that moved it aside.
+    pub order: OrderId,
+    pub instance: InstanceName,
+    pub folders: Vec<LeftFolder>,
+    pub since: Time,
+    /// When people were last told.
+    pub said: Time,
+}
+
+/// One folder, and why it could not be removed when that was last tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftFolder {
+    pub aside: Aside,
+    pub reason: String,
+}
+
+impl Ledger {
+    pub(super) fn read_leftovers(&mut self) -> Result<(), LedgerError> {
+        let folder = self.folder.join("leftovers");
+        // Whoever only looks makes no folders.
+        if !folder.exists() {
+            return Ok(());
+        }
+        for (_, path) in file::list(&folder)? {
+            match file::read::<Leftover>(&path) {
+                Ok(left) => drop(self.leftovers.insert(left.order.clone(), left)),
+                // It is in nobody's way: neither an instance nor an order waits for it.
+                Err(reason) => self.cannot_read(&path, None, None, &reason),
+            }
+        }
+        Ok(())
+    }
+
+    pub fn leftovers(&self) -> &BTreeMap<OrderId, Leftover> {
+        &self.leftovers
+    }
+
+    /// Keeps what is left of a restore, or what is known of it now. Nothing is kept of which nothing is left.
+    pub fn keep_leftover(&mut self, left: Leftover) -> Result<(), LedgerError> {
+        let path = self.leftover_path(&left.order);
+        if left.folders.is_empty() {
+            if self.leftovers.contains_key(&left.order) {
+                file::remove(&path)?;
+                self.leftovers.remove(&left.order);
+            }
+            return Ok(());
+        }
+        file::write(&path, &left)?;
+        self.leftovers.insert(left.order.clone(), left);
+        Ok(())
+    }
+
+    fn leftover_path(&self, order: &OrderId) -> PathBuf {
+        self.folder.join("leftovers").join(format!("{order}.json"))
+    }
+}

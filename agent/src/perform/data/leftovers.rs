@@ -1,0 +1,106 @@
+//! Data of before a restore that could not be removed: it is said with its instance, and removing it is tried again until it is
+//! gone.
+//!
+//! **Invariant:** only folders that a restore moved aside, and that has passed, are removed here.
+
+use super::{DataWork, aside, undo};
+use crate::clock;
+use crate::ledger::{Aside, LeftFolder, Leftover};
+use crate::site::Site;
+use fleet_core::names::InstanceName;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Much data takes its time; then it is tried later. A later try gives way to orders.
+const LIMIT: Duration = Duration::from_secs(600);
+/// People are told again so often while something is left, and whenever the agent starts.
+const BETWEEN_WORDS: Duration = Duration::from_secs(24 * 3600);
+
+/// Removes what was there before a restore that has passed. What stays is kept in the ledger, and said: gives back the words.
+pub async fn remove_old(data: &DataWork<'_>, asides: &[Aside]) -> Vec<String> {
+    let mut folders = Vec::new();
+    for aside in asides {
+        data.work.say(format!("removing {}", aside.waits.display()));
+        folders.extend(remove(aside).await.err().map(|reason| LeftFolder { aside: aside.clone(), reason }));
+    }
+    let now = clock::now();
+    let (order, instance) = (data.order.id.clone(), data.order.instance.clone());
+    let left = Leftover { order, instance, folders, since: now, said: now };
+    data.site().insist(|ledger| ledger.keep_leftover(left.clone())).await;
+    tell(data.site(), &left);
+    left.folders.iter().map(words).collect()
+}
+
+async fn remove(aside: &Aside) -> Result<(), String> {
+    undo::moved(aside, "remove", aside::let_go).await.map_err(|error| match std::error::Error::source(&error) {
+        Some(source) => source.to_string(),
+        None => crate::chain(&error),
+    })
+}
+
+/// One folder that is left, with what to do about it, in one line for people.
+fn words(folder: &LeftFolder) -> String {
+    let LeftFolder { aside, reason } = folder;
+    format!(
+        "the data of before its restore could not be removed: `{}`: {reason} (`lsattr -R` on the host shows files that are \
+         protected by `chattr +i`); that is tried again every minute",
+        aside.waits.display()
+    )
+}
+
+/// What is left of an instance's restores, a line for each folder.
+pub fn left_of(site: &Site, instance: &InstanceName) -> Vec<String> {
+    let ledger = site.ledger();
+    let of_instance = ledger.leftovers().values().filter(|left| left.instance == *instance);
+    of_instance.flat_map(|left| left.folders.iter().map(words)).collect()
+}
+
+fn tell(site: &Site, left: &Leftover) {
+    for text in left.folders.iter().map(words) {
+        tracing::warn!(instance = %left.instance, "{text}");
+        site.pen.tell(clock::now(), Some(&left.instance), text);
+    }
+}
+
+/// Tells people of all that is left, when the agent starts.
+pub fn tell_all(site: &Site) {
+    let all: Vec<Leftover> = site.ledger().leftovers().values().cloned().collect();
+    all.iter().for_each(|left| tell(site, left));
+}
+
+/// Tries once to remove what is left of an instance's restores.
+pub async fn try_again(site: &Site, instance: &InstanceName) {
+    let of_instance = |left: &&Leftover| left.instance == *instance;
+    let all: Vec<Leftover> = site.ledger().leftovers().values().filter(of_instance).cloned().collect();
+    for before in all {
+        let mut folders = Vec::new();
+        for LeftFolder { aside, .. } in &before.folders {
+            let removed = timeout(LIMIT, remove(aside)).await;
+            match removed.unwrap_or_else(|_| Err("it took too long".to_owned())) {
+                Ok(()) => {
+                    let text = format!("the data of before its restore is removed now: `{}`", aside.waits.display());
+                    tracing::warn!(%instance, "{text}");
+                    site.pen.tell(clock::now(), Some(instance), text);
+                }
+                Err(reason) => folders.push(LeftFolder { aside: aside.clone(), reason }),
+            }
+        }
+        keep(site, before, folders).await;
+    }
+}
+
+/// Keeps what is left by now, and says it again where that was long ago.
+async fn keep(site: &Site, before: Leftover, folders: Vec<LeftFolder>) {
+    let now = clock::now();
+    let is_due = now.since(before.said) >= BETWEEN_WORDS;
+    let said = if is_due { now } else { before.said };
+    let left = Leftover { folders, said, ..before.clone() };
+    if is_due {
+        tell(site, &left);
+    }
+    if left != before {
+        site.insist(|ledger| ledger.keep_leftover(left.clone())).await;
+        // What is said of the instance has changed. Nobody listens while the agent is going down.
+        let _ = site.attention.send(left.instance.clone());
+    }
+}
