@@ -157,13 +157,11 @@ fresh_tests() {
     )
 }
 
-# The names of the test binaries that need an engine.
+# The names of the test binaries that need an engine, of all crates.
 engine_binaries() {
-    local path
-    for path in agent/tests/docker*.rs; do
-        basename "$path" .rs
-    done
-    printf '%s\n' lab blast
+    cargo metadata --locked --no-deps --format-version 1 |
+        grep -o '"kind":\["test"\],"crate_types":\["bin"\],"name":"[^"]*"' |
+        sed 's/.*:"//; s/"$//' | grep -E '^(docker|lab|blast)' | sort --unique
 }
 
 in_order_of() {
