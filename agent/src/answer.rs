@@ -1,8 +1,9 @@
-//! Answers questions: log lines, and the digests of images. Nothing here is kept or ordered.
+//! Answers questions: log lines, the digests of images, and what stands against claims. Nothing here is kept or ordered.
 //!
 //! **Invariant:** an answer is read from its source only as fast as the coordinator takes it, and never faster than its
 //! pace: a flood in a log delays neither heartbeats nor orders.
 
+mod claims;
 mod pace;
 
 use crate::hands::{Hands, LogLine, LogRequest, LogStream, Resolved};
@@ -31,6 +32,8 @@ const FOLLOWS: usize = 8;
 const READS: usize = 4;
 /// The most questions about images at the same time, whatever is read or followed: `app push` needs them.
 const RESOLVES: usize = 4;
+/// The most questions about claims at the same time.
+const CLAIMS: usize = 8;
 /// The most images of one question that a registry is asked for at the same time.
 const AT_ONCE: usize = 4;
 /// Longer lines are cut.
@@ -55,7 +58,7 @@ pub async fn run(site: Arc<Site>, mut questions: mpsc::Receiver<ToAnswer>) {
             ToAnswer::Forget(id) => open.0.remove(&id).into_iter().for_each(|(_, handle)| handle.abort()),
             ToAnswer::Question(question, channel) => {
                 let (id, work) = (question.id, Work::of(&question));
-                let kinds = if open.has_room_for(work) { kinds(&site, question) } else { failure(&work.too_many()) };
+                let kinds = if open.has_room_for(work) { kinds(&site, *question) } else { failure(&work.too_many()) };
                 let answer = tasks.spawn(send(channel, Pieces { question: id, is_named: false, kinds }));
                 open.0.insert(id, (work, answer));
             }
@@ -69,6 +72,7 @@ enum Work {
     Follow,
     Read,
     Resolve,
+    Claims,
 }
 
 impl Work {
@@ -77,6 +81,7 @@ impl Work {
             Some(Kind::Logs(logs)) if logs.follow => Self::Follow,
             Some(Kind::Logs(_)) | None => Self::Read,
             Some(Kind::Resolve(_)) => Self::Resolve,
+            Some(Kind::Claims(_)) => Self::Claims,
         }
     }
 
@@ -85,6 +90,7 @@ impl Work {
             Self::Follow => FOLLOWS,
             Self::Read => READS,
             Self::Resolve => RESOLVES,
+            Self::Claims => CLAIMS,
         }
     }
 
@@ -93,6 +99,7 @@ impl Work {
             Self::Follow => "follows logs",
             Self::Read => "reads logs",
             Self::Resolve => "asks registries",
+            Self::Claims => "looks for what is claimed",
         };
         format!("this host {what} for {} questions already; try again later", self.most())
     }
@@ -136,13 +143,14 @@ async fn send(channel: Channel, pieces: Pieces) {
     }
 }
 
-fn kinds(site: &Site, question: Question) -> BoxStream<'static, PieceKind> {
+fn kinds(site: &Arc<Site>, question: Question) -> BoxStream<'static, PieceKind> {
     match question.kind {
         Some(Kind::Logs(logs)) => match request(site, &logs) {
             Ok((name, request)) => lines(&site.hands, request, Mask::of(site, &name)),
             Err(reason) => failure(&reason),
         },
         Some(Kind::Resolve(resolve)) => resolved(&site.hands, resolve),
+        Some(Kind::Claims(question)) => claims::answer(Arc::clone(site), question),
         None => failure("this fleet-agent does not understand the question"),
     }
 }
@@ -183,7 +191,7 @@ fn lines(hands: &Arc<dyn Hands>, request: LogRequest, mask: Mask) -> BoxStream<'
 fn size(piece: &PieceKind) -> usize {
     match piece {
         PieceKind::Line(line) => line.text.len(),
-        PieceKind::Resolved(_) | PieceKind::Failure(_) => 0,
+        PieceKind::Resolved(_) | PieceKind::Claims(_) | PieceKind::Failure(_) => 0,
     }
 }
 

@@ -22,6 +22,7 @@ mod work;
 pub use allow::{coverage_now, observe};
 pub use data::{let_all_go_on, sweep_drills};
 pub use heal::lost_volumes;
+pub use prepare::expect_claimable;
 pub use said::{said, unlooked, with_leftovers};
 
 use crate::ledger::Unreadable;

@@ -3,6 +3,7 @@
 //! **Invariant:** a wish that cannot work is refused when it is said; a value that is secret is never shown.
 
 mod apps;
+mod asking;
 mod attention;
 mod backups;
 mod changes;

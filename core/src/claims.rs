@@ -3,12 +3,14 @@
 //! A project, a container's name, a volume, a network or a port of the host belongs to one instance. Others may use a volume or
 //! a network only as `external`.
 
+mod bare;
 mod ports;
 #[cfg(test)]
 mod tests;
 
 use crate::spec::{InstanceSpec, PortSpec};
-use ports::overlap;
+pub use bare::Place;
+pub use ports::overlap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;

@@ -44,3 +44,22 @@ fn an_upgrade_that_would_leave_the_volumes_behind_is_refused() {
     harness.until("fx1 to be 3", || harness.fleet.state(&harness.name("fx1")) == "3 healthy");
     assert_eq!(harness.read(&container).trim(), "years");
 }
+
+#[test]
+fn an_undo_takes_nothing_that_another_instance_has_by_now() {
+    let Some(harness) = Harness::new(&["a"]) else { return };
+    let file = |name: &str| compose(&format!("networks: {{ default: {{ name: PREFIX-{name} }} }}"), "{}");
+    harness.push("net", "1", "", &file("x"));
+    harness.push("net", "2", "", &file("y"));
+    harness.push("other", "1", "", &file("x"));
+    harness.install("net@1", "a", "one");
+    let (one, two) = (harness.name("one"), harness.name("two"));
+    harness.fleet.done("rollout --app net --version 2 --yes --detach");
+    harness.until("one to be 2", || harness.fleet.state(&one) == "2 healthy");
+    harness.install("other@1", "a", "two");
+    let before = (harness.id(&format!("{one}-web-1")), harness.id(&format!("{two}-web-1")));
+    let told = harness.fleet.refused("rollout undo --yes --detach");
+    let reason = format!("the network `{}` on a is {two}'s", harness.name("x"));
+    assert!(told.text().contains(&reason), "{}", told.text());
+    assert_eq!((harness.id(&format!("{one}-web-1")), harness.id(&format!("{two}-web-1"))), before);
+}

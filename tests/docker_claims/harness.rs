@@ -53,11 +53,29 @@ impl Harness {
 
     /// Ends an agent at once, and starts it again.
     pub fn restart(&mut self, name: &str) {
+        self.stop(name);
+        self.start(name);
+        self.fleet.wait_online(name);
+    }
+
+    /// Ends an agent at once.
+    pub fn stop(&mut self, name: &str) {
         if let Some(runtime) = self.agents.remove(name) {
             runtime.shutdown_timeout(Duration::from_secs(5));
         }
-        self.start(name);
-        self.fleet.wait_online(name);
+    }
+
+    /// Asks for something while the host is away, and cannot be asked whether it would refuse it. Its agent starts afterwards.
+    pub fn unasked(&mut self, host: &str, line: &str) {
+        self.stop(host);
+        self.fleet.wait_link(host, "offline");
+        let words = format!("not known: whether `{host}` would refuse it, for its Engine was not asked: it is offline");
+        for dry_run in [" --dry-run", " --detach"] {
+            let told = self.fleet.admin.run(&format!("{line}{dry_run}"));
+            assert!(told.text().contains(&words), "{}", told.text());
+        }
+        self.start(host);
+        self.fleet.wait_online(host);
     }
 
     /// A name of this test's own.

@@ -5,6 +5,7 @@
 // Why nothing is tested is shown where there is no Engine.
 #![allow(clippy::print_stderr, reason = "said by the images' module")]
 
+mod asked;
 mod changes;
 mod data;
 mod foreign;

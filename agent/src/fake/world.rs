@@ -128,6 +128,7 @@ impl World {
             files: files.map(|((_, path), it)| (path.clone(), file(it))).collect(),
             foreign: self.foreign(spec),
             borrowed: self.borrowed_by_others(spec),
+            taken_ports: BTreeMap::new(),
         }
     }
 

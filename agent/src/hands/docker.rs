@@ -205,3 +205,33 @@ fn volume_of<'a>(spec: &'a InstanceSpec, name: &str) -> Result<&'a VolumeSpec, H
     let wrong = || HandsError::NotInSpec { kind: "volume", name: name.to_owned() };
     spec.volumes.iter().find(|volume| volume.name == name).ok_or_else(wrong)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_core::claims::{Claims, Place};
+
+    #[tokio::test]
+    async fn a_name_with_another_meaning_never_reaches_the_engine() {
+        // Whoever asked this Engine would be told that it is away.
+        let hands = DockerHands::new("/nowhere/docker.sock", Limits::default());
+        let (instance, host) = ("oasis-1".parse().expect("a name"), "lab-1".parse().expect("a name"));
+        for bad in ["container:0123456789ab", "host", "none", "bridge", "default", "ns:/proc/1/ns/net"] {
+            let names = || [bad.to_owned()].into();
+            let claims = Claims { containers: ["web".to_owned()].into(), networks: names(), ..Claims::default() };
+            let place = Place { instance: &instance, host: &host, working_dir: "/nowhere" };
+            let spec = claims.bare_spec(&place);
+            let create = Step::Create { service: "web".to_owned(), name: "web".to_owned(), keeps: Vec::new() };
+            for step in [
+                Step::ExpectNetwork { network: bad.to_owned() },
+                Step::CreateNetwork { network: bad.to_owned() },
+                Step::ExpectVolume { volume: bad.to_owned() },
+                Step::CreateVolume { volume: bad.to_owned() },
+                create,
+            ] {
+                let refused = hands.perform(&step, &spec, &Notes::unheard()).await;
+                assert!(matches!(refused, Err(HandsError::BadName { .. })), "{bad}: {step}: {refused:?}");
+            }
+        }
+    }
+}

@@ -39,7 +39,7 @@ pub struct Unknown {
 #[derive(Debug, Clone)]
 pub enum ToAnswer {
     /// It is answered on the connection on which it came.
-    Question(v1::Question, Channel),
+    Question(Box<v1::Question>, Channel),
     Forget(u64),
 }
 
@@ -108,7 +108,7 @@ fn pass_on(
             }
             return;
         }
-        Some(Kind::Question(question)) => ToAnswer::Question(question, channel.clone()),
+        Some(Kind::Question(question)) => ToAnswer::Question(Box::new(question), channel.clone()),
         Some(Kind::ForgetQuestion(id)) => ToAnswer::Forget(id),
         // A newer coordinator may say more than we know.
         None => return,

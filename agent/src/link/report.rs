@@ -61,6 +61,7 @@ fn hello(greeting: &Greeting) -> v1::Hello {
         disk_free: greeting.disk_free,
         start: greeting.start.clone(),
         engine_id: greeting.engine_id.clone(),
+        answers_claims: true,
     }
 }
 

@@ -7,7 +7,7 @@ use super::prepare::look;
 use crate::hands::HandsError;
 use crate::ledger::{Ledger, OrderState};
 use crate::site::Site;
-use fleet_core::claims::{Claims, claims_of, conflicts, holders_of_volume, is_network_held};
+use fleet_core::claims::{ClaimKind, Claims, claims_of, conflicts, holders_of_volume, is_network_held};
 use fleet_core::names::InstanceName;
 use fleet_core::spec::{EngineNameError, EngineOwner, InstanceSpec};
 use fleet_core::steps::{Foreign, ForeignKind, Found, Ownership};
@@ -31,6 +31,15 @@ pub enum ClaimError {
     Occupied { project: String, containers: String },
     #[error("{what}, and fleet leaves it; {hint}")]
     Foreign { what: Foreign, hint: &'static str },
+    #[error(
+        "port {port} on this host is already taken by container {holder}; choose another port, or stop that container"
+    )]
+    PortTaken { port: u16, holder: String },
+    #[error(
+        "{conflicts}, too: whose data it is cannot be told; remove one of the two first, without its volumes: \
+         `fleet instance rm`"
+    )]
+    Shared { conflicts: String },
     #[error("the volume `{volume}` stays: {holders} has it, too")]
     VolumeHeld { volume: String, holders: String },
     #[error(transparent)]
@@ -60,6 +69,19 @@ pub fn expect_unclaimed(ledger: &Ledger, to: &InstanceSpec, from: Option<&Instan
     Err(ClaimError::Taken { conflicts: texts.into_iter().collect::<Vec<_>>().join(", ") })
 }
 
+/// Refuses to read or to replace data of which nobody can tell whose it is: another instance of this host has these things, too.
+/// They were installed before names belonged to one instance.
+pub fn expect_unshared(ledger: &Ledger, spec: &InstanceSpec, kinds: &[ClaimKind]) -> Result<(), ClaimError> {
+    let (others, claims) = (others(ledger, &spec.instance), claims_of(spec));
+    let found = conflicts(&claims, Some(&claims), others.iter().map(|(name, claims)| (name, claims)));
+    let shared: BTreeSet<String> =
+        found.iter().filter(|it| kinds.contains(&it.kind)).map(ToString::to_string).collect();
+    if shared.is_empty() {
+        return Ok(());
+    }
+    Err(ClaimError::Shared { conflicts: shared.into_iter().collect::<Vec<_>>().join(", ") })
+}
+
 /// Refuses what an instance must not become: names with another meaning, another project, what others have.
 pub async fn expect_own(site: &Site, to: &InstanceSpec, from: Option<&InstanceSpec>) -> Result<(), ClaimError> {
     if let Some((name, reason)) = to.bad_engine_name() {
@@ -74,7 +96,8 @@ pub async fn expect_own(site: &Site, to: &InstanceSpec, from: Option<&InstanceSp
     if from.is_none() && !strangers.is_empty() {
         return Err(ClaimError::Occupied { project: to.project.clone(), containers: strangers.join(", ") });
     }
-    expect_free(&found, from)
+    expect_free(&found, from)?;
+    expect_ports(&found, from)
 }
 
 /// Refuses to begin beside what is somebody else's. A volume or a network without labels stays the instance's if it has it already.
@@ -92,6 +115,17 @@ pub fn expect_free(found: &Found, from: Option<&InstanceSpec>) -> Result<(), Cla
         ForeignKind::Volume => "choose another name, or mount it as `external: true` where the host's policy lists it",
     };
     Err(ClaimError::Foreign { what: what.clone(), hint })
+}
+
+/// Refuses to begin beside containers of others that have a port open which the instance does not have yet.
+fn expect_ports(found: &Found, from: Option<&InstanceSpec>) -> Result<(), ClaimError> {
+    let present = from.map(claims_of).unwrap_or_default();
+    let is_present = |port: u16| present.ports.iter().any(|it| it.host == Some(port));
+    let taken = found.taken_ports.iter().find(|(port, _)| !is_present(**port));
+    match taken {
+        Some((port, holder)) => Err(ClaimError::PortTaken { port: *port, holder: holder.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Refuses to start or to heal an instance beside containers that are not its own.

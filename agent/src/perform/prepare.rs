@@ -1,6 +1,6 @@
 //! From an order's goal to what the instance shall be, or why this host will not have it. Touches nothing.
 
-use super::allow::{Forbidden, allow_instance};
+use super::allow::{Forbidden, allow_instance, allow_with_devices};
 use super::claims::{ClaimError, expect_no_foreign_container, expect_own};
 use super::heal::lost_volumes;
 use crate::bundles::FetchError;
@@ -8,8 +8,10 @@ use crate::hands::HandsError;
 use crate::ledger::{Settled, Values};
 use crate::site::Site;
 use fleet_core::app::{AppDefinition, CheckedValues, Placement};
+use fleet_core::claims::{Claims, Place};
 use fleet_core::compose::Problems;
 use fleet_core::facts::{DriftRule, PowerDesired};
+use fleet_core::host_policy::Reaches;
 use fleet_core::names::InstanceName;
 use fleet_core::order::{Goal, PowerWish};
 use fleet_core::spec::InstanceSpec;
@@ -42,6 +44,24 @@ pub enum PrepareError {
     DataGone(String),
     #[error(transparent)]
     Look(#[from] HandsError),
+}
+
+impl PrepareError {
+    /// Whether it is no refusal: the Engine is away.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Look(error) | Self::Claim(ClaimError::Look(error)) | Self::Forbidden(Forbidden::Look(error)) => {
+                error.is_passing()
+            }
+            Self::Fetch(_)
+            | Self::OtherApp(_)
+            | Self::Values(_)
+            | Self::Render(_)
+            | Self::Forbidden(_)
+            | Self::Claim(_)
+            | Self::DataGone(_) => false,
+        }
+    }
 }
 
 /// What the instance becomes when the goal is reached.
@@ -78,6 +98,27 @@ pub async fn prepare(
     let (release, revision, since) = (goal.release.clone(), goal.revision, crate::clock::now());
     let power = from.map_or(PowerDesired { wish: PowerWish::Start, serial: 0 }, |from| from.power);
     Ok(Settled { release, revision, power, drift, rendered, values: values.clone(), since })
+}
+
+/// What an order that gives an instance these claims would be refused for, with what it uses of others: that must be there.
+pub async fn expect_claimable(site: &Site, instance: &InstanceName, claims: &Claims) -> Result<(), PrepareError> {
+    let from = site.ledger().settled(instance).cloned();
+    let from = from.as_ref().map(|settled| &settled.rendered.spec);
+    let working_dir = site.working_dir(instance).display().to_string();
+    let mut to = claims.bare_spec(&Place { instance, host: &site.host, working_dir: &working_dir });
+    if let Some(from) = from {
+        to.keep_host_label(from);
+    }
+    expect_own(site, &to, from).await?;
+    let found = look(site, &to).await?;
+    let networks = claims.used_networks.iter().filter(|name| !found.has_network(name));
+    let volumes = claims.used_volumes.iter().filter(|name| !found.volumes.contains(*name));
+    let mut not_there = networks.map(|name| ("network", name)).chain(volumes.map(|name| ("volume", name)));
+    if let Some((kind, name)) = not_there.next() {
+        return Err(HandsError::NotThere { kind, name: name.clone() }.into());
+    }
+    allow_with_devices(site, Reaches { own: Some(working_dir), all: Vec::new() }, &to).await?;
+    Ok(())
 }
 
 /// Refuses to start what has lost its data, and to start anything beside containers of somebody else in its place.

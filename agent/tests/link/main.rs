@@ -49,7 +49,8 @@ impl Lab {
 
     fn run(&self) -> JoinSet<()> {
         let data_dir = self.folder.path().to_owned();
-        let config = Config { policy: data_dir.join("policy.yaml"), data_dir, worker: None };
+        let worker = Some(env!("CARGO_BIN_EXE_fleet-agent").into());
+        let config = Config { policy: data_dir.join("policy.yaml"), data_dir, worker };
         let hands = self.hands.clone();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
@@ -277,6 +278,42 @@ async fn questions_are_answered_or_told_why_not() {
     lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
     let heard = lab.coordinator.wait_for(|heard| heard.answers.len() > 2).await;
     assert!(heard.answers[1..].iter().all(|piece| piece.question == 2));
+}
+
+#[tokio::test]
+async fn whether_something_could_be_claimed_is_answered_with_the_owners_name() {
+    let lab = Lab::new(DAY).await;
+    lab.ask();
+    let _agent = lab.run();
+    let heard = lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
+    assert!(count(&heard, |kind| matches!(kind, Kind::Hello(hello) if hello.answers_claims)) > 0);
+    let cases = [
+        ("oasis-1", "oasis-2_data", "", "the project `oasis-1` is oasis-1's"),
+        ("oasis-2", "oasis-1_data", "", "the volume `oasis-1_data` is oasis-1's"),
+        ("oasis-2", "container:0123", "", "`container:0123` cannot be the name of a network or a volume"),
+        ("oasis-2", "oasis-2_data", "nowhere", "the network `nowhere` does not exist"),
+        ("oasis-2", "oasis-2_data", "", ""),
+    ];
+    for (answered, (project, volume, network, expect)) in (1..).zip(cases) {
+        let used_networks = Some(network.to_owned()).into_iter().filter(|name| !name.is_empty()).collect();
+        let claims = v1::Claims {
+            project: project.to_owned(),
+            volumes: vec![volume.to_owned()],
+            used_networks,
+            ..Default::default()
+        };
+        let claims = v1::ClaimsQuestion { instance: "oasis-2".to_owned(), claims: Some(claims) };
+        let question = v1::Question { id: answered, kind: Some(v1::question::Kind::Claims(claims)) };
+        lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
+        let is_it = |piece: &v1::AnswerPiece| piece.question == answered && piece.kind.is_some();
+        let heard = lab.coordinator.wait_for(|heard| heard.answers.iter().any(is_it)).await;
+        let piece = heard.answers.iter().find(|piece| is_it(piece)).expect("it is there");
+        let Some(Piece::Claims(answer)) = &piece.kind else { panic!("{piece:?}") };
+        assert!(
+            answer.refusal.contains(expect) && answer.refusal.is_empty() == expect.is_empty(),
+            "{answered}: {answer:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 const ROOM: usize = 16;
 /// The most operators that follow logs of one host at a time; each has one follow there.
 const FOLLOWS: usize = 8;
+/// The most questions about claims of one operator to one host: several changes at a time are usual.
+const CLAIMS: usize = 8;
 /// The most other questions of one operator to one host.
 const OTHERS: usize = 2;
 
@@ -68,6 +70,8 @@ struct Open {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lasts {
     UntilAnswered,
+    /// It has a deadline of some seconds.
+    Shortly,
     /// As long as its operator likes.
     Follows,
 }
@@ -77,6 +81,7 @@ impl Lasts {
         match kind {
             question::Kind::Logs(logs) if logs.follow => Self::Follows,
             question::Kind::Logs(_) | question::Kind::Resolve(_) => Self::UntilAnswered,
+            question::Kind::Claims(_) => Self::Shortly,
         }
     }
 }
@@ -141,7 +146,8 @@ impl Questions {
             Lasts::Follows if others.len() >= FOLLOWS => return Err(AskError::TooMany(new.host)),
             Lasts::Follows => own,
             Lasts::UntilAnswered if own.len() >= OTHERS => return Err(AskError::TooManyOfYours(new.host)),
-            Lasts::UntilAnswered => Vec::new(),
+            Lasts::Shortly if own.len() >= CLAIMS => return Err(AskError::TooMany(new.host)),
+            Lasts::UntilAnswered | Lasts::Shortly => Vec::new(),
         };
         for former in replaced.iter().filter_map(|former| open.remove(former)) {
             former.replaced.cancel();

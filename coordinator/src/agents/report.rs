@@ -158,7 +158,7 @@ impl Report {
             enrolment: self.enrolment.clone(),
             disk_free: Some(hello.disk_free).filter(|bytes| *bytes > 0),
         };
-        self.session.greet(now);
+        self.session.greet(now, hello.answers_claims);
         let greeting = Greeting {
             at: now,
             start: id(&hello.start),

@@ -30,6 +30,8 @@ pub struct Session {
     /// When it said hello; 0 before.
     greeted: AtomicU64,
     completed: AtomicBool,
+    /// Whether its agent can be asked what stands against claims; as of its hello.
+    answers_claims: AtomicBool,
     /// Counts the calls of `Watch`: only the newest is served.
     watches: AtomicU64,
     outbox: Mutex<VecDeque<ToAgent>>,
@@ -50,6 +52,7 @@ impl Session {
             due: AtomicU64::new(now.0),
             greeted: AtomicU64::new(0),
             completed: AtomicBool::new(false),
+            answers_claims: AtomicBool::new(false),
             watches: AtomicU64::new(0),
             outbox: Mutex::default(),
             wake: Notify::new(),
@@ -64,9 +67,18 @@ impl Session {
         Time(self.heard.load(Relaxed))
     }
 
-    pub fn greet(&self, now: Time) {
+    pub fn greet(&self, now: Time, answers_claims: bool) {
+        self.answers_claims.store(answers_claims, Relaxed);
         self.completed.store(false, Relaxed);
         self.greeted.store(now.0, Relaxed);
+    }
+
+    pub fn has_greeted(&self) -> bool {
+        self.greeted.load(Relaxed) != 0
+    }
+
+    pub fn answers_claims(&self) -> bool {
+        self.answers_claims.load(Relaxed)
     }
 
     /// When the host said hello, if it has not yet said all it has.

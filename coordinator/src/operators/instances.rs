@@ -57,8 +57,10 @@ impl OperatorsService {
         let rendered = subject.render(&mut session, ATTEMPT, &request.values).await?;
         drop(session);
         self.check_policy(ATTEMPT, &subject, &rendered)?;
+        let not_asked = self.ask_host(ATTEMPT, by, subject.claimant(), &rendered.spec).await?;
         let _one_at_a_time = self.claiming.lock().await;
         let mut plan = lines(None, &rendered.spec);
+        plan.extend(not_asked);
         plan.extend(self.check_claims(ATTEMPT, subject.claimant(), &rendered.spec).await?);
         if !request.dry_run {
             self.keep_new(by, &subject, &request.values, now).await?;
@@ -129,13 +131,17 @@ impl OperatorsService {
         self.check_policy(ATTEMPT, &subject, &after)?;
         let before = subject.render(&mut session, ATTEMPT, &subject.values).await.ok();
         drop(session);
+        let not_asked = match given == subject.values {
+            true => None,
+            false => self.ask_host(ATTEMPT, by, subject.claimant(), &after.spec).await?,
+        };
         let _one_at_a_time = self.claiming.lock().await;
         let unknown = self.check_claims(ATTEMPT, subject.claimant(), &after.spec).await?;
         let mut plan = lines(before.as_ref().map(|before| &before.spec), &after.spec);
         if drift != subject.desired.drift {
             plan.push(format!("drift: {}", super::views::instance::drift_word(drift)));
         }
-        plan.extend(unknown);
+        plan.extend(unknown.into_iter().chain(not_asked));
         let newer = self.newer_at_host(&name);
         if let Some(revision) = newer {
             plan.push(format!("values: those wanted, in place of the newer revision {revision} that its host has"));

@@ -54,7 +54,7 @@ async fn next(mut asking: Asking, again: String) -> Option<(Result<v1::LogView, 
                 return Some((Ok(v1::LogView { service, stream, at_ms, text }), Some((asking, again))));
             }
             Some(answer_piece::Kind::Failure(failure)) => return Some((Err(hindered(ATTEMPT, failure, "")), None)),
-            Some(answer_piece::Kind::Resolved(_)) | None => {}
+            Some(answer_piece::Kind::Resolved(_) | answer_piece::Kind::Claims(_)) | None => {}
         }
     }
 }

@@ -55,7 +55,7 @@ impl OperatorsService {
                 Some(answer_piece::Kind::Failure(failure)) => {
                     return Err(hindered(ATTEMPT, format!("`{host}` says: {failure}"), ""));
                 }
-                Some(answer_piece::Kind::Line(_)) | None => {}
+                Some(answer_piece::Kind::Line(_) | answer_piece::Kind::Claims(_)) | None => {}
             }
         }
         if found.len() < images.len() {

@@ -234,6 +234,7 @@ pub fn hello_of(start: &str, now: Time) -> from_agent::Kind {
         disk_free: 100 << 30,
         start: start.to_owned(),
         engine_id: "ABCD:EFGH".to_owned(),
+        answers_claims: false,
     })
 }
 
@@ -263,13 +264,13 @@ pub fn done() -> v1::order_report::Outcome {
     v1::order_report::Outcome::Done(v1::Empty {})
 }
 
-/// A small app with a secret; `image` tells its versions apart.
+/// A small app with a secret; `image` tells its versions apart. It publishes no port: a host has several instances of it.
 pub fn bundle(image: &str) -> Bundle {
     let app = "app: notes\ntitle: Notes\nvalues:\n  password: {type: string, required: true, secret: true}\n  \
                port: {type: port, default: 8080}\n";
     let compose = format!(
-        "services:\n  web:\n    image: {image}\n    environment:\n      PASSWORD: ${{PASSWORD}}\n    ports:\n      \
-         - \"${{PORT}}:80\"\n    volumes:\n      - data:/data\nvolumes:\n  data: {{}}\n"
+        "services:\n  web:\n    image: {image}\n    environment:\n      PASSWORD: ${{PASSWORD}}\n      \
+         PORT: ${{PORT}}\n    volumes:\n      - data:/data\nvolumes:\n  data: {{}}\n"
     );
     let files = [("app.yaml", app.to_owned()), ("compose.yaml", compose)];
     let files = files.into_iter().map(|(path, text)| (path.to_owned(), text.into_bytes())).collect();

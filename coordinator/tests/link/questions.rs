@@ -1,6 +1,6 @@
-//! Questions to hosts, and the way of their answers to whoever asked: log lines, and the digests of images.
+//! Questions to hosts, and the way of their answers to whoever asked: log lines, the digests of images, and claims.
 
-use crate::bed::{FakeAgent, LIMIT, Operators, operators};
+use crate::bed::{FakeAgent, LIMIT, Operators, hello, now, operators};
 use crate::stories::{fleet, installed};
 use fleet_proto::v1;
 use tokio::time::timeout;
@@ -193,4 +193,77 @@ async fn one_operator_has_few_questions_open_to_a_host() {
     }
     let refused = admin.read_logs(request()).await.expect_err("it is one too many");
     assert!(refused.message().contains("2 questions to `lab-1` open"), "{refused}");
+}
+
+fn wanted(name: &str) -> v1::InstallInstanceRequest {
+    v1::InstallInstanceRequest {
+        app: "notes".to_owned(),
+        version: "1.1".to_owned(),
+        host: "lab-1".to_owned(),
+        name: name.to_owned(),
+        values: [("password".to_owned(), "hunter2".to_owned())].into(),
+        ..Default::default()
+    }
+}
+
+/// Asks for an installation until the host is asked whether it would refuse it: its greeting is on its way.
+async fn install_asked(
+    admin: &Operators,
+    agent: &mut FakeAgent,
+    request: &v1::InstallInstanceRequest,
+) -> (tokio::task::JoinHandle<Result<v1::InstanceChange, tonic::Status>>, v1::Question) {
+    loop {
+        let (mut asker, request) = (admin.clone(), request.clone());
+        let mut asking = tokio::spawn(async move { asker.install_instance(request).await.map(|it| it.into_inner()) });
+        tokio::select! {
+            question = agent.question() => return (asking, question),
+            told = &mut asking => {
+                let plan = told.expect("no fault").expect("nothing stands against it").plan;
+                assert!(plan.iter().any(|line| line.contains("was not asked")), "{plan:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_refused_for_what_its_host_says_and_silence_is_told() {
+    use v1::answer_piece::Kind;
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let request = v1::InstallInstanceRequest { dry_run: true, ..wanted("notes-1") };
+    let plan = admin.install_instance(request.clone()).await.expect("nothing stands against it").into_inner().plan;
+    let old = "not known: whether `lab-1` would refuse it, for its Engine was not asked: its fleet-agent is too old to be asked";
+    assert!(plan.iter().any(|line| line == old), "{plan:?}");
+    let v1::from_agent::Kind::Hello(greeting) = hello(now()) else { unreachable!("it is a hello") };
+    agent.say(v1::from_agent::Kind::Hello(v1::Hello { answers_claims: true, ..greeting })).await;
+    agent.say(v1::from_agent::Kind::Complete(v1::Complete {})).await;
+    for dry_run in [true, false] {
+        let request = v1::InstallInstanceRequest { dry_run, ..request.clone() };
+        let (asked, question) =
+            install_asked(&admin, &mut agent, &v1::InstallInstanceRequest { dry_run: true, ..request.clone() }).await;
+        let Some(v1::question::Kind::Claims(claims)) = &question.kind else { panic!("{question:?}") };
+        assert_eq!(claims.instance, "notes-1");
+        assert_eq!(claims.claims.as_ref().map(|it| it.project.as_str()), Some("notes-1"));
+        let refusal = "the volume `notes-1_data` is of somebody unknown".to_owned();
+        let answer = |kind| tokio_stream::iter([v1::AnswerPiece { question: question.id, kind: Some(kind) }]);
+        agent.client.answer(answer(Kind::Claims(v1::ClaimsAnswer { refusal }))).await.expect("somebody waits for it");
+        let refused = asked.await.expect("no fault").expect_err("its host would refuse it");
+        assert!(
+            refused.message().contains("`lab-1` says: the volume `notes-1_data` is of somebody unknown"),
+            "{refused}"
+        );
+        // A host that cannot say is no yes.
+        let (asked, question) = install_asked(&admin, &mut agent, &request).await;
+        let piece =
+            v1::AnswerPiece { question: question.id, kind: Some(Kind::Failure("its Engine is away".to_owned())) };
+        agent.client.answer(tokio_stream::iter([piece])).await.expect("somebody waits for it");
+        let plan = asked.await.expect("no fault").expect("nothing is known against it").plan;
+        assert!(plan.iter().any(|line| line.ends_with("was not asked: its Engine is away")), "{plan:?}");
+    }
+    // One that is asked again, and says that nothing stands against it.
+    let request = v1::InstallInstanceRequest { dry_run: true, ..wanted("notes-2") };
+    let (asked, question) = install_asked(&admin, &mut agent, &request).await;
+    let piece = v1::AnswerPiece { question: question.id, kind: Some(Kind::Claims(v1::ClaimsAnswer::default())) };
+    agent.client.answer(tokio_stream::iter([piece])).await.expect("somebody waits for it");
+    let plan = asked.await.expect("no fault").expect("nothing stands against it").plan;
+    assert!(!plan.iter().any(|line| line.contains("not asked")), "{plan:?}");
 }

@@ -237,3 +237,19 @@ fn a_new_version_of_fleet_recreates_nobody() {
     assert_eq!(db.config_hash, "7a90e60c101aa0963e240fc450d7d12f6cd7da8cc6862efd81b7e6b0e448f1d9");
     assert_eq!(spec.networks[0].config_hash, "a8f15f26c8572bd0ff5bc17a526d6349fa58ec12e9f73b7bdaa79a718dac1f54");
 }
+
+#[test]
+fn lint_says_what_the_name_of_a_compose_file_means() {
+    let named = format!("name: fixedproj\n{}", super::testing::COMPOSE);
+    let notes = |app: &str| {
+        let report = lint(&bundle(&[("docker-compose.yaml", &named), ("app.yaml", app)]), "1.2".parse().ok().as_ref());
+        assert_eq!(report.problems.to_string(), "");
+        report.summary.expect("it is fit").notes.join("; ")
+    };
+    let unused = notes(super::testing::APP);
+    assert!(unused.contains("the Compose file's `name: fixedproj` does not count"), "{unused}");
+    assert!(unused.contains("`project: from-compose` in app.yaml keeps it, for one instance on a host"), "{unused}");
+    let kept = notes(&format!("project: from-compose\n{}", super::testing::APP));
+    assert!(kept.contains("a host has room for one instance"), "{kept}");
+    assert!(!kept.contains("does not count"), "{kept}");
+}

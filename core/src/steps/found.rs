@@ -26,6 +26,9 @@ pub struct Found {
     /// Volumes of the spec that containers of others have mounted, each with the name of one of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub borrowed: BTreeMap<String, String>,
+    /// Ports of the host that the spec publishes and containers of others have open, each with the name of one of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub taken_ports: BTreeMap<u16, String>,
 }
 
 /// A container, a network or a volume of somebody else.
@@ -238,6 +241,7 @@ impl Found {
             files: files.collect(),
             foreign: Vec::new(),
             borrowed: BTreeMap::new(),
+            taken_ports: BTreeMap::new(),
         }
     }
 

@@ -30,6 +30,7 @@ impl Host {
             files: self.files.clone(),
             foreign: Vec::new(),
             borrowed: BTreeMap::new(),
+            taken_ports: BTreeMap::new(),
         }
     }
 

@@ -129,6 +129,7 @@ impl SimulatedAgent {
             disk_free: 100 << 30,
             start: format!("{:016x}", self.number),
             engine_id: format!("ENGINE:{}", self.number),
+            answers_claims: false,
         };
         send(say, from_agent::Kind::Hello(hello)).await?;
         if let Some(release) = &self.settled {

@@ -6,11 +6,13 @@ use super::{mounted, network, volume};
 use crate::hands::{HandsError, LogRequest, files};
 use bollard::models::{
     ContainerInspectResponse, ContainerState as EngineState, ContainerStateStatusEnum, ContainerSummary,
-    HealthStatusEnum, MountPoint, Network,
+    HealthStatusEnum, MountPoint, Network, PortSummary, PortSummaryTypeEnum,
 };
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
+use fleet_core::claims::overlap;
 use fleet_core::spec::{
-    COMPOSE_PROJECT, COMPOSE_SERVICE, EngineOwner, FLEET_CONFIG_HASH, FLEET_INSTANCE, InstanceSpec, owner_by_labels,
+    COMPOSE_PROJECT, COMPOSE_SERVICE, EngineOwner, FLEET_CONFIG_HASH, FLEET_INSTANCE, InstanceSpec, PortSpec, Protocol,
+    owner_by_labels,
 };
 use fleet_core::steps::{
     ContainerHealth, ContainerState, DEFAULT_GRACE, Foreign, ForeignKind, Found, FoundContainer, FoundNetwork,
@@ -35,7 +37,8 @@ pub async fn look(engine: &Engine, spec: &InstanceSpec) -> Result<Found, HandsEr
     foreign.extend(networks.foreign.into_iter().chain(volumes.foreign));
     let (networks, volumes) = (networks.found, volumes.found);
     let borrowed = borrowed(&listed, spec, &volumes);
-    Ok(Found { containers, networks, volumes, images, files, foreign, borrowed })
+    let taken_ports = taken_ports(&listed, spec);
+    Ok(Found { containers, networks, volumes, images, files, foreign, borrowed, taken_ports })
 }
 
 /// What was found of one kind, and what of it is somebody else's.
@@ -117,6 +120,24 @@ fn borrowed(listed: &[ContainerSummary], spec: &InstanceSpec, volumes: &BTreeSet
         others.flat_map(|it| it.mounts.iter().flatten().filter_map(move |mount| Some((mount.name.clone()?, it))));
     let of_spec = mounts.filter(|(name, _)| volumes.contains(name));
     of_spec.map(|(name, it)| (name, plain_name(it.names.iter().flatten().next().cloned()))).collect()
+}
+
+/// The ports that the spec publishes and containers of others have open, each with one of them.
+fn taken_ports(listed: &[ContainerSummary], spec: &InstanceSpec) -> BTreeMap<u16, String> {
+    let wanted: Vec<&PortSpec> = spec.containers.iter().flat_map(|it| &it.ports).collect();
+    let others = listed.iter().filter(|it| !is_own_container(spec, |key| label(it, key)));
+    let open = others.flat_map(|it| it.ports.iter().flatten().filter_map(move |port| Some((port_of(port)?, it))));
+    let taken = open.filter(|(port, _)| wanted.iter().any(|it| overlap(it, port)));
+    taken.filter_map(|(port, it)| Some((port.host?, plain_name(it.names.iter().flatten().next().cloned())))).collect()
+}
+
+fn port_of(port: &PortSummary) -> Option<PortSpec> {
+    let protocol = match port.typ? {
+        PortSummaryTypeEnum::TCP | PortSummaryTypeEnum::EMPTY => Protocol::Tcp,
+        PortSummaryTypeEnum::UDP => Protocol::Udp,
+        PortSummaryTypeEnum::SCTP => Protocol::Sctp,
+    };
+    Some(PortSpec { container: port.private_port, protocol, host: Some(port.public_port?), address: port.ip.clone() })
 }
 
 /// A tool's own container is ended with the work that it is for.

@@ -12,13 +12,15 @@ use super::{Came, DataError, DataWork};
 use crate::clock;
 use crate::ledger::Settled;
 use crate::perform::allow::{Forbidden, stores_refused};
-use crate::perform::prepare::refuse_without_data;
+use crate::perform::claims::expect_unshared;
+use crate::perform::prepare::{PrepareError, refuse_without_data};
 use crate::repositories::{Label, SetFound, Tree, TreesKept};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
     Cause, CopyMade, Course, Coverage, EngineKind, Hold, Kept, Made, Manifest, Part, Phase, Store, course, coverage,
     side_path, stream_path, uncovered, uncovered_side_files,
 };
+use fleet_core::claims::ClaimKind;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::Outcome;
 use fleet_core::units::Period;
@@ -56,6 +58,8 @@ pub async fn take(
     cause: Cause,
 ) -> Result<Taken, DataError> {
     let spec = &settled.rendered.spec;
+    let shared = expect_unshared(&data.site().ledger(), spec, &[ClaimKind::Project]);
+    shared.map_err(PrepareError::from)?;
     let mounted = data.site().hands.mounted(spec).await?;
     let refused = stores_refused(data.site(), &settled.rendered, &mounted).await;
     let course = course_of(settled, &refused)?;

@@ -5,11 +5,13 @@ use super::room::Wanted;
 use super::source::Opened;
 use super::{DataError, DataWork};
 use crate::hands::{HandsError, Notes, Stranger};
-use crate::perform::prepare::look;
+use crate::perform::claims::expect_unshared;
+use crate::perform::prepare::{PrepareError, look};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
     Engine, Files, Kept, Owner, Root, Store, data_mounts, is_files, is_pattern, renamed, takes_volume,
 };
+use fleet_core::claims::ClaimKind;
 use fleet_core::names::StoreName;
 use fleet_core::spec::{InstanceSpec, VolumeSpec};
 use fleet_core::steps::Step;
@@ -190,8 +192,10 @@ pub async fn expect_alone(
     Ok(())
 }
 
-/// Refuses to move folders that a container of somebody else's has: it would keep the old one, and write where nobody reads.
+/// Refuses to move what another instance claims, and folders that a container of somebody else's has: it would keep the old one, and write where nobody reads.
 pub async fn expect_nobody(data: &DataWork<'_>, spec: &InstanceSpec, targets: &[Target]) -> Result<(), DataError> {
+    let shared = expect_unshared(&data.site().ledger(), spec, &[ClaimKind::Project, ClaimKind::Volume]);
+    shared.map_err(PrepareError::from)?;
     let folders: Vec<PathBuf> = targets.iter().map(|target| target.path.clone()).collect();
     let strangers = data.site().hands.strangers(spec, &folders).await?;
     let Some(Stranger { folder, .. }) = strangers.first() else { return Ok(()) };

@@ -18,6 +18,7 @@ mod place_faults;
 mod policy;
 mod ready;
 mod restores;
+mod shared;
 mod stories;
 mod streams;
 mod volumes;

@@ -251,6 +251,33 @@ async fn an_end_is_kept_while_its_order_is_held() {
     assert!(!agent.site.ledger().orders().contains_key(&later), "what is held is not begun");
 }
 
+/// A container of another instance under a name that is the instance's, while its own is gone.
+fn usurper(bed: &Bed) -> FakeContainer {
+    let other = FakeContainer { name: "oasis-1-web-1".to_owned(), project: "oasis-2".to_owned(), ..stranger() };
+    let mut world = bed.hands.world();
+    world.containers.retain(|it| it.name != other.name);
+    world.containers.push(other.clone());
+    other
+}
+
+#[tokio::test]
+async fn nothing_is_healed_or_started_beside_anothers_container_of_the_same_name() {
+    let (bed, agent) = installed(1).await;
+    let other = usurper(&bed);
+    let before = bed.hands.world().containers.clone();
+    crate::perform::heal::heal(&agent.site, &instance()).await;
+    assert_eq!(bed.hands.world().containers, before, "healing touches nothing");
+    let told = agent.site.pen.see(|board| format!("{board:?}"));
+    assert!(told.contains("could not be healed: the container `oasis-1-web-1` is of the instance oasis-2"), "{told}");
+    for (wish, serial) in [(PowerWish::Start, 1), (PowerWish::Restart, 2)] {
+        let outcome = bed.carry_out(&agent, power(wish, serial)).await;
+        check_refused(&outcome, "the container `oasis-1-web-1` is of the instance oasis-2");
+        assert_eq!(bed.hands.world().containers, before);
+    }
+    assert_eq!(bed.carry_out(&agent, power(PowerWish::Stop, 3)).await, Outcome::Done);
+    assert!(bed.hands.world().containers.contains(&other), "it is neither stopped nor removed");
+}
+
 /// A stack that somebody started with Compose, under the name that an order is about.
 fn stranger() -> FakeContainer {
     FakeContainer {

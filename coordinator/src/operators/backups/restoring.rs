@@ -24,10 +24,12 @@ use tonic::Status;
 const ATTEMPT: &str = "restore";
 
 /// A new instance that is made from a backup.
-struct Anew {
+struct Anew<'a> {
     subject: Subject,
     values: Given,
     plan: Vec<String>,
+    /// Until it is kept, nobody else claims anything.
+    _one_at_a_time: tokio::sync::MutexGuard<'a, ()>,
 }
 
 impl OperatorsService {
@@ -140,8 +142,7 @@ impl OperatorsService {
         check_reach(&self.shared.facts.read(), &from, &seen, &host)?;
         check_host(&self.shared.facts.read(), ATTEMPT, &host, [&from.repository])?;
         let manifest = self.manifest_of(ATTEMPT, &from).await?;
-        let _one_at_a_time = self.claiming.lock().await;
-        let anew = self.anew(&name, &host, &manifest, request).await?;
+        let anew = self.anew(by, (&name, &host), &manifest, request).await?;
         let mut plan = vec![format!(
             "instance {name} on {host}: made as {} from backup {} of {} ({}, in {})",
             manifest.release, from.backup, from.instance, seen.began, from.repository
@@ -189,11 +190,11 @@ impl OperatorsService {
     /// Works out whether the backup's release and values make an instance on the host, before anything is kept.
     async fn anew(
         &self,
-        name: &InstanceName,
-        host: &HostName,
+        by: &OperatorName,
+        (name, host): (&InstanceName, &HostName),
         manifest: &Manifest,
         request: &v1::RestoreRequest,
-    ) -> Result<Anew, Status> {
+    ) -> Result<Anew<'_>, Status> {
         let release = self.find_release(ATTEMPT, &manifest.release.name.app, &manifest.release.name.version)?.release;
         if release.digest != manifest.release.digest {
             let why = format!("the backup was made by another {} than the one that is known here", release.name);
@@ -222,10 +223,13 @@ impl OperatorsService {
         let rendered = subject.render(&mut session, ATTEMPT, &values).await?;
         self.check_policy(ATTEMPT, &subject, &rendered)?;
         drop(session);
+        let not_asked = self.ask_host(ATTEMPT, by, subject.claimant(), &rendered.spec).await?;
+        let one_at_a_time = self.claiming.lock().await;
         let unknown = self.check_claims(ATTEMPT, subject.claimant(), &rendered.spec).await?;
         let rebuilt = rebuild_lines(&rendered.rebuilds);
-        let plan = lines(None, &rendered.spec).into_iter().chain(unknown).chain(rebuilt).collect();
-        Ok(Anew { plan, subject, values })
+        let told = not_asked.into_iter().chain(unknown).chain(rebuilt);
+        let plan = lines(None, &rendered.spec).into_iter().chain(told).collect();
+        Ok(Anew { plan, subject, values, _one_at_a_time: one_at_a_time })
     }
 
     /// A host keeps what its own backup has. Only the coordinator knows whose it is: a manifest says what its writer wants.

@@ -1,0 +1,42 @@
+//! What an order would be refused for because of what it claims: asked before there is an order.
+
+use crate::perform::expect_claimable;
+use crate::site::Site;
+use fleet_core::claims::Claims;
+use fleet_core::names::{InstanceName, NameError};
+use fleet_proto::v1::answer_piece::Kind as PieceKind;
+use fleet_proto::v1::{ClaimsAnswer, ClaimsQuestion};
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Whoever asks waits a little longer.
+const LIMIT: Duration = Duration::from_secs(4);
+
+pub fn answer(site: Arc<Site>, question: ClaimsQuestion) -> BoxStream<'static, PieceKind> {
+    stream::once(async move {
+        match read(question) {
+            Ok((instance, claims)) => refusal(&site, &instance, &claims).await,
+            Err(reason) => PieceKind::Failure(reason),
+        }
+    })
+    .boxed()
+}
+
+fn read(question: ClaimsQuestion) -> Result<(InstanceName, Claims), String> {
+    let instance = question.instance.parse().map_err(|error: NameError| error.to_string())?;
+    let claims = question.claims.ok_or("the question names no claims")?;
+    Ok((instance, claims.try_into().map_err(|error| crate::chain(&error))?))
+}
+
+/// That the Engine does not answer is no refusal: an order would wait for it.
+async fn refusal(site: &Site, instance: &InstanceName, claims: &Claims) -> PieceKind {
+    match timeout(LIMIT, expect_claimable(site, instance, claims)).await {
+        Ok(Ok(())) => PieceKind::Claims(ClaimsAnswer { refusal: String::new() }),
+        Ok(Err(error)) if error.is_passing() => PieceKind::Failure(crate::chain(&error)),
+        Ok(Err(error)) => PieceKind::Claims(ClaimsAnswer { refusal: crate::chain(&error) }),
+        Err(_) => PieceKind::Failure(format!("its Engine did not answer in {} s", LIMIT.as_secs())),
+    }
+}
