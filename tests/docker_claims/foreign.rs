@@ -1,7 +1,7 @@
 //! Containers of somebody else in an instance's project are never stopped, removed, healed or taken over.
 
 use super::harness::{Harness, compose};
-use super::images::ONE;
+use super::images::{ONE, docker};
 
 #[test]
 fn no_verb_touches_containers_of_another_instance_in_the_project() {
@@ -38,4 +38,29 @@ fn no_verb_touches_containers_of_another_instance_in_the_project() {
     harness.fleet.done(&format!("instance rm {one} --yes --detach"));
     harness.wait_gone(&one);
     assert_eq!(harness.id(&other), before, "after a removal");
+}
+
+#[test]
+fn nothing_is_healed_or_started_where_somebody_else_has_the_containers_name() {
+    let Some(mut harness) = Harness::new(&["a"]) else { return };
+    harness.push("plain", "1", "", &compose("", "{}"));
+    harness.install("plain@1", "a", "one");
+    let one = harness.name("one");
+    let container = format!("{one}-web-1");
+    let words = format!("the container `{container}` is of somebody unknown");
+    // While the agent is away, so that it does not heal before the name is taken.
+    harness.stop("a");
+    docker(&["rm", "-f", &container]);
+    harness.make(&["run", "-d", "--name", &container, ONE], &["rm", "-f", &container]);
+    let before = harness.id(&container);
+    harness.start("a");
+    harness.until("its drift to be told, and not healed", || {
+        harness.fleet.admin.run(&format!("instance show {one}")).text().contains(&words)
+    });
+    assert_eq!(harness.id(&container), before);
+    harness.fleet.done(&format!("instance stop {one} --detach"));
+    harness.wait(&one, "stopped");
+    harness.fleet.done(&format!("instance start {one} --detach"));
+    harness.until("the start to be refused", || harness.fleet.admin.run("events --tail 20").text().contains(&words));
+    assert_eq!(harness.id(&container), before);
 }

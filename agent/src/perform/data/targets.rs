@@ -192,7 +192,8 @@ pub async fn expect_alone(
     Ok(())
 }
 
-/// Refuses to move what another instance claims, and folders that a container of somebody else's has: it would keep the old one, and write where nobody reads.
+/// Refuses to move what another instance claims, and folders that a container of somebody else's has: it would keep the old one,
+/// and write where nobody reads.
 pub async fn expect_nobody(data: &DataWork<'_>, spec: &InstanceSpec, targets: &[Target]) -> Result<(), DataError> {
     let shared = expect_unshared(&data.site().ledger(), spec, &[ClaimKind::Project, ClaimKind::Volume]);
     shared.map_err(PrepareError::from)?;
