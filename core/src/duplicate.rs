@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Take-overs count together if they happened within this time.
 pub const WINDOW: Duration = Duration::from_secs(300);
-/// The finding ends when only one start has been connected for this long.
+/// The finding ends when only one start has been connected for this long, without a break.
 pub const QUIET: Duration = Duration::from_secs(300);
 /// This many take-overs of live connections, among them a start that came back, are two machines.
 const TAKE_OVERS: usize = 3;
@@ -83,11 +83,12 @@ impl Greetings {
         Some(DuplicateChange::Began(duplicate))
     }
 
-    /// Ends the finding when only one start has been there for long. `online_since` is since when the host is connected or
-    /// could have been, whichever is later: a coordinator that has just started has not seen who stays away.
-    pub fn pass(&mut self, online_since: Option<Time>, now: Time) -> Option<DuplicateChange> {
-        let alone_since = self.recent.last()?.at.max(online_since?);
-        if self.duplicate.is_none() || now.since(alone_since) < QUIET {
+    /// Ends the finding when only one start has been connected for long. `connected_since` is since when the connection of the
+    /// host is there, which is none without one. Each greeting begins the time anew, also of the start that greeted last: the
+    /// others may be away for the same reason for which it was, and be back a little later.
+    pub fn pass(&mut self, connected_since: Option<Time>, now: Time) -> Option<DuplicateChange> {
+        let greeted = self.duplicate.as_ref()?.machines.first()?.at;
+        if now.since(greeted.max(connected_since?)) < QUIET {
             return None;
         }
         self.forget()
@@ -191,17 +192,25 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_when_one_has_been_alone_for_long() {
+    fn it_ends_when_one_has_been_connected_alone_for_long() {
+        let flaps = "0:a 5:b! 8:a! 11:b!";
+        let back = "0:a 5:b! 8:a! 11:b! 400:b";
         let table = [
-            ("too early", Some(at(0)), 310, false),
-            ("long enough", Some(at(0)), 311, true),
-            ("nobody is connected", None, 10_000, false),
-            ("the coordinator has just started", Some(at(200)), 499, false),
-            ("the coordinator has listened for long", Some(at(200)), 500, true),
+            ("too early", flaps, Some(11), 310, false),
+            ("long enough", flaps, Some(11), 311, true),
+            ("nobody is connected", flaps, None, 10_000, false),
+            ("a connection that has just begun, and has not greeted", flaps, Some(9_999), 10_000, false),
+            ("a connection that began later than it greeted", flaps, Some(200), 499, false),
+            ("such a connection for long", flaps, Some(200), 500, true),
+            ("the one that greeted last is back first after the link was down", back, Some(400), 401, false),
+            ("the same, a little less than long", back, Some(400), 699, false),
+            ("the same, for long", back, Some(400), 700, true),
+            ("it greets again on the connection that it has", back, Some(11), 401, false),
+            ("the other is back too", "0:a 5:b! 8:a! 11:b! 400:b 410:a!", Some(410), 700, false),
         ];
-        for (what, online_since, second, ends) in table {
-            let (mut greetings, _) = heard("0:a 5:b! 8:a! 11:b!");
-            let change = greetings.pass(online_since, at(second));
+        for (what, text, connected_since, second, ends) in table {
+            let (mut greetings, _) = heard(text);
+            let change = greetings.pass(connected_since.map(at), at(second));
             assert_eq!(matches!(change, Some(DuplicateChange::Ended(_))), ends, "{what}");
             assert_eq!(greetings.duplicate().is_none(), ends, "{what}");
         }
@@ -210,7 +219,7 @@ mod tests {
     #[test]
     fn one_that_comes_back_in_time_keeps_it_up() {
         let (mut greetings, _) = heard("0:a 5:b! 8:a! 11:b! 250:a!");
-        assert_eq!(greetings.pass(Some(at(0)), at(400)), None);
+        assert_eq!(greetings.pass(Some(at(250)), at(400)), None);
         assert!(greetings.duplicate().is_some());
     }
 

@@ -3,6 +3,7 @@
 use super::{Session, Sessions};
 use crate::clock;
 use crate::facts::Facts;
+use fleet_core::names::HostName;
 use fleet_core::time::Time;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,18 +20,30 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub async fn sweep(sessions: &Sessions, facts: &Facts) {
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let start = clock::now();
+    let (mut looked, mut watched) = (start, start);
     loop {
         ticks.tick().await;
         let now = clock::now();
+        (looked, watched) = (now, watched_since(watched, looked, now));
         for session in sessions.all() {
             look_at(&session, sessions, facts, now);
         }
-        match facts.end_duplicates(now).await {
+        let connected_since = |host: &HostName| {
+            let session = sessions.get(host).filter(|session| session.has_greeted());
+            session.map(|session| session.since.max(watched))
+        };
+        match facts.end_duplicates(connected_since, now).await {
             // Its last machine says all it has again: what it did not have was not believed.
             Ok(ended) => ended.iter().filter_map(|host| sessions.get(host)).for_each(|it| it.caller.cut.cancel()),
             Err(error) => tracing::error!(%error, "could not keep that a host is one machine again"),
         }
     }
+}
+
+/// Since when hosts have been looked at without a break: who was away while this process slept was not seen.
+fn watched_since(watched: Time, looked: Time, now: Time) -> Time {
+    if now.since(looked) > SILENCE { now } else { watched }
 }
 
 fn look_at(session: &Arc<Session>, sessions: &Sessions, facts: &Facts, now: Time) {
@@ -95,6 +108,13 @@ mod tests {
         fn is_cut(&self) -> bool {
             self.session.caller.cut.is_cancelled()
         }
+    }
+
+    #[test]
+    fn a_sleep_of_this_process_is_no_time_in_which_hosts_were_seen() {
+        let at = |seconds| NOW.after(Duration::from_secs(seconds));
+        assert_eq!(watched_since(at(0), at(99), at(100)), at(0));
+        assert_eq!(watched_since(at(0), at(99), at(700)), at(700));
     }
 
     #[tokio::test]

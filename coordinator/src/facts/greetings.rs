@@ -5,7 +5,7 @@
 use super::{DesiredChange, Facts, Known};
 use crate::keys;
 use crate::store::{Batch, StoreError};
-use fleet_core::duplicate::{Duplicate, DuplicateChange, Greeting};
+use fleet_core::duplicate::{Duplicate, DuplicateChange, Greeting, QUIET};
 use fleet_core::facts::Link;
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
@@ -27,8 +27,13 @@ impl Facts {
         }
     }
 
-    /// Hosts that are one machine again after two machines connected as them for some time.
-    pub async fn end_duplicates(&self, now: Time) -> Result<Vec<HostName>, StoreError> {
+    /// Hosts that are one machine again after two machines connected as them for some time. `connected_since` is since when a
+    /// host's connection is there, if it has one.
+    pub async fn end_duplicates(
+        &self,
+        connected_since: impl Fn(&HostName) -> Option<Time>,
+        now: Time,
+    ) -> Result<Vec<HostName>, StoreError> {
         let may_end: Vec<HostName> = {
             let known = self.read();
             let duplicates = known.observed.greetings.iter().filter(|(_, greetings)| greetings.duplicate().is_some());
@@ -36,10 +41,10 @@ impl Facts {
         };
         let mut ended = Vec::new();
         for host in may_end {
+            let since = connected_since(&host);
             let change = self.change_unwritten(|known| {
                 let is_online = known.observed.hosts.get(&host).is_some_and(|seen| seen.link == Link::Online);
-                let online_since = is_online.then_some(known.observed.since);
-                known.observed.greetings.get_mut(&host)?.pass(online_since, now)
+                known.observed.greetings.get_mut(&host)?.pass(since.filter(|_| is_online), now)
             });
             if let Some(change) = change {
                 self.keep_duplicate(&host, &change, now).await?;
@@ -58,7 +63,11 @@ impl Facts {
                     tracing::warn!(%host, "{text}");
                     format!("{text}; {hint}")
                 }
-                DuplicateChange::Ended(_) => "only one machine connects as it again: its orders go on".to_owned(),
+                DuplicateChange::Ended(duplicate) => {
+                    let text = ended_words(duplicate);
+                    tracing::warn!(%host, "{text}");
+                    text
+                }
             };
             known.events.tell(batch, now, &format!("host {host}"), &text);
             Ok::<_, StoreError>(())
@@ -91,12 +100,7 @@ impl DesiredChange<'_> {
 
 /// Names two machines that connect as one host, and says what to do.
 pub fn duplicate_words(duplicate: &Duplicate) -> (String, String) {
-    let machine = |machine: &Greeting| {
-        let start = shown(&machine.start, "an agent without a start id");
-        let engine = shown(&machine.engine, "unknown");
-        format!("start {start} at {} (Engine {engine})", machine.address)
-    };
-    let machines: Vec<String> = duplicate.machines.iter().map(machine).collect();
+    let machines: Vec<String> = duplicate.machines.iter().map(named).collect();
     let since = duplicate.since;
     let text = format!("two machines connect as it since {since}: {}; its orders are held", machines.join(" and "));
     let hint =
@@ -104,6 +108,28 @@ pub fn duplicate_words(duplicate: &Duplicate) -> (String, String) {
                 NEW-NAME`, then restart its agent"
             .to_owned();
     (text, hint)
+}
+
+/// Says which machine stayed. It has the host's orders from now on, be it the first machine or the clone: nobody but a person
+/// can tell them apart.
+fn ended_words(duplicate: &Duplicate) -> String {
+    let Some((stayed, gone)) = duplicate.machines.split_first() else {
+        return "only one machine connects as it again: its orders go on".to_owned();
+    };
+    let gone: Vec<String> = gone.iter().map(named).collect();
+    format!(
+        "only one machine connects as it again: its orders go on at {}; not connected for {} min: {}. If the wrong one \
+         stayed, switch it off",
+        named(stayed),
+        QUIET.as_secs() / 60,
+        gone.join(" and ")
+    )
+}
+
+fn named(machine: &Greeting) -> String {
+    let start = shown(&machine.start, "an agent without a start id");
+    let engine = shown(&machine.engine, "unknown");
+    format!("start {start} at {} (Engine {engine})", machine.address)
 }
 
 fn shown(id: &str, none: &str) -> String {
@@ -149,15 +175,20 @@ mod tests {
         }
         let again = on(Arc::clone(&store) as Arc<dyn Store>);
         assert!(again.read().observed().duplicate(&read("lab-1")).is_some(), "it is kept");
-        assert!(
-            again.end_duplicates(after(10_000)).await.expect("the store is whole").is_empty(),
-            "nobody is connected"
-        );
+        let nobody = |_: &HostName| None;
+        let ends = again.end_duplicates(nobody, after(10_000)).await.expect("the store is whole");
+        assert!(ends.is_empty(), "nobody is connected");
         facts.mark_online(&read("lab-1"));
-        let start = facts.read().observed().since;
-        let quiet = start.max(after(10)).after(fleet_core::duplicate::QUIET);
-        assert_eq!(facts.end_duplicates(quiet).await.expect("the store is whole"), [read("lab-1")]);
-        assert!(events(&facts).last().is_some_and(|text| text.contains("only one machine")), "{:?}", events(&facts));
+        // The link to the site was down for long, and the one that greeted last is back first.
+        greet(&facts, 1000, "bbbb").await;
+        for (second, ends) in [(1001, false), (1299, false), (1300, true)] {
+            let ended = facts.end_duplicates(|_| Some(after(1000)), after(second)).await.expect("the store is whole");
+            assert_eq!(!ended.is_empty(), ends, "after {second} s");
+        }
+        let last = events(&facts).pop().unwrap_or_default();
+        for part in ["only one machine", "its orders go on at start bbbb at 10.0.0.7", "for 5 min: start aaaa"] {
+            assert!(last.contains(part), "`{part}` is not in {last}");
+        }
         assert!(on(store).read().observed().duplicate(&read("lab-1")).is_none());
     }
 
