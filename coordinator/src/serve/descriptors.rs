@@ -1,6 +1,6 @@
 //! How the file descriptors of this process are shared out, so that nobody's connections take those of others.
 
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The most connections of each kind. Together with the rest that the coordinator itself needs (its store, files of
 /// repositories, worker processes), they are no more than the limit of open files.
@@ -21,8 +21,13 @@ pub struct Descriptors {
 }
 
 impl Descriptors {
-    /// Shares out the limit of open files of this process.
+    /// Raises the limit of open files of this process as far as it may, and shares it out.
     pub fn of_process() -> Self {
+        let limit = getrlimit(Resource::Nofile);
+        let raised = Rlimit { current: limit.maximum, ..limit };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::warn!(%error, "could not raise the limit of open files");
+        }
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         Self::of(usize::try_from(limit).unwrap_or(usize::MAX))
     }
@@ -42,6 +47,18 @@ impl Descriptors {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_soft_limit_is_raised_to_the_hard_one_before_it_is_shared_out() {
+        let before = getrlimit(Resource::Nofile);
+        let low = Rlimit { current: Some(512), ..before };
+        setrlimit(Resource::Nofile, low).expect("a process may lower it");
+        let shares = Descriptors::of_process();
+        let after = getrlimit(Resource::Nofile);
+        assert_eq!((after.current, after.maximum), (before.maximum, before.maximum));
+        let files = before.maximum.map_or(usize::MAX, |files| usize::try_from(files).expect("it fits"));
+        assert_eq!(shares, Descriptors::of(files));
+    }
 
     #[test]
     fn all_shares_together_are_no_more_than_the_limit_and_hosts_have_the_most() {
