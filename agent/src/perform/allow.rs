@@ -67,10 +67,48 @@ pub async fn allow_with_devices(site: &Site, reaches: Reaches, spec: &InstanceSp
     allow(site, &reaches).await
 }
 
+/// Refuses to begin what may have to go back to a spec that the policy forbids by now, unless all of it runs: what ran is started
+/// again, and nothing else.
+pub async fn allow_way_back(site: &Site, from: &InstanceSpec) -> Result<(), Forbidden> {
+    let found = site.hands.look(from).await?;
+    let runs = |service: &str| found.containers.iter().any(|it| it.service == service && it.state.is_alive());
+    let containers: Vec<_> = from.containers.iter().filter(|it| !runs(&it.service)).cloned().collect();
+    if containers.is_empty() {
+        return Ok(());
+    }
+    let policy = site.policy.now().map_err(Forbidden::NoPolicy)?;
+    let refusals = policy.refusals(&Reaches::of_spec(&InstanceSpec { containers, ..from.clone() }));
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let hint = "it does not run as it was, so there would be no way back: stop the instance first";
+    Err(Forbidden::ByPolicy(format!("{}; {hint}", joined(&refusals))))
+}
+
+/// Refuses a spec on the way back, right before a step that mounts it. [`allow_way_back`] has judged it as it is written, when the
+/// order was prepared; a policy that came later would leave nothing running. Where links and volumes lead by now is judged.
+pub async fn allow_step_back(step: &Step, site: &Site, spec: &InstanceSpec) -> Result<(), Forbidden> {
+    if !mounts(step) {
+        return Ok(());
+    }
+    let policy = site.policy.now().map_err(Forbidden::NoPolicy)?;
+    let reaches = Reaches::of_spec(spec);
+    let leads = site.looks.follow(policy.paths_to_follow(&reaches)).await;
+    let refusals = policy.refusals_of_links(&reaches, &leads);
+    if !refusals.is_empty() {
+        return Err(Forbidden::ByPolicy(joined(&refusals)));
+    }
+    allow_with_devices(site, Reaches { all: Vec::new(), ..reaches }, spec).await
+}
+
 /// Refuses them right before a step that mounts them.
 pub async fn allow_step(step: &Step, site: &Site, spec: &InstanceSpec) -> Result<(), Forbidden> {
+    if mounts(step) { allow_spec(site, spec).await } else { Ok(()) }
+}
+
+fn mounts(step: &Step) -> bool {
     match step {
-        Step::Create { .. } | Step::Start { .. } => allow_spec(site, spec).await,
+        Step::Create { .. } | Step::Start { .. } => true,
         Step::Pull { .. }
         | Step::ExpectNetwork { .. }
         | Step::ExpectVolume { .. }
@@ -84,7 +122,7 @@ pub async fn allow_step(step: &Step, site: &Site, spec: &InstanceSpec) -> Result
         | Step::AwaitExit { .. }
         | Step::Gate
         | Step::RemoveNetwork { .. }
-        | Step::RemoveVolume { .. } => Ok(()),
+        | Step::RemoveVolume { .. } => false,
     }
 }
 

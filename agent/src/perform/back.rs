@@ -33,6 +33,9 @@ pub async fn back(
     if !lost.is_empty() {
         return Err(WorkError::DataGone(lost.join(", ")));
     }
+    if let Action::Upgrade { .. } | Action::Configure { .. } = action {
+        work.allow_back();
+    }
     let finish = match (action, attempt) {
         // Whether it may start was the question, and its answer is said as its health.
         (Action::Power { .. }, _) => Finish::AsIs,

@@ -1,6 +1,6 @@
 //! From an order's goal to what the instance shall be, or why this host will not have it. Touches nothing.
 
-use super::allow::{Forbidden, allow_instance, allow_with_devices};
+use super::allow::{Forbidden, allow_instance, allow_way_back, allow_with_devices};
 use super::claims::{ClaimError, expect_no_foreign_container, expect_own};
 use super::heal::lost_volumes;
 use crate::bundles::FetchError;
@@ -90,6 +90,9 @@ pub async fn prepare(
     };
     let mut rendered = site.renderer.render(&bundle, &checked, &placement).await.map_err(not_rendered)?;
     allow_instance(site, &rendered).await?;
+    if let Some(from) = from.filter(|from| !from.is_stopped()) {
+        allow_way_back(site, &from.rendered.spec).await?;
+    }
     let before = from.map(|from| &from.rendered.spec);
     if let Some(before) = before {
         rendered.spec.keep_host_label(before);

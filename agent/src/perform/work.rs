@@ -1,6 +1,6 @@
 //! One piece of work on one instance: looking, stepping, waiting for health, and saying what is being done.
 
-use super::allow::{Forbidden, allow_probes, allow_step};
+use super::allow::{Forbidden, allow_probes, allow_step, allow_step_back};
 use super::claims::ClaimError;
 use crate::clock;
 use crate::gate::{self, NotHealthy, Waits};
@@ -82,12 +82,28 @@ pub struct Work<'a> {
     stage: AtomicU32,
     doing: Mutex<String>,
     goes_back: AtomicBool,
+    /// Whether what it goes back to was judged when the order was prepared.
+    is_allowed_back: AtomicBool,
 }
 
 impl<'a> Work<'a> {
     pub fn new(site: &'a Site, order: &'a OrderId, instance: &'a InstanceName, last: Option<InstanceSaid>) -> Self {
         let (stage, doing) = (AtomicU32::new(0), Mutex::default());
-        Self { site, order, instance, last, stage, doing, goes_back: AtomicBool::new(false) }
+        Self {
+            site,
+            order,
+            instance,
+            last,
+            stage,
+            doing,
+            goes_back: AtomicBool::default(),
+            is_allowed_back: AtomicBool::default(),
+        }
+    }
+
+    /// From now on only where links and volumes lead is judged: the rest was, when the order was prepared.
+    pub fn allow_back(&self) {
+        self.is_allowed_back.store(true, Ordering::Relaxed);
     }
 
     /// From now on everything is said as a part of the way back: the reason alone is soon followed by the first step.
@@ -187,7 +203,10 @@ impl<'a> Work<'a> {
         match step {
             Step::Gate => self.gate(spec, finish).await,
             step => {
-                allow_step(step, self.site, spec).await?;
+                match self.is_allowed_back.load(Ordering::Relaxed) {
+                    true => allow_step_back(step, self.site, spec).await?,
+                    false => allow_step(step, self.site, spec).await?,
+                }
                 Ok(self.site.hands.perform(step, spec, notes).await?)
             }
         }

@@ -1,7 +1,7 @@
 //! Links in folders that containers may write to do not lead an instance out of what its host allows.
 
-use super::bed::{Agent, Bed, goal, install, instance, power};
-use crate::fake::Crash;
+use super::bed::{Agent, Bed, goal, install, instance, power, release, upgrade};
+use crate::fake::{Behaviour, Crash};
 use fleet_core::order::{Action, Outcome, PowerWish};
 use std::fs::{create_dir_all, remove_dir, remove_file};
 use std::os::unix::fs::symlink;
@@ -154,4 +154,58 @@ async fn what_the_policy_forbids_by_now_is_not_healed() {
     bed.hands.world().containers.retain(|it| it.service != "db");
     crate::perform::heal::heal(&agent.site, &instance()).await;
     assert!(bed.hands.world().containers.iter().all(|it| it.service != "db"), "it is not made again");
+}
+
+#[tokio::test]
+async fn a_policy_that_came_later_does_not_bar_the_way_back_to_what_ran() {
+    let lab = Lab::new();
+    let agent = lab.bed.agent();
+    assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Done);
+    lab.bed.write_policy("paths: []");
+    agent.site.policy.reread();
+    lab.bed.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
+    let outcome = lab.carry_out(&agent, upgrade(4, 2)).await;
+    assert!(matches!(&outcome, Outcome::RolledBack { reason } if reason.contains("ended with 7")), "{outcome:?}");
+    let running = lab.bed.hands.world().running("oasis-1");
+    assert!(lab.is_running() && running.iter().any(|(_, image)| image == "notes-web:4"), "{running:?}");
+    // By any other way it is not started.
+    assert_eq!(lab.carry_out(&agent, power(PowerWish::Stop, 1)).await, Outcome::Done);
+    let outcome = lab.carry_out(&agent, power(PowerWish::Start, 2)).await;
+    assert!(matches!(outcome, Outcome::Refused { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn what_is_led_astray_by_now_is_not_started_on_the_way_back() {
+    let lab = Lab::new();
+    let agent = lab.bed.agent();
+    assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Done);
+    lab.link();
+    lab.bed.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
+    match lab.carry_out(&agent, upgrade(4, 2)).await {
+        Outcome::Stuck { reason, .. } => assert!(reason.ends_with(&lab.reason()), "{reason}"),
+        other => panic!("expected it stuck, found {other:?}"),
+    }
+    assert!(!lab.is_running());
+}
+
+#[tokio::test]
+async fn what_does_not_run_and_is_forbidden_by_now_is_not_started_by_a_way_back() {
+    let lab = Lab::new();
+    let agent = lab.bed.agent();
+    assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Done);
+    lab.bed.write_policy("paths: []");
+    agent.site.policy.reread();
+    lab.bed.hands.world().containers.retain(|it| it.service != "web");
+    lab.bed.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
+    match lab.carry_out(&agent, upgrade(4, 2)).await {
+        Outcome::Refused { reason } => {
+            assert!(reason.contains("does not allow mounting") && reason.contains("no way back"), "{reason}");
+        }
+        other => panic!("expected a refusal, found {other:?}"),
+    }
+    assert!(!lab.is_running());
+    // As it says.
+    assert_eq!(lab.carry_out(&agent, power(PowerWish::Stop, 1)).await, Outcome::Done);
+    let again = Action::Upgrade { from: release(4), goal: goal(2, 2) };
+    assert_eq!(lab.carry_out(&agent, again).await, Outcome::Done);
 }
