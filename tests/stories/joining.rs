@@ -15,7 +15,7 @@ fn token_of(fleet: &Fleet, line: &str) -> JoinToken {
 #[track_caller]
 fn check(fleet: &Fleet, token: &str, code: u8, says: &str, hints: &str) {
     let person = fleet.person("stranger");
-    let told = person.run(&format!("login {token}"));
+    let told = person.piping(&format!("{token}\n"), "login -");
     assert_eq!(told.code, code, "{}", told.text());
     told.says("error: could not").says(says).hints(hints);
     assert!(told.stderr.lines().count() <= 3, "{}", told.text());

@@ -97,6 +97,7 @@ fn a_list_in_yaml_is_the_same_as_in_json() {
       heard_ms: 0
       refused: ""
       hint: ""
+      duplicate: null
     - name: lab-2
       labels:
         site: fr
@@ -115,6 +116,7 @@ fn a_list_in_yaml_is_the_same_as_in_json() {
       heard_ms: 0
       refused: ""
       hint: ""
+      duplicate: null
     "#);
 }
 

@@ -3,7 +3,8 @@
 use crate::facts::Facts;
 use fleet_core::time::Time;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "serving";
@@ -29,7 +30,8 @@ impl RunMark {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        fs::write(&path, format!("{}\n", now.0))?;
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        file.write_all(format!("{}\n", now.0).as_bytes())?;
         Ok(Self(path))
     }
 

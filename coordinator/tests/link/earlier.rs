@@ -15,6 +15,7 @@ async fn backups_of_an_earlier_instance_stay_listed_and_count_for_nothing() {
     scene.admin.remove_instance(request).await.expect("nothing stands against it");
     let removal = scene.agent.orders(1).await.remove(0);
     scene.agent.obey(&removal, done(), None).await;
+    scene.agent.orders(0).await;
     let running = Some(v1::instance_report::Running::Absent(v1::Absent {}));
     let absent = v1::InstanceReport { instance: "notes-1".to_owned(), running };
     scene.agent.say(from_agent::Kind::Instance(absent)).await;

@@ -148,7 +148,7 @@ fn bounded_filters_do_what_they_did() {
     let template = "{{ \"a-b\" | replace(\"-\", \"+\") }} {{ [1, 2] | join(\", \") }} {{ [1, 2] | join(d=\"; \") }}\n\
         {{ \"a\\nb\" | indent(2) }} {{ \"%03d %s\" | format(7, \"x\") }} {{ [1] | tojson }} {{ [1, 2, 3] | batch(2) | list }}\n";
     let made = good(&[("nginx.conf.j2", template)]);
-    assert_eq!(file(&made, "conf/nginx.conf,"), "a+b 1, 2 1; 2\na\n  b 007 x [1] [[1, 2], [3]]\n");
+    assert_eq!(file(&made, "conf/nginx.conf"), "a+b 1, 2 1; 2\na\n  b 007 x [1] [[1, 2], [3]]\n");
 }
 
 #[test]

@@ -28,11 +28,7 @@ impl Desired {
         observed: &Observed,
         now: Time,
     ) -> Vec<InstanceName> {
-        let policies = self.policies.iter().filter(|(other, _)| *other != name);
-        let mut policies: BTreeMap<PolicyName, BackupPolicy> =
-            policies.map(|(name, policy)| (name.clone(), policy.clone())).collect();
-        policies.insert(name.clone(), policy.clone());
-        let after = Self { policies, hosts: self.hosts.clone(), instances: self.instances.clone(), ..Self::default() };
+        let after = self.with_policy(name, policy);
         let is_shortened = |instance: &&InstanceName| {
             let after = after.policy_of(instance).map(|(_, policy)| policy);
             match (self.policy_of(instance).map(|(_, policy)| policy), after) {
@@ -44,6 +40,15 @@ impl Desired {
         let named = self.instances.keys().chain(policy.instances.iter()).chain(observed.backups.keys());
         let named: BTreeSet<&InstanceName> = named.collect();
         named.into_iter().filter(is_shortened).cloned().collect()
+    }
+
+    /// The hosts and instances, and the policies as they are once one has another content.
+    pub fn with_policy(&self, name: &PolicyName, policy: &BackupPolicy) -> Self {
+        let policies = self.policies.iter().filter(|(other, _)| *other != name);
+        let mut policies: BTreeMap<PolicyName, BackupPolicy> =
+            policies.map(|(name, policy)| (name.clone(), policy.clone())).collect();
+        policies.insert(name.clone(), policy.clone());
+        Self { policies, hosts: self.hosts.clone(), instances: self.instances.clone(), ..Self::default() }
     }
 
     /// Whether a policy would let go of any backup that there is.

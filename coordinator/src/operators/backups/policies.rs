@@ -8,7 +8,7 @@ use crate::operators::subject::no_instance;
 use crate::operators::wish::{ChangeError, absent, read, wrong};
 use fleet_core::access::Role;
 use fleet_core::backup::{BackupPolicy, Keep, RepositoryDesired, Schedule, Zone};
-use fleet_core::facts::AtOnce;
+use fleet_core::facts::{AtOnce, Desired};
 use fleet_core::names::{HostName, InstanceName, OperatorName, PolicyName};
 use fleet_core::time::Time;
 use fleet_core::units::{Period, Size};
@@ -41,7 +41,8 @@ impl OperatorsService {
             let known = self.shared.facts.read();
             let policy = settled(&known, &name, &request)?;
             shortened(&known, (&name, &policy), role, now)?;
-            return Ok(view_with_notes(&known, &name, &policy, now));
+            let after = known.desired().with_policy(&name, &policy);
+            return Ok(view_with_notes(&known, &after, (&name, &policy), now));
         }
         let change = |change: &mut DesiredChange<'_>| {
             let policy = settled(change.known(), &name, &request)?;
@@ -64,7 +65,7 @@ impl OperatorsService {
         self.change(now, change).await?;
         let known = self.shared.facts.read();
         let policy = known.desired().policies.get(&name).ok_or_else(|| no_policy(ATTEMPT, &name))?;
-        Ok(view_with_notes(&known, &name, policy, now))
+        Ok(view_with_notes(&known, known.desired(), (&name, policy), now))
     }
 
     pub fn list_policies_now(
@@ -75,7 +76,7 @@ impl OperatorsService {
         let known = self.shared.facts.read();
         let is_meant = |name: &PolicyName| request.name.is_empty() || name.as_str() == request.name;
         let chosen = known.desired().policies.iter().filter(|(name, _)| is_meant(name));
-        let policies: Vec<_> = chosen.map(|(name, policy)| view(&known, name, policy, now)).collect();
+        let policies: Vec<_> = chosen.map(|(name, policy)| view(known.desired(), name, policy, now)).collect();
         if policies.is_empty() && !request.name.is_empty() {
             let name: PolicyName = read("show the policy", &request.name)?;
             return Err(no_policy("show the policy", &name));
@@ -245,15 +246,20 @@ fn give(known: &Known, policy: &mut BackupPolicy, request: &v1::SetPolicyRequest
 }
 
 /// With the hosts whose own policy does not allow its repositories: their backups will fail, and say so.
-fn view_with_notes(known: &Known, name: &PolicyName, policy: &BackupPolicy, now: Time) -> v1::BackupPolicyView {
-    let view = view(known, name, policy, now);
+fn view_with_notes(
+    known: &Known,
+    desired: &Desired,
+    (name, policy): (&PolicyName, &BackupPolicy),
+    now: Time,
+) -> v1::BackupPolicyView {
+    let view = view(desired, name, policy, now);
     let instances = view.instances.iter().filter_map(|instance| instance.parse::<InstanceName>().ok());
     let hosts: BTreeSet<HostName> = instances.filter_map(|it| Some(known.instance(&it)?.host.clone())).collect();
     v1::BackupPolicyView { notes: hosts_against(known, &hosts, &policy.to), ..view }
 }
 
-fn view(known: &Known, name: &PolicyName, policy: &BackupPolicy, now: Time) -> v1::BackupPolicyView {
-    let has = |instance: &&InstanceName| known.desired().policy_of(instance).is_some_and(|(other, _)| other == name);
+fn view(desired: &Desired, name: &PolicyName, policy: &BackupPolicy, now: Time) -> v1::BackupPolicyView {
+    let has = |instance: &&InstanceName| desired.policy_of(instance).is_some_and(|(other, _)| other == name);
     let period = |period: Option<Period>| period.map(|period| period.to_string()).unwrap_or_default();
     v1::BackupPolicyView {
         name: name.to_string(),
@@ -267,7 +273,7 @@ fn view(known: &Known, name: &PolicyName, policy: &BackupPolicy, now: Time) -> v
         spread: period(policy.spread),
         to: policy.to.iter().map(ToString::to_string).collect(),
         given_to: given_to(policy),
-        instances: known.desired().instances.keys().filter(has).map(ToString::to_string).collect(),
+        instances: desired.instances.keys().filter(has).map(ToString::to_string).collect(),
         next_ms: policy.schedule.next(now).map_or(0, |at| at.0),
         notes: Vec::new(),
     }
