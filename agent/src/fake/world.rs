@@ -39,6 +39,8 @@ pub struct World {
     pub networks: BTreeMap<String, (String, String)>,
     /// Each volume with what was ever written into it: the images of the containers that ran on it.
     pub volumes: BTreeMap<String, Vec<String>>,
+    /// Whose volumes are by their labels; those that are not named here are of whoever asks.
+    pub volume_owners: BTreeMap<String, EngineOwner>,
     /// The paths of the host to which volumes lead, by their names.
     pub devices: BTreeMap<String, Vec<String>>,
     pub images: BTreeSet<String>,
@@ -150,7 +152,13 @@ impl World {
             Some((ForeignKind::Network, &it.name, project))
         });
         let all = containers.chain(networks);
-        all.map(|(kind, name, project)| Foreign { kind, name: name.clone(), owner: other(project) }).collect()
+        let all = all.map(|(kind, name, project)| Foreign { kind, name: name.clone(), owner: other(project) });
+        let of_spec = spec.volumes.iter().filter(|it| !it.external && self.volumes.contains_key(&it.name));
+        let volumes = of_spec.filter_map(|it| {
+            let owner = self.volume_owners.get(&it.name).filter(|owner| !owner.is_own())?.clone();
+            Some(Foreign { kind: ForeignKind::Volume, name: it.name.clone(), owner })
+        });
+        all.chain(volumes).collect()
     }
 
     fn borrowed_by_others(&self, spec: &InstanceSpec) -> BTreeMap<String, String> {

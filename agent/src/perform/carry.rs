@@ -2,7 +2,7 @@
 
 use super::allow::allow_instance;
 use super::back::{Attempt, back};
-use super::claims::{bare_spec, expect_deletable, expect_unclaimed};
+use super::claims::{expect_deletable, expect_unclaimed};
 use super::data;
 use super::end::end;
 use super::expect::outcome_at_once;
@@ -220,8 +220,8 @@ impl Carrying<'_> {
     }
 
     fn bare_spec(&self, volumes: &BTreeSet<String>) -> InstanceSpec {
-        let instance = &self.order.instance;
-        bare_spec(instance, volumes, self.work.site.working_dir(instance).display().to_string())
+        let (site, instance) = (self.work.site, &self.order.instance);
+        InstanceSpec::unrecorded(instance, &site.host, volumes, site.working_dir(instance).display().to_string())
     }
 
     fn deadline(&self) -> Period {

@@ -11,7 +11,7 @@ use fleet_core::claims::{ClaimKind, Claims, claims_of, conflicts, holders_of_vol
 use fleet_core::names::InstanceName;
 use fleet_core::spec::{EngineNameError, EngineOwner, InstanceSpec};
 use fleet_core::steps::{Foreign, ForeignKind, Found, Ownership};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Why an order would touch what belongs to somebody else.
 #[derive(Debug, thiserror::Error)]
@@ -154,7 +154,8 @@ pub async fn expect_deletable(site: &Site, spec: &InstanceSpec, volumes: &BTreeS
         }
         let foreign = found.foreign.iter().find(|it| it.kind == ForeignKind::Volume && it.name == *volume);
         let is_claimed = claims_of(spec).volumes.contains(volume);
-        let is_own = |it: &&Foreign| it.owner == EngineOwner::Nobody && is_claimed;
+        // That a volume is nobody's is no reason to take it: only a ledger that says that the instance had it is.
+        let is_own = |it: &&Foreign| it.owner == EngineOwner::Nobody && is_claimed && !spec.is_unrecorded();
         if let Some(what) = foreign.filter(|it| !is_own(it)) {
             return Err(ClaimError::Foreign { what: what.clone(), hint: "leave it out of `--volume`" });
         }
@@ -171,29 +172,4 @@ pub fn spared(mut found: Found, others: &[(InstanceName, Claims)]) -> Found {
     let claims = || others.iter().map(|(name, claims)| (name, claims));
     found.volumes.retain(|volume| holders_of_volume(volume, claims()).next().is_none());
     found
-}
-
-/// The parts of an instance of which this host has nothing but, perhaps, these volumes.
-pub fn bare_spec(instance: &InstanceName, volumes: &BTreeSet<String>, working_dir: String) -> InstanceSpec {
-    use fleet_core::spec::VolumeSpec;
-    let volume = |name: &String| VolumeSpec {
-        name: name.clone(),
-        key: name.clone(),
-        external: false,
-        driver: None,
-        options: BTreeMap::new(),
-        labels: BTreeMap::new(),
-    };
-    InstanceSpec {
-        instance: instance.clone(),
-        app: "removed".parse().expect("it is a name"),
-        version: "0".parse().expect("it is a version"),
-        digest: format!("sha256:{}", "0".repeat(64)).parse().expect("it is a digest"),
-        project: instance.to_string(),
-        working_dir,
-        networks: Vec::new(),
-        volumes: volumes.iter().map(volume).collect(),
-        containers: Vec::new(),
-        files: Vec::new(),
-    }
 }

@@ -2,10 +2,12 @@
 //!
 //! **Invariant:** what carries another instance's label, or another host's, is never its own, whatever project it is in.
 
-use super::InstanceSpec;
 use super::labels::{COMPOSE_PROJECT, FLEET_HOST, FLEET_INSTANCE};
 use super::throwaway::{FLEET_THROWAWAY, is_throwaway_project, project_of};
+use super::{InstanceSpec, VolumeSpec};
+use crate::names::{Digest, HostName, InstanceName};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The owner of a container, a network or a volume, as seen from one instance.
@@ -67,13 +69,56 @@ pub fn owner_by_labels<'a>(spec: &InstanceSpec, label: impl Fn(&str) -> Option<&
         };
     }
     match project {
-        Some(project) if project == spec.project => EngineOwner::OwnProject,
+        // Where no ledger says that the project was ever fleet's, a stack of its name is somebody's.
+        Some(project) if project == spec.project && !spec.is_unrecorded() => EngineOwner::OwnProject,
         Some(project) => EngineOwner::Project { project: project.to_owned() },
         None => EngineOwner::Nobody,
     }
 }
 
+/// The app of a spec that stands for an instance of which the ledger has nothing.
+const UNRECORDED_APP: &str = "removed";
+
 impl InstanceSpec {
+    /// An instance of which the ledger has nothing, and some volumes that may have been its own: only what their labels at the
+    /// Engine say is to be believed.
+    pub fn unrecorded(
+        instance: &InstanceName,
+        host: &HostName,
+        volumes: &BTreeSet<String>,
+        working_dir: String,
+    ) -> Self {
+        let labels = BTreeMap::from([
+            (FLEET_INSTANCE.to_owned(), instance.to_string()),
+            (FLEET_HOST.to_owned(), host.to_string()),
+        ]);
+        let volume = |name: &String| VolumeSpec {
+            name: name.clone(),
+            key: name.clone(),
+            external: false,
+            driver: None,
+            options: BTreeMap::new(),
+            labels: labels.clone(),
+        };
+        Self {
+            instance: instance.clone(),
+            app: UNRECORDED_APP.parse().expect("it is a name"),
+            version: "0".parse().expect("it is a version"),
+            digest: no_digest(),
+            project: instance.to_string(),
+            working_dir,
+            networks: Vec::new(),
+            volumes: volumes.iter().map(volume).collect(),
+            containers: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
+    /// Whether the spec was made by [`InstanceSpec::unrecorded`], by this agent or by one of before.
+    pub fn is_unrecorded(&self) -> bool {
+        self.app.as_str() == UNRECORDED_APP && self.digest == no_digest()
+    }
+
     /// The host that the instance's parts are labelled with; none where an agent of before rendered it.
     pub fn host_label(&self) -> Option<&str> {
         let of_containers = self.containers.iter().map(|it| &it.labels);
@@ -92,11 +137,15 @@ impl InstanceSpec {
     }
 }
 
+/// No release has it.
+fn no_digest() -> Digest {
+    format!("sha256:{}", "0".repeat(64)).parse().expect("it is a digest")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::app::testing::{bundle, rendered};
-    use std::collections::BTreeMap;
 
     fn check(labels: &[(&str, &str)], expect: &EngineOwner) {
         let spec = rendered(&bundle(&[]), "1", &[]).expect("the demo renders").spec;
@@ -120,6 +169,27 @@ mod tests {
         check(&[("com.example", "x")], &EngineOwner::Nobody);
         let drill = [(COMPOSE_PROJECT, "fleet-throwaway-1"), (FLEET_THROWAWAY, "1"), (FLEET_HOST, "lab-1")];
         check(&drill, &EngineOwner::Project { project: "fleet-throwaway-1".to_owned() });
+    }
+
+    #[test]
+    fn without_a_ledger_only_the_labels_of_the_instance_on_this_host_make_something_its_own() {
+        let (instance, host) = ("demo-1".parse().expect("a name"), "lab-1".parse().expect("a name"));
+        let volumes = ["demo-1_data".to_owned()].into();
+        let spec = InstanceSpec::unrecorded(&instance, &host, &volumes, "/nowhere".to_owned());
+        let kept: InstanceSpec = serde_json::from_str(&serde_json::to_string(&spec).expect("written")).expect("read");
+        assert!(spec.is_unrecorded() && kept.is_unrecorded());
+        assert!(!rendered(&bundle(&[]), "1", &[]).expect("the demo renders").spec.is_unrecorded());
+        let owner = |labels: &[(&str, &'static str)]| {
+            let labels: BTreeMap<_, _> = labels.iter().copied().collect();
+            owner_by_labels(&spec, |key| labels.get(key).copied())
+        };
+        let project = (COMPOSE_PROJECT, "demo-1");
+        assert_eq!(owner(&[project, (FLEET_INSTANCE, "demo-1"), (FLEET_HOST, "lab-1")]), EngineOwner::Instance);
+        assert_eq!(owner(&[project, (FLEET_INSTANCE, "demo-1")]), EngineOwner::Instance);
+        let other = EngineOwner::Other { instance: "demo-1".to_owned(), host: Some("lab-2".to_owned()) };
+        assert_eq!(owner(&[project, (FLEET_INSTANCE, "demo-1"), (FLEET_HOST, "lab-2")]), other);
+        assert_eq!(owner(&[project]), EngineOwner::Project { project: "demo-1".to_owned() });
+        assert_eq!(owner(&[]), EngineOwner::Nobody);
     }
 
     #[test]

@@ -71,6 +71,12 @@ impl Found {
         self.foreign.iter().filter(is_it).any(|it| it.owner != EngineOwner::Nobody)
     }
 
+    /// Tells whether a volume has no label that says whose it is.
+    pub fn is_unsigned_volume(&self, name: &str) -> bool {
+        let is_it = |it: &&Foreign| it.kind == ForeignKind::Volume && it.name == name;
+        self.foreign.iter().filter(is_it).any(|it| it.owner == EngineOwner::Nobody)
+    }
+
     /// Tells whether a container of somebody else is in the project or has a name of the spec's.
     pub fn has_foreign_containers(&self) -> bool {
         self.foreign.iter().any(|it| it.kind == ForeignKind::Container)

@@ -16,7 +16,11 @@ pub fn steps_to_remove(found: &Found, spec: &InstanceSpec, volumes: &BTreeSet<St
     let networks = networks.map(|network| Step::RemoveNetwork { network: network.name.clone() });
     stages.push(stage(networks.chain(remove_files(found))));
     let is_of_others = |name: &str| spec.volumes.iter().any(|volume| volume.name == name && volume.external);
-    let is_named = |name: &str| volumes.contains(name) && !is_of_others(name) && !found.is_foreign_volume(name);
+    // A volume that nobody signed is the instance's only where it is on record that the instance had it.
+    let is_unknown = |name: &str| spec.is_unrecorded() && found.is_unsigned_volume(name);
+    let is_named = |name: &str| {
+        volumes.contains(name) && !is_of_others(name) && !found.is_foreign_volume(name) && !is_unknown(name)
+    };
     let named = found.volumes.iter().filter(|name| is_named(name));
     stages.push(stage(named.map(|name| Step::RemoveVolume { volume: name.clone() })));
     stages.retain(|stage| !stage.steps.is_empty());

@@ -86,6 +86,9 @@ pub async fn remove(engine: &Engine, spec: &InstanceSpec, name: &str) -> Result<
         Some(owner @ (EngineOwner::Other { .. } | EngineOwner::Project { .. })) => {
             return Err(HandsError::OfOthers { kind: "volume", name: name.to_owned(), owner });
         }
+        Some(owner @ EngineOwner::Nobody) if spec.is_unrecorded() => {
+            return Err(HandsError::OfOthers { kind: "volume", name: name.to_owned(), owner });
+        }
         Some(EngineOwner::Instance | EngineOwner::OwnProject | EngineOwner::Nobody) | None => {}
     }
     let call = engine.docker().await?.remove_volume(name, None::<RemoveVolumeOptions>);

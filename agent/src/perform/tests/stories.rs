@@ -3,6 +3,7 @@ use crate::fake::{Behaviour, FakeContainer};
 use crate::ledger::Ledger;
 use fleet_core::facts::{Health, Running};
 use fleet_core::order::{Action, Outcome, PowerWish};
+use fleet_core::spec::EngineOwner;
 use fleet_core::steps::ContainerState;
 use std::time::Duration;
 
@@ -187,6 +188,37 @@ async fn only_a_named_volume_is_removed() {
     let volumes = ["oasis-1_attic".to_owned()].into();
     assert_eq!(bed.carry_out(&agent, Action::Remove { volumes }).await, Outcome::Done);
     assert_eq!(bed.hands.world().volumes.keys().collect::<Vec<_>>(), ["oasis-1_data"]);
+}
+
+#[tokio::test]
+async fn a_volume_of_an_instance_that_was_never_there_goes_only_if_its_labels_say_so() {
+    let somebody = EngineOwner::Project { project: "oasis-1".to_owned() };
+    for (owner, why) in [(EngineOwner::Nobody, "is of somebody unknown"), (somebody, "is of the Compose project")] {
+        let bed = Bed::new();
+        bed.hands.meddle(|world| {
+            world.volumes.insert("measurements".to_owned(), Vec::new());
+            world.volume_owners.insert("measurements".to_owned(), owner);
+        });
+        let agent = bed.agent();
+        let volumes = ["measurements".to_owned()].into();
+        check_refused(&bed.carry_out(&agent, Action::Remove { volumes }).await, why);
+        assert!(bed.hands.world().volumes.contains_key("measurements"));
+        assert_eq!(bed.hands.world().steps_so_far, 0);
+    }
+    let bed = Bed::new();
+    bed.hands.meddle(|world| drop(world.volumes.insert("oasis-1_data".to_owned(), Vec::new())));
+    let volumes = ["oasis-1_data".to_owned()].into();
+    assert_eq!(bed.carry_out(&bed.agent(), Action::Remove { volumes }).await, Outcome::Done);
+    assert!(bed.hands.world().volumes.is_empty(), "it has the instance's labels");
+}
+
+#[tokio::test]
+async fn a_volume_without_labels_goes_if_the_ledger_says_that_the_instance_had_it() {
+    let (bed, agent) = installed(1).await;
+    bed.hands.meddle(|world| drop(world.volume_owners.insert("oasis-1_data".to_owned(), EngineOwner::Nobody)));
+    let volumes = ["oasis-1_data".to_owned()].into();
+    assert_eq!(bed.carry_out(&agent, Action::Remove { volumes }).await, Outcome::Done);
+    assert!(bed.hands.world().volumes.is_empty());
 }
 
 #[tokio::test]
