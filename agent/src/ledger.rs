@@ -8,6 +8,7 @@ mod entry;
 mod file;
 #[cfg(test)]
 mod freeze;
+mod host;
 mod journal;
 mod leftovers;
 #[cfg(test)]

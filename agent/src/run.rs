@@ -73,7 +73,8 @@ pub async fn run(config: Config, hands: impl Hands, stop: CancellationToken) -> 
         Subject::Host(host) => host.clone(),
         Subject::Operator(_) => return Err(RunError::NotAHost { path, subject: identity.subject }),
     };
-    let ledger = Ledger::open(&data_dir)?;
+    let mut ledger = Ledger::open(&data_dir)?;
+    ledger.name_host(&host);
     let program = config.worker.map_or_else(std::env::current_exe, Ok);
     let program = program.map_err(|source| RunError::Program { source })?;
     let workers = Workers {

@@ -151,3 +151,27 @@ fn nobody_else_may_read_it() {
     assert_eq!(mode(folder.file("orders")), Some(0o700));
     assert_eq!(mode(folder.file(&format!("orders/oasis-1.{}.json", order_id(&["a"])))), Some(0o600));
 }
+
+#[test]
+fn what_was_rendered_before_hosts_were_named_is_this_hosts_and_no_other_agents() {
+    use fleet_core::spec::{EngineOwner, FLEET_HOST, FLEET_INSTANCE, InstanceSpec, owner_by_labels};
+    let folder = Folder::new();
+    let (host, volumes) = ("lab-1".parse().expect("a name"), ["oasis-1_data".to_owned()].into());
+    let mut spec = InstanceSpec::unrecorded(&instance(), &host, &volumes, "/nowhere".to_owned());
+    spec.volumes[0].labels.clear();
+    let remains = Some(Box::new(spec));
+    let entry = InstanceEntry { remains, ..InstanceEntry::default() };
+    let mut ledger = folder.open();
+    ledger.write_instance(&instance(), entry).expect("written");
+    ledger.name_host(&host);
+    let spec = ledger.instances()[&instance()].spec().expect("it is there");
+    let owner = |of: Option<&'static str>| {
+        owner_by_labels(spec, |key| match key {
+            FLEET_INSTANCE => Some("oasis-1"),
+            FLEET_HOST => of,
+            _ => None,
+        })
+    };
+    assert_eq!((owner(None), owner(Some("lab-1"))), (EngineOwner::Instance, EngineOwner::Instance));
+    assert!(matches!(owner(Some("lab-2")), EngineOwner::Other { .. }));
+}

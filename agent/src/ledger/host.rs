@@ -1,0 +1,33 @@
+//! Which host's the instances are that were rendered before parts carried their host's name.
+
+use super::{Ledger, OrderState, Settled};
+use fleet_core::names::HostName;
+use fleet_core::spec::{FLEET_HOST, InstanceSpec};
+
+impl Ledger {
+    /// Gives this host's name to what was rendered without one: what another agent at the same Engine made for an instance of the
+    /// same name would be taken for its own.
+    pub fn name_host(&mut self, host: &HostName) {
+        let settled = |it: &mut Settled| name_host(&mut it.rendered.spec, host);
+        for entry in self.instances.values_mut() {
+            entry.settled.iter_mut().for_each(settled);
+            entry.remains.iter_mut().for_each(|spec| name_host(spec, host));
+        }
+        for entry in self.orders.values_mut() {
+            match &mut entry.state {
+                OrderState::Open(open) => open.from.iter_mut().chain(&mut open.to).for_each(settled),
+                OrderState::Ended { .. } => {}
+            }
+        }
+    }
+}
+
+fn name_host(spec: &mut InstanceSpec, host: &HostName) {
+    if spec.host_label().is_some() {
+        return;
+    }
+    let of_containers = spec.containers.iter_mut().map(|it| &mut it.labels);
+    let of_networks = spec.networks.iter_mut().map(|it| &mut it.labels);
+    let all = of_containers.chain(of_networks).chain(spec.volumes.iter_mut().map(|it| &mut it.labels));
+    all.for_each(|labels| drop(labels.insert(FLEET_HOST.to_owned(), host.to_string())));
+}
