@@ -45,8 +45,11 @@ pub trait Repository: Send + Sync {
     /// Makes known what an interrupted run left, so that it is not sent again.
     async fn resume(&self) -> Result<(), RepositoryError>;
 
-    /// The backups that exist, oldest first.
+    /// The backups that exist, oldest first. Where what they say is too much altogether, the oldest are not among them.
     async fn sets(&self) -> Result<Vec<SetFound>, RepositoryError>;
+
+    /// Those that carry one backup's id, whatever else is there.
+    async fn set(&self, backup: &BackupId) -> Result<Vec<SetFound>, RepositoryError>;
 
     /// Begins the snapshot of streams of one backup. Their paths are given in their order, which is that of their names.
     async fn streams(&self, label: &Label, ahead: &[Ahead]) -> Result<Box<dyn StreamsWriter>, RepositoryError>;

@@ -4,7 +4,7 @@ use crate::archive::{MANIFEST, PROOF};
 use crate::backup::{BackupId, Kind, PartRecord, ProofRecord, SetRecord, from_tags};
 use crate::damage::{Unreadable, pass_over};
 use crate::error::{Error, Result};
-use crate::format::Index;
+use crate::format::{BlobKind, Index};
 use crate::place::{FileId, FileKind, PlaceError};
 use crate::reader::{Blobs, names, own, subtree};
 use crate::repository::Repository;
@@ -20,8 +20,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub const MAX_MANIFEST: u64 = 16 << 20;
 /// Manifests and proofs up to this size are read several at once; larger ones, which are rare, one after the other.
 const SMALL_NOTE: u64 = 1 << 20;
-/// So much is read of all manifests, or of all proofs, of one repository: a host writes them, and whoever lists them holds them all.
+/// So much is read of all manifests, or of all proofs, of one repository at once, the newest first: a host writes them, and whoever
+/// lists them holds them all. The others can be asked for one by one.
 pub const MAX_NOTES: u64 = 32 << 20;
+/// A note is in a few pieces; one that claims more than this is not of ours.
+const MAX_PIECES: usize = 4096;
 /// So many small files are read at once where each has to come over a network.
 const AT_ONCE: usize = 8;
 
@@ -55,6 +58,9 @@ pub struct Sets {
     pub sets: Vec<SetRecord>,
     /// What may tell of more of them, and cannot be read. A backup that is not among `sets` may be one of these.
     pub unreadable: Vec<Unreadable>,
+    /// Older than all of `sets`, oldest first: they exist, and what they say was not read, for all of them together are too much.
+    #[serde(default)]
+    pub unread: Vec<PartRecord>,
 }
 
 /// What drills have found.
@@ -65,8 +71,14 @@ pub struct Proofs {
     pub unreadable: Vec<Unreadable>,
 }
 
-/// Snapshots with what is in their only files, and what cannot be read.
-type Notes = (Vec<(PartRecord, Vec<u8>)>, Vec<Unreadable>);
+/// What is in the only files of snapshots.
+#[derive(Default)]
+struct Notes {
+    read: Vec<(PartRecord, Vec<u8>)>,
+    unreadable: Vec<Unreadable>,
+    /// Those that are too much beside newer ones, oldest first.
+    unread: Vec<PartRecord>,
+}
 
 /// The snapshots of ours.
 pub(crate) struct Parts {
@@ -82,29 +94,20 @@ impl Parts {
     }
 }
 
-/// How much of a repository's notes is read.
-struct Budget<'a> {
-    name: &'a str,
-    /// Of one of them.
-    most: u64,
-    /// Of all that are still to be read.
-    left: Mutex<u64>,
-    /// Held by whoever reads a large one.
-    alone: Mutex<()>,
+/// Where a note is, and how large it claims to be.
+struct Found {
+    content: Vec<FileId>,
+    size: u64,
 }
 
-impl Budget<'_> {
-    fn take(&self, size: u64) -> Result<()> {
-        if size > self.most {
-            return Err(Error::refused(format!("`{}` is larger than {} MiB", self.name, self.most >> 20)));
-        }
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let rest = left.checked_sub(size).ok_or_else(|| {
-            Error::refused(format!("all `{}` together are larger than {} MiB", self.name, MAX_NOTES >> 20))
-        })?;
-        *left = rest;
-        Ok(())
-    }
+/// How many of the oldest are not read, so that the others are no more than `most` together.
+fn too_much(sizes: &[u64], most: u64) -> usize {
+    let mut left = Some(most);
+    let fits = |size: &&u64| {
+        left = left.and_then(|left| left.checked_sub(**size));
+        left.is_some()
+    };
+    sizes.len() - sizes.iter().rev().take_while(fits).count()
 }
 
 impl Repository {
@@ -130,15 +133,15 @@ impl Repository {
                 Kind::Proof => {}
             }
         }
-        let (found, mut all_unreadable) = self.notes(&sets, MANIFEST, most)?;
+        let Notes { read, unreadable: mut all_unreadable, unread } = self.notes(&sets, MANIFEST, most)?;
         all_unreadable.splice(0..0, unreadable.into_iter().chain(self.unreadable_config()));
-        let found = found.into_iter().map(|(record, manifest)| {
+        let found = read.into_iter().map(|(record, manifest)| {
             let mut parts = parts.get(&record.backup).cloned().unwrap_or_default();
             parts.sort_by_key(|part| (part.kind, part.time, part.snapshot));
             let PartRecord { backup, time, host, snapshot, .. } = record;
             SetRecord { backup, time, host, set: snapshot, parts, manifest }
         });
-        Ok(Sets { sets: found.collect(), unreadable: all_unreadable })
+        Ok(Sets { sets: found.collect(), unreadable: all_unreadable, unread })
     }
 
     /// What drills have found, as far as it can be read.
@@ -146,9 +149,13 @@ impl Repository {
         let Parts { known, unreadable } = self.parts()?;
         let parts = known.into_iter().filter(|(record, _)| record.kind == Kind::Proof);
         let proofs: Vec<_> = parts.map(|(record, file)| Ok((record, own(&file.tree)?))).collect::<Result<_>>()?;
-        let (found, mut all_unreadable) = self.notes(&proofs, PROOF, MAX_MANIFEST)?;
+        let Notes { read, unreadable: mut all_unreadable, unread } = self.notes(&proofs, PROOF, MAX_MANIFEST)?;
         all_unreadable.splice(0..0, unreadable);
-        let proofs = found.into_iter().map(|(record, proof)| {
+        all_unreadable.extend(unread.iter().map(|record| {
+            let why = format!("all `{PROOF}` together are larger than {} MiB", MAX_NOTES >> 20);
+            unreadable_note(record, why)
+        }));
+        let proofs = read.into_iter().map(|(record, proof)| {
             let PartRecord { backup, time, snapshot, .. } = record;
             ProofRecord { backup, time, snapshot, proof }
         });
@@ -198,41 +205,58 @@ impl Repository {
         Ok(entries.collect())
     }
 
-    /// What each of some snapshots holds in its only file, and which of them, or which index, cannot be read.
+    /// What each of some snapshots holds in its only file of no more than `most` bytes, and which of them, or which index, cannot be
+    /// read. Of all together the newest are read.
     fn notes(&self, snapshots: &[(PartRecord, FileId)], name: &str, most: u64) -> Result<Notes> {
         if snapshots.is_empty() {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok(Notes::default());
         }
         let index = Arc::new(self.load_index()?);
-        let (mut read, mut unreadable) = (Vec::new(), index.unreadable().to_vec());
-        let budget = Budget { name, most, left: Mutex::new(MAX_NOTES), alone: Mutex::new(()) };
-        let notes = in_parallel(snapshots, |(_, tree)| match self.note(&index, tree, &budget) {
-            Err(error @ Error::Place { .. }) => Err(error),
-            note => Ok(note.map_err(|error| error.line())),
-        })?;
-        for ((record, _), note) in snapshots.iter().zip(notes) {
-            match note {
-                Ok(note) => read.push((record.clone(), note)),
-                Err(why) => {
-                    let (file, backup) = (record.snapshot, Some(record.backup.clone()));
-                    unreadable.push(Unreadable { kind: FileKind::Snapshot, file, backup, why });
-                }
+        let mut notes = Notes { unreadable: index.unreadable().to_vec(), ..Notes::default() };
+        let looked = in_parallel(snapshots, |(_, tree)| readable(self.find_note(&index, tree, name, most)))?;
+        let mut found = Vec::new();
+        for ((record, _), it) in snapshots.iter().zip(looked) {
+            match it {
+                Ok(it) => found.push((record, it)),
+                Err(why) => notes.unreadable.push(unreadable_note(record, why)),
             }
         }
-        Ok((read, unreadable))
+        let sizes: Vec<u64> = found.iter().map(|(_, it)| it.size).collect();
+        let (unread, meant) = found.split_at(too_much(&sizes, MAX_NOTES));
+        notes.unread = unread.iter().map(|(record, _)| (*record).clone()).collect();
+        // Held by whoever reads a large one.
+        let alone = Mutex::new(());
+        let read = in_parallel(meant, |(_, it)| readable(self.note(&index, it, &alone)))?;
+        for ((record, _), note) in meant.iter().zip(read) {
+            match note {
+                Ok(note) => notes.read.push(((*record).clone(), note)),
+                Err(why) => notes.unreadable.push(unreadable_note(record, why)),
+            }
+        }
+        Ok(notes)
     }
 
-    /// The only file of a snapshot that holds no more than that.
-    fn note(&self, index: &Arc<Index>, tree: &FileId, budget: &Budget<'_>) -> Result<Vec<u8>> {
+    /// Where the only file of a snapshot is.
+    fn find_note(&self, index: &Arc<Index>, tree: &FileId, name: &str, most: u64) -> Result<Found> {
         let blobs = Blobs::new(self, index.clone());
-        let content = crate::reader::content(&blobs.find(tree, budget.name.as_ref())?)?;
+        let content = crate::reader::content(&blobs.find(tree, name.as_ref())?)?;
         // What the index claims is checked when a blob is read.
-        let size = content.iter().map(|id| blobs.claimed(crate::format::BlobKind::Data, id)).sum();
-        budget.take(size)?;
-        let _alone = (size > SMALL_NOTE).then(|| budget.alone.lock().unwrap_or_else(PoisonError::into_inner));
+        let size = content.iter().map(|id| blobs.claimed(BlobKind::Data, id)).sum();
+        if size > most {
+            return Err(Error::refused(format!("`{name}` is larger than {} MiB", most >> 20)));
+        }
+        if content.len() > MAX_PIECES {
+            return Err(Error::refused(format!("`{name}` is in more than {MAX_PIECES} pieces")));
+        }
+        Ok(Found { content, size })
+    }
+
+    fn note(&self, index: &Arc<Index>, found: &Found, alone: &Mutex<()>) -> Result<Vec<u8>> {
+        let blobs = Blobs::new(self, index.clone());
+        let _alone = (found.size > SMALL_NOTE).then(|| alone.lock().unwrap_or_else(PoisonError::into_inner));
         let mut note = Vec::new();
-        for id in content {
-            note.extend(blobs.read(crate::format::BlobKind::Data, &id)?);
+        for id in &found.content {
+            note.extend(blobs.read(BlobKind::Data, id)?);
         }
         Ok(note)
     }
@@ -262,6 +286,18 @@ impl Repository {
         let damaged = |reason: String| Error::Damaged { kind: FileKind::Snapshot, id: *id, reason };
         serde_json::from_slice(&opened).map_err(|error| damaged(error.to_string()))
     }
+}
+
+/// Why a note cannot be read; that its place cannot be reached is no fault of it.
+fn readable<T>(note: Result<T>) -> Result<std::result::Result<T, String>> {
+    match note {
+        Err(error @ Error::Place { .. }) => Err(error),
+        note => Ok(note.map_err(|error| error.line())),
+    }
+}
+
+fn unreadable_note(record: &PartRecord, why: String) -> Unreadable {
+    Unreadable { kind: FileKind::Snapshot, file: record.snapshot, backup: Some(record.backup.clone()), why }
 }
 
 fn record(snapshot: FileId, file: SnapshotFile) -> Option<(PartRecord, SnapshotFile)> {
@@ -295,4 +331,20 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Re
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_unstable_by_key(|(number, _)| *number);
     Ok(done.into_iter().map(|(_, result)| result).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_all_notes_together_the_newest_are_read() {
+        let check = |sizes: &[u64], expect| assert_eq!(too_much(sizes, 10), expect, "{sizes:?}");
+        check(&[], 0);
+        check(&[5, 5], 0);
+        check(&[5, 5, 1], 1);
+        // None is read that is older than one that is not.
+        check(&[1, 9, 9], 2);
+        check(&[1, 1, u64::MAX], 3);
+    }
 }

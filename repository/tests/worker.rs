@@ -2,11 +2,11 @@
 
 mod common;
 
-use common::{Home, noise, part};
+use common::{Home, noise, part, part_at};
 use fleet_repository::worker::{
     Answer, FailureKind, Limits, Next, PlaceSpec, Request, StreamSpec, Work, Worker, WorkerError,
 };
-use fleet_repository::{FileKind, ReadData, Repository, Tree, Trees};
+use fleet_repository::{FileKind, MAX_MANIFEST, ReadData, Repository, Tree, Trees};
 use std::path::Path;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fleet-repository-worker");
@@ -84,6 +84,24 @@ async fn a_worker_does_all_that_it_is_asked() {
     assert_eq!(sent, Answer::Sent { bytes: 5_000_000, sha256: archived.streams[0].sha256.clone() });
     let checked = ask(&home, Work::Check { read: ReadData::All }).await.expect("an answer");
     assert!(matches!(checked, Answer::Checked(report) if report.is_fine()));
+}
+
+#[tokio::test]
+async fn manifests_that_are_too_much_together_hide_no_new_backup_and_are_no_damage() {
+    let home = Home::new();
+    let manifest = |number: u8| vec![number; 11 << 20];
+    for (number, backup) in (1..).zip(["b1", "b2", "b3"]) {
+        let part = part_at(backup, 1000 * u64::from(number));
+        ask(&home, Work::WriteSet { part, manifest: manifest(number) }).await.expect("an answer");
+    }
+    let Answer::Sets(found) = ask(&home, Work::Sets).await.expect("an answer") else { panic!("another answer") };
+    assert_eq!(found.sets.iter().map(|set| set.backup.to_string()).collect::<Vec<_>>(), ["b2", "b3"]);
+    assert_eq!(found.unread.iter().map(|part| part.backup.to_string()).collect::<Vec<_>>(), ["b1"]);
+    assert_eq!(found.unreadable, []);
+    let one = Work::Set { backup: "b1".parse().expect("an id"), most: MAX_MANIFEST };
+    let Answer::Sets(one) = ask(&home, one).await.expect("an answer") else { panic!("another answer") };
+    assert!(one.sets.len() == 1 && one.sets[0].manifest == manifest(1));
+    assert!(one.unread.is_empty() && one.unreadable.is_empty());
 }
 
 #[tokio::test]

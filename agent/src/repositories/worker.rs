@@ -18,7 +18,7 @@ use fleet_repository::place::{S3Address, Transport};
 use fleet_repository::worker::{
     Answer, FailureKind, Limits, Next, PlaceSpec, Progress, Request, StreamSpec, Work, Worker, WorkerError,
 };
-use fleet_repository::{BucketTree, FileId, Kind, Prune, Secrets, Trees};
+use fleet_repository::{BucketTree, FileId, Kind, MAX_MANIFEST, Prune, Secrets, Sets, Trees};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -132,6 +132,13 @@ impl WorkerRepository {
         fleet_repository::Part { backup, host: label.host.to_string(), time: label.at }
     }
 
+    fn seen(&self, all: Sets) -> Vec<SetFound> {
+        for unreadable in &all.unreadable {
+            tracing::warn!(repository = %self.name, %unreadable, "a backup that it belongs to cannot be seen");
+        }
+        all.sets.into_iter().filter_map(found).collect()
+    }
+
     /// The snapshot that files are compared with.
     async fn parent(&self, doing: &str) -> Result<Option<FileId>, RepositoryError> {
         match &self.parent {
@@ -171,12 +178,22 @@ impl Repository for WorkerRepository {
     async fn sets(&self) -> Result<Vec<SetFound>, RepositoryError> {
         let doing = "read the backups";
         match self.ask(doing, Work::Sets).await? {
-            Answer::Sets(all) => {
-                for unreadable in &all.unreadable {
-                    tracing::warn!(repository = %self.name, %unreadable, "a backup that it belongs to cannot be seen");
-                }
-                Ok(all.sets.into_iter().filter_map(found).collect())
+            Answer::Sets(all) => Ok(self.seen(all)),
+            _ => Err(self.strange(doing)),
+        }
+    }
+
+    async fn set(&self, backup: &BackupId) -> Result<Vec<SetFound>, RepositoryError> {
+        let doing = "read the backup";
+        let backup = backup.as_str().parse().expect("24 hex digits are an id there, too");
+        match self.ask(doing, Work::Set { backup, most: MAX_MANIFEST }).await? {
+            // One of those may be the backup.
+            Answer::Sets(all) if !all.unread.is_empty() => {
+                let reason = format!("{} snapshots carry its id, too many to read", all.unread.len() + all.sets.len());
+                let (repository, doing) = (self.name.clone(), doing.to_owned());
+                Err(RepositoryError { repository, doing, reason, trouble: Trouble::Other })
             }
+            Answer::Sets(all) => Ok(self.seen(all)),
             _ => Err(self.strange(doing)),
         }
     }

@@ -113,13 +113,14 @@ async fn let_old_go(shelf: &Shelf, keep: usize) -> Result<(), OwnError> {
     if let Some(file) = found.unreadable.first() {
         return Err(OwnError::Unreadable(file.to_string()));
     }
-    let sets = found.sets;
+    // The oldest come first.
+    let unread = found.unread.into_iter().map(|part| part.backup);
+    let sets: Vec<_> = unread.chain(found.sets.into_iter().map(|set| set.backup)).collect();
     let surplus = sets.len().saturating_sub(keep.max(1));
     if surplus == 0 {
         return Ok(());
     }
-    // The oldest come first.
-    shelf.forget(sets.into_iter().take(surplus).map(|set| set.backup).collect()).await?;
+    shelf.forget(sets.into_iter().take(surplus).collect()).await?;
     shelf.prune().await?;
     Ok(())
 }

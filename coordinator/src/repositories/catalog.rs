@@ -11,7 +11,7 @@ use crate::clock;
 use crate::facts::Found;
 use fleet_core::backup::{BackupKey, BackupSeen, Manifest, Snapshots};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
-use fleet_repository::{Kind, SetRecord, Unreadable};
+use fleet_repository::{FileId, Kind, MAX_MANIFEST, PartRecord, SetRecord, Unreadable};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one instance's repository holds.
@@ -23,6 +23,45 @@ struct Seen {
     lost: BTreeMap<BackupId, String>,
     /// Backups of which a file says that a drill has proven them.
     claimed: BTreeSet<String>,
+}
+
+/// So many large manifests that nobody told of are read one after the other; whoever writes more does not keep others waiting.
+const ALONE: usize = 200;
+
+/// Sets by the backup that they say they are, without their manifests: all of them at once may be too much.
+type ById = BTreeMap<BackupKey, Vec<(SetRecord, BackupSeen)>>;
+
+impl Seen {
+    fn add(&mut self, of: (&RepositoryName, &InstanceName), mut set: SetRecord, by_id: &mut ById) {
+        let manifest = match manifest_of(&set) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                self.unreadable.push(unread_set(&set.backup, set.set, &error.to_string()));
+                return;
+            }
+        };
+        set.manifest = Vec::new();
+        let (repository, instance) = of;
+        // What somebody copied in from elsewhere is not this instance's; what calls itself another backup than it is, nobody's.
+        let is_itself = String::from(set.backup.clone()) == manifest.backup.as_str();
+        if manifest.instance == *instance && is_itself {
+            let key = BackupKey { repository: repository.clone(), backup: manifest.backup.clone() };
+            by_id.entry(key).or_default().push((set, BackupSeen::of(&manifest, None)));
+        }
+    }
+}
+
+fn unread_set(backup: &fleet_repository::BackupId, file: FileId, why: &str) -> Unreadable {
+    let kind = fleet_repository::FileKind::Snapshot;
+    Unreadable { kind, file, backup: Some(backup.clone()), why: why.to_owned() }
+}
+
+fn by_backup(parts: Vec<PartRecord>) -> BTreeMap<fleet_repository::BackupId, BTreeSet<FileId>> {
+    let mut all: BTreeMap<_, BTreeSet<FileId>> = BTreeMap::new();
+    for part in parts {
+        all.entry(part.backup).or_default().insert(part.snapshot);
+    }
+    all
 }
 
 /// What became of one rebuild.
@@ -126,34 +165,20 @@ impl Keeper {
         let mut seen = Seen { unreadable: sets.unreadable, ..Seen::default() };
         // Whoever adds to a repository may say of anything that it was proven: only drills that were ordered prove.
         seen.claimed = proofs.proofs.into_iter().map(|record| String::from(record.backup)).collect();
-        let mut by_id: BTreeMap<BackupKey, Vec<(SetRecord, Manifest)>> = BTreeMap::new();
-        for set in sets.sets {
-            let manifest = match manifest_of(&set) {
-                Ok(manifest) => manifest,
-                Err(error) => {
-                    let (kind, file) = (fleet_repository::FileKind::Snapshot, set.set);
-                    seen.unreadable.push(Unreadable { kind, file, backup: Some(set.backup), why: error.to_string() });
-                    continue;
-                }
-            };
-            // What somebody copied in from elsewhere is not this instance's; what calls itself another backup than it is, nobody's.
-            let is_itself = String::from(set.backup.clone()) == manifest.backup.as_str();
-            if manifest.instance == *instance && is_itself {
-                let key = BackupKey { repository: repository.clone(), backup: manifest.backup.clone() };
-                by_id.entry(key).or_default().push((set, manifest));
-            }
-        }
+        let (mut by_id, of) = (ById::new(), (repository, instance));
+        sets.sets.into_iter().for_each(|set| seen.add(of, set, &mut by_id));
+        self.read_alone(&shelf, of, sets.unread, (&mut seen, &mut by_id)).await?;
         for (key, sets) in by_id {
             let had = known.get(&key);
             let doubles = u32::try_from(sets.len() - 1).unwrap_or(u32::MAX);
             let pinned = had.and_then(|had| had.snapshots.as_ref());
             let is_it =
-                |(set, _): &&(SetRecord, Manifest)| pinned.is_none_or(|it| it.set.as_str() == set.set.to_string());
+                |(set, _): &&(SetRecord, BackupSeen)| pinned.is_none_or(|it| it.set.as_str() == set.set.to_string());
             match (sets.iter().find(is_it), had) {
-                (Some((set, manifest)), _) => {
+                (Some((set, found)), _) => {
                     let snapshots = pinned.cloned().or_else(|| snapshots_of(set).filter(|_| doubles == 0));
                     let damaged = damaged.get(&key.backup).cloned();
-                    let found = BackupSeen { damaged, snapshots, doubles, ..BackupSeen::of(manifest, None) };
+                    let found = BackupSeen { damaged, snapshots, doubles, ..found.clone() };
                     seen.backups.insert(key, found.not_after(clock::now()));
                 }
                 (None, Some(had)) => {
@@ -165,6 +190,46 @@ impl Keeper {
             }
         }
         Ok(seen)
+    }
+
+    /// Reads manifests, which are too much all together, one after the other. What was read of one before does not change.
+    async fn read_alone(
+        &self,
+        shelf: &Shelf,
+        of: (&RepositoryName, &InstanceName),
+        unread: Vec<PartRecord>,
+        (seen, by_id): (&mut Seen, &mut ById),
+    ) -> Result<(), KeeperError> {
+        let known = backups_of(self.facts.read().observed().backups.get(of.1), of.0);
+        let damaged = self.look_at(of.0, of.1)?.damaged();
+        let mut left = ALONE;
+        for (backup, snapshots) in by_backup(unread) {
+            let had = known.iter().find(|(key, _)| key.backup.as_str() == backup.to_string());
+            let is_pinned = had.and_then(|(_, had)| had.snapshots.as_ref()).is_some_and(|pinned| {
+                let is_it = |set: &FileId| set.to_string() == pinned.set.as_str();
+                snapshots.iter().any(is_it)
+            });
+            if let Some((key, had)) = had.filter(|_| is_pinned || left == 0) {
+                let others = by_id.remove(key).map_or(0, |sets| sets.len()) + snapshots.len() - 1;
+                let (damaged, doubles) = (damaged.get(&key.backup).cloned(), u32::try_from(others).unwrap_or(u32::MAX));
+                seen.backups.insert(key.clone(), BackupSeen { damaged, doubles, ..had.clone() });
+                continue;
+            }
+            if left == 0 {
+                let why = "there are too many large manifests to read";
+                seen.unreadable.extend(snapshots.into_iter().map(|set| unread_set(&backup, set, why)));
+                continue;
+            }
+            left -= 1;
+            let found = shelf.set(backup.clone(), MAX_MANIFEST).await?;
+            let own = found.unreadable.into_iter().filter(|file| file.backup.as_ref() == Some(&backup));
+            seen.unreadable.extend(own);
+            let why = "too many snapshots carry its backup's id";
+            seen.unreadable.extend(found.unread.into_iter().map(|part| unread_set(&backup, part.snapshot, why)));
+            let own = found.sets.into_iter().filter(|set| snapshots.contains(&set.set));
+            own.for_each(|set| seen.add(of, set, by_id));
+        }
+        Ok(())
     }
 
     /// All that a backup says of itself, values in the clear included; of a manifest larger than `most` bytes, that it is.
@@ -215,6 +280,10 @@ impl Keeper {
         let is_its_own = |file: &&Unreadable| file.backup.as_ref().is_none_or(|of| of.to_string() == backup.as_str());
         set.ok_or_else(|| match found.unreadable.iter().find(is_its_own) {
             Some(file) => KeeperError::Unreadable { backup: backup.to_string(), reason: file.to_string() },
+            None if !found.unread.is_empty() => {
+                let reason = "too many snapshots carry its id".to_owned();
+                KeeperError::Unreadable { backup: backup.to_string(), reason }
+            }
             None => unknown(),
         })
     }

@@ -1,11 +1,11 @@
 //! What is forgotten, what is removed, and what is told of damage.
 
-use crate::bed::{Bed, DAY, id, key, noise, now, part, read};
+use crate::bed::{Bed, DAY, id, key, manifest, noise, now, part, read};
 use fleet_core::backup::{Cause, DataAction};
 use fleet_core::facts::OpenOrder;
 use fleet_core::order::{Action, Order};
 use fleet_core::time::Time;
-use fleet_repository::worker::Work;
+use fleet_repository::worker::{Answer, Work};
 use fleet_repository::{MAX_MANIFEST, ReadData};
 use std::fs;
 use std::path::PathBuf;
@@ -187,16 +187,25 @@ async fn large_manifests_of_a_host_are_neither_read_for_another_backup_nor_all_a
     let bed = Bed::new().await;
     let (central, notes) = (read("central"), read("notes-1"));
     bed.backup(1, DAY, &noise(1, 1000)).await;
-    for number in 2..=5 {
+    for number in 2..=4 {
         let blanks = vec![b' '; 12 << 20];
         bed.work(Work::WriteSet { part: part(number, now()), manifest: blanks }).await;
     }
     bed.keeper.manifest(&central, &notes, &id(1), 1 << 20).await.expect("the others are not looked into");
     let large = bed.keeper.manifest(&central, &notes, &id(2), 1 << 20).await.expect_err("it is large");
     assert!(large.to_string().contains("`manifest.json` is larger than 1 MiB"), "{large}");
+    // Of one that nobody told of, too: it is read alone.
+    let mut untold = serde_json::to_vec(&manifest(6, Time(now().0 - 2 * DAY), 1000)).expect("it is JSON");
+    untold.resize(12 << 20, b' ');
+    bed.work(Work::WriteSet { part: part(6, Time(now().0 - 2 * DAY)), manifest: untold }).await;
+    let Answer::Sets(sets) = bed.work(Work::Sets).await else { panic!("it was asked for its sets") };
+    let backups: Vec<String> = sets.unread.iter().map(|part| part.backup.to_string()).collect();
+    assert!(sets.unreadable.is_empty() && sets.sets.len() == 2, "{:?}", sets.unreadable);
+    assert_eq!((backups.len(), &backups[..2]), (3, &[id(6), id(1)].map(String::from)[..]), "the oldest");
+    // What is known of the first is kept without a look.
     let rebuilt = bed.keeper.rebuild(&central).await.expect("it can be read");
     let unread: Vec<String> = rebuilt.unread.into_iter().map(|(_, reason)| reason).collect();
-    let passed_over = unread.iter().filter(|line| line.contains("all `manifest.json` together are larger than 32 MiB"));
-    assert_eq!(passed_over.count(), 2, "{unread:?}");
-    assert_eq!(bed.kept(), [id(1)]);
+    assert!(unread.len() == 3 && !unread.iter().any(|line| line.contains("larger than")), "{unread:?}");
+    assert_eq!(bed.kept(), [id(1), id(6)]);
+    assert!(bed.catalog()[&read("notes-1")][&key(1)].is_good(), "that others are large is no fault of it");
 }

@@ -206,7 +206,7 @@ async fn safety(data: &DataWork<'_>) -> Result<(Arc<dyn Repository>, SetFound, M
                 continue;
             }
         };
-        match repository.sets().await {
+        match repository.set(&made.backup).await {
             Ok(sets) => {
                 let found = pick(sets, &made.backup, copy.snapshots.as_ref());
                 if let Ok(set) = found

@@ -53,7 +53,7 @@ pub fn pick(sets: Vec<SetFound>, backup: &BackupId, noted: Option<&Snapshots>) -
 pub async fn open(data: &DataWork<'_>, source: &Source) -> Result<Opened, DataError> {
     data.work.say(format!("looking for the backup {} in {}", source.backup, source.repository));
     let repository = data.repository(&source.repository, &source.instance).await?;
-    let sets = repository.sets().await?;
+    let sets = repository.set(&source.backup).await?;
     let set = pick(sets, &source.backup, source.snapshots.as_ref()).map_err(|error| match error {
         PickError::Ambiguous { .. } => DataError::Unfit(format!("{}: {error}", source.repository)),
         PickError::Replaced { .. } => DataError::BadBackup(format!("{}: {error}", source.repository)),

@@ -176,6 +176,15 @@ impl Repository for InProcess {
         self.ask("list", |it| Ok(it.sets()?.sets.into_iter().filter_map(found).collect())).await
     }
 
+    async fn set(&self, backup: &BackupId) -> Result<Vec<SetFound>, RepositoryError> {
+        let id: fleet_repository::BackupId = backup.as_str().parse().expect("an id");
+        self.ask("list", move |it| {
+            let found_ones = it.set(&id, fleet_repository::MAX_MANIFEST)?.sets;
+            Ok(found_ones.into_iter().filter_map(found).collect())
+        })
+        .await
+    }
+
     async fn streams(&self, label: &Label, ahead: &[Ahead]) -> Result<Box<dyn StreamsWriter>, RepositoryError> {
         self.lab.call().await;
         let (mut senders, mut streams) = (Vec::new(), Vec::new());
@@ -301,6 +310,16 @@ impl Keeping {
     fn opened(&self, name: &str) -> fleet_repository::Repository {
         let PlaceAccess::Folder { path } = self.access(name, &super::bed::instance()).place else { panic!("a folder") };
         fleet_repository::Repository::open(Arc::new(FolderPlace::new(path)), &self.secrets).expect("opened")
+    }
+
+    /// Puts sets there that are newer than any other, and whose manifests are all that is read at once.
+    pub fn crowd(&self, name: &str) {
+        let at = fleet_core::time::Time(crate::clock::now().0 + 3_600_000);
+        for number in 0..3_u8 {
+            let part =
+                Part { backup: format!("crowd-{number}").parse().expect("an id"), host: "lab-2".to_owned(), time: at };
+            self.opened(name).write_set(&part, vec![number; 15 << 20]).expect("written");
+        }
     }
 
     /// What drills have found.

@@ -34,6 +34,20 @@ async fn a_restore_gives_back_what_was_and_keeps_what_is_in_a_safety_backup() {
 }
 
 #[tokio::test]
+async fn a_backup_is_made_drilled_and_restored_beside_manifests_that_are_too_much_to_read_at_once() {
+    let (bed, agent, id, before, _) = changed_since("").await;
+    bed.keeping.crowd("near");
+    assert!(bed.sets("near").await.is_empty(), "those that are newer are all that is read");
+    let end = bed.carry_out_order(&agent, &bed.order(backup(&["near"]), "again")).await;
+    assert_eq!(end.outcome, Outcome::Done);
+    let drill = Action::Data(DataAction::Drill { from: source("near", &id) });
+    assert_eq!(bed.carry_out(&agent, drill).await.outcome, Outcome::Done);
+    assert_eq!(bed.carry_out(&agent, restore("near", &id, &["near"])).await.outcome, Outcome::Done);
+    assert_eq!(bed.state(), before);
+    bed.check_calm("after a restore from a crowded repository");
+}
+
+#[tokio::test]
 async fn only_the_stores_that_are_named_are_restored() {
     let (bed, agent, id, before, after) = changed_since("").await;
     let only: BTreeSet<_> = ["rows".parse().expect("a name")].into();
