@@ -132,15 +132,15 @@ impl Looking {
 
     fn look(mut self, root: &DataRoot) -> io::Result<(Contents, Vec<String>)> {
         let data = Folder::open(&root.path)?.below(&root.below)?;
-        let (mut ahead, mut seen) = (vec![String::new()], BTreeSet::new());
+        let (mut ahead, mut seen, mut folders, mut unseen) = (vec![String::new()], BTreeSet::new(), 0, Vec::new());
         while let Some(path) = ahead.pop() {
             // What vanishes meanwhile is no file of it.
             let Ok(folder) = data.below(&path) else { continue };
             for name in folder.names()? {
                 let whole = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
-                if can_descend(&name) && ahead.len() + seen.len() < FOLDERS_LIMIT && !is_of_server(self.engine, &whole)
-                {
-                    ahead.push(whole.clone());
+                if can_descend(&name) && !is_of_server(self.engine, &whole) && data.below(&whole).is_ok() {
+                    folders += 1;
+                    if folders <= FOLDERS_LIMIT { &mut ahead } else { &mut unseen }.push(whole.clone());
                 }
                 if is_side_file(self.engine, &whole) || self.named.contains(&whole) {
                     self.take(&folder, &name, &whole);
@@ -156,10 +156,11 @@ impl Looking {
                 Err(error) => self.left_out.push(format!("`{path}`: {error}")),
             }
         }
-        if !self.over.is_empty() {
-            let names: Vec<&str> = self.over.iter().map(String::as_str).collect();
-            let limit = format!("{} and {} MiB", count(COUNT_LIMIT_OF_FILES, "file"), TOTAL_LIMIT / 1024 / 1024);
-            self.left_out.push(format!("more than {limit} are not kept: {}", short(&names)));
+        let files = format!("{} and {} MiB", count(COUNT_LIMIT_OF_FILES, "file"), TOTAL_LIMIT / 1024 / 1024);
+        let limits = [(unseen, "looked into", count(FOLDERS_LIMIT, "folder")), (self.over, "kept", files)];
+        for (names, what, limit) in limits.iter().filter(|(names, ..)| !names.is_empty()) {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            self.left_out.push(format!("more than {limit} are not {what}: {}", short(&names)));
         }
         self.files.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         Ok((self.files, self.left_out))
@@ -169,13 +170,12 @@ impl Looking {
         if is_of_server(self.engine, path) {
             return;
         }
-        let (content, bytes, owner) = match read(folder, name) {
+        let (content, bytes, Owner { uid, gid, mode }) = match read(folder, name) {
             Ok(Some(found)) => found,
             Ok(None) => return,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
             Err(error) => return self.left_out.push(format!("`{path}`: {error}")),
         };
-        let Owner { uid, gid, mode } = owner;
         let file = SideFile { path: path.to_owned(), content, mode, uid, gid };
         if !is_fit(&file) {
             return self.left_out.push(format!("`{path}`: its name is too long"));
@@ -345,4 +345,42 @@ fn write(root: &DataRoot, files: &Contents) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is kept of a data folder, and what is said to be left out.
+    fn looked(folder: &tempfile::TempDir, named: &[&str]) -> (Vec<String>, Vec<String>) {
+        let named = named.iter().map(|name| (*name).to_owned()).collect();
+        let root = DataRoot { path: folder.path().to_owned(), below: String::new() };
+        let (files, left_out) = Looking::new(EngineKind::Postgresql, named).look(&root).expect("it is there");
+        (files.into_iter().map(|(file, _)| file.path).collect(), left_out)
+    }
+
+    fn put(folder: &tempfile::TempDir, path: &str) {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("it has one")).expect("made");
+        std::fs::write(path, "x").expect("written");
+    }
+
+    #[test]
+    fn many_files_of_a_server_hide_no_folder_of_settings() {
+        let folder = tempfile::tempdir().expect("a folder");
+        (0..400).for_each(|number| put(&folder, &format!("a{number:03}.d")));
+        put(&folder, "certs/server.key");
+        put(&folder, "pg_wal/archive.conf");
+        put(&folder, "rules/pg_hba_prod");
+        let kept = ["certs/server.key", "rules/pg_hba_prod"].map(str::to_owned).to_vec();
+        assert_eq!(looked(&folder, &["rules/pg_hba_prod"]), (kept, Vec::new()));
+    }
+
+    #[test]
+    fn folders_that_are_not_looked_into_are_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        (0..=FOLDERS_LIMIT).for_each(|number| put(&folder, &format!("a{number:03}.d/x.data")));
+        let said = format!("more than {FOLDERS_LIMIT} folders are not looked into: a{FOLDERS_LIMIT}.d");
+        assert_eq!(looked(&folder, &[]), (Vec::new(), vec![said]));
+    }
 }

@@ -72,9 +72,34 @@ pub fn is_of_server(engine: EngineKind, path: &str) -> bool {
         }
 }
 
+/// What PostgreSQL makes by itself and calls `pg_…`: an access rule or a certificate of somebody's may be called so, too.
+const OF_POSTGRESQL: [&str; 22] = [
+    "pg_clog",
+    "pg_commit_ts",
+    "pg_control",
+    "pg_dynshmem",
+    "pg_filenode.map",
+    "pg_internal.init",
+    "pg_log",
+    "pg_logical",
+    "pg_multixact",
+    "pg_notify",
+    "pg_replslot",
+    "pg_serial",
+    "pg_snapshots",
+    "pg_stat",
+    "pg_stat_tmp",
+    "pg_subtrans",
+    "pg_tblspc",
+    "pg_twophase",
+    "pg_upgrade_output.d",
+    "pg_wal",
+    "pg_xact",
+    "pg_xlog",
+];
+
 fn is_of_postgresql(top: &str) -> bool {
-    let is_kept = ["pg_hba.conf", "pg_ident.conf", "pg_service.conf"].contains(&top);
     let names = ["base", "global", "PG_VERSION", "log", "current_logfiles", "backup_label", "tablespace_map"];
     let of_recovery = ["standby.signal", "recovery.signal", "recovery.conf", "recovery.done", "postmaster.opts"];
-    !is_kept && (top.starts_with("pg_") || names.contains(&top) || of_recovery.contains(&top))
+    OF_POSTGRESQL.contains(&top) || names.contains(&top) || of_recovery.contains(&top)
 }

@@ -20,6 +20,8 @@ fn settings_accounts_keys_and_certificates_are_kept_and_data_is_not() {
         (EngineKind::Postgresql, "postgresql.conf"),
         (EngineKind::Postgresql, "pg_hba.conf"),
         (EngineKind::Postgresql, "pg_ident.conf"),
+        (EngineKind::Postgresql, "pg_hba_prod.conf"),
+        (EngineKind::Postgresql, "pg_hba.conf.d/lab.conf"),
         (EngineKind::Postgresql, "server.key"),
         (EngineKind::Postgresql, "conf.d/memory.conf"),
         (EngineKind::Mariadb, "my.cnf"),
