@@ -59,7 +59,7 @@ pub use side_files::{
     side_files_tool, side_path, uncovered_side_files, unpack, without_side_files,
 };
 pub use snapshots::{AskedBy, Snapshots};
-pub use source_note::{Differences, NotedAt, SourceNote};
+pub use source_note::{Differences, NOTE_LIMIT, NotedAt, SourceNote};
 pub use standing::{CopyStanding, Next, Sight, Standing, Word, has_failed, rough};
 pub use store::{Bucket, Check, Commands, Engine, Expected, Files, Question, Server, Store, StoreKind};
 pub use tool::{

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// The most lines that are noted, and the most bytes of them all: a note travels with the manifest.
 const LINE_LIMIT: usize = 20_000;
-const BYTE_LIMIT: usize = 1 << 20;
+pub const NOTE_LIMIT: usize = 1 << 20;
 /// The longest text of a fact; of a longer one the beginning is compared.
 const TEXT_LIMIT: usize = 400;
 /// The most differences that are named.
@@ -68,7 +68,7 @@ impl NotedAt {
             let fields: Vec<String> = fields.map(from_hex).collect::<Option<_>>().ok_or_else(wrong)?;
             let [thing, attribute, value] = <[String; 3]>::try_from(fields).map_err(|_| wrong())?;
             bytes += line.len();
-            if number >= LINE_LIMIT || bytes > BYTE_LIMIT {
+            if number >= LINE_LIMIT || bytes > NOTE_LIMIT {
                 noted.note.is_partial = true;
                 break;
             }
@@ -117,13 +117,16 @@ impl SourceNote {
     }
 
     /// In what a restored store differs. What it has besides is its image's own. Which rows are compared depends on the size of a table:
-    /// those that are not compared there are no difference, for they are counted.
+    /// those that are not compared there are no difference, for they are counted. What is not in a note that is partial may be there.
     pub fn differences(&self, found: &Self) -> Differences {
         let facts = self.facts.iter().flat_map(|(thing, attributes)| {
             let there = found.facts.get(thing);
-            let missing = there.is_none().then(|| format!("{thing} is missing"));
+            let missing = (there.is_none() && !found.is_partial).then(|| format!("{thing} is missing"));
             let others = attributes.iter().filter_map(move |(attribute, was)| {
-                let is = there?.get(attribute).map_or("nothing", String::as_str);
+                let is = match there?.get(attribute) {
+                    None if found.is_partial => return None,
+                    is => is.map_or("nothing", String::as_str),
+                };
                 (is != was).then(|| format!("{thing}: {attribute} is {}, and was {}", shown(is), shown(was)))
             });
             missing.into_iter().chain(others)
@@ -193,6 +196,27 @@ mod tests {
         check(was, "rows t/all rows=1 rows cd", Some("it is not as it was: role `anna` is missing"));
         let other = was.replace("ab", "cd");
         check(was, &other, Some("it is not as it was: t: the 10 rows with the lowest keys are not what they were"));
+    }
+
+    #[test]
+    fn what_is_not_in_a_note_that_is_partial_is_no_difference() {
+        let was =
+            noted("fact role `anna`/valid until=2020\nfact role `anna`/comment=x\nfact role `bert`/comment=y").note;
+        let mut is = noted("fact role `anna`/valid until=2020").note;
+        assert!(was.differences(&is).words().is_some());
+        is.is_partial = true;
+        assert_eq!(was.differences(&is), Differences::default());
+        let mut other = noted("fact role `anna`/valid until=2030").note;
+        other.is_partial = true;
+        let said = was.differences(&other).words();
+        assert_eq!(said.as_deref(), Some("it is not as it was: role `anna`: valid until is `2030`, and was `2020`"));
+    }
+
+    #[test]
+    fn more_than_a_note_may_hold_is_read_as_a_part_of_it() {
+        let line = format!("fact\t{}\t\t\n", "61".repeat(100));
+        let large = line.repeat(NOTE_LIMIT / line.len() + 100);
+        assert!(NotedAt::read(&large).expect("it is read").note.is_partial);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::engine::Engine;
 use crate::hands::{DumpStream, HandsError};
 use bollard::container::LogOutput;
 use bollard::errors::Error;
-use fleet_core::backup::{Tool, ToolPlace};
+use fleet_core::backup::{NOTE_LIMIT, Tool, ToolPlace};
 use fleet_core::spec::InstanceSpec;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -32,8 +32,8 @@ const MARK: &str = "FLEET_TOOL";
 pub const LABEL: &str = "fleet.tool";
 /// Says that it has started, then becomes the tool: `exec` says what is missing, and the tool's exit code is its own.
 const BEGIN: &str = "echo \"fleet-tool $FLEET_TOOL\" >&2; exec \"$@\"";
-/// The most of a short answer.
-const ANSWER_LIMIT: usize = 1 << 20;
+/// The most of a short answer: more than a note may hold, so that one that is too long is read in part.
+const ANSWER_LIMIT: usize = 2 * NOTE_LIMIT;
 
 type Output = BoxStream<'static, Result<LogOutput, Error>>;
 type Input = Pin<Box<dyn AsyncWrite + Send>>;

@@ -291,6 +291,19 @@ pub async fn note(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Op
     Some(said.and_then(|said| NotedAt::read(&said)))
 }
 
+/// The same, to be compared: of more than can be read nothing is known.
+pub async fn note_found(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Option<Result<NotedAt, String>> {
+    let said = data.site().hands.run_tool(&note_tool(store)?, spec).await;
+    Some(match said {
+        Err(HandsError::TooMuch { .. }) => {
+            let note = SourceNote { is_partial: true, ..SourceNote::default() };
+            Ok(NotedAt { note, moment: None })
+        }
+        Err(error) => Err(crate::chain(&error)),
+        Ok(said) => NotedAt::read(&said),
+    })
+}
+
 /// The configuration of an instance as streams: its release, and the files that were made of it.
 pub fn configuration(spec: &InstanceSpec, bundle: Option<Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
     let files = spec.files.iter().map(|file| (format!("config/files/{}", file.path), file.content.bytes().to_vec()));
