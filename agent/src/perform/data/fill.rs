@@ -226,7 +226,11 @@ fn checked(
 /// The services of the databases, with what they depend on.
 pub fn services_of(fillings: &[Filling<'_>], spec: &InstanceSpec) -> BTreeSet<String> {
     let of_stores = fillings.iter().filter_map(|it| it.store.engine.service()).map(str::to_owned);
-    let mut wanted: BTreeSet<String> = of_stores.collect();
+    with_needs(of_stores.collect(), spec)
+}
+
+/// Services with what they depend on.
+pub fn with_needs(mut wanted: BTreeSet<String>, spec: &InstanceSpec) -> BTreeSet<String> {
     let mut line: Vec<String> = wanted.iter().cloned().collect();
     while let Some(service) = line.pop() {
         let needs = spec.container(&service).map(|it| it.depends_on.keys().cloned().collect::<Vec<_>>());

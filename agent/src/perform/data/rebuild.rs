@@ -1,11 +1,18 @@
-//! Makes derivable stores anew after a restore, by the app's own commands.
+//! Makes derivable stores anew after a restore, by the app's own commands. Of an instance that stands still, what they need is
+//! started for them, and stopped after.
 //!
 //! **Invariant:** the journal names what is still to be rebuilt before the restore counts as passed, so that no crash leaves it out.
 
 use super::DataWork;
+use super::fill::with_needs;
+use super::stages::starting;
 use crate::ledger::Settled;
+use crate::perform::allow::allow_spec;
+use crate::perform::work::Finish;
 use fleet_core::backup::{Rebuild, rebuild_tool};
 use fleet_core::names::StoreName;
+use fleet_core::order::PowerWish;
+use fleet_core::steps::steps_for_power;
 use std::time::Duration;
 use tokio::time::{Instant, interval};
 
@@ -21,10 +28,15 @@ pub struct Unbuilt {
 /// Rebuilds what the journal names; each is tried, whatever became of the others.
 pub async fn rebuild_left(data: &DataWork<'_>, settled: &Settled) -> Option<Unbuilt> {
     let (mut failed, mut commands) = (Vec::new(), Vec::new());
+    let stands_still = settled.is_stopped() && !settled.rendered.rebuilds.is_empty();
     for name in data.journal().rebuilds {
         let Some(rebuild) = settled.rendered.rebuilds.get(&name) else { continue };
         let began = Instant::now();
-        let ended = run(data, settled, &name, rebuild).await;
+        let started = if stands_still { start_for(data, settled, rebuild).await } else { Ok(()) };
+        let ended = match started {
+            Ok(()) => run(data, settled, &name, rebuild).await,
+            Err(reason) => Err(format!("what it needs could not be started: {reason}")),
+        };
         let note = match &ended {
             Ok(()) => format!("{name}: rebuilt in {} s", began.elapsed().as_secs()),
             Err(reason) => format!("{name}: NOT rebuilt: {reason}"),
@@ -43,20 +55,48 @@ pub async fn rebuild_left(data: &DataWork<'_>, settled: &Settled) -> Option<Unbu
             tracing::error!(error = crate::chain(&error), store = %name, "the journal cannot be written");
         }
     }
+    let instance = &data.order.instance;
+    // Also where the last of them was done before a crash.
+    if stands_still && let Err(reason) = stop_again(data, settled).await {
+        let reason = format!("what was started to rebuild what is derived could not be stopped: {reason}");
+        if failed.is_empty() {
+            return Some(Unbuilt { reason, hint: format!("`fleet instance stop {instance}`") });
+        }
+        failed.push(reason);
+    }
     if failed.is_empty() {
         return None;
     }
-    let instance = &data.order.instance;
+    let commands = commands.join(" and ");
     Some(Unbuilt {
         reason: format!(
             "the data is restored, but what is derived from it could not be rebuilt: {}",
             failed.join("; ")
         ),
-        hint: format!(
-            "on the host, when the cause is gone: {}; then `fleet instance stop {instance}` and `fleet instance start {instance}`",
-            commands.join(" and ")
-        ),
+        hint: match stands_still {
+            true => format!(
+                "when the cause is gone: `fleet instance start {instance}`, on the host {commands}, and `fleet instance stop {instance}`"
+            ),
+            false => format!(
+                "on the host, when the cause is gone: {commands}; then `fleet instance stop {instance}` and `fleet instance start {instance}`"
+            ),
+        },
     })
+}
+
+/// Starts what a rebuild needs of an instance that stands still.
+async fn start_for(data: &DataWork<'_>, settled: &Settled, rebuild: &Rebuild) -> Result<(), String> {
+    let spec = &settled.rendered.spec;
+    let services = with_needs([rebuild.service.clone()].into(), spec);
+    allow_spec(data.site(), spec).await.map_err(|error| crate::chain(&error))?;
+    let started = data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await;
+    started.map_err(|error| crate::chain(&error))
+}
+
+async fn stop_again(data: &DataWork<'_>, settled: &Settled) -> Result<(), String> {
+    let spec = &settled.rendered.spec;
+    let stopped = data.work.perform(spec, |found| steps_for_power(found, spec, PowerWish::Stop), Finish::AsIs).await;
+    stopped.map_err(|error| crate::chain(&error))
 }
 
 async fn run(data: &DataWork<'_>, settled: &Settled, name: &StoreName, rebuild: &Rebuild) -> Result<(), String> {

@@ -191,7 +191,8 @@ impl Hands for LabHands {
             self.plan().in_vain -= 1;
             return Err(failed(7, ": nobody listens"));
         }
-        if tool.argv == ["ask"] {
+        // A command that follows a restore has a limit around it.
+        if tool.argv.last().is_some_and(|word| word == "ask") {
             return Ok("3\n".to_owned());
         }
         Err(failed(127, ": what is that?"))

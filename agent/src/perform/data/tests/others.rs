@@ -7,7 +7,7 @@ use fleet_core::backup::{DataAction, Made, Others};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Outcome};
 
-fn dropping(id: &BackupId) -> Action {
+pub fn dropping(id: &BackupId) -> Action {
     let from = source("near", id);
     let (only, safety) = Default::default();
     Action::Data(DataAction::Restore {

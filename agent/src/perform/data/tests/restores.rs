@@ -5,7 +5,7 @@ use super::lab::Fault;
 use crate::fake::Behaviour;
 use fleet_core::backup::{DataAction, Made, Others};
 use fleet_core::names::{BackupId, InstanceName};
-use fleet_core::order::{Action, Outcome};
+use fleet_core::order::{Action, Outcome, PowerWish};
 use std::collections::BTreeSet;
 
 pub async fn changed_since(holds: &str) -> (Bed, Agent, BackupId, State, State) {
@@ -45,6 +45,31 @@ async fn a_backup_is_made_drilled_and_restored_beside_manifests_that_are_too_muc
     assert_eq!(bed.carry_out(&agent, restore("near", &id, &["near"])).await.outcome, Outcome::Done);
     assert_eq!(bed.state(), before);
     bed.check_calm("after a restore from a crowded repository");
+}
+
+/// Ends the store before it, and adds one that is made anew by a command.
+const DERIVED: &str = "stop: [] }\n  counts: { engine: volume, kind: derivable, volume: \"*_counts\", rebuild: { service: db, \
+                       command: [COMMAND], limit: 1m }";
+
+#[tokio::test]
+async fn what_is_derived_is_rebuilt_also_where_the_instance_stands_still() {
+    for (command, is_done) in [("ask", true), ("fail", false)] {
+        let (bed, agent, id, before, _) = changed_since(&DERIVED.replace("COMMAND", command)).await;
+        let stop = Action::Power { wish: PowerWish::Stop, serial: 1 };
+        assert_eq!(bed.carry_out(&agent, stop).await.outcome, Outcome::Done);
+        let end = bed.carry_out(&agent, super::others::dropping(&id)).await;
+        let Some(Made::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
+        let said = made.notes.join("; ");
+        match &end.outcome {
+            Outcome::Done if is_done => assert!(said.contains("counts: rebuilt in"), "{said}"),
+            Outcome::Stuck { hint, .. } if !is_done => {
+                assert!(said.contains("counts: NOT rebuilt") && said.contains("what is that?"), "{said}");
+                assert!(hint.contains("`fleet instance start oasis-1`, on the host"), "{hint}");
+            }
+            other => panic!("{command}: {other:?}"),
+        }
+        assert_eq!((bed.state(), bed.running()), (before, Vec::new()), "{command}");
+    }
 }
 
 #[tokio::test]
