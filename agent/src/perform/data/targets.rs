@@ -5,14 +5,14 @@ use super::room::Wanted;
 use super::source::Opened;
 use super::{DataError, DataWork};
 use crate::hands::{HandsError, Notes, Stranger};
-use crate::perform::claims::expect_unshared;
+use crate::perform::claims::{expect_unshared, others};
 use crate::perform::prepare::{PrepareError, look};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
     Engine, Files, Kept, Owner, Root, Store, data_mounts, is_files, is_pattern, renamed, takes_volume,
 };
-use fleet_core::claims::ClaimKind;
-use fleet_core::names::StoreName;
+use fleet_core::claims::{ClaimKind, Claims, claims_of};
+use fleet_core::names::{InstanceName, StoreName};
 use fleet_core::spec::{InstanceSpec, VolumeSpec};
 use fleet_core::steps::Step;
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,10 +131,27 @@ async fn of_files(
                 continue;
             }
         };
+        expect_not_others(data, spec, filling.name, &here.from)?;
         let is_of_host = here.from.starts_with('/');
         targets.push(Target { store: filling.name.clone(), path: here.path, root: Some(root.clone()), is_of_host });
     }
     Ok((targets, missing))
+}
+
+/// Refuses a volume that is another instance's, whether that one runs or not.
+fn expect_not_others(data: &DataWork<'_>, spec: &InstanceSpec, store: &StoreName, from: &str) -> Result<(), DataError> {
+    let shared = expect_unshared(&data.site().ledger(), spec, &[ClaimKind::Project, ClaimKind::Volume]);
+    shared.map_err(PrepareError::from)?;
+    match owner_of_volume(from, &claims_of(spec), &others(&data.site().ledger(), &spec.instance)) {
+        Some(owner) => Err(DataError::of_store(store, format!("the volume `{from}` is {owner}'s: it is not replaced"))),
+        None => Ok(()),
+    }
+}
+
+/// Whose a volume is, if another instance claims it, or uses it where this one does not claim it either.
+fn owner_of_volume<'a>(volume: &str, own: &Claims, others: &'a [(InstanceName, Claims)]) -> Option<&'a InstanceName> {
+    let uses = |claims: &Claims| !own.volumes.contains(volume) && claims.used_volumes.contains(volume);
+    others.iter().find(|(_, claims)| claims.volumes.contains(volume) || uses(claims)).map(|(name, _)| name)
 }
 
 /// Whether the store, as it is now, would take a volume of this name.
@@ -269,6 +286,7 @@ async fn of_database(
     let mut targets = Vec::new();
     for files in data_mounts(filling.store, &rendered.spec) {
         let found = data.roots(&rendered.spec, filling.name, &files).await?;
+        found.iter().try_for_each(|root| expect_not_others(data, &rendered.spec, filling.name, &root.from))?;
         targets.extend(found.into_iter().map(|root| Target {
             store: filling.name.clone(),
             is_of_host: root.from.starts_with('/'),
@@ -302,6 +320,21 @@ mod tests {
         for pattern in [Files::Volume(text("data_*")), Files::Containers(text("data_*")), Files::Image(text("data"))] {
             assert!(!is_one(&store(pattern.clone())), "{pattern:?}");
         }
+    }
+
+    #[test]
+    fn a_volume_that_another_instance_claims_is_its_own() {
+        let claims = |own: &str, used: &str| Claims {
+            volumes: [own.to_owned()].into(),
+            used_volumes: [used.to_owned()].into(),
+            ..Claims::default()
+        };
+        let others = [("oasis-2".parse().expect("a name"), claims("theirs", "mine"))];
+        let owner = |volume: &str, own: &Claims| owner_of_volume(volume, own, &others).map(ToString::to_string);
+        let own = claims("mine", "theirs");
+        assert_eq!(owner("theirs", &own).as_deref(), Some("oasis-2"));
+        assert_eq!(owner("mine", &own), None);
+        assert_eq!(owner("mine", &claims("other", "mine")).as_deref(), Some("oasis-2"));
     }
 
     #[test]
