@@ -214,7 +214,8 @@ async fn install_asked(
 ) -> (tokio::task::JoinHandle<Result<v1::InstanceChange, tonic::Status>>, v1::Question) {
     loop {
         let (mut asker, request) = (admin.clone(), request.clone());
-        let mut asking = tokio::spawn(async move { asker.install_instance(request).await.map(|it| it.into_inner()) });
+        let mut asking =
+            tokio::spawn(async move { asker.install_instance(request).await.map(tonic::Response::into_inner) });
         tokio::select! {
             question = agent.question() => return (asking, question),
             told = &mut asking => {
