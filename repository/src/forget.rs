@@ -162,8 +162,10 @@ mod tests {
         place.write(FileKind::Index, &index, &[named]).expect("written");
         place.write(FileKind::Snapshot, &set, &[snapshot]).expect("written");
         repository.prune_after(Prune::Marking, 0).expect("pruned");
-        assert_eq!(packs(), true_packs);
         let report = repository.check(ReadData::All).expect("checked");
         assert!(report.is_fine() && report.unknown_packs == 0, "{report:?}");
+        let left = place.list(FileKind::Pack).expect("listed");
+        // Small packs of the run may have become one.
+        assert!(left.iter().all(|(pack, _)| *pack != id) && (1..=true_packs).contains(&left.len()), "{left:?}");
     }
 }
