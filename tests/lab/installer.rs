@@ -22,7 +22,9 @@ fn check(lab: &Lab, command: &str, code: i32, says: &[&str]) -> anyhow::Result<(
 
 /// A join that fails: at most three lines, and no identity.
 fn refused(lab: &Lab, token: &str, code: i32, says: &str, hints: &str) -> anyhow::Result<()> {
-    let join = format!("fleet-agent join --data-dir /tmp/nobody {token}");
+    // The token is the last word: it comes on the standard input, as people bring it.
+    let (options, token) = token.rsplit_once(' ').unwrap_or(("", token));
+    let join = format!("echo {token} | fleet-agent join --data-dir /tmp/nobody {options} -");
     check(lab, &join, code, &["error: could not join", says, "\nhint: ", hints])?;
     let (_, words) = run(lab, &join)?;
     assert!(words.trim_end().lines().count() <= 3, "{words}");
