@@ -210,7 +210,7 @@ async fn a_short_answer_must_be_short() {
     let Some(bed) = started().await else { return };
     assert_eq!(bed.run(&tool(&bed, "echo 1; echo 2")).await.expect("it answers"), "1\n2\n");
     let error = bed.run(&tool(&bed, "yes")).await.expect_err("it is long").to_string();
-    assert_eq!(error, "the tool in `db` printed more than 1024 KiB");
+    assert_eq!(error, "the tool in `db` printed more than 2048 KiB");
     bed.nothing_left("db").await;
 }
 
