@@ -88,7 +88,8 @@ pub fn claims_of(spec: &InstanceSpec) -> Claims {
 
 /// All that `new` claims and somebody else claims already.
 ///
-/// A port that the instance has by now (`present`) is no reason to refuse it another change: only one of them can be open.
+/// A port of another over which the instance stands by now (`present`) is no reason to refuse it a change: only one of them can
+/// be open. One that it has at another address or with another protocol is no such port.
 pub fn conflicts<'a, O: Clone + 'a>(
     new: &Claims,
     present: Option<&Claims>,
@@ -103,9 +104,9 @@ pub fn conflicts<'a, O: Clone + 'a>(
         new.containers.intersection(&other.containers).for_each(|name| note(ClaimKind::Container, name));
         new.volumes.intersection(&other.volumes).for_each(|name| note(ClaimKind::Volume, name));
         new.networks.intersection(&other.networks).for_each(|name| note(ClaimKind::Network, name));
-        let has = |port: &PortSpec| present.is_some_and(|present| present.ports.iter().any(|it| it.host == port.host));
-        let taken = new.ports.iter().filter(|port| other.ports.iter().any(|it| overlap(port, it)) && !has(port));
-        taken.for_each(|port| note(ClaimKind::Port, &ports::name(port)));
+        let has = |port: &PortSpec| present.is_some_and(|present| present.ports.iter().any(|it| overlap(it, port)));
+        let is_taken = |port: &PortSpec| other.ports.iter().any(|it| overlap(port, it) && !has(it));
+        new.ports.iter().filter(|port| is_taken(port)).for_each(|port| note(ClaimKind::Port, &ports::name(port)));
     }
     found
 }

@@ -82,6 +82,26 @@ fn a_port_that_the_instance_has_already_keeps_it_from_no_change() {
 }
 
 #[test]
+fn a_port_counts_as_had_by_its_address_protocol_and_number() {
+    let check = |present: &str, new: &str, other: &str, expect: &[&str]| {
+        let claims_port = |project: &str, name: &str| claims(&format!("project={project} port={name}"));
+        let (present, other) = (claims_port("a", present), claims_port("b", other));
+        let found = conflicts(&claims_port("a", new), Some(&present), [("b", &other)]);
+        let names: Vec<_> = found.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, expect, "{new:?} of one that has {present:?} beside {other:?}");
+    };
+    check("127.0.0.1:80", "10.0.0.1:80", "10.0.0.1:80", &["10.0.0.1:80/tcp"]);
+    check("127.0.0.1:80", "0.0.0.0:80", "10.0.0.1:80", &["0.0.0.0:80/tcp"]);
+    check("127.0.0.1:80", "80", "[::1]:80", &["80/tcp"]);
+    check("80", "80/udp", "80/udp", &["80/udp"]);
+    check("127.0.0.1:80", "127.0.0.1:80", "10.0.0.1:80", &[]);
+    check("80", "80", "80/udp", &[]);
+    // It stands over the other's already.
+    check("0.0.0.0:80", "10.0.0.1:80", "10.0.0.1:80", &[]);
+    check("127.0.0.1:80", "127.0.0.1:80", "0.0.0.0:80", &[]);
+}
+
+#[test]
 fn a_file_with_a_name_of_its_own_gives_each_instance_its_own_project() {
     let named = format!("name: victim-1\n{COMPOSE}");
     let found = claims_of(&rendered(&bundle(&[("docker-compose.yaml", &named)]), "1", &[]).expect("it renders").spec);
