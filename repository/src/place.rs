@@ -3,6 +3,7 @@
 mod folder;
 mod limited;
 mod s3;
+mod steady;
 
 pub use folder::FolderPlace;
 pub use limited::{Limited, Meter, Metered};

@@ -11,6 +11,7 @@ use s3::{ACCESS, Line, S3, SECRET, address, proxy};
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 fn place(port: u16) -> Arc<dyn Place> {
@@ -64,7 +65,27 @@ fn a_line_that_breaks_is_tried_again() {
     let archived = archived.expect("archived");
     assert!(read_all(&repository, &archived.snapshot, "a") == content);
     assert!(repository.check(ReadData::All).expect("checked").is_fine());
-    assert!(count.load(std::sync::atomic::Ordering::SeqCst) >= 2);
+    assert!(count.load(SeqCst) >= 2);
+}
+
+#[test]
+fn what_broke_before_an_answer_came_is_asked_again_as_often_as_is_allowed() {
+    let server = S3::start();
+    let secrets = Secrets::generate().expect("secrets");
+    Repository::create(&place(server.port), &secrets).expect("created");
+    for line in [Line::Babbles, Line::ClosesAtTheSecond, Line::Refuses] {
+        let (port, count) = proxy(server.port, move |number| if number % 2 == 0 { line } else { Line::Whole });
+        let place = place(port);
+        for _ in 0..3 {
+            let listed = place.list(FileKind::Config);
+            assert_eq!(listed.expect("it is asked again").len(), 1, "{line:?}");
+        }
+        assert!(count.load(SeqCst) >= 2, "{line:?}");
+    }
+    let (port, count) = proxy(server.port, |_| Line::Babbles);
+    let never = place(port).list(FileKind::Config);
+    assert!(matches!(never, Err(PlaceError::Late(_) | PlaceError::Unreachable(_))), "{never:?}");
+    assert!((2..=6).contains(&count.load(SeqCst)), "the first time, and five more at most");
 }
 
 #[test]
@@ -88,13 +109,13 @@ fn a_store_that_goes_away_under_way_leaves_no_snapshot() {
     let secrets = Secrets::generate().expect("secrets");
     let dead = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let is_dead = dead.clone();
-    let (port, _) = proxy(server.port, move |_| match is_dead.load(std::sync::atomic::Ordering::SeqCst) {
+    let (port, _) = proxy(server.port, move |_| match is_dead.load(SeqCst) {
         true => Line::Refuses,
         false => Line::BreaksAfter(20_000_000),
     });
     let bad = Arc::new(S3Place::with_deadline(&address(port), Duration::from_secs(3)).expect("a place"));
     let repository = Repository::create(&(bad as Arc<dyn Place>), &secrets).expect("created");
-    dead.store(true, std::sync::atomic::Ordering::SeqCst);
+    dead.store(true, SeqCst);
     let failed = repository.archive_streams(&part("b1"), vec![stream("a", noise(3, 60_000_000))], &gate());
     assert!(matches!(failed, Err(Error::Place { .. })), "{failed:?}");
     assert_eq!(place(server.port).list(FileKind::Snapshot).expect("listed"), []);

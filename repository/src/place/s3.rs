@@ -1,5 +1,6 @@
 //! A bucket of an S3-compatible store.
 
+use super::steady::SteadyConnector;
 use super::{FileId, FileKind, MAX_FILE, Place, PlaceError};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -221,6 +222,7 @@ pub(crate) fn connected(
         .with_access_key_id(&address.access_key)
         .with_secret_access_key(&address.secret_key)
         .with_client_options(client)
+        .with_http_connector(SteadyConnector::default())
         .with_retry(RetryConfig { backoff, max_retries: RETRIES, retry_timeout: deadline })
         .build()
         .map_err(|error| PlaceError::Refused(error.to_string()))

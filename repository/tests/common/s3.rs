@@ -91,6 +91,10 @@ pub enum Line {
     Refuses,
     /// Answers whatever is asked with an error of its own.
     Fails,
+    /// Answers a request with what is no answer.
+    Babbles,
+    /// Answers one request as it should be, and closes the connection when the next one comes on it.
+    ClosesAtTheSecond,
     /// Takes what comes, and never answers.
     Silent,
     /// Breaks it after so many bytes of a request.
@@ -119,7 +123,9 @@ fn carry(mut client: TcpStream, to: u16, line: Line) -> io::Result<()> {
     let limit = match line {
         Line::Refuses => return Ok(()),
         Line::Silent => return io::copy(&mut client, &mut io::sink()).map(drop),
-        Line::Fails => return fail(client),
+        Line::Fails => return answer(client, FAILS),
+        Line::Babbles => return answer(client, "this is no answer\r\n\r\n"),
+        Line::ClosesAtTheSecond => return answer_one(client, to),
         Line::Whole => u64::MAX,
         Line::BreaksAfter(bytes) => bytes,
     };
@@ -145,13 +151,37 @@ fn carry(mut client: TcpStream, to: u16, line: Line) -> io::Result<()> {
     server.shutdown(if through >= limit { Shutdown::Both } else { Shutdown::Write })
 }
 
-/// Takes a request's head, and says that the store is out of order.
-fn fail(mut client: TcpStream) -> io::Result<()> {
+const FAILS: &str = "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+fn head_of(from: &mut TcpStream) -> io::Result<Vec<u8>> {
     let (mut head, mut byte) = (Vec::new(), [0]);
-    while !head.ends_with(b"\r\n\r\n") && client.read(&mut byte)? == 1 {
+    while !head.ends_with(b"\r\n\r\n") && from.read(&mut byte)? == 1 {
         head.push(byte[0]);
     }
-    client.write_all(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")?;
+    Ok(head)
+}
+
+/// Takes a request's head, and says something of its own.
+fn answer(mut client: TcpStream, said: &str) -> io::Result<()> {
+    head_of(&mut client)?;
+    client.write_all(said.as_bytes())?;
     client.shutdown(Shutdown::Write)?;
     io::copy(&mut client, &mut io::sink()).map(drop)
+}
+
+/// Carries a request that has no body, or sees another one off.
+fn answer_one(mut client: TcpStream, to: u16) -> io::Result<()> {
+    let head = head_of(&mut client)?;
+    if head.starts_with(b"PUT") {
+        return Ok(());
+    }
+    let mut server = TcpStream::connect(("127.0.0.1", to))?;
+    server.write_all(&head)?;
+    let (mut back, mut to_client) = (server.try_clone()?, client.try_clone()?);
+    let answering = std::thread::spawn(move || io::copy(&mut back, &mut to_client).map(drop));
+    client.read_exact(&mut [0])?;
+    client.shutdown(Shutdown::Both)?;
+    server.shutdown(Shutdown::Both)?;
+    // It ends with its connections.
+    answering.join().map_err(|_| io::Error::other("it panicked"))?
 }
