@@ -13,7 +13,7 @@ for part in say packages engine images registry cargo; do
     . "$root/deploy/lib/$part.sh"
 done
 
-BENCHES='agents backup blast catalog compose fuzz hostile idle-agent rollout through'
+BENCHES='agents backup blast catalog compose fuzz hostile idle-agent plan rollout through'
 
 main() {
     cd "$root"
@@ -54,6 +54,7 @@ bench() {
         hostile) as_many_files_as_allowed "$programs/bench-hostile" ;;
         agents) as_many_files_as_allowed "$programs/bench-agents" ;;
         catalog) "$programs/bench-catalog" ;;
+        plan) "$programs/bench-plan" ;;
         through) "$programs/bench-through" ;;
         compose)
             need_engine

@@ -298,7 +298,7 @@ impl Agent {
     pub async fn end_of(&self, order: &OutgoingOrder) -> End {
         let mut board = self.site.pen.reader();
         let ended = board.wait_for(|board| board.ends.contains_key(&order.order.id));
-        let ended = tokio::time::timeout(Duration::from_secs(30), ended).await;
+        let ended = tokio::time::timeout(Duration::from_secs(300), ended).await;
         let board = ended.expect("the order ends in time").expect("the board is there");
         board.ends[&order.order.id].1.clone()
     }

@@ -1,20 +1,33 @@
-//! How long a plan for a large fleet takes: `cargo test --release -p fleet-core --test speed -- --nocapture`.
-#![allow(clippy::print_stderr, reason = "a measurement is shown")]
+//! A large fleet, in the states in which a plan has most to look at.
 
 use fleet_core::backup::{BackupKey, BackupPolicy, BackupSeen, Cause, Keep, Proof, RepositoryDesired};
 use fleet_core::facts::*;
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::labels::{Labels, Selector};
 use fleet_core::order::{PowerWish, Release};
-use fleet_core::plan::plan;
+use fleet_core::plan::{Plan, plan};
 use fleet_core::rollout::{RolloutRequest, StrategyWish, propose};
 use fleet_core::time::Time;
-use std::time::{Duration, Instant};
 
-const HOSTS: usize = 10_000;
-/// Far above what it takes, for a debug build on a busy machine.
-const LIMIT: Duration = Duration::from_secs(1);
 const NOW: Time = Time(1_800_000_000_000);
+
+/// Lets `look` plan for each state by its name; each plan begins at most one order.
+pub fn each_state(hosts: usize, mut look: impl FnMut(&str, &dyn Fn() -> Plan)) {
+    let (mut desired, mut observed) = fleet(hosts);
+    let planned = |desired: &Desired, observed: &Observed| plan(desired, &Asked::default(), observed, NOW);
+    look("nothing", &|| planned(&desired, &observed));
+    with_backups(&mut desired, &mut observed);
+    look("backups_none_due", &|| planned(&desired, &observed));
+    desired.at_once = AtOnce(1);
+    desired.policies.values_mut().for_each(|policy| policy.schedule = "@hourly".parse().expect("a schedule"));
+    look("backups_all_due", &|| planned(&desired, &observed));
+    desired.policies.clear();
+    let request = RolloutRequest { to: release(2), selector: Selector::default(), strategy: StrategyWish::default() };
+    let proposal = propose(&desired, &Asked::default(), &observed, &request, NOW).expect("it can begin");
+    let rollout = proposal.into_rollout("app-1".parse().expect("an id"), "ada".parse().expect("a name"), NOW);
+    desired.rollouts.insert(rollout.id.clone(), rollout);
+    look("rollout", &|| planned(&desired, &observed));
+}
 
 fn release(version: u64) -> Release {
     let name = format!("app@{version}").parse().expect("a release");
@@ -32,9 +45,9 @@ fn said(policy: HostPolicy) -> HostSaid {
     }
 }
 
-fn fleet() -> (Desired, Observed) {
+fn fleet(hosts: usize) -> (Desired, Observed) {
     let (mut desired, mut observed) = (Desired::default(), Observed::default());
-    for number in 0..HOSTS {
+    for number in 0..hosts {
         let host: fleet_core::names::HostName = format!("host-{number}").parse().expect("a host");
         let name: fleet_core::names::InstanceName = format!("instance-{number}").parse().expect("an instance");
         let labels = Labels::parse(["site=fr"]).expect("labels");
@@ -66,19 +79,6 @@ fn fleet() -> (Desired, Observed) {
         observed.instances.insert(name, InstanceObserved { host, running: Running::Settled(settled), at: NOW });
     }
     (desired, observed)
-}
-
-fn once(desired: &Desired, observed: &Observed) -> Duration {
-    let begun = Instant::now();
-    let plan = plan(desired, &Asked::default(), observed, NOW);
-    assert!(plan.orders.len() <= 1, "one at a time");
-    begun.elapsed()
-}
-
-fn measure(what: &str, desired: &Desired, observed: &Observed) {
-    let best = (0..10).map(|_| once(desired, observed)).min().unwrap_or_default();
-    eprintln!("{what}: {best:?} at best");
-    assert!(best < LIMIT, "{what}: {best:?}");
 }
 
 /// A daily policy for all, and a few backups of each that began two hours ago and on the days before.
@@ -132,21 +132,4 @@ fn seen(began: Time) -> BackupSeen {
         asked_by: Default::default(),
         doubles: 0,
     }
-}
-
-#[test]
-fn a_plan_for_ten_thousand_hosts_takes_milliseconds() {
-    let (mut desired, mut observed) = fleet();
-    measure("nothing to do", &desired, &observed);
-    with_backups(&mut desired, &mut observed);
-    measure("backups by policy, none due", &desired, &observed);
-    desired.at_once = AtOnce(1);
-    desired.policies.values_mut().for_each(|policy| policy.schedule = "@hourly".parse().expect("a schedule"));
-    measure("backups by policy, all due", &desired, &observed);
-    desired.policies.clear();
-    let request = RolloutRequest { to: release(2), selector: Selector::default(), strategy: StrategyWish::default() };
-    let proposal = propose(&desired, &Asked::default(), &observed, &request, NOW).expect("it can begin");
-    let rollout = proposal.into_rollout("app-1".parse().expect("an id"), "ada".parse().expect("a name"), NOW);
-    desired.rollouts.insert(rollout.id.clone(), rollout);
-    measure("a rollout of all", &desired, &observed);
 }

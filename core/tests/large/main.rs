@@ -1,0 +1,15 @@
+//! A plan for a large fleet asks no more than is allowed at once. How long it takes is measured by `tests/bench/run.sh plan`.
+
+mod fleet;
+
+#[test]
+fn a_plan_for_a_large_fleet_asks_for_one_thing_at_a_time() {
+    let mut asked = Vec::new();
+    fleet::each_state(1_000, |state, plan| {
+        let plan = plan();
+        assert!(plan.closed.is_empty() && plan.withdrawn.is_empty(), "{state}");
+        asked.push((state.to_owned(), plan.orders.len()));
+    });
+    let expect = [("nothing", 0), ("backups_none_due", 0), ("backups_all_due", 1), ("rollout", 1)];
+    assert_eq!(asked, expect.map(|(state, orders)| (state.to_owned(), orders)));
+}
