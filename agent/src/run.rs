@@ -75,7 +75,7 @@ pub async fn run(config: Config, hands: impl Hands, stop: CancellationToken) -> 
     };
     let mut ledger = Ledger::open(&data_dir)?;
     ledger.name_host(&host);
-    let program = config.worker.map_or_else(std::env::current_exe, Ok);
+    let program = config.worker.map_or_else(fleet_render::own_program, Ok);
     let program = program.map_err(|source| RunError::Program { source })?;
     let workers = Workers {
         renderer: Renderer::new(Some(program.clone())),

@@ -3,6 +3,7 @@
 use super::SUBCOMMAND;
 use super::frame::{self, ANSWER_LIMIT};
 use super::job::{Answer, Job, Said};
+use super::own::own_program;
 use super::serve::MEMORY;
 use fleet_core::app::{Bundle, CheckedValues, LintReport, Placement, Rendered};
 use fleet_core::compose::{Problem, Problems};
@@ -23,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// A worker that should have ended is waited for so long.
 const ENDING: Duration = Duration::from_secs(5);
 /// So many workers render at the same time.
-const WORKERS: usize = 2;
+pub const WORKERS: usize = 2;
 /// So long a caller waits for a worker to be free.
 const WAITING: Duration = Duration::from_secs(60);
 /// SIGABRT: an allocation failed, or the stack was used up.
@@ -156,7 +157,7 @@ impl Session {
     async fn carry_out(&mut self, job: &Job, bundle: &Bundle) -> Result<Answer, RenderError> {
         let program = match &self.program {
             Program::None => return Ok(job.carry_out(bundle, &|_| {})),
-            Program::Own => std::env::current_exe().map_err(RenderError::Start)?,
+            Program::Own => own_program().map_err(RenderError::Start)?,
             Program::Other(program) => program.clone(),
         };
         let mut worker = match self.worker.take() {

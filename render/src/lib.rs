@@ -8,9 +8,11 @@
 mod client;
 mod frame;
 mod job;
+mod own;
 mod serve;
 
-pub use client::{RenderError, Renderer, Session};
+pub use client::{RenderError, Renderer, Session, WORKERS};
+pub use own::own_program;
 pub use serve::main;
 
 /// The hidden subcommand of a program that leads to [`main`].

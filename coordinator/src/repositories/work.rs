@@ -59,7 +59,7 @@ impl Workshop {
     fn program(&self) -> Result<PathBuf, WorkError> {
         match &self.0 {
             Some(program) => Ok(program.clone()),
-            None => std::env::current_exe().map_err(WorkError::Program),
+            None => fleet_render::own_program().map_err(WorkError::Program),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The program itself: made, killed, started again, carried elsewhere.
 
-use crate::bed::{Operators, now, operators_as};
+use crate::bed::{Operators, bundle, now, operators_as, push};
 use fleet_core::access::JoinToken;
 use fleet_proto::link::admit;
 use fleet_proto::v1;
@@ -35,7 +35,11 @@ struct Served(Child);
 
 impl Served {
     async fn start(directory: &Path, address: SocketAddr) -> Self {
-        let mut program = Command::new(PROGRAM);
+        Self::start_of(Path::new(PROGRAM), directory, address).await
+    }
+
+    async fn start_of(program: &Path, directory: &Path, address: SocketAddr) -> Self {
+        let mut program = Command::new(program);
         program.arg("serve").arg("--data-dir").arg(directory).stderr(Stdio::null());
         let served = Self(program.spawn().expect("the program can be started"));
         let reached = async {
@@ -90,6 +94,23 @@ async fn what_was_acknowledged_survives_being_killed() {
         let hosts = operators_as(&identity).await.list_hosts(v1::ListHostsRequest::default()).await;
         assert_eq!(hosts.expect("it answers").into_inner().hosts.len(), (round + 1) * 20);
     }
+}
+
+#[tokio::test]
+async fn workers_are_of_the_version_that_runs_whatever_lies_at_its_path_by_now() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let (data, program) = (directory.path().join("data"), directory.path().join("fleet-coordinator"));
+    std::fs::copy(PROGRAM, &program).expect("it can be copied");
+    let address = free_address();
+    let token = init(&data, address);
+    let _served = Served::start_of(&program, &data, address).await;
+    let identity = admit(&token, now()).await.expect("the token is good");
+    let mut admin = operators_as(&identity).await;
+    std::fs::remove_file(&program).expect("it is there");
+    push(&mut admin, "1.0", &bundle("1.0")).await.expect("a worker judges it");
+    // A package puts another file there, and does not write into the one that runs.
+    std::fs::copy("/bin/false", &program).expect("it can be copied");
+    push(&mut admin, "1.1", &bundle("1.1")).await.expect("a worker judges it");
 }
 
 #[tokio::test]
