@@ -11,6 +11,7 @@ mod keys;
 mod metrics;
 mod operators;
 pub mod own;
+mod places;
 pub mod repositories;
 pub mod serve;
 pub mod store;

@@ -25,7 +25,7 @@ impl OperatorsService {
         to: &InstanceSpec,
     ) -> Result<Option<String>, Status> {
         // What is known here names the owner better.
-        self.check_claims(attempt, of, to).await?;
+        self.check_claims(attempt, by, of, to).await?;
         let Claimant { name: _, host } = of;
         let why = match timeout(LIMIT, self.refusal_of(by, of, to)).await {
             Ok(Ok(None)) => return Ok(None),

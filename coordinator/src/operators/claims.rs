@@ -10,7 +10,7 @@ use crate::facts::Known;
 use crate::serve::failed;
 use fleet_core::claims::{Claims, claims_of, conflicts, holders_of_volume};
 use fleet_core::compose::ProjectNaming;
-use fleet_core::names::{HostName, InstanceName};
+use fleet_core::names::{HostName, InstanceName, OperatorName};
 use fleet_core::order::{Action, Release};
 use fleet_core::rollout::{Proposal, RolloutWish};
 use fleet_core::spec::InstanceSpec;
@@ -47,10 +47,13 @@ impl OperatorsService {
     pub async fn check_claims(
         &self,
         attempt: &str,
+        by: &OperatorName,
         of: Claimant<'_>,
         to: &InstanceSpec,
     ) -> Result<Vec<String>, Status> {
-        let others = self.claims_beside(&mut self.rendering(attempt).await?, of).await;
+        let mut session = self.rendering(attempt, by).await?;
+        let others = self.claims_beside(&mut session, of).await;
+        drop(session);
         self.against(of, to, &others).map_err(|(why, hint)| hindered(attempt, why, hint))?;
         let (host, unknown) = (of.host, others.unknown.iter());
         let say = |name| format!("{name} on {host}: what it has is not known here; the host itself compares");
@@ -80,8 +83,14 @@ impl OperatorsService {
     }
 
     /// Who else on the host has a volume.
-    pub async fn holders_beside(&self, of: Claimant<'_>, volume: &str) -> Result<Vec<String>, Status> {
-        let others = self.claims_beside(&mut self.rendering(ATTEMPT).await?, of).await;
+    pub async fn holders_beside(
+        &self,
+        by: &OperatorName,
+        of: Claimant<'_>,
+        volume: &str,
+    ) -> Result<Vec<String>, Status> {
+        let mut session = self.rendering(ATTEMPT, by).await?;
+        let others = self.claims_beside(&mut session, of).await;
         let claims = others.claims.iter().map(|(name, claims)| (name.to_string(), claims));
         Ok(holders_of_volume(volume, claims).collect())
     }
@@ -125,10 +134,11 @@ impl OperatorsService {
     /// The members of a proposal that would take what others have, each with the reason. `former` are revisions that go with it.
     pub async fn refused_members(
         &self,
+        by: &OperatorName,
         proposal: &Proposal,
         former: &HashMap<InstanceName, u64>,
     ) -> Result<HashMap<InstanceName, String>, Status> {
-        let mut session = self.rendering(ATTEMPT).await?;
+        let mut session = self.rendering(ATTEMPT, by).await?;
         let (mut refused, mut namings) = (HashMap::new(), HashMap::new());
         for member in &proposal.members {
             let desired = self.shared.facts.read().instance(&member.instance).cloned();

@@ -53,7 +53,7 @@ impl OperatorsService {
         let subject = Subject { name, desired, release, bundle, definition, values, elsewhere };
         check_given(ATTEMPT, &request.values)?;
         check(ATTEMPT, &subject.definition, &request.values)?;
-        let mut session = self.rendering(ATTEMPT).await?;
+        let mut session = self.rendering(ATTEMPT, by).await?;
         let rendered = subject.render(&mut session, ATTEMPT, &request.values).await?;
         drop(session);
         self.check_policy(ATTEMPT, &subject, &rendered)?;
@@ -61,7 +61,7 @@ impl OperatorsService {
         let _one_at_a_time = self.claiming.lock().await;
         let mut plan = lines(None, &rendered.spec);
         plan.extend(not_asked);
-        plan.extend(self.check_claims(ATTEMPT, subject.claimant(), &rendered.spec).await?);
+        plan.extend(self.check_claims(ATTEMPT, by, subject.claimant(), &rendered.spec).await?);
         if !request.dry_run {
             self.keep_new(by, &subject, &request.values, now).await?;
         }
@@ -126,7 +126,7 @@ impl OperatorsService {
         subject.check_given(ATTEMPT, &request.values)?;
         let given = merged(&subject.values, &request.values, &request.unset);
         let drift = rule.unwrap_or(subject.desired.drift);
-        let mut session = self.rendering(ATTEMPT).await?;
+        let mut session = self.rendering(ATTEMPT, by).await?;
         let after = subject.render(&mut session, ATTEMPT, &given).await?;
         self.check_policy(ATTEMPT, &subject, &after)?;
         let before = subject.render(&mut session, ATTEMPT, &subject.values).await.ok();
@@ -136,7 +136,7 @@ impl OperatorsService {
             false => self.ask_host(ATTEMPT, by, subject.claimant(), &after.spec).await?,
         };
         let _one_at_a_time = self.claiming.lock().await;
-        let unknown = self.check_claims(ATTEMPT, subject.claimant(), &after.spec).await?;
+        let unknown = self.check_claims(ATTEMPT, by, subject.claimant(), &after.spec).await?;
         let mut plan = lines(before.as_ref().map(|before| &before.spec), &after.spec);
         if drift != subject.desired.drift {
             plan.push(format!("drift: {}", super::views::instance::drift_word(drift)));

@@ -7,7 +7,7 @@ use super::wish::read;
 use crate::values::Values;
 use fleet_core::facts::InstanceDesired;
 use fleet_core::labels::Selector;
-use fleet_core::names::InstanceName;
+use fleet_core::names::{InstanceName, OperatorName};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use tonic::Status;
@@ -15,6 +15,7 @@ use tonic::Status;
 impl OperatorsService {
     pub async fn list_instances_now(
         &self,
+        by: &OperatorName,
         request: &v1::ListInstancesRequest,
         now: Time,
     ) -> Result<v1::InstanceList, Status> {
@@ -40,14 +41,14 @@ impl OperatorsService {
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let Some(view) = list.first_mut() else { return Err(no_instance("show the instance", &name)) };
         view.backup = self.standing_of(&name, now);
-        self.add_detail(view, &name).await;
+        self.add_detail(by, view, &name).await;
         Ok(v1::InstanceList { instances: list })
     }
 
     /// What only a look at one instance shows: its values and its volumes.
-    async fn add_detail(&self, view: &mut v1::InstanceView, name: &InstanceName) {
+    async fn add_detail(&self, by: &OperatorName, view: &mut v1::InstanceView, name: &InstanceName) {
         let Ok(subject) = self.subject("show the instance", name) else { return };
-        view.volumes = self.volumes_of("show the instance", &subject).await.unwrap_or_default();
+        view.volumes = self.volumes_of("show the instance", by, &subject).await.unwrap_or_default();
         let shown = Values::shown(self.shared.facts.store(), name, subject.desired.revision);
         view.values = shown.unwrap_or_default().into_iter().collect();
     }

@@ -9,7 +9,7 @@ use crate::facts::Known;
 use crate::serve::failed;
 use fleet_core::app::{AppDefinition, Bundle};
 use fleet_core::labels::Selector;
-use fleet_core::names::{AppName, InstanceName, Version};
+use fleet_core::names::{AppName, InstanceName, OperatorName, Version};
 use fleet_core::order::Release;
 use fleet_core::rollout::{AtOnce, LeftOut, Member, Proposal, RolloutRefusal, RolloutRequest, StrategyWish, propose};
 use fleet_core::time::Time;
@@ -62,13 +62,18 @@ impl OperatorsService {
         }
     }
 
-    pub async fn propose_now(&self, request: &v1::ProposeRolloutRequest, now: Time) -> Result<v1::Proposal, Status> {
+    pub async fn propose_now(
+        &self,
+        by: &OperatorName,
+        request: &v1::ProposeRolloutRequest,
+        now: Time,
+    ) -> Result<v1::Proposal, Status> {
         let wish = self.rollout_request(request)?;
         let mut proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
         self.check_values(&proposal)?;
-        let refused = self.refused_members(&proposal, &HashMap::new()).await?;
+        let refused = self.refused_members(by, &proposal, &HashMap::new()).await?;
         leave_out(&mut proposal, &refused)?;
-        self.proposal_view(&proposal).await
+        self.proposal_view(by, &proposal).await
     }
 
     /// Refuses a release whose values an instance does not have: its host could only refuse it later.
@@ -109,14 +114,14 @@ impl OperatorsService {
         opened.map(|(values, _)| values).map_err(|error| failed("could not open its values", &error))
     }
 
-    pub async fn proposal_view(&self, proposal: &Proposal) -> Result<v1::Proposal, Status> {
+    pub async fn proposal_view(&self, by: &OperatorName, proposal: &Proposal) -> Result<v1::Proposal, Status> {
         let members: HashMap<&InstanceName, &Member> =
             proposal.members.iter().map(|member| (&member.instance, member)).collect();
         let offline: HashSet<&InstanceName> = proposal.offline.iter().collect();
         let mut opened = HashMap::new();
         let mut waves = Vec::new();
         let mut rendered = 0;
-        let mut session = self.rendering(ATTEMPT).await?;
+        let mut session = self.rendering(ATTEMPT, by).await?;
         let has_canary = proposal.strategy.canary > 0;
         let apart = Some(&proposal.offline).filter(|offline| !offline.is_empty());
         for (index, wave) in proposal.waves.iter().chain(apart).enumerate() {

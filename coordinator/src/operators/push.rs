@@ -36,7 +36,7 @@ impl OperatorsService {
             let why = format!("what arrived is {}, and {digest} was announced", bundle.digest());
             return Err(wrong(ATTEMPT, why, "push it again"));
         }
-        let report = self.shared.renderer.lint(&bundle, Some(&version)).await;
+        let report = self.rendering(ATTEMPT, by).await?.lint(&bundle, Some(&version)).await;
         let report = report.map_err(|error| not_rendered(ATTEMPT, error))?;
         let release = judge(&bundle, report, version, digest, by)?;
         self.keep(release, &bytes).await

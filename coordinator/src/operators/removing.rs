@@ -25,12 +25,12 @@ impl OperatorsService {
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let subject = self.subject(ATTEMPT, &name)?;
         let volumes: BTreeSet<String> = request.volumes.into_iter().collect();
-        let has = self.volumes_of(ATTEMPT, &subject).await?;
+        let has = self.volumes_of(ATTEMPT, by, &subject).await?;
         if let Some(stranger) = volumes.iter().find(|volume| !has.contains(volume)) {
             let hint = format!("it has {}", if has.is_empty() { "none".to_owned() } else { has.join(", ") });
             return Err(wrong(ATTEMPT, format!("`{stranger}` is not a volume of `{name}`"), &hint));
         }
-        self.check_removal(&subject, &volumes).await?;
+        self.check_removal(by, &subject, &volumes).await?;
         let mut plan: Vec<String> = vec!["containers and networks: removed".to_owned()];
         plan.extend(has.iter().map(|volume| match volumes.contains(volume) {
             true => format!("volume {volume}: deleted, with its data"),
@@ -54,9 +54,14 @@ impl OperatorsService {
     }
 
     /// Refuses to delete a volume that another instance of the host has, too.
-    async fn check_removal(&self, subject: &Subject, volumes: &BTreeSet<String>) -> Result<(), Status> {
+    async fn check_removal(
+        &self,
+        by: &OperatorName,
+        subject: &Subject,
+        volumes: &BTreeSet<String>,
+    ) -> Result<(), Status> {
         for volume in volumes {
-            let holders = self.holders_beside(subject.claimant(), volume).await?;
+            let holders = self.holders_beside(by, subject.claimant(), volume).await?;
             if !holders.is_empty() {
                 let why = format!("the volume `{volume}` is used by {}, too", holders.join(" and "));
                 let hint = "leave it out of `--volume`: it stays, with its data";

@@ -28,7 +28,7 @@ impl OperatorsService {
         let _one_at_a_time = self.claiming.lock().await;
         let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
         self.check_values(&proposal)?;
-        let refused = self.refused_members(&proposal, &HashMap::new()).await?;
+        let refused = self.refused_members(by, &proposal, &HashMap::new()).await?;
         let lost = self.lost_revisions(&proposal)?;
         let change = |change: &mut DesiredChange<'_>| {
             let mut proposal = propose_in(change.known(), &wish, now)?;

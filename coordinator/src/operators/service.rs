@@ -153,8 +153,8 @@ impl Operators for OperatorsService {
     }
 
     async fn list_instances(&self, request: Request<v1::ListInstancesRequest>) -> Answer<v1::InstanceList> {
-        self.caller(&request, Role::Viewer)?;
-        self.list_instances_now(request.get_ref(), clock::now()).await.map(Response::new)
+        let by = self.caller(&request, Role::Viewer)?;
+        self.list_instances_now(&by, request.get_ref(), clock::now()).await.map(Response::new)
     }
 
     async fn follow_change(&self, request: Request<v1::FollowChangeRequest>) -> Answer<Self::FollowChangeStream> {
@@ -163,8 +163,8 @@ impl Operators for OperatorsService {
     }
 
     async fn propose_rollout(&self, request: Request<v1::ProposeRolloutRequest>) -> Answer<v1::Proposal> {
-        self.caller(&request, Role::Operator)?;
-        self.propose_now(request.get_ref(), clock::now()).await.map(Response::new)
+        let by = self.caller(&request, Role::Operator)?;
+        self.propose_now(&by, request.get_ref(), clock::now()).await.map(Response::new)
     }
 
     async fn start_rollout(&self, request: Request<v1::ProposeRolloutRequest>) -> Answer<v1::RolloutView> {

@@ -3,14 +3,16 @@
 use super::changes::{check, check_for, not_rendered, placement, rendered};
 use super::claims::Claimant;
 use super::service::OperatorsService;
-use super::wish::{absent, wrong};
+use super::wish::{absent, exhausted, wrong};
+use crate::places::Place;
 use crate::serve::failed;
 use fleet_core::app::{AppDefinition, Bundle, Declaration, Given, Rendered};
 use fleet_core::facts::InstanceDesired;
-use fleet_core::names::InstanceName;
+use fleet_core::names::{InstanceName, OperatorName};
 use fleet_core::order::Release;
 use fleet_render::Session;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Deref, DerefMut};
 use tonic::Status;
 
 /// What an instance runs, or shall run, with everything needed to judge a change.
@@ -51,22 +53,46 @@ impl Subject {
     }
 }
 
+/// A process that renders for one operator, with its place among those of all.
+#[derive(Debug)]
+pub struct Rendering {
+    session: Session,
+    _place: Place,
+}
+
+impl Deref for Rendering {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
+}
+
+impl DerefMut for Rendering {
+    fn deref_mut(&mut self) -> &mut Session {
+        &mut self.session
+    }
+}
+
 impl OperatorsService {
     /// The volumes of an instance by their names on its host, those of others left out.
-    pub async fn volumes_of(&self, attempt: &str, subject: &Subject) -> Result<Vec<String>, Status> {
+    pub async fn volumes_of(&self, attempt: &str, by: &OperatorName, subject: &Subject) -> Result<Vec<String>, Status> {
         let said = self.shared.facts.read().said(&subject.name).and_then(|said| said.claims.clone());
         if let Some(claims) = said {
             return Ok(claims.volumes.into_iter().collect());
         }
-        let mut session = self.rendering(attempt).await?;
+        let mut session = self.rendering(attempt, by).await?;
         let rendered = subject.render(&mut session, attempt, &subject.values).await?;
         let own = rendered.spec.volumes.into_iter().filter(|volume| !volume.external);
         Ok(own.map(|volume| volume.name).collect())
     }
 
     /// A process that renders; it starts with the first rendering and ends when this is dropped.
-    pub async fn rendering(&self, attempt: &str) -> Result<Session, Status> {
-        self.shared.renderer.session().await.map_err(|error| not_rendered(attempt, error))
+    pub async fn rendering(&self, attempt: &str, by: &OperatorName) -> Result<Rendering, Status> {
+        let place = self.shared.renderings.enter(by).await;
+        let place = place.map_err(|why| exhausted(attempt, why, "try again when they are answered"))?;
+        let session = self.shared.renderer.session().await.map_err(|error| not_rendered(attempt, error))?;
+        Ok(Rendering { session, _place: place })
     }
 
     /// What other releases of an app declare and this one does not, as the last of them says it.

@@ -49,7 +49,7 @@ impl OperatorsService {
         };
         let lost = self.lost_revisions(&proposal)?;
         let with_it = asked.iter().map(|(name, _, again)| (name.clone(), again.former)).collect();
-        let refused = self.refused_members(&proposal, &with_it).await?;
+        let refused = self.refused_members(by, &proposal, &with_it).await?;
         let found = asked.into_iter().map(|(name, instance, again)| {
             let found = self.former_values(&name, &instance, again)?;
             Ok((name, FormerValues { instance, again, found }))

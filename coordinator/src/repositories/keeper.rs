@@ -4,7 +4,6 @@
 //! that is lost.
 
 use super::disk::{Disk, DiskError};
-use super::readers::Readers;
 use super::secrets::{RepositoryKeys, RepositorySecrets, SecretsError};
 use super::work::{WorkError, Workshop};
 use crate::clock;
@@ -73,7 +72,6 @@ pub struct Keeper {
     pub disk: Arc<Disk>,
     pub(super) secrets: RepositorySecrets,
     pub(super) workshop: Workshop,
-    pub readers: Readers,
     /// Why a repository could not be made; not kept.
     not_made: Mutex<HashMap<Which, String>>,
     /// Since when orders wait for one that is being made; not kept.
@@ -91,7 +89,6 @@ impl Keeper {
             disk,
             secrets: RepositorySecrets::new(seal),
             workshop: Workshop::new(program),
-            readers: Readers::default(),
             not_made: Mutex::default(),
             awaited: Mutex::default(),
             wanted: Notify::new(),

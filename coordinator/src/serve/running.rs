@@ -13,6 +13,7 @@ use crate::identity::{Admissions, Authority, Believes, IdentityError, ServerCert
 use crate::metrics::serve_metrics;
 use crate::operators::{BackupsService, OperatorsService};
 use crate::own::keep_own_backups;
+use crate::places::{Bounds, Places};
 use crate::repositories::{Disk, DiskError, Keeper, KeeperError, RepositoriesService, keep_house, make_repositories};
 use crate::store::StoreError;
 use crate::turn::turns;
@@ -130,6 +131,9 @@ pub struct Shared {
     pub addresses: Arc<[String]>,
     pub keeper: Arc<Keeper>,
     pub renderer: Renderer,
+    /// Places of operators who read repositories, and of those who let releases be rendered.
+    pub readers: Arc<Places>,
+    pub renderings: Arc<Places>,
     /// The coordinator's directory.
     pub home: Arc<Path>,
 }
@@ -176,8 +180,9 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
         authority: Arc::clone(&authority),
         addresses: home.settings.addresses.into(),
         keeper: Arc::new(keeper),
-        // Found out now: later its file may be a newer version's.
-        renderer: Renderer::new(options.worker.or_else(|| std::env::current_exe().ok())),
+        renderer: Renderer::new(options.worker),
+        readers: Arc::new(Places::new(Bounds::READING)),
+        renderings: Arc::new(Places::new(Bounds::RENDERING)),
         home: home.path.into(),
     };
     let certificate = ServerCertificate::new(&authority, &shared.addresses, clock::now())?;

@@ -5,7 +5,8 @@ use super::difference::{Difference, difference};
 use crate::clock;
 use crate::operators::service::OperatorsService;
 use crate::operators::wish::{exhausted, hindered, read, wrong};
-use crate::repositories::{Keeper, KeeperError, Opened, ReaderPlace, Which};
+use crate::places::Place;
+use crate::repositories::{Keeper, KeeperError, Opened, Which};
 use fleet_core::backup::{Hold, HoldKind, Kept, Manifest, Part, Source, rough, side_file_note};
 use fleet_core::names::{InstanceName, OperatorName, RepositoryName};
 use fleet_core::time::Time;
@@ -70,8 +71,8 @@ impl OperatorsService {
     }
 
     /// A place among the operators who read repositories.
-    pub async fn reader(&self, attempt: &str, by: &OperatorName) -> Result<ReaderPlace, Status> {
-        let entered = self.shared.keeper.readers.enter(by).await;
+    pub async fn reader(&self, attempt: &str, by: &OperatorName) -> Result<Place, Status> {
+        let entered = self.shared.readers.enter(by).await;
         entered.map_err(|why| exhausted(attempt, why, "try again when they are answered"))
     }
 

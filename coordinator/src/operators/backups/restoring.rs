@@ -219,13 +219,13 @@ impl OperatorsService {
         let elsewhere = Default::default();
         let subject =
             Subject { name: name.clone(), desired, release, bundle, definition, values: values.clone(), elsewhere };
-        let mut session = self.rendering(ATTEMPT).await?;
+        let mut session = self.rendering(ATTEMPT, by).await?;
         let rendered = subject.render(&mut session, ATTEMPT, &values).await?;
         self.check_policy(ATTEMPT, &subject, &rendered)?;
         drop(session);
         let not_asked = self.ask_host(ATTEMPT, by, subject.claimant(), &rendered.spec).await?;
         let one_at_a_time = self.claiming.lock().await;
-        let unknown = self.check_claims(ATTEMPT, subject.claimant(), &rendered.spec).await?;
+        let unknown = self.check_claims(ATTEMPT, by, subject.claimant(), &rendered.spec).await?;
         let rebuilt = rebuild_lines(&rendered.rebuilds);
         let told = not_asked.into_iter().chain(unknown).chain(rebuilt);
         let plan = lines(None, &rendered.spec).into_iter().chain(told).collect();
