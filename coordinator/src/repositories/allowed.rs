@@ -26,7 +26,7 @@ pub fn may_add(
     let open = open.filter_map(|id| known.asked().orders.get(id));
     let lease = open.filter_map(|open| {
         let purpose = purpose(known, open, repository, instance)?;
-        Some(Lease { host: host.clone(), order: open.order.id.clone(), purpose })
+        Some(Lease { host: host.clone(), order: open.order.id.clone(), asked: open.asked, purpose })
     });
     lease.min_by_key(|lease| lease.purpose == Purpose::Proof).ok_or_else(|| {
         let text = format!("could not add to the repository of `{instance}`: no order of `{host}` adds to it now");

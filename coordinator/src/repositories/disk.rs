@@ -4,13 +4,16 @@
 //! next start.
 
 use super::claims::{Claim, Claims};
-use super::quota::Quotas;
+use super::quota::{Quotas, SMALLEST};
+use crate::clock;
 use fleet_core::names::{HostName, InstanceName, RepositoryName};
+use fleet_core::time::Time;
 use fleet_proto::convert::{FileKind, RepositoryFile, RepositoryFiles, is_sha256};
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// Below the coordinator's directory.
 pub const FOLDER: &str = "repositories";
@@ -48,7 +51,8 @@ pub struct Disk {
 impl Disk {
     /// Below the coordinator's directory.
     pub fn below(home: &Path) -> Self {
-        Self { root: home.join(FOLDER), reserve: RESERVE, claims: Claims::default(), quotas: Quotas::default() }
+        let quotas = Quotas::counted_since(clock::now());
+        Self { root: home.join(FOLDER), reserve: RESERVE, claims: Claims::default(), quotas }
     }
 
     /// One instance's repository: what stock restic is given as its place.
@@ -110,6 +114,31 @@ impl Disk {
         let found = rustix::fs::statvfs(existing).map_err(wrong)?;
         let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
         Ok(Space { free: bytes(found.f_bavail), total: bytes(found.f_blocks) })
+    }
+
+    /// The bytes of the files that one instance's repository has got since a moment, small ones as they count in a quota.
+    pub fn added_since(
+        &self,
+        (repository, instance): (&RepositoryName, &InstanceName),
+        moment: Time,
+    ) -> Result<u64, DiskError> {
+        let moment = SystemTime::UNIX_EPOCH + Duration::from_millis(moment.0);
+        let (mut folders, mut added) = (vec![self.folder(repository, instance)], 0_u64);
+        while let Some(folder) = folders.pop() {
+            for path in entries(&folder)? {
+                let found = match fs::symlink_metadata(&path) {
+                    Ok(found) => found,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(source) => return Err(DiskError::Io { path, source }),
+                };
+                if found.is_dir() {
+                    folders.push(path);
+                } else if found.modified().is_ok_and(|at| at >= moment) {
+                    added = added.saturating_add(found.len().max(SMALLEST));
+                }
+            }
+        }
+        Ok(added)
     }
 
     /// Promises room for so many bytes to a host that will write them.

@@ -1,13 +1,16 @@
 //! How much a host may add under one order: about what its backup is expected to need, and never all of the disk.
 //!
 //! **Invariant:** what is not kept is given back, so that a file that is sent again after its connection broke counts once.
+//! **Invariant:** a coordinator that starts again gives no order a second quota: what an order added before is read from the
+//! disk.
 
 use fleet_core::names::{HostName, InstanceName, OrderId, RepositoryName};
+use fleet_core::time::Time;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A file takes at least this much of a quota, however small it is: there is not room for any number of files either.
-const SMALLEST: u64 = 64 << 10;
+pub const SMALLEST: u64 = 64 << 10;
 /// A backup that is expected to be small may be this large.
 const FLOOR: u64 = 1 << 30;
 /// What a drill found is a few small files.
@@ -42,6 +45,8 @@ impl Purpose {
 pub struct Lease {
     pub host: HostName,
     pub order: OrderId,
+    /// When it was asked: whatever the repository got since then was added under it.
+    pub asked: Time,
     pub purpose: Purpose,
 }
 
@@ -66,9 +71,13 @@ struct Over {
     is_told: bool,
 }
 
-/// The quotas of all open orders. Not kept: a coordinator that starts anew gives each order a new one.
-#[derive(Debug, Clone, Default)]
-pub struct Quotas(Arc<Mutex<State>>);
+/// The quotas of all open orders.
+#[derive(Debug, Clone)]
+pub struct Quotas {
+    state: Arc<Mutex<State>>,
+    /// Since when what orders add is counted here.
+    counted_since: Time,
+}
 
 /// Why a file was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,16 +98,27 @@ pub struct Share {
 }
 
 impl Quotas {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn counted_since(now: Time) -> Self {
+        Self { state: Arc::default(), counted_since: now }
     }
 
-    /// Begins a file. The first one of an order fixes how much the order may add.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells whether an order may have added something before anybody counted here.
+    pub fn may_have_added(&self, lease: &Lease, (repository, instance): (&RepositoryName, &InstanceName)) -> bool {
+        let key = (lease.order.clone(), repository.clone(), instance.clone());
+        lease.asked <= self.counted_since && !self.state().used.contains_key(&key)
+    }
+
+    /// Begins a file. The first one of an order fixes how much the order may add, all that it `added` before it was counted
+    /// here included.
     pub fn begin(
         &self,
         lease: &Lease,
         (repository, instance): (&RepositoryName, &InstanceName),
-        room: u64,
+        (room, added): (u64, u64),
     ) -> Result<Share, OverQuota> {
         let key = (lease.order.clone(), repository.clone(), instance.clone());
         {
@@ -107,7 +127,9 @@ impl Quotas {
                 // The one before is over: an instance has one order about its data at a time.
                 state.used.retain(|(_, of, whose), _| (of, whose) != (repository, instance));
                 state.over.remove(&(instance.clone(), repository.clone()));
-                state.used.insert(key.clone(), Used { limit: lease.purpose.limit(room), bytes: 0 });
+                // The room was larger by as much when the order began.
+                let limit = lease.purpose.limit(room.saturating_add(added));
+                state.used.insert(key.clone(), Used { limit, bytes: added });
             }
         }
         let mut share = Share { of: self.clone(), key, bytes: 0, ahead: 0 };
@@ -185,8 +207,10 @@ pub mod tests {
     use super::*;
     use crate::facts::testing::{order, read};
 
+    /// Asked after the quotas began to be counted.
     pub fn lease(host: &str, id: &str, purpose: Purpose) -> Lease {
-        Lease { host: read(host), order: order(id), purpose }
+        let asked = crate::clock::now().after(std::time::Duration::from_secs(1));
+        Lease { host: read(host), order: order(id), asked, purpose }
     }
 
     #[test]
@@ -203,10 +227,10 @@ pub mod tests {
 
     #[test]
     fn small_files_take_their_part_and_what_is_not_kept_is_given_back() {
-        let (quotas, which) = (Quotas::default(), (read("central"), read("notes-1")));
+        let (quotas, which) = (Quotas::counted_since(Time::ZERO), (read("central"), read("notes-1")));
         let of = (&which.0, &which.1);
         let lease = lease("lab-1", "backup", Purpose::Scheduled { expected: None });
-        let room = 20 * SMALLEST;
+        let room = (20 * SMALLEST, 0);
         for _ in 0..100 {
             drop(quotas.begin(&lease, of, room).expect("those before were cut off"));
         }

@@ -60,7 +60,12 @@ impl Upload {
         let first = largest(file.of.kind).min(PIECE);
         let opened = spawn_blocking(move || {
             let room = place.space()?.free.saturating_sub(place.reserve);
-            let share = place.quotas.begin(&lease, (&repository, &of), room)?;
+            let which = (&repository, &of);
+            let added = match place.quotas.may_have_added(&lease, which) {
+                true => place.added_since(which, lease.asked)?,
+                false => 0,
+            };
+            let share = place.quotas.begin(&lease, which, (room, added))?;
             let claim = place.claim(&lease.host, &of, first)?;
             let aside = Aside(uploads.join(SERIAL.fetch_add(1, Relaxed).to_string()));
             let opened = make_folder(&uploads).and_then(|()| private(&aside.0));
@@ -249,8 +254,10 @@ pub fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
     use crate::facts::testing::read;
     use crate::repositories::quota::{Purpose, tests::lease};
+    use fleet_core::time::Time;
     use fleet_proto::convert::RepositoryFiles;
 
     fn wished() -> Lease {
@@ -332,5 +339,28 @@ mod tests {
         assert_eq!(small, limit / (64 << 10), "small files take up their part");
         assert_eq!(fill(&disk, &scheduled("lab-2", "three"), "notes-2", 8 << 20).await, limit);
         assert_eq!(disk.quotas.over().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_coordinator_that_starts_again_gives_an_order_no_second_quota() {
+        let home = tempfile::tempdir().expect("a directory can be made");
+        let asked = Lease { asked: clock::now(), ..lease("lab-1", "one", Purpose::Proof) };
+        let (limit, half) = (32 << 20, 16 << 20);
+        let before = Arc::new(Disk::below(home.path()));
+        let of = RepositoryFiles { repository: read("central"), instance: read("notes-1"), kind: FileKind::Pack };
+        for number in 0..4_u8 {
+            let content = vec![200 + number; 4 << 20];
+            let sum = hex(&Sha256::digest(&content));
+            let file = RepositoryFile { of: of.clone(), id: sum.clone() };
+            let mut upload = Upload::begin(Arc::clone(&before), file, asked.clone()).await.expect("there is room");
+            upload.add(content.into()).await.expect("there is room");
+            upload.keep(&sum).await.expect("there is room");
+        }
+        drop(before);
+        let again = Arc::new(Disk::below(home.path()));
+        assert_eq!(fill(&again, &asked, "notes-1", 4 << 20).await, half);
+        let next = Arc::new(Disk::below(home.path()));
+        let later = Lease { order: crate::facts::testing::order("two"), asked: Time(clock::now().0 + 1), ..asked };
+        assert_eq!(fill(&next, &later, "notes-1", 2 << 20).await, limit, "another order has its own");
     }
 }
