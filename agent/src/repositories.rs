@@ -57,8 +57,8 @@ pub trait Repository: Send + Sync {
     /// Keeps folders of this host as the snapshot of files of one backup.
     async fn trees(&self, label: &Label, trees: &[Tree], told: &Told) -> Result<TreesKept, RepositoryError>;
 
-    /// Writes the manifest: from now on the backup exists.
-    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<(), RepositoryError>;
+    /// Writes the manifest, and gives back its snapshot's id: from now on the backup exists.
+    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<String, RepositoryError>;
 
     /// Notes what a drill of a backup found.
     async fn write_proof(&self, label: &Label, proof: &Proof) -> Result<(), RepositoryError>;

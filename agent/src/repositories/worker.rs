@@ -218,10 +218,14 @@ impl Repository for WorkerRepository {
         }
     }
 
-    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<(), RepositoryError> {
+    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<String, RepositoryError> {
         let manifest = serde_json::to_vec(manifest).expect("a manifest has text keys only, so it is JSON");
         let work = Work::WriteSet { part: self.part(label), manifest };
-        self.ask("write the manifest", work).await.map(|_| ())
+        let doing = "write the manifest";
+        match self.ask(doing, work).await? {
+            Answer::Set { snapshot } => Ok(snapshot.to_string()),
+            _ => Err(self.strange(doing)),
+        }
     }
 
     async fn write_proof(&self, label: &Label, proof: &Proof) -> Result<(), RepositoryError> {

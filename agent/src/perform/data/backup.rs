@@ -217,10 +217,10 @@ impl Taking<'_> {
 
     async fn write_copy(&self, copy: &Copy, read: &Read, cause: Cause) -> Result<There, String> {
         let manifest = self.manifest(&copy.name, read, cause)?;
-        copy.repository.write_set(&self.label, &manifest).await.map_err(|error| error.to_string())?;
+        let written = copy.repository.write_set(&self.label, &manifest).await.map_err(|error| error.to_string())?;
         let sets = copy.repository.set(&self.label.backup).await;
         let sets = sets.map_err(|error| format!("it could not be read back: {error}"))?;
-        let is_it = |set: &&SetFound| set.backup == self.label.backup && set.manifest().as_ref() == Ok(&manifest);
+        let is_it = |set: &&SetFound| set.set == written && set.manifest().as_ref() == Ok(&manifest);
         match sets.iter().find(is_it) {
             Some(set) => Ok(There { snapshots: set.snapshots(), manifest }),
             None => Err(format!("the repository `{}` does not show what was written", copy.name)),

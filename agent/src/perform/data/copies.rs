@@ -1,5 +1,6 @@
 //! The copies of one backup: one for each repository, each with an end of its own.
 
+use super::source::{PickError, pick};
 use super::{DataError, DataWork};
 use crate::repositories::{Repository, RepositoryError, SetFound};
 use fleet_core::backup::{CopyMade, Manifest, Snapshots};
@@ -84,13 +85,29 @@ async fn looked(data: &DataWork<'_>, name: &RepositoryName, id: &BackupId) -> Re
     let repository = data.repository(name, &data.order.instance).await?;
     repository.make().await?;
     let sets = repository.sets().await?;
-    let there = |set: &SetFound| Some(There { manifest: set.manifest().ok()?, snapshots: set.snapshots() });
-    if let Some(there) = sets.iter().filter(|set| set.backup == *id).find_map(there) {
-        return Ok(Looked::There(Box::new(there)));
+    match pick(sets.clone(), id, None) {
+        Ok(set) => return there(data, &set).map(|there| Looked::There(Box::new(there))),
+        Err(PickError::Missing { .. }) => {}
+        // One more would make it worse.
+        Err(error @ (PickError::Ambiguous { .. } | PickError::Replaced { .. })) => {
+            return Err(DataError::Unfit(error.to_string()));
+        }
     }
     repository.resume().await?;
     let previous = sets.iter().rev().find_map(|set| sizes(set, data));
     Ok(Looked::Open(Copy { name: name.clone(), repository, previous: previous.unwrap_or_default() }))
+}
+
+/// A backup that this order has made before, told from one that somebody else has put there under its id.
+fn there(data: &DataWork<'_>, set: &SetFound) -> Result<There, DataError> {
+    let unfit = |reason: String| DataError::Unfit(format!("a backup {} is there: {reason}", set.backup));
+    let manifest = set.manifest().map_err(unfit)?;
+    let is_its_own =
+        manifest.backup == set.backup && manifest.instance == data.order.instance && manifest.host == data.site().host;
+    if !is_its_own {
+        return Err(unfit(format!("it says that it is of {} on {}", manifest.instance, manifest.host)));
+    }
+    Ok(There { snapshots: set.snapshots(), manifest })
 }
 
 /// The sizes in a backup of this instance; others may have been put there, too.

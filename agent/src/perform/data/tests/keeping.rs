@@ -221,9 +221,9 @@ impl Repository for InProcess {
         .await
     }
 
-    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<(), RepositoryError> {
+    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<String, RepositoryError> {
         let (part, manifest) = (part(label), serde_json::to_vec(manifest).expect("JSON"));
-        self.ask("write the set", move |it| it.write_set(&part, manifest).map(|_| ())).await
+        self.ask("write the set", move |it| it.write_set(&part, manifest).map(|set| set.to_string())).await
     }
 
     async fn write_proof(&self, label: &Label, proof: &Proof) -> Result<(), RepositoryError> {

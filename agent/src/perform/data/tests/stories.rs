@@ -3,7 +3,8 @@
 use super::bed::{Bed, State, backup, copies, instance};
 use super::keeping::PlaceFault;
 use super::lab::Fault;
-use fleet_core::backup::{Counted, Kept};
+use fleet_core::backup::{Counted, Kept, Manifest};
+use fleet_core::names::BackupId;
 use fleet_core::order::{End, Outcome};
 use std::time::Duration;
 
@@ -131,6 +132,34 @@ async fn a_volume_that_is_removed_under_way_is_no_backup_and_the_former_ones_sta
     bed.lab.forget_crash();
     let again = bed.order(backup(&["near"]), "again");
     check_failed(&bed.carry_out_order(&agent, &again).await, "its data is gone: somebody removed oasis-1_uploads");
+}
+
+#[tokio::test]
+async fn a_set_that_somebody_else_has_put_under_a_backups_id_is_not_taken_for_it() {
+    let (bed, agent) = Bed::new("").await;
+    let first = bed.order(backup(&["near"]), "first");
+    assert_eq!(bed.carry_out_order(&agent, &first).await.outcome, Outcome::Done);
+    let manifest = bed.sets("near").await[0].manifest().expect("it can be read");
+    let put = async |salt: &str, hosts: &[&str]| {
+        let order = bed.order(backup(&["near"]), salt);
+        let backup: BackupId = order.order.id.as_str().parse().expect("an id");
+        for host in hosts {
+            let host = host.parse().expect("a name");
+            let manifest = Manifest { backup: backup.clone(), host, ..manifest.clone() };
+            bed.keeping.write_set("near", &backup, &manifest).await;
+        }
+        order
+    };
+    let ours = manifest.host.as_str();
+    let order = put("its own", &[ours]).await;
+    let end = bed.carry_out_order(&agent, &order).await;
+    assert_eq!(end.outcome, Outcome::Done, "it was made before");
+    let made = bed.sets("near").await;
+    let order = put("another's", &["lab-9"]).await;
+    check_failed(&bed.carry_out_order(&agent, &order).await, "it says that it is of oasis-1 on lab-9");
+    let order = put("both", &["lab-9", ours]).await;
+    check_failed(&bed.carry_out_order(&agent, &order).await, "2 snapshots carry the id");
+    assert_eq!(bed.sets("near").await.len(), made.len() + 3, "nothing was added to them");
 }
 
 #[tokio::test]
