@@ -63,13 +63,14 @@ fn open(known: &mut Known, batch: &mut Batch, new: NewOrder, now: Time) -> HostN
     host
 }
 
-/// Names the snapshots that an order is to use, as the catalog has them: a host may have added others with the backup's id.
+/// Names the snapshots that an order is to use, as the catalog has them: a host may have added others with the backup's id. Of a
+/// backup that does not count, the catalog only has what its host put there first.
 fn name_snapshots(known: &Known, order: &mut Order) {
     let Action::Data(action) = &mut order.action else { return };
     let Some(source) = action.source_mut() else { return };
     let key = BackupKey { repository: source.repository.clone(), backup: source.backup.clone() };
     let seen = known.observed.backups.get(&source.instance).and_then(|backups| backups.get(&key));
-    source.snapshots = seen.and_then(|seen| seen.snapshots.clone());
+    source.snapshots = seen.filter(|seen| seen.asked_by.counts()).and_then(|seen| seen.snapshots.clone());
 }
 
 fn take_out(known: &mut Known, batch: &mut Batch, id: &OrderId) -> Option<OpenOrder> {

@@ -97,6 +97,23 @@ impl Facts {
         self.settled(committed).await.map(|_| accepted)
     }
 
+    /// Lets a copy in the catalog be what an operator has chosen, and tells it.
+    pub async fn choose_backup(
+        &self,
+        instance: &InstanceName,
+        key: BackupKey,
+        seen: BackupSeen,
+        text: &str,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let ((), committed) = self.change(|known, batch| {
+            known.events.tell(batch, now, &format!("instance {instance}"), text);
+            known.keep_backup(batch, instance, key, seen.not_after(now));
+            Ok::<_, StoreError>(())
+        })?;
+        self.settled(committed).await.map(|_| ())
+    }
+
     /// Marks those backups of an instance in a repository that are damaged, and none else; tells what is news.
     pub async fn mark_damaged(
         &self,
@@ -141,6 +158,8 @@ pub(super) struct MadeBy<'a> {
     pub asked: &'a DataAction,
     /// When it was asked.
     pub asked_at: Time,
+    /// Whether what it made counts.
+    pub asked_by: AskedBy,
 }
 
 impl Known {
@@ -222,6 +241,7 @@ impl Known {
         let doubles = known.map_or(0, |known| known.doubles);
         let snapshots = copy.snapshots.clone();
         let seen = BackupSeen { began, ended: now, snapshots, doubles, ..BackupSeen::of(manifest, None) };
+        let seen = BackupSeen { asked_by: by.asked_by, ..seen };
         self.keep_backup(batch, by.instance, key, seen);
     }
 
@@ -253,7 +273,7 @@ impl Known {
 mod tests {
     use super::*;
     use crate::facts::testing::{NOW, memory, on, order, read, release};
-    use fleet_core::backup::{Cause, Manifest, Snapshots};
+    use fleet_core::backup::{Cause, Manifest, Snapshots, Source};
     use fleet_core::order::{Action, End, Order, Outcome};
     use std::sync::Arc;
     use std::time::Duration;
@@ -436,6 +456,61 @@ mod tests {
         facts.hear_outcome(&read("lab-1"), id, read("notes-1"), end, NOW).await.expect("it is its own");
         let known = facts.read();
         known.observed().backups[&read("notes-1")].iter().map(|(key, seen)| (key.clone(), seen.began)).collect()
+    }
+
+    /// What the catalog has of a backup whose end comes so many days after its order was withdrawn.
+    async fn late_after(days: u64, host: &str) -> Option<AskedBy> {
+        let facts = memory().with("lab-1", "notes-1").await.with("lab-2", "notes-2").await;
+        ordered(&facts, &[1]).await;
+        facts.mark_offline(&read("lab-1"), NOW);
+        withdrawn(&facts, &[1]).await;
+        assert!(facts.open().is_empty());
+        let now = Time(NOW.0 + days * 86_400_000);
+        facts.prune(now).await.expect("the store is whole");
+        let copy = CopyMade {
+            repository: read("central"),
+            result: Ok(manifest(key(1).backup, "notes-1", NOW)),
+            snapshots: None,
+        };
+        let end = End { outcome: Outcome::Done, made: Some(Box::new(Made::Backup(vec![copy]))) };
+        let id = read(key(1).backup.as_str());
+        let heard = facts.hear_outcome(&read(host), id, read("notes-1"), end, now).await;
+        assert_eq!(heard.is_ok(), host == "lab-1");
+        let told = facts.told().iter().any(|text| text.contains("was told late"));
+        assert_eq!(told, entry(&facts, 1).is_some());
+        entry(&facts, 1).map(|seen| seen.asked_by)
+    }
+
+    #[tokio::test]
+    async fn a_backup_that_comes_after_its_order_was_withdrawn_is_listed() {
+        assert_eq!(late_after(0, "lab-1").await, Some(AskedBy::Order));
+        assert_eq!(late_after(1, "lab-1").await, Some(AskedBy::Order));
+        assert_eq!(late_after(3, "lab-1").await, Some(AskedBy::Nobody), "too late to count");
+        assert_eq!(late_after(40, "lab-1").await, None, "nobody knows that it was asked for");
+        assert_eq!(late_after(0, "lab-2").await, None, "it was asked of another");
+    }
+
+    #[tokio::test]
+    async fn orders_name_the_snapshots_of_backups_that_count_alone() {
+        for (counts, asked_by) in [(true, AskedBy::Order), (true, AskedBy::Operator), (false, AskedBy::Nobody)] {
+            let facts = memory();
+            let snapshots = Some(Snapshots { set: read(&"aa".repeat(32)), dumps: None, files: None });
+            let found = BackupSeen { snapshots: snapshots.clone(), asked_by, ..seen(1) };
+            facts.choose_backup(&read("notes-1"), key(1), found, "", NOW).await.expect("the store is whole");
+            let from = Source {
+                repository: read("central"),
+                instance: read("notes-1"),
+                backup: key(1).backup,
+                snapshots: snapshots.clone(),
+            };
+            let (id, deadline) = (order("drill"), Duration::from_secs(60));
+            let action = Action::Data(DataAction::Drill { from });
+            facts.give("lab-1", Order { id, instance: read("notes-1"), action, deadline }).await;
+            let mut given = facts.read().asked().orders.values().next().expect("it is open").order.clone();
+            let Action::Data(action) = &mut given.action else { panic!("it is a drill") };
+            let named = action.source_mut().expect("it has one").snapshots.clone();
+            assert_eq!(named, snapshots.filter(|_| counts), "{asked_by:?}");
+        }
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use super::backups::MadeBy;
 use super::{Facts, Known, ObserveError};
 use crate::keys;
 use crate::store::Batch;
+use fleet_core::backup::AskedBy;
 use fleet_core::facts::{Ended, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId};
 use fleet_core::order::{End, Goal, Outcome};
@@ -80,6 +81,11 @@ impl Known {
             return Ok(());
         }
         let asked = open.and_then(|open| Some((open.order.action.data()?.clone(), open.asked)));
+        // Its order was withdrawn, and the backup was made all the same: it is said late, and is there.
+        let late = self.was_asked(host, &id, &instance).filter(|_| open.is_none());
+        let asked_by =
+            late.map_or(AskedBy::Order, |late| if late.counts(now) { AskedBy::Order } else { AskedBy::Nobody });
+        let late = late.map(|late| (late.action(), late.asked));
         let reached = open.and_then(|open| open.order.action.goal()).filter(|_| outcome.is_success()).cloned();
         if let Some(open) = open {
             let text = end_text(&open.order.action, &outcome);
@@ -97,9 +103,14 @@ impl Known {
             seen.at = now;
         }
         // What nobody asked for is in no catalog: a host could say anything of what is kept.
-        if let (Some(made), Some((asked, asked_at))) = (&made, &asked) {
-            let of = MadeBy { order: &id, instance: &instance, asked, asked_at: *asked_at };
+        if let (Some(made), Some((asked, asked_at))) = (&made, asked.as_ref().or(late.as_ref())) {
+            let of = MadeBy { order: &id, instance: &instance, asked, asked_at: *asked_at, asked_by };
             self.keep_made(batch, &of, made, now);
+            if late.is_some() && outcome.is_success() {
+                let counts = if asked_by.counts() { "it counts" } else { "it is listed, and does not count" };
+                let text = format!("its backup {id} was told late, after its order was withdrawn: {counts}");
+                self.events.tell_for(batch, now, host, &format!("instance {instance}"), &text);
+            }
         }
         let of = asked.as_ref().map(|(asked, _)| asked.kind()).or_else(|| made.as_ref().map(|made| made.kind()));
         let made = made.map(|made| Box::new(made.in_short()));

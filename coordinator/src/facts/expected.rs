@@ -5,9 +5,9 @@
 use super::Known;
 use crate::keys;
 use crate::store::Batch;
-use fleet_core::backup::DataAction;
+use fleet_core::backup::{Cause, DataAction};
 use fleet_core::facts::OpenOrder;
-use fleet_core::names::{BackupId, InstanceName, OrderId, RepositoryName};
+use fleet_core::names::{BackupId, HostName, InstanceName, OrderId, RepositoryName};
 use fleet_core::order::Action;
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
@@ -17,10 +17,16 @@ use std::time::Duration;
 /// A backup is looked for so long after its order's deadline: repositories are read once a day.
 const FOUND_WITHIN: Duration = Duration::from_secs(2 * 86_400);
 
+/// So long after that, it is remembered that there was an order: what its host says then is listed, and does not count.
+const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
+
 /// A backup that an order has asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
     pub instance: InstanceName,
+    /// Who was asked. Unknown of orders that were given before this was noted.
+    #[serde(default)]
+    pub host: Option<HostName>,
     pub to: BTreeSet<RepositoryName>,
     /// When it was asked for the first time.
     pub asked: Time,
@@ -34,7 +40,18 @@ impl Expected {
         let Action::Data(action) = &open.order.action else { return None };
         let to = targets(action).filter(|to| !to.is_empty())?.clone();
         let until = open.asked.after(open.order.deadline).after(FOUND_WITHIN);
-        Some(Self { instance: open.order.instance.clone(), to, asked: open.asked, until })
+        let (instance, host) = (open.order.instance.clone(), Some(open.host.clone()));
+        Some(Self { instance, host, to, asked: open.asked, until })
+    }
+
+    /// What the order asked for, as far as it is remembered.
+    pub(super) fn action(&self) -> DataAction {
+        DataAction::Backup { to: self.to.clone(), cause: Cause::Scheduled }
+    }
+
+    /// Tells whether what is said now counts as what was asked for.
+    pub(super) fn counts(&self, now: Time) -> bool {
+        now <= self.until
     }
 }
 
@@ -69,8 +86,14 @@ impl Known {
     ) -> Option<Time> {
         let id: OrderId = backup.as_str().parse().ok()?;
         let expected = self.expected.get(&id)?;
-        let is_it = expected.instance == *instance && expected.to.contains(repository) && now <= expected.until;
+        let is_it = expected.instance == *instance && expected.to.contains(repository) && expected.counts(now);
         is_it.then_some(expected.asked)
+    }
+
+    /// What an order asked of a host that is over, and whose end comes now.
+    pub(super) fn was_asked(&self, host: &HostName, id: &OrderId, instance: &InstanceName) -> Option<&Expected> {
+        let expected = self.expected.get(id).filter(|expected| expected.instance == *instance)?;
+        expected.host.as_ref().is_none_or(|asked| asked == host).then_some(expected)
     }
 
     /// Tells whether the order that makes a backup is open: its host has yet to say what it made.
@@ -87,10 +110,11 @@ impl Known {
         })
     }
 
-    /// The orders whose backups are not looked for any more.
+    /// The orders that are not remembered any more.
     pub(super) fn no_longer_expected(&self, now: Time) -> Vec<OrderId> {
-        let is_over =
-            |(id, expected): &(&OrderId, &Expected)| expected.until < now && !self.asked.orders.contains_key(id);
+        let is_over = |(id, expected): &(&OrderId, &Expected)| {
+            expected.until.after(REMEMBERED) < now && !self.asked.orders.contains_key(*id)
+        };
         self.expected.iter().filter(is_over).map(|(id, _)| id.clone()).collect()
     }
 }
