@@ -4,6 +4,7 @@
 
 mod allowed;
 mod catalog;
+mod choice;
 mod claims;
 mod disk;
 mod extract;
@@ -27,6 +28,7 @@ mod work;
 mod writer;
 
 pub use catalog::Rebuilt;
+pub use choice::Candidate;
 pub use disk::{Disk, DiskError, FOLDER, Space};
 pub use extract::Opened;
 pub use former::{Former, FormerFound, retire};

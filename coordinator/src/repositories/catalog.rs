@@ -4,7 +4,6 @@
 
 use super::housekeeping::backups_of;
 use super::keeper::{Keeper, KeeperError, Which};
-use super::look::Damage;
 use super::secrets::RepositorySecrets;
 use super::work::Shelf;
 use crate::clock;
@@ -19,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 struct Seen {
     backups: BTreeMap<BackupKey, BackupSeen>,
     unreadable: Vec<Unreadable>,
-    /// Backups whose own snapshot is not there any more.
+    /// Backups whose own snapshot is not there any more, or is not known among several.
     lost: BTreeMap<BackupId, String>,
     /// Backups of which a file says that a drill has proven them.
     claimed: BTreeSet<String>,
@@ -92,17 +91,18 @@ impl Keeper {
     pub async fn rebuild(&self, repository: &RepositoryName) -> Result<Rebuilt, KeeperError> {
         let reached = self.reached()?;
         let before = self.facts.read().backups_in(repository);
-        let (mut rebuilt, mut found, mut damaged) = (Rebuilt::default(), BTreeMap::new(), BTreeMap::new());
+        let (mut rebuilt, mut found, mut damaged) = (Rebuilt::default(), BTreeMap::new(), Vec::new());
         let mut unproven = BTreeMap::new();
         for (_, instance) in reached.into_iter().filter(|(of, _)| of == repository) {
             match self.seen_in(repository, &instance).await {
-                Ok(Seen { backups: mut seen, unreadable, mut lost, claimed }) => {
+                Ok(Seen { backups: mut seen, unreadable, lost, claimed }) => {
                     rebuilt.backups += seen.len();
+                    let mut unseen = BTreeMap::new();
                     if !unreadable.is_empty() {
-                        lost.extend(self.keep_unseen(repository, &instance, &mut seen, &unreadable));
+                        unseen = self.keep_unseen(repository, &instance, &mut seen, &unreadable);
                         rebuilt.unread.extend(unreadable.iter().map(|file| (instance.clone(), file.to_string())));
                     }
-                    damaged.insert(instance.clone(), lost);
+                    damaged.push((instance.clone(), lost, unseen));
                     unproven.insert(instance.clone(), claimed);
                     found.insert(instance, seen);
                 }
@@ -110,8 +110,8 @@ impl Keeper {
             }
         }
         self.facts.replace_backups(repository, Found { before, found }, clock::now()).await?;
-        for (instance, lost) in damaged.into_iter().filter(|(_, lost)| !lost.is_empty()) {
-            self.note_damage(repository, &instance, lost).await?;
+        for (instance, lost, unseen) in damaged {
+            self.note_damage(repository, &instance, &lost, unseen).await?;
         }
         for (instance, claimed) in unproven {
             self.note_unasked(repository, &instance, &claimed).await?;
@@ -140,19 +140,21 @@ impl Keeper {
         lost
     }
 
-    /// Marks backups as damaged until a check finds them well, and tells it.
+    /// Marks backups as damaged, and tells it: those that are `lost` until they are found, those that were not read until a check
+    /// finds them well.
     async fn note_damage(
         &self,
         repository: &RepositoryName,
         instance: &InstanceName,
-        lost: BTreeMap<BackupId, String>,
+        lost: &BTreeMap<BackupId, String>,
+        unseen: BTreeMap<BackupId, String>,
     ) -> Result<(), KeeperError> {
-        let mut look = self.look_at(repository, instance)?;
-        let part = look.part;
-        for (backup, reason) in lost {
-            look.damage.entry(backup).or_insert(Damage { part, reason });
+        let before = self.look_at(repository, instance)?;
+        let mut look = before.clone();
+        look.take_in_catalog(lost, unseen);
+        if look != before {
+            self.keep_look(repository, instance, &look).await?;
         }
-        self.keep_look(repository, instance, &look).await?;
         self.facts.mark_damaged(instance, repository, &look.damaged(), clock::now()).await?;
         Ok(())
     }
@@ -176,14 +178,16 @@ impl Keeper {
                 |(set, _): &&(SetRecord, BackupSeen)| pinned.is_none_or(|it| it.set.as_str() == set.set.to_string());
             match (sets.iter().find(is_it), had) {
                 (Some((set, found)), _) => {
+                    if pinned.is_none() && doubles > 0 {
+                        seen.lost.insert(key.backup.clone(), ambiguous(&key.backup, sets.len()));
+                    }
                     let snapshots = pinned.cloned().or_else(|| snapshots_of(set).filter(|_| doubles == 0));
                     let damaged = damaged.get(&key.backup).cloned();
                     let found = BackupSeen { damaged, snapshots, doubles, ..found.clone() };
                     seen.backups.insert(key, found.not_after(clock::now()));
                 }
                 (None, Some(had)) => {
-                    let reason = "its snapshot is gone; others that carry its id are not used".to_owned();
-                    seen.lost.insert(key.backup.clone(), reason);
+                    seen.lost.insert(key.backup.clone(), replaced(&key.backup));
                     seen.backups.insert(key, BackupSeen { doubles: doubles + 1, ..had.clone() });
                 }
                 (None, None) => {}
@@ -289,8 +293,16 @@ impl Keeper {
     }
 }
 
+fn replaced(backup: &BackupId) -> String {
+    format!("its snapshot is gone; others that carry its id are not used: `fleet backup accept {backup}` shows them")
+}
+
+fn ambiguous(backup: &BackupId, sets: usize) -> String {
+    format!("{sets} snapshots carry its id, and nobody noted which one it is: `fleet backup accept {backup}` chooses")
+}
+
 /// The snapshots of a set. Of parts of an interrupted run and of the one that came to its end, the latter's have the set's time.
-fn snapshots_of(set: &SetRecord) -> Option<Snapshots> {
+pub(super) fn snapshots_of(set: &SetRecord) -> Option<Snapshots> {
     let part = |kind: Kind| {
         let of_kind = || set.parts.iter().filter(move |part| part.kind == kind);
         let of_run = of_kind().find(|part| part.time == set.time);

@@ -1,6 +1,7 @@
 //! Recovery kits: for each repository the sheet that gets its data back when we are gone, and how it is sealed.
 
 use super::former::{Former, FormerFound};
+use super::housekeeping::backups_of;
 use super::keeper::{Keeper, KeeperError};
 use super::secrets::RepositorySecrets;
 use super::way::place_words;
@@ -9,6 +10,7 @@ use age::armor::{ArmoredWriter, Format};
 use fleet_core::backup::{Made, Manifest, Place, Secret, Sheet};
 use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_core::time::Time;
+use fleet_repository::MAX_MANIFEST;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
@@ -109,12 +111,17 @@ impl Keeper {
         Ok(Kit { repository, instance, former: None, place, password: keys.password, text })
     }
 
-    /// The newest backup that the repository itself has.
+    /// The newest good backup of the catalog; where it has none, the newest that the repository itself has.
     async fn newest_manifest(
         &self,
         repository: &RepositoryName,
         instance: &InstanceName,
     ) -> Result<Option<Manifest>, KeeperError> {
+        let known = backups_of(self.facts.read().observed().backups.get(instance), repository);
+        let good = known.into_iter().filter(|(_, seen)| seen.is_good()).max_by_key(|(_, seen)| seen.began);
+        if let Some((key, _)) = good {
+            return self.manifest(repository, instance, &key.backup, MAX_MANIFEST).await.map(Some);
+        }
         let sets = self.shelf(repository, instance)?.sets().await?.sets;
         sets.last().map(super::catalog::manifest_of).transpose()
     }

@@ -59,6 +59,20 @@ pub struct Damage {
     /// The part of the month's at which it was found: when it comes round again, all else has been read.
     pub part: u32,
     pub reason: String,
+    #[serde(default)]
+    pub found_by: FoundBy,
+}
+
+/// How damage was found, and so what finds it mended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundBy {
+    /// Data was read; it is well when the same data can be read.
+    #[default]
+    Check,
+    /// The snapshot that is the backup is missing, or nobody knows which one it is. What is there may be read without an error: it
+    /// stays until the snapshot is there, or until an operator chooses one.
+    Catalog,
 }
 
 impl Look {
@@ -85,25 +99,25 @@ impl Look {
         now: Time,
     ) {
         match (turn, read) {
-            (_, ReadData::All) => self.damage.clear(),
+            (_, ReadData::All) => self.damage.retain(|_, damage| damage.found_by == FoundBy::Catalog),
             (Turn::Daily, ReadData::Part { part, .. }) => {
-                self.damage.retain(|_, damage| damage.part != part);
+                self.damage.retain(|_, damage| damage.part != part || damage.found_by == FoundBy::Catalog);
                 self.part = part;
             }
             (Turn::Asked, ReadData::Part { .. }) | (_, ReadData::Nothing) => {}
         }
         for damaged in &report.damaged {
             let reason = reason(&damaged.paths);
-            let (snapshot, part) = (damaged.snapshot.to_string(), self.part);
+            let snapshot = damaged.snapshot.to_string();
             let its = all.iter().filter(|(_, of)| of.as_ref().is_some_and(|of| of.has(&snapshot)));
             for (backup, _) in its {
-                self.damage.insert(backup.clone(), Damage { part, reason: reason.clone() });
+                self.note(backup.clone(), reason.clone());
             }
             let is_unknown = |backup: &BackupId| all.get(backup).is_none_or(Option::is_none);
             let named = damaged.backup.clone().map(|backup| String::from(backup).parse::<BackupId>());
             match named {
                 Some(Ok(backup)) if !is_unknown(&backup) => {}
-                Some(Ok(backup)) => drop(self.damage.insert(backup, Damage { part: self.part, reason })),
+                Some(Ok(backup)) => self.note(backup, reason),
                 // It is none of ours.
                 Some(Err(_)) => {}
                 None => self.suspect(all, "a snapshot of this repository cannot be read, and it may be its own"),
@@ -117,10 +131,36 @@ impl Look {
         }
     }
 
+    /// Notes what reading has found. What is missing stays so, whatever was read.
+    fn note(&mut self, backup: BackupId, reason: String) {
+        let damage = Damage { part: self.part, reason, found_by: FoundBy::Check };
+        if self.damage.get(&backup).is_none_or(|known| known.found_by == FoundBy::Check) {
+            self.damage.insert(backup, damage);
+        }
+    }
+
+    /// Takes in which backups are missing in the catalog, as all of it was read, and which could not be read for it.
+    pub fn take_in_catalog(
+        &mut self,
+        missing: &BTreeMap<BackupId, String>,
+        unread: impl IntoIterator<Item = (BackupId, String)>,
+    ) {
+        let part = self.part;
+        self.damage.retain(|_, damage| damage.found_by == FoundBy::Check);
+        for (backup, reason) in unread {
+            self.damage.entry(backup).or_insert(Damage { part, reason, found_by: FoundBy::Check });
+        }
+        for (backup, reason) in missing {
+            let damage = Damage { part, reason: reason.clone(), found_by: FoundBy::Catalog };
+            self.damage.insert(backup.clone(), damage);
+        }
+    }
+
     fn suspect(&mut self, all: &BTreeMap<BackupId, Option<Snapshots>>, reason: &str) {
         let part = self.part;
         for (backup, _) in all.iter().filter(|(_, of)| of.is_none()) {
-            self.damage.entry(backup.clone()).or_insert_with(|| Damage { part, reason: reason.to_owned() });
+            let damage = || Damage { part, reason: reason.to_owned(), found_by: FoundBy::Check };
+            self.damage.entry(backup.clone()).or_insert_with(damage);
         }
     }
 }
@@ -231,6 +271,19 @@ mod tests {
         }
         look.take_in(&report(&[]), daily(3), &all, Time(33));
         assert!(look.damaged().is_empty());
+    }
+
+    #[test]
+    fn what_is_missing_stays_so_until_the_catalog_has_it_whatever_data_is_read() {
+        let (mut look, all) = (Look::default(), [id(1), id(2)].map(|id| (id, None)).into());
+        look.take_in_catalog(&[(id(1), "its snapshot is gone".to_owned())].into(), [(id(2), "unread".to_owned())]);
+        look.take_in(&report(&[Some(1)]), daily(0), &all, Time(1));
+        for (read, turn) in [daily(0), (ReadData::All, Turn::Asked), (ReadData::All, Turn::Daily)] {
+            look.take_in(&report(&[]), (read, turn), &all, Time(2));
+            assert_eq!(look.damaged(), [(id(1), "its snapshot is gone".to_owned())].into());
+        }
+        look.take_in_catalog(&[].into(), []);
+        assert!(look.damaged().is_empty(), "it is there again");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A host that adds to its repository what nobody asked for.
 
 use crate::bed::{Bed, DAY, id, key, noise, now, read};
-use fleet_core::backup::AskedBy;
+use fleet_core::backup::{AskedBy, BackupSeen};
 use fleet_core::names::BackupId;
 use fleet_core::time::Time;
 use fleet_repository::{MAX_MANIFEST, ReadData};
@@ -45,6 +45,81 @@ async fn a_second_set_with_the_id_of_a_proven_backup_is_told_and_never_used() {
     assert!(troubles.iter().any(|(.., text)| *text == said), "{troubles:?}");
     bed.round(now()).await;
     assert_eq!(bed.told().iter().filter(|text| text.contains("carry the id")).count(), 1, "{:?}", bed.told());
+}
+
+/// What is said to be wrong with the first backup.
+fn damage(bed: &Bed) -> Option<String> {
+    let seen = bed.catalog()[&read("notes-1")][&key(1)].clone();
+    assert_eq!(seen.is_good(), seen.damaged.is_none());
+    seen.damaged
+}
+
+/// Lets the snapshot whose dump has so many bytes, and its files as many, be the first backup.
+async fn choose(bed: &Bed, bytes: u64) {
+    let (repository, instance) = (read("central"), read("notes-1"));
+    assert_eq!(bed.keeper.unclear_copies(&instance, &id(1)).expect("it can be read"), [read("central")]);
+    let found = bed.keeper.candidates(&repository, &instance, &id(1)).await.expect("it can be read");
+    let chosen = found.into_iter().find(|one| one.seen.bytes == 2 * bytes).expect("it is there");
+    bed.keeper.choose((&repository, &instance, &id(1)), chosen, "ada").await.expect("it is kept");
+    assert_eq!(bed.keeper.unclear_copies(&instance, &id(1)).expect("it can be read"), []);
+}
+
+#[tokio::test]
+async fn a_backup_whose_snapshot_is_gone_is_damaged_until_it_is_there_or_a_person_chooses() {
+    let bed = Bed::new().await;
+    bed.backup(1, 3 * DAY, b"SELECT 'true';").await;
+    let set = bed.catalog()[&read("notes-1")][&key(1)].snapshots.clone().expect("it was noted").set;
+    bed.forge(1, now(), b"SELECT 'forged';").await;
+    let (place, away) = (bed.folder().join("snapshots").join(set.as_str()), bed.home.path().join("away"));
+    let verify = async || bed.keeper.verify(&read("central"), &read("notes-1"), ReadData::All).await;
+    for _ in 0..2 {
+        std::fs::rename(&place, &away).expect("it is there");
+        bed.keeper.rebuild(&read("central")).await.expect("it can be read");
+        for _ in 0..2 {
+            let said = damage(&bed).expect("it is told");
+            assert!(said.starts_with("its snapshot is gone"), "{said}");
+            assert!(verify().await.expect("it can be read").is_fine(), "what is there can all be read");
+        }
+        std::fs::rename(&away, &place).expect("it is there");
+        bed.keeper.rebuild(&read("central")).await.expect("it can be read");
+        assert_eq!(damage(&bed), None, "it is there again");
+    }
+    std::fs::rename(&place, &away).expect("it is there");
+    bed.keeper.rebuild(&read("central")).await.expect("it can be read");
+    choose(&bed, 16).await;
+    for _ in 0..2 {
+        assert_eq!(damage(&bed), None);
+        bed.keeper.rebuild(&read("central")).await.expect("it can be read");
+    }
+    assert_eq!(content(&bed, 1).await, b"SELECT 'forged';", "a person said so");
+}
+
+#[tokio::test]
+async fn a_backup_that_nobody_noted_among_several_does_not_count_until_a_person_chooses() {
+    let bed = Bed::new().await;
+    bed.backup(1, 3 * DAY, b"SELECT 'true';").await;
+    // As a catalog of before snapshots were noted has it.
+    let noted = bed.catalog()[&read("notes-1")][&key(1)].clone();
+    let unnoted = BackupSeen { snapshots: None, ..noted.clone() };
+    bed.facts.choose_backup(&read("notes-1"), key(1), unnoted, "it is old", now()).await.expect("it is kept");
+    bed.forge(1, now(), b"SELECT 'forged';").await;
+    let bed = bed.restarted();
+    bed.round(now()).await;
+    let said = damage(&bed).expect("it is told");
+    assert!(said.starts_with("2 snapshots carry its id"), "{said}");
+    assert!(bed.told().iter().any(|text| text.contains("is damaged: 2 snapshots")), "{:?}", bed.told());
+    for day in [40, 400] {
+        bed.round(Time(now().0 + day * DAY)).await;
+    }
+    assert_eq!(bed.sets().await.len(), 2, "it is not forgotten before a person has chosen");
+    let newest = bed.catalog()[&read("notes-1")].newest(&read("central")).cloned();
+    assert_eq!(newest.and_then(|newest| newest.good), None);
+    choose(&bed, 14).await;
+    bed.keeper.rebuild(&read("central")).await.expect("it can be read");
+    let chosen = bed.catalog()[&read("notes-1")][&key(1)].clone();
+    assert!(chosen.is_good());
+    assert_eq!((chosen.snapshots, chosen.began), (noted.snapshots, noted.began));
+    assert_eq!(content(&bed, 1).await, b"SELECT 'true';");
 }
 
 #[tokio::test]

@@ -95,6 +95,9 @@ fn always(seen: &BackupSeen, now: Time) -> Vec<String> {
     if !seen.asked_by.counts() {
         return vec!["no order asked for it".to_owned()];
     }
+    if seen.is_ambiguous() {
+        return vec!["several snapshots carry its id, and nobody noted which one it is".to_owned()];
+    }
     let age = now.since(seen.began);
     let mut reasons = Vec::new();
     if age < YOUNG {

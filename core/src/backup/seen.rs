@@ -77,7 +77,12 @@ impl BackupSeen {
 
     /// Tells whether it counts: an order or an operator asked for it, and it is whole, as far as anyone knows.
     pub fn is_good(&self) -> bool {
-        self.damaged.is_none() && self.asked_by.counts()
+        self.damaged.is_none() && self.asked_by.counts() && !self.is_ambiguous()
+    }
+
+    /// Tells whether several sets carry its id and nobody noted which one it is: no agent restores it then.
+    pub fn is_ambiguous(&self) -> bool {
+        self.snapshots.is_none() && self.doubles > 0
     }
 
     /// Whether it can be restored, as far as anyone knows: no drill found otherwise.

@@ -7,20 +7,27 @@ use crate::exit::ExitStatus;
 use clap::Args;
 use fleet_proto::v1::AcceptBackupRequest;
 
-/// Let a backup count that no order asked for
+/// Let a backup count that no order asked for, or choose which snapshot it is
 ///
 /// A host can add to its own repository. What no order asked for is listed, counts for nothing, and is never forgotten. After a
 /// coordinator came back from its own backup, backups that were made since are among those. Accept only what you can explain.
+///
+/// Where several snapshots carry a backup's id and nobody noted which one it is, or where the noted one is gone, it is damaged until
+/// `--snapshot` says which one it is. Without it, the snapshots are shown.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  fleet backup accept 3f9a12")]
+#[command(after_help = "Example:\n  fleet backup accept 3f9a12\n  fleet backup accept 3f9a12 --snapshot 9d04c1")]
 pub struct AcceptArgs {
     /// Its id, or the first digits of it
     #[arg(value_name = "BACKUP", value_parser = backup_id)]
     backup: String,
+    /// The snapshot that is the backup, or the first digits of it
+    #[arg(long, value_name = "ID")]
+    snapshot: Option<String>,
 }
 
 pub async fn run(context: &Context, args: &AcceptArgs) -> Result<ExitStatus, CommandError> {
-    let request = AcceptBackupRequest { backup: args.backup.clone() };
+    let request =
+        AcceptBackupRequest { backup: args.backup.clone(), snapshot: args.snapshot.clone().unwrap_or_default() };
     let session = context.session().await?;
     let view = session.ask("accept the backup", async |_| session.backups().accept_backup(request).await).await?;
     context

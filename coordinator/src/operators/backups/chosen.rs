@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use tonic::Status;
 
 /// The fewest digits by which a backup is told from others.
-const DIGITS: usize = 4;
+pub const DIGITS: usize = 4;
 
 /// A backup by its id or by how that begins, with the instance whose it is.
 pub fn by_id(known: &Known, attempt: &str, text: &str) -> Result<(InstanceName, BackupId), Status> {
@@ -76,7 +76,8 @@ pub fn choose(
             Err(hindered(attempt, why, &hint))
         }
         (None, Some((key, seen))) => {
-            let damage = seen.damaged.as_deref().unwrap_or_default();
+            let unclear = if seen.is_ambiguous() { "several snapshots carry its id" } else { "" };
+            let damage = seen.damaged.as_deref().unwrap_or(unclear);
             Err(hindered(attempt, format!("the backup {} is damaged: {damage}", key.backup), &hint))
         }
         (None, None) => Err(absent(attempt, format!("such backup of `{name}`"), &hint)),

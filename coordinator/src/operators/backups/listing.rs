@@ -1,10 +1,11 @@
 //! Listing, showing, comparing and holding backups.
 
-use super::chosen::by_id;
+use super::chosen::{DIGITS, by_id};
 use crate::clock;
 use crate::facts::{DesiredChange, Known};
 use crate::operators::service::OperatorsService;
-use crate::operators::wish::{ChangeError, absent, hindered, read};
+use crate::operators::wish::{ChangeError, absent, hindered, read, wrong};
+use crate::repositories::Candidate;
 use crate::serve::failed;
 use fleet_core::backup::{BackupSeen, Cause, Held, Retained, Verdict};
 use fleet_core::names::{BackupId, InstanceName, OperatorName, RepositoryName};
@@ -13,6 +14,9 @@ use fleet_proto::v1;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use tonic::Status;
+
+/// So many snapshots are shown to choose from.
+const SHOWN: usize = 8;
 
 impl OperatorsService {
     pub fn list_backups_now(&self, request: &v1::ListBackupsRequest, now: Time) -> Result<v1::BackupList, Status> {
@@ -53,28 +57,52 @@ impl OperatorsService {
     ) -> Result<v1::BackupView, Status> {
         const ATTEMPT: &str = "accept the backup";
         let now = clock::now();
-        let (name, id) = {
+        let (name, id) = by_id(&self.shared.facts.read(), ATTEMPT, &request.backup)?;
+        let unclear = self.shared.keeper.unclear_copies(&name, &id).map_err(|error| failed(ATTEMPT, &error))?;
+        if !unclear.is_empty() || !request.snapshot.is_empty() {
+            self.choose_as(by, (&name, &id), &unclear, &request.snapshot).await?;
+            return self.backup_view(ATTEMPT, id.as_str(), now);
+        }
+        let counts = {
             let known = self.shared.facts.read();
-            let (name, id) = by_id(&known, ATTEMPT, &request.backup)?;
-            let copies =
-                || known.observed().backups.get(&name).into_iter().flatten().filter(|(key, _)| key.backup == id);
-            if copies().all(|(_, seen)| seen.asked_by.counts()) {
-                return Err(hindered(ATTEMPT, format!("the backup {id} counts already"), ""));
-            }
-            if let Some((_, seen)) = copies().find(|(_, seen)| seen.snapshots.is_none()) {
-                let why = format!("{} snapshots carry the id {id}, and nobody knows which one is it", seen.doubles + 1);
-                return Err(hindered(
-                    ATTEMPT,
-                    why,
-                    "remove the others with stock restic: `fleet backup recovery-kit` says how",
-                ));
-            }
-            (name, id)
+            let copies = known.observed().backups.get(&name).into_iter().flatten();
+            copies.filter(|(key, _)| key.backup == id).all(|(_, seen)| seen.asked_by.counts())
         };
+        if counts {
+            return Err(hindered(ATTEMPT, format!("the backup {id} counts already"), ""));
+        }
         let accepted = self.shared.facts.accept_backup(&name, &id, by.as_str(), now).await;
         accepted.map_err(|error| failed(ATTEMPT, &error))?;
         let found = view_of(&self.shared.facts.read(), &name, &id, now);
         found.ok_or_else(|| absent(ATTEMPT, format!("backup `{id}`"), ""))
+    }
+
+    /// Lets the snapshot that an operator names be the backup, in each repository where that is unclear and that has it.
+    async fn choose_as(
+        &self,
+        by: &OperatorName,
+        (name, id): (&InstanceName, &BackupId),
+        unclear: &[RepositoryName],
+        snapshot: &str,
+    ) -> Result<(), Status> {
+        const ATTEMPT: &str = "accept the backup";
+        let (keeper, mut found) = (&self.shared.keeper, Vec::new());
+        let _place = self.reader(ATTEMPT, by).await?;
+        for repository in unclear {
+            let candidates = keeper.candidates(repository, name, id).await;
+            let candidates = candidates.map_err(|error| failed(&format!("could not {ATTEMPT}"), &error))?;
+            found.extend(candidates.into_iter().map(|candidate| (repository, candidate)));
+        }
+        let is_meant = |one: &Candidate| snapshot.len() >= DIGITS && one.snapshot.starts_with(snapshot);
+        let mut meant: Vec<_> = found.extract_if(.., |(_, one)| is_meant(one)).collect();
+        match (meant.pop(), meant.is_empty()) {
+            (Some((repository, chosen)), true) => {
+                let chosen = keeper.choose((repository, name, id), chosen, by.as_str()).await;
+                chosen.map_err(|error| failed(&format!("could not {ATTEMPT}"), &error))
+            }
+            (Some(_), false) => Err(wrong(ATTEMPT, "several snapshots begin so", "give more digits of it")),
+            (None, _) => Err(unchosen(id, &found)),
+        }
     }
 
     /// A backup by its id, as it is listed.
@@ -83,6 +111,23 @@ impl OperatorsService {
         let (name, id) = by_id(&known, attempt, text)?;
         view_of(&known, &name, &id, now).ok_or_else(|| absent(attempt, format!("backup `{text}`"), ""))
     }
+}
+
+/// A refusal that shows what there is to choose from.
+fn unchosen(id: &BackupId, found: &[(&RepositoryName, Candidate)]) -> Status {
+    let say = |(repository, one): &(&RepositoryName, Candidate)| {
+        format!("{:.16} in {repository}, which says it is of {} and has {} bytes", one.snapshot, one.at, one.seen.bytes)
+    };
+    let said: Vec<String> = found.iter().take(SHOWN).map(say).collect();
+    let more = found.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let why = match said.is_empty() {
+        true => format!("no snapshot carries the id {id} whose repository is unclear about it"),
+        false => format!("nobody noted which snapshot is the backup {id}: {}{more}", said.join("; ")),
+    };
+    let hint =
+        format!("a host can add snapshots: choose what you can explain by `fleet backup accept {id} --snapshot ID`");
+    hindered("accept the backup", why, &hint)
 }
 
 fn view_of(known: &Known, name: &InstanceName, id: &BackupId, now: Time) -> Option<v1::BackupView> {

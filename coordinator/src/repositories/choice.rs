@@ -1,0 +1,80 @@
+//! The choice of an operator among the snapshots that carry a backup's id, where nobody noted which one it is or where the one that
+//! was noted is gone.
+
+use super::catalog::{manifest_of, snapshots_of};
+use super::housekeeping::backups_of;
+use super::keeper::{Keeper, KeeperError};
+use super::look::FoundBy;
+use crate::clock;
+use fleet_core::backup::{AskedBy, BackupKey, BackupSeen};
+use fleet_core::names::{BackupId, InstanceName, RepositoryName};
+use fleet_core::time::Time;
+use fleet_repository::{MAX_MANIFEST, SetRecord};
+
+/// A snapshot that says it is a backup.
+#[derive(Debug)]
+pub struct Candidate {
+    pub snapshot: String,
+    /// The moment that whoever wrote it says.
+    pub at: Time,
+    pub seen: BackupSeen,
+}
+
+impl Keeper {
+    /// The repositories in which a person has to say what a backup is.
+    pub fn unclear_copies(
+        &self,
+        instance: &InstanceName,
+        backup: &BackupId,
+    ) -> Result<Vec<RepositoryName>, KeeperError> {
+        let known = self.facts.read().observed().backups.get(instance).cloned().unwrap_or_default();
+        let mut unclear = Vec::new();
+        for (key, seen) in known.into_iter().filter(|(key, _)| key.backup == *backup) {
+            let damage = self.look_at(&key.repository, instance)?.damage.remove(backup);
+            if seen.is_ambiguous() || damage.is_some_and(|damage| damage.found_by == FoundBy::Catalog) {
+                unclear.push(key.repository);
+            }
+        }
+        Ok(unclear)
+    }
+
+    /// The snapshots in a repository that say they are a backup.
+    pub async fn candidates(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+        backup: &BackupId,
+    ) -> Result<Vec<Candidate>, KeeperError> {
+        let Ok(of) = backup.as_str().parse() else { return Ok(Vec::new()) };
+        let found = self.shelf(repository, instance)?.set(of, MAX_MANIFEST).await?;
+        let candidate = |set: SetRecord| {
+            let manifest = manifest_of(&set).ok()?;
+            let is_it = manifest.instance == *instance && manifest.backup == *backup;
+            let seen = BackupSeen { snapshots: snapshots_of(&set), ..BackupSeen::of(&manifest, None) };
+            is_it.then(|| Candidate { snapshot: set.set.to_string(), at: set.time, seen })
+        };
+        Ok(found.sets.into_iter().filter_map(candidate).collect())
+    }
+
+    /// Lets one of them be the backup.
+    pub async fn choose(
+        &self,
+        (repository, instance, backup): (&RepositoryName, &InstanceName, &BackupId),
+        chosen: Candidate,
+        by: &str,
+    ) -> Result<(), KeeperError> {
+        let key = BackupKey { repository: repository.clone(), backup: backup.clone() };
+        let known = backups_of(self.facts.read().observed().backups.get(instance), repository).remove(&key);
+        let Some(known) = known else { return Ok(()) };
+        let asked_by = if known.asked_by.counts() { known.asked_by } else { AskedBy::Operator };
+        let (began, ended, doubles) = (known.began, known.ended, known.doubles);
+        let seen = BackupSeen { began, ended, doubles, asked_by, ..chosen.seen };
+        let text = format!("its backup {backup} in {repository} is the snapshot {}, said {by}", chosen.snapshot);
+        self.facts.choose_backup(instance, key, seen, &text, clock::now()).await?;
+        let mut look = self.look_at(repository, instance)?;
+        if look.damage.remove(backup).is_some() {
+            self.keep_look(repository, instance, &look).await?;
+        }
+        Ok(())
+    }
+}
