@@ -47,21 +47,34 @@ impl Folder {
         Ok(folder)
     }
 
-    /// A folder below it, which is made where it is not there.
-    pub fn make_below(&self, path: &str, owner: Owner) -> io::Result<Self> {
+    /// A folder below it. It and those on the way to it are made where they are not there, each for the owner of its path.
+    pub fn make_below(&self, path: &str, owner: impl Fn(&str) -> Owner) -> io::Result<Self> {
         let mut folder = Self(self.0.try_clone()?);
+        let mut whole = String::new();
         for name in names(path) {
-            match rustix::fs::mkdirat(&folder.0, name, Mode::RWXU) {
-                Ok(()) => {
-                    let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
-                    rustix::fs::chownat(&folder.0, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
-                }
-                Err(Errno::EXIST) => {}
+            whole.push_str(if whole.is_empty() { "" } else { "/" });
+            whole.push_str(name);
+            let made = match rustix::fs::mkdirat(&folder.0, name, Mode::RWXU) {
+                Ok(()) => true,
+                Err(Errno::EXIST) => false,
                 Err(error) => return Err(error.into()),
-            }
+            };
             folder = folder.step(name)?;
+            if made {
+                folder.give(owner(&whole))?;
+            }
         }
         Ok(folder)
+    }
+
+    /// Makes it somebody's, with permission bits.
+    pub fn give(&self, owner: Owner) -> io::Result<()> {
+        rustix::fs::fchown(&self.0, Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid)))?;
+        Ok(rustix::fs::fchmod(&self.0, Mode::from_raw_mode(owner.mode & 0o777))?)
+    }
+
+    pub fn owner(&self) -> io::Result<Owner> {
+        Ok(owner(&rustix::fs::fstat(&self.0)?))
     }
 
     fn step(&self, name: &str) -> io::Result<Self> {
@@ -173,7 +186,7 @@ mod tests {
         let folder = Folder::open(&place.path().join("data")).expect("opened");
         assert!(folder.below("conf.d").is_err());
         let mine = mine(0o600);
-        assert!(folder.make_below("conf.d", mine).is_err());
+        assert!(folder.make_below("conf.d", |_| mine).is_err());
         assert!(folder.read("users.acl", 100).is_err());
         folder.write("users.acl", b"new", mine).expect("written");
         let outside = std::fs::read(place.path().join("outside.conf")).expect("it is there");
@@ -188,10 +201,21 @@ mod tests {
         let place = tempfile::tempdir().expect("a folder");
         let folder = Folder::open(place.path()).expect("opened");
         let mine = mine(0o640);
-        let inner = folder.make_below("a/b", mine).expect("made");
+        let inner = folder.make_below("a/b", |_| mine).expect("made");
         inner.write("x.conf", b"12345", mine).expect("written");
         assert_eq!(folder.below("a/b").expect("there").read("x.conf", 5).expect("read"), (b"12345".to_vec(), mine));
         assert!(inner.read("x.conf", 4).is_err());
         assert_eq!(inner.names().expect("read"), ["x.conf"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_made_is_its_owners_and_one_that_is_there_stays() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(place.path()).expect("opened");
+        let by_path = |path: &str| mine(if path == "a" { 0o751 } else { 0o705 });
+        folder.make_below("a/b", by_path).expect("made");
+        folder.make_below("a/b/c", |_| mine(0o711)).expect("made");
+        let mode = |path| folder.below(path).and_then(|folder| folder.owner()).expect("it is there").mode;
+        assert_eq!(["a", "a/b", "a/b/c"].map(mode), [0o751, 0o705, 0o711]);
     }
 }

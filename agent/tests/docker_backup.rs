@@ -17,6 +17,8 @@ mod faithful;
 #[allow(dead_code)]
 #[path = "docker_hands/images.rs"]
 mod images;
+#[path = "docker_backup/keys.rs"]
+mod keys;
 #[path = "docker_backup/lab.rs"]
 mod lab;
 #[path = "docker_backup/left.rs"]

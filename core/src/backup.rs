@@ -54,9 +54,10 @@ pub use sheet::Sheet;
 pub use shrunk::Shrunk;
 pub use side_files::{
     COUNT_LIMIT_OF_FILES, DataPlace, FILE_LIMIT, PutTime, RestoreTo, SaidFiles, SideContent, SideFile, SideFiles,
-    TOTAL_LIMIT, can_descend, data_folder, data_place, has_side_files, is_fit, is_of_server, is_side_file, mentioned,
-    pack, put_time, refused_without_side_files, relative, said_files, short, side_file_lines, side_file_note,
-    side_files_tool, side_path, uncovered_side_files, unpack, without_side_files,
+    SideFolder, TOTAL_LIMIT, can_descend, data_folder, data_place, has_side_files, is_fit, is_log, is_named_log,
+    is_of_server, is_side_file, mentioned, mentioned_logs, pack, put_time, refused_without_side_files, relative,
+    said_files, short, side_file_lines, side_file_note, side_files_tool, side_path, uncovered_side_files, unpack,
+    without_side_files,
 };
 pub use snapshots::{AskedBy, Snapshots};
 pub use source_note::{Differences, NOTE_LIMIT, NotedAt, SourceNote};

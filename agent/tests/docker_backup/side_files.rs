@@ -33,7 +33,7 @@ const COMPOSE: &str = "services:
         chown redis:redis /data
         [ -e users.acl ] || install -o redis -g redis -m 600 /dev/null users.acl
         [ -e redis.conf ] || { printf 'aclfile /data/users.acl\\nsave \"\"\\n' >redis.conf; chown redis:redis redis.conf; }
-        exec setpriv --reuid=redis --regid=redis --clear-groups redis-server /data/redis.conf --dir /data
+        exec setpriv --reuid=redis --regid=redis --clear-groups redis-server /data/redis.conf --dir /data --logfile /data/redis.log
     volumes: ['cache:/data']
   table:
     image: labnotes-db:1
@@ -93,6 +93,9 @@ fn harden(instance: &str) {
     redis(instance, &["config", "set", "maxmemory", "123456789"]);
     redis(instance, &["config", "rewrite"]);
     redis(instance, &["set", "run", "42"]);
+    // A log that is too large to be kept is nothing that anybody would miss.
+    let folder = "truncate -s 3M /data/redis.log && install -d -o redis -g www-data -m 750 /data/acl && cp -p /data/users.acl /data/acl/lab.acl";
+    exec(instance, "cache", &["sh", "-c", folder]);
     psql(instance, "CREATE TABLE t AS SELECT generate_series(1, 100) AS n");
     psql(instance, "ALTER SYSTEM SET work_mem = '64MB'");
     psql(instance, "ALTER SYSTEM SET log_min_duration_statement = 250");
@@ -109,7 +112,11 @@ fn beside(instance: &str) -> Vec<String> {
     vec![
         redis(instance, &["acl", "list"]),
         redis(instance, &["config", "get", "maxmemory"]),
-        exec(instance, "cache", &["stat", "-c", "%a %U", "/data/users.acl", "/data/redis.conf"]),
+        exec(
+            instance,
+            "cache",
+            &["stat", "-c", "%A %U %G", "/data/users.acl", "/data/redis.conf", "/data/acl", "/data/acl/lab.acl"],
+        ),
         exec(instance, "table", &["sh", "-c", "cat $PGDATA/pg_hba.conf $PGDATA/postgresql.auto.conf"]),
         exec(instance, "table", &["sh", "-c", "stat -c '%a %U' $PGDATA/pg_hba.conf $PGDATA/postgresql.conf"]),
         exec(instance, "rows", &["cat", "/var/lib/mysql/my.cnf"]),
@@ -156,7 +163,7 @@ async fn accounts_settings_and_access_rules_come_back_in_place_and_elsewhere() {
     let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     assert_eq!(made.proof.failure, None);
     let checks = made.proof.checks.join("\n");
-    for expected in ["cache: db0: 1", "cache: 2 files beside the dump", "rows: 1 file beside the dump", "table: "] {
+    for expected in ["cache: db0: 1", "cache: 3 files beside the dump", "rows: 1 file beside the dump", "table: "] {
         assert!(checks.contains(expected), "{expected}: {checks}");
     }
 

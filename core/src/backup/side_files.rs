@@ -3,11 +3,13 @@
 //! **Invariant:** no path leads out of the database's folder, and none names what the server itself makes of a dump.
 
 mod archive;
+mod logs;
 mod place;
 mod rules;
 
 pub use archive::{is_fit, pack, unpack};
-pub use place::{DataPlace, data_place, mentioned, relative};
+pub use logs::{is_log, is_named_log};
+pub use place::{DataPlace, data_place, mentioned, mentioned_logs, relative};
 pub use rules::{PutTime, can_descend, is_of_server, is_side_file, put_time};
 
 use super::{Engine, EngineKind, Manifest, Store, Tool};
@@ -33,6 +35,9 @@ pub struct SideFiles {
     pub folder: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<SideFile>,
+    /// The folders that hold them; those of earlier backups are not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<SideFolder>,
     /// SHA-256 of the archive that has them, in hexadecimal; empty where there are none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sha256: String,
@@ -47,6 +52,17 @@ pub struct SideFile {
     /// Below the server's data folder, with `/` between names.
     pub path: String,
     pub content: SideContent,
+    /// Permission bits, without setuid and the like.
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+}
+
+/// A folder of such files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SideFolder {
+    /// Below the server's data folder; empty for the data folder itself.
+    pub path: String,
     /// Permission bits, without setuid and the like.
     pub mode: u32,
     pub uid: u32,
@@ -81,6 +97,8 @@ pub struct SaidFiles {
     pub folder: Option<String>,
     /// Absolute, or below the folder.
     pub files: BTreeSet<String>,
+    /// Its logs, in the same form; `%` and a letter stand for any text, as in PostgreSQL's names of logs.
+    pub logs: BTreeSet<String>,
 }
 
 /// Reads what [`side_files_tool`] printed. Lines of any other form are none of it.
@@ -92,6 +110,7 @@ pub fn said_files(printed: &str) -> SaidFiles {
         match kind {
             "folder" if path.starts_with('/') => said.folder = Some(path.to_owned()),
             "file" if !path.is_empty() => drop(said.files.insert(path.to_owned())),
+            "log" if !path.is_empty() => drop(said.logs.insert(path.to_owned())),
             _ => {}
         }
     }

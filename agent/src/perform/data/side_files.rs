@@ -7,9 +7,10 @@ use super::source::Opened;
 use super::{DataError, DataWork};
 use crate::beneath::{Entry, Folder, Owner};
 use fleet_core::backup::{
-    COUNT_LIMIT_OF_FILES, EngineKind, FILE_LIMIT, PutTime, SideContent, SideFile, SideFiles, Store, TOTAL_LIMIT,
-    can_descend, data_folder, data_place, has_side_files, is_fit, is_of_server, is_side_file, mentioned, pack,
-    put_time, relative, said_files, short, side_files_tool, side_path, unpack,
+    COUNT_LIMIT_OF_FILES, EngineKind, FILE_LIMIT, PutTime, SaidFiles, SideContent, SideFile, SideFiles, SideFolder,
+    Store, TOTAL_LIMIT, can_descend, data_folder, data_place, has_side_files, is_fit, is_log, is_named_log,
+    is_of_server, is_side_file, mentioned, mentioned_logs, pack, put_time, relative, said_files, short,
+    side_files_tool, side_path, unpack,
 };
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
@@ -61,7 +62,7 @@ pub async fn gather_all(
 }
 
 async fn gather(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Result<Gathered, String> {
-    let mut said = Default::default();
+    let mut said = SaidFiles::default();
     let mut unasked = None;
     if let Some(tool) = side_files_tool(store) {
         match data.site().hands.run_tool(&tool, spec).await {
@@ -71,28 +72,40 @@ async fn gather(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Resu
     }
     let Some(folder) = data_folder(&store.engine, said.folder.as_deref()) else { return Ok(Gathered::default()) };
     let Some(root) = root_of(data, spec, store, &folder).await? else { return Ok(Gathered::default()) };
-    let mut named: BTreeSet<String> = said
-        .files
-        .iter()
-        .filter_map(
-            |path| if path.starts_with('/') { relative(path, &folder) } else { relative(&format!("/{path}"), "") },
-        )
-        .collect();
-    let container = store.engine.service().and_then(|service| spec.container(service));
-    named.extend(container.into_iter().flat_map(|container| mentioned(container, &folder)));
-    let looking = Looking::new(store.engine.kind(), named);
+    let looking = Looking::new(store.engine.kind(), named(store, spec, &said, &folder));
     let looked = tokio::task::spawn_blocking(move || looking.look(&root)).await;
-    let (files, mut left_out) = match looked.unwrap_or_else(|error| Err(io::Error::other(error))) {
+    let Looked { files, folders, mut left_out } = match looked.unwrap_or_else(|error| Err(io::Error::other(error))) {
         Ok(found) => found,
         // Where there is no folder there are no files.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Looked::default(),
         Err(error) => return Err(format!("its folder could not be looked at: {error}")),
     };
     let lost = left_out.clone();
     left_out.extend(unasked);
     let sha256 = if files.is_empty() { String::new() } else { hash(&pack(&files)) };
-    let kept = SideFiles { folder, files: files.iter().map(|(file, _)| file.clone()).collect(), sha256, left_out };
-    Ok(Gathered { kept, files, lost })
+    let noted = files.iter().map(|(file, _)| file.clone()).collect();
+    Ok(Gathered { kept: SideFiles { folder, files: noted, folders, sha256, left_out }, files, lost })
+}
+
+/// Paths below a data folder that its server or the command of its service names.
+#[derive(Debug, Default)]
+struct Named {
+    files: BTreeSet<String>,
+    logs: BTreeSet<String>,
+}
+
+fn named(store: &Store, spec: &InstanceSpec, said: &SaidFiles, folder: &str) -> Named {
+    let below = |path: &String| match path.starts_with('/') {
+        true => relative(path, folder),
+        false => relative(&format!("/{path}"), ""),
+    };
+    let container = store.engine.service().and_then(|service| spec.container(service));
+    let mentioned_files = container.into_iter().flat_map(|container| mentioned(container, folder));
+    let logs_of_command = container.into_iter().flat_map(|container| mentioned_logs(container, folder));
+    Named {
+        files: said.files.iter().filter_map(below).chain(mentioned_files).collect(),
+        logs: said.logs.iter().filter_map(below).chain(logs_of_command).collect(),
+    }
 }
 
 /// A volume or folder of this host, and the way to the data folder in it.
@@ -114,11 +127,18 @@ async fn root_of(
     Ok(roots.into_iter().next().map(|root| DataRoot { path: root.path, below: place.below }))
 }
 
+/// Found in one data folder.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Looked {
+    files: Contents,
+    folders: Vec<SideFolder>,
+    left_out: Vec<String>,
+}
+
 /// Goes through one data folder.
 struct Looking {
     engine: EngineKind,
-    /// Files that the server or its service's command names.
-    named: BTreeSet<String>,
+    named: Named,
     files: Contents,
     bytes: u64,
     left_out: Vec<String>,
@@ -126,11 +146,11 @@ struct Looking {
 }
 
 impl Looking {
-    fn new(engine: EngineKind, named: BTreeSet<String>) -> Self {
+    fn new(engine: EngineKind, named: Named) -> Self {
         Self { engine, named, files: Vec::new(), bytes: 0, left_out: Vec::new(), over: Vec::new() }
     }
 
-    fn look(mut self, root: &DataRoot) -> io::Result<(Contents, Vec<String>)> {
+    fn look(mut self, root: &DataRoot) -> io::Result<Looked> {
         let data = Folder::open(&root.path)?.below(&root.below)?;
         let (mut ahead, mut seen, mut folders, mut unseen) = (vec![String::new()], BTreeSet::new(), 0, Vec::new());
         while let Some(path) = ahead.pop() {
@@ -142,13 +162,13 @@ impl Looking {
                     folders += 1;
                     if folders <= FOLDERS_LIMIT { &mut ahead } else { &mut unseen }.push(whole.clone());
                 }
-                if is_side_file(self.engine, &whole) || self.named.contains(&whole) {
+                if is_side_file(self.engine, &whole) || self.named.files.contains(&whole) {
                     self.take(&folder, &name, &whole);
                 }
                 seen.insert(whole);
             }
         }
-        for path in self.named.clone().iter().filter(|path| !seen.contains(*path)) {
+        for path in self.named.files.clone().iter().filter(|path| !seen.contains(*path)) {
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
             match data.below(folder) {
                 Ok(folder) => self.take(&folder, name, path),
@@ -163,11 +183,12 @@ impl Looking {
             self.left_out.push(format!("more than {limit} are not {what}: {}", short(&names)));
         }
         self.files.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
-        Ok((self.files, self.left_out))
+        Ok(Looked { folders: folders_of(&data, &self.files), files: self.files, left_out: self.left_out })
     }
 
     fn take(&mut self, folder: &Folder, name: &str, path: &str) {
-        if is_of_server(self.engine, path) {
+        let is_of_logs = is_log(self.engine, path) || is_named_log(self.engine, path, &self.named.logs);
+        if is_of_server(self.engine, path) || is_of_logs {
             return;
         }
         let (content, bytes, Owner { uid, gid, mode }) = match read(folder, name) {
@@ -186,6 +207,21 @@ impl Looking {
         self.bytes += bytes.len() as u64;
         self.files.push((file, bytes));
     }
+}
+
+/// The folders that hold files, and the data folder itself. One that vanishes meanwhile is left out.
+fn folders_of(data: &Folder, files: &Contents) -> Vec<SideFolder> {
+    let paths: BTreeSet<&str> = files.iter().flat_map(|(file, _)| above(&file.path)).collect();
+    let noted = paths.into_iter().filter_map(|path| {
+        let Owner { uid, gid, mode } = data.below(path).and_then(|folder| folder.owner()).ok()?;
+        Some(SideFolder { path: path.to_owned(), mode, uid, gid })
+    });
+    noted.collect()
+}
+
+/// The folders above a file, the outermost first.
+fn above(path: &str) -> impl Iterator<Item = &str> {
+    [""].into_iter().chain(path.match_indices('/').map(|(at, _)| &path[..at]))
 }
 
 /// A file or a link; nothing where it is neither.
@@ -221,6 +257,7 @@ pub struct SidePlan {
 struct Planned {
     folder: String,
     files: Contents,
+    folders: Vec<SideFolder>,
     /// How many of them the backup has.
     kept: usize,
     time: PutTime,
@@ -254,7 +291,10 @@ pub async fn plan(
         let found = kept.map(|kept| kept.folder.as_str()).filter(|it| !it.is_empty()).unwrap_or(&today.kept.folder);
         let Some(folder) = data_folder(&filling.store.engine, Some(found)) else { continue };
         files.extend(stays);
-        plan.of_store.insert(name.clone(), Planned { folder, files, kept: of_backup, time });
+        let mut folders = kept.map(|kept| kept.folders.clone()).unwrap_or_default();
+        let has: BTreeSet<String> = folders.iter().map(|folder| folder.path.clone()).collect();
+        folders.extend(today.kept.folders.into_iter().filter(|folder| !has.contains(&folder.path)));
+        plan.of_store.insert(name.clone(), Planned { folder, files, folders, kept: of_backup, time });
     }
     Ok(plan)
 }
@@ -322,9 +362,9 @@ impl SidePlan {
             let failed = |reason: String| DataError::of_store(filling.name, reason);
             let root = root_of(data, spec, filling.store, &planned.folder).await.map_err(failed)?;
             let root = root.ok_or_else(|| failed("its folder is in no volume or folder with a name".to_owned()))?;
-            let files = planned.files.clone();
+            let (files, folders) = (planned.files.clone(), planned.folders.clone());
             let path = root.path.clone();
-            let written = tokio::task::spawn_blocking(move || write(&root, &files)).await;
+            let written = tokio::task::spawn_blocking(move || write(&root, &files, &folders)).await;
             let written = written.unwrap_or_else(|error| Err(io::Error::other(error)));
             written.map_err(|source| DataError::Disk { doing: "put files beside the data in", path, source })?;
         }
@@ -332,17 +372,29 @@ impl SidePlan {
     }
 }
 
-fn write(root: &DataRoot, files: &Contents) -> io::Result<()> {
+fn write(root: &DataRoot, files: &Contents, folders: &[SideFolder]) -> io::Result<()> {
     let Some((first, _)) = files.first() else { return Ok(()) };
     let owner = |file: &SideFile, mode| Owner { uid: file.uid, gid: file.gid, mode };
-    let data = Folder::open(&root.path)?.make_below(&root.below, owner(first, 0o700))?;
+    let known = |path: &str| {
+        let found = folders.iter().find(|folder| folder.path == path)?;
+        Some(Owner { uid: found.uid, gid: found.gid, mode: found.mode })
+    };
+    // Folders of a backup that does not know them are for the owner of the first file in them.
+    let made = |file: &SideFile, path: &str| known(path).unwrap_or_else(|| owner(file, 0o700));
+    let data = Folder::open(&root.path)?.make_below(&root.below, |_| made(first, ""))?;
     for (file, content) in files {
         let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
-        let folder = data.make_below(folder, owner(file, 0o700))?;
+        let folder = data.make_below(folder, |path| made(file, path))?;
         match &file.content {
             SideContent::File { .. } => folder.write(name, content, owner(file, file.mode))?,
             SideContent::Link { to } => folder.link(name, to, owner(file, 0o777))?,
         }
+    }
+    // An image may have made them, too. The data folder itself is its server's own.
+    let paths: BTreeSet<&str> =
+        files.iter().flat_map(|(file, _)| above(&file.path)).filter(|path| !path.is_empty()).collect();
+    for (path, owner) in paths.into_iter().filter_map(|path| Some((path, known(path)?))) {
+        data.below(path)?.give(owner)?;
     }
     Ok(())
 }
@@ -353,10 +405,18 @@ mod tests {
 
     /// What is kept of a data folder, and what is said to be left out.
     fn looked(folder: &tempfile::TempDir, named: &[&str]) -> (Vec<String>, Vec<String>) {
-        let named = named.iter().map(|name| (*name).to_owned()).collect();
-        let root = DataRoot { path: folder.path().to_owned(), below: String::new() };
-        let (files, left_out) = Looking::new(EngineKind::Postgresql, named).look(&root).expect("it is there");
-        (files.into_iter().map(|(file, _)| file.path).collect(), left_out)
+        let found = look(EngineKind::Postgresql, folder, named, &[]);
+        (found.files.into_iter().map(|(file, _)| file.path).collect(), found.left_out)
+    }
+
+    fn look(engine: EngineKind, folder: &tempfile::TempDir, files: &[&str], logs: &[&str]) -> Looked {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let named = Named { files: owned(files), logs: owned(logs) };
+        Looking::new(engine, named).look(&root(folder)).expect("it is there")
+    }
+
+    fn root(folder: &tempfile::TempDir) -> DataRoot {
+        DataRoot { path: folder.path().to_owned(), below: String::new() }
     }
 
     fn put(folder: &tempfile::TempDir, path: &str) {
@@ -374,6 +434,57 @@ mod tests {
         put(&folder, "rules/pg_hba_prod");
         let kept = ["certs/server.key", "rules/pg_hba_prod"].map(str::to_owned).to_vec();
         assert_eq!(looked(&folder, &["rules/pg_hba_prod"]), (kept, Vec::new()));
+    }
+
+    #[test]
+    fn logs_are_no_files_beside_a_dump_and_large_settings_are_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let large = vec![b'x'; usize::try_from(FILE_LIMIT).expect("it fits") + 1];
+        let names = ["mariadb.err", "diary", "general.log", "big.cnf", "init.sql"];
+        names.iter().for_each(|name| std::fs::write(folder.path().join(name), &large).expect("written"));
+        put(&folder, "my.cnf");
+        put(&folder, "slow.log");
+        let found = look(
+            EngineKind::Mariadb,
+            &folder,
+            &["mariadb.err", "diary", "general.log", "init.sql", "slow.log"],
+            &["diary"],
+        );
+        let kept: Vec<&str> = found.files.iter().map(|(file, _)| file.path.as_str()).collect();
+        assert_eq!(kept, ["my.cnf"]);
+        assert_eq!(found.left_out, ["`big.cnf`: it is larger than 1 MiB", "`init.sql`: it is larger than 1 MiB"]);
+    }
+
+    #[test]
+    fn folders_come_back_with_their_owner_group_and_mode() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+        let (one, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        put(&one, "tls/private/server.key");
+        put(&one, "conf.d/a.conf");
+        let is_root = std::fs::metadata("/proc/self").expect("it is there").uid() == 0;
+        for (path, mode, id) in [("tls", 0o755, 7), ("tls/private", 0o710, 8), ("conf.d", 0o2_750, 9)] {
+            let path = one.path().join(path);
+            if is_root {
+                chown(&path, Some(id), Some(id + 100)).expect("it is root's");
+            }
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("it is there");
+        }
+        let found = look(EngineKind::Redis, &one, &[], &[]);
+        // One is there, as an image makes it.
+        std::fs::create_dir(other.path().join("conf.d")).expect("made");
+        write(&root(&other), &found.files, &found.folders).expect("written");
+        for path in ["tls", "tls/private", "conf.d"] {
+            let of = |folder: &tempfile::TempDir| {
+                let it = std::fs::metadata(folder.path().join(path)).expect("it is there");
+                (it.uid(), it.gid(), it.mode() & 0o777)
+            };
+            assert_eq!(of(&other), of(&one), "{path}");
+        }
+        // A backup that does not know them.
+        let old = tempfile::tempdir().expect("a folder");
+        write(&root(&old), &found.files, &[]).expect("written");
+        let it = std::fs::metadata(old.path().join("tls/private")).expect("it is there");
+        assert_eq!((it.uid(), it.mode() & 0o777), (found.files[1].0.uid, 0o700));
     }
 
     #[test]

@@ -40,10 +40,37 @@ pub fn relative(path: &str, folder: &str) -> Option<String> {
     (!names.contains(&"..")).then(|| names.join("/"))
 }
 
+/// Options of the servers that name a log.
+const LOG_OPTIONS: [&str; 8] = [
+    "logfile",
+    "logpath",
+    "log-error",
+    "log_error",
+    "slow-query-log-file",
+    "slow_query_log_file",
+    "general-log-file",
+    "general_log_file",
+];
+
 /// Paths in a folder that the command or the environment of a service names.
 pub fn mentioned(container: &ContainerSpec, folder: &str) -> BTreeSet<String> {
+    texts(container).into_iter().filter_map(|text| below(text, folder)).collect()
+}
+
+/// Those of them that it names as logs: by the option in front of them.
+pub fn mentioned_logs(container: &ContainerSpec, folder: &str) -> BTreeSet<String> {
+    let texts = texts(container);
+    let pairs = texts.iter().zip(texts.iter().skip(1));
+    let logs = pairs.filter(|(option, _)| LOG_OPTIONS.contains(&option.trim_start_matches('-')));
+    logs.filter_map(|(_, path)| below(path, folder)).collect()
+}
+
+fn below(text: &str, folder: &str) -> Option<String> {
+    relative(text, folder).filter(|path| !path.is_empty())
+}
+
+fn texts(container: &ContainerSpec) -> Vec<&str> {
     let words = container.command.iter().chain(&container.entrypoint).flatten().chain(container.environment.values());
     let ends = |c: char| c.is_whitespace() || matches!(c, '=' | ',' | ';' | ':' | '"' | '\'' | '(' | ')');
-    let texts: Vec<&str> = words.flat_map(|word| word.expose().split(ends)).collect();
-    texts.into_iter().filter_map(|text| relative(text, folder)).filter(|path| !path.is_empty()).collect()
+    words.flat_map(|word| word.expose().split(ends)).filter(|text| !text.is_empty()).collect()
 }

@@ -138,11 +138,13 @@ COMMIT;
 END
 "#;
 
-/// Its folder, and the files that its settings name. Who may not see a setting gets no line of it.
+/// Its folder, and the files and logs that its settings name. Who may not see a setting gets no line of it.
 const SIDE_FILES: &str = r#"exec psql -X -q -A -t -w -F '	' -v ON_ERROR_STOP=1 -U "$1" -d template1 -f - <<'END'
 SELECT CASE name WHEN 'data_directory' THEN 'folder' ELSE 'file' END, setting FROM pg_catalog.pg_settings
 WHERE name IN ('data_directory', 'config_file', 'hba_file', 'ident_file', 'ssl_cert_file', 'ssl_key_file', 'ssl_ca_file',
     'ssl_crl_file', 'ssl_dh_params_file', 'krb_server_keyfile') AND setting <> '';
+SELECT 'log', string_agg(setting, '/' ORDER BY name) FROM pg_catalog.pg_settings WHERE name IN ('log_directory', 'log_filename')
+HAVING count(setting) = 2;
 END
 "#;
 

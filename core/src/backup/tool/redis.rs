@@ -61,12 +61,13 @@ ask info persistence | grep -E '^rdb_(changes_since_last_save|last_save_time):' 
 ask info stats | grep '^evicted_keys:' || true
 "#;
 
-/// Its folder, and the files that it was told to use. An account that may not ask gets no answer, and no error.
+/// Its folder, and the files and the log that it was told to use. An account that may not ask gets no answer, and no error.
 const SIDE_FILES: &str = r#"setting() { ask config get "$1" 2>/dev/null | tail -n +2 | head -n 1; }
 printf 'folder\t%s\n' "$(setting dir)"
 for name in aclfile tls-cert-file tls-key-file tls-ca-cert-file tls-client-cert-file tls-client-key-file tls-dh-params-file; do
     printf 'file\t%s\n' "$(setting "$name")"
 done
+printf 'log\t%s\n' "$(setting logfile)"
 ask info server 2>/dev/null | tr -d '\r' | sed -n 's/^config_file:\(..*\)$/file\t\1/p'
 "#;
 

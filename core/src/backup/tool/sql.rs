@@ -105,11 +105,13 @@ const COUNT: &str = r#"tables=$(ask --raw --execute="SELECT CONCAT('SELECT ''', 
 printf 'START TRANSACTION WITH CONSISTENT SNAPSHOT;\n%s\nCOMMIT;\n' "$tables" | ask -- "$2"
 "#;
 
-/// Its folder, and the files that its settings name.
+/// Its folder, and the files and logs that its settings name.
 const SIDE_FILES: &str = r#"ask --raw --execute="SHOW GLOBAL VARIABLES WHERE Variable_name IN
-    ('datadir', 'ssl_ca', 'ssl_cert', 'ssl_key', 'ssl_crl', 'init_file')" | while IFS='	' read -r name value; do
+    ('datadir', 'ssl_ca', 'ssl_cert', 'ssl_key', 'ssl_crl', 'init_file', 'log_error', 'slow_query_log_file', 'general_log_file')" |
+    while IFS='	' read -r name value; do
     case $name in
         datadir) printf 'folder\t%s\n' "$value" ;;
+        log_error | *_log_file) [ -z "$value" ] || printf 'log\t%s\n' "$value" ;;
         *) [ -z "$value" ] || printf 'file\t%s\n' "$value" ;;
     esac
 done
