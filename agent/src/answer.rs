@@ -149,10 +149,23 @@ fn kinds(site: &Arc<Site>, question: Question) -> BoxStream<'static, PieceKind> 
             Ok((name, request)) => lines(&site.hands, request, Mask::of(site, &name)),
             Err(reason) => failure(&reason),
         },
-        Some(Kind::Resolve(resolve)) => resolved(&site.hands, resolve),
-        Some(Kind::Claims(question)) => claims::answer(Arc::clone(site), question),
+        Some(Kind::Resolve(resolve)) => masked_failures(resolved(&site.hands, resolve), Mask::of_all(site)),
+        Some(Kind::Claims(question)) => masked_failures(claims::answer(Arc::clone(site), question), Mask::of_all(site)),
         None => failure("this fleet-agent does not understand the question"),
     }
+}
+
+/// Answers that are no log say why something failed, which may be what a registry or the Engine said.
+fn masked_failures(kinds: BoxStream<'static, PieceKind>, mask: Mask) -> BoxStream<'static, PieceKind> {
+    let masked = move |kind| match kind {
+        PieceKind::Failure(reason) => PieceKind::Failure(mask.apply(reason)),
+        PieceKind::Resolved(image) => {
+            PieceKind::Resolved(ResolvedImage { failure: mask.apply(image.failure), ..image })
+        }
+        PieceKind::Claims(answer) => PieceKind::Claims(v1::ClaimsAnswer { refusal: mask.apply(answer.refusal) }),
+        PieceKind::Line(_) => kind,
+    };
+    kinds.map(masked).boxed()
 }
 
 fn failure(reason: &str) -> BoxStream<'static, PieceKind> {

@@ -10,6 +10,7 @@ mod file;
 mod freeze;
 mod host;
 mod journal;
+mod known;
 mod leftovers;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use entry::{
     Becomes, InstanceEntry, OpenState, OrderEntry, OrderState, Settled, StuckMark, Unreadable, Values, Way,
 };
 pub use journal::{Aside, AsideWay, Held, Journal, Reach};
+pub use known::{Known, KnownValues};
 pub use leftovers::{LeftFolder, Leftover};
 
 use fleet_core::names::{InstanceName, OrderId};
@@ -51,6 +53,7 @@ pub struct Ledger {
     doubles: BTreeMap<OrderId, LeftDouble>,
     leftovers: BTreeMap<OrderId, Leftover>,
     unreadable: Vec<Unreadable>,
+    known: Known,
     #[cfg(test)]
     freeze: freeze::Freeze,
     /// Held as long as the ledger is: two agents on one folder would undo each other's work.
@@ -87,6 +90,7 @@ impl Ledger {
             doubles: BTreeMap::new(),
             leftovers: BTreeMap::new(),
             unreadable,
+            known: Known::default(),
             #[cfg(test)]
             freeze: freeze::Freeze::default(),
             _lock: None,
@@ -101,7 +105,7 @@ impl Ledger {
     fn read_instances(&mut self) -> Result<(), LedgerError> {
         for (stem, path) in file::list(&self.folder.join("instances"))? {
             match (stem.parse::<InstanceName>(), file::read(&path)) {
-                (Ok(name), Ok(entry)) => drop(self.instances.insert(name, entry)),
+                (Ok(name), Ok(entry)) => self.insert_instance(name, entry),
                 (name, Err(reason)) => self.cannot_read(&path, name.ok(), None, &reason),
                 (Err(error), Ok(InstanceEntry { .. })) => self.cannot_read(&path, None, None, &error.to_string()),
             }
@@ -112,7 +116,7 @@ impl Ledger {
     fn read_orders(&mut self) -> Result<(), LedgerError> {
         for (stem, path) in file::list(&self.folder.join("orders"))? {
             match file::read::<OrderEntry>(&path) {
-                Ok(entry) => drop(self.orders.insert(entry.order.id.clone(), entry)),
+                Ok(entry) => self.insert_order(entry),
                 Err(reason) => {
                     let (instance, id) = stem.split_once('.').unwrap_or((&stem, ""));
                     self.cannot_read(&path, instance.parse().ok(), id.parse().ok(), &reason);
@@ -151,6 +155,11 @@ impl Ledger {
 
     pub fn settled(&self, name: &InstanceName) -> Option<&Settled> {
         self.instances.get(name)?.settled.as_ref()
+    }
+
+    /// Values that instances have or had, to keep their secrets out of texts.
+    pub fn known(&self) -> &Known {
+        &self.known
     }
 
     pub fn orders(&self) -> &BTreeMap<OrderId, OrderEntry> {
@@ -234,8 +243,18 @@ impl Ledger {
     fn write_instance(&mut self, name: &InstanceName, entry: InstanceEntry) -> Result<(), LedgerError> {
         file::write(&self.instance_path(name), &entry)?;
         self.unreadable.retain(|unreadable| unreadable.order.is_some() || unreadable.instance.as_ref() != Some(name));
-        self.instances.insert(name.clone(), entry);
+        self.insert_instance(name.clone(), entry);
         Ok(())
+    }
+
+    fn insert_instance(&mut self, name: InstanceName, entry: InstanceEntry) {
+        entry.settled.iter().for_each(|settled| self.known.note_settled(&name, settled));
+        self.instances.insert(name, entry);
+    }
+
+    fn insert_order(&mut self, entry: OrderEntry) {
+        self.known.note_order(&entry);
+        self.orders.insert(entry.order.id.clone(), entry);
     }
 
     fn remove_instance(&mut self, name: &InstanceName) -> Result<(), LedgerError> {
@@ -248,7 +267,7 @@ impl Ledger {
         #[cfg(test)]
         self.freeze.pass(&self.folder)?;
         file::write(&self.order_path(&entry), &entry)?;
-        self.orders.insert(entry.order.id.clone(), entry);
+        self.insert_order(entry);
         Ok(())
     }
 

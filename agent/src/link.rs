@@ -13,8 +13,8 @@ mod story;
 pub use backoff::{Ending, wait};
 pub use listen::{OpenSet, ToAnswer, Unknown};
 
-use crate::board::Board;
 use crate::clock;
+use crate::mask::MaskedBoard;
 use fleet_core::host_policy::HostPolicy;
 use fleet_proto::link::{Identity, LinkError, dial};
 use futures_util::future::{BoxFuture, FutureExt};
@@ -55,7 +55,7 @@ pub struct Greeting {
 /// Where the link takes what it says, and where it puts what it hears.
 #[derive(Debug)]
 pub struct Wires {
-    pub board: watch::Receiver<Board>,
+    pub board: watch::Receiver<MaskedBoard>,
     /// Saying something else here makes the link greet anew.
     pub greeting: watch::Receiver<Greeting>,
     /// None until the coordinator has said which orders are open.

@@ -3,21 +3,20 @@
 //! **Invariant:** a value is replaced as it is, and as URLs, JSON and base64 write it. What an app makes of a value in any other way
 //! nobody can know.
 
+mod secret;
+
+use self::secret::{MASK, Scope, Secret};
 use crate::board::Board;
-use crate::ledger::{OrderEntry, OrderState, Settled};
+use crate::ledger::KnownValues;
 use crate::site::Site;
 use fleet_core::backup::{CopyMade, Made};
 use fleet_core::facts::{Health, Running};
-use fleet_core::names::{Digest, InstanceName};
+use fleet_core::names::InstanceName;
 use fleet_core::order::{End, Outcome};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::watch;
 
-/// What stands in a secret's place.
-const MASK: &str = "***";
-/// Shorter values would take words of every text with them.
-const SHORTEST: usize = 4;
 /// In base64 a value has no beginning of its own: what is the same wherever it stands is only that much shorter.
 const SHORTEST_ENCODED: usize = 8;
 /// Where nobody knows which values are secret, the longer ones are taken for it.
@@ -27,73 +26,53 @@ const SHORTEST_UNKNOWN: usize = 8;
 #[derive(Debug, Clone, Default)]
 pub struct Mask {
     /// The longest first: one may be a part of another.
-    texts: Vec<String>,
+    secrets: Vec<Secret>,
 }
 
 impl Mask {
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut texts = BTreeSet::new();
+        let mut found: BTreeMap<String, Scope> = BTreeMap::new();
         for secret in secrets {
             let secret = secret.trim();
             // A key of several lines comes line by line.
             let lines = secret.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_ENCODED);
-            for text in lines.chain([secret]).filter(|text| text.len() >= SHORTEST) {
-                texts.extend([
-                    text.to_owned(),
-                    url_encoded(text),
-                    url_encoded(text).to_lowercase(),
-                    json_encoded(text),
-                ]);
+            for (text, scope) in lines.chain([secret]).filter_map(|text| Some((text, Scope::of(text)?))) {
+                let plain = [text.to_owned(), url_encoded(text), url_encoded(text).to_lowercase(), json_encoded(text)];
+                found.extend(plain.map(|text| (text, scope)));
                 if text.len() >= SHORTEST_ENCODED {
-                    texts.extend(base64_encoded(text));
+                    found.extend(base64_encoded(text).into_iter().map(|text| (text, Scope::Anywhere)));
                 }
             }
         }
-        let mut texts: Vec<String> = texts.into_iter().filter(|text| text.len() >= SHORTEST).collect();
-        texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        Self { texts }
+        let mut secrets: Vec<Secret> = found.into_iter().map(|(text, scope)| Secret { text, scope }).collect();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.text.len()));
+        Self { secrets }
     }
 
-    /// The secrets of an instance, of what it is and of what it is to become.
+    /// The secrets of an instance: of what it is, of what it is to become, and of what it was since this agent started.
     pub fn of(site: &Site, instance: &InstanceName) -> Self {
-        let values = {
-            let ledger = site.ledger();
-            let settled = ledger.instances().get(instance).and_then(|entry| entry.settled.clone());
-            let orders = ledger.orders().values().filter(|entry| entry.order.instance == *instance);
-            let mut values: Vec<(Option<Digest>, BTreeMap<String, String>)> = settled.iter().map(of_settled).collect();
-            values.extend(orders.flat_map(of_order));
-            values
-        };
-        let mut secrets = BTreeSet::new();
-        for (release, values) in values {
-            let names = release.and_then(|digest| site.bundles.secret_names(&digest));
-            secrets.extend(values.into_iter().filter_map(|(name, value)| {
-                let is_secret = names.as_ref().map_or(value.len() >= SHORTEST_UNKNOWN, |names| names.contains(&name));
-                is_secret.then_some(value)
-            }));
-        }
-        Self::new(secrets.iter().map(String::as_str))
+        Self::new(secrets(site, std::slice::from_ref(instance)).iter().map(String::as_str))
     }
 
+    /// The secrets of all instances, for texts that are no instance's own.
+    pub fn of_all(site: &Site) -> Self {
+        let instances: Vec<InstanceName> = site.ledger().known().instances().cloned().collect();
+        Self::new(secrets(site, &instances).iter().map(String::as_str))
+    }
     pub fn is_empty(&self) -> bool {
-        self.texts.is_empty()
+        self.secrets.is_empty()
     }
 
     /// The text without them.
     pub fn apply(&self, text: String) -> String {
-        let is_in = |secret: &&String| text.contains(secret.as_str());
-        let found: Vec<&String> = self.texts.iter().filter(is_in).collect();
-        found.into_iter().fold(text, |text, secret| text.replace(secret.as_str(), MASK))
+        let text = self.secrets.iter().fold(text, |text, secret| secret.mask(text));
+        self.secrets.iter().fold(text, |text, secret| secret.mask_halves(text))
     }
 
     /// The same of a text whose end was cut off: the beginning of a secret there is one, too.
     pub fn apply_to_cut(&self, text: String) -> String {
         let text = self.apply(text);
-        let begins = |secret: &String| {
-            let lengths = (SHORTEST..secret.len()).rev().filter(|length| secret.is_char_boundary(*length));
-            lengths.into_iter().find(|length| text.ends_with(&secret[..*length]))
-        };
-        match self.texts.iter().filter_map(begins).max() {
+        match self.secrets.iter().filter_map(|secret| secret.cut_at_end(&text)).max() {
             Some(length) => format!("{}{MASK}", &text[..text.len() - length]),
             None => text,
         }
@@ -144,49 +123,78 @@ impl Mask {
     }
 }
 
-fn of_settled(settled: &Settled) -> (Option<Digest>, BTreeMap<String, String>) {
-    (Some(settled.release.digest.clone()), settled.values.0.clone())
+/// The values of some instances that are secret. Where nobody knows any more which ones are, the longer ones are taken for it, but
+/// those that another release declares for plain ones.
+fn secrets(site: &Site, instances: &[InstanceName]) -> BTreeSet<String> {
+    let known: Vec<KnownValues> = {
+        let ledger = site.ledger();
+        instances.iter().flat_map(|instance| ledger.known().of(instance).cloned().collect::<Vec<_>>()).collect()
+    };
+    let (mut secret, mut plain, mut unknown) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for KnownValues { release, values } in known {
+        let names = release.and_then(|digest| site.bundles.secret_names(&digest));
+        for (name, value) in values {
+            match &names {
+                Some(names) if names.contains(&name) => secret.insert(value),
+                Some(_) => plain.insert(value),
+                None => unknown.insert(value),
+            };
+        }
+    }
+    secret.extend(unknown.into_iter().filter(|value| value.len() >= SHORTEST_UNKNOWN && !plain.contains(value)));
+    secret
 }
 
-fn of_order(entry: &OrderEntry) -> Vec<(Option<Digest>, BTreeMap<String, String>)> {
-    let OrderState::Open(open) = &entry.state else { return Vec::new() };
-    let mut all: Vec<_> = open.from.iter().chain(&open.to).map(of_settled).collect();
-    let release = open.to.as_ref().or(open.from.as_ref()).map(|settled| settled.release.digest.clone());
-    all.push((entry.order.action.goal().map(|goal| goal.release.digest.clone()).or(release), open.values.0.clone()));
-    all
+/// A board without secrets. **Invariant:** only this is told to a coordinator, and only here it is made.
+#[derive(Debug, Clone, Default)]
+pub struct MaskedBoard(Board);
+
+impl std::ops::Deref for MaskedBoard {
+    type Target = Board;
+    fn deref(&self) -> &Board {
+        &self.0
+    }
 }
 
 /// What the board says, without secrets: what leaves the host is read from here.
-pub async fn relay(site: &Site, to: watch::Sender<Board>) {
+pub async fn relay(site: &Site, to: watch::Sender<MaskedBoard>) {
     let mut board = site.pen.reader();
     loop {
         let now = board.borrow_and_update().clone();
-        to.send_replace(masked(site, now));
+        to.send_replace(MaskedBoard::of(site, now));
         if board.changed().await.is_err() {
             return;
         }
     }
 }
 
-/// A board without secrets.
-pub fn masked(site: &Site, mut board: Board) -> Board {
-    let mut masks: BTreeMap<InstanceName, Mask> = BTreeMap::new();
-    let mut mask = |name: &InstanceName| masks.entry(name.clone()).or_insert_with(|| Mask::of(site, name)).clone();
-    for (_, event) in &mut board.events {
-        if let Some(name) = &event.instance {
-            event.text = mask(name).apply(std::mem::take(&mut event.text));
+impl MaskedBoard {
+    pub fn of(site: &Site, mut board: Board) -> Self {
+        let mut masks: BTreeMap<Option<InstanceName>, Mask> = BTreeMap::new();
+        let mut mask = |name: Option<&InstanceName>| {
+            let made = || name.map_or_else(|| Mask::of_all(site), |name| Mask::of(site, name));
+            masks.entry(name.cloned()).or_insert_with(made).clone()
+        };
+        for (_, event) in &mut board.events {
+            event.text = mask(event.instance.as_ref()).apply(std::mem::take(&mut event.text));
         }
-    }
-    for (name, end) in board.ends.values_mut() {
-        *end = mask(name).end(end.clone());
-    }
-    for (name, running) in &mut board.instances {
-        let mask = mask(name);
-        if !mask.is_empty() {
-            mask_running(&mask, running);
+        for (name, end) in board.ends.values_mut() {
+            *end = mask(Some(name)).end(end.clone());
         }
+        for (name, running) in &mut board.instances {
+            let mask = mask(Some(name));
+            if !mask.is_empty() {
+                mask_running(&mask, running);
+            }
+        }
+        Self(board)
     }
-    board
+
+    /// A board whose texts have no secrets to begin with.
+    #[cfg(test)]
+    pub fn plain(board: Board) -> Self {
+        Self(board)
+    }
 }
 
 fn mask_running(mask: &Mask, running: &mut Running) {
@@ -199,10 +207,12 @@ fn mask_running(mask: &Mask, running: &mut Running) {
         }
         Running::Absent => None,
     };
-    if let Some(said) = said
-        && let Health::Unhealthy { reason } = &mut said.health
-    {
+    let Some(said) = said else { return };
+    if let Health::Unhealthy { reason } = &mut said.health {
         *reason = mask.apply(std::mem::take(reason));
+    }
+    for text in said.drift.iter_mut().chain(&mut said.leftovers) {
+        *text = mask.apply(std::mem::take(text));
     }
 }
 
@@ -253,7 +263,7 @@ mod tests {
     #[test]
     fn a_secret_is_masked_wherever_it_stands() {
         check("s3cret", "'SECRET_KEY': 's3cret', again s3cret", "'SECRET_KEY': '***', again ***");
-        check("abc", "abc is too short to be told from words", "abc is too short to be told from words");
+        check("ab", "KEY=ab is too short", "KEY=ab is too short");
         check("", "nothing", "nothing");
     }
 

@@ -147,7 +147,7 @@ impl Rooms {
         let reporting = async {
             tokio::join!(self.keeper.begin(), watcher.look_first());
             // What leaves the host is read from here, without secrets.
-            let said = watch::Sender::new(mask::masked(&self.site, self.site.pen.see(Board::clone)));
+            let said = watch::Sender::new(mask::MaskedBoard::of(&self.site, self.site.pen.see(Board::clone)));
             let (board, greeting) = (said.subscribe(), self.keeper.greeting.subscribe());
             let heard = open.subscribe();
             let wires = Wires { board, greeting, open, questions: ask, channel: self.channel };

@@ -3,8 +3,8 @@
 use super::listen::{OpenSet, ended};
 use super::outbox::{Outbox, message};
 use super::{Greeting, changed};
-use crate::board::Board;
 use crate::clock;
+use crate::mask::MaskedBoard;
 use fleet_proto::PROTOCOL;
 use fleet_proto::link::LinkError;
 use fleet_proto::v1::agents_client::AgentsClient;
@@ -37,7 +37,7 @@ pub async fn report(
 /// greeting changes, all of it is said again.
 pub fn stream(
     greeting: watch::Receiver<Greeting>,
-    board: watch::Receiver<Board>,
+    board: watch::Receiver<MaskedBoard>,
     open: watch::Receiver<Option<Arc<OpenSet>>>,
     events_so_far: Arc<AtomicU64>,
 ) -> impl Stream<Item = FromAgent> + Send + 'static {
@@ -67,7 +67,7 @@ fn hello(greeting: &Greeting) -> v1::Hello {
 
 struct Reporter {
     greeting: watch::Receiver<Greeting>,
-    board: watch::Receiver<Board>,
+    board: watch::Receiver<MaskedBoard>,
     open: watch::Receiver<Option<Arc<OpenSet>>>,
     outbox: Outbox,
     /// Events have their numbers.
@@ -147,6 +147,7 @@ mod tests {
 
     struct Bed {
         pen: Pen,
+        board: watch::Sender<MaskedBoard>,
         greeting: watch::Sender<Greeting>,
         open: watch::Sender<Option<Arc<OpenSet>>>,
         events_so_far: Arc<AtomicU64>,
@@ -156,6 +157,7 @@ mod tests {
         fn new(events: &str) -> Self {
             let bed = Self {
                 pen: Pen::default(),
+                board: watch::Sender::default(),
                 greeting: watch::Sender::default(),
                 open: watch::Sender::default(),
                 events_so_far: Arc::default(),
@@ -166,11 +168,12 @@ mod tests {
 
         fn tell(&self, events: &str) {
             events.split(' ').for_each(|text| self.pen.tell(Time(1), None, text));
+            self.board.send_replace(MaskedBoard::plain(self.pen.see(Clone::clone)));
         }
 
         fn connect(&self) -> Words {
             let so_far = Arc::clone(&self.events_so_far);
-            Box::pin(stream(self.greeting.subscribe(), self.pen.reader(), self.open.subscribe(), so_far))
+            Box::pin(stream(self.greeting.subscribe(), self.board.subscribe(), self.open.subscribe(), so_far))
         }
     }
 

@@ -206,6 +206,23 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_masked_wherever_a_line_comes_apart() {
+        for secret in ["Zq8!vLw2#nXe5@Rt", "s3cret", "data"] {
+            let line = format!("{STAMP} SECRET_KEY='{secret}'\n");
+            for at in 1..line.len() {
+                let mut cutter = Cutter::new("web".to_owned());
+                for piece in [&line[..at], &line[at..]] {
+                    cutter.push(LogOutput::StdOut { message: piece.to_owned().into() });
+                }
+                cutter.finish();
+                let mask = crate::mask::Mask::new([secret]);
+                let said: Vec<String> = cutter.ready.into_iter().map(|line| mask.apply(line.text)).collect();
+                assert_eq!(said, ["SECRET_KEY='***'"], "{secret} at {at}");
+            }
+        }
+    }
+
+    #[test]
     fn the_moment_is_read() {
         let (at, rest) = after_stamp(b"1970-01-01T00:00:01.5Z hello");
         assert_eq!((at, rest), (Some(Time(1500)), &b"hello"[..]));

@@ -33,6 +33,33 @@ fn check_refused(outcome: &Outcome, why: &str) {
 }
 
 #[tokio::test]
+async fn a_text_is_told_without_the_secrets_of_when_it_was_written() {
+    let bed = Bed::new();
+    let agent = bed.agent();
+    let with = |action, password: &str| {
+        let mut order = bed.order(action);
+        order.values.insert("password".to_owned(), password.to_owned());
+        order
+    };
+    let say = |text: &str, name| agent.site.pen.tell(crate::clock::now(), name, text);
+    let name = instance();
+    let (former, failed) = ("Zq8-former-password", "Zq8-failed-password");
+    for (order, password) in [(with(install(1), former), former), (with(upgrade(2, 3), failed), failed)] {
+        bed.ask(std::slice::from_ref(&order));
+        say(&format!("it said {former}"), Some(&name));
+        agent.end_of(&order.order.id).await;
+        say(&format!("it said {password}"), Some(&name));
+        say(&format!("the Engine said {password}"), None);
+    }
+    assert_eq!(bed.carry_out(&agent, upgrade(1, 2)).await, Outcome::Done);
+    // Nobody listened until now, when the ledger has neither password any more.
+    let told = crate::mask::MaskedBoard::of(&agent.site, agent.site.pen.see(Clone::clone));
+    let texts: Vec<&str> = told.events.iter().map(|(_, event)| event.text.as_str()).collect();
+    assert!(texts.iter().filter(|text| text.contains("said ***")).count() >= 6, "{texts:?}");
+    assert!(!format!("{told:?}").contains("-password"), "{told:?}");
+}
+
+#[tokio::test]
 async fn what_no_store_covers_is_said() {
     let (_bed, agent) = installed(1).await;
     match agent.running() {

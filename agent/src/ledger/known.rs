@@ -1,0 +1,69 @@
+//! Values that instances of this host have or had since this agent started: a text that was written with some may leave the host
+//! when they are no longer in the ledger.
+
+use super::entry::{OrderEntry, OrderState, Settled};
+use fleet_core::names::{Digest, InstanceName};
+use std::collections::{BTreeMap, VecDeque};
+
+/// So many sets of one instance are known, the newest.
+const LIMIT: usize = 64;
+
+/// Values, and the release that says which of them are secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KnownValues {
+    pub release: Option<Digest>,
+    pub values: BTreeMap<String, String>,
+}
+
+/// All that is known, by instance. Never written down.
+#[derive(Default)]
+pub struct Known(BTreeMap<InstanceName, VecDeque<KnownValues>>);
+
+impl Known {
+    pub fn of(&self, instance: &InstanceName) -> impl Iterator<Item = &KnownValues> {
+        self.0.get(instance).into_iter().flatten()
+    }
+
+    pub fn instances(&self) -> impl Iterator<Item = &InstanceName> {
+        self.0.keys()
+    }
+
+    pub fn note_settled(&mut self, instance: &InstanceName, settled: &Settled) {
+        let (release, values) = (Some(settled.release.digest.clone()), settled.values.0.clone());
+        self.note(instance, KnownValues { release, values });
+    }
+
+    pub fn note_order(&mut self, entry: &OrderEntry) {
+        let OrderState::Open(open) = &entry.state else { return };
+        let instance = &entry.order.instance;
+        open.from.iter().chain(&open.to).for_each(|settled| self.note_settled(instance, settled));
+        let release = open.to.as_ref().or(open.from.as_ref()).map(|settled| settled.release.digest.clone());
+        let release = entry.order.action.goal().map(|goal| goal.release.digest.clone()).or(release);
+        self.note(instance, KnownValues { release, values: open.values.0.clone() });
+    }
+
+    fn note(&mut self, instance: &InstanceName, values: KnownValues) {
+        if values.values.is_empty() {
+            return;
+        }
+        let known = self.0.entry(instance.clone()).or_default();
+        // What is noted again is the newest again.
+        known.retain(|other| *other != values);
+        known.push_back(values);
+        if known.len() > LIMIT {
+            known.pop_front();
+        }
+    }
+}
+
+impl std::fmt::Debug for KnownValues {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} values", self.values.len())
+    }
+}
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "values of {} instances", self.0.len())
+    }
+}
