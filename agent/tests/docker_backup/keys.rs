@@ -14,7 +14,7 @@ const IMAGE: &str = "fleet-test-databases:1";
 const APP: &str = "app: notes
 health: { minimum_healthy: 0s, deadline: 60s }
 stores:
-  papers: { engine: mongodb, kind: truth, service: papers }
+  papers: { engine: mongodb, kind: truth, service: papers, database: lab }
   graph: { engine: neo4j, kind: truth, service: graph }
 ";
 

@@ -41,6 +41,16 @@ pub struct SourceNote {
 pub struct NotedAt {
     pub note: SourceNote,
     pub moment: Option<String>,
+    /// When tables were changed last, of servers that say so.
+    pub changed: Option<BTreeMap<String, Changed>>,
+}
+
+/// When a table was changed last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    pub at: String,
+    /// A later change would have another time.
+    pub shows_later: bool,
 }
 
 /// In what a restored store differs from what was noted, in words.
@@ -77,6 +87,10 @@ impl NotedAt {
                 "moment" => noted.moment = Some(thing),
                 "fact" => drop(noted.note.facts.entry(thing).or_default().insert(attribute, value)),
                 "rows" => drop(noted.note.rows.entry(thing).or_default().insert(attribute, value)),
+                "changed" => {
+                    let changed = Changed { at: attribute, shows_later: value == "yes" };
+                    noted.changed.get_or_insert_default().insert(thing, changed);
+                }
                 "left" => noted.note.left.push(thing),
                 _ => return Err(wrong()),
             }
@@ -89,9 +103,16 @@ impl NotedAt {
         self.moment.is_some() && self.moment == after.moment
     }
 
-    /// What both say.
+    /// What both say. Rows that were written and taken away again in between are in the dump, and in neither of the two: those of a
+    /// table that may have been changed meanwhile are left out.
     #[must_use]
     pub fn settled(self, after: &Self) -> SourceNote {
+        let is_still = self.is_still(after);
+        let is_unchanged = |table: &str, before: &BTreeMap<String, Changed>| {
+            let before = before.get(table).filter(|before| before.shows_later);
+            let after = after.changed.as_ref().and_then(|after| after.get(table));
+            before.zip(after).is_some_and(|(before, after)| before.at == after.at)
+        };
         let both = |mut one: Facts, other: &Facts| {
             one.retain(|thing, attributes| {
                 let same = other.get(thing);
@@ -100,7 +121,10 @@ impl NotedAt {
             });
             one
         };
-        let Self { note, .. } = self;
+        let Self { mut note, changed, .. } = self;
+        if let Some(changed) = changed.filter(|_| !is_still) {
+            note.rows.retain(|table, _| is_unchanged(table, &changed));
+        }
         SourceNote {
             facts: both(note.facts, &after.note.facts),
             rows: both(note.rows, &after.note.rows),
@@ -237,6 +261,20 @@ mod tests {
         );
         let note = before.settled(&after);
         assert_eq!((note.size(), note.left), ((1, 1), vec!["a tablespace".to_owned()]));
+    }
+
+    #[test]
+    fn rows_of_a_table_that_may_have_been_changed_during_a_dump_are_not_noted() {
+        let tables = |text: &str| format!("rows t/all rows=1\nrows u/all rows=1\nrows v/all rows=1\n{text}");
+        let before = noted(&tables("moment 7\nchanged t/10:00=yes\nchanged u/10:00=yes\nchanged v/10:00=no"));
+        let later = "changed t/10:00=no\nchanged u/10:05=yes\nchanged v/10:00=yes";
+        let kept =
+            |after: &str| before.clone().settled(&noted(&tables(after))).rows.into_keys().collect::<Vec<_>>().join(" ");
+        // What was written and taken away again leaves the rows as they were.
+        assert_eq!(kept(&format!("moment 8\n{later}")), "t");
+        assert_eq!(kept(later), "t");
+        assert_eq!(kept("moment 8"), "");
+        assert_eq!(kept(&format!("moment 7\n{later}")), "t u v", "nothing was written");
     }
 
     #[test]

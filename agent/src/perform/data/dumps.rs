@@ -297,7 +297,7 @@ pub async fn note_found(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store)
     Some(match said {
         Err(HandsError::TooMuch { .. }) => {
             let note = SourceNote { is_partial: true, ..SourceNote::default() };
-            Ok(NotedAt { note, moment: None })
+            Ok(NotedAt { note, ..NotedAt::default() })
         }
         Err(error) => Err(crate::chain(&error)),
         Ok(said) => NotedAt::read(&said),

@@ -2,12 +2,35 @@
 //!
 //! **Invariant:** nothing here depends on a server beyond what comes with a backup.
 
-/// Prints lines of a kind, and of what and which and how, each as hexadecimal digits, as that of PostgreSQL does. What is written counts
-/// writes: those of our own questions go into tables of their own, which are counted apart.
-const FACTS: &str = r#"moment=$(ask --execute="SHOW GLOBAL STATUS WHERE Variable_name IN ('Handler_write', 'Handler_update', 'Handler_delete',
+/// Prints lines of a kind, and of what and which and how, each as hexadecimal digits, as that of PostgreSQL does.
+///
+/// The moment counts writes, those of our own questions not among them: they go into tables that are counted apart. A transaction that
+/// wrote before it, and ends after it, changes the data without a write. So it has the transactions that wrote and are open, too, which
+/// are asked for behind the counters, and behind what the server remembers of an earlier question of the kind (0.1 s). Who may not see
+/// them sees the number that MariaDB gives to each that starts to write or that ends having written. Without either there is no moment.
+const MOMENT: &str = r#"writes=$(ask --execute="SHOW GLOBAL STATUS WHERE Variable_name IN ('Handler_write', 'Handler_update', 'Handler_delete',
     'Com_truncate', 'Com_alter_table', 'Com_create_table', 'Com_drop_table', 'Com_rename_table')" | tr '\n\t' ',=')
-ask --execute="SELECT 'moment', HEX('$moment'), '', ''"
-ask -- "$2" <<'END'
+if writers=$(ask --execute="SET SESSION group_concat_max_len = 1048576; DO SLEEP(0.2); SELECT COALESCE(GROUP_CONCAT(trx_id ORDER BY trx_id), '')
+    FROM information_schema.INNODB_TRX WHERE trx_rows_modified > 0" 2>/dev/null); then
+    ended="open: $writers"
+    oldest="(SELECT MIN(trx_started) FROM information_schema.INNODB_TRX)"
+else
+    ended=$(ask --execute="SHOW GLOBAL STATUS LIKE 'Innodb_max_trx_id'" | cut -f 2)
+    oldest="CAST('0001-01-01' AS DATETIME)"
+fi
+[ -z "$ended" ] || ask --execute="SELECT 'moment', HEX('$writes $ended'), '', ''"
+"#;
+
+/// When each table was changed last, and whether any later change would show there: the server notes seconds, and those in which a
+/// transaction began.
+const CHANGES: &str = r#"ask --execute="SET SESSION time_zone = 'SYSTEM' /*!80000 , information_schema_stats_expiry = 0 */;
+SELECT 'changed', HEX(CONCAT('\`', TABLE_NAME, '\`')), HEX(COALESCE(UPDATE_TIME, '')),
+    HEX(IF(COALESCE(UPDATE_TIME, CAST('1970-01-01' AS DATETIME)) < LEAST(NOW(), COALESCE($oldest, NOW())), 'yes', 'no'))
+FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')
+ORDER BY TABLE_NAME LIMIT 1000" -- "$2"
+"#;
+
+const FACTS: &str = r#"ask -- "$2" <<'END'
 SET SESSION group_concat_max_len = 16777216;
 SELECT 'fact', HEX('the database'), HEX(attribute), HEX(CONCAT(value, '')) FROM (
     SELECT 'collation' AS attribute, DEFAULT_COLLATION_NAME AS value FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = DATABASE()
@@ -62,5 +85,5 @@ printf 'SET SESSION group_concat_max_len = 16777216, time_zone = "+00:00";\n%s\n
 "#;
 
 pub fn questions() -> String {
-    format!("{FACTS}{ROWS}")
+    format!("{MOMENT}{CHANGES}{FACTS}{ROWS}")
 }
