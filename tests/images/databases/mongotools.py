@@ -3,9 +3,13 @@
 
 mongodump --archive [--db=NAME] and mongorestore --archive --drop write and read: the magic, a header, a document for each
 collection, a terminator; then for each collection a header, its documents, a terminator, and a header that says its end with a
-CRC-64 of the documents. mongosh knows the questions that fleet asks and a few of the form db.NAME.countDocuments({}).
+CRC-64 of the documents. Without --db the accounts go along, as they do with the real tools. mongosh knows the questions of fleet,
+which it answers as the real shell does, and a few of the form db.NAME.countDocuments({}).
+
+A file /tmp/dump-loses holds the name of an index or of an option that mongodump then leaves out, as a broken tool would.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -21,6 +25,9 @@ import pymongo
 MAGIC = bytes.fromhex("6de29981")
 TERMINATOR = b"\xff\xff\xff\xff"
 INTERNAL = ("admin", "config", "local")
+USERS = "system.users"
+NEW_USERS = "tempusers"
+LOSES = "/tmp/dump-loses"
 
 
 def fail(text):
@@ -98,11 +105,16 @@ def dump():
     raw = bson.codec_options.CodecOptions(document_class=bson.raw_bson.RawBSONDocument)
     databases = [wanted["--db"]] if "--db" in wanted else [n for n in client.list_database_names() if n not in INTERNAL]
     found = [(d, info) for d in sorted(databases) for info in sorted(client[d].list_collections(), key=lambda i: i["name"])]
+    found = [(d, info) for d, info in found if not info["name"].startswith("system.")]
+    if "--db" not in wanted and client.admin[USERS].find_one():
+        found.insert(0, ("admin", {"name": USERS, "type": "collection"}))
+    lost = open(LOSES, encoding="utf-8").read().strip() if os.path.exists(LOSES) else ""
     out.write(MAGIC)
     out.write(bson.encode({"concurrent_collections": 1, "version": "0.1", "server_version": "6.0.5", "tool_version": "stand-in"}))
     for database, info in found:
         indexes = [] if info["type"] == "view" else list(client[database][info["name"]].list_indexes())
-        described = {"options": info.get("options", {}), "indexes": [i.to_dict() for i in indexes]}
+        indexes = [i.to_dict() for i in indexes if i["name"] != lost]
+        described = {"options": {k: v for k, v in info.get("options", {}).items() if k != lost}, "indexes": indexes}
         metadata = bson.json_util.dumps(described)
         out.write(bson.encode({"db": database, "collection": info["name"], "metadata": metadata, "size": 0, "type": info["type"]}))
     out.write(TERMINATOR)
@@ -142,7 +154,8 @@ def restore():
     given = options({"--archive", "--drop", "--stopOnError", "--nsInclude", *LOGIN})
     if "--drop" not in given:
         fail("Failed: this stand-in replaces what is there")
-    client = connect(credentials(given))
+    login = credentials(given)
+    client = connect(login)
     if read(4) != MAGIC:
         fail("Failed: stream or file does not appear to be a mongodump archive")
     if b"version" not in (item() or b""):
@@ -152,13 +165,16 @@ def restore():
         described = bson.decode(piece)
         space = (described["db"], described["collection"])
         pending[space] = 0
+        if space == ("admin", USERS):
+            client.admin.drop_collection(NEW_USERS)
+            continue
         client[space[0]].drop_collection(space[1])
         metadata = bson.json_util.loads(described["metadata"])
         client[space[0]].create_collection(space[1], **metadata["options"])
         for index in metadata["indexes"]:
             if index["name"] != "_id_":
-                extra = {k: v for k, v in index.items() if k not in ("v", "key", "ns")}
-                client[space[0]][space[1]].create_index(list(index["key"].items()), **extra)
+                extra = {k: v for k, v in index.items() if k not in ("v", "ns")}
+                client[space[0]].command("createIndexes", space[1], indexes=[extra])
         if described.get("type") == "view":
             del pending[space]
     while pending:
@@ -169,6 +185,7 @@ def restore():
         space = (named["db"], named["collection"])
         if space not in pending:
             fail(f"Failed: nobody promised {space}")
+        target = client.admin[NEW_USERS] if space == ("admin", USERS) else client[space[0]][space[1]]
         batch = []
         while (piece := item()) is not None:
             if named["EOF"]:
@@ -176,13 +193,80 @@ def restore():
             pending[space] = crc64(pending[space], piece)
             batch.append(bson.raw_bson.RawBSONDocument(piece))
             if len(batch) == 500:
-                client[space[0]][space[1]].insert_many(batch)
+                target.insert_many(batch)
                 batch = []
         if batch:
-            client[space[0]][space[1]].insert_many(batch)
+            target.insert_many(batch)
         if named["EOF"]:
             if signed(pending.pop(space)) != named["CRC"]:
                 fail(f"Failed: CRC mismatch for {space}")
+    merge_users(client, login)
+
+
+def merge_users(client, login):
+    """Accounts come last: whoever is replaced by them is not let in any longer by what it said before."""
+    if NEW_USERS not in client.admin.list_collection_names():
+        return
+    client.admin.command("_mergeAuthzCollections", 1, tempUsersCollection=f"admin.{NEW_USERS}", drop=True, db="")
+    connect(login).admin.drop_collection(NEW_USERS)
+
+
+def say(*fields):
+    print("\t".join([fields[0], *(field.encode().hex() for field in fields[1:])]))
+
+
+def md5(text):
+    return hashlib.md5(text.encode()).hexdigest()
+
+
+def shown(value):
+    text = value if isinstance(value, str) else bson.json_util.dumps(value, separators=(",", ":"), ensure_ascii=False,
+                                                                     json_options=bson.json_util.RELAXED_JSON_OPTIONS)
+    return text if len(text) <= 300 else text[:200] + "... " + md5(text)
+
+
+def say_ends(collection, number):
+    for end, order in ("lowest", 1), ("highest", -1):
+        canonical = bson.json_util.CANONICAL_JSON_OPTIONS
+        found = collection.find().sort("_id", order).limit(number)
+        sums = [md5(bson.json_util.dumps(document, json_options=canonical)) for document in found]
+        which = f"the {number} documents with the {end} _id, in the shell stand-in"
+        say("rows", collection.full_name, which, f"{len(sums)} documents {md5(''.join(sums))}")
+
+
+def say_collection(database, info):
+    collection, kind = database[info["name"]], info["type"]
+    thing = f"{kind} `{database.name}.{info['name']}`"
+    say("fact", thing, "type", kind)
+    for name, value in info.get("options", {}).items():
+        say("fact", thing, f"option `{name}`", shown(value))
+    if kind == "view":
+        return
+    indexes = [index.to_dict() for index in collection.list_indexes()]
+    for index in indexes:
+        rest = {name: index[name] for name in sorted(index) if name not in ("v", "ns", "name", "background", "key")}
+        say("fact", thing, f"index `{index['name']}`", shown({"key": index["key"], **rest}))
+    if kind == "timeseries" or any("expireAfterSeconds" in index for index in indexes):
+        return
+    say_ends(collection, 10)
+    if database.command("collStats", info["name"]).get("avgObjSize", 0) < 16384:
+        say_ends(collection, 200)
+
+
+def note(client, databases, text):
+    status = client.admin.command("serverStatus", repl=0)
+    calls = ("insert", "bulk loaded cursor insert", "modify", "remove", "truncate", "update")
+    numbers = [status["wiredTiger"]["cursor"].get(f"cursor {call} calls", 0) for call in calls]
+    committed = status["wiredTiger"]["transaction"]["transactions committed"]
+    say("moment", ",".join(str(int(number)) for number in (status["pid"], committed, *numbers)), "", "")
+    if "'account `'" in text:
+        for user in client.admin[USERS].find({}, {"user": 1, "db": 1, "roles": 1}).sort("_id", 1):
+            roles = sorted(f"{role['role']}@{role['db']}" for role in user["roles"])
+            say("fact", f"account `{user['user']}@{user['db']}`", "roles", ", ".join(roles))
+    for name in databases:
+        for info in sorted(client[name].list_collections(), key=lambda it: it["name"]):
+            if not info["name"].startswith("system."):
+                say_collection(client[name], info)
 
 
 def shell():
@@ -210,6 +294,8 @@ def shell():
                 if any("expireAfterSeconds" in index for index in client[name][info["name"]].list_indexes()):
                     continue
                 print(f"{named(name + '.' + info['name'])}\t{client[name][info['name']].count_documents({})}")
+    elif text.startswith("/* fleet: note */"):
+        note(client, databases, text)
     elif text.startswith("/* fleet: others */"):
         named = (lambda name: urllib.parse.quote(name, safe="-_.!~*'()")) if "encodeURIComponent" in text else str
         for name in sorted(n for n in client.list_database_names() if n not in INTERNAL):
@@ -224,6 +310,8 @@ def shell():
         print(client[words[1]][match[1]].count_documents(json.loads(match[2])))
     elif match := re.fullmatch(r"db\.(\w+)\.insertMany\((\[.*\])\)", text):
         print(len(client[words[1]][match[1]].insert_many(json.loads(match[2])).inserted_ids))
+    elif match := re.fullmatch(r"db\.runCommand\((\{.*\})\)", text):
+        print(client[words[1]].command(json.loads(match[1]))["ok"])
     else:
         fail("SyntaxError: this stand-in does not know that question")
 
