@@ -23,6 +23,8 @@ mod keys;
 mod lab;
 #[path = "docker_backup/left.rs"]
 mod left;
+#[path = "docker_backup/noted.rs"]
+mod noted;
 #[path = "docker_backup/policy.rs"]
 mod policy;
 #[path = "docker_backup/rebuild.rs"]

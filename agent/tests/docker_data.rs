@@ -29,6 +29,8 @@ mod mariadb;
 mod mongodb;
 #[path = "docker_data/mysql.rs"]
 mod mysql;
+#[path = "docker_data/noted.rs"]
+mod noted;
 #[path = "docker_data/open.rs"]
 mod open;
 #[path = "docker_data/postgresql.rs"]

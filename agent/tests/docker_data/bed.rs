@@ -5,8 +5,8 @@ use super::instance::{Instance, instance};
 use fleet_agent::hands::{Hands, HandsError, Incoming};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
-    HoldKind, NotedAt, Plausible, Store, Tool, ToolEnd, ToolPlace, after_tools, count_tool, counts, dump_tool,
-    load_tool, note_tool, prepare_tools, ready_tool,
+    HoldKind, NotedAt, Plausible, SourceNote, Store, Tool, ToolEnd, ToolPlace, after_tools, count_tool, counts,
+    dump_tool, load_tool, note_tool, prepare_tools, ready_tool,
 };
 use futures_util::{StreamExt, stream};
 use std::collections::BTreeMap;
@@ -141,15 +141,26 @@ impl Bed {
 
     /// What its server says of it by another path than its dump; none where nobody knows what to ask.
     pub async fn noted(&self) -> Option<NotedAt> {
-        let printed = self.run(&note_tool(self.store())?).await.expect("it can be asked");
+        self.noted_again(None).await
+    }
+
+    /// The same of the samples that were noted before.
+    pub async fn noted_again(&self, before: Option<&SourceNote>) -> Option<NotedAt> {
+        let printed = self.run(&note_tool(self.store(), before)?).await.expect("it can be asked");
         Some(NotedAt::read(&printed).expect("notes are read"))
+    }
+
+    /// Whether its service stands still for a dump: then nothing is written meanwhile.
+    pub fn stands_still(&self) -> bool {
+        dump_tool(self.store()).is_some_and(|tool| matches!(tool.at, ToolPlace::OneOff { .. }))
     }
 
     /// What both servers say is the same.
     pub async fn is_as(&self, other: &Self) {
-        let (Some(was), Some(is)) = (other.noted().await, self.noted().await) else { return };
+        let Some(was) = other.noted().await else { return };
+        let is = self.noted_again(Some(&was.note)).await.expect("it is asked as the other");
         assert_eq!(was.note.differences(&is.note).words(), None);
-        assert!(was.note.size().0 > 0 && was.moment.is_some());
+        assert!(was.note.size().1 > 0 && (was.moment.is_some() || self.stands_still()));
     }
 
     /// What is left of tools: their containers, and their processes in the containers of services.

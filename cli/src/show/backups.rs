@@ -196,18 +196,24 @@ fn part(part: &PartView) -> Vec<String> {
 
 /// What a drill compares of a database with what its server said when it was dumped, and what it does not.
 fn compared(part: &PartView) -> Option<String> {
-    let not = match part.engine.as_str() {
-        "postgresql" => "passwords, rows beyond the sample, contents of large objects, settings of the server",
-        "mariadb" | "mysql" => "accounts, rows beyond the sample, texts of routines, settings of the server",
-        "mongodb" => "values of documents, indexes, accounts",
-        "redis" => "values of keys, access lists, settings of the server",
-        "neo4j" => "values of nodes, indexes, accounts",
-        "command" => "all but what its own commands count",
+    let (samples, noun, not) = match part.engine.as_str() {
+        "postgresql" => {
+            ("rows", "table", "passwords, rows beyond the sample, contents of large objects, settings of the server")
+        }
+        "mariadb" | "mysql" => {
+            ("rows", "table", "accounts, rows beyond the sample, texts of routines, settings of the server")
+        }
+        "mongodb" => ("documents", "collection", "passwords, documents beyond the sample, settings of the server"),
+        "redis" => ("values", "key", "keys beyond the sample, rights of accounts, settings of the server"),
+        "neo4j" => {
+            ("properties", "kind", "nodes and relationships beyond the sample, accounts, settings of the server")
+        }
+        "command" => ("rows", "table", "all but what its own commands count"),
         _ => return None,
     };
     let what = match part.noted_facts {
         0 => "only counts: nothing was noted at its server".to_owned(),
-        facts => format!("counts, {} and rows of {}", count(facts, "fact"), count(part.noted_tables, "table")),
+        facts => format!("counts, {} and {samples} of {}", count(facts, "fact"), count(part.noted_tables, noun)),
     };
     Some(format!("{}: {what}; not compared: {not}", part.store))
 }

@@ -6,6 +6,7 @@ use super::{SideFiles, SourceNote};
 use crate::names::{BackupId, HostName, InstanceName, StoreName};
 use crate::order::Release;
 use crate::time::Time;
+use crate::words::count;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -97,8 +98,8 @@ pub struct Part {
     /// Rows by table, documents by collection, keys by database: what a drill counts again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counts: BTreeMap<String, Counted>,
-    /// What its server said of it by another path than its dump; none where nobody asked: backups of earlier versions, and engines of
-    /// which nobody has written down what to ask.
+    /// What its server said of it by another path than its dump; none where nobody asked: backups of earlier versions, and stores of
+    /// commands and files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceNote>,
     /// What was unusual and not wrong, for people.
@@ -118,6 +119,20 @@ pub enum EngineKind {
     Volume,
     S3,
     Command,
+}
+
+impl EngineKind {
+    /// So many samples of what a server holds, in words: `rows of 2 tables`.
+    pub fn samples(self, number: usize) -> String {
+        match self {
+            Self::Mongodb => format!("documents of {}", count(number, "collection")),
+            Self::Redis => format!("values of {}", count(number, "key")),
+            Self::Neo4j => format!("properties of {}", count(number, "kind")),
+            Self::Postgresql | Self::Mariadb | Self::Mysql | Self::Volume | Self::S3 | Self::Command => {
+                format!("rows of {}", count(number, "table"))
+            }
+        }
+    }
 }
 
 /// Where a part lies in the repository.

@@ -18,7 +18,7 @@ pub(super) use named::from_hex;
 pub use others::others;
 pub use settled::SETTLED;
 
-use super::{Check, Engine, Question, Rebuild, Secret, Store};
+use super::{Check, Engine, Question, Rebuild, Secret, SourceNote, Store};
 use crate::spec::InstanceSpec;
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
@@ -199,18 +199,16 @@ pub fn count_tool(store: &Store) -> Option<Tool> {
 }
 
 /// The tool whose answer [`NotedAt::read`](super::NotedAt::read) reads: what a server says of a store by another path than its dump;
-/// none where nobody has written down yet what to ask.
-pub fn note_tool(store: &Store) -> Option<Tool> {
+/// none for commands and files. `noted` is what was said before: the same samples are asked for again.
+pub fn note_tool(store: &Store, noted: Option<&SourceNote>) -> Option<Tool> {
     match &store.engine {
         Engine::Postgresql(server) => Some(postgresql::note(server)),
+        Engine::Mongodb(server) => Some(mongodb::note(server)),
+        Engine::Redis(server) => Some(redis::note(server, noted)),
+        Engine::Neo4j(server) => Some(neo4j::note(server)),
         Engine::Mariadb(server) => Some(sql::note(server, sql::Dialect::Mariadb)),
         Engine::Mysql(server) => Some(sql::note(server, sql::Dialect::Mysql)),
-        Engine::Mongodb(_)
-        | Engine::Redis(_)
-        | Engine::Neo4j(_)
-        | Engine::Command(_)
-        | Engine::Volume(_)
-        | Engine::S3(_) => None,
+        Engine::Command(_) | Engine::Volume(_) | Engine::S3(_) => None,
     }
 }
 

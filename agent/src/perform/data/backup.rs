@@ -3,7 +3,7 @@
 //! **Invariant:** whatever fails, what stands still goes on before anything else is done.
 
 use super::copies::{Copies, Copy, There};
-use super::dumps::{self, AllDumped, Dumped};
+use super::dumps::{self, AllDumped, Dumped, Early};
 use super::holds;
 use super::others;
 use super::side_files::{self, Gathered};
@@ -74,7 +74,12 @@ pub async fn take(
     // Also after a failure, and before anything else.
     taking.release(|_| true).await?;
     match read {
-        Ok(read) => taking.write(&mut copies, &read, cause).await,
+        Ok(mut read) => {
+            let streams = taking.stores(&course.streams);
+            let early = std::mem::take(&mut read.early);
+            dumps::settle_early(data, spec, &streams, early, &mut read.dumped).await;
+            taking.write(&mut copies, &read, cause).await;
+        }
         Err(error) => copies.abandon(&crate::chain(&error)),
     }
     Ok(Taken { copies: copies.ended, refused: taking.refused })
@@ -112,6 +117,8 @@ struct Taking<'a> {
 struct Read {
     roots: Roots,
     dumped: AllDumped,
+    /// What was said of stores before their services stood still.
+    early: Early,
     trees: BTreeMap<RepositoryName, TreesKept>,
     trees_took_ms: u64,
     missing: BTreeMap<StoreName, String>,
@@ -139,7 +146,7 @@ impl Taking<'_> {
         uncovered.extend(side_files.iter().flat_map(|(name, found)| uncovered_side_files(name, &found.kept)));
         let mut configuration = dumps::configuration(spec, bundle);
         configuration.extend(side_files.iter().filter_map(|(name, it)| Some((side_path(name), it.archive()?))));
-        let early = dumps::count_early(data, spec, &streams, &self.course.stills).await;
+        let early = dumps::ask_early(data, spec, &streams, &self.course.stills).await;
         self.hold(Phase::Streams).await?;
         let label = self.label.clone();
         let dumping = {
@@ -157,7 +164,7 @@ impl Taking<'_> {
         let began = tokio::time::Instant::now();
         let trees = self.in_time(async { Ok(trees::archive(data, copies, &label, &roots).await) }).await?;
         let trees_took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(Read { roots, dumped, trees, trees_took_ms, missing, uncovered, beside, side_files })
+        Ok(Read { roots, dumped, early, trees, trees_took_ms, missing, uncovered, beside, side_files })
     }
 
     async fn hold(&mut self, phase: Phase) -> Result<(), DataError> {

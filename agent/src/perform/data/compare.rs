@@ -43,18 +43,18 @@ pub async fn renote(
 ) -> Result<(Vec<String>, Differences), DataError> {
     let name = filling.name;
     let Some(source) = &filling.part.source else { return Ok((Vec::new(), Differences::default())) };
-    let Some(found) = dumps::note_found(data, spec, filling.store).await else {
+    let Some(found) = dumps::note_found(data, spec, filling.store, source).await else {
         return Ok((Vec::new(), Differences::default()));
     };
     let found = found
         .map_err(|reason| DataError::Failed(format!("the store `{name}`: its server could not be asked: {reason}")))?;
     let differences = source.differences(&found.note);
-    let (facts, tables) = source.size();
+    let (facts, samples) = source.size();
     let part = if found.note.is_partial { ", as far as its answer could be read" } else { "" };
     let said = format!(
-        "{name}: {}, and rows of {}, compared with what its server said{part}",
+        "{name}: {}, and {}, compared with what its server said{part}",
         count(facts, "fact"),
-        count(tables, "table")
+        filling.part.engine.samples(samples)
     );
     Ok((vec![said], differences))
 }

@@ -4,6 +4,7 @@
 //! hears of its end.
 
 use super::copies::Copies;
+use super::ready::until_ready;
 use super::tee::Tee;
 use super::{DataError, DataWork};
 use crate::clock;
@@ -143,11 +144,18 @@ fn differing<'a>(sent: &'a BTreeMap<StoreName, Dumped>, kept: &StreamsKept) -> O
     sent.iter().find(|pair| !is_same(pair)).map(|(name, _)| name)
 }
 
-/// What was counted of stores that could not be asked any more while they are dumped; or why it could not be.
-pub type Early = BTreeMap<StoreName, Result<Reading, String>>;
+/// What was said of stores that could not be asked any more while they are dumped.
+pub type Early = BTreeMap<StoreName, Asked>;
 
-/// Counts those stores whose services will stand still for their dumps.
-pub async fn count_early(
+/// What was counted of a store, and what its server said of it; or why it did not.
+#[derive(Debug)]
+pub struct Asked {
+    counted: Result<Reading, String>,
+    noted: Option<Result<NotedAt, String>>,
+}
+
+/// Asks about those stores whose services will stand still for their dumps.
+pub async fn ask_early(
     data: &DataWork<'_>,
     spec: &InstanceSpec,
     stores: &[(&StoreName, &Store)],
@@ -157,10 +165,31 @@ pub async fn count_early(
     for (name, store) in stores {
         let Some(tool) = count_tool(store) else { continue };
         if stills.iter().any(|still| still.service == tool.at.service()) {
-            early.insert((*name).clone(), count(data, spec, store).await);
+            let counted = count(data, spec, store).await;
+            let noted = note(data, spec, store, None).await;
+            early.insert((*name).clone(), Asked { counted, noted });
         }
     }
     early
+}
+
+/// Asks again about those stores, whose services run again: what was the same before they stood still and after is in their dumps.
+pub async fn settle_early(
+    data: &DataWork<'_>,
+    spec: &InstanceSpec,
+    stores: &[(&StoreName, &Store)],
+    early: Early,
+    dumped: &mut AllDumped,
+) {
+    for (name, Asked { noted, .. }) in early {
+        let store = stores.iter().find(|(other, _)| **other == name).map(|(_, store)| *store);
+        let (Some(store), Some(before), Some(dumped)) = (store, noted, dumped.stores.get_mut(&name)) else { continue };
+        let after = match until_ready(data, store, spec).await {
+            Ok(()) => note(data, spec, store, before.as_ref().ok()).await.unwrap_or_else(|| Ok(NotedAt::default())),
+            Err(reason) => Err(reason),
+        };
+        (dumped.source, _) = settled(before, after, &mut dumped.notes);
+    }
 }
 
 /// One store, on its way into the copies.
@@ -169,7 +198,7 @@ struct Dumping<'a> {
     spec: &'a InstanceSpec,
     name: &'a StoreName,
     store: &'a Store,
-    early: Option<&'a Result<Reading, String>>,
+    early: Option<&'a Asked>,
 }
 
 impl Dumping<'_> {
@@ -181,7 +210,7 @@ impl Dumping<'_> {
         let tool = dump_tool(store).ok_or_else(|| of_store("it has no tool that dumps it".to_owned()))?;
         let plausible =
             Plausible::of(store).ok_or_else(|| of_store("nobody can tell whether it is whole".to_owned()))?;
-        let noted = self.note().await;
+        let noted = self.note(None).await;
         let before = match self.early {
             None => self.count().await?,
             Some(_) => Reading::default(),
@@ -219,7 +248,7 @@ impl Dumping<'_> {
         is_still: bool,
         notes: &mut Vec<String>,
     ) -> Result<BTreeMap<String, Counted>, DataError> {
-        match (self.early, dumped) {
+        match (self.early.map(|early| &early.counted), dumped) {
             (Some(Ok(early)), _) => Ok(around(early)),
             (Some(Err(reason)), _) => {
                 notes.push(format!("warning: it could not be counted: {reason}"));
@@ -242,33 +271,22 @@ impl Dumping<'_> {
     }
 
     /// What its server says of it; nothing where it stands still, or where nobody knows what to ask.
-    async fn note(&self) -> Option<Result<NotedAt, String>> {
+    async fn note(&self, before: Option<&NotedAt>) -> Option<Result<NotedAt, String>> {
         match self.early {
-            None => note(self.data, self.spec, self.store).await,
+            None => note(self.data, self.spec, self.store, before).await,
             Some(_) => None,
         }
     }
 
-    /// What its server says as before, and whether nothing was written meanwhile. That it cannot be asked is no fault of the dump.
+    /// What its server says as before, and whether nothing was written meanwhile.
     async fn settled(
         &self,
         before: Option<Result<NotedAt, String>>,
         notes: &mut Vec<String>,
     ) -> (Option<SourceNote>, bool) {
         let Some(before) = before else { return (None, false) };
-        let after = self.note().await.unwrap_or_else(|| Ok(NotedAt::default()));
-        match before.and_then(|before| Ok((before, after?))) {
-            Ok((before, after)) => {
-                let is_still = before.is_still(&after);
-                let source = before.settled(&after);
-                notes.extend(source.left.iter().cloned());
-                (Some(source), is_still)
-            }
-            Err(reason) => {
-                notes.push(format!("warning: what its server says of it could not be noted: {reason}"));
-                (None, false)
-            }
-        }
+        let after = self.note(before.as_ref().ok()).await.unwrap_or_else(|| Ok(NotedAt::default()));
+        settled(before, after, notes)
     }
 
     async fn count(&self) -> Result<Reading, DataError> {
@@ -284,16 +302,46 @@ async fn count(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Resul
     reading(store, &said)
 }
 
-/// What a store's server says of it by another path than its dump.
-pub async fn note(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Option<Result<NotedAt, String>> {
-    let tool = note_tool(store)?;
+/// What both say, and whether nothing was written in between. That a server cannot be asked is no fault of its dump.
+fn settled(
+    before: Result<NotedAt, String>,
+    after: Result<NotedAt, String>,
+    notes: &mut Vec<String>,
+) -> (Option<SourceNote>, bool) {
+    match before.and_then(|before| Ok((before, after?))) {
+        Ok((before, after)) => {
+            let is_still = before.is_still(&after);
+            let source = before.settled(&after);
+            notes.extend(source.left.iter().cloned());
+            (Some(source), is_still)
+        }
+        Err(reason) => {
+            notes.push(format!("warning: what its server says of it could not be noted: {reason}"));
+            (None, false)
+        }
+    }
+}
+
+/// What a store's server says of it by another path than its dump: of the same samples as before, where it was asked before.
+async fn note(
+    data: &DataWork<'_>,
+    spec: &InstanceSpec,
+    store: &Store,
+    before: Option<&NotedAt>,
+) -> Option<Result<NotedAt, String>> {
+    let tool = note_tool(store, before.map(|before| &before.note))?;
     let said = data.site().hands.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error));
     Some(said.and_then(|said| NotedAt::read(&said)))
 }
 
-/// The same, to be compared: of more than can be read nothing is known.
-pub async fn note_found(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Option<Result<NotedAt, String>> {
-    let said = data.site().hands.run_tool(&note_tool(store)?, spec).await;
+/// The same of what was noted, to be compared: of more than can be read nothing is known.
+pub async fn note_found(
+    data: &DataWork<'_>,
+    spec: &InstanceSpec,
+    store: &Store,
+    noted: &SourceNote,
+) -> Option<Result<NotedAt, String>> {
+    let said = data.site().hands.run_tool(&note_tool(store, Some(noted))?, spec).await;
     Some(match said {
         Err(HandsError::TooMuch { .. }) => {
             let note = SourceNote { is_partial: true, ..SourceNote::default() };

@@ -1,5 +1,7 @@
 //! MongoDB: one archive, not compressed, one collection after the other.
 
+mod noting;
+
 use super::{LOADING, Tool, script};
 use crate::backup::store::Server;
 use crate::spec::Text;
@@ -68,6 +70,12 @@ pub fn prepare(server: &Server) -> Tool {
 
 pub fn count(server: &Server) -> Tool {
     ask(server, &format!("/* fleet: count */ {}{COUNT}", databases(server))).taking(LOADING)
+}
+
+/// Says what the server itself says of the databases.
+pub fn note(server: &Server) -> Tool {
+    let accounts = if server.database.is_some() { noting::Accounts::Left } else { noting::Accounts::Kept };
+    ask(server, &noting::questions(databases(server), accounts)).taking(LOADING)
 }
 
 pub fn others(server: &Server) -> Tool {

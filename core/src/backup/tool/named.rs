@@ -14,6 +14,15 @@ pub fn from_hex(text: &str) -> Option<String> {
 
 /// A name as addresses have it: what is special is a percent sign and two hexadecimal digits.
 pub fn from_percent(text: &str) -> Option<String> {
+    Some(String::from_utf8_lossy(&bytes_from_percent(text)?).into_owned())
+}
+
+/// The same name with each byte as two hexadecimal digits: also bytes that are no text.
+pub fn percent_to_hex(text: &str) -> Option<String> {
+    Some(bytes_from_percent(text)?.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn bytes_from_percent(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -26,7 +35,7 @@ pub fn from_percent(text: &str) -> Option<String> {
         bytes.push(u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?);
         rest = after;
     }
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -39,6 +48,7 @@ mod tests {
         assert_eq!(from_hex("C3A4ff").as_deref(), Some("ä\u{fffd}"));
         assert_eq!([from_hex("7"), from_hex("zz"), from_hex("+1"), from_hex("ä1")], [None, None, None, None]);
         assert_eq!(from_percent("a%09b%0Ac%C3%A4=%25").as_deref(), Some("a\tb\ncä=%"));
+        assert_eq!(percent_to_hex("a%00%FF%25").as_deref(), Some("6100ff25"));
         assert_eq!([from_percent("%"), from_percent("%4"), from_percent("%zz")], [None, None, None]);
     }
 }

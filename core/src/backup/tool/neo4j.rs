@@ -1,5 +1,7 @@
 //! Neo4j: its own archive, taken and read while the server is down, by a container of the same image on the same volumes.
 
+mod noting;
+
 use super::{LOADING, Tool, script};
 use crate::backup::store::Server;
 
@@ -105,10 +107,18 @@ pub fn own(server: &Server) -> Tool {
 }
 
 pub fn count(server: &Server) -> Tool {
-    // In Cypher, and inside of a text of a shell in double quotes.
+    online(server, &COUNT.replace("NAME", &printed("name")), &[]).taking(LOADING)
+}
+
+/// Says what the server itself says of the database.
+pub fn note(server: &Server) -> Tool {
+    online(server, &noting::questions(printed), &[]).taking(LOADING)
+}
+
+/// A text as in an address: in Cypher, and inside of a text of a shell in double quotes.
+fn printed(text: &str) -> String {
     let special = [("%", "%25"), (r"\\\\", "%5C"), (r"\\n", "%0A"), (r"\\r", "%0D"), (r"\\t", "%09"), (r#"\""#, "%22")];
-    let name = special.iter().fold("name".to_owned(), |name, (from, to)| format!("replace({name}, '{from}', '{to}')"));
-    online(server, &COUNT.replace("NAME", &name), &[]).taking(LOADING)
+    special.iter().fold(text.to_owned(), |text, (from, to)| format!("replace({text}, '{from}', '{to}')"))
 }
 
 pub fn others(server: &Server) -> Tool {

@@ -1,6 +1,9 @@
 //! Redis: the server gives its data as it gives them to a replica; they are read back when it starts.
 
-use super::{Tool, script};
+mod noting;
+
+use super::{LOADING, Tool, script};
+use crate::backup::SourceNote;
 use crate::backup::store::Server;
 use crate::spec::InstanceSpec;
 
@@ -73,6 +76,13 @@ ask info server 2>/dev/null | tr -d '\r' | sed -n 's/^config_file:\(..*\)$/file\
 
 pub fn side_files(server: &Server) -> Tool {
     run(server, SIDE_FILES, &[])
+}
+
+/// Says what the server itself says of some keys: of those that were noted before, or of as many as may be noted.
+pub fn note(server: &Server, noted: Option<&SourceNote>) -> Tool {
+    let asked = noted.map(noting::asked).unwrap_or_default();
+    let words: Vec<&str> = asked.iter().map(String::as_str).collect();
+    run(server, &noting::questions(), &words).taking(LOADING)
 }
 
 pub fn dump(server: &Server) -> Tool {

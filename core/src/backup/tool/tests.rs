@@ -52,6 +52,7 @@ fn tools(store: &Store) -> Vec<(&'static str, Tool)> {
         one("dump", dump_tool(store)),
         one("load", load_tool(store, &spec("serve"))),
         one("count", count_tool(store)),
+        one("note", note_tool(store, None)),
         one("others", others_tool(store)),
         one("ready", ready_tool(store)),
         one("check", check_tool(store, &query)),
@@ -75,12 +76,12 @@ fn each_engine_has_its_tools_at_their_places() {
     }
     assert_eq!(
         lines.join("\n"),
-        "Postgresql: dump in, load in, count in, others in, ready in, check in, prepare in, after in, undo in
-Mongodb: dump in, load in, count in, others in, ready in, check in, prepare in
-Mariadb: dump in, load in, count in, others in, ready in, check in, prepare in
-Mysql: dump in, load in, count in, others in, ready in, check in, prepare in
-Redis: dump in, load beside, count in, ready in, check in
-Neo4j: dump beside, load beside, count in, others in, ready in, check in, prepare beside, after beside, undo beside
+        "Postgresql: dump in, load in, count in, note in, others in, ready in, check in, prepare in, after in, undo in
+Mongodb: dump in, load in, count in, note in, others in, ready in, check in, prepare in
+Mariadb: dump in, load in, count in, note in, others in, ready in, check in, prepare in
+Mysql: dump in, load in, count in, note in, others in, ready in, check in, prepare in
+Redis: dump in, load beside, count in, note in, ready in, check in
+Neo4j: dump beside, load beside, count in, note in, others in, ready in, check in, prepare beside, after beside, undo beside
 Command: dump in, load in, count in"
     );
 }

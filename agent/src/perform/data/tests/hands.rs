@@ -160,7 +160,7 @@ impl Hands for LabHands {
             let rows = std::fs::read_to_string(data.join("rows")).map_err(|_| failed(1, ": no database"))?;
             return Ok(format!("{}\t{}\n", hex("public.notes"), rows.lines().count()));
         }
-        if is(note_tool(&store).as_ref()) {
+        if is(note_tool(&store, None).as_ref()) {
             let rows = std::fs::read_to_string(data.join("rows")).map_err(|_| failed(1, ": no database"))?;
             let sum = hex(&format!("{} bytes", rows.len()));
             return Ok(format!("rows\t{}\t{}\t{sum}\n", hex("public.notes"), hex("all rows")));

@@ -1,0 +1,259 @@
+//! What a server says of itself beside its dump: each difference of a restored one is found, by its name.
+
+use super::bed::{Bed, DATABASES, bed};
+use super::engines::{cypher, neo4j_compose, redis_compose};
+use super::mongodb::{MONGODB_COMPOSE, fill_mongodb, mongosh};
+use fleet_core::backup::SourceNote;
+
+/// What a filled server says.
+async fn noted(bed: &Bed) -> SourceNote {
+    let before = bed.noted().await.expect("it is asked");
+    let after = bed.noted_again(Some(&before.note)).await.expect("it is asked");
+    assert!(before.is_still(&after) || bed.stands_still(), "nobody writes");
+    let all = before.note.clone();
+    assert_eq!(before.settled(&after), all, "what is asked for again is the same");
+    all
+}
+
+/// In what a server differs from what was noted, in words; none where all is equal.
+async fn differs(bed: &Bed, was: &SourceNote) -> Option<String> {
+    let is = bed.noted_again(Some(was)).await.expect("it is asked").note;
+    was.differences(&is).words().map(|words| words.trim_start_matches("it is not as it was: ").to_owned())
+}
+
+async fn check(bed: &Bed, was: &SourceNote, spoil: impl Fn(&Bed), expect: &str) {
+    spoil(bed);
+    let found = differs(bed, was).await.unwrap_or_default();
+    assert!(found.contains(expect), "{expect}: {found}");
+}
+
+const MONGODB_STORES: &str = "  it: { engine: mongodb, kind: truth, service: db }\n";
+
+/// Each thing that a collection can have.
+fn fill_forms(bed: &Bed) {
+    fill_mongodb(bed);
+    let run = |text: &str| mongosh(bed, "lab", &format!("db.runCommand({text})"));
+    run(r#"{"collMod":"items","validator":{"note":{"$type":"string"}},"validationLevel":"moderate"}"#);
+    run(r#"{"createIndexes":"items","indexes":[{"name":"one","key":{"note":1,"_id":-1},"unique":true}]}"#);
+    run(r#"{"create":"capped","capped":true,"size":4096}"#);
+    run(r#"{"create":"sorted","collation":{"locale":"de"}}"#);
+    run(r#"{"create":"seen","viewOn":"items","pipeline":[{"$match":{"_id":3}}]}"#);
+    run(r#"{"create":"times","timeseries":{"timeField":"at"}}"#);
+    run(r#"{"createIndexes":"gone","indexes":[{"name":"ttl","key":{"at":1},"expireAfterSeconds":3600}]}"#);
+    mongosh(bed, "lab", "db.gone.insertMany([{\"_id\":1}])");
+    mongosh(bed, "lab", r#"db.runCommand({"createUser":"anna","pwd":"x","roles":["readWrite"]})"#);
+}
+
+#[tokio::test]
+async fn mongodb_says_what_a_restored_one_lacks() {
+    let Some(one) = bed(DATABASES, MONGODB_COMPOSE, MONGODB_STORES).await else { return };
+    let Some(other) = bed(DATABASES, MONGODB_COMPOSE, MONGODB_STORES).await else { return };
+    one.ready().await;
+    other.ready().await;
+    fill_forms(&one);
+    let was = noted(&one).await;
+    other.load(&one.dump().await.expect("it is dumped")).await.expect("it is loaded");
+    assert_eq!(differs(&other, &was).await, None);
+    let run = |text: &'static str| move |bed: &Bed| mongosh(bed, "lab", &format!("db.runCommand({text})"));
+    let expire = run(r#"{"collMod":"gone","index":{"name":"ttl","expireAfterSeconds":7200}}"#);
+    check(&other, &was, expire, "collection `lab.gone`: index `ttl` is").await;
+    let validator = run(r#"{"collMod":"items","validator":{}}"#);
+    check(&other, &was, validator, "collection `lab.items`: option `validator` is `nothing`, and was").await;
+    let index = run(r#"{"dropIndexes":"items","index":"one"}"#);
+    check(
+        &other,
+        &was,
+        index,
+        "collection `lab.items`: index `one` is `nothing`, and was `{\"key\":{\"note\":1,\"_id\":-1}",
+    )
+    .await;
+    let view = run(r#"{"collMod":"seen","viewOn":"items","pipeline":[]}"#);
+    check(&other, &was, view, "view `lab.seen`: option `pipeline` is `[]`, and was").await;
+    let roles = run(r#"{"updateUser":"anna","roles":[]}"#);
+    check(&other, &was, roles, "account `anna@lab`: roles is empty, and was `readWrite@lab`").await;
+    let value = run(r#"{"update":"items","updates":[{"q":{"_id":695},"u":{"$set":{"note":"other"}}}]}"#);
+    check(&other, &was, value, "lab.items: the 10 documents with the highest _id").await;
+    let value = run(r#"{"update":"items","updates":[{"q":{"_id":3},"u":{"$set":{"note":"another"}}}]}"#);
+    check(&other, &was, value, "lab.items: the 10 documents with the highest _id").await;
+    check(&other, &was, run(r#"{"drop":"capped"}"#), "collection `lab.capped` is missing").await;
+    // What may be gone by itself is not compared.
+    let is_of_gone = |thing: &&String| thing.contains("gone") || thing.contains("times");
+    assert_eq!(was.rows.keys().find(is_of_gone), None);
+}
+
+#[tokio::test]
+async fn a_dump_of_mongodb_that_loses_a_form_is_found() {
+    let Some(one) = bed(DATABASES, MONGODB_COMPOSE, MONGODB_STORES).await else { return };
+    let Some(other) = bed(DATABASES, MONGODB_COMPOSE, MONGODB_STORES).await else { return };
+    one.ready().await;
+    other.ready().await;
+    fill_forms(&one);
+    let was = noted(&one).await;
+    for (lost, expect) in [
+        ("one", "collection `lab.items`: index `one` is `nothing`, and was"),
+        ("collation", "collection `lab.sorted`: option `collation` is `nothing`, and was"),
+    ] {
+        one.exec(&["sh", "-c", &format!("echo {lost} >/tmp/dump-loses")]);
+        other.load(&one.dump().await.expect("it is dumped")).await.expect("it is loaded");
+        check(&other, &was, |_| {}, expect).await;
+    }
+}
+
+fn redis(bed: &Bed, words: &[&str]) -> String {
+    bed.exec(&[&["redis-cli", "--no-auth-warning", "-a", "secret"], words].concat())
+}
+
+/// Each type of value, large ones, odd names, and what expires.
+fn fill_keys(bed: &Bed) {
+    let words: &[&[&str]] = &[
+        &["set", "text", "x"],
+        &["set", "expires", "x", "ex", "1000"],
+        &["rpush", "list", "a", "b"],
+        &["sadd", "set", "a", "b", "c"],
+        &["zadd", "scores", "1.5", "a", "2", "b"],
+        &["hset", "fields", "a", "1", "b", "2"],
+        &["xadd", "stream", "1-1", "a", "1"],
+        &["xgroup", "create", "stream", "readers", "0"],
+        &["-n", "3", "set", "odd` of db0\n%", "x"],
+        &[
+            "eval",
+            "redis.call('set', string.char(0, 255, 10), 'x') redis.call('set', 'large', string.rep('x', 1000000))",
+            "0",
+        ],
+        &["eval", "for n = 1, 5000 do redis.call('rpush', 'long', n) redis.call('sadd', 'many', 'm'..n) end", "0"],
+        &["function", "load", "#!lua name=mine\nredis.register_function('f', function() return 1 end)"],
+    ];
+    words.iter().for_each(|words| drop(redis(bed, words)));
+}
+
+/// Commands that change one value each, with what differs then.
+fn other_values() -> [(&'static [&'static str], &'static str); 8] {
+    [
+        (&["set", "text", "y"][..], "key `text` of db0: its contents"),
+        (&["lset", "list", "0", "z"], "key `list` of db0: its contents"),
+        (&["zincrby", "scores", "1", "a"], "key `scores` of db0: its contents"),
+        (&["hset", "fields", "a", "2"], "key `fields` of db0: its contents"),
+        (&["xgroup", "destroy", "stream", "readers"], "key `stream` of db0: its contents"),
+        (&["lset", "long", "-1", "z"], "key `long` of db0: its ends"),
+        (&["setrange", "large", "0", "z"], "key `large` of db0: its ends"),
+        (&["-n", "3", "set", "odd` of db0\n%", "y"], "key `odd` of db0%0A%25` of db3: its contents"),
+    ]
+}
+
+#[tokio::test]
+async fn redis_says_what_a_restored_one_lacks() {
+    let (compose, stores) =
+        (redis_compose(", --requirepass, secret"), "  it: { engine: redis, kind: truth, service: db }\n");
+    let Some(one) = bed(DATABASES, &compose, stores).await else { return };
+    let Some(other) = bed(DATABASES, &compose, stores).await else { return };
+    one.ready().await;
+    other.ready().await;
+    fill_keys(&one);
+    let was = noted(&one).await;
+    assert!(was.facts.contains_key("key `%00%FF%0A` of db0") && !was.facts.contains_key("key `expires` of db0"));
+    other.load(&one.dump().await.expect("it is dumped")).await.expect("it is loaded");
+    other.ready().await;
+    assert_eq!(differs(&other, &was).await, None);
+    // Kept in memory in another form: small sets of numbers and of words, a list in one piece or in several.
+    redis(
+        &other,
+        &[
+            "sadd",
+            "set",
+            "a long member beyond what is kept in one piece, which goes again at once, as if it had never been there",
+        ],
+    );
+    redis(
+        &other,
+        &[
+            "srem",
+            "set",
+            "a long member beyond what is kept in one piece, which goes again at once, as if it had never been there",
+        ],
+    );
+    assert_eq!(differs(&other, &was).await, None);
+    for (words, expect) in other_values() {
+        let expect = format!("{expect} are not what they were");
+        check(&other, &was, |bed| drop(redis(bed, words)), &expect).await;
+        other.load(&one.dump().await.expect("it is dumped")).await.expect("it is loaded");
+        other.ready().await;
+    }
+    check(
+        &other,
+        &was,
+        |bed| drop(redis(bed, &["srem", "many", "m7"])),
+        "key `many` of db0: length is `4999`, and was `5000`",
+    )
+    .await;
+    check(
+        &other,
+        &was,
+        |bed| drop(redis(bed, &["expire", "set", "1000"])),
+        "key `set` of db0: expires is `yes`, and was `no`",
+    )
+    .await;
+    check(&other, &was, |bed| drop(redis(bed, &["del", "list"])), "key `list` of db0 is missing").await;
+    let other_type =
+        |bed: &Bed| drop(redis(bed, &["eval", "redis.call('del', 'text') redis.call('rpush', 'text', 'x')", "0"]));
+    check(&other, &was, other_type, "key `text` of db0: type is `list`, and was `string`").await;
+    check(&other, &was, |bed| drop(redis(bed, &["function", "flush"])), "library of functions `mine` is missing").await;
+}
+
+#[tokio::test]
+async fn what_changes_while_redis_is_dumped_is_not_noted() {
+    let (compose, stores) =
+        (redis_compose(", --requirepass, secret"), "  it: { engine: redis, kind: truth, service: db }\n");
+    let Some(one) = bed(DATABASES, &compose, stores).await else { return };
+    one.ready().await;
+    fill_keys(&one);
+    let before = one.noted().await.expect("it is asked");
+    redis(&one, &["set", "text", "longer"]);
+    redis(&one, &["del", "list"]);
+    let after = one.noted_again(Some(&before.note)).await.expect("it is asked");
+    assert!(!before.is_still(&after), "somebody writes");
+    let note = before.settled(&after);
+    assert!(!note.facts.contains_key("key `list` of db0") && !note.rows.contains_key("key `text` of db0"));
+    assert!(note.rows.contains_key("key `set` of db0"));
+}
+
+#[tokio::test]
+async fn neo4j_says_what_a_restored_one_lacks() {
+    for version in ["5.18.0", "4.4", "2025.10"] {
+        let (compose, stores) = (neo4j_compose(version), "  it: { engine: neo4j, kind: truth, service: db }\n");
+        let Some(one) = bed(DATABASES, &compose, stores).await else { return };
+        let Some(other) = bed(DATABASES, &compose, stores).await else { return };
+        one.ready().await;
+        other.ready().await;
+        for text in [
+            "node Task a",
+            "node Task b",
+            "edge NEEDS a b",
+            "index by_name CREATE RANGE INDEX `by_name` FOR (n:`Task`) ON (n.`name`)",
+            "constraint only CREATE CONSTRAINT `only` FOR (n:`Task`) REQUIRE (n.`name`) IS UNIQUE",
+        ] {
+            cypher(&one, &format!("CREATE {text}"));
+        }
+        let was = noted(&one).await;
+        assert_eq!(was.size(), (2, 2));
+        let dump = one.dump().await.expect("it is dumped");
+        let of = |lost: &str| String::from_utf8_lossy(&dump).contains(lost);
+        assert!(of("by_name"));
+        other.load(&dump).await.expect("it is loaded");
+        other.ready().await;
+        assert_eq!(differs(&other, &was).await, None);
+        one.ready().await;
+        let number = if version == "2025.10" { "elementId" } else { "id" };
+        for (lost, expect) in [
+            ("^index", "index `by_name` is missing".to_owned()),
+            ("^constraint", "constraint `only` is missing".to_owned()),
+            ("Task b", format!("nodes: the 100 with the highest {number} are not what they were")),
+            ("^edge", format!("relationships: the 100 with the highest {number} are not what they were")),
+        ] {
+            one.exec(&["sh", "-c", &format!("echo '{lost}' >/data/dump-loses; chown 7474:7474 /data/dump-loses")]);
+            other.load(&one.dump().await.expect("it is dumped")).await.expect("it is loaded");
+            other.ready().await;
+            check(&other, &was, |_| {}, &expect).await;
+            one.ready().await;
+        }
+    }
+}

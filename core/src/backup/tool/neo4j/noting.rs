@@ -1,0 +1,53 @@
+//! What a server of Neo4j says of its database by itself, which no dump tells: what a restored one is compared with.
+//!
+//! **Invariant:** nothing here depends on a server beyond what comes with a backup: no numbers of indexes, no identifiers of its own.
+
+/// Prints lines of a kind, and of what and which and how, each as hexadecimal digits. Indexes and constraints are compared by the
+/// statements that would make them, with their labels, properties, types and options. Each question starts a client of its own.
+///
+/// A sample is of the nodes and relationships with the lowest and the highest numbers, which a dump keeps. Later versions have only
+/// another name for these numbers, and another order: it is said with the sample.
+const QUESTIONS: &str = r#"hex() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; }
+sum() { printf %s "$1" | md5sum | cut -c 1-32; }
+say() { printf '%s\t%s\t%s\t%s\n' "$1" "$(hex "$2")" "$(hex "$3")" "$(hex "$4")"; }
+statements() {
+    answer=$(ask "SHOW $2 YIELD name, createStatement ORDER BY name LIMIT 500 RETURN NAME, STATEMENT")
+    printf '%s\n' "$answer" | while IFS= read -r line; do
+        case $line in
+            \"*\",\ \"*\") ;;
+            *) continue ;;
+        esac
+        name=${line%%\", \"*}
+        text=${line#*\", \"}
+        text=${text%\"}
+        [ "${#text}" -le 300 ] || text=$(printf '%.200s... %s' "$text" "$(sum "$text")")
+        say fact "$1 \`${name#\"}\`" statement "$text"
+    done
+}
+sample() {
+    for end in lowest highest; do
+        order=
+        [ "$end" = lowest ] || order=' DESC'
+        number=id
+        if ! answer=$(ask "$(question "$2" "$3" id "$order")" 2>/dev/null); then
+            number=elementId
+            answer=$(ask "$(question "$2" "$3" elementId "$order")")
+        fi
+        say rows "$1" "the 100 with the $end $number" "$(printf '%s\n' "$answer" | wc -l) lines $(sum "$answer")"
+    done
+}
+question() {
+    printf '%s' "MATCH $1 WITH n, $3(n) AS number ORDER BY number$4 LIMIT 100" \
+        " UNWIND CASE WHEN size(keys(n)) = 0 THEN [''] ELSE keys(n) END AS name" \
+        " WITH n, number, name ORDER BY number, name RETURN $2, name, n[name]"
+}
+statements index INDEXES
+statements constraint CONSTRAINTS
+sample nodes '(n)' 'labels(n)'
+sample relationships '()-[n]->()' 'type(n)'
+"#;
+
+/// The questions, with what prints a text in letters that neither a line nor a shell would take for something else.
+pub fn questions(printed: impl Fn(&str) -> String) -> String {
+    QUESTIONS.replace("NAME", &printed("name")).replace("STATEMENT", &printed("createStatement"))
+}
