@@ -16,7 +16,7 @@ use crate::hands::{
 };
 use fleet_core::app::Health;
 use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
-use fleet_core::spec::{InstanceSpec, Switch};
+use fleet_core::spec::{InstanceSpec, Switch, VolumeTarget};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{Found, Step};
 use futures_util::StreamExt;
@@ -211,7 +211,7 @@ impl Hands for FakeHands {
         Ok(self.world().mounted(spec))
     }
 
-    async fn volume_devices(&self, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<String>>, HandsError> {
+    async fn volume_devices(&self, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<VolumeTarget>>, HandsError> {
         self.world().answers()?;
         Ok(self.world().devices_of(spec))
     }

@@ -18,7 +18,7 @@ pub use request::{
 
 use fleet_core::app::Health;
 use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
-use fleet_core::spec::InstanceSpec;
+use fleet_core::spec::{InstanceSpec, VolumeTarget};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{Found, Step};
 use futures_util::stream::BoxStream;
@@ -69,8 +69,8 @@ pub trait Hands: Send + Sync + 'static {
     /// What of this host's volumes and folders is the instance's, or nobody's.
     async fn mounted(&self, spec: &InstanceSpec) -> Result<Mounted, HandsError>;
 
-    /// The paths of this host to which those of the spec's volumes that exist lead, by the options that their drivers were given.
-    async fn volume_devices(&self, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<String>>, HandsError>;
+    /// What those of the spec's volumes that exist lead to, by their drivers and the options that they were given.
+    async fn volume_devices(&self, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<VolumeTarget>>, HandsError>;
 
     /// Where on this host the files of a store are; nothing for stores of other engines.
     async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, HandsError>;

@@ -38,6 +38,12 @@ pub struct HostPolicy {
     /// Existing volumes that may be mounted as `external`, by names or patterns such as `data_*`.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub volumes: BTreeSet<String>,
+    /// What volumes may mount from elsewhere: shares as `nfs://10.0.0.5/export` and names of drivers, or patterns.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub remote_volumes: BTreeSet<String>,
+    /// Networks of others that may be joined as `external`, by names or patterns such as `proxy_*`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub networks: BTreeSet<String>,
     /// Containers and volumes of no instance that stores may read and replace, by names or patterns such as `data_*`.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub foreign: BTreeSet<String>,
@@ -77,7 +83,7 @@ impl Permission {
 }
 
 impl Default for HostPolicy {
-    /// Every app, every registry, no host path, no bucket, nothing that others made, no repository but the coordinator's, any
+    /// Every app, every registry, no host path, no bucket, nothing that others made or serve, no repository but the coordinator's, any
     /// hour, exec allowed, no privileges.
     fn default() -> Self {
         Self {
@@ -86,6 +92,8 @@ impl Default for HostPolicy {
             paths: BTreeSet::new(),
             buckets: BTreeSet::new(),
             volumes: BTreeSet::new(),
+            remote_volumes: BTreeSet::new(),
+            networks: BTreeSet::new(),
             foreign: BTreeSet::new(),
             repositories: BTreeSet::new(),
             log_drivers: None,

@@ -39,3 +39,4 @@ pub use parts::{
 pub use port::{PortSpec, Protocol};
 pub use text::Text;
 pub use throwaway::{FLEET_THROWAWAY, folder_key, is_throwaway_project, project_of as throwaway_project};
+pub use volume::VolumeTarget;

@@ -28,6 +28,8 @@ fn a_dry_run_says_what_the_hosts_engine_stands_against() {
     let missing = harness.name("missing");
     let nets = format!("{}networks: {{ default: {{ external: true, name: {missing} }} }}\n", file("restart: always"));
     harness.push("external", "1", "", &nets);
+    harness.refused(&format!("install external@1 --host a --name {one}"), &format!("`networks: [{missing}]`"));
+    harness.write_policy("a", &format!("networks: [{missing}]\n"), &missing);
     let reason = format!("the network `{missing}` does not exist");
     harness.refused(&format!("install external@1 --host a --name {one}"), &reason);
     assert!(harness.fleet.instance(&one).is_none() && harness.fleet.instance(&stack).is_none());

@@ -65,6 +65,16 @@ impl Harness {
         }
     }
 
+    /// Starts a host's agent with another policy, and waits until the coordinator has heard of it. An agent that runs notices it
+    /// when it asks the policy next.
+    pub fn write_policy(&mut self, host: &str, text: &str, words: &str) {
+        self.hosts[host].write_policy(text);
+        self.restart(host);
+        self.until("the policy to be heard of", || {
+            self.fleet.admin.run(&format!("host show {host}")).text().contains(words)
+        });
+    }
+
     /// Asks for something while the host is away, and cannot be asked whether it would refuse it. Its agent starts afterwards.
     pub fn unasked(&mut self, host: &str, line: &str) {
         self.stop(host);

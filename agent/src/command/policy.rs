@@ -31,6 +31,8 @@ pub fn lines(policy: &HostPolicy) -> String {
         paths,
         buckets,
         volumes,
+        remote_volumes,
+        networks,
         foreign,
         repositories,
         log_drivers,
@@ -44,6 +46,8 @@ pub fn lines(policy: &HostPolicy) -> String {
         ("host paths", all(paths)),
         ("buckets", all(buckets)),
         ("volumes", all(volumes)),
+        ("remote volumes", all(remote_volumes)),
+        ("networks", all(networks)),
         ("foreign", all(foreign)),
         ("repositories", all(repositories)),
         ("log drivers", log_drivers.as_ref().map_or_else(|| USUAL_DRIVERS.join(", "), all)),
@@ -51,5 +55,5 @@ pub fn lines(policy: &HostPolicy) -> String {
         ("exec", exec.word().to_owned()),
         ("privileges", privileges.word().to_owned()),
     ];
-    lines.iter().map(|(key, value)| format!("  {key:<12}  {value}\n")).collect()
+    lines.iter().map(|(key, value)| format!("  {key:<14}  {value}\n")).collect()
 }

@@ -5,7 +5,7 @@ use crate::hands::{HandsError, RootFound, Stranger};
 use fleet_core::backup::{
     Engine, HoldKind, MountFound, Mounted, MountedAt, MountedFrom, Owner, Store, Tool, ToolPlace, chosen, key_of,
 };
-use fleet_core::spec::{InstanceSpec, MountSource};
+use fleet_core::spec::{InstanceSpec, MountSource, VolumeTarget};
 use fleet_core::steps::ContainerState;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -126,7 +126,7 @@ impl World {
     }
 
     /// Where those of the spec's volumes that are there lead.
-    pub fn devices_of(&self, spec: &InstanceSpec) -> BTreeMap<String, Vec<String>> {
+    pub fn devices_of(&self, spec: &InstanceSpec) -> BTreeMap<String, Vec<VolumeTarget>> {
         let there = spec.volumes.iter().filter(|volume| self.volumes.contains_key(&volume.name));
         there.filter_map(|volume| Some((volume.name.clone(), self.devices.get(&volume.name)?.clone()))).collect()
     }

@@ -4,7 +4,7 @@ use super::ToolFault;
 use crate::hands::{HandsError, Resolved};
 use fleet_core::app::Health;
 use fleet_core::names::Digest;
-use fleet_core::spec::{EngineOwner, FileSpec, InstanceSpec, PortSpec};
+use fleet_core::spec::{EngineOwner, FileSpec, InstanceSpec, PortSpec, VolumeTarget};
 use fleet_core::steps::gate::{Observation, ObservedContainer, ProbeResult};
 use fleet_core::steps::{
     ContainerHealth, ContainerState, DEFAULT_GRACE, Foreign, ForeignKind, Found, FoundContainer, FoundFile,
@@ -41,8 +41,8 @@ pub struct World {
     pub volumes: BTreeMap<String, Vec<String>>,
     /// Whose volumes are by their labels; those that are not named here are of whoever asks.
     pub volume_owners: BTreeMap<String, EngineOwner>,
-    /// The paths of the host to which volumes lead, by their names.
-    pub devices: BTreeMap<String, Vec<String>>,
+    /// What volumes lead to, by their names.
+    pub devices: BTreeMap<String, Vec<VolumeTarget>>,
     pub images: BTreeSet<String>,
     /// By working directory and path.
     pub files: BTreeMap<(String, String), FileSpec>,

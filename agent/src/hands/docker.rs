@@ -29,7 +29,7 @@ use super::{
 use engine::Engine;
 use fleet_core::app::Health;
 use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
-use fleet_core::spec::{ContainerSpec, InstanceSpec, NetworkSpec, VolumeSpec, check_engine_name};
+use fleet_core::spec::{ContainerSpec, InstanceSpec, NetworkSpec, VolumeSpec, VolumeTarget, check_engine_name};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{Found, Step};
 use futures_util::stream::BoxStream;
@@ -122,7 +122,7 @@ impl Hands for DockerHands {
         mounted::mounted(&self.engine, spec).await
     }
 
-    async fn volume_devices(&self, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<String>>, HandsError> {
+    async fn volume_devices(&self, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<VolumeTarget>>, HandsError> {
         volume::devices(&self.engine, spec).await
     }
 

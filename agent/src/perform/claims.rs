@@ -111,7 +111,7 @@ pub fn expect_free(found: &Found, from: Option<&InstanceSpec>) -> Result<(), Cla
     let Some(what) = found.foreign.iter().find(|it| !is_present(it)) else { return Ok(()) };
     let hint = match what.kind {
         ForeignKind::Container => "choose another name, or remove that container",
-        ForeignKind::Network => "choose another name, or use it as `external: true`",
+        ForeignKind::Network => "choose another name, or use it as `external: true` where the host's policy lists it",
         ForeignKind::Volume => "choose another name, or mount it as `external: true` where the host's policy lists it",
     };
     Err(ClaimError::Foreign { what: what.clone(), hint })

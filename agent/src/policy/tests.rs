@@ -24,6 +24,8 @@ fn a_policy_says_what_is_allowed() {
         paths: [String::from("/srv/data")].into(),
         buckets: [String::from("s3.example.org/media")].into(),
         volumes: [String::from("lab_media")].into(),
+        remote_volumes: [String::from("nfs://10.0.0.5/export")].into(),
+        networks: [String::from("proxy_*")].into(),
         foreign: [String::from("data_*")].into(),
         repositories: [String::from("/mnt/backups"), String::from("s3.example.org/backups")].into(),
         log_drivers: Some([String::from("local"), String::from("gelf=udp://10.0.0.9:12201")].into()),
@@ -32,7 +34,7 @@ fn a_policy_says_what_is_allowed() {
         privileges: Permission::Allowed,
     };
     let text = "apps: [labnotes]\nregistries: ['lab.example:5000']\npaths: [/srv/data]\nbuckets: [s3.example.org/media]\n\
-                volumes: [lab_media]\nforeign: [data_*]\nrepositories: [/mnt/backups, s3.example.org/backups]\n\
+                volumes: [lab_media]\nremote_volumes: [nfs://10.0.0.5/export]\nnetworks: [proxy_*]\nforeign: [data_*]\nrepositories: [/mnt/backups, s3.example.org/backups]\n\
                 log_drivers: [local, 'gelf=udp://10.0.0.9:12201']\n\
                 hours: Mon-Fri 22:00-04:00\nexec: denied\nprivileges: allowed\n";
     check(text, Ok(&expect));

@@ -31,6 +31,25 @@ impl ByHand {
         docker(&["volume", "create", "-o", "type=none", "-o", "o=bind", "-o", &device, &self.volume]);
     }
 
+    /// A volume that would mount an export of the host itself.
+    fn share_volume(&self) {
+        docker(&[
+            "volume",
+            "create",
+            "-o",
+            "type=nfs",
+            "-o",
+            "o=addr=127.0.0.1",
+            "-o",
+            "device=:/export",
+            &self.volume,
+        ]);
+    }
+
+    fn network(&self) -> String {
+        format!("{}-net", self.container)
+    }
+
     /// A container with a volume, and with that folder where it is asked for.
     fn run_container(&self, has_folder: bool) {
         let (volume, folder) = (format!("{}:/v", self.volume), format!("{}:/srv", self.path()));
@@ -46,6 +65,7 @@ impl Drop for ByHand {
         let said = |words: &[&str]| drop(std::process::Command::new("docker").args(words).output());
         said(&["rm", "-f", &self.container]);
         said(&["volume", "rm", "-f", &self.volume]);
+        said(&["network", "rm", &self.network()]);
     }
 }
 
@@ -96,6 +116,56 @@ async fn an_existing_volume_is_mounted_only_where_the_host_allows_it_and_where_i
     assert_eq!(lab.of_label(&["ps", "-aq"], &lab.name), [""; 0], "nothing was made");
     lab.write_policy(&format!("volumes: ['k2-ext-*']\npaths: ['{}']\n", hand.path()));
     assert_eq!(install(&lab).await, Outcome::Done);
+}
+
+#[tokio::test]
+async fn a_volume_mounts_a_share_only_where_the_host_allows_it() {
+    let top = "  lab: { driver_opts: { type: nfs, o: 'addr=127.0.0.1', device: ':/export' } }\n";
+    let bundle = bundle("", "volumes: ['own:/own', 'lab:/lab']", top);
+    let Some(lab) = Lab::with("k2-nfs", images::ONE, bundle, "").await else { return };
+    let _agent = lab.agent();
+    check_refused(&install(&lab).await, "`remote_volumes: [\"nfs://127.0.0.1/export\"]`");
+    assert_eq!(lab.of_label(&["ps", "-aq"], &lab.name), [""; 0], "nothing was made");
+    assert_eq!(lab.of_label(&["volume", "ls", "-q"], &lab.name), [""; 0], "nothing was made");
+}
+
+#[tokio::test]
+async fn an_existing_volume_that_mounts_a_share_is_held_against_the_same() {
+    if !images::is_engine_there() {
+        return;
+    }
+    images::prepare();
+    let hand = ByHand::new("k2-shr");
+    hand.share_volume();
+    let top = format!("  lab: {{ external: true, name: {} }}\n", hand.volume);
+    let bundle = bundle("", "volumes: ['own:/own', 'lab:/lab']", &top);
+    let Some(lab) = Lab::with("k2-shr", images::ONE, bundle, "volumes: ['k2-shr-*']\n").await else { return };
+    let _agent = lab.agent();
+    check_refused(&install(&lab).await, &format!("mounting nfs://127.0.0.1/export through the volume {}", hand.volume));
+    assert_eq!(lab.of_label(&["ps", "-aq"], &lab.name), [""; 0], "nothing was made");
+}
+
+#[tokio::test]
+async fn a_network_of_others_is_joined_only_where_the_host_allows_it() {
+    if !images::is_engine_there() {
+        return;
+    }
+    images::prepare();
+    let hand = ByHand::new("k2-net");
+    docker(&["network", "create", &hand.network()]);
+    let top = format!("networks: {{ theirs: {{ external: true, name: {} }} }}\n", hand.network());
+    let bundle = bundle("", "networks: [theirs]\n    volumes: ['own:/own']", &top);
+    let Some(lab) = Lab::with("k2-net", images::ONE, bundle, "").await else { return };
+    let agent = lab.agent();
+    check_refused(&install(&lab).await, &format!("`networks: [{}]`", hand.network()));
+    assert_eq!(lab.of_label(&["ps", "-aq"], &lab.name), [""; 0], "nothing was made");
+    lab.write_policy("networks: ['k2-net-*']\n");
+    assert_eq!(install(&lab).await, Outcome::Done);
+    drop(agent);
+    // The network can go once nobody is in it.
+    for id in lab.of_label(&["ps", "-aq"], &lab.name) {
+        docker(&["rm", "-f", &id]);
+    }
 }
 
 #[tokio::test]

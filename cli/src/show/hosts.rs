@@ -80,6 +80,8 @@ fn policy(policy: &PolicyView) -> Vec<String> {
         ("host paths", list(&policy.paths, "none")),
         ("buckets", list(&policy.buckets, "none")),
         ("volumes", list(&policy.volumes, "none")),
+        ("remote volumes", list(&policy.remote_volumes, "none")),
+        ("networks", list(&policy.networks, "none")),
         ("foreign", list(&policy.foreign, "none")),
         ("repositories", list(&policy.repositories, "none")),
         ("log drivers", list(&policy.log_drivers, "json-file, local, journald")),
@@ -196,17 +198,19 @@ mod tests {
         certificate  until 1970-01-02T01:00:00Z, renews itself
 
         its own people allow
-          apps          all
-          registries    all
-          host paths    /srv
-          buckets       none
-          volumes       none
-          foreign       none
-          repositories  none
-          log drivers   json-file, local, journald
-          hours         any
-          exec          allowed
-          privileges    denied
+          apps            all
+          registries      all
+          host paths      /srv
+          buckets         none
+          volumes         none
+          remote volumes  none
+          networks        none
+          foreign         none
+          repositories    none
+          log drivers     json-file, local, journald
+          hours           any
+          exec            allowed
+          privileges      denied
         ");
     }
 }

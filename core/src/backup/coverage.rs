@@ -3,7 +3,7 @@
 use super::pattern::{is_pattern, matches_pattern};
 use super::{Coverage, Engine, Files, Store, StoreKind, StoreSeen, StoreState};
 use crate::names::StoreName;
-use crate::spec::{Access, InstanceSpec};
+use crate::spec::{Access, InstanceSpec, VolumeTarget};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was found on the host: of the instance, and of nobody else.
@@ -21,8 +21,8 @@ pub struct MountFound {
     pub at: Option<MountedAt>,
     /// Whether it belongs to the instance. What belongs to no project is here for the stores that take it by a pattern.
     pub owner: Owner,
-    /// The paths of the host to which a volume leads, by the options that its driver was given.
-    pub devices: Vec<String>,
+    /// What a volume leads to, by its driver and the options that it was given.
+    pub devices: Vec<VolumeTarget>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

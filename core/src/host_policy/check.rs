@@ -1,7 +1,7 @@
 //! Judges reaches by a host's policy, as they are written; [`super::links`] judges where links take them.
 
 use super::logging::{allows_driver, allows_option};
-use super::reach::{Reach, Refusal};
+use super::reach::{Reach, Refusal, is_of_engine};
 use super::reaches::Reaches;
 use super::{HostPolicy, Permission};
 use crate::app::Rendered;
@@ -11,8 +11,6 @@ use crate::names::AppName;
 use std::collections::BTreeSet;
 
 const DEFAULT_REGISTRY: &str = "docker.io";
-/// Networks that are the host's own, or lead into another's.
-const NO_NETWORKS: [&str; 4] = ["host", "none", "bridge", "default"];
 
 /// Says, one sentence each, what the policy forbids; nothing said means that the instance may run.
 pub fn violations(policy: &HostPolicy, rendered: &Rendered) -> Vec<String> {
@@ -41,8 +39,9 @@ impl HostPolicy {
             Reach::Path { path, used: _ } => own.is_some_and(|own| is_inside(own, path)) || self.allows_path(path),
             Reach::ExternalVolume(name) => is_listed(&self.volumes, name),
             Reach::Foreign { store: _, names } => names.iter().any(|name| is_listed(&self.foreign, name)),
-            // What is shared with others by consent of those who made it; never what is the host's, or one container's.
-            Reach::ExternalNetwork(name) => !NO_NETWORKS.contains(&name.as_str()) && !name.contains(':'),
+            Reach::RemoteVolume { volume: _, source } => !climbs(source) && is_listed(&self.remote_volumes, source),
+            Reach::VolumeDriver { volume: _, driver } => is_listed(&self.remote_volumes, driver),
+            Reach::ExternalNetwork(name) => !is_of_engine(name) && is_listed(&self.networks, name),
             Reach::Power { .. } | Reach::NetworkDevice { .. } => self.privileges == Permission::Allowed,
             Reach::Exec(_) => self.exec == Permission::Allowed,
             Reach::LogDriver { service: _, driver } => allows_driver(log_drivers(), driver),
@@ -67,6 +66,11 @@ impl HostPolicy {
 
 fn is_listed(entries: &BTreeSet<String>, name: &str) -> bool {
     entries.iter().any(|entry| matches_pattern(entry, name))
+}
+
+/// Tells whether a share climbs with `..`: a server may follow it, out of what an entry means.
+fn climbs(share: &str) -> bool {
+    share.split(['/', '\\']).any(|part| part == "..")
 }
 
 /// Tells whether a path is an instance's own folder or in it. One that climbs never is.

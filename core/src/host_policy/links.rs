@@ -114,6 +114,8 @@ fn path_of(reach: &Reach) -> Option<(List, &str)> {
         Reach::App(_)
         | Reach::Image(_)
         | Reach::ExternalVolume(_)
+        | Reach::RemoteVolume { .. }
+        | Reach::VolumeDriver { .. }
         | Reach::Foreign { .. }
         | Reach::ExternalNetwork(_)
         | Reach::Power { .. }

@@ -19,6 +19,16 @@ pub enum Reach {
     },
     /// A volume that was made elsewhere and is mounted.
     ExternalVolume(String),
+    /// A share of a server, as `type://server/path`, that a volume mounts.
+    RemoteVolume {
+        volume: String,
+        source: String,
+    },
+    /// A driver of a volume that is not the Engine's own.
+    VolumeDriver {
+        volume: String,
+        driver: String,
+    },
     /// A container or a volume of no instance, of which a store takes the files. Any of its names may be allowed.
     Foreign {
         store: StoreName,
@@ -139,6 +149,14 @@ impl Refusal {
     }
 }
 
+/// Networks that are the host's own, or lead into another container's: nobody can allow them.
+const OF_ENGINE: [&str; 4] = ["host", "none", "bridge", "default"];
+
+/// Tells whether the name of a network means one of the Engine's own, or a container's.
+pub(super) fn is_of_engine(network: &str) -> bool {
+    OF_ENGINE.contains(&network) || network.contains(':')
+}
+
 /// All refusals in one line.
 pub fn joined(refusals: &[Refusal]) -> String {
     refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
@@ -171,11 +189,13 @@ impl fmt::Display for Reach {
             }
             Self::Path { path, used: PathUse::Store(store) } => write!(f, "the folder {path} to the store {store}"),
             Self::ExternalVolume(name) => write!(f, "mounting the existing volume {name}"),
+            Self::RemoteVolume { volume, source } => write!(f, "mounting {source} through the volume {volume}"),
+            Self::VolumeDriver { volume, driver } => write!(f, "the driver {driver} of the volume {volume}"),
             Self::Foreign { store, names } => {
                 let name = names.first().map(String::as_str).unwrap_or_default();
                 write!(f, "{name}, which is of no instance, to the store {store}")
             }
-            Self::ExternalNetwork(name) => write!(f, "the network {name}"),
+            Self::ExternalNetwork(name) => write!(f, "joining the network {name}, which is not the instance's own"),
             Self::Power { service, power } => write!(f, "privileges, and {service} has `{}`", power.key()),
             Self::NetworkDevice { network, key } => write!(f, "privileges, and the network {network} has `{key}`"),
             Self::Exec(ExecUse::Probe { service }) => write!(f, "exec, and {service} has an exec probe"),
@@ -209,6 +229,10 @@ impl Reach {
     fn line(&self) -> Option<String> {
         match self {
             Self::ExternalVolume(name) => Some(format!("volumes: [{name}]")),
+            Self::RemoteVolume { source: entry, .. } | Self::VolumeDriver { driver: entry, .. } => {
+                Some(format!("remote_volumes: [\"{entry}\"]"))
+            }
+            Self::ExternalNetwork(name) => (!is_of_engine(name)).then(|| format!("networks: [{name}]")),
             Self::Foreign { names, .. } => Some(format!("foreign: [{}]", names.first()?)),
             Self::Path { path, used: PathUse::VolumeDevice(_) | PathUse::Store(_) } => Some(format!("paths: [{path}]")),
             Self::LogDriver { driver, .. } => Some(format!("log_drivers: [json-file, local, journald, {driver}]")),
@@ -224,7 +248,6 @@ impl Reach {
             Self::App(_)
             | Self::Image(_)
             | Self::Path { used: PathUse::Mount, .. }
-            | Self::ExternalNetwork(_)
             | Self::Power { .. }
             | Self::NetworkDevice { .. }
             | Self::Exec(_)

@@ -8,7 +8,9 @@ use super::reach::{ExecUse, PathUse, Power, Reach};
 use crate::app::{Health, Rendered};
 use crate::backup::{Access, Engine, Files, MountFound, MountedFrom, Owner, PlaceAccess, Question, Store};
 use crate::names::{RepositoryName, StoreName};
-use crate::spec::{ContainerSpec, InstanceSpec, MountSource, NetworkMode, NetworkSpec, Switch, VolumeSpec};
+use crate::spec::{
+    ContainerSpec, InstanceSpec, MountSource, NetworkMode, NetworkSpec, Switch, VolumeSpec, VolumeTarget,
+};
 use std::collections::BTreeMap;
 
 /// The ways of one order, and the folder that is the instance's own.
@@ -38,7 +40,9 @@ impl Reaches {
         all.extend(containers.iter().map(|container| Reach::Image(container.image.clone())));
         all.extend(containers.iter().flat_map(of_container));
         all.extend(volumes.iter().flat_map(of_volume));
-        all.extend(networks.iter().flat_map(of_network));
+        let is_own = |name: &str| networks.iter().any(|network| !network.external && network.name == name);
+        let of_networks = networks.iter().flat_map(of_network);
+        all.extend(of_networks.filter(|reach| !matches!(reach, Reach::ExternalNetwork(name) if is_own(name))));
         Self { own: Some(working_dir.clone()), all }
     }
 
@@ -118,13 +122,11 @@ impl Reaches {
 
     /// Adds where existing volumes lead on this host, by the options that their drivers were given.
     #[must_use]
-    pub fn with_devices(mut self, devices: &BTreeMap<String, Vec<String>>) -> Self {
-        let device = |volume: &String, path: &String| {
-            let (path, used) = (path.clone(), PathUse::VolumeDevice(volume.clone()));
-            Reach::Path { path, used }
-        };
-        let found = devices.iter().flat_map(|(volume, paths)| paths.iter().map(move |path| device(volume, path)));
-        self.all.extend(found);
+    pub fn with_devices(mut self, devices: &BTreeMap<String, Vec<VolumeTarget>>) -> Self {
+        for (volume, targets) in devices {
+            let used = PathUse::VolumeDevice(volume.clone());
+            self.all.extend(targets.iter().map(|target| of_target(volume, target, &used)));
+        }
         self
     }
 }
@@ -210,9 +212,18 @@ fn has_host_network(mode: &NetworkMode) -> bool {
 
 fn of_volume(volume: &VolumeSpec) -> Vec<Reach> {
     let VolumeSpec { name, key: _, external, driver: _, options: _, labels: _ } = volume;
-    let paths = volume.host_paths().map(|path| Reach::Path { path: path.to_owned(), used: PathUse::Mount });
+    let targets = volume.targets().into_iter().map(|target| of_target(name, &target, &PathUse::Mount));
     let external = external.then(|| Reach::ExternalVolume(name.clone()));
-    external.into_iter().chain(paths).collect()
+    external.into_iter().chain(targets).collect()
+}
+
+fn of_target(volume: &str, target: &VolumeTarget, used: &PathUse) -> Reach {
+    let volume = volume.to_owned();
+    match target {
+        VolumeTarget::Path(path) => Reach::Path { path: path.clone(), used: used.clone() },
+        VolumeTarget::Share(source) => Reach::RemoteVolume { volume, source: source.clone() },
+        VolumeTarget::Driver(driver) => Reach::VolumeDriver { volume, driver: driver.clone() },
+    }
 }
 
 /// The options by which a network takes a device of the host by its name.
@@ -266,12 +277,15 @@ fn tools(name: &StoreName, engine: &Engine) -> Option<Reach> {
 
 fn of_mount(store: &StoreName, spec: &InstanceSpec, mount: &MountFound) -> Vec<Reach> {
     let MountFound { source, at, owner, devices } = mount;
-    let folder = |path: &String| Reach::Path { path: path.clone(), used: PathUse::Store(store.clone()) };
-    let mut reaches: Vec<Reach> = devices.iter().map(folder).collect();
     let mut names: Vec<String> = at.iter().map(|at| at.container.clone()).collect();
+    let mut reaches = Vec::new();
     match source {
-        MountedFrom::Folder(path) => reaches.push(folder(path)),
+        MountedFrom::Folder(path) => {
+            reaches.push(Reach::Path { path: path.clone(), used: PathUse::Store(store.clone()) });
+        }
         MountedFrom::Volume(name) => {
+            let used = PathUse::Store(store.clone());
+            reaches.extend(devices.iter().map(|target| of_target(name, target, &used)));
             names.push(name.clone());
             let is_external = spec.volumes.iter().any(|volume| volume.external && volume.name == *name);
             reaches.extend(is_external.then(|| Reach::ExternalVolume(name.clone())));

@@ -3,7 +3,7 @@
 use super::testing::rendered;
 use super::*;
 use crate::backup::{Engine, Files, MountFound, Mounted, MountedAt, MountedFrom, Owner, Place, Store, StoreKind};
-use crate::spec::Access;
+use crate::spec::{Access, VolumeTarget};
 use std::collections::BTreeMap;
 
 fn set(entries: &[&str]) -> BTreeSet<String> {
@@ -63,13 +63,85 @@ fn a_volume_that_was_made_elsewhere_needs_the_hosts_consent() {
         let policy = HostPolicy { volumes: set(&[entry]), ..HostPolicy::default() };
         assert_eq!(said(&policy, compose).is_empty(), good, "{entry}");
         // Where it leads is another question.
-        let devices = BTreeMap::from([("lab_media".to_owned(), vec!["/etc".to_owned()])]);
+        let etc = VolumeTarget::Path("/etc".to_owned());
+        let devices = BTreeMap::from([("lab_media".to_owned(), vec![etc])]);
         let reaches = Reaches::of_instance(&rendered(compose)).with_devices(&devices);
         let expect = "the host does not allow mounting /etc, to which the volume lab_media leads; its policy.yaml would need `paths: [/etc]`";
         assert!(policy.refusals(&reaches).iter().any(|refusal| refusal.to_string() == expect), "{entry}");
         let policy = HostPolicy { paths: set(&["/etc"]), ..policy };
         assert_eq!(policy.refusals(&reaches).is_empty(), good, "{entry}");
     }
+}
+
+#[test]
+fn a_share_or_a_driver_of_a_volume_needs_the_hosts_consent() {
+    let volume = |more: &str| {
+        format!("services: {{ web: {{ image: nginx, volumes: ['lab:/x'] }} }}\nvolumes: {{ lab: {{ {more} }} }}\n")
+    };
+    let nfs = "driver_opts: { type: nfs, o: 'addr=127.0.0.1,rw', device: ':/export' }";
+    let climbing = "driver_opts: { type: nfs, o: 'addr=10.0.0.5', device: ':/export/../secret' }";
+    let cifs = "driver_opts: { type: cifs, o: 'username=u', device: '//lims/share' }";
+    let sshfs = "driver: 'vieux/sshfs:latest', driver_opts: { sshcmd: 'me@lims:/srv' }";
+    let need = "its policy.yaml would need";
+    let through = "the host does not allow mounting nfs://127.0.0.1/export through the volume notes-1_lab";
+    let expect = [format!("{through}; {need} `remote_volumes: [\"nfs://127.0.0.1/export\"]`")];
+    assert_eq!(said(&HostPolicy::default(), &volume(nfs)), expect);
+    let driver = "the host does not allow the driver vieux/sshfs of the volume notes-1_lab";
+    assert_eq!(
+        said(&HostPolicy::default(), &volume(sshfs)),
+        [format!("{driver}; {need} `remote_volumes: [\"vieux/sshfs\"]`")]
+    );
+    for (more, entry, good) in [
+        (nfs, "nfs://127.0.0.1/export", true),
+        (nfs, "nfs://127.0.0.1/*", true),
+        (nfs, "nfs://127.0.0.1", false),
+        (nfs, "nfs://10.0.0.5/export", false),
+        (climbing, "nfs://10.0.0.5/export*", false),
+        (cifs, "cifs://lims/share", true),
+        (cifs, "nfs://*", false),
+        (sshfs, "vieux/sshfs", true),
+        (sshfs, "local", false),
+    ] {
+        let policy = HostPolicy { remote_volumes: set(&[entry]), ..HostPolicy::default() };
+        assert_eq!(said(&policy, &volume(more)).is_empty(), good, "{more} with {entry}");
+    }
+    assert_eq!(said(&HostPolicy::default(), &volume("driver: local")), [""; 0]);
+}
+
+#[test]
+fn a_volume_that_is_there_and_leads_to_a_share_is_held_against_the_same() {
+    let compose = "services: { web: { image: nginx, volumes: ['lab:/x'] } }\nvolumes: { lab: {} }\n";
+    let share = VolumeTarget::Share("nfs://127.0.0.1/export".to_owned());
+    let devices = BTreeMap::from([("notes-1_lab".to_owned(), vec![share])]);
+    let reaches = Reaches::of_instance(&rendered(compose)).with_devices(&devices);
+    assert_eq!(HostPolicy::default().refusals(&reaches).len(), 1);
+    let policy = HostPolicy { remote_volumes: set(&["nfs://127.0.0.1/export"]), ..HostPolicy::default() };
+    assert_eq!(policy.refusals(&reaches), []);
+}
+
+#[test]
+fn a_network_of_others_is_joined_only_with_consent() {
+    let network = |name: &str| {
+        format!(
+            "services: {{ web: {{ image: nginx, networks: [n] }} }}\nnetworks: {{ n: {{ external: true, name: {name} }} }}\n"
+        )
+    };
+    let expect = [
+        "the host does not allow joining the network victim-1_default, which is not the instance's own; its policy.yaml would need \
+         `networks: [victim-1_default]`",
+    ];
+    assert_eq!(said(&HostPolicy::default(), &network("victim-1_default")), expect);
+    for (entry, good) in [("victim-1_default", true), ("victim-*", true), ("default", false), ("n", false)] {
+        let policy = HostPolicy { networks: set(&[entry]), ..HostPolicy::default() };
+        assert_eq!(said(&policy, &network("victim-1_default")).is_empty(), good, "{entry}");
+    }
+    let own = "services: { web: { image: nginx, networks: [n, m] } }\nnetworks:\n  n: { name: ours }\n  m: { external: true, name: ours }\n";
+    assert_eq!(said(&HostPolicy::default(), own), [""; 0]);
+    // Nobody can allow what is the Engine's own.
+    let mut spec = rendered(&network("x")).spec;
+    spec.networks[0].name = "host".to_owned();
+    let policy = HostPolicy { networks: set(&["*"]), ..HostPolicy::default() };
+    assert_eq!(policy.refusals(&Reaches::of_spec(&spec)).len(), 1);
 }
 
 #[test]
@@ -148,7 +220,8 @@ fn foreign(source: MountedFrom, devices: &[&str]) -> MountFound {
     let text = str::to_owned;
     let (container, image, target) = (text("sec-foreign"), text("busybox"), text("/srv"));
     let at = Some(MountedAt { container, image, service: None, target, access: Access::ReadWrite });
-    MountFound { source, at, owner: Owner::Nobody, devices: devices.iter().map(|path| text(path)).collect() }
+    let devices = devices.iter().map(|path| VolumeTarget::Path(text(path))).collect();
+    MountFound { source, at, owner: Owner::Nobody, devices }
 }
 
 #[test]

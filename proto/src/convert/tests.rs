@@ -183,6 +183,8 @@ fn a_policy_comes_back_as_it_was() {
         paths: BTreeSet::from(["/data".to_owned()]),
         buckets: BTreeSet::from(["s3.example.org/media".to_owned()]),
         volumes: BTreeSet::from(["lab_media".to_owned()]),
+        remote_volumes: BTreeSet::from(["nfs://10.0.0.5/export".to_owned()]),
+        networks: BTreeSet::from(["proxy".to_owned()]),
         foreign: BTreeSet::from(["data_*".to_owned()]),
         repositories: BTreeSet::from(["/mnt/backups".to_owned()]),
         log_drivers: Some(BTreeSet::new()),

@@ -1,12 +1,12 @@
 //! The volumes and folders of a host, as far as they are an instance's or nobody's; and where their files are.
 
 use super::engine::Engine;
-use super::volume::devices_of;
+use super::volume::targets_of;
 use crate::hands::{HandsError, RootFound};
 use bollard::models::{ContainerSummary, MountPoint, Volume};
 use bollard::query_parameters::{ListContainersOptions, ListVolumesOptions};
 use fleet_core::backup::{self, MountFound, Mounted, MountedAt, MountedFrom, Owner, Store};
-use fleet_core::spec::{Access, COMPOSE_SERVICE, EngineOwner, InstanceSpec, folder_key, owner_by_labels};
+use fleet_core::spec::{Access, COMPOSE_SERVICE, EngineOwner, InstanceSpec, VolumeTarget, folder_key, owner_by_labels};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -87,7 +87,8 @@ fn sorted(spec: &InstanceSpec, containers: Vec<ContainerSummary>, volumes: &[Vol
             found.mounts.push(MountFound { source, at: None, owner, devices: Vec::new() });
         }
     }
-    let devices: BTreeMap<&str, Vec<String>> = volumes.iter().map(|it| (it.name.as_str(), devices_of(it))).collect();
+    let devices: BTreeMap<&str, Vec<VolumeTarget>> =
+        volumes.iter().map(|it| (it.name.as_str(), targets_of(it))).collect();
     for mount in &mut found.mounts {
         if let MountedFrom::Volume(name) = &mount.source {
             mount.devices = devices.get(name.as_str()).cloned().unwrap_or_default();

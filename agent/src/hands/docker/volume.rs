@@ -4,8 +4,10 @@ use super::engine::{Engine, unless_missing};
 use crate::hands::HandsError;
 use bollard::models::{Volume, VolumeCreateRequest};
 use bollard::query_parameters::RemoveVolumeOptions;
-use fleet_core::spec::{COMPOSE_PROJECT, COMPOSE_VOLUME, EngineOwner, InstanceSpec, VolumeSpec, owner_by_labels};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use fleet_core::spec::{
+    COMPOSE_PROJECT, COMPOSE_VOLUME, EngineOwner, InstanceSpec, VolumeSpec, VolumeTarget, owner_by_labels,
+};
+use std::collections::{BTreeMap, HashMap};
 
 /// Creates a volume; one of the instance's that is there already stays as it is.
 pub async fn create(engine: &Engine, volume: &VolumeSpec, spec: &InstanceSpec) -> Result<(), HandsError> {
@@ -44,13 +46,13 @@ pub async fn owner_of(engine: &Engine, spec: &InstanceSpec, name: &str) -> Resul
     }
 }
 
-/// Where the spec's volumes that exist lead on this host.
-pub async fn devices(engine: &Engine, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<String>>, HandsError> {
+/// What the spec's volumes that exist lead to.
+pub async fn devices(engine: &Engine, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<VolumeTarget>>, HandsError> {
     let mut devices = BTreeMap::new();
     for volume in &spec.volumes {
         let call = engine.docker().await?.inspect_volume(&volume.name);
         match unless_missing(engine.ask(&format!("look for volume {}", volume.name), call).await) {
-            Ok(Some(found)) => drop(devices.insert(volume.name.clone(), devices_of(&found))),
+            Ok(Some(found)) => drop(devices.insert(volume.name.clone(), targets_of(&found))),
             Ok(None) => {}
             // Some drivers describe a volume in ways that cannot be read. Of one that fleet made the spec says where it leads.
             Err(HandsError::Lost { .. }) if !volume.external => {}
@@ -60,17 +62,11 @@ pub async fn devices(engine: &Engine, spec: &InstanceSpec) -> Result<BTreeMap<St
     Ok(devices)
 }
 
-/// The paths of the host that a volume's driver was told to use. What options of other drivers than the Engine's own mean is
-/// not known: each absolute path among them counts.
-pub fn devices_of(volume: &Volume) -> Vec<String> {
+/// What a volume leads to, by its driver and the options that it was given.
+pub fn targets_of(volume: &Volume) -> Vec<VolumeTarget> {
     let options: BTreeMap<String, String> = volume.options.clone().into_iter().collect();
-    let is_own_driver = volume.driver.is_empty() || volume.driver == "local";
-    let others = options.values().filter(|value| !is_own_driver && value.starts_with('/')).cloned();
-    let others: Vec<String> = others.collect();
-    let (name, key) = (volume.name.clone(), volume.name.clone());
-    let spec = VolumeSpec { name, key, external: true, driver: None, options, labels: BTreeMap::new() };
-    let paths: BTreeSet<String> = spec.host_paths().map(str::to_owned).chain(others).collect();
-    paths.into_iter().collect()
+    let (name, key, driver) = (volume.name.clone(), volume.name.clone(), Some(volume.driver.clone()));
+    VolumeSpec { name, key, external: true, driver, options, labels: BTreeMap::new() }.targets()
 }
 
 pub async fn expect(engine: &Engine, spec: &InstanceSpec, name: &str) -> Result<(), HandsError> {

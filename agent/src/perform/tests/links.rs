@@ -3,6 +3,7 @@
 use super::bed::{Agent, Bed, goal, install, instance, power, release, upgrade};
 use crate::fake::{Behaviour, Crash};
 use fleet_core::order::{Action, Outcome, PowerWish};
+use fleet_core::spec::VolumeTarget;
 use std::fs::{create_dir_all, remove_dir, remove_file};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -127,7 +128,7 @@ async fn a_volume_that_leads_where_nothing_is_allowed_is_neither_started_nor_hea
     assert_eq!(bed.carry_out(&agent, install(1)).await, Outcome::Done);
     assert_eq!(bed.carry_out(&agent, power(PowerWish::Stop, 1)).await, Outcome::Done);
     // As somebody makes it who removes the volume and puts a folder of the host in its place.
-    bed.hands.world().devices.insert("oasis-1_data".to_owned(), vec!["/etc".to_owned()]);
+    bed.hands.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
     let reason =
         "the host's own policy forbids it: the host does not allow mounting /etc, to which the volume oasis-1_data \
                   leads; its policy.yaml would need `paths: [/etc]`"
@@ -136,7 +137,7 @@ async fn a_volume_that_leads_where_nothing_is_allowed_is_neither_started_nor_hea
     assert_eq!(outcome, Outcome::Refused { reason: reason.clone() });
     bed.hands.world().devices.clear();
     assert_eq!(bed.carry_out(&agent, power(PowerWish::Start, 3)).await, Outcome::Done);
-    bed.hands.world().devices.insert("oasis-1_data".to_owned(), vec!["/etc".to_owned()]);
+    bed.hands.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
     bed.hands.world().containers.retain(|it| it.service != "db");
     crate::perform::heal::heal(&agent.site, &instance()).await;
     assert!(bed.hands.world().containers.iter().all(|it| it.service != "db"), "it is not made again");

@@ -91,6 +91,8 @@ fn policy_view(policy: &HostPolicy) -> v1::PolicyView {
         paths: policy.paths.iter().cloned().collect(),
         buckets: policy.buckets.iter().cloned().collect(),
         volumes: policy.volumes.iter().cloned().collect(),
+        remote_volumes: policy.remote_volumes.iter().cloned().collect(),
+        networks: policy.networks.iter().cloned().collect(),
         foreign: policy.foreign.iter().cloned().collect(),
         repositories: policy.repositories.iter().cloned().collect(),
         log_drivers: log_drivers(policy),

@@ -12,7 +12,7 @@ use fleet_core::backup::{
     Engine, HoldKind, MountFound, Mounted, MountedAt, MountedFrom, Owner, Store, Tool, after_tools, chosen, count_tool,
     key_of, note_tool, others_tool, prepare_tools, ready_tool, settled_tool, side_files_tool,
 };
-use fleet_core::spec::{Access, InstanceSpec, MountSource};
+use fleet_core::spec::{Access, InstanceSpec, MountSource, VolumeTarget};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{ContainerState, Found, Step};
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -236,7 +236,7 @@ impl Hands for LabHands {
         Ok(self.all_mounted(spec))
     }
 
-    async fn volume_devices(&self, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<String>>, HandsError> {
+    async fn volume_devices(&self, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<VolumeTarget>>, HandsError> {
         self.call().await;
         Ok(self.fake.world().devices_of(spec))
     }

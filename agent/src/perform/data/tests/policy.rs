@@ -6,6 +6,7 @@ use crate::repositories::SetFound;
 use fleet_core::backup::{DataAction, Kept, Manifest, Others, Part, Privileges, Root, Snapshots, Source};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Goal, Outcome};
+use fleet_core::spec::VolumeTarget;
 use std::collections::BTreeSet;
 
 /// A store of whatever volumes users have, which are of no instance.
@@ -101,7 +102,7 @@ async fn what_is_of_no_instance_is_read_only_with_consent() {
     let end = bed.carry_out_order(&agent, &bed.order(backup(&["near"]), "allowed")).await;
     assert_eq!(stores(&manifest(&end)), ["rows", "uploads", "users"]);
     // A volume that leads to a folder of the host is that folder.
-    bed.lab.fake.world().devices.insert("nobody_bob".to_owned(), vec!["/etc".to_owned()]);
+    bed.lab.fake.world().devices.insert("nobody_bob".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
     let end = bed.carry_out_order(&agent, &bed.order(backup(&["near"]), "device")).await;
     let uncovered = manifest(&end).uncovered.join("; ");
     assert!(uncovered.contains("the folder /etc to the store users"), "{uncovered}");
