@@ -26,7 +26,7 @@ pub use leftovers::{LeftFolder, Leftover};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::End;
 use fleet_core::time::Time;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -221,6 +221,21 @@ impl Ledger {
     pub fn goes_on(&mut self, name: &InstanceName, service: &str) -> Result<(), LedgerError> {
         let Some(mut entry) = self.instances.get(name).cloned() else { return Ok(()) };
         entry.held.retain(|held| held.service != service);
+        self.write_instance(name, entry)
+    }
+
+    /// Notes which of an instance's own volumes carry its label, beside those of which that is known.
+    pub fn note_signed(&mut self, name: &InstanceName, signed: &BTreeSet<String>) -> Result<(), LedgerError> {
+        let Some(mut entry) = self.instances.get(name).cloned() else { return Ok(()) };
+        let Some(settled) = &mut entry.settled else { return Ok(()) };
+        let own: BTreeSet<_> =
+            settled.rendered.spec.volumes.iter().filter(|it| !it.external).map(|it| &it.name).collect();
+        let news: Vec<_> =
+            signed.iter().filter(|name| own.contains(name) && !settled.signed.contains(*name)).cloned().collect();
+        if news.is_empty() {
+            return Ok(());
+        }
+        settled.signed.extend(news);
         self.write_instance(name, entry)
     }
 

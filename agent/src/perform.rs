@@ -21,7 +21,7 @@ mod work;
 
 pub use allow::{coverage_now, observe};
 pub use data::{let_all_go_on, sweep_drills};
-pub use heal::lost_volumes;
+pub use heal::{lost_volumes, note_signed};
 pub use prepare::expect_claimable;
 pub use said::{said, unlooked, with_leftovers};
 

@@ -75,6 +75,12 @@ impl Harness {
         });
     }
 
+    /// What the ledger of a host's agent has of an instance.
+    pub fn ledger_of(&self, host: &str, instance: &str) -> String {
+        let file = self.hosts[host].folder().join("ledger/instances").join(format!("{instance}.json"));
+        fs::read_to_string(file).unwrap_or_default()
+    }
+
     /// Asks for something while the host is away, and cannot be asked whether it would refuse it. Its agent starts afterwards.
     pub fn unasked(&mut self, host: &str, line: &str) {
         self.stop(host);

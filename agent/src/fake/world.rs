@@ -121,11 +121,14 @@ impl World {
         let files = self.files.iter().filter(|((folder, _), _)| *folder == spec.working_dir);
         let file = |it: &FileSpec| FoundFile { digest: Some(it.content.digest()), mode: it.mode, origin: Origin::Ours };
         let is_of_spec = |name: &&String| spec.volumes.iter().any(|volume| volume.name == **name);
+        let is_signed =
+            |name: &&String| self.volume_owners.get(*name).is_none_or(|owner| *owner == EngineOwner::Instance);
         let images = spec.containers.iter().map(|it| &it.image).filter(|image| self.images.contains(*image));
         Found {
             containers: of_project.map(|it| self.found_container(it)).collect(),
             networks: networks.filter(is_ours).collect(),
             volumes: self.volumes.keys().filter(is_of_spec).cloned().collect(),
+            signed: self.volumes.keys().filter(is_of_spec).filter(is_signed).cloned().collect(),
             images: images.map(|image| (image.clone(), image.clone())).collect(),
             files: files.map(|((_, path), it)| (path.clone(), file(it))).collect(),
             foreign: self.foreign(spec),

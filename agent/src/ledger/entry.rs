@@ -9,7 +9,7 @@ use fleet_core::order::{Order, Outcome, PowerWish, Release};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// An instance as it is when nothing is under way.
@@ -24,6 +24,9 @@ pub struct Settled {
     #[serde(default)]
     pub values: Values,
     pub since: Time,
+    /// Its own volumes that carried its label once. One of these names without it is another volume.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub signed: BTreeSet<String>,
 }
 
 /// One instance of this host.

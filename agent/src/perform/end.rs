@@ -2,6 +2,7 @@
 
 use super::allow::{coverage_now, observe};
 use super::data::{keep_of_fault, left};
+use super::heal::note_signed;
 use super::said::{said, unlooked, with_leftovers};
 use crate::clock;
 use crate::ledger::{Becomes, InstanceEntry, OrderEntry, OrderState, StuckMark, Way};
@@ -17,6 +18,7 @@ pub async fn end(site: &Site, order: &Order, end: impl Into<End>, becomes: Optio
     let end = Mask::of(site, &order.instance).end(end.into());
     tracing::info!(order = %order.id, instance = %order.instance, outcome = end.outcome.word(), "order ended");
     site.insist(|ledger| ledger.end(&order.id, end.clone(), becomes.clone(), clock::now())).await;
+    note_made(site, &order.instance).await;
     let entry = site.ledger().instances().get(&order.instance).cloned();
     let now = match &entry {
         Some(entry) => look(site, entry).await.map(|said| with_leftovers(site, &order.instance, said)),
@@ -31,6 +33,17 @@ pub async fn end(site: &Site, order: &Order, end: impl Into<End>, becomes: Optio
     });
     // Nobody listens while the agent is going down.
     let _ = site.attention.send(order.instance.clone());
+}
+
+/// Notes the volumes that the order has made: what has their names later, and not their label, is something else.
+async fn note_made(site: &Site, instance: &InstanceName) {
+    let Some(settled) = site.ledger().settled(instance).cloned() else { return };
+    let spec = &settled.rendered.spec;
+    if spec.volumes.iter().any(|volume| !volume.external && !settled.signed.contains(&volume.name))
+        && let Ok(found) = site.hands.look(spec).await
+    {
+        note_signed(site, spec, &found);
+    }
 }
 
 async fn look(site: &Site, entry: &InstanceEntry) -> Option<InstanceSaid> {

@@ -9,15 +9,36 @@ use crate::hands::Notes;
 use crate::ledger::Settled;
 use crate::site::Site;
 use fleet_core::names::InstanceName;
+use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{Found, Step};
 use futures_util::future::try_join_all;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// The volumes that an instance has lost. Whoever made them anew would begin with empty ones, and it would look fine.
+/// The volumes that an instance has lost, in words. Whoever made them anew would begin with empty ones, and it would look fine.
+///
+/// One that carried the instance's label when the ledger noted it, and does not now, is another volume of its name: labels of a
+/// volume never change. Those of a stack that was there before fleet have none, and are never noted.
 pub fn lost_volumes(found: &Found, settled: &Settled) -> Vec<String> {
     let own = settled.rendered.spec.volumes.iter().filter(|volume| !volume.external);
-    own.filter(|volume| !found.volumes.contains(&volume.name)).map(|volume| volume.name.clone()).collect()
+    own.filter_map(|volume| {
+        let name = &volume.name;
+        let is_another = settled.signed.contains(name) && !found.signed.contains(name);
+        match found.volumes.contains(name) {
+            false => Some(name.clone()),
+            true => {
+                is_another.then(|| format!("{name} (another volume, without the label of the instance, has its name)"))
+            }
+        }
+    })
+    .collect()
+}
+
+/// Notes which of an instance's volumes carry its label. What cannot be noted now is noted at the next look.
+pub fn note_signed(site: &Site, spec: &InstanceSpec, found: &Found) {
+    if let Err(error) = site.ledger().note_signed(&spec.instance, &found.signed) {
+        tracing::warn!(error = crate::chain(&error), "the volumes of an instance could not be noted");
+    }
 }
 
 /// Healing gives way to orders, and to patience.

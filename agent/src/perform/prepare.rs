@@ -39,7 +39,7 @@ pub enum PrepareError {
     Claim(#[from] ClaimError),
     #[error(
         "its data is gone: somebody removed {0}. Starting it now would begin with nothing, and look fine; put the data back, or \
-         remove the instance and install it anew"
+         remove the instance and install it anew; a volume that is made by hand counts with the label `fleet.instance=NAME`"
     )]
     DataGone(String),
     #[error(transparent)]
@@ -100,7 +100,8 @@ pub async fn prepare(
     expect_own(site, &rendered.spec, before).await?;
     let (release, revision, since) = (goal.release.clone(), goal.revision, crate::clock::now());
     let power = from.map_or(PowerDesired { wish: PowerWish::Start, serial: 0 }, |from| from.power);
-    Ok(Settled { release, revision, power, drift, rendered, values: values.clone(), since })
+    let signed = from.map(|from| from.signed.clone()).unwrap_or_default();
+    Ok(Settled { release, revision, power, drift, rendered, values: values.clone(), since, signed })
 }
 
 /// What an order that gives an instance these claims would be refused for, with what it uses of others: that must be there.

@@ -2,7 +2,7 @@
 
 use crate::hands::HandsError;
 use crate::ledger::{InstanceEntry, Settled};
-use crate::perform::{coverage_now, lost_volumes, observe, said};
+use crate::perform::{coverage_now, lost_volumes, note_signed, observe, said};
 use crate::site::Site;
 use fleet_core::facts::{DriftRule, Health, InstanceSaid};
 use fleet_core::steps::{Found, drift};
@@ -20,6 +20,7 @@ pub async fn look_at(site: &Site, entry: &InstanceEntry) -> Result<Option<(Insta
     let spec = &settled.rendered.spec;
     let found = site.hands.look(spec).await?;
     let seen = observe(site, spec, &settled.rendered.health).await?;
+    note_signed(site, spec, &found);
     let lost = lost_volumes(&found, settled);
     // What others have in its place is theirs: nothing is healed beside it.
     let is_alone = !found.has_foreign_containers();

@@ -2,6 +2,7 @@
 
 use super::coordinator::Heard;
 use super::{DAY, Lab, ends};
+use fleet_core::spec::EngineOwner;
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::{Health, InstanceSaid, instance_report};
 use std::time::Duration;
@@ -70,4 +71,19 @@ async fn data_that_is_gone_is_said_and_not_made_anew() {
     lab.coordinator.wait_for(is_said).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(lab.hands.world().volumes.is_empty());
+}
+
+#[tokio::test]
+async fn a_volume_that_was_made_again_by_hand_is_said_to_be_lost_and_nothing_is_healed() {
+    let (lab, _agent) = installed().await;
+    let volume = lab.hands.world().volumes.keys().next().cloned().expect("the app has a volume");
+    lab.hands.meddle(|world| {
+        world.containers.clear();
+        world.volumes.insert(volume.clone(), Vec::new());
+        world.volume_owners.insert(volume.clone(), EngineOwner::Nobody);
+    });
+    let is_said = |heard: &Heard| last(heard).is_some_and(|said| said.health_reason.contains("(another volume"));
+    lab.coordinator.wait_for(is_said).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(lab.hands.world().containers.is_empty());
 }

@@ -16,6 +16,9 @@ pub struct Found {
     pub networks: Vec<FoundNetwork>,
     /// The volumes of the project, and those of the spec that others made.
     pub volumes: BTreeSet<String>,
+    /// Those of them that carry the label of the instance: fleet made them for it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub signed: BTreeSet<String>,
     /// Those of the spec's image references that are on the host, with the image's id.
     pub images: BTreeMap<String, String>,
     /// The files that we wrote, and those of the spec that are there, by path in the working directory.
@@ -243,6 +246,7 @@ impl Found {
             containers: containers.collect(),
             networks: networks.collect(),
             volumes: spec.volumes.iter().map(|volume| volume.name.clone()).collect(),
+            signed: spec.volumes.iter().filter(|it| !it.external).map(|volume| volume.name.clone()).collect(),
             images: spec.containers.iter().map(|it| (it.image.clone(), it.image.clone())).collect(),
             files: files.collect(),
             foreign: Vec::new(),

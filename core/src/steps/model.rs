@@ -26,6 +26,7 @@ impl Host {
             containers: self.containers.clone(),
             networks: self.networks.clone(),
             volumes: self.volumes.clone(),
+            signed: self.volumes.clone(),
             images: wanted.map(|image| (image.clone(), image)).collect(),
             files: self.files.clone(),
             foreign: Vec::new(),

@@ -35,10 +35,10 @@ pub async fn look(engine: &Engine, spec: &InstanceSpec) -> Result<Found, HandsEr
     let containers = inspect_all(engine, own).await?.into_iter().map(found_container).collect();
     let mut foreign: Vec<_> = listed.iter().filter_map(|it| foreign_container(it, spec)).collect();
     foreign.extend(networks.foreign.into_iter().chain(volumes.foreign));
-    let (networks, volumes) = (networks.found, volumes.found);
+    let (networks, (volumes, signed)) = (networks.found, volumes.found);
     let borrowed = borrowed(&listed, spec, &volumes);
     let taken_ports = taken_ports(&listed, spec);
-    Ok(Found { containers, networks, volumes, images, files, foreign, borrowed, taken_ports })
+    Ok(Found { containers, networks, volumes, signed, images, files, foreign, borrowed, taken_ports })
 }
 
 /// What was found of one kind, and what of it is somebody else's.
@@ -242,8 +242,11 @@ fn found_network(network: Network, ownership: Ownership) -> FoundNetwork {
     FoundNetwork { name: network.name.unwrap_or_default(), ownership, config_hash: config_hash.unwrap_or_default() }
 }
 
+/// Volumes, and those of them that fleet made for the instance.
+type VolumesFound = (BTreeSet<String>, BTreeSet<String>);
+
 /// The project's volumes, and those of the spec's names that others made.
-async fn volumes(engine: &Engine, spec: &InstanceSpec) -> Result<Sorted<BTreeSet<String>>, HandsError> {
+async fn volumes(engine: &Engine, spec: &InstanceSpec) -> Result<Sorted<VolumesFound>, HandsError> {
     let options = ListVolumesOptions { filters: of_project(&spec.project) };
     let call = engine.docker().await?.list_volumes(Some(options));
     let of_project = engine.ask("list volumes", call).await?.volumes.unwrap_or_default();
@@ -257,7 +260,10 @@ async fn volumes(engine: &Engine, spec: &InstanceSpec) -> Result<Sorted<BTreeSet
     let foreign = owners.iter().filter(|(owner, name)| !owner.is_own() && !is_external(name));
     let foreign =
         foreign.map(|(owner, name)| Foreign { kind: ForeignKind::Volume, name: name.clone(), owner: owner.clone() });
-    Ok(Sorted { foreign: foreign.collect(), found: owners.into_iter().map(|(_, name)| name).collect() })
+    let foreign = foreign.collect();
+    let signed = owners.iter().filter(|(owner, _)| *owner == EngineOwner::Instance).map(|(_, name)| name.clone());
+    let signed = signed.collect();
+    Ok(Sorted { foreign, found: (owners.into_iter().map(|(_, name)| name).collect(), signed) })
 }
 
 async fn images(engine: &Engine, spec: &InstanceSpec) -> Result<BTreeMap<String, String>, HandsError> {

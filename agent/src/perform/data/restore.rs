@@ -19,10 +19,12 @@ use crate::perform::forward::stages;
 use crate::perform::prepare::prepare;
 use crate::perform::work::Finish;
 use fleet_core::app::Rendered;
-use fleet_core::backup::{Cause, Engine, Files, Made, Others, Part, Privileges, RestoreMade, Root, Source, Store};
+use fleet_core::backup::{
+    Cause, DataAction, Engine, Files, Made, Others, Part, Privileges, RestoreMade, Root, Source, Store,
+};
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{RepositoryName, StoreName};
-use fleet_core::order::{Goal, Outcome, PowerWish};
+use fleet_core::order::{Action, Goal, Outcome, PowerWish};
 use fleet_core::steps::steps_for_power;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -302,13 +304,28 @@ fn note_passed(
     })?)
 }
 
+/// Where all of an instance's data was restored, its volumes are those that hold it now, whoever made them.
+async fn signed_again(data: &DataWork<'_>, settled: Settled) -> Settled {
+    let is_all = matches!(&data.order.action, Action::Data(DataAction::Restore { only, .. }) if only.is_empty());
+    match data.site().hands.look(&settled.rendered.spec).await {
+        Ok(found) if is_all => {
+            let signed = settled.signed.intersection(&found.signed).cloned().collect();
+            Settled { signed, ..settled }
+        }
+        Ok(_) | Err(_) => settled,
+    }
+}
+
 /// What was restored is well: what is old goes, and what is derived is rebuilt. That either could not be done is said, and undoes
 /// nothing.
 pub async fn passed(data: &DataWork<'_>) -> Came {
     let journal = data.journal();
     let left = leftovers::remove_old(data, &journal.aside).await;
     let open = data.open_now();
-    let settled = open.and_then(|open| open.to.or(open.from));
+    let settled = match open.and_then(|open| open.to.or(open.from)) {
+        Some(settled) => Some(signed_again(data, settled).await),
+        None => None,
+    };
     let unbuilt = match &settled {
         Some(settled) => rebuild::rebuild_left(data, settled).await,
         None => None,

@@ -35,6 +35,7 @@ fn entry(version: u32, revision: u64, power_serial: u64) -> InstanceEntry {
         rendered,
         values: Values::default(),
         since: Time(0),
+        signed: Default::default(),
     })
 }
 

@@ -248,6 +248,50 @@ async fn a_volume_without_labels_goes_if_the_ledger_says_that_the_instance_had_i
     assert!(bed.hands.world().volumes.is_empty());
 }
 
+fn make_again(bed: &Bed, owner: EngineOwner) {
+    bed.hands.meddle(|world| {
+        world.containers.clear();
+        world.volumes.insert("oasis-1_data".to_owned(), Vec::new());
+        world.volume_owners.insert("oasis-1_data".to_owned(), owner);
+    });
+}
+
+#[tokio::test]
+async fn a_volume_that_was_made_again_by_hand_is_lost_data_and_neither_healed_nor_started() {
+    for owner in [EngineOwner::Nobody, EngineOwner::OwnProject, EngineOwner::Project { project: "other".to_owned() }] {
+        let (bed, agent) = installed(1).await;
+        make_again(&bed, owner);
+        agent.drifted.send_replace([(instance(), 1)].into());
+        let gone = "its data is gone: somebody removed oasis-1_data (another volume";
+        check_refused(&bed.carry_out(&agent, power(PowerWish::Start, 1)).await, gone);
+        check_refused(&bed.carry_out(&agent, upgrade(1, 2)).await, gone);
+        assert!(bed.hands.world().containers.is_empty(), "it is not healed either");
+        // One that carries the instance's label counts.
+        bed.hands.meddle(|world| drop(world.volume_owners.remove("oasis-1_data")));
+        assert_eq!(bed.carry_out(&agent, power(PowerWish::Start, 2)).await, Outcome::Done);
+    }
+}
+
+#[tokio::test]
+async fn a_volume_that_never_carried_the_label_is_the_instances_as_before() {
+    let (bed, agent) = installed(1).await;
+    agent.kill().await;
+    // As an agent of before has noted it, with a volume of a stack that was there before fleet.
+    let file = bed.data_dir().join("ledger/instances/oasis-1.json");
+    let text = std::fs::read_to_string(&file).expect("it is written");
+    let mut entry: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    fn forget(value: &mut serde_json::Value) {
+        if let Some(object) = value.as_object_mut() {
+            object.remove("signed");
+            object.values_mut().for_each(forget);
+        }
+    }
+    forget(&mut entry);
+    std::fs::write(&file, entry.to_string()).expect("it can be written");
+    make_again(&bed, EngineOwner::OwnProject);
+    assert_eq!(bed.carry_out(&bed.agent(), power(PowerWish::Start, 1)).await, Outcome::Done);
+}
+
 #[tokio::test]
 async fn the_ledger_forgets_the_values_of_orders_that_have_ended() {
     let (bed, agent) = installed(1).await;
