@@ -55,7 +55,7 @@ pub struct RestoreArgs {
     #[arg(long)]
     drop_others: bool,
 
-    /// Keep setuid and setgid bits and file capabilities that another host's backup has
+    /// Keep setuid and setgid bits and file capabilities of a backup that is not known to be from the same host
     #[arg(long)]
     keep_privileged_bits: bool,
 

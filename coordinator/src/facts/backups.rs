@@ -189,19 +189,26 @@ impl Known {
     ) {
         let known = self.observed.backups.get(instance).and_then(|backups| backups.get(key));
         let is_settled = known.is_some_and(|known| known.asked_by.counts());
-        let seen = match (known, self.expected_since(instance, &key.repository, &key.backup, now)) {
+        let seen = match (known, self.expected_of(instance, &key.repository, &key.backup, now)) {
             (Some(known), _) if is_settled => BackupSeen {
                 proof: known.proof.clone(),
                 began: known.began,
                 ended: known.ended,
                 asked_by: known.asked_by,
+                made_on: known.made_on.clone(),
                 snapshots: known.snapshots.clone().or_else(|| found.snapshots.clone()),
                 ..found.clone()
             },
             // Its host is about to say what it made.
             _ if self.is_being_made(instance, &key.repository, &key.backup) => return,
-            (_, Some(asked)) => BackupSeen { began: asked, ended: now, proof: None, ..found.clone() },
-            (_, None) => BackupSeen { asked_by: AskedBy::Nobody, proof: None, ..found.clone().not_after(now) },
+            (_, Some(asked)) => {
+                let (began, made_on) = (asked.asked, asked.host.clone());
+                BackupSeen { began, ended: now, proof: None, made_on, ..found.clone() }
+            }
+            (_, None) => {
+                let found = found.clone().not_after(now);
+                BackupSeen { asked_by: AskedBy::Nobody, proof: None, made_on: None, ..found }
+            }
         };
         if known != Some(&seen) {
             self.keep_backup(batch, instance, key.clone(), seen);
@@ -240,7 +247,8 @@ impl Known {
         let began = self.expected.get(by.order).map_or(by.asked_at, |expected| expected.asked).min(now);
         let doubles = known.map_or(0, |known| known.doubles);
         let snapshots = copy.snapshots.clone();
-        let seen = BackupSeen { began, ended: now, snapshots, doubles, ..BackupSeen::of(manifest, None) };
+        let made_on = self.expected.get(by.order).and_then(|expected| expected.host.clone());
+        let seen = BackupSeen { began, ended: now, snapshots, doubles, made_on, ..BackupSeen::of(manifest, None) };
         let seen = BackupSeen { asked_by: by.asked_by, ..seen };
         self.keep_backup(batch, by.instance, key, seen);
     }
@@ -299,6 +307,7 @@ mod tests {
             snapshots: None,
             asked_by: Default::default(),
             doubles: 0,
+            made_on: None,
         }
     }
 
@@ -369,6 +378,8 @@ mod tests {
         replace(&facts, [].into(), &[1, 4]).await;
         let seen = entry(&facts, 1).expect("it was asked for");
         assert_eq!((seen.asked_by, seen.began, seen.ended), (AskedBy::Order, NOW, NOW));
+        assert!(seen.is_made_on(&read("lab-1")), "the order went there");
+        assert_eq!(entry(&facts, 4).expect("it is there").made_on, None);
         let at = |days: u64| Time(NOW.0 + days * 86_400_000);
         let look = |number| Found { before: [].into(), found: of(&[number]) };
         facts.replace_backups(&read("central"), look(2), at(2)).await.expect("the store is whole");

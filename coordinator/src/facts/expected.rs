@@ -76,18 +76,18 @@ impl Known {
         self.expected.insert(id.clone(), expected);
     }
 
-    /// When an order asked for a backup that is found now; nothing if none did.
-    pub(super) fn expected_since(
+    /// The order that asked for a backup that is found now, if one did.
+    pub(super) fn expected_of(
         &self,
         instance: &InstanceName,
         repository: &RepositoryName,
         backup: &BackupId,
         now: Time,
-    ) -> Option<Time> {
+    ) -> Option<&Expected> {
         let id: OrderId = backup.as_str().parse().ok()?;
         let expected = self.expected.get(&id)?;
         let is_it = expected.instance == *instance && expected.to.contains(repository) && expected.counts(now);
-        is_it.then_some(expected.asked)
+        is_it.then_some(expected)
     }
 
     /// What an order asked of a host that is over, and whose end comes now.

@@ -23,7 +23,11 @@ pub struct BackupSeen {
     pub began: Time,
     pub ended: Time,
     pub cause: Cause,
+    /// The host that its manifest names.
     pub host: HostName,
+    /// The host to which the order for it went; none where the coordinator does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_on: Option<HostName>,
     pub release: Release,
     pub bytes: u64,
     pub added: u64,
@@ -61,6 +65,7 @@ impl BackupSeen {
             ended: manifest.ended,
             cause: manifest.cause,
             host: manifest.host.clone(),
+            made_on: None,
             release: manifest.release.clone(),
             bytes: manifest.bytes(),
             added: manifest.added(),
@@ -73,6 +78,11 @@ impl BackupSeen {
             asked_by: AskedBy::Order,
             doubles: 0,
         }
+    }
+
+    /// Tells whether a host made it, as the coordinator knows: a manifest says what its writer wants.
+    pub fn is_made_on(&self, host: &HostName) -> bool {
+        self.made_on.as_ref() == Some(host)
     }
 
     /// Tells whether it counts: an order or an operator asked for it, and it is whole, as far as anyone knows.

@@ -77,6 +77,7 @@ mod tests {
                 snapshots: None,
                 asked_by: Default::default(),
                 doubles: 0,
+                made_on: None,
             };
             (BackupKey { repository: "central".parse().expect("a name"), backup: id(number) }, seen)
         };

@@ -40,6 +40,7 @@ pub fn seen(words: &str) -> BackupSeen {
         snapshots: None,
         asked_by: if words.contains("unasked") { AskedBy::Nobody } else { AskedBy::Order },
         doubles: 0,
+        made_on: None,
     }
 }
 

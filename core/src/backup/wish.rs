@@ -36,7 +36,7 @@ pub enum DataAction {
         /// Older coordinators do not say it.
         #[serde(default)]
         others: Others,
-        /// Of a new instance; in place the agent knows whose backup it is.
+        /// The coordinator knows whose backup it is: a manifest says what its writer wants.
         #[serde(default)]
         privileges: Privileges,
     },

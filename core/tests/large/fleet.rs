@@ -131,5 +131,6 @@ fn seen(began: Time) -> BackupSeen {
         snapshots: None,
         asked_by: Default::default(),
         doubles: 0,
+        made_on: None,
     }
 }

@@ -94,6 +94,7 @@ fn seen(began: Time, ended: Time) -> BackupSeen {
         snapshots: None,
         asked_by: Default::default(),
         doubles: 0,
+        made_on: None,
     }
 }
 

@@ -149,5 +149,6 @@ fn seen(host: &str, began: Time, is_proven: bool) -> anyhow::Result<BackupSeen> 
         snapshots: None,
         asked_by: Default::default(),
         doubles: 0,
+        made_on: None,
     })
 }

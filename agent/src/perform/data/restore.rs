@@ -39,10 +39,8 @@ pub async fn in_place(
 ) -> Result<Came, DataError> {
     let began = tokio::time::Instant::now();
     let Some(settled) = &data.open.from else { return Err(DataError::Unfit("there is no such instance".to_owned())) };
-    let mut opened = source::open(data, from).await?;
-    if privileges == Privileges::Kept {
-        opened.privileges = privileges;
-    }
+    // Not what the manifest says of its host.
+    let opened = Opened { privileges, ..source::open(data, from).await? };
     expect_same(&opened, settled)?;
     let parts = chosen(&opened, only)?;
     let fillings = fillings(&settled.rendered, &parts)?;

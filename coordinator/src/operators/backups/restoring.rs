@@ -66,7 +66,7 @@ impl OperatorsService {
             let hint = format!("change them afterwards: `fleet instance set {name}`");
             return Err(wrong(ATTEMPT, "values are given only to a new instance", &hint));
         }
-        let (safety, plan) = {
+        let (safety, plan, privileges) = {
             let known = self.shared.facts.read();
             let instance = known.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
             let safety = if request.no_safety { BTreeSet::new() } else { usual(&known, &name) };
@@ -78,7 +78,7 @@ impl OperatorsService {
             if seen.began < instance.created {
                 plan.insert(0, format!("the backup {} is of an EARLIER instance of this name", from.backup));
             }
-            (safety, plan)
+            (safety, plan, privileges_on(&instance.host, &seen, request))
         };
         let mut plan: Vec<String> =
             plan.into_iter().chain(self.beside(&name, &only, request.drop_others).await).collect();
@@ -95,7 +95,7 @@ impl OperatorsService {
         }
         let backup = from.backup.to_string();
         let others = others_of(request);
-        let action = DataAction::Restore { from, only, safety, goal: None, others, privileges: privileges_of(request) };
+        let action = DataAction::Restore { from, only, safety, goal: None, others, privileges };
         let mut changes = self.wish_data(by, ATTEMPT, "a restore", [(name, action)].into()).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", ""))?;
         Ok(v1::InstanceChange { plan, backup, ..change })
@@ -161,7 +161,7 @@ impl OperatorsService {
             return Ok(v1::InstanceChange { plan, backup: from.backup.to_string(), ..Default::default() });
         }
         let goal = Goal { release: manifest.release.clone(), revision: 1 };
-        let (others, privileges) = (others_of(request), self.privileges_on(&host, &from, &seen, request));
+        let (others, privileges) = (others_of(request), privileges_on(&host, &seen, request));
         let now = clock::now();
         let (instance, backup) = (from.instance.clone(), from.backup.clone());
         let origin = Some(Origin::Backup(from.clone()));
@@ -232,19 +232,6 @@ impl OperatorsService {
         Ok(Anew { plan, subject, values, _one_at_a_time: one_at_a_time })
     }
 
-    /// A host keeps what its own backup has. Only the coordinator knows whose it is: a manifest says what its writer wants.
-    fn privileges_on(
-        &self,
-        host: &HostName,
-        from: &Source,
-        seen: &BackupSeen,
-        request: &v1::RestoreRequest,
-    ) -> Privileges {
-        let known = self.shared.facts.read();
-        let is_own = seen.host == *host && known.instance(&from.instance).is_some_and(|it| it.host == *host);
-        if is_own { Privileges::Kept } else { privileges_of(request) }
-    }
-
     fn check_free_for(&self, name: &InstanceName, host: &HostName) -> Result<(), Status> {
         let known = self.shared.facts.read();
         if known.instance(name).is_some() {
@@ -261,8 +248,12 @@ fn others_of(request: &v1::RestoreRequest) -> Others {
     if request.drop_others { Others::Dropped } else { Others::Kept }
 }
 
-fn privileges_of(request: &v1::RestoreRequest) -> Privileges {
-    if request.keep_privileged_bits { Privileges::Kept } else { Privileges::Cleared }
+/// A host keeps what its own backup has. Only the coordinator knows whose it is.
+fn privileges_on(host: &HostName, seen: &BackupSeen, request: &v1::RestoreRequest) -> Privileges {
+    match seen.is_made_on(host) || request.keep_privileged_bits {
+        true => Privileges::Kept,
+        false => Privileges::Cleared,
+    }
 }
 
 fn name_taken(name: &InstanceName) -> Status {

@@ -3,7 +3,7 @@
 use super::bed::{Agent, Bed, State, backup, restore, source};
 use super::lab::Fault;
 use crate::fake::Behaviour;
-use fleet_core::backup::{DataAction, Made, Others};
+use fleet_core::backup::{DataAction, Made, Others, Privileges};
 use fleet_core::names::{BackupId, InstanceName};
 use fleet_core::order::{Action, Outcome, PowerWish};
 use std::collections::BTreeSet;
@@ -222,4 +222,25 @@ async fn a_backup_of_another_version_is_not_put_under_this_one() {
     // Those two are there and mean nothing to a backup that comes now.
     let again = bed.order(backup(&["near"]), "again");
     assert_eq!(bed.carry_out_order(&agent, &again).await.outcome, Outcome::Done);
+}
+
+#[tokio::test]
+async fn the_host_in_a_manifest_keeps_no_setuid_bit_only_the_order_does() {
+    use std::os::unix::fs::PermissionsExt;
+    for (privileges, expect) in [(Privileges::Cleared, 0o755), (Privileges::Kept, 0o4755)] {
+        let (bed, agent) = Bed::new("").await;
+        let file = bed.lab.volume("oasis-1_uploads").join("a.txt");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o4755)).expect("it is ours");
+        let order = bed.order(backup(&["near"]), "");
+        assert_eq!(bed.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
+        let id: BackupId = order.order.id.as_str().parse().expect("an id");
+        let Action::Data(DataAction::Restore { from, only, safety, goal, others, .. }) = restore("near", &id, &[])
+        else {
+            panic!("it is a restore")
+        };
+        let action = Action::Data(DataAction::Restore { from, only, safety, goal, others, privileges });
+        assert_eq!(bed.carry_out(&agent, action).await.outcome, Outcome::Done);
+        let mode = std::fs::metadata(&file).expect("it is there").permissions().mode() & 0o7777;
+        assert_eq!(mode, expect, "{privileges:?}");
+    }
 }
