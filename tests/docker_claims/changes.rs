@@ -63,3 +63,26 @@ fn an_undo_takes_nothing_that_another_instance_has_by_now() {
     assert!(told.text().contains(&reason), "{}", told.text());
     assert_eq!((harness.id(&format!("{one}-web-1")), harness.id(&format!("{two}-web-1"))), before);
 }
+
+#[test]
+fn a_rollout_and_a_restore_say_what_the_hosts_policy_refuses_before_anything_stops() {
+    let Some(mut harness) = Harness::new(&["a"]) else { return };
+    let stores = "stores: { files: { engine: volume, kind: truth, volume: data } }";
+    let theirs = harness.name("theirs");
+    harness.make(&["network", "create", &theirs], &["network", "rm", &theirs]);
+    harness.push("plain", "1", stores, &compose("", "{}"));
+    let joining = format!("networks: {{ default: {{ external: true, name: {theirs} }} }}");
+    harness.push("plain", "2", stores, &compose(&joining, "{}"));
+    harness.install("plain@1", "a", "one");
+    let one = harness.name("one");
+    let before = harness.id(&format!("{one}-web-1"));
+    for line in ["rollout --app plain --version 2 --dry-run", "rollout --app plain --version 2 --yes --detach"] {
+        let told = harness.fleet.refused(line);
+        assert!(told.text().contains(&format!("`networks: [{theirs}]`")), "{}", told.text());
+    }
+    harness.fleet.done(&format!("backup now {one} --detach"));
+    harness.until("a backup", || harness.fleet.admin.run(&format!("backup ls {one}")).stdout.contains(" central "));
+    harness.write_policy("a", "registries: [lab.example]\n", "lab.example");
+    harness.refused(&format!("restore {one} --yes"), "the host does not allow images such as");
+    assert_eq!(harness.id(&format!("{one}-web-1")), before);
+}

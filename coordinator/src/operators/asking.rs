@@ -1,18 +1,46 @@
 //! Asks the host of an instance what stands against what it is to become: the host sees its Engine, and who else uses it.
 
 use super::claims::Claimant;
+use super::proposals::ATTEMPT;
 use super::service::OperatorsService;
 use super::wish::hindered;
 use fleet_core::claims::claims_of;
-use fleet_core::names::OperatorName;
+use fleet_core::host_policy::Reaches;
+use fleet_core::names::{HostName, InstanceName, OperatorName};
+use fleet_core::rollout::Proposal;
 use fleet_core::spec::InstanceSpec;
 use fleet_proto::v1::{self, answer_piece, question};
+use futures_util::StreamExt;
+use futures_util::stream;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tokio::time::timeout;
 use tonic::Status;
 
 /// The host itself looks a little shorter.
 const LIMIT: Duration = Duration::from_secs(6);
+/// So many hosts are asked at the same time.
+const HOSTS_AT_ONCE: usize = 32;
+
+/// For so many members it is worked out what their hosts would refuse; the hosts of the others refuse it themselves, before
+/// anything stops.
+const ASKED: usize = 500;
+
+/// What a host says to a change of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostWord {
+    Fine,
+    Refusal(String),
+    /// Nobody could ask it; in words for people.
+    NotAsked(String),
+}
+
+/// What hosts say to a rollout, by its members. Those that are in neither are welcome.
+#[derive(Debug, Default)]
+pub struct MembersAsked {
+    pub refused: HashMap<InstanceName, String>,
+    pub not_asked: HashMap<InstanceName, String>,
+}
 
 impl OperatorsService {
     /// Refuses what the host would refuse. Gives back what is to be said where the host was not asked or has not answered: it
@@ -26,17 +54,82 @@ impl OperatorsService {
     ) -> Result<Option<String>, Status> {
         // What is known here names the owner better.
         self.check_claims(attempt, by, of, to).await?;
+        match self.word_of(by, of, to).await {
+            HostWord::Fine => Ok(None),
+            HostWord::Refusal(refusal) => {
+                Err(hindered(attempt, refusal, "it would refuse the order; nothing was changed"))
+            }
+            HostWord::NotAsked(why) => Ok(Some(why)),
+        }
+    }
+
+    /// What hosts say against the members of a proposal. `former` are revisions that go with it.
+    pub async fn ask_members(
+        &self,
+        by: &OperatorName,
+        proposal: &Proposal,
+        former: &HashMap<InstanceName, u64>,
+    ) -> Result<MembersAsked, Status> {
+        let mut session = self.rendering(ATTEMPT, by).await?;
+        let mut asked = MembersAsked::default();
+        let mut by_host: BTreeMap<HostName, Vec<(InstanceName, InstanceSpec)>> = BTreeMap::new();
+        for member in proposal.members.iter().take(ASKED) {
+            let Some(desired) = self.shared.facts.read().instance(&member.instance).cloned() else { continue };
+            let (name, host) = (&member.instance, desired.host);
+            let revision = former.get(name).copied().unwrap_or(desired.revision);
+            let of = Claimant { name, host: &host };
+            // What cannot be rendered has reasons of its own, which are said elsewhere.
+            let Ok(to) = self.rendered_as(&mut session, of, &member.to, revision).await else { continue };
+            match self.policy_refusal(&host, &Reaches::of_instance(&to)) {
+                Some(refusal) => drop(asked.refused.insert(name.clone(), refusal)),
+                None => by_host.entry(host).or_default().push((name.clone(), to.spec)),
+            }
+        }
+        drop(session);
+        let ask = |(host, members)| async move { self.words_of(by, &host, members).await };
+        let words = stream::iter(by_host).map(ask).buffer_unordered(HOSTS_AT_ONCE).collect::<Vec<_>>().await;
+        for (name, word) in words.into_iter().flatten() {
+            match word {
+                HostWord::Fine => {}
+                HostWord::Refusal(refusal) => drop(asked.refused.insert(name, refusal)),
+                HostWord::NotAsked(why) => drop(asked.not_asked.insert(name, why)),
+            }
+        }
+        Ok(asked)
+    }
+
+    /// What one host says about some of its instances, one after the other. Once it does not answer it is asked no more.
+    async fn words_of(
+        &self,
+        by: &OperatorName,
+        host: &HostName,
+        members: Vec<(InstanceName, InstanceSpec)>,
+    ) -> Vec<(InstanceName, HostWord)> {
+        let mut words = Vec::new();
+        let mut silent: Option<String> = None;
+        for (name, to) in members {
+            let word = match &silent {
+                Some(why) => HostWord::NotAsked(why.clone()),
+                None => self.word_of(by, Claimant { name: &name, host }, &to).await,
+            };
+            if let HostWord::NotAsked(why) = &word {
+                silent = Some(why.clone());
+            }
+            words.push((name, word));
+        }
+        words
+    }
+
+    /// What a host says about what an instance is to become.
+    pub async fn word_of(&self, by: &OperatorName, of: Claimant<'_>, to: &InstanceSpec) -> HostWord {
         let Claimant { name: _, host } = of;
         let why = match timeout(LIMIT, self.refusal_of(by, of, to)).await {
-            Ok(Ok(None)) => return Ok(None),
-            Ok(Ok(Some(refusal))) => {
-                let hint = "it would refuse the order; nothing was changed";
-                return Err(hindered(attempt, format!("`{host}` says: {refusal}"), hint));
-            }
+            Ok(Ok(None)) => return HostWord::Fine,
+            Ok(Ok(Some(refusal))) => return HostWord::Refusal(format!("`{host}` says: {refusal}")),
             Ok(Err(why)) => why,
             Err(_) => format!("it did not answer in {} s", LIMIT.as_secs()),
         };
-        Ok(Some(format!("not known: whether `{host}` would refuse it, for its Engine was not asked: {why}")))
+        HostWord::NotAsked(format!("not known: whether `{host}` would refuse it, for its Engine was not asked: {why}"))
     }
 
     /// What a host would refuse, or why it cannot be told.

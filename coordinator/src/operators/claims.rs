@@ -8,6 +8,7 @@ use super::subject::definition;
 use super::wish::hindered;
 use crate::facts::Known;
 use crate::serve::failed;
+use fleet_core::app::Rendered;
 use fleet_core::claims::{Claims, claims_of, conflicts, holders_of_volume};
 use fleet_core::compose::ProjectNaming;
 use fleet_core::names::{HostName, InstanceName, OperatorName};
@@ -122,13 +123,24 @@ impl OperatorsService {
         release: &Release,
         revision: u64,
     ) -> Result<InstanceSpec, Status> {
+        Ok(self.rendered_as(session, of, release, revision).await?.spec)
+    }
+
+    /// The same, with its probes and stores.
+    pub async fn rendered_as(
+        &self,
+        session: &mut Session,
+        of: Claimant<'_>,
+        release: &Release,
+        revision: u64,
+    ) -> Result<Rendered, Status> {
         let bundle = self.bundle(release)?;
         let definition = definition(ATTEMPT, &bundle)?;
         let opened = self.shared.values.open(self.shared.facts.store(), of.name, revision);
         let (values, _) = opened.map_err(|error| failed("could not open its values", &error))?;
         let checked = check_for(ATTEMPT, &definition, &values)?;
         let place = placement(of.name, of.host, &release.name.version);
-        Ok(rendered(session, ATTEMPT, &bundle, &checked, &place).await?.spec)
+        rendered(session, ATTEMPT, &bundle, &checked, &place).await
     }
 
     /// The members of a proposal that would take what others have, each with the reason. `former` are revisions that go with it.

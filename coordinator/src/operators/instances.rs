@@ -11,7 +11,7 @@ use crate::facts::{DesiredChange, Known};
 use crate::values::HIDDEN;
 use fleet_core::app::{Given, Rendered};
 use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired};
-use fleet_core::host_policy::violations;
+use fleet_core::host_policy::{Reaches, joined};
 use fleet_core::names::{AppName, HostName, InstanceName, OperatorName, Version};
 use fleet_core::order::PowerWish;
 use fleet_core::plan::Newer;
@@ -100,16 +100,22 @@ impl OperatorsService {
 
     /// Refuses what the host's own policy forbids, as far as it was heard.
     pub fn check_policy(&self, attempt: &str, subject: &Subject, rendered: &Rendered) -> Result<(), Status> {
-        let host = &subject.desired.host;
-        let policy = self.shared.facts.read().observed().hosts.get(host).map(|seen| seen.said.policy.clone());
-        let Some(policy) = policy else { return Ok(()) };
-        let found = violations(&policy, rendered);
-        if found.is_empty() {
-            return Ok(());
-        }
+        self.check_reaches(attempt, &subject.desired.host, &Reaches::of_instance(rendered))
+    }
+
+    /// The same for whatever reaches the host.
+    pub fn check_reaches(&self, attempt: &str, host: &HostName, reaches: &Reaches) -> Result<(), Status> {
+        let Some(refusal) = self.policy_refusal(host, reaches) else { return Ok(()) };
         let hint =
             format!("ask the people of `{host}`: its policy outranks the coordinator (`fleet host show {host}`)");
-        Err(hindered(attempt, found.join("; "), &hint))
+        Err(hindered(attempt, refusal, &hint))
+    }
+
+    /// What a host's policy says against it, as far as it was heard of.
+    pub fn policy_refusal(&self, host: &HostName, reaches: &Reaches) -> Option<String> {
+        let known = self.shared.facts.read();
+        let refusals = known.observed().hosts.get(host)?.said.policy.refusals(reaches);
+        (!refusals.is_empty()).then(|| joined(&refusals))
     }
 
     pub async fn configure_as(

@@ -1,5 +1,6 @@
 //! What a rollout would do, shown before it is obeyed; and the refusal of what cannot work.
 
+use super::asking::MembersAsked;
 use super::changes::{check_for, lines, not_rendered, placement};
 use super::service::OperatorsService;
 use super::subject::definition;
@@ -71,9 +72,11 @@ impl OperatorsService {
         let wish = self.rollout_request(request)?;
         let mut proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
         self.check_values(&proposal)?;
-        let refused = self.refused_members(by, &proposal, &HashMap::new()).await?;
+        let MembersAsked { mut refused, not_asked } = self.ask_members(by, &proposal, &HashMap::new()).await?;
+        // What is known here names the owner better.
+        refused.extend(self.refused_members(by, &proposal, &HashMap::new()).await?);
         leave_out(&mut proposal, &refused)?;
-        self.proposal_view(by, &proposal).await
+        self.proposal_view(by, &proposal, &not_asked).await
     }
 
     /// Refuses a release whose values an instance does not have: its host could only refuse it later.
@@ -114,7 +117,13 @@ impl OperatorsService {
         opened.map(|(values, _)| values).map_err(|error| failed("could not open its values", &error))
     }
 
-    pub async fn proposal_view(&self, by: &OperatorName, proposal: &Proposal) -> Result<v1::Proposal, Status> {
+    /// What a proposal would do, with what is not known of its members.
+    async fn proposal_view(
+        &self,
+        by: &OperatorName,
+        proposal: &Proposal,
+        not_known: &HashMap<InstanceName, String>,
+    ) -> Result<v1::Proposal, Status> {
         let members: HashMap<&InstanceName, &Member> =
             proposal.members.iter().map(|member| (&member.instance, member)).collect();
         let offline: HashSet<&InstanceName> = proposal.offline.iter().collect();
@@ -127,13 +136,16 @@ impl OperatorsService {
         for (index, wave) in proposal.waves.iter().chain(apart).enumerate() {
             let mut changes = Vec::new();
             for member in wave.iter().filter_map(|name| members.get(name)) {
-                let lines = if rendered < RENDERED {
+                let mut lines = if rendered < RENDERED {
                     self.lines_for(&mut session, member, &mut opened).await?
                 } else {
                     Vec::new()
                 };
                 rendered += 1;
-                changes.push(self.proposed(member, !offline.contains(&member.instance), lines));
+                // A host that is away is asked when it comes back, and refuses then.
+                let is_online = !offline.contains(&member.instance);
+                lines.extend(not_known.get(&member.instance).filter(|_| is_online).cloned());
+                changes.push(self.proposed(member, is_online, lines));
             }
             waves.push(v1::Wave { name: wave_name(index, has_canary, proposal.waves.len()), changes });
         }
@@ -206,7 +218,7 @@ pub fn propose_in(known: &Known, wish: &RolloutRequest, now: Time) -> Result<Pro
     proposal.map_err(|refusal| refused_rollout(&refusal))
 }
 
-/// Leaves out members that would take what other instances have, with the reason.
+/// Leaves out members that would take what other instances have, or that their hosts would refuse, with the reason.
 pub fn leave_out(proposal: &mut Proposal, refused: &HashMap<InstanceName, String>) -> Result<(), Status> {
     if refused.is_empty() {
         return Ok(());

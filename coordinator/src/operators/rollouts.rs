@@ -25,10 +25,15 @@ impl OperatorsService {
     ) -> Result<v1::RolloutView, Status> {
         let wish = self.rollout_request(&request)?;
         let now = clock::now();
+        let none = HashMap::new();
+        let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
+        self.check_values(&proposal)?;
+        let mut refused = self.ask_members(by, &proposal, &none).await?.refused;
         let _one_at_a_time = self.claiming.lock().await;
         let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
         self.check_values(&proposal)?;
-        let refused = self.refused_members(by, &proposal, &HashMap::new()).await?;
+        // What is known here names the owner better.
+        refused.extend(self.refused_members(by, &proposal, &none).await?);
         let lost = self.lost_revisions(&proposal)?;
         let change = |change: &mut DesiredChange<'_>| {
             let mut proposal = propose_in(change.known(), &wish, now)?;

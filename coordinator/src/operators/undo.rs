@@ -39,17 +39,20 @@ impl OperatorsService {
     /// An undo is a rollout of its own; what it undoes is aborted in the same commit.
     pub async fn undo_as(&self, by: &OperatorName, id: &RolloutId) -> Result<v1::RolloutView, Status> {
         let now = clock::now();
-        let _one_at_a_time = self.claiming.lock().await;
-        let (proposal, asked) = {
+        let planned = || {
             let known = self.shared.facts.read();
             let rollout = find(&known, id)?;
             let proposal = propose(&known, &rollout, now)?;
             let asked = former_values_of(&known, &rollout, &proposal);
-            (proposal, asked)
+            Ok::<_, Status>((proposal, asked))
         };
+        let (proposal, asked) = planned()?;
+        let mut refused = self.ask_members(by, &proposal, &revisions_of(&asked)).await?.refused;
+        let _one_at_a_time = self.claiming.lock().await;
+        let (proposal, asked) = planned()?;
         let lost = self.lost_revisions(&proposal)?;
-        let with_it = asked.iter().map(|(name, _, again)| (name.clone(), again.former)).collect();
-        let refused = self.refused_members(by, &proposal, &with_it).await?;
+        // What is known here names the owner better.
+        refused.extend(self.refused_members(by, &proposal, &revisions_of(&asked)).await?);
         let found = asked.into_iter().map(|(name, instance, again)| {
             let found = self.former_values(&name, &instance, again)?;
             Ok((name, FormerValues { instance, again, found }))
@@ -92,6 +95,10 @@ impl OperatorsService {
             found => found,
         }
     }
+}
+
+fn revisions_of(asked: &[(InstanceName, InstanceDesired, Again)]) -> HashMap<InstanceName, u64> {
+    asked.iter().map(|(name, _, again)| (name.clone(), again.former)).collect()
 }
 
 fn find(known: &Known, id: &RolloutId) -> Result<Rollout, Status> {

@@ -13,6 +13,7 @@ mod places;
 mod port;
 mod program;
 mod questions;
+mod refusing;
 mod repositories;
 mod roles;
 mod stories;

@@ -4,6 +4,7 @@ use super::chosen::{Meant, choose};
 use super::wishes::{check_host, check_repositories, usual};
 use crate::clock;
 use crate::facts::{DesiredChange, Known};
+use crate::operators::asking::HostWord;
 use crate::operators::changes::{check_for, lines};
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::{Subject, definition, no_instance};
@@ -14,6 +15,7 @@ use fleet_core::backup::{
     rebuild_lines, refused_without_side_files, side_file_lines, without_side_files,
 };
 use fleet_core::facts::{DriftRule, InstanceDesired, Origin, PowerDesired};
+use fleet_core::host_policy::Reaches;
 use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
 use fleet_core::order::{Goal, PowerWish, Release};
 use fleet_core::time::Time;
@@ -89,6 +91,7 @@ impl OperatorsService {
             }
         }
         plan.extend(self.rebuilt_after(&name));
+        plan.extend(self.check_started(by, &name, &only).await?);
         if request.dry_run {
             let instance = self.instance_view(&name);
             return Ok(v1::InstanceChange { plan, instance, backup: from.backup.to_string(), ..Default::default() });
@@ -99,6 +102,33 @@ impl OperatorsService {
         let mut changes = self.wish_data(by, ATTEMPT, "a restore", [(name, action)].into()).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", ""))?;
         Ok(v1::InstanceChange { plan, backup, ..change })
+    }
+
+    /// Refuses to replace data where the host's policy lets nobody fill the stores or start the instance again. Gives back what its
+    /// Engine stands against, for the host itself judges what of it matters.
+    async fn check_started(
+        &self,
+        by: &OperatorName,
+        name: &InstanceName,
+        only: &BTreeSet<StoreName>,
+    ) -> Result<Option<String>, Status> {
+        let subject = self.subject(ATTEMPT, name)?;
+        let mut session = self.rendering(ATTEMPT, by).await?;
+        let rendered = subject.render(&mut session, ATTEMPT, &subject.values).await;
+        // Others of this operator may render while the host is asked.
+        drop(session);
+        let Ok(rendered) = rendered else {
+            return Ok(Some(
+                "not known: whether the host's policy allows it, for its release was not rendered".to_owned(),
+            ));
+        };
+        let is_meant = |name: &StoreName| only.is_empty() || only.contains(name);
+        let stores = rendered.stores.iter().filter(|(name, store)| store.is_truth() && is_meant(name));
+        self.check_reaches(ATTEMPT, &subject.desired.host, &Reaches::of_restore(&rendered, stores))?;
+        Ok(match self.word_of(by, subject.claimant(), &rendered.spec).await {
+            HostWord::Fine => None,
+            HostWord::Refusal(why) | HostWord::NotAsked(why) => Some(why),
+        })
     }
 
     /// What is made anew from the data when that is back: its release says it.

@@ -1,0 +1,124 @@
+//! Rollouts and undos that a host would refuse are refused before anything of them begins.
+
+use crate::bed::{FakeAgent, LIMIT, Operators, bundle, done, goal, hello, install, now, push, settled};
+use crate::stories::{fleet, until};
+use fleet_proto::v1::{self, answer_piece, from_agent, question};
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+use tonic::{Code, Status};
+
+async fn obeyed(agent: &mut FakeAgent) -> v1::Order {
+    let order = agent.orders(1).await.remove(0);
+    agent.obey(&order, done(), goal(&order)).await;
+    agent.orders(0).await;
+    order
+}
+
+/// One instance as 1.1, and a release 1.2.
+async fn installed(admin: &mut Operators, agent: &mut FakeAgent) -> v1::Order {
+    install(admin, "1.1", "lab-1", "notes-1").await.expect("nothing stands against it");
+    let order = obeyed(agent).await;
+    until(admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.health == "healthy")).await;
+    push(admin, "1.2", &bundle("notes:1.2")).await.expect("it is a good bundle");
+    order
+}
+
+/// Says everything again, with what has changed.
+async fn greet(agent: &FakeAgent, last: &v1::Order, change: impl FnOnce(&mut v1::Hello)) {
+    let from_agent::Kind::Hello(mut greeting) = hello(now()) else { unreachable!("it is a hello") };
+    change(&mut greeting);
+    agent.say(from_agent::Kind::Hello(greeting)).await;
+    agent.say(settled("notes-1", goal(last).expect("it has a goal"), 0)).await;
+    agent.say(from_agent::Kind::Complete(v1::Complete {})).await;
+}
+
+/// Images of no registry but this one.
+fn only_ghcr(greeting: &mut v1::Hello) {
+    let registries = vec!["ghcr.io".to_owned()];
+    greeting.policy =
+        Some(v1::HostPolicy { gates_reaches: true, limits_registries: true, registries, ..Default::default() });
+}
+
+fn to_1_2() -> v1::ProposeRolloutRequest {
+    let (version, at_once) = ("1.2".to_owned(), "1".to_owned());
+    v1::ProposeRolloutRequest { version, at_once, canary: Some(0), soak_ms: Some(0), ..Default::default() }
+}
+
+#[track_caller]
+fn check_refused(refused: &Status, words: &str) {
+    assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
+    assert!(refused.message().contains(words), "`{words}` is not in `{refused}`");
+}
+
+/// Proposes until the host's new words are heard.
+async fn refused_proposal(admin: &mut Operators) -> Status {
+    let refused = async {
+        loop {
+            match admin.propose_rollout(to_1_2()).await {
+                Ok(_) => sleep(Duration::from_millis(30)).await,
+                Err(refused) => return refused,
+            }
+        }
+    };
+    timeout(LIMIT, refused).await.expect("the policy is heard of in time")
+}
+
+#[tokio::test]
+async fn a_rollout_names_what_the_policy_of_a_host_refuses_and_does_not_begin() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let order = installed(&mut admin, &mut agent).await;
+    greet(&agent, &order, only_ghcr).await;
+    let words = "the host does not allow images such as notes:1.2";
+    check_refused(&refused_proposal(&mut admin).await, words);
+    check_refused(&admin.start_rollout(to_1_2()).await.expect_err("its only member is refused"), words);
+}
+
+#[tokio::test]
+async fn an_undo_names_what_the_policy_of_a_host_refuses_and_does_not_begin() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent).await;
+    let rollout = admin.start_rollout(to_1_2()).await.expect("nothing stands against it").into_inner();
+    let order = obeyed(&mut agent).await;
+    until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.version == "1.2")).await;
+    push(&mut admin, "1.3", &bundle("notes:1.3")).await.expect("it is a good bundle");
+    greet(&agent, &order, only_ghcr).await;
+    let heard = async {
+        while admin.propose_rollout(v1::ProposeRolloutRequest { version: "1.3".to_owned(), ..to_1_2() }).await.is_ok() {
+            sleep(Duration::from_millis(30)).await;
+        }
+    };
+    timeout(LIMIT, heard).await.expect("the policy is heard of in time");
+    let request = v1::SteerRolloutRequest { id: rollout.id, wish: "undo".to_owned() };
+    let refused = admin.steer_rollout(request).await.expect_err("its only member is refused");
+    check_refused(&refused, "the host does not allow images such as notes:1.1");
+}
+
+#[tokio::test]
+async fn a_rollout_asks_the_engines_of_its_members() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let order = installed(&mut admin, &mut agent).await;
+    greet(&agent, &order, |greeting| greeting.answers_claims = true).await;
+    for is_dry in [true, false] {
+        let (refused, question) = loop {
+            let mut asker = admin.clone();
+            let mut asking = tokio::spawn(async move {
+                match is_dry {
+                    true => asker.propose_rollout(to_1_2()).await.map(|_| ()),
+                    false => asker.start_rollout(to_1_2()).await.map(|_| ()),
+                }
+            });
+            tokio::select! {
+                question = agent.question() => break (asking, question),
+                told = &mut asking => assert!(is_dry && told.is_ok_and(|told| told.is_ok()), "it was asked before"),
+            }
+        };
+        let Some(question::Kind::Claims(claims)) = &question.kind else { panic!("{question:?}") };
+        assert_eq!(claims.instance, "notes-1");
+        let refusal = "port 80 on this host is already taken by container guest".to_owned();
+        let kind = Some(answer_piece::Kind::Claims(v1::ClaimsAnswer { refusal }));
+        let piece = v1::AnswerPiece { question: question.id, kind };
+        agent.client.answer(tokio_stream::iter([piece])).await.expect("somebody waits for it");
+        let refused = refused.await.expect("no fault").expect_err("its only member is refused");
+        check_refused(&refused, "`lab-1` says: port 80 on this host is already taken by container guest");
+    }
+}
