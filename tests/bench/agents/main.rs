@@ -5,7 +5,9 @@
 
 #[path = "../coordinator.rs"]
 mod coordinator;
+#[allow(dead_code, reason = "the bench of the way through a coordinator uses the rest")]
 mod operator;
+#[allow(dead_code, reason = "the bench of the way through a coordinator uses the rest")]
 mod swarm;
 
 use coordinator::{init, serve};

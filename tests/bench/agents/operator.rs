@@ -19,7 +19,7 @@ use tonic::transport::Channel;
 /// How many requests are under way at a time while the fleet is made.
 const SIDE_BY_SIDE: usize = 64;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Operator {
     pub identity: Identity,
     client: OperatorsClient<Channel>,
@@ -51,7 +51,10 @@ impl Operator {
     }
 
     pub async fn push_release(&self, version: &str) -> anyhow::Result<()> {
-        let bundle = bundle(version)?;
+        self.push(version, &bundle(version)?).await
+    }
+
+    pub async fn push(&self, version: &str, bundle: &Bundle) -> anyhow::Result<()> {
         let head = PushReleaseHead { version: version.to_owned(), digest: bundle.digest().to_string() };
         let pieces = [push_release_piece::Kind::Head(head), push_release_piece::Kind::Bundle(bundle.encode())];
         let pieces = pieces.map(|kind| PushReleasePiece { kind: Some(kind) });

@@ -3,7 +3,7 @@
 use fleet_agent::link::{Ending, wait};
 use fleet_core::order::{Action, Release};
 use fleet_proto::PROTOCOL;
-use fleet_proto::convert::incoming_order;
+use fleet_proto::convert::{OutgoingOrder, incoming_order};
 use fleet_proto::link::{Identity, dial};
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::v1::{self, FromAgent, WatchRequest, from_agent, to_agent};
@@ -40,10 +40,18 @@ impl Swarm {
     pub fn start(identities: Vec<Identity>) -> Self {
         let times = Arc::new(Times::default());
         for (number, identity) in identities.into_iter().enumerate() {
-            let agent = SimulatedAgent { number, identity, times: Arc::clone(&times), settled: None };
+            let agent = SimulatedAgent { number, identity, times: Arc::clone(&times), settled: None, data: None };
             tokio::spawn(agent.live());
         }
         Self { times }
+    }
+
+    /// Starts one agent that ends no order about data: each stays open and is handed over as often as it is heard.
+    pub fn with_open_data(number: usize, identity: Identity) -> mpsc::UnboundedReceiver<OutgoingOrder> {
+        let (data, orders) = mpsc::unbounded_channel();
+        let (times, data) = (Arc::default(), Some(data));
+        tokio::spawn(SimulatedAgent { number, identity, times, settled: None, data }.live());
+        orders
     }
 
     /// From now on it is noted when orders are heard and acknowledged.
@@ -67,6 +75,7 @@ struct SimulatedAgent {
     identity: Identity,
     times: Arc<Times>,
     settled: Option<Release>,
+    data: Option<mpsc::UnboundedSender<OutgoingOrder>>,
 }
 
 impl SimulatedAgent {
@@ -155,7 +164,12 @@ impl SimulatedAgent {
     async fn perform(&mut self, orders: Vec<v1::Order>, say: &mpsc::Sender<FromAgent>) -> anyhow::Result<()> {
         for message in orders {
             self.times.note(&self.times.heard);
-            let order = incoming_order(message)?.order;
+            let incoming = incoming_order(message)?;
+            if let (Action::Data(_), Some(data)) = (&incoming.order.action, &self.data) {
+                data.send(incoming)?;
+                continue;
+            }
+            let order = incoming.order;
             match order.action {
                 Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
                     let report = self.report(&goal.release);

@@ -2,6 +2,7 @@
 
 use super::operator::{Operator, instance_name, now};
 use fleet_core::access::JoinToken;
+use fleet_core::app::Bundle;
 use fleet_proto::link::{Identity, admit, dial};
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::v1::backups_client::BackupsClient;
@@ -35,6 +36,8 @@ pub enum Attack {
     Events,
     /// Manifests of backups, shown again and again.
     ShowBackup,
+    /// Releases whose templates have no end.
+    Templates,
     /// Large reports that say something new each time.
     Reports,
     /// Logs that are followed.
@@ -42,13 +45,14 @@ pub enum Attack {
 }
 
 impl Attack {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::None,
         Self::Silent,
         Self::Certified,
         Self::Revoked,
         Self::Events,
         Self::ShowBackup,
+        Self::Templates,
         Self::Reports,
         Self::Logs,
     ];
@@ -61,6 +65,7 @@ impl Attack {
             Self::Revoked => "revoked_flood",
             Self::Events => "events_unread",
             Self::ShowBackup => "show_backup",
+            Self::Templates => "endless_templates",
             Self::Reports => "report_flood",
             Self::Logs => "logs_follow",
         }
@@ -74,6 +79,7 @@ pub struct Attackers {
     host: Identity,
     revoked: Identity,
     viewer: Identity,
+    eve: Operator,
 }
 
 impl Attackers {
@@ -85,14 +91,14 @@ impl Attackers {
         let mut client = OperatorsClient::new(dial(&operator.identity).await?);
         let request = v1::RemoveHostRequest { name: super::operator::host_name(1), with_instances: true };
         client.remove_host(request).await?;
-        let bob = v1::AddOperatorRequest {
-            name: "bob".to_owned(),
-            role: "viewer".to_owned(),
-            ..v1::AddOperatorRequest::default()
-        };
-        let token = client.add_operator(bob).await?.into_inner().token;
-        let viewer = admit(&token.parse::<JoinToken>()?, now()).await?;
-        Ok(Self { address, host, revoked, viewer })
+        let (mut tokens, people) = (Vec::new(), [("bob", "viewer"), ("eve", "operator")]);
+        for (name, role) in people.map(|(name, role)| (name.to_owned(), role.to_owned())) {
+            let request = v1::AddOperatorRequest { name, role, ..v1::AddOperatorRequest::default() };
+            tokens.push(client.add_operator(request).await?.into_inner().token);
+        }
+        let viewer = admit(&tokens[0].parse::<JoinToken>()?, now()).await?;
+        let eve = Operator::login(&tokens[1]).await?;
+        Ok(Self { address, host, revoked, viewer, eve })
     }
 
     /// Begins an attack that ends by itself, and gives how often it tried.
@@ -123,6 +129,7 @@ impl Attackers {
             Attack::Revoked => connections(&self.revoked, until).await,
             Attack::Events => events(&self.viewer, until).await,
             Attack::ShowBackup => show_backups(&self.viewer, until).await,
+            Attack::Templates => templates(&self.eve, until).await,
             Attack::Reports => reports(&self.host, until).await,
             Attack::Logs => logs(&self.viewer, until).await,
         }
@@ -188,6 +195,32 @@ async fn show_backups(viewer: &Identity, until: Instant) -> usize {
         sleep(Duration::from_millis(100)).await;
     }
     tried
+}
+
+async fn templates(eve: &Operator, until: Instant) -> usize {
+    let mut tried = 0;
+    while Instant::now() < until {
+        tried += 1;
+        // It is refused: what counts is what the coordinator does until then.
+        let _ = match endless(tried) {
+            Ok(bundle) => eve.push(&format!("9.{tried}"), &bundle).await,
+            Err(error) => Err(error),
+        };
+        sleep(Duration::from_millis(10)).await;
+    }
+    tried
+}
+
+/// A release with a template that asks for more text than any machine has.
+fn endless(number: usize) -> anyhow::Result<Bundle> {
+    let app = format!(
+        "app: eve\ncompose: compose.yaml\nvalues:\n  n: {{ type: integer, default: 100000000 }}\n\
+         templates:\n  - {{ from: t.j2, to: t-{number}.txt }}\n"
+    );
+    let template = r#"{% for i in range(values.n) %}{{ "x" * 1000000 }}{% endfor %}"#.to_owned();
+    let compose = "services:\n  web:\n    image: bench:1.1\n".to_owned();
+    let files = [("app.yaml", app), ("compose.yaml", compose), ("t.j2", template)];
+    Ok(Bundle::new(files.map(|(path, text)| (path.to_owned(), text.into_bytes())).into())?)
 }
 
 async fn reports(host: &Identity, until: Instant) -> usize {

@@ -13,8 +13,16 @@ mod data;
 #[path = "../agents/operator.rs"]
 mod operator;
 
+#[allow(dead_code, reason = "the bench of agents uses the rest")]
+#[path = "../agents/swarm.rs"]
+mod swarm;
+
+use anyhow::Context;
 use data::{Data, PIECE};
 use fleet_core::time::Time;
+use fleet_proto::link::{Identity, dial};
+use fleet_proto::v1::BackUpRequest;
+use fleet_proto::v1::backups_client::BackupsClient;
 use fleet_repository::worker::{Answer, Limits, PlaceSpec, Request, StreamSpec, Work, Worker};
 use fleet_repository::{Part, Secrets, Tree, Trees};
 use fleet_tests::figure;
@@ -22,11 +30,15 @@ use fleet_tests::port::Port;
 use fleet_tests::process::program;
 use operator::{Operator, instance_name};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use swarm::Swarm;
 use tokio::io::AsyncReadExt;
+use tokio::time::timeout;
 
 const NAME: &str = "through";
 const LIMIT: f64 = 1.2;
+/// An order comes within this time.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What one side took for its backups, a number for each round.
 #[derive(Default)]
@@ -50,27 +62,32 @@ async fn measure() -> anyhow::Result<()> {
     let token = coordinator::init(&home, &port.address().to_string())?;
     let serving = coordinator::serve(&home)?;
     let operator = Operator::login(&token).await?;
-    let identity = folder.path().join("identity");
-    for host in operator.admit_hosts(1).await? {
-        host.save(&identity)?;
-    }
+    let hosts = operator.admit_hosts(rounds).await?;
     operator.push_release("1.1").await?;
-    operator.install_everywhere(1).await?;
+    operator.install_everywhere(rounds).await?;
 
     let (mut direct, mut through) = (Took::default(), Took::default());
-    for round in 0..rounds {
-        let way = serde_json::json!({ "identity": identity, "repository": "central", "instance": instance_name(0) });
+    for (round, host) in hosts.into_iter().enumerate() {
+        // Each round begins with nothing, on both sides: another host and its instance.
+        let identity = folder.path().join(format!("identity-{round}"));
+        host.save(&identity)?;
+        let secrets = ordered(&operator, round, host).await?;
+        let way =
+            serde_json::json!({ "identity": identity, "repository": "central", "instance": instance_name(round) });
         let path = folder.path().join("direct");
+        let own = Secrets::generate()?;
+        ask(&PlaceSpec::Folder { path: path.clone() }, &own, Work::Create, None).await?;
         // Whoever comes second finds a warmer machine: they take turns.
-        let mut sides =
-            [(PlaceSpec::Folder { path: path.clone() }, &mut direct), (PlaceSpec::Coordinator(way), &mut through)];
+        let mut sides = [
+            (PlaceSpec::Folder { path: path.clone() }, &own, &mut direct),
+            (PlaceSpec::Coordinator(way), &secrets, &mut through),
+        ];
         sides.rotate_left(round % 2);
-        for (place, took) in sides {
-            go_through(&place, &data, took).await?;
+        for (place, secrets, took) in sides {
+            go_through(&place, secrets, &data, took).await?;
         }
-        // Each round begins with nothing, on both sides.
         std::fs::remove_dir_all(path)?;
-        std::fs::remove_dir_all(home.join("data/repositories/central").join(instance_name(0)))?;
+        std::fs::remove_dir_all(home.join("data/repositories/central").join(instance_name(round)))?;
     }
     drop(serving);
     for (word, direct, through) in
@@ -88,22 +105,31 @@ fn setting(name: &str, otherwise: f64) -> f64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-/// A backup of the files, and one of the dump, into a repository that is new.
-async fn go_through(place: &PlaceSpec, data: &Data, took: &mut Took) -> anyhow::Result<()> {
-    let secrets = Secrets::generate()?;
-    ask(place, &secrets, Work::Create, None).await?;
+/// Lets a host be asked for a backup, and gives the keys of the repository to which it may add while the order is open.
+async fn ordered(operator: &Operator, number: usize, host: Identity) -> anyhow::Result<Secrets> {
+    let mut orders = Swarm::with_open_data(number, host);
+    operator.until_settled(number + 1, PATIENCE).await?;
+    let request = BackUpRequest { instances: vec![instance_name(number)], ..BackUpRequest::default() };
+    BackupsClient::new(dial(&operator.identity).await?).back_up(request).await?;
+    let order = timeout(PATIENCE, orders.recv()).await.context("no order to back up came")?;
+    let access = order.and_then(|order| order.access.into_iter().next()).context("the order names no repository")?;
+    Ok(Secrets { password: access.password.unwrap_or_default().0, master_key: access.master_key.0 })
+}
+
+/// Takes a backup of the files, and one of the dump, into a repository that is new.
+async fn go_through(place: &PlaceSpec, secrets: &Secrets, data: &Data, took: &mut Took) -> anyhow::Result<()> {
     let part = |backup: &str| -> anyhow::Result<Part> {
         Ok(Part { backup: backup.parse()?, host: "lab-0".to_owned(), time: Time(1_790_000_000_000) })
     };
     let trees = vec![Tree { disk: data.tree.clone(), path: "files".to_owned() }];
     let begin = Instant::now();
     let trees = Work::ArchiveTrees { part: part("b1")?, trees: Trees { trees, ..Trees::default() } };
-    ask(place, &secrets, trees, None).await?;
+    ask(place, secrets, trees, None).await?;
     took.files.push(begin.elapsed().as_secs_f64());
 
     let streams = vec![StreamSpec { name: "dump.sql".to_owned(), expected: Some(data.dump.metadata()?.len()) }];
     let begin = Instant::now();
-    ask(place, &secrets, Work::ArchiveStreams { part: part("b2")?, streams }, Some(&data.dump)).await?;
+    ask(place, secrets, Work::ArchiveStreams { part: part("b2")?, streams }, Some(&data.dump)).await?;
     took.dump.push(begin.elapsed().as_secs_f64());
     eprintln!("{place:?}: files {:.1?} s, dump {:.1?} s", took.files.last(), took.dump.last());
     Ok(())
