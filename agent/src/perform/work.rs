@@ -179,8 +179,8 @@ impl<'a> Work<'a> {
             let notes = self.notes(&doing, stage.steps.len());
             let steps = stage.steps.iter().zip(&notes);
             let steps = steps.map(|(step, notes)| self.step(step, spec, finish, notes));
-            if stage.steps.iter().any(is_creation) {
-                // A creation that nobody waits for goes on at the Engine, and would be found by nobody who puts things back.
+            if stage.steps.iter().any(is_carried_through) {
+                // A creation or removal that nobody waits for goes on at the Engine, and nobody would know how it ended.
                 join_all(steps).await.into_iter().collect::<Result<Vec<_>, _>>()?;
             } else {
                 try_join_all(steps).await?;
@@ -250,21 +250,24 @@ impl<'a> Work<'a> {
     }
 }
 
-fn is_creation(step: &Step) -> bool {
+/// Tells whether a step's end is awaited even where a step beside it has failed.
+fn is_carried_through(step: &Step) -> bool {
     match step {
-        Step::Create { .. } | Step::CreateNetwork { .. } | Step::CreateVolume { .. } => true,
+        Step::Create { .. }
+        | Step::CreateNetwork { .. }
+        | Step::CreateVolume { .. }
+        | Step::RemoveContainer { .. }
+        | Step::RemoveNetwork { .. }
+        | Step::RemoveVolume { .. } => true,
         Step::Pull { .. }
         | Step::ExpectNetwork { .. }
         | Step::ExpectVolume { .. }
         | Step::WriteFiles { .. }
         | Step::Stop { .. }
-        | Step::RemoveContainer { .. }
         | Step::Rename { .. }
         | Step::Start { .. }
         | Step::AwaitHealthy { .. }
         | Step::AwaitExit { .. }
-        | Step::Gate
-        | Step::RemoveNetwork { .. }
-        | Step::RemoveVolume { .. } => false,
+        | Step::Gate => false,
     }
 }
