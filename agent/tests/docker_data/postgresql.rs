@@ -228,3 +228,22 @@ async fn what_a_dump_leaves_out_is_found() {
     let expect = "it is not as it was: `public.t`: the 10 rows with the lowest keys are not what they were";
     assert_eq!(found(&dump.replace("\n7\tnote 7\n", "\n7\tnote\n")).await.as_deref(), Some(expect));
 }
+
+#[tokio::test]
+async fn rows_that_postgresql_does_not_count_the_writes_of_are_not_noted_when_somebody_writes() {
+    let Some(one) = bed(POSTGRESQL, compose(), &stores("lab")).await else { return };
+    one.ready().await;
+    sql(&one, "lab", "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)");
+    let set = |value: &str| {
+        sql(&one, "lab", &format!("ALTER SYSTEM SET track_counts = {value}"));
+        sql(&one, "lab", "SELECT pg_reload_conf()");
+    };
+    set("off");
+    let before = one.noted().await.expect("it is asked");
+    assert!(before.note.rows.contains_key("`public.t`"));
+    assert!(before.clone().settled(&before).rows.contains_key("`public.t`"), "nobody writes");
+    sql(&one, "lab", "INSERT INTO t VALUES (2)");
+    sql(&one, "lab", "DELETE FROM t WHERE a = 2");
+    let after = one.noted().await.expect("it is asked");
+    assert_eq!(before.settled(&after).rows.len(), 0);
+}

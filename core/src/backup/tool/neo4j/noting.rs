@@ -7,6 +7,9 @@
 ///
 /// A sample is of the nodes and relationships with the lowest and the highest numbers, which a dump keeps. Later versions have only
 /// another name for these numbers, and another order: it is said with the sample.
+///
+/// The moment is the number of the last transaction that the database committed, which outlives a restart. A server that does not say
+/// it has no moment.
 const QUESTIONS: &str = r#"hex() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; }
 sum() { printf %s "$1" | md5sum | cut -c 1-32; }
 say() { printf '%s\t%s\t%s\t%s\n' "$1" "$(hex "$2")" "$(hex "$3")" "$(hex "$4")"; }
@@ -41,6 +44,15 @@ question() {
         " UNWIND CASE WHEN size(keys(n)) = 0 THEN [''] ELSE keys(n) END AS name" \
         " WITH n, number, name ORDER BY number, name RETURN $2, name, n[name]"
 }
+moment() {
+    answer=$(ask 'SHOW DATABASES YIELD name, lastCommittedTxn RETURN name, lastCommittedTxn' 2>/dev/null || true)
+    printf '%s\n' "$answer" | while IFS= read -r line; do
+        case $line in
+            "\"$database\", "[0-9]*) say moment "$line" '' '' ;;
+        esac
+    done
+}
+moment
 statements index INDEXES
 statements constraint CONSTRAINTS
 sample nodes '(n)' 'labels(n)'

@@ -7,7 +7,7 @@
 ///
 /// Kinds: `moment` is the same as long as nothing is written. `fact` is compared. `rows` is a checksum of some rows, which are those
 /// with the lowest and the highest keys: of few where they are large. `left` does not come back. `changed` counts the writes to a table
-/// that sessions have told of: most do within a second.
+/// that sessions have told of: most do within a second. A server that counts none shows no later ones.
 const QUESTIONS: &str = r#"SET row_security = off;
 SET search_path = '';
 SET datestyle = 'ISO';
@@ -86,7 +86,8 @@ SELECT 'fact', HEX(thing), HEX(attribute), HEX(value) FROM facts WHERE value IS 
 SELECT 'left', HEX(format('tablespace `%s`: what is in it comes back in the default tablespace', spcname)), '', ''
 FROM pg_catalog.pg_tablespace s WHERE spcname !~ '^pg_' AND (EXISTS (SELECT FROM pg_catalog.pg_class WHERE reltablespace = s.oid)
     OR EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = current_database() AND dattablespace = s.oid)) ORDER BY spcname;
-SELECT 'changed', HEX(format('`%s.%s`', schemaname, relname)), HEX(concat_ws(' ', n_tup_ins, n_tup_upd, n_tup_del)), HEX('yes')
+SELECT 'changed', HEX(format('`%s.%s`', schemaname, relname)), HEX(concat_ws(' ', n_tup_ins, n_tup_upd, n_tup_del, current_setting('track_counts'))),
+    HEX(CASE WHEN current_setting('track_counts')::bool THEN 'yes' ELSE 'no' END)
 FROM pg_catalog.pg_stat_user_tables ORDER BY schemaname, relname LIMIT 5000;
 WITH keyed AS (SELECT c.oid, nspname, relname, format('`%s.%s`', nspname, relname) AS thing, pg_table_size(c.oid) AS bytes, reltuples,
     (SELECT string_agg(quote_ident(attname), ', ' ORDER BY place) FROM unnest(indkey::int2[]) WITH ORDINALITY k(number, place)
