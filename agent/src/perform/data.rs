@@ -143,7 +143,7 @@ impl DataWork<'_> {
     async fn perform(&self, action: &DataAction) -> Result<Came, DataError> {
         match action {
             DataAction::Backup { to, cause } => backup::back_up(self, to, *cause).await,
-            DataAction::Drill { from } => drill::drill(self, from).await,
+            DataAction::Drill { from, privileges } => drill::drill(self, from, *privileges).await,
             DataAction::Restore { from, only, safety, goal: None, others, privileges } => {
                 restore::in_place(self, from, only, safety, (*others, *privileges)).await
             }

@@ -110,7 +110,8 @@ async fn a_bucket_is_backed_up_proven_and_put_back() {
     let order = lab.backup();
     assert_eq!(lab.carry_out(&order).await.outcome, Outcome::Done);
     let id: BackupId = order.order.id.as_str().parse().expect("an id");
-    let drill = lab.order(&instance, Action::Data(DataAction::Drill { from: lab.source(&id) }));
+    let drill =
+        lab.order(&instance, Action::Data(DataAction::Drill { from: lab.source(&id), privileges: Default::default() }));
     let end = lab.carry_out(&drill).await;
     let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     assert_eq!(made.proof.failure, None);

@@ -142,7 +142,8 @@ async fn each_engine_is_proven_and_restored() {
     let order = lab.backup();
     assert_eq!(lab.carry_out(&order).await.outcome, Outcome::Done);
     let id: BackupId = order.order.id.as_str().parse().expect("an id");
-    let drill = lab.order(&instance, Action::Data(DataAction::Drill { from: lab.source(&id) }));
+    let drill =
+        lab.order(&instance, Action::Data(DataAction::Drill { from: lab.source(&id), privileges: Default::default() }));
     let began = Instant::now();
     let end = lab.carry_out(&drill).await;
     let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };

@@ -126,7 +126,10 @@ fn seen(instance: &str) -> Vec<String> {
 }
 
 async fn drilled(lab: &Lab, id: &BackupId) -> DrillMade {
-    let drill = lab.order(&lab.instance(), Action::Data(DataAction::Drill { from: lab.source(id) }));
+    let drill = lab.order(
+        &lab.instance(),
+        Action::Data(DataAction::Drill { from: lab.source(id), privileges: Default::default() }),
+    );
     let end = lab.carry_out(&drill).await;
     let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     made.clone()

@@ -112,7 +112,12 @@ async fn a_key_file_and_settings_come_back_before_their_servers_start() {
     let Some(Made::Backup(copies)) = end.made.as_deref() else { panic!("expected a backup, found {end:?}") };
     assert_eq!(copies[0].result.as_ref().expect("it was written").uncovered, Vec::<String>::new());
     let id: BackupId = order.order.id.as_str().parse().expect("an id");
-    let end = lab.carry_out(&lab.order(&instance, Action::Data(DataAction::Drill { from: lab.source(&id) }))).await;
+    let end = lab
+        .carry_out(&lab.order(
+            &instance,
+            Action::Data(DataAction::Drill { from: lab.source(&id), privileges: Default::default() }),
+        ))
+        .await;
     let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     assert_eq!(made.proof.failure, None);
 

@@ -42,7 +42,8 @@ async fn a_volume_of_a_double_that_a_stranger_has_is_named_and_goes_when_it_can(
     let order = lab.backup();
     assert_eq!(lab.carry_out(&order).await.outcome, Outcome::Done);
     let id = order.order.id.as_str().parse().expect("an id");
-    let drill = lab.order(&instance, Action::Data(DataAction::Drill { from: lab.source(&id) }));
+    let drill =
+        lab.order(&instance, Action::Data(DataAction::Drill { from: lab.source(&id), privileges: Default::default() }));
     let volume = format!("fleet-throwaway-{}_uploads", drill.order.id);
     let stranger = Stranger::on(&volume);
     let end = lab.carry_out(&drill).await;

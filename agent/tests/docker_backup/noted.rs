@@ -122,7 +122,10 @@ async fn drilled(lab: &Lab) -> Proof {
     let order = lab.backup();
     assert_eq!(lab.carry_out(&order).await.outcome, Outcome::Done);
     let id: BackupId = order.order.id.as_str().parse().expect("an id");
-    let drill = lab.order(&lab.instance(), Action::Data(DataAction::Drill { from: lab.source(&id) }));
+    let drill = lab.order(
+        &lab.instance(),
+        Action::Data(DataAction::Drill { from: lab.source(&id), privileges: Default::default() }),
+    );
     let end = lab.carry_out(&drill).await;
     let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     made.proof.clone()

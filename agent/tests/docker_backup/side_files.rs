@@ -159,7 +159,12 @@ async fn accounts_settings_and_access_rules_come_back_in_place_and_elsewhere() {
     let manifest = copies[0].result.as_ref().expect("it was written");
     assert_eq!(manifest.uncovered, Vec::<String>::new());
     let id: BackupId = order.order.id.as_str().parse().expect("an id");
-    let end = lab.carry_out(&lab.order(&instance, Action::Data(DataAction::Drill { from: lab.source(&id) }))).await;
+    let end = lab
+        .carry_out(&lab.order(
+            &instance,
+            Action::Data(DataAction::Drill { from: lab.source(&id), privileges: Default::default() }),
+        ))
+        .await;
     let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     assert_eq!(made.proof.failure, None);
     let checks = made.proof.checks.join("\n");

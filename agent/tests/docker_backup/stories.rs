@@ -61,7 +61,8 @@ async fn an_instance_is_backed_up_proven_destroyed_and_restored() {
     eprintln!("backup: {:?}", began.elapsed());
     let id: BackupId = order.order.id.as_str().parse().expect("an id");
 
-    let drill = lab.order(&instance, Action::Data(DataAction::Drill { from: lab.source(&id) }));
+    let drill =
+        lab.order(&instance, Action::Data(DataAction::Drill { from: lab.source(&id), privileges: Default::default() }));
     let began = Instant::now();
     let end = lab.carry_out(&drill).await;
     let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };

@@ -3,7 +3,7 @@
 use super::{Facts, Known};
 use crate::keys;
 use crate::store::{Batch, StoreError};
-use fleet_core::backup::{BackupKey, DataAction};
+use fleet_core::backup::{BackupKey, DataAction, Privileges};
 use fleet_core::facts::{Link, OpenOrder};
 use fleet_core::names::{HostName, OrderId};
 use fleet_core::order::{Action, Order, Outcome};
@@ -53,7 +53,7 @@ impl Facts {
 
 fn open(known: &mut Known, batch: &mut Batch, new: NewOrder, now: Time) -> HostName {
     let NewOrder { host, mut order, rollout } = new;
-    name_snapshots(known, &mut order);
+    name_snapshots(known, &host, &mut order);
     let id = order.id.clone();
     let open = OpenOrder { host: host.clone(), order, rollout, asked: now };
     batch.put(keys::asked(&id), &open);
@@ -64,13 +64,18 @@ fn open(known: &mut Known, batch: &mut Batch, new: NewOrder, now: Time) -> HostN
 }
 
 /// Names the snapshots that an order is to use, as the catalog has them: a host may have added others with the backup's id. Of a
-/// backup that does not count, the catalog only has what its host put there first.
-fn name_snapshots(known: &Known, order: &mut Order) {
+/// backup that does not count, the catalog only has what its host put there first. A drill keeps privileged bits where its host made
+/// the backup itself; of a restore its operator was told.
+fn name_snapshots(known: &Known, host: &HostName, order: &mut Order) {
     let Action::Data(action) = &mut order.action else { return };
     let Some(source) = action.source_mut() else { return };
     let key = BackupKey { repository: source.repository.clone(), backup: source.backup.clone() };
     let seen = known.observed.backups.get(&source.instance).and_then(|backups| backups.get(&key));
     source.snapshots = seen.filter(|seen| seen.asked_by.counts()).and_then(|seen| seen.snapshots.clone());
+    if let DataAction::Drill { privileges, .. } = action {
+        let is_own = seen.is_some_and(|seen| seen.is_made_on(host));
+        *privileges = if is_own { Privileges::Kept } else { Privileges::Cleared };
+    }
 }
 
 fn take_out(known: &mut Known, batch: &mut Batch, id: &OrderId) -> Option<OpenOrder> {

@@ -254,7 +254,7 @@ impl Known {
     }
 
     fn keep_proof(&mut self, batch: &mut Batch, by: &MadeBy<'_>, drill: &DrillMade, now: Time) {
-        let DataAction::Drill { from } = by.asked else { return };
+        let DataAction::Drill { from, .. } = by.asked else { return };
         if from.repository != drill.repository || from.backup != drill.backup {
             return;
         }
@@ -281,7 +281,7 @@ impl Known {
 mod tests {
     use super::*;
     use crate::facts::testing::{NOW, memory, on, order, read, release};
-    use fleet_core::backup::{Cause, Manifest, Snapshots, Source};
+    use fleet_core::backup::{Cause, Manifest, Privileges, Snapshots, Source};
     use fleet_core::order::{Action, End, Order, Outcome};
     use std::sync::Arc;
     use std::time::Duration;
@@ -515,12 +515,32 @@ mod tests {
                 snapshots: snapshots.clone(),
             };
             let (id, deadline) = (order("drill"), Duration::from_secs(60));
-            let action = Action::Data(DataAction::Drill { from });
+            let action = Action::Data(DataAction::Drill { from, privileges: Default::default() });
             facts.give("lab-1", Order { id, instance: read("notes-1"), action, deadline }).await;
             let mut given = facts.read().asked().orders.values().next().expect("it is open").order.clone();
             let Action::Data(action) = &mut given.action else { panic!("it is a drill") };
             let named = action.source_mut().expect("it has one").snapshots.clone();
             assert_eq!(named, snapshots.filter(|_| counts), "{asked_by:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_drill_keeps_privileged_bits_where_its_own_host_made_the_backup_whatever_its_manifest_says() {
+        let cases =
+            [(Some("lab-1"), Privileges::Kept), (Some("lab-2"), Privileges::Cleared), (None, Privileges::Cleared)];
+        for (made_on, expect) in cases {
+            let facts = memory();
+            let found = BackupSeen { made_on: made_on.map(read), host: read("lab-1"), ..seen(1) };
+            facts.choose_backup(&read("notes-1"), key(1), found, "", NOW).await.expect("the store is whole");
+            let backup = key(1).backup;
+            let from = Source { repository: read("central"), instance: read("notes-1"), backup, snapshots: None };
+            // Nobody is believed who wished for it.
+            let action = Action::Data(DataAction::Drill { from, privileges: Privileges::Kept });
+            let (id, deadline) = (order("drill"), Duration::from_secs(60));
+            facts.give("lab-1", Order { id, instance: read("notes-1"), action, deadline }).await;
+            let given = facts.read().asked().orders.values().next().expect("it is open").order.action.clone();
+            let Action::Data(DataAction::Drill { privileges, .. }) = given else { panic!("it is a drill") };
+            assert_eq!(privileges, expect, "{made_on:?}");
         }
     }
 

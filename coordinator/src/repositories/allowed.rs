@@ -47,7 +47,7 @@ fn purpose(known: &Known, open: &OpenOrder, repository: &RepositoryName, instanc
             Cause::Wished | Cause::Safety => Purpose::Wished,
         }),
         DataAction::Restore { safety, .. } if is_its_own && safety.contains(repository) => Some(Purpose::Wished),
-        DataAction::Drill { from } if from.repository == *repository && from.instance == *instance => {
+        DataAction::Drill { from, .. } if from.repository == *repository && from.instance == *instance => {
             Some(Purpose::Proof)
         }
         DataAction::Backup { .. }
@@ -94,7 +94,7 @@ fn is_ordered(known: &Known, host: &HostName, repository: &RepositoryName, insta
     let is_it = |from: &Source| from.repository == *repository && from.instance == *instance;
     let orders = known.orders_of(host).filter_map(|id| known.asked().orders.get(id));
     orders.into_iter().any(|open| match &open.order.action {
-        Action::Data(DataAction::Drill { from } | DataAction::Restore { from, .. }) => is_it(from),
+        Action::Data(DataAction::Drill { from, .. } | DataAction::Restore { from, .. }) => is_it(from),
         Action::Data(DataAction::Backup { .. } | DataAction::Forget { .. })
         | Action::Install { .. }
         | Action::Upgrade { .. }

@@ -195,7 +195,7 @@ impl Bed {
             Source { repository: read("central"), instance: read("notes-1"), backup: id(number), snapshots: None };
         let drill = DrillMade { repository: read("central"), backup: id(number), proof };
         let order = order_id(&["drill", &number.to_string()]);
-        self.hear(order, DataAction::Drill { from }, Made::Drill(drill), at).await;
+        self.hear(order, DataAction::Drill { from, privileges: Default::default() }, Made::Drill(drill), at).await;
     }
 
     /// The host carries out an order that was asked at a moment.

@@ -103,7 +103,7 @@ async fn an_order_to_back_up_waits_for_its_repository_and_one_to_restore_for_non
     assert!(matches!(waits, KeeperError::BeingMade(_)), "{waits}");
     let from =
         Source { repository: read("central"), instance: read("notes-1"), backup: key(1).backup, snapshots: None };
-    let drill = order(Action::Data(DataAction::Drill { from }));
+    let drill = order(Action::Data(DataAction::Drill { from, privileges: Default::default() }));
     let refused = bed.keeper.accesses(&drill).expect_err("there is nothing to drill");
     assert_eq!(refused.to_string(), "the repository `central` has nothing of `notes-1`");
     bed.keeper.access(&read("central"), &read("notes-1")).await.expect("it can be made");

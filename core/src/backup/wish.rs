@@ -23,7 +23,12 @@ pub enum DataAction {
     /// Takes one backup into each of the repositories.
     Backup { to: BTreeSet<RepositoryName>, cause: Cause },
     /// Restores a backup into throwaway containers, and checks it.
-    Drill { from: Source },
+    Drill {
+        from: Source,
+        /// As with a restore. Orders that do not say it keep nothing.
+        #[serde(default)]
+        privileges: Privileges,
+    },
     /// Puts a backup's data in the place of what is there.
     Restore {
         from: Source,
@@ -104,7 +109,7 @@ impl DataAction {
         let own = |names: &'a BTreeSet<RepositoryName>| names.iter().map(move |name| (name, of));
         match self {
             Self::Backup { to, .. } => own(to).collect(),
-            Self::Drill { from } => vec![(&from.repository, &from.instance)],
+            Self::Drill { from, .. } => vec![(&from.repository, &from.instance)],
             Self::Restore { from, safety, .. } => own(safety).chain([(&from.repository, &from.instance)]).collect(),
             Self::Forget { from, .. } => vec![(from, of)],
         }
@@ -113,7 +118,7 @@ impl DataAction {
     /// The backup that it needs.
     pub fn source(&self) -> Option<&Source> {
         match self {
-            Self::Drill { from } | Self::Restore { from, .. } => Some(from),
+            Self::Drill { from, .. } | Self::Restore { from, .. } => Some(from),
             Self::Backup { .. } | Self::Forget { .. } => None,
         }
     }
@@ -121,7 +126,7 @@ impl DataAction {
     /// The same, to be changed.
     pub fn source_mut(&mut self) -> Option<&mut Source> {
         match self {
-            Self::Drill { from } | Self::Restore { from, .. } => Some(from),
+            Self::Drill { from, .. } | Self::Restore { from, .. } => Some(from),
             Self::Backup { .. } | Self::Forget { .. } => None,
         }
     }

@@ -7,8 +7,8 @@ use super::share::{Offer, Rank};
 use super::turn::{Turn, hindrance_to};
 use super::{Outlook, WishOver};
 use crate::backup::{
-    About, BackupPolicy, Backups, Cause, DataAction, DataKind, DataWish, Due, Next, Place, Sight, Slots, Standing,
-    backup_due, drill_due, forget_due,
+    About, BackupPolicy, Backups, Cause, DataAction, DataKind, DataWish, Due, Next, Place, Privileges, Sight, Slots,
+    Standing, backup_due, drill_due, forget_due,
 };
 use crate::facts::{Health, InstanceDesired, InstanceSaid, Running};
 use crate::names::{InstanceName, OrderId, PolicyName};
@@ -167,7 +167,9 @@ fn by_policy(
     let earlier = |other: Option<Time>| [until, other].into_iter().flatten().min();
     match drill_due(&about, policy) {
         Due::Now { id, what: from, since } => {
-            offered(outlook, seat, intend(id, DataAction::Drill { from }), Rank::Drill, since)
+            // Whoever asks for it knows whose backup it is.
+            let drill = DataAction::Drill { from, privileges: Privileges::default() };
+            offered(outlook, seat, intend(id, drill), Rank::Drill, since)
         }
         Due::Later { because, until } => Turn::Wait { because, until: earlier(until) },
         Due::No { until: drill } => match forgotten(outlook, seat, policy) {

@@ -55,7 +55,7 @@ pub fn keep_made(observed: &mut Observed, order: &Order, begun: Time, now: Time)
                 }
             }
         }
-        DataAction::Drill { from } => {
+        DataAction::Drill { from, .. } => {
             let key = BackupKey { repository: from.repository.clone(), backup: from.backup.clone() };
             let Some(seen) = backups.get(&key).cloned() else { return };
             let proof = Proof { at: now, host: read("h"), took_ms: 1, bytes: 1, checks: Vec::new(), failure: None };

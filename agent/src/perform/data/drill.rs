@@ -16,7 +16,7 @@ use crate::perform::work::Finish;
 use crate::repositories::Label;
 use fleet_core::app::{Rendered, throwaway};
 use fleet_core::backup::{
-    Differences, DrillMade, Engine, Files, Kept, Made, Part, Proof, Root, Source, is_files, root_path,
+    Differences, DrillMade, Engine, Files, Kept, Made, Part, Privileges, Proof, Root, Source, is_files, root_path,
 };
 use fleet_core::host_policy::Reaches;
 use fleet_core::order::Outcome;
@@ -29,9 +29,9 @@ use std::path::{Path, PathBuf};
 use tokio::time::timeout;
 
 /// A drill as an order of its own.
-pub async fn drill(data: &DataWork<'_>, from: &Source) -> Result<Came, DataError> {
+pub async fn drill(data: &DataWork<'_>, from: &Source, privileges: Privileges) -> Result<Came, DataError> {
     let began = tokio::time::Instant::now();
-    let opened = match source::open(data, from).await {
+    let opened = match source::open(data, from, privileges).await {
         Ok(opened) => opened,
         // Nobody can note it there: the coordinator hears it.
         Err(error) if error.is_of_backup() => return Ok(judged(data, from, began, Err(error))),

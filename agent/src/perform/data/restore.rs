@@ -39,8 +39,7 @@ pub async fn in_place(
 ) -> Result<Came, DataError> {
     let began = tokio::time::Instant::now();
     let Some(settled) = &data.open.from else { return Err(DataError::Unfit("there is no such instance".to_owned())) };
-    // Not what the manifest says of its host.
-    let opened = Opened { privileges, ..source::open(data, from).await? };
+    let opened = source::open(data, from, privileges).await?;
     expect_same(&opened, settled)?;
     let parts = chosen(&opened, only)?;
     let fillings = fillings(&settled.rendered, &parts)?;
@@ -82,8 +81,7 @@ pub async fn anew(
     if data.open.from.is_some() {
         return Err(DataError::Unfit("there is such an instance already".to_owned()));
     }
-    // Whose backup it is only the coordinator knows: a manifest says what its writer wants.
-    let opened = Opened { privileges, ..source::open(data, from).await? };
+    let opened = source::open(data, from, privileges).await?;
     if opened.manifest.release.name != goal.release.name {
         let (was, wanted) = (&opened.manifest.release, &goal.release);
         return Err(DataError::Unfit(format!("it is a backup of {was}, and {wanted} is wanted")));

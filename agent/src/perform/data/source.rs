@@ -19,7 +19,7 @@ pub struct Opened {
     pub repository: Arc<dyn Repository>,
     pub set: SetFound,
     pub manifest: Manifest,
-    /// What becomes of privileged bits: those of another host's backup are left out.
+    /// What becomes of privileged bits, as the order says.
     pub privileges: Privileges,
 }
 
@@ -49,8 +49,8 @@ pub fn pick(sets: Vec<SetFound>, backup: &BackupId, noted: Option<&Snapshots>) -
     }
 }
 
-/// Finds a backup.
-pub async fn open(data: &DataWork<'_>, source: &Source) -> Result<Opened, DataError> {
+/// Finds a backup. What becomes of its privileged bits the order says, and not its manifest, which says what its writer wants.
+pub async fn open(data: &DataWork<'_>, source: &Source, privileges: Privileges) -> Result<Opened, DataError> {
     data.work.say(format!("looking for the backup {} in {}", source.backup, source.repository));
     let repository = data.repository(&source.repository, &source.instance).await?;
     let sets = repository.set(&source.backup).await?;
@@ -67,7 +67,6 @@ pub async fn open(data: &DataWork<'_>, source: &Source) -> Result<Opened, DataEr
         let (backup, instance) = (&manifest.backup, &manifest.instance);
         return Err(DataError::BadBackup(format!("its manifest is of the backup {backup} of {instance}")));
     }
-    let privileges = if manifest.host == data.site().host { Privileges::Kept } else { Privileges::Cleared };
     Ok(Opened { repository, set, manifest, privileges })
 }
 

@@ -6,7 +6,7 @@ use crate::facts::{DesiredChange, Known};
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::no_instance;
 use crate::operators::wish::{ChangeError, absent, hindered, read, wrong};
-use fleet_core::backup::{Cause, DataAction, DataWish, RepositoryDesired, StoreState};
+use fleet_core::backup::{Cause, DataAction, DataWish, Privileges, RepositoryDesired, StoreState};
 use fleet_core::facts::InstanceDesired;
 use fleet_core::host_policy::{HostPolicy, Reaches, Refusal, joined};
 use fleet_core::labels::Selector;
@@ -57,7 +57,8 @@ impl OperatorsService {
             format!("backup {} from {}: restored into throwaway containers, and checked", from.backup, from.repository),
             "everything that was made for it: removed".to_owned(),
         ];
-        let actions = [(name, DataAction::Drill { from })].into();
+        // Whose backup it is, is looked up when its host is asked.
+        let actions = [(name, DataAction::Drill { from, privileges: Privileges::default() })].into();
         let mut changes = self.wish_data(by, ATTEMPT, "a drill", actions).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", ""))?;
         Ok(v1::InstanceChange { plan, ..change })

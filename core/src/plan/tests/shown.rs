@@ -40,7 +40,7 @@ fn order(new: &NewOrder) -> String {
         Action::Data(DataAction::Backup { to, .. }) => {
             format!("back up to {}", to.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
         }
-        Action::Data(DataAction::Drill { from }) => format!("drill {}", from.repository),
+        Action::Data(DataAction::Drill { from, .. }) => format!("drill {}", from.repository),
         Action::Data(DataAction::Restore { .. }) => "restore".to_owned(),
         Action::Data(DataAction::Forget { .. }) => "forget".to_owned(),
     };

@@ -322,7 +322,7 @@ pub fn source(repository: &str, backup: &BackupId) -> Source {
 }
 
 pub fn drill(repository: &str, backup: &BackupId) -> Action {
-    Action::Data(DataAction::Drill { from: source(repository, backup) })
+    Action::Data(DataAction::Drill { from: source(repository, backup), privileges: Default::default() })
 }
 
 pub fn restore(repository: &str, backup: &BackupId, safety: &[&str]) -> Action {

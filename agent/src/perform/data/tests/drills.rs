@@ -1,10 +1,10 @@
 //! What a drill finds, and that nothing of it is left.
 
-use super::bed::{Agent, Bed, backup, drill};
+use super::bed::{Agent, Bed, backup, drill, source};
 use super::lab::Fault;
-use fleet_core::backup::{Made, Proof};
+use fleet_core::backup::{DataAction, Made, Privileges, Proof};
 use fleet_core::names::BackupId;
-use fleet_core::order::{End, Outcome};
+use fleet_core::order::{Action, End, Outcome};
 
 async fn backed_up(holds: &str) -> (Bed, Agent, BackupId) {
     let (bed, agent) = Bed::new(holds).await;
@@ -37,6 +37,25 @@ async fn a_good_backup_is_proven_and_nothing_of_the_drill_is_left() {
     bed.check_calm("after a drill");
     let proofs = bed.keeping.proofs("near");
     assert_eq!(proofs, [(id.to_string(), proof)]);
+}
+
+#[tokio::test]
+async fn a_drill_keeps_privileged_bits_only_where_its_order_says_so() {
+    use std::os::unix::fs::PermissionsExt;
+    let (bed, agent) = Bed::new("").await;
+    let file = bed.lab.volume("oasis-1_uploads").join("a.txt");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o4755)).expect("it is ours");
+    let order = bed.order(backup(&["near"]), "");
+    assert_eq!(bed.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
+    let id: BackupId = order.order.id.as_str().parse().expect("an id");
+    // It was made on this host, and its manifest says so.
+    for privileges in [Privileges::Cleared, Privileges::Kept] {
+        bed.lab.plan().privileges.clear();
+        let action = Action::Data(DataAction::Drill { from: source("near", &id), privileges });
+        let end = bed.carry_out_order(&agent, &bed.order(action, &format!("{privileges:?}"))).await;
+        assert_eq!(proof(&end).failure, None);
+        assert_eq!(bed.lab.plan().privileges, [privileges]);
+    }
 }
 
 #[tokio::test]

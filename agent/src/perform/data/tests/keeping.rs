@@ -288,6 +288,7 @@ impl Repository for InProcess {
         privileges: Privileges,
         _: &Told,
     ) -> Result<Restored, RepositoryError> {
+        self.lab.plan().privileges.push(privileges);
         let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("restore", "no snapshot") };
         let snapshot: FileId = set.files.as_ref().and_then(|id| id.parse().ok()).ok_or_else(missing)?;
         let (path, to) = (path.to_owned(), to.to_owned());

@@ -2,7 +2,7 @@
 
 use crate::fake::FakeHands;
 use crate::hands::{Disk, HandsError};
-use fleet_core::backup::{Engine, Server, Store, StoreKind};
+use fleet_core::backup::{Engine, Privileges, Server, Store, StoreKind};
 use fleet_core::spec::{InstanceSpec, MountSource};
 use fleet_core::steps::{ContainerState, Step};
 use std::path::{Path, PathBuf};
@@ -57,6 +57,8 @@ pub struct Plan {
     pub refused: u64,
     /// So many removals of parts of doubles are refused.
     pub stays: u32,
+    /// With what each tree was restored.
+    pub privileges: Vec<Privileges>,
 }
 
 #[derive(Debug, Clone)]

@@ -40,7 +40,7 @@ async fn a_backup_is_made_drilled_and_restored_beside_manifests_that_are_too_muc
     assert!(bed.sets("near").await.is_empty(), "those that are newer are all that is read");
     let end = bed.carry_out_order(&agent, &bed.order(backup(&["near"]), "again")).await;
     assert_eq!(end.outcome, Outcome::Done);
-    let drill = Action::Data(DataAction::Drill { from: source("near", &id) });
+    let drill = Action::Data(DataAction::Drill { from: source("near", &id), privileges: Default::default() });
     assert_eq!(bed.carry_out(&agent, drill).await.outcome, Outcome::Done);
     assert_eq!(bed.carry_out(&agent, restore("near", &id, &["near"])).await.outcome, Outcome::Done);
     assert_eq!(bed.state(), before);

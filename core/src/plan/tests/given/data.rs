@@ -139,7 +139,7 @@ pub fn action(name: &str, what: &str) -> DataAction {
         Source { repository: central.clone(), instance: read(name), backup: backup_id(name, "900"), snapshots: None };
     let goal = (what == "anew").then(|| Goal { release: release("1.1"), revision: 1 });
     match kind_of(what) {
-        Some(DataKind::Drill) => DataAction::Drill { from },
+        Some(DataKind::Drill) => DataAction::Drill { from, privileges: Default::default() },
         Some(DataKind::Restore) => DataAction::Restore {
             from,
             only: [].into(),
