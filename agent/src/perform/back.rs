@@ -31,7 +31,7 @@ pub async fn back(
     // A volume that went missing on the way is data: what is made anew in its place would be empty.
     let lost = lost_volumes(&look(work.site, &from.rendered.spec).await?, from);
     if !lost.is_empty() {
-        return Err(WorkError::DataGone(lost.join(", ")));
+        return Err(WorkError::DataGone(lost.join(", "), from.rendered.spec.instance.clone()));
     }
     if let Action::Upgrade { .. } | Action::Configure { .. } = action {
         work.allow_back();

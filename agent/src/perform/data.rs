@@ -6,7 +6,9 @@
 mod again;
 mod agreed;
 mod aside;
+mod asked;
 mod backup;
+mod bereft;
 mod bucket;
 mod compare;
 mod copies;
@@ -26,6 +28,7 @@ mod rebuild;
 mod restore;
 mod room;
 mod side_files;
+mod side_plan;
 mod source;
 mod stages;
 mod targets;

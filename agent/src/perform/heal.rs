@@ -20,18 +20,18 @@ use tokio::time::timeout;
 /// One that carried the instance's label when the ledger noted it, and does not now, is another volume of its name: labels of a
 /// volume never change. Those of a stack that was there before fleet have none, and are never noted.
 pub fn lost_volumes(found: &Found, settled: &Settled) -> Vec<String> {
-    let own = settled.rendered.spec.volumes.iter().filter(|volume| !volume.external);
-    own.filter_map(|volume| {
-        let name = &volume.name;
-        let is_another = settled.signed.contains(name) && !found.signed.contains(name);
-        match found.volumes.contains(name) {
-            false => Some(name.clone()),
-            true => {
-                is_another.then(|| format!("{name} (another volume, without the label of the instance, has its name)"))
-            }
-        }
-    })
-    .collect()
+    let words = |name: &str| match found.volumes.contains(name) {
+        false => name.to_owned(),
+        true => format!("{name} (another volume, without the label of the instance, has its name)"),
+    };
+    lost_names(found, settled).into_iter().map(words).collect()
+}
+
+/// Their names.
+pub fn lost_names<'a>(found: &Found, settled: &'a Settled) -> Vec<&'a str> {
+    let own = settled.rendered.spec.volumes.iter().filter(|volume| !volume.external).map(|volume| &volume.name);
+    let is_another = |name: &String| settled.signed.contains(name) && !found.signed.contains(name);
+    own.filter(|name| !found.volumes.contains(*name) || is_another(name)).map(String::as_str).collect()
 }
 
 /// Notes which of an instance's volumes carry its label. What cannot be noted now is noted at the next look.

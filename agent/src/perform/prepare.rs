@@ -38,10 +38,11 @@ pub enum PrepareError {
     #[error(transparent)]
     Claim(#[from] ClaimError),
     #[error(
-        "its data is gone: somebody removed {0}. Starting it now would begin with nothing, and look fine; put the data back, or \
-         remove the instance and install it anew; a volume that is made by hand counts with the label `fleet.instance=NAME`"
+        "its data is gone: somebody removed {0}. Starting it now would begin with nothing, and look fine; put the data back with \
+         `fleet restore {1}` (volumes that are not there: first `docker volume create`), or remove the instance and install it \
+         anew; a volume that is made by hand counts with the label `fleet.instance={1}`"
     )]
-    DataGone(String),
+    DataGone(String, InstanceName),
     #[error(transparent)]
     Look(#[from] HandsError),
 }
@@ -59,7 +60,7 @@ impl PrepareError {
             | Self::Render(_)
             | Self::Forbidden(_)
             | Self::Claim(_)
-            | Self::DataGone(_) => false,
+            | Self::DataGone(..) => false,
         }
     }
 }
@@ -139,7 +140,10 @@ pub async fn refuse_without_data(site: &Site, from: &Settled) -> Result<(), Prep
 
 fn expect_data(found: &Found, from: &Settled) -> Result<(), PrepareError> {
     let lost = lost_volumes(found, from);
-    if lost.is_empty() { Ok(()) } else { Err(PrepareError::DataGone(lost.join(", "))) }
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Err(PrepareError::DataGone(lost.join(", "), from.rendered.spec.instance.clone()))
 }
 
 /// Looks as soon as the Engine answers; the order's deadline ends the waiting.

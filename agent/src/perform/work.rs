@@ -26,8 +26,11 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(3);
 pub enum WorkError {
     #[error(transparent)]
     NotHealthy(#[from] NotHealthy),
-    #[error("its data is gone: somebody removed {0}")]
-    DataGone(String),
+    #[error(
+        "its data is gone: somebody removed {0}; put it back with `fleet restore {1}` (volumes that are not there: first `docker \
+         volume create`)"
+    )]
+    DataGone(String, InstanceName),
     #[error("the ledger does not say what the instance shall become")]
     NoGoal,
     #[error(transparent)]
@@ -47,7 +50,7 @@ impl WorkError {
             Self::Forbidden(Forbidden::ByPolicy(_) | Forbidden::NoPolicy(_))
             | Self::NotHealthy(_)
             | Self::NoGoal
-            | Self::DataGone(_)
+            | Self::DataGone(..)
             | Self::Claim(_)
             | Self::Ledger(_) => false,
         }

@@ -2,23 +2,26 @@
 //!
 //! **Invariant:** whatever fails, what stands still goes on before anything else is done.
 
+mod manifest;
+
+use super::asked::{Early, ask_early, settle_early};
+use super::bereft::bereft;
 use super::copies::{Copies, Copy, There};
-use super::dumps::{self, AllDumped, Dumped, Early};
+use super::dumps::{self, AllDumped};
 use super::holds;
 use super::others;
 use super::side_files::{self, Gathered};
 use super::trees::{self, Roots};
 use super::{Came, DataError, DataWork};
-use crate::clock;
 use crate::ledger::Settled;
 use crate::perform::allow::{Forbidden, stores_refused};
 use crate::perform::claims::expect_unshared;
 use crate::perform::prepare::{PrepareError, refuse_without_data};
-use crate::repositories::{Label, SetFound, Tree, TreesKept};
+use crate::repositories::{Label, SetFound, TreesKept};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
-    Cause, CopyMade, Course, Coverage, EngineKind, Hold, Kept, Made, Manifest, Part, Phase, Store, course, coverage,
-    side_path, stream_path, uncovered, uncovered_side_files,
+    Cause, CopyMade, Course, Coverage, Hold, Made, Phase, Store, course, coverage, side_path, uncovered,
+    uncovered_side_files,
 };
 use fleet_core::claims::ClaimKind;
 use fleet_core::names::{RepositoryName, StoreName};
@@ -38,7 +41,7 @@ pub async fn back_up(data: &DataWork<'_>, to: &BTreeSet<RepositoryName>, cause: 
 /// What a backup came to.
 pub struct Taken {
     pub copies: Vec<CopyMade>,
-    /// The stores that are in none of them, because the host's people let nobody read them, each with the reason.
+    /// The stores that are in none of them, each with the reason: the host's people let nobody read them, or there is nothing of them.
     pub refused: BTreeMap<StoreName, String>,
 }
 
@@ -50,7 +53,8 @@ fn outcome(copies: &[CopyMade], refused: &BTreeMap<StoreName, String>) -> Outcom
     if reasons.is_empty() { Outcome::Done } else { Outcome::Failed { reason: reasons.join("; ") } }
 }
 
-/// Takes a backup of what is there into each repository. Each copy comes to an end of its own.
+/// Takes a backup of what is there into each repository. Each copy comes to an end of its own. One that comes before a restore is also
+/// taken of an instance that has lost volumes, for the restore gives them back: there is none where nothing is left.
 pub async fn take(
     data: &DataWork<'_>,
     settled: &Settled,
@@ -61,9 +65,18 @@ pub async fn take(
     let shared = expect_unshared(&data.site().ledger(), spec, &[ClaimKind::Project]);
     shared.map_err(PrepareError::from)?;
     let mounted = data.site().hands.mounted(spec).await?;
-    let refused = stores_refused(data.site(), &settled.rendered, &mounted).await;
+    let mut refused = stores_refused(data.site(), &settled.rendered, &mounted).await;
+    if cause == Cause::Safety {
+        refused.extend(bereft(data, settled).await?);
+        let mut truths = settled.rendered.stores.iter().filter(|(_, store)| store.is_truth());
+        if truths.all(|(name, _)| refused.contains_key(name)) {
+            return Ok(Taken { copies: Vec::new(), refused });
+        }
+    }
     let course = course_of(settled, &refused)?;
-    refuse_without_data(data.site(), settled).await?;
+    if cause != Cause::Safety {
+        refuse_without_data(data.site(), settled).await?;
+    }
     let mut copies = Copies::open(data, to, &data.backup_id()).await;
     if copies.open.is_empty() {
         return Ok(Taken { copies: copies.ended, refused });
@@ -77,7 +90,7 @@ pub async fn take(
         Ok(mut read) => {
             let streams = taking.stores(&course.streams);
             let early = std::mem::take(&mut read.early);
-            dumps::settle_early(data, spec, &streams, early, &mut read.dumped).await;
+            settle_early(data, spec, &streams, early, &mut read.dumped).await;
             taking.write(&mut copies, &read, cause).await;
         }
         Err(error) => copies.abandon(&crate::chain(&error)),
@@ -105,7 +118,7 @@ struct Taking<'a> {
     data: &'a DataWork<'a>,
     settled: &'a Settled,
     course: &'a Course,
-    /// Stores that the host's people let nobody read, each with the reason.
+    /// Stores that are not read, each with the reason.
     refused: BTreeMap<StoreName, String>,
     label: Label,
     holds: Vec<Hold>,
@@ -146,7 +159,7 @@ impl Taking<'_> {
         uncovered.extend(side_files.iter().flat_map(|(name, found)| uncovered_side_files(name, &found.kept)));
         let mut configuration = dumps::configuration(spec, bundle);
         configuration.extend(side_files.iter().filter_map(|(name, it)| Some((side_path(name), it.archive()?))));
-        let early = dumps::ask_early(data, spec, &streams, &self.course.stills).await;
+        let early = ask_early(data, spec, &streams, &self.course.stills).await;
         self.hold(Phase::Streams).await?;
         let label = self.label.clone();
         let dumping = {
@@ -233,112 +246,4 @@ impl Taking<'_> {
             None => Err(format!("the repository `{}` does not show what was written", copy.name)),
         }
     }
-
-    fn manifest(&self, name: &RepositoryName, read: &Read, cause: Cause) -> Result<Manifest, String> {
-        let settled = self.settled;
-        let mut uncovered = read.uncovered.clone();
-        let known =
-            |uncovered: &[String], store: &StoreName| uncovered.iter().any(|it| it.starts_with(&format!("{store}: ")));
-        for (store, reason) in &read.missing {
-            if !known(&uncovered, store) {
-                uncovered.push(format!("{store}: {reason}"));
-            }
-        }
-        let images = settled.rendered.spec.containers.iter().map(|it| (it.service.clone(), it.image.clone()));
-        Ok(Manifest {
-            format: Manifest::FORMAT,
-            backup: self.label.backup.clone(),
-            instance: self.data.order.instance.clone(),
-            host: self.label.host.clone(),
-            release: settled.release.clone(),
-            revision: settled.revision,
-            cause,
-            began: self.label.at,
-            ended: clock::now(),
-            values: settled.values.0.clone(),
-            images: images.collect(),
-            parts: self.parts(name, read)?,
-            derivable: self.course.derivable.clone(),
-            uncovered,
-            beside: read.beside.clone(),
-            side_files: read.side_files.iter().map(|(name, it)| (name.clone(), it.kept.clone())).collect(),
-            holds: self.holds.clone(),
-        })
-    }
-
-    fn parts(&self, name: &RepositoryName, read: &Read) -> Result<Vec<Part>, String> {
-        let lacking = |what: &str| format!("the repository `{name}` did not say what it kept of the {what}");
-        let mut parts = Vec::new();
-        if !read.dumped.stores.is_empty() {
-            let kept = read.dumped.kept.get(name).ok_or_else(|| lacking("dumps"))?;
-            let all: u64 = kept.streams.values().map(|stream| stream.bytes).sum();
-            parts.extend(
-                read.dumped
-                    .stores
-                    .iter()
-                    .map(|(store, dumped)| self.stream_part(store, dumped, share(kept.added, dumped.bytes, all))),
-            );
-        }
-        if !read.roots.of_store.is_empty() {
-            let kept = read.trees.get(name).ok_or_else(|| lacking("files"))?;
-            parts.extend(read.roots.of_store.keys().map(|store| self.files_part(store, read, kept)));
-        }
-        Ok(parts)
-    }
-
-    fn engine(&self, store: &StoreName) -> EngineKind {
-        self.settled.rendered.stores[store].engine.kind()
-    }
-
-    fn stream_part(&self, store: &StoreName, dumped: &Dumped, added: u64) -> Part {
-        Part {
-            store: store.clone(),
-            engine: self.engine(store),
-            kept: Kept::Stream { path: stream_path(store), sha256: dumped.sha256.clone() },
-            bytes: dumped.bytes,
-            added,
-            took_ms: dumped.took_ms,
-            counts: dumped.counts.clone(),
-            source: dumped.source.clone(),
-            notes: dumped.notes.clone(),
-        }
-    }
-
-    fn files_part(&self, store: &StoreName, read: &Read, kept: &TreesKept) -> Part {
-        let trees = &read.roots.of_store[store];
-        let roots: Vec<_> = trees.iter().map(|tree| tree.root.clone()).collect();
-        let is_below = |path: &str| {
-            let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
-            roots.iter().any(|root| below(&root.path))
-        };
-        let of_roots = roots.iter().filter_map(|root| kept.by_root.get(&root.path));
-        let (files, bytes) = of_roots.fold((0, 0), |(files, bytes), root| (files + root.files, bytes + root.bytes));
-        let sample = kept.sample.iter().filter(|(path, _)| is_below(path));
-        let is_about = |note: &str, tree: &Tree| {
-            note.contains(&tree.root.path) || tree.from.folder().is_some_and(|it| note.contains(&*it.to_string_lossy()))
-        };
-        let notes = kept.notes.iter().filter(|note| trees.iter().any(|tree| is_about(note, tree)));
-        let caveats = self.settled.rendered.stores[store].caveats();
-        Part {
-            store: store.clone(),
-            engine: self.engine(store),
-            kept: Kept::Files {
-                files,
-                sample: sample.map(|(path, hash)| (path.clone(), hash.clone())).collect(),
-                roots: roots.clone(),
-            },
-            bytes,
-            added: share(kept.added, bytes, kept.bytes),
-            took_ms: read.trees_took_ms,
-            counts: BTreeMap::new(),
-            source: None,
-            notes: notes.cloned().chain(caveats).collect(),
-        }
-    }
-}
-
-/// The repository says what all parts added together: each has its share by its size.
-fn share(added: u64, bytes: u64, of: u64) -> u64 {
-    let share = u128::from(added) * u128::from(bytes) / u128::from(of.max(1));
-    u64::try_from(share).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,6 @@
 //! Compares a loaded store with what was noted when it was backed up, and asks the app's own questions of it.
 
-use super::dumps;
+use super::asked;
 use super::fill::{Filling, is_of_data, of_tool};
 use super::ready::until_ready;
 use super::{DataError, DataWork};
@@ -43,7 +43,7 @@ pub async fn renote(
 ) -> Result<(Vec<String>, Differences), DataError> {
     let name = filling.name;
     let Some(source) = &filling.part.source else { return Ok((Vec::new(), Differences::default())) };
-    let Some(found) = dumps::note_found(data, spec, filling.store, source).await else {
+    let Some(found) = asked::note_found(data, spec, filling.store, source).await else {
         return Ok((Vec::new(), Differences::default()));
     };
     let found = found

@@ -9,7 +9,7 @@ use super::fill::{Filling, Loaded, load_all};
 use super::room::{Wanted, expect_room};
 use super::source::{self, Opened};
 use super::stages::{starting, volumes_alone, without_starting};
-use super::{Came, DataError, DataWork, doubles, side_files, undo};
+use super::{Came, DataError, DataWork, doubles, side_plan, undo};
 use crate::clock;
 use crate::perform::allow::allow;
 use crate::perform::work::Finish;
@@ -88,7 +88,7 @@ async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<String>, Da
     let fillings = fillings(&scene, &opened.manifest.parts)?;
     let spec = &scene.spec;
     allow(data.site(), &Reaches::of_drill(&scene, fillings.iter().map(|it| (it.name, it.store)))).await?;
-    let (side, said) = side_files::plan(data, opened, &fillings, BTreeMap::new()).await?.for_double();
+    let (side, said) = side_plan::plan(data, opened, &fillings, BTreeMap::new()).await?.for_double();
     data.note(|journal| journal.throwaway = Some(Box::new(spec.clone())))?;
     data.work.perform(spec, |found| volumes_alone(found, spec), Finish::AsIs).await?;
     let mut checks = files(data, opened, spec, &fillings).await?;

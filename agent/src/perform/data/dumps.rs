@@ -3,8 +3,8 @@
 //! **Invariant:** a stream counts only if its tool ended well and what came through is plausible: until both are known, no copy
 //! hears of its end.
 
+use super::asked::{Asked, Early, count, note, settled};
 use super::copies::Copies;
-use super::ready::until_ready;
 use super::tee::Tee;
 use super::{DataError, DataWork};
 use crate::clock;
@@ -12,8 +12,8 @@ use crate::hands::{DumpStream, HandsError};
 use crate::repositories::{Ahead, Label, StreamsKept};
 use bytes::Bytes;
 use fleet_core::backup::{
-    Counted, NotedAt, Plausible, Reading, SourceNote, Still, Store, ToolEnd, around, between, count_tool, dump_tool,
-    exactly, lacking, note_tool, reading, stream_path, unequal,
+    Counted, NotedAt, Plausible, Reading, SourceNote, Store, ToolEnd, around, between, dump_tool, exactly, lacking,
+    stream_path, unequal,
 };
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::spec::InstanceSpec;
@@ -144,54 +144,6 @@ fn differing<'a>(sent: &'a BTreeMap<StoreName, Dumped>, kept: &StreamsKept) -> O
     sent.iter().find(|pair| !is_same(pair)).map(|(name, _)| name)
 }
 
-/// What was said of stores that could not be asked any more while they are dumped.
-pub type Early = BTreeMap<StoreName, Asked>;
-
-/// What was counted of a store, and what its server said of it; or why it did not.
-#[derive(Debug)]
-pub struct Asked {
-    counted: Result<Reading, String>,
-    noted: Option<Result<NotedAt, String>>,
-}
-
-/// Asks about those stores whose services will stand still for their dumps.
-pub async fn ask_early(
-    data: &DataWork<'_>,
-    spec: &InstanceSpec,
-    stores: &[(&StoreName, &Store)],
-    stills: &[Still],
-) -> Early {
-    let mut early = Early::new();
-    for (name, store) in stores {
-        let Some(tool) = count_tool(store) else { continue };
-        if stills.iter().any(|still| still.service == tool.at.service()) {
-            let counted = count(data, spec, store).await;
-            let noted = note(data, spec, store, None).await;
-            early.insert((*name).clone(), Asked { counted, noted });
-        }
-    }
-    early
-}
-
-/// Asks again about those stores, whose services run again: what was the same before they stood still and after is in their dumps.
-pub async fn settle_early(
-    data: &DataWork<'_>,
-    spec: &InstanceSpec,
-    stores: &[(&StoreName, &Store)],
-    early: Early,
-    dumped: &mut AllDumped,
-) {
-    for (name, Asked { noted, .. }) in early {
-        let store = stores.iter().find(|(other, _)| **other == name).map(|(_, store)| *store);
-        let (Some(store), Some(before), Some(dumped)) = (store, noted, dumped.stores.get_mut(&name)) else { continue };
-        let after = match until_ready(data, store, spec).await {
-            Ok(()) => note(data, spec, store, before.as_ref().ok()).await.unwrap_or_else(|| Ok(NotedAt::default())),
-            Err(reason) => Err(reason),
-        };
-        (dumped.source, _) = settled(before, after, &mut dumped.notes);
-    }
-}
-
 /// One store, on its way into the copies.
 struct Dumping<'a> {
     data: &'a DataWork<'a>,
@@ -293,63 +245,6 @@ impl Dumping<'_> {
         let counted = count(self.data, self.spec, self.store).await;
         counted.map_err(|error| DataError::of_store(self.name, format!("it could not be counted: {error}")))
     }
-}
-
-/// What a store's own counter says.
-async fn count(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Result<Reading, String> {
-    let Some(tool) = count_tool(store) else { return Ok(Reading::default()) };
-    let said = data.site().hands.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error))?;
-    reading(store, &said)
-}
-
-/// What both say, and whether nothing was written in between. That a server cannot be asked is no fault of its dump.
-fn settled(
-    before: Result<NotedAt, String>,
-    after: Result<NotedAt, String>,
-    notes: &mut Vec<String>,
-) -> (Option<SourceNote>, bool) {
-    match before.and_then(|before| Ok((before, after?))) {
-        Ok((before, after)) => {
-            let is_still = before.is_still(&after);
-            let source = before.settled(&after);
-            notes.extend(source.left.iter().cloned());
-            (Some(source), is_still)
-        }
-        Err(reason) => {
-            notes.push(format!("warning: what its server says of it could not be noted: {reason}"));
-            (None, false)
-        }
-    }
-}
-
-/// What a store's server says of it by another path than its dump: of the same samples as before, where it was asked before.
-async fn note(
-    data: &DataWork<'_>,
-    spec: &InstanceSpec,
-    store: &Store,
-    before: Option<&NotedAt>,
-) -> Option<Result<NotedAt, String>> {
-    let tool = note_tool(store, before.map(|before| &before.note))?;
-    let said = data.site().hands.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error));
-    Some(said.and_then(|said| NotedAt::read(&said)))
-}
-
-/// The same of what was noted, to be compared: of more than can be read nothing is known.
-pub async fn note_found(
-    data: &DataWork<'_>,
-    spec: &InstanceSpec,
-    store: &Store,
-    noted: &SourceNote,
-) -> Option<Result<NotedAt, String>> {
-    let said = data.site().hands.run_tool(&note_tool(store, Some(noted))?, spec).await;
-    Some(match said {
-        Err(HandsError::TooMuch { .. }) => {
-            let note = SourceNote { is_partial: true, ..SourceNote::default() };
-            Ok(NotedAt { note, ..NotedAt::default() })
-        }
-        Err(error) => Err(crate::chain(&error)),
-        Ok(said) => NotedAt::read(&said),
-    })
 }
 
 /// The configuration of an instance as streams: its release, and the files that were made of it.

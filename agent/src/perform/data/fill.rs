@@ -4,7 +4,7 @@
 
 use super::compare::{recount, renote};
 use super::ready::until_ready;
-use super::side_files::SidePlan;
+use super::side_plan::SidePlan;
 use super::source::Opened;
 use super::stages::starting;
 use super::{DataError, DataWork, bucket};

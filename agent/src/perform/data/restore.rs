@@ -4,10 +4,13 @@
 //! renamed back.
 
 use super::agreed::{expect_kept, expect_side_files};
+use super::backup::Taken;
+use super::bereft::{expect_rest, make_removed, signed_again};
 use super::drill::fillings;
 use super::fill::{Filling, Loaded, load_all};
 use super::room::expect_room;
-use super::side_files::{self, SidePlan};
+use super::side_files;
+use super::side_plan::{self, SidePlan};
 use super::source::{self, Opened};
 use super::stages::{volumes_alone, without_starting};
 use super::targets::{Target, Targets, expect_alone, expect_nobody, make_missing, targets};
@@ -19,12 +22,10 @@ use crate::perform::forward::stages;
 use crate::perform::prepare::prepare;
 use crate::perform::work::Finish;
 use fleet_core::app::Rendered;
-use fleet_core::backup::{
-    Cause, DataAction, Engine, Files, Made, Others, Part, Privileges, RestoreMade, Root, Source, Store,
-};
+use fleet_core::backup::{Cause, Engine, Files, Made, Others, Part, Privileges, RestoreMade, Root, Source, Store};
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{RepositoryName, StoreName};
-use fleet_core::order::{Action, Goal, Outcome, PowerWish};
+use fleet_core::order::{Goal, Outcome, PowerWish};
 use fleet_core::steps::steps_for_power;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -41,6 +42,7 @@ pub async fn in_place(
     let Some(settled) = &data.open.from else { return Err(DataError::Unfit("there is no such instance".to_owned())) };
     let opened = source::open(data, from, privileges).await?;
     expect_same(&opened, settled)?;
+    expect_rest(data, settled, only).await?;
     let parts = chosen(&opened, only)?;
     let fillings = fillings(&settled.rendered, &parts)?;
     allow_fillings(data, &settled.rendered, &fillings).await?;
@@ -53,7 +55,7 @@ pub async fn in_place(
     let today = side_files::gather_all(data, &settled.rendered.spec, &databases).await;
     let mut lost = others::expect_none(data, &settled.rendered, &fillings, &targets.found, others).await?;
     lost.extend(expect_kept(&today, others)?);
-    let side = side_files::plan(data, &opened, &fillings, today).await?;
+    let side = side_plan::plan(data, &opened, &fillings, today).await?;
     data.note(|journal| {
         let lost = lost.into_iter().map(|what| format!("replaced with the rest: {what}"));
         journal.notes = lost.chain(side.notes.iter().cloned()).collect();
@@ -62,6 +64,7 @@ pub async fn in_place(
     let targets = take_apart(data, settled, targets).await?;
     let spec = &settled.rendered.spec;
     restore_all(data, &opened, &targets).await?;
+    make_removed(data, spec).await?;
     note_different(data, &load_all(data, &opened, &fillings, spec, &side).await?)?;
     data.work.say("starting what was restored");
     run_again(data, settled).await?;
@@ -100,7 +103,7 @@ pub async fn anew(
     let fillings = fillings(&to.rendered, &parts)?;
     allow_fillings(data, &to.rendered, &fillings).await?;
     expect_side_files(&opened, only, others)?;
-    let side = side_files::plan(data, &opened, &fillings, BTreeMap::new()).await?;
+    let side = side_plan::plan(data, &opened, &fillings, BTreeMap::new()).await?;
     note_begun(data, &to)?;
     fill_new(data, &opened, &to.rendered, fillings, &side).await?;
     data.work.say("starting what was restored");
@@ -203,13 +206,20 @@ async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<Reposit
     if to.is_empty() {
         return Ok(());
     }
-    let copies = backup::take(data, settled, to, Cause::Safety).await?.copies;
+    let Taken { copies, refused } = backup::take(data, settled, to, Cause::Safety).await?;
     let failed: Vec<String> = copies.iter().filter_map(|copy| copy.result.as_ref().err().cloned()).collect();
-    data.note(|journal| journal.safety = copies)?;
+    data.note(|journal| {
+        journal.safety = copies;
+        let without = refused.iter().map(|(store, reason)| format!("{store}: not backed up before: {reason}"));
+        journal.notes.extend(without);
+    })?;
     if failed.is_empty() {
         return Ok(());
     }
-    Err(DataError::Failed(format!("the safety backup failed, so nothing was replaced: {}", failed.join("; "))))
+    let failed = failed.join("; ");
+    Err(DataError::Failed(format!(
+        "the safety backup failed, so nothing was replaced: {failed} (`--no-safety` goes without)"
+    )))
 }
 
 /// Lets the instance stand still and makes room. How folders are moved is found out when nothing of the instance writes any more.
@@ -298,18 +308,6 @@ fn note_passed(
         journal.rebuilds = rendered.rebuilds.keys().cloned().collect();
         journal.made = Some(Box::new(made));
     })?)
-}
-
-/// Where all of an instance's data was restored, its volumes are those that hold it now, whoever made them.
-async fn signed_again(data: &DataWork<'_>, settled: Settled) -> Settled {
-    let is_all = matches!(&data.order.action, Action::Data(DataAction::Restore { only, .. }) if only.is_empty());
-    match data.site().hands.look(&settled.rendered.spec).await {
-        Ok(found) if is_all => {
-            let signed = settled.signed.intersection(&found.signed).cloned().collect();
-            Settled { signed, ..settled }
-        }
-        Ok(_) | Err(_) => settled,
-    }
 }
 
 /// What was restored is well: what is old goes, and what is derived is rebuilt. That either could not be done is said, and undoes

@@ -1,16 +1,13 @@
-//! Files beside a database's dump: found in its data folder for a backup, and put back there by a restore.
+//! Files beside a database's dump: found in its data folder for a backup.
 //!
-//! **Invariant:** a restore reads and checks them before it touches anything.
+//! **Invariant:** what is known to be there and is not kept is named.
 
-use super::fill::Filling;
-use super::source::Opened;
-use super::{DataError, DataWork};
+use super::DataWork;
 use crate::beneath::{Entry, Folder, Owner};
 use fleet_core::backup::{
-    COUNT_LIMIT_OF_FILES, EngineKind, FILE_LIMIT, PutTime, SaidFiles, SideContent, SideFile, SideFiles, SideFolder,
-    Store, TOTAL_LIMIT, can_descend, data_folder, data_place, has_side_files, is_fit, is_log, is_named_log,
-    is_of_server, is_side_file, mentioned, mentioned_logs, pack, put_time, relative, said_files, short,
-    side_files_tool, side_path, unpack,
+    COUNT_LIMIT_OF_FILES, EngineKind, FILE_LIMIT, SaidFiles, SideContent, SideFile, SideFiles, SideFolder, Store,
+    TOTAL_LIMIT, can_descend, data_folder, data_place, has_side_files, is_fit, is_log, is_named_log, is_of_server,
+    is_side_file, mentioned, mentioned_logs, pack, relative, said_files, short, side_files_tool,
 };
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
@@ -23,13 +20,13 @@ use std::path::PathBuf;
 /// So many folders below a data folder are looked into.
 const FOLDERS_LIMIT: usize = 200;
 
-type Contents = Vec<(SideFile, Vec<u8>)>;
+pub type Contents = Vec<(SideFile, Vec<u8>)>;
 
 /// What was found of one store.
 #[derive(Debug, Clone, Default)]
 pub struct Gathered {
     pub kept: SideFiles,
-    files: Contents,
+    pub files: Contents,
     /// What is known to be there and is not kept: a restore in place would lose it.
     pub lost: Vec<String>,
 }
@@ -110,12 +107,12 @@ fn named(store: &Store, spec: &InstanceSpec, said: &SaidFiles, folder: &str) -> 
 
 /// A volume or folder of this host, and the way to the data folder in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct DataRoot {
-    path: PathBuf,
-    below: String,
+pub struct DataRoot {
+    pub path: PathBuf,
+    pub below: String,
 }
 
-async fn root_of(
+pub async fn root_of(
     data: &DataWork<'_>,
     spec: &InstanceSpec,
     store: &Store,
@@ -220,7 +217,7 @@ fn folders_of(data: &Folder, files: &Contents) -> Vec<SideFolder> {
 }
 
 /// The folders above a file, the outermost first.
-fn above(path: &str) -> impl Iterator<Item = &str> {
+pub fn above(path: &str) -> impl Iterator<Item = &str> {
     [""].into_iter().chain(path.match_indices('/').map(|(at, _)| &path[..at]))
 }
 
@@ -241,167 +238,14 @@ fn read(folder: &Folder, name: &str) -> io::Result<Option<(SideContent, Vec<u8>,
     }
 }
 
-fn hash(bytes: &[u8]) -> String {
+pub fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// What a restore puts beside the data of each store.
-#[derive(Debug, Default)]
-pub struct SidePlan {
-    of_store: BTreeMap<StoreName, Planned>,
-    /// What is unusual about it, for people.
-    pub notes: Vec<String>,
-}
-
-#[derive(Debug)]
-struct Planned {
-    folder: String,
-    files: Contents,
-    folders: Vec<SideFolder>,
-    /// How many of them the backup has.
-    kept: usize,
-    time: PutTime,
-}
-
-/// Reads and checks what the backup has of them. `today` is what the data folders have that will be replaced.
-pub async fn plan(
-    data: &DataWork<'_>,
-    opened: &Opened,
-    fillings: &[Filling<'_>],
-    mut today: BTreeMap<StoreName, Gathered>,
-) -> Result<SidePlan, DataError> {
-    data.work.say("reading the files beside the dumps");
-    let mut plan = SidePlan::default();
-    for filling in fillings {
-        let Some(time) = put_time(filling.part.engine) else { continue };
-        let name = filling.name;
-        let kept = opened.manifest.side_files.get(name);
-        let mut files = match kept {
-            Some(kept) => of_backup(opened, filling, kept).await?,
-            None => Vec::new(),
-        };
-        let of_backup = files.len();
-        let has: BTreeSet<String> = files.iter().map(|(file, _)| file.path.clone()).collect();
-        let today = today.remove(name).unwrap_or_default();
-        let stays: Contents = today.files.into_iter().filter(|(file, _)| !has.contains(&file.path)).collect();
-        if !stays.is_empty() {
-            let names: Vec<&str> = stays.iter().map(|(file, _)| file.path.as_str()).collect();
-            plan.notes.push(format!("{name}: not in the backup, so those of today stay: {}", short(&names)));
-        }
-        let found = kept.map(|kept| kept.folder.as_str()).filter(|it| !it.is_empty()).unwrap_or(&today.kept.folder);
-        let Some(folder) = data_folder(&filling.store.engine, Some(found)) else { continue };
-        files.extend(stays);
-        let mut folders = kept.map(|kept| kept.folders.clone()).unwrap_or_default();
-        let has: BTreeSet<String> = folders.iter().map(|folder| folder.path.clone()).collect();
-        folders.extend(today.kept.folders.into_iter().filter(|folder| !has.contains(&folder.path)));
-        plan.of_store.insert(name.clone(), Planned { folder, files, folders, kept: of_backup, time });
-    }
-    Ok(plan)
-}
-
-async fn of_backup(opened: &Opened, filling: &Filling<'_>, kept: &SideFiles) -> Result<Contents, DataError> {
-    let bad =
-        |reason: String| DataError::BadBackup(format!("the files beside the dump of `{}`: {reason}", filling.name));
-    if kept.files.is_empty() {
-        return Ok(Vec::new());
-    }
-    let archive = opened.small(&side_path(filling.name)).await;
-    let archive = archive.ok_or_else(|| bad("they cannot be read".to_owned()))?;
-    if hash(&archive) != kept.sha256 {
-        return Err(bad("their archive is not what was kept".to_owned()));
-    }
-    let mut contents = unpack(&archive).map_err(bad)?;
-    let file = |file: &SideFile| {
-        if let Some(fault) = file.fault(filling.part.engine) {
-            return Err(bad(format!("`{}`: {fault}", file.path)));
-        }
-        let content = match &file.content {
-            SideContent::Link { .. } => Vec::new(),
-            SideContent::File { sha256, .. } => {
-                let content = contents.remove(&file.path).filter(|content| hash(content) == *sha256);
-                content.ok_or_else(|| bad(format!("`{}` is not what it was", file.path)))?
-            }
-        };
-        Ok((file.clone(), content))
-    };
-    kept.files.iter().map(file).collect()
-}
-
-impl SidePlan {
-    /// Keeps only those without which a server would not start, or would start open to everybody: a double has other addresses, and
-    /// the access rules of a server name its own.
-    pub fn for_double(mut self) -> (Self, Vec<String>) {
-        let said = self.of_store.iter().filter(|(_, planned)| planned.kept > 0);
-        let said =
-            said.map(|(name, planned)| format!("{name}: {} beside the dump, whole", count(planned.kept, "file")));
-        let said = said.collect();
-        self.of_store.retain(|_, planned| planned.time == PutTime::BeforeStart);
-        (self, said)
-    }
-
-    /// Whether anything is put after databases were loaded.
-    pub fn is_late(&self, fillings: &[Filling<'_>]) -> bool {
-        fillings.iter().any(|it| self.of(it.name, PutTime::AfterLoad).is_some())
-    }
-
-    fn of(&self, name: &StoreName, time: PutTime) -> Option<&Planned> {
-        self.of_store.get(name).filter(|planned| planned.time == time && !planned.files.is_empty())
-    }
-
-    /// Puts those in place whose time has come. Their servers stand still.
-    pub async fn put(
-        &self,
-        data: &DataWork<'_>,
-        fillings: &[Filling<'_>],
-        spec: &InstanceSpec,
-        time: PutTime,
-    ) -> Result<(), DataError> {
-        for filling in fillings {
-            let Some(planned) = self.of(filling.name, time) else { continue };
-            data.work.say(format!("putting {} beside {}", count(planned.files.len(), "file"), filling.name));
-            let failed = |reason: String| DataError::of_store(filling.name, reason);
-            let root = root_of(data, spec, filling.store, &planned.folder).await.map_err(failed)?;
-            let root = root.ok_or_else(|| failed("its folder is in no volume or folder with a name".to_owned()))?;
-            let (files, folders) = (planned.files.clone(), planned.folders.clone());
-            let path = root.path.clone();
-            let written = tokio::task::spawn_blocking(move || write(&root, &files, &folders)).await;
-            let written = written.unwrap_or_else(|error| Err(io::Error::other(error)));
-            written.map_err(|source| DataError::Disk { doing: "put files beside the data in", path, source })?;
-        }
-        Ok(())
-    }
-}
-
-fn write(root: &DataRoot, files: &Contents, folders: &[SideFolder]) -> io::Result<()> {
-    let Some((first, _)) = files.first() else { return Ok(()) };
-    let owner = |file: &SideFile, mode| Owner { uid: file.uid, gid: file.gid, mode };
-    let known = |path: &str| {
-        let found = folders.iter().find(|folder| folder.path == path)?;
-        Some(Owner { uid: found.uid, gid: found.gid, mode: found.mode })
-    };
-    // Folders of a backup that does not know them are for the owner of the first file in them.
-    let made = |file: &SideFile, path: &str| known(path).unwrap_or_else(|| owner(file, 0o700));
-    let data = Folder::open(&root.path)?.make_below(&root.below, |_| made(first, ""))?;
-    for (file, content) in files {
-        let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
-        let folder = data.make_below(folder, |path| made(file, path))?;
-        match &file.content {
-            SideContent::File { .. } => folder.write(name, content, owner(file, file.mode))?,
-            SideContent::Link { to } => folder.link(name, to, owner(file, 0o777))?,
-        }
-    }
-    // An image may have made them, too. The data folder itself is its server's own.
-    let paths: BTreeSet<&str> =
-        files.iter().flat_map(|(file, _)| above(&file.path)).filter(|path| !path.is_empty()).collect();
-    for (path, owner) in paths.into_iter().filter_map(|path| Some((path, known(path)?))) {
-        data.below(path)?.give(owner)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::perform::data::side_plan::write;
 
     /// What is kept of a data folder, and what is said to be left out.
     fn looked(folder: &tempfile::TempDir, named: &[&str]) -> (Vec<String>, Vec<String>) {

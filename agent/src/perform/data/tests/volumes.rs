@@ -6,8 +6,10 @@ use super::lab::Fault;
 use super::restores::{anew, changed_since};
 use crate::fake::FakeContainer;
 use crate::hands::Disk;
+use fleet_core::backup::{DataAction, Made};
 use fleet_core::names::BackupId;
-use fleet_core::order::Outcome;
+use fleet_core::order::{Action, Outcome};
+use fleet_core::spec::EngineOwner;
 use fleet_core::steps::ContainerState;
 use std::collections::BTreeSet;
 
@@ -133,4 +135,68 @@ async fn without_room_nothing_of_a_new_instance_stays() {
     let end = bed.carry_out_order(&agent, &anew(&bed, &id)).await;
     assert!(end.outcome.reason().is_some_and(|it| it.contains("not enough room")), "{end:?}");
     bed.check_calm("after an instance for which there was no room");
+}
+
+/// Somebody removed these volumes with the containers that had them, and made them again by hand.
+fn make_again(bed: &Bed, volumes: &[&str]) {
+    let mut world = bed.lab.fake.world();
+    world.containers.retain(|it| volumes.iter().all(|name| !it.volumes.contains(*name)));
+    for name in volumes {
+        world.volume_owners.insert((*name).to_owned(), EngineOwner::Nobody);
+        std::fs::remove_dir_all(bed.lab.folder.join(name)).expect("it was there");
+        std::fs::create_dir_all(bed.lab.volume(name)).expect("made");
+    }
+}
+
+fn restore_only(id: &BackupId, store: &str, safety: &[&str]) -> Action {
+    match restore("near", id, safety) {
+        Action::Data(DataAction::Restore { from, safety, goal, others, privileges, .. }) => {
+            let only = [store.parse().expect("a name")].into();
+            Action::Data(DataAction::Restore { from, only, safety, goal, others, privileges })
+        }
+        other => panic!("expected a restore, found {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_restore_as_its_hint_says_gives_back_volumes_that_were_made_again_by_hand_and_keeps_what_was_in_them() {
+    let (bed, agent, id, before, _) = changed_since("").await;
+    make_again(&bed, &["oasis-1_data", "oasis-1_uploads"]);
+    std::fs::write(bed.lab.volume("oasis-1_uploads").join("by-hand"), "mine").expect("written");
+    let end = bed.carry_out_order(&agent, &bed.order(backup(&["near"]), "refused")).await;
+    let reason = end.outcome.reason().unwrap_or_default();
+    assert!(reason.contains("its data is gone") && reason.contains("`fleet restore oasis-1`"), "{reason}");
+    let order = bed.order(restore("near", &id, &["near"]), "hint");
+    let end = bed.carry_out_order(&agent, &order).await;
+    assert_eq!((end.outcome.clone(), bed.state()), (Outcome::Done, before));
+    let Some(Made::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
+    assert_eq!(
+        made.notes,
+        ["rows: not backed up before: the volume `oasis-1_data` was removed, and there is nothing in its place"]
+    );
+    let sets = bed.sets("near").await;
+    let safety = sets.iter().find(|set| set.backup.as_str() == order.order.id.as_str()).expect("it is there");
+    let parts = safety.manifest().expect("it can be read").parts;
+    assert_eq!(parts.iter().map(|part| (part.store.as_str(), part.bytes)).collect::<Vec<_>>(), [("uploads", 4)]);
+    // They are the instance's now.
+    let again = bed.carry_out_order(&agent, &bed.order(backup(&["near"]), "again")).await;
+    assert_eq!(again.outcome, Outcome::Done);
+    bed.check_calm("after a restore of lost volumes");
+}
+
+#[tokio::test]
+async fn a_volume_whose_store_alone_was_restored_is_not_lost_any_more_and_nothing_starts_over_the_others() {
+    let (bed, agent, id, before, _) = changed_since("").await;
+    make_again(&bed, &["oasis-1_uploads"]);
+    let end = bed.carry_out_order(&agent, &bed.order(restore_only(&id, "uploads", &["near"]), "")).await;
+    assert_eq!((end.outcome, bed.state().uploads), (Outcome::Done, before.uploads));
+    let end = bed.carry_out_order(&agent, &bed.order(backup(&["near"]), "again")).await;
+    assert_eq!(end.outcome, Outcome::Done, "nothing is lost");
+
+    let (bed, agent, id, ..) = changed_since("").await;
+    make_again(&bed, &["oasis-1_uploads", "oasis-1_data"]);
+    let end = bed.carry_out_order(&agent, &bed.order(restore_only(&id, "uploads", &[]), "")).await;
+    let reason = end.outcome.reason().unwrap_or_default();
+    assert!(reason.contains("its data is gone: somebody removed oasis-1_data"), "{reason}");
+    assert!(bed.running().is_empty(), "nothing starts over an empty volume");
 }

@@ -1,0 +1,117 @@
+//! What servers are asked beside their dumps: how much there is, and what they say of it.
+//!
+//! **Invariant:** that a server cannot be asked is no fault of its dump: it is a warning of the backup.
+
+use super::DataWork;
+use super::dumps::AllDumped;
+use super::ready::until_ready;
+use crate::hands::HandsError;
+use fleet_core::backup::{NotedAt, Reading, SourceNote, Still, Store, count_tool, note_tool, reading};
+use fleet_core::names::StoreName;
+use fleet_core::spec::InstanceSpec;
+use std::collections::BTreeMap;
+
+/// What was said of stores that could not be asked any more while they are dumped.
+pub type Early = BTreeMap<StoreName, Asked>;
+
+/// What was counted of a store, and what its server said of it; or why it did not.
+#[derive(Debug)]
+pub struct Asked {
+    pub counted: Result<Reading, String>,
+    pub noted: Option<Result<NotedAt, String>>,
+}
+
+/// Asks about those stores whose services will stand still for their dumps.
+pub async fn ask_early(
+    data: &DataWork<'_>,
+    spec: &InstanceSpec,
+    stores: &[(&StoreName, &Store)],
+    stills: &[Still],
+) -> Early {
+    let mut early = Early::new();
+    for (name, store) in stores {
+        let Some(tool) = count_tool(store) else { continue };
+        if stills.iter().any(|still| still.service == tool.at.service()) {
+            let counted = count(data, spec, store).await;
+            let noted = note(data, spec, store, None).await;
+            early.insert((*name).clone(), Asked { counted, noted });
+        }
+    }
+    early
+}
+
+/// Asks again about those stores, whose services run again: what was the same before they stood still and after is in their dumps.
+pub async fn settle_early(
+    data: &DataWork<'_>,
+    spec: &InstanceSpec,
+    stores: &[(&StoreName, &Store)],
+    early: Early,
+    dumped: &mut AllDumped,
+) {
+    for (name, Asked { noted, .. }) in early {
+        let store = stores.iter().find(|(other, _)| **other == name).map(|(_, store)| *store);
+        let (Some(store), Some(before), Some(dumped)) = (store, noted, dumped.stores.get_mut(&name)) else { continue };
+        let after = match until_ready(data, store, spec).await {
+            Ok(()) => note(data, spec, store, before.as_ref().ok()).await.unwrap_or_else(|| Ok(NotedAt::default())),
+            Err(reason) => Err(reason),
+        };
+        (dumped.source, _) = settled(before, after, &mut dumped.notes);
+    }
+}
+
+/// What a store's own counter says.
+pub async fn count(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Result<Reading, String> {
+    let Some(tool) = count_tool(store) else { return Ok(Reading::default()) };
+    let said = data.site().hands.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error))?;
+    reading(store, &said)
+}
+
+/// What both say, and whether nothing was written in between. That a server cannot be asked is no fault of its dump.
+pub fn settled(
+    before: Result<NotedAt, String>,
+    after: Result<NotedAt, String>,
+    notes: &mut Vec<String>,
+) -> (Option<SourceNote>, bool) {
+    match before.and_then(|before| Ok((before, after?))) {
+        Ok((before, after)) => {
+            let is_still = before.is_still(&after);
+            let source = before.settled(&after);
+            notes.extend(source.left.iter().cloned());
+            (Some(source), is_still)
+        }
+        Err(reason) => {
+            notes.push(format!("warning: what its server says of it could not be noted: {reason}"));
+            (None, false)
+        }
+    }
+}
+
+/// What a store's server says of it by another path than its dump: of the same samples as before, where it was asked before.
+pub async fn note(
+    data: &DataWork<'_>,
+    spec: &InstanceSpec,
+    store: &Store,
+    before: Option<&NotedAt>,
+) -> Option<Result<NotedAt, String>> {
+    let tool = note_tool(store, before.map(|before| &before.note))?;
+    let said = data.site().hands.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error));
+    Some(said.and_then(|said| NotedAt::read(&said)))
+}
+
+/// The same of what was noted, to be compared: of more than can be read nothing is known.
+pub async fn note_found(
+    data: &DataWork<'_>,
+    spec: &InstanceSpec,
+    store: &Store,
+    noted: &SourceNote,
+) -> Option<Result<NotedAt, String>> {
+    let said = data.site().hands.run_tool(&note_tool(store, Some(noted))?, spec).await;
+    Some(match said {
+        Err(HandsError::TooMuch { .. }) => {
+            let note = SourceNote { is_partial: true, ..SourceNote::default() };
+            Ok(NotedAt { note, ..NotedAt::default() })
+        }
+        Err(error) => Err(crate::chain(&error)),
+        Ok(said) => NotedAt::read(&said),
+    })
+}

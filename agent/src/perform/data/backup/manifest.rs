@@ -1,0 +1,119 @@
+//! What a backup's manifest says of it in one repository.
+
+use super::{Read, Taking};
+use crate::clock;
+use crate::perform::data::dumps::Dumped;
+use crate::repositories::{Tree, TreesKept};
+use fleet_core::backup::{Cause, EngineKind, Kept, Manifest, Part, stream_path};
+use fleet_core::names::{RepositoryName, StoreName};
+use std::collections::BTreeMap;
+
+impl Taking<'_> {
+    pub fn manifest(&self, name: &RepositoryName, read: &Read, cause: Cause) -> Result<Manifest, String> {
+        let settled = self.settled;
+        let mut uncovered = read.uncovered.clone();
+        let known =
+            |uncovered: &[String], store: &StoreName| uncovered.iter().any(|it| it.starts_with(&format!("{store}: ")));
+        for (store, reason) in &read.missing {
+            if !known(&uncovered, store) {
+                uncovered.push(format!("{store}: {reason}"));
+            }
+        }
+        let images = settled.rendered.spec.containers.iter().map(|it| (it.service.clone(), it.image.clone()));
+        Ok(Manifest {
+            format: Manifest::FORMAT,
+            backup: self.label.backup.clone(),
+            instance: self.data.order.instance.clone(),
+            host: self.label.host.clone(),
+            release: settled.release.clone(),
+            revision: settled.revision,
+            cause,
+            began: self.label.at,
+            ended: clock::now(),
+            values: settled.values.0.clone(),
+            images: images.collect(),
+            parts: self.parts(name, read)?,
+            derivable: self.course.derivable.clone(),
+            uncovered,
+            beside: read.beside.clone(),
+            side_files: read.side_files.iter().map(|(name, it)| (name.clone(), it.kept.clone())).collect(),
+            holds: self.holds.clone(),
+        })
+    }
+
+    fn parts(&self, name: &RepositoryName, read: &Read) -> Result<Vec<Part>, String> {
+        let lacking = |what: &str| format!("the repository `{name}` did not say what it kept of the {what}");
+        let mut parts = Vec::new();
+        if !read.dumped.stores.is_empty() {
+            let kept = read.dumped.kept.get(name).ok_or_else(|| lacking("dumps"))?;
+            let all: u64 = kept.streams.values().map(|stream| stream.bytes).sum();
+            parts.extend(
+                read.dumped
+                    .stores
+                    .iter()
+                    .map(|(store, dumped)| self.stream_part(store, dumped, share(kept.added, dumped.bytes, all))),
+            );
+        }
+        if !read.roots.of_store.is_empty() {
+            let kept = read.trees.get(name).ok_or_else(|| lacking("files"))?;
+            parts.extend(read.roots.of_store.keys().map(|store| self.files_part(store, read, kept)));
+        }
+        Ok(parts)
+    }
+
+    fn engine(&self, store: &StoreName) -> EngineKind {
+        self.settled.rendered.stores[store].engine.kind()
+    }
+
+    fn stream_part(&self, store: &StoreName, dumped: &Dumped, added: u64) -> Part {
+        Part {
+            store: store.clone(),
+            engine: self.engine(store),
+            kept: Kept::Stream { path: stream_path(store), sha256: dumped.sha256.clone() },
+            bytes: dumped.bytes,
+            added,
+            took_ms: dumped.took_ms,
+            counts: dumped.counts.clone(),
+            source: dumped.source.clone(),
+            notes: dumped.notes.clone(),
+        }
+    }
+
+    fn files_part(&self, store: &StoreName, read: &Read, kept: &TreesKept) -> Part {
+        let trees = &read.roots.of_store[store];
+        let roots: Vec<_> = trees.iter().map(|tree| tree.root.clone()).collect();
+        let is_below = |path: &str| {
+            let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
+            roots.iter().any(|root| below(&root.path))
+        };
+        let of_roots = roots.iter().filter_map(|root| kept.by_root.get(&root.path));
+        let (files, bytes) = of_roots.fold((0, 0), |(files, bytes), root| (files + root.files, bytes + root.bytes));
+        let sample = kept.sample.iter().filter(|(path, _)| is_below(path));
+        let is_about = |note: &str, tree: &Tree| {
+            note.contains(&tree.root.path) || tree.from.folder().is_some_and(|it| note.contains(&*it.to_string_lossy()))
+        };
+        let notes = kept.notes.iter().filter(|note| trees.iter().any(|tree| is_about(note, tree)));
+        let caveats = self.settled.rendered.stores[store].caveats();
+        Part {
+            store: store.clone(),
+            engine: self.engine(store),
+            kept: Kept::Files {
+                files,
+                sample: sample.map(|(path, hash)| (path.clone(), hash.clone())).collect(),
+                roots: roots.clone(),
+            },
+            bytes,
+            added: share(kept.added, bytes, kept.bytes),
+            took_ms: read.trees_took_ms,
+            counts: BTreeMap::new(),
+            source: None,
+            notes: notes.cloned().chain(caveats).collect(),
+        }
+    }
+}
+
+/// The repository says what all parts added together: each has its share by its size.
+fn share(added: u64, bytes: u64, of: u64) -> u64 {
+    let share = u128::from(added) * u128::from(bytes) / u128::from(of.max(1));
+    u64::try_from(share).unwrap_or(u64::MAX)
+}
