@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// So long one waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,6 +38,8 @@ impl Bounds {
 pub enum NoPlace {
     #[error("{} of your calls {} or wait to do so", .0.waiting, .0.doing)]
     YoursAreMany(Bounds),
+    #[error("your other calls {} or wait to do so, and none of them ended in {} s", .0.doing, PATIENCE.as_secs())]
+    YoursAreSlow(Bounds),
     #[error("others {}, and none of them ended in {} s", .0.doing, PATIENCE.as_secs())]
     OthersAreMany(Bounds),
 }
@@ -88,13 +90,15 @@ impl Places {
     /// Waits for a place; refuses at once whoever has too many calls already.
     pub async fn enter(&self, by: &OperatorName) -> Result<Place, NoPlace> {
         let (call, line) = self.count(by)?;
-        let entering = async {
-            let own = Arc::clone(&line.places).acquire_owned().await.ok()?;
+        let until = Instant::now() + PATIENCE;
+        let own = timeout_at(until, Arc::clone(&line.places).acquire_owned()).await.ok().and_then(Result::ok);
+        let own = own.ok_or(NoPlace::YoursAreSlow(self.bounds))?;
+        let among_others = async {
             let _turn = line.turn.lock().await;
-            Some((own, Arc::clone(&self.free).acquire_owned().await.ok()?))
+            Arc::clone(&self.free).acquire_owned().await.ok()
         };
-        let entered = timeout(PATIENCE, entering).await.ok().flatten();
-        let (own, place) = entered.ok_or(NoPlace::OthersAreMany(self.bounds))?;
+        let place = timeout_at(until, among_others).await.ok().flatten();
+        let place = place.ok_or(NoPlace::OthersAreMany(self.bounds))?;
         Ok(Place { _place: place, _own: own, _call: call })
     }
 
@@ -169,6 +173,20 @@ mod tests {
         assert_eq!(readers.enter(&name("cy")).await.map(drop), Err(NoPlace::OthersAreMany(Bounds::READING)));
         drop(held);
         readers.enter(&name("cy")).await.expect("there is a place again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_its_own_calls_is_told_so() {
+        for bounds in [Bounds::READING, Bounds::RENDERING] {
+            let places = Places::new(bounds);
+            let mut held = Vec::new();
+            for _ in 0..bounds.of_one {
+                held.push(places.enter(&name("eve")).await.expect("there is a place"));
+            }
+            assert_eq!(places.enter(&name("eve")).await.map(drop), Err(NoPlace::YoursAreSlow(bounds)));
+            drop(held);
+            places.enter(&name("eve")).await.expect("there is a place again");
+        }
     }
 
     /// The order in which calls had a place; each call that waits is there before the next one comes.

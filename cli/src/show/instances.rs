@@ -76,6 +76,7 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
     lines.extend(section("containers", containers(instance)));
     lines.extend(section("values", instance.values.iter().map(|(name, value)| format!("{name}={value}")).collect()));
     lines.extend(section("volumes", instance.volumes.clone()));
+    lines.extend(section("not known", instance.not_known.clone()));
     lines
 }
 
@@ -141,6 +142,13 @@ mod tests {
             drift_rule: "heal".to_owned(),
             ..Default::default()
         }
+    }
+
+    #[test]
+    fn what_is_not_known_of_an_instance_is_named() {
+        let not_known = vec!["its volumes: you render releases".to_owned()];
+        let shown = lines(&InstanceView { not_known, ..notes() }, Time(100_000)).join("\n");
+        assert!(shown.contains("not known\n  its volumes: you render releases"), "{shown}");
     }
 
     #[test]

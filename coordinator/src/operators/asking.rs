@@ -53,7 +53,9 @@ impl OperatorsService {
         to: &InstanceSpec,
     ) -> Result<Option<String>, Status> {
         // What is known here names the owner better.
-        self.check_claims(attempt, by, of, to).await?;
+        let mut session = self.rendering(attempt, by).await?;
+        self.check_claims(attempt, &mut session, of, to).await?;
+        drop(session);
         match self.word_of(by, of, to).await {
             HostWord::Fine => Ok(None),
             HostWord::Refusal(refusal) => {

@@ -44,17 +44,15 @@ pub struct Claimant<'a> {
 
 impl OperatorsService {
     /// Refuses what would take from another instance of the host what it has, or leave the instance's own data behind. Gives back
-    /// what could not be compared.
+    /// what could not be compared. Whoever holds `claiming` has had its session before: nobody waits for a place under it.
     pub async fn check_claims(
         &self,
         attempt: &str,
-        by: &OperatorName,
+        session: &mut Session,
         of: Claimant<'_>,
         to: &InstanceSpec,
     ) -> Result<Vec<String>, Status> {
-        let mut session = self.rendering(attempt, by).await?;
-        let others = self.claims_beside(&mut session, of).await;
-        drop(session);
+        let others = self.claims_beside(session, of).await;
         self.against(of, to, &others).map_err(|(why, hint)| hindered(attempt, why, hint))?;
         let (host, unknown) = (of.host, others.unknown.iter());
         let say = |name| format!("{name} on {host}: what it has is not known here; the host itself compares");
@@ -146,17 +144,16 @@ impl OperatorsService {
     /// The members of a proposal that would take what others have, each with the reason. `former` are revisions that go with it.
     pub async fn refused_members(
         &self,
-        by: &OperatorName,
+        session: &mut Session,
         proposal: &Proposal,
         former: &HashMap<InstanceName, u64>,
     ) -> Result<HashMap<InstanceName, String>, Status> {
-        let mut session = self.rendering(ATTEMPT, by).await?;
         let (mut refused, mut namings) = (HashMap::new(), HashMap::new());
         for member in &proposal.members {
             let desired = self.shared.facts.read().instance(&member.instance).cloned();
             let Some(desired) = desired else { continue };
             let of = Claimant { name: &member.instance, host: &desired.host };
-            let others = self.claims_beside(&mut session, of).await;
+            let others = self.claims_beside(session, of).await;
             if !namings.contains_key(&member.to.digest) {
                 let bundle = self.bundle(&member.to)?;
                 namings.insert(member.to.digest.clone(), definition(ATTEMPT, &bundle)?.project);
@@ -170,7 +167,7 @@ impl OperatorsService {
             }
             let revision = former.get(&member.instance).copied().unwrap_or(desired.revision);
             // What cannot be rendered has reasons of its own, which are said elsewhere.
-            let Ok(to) = self.spec_of(&mut session, of, &member.to, revision).await else { continue };
+            let Ok(to) = self.spec_of(session, of, &member.to, revision).await else { continue };
             if let Err((why, _)) = self.against(of, &to, &others) {
                 refused.insert(member.instance.clone(), why);
             }

@@ -58,13 +58,16 @@ impl OperatorsService {
         drop(session);
         self.check_policy(ATTEMPT, &subject, &rendered)?;
         let not_asked = self.ask_host(ATTEMPT, by, subject.claimant(), &rendered.spec).await?;
-        let _one_at_a_time = self.claiming.lock().await;
+        let mut session = self.rendering(ATTEMPT, by).await?;
+        let one_at_a_time = self.claiming.lock().await;
         let mut plan = lines(None, &rendered.spec);
         plan.extend(not_asked);
-        plan.extend(self.check_claims(ATTEMPT, by, subject.claimant(), &rendered.spec).await?);
+        plan.extend(self.check_claims(ATTEMPT, &mut session, subject.claimant(), &rendered.spec).await?);
+        drop(session);
         if !request.dry_run {
             self.keep_new(by, &subject, &request.values, now).await?;
         }
+        drop(one_at_a_time);
         let wish = (!request.dry_run).then_some(Wish::Goal);
         self.changed(subject.name, plan, wish).await
     }
@@ -141,8 +144,10 @@ impl OperatorsService {
             true => None,
             false => self.ask_host(ATTEMPT, by, subject.claimant(), &after.spec).await?,
         };
-        let _one_at_a_time = self.claiming.lock().await;
-        let unknown = self.check_claims(ATTEMPT, by, subject.claimant(), &after.spec).await?;
+        let mut session = self.rendering(ATTEMPT, by).await?;
+        let one_at_a_time = self.claiming.lock().await;
+        let unknown = self.check_claims(ATTEMPT, &mut session, subject.claimant(), &after.spec).await?;
+        drop(session);
         let mut plan = lines(before.as_ref().map(|before| &before.spec), &after.spec);
         if drift != subject.desired.drift {
             plan.push(format!("drift: {}", super::views::instance::drift_word(drift)));
@@ -156,6 +161,7 @@ impl OperatorsService {
         if has_changed && !request.dry_run {
             self.keep_values(by, &subject, &given, drift).await?;
         }
+        drop(one_at_a_time);
         let wish = (has_changed && !request.dry_run).then_some(Wish::Goal);
         self.changed(name, plan, wish).await
     }

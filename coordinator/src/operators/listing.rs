@@ -47,10 +47,21 @@ impl OperatorsService {
 
     /// What only a look at one instance shows: its values and its volumes.
     async fn add_detail(&self, by: &OperatorName, view: &mut v1::InstanceView, name: &InstanceName) {
-        let Ok(subject) = self.subject("show the instance", name) else { return };
-        view.volumes = self.volumes_of("show the instance", by, &subject).await.unwrap_or_default();
-        let shown = Values::shown(self.shared.facts.store(), name, subject.desired.revision);
-        view.values = shown.unwrap_or_default().into_iter().collect();
+        const ATTEMPT: &str = "show the instance";
+        let volumes = match self.subject(ATTEMPT, name) {
+            Ok(subject) => self.volumes_of(ATTEMPT, by, &subject).await,
+            Err(status) => Err(status),
+        };
+        match volumes {
+            Ok(volumes) => view.volumes = volumes,
+            Err(status) => view.not_known.push(format!("its volumes: {}", status.message())),
+        }
+        let revision = self.shared.facts.read().instance(name).map(|desired| desired.revision);
+        let shown = revision.map(|revision| Values::shown(self.shared.facts.store(), name, revision)).transpose();
+        match shown {
+            Ok(shown) => view.values = shown.unwrap_or_default().into_iter().collect(),
+            Err(error) => view.not_known.push(format!("its values: {error}")),
+        }
     }
 
     pub fn instance_view(&self, name: &InstanceName) -> Option<v1::InstanceView> {

@@ -74,7 +74,9 @@ impl OperatorsService {
         self.check_values(&proposal)?;
         let MembersAsked { mut refused, not_asked } = self.ask_members(by, &proposal, &HashMap::new()).await?;
         // What is known here names the owner better.
-        refused.extend(self.refused_members(by, &proposal, &HashMap::new()).await?);
+        let mut session = self.rendering(ATTEMPT, by).await?;
+        refused.extend(self.refused_members(&mut session, &proposal, &HashMap::new()).await?);
+        drop(session);
         leave_out(&mut proposal, &refused)?;
         self.proposal_view(by, &proposal, &not_asked).await
     }

@@ -29,11 +29,13 @@ impl OperatorsService {
         let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
         self.check_values(&proposal)?;
         let mut refused = self.ask_members(by, &proposal, &none).await?.refused;
+        let mut session = self.rendering(ATTEMPT, by).await?;
         let _one_at_a_time = self.claiming.lock().await;
         let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
         self.check_values(&proposal)?;
         // What is known here names the owner better.
-        refused.extend(self.refused_members(by, &proposal, &none).await?);
+        refused.extend(self.refused_members(&mut session, &proposal, &none).await?);
+        drop(session);
         let lost = self.lost_revisions(&proposal)?;
         let change = |change: &mut DesiredChange<'_>| {
             let mut proposal = propose_in(change.known(), &wish, now)?;

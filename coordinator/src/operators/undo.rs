@@ -48,11 +48,13 @@ impl OperatorsService {
         };
         let (proposal, asked) = planned()?;
         let mut refused = self.ask_members(by, &proposal, &revisions_of(&asked)).await?.refused;
+        let mut session = self.rendering(ATTEMPT, by).await?;
         let _one_at_a_time = self.claiming.lock().await;
         let (proposal, asked) = planned()?;
         let lost = self.lost_revisions(&proposal)?;
         // What is known here names the owner better.
-        refused.extend(self.refused_members(by, &proposal, &revisions_of(&asked)).await?);
+        refused.extend(self.refused_members(&mut session, &proposal, &revisions_of(&asked)).await?);
+        drop(session);
         let found = asked.into_iter().map(|(name, instance, again)| {
             let found = self.former_values(&name, &instance, again)?;
             Ok((name, FormerValues { instance, again, found }))

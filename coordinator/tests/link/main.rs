@@ -2,6 +2,7 @@
 
 mod backups;
 mod bed;
+mod claiming;
 mod crowds;
 mod duplicates;
 mod earlier;

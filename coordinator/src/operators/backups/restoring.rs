@@ -254,8 +254,10 @@ impl OperatorsService {
         self.check_policy(ATTEMPT, &subject, &rendered)?;
         drop(session);
         let not_asked = self.ask_host(ATTEMPT, by, subject.claimant(), &rendered.spec).await?;
+        let mut session = self.rendering(ATTEMPT, by).await?;
         let one_at_a_time = self.claiming.lock().await;
-        let unknown = self.check_claims(ATTEMPT, by, subject.claimant(), &rendered.spec).await?;
+        let unknown = self.check_claims(ATTEMPT, &mut session, subject.claimant(), &rendered.spec).await?;
+        drop(session);
         let rebuilt = rebuild_lines(&rendered.rebuilds);
         let told = not_asked.into_iter().chain(unknown).chain(rebuilt);
         let plan = lines(None, &rendered.spec).into_iter().chain(told).collect();

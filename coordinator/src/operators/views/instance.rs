@@ -93,6 +93,7 @@ impl<'a> InstanceViews<'a> {
             backup: None,
             progress: doing.progress,
             leftovers: said.map(|said| said.leftovers.clone()).unwrap_or_default(),
+            not_known: Vec::new(),
         }
     }
 
