@@ -13,18 +13,25 @@ use fleet_proto::v1::{self, answer_piece, question};
 use futures_util::StreamExt;
 use futures_util::stream;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tonic::Status;
 
 /// The host itself looks a little shorter.
 const LIMIT: Duration = Duration::from_secs(6);
 /// So many hosts are asked at the same time.
 const HOSTS_AT_ONCE: usize = 32;
+/// So many questions a host has at the same time for one rollout: it answers twice as many to one operator.
+const OF_ONE_HOST: usize = 4;
 
-/// For so many members it is worked out what their hosts would refuse; the hosts of the others refuse it themselves, before
-/// anything stops.
+/// For so many members it is asked what their hosts would refuse, and for so long. The hosts of the others refuse it themselves,
+/// before anything stops: whoever begins a rollout waits for an answer.
 const ASKED: usize = 500;
+const BUDGET: Duration = Duration::from_secs(8);
+
+/// Whom an event names; the rest is counted.
+const NAMED: usize = 5;
 
 /// What a host says to a change of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +47,37 @@ pub enum HostWord {
 pub struct MembersAsked {
     pub refused: HashMap<InstanceName, String>,
     pub not_asked: HashMap<InstanceName, String>,
+}
+
+impl MembersAsked {
+    fn hear(&mut self, name: InstanceName, word: HostWord) {
+        match word {
+            HostWord::Fine => {}
+            HostWord::Refusal(refusal) => drop(self.refused.insert(name, refusal)),
+            HostWord::NotAsked(why) => drop(self.not_asked.insert(name, why)),
+        }
+    }
+
+    /// Notes a member of which nobody here can say what it would be.
+    pub fn not_rendered(&mut self, of: Claimant<'_>, status: &Status) {
+        let why = format!("it was not rendered: {}", status.message());
+        self.not_asked.insert(of.name.clone(), not_known(of.host, &why));
+    }
+
+    /// What is told when it begins: whose hosts have yet to say whether they would refuse it. One that is away says it later.
+    pub fn untold(&self, proposal: &Proposal) -> Option<String> {
+        let begins = |name: &&InstanceName| !proposal.offline.contains(name);
+        let members = proposal.members.iter().map(|member| &member.instance).filter(begins);
+        let untold: Vec<_> = members.filter_map(|name| Some((name, self.not_asked.get(name)?))).collect();
+        let named: Vec<String> = untold.iter().take(NAMED).map(|(name, why)| format!("{name}: {why}")).collect();
+        let more = untold.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+        (!named.is_empty()).then(|| format!("begun without the word of every host: {}{more}", named.join("; ")))
+    }
+}
+
+fn not_known(host: &HostName, why: &str) -> String {
+    format!("not known: whether `{host}` would refuse it, for {why}")
 }
 
 impl OperatorsService {
@@ -75,51 +113,64 @@ impl OperatorsService {
         let mut session = self.rendering(ATTEMPT, by).await?;
         let mut asked = MembersAsked::default();
         let mut by_host: BTreeMap<HostName, Vec<(InstanceName, InstanceSpec)>> = BTreeMap::new();
-        for member in proposal.members.iter().take(ASKED) {
+        let mut room = ASKED;
+        for member in &proposal.members {
             let Some(desired) = self.shared.facts.read().instance(&member.instance).cloned() else { continue };
             let (name, host) = (&member.instance, desired.host);
             let revision = former.get(name).copied().unwrap_or(desired.revision);
             let of = Claimant { name, host: &host };
-            // What cannot be rendered has reasons of its own, which are said elsewhere.
-            let Ok(to) = self.rendered_as(&mut session, of, &member.to, revision).await else { continue };
-            match self.policy_refusal(&host, &Reaches::of_instance(&to)) {
-                Some(refusal) => drop(asked.refused.insert(name.clone(), refusal)),
-                None => by_host.entry(host).or_default().push((name.clone(), to.spec)),
+            let to = match self.rendered_as(&mut session, of, &member.to, revision).await {
+                Ok(to) => to,
+                Err(status) => {
+                    asked.not_rendered(of, &status);
+                    continue;
+                }
+            };
+            if let Some(refusal) = self.policy_refusal(&host, &Reaches::of_instance(&to)) {
+                asked.refused.insert(name.clone(), refusal);
+            } else if room == 0 {
+                let why = format!("no more than {ASKED} members are asked about");
+                asked.not_asked.insert(name.clone(), not_known(&host, &why));
+            } else {
+                room -= 1;
+                by_host.entry(host).or_default().push((name.clone(), to.spec));
             }
         }
         drop(session);
-        let ask = |(host, members)| async move { self.words_of(by, &host, members).await };
+        let until = Instant::now() + BUDGET;
+        let ask = |(host, members)| async move { self.words_of(by, &host, members, until).await };
         let words = stream::iter(by_host).map(ask).buffer_unordered(HOSTS_AT_ONCE).collect::<Vec<_>>().await;
-        for (name, word) in words.into_iter().flatten() {
-            match word {
-                HostWord::Fine => {}
-                HostWord::Refusal(refusal) => drop(asked.refused.insert(name, refusal)),
-                HostWord::NotAsked(why) => drop(asked.not_asked.insert(name, why)),
-            }
-        }
+        words.into_iter().flatten().for_each(|(name, word)| asked.hear(name, word));
         Ok(asked)
     }
 
-    /// What one host says about some of its instances, one after the other. Once it does not answer it is asked no more.
+    /// What one host says about some of its instances, a few at a time. Once it does not answer it is asked no more.
     async fn words_of(
         &self,
         by: &OperatorName,
         host: &HostName,
         members: Vec<(InstanceName, InstanceSpec)>,
+        until: Instant,
     ) -> Vec<(InstanceName, HostWord)> {
-        let mut words = Vec::new();
-        let mut silent: Option<String> = None;
-        for (name, to) in members {
-            let word = match &silent {
+        let silent: OnceLock<String> = OnceLock::new();
+        let silent = &silent;
+        let ask = |(name, to): (InstanceName, InstanceSpec)| async move {
+            let late = || HostWord::NotAsked(not_known(host, "there was no time left to ask about all members"));
+            let word = match silent.get() {
                 Some(why) => HostWord::NotAsked(why.clone()),
-                None => self.word_of(by, Claimant { name: &name, host }, &to).await,
+                None if until <= Instant::now() => late(),
+                None => {
+                    let asking = self.word_of(by, Claimant { name: &name, host }, &to);
+                    timeout_at(until, asking).await.unwrap_or_else(|_| late())
+                }
             };
             if let HostWord::NotAsked(why) = &word {
-                silent = Some(why.clone());
+                // The first reason stays.
+                let _ = silent.set(why.clone());
             }
-            words.push((name, word));
-        }
-        words
+            (name, word)
+        };
+        stream::iter(members).map(ask).buffer_unordered(OF_ONE_HOST).collect().await
     }
 
     /// What a host says about what an instance is to become.
@@ -131,7 +182,7 @@ impl OperatorsService {
             Ok(Err(why)) => why,
             Err(_) => format!("it did not answer in {} s", LIMIT.as_secs()),
         };
-        HostWord::NotAsked(format!("not known: whether `{host}` would refuse it, for its Engine was not asked: {why}"))
+        HostWord::NotAsked(not_known(host, &format!("its Engine was not asked: {why}")))
     }
 
     /// What a host would refuse, or why it cannot be told.

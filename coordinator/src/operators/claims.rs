@@ -2,6 +2,7 @@
 //!
 //! A host says what its instances have. What is wanted and not there yet (an installation, other values, a rollout) is rendered.
 
+use super::asking::MembersAsked;
 use super::changes::{check_for, placement, rendered};
 use super::service::OperatorsService;
 use super::subject::definition;
@@ -141,14 +142,16 @@ impl OperatorsService {
         rendered(session, ATTEMPT, &bundle, &checked, &place).await
     }
 
-    /// The members of a proposal that would take what others have, each with the reason. `former` are revisions that go with it.
+    /// Adds the members of a proposal that would take what others have, each with the reason. What is known here names the owner
+    /// better than a host does. `former` are revisions that go with it.
     pub async fn refused_members(
         &self,
         session: &mut Session,
         proposal: &Proposal,
         former: &HashMap<InstanceName, u64>,
-    ) -> Result<HashMap<InstanceName, String>, Status> {
-        let (mut refused, mut namings) = (HashMap::new(), HashMap::new());
+        asked: &mut MembersAsked,
+    ) -> Result<(), Status> {
+        let mut namings = HashMap::new();
         for member in &proposal.members {
             let desired = self.shared.facts.read().instance(&member.instance).cloned();
             let Some(desired) = desired else { continue };
@@ -166,13 +169,15 @@ impl OperatorsService {
                 continue;
             }
             let revision = former.get(&member.instance).copied().unwrap_or(desired.revision);
-            // What cannot be rendered has reasons of its own, which are said elsewhere.
-            let Ok(to) = self.spec_of(session, of, &member.to, revision).await else { continue };
-            if let Err((why, _)) = self.against(of, &to, &others) {
-                refused.insert(member.instance.clone(), why);
+            match self.spec_of(session, of, &member.to, revision).await {
+                Err(status) => asked.not_rendered(of, &status),
+                Ok(to) => {
+                    let against = self.against(of, &to, &others).err();
+                    asked.refused.extend(against.map(|(why, _)| (member.instance.clone(), why)));
+                }
             }
         }
-        Ok(refused)
+        Ok(())
     }
 
     /// Tells whether an instance's project has its name, as far as its host says.

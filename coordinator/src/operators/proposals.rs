@@ -1,6 +1,5 @@
 //! What a rollout would do, shown before it is obeyed; and the refusal of what cannot work.
 
-use super::asking::MembersAsked;
 use super::changes::{check_for, lines, not_rendered, placement};
 use super::service::OperatorsService;
 use super::subject::definition;
@@ -72,13 +71,12 @@ impl OperatorsService {
         let wish = self.rollout_request(request)?;
         let mut proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
         self.check_values(&proposal)?;
-        let MembersAsked { mut refused, not_asked } = self.ask_members(by, &proposal, &HashMap::new()).await?;
-        // What is known here names the owner better.
+        let mut asked = self.ask_members(by, &proposal, &HashMap::new()).await?;
         let mut session = self.rendering(ATTEMPT, by).await?;
-        refused.extend(self.refused_members(&mut session, &proposal, &HashMap::new()).await?);
+        self.refused_members(&mut session, &proposal, &HashMap::new(), &mut asked).await?;
         drop(session);
-        leave_out(&mut proposal, &refused)?;
-        self.proposal_view(by, &proposal, &not_asked).await
+        leave_out(&mut proposal, &asked.refused)?;
+        self.proposal_view(by, &proposal, &asked.not_asked).await
     }
 
     /// Refuses a release whose values an instance does not have: its host could only refuse it later.

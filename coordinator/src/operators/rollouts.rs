@@ -1,5 +1,6 @@
 //! Starting, steering and showing rollouts.
 
+use super::asking::MembersAsked;
 use super::proposals::{ATTEMPT, absent_rollout, leave_out, next_number, propose_in};
 use super::service::OperatorsService;
 use super::views::instance::outlook;
@@ -28,20 +29,19 @@ impl OperatorsService {
         let none = HashMap::new();
         let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
         self.check_values(&proposal)?;
-        let mut refused = self.ask_members(by, &proposal, &none).await?.refused;
+        let mut asked = self.ask_members(by, &proposal, &none).await?;
         let mut session = self.rendering(ATTEMPT, by).await?;
         let _one_at_a_time = self.claiming.lock().await;
         let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
         self.check_values(&proposal)?;
-        // What is known here names the owner better.
-        refused.extend(self.refused_members(&mut session, &proposal, &none).await?);
+        self.refused_members(&mut session, &proposal, &none, &mut asked).await?;
         drop(session);
         let lost = self.lost_revisions(&proposal)?;
         let change = |change: &mut DesiredChange<'_>| {
             let mut proposal = propose_in(change.known(), &wish, now)?;
-            leave_out(&mut proposal, &refused)?;
+            leave_out(&mut proposal, &asked.refused)?;
             lost.forget_in(&mut proposal);
-            Ok::<_, ChangeError>(begin(change, proposal, by)?)
+            Ok::<_, ChangeError>(begin(change, proposal, by, &asked)?)
         };
         let (id, _) = self.shared.facts.change_desired(now, change).await?;
         self.rollout_view(&id, clock::now())
@@ -107,11 +107,17 @@ impl OperatorsService {
     }
 }
 
-pub fn begin(change: &mut DesiredChange<'_>, proposal: Proposal, by: &OperatorName) -> Result<RolloutId, Status> {
+pub fn begin(
+    change: &mut DesiredChange<'_>,
+    proposal: Proposal,
+    by: &OperatorName,
+    asked: &MembersAsked,
+) -> Result<RolloutId, Status> {
     let app = &proposal.to.name.app;
     let id: RolloutId = read(ATTEMPT, &format!("{app}-{}", next_number(change.known(), app)))?;
     let text = format!("to {} for {}, begun by {by}", proposal.to, count(proposal.members.len(), "instance"));
     change.tell(&format!("rollout {id}"), &text);
+    asked.untold(&proposal).iter().for_each(|text| change.tell(&format!("rollout {id}"), text));
     change.put_rollout(proposal.into_rollout(id.clone(), by.clone(), change.now));
     Ok(id)
 }

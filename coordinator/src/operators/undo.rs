@@ -47,13 +47,12 @@ impl OperatorsService {
             Ok::<_, Status>((proposal, asked))
         };
         let (proposal, asked) = planned()?;
-        let mut refused = self.ask_members(by, &proposal, &revisions_of(&asked)).await?.refused;
+        let mut said = self.ask_members(by, &proposal, &revisions_of(&asked)).await?;
         let mut session = self.rendering(ATTEMPT, by).await?;
         let _one_at_a_time = self.claiming.lock().await;
         let (proposal, asked) = planned()?;
         let lost = self.lost_revisions(&proposal)?;
-        // What is known here names the owner better.
-        refused.extend(self.refused_members(&mut session, &proposal, &revisions_of(&asked)).await?);
+        self.refused_members(&mut session, &proposal, &revisions_of(&asked), &mut said).await?;
         drop(session);
         let found = asked.into_iter().map(|(name, instance, again)| {
             let found = self.former_values(&name, &instance, again)?;
@@ -63,12 +62,12 @@ impl OperatorsService {
         let change = |change: &mut DesiredChange<'_>| {
             let rollout = find(change.known(), id)?;
             let mut proposal = propose(change.known(), &rollout, now)?;
-            leave_out(&mut proposal, &refused)?;
+            leave_out(&mut proposal, &said.refused)?;
             put_back(change, &rollout, &mut proposal, &mut former)?;
             lost.forget_in(&mut proposal);
             change.tell(&format!("rollout {id}"), &format!("undo asked by {by}"));
             change.put_rollout(Rollout { wish: RolloutWish::Abort, ..rollout });
-            Ok::<_, ChangeError>(begin(change, proposal, by)?)
+            Ok::<_, ChangeError>(begin(change, proposal, by, &said)?)
         };
         let (undo, _) = self.shared.facts.change_desired(now, change).await?;
         self.rollout_view(&undo, clock::now())

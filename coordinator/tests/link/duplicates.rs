@@ -16,7 +16,7 @@ async fn status(admin: &mut Operators) -> v1::Status {
     admin.get_status(v1::GetStatusRequest {}).await.expect("it answers").into_inner()
 }
 
-async fn events(admin: &mut Operators) -> Vec<String> {
+pub async fn events(admin: &mut Operators) -> Vec<String> {
     let request = v1::ListEventsRequest { tail: 100, ..Default::default() };
     let mut stream = admin.list_events(request).await.expect("it answers").into_inner();
     let mut events = Vec::new();

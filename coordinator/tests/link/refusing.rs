@@ -1,9 +1,10 @@
 //! Rollouts and undos that a host would refuse are refused before anything of them begins.
 
 use crate::bed::{FakeAgent, LIMIT, Operators, bundle, done, goal, hello, install, now, push, settled};
+use crate::duplicates::events;
 use crate::stories::{fleet, until};
 use fleet_proto::v1::{self, answer_piece, from_agent, question};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
 
@@ -121,4 +122,69 @@ async fn a_rollout_asks_the_engines_of_its_members() {
         let refused = refused.await.expect("no fault").expect_err("its only member is refused");
         check_refused(&refused, "`lab-1` says: port 80 on this host is already taken by container guest");
     }
+}
+
+#[tokio::test]
+async fn a_rollout_that_begins_without_the_word_of_a_host_says_so() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent).await;
+    admin.start_rollout(to_1_2()).await.expect("nothing stands against it");
+    let said = "begun without the word of every host: notes-1: not known: whether `lab-1` would refuse it";
+    let events = events(&mut admin).await;
+    assert!(events.iter().any(|event| event.contains(said)), "{events:?}");
+}
+
+/// Answers every question about claims after a while.
+fn answer_slowly(mut agent: FakeAgent, after: Duration) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            let (question, mut client) = (agent.question().await, agent.client.clone());
+            tokio::spawn(async move {
+                sleep(after).await;
+                let kind = Some(answer_piece::Kind::Claims(v1::ClaimsAnswer::default()));
+                let piece = v1::AnswerPiece { question: question.id, kind };
+                let _ = client.answer(tokio_stream::iter([piece])).await;
+            });
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_host_that_answers_slowly_is_asked_about_a_few_at_a_time_and_not_for_longer_than_anybody_waits() {
+    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let names: Vec<String> = (1..=13).map(|number| format!("notes-{number}")).collect();
+    let mut orders = Vec::new();
+    for (number, name) in names.iter().enumerate() {
+        let port = [("password", "hunter2".to_owned()), ("port", (9000 + number).to_string())];
+        let values = port.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let (app, version, host) = ("notes".to_owned(), "1.1".to_owned(), "lab-1".to_owned());
+        let wish = v1::InstallInstanceRequest { app, version, host, name: name.clone(), values, ..Default::default() };
+        admin.install_instance(wish).await.expect("nothing stands against it");
+        orders.push(obeyed(&mut agent).await);
+    }
+    push(&mut admin, "1.2", &bundle("notes:1.2")).await.expect("it is a good bundle");
+    let from_agent::Kind::Hello(mut greeting) = hello(now()) else { unreachable!("it is a hello") };
+    greeting.answers_claims = true;
+    agent.say(from_agent::Kind::Hello(greeting)).await;
+    for (name, order) in names.iter().zip(&orders) {
+        agent.say(settled(name, goal(order).expect("it has a goal"), 0)).await;
+    }
+    agent.say(from_agent::Kind::Complete(v1::Complete {})).await;
+    let answering = answer_slowly(agent, Duration::from_secs(3));
+    let changes = async {
+        loop {
+            let asked = Instant::now();
+            let proposal = admin.propose_rollout(to_1_2()).await.expect("nothing stands against it").into_inner();
+            let changes: Vec<_> = proposal.waves.into_iter().flat_map(|wave| wave.changes).collect();
+            if asked.elapsed() > Duration::from_secs(2) {
+                assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+                return changes;
+            }
+        }
+    };
+    let changes = timeout(LIMIT, changes).await.expect("its greeting is heard");
+    let late = |change: &&v1::ProposedChange| change.changes.iter().any(|line| line.contains("no time left"));
+    let late = changes.iter().filter(late).count();
+    assert!(changes.len() == names.len() && (1..names.len() - 4).contains(&late), "{late} of {changes:?}");
+    answering.abort();
 }
