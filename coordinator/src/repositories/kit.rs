@@ -7,12 +7,16 @@ use super::secrets::RepositorySecrets;
 use super::way::place_words;
 use crate::clock;
 use age::armor::{ArmoredWriter, Format};
-use fleet_core::backup::{Made, Manifest, Place, Secret, Sheet};
+use fleet_core::backup::{BackupKey, Made, Manifest, Place, Secret, Sheet};
 use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_core::time::Time;
 use fleet_repository::MAX_MANIFEST;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+
+/// So many backups of the catalog are tried for a sheet: each takes as long as its place lets it.
+const LOOKS: usize = 3;
 
 /// Those that could be made, and why others could not.
 #[derive(Debug, Default)]
@@ -111,16 +115,23 @@ impl Keeper {
         Ok(Kit { repository, instance, former: None, place, password: keys.password, text })
     }
 
-    /// The newest good backup of the catalog; where it has none, the newest that the repository itself has.
+    /// The newest good backup of the catalog that can be read; where none can, the newest that the repository itself has.
     async fn newest_manifest(
         &self,
         repository: &RepositoryName,
         instance: &InstanceName,
     ) -> Result<Option<Manifest>, KeeperError> {
         let known = backups_of(self.facts.read().observed().backups.get(instance), repository);
-        let good = known.into_iter().filter(|(_, seen)| seen.is_good()).max_by_key(|(_, seen)| seen.began);
-        if let Some((key, _)) = good {
-            return self.manifest(repository, instance, &key.backup, MAX_MANIFEST).await.map(Some);
+        let mut good: Vec<_> = known.into_iter().filter(|(_, seen)| seen.is_good()).collect();
+        good.sort_by_key(|(_, seen)| Reverse(seen.began));
+        for (BackupKey { backup, .. }, _) in good.into_iter().take(LOOKS) {
+            match self.manifest(repository, instance, &backup, MAX_MANIFEST).await {
+                Ok(manifest) => return Ok(Some(manifest)),
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(%repository, %instance, %backup, error, "the sheet names an older backup");
+                }
+            }
         }
         let sets = self.shelf(repository, instance)?.sets().await?.sets;
         sets.last().map(super::catalog::manifest_of).transpose()

@@ -69,6 +69,23 @@ async fn a_repository_that_cannot_be_read_has_a_sheet_of_what_was_told() {
 }
 
 #[tokio::test]
+async fn a_sheet_names_the_newest_backup_that_can_be_read() {
+    let bed = Bed::new().await;
+    let snapshots = || -> std::collections::BTreeSet<std::path::PathBuf> {
+        let found = fs::read_dir(bed.folder().join("snapshots")).expect("it is a repository");
+        found.map(|entry| entry.expect("it can be read").path()).collect()
+    };
+    bed.backup(1, 2 * DAY, b"SELECT 1;").await;
+    let before = snapshots();
+    bed.backup(2, DAY, b"SELECT 2;").await;
+    for newer in snapshots().difference(&before) {
+        fs::remove_file(newer).expect("it is there");
+    }
+    let kits = bed.keeper.recovery_kits(&[read("notes-1")].into()).await.expect("they can be written").made;
+    assert!(kits[0].text.0.contains(&format!("BACKUP={}", id(1))), "{}", kits[0].text.0);
+}
+
+#[tokio::test]
 async fn one_sheet_that_cannot_be_written_keeps_nobody_from_the_others() {
     let bed = Bed::new().await;
     bed.backup(1, DAY, b"SELECT 1;").await;
