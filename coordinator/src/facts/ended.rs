@@ -114,6 +114,7 @@ impl Known {
         }
         let of = asked.as_ref().map(|(asked, _)| asked.kind()).or_else(|| made.as_ref().map(|made| made.kind()));
         let made = made.map(|made| Box::new(made.in_short()));
+        self.heard_of(batch, &id);
         let ended = Ended { instance, outcome, of, made, at: now };
         batch.put(keys::ended(&id), &ended);
         self.put_end(id, ended);

@@ -17,7 +17,8 @@ use std::time::Duration;
 /// A backup is looked for so long after its order's deadline: repositories are read once a day.
 const FOUND_WITHIN: Duration = Duration::from_secs(2 * 86_400);
 
-/// So long after that, it is remembered that there was an order: what its host says then is listed, and does not count.
+/// So long after that, it is remembered that there was an order whose end was not heard: what its host says then is listed, and
+/// does not count.
 const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
 
 /// A backup that an order has asked for.
@@ -32,6 +33,9 @@ pub struct Expected {
     pub asked: Time,
     /// What is found later was not made by that order.
     pub until: Time,
+    /// Its host has said how it ended, and has nothing to say late.
+    #[serde(default)]
+    pub is_heard: bool,
 }
 
 impl Expected {
@@ -41,7 +45,7 @@ impl Expected {
         let to = targets(action).filter(|to| !to.is_empty())?.clone();
         let until = open.asked.after(open.order.deadline).after(FOUND_WITHIN);
         let (instance, host) = (open.order.instance.clone(), Some(open.host.clone()));
-        Some(Self { instance, host, to, asked: open.asked, until })
+        Some(Self { instance, host, to, asked: open.asked, until, is_heard: false })
     }
 
     /// What the order asked for, as far as it is remembered.
@@ -74,6 +78,13 @@ impl Known {
         }
         batch.put(keys::expected(id), &expected);
         self.expected.insert(id.clone(), expected);
+    }
+
+    /// Notes that the host of an order has said how it ended.
+    pub(super) fn heard_of(&mut self, batch: &mut Batch, id: &OrderId) {
+        let Some(expected) = self.expected.get_mut(id).filter(|expected| !expected.is_heard) else { return };
+        expected.is_heard = true;
+        batch.put(keys::expected(id), expected);
     }
 
     /// The order that asked for a backup that is found now, if one did.
@@ -113,7 +124,8 @@ impl Known {
     /// The orders that are not remembered any more.
     pub(super) fn no_longer_expected(&self, now: Time) -> Vec<OrderId> {
         let is_over = |(id, expected): &(&OrderId, &Expected)| {
-            expected.until.after(REMEMBERED) < now && !self.asked.orders.contains_key(*id)
+            let remembered = if expected.is_heard { Duration::ZERO } else { REMEMBERED };
+            expected.until.after(remembered) < now && !self.asked.orders.contains_key(*id)
         };
         self.expected.iter().filter(is_over).map(|(id, _)| id.clone()).collect()
     }
