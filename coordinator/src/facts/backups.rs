@@ -5,7 +5,7 @@ use super::{Facts, Known};
 use crate::keys;
 use crate::store::{Batch, Store, StoreError};
 use fleet_core::backup::{AskedBy, BackupKey, BackupSeen, Backups, CopyMade, DataAction, DrillMade, Made, Proof};
-use fleet_core::names::{BackupId, InstanceName, OrderId, RepositoryName};
+use fleet_core::names::{BackupId, HostName, InstanceName, OrderId, RepositoryName};
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -167,6 +167,16 @@ impl Known {
     pub fn backups_in(&self, repository: &RepositoryName) -> BTreeSet<(InstanceName, BackupKey)> {
         let all = self.observed.backups.iter().flat_map(|(of, backups)| backups.keys().map(move |key| (of, key)));
         all.filter(|(_, key)| key.repository == *repository).map(|(of, key)| (of.clone(), key.clone())).collect()
+    }
+
+    /// Tells whether a backup was made on a host, as the coordinator knows it. Of one that was noted before its host was, it
+    /// knows it where the instance was there already: an instance stays on its host for as long as it lives.
+    pub fn is_made_on(&self, host: &HostName, (instance, seen): (&InstanceName, &BackupSeen)) -> bool {
+        let was_there = || {
+            let desired = self.instance(instance).filter(|desired| desired.host == *host);
+            seen.asked_by.counts() && desired.is_some_and(|desired| desired.created < seen.began)
+        };
+        seen.is_made_on(host) || seen.made_on.is_none() && was_there()
     }
 
     pub(super) fn drop_backup(&mut self, batch: &mut Batch, instance: &InstanceName, key: &BackupKey) {
@@ -386,6 +396,39 @@ mod tests {
         facts.replace_backups(&read("central"), look(3), at(3)).await.expect("the store is whole");
         let late = (asked_by(2), asked_by(3));
         assert_eq!(late, (Some(AskedBy::Order), Some(AskedBy::Nobody)), "days later nobody looks for it any more");
+    }
+
+    #[tokio::test]
+    async fn a_backup_whose_host_was_not_noted_is_of_the_host_on_which_its_instance_was_before_it_began() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        let created = facts.read().instance(&read("notes-1")).expect("it is wanted").created;
+        let later = BackupSeen { began: created.after(Duration::from_secs(1)), ..seen(1) };
+        let is_made_on =
+            |host: &str, name: &str, seen: &BackupSeen| facts.read().is_made_on(&read(host), (&read(name), seen));
+        assert!(is_made_on("lab-1", "notes-1", &later));
+        assert!(is_made_on("lab-1", "notes-1", &BackupSeen { asked_by: AskedBy::Operator, ..later.clone() }));
+        let noted = BackupSeen { made_on: Some(read("lab-2")), ..later.clone() };
+        assert!(is_made_on("lab-2", "notes-1", &noted) && !is_made_on("lab-1", "notes-1", &noted));
+        assert!(!is_made_on("lab-2", "notes-1", &later), "the instance is on another host");
+        assert!(!is_made_on("lab-1", "notes-2", &later), "there is no such instance");
+        let earlier = BackupSeen { began: created, ..later.clone() };
+        assert!(!is_made_on("lab-1", "notes-1", &earlier), "it may be of an earlier instance elsewhere");
+        let nobodys = BackupSeen { asked_by: AskedBy::Nobody, ..later };
+        assert!(!is_made_on("lab-1", "notes-1", &nobodys));
+    }
+
+    #[tokio::test]
+    async fn an_order_whose_end_was_heard_is_remembered_for_as_long_as_its_backup_is_looked_for() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        ordered(&facts, &[1, 2]).await;
+        let id = read(key(1).backup.as_str());
+        let heard = facts.hear_outcome(&read("lab-1"), id, read("notes-1"), Outcome::Done, NOW).await;
+        heard.expect("it was asked");
+        withdrawn(&facts, &[1, 2]).await;
+        for (days, remembered) in [(1, 2), (3, 1)] {
+            facts.prune(Time(NOW.0 + days * 86_400_000)).await.expect("the store is whole");
+            assert_eq!(facts.read().expected.len(), remembered, "after {days} days");
+        }
     }
 
     #[tokio::test]

@@ -80,7 +80,9 @@ impl OperatorsService {
             if seen.began < instance.created {
                 plan.insert(0, format!("the backup {} is of an EARLIER instance of this name", from.backup));
             }
-            (safety, plan, privileges_on(&instance.host, &seen, request))
+            let privileges = privileges_on(&known, &instance.host, (&name, &seen), request);
+            plan.extend(privileges_line(privileges, &seen));
+            (safety, plan, privileges)
         };
         let mut plan: Vec<String> =
             plan.into_iter().chain(self.beside(&name, &only, request.drop_others).await).collect();
@@ -182,6 +184,8 @@ impl OperatorsService {
             manifest.uncovered.iter().map(|what| format!("does not come, for it is not in the backup: {what}")),
         );
         plan.extend(anew.plan.iter().cloned());
+        let privileges = privileges_on(&self.shared.facts.read(), &host, (&from.instance, &seen), request);
+        plan.extend(privileges_line(privileges, &seen));
         let lacking = without_side_files(&manifest, &only);
         if !lacking.is_empty() && !request.drop_others {
             let hint = "agree with --drop-others, or choose a newer backup";
@@ -191,7 +195,7 @@ impl OperatorsService {
             return Ok(v1::InstanceChange { plan, backup: from.backup.to_string(), ..Default::default() });
         }
         let goal = Goal { release: manifest.release.clone(), revision: 1 };
-        let (others, privileges) = (others_of(request), privileges_on(&host, &seen, request));
+        let others = others_of(request);
         let now = clock::now();
         let (instance, backup) = (from.instance.clone(), from.backup.clone());
         let origin = Some(Origin::Backup(from.clone()));
@@ -281,11 +285,26 @@ fn others_of(request: &v1::RestoreRequest) -> Others {
 }
 
 /// A host keeps what its own backup has. Only the coordinator knows whose it is.
-fn privileges_on(host: &HostName, seen: &BackupSeen, request: &v1::RestoreRequest) -> Privileges {
-    match seen.is_made_on(host) || request.keep_privileged_bits {
+fn privileges_on(
+    known: &Known,
+    host: &HostName,
+    of: (&InstanceName, &BackupSeen),
+    request: &v1::RestoreRequest,
+) -> Privileges {
+    match known.is_made_on(host, of) || request.keep_privileged_bits {
         true => Privileges::Kept,
         false => Privileges::Cleared,
     }
+}
+
+/// What is left out, and why.
+fn privileges_line(privileges: Privileges, seen: &BackupSeen) -> Option<String> {
+    let why = match &seen.made_on {
+        Some(host) => format!("the backup was ordered from {host}"),
+        None => "it is not known here from which host the backup was ordered".to_owned(),
+    };
+    let line = format!("setuid and setgid bits, capabilities: cleared, for {why}; see --keep-privileged-bits");
+    (privileges == Privileges::Cleared).then_some(line)
 }
 
 fn name_taken(name: &InstanceName) -> Status {
