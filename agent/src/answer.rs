@@ -6,10 +6,10 @@
 mod claims;
 mod pace;
 
-use crate::hands::{Hands, LogLine, LogRequest, LogStream, Resolved};
+use crate::agent_context::AgentContext;
 use crate::link::ToAnswer;
 use crate::mask::Mask;
-use crate::site::Site;
+use crate::runtime::{ContainerRuntime, LogLine, LogRequest, LogStream, Resolved};
 use fleet_core::names::InstanceName;
 use fleet_core::spec::Switch;
 use fleet_proto::v1::agents_client::AgentsClient;
@@ -42,7 +42,7 @@ const LINE_LIMIT: usize = 16 << 10;
 const CUT_BEFORE: usize = 128;
 
 /// Answers until it is dropped.
-pub async fn run(site: Arc<Site>, mut questions: mpsc::Receiver<ToAnswer>) {
+pub async fn run(site: Arc<AgentContext>, mut questions: mpsc::Receiver<ToAnswer>) {
     let mut tasks = JoinSet::new();
     let mut open = Open::default();
     loop {
@@ -143,7 +143,7 @@ async fn send(channel: Channel, pieces: Pieces) {
     }
 }
 
-fn kinds(site: &Arc<Site>, question: Question) -> BoxStream<'static, PieceKind> {
+fn kinds(site: &Arc<AgentContext>, question: Question) -> BoxStream<'static, PieceKind> {
     match question.kind {
         Some(Kind::Logs(logs)) => match request(site, &logs) {
             Ok((name, request)) => lines(&site.hands, request, Mask::of(site, &name)),
@@ -173,7 +173,7 @@ fn failure(reason: &str) -> BoxStream<'static, PieceKind> {
     stream::once(async { piece }).boxed()
 }
 
-fn request(site: &Site, logs: &LogsQuestion) -> Result<(InstanceName, LogRequest), String> {
+fn request(site: &AgentContext, logs: &LogsQuestion) -> Result<(InstanceName, LogRequest), String> {
     let name: InstanceName = logs.instance.parse().map_err(|error: fleet_core::names::NameError| error.to_string())?;
     let ledger = site.ledger();
     let spec = ledger.instances().get(&name).and_then(|entry| entry.spec());
@@ -193,7 +193,7 @@ fn request(site: &Site, logs: &LogsQuestion) -> Result<(InstanceName, LogRequest
 }
 
 /// The lines, without the instance's secrets: an app may print its configuration.
-fn lines(hands: &Arc<dyn Hands>, request: LogRequest, mask: Mask) -> BoxStream<'static, PieceKind> {
+fn lines(hands: &Arc<dyn ContainerRuntime>, request: LogRequest, mask: Mask) -> BoxStream<'static, PieceKind> {
     let lines = hands.logs(request).map(move |line| match line {
         Ok(line) => PieceKind::Line(wire_line(line, &mask)),
         Err(error) => PieceKind::Failure(mask.apply(crate::chain(&error))),
@@ -231,7 +231,7 @@ fn cut(mut text: String) -> String {
     text
 }
 
-fn resolved(hands: &Arc<dyn Hands>, question: ResolveQuestion) -> BoxStream<'static, PieceKind> {
+fn resolved(hands: &Arc<dyn ContainerRuntime>, question: ResolveQuestion) -> BoxStream<'static, PieceKind> {
     let hands = Arc::clone(hands);
     let ask = move |image: String| {
         let hands = Arc::clone(&hands);

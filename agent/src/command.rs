@@ -6,9 +6,9 @@ mod policy;
 mod run;
 mod status;
 
-use crate::hands::DEFAULT_SOCKET;
 use crate::policy::ORDINARY_PATH;
 use crate::repository_place::AtCoordinator;
+use crate::runtime::DEFAULT_SOCKET;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use error::CommandError;
 use std::io::{IsTerminal, Write};

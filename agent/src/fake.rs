@@ -10,15 +10,15 @@ mod world;
 pub use data::ToolFault;
 pub use world::{Behaviour, Crash, FakeContainer, World};
 
-use crate::hands::{
-    Changed, Disk, DumpStream, EngineVersion, Hands, HandsError, Incoming, LogLine, LogRequest, LogStream, Note, Notes,
-    Resolved, RootFound, Stranger,
+use crate::runtime::{
+    Changed, ContainerRuntime, Disk, DumpStream, EngineVersion, ForeignContainer, Incoming, LogLine, LogRequest,
+    LogStream, Note, Notes, Resolved, RootFound, RuntimeError,
 };
-use fleet_core::app::Health;
+use fleet_core::app::HealthRules;
 use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
 use fleet_core::spec::{InstanceSpec, Switch, VolumeTarget};
 use fleet_core::steps::gate::Observation;
-use fleet_core::steps::{Found, Step};
+use fleet_core::steps::{FoundProject, Step};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use hyper::body::Bytes;
@@ -69,7 +69,7 @@ impl FakeHands {
     }
 
     /// Does something that counts as a step: the agent may crash before or after it.
-    async fn counted<T>(&self, act: impl FnOnce(&mut World) -> Result<T, HandsError>) -> Result<T, HandsError> {
+    async fn counted<T>(&self, act: impl FnOnce(&mut World) -> Result<T, RuntimeError>) -> Result<T, RuntimeError> {
         self.world().answers()?;
         let crash = self.world().count_step();
         if crash == Some(Crash::Before) {
@@ -98,13 +98,13 @@ impl FakeHands {
 }
 
 #[tonic::async_trait]
-impl Hands for FakeHands {
-    async fn look(&self, spec: &InstanceSpec) -> Result<Found, HandsError> {
+impl ContainerRuntime for FakeHands {
+    async fn look(&self, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError> {
         self.world().answers()?;
         Ok(self.world().found(spec))
     }
 
-    async fn perform(&self, step: &Step, spec: &InstanceSpec, notes: &Notes) -> Result<(), HandsError> {
+    async fn perform(&self, step: &Step, spec: &InstanceSpec, notes: &Notes) -> Result<(), RuntimeError> {
         self.world().answers()?;
         let crash = self.world().count_step();
         if crash == Some(Crash::Before) {
@@ -124,12 +124,12 @@ impl Hands for FakeHands {
         done
     }
 
-    async fn observe(&self, spec: &InstanceSpec, health: &Health) -> Result<Observation, HandsError> {
+    async fn observe(&self, spec: &InstanceSpec, health: &HealthRules) -> Result<Observation, RuntimeError> {
         self.world().answers()?;
         Ok(self.world().observed(spec, health))
     }
 
-    fn logs(&self, request: LogRequest) -> BoxStream<'static, Result<LogLine, HandsError>> {
+    fn logs(&self, request: LogRequest) -> BoxStream<'static, Result<LogLine, RuntimeError>> {
         let service = request.service.clone();
         let line = move |number: u64| {
             let service = service.clone().unwrap_or_else(|| "web".to_owned());
@@ -145,7 +145,7 @@ impl Hands for FakeHands {
         stream::iter(0..last).map(line).boxed()
     }
 
-    async fn dump(&self, tool: &Tool, spec: &InstanceSpec) -> Result<DumpStream, HandsError> {
+    async fn dump(&self, tool: &Tool, spec: &InstanceSpec) -> Result<DumpStream, RuntimeError> {
         let (fault, data) = self
             .counted(|world| {
                 let fault = world.expect_tool(tool, spec)?;
@@ -164,11 +164,11 @@ impl Hands for FakeHands {
         Ok(stream::iter(pieces).chain(end).boxed())
     }
 
-    async fn load(&self, tool: &Tool, spec: &InstanceSpec, mut bytes: Incoming) -> Result<(), HandsError> {
+    async fn load(&self, tool: &Tool, spec: &InstanceSpec, mut bytes: Incoming) -> Result<(), RuntimeError> {
         let fault = self.counted(|world| world.expect_tool(tool, spec)).await?;
         let mut read = Vec::new();
         while let Some(piece) = bytes.next().await {
-            let broken = |reason| HandsError::BrokenOff { what: "the tool".to_owned(), reason };
+            let broken = |reason| RuntimeError::BrokenOff { what: "the tool".to_owned(), reason };
             read.extend_from_slice(&piece.map_err(broken)?);
         }
         if fault == Some(ToolFault::Hangs) {
@@ -186,7 +186,7 @@ impl Hands for FakeHands {
         .await
     }
 
-    async fn run_tool(&self, tool: &Tool, spec: &InstanceSpec) -> Result<String, HandsError> {
+    async fn run_tool(&self, tool: &Tool, spec: &InstanceSpec) -> Result<String, RuntimeError> {
         self.counted(|world| {
             world.expect_tool(tool, spec)?;
             Ok(world.answer(tool, spec))
@@ -194,47 +194,47 @@ impl Hands for FakeHands {
         .await
     }
 
-    async fn sweep_tools(&self, _: &InstanceSpec) -> Result<(), HandsError> {
+    async fn sweep_tools(&self, _: &InstanceSpec) -> Result<(), RuntimeError> {
         self.world().answers()
     }
 
-    async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), HandsError> {
+    async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
         self.counted(|world| world.hold(spec, service, kind)).await
     }
 
-    async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), HandsError> {
+    async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
         self.counted(|world| world.release(spec, service, kind)).await
     }
 
-    async fn mounted(&self, spec: &InstanceSpec) -> Result<Mounted, HandsError> {
+    async fn mounted(&self, spec: &InstanceSpec) -> Result<Mounted, RuntimeError> {
         self.world().answers()?;
         Ok(self.world().mounted(spec))
     }
 
-    async fn volume_devices(&self, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<VolumeTarget>>, HandsError> {
+    async fn volume_devices(&self, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<VolumeTarget>>, RuntimeError> {
         self.world().answers()?;
         Ok(self.world().devices_of(spec))
     }
 
-    async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, HandsError> {
+    async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, RuntimeError> {
         self.world().answers()?;
         Ok(self.world().roots(spec, store))
     }
 
-    async fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Result<Vec<Stranger>, HandsError> {
+    async fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Result<Vec<ForeignContainer>, RuntimeError> {
         self.world().answers()?;
         Ok(self.world().strangers(spec, folders))
     }
 
-    async fn address(&self, _: &InstanceSpec, service: &str, _: u16) -> Result<SocketAddr, HandsError> {
-        Err(HandsError::NoAddress { service: service.to_owned(), reason: "nobody listens".to_owned() })
+    async fn address(&self, _: &InstanceSpec, service: &str, _: u16) -> Result<SocketAddr, RuntimeError> {
+        Err(RuntimeError::NoAddress { service: service.to_owned(), reason: "nobody listens".to_owned() })
     }
 
-    async fn resolve(&self, image: &str) -> Result<Resolved, HandsError> {
+    async fn resolve(&self, image: &str) -> Result<Resolved, RuntimeError> {
         self.world().resolve(image)
     }
 
-    async fn engine_version(&self) -> Result<EngineVersion, HandsError> {
+    async fn engine_version(&self) -> Result<EngineVersion, RuntimeError> {
         self.world().answers()?;
         Ok(EngineVersion { version: "fake".to_owned(), api: "1.41".to_owned(), id: self.world().engine_id.clone() })
     }
@@ -249,16 +249,16 @@ impl Hands for FakeHands {
         .boxed()
     }
 
-    async fn disk_of(&self, _: Option<&Path>) -> Result<Disk, HandsError> {
+    async fn disk_of(&self, _: Option<&Path>) -> Result<Disk, RuntimeError> {
         Ok(Disk { id: 1, free: 1 << 40 })
     }
 
-    async fn disk_free(&self, _: &Path) -> Result<u64, HandsError> {
+    async fn disk_free(&self, _: &Path) -> Result<u64, RuntimeError> {
         Ok(1 << 40)
     }
 }
 
-fn tool_failed(tool: &Tool) -> HandsError {
+fn tool_failed(tool: &Tool) -> RuntimeError {
     let what = format!("the tool in `{}`", tool.at.service());
-    HandsError::ToolFailed { what, code: 1, words: ": it was told to fail".to_owned() }
+    RuntimeError::ToolFailed { what, code: 1, words: ": it was told to fail".to_owned() }
 }

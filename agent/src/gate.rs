@@ -1,9 +1,9 @@
 //! Passing the gate: looking at an instance until the mind says that it is healthy, or that it will not be.
 
-use crate::hands::Hands;
-use fleet_core::app::Health;
+use crate::runtime::ContainerRuntime;
+use fleet_core::app::HealthRules;
 use fleet_core::spec::InstanceSpec;
-use fleet_core::steps::gate::{Gate, Verdict};
+use fleet_core::steps::gate::{Gate, GateVerdict};
 use fleet_core::time::Time;
 use fleet_core::units::Period;
 use std::time::Duration;
@@ -31,9 +31,9 @@ pub struct NotHealthy(pub String);
 ///
 /// It ends by itself at the app's deadline; dropping the future ends it at once.
 pub async fn pass(
-    hands: &dyn Hands,
+    hands: &dyn ContainerRuntime,
     spec: &InstanceSpec,
-    health: &Health,
+    health: &HealthRules,
     now: &(dyn Fn() -> Time + Send + Sync),
     waits: &(dyn Fn(Waits<'_>) + Send + Sync),
 ) -> Result<(), NotHealthy> {
@@ -45,10 +45,10 @@ pub async fn pass(
             Err(error) => gate.judge_unseen(error.to_string(), now()),
         };
         match verdict {
-            Verdict::Healthy => return Ok(()),
-            Verdict::Failed { why } => return Err(NotHealthy(why)),
-            Verdict::Waiting { why } => waits(Waits::Because(&why)),
-            Verdict::WellFor { so_far, of } => waits(Waits::WellFor { so_far, of }),
+            GateVerdict::Healthy => return Ok(()),
+            GateVerdict::Failed { why } => return Err(NotHealthy(why)),
+            GateVerdict::Waiting { why } => waits(Waits::Because(&why)),
+            GateVerdict::WellFor { so_far, of } => waits(Waits::WellFor { so_far, of }),
         }
         sleep(pause.min(health.minimum_healthy.as_duration().max(FIRST_PAUSE))).await;
         pause = pause.mul_f32(1.5).min(LONGEST_PAUSE);

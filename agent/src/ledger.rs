@@ -3,7 +3,6 @@
 //! **Invariant:** the rename of an order's file that says `ended` is the one moment at which an order ends. What that
 //! makes of the instance stands in the same file, and is written to the instance's own entry after it, or after a crash.
 
-mod doubles;
 mod entry;
 mod file;
 #[cfg(test)]
@@ -12,16 +11,17 @@ mod host;
 mod journal;
 mod known;
 mod leftovers;
+mod sandboxes;
 #[cfg(test)]
 mod tests;
 
-pub use doubles::LeftDouble;
 pub use entry::{
-    Becomes, InstanceEntry, OpenState, OrderEntry, OrderState, Settled, StuckMark, Unreadable, Values, Way,
+    Direction, InstanceEntry, LedgerUpdate, OpenState, OrderEntry, OrderState, Settled, StuckMark, Unreadable, Values,
 };
-pub use journal::{Aside, AsideWay, Held, Journal, Reach};
-pub use known::{Known, KnownValues};
+pub use journal::{Aside, DataSwap, Held, Journal, RestorePhase};
+pub use known::{KnownValues, StateSnapshot};
 pub use leftovers::{LeftFolder, Leftover};
+pub use sandboxes::LeftoverSandbox;
 
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::End;
@@ -50,10 +50,10 @@ pub struct Ledger {
     folder: PathBuf,
     instances: BTreeMap<InstanceName, InstanceEntry>,
     orders: BTreeMap<OrderId, OrderEntry>,
-    doubles: BTreeMap<OrderId, LeftDouble>,
+    doubles: BTreeMap<OrderId, LeftoverSandbox>,
     leftovers: BTreeMap<OrderId, Leftover>,
     unreadable: Vec<Unreadable>,
-    known: Known,
+    known: StateSnapshot,
     #[cfg(test)]
     freeze: freeze::Freeze,
     /// Held as long as the ledger is: two agents on one folder would undo each other's work.
@@ -90,7 +90,7 @@ impl Ledger {
             doubles: BTreeMap::new(),
             leftovers: BTreeMap::new(),
             unreadable,
-            known: Known::default(),
+            known: StateSnapshot::default(),
             #[cfg(test)]
             freeze: freeze::Freeze::default(),
             _lock: None,
@@ -142,8 +142,8 @@ impl Ledger {
         let Some(mut entry) = self.orders.get(id).cloned() else { return Ok(()) };
         let OrderState::Ended { becomes, .. } = &mut entry.state else { return Ok(()) };
         match becomes.take() {
-            Some(Becomes::Entry(instance)) => self.write_instance(&entry.order.instance, *instance)?,
-            Some(Becomes::Gone) => self.remove_instance(&entry.order.instance)?,
+            Some(LedgerUpdate::Entry(instance)) => self.write_instance(&entry.order.instance, *instance)?,
+            Some(LedgerUpdate::Gone) => self.remove_instance(&entry.order.instance)?,
             None => return Ok(()),
         }
         self.write_order(entry)
@@ -158,7 +158,7 @@ impl Ledger {
     }
 
     /// Values that instances have or had, to keep their secrets out of texts.
-    pub fn known(&self) -> &Known {
+    pub fn known(&self) -> &StateSnapshot {
         &self.known
     }
 
@@ -196,7 +196,7 @@ impl Ledger {
         &mut self,
         id: &OrderId,
         end: impl Into<End>,
-        becomes: Option<Becomes>,
+        becomes: Option<LedgerUpdate>,
         at: Time,
     ) -> Result<(), LedgerError> {
         let Some(mut entry) = self.orders.get(id).cloned() else { return Ok(()) };

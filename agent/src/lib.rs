@@ -3,26 +3,26 @@
 //! **Invariant:** the agent dials out and listens nowhere. What it does is decided by `fleet_core`; what it did stands
 //! in its ledger before the next thing begins.
 
+mod agent_context;
 mod answer;
 mod beneath;
-pub mod board;
 mod bundles;
 mod clock;
 mod command;
 pub mod fake;
 pub mod gate;
-pub mod hands;
-mod keep;
+mod host_info_task;
 pub mod ledger;
 pub mod link;
-mod looks;
 mod mask;
+mod path_resolver;
 mod perform;
 pub mod policy;
 pub mod repositories;
 mod repository_place;
 mod run;
-mod site;
+pub mod runtime;
+pub mod status_board;
 mod watch;
 
 pub use command::{command_line, main};

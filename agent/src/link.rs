@@ -5,12 +5,12 @@
 
 mod backoff;
 mod listen;
+mod logged;
 mod outbox;
 mod renewal;
 mod report;
-mod story;
 
-pub use backoff::{Ending, wait};
+pub use backoff::{AttemptEnd, wait};
 pub use listen::{OpenSet, ToAnswer, Unknown};
 
 use crate::clock;
@@ -18,12 +18,12 @@ use crate::mask::MaskedBoard;
 use fleet_core::host_policy::HostPolicy;
 use fleet_proto::link::{Identity, LinkError, dial};
 use futures_util::future::{BoxFuture, FutureExt};
+use logged::LoggedLink;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use story::Story;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -67,7 +67,7 @@ pub struct Wires {
 
 /// Keeps the connection until it is told to stop.
 pub async fn run(who: Who, wires: Wires, stop: CancellationToken) {
-    let story = Story::default();
+    let story = LoggedLink::default();
     let mut link = Link { who, wires, events_so_far: Arc::default(), failures: 0, story, before: None };
     tokio::select! {
         () = stop.cancelled() => {}
@@ -84,7 +84,7 @@ struct Link {
     wires: Wires,
     events_so_far: Arc<AtomicU64>,
     failures: u32,
-    story: Story,
+    story: LoggedLink,
     /// A connection that goes on until its successor is heard, so that the coordinator never misses this host.
     before: Option<Streams>,
 }
@@ -98,7 +98,7 @@ impl Link {
                 Err(error) => {
                     let was_lasting = heard_since.is_some_and(|since: Instant| since.elapsed() >= LASTING);
                     self.failures = if was_lasting { 1 } else { self.failures.saturating_add(1) };
-                    let ending = if error.is_passing() { Ending::Broken } else { Ending::Refused };
+                    let ending = if error.is_passing() { AttemptEnd::Broken } else { AttemptEnd::Refused };
                     self.tell_lost(&error);
                     let pause = tokio::time::sleep(backoff::wait(self.failures, ending, random()));
                     beside(&mut self.before, &self.wires.channel, pause).await;

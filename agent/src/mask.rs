@@ -6,11 +6,11 @@
 mod secret;
 
 use self::secret::{MASK, Scope, Secret};
-use crate::board::Board;
+use crate::agent_context::AgentContext;
 use crate::ledger::KnownValues;
-use crate::site::Site;
-use fleet_core::backup::{CopyMade, Made};
-use fleet_core::facts::{Health, Running};
+use crate::status_board::StatusBoard;
+use fleet_core::backup::{CopyMade, DataResult};
+use fleet_core::facts::{InstanceHealth, Running};
 use fleet_core::names::InstanceName;
 use fleet_core::order::{End, Outcome};
 use std::borrow::Cow;
@@ -50,12 +50,12 @@ impl Mask {
     }
 
     /// The secrets of an instance: of what it is, of what it is to become, and of what it was since this agent started.
-    pub fn of(site: &Site, instance: &InstanceName) -> Self {
+    pub fn of(site: &AgentContext, instance: &InstanceName) -> Self {
         Self::new(secrets(site, std::slice::from_ref(instance)).iter().map(String::as_str))
     }
 
     /// The secrets of all instances, for texts that are no instance's own.
-    pub fn of_all(site: &Site) -> Self {
+    pub fn of_all(site: &AgentContext) -> Self {
         let instances: Vec<InstanceName> = site.ledger().known().instances().cloned().collect();
         Self::new(secrets(site, &instances).iter().map(String::as_str))
     }
@@ -96,20 +96,20 @@ impl Mask {
         }
     }
 
-    fn made(&self, made: Made) -> Made {
+    fn made(&self, made: DataResult) -> DataResult {
         match made {
-            Made::Backup(copies) => Made::Backup(self.copies(copies)),
-            Made::Drill(mut drill) => {
+            DataResult::Backup(copies) => DataResult::Backup(self.copies(copies)),
+            DataResult::Drill(mut drill) => {
                 drill.proof.failure = drill.proof.failure.map(|reason| self.apply(reason));
                 drill.proof.checks = self.all(drill.proof.checks);
-                Made::Drill(drill)
+                DataResult::Drill(drill)
             }
-            Made::Restore(mut restore) => {
+            DataResult::Restore(mut restore) => {
                 restore.safety = self.copies(restore.safety);
                 restore.notes = self.all(restore.notes);
-                Made::Restore(restore)
+                DataResult::Restore(restore)
             }
-            Made::Forgotten(_) => made,
+            DataResult::Forgotten(_) => made,
         }
     }
 
@@ -125,7 +125,7 @@ impl Mask {
 
 /// The values of some instances that are secret. Where nobody knows any more which ones are, the longer ones are taken for it, but
 /// those that another release declares for plain ones.
-fn secrets(site: &Site, instances: &[InstanceName]) -> BTreeSet<String> {
+fn secrets(site: &AgentContext, instances: &[InstanceName]) -> BTreeSet<String> {
     let known: Vec<KnownValues> = {
         let ledger = site.ledger();
         instances.iter().flat_map(|instance| ledger.known().of(instance).cloned().collect::<Vec<_>>()).collect()
@@ -147,17 +147,17 @@ fn secrets(site: &Site, instances: &[InstanceName]) -> BTreeSet<String> {
 
 /// A board without secrets. **Invariant:** only this is told to a coordinator, and only here it is made.
 #[derive(Debug, Clone, Default)]
-pub struct MaskedBoard(Board);
+pub struct MaskedBoard(StatusBoard);
 
 impl std::ops::Deref for MaskedBoard {
-    type Target = Board;
-    fn deref(&self) -> &Board {
+    type Target = StatusBoard;
+    fn deref(&self) -> &StatusBoard {
         &self.0
     }
 }
 
 /// What the board says, without secrets: what leaves the host is read from here.
-pub async fn relay(site: &Site, to: watch::Sender<MaskedBoard>) {
+pub async fn relay(site: &AgentContext, to: watch::Sender<MaskedBoard>) {
     let mut board = site.pen.reader();
     loop {
         let now = board.borrow_and_update().clone();
@@ -169,7 +169,7 @@ pub async fn relay(site: &Site, to: watch::Sender<MaskedBoard>) {
 }
 
 impl MaskedBoard {
-    pub fn of(site: &Site, mut board: Board) -> Self {
+    pub fn of(site: &AgentContext, mut board: StatusBoard) -> Self {
         let mut masks: BTreeMap<Option<InstanceName>, Mask> = BTreeMap::new();
         let mut mask = |name: Option<&InstanceName>| {
             let made = || name.map_or_else(|| Mask::of_all(site), |name| Mask::of(site, name));
@@ -192,7 +192,7 @@ impl MaskedBoard {
 
     /// A board whose texts have no secrets to begin with.
     #[cfg(test)]
-    pub fn plain(board: Board) -> Self {
+    pub fn plain(board: StatusBoard) -> Self {
         Self(board)
     }
 }
@@ -208,7 +208,7 @@ fn mask_running(mask: &Mask, running: &mut Running) {
         Running::Absent => None,
     };
     let Some(said) = said else { return };
-    if let Health::Unhealthy { reason } = &mut said.health {
+    if let InstanceHealth::Unhealthy { reason } = &mut said.health {
         *reason = mask.apply(std::mem::take(reason));
     }
     for text in said.drift.iter_mut().chain(&mut said.leftovers) {

@@ -25,9 +25,9 @@ pub use heal::{lost_volumes, note_signed};
 pub use prepare::expect_claimable;
 pub use said::{said, unlooked, with_leftovers};
 
+use crate::agent_context::AgentContext;
 use crate::ledger::Unreadable;
 use crate::link::OpenSet;
-use crate::site::Site;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{End, Outcome};
 use jobs::Jobs;
@@ -43,7 +43,7 @@ pub type Drifted = BTreeMap<InstanceName, u64>;
 ///
 /// Dropping it anywhere is safe: the next start goes on from the ledger.
 pub async fn run(
-    site: Arc<Site>,
+    site: Arc<AgentContext>,
     mut open: watch::Receiver<Option<Arc<OpenSet>>>,
     mut drifted: watch::Receiver<Drifted>,
 ) {
@@ -74,7 +74,7 @@ async fn at(moment: Option<Instant>) {
 }
 
 /// Takes in a set: ends that it no longer names were heard; ends that it still names are said again.
-fn hear(site: &Site, set: &OpenSet) {
+fn hear(site: &AgentContext, set: &OpenSet) {
     let open: BTreeSet<_> = set.ids().collect();
     let unheard: Vec<_> = site.pen.see(|board| board.ends.keys().cloned().collect());
     for id in unheard.iter().filter(|id| !open.contains(id)) {
@@ -95,7 +95,7 @@ fn hear(site: &Site, set: &OpenSet) {
 }
 
 /// How an order ended, or why it cannot be begun: a part of the ledger that nobody can read may be about it.
-fn known_end(site: &Site, id: &OrderId, instance: &InstanceName) -> Option<End> {
+fn known_end(site: &AgentContext, id: &OrderId, instance: &InstanceName) -> Option<End> {
     let ledger = site.ledger();
     if let Some(end) = ledger.end_of(id) {
         return Some(end);
@@ -108,7 +108,7 @@ fn known_end(site: &Site, id: &OrderId, instance: &InstanceName) -> Option<End> 
 }
 
 /// How an order ended that is open and not told at the moment: of one that was never begun there is nothing to say.
-fn end_of_held(site: &Site, id: &OrderId) -> Option<(InstanceName, End)> {
+fn end_of_held(site: &AgentContext, id: &OrderId) -> Option<(InstanceName, End)> {
     let ledger = site.ledger();
     let end = ledger.end_of(id)?;
     Some((ledger.orders().get(id)?.order.instance.clone(), end))

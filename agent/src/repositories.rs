@@ -11,10 +11,10 @@ pub use worker::WorkerRepositories;
 pub use worker::{asked_trees, found, s3_address, trouble_of, words};
 
 use bytes::Bytes;
-use fleet_core::backup::{Access, Bucket, Manifest, Privileges, Proof, Root, Snapshots};
+use fleet_core::backup::{Bucket, Manifest, Privileges, Proof, RepositoryAccess, Root, Snapshots};
+use fleet_core::grammar::count;
 use fleet_core::names::{BackupId, HostName, SnapshotId};
 use fleet_core::time::Time;
-use fleet_core::words::count;
 use futures_util::stream::BoxStream;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +27,7 @@ pub const SUBCOMMAND: &str = "repository-worker";
 /// Opens repositories.
 pub trait Repositories: Send + Sync + 'static {
     /// The repository behind an access; nothing is asked of it yet.
-    fn open(&self, access: &Access, limit_rate: Option<u64>) -> Arc<dyn Repository>;
+    fn open(&self, access: &RepositoryAccess, limit_rate: Option<u64>) -> Arc<dyn Repository>;
 }
 
 impl fmt::Debug for dyn Repositories {
@@ -55,7 +55,7 @@ pub trait Repository: Send + Sync {
     async fn streams(&self, label: &Label, ahead: &[Ahead]) -> Result<Box<dyn StreamsWriter>, RepositoryError>;
 
     /// Keeps folders of this host as the snapshot of files of one backup.
-    async fn trees(&self, label: &Label, trees: &[Tree], told: &Told) -> Result<TreesKept, RepositoryError>;
+    async fn trees(&self, label: &Label, trees: &[Tree], told: &ProgressSink) -> Result<TreesKept, RepositoryError>;
 
     /// Writes the manifest, and gives back its snapshot's id: from now on the backup exists.
     async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<String, RepositoryError>;
@@ -76,7 +76,7 @@ pub trait Repository: Send + Sync {
         set: &SetFound,
         path: &str,
         to: &Bucket,
-        told: &Told,
+        told: &ProgressSink,
     ) -> Result<BucketFilled, RepositoryError>;
 
     /// Counts what is in a bucket, and compares a sample: SHA-256 by path below its prefix.
@@ -93,7 +93,7 @@ pub trait Repository: Send + Sync {
         path: &str,
         to: &Path,
         privileges: Privileges,
-        told: &Told,
+        told: &ProgressSink,
     ) -> Result<Restored, RepositoryError>;
 
     /// Removes backups, and what only they used.
@@ -104,7 +104,7 @@ pub trait Repository: Send + Sync {
 #[tonic::async_trait]
 pub trait StreamsWriter: Send {
     /// Tells how far the repository is with what it was given, also while it is given more.
-    fn pulse(&self) -> Pulse;
+    fn pulse(&self) -> ActivityCounter;
 
     /// More of the current stream.
     async fn bytes(&mut self, bytes: Bytes) -> Result<(), RepositoryError>;
@@ -183,18 +183,18 @@ impl SetFound {
 /// A folder on this host or a bucket, and its path in the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree {
-    pub from: Origin,
+    pub from: TreeOrigin,
     pub root: Root,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum TreeOrigin {
     Folder(PathBuf),
     /// Its endpoint is one that this host reaches.
     Bucket(Bucket),
 }
 
-impl Origin {
+impl TreeOrigin {
     pub fn folder(&self) -> Option<&Path> {
         match self {
             Self::Folder(path) => Some(path),
@@ -256,9 +256,9 @@ pub struct RootKept {
 
 /// A number that is another whenever the repository has moved.
 #[derive(Clone)]
-pub struct Pulse(Arc<dyn Fn() -> u64 + Send + Sync>);
+pub struct ActivityCounter(Arc<dyn Fn() -> u64 + Send + Sync>);
 
-impl Pulse {
+impl ActivityCounter {
     pub fn of(beat: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(beat))
     }
@@ -268,7 +268,7 @@ impl Pulse {
     }
 }
 
-impl fmt::Debug for Pulse {
+impl fmt::Debug for ActivityCounter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Pulse")
     }
@@ -305,9 +305,9 @@ pub fn put_back(restored: fleet_repository::Restored) -> Restored {
 
 /// Hears how many bytes went through so far; it must not block.
 #[derive(Clone)]
-pub struct Told(Arc<dyn Fn(u64) + Send + Sync>);
+pub struct ProgressSink(Arc<dyn Fn(u64) + Send + Sync>);
 
-impl Told {
+impl ProgressSink {
     pub fn to(listener: impl Fn(u64) + Send + Sync + 'static) -> Self {
         Self(Arc::new(listener))
     }
@@ -317,7 +317,7 @@ impl Told {
     }
 }
 
-impl fmt::Debug for Told {
+impl fmt::Debug for ProgressSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Told")
     }

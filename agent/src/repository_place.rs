@@ -9,22 +9,22 @@ mod status;
 use ask::Line;
 use bytes::Bytes;
 use fleet_repository::worker::Places;
-use fleet_repository::{FileId, FileKind, Place, PlaceError, Pulse};
+use fleet_repository::{ActivityCounter, Backend, FileId, FileKind, PlaceError};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What a worker needs to reach a repository at the coordinator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Way {
+pub struct RepositoryRoute {
     /// Where this host's identity is.
     pub identity: PathBuf,
     pub repository: String,
     pub instance: String,
 }
 
-impl From<Way> for serde_json::Value {
-    fn from(way: Way) -> Self {
+impl From<RepositoryRoute> for serde_json::Value {
+    fn from(way: RepositoryRoute) -> Self {
         serde_json::to_value(way).expect("texts are JSON")
     }
 }
@@ -34,7 +34,7 @@ impl From<Way> for serde_json::Value {
 pub struct AtCoordinator;
 
 impl Places for AtCoordinator {
-    fn coordinator(&self, spec: &serde_json::Value, pulse: &Pulse) -> Result<Arc<dyn Place>, PlaceError> {
+    fn coordinator(&self, spec: &serde_json::Value, pulse: &ActivityCounter) -> Result<Arc<dyn Backend>, PlaceError> {
         let way = serde_json::from_value(spec.clone());
         let way =
             way.map_err(|error| PlaceError::Refused(format!("the way to the coordinator is not one: {error}")))?;
@@ -45,13 +45,13 @@ impl Places for AtCoordinator {
 /// One instance's repository at the coordinator.
 #[derive(Debug)]
 pub struct CoordinatorPlace {
-    way: Way,
+    way: RepositoryRoute,
     line: Line,
 }
 
 impl CoordinatorPlace {
     /// Nothing is dialed before the first question.
-    pub fn new(way: Way, pulse: Pulse) -> Result<Self, PlaceError> {
+    pub fn new(way: RepositoryRoute, pulse: ActivityCounter) -> Result<Self, PlaceError> {
         let line = Line::new(way.identity.clone(), pulse)?;
         Ok(Self { way, line })
     }
@@ -71,7 +71,7 @@ impl CoordinatorPlace {
     }
 }
 
-impl Place for CoordinatorPlace {
+impl Backend for CoordinatorPlace {
     fn name(&self) -> String {
         format!("the coordinator's repository {} of {}", self.way.repository, self.way.instance)
     }

@@ -1,17 +1,17 @@
 //! A whole agent: opens what is kept, then lets its rooms work side by side until it is told to stop.
 
-use crate::board::{Board, Pen};
 use crate::bundles::Bundles;
-use crate::hands::Hands;
-use crate::keep::Keeper;
+use crate::host_info_task::HostInfoTask;
 use crate::ledger::{Ledger, LedgerError, OrderState};
+use crate::runtime::ContainerRuntime;
+use crate::status_board::{StatusBoard, StatusWriter};
 
+use crate::agent_context::AgentContext;
 use crate::link::{self, Greeting, OpenSet, ToAnswer, Who, Wires};
-use crate::looks::Looks;
+use crate::path_resolver::PathResolver;
 use crate::perform::Drifted;
 use crate::policy::LivePolicy;
 use crate::repositories::{Repositories, WorkerRepositories};
-use crate::site::Site;
 use crate::watch::Watcher;
 use crate::{answer, clock, mask, perform};
 use fleet_core::access::Subject;
@@ -64,7 +64,7 @@ pub fn identity_path(data_dir: &Path) -> PathBuf {
 }
 
 /// Runs an agent until it is told to stop. Stopping it in any other way is safe too.
-pub async fn run(config: Config, hands: impl Hands, stop: CancellationToken) -> Result<(), RunError> {
+pub async fn run(config: Config, hands: impl ContainerRuntime, stop: CancellationToken) -> Result<(), RunError> {
     let opening = |source| RunError::DataDir { path: config.data_dir.clone(), source };
     let data_dir = config.data_dir.canonicalize().map_err(opening)?;
     let path = identity_path(&data_dir);
@@ -95,8 +95,8 @@ struct Workers {
 
 /// All that an agent consists of.
 struct Rooms {
-    site: Arc<Site>,
-    keeper: Keeper,
+    site: Arc<AgentContext>,
+    keeper: HostInfoTask,
     attention: mpsc::UnboundedReceiver<InstanceName>,
     channel: watch::Sender<Option<Channel>>,
 }
@@ -106,13 +106,13 @@ impl Rooms {
         host: HostName,
         data_dir: PathBuf,
         ledger: Ledger,
-        hands: Arc<dyn Hands>,
+        hands: Arc<dyn ContainerRuntime>,
         Workers { renderer, repositories }: Workers,
         policy: LivePolicy,
     ) -> Self {
         let channel = watch::Sender::new(None);
         let (attend, attention) = mpsc::unbounded_channel();
-        let site = Arc::new(Site {
+        let site = Arc::new(AgentContext {
             host,
             bundles: Bundles::new(data_dir.join("bundles"), channel.subscribe()),
             data_dir,
@@ -120,15 +120,15 @@ impl Rooms {
             hands,
             repositories,
             renderer,
-            pen: Pen::default(),
+            pen: StatusWriter::default(),
             policy,
-            looks: Looks::default(),
+            looks: PathResolver::default(),
             attention: attend,
         });
         tell_what_is_left(&site);
         perform::sweep_drills(&site);
         let greeting = Greeting { start: link::start_id(), ..Greeting::default() };
-        let keeper = Keeper { site: Arc::clone(&site), greeting: watch::Sender::new(greeting) };
+        let keeper = HostInfoTask { site: Arc::clone(&site), greeting: watch::Sender::new(greeting) };
         Self { site, keeper, attention, channel }
     }
 
@@ -147,7 +147,7 @@ impl Rooms {
         let reporting = async {
             tokio::join!(self.keeper.begin(), watcher.look_first());
             // What leaves the host is read from here, without secrets.
-            let said = watch::Sender::new(mask::MaskedBoard::of(&self.site, self.site.pen.see(Board::clone)));
+            let said = watch::Sender::new(mask::MaskedBoard::of(&self.site, self.site.pen.see(StatusBoard::clone)));
             let (board, greeting) = (said.subscribe(), self.keeper.greeting.subscribe());
             let heard = open.subscribe();
             let wires = Wires { board, greeting, open, questions: ask, channel: self.channel };
@@ -173,7 +173,7 @@ impl Rooms {
 }
 
 /// Ends the tools that an agent which was killed has left. Nothing is performed before: else its tools would be taken for these.
-async fn end_left_tools(site: &Site) {
+async fn end_left_tools(site: &AgentContext) {
     let entries: Vec<_> = site.ledger().instances().values().cloned().collect();
     for settled in entries.iter().filter_map(|entry| entry.settled.as_ref()) {
         let rendered = &settled.rendered;
@@ -187,7 +187,7 @@ async fn end_left_tools(site: &Site) {
 }
 
 /// Puts on the board what a restarted agent has to say at once.
-fn tell_what_is_left(site: &Site) {
+fn tell_what_is_left(site: &AgentContext) {
     let ledger = site.ledger();
     for unreadable in ledger.unreadable() {
         tracing::error!(reason = unreadable.reason, "a part of the ledger cannot be read");

@@ -3,19 +3,19 @@
 //! **Invariant:** it changes nothing. What it finds goes to the board; what should be healed is said to whoever performs.
 
 mod budget;
-mod look;
+mod inspect;
 
-use crate::board::Board;
+use crate::agent_context::AgentContext;
 use crate::clock;
-use crate::hands::{Changed, HandsError};
 use crate::ledger::InstanceEntry;
 use crate::perform::{Drifted, unlooked, with_leftovers};
-use crate::site::Site;
+use crate::runtime::{Changed, RuntimeError};
+use crate::status_board::StatusBoard;
 use budget::Budget;
 use fleet_core::facts::{InstanceSaid, Running};
 use fleet_core::names::InstanceName;
 use futures_util::StreamExt;
-use look::{Cure, look_at};
+use inspect::{Cure, look_at};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ const BURST: Duration = Duration::from_millis(400);
 const FIRST_LOOK_LIMIT: Duration = Duration::from_secs(10);
 
 pub struct Watcher {
-    site: Arc<Site>,
+    site: Arc<AgentContext>,
     drifted: watch::Sender<Drifted>,
     attempts: u64,
     patients: BTreeMap<InstanceName, Patient>,
@@ -48,7 +48,7 @@ struct Patient {
 }
 
 impl Watcher {
-    pub fn new(site: Arc<Site>, drifted: watch::Sender<Drifted>) -> Self {
+    pub fn new(site: Arc<AgentContext>, drifted: watch::Sender<Drifted>) -> Self {
         Self { site, drifted, attempts: 0, patients: BTreeMap::new(), trouble: None }
     }
 
@@ -133,11 +133,11 @@ impl Watcher {
     }
 
     fn is_busy(&self, name: &InstanceName) -> bool {
-        let is_busy = |board: &Board| matches!(board.instances.get(name), Some(Running::Busy { .. }));
+        let is_busy = |board: &StatusBoard| matches!(board.instances.get(name), Some(Running::Busy { .. }));
         self.site.pen.see(is_busy)
     }
 
-    fn say_trouble(&mut self, error: &HandsError) {
+    fn say_trouble(&mut self, error: &RuntimeError) {
         let text = crate::chain(error);
         if self.trouble.as_ref() != Some(&text) {
             tracing::warn!(error = text, "could not look at the instances; they keep running as they are");

@@ -5,8 +5,6 @@
 
 #![allow(clippy::print_stderr)]
 
-#[path = "docker_data/bed.rs"]
-mod bed;
 #[path = "docker_data/beside.rs"]
 mod beside;
 #[path = "docker_data/busy.rs"]
@@ -17,6 +15,8 @@ mod engines;
 mod faults;
 #[path = "docker_data/files.rs"]
 mod files;
+#[path = "docker_data/harness.rs"]
+mod harness;
 #[allow(dead_code)]
 #[path = "docker_hands/images.rs"]
 mod images;

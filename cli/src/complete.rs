@@ -92,8 +92,8 @@ fn names(question: impl AsyncFnOnce(&Session) -> Result<Named, CommandError>) ->
     let named = runtime.block_on(async { tokio::time::timeout(PATIENCE, asked).await });
     let named = named.map(Result::unwrap_or_default).unwrap_or_default();
     let candidate = |(name, about): (String, String)| {
-        let about = crate::words::one_line(&about);
-        CompletionCandidate::new(crate::words::one_line(&name)).help((!about.is_empty()).then(|| about.into()))
+        let about = crate::format::one_line(&about);
+        CompletionCandidate::new(crate::format::one_line(&name)).help((!about.is_empty()).then(|| about.into()))
     };
     named.into_iter().map(candidate).collect()
 }

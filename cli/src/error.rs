@@ -1,7 +1,7 @@
 //! What a person is told when something did not work: what failed, why, and what to do next.
 
 use crate::exit::ExitStatus;
-use crate::words::one_line;
+use crate::format::one_line;
 use std::error::Error;
 use std::fmt;
 

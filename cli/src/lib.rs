@@ -13,15 +13,15 @@ mod error;
 mod exit;
 mod folder;
 mod follow;
+mod format;
 mod input;
+mod last_shown;
 mod misuse;
 mod output;
 mod painted;
 mod printer;
 mod session;
 mod show;
-mod told;
-mod words;
 
 pub use environment::{Environment, Input, Output};
 pub use exit::ExitStatus;

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::words::{cut, one_line};
+use crate::format::{cut, one_line};
 use clap::{Args, ValueEnum};
 use comfy_table::{Table, presets};
 use fleet_core::time::Time;
@@ -49,14 +49,14 @@ impl<T> Column<T> {
 }
 
 /// The columns of a list, and the name of each of its things.
-pub type Look<'a, T> = (&'a [Column<T>], fn(&T) -> String);
+pub type ListColumns<'a, T> = (&'a [Column<T>], fn(&T) -> String);
 
 /// Shows a list. `none` is told when it is empty.
 pub fn show_list<T: Serialize>(
     context: &Context,
     format: Format,
     items: &[T],
-    look: Look<'_, T>,
+    look: ListColumns<'_, T>,
     none: &str,
 ) -> Result<(), CommandError> {
     let (columns, name) = look;

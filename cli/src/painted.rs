@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** everything that goes in is cleaned first, whoever wrote it.
 
-use crate::words::readable;
+use crate::format::readable;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {

@@ -39,14 +39,14 @@ impl Printer {
 
     /// A piece of the answer for a program: nothing is shortened.
     pub fn answer_data(&self, text: &str) -> Result<(), CommandError> {
-        write_line(&mut self.stdout(), &crate::words::clean(text.trim_end()))
+        write_line(&mut self.stdout(), &crate::format::clean(text.trim_end()))
     }
 
     /// A line of the answer in which a container's colours stay, if this is a terminal that shows them.
     pub fn answer_log(&self, text: &str) -> Result<(), CommandError> {
         let mut stdout = self.stdout();
         let in_colour = self.colour && stdout.terminal.is_some();
-        let text = if in_colour { crate::words::clean_but_colours(text) } else { crate::words::clean(text) };
+        let text = if in_colour { crate::format::clean_but_colours(text) } else { crate::format::clean(text) };
         write_line(&mut stdout, &text)
     }
 

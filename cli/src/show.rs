@@ -9,7 +9,7 @@ pub mod releases;
 pub mod rollouts;
 pub mod status;
 
-use crate::words::one_line;
+use crate::format::one_line;
 
 /// Lines of `name  value`, the values under each other; what is empty is left out.
 pub fn pairs(pairs: &[(&str, String)]) -> Vec<String> {

@@ -6,7 +6,7 @@ use crate::home::{Home, HomeError, Settings};
 use crate::own::{
     OWN_BACKUPS, OwnBackup, OwnError, PlaceError, RestoreError, SettingsError, read_place, restore, take_own_backup,
 };
-use crate::repositories::{FOLDER, Workshop};
+use crate::repositories::{FOLDER, WorkerLauncher};
 use crate::serve::{Config, Options, ServeError, serve};
 use clap::{Args, Subcommand};
 use fleet_core::access::Role;
@@ -266,7 +266,7 @@ fn own_place(folder: &Path, own: &Own) -> Result<PlaceSpec, CommandError> {
 async fn set_up_own(folder: &Path, place: PlaceSpec, own: &Own) -> Result<String, CommandError> {
     let folder = std::path::absolute(folder).map_err(CommandError::Start)?;
     let recipient = own.backup_recipient.as_deref();
-    let name = OwnBackup::set_up(&folder, place, recipient, &Workshop::new(None)).await?;
+    let name = OwnBackup::set_up(&folder, place, recipient, &WorkerLauncher::new(None)).await?;
     let file = folder.join(name);
     Ok(format!(
         "Copy this file to where the coordinator is not: with it a lost coordinator comes back.\n  {}\n",
@@ -282,7 +282,7 @@ async fn run_backup(backup: Backup) -> Result<(), CommandError> {
         tell(&set_up_own(folder, own_place(folder, &backup.own)?, &backup.own).await?)?;
     }
     let entries = home.store.scan("").map_err(HomeError::Store)?;
-    match take_own_backup(folder, entries, &Workshop::new(None), clock::now()).await? {
+    match take_own_backup(folder, entries, &WorkerLauncher::new(None), clock::now()).await? {
         None => Ok(()),
         // The backup is there.
         Some(surplus) => Err(surplus.into()),
@@ -292,7 +292,7 @@ async fn run_backup(backup: Backup) -> Result<(), CommandError> {
 async fn run_restore(arguments: &Restore) -> Result<(), CommandError> {
     let folder = &arguments.data_dir;
     let from = arguments.from.as_deref().map(|place| read_place(place, |name| std::env::var(name).ok())).transpose()?;
-    let of = restore(&arguments.recovery, from, folder, &Workshop::new(None)).await?;
+    let of = restore(&arguments.recovery, from, folder, &WorkerLauncher::new(None)).await?;
     tell(&format!(
         "The coordinator is back as it was at {of}. Make sure that the former one is gone, then serve it:\n  fleet-coordinator serve \
          --data-dir {}\nIf its disk of repositories is still there, put them below {}/{} before that: those that are missing then are said to be \

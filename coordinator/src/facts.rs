@@ -16,24 +16,24 @@ mod expected;
 mod formats;
 mod greetings;
 mod index;
-mod known;
 mod observed;
 mod people;
 mod protocol;
 mod prune;
 mod release;
+mod state;
 #[cfg(test)]
 pub mod testing;
 mod untold;
 
-pub use backups::{BackupKept, Found};
+pub use backups::{BackupKept, RepositoryContents};
 pub use desired::DesiredChange;
 pub use event::Event;
 pub use greetings::duplicate_words;
-pub use known::Known;
 pub use observed::{HelloSaid, ObserveError};
 pub use protocol::protocol_words;
 pub use release::{ReleaseImage, ReleaseKept};
+pub use state::StateSnapshot;
 pub use untold::Untold;
 
 use crate::store::{Batch, Committed, Entry, Store, StoreError};
@@ -44,7 +44,7 @@ use tokio_util::sync::CancellationToken;
 /// What is known of the fleet, shared by all who read it.
 #[derive(Debug)]
 pub struct Facts {
-    known: RwLock<Known>,
+    known: RwLock<StateSnapshot>,
     store: Arc<dyn Store>,
     wake: Notify,
     generation: watch::Sender<u64>,
@@ -54,13 +54,13 @@ pub struct Facts {
 impl Facts {
     /// Reads everything that is kept.
     pub fn load(store: Arc<dyn Store>) -> Result<Self, StoreError> {
-        let known = RwLock::new(Known::load(store.as_ref())?);
+        let known = RwLock::new(StateSnapshot::load(store.as_ref())?);
         let (generation, failed) = (watch::Sender::new(0), CancellationToken::new());
         Ok(Self { known, store, wake: Notify::new(), generation, failed })
     }
 
     /// Looks at the facts. Hold the guard for moments only.
-    pub fn read(&self) -> RwLockReadGuard<'_, Known> {
+    pub fn read(&self) -> RwLockReadGuard<'_, StateSnapshot> {
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -110,7 +110,10 @@ impl Facts {
     }
 
     /// Makes one change. A change that is refused must not have touched anything.
-    fn change<R, E>(&self, change: impl FnOnce(&mut Known, &mut Batch) -> Result<R, E>) -> Result<(R, Committed), E> {
+    fn change<R, E>(
+        &self,
+        change: impl FnOnce(&mut StateSnapshot, &mut Batch) -> Result<R, E>,
+    ) -> Result<(R, Committed), E> {
         let mut batch = Batch::new();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let result = change(&mut known, &mut batch)?;

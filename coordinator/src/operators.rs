@@ -19,6 +19,7 @@ mod proposals;
 mod push;
 mod releases;
 mod removing;
+mod request;
 mod resolve;
 mod rollouts;
 mod service;
@@ -27,7 +28,6 @@ mod subject;
 mod undo;
 mod views;
 mod way_back;
-mod wish;
 
 pub use backups::BackupsService;
 pub use service::OperatorsService;

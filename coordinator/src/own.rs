@@ -3,12 +3,12 @@
 //! **Invariant:** what is needed to read them is written once, when the coordinator is made, for its operator to keep elsewhere;
 //! the coordinator itself never shows it again.
 
-mod place;
+mod location;
 mod restore;
 mod settings;
 mod take;
 
-pub use place::{PlaceError, read_place};
+pub use location::{PlaceError, read_place};
 pub use restore::{RestoreError, restore};
 pub use settings::{OWN_BACKUPS, OwnBackup, Recovery, SettingsError};
 pub use take::{OwnError, OwnStanding, keep_own_backups, own_standing, take_own_backup};

@@ -14,7 +14,7 @@ mod router;
 mod running;
 mod silent;
 mod sparing;
-mod strangers;
+mod unauthenticated;
 
 pub use caller::{Caller, caller_of};
 pub use connections::Connections;

@@ -30,7 +30,7 @@ pub enum ValuesError {
 
 /// A value that is not what it was, as people may see both; what is nothing has its default.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct ValueDifference {
     pub name: String,
     pub former: Option<String>,
     pub present: Option<String>,
@@ -124,7 +124,7 @@ impl Values {
         store: &dyn Store,
         instance: &InstanceName,
         Revisions { former, present }: Revisions,
-    ) -> Result<Vec<Difference>, ValuesError> {
+    ) -> Result<Vec<ValueDifference>, ValuesError> {
         if former == present {
             return Ok(Vec::new());
         }
@@ -133,7 +133,9 @@ impl Values {
         let names: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
         let other = names.into_iter().filter(|name| then.get(*name) != now.get(*name));
         let text = |name: &String, which: usize| shown[which].get(name).cloned();
-        Ok(other.map(|name| Difference { name: name.clone(), former: text(name, 0), present: text(name, 1) }).collect())
+        Ok(other
+            .map(|name| ValueDifference { name: name.clone(), former: text(name, 0), present: text(name, 1) })
+            .collect())
     }
 
     /// Whether the values of a revision are there.

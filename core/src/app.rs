@@ -11,11 +11,11 @@ mod folder;
 mod health;
 mod lint;
 mod pins;
-mod places;
 mod render;
+mod sandbox;
+mod spans;
 mod stores;
 mod template;
-mod throwaway;
 mod values;
 mod variables;
 mod yaml;
@@ -24,12 +24,12 @@ pub use bundle::{BYTE_LIMIT, Bundle, BundleError, FILE_LIMIT};
 pub use declaration::{Declaration, ValueType};
 pub use definition::{AppDefinition, TemplateFile};
 pub use encoding::ENCODED_LIMIT;
-pub use health::{ExecProbe, Health, HttpProbe, Probe, VersionProbe};
+pub use health::{ExecProbe, HealthRules, HttpProbe, Probe, VersionProbe};
 pub use lint::{LintReport, LintSummary, images, images_telling, lint, lint_telling};
 pub use pins::Pins;
 pub use render::{Placement, Rendered, render, render_telling};
+pub use sandbox::sandbox;
 pub use stores::{CheckDeclaration, PasswordDeclaration, StoreDeclaration};
-pub use throwaway::throwaway;
 pub use values::{CheckedValue, CheckedValues, Given, ValueProblem};
 
 #[cfg(test)]

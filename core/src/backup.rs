@@ -1,56 +1,59 @@
 //! Backups: what one holds, where it is kept, what was proven of it.
 
 mod access;
+mod backup_health;
+mod backup_plan;
 mod catalog;
 mod counted;
-mod course;
 mod coverage;
+mod data_request;
+mod data_result;
 mod due;
-mod judged;
-mod made;
+mod dump_validator;
 mod manifest;
 mod pattern;
-mod plausible;
 mod policy;
 mod rebuild;
+mod recovery_sheet;
 mod repository;
 mod retention;
+mod retention_plan;
 mod schedule;
 mod seen;
-mod sheet;
 mod shortened;
 mod shrunk;
 mod side_files;
 mod snapshots;
 mod source_note;
-mod standing;
 mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tool;
-mod wish;
 mod zone;
 
-pub use access::{Access, FilesParent, PlaceAccess, Secret};
-pub use catalog::{Backups, Newest};
-pub use counted::{Changes, Reading, around, between, exactly, lacking, unequal};
-pub use course::{
-    Course, Phase, Still, course, data_mounts, is_files, renamed, replaced, root_path, stream_path, uncovered, works_in,
+pub use access::{FilesParent, LocationAccess, RepositoryAccess, Secret};
+pub use backup_health::{BackupHealth, CopyStanding, HealthInput, HealthLevel, Next, has_failed, rough};
+pub use backup_plan::{
+    BackupPhase, BackupPlan, QuiesceWindow, backup_plan, data_mounts, is_files, renamed, replaced, root_path,
+    stream_path, uncovered, works_in,
 };
+pub use catalog::{Backups, Newest};
+pub use counted::{Changes, CounterReading, around, between, exactly, lacking, unequal};
 pub use coverage::{MountFound, Mounted, MountedAt, MountedFrom, Owner, chosen, coverage, key_of, takes_volume};
+pub use data_request::{BackupSource, DataAction, DataKind, DataRequest, Others, Privileges};
+pub use data_result::{CopyMade, DataResult, DrillMade, RestoreMade};
 pub use due::{About, Due, backup_due, drill_due, forget_due};
-pub use judged::Judged;
-pub use made::{CopyMade, DrillMade, Made, RestoreMade};
+pub use dump_validator::DumpValidator;
 pub use manifest::{Cause, Counted, EngineKind, Hold, HoldKind, Kept, Manifest, Part, Root};
 pub use pattern::{is_pattern, matches_pattern};
-pub use plausible::Plausible;
 pub use policy::{BackupPolicy, DEADLINE, Held, Keep, PolicyError};
 pub use rebuild::{Rebuild, rebuild_lines};
-pub use repository::{Place, RepositoryDesired};
-pub use retention::{Retained, Verdict};
+pub use recovery_sheet::RecoverySheet;
+pub use repository::{RepositoryDesired, RepositoryLocation};
+pub use retention::{Retained, RetentionVerdict};
+pub use retention_plan::RetentionPlan;
 pub use schedule::{Schedule, ScheduleError, Slots};
 pub use seen::{BackupKey, BackupSeen, Coverage, Proof, StoreSeen, StoreState};
-pub use sheet::Sheet;
 pub use shrunk::Shrunk;
 pub use side_files::{
     COUNT_LIMIT_OF_FILES, DataPlace, FILE_LIMIT, PutTime, RestoreTo, SaidFiles, SideContent, SideFile, SideFiles,
@@ -61,12 +64,10 @@ pub use side_files::{
 };
 pub use snapshots::{AskedBy, Snapshots};
 pub use source_note::{Differences, NOTE_LIMIT, NotedAt, SourceNote};
-pub use standing::{CopyStanding, Next, Sight, Standing, Word, has_failed, rough};
-pub use store::{Bucket, Check, Commands, Engine, Expected, Files, Question, Server, Store, StoreKind};
+pub use store::{Bucket, Check, Commands, DatabaseEngine, DatabaseQuestion, Expected, Files, Server, Store, StoreKind};
 pub use tool::{
-    COUNT_LIMIT, SETTLED, Tool, ToolEnd, ToolPlace, after_tools, check_tool, count_tool, counts, dump_tool, load_tool,
+    COUNT_LIMIT, ExecTarget, SETTLED, Tool, ToolEnd, after_tools, check_tool, count_tool, counts, dump_tool, load_tool,
     loads_beside, note_tool, others, others_tool, prepare_tools, reading, ready_tool, rebuild_tool, settled_tool,
     undo_tools,
 };
-pub use wish::{DataAction, DataKind, DataWish, Others, Privileges, Source};
 pub use zone::{Zone, ZoneError, moment};

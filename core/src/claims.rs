@@ -9,7 +9,7 @@ mod ports;
 mod tests;
 
 use crate::spec::{InstanceSpec, PortSpec};
-pub use bare::Place;
+pub use bare::BareInstance;
 pub use ports::overlap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

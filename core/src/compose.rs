@@ -15,14 +15,14 @@ mod project;
 mod read;
 mod scalar;
 mod service;
+mod shell_words;
 mod top;
 mod volume;
-mod words;
 pub(crate) mod yaml;
 
 pub use problem::{Problem, Problems};
-pub use project::{Attachment, Link, Mount, Network, Origin, Project, Service, Volume};
-pub use read::{ProjectNaming, Source, read};
+pub use project::{Attachment, Mount, MountOrigin, Network, Project, Service, ServiceLink, Volume};
+pub use read::{ComposeSource, ProjectNaming, read};
 
 #[cfg(test)]
 mod manuals;

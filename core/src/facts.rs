@@ -4,14 +4,15 @@
 //! them. **Invariant:** heartbeats are not facts.
 
 use crate::backup::{
-    BackupPolicy, Backups, Coverage, DataKind, DataWish, Held, Made, Place, RepositoryDesired, Source,
+    BackupPolicy, BackupSource, Backups, Coverage, DataKind, DataRequest, DataResult, Held, RepositoryDesired,
+    RepositoryLocation,
 };
 use crate::claims::Claims;
 use crate::duplicate::{Duplicate, Greetings};
 use crate::host_policy::HostPolicy;
 use crate::labels::Labels;
 use crate::names::{BackupId, HostName, InstanceName, OrderId, PolicyName, RepositoryName, RolloutId};
-use crate::order::{Order, Outcome, PowerWish, Release};
+use crate::order::{Order, Outcome, PowerRequest, Release};
 use crate::rollout::Rollout;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,7 @@ pub struct Desired {
     pub repositories: BTreeMap<RepositoryName, RepositoryDesired>,
     pub policies: BTreeMap<PolicyName, BackupPolicy>,
     /// How many backups and drills of the whole fleet may run at a time.
-    pub at_once: AtOnce,
+    pub at_once: DataConcurrency,
     /// Backups that nobody may forget.
     pub held: BTreeMap<BackupId, Held>,
 }
@@ -35,7 +36,7 @@ pub struct Desired {
 impl Desired {
     /// There is always one repository: on the coordinator's disk.
     pub fn add_central(&mut self) {
-        let central = RepositoryDesired { place: Place::Coordinator, added: Time::ZERO };
+        let central = RepositoryDesired { place: RepositoryLocation::Coordinator, added: Time::ZERO };
         self.repositories.entry(RepositoryDesired::central()).or_insert(central);
     }
 
@@ -60,9 +61,9 @@ impl Desired {
 
 /// How many backups and drills may run at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AtOnce(pub u32);
+pub struct DataConcurrency(pub u32);
 
-impl Default for AtOnce {
+impl Default for DataConcurrency {
     fn default() -> Self {
         Self(4)
     }
@@ -86,10 +87,10 @@ pub struct InstanceDesired {
     pub removal: Option<Removal>,
     /// The latest wish about its data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<DataWish>,
+    pub data: Option<DataRequest>,
     /// Where its data is from, if not from an installation with nothing in it: then it is never installed so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Origin>,
+    pub origin: Option<InstanceOrigin>,
     /// Tells an instance from an earlier one of the same name.
     pub created: Time,
 }
@@ -97,14 +98,14 @@ pub struct InstanceDesired {
 /// What an instance has, or may have, that an installation would not give it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Origin {
+pub enum InstanceOrigin {
     /// It is made from a backup.
-    Backup(Source),
+    Backup(BackupSource),
     /// Facts of that moment came back from a backup, and it was among them: what has become of it since, nobody here knows.
     CameBack { of: Time },
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for InstanceOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Backup(from) => write!(f, "it was made from the backup {} of {}", from.backup, from.instance),
@@ -124,7 +125,7 @@ pub enum DriftRule {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PowerDesired {
-    pub wish: PowerWish,
+    pub wish: PowerRequest,
     /// Counts the wishes; 0 is the start that comes with the installation.
     pub serial: u64,
 }
@@ -188,12 +189,12 @@ pub struct OtherProtocol {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostObserved {
     /// Derived from the open connection; it is not kept.
-    pub link: Link,
+    pub link: LinkState,
     pub said: HostSaid,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Link {
+pub enum LinkState {
     Online,
     Offline { since: Time },
 }
@@ -279,7 +280,7 @@ pub struct InstanceSaid {
     pub release: Release,
     pub revision: u64,
     pub power_serial: u64,
-    pub health: Health,
+    pub health: InstanceHealth,
     pub drift: Vec<String>,
     pub containers: Vec<ContainerSaid>,
     /// None from an agent that does not know of stores.
@@ -306,7 +307,7 @@ pub struct ContainerSaid {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Health {
+pub enum InstanceHealth {
     Healthy,
     Starting,
     Unhealthy {
@@ -326,7 +327,7 @@ pub struct Ended {
     pub of: Option<DataKind>,
     /// What it made, where that is more than what the instance is now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub made: Option<Box<Made>>,
+    pub made: Option<Box<DataResult>>,
     pub at: Time,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! An order says what it expects to find. A host that is something else refuses, and touches nothing.
 
-use crate::backup::{DataAction, Made};
+use crate::backup::{DataAction, DataResult};
 use crate::names::{Digest, InstanceName, OrderId, ReleaseName};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -53,7 +53,7 @@ pub enum Action {
     /// Expects the goal's release, with the values of revision `from`.
     Configure { from: u64, goal: Goal },
     /// Expects the instance; `serial` counts the operator's wishes about power.
-    Power { wish: PowerWish, serial: u64 },
+    Power { wish: PowerRequest, serial: u64 },
     /// Expects the instance or nothing. Volumes that are not named stay.
     Remove { volumes: BTreeSet<String> },
     /// Expects the instance, but where it says otherwise.
@@ -62,7 +62,7 @@ pub enum Action {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PowerWish {
+pub enum PowerRequest {
     Start,
     Stop,
     Restart,
@@ -150,7 +150,7 @@ impl Outcome {
 pub struct End {
     pub outcome: Outcome,
     /// What it made, where that is more than what the instance is now.
-    pub made: Option<Box<Made>>,
+    pub made: Option<Box<DataResult>>,
 }
 
 impl From<Outcome> for End {

@@ -1,27 +1,27 @@
 //! `plan()`: from the three facts and the time to what is asked next, what waits, and because of what.
 
+mod blocker;
+mod context;
 mod data;
 mod explain;
 mod gate;
-mod hindrance;
 mod index;
+mod instance_action;
 mod intention;
 mod member;
 mod newer;
 mod open;
-mod outlook;
 mod progress;
 mod promise;
 mod share;
 mod take;
 #[cfg(test)]
 pub(crate) mod tests;
-mod turn;
 
+pub use context::PlanContext;
 pub use data::wish_id;
 pub use member::upgrade_ids;
 pub use newer::Newer;
-pub use outlook::Outlook;
 pub use progress::Progress;
 
 use crate::facts::{Asked, Desired, Doing, Observed};
@@ -44,7 +44,7 @@ pub struct Plan {
     /// Instances that an undo has given former values back, with the revision that is wanted of them from now on.
     pub restored: Vec<(InstanceName, u64)>,
     /// Wishes about data that need not be kept any more.
-    pub over: Vec<WishOver>,
+    pub over: Vec<DataRequestEnd>,
     pub waiting: Vec<Waiting>,
     pub wake_at: Option<Time>,
 }
@@ -58,7 +58,7 @@ pub struct NewOrder {
 
 /// A wish about an instance's data that was fulfilled, has failed, or has lapsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WishOver {
+pub struct DataRequestEnd {
     pub instance: InstanceName,
     pub serial: u64,
     /// Nobody could begin with it for so long that it may not be meant any more.
@@ -75,7 +75,7 @@ pub struct Waiting {
 
 /// Where a rollout stands. Derived, never stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Phase {
+pub enum RolloutPhase {
     Running,
     Soaking {
         until: Time,
@@ -138,12 +138,12 @@ pub enum MemberState {
 
 /// Decides what is asked next.
 pub fn plan(desired: &Desired, asked: &Asked, observed: &Observed, now: Time) -> Plan {
-    Outlook::new(desired, asked, observed, now).plan()
+    PlanContext::new(desired, asked, observed, now).plan()
 }
 
-/// Where a rollout stands. For many rollouts at a time, keep an [`Outlook`].
-pub fn phase(rollout: &Rollout, desired: &Desired, asked: &Asked, observed: &Observed, now: Time) -> Phase {
-    Outlook::new(desired, asked, observed, now).phase(rollout)
+/// Where a rollout stands. For many rollouts at a time, keep an [`PlanContext`].
+pub fn phase(rollout: &Rollout, desired: &Desired, asked: &Asked, observed: &Observed, now: Time) -> RolloutPhase {
+    PlanContext::new(desired, asked, observed, now).phase(rollout)
 }
 
 /// Where each member of a rollout stands, in the order in which they are taken.
@@ -154,25 +154,25 @@ pub fn members<'a>(
     observed: &'a Observed,
     now: Time,
 ) -> Vec<(&'a Member, MemberState)> {
-    Outlook::new(desired, asked, observed, now).members(rollout)
+    PlanContext::new(desired, asked, observed, now).members(rollout)
 }
 
 /// Says in sentences where a rollout stands, what it waits for, and what to do next.
 pub fn explain(rollout: &Rollout, desired: &Desired, asked: &Asked, observed: &Observed, now: Time) -> Vec<String> {
-    let outlook = Outlook::new(desired, asked, observed, now);
+    let outlook = PlanContext::new(desired, asked, observed, now);
     outlook.explain(&outlook.progress(rollout))
 }
 
 /// Tells whether a rollout in this phase may still ask for something, by itself or after `resume`.
-pub fn is_active(phase: &Phase) -> bool {
+pub fn is_active(phase: &RolloutPhase) -> bool {
     match phase {
-        Phase::Running
-        | Phase::Soaking { .. }
-        | Phase::OutsideWindow { .. }
-        | Phase::Paused
-        | Phase::Halted { .. }
-        | Phase::DoneButOffline { .. } => true,
-        Phase::Aborted | Phase::Done => false,
+        RolloutPhase::Running
+        | RolloutPhase::Soaking { .. }
+        | RolloutPhase::OutsideWindow { .. }
+        | RolloutPhase::Paused
+        | RolloutPhase::Halted { .. }
+        | RolloutPhase::DoneButOffline { .. } => true,
+        RolloutPhase::Aborted | RolloutPhase::Done => false,
     }
 }
 
@@ -180,15 +180,15 @@ pub fn is_active(phase: &Phase) -> bool {
 ///
 /// One that has done all but its offline members does not: they may be away for months. Where a newer rollout names
 /// such a member, the newer one has it; where none does, the older one catches up when it is back.
-pub fn forbids_another(phase: &Phase) -> bool {
+pub fn forbids_another(phase: &RolloutPhase) -> bool {
     match phase {
-        Phase::DoneButOffline { .. } => false,
-        Phase::Running
-        | Phase::Soaking { .. }
-        | Phase::OutsideWindow { .. }
-        | Phase::Paused
-        | Phase::Halted { .. }
-        | Phase::Aborted
-        | Phase::Done => is_active(phase),
+        RolloutPhase::DoneButOffline { .. } => false,
+        RolloutPhase::Running
+        | RolloutPhase::Soaking { .. }
+        | RolloutPhase::OutsideWindow { .. }
+        | RolloutPhase::Paused
+        | RolloutPhase::Halted { .. }
+        | RolloutPhase::Aborted
+        | RolloutPhase::Done => is_active(phase),
     }
 }

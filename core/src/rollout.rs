@@ -6,7 +6,7 @@ mod strategy;
 
 pub use propose::{Proposal, RolloutRequest, propose, propose_undo};
 pub use refusal::RolloutRefusal;
-pub use strategy::StrategyWish;
+pub use strategy::StrategyRequest;
 
 use crate::names::{AppName, InstanceName, OperatorName, RolloutId, Version};
 use crate::order::{Release, millis};
@@ -28,7 +28,7 @@ pub struct Rollout {
     /// In the order in which they are taken.
     pub members: Vec<Member>,
     pub left_out: Vec<LeftOut>,
-    pub wish: RolloutWish,
+    pub wish: RolloutIntent,
     /// Counts `resume`: an instance that failed is tried again in the next attempt.
     pub attempt: u32,
     pub created: Time,
@@ -59,7 +59,7 @@ pub struct LeftOut {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RolloutWish {
+pub enum RolloutIntent {
     Run,
     Pause,
     /// What is under way ends by itself; nothing new begins.
@@ -70,7 +70,7 @@ pub enum RolloutWish {
 pub struct Strategy {
     /// So many instances go first, alone; all of them must succeed.
     pub canary: u32,
-    pub at_once: AtOnce,
+    pub at_once: Concurrency,
     /// How long a wave is watched before the next begins.
     #[serde(with = "millis")]
     pub soak: Duration,
@@ -87,12 +87,12 @@ pub struct Strategy {
 /// How many instances may be under way at a time: a number, or a share of the group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum AtOnce {
+pub enum Concurrency {
     Count(u32),
     Percent(u32),
 }
 
-impl AtOnce {
+impl Concurrency {
     /// The number for a group; a share is rounded up, and it is never nothing.
     pub fn of(self, group: usize) -> usize {
         match self {
@@ -106,7 +106,7 @@ impl AtOnce {
 #[error("`{0}` is not a number of instances: write a number from 1 or a share from 1% to 100%")]
 pub struct AtOnceError(String);
 
-impl FromStr for AtOnce {
+impl FromStr for Concurrency {
     type Err = AtOnceError;
     fn from_str(text: &str) -> Result<Self, AtOnceError> {
         let wrong = |_: ParseIntError| AtOnceError(text.to_owned());
@@ -121,7 +121,7 @@ impl FromStr for AtOnce {
     }
 }
 
-impl fmt::Display for AtOnce {
+impl fmt::Display for Concurrency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Count(count) => write!(f, "{count}"),
@@ -130,15 +130,15 @@ impl fmt::Display for AtOnce {
     }
 }
 
-impl TryFrom<String> for AtOnce {
+impl TryFrom<String> for Concurrency {
     type Error = AtOnceError;
     fn try_from(text: String) -> Result<Self, AtOnceError> {
         text.parse()
     }
 }
 
-impl From<AtOnce> for String {
-    fn from(at_once: AtOnce) -> String {
+impl From<Concurrency> for String {
+    fn from(at_once: Concurrency) -> String {
         at_once.to_string()
     }
 }
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_share_is_rounded_up_and_is_never_nothing() {
         for (text, group, expect) in [("25%", 3, 1), ("25%", 5, 2), ("1%", 1, 1), ("100%", 7, 7), ("3", 1, 3)] {
-            let at_once: AtOnce = text.parse().expect("it is well formed");
+            let at_once: Concurrency = text.parse().expect("it is well formed");
             assert_eq!(at_once.of(group), expect, "{text} of {group}");
         }
     }
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn none_at_once_is_refused() {
         for text in ["0", "0%", "101%", "", "%", "x", "-1"] {
-            assert!(text.parse::<AtOnce>().is_err(), "`{text}` should be refused");
+            assert!(text.parse::<Concurrency>().is_err(), "`{text}` should be refused");
         }
     }
 }

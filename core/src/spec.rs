@@ -17,13 +17,13 @@ mod owner;
 mod parts;
 mod port;
 mod reasons;
+mod sandbox;
 mod text;
-mod throwaway;
 mod volume;
 
 pub(crate) use canonical::digest_of_bytes;
 pub use container::ContainerSpec;
-pub use diff::{Change, ServiceDiff, SpecDiff, diff};
+pub use diff::{ServiceDiff, SpecChange, SpecDiff, diff};
 pub use engine_name::{ENGINE_NAME_LIMIT, EngineNameError, check_engine_key, check_engine_name};
 pub use instance::{Content, FileSpec, InstanceSpec, NetworkSpec, Subnet, VolumeSpec};
 pub use labels::{
@@ -31,12 +31,12 @@ pub use labels::{
     FLEET_HOST, FLEET_INSTANCE, FLEET_RELEASE, FLEET_RELEASE_DIGEST,
 };
 pub use lower::{Context, lower};
-pub use mount::{Access, HostPath, MountSource, MountSpec, Relabel};
+pub use mount::{HostPath, MountAccess, MountSource, MountSpec, Relabel};
 pub use owner::{EngineOwner, owner_by_labels};
 pub use parts::{
     AttachSpec, Condition, Cpus, Healthcheck, Logging, NetworkMode, Probing, Resources, Restart, Switch, Ulimit,
 };
 pub use port::{PortSpec, Protocol};
+pub use sandbox::{FLEET_THROWAWAY, folder_key, is_throwaway_project, project_of as throwaway_project};
 pub use text::Text;
-pub use throwaway::{FLEET_THROWAWAY, folder_key, is_throwaway_project, project_of as throwaway_project};
 pub use volume::VolumeTarget;

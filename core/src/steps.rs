@@ -23,8 +23,8 @@ mod tests;
 
 pub use drift::drift;
 pub use found::{
-    ContainerHealth, ContainerState, DEFAULT_GRACE, Foreign, ForeignKind, Found, FoundContainer, FoundFile,
-    FoundNetwork, KeptVolume, Origin, Ownership, is_one_shot,
+    ContainerHealth, ContainerState, DEFAULT_GRACE, FileOrigin, Foreign, ForeignKind, FoundContainer, FoundFile,
+    FoundNetwork, FoundProject, KeptVolume, Ownership, is_one_shot,
 };
 pub use power::steps_for_power;
 pub use removal::steps_to_remove;
@@ -37,6 +37,6 @@ use crate::spec::InstanceSpec;
 /// The steps of one stage may run side by side; a stage begins when the one before is done. The gate comes after all
 /// that changes, and only what nobody uses any more is removed behind it. Whoever carries on after a crash and gets no
 /// stages still has to pass the gate: it may have been the only one left.
-pub fn steps(found: &Found, goal: &InstanceSpec) -> Vec<Stage> {
-    change::Change::between(found, goal).stages()
+pub fn steps(found: &FoundProject, goal: &InstanceSpec) -> Vec<Stage> {
+    change::ProjectChange::between(found, goal).stages()
 }

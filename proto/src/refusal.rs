@@ -8,7 +8,7 @@ const HINT_KEY: &str = "fleet-hint-bin";
 
 /// Why a call was refused, for whoever must act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
+pub enum RefusalReason {
     TokenUnknown,
     TokenExpired,
     TokenUsedUp,
@@ -24,22 +24,22 @@ pub enum Word {
     Other,
 }
 
-const WORDS: [(Word, &str, Code); 12] = [
-    (Word::TokenUnknown, "token-unknown", Code::NotFound),
-    (Word::TokenExpired, "token-expired", Code::FailedPrecondition),
-    (Word::TokenUsedUp, "token-used-up", Code::FailedPrecondition),
-    (Word::TokenRevoked, "token-revoked", Code::FailedPrecondition),
-    (Word::TokenForOther, "token-for-other", Code::FailedPrecondition),
-    (Word::Revoked, "revoked", Code::PermissionDenied),
-    (Word::CertificateUnknown, "certificate-unknown", Code::Unauthenticated),
-    (Word::CertificateMissing, "certificate-missing", Code::Unauthenticated),
-    (Word::ProtocolOld, "protocol-old", Code::FailedPrecondition),
-    (Word::ProtocolNew, "protocol-new", Code::FailedPrecondition),
-    (Word::Role, "role", Code::PermissionDenied),
-    (Word::Other, "other", Code::FailedPrecondition),
+const WORDS: [(RefusalReason, &str, Code); 12] = [
+    (RefusalReason::TokenUnknown, "token-unknown", Code::NotFound),
+    (RefusalReason::TokenExpired, "token-expired", Code::FailedPrecondition),
+    (RefusalReason::TokenUsedUp, "token-used-up", Code::FailedPrecondition),
+    (RefusalReason::TokenRevoked, "token-revoked", Code::FailedPrecondition),
+    (RefusalReason::TokenForOther, "token-for-other", Code::FailedPrecondition),
+    (RefusalReason::Revoked, "revoked", Code::PermissionDenied),
+    (RefusalReason::CertificateUnknown, "certificate-unknown", Code::Unauthenticated),
+    (RefusalReason::CertificateMissing, "certificate-missing", Code::Unauthenticated),
+    (RefusalReason::ProtocolOld, "protocol-old", Code::FailedPrecondition),
+    (RefusalReason::ProtocolNew, "protocol-new", Code::FailedPrecondition),
+    (RefusalReason::Role, "role", Code::PermissionDenied),
+    (RefusalReason::Other, "other", Code::FailedPrecondition),
 ];
 
-impl Word {
+impl RefusalReason {
     pub fn as_str(self) -> &'static str {
         WORDS.iter().find(|(word, ..)| *word == self).map_or("other", |(_, text, _)| text)
     }
@@ -54,12 +54,12 @@ impl Word {
 }
 
 /// A refusal as a status; `text` says what was attempted and why it was not done, `hint` what to do next.
-pub fn refuse(word: Word, text: impl Into<String>, hint: &str) -> Status {
+pub fn refuse(word: RefusalReason, text: impl Into<String>, hint: &str) -> Status {
     refuse_as(word.code(), word, text, hint)
 }
 
 /// The same with a code of its own.
-pub fn refuse_as(code: Code, word: Word, text: impl Into<String>, hint: &str) -> Status {
+pub fn refuse_as(code: Code, word: RefusalReason, text: impl Into<String>, hint: &str) -> Status {
     let mut status = Status::new(code, text);
     let metadata = status.metadata_mut();
     metadata.insert(WORD_KEY, MetadataValue::<Ascii>::from_static(word.as_str()));
@@ -70,8 +70,8 @@ pub fn refuse_as(code: Code, word: Word, text: impl Into<String>, hint: &str) ->
 }
 
 /// The word of a refusal; nothing where the status is not one of ours.
-pub fn word_of(status: &Status) -> Option<Word> {
-    status.metadata().get(WORD_KEY).and_then(|value| value.to_str().ok()).map(Word::read)
+pub fn word_of(status: &Status) -> Option<RefusalReason> {
+    status.metadata().get(WORD_KEY).and_then(|value| value.to_str().ok()).map(RefusalReason::read)
 }
 
 pub fn hint_of(status: &Status) -> Option<String> {

@@ -16,14 +16,14 @@ pub use sample::FileHash;
 pub use streams::{ArchivedStream, ArchivedStreams, Stream};
 pub use trees::{ArchivedTrees, BucketTree, Tree, TreeSize, Trees};
 
-use crate::backend::Snapshots;
+use crate::backend::FileId;
 use crate::backup::{Kind, Part, tags};
 use crate::error::{Error, Result};
 use crate::gate::Gate;
-use crate::place::FileId;
-use crate::repository::{Engine, Repository};
+use crate::repository::{Repository, RusticRepository};
 use crate::resume::Register;
 use crate::run::{Chunks, Indexes, Removal, Run};
+use crate::rustic_backend::Snapshots;
 use fleet_core::time::Time;
 use rustic_core::jiff::{Timestamp, tz::TimeZone};
 use rustic_core::repofile::SnapshotFile;
@@ -92,7 +92,7 @@ impl Repository {
             removal: Removal::IndexFirst,
             indexes: Indexes::ThatCanBeRead,
         };
-        let Engine { repository, backend } = self.engine(&run)?;
+        let RusticRepository { repository, backend } = self.engine(&run)?;
         let snapshot = new_snapshot(job.part, job.kind)?;
         let mut options = BackupOptions::default();
         options.no_scan = true;

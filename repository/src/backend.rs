@@ -1,205 +1,213 @@
-//! A place, as rustic_core wants to see it.
-//!
-//! Three things happen on the way: the config that is served is ours (its chunks and packs are chosen for each run, while the
-//! stored one stays as restic made it), nothing is committed once the gate is shut, and what was written is made known early.
+//! Where the files of a repository are: a folder, an S3 bucket, or whatever else can list, read, write and remove.
 
-use crate::crypt::Key;
-use crate::damage::is_of_one_file;
-use crate::format::IndexFile;
-use crate::gate::Gate;
-use crate::place::{FileId, FileKind, Place, PlaceError};
-use crate::resume::Register;
+mod folder;
+mod limited;
+mod s3;
+mod steady;
+
+pub use folder::FolderPlace;
+pub use limited::{Limited, Meter, Metered};
+pub use s3::{S3Address, S3Place, Transport};
+pub(crate) use s3::{connected, refine};
+
 use bytes::Bytes;
-use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
-use std::sync::{Arc, Mutex, PoisonError};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+use std::io;
+use std::str::FromStr;
 
-/// Who writes the snapshot of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Snapshots {
-    Here,
-    /// The caller, later: what rustic_core writes is let go.
-    Later,
+/// The largest file that a repository is taken to hold.
+pub const MAX_FILE: u64 = u32::MAX as u64;
+
+/// What a file of a repository is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileKind {
+    /// There is exactly one; its id counts for nothing.
+    Config,
+    Key,
+    Snapshot,
+    Index,
+    Pack,
 }
 
-/// What rustic_core reads and writes through.
-pub(crate) struct Backend {
-    place: Arc<dyn Place>,
-    config: Option<Bytes>,
-    gate: Option<Arc<Gate>>,
-    register: Option<Arc<Register>>,
-    snapshots: Snapshots,
-    /// With it, an index file that cannot be read is served as one that names nothing.
-    lenient: Option<Key>,
-    /// Index files that are removed only when all else is done.
-    superseded: Option<Mutex<Vec<FileId>>>,
-    /// What went wrong first at the place: rustic_core tells it as text only.
-    failed: Mutex<Option<(String, PlaceError)>>,
-}
+impl FileKind {
+    pub const ALL: [Self; 5] = [Self::Config, Self::Key, Self::Snapshot, Self::Index, Self::Pack];
 
-impl Backend {
-    /// For creating: everything goes to the place as it is.
-    pub(crate) fn plain(place: Arc<dyn Place>) -> Self {
-        let (snapshots, superseded, failed) = (Snapshots::Here, None, Mutex::default());
-        Self { place, config: None, gate: None, register: None, snapshots, lenient: None, superseded, failed }
-    }
-
-    /// Serves `config` instead of the stored one, and never writes one.
-    pub(crate) fn with_config(mut self, config: Bytes) -> Self {
-        self.config = Some(config);
-        self
-    }
-
-    pub(crate) fn with_gate(mut self, gate: Arc<Gate>) -> Self {
-        self.gate = Some(gate);
-        self
-    }
-
-    /// Makes packs known as they arrive, and not only when rustic_core gets to it.
-    pub(crate) fn with_register(mut self, register: Arc<Register>) -> Self {
-        self.register = Some(register);
-        self
-    }
-
-    pub(crate) fn with_snapshots(mut self, snapshots: Snapshots) -> Self {
-        self.snapshots = snapshots;
-        self
-    }
-
-    /// Lets a run go on that removes nothing, where an index file is damaged.
-    pub(crate) fn without_damaged_indexes(mut self, key: Key) -> Self {
-        self.lenient = Some(key);
-        self
-    }
-
-    fn index(&self, key: &Key, id: &FileId) -> Result<Bytes, PlaceError> {
-        let read = match self.place.read(FileKind::Index, id) {
-            Err(PlaceError::Io(error)) if is_of_one_file(&error) => Bytes::new(),
-            read => read?,
-        };
-        let file = key.open_file(&read).ok();
-        if file.is_some_and(|file| serde_json::from_slice::<IndexFile>(&file).is_ok()) {
-            return Ok(read);
+    /// The folder of such files in restic's layout; of the config, its name.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Key => "keys",
+            Self::Snapshot => "snapshots",
+            Self::Index => "index",
+            Self::Pack => "data",
         }
-        let sealed = key.seal_file(br#"{"packs":[]}"#).map_err(|error| PlaceError::Refused(error.to_string()))?;
-        Ok(Bytes::from(sealed))
     }
 
-    /// Keeps index files that are to be removed until [`Self::remove_superseded`].
-    ///
-    /// rustic_core removes them before the packs that they mark. In between those packs are there and in no index, as after a
-    /// crash: whoever made them known just then would name what is gone a moment later.
-    pub(crate) fn with_late_removal(mut self) -> Self {
-        self.superseded = Some(Mutex::default());
-        self
+    /// The path of a file, below the repository, in restic's layout.
+    pub fn path(self, id: &FileId) -> String {
+        match self {
+            Self::Config => self.folder().to_owned(),
+            Self::Pack => {
+                let name = id.to_string();
+                format!("{}/{}/{name}", self.folder(), &name[..2])
+            }
+            Self::Key | Self::Snapshot | Self::Index => format!("{}/{id}", self.folder()),
+        }
     }
+}
 
-    pub(crate) fn remove_superseded(&self) -> Result<(), PlaceError> {
-        let Some(superseded) = &self.superseded else { return Ok(()) };
-        let mut superseded = superseded.lock().unwrap_or_else(PoisonError::into_inner);
-        superseded.drain(..).try_for_each(|id| self.place.remove(FileKind::Index, &id))
-    }
-
-    /// What went wrong first at the place, if anything did.
-    pub(crate) fn take_failure(&self) -> Option<(String, PlaceError)> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn note<T>(&self, doing: impl FnOnce() -> String, result: Result<T, PlaceError>) -> RusticResult<T> {
-        result.map_err(|error| {
-            let doing = doing();
-            let told = RusticError::new(ErrorKind::Backend, format!("could not {doing}: {error}"));
-            self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((doing, error));
-            told
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Config => "config",
+            Self::Key => "key",
+            Self::Snapshot => "snapshot",
+            Self::Index => "index",
+            Self::Pack => "pack",
         })
     }
+}
 
+/// The name of a file: the SHA-256 of what is in it. All zero for the config.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId(pub [u8; 32]);
+
+impl fmt::Display for FileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for FileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What was given is not 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a file's id is 64 hexadecimal digits")]
+pub struct NotAnId;
+
+impl FromStr for FileId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let digits = text.as_bytes();
+        if digits.len() != 64 {
+            return Err(NotAnId);
+        }
+        let mut id = [0; 32];
+        for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        }
+        Ok(Self(id))
+    }
+}
+
+fn nibble(digit: u8) -> Result<u8, NotAnId> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(NotAnId),
+    }
+}
+
+impl Serialize for FileId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for FileId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+/// Why a place did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    #[error("there is no such file")]
+    Missing,
+    #[error("another file has that name already")]
+    Occupied,
+    #[error("the place refused: {0}")]
+    Refused(String),
+    #[error("the disk is full")]
+    Full,
+    #[error("no answer in time: {0}")]
+    Late(String),
+    #[error("the place cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("the place could not be used")]
+    Io(#[source] io::Error),
+}
+
+impl From<io::Error> for PlaceError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Missing,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            io::ErrorKind::TimedOut => Self::Late(error.to_string()),
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// Where the files of one repository are. Called from blocking threads, from several at once.
+///
+/// **Invariant:** every call ends within a deadline of the place's own; a file is there whole or not at all; after `write` has
+/// answered, the file outlives a loss of power.
+pub trait Backend: Send + Sync {
+    /// Says, for people, where this is. Never a secret.
+    fn name(&self) -> String;
+
+    /// All files of a kind, with their sizes, in any order. An empty place has none; that is no error.
+    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError>;
+
+    /// A whole file.
+    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError>;
+
+    /// Exactly `length` bytes from `offset` on; fewer is an error.
+    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError>;
+
+    /// Keeps a file, given in pieces. The same file once more is no error; other bytes under a name that is taken are
+    /// [`PlaceError::Occupied`].
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError>;
+
+    /// Removes a file. One that is gone already is no error.
+    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError>;
+
+    /// How much is worth reading at once where little is asked for: nothing more on a disk, megabytes over a network.
+    fn read_ahead(&self) -> u64 {
+        0
+    }
+}
+
+impl<P: Backend + ?Sized> Backend for std::sync::Arc<P> {
+    fn name(&self) -> String {
+        (**self).name()
+    }
+    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
+        (**self).list(kind)
+    }
+    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
+        (**self).read(kind, id)
+    }
+    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
+        (**self).read_range(kind, id, offset, length)
+    }
     fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
-        if let Some((source, reason)) = self.gate.as_ref().and_then(|gate| gate.reason())
-            && kind == FileKind::Snapshot
-        {
-            return Err(PlaceError::Refused(format!("the source `{source}` has failed: {reason}")));
-        }
-        if kind == FileKind::Snapshot && self.snapshots == Snapshots::Later {
-            return Ok(());
-        }
-        match (&self.register, kind) {
-            (Some(register), FileKind::Pack) => {
-                self.place.write(kind, id, content)?;
-                register.arrived(&*self.place, *id, content)
-            }
-            (Some(register), FileKind::Index) => register.write_index(&*self.place, *id, content),
-            (Some(register), FileKind::Snapshot) => {
-                register.flush(&*self.place)?;
-                self.place.write(kind, id, content)
-            }
-            _ => self.place.write(kind, id, content),
-        }
+        (**self).write(kind, id, content)
     }
-}
-
-impl ReadBackend for Backend {
-    fn location(&self) -> String {
-        self.place.name()
+    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
+        (**self).remove(kind, id)
     }
-
-    fn list_with_size(&self, tpe: FileType) -> RusticResult<Vec<(Id, u32)>> {
-        let kind = kind(tpe);
-        let files = self.note(|| format!("list files of kind {kind}"), self.place.list(kind))?;
-        let fits = |(id, size): (FileId, u64)| u32::try_from(size).ok().map(|size| (Id::new(id.0), size));
-        Ok(files.into_iter().filter_map(fits).collect())
+    fn read_ahead(&self) -> u64 {
+        (**self).read_ahead()
     }
-
-    fn read_full(&self, tpe: FileType, id: &Id) -> RusticResult<Bytes> {
-        let (kind, id) = (kind(tpe), file_id(id)?);
-        let read = match (kind, &self.config, &self.lenient) {
-            (FileKind::Config, Some(config), _) => return Ok(config.clone()),
-            (FileKind::Index, _, Some(key)) => self.index(key, &id),
-            _ => self.place.read(kind, &id),
-        };
-        self.note(|| format!("read {kind} {id}"), read)
-    }
-
-    fn read_partial(&self, tpe: FileType, id: &Id, _: bool, offset: u32, length: u32) -> RusticResult<Bytes> {
-        let (kind, id) = (kind(tpe), file_id(id)?);
-        let read = self.place.read_range(kind, &id, u64::from(offset), u64::from(length));
-        self.note(|| format!("read {kind} {id}"), read)
-    }
-
-    fn warmup_path(&self, tpe: FileType, id: &Id) -> String {
-        file_id(id).map(|id| kind(tpe).path(&id)).unwrap_or_default()
-    }
-}
-
-impl WriteBackend for Backend {
-    fn write_bytes(&self, tpe: FileType, id: &Id, _: bool, content: BytesList) -> RusticResult<()> {
-        let (kind, id) = (kind(tpe), file_id(id)?);
-        if kind == FileKind::Config && self.config.is_some() {
-            return Ok(());
-        }
-        self.note(|| format!("write {kind} {id}"), self.write(kind, &id, content.slice()))
-    }
-
-    fn remove(&self, tpe: FileType, id: &Id, _: bool) -> RusticResult<()> {
-        let (kind, id) = (kind(tpe), file_id(id)?);
-        if let (FileKind::Index, Some(superseded)) = (kind, &self.superseded) {
-            superseded.lock().unwrap_or_else(PoisonError::into_inner).push(id);
-            return Ok(());
-        }
-        self.note(|| format!("remove {kind} {id}"), self.place.remove(kind, &id))
-    }
-}
-
-fn kind(tpe: FileType) -> FileKind {
-    match tpe {
-        FileType::Config => FileKind::Config,
-        FileType::Key => FileKind::Key,
-        FileType::Snapshot => FileKind::Snapshot,
-        FileType::Index => FileKind::Index,
-        FileType::Pack => FileKind::Pack,
-    }
-}
-
-/// rustic_core's own type shows its bytes only as text.
-pub(crate) fn file_id(id: &Id) -> RusticResult<FileId> {
-    id.to_hex().parse().map_err(|_| RusticError::new(ErrorKind::Internal, "an id is not hexadecimal"))
 }

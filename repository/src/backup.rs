@@ -2,7 +2,7 @@
 //!
 //! A backup exists if and only if its `set` snapshot exists, which is written last and holds nothing but `manifest.json`.
 
-use crate::place::FileId;
+use crate::backend::FileId;
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -3,17 +3,17 @@
 //! **Invariant:** a key that makes no path is an error that names it, never another object's name.
 
 mod fill;
-mod look;
+mod inspect;
 mod make;
 mod read;
 
 pub use fill::{Extra, Filled};
-pub use look::{Looked, look};
+pub use inspect::{Looked, inspect};
 pub(crate) use read::{Described, ObjectReader, note};
 
+use crate::activity::ActivityCounter;
+use crate::backend::{PlaceError, S3Address, connected, refine};
 use crate::error::{Error, Result};
-use crate::place::{PlaceError, S3Address, connected, refine};
-use crate::pulse::Pulse;
 use futures_util::StreamExt;
 use object_store::aws::AmazonS3;
 use object_store::path::Path as Key;
@@ -42,12 +42,12 @@ pub(crate) struct Bucket {
     store: AmazonS3,
     runtime: Runtime,
     deadline: Duration,
-    pulse: Pulse,
+    pulse: ActivityCounter,
 }
 
 /// An object as it was listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct ListedObject {
     /// Below the prefix.
     pub(crate) path: PathBuf,
     pub(crate) stamp: Stamp,
@@ -89,11 +89,11 @@ impl Bucket {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("bucket").enable_all().build();
         let runtime = runtime.map_err(|error| failed(error.into()))?;
         let prefix = address.prefix.trim_matches('/').to_owned();
-        Ok(Self { name, address: address.clone(), prefix, store, runtime, deadline, pulse: Pulse::default() })
+        Ok(Self { name, address: address.clone(), prefix, store, runtime, deadline, pulse: ActivityCounter::default() })
     }
 
     /// Each answer that comes is a sign that work goes on.
-    pub(crate) fn with_pulse(self, pulse: Pulse) -> Self {
+    pub(crate) fn with_pulse(self, pulse: ActivityCounter) -> Self {
         Self { pulse, ..self }
     }
 
@@ -132,19 +132,19 @@ impl Bucket {
     }
 
     /// All objects below the prefix, in the order of their paths; each path is one object's, and no object is another's folder.
-    pub(crate) fn list(&self) -> Result<Vec<Found>> {
+    pub(crate) fn list(&self) -> Result<Vec<ListedObject>> {
         self.sorted(self.listed())
     }
 
-    fn sorted(&self, listed: Result<Vec<Found>, ListError>) -> Result<Vec<Found>> {
+    fn sorted(&self, listed: Result<Vec<ListedObject>, ListError>) -> Result<Vec<ListedObject>> {
         match listed {
-            Err(ListError::Place(error)) => Err(self.failed("list")(error)),
+            Err(ListError::Backend(error)) => Err(self.failed("list")(error)),
             Err(ListError::Key(reason)) => Err(Error::Source { name: self.name.clone(), reason }),
             Ok(found) => in_order(found).map_err(|reason| Error::Source { name: self.name.clone(), reason }),
         }
     }
 
-    fn listed(&self) -> Result<Vec<Found>, ListError> {
+    fn listed(&self) -> Result<Vec<ListedObject>, ListError> {
         let prefix = Key::parse(&self.prefix).map_err(|error| ListError::Key(error.to_string()))?;
         let mut listing = self.store.list(Some(&prefix).filter(|prefix| !prefix.as_ref().is_empty()));
         let mut found = Vec::new();
@@ -153,7 +153,7 @@ impl Bucket {
             if found.len() == MAX_OBJECTS {
                 return Err(ListError::Key(format!("it has more than {MAX_OBJECTS} objects")));
             }
-            found.push(Found { path: self.below(&meta.location)?, stamp: Stamp::of(&meta) });
+            found.push(ListedObject { path: self.below(&meta.location)?, stamp: Stamp::of(&meta) });
         }
         Ok(found)
     }
@@ -175,7 +175,7 @@ impl Bucket {
 }
 
 enum ListError {
-    Place(PlaceError),
+    Backend(PlaceError),
     Key(String),
 }
 
@@ -187,17 +187,17 @@ impl From<PlaceError> for ListError {
                 Self::Key(format!("one of its keys makes no path: {text}"))
             }
             // Of a listing, too.
-            PlaceError::Unreachable(text) if text.contains("NoSuchBucket") => Self::Place(PlaceError::Missing),
-            _ => Self::Place(error),
+            PlaceError::Unreachable(text) if text.contains("NoSuchBucket") => Self::Backend(PlaceError::Missing),
+            _ => Self::Backend(error),
         }
     }
 }
 
 /// By path, part by part. A folder's mark (`a/`, empty) is listed under the name of what it marks: it is let go.
-fn in_order(mut found: Vec<Found>) -> Result<Vec<Found>, String> {
+fn in_order(mut found: Vec<ListedObject>) -> Result<Vec<ListedObject>, String> {
     found.sort_by(|a, b| a.path.cmp(&b.path).then(b.stamp.size.cmp(&a.stamp.size)));
-    let is_in = |whole: &Found, part: &Found| part.path.starts_with(&whole.path);
-    let mut kept: Vec<Found> = Vec::with_capacity(found.len());
+    let is_in = |whole: &ListedObject, part: &ListedObject| part.path.starts_with(&whole.path);
+    let mut kept: Vec<ListedObject> = Vec::with_capacity(found.len());
     for next in found {
         let Some(last) = kept.last().filter(|last| is_in(last, &next)) else {
             kept.push(next);

@@ -2,11 +2,11 @@
 
 mod packs;
 
+use crate::backend::{FileId, FileKind, PlaceError};
 use crate::backup::{BackupId, from_tags};
 use crate::damage::{Unreadable, is_of_one_file};
 use crate::error::{Error, Result};
 use crate::format::{BlobKind, Index, IndexFile};
-use crate::place::{FileId, FileKind, PlaceError};
 use crate::reader::{Blobs, content, own, subtree};
 use crate::repository::Repository;
 use packs::BadPlaces;
@@ -90,7 +90,7 @@ impl Repository {
                     let backup = from_tags(file.tags.iter()).map(|(backup, _)| backup);
                     (backup, trees.damaged_below(&own(&file.tree)?, 0)?.to_vec())
                 }
-                Err(Error::Place { source: PlaceError::Missing, .. }) => continue,
+                Err(Error::Backend { source: PlaceError::Missing, .. }) => continue,
                 Err(Error::Damaged { reason, .. }) => (None, vec![format!("the snapshot itself: {reason}")]),
                 Err(error) => return Err(error),
             };
@@ -149,7 +149,7 @@ impl Trees<'_> {
                 Vec::new()
             }
             Ok(tree) => tree.nodes,
-            Err(error @ Error::Place { .. }) => return Err(error),
+            Err(error @ Error::Backend { .. }) => return Err(error),
             Err(error) => {
                 paths.push(format!("(a folder: {})", error.line()));
                 Vec::new()

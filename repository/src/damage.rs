@@ -1,8 +1,8 @@
 //! Files of a repository that cannot be read: passed over, so that the others stay, and told beside them.
 
+use crate::backend::{FileId, FileKind, PlaceError};
 use crate::backup::BackupId;
 use crate::error::{Error, Result};
-use crate::place::{FileId, FileKind, PlaceError};
 use crate::repository::Repository;
 use serde::{Deserialize, Serialize};
 use std::fmt;

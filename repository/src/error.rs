@@ -1,6 +1,6 @@
 //! What can go wrong with a repository, told apart by what somebody can do about it.
 
-use crate::place::{FileId, FileKind, PlaceError};
+use crate::backend::{FileId, FileKind, PlaceError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ pub fn brief(path: &Path) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("could not {doing} at `{place}`")]
-    Place { doing: String, place: String, source: PlaceError },
+    Backend { doing: String, place: String, source: PlaceError },
     #[error("could not {doing} the bucket `{bucket}`")]
     Bucket { doing: &'static str, bucket: String, source: PlaceError },
     #[error("there is no repository at `{place}`")]
@@ -48,7 +48,7 @@ pub enum Error {
     #[error("could not {doing} `{}`", brief(path))]
     Disk { doing: &'static str, path: PathBuf, source: io::Error },
     #[error("could not {doing}: {reason}")]
-    Engine { doing: &'static str, reason: String },
+    Rustic { doing: &'static str, reason: String },
 }
 
 impl Error {
@@ -64,7 +64,7 @@ impl Error {
     /// The same of one file or stream. A place that could not be asked, or a disk that is written to, says nothing of what was kept.
     pub(crate) fn unreadable(self, path: &str) -> Self {
         let is_of_way = match &self {
-            Self::Place { source, .. } => match source {
+            Self::Backend { source, .. } => match source {
                 PlaceError::Refused(_) | PlaceError::Full | PlaceError::Late(_) | PlaceError::Unreachable(_) => true,
                 PlaceError::Missing | PlaceError::Occupied | PlaceError::Io(_) => false,
             },
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_asked_for_is_not_called_damaged() {
-        let of_place = |source| Error::Place { doing: "read a pack".to_owned(), place: "here".to_owned(), source };
+        let of_place = |source| Error::Backend { doing: "read a pack".to_owned(), place: "here".to_owned(), source };
         let is_damage =
             |error: Error| matches!(error.unreadable("a/file"), Error::Unreadable { path, .. } if path == "a/file");
         let text = || "x".to_owned();

@@ -1,9 +1,9 @@
 //! Forgetting backups, and removing what no backup needs any more.
 
+use crate::backend::FileKind;
 use crate::backup::{BackupId, Kind};
 use crate::error::Result;
-use crate::place::FileKind;
-use crate::repository::{Engine, Repository};
+use crate::repository::{Repository, RusticRepository};
 use crate::run::{Removal, Run};
 use rustic_core::jiff::Span;
 use rustic_core::{LimitOption, PruneOptions};
@@ -75,7 +75,7 @@ impl Repository {
         // Blobs are moved as they are sealed; up to a twentieth of what is stored may stay unneeded, as with stock restic.
         options.fast_repack = true;
         options.max_repack = LimitOption::Unlimited;
-        let Engine { repository, backend } = self.engine(&Run::upkeep(removal))?;
+        let RusticRepository { repository, backend } = self.engine(&Run::upkeep(removal))?;
         let failed = |error: &_| self.engine_error("prune", &backend, None, error);
         let plan = repository.prune_plan(&options).map_err(|error| failed(&error))?;
         repository.prune(&options, plan).map_err(|error| failed(&error))?;
@@ -92,9 +92,9 @@ impl Repository {
 mod tests {
     use super::*;
     use crate::archive::Stream;
+    use crate::backend::{Backend, FolderPlace};
     use crate::backup::Part;
     use crate::check::ReadData;
-    use crate::place::{FolderPlace, Place};
     use crate::secrets::Secrets;
     use crate::watched::{Call, Watched};
     use fleet_core::time::Time;
@@ -105,7 +105,7 @@ mod tests {
     fn a_pack_is_in_an_index_for_as_long_as_it_is_there() {
         let folder = tempfile::tempdir().expect("a folder");
         let secrets = Secrets::generate().expect("secrets");
-        let place: Arc<dyn Place> = Arc::new(FolderPlace::new(folder.path()));
+        let place: Arc<dyn Backend> = Arc::new(FolderPlace::new(folder.path()));
         let repository = Repository::create(&place, &secrets).expect("created");
         for backup in ["b1", "b2"] {
             let part = Part { backup: backup.parse().expect("an id"), host: "a".to_owned(), time: Time(1) };
@@ -139,7 +139,7 @@ mod tests {
     fn packs_in_no_index_go_with_the_second_prune_and_one_that_was_indexed_meanwhile_stays() {
         let folder = tempfile::tempdir().expect("a folder");
         let secrets = Secrets::generate().expect("secrets");
-        let place: Arc<dyn Place> = Arc::new(FolderPlace::new(folder.path()));
+        let place: Arc<dyn Backend> = Arc::new(FolderPlace::new(folder.path()));
         let repository = Repository::create(&place, &secrets).expect("created");
         let part = Part { backup: "b1".parse().expect("an id"), host: "a".to_owned(), time: Time(1) };
         let reader = Box::new(std::io::Cursor::new(vec![7; 100_000]));
@@ -148,7 +148,7 @@ mod tests {
         let packs = || place.list(FileKind::Pack).expect("listed").len();
         let true_packs = packs();
         let garbage = bytes::Bytes::from(vec![9; 50_000]);
-        let id = crate::place::FileId(<sha2::Sha256 as sha2::Digest>::digest(&garbage).into());
+        let id = crate::backend::FileId(<sha2::Sha256 as sha2::Digest>::digest(&garbage).into());
         place.write(FileKind::Pack, &id, &[garbage]).expect("written");
         // The index of the run comes only after the first prune.
         let (index, _) = place.list(FileKind::Index).expect("listed").pop().expect("one");

@@ -10,8 +10,9 @@ extern crate self as fleet_repository;
 #[path = "../tests/common/watched.rs"]
 mod watched;
 
+mod activity;
 pub mod archive;
-mod backend;
+pub mod backend;
 pub mod backup;
 pub mod bucket;
 mod check;
@@ -22,20 +23,21 @@ mod forget;
 mod format;
 mod gate;
 mod listing;
-pub mod place;
-mod pulse;
 mod reader;
 mod removal;
 mod repository;
 mod restore;
 mod resume;
 mod run;
+mod rustic_backend;
 mod secrets;
 pub mod worker;
 
+pub use activity::ActivityCounter;
 pub use archive::{
     ArchivedStream, ArchivedStreams, ArchivedTrees, BucketTree, FileHash, Stream, Tree, TreeSize, Trees,
 };
+pub use backend::{Backend, FileId, FileKind, PlaceError};
 pub use backup::{BackupId, Kind, Part, PartRecord, ProofRecord, SetRecord};
 pub use check::{CheckReport, DamagedBackup, DamagedPack, ReadData};
 pub use damage::Unreadable;
@@ -44,8 +46,6 @@ pub use error::{Error, Result};
 pub use forget::{Forgotten, Prune};
 pub use gate::Gate;
 pub use listing::{Entry, EntryKind, MAX_MANIFEST, Proofs, Sets};
-pub use place::{FileId, FileKind, Place, PlaceError};
-pub use pulse::Pulse;
 pub use reader::StreamReader;
 pub use repository::{Repository, Stats};
 pub use restore::{Existing, OnDamage, Owners, Privileges, RestoreOptions, Restored};

@@ -1,11 +1,11 @@
 //! What backups a repository has, and what is in them.
 
 use crate::archive::{MANIFEST, PROOF};
+use crate::backend::{FileId, FileKind, PlaceError};
 use crate::backup::{BackupId, Kind, PartRecord, ProofRecord, SetRecord, from_tags};
 use crate::damage::{Unreadable, pass_over};
 use crate::error::{Error, Result};
 use crate::format::{BlobKind, Index};
-use crate::place::{FileId, FileKind, PlaceError};
 use crate::reader::{Blobs, names, own, subtree};
 use crate::repository::Repository;
 use fleet_core::time::Time;
@@ -95,7 +95,7 @@ impl Parts {
 }
 
 /// Where a note is, and how large it claims to be.
-struct Found {
+struct ListedFile {
     content: Vec<FileId>,
     size: u64,
 }
@@ -237,7 +237,7 @@ impl Repository {
     }
 
     /// Where the only file of a snapshot is.
-    fn find_note(&self, index: &Arc<Index>, tree: &FileId, name: &str, most: u64) -> Result<Found> {
+    fn find_note(&self, index: &Arc<Index>, tree: &FileId, name: &str, most: u64) -> Result<ListedFile> {
         let blobs = Blobs::new(self, index.clone());
         let content = crate::reader::content(&blobs.find(tree, name.as_ref())?)?;
         // What the index claims is checked when a blob is read.
@@ -248,10 +248,10 @@ impl Repository {
         if content.len() > MAX_PIECES {
             return Err(Error::refused(format!("`{name}` is in more than {MAX_PIECES} pieces")));
         }
-        Ok(Found { content, size })
+        Ok(ListedFile { content, size })
     }
 
-    fn note(&self, index: &Arc<Index>, found: &Found, alone: &Mutex<()>) -> Result<Vec<u8>> {
+    fn note(&self, index: &Arc<Index>, found: &ListedFile, alone: &Mutex<()>) -> Result<Vec<u8>> {
         let blobs = Blobs::new(self, index.clone());
         let _alone = (found.size > SMALL_NOTE).then(|| alone.lock().unwrap_or_else(PoisonError::into_inner));
         let mut note = Vec::new();
@@ -266,7 +266,7 @@ impl Repository {
         let ids = self.list_files(FileKind::Snapshot)?;
         let read = in_parallel(&ids, |(id, _)| match self.snapshot(id) {
             // Forgotten since it was listed.
-            Err(Error::Place { source: PlaceError::Missing, .. }) => Ok(None),
+            Err(Error::Backend { source: PlaceError::Missing, .. }) => Ok(None),
             Err(error @ Error::Damaged { .. }) => Ok(Some(Err(error))),
             Err(error) => Err(error),
             Ok(snapshot) => Ok(Some(Ok(snapshot))),
@@ -291,7 +291,7 @@ impl Repository {
 /// Why a note cannot be read; that its place cannot be reached is no fault of it.
 fn readable<T>(note: Result<T>) -> Result<std::result::Result<T, String>> {
     match note {
-        Err(error @ Error::Place { .. }) => Err(error),
+        Err(error @ Error::Backend { .. }) => Err(error),
         note => Ok(note.map_err(|error| error.line())),
     }
 }

@@ -1,11 +1,11 @@
 //! Blobs, trees and streams, read back.
 
+use crate::backend::{FileId, FileKind, PlaceError};
 use crate::crypt::Key;
 use crate::damage::is_of_one_file;
 use crate::error::{Error, Result};
 use crate::format::index::Location;
 use crate::format::{BlobKind, Index};
-use crate::place::{FileId, FileKind, PlaceError};
 use crate::repository::Repository;
 use bytes::Bytes;
 use rustic_core::repofile::{Node, Tree};
@@ -212,7 +212,8 @@ pub(crate) fn content(node: &Node) -> Result<Vec<FileId>> {
 }
 
 pub(crate) fn own(id: &rustic_core::Id) -> Result<FileId> {
-    crate::backend::file_id(id).map_err(|error| Error::Engine { doing: "read an id", reason: error.display_log() })
+    crate::rustic_backend::file_id(id)
+        .map_err(|error| Error::Rustic { doing: "read an id", reason: error.display_log() })
 }
 
 /// One file of a snapshot, read from its beginning to its end.

@@ -3,11 +3,11 @@
 //! Whoever adds to a repository writes its index, too, and may say in it that blobs are where they are not. **Invariant:** no copy is
 //! let go for another one that nobody has looked at, and nothing is removed that a file tells of which cannot be read.
 
+use crate::backend::{FileId, FileKind, PlaceError};
 use crate::error::{Error, Result};
 use crate::format::index::Location;
 use crate::format::{Index, IndexFile};
 use crate::listing::in_parallel;
-use crate::place::{FileId, FileKind, PlaceError};
 use crate::repository::Repository;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashSet};

@@ -1,15 +1,15 @@
 //! One repository: made, opened, and asked how large it is.
 
-use crate::backend::Backend;
+use crate::activity::ActivityCounter;
+use crate::backend::{Backend, FileId, FileKind, PlaceError};
 use crate::crypt::Key;
 use crate::damage::Unreadable;
 use crate::error::{Error, Result};
 use crate::format::{Index, IndexFile};
 use crate::gate::Gate;
-use crate::place::{FileId, FileKind, Place, PlaceError};
-use crate::pulse::Pulse;
 use crate::resume::EVERY;
 use crate::run::{Chunks, Indexes, Removal, Run};
+use crate::rustic_backend::RusticBackend;
 use crate::secrets::Secrets;
 use bytes::Bytes;
 use rustic_core::repofile::{ConfigFile, MasterKey};
@@ -32,14 +32,14 @@ const TRIED: usize = 8;
 
 /// An open repository. Cheap to make from its master key; holds no index and no connection of its own.
 pub struct Repository {
-    place: Arc<dyn Place>,
+    place: Arc<dyn Backend>,
     key: Key,
     master_key: MasterKey,
     /// Nothing where it is damaged: reading goes without it.
     config: Option<ConfigFile>,
     /// How long a pack may be at the place, during a run, before an index there names it.
     naming: Duration,
-    pulse: Pulse,
+    pulse: ActivityCounter,
 }
 
 /// How large a repository is, as it is stored.
@@ -52,18 +52,18 @@ pub struct Stats {
 }
 
 /// rustic_core's repository, and what it reads and writes through.
-pub(crate) struct Engine {
+pub(crate) struct RusticRepository {
     pub(crate) repository: rustic_core::Repository<OpenStatus>,
-    pub(crate) backend: Arc<Backend>,
+    pub(crate) backend: Arc<RusticBackend>,
 }
 
 impl Repository {
     /// Makes a repository with these secrets. One that was made with them already, or half made, is completed and opened.
-    pub fn create(place: &Arc<dyn Place>, secrets: &Secrets) -> Result<Self> {
+    pub fn create(place: &Arc<dyn Backend>, secrets: &Secrets) -> Result<Self> {
         let at = |doing: &str| failed_at(&**place, doing);
         if place.list(FileKind::Config).map_err(at("look for a repository"))?.is_empty() {
             let master_key = parse_master_key(&**place, secrets)?;
-            let backend = Arc::new(Backend::plain(place.clone()));
+            let backend = Arc::new(RusticBackend::plain(place.clone()));
             let made = plain_engine(&backend).and_then(|new| {
                 new.init(&Credentials::Masterkey(master_key), &KeyOptions::default(), &config_options())
             });
@@ -80,7 +80,7 @@ impl Repository {
     }
 
     /// Opens what is there. Only the master key counts; the password is for stock restic.
-    pub fn open(place: Arc<dyn Place>, secrets: &Secrets) -> Result<Self> {
+    pub fn open(place: Arc<dyn Backend>, secrets: &Secrets) -> Result<Self> {
         let master_key = parse_master_key(&*place, secrets)?;
         let key = Key::from_json(&secrets.master_key).map_err(|_| wrong_key(&*place))?;
         let sealed = match place.read(FileKind::Config, &FileId::default()) {
@@ -89,7 +89,7 @@ impl Repository {
             Err(error) => return Err(failed_at(&*place, "read the config")(error)),
         };
         let config = key.open_file(&sealed).ok().and_then(|opened| serde_json::from_slice(&opened).ok());
-        let repository = Self { place, key, master_key, config, naming: EVERY, pulse: Pulse::default() };
+        let repository = Self { place, key, master_key, config, naming: EVERY, pulse: ActivityCounter::default() };
         if repository.config.is_none() && !repository.is_ours()? {
             return Err(wrong_key(&*repository.place));
         }
@@ -121,7 +121,7 @@ impl Repository {
         if password.is_empty() {
             return Err(Error::refused("a repository without a password cannot be opened by stock restic"));
         }
-        let Engine { repository, backend } = self.engine(&Run::upkeep(Removal::IndexFirst))?;
+        let RusticRepository { repository, backend } = self.engine(&Run::upkeep(Removal::IndexFirst))?;
         let added = repository.add_key(password, &KeyOptions::default());
         added.map_err(|error| engine_error("add a key", &self.place, &backend, None, &error)).map(drop)
     }
@@ -144,15 +144,15 @@ impl Repository {
     }
 
     /// The same, with a pulse that beats while folders are gone through.
-    pub fn with_pulse(self, pulse: Pulse) -> Self {
+    pub fn with_pulse(self, pulse: ActivityCounter) -> Self {
         Self { pulse, ..self }
     }
 
-    pub(crate) fn pulse(&self) -> &Pulse {
+    pub(crate) fn pulse(&self) -> &ActivityCounter {
         &self.pulse
     }
 
-    pub(crate) fn place(&self) -> &dyn Place {
+    pub(crate) fn place(&self) -> &dyn Backend {
         &*self.place
     }
 
@@ -189,7 +189,7 @@ impl Repository {
     }
 
     /// Opens the repository once more, for rustic_core.
-    pub(crate) fn engine(&self, run: &Run) -> Result<Engine> {
+    pub(crate) fn engine(&self, run: &Run) -> Result<RusticRepository> {
         let doing = "open the repository for a run";
         let damaged = || Error::Damaged {
             kind: FileKind::Config,
@@ -207,10 +207,10 @@ impl Repository {
             config.chunk_max_size = Some(size * 4);
             config.compression = Some(PACKING_OF_SMALL);
         }
-        let json = serde_json::to_vec(&config).map_err(|e| Error::Engine { doing, reason: e.to_string() })?;
-        let sealed = self.key.seal_file(&json).map_err(|e| Error::Engine { doing, reason: e.to_string() })?;
+        let json = serde_json::to_vec(&config).map_err(|e| Error::Rustic { doing, reason: e.to_string() })?;
+        let sealed = self.key.seal_file(&json).map_err(|e| Error::Rustic { doing, reason: e.to_string() })?;
         let mut backend =
-            Backend::plain(self.place.clone()).with_config(Bytes::from(sealed)).with_snapshots(run.snapshots);
+            RusticBackend::plain(self.place.clone()).with_config(Bytes::from(sealed)).with_snapshots(run.snapshots);
         if run.indexes == Indexes::ThatCanBeRead {
             backend = backend.without_damaged_indexes(self.key.clone());
         }
@@ -227,14 +227,14 @@ impl Repository {
         let credentials = Credentials::Masterkey(self.master_key.clone());
         let opened = plain_engine(&backend).and_then(|repository| repository.open(&credentials));
         let repository = opened.map_err(|error| engine_error(doing, &self.place, &backend, None, &error))?;
-        Ok(Engine { repository, backend })
+        Ok(RusticRepository { repository, backend })
     }
 
     /// What rustic_core says went wrong; a source or the place, where it was one of them.
     pub(crate) fn engine_error(
         &self,
         doing: &'static str,
-        backend: &Backend,
+        backend: &RusticBackend,
         gate: Option<&Gate>,
         error: &RusticError,
     ) -> Error {
@@ -248,15 +248,15 @@ impl fmt::Debug for Repository {
     }
 }
 
-fn failed_at(place: &dyn Place, doing: &str) -> impl FnOnce(PlaceError) -> Error + use<> {
+fn failed_at(place: &dyn Backend, doing: &str) -> impl FnOnce(PlaceError) -> Error + use<> {
     let (place, doing) = (place.name(), doing.to_owned());
-    move |source| Error::Place { doing, place, source }
+    move |source| Error::Backend { doing, place, source }
 }
 
 fn engine_error(
     doing: &'static str,
-    place: &Arc<dyn Place>,
-    backend: &Backend,
+    place: &Arc<dyn Backend>,
+    backend: &RusticBackend,
     gate: Option<&Gate>,
     error: &RusticError,
 ) -> Error {
@@ -264,12 +264,12 @@ fn engine_error(
         return Error::Source { name, reason };
     }
     match backend.take_failure() {
-        Some((doing, source)) => Error::Place { doing, place: place.name(), source },
-        None => Error::Engine { doing, reason: error.display_log() },
+        Some((doing, source)) => Error::Backend { doing, place: place.name(), source },
+        None => Error::Rustic { doing, reason: error.display_log() },
     }
 }
 
-fn plain_engine(backend: &Arc<Backend>) -> rustic_core::RusticResult<rustic_core::Repository<()>> {
+fn plain_engine(backend: &Arc<RusticBackend>) -> rustic_core::RusticResult<rustic_core::Repository<()>> {
     let options = RepositoryOptions::default().no_cache(true);
     rustic_core::Repository::new(&options, &RepositoryBackends::new(backend.clone(), None))
 }
@@ -278,11 +278,11 @@ fn config_options() -> ConfigOptions {
     ConfigOptions::default()
 }
 
-fn wrong_key(place: &dyn Place) -> Error {
+fn wrong_key(place: &dyn Backend) -> Error {
     Error::WrongKey { place: place.name() }
 }
 
-fn parse_master_key(place: &dyn Place, secrets: &Secrets) -> Result<MasterKey> {
+fn parse_master_key(place: &dyn Backend, secrets: &Secrets) -> Result<MasterKey> {
     Key::from_json(&secrets.master_key).map_err(|_| wrong_key(place))?;
     serde_json::from_str(&secrets.master_key).map_err(|_| wrong_key(place))
 }

@@ -7,11 +7,11 @@ mod put;
 
 pub(crate) use put::CAPABILITY;
 
+use crate::backend::FileId;
 use crate::error::{Error, Result, brief};
-use crate::place::FileId;
 use crate::reader::{Blobs, own, subtree};
 use crate::repository::Repository;
-use put::{Made, Put};
+use put::{MadeFile, Put};
 use rustic_core::repofile::{Node, NodeType};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -247,17 +247,17 @@ impl Put<'_> {
         }
     }
 
-    fn count(&self, made: Made) {
+    fn count(&self, made: MadeFile) {
         let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
         match made {
-            Made::File(bytes) => {
+            MadeFile::File(bytes) => {
                 restored.files += 1;
                 restored.bytes += bytes;
             }
-            Made::Folder => restored.folders += 1,
-            Made::Other => restored.others += 1,
-            Made::Never => restored.left_out += 1,
-            Made::Nothing(why) => restored.damaged.push(why),
+            MadeFile::Folder => restored.folders += 1,
+            MadeFile::Other => restored.others += 1,
+            MadeFile::Never => restored.left_out += 1,
+            MadeFile::Nothing(why) => restored.damaged.push(why),
         }
     }
 }

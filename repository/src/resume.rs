@@ -3,11 +3,11 @@
 //! rustic_core writes its index every five minutes or 50,000 blobs. What arrived before a crash and is in no index would be
 //! sent again. **Invariant:** nothing is removed here, and nothing is named that is not whole at the place.
 
+use crate::backend::{Backend, FileId, FileKind, PlaceError};
 use crate::crypt::Key;
 use crate::damage::{Unreadable, is_of_one_file, pass_over};
 use crate::error::{Error, Result};
 use crate::format::{IndexFile, IndexPack, pack};
-use crate::place::{FileId, FileKind, Place, PlaceError};
 use crate::repository::Repository;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -113,7 +113,7 @@ impl Register {
     }
 
     /// Notes a pack that is at the place now, and names what waits when it is time.
-    pub(crate) fn arrived(&self, place: &dyn Place, id: FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+    pub(crate) fn arrived(&self, place: &dyn Backend, id: FileId, content: &[Bytes]) -> Result<(), PlaceError> {
         // A pack is written as its blobs, one piece each, its header and the header's length. Where that is ever different,
         // the index that rustic_core writes at the end is enough.
         let Some((_, [header, length])) = content.split_last_chunk::<2>() else { return Ok(()) };
@@ -129,11 +129,11 @@ impl Register {
     }
 
     /// Names everything that waits.
-    pub(crate) fn flush(&self, place: &dyn Place) -> Result<(), PlaceError> {
+    pub(crate) fn flush(&self, place: &dyn Backend) -> Result<(), PlaceError> {
         self.write_waiting(place, &mut self.open.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn write_waiting(&self, place: &dyn Place, open: &mut Open) -> Result<(), PlaceError> {
+    fn write_waiting(&self, place: &dyn Backend, open: &mut Open) -> Result<(), PlaceError> {
         let waiting = std::mem::take(&mut open.waiting);
         open.since = Instant::now();
         if waiting.is_empty() {
@@ -148,7 +148,7 @@ impl Register {
     }
 
     /// Takes an index file from rustic_core, and writes what of it is not named yet.
-    pub(crate) fn write_index(&self, place: &dyn Place, id: FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+    pub(crate) fn write_index(&self, place: &dyn Backend, id: FileId, content: &[Bytes]) -> Result<(), PlaceError> {
         let refused = |reason: String| PlaceError::Refused(format!("index {id} cannot be read: {reason}"));
         let sealed = content.concat();
         let opened = self.key.open_file(&sealed).map_err(|error| refused(error.to_string()))?;
@@ -171,7 +171,7 @@ impl Register {
     }
 }
 
-pub(crate) fn write_index(key: &Key, place: &dyn Place, packs: &[IndexPack]) -> Result<(), PlaceError> {
+pub(crate) fn write_index(key: &Key, place: &dyn Backend, packs: &[IndexPack]) -> Result<(), PlaceError> {
     let refused = |error: String| PlaceError::Refused(format!("an index cannot be sealed: {error}"));
     let file = IndexFile { packs: packs.to_vec(), packs_to_delete: Vec::new() };
     let json = serde_json::to_vec(&file).map_err(|error| refused(error.to_string()))?;
@@ -206,8 +206,8 @@ impl Repository {
 mod tests {
     use super::*;
     use crate::archive::Stream;
+    use crate::backend::FolderPlace;
     use crate::backup::Part;
-    use crate::place::FolderPlace;
     use crate::secrets::Secrets;
     use fleet_core::time::Time;
     use std::collections::BTreeMap;
@@ -217,7 +217,7 @@ mod tests {
     fn packs_are_named_as_they_arrive_and_each_only_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let secrets = Secrets::generate().expect("secrets");
-        let place: Arc<dyn Place> = Arc::new(FolderPlace::new(folder.path()));
+        let place: Arc<dyn Backend> = Arc::new(FolderPlace::new(folder.path()));
         let mut repository = Repository::create(&place, &secrets).expect("created");
         repository.name_packs_every(Duration::ZERO);
         let part = Part { backup: "b1".parse().expect("an id"), host: "a".to_owned(), time: Time(1) };

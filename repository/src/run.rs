@@ -1,8 +1,8 @@
 //! How one run goes through rustic_core: what it cuts its data into, and what it reads and leaves behind.
 
-use crate::backend::Snapshots;
 use crate::gate::Gate;
 use crate::resume::Register;
+use crate::rustic_backend::Snapshots;
 use std::sync::Arc;
 
 const KIB: usize = 1024;

@@ -20,7 +20,7 @@ impl Secrets {
     /// New ones, from the system's randomness. Keep them, then create the repository with them: a creation that was cut off
     /// is then simply repeated.
     pub fn generate() -> Result<Self> {
-        let refused = |reason: String| Error::Engine { doing: "make a key", reason };
+        let refused = |reason: String| Error::Rustic { doing: "make a key", reason };
         let mut password = [0_u8; 32];
         getrandom::fill(&mut password).map_err(|error| refused(error.to_string()))?;
         let password = password.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -5,9 +5,9 @@ mod common;
 mod s3;
 
 use common::{Home, gate, id, noise, part, part_at};
-use fleet_repository::bucket::{Extra, Filled, look};
-use fleet_repository::place::S3Address;
-use fleet_repository::{ArchivedTrees, BucketTree, Error, FileKind, Pulse, Tree, Trees};
+use fleet_repository::backend::S3Address;
+use fleet_repository::bucket::{Extra, Filled, inspect};
+use fleet_repository::{ActivityCounter, ArchivedTrees, BucketTree, Error, FileKind, Tree, Trees};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path as Key;
 use object_store::{Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt, PutOptions, PutPayload};
@@ -134,12 +134,12 @@ fn a_bucket_comes_back_as_it_was_with_what_was_noted_of_its_objects() {
 
     let noted = |path: &str, hash: String| BTreeMap::from([(path.to_owned(), hash)]);
     let hash = kept.sample.iter().find(|it| it.path.ends_with("a.tif")).expect("sampled").sha256.clone();
-    let found = look(&anew, &noted("scans/a.tif", hash.clone()), &Pulse::default()).expect("looked");
+    let found = inspect(&anew, &noted("scans/a.tif", hash.clone()), &ActivityCounter::default()).expect("looked");
     assert_eq!((found.objects, found.bytes, found.wrong), (3, 20_000_005, None));
-    let wrong = look(&anew, &noted("empty", hash.clone()), &Pulse::default()).expect("looked").wrong;
+    let wrong = inspect(&anew, &noted("empty", hash.clone()), &ActivityCounter::default()).expect("looked").wrong;
     assert!(wrong.is_some_and(|it| it.contains("other content")));
     assert!(
-        look(&anew, &noted("nowhere", hash), &Pulse::default())
+        inspect(&anew, &noted("nowhere", hash), &ActivityCounter::default())
             .expect("looked")
             .wrong
             .is_some_and(|it| it.contains("not there"))

@@ -5,8 +5,8 @@ mod common;
 mod s3;
 
 use common::{gate, id, noise, part, read_all, restic, stream};
-use fleet_repository::place::S3Place;
-use fleet_repository::{Error, FileKind, Place, PlaceError, Prune, ReadData, Repository, Secrets};
+use fleet_repository::backend::S3Place;
+use fleet_repository::{Backend, Error, FileKind, PlaceError, Prune, ReadData, Repository, Secrets};
 use s3::{ACCESS, Line, S3, SECRET, address, proxy};
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-fn place(port: u16) -> Arc<dyn Place> {
+fn place(port: u16) -> Arc<dyn Backend> {
     Arc::new(S3Place::with_deadline(&address(port), Duration::from_secs(20)).expect("a place"))
 }
 
@@ -98,7 +98,8 @@ fn a_store_that_refuses_or_says_nothing_is_an_error_in_time() {
         let bad = S3Place::with_deadline(&address(port), Duration::from_secs(3)).expect("a place");
         // With its own limit it would take three minutes.
         let failed = Repository::open(Arc::new(bad), &secrets).expect_err("it failed");
-        let is_named = matches!(&failed, Error::Place { source: PlaceError::Late(_) | PlaceError::Unreachable(_), .. });
+        let is_named =
+            matches!(&failed, Error::Backend { source: PlaceError::Late(_) | PlaceError::Unreachable(_), .. });
         assert!(is_named, "{line:?}: {failed:?}");
     }
 }
@@ -114,10 +115,10 @@ fn a_store_that_goes_away_under_way_leaves_no_snapshot() {
         false => Line::BreaksAfter(20_000_000),
     });
     let bad = Arc::new(S3Place::with_deadline(&address(port), Duration::from_secs(3)).expect("a place"));
-    let repository = Repository::create(&(bad as Arc<dyn Place>), &secrets).expect("created");
+    let repository = Repository::create(&(bad as Arc<dyn Backend>), &secrets).expect("created");
     dead.store(true, SeqCst);
     let failed = repository.archive_streams(&part("b1"), vec![stream("a", noise(3, 60_000_000))], &gate());
-    assert!(matches!(failed, Err(Error::Place { .. })), "{failed:?}");
+    assert!(matches!(failed, Err(Error::Backend { .. })), "{failed:?}");
     assert_eq!(place(server.port).list(FileKind::Snapshot).expect("listed"), []);
 }
 

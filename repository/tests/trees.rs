@@ -5,7 +5,7 @@ mod common;
 mod watched;
 
 use common::{Home, are_equal, gate, noise, part, part_at};
-use fleet_repository::place::FolderPlace;
+use fleet_repository::backend::FolderPlace;
 use fleet_repository::{Error, Existing, FileKind, Kind, Repository, RestoreOptions, Tree, Trees};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};

@@ -5,7 +5,7 @@ mod common;
 mod watched;
 
 use common::{Home, gate, id, noise, part, part_at, read_all, stream};
-use fleet_repository::place::FolderPlace;
+use fleet_repository::backend::FolderPlace;
 use fleet_repository::{Error, FileKind, PlaceError, Prune, ReadData, Repository};
 use std::collections::BTreeSet;
 use std::fs;
@@ -90,7 +90,7 @@ fn what_arrived_before_a_crash_is_made_known_where_nothing_can_be_removed() {
     home.restic_is_content(&["check", "--read-data"]);
 
     let refused = repository.forget(&BTreeSet::from([id("b1")])).expect_err("refused");
-    assert!(matches!(refused, Error::Place { source: PlaceError::Refused(_), .. }), "{refused}");
+    assert!(matches!(refused, Error::Backend { source: PlaceError::Refused(_), .. }), "{refused}");
     assert_eq!(home.files(FileKind::Snapshot).len(), 1);
 }
 

@@ -145,7 +145,7 @@ async fn a_worker_that_takes_too_much_memory_ends_and_is_told_of() {
     // Whoever needs more first decides how it ends: this program, a thread that cannot be started, or a library.
     let is_told = match &failed {
         WorkerError::Died { how } => how.contains("memory allocation"),
-        other => matches!(other.kind(), Some(FailureKind::Panic | FailureKind::Engine)),
+        other => matches!(other.kind(), Some(FailureKind::Panic | FailureKind::Rustic)),
     };
     assert!(is_told, "{failed:?}");
     assert!(home.files(FileKind::Snapshot).is_empty());

@@ -2,7 +2,7 @@
 
 use super::images::{self, ONE, docker};
 use fleet_agent::Config;
-use fleet_agent::hands::{DockerHands, Limits};
+use fleet_agent::runtime::{DockerHands, Limits};
 use fleet_tests::fleet::{Fleet, Host};
 use fleet_tests::process::program;
 use std::collections::BTreeMap;

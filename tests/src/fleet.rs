@@ -6,16 +6,16 @@
 #![allow(clippy::missing_panics_doc, reason = "a story that cannot go on ends by a panic that says why")]
 
 mod app;
+mod command_output;
 mod host;
 mod operator;
 mod server;
-mod told;
 
 pub use app::App;
+pub use command_output::CommandOutput;
 pub use host::Host;
 pub use operator::{Ongoing, Operator};
 pub use server::Server;
-pub use told::Told;
 
 use crate::process::{program, wait_until};
 use fleet_agent::fake::{Behaviour, World};
@@ -197,7 +197,7 @@ impl Fleet {
 
     /// What the administrator is told when the fleet says no.
     #[track_caller]
-    pub fn refused(&self, line: &str) -> Told {
+    pub fn refused(&self, line: &str) -> CommandOutput {
         self.admin.refused(line)
     }
 

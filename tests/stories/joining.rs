@@ -3,7 +3,7 @@
 use fleet_core::access::{JoinToken, Joiner};
 use fleet_core::time::Time;
 use fleet_proto::link::{Identity, LinkError, admit, admit_as};
-use fleet_proto::refusal::Word;
+use fleet_proto::refusal::RefusalReason;
 use fleet_tests::fleet::{Fleet, now};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
@@ -64,7 +64,7 @@ fn a_token_for_something_else_is_not_spent() {
 
     let of_ada = token_of(&fleet, "operator add ada --role viewer");
     match fleet.wait_for(admit_as(Joiner::Host, &of_ada, now())) {
-        Err(error @ LinkError::Refused { word: Word::TokenForOther, .. }) => {
+        Err(error @ LinkError::Refused { word: RefusalReason::TokenForOther, .. }) => {
             assert!(error.to_string().contains("this token is for the operator ada, and was not used"), "{error}");
             assert!(error.hint().unwrap_or_default().contains("`fleet login`"), "{:?}", error.hint());
         }

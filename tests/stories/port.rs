@@ -3,7 +3,7 @@
 use fleet_coordinator::home::HomeError;
 use fleet_core::time::Time;
 use fleet_proto::link::{Identity, dial};
-use fleet_proto::refusal::{Word, hint_of, word_of};
+use fleet_proto::refusal::{RefusalReason, hint_of, word_of};
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::{MESSAGE_LIMIT, PROTOCOL, v1};
 use fleet_tests::fleet::{Fleet, now};
@@ -146,8 +146,8 @@ fn another_protocol_is_told_which_side_to_upgrade() {
     let fleet = Fleet::new();
     let identity = fleet.announce("lab-1").identity();
     let table = [
-        (PROTOCOL + 1, Word::ProtocolNew, "upgrade the coordinator"),
-        (PROTOCOL - 1, Word::ProtocolOld, "upgrade this program"),
+        (PROTOCOL + 1, RefusalReason::ProtocolNew, "upgrade the coordinator"),
+        (PROTOCOL - 1, RefusalReason::ProtocolOld, "upgrade this program"),
     ];
     for (protocol, word, hint) in table {
         let status = fleet.wait_for(async {

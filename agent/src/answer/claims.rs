@@ -1,7 +1,7 @@
 //! What an order would be refused for because of what it claims: asked before there is an order.
 
+use crate::agent_context::AgentContext;
 use crate::perform::expect_claimable;
-use crate::site::Site;
 use fleet_core::claims::Claims;
 use fleet_core::names::{InstanceName, NameError};
 use fleet_proto::v1::answer_piece::Kind as PieceKind;
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 /// Whoever asks waits a little longer.
 const LIMIT: Duration = Duration::from_secs(4);
 
-pub fn answer(site: Arc<Site>, question: ClaimsQuestion) -> BoxStream<'static, PieceKind> {
+pub fn answer(site: Arc<AgentContext>, question: ClaimsQuestion) -> BoxStream<'static, PieceKind> {
     stream::once(async move {
         match read(question) {
             Ok((instance, claims)) => refusal(&site, &instance, &claims).await,
@@ -32,7 +32,7 @@ fn read(question: ClaimsQuestion) -> Result<(InstanceName, Claims), String> {
 }
 
 /// That the Engine does not answer is no refusal: an order would wait for it.
-async fn refusal(site: &Site, instance: &InstanceName, claims: &Claims) -> PieceKind {
+async fn refusal(site: &AgentContext, instance: &InstanceName, claims: &Claims) -> PieceKind {
     match timeout(LIMIT, expect_claimable(site, instance, claims)).await {
         Ok(Ok(())) => PieceKind::Claims(ClaimsAnswer { refusal: String::new() }),
         Ok(Err(error)) if error.is_passing() => PieceKind::Failure(crate::chain(&error)),

@@ -2,7 +2,7 @@
 
 use super::Run;
 use super::error::CommandError;
-use crate::hands::{DockerHands, Limits};
+use crate::runtime::{DockerHands, Limits};
 use crate::{Config, RunError};
 use fleet_proto::link::IdentityError;
 use tokio::signal::unix::{SignalKind, signal};

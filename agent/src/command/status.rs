@@ -3,7 +3,7 @@
 use super::Status;
 use super::error::CommandError;
 use super::policy::lines;
-use crate::ledger::{InstanceEntry, Ledger, OrderEntry, OrderState, Way};
+use crate::ledger::{Direction, InstanceEntry, Ledger, OrderEntry, OrderState};
 use crate::{clock, identity_path};
 use fleet_core::backup::DataAction;
 use fleet_core::names::InstanceName;
@@ -95,9 +95,9 @@ fn instance_line(name: &InstanceName, entry: &InstanceEntry) -> String {
 fn order_line(entry: &OrderEntry) -> String {
     let state = match &entry.state {
         OrderState::Open(open) => match &open.way {
-            Way::Accepted => "accepted".to_owned(),
-            Way::Forward { step, doing } => format!("under way, step {step}: {doing}"),
-            Way::Back { because, .. } => format!("going back: {because}"),
+            Direction::Accepted => "accepted".to_owned(),
+            Direction::Forward { step, doing } => format!("under way, step {step}: {doing}"),
+            Direction::Back { because, .. } => format!("going back: {because}"),
         },
         OrderState::Ended { outcome, .. } => match outcome.reason() {
             Some(reason) => format!("{}: {reason}", outcome.word()),

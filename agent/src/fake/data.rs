@@ -1,9 +1,10 @@
 //! The data in a world without an Engine: what each database holds, and what goes wrong when it is dumped or loaded.
 
 use super::{FakeContainer, World};
-use crate::hands::{HandsError, RootFound, Stranger};
+use crate::runtime::{ForeignContainer, RootFound, RuntimeError};
 use fleet_core::backup::{
-    Engine, HoldKind, MountFound, Mounted, MountedAt, MountedFrom, Owner, Store, Tool, ToolPlace, chosen, key_of,
+    DatabaseEngine, ExecTarget, HoldKind, MountFound, Mounted, MountedAt, MountedFrom, Owner, Store, Tool, chosen,
+    key_of,
 };
 use fleet_core::spec::{InstanceSpec, MountSource, VolumeTarget};
 use fleet_core::steps::ContainerState;
@@ -36,17 +37,17 @@ impl World {
     }
 
     /// Whether the tool's service is as the tool needs it, and has it.
-    pub(super) fn expect_tool(&mut self, tool: &Tool, spec: &InstanceSpec) -> Result<Option<ToolFault>, HandsError> {
+    pub(super) fn expect_tool(&mut self, tool: &Tool, spec: &InstanceSpec) -> Result<Option<ToolFault>, RuntimeError> {
         let service = tool.at.service();
         let state = self.state_of(spec, service)?;
         let container = format!("{}-{service}-1", spec.project);
         match &tool.at {
-            ToolPlace::In { .. } if state != ContainerState::Running => Err(HandsError::NotRunning { container }),
-            ToolPlace::OneOff { .. } if state.is_alive() => Err(HandsError::StillRuns { container }),
-            ToolPlace::In { .. } | ToolPlace::OneOff { .. } => match self.tool_faults.get(service).copied() {
+            ExecTarget::In { .. } if state != ContainerState::Running => Err(RuntimeError::NotRunning { container }),
+            ExecTarget::OneOff { .. } if state.is_alive() => Err(RuntimeError::StillRuns { container }),
+            ExecTarget::In { .. } | ExecTarget::OneOff { .. } => match self.tool_faults.get(service).copied() {
                 Some(ToolFault::Missing) => {
                     let (tool, detail) = ("command".to_owned(), "sh: exec: not found".to_owned());
-                    Err(HandsError::NoTool { service: service.to_owned(), tool, detail })
+                    Err(RuntimeError::NoTool { service: service.to_owned(), tool, detail })
                 }
                 fault => Ok(fault),
             },
@@ -62,9 +63,9 @@ impl World {
         if has("count") && !has("'moment'") { format!("{name}\t{}\n", data.len()) } else { String::new() }
     }
 
-    fn state_of(&self, spec: &InstanceSpec, service: &str) -> Result<ContainerState, HandsError> {
+    fn state_of(&self, spec: &InstanceSpec, service: &str) -> Result<ContainerState, RuntimeError> {
         let mut of_service = self.containers.iter().filter(|it| it.project == spec.project && it.service == service);
-        let gone = || HandsError::NotThere { kind: "container", name: format!("{}-{service}-1", spec.project) };
+        let gone = || RuntimeError::NotThere { kind: "container", name: format!("{}-{service}-1", spec.project) };
         of_service.next().map(|it| it.state).ok_or_else(gone)
     }
 
@@ -73,7 +74,7 @@ impl World {
         of_service.for_each(|it| it.state = state);
     }
 
-    pub(super) fn hold(&mut self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), HandsError> {
+    pub(super) fn hold(&mut self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
         let state = self.state_of(spec, service)?;
         match kind {
             HoldKind::Stopped if state.is_alive() => {
@@ -87,7 +88,7 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn release(&mut self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), HandsError> {
+    pub(super) fn release(&mut self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
         let state = self.state_of(spec, service)?;
         if kind == HoldKind::Stopped || state == ContainerState::Paused {
             self.set_state(spec, service, ContainerState::Running);
@@ -132,7 +133,7 @@ impl World {
     }
 
     pub(super) fn roots(&self, spec: &InstanceSpec, store: &Store) -> Vec<RootFound> {
-        let Engine::Volume(files) = &store.engine else { return Vec::new() };
+        let DatabaseEngine::Volume(files) = &store.engine else { return Vec::new() };
         let mounted = self.mounted(spec);
         let root = |mount: &MountFound| match &mount.source {
             MountedFrom::Folder(path) => {
@@ -147,12 +148,12 @@ impl World {
     }
 
     /// Whoever else runs on a volume whose folder is among these.
-    pub(super) fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Vec<Stranger> {
+    pub(super) fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Vec<ForeignContainer> {
         let others = self.containers.iter().filter(|it| it.project != spec.project && it.state.is_alive());
         let has = |volume: &String| folders.iter().find(|it| self.volumes_at.join(volume).starts_with(it)).cloned();
         let of = |it: &FakeContainer| {
             let folder = it.volumes.iter().find_map(has)?;
-            Some(Stranger { container: it.name.clone(), folder })
+            Some(ForeignContainer { container: it.name.clone(), folder })
         };
         others.filter_map(of).collect()
     }

@@ -1,7 +1,7 @@
 //! What the steps do to a world without an Engine.
 
 use super::{Behaviour, FakeContainer, World};
-use crate::hands::HandsError;
+use crate::runtime::RuntimeError;
 use fleet_core::spec::{Healthcheck, InstanceSpec, MountSource, NetworkMode, Probing};
 use fleet_core::steps::{ContainerHealth, ContainerState, Step, is_one_shot};
 
@@ -11,7 +11,7 @@ impl World {
         self.hanging.iter().any(|part| text.contains(part))
     }
 
-    pub(super) fn perform(&mut self, step: &Step, spec: &InstanceSpec) -> Result<(), HandsError> {
+    pub(super) fn perform(&mut self, step: &Step, spec: &InstanceSpec) -> Result<(), RuntimeError> {
         let text = step.to_string();
         if self.failing.iter().any(|part| text.contains(part)) {
             return Err(refused(&text, "it was told to fail"));
@@ -39,15 +39,15 @@ impl World {
         }
     }
 
-    fn pull(&mut self, image: &str) -> Result<(), HandsError> {
+    fn pull(&mut self, image: &str) -> Result<(), RuntimeError> {
         if self.behaviours.get(image) == Some(&Behaviour::Missing) {
-            return Err(HandsError::NoImage { image: image.to_owned() });
+            return Err(RuntimeError::NoImage { image: image.to_owned() });
         }
         self.images.insert(image.to_owned());
         Ok(())
     }
 
-    fn write_files(&mut self, spec: &InstanceSpec, write: &[String], remove: &[String]) -> Result<(), HandsError> {
+    fn write_files(&mut self, spec: &InstanceSpec, write: &[String], remove: &[String]) -> Result<(), RuntimeError> {
         for path in write {
             let file = spec.file(path).ok_or_else(|| not_in_spec("file", path))?;
             self.files.insert((spec.working_dir.clone(), path.clone()), file.clone());
@@ -58,22 +58,22 @@ impl World {
         Ok(())
     }
 
-    fn create_network(&mut self, spec: &InstanceSpec, name: &str) -> Result<(), HandsError> {
+    fn create_network(&mut self, spec: &InstanceSpec, name: &str) -> Result<(), RuntimeError> {
         let network = spec.networks.iter().find(|network| network.name == name);
         let hash = network.ok_or_else(|| not_in_spec("network", name))?.config_hash.clone();
         self.networks.entry(name.to_owned()).or_insert((spec.project.clone(), hash));
         Ok(())
     }
 
-    fn create(&mut self, spec: &InstanceSpec, service: &str, name: &str) -> Result<(), HandsError> {
+    fn create(&mut self, spec: &InstanceSpec, service: &str, name: &str) -> Result<(), RuntimeError> {
         let container = spec.container(service).ok_or_else(|| not_in_spec("service", service))?;
         if let Some(there) = self.containers.iter().find(|it| it.name == name) {
             let is_same = there.project == spec.project && there.config_hash == container.config_hash;
             let (name, id) = (name.to_owned(), there.id.clone());
-            return if is_same { Ok(()) } else { Err(HandsError::NameTaken { name, id }) };
+            return if is_same { Ok(()) } else { Err(RuntimeError::NameTaken { name, id }) };
         }
         if !self.images.contains(&container.image) {
-            return Err(HandsError::NoImage { image: container.image.clone() });
+            return Err(RuntimeError::NoImage { image: container.image.clone() });
         }
         let volumes = container.mounts.iter().filter_map(|mount| match &mount.source {
             MountSource::Volume(volume) => Some(volume.clone()),
@@ -105,14 +105,14 @@ impl World {
         Ok(())
     }
 
-    fn stop(&mut self, id: &str) -> Result<(), HandsError> {
+    fn stop(&mut self, id: &str) -> Result<(), RuntimeError> {
         for container in self.containers.iter_mut().filter(|it| it.id == id && it.state.is_alive()) {
             container.state = ContainerState::Exited { code: 143 };
         }
         Ok(())
     }
 
-    fn remove(&mut self, name: &str, id: &str) -> Result<(), HandsError> {
+    fn remove(&mut self, name: &str, id: &str) -> Result<(), RuntimeError> {
         if self.containers.iter().any(|it| it.id == id && it.state.is_alive()) {
             return Err(refused(&format!("remove {name}"), "it runs"));
         }
@@ -120,17 +120,17 @@ impl World {
         Ok(())
     }
 
-    fn rename(&mut self, from: &str, name: &str) -> Result<(), HandsError> {
+    fn rename(&mut self, from: &str, name: &str) -> Result<(), RuntimeError> {
         if let Some(there) = self.containers.iter().find(|it| it.name == name) {
             let is_done = !self.containers.iter().any(|it| it.name == from);
             let (name, id) = (name.to_owned(), there.id.clone());
-            return if is_done { Ok(()) } else { Err(HandsError::NameTaken { name, id }) };
+            return if is_done { Ok(()) } else { Err(RuntimeError::NameTaken { name, id }) };
         }
         self.by_name(from)?.name = name.to_owned();
         Ok(())
     }
 
-    fn start(&mut self, spec: &InstanceSpec, name: &str) -> Result<(), HandsError> {
+    fn start(&mut self, spec: &InstanceSpec, name: &str) -> Result<(), RuntimeError> {
         let container = self.by_name(name)?.clone();
         if container.state.is_alive() {
             return Ok(());
@@ -140,7 +140,7 @@ impl World {
         let mut taken = taken.filter(|(_, port)| port.host.is_some() && container.ports.contains(port));
         if let Some((holder, port)) = taken.next() {
             let (port, holder) = (port.host.unwrap_or_default(), holder.name.clone());
-            return Err(HandsError::PortTaken { port, holder, container: name.to_owned() });
+            return Err(RuntimeError::PortTaken { port, holder, container: name.to_owned() });
         }
         for volume in &container.volumes {
             self.volumes.entry(volume.clone()).or_default().push(container.image.clone());
@@ -154,41 +154,41 @@ impl World {
         Ok(())
     }
 
-    fn await_healthy(&mut self, name: &str) -> Result<(), HandsError> {
+    fn await_healthy(&mut self, name: &str) -> Result<(), RuntimeError> {
         let container = self.by_name(name)?.clone();
         match (container.state, self.health(&container)) {
             (ContainerState::Running, ContainerHealth::Healthy | ContainerHealth::Unchecked) => Ok(()),
-            _ => Err(HandsError::Unhealthy { container: name.to_owned(), detail: String::new() }),
+            _ => Err(RuntimeError::Unhealthy { container: name.to_owned(), detail: String::new() }),
         }
     }
 
-    fn await_exit(&mut self, name: &str) -> Result<(), HandsError> {
+    fn await_exit(&mut self, name: &str) -> Result<(), RuntimeError> {
         match self.by_name(name)?.state {
             ContainerState::Exited { code: 0 } => Ok(()),
             ContainerState::Exited { code } => {
-                Err(HandsError::Ended { container: name.to_owned(), code, detail: String::new() })
+                Err(RuntimeError::Ended { container: name.to_owned(), code, detail: String::new() })
             }
             _ => Err(refused(&format!("wait for {name}"), "it does not end")),
         }
     }
 
-    fn remove_network(&mut self, name: &str) -> Result<(), HandsError> {
+    fn remove_network(&mut self, name: &str) -> Result<(), RuntimeError> {
         if self.containers.iter().any(|it| it.networks.contains(name)) {
-            return Err(HandsError::InUse { kind: "network", name: name.to_owned() });
+            return Err(RuntimeError::InUse { kind: "network", name: name.to_owned() });
         }
         self.networks.remove(name);
         Ok(())
     }
 
-    fn remove_volume(&mut self, name: &str) -> Result<(), HandsError> {
+    fn remove_volume(&mut self, name: &str) -> Result<(), RuntimeError> {
         if self.containers.iter().any(|it| it.volumes.contains(name)) {
-            return Err(HandsError::InUse { kind: "volume", name: name.to_owned() });
+            return Err(RuntimeError::InUse { kind: "volume", name: name.to_owned() });
         }
         self.volumes.remove(name);
         Ok(())
     }
 
-    fn by_name(&mut self, name: &str) -> Result<&mut FakeContainer, HandsError> {
+    fn by_name(&mut self, name: &str) -> Result<&mut FakeContainer, RuntimeError> {
         let found = self.containers.iter_mut().find(|it| it.name == name);
         found.ok_or_else(|| refused(&format!("use {name}"), "there is no such container"))
     }
@@ -198,14 +198,14 @@ fn is_check(check: &Healthcheck) -> bool {
     check.test != Probing::Disabled
 }
 
-fn there(kind: &'static str, name: &str, is_there: bool) -> Result<(), HandsError> {
-    if is_there { Ok(()) } else { Err(HandsError::NotThere { kind, name: name.to_owned() }) }
+fn there(kind: &'static str, name: &str, is_there: bool) -> Result<(), RuntimeError> {
+    if is_there { Ok(()) } else { Err(RuntimeError::NotThere { kind, name: name.to_owned() }) }
 }
 
-fn refused(what: &str, reason: &str) -> HandsError {
-    HandsError::Refused { what: what.to_owned(), status: 409, reason: reason.to_owned() }
+fn refused(what: &str, reason: &str) -> RuntimeError {
+    RuntimeError::Refused { what: what.to_owned(), status: 409, reason: reason.to_owned() }
 }
 
-fn not_in_spec(kind: &'static str, name: &str) -> HandsError {
-    HandsError::NotInSpec { kind, name: name.to_owned() }
+fn not_in_spec(kind: &'static str, name: &str) -> RuntimeError {
+    RuntimeError::NotInSpec { kind, name: name.to_owned() }
 }

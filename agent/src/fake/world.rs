@@ -1,14 +1,14 @@
 //! What there is in a world without an Engine.
 
 use super::ToolFault;
-use crate::hands::{HandsError, Resolved};
-use fleet_core::app::Health;
+use crate::runtime::{Resolved, RuntimeError};
+use fleet_core::app::HealthRules;
 use fleet_core::names::Digest;
 use fleet_core::spec::{EngineOwner, FileSpec, InstanceSpec, PortSpec, VolumeTarget};
 use fleet_core::steps::gate::{Observation, ObservedContainer, ProbeResult};
 use fleet_core::steps::{
-    ContainerHealth, ContainerState, DEFAULT_GRACE, Foreign, ForeignKind, Found, FoundContainer, FoundFile,
-    FoundNetwork, Origin, Ownership,
+    ContainerHealth, ContainerState, DEFAULT_GRACE, FileOrigin, Foreign, ForeignKind, FoundContainer, FoundFile,
+    FoundNetwork, FoundProject, Ownership,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -86,12 +86,12 @@ pub struct FakeContainer {
 }
 
 impl World {
-    pub(super) fn answers(&self) -> Result<(), HandsError> {
+    pub(super) fn answers(&self) -> Result<(), RuntimeError> {
         if !self.is_engine_away {
             return Ok(());
         }
         let source = bollard::errors::Error::RequestTimeoutError;
-        Err(HandsError::NoEngine { socket: "fake".to_owned(), source: Box::new(source) })
+        Err(RuntimeError::NoEngine { socket: "fake".to_owned(), source: Box::new(source) })
     }
 
     pub(super) fn count_step(&mut self) -> Option<Crash> {
@@ -108,7 +108,7 @@ impl World {
         running
     }
 
-    pub(super) fn found(&self, spec: &InstanceSpec) -> Found {
+    pub(super) fn found(&self, spec: &InstanceSpec) -> FoundProject {
         let of_project = self.containers.iter().filter(|it| it.project == spec.project && !it.config_hash.is_empty());
         let networks = self.networks.iter().map(|(name, (project, config_hash))| FoundNetwork {
             name: name.clone(),
@@ -119,12 +119,13 @@ impl World {
             it.ownership == Ownership::OfProject || spec.networks.iter().any(|network| network.name == it.name)
         };
         let files = self.files.iter().filter(|((folder, _), _)| *folder == spec.working_dir);
-        let file = |it: &FileSpec| FoundFile { digest: Some(it.content.digest()), mode: it.mode, origin: Origin::Ours };
+        let file =
+            |it: &FileSpec| FoundFile { digest: Some(it.content.digest()), mode: it.mode, origin: FileOrigin::Ours };
         let is_of_spec = |name: &&String| spec.volumes.iter().any(|volume| volume.name == **name);
         let is_signed =
             |name: &&String| self.volume_owners.get(*name).is_none_or(|owner| *owner == EngineOwner::Instance);
         let images = spec.containers.iter().map(|it| &it.image).filter(|image| self.images.contains(*image));
-        Found {
+        FoundProject {
             containers: of_project.map(|it| self.found_container(it)).collect(),
             networks: networks.filter(is_ours).collect(),
             volumes: self.volumes.keys().filter(is_of_spec).cloned().collect(),
@@ -197,7 +198,7 @@ impl World {
         }
     }
 
-    pub(super) fn observed(&self, spec: &InstanceSpec, health: &Health) -> Observation {
+    pub(super) fn observed(&self, spec: &InstanceSpec, health: &HealthRules) -> Observation {
         let of_project = self.containers.iter().filter(|it| it.project == spec.project);
         let containers = of_project.map(|it| ObservedContainer {
             service: it.service.clone(),
@@ -220,9 +221,9 @@ impl World {
             .any(|it| it.state == ContainerState::Running && self.behaviours.get(&it.image) != Some(&Behaviour::Sick))
     }
 
-    pub(super) fn resolve(&self, image: &str) -> Result<Resolved, HandsError> {
+    pub(super) fn resolve(&self, image: &str) -> Result<Resolved, RuntimeError> {
         self.answers()?;
-        let missing = || HandsError::NoImage { image: image.to_owned() };
+        let missing = || RuntimeError::NoImage { image: image.to_owned() };
         if self.behaviours.get(image) == Some(&Behaviour::Missing) {
             return Err(missing());
         }

@@ -2,10 +2,10 @@
 
 use super::{Held, Journal};
 use fleet_core::app::Rendered;
-use fleet_core::backup::{Access, Made};
+use fleet_core::backup::{DataResult, RepositoryAccess};
 use fleet_core::facts::{DriftRule, PowerDesired};
 use fleet_core::names::{InstanceName, OrderId};
-use fleet_core::order::{Order, Outcome, PowerWish, Release};
+use fleet_core::order::{Order, Outcome, PowerRequest, Release};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
@@ -66,12 +66,12 @@ pub enum OrderState {
     Ended {
         outcome: Outcome,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        made: Option<Box<Made>>,
+        made: Option<Box<DataResult>>,
         at: Time,
         /// Whether the coordinator has it: the order was no longer in the open set.
         heard: bool,
         /// What the instance's entry becomes; none once it is written there.
-        becomes: Option<Becomes>,
+        becomes: Option<LedgerUpdate>,
     },
 }
 
@@ -82,7 +82,7 @@ pub struct OpenState {
     pub values: Values,
     /// The ways into the repositories that the order names, until it has ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub access: Vec<Access>,
+    pub access: Vec<RepositoryAccess>,
     /// Bytes per second to and from repositories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_rate: Option<u64>,
@@ -94,12 +94,12 @@ pub struct OpenState {
     pub from: Option<Settled>,
     /// What it shall be; none before it is rendered, and for a removal.
     pub to: Option<Settled>,
-    pub way: Way,
+    pub way: Direction,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Way {
+pub enum Direction {
     /// Nothing has been touched.
     Accepted,
     Forward {
@@ -115,7 +115,7 @@ pub enum Way {
 /// How the end of an order changes its instance's entry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Becomes {
+pub enum LedgerUpdate {
     Entry(Box<InstanceEntry>),
     Gone,
 }
@@ -142,8 +142,8 @@ impl Settled {
     /// Whether an operator wants it to stand still.
     pub fn is_stopped(&self) -> bool {
         match self.power.wish {
-            PowerWish::Stop => true,
-            PowerWish::Start | PowerWish::Restart => false,
+            PowerRequest::Stop => true,
+            PowerRequest::Start | PowerRequest::Restart => false,
         }
     }
 }

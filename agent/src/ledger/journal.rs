@@ -29,8 +29,8 @@ pub struct Journal {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// What a drill made, to be removed with its volumes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub throwaway: Option<Box<InstanceSpec>>,
+    #[serde(default, alias = "throwaway", skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<Box<InstanceSpec>>,
     /// The backups of what was there before a restore.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub safety: Vec<CopyMade>,
@@ -41,7 +41,7 @@ pub struct Journal {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub rebuilds: BTreeSet<StoreName>,
     #[serde(default)]
-    pub reach: Reach,
+    pub reach: RestorePhase,
     /// What a restore made, once it has passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<Box<RestoreMade>>,
@@ -50,7 +50,7 @@ pub struct Journal {
 /// How far a restore has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reach {
+pub enum RestorePhase {
     /// Nothing that runs was touched.
     #[default]
     Untouched,
@@ -78,13 +78,13 @@ pub struct Aside {
     pub path: PathBuf,
     /// Where its content waits; on the same file system, so that nothing is copied.
     pub waits: PathBuf,
-    pub way: AsideWay,
+    pub way: DataSwap,
 }
 
 /// How a folder's content gets out of the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum AsideWay {
+pub enum DataSwap {
     /// The folder itself is renamed, and an empty one takes its place.
     Renamed,
     /// There was none: what is made in its place goes again.

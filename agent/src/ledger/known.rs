@@ -17,9 +17,9 @@ pub struct KnownValues {
 
 /// All that is known, by instance. Never written down.
 #[derive(Default)]
-pub struct Known(BTreeMap<InstanceName, VecDeque<KnownValues>>);
+pub struct StateSnapshot(BTreeMap<InstanceName, VecDeque<KnownValues>>);
 
-impl Known {
+impl StateSnapshot {
     pub fn of(&self, instance: &InstanceName) -> impl Iterator<Item = &KnownValues> {
         self.0.get(instance).into_iter().flatten()
     }
@@ -62,7 +62,7 @@ impl std::fmt::Debug for KnownValues {
     }
 }
 
-impl std::fmt::Debug for Known {
+impl std::fmt::Debug for StateSnapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "values of {} instances", self.0.len())
     }

@@ -15,7 +15,7 @@ fn order(name: &str) -> OrderEntry {
         journal: None,
         from: None,
         to: None,
-        way: Way::Accepted,
+        way: Direction::Accepted,
     };
     OrderEntry { order, begun: Time(1), state: OrderState::Open(Box::new(open)) }
 }
@@ -50,7 +50,7 @@ fn what_is_written_is_there_after_a_restart() {
     let folder = Folder::new();
     let mut ledger = folder.open();
     ledger.begin(order("a")).expect("written");
-    let way = Way::Forward { step: 3, doing: "create web".to_owned() };
+    let way = Direction::Forward { step: 3, doing: "create web".to_owned() };
     ledger.mark(&order_id(&["a"]), |open| open.way = way.clone()).expect("written");
     drop(ledger);
     let ledger = folder.open();
@@ -65,7 +65,7 @@ fn an_end_is_an_end_and_becomes_the_instances_entry() {
     let folder = Folder::new();
     let mut ledger = folder.open();
     ledger.begin(order("a")).expect("written");
-    let becomes = Some(Becomes::Entry(Box::new(stuck_entry())));
+    let becomes = Some(LedgerUpdate::Entry(Box::new(stuck_entry())));
     ledger.end(&order_id(&["a"]), Outcome::Done, becomes, Time(2)).expect("written");
     drop(ledger);
     let ledger = folder.open();
@@ -77,7 +77,7 @@ fn an_end_is_an_end_and_becomes_the_instances_entry() {
 fn a_crash_right_after_the_end_is_made_good_at_the_next_start() {
     let folder = Folder::new();
     drop(folder.open());
-    let becomes = Some(Becomes::Entry(Box::new(stuck_entry())));
+    let becomes = Some(LedgerUpdate::Entry(Box::new(stuck_entry())));
     let state = OrderState::Ended { outcome: Outcome::Done, made: None, at: Time(2), heard: false, becomes };
     let entry = OrderEntry { state, ..order("a") };
     let path = folder.file(&format!("orders/oasis-1.{}.json", entry.order.id));

@@ -11,7 +11,7 @@ const REFUSED: Duration = Duration::from_secs(300);
 
 /// Who or what ended the attempt before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum AttemptEnd {
     /// Nobody answered, or the connection broke.
     Broken,
     /// The coordinator said no, and will say so again.
@@ -21,10 +21,10 @@ pub enum Ending {
 /// The wait before the attempt that follows `failures` failures in a row; `chance` is a random number.
 ///
 /// It lies anywhere in the upper half of a span that doubles, so that ten thousand hosts do not come at once.
-pub fn wait(failures: u32, ending: Ending, chance: u32) -> Duration {
+pub fn wait(failures: u32, ending: AttemptEnd, chance: u32) -> Duration {
     let longest = match ending {
-        Ending::Broken => LONGEST,
-        Ending::Refused => REFUSED,
+        AttemptEnd::Broken => LONGEST,
+        AttemptEnd::Refused => REFUSED,
     };
     let doubled = FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16));
     let span = doubled.min(longest);
@@ -35,7 +35,7 @@ pub fn wait(failures: u32, ending: Ending, chance: u32) -> Duration {
 mod tests {
     use super::*;
 
-    fn check(failures: u32, ending: Ending, least: u64, most: u64) {
+    fn check(failures: u32, ending: AttemptEnd, least: u64, most: u64) {
         for chance in [0, 1, u32::MAX / 3, u32::MAX] {
             let wait = wait(failures, ending, chance);
             let span = Duration::from_millis(least)..=Duration::from_millis(most);
@@ -45,22 +45,22 @@ mod tests {
 
     #[test]
     fn the_first_attempts_come_soon_and_the_later_ones_every_few_seconds() {
-        check(0, Ending::Broken, 200, 400);
-        check(1, Ending::Broken, 200, 400);
-        check(2, Ending::Broken, 400, 800);
-        check(4, Ending::Broken, 1600, 3200);
-        check(6, Ending::Broken, 4000, 8000);
-        check(u32::MAX, Ending::Broken, 4000, 8000);
+        check(0, AttemptEnd::Broken, 200, 400);
+        check(1, AttemptEnd::Broken, 200, 400);
+        check(2, AttemptEnd::Broken, 400, 800);
+        check(4, AttemptEnd::Broken, 1600, 3200);
+        check(6, AttemptEnd::Broken, 4000, 8000);
+        check(u32::MAX, AttemptEnd::Broken, 4000, 8000);
     }
 
     #[test]
     fn who_was_refused_asks_more_and_more_rarely() {
-        check(1, Ending::Refused, 200, 400);
-        check(12, Ending::Refused, 150_000, 300_000);
+        check(1, AttemptEnd::Refused, 200, 400);
+        check(12, AttemptEnd::Refused, 150_000, 300_000);
     }
 
     #[test]
     fn hosts_that_lost_the_coordinator_together_come_back_apart() {
-        assert_ne!(wait(3, Ending::Broken, 0), wait(3, Ending::Broken, u32::MAX / 2));
+        assert_ne!(wait(3, AttemptEnd::Broken, 0), wait(3, AttemptEnd::Broken, u32::MAX / 2));
     }
 }

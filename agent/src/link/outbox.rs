@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** at its beginning a connection has said nothing, so that everything is said again at each connect.
 
-use crate::board::{Board, Event};
+use crate::status_board::{Event, StatusBoard};
 use fleet_core::facts::Running;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_proto::v1::{self, FromAgent, from_agent::Kind};
@@ -64,7 +64,7 @@ impl Outbox {
         }
     }
 
-    pub fn due(&mut self, board: &Board, now: Instant) -> Due {
+    pub fn due(&mut self, board: &StatusBoard, now: Instant) -> Due {
         let mut due = Due::default();
         let ended = self.add_ends(board, now, &mut due);
         self.add_instances(board, &ended, now, &mut due);
@@ -82,7 +82,7 @@ impl Outbox {
     }
 
     /// The ends go first: what an instance is counts only if it is said after its last order ended. Returns whose they are.
-    fn add_ends(&mut self, board: &Board, now: Instant, due: &mut Due) -> BTreeSet<InstanceName> {
+    fn add_ends(&mut self, board: &StatusBoard, now: Instant, due: &mut Due) -> BTreeSet<InstanceName> {
         let mut ended = BTreeSet::new();
         self.ended.retain(|id, _| board.ends.contains_key(id));
         for (id, (instance, end)) in &board.ends {
@@ -99,7 +99,7 @@ impl Outbox {
         ended
     }
 
-    fn add_instances(&mut self, board: &Board, ended: &BTreeSet<InstanceName>, now: Instant, due: &mut Due) {
+    fn add_instances(&mut self, board: &StatusBoard, ended: &BTreeSet<InstanceName>, now: Instant, due: &mut Due) {
         for (name, running) in &board.instances {
             let ready = match self.said.get(name) {
                 _ if ended.contains(name) => now,
@@ -116,7 +116,7 @@ impl Outbox {
         }
     }
 
-    fn add_absent(&mut self, board: &Board, ended: &BTreeSet<InstanceName>, due: &mut Due) {
+    fn add_absent(&mut self, board: &StatusBoard, ended: &BTreeSet<InstanceName>, due: &mut Due) {
         let gone = self.said.keys().chain(ended).filter(|name| !board.instances.contains_key(*name));
         for name in gone.cloned().collect::<BTreeSet<_>>() {
             self.said.remove(&name);
@@ -124,7 +124,7 @@ impl Outbox {
         }
     }
 
-    fn add_events(&mut self, board: &Board, due: &mut Due) {
+    fn add_events(&mut self, board: &StatusBoard, due: &mut Due) {
         for (number, event) in &board.events {
             if *number > self.events_so_far {
                 self.events_so_far = *number;

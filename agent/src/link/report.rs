@@ -138,32 +138,32 @@ impl Reporter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::Pen;
+    use crate::status_board::StatusWriter;
     use fleet_core::time::Time;
     use futures_util::{FutureExt, StreamExt};
     use std::pin::Pin;
 
-    type Words = Pin<Box<dyn Stream<Item = FromAgent>>>;
+    type HarnessStream = Pin<Box<dyn Stream<Item = FromAgent>>>;
 
-    struct Bed {
-        pen: Pen,
+    struct Harness {
+        pen: StatusWriter,
         board: watch::Sender<MaskedBoard>,
         greeting: watch::Sender<Greeting>,
         open: watch::Sender<Option<Arc<OpenSet>>>,
         events_so_far: Arc<AtomicU64>,
     }
 
-    impl Bed {
+    impl Harness {
         fn new(events: &str) -> Self {
-            let bed = Self {
-                pen: Pen::default(),
+            let harness = Self {
+                pen: StatusWriter::default(),
                 board: watch::Sender::default(),
                 greeting: watch::Sender::default(),
                 open: watch::Sender::default(),
                 events_so_far: Arc::default(),
             };
-            bed.tell(events);
-            bed
+            harness.tell(events);
+            harness
         }
 
         fn tell(&self, events: &str) {
@@ -171,14 +171,14 @@ mod tests {
             self.board.send_replace(MaskedBoard::plain(self.pen.see(Clone::clone)));
         }
 
-        fn connect(&self) -> Words {
+        fn connect(&self) -> HarnessStream {
             let so_far = Arc::clone(&self.events_so_far);
             Box::pin(stream(self.greeting.subscribe(), self.board.subscribe(), self.open.subscribe(), so_far))
         }
     }
 
     /// The next event that a connection tells, if there is one.
-    fn event(words: &mut Words) -> Option<String> {
+    fn event(words: &mut HarnessStream) -> Option<String> {
         loop {
             if let Some(Kind::Event(event)) = words.next().now_or_never()??.kind {
                 return Some(event.text);
@@ -186,37 +186,37 @@ mod tests {
         }
     }
 
-    fn events(words: &mut Words) -> String {
+    fn events(words: &mut HarnessStream) -> String {
         std::iter::from_fn(|| event(words)).collect::<Vec<_>>().join(" ")
     }
 
     #[tokio::test]
     async fn what_waits_in_line_when_a_connection_is_cut_is_told_on_the_next() {
-        let bed = Bed::new("a b c");
-        let mut first = bed.connect();
+        let harness = Harness::new("a b c");
+        let mut first = harness.connect();
         assert_eq!(event(&mut first).as_deref(), Some("a"));
         drop(first);
-        assert_eq!(events(&mut bed.connect()), "b c");
-        assert_eq!(events(&mut bed.connect()), "");
+        assert_eq!(events(&mut harness.connect()), "b c");
+        assert_eq!(events(&mut harness.connect()), "");
     }
 
     #[tokio::test]
     async fn two_connections_side_by_side_tell_each_event_once() {
-        let bed = Bed::new("a b c");
-        let (mut first, mut second) = (bed.connect(), bed.connect());
+        let harness = Harness::new("a b c");
+        let (mut first, mut second) = (harness.connect(), harness.connect());
         assert_eq!(event(&mut first).as_deref(), Some("a"));
         assert_eq!(event(&mut second).as_deref(), Some("b"));
         assert_eq!(events(&mut first), "c");
-        bed.tell("d");
+        harness.tell("d");
         assert_eq!((events(&mut second), events(&mut first)), ("d".to_owned(), String::new()));
     }
 
     #[tokio::test]
     async fn a_new_greeting_tells_no_event_again() {
-        let bed = Bed::new("a b");
-        let mut words = bed.connect();
+        let harness = Harness::new("a b");
+        let mut words = harness.connect();
         assert_eq!(event(&mut words).as_deref(), Some("a"));
-        bed.greeting.send_modify(|greeting| greeting.disk_free = 1);
+        harness.greeting.send_modify(|greeting| greeting.disk_free = 1);
         assert_eq!(events(&mut words), "b");
     }
 }

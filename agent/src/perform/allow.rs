@@ -5,10 +5,10 @@
 //! The Engine looks for itself when it mounts: what changes in that moment, or before the Engine starts a container on its own, is
 //! not seen here.
 
-use crate::hands::HandsError;
+use crate::agent_context::AgentContext;
 use crate::ledger::Settled;
-use crate::site::Site;
-use fleet_core::app::{Health, Probe, Rendered};
+use crate::runtime::RuntimeError;
+use fleet_core::app::{HealthRules, Probe, Rendered};
 use fleet_core::backup::{Coverage, Mounted, coverage};
 use fleet_core::host_policy::{ExecUse, HostPolicy, Leads, Reach, Reaches, forbidden_stores, joined, store_reaches};
 use fleet_core::names::StoreName;
@@ -25,16 +25,16 @@ pub enum Forbidden {
     #[error("the host's policy cannot be read, so nothing is allowed: {0}")]
     NoPolicy(String),
     #[error(transparent)]
-    Look(#[from] HandsError),
+    Look(#[from] RuntimeError),
 }
 
 /// Refuses reaches that the policy does not allow as of now, as they are written and where links take them.
-pub async fn allow(site: &Site, reaches: &Reaches) -> Result<(), Forbidden> {
+pub async fn allow(site: &AgentContext, reaches: &Reaches) -> Result<(), Forbidden> {
     allow_where(site, reaches).await.map(drop)
 }
 
 /// The same, and where the links took the paths that it allows.
-pub async fn allow_where(site: &Site, reaches: &Reaches) -> Result<Leads, Forbidden> {
+pub async fn allow_where(site: &AgentContext, reaches: &Reaches) -> Result<Leads, Forbidden> {
     let policy = site.policy.now().map_err(Forbidden::NoPolicy)?;
     let mut refusals = policy.refusals(reaches);
     let mut leads = Leads::new();
@@ -46,17 +46,17 @@ pub async fn allow_where(site: &Site, reaches: &Reaches) -> Result<Leads, Forbid
 }
 
 /// Refuses an instance that reaches what the policy does not allow, with the volumes that are on this host already.
-pub async fn allow_instance(site: &Site, rendered: &Rendered) -> Result<(), Forbidden> {
+pub async fn allow_instance(site: &AgentContext, rendered: &Rendered) -> Result<(), Forbidden> {
     allow_with_devices(site, Reaches::of_instance(rendered), &rendered.spec).await
 }
 
 /// The same for its containers alone.
-pub async fn allow_spec(site: &Site, spec: &InstanceSpec) -> Result<(), Forbidden> {
+pub async fn allow_spec(site: &AgentContext, spec: &InstanceSpec) -> Result<(), Forbidden> {
     allow_with_devices(site, Reaches::of_spec(spec), spec).await
 }
 
 /// Refuses reaches of an order that starts containers of this spec.
-pub async fn allow_with_devices(site: &Site, reaches: Reaches, spec: &InstanceSpec) -> Result<(), Forbidden> {
+pub async fn allow_with_devices(site: &AgentContext, reaches: Reaches, spec: &InstanceSpec) -> Result<(), Forbidden> {
     // What is forbidden as it is written needs no Engine to be refused.
     allow(site, &reaches).await?;
     if spec.volumes.is_empty() {
@@ -69,7 +69,7 @@ pub async fn allow_with_devices(site: &Site, reaches: Reaches, spec: &InstanceSp
 
 /// Refuses to begin what may have to go back to a spec that the policy forbids by now, unless all of it runs: what ran is started
 /// again, and nothing else.
-pub async fn allow_way_back(site: &Site, from: &InstanceSpec) -> Result<(), Forbidden> {
+pub async fn allow_way_back(site: &AgentContext, from: &InstanceSpec) -> Result<(), Forbidden> {
     let found = site.hands.look(from).await?;
     let runs = |service: &str| found.containers.iter().any(|it| it.service == service && it.state.is_alive());
     let containers: Vec<_> = from.containers.iter().filter(|it| !runs(&it.service)).cloned().collect();
@@ -87,7 +87,7 @@ pub async fn allow_way_back(site: &Site, from: &InstanceSpec) -> Result<(), Forb
 
 /// Refuses a spec on the way back, right before a step that mounts it. [`allow_way_back`] has judged it as it is written, when the
 /// order was prepared; a policy that came later would leave nothing running. Where links and volumes lead by now is judged.
-pub async fn allow_step_back(step: &Step, site: &Site, spec: &InstanceSpec) -> Result<(), Forbidden> {
+pub async fn allow_step_back(step: &Step, site: &AgentContext, spec: &InstanceSpec) -> Result<(), Forbidden> {
     if !mounts(step) {
         return Ok(());
     }
@@ -102,7 +102,7 @@ pub async fn allow_step_back(step: &Step, site: &Site, spec: &InstanceSpec) -> R
 }
 
 /// Refuses them right before a step that mounts them.
-pub async fn allow_step(step: &Step, site: &Site, spec: &InstanceSpec) -> Result<(), Forbidden> {
+pub async fn allow_step(step: &Step, site: &AgentContext, spec: &InstanceSpec) -> Result<(), Forbidden> {
     if mounts(step) { allow_spec(site, spec).await } else { Ok(()) }
 }
 
@@ -127,7 +127,11 @@ fn mounts(step: &Step) -> bool {
 }
 
 /// The stores that must not be read, each with the reason.
-pub async fn stores_refused(site: &Site, rendered: &Rendered, mounted: &Mounted) -> BTreeMap<StoreName, String> {
+pub async fn stores_refused(
+    site: &AgentContext,
+    rendered: &Rendered,
+    mounted: &Mounted,
+) -> BTreeMap<StoreName, String> {
     let reaches = store_reaches(&rendered.stores, &rendered.spec, mounted);
     let policy = match site.policy.now() {
         Ok(policy) => policy,
@@ -145,7 +149,7 @@ fn all_paths<'a>(policy: &HostPolicy, reaches: impl Iterator<Item = &'a Reaches>
 }
 
 /// What an instance's stores cover of what is on this host and the policy lets anybody read; none where nobody can look.
-pub async fn coverage_now(site: &Site, settled: &Settled) -> Option<Coverage> {
+pub async fn coverage_now(site: &AgentContext, settled: &Settled) -> Option<Coverage> {
     let rendered = &settled.rendered;
     let mounted = site.hands.mounted(&rendered.spec).await.ok()?;
     let refused = stores_refused(site, rendered, &mounted).await;
@@ -153,10 +157,14 @@ pub async fn coverage_now(site: &Site, settled: &Settled) -> Option<Coverage> {
 }
 
 /// Looks at an instance. Exec probes that the policy does not allow are not run, and count as failed.
-pub async fn observe(site: &Site, spec: &InstanceSpec, health: &Health) -> Result<Observation, HandsError> {
+pub async fn observe(
+    site: &AgentContext,
+    spec: &InstanceSpec,
+    health: &HealthRules,
+) -> Result<Observation, RuntimeError> {
     let refusal = |probe: &Probe| refused_probe(site, probe).map(|text| text.to_string());
     let (run, refused): (Vec<Probe>, Vec<Probe>) = health.probes.iter().cloned().partition(|it| refusal(it).is_none());
-    let seen = site.hands.observe(spec, &Health { probes: run, ..health.clone() }).await?;
+    let seen = site.hands.observe(spec, &HealthRules { probes: run, ..health.clone() }).await?;
     let failed = refused
         .iter()
         .map(|probe| ProbeResult { probe: format!("exec probe of {}", probe.service()), failure: refusal(probe) });
@@ -164,11 +172,11 @@ pub async fn observe(site: &Site, spec: &InstanceSpec, health: &Health) -> Resul
 }
 
 /// Refuses to wait for probes that must not be run.
-pub fn allow_probes(site: &Site, health: &Health) -> Result<(), Forbidden> {
+pub fn allow_probes(site: &AgentContext, health: &HealthRules) -> Result<(), Forbidden> {
     health.probes.iter().find_map(|probe| refused_probe(site, probe)).map_or(Ok(()), Err)
 }
 
-fn refused_probe(site: &Site, probe: &Probe) -> Option<Forbidden> {
+fn refused_probe(site: &AgentContext, probe: &Probe) -> Option<Forbidden> {
     let reach = Reach::Exec(ExecUse::of_probe(probe)?);
     let refusals = match site.policy.now() {
         Ok(policy) => policy.refusals(&Reaches { own: None, all: vec![reach] }),

@@ -9,12 +9,14 @@ use super::expect::outcome_at_once;
 use super::forward::forward;
 use super::prepare::{prepare, refuse_to_start};
 use super::work::Work;
+use crate::agent_context::AgentContext;
 use crate::clock;
-use crate::ledger::{Becomes, InstanceEntry, OpenState, OrderEntry, OrderState, Settled, StuckMark, Values, Way};
-use crate::site::Site;
+use crate::ledger::{
+    Direction, InstanceEntry, LedgerUpdate, OpenState, OrderEntry, OrderState, Settled, StuckMark, Values,
+};
 use fleet_core::facts::PowerDesired;
 use fleet_core::names::OrderId;
-use fleet_core::order::{Action, Order, Outcome, PowerWish};
+use fleet_core::order::{Action, Order, Outcome, PowerRequest};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
 use fleet_core::units::Period;
@@ -27,7 +29,7 @@ use tokio::time::timeout;
 const BACK_LIMIT: Duration = Duration::from_secs(600);
 
 /// Accepts a new order and carries it out.
-pub async fn begin(site: &Site, incoming: OutgoingOrder) {
+pub async fn begin(site: &AgentContext, incoming: OutgoingOrder) {
     let OutgoingOrder { order, values, drift, access, limit_rate } = incoming;
     let (entry, begun) = (site.ledger().instances().get(&order.instance).cloned(), clock::now());
     let from = entry.as_ref().and_then(|entry| entry.settled.clone());
@@ -39,7 +41,7 @@ pub async fn begin(site: &Site, incoming: OutgoingOrder) {
         journal: None,
         from,
         to: None,
-        way: Way::Accepted,
+        way: Direction::Accepted,
     };
     let accepted = OrderEntry { order: order.clone(), begun, state: OrderState::Open(Box::new(open)) };
     tracing::info!(order = %order.id, instance = %order.instance, "order accepted");
@@ -52,7 +54,7 @@ pub async fn begin(site: &Site, incoming: OutgoingOrder) {
 }
 
 /// Goes on with an accepted order from where the ledger says it is.
-pub async fn go_on(site: &Site, id: &OrderId) {
+pub async fn go_on(site: &AgentContext, id: &OrderId) {
     let Some(entry) = site.ledger().orders().get(id).cloned() else { return };
     if let Action::Data(_) = entry.order.action {
         return data::go_on(site, entry).await;
@@ -64,9 +66,9 @@ pub async fn go_on(site: &Site, id: &OrderId) {
     let left = order.deadline.saturating_sub(clock::now().since(entry.begun));
     let carrying = Carrying { work: &work, order: &order, left };
     match open.way.clone() {
-        Way::Accepted => carrying.accepted(*open).await,
-        Way::Forward { .. } => carrying.forward(*open).await,
-        Way::Back { because, since } => carrying.back(*open, because, since, Attempt::Again).await,
+        Direction::Accepted => carrying.accepted(*open).await,
+        Direction::Forward { .. } => carrying.forward(*open).await,
+        Direction::Back { because, since } => carrying.back(*open, because, since, Attempt::Again).await,
     }
 }
 
@@ -90,7 +92,7 @@ impl Carrying<'_> {
             }
         };
         open.to.clone_from(&to);
-        open.way = Way::Forward { step: 0, doing: String::new() };
+        open.way = Direction::Forward { step: 0, doing: String::new() };
         let mut taken = None;
         self.work
             .site
@@ -145,9 +147,9 @@ impl Carrying<'_> {
         let spec = match (self.spec(&open), &self.order.action) {
             (Some(spec), _) => spec,
             (None, Action::Remove { volumes }) if !volumes.is_empty() => self.bare_spec(volumes),
-            (None, _) => return self.end(Outcome::AlreadySo, Some(Becomes::Gone)).await,
+            (None, _) => return self.end(Outcome::AlreadySo, Some(LedgerUpdate::Gone)).await,
         };
-        if let Way::Forward { step: 1.., doing } = &open.way {
+        if let Direction::Forward { step: 1.., doing } = &open.way {
             self.work.say(format!("going on: {doing}"));
         }
         let forward = async {
@@ -167,7 +169,7 @@ impl Carrying<'_> {
             return self.end(Outcome::Refused { reason: because }, None).await;
         }
         let since = clock::now();
-        let way = Way::Back { because: because.clone(), since };
+        let way = Direction::Back { because: because.clone(), since };
         self.work.site.insist(|ledger| ledger.mark(&self.order.id, |open| open.way = way.clone())).await;
         self.back(open, because, since, Attempt::First).await;
     }
@@ -175,7 +177,9 @@ impl Carrying<'_> {
     /// Whether the ledger says that any step has begun.
     fn is_touched(&self) -> bool {
         match self.work.site.ledger().orders().get(&self.order.id).map(|entry| &entry.state) {
-            Some(OrderState::Open(open)) => !matches!(open.way, Way::Accepted | Way::Forward { step: 0, .. }),
+            Some(OrderState::Open(open)) => {
+                !matches!(open.way, Direction::Accepted | Direction::Forward { step: 0, .. })
+            }
             Some(OrderState::Ended { .. }) | None => true,
         }
     }
@@ -210,7 +214,7 @@ impl Carrying<'_> {
         let stuck = Some(StuckMark { order: self.order.id.clone(), reason: reason.clone() });
         let remains = open.from.is_none().then(|| Box::new(tried));
         let entry = InstanceEntry { settled: open.from, stuck, remains, held: Vec::new() };
-        self.end(Outcome::Stuck { reason, hint }, Some(Becomes::Entry(Box::new(entry)))).await;
+        self.end(Outcome::Stuck { reason, hint }, Some(LedgerUpdate::Entry(Box::new(entry)))).await;
     }
 
     /// What the parts that this order touches are, or were, made from.
@@ -228,7 +232,7 @@ impl Carrying<'_> {
         Period::from(self.order.deadline)
     }
 
-    async fn end(&self, outcome: Outcome, becomes: Option<Becomes>) {
+    async fn end(&self, outcome: Outcome, becomes: Option<LedgerUpdate>) {
         end(self.work.site, self.order, outcome, becomes).await;
     }
 }
@@ -240,11 +244,11 @@ fn before(open: &OpenState) -> Option<&InstanceSpec> {
 fn starts_something(action: &Action) -> bool {
     match action {
         Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } => true,
-        Action::Power { wish: PowerWish::Start | PowerWish::Restart, .. } => true,
-        Action::Power { wish: PowerWish::Stop, .. } | Action::Remove { .. } | Action::Data(_) => false,
+        Action::Power { wish: PowerRequest::Start | PowerRequest::Restart, .. } => true,
+        Action::Power { wish: PowerRequest::Stop, .. } | Action::Remove { .. } | Action::Data(_) => false,
     }
 }
 
-fn became(settled: Option<Settled>) -> Becomes {
-    settled.map_or(Becomes::Gone, |settled| Becomes::Entry(Box::new(InstanceEntry::settled(settled))))
+fn became(settled: Option<Settled>) -> LedgerUpdate {
+    settled.map_or(LedgerUpdate::Gone, |settled| LedgerUpdate::Entry(Box::new(InstanceEntry::settled(settled))))
 }

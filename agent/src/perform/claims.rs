@@ -4,13 +4,13 @@
 //! **Invariant:** asked before the first step of an order, and again under the ledger's lock when the order begins.
 
 use super::prepare::look;
-use crate::hands::HandsError;
+use crate::agent_context::AgentContext;
 use crate::ledger::{Ledger, OrderState};
-use crate::site::Site;
+use crate::runtime::RuntimeError;
 use fleet_core::claims::{ClaimKind, Claims, claims_of, conflicts, holders_of_volume, is_network_held};
 use fleet_core::names::InstanceName;
 use fleet_core::spec::{EngineNameError, EngineOwner, InstanceSpec};
-use fleet_core::steps::{Foreign, ForeignKind, Found, Ownership};
+use fleet_core::steps::{Foreign, ForeignKind, FoundProject, Ownership};
 use std::collections::BTreeSet;
 
 /// Why an order would touch what belongs to somebody else.
@@ -43,7 +43,7 @@ pub enum ClaimError {
     #[error("the volume `{volume}` stays: {holders} has it, too")]
     VolumeHeld { volume: String, holders: String },
     #[error(transparent)]
-    Look(#[from] HandsError),
+    Look(#[from] RuntimeError),
 }
 
 /// What the other instances of this host claim and use, those that an order is making included.
@@ -83,7 +83,7 @@ pub fn expect_unshared(ledger: &Ledger, spec: &InstanceSpec, kinds: &[ClaimKind]
 }
 
 /// Refuses what an instance must not become: names with another meaning, another project, what others have.
-pub async fn expect_own(site: &Site, to: &InstanceSpec, from: Option<&InstanceSpec>) -> Result<(), ClaimError> {
+pub async fn expect_own(site: &AgentContext, to: &InstanceSpec, from: Option<&InstanceSpec>) -> Result<(), ClaimError> {
     if let Some((name, reason)) = to.bad_engine_name() {
         return Err(ClaimError::BadName { name: name.to_owned(), reason });
     }
@@ -101,7 +101,7 @@ pub async fn expect_own(site: &Site, to: &InstanceSpec, from: Option<&InstanceSp
 }
 
 /// Refuses to begin beside what is somebody else's. A volume or a network without labels stays the instance's if it has it already.
-pub fn expect_free(found: &Found, from: Option<&InstanceSpec>) -> Result<(), ClaimError> {
+pub fn expect_free(found: &FoundProject, from: Option<&InstanceSpec>) -> Result<(), ClaimError> {
     let present = from.map(claims_of).unwrap_or_default();
     let is_present = |it: &Foreign| match (it.kind, &it.owner) {
         (ForeignKind::Volume, EngineOwner::Nobody) => present.volumes.contains(&it.name),
@@ -118,7 +118,7 @@ pub fn expect_free(found: &Found, from: Option<&InstanceSpec>) -> Result<(), Cla
 }
 
 /// Refuses to begin beside containers of others that have a port open which the instance does not have yet.
-fn expect_ports(found: &Found, from: Option<&InstanceSpec>) -> Result<(), ClaimError> {
+fn expect_ports(found: &FoundProject, from: Option<&InstanceSpec>) -> Result<(), ClaimError> {
     let present = from.map(claims_of).unwrap_or_default();
     let is_present = |port: u16| present.ports.iter().any(|it| it.host == Some(port));
     let taken = found.taken_ports.iter().find(|(port, _)| !is_present(**port));
@@ -129,7 +129,7 @@ fn expect_ports(found: &Found, from: Option<&InstanceSpec>) -> Result<(), ClaimE
 }
 
 /// Refuses to start or to heal an instance beside containers that are not its own.
-pub fn expect_no_foreign_container(found: &Found) -> Result<(), ClaimError> {
+pub fn expect_no_foreign_container(found: &FoundProject) -> Result<(), ClaimError> {
     let container = found.foreign.iter().find(|it| it.kind == ForeignKind::Container);
     match container.cloned() {
         Some(what) => Err(ClaimError::Foreign { what, hint: "remove or rename it first" }),
@@ -138,7 +138,11 @@ pub fn expect_no_foreign_container(found: &Found) -> Result<(), ClaimError> {
 }
 
 /// Refuses to delete volumes that somebody else claims, uses or signed. Nothing was touched before.
-pub async fn expect_deletable(site: &Site, spec: &InstanceSpec, volumes: &BTreeSet<String>) -> Result<(), ClaimError> {
+pub async fn expect_deletable(
+    site: &AgentContext,
+    spec: &InstanceSpec,
+    volumes: &BTreeSet<String>,
+) -> Result<(), ClaimError> {
     if volumes.is_empty() {
         return Ok(());
     }
@@ -164,7 +168,7 @@ pub async fn expect_deletable(site: &Site, spec: &InstanceSpec, volumes: &BTreeS
 }
 
 /// What was found, without what other instances of this host claim or use: it stays.
-pub fn spared(mut found: Found, others: &[(InstanceName, Claims)]) -> Found {
+pub fn spared(mut found: FoundProject, others: &[(InstanceName, Claims)]) -> FoundProject {
     let is_held = |name: &str| is_network_held(name, others.iter().map(|(_, claims)| claims));
     for network in found.networks.iter_mut().filter(|network| is_held(&network.name)) {
         network.ownership = Ownership::OfOthers;

@@ -5,14 +5,12 @@
 
 mod again;
 mod agreed;
-mod aside;
 mod asked;
 mod backup;
 mod bereft;
 mod bucket;
 mod compare;
 mod copies;
-mod doubles;
 mod drill;
 mod dumps;
 mod error;
@@ -27,6 +25,8 @@ mod ready;
 mod rebuild;
 mod restore;
 mod room;
+mod sandboxes;
+mod set_aside;
 mod side_files;
 mod side_plan;
 mod source;
@@ -39,19 +39,20 @@ mod trees;
 mod undo;
 
 pub use again::{BETWEEN_TRIES, tell_all, try_again, unfinished};
-pub use doubles::keep_of_fault;
 pub use error::DataError;
 pub use leftovers::left_of;
+pub use sandboxes::keep_of_fault;
 
 use super::end::end;
 use super::work::Work;
+use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::ledger::{
-    Becomes, InstanceEntry, Journal, LedgerError, OpenState, OrderEntry, OrderState, Reach, StuckMark, Way,
+    Direction, InstanceEntry, Journal, LedgerError, LedgerUpdate, OpenState, OrderEntry, OrderState, RestorePhase,
+    StuckMark,
 };
-use crate::repositories::Told;
-use crate::site::Site;
-use fleet_core::backup::{DataAction, Made};
+use crate::repositories::ProgressSink;
+use fleet_core::backup::{DataAction, DataResult};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Order, Outcome};
 use fleet_core::units::Period;
@@ -72,20 +73,20 @@ pub struct DataWork<'a> {
 }
 
 /// What an order came to, before it ends.
-pub struct Came {
+pub struct OrderEnd {
     pub outcome: Outcome,
-    pub made: Option<Made>,
-    pub becomes: Option<Becomes>,
+    pub made: Option<DataResult>,
+    pub becomes: Option<LedgerUpdate>,
 }
 
-impl Came {
-    fn done(made: Made) -> Self {
+impl OrderEnd {
+    fn done(made: DataResult) -> Self {
         Self { outcome: Outcome::Done, made: Some(made), becomes: None }
     }
 }
 
 /// Goes on with an accepted order from where the ledger says it is.
-pub async fn go_on(site: &Site, entry: OrderEntry) {
+pub async fn go_on(site: &AgentContext, entry: OrderEntry) {
     let OrderState::Open(open) = entry.state else { return };
     let (order, begun) = (entry.order, entry.begun);
     let Action::Data(action) = &order.action else { return };
@@ -94,8 +95,8 @@ pub async fn go_on(site: &Site, entry: OrderEntry) {
     let data = DataWork { work: &work, order: &order, open: &open };
     let left = order.deadline.saturating_sub(clock::now().since(begun));
     match &open.way {
-        Way::Back { because, .. } => data.back(because).await,
-        Way::Accepted | Way::Forward { .. } => data.forward(action, left).await,
+        Direction::Back { because, .. } => data.back(because).await,
+        Direction::Accepted | Direction::Forward { .. } => data.forward(action, left).await,
     }
 }
 
@@ -103,9 +104,9 @@ impl DataWork<'_> {
     async fn forward(&self, action: &DataAction, left: Duration) {
         let journal = self.journal();
         match journal.reach {
-            Reach::Passed => return self.end(restore::passed(self).await).await,
-            Reach::Apart => return self.turn_back("this host's agent was ended in the middle of it").await,
-            Reach::Untouched => {}
+            RestorePhase::Passed => return self.end(restore::passed(self).await).await,
+            RestorePhase::Apart => return self.turn_back("this host's agent was ended in the middle of it").await,
+            RestorePhase::Untouched => {}
         }
         if journal.attempts > 0 {
             self.work.say("putting right what was interrupted");
@@ -143,7 +144,7 @@ impl DataWork<'_> {
         self.turn_back(&because).await;
     }
 
-    async fn perform(&self, action: &DataAction) -> Result<Came, DataError> {
+    async fn perform(&self, action: &DataAction) -> Result<OrderEnd, DataError> {
         match action {
             DataAction::Backup { to, cause } => backup::back_up(self, to, *cause).await,
             DataAction::Drill { from, privileges } => drill::drill(self, from, *privileges).await,
@@ -158,10 +159,10 @@ impl DataWork<'_> {
     }
 
     async fn turn_back(&self, because: &str) {
-        if self.journal().reach == Reach::Passed {
+        if self.journal().reach == RestorePhase::Passed {
             return self.end(restore::passed(self).await).await;
         }
-        let way = Way::Back { because: because.to_owned(), since: clock::now() };
+        let way = Direction::Back { because: because.to_owned(), since: clock::now() };
         self.site().insist(|ledger| ledger.mark(&self.order.id, |open| open.way = way.clone())).await;
         self.back(because).await;
     }
@@ -169,7 +170,7 @@ impl DataWork<'_> {
     /// Puts back whatever the journal has, then says why.
     async fn back(&self, because: &str) {
         let journal = self.journal();
-        if !journal.held.is_empty() || !journal.aside.is_empty() || journal.reach == Reach::Apart {
+        if !journal.held.is_empty() || !journal.aside.is_empty() || journal.reach == RestorePhase::Apart {
             self.work.turn_back(because);
         }
         // A bucket is filled again, object by object.
@@ -181,10 +182,10 @@ impl DataWork<'_> {
                     false => format!("{because}; {}", left_in_buckets(&self.journal())),
                 };
                 let outcome = match journal.reach {
-                    Reach::Apart => Outcome::RolledBack { reason },
-                    Reach::Untouched | Reach::Passed => Outcome::Failed { reason },
+                    RestorePhase::Apart => Outcome::RolledBack { reason },
+                    RestorePhase::Untouched | RestorePhase::Passed => Outcome::Failed { reason },
                 };
-                return self.end(Came { outcome, made: self.made_before(&journal), becomes: None }).await;
+                return self.end(OrderEnd { outcome, made: self.made_before(&journal), becomes: None }).await;
             }
             Ok(Err(error)) => crate::chain(&error),
             Err(_) => format!("it took too long; it was at: {}", self.work.doing()),
@@ -193,8 +194,8 @@ impl DataWork<'_> {
     }
 
     /// The safety backups of a restore are there, even if the restore is not.
-    fn made_before(&self, journal: &Journal) -> Option<Made> {
-        (!journal.safety.is_empty()).then(|| Made::Backup(journal.safety.clone()))
+    fn made_before(&self, journal: &Journal) -> Option<DataResult> {
+        (!journal.safety.is_empty()).then(|| DataResult::Backup(journal.safety.clone()))
     }
 
     async fn stuck(&self, reason: String, journal: &Journal) {
@@ -211,26 +212,27 @@ impl DataWork<'_> {
         );
         let reason = if left.held.is_empty() { reason } else { format!("{reason}; {}", left::still(&left.held)) };
         // Where nothing else is left, the instance is what it was as soon as they go on, and a drill's double was never a part of it.
-        let is_tried_again = left.reach == Reach::Untouched && (left.throwaway.is_some() || !left.held.is_empty());
+        let is_tried_again = left.reach == RestorePhase::Untouched && (left.sandbox.is_some() || !left.held.is_empty());
         let mark = StuckMark { order: self.order.id.clone(), reason: reason.clone() };
         let before = self.site().ledger().instances().get(instance).cloned().unwrap_or_default();
         let stuck = if is_tried_again { before.stuck } else { Some(mark) };
         let remains = self.open_now().and_then(|open| open.to).map(|to| Box::new(to.rendered.spec));
         let remains = remains.filter(|_| before.settled.is_none());
         let held = left::both(before.held, &left.held);
-        let becomes = Some(Becomes::Entry(Box::new(InstanceEntry { settled: before.settled, stuck, remains, held })));
-        self.end(Came { outcome: Outcome::Stuck { reason, hint }, made: self.made_before(journal), becomes }).await;
+        let becomes =
+            Some(LedgerUpdate::Entry(Box::new(InstanceEntry { settled: before.settled, stuck, remains, held })));
+        self.end(OrderEnd { outcome: Outcome::Stuck { reason, hint }, made: self.made_before(journal), becomes }).await;
     }
 
-    async fn end(&self, came: Came) {
-        let Came { outcome, made, becomes } = came;
-        let outcome = doubles::keep_left(self, outcome).await;
+    async fn end(&self, came: OrderEnd) {
+        let OrderEnd { outcome, made, becomes } = came;
+        let outcome = sandboxes::keep_left(self, outcome).await;
         end(self.site(), self.order, End { outcome, made: made.map(Box::new) }, becomes).await;
     }
 
     fn begin_attempt(&self) -> Result<(), LedgerError> {
         self.site().ledger().mark(&self.order.id, |open| {
-            open.way = Way::Forward { step: 1, doing: String::new() };
+            open.way = Direction::Forward { step: 1, doing: String::new() };
             open.journal.get_or_insert_default().attempts += 1;
         })
     }
@@ -240,7 +242,7 @@ impl DataWork<'_> {
         let doing = self.work.doing();
         self.site().ledger().mark(&self.order.id, |open| {
             change(open.journal.get_or_insert_default());
-            if let Way::Forward { step, doing: noted } = &mut open.way {
+            if let Direction::Forward { step, doing: noted } = &mut open.way {
                 (*step, *noted) = (*step + 1, doing);
             }
         })
@@ -258,7 +260,7 @@ impl DataWork<'_> {
         self.open_now().and_then(|open| open.journal).map(|journal| *journal).unwrap_or_default()
     }
 
-    pub fn site(&self) -> &Site {
+    pub fn site(&self) -> &AgentContext {
         self.work.site
     }
 
@@ -268,9 +270,9 @@ impl DataWork<'_> {
     }
 
     /// Says how many bytes went through, at a pace that people can read.
-    pub fn told(&self, doing: &str) -> Told {
+    pub fn told(&self, doing: &str) -> ProgressSink {
         let tell = self.work.progress_of(doing);
-        Told::to(move |bytes| tell(format!("{} MB", bytes / 1_000_000)))
+        ProgressSink::to(move |bytes| tell(format!("{} MB", bytes / 1_000_000)))
     }
 }
 
@@ -285,7 +287,7 @@ fn left_in_buckets(journal: &Journal) -> String {
 }
 
 /// Removes what drills restored for orders that are no longer open, when the agent starts.
-pub fn sweep_drills(site: &Site) {
+pub fn sweep_drills(site: &AgentContext) {
     let open: BTreeSet<String> = site
         .ledger()
         .orders()
@@ -297,7 +299,7 @@ pub fn sweep_drills(site: &Site) {
 }
 
 /// Lets go on whatever stands still for a backup, before the agent ends: nobody knows when it will be back.
-pub async fn let_all_go_on(site: &Site) {
+pub async fn let_all_go_on(site: &AgentContext) {
     let open: Vec<OrderEntry> = site.ledger().orders().values().filter(|entry| entry.is_open()).cloned().collect();
     for entry in open {
         let OrderState::Open(open) = &entry.state else { continue };

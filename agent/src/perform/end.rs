@@ -4,16 +4,16 @@ use super::allow::{coverage_now, observe};
 use super::data::{keep_of_fault, left};
 use super::heal::note_signed;
 use super::said::{said, unlooked, with_leftovers};
+use crate::agent_context::AgentContext;
 use crate::clock;
-use crate::ledger::{Becomes, InstanceEntry, OrderEntry, OrderState, StuckMark, Way};
+use crate::ledger::{Direction, InstanceEntry, LedgerUpdate, OrderEntry, OrderState, StuckMark};
 use crate::mask::Mask;
-use crate::site::Site;
 use fleet_core::facts::{InstanceSaid, Running};
 use fleet_core::names::InstanceName;
 use fleet_core::order::{End, Order, Outcome};
 
 /// Ends an order in the ledger, then says so together with what the instance is now.
-pub async fn end(site: &Site, order: &Order, end: impl Into<End>, becomes: Option<Becomes>) {
+pub async fn end(site: &AgentContext, order: &Order, end: impl Into<End>, becomes: Option<LedgerUpdate>) {
     // Before the ledger forgets what was secret about it.
     let end = Mask::of(site, &order.instance).end(end.into());
     tracing::info!(order = %order.id, instance = %order.instance, outcome = end.outcome.word(), "order ended");
@@ -36,7 +36,7 @@ pub async fn end(site: &Site, order: &Order, end: impl Into<End>, becomes: Optio
 }
 
 /// Notes the volumes that the order has made: what has their names later, and not their label, is something else.
-async fn note_made(site: &Site, instance: &InstanceName) {
+async fn note_made(site: &AgentContext, instance: &InstanceName) {
     let Some(settled) = site.ledger().settled(instance).cloned() else { return };
     let spec = &settled.rendered.spec;
     if spec.volumes.iter().any(|volume| !volume.external && !settled.signed.contains(&volume.name))
@@ -46,7 +46,7 @@ async fn note_made(site: &Site, instance: &InstanceName) {
     }
 }
 
-async fn look(site: &Site, entry: &InstanceEntry) -> Option<InstanceSaid> {
+async fn look(site: &AgentContext, entry: &InstanceEntry) -> Option<InstanceSaid> {
     let settled = entry.settled.as_ref()?;
     let spec = &settled.rendered.spec;
     let coverage = coverage_now(site, settled).await;
@@ -57,7 +57,7 @@ async fn look(site: &Site, entry: &InstanceEntry) -> Option<InstanceSaid> {
 }
 
 /// Takes note of a fault of this agent in the middle of an order.
-pub fn note_fault(site: &Site, instance: &InstanceName) {
+pub fn note_fault(site: &AgentContext, instance: &InstanceName) {
     let mut ledger = site.ledger();
     let is_ours = |entry: &&OrderEntry| entry.is_open() && entry.order.instance == *instance;
     let Some(entry) = ledger.orders().values().find(is_ours).cloned() else { return };
@@ -65,16 +65,17 @@ pub fn note_fault(site: &Site, instance: &InstanceName) {
     let reason = "a fault of this agent ended the work; its log says more".to_owned();
     let (id, now) = (&entry.order.id, clock::now());
     let written = match open.way {
-        Way::Accepted => ledger.end(id, Outcome::Refused { reason }, None, now),
-        Way::Forward { .. } => ledger.mark(id, |open| open.way = Way::Back { because: reason, since: now }),
-        Way::Back { .. } => {
+        Direction::Accepted => ledger.end(id, Outcome::Refused { reason }, None, now),
+        Direction::Forward { .. } => ledger.mark(id, |open| open.way = Direction::Back { because: reason, since: now }),
+        Direction::Back { .. } => {
             let stuck = Some(StuckMark { order: id.clone(), reason: reason.clone() });
             let journal = open.journal.map(|journal| *journal).unwrap_or_default();
             let since = journal.held;
-            let left = journal.throwaway.map(|spec| keep_of_fault(&mut ledger, &entry.order, spec, now));
+            let left = journal.sandbox.map(|spec| keep_of_fault(&mut ledger, &entry.order, spec, now));
             let before = ledger.instances().get(instance).map(|entry| entry.held.clone()).unwrap_or_default();
             let held = left::both(before, &since);
-            let becomes = Becomes::Entry(Box::new(InstanceEntry { settled: open.from, stuck, remains: None, held }));
+            let becomes =
+                LedgerUpdate::Entry(Box::new(InstanceEntry { settled: open.from, stuck, remains: None, held }));
             let hint = "read `journalctl -u fleet-agent` on the host".to_owned();
             left.unwrap_or(Ok(())).and_then(|()| ledger.end(id, Outcome::Stuck { reason, hint }, Some(becomes), now))
         }

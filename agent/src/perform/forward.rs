@@ -3,9 +3,9 @@
 use super::claims::{others, spared};
 use super::work::{Finish, Work, WorkError};
 use crate::ledger::Settled;
-use fleet_core::order::{Action, PowerWish};
+use fleet_core::order::{Action, PowerRequest};
 use fleet_core::spec::InstanceSpec;
-use fleet_core::steps::{Found, Stage, Step, steps, steps_for_power, steps_to_remove};
+use fleet_core::steps::{FoundProject, Stage, Step, steps, steps_for_power, steps_to_remove};
 use std::collections::BTreeSet;
 
 /// Makes the instance what it shall be: `to`, or nothing, where `spec` is what its parts were made from.
@@ -22,8 +22,8 @@ pub async fn forward(
         }
         (Action::Power { wish, .. }, Some(to)) => {
             let finish = match wish {
-                PowerWish::Start | PowerWish::Restart => Finish::Healthy(&to.rendered.health),
-                PowerWish::Stop => Finish::AsIs,
+                PowerRequest::Start | PowerRequest::Restart => Finish::Healthy(&to.rendered.health),
+                PowerRequest::Stop => Finish::AsIs,
             };
             work.perform(spec, |found| steps_for_power(found, spec, *wish), finish).await
         }
@@ -36,7 +36,7 @@ pub async fn forward(
 /// Removes an instance, but for what other instances of this host claim or use.
 pub async fn remove(work: &Work<'_>, spec: &InstanceSpec, volumes: &BTreeSet<String>) -> Result<(), WorkError> {
     let others = others(&work.site.ledger(), work.instance);
-    let stages = |found: &Found| steps_to_remove(&spared(found.clone(), &others), spec, volumes);
+    let stages = |found: &FoundProject| steps_to_remove(&spared(found.clone(), &others), spec, volumes);
     work.perform(spec, stages, Finish::AsIs).await
 }
 
@@ -45,7 +45,7 @@ fn finish(to: &Settled) -> Finish<'_> {
 }
 
 /// The stages to a settled state; an instance that stands still is changed without being started.
-pub fn stages(found: &Found, to: &Settled) -> Vec<Stage> {
+pub fn stages(found: &FoundProject, to: &Settled) -> Vec<Stage> {
     let spec = &to.rendered.spec;
     let mut stages = steps(found, spec);
     if to.is_stopped() {
@@ -56,7 +56,7 @@ pub fn stages(found: &Found, to: &Settled) -> Vec<Stage> {
         stages.retain(|stage| !stage.steps.is_empty());
         let is_as_wished = stages.is_empty();
         if is_as_wished {
-            return steps_for_power(found, spec, PowerWish::Stop);
+            return steps_for_power(found, spec, PowerRequest::Stop);
         }
     }
     stages

@@ -4,13 +4,13 @@ use super::allow::allow_step;
 use super::claims::expect_no_foreign_container;
 use super::forward::stages;
 use super::work::WorkError;
+use crate::agent_context::AgentContext;
 use crate::clock;
-use crate::hands::Notes;
 use crate::ledger::Settled;
-use crate::site::Site;
+use crate::runtime::Notes;
 use fleet_core::names::InstanceName;
 use fleet_core::spec::InstanceSpec;
-use fleet_core::steps::{Found, Step};
+use fleet_core::steps::{FoundProject, Step};
 use futures_util::future::try_join_all;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 ///
 /// One that carried the instance's label when the ledger noted it, and does not now, is another volume of its name: labels of a
 /// volume never change. Those of a stack that was there before fleet have none, and are never noted.
-pub fn lost_volumes(found: &Found, settled: &Settled) -> Vec<String> {
+pub fn lost_volumes(found: &FoundProject, settled: &Settled) -> Vec<String> {
     let words = |name: &str| match found.volumes.contains(name) {
         false => name.to_owned(),
         true => format!("{name} (another volume, without the label of the instance, has its name)"),
@@ -28,14 +28,14 @@ pub fn lost_volumes(found: &Found, settled: &Settled) -> Vec<String> {
 }
 
 /// Their names.
-pub fn lost_names<'a>(found: &Found, settled: &'a Settled) -> Vec<&'a str> {
+pub fn lost_names<'a>(found: &FoundProject, settled: &'a Settled) -> Vec<&'a str> {
     let own = settled.rendered.spec.volumes.iter().filter(|volume| !volume.external).map(|volume| &volume.name);
     let is_another = |name: &String| settled.signed.contains(name) && !found.signed.contains(name);
     own.filter(|name| !found.volumes.contains(*name) || is_another(name)).map(String::as_str).collect()
 }
 
 /// Notes which of an instance's volumes carry its label. What cannot be noted now is noted at the next look.
-pub fn note_signed(site: &Site, spec: &InstanceSpec, found: &Found) {
+pub fn note_signed(site: &AgentContext, spec: &InstanceSpec, found: &FoundProject) {
     if let Err(error) = site.ledger().note_signed(&spec.instance, &found.signed) {
         tracing::warn!(error = crate::chain(&error), "the volumes of an instance could not be noted");
     }
@@ -45,7 +45,7 @@ pub fn note_signed(site: &Site, spec: &InstanceSpec, found: &Found) {
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Applies the steps again, without a gate: health is watched anyway.
-pub async fn heal(site: &Site, instance: &InstanceName) {
+pub async fn heal(site: &AgentContext, instance: &InstanceName) {
     let told = match timeout(LIMIT, apply(site, instance)).await {
         Ok(Ok(done)) if done.is_empty() => None,
         Ok(Ok(done)) => Some(format!("healed: {}", done.join(", "))),
@@ -59,7 +59,7 @@ pub async fn heal(site: &Site, instance: &InstanceName) {
     let _ = site.attention.send(instance.clone());
 }
 
-async fn apply(site: &Site, instance: &InstanceName) -> Result<Vec<String>, WorkError> {
+async fn apply(site: &AgentContext, instance: &InstanceName) -> Result<Vec<String>, WorkError> {
     let Some(settled) = site.ledger().settled(instance).cloned() else { return Ok(Vec::new()) };
     let spec = &settled.rendered.spec;
     let mut done = Vec::new();

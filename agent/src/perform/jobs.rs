@@ -1,9 +1,9 @@
 //! Who is at work on which instance.
 
 use super::{Drifted, carry, data, end, heal};
+use crate::agent_context::AgentContext;
 use crate::ledger::OrderEntry;
 use crate::link::OpenSet;
-use crate::site::Site;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_proto::convert::OutgoingOrder;
 use futures_util::future::{AbortHandle, BoxFuture, Either, FutureExt, abortable};
@@ -18,7 +18,7 @@ const AT_ONCE: usize = 4;
 
 /// The work that is under way. Dropping it stops it all, at once.
 pub struct Jobs {
-    site: Arc<Site>,
+    site: Arc<AgentContext>,
     work: FuturesUnordered<BoxFuture<'static, (InstanceName, End)>>,
     busy: BTreeMap<InstanceName, Job>,
     /// The last attempt at healing each instance.
@@ -54,7 +54,7 @@ enum Next<'a> {
 }
 
 impl Jobs {
-    pub fn new(site: Arc<Site>) -> Self {
+    pub fn new(site: Arc<AgentContext>) -> Self {
         Self {
             site,
             work: FuturesUnordered::new(),
@@ -151,7 +151,7 @@ impl Jobs {
 }
 
 /// The next order of each instance: those already accepted first.
-fn next_orders<'a>(site: &Site, set: Option<&'a OpenSet>) -> BTreeMap<InstanceName, Next<'a>> {
+fn next_orders<'a>(site: &AgentContext, set: Option<&'a OpenSet>) -> BTreeMap<InstanceName, Next<'a>> {
     let mut next = BTreeMap::new();
     let ledger = site.ledger();
     let mut accepted: Vec<&OrderEntry> = ledger.orders().values().filter(|entry| entry.is_open()).collect();

@@ -3,19 +3,19 @@
 use super::allow::{Forbidden, allow_instance, allow_way_back, allow_with_devices};
 use super::claims::{ClaimError, expect_no_foreign_container, expect_own};
 use super::heal::lost_volumes;
+use crate::agent_context::AgentContext;
 use crate::bundles::FetchError;
-use crate::hands::HandsError;
 use crate::ledger::{Settled, Values};
-use crate::site::Site;
+use crate::runtime::RuntimeError;
 use fleet_core::app::{AppDefinition, CheckedValues, Placement};
-use fleet_core::claims::{Claims, Place};
+use fleet_core::claims::{BareInstance, Claims};
 use fleet_core::compose::Problems;
 use fleet_core::facts::{DriftRule, PowerDesired};
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::InstanceName;
-use fleet_core::order::{Goal, PowerWish};
+use fleet_core::order::{Goal, PowerRequest};
 use fleet_core::spec::InstanceSpec;
-use fleet_core::steps::Found;
+use fleet_core::steps::FoundProject;
 use fleet_render::RenderError;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -44,7 +44,7 @@ pub enum PrepareError {
     )]
     DataGone(String, InstanceName),
     #[error(transparent)]
-    Look(#[from] HandsError),
+    Look(#[from] RuntimeError),
 }
 
 impl PrepareError {
@@ -67,7 +67,7 @@ impl PrepareError {
 
 /// What the instance becomes when the goal is reached.
 pub async fn prepare(
-    site: &Site,
+    site: &AgentContext,
     instance: &InstanceName,
     goal: &Goal,
     values: &Values,
@@ -100,17 +100,21 @@ pub async fn prepare(
     }
     expect_own(site, &rendered.spec, before).await?;
     let (release, revision, since) = (goal.release.clone(), goal.revision, crate::clock::now());
-    let power = from.map_or(PowerDesired { wish: PowerWish::Start, serial: 0 }, |from| from.power);
+    let power = from.map_or(PowerDesired { wish: PowerRequest::Start, serial: 0 }, |from| from.power);
     let signed = from.map(|from| from.signed.clone()).unwrap_or_default();
     Ok(Settled { release, revision, power, drift, rendered, values: values.clone(), since, signed })
 }
 
 /// What an order that gives an instance these claims would be refused for, with what it uses of others: that must be there.
-pub async fn expect_claimable(site: &Site, instance: &InstanceName, claims: &Claims) -> Result<(), PrepareError> {
+pub async fn expect_claimable(
+    site: &AgentContext,
+    instance: &InstanceName,
+    claims: &Claims,
+) -> Result<(), PrepareError> {
     let from = site.ledger().settled(instance).cloned();
     let from = from.as_ref().map(|settled| &settled.rendered.spec);
     let working_dir = site.working_dir(instance).display().to_string();
-    let mut to = claims.bare_spec(&Place { instance, host: &site.host, working_dir: &working_dir });
+    let mut to = claims.bare_spec(&BareInstance { instance, host: &site.host, working_dir: &working_dir });
     if let Some(from) = from {
         to.keep_host_label(from);
     }
@@ -120,25 +124,25 @@ pub async fn expect_claimable(site: &Site, instance: &InstanceName, claims: &Cla
     let volumes = claims.used_volumes.iter().filter(|name| !found.volumes.contains(*name));
     let mut not_there = networks.map(|name| ("network", name)).chain(volumes.map(|name| ("volume", name)));
     if let Some((kind, name)) = not_there.next() {
-        return Err(HandsError::NotThere { kind, name: name.clone() }.into());
+        return Err(RuntimeError::NotThere { kind, name: name.clone() }.into());
     }
     allow_with_devices(site, Reaches { own: Some(working_dir), all: Vec::new() }, &to).await?;
     Ok(())
 }
 
 /// Refuses to start what has lost its data, and to start anything beside containers of somebody else in its place.
-pub async fn refuse_to_start(site: &Site, from: &Settled) -> Result<(), PrepareError> {
+pub async fn refuse_to_start(site: &AgentContext, from: &Settled) -> Result<(), PrepareError> {
     let found = look(site, &from.rendered.spec).await?;
     expect_no_foreign_container(&found)?;
     expect_data(&found, from)
 }
 
 /// Refuses to work on what has lost its data: the Engine would make an empty volume of that name.
-pub async fn refuse_without_data(site: &Site, from: &Settled) -> Result<(), PrepareError> {
+pub async fn refuse_without_data(site: &AgentContext, from: &Settled) -> Result<(), PrepareError> {
     expect_data(&look(site, &from.rendered.spec).await?, from)
 }
 
-fn expect_data(found: &Found, from: &Settled) -> Result<(), PrepareError> {
+fn expect_data(found: &FoundProject, from: &Settled) -> Result<(), PrepareError> {
     let lost = lost_volumes(found, from);
     if lost.is_empty() {
         return Ok(());
@@ -147,7 +151,7 @@ fn expect_data(found: &Found, from: &Settled) -> Result<(), PrepareError> {
 }
 
 /// Looks as soon as the Engine answers; the order's deadline ends the waiting.
-pub async fn look(site: &Site, spec: &InstanceSpec) -> Result<Found, HandsError> {
+pub async fn look(site: &AgentContext, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError> {
     loop {
         match site.hands.look(spec).await {
             Err(error) if error.is_passing() => sleep(ENGINE_PAUSE).await,

@@ -1,11 +1,11 @@
 //! What this host says of an instance, from what was settled and what was seen.
 
 use super::data::left_of;
+use crate::agent_context::AgentContext;
 use crate::ledger::{InstanceEntry, Settled};
-use crate::site::Site;
 use fleet_core::backup::Coverage;
 use fleet_core::claims::claims_of;
-use fleet_core::facts::{ContainerSaid, Health, InstanceSaid};
+use fleet_core::facts::{ContainerSaid, InstanceHealth, InstanceSaid};
 use fleet_core::names::InstanceName;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::ContainerHealth;
@@ -20,7 +20,7 @@ pub fn said(
 ) -> Option<InstanceSaid> {
     let settled = entry.settled.as_ref()?;
     let health = match &entry.stuck {
-        Some(stuck) => Health::Unhealthy { reason: format!("stuck: {}", stuck.reason) },
+        Some(stuck) => InstanceHealth::Unhealthy { reason: format!("stuck: {}", stuck.reason) },
         None => health(settled, seen),
     };
     let containers = containers(&settled.rendered.spec, seen);
@@ -28,7 +28,7 @@ pub fn said(
 }
 
 /// With the data of before its restores that could not be removed.
-pub fn with_leftovers(site: &Site, name: &InstanceName, said: InstanceSaid) -> InstanceSaid {
+pub fn with_leftovers(site: &AgentContext, name: &InstanceName, said: InstanceSaid) -> InstanceSaid {
     InstanceSaid { leftovers: left_of(site, name), ..said }
 }
 
@@ -42,7 +42,7 @@ fn unknown(settled: &Settled) -> InstanceSaid {
         release: settled.release.clone(),
         revision: settled.revision,
         power_serial: settled.power.serial,
-        health: Health::Unknown,
+        health: InstanceHealth::Unknown,
         drift: Vec::new(),
         containers: Vec::new(),
         coverage: None,
@@ -51,15 +51,15 @@ fn unknown(settled: &Settled) -> InstanceSaid {
     }
 }
 
-fn health(settled: &Settled, seen: &Observation) -> Health {
+fn health(settled: &Settled, seen: &Observation) -> InstanceHealth {
     let is_alive = seen.containers.iter().any(|container| container.state.is_alive());
     if settled.is_stopped() && !is_alive {
-        return Health::Stopped;
+        return InstanceHealth::Stopped;
     }
     match ailment(&settled.rendered.spec, seen) {
-        None => Health::Healthy,
-        Some(Ailment::Starting(_)) => Health::Starting,
-        Some(Ailment::Unwell(reason) | Ailment::Hopeless(reason)) => Health::Unhealthy { reason },
+        None => InstanceHealth::Healthy,
+        Some(Ailment::Starting(_)) => InstanceHealth::Starting,
+        Some(Ailment::Unwell(reason) | Ailment::Hopeless(reason)) => InstanceHealth::Unhealthy { reason },
     }
 }
 

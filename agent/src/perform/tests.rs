@@ -1,8 +1,8 @@
 //! Stories of orders, with hands that remember.
 
-mod bed;
 mod crashes;
 mod expectations;
+mod harness;
 mod links;
 mod progress;
 mod stories;

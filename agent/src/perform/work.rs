@@ -2,16 +2,16 @@
 
 use super::allow::{Forbidden, allow_probes, allow_step, allow_step_back};
 use super::claims::ClaimError;
+use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::gate::{self, NotHealthy, Waits};
-use crate::hands::{HandsError, Note, Notes};
-use crate::ledger::{LedgerError, Way};
-use crate::site::Site;
-use fleet_core::app::Health;
+use crate::ledger::{Direction, LedgerError};
+use crate::runtime::{Note, Notes, RuntimeError};
+use fleet_core::app::HealthRules;
 use fleet_core::facts::{Doing, InstanceSaid, Running};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::spec::InstanceSpec;
-use fleet_core::steps::{Found, Stage, Step};
+use fleet_core::steps::{FoundProject, Stage, Step};
 use futures_util::future::{join_all, try_join_all};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,7 +38,7 @@ pub enum WorkError {
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
     #[error(transparent)]
-    Hands(#[from] HandsError),
+    Hands(#[from] RuntimeError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
@@ -59,7 +59,8 @@ impl WorkError {
     fn is_without_engine(&self) -> bool {
         matches!(
             self,
-            Self::Hands(HandsError::NoEngine { .. }) | Self::Forbidden(Forbidden::Look(HandsError::NoEngine { .. }))
+            Self::Hands(RuntimeError::NoEngine { .. })
+                | Self::Forbidden(Forbidden::Look(RuntimeError::NoEngine { .. }))
         )
     }
 }
@@ -68,16 +69,16 @@ impl WorkError {
 #[derive(Debug, Clone, Copy)]
 pub enum Finish<'a> {
     /// The instance has to become healthy.
-    Healthy(&'a Health),
+    Healthy(&'a HealthRules),
     /// It has to, if there was anything to do.
-    HealthyIfChanged(&'a Health),
+    HealthyIfChanged(&'a HealthRules),
     /// Nothing: it is not to run, or its health is not the question.
     AsIs,
 }
 
 /// The work on one order.
 pub struct Work<'a> {
-    pub site: &'a Site,
+    pub site: &'a AgentContext,
     pub order: &'a OrderId,
     pub instance: &'a InstanceName,
     /// What the instance was when the work began.
@@ -90,7 +91,12 @@ pub struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub fn new(site: &'a Site, order: &'a OrderId, instance: &'a InstanceName, last: Option<InstanceSaid>) -> Self {
+    pub fn new(
+        site: &'a AgentContext,
+        order: &'a OrderId,
+        instance: &'a InstanceName,
+        last: Option<InstanceSaid>,
+    ) -> Self {
         let (stage, doing) = (AtomicU32::new(0), Mutex::default());
         Self {
             site,
@@ -148,7 +154,7 @@ impl<'a> Work<'a> {
     pub async fn perform(
         &self,
         spec: &InstanceSpec,
-        stages: impl Fn(&Found) -> Vec<Stage>,
+        stages: impl Fn(&FoundProject) -> Vec<Stage>,
         finish: Finish<'_>,
     ) -> Result<(), WorkError> {
         let mut attempts = 0;
@@ -166,7 +172,7 @@ impl<'a> Work<'a> {
     async fn perform_once(
         &self,
         spec: &InstanceSpec,
-        stages: &impl Fn(&Found) -> Vec<Stage>,
+        stages: &impl Fn(&FoundProject) -> Vec<Stage>,
         finish: Finish<'_>,
     ) -> Result<(), WorkError> {
         let stages = stages(&self.site.hands.look(spec).await?);
@@ -197,8 +203,8 @@ impl<'a> Work<'a> {
         let (number, doing) = (self.stage.fetch_add(1, Ordering::Relaxed) + 1, doing.to_owned());
         self.say(doing.clone());
         self.site.ledger().mark(self.order, |open| match &mut open.way {
-            Way::Accepted | Way::Forward { .. } => open.way = Way::Forward { step: number, doing },
-            Way::Back { .. } => {}
+            Direction::Accepted | Direction::Forward { .. } => open.way = Direction::Forward { step: number, doing },
+            Direction::Back { .. } => {}
         })
     }
 

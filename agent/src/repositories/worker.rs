@@ -7,14 +7,14 @@ mod streams;
 pub use buckets::s3_address;
 
 use super::{
-    Ahead, BucketFilled, BucketFound, Label, Origin, Repositories, Repository, RepositoryError, Restored, RootKept,
-    SetFound, StreamsWriter, Told, Tree, TreesKept, Trouble, put_back, restore_options,
+    Ahead, BucketFilled, BucketFound, Label, ProgressSink, Repositories, Repository, RepositoryError, Restored,
+    RootKept, SetFound, StreamsWriter, Tree, TreeOrigin, TreesKept, Trouble, put_back, restore_options,
 };
-use crate::repository_place::Way;
+use crate::repository_place::RepositoryRoute;
 use bytes::Bytes;
-use fleet_core::backup::{Access, Bucket, FilesParent, Manifest, PlaceAccess, Privileges, Proof};
+use fleet_core::backup::{Bucket, FilesParent, LocationAccess, Manifest, Privileges, Proof, RepositoryAccess};
 use fleet_core::names::BackupId;
-use fleet_repository::place::{S3Address, Transport};
+use fleet_repository::backend::{S3Address, Transport};
 use fleet_repository::worker::{
     Answer, FailureKind, Limits, Next, PlaceSpec, Progress, Request, StreamSpec, Work, Worker, WorkerError,
 };
@@ -48,16 +48,16 @@ impl WorkerRepositories {
 }
 
 impl Repositories for WorkerRepositories {
-    fn open(&self, access: &Access, limit_rate: Option<u64>) -> Arc<dyn Repository> {
-        let way = || Way {
+    fn open(&self, access: &RepositoryAccess, limit_rate: Option<u64>) -> Arc<dyn Repository> {
+        let way = || RepositoryRoute {
             identity: self.identity.clone(),
             repository: access.repository.to_string(),
             instance: access.instance.to_string(),
         };
         let place = match &access.place {
-            PlaceAccess::Folder { path } => PlaceSpec::Folder { path: path.into() },
-            PlaceAccess::Coordinator => PlaceSpec::Coordinator(way().into()),
-            PlaceAccess::S3 { endpoint, region, bucket, prefix, key_id, key } => PlaceSpec::S3(S3Address {
+            LocationAccess::Folder { path } => PlaceSpec::Folder { path: path.into() },
+            LocationAccess::Coordinator => PlaceSpec::Coordinator(way().into()),
+            LocationAccess::S3 { endpoint, region, bucket, prefix, key_id, key } => PlaceSpec::S3(S3Address {
                 endpoint: endpoint.clone(),
                 region: region.clone(),
                 bucket: bucket.clone(),
@@ -105,7 +105,7 @@ impl WorkerRepository {
         &self,
         doing: &str,
         work: Work,
-        told: &Told,
+        told: &ProgressSink,
         bytes: fn(&Progress) -> u64,
     ) -> Result<Answer, RepositoryError> {
         let worker = self.start(doing, work).await?;
@@ -205,7 +205,7 @@ impl Repository for WorkerRepository {
         Ok(Box::new(WorkerStreams { repository: self.clone(), worker }))
     }
 
-    async fn trees(&self, label: &Label, trees: &[Tree], told: &Told) -> Result<TreesKept, RepositoryError> {
+    async fn trees(&self, label: &Label, trees: &[Tree], told: &ProgressSink) -> Result<TreesKept, RepositoryError> {
         let doing = "keep the files";
         let parent = self.parent(doing).await?;
         // Any number will do, if it is another each time: over time all files are looked at.
@@ -263,7 +263,7 @@ impl Repository for WorkerRepository {
         set: &SetFound,
         path: &str,
         to: &Bucket,
-        told: &Told,
+        told: &ProgressSink,
     ) -> Result<BucketFilled, RepositoryError> {
         self.fill(set, path, to, told).await
     }
@@ -282,7 +282,7 @@ impl Repository for WorkerRepository {
         path: &str,
         to: &Path,
         privileges: Privileges,
-        told: &Told,
+        told: &ProgressSink,
     ) -> Result<Restored, RepositoryError> {
         let doing = format!("restore `{path}`");
         let snapshot = self.snapshot(&doing, set.files.as_ref())?;
@@ -305,14 +305,14 @@ impl Repository for WorkerRepository {
 pub fn trouble_of(kind: FailureKind) -> Trouble {
     match kind {
         FailureKind::Damaged | FailureKind::Missing => Trouble::Damaged,
-        FailureKind::Place
+        FailureKind::Backend
         | FailureKind::NoRepository
         | FailureKind::Occupied
         | FailureKind::WrongKey
         | FailureKind::Source
         | FailureKind::Refused
         | FailureKind::Disk
-        | FailureKind::Engine
+        | FailureKind::Rustic
         | FailureKind::Panic
         | FailureKind::Protocol => Trouble::Other,
     }
@@ -324,15 +324,15 @@ pub fn asked_trees(asked: &[Tree]) -> Trees {
     for Tree { from, root } in asked {
         let path = root.path.clone();
         match from {
-            Origin::Folder(disk) => trees.push(fleet_repository::Tree { disk: disk.clone(), path }),
-            Origin::Bucket(bucket) => buckets.push(BucketTree { bucket: buckets::s3_address(bucket), path }),
+            TreeOrigin::Folder(disk) => trees.push(fleet_repository::Tree { disk: disk.clone(), path }),
+            TreeOrigin::Bucket(bucket) => buckets.push(BucketTree { bucket: buckets::s3_address(bucket), path }),
         }
     }
     Trees { trees, buckets, ..Trees::default() }
 }
 
 /// Says how far a worker is; never ends before it does.
-async fn tell(mut progress: watch::Receiver<Progress>, told: &Told, bytes: fn(&Progress) -> u64) {
+async fn tell(mut progress: watch::Receiver<Progress>, told: &ProgressSink, bytes: fn(&Progress) -> u64) {
     while progress.changed().await.is_ok() {
         let so_far = bytes(&progress.borrow_and_update());
         told.say(so_far);

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use fleet_proto::link::{Identity, dial};
 use fleet_proto::v1::repositories_client::RepositoriesClient;
 use fleet_proto::v1::{AddFile, FileName, ListFiles, ReadFile, add_file};
-use fleet_repository::{PlaceError, Pulse};
+use fleet_repository::{ActivityCounter, PlaceError};
 use futures_util::stream;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -37,11 +37,11 @@ pub struct Line {
     runtime: Runtime,
     channel: Mutex<Option<Channel>>,
     /// Beats with every message, either way: a file may take long over a slow line.
-    pulse: Pulse,
+    pulse: ActivityCounter,
 }
 
 impl Line {
-    pub fn new(identity: PathBuf, pulse: Pulse) -> Result<Self, PlaceError> {
+    pub fn new(identity: PathBuf, pulse: ActivityCounter) -> Result<Self, PlaceError> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(PlaceError::Io)?;
         Ok(Self { identity, runtime, channel: Mutex::new(None), pulse })

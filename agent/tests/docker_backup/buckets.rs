@@ -3,7 +3,7 @@
 use super::images::{self, docker};
 use super::lab::Lab;
 use fleet_core::app::Bundle;
-use fleet_core::backup::{DataAction, Made, Others};
+use fleet_core::backup::{DataAction, DataResult, Others};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Outcome};
 use std::collections::BTreeSet;
@@ -113,7 +113,7 @@ async fn a_bucket_is_backed_up_proven_and_put_back() {
     let drill =
         lab.order(&instance, Action::Data(DataAction::Drill { from: lab.source(&id), privileges: Default::default() }));
     let end = lab.carry_out(&drill).await;
-    let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
+    let Some(DataResult::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     assert_eq!(made.proof.failure, None);
     let has = |part: &str| made.proof.checks.iter().any(|check| check.contains(part));
     assert!(has("media: 3 objects") && has("3 objects have the hashes"), "{:?}", made.proof.checks);

@@ -3,7 +3,7 @@
 use super::images::docker;
 use super::lab::Lab;
 use fleet_core::app::Bundle;
-use fleet_core::backup::{DataAction, DrillMade, Made, Others};
+use fleet_core::backup::{DataAction, DataResult, DrillMade, Others};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Outcome};
 use std::collections::BTreeSet;
@@ -131,7 +131,7 @@ async fn drilled(lab: &Lab, id: &BackupId) -> DrillMade {
         Action::Data(DataAction::Drill { from: lab.source(id), privileges: Default::default() }),
     );
     let end = lab.carry_out(&drill).await;
-    let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
+    let Some(DataResult::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     made.clone()
 }
 

@@ -3,7 +3,7 @@
 use super::images::{self, docker};
 use super::lab::Lab;
 use fleet_core::app::Bundle;
-use fleet_core::backup::{DataAction, Made, Others};
+use fleet_core::backup::{DataAction, DataResult, Others};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Goal, Outcome};
 use std::collections::BTreeSet;
@@ -109,7 +109,7 @@ async fn a_key_file_and_settings_come_back_before_their_servers_start() {
     let order = lab.backup();
     let end = lab.carry_out(&order).await;
     assert_eq!(end.outcome, Outcome::Done);
-    let Some(Made::Backup(copies)) = end.made.as_deref() else { panic!("expected a backup, found {end:?}") };
+    let Some(DataResult::Backup(copies)) = end.made.as_deref() else { panic!("expected a backup, found {end:?}") };
     assert_eq!(copies[0].result.as_ref().expect("it was written").uncovered, Vec::<String>::new());
     let id: BackupId = order.order.id.as_str().parse().expect("an id");
     let end = lab
@@ -118,7 +118,7 @@ async fn a_key_file_and_settings_come_back_before_their_servers_start() {
             Action::Data(DataAction::Drill { from: lab.source(&id), privileges: Default::default() }),
         ))
         .await;
-    let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
+    let Some(DataResult::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     assert_eq!(made.proof.failure, None);
 
     let restore = |goal: Option<Goal>| {

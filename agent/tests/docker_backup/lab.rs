@@ -4,7 +4,7 @@ use super::coordinator::Coordinator;
 use super::images::{self, docker};
 use fleet_agent::identity_path;
 use fleet_core::app::{AppDefinition, Bundle};
-use fleet_core::backup::{Access, Cause, DataAction, FilesParent, PlaceAccess, Secret, Source};
+use fleet_core::backup::{BackupSource, Cause, DataAction, FilesParent, LocationAccess, RepositoryAccess, Secret};
 use fleet_core::facts::DriftRule;
 use fleet_core::names::{BackupId, InstanceName, OrderId};
 use fleet_core::order::{Action, End, Goal, Order, Release, order_id};
@@ -112,11 +112,11 @@ impl Lab {
         OutgoingOrder { order, values, drift: DriftRule::Heal, access, limit_rate: None }
     }
 
-    fn access(&self, of: &InstanceName) -> Access {
-        Access {
+    fn access(&self, of: &InstanceName) -> RepositoryAccess {
+        RepositoryAccess {
             repository: "near".parse().expect("a name"),
             instance: of.clone(),
-            place: PlaceAccess::Folder { path: self.repository().display().to_string() },
+            place: LocationAccess::Folder { path: self.repository().display().to_string() },
             master_key: Secret(self.secrets.master_key.clone()),
             // The agent makes it by itself.
             password: Some(Secret(self.secrets.password.clone())),
@@ -129,9 +129,9 @@ impl Lab {
         self.order(&self.instance(), Action::Data(DataAction::Backup { to, cause: Cause::Wished }))
     }
 
-    pub fn source(&self, backup: &BackupId) -> Source {
+    pub fn source(&self, backup: &BackupId) -> BackupSource {
         let repository = "near".parse().expect("a name");
-        Source { repository, instance: self.instance(), backup: backup.clone(), snapshots: None }
+        BackupSource { repository, instance: self.instance(), backup: backup.clone(), snapshots: None }
     }
 
     pub fn ask(&self, order: &OutgoingOrder) {

@@ -3,17 +3,17 @@
 use super::images::{docker, succeeds};
 use super::lab::Lab;
 use super::stories::fill;
-use fleet_core::backup::{DataAction, Made};
+use fleet_core::backup::{DataAction, DataResult};
 use fleet_core::order::{Action, Outcome};
 use std::time::{Duration, Instant};
 
 /// Somebody else's container, which has a volume; both are removed when it is dropped.
-struct Stranger {
+struct ForeignHolder {
     name: String,
     volume: String,
 }
 
-impl Stranger {
+impl ForeignHolder {
     fn on(volume: &str) -> Self {
         let (name, volume) = (format!("{volume}-stranger"), volume.to_owned());
         let mount = format!("{volume}:/theirs");
@@ -23,7 +23,7 @@ impl Stranger {
     }
 }
 
-impl Drop for Stranger {
+impl Drop for ForeignHolder {
     fn drop(&mut self) {
         let said = |words: &[&str]| drop(std::process::Command::new("docker").args(words).output());
         said(&["rm", "-f", &self.name]);
@@ -45,11 +45,11 @@ async fn a_volume_of_a_double_that_a_stranger_has_is_named_and_goes_when_it_can(
     let drill =
         lab.order(&instance, Action::Data(DataAction::Drill { from: lab.source(&id), privileges: Default::default() }));
     let volume = format!("fleet-throwaway-{}_uploads", drill.order.id);
-    let stranger = Stranger::on(&volume);
+    let stranger = ForeignHolder::on(&volume);
     let end = lab.carry_out(&drill).await;
     let Outcome::Stuck { reason, .. } = &end.outcome else { panic!("expected that something is left, found {end:?}") };
     assert!(reason.contains(&format!("could not all be removed: volume `{volume}`")), "{reason}");
-    let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
+    let Some(DataResult::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     assert_eq!(made.proof.failure, None);
     // The instance goes on.
     assert_eq!(lab.carry_out(&lab.backup()).await.outcome, Outcome::Done);

@@ -3,7 +3,7 @@
 use super::images::{self, docker};
 use super::lab::Lab;
 use fleet_core::app::Bundle;
-use fleet_core::backup::{DataAction, Made, Proof};
+use fleet_core::backup::{DataAction, DataResult, Proof};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Outcome};
 use std::time::{Duration, Instant};
@@ -127,7 +127,7 @@ async fn drilled(lab: &Lab) -> Proof {
         Action::Data(DataAction::Drill { from: lab.source(&id), privileges: Default::default() }),
     );
     let end = lab.carry_out(&drill).await;
-    let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
+    let Some(DataResult::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     made.proof.clone()
 }
 

@@ -3,7 +3,7 @@
 use super::images::{self, docker};
 use super::lab::Lab;
 use fleet_core::app::Bundle;
-use fleet_core::backup::{Made, Manifest};
+use fleet_core::backup::{DataResult, Manifest};
 use fleet_core::order::{Action, End, Outcome};
 
 /// Things that somebody made by hand, removed when they are dropped.
@@ -93,7 +93,7 @@ fn check_refused(outcome: &Outcome, part: &str) {
 }
 
 fn manifest(end: &End) -> Manifest {
-    let Some(Made::Backup(copies)) = end.made.as_deref() else { panic!("expected a backup, found {end:?}") };
+    let Some(DataResult::Backup(copies)) = end.made.as_deref() else { panic!("expected a backup, found {end:?}") };
     copies[0].result.clone().unwrap_or_else(|reason| panic!("{reason}"))
 }
 

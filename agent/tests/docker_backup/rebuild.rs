@@ -3,7 +3,7 @@
 use super::images;
 use super::lab::Lab;
 use fleet_core::app::Bundle;
-use fleet_core::backup::{DataAction, Made, Others};
+use fleet_core::backup::{DataAction, DataResult, Others};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Goal, Outcome};
 use fleet_proto::v1::answer_piece::Kind as Piece;
@@ -66,7 +66,7 @@ async fn what_is_derived_is_rebuilt_or_the_restore_says_that_it_was_not() {
     let end = lab.carry_out(&lab.order(&instance, restore(&backups[0], None))).await;
     assert_eq!(end.outcome, Outcome::Done);
     assert_eq!(sh(&name, "cat /index/list"), "measured");
-    let Some(Made::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
+    let Some(DataResult::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
     assert!(made.notes.iter().any(|note| note.starts_with("index: rebuilt in")), "{:?}", made.notes);
 
     // One that cannot be rebuilt is no restore that is done; its data are there all the same.

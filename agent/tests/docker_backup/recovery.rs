@@ -3,7 +3,7 @@
 use super::images::{docker, succeeds};
 use super::lab::Lab;
 use super::stories::{fill, hashes, rows};
-use fleet_core::backup::{Made, Sheet};
+use fleet_core::backup::{DataResult, RecoverySheet};
 use fleet_core::order::{Action, Outcome};
 use fleet_core::time::Time;
 use std::path::Path;
@@ -43,10 +43,10 @@ fn is_machine_there() -> bool {
 async fn sheet(lab: &Lab) -> String {
     let end = lab.carry_out(&lab.backup()).await;
     assert_eq!(end.outcome, Outcome::Done);
-    let Some(Made::Backup(copies)) = end.made.as_deref() else { panic!("expected a backup, found {end:?}") };
+    let Some(DataResult::Backup(copies)) = end.made.as_deref() else { panic!("expected a backup, found {end:?}") };
     let manifest = copies[0].result.as_ref().expect("it was made");
     let (place, password) = (lab.repository().display().to_string(), lab.password());
-    let sheet = Sheet {
+    let sheet = RecoverySheet {
         repository: &copies[0].repository,
         instance: &lab.instance(),
         place: &place,

@@ -3,7 +3,7 @@
 use super::images::{self, docker};
 use super::lab::Lab;
 use fleet_core::app::Bundle;
-use fleet_core::backup::{DataAction, Made, Others};
+use fleet_core::backup::{DataAction, DataResult, Others};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Goal, Outcome};
 use std::collections::BTreeSet;
@@ -155,7 +155,7 @@ async fn accounts_settings_and_access_rules_come_back_in_place_and_elsewhere() {
     let order = lab.backup();
     let end = lab.carry_out(&order).await;
     assert_eq!(end.outcome, Outcome::Done);
-    let Some(Made::Backup(copies)) = end.made.as_deref() else { panic!("expected a backup, found {end:?}") };
+    let Some(DataResult::Backup(copies)) = end.made.as_deref() else { panic!("expected a backup, found {end:?}") };
     let manifest = copies[0].result.as_ref().expect("it was written");
     assert_eq!(manifest.uncovered, Vec::<String>::new());
     let id: BackupId = order.order.id.as_str().parse().expect("an id");
@@ -165,7 +165,7 @@ async fn accounts_settings_and_access_rules_come_back_in_place_and_elsewhere() {
             Action::Data(DataAction::Drill { from: lab.source(&id), privileges: Default::default() }),
         ))
         .await;
-    let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
+    let Some(DataResult::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     assert_eq!(made.proof.failure, None);
     let checks = made.proof.checks.join("\n");
     for expected in ["cache: db0: 1", "cache: 3 files beside the dump", "rows: 1 file beside the dump", "table: "] {

@@ -2,7 +2,7 @@
 
 use super::images::docker;
 use super::lab::Lab;
-use fleet_core::backup::{DataAction, Made};
+use fleet_core::backup::{DataAction, DataResult};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Outcome};
 use sha2::{Digest, Sha256};
@@ -65,7 +65,7 @@ async fn an_instance_is_backed_up_proven_destroyed_and_restored() {
         lab.order(&instance, Action::Data(DataAction::Drill { from: lab.source(&id), privileges: Default::default() }));
     let began = Instant::now();
     let end = lab.carry_out(&drill).await;
-    let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
+    let Some(DataResult::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     assert_eq!(made.proof.failure, None);
     assert!(made.proof.checks.iter().any(|check| check.contains("20000")), "{:?}", made.proof.checks);
     eprintln!("drill: {:?}: {:?}", began.elapsed(), made.proof.checks);
@@ -129,6 +129,6 @@ async fn killed_in_the_middle_services_go_on_and_the_backup_is_made_by_the_next(
     let _agent = lab.agent();
     let end = lab.end_of(&order.order.id).await;
     assert_eq!((&end.outcome, state().as_str()), (&Outcome::Done, "running"));
-    let Some(Made::Backup(copies)) = end.made.as_deref() else { panic!("expected copies") };
+    let Some(DataResult::Backup(copies)) = end.made.as_deref() else { panic!("expected copies") };
     assert!(copies.iter().all(|copy| copy.result.is_ok()), "{copies:?}");
 }

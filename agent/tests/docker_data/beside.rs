@@ -1,38 +1,38 @@
 //! What a server holds beside its database: what a dump takes with it, and what it does not have and is named.
 
-use super::bed::{Bed, DATABASES, POSTGRESQL, bed};
 use super::engines::{
     MARIADB_COMPOSE, MARIADB_STORES, PG_COMPOSE, PG_STORES, answer, fill_mariadb, fill_postgresql, mariadb, moved,
     neo4j_compose, psql,
 };
+use super::harness::{DATABASES, Harness, POSTGRESQL, harness};
 use super::mongodb::{MONGODB_COMPOSE, fill_mongodb};
 use fleet_core::backup::{others, others_tool};
 
 /// What the server says that no store has.
-async fn beside(bed: &Bed) -> Vec<String> {
-    let tool = others_tool(bed.store()).expect("it can be asked");
-    let printed = bed.run(&tool).await.expect("it answers");
-    others([bed.store()], &printed)
+async fn beside(harness: &Harness) -> Vec<String> {
+    let tool = others_tool(harness.store()).expect("it can be asked");
+    let printed = harness.run(&tool).await.expect("it answers");
+    others([harness.store()], &printed)
 }
 
 #[tokio::test]
 async fn postgresql_takes_with_it_what_belongs_to_the_database() {
-    let Some(one) = bed(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
-    let Some(other) = bed(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
-    let fill = |bed: &Bed| {
-        fill_postgresql(bed);
+    let Some(one) = harness(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
+    let Some(other) = harness(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
+    let fill = |harness: &Harness| {
+        fill_postgresql(harness);
         psql(
-            bed,
+            harness,
             "CREATE ROLE \"o%ner\"; ALTER ROLE reader SET work_mem = '8MB'; ALTER ROLE reader SET temp_tablespaces = ''",
         );
-        psql(bed, "ALTER DATABASE \"lab-Notes\" SET search_path = \"$user\", public, more");
-        psql(bed, "ALTER DATABASE \"lab-Notes\" SET app.mode = 'it''s 100%, quite'");
-        psql(bed, "ALTER ROLE reader IN DATABASE \"lab-Notes\" SET statement_timeout = '5s'");
-        psql(bed, "REVOKE ALL ON DATABASE \"lab-Notes\" FROM PUBLIC");
-        psql(bed, "GRANT CONNECT ON DATABASE \"lab-Notes\" TO reader WITH GRANT OPTION");
-        psql(bed, "ALTER DATABASE \"lab-Notes\" OWNER TO \"o%ner\"");
+        psql(harness, "ALTER DATABASE \"lab-Notes\" SET search_path = \"$user\", public, more");
+        psql(harness, "ALTER DATABASE \"lab-Notes\" SET app.mode = 'it''s 100%, quite'");
+        psql(harness, "ALTER ROLE reader IN DATABASE \"lab-Notes\" SET statement_timeout = '5s'");
+        psql(harness, "REVOKE ALL ON DATABASE \"lab-Notes\" FROM PUBLIC");
+        psql(harness, "GRANT CONNECT ON DATABASE \"lab-Notes\" TO reader WITH GRANT OPTION");
+        psql(harness, "ALTER DATABASE \"lab-Notes\" OWNER TO \"o%ner\"");
     };
-    let spoil = |bed: &Bed| psql(bed, "CREATE TABLE old (a int)");
+    let spoil = |harness: &Harness| psql(harness, "CREATE TABLE old (a int)");
     moved(&one, &other, fill, spoil).await;
     let facts =
         "SELECT d.datacl::text, r.rolname, (SELECT string_agg(one || ' ' || coalesce(g.rolname, ''), '; ' ORDER BY one)
@@ -48,16 +48,16 @@ async fn postgresql_takes_with_it_what_belongs_to_the_database() {
 
 #[tokio::test]
 async fn postgresql_names_the_databases_that_no_store_has() {
-    let Some(bed) = bed(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
-    bed.ready().await;
-    assert_eq!(beside(&bed).await, Vec::<String>::new());
-    psql(&bed, "CREATE DATABASE sales");
-    bed.exec(&["psql", "-q", "-U", "lab", "-d", "postgres", "-c", "CREATE TABLE somebodys (a int)"]);
-    assert_eq!(beside(&bed).await, ["database `postgres`", "database `sales`"]);
+    let Some(harness) = harness(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
+    harness.ready().await;
+    assert_eq!(beside(&harness).await, Vec::<String>::new());
+    psql(&harness, "CREATE DATABASE sales");
+    harness.exec(&["psql", "-q", "-U", "lab", "-d", "postgres", "-c", "CREATE TABLE somebodys (a int)"]);
+    assert_eq!(beside(&harness).await, ["database `postgres`", "database `sales`"]);
 }
 
-fn login(bed: &Bed, user: &str, password: &str, text: &str) -> String {
-    bed.exec(&[
+fn login(harness: &Harness, user: &str, password: &str, text: &str) -> String {
+    harness.exec(&[
         "mariadb",
         &format!("-u{user}"),
         &format!("-p{password}"),
@@ -70,15 +70,19 @@ fn login(bed: &Bed, user: &str, password: &str, text: &str) -> String {
 
 #[tokio::test]
 async fn mariadb_takes_its_accounts_with_it_and_leaves_those_that_are_there() {
-    let Some(one) = bed(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
-    let Some(other) = bed(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
-    let fill = |bed: &Bed| {
-        fill_mariadb(bed);
-        mariadb(bed, "CREATE USER 'an`na'@'%' IDENTIFIED BY 'then'; CREATE ROLE readers; GRANT readers TO 'an`na'@'%'");
-        mariadb(bed, "GRANT SELECT ON `lab``notes`.* TO readers; SET DEFAULT ROLE readers FOR 'an`na'@'%'");
-        mariadb(bed, "CREATE USER keeper IDENTIFIED BY 'then'; GRANT ALL ON *.* TO keeper WITH GRANT OPTION");
+    let Some(one) = harness(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
+    let Some(other) = harness(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
+    let fill = |harness: &Harness| {
+        fill_mariadb(harness);
+        mariadb(
+            harness,
+            "CREATE USER 'an`na'@'%' IDENTIFIED BY 'then'; CREATE ROLE readers; GRANT readers TO 'an`na'@'%'",
+        );
+        mariadb(harness, "GRANT SELECT ON `lab``notes`.* TO readers; SET DEFAULT ROLE readers FOR 'an`na'@'%'");
+        mariadb(harness, "CREATE USER keeper IDENTIFIED BY 'then'; GRANT ALL ON *.* TO keeper WITH GRANT OPTION");
     };
-    let spoil = |bed: &Bed| mariadb(bed, "CREATE TABLE old (a int); CREATE USER keeper IDENTIFIED BY 'today'");
+    let spoil =
+        |harness: &Harness| mariadb(harness, "CREATE TABLE old (a int); CREATE USER keeper IDENTIFIED BY 'today'");
     moved(&one, &other, fill, spoil).await;
     assert_eq!(login(&other, "an`na", "then", "SELECT count(*) FROM `a``b`"), "20000");
     assert_eq!(login(&other, "keeper", "today", "SELECT count(*) FROM mysql.user WHERE User = 'keeper'"), "1");
@@ -93,38 +97,38 @@ async fn mariadb_takes_its_accounts_with_it_and_leaves_those_that_are_there() {
 #[tokio::test]
 async fn mariadb_says_what_an_account_without_rights_may_not_see() {
     let stores = "  it: { engine: mariadb, kind: truth, service: db, user: small, password: { value: small } }\n";
-    let Some(bed) = bed(DATABASES, MARIADB_COMPOSE, stores).await else { return };
+    let Some(harness) = harness(DATABASES, MARIADB_COMPOSE, stores).await else { return };
     while !super::images::succeeds(
         "docker",
-        &["exec", &bed.instance.name("db"), "mariadb-admin", "-uroot", "-pit is \"secret", "ping"],
+        &["exec", &harness.instance.name("db"), "mariadb-admin", "-uroot", "-pit is \"secret", "ping"],
     ) {
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
     mariadb(
-        &bed,
+        &harness,
         "CREATE USER small IDENTIFIED BY 'small'; GRANT ALL ON `lab``notes`.* TO small; CREATE TABLE t (a int)",
     );
-    bed.ready().await;
-    assert_eq!(beside(&bed).await, ["accounts, which `small` may not see"]);
-    let dump = bed.dump().await.expect("it is dumped without them");
-    bed.load(&dump).await.expect("it is loaded");
+    harness.ready().await;
+    assert_eq!(beside(&harness).await, ["accounts, which `small` may not see"]);
+    let dump = harness.dump().await.expect("it is dumped without them");
+    harness.load(&dump).await.expect("it is loaded");
 }
 
 #[tokio::test]
 async fn mongodb_names_what_an_archive_of_one_database_does_not_have() {
     let stores = "  it: { engine: mongodb, kind: truth, service: db, database: lab }\n";
-    let Some(bed) = bed(DATABASES, MONGODB_COMPOSE, stores).await else { return };
-    bed.ready().await;
-    fill_mongodb(&bed);
-    assert_eq!(beside(&bed).await, ["database `other`"]);
+    let Some(harness) = harness(DATABASES, MONGODB_COMPOSE, stores).await else { return };
+    harness.ready().await;
+    fill_mongodb(&harness);
+    assert_eq!(beside(&harness).await, ["database `other`"]);
 }
 
 #[tokio::test]
 async fn neo4j_names_what_a_dump_of_one_database_does_not_have() {
     let (compose, stores) = (neo4j_compose("5.18.0"), "  it: { engine: neo4j, kind: truth, service: db }\n");
-    let Some(bed) = bed(DATABASES, &compose, stores).await else { return };
-    bed.ready().await;
-    assert_eq!(beside(&bed).await, Vec::<String>::new());
-    bed.exec(&["sh", "-c", "mkdir /data/databases/second; echo anna >/data/users"]);
-    assert_eq!(beside(&bed).await, ["database `second`", "user `anna`"]);
+    let Some(harness) = harness(DATABASES, &compose, stores).await else { return };
+    harness.ready().await;
+    assert_eq!(beside(&harness).await, Vec::<String>::new());
+    harness.exec(&["sh", "-c", "mkdir /data/databases/second; echo anna >/data/users"]);
+    assert_eq!(beside(&harness).await, ["database `second`", "user `anna`"]);
 }

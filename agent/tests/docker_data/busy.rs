@@ -1,10 +1,10 @@
 //! Dumps of real servers that others go on writing to, with rows that come and go: what is noted of a dump is what is in it.
 
-use super::bed::{Bed, DATABASES, POSTGRESQL, bed};
 use super::engines::{MARIADB_COMPOSE, PG_COMPOSE, redis_compose};
+use super::harness::{DATABASES, Harness, POSTGRESQL, harness};
 use super::images::docker;
 use super::mongodb::MONGODB_COMPOSE;
-use fleet_core::backup::{Counted, Plausible, Reading, between, count_tool, exactly, reading};
+use fleet_core::backup::{Counted, CounterReading, DumpValidator, between, count_tool, exactly, reading};
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 
@@ -12,8 +12,8 @@ use std::process::{Child, Command, Stdio};
 struct Writer(Child);
 
 impl Writer {
-    fn new(bed: &Bed, script: &str) -> Self {
-        let name = bed.instance.name("db");
+    fn new(harness: &Harness, script: &str) -> Self {
+        let name = harness.instance.name("db");
         let mut writing = Command::new("docker");
         writing.args(["exec", &name, "sh", "-c", script]).stdout(Stdio::null()).stderr(Stdio::null());
         Self(writing.spawn().expect("it can be started"))
@@ -27,26 +27,26 @@ impl Drop for Writer {
     }
 }
 
-async fn read(bed: &Bed) -> Reading {
-    let printed = bed.run(&count_tool(bed.store()).expect("it is counted")).await.expect("it can be counted");
-    reading(bed.store(), &printed).expect("it is read")
+async fn read(harness: &Harness) -> CounterReading {
+    let printed = harness.run(&count_tool(harness.store()).expect("it is counted")).await.expect("it can be counted");
+    reading(harness.store(), &printed).expect("it is read")
 }
 
 /// What a backup notes of a dump, and the dump.
-async fn noted(bed: &Bed) -> (BTreeMap<String, Counted>, Vec<u8>) {
-    let before = read(bed).await;
-    let dump = bed.dump().await.expect("the dump is good");
-    let mut plausible = Plausible::of(bed.store()).expect("it is dumped");
+async fn noted(harness: &Harness) -> (BTreeMap<String, Counted>, Vec<u8>) {
+    let before = read(harness).await;
+    let dump = harness.dump().await.expect("the dump is good");
+    let mut plausible = DumpValidator::of(harness.store()).expect("it is dumped");
     plausible.observe(&dump);
     let noted = match plausible.counts() {
         Some(dumped) => exactly(&before.counts, &dumped),
-        None => between(bed.store(), &before, &read(bed).await),
+        None => between(harness.store(), &before, &read(harness).await),
     };
     (noted, dump)
 }
 
 /// Dumps one that is written to, several times, and loads each dump into another.
-async fn check(one: &Bed, other: &Bed, script: &str, names: &[&str]) {
+async fn check(one: &Harness, other: &Harness, script: &str, names: &[&str]) {
     let _writer = Writer::new(one, script);
     let began = read(one).await;
     let tool = count_tool(one.store()).expect("it is counted");
@@ -67,9 +67,9 @@ async fn check(one: &Bed, other: &Bed, script: &str, names: &[&str]) {
     }
 }
 
-async fn pair(image: &str, compose: &str, stores: &str) -> Option<(Bed, Bed)> {
-    let one = bed(image, compose, stores).await?;
-    let other = bed(image, compose, stores).await?;
+async fn pair(image: &str, compose: &str, stores: &str) -> Option<(Harness, Harness)> {
+    let one = harness(image, compose, stores).await?;
+    let other = harness(image, compose, stores).await?;
     one.ready().await;
     other.ready().await;
     Some((one, other))

@@ -1,16 +1,21 @@
 //! Each engine: what was dumped is, loaded into a fresh server, the same.
 
-use super::bed::{Bed, DATABASES, POSTGRESQL, bed};
+use super::harness::{DATABASES, Harness, POSTGRESQL, harness};
 use super::images::docker;
-use fleet_core::app::throwaway;
+use fleet_core::app::sandbox;
 use fleet_core::backup::{
-    Check, Engine, Expected, Question, Server, Store, StoreKind, after_tools, check_tool, count_tool, dump_tool,
-    note_tool, others_tool, prepare_tools, ready_tool, undo_tools,
+    Check, DatabaseEngine, DatabaseQuestion, Expected, Server, Store, StoreKind, after_tools, check_tool, count_tool,
+    dump_tool, note_tool, others_tool, prepare_tools, ready_tool, undo_tools,
 };
 use futures_util::{StreamExt, stream};
 
 /// Fills one instance, dumps it, and loads the dump into another, which has something else before.
-pub async fn moved(one: &Bed, other: &Bed, fill: impl Fn(&Bed), spoil: impl Fn(&Bed)) -> (Vec<u8>, Vec<u8>) {
+pub async fn moved(
+    one: &Harness,
+    other: &Harness,
+    fill: impl Fn(&Harness),
+    spoil: impl Fn(&Harness),
+) -> (Vec<u8>, Vec<u8>) {
     one.ready().await;
     fill(one);
     let before = one.counts().await;
@@ -32,16 +37,16 @@ pub async fn moved(one: &Bed, other: &Bed, fill: impl Fn(&Bed), spoil: impl Fn(&
     assert_eq!(other.counts().await, before);
     other.is_as(one).await;
     let again = other.dump().await.expect("what was loaded can be dumped");
-    for bed in [one, other] {
-        bed.nothing_left(bed.store().engine.service().expect("it has a service")).await;
+    for harness in [one, other] {
+        harness.nothing_left(harness.store().engine.service().expect("it has a service")).await;
     }
     (dump, again)
 }
 
-pub async fn answer(bed: &Bed, query: &str) -> String {
-    let check = Check { ask: Question::Query(query.to_owned()), expect: Expected::Success };
-    let tool = check_tool(bed.store(), &check).expect("it has a language");
-    bed.run(&tool).await.expect("it answers").trim().to_owned()
+pub async fn answer(harness: &Harness, query: &str) -> String {
+    let check = Check { ask: DatabaseQuestion::Query(query.to_owned()), expect: Expected::Success };
+    let tool = check_tool(harness.store(), &check).expect("it has a language");
+    harness.run(&tool).await.expect("it answers").trim().to_owned()
 }
 
 pub const PG_COMPOSE: &str = "services:
@@ -53,22 +58,25 @@ volumes: { data: }
 ";
 pub const PG_STORES: &str = "  it: { engine: postgresql, kind: truth, service: db }\n";
 
-pub fn psql(bed: &Bed, text: &str) {
-    bed.exec(&["psql", "-q", "-v", "ON_ERROR_STOP=1", "-U", "lab", "-d", "lab-Notes", "-c", text]);
+pub fn psql(harness: &Harness, text: &str) {
+    harness.exec(&["psql", "-q", "-v", "ON_ERROR_STOP=1", "-U", "lab", "-d", "lab-Notes", "-c", text]);
 }
 
-pub fn fill_postgresql(bed: &Bed) {
-    psql(bed, "CREATE ROLE reader LOGIN PASSWORD 'x'; CREATE ROLE people; GRANT people TO reader");
+pub fn fill_postgresql(harness: &Harness) {
+    psql(harness, "CREATE ROLE reader LOGIN PASSWORD 'x'; CREATE ROLE people; GRANT people TO reader");
     psql(
-        bed,
+        harness,
         "CREATE TABLE \"Sam ples\" (id serial PRIMARY KEY, note text); CREATE SCHEMA more; CREATE TABLE more.t (a int)",
     );
     psql(
-        bed,
+        harness,
         "INSERT INTO \"Sam ples\" (note) SELECT repeat(md5(i::text), 4) || E'\\n\\\\.\\t' FROM generate_series(1, 20000) i",
     );
-    psql(bed, "GRANT SELECT ON \"Sam ples\" TO reader; CREATE FUNCTION two() RETURNS int LANGUAGE sql AS 'SELECT 2'");
-    psql(bed, "SELECT lo_from_bytea(4242, 'large')");
+    psql(
+        harness,
+        "GRANT SELECT ON \"Sam ples\" TO reader; CREATE FUNCTION two() RETURNS int LANGUAGE sql AS 'SELECT 2'",
+    );
+    psql(harness, "SELECT lo_from_bytea(4242, 'large')");
 }
 
 /// Without the key, which is another each time, and without the accounts that each server has made for itself.
@@ -81,9 +89,9 @@ fn without_own(dump: &[u8]) -> String {
 
 #[tokio::test]
 async fn postgresql_is_the_same_after_a_move_with_its_roles() {
-    let Some(one) = bed(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
-    let Some(other) = bed(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
-    let spoil = |bed: &Bed| psql(bed, "CREATE TABLE old (a int); INSERT INTO old VALUES (1)");
+    let Some(one) = harness(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
+    let Some(other) = harness(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
+    let spoil = |harness: &Harness| psql(harness, "CREATE TABLE old (a int); INSERT INTO old VALUES (1)");
     let (dump, again) = moved(&one, &other, fill_postgresql, spoil).await;
     assert!(without_own(&dump) == without_own(&again), "another dump came of it");
     assert_eq!(answer(&other, "SELECT two()").await, "2");
@@ -95,11 +103,11 @@ async fn postgresql_is_the_same_after_a_move_with_its_roles() {
 
 #[tokio::test]
 async fn a_load_of_postgresql_that_fails_leaves_all_as_it_was() {
-    let Some(bed) = bed(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
-    bed.ready().await;
-    fill_postgresql(&bed);
-    let before = bed.counts().await;
-    let dump = bed.dump().await.expect("the dump is good");
+    let Some(harness) = harness(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
+    harness.ready().await;
+    fill_postgresql(&harness);
+    let before = harness.counts().await;
+    let dump = harness.dump().await.expect("the dump is good");
     let half = dump[..dump.len() / 2].to_vec();
     let broken = [Ok(half.into()), Err("the repository is gone".to_owned())];
     let wrong = [b"CREATE TABLE new_one (a int);\nSELECT nothing();\n".as_slice(), &dump].concat();
@@ -107,11 +115,12 @@ async fn a_load_of_postgresql_that_fails_leaves_all_as_it_was() {
     for (bytes, expect) in
         [(broken.to_vec(), "the repository is gone"), (wrong.to_vec(), "function nothing() does not exist")]
     {
-        let error = bed.load_from(stream::iter(bytes).boxed()).await.expect_err("it is not a whole dump").to_string();
+        let error =
+            harness.load_from(stream::iter(bytes).boxed()).await.expect_err("it is not a whole dump").to_string();
         assert!(error.contains(expect), "{error}");
-        assert_eq!(bed.counts().await, before);
+        assert_eq!(harness.counts().await, before);
         // As a swap leaves it that is cut off at once.
-        bed.exec(&[
+        harness.exec(&[
             "psql",
             "-q",
             "-U",
@@ -121,12 +130,12 @@ async fn a_load_of_postgresql_that_fails_leaves_all_as_it_was() {
             "-c",
             "ALTER DATABASE \"lab-Notes\" ALLOW_CONNECTIONS false",
         ]);
-        for tool in undo_tools(bed.store()) {
-            bed.run(&tool).await.expect("it can be undone");
+        for tool in undo_tools(harness.store()) {
+            harness.run(&tool).await.expect("it can be undone");
         }
-        assert_eq!(answer(&bed, "SELECT count(*) FROM pg_database WHERE datname LIKE '%fleet%'").await, "0");
+        assert_eq!(answer(&harness, "SELECT count(*) FROM pg_database WHERE datname LIKE '%fleet%'").await, "0");
     }
-    bed.nothing_left("db").await;
+    harness.nothing_left("db").await;
 }
 
 pub const MARIADB_COMPOSE: &str = "services:
@@ -139,29 +148,40 @@ volumes: { data: }
 ";
 pub const MARIADB_STORES: &str = "  it: { engine: mariadb, kind: truth, service: db }\n";
 
-pub fn mariadb(bed: &Bed, text: &str) {
-    bed.exec(&["mariadb", "--default-character-set=utf8mb4", "-uroot", "-pit is \"secret", "lab`notes", "-e", text]);
+pub fn mariadb(harness: &Harness, text: &str) {
+    harness.exec(&[
+        "mariadb",
+        "--default-character-set=utf8mb4",
+        "-uroot",
+        "-pit is \"secret",
+        "lab`notes",
+        "-e",
+        text,
+    ]);
 }
 
-pub fn fill_mariadb(bed: &Bed) {
-    mariadb(bed, "ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_german2_ci");
+pub fn fill_mariadb(harness: &Harness) {
+    mariadb(harness, "ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_german2_ci");
     mariadb(
-        bed,
+        harness,
         "CREATE TABLE `a``b` (id int auto_increment primary key, note blob, said text character set utf8mb4) engine=InnoDB",
     );
-    mariadb(bed, "INSERT INTO `a``b` (note, said) SELECT unhex(md5(seq)), concat('Größe 🧪', seq) FROM seq_1_to_20000");
     mariadb(
-        bed,
+        harness,
+        "INSERT INTO `a``b` (note, said) SELECT unhex(md5(seq)), concat('Größe 🧪', seq) FROM seq_1_to_20000",
+    );
+    mariadb(
+        harness,
         "CREATE TABLE log (n int); CREATE TRIGGER t AFTER INSERT ON `a``b` FOR EACH ROW INSERT INTO log VALUES (NEW.id)",
     );
-    mariadb(bed, "CREATE PROCEDURE p() SELECT 7; CREATE VIEW v AS SELECT count(*) AS n FROM `a``b`");
+    mariadb(harness, "CREATE PROCEDURE p() SELECT 7; CREATE VIEW v AS SELECT count(*) AS n FROM `a``b`");
 }
 
 #[tokio::test]
 async fn mariadb_is_the_same_after_a_move() {
-    let Some(one) = bed(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
-    let Some(other) = bed(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
-    let spoil = |bed: &Bed| mariadb(bed, "CREATE TABLE old (a int)");
+    let Some(one) = harness(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
+    let Some(other) = harness(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
+    let spoil = |harness: &Harness| mariadb(harness, "CREATE TABLE old (a int)");
     let (dump, again) = moved(&one, &other, fill_mariadb, spoil).await;
     assert!(without_own(&dump) == without_own(&again), "another dump came of it");
     assert_eq!(answer(&other, "SELECT n FROM v").await, "20000");
@@ -179,15 +199,19 @@ pub fn redis_compose(command: &str) -> String {
 
 async fn redis_moves(command: &str) {
     let (compose, stores) = (redis_compose(command), "  it: { engine: redis, kind: truth, service: db }\n");
-    let Some(one) = bed(DATABASES, &compose, stores).await else { return };
-    let Some(other) = bed(DATABASES, &compose, stores).await else { return };
-    let redis =
-        |bed: &Bed, words: &[&str]| bed.exec(&[&["redis-cli", "--no-auth-warning", "-a", "secret"], words].concat());
-    let fill = |bed: &Bed| {
-        redis(bed, &["eval", "for i=1,5000 do redis.call('set', 'key'..i, string.rep('x', i % 90)) end return 1", "0"]);
-        redis(bed, &["-n", "3", "rpush", "list", "a", "b"]);
+    let Some(one) = harness(DATABASES, &compose, stores).await else { return };
+    let Some(other) = harness(DATABASES, &compose, stores).await else { return };
+    let redis = |harness: &Harness, words: &[&str]| {
+        harness.exec(&[&["redis-cli", "--no-auth-warning", "-a", "secret"], words].concat())
     };
-    moved(&one, &other, fill, |bed| drop(redis(bed, &["set", "old", "1"]))).await;
+    let fill = |harness: &Harness| {
+        redis(
+            harness,
+            &["eval", "for i=1,5000 do redis.call('set', 'key'..i, string.rep('x', i % 90)) end return 1", "0"],
+        );
+        redis(harness, &["-n", "3", "rpush", "list", "a", "b"]);
+    };
+    moved(&one, &other, fill, |harness| drop(redis(harness, &["set", "old", "1"]))).await;
     assert_eq!(answer(&other, "strlen key4999").await, "49");
     assert_eq!(redis(&other, &["-n", "3", "lrange", "list", "0", "-1"]), "a\nb");
     assert_eq!(answer(&other, "exists old").await, "0");
@@ -212,21 +236,21 @@ pub fn neo4j_compose(version: &str) -> String {
     )
 }
 
-pub fn cypher(bed: &Bed, text: &str) {
+pub fn cypher(harness: &Harness, text: &str) {
     let words = ["cypher-shell", "--non-interactive", "--format", "plain", "--database", "neo4j", text];
-    bed.exec(&[&["env", "NEO4J_USERNAME=neo4j", "NEO4J_PASSWORD=secret"], words.as_slice()].concat());
+    harness.exec(&[&["env", "NEO4J_USERNAME=neo4j", "NEO4J_PASSWORD=secret"], words.as_slice()].concat());
 }
 
 async fn neo4j_moves(version: &str) {
     let (compose, stores) = (neo4j_compose(version), "  it: { engine: neo4j, kind: truth, service: db }\n");
-    let Some(one) = bed(DATABASES, &compose, stores).await else { return };
-    let Some(other) = bed(DATABASES, &compose, stores).await else { return };
-    let fill = |bed: &Bed| {
+    let Some(one) = harness(DATABASES, &compose, stores).await else { return };
+    let Some(other) = harness(DATABASES, &compose, stores).await else { return };
+    let fill = |harness: &Harness| {
         ["node Task a", "node Task b", "node User c", "edge NEEDS a b"]
             .iter()
-            .for_each(|it| cypher(bed, &format!("CREATE {it}")));
+            .for_each(|it| cypher(harness, &format!("CREATE {it}")));
     };
-    let (dump, again) = moved(&one, &other, fill, |bed| cypher(bed, "CREATE node Old x")).await;
+    let (dump, again) = moved(&one, &other, fill, |harness| cypher(harness, "CREATE node Old x")).await;
     assert!(dump == again, "another dump came of it");
     // What the tools leave is not root's, and nothing of what was there before stays.
     assert_eq!(other.exec(&["find", "/data", "!", "-user", "7474"]), "");
@@ -246,40 +270,40 @@ async fn neo4j_4_is_the_same_after_a_move() {
 #[tokio::test]
 async fn neo4j_is_never_dumped_while_it_runs_and_comes_back_after_a_failed_load() {
     let (compose, stores) = (neo4j_compose("5.18.0"), "  it: { engine: neo4j, kind: truth, service: db }\n");
-    let Some(bed) = bed(DATABASES, &compose, stores).await else { return };
-    bed.ready().await;
-    cypher(&bed, "CREATE node Task a");
-    let before = bed.counts().await;
-    let tool = dump_tool(bed.store()).expect("it is dumped");
-    let refused = bed.dump_with(&tool).await.expect_err("it runs");
+    let Some(harness) = harness(DATABASES, &compose, stores).await else { return };
+    harness.ready().await;
+    cypher(&harness, "CREATE node Task a");
+    let before = harness.counts().await;
+    let tool = dump_tool(harness.store()).expect("it is dumped");
+    let refused = harness.dump_with(&tool).await.expect_err("it runs");
     assert_eq!(
         refused,
-        format!("`{}` still runs; its tool works on a service that stands still", bed.instance.name("db"))
+        format!("`{}` still runs; its tool works on a service that stands still", harness.instance.name("db"))
     );
-    let dump = bed.dump().await.expect("the dump is good");
-    bed.ready().await;
-    let error = bed.load(&dump[..dump.len() - 1]).await.expect_err("it is not whole").to_string();
+    let dump = harness.dump().await.expect("the dump is good");
+    harness.ready().await;
+    let error = harness.load(&dump[..dump.len() - 1]).await.expect_err("it is not whole").to_string();
     assert!(error.contains("Truncated archive"), "{error}");
-    bed.hold_for(&tool).await;
-    for tool in undo_tools(bed.store()).iter().chain(&undo_tools(bed.store())) {
-        bed.run(tool).await.expect("it can be undone, and again");
+    harness.hold_for(&tool).await;
+    for tool in undo_tools(harness.store()).iter().chain(&undo_tools(harness.store())) {
+        harness.run(tool).await.expect("it can be undone, and again");
     }
-    bed.release_after(&tool).await;
-    bed.ready().await;
-    assert_eq!(bed.counts().await, before);
-    assert_eq!(prepare_tools(bed.store()).len(), 1);
-    bed.nothing_left("db").await;
+    harness.release_after(&tool).await;
+    harness.ready().await;
+    assert_eq!(harness.counts().await, before);
+    assert_eq!(prepare_tools(harness.store()).len(), 1);
+    harness.nothing_left("db").await;
 }
 
 #[tokio::test]
 async fn a_double_takes_a_dump_beside_the_real_one() {
-    let Some(real) = bed(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
+    let Some(real) = harness(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
     real.ready().await;
     fill_postgresql(&real);
     let before = real.counts().await;
     let dump = real.dump().await.expect("the dump is good");
     let id = real.instance.project.clone();
-    let double = real.beside(throwaway(&real.rendered, &id)).await;
+    let double = real.beside(sandbox(&real.rendered, &id)).await;
     double.ready().await;
     assert_ne!(double.counts().await, before);
     double.load(&dump).await.expect("the dump is loaded");
@@ -294,7 +318,14 @@ async fn a_double_takes_a_dump_beside_the_real_one() {
 fn every_script_is_one_that_a_shell_reads() {
     let data = "/data".to_owned();
     let server = Server { service: "db".to_owned(), database: None, user: None, password: None, data };
-    let kinds = [Engine::Postgresql, Engine::Mongodb, Engine::Mariadb, Engine::Mysql, Engine::Redis, Engine::Neo4j];
+    let kinds = [
+        DatabaseEngine::Postgresql,
+        DatabaseEngine::Mongodb,
+        DatabaseEngine::Mariadb,
+        DatabaseEngine::Mysql,
+        DatabaseEngine::Redis,
+        DatabaseEngine::Neo4j,
+    ];
     for engine in kinds.map(|kind| kind(server.clone())) {
         let store = Store { engine, kind: StoreKind::Truth, stop: vec![], pause: vec![], checks: vec![] };
         let single =

@@ -1,8 +1,8 @@
 //! Files of volumes and folders, and services that stand still.
 
-use super::bed::bed;
+use super::harness::harness;
 use super::images::{self, ONE, docker};
-use fleet_agent::hands::Hands;
+use fleet_agent::runtime::ContainerRuntime;
 use fleet_core::backup::{HoldKind, Store, coverage};
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,34 +17,41 @@ volumes: { uploads: , other: }
 async fn the_files_of_a_store_are_found_on_this_host() {
     let stores =
         "  a: { engine: volume, kind: truth, volume: uploads }\n  b: { engine: volume, kind: truth, path: ./own }\n";
-    let Some(bed) = bed(ONE, COMPOSE, stores).await else { return };
-    docker(&["exec", &bed.instance.name("web"), "sh", "-c", "echo in a volume >/uploads/x; echo in a folder >/own/y"]);
-    let roots =
-        async |store: &Store| bed.instance.hands.roots(&bed.rendered.spec, store).await.expect("they are found");
-    let mut stores = bed.rendered.stores.values();
+    let Some(harness) = harness(ONE, COMPOSE, stores).await else { return };
+    docker(&[
+        "exec",
+        &harness.instance.name("web"),
+        "sh",
+        "-c",
+        "echo in a volume >/uploads/x; echo in a folder >/own/y",
+    ]);
+    let roots = async |store: &Store| {
+        harness.instance.hands.roots(&harness.rendered.spec, store).await.expect("they are found")
+    };
+    let mut stores = harness.rendered.stores.values();
     let uploads = roots(stores.next().expect("there is one")).await;
     assert_eq!(uploads.len(), 1);
     assert_eq!(
         (uploads[0].from.as_str(), uploads[0].key.as_str()),
-        (format!("{}_uploads", bed.instance.project).as_str(), "uploads")
+        (format!("{}_uploads", harness.instance.project).as_str(), "uploads")
     );
     assert_eq!(fs::read_to_string(uploads[0].path.join("x")).expect("it is there"), "in a volume\n");
     let own = roots(stores.next().expect("there are two")).await;
     assert_eq!(own[0].key, "./own");
     assert_eq!(fs::read_to_string(own[0].path.join("y")).expect("it is there"), "in a folder\n");
-    let mounted = bed.instance.hands.mounted(&bed.rendered.spec).await.expect("it can be looked at");
-    let found = coverage(&bed.rendered.stores, &bed.rendered.spec, &mounted, &BTreeMap::new());
+    let mounted = harness.instance.hands.mounted(&harness.rendered.spec).await.expect("it can be looked at");
+    let found = coverage(&harness.rendered.stores, &harness.rendered.spec, &mounted, &BTreeMap::new());
     let expect = [
         "unnamed volume of web at /cache".to_owned(),
-        format!("volume {}_other of db at /other", bed.instance.project),
+        format!("volume {}_other of db at /other", harness.instance.project),
     ];
     assert_eq!(found.undeclared, expect);
 }
 
 /// A container and a volume of nobody's, gone at the end.
-struct Strangers(Vec<Vec<String>>);
+struct ForeignThings(Vec<Vec<String>>);
 
-impl Drop for Strangers {
+impl Drop for ForeignThings {
     fn drop(&mut self) {
         for words in &self.0 {
             images::succeeds("docker", &words.iter().map(String::as_str).collect::<Vec<_>>());
@@ -59,16 +66,17 @@ async fn containers_that_only_hold_data_are_taken_when_they_appear() {
         "  a: {{ engine: volume, kind: truth, containers: 'data_{own}_*' }}
   b: {{ engine: volume, kind: truth, volume: 'vol_{own}_*' }}\n"
     );
-    let Some(bed) = bed(ONE, COMPOSE, &stores).await else { return };
-    let mut stores = bed.rendered.stores.values();
+    let Some(harness) = harness(ONE, COMPOSE, &stores).await else { return };
+    let mut stores = harness.rendered.stores.values();
     let (by_container, by_volume) = (stores.next().expect("one"), stores.next().expect("two"));
-    let roots =
-        async |store: &Store| bed.instance.hands.roots(&bed.rendered.spec, store).await.expect("they are found");
+    let roots = async |store: &Store| {
+        harness.instance.hands.roots(&harness.rendered.spec, store).await.expect("they are found")
+    };
     assert!(roots(by_container).await.is_empty() && roots(by_volume).await.is_empty());
     let (anna, foreign, volume) = (format!("data_{own}_anna"), format!("data_{own}_foreign"), format!("vol_{own}_ben"));
     let remove = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let removes = [&["rm", "-f", "-v", &anna][..], &["rm", "-f", "-v", &foreign], &["volume", "rm", "-f", &volume]];
-    let _strangers = Strangers(removes.map(remove).to_vec());
+    let _strangers = ForeignThings(removes.map(remove).to_vec());
     docker(&["run", "--name", &anna, "-v", "/home/anna", ONE, "sh", "-c", "echo hers >/home/anna/file"]);
     // What another project has is not taken, whatever its name.
     docker(&["run", "--name", &foreign, "--label", "com.docker.compose.project=another", "-v", "/home", ONE, "true"]);
@@ -83,10 +91,10 @@ async fn containers_that_only_hold_data_are_taken_when_they_appear() {
 async fn whoever_else_has_a_folder_and_runs_is_found() {
     let stores =
         "  a: { engine: volume, kind: truth, volume: uploads }\n  b: { engine: volume, kind: truth, path: ./own }\n";
-    let Some(bed) = bed(ONE, COMPOSE, stores).await else { return };
-    let (hands, spec) = (&bed.instance.hands, &bed.rendered.spec);
+    let Some(harness) = harness(ONE, COMPOSE, stores).await else { return };
+    let (hands, spec) = (&harness.instance.hands, &harness.rendered.spec);
     let mut folders = Vec::new();
-    for store in bed.rendered.stores.values() {
+    for store in harness.rendered.stores.values() {
         folders.extend(hands.roots(spec, store).await.expect("they are found").into_iter().map(|root| root.path));
     }
     let found = async || {
@@ -101,13 +109,13 @@ async fn whoever_else_has_a_folder_and_runs_is_found() {
     let name = |what: &str| format!("stranger-{own}-{what}");
     let deep = format!("{}:/x", folders[1].join("deep").display());
     let above = format!("{}:/x:ro", folders[1].parent().expect("it has one").display());
-    let volume = format!("{}_uploads:/x:ro", bed.instance.project);
+    let volume = format!("{}_uploads:/x:ro", harness.instance.project);
     let mut removes = Vec::new();
     for (what, mount) in [("above", &above), ("deep", &deep), ("ended", &volume), ("volume", &volume)] {
         removes.push(["rm", "-f", &name(what)].map(str::to_owned).to_vec());
         docker(&["run", "-d", "--name", &name(what), "-v", mount, ONE, "sleep", "100"]);
     }
-    let _strangers = Strangers(removes);
+    let _strangers = ForeignThings(removes);
     docker(&["kill", &name("ended")]);
     docker(&["pause", &name("volume")]);
     // What has more than the folder sees the new one in the place of the old.
@@ -120,9 +128,9 @@ async fn whoever_else_has_a_folder_and_runs_is_found() {
 #[tokio::test]
 async fn a_service_stands_still_and_goes_on() {
     let stores = "  a: { engine: volume, kind: truth, volume: uploads }\n";
-    let Some(bed) = bed(ONE, COMPOSE, stores).await else { return };
-    let (hands, spec) = (&bed.instance.hands, &bed.rendered.spec);
-    let state = || bed.instance.inspect("web", "{{.State.Status}}");
+    let Some(harness) = harness(ONE, COMPOSE, stores).await else { return };
+    let (hands, spec) = (&harness.instance.hands, &harness.rendered.spec);
+    let state = || harness.instance.inspect("web", "{{.State.Status}}");
     for (kind, still) in [(HoldKind::Paused, "paused"), (HoldKind::Stopped, "exited")] {
         for _ in 0..2 {
             hands.hold(spec, "web", kind).await.expect("it can be held, and again");

@@ -1,7 +1,7 @@
 //! MariaDB: what a plain question does not show comes back, and names are any.
 
-use super::bed::{Bed, DATABASES, bed};
 use super::engines::{MARIADB_COMPOSE, MARIADB_STORES, answer, mariadb, moved};
+use super::harness::{DATABASES, Harness, harness};
 use fleet_core::backup::dump_tool;
 
 const HISTORY: &str = "CREATE TABLE sv (id INT PRIMARY KEY, v INT) WITH SYSTEM VERSIONING; INSERT INTO sv VALUES (1, 1); \
@@ -9,10 +9,10 @@ const HISTORY: &str = "CREATE TABLE sv (id INT PRIMARY KEY, v INT) WITH SYSTEM V
 
 #[tokio::test]
 async fn a_table_comes_back_with_the_history_of_its_rows() {
-    let Some(one) = bed(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
-    let Some(other) = bed(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
-    let fill = |bed: &Bed| mariadb(bed, HISTORY);
-    moved(&one, &other, fill, |bed| mariadb(bed, "CREATE TABLE old (a int)")).await;
+    let Some(one) = harness(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
+    let Some(other) = harness(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
+    let fill = |harness: &Harness| mariadb(harness, HISTORY);
+    moved(&one, &other, fill, |harness| mariadb(harness, "CREATE TABLE old (a int)")).await;
     assert_eq!(one.counts().await["sv"], 4);
     assert_eq!(other.counts().await["sv"], 4);
     let history =
@@ -22,43 +22,43 @@ async fn a_table_comes_back_with_the_history_of_its_rows() {
 
 #[tokio::test]
 async fn a_history_that_the_tool_leaves_out_is_no_backup_and_its_tables_are_named() {
-    let Some(bed) = bed(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
-    bed.ready().await;
-    mariadb(&bed, "CREATE TABLE plain (a int)");
-    let mut tool = dump_tool(bed.store()).expect("it is dumped");
+    let Some(harness) = harness(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
+    harness.ready().await;
+    mariadb(&harness, "CREATE TABLE plain (a int)");
+    let mut tool = dump_tool(harness.store()).expect("it is dumped");
     // The tool of 10.6 and before knows no such word.
     tool.argv[2] = tool.argv[2].replace("grep -q -e '--dump-history'", "grep -q -e '--nothing-of-that-kind'");
-    bed.dump_with(&tool).await.expect("no table keeps a history");
-    mariadb(&bed, HISTORY);
-    let refused = bed.dump_with(&tool).await.expect_err("its history would be lost");
+    harness.dump_with(&tool).await.expect("no table keeps a history");
+    mariadb(&harness, HISTORY);
+    let refused = harness.dump_with(&tool).await.expect_err("its history would be lost");
     assert!(refused.contains("these tables keep their history") && refused.contains("`sv`"), "{refused}");
-    bed.dump().await.expect("this tool dumps it");
+    harness.dump().await.expect("this tool dumps it");
 }
 
 #[tokio::test]
 async fn names_with_tabs_lines_quotes_and_signs_come_back() {
-    let Some(one) = bed(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
-    let Some(other) = bed(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
-    let fill = |bed: &Bed| {
+    let Some(one) = harness(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
+    let Some(other) = harness(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
+    let fill = |harness: &Harness| {
         let odd = "CREATE TABLE `tab\tand\nline='\"\\%s$x` (a int, `c\n``d` text); CREATE TABLE `e\nmpty` (a int);";
-        mariadb(bed, &format!("{odd} INSERT INTO `tab\tand\nline='\"\\%s$x` VALUES (1, 'x'), (2, 'y\\nz')"));
+        mariadb(harness, &format!("{odd} INSERT INTO `tab\tand\nline='\"\\%s$x` VALUES (1, 'x'), (2, 'y\\nz')"));
     };
-    moved(&one, &other, fill, |bed| mariadb(bed, "CREATE TABLE old (a int)")).await;
+    moved(&one, &other, fill, |harness| mariadb(harness, "CREATE TABLE old (a int)")).await;
     assert_eq!(other.counts().await["tab\tand\nline='\"\\%s$x"], 2);
     assert_eq!(other.counts().await["e\nmpty"], 0);
 }
 
 #[tokio::test]
 async fn a_database_comes_back_with_its_collation_and_its_comment() {
-    let Some(one) = bed(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
-    let Some(other) = bed(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
-    let fill = |bed: &Bed| {
+    let Some(one) = harness(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
+    let Some(other) = harness(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
+    let fill = |harness: &Harness| {
         mariadb(
-            bed,
+            harness,
             "ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_german2_ci COMMENT 'it''s'; CREATE TABLE t (a int)",
         );
     };
-    moved(&one, &other, fill, |bed| mariadb(bed, "CREATE TABLE old (a int)")).await;
+    moved(&one, &other, fill, |harness| mariadb(harness, "CREATE TABLE old (a int)")).await;
     let form = "SELECT CONCAT(DEFAULT_COLLATION_NAME, ' ', SCHEMA_COMMENT) FROM information_schema.SCHEMATA \
                 WHERE SCHEMA_NAME = DATABASE()";
     assert_eq!(answer(&other, form).await, "latin1_german2_ci it's");

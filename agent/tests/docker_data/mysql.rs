@@ -1,10 +1,10 @@
 //! MySQL, of which there is no package: its tools' words are pinned, and strict stand-ins for them move a database on a real server.
 
-use super::bed::{Bed, DATABASES, bed};
 use super::engines::{MARIADB_COMPOSE, answer, fill_mariadb, mariadb, moved};
+use super::harness::{DATABASES, Harness, harness};
 use fleet_core::backup::{
-    Check, Engine, Expected, Plausible, Question, Server, Store, StoreKind, Tool, ToolEnd, check_tool, count_tool,
-    dump_tool, load_tool, prepare_tools, ready_tool,
+    Check, DatabaseEngine, DatabaseQuestion, DumpValidator, Expected, Server, Store, StoreKind, Tool, ToolEnd,
+    check_tool, count_tool, dump_tool, load_tool, prepare_tools, ready_tool,
 };
 use fleet_core::spec::{InstanceSpec, Text};
 use std::os::unix::fs::PermissionsExt;
@@ -21,9 +21,9 @@ fn compose() -> String {
 
 #[tokio::test]
 async fn mysql_is_the_same_after_a_move() {
-    let Some(one) = bed(DATABASES, &compose(), STORES).await else { return };
-    let Some(other) = bed(DATABASES, &compose(), STORES).await else { return };
-    let spoil = |bed: &Bed| mariadb(bed, "CREATE TABLE old (a int)");
+    let Some(one) = harness(DATABASES, &compose(), STORES).await else { return };
+    let Some(other) = harness(DATABASES, &compose(), STORES).await else { return };
+    let spoil = |harness: &Harness| mariadb(harness, "CREATE TABLE old (a int)");
     let (dump, again) = moved(&one, &other, fill_mariadb, spoil).await;
     assert!(dump == again, "another dump came of it");
     assert!(
@@ -31,7 +31,7 @@ async fn mysql_is_the_same_after_a_move() {
             b"-- MySQL dump: one database\nALTER DATABASE CHARACTER SET latin1 COLLATE latin1_german2_ci;\n"
         )
     );
-    let mut plausible = Plausible::of(one.store()).expect("it is dumped");
+    let mut plausible = DumpValidator::of(one.store()).expect("it is dumped");
     plausible.observe(&dump);
     assert_eq!(plausible.counts(), Some(one.counts().await), "its rows are in one line");
     assert_eq!(answer(&other, "CALL p()").await, "7");
@@ -49,7 +49,7 @@ fn store() -> Store {
         data: "/var/lib/mysql".to_owned(),
     };
     let (kind, stop, pause, checks) = (StoreKind::Truth, vec![], vec![], vec![]);
-    Store { engine: Engine::Mysql(server), kind, stop, pause, checks }
+    Store { engine: DatabaseEngine::Mysql(server), kind, stop, pause, checks }
 }
 
 /// What a tool's script calls, word by word, where the image has only MySQL's own names.
@@ -88,7 +88,7 @@ fn the_words_of_its_tools_are_those_that_mysql_knows() {
     let last = dump.last().expect("the dump is called last");
     assert_eq!(*last, expect.split(' ').map(str::to_owned).collect::<Vec<_>>());
     let client = "mysql --user=me --batch --skip-column-names --default-character-set=utf8mb4";
-    let query = Check { ask: Question::Query("SELECT 1; -- 'x'".to_owned()), expect: Expected::Success };
+    let query = Check { ask: DatabaseQuestion::Query("SELECT 1; -- 'x'".to_owned()), expect: Expected::Success };
     let tools = [load_tool(&store, &spec), count_tool(&store), ready_tool(&store), check_tool(&store, &query)];
     for tool in tools.into_iter().flatten().chain(prepare_tools(&store)) {
         for call in called(&tool) {
@@ -106,7 +106,7 @@ fn the_words_of_its_tools_are_those_that_mysql_knows() {
 fn its_dump_is_whole_only_with_its_last_line() {
     let whole = b"-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n--\nCREATE TABLE `t` (`a` int);\n-- Dump completed\n";
     let judge = |dump: &[u8]| {
-        let mut plausible = Plausible::of(&store()).expect("it is dumped");
+        let mut plausible = DumpValidator::of(&store()).expect("it is dumped");
         plausible.observe(dump);
         plausible.verdict(&ToolEnd::well(), None)
     };

@@ -1,15 +1,15 @@
 //! What a server says of itself beside its dump: each difference of a restored one is found, by its name.
 
-use super::bed::{Bed, DATABASES, bed};
 use super::engines::{cypher, neo4j_compose, redis_compose};
+use super::harness::{DATABASES, Harness, harness};
 use super::mongodb::{MONGODB_COMPOSE, fill_mongodb, mongosh};
 use fleet_core::backup::{NotedAt, SourceNote, Tool, note_tool};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a filled server says.
-async fn noted(bed: &Bed) -> SourceNote {
-    let before = bed.noted().await.expect("it is asked");
-    let after = bed.noted_again(Some(&before.note)).await.expect("it is asked");
+async fn noted(harness: &Harness) -> SourceNote {
+    let before = harness.noted().await.expect("it is asked");
+    let after = harness.noted_again(Some(&before.note)).await.expect("it is asked");
     assert!(before.is_still(&after), "nobody writes");
     let all = before.note.clone();
     assert_eq!(before.settled(&after), all, "what is asked for again is the same");
@@ -17,23 +17,23 @@ async fn noted(bed: &Bed) -> SourceNote {
 }
 
 /// In what a server differs from what was noted, in words; none where all is equal.
-async fn differs(bed: &Bed, was: &SourceNote) -> Option<String> {
-    let is = bed.noted_again(Some(was)).await.expect("it is asked").note;
+async fn differs(harness: &Harness, was: &SourceNote) -> Option<String> {
+    let is = harness.noted_again(Some(was)).await.expect("it is asked").note;
     was.differences(&is).words().map(|words| words.trim_start_matches("it is not as it was: ").to_owned())
 }
 
-async fn check(bed: &Bed, was: &SourceNote, spoil: impl Fn(&Bed), expect: &str) {
-    spoil(bed);
-    let found = differs(bed, was).await.unwrap_or_default();
+async fn check(harness: &Harness, was: &SourceNote, spoil: impl Fn(&Harness), expect: &str) {
+    spoil(harness);
+    let found = differs(harness, was).await.unwrap_or_default();
     assert!(found.contains(expect), "{expect}: {found}");
 }
 
 const MONGODB_STORES: &str = "  it: { engine: mongodb, kind: truth, service: db }\n";
 
 /// Each thing that a collection can have.
-fn fill_forms(bed: &Bed) {
-    fill_mongodb(bed);
-    let run = |text: &str| mongosh(bed, "lab", &format!("db.runCommand({text})"));
+fn fill_forms(harness: &Harness) {
+    fill_mongodb(harness);
+    let run = |text: &str| mongosh(harness, "lab", &format!("db.runCommand({text})"));
     run(r#"{"collMod":"items","validator":{"note":{"$type":"string"}},"validationLevel":"moderate"}"#);
     run(r#"{"createIndexes":"items","indexes":[{"name":"one","key":{"note":1,"_id":-1},"unique":true}]}"#);
     run(r#"{"create":"capped","capped":true,"size":4096}"#);
@@ -41,21 +41,21 @@ fn fill_forms(bed: &Bed) {
     run(r#"{"create":"seen","viewOn":"items","pipeline":[{"$match":{"_id":3}}]}"#);
     run(r#"{"create":"times","timeseries":{"timeField":"at"}}"#);
     run(r#"{"createIndexes":"gone","indexes":[{"name":"ttl","key":{"at":1},"expireAfterSeconds":3600}]}"#);
-    mongosh(bed, "lab", "db.gone.insertMany([{\"_id\":1}])");
-    mongosh(bed, "lab", r#"db.runCommand({"createUser":"anna","pwd":"x","roles":["readWrite"]})"#);
+    mongosh(harness, "lab", "db.gone.insertMany([{\"_id\":1}])");
+    mongosh(harness, "lab", r#"db.runCommand({"createUser":"anna","pwd":"x","roles":["readWrite"]})"#);
 }
 
 #[tokio::test]
 async fn mongodb_says_what_a_restored_one_lacks() {
-    let Some(one) = bed(DATABASES, MONGODB_COMPOSE, MONGODB_STORES).await else { return };
-    let Some(other) = bed(DATABASES, MONGODB_COMPOSE, MONGODB_STORES).await else { return };
+    let Some(one) = harness(DATABASES, MONGODB_COMPOSE, MONGODB_STORES).await else { return };
+    let Some(other) = harness(DATABASES, MONGODB_COMPOSE, MONGODB_STORES).await else { return };
     one.ready().await;
     other.ready().await;
     fill_forms(&one);
     let was = noted(&one).await;
     other.load(&one.dump().await.expect("it is dumped")).await.expect("it is loaded");
     assert_eq!(differs(&other, &was).await, None);
-    let run = |text: &'static str| move |bed: &Bed| mongosh(bed, "lab", &format!("db.runCommand({text})"));
+    let run = |text: &'static str| move |harness: &Harness| mongosh(harness, "lab", &format!("db.runCommand({text})"));
     let expire = run(r#"{"collMod":"gone","index":{"name":"ttl","expireAfterSeconds":7200}}"#);
     check(&other, &was, expire, "collection `lab.gone`: index `ttl` is").await;
     let validator = run(r#"{"collMod":"items","validator":{}}"#);
@@ -84,8 +84,8 @@ async fn mongodb_says_what_a_restored_one_lacks() {
 
 #[tokio::test]
 async fn a_dump_of_mongodb_that_loses_a_form_is_found() {
-    let Some(one) = bed(DATABASES, MONGODB_COMPOSE, MONGODB_STORES).await else { return };
-    let Some(other) = bed(DATABASES, MONGODB_COMPOSE, MONGODB_STORES).await else { return };
+    let Some(one) = harness(DATABASES, MONGODB_COMPOSE, MONGODB_STORES).await else { return };
+    let Some(other) = harness(DATABASES, MONGODB_COMPOSE, MONGODB_STORES).await else { return };
     one.ready().await;
     other.ready().await;
     fill_forms(&one);
@@ -100,12 +100,12 @@ async fn a_dump_of_mongodb_that_loses_a_form_is_found() {
     }
 }
 
-fn redis(bed: &Bed, words: &[&str]) -> String {
-    bed.exec(&[&["redis-cli", "--no-auth-warning", "-a", "secret"], words].concat())
+fn redis(harness: &Harness, words: &[&str]) -> String {
+    harness.exec(&[&["redis-cli", "--no-auth-warning", "-a", "secret"], words].concat())
 }
 
 /// Each type of value, large ones, odd names, and what expires.
-fn fill_keys(bed: &Bed) {
+fn fill_keys(harness: &Harness) {
     let words: &[&[&str]] = &[
         &["set", "text", "x"],
         &["set", "expires", "x", "ex", "1000"],
@@ -124,7 +124,7 @@ fn fill_keys(bed: &Bed) {
         &["eval", "for n = 1, 5000 do redis.call('rpush', 'long', n) redis.call('sadd', 'many', 'm'..n) end", "0"],
         &["function", "load", "#!lua name=mine\nredis.register_function('f', function() return 1 end)"],
     ];
-    words.iter().for_each(|words| drop(redis(bed, words)));
+    words.iter().for_each(|words| drop(redis(harness, words)));
 }
 
 /// Commands that change one value each, with what differs then.
@@ -145,8 +145,8 @@ fn other_values() -> [(&'static [&'static str], &'static str); 8] {
 async fn redis_says_what_a_restored_one_lacks() {
     let (compose, stores) =
         (redis_compose(", --requirepass, secret"), "  it: { engine: redis, kind: truth, service: db }\n");
-    let Some(one) = bed(DATABASES, &compose, stores).await else { return };
-    let Some(other) = bed(DATABASES, &compose, stores).await else { return };
+    let Some(one) = harness(DATABASES, &compose, stores).await else { return };
+    let Some(other) = harness(DATABASES, &compose, stores).await else { return };
     one.ready().await;
     other.ready().await;
     fill_keys(&one);
@@ -175,36 +175,43 @@ async fn redis_says_what_a_restored_one_lacks() {
     assert_eq!(differs(&other, &was).await, None);
     for (words, expect) in other_values() {
         let expect = format!("{expect} are not what they were");
-        check(&other, &was, |bed| drop(redis(bed, words)), &expect).await;
+        check(&other, &was, |harness| drop(redis(harness, words)), &expect).await;
         other.load(&one.dump().await.expect("it is dumped")).await.expect("it is loaded");
         other.ready().await;
     }
     check(
         &other,
         &was,
-        |bed| drop(redis(bed, &["srem", "many", "m7"])),
+        |harness| drop(redis(harness, &["srem", "many", "m7"])),
         "key `many` of db0: length is `4999`, and was `5000`",
     )
     .await;
     check(
         &other,
         &was,
-        |bed| drop(redis(bed, &["expire", "set", "1000"])),
+        |harness| drop(redis(harness, &["expire", "set", "1000"])),
         "key `set` of db0: expires is `yes`, and was `no`",
     )
     .await;
-    check(&other, &was, |bed| drop(redis(bed, &["del", "list"])), "key `list` of db0 is missing").await;
-    let other_type =
-        |bed: &Bed| drop(redis(bed, &["eval", "redis.call('del', 'text') redis.call('rpush', 'text', 'x')", "0"]));
+    check(&other, &was, |harness| drop(redis(harness, &["del", "list"])), "key `list` of db0 is missing").await;
+    let other_type = |harness: &Harness| {
+        drop(redis(harness, &["eval", "redis.call('del', 'text') redis.call('rpush', 'text', 'x')", "0"]))
+    };
     check(&other, &was, other_type, "key `text` of db0: type is `list`, and was `string`").await;
-    check(&other, &was, |bed| drop(redis(bed, &["function", "flush"])), "library of functions `mine` is missing").await;
+    check(
+        &other,
+        &was,
+        |harness| drop(redis(harness, &["function", "flush"])),
+        "library of functions `mine` is missing",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn what_changes_while_redis_is_dumped_is_not_noted() {
     let (compose, stores) =
         (redis_compose(", --requirepass, secret"), "  it: { engine: redis, kind: truth, service: db }\n");
-    let Some(one) = bed(DATABASES, &compose, stores).await else { return };
+    let Some(one) = harness(DATABASES, &compose, stores).await else { return };
     one.ready().await;
     fill_keys(&one);
     let before = one.noted().await.expect("it is asked");
@@ -232,7 +239,7 @@ local lines,";
 async fn the_length_of_a_hash_is_noted_only_where_no_field_expires() {
     let (compose, stores) =
         (redis_compose(", --requirepass, secret"), "  it: { engine: redis, kind: truth, service: db }\n");
-    let Some(one) = bed(DATABASES, &compose, stores).await else { return };
+    let Some(one) = harness(DATABASES, &compose, stores).await else { return };
     one.ready().await;
     let fill = "for _, it in ipairs({ {'few', 3}, {'many', 3000}, {'beyond', 20001}, {'few-short', 3}, {'many-short', 3000} }) do
         for n = 1, it[2] do redis.call('hset', it[1], 'f'..n, n) end
@@ -260,8 +267,8 @@ async fn the_length_of_a_hash_is_noted_only_where_no_field_expires() {
 async fn neo4j_says_what_a_restored_one_lacks() {
     for version in ["5.18.0", "4.4", "2025.10"] {
         let (compose, stores) = (neo4j_compose(version), "  it: { engine: neo4j, kind: truth, service: db }\n");
-        let Some(one) = bed(DATABASES, &compose, stores).await else { return };
-        let Some(other) = bed(DATABASES, &compose, stores).await else { return };
+        let Some(one) = harness(DATABASES, &compose, stores).await else { return };
+        let Some(other) = harness(DATABASES, &compose, stores).await else { return };
         one.ready().await;
         other.ready().await;
         for text in [

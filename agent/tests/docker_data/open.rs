@@ -1,15 +1,17 @@
 //! Transactions that wrote before a dump and end while it is taken, and rows that only a dump has seen.
 
-use super::bed::{Bed, DATABASES, POSTGRESQL, bed};
 use super::engines::{MARIADB_COMPOSE, MARIADB_STORES, PG_COMPOSE, PG_STORES, mariadb, psql};
-use fleet_core::backup::{NotedAt, Plausible, Reading, SourceNote, count_tool, exactly, lacking, reading, unequal};
+use super::harness::{DATABASES, Harness, POSTGRESQL, harness};
+use fleet_core::backup::{
+    CounterReading, DumpValidator, NotedAt, SourceNote, count_tool, exactly, lacking, reading, unequal,
+};
 use std::process::{Child, Command, Stdio};
 
 const ROUNDS: usize = 4;
 
 /// A client in the container that has begun something, and waits with its end until it is told to go on.
 struct Session<'a> {
-    bed: &'a Bed,
+    harness: &'a Harness,
     client: Child,
 }
 
@@ -17,60 +19,62 @@ const MARIADB: &str = "mariadb -uroot -p'it is \"secret' 'lab`notes'";
 const PSQL: &str = "psql -q -v ON_ERROR_STOP=1 -U lab -d lab-Notes";
 
 impl<'a> Session<'a> {
-    fn new(bed: &'a Bed, client: &str, begin: &str, end: &str) -> Self {
-        bed.exec(&["rm", "-f", "/tmp/go"]);
+    fn new(harness: &'a Harness, client: &str, begin: &str, end: &str) -> Self {
+        harness.exec(&["rm", "-f", "/tmp/go"]);
         let script = format!("{{ echo \"$1\"; while [ ! -e /tmp/go ]; do sleep 0.1; done; echo \"$2\"; }} | {client}");
         let mut session = Command::new("docker");
-        session.args(["exec", &bed.instance.name("db"), "sh", "-c", &script, "sh", begin, end]).stdout(Stdio::null());
-        Self { bed, client: session.spawn().expect("it can be started") }
+        session
+            .args(["exec", &harness.instance.name("db"), "sh", "-c", &script, "sh", begin, end])
+            .stdout(Stdio::null());
+        Self { harness, client: session.spawn().expect("it can be started") }
     }
 
     fn end(mut self) {
-        self.bed.exec(&["touch", "/tmp/go"]);
+        self.harness.exec(&["touch", "/tmp/go"]);
         assert!(self.client.wait().expect("it ends").success());
     }
 }
 
-async fn read(bed: &Bed) -> Reading {
-    let printed = bed.run(&count_tool(bed.store()).expect("it is counted")).await.expect("it can be counted");
-    reading(bed.store(), &printed).expect("it is read")
+async fn read(harness: &Harness) -> CounterReading {
+    let printed = harness.run(&count_tool(harness.store()).expect("it is counted")).await.expect("it can be counted");
+    reading(harness.store(), &printed).expect("it is read")
 }
 
 /// What was before a dump, the dump, and what is noted of it in the end, as a backup does.
-async fn backed_up(bed: &Bed, meanwhile: impl AsyncFnOnce(&NotedAt)) -> (Vec<u8>, SourceNote, bool) {
-    let before = bed.noted().await.expect("it is asked");
-    let counted = read(bed).await;
+async fn backed_up(harness: &Harness, meanwhile: impl AsyncFnOnce(&NotedAt)) -> (Vec<u8>, SourceNote, bool) {
+    let before = harness.noted().await.expect("it is asked");
+    let counted = read(harness).await;
     meanwhile(&before).await;
-    let dump = bed.dump().await.expect("the dump is good");
-    let after = bed.noted().await.expect("it is asked");
-    let mut plausible = Plausible::of(bed.store()).expect("it is dumped");
+    let dump = harness.dump().await.expect("the dump is good");
+    let after = harness.noted().await.expect("it is asked");
+    let mut plausible = DumpValidator::of(harness.store()).expect("it is dumped");
     plausible.observe(&dump);
     let dumped = plausible.counts().expect("its dump is counted");
     let is_still = before.is_still(&after);
     match is_still {
         true => assert_eq!(unequal(&counted.counts, &dumped), None, "an honest backup fails"),
-        false => assert_eq!(lacking(&counted.counts, &dumped, &read(bed).await.counts), None),
+        false => assert_eq!(lacking(&counted.counts, &dumped, &read(harness).await.counts), None),
     }
     assert!(!exactly(&counted.counts, &dumped).is_empty());
     (dump, before.settled(&after), is_still)
 }
 
 /// What was noted of a dump is true of what comes of it.
-async fn comes_back(other: &Bed, dump: &[u8], source: &SourceNote) {
+async fn comes_back(other: &Harness, dump: &[u8], source: &SourceNote) {
     other.load(dump).await.expect("it is loaded");
     other.ready().await;
     let found = other.noted().await.expect("it is asked").note;
     assert_eq!(source.differences(&found).words(), None);
 }
 
-async fn until(bed: &Bed, client: &[&str], answer: &str) {
-    while bed.exec(client) != answer {
+async fn until(harness: &Harness, client: &[&str], answer: &str) {
+    while harness.exec(client) != answer {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }
 
-fn rows(bed: &Bed) -> String {
-    bed.exec(&["mariadb", "-uroot", "-pit is \"secret", "lab`notes", "-N", "-e", "SELECT COUNT(*) FROM t"])
+fn rows(harness: &Harness) -> String {
+    harness.exec(&["mariadb", "-uroot", "-pit is \"secret", "lab`notes", "-N", "-e", "SELECT COUNT(*) FROM t"])
 }
 
 /// Tables that were changed within the last second, which their server does not tell from this one.
@@ -95,8 +99,8 @@ const OPEN: [&str; 6] = [
 
 #[tokio::test]
 async fn a_transaction_of_mariadb_that_ends_during_a_dump_fails_no_backup() {
-    let Some(one) = bed(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
-    let Some(other) = bed(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
+    let Some(one) = harness(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
+    let Some(other) = harness(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
     one.ready().await;
     other.ready().await;
     mariadb(&one, "CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v INT); CREATE TABLE still (id INT PRIMARY KEY)");
@@ -129,8 +133,8 @@ async fn a_transaction_of_mariadb_that_ends_during_a_dump_fails_no_backup() {
 
 #[tokio::test]
 async fn rows_of_mariadb_that_only_the_dump_has_seen_are_no_difference() {
-    let Some(one) = bed(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
-    let Some(other) = bed(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
+    let Some(one) = harness(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
+    let Some(other) = harness(DATABASES, MARIADB_COMPOSE, MARIADB_STORES).await else { return };
     one.ready().await;
     other.ready().await;
     mariadb(&one, "CREATE TABLE queue (id INT PRIMARY KEY, v INT); CREATE TABLE still (id INT PRIMARY KEY)");
@@ -148,7 +152,7 @@ async fn rows_of_mariadb_that_only_the_dump_has_seen_are_no_difference() {
 #[tokio::test]
 async fn an_account_that_sees_no_transactions_knows_that_one_has_ended() {
     let stores = "  it: { engine: mariadb, kind: truth, service: db, user: small, password: { value: small } }\n";
-    let Some(one) = bed(DATABASES, MARIADB_COMPOSE, stores).await else { return };
+    let Some(one) = harness(DATABASES, MARIADB_COMPOSE, stores).await else { return };
     let name = one.instance.name("db");
     while !super::images::succeeds("docker", &["exec", &name, "mariadb-admin", "-uroot", "-pit is \"secret", "ping"]) {
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
@@ -164,8 +168,8 @@ async fn an_account_that_sees_no_transactions_knows_that_one_has_ended() {
 
 #[tokio::test]
 async fn a_transaction_of_postgresql_that_ends_during_a_dump_fails_no_backup() {
-    let Some(one) = bed(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
-    let Some(other) = bed(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
+    let Some(one) = harness(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
+    let Some(other) = harness(POSTGRESQL, PG_COMPOSE, PG_STORES).await else { return };
     one.ready().await;
     other.ready().await;
     psql(&one, "CREATE TABLE t (id serial PRIMARY KEY, v int); INSERT INTO t (v) VALUES (1)");

@@ -1,7 +1,7 @@
 //! PostgreSQL: databases come back as they were, whatever they are called and however they were made.
 
-use super::bed::{Bed, POSTGRESQL, bed};
 use super::engines::{answer, moved};
+use super::harness::{Harness, POSTGRESQL, harness};
 
 /// A server whose image makes the database `lab`, and a store of another database.
 fn compose() -> &'static str {
@@ -20,8 +20,8 @@ fn stores(database: &str) -> String {
 }
 
 /// A statement in a database, as a person would type it; names such as `a=b` are no connection string there.
-pub fn sql(bed: &Bed, database: &str, text: &str) -> String {
-    let name = bed.instance.name("db");
+pub fn sql(harness: &Harness, database: &str, text: &str) -> String {
+    let name = harness.instance.name("db");
     let database = format!("PGDATABASE={database}");
     let words =
         ["exec", "-e", &database, &name, "psql", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "lab", "-c", text];
@@ -34,20 +34,20 @@ fn quoted(name: &str) -> String {
 
 /// Moves a database from a server on which a person made it to one that has never heard of it.
 async fn moves(database: &str) {
-    let Some(one) = bed(POSTGRESQL, compose(), &stores(database)).await else { return };
-    let Some(other) = bed(POSTGRESQL, compose(), &stores(database)).await else { return };
-    for bed in [&one, &other] {
-        bed.ready().await;
+    let Some(one) = harness(POSTGRESQL, compose(), &stores(database)).await else { return };
+    let Some(other) = harness(POSTGRESQL, compose(), &stores(database)).await else { return };
+    for harness in [&one, &other] {
+        harness.ready().await;
     }
-    let fill = |bed: &Bed| {
-        sql(bed, "lab", &format!("CREATE DATABASE {}", quoted(database)));
-        sql(bed, database, "CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 7)");
+    let fill = |harness: &Harness| {
+        sql(harness, "lab", &format!("CREATE DATABASE {}", quoted(database)));
+        sql(harness, database, "CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 7)");
     };
     fill(&one);
     let dump = one.dump().await.expect("the dump is good");
     other.load(&dump).await.expect("the dump is loaded where nothing was");
     assert_eq!(other.counts().await, one.counts().await);
-    let spoil = |bed: &Bed| drop(sql(bed, database, "TRUNCATE t"));
+    let spoil = |harness: &Harness| drop(sql(harness, database, "TRUNCATE t"));
     moved(&one, &other, |_| {}, spoil).await;
     assert_eq!(answer(&other, "SELECT sum(a) FROM t").await, "28");
     assert_eq!(sql(&other, "template1", "SELECT count(*) FROM pg_database WHERE datname LIKE '%fleet%'"), "0");
@@ -71,15 +71,15 @@ async fn a_database_whose_name_would_be_cut_comes_back() {
 #[tokio::test]
 async fn names_with_tabs_lines_quotes_and_signs_come_back() {
     moves("a=b \"x\"'y$z%s\\").await;
-    let Some(one) = bed(POSTGRESQL, compose(), &stores("lab")).await else { return };
-    let Some(other) = bed(POSTGRESQL, compose(), &stores("lab")).await else { return };
+    let Some(one) = harness(POSTGRESQL, compose(), &stores("lab")).await else { return };
+    let Some(other) = harness(POSTGRESQL, compose(), &stores("lab")).await else { return };
     let odd = "\"tab\tand\nline='\"\"\\%s$x\"";
-    let fill = |bed: &Bed| {
-        sql(bed, "lab", &format!("CREATE TABLE {odd} (a int, \"c\n\"\"d\" text)"));
-        sql(bed, "lab", &format!("INSERT INTO {odd} VALUES (1, 'x'), (2, E'y\\nz')"));
-        sql(bed, "lab", "CREATE SCHEMA \"s\nt\"; CREATE TABLE \"s\nt\".\"e\tmpty\" (\"a\nb\" int)");
+    let fill = |harness: &Harness| {
+        sql(harness, "lab", &format!("CREATE TABLE {odd} (a int, \"c\n\"\"d\" text)"));
+        sql(harness, "lab", &format!("INSERT INTO {odd} VALUES (1, 'x'), (2, E'y\\nz')"));
+        sql(harness, "lab", "CREATE SCHEMA \"s\nt\"; CREATE TABLE \"s\nt\".\"e\tmpty\" (\"a\nb\" int)");
     };
-    moved(&one, &other, fill, |bed| drop(sql(bed, "lab", "CREATE TABLE old (a int)"))).await;
+    moved(&one, &other, fill, |harness| drop(sql(harness, "lab", "CREATE TABLE old (a int)"))).await;
     let counts = other.counts().await;
     assert_eq!(counts["public.tab\tand\nline='\"\\%s$x"], 2);
     assert_eq!(counts["s\nt.e\tmpty"], 0);
@@ -87,10 +87,10 @@ async fn names_with_tabs_lines_quotes_and_signs_come_back() {
 
 /// Makes a database by a statement, moves it, and asks both servers the same.
 async fn comes_back(made: &str, fill: &str, question: &str, expect: &str) {
-    let Some(one) = bed(POSTGRESQL, compose(), &stores("made")).await else { return };
-    let Some(other) = bed(POSTGRESQL, compose(), &stores("made")).await else { return };
-    for bed in [&one, &other] {
-        bed.ready().await;
+    let Some(one) = harness(POSTGRESQL, compose(), &stores("made")).await else { return };
+    let Some(other) = harness(POSTGRESQL, compose(), &stores("made")).await else { return };
+    for harness in [&one, &other] {
+        harness.ready().await;
     }
     sql(&one, "lab", made);
     sql(&one, "made", fill);
@@ -146,10 +146,10 @@ async fn roles_come_back_with_all_that_they_may_and_until_when() {
                     admin_option, ';' ORDER BY member::regrole::text) FROM pg_auth_members WHERE roleid = 'grp'::regrole) \
                     FROM pg_roles WHERE rolname IN ('anna', 'boss', 'grp')";
     let until = "anna 2020-01-01 00:00:00+00 3 t f";
-    let Some(one) = bed(POSTGRESQL, compose(), &stores("lab")).await else { return };
-    let Some(other) = bed(POSTGRESQL, compose(), &stores("lab")).await else { return };
-    for bed in [&one, &other] {
-        bed.ready().await;
+    let Some(one) = harness(POSTGRESQL, compose(), &stores("lab")).await else { return };
+    let Some(other) = harness(POSTGRESQL, compose(), &stores("lab")).await else { return };
+    for harness in [&one, &other] {
+        harness.ready().await;
     }
     sql(&one, "lab", fill);
     let dump = one.dump().await.expect("the dump is good");
@@ -168,10 +168,10 @@ async fn roles_come_back_with_all_that_they_may_and_until_when() {
 async fn tables_of_a_tablespace_come_back_in_the_default_one() {
     let made = "CREATE DATABASE made";
     let fill = "CREATE TABLE ts (a int PRIMARY KEY USING INDEX TABLESPACE fast) TABLESPACE fast; INSERT INTO ts VALUES (1), (2)";
-    let Some(one) = bed(POSTGRESQL, compose(), &stores("made")).await else { return };
-    let Some(other) = bed(POSTGRESQL, compose(), &stores("made")).await else { return };
-    for bed in [&one, &other] {
-        bed.ready().await;
+    let Some(one) = harness(POSTGRESQL, compose(), &stores("made")).await else { return };
+    let Some(other) = harness(POSTGRESQL, compose(), &stores("made")).await else { return };
+    for harness in [&one, &other] {
+        harness.ready().await;
     }
     one.exec(&["install", "-d", "-o", "postgres", "-g", "postgres", "/var/lib/postgresql/fast"]);
     sql(&one, "lab", "CREATE TABLESPACE fast LOCATION '/var/lib/postgresql/fast'");
@@ -187,10 +187,10 @@ async fn tables_of_a_tablespace_come_back_in_the_default_one() {
 
 #[tokio::test]
 async fn what_a_dump_leaves_out_is_found() {
-    let Some(one) = bed(POSTGRESQL, compose(), &stores("lab")).await else { return };
-    let Some(other) = bed(POSTGRESQL, compose(), &stores("lab")).await else { return };
-    for bed in [&one, &other] {
-        bed.ready().await;
+    let Some(one) = harness(POSTGRESQL, compose(), &stores("lab")).await else { return };
+    let Some(other) = harness(POSTGRESQL, compose(), &stores("lab")).await else { return };
+    for harness in [&one, &other] {
+        harness.ready().await;
     }
     sql(
         &one,
@@ -231,7 +231,7 @@ async fn what_a_dump_leaves_out_is_found() {
 
 #[tokio::test]
 async fn rows_that_postgresql_does_not_count_the_writes_of_are_not_noted_when_somebody_writes() {
-    let Some(one) = bed(POSTGRESQL, compose(), &stores("lab")).await else { return };
+    let Some(one) = harness(POSTGRESQL, compose(), &stores("lab")).await else { return };
     one.ready().await;
     sql(&one, "lab", "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)");
     let set = |value: &str| {

@@ -1,8 +1,8 @@
 //! Images that begin an empty database with a server of their own: nobody takes it for the one that stays.
 
-use super::bed::{Bed, DATABASES, POSTGRESQL, bed};
+use super::harness::{DATABASES, Harness, POSTGRESQL, harness};
 use super::images::docker;
-use fleet_core::backup::{Engine, SETTLED, Server, Store, StoreKind, ready_tool, settled_tool};
+use fleet_core::backup::{DatabaseEngine, SETTLED, Server, Store, StoreKind, ready_tool, settled_tool};
 use std::time::{Duration, Instant};
 
 /// As the official images do: a server that only the container can reach, for some seconds, and then another.
@@ -52,9 +52,9 @@ while [ ! -e /go-on ]; do sleep 0.2; done
 mongod --dbpath /data/db --shutdown >/dev/null
 exec mongod --dbpath /data/db --bind_ip_all --quiet --wiredTigerCacheSizeGB 0.25"#;
 
-async fn which(bed: &Bed) -> Option<String> {
-    let tool = settled_tool(bed.store()).expect("it may begin with another server");
-    bed.run(&tool).await.ok().map(|said| said.trim().to_owned())
+async fn which(harness: &Harness) -> Option<String> {
+    let tool = settled_tool(harness.store()).expect("it may begin with another server");
+    harness.run(&tool).await.ok().map(|said| said.trim().to_owned())
 }
 
 async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
@@ -66,16 +66,17 @@ async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
 }
 
 async fn begins_with_another(image: &str, compose: &str, store: &str) {
-    let Some(bed) = bed(image, compose, &format!("  it: {{ kind: truth, service: db, {store} }}\n")).await else {
+    let Some(harness) = harness(image, compose, &format!("  it: {{ kind: truth, service: db, {store} }}\n")).await
+    else {
         return;
     };
-    let answers = async || bed.run(&ready_tool(bed.store()).expect("it answers")).await.is_ok();
+    let answers = async || harness.run(&ready_tool(harness.store()).expect("it answers")).await.is_ok();
     until("the first server answers", answers).await;
-    let first = which(&bed).await.expect("there is a server");
+    let first = which(&harness).await.expect("there is a server");
     assert!(first.starts_with("process "), "it is taken for the one that stays: {first}");
-    assert_eq!(which(&bed).await.as_ref(), Some(&first), "it is one server");
-    docker(&["exec", &bed.instance.name("db"), "touch", "/go-on"]);
-    until("the second server stays", async || which(&bed).await.as_deref() == Some(SETTLED)).await;
+    assert_eq!(which(&harness).await.as_ref(), Some(&first), "it is one server");
+    docker(&["exec", &harness.instance.name("db"), "touch", "/go-on"]);
+    until("the second server stays", async || which(&harness).await.as_deref() == Some(SETTLED)).await;
     until("the second server answers", answers).await;
 }
 
@@ -102,8 +103,8 @@ fn check(v4: &str, v6: &str, expect: bool) {
     let data = "/data".to_owned();
     let server = Server { service: "db".to_owned(), database: None, user: None, password: None, data };
     let (kind, stop, pause, checks) = (StoreKind::Truth, vec![], vec![], vec![]);
-    let tool =
-        settled_tool(&Store { engine: Engine::Postgresql(server), kind, stop, pause, checks }).expect("it has one");
+    let tool = settled_tool(&Store { engine: DatabaseEngine::Postgresql(server), kind, stop, pause, checks })
+        .expect("it has one");
     let head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt";
     let part = tool.argv[2].split("for table").next().expect("it begins with it");
     let text = format!("{part}is_open || exit 1");

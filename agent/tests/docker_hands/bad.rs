@@ -2,7 +2,7 @@
 
 use super::images::{ONE, docker};
 use super::instance::{free_port, instance};
-use fleet_agent::hands::{DockerHands, Hands, HandsError, Limits, Notes};
+use fleet_agent::runtime::{ContainerRuntime, DockerHands, Limits, Notes, RuntimeError};
 use fleet_core::steps::Step;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn an_image_that_cannot_be_had_leaves_everything_untouched() {
     let id = it.id("web");
     let bad = it.spec(&one_service("127.0.0.1:1/fleet/nothing:9", ""));
     let error = it.apply(&bad).await.expect_err("nobody listens there");
-    assert!(matches!(&error, HandsError::NoRegistry { .. }), "{error}");
+    assert!(matches!(&error, RuntimeError::NoRegistry { .. }), "{error}");
     assert_eq!(it.id("web"), id);
     assert_eq!(it.inspect("web", "{{.State.Running}}"), "true");
     assert_eq!(docker(&["ps", "-aq", "--filter", &format!("name={}", it.project)]).lines().count(), 1);
@@ -53,7 +53,7 @@ async fn a_container_of_others_with_our_name_is_refused() {
     let error = it.apply(&it.spec(&one_service(ONE, ""))).await;
     docker(&["rm", &stranger]);
     let error = error.expect_err("the name is taken");
-    assert!(matches!(&error, HandsError::NameTaken { .. }), "{error}");
+    assert!(matches!(&error, RuntimeError::NameTaken { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn an_engine_that_hangs_does_not_hang_the_hands() {
     let limit = limits.question;
     let hands = DockerHands::new(&format!("unix://{}", socket.display()), limits);
     let error = hands.engine_version().await.expect_err("nobody answers");
-    assert!(matches!(error, HandsError::TooSlow { limit: kept, .. } if kept == limit), "{error}");
+    assert!(matches!(error, RuntimeError::TooSlow { limit: kept, .. } if kept == limit), "{error}");
     drop(listener);
 }
 
@@ -97,6 +97,6 @@ async fn a_file_never_leaves_its_directory() {
     std::os::unix::fs::symlink(elsewhere.path(), it.folder.path().join("sub")).expect("a link can be made");
     let step = Step::WriteFiles { write: vec!["sub/a.conf".to_owned()], remove: Vec::new() };
     let error = it.hands.perform(&step, &spec, &Notes::unheard()).await.expect_err("a link leads away");
-    assert!(matches!(error, HandsError::OutsideOfDirectory { .. }), "{error}");
+    assert!(matches!(error, RuntimeError::OutsideOfDirectory { .. }), "{error}");
     assert_eq!(elsewhere.path().read_dir().expect("it can be read").count(), 0);
 }

@@ -1,6 +1,6 @@
 //! A static busybox as an image, made once per Engine by `tests/tool.sh busybox`; and commands of the Docker client.
 
-use fleet_agent::hands::DEFAULT_SOCKET;
+use fleet_agent::runtime::DEFAULT_SOCKET;
 use std::path::Path;
 use std::process::{Command, Stdio};
 

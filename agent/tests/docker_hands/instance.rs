@@ -2,10 +2,10 @@
 
 use super::images::{self, docker};
 use fleet_agent::gate;
-use fleet_agent::hands::{DockerHands, Hands, HandsError, Limits, Notes};
+use fleet_agent::runtime::{ContainerRuntime, DockerHands, Limits, Notes, RuntimeError};
 use fleet_core::app::{Bundle, CheckedValues, Placement, Rendered, render};
 use fleet_core::spec::InstanceSpec;
-use fleet_core::steps::{Found, Stage, Step, steps};
+use fleet_core::steps::{FoundProject, Stage, Step, steps};
 use fleet_core::time::Time;
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
@@ -86,12 +86,12 @@ impl Instance {
         self.render(compose, &[], "").spec
     }
 
-    pub async fn look(&self, spec: &InstanceSpec) -> Found {
+    pub async fn look(&self, spec: &InstanceSpec) -> FoundProject {
         self.hands.look(spec).await.expect("the Engine can be looked at")
     }
 
     /// Looks, performs what is to be done, and says what that was.
-    pub async fn apply(&self, spec: &InstanceSpec) -> Result<Vec<String>, HandsError> {
+    pub async fn apply(&self, spec: &InstanceSpec) -> Result<Vec<String>, RuntimeError> {
         let stages = steps(&self.look(spec).await, spec);
         self.perform(spec, &stages).await?;
         Ok(stages.iter().flat_map(|stage| &stage.steps).map(ToString::to_string).collect())
@@ -101,14 +101,14 @@ impl Instance {
         self.apply(spec).await.expect("the spec can be applied")
     }
 
-    pub async fn perform(&self, spec: &InstanceSpec, stages: &[Stage]) -> Result<(), HandsError> {
+    pub async fn perform(&self, spec: &InstanceSpec, stages: &[Stage]) -> Result<(), RuntimeError> {
         for stage in stages {
             try_join_all(stage.steps.iter().map(|step| self.step(spec, step))).await?;
         }
         Ok(())
     }
 
-    pub async fn step(&self, spec: &InstanceSpec, step: &Step) -> Result<(), HandsError> {
+    pub async fn step(&self, spec: &InstanceSpec, step: &Step) -> Result<(), RuntimeError> {
         let began = Instant::now();
         let end = self.hands.perform(step, spec, &Notes::unheard()).await;
         eprintln!("{:>6} ms  {step}", began.elapsed().as_millis());

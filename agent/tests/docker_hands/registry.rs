@@ -2,7 +2,7 @@
 
 use super::images::{ONE, TWO, docker, engine, run, succeeds};
 use super::instance::{Instance, free_port, instance};
-use fleet_agent::hands::{DockerHands, Hands, HandsError, Limits, Note, Notes, Resolved};
+use fleet_agent::runtime::{ContainerRuntime, DockerHands, Limits, Note, Notes, Resolved, RuntimeError};
 use fleet_core::steps::Step;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -68,7 +68,7 @@ fn forget(image: &str) {
     let _ = Command::new("docker").args(["rmi", image]).output();
 }
 
-async fn pull(it: &Instance, image: &str) -> Result<Vec<Note>, HandsError> {
+async fn pull(it: &Instance, image: &str) -> Result<Vec<Note>, RuntimeError> {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let listener = Arc::clone(&heard);
     let notes = Notes::to(move |note| listener.lock().expect("nobody panicked").push(note));

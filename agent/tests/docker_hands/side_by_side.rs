@@ -2,7 +2,7 @@
 
 use super::images::{ONE, docker, engine};
 use super::instance::{Instance, instance};
-use fleet_agent::hands::{DockerHands, Limits};
+use fleet_agent::runtime::{DockerHands, Limits};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -16,7 +16,7 @@ use fleet_core::order::{Action, Goal, Order, Release, order_id};
 use fleet_core::time::Time;
 use fleet_proto::convert::OutgoingOrder;
 use fleet_proto::link::{Identity, admit};
-use fleet_proto::refusal::{Word, refuse};
+use fleet_proto::refusal::{RefusalReason, refuse};
 use fleet_proto::v1::answer_piece::Kind as Piece;
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::{self, to_agent};
@@ -127,7 +127,7 @@ async fn who_joins_asks_again_with_the_same_key_when_the_answer_was_lost() {
     admit(&coordinator.token(), now()).await.expect("the second answer comes");
     let asked = coordinator.heard.borrow().signing_requests.clone();
     assert!(asked.len() == 2 && asked[0] == asked[1], "{} calls", asked.len());
-    *coordinator.lost.lock().expect("no fault") = Some(refuse(Word::TokenUnknown, "no such token", ""));
+    *coordinator.lost.lock().expect("no fault") = Some(refuse(RefusalReason::TokenUnknown, "no such token", ""));
     admit(&coordinator.token(), now()).await.expect_err("a refusal is an answer");
     assert_eq!(coordinator.heard.borrow().signing_requests.len(), 3);
 }
@@ -235,7 +235,7 @@ async fn a_host_that_was_removed_keeps_what_runs_and_does_not_insist() {
     lab.ask();
     let _agent = lab.run();
     lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
-    let refusal = refuse(Word::Revoked, "this host was removed from the fleet", "ask for a new token");
+    let refusal = refuse(RefusalReason::Revoked, "this host was removed from the fleet", "ask for a new token");
     *lab.coordinator.refusal.lock().expect("no fault") = Some(refusal);
     lab.coordinator.restart();
     lab.coordinator.wait_for(|heard| heard.watches > 2).await;

@@ -4,8 +4,8 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::follow::{Look, Parting, follow};
-use crate::told::Told;
-use crate::words::{clock_time, doing};
+use crate::format::{clock_time, doing};
+use crate::last_shown::LastShown;
 use clap::Args;
 use fleet_proto::v1::{ChangeProgress, FollowChangeRequest, InstanceChange, InstanceView};
 
@@ -52,7 +52,7 @@ pub async fn carry_out(context: &Context, change: Change<'_>, detach: DetachArgs
         refuse_to_wait(what, change.instance.as_ref())?;
     }
     let request = FollowChangeRequest { instance: instance.to_owned(), order: change.order };
-    let (mut last, mut told) = (ChangeProgress::default(), Told::default());
+    let (mut last, mut told) = (ChangeProgress::default(), LastShown::default());
     let open = async |mut client: crate::session::Client| client.follow_change(request.clone()).await;
     let following = format!("follow {instance}");
     let parting = follow(context, &following, open, |progress: ChangeProgress| {
@@ -90,7 +90,7 @@ fn going_on(error: CommandError, instance: &str) -> CommandError {
 }
 
 /// One line for each state and step. Where a terminal shows it, how far the step is moves in that line.
-fn tell(context: &Context, instance: &str, told: &mut Told, now: &ChangeProgress) {
+fn tell(context: &Context, instance: &str, told: &mut LastShown, now: &ChangeProgress) {
     let is_new_state = told.is_new_state(&now.state);
     let is_news = told.is_new_step(&now.text) || is_new_state;
     let time = clock_time(context.now());

@@ -3,8 +3,8 @@
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
+use crate::format::{moment, one_line};
 use crate::session::Session;
-use crate::words::{moment, one_line};
 use clap::{Args, ValueEnum};
 use fleet_proto::v1::{EventView, ListEventsRequest};
 

@@ -3,8 +3,8 @@
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
+use crate::format::{one_line, until};
 use crate::output::{OutputArgs, show_one};
-use crate::words::{one_line, until};
 use clap::Args;
 use fleet_proto::v1::{Me, WhoAmIRequest};
 

@@ -1,10 +1,10 @@
 //! How backups, policies and repositories look.
 
 use super::{pairs, section};
+use crate::format::{age, bytes, moment, one_line, or_dash, short, until};
 use crate::output::{Column, grid};
-use crate::words::{age, bytes, moment, one_line, or_dash, short, until};
+use fleet_core::grammar::count;
 use fleet_core::time::Time;
-use fleet_core::words::count;
 use fleet_proto::v1::{
     BackupCopyView, BackupDetail, BackupPolicyView, BackupView, CopyView, PartView, RepositoryView, StandingView,
 };

@@ -1,8 +1,8 @@
 //! How hosts look.
 
 use super::{pairs, section};
+use crate::format::{age, bytes, moment, or_dash};
 use crate::output::Column;
-use crate::words::{age, bytes, moment, or_dash};
 use fleet_core::time::Time;
 use fleet_proto::v1::{Duplicate, HostView, Machine, PolicyView};
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! How instances look.
 
 use super::{pairs, section};
+use crate::format::{age, doing, or_dash, short_digest};
 use crate::output::{Column, grid};
-use crate::words::{age, doing, or_dash, short_digest};
 use fleet_core::time::Time;
 use fleet_proto::v1::InstanceView;
 

@@ -1,9 +1,9 @@
 //! How a rollout looks while it goes on: a board that is redrawn, or one line for each change.
 
 use super::rollouts::counts;
+use crate::format::{age, clock_time, doing, one_line};
+use crate::last_shown::LastShown;
 use crate::painted::{Colour, Painted};
-use crate::told::Told;
-use crate::words::{age, clock_time, doing, one_line};
 use fleet_core::time::Time;
 use fleet_proto::v1::{MemberView, RolloutView};
 use std::collections::BTreeMap;
@@ -107,7 +107,7 @@ pub fn reason(member: &MemberView) -> String {
 #[derive(Debug, Default)]
 pub struct Changes {
     phase: String,
-    members: BTreeMap<String, Told>,
+    members: BTreeMap<String, LastShown>,
 }
 
 impl Changes {

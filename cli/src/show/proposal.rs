@@ -1,9 +1,9 @@
 //! How the plan of a rollout looks, before anything happens.
 
 use super::section;
+use crate::format::{one_line, short_digest};
 use crate::output::grid;
-use crate::words::{one_line, short_digest};
-use fleet_core::words::count;
+use fleet_core::grammar::count;
 use fleet_proto::v1::{Proposal, ProposedChange, Wave};
 
 /// So many instances of a wave are shown one by one.

@@ -1,8 +1,8 @@
 //! How apps and releases look.
 
 use super::{pairs, section};
+use crate::format::{age, or_dash, short_digest};
 use crate::output::{Column, grid};
-use crate::words::{age, or_dash, short_digest};
 use fleet_core::time::Time;
 use fleet_proto::v1::{AppView, ReleaseView};
 

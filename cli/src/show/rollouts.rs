@@ -1,8 +1,8 @@
 //! How rollouts look when they are listed or shown.
 
 use super::{pairs, section};
+use crate::format::{age, one_line, or_dash};
 use crate::output::{Column, grid};
-use crate::words::{age, one_line, or_dash};
 use fleet_core::time::Time;
 use fleet_proto::v1::RolloutView;
 

@@ -3,11 +3,11 @@
 use super::members::{colour_of_phase, reason, versions};
 use super::rollouts::counts;
 use super::{hosts, instances};
+use crate::format::one_line;
 use crate::output::{Format, table};
 use crate::painted::{Colour, Painted};
-use crate::words::one_line;
+use fleet_core::grammar::count;
 use fleet_core::time::Time;
-use fleet_core::words::count;
 use fleet_proto::v1::{RolloutView, Status, VersionCount};
 
 /// So many lines of hosts, of instances, and of what needs a person.

@@ -51,14 +51,14 @@ impl TestEnvironment {
     }
 
     /// Runs a command line, whose words are separated by spaces.
-    pub fn run(&self, line: &str) -> Told {
+    pub fn run(&self, line: &str) -> CommandOutput {
         let line = line.replace("FOLDER", &self.path().display().to_string());
         let words: Vec<_> = line.split(' ').map(|word| word.replace('~', " ").into()).collect();
         self.run_words(&words)
     }
 
     /// Runs a command of any words.
-    pub fn run_words(&self, words: &[OsString]) -> Told {
+    pub fn run_words(&self, words: &[OsString]) -> CommandOutput {
         let (stdout, stderr) = (Kept::default(), Kept::default());
         let output = |kept: &Kept| Output { writer: Box::new(kept.clone()), terminal: self.terminal };
         let environment = Environment {
@@ -76,20 +76,20 @@ impl TestEnvironment {
         };
         let status = fleet_cli::run(words, environment);
         let clean = |kept: &Kept| kept.text().replace(&self.path().display().to_string(), "FOLDER");
-        Told { code: status.code(), stdout: clean(&stdout), stderr: clean(&stderr) }
+        CommandOutput { code: status.code(), stdout: clean(&stdout), stderr: clean(&stderr) }
     }
 }
 
 /// What a command told.
 #[must_use = "either snapshot what was told or check it"]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct CommandOutput {
     pub code: u8,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl Told {
+impl CommandOutput {
     /// All three in one text; the port of the fake coordinator is left out.
     pub fn text(&self) -> String {
         let part = |name: &str, text: &str| if text.is_empty() { String::new() } else { format!("\n{name}:\n{text}") };

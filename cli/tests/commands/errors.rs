@@ -3,7 +3,7 @@
 use crate::environment::TestEnvironment;
 use crate::fake::logged_in;
 use crate::scene::Scene;
-use fleet_proto::refusal::Word;
+use fleet_proto::refusal::RefusalReason;
 use insta::assert_snapshot;
 
 fn check(line: &str, expect: &str) {
@@ -95,7 +95,7 @@ fn a_coordinator_that_does_not_answer_is_given_up() {
 
 #[test]
 fn a_refusal_is_told_with_its_reason_and_its_hint() {
-    let refusal = Some((Word::Other, "lab-1 is not known", "add it with `fleet host add lab-1`"));
+    let refusal = Some((RefusalReason::Other, "lab-1 is not known", "add it with `fleet host add lab-1`"));
     let (_fake, environment) = logged_in(Scene { refusal, ..Default::default() });
     assert_snapshot!(environment.run("fleet install a@1 --host lab-1 --name n").text(), @r"
     exit 1
@@ -108,7 +108,7 @@ fn a_refusal_is_told_with_its_reason_and_its_hint() {
 
 #[test]
 fn what_failed_is_said_once() {
-    let refusal = Some((Word::Other, "could not install the release: the value `port` is required", ""));
+    let refusal = Some((RefusalReason::Other, "could not install the release: the value `port` is required", ""));
     let (_fake, environment) = logged_in(Scene { refusal, ..Default::default() });
     assert_snapshot!(environment.run("fleet install a@1 --host lab-1 --name n").text(), @r"
     exit 1
@@ -120,7 +120,7 @@ fn what_failed_is_said_once() {
 
 #[test]
 fn a_long_refusal_stays_on_its_line() {
-    let refusal = Some((Word::Other, "two\nlines\u{1b}[2J", ""));
+    let refusal = Some((RefusalReason::Other, "two\nlines\u{1b}[2J", ""));
     let (_fake, environment) = logged_in(Scene { refusal, ..Default::default() });
     assert_snapshot!(environment.run("fleet host ls").text(), @r"
     exit 1
@@ -132,7 +132,8 @@ fn a_long_refusal_stays_on_its_line() {
 
 #[test]
 fn whoever_is_revoked_is_told_so() {
-    let refusal = Some((Word::Revoked, "your certificate was revoked", "ask an administrator for a new token"));
+    let refusal =
+        Some((RefusalReason::Revoked, "your certificate was revoked", "ask an administrator for a new token"));
     let (_fake, environment) = logged_in(Scene { refusal, ..Default::default() });
     assert_snapshot!(environment.run("fleet host ls").text(), @r"
     exit 1

@@ -1,6 +1,6 @@
 //! What the fake coordinator says, and what it has heard.
 
-use fleet_proto::refusal::{Word, refuse};
+use fleet_proto::refusal::{RefusalReason, refuse};
 use fleet_proto::v1::*;
 use tonic::Status as GrpcStatus;
 
@@ -34,7 +34,7 @@ pub struct Scene {
     pub policies: Vec<BackupPolicyView>,
     pub repositories: Vec<RepositoryView>,
     /// Said to everything but `WhoAmI` and joining.
-    pub refusal: Option<(Word, &'static str, &'static str)>,
+    pub refusal: Option<(RefusalReason, &'static str, &'static str)>,
     pub silence: bool,
     /// Questions with what was asked.
     pub heard: Vec<String>,

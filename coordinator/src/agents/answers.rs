@@ -157,16 +157,16 @@ impl Questions {
     }
 
     /// Where the answer of a host to a question goes; none if nobody waits for it.
-    pub fn way(self: &Arc<Self>, host: &HostName, id: u64) -> Option<Way> {
+    pub fn way(self: &Arc<Self>, host: &HostName, id: u64) -> Option<AnswerRoute> {
         let open = self.open();
         let asked = open.get(&id).filter(|asked| asked.host == *host)?;
-        Some(Way { id, sender: asked.sender.clone(), questions: Arc::clone(self) })
+        Some(AnswerRoute { id, sender: asked.sender.clone(), questions: Arc::clone(self) })
     }
 }
 
 /// The way of one answer; however it ends, the question is closed.
 #[derive(Debug)]
-pub struct Way {
+pub struct AnswerRoute {
     id: u64,
     sender: mpsc::Sender<Passed>,
     questions: Arc<Questions>,
@@ -176,7 +176,7 @@ pub struct Way {
 #[derive(Debug)]
 pub struct Unheard;
 
-impl Way {
+impl AnswerRoute {
     /// Passes a piece on when there is room for it.
     pub async fn pass(&self, piece: AnswerPiece) -> Result<(), Unheard> {
         self.sender.send(Passed::Piece(piece)).await.map_err(|_| Unheard)
@@ -188,7 +188,7 @@ impl Way {
     }
 }
 
-impl Drop for Way {
+impl Drop for AnswerRoute {
     fn drop(&mut self) {
         self.questions.open().remove(&self.id);
     }

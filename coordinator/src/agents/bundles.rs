@@ -1,6 +1,6 @@
 //! Bundles for hosts: piece by piece from the store, and only those that concern the host.
 
-use crate::facts::{Facts, Known};
+use crate::facts::{Facts, StateSnapshot};
 use crate::keys;
 use crate::serve::failed;
 use base64::Engine;
@@ -19,7 +19,7 @@ pub const PIECE: usize = 64 * 1024;
 ///
 /// **What the host says counts for nothing:** with a digest that it has heard of it would claim an instance of its own, and get
 /// the release of others. A host that is ahead of a restored coordinator, or runs what was wanted before, has its bundle.
-pub fn concerns(known: &Known, host: &HostName, digest: &Digest) -> bool {
+pub fn concerns(known: &StateSnapshot, host: &HostName, digest: &Digest) -> bool {
     let is_it = |release: &Release| release.digest == *digest;
     let orders = known.orders_of(host).filter_map(|id| known.asked().orders.get(id));
     let mut ordered = orders.flat_map(|open| releases_of(&open.order.action));

@@ -1,7 +1,7 @@
 //! The complete set of a host's open orders, with the values and keys that it alone may see.
 
 use crate::facts::{Facts, Untold};
-use crate::repositories::{Keeper, KeeperError};
+use crate::repositories::{KeeperError, RepositoryService};
 use crate::values::{Values, ValuesError};
 use fleet_core::facts::{DriftRule, OpenOrder};
 use fleet_core::names::{HostName, OrderId};
@@ -46,7 +46,12 @@ impl UntoldError {
     }
 }
 
-pub fn open_set(facts: &Facts, values: &Values, keeper: &Keeper, host: &HostName) -> Result<OpenSet, UntoldError> {
+pub fn open_set(
+    facts: &Facts,
+    values: &Values,
+    keeper: &RepositoryService,
+    host: &HostName,
+) -> Result<OpenSet, UntoldError> {
     let known = facts.read();
     let unheard = known.orders_of(host).filter(|id| !known.has_kept_the_end_of(id));
     let open: Vec<OpenOrder> = unheard.filter_map(|id| known.asked().orders.get(id)).cloned().collect();
@@ -71,7 +76,12 @@ pub fn open_set(facts: &Facts, values: &Values, keeper: &Keeper, host: &HostName
     Ok(OpenSet { told: v1::OpenOrders { orders, instances, held }, untold })
 }
 
-fn outgoing(facts: &Facts, values: &Values, keeper: &Keeper, open: OpenOrder) -> Result<v1::Order, UntoldError> {
+fn outgoing(
+    facts: &Facts,
+    values: &Values,
+    keeper: &RepositoryService,
+    open: OpenOrder,
+) -> Result<v1::Order, UntoldError> {
     let order = open.order;
     let (values, drift) = match order.action.goal() {
         Some(goal) => values.open(facts.store(), &order.instance, goal.revision)?,

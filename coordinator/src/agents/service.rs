@@ -9,7 +9,7 @@ use super::session::Sessions;
 use super::watch::Watch;
 use crate::clock;
 use crate::facts::Facts;
-use crate::repositories::Keeper;
+use crate::repositories::RepositoryService;
 use crate::serve::{caller_of, refused};
 use crate::values::Values;
 use fleet_core::names::{Digest, HostName};
@@ -26,7 +26,7 @@ pub struct AgentsService {
     pub sessions: Arc<Sessions>,
     pub questions: Arc<Questions>,
     pub values: Arc<Values>,
-    pub keeper: Arc<Keeper>,
+    pub keeper: Arc<RepositoryService>,
     pub budgets: Arc<Budgets>,
 }
 

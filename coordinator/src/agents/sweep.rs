@@ -68,7 +68,7 @@ mod tests {
     use crate::agents::session::Next;
     use crate::facts::testing::{NOW, memory, read};
     use crate::serve::Connections;
-    use fleet_core::facts::Link;
+    use fleet_core::facts::LinkState;
     use futures_util::FutureExt;
     use std::net::SocketAddr;
 
@@ -78,7 +78,7 @@ mod tests {
         IsSilent,
     }
 
-    struct Bed {
+    struct Harness {
         sessions: Sessions,
         facts: Facts,
         session: Arc<Session>,
@@ -86,7 +86,7 @@ mod tests {
         _connections: Arc<Connections>,
     }
 
-    impl Bed {
+    impl Harness {
         /// A host that is online, over a session of its own.
         async fn new() -> Self {
             let facts = memory().with("lab-1", "notes-1").await;
@@ -119,33 +119,33 @@ mod tests {
 
     #[tokio::test]
     async fn a_host_that_does_not_read_is_cut_off() {
-        let bed = Bed::new().await;
-        bed.session.begin_watch(NOW);
-        bed.look(30, Host::Speaks);
-        assert!(!bed.is_cut(), "it has time");
-        bed.look(31, Host::Speaks);
-        assert!(bed.is_cut());
+        let harness = Harness::new().await;
+        harness.session.begin_watch(NOW);
+        harness.look(30, Host::Speaks);
+        assert!(!harness.is_cut(), "it has time");
+        harness.look(31, Host::Speaks);
+        assert!(harness.is_cut());
     }
 
     #[tokio::test]
     async fn a_host_that_reads_stays() {
-        let bed = Bed::new().await;
-        let watch = bed.session.begin_watch(NOW);
-        assert_eq!(bed.session.next(watch).now_or_never(), Some(Some(Next::OpenSet)));
-        bed.look(31, Host::Speaks);
-        assert!(!bed.is_cut());
+        let harness = Harness::new().await;
+        let watch = harness.session.begin_watch(NOW);
+        assert_eq!(harness.session.next(watch).now_or_never(), Some(Some(Next::OpenSet)));
+        harness.look(31, Host::Speaks);
+        assert!(!harness.is_cut());
     }
 
     #[tokio::test]
     async fn a_host_that_is_silent_is_offline() {
-        let bed = Bed::new().await;
-        let is_online = || bed.facts.read().observed().hosts[&read("lab-1")].link == Link::Online;
-        let watch = bed.session.begin_watch(NOW);
-        bed.session.next(watch).now_or_never();
-        bed.look(15, Host::IsSilent);
-        assert!(is_online() && !bed.is_cut());
-        bed.look(16, Host::IsSilent);
-        assert!(!is_online() && bed.is_cut());
-        assert!(bed.sessions.get(&read("lab-1")).is_none());
+        let harness = Harness::new().await;
+        let is_online = || harness.facts.read().observed().hosts[&read("lab-1")].link == LinkState::Online;
+        let watch = harness.session.begin_watch(NOW);
+        harness.session.next(watch).now_or_never();
+        harness.look(15, Host::IsSilent);
+        assert!(is_online() && !harness.is_cut());
+        harness.look(16, Host::IsSilent);
+        assert!(!is_online() && harness.is_cut());
+        assert!(harness.sessions.get(&read("lab-1")).is_none());
     }
 }

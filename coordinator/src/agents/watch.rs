@@ -4,7 +4,7 @@ use super::open_set::{OpenSet, open_set};
 use super::session::{Next, Session};
 use crate::clock;
 use crate::facts::Facts;
-use crate::repositories::Keeper;
+use crate::repositories::RepositoryService;
 use crate::serve::failed;
 use crate::values::Values;
 use fleet_proto::v1::{ToAgent, to_agent};
@@ -18,7 +18,7 @@ pub struct Watch {
     pub session: Arc<Session>,
     pub facts: Arc<Facts>,
     pub values: Arc<Values>,
-    pub keeper: Arc<Keeper>,
+    pub keeper: Arc<RepositoryService>,
     pub number: u64,
 }
 

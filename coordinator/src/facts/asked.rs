@@ -1,10 +1,10 @@
 //! The one writer of `Asked`: the turn of the loop.
 
-use super::{Facts, Known};
+use super::{Facts, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, StoreError};
 use fleet_core::backup::{BackupKey, DataAction, Privileges};
-use fleet_core::facts::{Link, OpenOrder};
+use fleet_core::facts::{LinkState, OpenOrder};
 use fleet_core::names::{HostName, OrderId};
 use fleet_core::order::{Action, Order, Outcome};
 use fleet_core::plan::{NewOrder, Plan};
@@ -51,7 +51,7 @@ impl Facts {
     }
 }
 
-fn open(known: &mut Known, batch: &mut Batch, new: NewOrder, now: Time) -> HostName {
+fn open(known: &mut StateSnapshot, batch: &mut Batch, new: NewOrder, now: Time) -> HostName {
     let NewOrder { host, mut order, rollout } = new;
     name_snapshots(known, &host, &mut order);
     let id = order.id.clone();
@@ -66,7 +66,7 @@ fn open(known: &mut Known, batch: &mut Batch, new: NewOrder, now: Time) -> HostN
 /// Names the snapshots that an order is to use, as the catalog has them: a host may have added others with the backup's id. Of a
 /// backup that does not count, the catalog only has what its host put there first. A drill keeps privileged bits where its host made
 /// the backup itself; of a restore its operator was told.
-fn name_snapshots(known: &Known, host: &HostName, order: &mut Order) {
+fn name_snapshots(known: &StateSnapshot, host: &HostName, order: &mut Order) {
     let Action::Data(action) = &mut order.action else { return };
     let Some(source) = action.source_mut() else { return };
     let key = BackupKey { repository: source.repository.clone(), backup: source.backup.clone() };
@@ -78,7 +78,7 @@ fn name_snapshots(known: &Known, host: &HostName, order: &mut Order) {
     }
 }
 
-fn take_out(known: &mut Known, batch: &mut Batch, id: &OrderId) -> Option<OpenOrder> {
+fn take_out(known: &mut StateSnapshot, batch: &mut Batch, id: &OrderId) -> Option<OpenOrder> {
     let open = known.asked.orders.remove(id)?;
     batch.delete(keys::asked(id));
     known.untold.remove(id);
@@ -87,7 +87,7 @@ fn take_out(known: &mut Known, batch: &mut Batch, id: &OrderId) -> Option<OpenOr
 }
 
 /// An end that is not on the disk yet waits for the next turn: with the order gone, its host would take it for heard.
-fn close(known: &mut Known, batch: &mut Batch, id: &OrderId) {
+fn close(known: &mut StateSnapshot, batch: &mut Batch, id: &OrderId) {
     if !known.unkept.contains(id) {
         take_out(known, batch, id);
     }
@@ -95,7 +95,7 @@ fn close(known: &mut Known, batch: &mut Batch, id: &OrderId) {
 
 /// Takes an order back; its host is to be told. One whose end was heard since the plan was made has been answered, and
 /// one whose host has come back since may be: the next turn sees.
-fn withdraw(known: &mut Known, batch: &mut Batch, id: &OrderId, now: Time) -> Option<HostName> {
+fn withdraw(known: &mut StateSnapshot, batch: &mut Batch, id: &OrderId, now: Time) -> Option<HostName> {
     if known.observed.ended.contains_key(id) {
         close(known, batch, id);
         return None;
@@ -110,8 +110,8 @@ fn withdraw(known: &mut Known, batch: &mut Batch, id: &OrderId, now: Time) -> Op
 }
 
 /// Orders are taken back from hosts that are offline or not in the fleet any more.
-fn is_back(known: &Known, host: &HostName) -> bool {
-    let is_online = known.observed.hosts.get(host).is_some_and(|seen| seen.link == Link::Online);
+fn is_back(known: &StateSnapshot, host: &HostName) -> bool {
+    let is_online = known.observed.hosts.get(host).is_some_and(|seen| seen.link == LinkState::Online);
     is_online && known.desired.hosts.contains_key(host)
 }
 

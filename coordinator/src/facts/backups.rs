@@ -1,10 +1,10 @@
 //! The catalog of backups: what the repositories hold, kept so as not to ask them.
 
 use super::expected::targets;
-use super::{Facts, Known};
+use super::{Facts, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, Store, StoreError};
-use fleet_core::backup::{AskedBy, BackupKey, BackupSeen, Backups, CopyMade, DataAction, DrillMade, Made, Proof};
+use fleet_core::backup::{AskedBy, BackupKey, BackupSeen, Backups, CopyMade, DataAction, DataResult, DrillMade, Proof};
 use fleet_core::names::{BackupId, HostName, InstanceName, OrderId, RepositoryName};
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub struct BackupKept {
 
 /// What a look into one repository found.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct RepositoryContents {
     /// What the catalog had of it when the look began: what has come since stays.
     pub before: BTreeSet<(InstanceName, BackupKey)>,
     /// By instance; one that is not named was not read, and stays as it is.
@@ -38,7 +38,12 @@ pub(super) fn load(store: &dyn Store) -> Result<BTreeMap<InstanceName, Backups>,
 
 impl Facts {
     /// Lets one repository's part of the catalog be what a look into it found.
-    pub async fn replace_backups(&self, repository: &RepositoryName, look: Found, now: Time) -> Result<(), StoreError> {
+    pub async fn replace_backups(
+        &self,
+        repository: &RepositoryName,
+        look: RepositoryContents,
+        now: Time,
+    ) -> Result<(), StoreError> {
         let ((), committed) = self.change(|known, batch| {
             let had = known.backups_in(repository);
             for (instance, found) in &look.found {
@@ -162,7 +167,7 @@ pub(super) struct MadeBy<'a> {
     pub asked_by: AskedBy,
 }
 
-impl Known {
+impl StateSnapshot {
     /// What the catalog has of one repository.
     pub fn backups_in(&self, repository: &RepositoryName) -> BTreeSet<(InstanceName, BackupKey)> {
         let all = self.observed.backups.iter().flat_map(|(of, backups)| backups.keys().map(move |key| (of, key)));
@@ -227,12 +232,12 @@ impl Known {
 
     /// Takes into the catalog what an order made, and out of it what one forgot, as far as the order asked for it. What failed
     /// is in its order's end, and in no catalog.
-    pub(super) fn keep_made(&mut self, batch: &mut Batch, by: &MadeBy<'_>, made: &Made, now: Time) {
+    pub(super) fn keep_made(&mut self, batch: &mut Batch, by: &MadeBy<'_>, made: &DataResult, now: Time) {
         match made {
-            Made::Backup(copies) => copies.iter().for_each(|copy| self.keep_copy(batch, by, copy, now)),
-            Made::Restore(restore) => restore.safety.iter().for_each(|copy| self.keep_copy(batch, by, copy, now)),
-            Made::Drill(drill) => self.keep_proof(batch, by, drill, now),
-            Made::Forgotten(ids) => {
+            DataResult::Backup(copies) => copies.iter().for_each(|copy| self.keep_copy(batch, by, copy, now)),
+            DataResult::Restore(restore) => restore.safety.iter().for_each(|copy| self.keep_copy(batch, by, copy, now)),
+            DataResult::Drill(drill) => self.keep_proof(batch, by, drill, now),
+            DataResult::Forgotten(ids) => {
                 let DataAction::Forget { from, backups } = by.asked else { return };
                 for backup in ids.iter().filter(|id| backups.contains(id)) {
                     let key = BackupKey { repository: from.clone(), backup: backup.clone() };
@@ -291,7 +296,7 @@ impl Known {
 mod tests {
     use super::*;
     use crate::facts::testing::{NOW, memory, on, order, read, release};
-    use fleet_core::backup::{Cause, Manifest, Privileges, Snapshots, Source};
+    use fleet_core::backup::{BackupSource, Cause, Manifest, Privileges, Snapshots};
     use fleet_core::order::{Action, End, Order, Outcome};
     use std::sync::Arc;
     use std::time::Duration;
@@ -330,7 +335,7 @@ mod tests {
     }
 
     async fn replace(facts: &Facts, before: BTreeSet<(InstanceName, BackupKey)>, numbers: &[u32]) {
-        let look = Found { before, found: of(numbers) };
+        let look = RepositoryContents { before, found: of(numbers) };
         facts.replace_backups(&read("central"), look, NOW).await.expect("the store is whole");
     }
 
@@ -353,7 +358,7 @@ mod tests {
     async fn an_instance_that_could_not_be_read_keeps_its_part() {
         let facts = memory();
         replace(&facts, [].into(), &[1, 2]).await;
-        let look = Found { before: facts.read().backups_in(&read("central")), found: [].into() };
+        let look = RepositoryContents { before: facts.read().backups_in(&read("central")), found: [].into() };
         facts.replace_backups(&read("central"), look, NOW).await.expect("the store is whole");
         assert_eq!(kept(&facts), [key(1), key(2)]);
     }
@@ -391,7 +396,7 @@ mod tests {
         assert!(seen.is_made_on(&read("lab-1")), "the order went there");
         assert_eq!(entry(&facts, 4).expect("it is there").made_on, None);
         let at = |days: u64| Time(NOW.0 + days * 86_400_000);
-        let look = |number| Found { before: [].into(), found: of(&[number]) };
+        let look = |number| RepositoryContents { before: [].into(), found: of(&[number]) };
         facts.replace_backups(&read("central"), look(2), at(2)).await.expect("the store is whole");
         facts.replace_backups(&read("central"), look(3), at(3)).await.expect("the store is whole");
         let late = (asked_by(2), asked_by(3));
@@ -439,7 +444,7 @@ mod tests {
         let forged = |set: &str| {
             let snapshots = Some(Snapshots { set: read(&set.repeat(32)), dumps: None, files: None });
             let seen = BackupSeen { proof: Some(proof(9)), began: Time(NOW.0 * 9), snapshots, ..seen(1) };
-            Found { before: [].into(), found: [(read("notes-1"), [(key(1), seen)].into())].into() }
+            RepositoryContents { before: [].into(), found: [(read("notes-1"), [(key(1), seen)].into())].into() }
         };
         for set in ["aa", "bb"] {
             facts.replace_backups(&read("central"), forged(set), NOW).await.expect("the store is whole");
@@ -496,7 +501,7 @@ mod tests {
     async fn catalog_after(asked: Option<&str>, said: (&str, Manifest)) -> Vec<(BackupKey, Time)> {
         let facts = memory().with("lab-1", "notes-1").await;
         let old = [(key(1), BackupSeen { began: Time(5), ..seen(1) })].into();
-        let look = Found { before: [].into(), found: [(read("notes-1"), old)].into() };
+        let look = RepositoryContents { before: [].into(), found: [(read("notes-1"), old)].into() };
         facts.replace_backups(&read("central"), look, NOW).await.expect("the store is whole");
         let id = order("backup");
         if let Some(to) = asked {
@@ -505,7 +510,8 @@ mod tests {
             facts.give("lab-1", Order { id, instance: read("notes-1"), action, deadline }).await;
         }
         let (repository, manifest) = said;
-        let made = Made::Backup(vec![CopyMade { repository: read(repository), result: Ok(manifest), snapshots: None }]);
+        let made =
+            DataResult::Backup(vec![CopyMade { repository: read(repository), result: Ok(manifest), snapshots: None }]);
         let end = End { outcome: Outcome::Done, made: Some(Box::new(made)) };
         facts.hear_outcome(&read("lab-1"), id, read("notes-1"), end, NOW).await.expect("it is its own");
         let known = facts.read();
@@ -526,7 +532,7 @@ mod tests {
             result: Ok(manifest(key(1).backup, "notes-1", NOW)),
             snapshots: None,
         };
-        let end = End { outcome: Outcome::Done, made: Some(Box::new(Made::Backup(vec![copy]))) };
+        let end = End { outcome: Outcome::Done, made: Some(Box::new(DataResult::Backup(vec![copy]))) };
         let id = read(key(1).backup.as_str());
         let heard = facts.hear_outcome(&read(host), id, read("notes-1"), end, now).await;
         assert_eq!(heard.is_ok(), host == "lab-1");
@@ -551,7 +557,7 @@ mod tests {
             let snapshots = Some(Snapshots { set: read(&"aa".repeat(32)), dumps: None, files: None });
             let found = BackupSeen { snapshots: snapshots.clone(), asked_by, ..seen(1) };
             facts.choose_backup(&read("notes-1"), key(1), found, "", NOW).await.expect("the store is whole");
-            let from = Source {
+            let from = BackupSource {
                 repository: read("central"),
                 instance: read("notes-1"),
                 backup: key(1).backup,
@@ -576,7 +582,7 @@ mod tests {
             let found = BackupSeen { made_on: made_on.map(read), host: read("lab-1"), ..seen(1) };
             facts.choose_backup(&read("notes-1"), key(1), found, "", NOW).await.expect("the store is whole");
             let backup = key(1).backup;
-            let from = Source { repository: read("central"), instance: read("notes-1"), backup, snapshots: None };
+            let from = BackupSource { repository: read("central"), instance: read("notes-1"), backup, snapshots: None };
             // Nobody is believed who wished for it.
             let action = Action::Data(DataAction::Drill { from, privileges: Privileges::Kept });
             let (id, deadline) = (order("drill"), Duration::from_secs(60));

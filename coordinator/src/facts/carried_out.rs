@@ -4,7 +4,7 @@ use super::{DesiredChange, Facts};
 use crate::store::StoreError;
 use fleet_core::facts::InstanceDesired;
 use fleet_core::names::InstanceName;
-use fleet_core::plan::WishOver;
+use fleet_core::plan::DataRequestEnd;
 use fleet_core::time::Time;
 
 impl Facts {
@@ -48,12 +48,12 @@ impl Facts {
 
 impl Facts {
     /// Forgets wishes about data that are over; another that was made meanwhile stays.
-    pub async fn settle_wishes(&self, over: &[WishOver], now: Time) -> Result<(), StoreError> {
+    pub async fn settle_wishes(&self, over: &[DataRequestEnd], now: Time) -> Result<(), StoreError> {
         if over.is_empty() {
             return Ok(());
         }
         let settle = |change: &mut DesiredChange<'_>| {
-            for WishOver { instance: name, serial, lapsed } in over {
+            for DataRequestEnd { instance: name, serial, lapsed } in over {
                 let is_it = |instance: &&InstanceDesired| instance.data.as_ref().is_some_and(|it| it.serial == *serial);
                 let Some(instance) = change.known().instance(name).filter(is_it).cloned() else { continue };
                 if *lapsed {

@@ -6,8 +6,8 @@ use super::{DesiredChange, Facts};
 use crate::identity::Unknown;
 use crate::keys;
 use crate::store::StoreError;
-use fleet_core::facts::{InstanceDesired, Origin};
-use fleet_core::rollout::{Rollout, RolloutWish};
+use fleet_core::facts::{InstanceDesired, InstanceOrigin};
+use fleet_core::rollout::{Rollout, RolloutIntent};
 use fleet_core::time::Time;
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ impl Facts {
                     change.tell(&format!("instance {name}"), text);
                 }
                 // Where its host does not have it, it may have been removed since, or was never made: a person knows.
-                let origin = instance.origin.clone().or(Some(Origin::CameBack { of }));
+                let origin = instance.origin.clone().or(Some(InstanceOrigin::CameBack { of }));
                 change.put_instance(&name, InstanceDesired { removal: None, data: None, origin, ..instance });
             }
             let rollouts: Vec<Rollout> = change.known().desired().rollouts.values().cloned().collect();
-            for rollout in rollouts.into_iter().filter(|rollout| rollout.wish == RolloutWish::Run) {
-                change.put_rollout(Rollout { wish: RolloutWish::Pause, ..rollout });
+            for rollout in rollouts.into_iter().filter(|rollout| rollout.wish == RolloutIntent::Run) {
+                change.put_rollout(Rollout { wish: RolloutIntent::Pause, ..rollout });
             }
             let subjects: Vec<_> = change.known().subjects().map(|(name, kept)| (name.clone(), kept.clone())).collect();
             for (subject, mut kept) in subjects {

@@ -1,10 +1,10 @@
 //! The one writer of `Desired`: the operators' service. Releases and values go with it.
 
-use super::{Facts, Known, ReleaseKept};
+use super::{Facts, ReleaseKept, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, StoreError};
-use fleet_core::backup::{BackupPolicy, Held, Made, RepositoryDesired};
-use fleet_core::facts::{AtOnce, HostDesired, InstanceDesired};
+use fleet_core::backup::{BackupPolicy, DataResult, Held, RepositoryDesired};
+use fleet_core::facts::{DataConcurrency, HostDesired, InstanceDesired};
 use fleet_core::names::{BackupId, HostName, InstanceName, OrderId, PolicyName, RepositoryName, RolloutId};
 use fleet_core::rollout::Rollout;
 use fleet_core::time::Time;
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 /// A change of what is desired, while the facts are locked: look, refuse or change, and tell.
 #[derive(Debug)]
 pub struct DesiredChange<'a> {
-    pub(super) known: &'a mut Known,
+    pub(super) known: &'a mut StateSnapshot,
     pub(super) batch: &'a mut Batch,
     pub now: Time,
     touched: BTreeSet<HostName>,
@@ -50,7 +50,7 @@ impl Facts {
 }
 
 impl DesiredChange<'_> {
-    pub fn known(&self) -> &Known {
+    pub fn known(&self) -> &StateSnapshot {
         self.known
     }
 
@@ -161,7 +161,7 @@ impl DesiredChange<'_> {
     }
 
     /// How many backups and drills of the whole fleet may run at a time.
-    pub fn put_at_once(&mut self, at_once: AtOnce) {
+    pub fn put_at_once(&mut self, at_once: DataConcurrency) {
         self.is_wish = true;
         self.batch.put(keys::AT_ONCE.to_owned(), &at_once);
         self.known.desired.at_once = at_once;
@@ -193,7 +193,7 @@ impl DesiredChange<'_> {
         let instances: Vec<InstanceName> = self.known.observed.backups.keys().cloned().collect();
         let dropped = instances.iter().map(|instance| self.drop_backups(name, instance)).sum();
         for (id, ended) in &mut self.known.observed.ended {
-            let Some(Made::Backup(copies)) = ended.made.as_deref_mut() else { continue };
+            let Some(DataResult::Backup(copies)) = ended.made.as_deref_mut() else { continue };
             let before = copies.len();
             copies.retain(|copy| copy.repository != *name);
             if copies.len() < before {

@@ -2,7 +2,7 @@
 
 use super::asked::end_text;
 use super::backups::MadeBy;
-use super::{Facts, Known, ObserveError};
+use super::{Facts, ObserveError, StateSnapshot};
 use crate::keys;
 use crate::store::Batch;
 use fleet_core::backup::AskedBy;
@@ -37,7 +37,7 @@ impl Facts {
     }
 }
 
-impl Known {
+impl StateSnapshot {
     /// Whether an end that nobody waits for would be one more of very many.
     fn has_many_ends(&self, id: &OrderId, instance: &InstanceName) -> bool {
         !self.observed.ended.contains_key(id) && self.index.ends_of(instance) >= LIMIT

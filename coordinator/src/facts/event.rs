@@ -5,7 +5,7 @@ mod budget;
 
 use crate::keys;
 use crate::store::{Batch, Store, StoreError};
-use budget::{AT_A_TIME, Budget, Verdict};
+use budget::{AT_A_TIME, Budget, EventVerdict};
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
@@ -79,14 +79,14 @@ impl Events {
             Event { at, subject, text: text.into(), said_by: said_by.clone() }
         };
         match self.budgets.entry(host.clone()).or_default().spend(at) {
-            Verdict::Dropped => return,
-            Verdict::Full => {
+            EventVerdict::Dropped => return,
+            EventVerdict::Full => {
                 let text =
                     format!("has more than {AT_A_TIME} events to tell in a minute: the rest is counted, not kept");
                 return self.add(batch, of_host(text));
             }
-            Verdict::Kept { dropped: 0 } => {}
-            Verdict::Kept { dropped } => {
+            EventVerdict::Kept { dropped: 0 } => {}
+            EventVerdict::Kept { dropped } => {
                 self.add(batch, of_host(format!("{dropped} of its events were not kept")));
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! Kept beside the open orders, because an order may be over before its backup is found: it was withdrawn, or another copy failed.
 
-use super::Known;
+use super::StateSnapshot;
 use crate::keys;
 use crate::store::Batch;
 use fleet_core::backup::{Cause, DataAction};
@@ -68,7 +68,7 @@ pub(super) fn targets(action: &DataAction) -> Option<&BTreeSet<RepositoryName>> 
     }
 }
 
-impl Known {
+impl StateSnapshot {
     /// Notes what an order that is given asks for. Asked once more, it is still as old as it was.
     pub(super) fn expect_backup(&mut self, batch: &mut Batch, open: &OpenOrder) {
         let Some(mut expected) = Expected::of(open) else { return };

@@ -2,11 +2,11 @@
 //!
 //! Greetings stay in memory; what is written is that there are two machines, and that there are no longer.
 
-use super::{DesiredChange, Facts, Known};
+use super::{DesiredChange, Facts, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, StoreError};
 use fleet_core::duplicate::{Duplicate, DuplicateChange, Greeting, QUIET};
-use fleet_core::facts::Link;
+use fleet_core::facts::LinkState;
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
 
@@ -43,7 +43,7 @@ impl Facts {
         for host in may_end {
             let since = connected_since(&host);
             let change = self.change_unwritten(|known| {
-                let is_online = known.observed.hosts.get(&host).is_some_and(|seen| seen.link == Link::Online);
+                let is_online = known.observed.hosts.get(&host).is_some_and(|seen| seen.link == LinkState::Online);
                 known.observed.greetings.get_mut(&host)?.pass(since.filter(|_| is_online), now)
             });
             if let Some(change) = change {
@@ -77,7 +77,7 @@ impl Facts {
     }
 }
 
-impl Known {
+impl StateSnapshot {
     fn put_greetings(&self, batch: &mut Batch, host: &HostName) {
         match self.observed.greetings.get(host).filter(|greetings| greetings.duplicate().is_some()) {
             Some(greetings) => batch.put(keys::greetings(host), greetings),

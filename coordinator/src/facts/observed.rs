@@ -3,10 +3,10 @@
 //! What a host says is believed about its own instances and orders only. Only what changed is written to the disk, and
 //! never a heartbeat or the progress of a step.
 
-use super::{Facts, Known};
+use super::{Facts, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, Store, StoreError};
-use fleet_core::facts::{HostObserved, HostSaid, InstanceObserved, Link, Observed, Running};
+use fleet_core::facts::{HostObserved, HostSaid, InstanceObserved, LinkState, Observed, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId};
 use fleet_core::time::Time;
 use std::collections::BTreeSet;
@@ -36,15 +36,15 @@ pub type HelloSaid = HostSaid;
 /// Reads what was kept of earlier reports; whoever was connected is not any more.
 pub(super) fn load(store: &dyn Store) -> Result<Observed, StoreError> {
     let since = crate::clock::now();
-    let said = super::known::load::<HostName, HostSaid>(store, keys::OBSERVED_HOSTS)?;
-    let offline = |(name, said)| (name, HostObserved { link: Link::Offline { since }, said });
+    let said = super::state::load::<HostName, HostSaid>(store, keys::OBSERVED_HOSTS)?;
+    let offline = |(name, said)| (name, HostObserved { link: LinkState::Offline { since }, said });
     Ok(Observed {
         hosts: said.into_iter().map(offline).collect(),
-        instances: super::known::load(store, keys::OBSERVED_INSTANCES)?,
-        ended: super::known::load(store, keys::ENDED)?,
+        instances: super::state::load(store, keys::OBSERVED_INSTANCES)?,
+        ended: super::state::load(store, keys::ENDED)?,
         backups: super::backups::load(store)?,
-        greetings: super::known::load(store, keys::GREETINGS)?,
-        other_protocols: super::known::load(store, keys::OTHER_PROTOCOLS)?,
+        greetings: super::state::load(store, keys::GREETINGS)?,
+        other_protocols: super::state::load(store, keys::OTHER_PROTOCOLS)?,
         since,
     })
 }
@@ -58,7 +58,7 @@ impl Facts {
             if is_news {
                 batch.put(keys::observed_host(host), &said);
             }
-            let link = before.map_or(Link::Offline { since: now }, |before| before.link);
+            let link = before.map_or(LinkState::Offline { since: now }, |before| before.link);
             known.observed.hosts.insert(host.clone(), HostObserved { link, said });
             known.forget_other_protocol(batch, host, now);
             Ok::<_, StoreError>(())
@@ -77,8 +77,8 @@ impl Facts {
 
     pub fn mark_online(&self, host: &HostName) {
         let changed = self.change_unwritten(|known| match known.observed.hosts.get_mut(host) {
-            Some(seen) if seen.link != Link::Online => {
-                seen.link = Link::Online;
+            Some(seen) if seen.link != LinkState::Online => {
+                seen.link = LinkState::Online;
                 true
             }
             Some(_) | None => false,
@@ -90,8 +90,8 @@ impl Facts {
 
     pub fn mark_offline(&self, host: &HostName, now: Time) {
         let changed = self.change_unwritten(|known| match known.observed.hosts.get_mut(host) {
-            Some(seen) if seen.link == Link::Online => {
-                seen.link = Link::Offline { since: now };
+            Some(seen) if seen.link == LinkState::Online => {
+                seen.link = LinkState::Offline { since: now };
                 true
             }
             Some(_) | None => false,
@@ -152,7 +152,7 @@ impl Facts {
 
     /// A host that has said all it has does not have what came to be wanted only afterwards.
     pub fn presume_absent(&self, host: &HostName, now: Time) {
-        let unseen = |known: &Known| -> Vec<InstanceName> {
+        let unseen = |known: &StateSnapshot| -> Vec<InstanceName> {
             known.instances_of(host).filter(|name| known.is_unseen_at(host, name)).cloned().collect()
         };
         if unseen(&self.read()).is_empty() {
@@ -175,7 +175,7 @@ impl Facts {
         self.settled(committed).await.map(|_| ())
     }
 
-    pub(super) fn change_unwritten<R>(&self, change: impl FnOnce(&mut Known) -> R) -> R {
+    pub(super) fn change_unwritten<R>(&self, change: impl FnOnce(&mut StateSnapshot) -> R) -> R {
         let result = change(&mut self.known.write().unwrap_or_else(std::sync::PoisonError::into_inner));
         self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
         result
@@ -188,7 +188,7 @@ fn differs(before: &HostSaid, now: &HostSaid) -> bool {
     !same_but_numbers || before.clock_skew_ms.abs_diff(now.clock_skew_ms) > SKEW_NEWS
 }
 
-impl Known {
+impl StateSnapshot {
     pub(super) fn is_wanted_at(&self, host: &HostName, name: &InstanceName) -> bool {
         self.desired.instances.get(name).is_some_and(|instance| instance.host == *host)
     }
@@ -252,7 +252,7 @@ mod tests {
     use super::*;
     use crate::facts::testing::{on, read};
     use crate::store::MemoryStore;
-    use fleet_core::plan::Outlook;
+    use fleet_core::plan::PlanContext;
     use std::sync::Arc;
 
     #[tokio::test]
@@ -261,11 +261,11 @@ mod tests {
         drop(on(Arc::clone(&store) as Arc<dyn Store>).with("lab-1", "notes-1").await);
         let again = on(store);
         let known = again.read();
-        let Link::Offline { since } = known.observed().hosts[&read("lab-1")].link else {
+        let LinkState::Offline { since } = known.observed().hosts[&read("lab-1")].link else {
             panic!("it is not there yet")
         };
         assert_eq!(since, known.observed().since);
-        let outlook = Outlook::new(known.desired(), known.asked(), known.observed(), since);
+        let outlook = PlanContext::new(known.desired(), known.asked(), known.observed(), since);
         assert!(outlook.returning_until(since).is_some());
     }
 }

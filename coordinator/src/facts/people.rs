@@ -1,6 +1,6 @@
 //! Tokens and enrolled subjects: who may come in. Changed together with hosts and operators, in one batch.
 
-use super::{DesiredChange, Facts, Known};
+use super::{DesiredChange, Facts, StateSnapshot};
 use crate::identity::{Believes, Serial, SubjectKept, TokenKept, TokenState};
 use crate::keys;
 use crate::store::{Store, StoreError};
@@ -43,7 +43,7 @@ impl Believes for Facts {
     }
 }
 
-impl Known {
+impl StateSnapshot {
     pub fn subject(&self, subject: &Subject) -> Option<&SubjectKept> {
         self.people.subjects.get(subject)
     }

@@ -1,9 +1,9 @@
 //! Hosts that speak another protocol: they are refused at the door, and operators must see why they are away.
 
-use super::{Facts, Known};
+use super::{Facts, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, StoreError};
-use fleet_core::facts::{Link, OtherProtocol};
+use fleet_core::facts::{LinkState, OtherProtocol};
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
 use fleet_proto::PROTOCOL;
@@ -17,7 +17,7 @@ impl Facts {
     /// takes turns, the newest is known, and not each is written.
     pub async fn hear_other_protocol(&self, host: &HostName, protocol: u32, now: Time) -> Result<(), StoreError> {
         let is_other = |before: &OtherProtocol| before.protocol != protocol && now.since(before.since) >= PACE;
-        let is_news = |known: &Known| known.observed.other_protocols.get(host).is_none_or(is_other);
+        let is_news = |known: &StateSnapshot| known.observed.other_protocols.get(host).is_none_or(is_other);
         if !is_news(&self.read()) {
             self.change_unwritten(|known| {
                 if let Some(before) = known.observed.other_protocols.get_mut(host) {
@@ -41,10 +41,10 @@ impl Facts {
     }
 }
 
-impl Known {
+impl StateSnapshot {
     /// The protocol for which a host is away, if it is. Since the coordinator itself was upgraded, it may be ours.
     pub fn other_protocol(&self, host: &HostName) -> Option<OtherProtocol> {
-        let is_online = self.observed.hosts.get(host).is_some_and(|seen| seen.link == Link::Online);
+        let is_online = self.observed.hosts.get(host).is_some_and(|seen| seen.link == LinkState::Online);
         let other = self.observed.other_protocols.get(host).copied();
         other.filter(|other| other.protocol != PROTOCOL && !is_online)
     }

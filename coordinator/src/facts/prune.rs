@@ -4,11 +4,11 @@
 //! newest 20 rollouts, besides those that are not over and those that last moved an instance; the values of the
 //! revisions that are wanted or that an order, a host or a rollout may still ask for.
 
-use super::{DesiredChange, Facts, Known};
+use super::{DesiredChange, Facts, StateSnapshot};
 use crate::keys;
 use crate::store::StoreError;
 use fleet_core::names::{AppName, InstanceName, OrderId, RolloutId};
-use fleet_core::plan::{MemberState, Outlook, Phase, upgrade_ids};
+use fleet_core::plan::{MemberState, PlanContext, RolloutPhase, upgrade_ids};
 use fleet_core::time::Time;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -50,7 +50,7 @@ impl Facts {
 }
 
 /// Values of revisions that nobody can ask for any more.
-fn old_values(known: &Known, values: Vec<(InstanceName, Vec<String>)>) -> Vec<String> {
+fn old_values(known: &StateSnapshot, values: Vec<(InstanceName, Vec<String>)>) -> Vec<String> {
     let kept_for_undo = keys_in_rollouts(known);
     let mut old = Vec::new();
     for (name, keys) in values {
@@ -63,7 +63,7 @@ fn old_values(known: &Known, values: Vec<(InstanceName, Vec<String>)>) -> Vec<St
 
 /// The oldest revision that is wanted, that an open order brings, or that the instance has been seen with, less one. A host
 /// may say a newer one than is wanted: an older export may have been imported.
-fn first_needed(known: &Known, name: &InstanceName) -> u64 {
+fn first_needed(known: &StateSnapshot, name: &InstanceName) -> u64 {
     let Some(instance) = known.instance(name) else { return 0 };
     let seen = known.observed().instances.get(name).and_then(|seen| seen.running.last());
     let before_seen = seen.map_or(0, |said| said.revision.saturating_sub(1));
@@ -74,7 +74,7 @@ fn first_needed(known: &Known, name: &InstanceName) -> u64 {
 }
 
 /// The values that instances had before the rollouts that are kept, and that undos put back.
-fn keys_in_rollouts(known: &Known) -> HashSet<String> {
+fn keys_in_rollouts(known: &StateSnapshot) -> HashSet<String> {
     let members = known.desired().rollouts.values().flat_map(|rollout| &rollout.members);
     let revisions = members.flat_map(|member| {
         let both = member.from_revision.into_iter().chain(member.to_revision);
@@ -84,7 +84,7 @@ fn keys_in_rollouts(known: &Known) -> HashSet<String> {
 }
 
 /// Besides those of rollouts, what an instance wants now must not be forgotten to have failed, however many backups of it end.
-fn old_ends(known: &Known, now: Time) -> Vec<OrderId> {
+fn old_ends(known: &StateSnapshot, now: Time) -> Vec<OrderId> {
     let mut by_instance: HashMap<&InstanceName, Vec<(Time, &OrderId)>> = HashMap::new();
     for (id, ended) in &known.observed().ended {
         by_instance.entry(&ended.instance).or_default().push((ended.at, id));
@@ -94,7 +94,7 @@ fn old_ends(known: &Known, now: Time) -> Vec<OrderId> {
     let crowded = members.filter(|(_, member)| by_instance.contains_key(&member.instance));
     let mut needed: HashSet<OrderId> = crowded.flat_map(|(rollout, member)| upgrade_ids(rollout, member)).collect();
     if !by_instance.is_empty() {
-        let outlook = Outlook::new(known.desired(), known.asked(), known.observed(), now);
+        let outlook = PlanContext::new(known.desired(), known.asked(), known.observed(), now);
         needed.extend(by_instance.keys().filter_map(|name| outlook.wanted_id(name)));
     }
     let mut old = Vec::new();
@@ -107,8 +107,8 @@ fn old_ends(known: &Known, now: Time) -> Vec<OrderId> {
     old
 }
 
-fn old_rollouts(known: &Known, now: Time) -> Vec<RolloutId> {
-    let outlook = Outlook::new(known.desired(), known.asked(), known.observed(), now);
+fn old_rollouts(known: &StateSnapshot, now: Time) -> Vec<RolloutId> {
+    let outlook = PlanContext::new(known.desired(), known.asked(), known.observed(), now);
     let mut by_app: BTreeMap<&AppName, Vec<_>> = BTreeMap::new();
     for rollout in known.desired().rollouts.values() {
         by_app.entry(&rollout.app).or_default().push(rollout);
@@ -117,7 +117,7 @@ fn old_rollouts(known: &Known, now: Time) -> Vec<RolloutId> {
     for rollouts in by_app.values_mut() {
         rollouts.sort_by_key(|rollout| Reverse(rollout.created));
         for rollout in rollouts.iter().skip(ROLLOUTS) {
-            let is_over = matches!(outlook.phase(rollout), Phase::Done | Phase::Aborted);
+            let is_over = matches!(outlook.phase(rollout), RolloutPhase::Done | RolloutPhase::Aborted);
             let has_let_go =
                 |state: &MemberState| matches!(state, MemberState::Superseded { .. } | MemberState::Removed);
             if is_over && outlook.members(rollout).iter().all(|(_, state)| has_let_go(state)) {
@@ -171,12 +171,12 @@ mod tests {
         }
         let phase = |facts: &Facts| {
             let known = facts.read();
-            Outlook::new(known.desired(), known.asked(), known.observed(), NOW).phase(&rollout)
+            PlanContext::new(known.desired(), known.asked(), known.observed(), NOW).phase(&rollout)
         };
-        assert_eq!(phase(&facts), Phase::Done);
+        assert_eq!(phase(&facts), RolloutPhase::Done);
         prune(&facts).await;
         let left = facts.read().observed().ended.keys().filter(|id| own.contains(id)).count();
-        assert_eq!((left, phase(&facts)), (2, Phase::Done), "in each of its attempts");
+        assert_eq!((left, phase(&facts)), (2, RolloutPhase::Done), "in each of its attempts");
         assert_eq!(facts.read().observed().ended.len(), ENDS + 2);
     }
 

@@ -3,13 +3,13 @@
 use super::{DesiredChange, Facts, ObserveError};
 use crate::store::{MemoryStore, Store, StoreError};
 use fleet_core::facts::{
-    Doing, DriftRule, Health, HostDesired, HostSaid, InstanceDesired, InstanceSaid, OpenOrder, PowerDesired, Removal,
-    Running,
+    Doing, DriftRule, HostDesired, HostSaid, InstanceDesired, InstanceHealth, InstanceSaid, OpenOrder, PowerDesired,
+    Removal, Running,
 };
 use fleet_core::names::{HostName, InstanceName, OrderId};
-use fleet_core::order::{Action, Goal, Order, Outcome, PowerWish, Release, order_id};
+use fleet_core::order::{Action, Goal, Order, Outcome, PowerRequest, Release, order_id};
 use fleet_core::plan::{NewOrder, Plan};
-use fleet_core::rollout::{Member, Rollout, RolloutWish, StrategyWish};
+use fleet_core::rollout::{Member, Rollout, RolloutIntent, StrategyRequest};
 use fleet_core::time::Time;
 use std::fmt::Debug;
 use std::str::FromStr;
@@ -41,7 +41,7 @@ pub fn wanted(host: &str) -> InstanceDesired {
         release: release("1.1"),
         revision: 1,
         drift: DriftRule::Heal,
-        power: PowerDesired { wish: PowerWish::Start, serial: 0 },
+        power: PowerDesired { wish: PowerRequest::Start, serial: 0 },
         removal: None,
         data: None,
         origin: None,
@@ -73,10 +73,10 @@ pub fn undo(id: &str, instance: &str, revision: u64) -> Rollout {
         id: read(id),
         app: read("notes"),
         version: read("1.1"),
-        strategy: StrategyWish { soak: Some(Duration::ZERO), ..StrategyWish::default() }.settle(1),
+        strategy: StrategyRequest { soak: Some(Duration::ZERO), ..StrategyRequest::default() }.settle(1),
         members: vec![member],
         left_out: Vec::new(),
-        wish: RolloutWish::Run,
+        wish: RolloutIntent::Run,
         attempt: 1,
         created: NOW,
         by: read("ada"),
@@ -88,7 +88,7 @@ pub fn order(name: &str) -> OrderId {
 }
 
 pub fn restart(instance: &str, name: &str) -> Order {
-    let action = Action::Power { wish: PowerWish::Restart, serial: 1 };
+    let action = Action::Power { wish: PowerRequest::Restart, serial: 1 };
     Order { id: order(name), instance: read(instance), action, deadline: Duration::from_secs(60) }
 }
 
@@ -151,7 +151,7 @@ impl Facts {
             release: release(version),
             revision,
             power_serial: 0,
-            health: Health::Healthy,
+            health: InstanceHealth::Healthy,
             drift: Vec::new(),
             containers: Vec::new(),
             coverage: None,

@@ -5,7 +5,7 @@ use super::{
     Admitted, Authority, BACKDATE, IdentityError, Issued, MACHINES, Serial, SubjectKept, TokenKept, TokenState,
     hash_of_secret, key_of,
 };
-use crate::facts::{DesiredChange, Facts, Known};
+use crate::facts::{DesiredChange, Facts, StateSnapshot};
 use crate::store::StoreError;
 use fleet_core::access::{Joiner, Subject};
 use fleet_core::time::Time;
@@ -163,7 +163,7 @@ impl Admissions {
 }
 
 /// The token, if it still admits the holder of this key, who still belongs to the fleet.
-fn usable(known: &Known, hash: &str, key: &str, now: Time) -> Result<TokenKept, AdmitError> {
+fn usable(known: &StateSnapshot, hash: &str, key: &str, now: Time) -> Result<TokenKept, AdmitError> {
     let token = known.token(hash).ok_or(AdmitError::TokenUnknown)?;
     let counts = |serial: &str| known.subject(&token.subject).is_some_and(|kept| kept.counts(serial));
     let is_again = token.admitted(key, now).is_some_and(|unheard| counts(&unheard.serial));

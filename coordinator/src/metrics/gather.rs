@@ -1,23 +1,23 @@
 //! Works out what there is to tell.
 
 use super::text::{Page, number};
-use crate::facts::Known;
+use crate::facts::StateSnapshot;
 use crate::operators::{health_words, outlook};
 use crate::own::{OwnStanding, own_standing};
 use crate::serve::Shared;
-use fleet_core::backup::{BackupSeen, CopyStanding, Standing, Word};
-use fleet_core::facts::Link;
+use fleet_core::backup::{BackupHealth, BackupSeen, CopyStanding, HealthLevel};
+use fleet_core::facts::LinkState;
 use fleet_core::names::InstanceName;
 use fleet_core::time::Time;
 use std::collections::BTreeMap;
 
 /// What is told of one instance's backups; nothing where there is nothing to tell.
-type Told = fn(&Standing, Time) -> Option<f64>;
+type BackupSamples = fn(&BackupHealth, Time) -> Option<f64>;
 
 /// A moment of one copy that has an age.
 type Moment = fn(&CopyStanding) -> Option<Time>;
 
-const BACKUPS: [(&str, &str, Told); 6] = [
+const BACKUPS: [(&str, &str, BackupSamples); 6] = [
     ("fleet_backup_age_seconds", "Age of the newest backup of an instance.", |standing, now| {
         newest(standing).map(|seen| age(seen.began, now))
     }),
@@ -35,7 +35,7 @@ const BACKUPS: [(&str, &str, Told); 6] = [
         Some(number(copies as u64))
     }),
     ("fleet_backup_ok", "Whether the backups of an instance are as its policy wants them.", |standing, _| {
-        Some(f64::from(u8::from(standing.word == Word::Ok)))
+        Some(f64::from(u8::from(standing.word == HealthLevel::Ok)))
     }),
 ];
 
@@ -44,7 +44,7 @@ pub fn gather(shared: &Shared, now: Time) -> String {
     let known = shared.facts.read();
     let outlook = outlook(&known, now);
     let names = known.desired().instances.keys();
-    let standings: Vec<(&InstanceName, Standing)> =
+    let standings: Vec<(&InstanceName, BackupHealth)> =
         names.filter_map(|name| Some((name, outlook.standing(name)?))).collect();
     for (name, help, told) in BACKUPS {
         let mut family = page.family(name, help);
@@ -65,7 +65,7 @@ pub fn gather(shared: &Shared, now: Time) -> String {
     page.finish()
 }
 
-fn newest(standing: &Standing) -> Option<&BackupSeen> {
+fn newest(standing: &BackupHealth) -> Option<&BackupSeen> {
     standing.newest.as_ref().map(|(_, seen)| seen)
 }
 
@@ -74,7 +74,7 @@ fn age(then: Time, now: Time) -> f64 {
 }
 
 /// Each copy has an age and a proof of its own.
-fn copies(page: &mut Page, standings: &[(&InstanceName, Standing)], now: Time) {
+fn copies(page: &mut Page, standings: &[(&InstanceName, BackupHealth)], now: Time) {
     let told: [(&str, &str, Moment); 2] = [
         ("fleet_backup_copy_age_seconds", "Age of the newest backup in one repository.", |copy| copy.newest),
         ("fleet_backup_copy_proof_age_seconds", "Time since a drill last succeeded in one repository.", |copy| {
@@ -107,9 +107,9 @@ fn own(page: &mut Page, shared: &Shared, now: Time) {
     family.sample(&[], f64::from(u8::from(standing.problem.is_none())));
 }
 
-fn hosts(page: &mut Page, known: &Known) {
+fn hosts(page: &mut Page, known: &StateSnapshot) {
     let (all, seen) = (known.desired().hosts.len(), &known.observed().hosts);
-    let is_online = |name| seen.get(name).is_some_and(|host| host.link == Link::Online);
+    let is_online = |name| seen.get(name).is_some_and(|host| host.link == LinkState::Online);
     let online = known.desired().hosts.keys().filter(|name| is_online(*name)).count();
     let mut family = page.family("fleet_hosts", "Hosts of the fleet, by whether they are connected.");
     family.sample(&[("link", "online")], number(online as u64));
@@ -119,7 +119,7 @@ fn hosts(page: &mut Page, known: &Known) {
     page.family("fleet_hosts_duplicate", help).sample(&[], number(duplicates as u64));
 }
 
-fn instances(page: &mut Page, known: &Known) {
+fn instances(page: &mut Page, known: &StateSnapshot) {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for (name, instance) in &known.desired().instances {
         *counts.entry(health_words(known, name, instance).0).or_default() += 1;

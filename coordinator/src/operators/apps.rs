@@ -1,8 +1,8 @@
 //! Listing apps and showing releases.
 
+use super::request::{absent, read};
 use super::service::OperatorsService;
-use super::wish::{absent, read};
-use crate::facts::{Known, ReleaseKept};
+use crate::facts::{ReleaseKept, StateSnapshot};
 use fleet_core::app::{Declaration, ValueType};
 use fleet_core::names::{AppName, ReleaseName, Version};
 use fleet_proto::v1;
@@ -45,7 +45,7 @@ impl OperatorsService {
     }
 }
 
-fn view(known: &Known, kept: &ReleaseKept) -> v1::ReleaseView {
+fn view(known: &StateSnapshot, kept: &ReleaseKept) -> v1::ReleaseView {
     let runs_it = |name: &&fleet_core::names::InstanceName| {
         let seen = known.observed().instances.get(*name).and_then(|seen| seen.running.last());
         seen.is_some_and(|said| said.release.digest == kept.release.digest)

@@ -2,8 +2,8 @@
 
 use super::claims::Claimant;
 use super::proposals::ATTEMPT;
+use super::request::hindered;
 use super::service::OperatorsService;
-use super::wish::hindered;
 use fleet_core::claims::claims_of;
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{HostName, InstanceName, OperatorName};

@@ -4,14 +4,14 @@ mod ahead;
 
 use super::views::instance::{InstanceViews, verb};
 use crate::agents::Excess;
-use crate::facts::{Known, duplicate_words, protocol_words};
+use crate::facts::{StateSnapshot, duplicate_words, protocol_words};
 use crate::own::own_standing;
 use crate::serve::Shared;
-use fleet_core::backup::{DataKind, Word};
-use fleet_core::facts::{DriftRule, Health, HostObserved, InstanceDesired, Link};
+use fleet_core::backup::{DataKind, HealthLevel};
+use fleet_core::facts::{DriftRule, HostObserved, InstanceDesired, InstanceHealth, LinkState};
 use fleet_core::names::{HostName, InstanceName, RepositoryName};
 use fleet_core::order::Outcome;
-use fleet_core::plan::{MemberState, Newer, Outlook, Phase};
+use fleet_core::plan::{MemberState, Newer, PlanContext, RolloutPhase};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 
@@ -43,8 +43,8 @@ enum Rank {
 }
 
 pub fn attention(
-    known: &Known,
-    outlook: &Outlook<'_>,
+    known: &StateSnapshot,
+    outlook: &PlanContext<'_>,
     views: &InstanceViews<'_>,
     kept: Kept,
     now: Time,
@@ -139,22 +139,22 @@ fn say(rank: Rank, subject: String, text: String, hint: String) -> (Rank, v1::At
 }
 
 /// Two machines that connect as one host.
-fn of_duplicate(known: &Known, name: &HostName) -> Option<(Rank, v1::Attention)> {
+fn of_duplicate(known: &StateSnapshot, name: &HostName) -> Option<(Rank, v1::Attention)> {
     let (text, hint) = duplicate_words(known.observed().duplicate(name)?);
     Some(say(Rank::Duplicate, format!("host {name}"), text, hint))
 }
 
 /// Why a host is away, as far as anyone knows.
-fn of_link(known: &Known, outlook: &Outlook<'_>, name: &HostName) -> Option<(Rank, v1::Attention)> {
+fn of_link(known: &StateSnapshot, outlook: &PlanContext<'_>, name: &HostName) -> Option<(Rank, v1::Attention)> {
     let subject = format!("host {name}");
     if let Some(other) = known.other_protocol(name) {
         let (text, hint) = protocol_words(name, other);
         return Some(say(Rank::Refused, subject, text, hint));
     }
     match known.observed().hosts.get(name)?.link {
-        Link::Online => None,
-        Link::Offline { since } if outlook.returning_until(since).is_some() => None,
-        Link::Offline { since } => {
+        LinkState::Online => None,
+        LinkState::Offline { since } if outlook.returning_until(since).is_some() => None,
+        LinkState::Offline { since } => {
             Some(say(Rank::Offline, subject, format!("offline since {since}"), format!("fleet host show {name}")))
         }
     }
@@ -176,7 +176,7 @@ fn of_host(name: &HostName, seen: &HostObserved) -> Vec<(Rank, v1::Attention)> {
 }
 
 fn of_instance(
-    known: &Known,
+    known: &StateSnapshot,
     views: &InstanceViews<'_>,
     name: &InstanceName,
     instance: &InstanceDesired,
@@ -199,7 +199,7 @@ fn of_instance(
     }
     let seen = known.observed().instances.get(name).filter(|seen| seen.host == instance.host);
     let Some(said) = seen.and_then(|seen| seen.running.last()) else { return found };
-    if let Health::Unhealthy { reason } = &said.health {
+    if let InstanceHealth::Unhealthy { reason } = &said.health {
         found.push(say(Rank::Unhealthy, subject(), format!("unhealthy: {reason}"), format!("fleet logs {name}")));
     }
     if !said.leftovers.is_empty() {
@@ -212,7 +212,7 @@ fn of_instance(
     found
 }
 
-fn is_of_policy(known: &Known, name: &InstanceName, of: Option<DataKind>) -> bool {
+fn is_of_policy(known: &StateSnapshot, name: &InstanceName, of: Option<DataKind>) -> bool {
     match of {
         Some(DataKind::Backup | DataKind::Drill) => known.desired().policy_of(name).is_some(),
         Some(DataKind::Restore | DataKind::Forget) | None => false,
@@ -220,7 +220,7 @@ fn is_of_policy(known: &Known, name: &InstanceName, of: Option<DataKind>) -> boo
 }
 
 /// Backups that are not as their policies want them. A new instance has as long as a backup may be old.
-fn of_backups(known: &Known, outlook: &Outlook<'_>, now: Time) -> Vec<(Rank, v1::Attention)> {
+fn of_backups(known: &StateSnapshot, outlook: &PlanContext<'_>, now: Time) -> Vec<(Rank, v1::Attention)> {
     if known.desired().policies.is_empty() {
         return Vec::new();
     }
@@ -232,9 +232,9 @@ fn of_backups(known: &Known, outlook: &Outlook<'_>, now: Time) -> Vec<(Rank, v1:
         };
         let is_new = now.since(instance.created) <= policy.max_age.as_duration();
         let standing = outlook.standing(name).filter(|standing| match standing.word {
-            Word::Ok => false,
-            Word::Never => !is_new || standing.reasons.len() > 1,
-            Word::Failing | Word::Late | Word::Uncovered => true,
+            HealthLevel::Ok => false,
+            HealthLevel::Never => !is_new || standing.reasons.len() > 1,
+            HealthLevel::Failing | HealthLevel::Late | HealthLevel::Uncovered => true,
         });
         if let Some(standing) = standing {
             let text = format!("its backups: {}: {}", standing.word, standing.reasons.join("; "));
@@ -251,7 +251,11 @@ fn of_backups(known: &Known, outlook: &Outlook<'_>, now: Time) -> Vec<(Rank, v1:
 }
 
 /// An instance whose host has values that nobody here has given.
-fn of_values(outlook: &Outlook<'_>, name: &InstanceName, instance: &InstanceDesired) -> Option<(Rank, v1::Attention)> {
+fn of_values(
+    outlook: &PlanContext<'_>,
+    name: &InstanceName,
+    instance: &InstanceDesired,
+) -> Option<(Rank, v1::Attention)> {
     match outlook.newer(name)? {
         Newer::Brought(_) => None,
         Newer::Unknown(said) => {
@@ -264,7 +268,7 @@ fn of_values(outlook: &Outlook<'_>, name: &InstanceName, instance: &InstanceDesi
 }
 
 /// Orders that wait for values that are not there any more. Those of two machines are told with their host.
-fn untold(known: &Known) -> Vec<(Rank, v1::Attention)> {
+fn untold(known: &StateSnapshot) -> Vec<(Rank, v1::Attention)> {
     let untold = known.asked().orders.iter().filter_map(|(id, open)| Some((open, known.untold(id)?)));
     untold
         .filter(|(open, _)| known.observed().duplicate(&open.host).is_none())
@@ -278,8 +282,9 @@ fn untold(known: &Known) -> Vec<(Rank, v1::Attention)> {
 }
 
 /// Orders whose host is there and has not said in time how they ended.
-fn overdue(known: &Known, now: Time) -> Vec<(Rank, v1::Attention)> {
-    let is_online = |host: &HostName| known.observed().hosts.get(host).is_some_and(|seen| seen.link == Link::Online);
+fn overdue(known: &StateSnapshot, now: Time) -> Vec<(Rank, v1::Attention)> {
+    let is_online =
+        |host: &HostName| known.observed().hosts.get(host).is_some_and(|seen| seen.link == LinkState::Online);
     let late = known.asked().orders.values().filter(|open| {
         let due = open.asked.after(open.order.deadline).after(std::time::Duration::from_secs(60));
         due < now && is_online(&open.host)
@@ -292,20 +297,25 @@ fn overdue(known: &Known, now: Time) -> Vec<(Rank, v1::Attention)> {
     .collect()
 }
 
-fn of_rollouts(known: &Known, outlook: &Outlook<'_>) -> Vec<(Rank, v1::Attention)> {
+fn of_rollouts(known: &StateSnapshot, outlook: &PlanContext<'_>) -> Vec<(Rank, v1::Attention)> {
     let mut found = Vec::new();
     for rollout in known.desired().rollouts.values() {
         let (subject, hint) = (format!("rollout {}", rollout.id), format!("fleet rollout explain {}", rollout.id));
         match outlook.phase(rollout) {
-            Phase::Halted { reason } => found.push(say(Rank::Halted, subject, format!("halted: {reason}"), hint)),
-            Phase::Running | Phase::Soaking { .. } | Phase::OutsideWindow { .. } | Phase::Paused => {
+            RolloutPhase::Halted { reason } => {
+                found.push(say(Rank::Halted, subject, format!("halted: {reason}"), hint))
+            }
+            RolloutPhase::Running
+            | RolloutPhase::Soaking { .. }
+            | RolloutPhase::OutsideWindow { .. }
+            | RolloutPhase::Paused => {
                 let members = outlook.members(rollout);
                 let late = members.iter().filter(|(_, state)| matches!(state, MemberState::Overdue { .. })).count();
                 if late > 0 {
                     found.push(say(Rank::Overdue, subject, format!("{late} overdue"), hint));
                 }
             }
-            Phase::Aborted | Phase::DoneButOffline { .. } | Phase::Done => {}
+            RolloutPhase::Aborted | RolloutPhase::DoneButOffline { .. } | RolloutPhase::Done => {}
         }
     }
     found

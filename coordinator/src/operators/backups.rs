@@ -2,15 +2,15 @@
 
 mod chosen;
 mod difference;
+mod health;
 mod kits;
 mod listing;
-mod places;
+mod locations;
 mod policies;
 mod reading;
+mod requests;
 mod restoring;
 mod service;
-mod standing;
-mod wishes;
 
+pub use health::tally;
 pub use service::BackupsService;
-pub use standing::tally;

@@ -1,10 +1,10 @@
 //! What a change would do to an instance, in lines for people: old and new rendered and compared by core.
 
-use super::wish::{exhausted, wrong};
+use super::request::{exhausted, wrong};
 use crate::serve::failed;
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Given, Placement, Rendered, ValueProblem};
 use fleet_core::names::{HostName, InstanceName, Version};
-use fleet_core::spec::{Change, InstanceSpec, SpecDiff, diff};
+use fleet_core::spec::{InstanceSpec, SpecChange, SpecDiff, diff};
 use fleet_render::{RenderError, Session};
 use std::collections::BTreeMap;
 use tonic::Status;
@@ -67,10 +67,10 @@ fn lines_of(diff: &SpecDiff) -> Vec<String> {
     for service in &diff.services {
         let name = &service.service;
         match &service.change {
-            Change::Created => lines.push(format!("{name}: created")),
-            Change::Recreated { because } => lines.push(format!("{name}: recreated, {}", because.join("; "))),
-            Change::Removed => lines.push(format!("{name}: removed")),
-            Change::Unchanged => {}
+            SpecChange::Created => lines.push(format!("{name}: created")),
+            SpecChange::Recreated { because } => lines.push(format!("{name}: recreated, {}", because.join("; "))),
+            SpecChange::Removed => lines.push(format!("{name}: removed")),
+            SpecChange::Unchanged => {}
         }
     }
     lines.extend(diff.new_volumes.iter().map(|volume| format!("volume {volume}: created")));

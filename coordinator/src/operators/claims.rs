@@ -4,17 +4,17 @@
 
 use super::asking::MembersAsked;
 use super::changes::{check_for, placement, rendered};
+use super::request::hindered;
 use super::service::OperatorsService;
 use super::subject::definition;
-use super::wish::hindered;
-use crate::facts::Known;
+use crate::facts::StateSnapshot;
 use crate::serve::failed;
 use fleet_core::app::Rendered;
 use fleet_core::claims::{Claims, claims_of, conflicts, holders_of_volume};
 use fleet_core::compose::ProjectNaming;
 use fleet_core::names::{HostName, InstanceName, OperatorName};
 use fleet_core::order::{Action, Release};
-use fleet_core::rollout::{Proposal, RolloutWish};
+use fleet_core::rollout::{Proposal, RolloutIntent};
 use fleet_core::spec::InstanceSpec;
 use fleet_render::Session;
 use std::collections::{BTreeSet, HashMap};
@@ -189,7 +189,7 @@ impl OperatorsService {
 }
 
 /// What each other instance of a host is, and what it is to become.
-fn stages_beside(known: &Known, of: Claimant<'_>) -> Vec<(InstanceName, Stage)> {
+fn stages_beside(known: &StateSnapshot, of: Claimant<'_>) -> Vec<(InstanceName, Stage)> {
     let mut stages = Vec::new();
     for name in known.instances_of(of.host).filter(|name| *name != of.name) {
         let seen = known.observed().instances.get(name).filter(|seen| seen.host == *of.host);
@@ -211,8 +211,9 @@ fn stages_beside(known: &Known, of: Claimant<'_>) -> Vec<(InstanceName, Stage)> 
         let newest = known.desired().rollouts.values().filter(|it| it.created >= desired.created);
         let members = newest.flat_map(|it| it.members.iter().map(move |member| (it, member)));
         let newest = members.filter(|(_, member)| member.instance == *name).max_by_key(|(it, _)| it.created);
-        let coming = newest
-            .filter(|(it, member)| it.wish != RolloutWish::Abort && said.is_none_or(|said| said.release != member.to));
+        let coming = newest.filter(|(it, member)| {
+            it.wish != RolloutIntent::Abort && said.is_none_or(|said| said.release != member.to)
+        });
         if let Some((_, member)) = coming {
             wanted(&member.to, member.to_revision.unwrap_or(desired.revision));
         }
@@ -221,7 +222,7 @@ fn stages_beside(known: &Known, of: Claimant<'_>) -> Vec<(InstanceName, Stage)> 
 }
 
 /// Tells whether a removal of an instance was asked whose end is not heard.
-pub fn is_being_removed(known: &Known, name: &InstanceName) -> bool {
+pub fn is_being_removed(known: &StateSnapshot, name: &InstanceName) -> bool {
     let mut orders = known.asked().orders.values();
     orders.any(|open| open.order.instance == *name && matches!(open.order.action, Action::Remove { .. }))
 }

@@ -25,7 +25,7 @@ impl OperatorsService {
         &self,
         request: v1::ListEventsRequest,
     ) -> impl Stream<Item = Result<v1::EventView, Status>> + Send + 'static {
-        unfold(Reading::new(Arc::clone(&self.shared.facts), request), |mut reading| async move {
+        unfold(EventReader::new(Arc::clone(&self.shared.facts), request), |mut reading| async move {
             let event = reading.next().await?;
             Some((Ok(view(&event)), reading))
         })
@@ -33,7 +33,7 @@ impl OperatorsService {
 }
 
 /// One reader of events.
-struct Reading {
+struct EventReader {
     facts: Arc<Facts>,
     subject: String,
     /// The number from which on events have not been read.
@@ -44,7 +44,7 @@ struct Reading {
     generation: watch::Receiver<u64>,
 }
 
-impl Reading {
+impl EventReader {
     fn new(facts: Arc<Facts>, request: v1::ListEventsRequest) -> Self {
         let v1::ListEventsRequest { subject, tail, follow } = request;
         let tail = if tail == 0 { DEFAULT } else { tail as usize };
@@ -124,8 +124,8 @@ mod tests {
         }
     }
 
-    fn reading(facts: &Arc<Facts>, tail: u32, follow: bool) -> Reading {
-        Reading::new(Arc::clone(facts), v1::ListEventsRequest { subject: "lab-1".to_owned(), tail, follow })
+    fn reading(facts: &Arc<Facts>, tail: u32, follow: bool) -> EventReader {
+        EventReader::new(Arc::clone(facts), v1::ListEventsRequest { subject: "lab-1".to_owned(), tail, follow })
     }
 
     #[tokio::test]

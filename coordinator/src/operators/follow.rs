@@ -4,18 +4,18 @@ mod kept;
 #[cfg(test)]
 mod tests;
 
+use super::request::read;
 use super::service::OperatorsService;
 use super::views::instance::{end_words, verb};
 use super::views::rollout::is_at_rest;
-use super::wish::read;
 use crate::clock;
-use crate::facts::{Known, Untold};
-use fleet_core::backup::{DrillMade, Made, rough};
-use fleet_core::facts::{Doing, InstanceDesired, Link, Running};
+use crate::facts::{StateSnapshot, Untold};
+use fleet_core::backup::{DataResult, DrillMade, rough};
+use fleet_core::facts::{Doing, InstanceDesired, LinkState, Running};
+use fleet_core::grammar::count;
 use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::order::Action;
 use fleet_core::plan::wish_id;
-use fleet_core::words::count;
 use fleet_proto::v1;
 use futures_util::stream::{Stream, unfold};
 use std::time::Duration;
@@ -38,14 +38,14 @@ struct Follower<T> {
     service: OperatorsService,
     generation: watch::Receiver<u64>,
     what: T,
-    last: Option<Told>,
+    last: Option<LastSent>,
     /// How long the last look took.
     looking: Duration,
 }
 
 /// What was told last.
 #[derive(PartialEq)]
-enum Told {
+enum LastSent {
     Change(v1::ChangeProgress),
     Rollout(Box<v1::RolloutView>),
 }
@@ -105,7 +105,7 @@ impl OperatorsService {
     }
 
     /// The order that does what was just wished for an instance, once the turn has given it; empty when it waits.
-    pub async fn order_for(&self, name: &InstanceName, wish: Wish) -> String {
+    pub async fn order_for(&self, name: &InstanceName, wish: RequestedAction) -> String {
         let began = Instant::now();
         let mut generation = self.shared.facts.generation();
         while began.elapsed() < TURN {
@@ -128,13 +128,13 @@ enum Asked {
 
 /// What somebody has just wished for an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum RequestedAction {
     Goal,
     Power,
     Removal,
 }
 
-impl Wish {
+impl RequestedAction {
     /// Whether an order does this, and not something that was wished before.
     fn is_done_by(self, action: &Action, instance: &InstanceDesired) -> bool {
         match action {
@@ -149,17 +149,17 @@ impl Wish {
 }
 
 /// The wish that is fulfilled last: whoever waits for the order of an earlier one would be told too early that it is done.
-fn pending(known: &Known, name: &InstanceName) -> Wish {
-    let Some(instance) = known.instance(name) else { return Wish::Removal };
+fn pending(known: &StateSnapshot, name: &InstanceName) -> RequestedAction {
+    let Some(instance) = known.instance(name) else { return RequestedAction::Removal };
     let seen = known.observed().instances.get(name).and_then(|seen| seen.running.last());
     match instance {
-        _ if instance.removal.is_some() => Wish::Removal,
-        _ if seen.is_some_and(|seen| instance.power.serial > seen.power_serial) => Wish::Power,
-        _ => Wish::Goal,
+        _ if instance.removal.is_some() => RequestedAction::Removal,
+        _ if seen.is_some_and(|seen| instance.power.serial > seen.power_serial) => RequestedAction::Power,
+        _ => RequestedAction::Goal,
     }
 }
 
-fn order_of(known: &Known, name: &InstanceName, wish: Wish) -> Asked {
+fn order_of(known: &StateSnapshot, name: &InstanceName, wish: RequestedAction) -> Asked {
     let Some(instance) = known.instance(name) else { return Asked::Never };
     let open = known.orders_of(&instance.host).filter_map(|id| known.asked().orders.get(id));
     let mut of_instance = open.filter(|open| open.order.instance == *name);
@@ -172,10 +172,10 @@ fn order_of(known: &Known, name: &InstanceName, wish: Wish) -> Asked {
 }
 
 /// Whether a host is online, or was so until a moment ago: it may only be connecting anew.
-fn is_there(known: &Known, host: &HostName) -> bool {
+fn is_there(known: &StateSnapshot, host: &HostName) -> bool {
     known.observed().hosts.get(host).is_some_and(|seen| match seen.link {
-        Link::Online => true,
-        Link::Offline { since } => clock::now().since(since) < TURN,
+        LinkState::Online => true,
+        LinkState::Offline { since } => clock::now().since(since) < TURN,
     })
 }
 
@@ -184,7 +184,7 @@ impl Follower<Followed> {
         loop {
             self.pause().await;
             let progress = self.look();
-            let told = Told::Change(progress.clone());
+            let told = LastSent::Change(progress.clone());
             if self.last.as_ref() != Some(&told) {
                 self.last = Some(told);
                 return progress;
@@ -203,7 +203,7 @@ impl Follower<Followed> {
     }
 }
 
-fn progress(known: &Known, followed: &Followed) -> v1::ChangeProgress {
+fn progress(known: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress {
     let Followed { instance, order } = followed;
     let of = |state: &str, text: String, hint: String, over: bool| v1::ChangeProgress {
         state: state.to_owned(),
@@ -259,11 +259,11 @@ fn progress(known: &Known, followed: &Followed) -> v1::ChangeProgress {
 }
 
 /// What a drill has proven, and what was unusual about a restore. What failed is said by the outcome.
-fn made_words(made: &Made) -> Option<String> {
+fn made_words(made: &DataResult) -> Option<String> {
     match made {
-        Made::Drill(drill) => proven_words(drill),
-        Made::Restore(restore) => noted(&restore.notes),
-        Made::Backup(_) | Made::Forgotten(_) => None,
+        DataResult::Drill(drill) => proven_words(drill),
+        DataResult::Restore(restore) => noted(&restore.notes),
+        DataResult::Backup(_) | DataResult::Forgotten(_) => None,
     }
 }
 
@@ -284,18 +284,18 @@ fn proven_words(DrillMade { repository, backup, proof }: &DrillMade) -> Option<S
 }
 
 /// Whether an instance is what is wanted of it, by its host's last word.
-fn is_reached(known: &Known, name: &InstanceName) -> bool {
+fn is_reached(known: &StateSnapshot, name: &InstanceName) -> bool {
     let (Some(wanted), Some(said)) = (known.instance(name), known.said(name)) else { return false };
     wanted.removal.is_none() && said.revision >= wanted.revision && said.power_serial >= wanted.power.serial
 }
 
 /// Whether an order that is not given yet is to fulfil what is wished of the instance's data.
-fn is_wished(known: &Known, name: &InstanceName, order: &OrderId) -> bool {
+fn is_wished(known: &StateSnapshot, name: &InstanceName, order: &OrderId) -> bool {
     let Some(instance) = known.instance(name) else { return false };
     instance.data.as_ref().is_some_and(|wish| wish_id(name, instance, wish) == *order)
 }
 
-fn is_being_removed(known: &Known, instance: &InstanceName) -> bool {
+fn is_being_removed(known: &StateSnapshot, instance: &InstanceName) -> bool {
     known.instance(instance).is_some_and(|wanted| wanted.removal.is_some())
 }
 
@@ -306,7 +306,7 @@ impl Follower<RolloutId> {
             let began = Instant::now();
             let view = self.service.rollout_view(&self.what, clock::now())?;
             self.looking = began.elapsed();
-            let told = Told::Rollout(Box::new(view.clone()));
+            let told = LastSent::Rollout(Box::new(view.clone()));
             if self.last.as_ref() != Some(&told) {
                 self.last = Some(told);
                 return Ok(view);

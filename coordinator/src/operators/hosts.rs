@@ -1,10 +1,10 @@
 //! Adding, removing and listing hosts.
 
+use super::request::{ChangeError, absent, exhausted, hindered, read, seconds, taken};
 use super::service::OperatorsService;
 use super::views::host::{HostViews, in_selection};
-use super::wish::{ChangeError, absent, exhausted, hindered, read, seconds, taken};
 use crate::clock;
-use crate::facts::{DesiredChange, Known};
+use crate::facts::{DesiredChange, StateSnapshot};
 use crate::identity::{TokenKept, TokenState, hash_of_secret, new_secret, spoken_subject};
 use crate::serve::failed;
 use fleet_core::access::{JoinToken, Role, Subject};
@@ -41,8 +41,8 @@ impl OperatorsService {
         const ATTEMPT: &str = "add the host";
         let name: HostName = read(ATTEMPT, &request.name)?;
         let pairs: Vec<String> = request.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let labels =
-            Labels::parse(pairs.iter().map(String::as_str)).map_err(|error| super::wish::wrong(ATTEMPT, error, ""))?;
+        let labels = Labels::parse(pairs.iter().map(String::as_str))
+            .map_err(|error| super::request::wrong(ATTEMPT, error, ""))?;
         let life = seconds(request.token_seconds, TOKEN_LIFE, LONGEST_TOKEN_LIFE);
         let invitation = Invitation { subject: Subject::Host(name.clone()), role: None, uses: 1, life };
         let is_connected = self.shared.sessions.get(&name).is_some();
@@ -149,7 +149,7 @@ fn wanted_on(change: &DesiredChange<'_>, host: &HostName) -> Vec<InstanceName> {
 }
 
 /// Refuses one more invitation where many are open; a new one for the same name takes the place of the one before.
-fn refuse_too_many_open(known: &Known, subject: &Subject, now: Time) -> Result<(), Status> {
+fn refuse_too_many_open(known: &StateSnapshot, subject: &Subject, now: Time) -> Result<(), Status> {
     let (is_alike, most): (fn(&Subject) -> bool, usize) = match subject {
         Subject::Host(_) => (|other| matches!(other, Subject::Host(_)), OPEN_HOSTS),
         Subject::Operator(_) => (|other| matches!(other, Subject::Operator(_)), OPEN_OPERATORS),

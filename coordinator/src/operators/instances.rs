@@ -1,19 +1,19 @@
 //! Installing, configuring, powering and removing instances.
 
 use super::changes::{check, lines, merged};
-use super::follow::Wish;
+use super::follow::RequestedAction;
+use super::request::{ChangeError, absent, drift, hindered, read, taken, wrong};
 use super::service::OperatorsService;
 use super::subject::{Subject, definition, no_instance};
 use super::views::instance::outlook;
-use super::wish::{ChangeError, absent, drift, hindered, read, taken, wrong};
 use crate::clock;
-use crate::facts::{DesiredChange, Known};
+use crate::facts::{DesiredChange, StateSnapshot};
 use crate::values::HIDDEN;
 use fleet_core::app::{Given, Rendered};
 use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired};
 use fleet_core::host_policy::{Reaches, joined};
 use fleet_core::names::{AppName, HostName, InstanceName, OperatorName, Version};
-use fleet_core::order::PowerWish;
+use fleet_core::order::PowerRequest;
 use fleet_core::plan::Newer;
 use fleet_core::time::Time;
 use fleet_proto::v1;
@@ -43,7 +43,7 @@ impl OperatorsService {
             release: release.clone(),
             revision: 1,
             drift,
-            power: PowerDesired { wish: PowerWish::Start, serial: 0 },
+            power: PowerDesired { wish: PowerRequest::Start, serial: 0 },
             removal: None,
             data: None,
             origin: None,
@@ -68,7 +68,7 @@ impl OperatorsService {
             self.keep_new(by, &subject, &request.values, now).await?;
         }
         drop(one_at_a_time);
-        let wish = (!request.dry_run).then_some(Wish::Goal);
+        let wish = (!request.dry_run).then_some(RequestedAction::Goal);
         self.changed(subject.name, plan, wish).await
     }
 
@@ -162,7 +162,7 @@ impl OperatorsService {
             self.keep_values(by, &subject, &given, drift).await?;
         }
         drop(one_at_a_time);
-        let wish = (has_changed && !request.dry_run).then_some(Wish::Goal);
+        let wish = (has_changed && !request.dry_run).then_some(RequestedAction::Goal);
         self.changed(name, plan, wish).await
     }
 
@@ -208,9 +208,9 @@ impl OperatorsService {
         const ATTEMPT: &str = "change its power";
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let wish = match request.wish.as_str() {
-            "start" => PowerWish::Start,
-            "stop" => PowerWish::Stop,
-            "restart" => PowerWish::Restart,
+            "start" => PowerRequest::Start,
+            "stop" => PowerRequest::Stop,
+            "restart" => PowerRequest::Restart,
             other => return Err(wrong(ATTEMPT, format!("`{other}` is not a wish"), "write start, stop or restart")),
         };
         let change = |change: &mut DesiredChange<'_>| {
@@ -226,7 +226,7 @@ impl OperatorsService {
             Ok::<_, ChangeError>(())
         };
         self.change(clock::now(), change).await?;
-        self.changed(name, vec![request.wish], Some(Wish::Power)).await
+        self.changed(name, vec![request.wish], Some(RequestedAction::Power)).await
     }
 
     /// Makes a change and lets the hosts that it touches know what they should have.
@@ -245,7 +245,7 @@ impl OperatorsService {
         &self,
         name: InstanceName,
         plan: Vec<String>,
-        wish: Option<Wish>,
+        wish: Option<RequestedAction>,
     ) -> Result<v1::InstanceChange, Status> {
         let order = match wish {
             Some(wish) => self.order_for(&name, wish).await,
@@ -271,7 +271,7 @@ fn check_given(attempt: &str, values: &BTreeMap<String, String>) -> Result<(), S
 }
 
 /// Refuses other values while an undo is about to put former ones back: one of both wishes would be lost without a word.
-fn not_while_put_back(known: &Known, name: &InstanceName, now: Time) -> Result<(), Status> {
+fn not_while_put_back(known: &StateSnapshot, name: &InstanceName, now: Time) -> Result<(), Status> {
     let is_promised = known.promised_revisions().get(name) > known.instance(name).map(|it| it.revision).as_ref();
     if !is_promised {
         return Ok(());
@@ -300,7 +300,7 @@ fn no_host(host: &HostName) -> Status {
     absent("install", format!("host `{host}`"), "see them with `fleet host ls`, or add it: `fleet host add NAME`")
 }
 
-fn name_taken(known: &Known, name: &InstanceName) -> Status {
+fn name_taken(known: &StateSnapshot, name: &InstanceName) -> Status {
     if !has_failed_to_install(known, name) {
         return taken("install", format!("the name `{name}` is used already"), "choose another `--name`");
     }
@@ -315,7 +315,7 @@ fn way_on(name: &InstanceName) -> String {
     )
 }
 
-fn has_failed_to_install(known: &Known, name: &InstanceName) -> bool {
+fn has_failed_to_install(known: &StateSnapshot, name: &InstanceName) -> bool {
     let mut ended = known.observed().ended.values();
     known.said(name).is_none() && ended.any(|ended| ended.instance == *name && !ended.outcome.is_success())
 }

@@ -1,9 +1,9 @@
 //! Listing and showing instances.
 
+use super::request::read;
 use super::service::OperatorsService;
 use super::subject::no_instance;
 use super::views::instance::{InstanceViews, outlook};
-use super::wish::read;
 use crate::values::Values;
 use fleet_core::facts::InstanceDesired;
 use fleet_core::labels::Selector;

@@ -1,7 +1,7 @@
 //! Logs of an instance, straight from its host: nothing of them is kept here.
 
+use super::request::{absent, hindered, read};
 use super::service::OperatorsService;
-use super::wish::{absent, hindered, read};
 use crate::agents::{AskError, Asking};
 use fleet_core::names::{InstanceName, OperatorName};
 use fleet_proto::v1::{self, answer_piece, question};

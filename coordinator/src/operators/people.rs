@@ -1,10 +1,10 @@
 //! Operators and join tokens.
 
 use super::hosts::Invitation;
+use super::request::{ChangeError, absent, hindered, read, seconds};
 use super::service::OperatorsService;
-use super::wish::{ChangeError, absent, hindered, read, seconds};
 use crate::clock;
-use crate::facts::{DesiredChange, Known};
+use crate::facts::{DesiredChange, StateSnapshot};
 use crate::identity::{MACHINES, SubjectKept, TokenKept};
 use fleet_core::access::{Role, Subject};
 use fleet_core::names::OperatorName;
@@ -126,7 +126,13 @@ fn token_view(hash: &str, token: &TokenKept, now: Time) -> v1::TokenView {
 }
 
 /// A token is good for no more machines than there is room for: whoever came last would be turned away.
-fn refuse_too_many(known: &Known, attempt: &str, subject: &Subject, uses: u32, now: Time) -> Result<(), Status> {
+fn refuse_too_many(
+    known: &StateSnapshot,
+    attempt: &str,
+    subject: &Subject,
+    uses: u32,
+    now: Time,
+) -> Result<(), Status> {
     let machines = known.subject(subject).map_or(0, |kept| kept.machines(now));
     let room = MACHINES.saturating_sub(machines);
     if uses as usize <= room {
@@ -142,7 +148,7 @@ fn refuse_too_many(known: &Known, attempt: &str, subject: &Subject, uses: u32, n
 }
 
 /// A fleet without an administrator could admit nobody any more.
-fn refuse_last(known: &Known, attempt: &str, subject: &Subject, new_role: Role) -> Result<(), Status> {
+fn refuse_last(known: &StateSnapshot, attempt: &str, subject: &Subject, new_role: Role) -> Result<(), Status> {
     let is_administrator = |kept: &SubjectKept| kept.role == Some(Role::Administrator);
     let is_one = known.subject(subject).is_some_and(is_administrator);
     let others = known.subjects().filter(|(other, kept)| *other != subject && is_administrator(kept)).count();

@@ -1,17 +1,19 @@
 //! What a rollout would do, shown before it is obeyed; and the refusal of what cannot work.
 
 use super::changes::{check_for, lines, not_rendered, placement};
+use super::request::{absent, hindered, read, wrong};
 use super::service::OperatorsService;
 use super::subject::definition;
 use super::views::rollout::{left_out, strategy_lines};
-use super::wish::{absent, hindered, read, wrong};
-use crate::facts::Known;
+use crate::facts::StateSnapshot;
 use crate::serve::failed;
 use fleet_core::app::{AppDefinition, Bundle};
 use fleet_core::labels::Selector;
 use fleet_core::names::{AppName, InstanceName, OperatorName, Version};
 use fleet_core::order::Release;
-use fleet_core::rollout::{AtOnce, LeftOut, Member, Proposal, RolloutRefusal, RolloutRequest, StrategyWish, propose};
+use fleet_core::rollout::{
+    Concurrency, LeftOut, Member, Proposal, RolloutRefusal, RolloutRequest, StrategyRequest, propose,
+};
 use fleet_core::time::Time;
 use fleet_core::window::Window;
 use fleet_proto::v1;
@@ -213,7 +215,7 @@ fn wave_name(index: usize, has_canary: bool, waves: usize) -> String {
     }
 }
 
-pub fn propose_in(known: &Known, wish: &RolloutRequest, now: Time) -> Result<Proposal, Status> {
+pub fn propose_in(known: &StateSnapshot, wish: &RolloutRequest, now: Time) -> Result<Proposal, Status> {
     let proposal = propose(known.desired(), known.asked(), known.observed(), wish, now);
     proposal.map_err(|refusal| refused_rollout(&refusal))
 }
@@ -247,11 +249,11 @@ pub fn refused_rollout(refusal: &RolloutRefusal) -> Status {
     crate::serve::refused(Code::FailedPrecondition, format!("could not {ATTEMPT}: {refusal}"), &refusal.hint())
 }
 
-fn strategy_wish(request: &v1::ProposeRolloutRequest) -> Result<StrategyWish, Status> {
+fn strategy_wish(request: &v1::ProposeRolloutRequest) -> Result<StrategyRequest, Status> {
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let at_once = text(&request.at_once).map(|text| read::<AtOnce>(ATTEMPT, &text)).transpose()?;
+    let at_once = text(&request.at_once).map(|text| read::<Concurrency>(ATTEMPT, &text)).transpose()?;
     let window = text(&request.window).map(|text| read::<Window>(ATTEMPT, &text)).transpose()?;
-    Ok(StrategyWish {
+    Ok(StrategyRequest {
         canary: request.canary,
         at_once,
         soak: request.soak_ms.map(Duration::from_millis),
@@ -263,7 +265,7 @@ fn strategy_wish(request: &v1::ProposeRolloutRequest) -> Result<StrategyWish, St
 }
 
 /// The id of an app's next rollout.
-pub fn next_number(known: &Known, app: &AppName) -> u64 {
+pub fn next_number(known: &StateSnapshot, app: &AppName) -> u64 {
     let prefix = format!("{app}-");
     let number = |id: &str| id.strip_prefix(&prefix).and_then(|number| number.parse::<u64>().ok());
     known.desired().rollouts.keys().filter_map(|id| number(id.as_str())).max().unwrap_or(0) + 1

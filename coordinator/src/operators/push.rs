@@ -1,8 +1,8 @@
 //! Taking in a release: a bundle in pieces, compared, judged, and kept for ever as it is.
 
 use super::changes::not_rendered;
+use super::request::{ChangeError, read, taken, wrong};
 use super::service::OperatorsService;
-use super::wish::{ChangeError, read, taken, wrong};
 use crate::agents::{PIECE, kept_piece};
 use crate::clock;
 use crate::facts::{DesiredChange, ReleaseImage, ReleaseKept};

@@ -1,7 +1,7 @@
 //! Bundles of releases, read back whole.
 
+use super::request::absent;
 use super::service::OperatorsService;
-use super::wish::absent;
 use crate::agents::read_piece;
 use crate::facts::{Facts, ReleaseKept};
 use crate::serve::failed;

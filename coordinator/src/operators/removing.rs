@@ -1,13 +1,13 @@
 //! Removing instances, with those of their volumes that are named.
 
 use super::claims::is_being_removed;
-use super::follow::Wish;
+use super::follow::RequestedAction;
 use super::instances::find_any;
+use super::request::{ChangeError, hindered, read, wrong};
 use super::service::OperatorsService;
 use super::subject::Subject;
-use super::wish::{ChangeError, hindered, read, wrong};
 use crate::clock;
-use crate::facts::{DesiredChange, Known};
+use crate::facts::{DesiredChange, StateSnapshot};
 use fleet_core::facts::{InstanceDesired, Removal};
 use fleet_core::names::{InstanceName, OperatorName};
 use fleet_proto::v1;
@@ -49,7 +49,7 @@ impl OperatorsService {
             };
             self.change(clock::now(), change).await?;
         }
-        let wish = (!request.dry_run).then_some(Wish::Removal);
+        let wish = (!request.dry_run).then_some(RequestedAction::Removal);
         self.changed(name, plan, wish).await
     }
 
@@ -75,7 +75,7 @@ impl OperatorsService {
 /// The removal that is wanted from now on. Where an earlier one has ended without success, this is another attempt with an order of
 /// its own: a host that is asked the same order again tells how it ended.
 fn next_removal(
-    known: &Known,
+    known: &StateSnapshot,
     name: &InstanceName,
     before: Option<&Removal>,
     volumes: BTreeSet<String>,

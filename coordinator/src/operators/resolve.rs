@@ -1,7 +1,7 @@
 //! The digests of images, asked through a host that is online: the coordinator itself reaches no registry.
 
+use super::request::{hindered, wrong};
 use super::service::OperatorsService;
-use super::wish::{hindered, wrong};
 use fleet_core::names::{HostName, OperatorName};
 use fleet_proto::v1::{self, answer_piece, question};
 use std::time::Duration;

@@ -2,17 +2,17 @@
 
 use super::asking::MembersAsked;
 use super::proposals::{ATTEMPT, absent_rollout, leave_out, next_number, propose_in};
+use super::request::{ChangeError, hindered, read, wrong};
 use super::service::OperatorsService;
 use super::views::instance::outlook;
 use super::views::rollout::{Detail, view};
-use super::wish::{ChangeError, hindered, read, wrong};
 use crate::clock;
-use crate::facts::{DesiredChange, Known};
+use crate::facts::{DesiredChange, StateSnapshot};
+use fleet_core::grammar::count;
 use fleet_core::names::{OperatorName, RolloutId};
-use fleet_core::plan::{Phase, phase};
-use fleet_core::rollout::{Proposal, Rollout, RolloutWish};
+use fleet_core::plan::{RolloutPhase, phase};
+use fleet_core::rollout::{Proposal, Rollout, RolloutIntent};
 use fleet_core::time::Time;
-use fleet_core::words::count;
 use fleet_proto::v1;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -122,45 +122,45 @@ pub fn begin(
     Ok(id)
 }
 
-fn phase_of(known: &Known, rollout: &Rollout, now: Time) -> Phase {
+fn phase_of(known: &StateSnapshot, rollout: &Rollout, now: Time) -> RolloutPhase {
     phase(rollout, known.desired(), known.asked(), known.observed(), now)
 }
 
-fn paused(known: &Known, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
+fn paused(known: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
     refuse_over(known, &rollout, "pause", now)?;
-    Ok(Rollout { wish: RolloutWish::Pause, ..rollout })
+    Ok(Rollout { wish: RolloutIntent::Pause, ..rollout })
 }
 
-fn aborted(known: &Known, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
+fn aborted(known: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
     refuse_over(known, &rollout, "abort", now)?;
-    Ok(Rollout { wish: RolloutWish::Abort, ..rollout })
+    Ok(Rollout { wish: RolloutIntent::Abort, ..rollout })
 }
 
 /// What was halted is tried again: those that failed get another attempt.
-fn resumed(known: &Known, rollout: &Rollout, now: Time) -> Result<Rollout, Status> {
+fn resumed(known: &StateSnapshot, rollout: &Rollout, now: Time) -> Result<Rollout, Status> {
     refuse_over(known, rollout, "resume", now)?;
-    let running = Rollout { wish: RolloutWish::Run, ..rollout.clone() };
+    let running = Rollout { wish: RolloutIntent::Run, ..rollout.clone() };
     match (phase_of(known, &running, now), rollout.wish) {
-        (Phase::Halted { .. }, _) => Ok(Rollout { attempt: rollout.attempt + 1, ..running }),
-        (_, RolloutWish::Pause) => Ok(running),
-        (_, RolloutWish::Run | RolloutWish::Abort) => {
+        (RolloutPhase::Halted { .. }, _) => Ok(Rollout { attempt: rollout.attempt + 1, ..running }),
+        (_, RolloutIntent::Pause) => Ok(running),
+        (_, RolloutIntent::Run | RolloutIntent::Abort) => {
             let hint = format!("see why it waits: `fleet rollout explain {}`", rollout.id);
             Err(hindered("resume the rollout", "it is neither paused nor halted", &hint))
         }
     }
 }
 
-fn refuse_over(known: &Known, rollout: &Rollout, wish: &str, now: Time) -> Result<(), Status> {
+fn refuse_over(known: &StateSnapshot, rollout: &Rollout, wish: &str, now: Time) -> Result<(), Status> {
     match phase_of(known, rollout, now) {
-        Phase::Done | Phase::Aborted => {
+        RolloutPhase::Done | RolloutPhase::Aborted => {
             let hint = format!("see `fleet rollout show {}`", rollout.id);
             Err(hindered(&format!("{wish} the rollout"), "it is over", &hint))
         }
-        Phase::Running
-        | Phase::Soaking { .. }
-        | Phase::OutsideWindow { .. }
-        | Phase::Paused
-        | Phase::Halted { .. }
-        | Phase::DoneButOffline { .. } => Ok(()),
+        RolloutPhase::Running
+        | RolloutPhase::Soaking { .. }
+        | RolloutPhase::OutsideWindow { .. }
+        | RolloutPhase::Paused
+        | RolloutPhase::Halted { .. }
+        | RolloutPhase::DoneButOffline { .. } => Ok(()),
     }
 }

@@ -7,10 +7,10 @@ use super::service::OperatorsService;
 use super::views::host::HostViews;
 use super::views::instance::{InstanceViews, health_words, outlook, versions};
 use super::views::rollout::{Detail, is_over, view};
-use crate::facts::Known;
-use fleet_core::facts::{HostDesired, InstanceDesired, Link};
+use crate::facts::StateSnapshot;
+use fleet_core::facts::{HostDesired, InstanceDesired, LinkState};
 use fleet_core::names::{HostName, InstanceName};
-use fleet_core::plan::Phase;
+use fleet_core::plan::RolloutPhase;
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::sync::PoisonError;
@@ -71,28 +71,31 @@ impl OperatorsService {
 }
 
 /// Whether a rollout may still move anything: those that wait for offline hosts are not forgotten.
-fn is_under_way(phase: &Phase) -> bool {
-    !is_over(phase) || matches!(phase, Phase::DoneButOffline { .. })
+fn is_under_way(phase: &RolloutPhase) -> bool {
+    !is_over(phase) || matches!(phase, RolloutPhase::DoneButOffline { .. })
 }
 
-fn is_online(known: &Known, host: &HostName) -> bool {
-    let is_connected = known.observed().hosts.get(host).is_some_and(|seen| seen.link == Link::Online);
+fn is_online(known: &StateSnapshot, host: &HostName) -> bool {
+    let is_connected = known.observed().hosts.get(host).is_some_and(|seen| seen.link == LinkState::Online);
     is_connected && known.observed().duplicate(host).is_none()
 }
 
-fn is_healthy(known: &Known, name: &InstanceName, instance: &InstanceDesired) -> bool {
+fn is_healthy(known: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> bool {
     health_words(known, name, instance).0 == "healthy"
 }
 
 /// Those that need a look first.
-fn host_lines(known: &Known) -> Vec<(&HostName, &HostDesired)> {
+fn host_lines(known: &StateSnapshot) -> Vec<(&HostName, &HostDesired)> {
     let hosts = || known.desired().hosts.iter();
     let away = hosts().filter(|(name, _)| !is_online(known, name));
     let there = hosts().filter(|(name, _)| is_online(known, name));
     away.chain(there).take(LINES).collect()
 }
 
-fn instance_lines<'a>(known: &'a Known, views: &InstanceViews<'_>) -> Vec<(&'a InstanceName, &'a InstanceDesired)> {
+fn instance_lines<'a>(
+    known: &'a StateSnapshot,
+    views: &InstanceViews<'_>,
+) -> Vec<(&'a InstanceName, &'a InstanceDesired)> {
     let instances = || known.desired().instances.iter();
     let needs_a_look = |name: &InstanceName, instance: &InstanceDesired| {
         !is_healthy(known, name, instance) || views.order(name).is_some() || known.waits_because(name).is_some()

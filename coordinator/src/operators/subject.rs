@@ -2,9 +2,9 @@
 
 use super::changes::{check, check_for, not_rendered, placement, rendered};
 use super::claims::Claimant;
+use super::request::{absent, exhausted, wrong};
 use super::service::OperatorsService;
-use super::wish::{absent, exhausted, wrong};
-use crate::places::Place;
+use crate::permits::Permit;
 use crate::serve::failed;
 use fleet_core::app::{AppDefinition, Bundle, Declaration, Given, Rendered};
 use fleet_core::facts::InstanceDesired;
@@ -57,7 +57,7 @@ impl Subject {
 #[derive(Debug)]
 pub struct Rendering {
     session: Session,
-    _place: Place,
+    _place: Permit,
 }
 
 impl Deref for Rendering {

@@ -1,16 +1,16 @@
 //! Taking a rollout back: the releases, and the values that went with them.
 
 use super::proposals::{absent_rollout, leave_out, refused_rollout};
+use super::request::{ChangeError, hindered};
 use super::rollouts::begin;
 use super::service::OperatorsService;
-use super::wish::{ChangeError, hindered};
 use crate::clock;
-use crate::facts::{DesiredChange, Known};
+use crate::facts::{DesiredChange, StateSnapshot};
 use crate::store::Batch;
 use crate::values::{Again, Revisions, ValuesError};
 use fleet_core::facts::InstanceDesired;
 use fleet_core::names::{InstanceName, OperatorName, RolloutId};
-use fleet_core::rollout::{LeftOut, Proposal, Rollout, RolloutWish, propose_undo};
+use fleet_core::rollout::{LeftOut, Proposal, Rollout, RolloutIntent, propose_undo};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::HashMap;
@@ -23,10 +23,10 @@ struct FormerValues {
     instance: InstanceDesired,
     /// As what they would be kept again.
     again: Again,
-    found: Found,
+    found: UndoTarget,
 }
 
-enum Found {
+enum UndoTarget {
     /// They are the present ones.
     AsTheyAre,
     KeptAgain(Batch),
@@ -66,7 +66,7 @@ impl OperatorsService {
             put_back(change, &rollout, &mut proposal, &mut former)?;
             lost.forget_in(&mut proposal);
             change.tell(&format!("rollout {id}"), &format!("undo asked by {by}"));
-            change.put_rollout(Rollout { wish: RolloutWish::Abort, ..rollout });
+            change.put_rollout(Rollout { wish: RolloutIntent::Abort, ..rollout });
             Ok::<_, ChangeError>(begin(change, proposal, by, &said)?)
         };
         let (undo, _) = self.shared.facts.change_desired(now, change).await?;
@@ -78,20 +78,20 @@ impl OperatorsService {
         name: &InstanceName,
         instance: &InstanceDesired,
         again: Again,
-    ) -> Result<Found, ValuesError> {
+    ) -> Result<UndoTarget, ValuesError> {
         let (store, values) = (self.shared.facts.store(), &self.shared.values);
         let both = Revisions { former: again.former, present: instance.revision };
         let kept_again = || {
             let mut kept = Batch::new();
             if values.differences(store, name, both)?.is_empty() {
-                return Ok(Found::AsTheyAre);
+                return Ok(UndoTarget::AsTheyAre);
             }
             values.put_again(store, &mut kept, name, again, instance.drift)?;
-            Ok(Found::KeptAgain(kept))
+            Ok(UndoTarget::KeptAgain(kept))
         };
         match kept_again() {
             Err(error @ (ValuesError::Absent { .. } | ValuesError::Seal { .. })) => {
-                Ok(Found::Lost { because: error.to_string() })
+                Ok(UndoTarget::Lost { because: error.to_string() })
             }
             found => found,
         }
@@ -102,18 +102,18 @@ fn revisions_of(asked: &[(InstanceName, InstanceDesired, Again)]) -> HashMap<Ins
     asked.iter().map(|(name, _, again)| (name.clone(), again.former)).collect()
 }
 
-fn find(known: &Known, id: &RolloutId) -> Result<Rollout, Status> {
+fn find(known: &StateSnapshot, id: &RolloutId) -> Result<Rollout, Status> {
     known.desired().rollouts.get(id).cloned().ok_or_else(|| absent_rollout(ATTEMPT, id.as_str()))
 }
 
-fn propose(known: &Known, rollout: &Rollout, now: Time) -> Result<Proposal, Status> {
+fn propose(known: &StateSnapshot, rollout: &Rollout, now: Time) -> Result<Proposal, Status> {
     let proposal = propose_undo(rollout, known.desired(), known.asked(), known.observed(), now);
     proposal.map_err(|refusal| refused_rollout(&refusal))
 }
 
 /// Which members have noted what values they had, what they are now, and under which revision those may be kept again.
 fn former_values_of(
-    known: &Known,
+    known: &StateSnapshot,
     rollout: &Rollout,
     proposal: &Proposal,
 ) -> Vec<(InstanceName, InstanceDesired, Again)> {
@@ -143,12 +143,12 @@ fn put_back(
             return Err(hindered(ATTEMPT, why, "try again"));
         };
         match found.found {
-            Found::AsTheyAre => {}
-            Found::KeptAgain(kept) => {
+            UndoTarget::AsTheyAre => {}
+            UndoTarget::KeptAgain(kept) => {
                 change.batch().append(kept);
                 brought.insert(name, again.revision);
             }
-            Found::Lost { because } => {
+            UndoTarget::Lost { because } => {
                 proposal.members.retain(|member| member.instance != name);
                 proposal.left_out.push(LeftOut { instance: name, reason: because });
             }
@@ -184,7 +184,7 @@ mod tests {
             let facts = memory().with("lab-1", "notes-1").await;
             let instance = InstanceDesired { revision: 3, ..wanted("lab-1") };
             let again = Again { former: 2, revision: 4 };
-            let found = Found::KeptAgain(Batch::new());
+            let found = UndoTarget::KeptAgain(Batch::new());
             let mut former = HashMap::from([(name.clone(), FormerValues { instance, again, found })]);
             facts
                 .desire(|change| {

@@ -2,7 +2,7 @@
 
 use super::service::OperatorsService;
 use crate::serve::failed;
-use crate::values::{Difference, HIDDEN, Revisions, Values, ValuesError};
+use crate::values::{HIDDEN, Revisions, ValueDifference, Values, ValuesError};
 use fleet_core::names::InstanceName;
 use fleet_core::rollout::{Member, Proposal};
 use fleet_proto::v1;
@@ -70,8 +70,8 @@ impl OperatorsService {
 }
 
 /// A value that is put back, for people; of a secret no more than its name.
-fn line(difference: &Difference) -> String {
-    let Difference { name, former, present } = difference;
+fn line(difference: &ValueDifference) -> String {
+    let ValueDifference { name, former, present } = difference;
     let is_secret = [former, present].into_iter().flatten().any(|text| text == HIDDEN);
     if is_secret {
         return format!("value {name}: as it was (secret)");

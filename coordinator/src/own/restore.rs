@@ -12,7 +12,7 @@ use crate::facts::Facts;
 use crate::home::{Home, HomeError};
 use crate::identity::{IdentityError, write_private};
 use crate::keys;
-use crate::repositories::{Shelf, WorkError, Workshop};
+use crate::repositories::{RepositoryClient, WorkError, WorkerLauncher};
 use crate::store::{Batch, SledStore, Store, StoreError};
 use fleet_core::time::Time;
 use fleet_repository::worker::PlaceSpec;
@@ -53,7 +53,7 @@ pub async fn restore(
     recovery: &Path,
     from: Option<PlaceSpec>,
     directory: &Path,
-    workshop: &Workshop,
+    workshop: &WorkerLauncher,
 ) -> Result<Time, RestoreError> {
     let path = || recovery.to_owned();
     let text = std::fs::read(recovery).map_err(|source| RestoreError::Recovery { path: path(), source })?;
@@ -91,7 +91,7 @@ pub async fn restore(
     Ok(at)
 }
 
-async fn fetch(shelf: &Shelf, snapshot: FileId, name: &'static str) -> Result<Vec<u8>, RestoreError> {
+async fn fetch(shelf: &RepositoryClient, snapshot: FileId, name: &'static str) -> Result<Vec<u8>, RestoreError> {
     let mut pieces = Box::pin(shelf.read(snapshot, name.as_bytes().to_vec()).await?);
     let mut bytes = Vec::new();
     while let Some(piece) = pieces.next().await {

@@ -4,7 +4,7 @@
 //! repository everything comes back.
 
 use crate::identity::{IdentityError, write_private};
-use crate::repositories::{SealError, WorkError, Workshop, sealed_to};
+use crate::repositories::{SealError, WorkError, WorkerLauncher, sealed_to};
 use fleet_repository::Secrets;
 use fleet_repository::worker::PlaceSpec;
 use serde::{Deserialize, Serialize};
@@ -80,7 +80,7 @@ impl OwnBackup {
         directory: &Path,
         place: PlaceSpec,
         recipient: Option<&str>,
-        workshop: &Workshop,
+        workshop: &WorkerLauncher,
     ) -> Result<&'static str, SettingsError> {
         let secrets = Secrets::generate().map_err(|error| SettingsError::Keys(error.to_string()))?;
         let own = Self {

@@ -6,7 +6,7 @@ use crate::carry::{CarryError, write_records};
 use crate::clock;
 use crate::facts::Facts;
 use crate::keys;
-use crate::repositories::{Shelf, WorkError, Workshop, said};
+use crate::repositories::{RepositoryClient, WorkError, WorkerLauncher, said};
 use crate::store::{Batch, Entry, StoreError};
 use fleet_core::backup::rough;
 use fleet_core::time::Time;
@@ -74,7 +74,7 @@ impl OwnManifest {
 pub async fn take_own_backup(
     directory: &Path,
     entries: Vec<Entry>,
-    workshop: &Workshop,
+    workshop: &WorkerLauncher,
     now: Time,
 ) -> Result<Option<OwnError>, OwnError> {
     let own = OwnBackup::load(directory)?.ok_or(OwnError::NotSetUp)?;
@@ -107,7 +107,7 @@ fn streams(directory: &Path, entries: Vec<Entry>) -> Result<Vec<(String, Vec<u8>
     Ok(streams)
 }
 
-async fn let_old_go(shelf: &Shelf, keep: usize) -> Result<(), OwnError> {
+async fn let_old_go(shelf: &RepositoryClient, keep: usize) -> Result<(), OwnError> {
     let found = shelf.sets().await?;
     // Nothing can be removed then; whoever went on forgetting would forget all.
     if let Some(file) = found.unreadable.first() {
@@ -126,7 +126,7 @@ async fn let_old_go(shelf: &Shelf, keep: usize) -> Result<(), OwnError> {
 }
 
 /// Runs until dropped.
-pub async fn keep_own_backups(facts: &Arc<Facts>, directory: &Path, workshop: &Workshop) {
+pub async fn keep_own_backups(facts: &Arc<Facts>, directory: &Path, workshop: &WorkerLauncher) {
     loop {
         let pause = match keep_one(facts, directory, workshop).await {
             Ok(()) => LOOK,
@@ -139,7 +139,7 @@ pub async fn keep_own_backups(facts: &Arc<Facts>, directory: &Path, workshop: &W
     }
 }
 
-async fn keep_one(facts: &Arc<Facts>, directory: &Path, workshop: &Workshop) -> Result<(), OwnError> {
+async fn keep_one(facts: &Arc<Facts>, directory: &Path, workshop: &WorkerLauncher) -> Result<(), OwnError> {
     let (Some(own), now) = (OwnBackup::load(directory)?, clock::now()) else { return Ok(()) };
     let noted = noted(facts)?;
     // One of tomorrow was taken by a clock that was ahead.

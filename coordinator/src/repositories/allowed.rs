@@ -1,9 +1,9 @@
 //! Which host may use which repository.
 
 use super::quota::{Lease, Purpose};
-use crate::facts::Known;
+use crate::facts::StateSnapshot;
 use crate::serve::refused;
-use fleet_core::backup::{Cause, DataAction, Place, Source};
+use fleet_core::backup::{BackupSource, Cause, DataAction, RepositoryLocation};
 use fleet_core::facts::OpenOrder;
 use fleet_core::names::{HostName, InstanceName, RepositoryName};
 use fleet_core::order::Action;
@@ -12,7 +12,7 @@ use tonic::{Code, Status};
 /// The open order under which a host may add to the repository of an instance. It is of its own alone, and only while an order
 /// makes a backup there, or proves one.
 pub fn may_add(
-    known: &Known,
+    known: &StateSnapshot,
     host: &HostName,
     repository: &RepositoryName,
     instance: &InstanceName,
@@ -35,7 +35,12 @@ pub fn may_add(
 }
 
 /// What an open order adds to a repository, if it does.
-fn purpose(known: &Known, open: &OpenOrder, repository: &RepositoryName, instance: &InstanceName) -> Option<Purpose> {
+fn purpose(
+    known: &StateSnapshot,
+    open: &OpenOrder,
+    repository: &RepositoryName,
+    instance: &InstanceName,
+) -> Option<Purpose> {
     let is_its_own = open.order.instance == *instance;
     match open.order.action.data()? {
         DataAction::Backup { to, cause } if is_its_own && to.contains(repository) => Some(match cause {
@@ -59,7 +64,7 @@ fn purpose(known: &Known, open: &OpenOrder, repository: &RepositoryName, instanc
 
 /// Whether a host may read it: of its own, and of those that an open order lets it restore from.
 pub fn may_read(
-    known: &Known,
+    known: &StateSnapshot,
     host: &HostName,
     repository: &RepositoryName,
     instance: &InstanceName,
@@ -75,23 +80,23 @@ pub fn may_read(
 }
 
 /// Whether the coordinator keeps the repository itself.
-pub fn is_kept_here(known: &Known, repository: &RepositoryName) -> bool {
-    known.desired().repositories.get(repository).is_some_and(|desired| desired.place == Place::Coordinator)
+pub fn is_kept_here(known: &StateSnapshot, repository: &RepositoryName) -> bool {
+    known.desired().repositories.get(repository).is_some_and(|desired| desired.place == RepositoryLocation::Coordinator)
 }
 
-fn check_place(known: &Known, repository: &RepositoryName) -> Result<(), Status> {
+fn check_place(known: &StateSnapshot, repository: &RepositoryName) -> Result<(), Status> {
     if is_kept_here(known, repository) {
         return Ok(());
     }
     Err(refused(Code::NotFound, format!("there is no repository `{repository}` at the coordinator"), ""))
 }
 
-fn is_own(known: &Known, host: &HostName, instance: &InstanceName) -> bool {
+fn is_own(known: &StateSnapshot, host: &HostName, instance: &InstanceName) -> bool {
     known.instance(instance).is_some_and(|desired| desired.host == *host)
 }
 
-fn is_ordered(known: &Known, host: &HostName, repository: &RepositoryName, instance: &InstanceName) -> bool {
-    let is_it = |from: &Source| from.repository == *repository && from.instance == *instance;
+fn is_ordered(known: &StateSnapshot, host: &HostName, repository: &RepositoryName, instance: &InstanceName) -> bool {
+    let is_it = |from: &BackupSource| from.repository == *repository && from.instance == *instance;
     let orders = known.orders_of(host).filter_map(|id| known.asked().orders.get(id));
     orders.into_iter().any(|open| match &open.order.action {
         Action::Data(DataAction::Drill { from, .. } | DataAction::Restore { from, .. }) => is_it(from),

@@ -2,12 +2,12 @@
 //!
 //! **Invariant:** what could not be read is not forgotten: the catalog keeps what it knew of it, marked as damaged.
 
+use super::client::RepositoryClient;
 use super::housekeeping::backups_of;
-use super::keeper::{Keeper, KeeperError, Which};
+use super::repository_service::{KeeperError, RepositoryService, Which};
 use super::secrets::RepositorySecrets;
-use super::work::Shelf;
 use crate::clock;
-use crate::facts::Found;
+use crate::facts::RepositoryContents;
 use fleet_core::backup::{BackupKey, BackupSeen, Manifest, Snapshots};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_repository::{FileId, Kind, MAX_MANIFEST, PartRecord, SetRecord, Unreadable};
@@ -71,9 +71,13 @@ pub struct Rebuilt {
     pub unread: Vec<(InstanceName, String)>,
 }
 
-impl Keeper {
+impl RepositoryService {
     /// One instance's repository, for work on it.
-    pub(super) fn shelf(&self, repository: &RepositoryName, instance: &InstanceName) -> Result<Shelf, KeeperError> {
+    pub(super) fn shelf(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+    ) -> Result<RepositoryClient, KeeperError> {
         let keys = self.keys_of(repository, instance)?;
         Ok(self.workshop.shelf(self.place_spec(repository, instance)?, &keys))
     }
@@ -109,7 +113,7 @@ impl Keeper {
                 Err(error) => rebuilt.unread.push((instance, error.to_string())),
             }
         }
-        self.facts.replace_backups(repository, Found { before, found }, clock::now()).await?;
+        self.facts.replace_backups(repository, RepositoryContents { before, found }, clock::now()).await?;
         for (instance, lost, unseen) in damaged {
             self.note_damage(repository, &instance, &lost, unseen).await?;
         }
@@ -199,7 +203,7 @@ impl Keeper {
     /// Reads manifests, which are too much all together, one after the other. What was read of one before does not change.
     async fn read_alone(
         &self,
-        shelf: &Shelf,
+        shelf: &RepositoryClient,
         of: (&RepositoryName, &InstanceName),
         unread: Vec<PartRecord>,
         (seen, by_id): (&mut Seen, &mut ById),

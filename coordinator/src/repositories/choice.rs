@@ -3,8 +3,8 @@
 
 use super::catalog::{manifest_of, snapshots_of};
 use super::housekeeping::backups_of;
-use super::keeper::{Keeper, KeeperError};
-use super::look::FoundBy;
+use super::inspect::FoundBy;
+use super::repository_service::{KeeperError, RepositoryService};
 use crate::clock;
 use fleet_core::backup::{AskedBy, BackupKey, BackupSeen};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
@@ -20,7 +20,7 @@ pub struct Candidate {
     pub seen: BackupSeen,
 }
 
-impl Keeper {
+impl RepositoryService {
     /// The repositories in which a person has to say what a backup is.
     pub fn unclear_copies(
         &self,

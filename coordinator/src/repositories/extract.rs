@@ -1,8 +1,8 @@
 //! Reading single files, dumps and whole repositories for operators.
 
-use super::keeper::{Keeper, KeeperError};
-use super::look::Turn;
-use super::work::{Shelf, WorkError};
+use super::client::{RepositoryClient, WorkError};
+use super::inspect::ReadPurpose;
+use super::repository_service::{KeeperError, RepositoryService};
 use bytes::Bytes;
 use fleet_core::backup::{Kept, Manifest};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
@@ -15,12 +15,12 @@ use std::os::unix::ffi::OsStrExt;
 /// One backup, opened for reading.
 #[derive(Debug)]
 pub struct Opened {
-    shelf: Shelf,
+    shelf: RepositoryClient,
     set: SetRecord,
     pub manifest: Manifest,
 }
 
-impl Keeper {
+impl RepositoryService {
     /// Reads as much of a repository's data as asked, and marks what is damaged in the catalog.
     pub async fn verify(
         &self,
@@ -30,7 +30,8 @@ impl Keeper {
     ) -> Result<CheckReport, KeeperError> {
         let _alone = self.one_at_a_time.lock().await;
         let shelf = self.shelf(repository, instance)?;
-        self.check(&(repository.clone(), instance.clone()), &shelf, (read, Turn::Asked), crate::clock::now()).await
+        self.check(&(repository.clone(), instance.clone()), &shelf, (read, ReadPurpose::Asked), crate::clock::now())
+            .await
     }
 
     /// Opens one backup for reading.

@@ -3,16 +3,16 @@
 //!
 //! What is due is worked out from what is kept, so that a restart changes nothing. Dropped in the middle, it is begun again.
 
-use super::keeper::{Keeper, KeeperError, Which};
-use super::look::{Look, Turn};
+use super::client::RepositoryClient;
+use super::inspect::{Look, ReadPurpose};
+use super::repository_service::{KeeperError, RepositoryService, Which};
 use super::room::Room;
-use super::work::Shelf;
 use crate::clock;
 use fleet_core::backup::{BackupKey, BackupSeen, Backups};
+use fleet_core::grammar::verb;
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_core::order::Action;
 use fleet_core::time::Time;
-use fleet_core::words::verb;
 use fleet_repository::{PartRecord, ReadData};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -29,7 +29,7 @@ const SECOND_PRUNE: Duration = Duration::from_secs(24 * 3600);
 const UNFINISHED: Duration = Duration::from_secs(2 * 86_400);
 
 /// Runs until dropped.
-pub async fn keep_house(keeper: &Keeper) {
+pub async fn keep_house(keeper: &RepositoryService) {
     let mut ticks = interval_at(Instant::now() + FIRST, EVERY);
     let (mut rebuilt, mut room) = (BTreeMap::new(), Room::default());
     loop {
@@ -41,7 +41,7 @@ pub async fn keep_house(keeper: &Keeper) {
     }
 }
 
-impl Keeper {
+impl RepositoryService {
     /// Looks after each repository once.
     pub async fn round(&self, rebuilt: &mut BTreeMap<RepositoryName, Time>, now: Time) -> Result<(), KeeperError> {
         let reached = self.reached()?;
@@ -74,7 +74,7 @@ impl Keeper {
         if look.checked.is_none_or(|at| at > now || now.since(at) >= DAY) {
             let read = ReadData::Part { part: (look.part + 1) % PARTS, of: PARTS };
             // What stands in the way of tidying up is often damage, and the check finds out whose.
-            self.check(which, &shelf, (read, Turn::Daily), now).await?;
+            self.check(which, &shelf, (read, ReadPurpose::Daily), now).await?;
         }
         tidied
     }
@@ -94,7 +94,7 @@ impl Keeper {
         })
     }
 
-    async fn tidy(&self, which: &Which, shelf: &Shelf, now: Time) -> Result<(), KeeperError> {
+    async fn tidy(&self, which: &Which, shelf: &RepositoryClient, now: Time) -> Result<(), KeeperError> {
         let (repository, instance) = which;
         let surplus = self.surplus(which, now).await?;
         let mut has_more = !surplus.is_empty();
@@ -168,8 +168,8 @@ impl Keeper {
     pub(super) async fn check(
         &self,
         which: &Which,
-        shelf: &Shelf,
-        (read, turn): (ReadData, Turn),
+        shelf: &RepositoryClient,
+        (read, turn): (ReadData, ReadPurpose),
         now: Time,
     ) -> Result<fleet_repository::CheckReport, KeeperError> {
         let (repository, instance) = which;

@@ -1,13 +1,13 @@
 //! Recovery kits: for each repository the sheet that gets its data back when we are gone, and how it is sealed.
 
-use super::former::{Former, FormerFound};
 use super::housekeeping::backups_of;
-use super::keeper::{Keeper, KeeperError};
+use super::repository_service::{KeeperError, RepositoryService};
+use super::retired::{FormerFound, RetiredRepository};
+use super::route::place_words;
 use super::secrets::RepositorySecrets;
-use super::way::place_words;
 use crate::clock;
 use age::armor::{ArmoredWriter, Format};
-use fleet_core::backup::{BackupKey, Made, Manifest, Place, Secret, Sheet};
+use fleet_core::backup::{BackupKey, DataResult, Manifest, RecoverySheet, RepositoryLocation, Secret};
 use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_core::time::Time;
 use fleet_repository::MAX_MANIFEST;
@@ -63,7 +63,7 @@ pub fn sealed_to(recipient: &str, text: &str) -> Result<String, SealError> {
     String::from_utf8(sealed).map_err(|error| SealError::Write(io::Error::other(error)))
 }
 
-impl Keeper {
+impl RepositoryService {
     /// The kits of these instances; of all where none is named, those that are gone included. One that cannot be made keeps
     /// nobody from the others.
     pub async fn recovery_kits(&self, instances: &BTreeSet<InstanceName>) -> Result<Kits, KeeperError> {
@@ -101,7 +101,7 @@ impl Keeper {
                 self.newest_told(&repository, &instance)
             }
         };
-        let sheet = Sheet {
+        let sheet = RecoverySheet {
             repository: &repository,
             instance: &instance,
             place: &place,
@@ -142,8 +142,8 @@ impl Keeper {
         let known = self.facts.read();
         let ends = known.observed().ended.values().filter(|end| end.instance == *instance);
         let copies = ends.filter_map(|end| match end.made.as_deref() {
-            Some(Made::Backup(copies)) => Some(copies),
-            Some(Made::Drill(_) | Made::Restore(_) | Made::Forgotten(_)) | None => None,
+            Some(DataResult::Backup(copies)) => Some(copies),
+            Some(DataResult::Drill(_) | DataResult::Restore(_) | DataResult::Forgotten(_)) | None => None,
         });
         let here = copies.flatten().filter(|copy| copy.repository == *repository);
         here.filter_map(|copy| copy.result.as_ref().ok()).max_by_key(|manifest| manifest.began).cloned()
@@ -153,9 +153,9 @@ impl Keeper {
     fn machine(&self, repository: &RepositoryName, instance: &InstanceName) -> String {
         let known = self.facts.read();
         match known.desired().repositories.get(repository).map(|desired| &desired.place) {
-            Some(Place::Coordinator) => "a folder on the coordinator's disk".to_owned(),
-            Some(Place::S3 { .. }) => "a bucket".to_owned(),
-            Some(Place::Folder { .. }) => match known.instance(instance) {
+            Some(RepositoryLocation::Coordinator) => "a folder on the coordinator's disk".to_owned(),
+            Some(RepositoryLocation::S3 { .. }) => "a bucket".to_owned(),
+            Some(RepositoryLocation::Folder { .. }) => match known.instance(instance) {
                 Some(desired) => format!("a folder on the host {}", desired.host),
                 None => "a folder on the host that the instance was on".to_owned(),
             },
@@ -165,15 +165,15 @@ impl Keeper {
 }
 
 /// The sheet of one that was removed: it is where it was, as far as anyone knows.
-fn former_kit(former: &Former) -> Kit {
-    let Former { repository, instance, desired, keys, bucket } = former;
+fn former_kit(former: &RetiredRepository) -> Kit {
+    let RetiredRepository { repository, instance, desired, keys, bucket } = former;
     let place = place_words(&desired.place, instance);
     let machine = match &desired.place {
-        Place::Coordinator => "a folder on the coordinator's disk",
-        Place::S3 { .. } => "a bucket, which was removed from the fleet's repositories",
-        Place::Folder { .. } => "a folder on its host, which was removed from the fleet's repositories",
+        RepositoryLocation::Coordinator => "a folder on the coordinator's disk",
+        RepositoryLocation::S3 { .. } => "a bucket, which was removed from the fleet's repositories",
+        RepositoryLocation::Folder { .. } => "a folder on its host, which was removed from the fleet's repositories",
     };
-    let sheet = Sheet {
+    let sheet = RecoverySheet {
         repository,
         instance,
         place: &place,

@@ -47,7 +47,7 @@ pub struct Lines(Mutex<HashMap<HostName, Line>>);
 
 /// A place in a line, for as long as a file is under way.
 #[derive(Debug)]
-pub struct Turn {
+pub struct LinePermit {
     _places: Vec<OwnedSemaphorePermit>,
 }
 
@@ -59,17 +59,17 @@ impl Lines {
     }
 
     /// A turn to write a file, if there is one.
-    pub fn add(&self, host: &HostName) -> Result<Turn, Status> {
+    pub fn add(&self, host: &HostName) -> Result<LinePermit, Status> {
         let place = self.of(host).adds.try_acquire_owned().map_err(|_| crowded(host))?;
-        Ok(Turn { _places: vec![place] })
+        Ok(LinePermit { _places: vec![place] })
     }
 
     /// Waits for a turn to read a file.
-    pub async fn read(&self, host: &HostName) -> Result<Turn, Status> {
+    pub async fn read(&self, host: &HostName) -> Result<LinePermit, Status> {
         let Line { reads, waiting, .. } = self.of(host);
         let waiting = waiting.try_acquire_owned().map_err(|_| crowded(host))?;
         match timeout(PATIENCE, reads.acquire_owned()).await {
-            Ok(Ok(place)) => Ok(Turn { _places: vec![place, waiting] }),
+            Ok(Ok(place)) => Ok(LinePermit { _places: vec![place, waiting] }),
             Ok(Err(_)) | Err(_) => Err(crowded(host)),
         }
     }
@@ -107,7 +107,7 @@ mod tests {
     async fn whoever_brings_too_many_files_is_told_so_at_once() {
         let lines = Lines::default();
         let (one, other) = (read("lab-1"), read("lab-2"));
-        let turns: Vec<Turn> = (0..ADDS).map(|_| lines.add(&one).expect("there is room")).collect();
+        let turns: Vec<LinePermit> = (0..ADDS).map(|_| lines.add(&one).expect("there is room")).collect();
         assert_eq!(lines.add(&one).map(|_| ()).expect_err("there is none").code(), Code::ResourceExhausted);
         lines.add(&other).expect("it has a line of its own");
         drop(turns);

@@ -2,15 +2,15 @@
 //!
 //! **Invariant:** one that is missing is made anew only once after facts came back, and never because a disk is not mounted.
 
-use super::keeper::{Keeper, KeeperError, Which};
+use super::repository_service::{KeeperError, RepositoryService, Which};
 use super::secrets::{RepositoryKeys, RepositorySecrets};
 use crate::facts::DesiredChange;
 use crate::keys;
-use fleet_core::backup::Place;
+use fleet_core::backup::RepositoryLocation;
+use fleet_core::grammar::{count, verb};
 use fleet_core::time::Time;
-use fleet_core::words::{count, verb};
 
-impl Keeper {
+impl RepositoryService {
     /// Finds out, once after facts came back, which repositories of this disk are not there: their backups are lost, and they
     /// are made anew when the next one is due. Those that are there stay as they are.
     pub async fn miss_lost(&self, now: Time) -> Result<Vec<Which>, KeeperError> {
@@ -47,6 +47,10 @@ impl Keeper {
 
     fn is_here(&self, repository: &fleet_core::names::RepositoryName) -> bool {
         let known = self.facts.read();
-        known.desired().repositories.get(repository).is_some_and(|desired| desired.place == Place::Coordinator)
+        known
+            .desired()
+            .repositories
+            .get(repository)
+            .is_some_and(|desired| desired.place == RepositoryLocation::Coordinator)
     }
 }

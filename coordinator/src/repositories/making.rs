@@ -1,6 +1,6 @@
 //! Making the repositories that orders wait for, so that no order waits for another's.
 
-use super::keeper::Keeper;
+use super::repository_service::RepositoryService;
 use crate::agents::Sessions;
 use crate::clock;
 use fleet_core::names::HostName;
@@ -14,7 +14,7 @@ const AGAIN: Duration = Duration::from_secs(30);
 const AT_ONCE: usize = 2;
 
 /// Runs until dropped.
-pub async fn make_repositories(keeper: &Keeper, sessions: &Sessions) {
+pub async fn make_repositories(keeper: &RepositoryService, sessions: &Sessions) {
     loop {
         let wanted = keeper.to_be_made().unwrap_or_else(|error| {
             tracing::error!(%error, "could not find out which repositories are to be made");
@@ -35,7 +35,7 @@ pub async fn make_repositories(keeper: &Keeper, sessions: &Sessions) {
 }
 
 /// Hosts with orders that were left out of what they are told.
-fn hosts_that_wait(keeper: &Keeper) -> Vec<HostName> {
+fn hosts_that_wait(keeper: &RepositoryService) -> Vec<HostName> {
     let known = keeper.facts.read();
     let untold = known.asked().orders.iter().filter(|(id, _)| known.untold(id).is_some());
     untold.map(|(_, open)| open.host.clone()).collect()

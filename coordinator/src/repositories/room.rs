@@ -1,8 +1,8 @@
 //! Whether there is room for the next backups on the coordinator's disk.
 
 use super::disk::Space;
-use super::keeper::Keeper;
-use fleet_core::backup::Place;
+use super::repository_service::RepositoryService;
+use fleet_core::backup::RepositoryLocation;
 use fleet_core::time::Time;
 
 /// Above this a tenth of a large disk is room all the same.
@@ -14,7 +14,7 @@ pub struct Room {
     is_told: bool,
 }
 
-impl Keeper {
+impl RepositoryService {
     /// What is wrong with the room, if something is: less than a tenth of the disk, unless that is
     /// plenty, or less than twice the largest last backup.
     pub fn room_words(&self) -> Option<String> {
@@ -25,8 +25,13 @@ impl Keeper {
     /// The bytes of the largest of all instances' newest backups here.
     fn largest(&self) -> u64 {
         let known = self.facts.read();
-        let is_here =
-            |name| known.desired().repositories.get(name).is_some_and(|desired| desired.place == Place::Coordinator);
+        let is_here = |name| {
+            known
+                .desired()
+                .repositories
+                .get(name)
+                .is_some_and(|desired| desired.place == RepositoryLocation::Coordinator)
+        };
         let newest = known.observed().backups.values().filter_map(|backups| {
             let here = backups.iter().filter(|(key, _)| is_here(&key.repository));
             here.max_by_key(|(_, seen)| seen.began).map(|(_, seen)| seen.bytes)

@@ -2,7 +2,7 @@
 
 use super::allowed::{may_add, may_read};
 use super::disk::Disk;
-use super::lines::{Lines, Turn};
+use super::lines::{LinePermit, Lines};
 use super::quota::Lease;
 use super::reads;
 use super::upload::Upload;
@@ -94,7 +94,10 @@ fn out_of_order() -> Status {
 }
 
 /// A stream that has its turn for as long as it is there.
-fn within<T: Send + 'static>(turn: Turn, stream: impl Stream<Item = T> + Send + 'static) -> BoxStream<'static, T> {
+fn within<T: Send + 'static>(
+    turn: LinePermit,
+    stream: impl Stream<Item = T> + Send + 'static,
+) -> BoxStream<'static, T> {
     stream
         .map(move |item| {
             let _has_it = &turn;

@@ -1,14 +1,14 @@
 //! What a repository holds and nobody asked for: told, and never used.
 
 use super::housekeeping::backups_of;
-use super::keeper::{Keeper, KeeperError};
+use super::repository_service::{KeeperError, RepositoryService};
 use crate::clock;
 use fleet_core::backup::{BackupKey, BackupSeen};
+use fleet_core::grammar::{count, verb};
 use fleet_core::names::{InstanceName, RepositoryName};
-use fleet_core::words::{count, verb};
 use std::collections::{BTreeMap, BTreeSet};
 
-impl Keeper {
+impl RepositoryService {
     /// Keeps what nobody asked for in one repository, and tells it once. `claimed` are the backups of which a file there says
     /// that they were proven.
     pub(super) async fn note_unasked(

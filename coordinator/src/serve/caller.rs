@@ -1,12 +1,12 @@
 //! Who is at the other end of a connection.
 
-use super::connections::{Connections, PER_MACHINE, Standing};
+use super::connections::{ConnectionClass, Connections, PER_MACHINE};
 use crate::clock;
 use crate::facts::Facts;
 use crate::identity::{Serial, SubjectKept};
 use fleet_core::access::{Role, Subject};
 use fleet_core::names::{HostName, OperatorName};
-use fleet_proto::refusal::{Word, refuse, refuse_as};
+use fleet_proto::refusal::{RefusalReason, refuse, refuse_as};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
@@ -20,7 +20,7 @@ pub struct Caller {
     pub address: SocketAddr,
     /// None came without a certificate.
     pub certified: Option<(Subject, Serial)>,
-    pub(super) standing: Standing,
+    pub(super) standing: ConnectionClass,
     /// Ends the connection.
     pub cut: CancellationToken,
     /// The calls to join that are under way.
@@ -42,11 +42,11 @@ impl Caller {
     /// Refuses the calls of a connection beyond the limit of its peer.
     pub fn check_standing(&self) -> Result<(), Status> {
         match self.standing {
-            Standing::Within => Ok(()),
-            Standing::Surplus => {
+            ConnectionClass::Within => Ok(()),
+            ConnectionClass::Surplus => {
                 let text = format!("could not answer: this machine has {PER_MACHINE} connections already");
                 let hint = "end some of its commands, or wait a minute; an agent comes back by itself";
-                Err(refuse_as(Code::ResourceExhausted, Word::Other, text, hint))
+                Err(refuse_as(Code::ResourceExhausted, RefusalReason::Other, text, hint))
             }
         }
     }
@@ -64,13 +64,17 @@ impl Caller {
     pub fn subject(&self, facts: &Facts) -> Result<(&Subject, SubjectKept), Status> {
         let Some((subject, serial)) = &self.certified else {
             let hint = "join first: `fleet-agent join -` or `fleet login -`";
-            return Err(refuse(Word::CertificateMissing, "could not answer: this call needs a certificate", hint));
+            return Err(refuse(
+                RefusalReason::CertificateMissing,
+                "could not answer: this call needs a certificate",
+                hint,
+            ));
         };
         let kept = facts.read().subject(subject).filter(|kept| kept.believes(serial)).cloned();
         let is_in_time = clock::now() < serial.not_after;
         kept.filter(|_| is_in_time).map(|kept| (subject, kept)).ok_or_else(|| {
             let text = format!("could not answer: the certificate of {subject} was revoked");
-            refuse(Word::Revoked, text, "ask an administrator for a new token and join again")
+            refuse(RefusalReason::Revoked, text, "ask an administrator for a new token and join again")
         })
     }
 
@@ -80,7 +84,7 @@ impl Caller {
             (Subject::Host(name), kept) => Ok((name.clone(), kept.enrolment)),
             (Subject::Operator(name), _) => {
                 let text = format!("could not answer: `{name}` is an operator, and this is for hosts");
-                Err(refuse(Word::Role, text, "use the fleet command"))
+                Err(refuse(RefusalReason::Role, text, "use the fleet command"))
             }
         }
     }
@@ -94,11 +98,11 @@ impl Caller {
                     return Ok((name.clone(), role));
                 }
                 let text = format!("could not do that: it needs the role {needed}, and `{name}` is {role}");
-                Err(refuse(Word::Role, text, "ask an administrator"))
+                Err(refuse(RefusalReason::Role, text, "ask an administrator"))
             }
             (Subject::Host(name), _) => {
                 let text = format!("could not answer: `{name}` is a host, and this is for operators");
-                Err(refuse(Word::Role, text, "use an operator's certificate"))
+                Err(refuse(RefusalReason::Role, text, "use an operator's certificate"))
             }
         }
     }

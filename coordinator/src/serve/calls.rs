@@ -32,7 +32,7 @@ pub struct Calls {
 
 /// A place among the calls of one caller.
 #[derive(Debug)]
-pub struct Place {
+pub struct CallPermit {
     caller: Option<Subject>,
     calls: Arc<Calls>,
 }
@@ -55,7 +55,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Calls {
     /// A place for one more call. Whoever has no certificate is bounded by its connection.
-    pub fn enter(self: &Arc<Self>, caller: Option<&Subject>) -> Result<Place, Status> {
+    pub fn enter(self: &Arc<Self>, caller: Option<&Subject>) -> Result<CallPermit, Status> {
         if let Some(caller) = caller {
             let mut open = locked(&self.open);
             let count = open.entry(caller.clone()).or_default();
@@ -65,11 +65,11 @@ impl Calls {
             }
             *count += 1;
         }
-        Ok(Place { caller: caller.cloned(), calls: Arc::clone(self) })
+        Ok(CallPermit { caller: caller.cloned(), calls: Arc::clone(self) })
     }
 
     /// Gives a response its deadline; the call's place is free when the response is over.
-    pub fn respond(&self, place: Place, response: http::Response<Body>) -> http::Response<Body> {
+    pub fn respond(&self, place: CallPermit, response: http::Response<Body>) -> http::Response<Body> {
         response.map(|body| {
             let state = State { body: Some(body), given: Some(Instant::now()), is_over: false };
             let response = Arc::new(Response(Mutex::new(state)));
@@ -107,7 +107,7 @@ impl Response {
     }
 }
 
-impl Drop for Place {
+impl Drop for CallPermit {
     fn drop(&mut self) {
         let Some(caller) = &self.caller else { return };
         let mut open = locked(&self.calls.open);
@@ -123,7 +123,7 @@ impl Drop for Place {
 /// A response on its way, in its place.
 struct Watched {
     response: Arc<Response>,
-    _place: Place,
+    _place: CallPermit,
 }
 
 impl hyper::body::Body for Watched {

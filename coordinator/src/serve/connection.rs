@@ -1,7 +1,7 @@
 //! One connection: bytes over TLS that can be cut at any moment, also while nobody reads or writes.
 
 use super::Caller;
-use super::connections::Standing;
+use super::connections::ConnectionClass;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ impl Connection {
 
     /// Whether its peer has a certificate and is within its limit.
     pub fn is_welcome(&self) -> bool {
-        self.caller.certified.is_some() && self.caller.standing == Standing::Within
+        self.caller.certified.is_some() && self.caller.standing == ConnectionClass::Within
     }
 }
 

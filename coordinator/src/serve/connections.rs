@@ -33,7 +33,7 @@ struct Open {
 
 /// How a connection counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum ConnectionClass {
     /// Within its peer's limit.
     Within,
     /// Beyond it: each of its calls is refused with that reason, and it ends soon.
@@ -63,9 +63,9 @@ impl Connections {
         theirs = certified.as_ref().map(|(subject, _)| open.of(subject)).unwrap_or_default();
         let standing = match &certified {
             Some((subject, serial)) => open.standing(&theirs, subject, serial, &self.limits),
-            None => Standing::Within,
+            None => ConnectionClass::Within,
         };
-        if standing == Standing::Surplus && open.surplus >= self.limits.surplus {
+        if standing == ConnectionClass::Surplus && open.surplus >= self.limits.surplus {
             return None;
         }
         Some(self.note(&mut open, address, certified, standing))
@@ -73,7 +73,7 @@ impl Connections {
 
     /// Notes a connection that is within all limits.
     pub fn enter(self: &Arc<Self>, address: SocketAddr, certified: Option<(Subject, Serial)>) -> Arc<Caller> {
-        self.note(&mut self.open(), address, certified, Standing::Within)
+        self.note(&mut self.open(), address, certified, ConnectionClass::Within)
     }
 
     fn note(
@@ -81,7 +81,7 @@ impl Connections {
         open: &mut Open,
         address: SocketAddr,
         certified: Option<(Subject, Serial)>,
-        standing: Standing,
+        standing: ConnectionClass,
     ) -> Arc<Caller> {
         let (cut, connections, joins) = (self.all.child_token(), Arc::downgrade(self), AtomicU32::new(0));
         let caller = Arc::new(Caller { address, certified, standing, cut, joins, connections });
@@ -93,7 +93,7 @@ impl Connections {
     }
 
     /// Forgets a connection that is gone.
-    pub(super) fn leave(&self, subject: &Subject, standing: Standing) {
+    pub(super) fn leave(&self, subject: &Subject, standing: ConnectionClass) {
         let mut open = self.open();
         *open.counted(subject, standing) -= 1;
         if let Some(callers) = open.by_subject.get_mut(subject) {
@@ -126,18 +126,24 @@ impl Open {
         self.by_subject.get(subject).into_iter().flatten().filter_map(Weak::upgrade).collect()
     }
 
-    fn counted(&mut self, subject: &Subject, standing: Standing) -> &mut usize {
+    fn counted(&mut self, subject: &Subject, standing: ConnectionClass) -> &mut usize {
         match (standing, subject) {
-            (Standing::Surplus, _) => &mut self.surplus,
-            (Standing::Within, Subject::Host(_)) => &mut self.hosts,
-            (Standing::Within, Subject::Operator(_)) => &mut self.operators,
+            (ConnectionClass::Surplus, _) => &mut self.surplus,
+            (ConnectionClass::Within, Subject::Host(_)) => &mut self.hosts,
+            (ConnectionClass::Within, Subject::Operator(_)) => &mut self.operators,
         }
     }
 
     /// An operator has several machines, but no more than a quarter of what there is for operators.
-    fn standing(&self, theirs: &[Arc<Caller>], subject: &Subject, serial: &Serial, limits: &Descriptors) -> Standing {
+    fn standing(
+        &self,
+        theirs: &[Arc<Caller>],
+        subject: &Subject,
+        serial: &Serial,
+        limits: &Descriptors,
+    ) -> ConnectionClass {
         let theirs =
-            || theirs.iter().filter(|caller| caller.standing == Standing::Within && !caller.cut.is_cancelled());
+            || theirs.iter().filter(|caller| caller.standing == ConnectionClass::Within && !caller.cut.is_cancelled());
         let has_serial = |caller: &&Arc<Caller>| caller.certified.as_ref().is_some_and(|(_, own)| own == serial);
         let has_room = match subject {
             Subject::Host(_) => theirs().count() < PER_MACHINE && self.hosts < limits.hosts,
@@ -147,7 +153,7 @@ impl Open {
                     && self.operators < limits.operators
             }
         };
-        if has_room { Standing::Within } else { Standing::Surplus }
+        if has_room { ConnectionClass::Within } else { ConnectionClass::Surplus }
     }
 }
 
@@ -179,7 +185,7 @@ mod tests {
     /// How so many connections one after the other stand, those that were not admitted left out.
     fn crowd(connections: &Arc<Connections>, subject: &str, serial: &str, size: usize) -> (usize, Vec<Arc<Caller>>) {
         let callers: Vec<_> = (0..size).filter_map(|_| admit(connections, subject, serial)).collect();
-        let within = callers.iter().filter(|caller| caller.standing == Standing::Within).count();
+        let within = callers.iter().filter(|caller| caller.standing == ConnectionClass::Within).count();
         (within, callers)
     }
 
@@ -189,10 +195,12 @@ mod tests {
         let (within, mut callers) = crowd(&connections, "host:lab-1", "a", 100);
         assert_eq!((within, callers.len()), (PER_MACHINE, PER_MACHINE + LIMITS.surplus));
         assert!(admit(&connections, "host:lab-1", "renewed").is_none(), "another certificate is the same host");
-        assert!(admit(&connections, "host:lab-2", "b").is_some_and(|caller| caller.standing == Standing::Within));
+        assert!(
+            admit(&connections, "host:lab-2", "b").is_some_and(|caller| caller.standing == ConnectionClass::Within)
+        );
         callers.drain(..1);
         let again = admit(&connections, "host:lab-1", "a").expect("there is room again");
-        assert_eq!(again.standing, Standing::Within);
+        assert_eq!(again.standing, ConnectionClass::Within);
     }
 
     #[test]
@@ -200,7 +208,9 @@ mod tests {
         let connections = connections();
         let (_, callers) = crowd(&connections, "host:lab-1", "a", PER_MACHINE);
         callers[0].cut.cancel();
-        assert!(admit(&connections, "host:lab-1", "a").is_some_and(|caller| caller.standing == Standing::Within));
+        assert!(
+            admit(&connections, "host:lab-1", "a").is_some_and(|caller| caller.standing == ConnectionClass::Within)
+        );
     }
 
     #[test]

@@ -24,27 +24,27 @@ const PATIENCE: Duration = Duration::from_secs(8);
 #[derive(Debug)]
 pub struct Handshakes {
     places: Arc<Semaphore>,
-    sources: Mutex<HashMap<IpAddr, Arc<Source>>>,
+    sources: Mutex<HashMap<IpAddr, Arc<HandshakeSource>>>,
     waiting: AtomicUsize,
     line: usize,
     pressure: Notify,
 }
 
 #[derive(Debug)]
-struct Source {
+struct HandshakeSource {
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
 
 /// A place for one handshake.
 #[derive(Debug)]
-pub struct Place {
-    source: Arc<Source>,
+pub struct HandshakePermit {
+    source: Arc<HandshakeSource>,
     _of_source: OwnedSemaphorePermit,
     _of_all: OwnedSemaphorePermit,
 }
 
-impl Place {
+impl HandshakePermit {
     /// Gives it back a little later, for the handshake came to nothing.
     pub fn give_back_late(self) {
         tokio::spawn(async move {
@@ -55,7 +55,7 @@ impl Place {
 }
 
 /// Counts who waits in line.
-struct InLine<'a>(&'a Handshakes, &'a Source);
+struct InLine<'a>(&'a Handshakes, &'a HandshakeSource);
 
 impl Drop for InLine<'_> {
     fn drop(&mut self) {
@@ -72,25 +72,25 @@ impl Handshakes {
     }
 
     /// A place, after a wait in line where all are taken; none if the line is full or too slow.
-    pub async fn place(&self, address: IpAddr) -> Option<Place> {
+    pub async fn place(&self, address: IpAddr) -> Option<HandshakePermit> {
         let source = self.source(address);
         let at_once = Arc::clone(&source.places).try_acquire_owned();
         if let Ok(of_source) = at_once
             && let Ok(of_all) = Arc::clone(&self.places).try_acquire_owned()
         {
-            return Some(Place { source, _of_source: of_source, _of_all: of_all });
+            return Some(HandshakePermit { source, _of_source: of_source, _of_all: of_all });
         }
         let _in_line = self.queue(&source)?;
         let places = async {
             let of_source = Arc::clone(&source.places).acquire_owned().await.ok()?;
             let of_all = Arc::clone(&self.places).acquire_owned().await.ok()?;
-            Some(Place { source: Arc::clone(&source), _of_source: of_source, _of_all: of_all })
+            Some(HandshakePermit { source: Arc::clone(&source), _of_source: of_source, _of_all: of_all })
         };
         timeout(PATIENCE, places).await.ok().flatten()
     }
 
     /// One source has no more than half of the line.
-    fn queue<'a>(&'a self, source: &'a Source) -> Option<InLine<'a>> {
+    fn queue<'a>(&'a self, source: &'a HandshakeSource) -> Option<InLine<'a>> {
         let in_line = InLine(self, source);
         let (of_all, of_source) = (self.waiting.fetch_add(1, Relaxed), source.waiting.fetch_add(1, Relaxed));
         if of_all >= self.line || of_source >= self.line.div_ceil(2) {
@@ -100,17 +100,19 @@ impl Handshakes {
         Some(in_line)
     }
 
-    fn source(&self, address: IpAddr) -> Arc<Source> {
+    fn source(&self, address: IpAddr) -> Arc<HandshakeSource> {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         if sources.len() > PLACES && !sources.contains_key(&address) {
             sources.retain(|_, source| Arc::strong_count(source) > 1);
         }
-        let new = || Arc::new(Source { places: Arc::new(Semaphore::new(PER_ADDRESS)), waiting: AtomicUsize::new(0) });
+        let new = || {
+            Arc::new(HandshakeSource { places: Arc::new(Semaphore::new(PER_ADDRESS)), waiting: AtomicUsize::new(0) })
+        };
         Arc::clone(sources.entry(address).or_insert_with(new))
     }
 
     /// Ends when the handshake that has this place has taken long, and somebody waits who could have it.
-    pub async fn stalled(&self, place: &Place) {
+    pub async fn stalled(&self, place: &HandshakePermit) {
         sleep(STALL).await;
         loop {
             let pressure = self.pressure.notified();
@@ -132,7 +134,7 @@ mod tests {
         IpAddr::from([10, 0, 0, last])
     }
 
-    fn take(handshakes: &Handshakes, last: u8, count: usize) -> Vec<Place> {
+    fn take(handshakes: &Handshakes, last: u8, count: usize) -> Vec<HandshakePermit> {
         (0..count).map(|_| handshakes.place(address(last)).now_or_never().flatten().expect("there is room")).collect()
     }
 
@@ -147,7 +149,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_came_to_nothing_holds_its_place_for_a_while() {
         let handshakes = Handshakes::new(100);
-        take(&handshakes, 1, PER_ADDRESS).into_iter().for_each(Place::give_back_late);
+        take(&handshakes, 1, PER_ADDRESS).into_iter().for_each(HandshakePermit::give_back_late);
         assert!(handshakes.place(address(1)).now_or_never().is_none());
         sleep(HOLD * 2).await;
         drop(take(&handshakes, 1, PER_ADDRESS));

@@ -2,12 +2,12 @@
 //! and whoever is silent or fails gives way to the others.
 
 use super::connection::Connection;
-use super::connections::{Connections, Standing};
+use super::connections::{ConnectionClass, Connections};
 use super::descriptors::Descriptors;
 use super::handshakes::Handshakes;
 use super::silent::{Silent, source_of};
 use super::sparing::Sparing;
-use super::strangers::Strangers;
+use super::unauthenticated::UnauthenticatedPeers;
 use crate::identity::peer_of;
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
@@ -80,7 +80,7 @@ struct Gate {
     connections: Arc<Connections>,
     silent: Silent,
     handshakes: Handshakes,
-    strangers: Strangers,
+    strangers: UnauthenticatedPeers,
     not_accepted: Sparing,
     refused: Sparing,
 }
@@ -93,7 +93,7 @@ impl Gate {
             connections,
             silent: Silent::new(silent),
             handshakes: Handshakes::new(line),
-            strangers: Strangers::new(strangers),
+            strangers: UnauthenticatedPeers::new(strangers),
             not_accepted: Sparing::default(),
             refused: Sparing::default(),
         }
@@ -168,9 +168,9 @@ impl Gate {
             return None;
         };
         match caller.standing {
-            Standing::Within if is_stranger => self.strangers.enter(&caller),
-            Standing::Within => {}
-            Standing::Surplus => drop(tokio::spawn(end_soon(caller.cut.clone()))),
+            ConnectionClass::Within if is_stranger => self.strangers.enter(&caller),
+            ConnectionClass::Within => {}
+            ConnectionClass::Surplus => drop(tokio::spawn(end_soon(caller.cut.clone()))),
         }
         Some(Connection::new(stream, caller))
     }

@@ -3,18 +3,18 @@
 use crate::identity::AdmitError;
 use fleet_core::access::Subject;
 use fleet_proto::PROTOCOL;
-use fleet_proto::refusal::{Word, refuse, refuse_as};
+use fleet_proto::refusal::{RefusalReason, refuse, refuse_as};
 use tonic::{Code, Status};
 
 /// A wish that is refused: what was attempted and why not, and what to do next.
 pub fn refused(code: Code, text: impl Into<String>, hint: &str) -> Status {
-    refuse_as(code, Word::Other, text, hint)
+    refuse_as(code, RefusalReason::Other, text, hint)
 }
 
 /// Something of ours failed; the log has the whole story.
 pub fn failed(attempt: &str, error: &(dyn std::error::Error + 'static)) -> Status {
     tracing::error!(error, attempt, "a call failed");
-    refuse_as(Code::Unavailable, Word::Other, format!("{attempt}: {error}"), "read the coordinator's log")
+    refuse_as(Code::Unavailable, RefusalReason::Other, format!("{attempt}: {error}"), "read the coordinator's log")
 }
 
 /// Refuses another version of the wire, and says which side is the older one.
@@ -24,11 +24,13 @@ pub fn check_protocol(theirs: u32) -> Result<(), Status> {
     };
     match theirs.cmp(&PROTOCOL) {
         std::cmp::Ordering::Equal => Ok(()),
-        std::cmp::Ordering::Less => {
-            Err(refuse(Word::ProtocolOld, text("older program"), "upgrade this program to the coordinator's version"))
-        }
+        std::cmp::Ordering::Less => Err(refuse(
+            RefusalReason::ProtocolOld,
+            text("older program"),
+            "upgrade this program to the coordinator's version",
+        )),
         std::cmp::Ordering::Greater => {
-            Err(refuse(Word::ProtocolNew, text("newer program"), "upgrade the coordinator first"))
+            Err(refuse(RefusalReason::ProtocolNew, text("newer program"), "upgrade the coordinator first"))
         }
     }
 }
@@ -37,37 +39,44 @@ impl From<AdmitError> for Status {
     fn from(error: AdmitError) -> Self {
         let text = error.to_string();
         match error {
-            AdmitError::TokenUnknown => refuse(Word::TokenUnknown, text, "copy the whole token, or ask for a new one"),
-            AdmitError::TokenExpired(_) => refuse(Word::TokenExpired, text, "ask for a new one: `fleet host add NAME`"),
+            AdmitError::TokenUnknown => {
+                refuse(RefusalReason::TokenUnknown, text, "copy the whole token, or ask for a new one")
+            }
+            AdmitError::TokenExpired(_) => {
+                refuse(RefusalReason::TokenExpired, text, "ask for a new one: `fleet host add NAME`")
+            }
             AdmitError::TokenReused | AdmitError::TokenUsedUp(_) => {
                 let hint = "if that was not you, remove whom it admitted; ask for a new token";
-                refuse(Word::TokenUsedUp, text, hint)
+                refuse(RefusalReason::TokenUsedUp, text, hint)
             }
-            AdmitError::TokenRevoked => refuse(Word::TokenRevoked, text, "ask for a new one"),
+            AdmitError::TokenRevoked => refuse(RefusalReason::TokenRevoked, text, "ask for a new one"),
             AdmitError::TokenForOther(Subject::Host(host)) => {
                 let hint = format!(
                     "run `fleet-agent join` with it on {host}; `fleet operator add` makes a token for a person"
                 );
-                refuse(Word::TokenForOther, text, &hint)
+                refuse(RefusalReason::TokenForOther, text, &hint)
             }
             AdmitError::TokenForOther(Subject::Operator(_)) => {
                 let hint = "use it with `fleet login`; `fleet host add` makes a token for a lab server";
-                refuse(Word::TokenForOther, text, hint)
+                refuse(RefusalReason::TokenForOther, text, hint)
             }
             AdmitError::Removed(_) | AdmitError::Revoked => {
-                refuse(Word::Revoked, text, "ask an administrator for a new token and join again")
+                refuse(RefusalReason::Revoked, text, "ask an administrator for a new token and join again")
             }
             AdmitError::TooManyMachines(_) => {
                 let hint = "their certificates end by themselves; or remove the operator and add it anew";
-                refuse_as(Code::ResourceExhausted, Word::Other, text, hint)
+                refuse_as(Code::ResourceExhausted, RefusalReason::Other, text, hint)
             }
             AdmitError::TooOften(_) => {
-                refuse_as(Code::ResourceExhausted, Word::Other, text, "wait, and go on as before")
+                refuse_as(Code::ResourceExhausted, RefusalReason::Other, text, "wait, and go on as before")
             }
-            AdmitError::Clock(_) => {
-                refuse_as(Code::FailedPrecondition, Word::Other, text, "set this machine's clock (timedatectl)")
-            }
-            AdmitError::Request(_) => refuse_as(Code::InvalidArgument, Word::Other, text, ""),
+            AdmitError::Clock(_) => refuse_as(
+                Code::FailedPrecondition,
+                RefusalReason::Other,
+                text,
+                "set this machine's clock (timedatectl)",
+            ),
+            AdmitError::Request(_) => refuse_as(Code::InvalidArgument, RefusalReason::Other, text, ""),
             AdmitError::Store(source) => failed("could not keep the new certificate", &source),
         }
     }

@@ -1,6 +1,6 @@
 //! From a call's path to the service that answers it.
 
-use super::calls::{Calls, Place};
+use super::calls::{CallPermit, Calls};
 use crate::agents::AgentsService;
 use crate::operators::{BackupsService, OperatorsService};
 use crate::repositories::RepositoriesService;
@@ -56,7 +56,7 @@ impl Service<Request> for Router {
 
 impl Router {
     /// A place for the call, within the limits of its caller.
-    fn enter(&self, request: &Request) -> Result<Place, Status> {
+    fn enter(&self, request: &Request) -> Result<CallPermit, Status> {
         let Some(caller) = request.extensions().get::<Arc<Caller>>() else { return self.calls.enter(None) };
         caller.check_standing()?;
         self.calls.enter(caller.certified.as_ref().map(|(subject, _)| subject))

@@ -13,10 +13,12 @@ use crate::identity::{Admissions, Authority, Believes, IdentityError, ServerCert
 use crate::metrics::serve_metrics;
 use crate::operators::{BackupsService, OperatorsService};
 use crate::own::keep_own_backups;
-use crate::places::{Bounds, Places};
-use crate::repositories::{Disk, DiskError, Keeper, KeeperError, RepositoriesService, keep_house, make_repositories};
+use crate::permits::{Bounds, Places};
+use crate::reconcile::turns;
+use crate::repositories::{
+    Disk, DiskError, KeeperError, RepositoriesService, RepositoryService, keep_house, make_repositories,
+};
 use crate::store::StoreError;
-use crate::turn::turns;
 use crate::values::Values;
 use fleet_proto::MESSAGE_LIMIT;
 use fleet_proto::v1::agents_server::AgentsServer;
@@ -129,7 +131,7 @@ pub struct Shared {
     pub connections: Arc<Connections>,
     pub authority: Arc<Authority>,
     pub addresses: Arc<[String]>,
-    pub keeper: Arc<Keeper>,
+    pub keeper: Arc<RepositoryService>,
     pub renderer: Renderer,
     /// Places of operators who read repositories, and of those who let releases be rendered.
     pub readers: Arc<Places>,
@@ -165,7 +167,7 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
     let facts = Arc::new(Facts::load(home.store).map_err(ServeError::Load)?);
     let metrics = options.metrics.map(listen_for_metrics).transpose()?;
     let metrics_address = metrics.as_ref().and_then(|listener| listener.local_addr().ok());
-    let keeper = Keeper::new(Arc::clone(&facts), Arc::new(disk), home.seal.clone(), options.worker.clone());
+    let keeper = RepositoryService::new(Arc::clone(&facts), Arc::new(disk), home.seal.clone(), options.worker.clone());
     for (repository, instance) in keeper.miss_lost(clock::now()).await? {
         tracing::error!(%repository, %instance, "a repository was lost with the former disk; it is made anew");
     }

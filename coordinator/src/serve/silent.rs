@@ -84,7 +84,7 @@ impl Silent {
         self.here().give_way(|_| true);
     }
 
-    fn enter(&self, source: IpAddr, stream: &Arc<TcpStream>) -> Seat<'_> {
+    fn enter(&self, source: IpAddr, stream: &Arc<TcpStream>) -> SilentPeer<'_> {
         let mut here = self.here();
         while here.count(source) >= PER_ADDRESS && here.give_way(|waiting| waiting.source == source) {}
         while here.all.len() >= self.most && here.give_way(|_| true) {}
@@ -92,7 +92,7 @@ impl Silent {
         here.next += 1;
         let (stream, token) = (Arc::downgrade(stream), give_way.clone());
         here.all.insert(number, Waiting { source, stream, give_way: token });
-        Seat { number, give_way, of: self }
+        SilentPeer { number, give_way, of: self }
     }
 }
 
@@ -115,13 +115,13 @@ impl Here {
     }
 }
 
-struct Seat<'a> {
+struct SilentPeer<'a> {
     number: u64,
     give_way: CancellationToken,
     of: &'a Silent,
 }
 
-impl Drop for Seat<'_> {
+impl Drop for SilentPeer<'_> {
     fn drop(&mut self) {
         self.of.here().all.remove(&self.number);
     }
@@ -133,14 +133,14 @@ mod tests {
     use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;
 
-    struct Bed {
+    struct Harness {
         silent: Arc<Silent>,
         listener: TcpListener,
     }
 
     type Ending = tokio::task::JoinHandle<Option<TcpStream>>;
 
-    impl Bed {
+    impl Harness {
         async fn new(most: usize) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
             Self { silent: Arc::new(Silent::new(most)), listener }
@@ -163,16 +163,16 @@ mod tests {
 
     #[tokio::test]
     async fn at_the_limit_of_its_address_the_oldest_silent_one_gives_way_and_who_has_spoken_stays() {
-        let bed = Bed::new(1000).await;
-        let (mut first, first_ending) = bed.connect([10, 0, 0, 1]).await;
+        let harness = Harness::new(1000).await;
+        let (mut first, first_ending) = harness.connect([10, 0, 0, 1]).await;
         first.write_all(b"x").await.expect("it is open");
         let mut crowd = Vec::new();
         for _ in 0..PER_ADDRESS + 5 {
-            crowd.push(bed.connect([10, 0, 0, 1]).await);
+            crowd.push(harness.connect([10, 0, 0, 1]).await);
         }
         assert!(first_ending.await.expect("it ends").is_some(), "it has spoken");
         let ended = crowd.iter().take(5).filter(|(_, ending)| !ending.is_finished()).count();
-        assert!(ended <= 5 && bed.silent.here().all.len() <= PER_ADDRESS);
+        assert!(ended <= 5 && harness.silent.here().all.len() <= PER_ADDRESS);
         for (_, ending) in crowd.drain(..4) {
             assert!(ending.await.expect("it ends").is_none(), "the oldest give way");
         }
@@ -181,11 +181,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_crowd_from_one_address_takes_no_place_of_another_address() {
-        let bed = Bed::new(1000).await;
-        let (mut honest, ending) = bed.connect([10, 0, 0, 2]).await;
+        let harness = Harness::new(1000).await;
+        let (mut honest, ending) = harness.connect([10, 0, 0, 2]).await;
         let mut crowd = Vec::new();
         for _ in 0..PER_ADDRESS * 2 {
-            crowd.push(bed.connect([10, 0, 0, 1]).await);
+            crowd.push(harness.connect([10, 0, 0, 1]).await);
         }
         assert!(!ending.is_finished());
         honest.write_all(b"x").await.expect("it is open");
@@ -194,12 +194,12 @@ mod tests {
 
     #[tokio::test]
     async fn all_silent_ones_together_are_bounded() {
-        let bed = Bed::new(20).await;
+        let harness = Harness::new(20).await;
         let mut crowd = Vec::new();
         for number in 0..40 {
-            crowd.push(bed.connect([10, 0, 0, number]).await);
+            crowd.push(harness.connect([10, 0, 0, number]).await);
         }
-        assert_eq!(bed.silent.here().all.len(), 20);
+        assert_eq!(harness.silent.here().all.len(), 20);
         for (_, ending) in crowd.drain(..20) {
             assert!(ending.await.expect("it ends").is_none());
         }

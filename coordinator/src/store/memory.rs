@@ -1,7 +1,7 @@
 //! A store that forgets: for tests and simulations.
 
 use super::batch::Write;
-use super::queue::{Place, Queue};
+use super::queue::{Queue, QueueBackend};
 use super::{Batch, Changes, Committed, Entry, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -51,7 +51,7 @@ fn entry(key: &str, revision: u64, body: &str) -> Entry {
 
 struct MemoryPlace(Values);
 
-impl Place for MemoryPlace {
+impl QueueBackend for MemoryPlace {
     fn revision_of(&self, key: &str) -> Result<Option<u64>, StoreError> {
         let values = self.0.read().unwrap_or_else(PoisonError::into_inner);
         Ok(values.get(key).map(|(revision, _)| *revision))

@@ -11,7 +11,7 @@ use std::sync::{Arc, mpsc};
 use tokio::sync::oneshot;
 
 /// What the writer needs of the place it writes to.
-pub trait Place: Send + 'static {
+pub trait QueueBackend: Send + 'static {
     /// The revision at which a key was last written; none if it is not there.
     fn revision_of(&self, key: &str) -> Result<Option<u64>, StoreError>;
 
@@ -29,7 +29,7 @@ struct Job {
 pub struct Queue(mpsc::Sender<Job>, Arc<Watchers>);
 
 impl Queue {
-    pub fn new(place: impl Place, revision: u64) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
+    pub fn new(place: impl QueueBackend, revision: u64) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (sender, jobs) = mpsc::channel();
         let watchers = Arc::new(Watchers::default());
         let writer = Writer { place, revision, watchers: Arc::clone(&watchers), broken: None };
@@ -59,7 +59,7 @@ struct Writer<P> {
 /// So many commits share one flush at the most.
 const GROUP: usize = 4096;
 
-impl<P: Place> Writer<P> {
+impl<P: QueueBackend> Writer<P> {
     fn run(mut self, jobs: &mpsc::Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
             let group: Vec<Job> = std::iter::once(first).chain(jobs.try_iter().take(GROUP)).collect();

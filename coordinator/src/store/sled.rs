@@ -3,7 +3,7 @@
 //! sled buffers; nothing counts before `flush`. Its cache is kept small, for the facts are in memory already.
 
 use super::batch::Write;
-use super::queue::{Place, Queue};
+use super::queue::{Queue, QueueBackend};
 use super::{Batch, Changes, Committed, Entry, Store, StoreError, engine, envelope};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -110,7 +110,7 @@ impl Store for SledStore {
 
 struct SledPlace(engine::Db);
 
-impl Place for SledPlace {
+impl QueueBackend for SledPlace {
     fn revision_of(&self, key: &str) -> Result<Option<u64>, StoreError> {
         let value = self.0.get(key).map_err(StoreError::Scan)?;
         Ok(value.map(|bytes| envelope::unwrap(key, &bytes)).transpose()?.map(|entry| entry.revision))

@@ -1,6 +1,6 @@
 //! What is forgotten, what is removed, and what is told of damage.
 
-use crate::bed::{Bed, DAY, id, key, manifest, noise, now, part, read};
+use crate::harness::{DAY, Harness, id, key, manifest, noise, now, part, read};
 use fleet_core::backup::{Cause, DataAction};
 use fleet_core::facts::OpenOrder;
 use fleet_core::order::{Action, Order};
@@ -11,8 +11,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-fn packs(bed: &Bed) -> Vec<PathBuf> {
-    let folders = fs::read_dir(bed.folder().join("data")).expect("it is there").flatten();
+fn packs(harness: &Harness) -> Vec<PathBuf> {
+    let folders = fs::read_dir(harness.folder().join("data")).expect("it is there").flatten();
     let mut packs: Vec<PathBuf> = folders
         .flat_map(|folder| fs::read_dir(folder.path()).expect("a folder").flatten())
         .map(|it| it.path())
@@ -23,29 +23,30 @@ fn packs(bed: &Bed) -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn what_the_policy_lets_go_is_forgotten_and_its_data_is_only_marked_at_first() {
-    let bed = Bed::new().await;
+    let harness = Harness::new().await;
     for number in 1..=4 {
-        bed.backup(number, u64::from(9 - number) * DAY, &noise(number, 2_000_000)).await;
+        harness.backup(number, u64::from(9 - number) * DAY, &noise(number, 2_000_000)).await;
     }
-    bed.prove(1).await;
-    bed.round(now()).await;
-    assert_eq!(bed.kept(), [id(1), id(3), id(4)], "the newest two, and the newest proven");
-    assert_eq!(bed.sets().await, [id(1), id(3), id(4)].map(String::from));
+    harness.prove(1).await;
+    harness.round(now()).await;
+    assert_eq!(harness.kept(), [id(1), id(3), id(4)], "the newest two, and the newest proven");
+    assert_eq!(harness.sets().await, [id(1), id(3), id(4)].map(String::from));
     let told = "instance notes-1: 1 of its backups in central were forgotten, as its policy says";
-    assert_eq!(bed.told().iter().filter(|text| *text == told).count(), 1, "{:?}", bed.told());
-    bed.round(now()).await;
-    assert_eq!(bed.kept().len(), 3);
-    let bytes: u64 = packs(&bed).iter().map(|pack| fs::metadata(pack).expect("it is there").len()).sum();
+    assert_eq!(harness.told().iter().filter(|text| *text == told).count(), 1, "{:?}", harness.told());
+    harness.round(now()).await;
+    assert_eq!(harness.kept().len(), 3);
+    let bytes: u64 = packs(&harness).iter().map(|pack| fs::metadata(pack).expect("it is there").len()).sum();
     assert!(bytes > 5_900_000, "three are still there: {bytes}");
-    let intact = bed.keeper.verify(&read("central"), &read("notes-1"), ReadData::All).await.expect("it can be read");
+    let intact =
+        harness.keeper.verify(&read("central"), &read("notes-1"), ReadData::All).await.expect("it can be read");
     assert!(intact.is_fine(), "{intact:?}");
 }
 
 #[tokio::test]
 async fn nothing_is_forgotten_while_a_host_may_be_using_the_repository() {
-    let bed = Bed::new().await;
+    let harness = Harness::new().await;
     for number in 1..=3 {
-        bed.backup(number, u64::from(9 - number) * DAY, b"SELECT 1;").await;
+        harness.backup(number, u64::from(9 - number) * DAY, b"SELECT 1;").await;
     }
     let action = Action::Data(DataAction::Backup { to: [read("central")].into(), cause: Cause::Wished });
     let order =
@@ -53,159 +54,165 @@ async fn nothing_is_forgotten_while_a_host_may_be_using_the_repository() {
     let open = OpenOrder { host: read("lab-1"), order, rollout: None, asked: now() };
     let mut batch = fleet_coordinator::store::Batch::new();
     batch.put(format!("asked/{}", id(7)), &open);
-    bed.store.commit(batch).await.expect("the store is whole");
-    let bed = bed.restarted();
-    bed.round(now()).await;
-    assert_eq!(bed.kept().len(), 3);
+    harness.store.commit(batch).await.expect("the store is whole");
+    let harness = harness.restarted();
+    harness.round(now()).await;
+    assert_eq!(harness.kept().len(), 3);
 }
 
 #[tokio::test]
 async fn parts_of_a_backup_that_never_came_to_be_go_after_two_days() {
-    let bed = Bed::new().await;
-    bed.backup(1, 5 * DAY, b"SELECT 1;").await;
-    bed.dump(2, Time(now().0 - 3 * DAY), &[("db.sql", b"SELECT 2;")]).await;
-    bed.dump(3, Time(now().0 - DAY), &[("db.sql", b"SELECT 3;")]).await;
-    let snapshots = || fs::read_dir(bed.folder().join("snapshots")).expect("it is there").count();
+    let harness = Harness::new().await;
+    harness.backup(1, 5 * DAY, b"SELECT 1;").await;
+    harness.dump(2, Time(now().0 - 3 * DAY), &[("db.sql", b"SELECT 2;")]).await;
+    harness.dump(3, Time(now().0 - DAY), &[("db.sql", b"SELECT 3;")]).await;
+    let snapshots = || fs::read_dir(harness.folder().join("snapshots")).expect("it is there").count();
     assert_eq!(snapshots(), 5);
-    bed.round(now()).await;
+    harness.round(now()).await;
     assert_eq!(snapshots(), 4, "the younger may still get its set");
-    assert_eq!(bed.kept(), [id(1)]);
+    assert_eq!(harness.kept(), [id(1)]);
 }
 
 #[tokio::test]
 async fn a_backup_that_became_much_smaller_stops_all_forgetting() {
-    let bed = Bed::new().await;
+    let harness = Harness::new().await;
     for (number, bytes) in [(1, 4_000_000), (2, 4_000_000), (3, 4_000_000), (4, 1000)] {
-        bed.backup(number, u64::from(9 - number) * DAY, &noise(number, bytes)).await;
+        harness.backup(number, u64::from(9 - number) * DAY, &noise(number, bytes)).await;
     }
-    bed.round(now()).await;
-    bed.round(now()).await;
-    assert_eq!(bed.kept().len(), 4);
-    let said: Vec<_> = bed.told().into_iter().filter(|text| text.contains("nothing is forgotten")).collect();
+    harness.round(now()).await;
+    harness.round(now()).await;
+    assert_eq!(harness.kept().len(), 4);
+    let said: Vec<_> = harness.told().into_iter().filter(|text| text.contains("nothing is forgotten")).collect();
     assert_eq!(said.len(), 1, "{said:?}");
-    assert_eq!(bed.keeper.troubles().expect("it can be read").len(), 1);
+    assert_eq!(harness.keeper.troubles().expect("it can be read").len(), 1);
 }
 
 #[tokio::test]
 async fn damage_is_found_named_and_marks_its_backups_alone() {
-    let bed = Bed::new().await;
+    let harness = Harness::new().await;
     for number in 1..=2 {
-        bed.backup(number, u64::from(3 - number) * DAY, &noise(number, 3_000_000)).await;
+        harness.backup(number, u64::from(3 - number) * DAY, &noise(number, 3_000_000)).await;
     }
-    let victim = packs(&bed).pop().expect("there are some");
+    let victim = packs(&harness).pop().expect("there are some");
     let mut bytes = fs::read(&victim).expect("it can be read");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0xff;
     fs::write(&victim, bytes).expect("it can be written");
     let unseen =
-        bed.keeper.verify(&read("central"), &read("notes-1"), ReadData::Nothing).await.expect("it can be read");
+        harness.keeper.verify(&read("central"), &read("notes-1"), ReadData::Nothing).await.expect("it can be read");
     assert!(unseen.is_fine(), "nobody has read the data");
-    bed.keeper.verify(&read("central"), &read("notes-1"), ReadData::All).await.expect("it can be read");
-    let catalog = bed.catalog();
+    harness.keeper.verify(&read("central"), &read("notes-1"), ReadData::All).await.expect("it can be read");
+    let catalog = harness.catalog();
     let damaged: Vec<bool> = (1..=2).map(|number| !catalog[&read("notes-1")][&key(number)].is_good()).collect();
     assert_eq!(damaged.iter().filter(|is| **is).count(), 1, "{damaged:?}");
-    assert_eq!(bed.told().iter().filter(|text| text.contains("is damaged: db.sql")).count(), 1, "{:?}", bed.told());
-    let troubles = bed.keeper.troubles().expect("they can be read");
+    assert_eq!(
+        harness.told().iter().filter(|text| text.contains("is damaged: db.sql")).count(),
+        1,
+        "{:?}",
+        harness.told()
+    );
+    let troubles = harness.keeper.troubles().expect("they can be read");
     assert!(troubles.iter().any(|(.., text)| text.starts_with("1 of its backups is damaged")), "{troubles:?}");
-    bed.keeper.rebuild(&read("central")).await.expect("it can be read");
-    assert_eq!(bed.catalog(), catalog, "a rebuilt catalog knows it too");
+    harness.keeper.rebuild(&read("central")).await.expect("it can be read");
+    assert_eq!(harness.catalog(), catalog, "a rebuilt catalog knows it too");
 }
 
 #[tokio::test]
 async fn all_data_is_read_within_a_month_of_days() {
-    let bed = Bed::new().await;
-    bed.backup(1, DAY, &noise(1, 3_000_000)).await;
-    let victim = packs(&bed).pop().expect("there are some");
+    let harness = Harness::new().await;
+    harness.backup(1, DAY, &noise(1, 3_000_000)).await;
+    let victim = packs(&harness).pop().expect("there are some");
     let mut bytes = fs::read(&victim).expect("it can be read");
     bytes[100] ^= 0xff;
     fs::write(&victim, bytes).expect("it can be written");
     let begun = now();
     for day in 0..30 {
-        bed.round(Time(begun.0 + day * DAY)).await;
+        harness.round(Time(begun.0 + day * DAY)).await;
     }
-    assert!(!bed.catalog()[&read("notes-1")][&key(1)].is_good());
+    assert!(!harness.catalog()[&read("notes-1")][&key(1)].is_good());
 }
 
 #[tokio::test]
 async fn a_key_that_cannot_be_read_is_told_until_it_can() {
-    let bed = Bed::new().await;
-    bed.backup(1, 3 * DAY, b"SELECT 1;").await;
-    let file = fs::read_dir(bed.folder().join("keys")).expect("it is there").flatten().next().expect("one key").path();
+    let harness = Harness::new().await;
+    harness.backup(1, 3 * DAY, b"SELECT 1;").await;
+    let file =
+        fs::read_dir(harness.folder().join("keys")).expect("it is there").flatten().next().expect("one key").path();
     let good = fs::read(&file).expect("it can be read");
     fs::write(&file, b"{ no key").expect("it can be written");
-    let told = |bed: &Bed| bed.keeper.troubles().expect("it can be read").len();
+    let told = |harness: &Harness| harness.keeper.troubles().expect("it can be read").len();
     for later in [0, 600_000, 1_200_000] {
-        bed.round(Time(now().0 + 5 * DAY + later)).await;
-        assert_eq!(told(&bed), 1, "{:?}", bed.keeper.troubles());
+        harness.round(Time(now().0 + 5 * DAY + later)).await;
+        assert_eq!(told(&harness), 1, "{:?}", harness.keeper.troubles());
     }
     fs::write(&file, good).expect("it can be written");
-    bed.round(Time(now().0 + 7 * DAY)).await;
-    assert_eq!(told(&bed), 0, "{:?}", bed.keeper.troubles());
+    harness.round(Time(now().0 + 7 * DAY)).await;
+    assert_eq!(told(&harness), 0, "{:?}", harness.keeper.troubles());
 }
 
 #[tokio::test]
 async fn a_backup_whose_files_cannot_be_read_stays_in_the_catalog_as_damaged() {
-    let bed = Bed::new().await;
-    bed.backup(1, 3 * DAY, b"SELECT 1;").await;
-    bed.prove(1).await;
-    let snapshots = |bed: &Bed| -> Vec<PathBuf> {
-        fs::read_dir(bed.folder().join("snapshots")).expect("it is there").flatten().map(|it| it.path()).collect()
+    let harness = Harness::new().await;
+    harness.backup(1, 3 * DAY, b"SELECT 1;").await;
+    harness.prove(1).await;
+    let snapshots = |harness: &Harness| -> Vec<PathBuf> {
+        fs::read_dir(harness.folder().join("snapshots")).expect("it is there").flatten().map(|it| it.path()).collect()
     };
-    let before = snapshots(&bed);
-    bed.backup(2, 2 * DAY, &noise(2, 100_000)).await;
+    let before = snapshots(&harness);
+    harness.backup(2, 2 * DAY, &noise(2, 100_000)).await;
     // Its set among them: nobody can say what they were.
-    for file in snapshots(&bed).into_iter().filter(|file| !before.contains(file)) {
+    for file in snapshots(&harness).into_iter().filter(|file| !before.contains(file)) {
         let mut bytes = fs::read(&file).expect("it can be read");
         bytes[40] ^= 1;
         fs::write(file, bytes).expect("it can be written");
     }
-    let rebuilt = bed.keeper.rebuild(&read("central")).await.expect("the rest can be read");
+    let rebuilt = harness.keeper.rebuild(&read("central")).await.expect("the rest can be read");
     assert_eq!((rebuilt.backups, rebuilt.unread.len()), (1, 3));
-    let good = |bed: &Bed| [1, 2].map(|number| bed.catalog()[&read("notes-1")][&key(number)].is_good());
-    assert_eq!(good(&bed), [true, false]);
-    let told = |bed: &Bed| bed.told().iter().filter(|text| text.contains("is damaged: snapshot ")).count();
-    assert_eq!(told(&bed), 1, "{:?}", bed.told());
-    let gone = bed
+    let good = |harness: &Harness| [1, 2].map(|number| harness.catalog()[&read("notes-1")][&key(number)].is_good());
+    assert_eq!(good(&harness), [true, false]);
+    let told = |harness: &Harness| harness.told().iter().filter(|text| text.contains("is damaged: snapshot ")).count();
+    assert_eq!(told(&harness), 1, "{:?}", harness.told());
+    let gone = harness
         .keeper
         .manifest(&read("central"), &read("notes-1"), &id(2), MAX_MANIFEST)
         .await
         .expect_err("it cannot be read");
     assert!(gone.to_string().contains("snapshot "), "{gone}");
-    bed.keeper.manifest(&read("central"), &read("notes-1"), &id(1), MAX_MANIFEST).await.expect("it can be read");
+    harness.keeper.manifest(&read("central"), &read("notes-1"), &id(1), MAX_MANIFEST).await.expect("it can be read");
 
     // Its parts are not swept up as those of a backup that never came to be, and nothing is pruned; a check is made all the same.
-    bed.round(Time(now().0 + 5 * DAY)).await;
-    assert_eq!(bed.kept(), [id(1), id(2)]);
-    let troubles = bed.keeper.troubles().expect("it can be read");
+    harness.round(Time(now().0 + 5 * DAY)).await;
+    assert_eq!(harness.kept(), [id(1), id(2)]);
+    let troubles = harness.keeper.troubles().expect("it can be read");
     let says = |part: &str| troubles.iter().any(|(_, _, text)| text.contains(part));
     assert!(says("put the file back") && says("the catalog keeps what it had") && says("damaged"), "{troubles:?}");
-    assert!(!good(&bed)[1]);
+    assert!(!good(&harness)[1]);
 }
 
 #[tokio::test]
 async fn large_manifests_of_a_host_are_neither_read_for_another_backup_nor_all_at_once() {
-    let bed = Bed::new().await;
+    let harness = Harness::new().await;
     let (central, notes) = (read("central"), read("notes-1"));
-    bed.backup(1, DAY, &noise(1, 1000)).await;
+    harness.backup(1, DAY, &noise(1, 1000)).await;
     for number in 2..=4 {
         let blanks = vec![b' '; 12 << 20];
-        bed.work(Work::WriteSet { part: part(number, now()), manifest: blanks }).await;
+        harness.work(Work::WriteSet { part: part(number, now()), manifest: blanks }).await;
     }
-    bed.keeper.manifest(&central, &notes, &id(1), 1 << 20).await.expect("the others are not looked into");
-    let large = bed.keeper.manifest(&central, &notes, &id(2), 1 << 20).await.expect_err("it is large");
+    harness.keeper.manifest(&central, &notes, &id(1), 1 << 20).await.expect("the others are not looked into");
+    let large = harness.keeper.manifest(&central, &notes, &id(2), 1 << 20).await.expect_err("it is large");
     assert!(large.to_string().contains("`manifest.json` is larger than 1 MiB"), "{large}");
     // Of one that nobody told of, too: it is read alone.
     let mut untold = serde_json::to_vec(&manifest(6, Time(now().0 - 2 * DAY), 1000)).expect("it is JSON");
     untold.resize(12 << 20, b' ');
-    bed.work(Work::WriteSet { part: part(6, Time(now().0 - 2 * DAY)), manifest: untold }).await;
-    let Answer::Sets(sets) = bed.work(Work::Sets).await else { panic!("it was asked for its sets") };
+    harness.work(Work::WriteSet { part: part(6, Time(now().0 - 2 * DAY)), manifest: untold }).await;
+    let Answer::Sets(sets) = harness.work(Work::Sets).await else { panic!("it was asked for its sets") };
     let backups: Vec<String> = sets.unread.iter().map(|part| part.backup.to_string()).collect();
     assert!(sets.unreadable.is_empty() && sets.sets.len() == 2, "{:?}", sets.unreadable);
     assert_eq!((backups.len(), &backups[..2]), (3, &[id(6), id(1)].map(String::from)[..]), "the oldest");
     // What is known of the first is kept without a look.
-    let rebuilt = bed.keeper.rebuild(&central).await.expect("it can be read");
+    let rebuilt = harness.keeper.rebuild(&central).await.expect("it can be read");
     let unread: Vec<String> = rebuilt.unread.into_iter().map(|(_, reason)| reason).collect();
     assert!(unread.len() == 3 && !unread.iter().any(|line| line.contains("larger than")), "{unread:?}");
-    assert_eq!(bed.kept(), [id(1), id(6)]);
-    assert!(bed.catalog()[&read("notes-1")][&key(1)].is_good(), "that others are large is no fault of it");
+    assert_eq!(harness.kept(), [id(1), id(6)]);
+    assert!(harness.catalog()[&read("notes-1")][&key(1)].is_good(), "that others are large is no fault of it");
 }

@@ -1,6 +1,6 @@
 //! Following a recovery sheet with stock restic alone, and taking single files out.
 
-use crate::bed::{Bed, DAY, id, noise, read};
+use crate::harness::{DAY, Harness, id, noise, read};
 use fleet_coordinator::repositories::KeeperError;
 use fleet_coordinator::store::Batch;
 use fleet_core::names::RepositoryName;
@@ -37,14 +37,14 @@ fn follow(sheet: &str, at: &Path) {
 
 #[tokio::test]
 async fn whoever_follows_the_sheet_gets_the_data_back_without_anything_of_ours() {
-    let bed = Bed::new().await;
+    let harness = Harness::new().await;
     let content = noise(2, 1_500_000);
-    bed.backup(1, 2 * DAY, b"SELECT 1;").await;
-    let manifest = bed.backup(2, DAY, &content).await;
-    let kits = bed.keeper.recovery_kits(&[].into()).await.expect("they can be written").made;
+    harness.backup(1, 2 * DAY, b"SELECT 1;").await;
+    let manifest = harness.backup(2, DAY, &content).await;
+    let kits = harness.keeper.recovery_kits(&[].into()).await.expect("they can be written").made;
     assert_eq!(kits.len(), 1);
     let kit = &kits[0];
-    assert_eq!(kit.place, bed.folder().display().to_string());
+    assert_eq!(kit.place, harness.folder().display().to_string());
     assert!(!format!("{kit:?}").contains(&kit.password.0));
     let at = tempfile::tempdir().expect("a directory can be made");
     follow(&kit.text.0, at.path());
@@ -60,42 +60,42 @@ async fn whoever_follows_the_sheet_gets_the_data_back_without_anything_of_ours()
 
 #[tokio::test]
 async fn a_repository_that_cannot_be_read_has_a_sheet_of_what_was_told() {
-    let bed = Bed::new().await;
-    bed.backup(1, DAY, b"SELECT 1;").await;
-    fs::rename(bed.folder(), bed.home.path().join("away")).expect("it can be moved");
-    let kits = bed.keeper.recovery_kits(&[read("notes-1")].into()).await.expect("they can be written").made;
+    let harness = Harness::new().await;
+    harness.backup(1, DAY, b"SELECT 1;").await;
+    fs::rename(harness.folder(), harness.home.path().join("away")).expect("it can be moved");
+    let kits = harness.keeper.recovery_kits(&[read("notes-1")].into()).await.expect("they can be written").made;
     assert!(kits[0].text.0.contains(&format!("BACKUP={}", id(1))), "{}", kits[0].text.0);
-    assert!(bed.keeper.recovery_kits(&[read("notes-9")].into()).await.expect("there is none").made.is_empty());
+    assert!(harness.keeper.recovery_kits(&[read("notes-9")].into()).await.expect("there is none").made.is_empty());
 }
 
 #[tokio::test]
 async fn a_sheet_names_the_newest_backup_that_can_be_read() {
-    let bed = Bed::new().await;
+    let harness = Harness::new().await;
     let snapshots = || -> std::collections::BTreeSet<std::path::PathBuf> {
-        let found = fs::read_dir(bed.folder().join("snapshots")).expect("it is a repository");
+        let found = fs::read_dir(harness.folder().join("snapshots")).expect("it is a repository");
         found.map(|entry| entry.expect("it can be read").path()).collect()
     };
-    bed.backup(1, 2 * DAY, b"SELECT 1;").await;
+    harness.backup(1, 2 * DAY, b"SELECT 1;").await;
     let before = snapshots();
-    bed.backup(2, DAY, b"SELECT 2;").await;
+    harness.backup(2, DAY, b"SELECT 2;").await;
     for newer in snapshots().difference(&before) {
         fs::remove_file(newer).expect("it is there");
     }
-    let kits = bed.keeper.recovery_kits(&[read("notes-1")].into()).await.expect("they can be written").made;
+    let kits = harness.keeper.recovery_kits(&[read("notes-1")].into()).await.expect("they can be written").made;
     assert!(kits[0].text.0.contains(&format!("BACKUP={}", id(1))), "{}", kits[0].text.0);
 }
 
 #[tokio::test]
 async fn one_sheet_that_cannot_be_written_keeps_nobody_from_the_others() {
-    let bed = Bed::new().await;
-    bed.backup(1, DAY, b"SELECT 1;").await;
+    let harness = Harness::new().await;
+    harness.backup(1, DAY, b"SELECT 1;").await;
     let offsite: RepositoryName = read("offsite");
-    let mut keys = bed.keeper.secrets().get(bed.facts.store(), &read("central"), &read("notes-1"));
+    let mut keys = harness.keeper.secrets().get(harness.facts.store(), &read("central"), &read("notes-1"));
     let keys = keys.as_mut().expect("it opens").take().expect("it is kept");
     let mut batch = Batch::new();
-    bed.keeper.secrets().put(&mut batch, &offsite, &read("notes-1"), &keys).expect("it can be sealed");
-    bed.store.commit(batch).await.expect("the store is whole");
-    let kits = bed.keeper.recovery_kits(&[].into()).await.expect("the others can be written");
+    harness.keeper.secrets().put(&mut batch, &offsite, &read("notes-1"), &keys).expect("it can be sealed");
+    harness.store.commit(batch).await.expect("the store is whole");
+    let kits = harness.keeper.recovery_kits(&[].into()).await.expect("the others can be written");
     assert_eq!(kits.made.len(), 1);
     let (repository, instance, why) = &kits.failed[0];
     assert_eq!((repository, instance, why.as_str()), (&offsite, &read("notes-1"), "there is no repository `offsite`"));
@@ -103,10 +103,10 @@ async fn one_sheet_that_cannot_be_written_keeps_nobody_from_the_others() {
 
 #[tokio::test]
 async fn single_files_and_dumps_come_out_whole() {
-    let bed = Bed::new().await;
+    let harness = Harness::new().await;
     let content = noise(1, 2_500_000);
-    bed.backup(1, DAY, &content).await;
-    let opened = bed.keeper.open(&read("central"), &read("notes-1"), &id(1)).await.expect("it is there");
+    harness.backup(1, DAY, &content).await;
+    let opened = harness.keeper.open(&read("central"), &read("notes-1"), &id(1)).await.expect("it is there");
     let names: Vec<String> = opened.list("").await.expect("it can be read").into_iter().map(|it| it.name).collect();
     assert_eq!(names, ["db.sql", "files"]);
     assert_eq!(opened.list("files").await.expect("it can be read").len(), 3);
@@ -126,9 +126,9 @@ async fn single_files_and_dumps_come_out_whole() {
 
 #[tokio::test]
 async fn a_file_whose_name_is_no_utf8_is_read_by_its_very_bytes() {
-    let bed = Bed::new().await;
-    bed.backup(1, DAY, b"SELECT 1;").await;
-    let opened = bed.keeper.open(&read("central"), &read("notes-1"), &id(1)).await.expect("it is there");
+    let harness = Harness::new().await;
+    harness.backup(1, DAY, b"SELECT 1;").await;
+    let opened = harness.keeper.open(&read("central"), &read("notes-1"), &id(1)).await.expect("it is there");
     // As people see them, the two have one name.
     for (name, expect) in
         [(&b"files/bad\xff\xfename"[..], &b"odd"[..]), ("/files/bad\u{fffd}\u{fffd}name".as_bytes(), b"another")]

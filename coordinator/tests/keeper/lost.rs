@@ -1,6 +1,6 @@
 //! Facts that came back without the disk of their repositories.
 
-use crate::bed::{Bed, DAY, id, key, noise, order, read};
+use crate::harness::{DAY, Harness, id, key, noise, order, read};
 use fleet_coordinator::repositories::KeeperError;
 use fleet_coordinator::store::Batch;
 use fleet_core::backup::{Cause, DataAction};
@@ -8,44 +8,44 @@ use fleet_core::order::Action;
 use fleet_core::time::Time;
 
 /// As `fleet-coordinator restore` leaves it.
-async fn came_back(bed: Bed) -> Bed {
+async fn came_back(harness: Harness) -> Harness {
     let mut batch = Batch::new();
     batch.put("came-back", &Time(1));
-    bed.store.commit(batch).await.expect("the store is whole");
-    bed.restarted()
+    harness.store.commit(batch).await.expect("the store is whole");
+    harness.restarted()
 }
 
 #[tokio::test]
 async fn repositories_that_did_not_come_back_are_said_to_be_lost_and_are_made_anew() {
-    let bed = Bed::new().await;
-    bed.backup(1, DAY, &noise(1, 100_000)).await;
-    std::fs::rename(bed.folder(), bed.home.path().join("gone")).expect("it can be moved");
-    let bed = came_back(bed).await;
+    let harness = Harness::new().await;
+    harness.backup(1, DAY, &noise(1, 100_000)).await;
+    std::fs::rename(harness.folder(), harness.home.path().join("gone")).expect("it can be moved");
+    let harness = came_back(harness).await;
     let backup = order(Action::Data(DataAction::Backup { to: [read("central")].into(), cause: Cause::Wished }));
-    let lost = bed.keeper.miss_lost(Time(2)).await.expect("it can be found out");
+    let lost = harness.keeper.miss_lost(Time(2)).await.expect("it can be found out");
     assert_eq!(lost, [(read("central"), read("notes-1"))]);
-    assert!(bed.catalog().is_empty());
+    assert!(harness.catalog().is_empty());
     let told = "instance notes-1: its 1 backup in central is LOST with the coordinator's former disk; the repository is made anew";
-    assert!(bed.told().iter().any(|text| text == told), "{:?}", bed.told());
-    assert!(matches!(bed.keeper.accesses(&backup), Err(KeeperError::BeingMade(_))));
-    bed.backup(2, 0, &noise(2, 100_000)).await;
-    assert_eq!((bed.kept(), bed.sets().await), (vec![id(2)], vec![String::from(id(2))]));
-    let bed = bed.restarted();
-    assert!(bed.keeper.miss_lost(Time(3)).await.expect("it can be found out").is_empty(), "it is asked once");
-    assert_eq!(bed.kept(), [id(2)]);
+    assert!(harness.told().iter().any(|text| text == told), "{:?}", harness.told());
+    assert!(matches!(harness.keeper.accesses(&backup), Err(KeeperError::BeingMade(_))));
+    harness.backup(2, 0, &noise(2, 100_000)).await;
+    assert_eq!((harness.kept(), harness.sets().await), (vec![id(2)], vec![String::from(id(2))]));
+    let harness = harness.restarted();
+    assert!(harness.keeper.miss_lost(Time(3)).await.expect("it can be found out").is_empty(), "it is asked once");
+    assert_eq!(harness.kept(), [id(2)]);
 }
 
 #[tokio::test]
 async fn those_that_are_there_stay_and_a_disk_that_is_not_mounted_loses_nothing() {
-    let bed = Bed::new().await;
-    bed.backup(1, DAY, &noise(1, 100_000)).await;
-    let away = bed.home.path().join("away");
-    std::fs::rename(bed.folder(), &away).expect("it can be moved");
-    assert!(bed.keeper.miss_lost(Time(2)).await.expect("nothing came back").is_empty());
-    assert!(bed.catalog()[&read("notes-1")].contains_key(&key(1)));
-    std::fs::rename(&away, bed.folder()).expect("it can be moved");
-    let bed = came_back(bed).await;
-    assert!(bed.keeper.miss_lost(Time(2)).await.expect("it can be found out").is_empty());
-    assert!(bed.catalog()[&read("notes-1")].contains_key(&key(1)));
-    assert!(bed.keeper.kept_access(&read("central"), &read("notes-1")).expect("it is known").is_some());
+    let harness = Harness::new().await;
+    harness.backup(1, DAY, &noise(1, 100_000)).await;
+    let away = harness.home.path().join("away");
+    std::fs::rename(harness.folder(), &away).expect("it can be moved");
+    assert!(harness.keeper.miss_lost(Time(2)).await.expect("nothing came back").is_empty());
+    assert!(harness.catalog()[&read("notes-1")].contains_key(&key(1)));
+    std::fs::rename(&away, harness.folder()).expect("it can be moved");
+    let harness = came_back(harness).await;
+    assert!(harness.keeper.miss_lost(Time(2)).await.expect("it can be found out").is_empty());
+    assert!(harness.catalog()[&read("notes-1")].contains_key(&key(1)));
+    assert!(harness.keeper.kept_access(&read("central"), &read("notes-1")).expect("it is known").is_some());
 }

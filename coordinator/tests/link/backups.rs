@@ -1,8 +1,8 @@
 //! Backups as operators ask for them, and as hosts say what came of it.
 
-use crate::bed::{Bed, FakeAgent, LIMIT, Operators, now, settled, token};
+use crate::harness::{FakeAgent, Harness, LIMIT, Operators, now, settled, token};
 use crate::stories::{fleet, installed};
-use fleet_core::backup::{Cause, CopyMade, DataAction, DrillMade, Made, Manifest, Others, Proof, RestoreMade};
+use fleet_core::backup::{Cause, CopyMade, DataAction, DataResult, DrillMade, Manifest, Others, Proof, RestoreMade};
 use fleet_core::order::Release;
 use fleet_proto::link::{admit, dial};
 use fleet_proto::v1::backups_client::BackupsClient;
@@ -64,7 +64,13 @@ pub fn manifest(order: &v1::Order, release: Release) -> Manifest {
 }
 
 /// Says how an order ended, what it made, and what the instance is now.
-pub async fn end(agent: &FakeAgent, order: &v1::Order, outcome: Outcome, made: Option<Made>, release: &v1::Release) {
+pub async fn end(
+    agent: &FakeAgent,
+    order: &v1::Order,
+    outcome: Outcome,
+    made: Option<DataResult>,
+    release: &v1::Release,
+) {
     let made = made.map(|made| serde_json::to_string(&made).expect("it is JSON")).unwrap_or_default();
     let (id, instance) = (order.id.clone(), order.instance.clone());
     agent.say(from_agent::Kind::Order(v1::OrderReport { id, instance, outcome: Some(outcome), made })).await;
@@ -94,7 +100,7 @@ async fn until(backups: &mut Backups, is_so: impl Fn(&v1::StandingView) -> bool)
 }
 
 pub struct Scene {
-    _bed: Bed,
+    _bed: Harness,
     pub admin: Operators,
     pub agent: FakeAgent,
     pub backups: Backups,
@@ -103,7 +109,7 @@ pub struct Scene {
 }
 
 pub async fn scene() -> Scene {
-    let (bed, mut admin, _, mut agent) = fleet().await;
+    let (harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
     let shown = v1::ShowReleaseRequest { app: "notes".to_owned(), version: String::new() };
     let kept = release(&admin.show_release(shown).await.expect("it is there").into_inner());
@@ -113,7 +119,7 @@ pub async fn scene() -> Scene {
         digest: kept.digest.to_string(),
     };
     let backups = backups(&mut admin, "bo", "operator").await;
-    Scene { _bed: bed, admin, agent, backups, release, kept }
+    Scene { _bed: harness, admin, agent, backups, release, kept }
 }
 
 impl Scene {
@@ -133,7 +139,7 @@ impl Scene {
         let copy =
             CopyMade { repository: read("central"), result: Ok(manifest(&order, self.kept.clone())), snapshots: None };
         let done = Outcome::Done(v1::Empty {});
-        end(&self.agent, &order, done, Some(Made::Backup(vec![copy])), &self.release).await;
+        end(&self.agent, &order, done, Some(DataResult::Backup(vec![copy])), &self.release).await;
         self.agent.orders(0).await;
         order
     }
@@ -178,7 +184,7 @@ async fn only_a_drill_that_found_nothing_wrong_proves_it() {
             Some(reason) => Outcome::Failed(v1::Failed { reason: reason.clone() }),
             None => Outcome::Done(v1::Empty {}),
         };
-        end(&scene.agent, &order, outcome, Some(Made::Drill(made)), &scene.release).await;
+        end(&scene.agent, &order, outcome, Some(DataResult::Drill(made)), &scene.release).await;
         scene.agent.orders(0).await;
         let word = if failure.is_some() { "failing" } else { "ok" };
         let view = until(&mut scene.backups, |view| view.word == word).await;
@@ -225,7 +231,7 @@ async fn what_a_restore_left_is_named_at_its_end_with_the_instance_and_in_the_st
     let (took_ms, bytes, notes) = (1, 1, vec![left.clone()]);
     let made = RestoreMade { backup: read(&backup.id), safety: Vec::new(), took_ms, bytes, notes };
     let done = Outcome::Done(v1::Empty {});
-    end(&scene.agent, &order, done, Some(Made::Restore(made)), &scene.release).await;
+    end(&scene.agent, &order, done, Some(DataResult::Restore(made)), &scene.release).await;
     let request = v1::FollowChangeRequest { instance: "notes-1".to_owned(), order: change.order };
     let mut progress = scene.admin.follow_change(request).await.expect("it can be followed").into_inner();
     let over = async {
@@ -336,8 +342,8 @@ async fn what_cannot_be_meant_is_refused_when_it_is_said() {
     let mut root = backups(&mut scene.admin, "ro", "administrator").await;
     let central = v1::RemoveRepositoryRequest { name: "central".to_owned(), forget: true };
     assert_eq!(root.remove_repository(central).await.expect_err("it stays").code(), Code::FailedPrecondition);
-    let place = v1::add_repository_request::Place::Folder(v1::FolderPlace { path: "/mnt/../etc".to_owned() });
-    let folder = v1::AddRepositoryRequest { name: "usb".to_owned(), place: Some(place) };
+    let place = v1::add_repository_request::Location::Folder(v1::FolderPlace { path: "/mnt/../etc".to_owned() });
+    let folder = v1::AddRepositoryRequest { name: "usb".to_owned(), location: Some(place) };
     assert_eq!(root.add_repository(folder).await.expect_err("it leads out").code(), Code::InvalidArgument);
 }
 

@@ -1,6 +1,6 @@
 //! Changes that compare what instances claim go one after another, and nobody's slow templates hold up all of them.
 
-use crate::bed::{Bed, LIMIT, Operators, bundle, install, operators, push, token};
+use crate::harness::{Harness, LIMIT, Operators, bundle, install, operators, push, token};
 use fleet_core::app::Bundle;
 use fleet_proto::v1;
 use std::time::{Duration, Instant};
@@ -33,11 +33,11 @@ fn slow_install(name: &str, dry_run: bool) -> v1::InstallInstanceRequest {
 }
 
 /// Two operators, eve with an instance whose release is slow, ada with another on another host.
-async fn scene() -> (Bed, Operators, Operators) {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
+async fn scene() -> (Harness, Operators, Operators) {
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
     for host in ["lab-1", "lab-2"] {
-        bed.host(&mut admin, host).await;
+        harness.host(&mut admin, host).await;
     }
     push(&mut admin, "1", &slow()).await.expect("it is slow, and good");
     push(&mut admin, "1.1", &bundle("notes:1.1")).await.expect("it is a good bundle");
@@ -45,7 +45,7 @@ async fn scene() -> (Bed, Operators, Operators) {
     // Its host has not said what it has: whoever compares with it renders it.
     admin.install_instance(slow_install("slow-0", false)).await.expect("nothing stands against it");
     let (eve, ada) = (operator(&mut admin, "eve").await, operator(&mut admin, "ada").await);
-    (bed, eve, ada)
+    (harness, eve, ada)
 }
 
 /// So many changes by one operator begin at the same time.

@@ -1,6 +1,6 @@
 //! Many connections at once: silent ones, those of one certificate, those of a revoked one. The others are served.
 
-use crate::bed::{Bed, FakeAgent, LIMIT, is_revoked, now, operators_as};
+use crate::harness::{FakeAgent, Harness, LIMIT, is_revoked, now, operators_as};
 use fleet_proto::link::{Identity, admit, dial};
 use fleet_proto::refusal::hint_of;
 use fleet_proto::v1::{self, agents_client::AgentsClient};
@@ -27,14 +27,14 @@ async fn closed(crowd: &mut [TcpStream]) -> usize {
 
 #[tokio::test]
 async fn silent_connections_are_bounded_and_keep_nobody_out() {
-    let bed = Bed::new().await;
-    let ada = administrator(&bed).await;
+    let harness = Harness::new().await;
+    let ada = administrator(&harness).await;
     let mut admin = operators_as(&ada).await;
-    let identity = bed.host(&mut admin, "lab-1").await;
+    let identity = harness.host(&mut admin, "lab-1").await;
     let mut crowd = Vec::new();
     // So many would have taken all places of handshakes for longer than anybody waits for a connection.
     for _ in 0..1100 {
-        crowd.push(TcpStream::connect(bed.address).await.expect("the port is open"));
+        crowd.push(TcpStream::connect(harness.address).await.expect("the port is open"));
     }
     FakeAgent::connect(&identity).await.expect("a host comes back while they stand");
     let mut fresh = operators_as(&ada).await;
@@ -45,13 +45,13 @@ async fn silent_connections_are_bounded_and_keep_nobody_out() {
 
 #[tokio::test]
 async fn who_sends_a_byte_and_then_nothing_keeps_nobody_out() {
-    let bed = Bed::new().await;
-    let ada = administrator(&bed).await;
+    let harness = Harness::new().await;
+    let ada = administrator(&harness).await;
     let mut admin = operators_as(&ada).await;
-    let identity = bed.host(&mut admin, "lab-1").await;
+    let identity = harness.host(&mut admin, "lab-1").await;
     let mut crowd = Vec::new();
     for _ in 0..700 {
-        let mut stream = TcpStream::connect(bed.address).await.expect("the port is open");
+        let mut stream = TcpStream::connect(harness.address).await.expect("the port is open");
         stream.write_all(&[22]).await.expect("it is open");
         crowd.push(stream);
     }
@@ -68,10 +68,10 @@ async fn watch(channel: Channel) -> Result<tonic::Streaming<v1::ToAgent>, Status
 
 #[tokio::test]
 async fn one_host_has_few_connections_and_is_told_when_they_are_too_many() {
-    let bed = Bed::new().await;
-    let ada = administrator(&bed).await;
+    let harness = Harness::new().await;
+    let ada = administrator(&harness).await;
     let mut admin = operators_as(&ada).await;
-    let (one, other) = (bed.host(&mut admin, "lab-1").await, bed.host(&mut admin, "lab-2").await);
+    let (one, other) = (harness.host(&mut admin, "lab-1").await, harness.host(&mut admin, "lab-2").await);
     let mut crowd = Vec::new();
     for _ in 0..16 {
         crowd.push(dial(&one).await.expect("there is room"));
@@ -97,15 +97,15 @@ async fn one_host_has_few_connections_and_is_told_when_they_are_too_many() {
 
 #[tokio::test]
 async fn a_revoked_certificate_is_refused_in_the_handshake() {
-    let bed = Bed::new().await;
-    let ada = administrator(&bed).await;
+    let harness = Harness::new().await;
+    let ada = administrator(&harness).await;
     let mut admin = operators_as(&ada).await;
-    let identity = bed.host(&mut admin, "lab-1").await;
+    let identity = harness.host(&mut admin, "lab-1").await;
     admin
         .remove_host(v1::RemoveHostRequest { name: "lab-1".to_owned(), with_instances: false })
         .await
         .expect("it goes");
-    let mut alert = timeout(LIMIT, tls(&bed, &identity)).await.expect("it ends in time");
+    let mut alert = timeout(LIMIT, tls(&harness, &identity)).await.expect("it ends in time");
     let mut bytes = [0; 16];
     let refused = match &mut alert {
         Ok(stream) => stream.read(&mut bytes).await.err(),
@@ -121,12 +121,12 @@ async fn a_revoked_certificate_is_refused_in_the_handshake() {
 }
 
 /// An administrator's identity, to connect with as often as needed.
-async fn administrator(bed: &Bed) -> Identity {
-    admit(&bed.admin_token, now()).await.expect("the token is good")
+async fn administrator(harness: &Harness) -> Identity {
+    admit(&harness.admin_token, now()).await.expect("the token is good")
 }
 
 /// Connects with TLS as an identity, and says nothing.
-async fn tls(bed: &Bed, identity: &Identity) -> std::io::Result<TlsStream<TcpStream>> {
+async fn tls(harness: &Harness, identity: &Identity) -> std::io::Result<TlsStream<TcpStream>> {
     let kept = serde_json::to_value(identity).expect("it can be kept");
     let chain: Vec<Vec<u8>> = serde_json::from_value(kept["chain"].clone()).expect("it has a chain");
     let key = kept["key_pem"].as_str().expect("it has a key");
@@ -139,19 +139,19 @@ async fn tls(bed: &Bed, identity: &Identity) -> std::io::Result<TlsStream<TcpStr
     let config = config.expect("it has versions").with_root_certificates(roots).with_client_auth_cert(chain, key);
     let mut config = config.expect("the key is the certificate's");
     config.alpn_protocols = vec![b"h2".to_vec()];
-    let stream = TcpStream::connect(bed.address).await.expect("the port is open");
+    let stream = TcpStream::connect(harness.address).await.expect("the port is open");
     let name = "fleet-coordinator".try_into().expect("it is a name");
     tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 #[tokio::test]
 async fn one_viewer_has_a_bounded_number_of_streams_and_the_others_are_answered() {
-    let bed = Bed::new().await;
-    let ada = administrator(&bed).await;
+    let harness = Harness::new().await;
+    let ada = administrator(&harness).await;
     let mut admin = operators_as(&ada).await;
     let request = v1::AddOperatorRequest { name: "bob".to_owned(), role: "viewer".to_owned(), ..Default::default() };
     let invitation = admin.add_operator(request).await.expect("he is new").into_inner();
-    let bob = admit(&crate::bed::token(&invitation), now()).await.expect("the token is good");
+    let bob = admit(&crate::harness::token(&invitation), now()).await.expect("the token is good");
     let (mut streams, mut refused) = (Vec::new(), Vec::new());
     for _ in 0..4 {
         let mut viewer = operators_as(&bob).await;

@@ -1,6 +1,6 @@
 //! Two machines with one certificate, and what is never taken for that.
 
-use crate::bed::{Bed, FakeAgent, Operators, goal, hello_of, install, is_revoked, now, settled};
+use crate::harness::{FakeAgent, Harness, Operators, goal, hello_of, install, is_revoked, now, settled};
 use crate::metrics::{ask, get};
 use crate::stories::{fleet, installed, until};
 use fleet_core::access::JoinToken;
@@ -97,15 +97,15 @@ async fn restarts_and_flaky_links_are_never_taken_for_two_machines() {
 
 #[tokio::test]
 async fn a_host_that_joins_again_is_one_machine() {
-    let mut bed = Bed::new().await;
-    let mut admin = bed.admin().await;
-    let identity = bed.host(&mut admin, "lab-1").await;
+    let mut harness = Harness::new().await;
+    let mut admin = harness.admin().await;
+    let identity = harness.host(&mut admin, "lab-1").await;
     drop(take_turns(&identity, &["1f", "2e", "1f", "2e"]).await);
     assert!(host(&mut admin).await.duplicate.is_some());
-    bed.stop().await;
-    bed.start_with_metrics().await;
+    harness.stop().await;
+    harness.start_with_metrics().await;
     assert!(host(&mut admin).await.duplicate.is_some(), "it is kept");
-    let metrics = bed.running.as_ref().and_then(|running| running.metrics).expect("they are told");
+    let metrics = harness.running.as_ref().and_then(|running| running.metrics).expect("they are told");
     let (_, page) = ask(metrics, &get("/metrics")).await;
     assert!(page.contains("\nfleet_hosts_duplicate 1\n"), "{page}");
     let request = v1::AddHostRequest { name: "lab-1".to_owned(), ..Default::default() };

@@ -1,7 +1,7 @@
 //! An instance that was removed, and another of its name.
 
 use crate::backups::{backups, scene};
-use crate::bed::done;
+use crate::harness::done;
 use crate::stories::{installed, until};
 use fleet_proto::v1::{self, from_agent};
 

@@ -1,6 +1,6 @@
 //! What is kept is older than what hosts have, or lacks something: an older export was imported.
 
-use crate::bed::{FakeAgent, LIMIT, Operators, done, goal, install, settled};
+use crate::harness::{FakeAgent, LIMIT, Operators, done, goal, install, settled};
 use crate::stories::fleet;
 use fleet_proto::link::Identity;
 use fleet_proto::v1::{self, order::Action};
@@ -41,12 +41,12 @@ pub async fn needs_a_person(admin: &mut Operators, subject: &str, text: &str) ->
 
 #[tokio::test]
 async fn an_order_whose_values_are_lost_holds_no_other_back_and_is_told() {
-    let (mut bed, mut admin, identity, mut agent) = fleet().await;
+    let (mut harness, mut admin, identity, mut agent) = fleet().await;
     for name in ["notes-1", "notes-2"] {
         install(&mut admin, "1.1", "lab-1", name).await.expect("nothing stands against it");
     }
     agent.orders(2).await;
-    bed.meddle(|_, batch| batch.delete(values_key("notes-1", 1))).await;
+    harness.meddle(|_, batch| batch.delete(values_key("notes-1", 1))).await;
     let mut agent = again(&identity).await;
     let left = agent.orders(1).await;
     assert_eq!(left[0].instance, "notes-2");

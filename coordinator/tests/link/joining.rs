@@ -1,41 +1,41 @@
 //! Who comes in, who does not, and what they are told.
 
-use crate::bed::{Bed, FakeAgent, is_revoked, now, operators, token};
+use crate::harness::{FakeAgent, Harness, is_revoked, now, operators, token};
 use fleet_core::access::JoinToken;
 use fleet_core::time::Time;
 use fleet_proto::link::{LinkError, admit, dial, renew};
-use fleet_proto::refusal::{Word, word_of};
+use fleet_proto::refusal::{RefusalReason, word_of};
 use fleet_proto::v1;
 use std::time::Duration;
 use tonic::{Code, Status};
 
-fn word(result: Result<impl Sized, LinkError>) -> Option<Word> {
+fn word(result: Result<impl Sized, LinkError>) -> Option<RefusalReason> {
     match result.err()? {
         LinkError::Refused { word, .. } => Some(word),
         other => panic!("it should have been refused, and was: {other}"),
     }
 }
 
-async fn invited(admin: &mut crate::bed::Operators, name: &str, seconds: u64) -> JoinToken {
+async fn invited(admin: &mut crate::harness::Operators, name: &str, seconds: u64) -> JoinToken {
     let request = v1::AddHostRequest { name: name.to_owned(), token_seconds: seconds, ..Default::default() };
     token(&admin.add_host(request).await.expect("it can be added").into_inner())
 }
 
 #[tokio::test]
 async fn a_token_admits_once_and_says_why_not_again() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
     let first = invited(&mut admin, "lab-1", 0).await;
     admit(&first, now()).await.expect("the token is new");
-    assert_eq!(word(admit(&first, now()).await), Some(Word::TokenUsedUp));
+    assert_eq!(word(admit(&first, now()).await), Some(RefusalReason::TokenUsedUp));
     let unknown = JoinToken { secret: [7; 32], ..first.clone() };
-    assert_eq!(word(admit(&unknown, now()).await), Some(Word::TokenUnknown));
+    assert_eq!(word(admit(&unknown, now()).await), Some(RefusalReason::TokenUnknown));
     let short = invited(&mut admin, "lab-2", 1).await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    assert_eq!(word(admit(&short, now()).await), Some(Word::TokenExpired));
+    assert_eq!(word(admit(&short, now()).await), Some(RefusalReason::TokenExpired));
     let replaced = invited(&mut admin, "lab-3", 0).await;
     let newer = invited(&mut admin, "lab-3", 0).await;
-    assert_eq!(word(admit(&replaced, now()).await), Some(Word::TokenRevoked));
+    assert_eq!(word(admit(&replaced, now()).await), Some(RefusalReason::TokenRevoked));
     admit(&newer, now()).await.expect("the newer token is good");
     let elsewhere = JoinToken { ca_fingerprint: [9; 32], ..first };
     assert!(matches!(admit(&elsewhere, now()).await, Err(LinkError::WrongCa { .. })));
@@ -43,8 +43,8 @@ async fn a_token_admits_once_and_says_why_not_again() {
 
 #[tokio::test]
 async fn a_token_for_three_admits_three() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
     let (name, role) = ("robot".to_owned(), "operator".to_owned());
     let request = v1::AddOperatorRequest { name, role, uses: 3, token_seconds: 0 };
     let token = token(&admin.add_operator(request).await.expect("it is new").into_inner());
@@ -52,9 +52,9 @@ async fn a_token_for_three_admits_three() {
     for _ in 0..3 {
         identities.push(admit(&token, now()).await.expect("a use is left"));
     }
-    assert_eq!(word(admit(&token, now()).await), Some(Word::TokenUsedUp));
+    assert_eq!(word(admit(&token, now()).await), Some(RefusalReason::TokenUsedUp));
     for identity in &identities {
-        crate::bed::operators_as(identity)
+        crate::harness::operators_as(identity)
             .await
             .who_am_i(v1::WhoAmIRequest {})
             .await
@@ -64,8 +64,8 @@ async fn a_token_for_three_admits_three() {
 
 #[tokio::test]
 async fn of_many_who_use_one_token_at_once_one_is_admitted() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
     let token = invited(&mut admin, "lab-1", 0).await;
     let attempts: Vec<_> = (0..8)
         .map(|_| {
@@ -84,8 +84,8 @@ async fn of_many_who_use_one_token_at_once_one_is_admitted() {
 
 #[tokio::test]
 async fn a_clock_five_minutes_off_joins_and_one_an_hour_behind_is_told_so() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
     let early = Time(now().0 - 5 * 60_000);
     admit(&invited(&mut admin, "lab-1", 0).await, early).await.expect("five minutes are forgiven");
     match admit(&invited(&mut admin, "lab-2", 0).await, Time(now().0 - 3_600_000)).await {
@@ -96,9 +96,9 @@ async fn a_clock_five_minutes_off_joins_and_one_an_hour_behind_is_told_so() {
 
 #[tokio::test]
 async fn revoking_ends_an_open_stream_and_the_way_back() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
-    let identity = bed.host(&mut admin, "lab-1").await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
+    let identity = harness.host(&mut admin, "lab-1").await;
     let mut agent = FakeAgent::connect(&identity).await.expect("it is welcome");
     agent.open_set().await.expect("it is told its orders");
     // It goes on speaking, so that silence does not end its stream.
@@ -117,7 +117,7 @@ async fn revoking_ends_an_open_stream_and_the_way_back() {
     beating.abort();
     let again = FakeAgent::connect(&identity).await.err().expect("it is not welcome any more");
     assert!(is_revoked(&again), "{again:?}");
-    let fresh = bed.host(&mut admin, "lab-1").await;
+    let fresh = harness.host(&mut admin, "lab-1").await;
     FakeAgent::connect(&fresh).await.expect("a fresh enrolment is welcome");
     let older = FakeAgent::connect(&identity).await.err().expect("the older certificate stays refused");
     assert!(is_revoked(&older), "{older:?}");
@@ -125,9 +125,9 @@ async fn revoking_ends_an_open_stream_and_the_way_back() {
 
 #[tokio::test]
 async fn a_certificate_is_renewed_and_an_expired_connection_ends() {
-    let bed = Bed::with_life(Duration::from_secs(3600)).await;
-    let mut admin = bed.admin().await;
-    let identity = bed.host(&mut admin, "lab-1").await;
+    let harness = Harness::with_life(Duration::from_secs(3600)).await;
+    let mut admin = harness.admin().await;
+    let identity = harness.host(&mut admin, "lab-1").await;
     let renewed = renew(&identity, dial(&identity).await.expect("it is reached"), now()).await.expect("it counts");
     assert!(renewed.expires >= identity.expires);
     FakeAgent::connect(&renewed).await.expect("the new one counts");
@@ -136,8 +136,8 @@ async fn a_certificate_is_renewed_and_an_expired_connection_ends() {
 
 #[tokio::test]
 async fn an_expired_certificate_is_refused() {
-    let bed = Bed::with_life(Duration::from_secs(1)).await;
-    let token = bed.admin_token.clone();
+    let harness = Harness::with_life(Duration::from_secs(1)).await;
+    let token = harness.admin_token.clone();
     let identity = admit(&token, now()).await.expect("the token is good");
     tokio::time::sleep(Duration::from_millis(2100)).await;
     let result = match dial(&identity).await {
@@ -149,8 +149,8 @@ async fn an_expired_certificate_is_refused() {
 
 #[tokio::test]
 async fn each_role_may_do_what_it_may() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
     let mut of_role = Vec::new();
     for role in ["viewer", "operator"] {
         let (name, role) = (role.to_owned(), role.to_owned());
@@ -167,13 +167,13 @@ async fn each_role_may_do_what_it_may() {
     for (call, allowed) in table {
         for (operators, may) in of_role.iter_mut().zip(allowed) {
             let refusal = attempt(operators, call).await.err();
-            let is_refused_by_role = refusal.as_ref().and_then(word_of) == Some(Word::Role);
+            let is_refused_by_role = refusal.as_ref().and_then(word_of) == Some(RefusalReason::Role);
             assert_eq!(!is_refused_by_role, may, "{call}: {refusal:?}");
         }
     }
 }
 
-async fn attempt(operators: &mut crate::bed::Operators, call: &str) -> Result<(), Status> {
+async fn attempt(operators: &mut crate::harness::Operators, call: &str) -> Result<(), Status> {
     match call {
         "status" => operators.get_status(v1::GetStatusRequest {}).await.map(|_| ()),
         "power" => operators.power_instance(v1::PowerInstanceRequest::default()).await.map(|_| ()),
@@ -185,26 +185,27 @@ async fn attempt(operators: &mut crate::bed::Operators, call: &str) -> Result<()
 
 #[tokio::test]
 async fn a_host_is_no_operator_and_an_operator_is_no_host() {
-    let bed = Bed::new().await;
-    let identity = admit(&bed.admin_token, now()).await.expect("the token is good");
-    let mut admin = crate::bed::operators_as(&identity).await;
-    let host = bed.host(&mut admin, "lab-1").await;
-    let status = crate::bed::operators_as(&host).await.get_status(v1::GetStatusRequest {}).await.expect_err("a host");
-    assert_eq!(word_of(&status), Some(Word::Role));
+    let harness = Harness::new().await;
+    let identity = admit(&harness.admin_token, now()).await.expect("the token is good");
+    let mut admin = crate::harness::operators_as(&identity).await;
+    let host = harness.host(&mut admin, "lab-1").await;
+    let status =
+        crate::harness::operators_as(&host).await.get_status(v1::GetStatusRequest {}).await.expect_err("a host");
+    assert_eq!(word_of(&status), Some(RefusalReason::Role));
     let status = FakeAgent::connect(&identity).await.err().expect("an operator");
-    assert_eq!(word_of(&status), Some(Word::Role));
+    assert_eq!(word_of(&status), Some(RefusalReason::Role));
 }
 
 #[tokio::test]
 async fn the_last_administrator_stays() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
     let request = v1::RemoveOperatorRequest { name: "admin".to_owned() };
     let status = admin.remove_operator(request).await.expect_err("it is the last one");
     assert_eq!(status.code(), Code::FailedPrecondition);
 }
 
-async fn with_uses(admin: &mut crate::bed::Operators, uses: u32) -> Result<v1::JoinInvitation, Status> {
+async fn with_uses(admin: &mut crate::harness::Operators, uses: u32) -> Result<v1::JoinInvitation, Status> {
     let (name, role) = ("robot".to_owned(), "operator".to_owned());
     let request = v1::AddOperatorRequest { name, role, uses, token_seconds: 0 };
     admin.add_operator(request).await.map(tonic::Response::into_inner)
@@ -212,8 +213,8 @@ async fn with_uses(admin: &mut crate::bed::Operators, uses: u32) -> Result<v1::J
 
 #[tokio::test]
 async fn no_token_is_for_more_machines_than_there_is_room_for() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
     let refused = with_uses(&mut admin, 101).await.expect_err("there is room for 100");
     assert!(refused.message().contains("may have 100 machines"), "{refused}");
     let first = admit(&token(&with_uses(&mut admin, 100).await.expect("there is room")), now()).await;
@@ -238,8 +239,8 @@ async fn no_token_is_for_more_machines_than_there_is_room_for() {
 
 #[tokio::test]
 async fn invitations_that_nobody_uses_are_bounded() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
     let request = |number: u32| v1::AddOperatorRequest {
         name: format!("op-{number}"),
         role: "viewer".to_owned(),

@@ -1,16 +1,16 @@
 //! The coordinator as its callers see it: over loopback, with real TLS and a real store.
 
 mod backups;
-mod bed;
 mod claiming;
 mod crowds;
 mod duplicates;
 mod earlier;
+mod harness;
 mod import;
 mod joining;
+mod locations;
 mod metrics;
 mod own;
-mod places;
 mod port;
 mod program;
 mod questions;

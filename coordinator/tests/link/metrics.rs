@@ -1,6 +1,6 @@
 //! What Prometheus reads, read as strictly as the text exposition format says.
 
-use crate::bed::Bed;
+use crate::harness::Harness;
 use crate::stories::{fleet, installed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ pub async fn ask(address: SocketAddr, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).await.expect("it listens");
     stream.write_all(request.as_bytes()).await.expect("it is taken");
     let mut answer = String::new();
-    timeout(crate::bed::LIMIT, stream.read_to_string(&mut answer)).await.expect("it ends").expect("it is text");
+    timeout(crate::harness::LIMIT, stream.read_to_string(&mut answer)).await.expect("it ends").expect("it is text");
     let (head, body) = answer.split_once("\r\n\r\n").expect("there is a head");
     (head.to_owned(), body.to_owned())
 }
@@ -82,13 +82,13 @@ fn parse(page: &str) -> BTreeMap<(String, BTreeMap<String, String>), f64> {
 
 #[tokio::test]
 async fn metrics_are_told_where_they_are_configured_and_nowhere_else() {
-    let (mut bed, mut admin, _, mut agent) = fleet().await;
-    assert_eq!(bed.running.as_ref().and_then(|running| running.metrics), None);
+    let (mut harness, mut admin, _, mut agent) = fleet().await;
+    assert_eq!(harness.running.as_ref().and_then(|running| running.metrics), None);
     installed(&mut admin, &mut agent, "notes-1").await;
     drop(agent);
-    bed.stop().await;
-    bed.start_with_metrics().await;
-    let address = bed.running.as_ref().and_then(|running| running.metrics).expect("they are told");
+    harness.stop().await;
+    harness.start_with_metrics().await;
+    let address = harness.running.as_ref().and_then(|running| running.metrics).expect("they are told");
     let (head, page) = ask(address, &get("/metrics")).await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
@@ -119,10 +119,10 @@ async fn metrics_are_told_where_they_are_configured_and_nowhere_else() {
 
 #[tokio::test]
 async fn whoever_asks_for_anything_else_or_says_nothing_holds_nobody_up() {
-    let mut bed = Bed::new().await;
-    bed.stop().await;
-    bed.start_with_metrics().await;
-    let address = bed.running.as_ref().and_then(|running| running.metrics).expect("they are told");
+    let mut harness = Harness::new().await;
+    harness.stop().await;
+    harness.start_with_metrics().await;
+    let address = harness.running.as_ref().and_then(|running| running.metrics).expect("they are told");
     assert!(ask(address, &get("/")).await.0.starts_with("HTTP/1.1 404"));
     assert!(
         ask(address, "POST /metrics HTTP/1.1\r\nHost: fleet\r\nContent-Length: 0\r\n\r\n")

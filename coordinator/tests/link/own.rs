@@ -1,15 +1,15 @@
 //! A coordinator that is lost and comes back from its own backup, and hosts that have gone on meanwhile.
 
-use crate::bed::{Bed, FakeAgent, Operators, bundle, done, goal, install, now, push, settled};
+use crate::harness::{FakeAgent, Harness, Operators, bundle, done, goal, install, now, push, settled};
 use crate::import::{again, needs_a_person};
 use crate::stories::{fleet, installed, instance, until};
 use fleet_coordinator::facts::Facts;
 use fleet_coordinator::home::{Home, HomeError};
 use fleet_coordinator::own::{OwnBackup, OwnError, RestoreError, restore, take_own_backup};
-use fleet_coordinator::repositories::Workshop;
+use fleet_coordinator::repositories::WorkerLauncher;
 use fleet_proto::link::{dial, renew};
 use fleet_proto::v1;
-use fleet_repository::place::S3Address;
+use fleet_repository::backend::S3Address;
 use fleet_repository::worker::PlaceSpec;
 use s3::S3;
 use std::path::{Path, PathBuf};
@@ -19,8 +19,8 @@ use tempfile::TempDir;
 #[path = "../../../repository/tests/common/s3.rs"]
 mod s3;
 
-fn workshop() -> Workshop {
-    Workshop::new(Some(env!("CARGO_BIN_EXE_fleet-coordinator").into()))
+fn workshop() -> WorkerLauncher {
+    WorkerLauncher::new(Some(env!("CARGO_BIN_EXE_fleet-coordinator").into()))
 }
 
 /// Where backups go, with the file that restores them.
@@ -39,28 +39,28 @@ async fn set_up(home: &Path) -> Vault {
 }
 
 /// What the coordinator does every day, while it is stopped.
-async fn back_up(bed: &mut Bed) {
-    bed.stop().await;
-    assert!(taken(bed).await.is_none());
-    bed.start().await;
+async fn back_up(harness: &mut Harness) {
+    harness.stop().await;
+    assert!(taken(harness).await.is_none());
+    harness.start().await;
 }
 
 /// Why old ones could not be let go.
-async fn taken(bed: &Bed) -> Option<OwnError> {
-    let home = Home::open(bed.path()).expect("the directory is free");
+async fn taken(harness: &Harness) -> Option<OwnError> {
+    let home = Home::open(harness.path()).expect("the directory is free");
     let facts = Facts::load(home.store).expect("it can be read");
     let read = tokio::task::spawn_blocking(move || facts.at_one_moment());
     let entries = read.await.expect("it ends").expect("it can be read");
-    take_own_backup(bed.path(), entries, &workshop(), now()).await.expect("it is taken")
+    take_own_backup(harness.path(), entries, &workshop(), now()).await.expect("it is taken")
 }
 
 /// Loses the directory, and serves what comes back under the same address.
-async fn lose_and_restore(bed: &mut Bed, vault: &Vault) {
-    bed.stop().await;
+async fn lose_and_restore(harness: &mut Harness, vault: &Vault) {
+    harness.stop().await;
     let back = tempfile::tempdir().expect("a directory can be made");
     restore(&vault.recovery, None, back.path(), &workshop()).await.expect("it comes back");
-    bed.directory = back;
-    bed.start().await;
+    harness.directory = back;
+    harness.start().await;
 }
 
 /// Moves the instance on; what it is then.
@@ -82,52 +82,52 @@ async fn move_to(admin: &mut Operators, agent: &mut FakeAgent, version: &str) ->
 
 #[tokio::test]
 async fn a_lost_coordinator_comes_back_with_its_facts_keys_and_certificates() {
-    let (mut bed, mut admin, identity, mut agent) = fleet().await;
+    let (mut harness, mut admin, identity, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
-    let vault = set_up(bed.path()).await;
-    back_up(&mut bed).await;
-    lose_and_restore(&mut bed, &vault).await;
+    let vault = set_up(harness.path()).await;
+    back_up(&mut harness).await;
+    lose_and_restore(&mut harness, &vault).await;
     let mut agent = again(&identity).await;
     assert!(agent.open_set().await.expect("the stream goes on").orders.is_empty(), "nothing is installed in its place");
     let view = instance(&mut admin, "notes-1").await.expect("the administrator's certificate counts, and it is known");
     assert_eq!(view.values.get("password").map(String::as_str), Some("***"));
     needs_a_person(&mut admin, "instance notes-1", "its host does not have it: it is not installed empty").await;
-    let refused = restore(&vault.recovery, None, bed.path(), &workshop()).await;
+    let refused = restore(&vault.recovery, None, harness.path(), &workshop()).await;
     assert!(matches!(refused, Err(RestoreError::Home(_))), "nothing is overwritten: {refused:?}");
 }
 
 #[tokio::test]
 async fn while_a_file_cannot_be_read_backups_are_taken_and_none_is_let_go() {
-    let (mut bed, mut admin, _, mut agent) = fleet().await;
+    let (mut harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
-    let vault = set_up(bed.path()).await;
-    let file = bed.path().join("own-backup.json");
+    let vault = set_up(harness.path()).await;
+    let file = harness.path().join("own-backup.json");
     let mut own: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).expect("it is there")).expect("JSON");
     own["keep"] = 1.into();
     std::fs::write(&file, own.to_string()).expect("there is room");
-    back_up(&mut bed).await;
+    back_up(&mut harness).await;
     let snapshots = vault.folder.path().join("repository/snapshots");
     let kept = || std::fs::read_dir(&snapshots).expect("it is there").flatten().map(|it| it.path()).collect::<Vec<_>>();
     let before = kept();
     let good = std::fs::read(&before[0]).expect("it can be read");
     let bad: Vec<u8> = good.iter().enumerate().map(|(at, byte)| if at == 40 { byte ^ 1 } else { *byte }).collect();
     std::fs::write(&before[0], bad).expect("it can be written");
-    bed.stop().await;
+    harness.stop().await;
     for round in 1..3 {
-        assert!(taken(&bed).await.is_some_and(|why| why.to_string().contains("cannot be read")));
+        assert!(taken(&harness).await.is_some_and(|why| why.to_string().contains("cannot be read")));
         assert_eq!(kept().len(), before.len() * (1 + round), "nothing was let go");
     }
     std::fs::write(&before[0], good).expect("it can be written");
-    assert!(taken(&bed).await.is_none());
+    assert!(taken(&harness).await.is_none());
     assert_eq!(kept().len(), before.len(), "the newest alone");
 }
 
 #[tokio::test]
 async fn a_coordinator_that_is_not_backed_up_says_so() {
-    let (bed, mut admin, _, mut agent) = fleet().await;
+    let (harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
     needs_a_person(&mut admin, "coordinator", "is not backed up: nobody said where to").await;
-    let _vault = set_up(bed.path()).await;
+    let _vault = set_up(harness.path()).await;
     let gone = async {
         loop {
             let status = admin.get_status(v1::GetStatusRequest {}).await.expect("it answers").into_inner();
@@ -137,31 +137,31 @@ async fn a_coordinator_that_is_not_backed_up_says_so() {
             tokio::time::sleep(std::time::Duration::from_millis(30)).await;
         }
     };
-    tokio::time::timeout(crate::bed::LIMIT, gone).await.expect("it is set up");
+    tokio::time::timeout(crate::harness::LIMIT, gone).await.expect("it is set up");
 }
 
 #[tokio::test]
 async fn its_backups_go_to_a_bucket_and_come_back_from_there() {
     let server = tokio::task::spawn_blocking(S3::start).await.expect("it starts");
-    let (mut bed, mut admin, identity, mut agent) = fleet().await;
+    let (mut harness, mut admin, identity, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
     let place = PlaceSpec::S3(S3Address { prefix: "own".to_owned(), ..s3::address(server.port) });
-    let name = OwnBackup::set_up(bed.path(), place, None, &workshop()).await.expect("it can be set up");
+    let name = OwnBackup::set_up(harness.path(), place, None, &workshop()).await.expect("it can be set up");
     let folder = tempfile::tempdir().expect("a directory can be made");
     let recovery = folder.path().join("recovery");
-    std::fs::copy(bed.path().join(name), &recovery).expect("it was written");
-    back_up(&mut bed).await;
+    std::fs::copy(harness.path().join(name), &recovery).expect("it was written");
+    back_up(&mut harness).await;
     assert!(server.bucket().join("own/config").exists());
-    lose_and_restore(&mut bed, &Vault { folder, recovery }).await;
+    lose_and_restore(&mut harness, &Vault { folder, recovery }).await;
     let _agent = again(&identity).await;
     instance(&mut admin, "notes-1").await.expect("it is known");
 }
 
 #[tokio::test]
 async fn the_catalog_of_a_hosts_own_folder_is_among_the_facts_that_are_backed_up() {
-    let (mut bed, mut admin, _, mut agent) = fleet().await;
+    let (mut harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
-    let vault = set_up(bed.path()).await;
+    let vault = set_up(harness.path()).await;
     let id = "0123456789abcdef01234567";
     let digest = format!("sha256:{:064}", 1);
     let release = serde_json::json!({ "name": { "app": "notes", "version": "1.1" }, "digest": digest });
@@ -172,25 +172,26 @@ async fn the_catalog_of_a_hosts_own_folder_is_among_the_facts_that_are_backed_up
     let key = serde_json::json!({ "repository": "usb", "backup": id });
     let kept = serde_json::json!({ "instance": "notes-1", "key": key, "seen": seen });
     let usb = serde_json::json!({ "place": { "folder": { "path": "/mnt/usb" } }, "added": 1 });
-    bed.meddle(|_, batch| {
-        batch.put(format!("observed/backup/notes-1/usb/{id}"), &kept);
-        batch.put("desired/repository/usb", &usb);
-    })
-    .await;
-    back_up(&mut bed).await;
-    lose_and_restore(&mut bed, &vault).await;
-    bed.stop().await;
-    let known = Facts::load(Home::open(bed.path()).expect("the directory is free").store).expect("it can be read");
+    harness
+        .meddle(|_, batch| {
+            batch.put(format!("observed/backup/notes-1/usb/{id}"), &kept);
+            batch.put("desired/repository/usb", &usb);
+        })
+        .await;
+    back_up(&mut harness).await;
+    lose_and_restore(&mut harness, &vault).await;
+    harness.stop().await;
+    let known = Facts::load(Home::open(harness.path()).expect("the directory is free").store).expect("it can be read");
     assert!(known.read().observed().backups.contains_key(&"notes-1".parse().expect("a name")));
 }
 
 #[tokio::test]
 async fn a_restore_that_was_cut_off_is_no_coordinator_and_is_begun_again() {
-    let (mut bed, mut admin, _, mut agent) = fleet().await;
+    let (mut harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
-    let vault = set_up(bed.path()).await;
-    back_up(&mut bed).await;
-    bed.stop().await;
+    let vault = set_up(harness.path()).await;
+    back_up(&mut harness).await;
+    harness.stop().await;
     let back = tempfile::tempdir().expect("a directory can be made");
     let survived = back.path().join("repositories/central/notes-1/config");
     std::fs::create_dir_all(survived.parent().expect("it has one")).expect("there is room");
@@ -208,10 +209,10 @@ async fn a_restore_that_was_cut_off_is_no_coordinator_and_is_begun_again() {
 
 #[tokio::test]
 async fn stock_restic_opens_it_with_the_password_of_the_recovery_file() {
-    let (mut bed, mut admin, _, mut agent) = fleet().await;
+    let (mut harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
-    let vault = set_up(bed.path()).await;
-    back_up(&mut bed).await;
+    let vault = set_up(harness.path()).await;
+    back_up(&mut harness).await;
     let recovery: serde_json::Value =
         serde_json::from_slice(&std::fs::read(&vault.recovery).expect("it is there")).expect("it is JSON");
     let mut restic = Command::new("restic");
@@ -222,17 +223,17 @@ async fn stock_restic_opens_it_with_the_password_of_the_recovery_file() {
     let facts = String::from_utf8(output.stdout).expect("it is text");
     assert!(facts.lines().any(|line| line.contains("desired/instance/notes-1")), "{:?}", output.stderr);
     assert!(!facts.contains("hunter2"), "secrets are sealed in there, too");
-    let text = std::fs::read_to_string(bed.path().join("own-backup.json")).expect("it is there");
+    let text = std::fs::read_to_string(harness.path().join("own-backup.json")).expect("it is there");
     assert!(!text.contains(recovery["secrets"]["password"].as_str().expect("it has one")));
 }
 
 #[tokio::test]
 async fn a_host_that_is_ahead_of_restored_facts_waits_for_a_person_and_is_not_put_back() {
-    let (mut bed, mut admin, identity, mut agent) = fleet().await;
+    let (mut harness, mut admin, identity, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
-    let vault = set_up(bed.path()).await;
+    let vault = set_up(harness.path()).await;
     let former = move_to(&mut admin, &mut agent, "1.2").await;
-    back_up(&mut bed).await;
+    back_up(&mut harness).await;
     let mut agent = again(&identity).await;
     agent.say(settled("notes-1", &former, 0)).await;
     until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.version == "1.2")).await;
@@ -242,9 +243,9 @@ async fn a_host_that_is_ahead_of_restored_facts_waits_for_a_person_and_is_not_pu
     agent.obey(&order, done(), goal(&order)).await;
     agent.orders(0).await;
     drop(agent);
-    lose_and_restore(&mut bed, &vault).await;
+    lose_and_restore(&mut harness, &vault).await;
     let mut agent = FakeAgent::connect_quietly(&identity, fleet_proto::PROTOCOL).await.expect("it is welcome");
-    agent.say(crate::bed::hello(now())).await;
+    agent.say(crate::harness::hello(now())).await;
     for name in ["notes-1", "notes-2"] {
         agent.say(settled(name, &newest, 0)).await;
     }
@@ -262,16 +263,16 @@ async fn a_host_that_is_ahead_of_restored_facts_waits_for_a_person_and_is_not_pu
 
 #[tokio::test]
 async fn a_certificate_that_was_renewed_after_the_backup_is_believed() {
-    let (mut bed, mut admin, identity, mut agent) = fleet().await;
+    let (mut harness, mut admin, identity, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
-    let vault = set_up(bed.path()).await;
-    back_up(&mut bed).await;
+    let vault = set_up(harness.path()).await;
+    back_up(&mut harness).await;
     // Certificates end at whole seconds.
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     let channel = dial(&identity).await.expect("it is reached");
     let renewed = renew(&identity, channel, now()).await.expect("it can be renewed");
     let _agent = FakeAgent::connect(&renewed).await.expect("it is welcome");
-    lose_and_restore(&mut bed, &vault).await;
+    lose_and_restore(&mut harness, &vault).await;
     let _agent = again(&renewed).await;
     let channel = dial(&renewed).await.expect("it is reached");
     let twice = renew(&renewed, channel, now()).await.expect("it can be renewed again");

@@ -1,10 +1,10 @@
 //! The port, and whoever misbehaves on it.
 
-use crate::bed::{Bed, FakeAgent, LIMIT, hello, now};
+use crate::harness::{FakeAgent, Harness, LIMIT, hello, now};
 use fleet_coordinator::home::{Home, HomeError};
 use fleet_coordinator::store::StoreError;
 use fleet_proto::link::dial;
-use fleet_proto::refusal::{Word, word_of};
+use fleet_proto::refusal::{RefusalReason, word_of};
 use fleet_proto::v1::{self, from_agent};
 use fleet_proto::{MESSAGE_LIMIT, PROTOCOL};
 use std::time::Duration;
@@ -16,10 +16,10 @@ use tonic::{Code, Request};
 
 #[tokio::test]
 async fn a_second_coordinator_on_the_directory_is_refused() {
-    let bed = Bed::new().await;
-    match Home::open(bed.path()) {
+    let harness = Harness::new().await;
+    match Home::open(harness.path()) {
         Err(HomeError::Store(error @ StoreError::InUse { .. })) => {
-            assert!(error.to_string().contains(&bed.path().display().to_string()), "{error}");
+            assert!(error.to_string().contains(&harness.path().display().to_string()), "{error}");
         }
         other => panic!("it should have been refused: {other:?}"),
     }
@@ -27,11 +27,11 @@ async fn a_second_coordinator_on_the_directory_is_refused() {
 
 #[tokio::test]
 async fn garbage_on_the_port_ends_its_own_connection_only() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
-    let identity = bed.host(&mut admin, "lab-1").await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
+    let identity = harness.host(&mut admin, "lab-1").await;
     let mut agent = FakeAgent::connect(&identity).await.expect("it is welcome");
-    let mut stranger = TcpStream::connect(bed.address).await.expect("the port is open");
+    let mut stranger = TcpStream::connect(harness.address).await.expect("the port is open");
     stranger.write_all(&[0x55; 4096]).await.expect("it can be sent");
     let mut answer = Vec::new();
     let _ = timeout(LIMIT, stranger.read_to_end(&mut answer)).await.expect("the connection ends");
@@ -86,12 +86,12 @@ async fn send_raw(identity: &fleet_proto::link::Identity, path: &'static str, by
 
 #[tokio::test]
 async fn a_message_that_is_no_protobuf_or_too_large_is_refused() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
-    let identity = bed.host(&mut admin, "lab-1").await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
+    let identity = harness.host(&mut admin, "lab-1").await;
     let garbage = send_raw(&identity, "/fleet.v1.Agents/Report", vec![0xff; 64]).await;
     assert_eq!(garbage.code(), Code::Internal, "{garbage}");
-    let identity = bed.host(&mut admin, "lab-2").await;
+    let identity = harness.host(&mut admin, "lab-2").await;
     let oversized = send_raw(&identity, "/fleet.v1.Agents/Report", vec![0; MESSAGE_LIMIT + 1]).await;
     assert_eq!(oversized.code(), Code::OutOfRange, "{oversized}");
     let unknown = send_raw(&identity, "/fleet.v1.Nothing/AtAll", vec![]).await;
@@ -101,22 +101,22 @@ async fn a_message_that_is_no_protobuf_or_too_large_is_refused() {
 
 #[tokio::test]
 async fn another_protocol_is_told_which_side_is_older() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
-    let identity = bed.host(&mut admin, "lab-1").await;
-    for (protocol, expect) in [(PROTOCOL - 1, Word::ProtocolOld), (PROTOCOL + 1, Word::ProtocolNew)] {
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
+    let identity = harness.host(&mut admin, "lab-1").await;
+    for (protocol, expect) in [(PROTOCOL - 1, RefusalReason::ProtocolOld), (PROTOCOL + 1, RefusalReason::ProtocolNew)] {
         let status = FakeAgent::connect_quietly(&identity, protocol).await.err().expect("it is refused");
         assert_eq!(word_of(&status), Some(expect));
     }
 }
 
-async fn link_of(admin: &mut crate::bed::Operators, name: &str) -> String {
+async fn link_of(admin: &mut crate::harness::Operators, name: &str) -> String {
     let request = v1::ListHostsRequest { name: name.to_owned(), ..Default::default() };
     let hosts = admin.list_hosts(request).await.expect("it is there").into_inner().hosts;
     hosts.first().map(|host| host.link.clone()).unwrap_or_default()
 }
 
-async fn until_link(admin: &mut crate::bed::Operators, name: &str, link: &str) {
+async fn until_link(admin: &mut crate::harness::Operators, name: &str, link: &str) {
     let reached = async {
         while link_of(admin, name).await != link {
             sleep(Duration::from_millis(50)).await;
@@ -127,9 +127,9 @@ async fn until_link(admin: &mut crate::bed::Operators, name: &str, link: &str) {
 
 #[tokio::test]
 async fn a_host_is_online_while_it_speaks() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
-    let identity = bed.host(&mut admin, "lab-1").await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
+    let identity = harness.host(&mut admin, "lab-1").await;
     until_link(&mut admin, "lab-1", "offline").await;
     let agent = FakeAgent::connect(&identity).await.expect("it is welcome");
     until_link(&mut admin, "lab-1", "online").await;
@@ -140,9 +140,9 @@ async fn a_host_is_online_while_it_speaks() {
 
 #[tokio::test]
 async fn a_second_connection_replaces_the_first() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
-    let identity = bed.host(&mut admin, "lab-1").await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
+    let identity = harness.host(&mut admin, "lab-1").await;
     let mut first = FakeAgent::connect(&identity).await.expect("it is welcome");
     first.open_set().await.expect("it is told its orders");
     let mut second = FakeAgent::connect(&identity).await.expect("it is welcome");
@@ -154,9 +154,9 @@ async fn a_second_connection_replaces_the_first() {
 
 #[tokio::test]
 async fn a_wrong_clock_is_shown() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
-    let identity = bed.host(&mut admin, "lab-1").await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
+    let identity = harness.host(&mut admin, "lab-1").await;
     let agent = FakeAgent::connect_quietly(&identity, PROTOCOL).await.expect("it is welcome");
     agent.say(hello(fleet_core::time::Time(now().0 - 300_000))).await;
     agent.say(from_agent::Kind::Complete(v1::Complete {})).await;
@@ -167,7 +167,7 @@ async fn a_wrong_clock_is_shown() {
 }
 
 /// Connects with TLS and no certificate, as whoever wants to join does; and asks nothing.
-pub async fn stranger(bed: &Bed, ca: &[u8]) -> tokio_rustls::client::TlsStream<TcpStream> {
+pub async fn stranger(harness: &Harness, ca: &[u8]) -> tokio_rustls::client::TlsStream<TcpStream> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(ca.to_vec().into()).expect("it is a certificate");
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
@@ -175,24 +175,24 @@ pub async fn stranger(bed: &Bed, ca: &[u8]) -> tokio_rustls::client::TlsStream<T
     let mut config = config.expect("it has versions").with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec()];
     let name = "fleet-coordinator".try_into().expect("it is a name");
-    let stream = TcpStream::connect(bed.address).await.expect("the port is open");
+    let stream = TcpStream::connect(harness.address).await.expect("the port is open");
     let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
     connector.connect(name, stream).await.expect("a stranger is let in")
 }
 
 #[tokio::test]
 async fn a_crowd_of_strangers_keeps_nobody_out_and_is_never_large() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
-    let identity = bed.host(&mut admin, "lab-1").await;
-    let mut first = stranger(&bed, identity.ca_der()).await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
+    let identity = harness.host(&mut admin, "lab-1").await;
+    let mut first = stranger(&harness, identity.ca_der()).await;
     let mut crowd = Vec::new();
     for _ in 0..256 {
-        crowd.push(stranger(&bed, identity.ca_der()).await);
+        crowd.push(stranger(&harness, identity.ca_der()).await);
     }
     let mut answer = Vec::new();
     let ended = timeout(LIMIT, first.read_to_end(&mut answer)).await;
     assert!(ended.is_ok(), "the oldest gives way");
-    bed.host(&mut admin, "lab-2").await;
+    harness.host(&mut admin, "lab-2").await;
     FakeAgent::connect(&identity).await.expect("it is welcome");
 }

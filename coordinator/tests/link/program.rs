@@ -1,6 +1,6 @@
 //! The program itself: made, killed, started again, carried elsewhere.
 
-use crate::bed::{Operators, bundle, now, operators_as, push};
+use crate::harness::{Operators, bundle, now, operators_as, push};
 use fleet_core::access::JoinToken;
 use fleet_proto::link::admit;
 use fleet_proto::v1;

@@ -1,6 +1,6 @@
 //! Questions to hosts, and the way of their answers to whoever asked: log lines, the digests of images, and claims.
 
-use crate::bed::{FakeAgent, LIMIT, Operators, hello, now, operators};
+use crate::harness::{FakeAgent, LIMIT, Operators, hello, now, operators};
 use crate::stories::{fleet, installed};
 use fleet_proto::v1;
 use tokio::time::timeout;
@@ -94,7 +94,7 @@ async fn resolved(agent: &mut FakeAgent, kinds: Vec<v1::answer_piece::Kind>) {
 #[tokio::test]
 async fn images_are_resolved_through_a_host_that_can_say() {
     use v1::answer_piece::Kind;
-    let (bed, mut admin, _, mut first) = fleet().await;
+    let (harness, mut admin, _, mut first) = fleet().await;
     let request = v1::ResolveImagesRequest { images: vec!["notes:1.1".to_owned(), "notes:9".to_owned()] };
     let asker = admin.clone();
     let asking = |request: &v1::ResolveImagesRequest| {
@@ -117,7 +117,7 @@ async fn images_are_resolved_through_a_host_that_can_say() {
     assert!(refused.message().contains("said less than it was asked"), "{refused}");
 
     // Another host can.
-    let identity = bed.host(&mut admin, "lab-2").await;
+    let identity = harness.host(&mut admin, "lab-2").await;
     let mut second = FakeAgent::connect(&identity).await.expect("it is welcome");
     second.open_set().await.expect("it is told its orders");
     let asked = asking(&request);
@@ -153,11 +153,11 @@ async fn follow(
 
 #[tokio::test]
 async fn one_operator_follows_once_on_a_host_and_everybody_else_is_answered() {
-    let (bed, mut admin, _, mut agent) = fleet().await;
+    let (harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
     let request = v1::AddOperatorRequest { name: "bob".to_owned(), role: "viewer".to_owned(), ..Default::default() };
     let invitation = admin.add_operator(request).await.expect("he is new").into_inner();
-    let bob = operators(&crate::bed::token(&invitation)).await;
+    let bob = operators(&crate::harness::token(&invitation)).await;
     let mut follows = Vec::new();
     for _ in 0..4 {
         follows.push(follow(&bob, &mut agent).await);
@@ -177,7 +177,7 @@ async fn one_operator_follows_once_on_a_host_and_everybody_else_is_answered() {
         v1::ResolvedImage { image: "notes:1.1".to_owned(), digest: "sha256:11".to_owned(), ..Default::default() };
     resolved(&mut agent, vec![v1::answer_piece::Kind::Resolved(image)]).await;
     resolving.await.expect("no fault").expect("images are resolved meanwhile");
-    drop(bed);
+    drop(harness);
 }
 
 #[tokio::test]

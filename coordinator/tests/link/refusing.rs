@@ -1,7 +1,7 @@
 //! Rollouts and undos that a host would refuse are refused before anything of them begins.
 
-use crate::bed::{FakeAgent, LIMIT, Operators, bundle, done, goal, hello, install, now, push, settled};
 use crate::duplicates::events;
+use crate::harness::{FakeAgent, LIMIT, Operators, bundle, done, goal, hello, install, now, push, settled};
 use crate::stories::{fleet, until};
 use fleet_proto::v1::{self, answer_piece, from_agent, question};
 use std::time::{Duration, Instant};

@@ -1,9 +1,9 @@
 //! What hosts may do with the repositories that the coordinator keeps, and what is on the disk after it.
 
-use crate::bed::{Bed, FakeAgent, LIMIT, bundle, install, push};
+use crate::harness::{FakeAgent, Harness, LIMIT, bundle, install, push};
 use crate::import::again;
 use fleet_coordinator::store::{Batch, Store};
-use fleet_core::backup::{Cause, DataAction, PlaceAccess, Source};
+use fleet_core::backup::{BackupSource, Cause, DataAction, LocationAccess};
 use fleet_core::facts::OpenOrder;
 use fleet_core::order::{Action, Order, order_id};
 use fleet_proto::convert::incoming_order;
@@ -23,16 +23,16 @@ use tonic::{Code, Status};
 type Client = RepositoriesClient<Channel>;
 
 /// Two hosts, each with an instance, and what the first says to its repository.
-struct Shelf {
-    bed: Bed,
+struct RepositoryClient {
+    harness: Harness,
     one: Identity,
     other: Identity,
 }
 
 /// The same, with an order to back up each of both.
-async fn shelf() -> Shelf {
+async fn shelf() -> RepositoryClient {
     let mut shelf = without_orders().await;
-    shelf.bed.meddle(both_backing_up).await;
+    shelf.harness.meddle(both_backing_up).await;
     // Its repositories are made for those orders.
     let is_made = |name: &str| fs::read_dir(shelf.folder().join(name).join("keys")).is_ok_and(|keys| keys.count() == 1);
     let made = async {
@@ -44,16 +44,16 @@ async fn shelf() -> Shelf {
     shelf
 }
 
-async fn without_orders() -> Shelf {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
-    let (one, other) = (bed.host(&mut admin, "lab-1").await, bed.host(&mut admin, "lab-2").await);
+async fn without_orders() -> RepositoryClient {
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
+    let (one, other) = (harness.host(&mut admin, "lab-1").await, harness.host(&mut admin, "lab-2").await);
     push(&mut admin, "1.1", &bundle("notes:1.1")).await.expect("it is a good bundle");
     for (identity, host, name) in [(&one, "lab-1", "notes-1"), (&other, "lab-2", "notes-2")] {
         let _seen = FakeAgent::connect(identity).await.expect("it is welcome");
         install(&mut admin, "1.1", host, name).await.expect("nothing stands against it");
     }
-    Shelf { bed, one, other }
+    RepositoryClient { harness, one, other }
 }
 
 async fn client(identity: &Identity) -> Client {
@@ -108,9 +108,9 @@ fn code<T>(result: Result<T, Status>) -> Option<Code> {
     result.err().map(|status| status.code())
 }
 
-impl Shelf {
+impl RepositoryClient {
     fn folder(&self) -> PathBuf {
-        self.bed.path().join("repositories/central")
+        self.harness.path().join("repositories/central")
     }
 
     /// All files below the repositories that hosts have added, those of uploads included.
@@ -121,7 +121,7 @@ impl Shelf {
             }
         }
         let mut found = Vec::new();
-        below(self.bed.path().join("repositories"), &mut found);
+        below(self.harness.path().join("repositories"), &mut found);
         let is_added = |path: &PathBuf| {
             let below = path.strip_prefix(self.folder()).expect("it is below it");
             !["config", "keys", "tmp"].iter().any(|own| below.iter().any(|part| part == *own))
@@ -188,7 +188,7 @@ async fn a_host_has_no_business_in_anothers_repository() {
 fn restoring(_: &dyn Store, batch: &mut Batch) {
     let name = |text: &str| text.parse().expect("it is a name");
     let id = order_id(&["restore"]);
-    let from = Source {
+    let from = BackupSource {
         repository: "central".parse().expect("it is a name"),
         instance: name("notes-1"),
         backup: "0123456789abcdef01234567".parse().expect("it is an id"),
@@ -209,7 +209,7 @@ fn restoring(_: &dyn Store, batch: &mut Batch) {
         deadline: Duration::from_secs(3600),
     };
     let host = "lab-2".parse().expect("it is a name");
-    batch.put(format!("asked/{id}"), &OpenOrder { host, order, rollout: None, asked: crate::bed::now() });
+    batch.put(format!("asked/{id}"), &OpenOrder { host, order, rollout: None, asked: crate::harness::now() });
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn an_order_to_restore_lets_a_host_read_where_it_restores_from_and_no_more
     let mut shelf = shelf().await;
     let file = pack("notes-1", b"secret");
     add(&mut client(&shelf.one).await, file.clone(), b"secret").await.expect("it is its own");
-    shelf.bed.meddle(restoring).await;
+    shelf.harness.meddle(restoring).await;
     let mut other = client(&shelf.other).await;
     assert_eq!(read(&mut other, file.clone(), 0, 0).await.expect("it is ordered"), b"secret");
     assert_eq!(list(&mut other, name("notes-1", v1::FileKind::Pack, "")).await.expect("it is ordered").len(), 1);
@@ -231,7 +231,7 @@ fn back_up(batch: &mut Batch, host: &str, instance: &str) {
     let action = Action::Data(DataAction::Backup { to, cause: Cause::Wished });
     let order = Order { id: id.clone(), instance, action, deadline: Duration::from_secs(3600) };
     let host = host.parse().expect("it is a name");
-    batch.put(format!("asked/{id}"), &OpenOrder { host, order, rollout: None, asked: crate::bed::now() });
+    batch.put(format!("asked/{id}"), &OpenOrder { host, order, rollout: None, asked: crate::harness::now() });
 }
 
 /// Of the first host's instance.
@@ -255,11 +255,11 @@ async fn nothing_is_added_without_an_open_order_that_adds_to_that_repository() {
         assert!(refused.message().contains("no order of `lab-1` adds to it now"), "{refused}");
     }
     // An order of another host's, and one that only reads, open nothing.
-    shelf.bed.meddle(restoring).await;
+    shelf.harness.meddle(restoring).await;
     let mut other = client(&shelf.other).await;
     assert_eq!(code(add(&mut other, pack("notes-2", b"x"), b"x").await), Some(Code::PermissionDenied));
     assert_eq!(shelf.files(), Vec::<PathBuf>::new());
-    shelf.bed.meddle(backing_up).await;
+    shelf.harness.meddle(backing_up).await;
     add(&mut client(&shelf.one).await, pack("notes-1", b"x"), b"x").await.expect("it is asked for");
     assert_eq!(
         code(add(&mut client(&shelf.other).await, pack("notes-2", b"x"), b"x").await),
@@ -270,7 +270,7 @@ async fn nothing_is_added_without_an_open_order_that_adds_to_that_repository() {
 #[tokio::test]
 async fn an_order_to_back_up_is_told_with_its_key_once_the_repository_is_made() {
     let mut shelf = without_orders().await;
-    shelf.bed.meddle(backing_up).await;
+    shelf.harness.meddle(backing_up).await;
     let mut agent = again(&shelf.one).await;
     let order = loop {
         let orders = agent.open_set().await.expect("the stream goes on").orders;
@@ -279,7 +279,7 @@ async fn an_order_to_back_up_is_told_with_its_key_once_the_repository_is_made() 
         }
     };
     assert_eq!(order.access.len(), 1);
-    assert_eq!(order.access[0].place, PlaceAccess::Coordinator);
+    assert_eq!(order.access[0].place, LocationAccess::Coordinator);
     assert!(order.access[0].master_key.0.contains("mac"), "it is restic's own form");
     assert!(shelf.folder().join("notes-1/config").exists());
     let mut client = client(&shelf.one).await;
@@ -319,9 +319,9 @@ async fn what_is_cut_off_or_damaged_on_its_way_leaves_nothing() {
     };
     timeout(LIMIT, gone).await.expect("what was cut off is removed");
     let uploads = shelf.folder().join(".uploads");
-    shelf.bed.stop().await;
+    shelf.harness.stop().await;
     fs::write(uploads.join("0"), "half").expect("there is room");
-    shelf.bed.start().await;
+    shelf.harness.start().await;
     assert_eq!(shelf.files(), Vec::<PathBuf>::new(), "what a coordinator that was killed has left is swept");
 }
 

@@ -1,9 +1,9 @@
 //! Who may call what: the table of docs/security.md is what the coordinator does.
 
-use crate::bed::{Bed, now, token};
+use crate::harness::{Harness, now, token};
 use bytes::{Buf, BufMut};
 use fleet_proto::link::{Identity, admit, dial};
-use fleet_proto::refusal::{Word, word_of};
+use fleet_proto::refusal::{RefusalReason, word_of};
 use fleet_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -63,7 +63,7 @@ async fn refused(channel: &Channel, rpc: &str) -> bool {
     };
     // A stream that waits for something has let the caller in.
     let Ok(Err(status)) = timeout(Duration::from_secs(3), calling).await else { return false };
-    matches!(word_of(&status), Some(Word::Role | Word::CertificateMissing))
+    matches!(word_of(&status), Some(RefusalReason::Role | RefusalReason::CertificateMissing))
 }
 
 /// The methods of the wire, as `Service.Method`.
@@ -106,8 +106,8 @@ fn every_method_has_a_row() {
 }
 
 /// A connection without a certificate.
-async fn stranger(bed: &Bed, ca: &[u8]) -> Channel {
-    let stream = crate::port::stranger(bed, ca).await;
+async fn stranger(harness: &Harness, ca: &[u8]) -> Channel {
+    let stream = crate::port::stranger(harness, ca).await;
     let mut stream = Some(hyper_util::rt::TokioIo::new(stream));
     let connect = tower::service_fn(move |_: tonic::transport::Uri| {
         let stream = stream.take().ok_or_else(|| std::io::Error::other("it is used"));
@@ -117,7 +117,7 @@ async fn stranger(bed: &Bed, ca: &[u8]) -> Channel {
     endpoint.connect_with_connector(connect).await.expect("it is reached")
 }
 
-async fn person(admin: &mut crate::bed::Operators, role: &str) -> Identity {
+async fn person(admin: &mut crate::harness::Operators, role: &str) -> Identity {
     let request = v1::AddOperatorRequest { name: format!("a-{role}"), role: role.to_owned(), ..Default::default() };
     let invitation = admin.add_operator(request).await.expect("the name is free").into_inner();
     admit(&token(&invitation), now()).await.expect("the token is good")
@@ -139,11 +139,11 @@ fn role_of(let_in: &[&str]) -> String {
 
 #[tokio::test]
 async fn each_method_lets_in_whom_the_table_says() {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
-    let host = bed.host(&mut admin, "lab-1").await;
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
+    let host = harness.host(&mut admin, "lab-1").await;
     let mut callers =
-        vec![("nobody", stranger(&bed, host.ca_der()).await), ("host", dial(&host).await.expect("it is reached"))];
+        vec![("nobody", stranger(&harness, host.ca_der()).await), ("host", dial(&host).await.expect("it is reached"))];
     for role in ["viewer", "operator", "administrator"] {
         let identity = person(&mut admin, role).await;
         callers.push((role, dial(&identity).await.expect("it is reached")));

@@ -1,6 +1,6 @@
 //! Wishes become orders, orders end, and a restart in between changes nothing.
 
-use crate::bed::{Bed, FakeAgent, LIMIT, Operators, bundle, done, goal, install, push, settled, values};
+use crate::harness::{FakeAgent, Harness, LIMIT, Operators, bundle, done, goal, install, push, settled, values};
 use fleet_proto::v1::{self, order::Action};
 use std::path::Path;
 use std::time::Duration;
@@ -25,13 +25,13 @@ pub async fn until(operators: &mut Operators, name: &str, is_so: impl Fn(&Option
 }
 
 /// A coordinator with one host, connected, and a release.
-pub async fn fleet() -> (Bed, Operators, fleet_proto::link::Identity, FakeAgent) {
-    let bed = Bed::new().await;
-    let mut admin = bed.admin().await;
-    let identity = bed.host(&mut admin, "lab-1").await;
+pub async fn fleet() -> (Harness, Operators, fleet_proto::link::Identity, FakeAgent) {
+    let harness = Harness::new().await;
+    let mut admin = harness.admin().await;
+    let identity = harness.host(&mut admin, "lab-1").await;
     let agent = FakeAgent::connect(&identity).await.expect("it is welcome");
     push(&mut admin, "1.1", &bundle("notes:1.1")).await.expect("it is a good bundle");
-    (bed, admin, identity, agent)
+    (harness, admin, identity, agent)
 }
 
 pub async fn installed(admin: &mut Operators, agent: &mut FakeAgent, name: &str) {
@@ -67,10 +67,10 @@ async fn an_installation_is_ordered_carried_out_and_seen() {
 
 #[tokio::test]
 async fn a_secret_is_not_in_the_store_in_the_clear() {
-    let (mut bed, mut admin, _, mut agent) = fleet().await;
+    let (mut harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
-    bed.stop().await;
-    for file in files_below(bed.path()) {
+    harness.stop().await;
+    for file in files_below(harness.path()) {
         let bytes = std::fs::read(&file).expect("it can be read");
         assert!(!bytes.windows(7).any(|window| window == b"hunter2"), "{}", file.display());
     }
@@ -113,16 +113,16 @@ async fn what_cannot_work_is_refused_when_it_is_said() {
 
 #[tokio::test]
 async fn a_restart_continues_exactly() {
-    let (mut bed, mut admin, identity, mut agent) = fleet().await;
+    let (mut harness, mut admin, identity, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
     install(&mut admin, "1.1", "lab-1", "notes-2").await.expect("nothing stands against it");
     let before = agent.orders(1).await.remove(0);
-    bed.stop().await;
-    bed.start().await;
+    harness.stop().await;
+    harness.start().await;
     let mut agent = FakeAgent::connect_quietly(&identity, fleet_proto::PROTOCOL).await.expect("it is welcome");
     let after = agent.orders(1).await.remove(0);
     assert_eq!(after, before, "the very same order is open");
-    agent.say(crate::bed::hello(crate::bed::now())).await;
+    agent.say(crate::harness::hello(crate::harness::now())).await;
     agent.say(settled("notes-1", goal(&before).expect("an installation has a goal"), 0)).await;
     agent.obey(&after, done(), goal(&after)).await;
     agent.say(v1::from_agent::Kind::Complete(v1::Complete {})).await;

@@ -1,6 +1,6 @@
 //! Undos: former values that are put back, wishes in between, and members whose former values are lost.
 
-use crate::bed::{Bed, FakeAgent, Operators, bundle, done, goal, push, settled};
+use crate::harness::{FakeAgent, Harness, Operators, bundle, done, goal, push, settled};
 use crate::import::{again, needs_a_person, values_key};
 use crate::stories::{fleet, installed, until};
 use fleet_proto::link::Identity;
@@ -25,8 +25,8 @@ async fn set(admin: &mut Operators, name: &str, port: &str) -> Result<(), tonic:
 }
 
 /// Two instances that were moved to 1.2 and then got another port; the id of the rollout, and what both are now.
-async fn moved() -> (Bed, Operators, Identity, FakeAgent, String, Vec<v1::Order>) {
-    let (bed, mut admin, identity, mut agent) = fleet().await;
+async fn moved() -> (Harness, Operators, Identity, FakeAgent, String, Vec<v1::Order>) {
+    let (harness, mut admin, identity, mut agent) = fleet().await;
     for name in BOTH {
         installed(&mut admin, &mut agent, name).await;
     }
@@ -41,7 +41,7 @@ async fn moved() -> (Bed, Operators, Identity, FakeAgent, String, Vec<v1::Order>
         set(&mut admin, name, "9090").await.expect("nothing stands against it");
         present.extend(obey_all(&mut agent, 1).await);
     }
-    (bed, admin, identity, agent, rollout.id, present)
+    (harness, admin, identity, agent, rollout.id, present)
 }
 
 async fn steer(admin: &mut Operators, id: &str, wish: &str) -> Result<v1::RolloutView, tonic::Status> {
@@ -70,8 +70,8 @@ async fn shown(admin: &mut Operators, id: &str, way_back: bool) -> Vec<Vec<Strin
 
 #[tokio::test]
 async fn whose_former_values_are_lost_is_left_out_of_an_undo_and_holds_nobody_back() {
-    let (mut bed, mut admin, identity, _, rollout, present) = moved().await;
-    bed.meddle(|_, batch| batch.delete(values_key("notes-1", 1))).await;
+    let (mut harness, mut admin, identity, _, rollout, present) = moved().await;
+    harness.meddle(|_, batch| batch.delete(values_key("notes-1", 1))).await;
     let agent = again(&identity).await;
     for order in &present {
         // It begins with nothing: only then what it says now is what is shown.

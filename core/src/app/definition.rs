@@ -1,9 +1,9 @@
 //! `app.yaml`: what an app is, beside its Compose file.
 
 use super::bundle::check_path;
-use super::places::problem_at;
+use super::spans::problem_at;
 use super::stores::{StoreDeclaration, rebuilds_declared};
-use super::{Bundle, Declaration, Health};
+use super::{Bundle, Declaration, HealthRules};
 use crate::backup::Rebuild;
 use crate::compose::{Problem, Problems, ProjectNaming};
 use crate::names::{AppName, StoreName};
@@ -35,7 +35,7 @@ pub struct AppDefinition {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub templates: Vec<TemplateFile>,
     #[serde(default)]
-    pub health: Health,
+    pub health: HealthRules,
     /// Each database and each set of files that matters.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stores: BTreeMap<StoreName, StoreDeclaration>,

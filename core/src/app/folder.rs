@@ -1,7 +1,7 @@
 //! The folder in which an instance lives: which files the agent writes there.
 
-use super::template::Made;
-use super::variables::{DOTENV, Variables};
+use super::template::RenderedTemplates;
+use super::variables::{AppVariables, DOTENV};
 use super::{AppDefinition, TemplateFile, definition, pins};
 use crate::compose::Project;
 use crate::spec::{Content, FileSpec};
@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 pub fn written(
     definition: &AppDefinition,
     mut files: BTreeMap<String, Vec<u8>>,
-    made: &Made,
+    made: &RenderedTemplates,
     project: &Project,
-    variables: &Variables,
+    variables: &AppVariables,
     name: &str,
 ) -> Vec<FileSpec> {
     files.remove(definition::FILE);
@@ -32,7 +32,7 @@ pub fn written(
 }
 
 /// The variables that the Compose file asks for, so that `docker-compose ps` in the folder finds the same project.
-fn dotenv_text(project: &Project, variables: &Variables, name: &str) -> String {
+fn dotenv_text(project: &Project, variables: &AppVariables, name: &str) -> String {
     let mut lines = BTreeMap::from([("COMPOSE_PROJECT_NAME", name.to_owned())]);
     for name in &project.variables {
         if let Some(value) = variables.values.get(name) {

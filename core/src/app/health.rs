@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// When an instance counts as healthy, beyond what its containers say of themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Health {
+pub struct HealthRules {
     /// How long everything must have been well without a break.
     #[serde(default = "default_minimum_healthy")]
     pub minimum_healthy: Period,
@@ -18,7 +18,7 @@ pub struct Health {
     pub probes: Vec<Probe>,
 }
 
-impl Default for Health {
+impl Default for HealthRules {
     fn default() -> Self {
         let (minimum_healthy, deadline) = (default_minimum_healthy(), default_deadline());
         Self { minimum_healthy, deadline, probes: Vec::new() }

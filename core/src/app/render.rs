@@ -1,10 +1,10 @@
 //! From a bundle and values to what the instance is: the one way, for agent and coordinator alike.
 
 use super::folder::written;
-use super::places::problem_at;
-use super::template::{self, Made, Texts};
-use super::variables::{Variables, variables};
-use super::{AppDefinition, Bundle, CheckedValues, Health, Pins, Probe, definition, stores};
+use super::spans::problem_at;
+use super::template::{self, RenderedTemplates, Texts};
+use super::variables::{AppVariables, variables};
+use super::{AppDefinition, Bundle, CheckedValues, HealthRules, Pins, Probe, definition, stores};
 use crate::backup::{Rebuild, Store};
 use crate::compose::{self, Problems, Project, ProjectNaming};
 use crate::names::{HostName, InstanceName, StoreName, Version};
@@ -26,7 +26,7 @@ pub struct Placement {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rendered {
     pub spec: InstanceSpec,
-    pub health: Health,
+    pub health: HealthRules,
     /// Complete: with the instance's values in them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stores: BTreeMap<StoreName, Store>,
@@ -74,7 +74,7 @@ pub fn render_telling(
 }
 
 /// The bundle's files, and over them those made from templates.
-fn merged(bundle: &Bundle, made: &Made) -> BTreeMap<String, Vec<u8>> {
+fn merged(bundle: &Bundle, made: &RenderedTemplates) -> BTreeMap<String, Vec<u8>> {
     let mut files = bundle.files().clone();
     files.extend(made.files.clone());
     files
@@ -84,11 +84,11 @@ fn read(
     definition: &AppDefinition,
     bundle: &Bundle,
     files: &BTreeMap<String, Vec<u8>>,
-    made: &Made,
-    variables: &Variables,
+    made: &RenderedTemplates,
+    variables: &AppVariables,
 ) -> Result<Project, Problems> {
     let profiles = definition.profiles.iter().cloned().collect();
-    compose::read(&compose::Source {
+    compose::read(&compose::ComposeSource {
         files,
         secret_files: &made.secret,
         entry: definition.compose_file(bundle)?,

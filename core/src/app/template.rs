@@ -23,7 +23,7 @@ const TOTAL_LIMIT: usize = 16 << 20;
 
 /// What the templates of a release became.
 #[derive(Debug, Default)]
-pub struct Made {
+pub struct RenderedTemplates {
     /// Content by the path it has in the instance's folder.
     pub files: BTreeMap<String, Vec<u8>>,
     /// Those into which a secret may have gone.
@@ -37,8 +37,8 @@ pub fn make(
     values: &CheckedValues,
     placement: &Placement,
     begun: &dyn Fn(&str),
-) -> Result<Made, Problems> {
-    let mut made = Made::default();
+) -> Result<RenderedTemplates, Problems> {
+    let mut made = RenderedTemplates::default();
     let mut problems = Problems::default();
     let context = context_of(values, placement);
     let mut left = TOTAL_LIMIT;

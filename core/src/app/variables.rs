@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const DOTENV: &str = ".env";
 
 /// What the Compose file may ask for, and which of it is secret.
-pub struct Variables {
+pub struct AppVariables {
     pub values: BTreeMap<String, String>,
     pub secrets: BTreeSet<String>,
 }
@@ -19,8 +19,8 @@ pub fn variables(
     files: &BTreeMap<String, Vec<u8>>,
     values: &CheckedValues,
     placement: &Placement,
-) -> Result<Variables, Problems> {
-    let mut variables = Variables { values: BTreeMap::new(), secrets: BTreeSet::new() };
+) -> Result<AppVariables, Problems> {
+    let mut variables = AppVariables { values: BTreeMap::new(), secrets: BTreeSet::new() };
     if let Some(bytes) = files.get(DOTENV) {
         let assignments = dotenv::read(DOTENV, bytes)?.into_iter();
         variables.values.extend(assignments.filter_map(|line| Some((line.name, line.value?))));

@@ -1,17 +1,17 @@
 //! What a host needs to use a repository. It travels beside an order, and only to the host whose instance it is.
 
-use super::{BackupSeen, Place};
+use super::{BackupSeen, RepositoryLocation};
 use crate::names::{InstanceName, RepositoryName, SnapshotId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The way into one instance's repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Access {
+pub struct RepositoryAccess {
     pub repository: RepositoryName,
     /// Whose repository: in a restore to elsewhere, another instance than the order's.
     pub instance: InstanceName,
-    pub place: PlaceAccess,
+    pub place: LocationAccess,
     /// What opens it without a password.
     pub master_key: Secret,
     /// The password for stock restic, where the host makes the repository itself if it is not there yet: in a folder of its own.
@@ -47,7 +47,7 @@ impl FilesParent {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PlaceAccess {
+pub enum LocationAccess {
     Coordinator,
     S3 {
         endpoint: String,
@@ -64,13 +64,13 @@ pub enum PlaceAccess {
     },
 }
 
-impl PlaceAccess {
+impl LocationAccess {
     /// Of which kind of place it is the access.
-    pub fn is_of(&self, place: &Place) -> bool {
+    pub fn is_of(&self, place: &RepositoryLocation) -> bool {
         match (self, place) {
-            (Self::Coordinator, Place::Coordinator)
-            | (Self::S3 { .. }, Place::S3 { .. })
-            | (Self::Folder { .. }, Place::Folder { .. }) => true,
+            (Self::Coordinator, RepositoryLocation::Coordinator)
+            | (Self::S3 { .. }, RepositoryLocation::S3 { .. })
+            | (Self::Folder { .. }, RepositoryLocation::Folder { .. }) => true,
             (Self::Coordinator | Self::S3 { .. } | Self::Folder { .. }, _) => false,
         }
     }
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn an_access_of_an_older_coordinator_names_none() {
         let kept = r#"{"repository":"central","instance":"notes-1","place":"coordinator","master_key":"k"}"#;
-        let access: Access = serde_json::from_str(kept).expect("it is an access");
+        let access: RepositoryAccess = serde_json::from_str(kept).expect("it is an access");
         assert_eq!(access.parent, FilesParent::Newest);
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What a store's own counter said at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reading {
+pub struct CounterReading {
     pub counts: BTreeMap<String, u64>,
     pub changes: Option<Changes>,
 }
@@ -47,7 +47,7 @@ pub fn unequal(listed: &BTreeMap<String, u64>, dumped: &BTreeMap<String, u64>) -
 }
 
 /// What a dump between two readings holds: as many as nobody changed, more or less by the changes in between.
-pub fn between(store: &Store, before: &Reading, after: &Reading) -> BTreeMap<String, Counted> {
+pub fn between(store: &Store, before: &CounterReading, after: &CounterReading) -> BTreeMap<String, Counted> {
     let is_held = !store.stop.is_empty() || !store.pause.is_empty();
     let changed = match (before.changes, after.changes) {
         (Some(one), Some(other)) if one.since == other.since => other.number.checked_sub(one.number),
@@ -58,14 +58,14 @@ pub fn between(store: &Store, before: &Reading, after: &Reading) -> BTreeMap<Str
 }
 
 /// What a store holds that others could change between its counting and its standing still.
-pub fn around(early: &Reading) -> BTreeMap<String, Counted> {
+pub fn around(early: &CounterReading) -> BTreeMap<String, Counted> {
     widened(early, early, None)
 }
 
-fn widened(before: &Reading, after: &Reading, changed: Option<u64>) -> BTreeMap<String, Counted> {
+fn widened(before: &CounterReading, after: &CounterReading, changed: Option<u64>) -> BTreeMap<String, Counted> {
     let names: BTreeSet<&String> = before.counts.keys().chain(after.counts.keys()).collect();
     let both = |name: &String| {
-        let count = |reading: &Reading| reading.counts.get(name).copied().unwrap_or(0);
+        let count = |reading: &CounterReading| reading.counts.get(name).copied().unwrap_or(0);
         let (low, high) = (count(before).min(count(after)), count(before).max(count(after)));
         let (fewer, more) = match changed {
             Some(changed) => (low.saturating_sub(changed), high.saturating_add(changed)),
@@ -79,7 +79,7 @@ fn widened(before: &Reading, after: &Reading, changed: Option<u64>) -> BTreeMap<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::{Commands, Engine, StoreKind};
+    use crate::backup::{Commands, DatabaseEngine, StoreKind};
 
     fn counts(text: &str) -> BTreeMap<String, u64> {
         let pair = |word: &str| {
@@ -100,11 +100,17 @@ mod tests {
             trailer: None,
         };
         let stop = stop.iter().map(|it| (*it).to_owned()).collect();
-        Store { engine: Engine::Command(commands), kind: StoreKind::Truth, stop, pause: Vec::new(), checks: Vec::new() }
+        Store {
+            engine: DatabaseEngine::Command(commands),
+            kind: StoreKind::Truth,
+            stop,
+            pause: Vec::new(),
+            checks: Vec::new(),
+        }
     }
 
     fn check(stop: &[&str], before: (&str, Option<(u64, u64)>), after: (&str, Option<(u64, u64)>), expect: &str) {
-        let reading = |(text, changes): (&str, Option<(u64, u64)>)| Reading {
+        let reading = |(text, changes): (&str, Option<(u64, u64)>)| CounterReading {
             counts: counts(text),
             changes: changes.map(|(number, since)| Changes { number, since }),
         };
@@ -126,7 +132,7 @@ mod tests {
         check(&["web"], ("a=10 b=0", None), ("a=10 b=0", None), "a 10-10, b 0-0");
         check(&[], ("a=10 b=0", None), ("a=10 b=4", None), "a 1-120, b 0-108");
         check(&[], ("a=1000", Some((0, 1))), ("a=1000", Some((5000, 1))), "a 1-6000");
-        let early = around(&Reading { counts: counts("a=10"), changes: None });
+        let early = around(&CounterReading { counts: counts("a=10"), changes: None });
         assert_eq!(early["a"], Counted { low: 1, high: 120 });
     }
 

@@ -1,9 +1,9 @@
 //! How much of an instance its stores cover, and which of a host's volumes and folders a store takes.
 
 use super::pattern::{is_pattern, matches_pattern};
-use super::{Coverage, Engine, Files, Store, StoreKind, StoreSeen, StoreState};
+use super::{Coverage, DatabaseEngine, Files, Store, StoreKind, StoreSeen, StoreState};
 use crate::names::StoreName;
-use crate::spec::{Access, InstanceSpec, VolumeTarget};
+use crate::spec::{InstanceSpec, MountAccess, VolumeTarget};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was found on the host: of the instance, and of nobody else.
@@ -40,7 +40,7 @@ pub struct MountedAt {
     /// Of the instance, if it is one of its containers.
     pub service: Option<String>,
     pub target: String,
-    pub access: Access,
+    pub access: MountAccess,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,7 +104,7 @@ fn takes(files: &Files, spec: &InstanceSpec, mount: &MountFound) -> bool {
 }
 
 fn is_writable(at: &MountedAt) -> bool {
-    at.access == Access::ReadWrite
+    at.access == MountAccess::ReadWrite
 }
 
 /// A volume's name as the Compose file has it, so that it is the same in an instance of another name.
@@ -120,21 +120,21 @@ fn state(store: &Store, spec: &InstanceSpec, mounted: &Mounted) -> StoreState {
     }
     let missing = |reason: String| StoreState::Missing { reason };
     match &store.engine {
-        Engine::Volume(files) if chosen(files, spec, mounted).is_empty() => match files {
+        DatabaseEngine::Volume(files) if chosen(files, spec, mounted).is_empty() => match files {
             Files::Volume(name) if !is_pattern(name) => missing(format!("there is no volume `{name}`")),
             Files::Path(path) => missing(format!("no container has the folder `{path}`")),
             // They come and go.
             Files::Volume(_) | Files::Containers(_) | Files::Image(_) => StoreState::Covered,
         },
-        Engine::Volume(_) => StoreState::Covered,
-        Engine::Postgresql(_)
-        | Engine::Mongodb(_)
-        | Engine::Mariadb(_)
-        | Engine::Mysql(_)
-        | Engine::Redis(_)
-        | Engine::Neo4j(_)
-        | Engine::S3(_)
-        | Engine::Command(_) => match store.engine.service() {
+        DatabaseEngine::Volume(_) => StoreState::Covered,
+        DatabaseEngine::Postgresql(_)
+        | DatabaseEngine::Mongodb(_)
+        | DatabaseEngine::Mariadb(_)
+        | DatabaseEngine::Mysql(_)
+        | DatabaseEngine::Redis(_)
+        | DatabaseEngine::Neo4j(_)
+        | DatabaseEngine::S3(_)
+        | DatabaseEngine::Command(_) => match store.engine.service() {
             Some(service) if !mounted.services.contains(service) => missing(format!("`{service}` has no container")),
             Some(_) | None => StoreState::Covered,
         },
@@ -143,7 +143,7 @@ fn state(store: &Store, spec: &InstanceSpec, mounted: &Mounted) -> StoreState {
 
 /// What needs no other store once this one is there.
 fn covered<'a>(store: &Store, spec: &InstanceSpec, mounted: &'a Mounted) -> Vec<&'a MountedFrom> {
-    if let Engine::Volume(files) = &store.engine {
+    if let DatabaseEngine::Volume(files) = &store.engine {
         return chosen(files, spec, mounted).into_iter().map(|mount| &mount.source).collect();
     }
     let data = match store.bucket() {
@@ -161,17 +161,17 @@ fn covered<'a>(store: &Store, spec: &InstanceSpec, mounted: &'a Mounted) -> Vec<
 }
 
 /// Where else a server's image keeps what is no data of anybody's.
-fn beside_data(engine: &Engine) -> &'static [&'static str] {
+fn beside_data(engine: &DatabaseEngine) -> &'static [&'static str] {
     match engine {
-        Engine::Mongodb(_) => &["/data/configdb"],
-        Engine::Neo4j(_) => &["/logs", "/var/lib/neo4j/data", "/var/lib/neo4j/logs"],
-        Engine::Postgresql(_)
-        | Engine::Mariadb(_)
-        | Engine::Mysql(_)
-        | Engine::Redis(_)
-        | Engine::Volume(_)
-        | Engine::S3(_)
-        | Engine::Command(_) => &[],
+        DatabaseEngine::Mongodb(_) => &["/data/configdb"],
+        DatabaseEngine::Neo4j(_) => &["/logs", "/var/lib/neo4j/data", "/var/lib/neo4j/logs"],
+        DatabaseEngine::Postgresql(_)
+        | DatabaseEngine::Mariadb(_)
+        | DatabaseEngine::Mysql(_)
+        | DatabaseEngine::Redis(_)
+        | DatabaseEngine::Volume(_)
+        | DatabaseEngine::S3(_)
+        | DatabaseEngine::Command(_) => &[],
     }
 }
 

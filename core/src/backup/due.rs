@@ -3,7 +3,7 @@
 //! What is due once is tried a few times, each attempt an intention of its own; then it waits for the next slot, or for
 //! another backup to try. One that was missed is taken once.
 
-use super::{BackupKey, BackupPolicy, BackupSeen, Backups, CopyMade, DataAction, Made, Slots, Source};
+use super::{BackupKey, BackupPolicy, BackupSeen, BackupSource, Backups, CopyMade, DataAction, DataResult, Slots};
 use crate::facts::{Ended, InstanceDesired};
 use crate::names::{BackupId, InstanceName, OrderId, RepositoryName};
 use crate::order::order_id;
@@ -117,10 +117,10 @@ fn has_since(backups: &Backups, repository: &RepositoryName, slot: Time) -> bool
 /// Whether an end says that a copy was made. It may have been forgotten since.
 fn has_made(ended: &Ended, repository: &RepositoryName) -> bool {
     match ended.made.as_deref() {
-        Some(Made::Backup(copies)) => {
+        Some(DataResult::Backup(copies)) => {
             copies.iter().any(|copy: &CopyMade| copy.repository == *repository && copy.result.is_ok())
         }
-        Some(Made::Drill(_) | Made::Restore(_) | Made::Forgotten(_)) | None => false,
+        Some(DataResult::Drill(_) | DataResult::Restore(_) | DataResult::Forgotten(_)) | None => false,
     }
 }
 
@@ -132,7 +132,7 @@ fn backup_of(order: &OrderId) -> BackupId {
 /// The newest good backup of the repository whose newest proof is the oldest, once that is older than the policy allows.
 ///
 /// One that a drill found to be bad is not tried again by itself: the next backup is.
-pub fn drill_due<'a>(about: &About<'a>, policy: &'a BackupPolicy) -> Due<Source> {
+pub fn drill_due<'a>(about: &About<'a>, policy: &'a BackupPolicy) -> Due<BackupSource> {
     let never = Due::No { until: None };
     let Some(period) = policy.drill else { return never };
     let of = |repository: &'a RepositoryName| {
@@ -156,7 +156,7 @@ pub fn drill_due<'a>(about: &About<'a>, policy: &'a BackupPolicy) -> Due<Source>
             return waits.unwrap_or(Due::No { until: Some(due) });
         }
         let (repository, backup) = (repository.clone(), backup.clone());
-        let from = Source { repository, instance: about.name.clone(), backup, snapshots: None };
+        let from = BackupSource { repository, instance: about.name.clone(), backup, snapshots: None };
         match drill_of(about, policy, from, due) {
             now @ Due::Now { .. } => return now,
             later @ Due::Later { .. } => waits = Some(later),
@@ -166,7 +166,7 @@ pub fn drill_due<'a>(about: &About<'a>, policy: &'a BackupPolicy) -> Due<Source>
     waits.unwrap_or(never)
 }
 
-fn drill_of(about: &About, policy: &BackupPolicy, from: Source, due: Time) -> Due<Source> {
+fn drill_of(about: &About, policy: &BackupPolicy, from: BackupSource, due: Time) -> Due<BackupSource> {
     let key = BackupKey { repository: from.repository.clone(), backup: from.backup.clone() };
     let proof = about.backups.get(&key).and_then(|seen| seen.proof.as_ref());
     if proof.is_some_and(|proof| proof.failure.is_some()) {

@@ -3,10 +3,10 @@
 //! **Invariant:** a backup exists if and only if its manifest does.
 
 use super::{SideFiles, SourceNote};
+use crate::grammar::count;
 use crate::names::{BackupId, HostName, InstanceName, StoreName};
 use crate::order::Release;
 use crate::time::Time;
-use crate::words::count;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A place that operators named; it keeps one repository for each instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryDesired {
-    pub place: Place,
+    pub place: RepositoryLocation,
     pub added: Time,
 }
 
@@ -20,7 +20,7 @@ impl RepositoryDesired {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Place {
+pub enum RepositoryLocation {
     /// On the coordinator's disk. Agents add and read through it, and cannot remove.
     Coordinator,
     /// A bucket; its keys are kept beside the facts, sealed.

@@ -23,16 +23,16 @@ const DAMAGED: Duration = Duration::from_secs(30 * 86_400);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retained {
     pub key: BackupKey,
-    pub verdict: Verdict,
+    pub verdict: RetentionVerdict,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RetentionVerdict {
     Keep { reasons: Vec<String> },
     Forget { reason: String },
 }
 
-impl Verdict {
+impl RetentionVerdict {
     pub fn is_keep(&self) -> bool {
         match self {
             Self::Keep { .. } => true,
@@ -82,8 +82,8 @@ pub fn retention(
         if seen.is_restorable() {
             reasons.extend(rules.pick(zone.zoned(seen.began)));
         }
-        let forgotten = || Verdict::Forget { reason: why_forgotten(seen, keep) };
-        let verdict = if reasons.is_empty() { forgotten() } else { Verdict::Keep { reasons } };
+        let forgotten = || RetentionVerdict::Forget { reason: why_forgotten(seen, keep) };
+        let verdict = if reasons.is_empty() { forgotten() } else { RetentionVerdict::Keep { reasons } };
         Retained { key: key.clone(), verdict }
     };
     newest_first.into_iter().map(judge).collect()

@@ -3,18 +3,18 @@
 //! **Invariant:** no path leads out of the database's folder, and none names what the server itself makes of a dump.
 
 mod archive;
+mod location;
 mod logs;
-mod place;
 mod rules;
 
 pub use archive::{is_fit, pack, unpack};
+pub use location::{DataPlace, data_place, mentioned, mentioned_logs, relative};
 pub use logs::{is_log, is_named_log};
-pub use place::{DataPlace, data_place, mentioned, mentioned_logs, relative};
 pub use rules::{PutTime, can_descend, is_of_server, is_side_file, put_time};
 
-use super::{Engine, EngineKind, Manifest, Store, Tool};
+use super::{DatabaseEngine, EngineKind, Manifest, Store, Tool};
+use crate::grammar::count;
 use crate::names::StoreName;
-use crate::words::count;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -215,7 +215,7 @@ pub fn uncovered_side_files(store: &StoreName, kept: &SideFiles) -> Vec<String> 
 }
 
 /// The server's data folder in the container: where it was found, if that has to do with where its store declares it.
-pub fn data_folder(engine: &Engine, found: Option<&str>) -> Option<String> {
+pub fn data_folder(engine: &DatabaseEngine, found: Option<&str>) -> Option<String> {
     let declared = engine.server()?.data.as_str();
     let is_near = |found: &&str| relative(found, declared).is_some() || relative(declared, found).is_some();
     Some(found.filter(|found| !found.is_empty()).filter(is_near).unwrap_or(declared).to_owned())

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Store {
-    pub engine: Engine,
+    pub engine: DatabaseEngine,
     pub kind: StoreKind,
     /// Services that stand still while it is dumped, in the order in which they stop.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -34,7 +34,7 @@ pub enum StoreKind {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Engine {
+pub enum DatabaseEngine {
     Postgresql(Server),
     Mongodb(Server),
     Mariadb(Server),
@@ -117,13 +117,13 @@ pub struct Commands {
 /// A question to a restored store, and the answer that makes it good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
-    pub ask: Question,
+    pub ask: DatabaseQuestion,
     pub expect: Expected,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Question {
+pub enum DatabaseQuestion {
     /// In the database's own language.
     Query(String),
     /// Inside a service's container.
@@ -140,7 +140,7 @@ pub enum Expected {
     Success,
 }
 
-impl Engine {
+impl DatabaseEngine {
     pub fn kind(&self) -> EngineKind {
         match self {
             Self::Postgresql(_) => EngineKind::Postgresql,
@@ -215,15 +215,15 @@ impl Store {
     /// The bucket, if it is one.
     pub fn bucket(&self) -> Option<&Bucket> {
         match &self.engine {
-            Engine::S3(bucket) => Some(bucket),
-            Engine::Postgresql(_)
-            | Engine::Mongodb(_)
-            | Engine::Mariadb(_)
-            | Engine::Mysql(_)
-            | Engine::Redis(_)
-            | Engine::Neo4j(_)
-            | Engine::Volume(_)
-            | Engine::Command(_) => None,
+            DatabaseEngine::S3(bucket) => Some(bucket),
+            DatabaseEngine::Postgresql(_)
+            | DatabaseEngine::Mongodb(_)
+            | DatabaseEngine::Mariadb(_)
+            | DatabaseEngine::Mysql(_)
+            | DatabaseEngine::Redis(_)
+            | DatabaseEngine::Neo4j(_)
+            | DatabaseEngine::Volume(_)
+            | DatabaseEngine::Command(_) => None,
         }
     }
 
@@ -235,20 +235,20 @@ impl Store {
     pub fn caveats(&self) -> Vec<String> {
         let is_held = !self.stop.is_empty() || !self.pause.is_empty();
         let text = match &self.engine {
-            Engine::Mongodb(_) if !is_held => {
+            DatabaseEngine::Mongodb(_) if !is_held => {
                 "its collections were dumped one after another while others could write; `pause:` names services that wait"
             }
-            Engine::Volume(_) if !is_held => "its files were read while others could write",
-            Engine::S3(_) if !is_held => "its objects were read one after another while others could write",
-            Engine::Postgresql(_)
-            | Engine::Mongodb(_)
-            | Engine::Mariadb(_)
-            | Engine::Mysql(_)
-            | Engine::Redis(_)
-            | Engine::Neo4j(_)
-            | Engine::Volume(_)
-            | Engine::S3(_)
-            | Engine::Command(_) => return Vec::new(),
+            DatabaseEngine::Volume(_) if !is_held => "its files were read while others could write",
+            DatabaseEngine::S3(_) if !is_held => "its objects were read one after another while others could write",
+            DatabaseEngine::Postgresql(_)
+            | DatabaseEngine::Mongodb(_)
+            | DatabaseEngine::Mariadb(_)
+            | DatabaseEngine::Mysql(_)
+            | DatabaseEngine::Redis(_)
+            | DatabaseEngine::Neo4j(_)
+            | DatabaseEngine::Volume(_)
+            | DatabaseEngine::S3(_)
+            | DatabaseEngine::Command(_) => return Vec::new(),
         };
         vec![text.to_owned()]
     }
@@ -273,8 +273,8 @@ impl Check {
 impl std::fmt::Display for Check {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let text = match &self.ask {
-            Question::Query(query) => query.clone(),
-            Question::Command { service, words } => format!("{} in {service}", words.join(" ")),
+            DatabaseQuestion::Query(query) => query.clone(),
+            DatabaseQuestion::Command { service, words } => format!("{} in {service}", words.join(" ")),
         };
         let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(80).collect();
         f.pad(&line)

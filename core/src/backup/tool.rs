@@ -18,7 +18,7 @@ pub(super) use named::from_hex;
 pub use others::others;
 pub use settled::SETTLED;
 
-use super::{Check, Engine, Question, Rebuild, Secret, SourceNote, Store};
+use super::{Check, DatabaseEngine, DatabaseQuestion, Rebuild, Secret, SourceNote, Store};
 use crate::spec::InstanceSpec;
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 /// One command, and where it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tool {
-    pub at: ToolPlace,
+    pub at: ExecTarget,
     pub argv: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, Secret>,
@@ -42,14 +42,14 @@ pub struct Tool {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ToolPlace {
+pub enum ExecTarget {
     /// In the service's container, which runs.
     In { service: String },
     /// In a container of its own, with the image, the environment and the volumes of the service's, which must not run.
     OneOff { service: String },
 }
 
-impl ToolPlace {
+impl ExecTarget {
     pub fn service(&self) -> &str {
         match self {
             Self::In { service } | Self::OneOff { service } => service,
@@ -82,119 +82,130 @@ const SHORT: Period = Period::from_secs(600);
 /// The tool whose stream is the dump; none for what is kept as files, which the repository reads by itself.
 pub fn dump_tool(store: &Store) -> Option<Tool> {
     let tool = match &store.engine {
-        Engine::Postgresql(server) => postgresql::dump(server),
-        Engine::Mongodb(server) => mongodb::dump(server),
-        Engine::Mariadb(server) => sql::dump(server, sql::Dialect::Mariadb),
-        Engine::Mysql(server) => sql::dump(server, sql::Dialect::Mysql),
-        Engine::Redis(server) => redis::dump(server),
-        Engine::Neo4j(server) => neo4j::dump(server),
-        Engine::Command(commands) => inside(&commands.service, commands.dump.clone()).with_texts(&commands.environment),
-        Engine::Volume(_) | Engine::S3(_) => return None,
+        DatabaseEngine::Postgresql(server) => postgresql::dump(server),
+        DatabaseEngine::Mongodb(server) => mongodb::dump(server),
+        DatabaseEngine::Mariadb(server) => sql::dump(server, sql::Dialect::Mariadb),
+        DatabaseEngine::Mysql(server) => sql::dump(server, sql::Dialect::Mysql),
+        DatabaseEngine::Redis(server) => redis::dump(server),
+        DatabaseEngine::Neo4j(server) => neo4j::dump(server),
+        DatabaseEngine::Command(commands) => {
+            inside(&commands.service, commands.dump.clone()).with_texts(&commands.environment)
+        }
+        DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) => return None,
     };
     Some(Tool { deadline: WHOLE, idle: SILENT, ..tool })
 }
 
 /// The tool that reads such a stream. It replaces what is there, at once or not at all where the engine can do that.
 ///
-/// Where its place is [`ToolPlace::OneOff`], the service must stand still from before [`prepare_tools`] until after
+/// Where its place is [`ExecTarget::OneOff`], the service must stand still from before [`prepare_tools`] until after
 /// [`after_tools`]; else it must run.
 pub fn load_tool(store: &Store, spec: &InstanceSpec) -> Option<Tool> {
     let tool = match &store.engine {
-        Engine::Postgresql(server) => postgresql::load(server),
-        Engine::Mongodb(server) => mongodb::load(server),
-        Engine::Mariadb(server) => sql::load(server, sql::Dialect::Mariadb),
-        Engine::Mysql(server) => sql::load(server, sql::Dialect::Mysql),
-        Engine::Redis(server) => redis::load(server, spec),
-        Engine::Neo4j(server) => neo4j::load(server),
-        Engine::Command(commands) => inside(&commands.service, commands.load.clone()).with_texts(&commands.environment),
-        Engine::Volume(_) | Engine::S3(_) => return None,
+        DatabaseEngine::Postgresql(server) => postgresql::load(server),
+        DatabaseEngine::Mongodb(server) => mongodb::load(server),
+        DatabaseEngine::Mariadb(server) => sql::load(server, sql::Dialect::Mariadb),
+        DatabaseEngine::Mysql(server) => sql::load(server, sql::Dialect::Mysql),
+        DatabaseEngine::Redis(server) => redis::load(server, spec),
+        DatabaseEngine::Neo4j(server) => neo4j::load(server),
+        DatabaseEngine::Command(commands) => {
+            inside(&commands.service, commands.load.clone()).with_texts(&commands.environment)
+        }
+        DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) => return None,
     };
     Some(Tool { deadline: WHOLE, idle: LOADING, ..tool })
 }
 
 /// Whether a store takes its data while its service stands still.
 pub fn loads_beside(store: &Store, spec: &InstanceSpec) -> bool {
-    load_tool(store, spec).is_some_and(|tool| matches!(tool.at, ToolPlace::OneOff { .. }))
+    load_tool(store, spec).is_some_and(|tool| matches!(tool.at, ExecTarget::OneOff { .. }))
 }
 
 /// What comes before a load, in order. Each is safe to repeat.
 pub fn prepare_tools(store: &Store) -> Vec<Tool> {
     match &store.engine {
-        Engine::Postgresql(server) => vec![postgresql::prepare(server)],
-        Engine::Mongodb(server) => vec![mongodb::prepare(server)],
-        Engine::Mariadb(server) => vec![sql::prepare(server, sql::Dialect::Mariadb)],
-        Engine::Mysql(server) => vec![sql::prepare(server, sql::Dialect::Mysql)],
-        Engine::Neo4j(server) => vec![neo4j::prepare(server)],
-        Engine::Redis(_) | Engine::Volume(_) | Engine::S3(_) | Engine::Command(_) => Vec::new(),
+        DatabaseEngine::Postgresql(server) => vec![postgresql::prepare(server)],
+        DatabaseEngine::Mongodb(server) => vec![mongodb::prepare(server)],
+        DatabaseEngine::Mariadb(server) => vec![sql::prepare(server, sql::Dialect::Mariadb)],
+        DatabaseEngine::Mysql(server) => vec![sql::prepare(server, sql::Dialect::Mysql)],
+        DatabaseEngine::Neo4j(server) => vec![neo4j::prepare(server)],
+        DatabaseEngine::Redis(_) | DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) | DatabaseEngine::Command(_) => {
+            Vec::new()
+        }
     }
 }
 
 /// What comes after a load that ended well, in order. Each is safe to repeat.
 pub fn after_tools(store: &Store) -> Vec<Tool> {
     match &store.engine {
-        Engine::Postgresql(server) => vec![postgresql::swap(server)],
-        Engine::Neo4j(server) => vec![neo4j::own(server)],
-        Engine::Mongodb(_)
-        | Engine::Mariadb(_)
-        | Engine::Mysql(_)
-        | Engine::Redis(_)
-        | Engine::Volume(_)
-        | Engine::S3(_)
-        | Engine::Command(_) => Vec::new(),
+        DatabaseEngine::Postgresql(server) => vec![postgresql::swap(server)],
+        DatabaseEngine::Neo4j(server) => vec![neo4j::own(server)],
+        DatabaseEngine::Mongodb(_)
+        | DatabaseEngine::Mariadb(_)
+        | DatabaseEngine::Mysql(_)
+        | DatabaseEngine::Redis(_)
+        | DatabaseEngine::Volume(_)
+        | DatabaseEngine::S3(_)
+        | DatabaseEngine::Command(_) => Vec::new(),
     }
 }
 
 /// What puts back what was there before a load that failed or was cut off, in order; where it is empty, only a backup has it.
 pub fn undo_tools(store: &Store) -> Vec<Tool> {
     match &store.engine {
-        Engine::Postgresql(server) => vec![postgresql::undo(server)],
-        Engine::Neo4j(server) => vec![neo4j::undo(server)],
-        Engine::Mongodb(_)
-        | Engine::Mariadb(_)
-        | Engine::Mysql(_)
-        | Engine::Redis(_)
-        | Engine::Volume(_)
-        | Engine::S3(_)
-        | Engine::Command(_) => Vec::new(),
+        DatabaseEngine::Postgresql(server) => vec![postgresql::undo(server)],
+        DatabaseEngine::Neo4j(server) => vec![neo4j::undo(server)],
+        DatabaseEngine::Mongodb(_)
+        | DatabaseEngine::Mariadb(_)
+        | DatabaseEngine::Mysql(_)
+        | DatabaseEngine::Redis(_)
+        | DatabaseEngine::Volume(_)
+        | DatabaseEngine::S3(_)
+        | DatabaseEngine::Command(_) => Vec::new(),
     }
 }
 
 /// The tool that succeeds when the server answers; `None` where nothing has to be waited for.
 pub fn ready_tool(store: &Store) -> Option<Tool> {
     match &store.engine {
-        Engine::Postgresql(server) => Some(postgresql::ready(server)),
-        Engine::Mongodb(server) => Some(mongodb::ask(server, "1")),
-        Engine::Mariadb(server) => Some(sql::ready(server, sql::Dialect::Mariadb)),
-        Engine::Mysql(server) => Some(sql::ready(server, sql::Dialect::Mysql)),
-        Engine::Redis(server) => Some(redis::ready(server)),
-        Engine::Neo4j(server) => Some(neo4j::ask(server, "RETURN 1")),
-        Engine::Volume(_) | Engine::S3(_) | Engine::Command(_) => None,
+        DatabaseEngine::Postgresql(server) => Some(postgresql::ready(server)),
+        DatabaseEngine::Mongodb(server) => Some(mongodb::ask(server, "1")),
+        DatabaseEngine::Mariadb(server) => Some(sql::ready(server, sql::Dialect::Mariadb)),
+        DatabaseEngine::Mysql(server) => Some(sql::ready(server, sql::Dialect::Mysql)),
+        DatabaseEngine::Redis(server) => Some(redis::ready(server)),
+        DatabaseEngine::Neo4j(server) => Some(neo4j::ask(server, "RETURN 1")),
+        DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) | DatabaseEngine::Command(_) => None,
     }
 }
 
 /// The tool that answers [`SETTLED`] where the server is not one that only begins the data; `None` where there is no such.
 pub fn settled_tool(store: &Store) -> Option<Tool> {
     match &store.engine {
-        Engine::Postgresql(server) | Engine::Mongodb(server) | Engine::Mariadb(server) | Engine::Mysql(server) => {
-            Some(settled::settled(&server.service))
-        }
-        Engine::Redis(_) | Engine::Neo4j(_) | Engine::Volume(_) | Engine::S3(_) | Engine::Command(_) => None,
+        DatabaseEngine::Postgresql(server)
+        | DatabaseEngine::Mongodb(server)
+        | DatabaseEngine::Mariadb(server)
+        | DatabaseEngine::Mysql(server) => Some(settled::settled(&server.service)),
+        DatabaseEngine::Redis(_)
+        | DatabaseEngine::Neo4j(_)
+        | DatabaseEngine::Volume(_)
+        | DatabaseEngine::S3(_)
+        | DatabaseEngine::Command(_) => None,
     }
 }
 
 /// The tool whose answer [`counts`] reads, while the service runs.
 pub fn count_tool(store: &Store) -> Option<Tool> {
     match &store.engine {
-        Engine::Postgresql(server) => Some(postgresql::count(server)),
-        Engine::Mongodb(server) => Some(mongodb::count(server)),
-        Engine::Mariadb(server) => Some(sql::count(server, sql::Dialect::Mariadb)),
-        Engine::Mysql(server) => Some(sql::count(server, sql::Dialect::Mysql)),
-        Engine::Redis(server) => Some(redis::count(server)),
-        Engine::Neo4j(server) => Some(neo4j::count(server)),
-        Engine::Command(commands) if !commands.count.is_empty() => {
+        DatabaseEngine::Postgresql(server) => Some(postgresql::count(server)),
+        DatabaseEngine::Mongodb(server) => Some(mongodb::count(server)),
+        DatabaseEngine::Mariadb(server) => Some(sql::count(server, sql::Dialect::Mariadb)),
+        DatabaseEngine::Mysql(server) => Some(sql::count(server, sql::Dialect::Mysql)),
+        DatabaseEngine::Redis(server) => Some(redis::count(server)),
+        DatabaseEngine::Neo4j(server) => Some(neo4j::count(server)),
+        DatabaseEngine::Command(commands) if !commands.count.is_empty() => {
             Some(inside(&commands.service, commands.count.clone()).with_texts(&commands.environment))
         }
-        Engine::Command(_) | Engine::Volume(_) | Engine::S3(_) => None,
+        DatabaseEngine::Command(_) | DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) => None,
     }
 }
 
@@ -202,50 +213,65 @@ pub fn count_tool(store: &Store) -> Option<Tool> {
 /// none for commands and files. `noted` is what was said before: the same samples are asked for again.
 pub fn note_tool(store: &Store, noted: Option<&SourceNote>) -> Option<Tool> {
     match &store.engine {
-        Engine::Postgresql(server) => Some(postgresql::note(server)),
-        Engine::Mongodb(server) => Some(mongodb::note(server)),
-        Engine::Redis(server) => Some(redis::note(server, noted)),
-        Engine::Neo4j(server) => Some(neo4j::note(server)),
-        Engine::Mariadb(server) => Some(sql::note(server, sql::Dialect::Mariadb)),
-        Engine::Mysql(server) => Some(sql::note(server, sql::Dialect::Mysql)),
-        Engine::Command(_) | Engine::Volume(_) | Engine::S3(_) => None,
+        DatabaseEngine::Postgresql(server) => Some(postgresql::note(server)),
+        DatabaseEngine::Mongodb(server) => Some(mongodb::note(server)),
+        DatabaseEngine::Redis(server) => Some(redis::note(server, noted)),
+        DatabaseEngine::Neo4j(server) => Some(neo4j::note(server)),
+        DatabaseEngine::Mariadb(server) => Some(sql::note(server, sql::Dialect::Mariadb)),
+        DatabaseEngine::Mysql(server) => Some(sql::note(server, sql::Dialect::Mysql)),
+        DatabaseEngine::Command(_) | DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) => None,
     }
 }
 
 /// The tool whose answer [`others`] reads, while the service runs; none where a store is all that its server has.
 pub fn others_tool(store: &Store) -> Option<Tool> {
     match &store.engine {
-        Engine::Postgresql(server) => Some(postgresql::others(server)),
-        Engine::Mongodb(server) if server.database.is_some() => Some(mongodb::others(server)),
-        Engine::Mariadb(server) => Some(sql::others(server, sql::Dialect::Mariadb)),
-        Engine::Mysql(server) => Some(sql::others(server, sql::Dialect::Mysql)),
-        Engine::Neo4j(server) => Some(neo4j::others(server)),
-        Engine::Mongodb(_) | Engine::Redis(_) | Engine::Command(_) | Engine::Volume(_) | Engine::S3(_) => None,
+        DatabaseEngine::Postgresql(server) => Some(postgresql::others(server)),
+        DatabaseEngine::Mongodb(server) if server.database.is_some() => Some(mongodb::others(server)),
+        DatabaseEngine::Mariadb(server) => Some(sql::others(server, sql::Dialect::Mariadb)),
+        DatabaseEngine::Mysql(server) => Some(sql::others(server, sql::Dialect::Mysql)),
+        DatabaseEngine::Neo4j(server) => Some(neo4j::others(server)),
+        DatabaseEngine::Mongodb(_)
+        | DatabaseEngine::Redis(_)
+        | DatabaseEngine::Command(_)
+        | DatabaseEngine::Volume(_)
+        | DatabaseEngine::S3(_) => None,
     }
 }
 
 /// The tool that prints where the server has its folder and its files, while the service runs.
 pub fn side_files_tool(store: &Store) -> Option<Tool> {
     match &store.engine {
-        Engine::Postgresql(server) => Some(postgresql::side_files(server)),
-        Engine::Mariadb(server) => Some(sql::side_files(server, sql::Dialect::Mariadb)),
-        Engine::Mysql(server) => Some(sql::side_files(server, sql::Dialect::Mysql)),
-        Engine::Redis(server) => Some(redis::side_files(server)),
-        Engine::Mongodb(_) | Engine::Neo4j(_) | Engine::Volume(_) | Engine::S3(_) | Engine::Command(_) => None,
+        DatabaseEngine::Postgresql(server) => Some(postgresql::side_files(server)),
+        DatabaseEngine::Mariadb(server) => Some(sql::side_files(server, sql::Dialect::Mariadb)),
+        DatabaseEngine::Mysql(server) => Some(sql::side_files(server, sql::Dialect::Mysql)),
+        DatabaseEngine::Redis(server) => Some(redis::side_files(server)),
+        DatabaseEngine::Mongodb(_)
+        | DatabaseEngine::Neo4j(_)
+        | DatabaseEngine::Volume(_)
+        | DatabaseEngine::S3(_)
+        | DatabaseEngine::Command(_) => None,
     }
 }
 
 /// The tool whose answer [`Check::judge`] judges.
 pub fn check_tool(store: &Store, check: &Check) -> Option<Tool> {
     match (&check.ask, &store.engine) {
-        (Question::Command { service, words }, _) => Some(inside(service, words.clone())),
-        (Question::Query(query), Engine::Postgresql(server)) => Some(postgresql::ask(server, query)),
-        (Question::Query(query), Engine::Mongodb(server)) => Some(mongodb::ask(server, query)),
-        (Question::Query(query), Engine::Mariadb(server)) => Some(sql::ask(server, sql::Dialect::Mariadb, query)),
-        (Question::Query(query), Engine::Mysql(server)) => Some(sql::ask(server, sql::Dialect::Mysql, query)),
-        (Question::Query(query), Engine::Redis(server)) => Some(redis::ask(server, query)),
-        (Question::Query(query), Engine::Neo4j(server)) => Some(neo4j::ask(server, query)),
-        (Question::Query(_), Engine::Volume(_) | Engine::S3(_) | Engine::Command(_)) => None,
+        (DatabaseQuestion::Command { service, words }, _) => Some(inside(service, words.clone())),
+        (DatabaseQuestion::Query(query), DatabaseEngine::Postgresql(server)) => Some(postgresql::ask(server, query)),
+        (DatabaseQuestion::Query(query), DatabaseEngine::Mongodb(server)) => Some(mongodb::ask(server, query)),
+        (DatabaseQuestion::Query(query), DatabaseEngine::Mariadb(server)) => {
+            Some(sql::ask(server, sql::Dialect::Mariadb, query))
+        }
+        (DatabaseQuestion::Query(query), DatabaseEngine::Mysql(server)) => {
+            Some(sql::ask(server, sql::Dialect::Mysql, query))
+        }
+        (DatabaseQuestion::Query(query), DatabaseEngine::Redis(server)) => Some(redis::ask(server, query)),
+        (DatabaseQuestion::Query(query), DatabaseEngine::Neo4j(server)) => Some(neo4j::ask(server, query)),
+        (
+            DatabaseQuestion::Query(_),
+            DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) | DatabaseEngine::Command(_),
+        ) => None,
     }
 }
 
@@ -258,7 +284,7 @@ pub fn rebuild_tool(rebuild: &Rebuild) -> Tool {
 
 /// A command in a running container, of the short kind.
 fn inside(service: &str, argv: Vec<String>) -> Tool {
-    let at = ToolPlace::In { service: service.to_owned() };
+    let at = ExecTarget::In { service: service.to_owned() };
     Tool { at, argv, env: BTreeMap::new(), user: None, deadline: SHORT, idle: SHORT }
 }
 
@@ -280,7 +306,7 @@ impl Tool {
     }
 
     fn in_one_off(mut self) -> Self {
-        self.at = ToolPlace::OneOff { service: self.at.service().to_owned() };
+        self.at = ExecTarget::OneOff { service: self.at.service().to_owned() };
         self
     }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// An instance's name and place.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct BareInstance<'a> {
     pub instance: &'a InstanceName,
     pub host: &'a HostName,
     pub working_dir: &'a str,
@@ -17,7 +17,7 @@ pub struct Place<'a> {
 
 impl Claims {
     /// The parts of an instance that has these claims. It is to be looked with and compared, never made.
-    pub fn bare_spec(&self, place: &Place<'_>) -> InstanceSpec {
+    pub fn bare_spec(&self, place: &BareInstance<'_>) -> InstanceSpec {
         let Self { project, containers, volumes, networks, ports, used_volumes, used_networks } = self;
         let labels: BTreeMap<String, String> = [
             (FLEET_INSTANCE.to_owned(), place.instance.to_string()),

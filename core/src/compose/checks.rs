@@ -1,6 +1,6 @@
 //! What can be judged only when the whole file is known.
 
-use super::cursor::{Place, Reading};
+use super::cursor::{ReadContext, Span};
 use super::cycle;
 use super::service::{Kind, Reference};
 use super::top::Top;
@@ -9,7 +9,7 @@ use crate::spec::PortSpec;
 use std::collections::BTreeMap;
 
 /// Notes references to nothing, circles, and ports and names that are taken twice.
-pub fn check(top: &Top, reading: &Reading) {
+pub fn check(top: &Top, reading: &ReadContext) {
     for reference in &top.notes.references {
         check_reference(reference, top, reading);
     }
@@ -19,7 +19,7 @@ pub fn check(top: &Top, reading: &Reading) {
     check_circles(top, reading);
 }
 
-fn check_reference(reference: &Reference, top: &Top, reading: &Reading) {
+fn check_reference(reference: &Reference, top: &Top, reading: &ReadContext) {
     let Reference { kind, name, place } = reference;
     let (what, known): (_, Vec<&String>) = match kind {
         Kind::Service => ("service", top.services.keys().collect()),
@@ -44,8 +44,8 @@ fn check_reference(reference: &Reference, top: &Top, reading: &Reading) {
     reading.note(problem.hint(hint));
 }
 
-fn check_container_names(top: &Top, reading: &Reading) {
-    let mut seen: BTreeMap<&str, &Place> = BTreeMap::new();
+fn check_container_names(top: &Top, reading: &ReadContext) {
+    let mut seen: BTreeMap<&str, &Span> = BTreeMap::new();
     for (name, place) in &top.notes.container_names {
         if let Some(first) = seen.insert(name, place) {
             let text = format!("the container name `{name}` is taken in line {} already", first.line);
@@ -54,7 +54,7 @@ fn check_container_names(top: &Top, reading: &Reading) {
     }
 }
 
-fn check_ports(ports: &[(PortSpec, Place)], reading: &Reading) {
+fn check_ports(ports: &[(PortSpec, Span)], reading: &ReadContext) {
     for (index, (port, place)) in ports.iter().enumerate() {
         if let Some((_, first)) = ports[..index].iter().find(|(other, _)| collide(port, other)) {
             let text = format!("the host's port of `{port}` is taken in line {} already", first.line);
@@ -73,7 +73,7 @@ fn is_everywhere(port: &PortSpec) -> bool {
 }
 
 /// A link reaches only a service in one of the same networks.
-fn check_links(top: &Top, reading: &Reading) {
+fn check_links(top: &Top, reading: &ReadContext) {
     for (name, service) in &top.services {
         for link in &service.links {
             let Some(target) = top.services.get(&link.service) else { continue };
@@ -86,7 +86,7 @@ fn check_links(top: &Top, reading: &Reading) {
     }
 }
 
-fn check_circles(top: &Top, reading: &Reading) {
+fn check_circles(top: &Top, reading: &ReadContext) {
     let needs = top.services.iter().map(|(name, service)| (name.clone(), service.needs().into_keys().collect()));
     let Some(circle) = cycle::find(&needs.collect()) else { return };
     let place = circle.first().and_then(|name| top.places.get(name));

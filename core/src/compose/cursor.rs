@@ -1,6 +1,6 @@
 //! Walks a file's tree, and notes what is wrong together with its place, so that one reading finds every problem.
 
-use super::interpolate::Variables;
+use super::interpolate::ComposeVariables;
 use super::yaml::{Node, Value};
 use super::{Problem, Problems};
 use std::cell::RefCell;
@@ -10,15 +10,15 @@ const LENGTH_LIMIT: usize = 2000;
 
 /// What all cursors of one reading share.
 #[derive(Debug)]
-pub struct Reading<'a> {
+pub struct ReadContext<'a> {
     pub file: &'a str,
-    pub variables: Variables<'a>,
+    pub variables: ComposeVariables<'a>,
     pub problems: RefCell<Problems>,
 }
 
 /// A place in a file, kept for problems that show only later.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Span {
     pub line: usize,
     pub column: usize,
     pub path: String,
@@ -28,12 +28,12 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct Cursor<'a> {
     pub(super) node: &'a Node,
-    place: Place,
-    pub(super) reading: &'a Reading<'a>,
+    place: Span,
+    pub(super) reading: &'a ReadContext<'a>,
 }
 
-impl Reading<'_> {
-    pub fn problem(&self, place: &Place, text: impl Into<String>) -> Problem {
+impl ReadContext<'_> {
+    pub fn problem(&self, place: &Span, text: impl Into<String>) -> Problem {
         let problem = Problem::of_file(self.file, text).at(place.line, place.column);
         Problem { path: place.path.clone(), ..problem }
     }
@@ -44,16 +44,16 @@ impl Reading<'_> {
 }
 
 impl<'a> Cursor<'a> {
-    pub fn top(node: &'a Node, reading: &'a Reading<'a>) -> Self {
-        let place = Place { line: node.line, column: node.column, path: String::new() };
+    pub fn top(node: &'a Node, reading: &'a ReadContext<'a>) -> Self {
+        let place = Span { line: node.line, column: node.column, path: String::new() };
         Self { node, place, reading }
     }
 
-    pub fn reading(&self) -> &'a Reading<'a> {
+    pub fn reading(&self) -> &'a ReadContext<'a> {
         self.reading
     }
 
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &Span {
         &self.place
     }
 
@@ -101,7 +101,7 @@ impl<'a> Cursor<'a> {
     fn entry(&self, entry: &'a super::yaml::Entry) -> Self {
         let dot = if self.place.path.is_empty() { "" } else { "." };
         let path = format!("{}{dot}{}", self.place.path, entry.key);
-        let place = Place { line: entry.line, column: entry.column, path };
+        let place = Span { line: entry.line, column: entry.column, path };
         Self { node: &entry.node, place, reading: self.reading }
     }
 
@@ -120,7 +120,7 @@ impl<'a> Cursor<'a> {
 
     fn item(&self, index: usize, node: &'a Node) -> Self {
         let path = format!("{}[{index}]", self.place.path);
-        Self { node, place: Place { line: node.line, column: node.column, path }, reading: self.reading }
+        Self { node, place: Span { line: node.line, column: node.column, path }, reading: self.reading }
     }
 
     /// The items of a list, or the one thing that stands in place of a list.

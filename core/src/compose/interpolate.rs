@@ -14,7 +14,7 @@ const BYTE_LIMIT: usize = 8 << 20;
 
 /// The variables that a file may ask for.
 #[derive(Debug)]
-pub struct Variables<'a> {
+pub struct ComposeVariables<'a> {
     pub values: &'a BTreeMap<String, String>,
     pub secrets: &'a BTreeSet<String>,
     /// Those that were asked for.
@@ -41,7 +41,7 @@ fn reason(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }
 
-impl<'a> Variables<'a> {
+impl<'a> ComposeVariables<'a> {
     pub fn new(values: &'a BTreeMap<String, String>, secrets: &'a BTreeSet<String>) -> Self {
         Self { values, secrets, used: RefCell::default(), left: Cell::new(BYTE_LIMIT) }
     }
@@ -56,14 +56,14 @@ impl<'a> Variables<'a> {
 }
 
 /// Fills a text's variables in.
-pub fn interpolate(text: &str, variables: &Variables) -> Result<Text, InterpolationError> {
+pub fn interpolate(text: &str, variables: &ComposeVariables) -> Result<Text, InterpolationError> {
     let mut filling = Filling { variables, out: String::new(), is_secret: false };
     filling.fill(text, 0)?;
     Ok(if filling.is_secret { Text::secret(filling.out) } else { Text::plain(filling.out) })
 }
 
 struct Filling<'a> {
-    variables: &'a Variables<'a>,
+    variables: &'a ComposeVariables<'a>,
     out: String,
     is_secret: bool,
 }
@@ -173,7 +173,7 @@ mod tests {
         let pairs = [("A", "1"), ("EMPTY", ""), ("PW", "hunter2")];
         let values = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let secrets = BTreeSet::from(["PW".to_owned()]);
-        let variables = Variables::new(&values, &secrets);
+        let variables = ComposeVariables::new(&values, &secrets);
         let found = interpolate(given, &variables);
         let found = found.map_or_else(|error| format!("error: {error}"), |text| text.to_string());
         assert_eq!(found, expect, "for `{given}`");
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn variables_cannot_fill_the_memory() {
         let (values, secrets) = (BTreeMap::from([("A".to_owned(), "x".repeat(10_000))]), BTreeSet::new());
-        let found = interpolate(&"$A".repeat(1000), &Variables::new(&values, &secrets));
+        let found = interpolate(&"$A".repeat(1000), &ComposeVariables::new(&values, &secrets));
         assert_eq!(found, Err(InterpolationError::TooLarge));
     }
 
@@ -237,6 +237,6 @@ mod tests {
 
     fn check_only(text: &str) {
         let (values, secrets) = (BTreeMap::new(), BTreeSet::new());
-        let _ = interpolate(text, &Variables::new(&values, &secrets));
+        let _ = interpolate(text, &ComposeVariables::new(&values, &secrets));
     }
 }

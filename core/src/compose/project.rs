@@ -1,7 +1,7 @@
 //! A Compose file after reading: variables filled in, references checked, nothing left to default silently.
 
 use crate::spec::{
-    Access, Condition, Healthcheck, HostPath, Logging, NetworkMode, PortSpec, Relabel, Resources, Restart, Subnet,
+    Condition, Healthcheck, HostPath, Logging, MountAccess, NetworkMode, PortSpec, Relabel, Resources, Restart, Subnet,
     Switch, Text, Ulimit,
 };
 use crate::units::{Period, Size};
@@ -35,7 +35,7 @@ pub struct Service {
     pub mounts: Vec<Mount>,
     pub ports: Vec<PortSpec>,
     pub expose: BTreeSet<String>,
-    pub links: Vec<Link>,
+    pub links: Vec<ServiceLink>,
     pub depends_on: BTreeMap<String, Condition>,
     pub network_mode: NetworkMode,
     pub networks: BTreeMap<String, Attachment>,
@@ -78,7 +78,7 @@ impl Service {
 
 /// Another service, and a further name under which it is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub struct ServiceLink {
     pub service: String,
     pub alias: Option<String>,
 }
@@ -91,14 +91,14 @@ pub struct Attachment {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
-    pub origin: Origin,
+    pub origin: MountOrigin,
     pub target: String,
-    pub access: Access,
+    pub access: MountAccess,
 }
 
 /// Where a mount comes from, before names at the Engine are given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum MountOrigin {
     /// A volume, by its name in the Compose file.
     Volume(String),
     Anonymous,

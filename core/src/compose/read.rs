@@ -1,7 +1,7 @@
 //! From the files of a bundle to a project.
 
-use super::cursor::{Cursor, Reading};
-use super::interpolate::Variables;
+use super::cursor::{Cursor, ReadContext};
+use super::interpolate::ComposeVariables;
 use super::merge::merge;
 use super::top::Top;
 use super::yaml::{Node, load};
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What a reading starts from.
 #[derive(Debug, Clone, Copy)]
-pub struct Source<'a> {
+pub struct ComposeSource<'a> {
     /// The bundle's files by relative path, those made from templates included.
     pub files: &'a BTreeMap<String, Vec<u8>>,
     /// Those of the files that hold secrets.
@@ -38,7 +38,7 @@ pub enum ProjectNaming {
 }
 
 /// Reads a Compose file; all problems are found in one go.
-pub fn read(source: &Source) -> Result<Project, Problems> {
+pub fn read(source: &ComposeSource) -> Result<Project, Problems> {
     let tree = tree(source)?;
     let name = project_name(source, &tree)?;
     let mut variables = source.variables.clone();
@@ -53,19 +53,19 @@ pub fn read(source: &Source) -> Result<Project, Problems> {
     reading.problems.into_inner().or(project)
 }
 
-fn tree(source: &Source) -> Result<Node, Problem> {
+fn tree(source: &ComposeSource) -> Result<Node, Problem> {
     let missing = || Problem::of_file(source.entry, "the bundle has no such file");
     let bytes = source.files.get(source.entry).ok_or_else(missing)?;
     merge(source.entry, load(source.entry, bytes)?)
 }
 
-fn reading<'a>(source: &Source<'a>, variables: &'a BTreeMap<String, String>) -> Reading<'a> {
-    let variables = Variables::new(variables, source.secret_variables);
-    Reading { file: source.entry, variables, problems: RefCell::default() }
+fn reading<'a>(source: &ComposeSource<'a>, variables: &'a BTreeMap<String, String>) -> ReadContext<'a> {
+    let variables = ComposeVariables::new(variables, source.secret_variables);
+    ReadContext { file: source.entry, variables, problems: RefCell::default() }
 }
 
 /// The name is read first, for the rest of the file may ask for it as a variable.
-fn project_name(source: &Source, tree: &Node) -> Result<Option<String>, Problems> {
+fn project_name(source: &ComposeSource, tree: &Node) -> Result<Option<String>, Problems> {
     let reading = reading(source, source.variables);
     let top = Cursor::top(tree, &reading);
     let entries = if top.is_map() { top.entries() } else { Vec::new() };

@@ -14,17 +14,17 @@ mod ports;
 pub use pairs::read_pairs;
 
 use super::Service;
-use super::cursor::{Cursor, Place};
+use super::cursor::{Cursor, Span};
 use super::keys::{is_extension, refuse};
-use super::read::Source;
+use super::read::ComposeSource;
 use crate::spec::PortSpec;
 
 /// What later checks need to know with its place.
 #[derive(Debug, Default)]
 pub struct Notes {
     pub references: Vec<Reference>,
-    pub ports: Vec<(PortSpec, Place)>,
-    pub container_names: Vec<(String, Place)>,
+    pub ports: Vec<(PortSpec, Span)>,
+    pub container_names: Vec<(String, Span)>,
 }
 
 /// A name that must be described elsewhere in the file.
@@ -32,7 +32,7 @@ pub struct Notes {
 pub struct Reference {
     pub kind: Kind,
     pub name: String,
-    pub place: Place,
+    pub place: Span,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ const KEYS: [&str; 35] = [
 ];
 
 /// Reads a service; what is wrong with it is noted in the reading.
-pub fn read_service(name: &str, at: &Cursor, source: &Source, notes: &mut Notes) -> Service {
+pub fn read_service(name: &str, at: &Cursor, source: &ComposeSource, notes: &mut Notes) -> Service {
     let mut service = Service { name: name.to_owned(), line: at.place().line, ..Service::default() };
     if at.is_null() {
         at.wrong("the service says nothing of itself");

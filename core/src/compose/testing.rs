@@ -1,6 +1,6 @@
 //! Reads Compose files for the tests of this room and its neighbours.
 
-use super::{Problems, Project, Source, read};
+use super::{ComposeSource, Problems, Project, read};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The variables of all tests; `PW` is a secret.
@@ -28,7 +28,7 @@ pub fn read_text(text: &str) -> Result<Project, Problems> {
         FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).into())).collect();
     files.insert("c.yaml".to_owned(), text.into());
     let variables = VARIABLES.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    read(&Source {
+    read(&ComposeSource {
         files: &files,
         secret_files: &BTreeSet::new(),
         entry: "c.yaml",

@@ -1,8 +1,8 @@
 //! The top level of a Compose file.
 
-use super::cursor::{Cursor, Place};
+use super::cursor::{Cursor, Span};
 use super::keys::{is_extension, refuse};
-use super::read::Source;
+use super::read::ComposeSource;
 use super::service::{Notes, read_service};
 use super::{Network, Project, Service, Volume, network, volume};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,12 +20,12 @@ pub struct Top {
     pub left_out: BTreeSet<String>,
     pub networks: BTreeMap<String, Network>,
     pub volumes: BTreeMap<String, Volume>,
-    pub places: BTreeMap<String, Place>,
+    pub places: BTreeMap<String, Span>,
     pub notes: Notes,
 }
 
 impl Top {
-    pub fn read(at: &Cursor, source: &Source) -> Self {
+    pub fn read(at: &Cursor, source: &ComposeSource) -> Self {
         let mut top = Self::default();
         for (key, at) in at.entries() {
             match key {
@@ -48,7 +48,7 @@ impl Top {
         top
     }
 
-    fn read_services(&mut self, at: &Cursor, source: &Source) {
+    fn read_services(&mut self, at: &Cursor, source: &ComposeSource) {
         let entries = at.entries();
         if entries.len() > SERVICE_LIMIT {
             at.wrong(format!("the file has {} services; {SERVICE_LIMIT} are allowed", entries.len()));

@@ -5,8 +5,10 @@
 
 use super::logging::log_reaches;
 use super::reach::{ExecUse, PathUse, Power, Reach};
-use crate::app::{Health, Rendered};
-use crate::backup::{Access, Engine, Files, MountFound, MountedFrom, Owner, PlaceAccess, Question, Store};
+use crate::app::{HealthRules, Rendered};
+use crate::backup::{
+    DatabaseEngine, DatabaseQuestion, Files, LocationAccess, MountFound, MountedFrom, Owner, RepositoryAccess, Store,
+};
 use crate::names::{RepositoryName, StoreName};
 use crate::spec::{
     ContainerSpec, InstanceSpec, MountSource, NetworkMode, NetworkSpec, Switch, VolumeSpec, VolumeTarget,
@@ -49,7 +51,7 @@ impl Reaches {
     /// What an instance reaches when it is installed, changed or started: its spec, its probes, and those of its stores that the
     /// release itself places outside of the instance.
     pub fn of_instance(rendered: &Rendered) -> Self {
-        let Rendered { spec, health: Health { minimum_healthy: _, deadline: _, probes }, stores, rebuilds: _ } =
+        let Rendered { spec, health: HealthRules { minimum_healthy: _, deadline: _, probes }, stores, rebuilds: _ } =
             rendered;
         let mut reaches = Self::of_spec(spec);
         reaches.all.extend(stores.iter().flat_map(|(name, store)| placed(name, store)));
@@ -78,8 +80,8 @@ impl Reaches {
             reaches.all.extend(tools(name, &store.engine));
             let runs = |service: &str| double.spec.container(service).is_some();
             let is_asked = store.checks.iter().any(|check| match &check.ask {
-                Question::Command { service, .. } => runs(service),
-                Question::Query(_) => store.engine.service().is_some_and(runs),
+                DatabaseQuestion::Command { service, .. } => runs(service),
+                DatabaseQuestion::Query(_) => store.engine.service().is_some_and(runs),
             });
             reaches.all.extend(is_asked.then(|| Reach::Exec(ExecUse::Check { store: name.clone() })));
         }
@@ -97,25 +99,27 @@ impl Reaches {
     }
 
     /// What the way into a repository reaches. The coordinator's own is reached over the link, and needs no consent.
-    pub fn of_repository(access: &Access) -> Self {
-        let Access { repository, instance: _, place, master_key: _, password: _, parent: _ } = access;
+    pub fn of_repository(access: &RepositoryAccess) -> Self {
+        let RepositoryAccess { repository, instance: _, place, master_key: _, password: _, parent: _ } = access;
         let all = match place {
-            PlaceAccess::Coordinator => Vec::new(),
-            PlaceAccess::S3 { endpoint, region: _, bucket, prefix: _, key_id: _, key: _ } => {
+            LocationAccess::Coordinator => Vec::new(),
+            LocationAccess::S3 { endpoint, region: _, bucket, prefix: _, key_id: _, key: _ } => {
                 vec![of_endpoint(repository, endpoint, bucket)]
             }
-            PlaceAccess::Folder { path } => vec![of_folder(repository, path)],
+            LocationAccess::Folder { path } => vec![of_folder(repository, path)],
         };
         Self { own: None, all }
     }
 
     /// The same, before there is a key to it.
-    pub fn of_place(repository: &RepositoryName, place: &crate::backup::Place) -> Self {
-        use crate::backup::Place;
+    pub fn of_place(repository: &RepositoryName, place: &crate::backup::RepositoryLocation) -> Self {
+        use crate::backup::RepositoryLocation;
         let all = match place {
-            Place::Coordinator => Vec::new(),
-            Place::S3 { endpoint, region: _, bucket, prefix: _ } => vec![of_endpoint(repository, endpoint, bucket)],
-            Place::Folder { path } => vec![of_folder(repository, path)],
+            RepositoryLocation::Coordinator => Vec::new(),
+            RepositoryLocation::S3 { endpoint, region: _, bucket, prefix: _ } => {
+                vec![of_endpoint(repository, endpoint, bucket)]
+            }
+            RepositoryLocation::Folder { path } => vec![of_folder(repository, path)],
         };
         Self { own: None, all }
     }
@@ -247,31 +251,31 @@ fn of_network(network: &NetworkSpec) -> Vec<Reach> {
 fn placed(name: &StoreName, store: &Store) -> Vec<Reach> {
     let folder = |path: &String| Reach::Path { path: path.clone(), used: PathUse::Store(name.clone()) };
     match &store.engine {
-        Engine::Volume(Files::Path(path)) => vec![folder(path)],
-        Engine::S3(bucket) => vec![Reach::Bucket(Box::new(bucket.clone()))],
+        DatabaseEngine::Volume(Files::Path(path)) => vec![folder(path)],
+        DatabaseEngine::S3(bucket) => vec![Reach::Bucket(Box::new(bucket.clone()))],
         // What patterns take is known when it is found.
-        Engine::Volume(Files::Volume(_) | Files::Containers(_) | Files::Image(_))
-        | Engine::Postgresql(_)
-        | Engine::Mongodb(_)
-        | Engine::Mariadb(_)
-        | Engine::Mysql(_)
-        | Engine::Redis(_)
-        | Engine::Neo4j(_)
-        | Engine::Command(_) => Vec::new(),
+        DatabaseEngine::Volume(Files::Volume(_) | Files::Containers(_) | Files::Image(_))
+        | DatabaseEngine::Postgresql(_)
+        | DatabaseEngine::Mongodb(_)
+        | DatabaseEngine::Mariadb(_)
+        | DatabaseEngine::Mysql(_)
+        | DatabaseEngine::Redis(_)
+        | DatabaseEngine::Neo4j(_)
+        | DatabaseEngine::Command(_) => Vec::new(),
     }
 }
 
 /// The programs inside containers without which a store can be neither dumped nor loaded.
-fn tools(name: &StoreName, engine: &Engine) -> Option<Reach> {
+fn tools(name: &StoreName, engine: &DatabaseEngine) -> Option<Reach> {
     match engine {
-        Engine::Postgresql(_)
-        | Engine::Mongodb(_)
-        | Engine::Mariadb(_)
-        | Engine::Mysql(_)
-        | Engine::Redis(_)
-        | Engine::Neo4j(_)
-        | Engine::Command(_) => Some(Reach::Exec(ExecUse::Tools { store: name.clone() })),
-        Engine::Volume(_) | Engine::S3(_) => None,
+        DatabaseEngine::Postgresql(_)
+        | DatabaseEngine::Mongodb(_)
+        | DatabaseEngine::Mariadb(_)
+        | DatabaseEngine::Mysql(_)
+        | DatabaseEngine::Redis(_)
+        | DatabaseEngine::Neo4j(_)
+        | DatabaseEngine::Command(_) => Some(Reach::Exec(ExecUse::Tools { store: name.clone() })),
+        DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) => None,
     }
 }
 

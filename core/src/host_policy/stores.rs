@@ -2,7 +2,7 @@
 
 use super::reach::joined;
 use super::{HostPolicy, Leads, Reaches};
-use crate::backup::{Engine, Mounted, Store, chosen};
+use crate::backup::{DatabaseEngine, Mounted, Store, chosen};
 use crate::names::StoreName;
 use crate::spec::InstanceSpec;
 use std::collections::BTreeMap;
@@ -16,15 +16,15 @@ pub fn store_reaches(
     let truth = stores.iter().filter(|(_, store)| store.is_truth());
     let reaches = truth.map(|(name, store)| {
         let found = match &store.engine {
-            Engine::Volume(files) => chosen(files, spec, mounted),
-            Engine::Postgresql(_)
-            | Engine::Mongodb(_)
-            | Engine::Mariadb(_)
-            | Engine::Mysql(_)
-            | Engine::Redis(_)
-            | Engine::Neo4j(_)
-            | Engine::S3(_)
-            | Engine::Command(_) => Vec::new(),
+            DatabaseEngine::Volume(files) => chosen(files, spec, mounted),
+            DatabaseEngine::Postgresql(_)
+            | DatabaseEngine::Mongodb(_)
+            | DatabaseEngine::Mariadb(_)
+            | DatabaseEngine::Mysql(_)
+            | DatabaseEngine::Redis(_)
+            | DatabaseEngine::Neo4j(_)
+            | DatabaseEngine::S3(_)
+            | DatabaseEngine::Command(_) => Vec::new(),
         };
         (name.clone(), Reaches::of_store(name, store, spec, found))
     });

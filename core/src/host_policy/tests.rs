@@ -2,8 +2,10 @@
 
 use super::testing::rendered;
 use super::*;
-use crate::backup::{Engine, Files, MountFound, Mounted, MountedAt, MountedFrom, Owner, Place, Store, StoreKind};
-use crate::spec::{Access, VolumeTarget};
+use crate::backup::{
+    DatabaseEngine, Files, MountFound, Mounted, MountedAt, MountedFrom, Owner, RepositoryLocation, Store, StoreKind,
+};
+use crate::spec::{MountAccess, VolumeTarget};
 use std::collections::BTreeMap;
 
 fn set(entries: &[&str]) -> BTreeSet<String> {
@@ -165,18 +167,18 @@ fn a_network_that_takes_hold_of_the_hosts_devices_is_a_privilege() {
 #[test]
 fn backups_are_kept_only_where_the_host_allows_it() {
     let name = "offsite".parse().expect("a name");
-    let folder = |path: &str| Place::Folder { path: path.to_owned() };
-    let bucket = |endpoint: &str| Place::S3 {
+    let folder = |path: &str| RepositoryLocation::Folder { path: path.to_owned() };
+    let bucket = |endpoint: &str| RepositoryLocation::S3 {
         endpoint: endpoint.to_owned(),
         region: String::new(),
         bucket: "backups".to_owned(),
         prefix: String::new(),
     };
-    let allows = |entries: &[&str], place: &Place| {
+    let allows = |entries: &[&str], place: &RepositoryLocation| {
         let policy = HostPolicy { repositories: set(entries), ..HostPolicy::default() };
         policy.refusals(&Reaches::of_place(&name, place)).is_empty()
     };
-    assert!(allows(&[], &Place::Coordinator), "it is reached over the link");
+    assert!(allows(&[], &RepositoryLocation::Coordinator), "it is reached over the link");
     for (entry, good) in
         [("/mnt/backups", true), ("/mnt", true), ("*", true), ("/mnt/back", false), ("s3.example.org", false)]
     {
@@ -200,12 +202,12 @@ fn backups_are_kept_only_where_the_host_allows_it() {
     assert_eq!(joined(&said), expect);
 }
 
-fn store(engine: Engine) -> Store {
+fn store(engine: DatabaseEngine) -> Store {
     Store { engine, kind: StoreKind::Truth, stop: Vec::new(), pause: Vec::new(), checks: Vec::new() }
 }
 
 /// The one store that is forbidden, if it is.
-fn forbidden(policy: &HostPolicy, engine: Engine, found: &[MountFound]) -> Option<String> {
+fn forbidden(policy: &HostPolicy, engine: DatabaseEngine, found: &[MountFound]) -> Option<String> {
     let spec = rendered(&web("volumes: ['./own:/own']")).spec;
     let name: crate::names::StoreName = "loot".parse().expect("a name");
     let stores = BTreeMap::from([(name.clone(), store(engine))]);
@@ -219,14 +221,14 @@ fn forbidden(policy: &HostPolicy, engine: Engine, found: &[MountFound]) -> Optio
 fn foreign(source: MountedFrom, devices: &[&str]) -> MountFound {
     let text = str::to_owned;
     let (container, image, target) = (text("sec-foreign"), text("busybox"), text("/srv"));
-    let at = Some(MountedAt { container, image, service: None, target, access: Access::ReadWrite });
+    let at = Some(MountedAt { container, image, service: None, target, access: MountAccess::ReadWrite });
     let devices = devices.iter().map(|path| VolumeTarget::Path(text(path))).collect();
     MountFound { source, at, owner: Owner::Nobody, devices }
 }
 
 #[test]
 fn what_is_of_no_instance_is_a_stores_only_with_consent() {
-    let containers = || Engine::Volume(Files::Containers("sec-foreign*".to_owned()));
+    let containers = || DatabaseEngine::Volume(Files::Containers("sec-foreign*".to_owned()));
     let volume = || foreign(MountedFrom::Volume("sec-vol".to_owned()), &[]);
     let folder = || foreign(MountedFrom::Folder("/srv/hostdata".to_owned()), &[]);
     let policy = |foreign: &[&str], paths: &[&str]| HostPolicy {
@@ -246,7 +248,7 @@ fn what_is_of_no_instance_is_a_stores_only_with_consent() {
         assert!(forbidden(&policy(&[], &["/srv/hostdata"]), containers(), std::slice::from_ref(&found)).is_some());
         assert_eq!(forbidden(&policy(&["sec-*"], &["/srv/hostdata"]), containers(), &[found]), None);
     }
-    let path = || Engine::Volume(Files::Path("/srv/hostdata".to_owned()));
+    let path = || DatabaseEngine::Volume(Files::Path("/srv/hostdata".to_owned()));
     assert!(forbidden(&policy(&[], &["/srv/hostdata"]), path(), &[folder()]).is_some(), "another's container has it");
     let own = MountFound { owner: Owner::Instance, ..folder() };
     assert!(forbidden(&policy(&[], &[]), path(), std::slice::from_ref(&own)).is_some());
@@ -256,14 +258,15 @@ fn what_is_of_no_instance_is_a_stores_only_with_consent() {
 #[test]
 fn denied_exec_is_denied_to_the_tools_of_stores() {
     let denied = HostPolicy { exec: Permission::Denied, ..HostPolicy::default() };
-    let command: Engine =
+    let command: DatabaseEngine =
         serde_json::from_str(r#"{"command":{"service":"web","dump":["sh"],"load":["sh"]}}"#).expect("a store");
-    let database: Engine = serde_json::from_str(r#"{"redis":{"service":"web","data":"/data"}}"#).expect("a store");
+    let database: DatabaseEngine =
+        serde_json::from_str(r#"{"redis":{"service":"web","data":"/data"}}"#).expect("a store");
     for engine in [command, database] {
         let said = forbidden(&denied, engine.clone(), &[]);
         let expect = "the host does not allow exec, and the store loot needs programs inside a container";
         assert_eq!(said.as_deref(), Some(expect), "{engine:?}");
         assert_eq!(forbidden(&HostPolicy::default(), engine, &[]), None);
     }
-    assert_eq!(forbidden(&denied, Engine::Volume(Files::Volume("x".to_owned())), &[]), None);
+    assert_eq!(forbidden(&denied, DatabaseEngine::Volume(Files::Volume("x".to_owned())), &[]), None);
 }

@@ -1,16 +1,16 @@
 //! What is to be done with an instance's data: what operators wish, then what its policy asks for.
 
-use super::hindrance;
-use super::index::Seat;
+use super::blocker;
+use super::index::InstanceContext;
+use super::instance_action::{InstanceAction, hindrance_to};
 use super::intention::Intention;
 use super::share::{Offer, Rank};
-use super::turn::{Turn, hindrance_to};
-use super::{Outlook, WishOver};
+use super::{DataRequestEnd, PlanContext};
 use crate::backup::{
-    About, BackupPolicy, Backups, Cause, DataAction, DataKind, DataWish, Due, Next, Place, Privileges, Sight, Slots,
-    Standing, backup_due, drill_due, forget_due,
+    About, BackupHealth, BackupPolicy, Backups, Cause, DataAction, DataKind, DataRequest, Due, HealthInput, Next,
+    Privileges, RepositoryLocation, Slots, backup_due, drill_due, forget_due,
 };
-use crate::facts::{Health, InstanceDesired, InstanceSaid, Running};
+use crate::facts::{InstanceDesired, InstanceHealth, InstanceSaid, Running};
 use crate::names::{InstanceName, OrderId, PolicyName};
 use crate::order::{Action, order_id};
 use crate::time::Time;
@@ -21,18 +21,18 @@ use std::time::Duration;
 const LAPSE: Duration = Duration::from_secs(86_400);
 
 /// The id of the order that fulfils a wish.
-pub fn wish_id(name: &InstanceName, instance: &InstanceDesired, wish: &DataWish) -> OrderId {
+pub fn wish_id(name: &InstanceName, instance: &InstanceDesired, wish: &DataRequest) -> OrderId {
     order_id(&["data", name.as_str(), &instance.created.0.to_string(), &wish.serial.to_string()])
 }
 
-impl<'a> Outlook<'a> {
+impl<'a> PlanContext<'a> {
     /// How an instance's backups stand, be its host on or off.
-    pub fn standing(&self, name: &InstanceName) -> Option<Standing> {
+    pub fn standing(&self, name: &InstanceName) -> Option<BackupHealth> {
         let seat = self.index.instance(name)?;
         let policy = self.desired.policy_of(name);
         let said = seat.seen.filter(|seen| seen.host == seat.desired.host).and_then(|seen| seen.running.last());
         let next = policy.map(|(name, policy)| self.next(seat, name, policy));
-        Some(Standing::of(&Sight {
+        Some(BackupHealth::of(&HealthInput {
             policy,
             backups: self.backups(seat),
             coverage: said.and_then(|said| said.coverage.as_ref()),
@@ -43,7 +43,7 @@ impl<'a> Outlook<'a> {
         }))
     }
 
-    fn next(&self, seat: &Seat, name: &PolicyName, policy: &BackupPolicy) -> Next {
+    fn next(&self, seat: &InstanceContext, name: &PolicyName, policy: &BackupPolicy) -> Next {
         if let Some(open) = self.open(seat.name)
             && open.order.order.action.data().is_some_and(|data| data.kind() == DataKind::Backup)
         {
@@ -55,7 +55,7 @@ impl<'a> Outlook<'a> {
         }
     }
 
-    fn about<'s>(&'s self, seat: &'s Seat) -> About<'s> {
+    fn about<'s>(&'s self, seat: &'s InstanceContext) -> About<'s> {
         About {
             name: seat.name,
             desired: seat.desired,
@@ -67,11 +67,11 @@ impl<'a> Outlook<'a> {
     }
 
     /// Its own; not those of an earlier instance of its name.
-    fn backups<'s>(&'s self, seat: &'s Seat) -> &'s Backups {
+    fn backups<'s>(&'s self, seat: &'s InstanceContext) -> &'s Backups {
         seat.own_backups.as_ref().unwrap_or_else(|| self.all_backups(seat))
     }
 
-    fn all_backups(&self, seat: &Seat) -> &'a Backups {
+    fn all_backups(&self, seat: &InstanceContext) -> &'a Backups {
         static NONE: Backups = Backups::none();
         self.observed.backups.get(seat.name).unwrap_or(&NONE)
     }
@@ -93,18 +93,18 @@ impl<'a> Outlook<'a> {
 }
 
 /// A new instance that is to be made from a backup, and not installed with nothing in it.
-pub(super) fn restored_anew(seat: &Seat) -> Option<Intention> {
+pub(super) fn restored_anew(seat: &InstanceContext) -> Option<Intention> {
     let wish = seat.desired.data.as_ref().filter(|wish| wish.action.goal().is_some())?;
     Some(of_wish(seat, wish))
 }
 
-fn of_wish(seat: &Seat, wish: &DataWish) -> Intention {
+fn of_wish(seat: &InstanceContext, wish: &DataRequest) -> Intention {
     let id = wish_id(seat.name, seat.desired, wish);
     Intention { id, action: Action::Data(wish.action.clone()), deadline: crate::backup::DEADLINE }
 }
 
 /// The wish about an instance's data that is still to be fulfilled.
-pub(super) fn wished(outlook: &Outlook, seat: &Seat) -> Option<Intention> {
+pub(super) fn wished(outlook: &PlanContext, seat: &InstanceContext) -> Option<Intention> {
     let wish = seat.desired.data.as_ref().filter(|wish| wish.action.goal().is_none())?;
     let intention = of_wish(seat, wish);
     let is_past = outlook.observed.ended.contains_key(&intention.id) || wish.at.after(LAPSE) <= outlook.now;
@@ -113,11 +113,11 @@ pub(super) fn wished(outlook: &Outlook, seat: &Seat) -> Option<Intention> {
 
 /// A wish that has ended, or that came to nothing for too long. One that failed to make a new instance stays: without it
 /// the instance would be installed with nothing in it.
-pub(super) fn over(outlook: &Outlook, seat: &Seat) -> Option<WishOver> {
+pub(super) fn over(outlook: &PlanContext, seat: &InstanceContext) -> Option<DataRequestEnd> {
     let wish = seat.desired.data.as_ref()?;
     let id = wish_id(seat.name, seat.desired, wish);
     let is_anew = wish.action.goal().is_some();
-    let over = |lapsed| Some(WishOver { instance: seat.name.clone(), serial: wish.serial, lapsed });
+    let over = |lapsed| Some(DataRequestEnd { instance: seat.name.clone(), serial: wish.serial, lapsed });
     match outlook.observed.ended.get(&id) {
         Some(ended) if ended.outcome.is_success() || !is_anew => over(false),
         Some(_) => None,
@@ -128,9 +128,9 @@ pub(super) fn over(outlook: &Outlook, seat: &Seat) -> Option<WishOver> {
 }
 
 /// What is done next with the data of an instance that is there.
-pub(super) fn turn(outlook: &Outlook, seat: &Seat) -> Turn {
-    let nothing = Turn::Nothing { until: None };
-    let Ok(seen) = hindrance::reported(seat) else { return nothing };
+pub(super) fn turn(outlook: &PlanContext, seat: &InstanceContext) -> InstanceAction {
+    let nothing = InstanceAction::Nothing { until: None };
+    let Ok(seen) = blocker::reported(seat) else { return nothing };
     let Running::Settled(said) = &seen.running else { return nothing };
     if seat.desired.removal.is_some() {
         return nothing;
@@ -146,22 +146,22 @@ pub(super) fn turn(outlook: &Outlook, seat: &Seat) -> Turn {
 }
 
 fn by_policy(
-    outlook: &Outlook,
-    seat: &Seat,
+    outlook: &PlanContext,
+    seat: &InstanceContext,
     said: &InstanceSaid,
     (name, policy): (&PolicyName, &BackupPolicy),
-) -> Turn {
+) -> InstanceAction {
     let about = outlook.about(seat);
     let intend = |id, data| Intention { id, action: Action::Data(data), deadline: policy.deadline() };
     let until = match backup_due(&about, policy, &outlook.slots_of(name)) {
-        Due::Now { .. } if said.health == Health::Stopped => {
-            return Turn::Wait { because: "its backup: it is stopped".to_owned(), until: None };
+        Due::Now { .. } if said.health == InstanceHealth::Stopped => {
+            return InstanceAction::Wait { because: "its backup: it is stopped".to_owned(), until: None };
         }
         Due::Now { id, what: to, since } => {
             let backup = intend(id, DataAction::Backup { to, cause: Cause::Scheduled });
             return offered(outlook, seat, backup, Rank::Backup, since);
         }
-        Due::Later { because, until } => return Turn::Wait { because, until },
+        Due::Later { because, until } => return InstanceAction::Wait { because, until },
         Due::No { until } => until,
     };
     let earlier = |other: Option<Time>| [until, other].into_iter().flatten().min();
@@ -171,32 +171,38 @@ fn by_policy(
             let drill = DataAction::Drill { from, privileges: Privileges::default() };
             offered(outlook, seat, intend(id, drill), Rank::Drill, since)
         }
-        Due::Later { because, until } => Turn::Wait { because, until: earlier(until) },
+        Due::Later { because, until } => InstanceAction::Wait { because, until: earlier(until) },
         Due::No { until: drill } => match forgotten(outlook, seat, policy) {
             Some((id, data)) => offered(outlook, seat, intend(id, data), Rank::Forget, outlook.now),
-            None => Turn::Nothing { until: earlier(drill) },
+            None => InstanceAction::Nothing { until: earlier(drill) },
         },
     }
 }
 
 /// Backups in folders of the host that its agent is to forget. In all other places the coordinator does it.
-fn forgotten(outlook: &Outlook, seat: &Seat, policy: &BackupPolicy) -> Option<(OrderId, DataAction)> {
+fn forgotten(outlook: &PlanContext, seat: &InstanceContext, policy: &BackupPolicy) -> Option<(OrderId, DataAction)> {
     let is_folder = |name: &&crate::names::RepositoryName| {
         let repository = outlook.desired.repositories.get(*name);
-        repository.is_some_and(|repository| matches!(repository.place, Place::Folder { .. }))
+        repository.is_some_and(|repository| matches!(repository.place, RepositoryLocation::Folder { .. }))
     };
     let held = || outlook.desired.held_of(seat.name);
     policy.to.iter().filter(is_folder).find_map(|from| forget_due(&outlook.about(seat), policy, from, held))
 }
 
 /// Backups, drills and what is forgotten share a few places; what replaces data does not wait for those.
-fn offered(outlook: &Outlook, seat: &Seat, intention: Intention, rank: Rank, since: Time) -> Turn {
+fn offered(
+    outlook: &PlanContext,
+    seat: &InstanceContext,
+    intention: Intention,
+    rank: Rank,
+    since: Time,
+) -> InstanceAction {
     if let Err(hindrance) = hindrance_to(outlook, seat, &intention) {
-        return Turn::Wait { because: format!("{}: {hindrance}", intention.noun()), until: hindrance.ends() };
+        return InstanceAction::Wait { because: format!("{}: {hindrance}", intention.noun()), until: hindrance.ends() };
     }
     let is_restore = intention.action.data().is_some_and(|data| data.kind() == DataKind::Restore);
     match is_restore {
-        true => Turn::Ask(intention.order(seat.name, seat.desired)),
-        false => Turn::Offer(Offer { instance: seat.name.clone(), intention, rank, since }),
+        true => InstanceAction::Ask(intention.order(seat.name, seat.desired)),
+        false => InstanceAction::Offer(Offer { instance: seat.name.clone(), intention, rank, since }),
     }
 }

@@ -2,11 +2,11 @@
 
 use super::gate::is_in_canary;
 use super::progress::{Progress, failure};
-use super::{MemberState, Outlook, Phase};
+use super::{MemberState, PlanContext, RolloutPhase};
 use crate::order::Outcome;
 use std::collections::BTreeMap;
 
-pub(super) fn explain(outlook: &Outlook, progress: &Progress) -> Vec<String> {
+pub(super) fn explain(outlook: &PlanContext, progress: &Progress) -> Vec<String> {
     let mut lines = vec![sentence(outlook, progress), tallies(progress)];
     lines.extend(progress.standings.iter().filter_map(failure));
     lines.extend(reasons(progress));
@@ -14,23 +14,25 @@ pub(super) fn explain(outlook: &Outlook, progress: &Progress) -> Vec<String> {
     lines
 }
 
-fn sentence(outlook: &Outlook, progress: &Progress) -> String {
+fn sentence(outlook: &PlanContext, progress: &Progress) -> String {
     let id = &progress.rollout.id;
     match &progress.phase {
-        Phase::Running if is_in_canary(&progress.rollout.strategy, &progress.counts) => {
+        RolloutPhase::Running if is_in_canary(&progress.rollout.strategy, &progress.counts) => {
             format!("{id} is running: the canary goes first")
         }
-        Phase::Running => format!("{id} is running"),
-        Phase::Soaking { until } => {
+        RolloutPhase::Running => format!("{id} is running"),
+        RolloutPhase::Soaking { until } => {
             let seconds = until.since(outlook.now).as_secs();
             format!("{id} watches what it has done for {seconds} s more, until {until}")
         }
-        Phase::OutsideWindow { opens } => format!("{id} begins nothing outside its window, which opens at {opens}"),
-        Phase::Paused => format!("{id} is paused"),
-        Phase::Halted { reason } => format!("{id} is halted: {reason}"),
-        Phase::Aborted => format!("{id} was aborted"),
-        Phase::DoneButOffline { missing } => format!("{id} is done but for {missing} offline"),
-        Phase::Done => format!("{id} is done"),
+        RolloutPhase::OutsideWindow { opens } => {
+            format!("{id} begins nothing outside its window, which opens at {opens}")
+        }
+        RolloutPhase::Paused => format!("{id} is paused"),
+        RolloutPhase::Halted { reason } => format!("{id} is halted: {reason}"),
+        RolloutPhase::Aborted => format!("{id} was aborted"),
+        RolloutPhase::DoneButOffline { missing } => format!("{id} is done but for {missing} offline"),
+        RolloutPhase::Done => format!("{id} is done"),
     }
 }
 
@@ -85,17 +87,17 @@ fn next_action(progress: &Progress) -> Vec<String> {
         _ => None,
     });
     let next = match &progress.phase {
-        Phase::Halted { .. } => Some(format!(
+        RolloutPhase::Halted { .. } => Some(format!(
             "next: `fleet rollout resume {id}` tries the failed ones again; `fleet rollout undo {id}` takes all back; \
              `fleet rollout abort {id}` leaves things as they are"
         )),
-        Phase::Paused => Some(format!("next: `fleet rollout resume {id}` goes on")),
-        Phase::Running
-        | Phase::Soaking { .. }
-        | Phase::OutsideWindow { .. }
-        | Phase::Aborted
-        | Phase::DoneButOffline { .. }
-        | Phase::Done => None,
+        RolloutPhase::Paused => Some(format!("next: `fleet rollout resume {id}` goes on")),
+        RolloutPhase::Running
+        | RolloutPhase::Soaking { .. }
+        | RolloutPhase::OutsideWindow { .. }
+        | RolloutPhase::Aborted
+        | RolloutPhase::DoneButOffline { .. }
+        | RolloutPhase::Done => None,
     };
     stuck.chain(next).collect()
 }

@@ -3,9 +3,9 @@
 //! Waves end where the number of ended members reaches a boundary: the canary, then every `at_once` more. Counting ends,
 //! rather than naming who is in which wave, lets whoever is online go first, and nobody be waited for.
 
-use super::Phase;
-use super::member::{Standing, Tally};
-use crate::rollout::{Rollout, RolloutWish, Strategy};
+use super::RolloutPhase;
+use super::member::{MemberContext, Tally};
+use crate::rollout::{Rollout, RolloutIntent, Strategy};
 use crate::time::Time;
 use crate::window::Window;
 
@@ -33,7 +33,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub fn of(standings: &[Standing]) -> Self {
+    pub fn of(standings: &[MemberContext]) -> Self {
         let mut counts = Self::default();
         standings.iter().for_each(|standing| counts.add(standing.tally));
         counts
@@ -69,25 +69,25 @@ impl Counts {
 }
 
 /// Where the rollout stands, and what may begin.
-pub(super) fn decide(rollout: &Rollout, counts: &Counts, halt: Option<String>, now: Time) -> (Phase, Gate) {
+pub(super) fn decide(rollout: &Rollout, counts: &Counts, halt: Option<String>, now: Time) -> (RolloutPhase, Gate) {
     let is_over = counts.at_hand() + counts.offline == 0;
-    if rollout.wish == RolloutWish::Abort {
-        return (Phase::Aborted, shut("the rollout was aborted", None));
+    if rollout.wish == RolloutIntent::Abort {
+        return (RolloutPhase::Aborted, shut("the rollout was aborted", None));
     }
     // Nothing is left that sickness could still halt; an order that failed needs a person all the same.
     if is_over && (halt.is_none() || counts.failed == 0) {
-        return (Phase::Done, shut("the rollout is done", None));
+        return (RolloutPhase::Done, shut("the rollout is done", None));
     }
     if let Some(reason) = halt {
         let gate = shut(&format!("the rollout is halted: {reason}"), None);
-        return (Phase::Halted { reason }, gate);
+        return (RolloutPhase::Halted { reason }, gate);
     }
-    if rollout.wish == RolloutWish::Pause {
-        return (Phase::Paused, shut("the rollout is paused", None));
+    if rollout.wish == RolloutIntent::Pause {
+        return (RolloutPhase::Paused, shut("the rollout is paused", None));
     }
     let (phase, gate) = pace(&rollout.strategy, rollout.members.len(), counts, now);
     let is_only_offline = counts.at_hand() == 0 && counts.ended > 0;
-    if is_only_offline { (Phase::DoneButOffline { missing: counts.offline }, gate) } else { (phase, gate) }
+    if is_only_offline { (RolloutPhase::DoneButOffline { missing: counts.offline }, gate) } else { (phase, gate) }
 }
 
 /// Whether so many failures halt the rollout. In the canary one is enough.
@@ -101,20 +101,23 @@ pub(super) fn is_in_canary(strategy: &Strategy, counts: &Counts) -> bool {
     counts.successes < strategy.canary as usize
 }
 
-fn pace(strategy: &Strategy, group: usize, counts: &Counts, now: Time) -> (Phase, Gate) {
+fn pace(strategy: &Strategy, group: usize, counts: &Counts, now: Time) -> (RolloutPhase, Gate) {
     if let Some((opens, because)) = strategy.window.as_ref().and_then(|window| outside(window, strategy, now)) {
-        return (Phase::OutsideWindow { opens }, shut(&because, Some(opens)));
+        return (RolloutPhase::OutsideWindow { opens }, shut(&because, Some(opens)));
     }
     let until = counts.last_end.after(strategy.soak);
     let canary = strategy.canary as usize;
     let at_once = strategy.at_once.of(group);
     let is_at_boundary = counts.ended > 0 && counts.ended == wave_end(canary, at_once, counts.ended - 1);
     if is_at_boundary && now < until {
-        return (Phase::Soaking { until }, shut(&format!("the wave before is watched until {until}"), Some(until)));
+        return (
+            RolloutPhase::Soaking { until },
+            shut(&format!("the wave before is watched until {until}"), Some(until)),
+        );
     }
     let left_in_wave = wave_end(canary, at_once, counts.ended).saturating_sub(counts.ended + counts.under_way);
     let room = left_in_wave.min(at_once.saturating_sub(counts.under_way));
-    (Phase::Running, Gate::Open { room })
+    (RolloutPhase::Running, Gate::Open { room })
 }
 
 /// The number of ends at which the wave closes that is open after so many.

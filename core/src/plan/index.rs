@@ -1,6 +1,6 @@
 //! Finds hosts and instances by name in one step, with what is wanted and what was seen of each side by side.
 
-use super::outlook::Claim;
+use super::context::Claim;
 use crate::backup::{Backups, DataKind, has_failed};
 use crate::facts::{Desired, Ended, HostObserved, InstanceDesired, InstanceObserved, Observed};
 use crate::names::{HostName, InstanceName};
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 
 #[derive(Debug)]
 pub(super) struct Index<'a> {
-    instances: HashMap<&'a InstanceName, Seat<'a>>,
+    instances: HashMap<&'a InstanceName, InstanceContext<'a>>,
 }
 
 /// Whether an instance's host is in the fleet, and what it said.
@@ -22,7 +22,7 @@ pub(super) enum Presence<'a> {
 
 /// All that is known of one instance.
 #[derive(Debug)]
-pub(super) struct Seat<'a> {
+pub(super) struct InstanceContext<'a> {
     pub name: &'a InstanceName,
     pub desired: &'a InstanceDesired,
     pub host: Presence<'a>,
@@ -37,7 +37,7 @@ pub(super) struct Seat<'a> {
     pub last_drill: Option<&'a Ended>,
 }
 
-impl<'a> Seat<'a> {
+impl<'a> InstanceContext<'a> {
     fn note(&mut self, ended: &'a Ended) {
         self.latest_end = self.latest_end.max(ended.at);
         match ended.of {
@@ -60,7 +60,7 @@ impl<'a> Index<'a> {
             let host = hosts.get(&desired.host).copied().unwrap_or(Presence::Removed);
             (
                 name,
-                Seat {
+                InstanceContext {
                     name,
                     desired,
                     host,
@@ -82,11 +82,11 @@ impl<'a> Index<'a> {
         index
     }
 
-    pub fn instance(&self, name: &InstanceName) -> Option<&Seat<'a>> {
+    pub fn instance(&self, name: &InstanceName) -> Option<&InstanceContext<'a>> {
         self.instances.get(name)
     }
 
-    pub fn instance_mut(&mut self, name: &InstanceName) -> Option<&mut Seat<'a>> {
+    pub fn instance_mut(&mut self, name: &InstanceName) -> Option<&mut InstanceContext<'a>> {
         self.instances.get_mut(name)
     }
 }

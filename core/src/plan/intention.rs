@@ -1,13 +1,13 @@
 //! What an instance wants outside of rollouts: to be removed, installed, configured, started or stopped.
 
-use super::hindrance::{self, Hindrance};
-use super::index::Seat;
+use super::blocker::{self, Blocker};
+use super::index::InstanceContext;
 use super::newer::newer;
-use super::{NewOrder, Newer, Outlook, data, member};
+use super::{NewOrder, Newer, PlanContext, data, member};
 use crate::backup::DataAction;
 use crate::facts::{InstanceDesired, InstanceSaid, Running};
 use crate::names::{InstanceName, OrderId};
-use crate::order::{Action, Goal, Order, PowerWish, Release, order_id};
+use crate::order::{Action, Goal, Order, PowerRequest, Release, order_id};
 use std::time::Duration;
 
 const INSTALL: Duration = Duration::from_secs(30 * 60);
@@ -37,7 +37,7 @@ impl Intention {
     /// Whether a host's list of apps applies: what takes an app away from a host is always allowed.
     pub fn is_bound_by_app_list(&self) -> bool {
         match &self.action {
-            Action::Remove { .. } | Action::Power { wish: PowerWish::Stop, .. } => false,
+            Action::Remove { .. } | Action::Power { wish: PowerRequest::Stop, .. } => false,
             Action::Data(DataAction::Backup { .. } | DataAction::Drill { .. } | DataAction::Forget { .. }) => false,
             Action::Data(DataAction::Restore { .. }) => true,
             Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } | Action::Power { .. } => true,
@@ -51,9 +51,9 @@ pub(super) fn noun(action: &Action) -> &'static str {
         Action::Install { .. } => "its installation",
         Action::Upgrade { .. } => "its upgrade",
         Action::Configure { .. } => "its configuration",
-        Action::Power { wish: PowerWish::Start, .. } => "its start",
-        Action::Power { wish: PowerWish::Stop, .. } => "its stop",
-        Action::Power { wish: PowerWish::Restart, .. } => "its restart",
+        Action::Power { wish: PowerRequest::Start, .. } => "its start",
+        Action::Power { wish: PowerRequest::Stop, .. } => "its stop",
+        Action::Power { wish: PowerRequest::Restart, .. } => "its restart",
         Action::Remove { .. } => "its removal",
         Action::Data(DataAction::Backup { .. }) => "its backup",
         Action::Data(DataAction::Drill { .. }) => "its drill",
@@ -63,11 +63,11 @@ pub(super) fn noun(action: &Action) -> &'static str {
 }
 
 /// The first thing that an instance wants, in the order of priority; nothing when it is as desired.
-pub(super) fn wanted(outlook: &Outlook, seat: &Seat) -> Result<Option<Intention>, Hindrance> {
+pub(super) fn wanted(outlook: &PlanContext, seat: &InstanceContext) -> Result<Option<Intention>, Blocker> {
     let (name, instance) = (seat.name, seat.desired);
-    let seen = hindrance::reported(seat)?;
+    let seen = blocker::reported(seat)?;
     if let Running::Busy { doing, .. } = &seen.running {
-        return Err(Hindrance::Busy { step: doing.step.clone() });
+        return Err(Blocker::Busy { step: doing.step.clone() });
     }
     if instance.removal.is_some() {
         return Ok(Some(remove(name, instance)));
@@ -80,14 +80,14 @@ pub(super) fn wanted(outlook: &Outlook, seat: &Seat) -> Result<Option<Intention>
         Some(said) if instance.revision > said.revision => Ok(Some(configure(name, instance, said))),
         Some(said) if instance.power.serial > said.power_serial => Ok(Some(power(name, instance))),
         Some(_) => match newer(outlook, seat) {
-            Some(Newer::Unknown(said)) => Err(Hindrance::NewerValues { said, wanted: instance.revision }),
+            Some(Newer::Unknown(said)) => Err(Blocker::NewerValues { said, wanted: instance.revision }),
             Some(Newer::Brought(_)) | None => Ok(None),
         },
     }
 }
 
 /// Whether its removal was wanted and has been carried out.
-pub(super) fn is_removed(outlook: &Outlook, seat: &Seat) -> bool {
+pub(super) fn is_removed(outlook: &PlanContext, seat: &InstanceContext) -> bool {
     let wanted = seat.desired.removal.as_ref().map(|_| remove(seat.name, seat.desired).id);
     let ended = wanted.and_then(|id| outlook.observed.ended.get(&id));
     ended.is_some_and(|ended| ended.outcome.is_success())
@@ -106,10 +106,10 @@ fn remove(name: &InstanceName, instance: &InstanceDesired) -> Intention {
 
 /// An installation is a new intention on a machine that has enrolled anew: a new disk has nothing on it. So it is with
 /// other values: what failed for a port that was taken is tried again with another.
-fn install(outlook: &Outlook, seat: &Seat) -> Result<Option<Intention>, Hindrance> {
-    let (name, instance, host) = (seat.name, seat.desired, hindrance::seen_host(seat)?);
+fn install(outlook: &PlanContext, seat: &InstanceContext) -> Result<Option<Intention>, Blocker> {
+    let (name, instance, host) = (seat.name, seat.desired, blocker::seen_host(seat)?);
     if let Some(origin) = &instance.origin {
-        return Err(Hindrance::NeverEmpty { origin: origin.clone() });
+        return Err(Blocker::NeverEmpty { origin: origin.clone() });
     }
     let (created, revision) = (instance.created.0.to_string(), instance.revision.to_string());
     let id = order_id(&["install", name.as_str(), &created, &host.said.enrolment, &revision]);
@@ -118,7 +118,7 @@ fn install(outlook: &Outlook, seat: &Seat) -> Result<Option<Intention>, Hindranc
 }
 
 /// What rollouts have made of it since it was first installed; without any, what it was installed as.
-fn release_to_install<'a>(outlook: &Outlook<'a>, seat: &Seat<'a>) -> &'a Release {
+fn release_to_install<'a>(outlook: &PlanContext<'a>, seat: &InstanceContext<'a>) -> &'a Release {
     let Some(claim) = seat.claim else { return &seat.desired.release };
     let moved = member::ending(outlook, claim.rollout, claim.member).is_some_and(|end| end.outcome.is_success());
     if moved { &claim.member.to } else { &claim.member.from }

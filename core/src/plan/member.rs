@@ -1,17 +1,17 @@
 //! Where one member of a rollout stands, and how it counts at the gates.
 
-use super::hindrance::{self, Hindrance};
-use super::index::{Presence, Seat};
+use super::blocker::{self, Blocker};
+use super::index::{InstanceContext, Presence};
 use super::open::{GRACE, Lateness, Open, is_busy_with};
-use super::{MemberState, Outlook};
-use crate::facts::{Doing, Ended, Health, InstanceObserved, Running};
+use super::{MemberState, PlanContext};
+use crate::facts::{Doing, Ended, InstanceHealth, InstanceObserved, Running};
 use crate::names::OrderId;
 use crate::order::{Outcome, order_id};
 use crate::rollout::{Member, Rollout};
 use crate::time::Time;
 
 #[derive(Debug)]
-pub(super) struct Standing<'r> {
+pub(super) struct MemberContext<'r> {
     pub member: &'r Member,
     pub state: MemberState,
     pub tally: Tally,
@@ -49,21 +49,21 @@ pub fn upgrade_ids<'a>(rollout: &'a Rollout, member: &'a Member) -> impl Iterato
 }
 
 /// How a member's order ended: well in any attempt, or badly in the present one.
-pub(super) fn ending<'a>(outlook: &Outlook<'a>, rollout: &Rollout, member: &Member) -> Option<&'a Ended> {
+pub(super) fn ending<'a>(outlook: &PlanContext<'a>, rollout: &Rollout, member: &Member) -> Option<&'a Ended> {
     (1..=rollout.attempt).rev().find_map(|attempt| {
         let ended = outlook.observed.ended.get(&upgrade_id(rollout, attempt, member))?;
         (attempt == rollout.attempt || ended.outcome.is_success()).then_some(ended)
     })
 }
 
-pub(super) fn standing<'r>(outlook: &Outlook, rollout: &Rollout, member: &'r Member) -> Standing<'r> {
+pub(super) fn standing<'r>(outlook: &PlanContext, rollout: &Rollout, member: &'r Member) -> MemberContext<'r> {
     let (state, tally, wakes) = stand(outlook, rollout, member);
-    Standing { member, state, tally, wakes }
+    MemberContext { member, state, tally, wakes }
 }
 
 type Stand = (MemberState, Tally, Option<Time>);
 
-fn stand(outlook: &Outlook, rollout: &Rollout, member: &Member) -> Stand {
+fn stand(outlook: &PlanContext, rollout: &Rollout, member: &Member) -> Stand {
     if let Some(ended) = ending(outlook, rollout, member) {
         return after_the_end(outlook, rollout, member, ended);
     }
@@ -82,7 +82,7 @@ fn stand(outlook: &Outlook, rollout: &Rollout, member: &Member) -> Stand {
 }
 
 /// Neither the instance nor its host is to leave, or has left.
-fn is_staying(seat: &Seat) -> bool {
+fn is_staying(seat: &InstanceContext) -> bool {
     let is_in_fleet = match seat.host {
         Presence::Removed => false,
         Presence::NeverSeen | Presence::Seen(_) => true,
@@ -90,7 +90,7 @@ fn is_staying(seat: &Seat) -> bool {
     is_in_fleet && seat.desired.removal.is_none()
 }
 
-fn after_the_end(outlook: &Outlook, rollout: &Rollout, member: &Member, ended: &Ended) -> Stand {
+fn after_the_end(outlook: &PlanContext, rollout: &Rollout, member: &Member, ended: &Ended) -> Stand {
     let at = ended.at;
     match &ended.outcome {
         Outcome::AlreadySo | Outcome::Done => match sickness(outlook, rollout, member) {
@@ -104,23 +104,27 @@ fn after_the_end(outlook: &Outlook, rollout: &Rollout, member: &Member, ended: &
 }
 
 /// Why a member that was moved is unhealthy, if that is what its host last said.
-fn sickness(outlook: &Outlook, rollout: &Rollout, member: &Member) -> Option<String> {
-    let seen = hindrance::reported(outlook.meant(rollout, member)?).ok()?;
+fn sickness(outlook: &PlanContext, rollout: &Rollout, member: &Member) -> Option<String> {
+    let seen = blocker::reported(outlook.meant(rollout, member)?).ok()?;
     let Running::Settled(said) = &seen.running else { return None };
     match &said.health {
-        Health::Unhealthy { reason } if said.release == member.to => Some(reason.clone()),
-        Health::Unhealthy { .. } | Health::Healthy | Health::Starting | Health::Stopped | Health::Unknown => None,
+        InstanceHealth::Unhealthy { reason } if said.release == member.to => Some(reason.clone()),
+        InstanceHealth::Unhealthy { .. }
+        | InstanceHealth::Healthy
+        | InstanceHealth::Starting
+        | InstanceHealth::Stopped
+        | InstanceHealth::Unknown => None,
     }
 }
 
-fn under_way(outlook: &Outlook, member: &Member, open: &Open) -> Stand {
+fn under_way(outlook: &PlanContext, member: &Member, open: &Open) -> Stand {
     let (order, since) = (open.id.clone(), open.order.asked);
     match open.lateness {
         Lateness::Late => (MemberState::Overdue { order, since }, Tally::Late, None),
         Lateness::InTime => {
             let seen = outlook.observed.instances.get(&member.instance);
             let doing = seen.filter(|seen| is_busy_with(&seen.running, open.id)).and_then(|seen| doing(&seen.running));
-            let held = || hindrance::duplicate(outlook, &open.order.host).map(|held| Doing::step(held.to_string()));
+            let held = || blocker::duplicate(outlook, &open.order.host).map(|held| Doing::step(held.to_string()));
             let doing = doing.or_else(held);
             (MemberState::UnderWay { order, since, doing }, Tally::UnderWay, Some(open.due))
         }
@@ -134,8 +138,8 @@ fn doing(running: &Running) -> Option<Doing> {
     }
 }
 
-fn before_the_order(outlook: &Outlook, rollout: &Rollout, member: &Member, seat: &Seat) -> Stand {
-    let seen = hindrance::reported(seat);
+fn before_the_order(outlook: &PlanContext, rollout: &Rollout, member: &Member, seat: &InstanceContext) -> Stand {
+    let seen = blocker::reported(seat);
     if let Ok(InstanceObserved { running: Running::Settled(said), at, .. }) = seen {
         if said.release == member.to {
             return (MemberState::Done { at: *at }, Tally::Apart, None);
@@ -144,14 +148,14 @@ fn before_the_order(outlook: &Outlook, rollout: &Rollout, member: &Member, seat:
             return (MemberState::Elsewhere { found: said.release.clone() }, Tally::Apart, None);
         }
     }
-    let is_reachable = hindrance::reachable(outlook, seat).is_ok();
+    let is_reachable = blocker::reachable(outlook, seat).is_ok();
     if let Some(stand) = seen.ok().filter(|_| is_reachable).and_then(|seen| resumed(outlook.now, rollout, member, seen))
     {
         return stand;
     }
     match obstacle(outlook, member, seat) {
         Ok(()) => (MemberState::Waiting { because: String::new() }, Tally::Ready, None),
-        Err(Hindrance::Offline { .. } | Hindrance::NeverSeen) => (MemberState::Offline, Tally::Offline, None),
+        Err(Blocker::Offline { .. } | Blocker::NeverSeen) => (MemberState::Offline, Tally::Offline, None),
         Err(other) => (MemberState::Waiting { because: other.to_string() }, Tally::Held, other.ends()),
     }
 }
@@ -168,17 +172,17 @@ fn resumed(now: Time, rollout: &Rollout, member: &Member, seen: &InstanceObserve
 }
 
 /// What of its own stands in the way of a member, whatever the rollout's gates say.
-fn obstacle(outlook: &Outlook, member: &Member, seat: &Seat) -> Result<(), Hindrance> {
-    let host = hindrance::reachable(outlook, seat)?;
+fn obstacle(outlook: &PlanContext, member: &Member, seat: &InstanceContext) -> Result<(), Blocker> {
+    let host = blocker::reachable(outlook, seat)?;
     if let Some(open) = outlook.open(&member.instance) {
-        return Err(Hindrance::of(open));
+        return Err(Blocker::of(open));
     }
-    let seen = hindrance::reported(seat)?;
+    let seen = blocker::reported(seat)?;
     match &seen.running {
-        Running::Absent => return Err(Hindrance::NotInstalled),
-        Running::Busy { doing, .. } => return Err(Hindrance::Busy { step: doing.step.clone() }),
+        Running::Absent => return Err(Blocker::NotInstalled),
+        Running::Busy { doing, .. } => return Err(Blocker::Busy { step: doing.step.clone() }),
         Running::Settled(_) => {}
     }
-    hindrance::allowed(host, &member.to.name.app)?;
-    hindrance::within_hours(outlook, host)
+    blocker::allowed(host, &member.to.name.app)?;
+    blocker::within_hours(outlook, host)
 }

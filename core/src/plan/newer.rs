@@ -1,7 +1,7 @@
 //! Hosts that say a newer revision of an instance's values than is wanted of it.
 
-use super::index::Seat;
-use super::{Outlook, hindrance};
+use super::index::InstanceContext;
+use super::{PlanContext, blocker};
 use crate::facts::Running;
 use crate::names::InstanceName;
 use std::collections::HashSet;
@@ -15,7 +15,7 @@ pub enum Newer {
     Unknown(u64),
 }
 
-impl Outlook<'_> {
+impl PlanContext<'_> {
     /// What an instance has, by its host's last word, that is newer than what is wanted of it.
     pub fn newer(&self, name: &InstanceName) -> Option<Newer> {
         newer(self, self.index.instance(name)?)
@@ -32,8 +32,8 @@ impl Outlook<'_> {
     }
 }
 
-pub(super) fn newer(outlook: &Outlook, seat: &Seat) -> Option<Newer> {
-    let seen = hindrance::reported(seat).ok()?;
+pub(super) fn newer(outlook: &PlanContext, seat: &InstanceContext) -> Option<Newer> {
+    let seen = blocker::reported(seat).ok()?;
     let Running::Settled(said) = &seen.running else { return None };
     if said.revision <= seat.desired.revision {
         return None;

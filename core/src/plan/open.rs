@@ -4,10 +4,10 @@
 //! within the order's deadline. So a lost host may still be at work until the deadline has passed *since it was lost*;
 //! until then its order holds its place under every limit.
 
-use super::Outlook;
-use crate::facts::{Link, OpenOrder, Running};
+use super::PlanContext;
+use crate::facts::{LinkState, OpenOrder, Running};
 use crate::names::OrderId;
-use crate::rollout::RolloutWish;
+use crate::rollout::RolloutIntent;
 use crate::time::Time;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(super) enum Settlement<'a> {
     Open(Open<'a>),
 }
 
-pub(super) fn settle<'a>(outlook: &Outlook<'a>, id: &'a OrderId, order: &'a OpenOrder) -> Settlement<'a> {
+pub(super) fn settle<'a>(outlook: &PlanContext<'a>, id: &'a OrderId, order: &'a OpenOrder) -> Settlement<'a> {
     if outlook.observed.ended.contains_key(id) {
         return Settlement::Closed;
     }
@@ -47,20 +47,20 @@ pub(super) fn settle<'a>(outlook: &Outlook<'a>, id: &'a OrderId, order: &'a Open
     let due = due(outlook, id, order, link);
     let is_past = due <= outlook.now;
     match link {
-        Some(Link::Online) => {
+        Some(LinkState::Online) => {
             let lateness = if is_past { Lateness::Late } else { Lateness::InTime };
             Settlement::Open(Open { id, order, due, lateness })
         }
-        Some(Link::Offline { .. }) | None if is_past || is_unwanted(outlook, order) => Settlement::Withdrawn,
-        Some(Link::Offline { .. }) | None => Settlement::Open(Open { id, order, due, lateness: Lateness::InTime }),
+        Some(LinkState::Offline { .. }) | None if is_past || is_unwanted(outlook, order) => Settlement::Withdrawn,
+        Some(LinkState::Offline { .. }) | None => Settlement::Open(Open { id, order, due, lateness: Lateness::InTime }),
     }
 }
 
 /// Counted from the last moment at which the host can have begun.
-fn due(outlook: &Outlook, id: &OrderId, order: &OpenOrder, link: Option<Link>) -> Time {
+fn due(outlook: &PlanContext, id: &OrderId, order: &OpenOrder, link: Option<LinkState>) -> Time {
     let lost = match link {
-        Some(Link::Offline { since }) => since,
-        Some(Link::Online) | None => Time::ZERO,
+        Some(LinkState::Offline { since }) => since,
+        Some(LinkState::Online) | None => Time::ZERO,
     };
     let instance = outlook.observed.instances.get(&order.order.instance);
     let at_work = instance.filter(|seen| is_busy_with(&seen.running, id)).map_or(Time::ZERO, |seen| seen.at);
@@ -76,7 +76,7 @@ pub(super) fn is_busy_with(running: &Running, id: &OrderId) -> bool {
 }
 
 /// An order of an aborted rollout that a lost host may not have received: it must not find it when it is back.
-fn is_unwanted(outlook: &Outlook, order: &OpenOrder) -> bool {
+fn is_unwanted(outlook: &PlanContext, order: &OpenOrder) -> bool {
     let Some(id) = &order.rollout else { return false };
-    outlook.desired.rollouts.get(id).is_none_or(|rollout| rollout.wish == RolloutWish::Abort)
+    outlook.desired.rollouts.get(id).is_none_or(|rollout| rollout.wish == RolloutIntent::Abort)
 }

@@ -1,8 +1,8 @@
 //! How far a rollout is: the one evaluation behind `plan()`, `phase()`, `members()` and `explain()`.
 
 use super::gate::{self, Counts, Gate};
-use super::member::{self, Standing, Tally};
-use super::{MemberState, NewOrder, Outlook, Phase, Waiting, take};
+use super::member::{self, MemberContext, Tally};
+use super::{MemberState, NewOrder, PlanContext, RolloutPhase, Waiting, take};
 use crate::order::{Action, Goal, Order, Outcome};
 use crate::rollout::{Member, Rollout};
 use crate::time::Time;
@@ -11,18 +11,18 @@ use crate::time::Time;
 #[derive(Debug)]
 pub struct Progress<'r> {
     pub rollout: &'r Rollout,
-    pub phase: Phase,
+    pub phase: RolloutPhase,
     pub(super) counts: Counts,
-    pub(super) standings: Vec<Standing<'r>>,
+    pub(super) standings: Vec<MemberContext<'r>>,
     /// The places in `standings` of those that are asked now.
     pub(super) taken: Vec<usize>,
     /// Moments at which time alone may change something.
     pub(super) wakes: Vec<Time>,
 }
 
-pub(super) fn progress<'r>(outlook: &Outlook, rollout: &'r Rollout) -> Progress<'r> {
+pub(super) fn progress<'r>(outlook: &PlanContext, rollout: &'r Rollout) -> Progress<'r> {
     let standings = rollout.members.iter().map(|member| member::standing(outlook, rollout, member));
-    let mut standings: Vec<Standing> = standings.collect();
+    let mut standings: Vec<MemberContext> = standings.collect();
     let counts = Counts::of(&standings);
     let halt = gate::is_halting(&rollout.strategy, &counts).then(|| halt_reason(rollout, &counts, &standings));
     let (phase, gate) = gate::decide(rollout, &counts, halt, outlook.now);
@@ -46,7 +46,7 @@ impl<'r> Progress<'r> {
 impl Progress<'_> {
     /// What waits, and because of what. An aborted rollout wants nothing any more.
     pub(super) fn waiting(&self) -> impl Iterator<Item = Waiting> {
-        let is_wanted = self.phase != Phase::Aborted;
+        let is_wanted = self.phase != RolloutPhase::Aborted;
         let places = self.standings.iter().enumerate().filter(move |(place, _)| is_wanted && !self.is_taken(*place));
         places.filter_map(|(_, standing)| {
             let because = match &standing.state {
@@ -69,7 +69,7 @@ impl Progress<'_> {
     }
 
     /// What is asked now, by instance.
-    pub(super) fn orders<'a>(&self, outlook: &Outlook<'a>) -> Vec<(&'a crate::names::InstanceName, NewOrder)> {
+    pub(super) fn orders<'a>(&self, outlook: &PlanContext<'a>) -> Vec<(&'a crate::names::InstanceName, NewOrder)> {
         let taken = self.taken.iter().map(|place| self.standings[*place].member);
         taken.filter_map(|member| order(outlook, self.rollout, member)).collect()
     }
@@ -82,7 +82,7 @@ impl Progress<'_> {
 /// The upgrade brings the values that are wanted now: they may have been set for the new version. An undo brings those of
 /// before; a newer revision is never taken back to an older one.
 fn order<'a>(
-    outlook: &Outlook<'a>,
+    outlook: &PlanContext<'a>,
     rollout: &Rollout,
     member: &Member,
 ) -> Option<(&'a crate::names::InstanceName, NewOrder)> {
@@ -100,7 +100,7 @@ fn order<'a>(
 }
 
 /// Names those that failed, the first three with their reasons.
-fn halt_reason(rollout: &Rollout, counts: &Counts, standings: &[Standing]) -> String {
+fn halt_reason(rollout: &Rollout, counts: &Counts, standings: &[MemberContext]) -> String {
     let failures: Vec<String> = standings.iter().filter_map(failure).collect();
     let shown = failures.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
     let more = failures.len().saturating_sub(3);
@@ -110,7 +110,7 @@ fn halt_reason(rollout: &Rollout, counts: &Counts, standings: &[Standing]) -> St
 }
 
 /// What went wrong with a member, as a sentence; nothing if nothing did.
-pub(super) fn failure(standing: &Standing) -> Option<String> {
+pub(super) fn failure(standing: &MemberContext) -> Option<String> {
     let name = &standing.member.instance;
     match (&standing.tally, &standing.state) {
         (Tally::Failure(_), MemberState::Failed { outcome, .. }) => Some(match outcome {

@@ -1,10 +1,10 @@
 //! Former values that an undo is about to put back.
 
-use super::{Newer, Outlook, is_active};
+use super::{Newer, PlanContext, is_active};
 use crate::names::{InstanceName, RolloutId};
 use crate::rollout::{Member, Rollout};
 
-impl Outlook<'_> {
+impl PlanContext<'_> {
     /// The undo whose former values an instance is about to get, or has and they are not yet the wanted ones: values that
     /// were set now would be merged with those that it takes back.
     pub fn is_put_back_by(&self, name: &InstanceName) -> Option<&RolloutId> {

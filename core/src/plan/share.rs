@@ -1,11 +1,11 @@
 //! Which of the backups and drills that could begin do so now: a few at a time in the whole fleet, one drill on a host.
 
-use super::index::Seat;
+use super::index::InstanceContext;
 use super::intention::Intention;
 use super::open::Lateness;
-use super::{NewOrder, Outlook, Waiting};
+use super::{NewOrder, PlanContext, Waiting};
 use crate::backup::DataKind;
-use crate::facts::Link;
+use crate::facts::LinkState;
 use crate::names::{HostName, InstanceName};
 use crate::time::Time;
 use std::collections::HashSet;
@@ -28,7 +28,7 @@ pub(super) enum Rank {
     Forget,
 }
 
-pub(super) fn share(outlook: &Outlook, mut offers: Vec<Offer>) -> (Vec<NewOrder>, Vec<Waiting>) {
+pub(super) fn share(outlook: &PlanContext, mut offers: Vec<Offer>) -> (Vec<NewOrder>, Vec<Waiting>) {
     if offers.is_empty() {
         return Default::default();
     }
@@ -60,10 +60,11 @@ struct Places {
 
 impl Places {
     /// A host that was lost, or is late, takes no place: it may stay away for long, and others must not wait for it.
-    fn of(outlook: &Outlook) -> Self {
+    fn of(outlook: &PlanContext) -> Self {
         let mut places = Self { taken: 0, drilling: HashSet::new() };
         for open in outlook.all_open() {
-            let is_online = outlook.observed.hosts.get(&open.order.host).is_some_and(|host| host.link == Link::Online);
+            let is_online =
+                outlook.observed.hosts.get(&open.order.host).is_some_and(|host| host.link == LinkState::Online);
             let kind = open.order.order.action.data().map(crate::backup::DataAction::kind);
             match kind.filter(|_| is_online && open.lateness == Lateness::InTime) {
                 Some(DataKind::Drill) => {
@@ -77,7 +78,7 @@ impl Places {
         places
     }
 
-    fn obstacle(&self, seat: &Seat, intention: &Intention, at_once: usize) -> Option<String> {
+    fn obstacle(&self, seat: &InstanceContext, intention: &Intention, at_once: usize) -> Option<String> {
         if is_drill(intention) && self.drilling.contains(&seat.desired.host) {
             return Some("another drill runs on its host".to_owned());
         }
@@ -88,7 +89,7 @@ impl Places {
         (self.taken >= at_once).then(most)
     }
 
-    fn take(&mut self, seat: &Seat, intention: &Intention) {
+    fn take(&mut self, seat: &InstanceContext, intention: &Intention) {
         self.taken += 1;
         if is_drill(intention) {
             self.drilling.insert(seat.desired.host.clone());

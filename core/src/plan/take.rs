@@ -1,8 +1,8 @@
 //! Which of the members that could be asked are asked now, and what the others wait for.
 
 use super::gate::Gate;
-use super::member::{Standing, Tally};
-use super::{MemberState, Outlook};
+use super::member::{MemberContext, Tally};
+use super::{MemberState, PlanContext};
 use crate::names::InstanceName;
 use crate::rollout::Strategy;
 use std::collections::{BTreeMap, HashMap};
@@ -10,7 +10,12 @@ use std::collections::{BTreeMap, HashMap};
 /// Takes ready members in their order while there is room, and writes a reason at every other.
 ///
 /// Gives back their places in the list.
-pub(super) fn take(outlook: &Outlook, strategy: &Strategy, gate: &Gate, standings: &mut [Standing]) -> Vec<usize> {
+pub(super) fn take(
+    outlook: &PlanContext,
+    strategy: &Strategy,
+    gate: &Gate,
+    standings: &mut [MemberContext],
+) -> Vec<usize> {
     let (room, shut) = match gate {
         Gate::Open { room } => (*room, None),
         Gate::Shut { because, .. } => (0, Some(because.as_str())),
@@ -40,13 +45,13 @@ pub(super) fn take(outlook: &Outlook, strategy: &Strategy, gate: &Gate, standing
 
 /// How many are under way among hosts that share a label's value.
 struct Sharing<'a> {
-    outlook: &'a Outlook<'a>,
+    outlook: &'a PlanContext<'a>,
     per: &'a BTreeMap<String, u32>,
     under_way: HashMap<(&'a str, &'a str), u32>,
 }
 
 impl<'a> Sharing<'a> {
-    fn of(outlook: &'a Outlook<'a>, per: &'a BTreeMap<String, u32>, standings: &[Standing]) -> Self {
+    fn of(outlook: &'a PlanContext<'a>, per: &'a BTreeMap<String, u32>, standings: &[MemberContext]) -> Self {
         let mut sharing = Self { outlook, per, under_way: HashMap::new() };
         if per.is_empty() {
             return sharing;

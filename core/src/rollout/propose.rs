@@ -7,12 +7,12 @@ mod undo;
 
 pub use undo::propose_undo;
 
-use super::{LeftOut, Member, Rollout, RolloutRefusal, RolloutWish, Strategy, StrategyWish};
-use crate::facts::{Asked, Desired, InstanceDesired, Link, Observed};
+use super::{LeftOut, Member, Rollout, RolloutIntent, RolloutRefusal, Strategy, StrategyRequest};
+use crate::facts::{Asked, Desired, InstanceDesired, LinkState, Observed};
 use crate::labels::Selector;
 use crate::names::{HostName, InstanceName, OperatorName, RolloutId};
 use crate::order::Release;
-use crate::plan::Outlook;
+use crate::plan::PlanContext;
 use crate::time::Time;
 
 /// What an operator asks for: a release, where, and at what pace.
@@ -20,7 +20,7 @@ use crate::time::Time;
 pub struct RolloutRequest {
     pub to: Release,
     pub selector: Selector,
-    pub strategy: StrategyWish,
+    pub strategy: StrategyRequest,
 }
 
 /// A rollout that could begin now. It is shown before it is obeyed.
@@ -47,7 +47,7 @@ impl Proposal {
             strategy: self.strategy,
             members: self.members,
             left_out: self.left_out,
-            wish: RolloutWish::Run,
+            wish: RolloutIntent::Run,
             attempt: 1,
             created: now,
             by,
@@ -76,7 +76,7 @@ pub fn propose(
         return Err(RolloutRefusal::NoneSelected { app: app.clone(), selector });
     }
     checks::limits_can_work(desired, &wish.strategy)?;
-    checks::no_other_is_active(&Outlook::new(desired, asked, observed, now), app)?;
+    checks::no_other_is_active(&PlanContext::new(desired, asked, observed, now), app)?;
     let (members, left_out) = sort(observed, &wish.to, &selected);
     if members.is_empty() {
         return Err(checks::nothing_to_move(&wish.to, left_out));
@@ -121,7 +121,7 @@ fn proposal(
 
 fn is_online(desired: &Desired, observed: &Observed, name: &InstanceName) -> bool {
     let host = desired.instances.get(name).and_then(|instance| observed.hosts.get(&instance.host));
-    host.is_some_and(|host| host.link == Link::Online)
+    host.is_some_and(|host| host.link == LinkState::Online)
 }
 
 /// The canary, then as many at a time as the strategy allows of the whole group.

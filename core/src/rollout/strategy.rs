@@ -1,15 +1,15 @@
 //! What an operator says of a rollout's pace, and what holds where nothing is said.
 
-use super::{AtOnce, Strategy};
+use super::{Concurrency, Strategy};
 use crate::window::Window;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The pace as wished; what is `None` has the default of the same name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StrategyWish {
+pub struct StrategyRequest {
     pub canary: Option<u32>,
-    pub at_once: Option<AtOnce>,
+    pub at_once: Option<Concurrency>,
     pub soak: Option<Duration>,
     pub max_failures: Option<u32>,
     pub per: BTreeMap<String, u32>,
@@ -17,10 +17,10 @@ pub struct StrategyWish {
     pub deadline: Option<Duration>,
 }
 
-impl StrategyWish {
+impl StrategyRequest {
     /// One goes first, unless it is alone.
     pub const CANARY: u32 = 1;
-    pub const AT_ONCE: AtOnce = AtOnce::Percent(25);
+    pub const AT_ONCE: Concurrency = Concurrency::Percent(25);
     pub const SOAK: Duration = Duration::from_secs(30);
     pub const MAX_FAILURES: u32 = 1;
     pub const DEADLINE: Duration = Duration::from_secs(10 * 60);
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn one_goes_first_unless_it_is_alone() {
-        assert_eq!(StrategyWish::default().settle(1).canary, 0);
-        assert_eq!(StrategyWish::default().settle(2).canary, 1);
+        assert_eq!(StrategyRequest::default().settle(1).canary, 0);
+        assert_eq!(StrategyRequest::default().settle(2).canary, 1);
     }
 }

@@ -21,12 +21,12 @@ pub struct SpecDiff {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceDiff {
     pub service: String,
-    pub change: Change,
+    pub change: SpecChange,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Change {
+pub enum SpecChange {
     Created,
     /// With the reasons in words, such as ``image `a:1` -> `a:2` ``; secrets are not shown.
     Recreated {
@@ -63,7 +63,7 @@ pub fn diff(from: Option<&InstanceSpec>, to: &InstanceSpec) -> SpecDiff {
 impl SpecDiff {
     /// Whether nothing would be created, recreated, removed or written.
     pub fn is_empty(&self) -> bool {
-        let is_unchanged = |service: &ServiceDiff| service.change == Change::Unchanged;
+        let is_unchanged = |service: &ServiceDiff| service.change == SpecChange::Unchanged;
         self.services.iter().all(is_unchanged) && self.new_volumes.is_empty() && self.files.is_empty()
     }
 }
@@ -73,18 +73,18 @@ fn change(
     before: Option<&ContainerSpec>,
     after: &ContainerSpec,
     to: &InstanceSpec,
-) -> Change {
+) -> SpecChange {
     match (from, before) {
-        (Some(_), Some(before)) if before.config_hash == after.config_hash => Change::Unchanged,
-        (Some(from), Some(before)) => Change::Recreated { because: reasons((from, before), (to, after)) },
-        (_, _) => Change::Created,
+        (Some(_), Some(before)) if before.config_hash == after.config_hash => SpecChange::Unchanged,
+        (Some(from), Some(before)) => SpecChange::Recreated { because: reasons((from, before), (to, after)) },
+        (_, _) => SpecChange::Created,
     }
 }
 
 fn removed(from: Option<&InstanceSpec>, to: &InstanceSpec) -> Vec<ServiceDiff> {
     let gone = from.into_iter().flat_map(|from| &from.containers);
     gone.filter(|container| to.container(&container.service).is_none())
-        .map(|container| ServiceDiff { service: container.service.clone(), change: Change::Removed })
+        .map(|container| ServiceDiff { service: container.service.clone(), change: SpecChange::Removed })
         .collect()
 }
 

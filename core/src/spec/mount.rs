@@ -9,7 +9,7 @@ pub struct MountSpec {
     pub source: MountSource,
     /// The absolute path inside the container.
     pub target: String,
-    pub access: Access,
+    pub access: MountAccess,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ pub enum MountSource {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Access {
+pub enum MountAccess {
     ReadWrite,
     ReadOnly,
 }

@@ -3,7 +3,7 @@
 //! **Invariant:** what carries another instance's label, or another host's, is never its own, whatever project it is in.
 
 use super::labels::{COMPOSE_PROJECT, FLEET_HOST, FLEET_INSTANCE};
-use super::throwaway::{FLEET_THROWAWAY, is_throwaway_project, project_of};
+use super::sandbox::{FLEET_THROWAWAY, is_throwaway_project, project_of};
 use super::{InstanceSpec, VolumeSpec};
 use crate::names::{Digest, HostName, InstanceName};
 use serde::{Deserialize, Serialize};
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn a_double_owns_what_carries_its_id_and_nothing_of_its_instance() {
         let spec = rendered(&bundle(&[]), "1", &[]).expect("the demo renders").spec;
-        let double = spec.throwaway(&["db".to_owned()].into(), "1");
+        let double = spec.sandbox(&["db".to_owned()].into(), "1");
         let own = |key: &str| double.containers[0].labels.get(key).map(String::as_str);
         assert_eq!(owner_by_labels(&double, own), EngineOwner::Instance);
         let of_instance = |key: &str| spec.containers[0].labels.get(key).map(String::as_str);

@@ -8,7 +8,9 @@
 
 use super::await_limit;
 use super::order::depths;
-use super::{ContainerHealth, ContainerState, Found, FoundContainer, KeptVolume, Origin, Ownership, Stage, Step};
+use super::{
+    ContainerHealth, ContainerState, FileOrigin, FoundContainer, FoundProject, KeptVolume, Ownership, Stage, Step,
+};
 use super::{FoundFile, is_one_shot};
 use crate::spec::{Condition, ContainerSpec, FileSpec, InstanceSpec, MountSource, NetworkMode, NetworkSpec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,25 +19,25 @@ use std::collections::{BTreeMap, BTreeSet};
 const SUCCESSOR: &str = ".next";
 
 /// The difference between what was found and a goal.
-pub struct Change<'a> {
-    found: &'a Found,
+pub struct ProjectChange<'a> {
+    found: &'a FoundProject,
     goal: &'a InstanceSpec,
     depths: BTreeMap<&'a str, usize>,
     /// In the goal's order.
-    places: Vec<Place<'a>>,
+    places: Vec<PlannedContainer<'a>>,
     orphans: Vec<&'a FoundContainer>,
 }
 
 /// One container of the goal, and what was found of it.
-struct Place<'a> {
+struct PlannedContainer<'a> {
     spec: &'a ContainerSpec,
     /// The one that is already as it shall be, whatever its name.
     keeper: Option<&'a FoundContainer>,
     others: Vec<&'a FoundContainer>,
 }
 
-impl<'a> Change<'a> {
-    pub fn between(found: &'a Found, goal: &'a InstanceSpec) -> Self {
+impl<'a> ProjectChange<'a> {
+    pub fn between(found: &'a FoundProject, goal: &'a InstanceSpec) -> Self {
         let orphans = found.containers.iter().filter(|it| goal.container(&it.service).is_none());
         let mut change = Self { found, goal, depths: depths(goal), places: Vec::new(), orphans: orphans.collect() };
         for spec in &goal.containers {
@@ -45,13 +47,13 @@ impl<'a> Change<'a> {
         change
     }
 
-    fn place(&self, spec: &'a ContainerSpec) -> Place<'a> {
+    fn place(&self, spec: &'a ContainerSpec) -> PlannedContainer<'a> {
         let fits = |it: &&FoundContainer| self.is_as_wished(spec, it);
         let of_service = || self.found.containers.iter().filter(|it| it.service == spec.service);
         let by_name = of_service().filter(fits).find(|it| it.name == spec.name);
         let keeper = by_name.or_else(|| of_service().find(fits));
         let others = of_service().filter(|it| keeper.is_none_or(|keeper| keeper.id != it.id)).collect();
-        Place { spec, keeper, others }
+        PlannedContainer { spec, keeper, others }
     }
 
     fn is_as_wished(&self, spec: &ContainerSpec, found: &FoundContainer) -> bool {
@@ -135,7 +137,7 @@ impl<'a> Change<'a> {
             .found
             .files
             .iter()
-            .filter(|(path, found)| found.origin == Origin::Ours && self.goal.file(path).is_none());
+            .filter(|(path, found)| found.origin == FileOrigin::Ours && self.goal.file(path).is_none());
         let remove: Vec<_> = left.map(|(path, _)| path.clone()).collect();
         let is_needed = !write.is_empty() || !remove.is_empty();
         is_needed.then_some(Step::WriteFiles { write, remove })
@@ -144,7 +146,7 @@ impl<'a> Change<'a> {
     /// All new containers that can be created while their predecessors still run.
     fn create_early(&self) -> Stage {
         let new = self.places.iter().filter(|place| place.keeper.is_none() && !self.is_created_late(place));
-        stage(new.map(Place::create_beside))
+        stage(new.map(PlannedContainer::create_beside))
     }
 
     fn create_late(&self, depth: usize) -> Stage {
@@ -154,12 +156,12 @@ impl<'a> Change<'a> {
 
     /// Whether a container needs something that is only there after the stops: a network made anew, or the very
     /// container that lends it a network.
-    fn is_created_late(&self, place: &Place<'_>) -> bool {
+    fn is_created_late(&self, place: &PlannedContainer<'_>) -> bool {
         let borrows = matches!(place.spec.network_mode, NetworkMode::Service(_));
         borrows || place.spec.networks.iter().any(|attach| self.is_stale(&attach.network))
     }
 
-    fn at(&self, depth: usize) -> impl Iterator<Item = &Place<'a>> {
+    fn at(&self, depth: usize) -> impl Iterator<Item = &PlannedContainer<'a>> {
         self.places.iter().filter(move |place| self.depths.get(place.spec.service.as_str()) == Some(&depth))
     }
 
@@ -231,7 +233,7 @@ impl<'a> Change<'a> {
         stage(starting.map(|place| Step::Start { name: place.spec.name.clone() }))
     }
 
-    fn is_to_start(&self, place: &Place<'_>) -> bool {
+    fn is_to_start(&self, place: &PlannedContainer<'_>) -> bool {
         let Some(keeper) = place.keeper else { return true };
         match keeper.state {
             ContainerState::Running | ContainerState::Restarting => false,
@@ -251,7 +253,7 @@ impl<'a> Change<'a> {
     }
 }
 
-impl Place<'_> {
+impl PlannedContainer<'_> {
     fn create_beside(&self) -> Step {
         self.create(self.name_beside())
     }

@@ -1,10 +1,10 @@
 //! What someone changed by hand.
 
-use super::{ContainerState, ForeignKind, Found, FoundContainer, Ownership, is_one_shot};
+use super::{ContainerState, ForeignKind, FoundContainer, FoundProject, Ownership, is_one_shot};
 use crate::spec::{ContainerSpec, InstanceSpec};
 
 /// How what is there differs from the spec that was applied, in sentences for people; none where it does not.
-pub fn drift(found: &Found, spec: &InstanceSpec) -> Vec<String> {
+pub fn drift(found: &FoundProject, spec: &InstanceSpec) -> Vec<String> {
     let mut sentences = Vec::new();
     for container in &spec.containers {
         sentences.extend(drift_of(found, spec, container));
@@ -29,7 +29,7 @@ pub fn drift(found: &Found, spec: &InstanceSpec) -> Vec<String> {
     sentences
 }
 
-fn changed_networks(found: &Found, spec: &InstanceSpec) -> Vec<String> {
+fn changed_networks(found: &FoundProject, spec: &InstanceSpec) -> Vec<String> {
     let own = found.networks.iter().filter(|it| it.ownership == Ownership::OfProject && !it.config_hash.is_empty());
     let is_other = |name: &str, hash: &str| {
         spec.networks.iter().any(|it| it.name == name && !it.external && it.config_hash != hash)
@@ -38,7 +38,7 @@ fn changed_networks(found: &Found, spec: &InstanceSpec) -> Vec<String> {
     changed.map(|it| format!("network {} was made anew with another configuration", it.name)).collect()
 }
 
-fn drift_of(found: &Found, spec: &InstanceSpec, container: &ContainerSpec) -> Vec<String> {
+fn drift_of(found: &FoundProject, spec: &InstanceSpec, container: &ContainerSpec) -> Vec<String> {
     let name = &container.name;
     let all: Vec<_> = found.of_service(&container.service).collect();
     let Some(there) = all.iter().find(|it| it.name == *name) else {

@@ -9,7 +9,7 @@ use std::fmt;
 
 /// What an instance's project has on the host, whoever made it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Found {
+pub struct FoundProject {
     /// The instance's containers, running or not.
     pub containers: Vec<FoundContainer>,
     /// The networks of the project, and those of the spec that others made.
@@ -61,7 +61,7 @@ impl fmt::Display for Foreign {
     }
 }
 
-impl Found {
+impl FoundProject {
     /// The containers of the project that somebody else made: a stack that was there before us.
     pub fn strangers(&self) -> impl Iterator<Item = &str> {
         let own = self.foreign.iter().filter(|it| it.kind == ForeignKind::Container);
@@ -199,18 +199,18 @@ pub struct FoundFile {
     pub digest: Option<Digest>,
     pub mode: u32,
     /// Whether we wrote it.
-    pub origin: Origin,
+    pub origin: FileOrigin,
 }
 
 /// Who made a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Origin {
+pub enum FileOrigin {
     Ours,
     Theirs,
 }
 
-impl Found {
+impl FoundProject {
     /// What is there when a spec is fully applied; what a dry run starts from.
     pub fn of_spec(spec: &InstanceSpec) -> Self {
         let containers = spec.containers.iter().map(|container| FoundContainer {
@@ -240,7 +240,7 @@ impl Found {
             ownership: if network.external { Ownership::OfOthers } else { Ownership::OfProject },
             config_hash: network.config_hash.clone(),
         });
-        let file = |digest, mode| FoundFile { digest: Some(digest), mode, origin: Origin::Ours };
+        let file = |digest, mode| FoundFile { digest: Some(digest), mode, origin: FileOrigin::Ours };
         let files = spec.files.iter().map(|it| (it.path.clone(), file(it.content.digest(), it.mode)));
         Self {
             containers: containers.collect(),

@@ -3,7 +3,7 @@
 //! **Invariant:** the gate never says healthy unless everything was well in every look over the whole minimum time.
 
 use super::{ContainerHealth, ContainerState, is_one_shot};
-use crate::app::Health;
+use crate::app::HealthRules;
 use crate::spec::{ContainerSpec, InstanceSpec, Restart};
 use crate::time::Time;
 use crate::units::Period;
@@ -56,7 +56,7 @@ impl Ailment {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum GateVerdict {
     Waiting {
         why: String,
     },
@@ -84,48 +84,48 @@ pub struct Gate {
 }
 
 impl Gate {
-    pub fn new(health: &Health, began: Time) -> Self {
+    pub fn new(health: &HealthRules, began: Time) -> Self {
         let (minimum_healthy, deadline) = (health.minimum_healthy, health.deadline);
         Self { minimum_healthy, deadline, began, well_since: None, restarts: BTreeMap::new() }
     }
 
     /// Takes in one look at the instance.
-    pub fn judge(&mut self, spec: &InstanceSpec, seen: &Observation, now: Time) -> Verdict {
+    pub fn judge(&mut self, spec: &InstanceSpec, seen: &Observation, now: Time) -> GateVerdict {
         let found = self.restarted(seen).map(Ailment::Unwell).or_else(|| ailment(spec, seen));
         let Some(ailment) = found else {
             return self.while_well(now);
         };
         self.well_since = None;
         match ailment {
-            Ailment::Hopeless(why) => Verdict::Failed { why },
+            Ailment::Hopeless(why) => GateVerdict::Failed { why },
             Ailment::Starting(why) | Ailment::Unwell(why) => self.while_unwell(why, now),
         }
     }
 
     /// Takes in that the instance could not be looked at.
-    pub fn judge_unseen(&mut self, why: String, now: Time) -> Verdict {
+    pub fn judge_unseen(&mut self, why: String, now: Time) -> GateVerdict {
         self.well_since = None;
         self.while_unwell(why, now)
     }
 
-    fn while_well(&mut self, now: Time) -> Verdict {
+    fn while_well(&mut self, now: Time) -> GateVerdict {
         let since = *self.well_since.get_or_insert(now);
         let well_for = now.since(since);
         if well_for >= self.minimum_healthy.as_duration() {
-            return Verdict::Healthy;
+            return GateVerdict::Healthy;
         }
         if self.is_over(now) {
             let why = format!("it was healthy for {} only when its {} were over", whole(well_for), self.deadline);
-            return Verdict::Failed { why };
+            return GateVerdict::Failed { why };
         }
-        Verdict::WellFor { so_far: whole(well_for), of: self.minimum_healthy }
+        GateVerdict::WellFor { so_far: whole(well_for), of: self.minimum_healthy }
     }
 
-    fn while_unwell(&self, why: String, now: Time) -> Verdict {
+    fn while_unwell(&self, why: String, now: Time) -> GateVerdict {
         if self.is_over(now) {
-            return Verdict::Failed { why: format!("not healthy within {}: {why}", self.deadline) };
+            return GateVerdict::Failed { why: format!("not healthy within {}: {why}", self.deadline) };
         }
-        Verdict::Waiting { why }
+        GateVerdict::Waiting { why }
     }
 
     fn is_over(&self, now: Time) -> bool {

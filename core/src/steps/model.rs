@@ -1,8 +1,8 @@
 //! A small model of an Engine and a disk, as strict as the real ones: what they would refuse, it refuses.
 
-use super::found::{FoundFile, KeptVolume, Origin};
+use super::found::{FileOrigin, FoundFile, KeptVolume};
 use super::{
-    ContainerHealth, ContainerState, DEFAULT_GRACE, Found, FoundContainer, FoundNetwork, Ownership, Stage, Step,
+    ContainerHealth, ContainerState, DEFAULT_GRACE, FoundContainer, FoundNetwork, FoundProject, Ownership, Stage, Step,
     is_one_shot,
 };
 use crate::spec::{Condition, ContainerSpec, InstanceSpec, NetworkMode, NetworkSpec};
@@ -20,9 +20,9 @@ pub struct Host {
 }
 
 impl Host {
-    pub fn look(&self, goal: &InstanceSpec) -> Found {
+    pub fn look(&self, goal: &InstanceSpec) -> FoundProject {
         let wanted = goal.containers.iter().map(|it| it.image.clone()).filter(|image| self.pulled.contains(image));
-        Found {
+        FoundProject {
             containers: self.containers.clone(),
             networks: self.networks.clone(),
             volumes: self.volumes.clone(),
@@ -107,7 +107,7 @@ impl Host {
     fn write_files(&mut self, goal: &InstanceSpec, write: &[String], remove: &[String]) -> Result<(), String> {
         for path in write {
             let file = goal.file(path).ok_or("no such file")?;
-            let found = FoundFile { digest: Some(file.content.digest()), mode: file.mode, origin: Origin::Ours };
+            let found = FoundFile { digest: Some(file.content.digest()), mode: file.mode, origin: FileOrigin::Ours };
             self.files.insert(path.clone(), found);
         }
         self.files.retain(|path, _| !remove.contains(path));

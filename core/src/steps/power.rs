@@ -1,16 +1,16 @@
 //! Stopping an instance, and starting it again.
 
 use super::removal::stop_all;
-use super::{ContainerState, Found, Stage, steps};
-use crate::order::PowerWish;
+use super::{ContainerState, FoundProject, Stage, steps};
+use crate::order::PowerRequest;
 use crate::spec::InstanceSpec;
 
 /// The stages that an operator's wish about power asks for; starting heals what is missing or was changed by hand.
-pub fn steps_for_power(found: &Found, spec: &InstanceSpec, wish: PowerWish) -> Vec<Stage> {
+pub fn steps_for_power(found: &FoundProject, spec: &InstanceSpec, wish: PowerRequest) -> Vec<Stage> {
     match wish {
-        PowerWish::Start => steps(found, spec),
-        PowerWish::Stop => stop_all(found, spec),
-        PowerWish::Restart => {
+        PowerRequest::Start => steps(found, spec),
+        PowerRequest::Stop => stop_all(found, spec),
+        PowerRequest::Restart => {
             let mut stages = stop_all(found, spec);
             stages.extend(steps(&stopped(found), spec));
             stages
@@ -19,7 +19,7 @@ pub fn steps_for_power(found: &Found, spec: &InstanceSpec, wish: PowerWish) -> V
 }
 
 /// The same after everything that runs was stopped.
-fn stopped(found: &Found) -> Found {
+fn stopped(found: &FoundProject) -> FoundProject {
     let mut found = found.clone();
     for container in found.containers.iter_mut().filter(|it| it.state.is_alive()) {
         // How it ends is not known yet; only that nobody may take it for a job that completed.

@@ -2,14 +2,14 @@
 
 use super::change::{remove, stage, stop};
 use super::order::depths;
-use super::{Found, Origin, Ownership, Stage, Step};
+use super::{FileOrigin, FoundProject, Ownership, Stage, Step};
 use crate::spec::InstanceSpec;
 use std::collections::BTreeSet;
 
 /// The stages that remove what was found of an instance; of its volumes only those that are named.
 ///
 /// Files and folders that users or containers wrote stay where they are. A volume that others made stays too.
-pub fn steps_to_remove(found: &Found, spec: &InstanceSpec, volumes: &BTreeSet<String>) -> Vec<Stage> {
+pub fn steps_to_remove(found: &FoundProject, spec: &InstanceSpec, volumes: &BTreeSet<String>) -> Vec<Stage> {
     let mut stages = stop_all(found, spec);
     stages.push(stage(found.containers.iter().map(remove)));
     let networks = found.networks.iter().filter(|network| network.ownership == Ownership::OfProject);
@@ -27,14 +27,14 @@ pub fn steps_to_remove(found: &Found, spec: &InstanceSpec, volumes: &BTreeSet<St
     stages
 }
 
-fn remove_files(found: &Found) -> Option<Step> {
-    let ours = found.files.iter().filter(|(_, file)| file.origin == Origin::Ours);
+fn remove_files(found: &FoundProject) -> Option<Step> {
+    let ours = found.files.iter().filter(|(_, file)| file.origin == FileOrigin::Ours);
     let remove: Vec<_> = ours.map(|(path, _)| path.clone()).collect();
     (!remove.is_empty()).then_some(Step::WriteFiles { write: Vec::new(), remove })
 }
 
 /// Stops what runs: those that the spec does not know first, then dependants before what they depend on.
-pub fn stop_all(found: &Found, spec: &InstanceSpec) -> Vec<Stage> {
+pub fn stop_all(found: &FoundProject, spec: &InstanceSpec) -> Vec<Stage> {
     let depths = depths(spec);
     let depth_of = |service: &str| depths.get(service).copied();
     let deepest = depths.values().max().copied();

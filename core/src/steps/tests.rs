@@ -74,5 +74,5 @@ fn a_service_that_is_gone_is_stopped_with_the_change() {
 #[test]
 fn a_dry_run_says_what_a_new_release_does() {
     let (before, after) = (spec("db:1\nweb:1 after db\nvolume data"), spec("db:1\nweb:2 after db\nvolume data"));
-    assert_eq!(shown(&steps(&super::Found::of_spec(&before), &after)), format!("pull web:2\n{WEB_ANEW}"));
+    assert_eq!(shown(&steps(&super::FoundProject::of_spec(&before), &after)), format!("pull web:2\n{WEB_ANEW}"));
 }

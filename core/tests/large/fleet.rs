@@ -4,9 +4,9 @@ use fleet_core::backup::{BackupKey, BackupPolicy, BackupSeen, Cause, Keep, Proof
 use fleet_core::facts::*;
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::labels::{Labels, Selector};
-use fleet_core::order::{PowerWish, Release};
+use fleet_core::order::{PowerRequest, Release};
 use fleet_core::plan::{Plan, plan};
-use fleet_core::rollout::{RolloutRequest, StrategyWish, propose};
+use fleet_core::rollout::{RolloutRequest, StrategyRequest, propose};
 use fleet_core::time::Time;
 
 const NOW: Time = Time(1_800_000_000_000);
@@ -18,11 +18,12 @@ pub fn each_state(hosts: usize, mut look: impl FnMut(&str, &dyn Fn() -> Plan)) {
     look("nothing", &|| planned(&desired, &observed));
     with_backups(&mut desired, &mut observed);
     look("backups_none_due", &|| planned(&desired, &observed));
-    desired.at_once = AtOnce(1);
+    desired.at_once = DataConcurrency(1);
     desired.policies.values_mut().for_each(|policy| policy.schedule = "@hourly".parse().expect("a schedule"));
     look("backups_all_due", &|| planned(&desired, &observed));
     desired.policies.clear();
-    let request = RolloutRequest { to: release(2), selector: Selector::default(), strategy: StrategyWish::default() };
+    let request =
+        RolloutRequest { to: release(2), selector: Selector::default(), strategy: StrategyRequest::default() };
     let proposal = propose(&desired, &Asked::default(), &observed, &request, NOW).expect("it can begin");
     let rollout = proposal.into_rollout("app-1".parse().expect("an id"), "ada".parse().expect("a name"), NOW);
     desired.rollouts.insert(rollout.id.clone(), rollout);
@@ -57,19 +58,21 @@ fn fleet(hosts: usize) -> (Desired, Observed) {
             release: release(1),
             revision: 1,
             drift: DriftRule::Heal,
-            power: PowerDesired { wish: PowerWish::Start, serial: 0 },
+            power: PowerDesired { wish: PowerRequest::Start, serial: 0 },
             removal: None,
             data: None,
             origin: None,
             created: Time::ZERO,
         };
         desired.instances.insert(name.clone(), instance);
-        observed.hosts.insert(host.clone(), HostObserved { link: Link::Online, said: said(HostPolicy::default()) });
+        observed
+            .hosts
+            .insert(host.clone(), HostObserved { link: LinkState::Online, said: said(HostPolicy::default()) });
         let settled = InstanceSaid {
             release: release(1),
             revision: 1,
             power_serial: 0,
-            health: Health::Healthy,
+            health: InstanceHealth::Healthy,
             drift: Vec::new(),
             containers: Vec::new(),
             coverage: None,

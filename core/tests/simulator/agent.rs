@@ -2,7 +2,7 @@
 //! by itself, and says so until it is heard.
 
 use crate::random::Random;
-use fleet_core::facts::{Doing, Health, InstanceSaid, Running};
+use fleet_core::facts::{Doing, InstanceHealth, InstanceSaid, Running};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Action, Goal, Order, Outcome, Release};
 use fleet_core::time::Time;
@@ -14,7 +14,7 @@ pub struct Real {
     pub release: Release,
     pub revision: u64,
     pub power_serial: u64,
-    pub health: Health,
+    pub health: InstanceHealth,
 }
 
 impl Real {
@@ -123,13 +123,13 @@ impl Agent {
         match &order.action {
             Action::Install { goal } => {
                 let (release, revision) = (goal.release.clone(), goal.revision);
-                let real = Real { release, revision, power_serial: 0, health: Health::Healthy };
+                let real = Real { release, revision, power_serial: 0, health: InstanceHealth::Healthy };
                 self.instances.insert(name.clone(), real);
             }
             Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
                 if let Some(real) = self.instances.get_mut(name) {
                     (real.release, real.revision) = (goal.release.clone(), goal.revision);
-                    real.health = Health::Healthy;
+                    real.health = InstanceHealth::Healthy;
                 }
             }
             Action::Power { serial, .. } => {

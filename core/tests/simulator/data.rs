@@ -20,7 +20,7 @@ const ATTEMPTS: usize = 4;
 
 /// Some fleets have a policy.
 pub fn draw(random: &mut Random, desired: &mut Desired) {
-    desired.at_once = AtOnce(u32::try_from(random.between(1, 4)).expect("it fits"));
+    desired.at_once = DataConcurrency(u32::try_from(random.between(1, 4)).expect("it fits"));
     if !random.percent(25) {
         return;
     }
@@ -129,7 +129,7 @@ impl DataLaws {
         }
         let gone: BTreeSet<&OrderId> = plan.closed.iter().chain(&plan.withdrawn).collect();
         let counts = |(id, open): &(&OrderId, &OpenOrder)| {
-            let is_online = observed.hosts.get(&open.host).is_some_and(|host| host.link == Link::Online);
+            let is_online = observed.hosts.get(&open.host).is_some_and(|host| host.link == LinkState::Online);
             let is_late = open.asked.after(open.order.deadline).after(GRACE) <= now;
             takes_a_place(&open.order) && is_online && !is_late && !gone.contains(id)
         };

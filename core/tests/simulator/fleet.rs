@@ -6,7 +6,7 @@ use fleet_core::facts::*;
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::labels::Labels;
 use fleet_core::names::{HostName, InstanceName};
-use fleet_core::order::{PowerWish, Release};
+use fleet_core::order::{PowerRequest, Release};
 use fleet_core::time::Time;
 use std::fmt::Debug;
 use std::str::FromStr;
@@ -28,7 +28,7 @@ pub fn is_bad(release: &Release) -> bool {
 
 /// How much goes wrong.
 #[derive(Debug, Clone, Copy)]
-pub struct Weather {
+pub struct FaultSchedule {
     pub faults: u64,
     pub wishes: u64,
     /// The longest delay of a message, in milliseconds.
@@ -58,7 +58,7 @@ pub struct Host {
 pub struct Fleet {
     pub desired: Desired,
     pub hosts: Vec<Host>,
-    pub weather: Weather,
+    pub weather: FaultSchedule,
     pub start: Time,
 }
 
@@ -86,12 +86,12 @@ pub fn draw(random: &mut Random) -> Fleet {
     fleet
 }
 
-fn weather(random: &mut Random, size: u64, start: Time) -> Weather {
+fn weather(random: &mut Random, size: u64, start: Time) -> FaultSchedule {
     let length = random.between(10, 60) * MINUTE;
     let calm_at = Time(start.0 + length);
     let delay = if random.percent(50) { 200 } else { 20_000 };
     let faults = if random.percent(30) { 0 } else { random.between(0, 2 * size) };
-    Weather { faults, wishes: random.between(0, 10), delay, calm_at }
+    FaultSchedule { faults, wishes: random.between(0, 10), delay, calm_at }
 }
 
 fn labels(random: &mut Random) -> Labels {
@@ -111,7 +111,7 @@ fn wanted(host: &HostName, start: Time) -> InstanceDesired {
         release: release(1),
         revision: 1,
         drift: DriftRule::Heal,
-        power: PowerDesired { wish: PowerWish::Start, serial: 0 },
+        power: PowerDesired { wish: PowerRequest::Start, serial: 0 },
         removal: None,
         data: None,
         origin: None,
@@ -120,7 +120,7 @@ fn wanted(host: &HostName, start: Time) -> InstanceDesired {
 }
 
 fn installed() -> Real {
-    Real { release: release(1), revision: 1, power_serial: 0, health: Health::Healthy }
+    Real { release: release(1), revision: 1, power_serial: 0, health: InstanceHealth::Healthy }
 }
 
 fn host(random: &mut Random, name: HostName, agent: Agent) -> Host {

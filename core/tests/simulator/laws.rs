@@ -5,8 +5,8 @@ use crate::data::DataLaws;
 use fleet_core::facts::*;
 use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::order::{Order, Outcome};
-use fleet_core::plan::{NewOrder, Phase, Plan, phase};
-use fleet_core::rollout::{Member, Rollout, RolloutWish};
+use fleet_core::plan::{NewOrder, Plan, RolloutPhase, phase};
+use fleet_core::rollout::{Member, Rollout, RolloutIntent};
 use fleet_core::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -104,7 +104,7 @@ impl Laws {
     ) -> Verdict {
         let (id, strategy) = (&rollout.id, &rollout.strategy);
         let heard = self.heard(observed, rollout);
-        hold!(rollout.wish == RolloutWish::Run, "{id} asks although it is paused or aborted");
+        hold!(rollout.wish == RolloutIntent::Run, "{id} asks although it is paused or aborted");
         hold!(heard.failures < strategy.max_failures as usize, "{id} asks after {} failures", heard.failures);
         let canary = strategy.canary as usize;
         hold!(heard.successes >= canary || heard.failures == 0, "{id} asks after its canary failed");
@@ -190,7 +190,7 @@ impl Laws {
             let is_asked_for = is_something_wanted(instance, observed.instances.get(name));
             hold!(!is_asked_for || waits.contains(&(name, None)), "{name} waits without a reason");
         }
-        for rollout in desired.rollouts.values().filter(|rollout| rollout.wish != RolloutWish::Abort) {
+        for rollout in desired.rollouts.values().filter(|rollout| rollout.wish != RolloutIntent::Abort) {
             for member in rollout.members.iter().filter(|member| !busy.contains(&member.instance)) {
                 let is_wanted = self.is_wanted(desired, observed, rollout, member);
                 let is_said = waits.contains(&(&member.instance, Some(&rollout.id)));
@@ -220,16 +220,21 @@ impl Laws {
     /// Checks the end: every rollout is over, or says whom it waits for.
     pub fn of_the_end(&self, desired: &Desired, asked: &Asked, observed: &Observed, plan: &Plan, now: Time) -> Verdict {
         self.of_reasons(desired, asked, observed, plan)?;
-        let is_online = |host| observed.hosts.get(host).is_some_and(|host: &HostObserved| host.link == Link::Online);
+        let is_online =
+            |host| observed.hosts.get(host).is_some_and(|host: &HostObserved| host.link == LinkState::Online);
         let open = asked.orders.values().find(|open| is_online(&open.host));
         hold!(open.is_none(), "an order is open for ever: {open:?}");
         for rollout in desired.rollouts.values() {
             let id = &rollout.id;
             match phase(rollout, desired, asked, observed, now) {
-                Phase::Done | Phase::DoneButOffline { .. } | Phase::Aborted | Phase::Paused | Phase::Halted { .. } => {}
-                Phase::OutsideWindow { .. } if has_hours(observed) => {}
+                RolloutPhase::Done
+                | RolloutPhase::DoneButOffline { .. }
+                | RolloutPhase::Aborted
+                | RolloutPhase::Paused
+                | RolloutPhase::Halted { .. } => {}
+                RolloutPhase::OutsideWindow { .. } if has_hours(observed) => {}
                 // Whoever is left is held back by something of its own.
-                Phase::Running | Phase::Soaking { .. } | Phase::OutsideWindow { .. } => {
+                RolloutPhase::Running | RolloutPhase::Soaking { .. } | RolloutPhase::OutsideWindow { .. } => {
                     let mut waiting = plan.waiting.iter().filter(|waiting| waiting.rollout.as_ref() == Some(id));
                     let idle = waiting.find(|waiting| !is_held(&waiting.because));
                     hold!(idle.is_none(), "{id} never settles: {idle:?}");
@@ -252,7 +257,7 @@ fn has_hours(observed: &Observed) -> bool {
 
 fn host_may_be_asked(desired: &Desired, observed: &Observed, host: &HostName, now: Time) -> Verdict {
     hold!(desired.hosts.contains_key(host), "{host} was removed, and is asked");
-    let seen = observed.hosts.get(host).filter(|seen| seen.link == Link::Online);
+    let seen = observed.hosts.get(host).filter(|seen| seen.link == LinkState::Online);
     let Some(seen) = seen else { return Err(format!("{host} is offline, and is asked")) };
     let is_open = seen.said.policy.hours.as_ref().is_none_or(|hours| hours.is_open(now));
     hold!(is_open, "{host} is asked outside its hours");
@@ -274,7 +279,7 @@ fn is_sick(observed: &Observed, rollout: &Rollout, instance: &InstanceName, ende
     let Some(seen) = observed.instances.get(instance).filter(|seen| seen.at >= ended) else { return false };
     let to = rollout.members.iter().find(|member| member.instance == *instance).map(|member| &member.to);
     match &seen.running {
-        Running::Settled(said) => matches!(said.health, Health::Unhealthy { .. }) && Some(&said.release) == to,
+        Running::Settled(said) => matches!(said.health, InstanceHealth::Unhealthy { .. }) && Some(&said.release) == to,
         Running::Absent | Running::Busy { .. } => false,
     }
 }

@@ -15,7 +15,7 @@ mod world;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use world::{Story, World};
+use world::{Trace, World};
 
 /// How long to go on when nobody says how many.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -40,7 +40,7 @@ impl Drop for Seed {
     }
 }
 
-fn live(seed: u64, story: Story, tally: &Tally) {
+fn live(seed: u64, story: Trace, tally: &Tally) {
     let _seed = Seed(seed);
     let mut world = World::of(seed);
     world.story = story;
@@ -60,7 +60,7 @@ fn number(variable: &str) -> Option<u64> {
 fn every_fleet_settles_and_keeps_its_limits() {
     let tally = Tally::default();
     if let Some(seed) = number("FLEET_SIM_SEED") {
-        return live(seed, Story::Told, &tally);
+        return live(seed, Trace::Told, &tally);
     }
     let (fleets, begun, next) = (number("FLEET_SIM_FLEETS"), Instant::now(), AtomicU64::new(0));
     let is_enough = |seed| match fleets {
@@ -75,7 +75,7 @@ fn every_fleet_settles_and_keeps_its_limits() {
                     if is_enough(seed) {
                         break;
                     }
-                    live(seed, Story::Untold, &tally);
+                    live(seed, Trace::Untold, &tally);
                 }
             });
         }

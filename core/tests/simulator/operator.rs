@@ -4,9 +4,9 @@ use crate::fleet::{read, release};
 use crate::random::Random;
 use fleet_core::facts::{Asked, Desired, Observed, Removal};
 use fleet_core::names::{InstanceName, RolloutId};
-use fleet_core::order::PowerWish;
-use fleet_core::plan::{Phase, phase};
-use fleet_core::rollout::{Proposal, RolloutRequest, RolloutWish, StrategyWish, propose, propose_undo};
+use fleet_core::order::PowerRequest;
+use fleet_core::plan::{RolloutPhase, phase};
+use fleet_core::rollout::{Proposal, RolloutIntent, RolloutRequest, StrategyRequest, propose, propose_undo};
 use fleet_core::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use std::time::Duration;
 pub fn wish(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: &Observed, now: Time) {
     match random.between(0, 99) {
         0..=34 => begin_rollout(random, desired, asked, observed, now),
-        35..=44 => set_wish(random, desired, RolloutWish::Pause),
+        35..=44 => set_wish(random, desired, RolloutIntent::Pause),
         45..=69 => resume(random, desired, asked, observed, now),
-        70..=76 => set_wish(random, desired, RolloutWish::Abort),
+        70..=76 => set_wish(random, desired, RolloutIntent::Abort),
         77..=82 => undo(random, desired, asked, observed, now),
         83..=88 => change(random, desired, |instance, _| instance.revision += 1),
         89..=93 => change(random, desired, |instance, random| {
             instance.power.serial += 1;
-            instance.power.wish = [PowerWish::Start, PowerWish::Stop, PowerWish::Restart][random.index(3)];
+            instance.power.wish = [PowerRequest::Start, PowerRequest::Stop, PowerRequest::Restart][random.index(3)];
         }),
         94..=96 => change(random, desired, |instance, _| {
             instance.removal = Some(Removal { volumes: Default::default(), attempt: 0 });
@@ -48,14 +48,14 @@ fn accept(desired: &mut Desired, proposal: Proposal, now: Time) {
     desired.rollouts.insert(id, rollout);
 }
 
-fn strategy(random: &mut Random) -> StrategyWish {
+fn strategy(random: &mut Random) -> StrategyRequest {
     let at_once = ["1", "2", "3", "25%", "50%", "100%"][random.index(6)];
     let window = ["22:00-04:00", "Sat,Sun 00:00-24:00", "00:00-24:00", "12:00-13:00+02:00"][random.index(4)];
     let mut per = BTreeMap::new();
     if random.percent(30) {
         per.insert("site".to_owned(), u32::try_from(random.between(1, 2)).expect("it fits"));
     }
-    StrategyWish {
+    StrategyRequest {
         canary: random.percent(40).then(|| u32::try_from(random.between(0, 3)).expect("it fits")),
         at_once: random.percent(80).then(|| read(at_once)),
         soak: Some(Duration::from_secs(random.between(0, 120))),
@@ -71,27 +71,27 @@ fn any(random: &mut Random, desired: &Desired) -> Option<RolloutId> {
     newest.or_else(|| desired.rollouts.keys().next()).cloned()
 }
 
-fn set_wish(random: &mut Random, desired: &mut Desired, wish: RolloutWish) {
+fn set_wish(random: &mut Random, desired: &mut Desired, wish: RolloutIntent) {
     let Some(rollout) = any(random, desired).and_then(|id| desired.rollouts.get_mut(&id)) else { return };
-    if rollout.wish != RolloutWish::Abort {
+    if rollout.wish != RolloutIntent::Abort {
         rollout.wish = wish;
     }
 }
 
 fn resume(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: &Observed, now: Time) {
     let Some(id) = any(random, desired) else { return };
-    let is_halted = matches!(phase(&desired.rollouts[&id], desired, asked, observed, now), Phase::Halted { .. });
-    let Some(rollout) = desired.rollouts.get_mut(&id).filter(|rollout| rollout.wish != RolloutWish::Abort) else {
+    let is_halted = matches!(phase(&desired.rollouts[&id], desired, asked, observed, now), RolloutPhase::Halted { .. });
+    let Some(rollout) = desired.rollouts.get_mut(&id).filter(|rollout| rollout.wish != RolloutIntent::Abort) else {
         return;
     };
-    rollout.wish = RolloutWish::Run;
+    rollout.wish = RolloutIntent::Run;
     rollout.attempt += u32::from(is_halted);
 }
 
 fn undo(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: &Observed, now: Time) {
     let Some(id) = any(random, desired) else { return };
     let Ok(proposal) = propose_undo(&desired.rollouts[&id], desired, asked, observed, now) else { return };
-    desired.rollouts.entry(id).and_modify(|rollout| rollout.wish = RolloutWish::Abort);
+    desired.rollouts.entry(id).and_modify(|rollout| rollout.wish = RolloutIntent::Abort);
     accept(desired, proposal, now);
 }
 

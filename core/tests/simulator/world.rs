@@ -2,8 +2,8 @@
 
 mod coordinator;
 mod event;
+mod fault_schedule;
 mod line;
-mod weather;
 mod work;
 
 use crate::fleet::{Fleet, Host, draw, said};
@@ -52,12 +52,12 @@ pub struct World {
     laws: Laws,
     pub turns: u32,
     pub orders: u32,
-    pub story: Story,
+    pub story: Trace,
 }
 
 /// Whether a fleet's life is told while it is lived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Story {
+pub enum Trace {
     Told,
     Untold,
 }
@@ -90,7 +90,7 @@ impl World {
             laws: Laws::default(),
             turns: 0,
             orders: 0,
-            story: Story::Untold,
+            story: Trace::Untold,
         };
         world.foresee(weather);
         world
@@ -125,7 +125,7 @@ impl World {
     }
 
     fn tell_story(&self, line: impl FnOnce() -> String) {
-        if self.story == Story::Told {
+        if self.story == Trace::Told {
             eprintln!("{} {}", self.now, line());
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{ConvertError, at_most, bounded, needed, read_json, write_json};
 use crate::v1;
-use fleet_core::facts::{ContainerSaid, Doing, Health, InstanceSaid, Running};
+use fleet_core::facts::{ContainerSaid, Doing, InstanceHealth, InstanceSaid, Running};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::End;
 
@@ -48,23 +48,23 @@ impl TryFrom<v1::InstanceSaid> for InstanceSaid {
     }
 }
 
-fn write_health(health: Health) -> (v1::Health, String) {
+fn write_health(health: InstanceHealth) -> (v1::Health, String) {
     match health {
-        Health::Healthy => (v1::Health::Healthy, String::new()),
-        Health::Starting => (v1::Health::Starting, String::new()),
-        Health::Unhealthy { reason } => (v1::Health::Unhealthy, reason),
-        Health::Stopped => (v1::Health::Stopped, String::new()),
-        Health::Unknown => (v1::Health::Unknown, String::new()),
+        InstanceHealth::Healthy => (v1::Health::Healthy, String::new()),
+        InstanceHealth::Starting => (v1::Health::Starting, String::new()),
+        InstanceHealth::Unhealthy { reason } => (v1::Health::Unhealthy, reason),
+        InstanceHealth::Stopped => (v1::Health::Stopped, String::new()),
+        InstanceHealth::Unknown => (v1::Health::Unknown, String::new()),
     }
 }
 
-fn read_health(health: v1::Health, reason: String) -> Result<Health, ConvertError> {
+fn read_health(health: v1::Health, reason: String) -> Result<InstanceHealth, ConvertError> {
     match health {
-        v1::Health::Healthy => Ok(Health::Healthy),
-        v1::Health::Starting => Ok(Health::Starting),
-        v1::Health::Unhealthy => Ok(Health::Unhealthy { reason: bounded(reason) }),
-        v1::Health::Stopped => Ok(Health::Stopped),
-        v1::Health::Unknown => Ok(Health::Unknown),
+        v1::Health::Healthy => Ok(InstanceHealth::Healthy),
+        v1::Health::Starting => Ok(InstanceHealth::Starting),
+        v1::Health::Unhealthy => Ok(InstanceHealth::Unhealthy { reason: bounded(reason) }),
+        v1::Health::Stopped => Ok(InstanceHealth::Stopped),
+        v1::Health::Unknown => Ok(InstanceHealth::Unknown),
         v1::Health::Unspecified => Err(ConvertError::Unknown { field: "instance.health" }),
     }
 }

@@ -2,10 +2,10 @@
 
 use super::{ConvertError, bounded, needed, read_json, write_json};
 use crate::v1;
-use fleet_core::backup::{Access, DataAction};
+use fleet_core::backup::{DataAction, RepositoryAccess};
 use fleet_core::facts::DriftRule;
 use fleet_core::names::ReleaseName;
-use fleet_core::order::{Action, Goal, Order, Outcome, PowerWish, Release};
+use fleet_core::order::{Action, Goal, Order, Outcome, PowerRequest, Release};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub struct OutgoingOrder {
     pub values: BTreeMap<String, String>,
     pub drift: DriftRule,
     /// The ways into the repositories that the action names.
-    pub access: Vec<Access>,
+    pub access: Vec<RepositoryAccess>,
     /// Bytes per second to and from repositories.
     pub limit_rate: Option<u64>,
 }
@@ -75,7 +75,7 @@ pub fn incoming_order(message: v1::Order) -> Result<OutgoingOrder, ConvertError>
 struct Beside {
     values: BTreeMap<String, String>,
     drift: DriftRule,
-    access: Vec<Access>,
+    access: Vec<RepositoryAccess>,
     limit_rate: Option<u64>,
 }
 
@@ -149,19 +149,19 @@ fn drift_rule(rule: v1::DriftRule) -> Result<DriftRule, ConvertError> {
     }
 }
 
-fn power_number(wish: PowerWish) -> i32 {
+fn power_number(wish: PowerRequest) -> i32 {
     match wish {
-        PowerWish::Start => v1::PowerWish::Start.into(),
-        PowerWish::Stop => v1::PowerWish::Stop.into(),
-        PowerWish::Restart => v1::PowerWish::Restart.into(),
+        PowerRequest::Start => v1::PowerWish::Start.into(),
+        PowerRequest::Stop => v1::PowerWish::Stop.into(),
+        PowerRequest::Restart => v1::PowerWish::Restart.into(),
     }
 }
 
-fn power_wish(wish: v1::PowerWish) -> Result<PowerWish, ConvertError> {
+fn power_wish(wish: v1::PowerWish) -> Result<PowerRequest, ConvertError> {
     match wish {
-        v1::PowerWish::Start => Ok(PowerWish::Start),
-        v1::PowerWish::Stop => Ok(PowerWish::Stop),
-        v1::PowerWish::Restart => Ok(PowerWish::Restart),
+        v1::PowerWish::Start => Ok(PowerRequest::Start),
+        v1::PowerWish::Stop => Ok(PowerRequest::Stop),
+        v1::PowerWish::Restart => Ok(PowerRequest::Restart),
         v1::PowerWish::Unspecified => Err(ConvertError::Unknown { field: "power.wish" }),
     }
 }

@@ -1,12 +1,14 @@
 use super::*;
 use crate::v1;
 use fleet_core::access::Joiner;
-use fleet_core::backup::{Access, Cause, Coverage, DataAction, FilesParent, Made, PlaceAccess, Secret, Source};
+use fleet_core::backup::{
+    BackupSource, Cause, Coverage, DataAction, DataResult, FilesParent, LocationAccess, RepositoryAccess, Secret,
+};
 use fleet_core::claims::Claims;
-use fleet_core::facts::{ContainerSaid, Doing, DriftRule, Health, InstanceSaid, Running};
+use fleet_core::facts::{ContainerSaid, Doing, DriftRule, InstanceHealth, InstanceSaid, Running};
 use fleet_core::host_policy::{HostPolicy, Permission};
 use fleet_core::names::{InstanceName, NameError, OrderId, RepositoryName};
-use fleet_core::order::{Action, End, Goal, Order, Outcome, PowerWish, Release, order_id};
+use fleet_core::order::{Action, End, Goal, Order, Outcome, PowerRequest, Release, order_id};
 use fleet_core::spec::{PortSpec, Protocol};
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -27,7 +29,7 @@ fn actions() -> Vec<Action> {
         Action::Install { goal: goal.clone() },
         Action::Upgrade { from: release("1.1"), goal: goal.clone() },
         Action::Configure { from: 2, goal: goal.clone() },
-        Action::Power { wish: PowerWish::Restart, serial: 7 },
+        Action::Power { wish: PowerRequest::Restart, serial: 7 },
         Action::Remove { volumes: BTreeSet::from(["notes-1_uploads".to_owned()]) },
         Action::Data(DataAction::Backup { to: BTreeSet::from([name("central")]), cause: Cause::Scheduled }),
         Action::Data(restore(None)),
@@ -40,7 +42,7 @@ fn name<T: FromStr<Err = NameError>>(text: &str) -> T {
 }
 
 fn restore(goal: Option<Goal>) -> DataAction {
-    let from = Source {
+    let from = BackupSource {
         repository: name("central"),
         instance: name("notes-0"),
         backup: name(&"ab".repeat(12)),
@@ -57,13 +59,13 @@ fn restore(goal: Option<Goal>) -> DataAction {
 }
 
 /// The ways into what an action names.
-fn access(action: &Action) -> Vec<Access> {
+fn access(action: &Action) -> Vec<RepositoryAccess> {
     let Action::Data(data) = action else { return Vec::new() };
     let instance = instance();
-    let access = |(repository, of): (&RepositoryName, &InstanceName)| Access {
+    let access = |(repository, of): (&RepositoryName, &InstanceName)| RepositoryAccess {
         repository: repository.clone(),
         instance: of.clone(),
-        place: PlaceAccess::Folder { path: "/mnt/backups/notes-1".to_owned() },
+        place: LocationAccess::Folder { path: "/mnt/backups/notes-1".to_owned() },
         master_key: Secret("hunter2".to_owned()),
         password: None,
         parent: FilesParent::Snapshot("ab".repeat(32).parse().expect("a snapshot id")),
@@ -112,7 +114,7 @@ fn an_outcome_comes_back_as_it_was() {
         Outcome::Refused { reason: reason() },
         Outcome::Failed { reason: reason() },
     ] {
-        let made = outcome.is_success().then(|| Box::new(Made::Forgotten(vec![name(&"ab".repeat(12))])));
+        let made = outcome.is_success().then(|| Box::new(DataResult::Forgotten(vec![name(&"ab".repeat(12))])));
         let report = (order_id(&["x"]), instance(), End { outcome, made });
         let back: Result<(OrderId, InstanceName, End), _> = v1::OrderReport::from(report.clone()).try_into();
         assert_eq!(back, Ok(report));
@@ -122,11 +124,11 @@ fn an_outcome_comes_back_as_it_was() {
 #[test]
 fn what_an_instance_is_comes_back_as_it_was() {
     for health in [
-        Health::Healthy,
-        Health::Starting,
-        Health::Unhealthy { reason: "503".to_owned() },
-        Health::Stopped,
-        Health::Unknown,
+        InstanceHealth::Healthy,
+        InstanceHealth::Starting,
+        InstanceHealth::Unhealthy { reason: "503".to_owned() },
+        InstanceHealth::Stopped,
+        InstanceHealth::Unknown,
     ] {
         let said = said(health);
         for running in [
@@ -146,7 +148,7 @@ fn what_an_instance_is_comes_back_as_it_was() {
     }
 }
 
-fn said(health: Health) -> InstanceSaid {
+fn said(health: InstanceHealth) -> InstanceSaid {
     let word = str::to_owned;
     InstanceSaid {
         release: release("1.1"),

@@ -1,6 +1,6 @@
 //! What can be wrong between here and the coordinator, each with what to do about it.
 
-use crate::refusal::{Word, hint_of, word_of};
+use crate::refusal::{RefusalReason, hint_of, word_of};
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use std::error::Error;
 use std::io;
@@ -23,7 +23,7 @@ pub enum LinkError {
     #[error("the coordinator does not know this certificate's CA")]
     UnknownHere,
     #[error("{text}")]
-    Refused { word: Word, text: String, hint: Option<String> },
+    Refused { word: RefusalReason, text: String, hint: Option<String> },
     #[error("{}", .0.message())]
     Failed(Box<Status>),
     #[error("could not make a key and a signing request")]

@@ -3,9 +3,9 @@
 use super::file::{Capped, Unopened};
 use super::objects::{Measured, Objects, Picked, UnopenedObject};
 use super::walk::{Noted, Walk};
+use crate::backend::S3Address;
 use crate::bucket::Bucket;
 use crate::error::Result;
-use crate::place::S3Address;
 use rustic_core::{ReadSource, ReadSourceEntry, ReadSourceOpen, RusticResult};
 use std::io::{self, Read};
 use std::path::PathBuf;

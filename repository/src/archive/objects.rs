@@ -5,9 +5,9 @@
 
 use super::sample::FileHash;
 use super::walk::Noted;
-use crate::bucket::{Bucket, Described, Found, ObjectReader, Stamp, note};
+use crate::backend::PlaceError;
+use crate::bucket::{Bucket, Described, ListedObject, ObjectReader, Stamp, note};
 use crate::error::Result;
-use crate::place::PlaceError;
 use rustic_core::jiff::Timestamp;
 use rustic_core::repofile::{Metadata, Node, NodeType};
 use rustic_core::{ErrorKind, ReadSourceEntry, ReadSourceOpen, RusticError, RusticResult};
@@ -31,7 +31,7 @@ const FILE_MODE: u32 = 0o600;
 pub(super) struct Objects {
     bucket: Arc<Bucket>,
     root: PathBuf,
-    found: Arc<Vec<Found>>,
+    found: Arc<Vec<ListedObject>>,
     noted: Arc<Noted>,
     picked: Arc<Picked>,
 }
@@ -40,7 +40,7 @@ pub(super) struct Objects {
 pub(super) struct Picked {
     wanted: usize,
     seed: u64,
-    ranked: Mutex<BTreeMap<[u8; 32], (PathBuf, Found)>>,
+    ranked: Mutex<BTreeMap<[u8; 32], (PathBuf, ListedObject)>>,
 }
 
 impl Picked {
@@ -48,7 +48,7 @@ impl Picked {
         Self { wanted: wanted.min(1_000), seed, ranked: Mutex::default() }
     }
 
-    fn note(&self, path: &Path, found: &Found) {
+    fn note(&self, path: &Path, found: &ListedObject) {
         if self.wanted == 0 || found.stamp.size > MAX_SAMPLED {
             return;
         }
@@ -119,7 +119,7 @@ impl Objects {
 pub(super) struct Entries {
     bucket: Arc<Bucket>,
     root: PathBuf,
-    found: Arc<Vec<Found>>,
+    found: Arc<Vec<ListedObject>>,
     next: usize,
     noted: Arc<Noted>,
     picked: Arc<Picked>,
@@ -211,7 +211,7 @@ pub(super) struct UnopenedObject {
     bucket: Arc<Bucket>,
     /// Its path in the snapshot.
     shown: PathBuf,
-    found: Found,
+    found: ListedObject,
     noted: Arc<Noted>,
 }
 

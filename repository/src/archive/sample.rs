@@ -1,7 +1,7 @@
 //! Hashes of a few files, chosen by a seed, for a drill to compare with.
 
+use crate::backend::FileId;
 use crate::error::{Error, Result};
-use crate::place::FileId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

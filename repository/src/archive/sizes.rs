@@ -3,10 +3,10 @@
 //! How long a stream is, is known at its end; rustic_core has written its description down before. Stock restic would call what
 //! it restores by such a description wrong.
 
+use crate::backend::{FileId, FileKind};
 use crate::error::{Error, Result};
 use crate::format::pack::{NewPack, pack_trees};
 use crate::gate::Gate;
-use crate::place::{FileId, FileKind};
 use crate::reader::{Blobs, own, subtree};
 use crate::repository::Repository;
 use crate::resume::write_index;
@@ -26,7 +26,7 @@ impl Repository {
         sizes: &BTreeMap<PathBuf, u64>,
         gate: &Gate,
     ) -> Result<FileId> {
-        let unsealed = |reason: String| Error::Engine { doing: "write a snapshot", reason };
+        let unsealed = |reason: String| Error::Rustic { doing: "write a snapshot", reason };
         let blobs = Blobs::new(self, Arc::new(self.load_index()?));
         let mut trees = Vec::new();
         let root = describe(&blobs, &own(&snapshot.tree)?, Path::new("/"), sizes, &mut trees)?;
@@ -67,7 +67,7 @@ fn describe(
             node.meta.size = *size;
         }
     }
-    let failed = |reason: String| Error::Engine { doing: "write a folder down", reason };
+    let failed = |reason: String| Error::Rustic { doing: "write a folder down", reason };
     let (json, _) = tree.serialize().map_err(|error| failed(error.to_string()))?;
     let id = FileId(Sha256::digest(&json).into());
     if !trees.contains(&json) {

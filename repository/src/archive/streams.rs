@@ -2,13 +2,13 @@
 
 use super::fill::{Filled, Through, Turns};
 use super::{Job, inside, timestamp};
-use crate::backend::Snapshots;
+use crate::backend::FileId;
 use crate::backup::{Kind, Part};
 use crate::error::{Error, Result};
 use crate::gate::Gate;
-use crate::place::FileId;
 use crate::repository::Repository;
 use crate::run::Chunks;
+use crate::rustic_backend::Snapshots;
 use rustic_core::repofile::{Metadata, Node, NodeType};
 use rustic_core::{ReadSource, ReadSourceEntry, RusticResult};
 use serde::{Deserialize, Serialize};

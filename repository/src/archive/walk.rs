@@ -4,9 +4,9 @@ use super::file::Unopened;
 use super::inside;
 use super::sample::{Sample, Stamp};
 use super::trees::TreeSize;
+use crate::activity::ActivityCounter;
 use crate::error::{Error, Result, brief};
 use crate::gate::Gate;
-use crate::pulse::Pulse;
 use crate::restore::CAPABILITY;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use rustic_core::jiff::Timestamp;
@@ -36,16 +36,16 @@ fn may_set_capabilities() -> bool {
 pub(super) struct Noted {
     pub(super) gate: Arc<Gate>,
     pub(super) sample: Mutex<Sample>,
-    found: Mutex<Found>,
+    found: Mutex<WalkedEntry>,
     /// Each folder or bucket by its path, with its name as it was asked for.
     trees: Vec<(PathBuf, String)>,
     sizes: Mutex<BTreeMap<String, TreeSize>>,
-    pub(super) pulse: Pulse,
+    pub(super) pulse: ActivityCounter,
     may_set_capabilities: bool,
 }
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Found {
+pub(super) struct WalkedEntry {
     pub(super) vanished: u64,
     pub(super) changed: u64,
     pub(super) skipped: u64,
@@ -64,12 +64,12 @@ impl Noted {
             found: Mutex::default(),
             trees,
             sizes: Mutex::new(sizes),
-            pulse: Pulse::default(),
+            pulse: ActivityCounter::default(),
             may_set_capabilities: may_set_capabilities(),
         }
     }
 
-    pub(super) fn with_pulse(self, pulse: Pulse) -> Self {
+    pub(super) fn with_pulse(self, pulse: ActivityCounter) -> Self {
         Self { pulse, ..self }
     }
 
@@ -92,11 +92,11 @@ impl Noted {
         change(self.sizes.lock().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default());
     }
 
-    pub(super) fn found(&self) -> Found {
+    pub(super) fn found(&self) -> WalkedEntry {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note(&self, path: &Path, what: &str, count: fn(&mut Found) -> &mut u64) {
+    fn note(&self, path: &Path, what: &str, count: fn(&mut WalkedEntry) -> &mut u64) {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let count = count(&mut found);
         *count += 1;

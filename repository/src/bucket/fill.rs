@@ -3,14 +3,14 @@
 //! **Invariant:** what is removed is removed only when all that was to be put there is there.
 
 use super::read::noted;
-use super::{Bucket, Found};
+use super::{Bucket, ListedObject};
+use crate::backend::{FileId, S3Address};
 use crate::error::{Error, Result};
 use crate::listing::in_parallel;
-use crate::place::{FileId, S3Address};
 use crate::reader::{Blobs, content, own, subtree};
 use crate::repository::Repository;
 use bytes::Bytes;
-use fleet_core::words::count;
+use fleet_core::grammar::count;
 use object_store::path::Path as Key;
 use object_store::{
     Attributes, MultipartUpload, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload,
@@ -98,13 +98,13 @@ impl Bucket {
         sent
     }
 
-    fn remove_others(&self, before: &[Found], files: &[(PathBuf, Node)]) -> Result<u64> {
+    fn remove_others(&self, before: &[ListedObject], files: &[(PathBuf, Node)]) -> Result<u64> {
         let kept: BTreeMap<&Path, ()> = files.iter().map(|(path, _)| (path.as_path(), ())).collect();
-        let others: Vec<&Found> = before.iter().filter(|it| !kept.contains_key(it.path.as_path())).collect();
+        let others: Vec<&ListedObject> = before.iter().filter(|it| !kept.contains_key(it.path.as_path())).collect();
         in_parallel(&others, |found| {
             let key = self.key(&found.path)?;
             match self.wait(self.store.delete(&key)) {
-                Ok(()) | Err(crate::place::PlaceError::Missing) => Ok(()),
+                Ok(()) | Err(crate::backend::PlaceError::Missing) => Ok(()),
                 Err(error) => Err(self.failed("remove an object of")(error)),
             }
         })?;
@@ -123,7 +123,7 @@ impl Bucket {
                 Err(Error::Bucket {
                     doing: "fill",
                     bucket: self.name.clone(),
-                    source: crate::place::PlaceError::Refused(reason),
+                    source: crate::backend::PlaceError::Refused(reason),
                 })
             }
         }

@@ -1,8 +1,8 @@
 //! Makes a bucket that is not there yet: the one thing that the client does not do by itself.
 
 use super::Bucket;
+use crate::backend::{PlaceError, Transport};
 use crate::error::Result;
-use crate::place::{PlaceError, Transport};
 use object_store::ClientOptions;
 use object_store::aws::AwsAuthorizer;
 use object_store::client::{HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector};
@@ -50,9 +50,9 @@ impl Bucket {
     }
 
     /// What is in it; a bucket that is not there is made, and has nothing in it.
-    pub(super) fn list_or_make(&self) -> Result<Vec<super::Found>> {
+    pub(super) fn list_or_make(&self) -> Result<Vec<super::ListedObject>> {
         match self.listed() {
-            Err(super::ListError::Place(PlaceError::Missing)) => self.make().and_then(|()| self.list()),
+            Err(super::ListError::Backend(PlaceError::Missing)) => self.make().and_then(|()| self.list()),
             listed => self.sorted(listed),
         }
     }

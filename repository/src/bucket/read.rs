@@ -1,7 +1,7 @@
 //! Objects, described and read.
 
-use super::{ATTRIBUTE, Bucket, Found, Stamp};
-use crate::place::{PlaceError, refine};
+use super::{ATTRIBUTE, Bucket, ListedObject, Stamp};
+use crate::backend::{PlaceError, refine};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -20,13 +20,13 @@ const ATTEMPTS: u32 = 5;
 /// An object, and what else is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Described {
-    pub(crate) found: Found,
+    pub(crate) found: ListedObject,
     pub(crate) attributes: BTreeMap<String, String>,
 }
 
 impl Bucket {
     /// Asks what is known of objects beside their content. Those that are gone are none any more.
-    pub(crate) fn describe(&self, found: &[Found]) -> Vec<Result<Described, (PathBuf, PlaceError)>> {
+    pub(crate) fn describe(&self, found: &[ListedObject]) -> Vec<Result<Described, (PathBuf, PlaceError)>> {
         let asking = stream::iter(found).map(async |found| {
             let described = self.described(found).await;
             described.map_err(|error| (found.path.clone(), error))
@@ -34,7 +34,7 @@ impl Bucket {
         self.runtime.block_on(asking.buffered(AT_ONCE).collect())
     }
 
-    async fn described(&self, found: &Found) -> Result<Described, PlaceError> {
+    async fn described(&self, found: &ListedObject) -> Result<Described, PlaceError> {
         let key = self.key(&found.path).map_err(|error| PlaceError::Refused(error.to_string()))?;
         let options = GetOptions { head: true, ..GetOptions::default() };
         let answer = tokio::time::timeout(self.deadline, self.store.get_opts(&key, options)).await;
@@ -44,7 +44,7 @@ impl Bucket {
         let now = Stamp::of(&answer.meta);
         let stamp = if now.is_same(&found.stamp) { found.stamp.clone() } else { now };
         let attributes = words(&answer.attributes);
-        Ok(Described { found: Found { path: found.path.clone(), stamp }, attributes })
+        Ok(Described { found: ListedObject { path: found.path.clone(), stamp }, attributes })
     }
 
     /// Opens an object: as it is now, and its content.

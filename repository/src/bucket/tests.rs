@@ -1,10 +1,10 @@
 //! Keys that make no path, and lines that say nothing.
 
 use super::*;
-use crate::place::Transport;
+use crate::backend::Transport;
 
-fn found(path: &str, size: u64) -> Found {
-    Found { path: path.into(), stamp: Stamp { size, etag: None, modified: (0, 0) } }
+fn found(path: &str, size: u64) -> ListedObject {
+    ListedObject { path: path.into(), stamp: Stamp { size, etag: None, modified: (0, 0) } }
 }
 
 #[track_caller]

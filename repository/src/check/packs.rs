@@ -1,15 +1,15 @@
 //! Packs, looked into: whether they are what their names say, and hold what the index says.
 
 use super::{CheckReport, DamagedPack, ReadData};
+use crate::backend::{FileId, FileKind, PlaceError};
 use crate::damage::is_of_one_file;
 use crate::error::Result;
 use crate::format::index::Location;
 use crate::format::{Index, IndexFile};
 use crate::listing::in_parallel;
-use crate::place::{FileId, FileKind, PlaceError};
 use crate::reader::open_blob;
 use crate::repository::Repository;
-use fleet_core::words::{count, verb};
+use fleet_core::grammar::{count, verb};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 

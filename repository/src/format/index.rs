@@ -1,7 +1,7 @@
 //! Which blob is where in which pack.
 
+use crate::backend::FileId;
 use crate::damage::Unreadable;
-use crate::place::FileId;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 

@@ -1,8 +1,8 @@
 //! Packs: the end of one says what is in it, so that a pack which no index names can be made known.
 
 use super::{BlobKind, IndexBlob, IndexPack};
+use crate::backend::FileId;
 use crate::crypt::{Key, OVERHEAD, Unopened};
-use crate::place::FileId;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 

@@ -1,13 +1,13 @@
 //! What somebody can do who has a repository's key and may add to it: a host that was broken into.
 
 use crate::archive::{Stream, Tree, Trees};
+use crate::backend::{Backend, FileId, FileKind, FolderPlace};
 use crate::backup::Part;
 use crate::check::ReadData;
 use crate::error::Error;
 use crate::forget::Prune;
 use crate::format::pack::pack_trees;
 use crate::format::{BlobKind, Index, IndexBlob, IndexFile, IndexPack};
-use crate::place::{FileId, FileKind, FolderPlace, Place};
 use crate::repository::Repository;
 use crate::restore::RestoreOptions;
 use crate::resume::write_index;
@@ -38,7 +38,7 @@ impl Home {
     /// A good backup: of a stream, and of a folder.
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let place: Arc<dyn Place> = Arc::new(FolderPlace::new(folder.path().join("repository")));
+        let place: Arc<dyn Backend> = Arc::new(FolderPlace::new(folder.path().join("repository")));
         let repository = Repository::create(&place, &Secrets::generate().expect("secrets")).expect("created");
         let reader = Box::new(std::io::Cursor::new(content()));
         let stream = Stream { name: "a".to_owned(), expected: None, reader };

@@ -4,7 +4,7 @@ use super::{Existing, OnDamage, Owners, Privileges, RestoreOptions, Restored};
 use crate::bucket::ATTRIBUTE;
 use crate::error::{Error, Result};
 use crate::reader::{Blobs, content};
-use fleet_core::words::count;
+use fleet_core::grammar::count;
 use rustic_core::jiff::Timestamp;
 use rustic_core::repofile::{Node, NodeType};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps};
@@ -23,7 +23,7 @@ pub(super) struct Put<'a> {
     pub(super) restored: &'a Mutex<Restored>,
 }
 
-pub(super) enum Made {
+pub(super) enum MadeFile {
     File(u64),
     Folder,
     Other,
@@ -42,7 +42,7 @@ impl Put<'_> {
         match self.fill(&file, path, node) {
             Ok(bytes) => {
                 self.describe(path, node)?;
-                self.count(Made::File(bytes));
+                self.count(MadeFile::File(bytes));
                 Ok(())
             }
             Err(error) => {
@@ -50,7 +50,7 @@ impl Put<'_> {
                 fs::remove_file(path).map_err(Error::disk("remove what is half of", path))?;
                 let is_damage = matches!(error, Error::Unreadable { .. });
                 if is_damage && self.options.on_damage == OnDamage::GoOn {
-                    self.count(Made::Nothing(error.line()));
+                    self.count(MadeFile::Nothing(error.line()));
                     return Ok(());
                 }
                 Err(error)
@@ -94,7 +94,7 @@ impl Put<'_> {
             }
             Err(error) => return Err(Error::disk("make", path)(error)),
         }
-        self.count(Made::Folder);
+        self.count(MadeFile::Folder);
         Ok(())
     }
 
@@ -113,26 +113,26 @@ impl Put<'_> {
             }
             NodeType::Dev { .. } | NodeType::Chardev { .. } => {
                 self.remark(path, "is a device, and none is made");
-                self.count(Made::Never);
+                self.count(MadeFile::Never);
                 return Ok(());
             }
             NodeType::Socket | NodeType::File | NodeType::Dir => return Ok(()),
         };
         made.map_err(Error::disk("make", path))?;
         self.describe(path, node)?;
-        self.count(Made::Other);
+        self.count(MadeFile::Other);
         Ok(())
     }
 
     pub(super) fn hard_link(&self, first: &Path, path: &Path, bytes: u64) -> Result<()> {
         if fs::symlink_metadata(first).is_err() {
             let (path, first) = (path.display(), first.display());
-            self.count(Made::Nothing(format!("`{path}` is another name of `{first}`, which was left out")));
+            self.count(MadeFile::Nothing(format!("`{path}` is another name of `{first}`, which was left out")));
             return Ok(());
         }
         self.make_room(path)?;
         fs::hard_link(first, path).map_err(Error::disk("link", path))?;
-        self.count(Made::File(bytes));
+        self.count(MadeFile::File(bytes));
         Ok(())
     }
 

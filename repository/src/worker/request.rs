@@ -1,13 +1,13 @@
 //! What a worker is asked, and what it answers.
 
 use crate::archive::{ArchivedStreams, ArchivedTrees, Trees};
+use crate::backend::{FileId, S3Address};
 use crate::backup::{BackupId, Kind, Part, PartRecord};
 use crate::bucket::{Extra, Filled, Looked};
 use crate::check::{CheckReport, ReadData};
 use crate::error::Error;
 use crate::forget::{Forgotten, Prune};
 use crate::listing::{Entry, Proofs, Sets};
-use crate::place::{FileId, S3Address};
 use crate::repository::Stats;
 use crate::restore::{RestoreOptions, Restored};
 use crate::resume::Resumed;
@@ -185,7 +185,7 @@ pub struct Progress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
-    Place,
+    Backend,
     NoRepository,
     Occupied,
     WrongKey,
@@ -194,7 +194,7 @@ pub enum FailureKind {
     Missing,
     Refused,
     Disk,
-    Engine,
+    Rustic,
     /// A bug of this program or of a library: it was caught.
     Panic,
     /// The caller said something that cannot be understood.
@@ -211,7 +211,7 @@ pub struct Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let kind = match &error {
-            Error::Place { .. } | Error::Bucket { .. } => FailureKind::Place,
+            Error::Backend { .. } | Error::Bucket { .. } => FailureKind::Backend,
             Error::NoRepository { .. } => FailureKind::NoRepository,
             Error::Occupied { .. } => FailureKind::Occupied,
             Error::WrongKey { .. } => FailureKind::WrongKey,
@@ -220,7 +220,7 @@ impl From<Error> for Failure {
             Error::Missing { .. } => FailureKind::Missing,
             Error::Refused { .. } => FailureKind::Refused,
             Error::Disk { .. } => FailureKind::Disk,
-            Error::Engine { .. } => FailureKind::Engine,
+            Error::Rustic { .. } => FailureKind::Rustic,
         };
         Self { kind, text: error.line() }
     }

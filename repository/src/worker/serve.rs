@@ -3,10 +3,10 @@
 use super::frame::{self, Frame, FrameKind};
 use super::request::{Answer, Failure, FailureKind, PlaceSpec, Progress, Request, Work};
 use super::source::{Caller, Incoming, Streamed};
+use crate::activity::ActivityCounter;
 use crate::archive::Stream;
+use crate::backend::{Backend, FileId, FolderPlace, Limited, Meter, Metered, PlaceError, S3Place};
 use crate::gate::Gate;
-use crate::place::{FileId, FolderPlace, Limited, Meter, Metered, Place, PlaceError, S3Place};
-use crate::pulse::Pulse;
 use crate::repository::Repository;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -31,7 +31,7 @@ const BUSY: Duration = Duration::from_millis(100);
 /// Opens places that this crate does not know.
 pub trait Places: Send + Sync {
     /// What a [`PlaceSpec::Coordinator`] stands for. Where a call of it takes long, `pulse` is to beat while it moves.
-    fn coordinator(&self, spec: &serde_json::Value, pulse: &Pulse) -> Result<Arc<dyn Place>, PlaceError>;
+    fn coordinator(&self, spec: &serde_json::Value, pulse: &ActivityCounter) -> Result<Arc<dyn Backend>, PlaceError>;
 }
 
 /// For a program whose repositories are its own: the coordinator.
@@ -39,7 +39,7 @@ pub trait Places: Send + Sync {
 pub struct NoCoordinator;
 
 impl Places for NoCoordinator {
-    fn coordinator(&self, _: &serde_json::Value, _: &Pulse) -> Result<Arc<dyn Place>, PlaceError> {
+    fn coordinator(&self, _: &serde_json::Value, _: &ActivityCounter) -> Result<Arc<dyn Backend>, PlaceError> {
         Err(PlaceError::Refused("this program reaches no coordinator's repositories".to_owned()))
     }
 }
@@ -194,14 +194,14 @@ impl Job {
         let (output, meter, taken) = (self.output.clone(), self.meter.clone(), incoming.clone());
         std::thread::spawn(move || tell_progress(&output, &meter, &taken.taken));
         let place = self.place(&request).map_err(|error| Failure {
-            kind: FailureKind::Place,
+            kind: FailureKind::Backend,
             text: format!("could not open {:?}: {error}", request.place),
         })?;
         Ok(self.work(place, request, &incoming)?)
     }
 
-    fn place(&self, request: &Request) -> Result<Arc<dyn Place>, PlaceError> {
-        let place: Arc<dyn Place> = match &request.place {
+    fn place(&self, request: &Request) -> Result<Arc<dyn Backend>, PlaceError> {
+        let place: Arc<dyn Backend> = match &request.place {
             PlaceSpec::Folder { path } => Arc::new(FolderPlace::new(path)),
             PlaceSpec::S3(address) => Arc::new(S3Place::new(address)?),
             PlaceSpec::Coordinator(spec) => self.places.coordinator(spec, self.meter.pulse())?,
@@ -213,7 +213,7 @@ impl Job {
         })
     }
 
-    fn work(&self, place: Arc<dyn Place>, request: Request, incoming: &Arc<Incoming>) -> crate::Result<Answer> {
+    fn work(&self, place: Arc<dyn Backend>, request: Request, incoming: &Arc<Incoming>) -> crate::Result<Answer> {
         if request.work == Work::Create {
             return Repository::create(&place, &request.secrets).map(|_| Answer::Created);
         }
@@ -253,7 +253,7 @@ impl Job {
                 Answer::Filled(repository.fill_bucket(&snapshot, &path, &to, extra)?)
             }
             Work::LookAtBucket { bucket, sample } => {
-                Answer::Looked(crate::bucket::look(&bucket, &sample, repository.pulse())?)
+                Answer::Looked(crate::bucket::inspect(&bucket, &sample, repository.pulse())?)
             }
             Work::Check { read } => Answer::Checked(repository.check(read)?),
             Work::Forget { backups } => Answer::Forgotten(repository.forget(&backups)?),

@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
 use fleet_core::time::Time;
-use fleet_repository::place::FolderPlace;
-use fleet_repository::{BackupId, FileKind, Gate, Part, Place, Repository, Secrets, Stream};
+use fleet_repository::backend::FolderPlace;
+use fleet_repository::{Backend, BackupId, FileKind, Gate, Part, Repository, Secrets, Stream};
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -30,7 +30,7 @@ impl Home {
         self.folder.path().join("repository")
     }
 
-    pub fn place(&self) -> Arc<dyn Place> {
+    pub fn place(&self) -> Arc<dyn Backend> {
         Arc::new(FolderPlace::new(self.path()))
     }
 

@@ -1,8 +1,8 @@
 //! A folder with somebody at its door, who sees each call before it goes on, and may refuse it.
 
 use bytes::Bytes;
-use fleet_repository::place::FolderPlace;
-use fleet_repository::{FileId, FileKind, Place, PlaceError};
+use fleet_repository::backend::FolderPlace;
+use fleet_repository::{Backend, FileId, FileKind, PlaceError};
 
 /// What a place is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Watched<F> {
     pub see: F,
 }
 
-impl<F: Fn(Call<'_>) -> Result<(), PlaceError> + Send + Sync> Place for Watched<F> {
+impl<F: Fn(Call<'_>) -> Result<(), PlaceError> + Send + Sync> Backend for Watched<F> {
     fn name(&self) -> String {
         self.place.name()
     }

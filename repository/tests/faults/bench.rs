@@ -2,7 +2,7 @@
 
 use crate::common::{id, noise, part_at, read_all, restic};
 use crate::disk::Disk;
-use fleet_repository::place::FolderPlace;
+use fleet_repository::backend::FolderPlace;
 use fleet_repository::worker::{Answer, Limits, PlaceSpec, Request, StreamSpec, Work, Worker, WorkerError};
 use fleet_repository::{Kind, Prune, ReadData, Repository, RestoreOptions, Secrets, SetRecord, Tree, Trees};
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,7 +88,7 @@ pub struct Bench {
 impl Bench {
     pub fn new(place: PlaceSpec, path: PathBuf) -> Self {
         let secrets = Secrets::generate().expect("secrets");
-        let at: Arc<dyn fleet_repository::Place> = Arc::new(FolderPlace::new(&path));
+        let at: Arc<dyn fleet_repository::Backend> = Arc::new(FolderPlace::new(&path));
         Repository::create(&at, &secrets).expect("created");
         let (data, files) = (tempfile::tempdir().expect("a folder"), BTreeMap::new());
         Self { place, path, secrets, data, files, good: BTreeMap::new(), unheard: BTreeMap::new() }

@@ -1,6 +1,6 @@
 //! Many agents in one process: the real link and the real messages, without an Engine behind them.
 
-use fleet_agent::link::{Ending, wait};
+use fleet_agent::link::{AttemptEnd, wait};
 use fleet_core::order::{Action, Release};
 use fleet_proto::PROTOCOL;
 use fleet_proto::convert::{OutgoingOrder, incoming_order};
@@ -87,7 +87,7 @@ impl SimulatedAgent {
             }
             failures += 1;
             let chance = (self.number as u32).wrapping_mul(2_654_435_761).wrapping_add(failures * 40_503);
-            tokio::time::sleep(wait(failures, Ending::Broken, chance)).await;
+            tokio::time::sleep(wait(failures, AttemptEnd::Broken, chance)).await;
         }
     }
 

@@ -9,7 +9,7 @@ use anyhow::Context;
 use fleet_core::backup::{BackupPolicy, BackupSeen, Cause, Keep, Proof, RepositoryDesired};
 use fleet_core::facts::{DriftRule, HostDesired, InstanceDesired, PowerDesired};
 use fleet_core::labels::Selector;
-use fleet_core::order::{PowerWish, Release, order_id};
+use fleet_core::order::{PowerRequest, Release, order_id};
 use fleet_core::time::Time;
 use fleet_tests::figure;
 use fleet_tests::port::Port;
@@ -122,7 +122,7 @@ fn instance(host: &str) -> anyhow::Result<InstanceDesired> {
         release: release()?,
         revision: 1,
         drift: DriftRule::Heal,
-        power: PowerDesired { wish: PowerWish::Start, serial: 0 },
+        power: PowerDesired { wish: PowerRequest::Start, serial: 0 },
         removal: None,
         data: None,
         origin: None,

@@ -1,6 +1,6 @@
 //! How much longer the orders of one host and the heartbeats of another take while a third is in trouble.
 
-use crate::pulse::Pulse;
+use crate::measurement::Pulse;
 use fleet_tests::figure::{at_most, median};
 use fleet_tests::trouble::{Trouble, add_flood, ticking_lab};
 

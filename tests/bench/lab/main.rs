@@ -3,7 +3,7 @@
 
 mod blast;
 mod idle;
-mod pulse;
+mod measurement;
 mod rollout;
 
 use anyhow::bail;

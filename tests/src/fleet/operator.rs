@@ -1,6 +1,6 @@
 //! A person at a machine with the `fleet` command.
 
-use super::told::{Kept, Told};
+use super::command_output::{CommandOutput, Kept};
 use super::{PATIENCE, now, worker};
 use crate::process::wait_until;
 use fleet_cli::{Environment, Input, Output};
@@ -35,13 +35,13 @@ impl Operator {
 
     /// Runs a command line, whose words are separated by spaces; `~` is a space within a word.
     #[track_caller]
-    pub fn run(&self, line: &str) -> Told {
+    pub fn run(&self, line: &str) -> CommandOutput {
         self.piping("", line)
     }
 
     /// The same with something on standard input.
     #[track_caller]
-    pub fn piping(&self, input: &str, line: &str) -> Told {
+    pub fn piping(&self, input: &str, line: &str) -> CommandOutput {
         self.begin(input, line).finish()
     }
 
@@ -55,7 +55,7 @@ impl Operator {
 
     /// What it tells when the fleet says no.
     #[track_caller]
-    pub fn refused(&self, line: &str) -> Told {
+    pub fn refused(&self, line: &str) -> CommandOutput {
         let told = self.run(line);
         assert_eq!(told.code, 1, "{}", told.text());
         assert!(told.stderr.lines().count() >= 2, "an error has a reason or a hint: {}", told.text());
@@ -124,11 +124,11 @@ impl Ongoing {
 
     /// Waits for its end.
     #[track_caller]
-    pub fn finish(self) -> Told {
+    pub fn finish(self) -> CommandOutput {
         let over = wait_until("its end", PATIENCE, || self.thread.is_finished().then_some(()));
         assert!(over.is_ok(), "`fleet {}` goes on:\n{}{}", self.line, self.stdout.text(), self.stderr.text());
         let code = self.thread.join().expect("the command does not panic");
-        Told::new(&self.line, code, &self.stdout, &self.stderr)
+        CommandOutput::new(&self.line, code, &self.stdout, &self.stderr)
     }
 }
 

@@ -11,13 +11,13 @@ fn busy(step: &str) -> Running {
     Running::Busy { order: order_id(&["a"]), doing: Doing::step(step), last: None }
 }
 
-fn board(step: &str) -> Board {
-    let mut board = Board::default();
+fn board(step: &str) -> StatusBoard {
+    let mut board = StatusBoard::default();
     board.instances.insert(name(), busy(step));
     board
 }
 
-fn ended(mut board: Board) -> Board {
+fn ended(mut board: StatusBoard) -> StatusBoard {
     board.ends.insert(order_id(&["a"]), (name(), Outcome::Done.into()));
     board
 }
@@ -80,21 +80,21 @@ fn an_end_is_said_again_while_the_order_is_open() {
 fn who_is_gone_is_said_to_be_absent() {
     let (now, mut outbox) = (Instant::now(), Outbox::new(0));
     outbox.due(&board("1"), now);
-    assert_eq!(words(&outbox.due(&Board::default(), now)), ["absent"]);
-    assert!(outbox.due(&Board::default(), now).messages.is_empty());
+    assert_eq!(words(&outbox.due(&StatusBoard::default(), now)), ["absent"]);
+    assert!(outbox.due(&StatusBoard::default(), now).messages.is_empty());
 }
 
 #[test]
 fn who_is_not_there_after_an_order_is_said_to_be_absent() {
     let (now, mut outbox) = (Instant::now(), Outbox::new(0));
-    assert_eq!(words(&outbox.due(&ended(Board::default()), now)), ["end", "absent", "complete"]);
-    assert!(outbox.due(&ended(Board::default()), now + PACE).messages.is_empty());
+    assert_eq!(words(&outbox.due(&ended(StatusBoard::default()), now)), ["end", "absent", "complete"]);
+    assert!(outbox.due(&ended(StatusBoard::default()), now + PACE).messages.is_empty());
 }
 
 #[test]
 fn events_are_said_once_over_all_connections() {
     let now = Instant::now();
-    let mut board = Board::default();
+    let mut board = StatusBoard::default();
     board.add_event(Event { at: Time(1), instance: None, text: "hm".to_owned() });
     let mut outbox = Outbox::new(0);
     assert_eq!(words(&outbox.due(&board, now)), ["complete", "hm"]);

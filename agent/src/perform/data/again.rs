@@ -1,7 +1,7 @@
 //! What orders about data could not put right is tried again: at the agent's start, and then each minute.
 
-use super::{doubles, left, leftovers};
-use crate::site::Site;
+use super::{left, leftovers, sandboxes};
+use crate::agent_context::AgentContext;
 use fleet_core::names::InstanceName;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 pub const BETWEEN_TRIES: Duration = Duration::from_secs(60);
 
 /// The instances of which something is left to be put right; what an order left of one may be there when it is gone itself.
-pub fn unfinished(site: &Site) -> BTreeSet<InstanceName> {
+pub fn unfinished(site: &AgentContext) -> BTreeSet<InstanceName> {
     let ledger = site.ledger();
     let of_doubles = ledger.doubles().values().map(|double| double.instance.clone());
     let of_restores = ledger.leftovers().values().map(|left| left.instance.clone());
@@ -17,14 +17,14 @@ pub fn unfinished(site: &Site) -> BTreeSet<InstanceName> {
 }
 
 /// Tells people of all that drills and restores have left, when the agent starts.
-pub fn tell_all(site: &Site) {
-    doubles::tell_all(site);
+pub fn tell_all(site: &AgentContext) {
+    sandboxes::tell_all(site);
     leftovers::tell_all(site);
 }
 
 /// Tries once. What stands still comes first.
-pub async fn try_again(site: &Site, instance: &InstanceName) {
+pub async fn try_again(site: &AgentContext, instance: &InstanceName) {
     left::let_go(site, instance).await;
-    doubles::try_again(site, instance).await;
+    sandboxes::try_again(site, instance).await;
     leftovers::try_again(site, instance).await;
 }

@@ -5,8 +5,8 @@
 use super::DataWork;
 use super::dumps::AllDumped;
 use super::ready::until_ready;
-use crate::hands::HandsError;
-use fleet_core::backup::{NotedAt, Reading, SourceNote, Still, Store, count_tool, note_tool, reading};
+use crate::runtime::RuntimeError;
+use fleet_core::backup::{CounterReading, NotedAt, QuiesceWindow, SourceNote, Store, count_tool, note_tool, reading};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ pub type Early = BTreeMap<StoreName, Asked>;
 /// What was counted of a store, and what its server said of it; or why it did not.
 #[derive(Debug)]
 pub struct Asked {
-    pub counted: Result<Reading, String>,
+    pub counted: Result<CounterReading, String>,
     pub noted: Option<Result<NotedAt, String>>,
 }
 
@@ -26,7 +26,7 @@ pub async fn ask_early(
     data: &DataWork<'_>,
     spec: &InstanceSpec,
     stores: &[(&StoreName, &Store)],
-    stills: &[Still],
+    stills: &[QuiesceWindow],
 ) -> Early {
     let mut early = Early::new();
     for (name, store) in stores {
@@ -60,8 +60,8 @@ pub async fn settle_early(
 }
 
 /// What a store's own counter says.
-pub async fn count(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Result<Reading, String> {
-    let Some(tool) = count_tool(store) else { return Ok(Reading::default()) };
+pub async fn count(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Result<CounterReading, String> {
+    let Some(tool) = count_tool(store) else { return Ok(CounterReading::default()) };
     let said = data.site().hands.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error))?;
     reading(store, &said)
 }
@@ -107,7 +107,7 @@ pub async fn note_found(
 ) -> Option<Result<NotedAt, String>> {
     let said = data.site().hands.run_tool(&note_tool(store, Some(noted))?, spec).await;
     Some(match said {
-        Err(HandsError::TooMuch { .. }) => {
+        Err(RuntimeError::TooMuch { .. }) => {
             let note = SourceNote { is_partial: true, ..SourceNote::default() };
             Ok(NotedAt { note, ..NotedAt::default() })
         }

@@ -12,7 +12,7 @@ use super::holds;
 use super::others;
 use super::side_files::{self, Gathered};
 use super::trees::{self, Roots};
-use super::{Came, DataError, DataWork};
+use super::{DataError, DataWork, OrderEnd};
 use crate::ledger::Settled;
 use crate::perform::allow::{Forbidden, stores_refused};
 use crate::perform::claims::expect_unshared;
@@ -20,8 +20,8 @@ use crate::perform::prepare::{PrepareError, refuse_without_data};
 use crate::repositories::{Label, SetFound, TreesKept};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
-    Cause, CopyMade, Course, Coverage, Hold, Made, Phase, Store, course, coverage, side_path, uncovered,
-    uncovered_side_files,
+    BackupPhase, BackupPlan, Cause, CopyMade, Coverage, DataResult, Hold, Store, backup_plan, coverage, side_path,
+    uncovered, uncovered_side_files,
 };
 use fleet_core::claims::ClaimKind;
 use fleet_core::names::{RepositoryName, StoreName};
@@ -32,10 +32,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 /// A backup as an order of its own.
-pub async fn back_up(data: &DataWork<'_>, to: &BTreeSet<RepositoryName>, cause: Cause) -> Result<Came, DataError> {
+pub async fn back_up(data: &DataWork<'_>, to: &BTreeSet<RepositoryName>, cause: Cause) -> Result<OrderEnd, DataError> {
     let Some(settled) = &data.open.from else { return Err(DataError::Unfit("there is no such instance".to_owned())) };
     let Taken { copies, refused } = take(data, settled, to, cause).await?;
-    Ok(Came { outcome: outcome(&copies, &refused), made: Some(Made::Backup(copies)), becomes: None })
+    Ok(OrderEnd { outcome: outcome(&copies, &refused), made: Some(DataResult::Backup(copies)), becomes: None })
 }
 
 /// What a backup came to.
@@ -73,7 +73,7 @@ pub async fn take(
             return Ok(Taken { copies: Vec::new(), refused });
         }
     }
-    let course = course_of(settled, &refused)?;
+    let backup_plan = course_of(settled, &refused)?;
     if cause != Cause::Safety {
         refuse_without_data(data.site(), settled).await?;
     }
@@ -81,14 +81,21 @@ pub async fn take(
     if copies.open.is_empty() {
         return Ok(Taken { copies: copies.ended, refused });
     }
-    let mut taking =
-        Taking { data, settled, course: &course, refused, label: dumps::label(data), holds: Vec::new(), since: None };
+    let mut taking = Taking {
+        data,
+        settled,
+        backup_plan: &backup_plan,
+        refused,
+        label: dumps::label(data),
+        holds: Vec::new(),
+        since: None,
+    };
     let read = taking.read(&mut copies).await;
     // Also after a failure, and before anything else.
     taking.release(|_| true).await?;
     match read {
         Ok(mut read) => {
-            let streams = taking.stores(&course.streams);
+            let streams = taking.stores(&backup_plan.streams);
             let early = std::mem::take(&mut read.early);
             settle_early(data, spec, &streams, early, &mut read.dumped).await;
             taking.write(&mut copies, &read, cause).await;
@@ -99,13 +106,13 @@ pub async fn take(
 }
 
 /// What is read and in which order: all stores that the host's people let anybody read. The others are not covered, and named.
-fn course_of(settled: &Settled, refused: &BTreeMap<StoreName, String>) -> Result<Course, DataError> {
+fn course_of(settled: &Settled, refused: &BTreeMap<StoreName, String>) -> Result<BackupPlan, DataError> {
     let Rendered { spec, stores, .. } = &settled.rendered;
     let is_read = |(name, _): &(&StoreName, &Store)| !refused.contains_key(*name);
     let read = stores.iter().filter(is_read).map(|(name, store)| (name.clone(), store.clone())).collect();
-    let course = course(&read, spec).map_err(DataError::Unfit)?;
-    if !course.streams.is_empty() || !course.files.is_empty() {
-        return Ok(course);
+    let backup_plan = backup_plan(&read, spec).map_err(DataError::Unfit)?;
+    if !backup_plan.streams.is_empty() || !backup_plan.files.is_empty() {
+        return Ok(backup_plan);
     }
     if refused.is_empty() {
         return Err(DataError::Unfit("its app declares no store that can be backed up".to_owned()));
@@ -117,7 +124,7 @@ fn course_of(settled: &Settled, refused: &BTreeMap<StoreName, String>) -> Result
 struct Taking<'a> {
     data: &'a DataWork<'a>,
     settled: &'a Settled,
-    course: &'a Course,
+    backup_plan: &'a BackupPlan,
     /// Stores that are not read, each with the reason.
     refused: BTreeMap<StoreName, String>,
     label: Label,
@@ -147,9 +154,9 @@ impl Taking<'_> {
 
     async fn read(&mut self, copies: &mut Copies) -> Result<Read, DataError> {
         let (data, spec) = (self.data, &self.settled.rendered.spec);
-        let (roots, missing) = trees::find(data, spec, &self.stores(&self.course.files)).await?;
+        let (roots, missing) = trees::find(data, spec, &self.stores(&self.backup_plan.files)).await?;
         let mut uncovered = uncovered(&self.coverage().await?);
-        let streams = self.stores(&self.course.streams);
+        let streams = self.stores(&self.backup_plan.streams);
         let beside = others::beside_stores(data, &self.settled.rendered, &streams).await;
         // Accounts cannot be declared: that they are beside is noted, and a restore says so.
         let databases = beside.iter().filter(|what| what.starts_with("database "));
@@ -159,30 +166,31 @@ impl Taking<'_> {
         uncovered.extend(side_files.iter().flat_map(|(name, found)| uncovered_side_files(name, &found.kept)));
         let mut configuration = dumps::configuration(spec, bundle);
         configuration.extend(side_files.iter().filter_map(|(name, it)| Some((side_path(name), it.archive()?))));
-        let early = ask_early(data, spec, &streams, &self.course.stills).await;
-        self.hold(Phase::Streams).await?;
+        let early = ask_early(data, spec, &streams, &self.backup_plan.stills).await;
+        self.hold(BackupPhase::Streams).await?;
         let label = self.label.clone();
         let dumping = {
-            let stores = self.stores(&self.course.streams);
+            let stores = self.stores(&self.backup_plan.streams);
             let dumping = dumps::dump_all(data, copies, &label, spec, &stores, configuration, &early);
             self.in_time(dumping).await
         };
-        let needed =
-            |service: &str| self.course.stills.iter().any(|it| it.service == service && it.until == Phase::Files);
+        let needed = |service: &str| {
+            self.backup_plan.stills.iter().any(|it| it.service == service && it.until == BackupPhase::Files)
+        };
         let keeps: Vec<String> =
-            self.course.stills.iter().map(|it| it.service.clone()).filter(|it| needed(it)).collect();
+            self.backup_plan.stills.iter().map(|it| it.service.clone()).filter(|it| needed(it)).collect();
         self.release(|service| !keeps.iter().any(|kept| kept == service)).await?;
         let dumped = dumping?;
-        self.hold(Phase::Files).await?;
+        self.hold(BackupPhase::Files).await?;
         let began = tokio::time::Instant::now();
         let trees = self.in_time(async { Ok(trees::archive(data, copies, &label, &roots).await) }).await?;
         let trees_took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(Read { roots, dumped, early, trees, trees_took_ms, missing, uncovered, beside, side_files })
     }
 
-    async fn hold(&mut self, phase: Phase) -> Result<(), DataError> {
+    async fn hold(&mut self, phase: BackupPhase) -> Result<(), DataError> {
         let began = Instant::now();
-        holds::hold(self.data, &self.settled.rendered.spec, &self.course.stills, phase).await?;
+        holds::hold(self.data, &self.settled.rendered.spec, &self.backup_plan.stills, phase).await?;
         if !self.data.journal().held.is_empty() {
             self.since.get_or_insert(began);
         }

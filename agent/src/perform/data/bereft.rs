@@ -3,16 +3,16 @@
 
 use super::stages::without_starting;
 use super::{DataError, DataWork};
-use crate::hands::HandsError;
 use crate::ledger::Settled;
 use crate::perform::heal::lost_names;
 use crate::perform::prepare::{PrepareError, look};
 use crate::perform::work::Finish;
-use fleet_core::backup::{DataAction, Engine, Files, Store, data_mounts, is_files, takes_volume};
+use crate::runtime::RuntimeError;
+use fleet_core::backup::{DataAction, DatabaseEngine, Files, Store, data_mounts, is_files, takes_volume};
 use fleet_core::names::StoreName;
 use fleet_core::order::Action;
 use fleet_core::spec::InstanceSpec;
-use fleet_core::steps::Found;
+use fleet_core::steps::FoundProject;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -57,8 +57,9 @@ pub async fn expect_rest(data: &DataWork<'_>, settled: &Settled, only: &BTreeSet
 
 /// Makes containers that somebody removed, for databases are loaded in theirs. Nothing starts yet.
 pub async fn make_removed(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<(), DataError> {
-    let is_removed = |found: &Found| spec.containers.iter().any(|it| found.of_service(&it.service).next().is_none());
-    let stages = |found: &Found| if is_removed(found) { without_starting(found, spec) } else { Vec::new() };
+    let is_removed =
+        |found: &FoundProject| spec.containers.iter().any(|it| found.of_service(&it.service).next().is_none());
+    let stages = |found: &FoundProject| if is_removed(found) { without_starting(found, spec) } else { Vec::new() };
     Ok(data.work.perform(spec, stages, Finish::AsIs).await?)
 }
 
@@ -90,7 +91,7 @@ fn volumes_of<'a>(settled: &'a Settled, stores: &BTreeSet<StoreName>) -> BTreeSe
 
 fn takes(mount: &Store, spec: &InstanceSpec, volume: &str) -> bool {
     match &mount.engine {
-        Engine::Volume(files @ Files::Volume(_)) => takes_volume(files, spec, volume),
+        DatabaseEngine::Volume(files @ Files::Volume(_)) => takes_volume(files, spec, volume),
         _ => false,
     }
 }
@@ -98,7 +99,7 @@ fn takes(mount: &Store, spec: &InstanceSpec, volume: &str) -> bool {
 async fn is_empty(data: &DataWork<'_>, spec: &InstanceSpec, mount: &Store) -> Result<bool, DataError> {
     let found = match data.site().hands.roots(spec, mount).await {
         Ok(found) => found,
-        Err(HandsError::NotMounted { .. }) => return Ok(true),
+        Err(RuntimeError::NotMounted { .. }) => return Ok(true),
         Err(error) => return Err(error.into()),
     };
     let is_empty = |path| match std::fs::read_dir(path) {

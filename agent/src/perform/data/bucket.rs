@@ -8,16 +8,16 @@ use super::fill::{Filling, of_host, services_of};
 use super::source::{Opened, pick};
 use super::stages::starting;
 use super::{DataError, DataWork};
-use crate::ledger::{Reach, Settled};
+use crate::ledger::{RestorePhase, Settled};
 use crate::perform::allow::allow;
 use crate::perform::work::Finish;
-use crate::repositories::{BucketFound, Origin, Repository, SetFound, Tree};
+use crate::repositories::{BucketFound, Repository, SetFound, Tree, TreeOrigin};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{Bucket, Kept, Manifest, Part, Root, Store, root_path};
+use fleet_core::grammar::count;
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
-use fleet_core::words::count;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub async fn tree(
 ) -> Result<Tree, DataError> {
     let bucket = reached(data, spec, name, store).await?;
     let from = store.bucket().map(Bucket::place).unwrap_or_default();
-    Ok(Tree { from: Origin::Bucket(bucket), root: Root { from, path: root_path(name, 0) } })
+    Ok(Tree { from: TreeOrigin::Bucket(bucket), root: Root { from, path: root_path(name, 0) } })
 }
 
 /// The bucket of a store at an endpoint that this host reaches, if the host allows it.
@@ -68,7 +68,7 @@ pub async fn fill(
     let (name, part) = (filling.name, filling.part);
     let bucket = reached(data, spec, name, filling.store).await?;
     until_listening(data, name, &bucket).await?;
-    if data.journal().reach == Reach::Apart {
+    if data.journal().reach == RestorePhase::Apart {
         data.note(|journal| {
             journal.filled.insert(name.clone());
         })?;

@@ -4,10 +4,12 @@ use super::asked;
 use super::fill::{Filling, is_of_data, of_tool};
 use super::ready::until_ready;
 use super::{DataError, DataWork};
-use fleet_core::backup::{Check, Counted, Differences, Question, Tool, check_tool, count_tool, counts, loads_beside};
+use fleet_core::backup::{
+    Check, Counted, DatabaseQuestion, Differences, Tool, check_tool, count_tool, counts, loads_beside,
+};
+use fleet_core::grammar::{count, verb};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
-use fleet_core::words::{count, verb};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -83,8 +85,8 @@ async fn answered(
 ) -> Result<String, DataError> {
     let (name, began) = (filling.name, Instant::now());
     let limit = match check.ask {
-        Question::Query(_) => Duration::ZERO,
-        Question::Command { .. } => STARTING,
+        DatabaseQuestion::Query(_) => Duration::ZERO,
+        DatabaseQuestion::Command { .. } => STARTING,
     };
     loop {
         let wrong = match data.site().hands.run_tool(tool, spec).await {

@@ -9,19 +9,20 @@ use super::fill::{Filling, Loaded, load_all};
 use super::room::{Wanted, expect_room};
 use super::source::{self, Opened};
 use super::stages::{starting, volumes_alone, without_starting};
-use super::{Came, DataError, DataWork, doubles, side_plan, undo};
+use super::{DataError, DataWork, OrderEnd, sandboxes, side_plan, undo};
 use crate::clock;
 use crate::perform::allow::allow;
 use crate::perform::work::Finish;
 use crate::repositories::Label;
-use fleet_core::app::{Rendered, throwaway};
+use fleet_core::app::{Rendered, sandbox};
 use fleet_core::backup::{
-    Differences, DrillMade, Engine, Files, Kept, Made, Part, Privileges, Proof, Root, Source, is_files, root_path,
+    BackupSource, DataResult, DatabaseEngine, Differences, DrillMade, Files, Kept, Part, Privileges, Proof, Root,
+    is_files, root_path,
 };
+use fleet_core::grammar::count;
 use fleet_core::host_policy::Reaches;
 use fleet_core::order::Outcome;
 use fleet_core::spec::InstanceSpec;
-use fleet_core::words::count;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -29,7 +30,7 @@ use std::path::{Path, PathBuf};
 use tokio::time::timeout;
 
 /// A drill as an order of its own.
-pub async fn drill(data: &DataWork<'_>, from: &Source, privileges: Privileges) -> Result<Came, DataError> {
+pub async fn drill(data: &DataWork<'_>, from: &BackupSource, privileges: Privileges) -> Result<OrderEnd, DataError> {
     let began = tokio::time::Instant::now();
     let opened = match source::open(data, from, privileges).await {
         Ok(opened) => opened,
@@ -37,9 +38,9 @@ pub async fn drill(data: &DataWork<'_>, from: &Source, privileges: Privileges) -
         Err(error) if error.is_of_backup() => return Ok(judged(data, from, began, Err(error))),
         Err(error) => return Err(error),
     };
-    doubles::clear(data).await?;
+    sandboxes::clear(data).await?;
     let tried = attempt(data, &opened).await;
-    let swept = timeout(doubles::LIMIT, undo::sweep(data)).await;
+    let swept = timeout(sandboxes::LIMIT, undo::sweep(data)).await;
     let verdict = match tried {
         Err(error) if !error.is_of_backup() => return Err(error),
         verdict => verdict.map(|checks| (opened.manifest.bytes(), checks)),
@@ -51,7 +52,7 @@ pub async fn drill(data: &DataWork<'_>, from: &Source, privileges: Privileges) -
         Err(_) => tracing::warn!(order = %data.order.id, "removing what a drill made took too long"),
     }
     let came = judged(data, from, began, verdict);
-    if let Some(Made::Drill(DrillMade { proof, .. })) = &came.made {
+    if let Some(DataResult::Drill(DrillMade { proof, .. })) = &came.made {
         data.work.say("noting what was found");
         let label = Label { backup: from.backup.clone(), host: data.site().host.clone(), at: proof.at };
         opened.repository.write_proof(&label, proof).await?;
@@ -61,10 +62,10 @@ pub async fn drill(data: &DataWork<'_>, from: &Source, privileges: Privileges) -
 
 fn judged(
     data: &DataWork<'_>,
-    from: &Source,
+    from: &BackupSource,
     began: tokio::time::Instant,
     verdict: Result<(u64, Vec<String>), DataError>,
-) -> Came {
+) -> OrderEnd {
     let (bytes, checks, failure) = match verdict {
         Ok((bytes, checks)) => (bytes, checks, None),
         Err(error) => (0, Vec::new(), Some(crate::chain(&error))),
@@ -76,7 +77,7 @@ fn judged(
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let proof = Proof { at: clock::now(), host: data.site().host.clone(), took_ms, bytes, checks, failure };
     let made = DrillMade { repository: from.repository.clone(), backup: from.backup.clone(), proof };
-    Came { outcome, made: Some(Made::Drill(made)), becomes: None }
+    OrderEnd { outcome, made: Some(DataResult::Drill(made)), becomes: None }
 }
 
 /// Restores it, and says what was compared.
@@ -84,12 +85,12 @@ async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<String>, Da
     let was = opened.rendered(data).await?;
     let scratch = Some(data.site().data_dir.clone());
     expect_room(data, &[Wanted { bytes: opened.manifest.bytes(), paths: vec![None, scratch] }]).await?;
-    let scene = throwaway(&was, data.order.id.as_str());
+    let scene = sandbox(&was, data.order.id.as_str());
     let fillings = fillings(&scene, &opened.manifest.parts)?;
     let spec = &scene.spec;
     allow(data.site(), &Reaches::of_drill(&scene, fillings.iter().map(|it| (it.name, it.store)))).await?;
     let (side, said) = side_plan::plan(data, opened, &fillings, BTreeMap::new()).await?.for_double();
-    data.note(|journal| journal.throwaway = Some(Box::new(spec.clone())))?;
+    data.note(|journal| journal.sandbox = Some(Box::new(spec.clone())))?;
     data.work.perform(spec, |found| volumes_alone(found, spec), Finish::AsIs).await?;
     let mut checks = files(data, opened, spec, &fillings).await?;
     data.work.perform(spec, |found| without_starting(found, spec), Finish::AsIs).await?;
@@ -210,7 +211,7 @@ async fn places(
     roots: &[Root],
 ) -> Result<Vec<(String, PathBuf)>, DataError> {
     // A folder of the double's own is found by nobody before there is a container that has it.
-    if let Engine::Volume(Files::Path(path)) = &filling.store.engine
+    if let DatabaseEngine::Volume(Files::Path(path)) = &filling.store.engine
         && let [root] = roots
     {
         return Ok(vec![(root.path.clone(), PathBuf::from(path))]);

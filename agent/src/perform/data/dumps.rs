@@ -8,12 +8,12 @@ use super::copies::Copies;
 use super::tee::Tee;
 use super::{DataError, DataWork};
 use crate::clock;
-use crate::hands::{DumpStream, HandsError};
 use crate::repositories::{Ahead, Label, StreamsKept};
+use crate::runtime::{DumpStream, RuntimeError};
 use bytes::Bytes;
 use fleet_core::backup::{
-    Counted, NotedAt, Plausible, Reading, SourceNote, Store, ToolEnd, around, between, dump_tool, exactly, lacking,
-    stream_path, unequal,
+    Counted, CounterReading, DumpValidator, NotedAt, SourceNote, Store, ToolEnd, around, between, dump_tool, exactly,
+    lacking, stream_path, unequal,
 };
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::spec::InstanceSpec;
@@ -119,7 +119,7 @@ async fn feed(
     tee: &mut Tee,
     piece: &Bytes,
     stream: &mut DumpStream,
-) -> Result<Option<Result<Bytes, HandsError>>, DataError> {
+) -> Result<Option<Result<Bytes, RuntimeError>>, DataError> {
     let mut feeding = pin!(tee.bytes(piece));
     tokio::select! {
         fed = &mut feeding => {
@@ -161,11 +161,11 @@ impl Dumping<'_> {
         data.work.say(doing.clone());
         let tool = dump_tool(store).ok_or_else(|| of_store("it has no tool that dumps it".to_owned()))?;
         let plausible =
-            Plausible::of(store).ok_or_else(|| of_store("nobody can tell whether it is whole".to_owned()))?;
+            DumpValidator::of(store).ok_or_else(|| of_store("nobody can tell whether it is whole".to_owned()))?;
         let noted = self.note(None).await;
         let before = match self.early {
             None => self.count().await?,
-            Some(_) => Reading::default(),
+            Some(_) => CounterReading::default(),
         };
         let failed = |error: &dyn std::error::Error| of_store(crate::chain(error));
         let mut stream = data.site().hands.dump(&tool, spec).await.map_err(|error| failed(&error))?;
@@ -195,7 +195,7 @@ impl Dumping<'_> {
     /// What the dump holds: as it says itself, or else as the store's own counter does.
     async fn counted(
         &self,
-        before: &Reading,
+        before: &CounterReading,
         dumped: Option<BTreeMap<String, u64>>,
         is_still: bool,
         notes: &mut Vec<String>,
@@ -241,7 +241,7 @@ impl Dumping<'_> {
         settled(before, after, notes)
     }
 
-    async fn count(&self) -> Result<Reading, DataError> {
+    async fn count(&self) -> Result<CounterReading, DataError> {
         let counted = count(self.data, self.spec, self.store).await;
         counted.map_err(|error| DataError::of_store(self.name, format!("it could not be counted: {error}")))
     }

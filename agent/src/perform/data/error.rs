@@ -1,11 +1,11 @@
 //! Why work on data did not do what was asked.
 
-use crate::hands::HandsError;
 use crate::ledger::LedgerError;
 use crate::perform::allow::Forbidden;
 use crate::perform::prepare::PrepareError;
 use crate::perform::work::WorkError;
 use crate::repositories::{RepositoryError, Trouble};
+use crate::runtime::RuntimeError;
 use std::io;
 use std::path::PathBuf;
 
@@ -34,7 +34,7 @@ pub enum DataError {
     #[error(transparent)]
     Work(#[from] WorkError),
     #[error(transparent)]
-    Hands(#[from] HandsError),
+    Hands(#[from] RuntimeError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }

@@ -8,19 +8,19 @@ use super::side_plan::SidePlan;
 use super::source::Opened;
 use super::stages::starting;
 use super::{DataError, DataWork, bucket};
-use crate::hands::HandsError;
 use crate::perform::allow::allow_spec;
 use crate::perform::work::{Finish, WorkError};
 use crate::repositories::RepositoryError;
+use crate::runtime::RuntimeError;
 use bytes::Bytes;
 use fleet_core::backup::{
     Differences, Kept, Part, PutTime, Store, Tool, after_tools, is_files, load_tool, loads_beside, prepare_tools,
 };
+use fleet_core::grammar::count;
 use fleet_core::names::StoreName;
-use fleet_core::order::PowerWish;
+use fleet_core::order::PowerRequest;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::steps_for_power;
-use fleet_core::words::count;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use sha2::{Digest, Sha256};
@@ -108,7 +108,7 @@ async fn put_late(
     spec: &InstanceSpec,
     side: &SidePlan,
 ) -> Result<(), DataError> {
-    data.work.perform(spec, |found| steps_for_power(found, spec, PowerWish::Stop), Finish::AsIs).await?;
+    data.work.perform(spec, |found| steps_for_power(found, spec, PowerRequest::Stop), Finish::AsIs).await?;
     side.put(data, fillings, spec, PutTime::AfterLoad).await?;
     let services = services_of(fillings, spec);
     data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await?;
@@ -151,18 +151,18 @@ pub fn of_host(store: &StoreName, reason: &str) -> DataError {
 }
 
 /// What a tool said of data is a word about the data; that it did not get so far is none.
-pub fn of_tool(store: &StoreName, error: &HandsError) -> DataError {
+pub fn of_tool(store: &StoreName, error: &RuntimeError) -> DataError {
     let reason = crate::chain(error);
     if is_of_data(error) { DataError::of_store(store, reason) } else { of_host(store, &reason) }
 }
 
 /// Whether a tool came to an end of its own that may be due to what it read. One that was killed or had no room did not.
-pub fn is_of_data(error: &HandsError) -> bool {
-    let HandsError::ToolFailed { code, words, .. } = error else { return false };
+pub fn is_of_data(error: &RuntimeError) -> bool {
+    let RuntimeError::ToolFailed { code, words, .. } = error else { return false };
     !OF_HOST.iter().any(|it| words.contains(it)) && !matches!(code, 137 | 143)
 }
 
-async fn run_all(data: &DataWork<'_>, tools: &[Tool], spec: &InstanceSpec) -> Result<(), HandsError> {
+async fn run_all(data: &DataWork<'_>, tools: &[Tool], spec: &InstanceSpec) -> Result<(), RuntimeError> {
     for tool in tools {
         data.site().hands.run_tool(tool, spec).await?;
     }
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn only_what_a_tool_says_of_its_data_is_held_against_it() {
         let is_of_data = |code, words: &str| {
-            is_of_data(&HandsError::ToolFailed { what: "psql".to_owned(), code, words: format!(": {words}") })
+            is_of_data(&RuntimeError::ToolFailed { what: "psql".to_owned(), code, words: format!(": {words}") })
         };
         assert!(is_of_data(3, "ERROR: syntax error at or near"));
         assert!(is_of_data(1, "ERROR 1064 (42000) at line 5"));

@@ -1,16 +1,16 @@
 //! Forgets backups in a folder of this host: nobody else can reach it.
 
-use super::{Came, DataError, DataWork};
-use fleet_core::backup::Made;
+use super::{DataError, DataWork, OrderEnd};
+use fleet_core::backup::DataResult;
+use fleet_core::grammar::count;
 use fleet_core::names::{BackupId, RepositoryName};
-use fleet_core::words::count;
 use std::collections::BTreeSet;
 
 pub async fn forget(
     data: &DataWork<'_>,
     from: &RepositoryName,
     backups: &BTreeSet<BackupId>,
-) -> Result<Came, DataError> {
+) -> Result<OrderEnd, DataError> {
     if !data.is_in_folder(from)? {
         let reason = format!("backups in `{from}` are forgotten by the coordinator, not by this host");
         return Err(DataError::Unfit(reason));
@@ -19,5 +19,5 @@ pub async fn forget(
     let repository = data.repository(from, &data.order.instance).await?;
     let backups: Vec<BackupId> = backups.iter().cloned().collect();
     repository.forget(&backups).await?;
-    Ok(Came::done(Made::Forgotten(backups)))
+    Ok(OrderEnd::done(DataResult::Forgotten(backups)))
 }

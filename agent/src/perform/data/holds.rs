@@ -8,7 +8,7 @@ use crate::ledger::Held;
 use crate::perform::forward::stages;
 use crate::perform::prepare::look;
 use crate::perform::work::Finish;
-use fleet_core::backup::{Hold, HoldKind, Phase, Still};
+use fleet_core::backup::{BackupPhase, Hold, HoldKind, QuiesceWindow};
 use fleet_core::order::Order;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::ContainerState;
@@ -27,8 +27,13 @@ pub fn longest(order: &Order) -> Duration {
 }
 
 /// Makes the services of a phase stand still. Those that do not run stay as they are, then and afterwards.
-pub async fn hold(data: &DataWork<'_>, spec: &InstanceSpec, stills: &[Still], phase: Phase) -> Result<(), DataError> {
-    let of_phase: Vec<&Still> = stills.iter().filter(|still| still.from == phase).collect();
+pub async fn hold(
+    data: &DataWork<'_>,
+    spec: &InstanceSpec,
+    stills: &[QuiesceWindow],
+    phase: BackupPhase,
+) -> Result<(), DataError> {
+    let of_phase: Vec<&QuiesceWindow> = stills.iter().filter(|still| still.from == phase).collect();
     if of_phase.is_empty() {
         return Ok(());
     }

@@ -2,10 +2,10 @@
 //!
 //! **Invariant:** only the very containers that were made to stand still are started. What was made anew since is somebody's wish.
 
+use crate::agent_context::AgentContext;
 use crate::clock;
-use crate::hands::HandsError;
 use crate::ledger::{Held, Ledger};
-use crate::site::Site;
+use crate::runtime::RuntimeError;
 use fleet_core::backup::{HoldKind, rough};
 use fleet_core::names::InstanceName;
 use fleet_core::spec::InstanceSpec;
@@ -35,7 +35,7 @@ pub fn both(before: Vec<Held>, since: &[Held]) -> Vec<Held> {
 }
 
 /// Tries once to let an instance's services go on.
-pub async fn let_go(site: &Site, instance: &InstanceName) {
+pub async fn let_go(site: &AgentContext, instance: &InstanceName) {
     let Some(entry) = site.ledger().instances().get(instance).cloned() else { return };
     let Some(settled) = entry.settled else { return };
     // In the opposite order: what others depend on goes on first.
@@ -62,7 +62,7 @@ pub async fn let_go(site: &Site, instance: &InstanceName) {
     let _ = site.attention.send(instance.clone());
 }
 
-async fn one(site: &Site, spec: &InstanceSpec, held: &Held) -> Result<(), HandsError> {
+async fn one(site: &AgentContext, spec: &InstanceSpec, held: &Held) -> Result<(), RuntimeError> {
     if !is_still(site, spec, held).await? {
         return Ok(());
     }
@@ -72,13 +72,13 @@ async fn one(site: &Site, spec: &InstanceSpec, held: &Held) -> Result<(), HandsE
         site.hands.release(spec, &held.service, HoldKind::Stopped).await?;
     }
     match is_still(site, spec, held).await? {
-        true => Err(HandsError::NotRunning { container: held.containers.join(", ") }),
+        true => Err(RuntimeError::NotRunning { container: held.containers.join(", ") }),
         false => Ok(()),
     }
 }
 
 /// Whether a container that was made to stand still is there and does not run.
-async fn is_still(site: &Site, spec: &InstanceSpec, held: &Held) -> Result<bool, HandsError> {
+async fn is_still(site: &AgentContext, spec: &InstanceSpec, held: &Held) -> Result<bool, RuntimeError> {
     let found = site.hands.look(spec).await?;
     let mut ours = found.of_service(&held.service).filter(|it| held.containers.contains(&it.id));
     let is_up = |state| matches!(state, ContainerState::Running | ContainerState::Restarting);

@@ -3,10 +3,10 @@
 //!
 //! **Invariant:** only folders that a restore moved aside, and that has passed, are removed here.
 
-use super::{DataWork, aside, undo};
+use super::{DataWork, set_aside, undo};
+use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::ledger::{Aside, LeftFolder, Leftover};
-use crate::site::Site;
 use fleet_core::names::InstanceName;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -32,7 +32,7 @@ pub async fn remove_old(data: &DataWork<'_>, asides: &[Aside]) -> Vec<String> {
 }
 
 async fn remove(aside: &Aside) -> Result<(), String> {
-    undo::moved(aside, "remove", aside::let_go).await.map_err(|error| match std::error::Error::source(&error) {
+    undo::moved(aside, "remove", set_aside::let_go).await.map_err(|error| match std::error::Error::source(&error) {
         Some(source) => source.to_string(),
         None => crate::chain(&error),
     })
@@ -49,13 +49,13 @@ fn words(folder: &LeftFolder) -> String {
 }
 
 /// What is left of an instance's restores, a line for each folder.
-pub fn left_of(site: &Site, instance: &InstanceName) -> Vec<String> {
+pub fn left_of(site: &AgentContext, instance: &InstanceName) -> Vec<String> {
     let ledger = site.ledger();
     let of_instance = ledger.leftovers().values().filter(|left| left.instance == *instance);
     of_instance.flat_map(|left| left.folders.iter().map(words)).collect()
 }
 
-fn tell(site: &Site, left: &Leftover) {
+fn tell(site: &AgentContext, left: &Leftover) {
     for text in left.folders.iter().map(words) {
         tracing::warn!(instance = %left.instance, "{text}");
         site.pen.tell(clock::now(), Some(&left.instance), text);
@@ -63,13 +63,13 @@ fn tell(site: &Site, left: &Leftover) {
 }
 
 /// Tells people of all that is left, when the agent starts.
-pub fn tell_all(site: &Site) {
+pub fn tell_all(site: &AgentContext) {
     let all: Vec<Leftover> = site.ledger().leftovers().values().cloned().collect();
     all.iter().for_each(|left| tell(site, left));
 }
 
 /// Tries once to remove what is left of an instance's restores.
-pub async fn try_again(site: &Site, instance: &InstanceName) {
+pub async fn try_again(site: &AgentContext, instance: &InstanceName) {
     let of_instance = |left: &&Leftover| left.instance == *instance;
     let all: Vec<Leftover> = site.ledger().leftovers().values().filter(of_instance).cloned().collect();
     for before in all {
@@ -90,7 +90,7 @@ pub async fn try_again(site: &Site, instance: &InstanceName) {
 }
 
 /// Keeps what is left by now, and says it again where that was long ago.
-async fn keep(site: &Site, before: Leftover, folders: Vec<LeftFolder>) {
+async fn keep(site: &AgentContext, before: Leftover, folders: Vec<LeftFolder>) {
     let now = clock::now();
     let is_due = now.since(before.said) >= BETWEEN_WORDS;
     let said = if is_due { now } else { before.said };

@@ -4,7 +4,7 @@ use super::fill::Filling;
 use super::targets::Target;
 use super::{DataError, DataWork};
 use fleet_core::app::Rendered;
-use fleet_core::backup::{Engine, Others, Store, is_files, others, others_tool};
+use fleet_core::backup::{DatabaseEngine, Others, Store, is_files, others, others_tool};
 use fleet_core::names::StoreName;
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub async fn expect_none(
     for filling in fillings.iter().filter(|filling| !is_files(filling.store)) {
         let own = targets.iter().filter(|it| it.store == *filling.name && it.root.is_none() && is_used(it));
         let own: Vec<&Target> = own.collect();
-        if let Engine::Command(_) = &filling.store.engine {
+        if let DatabaseEngine::Command(_) = &filling.store.engine {
             // Nobody knows in which of them its service has what its own commands load.
             let folders = own.iter().filter(|_| own.len() > 1);
             lost.extend(folders.map(|it| format!("all of `{}`, or what of it is not the store's", it.path.display())));

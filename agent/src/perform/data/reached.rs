@@ -1,10 +1,10 @@
 //! The repositories and folders of an order about data, each as far as the host's people allow it.
 
 use super::{DataError, DataWork};
-use crate::hands::RootFound;
 use crate::perform::allow::{allow, allow_where};
 use crate::repositories::Repository;
-use fleet_core::backup::{Access, MountedFrom, PlaceAccess, Store};
+use crate::runtime::RootFound;
+use fleet_core::backup::{LocationAccess, MountedFrom, RepositoryAccess, Store};
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{InstanceName, RepositoryName, StoreName};
 use fleet_core::spec::InstanceSpec;
@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 impl DataWork<'_> {
     /// The way into a repository that came beside the order.
-    fn access(&self, name: &RepositoryName, of: &InstanceName) -> Result<&Access, DataError> {
-        let is_it = |access: &&Access| access.repository == *name && access.instance == *of;
+    fn access(&self, name: &RepositoryName, of: &InstanceName) -> Result<&RepositoryAccess, DataError> {
+        let is_it = |access: &&RepositoryAccess| access.repository == *name && access.instance == *of;
         let missing =
             || DataError::Unfit(format!("the order came without the way into the repository `{name}` of {of}"));
         self.open.access.iter().find(is_it).ok_or_else(missing)
@@ -23,8 +23,8 @@ impl DataWork<'_> {
     /// Whether a repository of this order's instance is a folder of this host.
     pub fn is_in_folder(&self, name: &RepositoryName) -> Result<bool, DataError> {
         match self.access(name, &self.order.instance)?.place {
-            PlaceAccess::Folder { .. } => Ok(true),
-            PlaceAccess::Coordinator | PlaceAccess::S3 { .. } => Ok(false),
+            LocationAccess::Folder { .. } => Ok(true),
+            LocationAccess::Coordinator | LocationAccess::S3 { .. } => Ok(false),
         }
     }
 

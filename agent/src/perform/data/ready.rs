@@ -5,7 +5,7 @@
 //! service's health check says whether it is there.
 
 use super::DataWork;
-use crate::hands::HandsError;
+use crate::runtime::RuntimeError;
 use fleet_core::backup::{SETTLED, Store, Tool, ready_tool, settled_tool};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{ContainerHealth, ContainerState};
@@ -56,7 +56,7 @@ async fn answering(data: &DataWork<'_>, store: &Store, service: &str, spec: &Ins
 }
 
 /// It is looked at first which server it is: one that has come to stay does not give way to another before it answers.
-async fn asked(data: &DataWork<'_>, store: &Store, ready: &Tool, spec: &InstanceSpec) -> Result<String, HandsError> {
+async fn asked(data: &DataWork<'_>, store: &Store, ready: &Tool, spec: &InstanceSpec) -> Result<String, RuntimeError> {
     let hands = &data.site().hands;
     let which = match settled_tool(store) {
         Some(tool) => hands.run_tool(&tool, spec).await?.trim().to_owned(),

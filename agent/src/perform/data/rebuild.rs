@@ -11,7 +11,7 @@ use crate::perform::allow::allow_spec;
 use crate::perform::work::Finish;
 use fleet_core::backup::{Rebuild, rebuild_tool};
 use fleet_core::names::StoreName;
-use fleet_core::order::PowerWish;
+use fleet_core::order::PowerRequest;
 use fleet_core::steps::steps_for_power;
 use std::time::Duration;
 use tokio::time::{Instant, interval};
@@ -95,7 +95,7 @@ async fn start_for(data: &DataWork<'_>, settled: &Settled, rebuild: &Rebuild) ->
 
 async fn stop_again(data: &DataWork<'_>, settled: &Settled) -> Result<(), String> {
     let spec = &settled.rendered.spec;
-    let stopped = data.work.perform(spec, |found| steps_for_power(found, spec, PowerWish::Stop), Finish::AsIs).await;
+    let stopped = data.work.perform(spec, |found| steps_for_power(found, spec, PowerRequest::Stop), Finish::AsIs).await;
     stopped.map_err(|error| crate::chain(&error))
 }
 

@@ -14,18 +14,20 @@ use super::side_plan::{self, SidePlan};
 use super::source::{self, Opened};
 use super::stages::{volumes_alone, without_starting};
 use super::targets::{Target, Targets, expect_alone, expect_nobody, make_missing, targets};
-use super::{Came, DataError, DataWork, aside, backup, bucket, leftovers, others, rebuild, undo};
-use crate::ledger::{Aside, AsideWay, Becomes, InstanceEntry, Reach, Settled, StuckMark, Values};
+use super::{DataError, DataWork, OrderEnd, backup, bucket, leftovers, others, rebuild, set_aside, undo};
+use crate::ledger::{Aside, DataSwap, InstanceEntry, LedgerUpdate, RestorePhase, Settled, StuckMark, Values};
 use crate::perform::allow::allow_with_devices;
 use crate::perform::claims::expect_unclaimed;
 use crate::perform::forward::stages;
 use crate::perform::prepare::prepare;
 use crate::perform::work::Finish;
 use fleet_core::app::Rendered;
-use fleet_core::backup::{Cause, Engine, Files, Made, Others, Part, Privileges, RestoreMade, Root, Source, Store};
+use fleet_core::backup::{
+    BackupSource, Cause, DataResult, DatabaseEngine, Files, Others, Part, Privileges, RestoreMade, Root, Store,
+};
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{RepositoryName, StoreName};
-use fleet_core::order::{Goal, Outcome, PowerWish};
+use fleet_core::order::{Goal, Outcome, PowerRequest};
 use fleet_core::steps::steps_for_power;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -33,11 +35,11 @@ use std::path::Path;
 /// Restores into an instance that is there.
 pub async fn in_place(
     data: &DataWork<'_>,
-    from: &Source,
+    from: &BackupSource,
     only: &BTreeSet<StoreName>,
     safety: &BTreeSet<RepositoryName>,
     (others, privileges): (Others, Privileges),
-) -> Result<Came, DataError> {
+) -> Result<OrderEnd, DataError> {
     let began = tokio::time::Instant::now();
     let Some(settled) = &data.open.from else { return Err(DataError::Unfit("there is no such instance".to_owned())) };
     let opened = source::open(data, from, privileges).await?;
@@ -75,11 +77,11 @@ pub async fn in_place(
 /// Makes an instance from nothing but a backup.
 pub async fn anew(
     data: &DataWork<'_>,
-    from: &Source,
+    from: &BackupSource,
     only: &BTreeSet<StoreName>,
     goal: &Goal,
     (others, privileges): (Others, Privileges),
-) -> Result<Came, DataError> {
+) -> Result<OrderEnd, DataError> {
     let began = tokio::time::Instant::now();
     if data.open.from.is_some() {
         return Err(DataError::Unfit("there is such an instance already".to_owned()));
@@ -119,7 +121,7 @@ fn note_begun(data: &DataWork<'_>, to: &Settled) -> Result<(), DataError> {
     ledger.mark(&data.order.id, |open| {
         open.to = Some(to.clone());
         open.values = Values::default();
-        open.journal.get_or_insert_default().reach = Reach::Apart;
+        open.journal.get_or_insert_default().reach = RestorePhase::Apart;
     })?;
     Ok(())
 }
@@ -196,7 +198,7 @@ fn chosen(opened: &Opened, only: &BTreeSet<StoreName>) -> Result<Vec<Part>, Data
 /// How each folder is moved aside. Touches nothing.
 fn planned(data: &DataWork<'_>, targets: &[Target]) -> Result<Vec<Aside>, DataError> {
     let plan = |target: &Target| {
-        aside::plan(&target.path, &data.order.id).map_err(|reason| DataError::of_store(&target.store, reason))
+        set_aside::plan(&target.path, &data.order.id).map_err(|reason| DataError::of_store(&target.store, reason))
     };
     targets.iter().map(plan).collect()
 }
@@ -225,8 +227,8 @@ async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<Reposit
 /// Lets the instance stand still and makes room. How folders are moved is found out when nothing of the instance writes any more.
 async fn take_apart(data: &DataWork<'_>, settled: &Settled, targets: Targets) -> Result<Vec<Target>, DataError> {
     let spec = &settled.rendered.spec;
-    data.note(|journal| journal.reach = Reach::Apart)?;
-    data.work.perform(spec, |found| steps_for_power(found, spec, PowerWish::Stop), Finish::AsIs).await?;
+    data.note(|journal| journal.reach = RestorePhase::Apart)?;
+    data.work.perform(spec, |found| steps_for_power(found, spec, PowerRequest::Stop), Finish::AsIs).await?;
     expect_nobody(data, spec, &targets.found).await?;
     move_all(data, planned(data, &targets.found)?).await?;
     let made = make_missing(data, &settled.rendered, &targets.missing).await?;
@@ -237,9 +239,9 @@ async fn move_all(data: &DataWork<'_>, asides: Vec<Aside>) -> Result<(), DataErr
     for aside in asides {
         data.work.say(format!("moving {} aside", aside.path.display()));
         data.note(|journal| journal.aside.push(aside.clone()))?;
-        let moved = undo::moved(&aside, "move aside", aside::move_aside).await;
+        let moved = undo::moved(&aside, "move aside", set_aside::move_aside).await;
         if let Err(DataError::Disk { source, .. }) = &moved
-            && (aside.way, source.kind()) == (AsideWay::Absent, std::io::ErrorKind::AlreadyExists)
+            && (aside.way, source.kind()) == (DataSwap::Absent, std::io::ErrorKind::AlreadyExists)
         {
             // Somebody made it just now: it is nothing of ours, and stays when all is put back.
             data.note(|journal| journal.aside.retain(|other| *other != aside))?;
@@ -251,7 +253,7 @@ async fn move_all(data: &DataWork<'_>, asides: Vec<Aside>) -> Result<(), DataErr
 
 /// Whether a store is volumes that can be filled before there is a container.
 fn has_volumes(store: &Store) -> bool {
-    matches!(&store.engine, Engine::Volume(Files::Volume(_)))
+    matches!(&store.engine, DatabaseEngine::Volume(Files::Volume(_)))
 }
 
 /// Files come before databases: what these point to is there.
@@ -304,7 +306,7 @@ fn note_passed(
     let bytes = parts.iter().map(|part| part.bytes).sum();
     let made = RestoreMade { backup, safety: journal.safety, took_ms, bytes, notes: journal.notes };
     Ok(data.note(|journal| {
-        journal.reach = Reach::Passed;
+        journal.reach = RestorePhase::Passed;
         journal.rebuilds = rendered.rebuilds.keys().cloned().collect();
         journal.made = Some(Box::new(made));
     })?)
@@ -312,7 +314,7 @@ fn note_passed(
 
 /// What was restored is well: what is old goes, and what is derived is rebuilt. That either could not be done is said, and undoes
 /// nothing.
-pub async fn passed(data: &DataWork<'_>) -> Came {
+pub async fn passed(data: &DataWork<'_>) -> OrderEnd {
     let journal = data.journal();
     let left = leftovers::remove_old(data, &journal.aside).await;
     let open = data.open_now();
@@ -338,9 +340,9 @@ pub async fn passed(data: &DataWork<'_>) -> Came {
     let made = data.journal().made.map(|made| {
         let RestoreMade { notes, .. } = &*made;
         let notes = notes.iter().cloned().chain(left).collect();
-        Made::Restore(RestoreMade { notes, ..*made })
+        DataResult::Restore(RestoreMade { notes, ..*made })
     });
-    Came { outcome, made, becomes: entry.map(|entry| Becomes::Entry(Box::new(entry))) }
+    OrderEnd { outcome, made, becomes: entry.map(|entry| LedgerUpdate::Entry(Box::new(entry))) }
 }
 
 #[cfg(test)]

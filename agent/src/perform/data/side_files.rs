@@ -9,9 +9,9 @@ use fleet_core::backup::{
     TOTAL_LIMIT, can_descend, data_folder, data_place, has_side_files, is_fit, is_log, is_named_log, is_of_server,
     is_side_file, mentioned, mentioned_logs, pack, relative, said_files, short, side_files_tool,
 };
+use fleet_core::grammar::count;
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
-use fleet_core::words::count;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

@@ -10,9 +10,9 @@ use crate::beneath::{Folder, Owner};
 use fleet_core::backup::{
     PutTime, SideContent, SideFile, SideFiles, SideFolder, data_folder, put_time, short, side_path, unpack,
 };
+use fleet_core::grammar::count;
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
-use fleet_core::words::count;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 

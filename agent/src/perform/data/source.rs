@@ -4,7 +4,7 @@ use super::dumps::BUNDLE;
 use super::{DataError, DataWork};
 use crate::repositories::{Repository, SetFound};
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Placement, Rendered};
-use fleet_core::backup::{Manifest, Privileges, Snapshots, Source};
+use fleet_core::backup::{BackupSource, Manifest, Privileges, Snapshots};
 use fleet_core::names::BackupId;
 use fleet_render::RenderError;
 use futures_util::StreamExt;
@@ -50,7 +50,7 @@ pub fn pick(sets: Vec<SetFound>, backup: &BackupId, noted: Option<&Snapshots>) -
 }
 
 /// Finds a backup. What becomes of its privileged bits the order says, and not its manifest, which says what its writer wants.
-pub async fn open(data: &DataWork<'_>, source: &Source, privileges: Privileges) -> Result<Opened, DataError> {
+pub async fn open(data: &DataWork<'_>, source: &BackupSource, privileges: Privileges) -> Result<Opened, DataError> {
     data.work.say(format!("looking for the backup {} in {}", source.backup, source.repository));
     let repository = data.repository(&source.repository, &source.instance).await?;
     let sets = repository.set(&source.backup).await?;

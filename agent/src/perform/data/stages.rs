@@ -1,24 +1,24 @@
 //! Parts of the way from nothing to a running instance: what is made before data comes, and what is started after.
 
 use fleet_core::spec::InstanceSpec;
-use fleet_core::steps::{Found, Stage, Step, steps};
+use fleet_core::steps::{FoundProject, Stage, Step, steps};
 use std::collections::BTreeSet;
 
 /// The stages that make volumes and nothing else: what is put into them then is not mixed with files of an image, which the Engine
 /// puts into volumes that are empty when a container is made.
-pub fn volumes_alone(found: &Found, spec: &InstanceSpec) -> Vec<Stage> {
+pub fn volumes_alone(found: &FoundProject, spec: &InstanceSpec) -> Vec<Stage> {
     retained(steps(found, spec), |step| matches!(step, Step::CreateVolume { .. } | Step::ExpectVolume { .. }))
 }
 
 /// The stages that make everything and start nothing.
-pub fn without_starting(found: &Found, spec: &InstanceSpec) -> Vec<Stage> {
+pub fn without_starting(found: &FoundProject, spec: &InstanceSpec) -> Vec<Stage> {
     retained(steps(found, spec), |step| {
         !matches!(step, Step::Start { .. } | Step::AwaitHealthy { .. } | Step::AwaitExit { .. } | Step::Gate)
     })
 }
 
 /// The stages that start some services and nothing else; all is made already.
-pub fn starting(found: &Found, spec: &InstanceSpec, services: &BTreeSet<String>) -> Vec<Stage> {
+pub fn starting(found: &FoundProject, spec: &InstanceSpec, services: &BTreeSet<String>) -> Vec<Stage> {
     let names: BTreeSet<&str> = services.iter().filter_map(|it| Some(spec.container(it)?.name.as_str())).collect();
     retained(steps(found, spec), |step| match step {
         Step::Start { name } | Step::AwaitHealthy { name, .. } | Step::AwaitExit { name, .. } => {

@@ -4,12 +4,12 @@ use super::fill::Filling;
 use super::room::Wanted;
 use super::source::Opened;
 use super::{DataError, DataWork};
-use crate::hands::{HandsError, Notes, Stranger};
 use crate::perform::claims::{expect_unshared, others};
 use crate::perform::prepare::{PrepareError, look};
+use crate::runtime::{ForeignContainer, Notes, RuntimeError};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
-    Engine, Files, Kept, Owner, Root, Store, data_mounts, is_files, is_pattern, renamed, takes_volume,
+    DatabaseEngine, Files, Kept, Owner, Root, Store, data_mounts, is_files, is_pattern, renamed, takes_volume,
 };
 use fleet_core::claims::{ClaimKind, Claims, claims_of};
 use fleet_core::names::{InstanceName, StoreName};
@@ -157,23 +157,23 @@ fn owner_of_volume<'a>(volume: &str, own: &Claims, others: &'a [(InstanceName, C
 /// Whether the store, as it is now, would take a volume of this name.
 fn takes(store: &Store, spec: &InstanceSpec, volume: &str) -> bool {
     match &store.engine {
-        Engine::Volume(files) => takes_volume(files, spec, volume),
-        Engine::Postgresql(_)
-        | Engine::Mongodb(_)
-        | Engine::Mariadb(_)
-        | Engine::Mysql(_)
-        | Engine::Redis(_)
-        | Engine::Neo4j(_)
-        | Engine::S3(_)
-        | Engine::Command(_) => false,
+        DatabaseEngine::Volume(files) => takes_volume(files, spec, volume),
+        DatabaseEngine::Postgresql(_)
+        | DatabaseEngine::Mongodb(_)
+        | DatabaseEngine::Mariadb(_)
+        | DatabaseEngine::Mysql(_)
+        | DatabaseEngine::Redis(_)
+        | DatabaseEngine::Neo4j(_)
+        | DatabaseEngine::S3(_)
+        | DatabaseEngine::Command(_) => false,
     }
 }
 
 /// Whether a store is one folder, and not whatever a pattern finds.
 fn is_one(store: &Store) -> bool {
     match &store.engine {
-        Engine::Volume(Files::Volume(name)) => !is_pattern(name),
-        Engine::Volume(Files::Path(_)) => true,
+        DatabaseEngine::Volume(Files::Volume(name)) => !is_pattern(name),
+        DatabaseEngine::Volume(Files::Path(_)) => true,
         _ => false,
     }
 }
@@ -192,7 +192,7 @@ pub async fn expect_alone(
             let found = match data.site().hands.roots(&rendered.spec, folder).await {
                 Ok(found) => found,
                 // Where there is nothing, nothing can be lost.
-                Err(HandsError::NotMounted { .. }) => continue,
+                Err(RuntimeError::NotMounted { .. }) => continue,
                 Err(error) => return Err(error.into()),
             };
             let shares = |target: &&Target| {
@@ -216,7 +216,7 @@ pub async fn expect_nobody(data: &DataWork<'_>, spec: &InstanceSpec, targets: &[
     shared.map_err(PrepareError::from)?;
     let folders: Vec<PathBuf> = targets.iter().map(|target| target.path.clone()).collect();
     let strangers = data.site().hands.strangers(spec, &folders).await?;
-    let Some(Stranger { folder, .. }) = strangers.first() else { return Ok(()) };
+    let Some(ForeignContainer { folder, .. }) = strangers.first() else { return Ok(()) };
     let names: Vec<String> = strangers.iter().map(|it| format!("`{}`", it.container)).collect();
     Err(DataError::Unfit(format!(
         "{} runs and has `{}`, which is to be replaced, and is no part of this instance: stop it first",
@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn what_a_pattern_finds_takes_the_place_of_nothing() {
         let store = |files| Store {
-            engine: Engine::Volume(files),
+            engine: DatabaseEngine::Volume(files),
             kind: StoreKind::Truth,
             stop: Vec::new(),
             pause: Vec::new(),

@@ -4,7 +4,7 @@
 
 use super::DataError;
 use super::copies::Copies;
-use crate::repositories::{Ahead, Label, Pulse, RepositoryError, StreamsKept, StreamsWriter, Trouble};
+use crate::repositories::{ActivityCounter, Ahead, Label, RepositoryError, StreamsKept, StreamsWriter, Trouble};
 use bytes::Bytes;
 use fleet_core::names::RepositoryName;
 use futures_util::future::join_all;
@@ -27,14 +27,14 @@ type Opened = Result<Box<dyn StreamsWriter>, RepositoryError>;
 struct Writing {
     name: RepositoryName,
     writer: Box<dyn StreamsWriter>,
-    pulse: Pulse,
+    pulse: ActivityCounter,
 }
 
 impl Tee {
     /// Begins the snapshot of streams in each copy.
     pub async fn open(copies: &mut Copies, label: &Label, ahead: &[Ahead]) -> Result<Self, DataError> {
         let opening = copies.open.iter().map(async |copy| {
-            let still = Pulse::of(|| 0);
+            let still = ActivityCounter::of(|| 0);
             let opened = while_it_moves(&copy.name, &still, copy.repository.streams(label, ahead)).await;
             (copy.name.clone(), opened)
         });
@@ -120,7 +120,7 @@ pub fn all(lost: &[RepositoryError]) -> String {
 /// Waits as long as the repository gets further, however slowly.
 async fn while_it_moves<T>(
     name: &RepositoryName,
-    pulse: &Pulse,
+    pulse: &ActivityCounter,
     asked: impl Future<Output = Result<T, RepositoryError>>,
 ) -> Result<T, RepositoryError> {
     let mut asked = pin!(asked);
@@ -165,9 +165,9 @@ mod tests {
 
     #[tonic::async_trait]
     impl StreamsWriter for Slow {
-        fn pulse(&self) -> Pulse {
+        fn pulse(&self) -> ActivityCounter {
             let beats = Arc::clone(&self.beats);
-            Pulse::of(move || beats.load(Ordering::Relaxed))
+            ActivityCounter::of(move || beats.load(Ordering::Relaxed))
         }
         async fn bytes(&mut self, _: Bytes) -> Result<(), RepositoryError> {
             self.work().await;

@@ -1,14 +1,11 @@
 //! Stories of orders about data, with a database and volumes whose content is real, and repositories that are.
 
-mod bed;
 mod buckets;
 mod crashes;
-mod double;
-mod doubles;
 mod drills;
 mod empty;
 mod faults;
-mod hands;
+mod harness;
 mod keeping;
 mod lab;
 mod left;
@@ -18,6 +15,9 @@ mod place_faults;
 mod policy;
 mod ready;
 mod restores;
+mod runtime;
+mod sandbox;
+mod sandboxes;
 mod shared;
 mod stories;
 mod streams;

@@ -2,7 +2,7 @@
 
 use super::copies::Copies;
 use super::{DataError, DataWork, bucket};
-use crate::repositories::{Label, Origin, Tree, TreesKept};
+use crate::repositories::{Label, Tree, TreeOrigin, TreesKept};
 use fleet_core::backup::{Root, Store, root_path};
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::spec::InstanceSpec;
@@ -35,7 +35,7 @@ pub async fn find(
             continue;
         }
         let trees = fresh.into_iter().enumerate().map(|(number, root)| Tree {
-            from: Origin::Folder(root.path),
+            from: TreeOrigin::Folder(root.path),
             root: Root { from: root.from, path: root_path(name, number) },
         });
         roots.of_store.insert((*name).clone(), trees.collect());

@@ -3,15 +3,15 @@
 //! **Invariant:** what cannot be put back stays in the journal, and is said.
 
 use super::targets::unmake_missing;
-use super::{DataError, DataWork, aside, bucket, holds};
-use crate::ledger::{Aside, Reach, Settled};
+use super::{DataError, DataWork, bucket, holds, set_aside};
+use crate::agent_context::AgentContext;
+use crate::ledger::{Aside, RestorePhase, Settled};
 use crate::perform::forward::{self, stages};
 use crate::perform::prepare::look;
 use crate::perform::work::Finish;
-use crate::site::Site;
 use fleet_core::backup::Store;
 use fleet_core::names::{OrderId, StoreName};
-use fleet_core::order::PowerWish;
+use fleet_core::order::PowerRequest;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::steps_for_power;
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ pub async fn undo(data: &DataWork<'_>) -> Result<(), DataError> {
         }
     }
     sweep(data).await?;
-    if data.journal().reach == Reach::Apart {
+    if data.journal().reach == RestorePhase::Apart {
         match &data.open.from {
             Some(settled) => put_together(data, settled).await?,
             None => unmake(data).await?,
@@ -42,14 +42,14 @@ pub async fn undo(data: &DataWork<'_>) -> Result<(), DataError> {
 
 /// Removes what a drill made: containers, networks, volumes, files.
 pub async fn sweep(data: &DataWork<'_>) -> Result<(), DataError> {
-    if let Some(spec) = data.journal().throwaway {
+    if let Some(spec) = data.journal().sandbox {
         data.work.say("removing what the drill made");
         data.site().hands.sweep_tools(&spec).await?;
         remove(data, &spec).await?;
         remove_folder(&spec.working_dir).await?;
     }
     remove_folder(scratch(data)).await?;
-    Ok(data.note(|journal| journal.throwaway = None)?)
+    Ok(data.note(|journal| journal.sandbox = None)?)
 }
 
 /// Where a drill puts files.
@@ -57,18 +57,18 @@ pub fn scratch(data: &DataWork<'_>) -> PathBuf {
     scratch_of(data.site(), &data.order.id)
 }
 
-pub fn scratch_of(site: &Site, order: &OrderId) -> PathBuf {
+pub fn scratch_of(site: &AgentContext, order: &OrderId) -> PathBuf {
     site.data_dir.join("drills").join(order.as_str())
 }
 
 /// The old data in its place, and the instance as it ran.
 async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataError> {
     let spec = &settled.rendered.spec;
-    data.work.perform(spec, |found| steps_for_power(found, spec, PowerWish::Stop), Finish::AsIs).await?;
+    data.work.perform(spec, |found| steps_for_power(found, spec, PowerRequest::Stop), Finish::AsIs).await?;
     let asides = data.journal().aside;
     for aside in asides.iter().rev() {
         data.work.say(format!("putting {} back", aside.path.display()));
-        moved(aside, "put back", aside::put_back).await?;
+        moved(aside, "put back", set_aside::put_back).await?;
     }
     unmake_missing(data, spec).await?;
     bucket::put_back(data, settled).await?;
@@ -83,7 +83,7 @@ async fn unmake(data: &DataWork<'_>) -> Result<(), DataError> {
     remove(data, &to.rendered.spec).await?;
     unmake_missing(data, &to.rendered.spec).await?;
     for aside in data.journal().aside.iter().rev() {
-        moved(aside, "put back", aside::put_back).await?;
+        moved(aside, "put back", set_aside::put_back).await?;
     }
     let is_outside = |name: &StoreName| {
         to.rendered.stores.get(name).and_then(Store::bucket).is_some_and(|bucket| bucket.service.is_none())

@@ -1,12 +1,12 @@
 //! An order that meets what it does not expect touches nothing.
 
-use super::bed::{install, power, release, upgrade};
+use super::harness::{install, power, release, upgrade};
 use crate::ledger::{InstanceEntry, Settled, StuckMark, Values};
 use crate::perform::expect::outcome_at_once;
-use fleet_core::app::{Health, Rendered};
+use fleet_core::app::{HealthRules, Rendered};
 use fleet_core::facts::{DriftRule, PowerDesired};
 use fleet_core::host_policy::HostPolicy;
-use fleet_core::order::{Action, Goal, PowerWish, order_id};
+use fleet_core::order::{Action, Goal, PowerRequest, order_id};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
 use std::collections::BTreeMap;
@@ -25,8 +25,9 @@ fn entry(version: u32, revision: u64, power_serial: u64) -> InstanceEntry {
         containers: Vec::new(),
         files: Vec::new(),
     };
-    let power = PowerDesired { wish: PowerWish::Start, serial: power_serial };
-    let rendered = Rendered { spec, health: Health::default(), stores: BTreeMap::new(), rebuilds: BTreeMap::new() };
+    let power = PowerDesired { wish: PowerRequest::Start, serial: power_serial };
+    let rendered =
+        Rendered { spec, health: HealthRules::default(), stores: BTreeMap::new(), rebuilds: BTreeMap::new() };
     InstanceEntry::settled(Settled {
         release,
         revision,
@@ -73,9 +74,9 @@ fn an_order_finds_what_it_expects_or_says_so() {
     check(&configure(1, 2), Some(stuck(entry(1, 2, 0))), "go");
     check(&configure(1, 3), Some(entry(1, 2, 0)), "refused");
     check(&configure(1, 2), Some(entry(2, 1, 0)), "refused");
-    check(&power(PowerWish::Stop, 1), Some(entry(1, 1, 0)), "go");
-    check(&power(PowerWish::Stop, 1), Some(entry(1, 1, 1)), "already so");
-    check(&power(PowerWish::Stop, 1), None, "refused");
+    check(&power(PowerRequest::Stop, 1), Some(entry(1, 1, 0)), "go");
+    check(&power(PowerRequest::Stop, 1), Some(entry(1, 1, 1)), "already so");
+    check(&power(PowerRequest::Stop, 1), None, "refused");
     check(&removal, None, "already so");
     check(&removal, Some(entry(1, 1, 0)), "go");
     check(&removal, Some(stuck(InstanceEntry::default())), "go");

@@ -1,8 +1,8 @@
 //! Links in folders that containers may write to do not lead an instance out of what its host allows.
 
-use super::bed::{Agent, Bed, goal, install, instance, power, release, upgrade};
+use super::harness::{Agent, Harness, goal, install, instance, power, release, upgrade};
 use crate::fake::{Behaviour, Crash};
-use fleet_core::order::{Action, Outcome, PowerWish};
+use fleet_core::order::{Action, Outcome, PowerRequest};
 use fleet_core::spec::VolumeTarget;
 use std::fs::{create_dir_all, remove_dir, remove_file};
 use std::os::unix::fs::symlink;
@@ -10,19 +10,19 @@ use std::path::PathBuf;
 
 /// A folder that the host allows, a secret place beside it, and what is mounted: a folder inside the former.
 struct Lab {
-    bed: Bed,
+    harness: Harness,
     share: PathBuf,
     secret: PathBuf,
 }
 
 impl Lab {
     fn new() -> Self {
-        let bed = Bed::new();
-        let root = bed.data_dir().canonicalize().expect("it is there");
-        let lab = Self { share: root.join("allowed/share"), secret: root.join("secret"), bed };
+        let harness = Harness::new();
+        let root = harness.data_dir().canonicalize().expect("it is there");
+        let lab = Self { share: root.join("allowed/share"), secret: root.join("secret"), harness };
         create_dir_all(&lab.share).expect("a folder can be made");
         create_dir_all(&lab.secret).expect("a folder can be made");
-        lab.bed.write_policy(&format!("paths: [{}]", root.join("allowed").display()));
+        lab.harness.write_policy(&format!("paths: [{}]", root.join("allowed").display()));
         lab
     }
 
@@ -38,11 +38,11 @@ impl Lab {
     }
 
     async fn carry_out(&self, agent: &Agent, action: Action) -> Outcome {
-        let mut order = self.bed.order(action);
+        let mut order = self.harness.order(action);
         order.values.insert("share".to_owned(), self.share.display().to_string());
-        self.bed.ask(std::slice::from_ref(&order));
+        self.harness.ask(std::slice::from_ref(&order));
         let outcome = agent.end_of(&order.order.id).await;
-        self.bed.ask(&[]);
+        self.harness.ask(&[]);
         outcome
     }
 
@@ -52,66 +52,66 @@ impl Lab {
     }
 
     fn is_running(&self) -> bool {
-        self.bed.hands.world().containers.iter().any(|it| it.service == "web" && it.state.is_alive())
+        self.harness.hands.world().containers.iter().any(|it| it.service == "web" && it.state.is_alive())
     }
 }
 
 #[tokio::test]
 async fn what_a_link_leads_out_of_the_allowed_is_refused_untouched() {
     let lab = Lab::new();
-    let agent = lab.bed.agent();
+    let agent = lab.harness.agent();
     lab.link();
     assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Refused { reason: lab.reason() });
-    assert_eq!(lab.bed.hands.world().steps_so_far, 0);
+    assert_eq!(lab.harness.hands.world().steps_so_far, 0);
 }
 
 #[tokio::test]
 async fn a_link_out_of_an_instances_own_folder_is_refused_also_where_no_path_is_allowed() {
-    let bed = Bed::new();
-    let agent = bed.agent();
+    let harness = Harness::new();
+    let agent = harness.agent();
     let own = agent.site.working_dir(&instance());
     create_dir_all(&own).expect("a folder can be made");
     symlink("/etc", own.join("share")).expect("a link can be made");
-    match bed.carry_out(&agent, install(4)).await {
+    match harness.carry_out(&agent, install(4)).await {
         Outcome::Refused { reason } => assert!(reason.ends_with("it leads to /etc"), "{reason}"),
         other => panic!("expected a refusal, found {other:?}"),
     }
     remove_file(own.join("share")).expect("it is a link");
     symlink("elsewhere", own.join("share")).expect("a link can be made");
-    let again = bed.order(Action::Install { goal: goal(4, 2) });
-    bed.ask(std::slice::from_ref(&again));
+    let again = harness.order(Action::Install { goal: goal(4, 2) });
+    harness.ask(std::slice::from_ref(&again));
     assert_eq!(agent.end_of(&again.order.id).await, Outcome::Done);
 }
 
 #[tokio::test]
 async fn a_link_that_appears_after_an_order_was_prepared_is_seen_before_the_container_is_made() {
     let lab = Lab::new();
-    lab.bed.hands.world().crash = Some((1, Crash::Before));
-    let agent = lab.bed.agent();
-    let mut order = lab.bed.order(install(4));
+    lab.harness.hands.world().crash = Some((1, Crash::Before));
+    let agent = lab.harness.agent();
+    let mut order = lab.harness.order(install(4));
     order.values.insert("share".to_owned(), lab.share.display().to_string());
-    lab.bed.ask(std::slice::from_ref(&order));
-    lab.bed.hands.crashed().await;
+    lab.harness.ask(std::slice::from_ref(&order));
+    lab.harness.hands.crashed().await;
     agent.kill().await;
     lab.link();
-    lab.bed.hands.forget_crash();
-    let agent = lab.bed.agent();
+    lab.harness.hands.forget_crash();
+    let agent = lab.harness.agent();
     assert_eq!(agent.end_of(&order.order.id).await, Outcome::RolledBack { reason: lab.reason() });
-    assert!(lab.bed.hands.world().containers.is_empty());
+    assert!(lab.harness.hands.world().containers.is_empty());
 }
 
 #[tokio::test]
 async fn what_is_led_astray_by_now_is_neither_started_nor_healed() {
     let lab = Lab::new();
-    let agent = lab.bed.agent();
+    let agent = lab.harness.agent();
     assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Done);
-    assert_eq!(lab.carry_out(&agent, power(PowerWish::Stop, 1)).await, Outcome::Done);
+    assert_eq!(lab.carry_out(&agent, power(PowerRequest::Stop, 1)).await, Outcome::Done);
     lab.link();
-    assert_eq!(lab.carry_out(&agent, power(PowerWish::Start, 2)).await, Outcome::Refused { reason: lab.reason() });
+    assert_eq!(lab.carry_out(&agent, power(PowerRequest::Start, 2)).await, Outcome::Refused { reason: lab.reason() });
     lab.unlink();
-    assert_eq!(lab.carry_out(&agent, power(PowerWish::Start, 3)).await, Outcome::Done);
+    assert_eq!(lab.carry_out(&agent, power(PowerRequest::Start, 3)).await, Outcome::Done);
     lab.link();
-    lab.bed.hands.world().containers.retain(|it| it.service != "web");
+    lab.harness.hands.world().containers.retain(|it| it.service != "web");
     crate::perform::heal::heal(&agent.site, &instance()).await;
     assert!(!lab.is_running());
     let told = agent.site.pen.see(|board| format!("{:?}", board.events));
@@ -123,65 +123,65 @@ async fn what_is_led_astray_by_now_is_neither_started_nor_healed() {
 
 #[tokio::test]
 async fn a_volume_that_leads_where_nothing_is_allowed_is_neither_started_nor_healed() {
-    let bed = Bed::new();
-    let agent = bed.agent();
-    assert_eq!(bed.carry_out(&agent, install(1)).await, Outcome::Done);
-    assert_eq!(bed.carry_out(&agent, power(PowerWish::Stop, 1)).await, Outcome::Done);
+    let harness = Harness::new();
+    let agent = harness.agent();
+    assert_eq!(harness.carry_out(&agent, install(1)).await, Outcome::Done);
+    assert_eq!(harness.carry_out(&agent, power(PowerRequest::Stop, 1)).await, Outcome::Done);
     // As somebody makes it who removes the volume and puts a folder of the host in its place.
-    bed.hands.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
+    harness.hands.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
     let reason =
         "the host's own policy forbids it: the host does not allow mounting /etc, to which the volume oasis-1_data \
                   leads; its policy.yaml would need `paths: [/etc]`"
             .to_owned();
-    let outcome = bed.carry_out(&agent, power(PowerWish::Start, 2)).await;
+    let outcome = harness.carry_out(&agent, power(PowerRequest::Start, 2)).await;
     assert_eq!(outcome, Outcome::Refused { reason: reason.clone() });
-    bed.hands.world().devices.clear();
-    assert_eq!(bed.carry_out(&agent, power(PowerWish::Start, 3)).await, Outcome::Done);
-    bed.hands.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
-    bed.hands.world().containers.retain(|it| it.service != "db");
+    harness.hands.world().devices.clear();
+    assert_eq!(harness.carry_out(&agent, power(PowerRequest::Start, 3)).await, Outcome::Done);
+    harness.hands.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
+    harness.hands.world().containers.retain(|it| it.service != "db");
     crate::perform::heal::heal(&agent.site, &instance()).await;
-    assert!(bed.hands.world().containers.iter().all(|it| it.service != "db"), "it is not made again");
+    assert!(harness.hands.world().containers.iter().all(|it| it.service != "db"), "it is not made again");
     let told = agent.site.pen.see(|board| format!("{:?}", board.events));
     assert!(told.contains(&format!("could not be healed: {reason}")), "{told}");
 }
 
 #[tokio::test]
 async fn what_the_policy_forbids_by_now_is_not_healed() {
-    let bed = Bed::new();
-    let agent = bed.agent();
-    assert_eq!(bed.carry_out(&agent, install(1)).await, Outcome::Done);
-    bed.write_policy("registries: [lab.example]");
+    let harness = Harness::new();
+    let agent = harness.agent();
+    assert_eq!(harness.carry_out(&agent, install(1)).await, Outcome::Done);
+    harness.write_policy("registries: [lab.example]");
     agent.site.policy.reread();
-    bed.hands.world().containers.retain(|it| it.service != "db");
+    harness.hands.world().containers.retain(|it| it.service != "db");
     crate::perform::heal::heal(&agent.site, &instance()).await;
-    assert!(bed.hands.world().containers.iter().all(|it| it.service != "db"), "it is not made again");
+    assert!(harness.hands.world().containers.iter().all(|it| it.service != "db"), "it is not made again");
 }
 
 #[tokio::test]
 async fn a_policy_that_came_later_does_not_bar_the_way_back_to_what_ran() {
     let lab = Lab::new();
-    let agent = lab.bed.agent();
+    let agent = lab.harness.agent();
     assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Done);
-    lab.bed.write_policy("paths: []");
+    lab.harness.write_policy("paths: []");
     agent.site.policy.reread();
-    lab.bed.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
+    lab.harness.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
     let outcome = lab.carry_out(&agent, upgrade(4, 2)).await;
     assert!(matches!(&outcome, Outcome::RolledBack { reason } if reason.contains("ended with 7")), "{outcome:?}");
-    let running = lab.bed.hands.world().running("oasis-1");
+    let running = lab.harness.hands.world().running("oasis-1");
     assert!(lab.is_running() && running.iter().any(|(_, image)| image == "notes-web:4"), "{running:?}");
     // By any other way it is not started.
-    assert_eq!(lab.carry_out(&agent, power(PowerWish::Stop, 1)).await, Outcome::Done);
-    let outcome = lab.carry_out(&agent, power(PowerWish::Start, 2)).await;
+    assert_eq!(lab.carry_out(&agent, power(PowerRequest::Stop, 1)).await, Outcome::Done);
+    let outcome = lab.carry_out(&agent, power(PowerRequest::Start, 2)).await;
     assert!(matches!(outcome, Outcome::Refused { .. }), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn what_is_led_astray_by_now_is_not_started_on_the_way_back() {
     let lab = Lab::new();
-    let agent = lab.bed.agent();
+    let agent = lab.harness.agent();
     assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Done);
     lab.link();
-    lab.bed.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
+    lab.harness.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
     match lab.carry_out(&agent, upgrade(4, 2)).await {
         Outcome::Stuck { reason, .. } => assert!(reason.ends_with(&lab.reason()), "{reason}"),
         other => panic!("expected it stuck, found {other:?}"),
@@ -192,12 +192,12 @@ async fn what_is_led_astray_by_now_is_not_started_on_the_way_back() {
 #[tokio::test]
 async fn what_does_not_run_and_is_forbidden_by_now_is_not_started_by_a_way_back() {
     let lab = Lab::new();
-    let agent = lab.bed.agent();
+    let agent = lab.harness.agent();
     assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Done);
-    lab.bed.write_policy("paths: []");
+    lab.harness.write_policy("paths: []");
     agent.site.policy.reread();
-    lab.bed.hands.world().containers.retain(|it| it.service != "web");
-    lab.bed.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
+    lab.harness.hands.world().containers.retain(|it| it.service != "web");
+    lab.harness.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
     match lab.carry_out(&agent, upgrade(4, 2)).await {
         Outcome::Refused { reason } => {
             assert!(reason.contains("does not allow mounting") && reason.contains("no way back"), "{reason}");
@@ -206,7 +206,7 @@ async fn what_does_not_run_and_is_forbidden_by_now_is_not_started_by_a_way_back(
     }
     assert!(!lab.is_running());
     // As it says.
-    assert_eq!(lab.carry_out(&agent, power(PowerWish::Stop, 1)).await, Outcome::Done);
+    assert_eq!(lab.carry_out(&agent, power(PowerRequest::Stop, 1)).await, Outcome::Done);
     let again = Action::Upgrade { from: release(4), goal: goal(2, 2) };
     assert_eq!(lab.carry_out(&agent, again).await, Outcome::Done);
 }

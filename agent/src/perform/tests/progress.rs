@@ -1,11 +1,11 @@
 //! How far a step is, said apart from it.
 
-use super::bed::{Agent, Bed, install};
-use crate::board::Board;
+use super::harness::{Agent, Harness, install};
+use crate::status_board::StatusBoard;
 use fleet_core::facts::{Doing, Running};
 use std::time::Duration;
 
-fn doing(board: &Board) -> Doing {
+fn doing(board: &StatusBoard) -> Doing {
     match board.instances.values().next() {
         Some(Running::Busy { doing, .. }) => doing.clone(),
         Some(Running::Absent | Running::Settled(_)) | None => Doing::default(),
@@ -22,23 +22,23 @@ async fn step_with(agent: &Agent, is_so_far: impl Fn(&str) -> bool) -> String {
 
 #[tokio::test]
 async fn steps_side_by_side_are_one_step_and_say_how_far_they_are_together() {
-    let bed = Bed::new();
+    let harness = Harness::new();
     {
-        let mut world = bed.hands.world();
+        let mut world = harness.hands.world();
         world.hanging = ["pull notes-web:1".to_owned()].into();
         world.pulled = [("notes-web:1".to_owned(), (3_000_000, 12_000_000))].into();
         world.pulled.insert("notes-db:1".to_owned(), (4_900_000, 5_000_000));
     }
-    let agent = bed.agent();
-    bed.ask(&[bed.order(install(1))]);
+    let agent = harness.agent();
+    harness.ask(&[harness.order(install(1))]);
     assert_eq!(step_with(&agent, |progress| progress == "7 of 17 MB").await, "pull notes-db:1, pull notes-web:1");
 }
 
 #[tokio::test]
 async fn how_long_an_instance_is_healthy_makes_no_other_step() {
-    let bed = Bed::new();
-    let agent = bed.agent();
-    bed.ask(&[bed.order(install(5))]);
+    let harness = Harness::new();
+    let agent = harness.agent();
+    harness.ask(&[harness.order(install(5))]);
     let first = "healthy for 0s of 30s";
     assert_eq!(step_with(&agent, |progress| progress == first).await, "waiting until it is healthy");
     let is_later = |progress: &str| progress.ends_with(" of 30s") && progress != first;

@@ -1,21 +1,21 @@
-use super::bed::{Agent, Bed, install, instance, power, release, upgrade};
+use super::harness::{Agent, Harness, install, instance, power, release, upgrade};
 use crate::fake::{Behaviour, FakeContainer};
 use crate::ledger::Ledger;
-use fleet_core::facts::{Health, Running};
-use fleet_core::order::{Action, Outcome, PowerWish};
+use fleet_core::facts::{InstanceHealth, Running};
+use fleet_core::order::{Action, Outcome, PowerRequest};
 use fleet_core::spec::EngineOwner;
 use fleet_core::steps::ContainerState;
 use std::time::Duration;
 
-async fn installed(version: u32) -> (Bed, Agent) {
-    let bed = Bed::new();
-    let agent = bed.agent();
-    assert_eq!(bed.carry_out(&agent, install(version)).await, Outcome::Done);
-    (bed, agent)
+async fn installed(version: u32) -> (Harness, Agent) {
+    let harness = Harness::new();
+    let agent = harness.agent();
+    assert_eq!(harness.carry_out(&agent, install(version)).await, Outcome::Done);
+    (harness, agent)
 }
 
-fn running(bed: &Bed) -> Vec<String> {
-    bed.hands.world().running("oasis-1").into_iter().map(|(_, image)| image).collect()
+fn running(harness: &Harness) -> Vec<String> {
+    harness.hands.world().running("oasis-1").into_iter().map(|(_, image)| image).collect()
 }
 
 fn check_back(outcome: &Outcome, why: &str) {
@@ -34,10 +34,10 @@ fn check_refused(outcome: &Outcome, why: &str) {
 
 #[tokio::test]
 async fn a_text_is_told_without_the_secrets_of_when_it_was_written() {
-    let bed = Bed::new();
-    let agent = bed.agent();
+    let harness = Harness::new();
+    let agent = harness.agent();
     let with = |action, password: &str| {
-        let mut order = bed.order(action);
+        let mut order = harness.order(action);
         order.values.insert("password".to_owned(), password.to_owned());
         order
     };
@@ -45,13 +45,13 @@ async fn a_text_is_told_without_the_secrets_of_when_it_was_written() {
     let name = instance();
     let (former, failed) = ("Zq8-former-password", "Zq8-failed-password");
     for (order, password) in [(with(install(1), former), former), (with(upgrade(2, 3), failed), failed)] {
-        bed.ask(std::slice::from_ref(&order));
+        harness.ask(std::slice::from_ref(&order));
         say(&format!("it said {former}"), Some(&name));
         agent.end_of(&order.order.id).await;
         say(&format!("it said {password}"), Some(&name));
         say(&format!("the Engine said {password}"), None);
     }
-    assert_eq!(bed.carry_out(&agent, upgrade(1, 2)).await, Outcome::Done);
+    assert_eq!(harness.carry_out(&agent, upgrade(1, 2)).await, Outcome::Done);
     // Nobody listened until now, when the ledger has neither password any more.
     let told = crate::mask::MaskedBoard::of(&agent.site, agent.site.pen.see(Clone::clone));
     let texts: Vec<&str> = told.events.iter().map(|(_, event)| event.text.as_str()).collect();
@@ -73,11 +73,11 @@ async fn what_no_store_covers_is_said() {
 
 #[tokio::test]
 async fn an_installation_runs_and_is_said_to_be_healthy() {
-    let (bed, agent) = installed(1).await;
-    assert_eq!(running(&bed), ["notes-db:1", "notes-web:1"]);
+    let (harness, agent) = installed(1).await;
+    assert_eq!(running(&harness), ["notes-db:1", "notes-web:1"]);
     match agent.running() {
         Some(Running::Settled(said)) => {
-            assert_eq!((said.release, said.health), (release(1), Health::Healthy));
+            assert_eq!((said.release, said.health), (release(1), InstanceHealth::Healthy));
             assert_eq!(said.containers.len(), 2);
         }
         other => panic!("expected it settled, found {other:?}"),
@@ -86,48 +86,48 @@ async fn an_installation_runs_and_is_said_to_be_healthy() {
 
 #[tokio::test]
 async fn asking_twice_is_doing_once() {
-    let (bed, agent) = installed(1).await;
-    let steps = bed.hands.world().steps_so_far;
-    assert_eq!(bed.carry_out(&agent, install(1)).await, Outcome::Done);
+    let (harness, agent) = installed(1).await;
+    let steps = harness.hands.world().steps_so_far;
+    assert_eq!(harness.carry_out(&agent, install(1)).await, Outcome::Done);
     agent.kill().await;
-    assert_eq!(bed.carry_out(&bed.agent(), install(1)).await, Outcome::Done);
-    assert_eq!(bed.hands.world().steps_so_far, steps);
+    assert_eq!(harness.carry_out(&harness.agent(), install(1)).await, Outcome::Done);
+    assert_eq!(harness.hands.world().steps_so_far, steps);
 }
 
 #[tokio::test]
 async fn an_upgrade_replaces_only_what_changed() {
-    let (bed, agent) = installed(1).await;
-    let db = bed.hands.world().containers.iter().find(|it| it.service == "db").cloned();
-    assert_eq!(bed.carry_out(&agent, upgrade(1, 2)).await, Outcome::Done);
-    assert_eq!(running(&bed), ["notes-db:1", "notes-web:2"]);
-    assert_eq!(bed.hands.world().containers.iter().find(|it| it.service == "db").cloned(), db);
+    let (harness, agent) = installed(1).await;
+    let db = harness.hands.world().containers.iter().find(|it| it.service == "db").cloned();
+    assert_eq!(harness.carry_out(&agent, upgrade(1, 2)).await, Outcome::Done);
+    assert_eq!(running(&harness), ["notes-db:1", "notes-web:2"]);
+    assert_eq!(harness.hands.world().containers.iter().find(|it| it.service == "db").cloned(), db);
 }
 
 #[tokio::test]
 async fn a_release_that_does_not_become_healthy_goes_back() {
-    let (bed, agent) = installed(1).await;
-    bed.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
-    check_back(&bed.carry_out(&agent, upgrade(1, 2)).await, "ended with 7");
-    assert_eq!(running(&bed), ["notes-db:1", "notes-web:1"]);
+    let (harness, agent) = installed(1).await;
+    harness.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
+    check_back(&harness.carry_out(&agent, upgrade(1, 2)).await, "ended with 7");
+    assert_eq!(running(&harness), ["notes-db:1", "notes-web:1"]);
     assert_eq!(agent.site.ledger().settled(&instance()).map(|it| it.release.clone()), Some(release(1)));
 }
 
 #[tokio::test]
 async fn an_image_that_does_not_exist_leaves_what_runs_alone() {
-    let (bed, agent) = installed(1).await;
-    let before = bed.hands.world().containers.clone();
-    bed.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Missing);
-    check_back(&bed.carry_out(&agent, upgrade(1, 2)).await, "notes-web:2");
-    assert_eq!(bed.hands.world().containers, before);
+    let (harness, agent) = installed(1).await;
+    let before = harness.hands.world().containers.clone();
+    harness.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Missing);
+    check_back(&harness.carry_out(&agent, upgrade(1, 2)).await, "notes-web:2");
+    assert_eq!(harness.hands.world().containers, before);
 }
 
 #[tokio::test]
 async fn a_failed_installation_leaves_nothing_but_its_volumes() {
-    let bed = Bed::new();
-    let agent = bed.agent();
-    bed.hands.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(1));
-    check_back(&bed.carry_out(&agent, install(1)).await, "ended with 1");
-    let world = bed.hands.world();
+    let harness = Harness::new();
+    let agent = harness.agent();
+    harness.hands.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(1));
+    check_back(&harness.carry_out(&agent, install(1)).await, "ended with 1");
+    let world = harness.hands.world();
     assert_eq!((world.containers.len(), world.networks.len()), (0, 0));
     assert_eq!(world.volumes.keys().collect::<Vec<_>>(), ["oasis-1_data"]);
     assert_eq!(agent.running(), None);
@@ -135,19 +135,19 @@ async fn a_failed_installation_leaves_nothing_but_its_volumes() {
 
 #[tokio::test]
 async fn past_its_deadline_an_order_goes_back() {
-    let (mut bed, agent) = installed(1).await;
-    bed.deadline = Duration::from_millis(300);
-    bed.hands.world().hanging.insert("pull notes-web:2".to_owned());
-    check_back(&bed.carry_out(&agent, upgrade(1, 2)).await, "pull notes-web:2");
-    assert_eq!(running(&bed), ["notes-db:1", "notes-web:1"]);
+    let (mut harness, agent) = installed(1).await;
+    harness.deadline = Duration::from_millis(300);
+    harness.hands.world().hanging.insert("pull notes-web:2".to_owned());
+    check_back(&harness.carry_out(&agent, upgrade(1, 2)).await, "pull notes-web:2");
+    assert_eq!(running(&harness), ["notes-db:1", "notes-web:1"]);
 }
 
 #[tokio::test]
 async fn when_the_way_back_fails_too_a_person_is_called_and_the_next_order_may_mend_it() {
-    let (bed, agent) = installed(1).await;
-    bed.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
-    bed.hands.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(8));
-    match bed.carry_out(&agent, upgrade(1, 2)).await {
+    let (harness, agent) = installed(1).await;
+    harness.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
+    harness.hands.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(8));
+    match harness.carry_out(&agent, upgrade(1, 2)).await {
         Outcome::Stuck { reason, hint } => {
             assert!(reason.contains("ended with 7") && reason.contains("ended with 8"), "{reason}");
             assert!(!hint.is_empty());
@@ -155,101 +155,104 @@ async fn when_the_way_back_fails_too_a_person_is_called_and_the_next_order_may_m
         other => panic!("expected it stuck, found {other:?}"),
     }
     match agent.running() {
-        Some(Running::Settled(said)) => assert!(matches!(said.health, Health::Unhealthy { .. }), "{said:?}"),
+        Some(Running::Settled(said)) => assert!(matches!(said.health, InstanceHealth::Unhealthy { .. }), "{said:?}"),
         other => panic!("expected it unhealthy, found {other:?}"),
     }
-    bed.hands.world().behaviours.clear();
-    assert_eq!(bed.carry_out(&agent, upgrade(1, 3)).await, Outcome::Done);
+    harness.hands.world().behaviours.clear();
+    assert_eq!(harness.carry_out(&agent, upgrade(1, 3)).await, Outcome::Done);
     assert!(agent.site.ledger().instances()[&instance()].stuck.is_none());
 }
 
 #[tokio::test]
 async fn what_is_not_as_expected_is_refused_and_untouched() {
-    let (bed, agent) = installed(1).await;
-    let steps = bed.hands.world().steps_so_far;
-    check_refused(&bed.carry_out(&agent, upgrade(2, 3)).await, "found notes@1");
-    check_refused(&bed.carry_out(&agent, install(2)).await, "found notes@1");
-    assert_eq!(bed.hands.world().steps_so_far, steps);
+    let (harness, agent) = installed(1).await;
+    let steps = harness.hands.world().steps_so_far;
+    check_refused(&harness.carry_out(&agent, upgrade(2, 3)).await, "found notes@1");
+    check_refused(&harness.carry_out(&agent, install(2)).await, "found notes@1");
+    assert_eq!(harness.hands.world().steps_so_far, steps);
 }
 
 #[tokio::test]
 async fn the_hosts_policy_outranks_the_coordinator() {
-    let (bed, agent) = installed(1).await;
-    bed.write_policy("registries: [lab.example]");
-    check_refused(&bed.carry_out(&agent, upgrade(1, 2)).await, "the host does not allow images such as notes-web:2");
-    bed.write_policy("apps: [notes]\nexec: perhaps");
-    check_refused(&bed.carry_out(&agent, power(PowerWish::Stop, 1)).await, "policy.yaml:2");
-    assert_eq!(running(&bed), ["notes-db:1", "notes-web:1"]);
+    let (harness, agent) = installed(1).await;
+    harness.write_policy("registries: [lab.example]");
+    check_refused(
+        &harness.carry_out(&agent, upgrade(1, 2)).await,
+        "the host does not allow images such as notes-web:2",
+    );
+    harness.write_policy("apps: [notes]\nexec: perhaps");
+    check_refused(&harness.carry_out(&agent, power(PowerRequest::Stop, 1)).await, "policy.yaml:2");
+    assert_eq!(running(&harness), ["notes-db:1", "notes-web:1"]);
 }
 
 #[tokio::test]
 async fn an_instance_stops_starts_and_goes_and_its_volume_stays() {
-    let (bed, agent) = installed(1).await;
-    assert_eq!(bed.carry_out(&agent, power(PowerWish::Stop, 1)).await, Outcome::Done);
-    assert!(running(&bed).is_empty());
+    let (harness, agent) = installed(1).await;
+    assert_eq!(harness.carry_out(&agent, power(PowerRequest::Stop, 1)).await, Outcome::Done);
+    assert!(running(&harness).is_empty());
     match agent.running() {
-        Some(Running::Settled(said)) => assert_eq!((said.power_serial, said.health), (1, Health::Stopped)),
+        Some(Running::Settled(said)) => assert_eq!((said.power_serial, said.health), (1, InstanceHealth::Stopped)),
         other => panic!("expected it stopped, found {other:?}"),
     }
-    assert_eq!(bed.carry_out(&agent, power(PowerWish::Start, 2)).await, Outcome::Done);
-    assert_eq!(running(&bed).len(), 2);
-    assert_eq!(bed.carry_out(&agent, power(PowerWish::Start, 1)).await, Outcome::AlreadySo);
-    assert_eq!(bed.carry_out(&agent, Action::Remove { volumes: [].into() }).await, Outcome::Done);
-    assert_eq!((bed.hands.world().containers.len(), agent.running()), (0, None));
-    assert_eq!(bed.hands.world().volumes.len(), 1);
+    assert_eq!(harness.carry_out(&agent, power(PowerRequest::Start, 2)).await, Outcome::Done);
+    assert_eq!(running(&harness).len(), 2);
+    assert_eq!(harness.carry_out(&agent, power(PowerRequest::Start, 1)).await, Outcome::AlreadySo);
+    assert_eq!(harness.carry_out(&agent, Action::Remove { volumes: [].into() }).await, Outcome::Done);
+    assert_eq!((harness.hands.world().containers.len(), agent.running()), (0, None));
+    assert_eq!(harness.hands.world().volumes.len(), 1);
 }
 
 #[tokio::test]
 async fn a_stopped_instance_is_upgraded_without_being_started() {
-    let (bed, agent) = installed(1).await;
-    bed.carry_out(&agent, power(PowerWish::Stop, 1)).await;
-    assert_eq!(bed.carry_out(&agent, upgrade(1, 2)).await, Outcome::Done);
-    assert!(running(&bed).is_empty());
-    assert_eq!(bed.carry_out(&agent, power(PowerWish::Start, 2)).await, Outcome::Done);
-    assert_eq!(running(&bed), ["notes-db:1", "notes-web:2"]);
+    let (harness, agent) = installed(1).await;
+    harness.carry_out(&agent, power(PowerRequest::Stop, 1)).await;
+    assert_eq!(harness.carry_out(&agent, upgrade(1, 2)).await, Outcome::Done);
+    assert!(running(&harness).is_empty());
+    assert_eq!(harness.carry_out(&agent, power(PowerRequest::Start, 2)).await, Outcome::Done);
+    assert_eq!(running(&harness), ["notes-db:1", "notes-web:2"]);
 }
 
 #[tokio::test]
 async fn only_a_named_volume_is_removed() {
-    let (bed, agent) = installed(3).await;
+    let (harness, agent) = installed(3).await;
     let volumes = ["oasis-1_attic".to_owned()].into();
-    assert_eq!(bed.carry_out(&agent, Action::Remove { volumes }).await, Outcome::Done);
-    assert_eq!(bed.hands.world().volumes.keys().collect::<Vec<_>>(), ["oasis-1_data"]);
+    assert_eq!(harness.carry_out(&agent, Action::Remove { volumes }).await, Outcome::Done);
+    assert_eq!(harness.hands.world().volumes.keys().collect::<Vec<_>>(), ["oasis-1_data"]);
 }
 
 #[tokio::test]
 async fn a_volume_of_an_instance_that_was_never_there_goes_only_if_its_labels_say_so() {
     let somebody = EngineOwner::Project { project: "oasis-1".to_owned() };
     for (owner, why) in [(EngineOwner::Nobody, "is of somebody unknown"), (somebody, "is of the Compose project")] {
-        let bed = Bed::new();
-        bed.hands.meddle(|world| {
+        let harness = Harness::new();
+        harness.hands.meddle(|world| {
             world.volumes.insert("measurements".to_owned(), Vec::new());
             world.volume_owners.insert("measurements".to_owned(), owner);
         });
-        let agent = bed.agent();
+        let agent = harness.agent();
         let volumes = ["measurements".to_owned()].into();
-        check_refused(&bed.carry_out(&agent, Action::Remove { volumes }).await, why);
-        assert!(bed.hands.world().volumes.contains_key("measurements"));
-        assert_eq!(bed.hands.world().steps_so_far, 0);
+        check_refused(&harness.carry_out(&agent, Action::Remove { volumes }).await, why);
+        assert!(harness.hands.world().volumes.contains_key("measurements"));
+        assert_eq!(harness.hands.world().steps_so_far, 0);
     }
-    let bed = Bed::new();
-    bed.hands.meddle(|world| drop(world.volumes.insert("oasis-1_data".to_owned(), Vec::new())));
+    let harness = Harness::new();
+    harness.hands.meddle(|world| drop(world.volumes.insert("oasis-1_data".to_owned(), Vec::new())));
     let volumes = ["oasis-1_data".to_owned()].into();
-    assert_eq!(bed.carry_out(&bed.agent(), Action::Remove { volumes }).await, Outcome::Done);
-    assert!(bed.hands.world().volumes.is_empty(), "it has the instance's labels");
+    assert_eq!(harness.carry_out(&harness.agent(), Action::Remove { volumes }).await, Outcome::Done);
+    assert!(harness.hands.world().volumes.is_empty(), "it has the instance's labels");
 }
 
 #[tokio::test]
 async fn a_volume_without_labels_goes_if_the_ledger_says_that_the_instance_had_it() {
-    let (bed, agent) = installed(1).await;
-    bed.hands.meddle(|world| drop(world.volume_owners.insert("oasis-1_data".to_owned(), EngineOwner::Nobody)));
+    let (harness, agent) = installed(1).await;
+    harness.hands.meddle(|world| drop(world.volume_owners.insert("oasis-1_data".to_owned(), EngineOwner::Nobody)));
     let volumes = ["oasis-1_data".to_owned()].into();
-    assert_eq!(bed.carry_out(&agent, Action::Remove { volumes }).await, Outcome::Done);
-    assert!(bed.hands.world().volumes.is_empty());
+    assert_eq!(harness.carry_out(&agent, Action::Remove { volumes }).await, Outcome::Done);
+    assert!(harness.hands.world().volumes.is_empty());
 }
 
-fn make_again(bed: &Bed, owner: EngineOwner) {
-    bed.hands.meddle(|world| {
+fn make_again(harness: &Harness, owner: EngineOwner) {
+    harness.hands.meddle(|world| {
         world.containers.clear();
         world.volumes.insert("oasis-1_data".to_owned(), Vec::new());
         world.volume_owners.insert("oasis-1_data".to_owned(), owner);
@@ -259,25 +262,25 @@ fn make_again(bed: &Bed, owner: EngineOwner) {
 #[tokio::test]
 async fn a_volume_that_was_made_again_by_hand_is_lost_data_and_neither_healed_nor_started() {
     for owner in [EngineOwner::Nobody, EngineOwner::OwnProject, EngineOwner::Project { project: "other".to_owned() }] {
-        let (bed, agent) = installed(1).await;
-        make_again(&bed, owner);
+        let (harness, agent) = installed(1).await;
+        make_again(&harness, owner);
         agent.drifted.send_replace([(instance(), 1)].into());
         let gone = "its data is gone: somebody removed oasis-1_data (another volume";
-        check_refused(&bed.carry_out(&agent, power(PowerWish::Start, 1)).await, gone);
-        check_refused(&bed.carry_out(&agent, upgrade(1, 2)).await, gone);
-        assert!(bed.hands.world().containers.is_empty(), "it is not healed either");
+        check_refused(&harness.carry_out(&agent, power(PowerRequest::Start, 1)).await, gone);
+        check_refused(&harness.carry_out(&agent, upgrade(1, 2)).await, gone);
+        assert!(harness.hands.world().containers.is_empty(), "it is not healed either");
         // One that carries the instance's label counts.
-        bed.hands.meddle(|world| drop(world.volume_owners.remove("oasis-1_data")));
-        assert_eq!(bed.carry_out(&agent, power(PowerWish::Start, 2)).await, Outcome::Done);
+        harness.hands.meddle(|world| drop(world.volume_owners.remove("oasis-1_data")));
+        assert_eq!(harness.carry_out(&agent, power(PowerRequest::Start, 2)).await, Outcome::Done);
     }
 }
 
 #[tokio::test]
 async fn a_volume_that_never_carried_the_label_is_the_instances_as_before() {
-    let (bed, agent) = installed(1).await;
+    let (harness, agent) = installed(1).await;
     agent.kill().await;
     // As an agent of before has noted it, with a volume of a stack that was there before fleet.
-    let file = bed.data_dir().join("ledger/instances/oasis-1.json");
+    let file = harness.data_dir().join("ledger/instances/oasis-1.json");
     let text = std::fs::read_to_string(&file).expect("it is written");
     let mut entry: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
     fn forget(value: &mut serde_json::Value) {
@@ -288,18 +291,18 @@ async fn a_volume_that_never_carried_the_label_is_the_instances_as_before() {
     }
     forget(&mut entry);
     std::fs::write(&file, entry.to_string()).expect("it can be written");
-    make_again(&bed, EngineOwner::OwnProject);
-    assert_eq!(bed.carry_out(&bed.agent(), power(PowerWish::Start, 1)).await, Outcome::Done);
+    make_again(&harness, EngineOwner::OwnProject);
+    assert_eq!(harness.carry_out(&harness.agent(), power(PowerRequest::Start, 1)).await, Outcome::Done);
 }
 
 #[tokio::test]
 async fn the_ledger_forgets_the_values_of_orders_that_have_ended() {
-    let (bed, agent) = installed(1).await;
+    let (harness, agent) = installed(1).await;
     agent.kill().await;
-    let ledger = Ledger::open(&bed.data_dir()).expect("the ledger opens");
+    let ledger = Ledger::open(&harness.data_dir()).expect("the ledger opens");
     let shown = format!("{:?}", ledger.orders());
     assert!(!shown.contains("s3cret"));
-    for order in std::fs::read_dir(bed.data_dir().join("ledger/orders")).expect("a folder") {
+    for order in std::fs::read_dir(harness.data_dir().join("ledger/orders")).expect("a folder") {
         let text = std::fs::read_to_string(order.expect("a file").path()).expect("text");
         assert!(!text.contains("s3cret"), "{text}");
     }
@@ -307,57 +310,57 @@ async fn the_ledger_forgets_the_values_of_orders_that_have_ended() {
 
 #[tokio::test]
 async fn what_somebody_changed_by_hand_is_healed() {
-    let (bed, agent) = installed(1).await;
-    bed.hands.world().containers.retain(|it| it.service != "web");
+    let (harness, agent) = installed(1).await;
+    harness.hands.world().containers.retain(|it| it.service != "web");
     let mut board = agent.site.pen.reader();
     agent.drifted.send_modify(|drifted| {
         drifted.insert(instance(), 1);
     });
     board.wait_for(|board| !board.events.is_empty()).await.expect("the board is there");
-    assert_eq!(running(&bed), ["notes-db:1", "notes-web:1"]);
+    assert_eq!(running(&harness), ["notes-db:1", "notes-web:1"]);
 }
 
 #[tokio::test]
 async fn an_instance_whose_data_was_removed_is_not_healed_into_an_empty_one() {
-    let (bed, agent) = installed(1).await;
+    let (harness, agent) = installed(1).await;
     {
-        let mut world = bed.hands.world();
+        let mut world = harness.hands.world();
         world.containers.clear();
         world.volumes.clear();
     }
     crate::perform::heal::heal(&agent.site, &instance()).await;
-    assert!(running(&bed).is_empty() && bed.hands.world().volumes.is_empty());
+    assert!(running(&harness).is_empty() && harness.hands.world().volumes.is_empty());
 }
 
 #[tokio::test]
 async fn an_ended_order_is_heard_when_it_is_no_longer_open() {
-    let (bed, agent) = installed(1).await;
+    let (harness, agent) = installed(1).await;
     let mut board = agent.site.pen.reader();
     board.wait_for(|board| board.ends.is_empty()).await.expect("the board is there");
-    let order = bed.order(install(1));
-    bed.ask(std::slice::from_ref(&order));
+    let order = harness.order(install(1));
+    harness.ask(std::slice::from_ref(&order));
     assert_eq!(agent.end_of(&order.order.id).await, Outcome::Done);
 }
 
 #[tokio::test]
 async fn an_end_is_kept_while_its_order_is_held() {
-    let bed = Bed::new();
-    let agent = bed.agent();
-    let order = bed.order(install(1));
-    bed.ask(std::slice::from_ref(&order));
+    let harness = Harness::new();
+    let agent = harness.agent();
+    let order = harness.order(install(1));
+    harness.ask(std::slice::from_ref(&order));
     assert_eq!(agent.end_of(&order.order.id).await, Outcome::Done);
-    let later = bed.order(power(PowerWish::Stop, 1)).order.id;
-    let other = bed.order(power(PowerWish::Restart, 2));
-    bed.ask_beside(&other, &[order.order.id.clone(), later.clone()]);
+    let later = harness.order(power(PowerRequest::Stop, 1)).order.id;
+    let other = harness.order(power(PowerRequest::Restart, 2));
+    harness.ask_beside(&other, &[order.order.id.clone(), later.clone()]);
     assert_eq!(agent.end_of(&other.order.id).await, Outcome::Done);
     assert!(agent.site.pen.see(|board| board.ends.contains_key(&order.order.id)), "nobody has heard it");
     assert!(!agent.site.ledger().orders().contains_key(&later), "what is held is not begun");
 }
 
 /// A container of another instance under a name that is the instance's, while its own is gone.
-fn usurper(bed: &Bed) -> FakeContainer {
+fn usurper(harness: &Harness) -> FakeContainer {
     let other = FakeContainer { name: "oasis-1-web-1".to_owned(), project: "oasis-2".to_owned(), ..stranger() };
-    let mut world = bed.hands.world();
+    let mut world = harness.hands.world();
     world.containers.retain(|it| it.name != other.name);
     world.containers.push(other.clone());
     other
@@ -365,20 +368,20 @@ fn usurper(bed: &Bed) -> FakeContainer {
 
 #[tokio::test]
 async fn nothing_is_healed_or_started_beside_anothers_container_of_the_same_name() {
-    let (bed, agent) = installed(1).await;
-    let other = usurper(&bed);
-    let before = bed.hands.world().containers.clone();
+    let (harness, agent) = installed(1).await;
+    let other = usurper(&harness);
+    let before = harness.hands.world().containers.clone();
     crate::perform::heal::heal(&agent.site, &instance()).await;
-    assert_eq!(bed.hands.world().containers, before, "healing touches nothing");
+    assert_eq!(harness.hands.world().containers, before, "healing touches nothing");
     let told = agent.site.pen.see(|board| format!("{board:?}"));
     assert!(told.contains("could not be healed: the container `oasis-1-web-1` is of the instance oasis-2"), "{told}");
-    for (wish, serial) in [(PowerWish::Start, 1), (PowerWish::Restart, 2)] {
-        let outcome = bed.carry_out(&agent, power(wish, serial)).await;
+    for (wish, serial) in [(PowerRequest::Start, 1), (PowerRequest::Restart, 2)] {
+        let outcome = harness.carry_out(&agent, power(wish, serial)).await;
         check_refused(&outcome, "the container `oasis-1-web-1` is of the instance oasis-2");
-        assert_eq!(bed.hands.world().containers, before);
+        assert_eq!(harness.hands.world().containers, before);
     }
-    assert_eq!(bed.carry_out(&agent, power(PowerWish::Stop, 3)).await, Outcome::Done);
-    assert!(bed.hands.world().containers.contains(&other), "it is neither stopped nor removed");
+    assert_eq!(harness.carry_out(&agent, power(PowerRequest::Stop, 3)).await, Outcome::Done);
+    assert!(harness.hands.world().containers.contains(&other), "it is neither stopped nor removed");
 }
 
 /// A stack that somebody started with Compose, under the name that an order is about.
@@ -400,24 +403,27 @@ fn stranger() -> FakeContainer {
 
 #[tokio::test]
 async fn a_stack_that_others_started_is_not_taken_over() {
-    let bed = Bed::new();
-    bed.hands.meddle(|world| world.containers.push(stranger()));
-    let outcome = bed.carry_out(&bed.agent(), install(1)).await;
+    let harness = Harness::new();
+    harness.hands.meddle(|world| world.containers.push(stranger()));
+    let outcome = harness.carry_out(&harness.agent(), install(1)).await;
     check_refused(&outcome, "a Compose project `oasis-1` that fleet did not make is on this host (oasis-1-db-1)");
-    assert_eq!(bed.hands.world().containers, [stranger()]);
-    assert_eq!(bed.hands.world().steps_so_far, 0);
+    assert_eq!(harness.hands.world().containers, [stranger()]);
+    assert_eq!(harness.hands.world().steps_so_far, 0);
 }
 
 #[tokio::test]
 async fn what_lost_its_data_is_not_started_with_nothing() {
-    for action in [upgrade(1, 2), power(PowerWish::Restart, 1), power(PowerWish::Start, 1)] {
-        let (bed, agent) = installed(1).await;
-        let volume = bed.hands.world().volumes.keys().next().cloned().expect("the app has a volume");
-        bed.hands.meddle(|world| {
+    for action in [upgrade(1, 2), power(PowerRequest::Restart, 1), power(PowerRequest::Start, 1)] {
+        let (harness, agent) = installed(1).await;
+        let volume = harness.hands.world().volumes.keys().next().cloned().expect("the app has a volume");
+        harness.hands.meddle(|world| {
             world.containers.clear();
             world.volumes.remove(&volume);
         });
-        check_refused(&bed.carry_out(&agent, action).await, &format!("its data is gone: somebody removed {volume}"));
-        assert!(!bed.hands.world().volumes.contains_key(&volume));
+        check_refused(
+            &harness.carry_out(&agent, action).await,
+            &format!("its data is gone: somebody removed {volume}"),
+        );
+        assert!(!harness.hands.world().volumes.contains_key(&volume));
     }
 }

@@ -1,10 +1,10 @@
 //! Buckets of an instance's own, filled and looked at by workers.
 
-use super::super::{BucketFilled, BucketFound, RepositoryError, SetFound, Told};
+use super::super::{BucketFilled, BucketFound, ProgressSink, RepositoryError, SetFound};
 use super::WorkerRepository;
 use fleet_core::backup::Bucket;
+use fleet_repository::backend::{S3Address, Transport};
 use fleet_repository::bucket::Extra;
-use fleet_repository::place::{S3Address, Transport};
 use fleet_repository::worker::{Answer, Work};
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ impl WorkerRepository {
         set: &SetFound,
         path: &str,
         to: &Bucket,
-        told: &Told,
+        told: &ProgressSink,
     ) -> Result<BucketFilled, RepositoryError> {
         let doing = format!("restore `{path}` to the bucket {}", to.place());
         let snapshot = self.snapshot(&doing, set.files.as_ref())?;

@@ -1,7 +1,7 @@
 //! Streams on their way into one snapshot, through one worker.
 
 use super::WorkerRepository;
-use crate::repositories::{Pulse, RepositoryError, StreamKept, StreamsKept, StreamsWriter};
+use crate::repositories::{ActivityCounter, RepositoryError, StreamKept, StreamsKept, StreamsWriter};
 use bytes::Bytes;
 use fleet_repository::worker::{Answer, Worker};
 
@@ -15,9 +15,9 @@ const DOING: &str = "keep the dumps";
 
 #[tonic::async_trait]
 impl StreamsWriter for WorkerStreams {
-    fn pulse(&self) -> Pulse {
+    fn pulse(&self) -> ActivityCounter {
         let progress = self.worker.progress();
-        Pulse::of(move || {
+        ActivityCounter::of(move || {
             let told = progress.borrow();
             told.source_bytes.wrapping_add(told.place_written).wrapping_add(told.place_read).wrapping_add(told.moves)
         })

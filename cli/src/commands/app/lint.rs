@@ -8,7 +8,7 @@ use crate::show::pairs;
 use clap::Args;
 use fleet_core::app::{Bundle, LintSummary};
 use fleet_core::compose::Problems;
-use fleet_core::words::count;
+use fleet_core::grammar::count;
 use fleet_render::RenderError;
 use std::path::PathBuf;
 

@@ -15,17 +15,17 @@ pub struct HoldArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum HoldAction {
     Hold,
     Release,
 }
 
-pub async fn run(context: &Context, args: &HoldArgs, wish: Wish) -> Result<ExitStatus, CommandError> {
+pub async fn run(context: &Context, args: &HoldArgs, wish: HoldAction) -> Result<ExitStatus, CommandError> {
     let (what, said) = match wish {
-        Wish::Hold => ("hold the backup", "held: nobody forgets it"),
-        Wish::Release => ("release the backup", "released: its policy says again whether it stays"),
+        HoldAction::Hold => ("hold the backup", "held: nobody forgets it"),
+        HoldAction::Release => ("release the backup", "released: its policy says again whether it stays"),
     };
-    let request = HoldBackupRequest { backup: args.backup.clone(), release: wish == Wish::Release };
+    let request = HoldBackupRequest { backup: args.backup.clone(), release: wish == HoldAction::Release };
     let session = context.session().await?;
     let view = session.ask(what, async |_| session.backups().hold_backup(request).await).await?;
     context.printer.answer(format!("{} of {}: {said}", view.id, view.instance))?;

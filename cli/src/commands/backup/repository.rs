@@ -4,12 +4,12 @@ use crate::ask;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
+use crate::format::one_line;
 use crate::output::{OutputArgs, show_list};
 use crate::show::backups::REPOSITORIES;
-use crate::words::one_line;
 use clap::{Args, Subcommand};
 use fleet_core::names::RepositoryName;
-use fleet_proto::v1::add_repository_request::Place;
+use fleet_proto::v1::add_repository_request::Location;
 use fleet_proto::v1::{
     AddRepositoryRequest, BucketPlace, FolderPlace, ListRepositoriesRequest, RemoveRepositoryRequest, RepositoryView,
 };
@@ -96,8 +96,8 @@ pub async fn run(context: &Context, command: &RepositoryCommand) -> Result<ExitS
 
 async fn add(context: &Context, args: &RepositoryAddArgs) -> Result<ExitStatus, CommandError> {
     let place = match (&args.folder, &args.s3) {
-        (Some(path), _) => Place::Folder(FolderPlace { path: path.clone() }),
-        (None, bucket) => Place::Bucket(BucketPlace {
+        (Some(path), _) => Location::Folder(FolderPlace { path: path.clone() }),
+        (None, bucket) => Location::Bucket(BucketPlace {
             endpoint: args.endpoint.clone().unwrap_or_default(),
             region: args.region.clone(),
             bucket: bucket.clone().unwrap_or_default(),
@@ -106,7 +106,7 @@ async fn add(context: &Context, args: &RepositoryAddArgs) -> Result<ExitStatus, 
             key: key(context, args)?,
         }),
     };
-    let request = AddRepositoryRequest { name: args.name.to_string(), place: Some(place) };
+    let request = AddRepositoryRequest { name: args.name.to_string(), location: Some(place) };
     let session = context.session().await?;
     let view = session.ask("add the repository", async |_| session.backups().add_repository(request).await).await?;
     context.printer.answer(format!("{}: added, {}", view.name, view.place))?;

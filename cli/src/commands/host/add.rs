@@ -3,12 +3,12 @@
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::words::moment;
+use crate::format::moment;
 use clap::Args;
+use fleet_core::grammar::count;
 use fleet_core::labels::Labels;
 use fleet_core::names::HostName;
 use fleet_core::units::Period;
-use fleet_core::words::count;
 use fleet_proto::v1::{AddHostRequest, JoinInvitation};
 
 /// Add a host: prints the line to run on the lab server

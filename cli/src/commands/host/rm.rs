@@ -8,8 +8,8 @@ use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use fleet_core::grammar::count;
 use fleet_core::names::HostName;
-use fleet_core::words::count;
 use fleet_proto::v1::RemoveHostRequest;
 
 /// Take a host out of the fleet and revoke its certificate

@@ -9,8 +9,8 @@ use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use fleet_core::grammar::count;
 use fleet_core::names::InstanceName;
-use fleet_core::words::count;
 use fleet_proto::v1::{InstanceView, RemoveInstanceRequest};
 
 /// Remove an instance; its volumes stay on the host, unless you name them

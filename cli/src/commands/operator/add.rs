@@ -3,12 +3,12 @@
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
-use crate::words::moment;
+use crate::format::moment;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use fleet_core::grammar::count;
 use fleet_core::names::OperatorName;
 use fleet_core::units::Period;
-use fleet_core::words::count;
 use fleet_proto::v1::AddOperatorRequest;
 
 /// Admit an operator: prints the token with which they log in

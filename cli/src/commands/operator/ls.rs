@@ -3,8 +3,8 @@
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
+use crate::format::age;
 use crate::output::{Column, OutputArgs, show_list};
-use crate::words::age;
 use clap::Args;
 use fleet_proto::v1::{ListOperatorsRequest, OperatorView};
 

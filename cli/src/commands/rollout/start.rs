@@ -11,12 +11,12 @@ use crate::output::{OutputArgs, show_one};
 use crate::show::proposal;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use fleet_core::grammar::count;
 use fleet_core::labels::Selector;
 use fleet_core::names::{AppName, Version};
-use fleet_core::rollout::AtOnce;
+use fleet_core::rollout::Concurrency;
 use fleet_core::units::Period;
 use fleet_core::window::Window;
-use fleet_core::words::count;
 use fleet_proto::v1::{Proposal, ProposeRolloutRequest};
 
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ pub struct StartArgs {
 
     /// At most so many at a time
     #[arg(long, value_name = "N|P%", help_heading = "Pace")]
-    at_once: Option<AtOnce>,
+    at_once: Option<Concurrency>,
 
     /// How long a wave is watched before the next begins
     #[arg(long, value_name = "PERIOD", help_heading = "Pace")]

@@ -3,8 +3,8 @@
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
+use crate::format::until;
 use crate::output::{Column, OutputArgs, show_list};
-use crate::words::until;
 use clap::Args;
 use fleet_proto::v1::{ListTokensRequest, TokenView};
 

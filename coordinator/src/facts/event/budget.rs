@@ -16,7 +16,7 @@ pub struct Budget {
 
 /// What becomes of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum EventVerdict {
     /// So many before it were not kept, and nobody was told.
     Kept {
         dropped: u32,
@@ -27,16 +27,16 @@ pub enum Verdict {
 }
 
 impl Budget {
-    pub fn spend(&mut self, now: Time) -> Verdict {
+    pub fn spend(&mut self, now: Time) -> EventVerdict {
         let is_over = self.since.after(WINDOW) <= now || now < self.since;
         if is_over {
             (self.since, self.spent) = (now, 0);
         }
         if self.spent >= AT_A_TIME {
             self.dropped = self.dropped.saturating_add(1);
-            return if self.dropped == 1 { Verdict::Full } else { Verdict::Dropped };
+            return if self.dropped == 1 { EventVerdict::Full } else { EventVerdict::Dropped };
         }
         self.spent += 1;
-        Verdict::Kept { dropped: std::mem::take(&mut self.dropped) }
+        EventVerdict::Kept { dropped: std::mem::take(&mut self.dropped) }
     }
 }

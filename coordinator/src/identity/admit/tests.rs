@@ -8,13 +8,13 @@ use rcgen::{CertificateParams, KeyPair};
 const HOUR: Duration = Duration::from_secs(3600);
 const SECRET: &[u8] = &[7; 32];
 
-struct Bed {
+struct Harness {
     _directory: tempfile::TempDir,
     facts: Arc<Facts>,
     admissions: Admissions,
 }
 
-impl Bed {
+impl Harness {
     /// A fleet with a host, and a token of so many uses.
     async fn new(subject: &str, role: Option<Role>, uses: u32) -> Self {
         let directory = tempfile::tempdir().expect("a directory can be made");
@@ -47,32 +47,34 @@ fn request() -> Vec<u8> {
 
 #[tokio::test]
 async fn who_did_not_hear_the_answer_asks_again_with_the_same_key() {
-    let bed = Bed::new("host:lab-1", None, 1).await;
+    let harness = Harness::new("host:lab-1", None, 1).await;
     let request = request();
-    let lost = bed.ask(&request, 0).await.expect("the token is new");
-    let heard = bed.ask(&request, 300).await.expect("it is the same machine");
-    assert!(!bed.counts("host:lab-1", &lost) && bed.counts("host:lab-1", &heard));
-    let other = bed.ask(&self::request(), 300).await;
+    let lost = harness.ask(&request, 0).await.expect("the token is new");
+    let heard = harness.ask(&request, 300).await.expect("it is the same machine");
+    assert!(!harness.counts("host:lab-1", &lost) && harness.counts("host:lab-1", &heard));
+    let other = harness.ask(&self::request(), 300).await;
     assert!(matches!(other, Err(AdmitError::TokenReused)), "another machine: {other:?}");
-    let late = bed.ask(&request, 300 + 601).await;
+    let late = harness.ask(&request, 300 + 601).await;
     assert!(matches!(late, Err(AdmitError::TokenReused)), "long after: {late:?}");
 }
 
 #[tokio::test]
 async fn asking_again_spends_no_other_use() {
-    let bed = Bed::new("operator:ada", Some(Role::Viewer), 2).await;
+    let harness = Harness::new("operator:ada", Some(Role::Viewer), 2).await;
     let (first, second) = (request(), request());
-    let lost = bed.ask(&first, 0).await.expect("the token is new");
-    let heard = [bed.ask(&first, 1).await.expect("again"), bed.ask(&second, 2).await.expect("a use is left")];
-    assert!(heard.iter().all(|serial| bed.counts("operator:ada", serial)) && !bed.counts("operator:ada", &lost));
-    assert!(matches!(bed.ask(&request(), 3).await, Err(AdmitError::TokenUsedUp(2))));
+    let lost = harness.ask(&first, 0).await.expect("the token is new");
+    let heard = [harness.ask(&first, 1).await.expect("again"), harness.ask(&second, 2).await.expect("a use is left")];
+    assert!(
+        heard.iter().all(|serial| harness.counts("operator:ada", serial)) && !harness.counts("operator:ada", &lost)
+    );
+    assert!(matches!(harness.ask(&request(), 3).await, Err(AdmitError::TokenUsedUp(2))));
 }
 
 #[tokio::test]
 async fn who_was_removed_meanwhile_does_not_come_back_by_asking_again() {
-    let bed = Bed::new("operator:ada", Some(Role::Viewer), 1).await;
+    let harness = Harness::new("operator:ada", Some(Role::Viewer), 1).await;
     let request = request();
-    bed.ask(&request, 0).await.expect("the token is new");
-    bed.facts.desire(|desired| desired.remove_subject(&read("operator:ada"))).await;
-    assert!(matches!(bed.ask(&request, 1).await, Err(AdmitError::TokenReused)));
+    harness.ask(&request, 0).await.expect("the token is new");
+    harness.facts.desire(|desired| desired.remove_subject(&read("operator:ada"))).await;
+    assert!(matches!(harness.ask(&request, 1).await, Err(AdmitError::TokenReused)));
 }

@@ -1,13 +1,13 @@
 //! Hosts that are ahead of what is known here, as after facts were restored from a backup: they keep what they have, and a
 //! person says what counts.
 
-use crate::facts::Known;
+use crate::facts::StateSnapshot;
 use fleet_core::facts::{InstanceDesired, InstanceObserved, Running};
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::Release;
 use fleet_proto::v1;
 
-pub fn ahead(known: &Known) -> Vec<v1::Attention> {
+pub fn ahead(known: &StateSnapshot) -> Vec<v1::Attention> {
     let mut found = Vec::new();
     for (name, seen) in &known.observed().instances {
         found.extend(match known.instance(name) {
@@ -20,7 +20,7 @@ pub fn ahead(known: &Known) -> Vec<v1::Attention> {
 }
 
 /// An instance that had data, and that its host does not have.
-fn parked(known: &Known, name: &InstanceName, instance: &InstanceDesired) -> Option<v1::Attention> {
+fn parked(known: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> Option<v1::Attention> {
     let (origin, seen) = (instance.origin.as_ref()?, known.observed().instances.get(name)?);
     let is_missing = seen.host == instance.host && matches!(seen.running, Running::Absent);
     let is_left = instance.data.is_none() && instance.removal.is_none();
@@ -32,7 +32,7 @@ fn parked(known: &Known, name: &InstanceName, instance: &InstanceDesired) -> Opt
 }
 
 /// An instance whose release nobody here has asked for.
-fn of_release(known: &Known, name: &InstanceName, seen: &InstanceObserved) -> Option<v1::Attention> {
+fn of_release(known: &StateSnapshot, name: &InstanceName, seen: &InstanceObserved) -> Option<v1::Attention> {
     let release = &seen.running.last()?.release;
     if is_explained(known, name, release) {
         return None;
@@ -46,7 +46,7 @@ fn of_release(known: &Known, name: &InstanceName, seen: &InstanceObserved) -> Op
 }
 
 /// Whether it is what the instance was installed as, or a rollout that is kept has to do with it.
-fn is_explained(known: &Known, name: &InstanceName, release: &Release) -> bool {
+fn is_explained(known: &StateSnapshot, name: &InstanceName, release: &Release) -> bool {
     let members = known.desired().rollouts.values().flat_map(|rollout| &rollout.members);
     let mut of_rollouts = members.filter(|member| member.instance == *name);
     known.instance(name).is_some_and(|desired| desired.release == *release)

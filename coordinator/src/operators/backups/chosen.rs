@@ -1,8 +1,8 @@
 //! Which backup somebody means: by the first digits of its id, by a moment, or the newest.
 
-use crate::facts::Known;
-use crate::operators::wish::{absent, hindered, read, wrong};
-use fleet_core::backup::{BackupKey, BackupSeen, Place, Source};
+use crate::facts::StateSnapshot;
+use crate::operators::request::{absent, hindered, read, wrong};
+use fleet_core::backup::{BackupKey, BackupSeen, BackupSource, RepositoryLocation};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_core::time::Time;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use tonic::Status;
 pub const DIGITS: usize = 4;
 
 /// A backup by its id or by how that begins, with the instance whose it is.
-pub fn by_id(known: &Known, attempt: &str, text: &str) -> Result<(InstanceName, BackupId), Status> {
+pub fn by_id(known: &StateSnapshot, attempt: &str, text: &str) -> Result<(InstanceName, BackupId), Status> {
     let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
     if text.len() < DIGITS || text.len() > 24 || !is_hex(text) {
         let why = format!("`{}` is not a backup's id", text.chars().take(40).collect::<String>());
@@ -41,11 +41,11 @@ pub struct Meant<'a> {
 
 /// A good copy of the backup that is meant, on the coordinator's disk if there is one, with what is known of it.
 pub fn choose(
-    known: &Known,
+    known: &StateSnapshot,
     attempt: &str,
     name: &InstanceName,
     meant: &Meant<'_>,
-) -> Result<(Source, BackupSeen), Status> {
+) -> Result<(BackupSource, BackupSeen), Status> {
     let hint = format!("see them with `fleet backup ls {name}`");
     let repository = Some(meant.repository).filter(|name| !name.is_empty());
     let repository = repository.map(|name| read::<RepositoryName>(attempt, name)).transpose()?;
@@ -67,7 +67,7 @@ pub fn choose(
     match (best, all.first()) {
         (Some((key, seen)), _) => {
             let (repository, backup, snapshots) = (key.repository.clone(), key.backup.clone(), seen.snapshots.clone());
-            Ok((Source { repository, instance: name.clone(), backup, snapshots }, (*seen).clone()))
+            Ok((BackupSource { repository, instance: name.clone(), backup, snapshots }, (*seen).clone()))
         }
         (None, Some((key, seen))) if !seen.asked_by.counts() => {
             let why = format!("no order asked for the backup {}: its host added it", key.backup);
@@ -84,7 +84,7 @@ pub fn choose(
     }
 }
 
-fn is_central(known: &Known, repository: &RepositoryName) -> bool {
+fn is_central(known: &StateSnapshot, repository: &RepositoryName) -> bool {
     let desired = known.desired().repositories.get(repository);
-    desired.is_some_and(|repository| repository.place == Place::Coordinator)
+    desired.is_some_and(|repository| repository.place == RepositoryLocation::Coordinator)
 }

@@ -1,8 +1,8 @@
 //! In what two backups differ, for people.
 
 use fleet_core::backup::{Manifest, Part};
+use fleet_core::grammar::{count, listed};
 use fleet_core::names::StoreName;
-use fleet_core::words::{count, listed};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that differs, and one sentence about all of it.

@@ -1,12 +1,12 @@
 //! Recovery kits: for administrators alone, each time told.
 
 use crate::clock;
+use crate::operators::request::{absent, hindered, read, wrong};
 use crate::operators::service::OperatorsService;
-use crate::operators::wish::{absent, hindered, read, wrong};
 use crate::repositories::{Kit, Kits, SealError, sealed_to};
 use crate::serve::failed;
+use fleet_core::grammar::count;
 use fleet_core::names::{InstanceName, OperatorName};
-use fleet_core::words::count;
 use fleet_proto::v1;
 use std::collections::BTreeSet;
 use tonic::Status;

@@ -2,12 +2,12 @@
 
 use super::chosen::{DIGITS, by_id};
 use crate::clock;
-use crate::facts::{DesiredChange, Known};
+use crate::facts::{DesiredChange, StateSnapshot};
+use crate::operators::request::{ChangeError, absent, hindered, read, wrong};
 use crate::operators::service::OperatorsService;
-use crate::operators::wish::{ChangeError, absent, hindered, read, wrong};
 use crate::repositories::Candidate;
 use crate::serve::failed;
-use fleet_core::backup::{BackupSeen, Cause, Held, Retained, Verdict};
+use fleet_core::backup::{BackupSeen, Cause, Held, Retained, RetentionVerdict};
 use fleet_core::names::{BackupId, InstanceName, OperatorName, RepositoryName};
 use fleet_core::time::Time;
 use fleet_proto::v1;
@@ -130,12 +130,12 @@ fn unchosen(id: &BackupId, found: &[(&RepositoryName, Candidate)]) -> Status {
     hindered("accept the backup", why, &hint)
 }
 
-fn view_of(known: &Known, name: &InstanceName, id: &BackupId, now: Time) -> Option<v1::BackupView> {
+fn view_of(known: &StateSnapshot, name: &InstanceName, id: &BackupId, now: Time) -> Option<v1::BackupView> {
     views(known, name, now).into_iter().find(|view| view.id == id.as_str())
 }
 
 /// All backups of an instance, the newest first, each with its copies.
-fn views(known: &Known, name: &InstanceName, now: Time) -> Vec<v1::BackupView> {
+fn views(known: &StateSnapshot, name: &InstanceName, now: Time) -> Vec<v1::BackupView> {
     let Some(backups) = known.observed().backups.get(name) else { return Vec::new() };
     let verdicts = verdicts(known, name, now);
     let mut found: BTreeMap<(Reverse<Time>, &BackupId), v1::BackupView> = BTreeMap::new();
@@ -151,10 +151,10 @@ fn views(known: &Known, name: &InstanceName, now: Time) -> Vec<v1::BackupView> {
     found.into_values().collect()
 }
 
-type Verdicts<'a> = BTreeMap<(&'a RepositoryName, &'a BackupId), Verdict>;
+type Verdicts<'a> = BTreeMap<(&'a RepositoryName, &'a BackupId), RetentionVerdict>;
 
 /// What becomes of each copy by the policy that the instance has now.
-fn verdicts<'a>(known: &'a Known, name: &InstanceName, now: Time) -> Verdicts<'a> {
+fn verdicts<'a>(known: &'a StateSnapshot, name: &InstanceName, now: Time) -> Verdicts<'a> {
     let (Some(backups), Some((_, policy))) = (known.observed().backups.get(name), known.desired().policy_of(name))
     else {
         return Verdicts::new();
@@ -194,7 +194,7 @@ fn view(name: &InstanceName, id: &BackupId, seen: &BackupSeen, held: Option<&Hel
     }
 }
 
-fn copy(repository: &RepositoryName, seen: &BackupSeen, verdict: Option<&Verdict>) -> v1::BackupCopyView {
+fn copy(repository: &RepositoryName, seen: &BackupSeen, verdict: Option<&RetentionVerdict>) -> v1::BackupCopyView {
     let proof = seen.proof.as_ref();
     v1::BackupCopyView {
         repository: repository.to_string(),
@@ -203,10 +203,10 @@ fn copy(repository: &RepositoryName, seen: &BackupSeen, verdict: Option<&Verdict
         proof_took_ms: proof.map_or(0, |proof| proof.took_ms),
         checks: proof.map(|proof| proof.checks.clone()).unwrap_or_default(),
         damaged: seen.damaged.clone().unwrap_or_default(),
-        kept: verdict.is_none_or(Verdict::is_keep),
+        kept: verdict.is_none_or(RetentionVerdict::is_keep),
         not_asked: !seen.asked_by.counts(),
         doubles: seen.doubles,
-        why: verdict.map_or_else(|| "no policy forgets it".to_owned(), Verdict::words),
+        why: verdict.map_or_else(|| "no policy forgets it".to_owned(), RetentionVerdict::words),
     }
 }
 

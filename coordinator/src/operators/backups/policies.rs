@@ -1,19 +1,19 @@
 //! Policies: setting, listing and removing them.
 
-use super::wishes::{check_repositories, hosts_against};
+use super::requests::{check_repositories, hosts_against};
 use crate::clock;
-use crate::facts::{DesiredChange, Known};
+use crate::facts::{DesiredChange, StateSnapshot};
+use crate::operators::request::{ChangeError, absent, read, wrong};
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::no_instance;
-use crate::operators::wish::{ChangeError, absent, read, wrong};
 use fleet_core::access::Role;
 use fleet_core::backup::{BackupPolicy, Keep, RepositoryDesired, Schedule, Zone};
-use fleet_core::facts::{AtOnce, Desired};
+use fleet_core::facts::{DataConcurrency, Desired};
+use fleet_core::grammar::listed;
 use fleet_core::names::{HostName, InstanceName, OperatorName, PolicyName};
 use fleet_core::time::Time;
 use fleet_core::units::{Period, Size};
-use fleet_core::words::listed;
-use fleet_proto::refusal::{Word, refuse};
+use fleet_proto::refusal::{RefusalReason, refuse};
 use fleet_proto::v1;
 use std::collections::BTreeSet;
 use tonic::Status;
@@ -58,7 +58,7 @@ impl OperatorsService {
                 change.tell(&format!("policy {name}"), &format!("{word} by {by}{fewer}"));
             }
             if let Some(at_once) = request.fleet_at_once {
-                change.put_at_once(AtOnce(at_once));
+                change.put_at_once(DataConcurrency(at_once));
             }
             Ok::<_, ChangeError>(())
         };
@@ -108,7 +108,7 @@ impl OperatorsService {
 
 /// The instances of which a policy keeps fewer backups than are kept now: only an administrator may have that.
 fn shortened(
-    known: &Known,
+    known: &StateSnapshot,
     (name, policy): (&PolicyName, &BackupPolicy),
     role: Role,
     now: Time,
@@ -124,7 +124,7 @@ fn shortened(
     let text =
         format!("could not {ATTEMPT}: fewer backups of {names} would be kept, which needs the role administrator");
     let hint = "see which stay: `fleet backup ls`; an administrator may set it";
-    Err(refuse(Word::Role, text, hint))
+    Err(refuse(RefusalReason::Role, text, hint))
 }
 
 fn no_policy(attempt: &str, name: &PolicyName) -> Status {
@@ -132,7 +132,7 @@ fn no_policy(attempt: &str, name: &PolicyName) -> Status {
 }
 
 /// What a policy is after a request: what it does not say stays as it was, or is as usual.
-fn settled(known: &Known, name: &PolicyName, request: &v1::SetPolicyRequest) -> Result<BackupPolicy, Status> {
+fn settled(known: &StateSnapshot, name: &PolicyName, request: &v1::SetPolicyRequest) -> Result<BackupPolicy, Status> {
     let before = known.desired().policies.get(name).cloned();
     let is_new = before.is_none();
     let mut policy = before.unwrap_or_else(usual);
@@ -230,7 +230,7 @@ fn set<T>(
     Ok(())
 }
 
-fn give(known: &Known, policy: &mut BackupPolicy, request: &v1::SetPolicyRequest) -> Result<(), Status> {
+fn give(known: &StateSnapshot, policy: &mut BackupPolicy, request: &v1::SetPolicyRequest) -> Result<(), Status> {
     if request.for_others {
         (policy.selector, policy.instances) = (None, BTreeSet::new());
     }
@@ -247,7 +247,7 @@ fn give(known: &Known, policy: &mut BackupPolicy, request: &v1::SetPolicyRequest
 
 /// With the hosts whose own policy does not allow its repositories: their backups will fail, and say so.
 fn view_with_notes(
-    known: &Known,
+    known: &StateSnapshot,
     desired: &Desired,
     (name, policy): (&PolicyName, &BackupPolicy),
     now: Time,

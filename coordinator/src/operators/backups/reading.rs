@@ -3,14 +3,14 @@
 use super::chosen::{Meant, by_id, choose};
 use super::difference::{Difference, difference};
 use crate::clock;
+use crate::operators::request::{exhausted, hindered, read, wrong};
 use crate::operators::service::OperatorsService;
-use crate::operators::wish::{exhausted, hindered, read, wrong};
-use crate::places::Place;
-use crate::repositories::{Keeper, KeeperError, Opened, Which};
-use fleet_core::backup::{Hold, HoldKind, Kept, Manifest, Part, Source, rough, side_file_note};
+use crate::permits::Permit;
+use crate::repositories::{KeeperError, Opened, RepositoryService, Which};
+use fleet_core::backup::{BackupSource, Hold, HoldKind, Kept, Manifest, Part, rough, side_file_note};
+use fleet_core::grammar::{count, verb};
 use fleet_core::names::{InstanceName, OperatorName, RepositoryName};
 use fleet_core::time::Time;
-use fleet_core::words::{count, verb};
 use fleet_proto::v1;
 use fleet_repository::{CheckReport, MAX_MANIFEST, ReadData};
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -71,17 +71,17 @@ impl OperatorsService {
     }
 
     /// A place among the operators who read repositories.
-    pub async fn reader(&self, attempt: &str, by: &OperatorName) -> Result<Place, Status> {
+    pub async fn reader(&self, attempt: &str, by: &OperatorName) -> Result<Permit, Status> {
         let entered = self.shared.readers.enter(by).await;
         entered.map_err(|why| exhausted(attempt, why, "try again when they are answered"))
     }
 
     /// The manifest of one copy of a backup, values in the clear included.
-    pub async fn manifest_of(&self, attempt: &str, from: &Source) -> Result<Manifest, Status> {
+    pub async fn manifest_of(&self, attempt: &str, from: &BackupSource) -> Result<Manifest, Status> {
         self.manifest_up_to(MAX_MANIFEST, attempt, from).await
     }
 
-    async fn manifest_up_to(&self, most: u64, attempt: &str, from: &Source) -> Result<Manifest, Status> {
+    async fn manifest_up_to(&self, most: u64, attempt: &str, from: &BackupSource) -> Result<Manifest, Status> {
         let reading = self.shared.keeper.manifest(&from.repository, &from.instance, &from.backup, most);
         let late = |_| hindered(attempt, format!("{} did not answer in {} s", from.repository, LIMIT.as_secs()), "");
         timeout(LIMIT, reading).await.map_err(late)?.map_err(|error| unread(attempt, &error))
@@ -160,7 +160,7 @@ fn unread(attempt: &str, error: &KeeperError) -> Status {
 }
 
 async fn verified(
-    keeper: &Keeper,
+    keeper: &RepositoryService,
     repository: RepositoryName,
     instance: InstanceName,
     how: ReadData,

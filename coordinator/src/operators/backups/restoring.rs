@@ -1,23 +1,23 @@
 //! Restoring an instance in its place, or as a new one on another host.
 
 use super::chosen::{Meant, choose};
-use super::wishes::{check_host, check_repositories, usual};
+use super::requests::{check_host, check_repositories, usual};
 use crate::clock;
-use crate::facts::{DesiredChange, Known};
+use crate::facts::{DesiredChange, StateSnapshot};
 use crate::operators::asking::HostWord;
 use crate::operators::changes::{check_for, lines};
+use crate::operators::request::{ChangeError, absent, hindered, read, taken, wrong};
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::{Subject, definition, no_instance};
-use crate::operators::wish::{ChangeError, absent, hindered, read, taken, wrong};
 use fleet_core::app::Given;
 use fleet_core::backup::{
-    BackupSeen, DataAction, DataWish, Kept, Manifest, Others, Part, Place, Privileges, RestoreTo, Source, StoreState,
-    rebuild_lines, refused_without_side_files, side_file_lines, without_side_files,
+    BackupSeen, BackupSource, DataAction, DataRequest, Kept, Manifest, Others, Part, Privileges, RepositoryLocation,
+    RestoreTo, StoreState, rebuild_lines, refused_without_side_files, side_file_lines, without_side_files,
 };
-use fleet_core::facts::{DriftRule, InstanceDesired, Origin, PowerDesired};
+use fleet_core::facts::{DriftRule, InstanceDesired, InstanceOrigin, PowerDesired};
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
-use fleet_core::order::{Goal, PowerWish, Release};
+use fleet_core::order::{Goal, PowerRequest, Release};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::BTreeSet;
@@ -61,7 +61,7 @@ impl OperatorsService {
         by: &OperatorName,
         request: &v1::RestoreRequest,
         name: InstanceName,
-        (from, seen): (Source, BackupSeen),
+        (from, seen): (BackupSource, BackupSeen),
         only: BTreeSet<StoreName>,
     ) -> Result<v1::InstanceChange, Status> {
         if !request.values.is_empty() {
@@ -166,7 +166,7 @@ impl OperatorsService {
         &self,
         by: &OperatorName,
         request: &v1::RestoreRequest,
-        (from, seen): (Source, BackupSeen),
+        (from, seen): (BackupSource, BackupSeen),
         only: BTreeSet<StoreName>,
     ) -> Result<v1::InstanceChange, Status> {
         let (host, name): (HostName, InstanceName) = (read(ATTEMPT, &request.to_host)?, read(ATTEMPT, &request.name)?);
@@ -198,11 +198,11 @@ impl OperatorsService {
         let others = others_of(request);
         let now = clock::now();
         let (instance, backup) = (from.instance.clone(), from.backup.clone());
-        let origin = Some(Origin::Backup(from.clone()));
+        let origin = Some(InstanceOrigin::Backup(from.clone()));
         let action = DataAction::Restore { from, only, safety: BTreeSet::new(), goal: Some(goal), others, privileges };
         let desired = InstanceDesired {
             origin,
-            data: Some(DataWish { serial: now.0, action, at: now }),
+            data: Some(DataRequest { serial: now.0, action, at: now }),
             created: now,
             ..anew.subject.desired.clone()
         };
@@ -244,7 +244,7 @@ impl OperatorsService {
             release: release.clone(),
             revision: 1,
             drift: DriftRule::Heal,
-            power: PowerDesired { wish: PowerWish::Start, serial: 0 },
+            power: PowerDesired { wish: PowerRequest::Start, serial: 0 },
             removal: None,
             data: None,
             origin: None,
@@ -286,7 +286,7 @@ fn others_of(request: &v1::RestoreRequest) -> Others {
 
 /// A host keeps what its own backup has. Only the coordinator knows whose it is.
 fn privileges_on(
-    known: &Known,
+    known: &StateSnapshot,
     host: &HostName,
     of: (&InstanceName, &BackupSeen),
     request: &v1::RestoreRequest,
@@ -312,9 +312,9 @@ fn name_taken(name: &InstanceName) -> Status {
 }
 
 /// A folder on one host is out of another's reach.
-fn check_reach(known: &Known, from: &Source, seen: &BackupSeen, host: &HostName) -> Result<(), Status> {
+fn check_reach(known: &StateSnapshot, from: &BackupSource, seen: &BackupSeen, host: &HostName) -> Result<(), Status> {
     let repository = known.desired().repositories.get(&from.repository);
-    let is_folder = repository.is_some_and(|repository| matches!(repository.place, Place::Folder { .. }));
+    let is_folder = repository.is_some_and(|repository| matches!(repository.place, RepositoryLocation::Folder { .. }));
     if !is_folder || seen.host == *host {
         return Ok(());
     }
@@ -323,7 +323,7 @@ fn check_reach(known: &Known, from: &Source, seen: &BackupSeen, host: &HostName)
 }
 
 /// Data of another version than what runs is not put under it.
-fn check_release(known: &Known, name: &InstanceName, seen: &BackupSeen) -> Result<(), Status> {
+fn check_release(known: &StateSnapshot, name: &InstanceName, seen: &BackupSeen) -> Result<(), Status> {
     let runs: Option<&Release> = known.said(name).map(|said| &said.release);
     match runs.filter(|release| release.name != seen.release.name) {
         Some(release) => {
@@ -337,9 +337,9 @@ fn check_release(known: &Known, name: &InstanceName, seen: &BackupSeen) -> Resul
 
 /// What will be replaced, for people.
 fn in_place(
-    known: &Known,
+    known: &StateSnapshot,
     name: &InstanceName,
-    (from, seen): (&Source, &BackupSeen),
+    (from, seen): (&BackupSource, &BackupSeen),
     only: &BTreeSet<StoreName>,
     safety: &BTreeSet<fleet_core::names::RepositoryName>,
 ) -> Result<Vec<String>, Status> {

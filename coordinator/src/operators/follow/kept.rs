@@ -1,15 +1,15 @@
 //! Wishes that are kept although nobody knows that they will be done soon: whoever waits for one at a prompt is let go.
 
-use crate::facts::Known;
+use crate::facts::StateSnapshot;
 use fleet_core::backup::DataKind;
-use fleet_core::facts::{HostObserved, InstanceDesired, Link};
+use fleet_core::facts::{HostObserved, InstanceDesired, LinkState};
 use fleet_core::names::InstanceName;
-use fleet_core::order::PowerWish;
+use fleet_core::order::PowerRequest;
 use fleet_core::time::Time;
 use fleet_proto::v1;
 
 /// What the host's own people say to a wish: that they do not allow it, or not at this hour.
-pub fn kept(known: &Known, name: &InstanceName, now: Time) -> Option<v1::ChangeProgress> {
+pub fn kept(known: &StateSnapshot, name: &InstanceName, now: Time) -> Option<v1::ChangeProgress> {
     let instance = known.instance(name)?;
     let seen = online(known, instance).filter(|_| known.waits_because(name).is_some())?;
     let (host, app) = (&instance.host, &instance.release.name.app);
@@ -31,11 +31,11 @@ pub fn kept(known: &Known, name: &InstanceName, now: Time) -> Option<v1::ChangeP
 
 /// Whether a host's list of apps stands in the way of what an instance wants. What takes an app away from a host is always
 /// allowed; but values that are wanted come before a stop, and wait.
-fn is_bound_by_app_list(known: &Known, name: &InstanceName, instance: &InstanceDesired) -> bool {
+fn is_bound_by_app_list(known: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> bool {
     match known.said(name) {
         _ if instance.removal.is_some() => false,
         Some(said) if said.revision >= instance.revision && said.power_serial < instance.power.serial => {
-            instance.power.wish != PowerWish::Stop
+            instance.power.wish != PowerRequest::Stop
         }
         Some(_) if instance.data.is_some() => {
             instance.data.as_ref().is_some_and(|wish| wish.action.kind() == DataKind::Restore)
@@ -45,12 +45,12 @@ fn is_bound_by_app_list(known: &Known, name: &InstanceName, instance: &InstanceD
 }
 
 /// Whether a host that is online begins nothing for an instance at this hour.
-pub fn is_closed(known: &Known, instance: &InstanceDesired, now: Time) -> bool {
+pub fn is_closed(known: &StateSnapshot, instance: &InstanceDesired, now: Time) -> bool {
     online(known, instance).is_some_and(|seen| opens_at(seen, now).is_some())
 }
 
-fn online<'a>(known: &'a Known, instance: &InstanceDesired) -> Option<&'a HostObserved> {
-    known.observed().hosts.get(&instance.host).filter(|seen| seen.link == Link::Online)
+fn online<'a>(known: &'a StateSnapshot, instance: &InstanceDesired) -> Option<&'a HostObserved> {
+    known.observed().hosts.get(&instance.host).filter(|seen| seen.link == LinkState::Online)
 }
 
 /// When the host's own hours open, if they are closed.

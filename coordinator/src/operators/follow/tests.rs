@@ -6,7 +6,7 @@ use crate::facts::testing::{NOW, configure, memory, order, read as name, said, w
 use fleet_core::backup::Proof;
 use fleet_core::facts::{DriftRule, HostSaid, PowerDesired, Removal};
 use fleet_core::host_policy::HostPolicy;
-use fleet_core::order::{Goal, PowerWish, Release};
+use fleet_core::order::{Goal, PowerRequest, Release};
 use fleet_core::plan::{Plan, Waiting};
 use fleet_core::time::Time;
 
@@ -22,7 +22,7 @@ fn instance() -> InstanceDesired {
         release: release(),
         revision: 3,
         drift: DriftRule::Heal,
-        power: PowerDesired { wish: PowerWish::Restart, serial: 5 },
+        power: PowerDesired { wish: PowerRequest::Restart, serial: 5 },
         removal: None,
         data: None,
         origin: None,
@@ -32,17 +32,17 @@ fn instance() -> InstanceDesired {
 
 #[test]
 fn an_order_of_before_does_not_do_what_was_just_wished() {
-    let power = |serial| Action::Power { wish: PowerWish::Restart, serial };
+    let power = |serial| Action::Power { wish: PowerRequest::Restart, serial };
     let configure = |revision| Action::Configure { from: 1, goal: Goal { release: release(), revision } };
     for (wish, action, expect) in [
-        (Wish::Power, power(5), true),
-        (Wish::Power, power(4), false),
-        (Wish::Power, configure(3), false),
-        (Wish::Goal, configure(3), true),
-        (Wish::Goal, configure(2), false),
-        (Wish::Goal, power(5), false),
-        (Wish::Removal, power(5), false),
-        (Wish::Removal, Action::Remove { volumes: [].into() }, true),
+        (RequestedAction::Power, power(5), true),
+        (RequestedAction::Power, power(4), false),
+        (RequestedAction::Power, configure(3), false),
+        (RequestedAction::Goal, configure(3), true),
+        (RequestedAction::Goal, configure(2), false),
+        (RequestedAction::Goal, power(5), false),
+        (RequestedAction::Removal, power(5), false),
+        (RequestedAction::Removal, Action::Remove { volumes: [].into() }, true),
     ] {
         assert_eq!(wish.is_done_by(&action, &instance()), expect, "{wish:?} by {action:?}");
     }
@@ -70,14 +70,14 @@ async fn already_so_is_what_its_host_says_and_not_that_nobody_has_planned_yet() 
     assert_eq!(told(&facts), so);
     want(&facts, InstanceDesired { revision: 2, ..wanted("lab-1") }).await;
     assert_eq!(told(&facts), waiting, "it has other values");
-    want(&facts, powered(1, PowerWish::Stop)).await;
+    want(&facts, powered(1, PowerRequest::Stop)).await;
     assert_eq!(told(&facts), waiting, "it is to be stopped");
     want(&facts, InstanceDesired { removal: Some(Removal { volumes: [].into(), attempt: 0 }), ..wanted("lab-1") })
         .await;
     assert_eq!(told(&facts), waiting, "it is to be removed");
 }
 
-fn powered(revision: u64, wish: PowerWish) -> InstanceDesired {
+fn powered(revision: u64, wish: PowerRequest) -> InstanceDesired {
     InstanceDesired { revision, power: PowerDesired { wish, serial: 1 }, ..wanted("lab-1") }
 }
 
@@ -90,9 +90,9 @@ async fn what_takes_an_app_away_from_a_host_is_not_refused_by_its_list_of_apps()
     let removal = InstanceDesired { removal: Some(Removal { volumes: [].into(), attempt: 0 }), ..wanted("lab-1") };
     for (instance, expect) in [
         (removal, "waiting"),
-        (powered(1, PowerWish::Stop), "waiting"),
-        (powered(1, PowerWish::Restart), "refused"),
-        (powered(2, PowerWish::Stop), "refused"),
+        (powered(1, PowerRequest::Stop), "waiting"),
+        (powered(1, PowerRequest::Restart), "refused"),
+        (powered(2, PowerRequest::Stop), "refused"),
         (InstanceDesired { revision: 2, ..wanted("lab-1") }, "refused"),
     ] {
         want(&facts, instance.clone()).await;
@@ -127,12 +127,12 @@ fn a_drill_says_in_one_sentence_what_it_has_proven() {
     };
     let drilled = |failure: Option<&str>| {
         let proof = Proof { failure: failure.map(str::to_owned), ..proof.clone() };
-        Made::Drill(DrillMade { repository: name("central"), backup: name("3f9a12bc0011223344556677"), proof })
+        DataResult::Drill(DrillMade { repository: name("central"), backup: name("3f9a12bc0011223344556677"), proof })
     };
     let proven = "backup 3f9a12bc0011223344556677 in central is proven: restored on lab-1 in 40s, 1 check passed";
     assert_eq!(made_words(&drilled(None)).as_deref(), Some(proven));
     assert_eq!(made_words(&drilled(Some("it does not start"))), None);
-    assert_eq!(made_words(&Made::Forgotten(Vec::new())), None);
+    assert_eq!(made_words(&DataResult::Forgotten(Vec::new())), None);
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! A host as operators see it.
 
 use crate::agents::Sessions;
-use crate::facts::{Known, duplicate_words, protocol_words};
+use crate::facts::{StateSnapshot, duplicate_words, protocol_words};
 use fleet_core::access::Subject;
 use fleet_core::duplicate::{Duplicate, Greeting};
-use fleet_core::facts::{HostDesired, HostObserved, Link};
+use fleet_core::facts::{HostDesired, HostObserved, LinkState};
 use fleet_core::host_policy::{HostPolicy, USUAL_DRIVERS};
 use fleet_core::labels::Selector;
 use fleet_core::names::HostName;
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// What all views of hosts at one moment need.
 #[derive(Debug)]
 pub struct HostViews<'a> {
-    pub known: &'a Known,
+    pub known: &'a StateSnapshot,
     pub sessions: &'a Sessions,
 }
 
@@ -77,8 +77,8 @@ fn duplicate_view(duplicate: &Duplicate) -> v1::Duplicate {
 
 fn link_words(seen: Option<&HostObserved>, is_enrolled: bool, host: &HostDesired) -> (&'static str, Option<Time>) {
     match seen.map(|seen| seen.link) {
-        Some(Link::Online) => ("online", None),
-        Some(Link::Offline { since }) => ("offline", Some(since)),
+        Some(LinkState::Online) => ("online", None),
+        Some(LinkState::Offline { since }) => ("offline", Some(since)),
         None if is_enrolled => ("offline", Some(host.added)),
         None => ("not joined", Some(host.added)),
     }

@@ -1,11 +1,13 @@
 //! An instance as operators see it.
 
-use crate::facts::Known;
+use crate::facts::StateSnapshot;
 use fleet_core::backup::DataAction;
-use fleet_core::facts::{Doing, DriftRule, Ended, Health, InstanceDesired, InstanceSaid, Link, OpenOrder, Running};
+use fleet_core::facts::{
+    Doing, DriftRule, Ended, InstanceDesired, InstanceHealth, InstanceSaid, LinkState, OpenOrder, Running,
+};
 use fleet_core::names::{InstanceName, RolloutId, Version};
-use fleet_core::order::{Action, Outcome, PowerWish};
-use fleet_core::plan::{Outlook, Phase};
+use fleet_core::order::{Action, Outcome, PowerRequest};
+use fleet_core::plan::{PlanContext, RolloutPhase};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::{BTreeMap, HashMap};
@@ -13,7 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 /// What all views of instances at one moment need, looked up once.
 #[derive(Debug)]
 pub struct InstanceViews<'a> {
-    known: &'a Known,
+    known: &'a StateSnapshot,
     orders: HashMap<&'a InstanceName, &'a OpenOrder>,
     ends: HashMap<&'a InstanceName, &'a Ended>,
     bound_for: HashMap<&'a InstanceName, Bound<'a>>,
@@ -29,7 +31,7 @@ enum Bound<'a> {
 }
 
 impl<'a> InstanceViews<'a> {
-    pub fn new(known: &'a Known, outlook: &Outlook<'_>) -> Self {
+    pub fn new(known: &'a StateSnapshot, outlook: &PlanContext<'_>) -> Self {
         let orders = known.asked().orders.values().map(|open| (&open.order.instance, open)).collect();
         let mut ends: HashMap<&InstanceName, &Ended> = HashMap::new();
         for ended in known.observed().ended.values() {
@@ -42,7 +44,7 @@ impl<'a> InstanceViews<'a> {
     }
 
     /// For a single view: without a pass over everything, and without what rollouts intend.
-    pub fn of_one(known: &'a Known, name: &InstanceName) -> Self {
+    pub fn of_one(known: &'a StateSnapshot, name: &InstanceName) -> Self {
         let host = known.instance(name).map(|instance| &instance.host);
         let ids = host.into_iter().flat_map(|host| known.orders_of(host));
         let open = ids.filter_map(|id| known.asked().orders.get(id)).filter(|open| open.order.instance == *name);
@@ -137,17 +139,17 @@ impl<'a> InstanceViews<'a> {
 }
 
 /// Where rollouts that are not over take the instances that they have.
-fn bound_for<'a>(known: &'a Known, outlook: &Outlook<'_>) -> HashMap<&'a InstanceName, Bound<'a>> {
+fn bound_for<'a>(known: &'a StateSnapshot, outlook: &PlanContext<'_>) -> HashMap<&'a InstanceName, Bound<'a>> {
     let mut bound_for = HashMap::new();
     for rollout in known.desired().rollouts.values() {
         let is_halted = match outlook.phase(rollout) {
-            Phase::Done | Phase::Aborted => continue,
-            Phase::Halted { .. } => true,
-            Phase::Running
-            | Phase::Soaking { .. }
-            | Phase::OutsideWindow { .. }
-            | Phase::Paused
-            | Phase::DoneButOffline { .. } => false,
+            RolloutPhase::Done | RolloutPhase::Aborted => continue,
+            RolloutPhase::Halted { .. } => true,
+            RolloutPhase::Running
+            | RolloutPhase::Soaking { .. }
+            | RolloutPhase::OutsideWindow { .. }
+            | RolloutPhase::Paused
+            | RolloutPhase::DoneButOffline { .. } => false,
         };
         let members = rollout.members.iter().filter(|member| outlook.has(rollout, &member.instance));
         bound_for.extend(members.map(|member| {
@@ -167,9 +169,9 @@ pub fn verb(action: &Action) -> String {
             format!("upgrade from {} to {}", from.name.version, goal.release.name.version)
         }
         Action::Configure { .. } => "change its configuration".to_owned(),
-        Action::Power { wish: PowerWish::Start, .. } => "start".to_owned(),
-        Action::Power { wish: PowerWish::Stop, .. } => "stop".to_owned(),
-        Action::Power { wish: PowerWish::Restart, .. } => "restart".to_owned(),
+        Action::Power { wish: PowerRequest::Start, .. } => "start".to_owned(),
+        Action::Power { wish: PowerRequest::Stop, .. } => "stop".to_owned(),
+        Action::Power { wish: PowerRequest::Restart, .. } => "restart".to_owned(),
         Action::Remove { .. } => "be removed".to_owned(),
         Action::Data(DataAction::Backup { .. }) => "be backed up".to_owned(),
         Action::Data(DataAction::Drill { .. }) => "prove its backup".to_owned(),
@@ -178,12 +180,12 @@ pub fn verb(action: &Action) -> String {
     }
 }
 
-fn is_online(known: &Known, instance: &InstanceDesired) -> bool {
-    known.observed().hosts.get(&instance.host).is_some_and(|host| host.link == Link::Online)
+fn is_online(known: &StateSnapshot, instance: &InstanceDesired) -> bool {
+    known.observed().hosts.get(&instance.host).is_some_and(|host| host.link == LinkState::Online)
 }
 
 /// How it is, in a word and a reason. While its host is away nobody knows: what was said last is no more than a reason.
-pub fn health_words(known: &Known, name: &InstanceName, instance: &InstanceDesired) -> (&'static str, String) {
+pub fn health_words(known: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> (&'static str, String) {
     let seen = known.observed().instances.get(name).filter(|seen| seen.host == instance.host);
     let (word, reason) = words_said(seen.map(|seen| &seen.running));
     if known.observed().duplicate(&instance.host).is_some() {
@@ -199,11 +201,11 @@ fn words_said(running: Option<&Running>) -> (&'static str, String) {
     let Some(running) = running else { return ("unknown", String::new()) };
     let Some(said) = running.last() else { return ("absent", String::new()) };
     match &said.health {
-        Health::Healthy => ("healthy", String::new()),
-        Health::Starting => ("starting", String::new()),
-        Health::Unhealthy { reason } => ("unhealthy", reason.clone()),
-        Health::Stopped => ("stopped", String::new()),
-        Health::Unknown => ("unknown", String::new()),
+        InstanceHealth::Healthy => ("healthy", String::new()),
+        InstanceHealth::Starting => ("starting", String::new()),
+        InstanceHealth::Unhealthy { reason } => ("unhealthy", reason.clone()),
+        InstanceHealth::Stopped => ("stopped", String::new()),
+        InstanceHealth::Unknown => ("unknown", String::new()),
     }
 }
 
@@ -239,7 +241,7 @@ pub fn end_words(outcome: &Outcome) -> (String, String, String) {
 }
 
 /// How many instances run which version of which app.
-pub fn versions(known: &Known) -> Vec<v1::VersionCount> {
+pub fn versions(known: &StateSnapshot) -> Vec<v1::VersionCount> {
     let mut counts: BTreeMap<(&str, &str), u32> = BTreeMap::new();
     for (name, instance) in &known.desired().instances {
         let seen = known.observed().instances.get(name).and_then(|seen| seen.running.last());
@@ -255,8 +257,8 @@ pub fn versions(known: &Known) -> Vec<v1::VersionCount> {
 }
 
 /// The facts at a moment, indexed.
-pub fn outlook(known: &Known, now: Time) -> Outlook<'_> {
-    Outlook::new(known.desired(), known.asked(), known.observed(), now)
+pub fn outlook(known: &StateSnapshot, now: Time) -> PlanContext<'_> {
+    PlanContext::new(known.desired(), known.asked(), known.observed(), now)
 }
 
 #[cfg(test)]
@@ -321,7 +323,7 @@ mod tests {
         let known = facts.read();
         let outlook = outlook(&known, Time(NOW.0 + 60_000));
         let phases = [&older, &newer].map(|rollout| outlook.phase(rollout));
-        assert_eq!(phases, [Phase::DoneButOffline { missing: 1 }, Phase::Done]);
+        assert_eq!(phases, [RolloutPhase::DoneButOffline { missing: 1 }, RolloutPhase::Done]);
         let views = InstanceViews::new(&known, &outlook);
         let wanted = known.desired().instances.iter().map(|(name, wanted)| views.view(name, wanted).wanted_version);
         assert_eq!(wanted.collect::<Vec<_>>(), ["", "1.2"]);

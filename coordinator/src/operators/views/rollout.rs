@@ -1,9 +1,9 @@
 //! A rollout as operators see it.
 
 use super::super::apps::count;
-use crate::facts::Known;
+use crate::facts::StateSnapshot;
 use fleet_core::facts::Doing;
-use fleet_core::plan::{MemberState, Outlook, Phase};
+use fleet_core::plan::{MemberState, PlanContext, RolloutPhase};
 use fleet_core::rollout::{LeftOut, Member, Rollout, Strategy};
 use fleet_core::time::Time;
 use fleet_core::units::Period;
@@ -16,7 +16,7 @@ pub enum Detail {
     Full,
 }
 
-pub fn view(known: &Known, outlook: &Outlook<'_>, rollout: &Rollout, detail: Detail) -> v1::RolloutView {
+pub fn view(known: &StateSnapshot, outlook: &PlanContext<'_>, rollout: &Rollout, detail: Detail) -> v1::RolloutView {
     let progress = outlook.progress(rollout);
     let over = is_over(&progress.phase);
     let (phase, phase_reason) = phase_words(&progress.phase);
@@ -47,12 +47,14 @@ pub fn view(known: &Known, outlook: &Outlook<'_>, rollout: &Rollout, detail: Det
 }
 
 /// Whether nothing may happen by itself any more, unless an offline host comes back.
-pub fn is_over(phase: &Phase) -> bool {
+pub fn is_over(phase: &RolloutPhase) -> bool {
     match phase {
-        Phase::Done | Phase::Aborted | Phase::DoneButOffline { .. } => true,
-        Phase::Running | Phase::Soaking { .. } | Phase::OutsideWindow { .. } | Phase::Paused | Phase::Halted { .. } => {
-            false
-        }
+        RolloutPhase::Done | RolloutPhase::Aborted | RolloutPhase::DoneButOffline { .. } => true,
+        RolloutPhase::Running
+        | RolloutPhase::Soaking { .. }
+        | RolloutPhase::OutsideWindow { .. }
+        | RolloutPhase::Paused
+        | RolloutPhase::Halted { .. } => false,
     }
 }
 
@@ -61,16 +63,16 @@ pub fn is_at_rest(phase: &str) -> bool {
     matches!(phase, "halted" | "aborted" | "done" | "done but offline")
 }
 
-pub fn phase_words(phase: &Phase) -> (&'static str, String) {
+pub fn phase_words(phase: &RolloutPhase) -> (&'static str, String) {
     match phase {
-        Phase::Running => ("running", String::new()),
-        Phase::Soaking { until } => ("soaking", format!("until {until}")),
-        Phase::OutsideWindow { opens } => ("outside its window", format!("it opens at {opens}")),
-        Phase::Paused => ("paused", String::new()),
-        Phase::Halted { reason } => ("halted", reason.clone()),
-        Phase::Aborted => ("aborted", String::new()),
-        Phase::DoneButOffline { missing } => ("done but offline", format!("{missing} offline")),
-        Phase::Done => ("done", String::new()),
+        RolloutPhase::Running => ("running", String::new()),
+        RolloutPhase::Soaking { until } => ("soaking", format!("until {until}")),
+        RolloutPhase::OutsideWindow { opens } => ("outside its window", format!("it opens at {opens}")),
+        RolloutPhase::Paused => ("paused", String::new()),
+        RolloutPhase::Halted { reason } => ("halted", reason.clone()),
+        RolloutPhase::Aborted => ("aborted", String::new()),
+        RolloutPhase::DoneButOffline { missing } => ("done but offline", format!("{missing} offline")),
+        RolloutPhase::Done => ("done", String::new()),
     }
 }
 
@@ -95,7 +97,7 @@ fn kind(state: &MemberState) -> Kind {
     }
 }
 
-fn member_view(known: &Known, member: &Member, state: &MemberState) -> v1::MemberView {
+fn member_view(known: &StateSnapshot, member: &Member, state: &MemberState) -> v1::MemberView {
     let (word, Doing { step: text, progress }, since_ms) = member_words(state);
     v1::MemberView {
         instance: member.instance.to_string(),

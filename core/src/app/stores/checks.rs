@@ -2,7 +2,7 @@
 
 use super::reading::Reading;
 use super::{CHECK_LIMIT, CheckDeclaration};
-use crate::backup::{Check, EngineKind, Expected, Question};
+use crate::backup::{Check, DatabaseQuestion, EngineKind, Expected};
 
 impl Reading<'_> {
     pub fn checks(&mut self) -> Vec<Check> {
@@ -17,7 +17,7 @@ impl Reading<'_> {
         let has_queries = !matches!(self.declaration.engine, EngineKind::Volume | EngineKind::S3 | EngineKind::Command);
         let ask = match (&check.query, check.command.is_empty()) {
             (Some(query), true) if has_queries && check.service.is_none() => {
-                Question::Query(self.plain(field, Some(query))?)
+                DatabaseQuestion::Query(self.plain(field, Some(query))?)
             }
             (Some(_), true) if has_queries => {
                 return self.refuse(field, "a query is asked in the store's own service");
@@ -29,7 +29,7 @@ impl Reading<'_> {
                 };
                 self.expect_service(field, &service);
                 let words = check.command.iter().map(|word| self.plain(field, Some(word))).collect::<Option<_>>()?;
-                Question::Command { service, words }
+                DatabaseQuestion::Command { service, words }
             }
             (Some(_), false) | (None, true) => {
                 return self.refuse(field, "a check has either a `query` or a `command`");

@@ -1,7 +1,7 @@
 //! What all stores have in common while they are read: services, variables, texts with values in them, and problems.
 
 use super::StoreDeclaration;
-use crate::app::places::problem_at;
+use crate::app::spans::problem_at;
 use crate::app::template::Texts;
 use crate::compose::{Problem, Problems};
 use crate::guess::closest;

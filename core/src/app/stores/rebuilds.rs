@@ -1,7 +1,7 @@
 //! What makes derivable stores anew, as an app declares it.
 
 use super::StoreDeclaration;
-use crate::app::places::problem_at;
+use crate::app::spans::problem_at;
 use crate::backup::{Rebuild, StoreKind};
 use crate::compose::Problems;
 use crate::names::StoreName;

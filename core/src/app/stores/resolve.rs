@@ -2,9 +2,9 @@
 
 use super::reading::Reading;
 use super::{PasswordDeclaration, STORE_LIMIT, StoreDeclaration, fields};
-use crate::app::places::problem_at;
+use crate::app::spans::problem_at;
 use crate::app::template::Texts;
-use crate::backup::{Bucket, Commands, Engine, EngineKind, Files, Server, Store};
+use crate::backup::{Bucket, Commands, DatabaseEngine, EngineKind, Files, Server, Store};
 use crate::compose::Problems;
 use crate::guess::closest;
 use crate::names::StoreName;
@@ -52,7 +52,7 @@ impl Reading<'_> {
         let checks = self.checks();
         let mut stop = self.declaration.stop.clone();
         // Neo4j is dumped while it is down.
-        if let Engine::Neo4j(server) = &engine
+        if let DatabaseEngine::Neo4j(server) = &engine
             && !stop.contains(&server.service)
         {
             stop.push(server.service.clone());
@@ -62,30 +62,35 @@ impl Reading<'_> {
         self.problems.is_empty().then_some(store)
     }
 
-    fn engine(&mut self) -> Engine {
+    fn engine(&mut self) -> DatabaseEngine {
         match self.declaration.engine {
             EngineKind::Postgresql => {
                 let user = self.or_variable(&["POSTGRES_USER"]).unwrap_or_else(|| "postgres".to_owned());
                 let database = self.or_variable(&["POSTGRES_DB"]).unwrap_or_else(|| user.clone());
-                Engine::Postgresql(self.server("/var/lib/postgresql", user, Some(database), &["POSTGRES_PASSWORD"]))
+                DatabaseEngine::Postgresql(self.server(
+                    "/var/lib/postgresql",
+                    user,
+                    Some(database),
+                    &["POSTGRES_PASSWORD"],
+                ))
             }
             EngineKind::Mongodb => {
                 let user = self.or_variable(&["MONGO_INITDB_ROOT_USERNAME"]);
-                Engine::Mongodb(self.server("/data/db", user, None, &["MONGO_INITDB_ROOT_PASSWORD"]))
+                DatabaseEngine::Mongodb(self.server("/data/db", user, None, &["MONGO_INITDB_ROOT_PASSWORD"]))
             }
-            EngineKind::Mariadb => Engine::Mariadb(self.sql_server()),
-            EngineKind::Mysql => Engine::Mysql(self.sql_server()),
-            EngineKind::Redis => Engine::Redis(self.server("/data", None, None, &["REDIS_PASSWORD"])),
+            EngineKind::Mariadb => DatabaseEngine::Mariadb(self.sql_server()),
+            EngineKind::Mysql => DatabaseEngine::Mysql(self.sql_server()),
+            EngineKind::Redis => DatabaseEngine::Redis(self.server("/data", None, None, &["REDIS_PASSWORD"])),
             EngineKind::Neo4j => {
                 let auth = self.or_variable(&["NEO4J_AUTH"]).filter(|auth| auth.contains('/'));
                 let user = auth.and_then(|auth| auth.split_once('/').map(|(user, _)| user.to_owned()));
                 let mut server = self.server("/data", user, Some("neo4j".to_owned()), &["NEO4J_AUTH"]);
                 server.password = server.password.map(|text| after_slash(&text));
-                Engine::Neo4j(server)
+                DatabaseEngine::Neo4j(server)
             }
-            EngineKind::Volume => Engine::Volume(self.files()),
-            EngineKind::S3 => Engine::S3(self.bucket()),
-            EngineKind::Command => Engine::Command(self.commands()),
+            EngineKind::Volume => DatabaseEngine::Volume(self.files()),
+            EngineKind::S3 => DatabaseEngine::S3(self.bucket()),
+            EngineKind::Command => DatabaseEngine::Command(self.commands()),
         }
     }
 

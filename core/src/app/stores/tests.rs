@@ -2,7 +2,7 @@
 
 use crate::app::Rendered;
 use crate::app::testing::{APP, COMPOSE, bundle, rendered};
-use crate::backup::{Engine, Expected, Files, Question, Store};
+use crate::backup::{DatabaseEngine, DatabaseQuestion, Expected, Files, Store};
 use crate::spec::Text;
 
 const MORE: &str = "services:
@@ -64,7 +64,7 @@ fn neo4j_stands_still_while_it_is_dumped() {
 #[test]
 fn files_are_volumes_folders_or_whatever_containers_have() {
     let check = |text: &str, expect: Files| {
-        assert_eq!(store(&format!("{{ engine: volume, kind: truth, {text} }}")).engine, Engine::Volume(expect));
+        assert_eq!(store(&format!("{{ engine: volume, kind: truth, {text} }}")).engine, DatabaseEngine::Volume(expect));
     };
     check("volume: uploads", Files::Volume("uploads".to_owned()));
     check("volume: 'data_*'", Files::Volume("data_*".to_owned()));
@@ -79,10 +79,10 @@ fn a_check_is_a_question_with_its_answer() {
     let text = "{ engine: postgresql, kind: truth, service: db, checks: [
         { query: select 1, expect: 1 }, { command: [ls, /srv], service: web }, { query: 'select 2', at_least: 2 } ] }";
     let checks = store(text).checks;
-    assert_eq!(checks[0].ask, Question::Query("select 1".to_owned()));
+    assert_eq!(checks[0].ask, DatabaseQuestion::Query("select 1".to_owned()));
     assert_eq!(checks[0].expect, Expected::Text("1".to_owned()));
     let words = ["ls", "/srv"].map(str::to_owned).to_vec();
-    assert_eq!(checks[1].ask, Question::Command { service: "web".to_owned(), words });
+    assert_eq!(checks[1].ask, DatabaseQuestion::Command { service: "web".to_owned(), words });
     assert_eq!(checks[0].judge(" 1\n"), Ok("select 1: 1".to_owned()));
     assert_eq!(checks[0].judge("2"), Err("select 1: `2` instead of `1`".to_owned()));
     assert_eq!(checks[1].judge("anything"), Ok("ls /srv in web: answered".to_owned()));

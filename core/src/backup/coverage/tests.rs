@@ -43,7 +43,7 @@ fn found(rendered: &Rendered, without: &str, others: &[(&str, &str, &str)]) -> M
     }
     for (volume, container, image) in others {
         let (container, image, target) = ((*container).to_owned(), (*image).to_owned(), "/home".to_owned());
-        let at = MountedAt { container, image, service: None, target, access: Access::ReadWrite };
+        let at = MountedAt { container, image, service: None, target, access: MountAccess::ReadWrite };
         let source = MountedFrom::Volume((*volume).to_owned());
         mounted.mounts.push(MountFound { source, at: Some(at), owner: Owner::Nobody, devices: Vec::new() });
     }
@@ -116,7 +116,7 @@ fn a_pattern_takes_what_comes_later_and_nothing_of_others() {
             ("other", "data_carl", "busybox"),
         ];
         let mounted = found(&rendered, "", &others);
-        let Engine::Volume(files) = &rendered.stores.values().next().expect("there is one").engine else {
+        let DatabaseEngine::Volume(files) = &rendered.stores.values().next().expect("there is one").engine else {
             panic!("it is a volume");
         };
         let taken = chosen(files, &rendered.spec, &mounted).into_iter().map(|mount| match &mount.source {

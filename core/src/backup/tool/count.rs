@@ -1,7 +1,7 @@
 //! Reads what a count tool printed.
 
 use super::named::{from_hex, from_percent};
-use crate::backup::{Changes, Engine, Reading, Store};
+use crate::backup::{Changes, CounterReading, DatabaseEngine, Store};
 use std::collections::BTreeMap;
 
 /// The most names that are counted: counts travel with the manifest.
@@ -14,20 +14,20 @@ pub fn counts(store: &Store, printed: &str) -> Result<BTreeMap<String, u64>, Str
     let mut found = BTreeMap::new();
     for line in printed.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let read = match &store.engine {
-            Engine::Redis(_) if !line.starts_with("db") => continue,
-            Engine::Redis(_) => of_keyspace(line),
+            DatabaseEngine::Redis(_) if !line.starts_with("db") => continue,
+            DatabaseEngine::Redis(_) => of_keyspace(line),
             // The names of an answer's columns.
-            Engine::Neo4j(_) if !line.starts_with('"') => continue,
-            Engine::Neo4j(_) => {
+            DatabaseEngine::Neo4j(_) if !line.starts_with('"') => continue,
+            DatabaseEngine::Neo4j(_) => {
                 line.split_once("\", ").and_then(|(name, number)| numbered(from_percent(&name[1..])?, number))
             }
-            Engine::Postgresql(_) | Engine::Mariadb(_) | Engine::Mysql(_) => {
+            DatabaseEngine::Postgresql(_) | DatabaseEngine::Mariadb(_) | DatabaseEngine::Mysql(_) => {
                 line.split_once('\t').and_then(|(name, number)| numbered(from_hex(name)?, number))
             }
-            Engine::Mongodb(_) => {
+            DatabaseEngine::Mongodb(_) => {
                 line.split_once('\t').and_then(|(name, number)| numbered(from_percent(name)?, number))
             }
-            Engine::Command(_) | Engine::Volume(_) | Engine::S3(_) => {
+            DatabaseEngine::Command(_) | DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) => {
                 line.split_once('\t').and_then(|(name, number)| numbered(name.to_owned(), number))
             }
         };
@@ -46,9 +46,9 @@ fn numbered(name: String, number: &str) -> Option<(String, u64)> {
 }
 
 /// All that it printed: what is there, and how often that was changed, where it says so.
-pub fn reading(store: &Store, printed: &str) -> Result<Reading, String> {
-    let changes = if let Engine::Redis(_) = store.engine { changes(printed) } else { None };
-    Ok(Reading { counts: counts(store, printed)?, changes })
+pub fn reading(store: &Store, printed: &str) -> Result<CounterReading, String> {
+    let changes = if let DatabaseEngine::Redis(_) = store.engine { changes(printed) } else { None };
+    Ok(CounterReading { counts: counts(store, printed)?, changes })
 }
 
 /// `db0:keys=5,expires=2,avg_ttl=0`: what expires may be gone before it is counted again.

@@ -1,7 +1,7 @@
 //! Reads what a server said that it holds beside the databases of its stores.
 
 use super::named::{from_hex, from_percent};
-use crate::backup::{Engine, Store};
+use crate::backup::{DatabaseEngine, Store};
 use std::collections::BTreeSet;
 
 /// The most that are named.
@@ -38,11 +38,13 @@ pub fn others<'a>(stores: impl IntoIterator<Item = &'a Store>, printed: &str) ->
 fn as_printed(store: &Store, kind: &str, name: &str) -> Option<String> {
     match &store.engine {
         _ if kind == "unseen" => Some(name.to_owned()),
-        Engine::Postgresql(_) | Engine::Mariadb(_) | Engine::Mysql(_) => from_hex(name),
-        Engine::Mongodb(_) => from_percent(name),
-        Engine::Neo4j(_) | Engine::Redis(_) | Engine::Command(_) | Engine::Volume(_) | Engine::S3(_) => {
-            Some(name.to_owned())
-        }
+        DatabaseEngine::Postgresql(_) | DatabaseEngine::Mariadb(_) | DatabaseEngine::Mysql(_) => from_hex(name),
+        DatabaseEngine::Mongodb(_) => from_percent(name),
+        DatabaseEngine::Neo4j(_)
+        | DatabaseEngine::Redis(_)
+        | DatabaseEngine::Command(_)
+        | DatabaseEngine::Volume(_)
+        | DatabaseEngine::S3(_) => Some(name.to_owned()),
     }
 }
 
@@ -57,7 +59,7 @@ fn worded(kind: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::{Engine, Server, StoreKind};
+    use crate::backup::{DatabaseEngine, Server, StoreKind};
 
     fn store(database: &str) -> Store {
         let server = Server {
@@ -67,7 +69,7 @@ mod tests {
             password: None,
             data: "/data".to_owned(),
         };
-        let engine = Engine::Postgresql(server);
+        let engine = DatabaseEngine::Postgresql(server);
         Store { engine, kind: StoreKind::Truth, stop: vec![], pause: vec![], checks: vec![] }
     }
 

@@ -6,7 +6,7 @@ use crate::backup::{Commands, Server, StoreKind};
 use crate::spec::Text;
 use std::collections::BTreeMap;
 
-fn engines() -> Vec<Engine> {
+fn engines() -> Vec<DatabaseEngine> {
     let server = || Server {
         service: "db".to_owned(),
         database: Some("lab'; drop".to_owned()),
@@ -25,17 +25,17 @@ fn engines() -> Vec<Engine> {
         trailer: None,
     };
     vec![
-        Engine::Postgresql(server()),
-        Engine::Mongodb(server()),
-        Engine::Mariadb(server()),
-        Engine::Mysql(server()),
-        Engine::Redis(server()),
-        Engine::Neo4j(server()),
-        Engine::Command(commands),
+        DatabaseEngine::Postgresql(server()),
+        DatabaseEngine::Mongodb(server()),
+        DatabaseEngine::Mariadb(server()),
+        DatabaseEngine::Mysql(server()),
+        DatabaseEngine::Redis(server()),
+        DatabaseEngine::Neo4j(server()),
+        DatabaseEngine::Command(commands),
     ]
 }
 
-fn store(engine: Engine) -> Store {
+fn store(engine: DatabaseEngine) -> Store {
     Store { engine, kind: StoreKind::Truth, stop: Vec::new(), pause: Vec::new(), checks: Vec::new() }
 }
 
@@ -46,7 +46,8 @@ fn spec(command: &str) -> InstanceSpec {
 
 /// All tools of a store, each with what it is for.
 fn tools(store: &Store) -> Vec<(&'static str, Tool)> {
-    let query = Check { ask: Question::Query("a 'b' \"c\"".to_owned()), expect: crate::backup::Expected::Success };
+    let query =
+        Check { ask: DatabaseQuestion::Query("a 'b' \"c\"".to_owned()), expect: crate::backup::Expected::Success };
     let one = |name: &'static str, tool: Option<Tool>| tool.map(|tool| (name, tool));
     let all = [
         one("dump", dump_tool(store)),
@@ -68,8 +69,8 @@ fn each_engine_has_its_tools_at_their_places() {
     for engine in engines() {
         let store = store(engine);
         let place = |tool: &Tool| match &tool.at {
-            ToolPlace::In { .. } => "in",
-            ToolPlace::OneOff { .. } => "beside",
+            ExecTarget::In { .. } => "in",
+            ExecTarget::OneOff { .. } => "beside",
         };
         let said = tools(&store).into_iter().map(|(name, tool)| format!("{name} {}", place(&tool)));
         lines.push(format!("{:?}: {}", store.engine.kind(), said.collect::<Vec<_>>().join(", ")));
@@ -97,7 +98,7 @@ fn a_password_is_never_a_word() {
         }
         let dump = dump_tool(&store).expect("it is dumped");
         let has_password = dump.env.values().any(|secret| secret.0.contains("hunter"));
-        assert_eq!(has_password, !matches!(store.engine, Engine::Neo4j(_)), "{:?}", store.engine.kind());
+        assert_eq!(has_password, !matches!(store.engine, DatabaseEngine::Neo4j(_)), "{:?}", store.engine.kind());
     }
 }
 
@@ -160,8 +161,8 @@ fn redis_says_how_often_it_was_changed() {
 }
 
 fn postgresql(database: &str) -> Store {
-    let Engine::Postgresql(server) = engines().remove(0) else { panic!("the first is PostgreSQL") };
-    store(Engine::Postgresql(Server { database: Some(database.to_owned()), ..server }))
+    let DatabaseEngine::Postgresql(server) = engines().remove(0) else { panic!("the first is PostgreSQL") };
+    store(DatabaseEngine::Postgresql(Server { database: Some(database.to_owned()), ..server }))
 }
 
 #[test]

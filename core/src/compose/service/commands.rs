@@ -1,7 +1,7 @@
 //! Commands: one line, or a list of words.
 
 use crate::compose::cursor::Cursor;
-use crate::compose::words::split;
+use crate::compose::shell_words::split;
 use crate::spec::Text;
 
 pub fn read_command(at: &Cursor) -> Option<Vec<Text>> {

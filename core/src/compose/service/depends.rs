@@ -1,13 +1,13 @@
 //! Which services come first: `depends_on` and `links`.
 
 use super::{Kind, Notes};
-use crate::compose::Link;
+use crate::compose::ServiceLink;
 use crate::compose::cursor::Cursor;
 use crate::compose::keys::refuse;
 use crate::spec::Condition;
 use std::collections::BTreeMap;
 
-pub fn read_links(at: &Cursor, notes: &mut Notes) -> Vec<Link> {
+pub fn read_links(at: &Cursor, notes: &mut Notes) -> Vec<ServiceLink> {
     let read = |at: Cursor| {
         let text = at.string()?;
         let (service, alias) = match text.split_once(':') {
@@ -15,7 +15,7 @@ pub fn read_links(at: &Cursor, notes: &mut Notes) -> Vec<Link> {
             None => (text, None),
         };
         notes.refer(Kind::Service, &service, &at);
-        Some(Link { service, alias })
+        Some(ServiceLink { service, alias })
     };
     at.items().into_iter().filter_map(read).collect()
 }

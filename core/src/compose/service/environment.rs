@@ -2,13 +2,13 @@
 
 use crate::compose::cursor::Cursor;
 use crate::compose::keys::refuse;
-use crate::compose::read::Source;
+use crate::compose::read::ComposeSource;
 use crate::compose::{Service, dotenv};
 use crate::paths::normal;
 use crate::spec::Text;
 use std::collections::BTreeMap;
 
-pub fn read_environment(service: &mut Service, at: &Cursor, source: &Source) {
+pub fn read_environment(service: &mut Service, at: &Cursor, source: &ComposeSource) {
     let find = |wanted: &str| at.entries().into_iter().find(|(key, _)| *key == wanted).map(|(_, at)| at);
     if let Some(at) = find("env_file") {
         for at in at.items_or_self() {
@@ -56,7 +56,7 @@ fn from_variable(name: &str, at: &Cursor) -> Option<(String, Text)> {
     value.map(|value| (name.to_owned(), value))
 }
 
-fn read_file(at: &Cursor, source: &Source) -> BTreeMap<String, Text> {
+fn read_file(at: &Cursor, source: &ComposeSource) -> BTreeMap<String, Text> {
     if at.is_map() {
         return read_long(at, source);
     }
@@ -80,7 +80,7 @@ fn read_file(at: &Cursor, source: &Source) -> BTreeMap<String, Text> {
 }
 
 /// The long form names a path; that the file must exist is so anyway.
-fn read_long(at: &Cursor, source: &Source) -> BTreeMap<String, Text> {
+fn read_long(at: &Cursor, source: &ComposeSource) -> BTreeMap<String, Text> {
     let mut found = BTreeMap::new();
     for (key, at) in at.entries() {
         match key {

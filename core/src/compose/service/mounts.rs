@@ -7,9 +7,9 @@ pub use tmpfs::read_tmpfs;
 
 use super::{Kind, Notes};
 use crate::compose::cursor::Cursor;
-use crate::compose::{Mount, Origin, Service};
+use crate::compose::{Mount, MountOrigin, Service};
 use crate::paths::{normal, normal_absolute};
-use crate::spec::{Access, HostPath, Relabel};
+use crate::spec::{HostPath, MountAccess, Relabel};
 
 pub fn read_volumes(service: &mut Service, at: &Cursor, notes: &mut Notes) {
     for at in at.items() {
@@ -24,7 +24,7 @@ fn add(service: &mut Service, mount: Mount, at: &Cursor, notes: &mut Notes) {
     if service.mounts.iter().any(|known| known.target == mount.target) {
         at.wrong(format!("something else is mounted at `{}` already", mount.target));
     }
-    if let Origin::Volume(name) = &mount.origin {
+    if let MountOrigin::Volume(name) = &mount.origin {
         notes.refer(Kind::Volume, name, at);
     }
     service.mounts.push(mount);
@@ -45,16 +45,16 @@ fn read_short(at: &Cursor) -> Option<Mount> {
     };
     let (access, relabel) = read_mode(at, mode)?;
     let target = read_target(at, target)?;
-    let origin = source.map_or(Some(Origin::Anonymous), |source| read_origin(at, source, relabel))?;
+    let origin = source.map_or(Some(MountOrigin::Anonymous), |source| read_origin(at, source, relabel))?;
     Some(Mount { origin, target, access })
 }
 
-fn read_mode(at: &Cursor, mode: &str) -> Option<(Access, Option<Relabel>)> {
-    let (mut access, mut relabel) = (Access::ReadWrite, None);
+fn read_mode(at: &Cursor, mode: &str) -> Option<(MountAccess, Option<Relabel>)> {
+    let (mut access, mut relabel) = (MountAccess::ReadWrite, None);
     for option in mode.split(',').filter(|option| !option.is_empty()) {
         match option {
-            "rw" => access = Access::ReadWrite,
-            "ro" => access = Access::ReadOnly,
+            "rw" => access = MountAccess::ReadWrite,
+            "ro" => access = MountAccess::ReadOnly,
             "z" => relabel = Some(Relabel::Shared),
             "Z" => relabel = Some(Relabel::Private),
             // These tune Docker for macOS, and mean nothing to an engine on Linux.
@@ -69,7 +69,7 @@ fn read_mode(at: &Cursor, mode: &str) -> Option<(Access, Option<Relabel>)> {
 }
 
 /// A source with a path's look is a path; anything else names a volume.
-fn read_origin(at: &Cursor, source: &str, relabel: Option<Relabel>) -> Option<Origin> {
+fn read_origin(at: &Cursor, source: &str, relabel: Option<Relabel>) -> Option<MountOrigin> {
     if source.starts_with(['.', '/', '~']) {
         return read_path(at, source, HostPath::Create, relabel);
     }
@@ -78,18 +78,18 @@ fn read_origin(at: &Cursor, source: &str, relabel: Option<Relabel>) -> Option<Or
         at.wrong_with_hint(format!("`{source}` is not a volume's name"), "a path begins with `./` or `/`");
         return None;
     }
-    Some(Origin::Volume(source.to_owned()))
+    Some(MountOrigin::Volume(source.to_owned()))
 }
 
-fn read_path(at: &Cursor, path: &str, if_missing: HostPath, relabel: Option<Relabel>) -> Option<Origin> {
+fn read_path(at: &Cursor, path: &str, if_missing: HostPath, relabel: Option<Relabel>) -> Option<MountOrigin> {
     if path.starts_with('~') {
         at.wrong_with_hint("`~` means another folder on every host", "write an absolute path");
         return None;
     }
     let origin = if path.starts_with('/') {
-        normal_absolute(path).map(|path| Origin::Host { path, if_missing, relabel })
+        normal_absolute(path).map(|path| MountOrigin::Host { path, if_missing, relabel })
     } else {
-        normal(path).map(|path| Origin::Project { path, if_missing, relabel })
+        normal(path).map(|path| MountOrigin::Project { path, if_missing, relabel })
     };
     if origin.is_none() {
         at.wrong(format!("the path `{path}` leaves the project's folder"));

@@ -2,7 +2,7 @@
 
 use super::check;
 use super::given::given;
-use crate::plan::Outlook;
+use crate::plan::PlanContext;
 
 /// Ten seconds after 03:00 on the first day: the slot of an hourly schedule is 10800.
 const NOW: &str = "now 10810\na 1.1\npolicy p @hourly for all";
@@ -131,7 +131,7 @@ fn never_two_drills_on_one_host() {
             seen.host = host.clone();
         }
     }
-    let plan = Outlook::new(&given.desired, &given.asked, &given.observed, given.now).plan();
+    let plan = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now).plan();
     let mut shown = super::shown::show(&given, &plan);
     shown.retain(|line| !line.starts_with("wake"));
     assert_eq!(shown, ["a: drill central", "b: waits, its drill: another drill runs on its host"]);
@@ -174,7 +174,7 @@ fn what_was_made_from_a_backup_or_came_back_with_old_facts_is_never_installed_wi
         // Its wish is over, and how it ended was forgotten.
         instance.data = None;
     }
-    let plan = Outlook::new(&made.desired, &made.asked, &made.observed, made.now).plan();
+    let plan = PlanContext::new(&made.desired, &made.asked, &made.observed, made.now).plan();
     let shown = super::shown::show(&made, &plan);
     assert!(plan.orders.is_empty() && shown[0].ends_with("does not have it: it is not installed empty"), "{shown:?}");
     check(

@@ -23,12 +23,12 @@
 
 mod data;
 
-use crate::backup::{CopyMade, Made};
+use crate::backup::{CopyMade, DataResult};
 use crate::duplicate::{Greeting, Greetings};
 use crate::facts::*;
 use crate::names::{HostName, InstanceName, OrderId, RolloutId};
-use crate::order::{Action, Goal, Order, Outcome, PowerWish, Release, order_id};
-use crate::rollout::{Member, Rollout, RolloutWish, Strategy};
+use crate::order::{Action, Goal, Order, Outcome, PowerRequest, Release, order_id};
+use crate::rollout::{Member, Rollout, RolloutIntent, Strategy};
 use crate::time::Time;
 use data::{action, kind_of};
 use std::collections::BTreeMap;
@@ -86,11 +86,11 @@ impl Given {
         let mut said = host_said();
         let mut instance = instance_desired(name);
         let mut last = instance_said();
-        let (mut link, mut is_known, mut is_wanted, mut at) = (Some(Link::Online), true, true, self.now);
+        let (mut link, mut is_known, mut is_wanted, mut at) = (Some(LinkState::Online), true, true, self.now);
         let mut running = None;
         while let Some(next) = words.next() {
             match next {
-                "offline" => link = Some(Link::Offline { since: seconds(word(words)) }),
+                "offline" => link = Some(LinkState::Offline { since: seconds(word(words)) }),
                 "never" => (link, is_known) = (None, false),
                 "silent" => is_known = false,
                 "absent" => running = Some(Running::Absent),
@@ -101,8 +101,8 @@ impl Given {
                         last: None,
                     });
                 }
-                "sick" => last.health = Health::Unhealthy { reason: "no answer".into() },
-                "stopped" => last.health = Health::Stopped,
+                "sick" => last.health = InstanceHealth::Unhealthy { reason: "no answer".into() },
+                "stopped" => last.health = InstanceHealth::Stopped,
                 "twice" => self.observed.greetings = two_machines(name, self.now),
                 "gone" => is_wanted = false,
                 "seen" => at = seconds(word(words)),
@@ -111,7 +111,7 @@ impl Given {
                 "enrolment" => said.enrolment = word(words).into(),
                 "removing" => instance.removal = Some(Removal { volumes: Default::default(), attempt: 0 }),
                 "power" => instance.power = PowerDesired { wish: wish(word(words)), serial: 1 },
-                "came-back" => instance.origin = Some(Origin::CameBack { of: seconds(word(words)) }),
+                "came-back" => instance.origin = Some(InstanceOrigin::CameBack { of: seconds(word(words)) }),
                 "created" => instance.created = seconds(word(words)),
                 "hours" => said.policy.hours = Some(read(word(words))),
                 "forbids" => said.policy.apps = Some([read("other")].into()),
@@ -139,7 +139,7 @@ impl Given {
     fn rollout(&mut self, words: &mut SplitWhitespace) {
         let to = release(word(words));
         let mut members: Vec<InstanceName> = self.desired.instances.keys().cloned().collect();
-        let (mut from, mut attempt, mut created, mut run) = (release("1.1"), 1, Time(1000), RolloutWish::Run);
+        let (mut from, mut attempt, mut created, mut run) = (release("1.1"), 1, Time(1000), RolloutIntent::Run);
         let (mut strategy, mut brings) = (strategy(), None);
         while let Some(next) = words.next() {
             match next {
@@ -148,8 +148,8 @@ impl Given {
                 "brings" => brings = Some(read(word(words))),
                 "attempt" => attempt = read(word(words)),
                 "created" => created = seconds(word(words)),
-                "paused" => run = RolloutWish::Pause,
-                "aborted" => run = RolloutWish::Abort,
+                "paused" => run = RolloutIntent::Pause,
+                "aborted" => run = RolloutIntent::Abort,
                 "canary" => strategy.canary = read(word(words)),
                 "at-once" => strategy.at_once = read(word(words)),
                 "soak" => strategy.soak = Duration::from_secs(read(word(words))),
@@ -195,7 +195,7 @@ impl Given {
         let action = match what {
             "install" => Action::Install { goal },
             "configure" => Action::Configure { from: 0, goal },
-            "power" => Action::Power { wish: PowerWish::Stop, serial: 1 },
+            "power" => Action::Power { wish: PowerRequest::Stop, serial: 1 },
             "remove" => Action::Remove { volumes: Default::default() },
             data if kind_of(data).is_some() => Action::Data(action(name, data)),
             _ => Action::Upgrade { from: release("1.1"), goal },
@@ -209,7 +209,7 @@ impl Given {
         let (name, what, how) = (word(words), word(words), word(words));
         let reason = || "the probe got no answer".to_owned();
         let failed = how.strip_prefix("partly-").map(|to| {
-            Box::new(Made::Backup(vec![CopyMade {
+            Box::new(DataResult::Backup(vec![CopyMade {
                 repository: read(to),
                 result: Err("it is full".to_owned()),
                 snapshots: None,
@@ -262,11 +262,11 @@ impl Given {
     }
 }
 
-fn wish(text: &str) -> PowerWish {
+fn wish(text: &str) -> PowerRequest {
     match text {
-        "start" => PowerWish::Start,
-        "stop" => PowerWish::Stop,
-        _ => PowerWish::Restart,
+        "start" => PowerRequest::Start,
+        "stop" => PowerRequest::Stop,
+        _ => PowerRequest::Restart,
     }
 }
 
@@ -275,7 +275,7 @@ fn instance_said() -> InstanceSaid {
         release: release("1.1"),
         revision: 1,
         power_serial: 0,
-        health: Health::Healthy,
+        health: InstanceHealth::Healthy,
         drift: Vec::new(),
         containers: Vec::new(),
         coverage: None,
@@ -310,7 +310,7 @@ fn instance_desired(host: &str) -> InstanceDesired {
         release: release("1.1"),
         revision: 1,
         drift: DriftRule::Heal,
-        power: PowerDesired { wish: PowerWish::Start, serial: 0 },
+        power: PowerDesired { wish: PowerRequest::Start, serial: 0 },
         removal: None,
         data: None,
         origin: None,

@@ -2,12 +2,12 @@
 
 use super::given::Given;
 use crate::backup::DataAction;
-use crate::order::{Action, PowerWish};
-use crate::plan::{NewOrder, Outlook, Plan};
+use crate::order::{Action, PowerRequest};
+use crate::plan::{NewOrder, Plan, PlanContext};
 
 /// Orders, what is closed and withdrawn, what waits, where rollouts stand; when to wake.
 pub fn show(given: &Given, plan: &Plan) -> Vec<String> {
-    let outlook = Outlook::new(&given.desired, &given.asked, &given.observed, given.now);
+    let outlook = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
     let mut lines: Vec<String> = plan.orders.iter().map(order).collect();
     let instance = |id| given.asked.orders[id].order.instance.to_string();
     lines.extend(plan.closed.iter().map(|id| format!("{}: closed", instance(id))));
@@ -33,9 +33,9 @@ fn order(new: &NewOrder) -> String {
             format!("upgrade {} -> {}{revision}", from.name.version, goal.release.name.version)
         }
         Action::Configure { from, goal } => format!("configure {from} -> {}", goal.revision),
-        Action::Power { wish: PowerWish::Start, .. } => "start".to_owned(),
-        Action::Power { wish: PowerWish::Stop, .. } => "stop".to_owned(),
-        Action::Power { wish: PowerWish::Restart, .. } => "restart".to_owned(),
+        Action::Power { wish: PowerRequest::Start, .. } => "start".to_owned(),
+        Action::Power { wish: PowerRequest::Stop, .. } => "stop".to_owned(),
+        Action::Power { wish: PowerRequest::Restart, .. } => "restart".to_owned(),
         Action::Remove { .. } => "remove".to_owned(),
         Action::Data(DataAction::Backup { to, .. }) => {
             format!("back up to {}", to.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))

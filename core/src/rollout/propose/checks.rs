@@ -3,19 +3,19 @@
 use crate::facts::{Desired, InstanceDesired, InstanceSaid, Observed, Running};
 use crate::names::{AppName, InstanceName};
 use crate::order::Release;
-use crate::plan::{Outlook, Phase, forbids_another};
-use crate::rollout::{LeftOut, RolloutRefusal, Strategy, StrategyWish};
+use crate::plan::{PlanContext, RolloutPhase, forbids_another};
+use crate::rollout::{LeftOut, RolloutRefusal, Strategy, StrategyRequest};
 use std::time::Duration;
 
 /// Why an instance that is there already is left out.
 pub(super) const ALREADY: &str = "it is at that version already";
 
 /// The limits, each by itself.
-pub(super) fn limits_can_work(desired: &Desired, wish: &StrategyWish) -> Result<(), RolloutRefusal> {
+pub(super) fn limits_can_work(desired: &Desired, wish: &StrategyRequest) -> Result<(), RolloutRefusal> {
     if wish.max_failures == Some(0) {
         return Err(RolloutRefusal::NoFailureAllowed);
     }
-    let deadline = wish.deadline.unwrap_or(StrategyWish::DEADLINE);
+    let deadline = wish.deadline.unwrap_or(StrategyRequest::DEADLINE);
     if deadline == Duration::ZERO {
         return Err(RolloutRefusal::NoTime);
     }
@@ -36,14 +36,14 @@ pub(super) fn limits_can_work(desired: &Desired, wish: &StrategyWish) -> Result<
 }
 
 /// One rollout of an app at a time; see [`forbids_another`]. An aborted one still has to finish what is under way.
-pub(super) fn no_other_is_active(outlook: &Outlook, app: &AppName) -> Result<(), RolloutRefusal> {
+pub(super) fn no_other_is_active(outlook: &PlanContext, app: &AppName) -> Result<(), RolloutRefusal> {
     for rollout in outlook.rollouts_of(app) {
         let phase = outlook.phase(rollout);
         let rollout = rollout.id.clone();
         if forbids_another(&phase) {
             return Err(RolloutRefusal::AnotherActive { app: app.clone(), rollout });
         }
-        if phase == Phase::Aborted && outlook.has_open_orders(&rollout) {
+        if phase == RolloutPhase::Aborted && outlook.has_open_orders(&rollout) {
             return Err(RolloutRefusal::UnderWay { rollout });
         }
     }

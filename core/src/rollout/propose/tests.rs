@@ -8,7 +8,7 @@ use std::time::Duration;
 fn wish(text: &str) -> RolloutRequest {
     let mut words = text.split_whitespace();
     let to = release(words.next().expect("a version"));
-    let (mut selector, mut strategy) = (Selector::default(), StrategyWish::default());
+    let (mut selector, mut strategy) = (Selector::default(), StrategyRequest::default());
     while let (Some(option), Some(value)) = (words.next(), words.next()) {
         match option {
             "--on" => selector = read(value),

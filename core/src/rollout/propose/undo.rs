@@ -3,7 +3,7 @@
 use super::{Proposal, checks, proposal};
 use crate::facts::{Asked, Desired, Observed};
 use crate::names::InstanceName;
-use crate::plan::{MemberState, Outlook, Phase, forbids_another};
+use crate::plan::{MemberState, PlanContext, RolloutPhase, forbids_another};
 use crate::rollout::{LeftOut, Member, Rollout, RolloutRefusal, Strategy};
 use crate::time::Time;
 
@@ -19,7 +19,7 @@ pub fn propose_undo(
     observed: &Observed,
     now: Time,
 ) -> Result<Proposal, RolloutRefusal> {
-    let outlook = Outlook::new(desired, asked, observed, now);
+    let outlook = PlanContext::new(desired, asked, observed, now);
     nothing_is_under_way(&outlook, rollout)?;
     let (mut members, mut left_out) = (Vec::new(), Vec::new());
     for (member, state) in outlook.members(rollout) {
@@ -40,14 +40,14 @@ pub fn propose_undo(
     Ok(proposal(desired, observed, to, strategy, members, left_out))
 }
 
-fn nothing_is_under_way(outlook: &Outlook, rollout: &Rollout) -> Result<(), RolloutRefusal> {
+fn nothing_is_under_way(outlook: &PlanContext, rollout: &Rollout) -> Result<(), RolloutRefusal> {
     if outlook.has_open_orders(&rollout.id) {
         return Err(RolloutRefusal::UnderWay { rollout: rollout.id.clone() });
     }
     for other in outlook.rollouts_of(&rollout.app).filter(|other| other.id != rollout.id) {
         let phase = outlook.phase(other);
         let stands_in_the_way =
-            forbids_another(&phase) || phase == Phase::Aborted && outlook.has_open_orders(&other.id);
+            forbids_another(&phase) || phase == RolloutPhase::Aborted && outlook.has_open_orders(&other.id);
         if stands_in_the_way {
             return Err(RolloutRefusal::AnotherActive { app: rollout.app.clone(), rollout: other.id.clone() });
         }

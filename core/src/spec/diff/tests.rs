@@ -1,6 +1,6 @@
 //! What a dry run says of a change.
 
-use super::{Change, SpecDiff, diff};
+use super::{SpecChange, SpecDiff, diff};
 use crate::app::testing::{APP, COMPOSE, bundle, rendered};
 use crate::spec::InstanceSpec;
 
@@ -13,10 +13,10 @@ fn spec(changes: Changes, version: &str, values: Changes) -> InstanceSpec {
 
 fn show(diff: &SpecDiff) -> String {
     let service = |service: &super::ServiceDiff| match &service.change {
-        Change::Created => format!("{}: created", service.service),
-        Change::Recreated { because } => format!("{}: recreated, {}", service.service, because.join("; ")),
-        Change::Unchanged => format!("{}: unchanged", service.service),
-        Change::Removed => format!("{}: removed", service.service),
+        SpecChange::Created => format!("{}: created", service.service),
+        SpecChange::Recreated { because } => format!("{}: recreated, {}", service.service, because.join("; ")),
+        SpecChange::Unchanged => format!("{}: unchanged", service.service),
+        SpecChange::Removed => format!("{}: removed", service.service),
     };
     let mut lines: Vec<String> = diff.services.iter().map(service).collect();
     lines.extend(diff.new_volumes.iter().map(|volume| format!("volume {volume} (new)")));

@@ -1,7 +1,7 @@
 //! From a service to its container.
 
 use super::Lowering;
-use crate::compose::{Attachment, Link, Mount, Origin, Service};
+use crate::compose::{Attachment, Mount, MountOrigin, Service, ServiceLink};
 use crate::image::pin_of;
 use crate::names::Digest;
 use crate::spec::{AttachSpec, ContainerSpec, MountSource, MountSpec, NetworkMode, NetworkSpec, hash, labels};
@@ -65,15 +65,15 @@ impl Lowering<'_> {
 
     fn mount(&self, mount: &Mount) -> MountSpec {
         let source = match mount.origin.clone() {
-            Origin::Volume(key) => MountSource::Volume(self.volume_name(&key)),
-            Origin::Anonymous => MountSource::Anonymous,
-            Origin::Host { path, if_missing, relabel } => MountSource::Bind { path, if_missing, relabel },
-            Origin::Project { path, if_missing, relabel } => {
+            MountOrigin::Volume(key) => MountSource::Volume(self.volume_name(&key)),
+            MountOrigin::Anonymous => MountSource::Anonymous,
+            MountOrigin::Host { path, if_missing, relabel } => MountSource::Bind { path, if_missing, relabel },
+            MountOrigin::Project { path, if_missing, relabel } => {
                 let folder = self.context.working_dir;
                 let path = if path.is_empty() { folder.to_owned() } else { format!("{folder}/{path}") };
                 MountSource::Bind { path, if_missing, relabel }
             }
-            Origin::Tmpfs { size, mode } => MountSource::Tmpfs { size, mode },
+            MountOrigin::Tmpfs { size, mode } => MountSource::Tmpfs { size, mode },
         };
         MountSpec { source, target: mount.target.clone(), access: mount.access }
     }
@@ -93,7 +93,7 @@ impl Lowering<'_> {
     }
 
     fn links(&self, service: &Service, network: &str) -> BTreeMap<String, String> {
-        let link = |link: &Link| {
+        let link = |link: &ServiceLink| {
             let target = self.project.services.get(&link.service)?;
             let is_here = target.networks.contains_key(network);
             let alias = link.alias.as_ref().filter(|_| is_here)?;

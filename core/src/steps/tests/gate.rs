@@ -1,9 +1,9 @@
 //! The gate, look by look.
 
 use super::language::{found, spec};
-use crate::app::Health;
+use crate::app::HealthRules;
 use crate::spec::Restart;
-use crate::steps::gate::{Gate, Observation, ObservedContainer, ProbeResult, Verdict, version_said};
+use crate::steps::gate::{Gate, GateVerdict, Observation, ObservedContainer, ProbeResult, version_said};
 use crate::time::Time;
 use crate::units::Period;
 
@@ -13,7 +13,11 @@ fn check(looks: &[(u64, &str, u64, &str)], expect: &str) {
     let mut goal = spec("web:1\njob:1\nweb2:1 after job completed");
     goal.containers.retain(|container| container.service != "web2" || looks.iter().any(|it| it.1.contains("web2")));
     goal.containers[0].restart = Restart::UnlessStopped;
-    let health = Health { minimum_healthy: Period::from_secs(5), deadline: Period::from_secs(30), ..Health::default() };
+    let health = HealthRules {
+        minimum_healthy: Period::from_secs(5),
+        deadline: Period::from_secs(30),
+        ..HealthRules::default()
+    };
     if !looks.iter().any(|it| it.1.contains("job")) {
         goal.containers.retain(|container| container.service != "job");
     }
@@ -21,10 +25,10 @@ fn check(looks: &[(u64, &str, u64, &str)], expect: &str) {
     let verdicts = looks.iter().map(|(second, given, restarts, probe)| {
         let seen = observation(given, *restarts, probe);
         match gate.judge(&goal, &seen, Time(second * 1000)) {
-            Verdict::Waiting { why } => format!("waiting: {why}"),
-            Verdict::WellFor { so_far, of } => format!("well for {so_far} of {of}"),
-            Verdict::Healthy => "healthy".to_owned(),
-            Verdict::Failed { why } => format!("failed: {why}"),
+            GateVerdict::Waiting { why } => format!("waiting: {why}"),
+            GateVerdict::WellFor { so_far, of } => format!("well for {so_far} of {of}"),
+            GateVerdict::Healthy => "healthy".to_owned(),
+            GateVerdict::Failed { why } => format!("failed: {why}"),
         }
     });
     assert_eq!(verdicts.collect::<Vec<_>>().join("\n"), expect);
@@ -109,9 +113,10 @@ fn a_missing_container_is_not_well() {
 fn a_container_that_nothing_starts_again_fails_at_once() {
     let mut goal = spec("web:1");
     goal.containers[0].restart = Restart::No;
-    let verdict = Gate::new(&Health::default(), Time(0)).judge(&goal, &observation("web:1 exited 3", 0, "-"), Time(1));
+    let verdict =
+        Gate::new(&HealthRules::default(), Time(0)).judge(&goal, &observation("web:1 exited 3", 0, "-"), Time(1));
     let why = "p-web-1 ended with 3, and nothing starts it again".to_owned();
-    assert_eq!(verdict, Verdict::Failed { why });
+    assert_eq!(verdict, GateVerdict::Failed { why });
 }
 
 #[test]

@@ -8,8 +8,8 @@ use crate::names::{AppName, Digest, InstanceName};
 use crate::spec::{AttachSpec, Condition, Content, FileSpec, InstanceSpec, NetworkMode, NetworkSpec, VolumeSpec};
 use crate::spec::{ContainerSpec, Restart};
 use crate::steps::{
-    ContainerHealth, ContainerState, DEFAULT_GRACE, Found, FoundContainer, FoundFile, FoundNetwork, Origin, Ownership,
-    Stage,
+    ContainerHealth, ContainerState, DEFAULT_GRACE, FileOrigin, FoundContainer, FoundFile, FoundNetwork, FoundProject,
+    Ownership, Stage,
 };
 use std::str::FromStr;
 
@@ -114,8 +114,8 @@ fn wait<'a>(container: &mut ContainerSpec, on: &str, condition: Condition, rest:
     rest
 }
 
-pub fn found(text: &str) -> Found {
-    let mut found = Found::default();
+pub fn found(text: &str) -> FoundProject {
+    let mut found = FoundProject::default();
     for line in text.lines() {
         read_found(&mut found, &line.split_whitespace().collect::<Vec<_>>());
     }
@@ -126,7 +126,7 @@ pub fn found(text: &str) -> Found {
     found
 }
 
-fn read_found(found: &mut Found, words: &[&str]) {
+fn read_found(found: &mut FoundProject, words: &[&str]) {
     match words {
         [] => {}
         ["image", image] => drop(found.images.insert((*image).to_owned(), (*image).to_owned())),
@@ -138,7 +138,7 @@ fn read_found(found: &mut Found, words: &[&str]) {
         }),
         ["file", path, content] => {
             let digest = Some(Content::new(*content).digest());
-            found.files.insert((*path).to_owned(), FoundFile { digest, mode: 0o644, origin: Origin::Ours });
+            found.files.insert((*path).to_owned(), FoundFile { digest, mode: 0o644, origin: FileOrigin::Ours });
         }
         [image, rest @ ..] => found.containers.push(found_container(image, rest)),
     }

@@ -1,7 +1,7 @@
 //! The way out, and power.
 
 use super::language::{found, shown, spec};
-use crate::order::PowerWish;
+use crate::order::PowerRequest;
 use crate::steps::{steps_for_power, steps_to_remove};
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ fn check_removal(goal: &str, volumes: &[&str], expect: &str) {
     assert_eq!(shown(&steps_to_remove(&found(THERE), &spec(goal), &volumes)), expect);
 }
 
-fn check_power(given: &str, wish: PowerWish, expect: &str) {
+fn check_power(given: &str, wish: PowerRequest, expect: &str) {
     assert_eq!(shown(&steps_for_power(&found(given), &spec("db:1\nweb:1 after db"), wish)), expect);
 }
 
@@ -45,15 +45,15 @@ fn a_volume_that_others_made_stays_even_when_it_is_named() {
 
 #[test]
 fn dependants_stop_before_what_they_depend_on() {
-    check_power("db:1\nweb:1", PowerWish::Stop, "stop p-web-1\nstop p-db-1");
-    check_power("db:1\nweb:1 exited 0", PowerWish::Stop, "stop p-db-1");
+    check_power("db:1\nweb:1", PowerRequest::Stop, "stop p-web-1\nstop p-db-1");
+    check_power("db:1\nweb:1 exited 0", PowerRequest::Stop, "stop p-db-1");
 }
 
 #[test]
 fn a_restart_stops_and_starts_in_order_and_passes_the_gate() {
     check_power(
         "db:1\nweb:1",
-        PowerWish::Restart,
+        PowerRequest::Restart,
         "stop p-web-1\nstop p-db-1\nstart p-db-1\nstart p-web-1\nwait until the instance is healthy",
     );
 }
@@ -62,7 +62,7 @@ fn a_restart_stops_and_starts_in_order_and_passes_the_gate() {
 fn a_start_heals_what_is_missing() {
     check_power(
         "db:1 exited 0\nimage web:1",
-        PowerWish::Start,
+        PowerRequest::Start,
         "create p-web-1\nstart p-db-1\nstart p-web-1\nwait until the instance is healthy",
     );
 }

@@ -2,7 +2,7 @@
 
 use super::{Event, World};
 use crate::fleet::MINUTE;
-use fleet_core::facts::{Link, OpenOrder};
+use fleet_core::facts::{LinkState, OpenOrder};
 use fleet_core::order::Action;
 use fleet_core::plan::{Plan, plan};
 
@@ -67,7 +67,7 @@ impl World {
     pub(super) fn start_coordinator(&mut self) {
         self.is_coordinator_up = true;
         self.observed.since = self.now;
-        let link = Link::Offline { since: self.now };
+        let link = LinkState::Offline { since: self.now };
         self.observed.hosts.values_mut().for_each(|seen| seen.link = link);
     }
 }

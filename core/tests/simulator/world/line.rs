@@ -65,7 +65,7 @@ impl World {
         }
         let now = self.now;
         self.observed.hosts.entry(self.hosts[host].name.clone()).and_modify(|seen| {
-            seen.link = Link::Offline { since: now };
+            seen.link = LinkState::Offline { since: now };
         });
     }
 
@@ -108,7 +108,7 @@ impl World {
             self.observed.ended.entry(id).or_insert(Ended { instance, outcome, of, made: None, at: self.now });
         }
         let said = self.said[host].clone();
-        self.observed.hosts.insert(name, HostObserved { link: Link::Online, said });
+        self.observed.hosts.insert(name, HostObserved { link: LinkState::Online, said });
         if self.hosts[host].greeted < connection {
             self.hosts[host].greeted = connection;
             self.deliver(host);

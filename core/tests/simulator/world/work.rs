@@ -4,7 +4,7 @@ use super::{Event, World};
 use crate::agent::{Check, Entry, Fate, fate};
 use crate::fleet::{MINUTE, is_bad};
 use crate::laws::Verdict;
-use fleet_core::facts::Health;
+use fleet_core::facts::InstanceHealth;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Order, Outcome};
 use fleet_core::time::Time;
@@ -85,7 +85,11 @@ impl World {
     }
 
     pub(super) fn turn_health(&mut self, host: usize, instance: &InstanceName, is_well: bool) {
-        let health = if is_well { Health::Healthy } else { Health::Unhealthy { reason: "no answer".to_owned() } };
+        let health = if is_well {
+            InstanceHealth::Healthy
+        } else {
+            InstanceHealth::Unhealthy { reason: "no answer".to_owned() }
+        };
         self.hosts[host].agent.instances.entry(instance.clone()).and_modify(|real| real.health = health);
         self.report(host);
     }

@@ -33,7 +33,7 @@ impl Taking<'_> {
             values: settled.values.0.clone(),
             images: images.collect(),
             parts: self.parts(name, read)?,
-            derivable: self.course.derivable.clone(),
+            derivable: self.backup_plan.derivable.clone(),
             uncovered,
             beside: read.beside.clone(),
             side_files: read.side_files.iter().map(|(name, it)| (name.clone(), it.kept.clone())).collect(),

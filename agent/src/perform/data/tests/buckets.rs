@@ -3,9 +3,9 @@
 #[path = "../../../../../repository/tests/common/s3.rs"]
 mod s3;
 
-use super::bed::{Agent, Bed, backup, drill, files, names, restore, source};
+use super::harness::{Agent, Harness, backup, drill, files, names, restore, source};
 use super::lab::Fault;
-use fleet_core::backup::{DataAction, Made, Others};
+use fleet_core::backup::{DataAction, DataResult, Others};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Outcome};
 use s3::{ACCESS, S3, SECRET};
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 struct Scene {
     server: S3,
-    bed: Bed,
+    harness: Harness,
     agent: Agent,
 }
 
@@ -30,14 +30,14 @@ impl Scene {
              key_id: {ACCESS}, key: {SECRET}"
         );
         let (scene, agent) = {
-            let bed = Bed::bare(&store);
-            allow(&bed, &format!("buckets: ['127.0.0.1:{}']\n", server.port));
-            let agent = bed.agent();
-            let end = bed.carry_out(&agent, Action::Install { goal: bed.goal(1) }).await;
+            let harness = Harness::bare(&store);
+            allow(&harness, &format!("buckets: ['127.0.0.1:{}']\n", server.port));
+            let agent = harness.agent();
+            let end = harness.carry_out(&agent, Action::Install { goal: harness.goal(1) }).await;
             assert_eq!(end.outcome, Outcome::Done);
-            (bed, agent)
+            (harness, agent)
         };
-        let scene = Self { server, bed: scene, agent };
+        let scene = Self { server, harness: scene, agent };
         scene.put(&[("a.tif", &[7; 90_000]), ("deep/b.txt", b"words"), ("empty", b"")]);
         scene
     }
@@ -65,8 +65,8 @@ impl Scene {
     }
 
     async fn backed_up(&self) -> BackupId {
-        let order = self.bed.order(backup(&["near"]), "");
-        let end = self.bed.carry_out_order(&self.agent, &order).await;
+        let order = self.harness.order(backup(&["near"]), "");
+        let end = self.harness.carry_out_order(&self.agent, &order).await;
         assert_eq!(end.outcome, Outcome::Done);
         order.order.id.as_str().parse().expect("an id")
     }
@@ -80,13 +80,13 @@ impl Scene {
     }
 
     async fn carry_out(&self, action: Action) -> End {
-        self.bed.carry_out(&self.agent, action).await
+        self.harness.carry_out(&self.agent, action).await
     }
 }
 
-fn allow(bed: &Bed, policy: &str) {
-    let policy = format!("{policy}repositories: ['{}']\n", bed.path.display());
-    std::fs::write(bed.path.join("policy.yaml"), policy).expect("written");
+fn allow(harness: &Harness, policy: &str) {
+    let policy = format!("{policy}repositories: ['{}']\n", harness.path.display());
+    std::fs::write(harness.path.join("policy.yaml"), policy).expect("written");
 }
 
 #[track_caller]
@@ -99,11 +99,11 @@ async fn a_bucket_is_what_it_was_after_a_restore() {
     for endpoint in ["http://127.0.0.1:PORT", "http://db:PORT"] {
         let scene = Scene::new(endpoint).await;
         let (id, before, after) = scene.changed_since().await;
-        let order = scene.bed.order(restore("near", &id, &["near"]), "");
-        let end = scene.bed.carry_out_order(&scene.agent, &order).await;
+        let order = scene.harness.order(restore("near", &id, &["near"]), "");
+        let end = scene.harness.carry_out_order(&scene.agent, &order).await;
         assert_eq!(end.outcome, Outcome::Done, "{endpoint}");
         assert!(scene.objects() == before, "{endpoint}");
-        scene.bed.check_calm(endpoint);
+        scene.harness.check_calm(endpoint);
         // What was replaced was kept: it can be had back.
         let safety = order.order.id.as_str().parse().expect("an id");
         assert_eq!(scene.carry_out(restore("near", &safety, &[])).await.outcome, Outcome::Done);
@@ -115,18 +115,18 @@ async fn a_bucket_is_what_it_was_after_a_restore() {
 async fn a_restore_that_fails_puts_back_what_was_in_the_bucket() {
     let scene = Scene::outside().await;
     let (id, before, after) = scene.changed_since().await;
-    scene.bed.lab.plan().fault = Some(Fault::AppFailsOnce);
+    scene.harness.lab.plan().fault = Some(Fault::AppFailsOnce);
     let end = scene.carry_out(restore("near", &id, &["near"])).await;
     assert!(matches!(end.outcome, Outcome::RolledBack { .. }), "{end:?}");
     assert!(before != after && scene.objects() == after);
-    scene.bed.check_calm("after a restore that failed");
+    scene.harness.check_calm("after a restore that failed");
 }
 
 #[tokio::test]
 async fn a_restore_that_fails_without_a_safety_backup_says_that_the_bucket_is_not_what_it_was() {
     let scene = Scene::outside().await;
     let (id, _, _) = scene.changed_since().await;
-    scene.bed.lab.plan().fault = Some(Fault::AppFailsOnce);
+    scene.harness.lab.plan().fault = Some(Fault::AppFailsOnce);
     let end = scene.carry_out(restore("near", &id, &[])).await;
     assert!(matches!(end.outcome, Outcome::Stuck { .. }), "{end:?}");
     check_failed(&end, "there is no safety backup to put back: none was wanted");
@@ -137,25 +137,25 @@ async fn a_drill_compares_and_writes_to_no_bucket_elsewhere() {
     let scene = Scene::outside().await;
     let (id, _, after) = scene.changed_since().await;
     let end = scene.carry_out(drill("near", &id)).await;
-    let Some(Made::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
+    let Some(DataResult::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     let has = |part: &str| made.proof.checks.iter().any(|check| check.contains(part));
     assert!(has("media: 3 objects, restored to a folder, 90005 bytes"), "{:?}", made.proof);
     assert!(has("media: 3 files have the hashes that were noted"), "{:?}", made.proof);
     assert!(scene.objects() == after);
-    scene.bed.check_calm("after a drill");
+    scene.harness.check_calm("after a drill");
 }
 
 #[tokio::test]
 async fn what_the_host_does_not_allow_is_neither_read_nor_written() {
     let scene = Scene::outside().await;
     let (id, _, after) = scene.changed_since().await;
-    allow(&scene.bed, "buckets: [s3.example.org]\n");
+    allow(&scene.harness, "buckets: [s3.example.org]\n");
     check_failed(&scene.carry_out(restore("near", &id, &[])).await, "does not allow the bucket http://127.0.0.1");
     assert!(scene.objects() == after);
-    let order = scene.bed.order(backup(&["near"]), "again");
-    let end = scene.bed.carry_out_order(&scene.agent, &order).await;
+    let order = scene.harness.order(backup(&["near"]), "again");
+    let end = scene.harness.carry_out_order(&scene.agent, &order).await;
     check_failed(&end, "the store `media`: the host does not allow the bucket");
-    scene.bed.check_calm("after what is not allowed");
+    scene.harness.check_calm("after what is not allowed");
 }
 
 #[tokio::test]
@@ -164,15 +164,15 @@ async fn a_bucket_that_is_gone_makes_no_backup() {
     std::fs::remove_dir_all(scene.server.bucket()).expect("removed");
     let end = scene.carry_out(backup(&["near"])).await;
     check_failed(&end, "there is no such bucket");
-    assert!(scene.bed.sets("near").await.is_empty());
-    scene.bed.check_calm("after a backup that failed");
+    assert!(scene.harness.sets("near").await.is_empty());
+    scene.harness.check_calm("after a backup that failed");
 }
 
 #[tokio::test]
 async fn another_instance_does_not_get_a_bucket_that_somebody_has() {
     let scene = Scene::outside().await;
     let (id, _, after) = scene.changed_since().await;
-    let (only, safety, goal) = (BTreeSet::new(), names(&[]), Some(scene.bed.goal(1)));
+    let (only, safety, goal) = (BTreeSet::new(), names(&[]), Some(scene.harness.goal(1)));
     let action = Action::Data(DataAction::Restore {
         from: source("near", &id),
         only,
@@ -181,15 +181,15 @@ async fn another_instance_does_not_get_a_bucket_that_somebody_has() {
         others: Others::Kept,
         privileges: Default::default(),
     });
-    let order = scene.bed.order_of(&"oasis-2".parse().expect("a name"), action, "");
-    let end = scene.bed.carry_out_order(&scene.agent, &order).await;
+    let order = scene.harness.order_of(&"oasis-2".parse().expect("a name"), action, "");
+    let end = scene.harness.carry_out_order(&scene.agent, &order).await;
     check_failed(&end, "has 3 objects; nothing is restored over what others may have there");
     assert!(scene.objects() == after);
     // Where there is nothing, it is filled.
     scene.put(&[]);
     let end = scene
-        .bed
-        .carry_out_order(&scene.agent, &scene.bed.order_of(&order.order.instance, order.order.action.clone(), "2"))
+        .harness
+        .carry_out_order(&scene.agent, &scene.harness.order_of(&order.order.instance, order.order.action.clone(), "2"))
         .await;
     assert_eq!(end.outcome, Outcome::Done);
     assert_eq!(scene.objects().len(), 3);

@@ -1,7 +1,7 @@
 //! `kill -9` at every call of the hands and of a repository, and at every write of the ledger: services run, what is listed is
 //! whole, and data is the old or the restored.
 
-use super::bed::{Agent, Bed, State, backup, drill, restore};
+use super::harness::{Agent, Harness, State, backup, drill, restore};
 use super::lab::Fault;
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Outcome};
@@ -16,29 +16,29 @@ pub enum At {
 }
 
 /// Freezes the agent at a point of an order, kills it, and lets the next one come to the end; none, if there is no such point.
-pub async fn crash(bed: &Bed, agent: Agent, order: &OutgoingOrder, at: At) -> Option<(Agent, End)> {
+pub async fn crash(harness: &Harness, agent: Agent, order: &OutgoingOrder, at: At) -> Option<(Agent, End)> {
     match at {
         At::Call(call) => {
-            let mut plan = bed.lab.plan();
+            let mut plan = harness.lab.plan();
             (plan.calls, plan.crash) = (0, Some(call));
         }
         At::Write(write) => agent.site.ledger().freeze_at(write),
     }
     let mut frozen = agent.site.ledger().frozen();
-    bed.ask(std::slice::from_ref(order));
+    harness.ask(std::slice::from_ref(order));
     let has_ended = tokio::select! {
-        () = bed.lab.crashed() => false,
+        () = harness.lab.crashed() => false,
         _ = frozen.wait_for(|frozen| *frozen) => false,
         _ = agent.end_of(order) => true,
     };
     agent.kill().await;
-    bed.lab.forget_crash();
+    harness.lab.forget_crash();
     if has_ended {
         return None;
     }
-    let agent = bed.agent();
+    let agent = harness.agent();
     let end = agent.end_of(order).await;
-    bed.ask(&[]);
+    harness.ask(&[]);
     Some((agent, end))
 }
 
@@ -48,56 +48,69 @@ async fn walk(
     point: fn(u64) -> At,
     least: u64,
     action: impl Fn(&BackupId) -> Action,
-    check: impl AsyncFn(&Bed, &OutgoingOrder, &End, &State, &State, &str),
+    check: impl AsyncFn(&Harness, &OutgoingOrder, &End, &State, &State, &str),
 ) {
     for number in 1.. {
-        let (bed, agent) = Bed::new(holds).await;
-        let first = bed.order(backup(&["near"]), "first");
-        assert_eq!(bed.carry_out_order(&agent, &first).await.outcome, Outcome::Done);
-        let before = bed.state();
+        let (harness, agent) = Harness::new(holds).await;
+        let first = harness.order(backup(&["near"]), "first");
+        assert_eq!(harness.carry_out_order(&agent, &first).await.outcome, Outcome::Done);
+        let before = harness.state();
         let after = State::of("row 1\nrow 8\nrow 9\nrow 10\n", &[("a.txt", b"other"), ("new.txt", b"new")]);
-        bed.set(&after);
-        let order = bed.order(action(&first.order.id.as_str().parse().expect("an id")), "crash");
+        harness.set(&after);
+        let order = harness.order(action(&first.order.id.as_str().parse().expect("an id")), "crash");
         let about = format!("killed at {:?}", point(number));
-        let Some((_agent, end)) = crash(&bed, agent, &order, point(number)).await else {
+        let Some((_agent, end)) = crash(&harness, agent, &order, point(number)).await else {
             assert!(number > least, "there are more points than {number}");
             return;
         };
-        bed.check_calm(&about);
-        check(&bed, &order, &end, &before, &after, &about).await;
+        harness.check_calm(&about);
+        check(&harness, &order, &end, &before, &after, &about).await;
     }
 }
 
-async fn listed_are_whole(bed: &Bed, order: &OutgoingOrder, before: &State, after: &State, about: &str) -> bool {
-    let sets = bed.sets("near").await;
+async fn listed_are_whole(
+    harness: &Harness,
+    order: &OutgoingOrder,
+    before: &State,
+    after: &State,
+    about: &str,
+) -> bool {
+    let sets = harness.sets("near").await;
     let mut is_there = false;
     for set in &sets {
         let is_of_order = set.backup.as_str() == order.order.id.as_str();
         is_there |= is_of_order;
         let expected = if is_of_order { after } else { before };
-        assert_eq!(bed.restored("near", set).await.as_ref(), Ok(expected), "{about}");
+        assert_eq!(harness.restored("near", set).await.as_ref(), Ok(expected), "{about}");
     }
     is_there
 }
 
-async fn after_backup(bed: &Bed, order: &OutgoingOrder, end: &End, before: &State, after: &State, about: &str) {
+async fn after_backup(harness: &Harness, order: &OutgoingOrder, end: &End, before: &State, after: &State, about: &str) {
     assert_eq!(end.outcome, Outcome::Done, "{about}");
-    assert!(listed_are_whole(bed, order, before, after, about).await, "{about}");
-    assert_eq!(bed.state(), *after, "{about}");
+    assert!(listed_are_whole(harness, order, before, after, about).await, "{about}");
+    assert_eq!(harness.state(), *after, "{about}");
 }
 
-async fn after_drill(bed: &Bed, _: &OutgoingOrder, end: &End, _: &State, after: &State, about: &str) {
+async fn after_drill(harness: &Harness, _: &OutgoingOrder, end: &End, _: &State, after: &State, about: &str) {
     assert_eq!(end.outcome, Outcome::Done, "{about}");
-    assert_eq!(bed.state(), *after, "{about}");
+    assert_eq!(harness.state(), *after, "{about}");
 }
 
-async fn after_restore(bed: &Bed, order: &OutgoingOrder, end: &End, before: &State, after: &State, about: &str) {
+async fn after_restore(
+    harness: &Harness,
+    order: &OutgoingOrder,
+    end: &End,
+    before: &State,
+    after: &State,
+    about: &str,
+) {
     match &end.outcome {
-        Outcome::Done => assert_eq!(bed.state(), *before, "{about}"),
-        Outcome::RolledBack { .. } => assert_eq!(bed.state(), *after, "{about}"),
+        Outcome::Done => assert_eq!(harness.state(), *before, "{about}"),
+        Outcome::RolledBack { .. } => assert_eq!(harness.state(), *after, "{about}"),
         other => panic!("{about}: {other:?}"),
     }
-    listed_are_whole(bed, order, before, after, about).await;
+    listed_are_whole(harness, order, before, after, about).await;
 }
 
 #[tokio::test]
@@ -132,15 +145,15 @@ async fn killed_at_any_write_of_a_restore_the_data_is_the_old_or_the_restored() 
 
 #[tokio::test]
 async fn services_go_on_even_where_a_tool_that_was_left_does_not_end() {
-    let (bed, agent) = Bed::new("pause: [web]").await;
-    let order = bed.order(backup(&["near"]), "");
-    bed.lab.plan().fault = Some(Fault::Hangs(30));
-    bed.ask(std::slice::from_ref(&order));
-    bed.lab.until_paused().await;
+    let (harness, agent) = Harness::new("pause: [web]").await;
+    let order = harness.order(backup(&["near"]), "");
+    harness.lab.plan().fault = Some(Fault::Hangs(30));
+    harness.ask(std::slice::from_ref(&order));
+    harness.lab.until_paused().await;
     agent.kill().await;
-    bed.lab.plan().fault = Some(Fault::ToolStays);
-    let agent = bed.agent();
+    harness.lab.plan().fault = Some(Fault::ToolStays);
+    let agent = harness.agent();
     let end = agent.end_of(&order).await;
     assert!(!end.outcome.is_success(), "{end:?}");
-    assert!(!bed.lab.is_paused(), "what stood still goes on");
+    assert!(!harness.lab.is_paused(), "what stood still goes on");
 }

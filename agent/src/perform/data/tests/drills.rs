@@ -1,31 +1,31 @@
 //! What a drill finds, and that nothing of it is left.
 
-use super::bed::{Agent, Bed, backup, drill, source};
+use super::harness::{Agent, Harness, backup, drill, source};
 use super::lab::Fault;
-use fleet_core::backup::{DataAction, Made, Privileges, Proof};
+use fleet_core::backup::{DataAction, DataResult, Privileges, Proof};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Outcome};
 
-async fn backed_up(holds: &str) -> (Bed, Agent, BackupId) {
-    let (bed, agent) = Bed::new(holds).await;
-    let order = bed.order(backup(&["near"]), "");
-    assert_eq!(bed.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
+async fn backed_up(holds: &str) -> (Harness, Agent, BackupId) {
+    let (harness, agent) = Harness::new(holds).await;
+    let order = harness.order(backup(&["near"]), "");
+    assert_eq!(harness.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
     let id = order.order.id.as_str().parse().expect("an id");
-    (bed, agent, id)
+    (harness, agent, id)
 }
 
 fn proof(end: &End) -> Proof {
     match end.made.as_deref() {
-        Some(Made::Drill(drill)) => drill.proof.clone(),
+        Some(DataResult::Drill(drill)) => drill.proof.clone(),
         other => panic!("expected what a drill found, found {other:?} of {:?}", end.outcome),
     }
 }
 
 #[tokio::test]
 async fn a_good_backup_is_proven_and_nothing_of_the_drill_is_left() {
-    let (bed, agent, id) = backed_up("").await;
-    let before = bed.state();
-    let end = bed.carry_out(&agent, drill("near", &id)).await;
+    let (harness, agent, id) = backed_up("").await;
+    let before = harness.state();
+    let end = harness.carry_out(&agent, drill("near", &id)).await;
     assert_eq!(end.outcome, Outcome::Done);
     let proof = proof(&end);
     assert_eq!(proof.failure, None);
@@ -33,28 +33,28 @@ async fn a_good_backup_is_proven_and_nothing_of_the_drill_is_left() {
     for expected in ["rows: public.notes: 3", "uploads: 2 files", "2 files have the hashes that were noted"] {
         assert!(checks.contains(expected), "{checks}");
     }
-    assert_eq!(bed.state(), before);
-    bed.check_calm("after a drill");
-    let proofs = bed.keeping.proofs("near");
+    assert_eq!(harness.state(), before);
+    harness.check_calm("after a drill");
+    let proofs = harness.keeping.proofs("near");
     assert_eq!(proofs, [(id.to_string(), proof)]);
 }
 
 #[tokio::test]
 async fn a_drill_keeps_privileged_bits_only_where_its_order_says_so() {
     use std::os::unix::fs::PermissionsExt;
-    let (bed, agent) = Bed::new("").await;
-    let file = bed.lab.volume("oasis-1_uploads").join("a.txt");
+    let (harness, agent) = Harness::new("").await;
+    let file = harness.lab.volume("oasis-1_uploads").join("a.txt");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o4755)).expect("it is ours");
-    let order = bed.order(backup(&["near"]), "");
-    assert_eq!(bed.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
+    let order = harness.order(backup(&["near"]), "");
+    assert_eq!(harness.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
     let id: BackupId = order.order.id.as_str().parse().expect("an id");
     // It was made on this host, and its manifest says so.
     for privileges in [Privileges::Cleared, Privileges::Kept] {
-        bed.lab.plan().privileges.clear();
+        harness.lab.plan().privileges.clear();
         let action = Action::Data(DataAction::Drill { from: source("near", &id), privileges });
-        let end = bed.carry_out_order(&agent, &bed.order(action, &format!("{privileges:?}"))).await;
+        let end = harness.carry_out_order(&agent, &harness.order(action, &format!("{privileges:?}"))).await;
         assert_eq!(proof(&end).failure, None);
-        assert_eq!(bed.lab.plan().privileges, [privileges]);
+        assert_eq!(harness.lab.plan().privileges, [privileges]);
     }
 }
 
@@ -64,39 +64,39 @@ async fn a_backup_that_its_database_does_not_take_is_not_proven() {
         (Fault::LoadFails, "the store `rows` could not be loaded: the tool ended with 3: ERROR: syntax error"),
         (Fault::LoadLosesRow, "`public.notes` has 2, and had 3"),
     ] {
-        let (bed, agent, id) = backed_up("").await;
-        bed.lab.plan().fault = Some(fault);
-        let end = bed.carry_out(&agent, drill("near", &id)).await;
+        let (harness, agent, id) = backed_up("").await;
+        harness.lab.plan().fault = Some(fault);
+        let end = harness.carry_out(&agent, drill("near", &id)).await;
         let found = proof(&end).failure.expect("it is not good");
         assert!(found.contains(why), "{found}");
         assert!(matches!(end.outcome, Outcome::Failed { .. }));
-        bed.check_calm(why);
+        harness.check_calm(why);
     }
 }
 
 #[tokio::test]
 async fn a_backup_that_is_damaged_is_not_proven() {
-    let (bed, agent, id) = backed_up("").await;
-    bed.keeping.damage_packs("near");
-    let end = bed.carry_out(&agent, drill("near", &id)).await;
+    let (harness, agent, id) = backed_up("").await;
+    harness.keeping.damage_packs("near");
+    let end = harness.carry_out(&agent, drill("near", &id)).await;
     assert!(proof(&end).failure.is_some(), "{end:?}");
-    bed.check_calm("after a drill of a damaged backup");
+    harness.check_calm("after a drill of a damaged backup");
 }
 
 #[tokio::test]
 async fn a_host_without_room_says_nothing_of_the_backup() {
-    let (bed, agent, id) = backed_up("").await;
-    *bed.lab.free.lock().expect("not poisoned") = 1000;
-    let end = bed.carry_out(&agent, drill("near", &id)).await;
+    let (harness, agent, id) = backed_up("").await;
+    *harness.lab.free.lock().expect("not poisoned") = 1000;
+    let end = harness.carry_out(&agent, drill("near", &id)).await;
     assert!(end.made.is_none(), "{end:?}");
     assert!(end.outcome.reason().is_some_and(|reason| reason.contains("not enough room")), "{end:?}");
-    bed.check_calm("after a drill without room");
+    harness.check_calm("after a drill without room");
 }
 
 #[tokio::test]
 async fn a_backup_that_is_not_there_is_not_proven() {
-    let (bed, agent, _) = backed_up("").await;
+    let (harness, agent, _) = backed_up("").await;
     let other: BackupId = "0123456789abcdef01234567".parse().expect("an id");
-    let end = bed.carry_out(&agent, drill("near", &other)).await;
+    let end = harness.carry_out(&agent, drill("near", &other)).await;
     assert!(proof(&end).failure.is_some_and(|reason| reason.contains("is not in near")));
 }

@@ -1,62 +1,62 @@
 //! Drills and restores where images and apps do something of their own with what is empty, and where a host fails a good backup.
 
-use super::bed::{Agent, Bed, backup, drill, files, restore};
+use super::harness::{Agent, Harness, backup, drill, files, restore};
 use super::keeping::PlaceFault;
 use super::lab::Fault;
-use fleet_core::backup::{Made, Proof};
+use fleet_core::backup::{DataResult, Proof};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Outcome};
 use std::collections::BTreeSet;
 
-async fn backed_up(holds: &str) -> (Bed, Agent, BackupId) {
-    let (bed, agent) = Bed::new(holds).await;
-    let id = backed_up_in(&bed, &agent).await;
-    (bed, agent, id)
+async fn backed_up(holds: &str) -> (Harness, Agent, BackupId) {
+    let (harness, agent) = Harness::new(holds).await;
+    let id = backed_up_in(&harness, &agent).await;
+    (harness, agent, id)
 }
 
-async fn backed_up_in(bed: &Bed, agent: &Agent) -> BackupId {
-    let order = bed.order(backup(&["near"]), "");
-    assert_eq!(bed.carry_out_order(agent, &order).await.outcome, Outcome::Done);
+async fn backed_up_in(harness: &Harness, agent: &Agent) -> BackupId {
+    let order = harness.order(backup(&["near"]), "");
+    assert_eq!(harness.carry_out_order(agent, &order).await.outcome, Outcome::Done);
     order.order.id.as_str().parse().expect("an id")
 }
 
 #[track_caller]
 fn proof(end: &End) -> Proof {
     match end.made.as_deref() {
-        Some(Made::Drill(drill)) => drill.proof.clone(),
+        Some(DataResult::Drill(drill)) => drill.proof.clone(),
         other => panic!("expected what a drill found, found {other:?} of {:?}", end.outcome),
     }
 }
 
 #[tokio::test]
 async fn an_app_that_does_not_start_on_an_empty_database_is_started_on_a_loaded_one() {
-    let (bed, agent, id) = backed_up("checks: [ { command: [ask], service: web } ]").await;
-    bed.lab.plan().fault = Some(Fault::AppWantsRows);
-    let found = proof(&bed.carry_out(&agent, drill("near", &id)).await);
+    let (harness, agent, id) = backed_up("checks: [ { command: [ask], service: web } ]").await;
+    harness.lab.plan().fault = Some(Fault::AppWantsRows);
+    let found = proof(&harness.carry_out(&agent, drill("near", &id)).await);
     assert_eq!(found.failure, None);
     assert!(found.checks.iter().any(|check| check.contains("ask in web")), "{:?}", found.checks);
-    bed.check_calm("after a drill of an app that wants its rows");
+    harness.check_calm("after a drill of an app that wants its rows");
 }
 
 #[tokio::test]
 async fn a_service_that_is_still_starting_is_asked_again() {
-    let (bed, agent, id) = backed_up("checks: [ { command: [ask], service: web } ]").await;
-    bed.lab.plan().in_vain = 2;
-    assert_eq!(proof(&bed.carry_out(&agent, drill("near", &id)).await).failure, None);
-    assert_eq!(bed.lab.plan().in_vain, 0);
+    let (harness, agent, id) = backed_up("checks: [ { command: [ask], service: web } ]").await;
+    harness.lab.plan().in_vain = 2;
+    assert_eq!(proof(&harness.carry_out(&agent, drill("near", &id)).await).failure, None);
+    assert_eq!(harness.lab.plan().in_vain, 0);
 }
 
 #[tokio::test]
 async fn what_an_image_puts_into_an_empty_volume_is_not_in_the_way() {
-    let (bed, agent, id) = backed_up("checks: [ { command: [ask], service: web } ]").await;
-    assert_eq!(proof(&bed.carry_out(&agent, drill("near", &id)).await).failure, None);
-    bed.check_calm("after a drill");
+    let (harness, agent, id) = backed_up("checks: [ { command: [ask], service: web } ]").await;
+    assert_eq!(proof(&harness.carry_out(&agent, drill("near", &id)).await).failure, None);
+    harness.check_calm("after a drill");
     // The same for a new instance.
-    let was = bed.state();
+    let was = harness.state();
     let Action::Data(fleet_core::backup::DataAction::Restore { from, only, .. }) = restore("near", &id, &[]) else {
         panic!("it is a restore")
     };
-    let (safety, goal) = (Default::default(), Some(bed.goal(1)));
+    let (safety, goal) = (Default::default(), Some(harness.goal(1)));
     let anew = Action::Data(fleet_core::backup::DataAction::Restore {
         from,
         only,
@@ -65,28 +65,28 @@ async fn what_an_image_puts_into_an_empty_volume_is_not_in_the_way() {
         others: fleet_core::backup::Others::Kept,
         privileges: Default::default(),
     });
-    let end = bed.carry_out_order(&agent, &bed.order_of(&"oasis-2".parse().expect("a name"), anew, "")).await;
+    let end = harness.carry_out_order(&agent, &harness.order_of(&"oasis-2".parse().expect("a name"), anew, "")).await;
     assert_eq!(end.outcome, Outcome::Done);
-    assert_eq!(bed.state_of("oasis-2"), was);
+    assert_eq!(harness.state_of("oasis-2"), was);
 }
 
 #[tokio::test]
 async fn a_server_that_only_begins_the_database_is_not_given_the_data() {
-    let (bed, agent, id) = backed_up("").await;
-    bed.lab.plan().beginning = 2;
-    assert_eq!(proof(&bed.carry_out(&agent, drill("near", &id)).await).failure, None);
-    assert_eq!(bed.lab.plan().beginning, 0);
+    let (harness, agent, id) = backed_up("").await;
+    harness.lab.plan().beginning = 2;
+    assert_eq!(proof(&harness.carry_out(&agent, drill("near", &id)).await).failure, None);
+    assert_eq!(harness.lab.plan().beginning, 0);
 }
 
 #[tokio::test]
 async fn a_file_with_several_names_is_counted_by_each() {
-    let (bed, agent) = Bed::new("").await;
-    let uploads = bed.lab.volume("oasis-1_uploads");
+    let (harness, agent) = Harness::new("").await;
+    let uploads = harness.lab.volume("oasis-1_uploads");
     std::fs::write(uploads.join("one"), vec![5; 5000]).expect("written");
     std::fs::hard_link(uploads.join("one"), uploads.join("deep/two")).expect("linked");
     std::os::unix::fs::symlink("one", uploads.join("leads")).expect("linked");
-    let id = backed_up_in(&bed, &agent).await;
-    let found = proof(&bed.carry_out(&agent, drill("near", &id)).await);
+    let id = backed_up_in(&harness, &agent).await;
+    let found = proof(&harness.carry_out(&agent, drill("near", &id)).await);
     assert_eq!(found.failure, None);
     let checks = found.checks.join("\n");
     assert!(checks.contains(&format!("uploads: 5 files, {} bytes", 5 + 9000 + 2 * 5000)), "{checks}");
@@ -101,33 +101,34 @@ fn check_silent(end: &End, why: &str) {
 
 #[tokio::test]
 async fn a_host_that_fails_says_nothing_of_the_backup() {
-    let (mut bed, agent, id) = backed_up("").await;
+    let (mut harness, agent, id) = backed_up("").await;
     for (fault, why) in [(Fault::LoadKilled, "ended with 137"), (Fault::LoadFillsDisk, "No space left on device")] {
-        bed.lab.plan().fault = Some(fault);
-        let order = bed.order(drill("near", &id), why);
-        check_silent(&bed.carry_out_order(&agent, &order).await, why);
-        bed.check_calm(why);
+        harness.lab.plan().fault = Some(fault);
+        let order = harness.order(drill("near", &id), why);
+        check_silent(&harness.carry_out_order(&agent, &order).await, why);
+        harness.check_calm(why);
     }
-    bed.lab.plan().fault = Some(Fault::DatabaseDown);
-    bed.deadline = std::time::Duration::from_secs(4);
-    let order = bed.order(drill("near", &id), "down");
-    check_silent(&bed.carry_out_order(&agent, &order).await, "`db` does not answer");
-    bed.check_calm("after a drill whose server does not answer");
+    harness.lab.plan().fault = Some(Fault::DatabaseDown);
+    harness.deadline = std::time::Duration::from_secs(4);
+    let order = harness.order(drill("near", &id), "down");
+    check_silent(&harness.carry_out_order(&agent, &order).await, "`db` does not answer");
+    harness.check_calm("after a drill whose server does not answer");
 }
 
 #[tokio::test]
 async fn a_link_that_is_lost_says_nothing_of_the_backup() {
-    let (bed, agent, id) = backed_up("").await;
+    let (harness, agent, id) = backed_up("").await;
     // While the backup is looked for, its files are restored, its dump is looked for, and a tool reads it.
     let mut missed = BTreeSet::from(["could not list:", "could not restore:", "could not read:", "could not read on:"]);
-    let kept = files(&bed.keeping.folder);
+    let kept = files(&harness.keeping.folder);
     // A place that only blinks may be asked again; one that is gone stays away.
     for (fault, call) in (1..200).flat_map(|call| [(PlaceFault::Blinks, call), (PlaceFault::Dies, call)]) {
         // Without what the one before wrote: the next would read that, too, and there would be no end of calls.
-        bed.keeping.put_back(&kept);
-        bed.keeping.plan("near", Some((fault, call)));
-        let end = bed.carry_out_order(&agent, &bed.order(drill("near", &id), &format!("{fault:?} {call}"))).await;
-        if bed.keeping.calls("near") < call {
+        harness.keeping.put_back(&kept);
+        harness.keeping.plan("near", Some((fault, call)));
+        let end =
+            harness.carry_out_order(&agent, &harness.order(drill("near", &id), &format!("{fault:?} {call}"))).await;
+        if harness.keeping.calls("near") < call {
             break;
         }
         if end.outcome == Outcome::Done {
@@ -140,5 +141,5 @@ async fn a_link_that_is_lost_says_nothing_of_the_backup() {
         missed.retain(|doing| !reason.contains(doing));
     }
     assert!(missed.is_empty(), "no drill came to say {missed:?}");
-    bed.check_calm("after drills whose place could not be reached");
+    harness.check_calm("after drills whose place could not be reached");
 }

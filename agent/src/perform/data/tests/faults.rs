@@ -2,7 +2,7 @@
 
 #![allow(clippy::print_stderr)]
 
-use super::bed::{Bed, State, backup, copies, files};
+use super::harness::{Harness, State, backup, copies, files};
 use super::keeping::PlaceFault;
 use super::lab::Fault;
 use crate::clock;
@@ -89,17 +89,17 @@ struct Tally {
     failed: u64,
 }
 
-fn prepare(bed: &Bed, trouble: &Trouble) {
+fn prepare(harness: &Harness, trouble: &Trouble) {
     match trouble {
         Trouble::None => {}
-        Trouble::Dump(fault) => bed.lab.plan().fault = Some(fault.clone()),
-        Trouble::Place(name, fault, from) => bed.keeping.plan(name, Some((*fault, *from))),
+        Trouble::Dump(fault) => harness.lab.plan().fault = Some(fault.clone()),
+        Trouble::Place(name, fault, from) => harness.keeping.plan(name, Some((*fault, *from))),
         Trouble::Places(fault, from) => {
-            ["near", "far"].iter().for_each(|it| bed.keeping.plan(it, Some((*fault, *from))));
+            ["near", "far"].iter().for_each(|it| harness.keeping.plan(it, Some((*fault, *from))));
         }
         Trouble::Clock(seconds) => clock::set_ahead(seconds * 1000),
         Trouble::Killed(call) | Trouble::KilledAndFull(call) => {
-            let mut plan = bed.lab.plan();
+            let mut plan = harness.lab.plan();
             (plan.calls, plan.crash) = (0, Some(*call));
         }
     }
@@ -107,44 +107,44 @@ fn prepare(bed: &Bed, trouble: &Trouble) {
 
 async fn series(series: u64, tally: &mut Tally) {
     let holds = ["", "stop: [web]", "pause: [db]", "stop: [web], pause: [db]"];
-    let (bed, mut agent) = Bed::new(holds[usize::try_from(series % 4).expect("small")]).await;
+    let (harness, mut agent) = Harness::new(holds[usize::try_from(series % 4).expect("small")]).await;
     let mut expected: BTreeMap<BackupId, State> = BTreeMap::new();
     for run in 0..IN_ONE {
         let seed = series * IN_ONE + run;
         let mut chance = Chance(seed);
         let state = state(&mut chance);
-        bed.set(&state);
+        harness.set(&state);
         let trouble = trouble(&mut chance);
         let about = format!("seed {seed}: {trouble:?}");
-        let order = bed.order(backup(&["near", "far"]), &seed.to_string());
+        let order = harness.order(backup(&["near", "far"]), &seed.to_string());
         expected.insert(order.order.id.as_str().parse().expect("an id"), state.clone());
-        prepare(&bed, &trouble);
-        bed.ask(std::slice::from_ref(&order));
+        prepare(&harness, &trouble);
+        harness.ask(std::slice::from_ref(&order));
         let end = tokio::select! {
             end = agent.end_of(&order) => end,
-            () = bed.lab.crashed() => {
+            () = harness.lab.crashed() => {
                 agent.kill().await;
-                bed.lab.forget_crash();
+                harness.lab.forget_crash();
                 if let Trouble::KilledAndFull(_) = trouble {
-                    bed.keeping.plan("near", Some((PlaceFault::Full, 1 + chance.below(10))));
+                    harness.keeping.plan("near", Some((PlaceFault::Full, 1 + chance.below(10))));
                 }
-                agent = bed.agent();
+                agent = harness.agent();
                 agent.end_of(&order).await
             }
         };
-        bed.ask(&[]);
-        bed.lab.forget_crash();
-        ["near", "far"].iter().for_each(|it| bed.keeping.plan(it, None));
+        harness.ask(&[]);
+        harness.lab.forget_crash();
+        ["near", "far"].iter().for_each(|it| harness.keeping.plan(it, None));
         clock::set_ahead(0);
-        bed.check_calm(&about);
-        assert_eq!(bed.state(), state, "{about}");
+        harness.check_calm(&about);
+        assert_eq!(harness.state(), state, "{about}");
         let is_done = end.outcome == Outcome::Done;
         (tally.done, tally.failed) = (tally.done + u64::from(is_done), tally.failed + u64::from(!is_done));
         for name in ["near", "far"] {
-            let sets = bed.sets(name).await;
+            let sets = harness.sets(name).await;
             let ours: Vec<_> = sets.iter().filter(|set| set.backup.as_str() == order.order.id.as_str()).collect();
             for set in &ours {
-                assert_eq!(bed.restored(name, set).await.as_ref(), Ok(&state), "{about} in {name}");
+                assert_eq!(harness.restored(name, set).await.as_ref(), Ok(&state), "{about} in {name}");
                 tally.listed += 1;
             }
             let is_said = end.made.is_some() && copies(&end).get(name).is_some_and(Result::is_ok);
@@ -156,11 +156,16 @@ async fn series(series: u64, tally: &mut Tally) {
     }
     // The former ones are as good as they were.
     for name in ["near", "far"] {
-        for set in bed.sets(name).await {
-            assert_eq!(bed.restored(name, &set).await.as_ref(), Ok(&expected[&set.backup]), "{name} {}", set.backup);
+        for set in harness.sets(name).await {
+            assert_eq!(
+                harness.restored(name, &set).await.as_ref(),
+                Ok(&expected[&set.backup]),
+                "{name} {}",
+                set.backup
+            );
         }
     }
-    assert!(!files(&bed.lab.folder).is_empty());
+    assert!(!files(&harness.lab.folder).is_empty());
 }
 
 #[test]

@@ -6,17 +6,17 @@ use super::place_faults::{PlacePlan, Shared, hangs, pass};
 use super::streams::{Piped, Writing};
 use super::watched::{Call, Watched};
 use crate::repositories::{
-    Ahead, BucketFilled, BucketFound, Label, Repositories, Repository, RepositoryError, Restored, SetFound,
-    StreamsWriter, Told, Tree, TreesKept, Trouble, asked_trees, found, put_back, restore_options, s3_address,
+    Ahead, BucketFilled, BucketFound, Label, ProgressSink, Repositories, Repository, RepositoryError, Restored,
+    SetFound, StreamsWriter, Tree, TreesKept, Trouble, asked_trees, found, put_back, restore_options, s3_address,
     trouble_of, words,
 };
 use bytes::Bytes;
-use fleet_core::backup::{Access, Bucket, FilesParent, Manifest, PlaceAccess, Privileges, Proof, Secret};
+use fleet_core::backup::{Bucket, FilesParent, LocationAccess, Manifest, Privileges, Proof, RepositoryAccess, Secret};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
-use fleet_repository::bucket::{Extra, look};
-use fleet_repository::place::FolderPlace;
+use fleet_repository::backend::FolderPlace;
+use fleet_repository::bucket::{Extra, inspect};
 use fleet_repository::worker::Failure;
-use fleet_repository::{FileId, Gate, Kind, Part, Place, Prune, Pulse, Secrets, Stream, Trees};
+use fleet_repository::{ActivityCounter, Backend, FileId, Gate, Kind, Part, Prune, Secrets, Stream, Trees};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -36,9 +36,9 @@ impl Template {
         TEMPLATE.get_or_init(|| {
             let folder = tempfile::tempdir().expect("a folder");
             let secrets = Secrets::generate().expect("random");
-            let place: Arc<dyn Place> = Arc::new(FolderPlace::new(folder.path()));
+            let place: Arc<dyn Backend> = Arc::new(FolderPlace::new(folder.path()));
             fleet_repository::Repository::create(&place, &secrets).expect("made");
-            Self { secrets, files: super::bed::files(folder.path()) }
+            Self { secrets, files: super::harness::files(folder.path()) }
         })
     }
 }
@@ -67,15 +67,15 @@ impl Keeping {
     }
 
     /// Makes the repository, and the way into it.
-    pub fn access(&self, name: &str, instance: &InstanceName) -> Access {
+    pub fn access(&self, name: &str, instance: &InstanceName) -> RepositoryAccess {
         let path = self.folder.join(name).join(instance.as_str());
         if !path.join("config").exists() {
             write_all(&Template::get().files, &path);
         }
-        Access {
+        RepositoryAccess {
             repository: name.parse().expect("a name"),
             instance: instance.clone(),
-            place: PlaceAccess::Folder { path: path.display().to_string() },
+            place: LocationAccess::Folder { path: path.display().to_string() },
             master_key: Secret(self.secrets.master_key.clone()),
             password: None,
             parent: FilesParent::Newest,
@@ -108,7 +108,7 @@ impl Keeping {
 }
 
 impl Repositories for Keeping {
-    fn open(&self, access: &Access, _: Option<u64>) -> Arc<dyn Repository> {
+    fn open(&self, access: &RepositoryAccess, _: Option<u64>) -> Arc<dyn Repository> {
         Arc::new(InProcess::new(self, access))
     }
 }
@@ -116,15 +116,15 @@ impl Repositories for Keeping {
 #[derive(Clone)]
 pub struct InProcess {
     name: RepositoryName,
-    place: Arc<dyn Place>,
+    place: Arc<dyn Backend>,
     secrets: Secrets,
     hangs: bool,
     pub lab: LabHands,
 }
 
 impl InProcess {
-    fn new(keeping: &Keeping, access: &Access) -> Self {
-        let PlaceAccess::Folder { path } = &access.place else { panic!("only folders are tried here") };
+    fn new(keeping: &Keeping, access: &RepositoryAccess) -> Self {
+        let LocationAccess::Folder { path } = &access.place else { panic!("only folders are tried here") };
         let name = access.repository.clone();
         let (plans, of) = (Arc::clone(&keeping.plans), name.clone());
         let place = Watched { place: FolderPlace::new(path), ahead: 0, see: move |_: Call<'_>| pass(&plans, &of) };
@@ -210,7 +210,7 @@ impl Repository for InProcess {
         Ok(Box::new(Writing { repository: self.clone(), senders, work }))
     }
 
-    async fn trees(&self, label: &Label, trees: &[Tree], _: &Told) -> Result<TreesKept, RepositoryError> {
+    async fn trees(&self, label: &Label, trees: &[Tree], _: &ProgressSink) -> Result<TreesKept, RepositoryError> {
         self.lab.take_time().await;
         let trees = Trees { sample: 20, seed: label.at.0, ..asked_trees(trees) };
         let part = part(label);
@@ -261,7 +261,7 @@ impl Repository for InProcess {
         set: &SetFound,
         path: &str,
         to: &Bucket,
-        _: &Told,
+        _: &ProgressSink,
     ) -> Result<BucketFilled, RepositoryError> {
         let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("fill", "no snapshot") };
         let snapshot: FileId = set.files.as_ref().and_then(|id| id.parse().ok()).ok_or_else(missing)?;
@@ -276,7 +276,7 @@ impl Repository for InProcess {
         sample: &BTreeMap<String, String>,
     ) -> Result<BucketFound, RepositoryError> {
         let (bucket, sample) = (s3_address(bucket), sample.clone());
-        let found = self.ask("look", move |_| look(&bucket, &sample, &Pulse::default())).await?;
+        let found = self.ask("look", move |_| inspect(&bucket, &sample, &ActivityCounter::default())).await?;
         Ok(BucketFound { objects: found.objects, bytes: found.bytes, wrong: found.wrong })
     }
 
@@ -286,7 +286,7 @@ impl Repository for InProcess {
         path: &str,
         to: &Path,
         privileges: Privileges,
-        _: &Told,
+        _: &ProgressSink,
     ) -> Result<Restored, RepositoryError> {
         self.lab.plan().privileges.push(privileges);
         let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("restore", "no snapshot") };
@@ -309,7 +309,9 @@ impl Repository for InProcess {
 
 impl Keeping {
     fn opened(&self, name: &str) -> fleet_repository::Repository {
-        let PlaceAccess::Folder { path } = self.access(name, &super::bed::instance()).place else { panic!("a folder") };
+        let LocationAccess::Folder { path } = self.access(name, &super::harness::instance()).place else {
+            panic!("a folder")
+        };
         fleet_repository::Repository::open(Arc::new(FolderPlace::new(path)), &self.secrets).expect("opened")
     }
 
@@ -336,13 +338,13 @@ impl Keeping {
     pub async fn write_set(&self, name: &str, backup: &BackupId, manifest: &Manifest) {
         let (host, at) = ("lab-9".parse().expect("a name"), crate::clock::now());
         let label = Label { backup: backup.clone(), host, at };
-        self.plainly(name, &super::bed::instance()).write_set(&label, manifest).await.expect("written");
+        self.plainly(name, &super::harness::instance()).write_set(&label, manifest).await.expect("written");
     }
 
     /// Flips a byte in the middle of each data pack that is not a manifest's.
     pub fn damage_packs(&self, name: &str) {
         let folder = self.folder.join(name).join("oasis-1/data");
-        let mut packs: Vec<_> = super::bed::files(&folder).into_iter().collect();
+        let mut packs: Vec<_> = super::harness::files(&folder).into_iter().collect();
         packs.sort_by_key(|(_, bytes)| std::cmp::Reverse(bytes.len()));
         let (path, mut bytes) = packs.remove(0);
         let middle = bytes.len() / 4;

@@ -1,8 +1,8 @@
 //! Hands on a world whose volumes are folders, and whose database is a file with rows: what is dumped and loaded is real.
 
 use crate::fake::FakeHands;
-use crate::hands::{Disk, HandsError};
-use fleet_core::backup::{Engine, Privileges, Server, Store, StoreKind};
+use crate::runtime::{Disk, RuntimeError};
+use fleet_core::backup::{DatabaseEngine, Privileges, Server, Store, StoreKind};
 use fleet_core::spec::{InstanceSpec, MountSource};
 use fleet_core::steps::{ContainerState, Step};
 use std::path::{Path, PathBuf};
@@ -85,7 +85,7 @@ pub fn rows_store() -> Store {
         data: "/data".to_owned(),
     };
     Store {
-        engine: Engine::Postgresql(server),
+        engine: DatabaseEngine::Postgresql(server),
         kind: StoreKind::Truth,
         stop: Vec::new(),
         pause: Vec::new(),
@@ -165,12 +165,12 @@ impl LabHands {
     }
 
     /// The database's folder, if it runs.
-    pub fn database(&self, spec: &InstanceSpec, service: &str) -> Result<PathBuf, HandsError> {
+    pub fn database(&self, spec: &InstanceSpec, service: &str) -> Result<PathBuf, RuntimeError> {
         let container = spec.container(service).ok_or_else(|| not_there(service))?;
         let world = self.fake.world();
         let runs = world.containers.iter().any(|it| it.name == container.name && it.state == ContainerState::Running);
         if !runs || self.plan().fault == Some(Fault::DatabaseDown) {
-            return Err(HandsError::NotRunning { container: container.name.clone() });
+            return Err(RuntimeError::NotRunning { container: container.name.clone() });
         }
         data_of(container, self).ok_or_else(|| not_there("data"))
     }
@@ -191,12 +191,12 @@ fn data_of(container: &fleet_core::spec::ContainerSpec, lab: &LabHands) -> Optio
     })
 }
 
-fn not_there(name: &str) -> HandsError {
-    HandsError::NotThere { kind: "thing", name: name.to_owned() }
+fn not_there(name: &str) -> RuntimeError {
+    RuntimeError::NotThere { kind: "thing", name: name.to_owned() }
 }
 
-pub fn failed(code: i64, words: &str) -> HandsError {
-    HandsError::ToolFailed { what: "the tool".to_owned(), code, words: words.to_owned() }
+pub fn failed(code: i64, words: &str) -> RuntimeError {
+    RuntimeError::ToolFailed { what: "the tool".to_owned(), code, words: words.to_owned() }
 }
 
 impl LabHands {

@@ -1,10 +1,10 @@
 //! Data of before a restore that cannot be removed is named with its instance, and is removed later.
 
-use super::bed::{Agent, instance, restore};
+use super::harness::{Agent, instance, restore};
 use super::restores::changed_since;
-use crate::board::Board;
 use crate::ledger::Ledger;
-use fleet_core::backup::Made;
+use crate::status_board::StatusBoard;
+use fleet_core::backup::DataResult;
 use fleet_core::facts::Running;
 use fleet_core::order::Outcome;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ fn chattr(flag: &str, path: &Path) {
 /// Waits until what is said of the instance is so; all that is waited for between tries passes at once.
 async fn until_said(agent: &Agent, is_so: impl Fn(&[String]) -> bool) {
     let mut board = agent.site.pen.reader();
-    let said = |board: &Board| match board.instances.get(&instance()) {
+    let said = |board: &StatusBoard| match board.instances.get(&instance()) {
         Some(Running::Settled(said)) => is_so(&said.leftovers),
         Some(Running::Absent | Running::Busy { .. }) | None => false,
     };
@@ -48,39 +48,39 @@ async fn until_said(agent: &Agent, is_so: impl Fn(&[String]) -> bool) {
 
 #[tokio::test]
 async fn old_data_that_cannot_be_removed_is_named_until_it_is_gone() {
-    let (bed, agent, id, before, _) = changed_since("").await;
-    let uploads = bed.lab.volume("oasis-1_uploads");
+    let (harness, agent, id, before, _) = changed_since("").await;
+    let uploads = harness.lab.volume("oasis-1_uploads");
     let file = "protected.txt";
     let mut protected = Protected::new(&uploads.join(file));
-    let order = bed.order(restore("near", &id, &[]), "");
+    let order = harness.order(restore("near", &id, &[]), "");
     let waits =
         uploads.with_file_name(format!("{}.before-{}", uploads.file_name().expect("a name").display(), order.order.id));
     protected.0 = waits.join(file);
-    let end = bed.carry_out_order(&agent, &order).await;
+    let end = harness.carry_out_order(&agent, &order).await;
     assert_eq!(end.outcome, Outcome::Done, "the restore itself is well");
-    assert_eq!(bed.state(), before);
+    assert_eq!(harness.state(), before);
     let named = |text: &String| text.contains(&format!("`{}`", waits.display())) && text.contains("not permitted");
-    let Some(Made::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
+    let Some(DataResult::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
     assert!(made.notes.iter().any(named), "the end of the order names it: {:?}", made.notes);
     until_said(&agent, |left| left.iter().any(named)).await;
 
     // An agent that is started again knows it, too.
     agent.kill().await;
-    let agent = bed.agent();
-    let told = |board: &Board| board.events.iter().any(|(_, event)| named(&event.text));
+    let agent = harness.agent();
+    let told = |board: &StatusBoard| board.events.iter().any(|(_, event)| named(&event.text));
     agent.site.pen.reader().wait_for(told).await.expect("the board is there");
     assert!(waits.exists(), "it is still there");
 
     drop(protected);
     let mut board = agent.site.pen.reader();
     tokio::time::pause();
-    let gone = |board: &Board| board.events.iter().any(|(_, event)| event.text.contains("is removed now"));
+    let gone = |board: &StatusBoard| board.events.iter().any(|(_, event)| event.text.contains("is removed now"));
     board.wait_for(gone).await.expect("the board is there");
-    while !Ledger::look(&bed.data_dir()).expect("it can be read").leftovers().is_empty() {
+    while !Ledger::look(&harness.data_dir()).expect("it can be read").leftovers().is_empty() {
         tokio::task::yield_now().await;
     }
     assert!(!waits.exists());
     assert_eq!(super::super::left_of(&agent.site, &instance()), Vec::<String>::new());
-    assert_eq!(bed.state(), before);
-    bed.check_calm("after the old data is gone");
+    assert_eq!(harness.state(), before);
+    harness.check_calm("after the old data is gone");
 }

@@ -1,9 +1,9 @@
 //! What a database's server holds beside its stores is not lost without an operator's word.
 
-use super::bed::{Bed, backup, restore, source};
+use super::harness::{Harness, backup, restore, source};
 use super::lab::Fault;
 use super::restores::changed_since;
-use fleet_core::backup::{DataAction, Made, Others};
+use fleet_core::backup::{DataAction, DataResult, Others};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Outcome};
 
@@ -20,24 +20,24 @@ pub fn dropping(id: &BackupId) -> Action {
     })
 }
 
-fn beside(bed: &Bed, text: &str) {
-    text.clone_into(&mut bed.lab.beside.lock().expect("not poisoned"));
+fn beside(harness: &Harness, text: &str) {
+    text.clone_into(&mut harness.lab.beside.lock().expect("not poisoned"));
 }
 
 #[tokio::test]
 async fn databases_that_no_store_names_are_not_lost_without_a_word() {
-    let (bed, agent, id, before, after) = changed_since("").await;
-    beside(&bed, "database\tnotes\ndatabase\tsales\naccount\tanna\n");
-    let end = bed.carry_out(&agent, restore("near", &id, &["near"])).await;
+    let (harness, agent, id, before, after) = changed_since("").await;
+    beside(&harness, "database\tnotes\ndatabase\tsales\naccount\tanna\n");
+    let end = harness.carry_out(&agent, restore("near", &id, &["near"])).await;
     let reason = end.outcome.reason().unwrap_or_default();
     assert!(matches!(end.outcome, Outcome::Failed { .. }), "{end:?}");
     assert!(reason.contains("database `sales` of db") && reason.contains("account `anna` of db"), "{reason}");
     assert!(!reason.contains("`notes`") && reason.contains("--drop-others"), "{reason}");
-    assert_eq!((bed.state(), bed.sets("near").await.len()), (after, 1), "not even a safety backup was taken");
-    bed.check_calm("after a restore that would have lost a database");
-    let end = bed.carry_out(&agent, dropping(&id)).await;
-    assert_eq!((end.outcome.clone(), bed.state()), (Outcome::Done, before));
-    let Some(Made::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
+    assert_eq!((harness.state(), harness.sets("near").await.len()), (after, 1), "not even a safety backup was taken");
+    harness.check_calm("after a restore that would have lost a database");
+    let end = harness.carry_out(&agent, dropping(&id)).await;
+    assert_eq!((end.outcome.clone(), harness.state()), (Outcome::Done, before));
+    let Some(DataResult::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
     assert_eq!(
         made.notes,
         ["replaced with the rest: account `anna` of db", "replaced with the rest: database `sales` of db"]
@@ -46,28 +46,28 @@ async fn databases_that_no_store_names_are_not_lost_without_a_word() {
 
 #[tokio::test]
 async fn a_server_that_cannot_be_asked_is_not_emptied_without_a_word() {
-    let (bed, agent, id, before, after) = changed_since("").await;
-    bed.lab.plan().fault = Some(Fault::DatabaseDown);
-    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+    let (harness, agent, id, before, after) = changed_since("").await;
+    harness.lab.plan().fault = Some(Fault::DatabaseDown);
+    let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
     assert!(
         end.outcome.reason().is_some_and(|it| it.contains("whatever else db holds, which could not be asked")),
         "{end:?}"
     );
-    assert_eq!(bed.state(), after);
-    bed.lab.plan().fault = None;
+    assert_eq!(harness.state(), after);
+    harness.lab.plan().fault = None;
     // Where nothing is, nothing can be lost.
-    std::fs::remove_file(bed.lab.volume("oasis-1_data").join("rows")).expect("removed");
-    beside(&bed, "database\tsales\n");
-    let again = bed.order(restore("near", &id, &[]), "again");
-    assert_eq!(bed.carry_out_order(&agent, &again).await.outcome, Outcome::Done);
-    assert_eq!(bed.state(), before);
+    std::fs::remove_file(harness.lab.volume("oasis-1_data").join("rows")).expect("removed");
+    beside(&harness, "database\tsales\n");
+    let again = harness.order(restore("near", &id, &[]), "again");
+    assert_eq!(harness.carry_out_order(&agent, &again).await.outcome, Outcome::Done);
+    assert_eq!(harness.state(), before);
 }
 
 #[tokio::test]
 async fn a_backup_says_what_its_server_holds_besides() {
-    let (bed, agent) = Bed::new("").await;
-    beside(&bed, "database\tnotes\ndatabase\tsales\n");
-    assert_eq!(bed.carry_out(&agent, backup(&["near"])).await.outcome, Outcome::Done);
-    let manifest = bed.sets("near").await[0].manifest().expect("it can be read");
+    let (harness, agent) = Harness::new("").await;
+    beside(&harness, "database\tnotes\ndatabase\tsales\n");
+    assert_eq!(harness.carry_out(&agent, backup(&["near"])).await.outcome, Outcome::Done);
+    let manifest = harness.sets("near").await[0].manifest().expect("it can be read");
     assert_eq!(manifest.uncovered, ["database `sales` of db: no store declares it"]);
 }

@@ -1,50 +1,52 @@
 //! Restores that come out well, and restores after which everything is as it was.
 
-use super::bed::{Agent, Bed, State, backup, restore, source};
+use super::harness::{Agent, Harness, State, backup, restore, source};
 use super::lab::Fault;
 use crate::fake::Behaviour;
-use fleet_core::backup::{DataAction, Made, Others, Privileges};
+use fleet_core::backup::{DataAction, DataResult, Others, Privileges};
 use fleet_core::names::{BackupId, InstanceName};
-use fleet_core::order::{Action, Outcome, PowerWish};
+use fleet_core::order::{Action, Outcome, PowerRequest};
 use std::collections::BTreeSet;
 
-pub async fn changed_since(holds: &str) -> (Bed, Agent, BackupId, State, State) {
-    let (bed, agent) = Bed::new(holds).await;
-    let order = bed.order(backup(&["near"]), "");
-    assert_eq!(bed.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
-    let before = bed.state();
+pub async fn changed_since(holds: &str) -> (Harness, Agent, BackupId, State, State) {
+    let (harness, agent) = Harness::new(holds).await;
+    let order = harness.order(backup(&["near"]), "");
+    assert_eq!(harness.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
+    let before = harness.state();
     let after = State::of("row 1\nrow 9\n", &[("a.txt", b"other"), ("new.txt", b"new")]);
-    bed.set(&after);
-    (bed, agent, order.order.id.as_str().parse().expect("an id"), before, after)
+    harness.set(&after);
+    (harness, agent, order.order.id.as_str().parse().expect("an id"), before, after)
 }
 
 #[tokio::test]
 async fn a_restore_gives_back_what_was_and_keeps_what_is_in_a_safety_backup() {
-    let (bed, agent, id, before, after) = changed_since("").await;
-    let order = bed.order(restore("near", &id, &["near"]), "");
-    let end = bed.carry_out_order(&agent, &order).await;
+    let (harness, agent, id, before, after) = changed_since("").await;
+    let order = harness.order(restore("near", &id, &["near"]), "");
+    let end = harness.carry_out_order(&agent, &order).await;
     assert_eq!(end.outcome, Outcome::Done);
-    assert_eq!(bed.state(), before);
-    bed.check_calm("after a restore");
-    let Some(Made::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {:?}", end.made) };
+    assert_eq!(harness.state(), before);
+    harness.check_calm("after a restore");
+    let Some(DataResult::Restore(made)) = end.made.as_deref() else {
+        panic!("expected a restore, found {:?}", end.made)
+    };
     assert_eq!((made.backup.clone(), made.safety.len()), (id, 1));
-    let sets = bed.sets("near").await;
+    let sets = harness.sets("near").await;
     let safety = sets.iter().find(|set| set.backup.as_str() == order.order.id.as_str()).expect("it is there");
-    assert_eq!(bed.restored("near", safety).await, Ok(after));
+    assert_eq!(harness.restored("near", safety).await, Ok(after));
 }
 
 #[tokio::test]
 async fn a_backup_is_made_drilled_and_restored_beside_manifests_that_are_too_much_to_read_at_once() {
-    let (bed, agent, id, before, _) = changed_since("").await;
-    bed.keeping.crowd("near");
-    assert!(bed.sets("near").await.is_empty(), "those that are newer are all that is read");
-    let end = bed.carry_out_order(&agent, &bed.order(backup(&["near"]), "again")).await;
+    let (harness, agent, id, before, _) = changed_since("").await;
+    harness.keeping.crowd("near");
+    assert!(harness.sets("near").await.is_empty(), "those that are newer are all that is read");
+    let end = harness.carry_out_order(&agent, &harness.order(backup(&["near"]), "again")).await;
     assert_eq!(end.outcome, Outcome::Done);
     let drill = Action::Data(DataAction::Drill { from: source("near", &id), privileges: Default::default() });
-    assert_eq!(bed.carry_out(&agent, drill).await.outcome, Outcome::Done);
-    assert_eq!(bed.carry_out(&agent, restore("near", &id, &["near"])).await.outcome, Outcome::Done);
-    assert_eq!(bed.state(), before);
-    bed.check_calm("after a restore from a crowded repository");
+    assert_eq!(harness.carry_out(&agent, drill).await.outcome, Outcome::Done);
+    assert_eq!(harness.carry_out(&agent, restore("near", &id, &["near"])).await.outcome, Outcome::Done);
+    assert_eq!(harness.state(), before);
+    harness.check_calm("after a restore from a crowded repository");
 }
 
 /// Ends the store before it, and adds one that is made anew by a command.
@@ -54,11 +56,11 @@ const DERIVED: &str = "stop: [] }\n  counts: { engine: volume, kind: derivable, 
 #[tokio::test]
 async fn what_is_derived_is_rebuilt_also_where_the_instance_stands_still() {
     for (command, is_done) in [("ask", true), ("fail", false)] {
-        let (bed, agent, id, before, _) = changed_since(&DERIVED.replace("COMMAND", command)).await;
-        let stop = Action::Power { wish: PowerWish::Stop, serial: 1 };
-        assert_eq!(bed.carry_out(&agent, stop).await.outcome, Outcome::Done);
-        let end = bed.carry_out(&agent, super::others::dropping(&id)).await;
-        let Some(Made::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
+        let (harness, agent, id, before, _) = changed_since(&DERIVED.replace("COMMAND", command)).await;
+        let stop = Action::Power { wish: PowerRequest::Stop, serial: 1 };
+        assert_eq!(harness.carry_out(&agent, stop).await.outcome, Outcome::Done);
+        let end = harness.carry_out(&agent, super::others::dropping(&id)).await;
+        let Some(DataResult::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
         let said = made.notes.join("; ");
         match &end.outcome {
             Outcome::Done if is_done => assert!(said.contains("counts: rebuilt in"), "{said}"),
@@ -68,13 +70,13 @@ async fn what_is_derived_is_rebuilt_also_where_the_instance_stands_still() {
             }
             other => panic!("{command}: {other:?}"),
         }
-        assert_eq!((bed.state(), bed.running()), (before, Vec::new()), "{command}");
+        assert_eq!((harness.state(), harness.running()), (before, Vec::new()), "{command}");
     }
 }
 
 #[tokio::test]
 async fn only_the_stores_that_are_named_are_restored() {
-    let (bed, agent, id, before, after) = changed_since("").await;
+    let (harness, agent, id, before, after) = changed_since("").await;
     let only: BTreeSet<_> = ["rows".parse().expect("a name")].into();
     let action = DataAction::Restore {
         from: source("near", &id),
@@ -84,162 +86,162 @@ async fn only_the_stores_that_are_named_are_restored() {
         others: Others::Kept,
         privileges: Default::default(),
     };
-    assert_eq!(bed.carry_out(&agent, Action::Data(action)).await.outcome, Outcome::Done);
-    assert_eq!(bed.state(), State { rows: before.rows, uploads: after.uploads });
-    bed.check_calm("after a restore of one store");
+    assert_eq!(harness.carry_out(&agent, Action::Data(action)).await.outcome, Outcome::Done);
+    assert_eq!(harness.state(), State { rows: before.rows, uploads: after.uploads });
+    harness.check_calm("after a restore of one store");
 }
 
 #[tokio::test]
 async fn a_store_that_lives_in_the_same_folder_is_not_lost_with_it() {
-    let (bed, agent, id, _, after) =
+    let (harness, agent, id, _, after) =
         changed_since("stop: [] }\n  cache: { engine: volume, kind: derivable, volume: data").await;
-    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+    let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
     assert!(end.outcome.reason().is_some_and(|it| it.contains("the store `cache` keeps its data in")), "{end:?}");
-    assert_eq!(bed.state(), after);
-    bed.check_calm("after a restore that would have lost a store");
+    assert_eq!(harness.state(), after);
+    harness.check_calm("after a restore that would have lost a store");
 }
 
 #[tokio::test]
 async fn a_restore_that_fails_leaves_the_instance_as_it_was() {
     for (fault, why) in [(Fault::LoadFails, "syntax error"), (Fault::LoadLosesRow, "`public.notes` has 2, and had 3")] {
-        let (bed, agent, id, _, after) = changed_since("").await;
-        bed.lab.plan().fault = Some(fault);
-        let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+        let (harness, agent, id, _, after) = changed_since("").await;
+        harness.lab.plan().fault = Some(fault);
+        let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
         match &end.outcome {
             Outcome::RolledBack { reason } => assert!(reason.contains(why), "{reason}"),
             other => panic!("expected it to go back, found {other:?}"),
         }
-        assert_eq!(bed.state(), after);
-        bed.check_calm(why);
+        assert_eq!(harness.state(), after);
+        harness.check_calm(why);
     }
 }
 
 #[tokio::test]
 async fn what_does_not_pass_its_gate_with_the_restored_goes_back() {
-    let (bed, agent, id, _, after) = changed_since("").await;
-    bed.lab.fake.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(7));
-    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+    let (harness, agent, id, _, after) = changed_since("").await;
+    harness.lab.fake.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(7));
+    let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
     // With the old data it does not run either: that is said, and the data is the old.
     assert!(matches!(end.outcome, Outcome::Stuck { .. }), "{end:?}");
-    assert_eq!(bed.state(), after);
+    assert_eq!(harness.state(), after);
 }
 
 #[tokio::test]
 async fn a_damaged_backup_leaves_the_instance_as_it_was() {
-    let (bed, agent, id, _, after) = changed_since("").await;
-    bed.keeping.damage_packs("near");
-    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+    let (harness, agent, id, _, after) = changed_since("").await;
+    harness.keeping.damage_packs("near");
+    let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
     assert!(matches!(end.outcome, Outcome::RolledBack { .. } | Outcome::Failed { .. }), "{end:?}");
-    assert_eq!(bed.state(), after);
-    bed.check_calm("after a restore of a damaged backup");
+    assert_eq!(harness.state(), after);
+    harness.check_calm("after a restore of a damaged backup");
 }
 
 #[tokio::test]
 async fn without_its_safety_backup_nothing_is_replaced() {
-    let (bed, agent, id, _, after) = changed_since("").await;
-    let order = bed.order(restore("near", &id, &["far"]), "");
-    bed.keeping.plan("far", Some((super::keeping::PlaceFault::Full, 5)));
-    let end = bed.carry_out_order(&agent, &order).await;
+    let (harness, agent, id, _, after) = changed_since("").await;
+    let order = harness.order(restore("near", &id, &["far"]), "");
+    harness.keeping.plan("far", Some((super::keeping::PlaceFault::Full, 5)));
+    let end = harness.carry_out_order(&agent, &order).await;
     assert!(end.outcome.reason().is_some_and(|it| it.contains("nothing was replaced")), "{end:?}");
-    assert_eq!(bed.state(), after);
-    bed.check_calm("without a safety backup");
+    assert_eq!(harness.state(), after);
+    harness.check_calm("without a safety backup");
 }
 
 #[tokio::test]
 async fn without_room_nothing_is_touched() {
-    let (bed, agent, id, _, after) = changed_since("").await;
-    *bed.lab.free.lock().expect("not poisoned") = 1000;
-    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+    let (harness, agent, id, _, after) = changed_since("").await;
+    *harness.lab.free.lock().expect("not poisoned") = 1000;
+    let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
     assert!(matches!(end.outcome, Outcome::Failed { .. }), "{end:?}");
-    assert_eq!(bed.state(), after);
-    bed.check_calm("without room");
+    assert_eq!(harness.state(), after);
+    harness.check_calm("without room");
 }
 
 fn other() -> InstanceName {
     "oasis-2".parse().expect("a name")
 }
 
-pub fn anew(bed: &Bed, id: &BackupId) -> fleet_proto::convert::OutgoingOrder {
+pub fn anew(harness: &Harness, id: &BackupId) -> fleet_proto::convert::OutgoingOrder {
     let (only, safety) = (BTreeSet::new(), BTreeSet::new());
-    let (goal, others) = (Some(bed.goal(1)), Others::Kept);
+    let (goal, others) = (Some(harness.goal(1)), Others::Kept);
     let action =
         DataAction::Restore { from: source("near", id), only, safety, goal, others, privileges: Default::default() };
-    bed.order_of(&other(), Action::Data(action), "")
+    harness.order_of(&other(), Action::Data(action), "")
 }
 
 #[tokio::test]
 async fn another_instance_is_made_from_nothing_but_the_repository() {
-    let (bed, agent, id, before, after) = changed_since("").await;
-    let order = anew(&bed, &id);
-    assert_eq!(bed.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
-    assert_eq!((bed.state_of("oasis-2"), bed.state()), (before, after));
+    let (harness, agent, id, before, after) = changed_since("").await;
+    let order = anew(&harness, &id);
+    assert_eq!(harness.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
+    assert_eq!((harness.state_of("oasis-2"), harness.state()), (before, after));
     let settled = agent.site.ledger().settled(&other()).cloned().expect("it is settled");
     assert_eq!(settled.release.name.to_string(), "notes@1");
-    assert_eq!(bed.lab.fake.world().running("oasis-2").len(), 2);
+    assert_eq!(harness.lab.fake.world().running("oasis-2").len(), 2);
 }
 
 #[tokio::test]
 async fn what_could_not_be_made_anew_leaves_nothing() {
-    let (bed, agent, id, _, after) = changed_since("").await;
-    bed.lab.plan().fault = Some(Fault::LoadFails);
-    let end = bed.carry_out_order(&agent, &anew(&bed, &id)).await;
+    let (harness, agent, id, _, after) = changed_since("").await;
+    harness.lab.plan().fault = Some(Fault::LoadFails);
+    let end = harness.carry_out_order(&agent, &anew(&harness, &id)).await;
     assert!(matches!(end.outcome, Outcome::RolledBack { .. }), "{end:?}");
-    assert_eq!(bed.state(), after);
+    assert_eq!(harness.state(), after);
     assert!(agent.site.ledger().settled(&other()).is_none());
-    bed.check_calm("after an instance could not be made");
+    harness.check_calm("after an instance could not be made");
 }
 
 #[tokio::test]
 async fn nothing_is_restored_over_volumes_that_are_there() {
-    let (bed, agent, id, ..) = changed_since("").await;
-    bed.lab.fake.world().volumes.insert("oasis-2_data".to_owned(), Vec::new());
-    let end = bed.carry_out_order(&agent, &anew(&bed, &id)).await;
+    let (harness, agent, id, ..) = changed_since("").await;
+    harness.lab.fake.world().volumes.insert("oasis-2_data".to_owned(), Vec::new());
+    let end = harness.carry_out_order(&agent, &anew(&harness, &id)).await;
     assert!(end.outcome.reason().is_some_and(|it| it.contains("oasis-2_data is on this host already")), "{end:?}");
-    assert!(bed.lab.fake.world().volumes.contains_key("oasis-2_data"));
+    assert!(harness.lab.fake.world().volumes.contains_key("oasis-2_data"));
 }
 
 #[tokio::test]
 async fn a_backup_of_another_version_is_not_put_under_this_one() {
-    let (bed, agent, _, _, after) = changed_since("").await;
-    let sets = bed.sets("near").await;
+    let (harness, agent, _, _, after) = changed_since("").await;
+    let sets = harness.sets("near").await;
     let mut manifest = sets[0].manifest().expect("it can be read");
     manifest.release.name = "notes@2".parse().expect("a release");
     let other: BackupId = "0123456789abcdef01234567".parse().expect("an id");
     manifest.backup = other.clone();
-    bed.keeping.write_set("near", &other, &manifest).await;
-    let end = bed.carry_out(&agent, restore("near", &other, &[])).await;
+    harness.keeping.write_set("near", &other, &manifest).await;
+    let end = harness.carry_out(&agent, restore("near", &other, &[])).await;
     assert!(
         end.outcome.reason().is_some_and(|it| it.contains("it is a backup of notes@2, and notes@1 is here")),
         "{end:?}"
     );
     manifest.format = 9;
     let newer: BackupId = "0123456789abcdef01234568".parse().expect("an id");
-    bed.keeping.write_set("near", &newer, &manifest).await;
-    let end = bed.carry_out(&agent, restore("near", &newer, &[])).await;
+    harness.keeping.write_set("near", &newer, &manifest).await;
+    let end = harness.carry_out(&agent, restore("near", &newer, &[])).await;
     assert!(end.outcome.reason().is_some_and(|it| it.contains("made by a newer fleet")), "{end:?}");
-    assert_eq!(bed.state(), after);
-    bed.check_calm("after restores that do not fit");
+    assert_eq!(harness.state(), after);
+    harness.check_calm("after restores that do not fit");
     // Those two are there and mean nothing to a backup that comes now.
-    let again = bed.order(backup(&["near"]), "again");
-    assert_eq!(bed.carry_out_order(&agent, &again).await.outcome, Outcome::Done);
+    let again = harness.order(backup(&["near"]), "again");
+    assert_eq!(harness.carry_out_order(&agent, &again).await.outcome, Outcome::Done);
 }
 
 #[tokio::test]
 async fn the_host_in_a_manifest_keeps_no_setuid_bit_only_the_order_does() {
     use std::os::unix::fs::PermissionsExt;
     for (privileges, expect) in [(Privileges::Cleared, 0o755), (Privileges::Kept, 0o4755)] {
-        let (bed, agent) = Bed::new("").await;
-        let file = bed.lab.volume("oasis-1_uploads").join("a.txt");
+        let (harness, agent) = Harness::new("").await;
+        let file = harness.lab.volume("oasis-1_uploads").join("a.txt");
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o4755)).expect("it is ours");
-        let order = bed.order(backup(&["near"]), "");
-        assert_eq!(bed.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
+        let order = harness.order(backup(&["near"]), "");
+        assert_eq!(harness.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
         let id: BackupId = order.order.id.as_str().parse().expect("an id");
         let Action::Data(DataAction::Restore { from, only, safety, goal, others, .. }) = restore("near", &id, &[])
         else {
             panic!("it is a restore")
         };
         let action = Action::Data(DataAction::Restore { from, only, safety, goal, others, privileges });
-        assert_eq!(bed.carry_out(&agent, action).await.outcome, Outcome::Done);
+        assert_eq!(harness.carry_out(&agent, action).await.outcome, Outcome::Done);
         let mode = std::fs::metadata(&file).expect("it is there").permissions().mode() & 0o7777;
         assert_eq!(mode, expect, "{privileges:?}");
     }

@@ -1,58 +1,58 @@
 //! Two instances of before, with one project: nothing is backed up or replaced of which nobody can tell whose it is.
 
-use super::bed::{Agent, Bed, backup, drill, instance, restore};
+use super::harness::{Agent, Harness, backup, drill, instance, restore};
 use super::restores::changed_since;
 use fleet_core::order::Outcome;
 
 /// Another instance with all that the first one has, as an earlier agent let it be installed.
-async fn with_a_double(bed: &Bed, agent: Agent) -> Agent {
+async fn with_a_double(harness: &Harness, agent: Agent) -> Agent {
     agent.kill().await;
-    let folder = bed.data_dir().join("ledger/instances");
+    let folder = harness.data_dir().join("ledger/instances");
     let kept = std::fs::read_to_string(folder.join("oasis-1.json")).expect("it is there");
     let other = kept.replace("\"instance\":\"oasis-1\"", "\"instance\":\"oasis-2\"");
     assert_ne!(kept, other);
     std::fs::write(folder.join("oasis-2.json"), other).expect("written");
-    let agent = bed.agent();
+    let agent = harness.agent();
     assert_eq!(agent.site.ledger().instances().len(), 2);
     agent
 }
 
 #[tokio::test]
 async fn what_two_instances_claim_is_neither_backed_up_nor_replaced() {
-    let (bed, agent, id, _, after) = changed_since("").await;
-    let agent = with_a_double(&bed, agent).await;
+    let (harness, agent, id, _, after) = changed_since("").await;
+    let agent = with_a_double(&harness, agent).await;
     for (action, salt) in
         [(backup(&["near"]), "late"), (restore("near", &id, &[]), ""), (restore("near", &id, &["near"]), "")]
     {
-        let end = bed.carry_out_order(&agent, &bed.order(action, salt)).await;
+        let end = harness.carry_out_order(&agent, &harness.order(action, salt)).await;
         assert!(matches!(end.outcome, Outcome::Failed { .. }), "{end:?}");
         let reason = end.outcome.reason().unwrap_or_default();
         assert!(reason.contains("the project `oasis-1` is oasis-2's"), "{end:?}");
         assert!(reason.contains("too: whose data it is cannot be told"), "{end:?}");
-        assert_eq!(bed.state(), after);
-        bed.check_calm(salt);
+        assert_eq!(harness.state(), after);
+        harness.check_calm(salt);
     }
-    assert_eq!(bed.sets("near").await.len(), 1, "no backup is listed that could be the other's");
+    assert_eq!(harness.sets("near").await.len(), 1, "no backup is listed that could be the other's");
     // A drill needs nothing but the repository.
-    assert_eq!(bed.carry_out(&agent, drill("near", &id)).await.outcome, Outcome::Done);
-    assert_eq!(bed.state(), after);
-    bed.check_calm("after a drill");
+    assert_eq!(harness.carry_out(&agent, drill("near", &id)).await.outcome, Outcome::Done);
+    assert_eq!(harness.state(), after);
+    harness.check_calm("after a drill");
 }
 
 #[tokio::test]
 async fn a_volume_that_two_instances_claim_is_not_replaced_while_the_other_stands_still() {
-    let (bed, agent, id, _, after) = changed_since("").await;
-    let agent = with_a_double(&bed, agent).await;
-    let path = bed.data_dir().join("ledger/instances/oasis-2.json");
+    let (harness, agent, id, _, after) = changed_since("").await;
+    let agent = with_a_double(&harness, agent).await;
+    let path = harness.data_dir().join("ledger/instances/oasis-2.json");
     agent.kill().await;
     let kept = std::fs::read_to_string(&path).expect("it is there");
     let apart = kept.replace("\"project\":\"oasis-1\"", "\"project\":\"oasis-2\"");
     std::fs::write(&path, apart).expect("written");
-    let agent = bed.agent();
-    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+    let agent = harness.agent();
+    let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
     let reason = end.outcome.reason().unwrap_or_default();
     assert!(reason.contains("the volume `oasis-1_data` is oasis-2's"), "{end:?}");
-    assert_eq!(bed.state(), after, "of {}", instance());
+    assert_eq!(harness.state(), after, "of {}", instance());
     // What the volume has is the truth of both: it is backed up.
-    assert_eq!(bed.carry_out_order(&agent, &bed.order(backup(&["near"]), "late")).await.outcome, Outcome::Done);
+    assert_eq!(harness.carry_out_order(&agent, &harness.order(backup(&["near"]), "late")).await.outcome, Outcome::Done);
 }

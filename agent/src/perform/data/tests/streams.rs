@@ -1,7 +1,7 @@
 //! Streams into a repository in this process: a thread reads what tasks send.
 
 use super::keeping::InProcess;
-use crate::repositories::{Pulse, RepositoryError, StreamKept, StreamsKept, StreamsWriter};
+use crate::repositories::{ActivityCounter, RepositoryError, StreamKept, StreamsKept, StreamsWriter};
 use bytes::Bytes;
 use std::io::Read;
 use tokio::sync::mpsc;
@@ -49,8 +49,8 @@ impl Writing {
 
 #[tonic::async_trait]
 impl StreamsWriter for Writing {
-    fn pulse(&self) -> Pulse {
-        Pulse::of(|| 0)
+    fn pulse(&self) -> ActivityCounter {
+        ActivityCounter::of(|| 0)
     }
 
     async fn bytes(&mut self, bytes: Bytes) -> Result<(), RepositoryError> {

@@ -1,12 +1,12 @@
 //! Volumes that came later than the instance, and folders that somebody else has, too.
 
-use super::bed::{Bed, State, backup, files, restore};
 use super::crashes::{At, crash};
+use super::harness::{Harness, State, backup, files, restore};
 use super::lab::Fault;
 use super::restores::{anew, changed_since};
 use crate::fake::FakeContainer;
-use crate::hands::Disk;
-use fleet_core::backup::{DataAction, Made};
+use crate::runtime::Disk;
+use fleet_core::backup::{DataAction, DataResult};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Outcome};
 use fleet_core::spec::EngineOwner;
@@ -18,47 +18,47 @@ const LATER: &str = "oasis-1_user_anna";
 /// A store of whatever volumes users have; one of them is in the backup and gone since.
 const USERS: &str = "stop: [] }\n  users: { engine: volume, kind: truth, volume: 'user_*'";
 
-async fn with_user() -> (Bed, super::bed::Agent, BackupId, State) {
-    let (bed, agent) = Bed::new(USERS).await;
-    bed.lab.fake.world().volumes.insert(LATER.to_owned(), Vec::new());
-    std::fs::create_dir_all(bed.lab.volume(LATER)).expect("made");
-    std::fs::write(bed.lab.volume(LATER).join("hers"), "years of it").expect("written");
-    let order = bed.order(backup(&["near"]), "");
-    assert_eq!(bed.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
-    let before = bed.state();
-    bed.lab.fake.world().volumes.remove(LATER);
-    std::fs::remove_dir_all(bed.lab.folder.join(LATER)).expect("removed");
-    bed.set(&State::of("row 1\nrow 9\n", &[("a.txt", b"other")]));
-    (bed, agent, order.order.id.as_str().parse().expect("an id"), before)
+async fn with_user() -> (Harness, super::harness::Agent, BackupId, State) {
+    let (harness, agent) = Harness::new(USERS).await;
+    harness.lab.fake.world().volumes.insert(LATER.to_owned(), Vec::new());
+    std::fs::create_dir_all(harness.lab.volume(LATER)).expect("made");
+    std::fs::write(harness.lab.volume(LATER).join("hers"), "years of it").expect("written");
+    let order = harness.order(backup(&["near"]), "");
+    assert_eq!(harness.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
+    let before = harness.state();
+    harness.lab.fake.world().volumes.remove(LATER);
+    std::fs::remove_dir_all(harness.lab.folder.join(LATER)).expect("removed");
+    harness.set(&State::of("row 1\nrow 9\n", &[("a.txt", b"other")]));
+    (harness, agent, order.order.id.as_str().parse().expect("an id"), before)
 }
 
-fn is_there(bed: &Bed) -> bool {
-    bed.lab.fake.world().volumes.contains_key(LATER) || bed.lab.folder.join(LATER).exists()
+fn is_there(harness: &Harness) -> bool {
+    harness.lab.fake.world().volumes.contains_key(LATER) || harness.lab.folder.join(LATER).exists()
 }
 
 #[tokio::test]
 async fn a_volume_that_is_gone_is_made_again() {
-    let (bed, agent, id, before) = with_user().await;
-    assert_eq!(bed.carry_out(&agent, restore("near", &id, &["near"])).await.outcome, Outcome::Done);
-    assert_eq!(bed.state(), before);
-    assert_eq!(files(&bed.lab.volume(LATER)), [("hers".to_owned(), b"years of it".to_vec())].into());
+    let (harness, agent, id, before) = with_user().await;
+    assert_eq!(harness.carry_out(&agent, restore("near", &id, &["near"])).await.outcome, Outcome::Done);
+    assert_eq!(harness.state(), before);
+    assert_eq!(files(&harness.lab.volume(LATER)), [("hers".to_owned(), b"years of it".to_vec())].into());
 }
 
 #[tokio::test]
 async fn a_volume_that_a_restore_made_goes_with_it() {
-    let (bed, agent, id, _) = with_user().await;
-    bed.lab.plan().fault = Some(Fault::LoadFails);
-    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+    let (harness, agent, id, _) = with_user().await;
+    harness.lab.plan().fault = Some(Fault::LoadFails);
+    let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
     assert!(matches!(end.outcome, Outcome::RolledBack { .. }), "{end:?}");
-    assert!(!is_there(&bed), "it was made by nobody but the restore");
-    bed.check_calm("after a restore that failed");
+    assert!(!is_there(&harness), "it was made by nobody but the restore");
+    harness.check_calm("after a restore that failed");
     // None is made before what is there is safe.
-    bed.lab.plan().fault = None;
-    let order = bed.order(restore("near", &id, &["far"]), "");
-    bed.keeping.plan("far", Some((super::keeping::PlaceFault::Full, 5)));
-    let end = bed.carry_out_order(&agent, &order).await;
+    harness.lab.plan().fault = None;
+    let order = harness.order(restore("near", &id, &["far"]), "");
+    harness.keeping.plan("far", Some((super::keeping::PlaceFault::Full, 5)));
+    let end = harness.carry_out_order(&agent, &order).await;
     assert!(end.outcome.reason().is_some_and(|it| it.contains("nothing was replaced")), "{end:?}");
-    assert!(!is_there(&bed));
+    assert!(!is_there(&harness));
 }
 
 #[tokio::test]
@@ -66,12 +66,14 @@ async fn killed_anywhere_a_volume_that_was_made_is_whole_or_gone() {
     let mut number = 0;
     loop {
         number += 1;
-        let (bed, agent, id, before) = with_user().await;
-        let order = bed.order(restore("near", &id, &[]), "crash");
-        let Some((_agent, end)) = crash(&bed, agent, &order, At::Call(number)).await else { break };
+        let (harness, agent, id, before) = with_user().await;
+        let order = harness.order(restore("near", &id, &[]), "crash");
+        let Some((_agent, end)) = crash(&harness, agent, &order, At::Call(number)).await else { break };
         match &end.outcome {
-            Outcome::Done => assert_eq!((bed.state(), files(&bed.lab.volume(LATER)).len()), (before, 1), "{number}"),
-            Outcome::RolledBack { .. } => assert!(!is_there(&bed), "{number}: {end:?}"),
+            Outcome::Done => {
+                assert_eq!((harness.state(), files(&harness.lab.volume(LATER)).len()), (before, 1), "{number}")
+            }
+            Outcome::RolledBack { .. } => assert!(!is_there(&harness), "{number}: {end:?}"),
             other => panic!("{number}: {other:?}"),
         }
     }
@@ -80,7 +82,7 @@ async fn killed_anywhere_a_volume_that_was_made_is_whole_or_gone() {
 
 #[tokio::test]
 async fn folders_that_somebody_else_has_are_not_moved() {
-    let (bed, agent, id, before, after) = changed_since("").await;
+    let (harness, agent, id, before, after) = changed_since("").await;
     let exporter = FakeContainer {
         id: "0e".to_owned(),
         name: "exporter".to_owned(),
@@ -94,57 +96,60 @@ async fn folders_that_somebody_else_has_are_not_moved() {
         ports: Vec::new(),
         has_healthcheck: false,
     };
-    bed.lab.fake.world().containers.push(exporter);
-    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
+    harness.lab.fake.world().containers.push(exporter);
+    let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
     assert!(end.outcome.reason().is_some_and(|it| it.contains("`exporter` runs and has")), "{end:?}");
     assert!(matches!(end.outcome, Outcome::Failed { .. }), "{end:?}");
-    assert_eq!((bed.state(), bed.running()), (after, vec!["db".to_owned(), "web".to_owned()]));
-    bed.lab.fake.world().containers.retain(|it| it.name != "exporter");
+    assert_eq!((harness.state(), harness.running()), (after, vec!["db".to_owned(), "web".to_owned()]));
+    harness.lab.fake.world().containers.retain(|it| it.name != "exporter");
     assert_eq!(
-        bed.carry_out_order(&agent, &bed.order(restore("near", &id, &[]), "again")).await.outcome,
+        harness.carry_out_order(&agent, &harness.order(restore("near", &id, &[]), "again")).await.outcome,
         Outcome::Done
     );
-    assert_eq!(bed.state(), before);
+    assert_eq!(harness.state(), before);
 }
 
 #[tokio::test]
 async fn each_disk_needs_room_for_what_goes_onto_it() {
-    let (bed, agent, id, before, after) = changed_since("").await;
-    let disk = |folder: &str, id, free| (bed.lab.folder.join(folder), Disk { id, free });
-    let set = |disks| *bed.lab.disks.lock().expect("not poisoned") = disks;
+    let (harness, agent, id, before, after) = changed_since("").await;
+    let disk = |folder: &str, id, free| (harness.lab.folder.join(folder), Disk { id, free });
+    let set = |disks| *harness.lab.disks.lock().expect("not poisoned") = disks;
     // The Engine's own disk is full, and none of this is on it.
-    *bed.lab.free.lock().expect("not poisoned") = 0;
+    *harness.lab.free.lock().expect("not poisoned") = 0;
     set(vec![disk("oasis-1_data", 1, 513 << 20), disk("oasis-1_uploads", 2, 1000)]);
-    let end = bed.carry_out(&agent, restore("near", &id, &[])).await;
-    let full = bed.lab.volume("oasis-1_uploads").display().to_string();
+    let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
+    let full = harness.lab.volume("oasis-1_uploads").display().to_string();
     assert!(end.outcome.reason().is_some_and(|it| it.contains(&full)), "{end:?}");
-    assert_eq!(bed.state(), after);
+    assert_eq!(harness.state(), after);
     // Both on one: what they need adds up. The files are 9,005 bytes, the dump has a few more than 100.
     set(vec![disk("", 1, (512 << 20) + 2 * 9_050)]);
-    let end = bed.carry_out_order(&agent, &bed.order(restore("near", &id, &[]), "one")).await;
+    let end = harness.carry_out_order(&agent, &harness.order(restore("near", &id, &[]), "one")).await;
     assert!(end.outcome.reason().is_some_and(|it| it.contains("not enough room")), "{end:?}");
     set(vec![disk("oasis-1_data", 1, 513 << 20), disk("oasis-1_uploads", 2, (512 << 20) + 2 * 9_050)]);
-    assert_eq!(bed.carry_out_order(&agent, &bed.order(restore("near", &id, &[]), "two")).await.outcome, Outcome::Done);
-    assert_eq!(bed.state(), before);
+    assert_eq!(
+        harness.carry_out_order(&agent, &harness.order(restore("near", &id, &[]), "two")).await.outcome,
+        Outcome::Done
+    );
+    assert_eq!(harness.state(), before);
 }
 
 #[tokio::test]
 async fn without_room_nothing_of_a_new_instance_stays() {
-    let (bed, agent, id, ..) = changed_since("").await;
-    *bed.lab.free.lock().expect("not poisoned") = 1000;
-    let end = bed.carry_out_order(&agent, &anew(&bed, &id)).await;
+    let (harness, agent, id, ..) = changed_since("").await;
+    *harness.lab.free.lock().expect("not poisoned") = 1000;
+    let end = harness.carry_out_order(&agent, &anew(&harness, &id)).await;
     assert!(end.outcome.reason().is_some_and(|it| it.contains("not enough room")), "{end:?}");
-    bed.check_calm("after an instance for which there was no room");
+    harness.check_calm("after an instance for which there was no room");
 }
 
 /// Somebody removed these volumes with the containers that had them, and made them again by hand.
-fn make_again(bed: &Bed, volumes: &[&str]) {
-    let mut world = bed.lab.fake.world();
+fn make_again(harness: &Harness, volumes: &[&str]) {
+    let mut world = harness.lab.fake.world();
     world.containers.retain(|it| volumes.iter().all(|name| !it.volumes.contains(*name)));
     for name in volumes {
         world.volume_owners.insert((*name).to_owned(), EngineOwner::Nobody);
-        std::fs::remove_dir_all(bed.lab.folder.join(name)).expect("it was there");
-        std::fs::create_dir_all(bed.lab.volume(name)).expect("made");
+        std::fs::remove_dir_all(harness.lab.folder.join(name)).expect("it was there");
+        std::fs::create_dir_all(harness.lab.volume(name)).expect("made");
     }
 }
 
@@ -160,43 +165,43 @@ fn restore_only(id: &BackupId, store: &str, safety: &[&str]) -> Action {
 
 #[tokio::test]
 async fn a_restore_as_its_hint_says_gives_back_volumes_that_were_made_again_by_hand_and_keeps_what_was_in_them() {
-    let (bed, agent, id, before, _) = changed_since("").await;
-    make_again(&bed, &["oasis-1_data", "oasis-1_uploads"]);
-    std::fs::write(bed.lab.volume("oasis-1_uploads").join("by-hand"), "mine").expect("written");
-    let end = bed.carry_out_order(&agent, &bed.order(backup(&["near"]), "refused")).await;
+    let (harness, agent, id, before, _) = changed_since("").await;
+    make_again(&harness, &["oasis-1_data", "oasis-1_uploads"]);
+    std::fs::write(harness.lab.volume("oasis-1_uploads").join("by-hand"), "mine").expect("written");
+    let end = harness.carry_out_order(&agent, &harness.order(backup(&["near"]), "refused")).await;
     let reason = end.outcome.reason().unwrap_or_default();
     assert!(reason.contains("its data is gone") && reason.contains("`fleet restore oasis-1`"), "{reason}");
-    let order = bed.order(restore("near", &id, &["near"]), "hint");
-    let end = bed.carry_out_order(&agent, &order).await;
-    assert_eq!((end.outcome.clone(), bed.state()), (Outcome::Done, before));
-    let Some(Made::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
+    let order = harness.order(restore("near", &id, &["near"]), "hint");
+    let end = harness.carry_out_order(&agent, &order).await;
+    assert_eq!((end.outcome.clone(), harness.state()), (Outcome::Done, before));
+    let Some(DataResult::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
     assert_eq!(
         made.notes,
         ["rows: not backed up before: the volume `oasis-1_data` was removed, and there is nothing in its place"]
     );
-    let sets = bed.sets("near").await;
+    let sets = harness.sets("near").await;
     let safety = sets.iter().find(|set| set.backup.as_str() == order.order.id.as_str()).expect("it is there");
     let parts = safety.manifest().expect("it can be read").parts;
     assert_eq!(parts.iter().map(|part| (part.store.as_str(), part.bytes)).collect::<Vec<_>>(), [("uploads", 4)]);
     // They are the instance's now.
-    let again = bed.carry_out_order(&agent, &bed.order(backup(&["near"]), "again")).await;
+    let again = harness.carry_out_order(&agent, &harness.order(backup(&["near"]), "again")).await;
     assert_eq!(again.outcome, Outcome::Done);
-    bed.check_calm("after a restore of lost volumes");
+    harness.check_calm("after a restore of lost volumes");
 }
 
 #[tokio::test]
 async fn a_volume_whose_store_alone_was_restored_is_not_lost_any_more_and_nothing_starts_over_the_others() {
-    let (bed, agent, id, before, _) = changed_since("").await;
-    make_again(&bed, &["oasis-1_uploads"]);
-    let end = bed.carry_out_order(&agent, &bed.order(restore_only(&id, "uploads", &["near"]), "")).await;
-    assert_eq!((end.outcome, bed.state().uploads), (Outcome::Done, before.uploads));
-    let end = bed.carry_out_order(&agent, &bed.order(backup(&["near"]), "again")).await;
+    let (harness, agent, id, before, _) = changed_since("").await;
+    make_again(&harness, &["oasis-1_uploads"]);
+    let end = harness.carry_out_order(&agent, &harness.order(restore_only(&id, "uploads", &["near"]), "")).await;
+    assert_eq!((end.outcome, harness.state().uploads), (Outcome::Done, before.uploads));
+    let end = harness.carry_out_order(&agent, &harness.order(backup(&["near"]), "again")).await;
     assert_eq!(end.outcome, Outcome::Done, "nothing is lost");
 
-    let (bed, agent, id, ..) = changed_since("").await;
-    make_again(&bed, &["oasis-1_uploads", "oasis-1_data"]);
-    let end = bed.carry_out_order(&agent, &bed.order(restore_only(&id, "uploads", &[]), "")).await;
+    let (harness, agent, id, ..) = changed_since("").await;
+    make_again(&harness, &["oasis-1_uploads", "oasis-1_data"]);
+    let end = harness.carry_out_order(&agent, &harness.order(restore_only(&id, "uploads", &[]), "")).await;
     let reason = end.outcome.reason().unwrap_or_default();
     assert!(reason.contains("its data is gone: somebody removed oasis-1_data"), "{reason}");
-    assert!(bed.running().is_empty(), "nothing starts over an empty volume");
+    assert!(harness.running().is_empty(), "nothing starts over an empty volume");
 }

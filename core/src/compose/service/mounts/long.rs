@@ -4,21 +4,21 @@ use super::tmpfs::read_octal;
 use super::{read_origin, read_path, read_target};
 use crate::compose::cursor::Cursor;
 use crate::compose::keys::refuse;
-use crate::compose::{Mount, Origin};
-use crate::spec::{Access, HostPath, Relabel, Switch};
+use crate::compose::{Mount, MountOrigin};
+use crate::spec::{HostPath, MountAccess, Relabel, Switch};
 use crate::units::Size;
 
 const LONG_KEYS: [&str; 7] = ["type", "source", "target", "read_only", "bind", "volume", "tmpfs"];
 
 pub fn read_long(at: &Cursor) -> Option<Mount> {
     let (mut kind, mut source, mut target) = (String::new(), None, None);
-    let (mut access, mut options) = (Access::ReadWrite, Options::default());
+    let (mut access, mut options) = (MountAccess::ReadWrite, Options::default());
     for (key, at) in at.entries() {
         match key {
             "type" => kind = at.string().unwrap_or_default(),
             "source" => source = at.string(),
             "target" => target = at.string().and_then(|target| read_target(&at, &target)),
-            "read_only" if at.switch().is_some_and(Switch::is_on) => access = Access::ReadOnly,
+            "read_only" if at.switch().is_some_and(Switch::is_on) => access = MountAccess::ReadOnly,
             "read_only" => {}
             "bind" | "volume" | "tmpfs" => options.read(key, &at),
             other => refuse(&at, other, &LONG_KEYS),
@@ -32,17 +32,17 @@ pub fn read_long(at: &Cursor) -> Option<Mount> {
     Some(Mount { origin, target, access })
 }
 
-fn read_long_origin(at: &Cursor, kind: &str, source: Option<&str>, options: &Options) -> Option<Origin> {
+fn read_long_origin(at: &Cursor, kind: &str, source: Option<&str>, options: &Options) -> Option<MountOrigin> {
     if let Some(other) = &options.section
         && other != kind
     {
         at.wrong(format!("`{other}` has no meaning for a mount of the type `{kind}`"));
     }
     match (kind, source) {
-        ("volume", None) => Some(Origin::Anonymous),
+        ("volume", None) => Some(MountOrigin::Anonymous),
         ("volume", Some(name)) if !name.starts_with(['.', '/', '~']) => read_origin(at, name, None),
         ("bind", Some(path)) => read_path(at, path, options.if_missing, options.relabel),
-        ("tmpfs", None) => Some(Origin::Tmpfs { size: options.size, mode: options.mode }),
+        ("tmpfs", None) => Some(MountOrigin::Tmpfs { size: options.size, mode: options.mode }),
         ("volume" | "bind" | "tmpfs", _) => {
             at.wrong("`source` does not fit the mount's type");
             None

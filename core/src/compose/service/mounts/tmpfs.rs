@@ -2,8 +2,8 @@
 
 use super::{Notes, add, read_target};
 use crate::compose::cursor::Cursor;
-use crate::compose::{Mount, Origin, Service};
-use crate::spec::Access;
+use crate::compose::{Mount, MountOrigin, Service};
+use crate::spec::MountAccess;
 use crate::units::{Size, UnitError};
 
 pub fn read_tmpfs(service: &mut Service, at: &Cursor) {
@@ -12,13 +12,13 @@ pub fn read_tmpfs(service: &mut Service, at: &Cursor) {
         let (target, options) = text.split_once(':').unwrap_or((&text, ""));
         let origin = read_tmpfs_options(&at, options);
         if let (Some(target), Some(origin)) = (read_target(&at, target), origin) {
-            add(service, Mount { origin, target, access: Access::ReadWrite }, &at, &mut Notes::default());
+            add(service, Mount { origin, target, access: MountAccess::ReadWrite }, &at, &mut Notes::default());
         }
     }
 }
 
 /// Reads the options of the short form: `size=64m,mode=1777`.
-fn read_tmpfs_options(at: &Cursor, options: &str) -> Option<Origin> {
+fn read_tmpfs_options(at: &Cursor, options: &str) -> Option<MountOrigin> {
     let (mut size, mut mode) = (None, None);
     for option in options.split(',').filter(|option| !option.is_empty()) {
         match option.split_once('=') {
@@ -30,7 +30,7 @@ fn read_tmpfs_options(at: &Cursor, options: &str) -> Option<Origin> {
             }
         }
     }
-    Some(Origin::Tmpfs { size, mode })
+    Some(MountOrigin::Tmpfs { size, mode })
 }
 
 fn read_size(at: &Cursor, text: &str) -> Option<Size> {

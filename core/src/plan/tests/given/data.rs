@@ -28,7 +28,7 @@ impl Given {
             "backup" => self.backup(words),
             "wish" => self.wish_of_data(words),
             "folder" => {
-                let place = Place::Folder { path: "/mnt/usb".to_owned() };
+                let place = RepositoryLocation::Folder { path: "/mnt/usb".to_owned() };
                 let repository = RepositoryDesired { place, added: Time::ZERO };
                 self.desired.repositories.insert(read(word(words)), repository);
             }
@@ -95,9 +95,10 @@ impl Given {
 
     fn wish_of_data(&mut self, words: &mut SplitWhitespace) {
         let (name, what, at) = (word(words), word(words), seconds(word(words)));
-        let wish = DataWish { serial: 1, action: action(name, what), at };
+        let wish = DataRequest { serial: 1, action: action(name, what), at };
         let instance = self.desired.instances.get_mut(&read::<InstanceName>(name)).expect("it is wanted");
-        instance.origin = wish.action.goal().and(wish.action.source()).cloned().map(crate::facts::Origin::Backup);
+        instance.origin =
+            wish.action.goal().and(wish.action.source()).cloned().map(crate::facts::InstanceOrigin::Backup);
         instance.data = Some(wish);
     }
 
@@ -135,8 +136,12 @@ pub fn kind_of(what: &str) -> Option<DataKind> {
 
 pub fn action(name: &str, what: &str) -> DataAction {
     let central: RepositoryName = read("central");
-    let from =
-        Source { repository: central.clone(), instance: read(name), backup: backup_id(name, "900"), snapshots: None };
+    let from = BackupSource {
+        repository: central.clone(),
+        instance: read(name),
+        backup: backup_id(name, "900"),
+        snapshots: None,
+    };
     let goal = (what == "anew").then(|| Goal { release: release("1.1"), revision: 1 });
     match kind_of(what) {
         Some(DataKind::Drill) => DataAction::Drill { from, privileges: Default::default() },

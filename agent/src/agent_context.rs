@@ -1,0 +1,58 @@
+//! What all work on this host shares.
+
+use crate::bundles::Bundles;
+use crate::ledger::{Ledger, LedgerError};
+use crate::path_resolver::PathResolver;
+use crate::policy::LivePolicy;
+use crate::repositories::Repositories;
+use crate::runtime::ContainerRuntime;
+use crate::status_board::StatusWriter;
+use fleet_core::names::{HostName, InstanceName};
+use fleet_render::Renderer;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc;
+
+pub struct AgentContext {
+    pub host: HostName,
+    /// Absolute.
+    pub data_dir: PathBuf,
+    pub ledger: Mutex<Ledger>,
+    pub hands: Arc<dyn ContainerRuntime>,
+    pub repositories: Arc<dyn Repositories>,
+    pub renderer: Renderer,
+    pub bundles: Bundles,
+    pub pen: StatusWriter,
+    pub policy: LivePolicy,
+    pub looks: PathResolver,
+    /// Instances that somebody should look at.
+    pub attention: mpsc::UnboundedSender<InstanceName>,
+}
+
+impl AgentContext {
+    /// The ledger; never held across an await.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where an instance's files live, the same for all its releases.
+    pub fn working_dir(&self, instance: &InstanceName) -> PathBuf {
+        self.data_dir.join("instances").join(instance.as_str())
+    }
+
+    /// Writes the ledger for work that cannot go on without it; says so and tries again until it succeeds.
+    pub async fn insist(&self, mut write: impl FnMut(&mut Ledger) -> Result<(), LedgerError> + Send) {
+        loop {
+            let Err(error) = write(&mut self.ledger()) else { return };
+            tracing::error!(error = crate::chain(&error), "the ledger cannot be written; trying again");
+            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        }
+    }
+}
+
+impl fmt::Debug for AgentContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site").field("host", &self.host).field("data_dir", &self.data_dir).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,107 @@
+//! Keeps what the host says of itself up to date: its policy, its Engine's version, its free disk.
+
+use crate::agent_context::AgentContext;
+use crate::clock;
+use crate::link::{Greeting, OpenSet};
+use crate::policy::PolicyNow;
+use crate::runtime::Changed;
+use fleet_core::host_policy::{HostPolicy, Permission};
+use futures_util::StreamExt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+const BETWEEN_LOOKS: Duration = Duration::from_secs(300);
+/// Free space is said again when it differs by this part of it.
+const NOTEWORTHY: u64 = 50;
+const ENGINE_LIMIT: Duration = Duration::from_secs(5);
+
+/// What is kept, and to whom it is said.
+pub struct HostInfoTask {
+    pub site: Arc<AgentContext>,
+    pub greeting: watch::Sender<Greeting>,
+}
+
+/// The policy as it is reported; one that cannot be read allows nothing.
+fn reported(policy: &PolicyNow) -> HostPolicy {
+    let nothing = || HostPolicy { apps: Some([].into()), exec: Permission::Denied, ..HostPolicy::default() };
+    policy.clone().unwrap_or_else(|_| nothing())
+}
+
+impl HostInfoTask {
+    /// Finds out what to say first.
+    pub async fn begin(&self) {
+        self.say_policy(&self.site.policy.now());
+        self.ask_engine().await;
+        self.ask_disk().await;
+        let free = self.site.pen.see(|board| board.disk_free.unwrap_or_default());
+        self.greeting.send_modify(|greeting| greeting.disk_free = free);
+    }
+
+    /// Keeps it up to date until it is dropped.
+    pub async fn run(self, mut open: watch::Receiver<Option<Arc<OpenSet>>>) {
+        let mut hangup = signal(SignalKind::hangup()).ok();
+        let (mut changes, mut policy) = (self.site.hands.changes(), self.site.policy.changes());
+        loop {
+            tokio::select! {
+                () = hung_up(&mut hangup) => {
+                    tracing::info!("the policy is read again");
+                    self.site.policy.reread();
+                }
+                // Orders come with each connection and with each change: a good moment to look.
+                Ok(()) = open.changed() => drop(self.site.policy.now()),
+                Ok(()) = policy.changed() => {
+                    let policy = policy.borrow_and_update().clone();
+                    self.say_policy(&policy);
+                }
+                Some(changed) = changes.next() => {
+                    if changed == Changed::Anything {
+                        self.ask_engine().await;
+                    }
+                }
+                () = tokio::time::sleep(BETWEEN_LOOKS) => self.ask_disk().await,
+            }
+        }
+    }
+
+    fn say_policy(&self, policy: &PolicyNow) {
+        if let Err(reason) = policy {
+            tracing::error!(reason, "the policy cannot be read: all orders are refused until it can");
+            let text = format!("the policy cannot be read, so all orders are refused: {reason}");
+            self.site.pen.tell(clock::now(), None, text);
+        }
+        let reported = reported(policy);
+        self.greeting.send_if_modified(|greeting| {
+            let is_new = greeting.policy != reported;
+            greeting.policy = reported;
+            is_new
+        });
+    }
+
+    async fn ask_engine(&self) {
+        let Ok(Ok(version)) = timeout(ENGINE_LIMIT, self.site.hands.engine_version()).await else { return };
+        self.greeting.send_if_modified(|greeting| {
+            let is_new = greeting.engine_version != version.version || greeting.engine_id != version.id;
+            greeting.engine_version = version.version;
+            greeting.engine_id = version.id;
+            is_new
+        });
+    }
+
+    async fn ask_disk(&self) {
+        let Ok(free) = self.site.hands.disk_free(&self.site.data_dir).await else { return };
+        let is_noteworthy = |before: u64| free.abs_diff(before) > before / NOTEWORTHY;
+        if self.site.pen.see(|board| board.disk_free.is_none_or(is_noteworthy)) {
+            self.site.pen.write(|board| board.disk_free = Some(free));
+        }
+    }
+}
+
+async fn hung_up(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}

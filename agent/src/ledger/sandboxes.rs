@@ -1,0 +1,65 @@
+//! Throwaway doubles that a drill could not remove, apart from their instances: those may be changed or gone meanwhile.
+
+use super::{Ledger, LedgerError, file};
+use fleet_core::names::{InstanceName, OrderId};
+use fleet_core::spec::InstanceSpec;
+use fleet_core::time::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What is left of a throwaway double: removing it is tried again and again, until it is gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LeftoverSandbox {
+    /// The drill that made it.
+    pub order: OrderId,
+    pub instance: InstanceName,
+    pub spec: Box<InstanceSpec>,
+    /// What was still there when it was last looked at, as people name it.
+    pub parts: Vec<String>,
+    pub since: Time,
+    /// When people were last told.
+    pub said: Time,
+}
+
+impl Ledger {
+    pub(super) fn read_doubles(&mut self) -> Result<(), LedgerError> {
+        let folder = self.folder.join("doubles");
+        // Whoever only looks makes no folders.
+        if !folder.exists() {
+            return Ok(());
+        }
+        for (_, path) in file::list(&folder)? {
+            match file::read::<LeftoverSandbox>(&path) {
+                Ok(double) => drop(self.doubles.insert(double.order.clone(), double)),
+                // It is in nobody's way: neither an instance nor an order waits for it.
+                Err(reason) => self.cannot_read(&path, None, None, &reason),
+            }
+        }
+        Ok(())
+    }
+
+    pub fn doubles(&self) -> &BTreeMap<OrderId, LeftoverSandbox> {
+        &self.doubles
+    }
+
+    /// Keeps what is left of a double, or what is known of it now.
+    pub fn keep_double(&mut self, double: LeftoverSandbox) -> Result<(), LedgerError> {
+        file::write(&self.double_path(&double.order), &double)?;
+        self.doubles.insert(double.order.clone(), double);
+        Ok(())
+    }
+
+    /// Notes that nothing of a double is left.
+    pub fn double_is_gone(&mut self, order: &OrderId) -> Result<(), LedgerError> {
+        if self.doubles.contains_key(order) {
+            file::remove(&self.double_path(order))?;
+            self.doubles.remove(order);
+        }
+        Ok(())
+    }
+
+    fn double_path(&self, order: &OrderId) -> PathBuf {
+        self.folder.join("doubles").join(format!("{order}.json"))
+    }
+}

@@ -1,0 +1,38 @@
+//! What the log tells of the link: each change once, not each attempt.
+
+use fleet_proto::link::{Identity, LinkError};
+
+/// How the link was when it was last spoken of.
+#[derive(Debug, Default)]
+pub struct LoggedLink(Last);
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Last {
+    #[default]
+    Nothing,
+    Connected,
+    Lost(String),
+}
+
+impl LoggedLink {
+    pub fn connected(&mut self, identity: &Identity) {
+        if self.0 != Last::Connected {
+            self.0 = Last::Connected;
+            tracing::info!(coordinator = identity.address, subject = %identity.subject, "connected");
+        }
+    }
+
+    pub fn lost(&mut self, identity: &Identity, error: &LinkError) {
+        let (text, hint) = (crate::chain(error), error.hint().unwrap_or_default());
+        let news = Last::Lost(error.to_string());
+        let coordinator = &identity.address;
+        if self.0 == news {
+            tracing::debug!(coordinator, error = text, "still not connected");
+        } else if error.is_passing() {
+            tracing::warn!(coordinator, error = text, hint, "not connected; what runs keeps running");
+        } else {
+            tracing::error!(coordinator, error = text, hint, "sent away; what runs keeps running");
+        }
+        self.0 = news;
+    }
+}

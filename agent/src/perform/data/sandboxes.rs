@@ -1,0 +1,179 @@
+//! What drills made and could not remove: it is said by its names, and removing it is tried again until it is gone.
+//!
+//! **Invariant:** only what a drill made is removed here: what carries the name of its own project, and its own folders.
+
+use super::undo::{own_volumes, remove_folder, scratch_of};
+use super::{DataError, DataWork};
+use crate::agent_context::AgentContext;
+use crate::clock;
+use crate::ledger::{Ledger, LedgerError, LeftoverSandbox};
+use crate::runtime::{Notes, RuntimeError};
+use fleet_core::names::{InstanceName, OrderId};
+use fleet_core::order::{Order, Outcome};
+use fleet_core::spec::{COMPOSE_PROJECT, InstanceSpec};
+use fleet_core::steps::{FoundProject, Ownership, steps_to_remove};
+use fleet_core::time::Time;
+use futures_util::future::join_all;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Large volumes take their time; then it is tried later. A later try gives way to orders.
+pub const LIMIT: Duration = Duration::from_secs(600);
+/// An order that ends does not wait for longer to say what is left.
+const LOOK: Duration = Duration::from_secs(10);
+/// People are told again so often while something is left, and whenever the agent starts.
+const BETWEEN_WORDS: Duration = Duration::from_secs(24 * 3600);
+
+/// The doubles of which something is left.
+fn left_of(site: &AgentContext, instance: &InstanceName) -> Vec<LeftoverSandbox> {
+    site.ledger().doubles().values().filter(|double| double.instance == *instance).cloned().collect()
+}
+
+/// Keeps what an order that ends could not remove, and says in its outcome what that is.
+pub async fn keep_left(data: &DataWork<'_>, outcome: Outcome) -> Outcome {
+    let Some(spec) = data.journal().sandbox else { return outcome };
+    let site = data.site();
+    let looked = timeout(LOOK, parts(site, &data.order.id, &spec)).await;
+    let parts = looked.ok().and_then(Result::ok).unwrap_or_else(|| all_parts(&spec));
+    let now = clock::now();
+    let (order, instance) = (data.order.id.clone(), data.order.instance.clone());
+    let double = LeftoverSandbox { order, instance, spec, parts, since: now, said: now };
+    site.insist(|ledger| ledger.keep_double(double.clone())).await;
+    tell(site, &double);
+    let before = outcome.reason().unwrap_or("the backup is good: it was restored and checked");
+    Outcome::Stuck { reason: format!("{before}; {}", words(&double)), hint: hint(&double.spec) }
+}
+
+/// Keeps what is left where nobody can look any more, after a fault of this agent.
+pub fn keep_of_fault(
+    ledger: &mut Ledger,
+    order: &Order,
+    spec: Box<InstanceSpec>,
+    now: Time,
+) -> Result<(), LedgerError> {
+    let parts = all_parts(&spec);
+    let (order, instance) = (order.id.clone(), order.instance.clone());
+    ledger.keep_double(LeftoverSandbox { order, instance, spec, parts, since: now, said: now })
+}
+
+/// What is left, in words of an outcome.
+fn words(double: &LeftoverSandbox) -> String {
+    let parts = match double.parts.as_slice() {
+        [] => format!("something of `{}`", double.spec.project),
+        parts => parts.join(", "),
+    };
+    format!("what its drill made could not all be removed: {parts}. That is tried again every minute")
+}
+
+fn hint(spec: &InstanceSpec) -> String {
+    let filter = format!("--filter label={COMPOSE_PROJECT}={}", spec.project);
+    format!(
+        "on the host, see `docker ps -a {filter}`, and `docker volume ls` and `docker network ls` with the same filter"
+    )
+}
+
+fn tell(site: &AgentContext, double: &LeftoverSandbox) {
+    let text = format!("{}; {}", words(double), hint(&double.spec));
+    tracing::warn!(instance = %double.instance, "{text}");
+    site.pen.tell(clock::now(), Some(&double.instance), text);
+}
+
+/// Tells people of all that is left, when the agent starts.
+pub fn tell_all(site: &AgentContext) {
+    let doubles: Vec<LeftoverSandbox> = site.ledger().doubles().values().cloned().collect();
+    doubles.iter().for_each(|double| tell(site, double));
+}
+
+/// Tries once to remove what is left of an instance's drills.
+pub async fn try_again(site: &AgentContext, instance: &InstanceName) {
+    for double in left_of(site, instance) {
+        let failure = match timeout(LIMIT, remove(site, &double)).await {
+            Ok(Ok(())) => continue,
+            Ok(Err(failure)) => failure,
+            Err(_) => "it took too long".to_owned(),
+        };
+        tracing::warn!(%instance, project = double.spec.project, failure, "what a drill made could not be removed yet");
+        say_again(site, double).await;
+    }
+}
+
+/// Removes what earlier drills of an instance have left, before another begins.
+pub async fn clear(data: &DataWork<'_>) -> Result<(), DataError> {
+    for double in left_of(data.site(), &data.order.instance) {
+        data.work.say("removing what an earlier drill made");
+        let removed = remove(data.site(), &double).await;
+        removed
+            .map_err(|failure| DataError::Failed(format!("{}: {failure}; {}", words(&double), hint(&double.spec))))?;
+    }
+    Ok(())
+}
+
+/// Says it again where it is long ago, and keeps what is left by now.
+async fn say_again(site: &AgentContext, before: LeftoverSandbox) {
+    let now = clock::now();
+    let looked = timeout(LOOK, parts(site, &before.order, &before.spec)).await;
+    let parts = looked.ok().and_then(Result::ok).unwrap_or_else(|| before.parts.clone());
+    let is_due = now.since(before.said) >= BETWEEN_WORDS;
+    let double = LeftoverSandbox { parts, said: if is_due { now } else { before.said }, ..before.clone() };
+    if is_due {
+        tell(site, &double);
+    }
+    if double != before {
+        site.insist(|ledger| ledger.keep_double(double.clone())).await;
+    }
+}
+
+/// Removes all of a double that can be removed; else says why something stays.
+async fn remove(site: &AgentContext, double: &LeftoverSandbox) -> Result<(), String> {
+    let spec = &double.spec;
+    let mut failures = Vec::new();
+    failures.extend(site.hands.sweep_tools(spec).await.err().map(|error| crate::chain(&error)));
+    let found = site.hands.look(spec).await.map_err(|error| crate::chain(&error))?;
+    // One part that stays keeps no other from going.
+    for stage in steps_to_remove(&found, spec, &own_volumes(spec)) {
+        let notes = Notes::unheard();
+        let done = join_all(stage.steps.iter().map(|step| site.hands.perform(step, spec, &notes))).await;
+        failures.extend(done.into_iter().filter_map(Result::err).map(|error| crate::chain(&error)));
+    }
+    for folder in folders(site, &double.order, spec) {
+        failures.extend(remove_folder(folder).await.err().map(|error| crate::chain(&error)));
+    }
+    let parts = parts(site, &double.order, spec).await.map_err(|error| crate::chain(&error))?;
+    if !parts.is_empty() || !failures.is_empty() {
+        return Err(failures
+            .into_iter()
+            .chain(parts.into_iter().map(|part| format!("{part} is there")))
+            .collect::<Vec<_>>()
+            .join("; "));
+    }
+    site.insist(|ledger| ledger.double_is_gone(&double.order)).await;
+    let text = format!("all that a drill made is removed now: nothing of `{}` is left", spec.project);
+    tracing::warn!(instance = %double.instance, "{text}");
+    site.pen.tell(clock::now(), Some(&double.instance), text);
+    Ok(())
+}
+
+fn folders(site: &AgentContext, order: &OrderId, spec: &InstanceSpec) -> [PathBuf; 2] {
+    [PathBuf::from(&spec.working_dir), scratch_of(site, order)]
+}
+
+/// What is there of a double, as people name it.
+async fn parts(site: &AgentContext, order: &OrderId, spec: &InstanceSpec) -> Result<Vec<String>, RuntimeError> {
+    let found = site.hands.look(spec).await?;
+    let folders = folders(site, order, spec).into_iter().filter(|folder| folder.exists());
+    let folders = folders.map(|folder| format!("folder `{}`", folder.display()));
+    Ok(named(&found).into_iter().chain(folders).collect())
+}
+
+/// All that it may have, where nobody can look.
+fn all_parts(spec: &InstanceSpec) -> Vec<String> {
+    named(&FoundProject::of_spec(spec))
+}
+
+fn named(found: &FoundProject) -> Vec<String> {
+    let containers = found.containers.iter().map(|it| format!("container `{}`", it.name));
+    let own = found.networks.iter().filter(|network| network.ownership == Ownership::OfProject);
+    let networks = own.map(|it| format!("network `{}`", it.name));
+    containers.chain(networks).chain(found.volumes.iter().map(|it| format!("volume `{it}`"))).collect()
+}

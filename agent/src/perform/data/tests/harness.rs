@@ -1,0 +1,349 @@
+//! An agent without a link on a host whose data can be looked at.
+
+use super::keeping::Keeping;
+use super::lab::LabHands;
+use crate::agent_context::AgentContext;
+use crate::bundles::Bundles;
+use crate::ledger::{Ledger, OrderState};
+use crate::link::OpenSet;
+use crate::path_resolver::PathResolver;
+use crate::perform::{Drifted, run};
+use crate::policy::LivePolicy;
+use crate::repositories::{Repository, SetFound};
+use crate::status_board::StatusWriter;
+use fleet_core::app::Bundle;
+use fleet_core::backup::{BackupSource, Cause, DataAction, DataResult, Kept, Manifest, Others, Privileges};
+use fleet_core::facts::DriftRule;
+use fleet_core::names::{BackupId, InstanceName};
+use fleet_core::order::{Action, End, Goal, Order, Outcome, Release, order_id};
+use fleet_core::steps::ContainerState;
+use fleet_proto::convert::OutgoingOrder;
+use futures_util::StreamExt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+const APP: &str = "
+app: notes
+values:
+  password: { type: string, secret: true, required: true }
+health: { minimum_healthy: 0s, deadline: 1s }
+stores:
+  rows: { engine: postgresql, kind: truth, service: db, database: notes, user: notes, data: /data }
+  uploads: { engine: volume, kind: truth, volume: uploads, HOLDS }
+";
+
+const COMPOSE: &str = "
+services:
+  web:
+    image: notes-web:1
+    depends_on: [db]
+    restart: \"no\"
+    volumes: [\"uploads:/uploads\"]
+  db:
+    image: notes-db:1
+    environment: { PASSWORD: \"${PASSWORD}\" }
+    volumes: [\"data:/data\"]
+volumes:
+  data: {}
+  uploads: {}
+";
+
+pub fn instance() -> InstanceName {
+    "oasis-1".parse().expect("a name")
+}
+
+pub struct Harness {
+    _folder: tempfile::TempDir,
+    pub path: PathBuf,
+    pub lab: LabHands,
+    pub keeping: Keeping,
+    open: watch::Sender<Option<Arc<OpenSet>>>,
+    pub deadline: Duration,
+    bundle: Bundle,
+}
+
+pub struct Agent {
+    pub site: Arc<AgentContext>,
+    task: tokio::task::JoinSet<()>,
+    _drifted: watch::Sender<Drifted>,
+}
+
+/// All that the instance has: what a backup must give back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    pub rows: String,
+    pub uploads: BTreeMap<String, Vec<u8>>,
+}
+
+impl Harness {
+    /// With an instance that runs and has data; `holds` are the services that stand still for its files.
+    pub async fn new(holds: &str) -> (Self, Agent) {
+        let harness = Self::bare(holds);
+        let agent = harness.agent();
+        let action = Action::Install { goal: harness.goal(1) };
+        assert_eq!(harness.carry_out(&agent, action).await.outcome, Outcome::Done);
+        harness.set(&State::of("row 1\nrow 2\nrow 3\n", &[("a.txt", b"alpha"), ("deep/b.bin", &[7; 9000])]));
+        (harness, agent)
+    }
+
+    pub fn bare(holds: &str) -> Self {
+        // In memory, where that can be had: these are thousands of small files, each flushed to disk.
+        let shm = Path::new("/dev/shm");
+        let folder = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() };
+        let folder = folder.expect("a folder");
+        let path = folder.path().to_owned();
+        let app = APP.replace(", HOLDS", &if holds.is_empty() { String::new() } else { format!(", {holds}") });
+        let files = [("app.yaml".to_owned(), app.into()), ("compose.yaml".to_owned(), COMPOSE.into())];
+        let bundle = Bundle::new(files.into()).expect("the bundle is small");
+        let bundles = path.join("agent/bundles");
+        std::fs::create_dir_all(&bundles).expect("a folder");
+        let name = bundle.digest().as_str().replace(':', "-");
+        std::fs::write(bundles.join(name), bundle.encode()).expect("written");
+        let bed_policy = path.join("policy.yaml");
+        std::fs::write(bed_policy, format!("repositories: ['{}']\n", path.display())).expect("written");
+        let lab = LabHands::new(&path);
+        let keeping = Keeping::new(&path, &lab);
+        let (open, deadline) = (watch::Sender::new(None), Duration::from_secs(60));
+        Self { _folder: folder, path, lab, keeping, open, deadline, bundle }
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.path.join("agent")
+    }
+
+    pub fn agent(&self) -> Agent {
+        let (attention, _) = mpsc::unbounded_channel();
+        let site = Arc::new(AgentContext {
+            host: "lab-1".parse().expect("a name"),
+            data_dir: self.data_dir(),
+            ledger: Mutex::new(Ledger::open(&self.data_dir()).expect("the ledger opens")),
+            hands: Arc::new(self.lab.clone()),
+            repositories: Arc::new(self.keeping.clone()),
+            bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),
+            renderer: fleet_render::Renderer::in_this_process(),
+            pen: StatusWriter::default(),
+            policy: LivePolicy::open(&self.path.join("policy.yaml")),
+            looks: PathResolver::default(),
+            attention,
+        });
+        let drifted = watch::Sender::new(Drifted::new());
+        let mut task = tokio::task::JoinSet::new();
+        task.spawn(run(Arc::clone(&site), self.open.subscribe(), drifted.subscribe()));
+        Agent { site, task, _drifted: drifted }
+    }
+
+    pub fn goal(&self, revision: u64) -> Goal {
+        let name = "notes@1".parse().expect("a release");
+        Goal { release: Release { name, digest: self.bundle.digest() }, revision }
+    }
+
+    pub fn order_of(&self, instance: &InstanceName, action: Action, salt: &str) -> OutgoingOrder {
+        let id = order_id(&[&format!("{action:?}"), instance.as_str(), salt]);
+        let access = match &action {
+            Action::Data(data) => {
+                let named = data.repositories(instance).into_iter();
+                named.map(|(name, of)| self.keeping.access(name.as_str(), of)).collect()
+            }
+            _ => Vec::new(),
+        };
+        let order = Order { id, instance: instance.clone(), action, deadline: self.deadline };
+        let values = [("password".to_owned(), "s3cret".to_owned())].into();
+        OutgoingOrder { order, values, drift: DriftRule::Heal, access, limit_rate: None }
+    }
+
+    pub fn order(&self, action: Action, salt: &str) -> OutgoingOrder {
+        self.order_of(&instance(), action, salt)
+    }
+
+    pub fn ask(&self, orders: &[OutgoingOrder]) {
+        let set = OpenSet { orders: orders.to_vec(), ..OpenSet::default() };
+        self.open.send_replace(Some(Arc::new(set)));
+    }
+
+    pub async fn carry_out(&self, agent: &Agent, action: Action) -> End {
+        self.carry_out_order(agent, &self.order(action, "")).await
+    }
+
+    pub async fn carry_out_order(&self, agent: &Agent, order: &OutgoingOrder) -> End {
+        self.ask(std::slice::from_ref(order));
+        let end = agent.end_of(order).await;
+        self.ask(&[]);
+        end
+    }
+
+    /// What the instance has now.
+    pub fn state(&self) -> State {
+        self.state_of("oasis-1")
+    }
+
+    pub fn state_of(&self, project: &str) -> State {
+        let rows = std::fs::read_to_string(self.lab.volume(&format!("{project}_data")).join("rows"));
+        State { rows: rows.unwrap_or_default(), uploads: files(&self.lab.volume(&format!("{project}_uploads"))) }
+    }
+
+    pub fn set(&self, state: &State) {
+        std::fs::write(self.lab.volume("oasis-1_data").join("rows"), &state.rows).expect("written");
+        let uploads = self.lab.volume("oasis-1_uploads");
+        for name in files(&uploads).keys().filter(|name| !state.uploads.contains_key(*name)) {
+            std::fs::remove_file(uploads.join(name)).expect("removed");
+        }
+        for (name, bytes) in &state.uploads {
+            let path = uploads.join(name);
+            std::fs::create_dir_all(path.parent().expect("it has one")).expect("made");
+            if std::fs::read(&path).ok().as_ref() != Some(bytes) {
+                std::fs::write(path, bytes).expect("written");
+            }
+        }
+    }
+
+    /// The services of the instance that run.
+    pub fn running(&self) -> Vec<String> {
+        let world = self.lab.fake.world();
+        let of_project = world.containers.iter().filter(|it| it.project == "oasis-1");
+        let running = of_project.filter(|it| it.state == ContainerState::Running);
+        running.map(|it| it.service.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// That nothing stands still, nothing is left over, and nothing is open.
+    #[track_caller]
+    pub fn check_calm(&self, about: &str) {
+        assert_eq!(self.running(), ["db", "web"], "{about}");
+        let world = self.lab.fake.world();
+        assert_eq!(world.containers.len(), 2, "{about}: {:?}", world.containers);
+        assert_eq!(world.networks.len(), 1, "{about}");
+        assert_eq!(world.volumes.keys().collect::<Vec<_>>(), ["oasis-1_data", "oasis-1_uploads"], "{about}");
+        drop(world);
+        for volume in ["oasis-1_data", "oasis-1_uploads"] {
+            let left: Vec<_> = std::fs::read_dir(self.lab.folder.join(volume)).expect("there").flatten().collect();
+            assert_eq!(left.len(), 1, "{about}: something is left beside a volume's data: {left:?}");
+        }
+        let drills = std::fs::read_dir(self.data_dir().join("drills")).map(Iterator::count).unwrap_or(0);
+        assert_eq!(drills, 0, "{about}: what a drill restored is left");
+        let ledger = Ledger::look(&self.data_dir()).expect("the ledger is there");
+        let open = ledger.orders().values().filter(|entry| matches!(entry.state, OrderState::Open(_))).count();
+        assert_eq!(open, 0, "{about}: an order is open");
+    }
+
+    /// The backups that a repository shows to whoever asks.
+    pub async fn sets(&self, repository: &str) -> Vec<SetFound> {
+        self.keeping.plainly(repository, &instance()).sets().await.expect("the repository can be read")
+    }
+
+    /// What a backup gives back, by reading all of it.
+    pub async fn restored(&self, repository: &str, set: &SetFound) -> Result<State, String> {
+        let manifest: Manifest = set.manifest()?;
+        let plain = self.keeping.plainly(repository, &instance());
+        let scratch = tempfile::tempdir_in(&self.path).expect("a folder");
+        let (mut rows, mut uploads) = (None, None);
+        for part in &manifest.parts {
+            match &part.kept {
+                Kept::Stream { path, .. } => {
+                    let mut stream = plain.read(set, path).await.map_err(|error| error.to_string())?;
+                    let mut bytes = Vec::new();
+                    while let Some(piece) = stream.next().await {
+                        bytes.extend_from_slice(&piece.map_err(|error| error.to_string())?);
+                    }
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    let lines = text.lines().filter(|line| line.starts_with("row "));
+                    rows = Some(lines.map(|line| format!("{line}\n")).collect());
+                }
+                Kept::Files { roots, .. } => {
+                    for root in roots {
+                        let told = crate::repositories::ProgressSink::to(|_| ());
+                        let restored = plain.restore(set, &root.path, scratch.path(), Privileges::Kept, &told).await;
+                        restored.map_err(|error| error.to_string())?;
+                    }
+                    uploads = Some(files(scratch.path()));
+                }
+            }
+        }
+        let rows = rows.ok_or("it has no rows")?;
+        Ok(State { rows, uploads: uploads.ok_or("it has no uploads")? })
+    }
+}
+
+impl State {
+    pub fn of(rows: &str, uploads: &[(&str, &[u8])]) -> Self {
+        let uploads = uploads.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
+        Self { rows: rows.to_owned(), uploads }
+    }
+}
+
+/// All files below a folder.
+pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let (mut found, mut line) = (BTreeMap::new(), vec![folder.to_owned()]);
+    while let Some(path) = line.pop() {
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                line.push(path);
+            } else {
+                let name = path.strip_prefix(folder).expect("it is below").display().to_string();
+                found.insert(name, std::fs::read(&path).expect("read"));
+            }
+        }
+    }
+    found
+}
+
+impl Agent {
+    /// As `kill -9` does.
+    pub async fn kill(mut self) {
+        self.task.shutdown().await;
+    }
+
+    pub async fn end_of(&self, order: &OutgoingOrder) -> End {
+        let mut board = self.site.pen.reader();
+        let ended = board.wait_for(|board| board.ends.contains_key(&order.order.id));
+        let ended = tokio::time::timeout(Duration::from_secs(300), ended).await;
+        let board = ended.expect("the order ends in time").expect("the board is there");
+        board.ends[&order.order.id].1.clone()
+    }
+}
+
+pub fn names(repositories: &[&str]) -> BTreeSet<fleet_core::names::RepositoryName> {
+    repositories.iter().map(|name| name.parse().expect("a name")).collect()
+}
+
+pub fn backup(to: &[&str]) -> Action {
+    Action::Data(DataAction::Backup { to: names(to), cause: Cause::Wished })
+}
+
+pub fn source(repository: &str, backup: &BackupId) -> BackupSource {
+    BackupSource {
+        repository: repository.parse().expect("a name"),
+        instance: instance(),
+        backup: backup.clone(),
+        snapshots: None,
+    }
+}
+
+pub fn drill(repository: &str, backup: &BackupId) -> Action {
+    Action::Data(DataAction::Drill { from: source(repository, backup), privileges: Default::default() })
+}
+
+pub fn restore(repository: &str, backup: &BackupId, safety: &[&str]) -> Action {
+    let from = source(repository, backup);
+    let (only, others) = (BTreeSet::new(), Others::Kept);
+    Action::Data(DataAction::Restore {
+        from,
+        only,
+        safety: names(safety),
+        goal: None,
+        others,
+        privileges: Default::default(),
+    })
+}
+
+/// The manifests that an order made, by repository; and why there is none.
+pub fn copies(end: &End) -> BTreeMap<String, Result<Manifest, String>> {
+    match end.made.as_deref() {
+        Some(DataResult::Backup(copies)) => {
+            copies.iter().map(|copy| (copy.repository.to_string(), copy.result.clone())).collect()
+        }
+        other => panic!("expected copies of a backup, found {other:?} of {:?}", end.outcome),
+    }
+}

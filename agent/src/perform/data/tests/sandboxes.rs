@@ -1,0 +1,161 @@
+//! What a drill could not remove is named, stands in nobody's way, and is removed later.
+
+use super::harness::{Agent, Harness, backup, drill, instance, restore};
+use super::lab::Fault;
+use crate::ledger::Ledger;
+use crate::status_board::StatusBoard;
+use fleet_core::backup::DataResult;
+use fleet_core::facts::Running;
+use fleet_core::names::BackupId;
+use fleet_core::order::{End, Outcome};
+use std::time::Duration;
+
+const FOR_EVER: u32 = u32::MAX;
+
+async fn backed_up() -> (Harness, Agent, BackupId) {
+    let (harness, agent) = Harness::new("").await;
+    let order = harness.order(backup(&["near"]), "");
+    assert_eq!(harness.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
+    (harness, agent, order.order.id.as_str().parse().expect("an id"))
+}
+
+/// A drill of which something stays; with the project of its double.
+async fn drilled(harness: &Harness, agent: &Agent, id: &BackupId) -> (End, String) {
+    harness.lab.plan().stays = FOR_EVER;
+    let order = harness.order(drill("near", id), "");
+    let end = harness.carry_out_order(agent, &order).await;
+    (end, format!("fleet-throwaway-{}", order.order.id))
+}
+
+fn left(harness: &Harness) -> usize {
+    Ledger::look(&harness.data_dir()).expect("it can be read").doubles().len()
+}
+
+/// Waits for an event; all that is waited for between tries passes at once.
+async fn told(agent: &Agent, what: &str) -> String {
+    let mut board = agent.site.pen.reader();
+    let find =
+        |board: &StatusBoard| board.events.iter().map(|(_, it)| it.text.clone()).find(|text| text.contains(what));
+    tokio::time::pause();
+    let waiting = board.wait_for(|board| find(board).is_some());
+    let waited = tokio::time::timeout(Duration::from_secs(2 * 24 * 3600), waiting).await;
+    let text = find(&waited.expect("it is told in time").expect("the board is there"));
+    tokio::time::resume();
+    text.expect("it is there")
+}
+
+#[tokio::test]
+async fn what_a_drill_could_not_remove_is_named_and_its_finding_counts() {
+    let (harness, agent, id) = backed_up().await;
+    let (end, double) = drilled(&harness, &agent, &id).await;
+    let Outcome::Stuck { reason, hint } = &end.outcome else { panic!("expected it to be stuck, found {end:?}") };
+    for part in [
+        format!("container `{double}-db-1`"),
+        format!("network `{double}_inside`"),
+        format!("volume `{double}_data`"),
+        format!("volume `{double}_uploads`"),
+    ] {
+        assert!(reason.contains(&part), "{part} is not in: {reason}");
+    }
+    assert!(hint.contains(&format!("docker ps -a --filter label=com.docker.compose.project={double}`")), "{hint}");
+    match end.made.as_deref() {
+        Some(DataResult::Drill(drill)) => assert_eq!(drill.proof.failure, None),
+        other => panic!("expected what the drill found, found {other:?}"),
+    }
+    assert_eq!(harness.keeping.proofs("near").len(), 1, "it is noted with the backup");
+    let text = told(&agent, "could not all be removed").await;
+    assert!(text.contains(&format!("`{double}_data`")) && text.contains("docker volume ls"), "{text}");
+}
+
+#[tokio::test]
+async fn an_instance_of_which_a_double_is_left_goes_on_as_ever() {
+    let (harness, agent, id) = backed_up().await;
+    drilled(&harness, &agent, &id).await;
+    assert_eq!(agent.site.ledger().instances()[&instance()].stuck, None);
+    let was = harness.state();
+    let again = harness.order(backup(&["near"]), "again");
+    assert_eq!(harness.carry_out_order(&agent, &again).await.outcome, Outcome::Done);
+    assert_eq!(harness.carry_out(&agent, restore("near", &id, &[])).await.outcome, Outcome::Done);
+    let (release, goal) = (harness.goal(1).release.name, harness.goal(2));
+    let configure = fleet_core::order::Action::Configure { from: 1, goal };
+    assert_eq!(harness.carry_out(&agent, configure).await.outcome, Outcome::Done, "{release}");
+    assert_eq!((harness.state(), harness.running()), (was, vec!["db".to_owned(), "web".to_owned()]));
+    // Another drill removes it first, or says why it cannot begin.
+    let end = harness.carry_out_order(&agent, &harness.order(drill("near", &id), "in vain")).await;
+    let reason = end.outcome.reason().unwrap_or_default();
+    assert!(matches!(end.outcome, Outcome::Failed { .. }) && reason.contains("it is in use"), "{end:?}");
+    assert_eq!(left(&harness), 1);
+    harness.lab.plan().stays = 0;
+    let end = harness.carry_out_order(&agent, &harness.order(drill("near", &id), "then")).await;
+    assert_eq!((end.outcome, left(&harness)), (Outcome::Done, 0));
+    harness.check_calm("after another drill");
+}
+
+#[tokio::test]
+async fn what_is_left_is_removed_when_it_can_be() {
+    let (harness, agent, id) = backed_up().await;
+    drilled(&harness, &agent, &id).await;
+    let before = harness.lab.plan().refused;
+    // Five more are refused; each try is one after a minute.
+    harness.lab.plan().stays = 5;
+    let text = told(&agent, "all that a drill made is removed now").await;
+    assert_eq!((harness.lab.plan().refused - before, left(&harness)), (5, 0), "{text}");
+    harness.check_calm("after it was removed");
+}
+
+#[tokio::test]
+async fn a_drill_that_failed_and_left_something_says_both_and_its_instance_is_not_stuck() {
+    let (harness, agent, id) = backed_up().await;
+    harness.lab.plan().fault = Some(Fault::LoadKilled);
+    let (end, double) = drilled(&harness, &agent, &id).await;
+    let Outcome::Stuck { reason, hint } = &end.outcome else { panic!("expected it to be stuck, found {end:?}") };
+    assert!(reason.contains("ended with 137") && reason.contains(&format!("volume `{double}_data`")), "{reason}");
+    assert!(hint.contains(&double) && end.made.is_none(), "{end:?}");
+    assert_eq!((left(&harness), agent.site.ledger().instances()[&instance()].stuck.clone()), (1, None));
+}
+
+#[tokio::test]
+async fn a_removal_that_hangs_ends_the_drill_with_its_finding_and_is_tried_again() {
+    let (mut harness, agent, id) = backed_up().await;
+    harness.deadline = Duration::from_secs(3600);
+    harness.lab.fake.world().hanging.insert("remove volume".to_owned());
+    let order = harness.order(drill("near", &id), "");
+    harness.ask(std::slice::from_ref(&order));
+    let mut board = agent.site.pen.reader();
+    // Until it hangs, time goes by as ever: else the deadline of the order would be over before.
+    let hangs =
+        |running: &Running| matches!(running, Running::Busy { doing, .. } if doing.step.contains("remove volume"));
+    let hanging = board.wait_for(|board| board.instances.get(&instance()).is_some_and(hangs)).await;
+    drop(hanging.expect("the board is there"));
+    tokio::time::pause();
+    let ended = board.wait_for(|board| board.ends.contains_key(&order.order.id)).await;
+    let end = ended.expect("the board is there").ends[&order.order.id].1.clone();
+    tokio::time::resume();
+    assert!(matches!(end.outcome, Outcome::Stuck { .. }) && end.made.is_some(), "{end:?}");
+    assert_eq!(agent.site.ledger().instances()[&instance()].stuck, None);
+    // The next try may have begun already.
+    harness.ask(&[]);
+    harness.lab.fake.meddle(|world| world.hanging.clear());
+    told(&agent, "all that a drill made is removed now").await;
+    harness.check_calm("after it went on");
+}
+
+#[tokio::test]
+async fn what_is_left_outlives_the_agent_and_its_instance() {
+    let (harness, agent, id) = backed_up().await;
+    let (_, double) = drilled(&harness, &agent, &id).await;
+    let volumes = ["oasis-1_data".to_owned(), "oasis-1_uploads".to_owned()].into();
+    let remove = fleet_core::order::Action::Remove { volumes };
+    assert_eq!(harness.carry_out(&agent, remove).await.outcome, Outcome::Done);
+    agent.kill().await;
+    let agent = harness.agent();
+    let text = told(&agent, "could not all be removed").await;
+    assert!(text.contains(&double), "{text}");
+    agent.kill().await;
+    harness.lab.plan().stays = 0;
+    let agent = harness.agent();
+    told(&agent, "all that a drill made is removed now").await;
+    assert_eq!(left(&harness), 0);
+    let world = harness.lab.fake.world();
+    assert!(world.containers.is_empty() && world.networks.is_empty() && world.volumes.is_empty(), "{world:?}");
+}

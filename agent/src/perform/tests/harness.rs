@@ -1,0 +1,208 @@
+//! An agent without a link, on a world that outlives it.
+
+use crate::agent_context::AgentContext;
+use crate::bundles::Bundles;
+use crate::fake::FakeHands;
+use crate::ledger::Ledger;
+use crate::link::OpenSet;
+use crate::path_resolver::PathResolver;
+use crate::perform::{Drifted, run};
+use crate::policy::LivePolicy;
+use crate::repositories::{Repositories, Repository};
+use crate::status_board::StatusWriter;
+use fleet_core::app::Bundle;
+use fleet_core::backup::RepositoryAccess;
+use fleet_core::facts::{DriftRule, Running};
+use fleet_core::names::{InstanceName, OrderId};
+use fleet_core::order::{Action, Goal, Order, Outcome, PowerRequest, Release, order_id};
+use fleet_proto::convert::OutgoingOrder;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+const APP: &str = "
+app: notes
+values:
+  port: { type: port, default: 8080 }
+  password: { type: string, secret: true, required: true }
+  share: { type: string, default: ./share }
+health: { minimum_healthy: 0s, deadline: 1s }
+";
+
+/// Version 2 changes the web service's image; version 3 brings a volume and a new configuration of the database too;
+/// version 4 mounts a folder of the host; version 5 is healthy after 30 seconds only.
+fn compose(version: u32) -> String {
+    let share = if version == 4 { "    volumes: [\"${SHARE}:/share\"]\n" } else { "" };
+    let extra = if version == 3 { ["      MODE: new", "\n  attic: {}"] } else { ["", ""] };
+    let mount = if version == 3 { "[\"data:/data\", \"attic:/attic\"]" } else { "[\"data:/data\"]" };
+    format!(
+        "services:
+  web:
+    image: notes-web:{version}
+    depends_on: [db]
+    ports: [\"${{PORT}}:80\"]
+    restart: \"no\"
+{share}  db:
+    image: notes-db:1
+    environment:
+      PASSWORD: ${{PASSWORD}}
+{}
+    volumes: {mount}
+volumes:
+  data: {{}}{}
+",
+        extra[0], extra[1]
+    )
+}
+
+pub fn bundle(version: u32) -> Bundle {
+    let app = if version == 5 { APP.replace("0s, deadline: 1s", "30s, deadline: 60s") } else { APP.to_owned() };
+    let files = [("app.yaml".to_owned(), app.into()), ("compose.yaml".to_owned(), compose(version).into())];
+    Bundle::new(files.into()).expect("the bundle is small")
+}
+
+pub fn release(version: u32) -> Release {
+    let name = format!("notes@{version}").parse().expect("a release");
+    Release { name, digest: bundle(version).digest() }
+}
+
+pub fn instance() -> InstanceName {
+    "oasis-1".parse().expect("a name")
+}
+
+pub struct Harness {
+    pub folder: tempfile::TempDir,
+    pub hands: FakeHands,
+    open: watch::Sender<Option<Arc<OpenSet>>>,
+    pub deadline: Duration,
+}
+
+/// For whoever never works on data.
+struct NoRepositories;
+
+impl Repositories for NoRepositories {
+    fn open(&self, _: &RepositoryAccess, _: Option<u64>) -> Arc<dyn Repository> {
+        panic!("nobody asks for a repository here")
+    }
+}
+
+/// A running agent.
+pub struct Agent {
+    pub site: Arc<AgentContext>,
+    pub drifted: watch::Sender<Drifted>,
+    task: tokio::task::JoinSet<()>,
+}
+
+impl Harness {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bundles = folder.path().join("bundles");
+        std::fs::create_dir_all(&bundles).expect("a folder");
+        for version in 1..=5 {
+            let bundle = bundle(version);
+            let path = bundles.join(bundle.digest().as_str().replace(':', "-"));
+            std::fs::write(path, bundle.encode()).expect("written");
+        }
+        std::fs::write(folder.path().join("policy.yaml"), "").expect("written");
+        let (hands, open) = (FakeHands::default(), watch::Sender::new(None));
+        Self { folder, hands, open, deadline: Duration::from_secs(60) }
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    fn policy(&self) -> PathBuf {
+        self.folder.path().join("policy.yaml")
+    }
+
+    pub fn write_policy(&self, text: &str) {
+        std::fs::write(self.policy(), text).expect("written");
+    }
+
+    pub fn agent(&self) -> Agent {
+        let (attention, _) = mpsc::unbounded_channel();
+        let site = Arc::new(AgentContext {
+            host: "lab-1".parse().expect("a name"),
+            data_dir: self.data_dir(),
+            ledger: Mutex::new(Ledger::open(&self.data_dir()).expect("the ledger opens")),
+            hands: Arc::new(self.hands.clone()),
+            repositories: Arc::new(NoRepositories),
+            bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),
+            renderer: fleet_render::Renderer::in_this_process(),
+            pen: StatusWriter::default(),
+            policy: LivePolicy::open(&self.policy()),
+            looks: PathResolver::default(),
+            attention,
+        });
+        let drifted = watch::Sender::new(Drifted::new());
+        let mut task = tokio::task::JoinSet::new();
+        task.spawn(run(Arc::clone(&site), self.open.subscribe(), drifted.subscribe()));
+        Agent { site, drifted, task }
+    }
+
+    pub fn order(&self, action: Action) -> OutgoingOrder {
+        let id = order_id(&[&format!("{action:?}")]);
+        let order = Order { id, instance: instance(), action, deadline: self.deadline };
+        let values = [("password".to_owned(), "s3cret".to_owned())].into();
+        OutgoingOrder { order, values, drift: DriftRule::Heal, access: Vec::new(), limit_rate: None }
+    }
+
+    pub fn ask(&self, orders: &[OutgoingOrder]) {
+        let set = OpenSet { orders: orders.to_vec(), ..OpenSet::default() };
+        self.open.send_replace(Some(Arc::new(set)));
+    }
+
+    /// Asks for one thing beside orders that are open and not told at the moment.
+    pub fn ask_beside(&self, order: &OutgoingOrder, held: &[OrderId]) {
+        let held = held.iter().cloned().collect();
+        let set = OpenSet { orders: vec![order.clone()], held, ..OpenSet::default() };
+        self.open.send_replace(Some(Arc::new(set)));
+    }
+
+    /// Asks for one thing and hears how it ended; by then the coordinator has heard it too.
+    pub async fn carry_out(&self, agent: &Agent, action: Action) -> Outcome {
+        let order = self.order(action);
+        self.ask(std::slice::from_ref(&order));
+        let outcome = agent.end_of(&order.order.id).await;
+        self.ask(&[]);
+        outcome
+    }
+}
+
+impl Agent {
+    /// As `kill -9` does.
+    pub async fn kill(mut self) {
+        self.task.shutdown().await;
+    }
+
+    /// Waits until an order has ended.
+    pub async fn end_of(&self, id: &OrderId) -> Outcome {
+        let mut board = self.site.pen.reader();
+        let ended = board.wait_for(|board| board.ends.contains_key(id));
+        let ended = tokio::time::timeout(Duration::from_secs(30), ended).await;
+        let board = ended.expect("the order ends in time").expect("the board is there");
+        board.ends[id].1.outcome.clone()
+    }
+
+    pub fn running(&self) -> Option<Running> {
+        self.site.pen.see(|board| board.instances.get(&instance()).cloned())
+    }
+}
+
+pub fn install(version: u32) -> Action {
+    Action::Install { goal: goal(version, 1) }
+}
+
+pub fn upgrade(from: u32, to: u32) -> Action {
+    Action::Upgrade { from: release(from), goal: goal(to, 1) }
+}
+
+pub fn power(wish: PowerRequest, serial: u64) -> Action {
+    Action::Power { wish, serial }
+}
+
+pub fn goal(version: u32, revision: u64) -> Goal {
+    Goal { release: release(version), revision }
+}

@@ -1,0 +1,99 @@
+//! The hands of the agent: what it does to the world of containers, behind one trait.
+//!
+//! **Invariant:** the hands decide nothing. Which step comes next, and whether an instance is well, is the mind's to say.
+//! **Invariant:** every call ends: each question to the Engine has a deadline, and dropping the future cancels the call.
+
+mod docker;
+mod error;
+mod files;
+mod http;
+mod request;
+
+pub use docker::{DEFAULT_SOCKET, DockerHands, Limits};
+pub use error::RuntimeError;
+pub use request::{
+    Changed, Disk, DumpStream, EngineVersion, ForeignContainer, Incoming, LogLine, LogRequest, LogStream, Note, Notes,
+    Resolved, RootFound,
+};
+
+use fleet_core::app::HealthRules;
+use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
+use fleet_core::spec::{InstanceSpec, VolumeTarget};
+use fleet_core::steps::gate::Observation;
+use fleet_core::steps::{FoundProject, Step};
+use futures_util::stream::BoxStream;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// What an agent can do to the instances of its host.
+#[tonic::async_trait]
+pub trait ContainerRuntime: Send + Sync + 'static {
+    /// What the spec's project has on this host, and which of the spec's images, files and external parts are there.
+    async fn look(&self, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError>;
+
+    /// Performs one step for a spec; done already is done. Long ones say how far they are through `notes`.
+    ///
+    /// `Step::Gate` is not for the hands: whoever performs it asks [`ContainerRuntime::observe`] until the gate decides.
+    /// Dropping the future cancels the step; repeating it later is safe.
+    async fn perform(&self, step: &Step, spec: &InstanceSpec, notes: &Notes) -> Result<(), RuntimeError>;
+
+    /// How the instance is now: its containers' own word, and the answers to the app's probes.
+    ///
+    /// A probe that fails is an observation, not an error; an error means that nothing could be observed.
+    async fn observe(&self, spec: &InstanceSpec, health: &HealthRules) -> Result<Observation, RuntimeError>;
+
+    /// The lines of an instance's containers, each at most 16 KiB; the stream ends with the containers, or at once where
+    /// nobody follows. It is read only as fast as it is polled.
+    fn logs(&self, request: LogRequest) -> BoxStream<'static, Result<LogLine, RuntimeError>>;
+
+    /// Runs a tool whose output is a dump: the stream ends with an error unless the tool ended with 0, and nothing but what the
+    /// tool itself wrote is in it. It is read only as fast as it is polled; dropping it ends the tool.
+    async fn dump(&self, tool: &Tool, spec: &InstanceSpec) -> Result<DumpStream, RuntimeError>;
+
+    /// Runs a tool that reads a dump. Where the bytes end with an error the tool is ended, and never sees their end.
+    async fn load(&self, tool: &Tool, spec: &InstanceSpec, bytes: Incoming) -> Result<(), RuntimeError>;
+
+    /// Runs a tool for its short answer.
+    async fn run_tool(&self, tool: &Tool, spec: &InstanceSpec) -> Result<String, RuntimeError>;
+
+    /// Ends and removes what tools have left behind, such as those of an agent that was killed.
+    async fn sweep_tools(&self, spec: &InstanceSpec) -> Result<(), RuntimeError>;
+
+    /// Lets a service's container stand still. One that stands still already, for whatever reason, stays as it is.
+    async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError>;
+
+    /// Lets it go on; what runs already is well.
+    async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError>;
+
+    /// What of this host's volumes and folders is the instance's, or nobody's.
+    async fn mounted(&self, spec: &InstanceSpec) -> Result<Mounted, RuntimeError>;
+
+    /// What those of the spec's volumes that exist lead to, by their drivers and the options that they were given.
+    async fn volume_devices(&self, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<VolumeTarget>>, RuntimeError>;
+
+    /// Where on this host the files of a store are; nothing for stores of other engines.
+    async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, RuntimeError>;
+
+    /// Containers that are not the instance's, run, and have one of these folders or something in it. They would keep the folder
+    /// that is moved away, and not see the one that takes its place.
+    async fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Result<Vec<ForeignContainer>, RuntimeError>;
+
+    /// Where on this host's networks a port of a service is.
+    async fn address(&self, spec: &InstanceSpec, service: &str, port: u16) -> Result<SocketAddr, RuntimeError>;
+
+    /// Which digest the registry has for an image reference, asked through the Engine without pulling.
+    async fn resolve(&self, image: &str) -> Result<Resolved, RuntimeError>;
+
+    async fn engine_version(&self) -> Result<EngineVersion, RuntimeError>;
+
+    /// Says that something changed, never what: look again. Ends only when dropped; after an interruption it says
+    /// [`Changed::Anything`], for what happened meanwhile is unknown.
+    fn changes(&self) -> BoxStream<'static, Changed>;
+
+    /// The disk on which a path is or would be; where none is named, that of the Engine's own volumes.
+    async fn disk_of(&self, path: Option<&Path>) -> Result<Disk, RuntimeError>;
+
+    /// The bytes free where a path is, for the working directories; where the Engine keeps its data, if that is less.
+    async fn disk_free(&self, path: &Path) -> Result<u64, RuntimeError>;
+}

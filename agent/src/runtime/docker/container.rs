@@ -1,0 +1,224 @@
+//! Containers at the Engine: made, started, waited for, stopped, removed.
+
+use super::create::{body, further_networks};
+use super::engine::{DockerEngine, unless_missing};
+use super::inspect::is_own_container;
+use super::port::port_taken;
+use crate::runtime::RuntimeError;
+use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum, NetworkConnectRequest};
+use bollard::query_parameters::{
+    CreateContainerOptions, InspectContainerOptions, RemoveContainerOptions, RenameContainerOptions,
+    StartContainerOptions, StopContainerOptions,
+};
+use fleet_core::spec::{
+    COMPOSE_PROJECT, COMPOSE_SERVICE, ContainerSpec, EngineOwner, FLEET_CONFIG_HASH, InstanceSpec, owner_by_labels,
+};
+use fleet_core::steps::KeptVolume;
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+pub async fn inspect(engine: &DockerEngine, name: &str) -> Result<Option<ContainerInspectResponse>, RuntimeError> {
+    let call = engine.docker().await?.inspect_container(name, None::<InspectContainerOptions>);
+    unless_missing(engine.ask(&format!("look at {name}"), call).await)
+}
+
+/// Looks at one of the instance's containers by its name. One of somebody else with that name is an error.
+pub async fn inspect_own(
+    engine: &DockerEngine,
+    spec: &InstanceSpec,
+    name: &str,
+) -> Result<Option<ContainerInspectResponse>, RuntimeError> {
+    let Some(found) = inspect(engine, name).await? else { return Ok(None) };
+    let labels = labels_of(&found);
+    let owner = owner_by_labels(spec, |key| labels.get(key).map(String::as_str));
+    match owner {
+        EngineOwner::Instance => Ok(Some(found)),
+        owner => Err(RuntimeError::OfOthers { kind: "container", name: name.to_owned(), owner }),
+    }
+}
+
+/// Creates a container in all its networks, without starting it.
+pub async fn create(
+    engine: &DockerEngine,
+    spec: &InstanceSpec,
+    container: &ContainerSpec,
+    name: &str,
+    keeps: &[KeptVolume],
+) -> Result<(), RuntimeError> {
+    let options = CreateContainerOptions { name: Some(name.to_owned()), ..CreateContainerOptions::default() };
+    let call = engine.docker().await?.create_container(Some(options), body(spec, container, keeps));
+    match engine.act(&format!("create {name}"), call).await {
+        Ok(_) => {}
+        Err(RuntimeError::Refused { status: 409, .. }) => is_this_one(engine, spec, container, name).await?,
+        Err(RuntimeError::Refused { status: 404, reason, .. }) if reason.contains("No such image") => {
+            return Err(RuntimeError::NoImage { image: container.image.clone() });
+        }
+        Err(error) => return Err(error),
+    }
+    for (network, endpoint_config) in further_networks(container) {
+        let request = NetworkConnectRequest { container: name.to_owned(), endpoint_config: Some(endpoint_config) };
+        let call = engine.docker().await?.connect_network(network, request);
+        match engine.act(&format!("connect {name} to network {network}"), call).await {
+            Ok(()) => {}
+            // Connected already, by an attempt that was cut off.
+            Err(RuntimeError::Refused { reason, .. }) if reason.contains("already exists in network") => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the container that has the name is the very one that was to be made, by an attempt that was cut off.
+async fn is_this_one(
+    engine: &DockerEngine,
+    spec: &InstanceSpec,
+    container: &ContainerSpec,
+    name: &str,
+) -> Result<(), RuntimeError> {
+    let found = inspect(engine, name).await?.unwrap_or_default();
+    let labels = labels_of(&found);
+    let has = |key: &str, value: &str| labels.get(key).is_some_and(|found| found == value);
+    let is_ours = is_own_container(spec, |key| labels.get(key).map(String::as_str))
+        && has(COMPOSE_PROJECT, &spec.project)
+        && has(COMPOSE_SERVICE, &container.service);
+    if is_ours && has(FLEET_CONFIG_HASH, &container.config_hash) {
+        return Ok(());
+    }
+    let id: String = found.id.unwrap_or_default().chars().take(12).collect();
+    Err(RuntimeError::NameTaken { name: name.to_owned(), id })
+}
+
+pub fn labels_of(found: &ContainerInspectResponse) -> HashMap<String, String> {
+    found.config.as_ref().and_then(|config| config.labels.clone()).unwrap_or_default()
+}
+
+/// Asks a container to end, and makes it end when its time is over; one that is gone has ended.
+pub async fn stop(engine: &DockerEngine, name: &str, id: &str, grace: Duration) -> Result<(), RuntimeError> {
+    let call = engine.docker().await?.stop_container(id, None::<StopContainerOptions>);
+    let limit = engine.limits.action.saturating_add(grace);
+    unless_missing(engine.within(limit, &format!("stop {name}"), call).await).map(drop)
+}
+
+/// Removes a container that has ended; its volumes stay.
+pub async fn remove(engine: &DockerEngine, name: &str, id: &str) -> Result<(), RuntimeError> {
+    let what = format!("remove {name}");
+    let options = RemoveContainerOptions { v: false, force: false, link: false };
+    let deadline = Instant::now() + engine.limits.action;
+    loop {
+        let call = engine.docker().await?.remove_container(id, Some(options.clone()));
+        match unless_missing(engine.act(&what, call).await) {
+            Ok(_) => return Ok(()),
+            // Someone else removes it, or an attempt that was cut off still does.
+            Err(RuntimeError::Refused { status: 409, reason, .. })
+                if reason.contains("already in progress") && Instant::now() < deadline =>
+            {
+                sleep(Duration::from_millis(100)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+pub async fn rename(engine: &DockerEngine, spec: &InstanceSpec, from: &str, name: &str) -> Result<(), RuntimeError> {
+    let options = RenameContainerOptions { name: name.to_owned() };
+    let call = engine.docker().await?.rename_container(from, options);
+    match engine.act(&format!("rename {from} to {name}"), call).await {
+        Ok(()) => Ok(()),
+        Err(error @ RuntimeError::Refused { status: 404 | 409, .. }) => {
+            let Some(container) = spec.containers.iter().find(|container| container.name == name) else {
+                return Err(error);
+            };
+            match inspect(engine, name).await? {
+                Some(_) => is_this_one(engine, spec, container, name).await,
+                None => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Starts a container, or lets a paused one go on.
+pub async fn start(engine: &DockerEngine, spec: &InstanceSpec, name: &str) -> Result<(), RuntimeError> {
+    let what = format!("start {name}");
+    inspect_own(engine, spec, name).await?;
+    let call = engine.docker().await?.start_container(name, None::<StartContainerOptions>);
+    match engine.act(&what, call).await {
+        Err(RuntimeError::Refused { reason, .. }) if reason.contains("paused container") => {
+            engine.act(&what, engine.docker().await?.unpause_container(name)).await
+        }
+        Err(RuntimeError::Refused { reason, status, what }) => match port_taken(engine, spec, name, &reason).await {
+            Some(taken) => Err(taken),
+            None => Err(RuntimeError::Refused { what, status, reason }),
+        },
+        answer => answer,
+    }
+}
+
+/// Waits until a container is healthy; one that has no check is when it runs.
+pub async fn await_healthy(engine: &DockerEngine, name: &str, limit: Duration) -> Result<(), RuntimeError> {
+    let what = format!("wait until {name} is healthy");
+    await_state(engine, name, &what, limit, |found| {
+        let state = found.state.as_ref()?;
+        let health = state.health.as_ref().and_then(|health| health.status);
+        match (state.status, health) {
+            (Some(ContainerStateStatusEnum::EXITED | ContainerStateStatusEnum::DEAD), _) => {
+                let code = state.exit_code.unwrap_or(-1);
+                Some(Err(RuntimeError::Ended { container: name.to_owned(), code, detail: String::new() }))
+            }
+            (_, Some(HealthStatusEnum::UNHEALTHY)) => {
+                Some(Err(RuntimeError::Unhealthy { container: name.to_owned(), detail: last_words(found) }))
+            }
+            (_, Some(HealthStatusEnum::STARTING)) => None,
+            (Some(ContainerStateStatusEnum::RUNNING), _) => Some(Ok(())),
+            (_, _) => None,
+        }
+    })
+    .await
+}
+
+/// Waits until a container has ended with 0.
+pub async fn await_exit(engine: &DockerEngine, name: &str, limit: Duration) -> Result<(), RuntimeError> {
+    let what = format!("wait until {name} has completed");
+    await_state(engine, name, &what, limit, |found| {
+        let state = found.state.as_ref()?;
+        let has_ended = state.status == Some(ContainerStateStatusEnum::EXITED);
+        let code = has_ended.then(|| state.exit_code.unwrap_or(-1))?;
+        let ended = || RuntimeError::Ended { container: name.to_owned(), code, detail: String::new() };
+        Some(if code == 0 { Ok(()) } else { Err(ended()) })
+    })
+    .await
+}
+
+/// Looks until there is an answer: often at first, for what starts fast should not wait for us.
+async fn await_state(
+    engine: &DockerEngine,
+    name: &str,
+    what: &str,
+    limit: Duration,
+    answer: impl Fn(&ContainerInspectResponse) -> Option<Result<(), RuntimeError>>,
+) -> Result<(), RuntimeError> {
+    let deadline = Instant::now() + limit;
+    let mut pause = Duration::from_millis(50);
+    loop {
+        let gone = || RuntimeError::NotThere { kind: "container", name: name.to_owned() };
+        let found = inspect(engine, name).await?.ok_or_else(gone)?;
+        if let Some(answer) = answer(&found) {
+            return answer;
+        }
+        if Instant::now() >= deadline {
+            return Err(RuntimeError::TooSlow { what: what.to_owned(), limit });
+        }
+        sleep(pause).await;
+        pause = pause.mul_f32(1.2).min(Duration::from_secs(1));
+    }
+}
+
+/// What the last health check printed, in one line.
+fn last_words(found: &ContainerInspectResponse) -> String {
+    let health = found.state.as_ref().and_then(|state| state.health.as_ref());
+    let last = health.and_then(|health| health.log.as_ref()).and_then(|log| log.last());
+    let output = last.and_then(|last| last.output.as_deref()).unwrap_or_default();
+    let line: String = output.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+    if line.is_empty() { line } else { format!(": {line}") }
+}

@@ -1,0 +1,148 @@
+//! The connection to an Engine: made when first needed, with a deadline on every call.
+
+use crate::runtime::{EngineVersion, RuntimeError};
+use bollard::errors::Error;
+use bollard::{API_DEFAULT_VERSION, Docker};
+use std::time::Duration;
+use tokio::sync::{Mutex, OnceCell};
+
+/// How long the Engine may take before the hands give up.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For an answer that only has to be read.
+    pub question: Duration,
+    /// For something to be made, started or removed; an overlay on a slow disk takes its time.
+    pub action: Duration,
+    /// For a pull as a whole. What usually ends a pull that cannot succeed is its silence.
+    pub pull: Duration,
+    /// For a pull that gets nowhere.
+    pub pull_silence: Duration,
+    /// For an answer from a registry through the Engine.
+    pub registry: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            question: Duration::from_secs(30),
+            action: Duration::from_secs(120),
+            pull: Duration::from_secs(4 * 3600),
+            pull_silence: Duration::from_secs(60),
+            registry: Duration::from_secs(60),
+        }
+    }
+}
+
+/// One Engine, behind its socket.
+#[derive(Debug)]
+pub struct DockerEngine {
+    socket: String,
+    pub limits: Limits,
+    docker: OnceCell<Docker>,
+    data_directory: OnceCell<Option<String>>,
+    /// Held by whoever makes a network.
+    pub creating_networks: Mutex<()>,
+}
+
+/// bollard's own limit; each call has a tighter one of ours.
+const LONGEST_CALL: u64 = 24 * 3600;
+
+impl DockerEngine {
+    pub fn new(socket: &str, limits: Limits) -> Self {
+        let (docker, data_directory, creating_networks) = Default::default();
+        Self { socket: socket.to_owned(), limits, docker, data_directory, creating_networks }
+    }
+
+    /// The connection, in the newest language that both sides speak.
+    pub async fn docker(&self) -> Result<&Docker, RuntimeError> {
+        self.docker.get_or_try_init(|| self.connect()).await
+    }
+
+    async fn connect(&self) -> Result<Docker, RuntimeError> {
+        let no_engine = |source| RuntimeError::NoEngine { socket: self.socket.clone(), source: Box::new(source) };
+        let docker = Docker::connect_with_unix(&self.socket, LONGEST_CALL, API_DEFAULT_VERSION).map_err(no_engine)?;
+        match tokio::time::timeout(self.limits.question, docker.negotiate_version()).await {
+            Ok(docker) => docker.map_err(no_engine),
+            Err(_) => Err(self.too_slow("ask the Engine for its version", self.limits.question)),
+        }
+    }
+
+    /// Asks something; `what` completes "could not …".
+    pub async fn ask<T>(&self, what: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, RuntimeError> {
+        self.within(self.limits.question, what, call).await
+    }
+
+    /// Does something; `what` completes "could not …".
+    pub async fn act<T>(&self, what: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, RuntimeError> {
+        self.within(self.limits.action, what, call).await
+    }
+
+    pub async fn within<T>(
+        &self,
+        limit: Duration,
+        what: &str,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, RuntimeError> {
+        match tokio::time::timeout(limit, call).await {
+            Ok(answer) => answer.map_err(|error| self.error(what, error)),
+            Err(_) => Err(self.too_slow(what, limit)),
+        }
+    }
+
+    fn too_slow(&self, what: &str, limit: Duration) -> RuntimeError {
+        RuntimeError::TooSlow { what: what.to_owned(), limit }
+    }
+
+    /// Gives an Engine's error its sentence.
+    pub fn error(&self, what: &str, error: Error) -> RuntimeError {
+        let what = what.to_owned();
+        match error {
+            Error::DockerResponseServerError { message, .. } | Error::DockerStreamError { error: message }
+                if is_disk_full(&message) =>
+            {
+                RuntimeError::DiskFull { what }
+            }
+            Error::DockerResponseServerError { status_code, message } => {
+                RuntimeError::Refused { what, status: status_code, reason: message }
+            }
+            Error::DockerStreamError { error: message } => RuntimeError::Refused { what, status: 500, reason: message },
+            error @ (Error::SocketNotFoundError(_) | Error::HyperLegacyError { .. } | Error::IOError { .. }) => {
+                RuntimeError::NoEngine { socket: self.socket.clone(), source: Box::new(error) }
+            }
+            error => RuntimeError::Lost { what, source: Box::new(error) },
+        }
+    }
+
+    pub async fn version(&self) -> Result<EngineVersion, RuntimeError> {
+        let version = self.ask("ask the Engine for its version", self.docker().await?.version()).await?;
+        let number = version.version.unwrap_or_default();
+        let parts = version.components.unwrap_or_default();
+        let is_podman = parts.iter().any(|part| part.name.starts_with("Podman"));
+        let version_text = if is_podman { format!("Podman {number}") } else { number };
+        let info = self.ask("ask the Engine for its id", self.docker().await?.info()).await?;
+        let (api, id) = (version.api_version.unwrap_or_default(), info.id.unwrap_or_default());
+        Ok(EngineVersion { version: version_text, api, id })
+    }
+
+    /// Where the Engine keeps images and volumes; asked once.
+    pub async fn data_directory(&self) -> Option<String> {
+        let ask = async {
+            let info = self.ask("ask the Engine for its data directory", self.docker().await?.info()).await?;
+            Ok::<_, RuntimeError>(info.docker_root_dir)
+        };
+        self.data_directory.get_or_try_init(|| ask).await.ok().cloned().flatten()
+    }
+}
+
+pub fn is_disk_full(message: &str) -> bool {
+    message.contains("no space left on device")
+}
+
+/// What to make of "there is no such thing": an absence, not an error.
+pub fn unless_missing<T>(answer: Result<T, RuntimeError>) -> Result<Option<T>, RuntimeError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(RuntimeError::Refused { status: 404, .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,190 @@
+//! How an instance is: its containers, and the answers to its app's probes.
+
+use super::container::labels_of;
+use super::engine::DockerEngine;
+use super::inspect::{containers, plain_name, restarts, state_of};
+use crate::runtime::{RuntimeError, http};
+use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
+use bollard::models::ContainerInspectResponse;
+use fleet_core::app::{ExecProbe, HealthRules, HttpProbe, Probe, VersionProbe};
+use fleet_core::spec::{COMPOSE_SERVICE, ContainerSpec, InstanceSpec, NetworkMode, Text};
+use fleet_core::steps::gate::{Observation, ObservedContainer, ProbeResult, version_said};
+use fleet_core::units::Period;
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use std::net::{IpAddr, SocketAddr};
+
+type Containers = Vec<ContainerInspectResponse>;
+
+pub async fn observe(
+    engine: &DockerEngine,
+    spec: &InstanceSpec,
+    health: &HealthRules,
+) -> Result<Observation, RuntimeError> {
+    let found = containers(engine, spec).await?;
+    let probes = join_all(health.probes.iter().map(|probe| ask(engine, spec, &found, probe))).await;
+    Ok(Observation { containers: found.into_iter().map(observed).collect(), probes })
+}
+
+fn observed(found: ContainerInspectResponse) -> ObservedContainer {
+    let service = labels_of(&found).remove(COMPOSE_SERVICE).unwrap_or_default();
+    let (state, health) = state_of(found.state.as_ref());
+    ObservedContainer {
+        service,
+        name: plain_name(found.name),
+        id: found.id.unwrap_or_default(),
+        state,
+        health,
+        restarts: restarts(found.restart_count),
+    }
+}
+
+async fn ask(engine: &DockerEngine, spec: &InstanceSpec, found: &Containers, probe: &Probe) -> ProbeResult {
+    let (name, answer) = match probe {
+        Probe::Http(it) => (describe_http(it), ask_http(spec, found, it).await),
+        Probe::Exec(it) => (describe_exec(it), ask_exec(engine, spec, found, it).await),
+        Probe::Version(it) => (describe_version(it), ask_version(spec, found, it).await),
+    };
+    ProbeResult { probe: name, failure: answer.err() }
+}
+
+fn describe_http(probe: &HttpProbe) -> String {
+    format!("GET {}:{}{}", probe.service, probe.port, probe.path)
+}
+
+fn describe_version(probe: &VersionProbe) -> String {
+    format!("version by {}:{}{}", probe.service, probe.port, probe.path)
+}
+
+fn describe_exec(probe: &ExecProbe) -> String {
+    let words: Vec<_> = probe.command.iter().map(ToString::to_string).collect();
+    format!("`{}` in {}", words.join(" "), probe.service)
+}
+
+async fn ask_http(spec: &InstanceSpec, found: &Containers, probe: &HttpProbe) -> Result<(), String> {
+    let answer = get(spec, found, &probe.service, probe.port, &probe.path, probe.timeout).await?;
+    if answer.status != probe.status {
+        return Err(format!("it answered {} instead of {}", answer.status, probe.status));
+    }
+    match &probe.contains {
+        Some(text) if !answer.body.contains(text) => Err(format!("its answer does not contain `{text}`")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+async fn ask_version(spec: &InstanceSpec, found: &Containers, probe: &VersionProbe) -> Result<(), String> {
+    let answer = get(spec, found, &probe.service, probe.port, &probe.path, probe.timeout).await?;
+    if answer.status != 200 {
+        return Err(format!("it answered {} instead of 200", answer.status));
+    }
+    let said = version_said(&answer.body);
+    if said == spec.version.as_str() {
+        return Ok(());
+    }
+    let said: String = said.chars().take(40).collect();
+    Err(format!("it says it is `{said}`, not {}", spec.version))
+}
+
+async fn get(
+    spec: &InstanceSpec,
+    found: &Containers,
+    service: &str,
+    port: u16,
+    path: &str,
+    limit: Period,
+) -> Result<http::Answer, String> {
+    let (address, port) = address(spec, found, service, port)?;
+    let limit = limit.as_duration();
+    match tokio::time::timeout(limit, http::get(address, port, service, path)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(format!("no answer in {} s", limit.as_secs_f32())),
+    }
+}
+
+/// The same, asked for by itself.
+pub async fn address_of(
+    engine: &DockerEngine,
+    spec: &InstanceSpec,
+    service: &str,
+    port: u16,
+) -> Result<SocketAddr, RuntimeError> {
+    let found = containers(engine, spec).await?;
+    let refused = |reason: String| RuntimeError::NoAddress { service: service.to_owned(), reason };
+    address(spec, &found, service, port).map(SocketAddr::from).map_err(refused)
+}
+
+/// Where a service's port can be reached from this host.
+fn address(spec: &InstanceSpec, found: &Containers, service: &str, port: u16) -> Result<(IpAddr, u16), String> {
+    let container = spec.container(service).ok_or_else(|| format!("the release has no service {service}"))?;
+    match &container.network_mode {
+        NetworkMode::Host => return Ok((IpAddr::from([127, 0, 0, 1]), port)),
+        NetworkMode::Service(lender) => return address(spec, found, lender, port),
+        NetworkMode::Attached | NetworkMode::Bridge | NetworkMode::None => {}
+    }
+    let there = running(found, container)?;
+    let settings = there.network_settings.as_ref();
+    let networks = settings.and_then(|settings| settings.networks.as_ref());
+    let endpoints = networks.into_iter().flat_map(|networks| networks.values());
+    let own = endpoints.filter_map(|endpoint| endpoint.ip_address.as_ref()?.parse().ok()).next();
+    // An Engine without root keeps its networks to itself; then a published port is the only way in.
+    let published = container.ports.iter().find(|it| it.container == port).and_then(|it| it.host);
+    let published = published.map(|host| (IpAddr::from([127, 0, 0, 1]), host));
+    own.map(|own| (own, port)).or(published).ok_or_else(|| format!("{} has no address", container.name))
+}
+
+fn running<'a>(found: &'a Containers, spec: &ContainerSpec) -> Result<&'a ContainerInspectResponse, String> {
+    let is_it =
+        |it: &&ContainerInspectResponse| it.name.as_deref().is_some_and(|it| it.trim_start_matches('/') == spec.name);
+    let there = found.iter().find(is_it).ok_or_else(|| format!("{} does not exist", spec.name))?;
+    let runs = there.state.as_ref().and_then(|state| state.running) == Some(true);
+    if runs { Ok(there) } else { Err(format!("{} does not run", spec.name)) }
+}
+
+/// How much of what a command prints is kept for people.
+const WORDS_LIMIT: usize = 200;
+
+async fn ask_exec(
+    engine: &DockerEngine,
+    spec: &InstanceSpec,
+    found: &Containers,
+    probe: &ExecProbe,
+) -> Result<(), String> {
+    let service = &probe.service;
+    let container = spec.container(service).ok_or_else(|| format!("the release has no service {service}"))?;
+    let id = running(found, container)?.id.clone().unwrap_or_default();
+    let limit = probe.timeout.as_duration();
+    match tokio::time::timeout(limit, exec(engine, &id, &probe.command)).await {
+        Ok(Ok((0, _))) => Ok(()),
+        Ok(Ok((code, words))) => Err(format!("it ended with {code}{words}")),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("it did not end in {} s", limit.as_secs_f32())),
+    }
+}
+
+/// Runs a command in a container: its exit code, and the first of what it printed.
+///
+/// A command that cannot be started looks like one that printed the reason; only the code tells them apart.
+async fn exec(engine: &DockerEngine, id: &str, command: &[Text]) -> Result<(i64, String), RuntimeError> {
+    let docker = engine.docker().await?;
+    let options = CreateExecOptions {
+        cmd: Some(command.iter().map(|word| word.expose().to_owned()).collect()),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        ..CreateExecOptions::default()
+    };
+    let exec = engine.ask("prepare the command", docker.create_exec(id, options)).await?.id;
+    let started = engine.act("run the command", docker.start_exec(&exec, None::<StartExecOptions>)).await?;
+    let mut printed = Vec::new();
+    if let StartExecResults::Attached { mut output, .. } = started {
+        while let Some(piece) = output.next().await {
+            let Ok(piece) = piece else { break };
+            let room = WORDS_LIMIT.saturating_sub(printed.len());
+            let bytes = piece.into_bytes();
+            printed.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+    }
+    let ended = engine.ask("hear how the command ended", docker.inspect_exec(&exec)).await?;
+    let text = String::from_utf8_lossy(&printed);
+    let line: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    Ok((ended.exit_code.unwrap_or(-1), if line.is_empty() { line } else { format!(": {line}") }))
+}

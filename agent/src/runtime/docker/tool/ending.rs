@@ -1,0 +1,196 @@
+//! The end of a tool: how it ended by itself, or that it is ended.
+
+use super::LABEL;
+use crate::runtime::RuntimeError;
+use crate::runtime::docker::container::inspect;
+use crate::runtime::docker::engine::{DockerEngine, unless_missing};
+use crate::runtime::docker::inspect::containers;
+use bollard::exec::{CreateExecOptions, StartExecOptions};
+use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions};
+use fleet_core::spec::InstanceSpec;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Where a tool runs.
+#[derive(Debug, Clone)]
+pub enum RunningTarget {
+    Exec { exec: String, container: String, user: Option<String> },
+    OneOff { container: String },
+}
+
+/// Ends the tool when it is dropped, unless the tool has ended.
+#[derive(Debug)]
+pub struct EndOnDrop {
+    pub engine: Arc<DockerEngine>,
+    place: Option<RunningTarget>,
+    mark: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Code(i64),
+    /// The streams are cut off, and the tool is not known to have ended.
+    Unknown,
+}
+
+/// How often an Engine that has not yet noticed the end is asked, and how long it is given between.
+const ASKED: u32 = 600;
+const BETWEEN: Duration = Duration::from_millis(50);
+/// How often a tool that still runs is killed.
+const KILLED: u32 = 50;
+
+impl EndOnDrop {
+    pub fn new(engine: Arc<DockerEngine>, place: RunningTarget, mark: String) -> Self {
+        Self { engine, place: Some(place), mark }
+    }
+
+    /// How the tool ended, after its streams have.
+    pub async fn exit(&mut self) -> Result<Exit, RuntimeError> {
+        for _ in 0..ASKED {
+            if let Some(code) = self.code().await? {
+                self.forget().await;
+                return Ok(Exit::Code(code));
+            }
+            sleep(BETWEEN).await;
+        }
+        Ok(Exit::Unknown)
+    }
+
+    async fn code(&self) -> Result<Option<i64>, RuntimeError> {
+        match &self.place {
+            Some(RunningTarget::Exec { exec, .. }) => {
+                let call = self.engine.docker().await?.inspect_exec(exec);
+                let found = self.engine.ask("hear how the tool ended", call).await?;
+                Ok(found.exit_code.filter(|_| found.running == Some(false)))
+            }
+            Some(RunningTarget::OneOff { container }) => {
+                let gone = || RuntimeError::NotThere { kind: "container", name: container.clone() };
+                let state = inspect(&self.engine, container).await?.ok_or_else(gone)?.state.unwrap_or_default();
+                Ok(state.exit_code.filter(|_| state.running == Some(false)))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The tool has ended: only its container may be left.
+    async fn forget(&mut self) {
+        if let Some(place @ RunningTarget::OneOff { .. }) = self.place.take() {
+            end(&self.engine, &place, &self.mark).await;
+        }
+    }
+
+    /// Ends the tool now.
+    pub async fn end(&mut self) {
+        if let Some(place) = self.place.take() {
+            end(&self.engine, &place, &self.mark).await;
+        }
+    }
+}
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        let (Some(place), Ok(runtime)) = (self.place.take(), tokio::runtime::Handle::try_current()) else { return };
+        let (engine, mark) = (Arc::clone(&self.engine), std::mem::take(&mut self.mark));
+        // Whoever dropped it does not wait; what this does not reach, the next sweep does.
+        drop(runtime.spawn(async move { end(&engine, &place, &mark).await }));
+    }
+}
+
+async fn end(engine: &DockerEngine, place: &RunningTarget, mark: &str) {
+    let ended = match place {
+        RunningTarget::Exec { exec, container, user } => end_exec(engine, exec, (container, user.as_ref()), mark).await,
+        RunningTarget::OneOff { container } => remove(engine, container).await,
+    };
+    if let Err(error) = ended {
+        tracing::warn!(error = crate::chain(&error), "a tool could not be ended; the next sweep tries again");
+    }
+}
+
+/// Kills until the Engine says that it has ended: one that was begun just now carries no mark yet, and would go on.
+async fn end_exec(
+    engine: &DockerEngine,
+    exec: &str,
+    (container, user): (&str, Option<&String>),
+    mark: &str,
+) -> Result<(), RuntimeError> {
+    for _ in 0..KILLED {
+        kill(engine, container, user.cloned(), mark).await?;
+        let asked = engine.docker().await?.inspect_exec(exec);
+        match engine.ask("hear that a tool was ended", asked).await {
+            Ok(found) if found.running == Some(true) => sleep(BETWEEN).await,
+            // Its container is gone, and with it all that ran there.
+            Ok(_) | Err(RuntimeError::Refused { status: 404, .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(RuntimeError::Interrupted { what: "end a tool".to_owned() })
+}
+
+async fn remove(engine: &DockerEngine, container: &str) -> Result<(), RuntimeError> {
+    // Without `v`: the volumes are the service's.
+    let options = RemoveContainerOptions { v: false, force: true, link: false };
+    let call = engine.docker().await?.remove_container(container, Some(options));
+    match unless_missing(engine.act("remove the container of a tool", call).await) {
+        Ok(_) => Ok(()),
+        Err(RuntimeError::Refused { status: 409, reason, .. }) if reason.contains("already in progress") => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Ends all that carries the mark. First everything is frozen, those too that were begun meanwhile: else a script would go on when
+/// a command of its own is ended before it. Only the shell is asked for, which has run the tool, and `cat`.
+const KILL: &str = "for signal in STOP STOP KILL; do for p in /proc/[0-9]*; do case \"$(cat \"$p/environ\" 2>/dev/null)\" in \
+    *FLEET_TOOL=\"$1\"*) kill -$signal \"${p#/proc/}\" 2>/dev/null;; esac; done; done; true";
+
+async fn kill(engine: &DockerEngine, container: &str, user: Option<String>, mark: &str) -> Result<(), RuntimeError> {
+    let options = CreateExecOptions {
+        cmd: Some(["sh", "-c", KILL, "sh", mark].map(str::to_owned).to_vec()),
+        user,
+        ..CreateExecOptions::default()
+    };
+    let docker = engine.docker().await?;
+    let call = docker.create_exec(container, options);
+    let exec = match engine.ask("prepare to end a tool", call).await {
+        Ok(exec) => exec.id,
+        // The container is gone or has ended, and with it all that ran there.
+        Err(RuntimeError::Refused { status: 404 | 409, .. }) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let options = StartExecOptions { detach: true, ..StartExecOptions::default() };
+    match engine.act("end a tool", docker.start_exec(&exec, Some(options))).await {
+        Ok(_) => {}
+        // Where there is no shell, no tool was ever begun.
+        Err(RuntimeError::Refused { reason, .. }) if reason.contains("executable file not found") => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    for _ in 0..ASKED {
+        let found = engine.ask("hear that a tool was ended", docker.inspect_exec(&exec)).await?;
+        if found.running == Some(false) {
+            return Ok(());
+        }
+        sleep(BETWEEN).await;
+    }
+    Err(RuntimeError::Interrupted { what: "end a tool".to_owned() })
+}
+
+/// Ends the tools of an instance, whoever began them.
+pub async fn sweep(engine: &DockerEngine, spec: &InstanceSpec) -> Result<(), RuntimeError> {
+    let label = format!("{LABEL}={}", spec.project);
+    let filters = Some(HashMap::from([("label".to_owned(), vec![label])]));
+    let options = ListContainersOptions { all: true, filters, ..ListContainersOptions::default() };
+    let listed = engine.ask("list containers of tools", engine.docker().await?.list_containers(Some(options))).await?;
+    for id in listed.into_iter().filter_map(|container| container.id) {
+        remove(engine, &id).await?;
+    }
+    for container in containers(engine, spec).await? {
+        let runs =
+            container.state.as_ref().is_some_and(|state| state.running == Some(true) && state.paused != Some(true));
+        // A container in which no command was ever run has no tool.
+        if let Some(id) = container.id.filter(|_| runs && container.exec_ids.is_some_and(|ids| !ids.is_empty())) {
+            kill(engine, &id, None, "").await?;
+        }
+    }
+    Ok(())
+}

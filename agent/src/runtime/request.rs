@@ -1,0 +1,140 @@
+//! What is asked of the hands, and what they answer beside the mind's own words.
+
+use super::RuntimeError;
+use fleet_core::backup::MountFound;
+use fleet_core::names::{Digest, InstanceName};
+use fleet_core::spec::Switch;
+use fleet_core::time::Time;
+use futures_util::stream::BoxStream;
+use hyper::body::Bytes;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Which log lines of an instance are wanted.
+#[derive(Debug, Clone)]
+pub struct LogRequest {
+    pub project: String,
+    pub instance: InstanceName,
+    /// All services where none is named.
+    pub service: Option<String>,
+    /// The last lines of each container; all of them where no number is given.
+    pub tail: Option<u32>,
+    pub follow: Switch,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    pub service: String,
+    pub stream: LogStream,
+    /// Unknown where the Engine does not say.
+    pub at: Option<Time>,
+    /// Without the line's end; at most 16 KiB.
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogStream {
+    Stdout,
+    Stderr,
+}
+
+/// A dump on its way out of a container; its last item is an error unless all of it came.
+pub type DumpStream = BoxStream<'static, Result<Bytes, RuntimeError>>;
+
+/// A dump on its way into a container; an item that is an error says why no more comes.
+pub type Incoming = BoxStream<'static, Result<Bytes, String>>;
+
+/// A volume or folder of a store, on this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootFound {
+    /// The volume's name as the Engine has it, or the folder's path.
+    pub from: String,
+    /// The same for an instance of another name: the volume's name in the Compose file.
+    pub key: String,
+    pub path: PathBuf,
+    /// As it was found: whose it is, and to which paths of the host it leads.
+    pub mount: MountFound,
+}
+
+/// A container that is not the instance's and has one of its folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignContainer {
+    pub container: String,
+    pub folder: PathBuf,
+}
+
+/// A file system, and what is free on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    /// Equal for all paths on it.
+    pub id: u64,
+    pub free: u64,
+}
+
+/// The digest of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolved {
+    /// As the registry has it: whoever pulls by it gets the same bytes.
+    InRegistry(Digest),
+    /// No registry has it, but this host does: the image's id, by which nobody else can pull.
+    OnlyHere(Digest),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineVersion {
+    /// Such as `20.10.24`; `Podman 4.9` for Podman.
+    pub version: String,
+    pub api: String,
+    /// The Engine's id, as `docker info` shows it; empty where it has none.
+    pub id: String,
+}
+
+impl fmt::Display for EngineVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.version)
+    }
+}
+
+/// Where something changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// In the Compose project of this name.
+    Project(String),
+    /// Anywhere: events may have been missed.
+    Anything,
+}
+
+/// What a step says while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// How far a pull is; the total grows while layers are still being discovered.
+    Bytes { done: u64, total: u64 },
+    /// Something a person should know, such as that a local image was used.
+    Said(String),
+}
+
+/// Hears the notes of a step; it must not block.
+#[derive(Clone)]
+pub struct Notes(Arc<dyn Fn(Note) + Send + Sync>);
+
+impl Notes {
+    pub fn to(listener: impl Fn(Note) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(listener))
+    }
+
+    /// For whoever does not listen.
+    pub fn unheard() -> Self {
+        Self::to(|_| ())
+    }
+
+    pub fn say(&self, note: Note) {
+        (self.0)(note);
+    }
+}
+
+impl fmt::Debug for Notes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Notes")
+    }
+}

@@ -1,0 +1,86 @@
+//! What there is to say: the latest state of this host, which the link reads and everyone else writes.
+//!
+//! **Invariant:** it holds states, not messages. Whoever reads it late misses nothing but what is no longer so; only
+//! events, which are for people, can be overwritten.
+
+use fleet_core::facts::Running;
+use fleet_core::names::{InstanceName, OrderId};
+use fleet_core::order::End;
+use fleet_core::time::Time;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The events that are kept for a coordinator that is away.
+const EVENT_LIMIT: usize = 200;
+
+/// The latest state of this host.
+#[derive(Debug, Clone, Default)]
+pub struct StatusBoard {
+    pub instances: BTreeMap<InstanceName, Running>,
+    /// The ends of orders that the coordinator may not have heard.
+    pub ends: BTreeMap<OrderId, (InstanceName, End)>,
+    pub disk_free: Option<u64>,
+    /// The newest events; the number counts all that ever were.
+    pub events: VecDeque<(u64, Event)>,
+    events_so_far: u64,
+}
+
+/// Something worth telling a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    pub at: Time,
+    pub instance: Option<InstanceName>,
+    pub text: String,
+}
+
+impl StatusBoard {
+    pub fn add_event(&mut self, event: Event) {
+        self.events_so_far += 1;
+        self.events.push_back((self.events_so_far, event));
+        if self.events.len() > EVENT_LIMIT {
+            self.events.pop_front();
+        }
+    }
+}
+
+/// The pen with which the other rooms write on the board.
+#[derive(Debug, Clone)]
+pub struct StatusWriter(Arc<watch::Sender<StatusBoard>>);
+
+impl Default for StatusWriter {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(StatusBoard::default())))
+    }
+}
+
+impl StatusWriter {
+    pub fn reader(&self) -> watch::Receiver<StatusBoard> {
+        self.0.subscribe()
+    }
+
+    /// Looks without waiting.
+    pub fn see<T>(&self, look: impl FnOnce(&StatusBoard) -> T) -> T {
+        look(&self.0.borrow())
+    }
+
+    pub fn write(&self, change: impl FnOnce(&mut StatusBoard)) {
+        self.0.send_modify(change);
+    }
+
+    /// Says what an instance is; saying it again wakes nobody.
+    pub fn set_instance(&self, name: &InstanceName, running: Running) {
+        self.0.send_if_modified(|board| {
+            let is_new = board.instances.get(name) != Some(&running);
+            if is_new {
+                board.instances.insert(name.clone(), running);
+            }
+            is_new
+        });
+    }
+
+    pub fn tell(&self, at: Time, instance: Option<&InstanceName>, text: impl Into<String>) {
+        let event = Event { at, instance: instance.cloned(), text: text.into() };
+        self.write(|board| board.add_event(event));
+    }
+}

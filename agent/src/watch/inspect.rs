@@ -1,0 +1,51 @@
+//! One look at a settled instance: what to say of it, and what to do about it.
+
+use crate::agent_context::AgentContext;
+use crate::ledger::{InstanceEntry, Settled};
+use crate::perform::{coverage_now, lost_volumes, note_signed, observe, said};
+use crate::runtime::RuntimeError;
+use fleet_core::facts::{DriftRule, InstanceHealth, InstanceSaid};
+use fleet_core::steps::{FoundProject, drift};
+
+/// What there is to do about drift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cure {
+    Heal,
+    /// It is reported only.
+    None,
+}
+
+pub async fn look_at(site: &AgentContext, entry: &InstanceEntry) -> Result<Option<(InstanceSaid, Cure)>, RuntimeError> {
+    let Some(settled) = &entry.settled else { return Ok(None) };
+    let spec = &settled.rendered.spec;
+    let found = site.hands.look(spec).await?;
+    let seen = observe(site, spec, &settled.rendered.health).await?;
+    note_signed(site, spec, &found);
+    let lost = lost_volumes(&found, settled);
+    // What others have in its place is theirs: nothing is healed beside it.
+    let is_alone = !found.has_foreign_containers();
+    let may_heal = entry.stuck.is_none() && lost.is_empty() && is_alone && settled.drift == DriftRule::Heal;
+    let cure = if may_heal { Cure::Heal } else { Cure::None };
+    // What is covered is no part of being well.
+    let coverage = coverage_now(site, settled).await;
+    let said = said(entry, &seen, drift_of(&found, settled), coverage);
+    Ok(said.map(|said| (without(&lost, said), cure)))
+}
+
+/// Data that is gone outranks all that may look well: a person has to bring it back, or to say that it may be empty.
+fn without(lost: &[String], said: InstanceSaid) -> InstanceSaid {
+    if lost.is_empty() {
+        return said;
+    }
+    let reason = format!("its data is gone: somebody removed volume {}; it is not healed", lost.join(" and volume "));
+    InstanceSaid { health: InstanceHealth::Unhealthy { reason }, ..said }
+}
+
+/// An instance that is to stand still has drifted when it runs; it is not asked what else is missing.
+fn drift_of(found: &FoundProject, settled: &Settled) -> Vec<String> {
+    if !settled.is_stopped() {
+        return drift(found, &settled.rendered.spec);
+    }
+    let alive = found.containers.iter().filter(|container| container.state.is_alive());
+    alive.map(|container| format!("container {} was started", container.name)).collect()
+}

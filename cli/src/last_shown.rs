@@ -1,0 +1,86 @@
+//! What was told of one change already, so that each of its steps is told once.
+
+/// The state of a change, and the step that was told last.
+#[derive(Debug, Default)]
+pub struct LastShown {
+    state: String,
+    step: Option<String>,
+}
+
+impl LastShown {
+    /// Whether a state is another than the last one. What was told in that one may be told again.
+    pub fn is_new_state(&mut self, state: &str) -> bool {
+        let is_new = self.state != state;
+        if is_new {
+            *self = Self { state: state.to_owned(), step: None };
+        }
+        is_new
+    }
+
+    /// Whether a step is another than the one that was told last: what comes back, such as in another attempt, is news.
+    ///
+    /// How far a step is comes apart from it, and is none.
+    pub fn is_new_step(&mut self, step: &str) -> bool {
+        let is_new = self.step.as_deref() != Some(step);
+        if is_new {
+            self.step = Some(step.to_owned());
+        }
+        is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(steps: &[(&str, bool)]) {
+        let mut told = LastShown::default();
+        for (step, expect) in steps {
+            assert_eq!(told.is_new_step(step), *expect, "{step}");
+        }
+    }
+
+    #[test]
+    fn each_step_is_told_once() {
+        check(&[
+            ("preparing notes@1.2", true),
+            ("pull 127.0.0.1:5001/web:1.2, pull 127.0.0.1:5001/db:1", true),
+            ("pull 127.0.0.1:5001/web:1.2, pull 127.0.0.1:5001/db:1", false),
+            ("stop notes-1-web-1", true),
+            ("stop notes-1-web-2", true),
+            ("going back: stop notes-1-web-1", true),
+        ]);
+    }
+
+    #[test]
+    fn a_number_makes_another_step() {
+        check(&[
+            ("upgrade to 1.2", true),
+            ("upgrade to 1.3", true),
+            ("no answer after 3s", true),
+            ("ended with 4", true),
+        ]);
+        check(&[("web ended with 1", true), ("web ended with 137", true)]);
+    }
+
+    #[test]
+    fn another_attempt_and_a_reason_that_comes_back_are_news() {
+        check(&[
+            ("pull web:1.2", true),
+            ("the registry does not answer; trying again", true),
+            ("pull web:1.2", true),
+            ("pull web:1.2", false),
+            ("waiting until it is healthy", true),
+            ("waiting until it is healthy: GET http://web:80: no answer", true),
+            ("waiting until it is healthy", true),
+        ]);
+    }
+
+    #[test]
+    fn another_state_begins_anew() {
+        let mut told = LastShown::default();
+        assert!(told.is_new_state("under way") && told.is_new_step("stop web"));
+        assert!(!told.is_new_state("under way") && !told.is_new_step("stop web"));
+        assert!(told.is_new_state("waiting") && told.is_new_state("under way") && told.is_new_step("stop web"));
+    }
+}

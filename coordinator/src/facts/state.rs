@@ -1,0 +1,196 @@
+//! Everything that is known: the three facts, and beside them releases and events.
+
+use super::event::Events;
+use super::expected::Expected;
+use super::index::Index;
+use super::people::People;
+use super::release::ReleaseKept;
+use super::untold::Untold;
+use super::{Event, observed};
+use crate::keys;
+use crate::store::{Store, StoreError};
+use fleet_core::facts::{Asked, Desired, InstanceDesired, InstanceSaid, Observed};
+use fleet_core::names::{AppName, HostName, InstanceName, OrderId, Version};
+use fleet_core::plan::Waiting;
+use fleet_core::time::Time;
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// A look at the facts. Only the modules beside this one change them.
+#[derive(Debug, Default)]
+pub struct StateSnapshot {
+    pub(super) desired: Desired,
+    pub(super) asked: Asked,
+    /// The backups that orders have asked for, and that repositories may hold from now on.
+    pub(super) expected: BTreeMap<OrderId, Expected>,
+    pub(super) observed: Observed,
+    pub(super) releases: BTreeMap<AppName, BTreeMap<Version, ReleaseKept>>,
+    pub(super) events: Events,
+    pub(super) index: Index,
+    pub(super) people: People,
+    /// Orders whose end is in memory and not yet on the disk: they are not acknowledged yet.
+    pub(super) unkept: HashSet<OrderId>,
+    /// Open orders that their hosts are not told, and why; derived.
+    pub(super) untold: HashMap<OrderId, Untold>,
+    /// Counts changes of hosts, instances and rollouts, so that a plan knows what it was made for.
+    pub(super) wishes: u64,
+    /// What the last plan said of those who wait; derived.
+    pub(super) waiting: HashMap<InstanceName, Box<str>>,
+}
+
+impl StateSnapshot {
+    pub(super) fn load(store: &dyn Store) -> Result<Self, StoreError> {
+        let mut desired = Desired {
+            hosts: load(store, keys::HOSTS)?,
+            instances: load(store, keys::INSTANCES)?,
+            rollouts: load(store, keys::ROLLOUTS)?,
+            repositories: load(store, keys::REPOSITORIES)?,
+            policies: load(store, keys::POLICIES)?,
+            at_once: store.get(keys::AT_ONCE)?.map(|entry| entry.read()).transpose()?.unwrap_or_default(),
+            held: load(store, keys::HELD)?,
+        };
+        desired.add_central();
+        let asked = Asked { orders: load(store, keys::ASKED)? };
+        let observed = observed::load(store)?;
+        let index = Index::of(&desired, &asked, &observed);
+        let mut known = Self {
+            desired,
+            asked,
+            expected: load(store, keys::EXPECTED)?,
+            observed,
+            index,
+            events: Events::load(store)?,
+            people: People::load(store)?,
+            ..Self::default()
+        };
+        for entry in store.scan(keys::RELEASES)? {
+            known.add_release(entry.read()?);
+        }
+        Ok(known)
+    }
+
+    /// How often hosts, instances or rollouts have changed by somebody's wish since the start.
+    pub fn wishes(&self) -> u64 {
+        self.wishes
+    }
+
+    /// When an instance was made: backups from before are of an earlier one of its name. None are where it is gone.
+    pub fn created(&self, name: &InstanceName) -> Time {
+        self.desired.instances.get(name).map_or(Time::ZERO, |instance| instance.created)
+    }
+
+    pub fn desired(&self) -> &Desired {
+        &self.desired
+    }
+
+    pub fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
+    pub fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
+    pub fn releases(&self) -> &BTreeMap<AppName, BTreeMap<Version, ReleaseKept>> {
+        &self.releases
+    }
+
+    pub fn release(&self, app: &AppName, version: &Version) -> Option<&ReleaseKept> {
+        self.releases.get(app)?.get(version)
+    }
+
+    pub(super) fn add_release(&mut self, release: ReleaseKept) {
+        let versions = self.releases.entry(release.release.name.app.clone()).or_default();
+        versions.insert(release.release.name.version.clone(), release);
+    }
+
+    /// The events that are kept, oldest first.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
+        self.events.iter()
+    }
+
+    /// The events from a number on, with their numbers, to be shared and not copied.
+    pub fn events_from(&self, number: u64) -> impl DoubleEndedIterator<Item = (u64, &Arc<Event>)> {
+        self.events.from(number)
+    }
+
+    /// The number of the next event.
+    pub fn next_event(&self) -> u64 {
+        self.events.next()
+    }
+
+    /// The open orders of a host.
+    pub fn orders_of<'a>(&'a self, host: &'a HostName) -> impl Iterator<Item = &'a OrderId> {
+        self.index.orders_of(host)
+    }
+
+    /// The instances that a host should have or said to have.
+    pub fn instances_of<'a>(&'a self, host: &'a HostName) -> impl Iterator<Item = &'a InstanceName> {
+        self.index.instances_of(host)
+    }
+
+    /// Whether the end of an order was heard and kept: then its host need not be told of it any more.
+    pub fn has_kept_the_end_of(&self, id: &OrderId) -> bool {
+        self.observed.ended.contains_key(id) && !self.unkept.contains(id)
+    }
+
+    /// Why an open order is not told to its host.
+    pub fn untold(&self, id: &OrderId) -> Option<&Untold> {
+        self.untold.get(id)
+    }
+
+    pub fn instance(&self, name: &InstanceName) -> Option<&InstanceDesired> {
+        self.desired.instances.get(name)
+    }
+
+    /// The revision of an instance's next values: newer than any that is wanted, promised to an undo or had by its host. A host
+    /// that has a newer one would take the new values for its own.
+    pub fn next_revision(&self, name: &InstanceName, promised: &HashMap<&InstanceName, u64>) -> u64 {
+        let wanted = self.instance(name).map_or(0, |instance| instance.revision);
+        let promised = promised.get(name).copied().unwrap_or(0);
+        wanted.max(promised).max(self.said(name).map_or(0, |said| said.revision)) + 1
+    }
+
+    /// What an instance's host last said that it is.
+    pub fn said(&self, name: &InstanceName) -> Option<&InstanceSaid> {
+        let host = &self.instance(name)?.host;
+        let seen = self.observed.instances.get(name).filter(|seen| seen.host == *host);
+        seen.and_then(|seen| seen.running.last())
+    }
+
+    /// The revisions that undos will bring, by instance: nobody else may use their numbers.
+    pub fn promised_revisions(&self) -> HashMap<&InstanceName, u64> {
+        let mut promised = HashMap::new();
+        let members = self.desired.rollouts.values().flat_map(|rollout| &rollout.members);
+        for (name, revision) in members.filter_map(|member| Some((&member.instance, member.to_revision?))) {
+            let highest: &mut u64 = promised.entry(name).or_default();
+            *highest = revision.max(*highest);
+        }
+        promised
+    }
+
+    /// Why an instance waits, as the last plan said.
+    pub fn waits_because(&self, instance: &InstanceName) -> Option<&str> {
+        self.waiting.get(instance).map(AsRef::as_ref)
+    }
+
+    pub(super) fn set_waiting(&mut self, waiting: Vec<Waiting>) {
+        self.waiting = waiting.into_iter().map(|waiting| (waiting.instance, waiting.because.into())).collect();
+    }
+}
+
+/// Reads every record below a prefix; what follows the prefix is its name.
+pub(super) fn load<K: FromStr + Ord, T: DeserializeOwned>(
+    store: &dyn Store,
+    prefix: &str,
+) -> Result<BTreeMap<K, T>, StoreError> {
+    let mut records = BTreeMap::new();
+    for entry in store.scan(prefix)? {
+        let name = entry.key.strip_prefix(prefix).and_then(|name| name.parse().ok());
+        let name = name.ok_or_else(|| StoreError::Name { key: entry.key.clone() })?;
+        records.insert(name, entry.read()?);
+    }
+    Ok(records)
+}

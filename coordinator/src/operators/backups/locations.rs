@@ -1,0 +1,176 @@
+//! Repositories: places that operators name.
+
+use super::requests::hosts_against;
+use crate::clock;
+use crate::facts::{DesiredChange, StateSnapshot};
+use crate::operators::apps::count;
+use crate::operators::request::{ChangeError, absent, hindered, read, taken, wrong};
+use crate::operators::service::OperatorsService;
+use crate::repositories::{BucketKeys, retire};
+use crate::serve::failed;
+use fleet_core::backup::{RepositoryDesired, RepositoryLocation, Secret};
+use fleet_core::grammar;
+use fleet_core::names::{OperatorName, RepositoryName};
+use fleet_proto::v1::{self, add_repository_request};
+use tonic::Status;
+
+const TEXT_LIMIT: usize = 500;
+
+impl OperatorsService {
+    pub async fn add_repository_as(
+        &self,
+        by: &OperatorName,
+        request: v1::AddRepositoryRequest,
+    ) -> Result<v1::RepositoryView, Status> {
+        const ATTEMPT: &str = "add the repository";
+        let name: RepositoryName = read(ATTEMPT, &request.name)?;
+        let now = clock::now();
+        let place = place(ATTEMPT, request.location.as_ref())?;
+        let change = |change: &mut DesiredChange<'_>| {
+            if change.known().desired().repositories.contains_key(&name) {
+                let hint = "choose another name, or remove it first: `fleet backup repository rm`";
+                return Err(taken(ATTEMPT, format!("there is a repository `{name}` already"), hint).into());
+            }
+            if let Some(add_repository_request::Location::Bucket(bucket)) = &request.location {
+                let keys = BucketKeys { key_id: bucket.key_id.clone(), key: Secret(bucket.key.clone()) };
+                let kept = self.shared.keeper.secrets().put_bucket(change.batch(), &name, &keys);
+                kept.map_err(|error| failed("could not keep the keys of the bucket", &error))?;
+            }
+            change.put_repository(&name, RepositoryDesired { place, added: now });
+            change.tell(&format!("repository {name}"), &format!("added by {by}"));
+            Ok::<_, ChangeError>(())
+        };
+        self.change(now, change).await?;
+        let known = self.shared.facts.read();
+        let notes = hosts_against(&known, known.desired().hosts.keys(), &[name.clone()].into());
+        let view = known.desired().repositories.get(&name).map(|repository| view(&known, &name, repository));
+        let view = view.map(|view| v1::RepositoryView { notes, ..view });
+        view.ok_or_else(|| absent(ATTEMPT, format!("repository `{name}`"), ""))
+    }
+
+    pub fn list_repositories_now(&self) -> v1::RepositoryList {
+        let known = self.shared.facts.read();
+        let repositories = known.desired().repositories.iter();
+        v1::RepositoryList { repositories: repositories.map(|(name, it)| view(&known, name, it)).collect() }
+    }
+
+    pub async fn remove_repository_as(
+        &self,
+        by: &OperatorName,
+        request: &v1::RemoveRepositoryRequest,
+    ) -> Result<v1::RemoveRepositoryReply, Status> {
+        const ATTEMPT: &str = "remove the repository";
+        let name: RepositoryName = read(ATTEMPT, &request.name)?;
+        let change = |change: &mut DesiredChange<'_>| {
+            let known = change.known();
+            let Some(desired) = known.desired().repositories.get(&name).cloned() else {
+                let hint = "see them with `fleet backup repository ls`";
+                return Err(absent(ATTEMPT, format!("repository `{name}`"), hint).into());
+            };
+            if name == RepositoryDesired::central() {
+                return Err(hindered(ATTEMPT, format!("`{name}` is the one that every fleet has"), "").into());
+            }
+            if let Some((policy, _)) = known.desired().policies.iter().find(|(_, policy)| policy.to.contains(&name)) {
+                let hint = format!("name others first: `fleet backup policy set {policy} --to REPOSITORY`");
+                return Err(hindered(ATTEMPT, format!("the policy `{policy}` keeps backups there"), &hint).into());
+            }
+            let is_asked = |open: &fleet_core::facts::OpenOrder| {
+                let data = open.order.action.data();
+                data.is_some_and(|data| data.repositories(&open.order.instance).iter().any(|(of, _)| **of == name))
+            };
+            if known.asked().orders.values().any(is_asked) {
+                return Err(hindered(ATTEMPT, "an order that is under way uses it", "wait for it").into());
+            }
+            let held = known.backups_in(&name).len();
+            if held > 0 && !request.forget {
+                let hint = "they stay where they are, but the fleet does not know them any more: consent with --forget";
+                return Err(hindered(ATTEMPT, format!("it holds {}", grammar::count(held, "backup")), hint).into());
+            }
+            let forgotten = retire(change, self.shared.facts.store(), &name, &desired);
+            let forgotten = forgotten.map_err(|error| failed("could not keep what opens it", &error))?;
+            change.remove_repository(&name);
+            let forgotten = grammar::count(forgotten, "backup");
+            let text = format!("removed by {by}, and its {forgotten} forgotten; what it holds stays where it is");
+            change.tell(&format!("repository {name}"), &text);
+            Ok::<_, ChangeError>(())
+        };
+        self.change(clock::now(), change).await?;
+        Ok(v1::RemoveRepositoryReply {})
+    }
+}
+
+fn place(attempt: &str, place: Option<&add_repository_request::Location>) -> Result<RepositoryLocation, Status> {
+    match place {
+        Some(add_repository_request::Location::Folder(folder)) => {
+            let path = bounded(attempt, "the path", &folder.path)?;
+            let is_plain = path.starts_with('/') && !path.split('/').any(|part| part == "..");
+            if !is_plain {
+                let why = format!("`{path}` is not a folder on a host");
+                return Err(wrong(attempt, why, "write an absolute path without `..`, such as /mnt/backups"));
+            }
+            Ok(RepositoryLocation::Folder { path })
+        }
+        Some(add_repository_request::Location::Bucket(bucket)) => {
+            let endpoint = bounded(attempt, "the endpoint", &bucket.endpoint)?;
+            if !endpoint.starts_with("https://") && !endpoint.starts_with("http://") {
+                let why = format!("`{endpoint}` is not an endpoint");
+                return Err(wrong(attempt, why, "write a URL, such as https://s3.example.org"));
+            }
+            let named = bounded(attempt, "the bucket", &bucket.bucket)?;
+            if named.is_empty() || bucket.key_id.is_empty() || bucket.key.is_empty() {
+                return Err(wrong(attempt, "a bucket needs its name, a key id and a key", ""));
+            }
+            Ok(RepositoryLocation::S3 {
+                endpoint,
+                region: bounded(attempt, "the region", &bucket.region)?,
+                bucket: named,
+                prefix: bounded(attempt, "the prefix", &bucket.prefix)?,
+            })
+        }
+        None => Err(wrong(attempt, "it does not say where", "give --folder PATH, or --s3 BUCKET with its endpoint")),
+    }
+}
+
+fn bounded(attempt: &str, what: &str, text: &str) -> Result<String, Status> {
+    if text.len() > TEXT_LIMIT || text.chars().any(char::is_control) {
+        return Err(wrong(attempt, format!("{what} is too long, or holds what cannot be shown"), ""));
+    }
+    Ok(text.to_owned())
+}
+
+fn view(known: &StateSnapshot, name: &RepositoryName, repository: &RepositoryDesired) -> v1::RepositoryView {
+    let held =
+        known.observed().backups.values().map(|backups| backups.keys().filter(|key| key.repository == *name).count());
+    let counts: Vec<usize> = held.filter(|count| *count > 0).collect();
+    let policies = known.desired().policies.iter().filter(|(_, policy)| policy.to.contains(name));
+    v1::RepositoryView {
+        name: name.to_string(),
+        kind: kind_word(&repository.place).to_owned(),
+        place: place_words(&repository.place),
+        added_ms: repository.added.0,
+        instances: count(counts.len()),
+        backups: count(counts.iter().sum()),
+        policies: policies.map(|(name, _)| name.to_string()).collect(),
+        notes: Vec::new(),
+    }
+}
+
+fn kind_word(place: &RepositoryLocation) -> &'static str {
+    match place {
+        RepositoryLocation::Coordinator => "coordinator",
+        RepositoryLocation::S3 { .. } => "s3",
+        RepositoryLocation::Folder { .. } => "folder",
+    }
+}
+
+pub fn place_words(place: &RepositoryLocation) -> String {
+    match place {
+        RepositoryLocation::Coordinator => "the coordinator's disk".to_owned(),
+        RepositoryLocation::S3 { endpoint, bucket, prefix, .. } => {
+            let prefix = prefix.trim_matches('/');
+            let path = if prefix.is_empty() { bucket.clone() } else { format!("{bucket}/{prefix}") };
+            format!("{}/{path}", endpoint.trim_end_matches('/'))
+        }
+        RepositoryLocation::Folder { path } => format!("{path} on each host"),
+    }
+}

@@ -1,0 +1,217 @@
+//! Wishes for a backup or a drill now.
+
+use super::chosen::{Meant, choose};
+use crate::clock;
+use crate::facts::{DesiredChange, StateSnapshot};
+use crate::operators::request::{ChangeError, absent, hindered, read, wrong};
+use crate::operators::service::OperatorsService;
+use crate::operators::subject::no_instance;
+use fleet_core::backup::{Cause, DataAction, DataRequest, Privileges, RepositoryDesired, StoreState};
+use fleet_core::facts::InstanceDesired;
+use fleet_core::host_policy::{HostPolicy, Reaches, Refusal, joined};
+use fleet_core::labels::Selector;
+use fleet_core::names::{HostName, InstanceName, OperatorName, RepositoryName};
+use fleet_core::plan::wish_id;
+use fleet_proto::v1;
+use std::collections::{BTreeMap, BTreeSet};
+use tonic::Status;
+
+/// So many hosts that are against something are named.
+const NOTES: usize = 20;
+
+impl OperatorsService {
+    pub async fn back_up_as(&self, by: &OperatorName, request: &v1::BackUpRequest) -> Result<v1::BackUpReply, Status> {
+        const ATTEMPT: &str = "back up";
+        let to = request.to.iter().map(|name| read(ATTEMPT, name)).collect::<Result<BTreeSet<RepositoryName>, _>>()?;
+        let actions = {
+            let known = self.shared.facts.read();
+            let names = chosen(&known, request)?;
+            let action = |name: InstanceName| {
+                let to = if to.is_empty() { usual(&known, &name) } else { to.clone() };
+                check_repositories(&known, ATTEMPT, &to)?;
+                if let Some(instance) = known.instance(&name) {
+                    check_host(&known, ATTEMPT, &instance.host, &to)?;
+                }
+                Ok::<_, Status>((name, DataAction::Backup { to, cause: Cause::Wished }))
+            };
+            names.into_iter().map(action).collect::<Result<BTreeMap<_, _>, _>>()?
+        };
+        let changes = self.wish_data(by, ATTEMPT, "a backup", actions).await?;
+        Ok(v1::BackUpReply { changes })
+    }
+
+    pub async fn drill_as(&self, by: &OperatorName, request: &v1::DrillRequest) -> Result<v1::InstanceChange, Status> {
+        const ATTEMPT: &str = "drill";
+        let name: InstanceName = read(ATTEMPT, &request.instance)?;
+        let meant = Meant { backup: &request.backup, at: None, repository: &request.repository };
+        let from = {
+            let known = self.shared.facts.read();
+            known.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
+            let from = choose(&known, ATTEMPT, &name, &meant)?.0;
+            if let Some(instance) = known.instance(&name) {
+                check_host(&known, ATTEMPT, &instance.host, [&from.repository])?;
+            }
+            from
+        };
+        let plan = vec![
+            format!("backup {} from {}: restored into throwaway containers, and checked", from.backup, from.repository),
+            "everything that was made for it: removed".to_owned(),
+        ];
+        // Whose backup it is, is looked up when its host is asked.
+        let actions = [(name, DataAction::Drill { from, privileges: Privileges::default() })].into();
+        let mut changes = self.wish_data(by, ATTEMPT, "a drill", actions).await?;
+        let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", ""))?;
+        Ok(v1::InstanceChange { plan, ..change })
+    }
+
+    /// Keeps wishes for several instances, all or none.
+    pub async fn wish_data(
+        &self,
+        by: &OperatorName,
+        attempt: &str,
+        noun: &str,
+        actions: BTreeMap<InstanceName, DataAction>,
+    ) -> Result<Vec<v1::InstanceChange>, Status> {
+        let (now, names) = (clock::now(), actions.keys().cloned().collect::<Vec<_>>());
+        let change = |change: &mut DesiredChange<'_>| {
+            for (name, action) in actions {
+                let desired = free(change, attempt, &name)?;
+                let serial = desired.data.as_ref().map_or(0, |wish| wish.serial + 1).max(now.0);
+                let data = Some(DataRequest { serial, action, at: now });
+                change.put_instance(&name, InstanceDesired { data, ..desired });
+                change.tell(&format!("instance {name}"), &format!("{noun} asked by {by}"));
+            }
+            Ok::<_, ChangeError>(())
+        };
+        self.change(now, change).await?;
+        Ok(names.iter().map(|name| self.wished(name)).collect())
+    }
+
+    /// The answer to a wish: the order that will fulfil it, unless its host is away.
+    pub fn wished(&self, name: &InstanceName) -> v1::InstanceChange {
+        let order = {
+            let known = self.shared.facts.read();
+            let instance = known.instance(name).filter(|instance| is_online(&known, instance));
+            let wish = instance.and_then(|instance| Some(wish_id(name, instance, instance.data.as_ref()?)));
+            wish.map(|id| id.to_string()).unwrap_or_default()
+        };
+        let instance = self.instance_view(name);
+        let mut plan = vec![format!("{name}: its data is read, and stays as it is")];
+        plan.extend(uncovered_now(&self.shared.facts.read(), name));
+        v1::InstanceChange { plan, instance, order, ..Default::default() }
+    }
+}
+
+fn is_online(known: &StateSnapshot, instance: &InstanceDesired) -> bool {
+    let seen = known.observed().hosts.get(&instance.host);
+    seen.is_some_and(|seen| seen.link == fleet_core::facts::LinkState::Online)
+}
+
+/// The instance, unless it is about to go or something else is wished of its data.
+pub fn free(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> Result<InstanceDesired, Status> {
+    let desired = change.known().instance(name).cloned().ok_or_else(|| no_instance(attempt, name))?;
+    if desired.removal.is_some() {
+        return Err(hindered(attempt, format!("`{name}` is being removed"), "wait until it is gone"));
+    }
+    let pending = desired
+        .data
+        .as_ref()
+        .filter(|wish| !change.known().observed().ended.contains_key(&wish_id(name, &desired, wish)));
+    match pending {
+        Some(_) => {
+            let why = format!("something else was asked for the data of `{name}` and is not over");
+            Err(hindered(attempt, why, &format!("see it with `fleet instance show {name}`, and wait for it")))
+        }
+        None => Ok(desired),
+    }
+}
+
+fn chosen(known: &StateSnapshot, request: &v1::BackUpRequest) -> Result<BTreeSet<InstanceName>, Status> {
+    const ATTEMPT: &str = "back up";
+    let mut names = BTreeSet::new();
+    for name in &request.instances {
+        let name: InstanceName = read(ATTEMPT, name)?;
+        known.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
+        names.insert(name);
+    }
+    if let Some(selector) = &request.selector {
+        let selector: Selector = read(ATTEMPT, selector)?;
+        let is_picked = |instance: &InstanceDesired| {
+            let host = known.desired().hosts.get(&instance.host);
+            instance.removal.is_none() && host.is_some_and(|host| selector.matches(&host.labels))
+        };
+        let picked = known.desired().instances.iter().filter(|(_, instance)| is_picked(instance));
+        names.extend(picked.map(|(name, _)| name.clone()));
+    }
+    match names.is_empty() {
+        true => Err(wrong(ATTEMPT, "no instance is meant", "name instances, or pick hosts with -l; `-l ''` is all")),
+        false => Ok(names),
+    }
+}
+
+/// Where its policy keeps backups; without one, on the coordinator's disk.
+pub fn usual(known: &StateSnapshot, name: &InstanceName) -> BTreeSet<RepositoryName> {
+    let policy = known.desired().policy_of(name);
+    policy.map_or_else(|| [RepositoryDesired::central()].into(), |(_, policy)| policy.to.clone())
+}
+
+pub fn check_repositories(
+    known: &StateSnapshot,
+    attempt: &str,
+    names: &BTreeSet<RepositoryName>,
+) -> Result<(), Status> {
+    let stranger = names.iter().find(|name| !known.desired().repositories.contains_key(*name));
+    match stranger {
+        Some(name) => {
+            Err(absent(attempt, format!("repository `{name}`"), "see them with `fleet backup repository ls`"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses repositories that a host's own policy does not let backups be kept in, as far as it was heard.
+pub fn check_host<'a>(
+    known: &StateSnapshot,
+    attempt: &str,
+    host: &HostName,
+    names: impl IntoIterator<Item = &'a RepositoryName>,
+) -> Result<(), Status> {
+    let Some(policy) = known.observed().hosts.get(host).map(|seen| &seen.said.policy) else { return Ok(()) };
+    let refusals: Vec<Refusal> = names.into_iter().flat_map(|name| refusals(known, policy, name)).collect();
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let hint = format!("ask the people of `{host}`: its policy outranks the coordinator (`fleet host show {host}`)");
+    Err(hindered(attempt, joined(&refusals), &hint))
+}
+
+/// The hosts whose own policy does not allow some of these repositories, each in words.
+pub fn hosts_against<'a>(
+    known: &StateSnapshot,
+    hosts: impl IntoIterator<Item = &'a HostName>,
+    names: &BTreeSet<RepositoryName>,
+) -> Vec<String> {
+    let said = hosts.into_iter().filter_map(|host| {
+        let policy = &known.observed().hosts.get(host)?.said.policy;
+        let against: Vec<Refusal> = names.iter().flat_map(|name| refusals(known, policy, name)).collect();
+        (!against.is_empty()).then(|| format!("{host}: {}", joined(&against)))
+    });
+    said.take(NOTES).collect()
+}
+
+/// What a host's policy says against a repository.
+pub fn refusals(known: &StateSnapshot, policy: &HostPolicy, name: &RepositoryName) -> Vec<Refusal> {
+    let repository = known.desired().repositories.get(name);
+    repository.map_or_else(Vec::new, |it| policy.refusals(&Reaches::of_place(name, &it.place)))
+}
+
+/// The stores that a backup will not have, as their host last said.
+fn uncovered_now(known: &StateSnapshot, name: &InstanceName) -> Vec<String> {
+    let coverage = known.said(name).and_then(|said| said.coverage.as_ref());
+    let stores = coverage.map(|coverage| coverage.stores.as_slice()).unwrap_or_default();
+    let missing = stores.iter().filter_map(|store| match &store.state {
+        StoreState::Missing { reason } => Some(format!("store {}: NOT in it: {reason}", store.name)),
+        StoreState::Covered | StoreState::Derivable => None,
+    });
+    missing.collect()
+}

@@ -1,0 +1,316 @@
+//! How far the look after one repository has come: which of its data was read, what is damaged, what is still to be removed.
+
+use super::repository_service::{KeeperError, RepositoryService, Which};
+use crate::keys;
+use crate::store::{Batch, StoreError};
+use fleet_core::backup::Snapshots;
+use fleet_core::names::{BackupId, InstanceName, RepositoryName};
+use fleet_core::time::Time;
+use fleet_repository::{CheckReport, ReadData};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What is kept of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    /// When data was last read in its turn, and which part of it was.
+    pub checked: Option<Time>,
+    pub part: u32,
+    /// What was found, until the same data is found to be well.
+    #[serde(default)]
+    pub damage: BTreeMap<BackupId, Damage>,
+    /// When what was forgotten can be removed at last.
+    #[serde(default)]
+    pub prune_at: Option<Time>,
+    /// How many packs are in no index: what an upload that was cut off has left, or what a host added for nothing.
+    #[serde(default)]
+    pub unknown_packs: u64,
+    /// What stood in the way of looking after it; told once.
+    #[serde(default)]
+    pub trouble: Option<String>,
+    /// That the newest backup is much smaller than what there was; told once.
+    #[serde(default)]
+    pub shrunk: Option<String>,
+    /// That what it holds could not be read for the catalog; told once.
+    #[serde(default)]
+    pub unread: Option<String>,
+    /// That its key or its settings cannot be read: nobody opens it with stock restic then.
+    #[serde(default)]
+    pub locked: Option<String>,
+    /// What it holds and nobody asked for; told once.
+    #[serde(default)]
+    pub unasked: Option<String>,
+    /// How large it is.
+    #[serde(default)]
+    pub bytes: u64,
+}
+
+/// For what data is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadPurpose {
+    /// It is the day's part of the month.
+    Daily,
+    /// Somebody asked.
+    Asked,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Damage {
+    /// The part of the month's at which it was found: when it comes round again, all else has been read.
+    pub part: u32,
+    pub reason: String,
+    #[serde(default)]
+    pub found_by: FoundBy,
+}
+
+/// How damage was found, and so what finds it mended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundBy {
+    /// Data was read; it is well when the same data can be read.
+    #[default]
+    Check,
+    /// The snapshot that is the backup is missing, or nobody knows which one it is. What is there may be read without an error: it
+    /// stays until the snapshot is there, or until an operator chooses one.
+    Catalog,
+}
+
+impl Look {
+    /// The damaged backups, each with what is wrong.
+    pub fn damaged(&self) -> BTreeMap<BackupId, String> {
+        self.damage.iter().map(|(backup, damage)| (backup.clone(), damage.reason.clone())).collect()
+    }
+
+    pub fn is_fine(&self) -> bool {
+        let told = [&self.trouble, &self.unread, &self.locked, &self.shrunk, &self.unasked];
+        self.damage.is_empty() && told.iter().all(|told| told.is_none())
+    }
+
+    /// Takes in what a check of some data found. `all` are the backups that the catalog has, with the snapshots that they are made of.
+    /// A snapshot that is none of those hurts no backup, whatever it says; where they are not known, it may be any of them.
+    ///
+    /// Only what was read is well: somebody who asks for some of the data has read other parts than those of the month, so
+    /// damage stays until all is read at once, or until the month has come round to where it was found.
+    pub fn take_in(
+        &mut self,
+        report: &CheckReport,
+        (read, turn): (ReadData, ReadPurpose),
+        all: &BTreeMap<BackupId, Option<Snapshots>>,
+        now: Time,
+    ) {
+        match (turn, read) {
+            (_, ReadData::All) => self.damage.retain(|_, damage| damage.found_by == FoundBy::Catalog),
+            (ReadPurpose::Daily, ReadData::Part { part, .. }) => {
+                self.damage.retain(|_, damage| damage.part != part || damage.found_by == FoundBy::Catalog);
+                self.part = part;
+            }
+            (ReadPurpose::Asked, ReadData::Part { .. }) | (_, ReadData::Nothing) => {}
+        }
+        for damaged in &report.damaged {
+            let reason = reason(&damaged.paths);
+            let snapshot = damaged.snapshot.to_string();
+            let its = all.iter().filter(|(_, of)| of.as_ref().is_some_and(|of| of.has(&snapshot)));
+            for (backup, _) in its {
+                self.note(backup.clone(), reason.clone());
+            }
+            let is_unknown = |backup: &BackupId| all.get(backup).is_none_or(Option::is_none);
+            let named = damaged.backup.clone().map(|backup| String::from(backup).parse::<BackupId>());
+            match named {
+                Some(Ok(backup)) if !is_unknown(&backup) => {}
+                Some(Ok(backup)) => self.note(backup, reason),
+                // It is none of ours.
+                Some(Err(_)) => {}
+                None => self.suspect(all, "a snapshot of this repository cannot be read, and it may be its own"),
+            }
+        }
+        if !report.damaged_indexes.is_empty() {
+            self.suspect(all, "an index of this repository cannot be read, and it may need it");
+        }
+        if turn == ReadPurpose::Daily {
+            self.checked = Some(now);
+        }
+    }
+
+    /// Notes what reading has found. What is missing stays so, whatever was read.
+    fn note(&mut self, backup: BackupId, reason: String) {
+        let damage = Damage { part: self.part, reason, found_by: FoundBy::Check };
+        if self.damage.get(&backup).is_none_or(|known| known.found_by == FoundBy::Check) {
+            self.damage.insert(backup, damage);
+        }
+    }
+
+    /// Takes in which backups are missing in the catalog, as all of it was read, and which could not be read for it.
+    pub fn take_in_catalog(
+        &mut self,
+        missing: &BTreeMap<BackupId, String>,
+        unread: impl IntoIterator<Item = (BackupId, String)>,
+    ) {
+        let part = self.part;
+        self.damage.retain(|_, damage| damage.found_by == FoundBy::Check);
+        for (backup, reason) in unread {
+            self.damage.entry(backup).or_insert(Damage { part, reason, found_by: FoundBy::Check });
+        }
+        for (backup, reason) in missing {
+            let damage = Damage { part, reason: reason.clone(), found_by: FoundBy::Catalog };
+            self.damage.insert(backup.clone(), damage);
+        }
+    }
+
+    fn suspect(&mut self, all: &BTreeMap<BackupId, Option<Snapshots>>, reason: &str) {
+        let part = self.part;
+        for (backup, _) in all.iter().filter(|(_, of)| of.is_none()) {
+            let damage = || Damage { part, reason: reason.to_owned(), found_by: FoundBy::Check };
+            self.damage.entry(backup.clone()).or_insert_with(damage);
+        }
+    }
+}
+
+/// What cannot be read, for one line.
+fn reason(paths: &[String]) -> String {
+    match paths {
+        [] => "it cannot be read whole".to_owned(),
+        [path] => format!("{path} cannot be read"),
+        [path, rest @ ..] => format!("{path} and {} more cannot be read", rest.len()),
+    }
+}
+
+impl RepositoryService {
+    pub(super) fn look_at(&self, repository: &RepositoryName, instance: &InstanceName) -> Result<Look, KeeperError> {
+        match self.facts.store().get(&keys::look(repository, instance))? {
+            Some(entry) => Ok(entry.read()?),
+            None => Ok(Look::default()),
+        }
+    }
+
+    /// How far the look after each repository has come. Those that are nobody's any more are left out.
+    pub fn looks(&self) -> Result<Vec<(Which, Look)>, KeeperError> {
+        let mut looks = Vec::new();
+        let known = self.facts.read();
+        for entry in self.facts.store().scan(keys::LOOKS)? {
+            let name = entry.key.strip_prefix(keys::LOOKS).and_then(|name| name.split_once('/'));
+            let which = name.and_then(|(repository, of)| Some((repository.parse().ok()?, of.parse().ok()?)));
+            let which: Which = which.ok_or_else(|| StoreError::Name { key: entry.key.clone() })?;
+            if !known.desired().repositories.contains_key(&which.0) {
+                continue;
+            }
+            looks.push((which, entry.read()?));
+        }
+        Ok(looks)
+    }
+
+    pub(super) async fn keep_look(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+        look: &Look,
+    ) -> Result<(), KeeperError> {
+        // It was removed meanwhile: another of its name begins with nothing.
+        if !self.facts.read().desired().repositories.contains_key(repository) {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        batch.put(keys::look(repository, instance), look);
+        self.facts.settled(self.facts.store().commit(batch)).await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::read;
+    use fleet_repository::{DamagedBackup, FileId};
+
+    fn id(number: u32) -> BackupId {
+        read(&format!("{number:024x}"))
+    }
+
+    fn report(damaged: &[Option<u32>]) -> CheckReport {
+        let one = |number: &Option<u32>| DamagedBackup {
+            backup: number.map(|number| read(&format!("{number:024x}"))),
+            snapshot: FileId::default(),
+            paths: vec!["/db/notes.sql".to_owned(), "/files/a".to_owned()],
+        };
+        CheckReport { damaged: damaged.iter().map(one).collect(), ..CheckReport::default() }
+    }
+
+    fn part(part: u32) -> ReadData {
+        ReadData::Part { part, of: 30 }
+    }
+
+    fn daily(of: u32) -> (ReadData, ReadPurpose) {
+        (part(of), ReadPurpose::Daily)
+    }
+
+    #[test]
+    fn damage_lasts_until_the_same_data_is_found_to_be_well() {
+        let (mut look, all) = (Look::default(), [id(1), id(2)].map(|id| (id, None)).into());
+        look.take_in(&report(&[Some(1)]), daily(3), &all, Time(1));
+        assert_eq!(look.damaged()[&id(1)], "/db/notes.sql and 1 more cannot be read");
+        look.take_in(&report(&[]), daily(4), &all, Time(2));
+        look.take_in(&report(&[]), (ReadData::Nothing, ReadPurpose::Asked), &all, Time(2));
+        assert_eq!(look.damaged().len(), 1, "other data says nothing of it");
+        look.take_in(&report(&[]), daily(3), &all, Time(3));
+        assert!(look.damaged().is_empty());
+        look.take_in(&report(&[Some(2)]), daily(5), &all, Time(4));
+        look.take_in(&report(&[]), (ReadData::All, ReadPurpose::Asked), &all, Time(5));
+        assert!(look.damaged().is_empty());
+    }
+
+    #[test]
+    fn whoever_asks_for_some_of_the_data_clears_no_mark_and_puts_no_days_part_off() {
+        let (mut look, all) = (Look::default(), [id(1), id(2)].map(|id| (id, None)).into());
+        look.take_in(&report(&[Some(1)]), daily(3), &all, Time(1));
+        let some = |part| (ReadData::Part { part, of: 20 }, ReadPurpose::Asked);
+        look.take_in(&report(&[]), some(3), &all, Time(9));
+        assert_eq!((look.damaged().len(), look.part, look.checked), (1, 3, Some(Time(1))));
+        look.take_in(&report(&[Some(2)]), some(7), &all, Time(9));
+        for day in 4..33 {
+            look.take_in(&report(&[]), daily(day % 30), &all, Time(u64::from(day)));
+            assert_eq!(look.damaged().len(), 2, "not all has been read again by {day}");
+        }
+        look.take_in(&report(&[]), daily(3), &all, Time(33));
+        assert!(look.damaged().is_empty());
+    }
+
+    #[test]
+    fn what_is_missing_stays_so_until_the_catalog_has_it_whatever_data_is_read() {
+        let (mut look, all) = (Look::default(), [id(1), id(2)].map(|id| (id, None)).into());
+        look.take_in_catalog(&[(id(1), "its snapshot is gone".to_owned())].into(), [(id(2), "unread".to_owned())]);
+        look.take_in(&report(&[Some(1)]), daily(0), &all, Time(1));
+        for (read, turn) in [daily(0), (ReadData::All, ReadPurpose::Asked), (ReadData::All, ReadPurpose::Daily)] {
+            look.take_in(&report(&[]), (read, turn), &all, Time(2));
+            assert_eq!(look.damaged(), [(id(1), "its snapshot is gone".to_owned())].into());
+        }
+        look.take_in_catalog(&[].into(), []);
+        assert!(look.damaged().is_empty(), "it is there again");
+    }
+
+    #[test]
+    fn a_snapshot_that_cannot_be_read_makes_none_of_them_look_well() {
+        let (mut look, all) = (Look::default(), [id(1), id(2)].map(|id| (id, None)).into());
+        look.take_in(&report(&[None]), daily(0), &all, Time(1));
+        assert_eq!(look.damaged().len(), 2);
+    }
+
+    #[test]
+    fn a_snapshot_that_is_no_part_of_a_backup_makes_none_look_damaged() {
+        let part = |number: u8| read(&FileId([number; 32]).to_string());
+        let of = |number| Some(Snapshots { set: part(number), dumps: None, files: Some(part(number + 1)) });
+        let all = [(id(1), of(10)), (id(2), of(20))].into();
+        let damaged = |backup: Option<u32>, number| DamagedBackup {
+            backup: backup.map(|number| read(&format!("{number:024x}"))),
+            snapshot: FileId([number; 32]),
+            paths: vec!["files/a".to_owned()],
+        };
+        let look = |found| {
+            let mut look = Look::default();
+            look.take_in(&CheckReport { damaged: vec![found], ..CheckReport::default() }, daily(0), &all, Time(1));
+            look.damaged().into_keys().collect::<Vec<_>>()
+        };
+        assert_eq!(look(damaged(None, 9)), [], "a host added what nobody can read");
+        assert_eq!(look(damaged(Some(1), 9)), [], "a host added what carries the id of a backup");
+        assert_eq!(look(damaged(Some(1), 11)), [id(1)]);
+        assert_eq!(look(damaged(None, 20)), [id(2)], "its own set cannot be read");
+    }
+}

@@ -1,0 +1,305 @@
+//! The keeper of the fleet's repositories: who gets into which, with which keys.
+//!
+//! **Invariant:** what opens a repository is kept before the repository is made, so that nothing is ever encrypted with a key
+//! that is lost.
+
+use super::client::{WorkError, WorkerLauncher};
+use super::disk::{Disk, DiskError};
+use super::secrets::{RepositoryKeys, RepositorySecrets, SecretsError};
+use crate::clock;
+use crate::facts::Facts;
+use crate::identity::Seal;
+use crate::store::{Batch, StoreError};
+use fleet_core::backup::{DataAction, RepositoryAccess, RepositoryDesired, Secret};
+use fleet_core::names::{InstanceName, RepositoryName};
+use fleet_core::order::{Action, Order};
+use fleet_core::time::Time;
+use fleet_repository::Secrets;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// So long an order waits for a repository that is being made before somebody is told.
+const PATIENCE: Duration = Duration::from_secs(3600);
+/// Making one takes seconds; a place that hangs must not keep the others from being made.
+const MAKING: Duration = Duration::from_secs(300);
+
+#[derive(Debug, thiserror::Error)]
+pub enum KeeperError {
+    #[error("there is no repository `{0}`")]
+    Unknown(RepositoryName),
+    #[error("the repository `{repository}` has nothing of `{instance}`")]
+    Empty { repository: RepositoryName, instance: InstanceName },
+    #[error("the keys of the bucket of `{0}` are not kept")]
+    NoBucketKeys(RepositoryName),
+    #[error("the repository `{0}` is a folder on the instance's own host: only that host reaches it")]
+    OnItsHost(RepositoryName),
+    #[error("its repository `{0}` is being made")]
+    BeingMade(RepositoryName),
+    #[error("its repository `{repository}` could not be made: {reason}")]
+    NotMade { repository: RepositoryName, reason: String },
+    #[error("there is no backup {backup} of `{instance}` in `{repository}`")]
+    NoBackup { repository: RepositoryName, instance: InstanceName, backup: String },
+    #[error("the backup {backup} cannot be read: {reason}")]
+    Unreadable { backup: String, reason: String },
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Work(#[from] WorkError),
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+impl KeeperError {
+    /// Whether it is the store that failed, so that nobody's order is to blame.
+    pub fn is_of_store(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Secrets(SecretsError::Store(_)))
+    }
+}
+
+/// One instance's repository in one place.
+pub type Which = (RepositoryName, InstanceName);
+
+/// Keeps the fleet's repositories.
+#[derive(Debug)]
+pub struct RepositoryService {
+    pub(super) facts: Arc<Facts>,
+    pub disk: Arc<Disk>,
+    pub(super) secrets: RepositorySecrets,
+    pub(super) workshop: WorkerLauncher,
+    /// Why a repository could not be made; not kept.
+    not_made: Mutex<HashMap<Which, String>>,
+    /// Since when orders wait for one that is being made; not kept.
+    awaited: Mutex<HashMap<Which, Time>>,
+    wanted: Notify,
+    /// Large works are done one after the other.
+    pub(super) one_at_a_time: tokio::sync::Mutex<()>,
+}
+
+impl RepositoryService {
+    /// `program` is re-executed for each work: this very one, but in tests.
+    pub fn new(facts: Arc<Facts>, disk: Arc<Disk>, seal: Seal, program: Option<PathBuf>) -> Self {
+        Self {
+            facts,
+            disk,
+            secrets: RepositorySecrets::new(seal),
+            workshop: WorkerLauncher::new(program),
+            not_made: Mutex::default(),
+            awaited: Mutex::default(),
+            wanted: Notify::new(),
+            one_at_a_time: tokio::sync::Mutex::default(),
+        }
+    }
+
+    pub fn workshop(&self) -> &WorkerLauncher {
+        &self.workshop
+    }
+
+    pub fn secrets(&self) -> &RepositorySecrets {
+        &self.secrets
+    }
+
+    fn not_made(&self) -> MutexGuard<'_, HashMap<Which, String>> {
+        self.not_made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn awaited(&self) -> MutexGuard<'_, HashMap<Which, Time>> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn desired(&self, repository: &RepositoryName) -> Result<RepositoryDesired, KeeperError> {
+        let known = self.facts.read();
+        let desired = known.desired().repositories.get(repository).cloned();
+        desired.ok_or_else(|| KeeperError::Unknown(repository.clone()))
+    }
+
+    /// The way into one instance's repository, which is made if it is not there yet.
+    pub async fn access(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+    ) -> Result<RepositoryAccess, KeeperError> {
+        let place = self.place_access(repository, instance)?;
+        let keys = self.keys_or_new(repository, instance).await?;
+        let keys = if keys.made.is_some() { keys } else { self.make(repository, instance, keys).await? };
+        Ok(self.access_with(repository, instance, place, keys))
+    }
+
+    /// The same from what is kept: none while the repository is not made.
+    pub fn kept_access(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+    ) -> Result<Option<RepositoryAccess>, KeeperError> {
+        let place = self.place_access(repository, instance)?;
+        let keys = self.secrets.get(self.facts.store(), repository, instance)?;
+        Ok(keys.filter(|keys| keys.made.is_some()).map(|keys| self.access_with(repository, instance, place, keys)))
+    }
+
+    /// What travels beside an order. A repository that is still to be made is asked for, and the order waits until it is there.
+    pub fn accesses(&self, order: &Order) -> Result<Vec<RepositoryAccess>, KeeperError> {
+        let Action::Data(action) = &order.action else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for (repository, instance) in action.repositories(&order.instance) {
+            let which = (repository.clone(), instance.clone());
+            match self.kept_access(repository, instance)? {
+                Some(access) => found.push(access),
+                None if !makes(action, repository, instance, &order.instance) => {
+                    let (repository, instance) = which;
+                    return Err(KeeperError::Empty { repository, instance });
+                }
+                None => {
+                    let reason = self.not_made().get(&which).cloned();
+                    let repository = which.0;
+                    return Err(match reason {
+                        Some(reason) => KeeperError::NotMade { repository, reason },
+                        None => self.being_made(&(repository, which.1), clock::now()),
+                    });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// An order waits until it is made: a while, and then somebody has to look.
+    fn being_made(&self, which: &Which, now: Time) -> KeeperError {
+        self.wanted.notify_one();
+        let since = *self.awaited().entry(which.clone()).or_insert(now);
+        let repository = which.0.clone();
+        if now.since(since) < PATIENCE {
+            return KeeperError::BeingMade(repository);
+        }
+        KeeperError::NotMade { repository, reason: format!("it is being made since {since}") }
+    }
+
+    /// Waits until an order asked for a repository that is not there.
+    pub(super) async fn wanted(&self) {
+        self.wanted.notified().await;
+    }
+
+    /// The repositories that open orders wait for.
+    pub(super) fn to_be_made(&self) -> Result<Vec<Which>, KeeperError> {
+        let orders: Vec<Order> = {
+            let known = self.facts.read();
+            let open = known.asked().orders.values().map(|open| &open.order);
+            open.filter(|order| matches!(order.action, Action::Data(_))).cloned().collect()
+        };
+        let (mut found, mut named) = (Vec::new(), HashSet::new());
+        for order in &orders {
+            let Action::Data(action) = &order.action else { continue };
+            for (repository, instance) in action.repositories(&order.instance) {
+                named.insert((repository.clone(), instance.clone()));
+                let is_kept = || self.kept_access(repository, instance).map(|access| access.is_some());
+                // One that is unknown by now is nobody's to make.
+                if makes(action, repository, instance, &order.instance) && matches!(is_kept(), Ok(false)) {
+                    found.push((repository.clone(), instance.clone()));
+                }
+            }
+        }
+        found.sort();
+        found.dedup();
+        self.forget_all_but(&named);
+        Ok(found)
+    }
+
+    /// Where an order was withdrawn nobody waits any more: the next begins to wait anew.
+    fn forget_all_but(&self, named: &HashSet<Which>) {
+        self.awaited().retain(|which, _| named.contains(which));
+        self.not_made().retain(|which, _| named.contains(which));
+    }
+
+    /// Makes one that orders wait for, and notes why where that fails.
+    pub(super) async fn make_wanted(&self, which: &Which) -> Result<(), KeeperError> {
+        let late =
+            |_| KeeperError::NotMade { repository: which.0.clone(), reason: "its place does not answer".to_owned() };
+        let made = timeout(MAKING, self.access(&which.0, &which.1)).await.map_err(late).flatten();
+        match &made {
+            Ok(_) => {
+                self.not_made().remove(which);
+                self.awaited().remove(which);
+            }
+            Err(error) => drop(self.not_made().insert(which.clone(), error.to_string())),
+        }
+        made.map(drop)
+    }
+
+    async fn keys_or_new(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+    ) -> Result<RepositoryKeys, KeeperError> {
+        if let Some(keys) = self.secrets.get(self.facts.store(), repository, instance)? {
+            return Ok(keys);
+        }
+        let made = Secrets::generate().map_err(|error| WorkError::Keys(error.to_string()))?;
+        let keys = RepositoryKeys { password: Secret(made.password), master_key: Secret(made.master_key), made: None };
+        self.keep(repository, instance, &keys).await?;
+        // Another call may have kept others at the same moment: those that are kept count.
+        let kept = self.secrets.get(self.facts.store(), repository, instance)?;
+        Ok(kept.unwrap_or(keys))
+    }
+
+    /// Keeps keys; new ones only where there are none.
+    async fn keep(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+        keys: &RepositoryKeys,
+    ) -> Result<(), KeeperError> {
+        let mut batch = Batch::new();
+        if keys.made.is_none() {
+            batch.expect(crate::keys::repository_key(repository, instance), crate::store::Expect::Absent);
+        }
+        self.secrets.put(&mut batch, repository, instance, keys)?;
+        match self.facts.settled(self.facts.store().commit(batch)).await {
+            Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes the repository with keys that are kept. A folder on a host is made by that host.
+    async fn make(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+        keys: RepositoryKeys,
+    ) -> Result<RepositoryKeys, KeeperError> {
+        match self.place_spec(repository, instance) {
+            Ok(place) => self.workshop.shelf(place, &keys).create().await?,
+            Err(KeeperError::OnItsHost(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let keys = RepositoryKeys { made: Some(clock::now()), ..keys };
+        self.keep(repository, instance, &keys).await?;
+        Ok(keys)
+    }
+
+    /// The keys of a repository that has been made.
+    pub(super) fn keys_of(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+    ) -> Result<RepositoryKeys, KeeperError> {
+        let keys = self.secrets.get(self.facts.store(), repository, instance)?;
+        let empty = || KeeperError::Empty { repository: repository.clone(), instance: instance.clone() };
+        keys.filter(|keys| keys.made.is_some()).ok_or_else(empty)
+    }
+}
+
+/// Whether an order may find no repository yet: the first backup is what it is made for.
+fn makes(action: &DataAction, repository: &RepositoryName, of: &InstanceName, own: &InstanceName) -> bool {
+    let is_target = match action {
+        DataAction::Backup { to, .. } => to.contains(repository),
+        DataAction::Restore { safety, .. } => safety.contains(repository),
+        DataAction::Drill { .. } | DataAction::Forget { .. } => false,
+    };
+    is_target && of == own
+}
+
+#[cfg(test)]
+mod tests;

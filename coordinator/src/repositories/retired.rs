@@ -1,0 +1,82 @@
+//! Repositories that operators have removed: nothing of them counts for another that gets their name, and what opens them is kept.
+//!
+//! **Invariant:** a key with which something was encrypted is never deleted.
+
+use super::secrets::{BucketKept, BucketKeys, KeysKept, RepositoryKeys, RepositorySecrets, SecretsError};
+use crate::facts::DesiredChange;
+use crate::keys;
+use crate::store::Store;
+use fleet_core::backup::RepositoryDesired;
+use fleet_core::names::{InstanceName, RepositoryName};
+use serde::{Deserialize, Serialize};
+
+/// One instance's repository in a place that was removed.
+#[derive(Serialize, Deserialize)]
+struct FormerKept {
+    desired: RepositoryDesired,
+    keys: KeysKept,
+    bucket: Option<BucketKept>,
+}
+
+/// The same, opened.
+#[derive(Debug)]
+pub struct RetiredRepository {
+    pub repository: RepositoryName,
+    pub instance: InstanceName,
+    pub desired: RepositoryDesired,
+    pub keys: RepositoryKeys,
+    pub bucket: Option<BucketKeys>,
+}
+
+/// One that was found, and what opens it.
+#[derive(Debug)]
+pub struct FormerFound {
+    pub repository: RepositoryName,
+    pub instance: InstanceName,
+    pub opened: Result<RetiredRepository, SecretsError>,
+}
+
+/// Lets go of all that is known of a repository, and keeps what opens it under another key. Gives back how many backups the
+/// catalog had of it.
+pub fn retire(
+    change: &mut DesiredChange<'_>,
+    store: &dyn Store,
+    name: &RepositoryName,
+    desired: &RepositoryDesired,
+) -> Result<usize, SecretsError> {
+    let bucket = store.get(&keys::bucket_keys(name))?.map(|entry| entry.read::<BucketKept>()).transpose()?;
+    for entry in store.scan(keys::REPOSITORY_KEYS)? {
+        let kept: KeysKept = entry.read()?;
+        if kept.repository != *name {
+            continue;
+        }
+        let key = keys::former_repository(name, desired.added.0, &kept.instance);
+        change.batch().delete(entry.key);
+        change.batch().delete(keys::look(name, &kept.instance));
+        // Where it was never made, nothing was encrypted.
+        if kept.made.is_some() {
+            let former = FormerKept { desired: desired.clone(), keys: kept, bucket: bucket.clone() };
+            change.batch().put(key, &former);
+        }
+    }
+    change.batch().delete(keys::bucket_keys(name));
+    Ok(change.forget_repository(name))
+}
+
+impl RepositorySecrets {
+    /// All of which something may be left, each by itself: one whose keys do not open keeps nobody from the others.
+    pub fn former(&self, store: &dyn Store) -> Result<Vec<FormerFound>, SecretsError> {
+        let find = |entry: &crate::store::Entry| {
+            let kept: FormerKept = entry.read()?;
+            let (repository, instance) = (kept.keys.repository.clone(), kept.keys.instance.clone());
+            Ok(FormerFound { repository, instance, opened: self.open_former(kept) })
+        };
+        store.scan(keys::FORMER_REPOSITORIES)?.iter().map(find).collect()
+    }
+
+    fn open_former(&self, FormerKept { desired, keys, bucket }: FormerKept) -> Result<RetiredRepository, SecretsError> {
+        let (repository, instance) = (keys.repository.clone(), keys.instance.clone());
+        let bucket = bucket.map(|kept| self.open_bucket(&repository, &kept)).transpose()?;
+        Ok(RetiredRepository { keys: self.open_keys(&keys)?, repository, instance, desired, bucket })
+    }
+}

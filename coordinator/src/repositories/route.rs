@@ -1,0 +1,99 @@
+//! The way into a repository: where it is, for hosts, for the coordinator's own works and for people.
+
+use super::repository_service::{KeeperError, RepositoryService};
+use super::secrets::RepositoryKeys;
+use fleet_core::backup::{FilesParent, LocationAccess, RepositoryAccess, RepositoryLocation};
+use fleet_core::names::{InstanceName, RepositoryName};
+use fleet_repository::backend::{S3Address, Transport};
+use fleet_repository::worker::PlaceSpec;
+
+impl RepositoryService {
+    pub(super) fn place_access(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+    ) -> Result<LocationAccess, KeeperError> {
+        Ok(match self.desired(repository)?.place {
+            RepositoryLocation::Coordinator => LocationAccess::Coordinator,
+            RepositoryLocation::Folder { path } => LocationAccess::Folder { path: below(&path, instance) },
+            RepositoryLocation::S3 { endpoint, region, bucket, prefix } => {
+                let keys = self.secrets.bucket(self.facts.store(), repository)?;
+                let keys = keys.ok_or_else(|| KeeperError::NoBucketKeys(repository.clone()))?;
+                let (prefix, key_id, key) = (below(&prefix, instance), keys.key_id, keys.key);
+                LocationAccess::S3 { endpoint, region, bucket, prefix, key_id, key }
+            }
+        })
+    }
+
+    /// A host makes a folder's repository only while nobody knows of a backup in it: one that is gone, or a mount that is
+    /// missing, must not begin anew and look fine.
+    pub(super) fn access_with(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+        place: LocationAccess,
+        keys: RepositoryKeys,
+    ) -> RepositoryAccess {
+        let known = self.facts.read();
+        // Those of an earlier instance of its name may be on another host.
+        let (backups, created) = (known.observed().backups.get(instance), known.created(instance));
+        let all = backups.into_iter().flat_map(|backups| backups.iter());
+        let here = all.filter(|(key, seen)| key.repository == *repository && seen.began >= created);
+        let here: Vec<_> = here.map(|(_, seen)| seen).collect();
+        let has_backups = !here.is_empty();
+        let password = match &place {
+            LocationAccess::Folder { .. } => Some(keys.password).filter(|_| !has_backups),
+            LocationAccess::Coordinator | LocationAccess::S3 { .. } => None,
+        };
+        let (repository, instance, master_key) = (repository.clone(), instance.clone(), keys.master_key);
+        RepositoryAccess { repository, instance, place, master_key, password, parent: FilesParent::of(&here) }
+    }
+
+    /// The same for the coordinator's own works.
+    pub(super) fn place_spec(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+    ) -> Result<PlaceSpec, KeeperError> {
+        match self.place_access(repository, instance)? {
+            LocationAccess::Coordinator => Ok(PlaceSpec::Folder { path: self.disk.folder(repository, instance) }),
+            LocationAccess::Folder { .. } => Err(KeeperError::OnItsHost(repository.clone())),
+            LocationAccess::S3 { endpoint, region, bucket, prefix, key_id, key } => {
+                let is_plain = endpoint.starts_with("http://");
+                let transport = if is_plain { Transport::PlainHttp } else { Transport::Https };
+                let address =
+                    S3Address { endpoint, region, bucket, prefix, access_key: key_id, secret_key: key.0, transport };
+                Ok(PlaceSpec::S3(address))
+            }
+        }
+    }
+
+    /// Where a repository is, for people and for stock restic.
+    pub fn place_words(&self, repository: &RepositoryName, instance: &InstanceName) -> Result<String, KeeperError> {
+        Ok(match self.desired(repository)?.place {
+            RepositoryLocation::Coordinator => self.disk.folder(repository, instance).display().to_string(),
+            place @ (RepositoryLocation::Folder { .. } | RepositoryLocation::S3 { .. }) => {
+                place_words(&place, instance)
+            }
+        })
+    }
+}
+
+/// Where one instance's repository is in a place, as stock restic is told.
+pub(super) fn place_words(place: &RepositoryLocation, instance: &InstanceName) -> String {
+    match place {
+        RepositoryLocation::Coordinator => "the coordinator's disk".to_owned(),
+        RepositoryLocation::Folder { path } => below(path, instance),
+        RepositoryLocation::S3 { endpoint, bucket, prefix, .. } => {
+            format!("s3:{}/{bucket}/{}", endpoint.trim_end_matches('/'), below(prefix, instance))
+        }
+    }
+}
+
+fn below(path: &str, instance: &InstanceName) -> String {
+    match path.trim_end_matches('/') {
+        "" if path.starts_with('/') => format!("/{instance}"),
+        "" => instance.to_string(),
+        path => format!("{path}/{instance}"),
+    }
+}

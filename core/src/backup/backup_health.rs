@@ -1,0 +1,322 @@
+//! How an instance's backups stand, in one word.
+//!
+//! **Invariant:** a backup that is damaged counts for nothing, and nothing here asks a host: it holds for those that are off.
+
+use super::{BackupKey, BackupPolicy, BackupSeen, Backups, CopyMade, Coverage, DataResult, StoreState};
+use crate::facts::Ended;
+use crate::grammar::count;
+use crate::names::{BackupId, PolicyName, RepositoryName};
+use crate::time::Time;
+use crate::units::Period;
+use std::fmt;
+use std::time::Duration;
+
+/// The worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HealthLevel {
+    /// There is no good backup.
+    Never,
+    /// The last attempt at a backup or a drill failed, and none has succeeded since.
+    Failing,
+    /// The newest backup, or the newest proof, is older than the policy allows, in one of its repositories.
+    Late,
+    /// No policy asks for backups, or something that the instance has is in none.
+    Uncovered,
+    Ok,
+}
+
+impl HealthLevel {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Failing => "failing",
+            Self::Late => "late",
+            Self::Uncovered => "uncovered",
+            Self::Ok => "ok",
+        }
+    }
+}
+
+impl fmt::Display for HealthLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What is looked at.
+#[derive(Debug, Clone)]
+pub struct HealthInput<'a> {
+    pub policy: Option<(&'a PolicyName, &'a BackupPolicy)>,
+    pub backups: &'a Backups,
+    pub coverage: Option<&'a Coverage>,
+    /// Ends of backups of which something failed.
+    pub failed_backups: &'a [&'a Ended],
+    pub last_drill: Option<&'a Ended>,
+    pub next: Option<Next>,
+    pub now: Time,
+}
+
+/// When the next backup begins by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    Running { since: Time },
+    Due { since: Time },
+    At { at: Option<Time> },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupHealth {
+    pub word: HealthLevel,
+    /// What is wrong, the worst first; nothing if all is well.
+    pub reasons: Vec<String>,
+    pub policy: Option<PolicyName>,
+    /// The newest good backup, wherever it is.
+    pub newest: Option<(BackupKey, BackupSeen)>,
+    /// The newest backup that was restored and checked: which it is, and when it began.
+    pub proven: Option<(Time, BackupId)>,
+    /// When a drill last succeeded.
+    pub proof: Option<Time>,
+    pub copies: Vec<CopyStanding>,
+    pub next: Option<Next>,
+    /// Stores that are backed up, of those that should be.
+    pub covered: u32,
+    pub declared: u32,
+}
+
+/// How the copies in one repository stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyStanding {
+    pub repository: RepositoryName,
+    pub newest: Option<Time>,
+    /// When a drill last found that one of them can be restored.
+    pub proven: Option<Time>,
+    /// Whether the policy asks for copies there.
+    pub is_asked: bool,
+    pub is_late: bool,
+    /// What is wrong with them, the worst first; nothing if they are as the policy wants them.
+    pub problems: Vec<(HealthLevel, String)>,
+}
+
+impl BackupHealth {
+    pub fn of(sight: &HealthInput) -> Self {
+        let copies = copies(sight);
+        let best = |pick: fn(&super::Newest) -> Option<&(Time, BackupId)>| {
+            let all = repositories(sight).filter_map(|name| Some((name, pick(sight.backups.newest(name)?)?)));
+            all.max_by_key(|(_, (began, _))| *began)
+        };
+        let newest = best(|newest| newest.good.as_ref()).and_then(|(repository, (_, id))| {
+            let key = BackupKey { repository: repository.clone(), backup: id.clone() };
+            let seen = sight.backups.get(&key)?.clone();
+            Some((key, seen))
+        });
+        let proven = best(|newest| newest.proven.as_ref()).map(|(_, proven)| proven.clone());
+        let proof = repositories(sight).filter_map(|name| sight.backups.newest(name)?.proof).max();
+        let mut problems = Vec::new();
+        problems.extend(newest.is_none().then(|| (HealthLevel::Never, "there is no backup of it".to_owned())));
+        problems.extend(
+            failing(sight, newest.as_ref().map(|(_, seen)| seen), proof).map(|why| (HealthLevel::Failing, why)),
+        );
+        // Where there is none at all, each copy need not say so.
+        let of_copies = copies.iter().flat_map(|copy| copy.problems.iter().cloned());
+        problems.extend(of_copies.filter(|(word, _)| newest.is_some() || *word == HealthLevel::Failing));
+        problems.sort_by_key(|(word, _)| *word);
+        problems.extend(
+            uncovered(sight, newest.as_ref().map(|(_, seen)| seen))
+                .into_iter()
+                .map(|why| (HealthLevel::Uncovered, why)),
+        );
+        let (covered, declared) = coverage(sight, newest.as_ref().map(|(_, seen)| seen));
+        Self {
+            word: problems.iter().map(|(word, _)| *word).min().unwrap_or(HealthLevel::Ok),
+            reasons: problems.into_iter().map(|(_, reason)| reason).collect(),
+            policy: sight.policy.map(|(name, _)| name.clone()),
+            newest,
+            proven,
+            proof,
+            copies,
+            next: sight.next,
+            covered,
+            declared,
+        }
+    }
+}
+
+/// Those of the policy; where there is none, those that hold something.
+fn repositories<'a>(sight: &HealthInput<'a>) -> impl Iterator<Item = &'a RepositoryName> + use<'a> {
+    let of_policy = sight.policy.map(|(_, policy)| &policy.to);
+    let others = sight.backups.repositories().filter(move |name| of_policy.is_none_or(|to| !to.contains(*name)));
+    of_policy.into_iter().flatten().chain(others)
+}
+
+fn copies(sight: &HealthInput) -> Vec<CopyStanding> {
+    repositories(sight).map(|name| copy(sight, name)).collect()
+}
+
+fn copy(sight: &HealthInput, name: &RepositoryName) -> CopyStanding {
+    let newest = sight.backups.newest(name);
+    let began = newest.and_then(|newest| newest.good.as_ref()).map(|(began, _)| *began);
+    let policy = sight.policy.map(|(_, policy)| policy).filter(|policy| policy.to.contains(name));
+    let late = policy.and_then(|policy| late(sight, policy, name, began));
+    let mut problems = Vec::new();
+    if policy.is_some() || sight.policy.is_none() {
+        problems.extend(failed_copy(sight, name).map(|why| (HealthLevel::Failing, why)));
+    }
+    problems.extend(failed_drill(sight, name).map(|why| (HealthLevel::Failing, why)));
+    problems.extend(late.clone().map(|why| (HealthLevel::Late, why)));
+    problems.extend(policy.and_then(|policy| unproven(sight, policy, name)).map(|why| (HealthLevel::Late, why)));
+    CopyStanding {
+        repository: name.clone(),
+        newest: began,
+        proven: newest.and_then(|it| it.proof),
+        is_asked: policy.is_some(),
+        is_late: late.is_some(),
+        problems,
+    }
+}
+
+fn is_older(than: Time, limit: Period, now: Time) -> bool {
+    now.since(than) > limit.as_duration()
+}
+
+/// Why the last attempt counts as failed as a whole, if nothing has succeeded since.
+fn failing(sight: &HealthInput, newest: Option<&BackupSeen>, proof: Option<Time>) -> Option<String> {
+    let since = newest.map_or(Time::ZERO, |seen| seen.ended);
+    let wholly = sight.failed_backups.iter().filter(|ended| ended.at > since && copies_made(ended).is_none());
+    let backup = wholly.max_by_key(|ended| ended.at).and_then(|ended| {
+        let reason = ended.outcome.reason()?;
+        Some(format!("its last backup failed at {}: {reason}", ended.at))
+    });
+    backup.or_else(|| {
+        let ended = sight.last_drill.filter(|ended| ended.at > proof.unwrap_or(Time::ZERO) && !has_proven(ended))?;
+        let reason = ended.outcome.reason()?;
+        Some(format!("its last drill failed at {}: {reason}", ended.at))
+    })
+}
+
+/// Whether a drill found its backup to be good, whatever came after: that it could not remove what it made is no word about the data.
+fn has_proven(ended: &Ended) -> bool {
+    matches!(ended.made.as_deref(), Some(DataResult::Drill(drill)) if drill.proof.failure.is_none())
+}
+
+/// The newest good backup in one repository.
+fn newest_in<'a>(sight: &HealthInput<'a>, name: &RepositoryName) -> Option<&'a BackupSeen> {
+    let (_, id) = sight.backups.newest(name)?.good.as_ref()?;
+    sight.backups.get(&BackupKey { repository: name.clone(), backup: id.clone() })
+}
+
+/// Why the newest copy in one repository could not be restored, whatever a drill of another found since.
+fn failed_drill(sight: &HealthInput, name: &RepositoryName) -> Option<String> {
+    let why = newest_in(sight, name)?.failed_drill()?;
+    Some(format!("its newest backup in {name} could not be restored: {why}"))
+}
+
+/// Why the last attempt at a copy in one repository failed, if none has succeeded there since, whatever the others did.
+fn failed_copy(sight: &HealthInput, name: &RepositoryName) -> Option<String> {
+    let since = newest_in(sight, name).map_or(Time::ZERO, |seen| seen.ended);
+    let late_enough = sight.failed_backups.iter().filter(|ended| ended.at > since);
+    let of_copy = late_enough.filter_map(|ended| {
+        let copy = copies_made(ended)?.iter().find(|copy| copy.repository == *name)?;
+        Some((ended.at, copy.result.as_ref().err()?))
+    });
+    let (at, why) = of_copy.max_by_key(|(at, _)| *at)?;
+    Some(format!("its last copy to {name} failed at {at}: {why}"))
+}
+
+/// Tells whether a backup was not made, or not in each repository.
+pub fn has_failed(ended: &Ended) -> bool {
+    let is_partial = || copies_made(ended).is_some_and(|copies| copies.iter().any(|copy| copy.result.is_err()));
+    ended.outcome.reason().is_some() || is_partial()
+}
+
+fn copies_made(ended: &Ended) -> Option<&[CopyMade]> {
+    match ended.made.as_deref()? {
+        DataResult::Backup(copies) => Some(copies),
+        DataResult::Drill(_) | DataResult::Restore(_) | DataResult::Forgotten(_) => None,
+    }
+}
+
+fn late(sight: &HealthInput, policy: &BackupPolicy, name: &RepositoryName, began: Option<Time>) -> Option<String> {
+    let limit = policy.max_age;
+    match began {
+        None => Some(format!("there is no backup of it in {name}")),
+        Some(began) if is_older(began, limit, sight.now) => {
+            let age = rough(sight.now.since(began));
+            Some(format!("its newest backup in {name} is {age} old, and may be {limit}"))
+        }
+        Some(_) => None,
+    }
+}
+
+/// A drill has as long as a backup may be old, besides the time between two.
+fn unproven(sight: &HealthInput, policy: &BackupPolicy, name: &RepositoryName) -> Option<String> {
+    let (drill, newest) = (policy.drill?, sight.backups.newest(name)?);
+    let allowed = drill.as_duration() + policy.max_age.as_duration();
+    let first = || {
+        let here = sight.backups.iter().filter(|(key, seen)| key.repository == *name && seen.is_good());
+        here.map(|(_, seen)| seen.began).min()
+    };
+    let since = newest.proof.or_else(first).filter(|since| sight.now.since(*since) > allowed)?;
+    let age = rough(sight.now.since(since));
+    let place = if policy.to.len() > 1 { format!(" in {name}") } else { String::new() };
+    Some(match newest.proof {
+        Some(_) => format!("it was last proven{place} {age} ago, and is to be every {drill}"),
+        None => format!("none of its backups{place} was ever proven, since {age}"),
+    })
+}
+
+fn uncovered(sight: &HealthInput, newest: Option<&BackupSeen>) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if sight.policy.is_none() {
+        reasons.push("no policy asks for backups of it".to_owned());
+    }
+    if let Some(coverage) = sight.coverage {
+        reasons.extend(coverage.undeclared.iter().map(|what| format!("no store declares {what}")));
+        reasons.extend(coverage.stores.iter().filter_map(|store| match &store.state {
+            StoreState::Missing { reason } => Some(format!("its store {} is missing: {reason}", store.name)),
+            StoreState::Covered | StoreState::Derivable => None,
+        }));
+    }
+    if let Some(seen) = newest.filter(|seen| seen.covered < seen.declared) {
+        reasons.extend(lacking(sight, seen, reasons.is_empty()));
+    }
+    reasons
+}
+
+/// What the newest backup lacks, by its names. What its host says today is said already.
+fn lacking(sight: &HealthInput, seen: &BackupSeen, is_only: bool) -> Option<String> {
+    let said = sight.coverage.map(super::uncovered).unwrap_or_default();
+    let named: Vec<&str> = seen.uncovered.iter().filter(|what| !said.contains(what)).map(String::as_str).collect();
+    let more = ((seen.declared - seen.covered) as usize).saturating_sub(seen.uncovered.len());
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let holds = || format!("its newest backup holds {} of {}", seen.covered, count(seen.declared, "store"));
+    match named.as_slice() {
+        [] => is_only.then(holds),
+        named => Some(format!("{}; not in it: {}{more}", holds(), named.join("; "))),
+    }
+}
+
+/// As its host last said; where it did not, as its newest backup has it.
+fn coverage(sight: &HealthInput, newest: Option<&BackupSeen>) -> (u32, u32) {
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let Some(coverage) = sight.coverage else { return newest.map_or((0, 0), |seen| (seen.covered, seen.declared)) };
+    let covered = coverage.stores.iter().filter(|store| store.state == StoreState::Covered).count();
+    let truth = coverage.stores.iter().filter(|store| store.state != StoreState::Derivable).count();
+    (count(covered), count(truth + coverage.undeclared.len()))
+}
+
+/// A length of time as people say it: its two largest units.
+pub fn rough(length: Duration) -> String {
+    let seconds = length.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, minutes) => format!("{minutes}m"),
+        (0, hours, 0) => format!("{hours}h"),
+        (0, hours, minutes) => format!("{hours}h{minutes}m"),
+        (days, 0, _) => format!("{days}d"),
+        (days, hours, _) => format!("{days}d{hours}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! What an order about data made: said together with its end.
+
+use super::{DataKind, Kept, Manifest, Part, Proof, Snapshots};
+use crate::names::{BackupId, RepositoryName};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataResult {
+    Backup(Vec<CopyMade>),
+    Drill(DrillMade),
+    Restore(RestoreMade),
+    Forgotten(Vec<BackupId>),
+}
+
+impl DataResult {
+    pub fn kind(&self) -> DataKind {
+        match self {
+            Self::Backup(_) => DataKind::Backup,
+            Self::Drill(_) => DataKind::Drill,
+            Self::Restore(_) => DataKind::Restore,
+            Self::Forgotten(_) => DataKind::Forget,
+        }
+    }
+
+    /// Without what is only in the repository's own manifests of interest: values, counts, notes of sources and samples of files.
+    #[must_use]
+    pub fn in_short(self) -> Self {
+        let shorten = |copies: Vec<CopyMade>| {
+            let short = |copy: CopyMade| CopyMade { result: copy.result.map(in_short), ..copy };
+            copies.into_iter().map(short).collect()
+        };
+        match self {
+            Self::Backup(copies) => Self::Backup(shorten(copies)),
+            Self::Restore(restore) => Self::Restore(RestoreMade { safety: shorten(restore.safety), ..restore }),
+            Self::Drill(_) | Self::Forgotten(_) => self,
+        }
+    }
+}
+
+fn in_short(manifest: Manifest) -> Manifest {
+    let short = |part: Part| {
+        let kept = match part.kept {
+            Kept::Files { roots, files, .. } => Kept::Files { roots, files, sample: Default::default() },
+            Kept::Stream { .. } => part.kept,
+        };
+        Part { kept, counts: Default::default(), source: None, ..part }
+    };
+    let manifest = manifest.without_values();
+    Manifest { parts: manifest.parts.into_iter().map(short).collect(), side_files: Default::default(), ..manifest }
+}
+
+/// One copy of a backup: what came of it in one repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyMade {
+    pub repository: RepositoryName,
+    /// The manifest without its values, or why there is none.
+    pub result: Result<Manifest, String>,
+    /// The snapshots that it is made of. Older agents do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<Snapshots>,
+}
+
+/// What a drill found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillMade {
+    pub repository: RepositoryName,
+    pub backup: BackupId,
+    pub proof: Proof,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreMade {
+    pub backup: BackupId,
+    /// The backups of what was there before.
+    pub safety: Vec<CopyMade>,
+    pub took_ms: u64,
+    pub bytes: u64,
+    /// What was unusual and not wrong, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}

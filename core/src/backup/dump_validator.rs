@@ -1,0 +1,171 @@
+//! Judges a dump while it streams by: how it begins, how it ends, how large it is, and how much is in it.
+//!
+//! **Invariant:** a dump that was cut off anywhere is not judged good, whatever its tool says, where its form has an end that can
+//! be told.
+
+mod copied;
+mod inserted;
+mod mongodb;
+mod postgresql;
+mod rdb;
+mod zstd;
+
+use super::tool::ToolEnd;
+use super::{DatabaseEngine, Store};
+use crate::grammar::count;
+use copied::Copied;
+use inserted::Inserted;
+use mongodb::Archive;
+use postgresql::Script;
+use rdb::Rdb;
+use std::collections::{BTreeMap, VecDeque};
+use zstd::Frames;
+
+/// What is kept of a dump's beginning and of its end.
+const EDGE: usize = 512;
+
+/// The form that an engine's dumps have.
+#[derive(Debug, Clone)]
+enum Form {
+    Postgresql(Script, Copied),
+    Sql(Inserted),
+    Mongodb(Archive),
+    Redis(Rdb),
+    Neo4j(Frames),
+    Own { magic: Vec<u8>, trailer: Vec<u8> },
+}
+
+/// A dump as far as it has come.
+#[derive(Debug, Clone)]
+pub struct DumpValidator {
+    form: Form,
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    bytes: u64,
+}
+
+impl DumpValidator {
+    /// For a store that is dumped; none for what is kept as files.
+    pub fn of(store: &Store) -> Option<Self> {
+        let form = match &store.engine {
+            DatabaseEngine::Postgresql(_) => Form::Postgresql(Script::default(), Copied::default()),
+            DatabaseEngine::Mariadb(_) | DatabaseEngine::Mysql(_) => Form::Sql(Inserted::default()),
+            DatabaseEngine::Mongodb(_) => Form::Mongodb(Archive::default()),
+            DatabaseEngine::Redis(_) => Form::Redis(Rdb::default()),
+            DatabaseEngine::Neo4j(_) => Form::Neo4j(Frames::default()),
+            DatabaseEngine::Command(commands) => {
+                let bytes = |text: &Option<String>| text.clone().unwrap_or_default().into_bytes();
+                Form::Own { magic: bytes(&commands.magic), trailer: bytes(&commands.trailer) }
+            }
+            DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) => return None,
+        };
+        Some(Self { form, head: Vec::new(), tail: VecDeque::new(), bytes: 0 })
+    }
+
+    /// Takes note of the next bytes.
+    pub fn observe(&mut self, bytes: &[u8]) {
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        let room = EDGE.saturating_sub(self.head.len());
+        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let last = &bytes[bytes.len().saturating_sub(EDGE)..];
+        let surplus = (self.tail.len() + last.len()).saturating_sub(EDGE);
+        self.tail.drain(..surplus.min(self.tail.len()));
+        self.tail.extend(last);
+        match &mut self.form {
+            Form::Mongodb(archive) => archive.observe(bytes),
+            Form::Redis(rdb) => rdb.observe(bytes),
+            Form::Neo4j(frames) => frames.observe(bytes),
+            Form::Postgresql(script, copied) => {
+                script.observe(bytes);
+                copied.observe(bytes);
+            }
+            Form::Sql(inserted) => inserted.observe(bytes),
+            Form::Own { .. } => {}
+        }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How much of what is in it, by the names that the store's counter has; none where its form does not tell.
+    pub fn counts(&self) -> Option<BTreeMap<String, u64>> {
+        match &self.form {
+            Form::Postgresql(_, copied) => Some(copied.rows().clone()),
+            Form::Sql(inserted) => Some(inserted.rows()),
+            Form::Mongodb(archive) => Some(archive.documents()),
+            Form::Redis(_) | Form::Neo4j(_) | Form::Own { .. } => None,
+        }
+    }
+
+    /// Whether the dump counts, with what a person should know of it; else why not. `previous` are the bytes of the last one.
+    pub fn verdict(&self, end: &ToolEnd, previous: Option<u64>) -> Result<Vec<String>, String> {
+        if end.code != 0 {
+            let words = end.words.trim();
+            let words = if words.is_empty() { String::new() } else { format!(": {words}") };
+            return Err(format!("its tool ended with {}{words}", end.code));
+        }
+        if self.bytes == 0 {
+            return Err("the dump is empty".to_owned());
+        }
+        if let Some(reason) = engine_error(&self.head) {
+            return Err(format!("its tool could not be started: {reason}"));
+        }
+        self.form()?;
+        Ok(shrunk(self.bytes, previous).into_iter().collect())
+    }
+
+    fn form(&self) -> Result<(), String> {
+        let tail: Vec<u8> = self.tail.iter().copied().collect();
+        let check = |is_well: bool, reason: &str| if is_well { Ok(()) } else { Err(reason.to_owned()) };
+        match &self.form {
+            Form::Postgresql(script, _) => script.verdict(&self.head, &tail),
+            Form::Sql(_) => {
+                check(begins_as_sql(&self.head), "it does not begin as a dump of MariaDB or MySQL does")?;
+                check(ends_as_sql(&tail), "it breaks off: the line `-- Dump completed` is missing")
+            }
+            Form::Mongodb(archive) => archive.verdict(),
+            Form::Redis(rdb) => rdb.verdict(&self.head, &tail),
+            Form::Neo4j(frames) => frames.verdict(&self.head),
+            Form::Own { magic, trailer } => {
+                check(self.head.starts_with(magic), "it does not begin as app.yaml says that it does")?;
+                check(tail.ends_with(trailer), "it breaks off: it does not end as app.yaml says that it does")
+            }
+        }
+    }
+}
+
+/// The Engine says on a command's own stream that it could not start the command.
+fn engine_error(head: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(head);
+    let is_error =
+        ["OCI runtime exec failed", "OCI runtime error", "exec failed:"].iter().any(|it| text.starts_with(it));
+    is_error.then(|| text.lines().next().unwrap_or_default().to_owned())
+}
+
+fn begins_as_sql(head: &[u8]) -> bool {
+    [&b"-- MySQL dump"[..], b"-- MariaDB dump", b"/*M!999999"].iter().any(|magic| head.starts_with(magic))
+}
+
+fn ends_as_sql(tail: &[u8]) -> bool {
+    let Some(rest) = tail.strip_suffix(b"\n") else { return false };
+    let line = rest.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    line.starts_with(b"-- Dump completed")
+}
+
+/// Says that a dump is smaller than the last one; loudly, where it has less than half of it.
+fn shrunk(bytes: u64, previous: Option<u64>) -> Option<String> {
+    let previous = previous.filter(|previous| *previous > 0)?;
+    let percent = u128::from(bytes) * 100 / u128::from(previous);
+    let text = format!("{}, {percent} % of the {previous} of the last one", count(bytes, "byte"));
+    match percent {
+        0..50 => Some(format!("warning: it is much smaller than before: {text}")),
+        50..90 => Some(format!("it is smaller than before: {text}")),
+        90.. => None,
+    }
+}
+
+#[cfg(test)]
+mod counting;
+#[cfg(test)]
+mod tests;

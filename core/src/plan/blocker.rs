@@ -1,0 +1,165 @@
+//! Why an instance cannot be asked anything at this moment.
+
+use super::PlanContext;
+use super::index::{InstanceContext, Presence};
+use super::intention::noun;
+use super::open::Open;
+use crate::facts::{HostObserved, InstanceObserved, InstanceOrigin, LinkState, OpenOrder};
+use crate::names::{AppName, HostName};
+use crate::order::Action;
+use crate::time::Time;
+use std::fmt;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Blocker {
+    HostRemoved,
+    NeverSeen,
+    Offline {
+        since: Time,
+    },
+    /// Nobody has listened for long: its host may be on its way back.
+    Returning {
+        until: Time,
+    },
+    /// Two machines connect as its host.
+    Duplicate {
+        since: Time,
+    },
+    Unreported,
+    /// Its last order ended after its host last said what it runs.
+    Outdated,
+    OtherOrder,
+    /// One about its data: what it does, and since when.
+    Work {
+        noun: &'static str,
+        since: Time,
+    },
+    NotInstalled,
+    /// How far the step is does not belong to it: a reason that counts would be another one all the time.
+    Busy {
+        step: String,
+    },
+    /// It has values that nobody here has given: only a person can say which count.
+    NewerValues {
+        said: u64,
+        wanted: u64,
+    },
+    /// It had data that an installation would not give it.
+    NeverEmpty {
+        origin: InstanceOrigin,
+    },
+    Hours {
+        opens: Time,
+    },
+    AppForbidden {
+        app: AppName,
+    },
+}
+
+impl Blocker {
+    /// That an order is under way.
+    pub fn of(open: &Open) -> Self {
+        let OpenOrder { order, asked, .. } = open.order;
+        match &order.action {
+            Action::Data(_) => Self::Work { noun: noun(&order.action), since: *asked },
+            Action::Install { .. }
+            | Action::Upgrade { .. }
+            | Action::Configure { .. }
+            | Action::Power { .. }
+            | Action::Remove { .. } => Self::OtherOrder,
+        }
+    }
+
+    /// The moment at which time alone ends it.
+    pub fn ends(&self) -> Option<Time> {
+        match self {
+            Self::Hours { opens: end } | Self::Returning { until: end } => Some(*end),
+            Self::HostRemoved
+            | Self::NeverSeen
+            | Self::Offline { .. }
+            | Self::Duplicate { .. }
+            | Self::Unreported
+            | Self::Outdated
+            | Self::OtherOrder
+            | Self::Work { .. }
+            | Self::NotInstalled
+            | Self::Busy { .. }
+            | Self::NewerValues { .. }
+            | Self::NeverEmpty { .. }
+            | Self::AppForbidden { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HostRemoved => f.write_str("its host was removed"),
+            Self::NeverSeen => f.write_str("its host has never connected"),
+            Self::Offline { since } => write!(f, "its host is offline since {since}"),
+            Self::Returning { .. } => f.write_str("its host has not reported since the coordinator started"),
+            Self::Duplicate { since } => {
+                write!(f, "two machines connect as its host since {since}: orders are held until only one does")
+            }
+            Self::Unreported => f.write_str("it has not reported"),
+            Self::Outdated => f.write_str("it has not reported since its last order ended"),
+            Self::OtherOrder => f.write_str("another order for it is under way"),
+            Self::Work { noun, since } => write!(f, "{noun} runs since {since}"),
+            Self::NotInstalled => f.write_str("it is not installed"),
+            Self::Busy { step } => write!(f, "it is in the middle of an order: {step}"),
+            Self::NewerValues { said, wanted } => {
+                write!(f, "its host has a newer revision than is wanted: {said}, not {wanted}")
+            }
+            Self::NeverEmpty { origin } => {
+                write!(f, "{origin}, and its host does not have it: it is not installed empty")
+            }
+            Self::Hours { opens } => write!(f, "the host's own hours open at {opens}"),
+            Self::AppForbidden { app } => write!(f, "the host's policy does not allow {app}"),
+        }
+    }
+}
+
+/// What the host said, be it long ago.
+pub(super) fn seen_host<'a>(seat: &InstanceContext<'a>) -> Result<&'a HostObserved, Blocker> {
+    match seat.host {
+        Presence::Removed => Err(Blocker::HostRemoved),
+        Presence::NeverSeen => Err(Blocker::NeverSeen),
+        Presence::Seen(seen) => Ok(seen),
+    }
+}
+
+/// The host, if it can be asked something at all.
+pub(super) fn reachable<'a>(outlook: &PlanContext, seat: &InstanceContext<'a>) -> Result<&'a HostObserved, Blocker> {
+    let seen = seen_host(seat)?;
+    match seen.link {
+        LinkState::Online => duplicate(outlook, &seat.desired.host).map_or(Ok(seen), Err),
+        LinkState::Offline { since } => Err(match outlook.returning_until(since) {
+            Some(until) => Blocker::Returning { until },
+            None => Blocker::Offline { since },
+        }),
+    }
+}
+
+/// Two machines that connect as this host: neither is told anything.
+pub(super) fn duplicate(outlook: &PlanContext, host: &HostName) -> Option<Blocker> {
+    outlook.observed.duplicate(host).map(|duplicate| Blocker::Duplicate { since: duplicate.since })
+}
+
+/// What the host said of the instance, if it said so since its last order ended.
+pub(super) fn reported<'a>(seat: &InstanceContext<'a>) -> Result<&'a InstanceObserved, Blocker> {
+    let seen = seat.seen.filter(|seen| seen.host == seat.desired.host).ok_or(Blocker::Unreported)?;
+    if seen.at < seat.latest_end { Err(Blocker::Outdated) } else { Ok(seen) }
+}
+
+/// Whether the host's own hours are open now.
+pub(super) fn within_hours(outlook: &PlanContext, host: &HostObserved) -> Result<(), Blocker> {
+    match &host.said.policy.hours {
+        Some(hours) if !hours.is_open(outlook.now) => Err(Blocker::Hours { opens: hours.opens_at(outlook.now) }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether the host's own people allow the app.
+pub(super) fn allowed(host: &HostObserved, app: &AppName) -> Result<(), Blocker> {
+    if host.said.policy.allows_app(app) { Ok(()) } else { Err(Blocker::AppForbidden { app: app.clone() }) }
+}

@@ -1,0 +1,189 @@
+//! One turn: every instance gets at most one order, or the reason why it waits.
+
+use super::blocker::{self, Blocker};
+use super::index::InstanceContext;
+use super::intention::{self, Intention};
+use super::newer::newer;
+use super::open::{Lateness, Open};
+use super::share::{Offer, share};
+use super::{NewOrder, Newer, Plan, PlanContext, Waiting, data, progress};
+use crate::facts::Ended;
+use crate::names::InstanceName;
+use crate::order::Outcome;
+use crate::time::Time;
+use std::collections::HashMap;
+
+/// What one instance gets outside of rollouts.
+pub(super) enum InstanceAction {
+    /// Nothing, until time alone changes that.
+    Nothing {
+        until: Option<Time>,
+    },
+    /// Its removal has been carried out.
+    Gone,
+    Ask(NewOrder),
+    /// It could be asked, if there is room for it among all that want the like.
+    Offer(Offer),
+    Wait {
+        because: String,
+        until: Option<Time>,
+    },
+}
+
+/// The earliest moment at which time alone changes something.
+struct Wake {
+    now: Time,
+    at: Option<Time>,
+}
+
+impl Wake {
+    fn by(&mut self, moment: Option<Time>) {
+        let coming = moment.filter(|moment| *moment > self.now);
+        self.at = [self.at, coming].into_iter().flatten().min();
+    }
+}
+
+pub(super) fn plan(outlook: &PlanContext) -> Plan {
+    let mut plan = Plan {
+        closed: outlook.closed.iter().map(|id| (*id).clone()).collect(),
+        withdrawn: outlook.withdrawn.iter().map(|id| (*id).clone()).collect(),
+        ..Plan::default()
+    };
+    let mut wake = Wake { now: outlook.now, at: None };
+    let mut taken = rollouts(outlook, &mut plan, &mut wake);
+    let mut offers = Vec::new();
+    for name in outlook.desired.instances.keys() {
+        let Some(seat) = outlook.index.instance(name) else { continue };
+        wake.by(outlook.open(name).map(|open| open.due));
+        plan.over.extend(data::over(outlook, seat));
+        plan.restored.extend(restored(outlook, seat).map(|revision| (name.clone(), revision)));
+        let rollout = if taken.is_empty() { None } else { taken.remove(name) };
+        match turn(outlook, seat, rollout) {
+            InstanceAction::Nothing { until } => wake.by(until),
+            InstanceAction::Offer(offer) => offers.push(offer),
+            InstanceAction::Gone => plan.gone.push(name.clone()),
+            InstanceAction::Ask(order) => plan.orders.push(order),
+            InstanceAction::Wait { because, until } => {
+                wake.by(until);
+                plan.waiting.push(Waiting { instance: name.clone(), rollout: None, because });
+            }
+        }
+    }
+    let (orders, waiting) = share(outlook, offers);
+    plan.orders.extend(orders);
+    plan.waiting.extend(waiting);
+    plan.waiting.sort_by(|a, b| (&a.instance, &a.rollout).cmp(&(&b.instance, &b.rollout)));
+    plan.wake_at = wake.at;
+    plan
+}
+
+/// The revision that an undo has brought, while an older one is still wanted; whichever rollout has the instance now.
+fn restored(outlook: &PlanContext, seat: &InstanceContext) -> Option<u64> {
+    match newer(outlook, seat)? {
+        Newer::Brought(revision) => Some(revision),
+        Newer::Unknown(_) => None,
+    }
+}
+
+/// Lets every rollout that has instances say what it asks and what waits.
+fn rollouts<'a>(outlook: &PlanContext<'a>, plan: &mut Plan, wake: &mut Wake) -> HashMap<&'a InstanceName, NewOrder> {
+    let mut taken = HashMap::new();
+    for rollout in &outlook.claiming {
+        let progress = progress::progress(outlook, rollout);
+        plan.waiting.extend(progress.waiting());
+        progress.wakes.iter().for_each(|moment| wake.by(Some(*moment)));
+        taken.extend(progress.orders(outlook));
+    }
+    taken
+}
+
+fn turn(outlook: &PlanContext, seat: &InstanceContext, rollout: Option<NewOrder>) -> InstanceAction {
+    let wanted = intention::wanted(outlook, seat);
+    if let Some(open) = outlook.open(seat.name) {
+        if let Some(duplicate) = blocker::duplicate(outlook, &open.order.host) {
+            return wait(&duplicate);
+        }
+        return beside(open, wanted.ok().flatten().or_else(|| data::wished(outlook, seat)));
+    }
+    // Its host may have nothing more to say of it, so this does not wait for a report.
+    if intention::is_removed(outlook, seat) {
+        return InstanceAction::Gone;
+    }
+    if let Some(order) = rollout {
+        return InstanceAction::Ask(order);
+    }
+    let own = match wanted {
+        Ok(None) => InstanceAction::Nothing { until: None },
+        Ok(Some(intention)) => match hindrance_to(outlook, seat, &intention) {
+            _ if outlook.observed.ended.contains_key(&intention.id) => ended(outlook, &intention),
+            Ok(()) => InstanceAction::Ask(intention.order(seat.name, seat.desired)),
+            Err(hindrance) => wait(&hindrance),
+        },
+        Err(unclear) => match blocker::reachable(outlook, seat) {
+            Ok(_) => wait(&unclear),
+            Err(unreachable) => wait(&unreachable),
+        },
+    };
+    with_data(own, || data::turn(outlook, seat))
+}
+
+/// What keeps an instance from becoming what it shall be does not keep anybody from its data.
+fn with_data(own: InstanceAction, data: impl FnOnce() -> InstanceAction) -> InstanceAction {
+    match own {
+        InstanceAction::Nothing { .. } => data(),
+        InstanceAction::Wait { because, until } => match data() {
+            offer @ (InstanceAction::Ask(_) | InstanceAction::Offer(_)) => offer,
+            InstanceAction::Nothing { until: other } | InstanceAction::Wait { until: other, .. } => {
+                InstanceAction::Wait { because, until: [until, other].into_iter().flatten().min() }
+            }
+            InstanceAction::Gone => InstanceAction::Gone,
+        },
+        InstanceAction::Gone | InstanceAction::Ask(_) | InstanceAction::Offer(_) => own,
+    }
+}
+
+/// Beside an open order nothing is asked.
+fn beside(open: &Open, wanted: Option<Intention>) -> InstanceAction {
+    if open.lateness == Lateness::Late {
+        let because = format!("its host is online and has not said how its order of {} ended", open.order.asked);
+        return InstanceAction::Wait { because, until: None };
+    }
+    match wanted {
+        Some(other) if other.id != *open.id => {
+            InstanceAction::Wait { because: format!("{}: {}", other.noun(), Blocker::of(open)), until: Some(open.due) }
+        }
+        Some(_) | None => InstanceAction::Nothing { until: None },
+    }
+}
+
+pub(super) fn hindrance_to(
+    outlook: &PlanContext,
+    seat: &InstanceContext,
+    intention: &Intention,
+) -> Result<(), Blocker> {
+    let host = blocker::reachable(outlook, seat)?;
+    if intention.is_bound_by_app_list() {
+        blocker::allowed(host, &seat.desired.release.name.app)?;
+    }
+    blocker::within_hours(outlook, host)
+}
+
+/// An intention whose order has ended is not asked again.
+fn ended(outlook: &PlanContext, intention: &Intention) -> InstanceAction {
+    let Some(Ended { outcome, .. }) = outlook.observed.ended.get(&intention.id) else {
+        return InstanceAction::Nothing { until: None };
+    };
+    let noun = intention.noun();
+    let because = match outcome {
+        Outcome::AlreadySo | Outcome::Done => format!("{noun} ended well, and its host says otherwise"),
+        Outcome::RolledBack { reason } => format!("{noun} was rolled back: {reason}"),
+        Outcome::Stuck { reason, hint } => format!("{noun} is stuck: {reason}; {hint}"),
+        Outcome::Refused { reason } => format!("{noun} was refused: {reason}"),
+        Outcome::Failed { reason } => format!("{noun} failed: {reason}"),
+    };
+    InstanceAction::Wait { because, until: None }
+}
+
+fn wait(hindrance: &Blocker) -> InstanceAction {
+    InstanceAction::Wait { because: hindrance.to_string(), until: hindrance.ends() }
+}

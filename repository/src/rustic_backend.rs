@@ -1,0 +1,205 @@
+//! A place, as rustic_core wants to see it.
+//!
+//! Three things happen on the way: the config that is served is ours (its chunks and packs are chosen for each run, while the
+//! stored one stays as restic made it), nothing is committed once the gate is shut, and what was written is made known early.
+
+use crate::backend::{Backend, FileId, FileKind, PlaceError};
+use crate::crypt::Key;
+use crate::damage::is_of_one_file;
+use crate::format::IndexFile;
+use crate::gate::Gate;
+use crate::resume::Register;
+use bytes::Bytes;
+use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Who writes the snapshot of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Snapshots {
+    Here,
+    /// The caller, later: what rustic_core writes is let go.
+    Later,
+}
+
+/// What rustic_core reads and writes through.
+pub(crate) struct RusticBackend {
+    place: Arc<dyn Backend>,
+    config: Option<Bytes>,
+    gate: Option<Arc<Gate>>,
+    register: Option<Arc<Register>>,
+    snapshots: Snapshots,
+    /// With it, an index file that cannot be read is served as one that names nothing.
+    lenient: Option<Key>,
+    /// Index files that are removed only when all else is done.
+    superseded: Option<Mutex<Vec<FileId>>>,
+    /// What went wrong first at the place: rustic_core tells it as text only.
+    failed: Mutex<Option<(String, PlaceError)>>,
+}
+
+impl RusticBackend {
+    /// For creating: everything goes to the place as it is.
+    pub(crate) fn plain(place: Arc<dyn Backend>) -> Self {
+        let (snapshots, superseded, failed) = (Snapshots::Here, None, Mutex::default());
+        Self { place, config: None, gate: None, register: None, snapshots, lenient: None, superseded, failed }
+    }
+
+    /// Serves `config` instead of the stored one, and never writes one.
+    pub(crate) fn with_config(mut self, config: Bytes) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    pub(crate) fn with_gate(mut self, gate: Arc<Gate>) -> Self {
+        self.gate = Some(gate);
+        self
+    }
+
+    /// Makes packs known as they arrive, and not only when rustic_core gets to it.
+    pub(crate) fn with_register(mut self, register: Arc<Register>) -> Self {
+        self.register = Some(register);
+        self
+    }
+
+    pub(crate) fn with_snapshots(mut self, snapshots: Snapshots) -> Self {
+        self.snapshots = snapshots;
+        self
+    }
+
+    /// Lets a run go on that removes nothing, where an index file is damaged.
+    pub(crate) fn without_damaged_indexes(mut self, key: Key) -> Self {
+        self.lenient = Some(key);
+        self
+    }
+
+    fn index(&self, key: &Key, id: &FileId) -> Result<Bytes, PlaceError> {
+        let read = match self.place.read(FileKind::Index, id) {
+            Err(PlaceError::Io(error)) if is_of_one_file(&error) => Bytes::new(),
+            read => read?,
+        };
+        let file = key.open_file(&read).ok();
+        if file.is_some_and(|file| serde_json::from_slice::<IndexFile>(&file).is_ok()) {
+            return Ok(read);
+        }
+        let sealed = key.seal_file(br#"{"packs":[]}"#).map_err(|error| PlaceError::Refused(error.to_string()))?;
+        Ok(Bytes::from(sealed))
+    }
+
+    /// Keeps index files that are to be removed until [`Self::remove_superseded`].
+    ///
+    /// rustic_core removes them before the packs that they mark. In between those packs are there and in no index, as after a
+    /// crash: whoever made them known just then would name what is gone a moment later.
+    pub(crate) fn with_late_removal(mut self) -> Self {
+        self.superseded = Some(Mutex::default());
+        self
+    }
+
+    pub(crate) fn remove_superseded(&self) -> Result<(), PlaceError> {
+        let Some(superseded) = &self.superseded else { return Ok(()) };
+        let mut superseded = superseded.lock().unwrap_or_else(PoisonError::into_inner);
+        superseded.drain(..).try_for_each(|id| self.place.remove(FileKind::Index, &id))
+    }
+
+    /// What went wrong first at the place, if anything did.
+    pub(crate) fn take_failure(&self) -> Option<(String, PlaceError)> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn note<T>(&self, doing: impl FnOnce() -> String, result: Result<T, PlaceError>) -> RusticResult<T> {
+        result.map_err(|error| {
+            let doing = doing();
+            let told = RusticError::new(ErrorKind::Backend, format!("could not {doing}: {error}"));
+            self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((doing, error));
+            told
+        })
+    }
+
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+        if let Some((source, reason)) = self.gate.as_ref().and_then(|gate| gate.reason())
+            && kind == FileKind::Snapshot
+        {
+            return Err(PlaceError::Refused(format!("the source `{source}` has failed: {reason}")));
+        }
+        if kind == FileKind::Snapshot && self.snapshots == Snapshots::Later {
+            return Ok(());
+        }
+        match (&self.register, kind) {
+            (Some(register), FileKind::Pack) => {
+                self.place.write(kind, id, content)?;
+                register.arrived(&*self.place, *id, content)
+            }
+            (Some(register), FileKind::Index) => register.write_index(&*self.place, *id, content),
+            (Some(register), FileKind::Snapshot) => {
+                register.flush(&*self.place)?;
+                self.place.write(kind, id, content)
+            }
+            _ => self.place.write(kind, id, content),
+        }
+    }
+}
+
+impl ReadBackend for RusticBackend {
+    fn location(&self) -> String {
+        self.place.name()
+    }
+
+    fn list_with_size(&self, tpe: FileType) -> RusticResult<Vec<(Id, u32)>> {
+        let kind = kind(tpe);
+        let files = self.note(|| format!("list files of kind {kind}"), self.place.list(kind))?;
+        let fits = |(id, size): (FileId, u64)| u32::try_from(size).ok().map(|size| (Id::new(id.0), size));
+        Ok(files.into_iter().filter_map(fits).collect())
+    }
+
+    fn read_full(&self, tpe: FileType, id: &Id) -> RusticResult<Bytes> {
+        let (kind, id) = (kind(tpe), file_id(id)?);
+        let read = match (kind, &self.config, &self.lenient) {
+            (FileKind::Config, Some(config), _) => return Ok(config.clone()),
+            (FileKind::Index, _, Some(key)) => self.index(key, &id),
+            _ => self.place.read(kind, &id),
+        };
+        self.note(|| format!("read {kind} {id}"), read)
+    }
+
+    fn read_partial(&self, tpe: FileType, id: &Id, _: bool, offset: u32, length: u32) -> RusticResult<Bytes> {
+        let (kind, id) = (kind(tpe), file_id(id)?);
+        let read = self.place.read_range(kind, &id, u64::from(offset), u64::from(length));
+        self.note(|| format!("read {kind} {id}"), read)
+    }
+
+    fn warmup_path(&self, tpe: FileType, id: &Id) -> String {
+        file_id(id).map(|id| kind(tpe).path(&id)).unwrap_or_default()
+    }
+}
+
+impl WriteBackend for RusticBackend {
+    fn write_bytes(&self, tpe: FileType, id: &Id, _: bool, content: BytesList) -> RusticResult<()> {
+        let (kind, id) = (kind(tpe), file_id(id)?);
+        if kind == FileKind::Config && self.config.is_some() {
+            return Ok(());
+        }
+        self.note(|| format!("write {kind} {id}"), self.write(kind, &id, content.slice()))
+    }
+
+    fn remove(&self, tpe: FileType, id: &Id, _: bool) -> RusticResult<()> {
+        let (kind, id) = (kind(tpe), file_id(id)?);
+        if let (FileKind::Index, Some(superseded)) = (kind, &self.superseded) {
+            superseded.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+            return Ok(());
+        }
+        self.note(|| format!("remove {kind} {id}"), self.place.remove(kind, &id))
+    }
+}
+
+fn kind(tpe: FileType) -> FileKind {
+    match tpe {
+        FileType::Config => FileKind::Config,
+        FileType::Key => FileKind::Key,
+        FileType::Snapshot => FileKind::Snapshot,
+        FileType::Index => FileKind::Index,
+        FileType::Pack => FileKind::Pack,
+    }
+}
+
+/// rustic_core's own type shows its bytes only as text.
+pub(crate) fn file_id(id: &Id) -> RusticResult<FileId> {
+    id.to_hex().parse().map_err(|_| RusticError::new(ErrorKind::Internal, "an id is not hexadecimal"))
+}
