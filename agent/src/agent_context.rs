@@ -19,11 +19,11 @@ pub struct AgentContext {
     /// Absolute.
     pub data_dir: PathBuf,
     pub ledger: Mutex<Ledger>,
-    pub hands: Arc<dyn ContainerRuntime>,
+    pub runtime: Arc<dyn ContainerRuntime>,
     pub repositories: Arc<dyn Repositories>,
     pub renderer: Renderer,
     pub bundles: Bundles,
-    pub pen: StatusWriter,
+    pub status_writer: StatusWriter,
     pub policy: LivePolicy,
     pub looks: PathResolver,
     /// Instances that somebody should look at.
@@ -42,7 +42,7 @@ impl AgentContext {
     }
 
     /// Writes the ledger for work that cannot go on without it; says so and tries again until it succeeds.
-    pub async fn insist(&self, mut write: impl FnMut(&mut Ledger) -> Result<(), LedgerError> + Send) {
+    pub async fn retry_until_ok(&self, mut write: impl FnMut(&mut Ledger) -> Result<(), LedgerError> + Send) {
         loop {
             let Err(error) = write(&mut self.ledger()) else { return };
             tracing::error!(error = crate::chain(&error), "the ledger cannot be written; trying again");

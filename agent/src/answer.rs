@@ -42,7 +42,7 @@ const LINE_LIMIT: usize = 16 << 10;
 const CUT_BEFORE: usize = 128;
 
 /// Answers until it is dropped.
-pub async fn run(site: Arc<AgentContext>, mut questions: mpsc::Receiver<ToAnswer>) {
+pub async fn run(context: Arc<AgentContext>, mut questions: mpsc::Receiver<ToAnswer>) {
     let mut tasks = JoinSet::new();
     let mut open = Open::default();
     loop {
@@ -58,7 +58,8 @@ pub async fn run(site: Arc<AgentContext>, mut questions: mpsc::Receiver<ToAnswer
             ToAnswer::Forget(id) => open.0.remove(&id).into_iter().for_each(|(_, handle)| handle.abort()),
             ToAnswer::Question(question, channel) => {
                 let (id, work) = (question.id, Work::of(&question));
-                let kinds = if open.has_room_for(work) { kinds(&site, *question) } else { failure(&work.too_many()) };
+                let kinds =
+                    if open.has_room_for(work) { kinds(&context, *question) } else { failure(&work.too_many()) };
                 let answer = tasks.spawn(send(channel, Pieces { question: id, is_named: false, kinds }));
                 open.0.insert(id, (work, answer));
             }
@@ -143,14 +144,16 @@ async fn send(channel: Channel, pieces: Pieces) {
     }
 }
 
-fn kinds(site: &Arc<AgentContext>, question: Question) -> BoxStream<'static, PieceKind> {
+fn kinds(context: &Arc<AgentContext>, question: Question) -> BoxStream<'static, PieceKind> {
     match question.kind {
-        Some(Kind::Logs(logs)) => match request(site, &logs) {
-            Ok((name, request)) => lines(&site.hands, request, Mask::of(site, &name)),
+        Some(Kind::Logs(logs)) => match request(context, &logs) {
+            Ok((name, request)) => lines(&context.runtime, request, Mask::of(context, &name)),
             Err(reason) => failure(&reason),
         },
-        Some(Kind::Resolve(resolve)) => masked_failures(resolved(&site.hands, resolve), Mask::of_all(site)),
-        Some(Kind::Claims(question)) => masked_failures(claims::answer(Arc::clone(site), question), Mask::of_all(site)),
+        Some(Kind::Resolve(resolve)) => masked_failures(resolved(&context.runtime, resolve), Mask::of_all(context)),
+        Some(Kind::Claims(question)) => {
+            masked_failures(claims::answer(Arc::clone(context), question), Mask::of_all(context))
+        }
         None => failure("this fleet-agent does not understand the question"),
     }
 }
@@ -173,9 +176,9 @@ fn failure(reason: &str) -> BoxStream<'static, PieceKind> {
     stream::once(async { piece }).boxed()
 }
 
-fn request(site: &AgentContext, logs: &LogsQuestion) -> Result<(InstanceName, LogRequest), String> {
+fn request(context: &AgentContext, logs: &LogsQuestion) -> Result<(InstanceName, LogRequest), String> {
     let name: InstanceName = logs.instance.parse().map_err(|error: fleet_core::names::NameError| error.to_string())?;
-    let ledger = site.ledger();
+    let ledger = context.ledger();
     let spec = ledger.instances().get(&name).and_then(|entry| entry.spec());
     let open = ledger.orders().values().find_map(|entry| entry.spec_under_way(&name));
     let spec = spec.or(open).ok_or_else(|| format!("this host has no instance {name}"))?;
@@ -193,8 +196,8 @@ fn request(site: &AgentContext, logs: &LogsQuestion) -> Result<(InstanceName, Lo
 }
 
 /// The lines, without the instance's secrets: an app may print its configuration.
-fn lines(hands: &Arc<dyn ContainerRuntime>, request: LogRequest, mask: Mask) -> BoxStream<'static, PieceKind> {
-    let lines = hands.logs(request).map(move |line| match line {
+fn lines(runtime: &Arc<dyn ContainerRuntime>, request: LogRequest, mask: Mask) -> BoxStream<'static, PieceKind> {
+    let lines = runtime.logs(request).map(move |line| match line {
         Ok(line) => PieceKind::Line(wire_line(line, &mask)),
         Err(error) => PieceKind::Failure(mask.apply(crate::chain(&error))),
     });
@@ -231,12 +234,12 @@ fn cut(mut text: String) -> String {
     text
 }
 
-fn resolved(hands: &Arc<dyn ContainerRuntime>, question: ResolveQuestion) -> BoxStream<'static, PieceKind> {
-    let hands = Arc::clone(hands);
+fn resolved(runtime: &Arc<dyn ContainerRuntime>, question: ResolveQuestion) -> BoxStream<'static, PieceKind> {
+    let runtime = Arc::clone(runtime);
     let ask = move |image: String| {
-        let hands = Arc::clone(&hands);
+        let runtime = Arc::clone(&runtime);
         async move {
-            let (digest, failure) = match hands.resolve(&image).await {
+            let (digest, failure) = match runtime.resolve(&image).await {
                 Ok(Resolved::InRegistry(digest)) => (digest.to_string(), String::new()),
                 Ok(Resolved::OnlyHere(id)) => (String::new(), format!("no registry has it; this host has it as {id}")),
                 Err(error) => (String::new(), crate::chain(&error)),

@@ -30,20 +30,20 @@ use tokio::sync::watch;
 
 /// Hands on a world; clones share it, and it outlives its agents.
 #[derive(Debug, Clone)]
-pub struct FakeHands {
+pub struct FakeRuntime {
     world: Arc<Mutex<World>>,
     changes: Arc<watch::Sender<u64>>,
     crashed: Arc<watch::Sender<bool>>,
 }
 
-impl Default for FakeHands {
+impl Default for FakeRuntime {
     fn default() -> Self {
         let (changes, crashed) = (Arc::new(watch::Sender::new(0)), Arc::new(watch::Sender::new(false)));
         Self { world: Arc::default(), changes, crashed }
     }
 }
 
-impl FakeHands {
+impl FakeRuntime {
     /// The world, to look at it or to meddle with it.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
@@ -98,7 +98,7 @@ impl FakeHands {
 }
 
 #[tonic::async_trait]
-impl ContainerRuntime for FakeHands {
+impl ContainerRuntime for FakeRuntime {
     async fn look(&self, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError> {
         self.world().answers()?;
         Ok(self.world().found(spec))

@@ -31,7 +31,7 @@ pub struct NotHealthy(pub String);
 ///
 /// It ends by itself at the app's deadline; dropping the future ends it at once.
 pub async fn pass(
-    hands: &dyn ContainerRuntime,
+    runtime: &dyn ContainerRuntime,
     spec: &InstanceSpec,
     health: &HealthRules,
     now: &(dyn Fn() -> Time + Send + Sync),
@@ -40,7 +40,7 @@ pub async fn pass(
     let mut gate = Gate::new(health, now());
     let mut pause = FIRST_PAUSE;
     loop {
-        let verdict = match hands.observe(spec, health).await {
+        let verdict = match runtime.observe(spec, health).await {
             Ok(seen) => gate.judge(spec, &seen, now()),
             Err(error) => gate.judge_unseen(error.to_string(), now()),
         };

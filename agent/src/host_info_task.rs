@@ -20,7 +20,7 @@ const ENGINE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What is kept, and to whom it is said.
 pub struct HostInfoTask {
-    pub site: Arc<AgentContext>,
+    pub context: Arc<AgentContext>,
     pub greeting: watch::Sender<Greeting>,
 }
 
@@ -33,25 +33,25 @@ fn reported(policy: &PolicyNow) -> HostPolicy {
 impl HostInfoTask {
     /// Finds out what to say first.
     pub async fn begin(&self) {
-        self.say_policy(&self.site.policy.now());
+        self.say_policy(&self.context.policy.now());
         self.ask_engine().await;
         self.ask_disk().await;
-        let free = self.site.pen.see(|board| board.disk_free.unwrap_or_default());
+        let free = self.context.status_writer.see(|status_board| status_board.disk_free.unwrap_or_default());
         self.greeting.send_modify(|greeting| greeting.disk_free = free);
     }
 
     /// Keeps it up to date until it is dropped.
     pub async fn run(self, mut open: watch::Receiver<Option<Arc<OpenSet>>>) {
         let mut hangup = signal(SignalKind::hangup()).ok();
-        let (mut changes, mut policy) = (self.site.hands.changes(), self.site.policy.changes());
+        let (mut changes, mut policy) = (self.context.runtime.changes(), self.context.policy.changes());
         loop {
             tokio::select! {
                 () = hung_up(&mut hangup) => {
                     tracing::info!("the policy is read again");
-                    self.site.policy.reread();
+                    self.context.policy.reread();
                 }
                 // Orders come with each connection and with each change: a good moment to look.
-                Ok(()) = open.changed() => drop(self.site.policy.now()),
+                Ok(()) = open.changed() => drop(self.context.policy.now()),
                 Ok(()) = policy.changed() => {
                     let policy = policy.borrow_and_update().clone();
                     self.say_policy(&policy);
@@ -70,7 +70,7 @@ impl HostInfoTask {
         if let Err(reason) = policy {
             tracing::error!(reason, "the policy cannot be read: all orders are refused until it can");
             let text = format!("the policy cannot be read, so all orders are refused: {reason}");
-            self.site.pen.tell(clock::now(), None, text);
+            self.context.status_writer.tell(clock::now(), None, text);
         }
         let reported = reported(policy);
         self.greeting.send_if_modified(|greeting| {
@@ -81,7 +81,7 @@ impl HostInfoTask {
     }
 
     async fn ask_engine(&self) {
-        let Ok(Ok(version)) = timeout(ENGINE_LIMIT, self.site.hands.engine_version()).await else { return };
+        let Ok(Ok(version)) = timeout(ENGINE_LIMIT, self.context.runtime.engine_version()).await else { return };
         self.greeting.send_if_modified(|greeting| {
             let is_new = greeting.engine_version != version.version || greeting.engine_id != version.id;
             greeting.engine_version = version.version;
@@ -91,10 +91,10 @@ impl HostInfoTask {
     }
 
     async fn ask_disk(&self) {
-        let Ok(free) = self.site.hands.disk_free(&self.site.data_dir).await else { return };
+        let Ok(free) = self.context.runtime.disk_free(&self.context.data_dir).await else { return };
         let is_noteworthy = |before: u64| free.abs_diff(before) > before / NOTEWORTHY;
-        if self.site.pen.see(|board| board.disk_free.is_none_or(is_noteworthy)) {
-            self.site.pen.write(|board| board.disk_free = Some(free));
+        if self.context.status_writer.see(|status_board| status_board.disk_free.is_none_or(is_noteworthy)) {
+            self.context.status_writer.write(|status_board| status_board.disk_free = Some(free));
         }
     }
 }

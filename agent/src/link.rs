@@ -55,7 +55,7 @@ pub struct Greeting {
 /// Where the link takes what it says, and where it puts what it hears.
 #[derive(Debug)]
 pub struct Wires {
-    pub board: watch::Receiver<MaskedBoard>,
+    pub status_board: watch::Receiver<MaskedBoard>,
     /// Saying something else here makes the link greet anew.
     pub greeting: watch::Receiver<Greeting>,
     /// None until the coordinator has said which orders are open.
@@ -171,8 +171,8 @@ fn streams(
     channel: Channel,
     heard: oneshot::Sender<()>,
 ) -> Streams {
-    let Wires { board, greeting, open, questions, .. } = wires;
-    let words = report::stream(greeting.clone(), board.clone(), open.subscribe(), Arc::clone(events_so_far));
+    let Wires { status_board, greeting, open, questions, .. } = wires;
+    let words = report::stream(greeting.clone(), status_board.clone(), open.subscribe(), Arc::clone(events_so_far));
     let (open, questions, address) = (open.clone(), questions.clone(), identity.address.clone());
     let streams = async move {
         tokio::select! {

@@ -50,14 +50,14 @@ impl Mask {
     }
 
     /// The secrets of an instance: of what it is, of what it is to become, and of what it was since this agent started.
-    pub fn of(site: &AgentContext, instance: &InstanceName) -> Self {
-        Self::new(secrets(site, std::slice::from_ref(instance)).iter().map(String::as_str))
+    pub fn of(context: &AgentContext, instance: &InstanceName) -> Self {
+        Self::new(secrets(context, std::slice::from_ref(instance)).iter().map(String::as_str))
     }
 
     /// The secrets of all instances, for texts that are no instance's own.
-    pub fn of_all(site: &AgentContext) -> Self {
-        let instances: Vec<InstanceName> = site.ledger().known().instances().cloned().collect();
-        Self::new(secrets(site, &instances).iter().map(String::as_str))
+    pub fn of_all(context: &AgentContext) -> Self {
+        let instances: Vec<InstanceName> = context.ledger().known().instances().cloned().collect();
+        Self::new(secrets(context, &instances).iter().map(String::as_str))
     }
     pub fn is_empty(&self) -> bool {
         self.secrets.is_empty()
@@ -125,14 +125,14 @@ impl Mask {
 
 /// The values of some instances that are secret. Where nobody knows any more which ones are, the longer ones are taken for it, but
 /// those that another release declares for plain ones.
-fn secrets(site: &AgentContext, instances: &[InstanceName]) -> BTreeSet<String> {
+fn secrets(context: &AgentContext, instances: &[InstanceName]) -> BTreeSet<String> {
     let known: Vec<KnownValues> = {
-        let ledger = site.ledger();
+        let ledger = context.ledger();
         instances.iter().flat_map(|instance| ledger.known().of(instance).cloned().collect::<Vec<_>>()).collect()
     };
     let (mut secret, mut plain, mut unknown) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for KnownValues { release, values } in known {
-        let names = release.and_then(|digest| site.bundles.secret_names(&digest));
+        let names = release.and_then(|digest| context.bundles.secret_names(&digest));
         for (name, value) in values {
             match &names {
                 Some(names) if names.contains(&name) => secret.insert(value),
@@ -157,43 +157,43 @@ impl std::ops::Deref for MaskedBoard {
 }
 
 /// What the board says, without secrets: what leaves the host is read from here.
-pub async fn relay(site: &AgentContext, to: watch::Sender<MaskedBoard>) {
-    let mut board = site.pen.reader();
+pub async fn relay(context: &AgentContext, to: watch::Sender<MaskedBoard>) {
+    let mut status_board = context.status_writer.reader();
     loop {
-        let now = board.borrow_and_update().clone();
-        to.send_replace(MaskedBoard::of(site, now));
-        if board.changed().await.is_err() {
+        let now = status_board.borrow_and_update().clone();
+        to.send_replace(MaskedBoard::of(context, now));
+        if status_board.changed().await.is_err() {
             return;
         }
     }
 }
 
 impl MaskedBoard {
-    pub fn of(site: &AgentContext, mut board: StatusBoard) -> Self {
+    pub fn of(context: &AgentContext, mut status_board: StatusBoard) -> Self {
         let mut masks: BTreeMap<Option<InstanceName>, Mask> = BTreeMap::new();
         let mut mask = |name: Option<&InstanceName>| {
-            let made = || name.map_or_else(|| Mask::of_all(site), |name| Mask::of(site, name));
+            let made = || name.map_or_else(|| Mask::of_all(context), |name| Mask::of(context, name));
             masks.entry(name.cloned()).or_insert_with(made).clone()
         };
-        for (_, event) in &mut board.events {
+        for (_, event) in &mut status_board.events {
             event.text = mask(event.instance.as_ref()).apply(std::mem::take(&mut event.text));
         }
-        for (name, end) in board.ends.values_mut() {
+        for (name, end) in status_board.ends.values_mut() {
             *end = mask(Some(name)).end(end.clone());
         }
-        for (name, running) in &mut board.instances {
+        for (name, running) in &mut status_board.instances {
             let mask = mask(Some(name));
             if !mask.is_empty() {
                 mask_running(&mask, running);
             }
         }
-        Self(board)
+        Self(status_board)
     }
 
     /// A board whose texts have no secrets to begin with.
     #[cfg(test)]
-    pub fn plain(board: StatusBoard) -> Self {
-        Self(board)
+    pub fn plain(status_board: StatusBoard) -> Self {
+        Self(status_board)
     }
 }
 

@@ -43,16 +43,16 @@ pub type Drifted = BTreeMap<InstanceName, u64>;
 ///
 /// Dropping it anywhere is safe: the next start goes on from the ledger.
 pub async fn run(
-    site: Arc<AgentContext>,
+    context: Arc<AgentContext>,
     mut open: watch::Receiver<Option<Arc<OpenSet>>>,
     mut drifted: watch::Receiver<Drifted>,
 ) {
-    data::tell_all(&site);
-    let mut jobs = Jobs::new(Arc::clone(&site));
+    data::tell_all(&context);
+    let mut jobs = Jobs::new(Arc::clone(&context));
     loop {
         let set = open.borrow_and_update().clone();
         if let Some(set) = &set {
-            hear(&site, set);
+            hear(&context, set);
         }
         let to_heal = drifted.borrow_and_update().clone();
         jobs.begin(set.as_deref(), &to_heal);
@@ -74,29 +74,29 @@ async fn at(moment: Option<Instant>) {
 }
 
 /// Takes in a set: ends that it no longer names were heard; ends that it still names are said again.
-fn hear(site: &AgentContext, set: &OpenSet) {
+fn hear(context: &AgentContext, set: &OpenSet) {
     let open: BTreeSet<_> = set.ids().collect();
-    let unheard: Vec<_> = site.pen.see(|board| board.ends.keys().cloned().collect());
+    let unheard: Vec<_> = context.status_writer.see(|status_board| status_board.ends.keys().cloned().collect());
     for id in unheard.iter().filter(|id| !open.contains(id)) {
-        if let Err(error) = site.ledger().heard(id) {
+        if let Err(error) = context.ledger().heard(id) {
             tracing::warn!(error = crate::chain(&error), order = %id, "the end will be said once more");
         }
     }
     let known = set.orders.iter().map(|open| (&open.order.id, &open.order.instance));
-    let known = known.filter_map(|(id, name)| Some((id.clone(), (name.clone(), known_end(site, id, name)?))));
+    let known = known.filter_map(|(id, name)| Some((id.clone(), (name.clone(), known_end(context, id, name)?))));
     let unknown =
         set.unknown.iter().map(|it| (it.id.clone(), (it.instance.clone(), not_understood(&it.reason).into())));
-    let held = set.held.iter().filter_map(|id| Some((id.clone(), end_of_held(site, id)?)));
+    let held = set.held.iter().filter_map(|id| Some((id.clone(), end_of_held(context, id)?)));
     let ends: Vec<_> = known.chain(unknown).chain(held).collect();
-    site.pen.write(|board| {
-        board.ends.retain(|id, _| open.contains(id));
-        board.ends.extend(ends);
+    context.status_writer.write(|status_board| {
+        status_board.ends.retain(|id, _| open.contains(id));
+        status_board.ends.extend(ends);
     });
 }
 
 /// How an order ended, or why it cannot be begun: a part of the ledger that nobody can read may be about it.
-fn known_end(site: &AgentContext, id: &OrderId, instance: &InstanceName) -> Option<End> {
-    let ledger = site.ledger();
+fn known_end(context: &AgentContext, id: &OrderId, instance: &InstanceName) -> Option<End> {
+    let ledger = context.ledger();
     if let Some(end) = ledger.end_of(id) {
         return Some(end);
     }
@@ -108,8 +108,8 @@ fn known_end(site: &AgentContext, id: &OrderId, instance: &InstanceName) -> Opti
 }
 
 /// How an order ended that is open and not told at the moment: of one that was never begun there is nothing to say.
-fn end_of_held(site: &AgentContext, id: &OrderId) -> Option<(InstanceName, End)> {
-    let ledger = site.ledger();
+fn end_of_held(context: &AgentContext, id: &OrderId) -> Option<(InstanceName, End)> {
+    let ledger = context.ledger();
     let end = ledger.end_of(id)?;
     Some((ledger.orders().get(id)?.order.instance.clone(), end))
 }

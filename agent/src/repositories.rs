@@ -104,7 +104,7 @@ pub trait Repository: Send + Sync {
 #[tonic::async_trait]
 pub trait StreamsWriter: Send {
     /// Tells how far the repository is with what it was given, also while it is given more.
-    fn pulse(&self) -> ActivityCounter;
+    fn activity(&self) -> ActivityCounter;
 
     /// More of the current stream.
     async fn bytes(&mut self, bytes: Bytes) -> Result<(), RepositoryError>;

@@ -9,7 +9,7 @@ mod status;
 use ask::Line;
 use bytes::Bytes;
 use fleet_repository::worker::Places;
-use fleet_repository::{ActivityCounter, Backend, FileId, FileKind, PlaceError};
+use fleet_repository::{ActivityCounter, Backend, BackendError, FileId, FileKind};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,25 +34,29 @@ impl From<RepositoryRoute> for serde_json::Value {
 pub struct AtCoordinator;
 
 impl Places for AtCoordinator {
-    fn coordinator(&self, spec: &serde_json::Value, pulse: &ActivityCounter) -> Result<Arc<dyn Backend>, PlaceError> {
+    fn coordinator(
+        &self,
+        spec: &serde_json::Value,
+        activity: &ActivityCounter,
+    ) -> Result<Arc<dyn Backend>, BackendError> {
         let way = serde_json::from_value(spec.clone());
         let way =
-            way.map_err(|error| PlaceError::Refused(format!("the way to the coordinator is not one: {error}")))?;
-        Ok(Arc::new(CoordinatorPlace::new(way, pulse.clone())?))
+            way.map_err(|error| BackendError::Refused(format!("the way to the coordinator is not one: {error}")))?;
+        Ok(Arc::new(CoordinatorBackend::new(way, activity.clone())?))
     }
 }
 
 /// One instance's repository at the coordinator.
 #[derive(Debug)]
-pub struct CoordinatorPlace {
+pub struct CoordinatorBackend {
     way: RepositoryRoute,
     line: Line,
 }
 
-impl CoordinatorPlace {
+impl CoordinatorBackend {
     /// Nothing is dialed before the first question.
-    pub fn new(way: RepositoryRoute, pulse: ActivityCounter) -> Result<Self, PlaceError> {
-        let line = Line::new(way.identity.clone(), pulse)?;
+    pub fn new(way: RepositoryRoute, activity: ActivityCounter) -> Result<Self, BackendError> {
+        let line = Line::new(way.identity.clone(), activity)?;
         Ok(Self { way, line })
     }
 
@@ -71,28 +75,28 @@ impl CoordinatorPlace {
     }
 }
 
-impl Backend for CoordinatorPlace {
+impl Backend for CoordinatorBackend {
     fn name(&self) -> String {
         format!("the coordinator's repository {} of {}", self.way.repository, self.way.instance)
     }
 
-    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
+    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, BackendError> {
         let found = self.line.list(&self.name_of(kind, None))?;
         let read = |(id, bytes): (String, u64)| match kind {
             FileKind::Config => Ok((FileId::default(), bytes)),
             FileKind::Key | FileKind::Snapshot | FileKind::Index | FileKind::Pack => match id.parse() {
                 Ok(id) => Ok((id, bytes)),
-                Err(_) => Err(PlaceError::Refused(format!("`{id}` is not the name of a file"))),
+                Err(_) => Err(BackendError::Refused(format!("`{id}` is not the name of a file"))),
             },
         };
         found.into_iter().map(read).collect()
     }
 
-    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
+    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, BackendError> {
         self.line.read(&self.name_of(kind, Some(id)), 0, 0)
     }
 
-    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
+    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, BackendError> {
         if length == 0 {
             return Ok(Bytes::new());
         }
@@ -100,15 +104,15 @@ impl Backend for CoordinatorPlace {
         if bytes.len() as u64 == length {
             return Ok(bytes);
         }
-        Err(PlaceError::Refused(format!("{} of {length} bytes came of {kind} {id}", bytes.len())))
+        Err(BackendError::Refused(format!("{} of {length} bytes came of {kind} {id}", bytes.len())))
     }
 
-    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), BackendError> {
         self.line.add(&self.name_of(kind, Some(id)), content)
     }
 
-    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
-        Err(PlaceError::Refused(format!(
+    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), BackendError> {
+        Err(BackendError::Refused(format!(
             "nothing is removed from here ({kind} {id}): the coordinator forgets and prunes"
         )))
     }

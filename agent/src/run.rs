@@ -64,7 +64,7 @@ pub fn identity_path(data_dir: &Path) -> PathBuf {
 }
 
 /// Runs an agent until it is told to stop. Stopping it in any other way is safe too.
-pub async fn run(config: Config, hands: impl ContainerRuntime, stop: CancellationToken) -> Result<(), RunError> {
+pub async fn run(config: Config, runtime: impl ContainerRuntime, stop: CancellationToken) -> Result<(), RunError> {
     let opening = |source| RunError::DataDir { path: config.data_dir.clone(), source };
     let data_dir = config.data_dir.canonicalize().map_err(opening)?;
     let path = identity_path(&data_dir);
@@ -82,7 +82,7 @@ pub async fn run(config: Config, hands: impl ContainerRuntime, stop: Cancellatio
         repositories: Arc::new(WorkerRepositories::of(program, path.clone())),
     };
     let who = Who { identity, path: Some(path) };
-    let rooms = Rooms::new(host, data_dir, ledger, Arc::new(hands), workers, LivePolicy::open(&config.policy));
+    let rooms = Rooms::new(host, data_dir, ledger, Arc::new(runtime), workers, LivePolicy::open(&config.policy));
     rooms.work(who, stop).await;
     Ok(())
 }
@@ -95,7 +95,7 @@ struct Workers {
 
 /// All that an agent consists of.
 struct Rooms {
-    site: Arc<AgentContext>,
+    context: Arc<AgentContext>,
     keeper: HostInfoTask,
     attention: mpsc::UnboundedReceiver<InstanceName>,
     channel: watch::Sender<Option<Channel>>,
@@ -106,56 +106,59 @@ impl Rooms {
         host: HostName,
         data_dir: PathBuf,
         ledger: Ledger,
-        hands: Arc<dyn ContainerRuntime>,
+        runtime: Arc<dyn ContainerRuntime>,
         Workers { renderer, repositories }: Workers,
         policy: LivePolicy,
     ) -> Self {
         let channel = watch::Sender::new(None);
         let (attend, attention) = mpsc::unbounded_channel();
-        let site = Arc::new(AgentContext {
+        let context = Arc::new(AgentContext {
             host,
             bundles: Bundles::new(data_dir.join("bundles"), channel.subscribe()),
             data_dir,
             ledger: Mutex::new(ledger),
-            hands,
+            runtime,
             repositories,
             renderer,
-            pen: StatusWriter::default(),
+            status_writer: StatusWriter::default(),
             policy,
             looks: PathResolver::default(),
             attention: attend,
         });
-        tell_what_is_left(&site);
-        perform::sweep_drills(&site);
+        tell_what_is_left(&context);
+        perform::sweep_drills(&context);
         let greeting = Greeting { start: link::start_id(), ..Greeting::default() };
-        let keeper = HostInfoTask { site: Arc::clone(&site), greeting: watch::Sender::new(greeting) };
-        Self { site, keeper, attention, channel }
+        let keeper = HostInfoTask { context: Arc::clone(&context), greeting: watch::Sender::new(greeting) };
+        Self { context, keeper, attention, channel }
     }
 
     async fn work(self, who: Who, stop: CancellationToken) {
         let open: watch::Sender<Option<Arc<OpenSet>>> = watch::Sender::new(None);
         let (ask, questions) = mpsc::channel::<ToAnswer>(QUESTIONS);
         let drifted = watch::Sender::new(Drifted::new());
-        let performing = perform::run(Arc::clone(&self.site), open.subscribe(), drifted.subscribe());
+        let performing = perform::run(Arc::clone(&self.context), open.subscribe(), drifted.subscribe());
         let perform = async {
-            end_left_tools(&self.site).await;
+            end_left_tools(&self.context).await;
             performing.await;
         };
-        let answer = answer::run(Arc::clone(&self.site), questions);
-        let mut watcher = Watcher::new(Arc::clone(&self.site), drifted);
+        let answer = answer::run(Arc::clone(&self.context), questions);
+        let mut watcher = Watcher::new(Arc::clone(&self.context), drifted);
         let is_stopped = stop.clone();
         let reporting = async {
             tokio::join!(self.keeper.begin(), watcher.look_first());
             // What leaves the host is read from here, without secrets.
-            let said = watch::Sender::new(mask::MaskedBoard::of(&self.site, self.site.pen.see(StatusBoard::clone)));
-            let (board, greeting) = (said.subscribe(), self.keeper.greeting.subscribe());
+            let said = watch::Sender::new(mask::MaskedBoard::of(
+                &self.context,
+                self.context.status_writer.see(StatusBoard::clone),
+            ));
+            let (status_board, greeting) = (said.subscribe(), self.keeper.greeting.subscribe());
             let heard = open.subscribe();
-            let wires = Wires { board, greeting, open, questions: ask, channel: self.channel };
+            let wires = Wires { status_board, greeting, open, questions: ask, channel: self.channel };
             tokio::join!(
                 link::run(who, wires, stop),
                 watcher.run(self.attention),
                 self.keeper.run(heard),
-                mask::relay(&self.site, said)
+                mask::relay(&self.context, said)
             );
         };
         tokio::select! {
@@ -164,7 +167,7 @@ impl Rooms {
             () = answer => {}
             () = reporting => {}
         }
-        if timeout(LETTING_GO, perform::let_all_go_on(&self.site)).await.is_err() {
+        if timeout(LETTING_GO, perform::let_all_go_on(&self.context)).await.is_err() {
             tracing::error!(
                 "services that stand still for a backup could not all be let go on; the next start does it"
             );
@@ -173,37 +176,39 @@ impl Rooms {
 }
 
 /// Ends the tools that an agent which was killed has left. Nothing is performed before: else its tools would be taken for these.
-async fn end_left_tools(site: &AgentContext) {
-    let entries: Vec<_> = site.ledger().instances().values().cloned().collect();
+async fn end_left_tools(context: &AgentContext) {
+    let entries: Vec<_> = context.ledger().instances().values().cloned().collect();
     for settled in entries.iter().filter_map(|entry| entry.settled.as_ref()) {
         let rendered = &settled.rendered;
         if rendered.stores.is_empty() {
             continue;
         }
-        if let Err(error) = site.hands.sweep_tools(&rendered.spec).await {
+        if let Err(error) = context.runtime.sweep_tools(&rendered.spec).await {
             tracing::warn!(instance = %rendered.spec.instance, error = crate::chain(&error), "tools may have been left");
         }
     }
 }
 
 /// Puts on the board what a restarted agent has to say at once.
-fn tell_what_is_left(site: &AgentContext) {
-    let ledger = site.ledger();
+fn tell_what_is_left(context: &AgentContext) {
+    let ledger = context.ledger();
     for unreadable in ledger.unreadable() {
         tracing::error!(reason = unreadable.reason, "a part of the ledger cannot be read");
         let text = format!("stuck: {}", unreadable.reason);
         if let Some(instance) = &unreadable.instance {
             // Nobody knows what it is, so nobody may guess: it is busy, with an order that will not end by itself.
             let order = unreadable.order.clone().unwrap_or_else(|| order_id(&["unreadable", instance.as_str()]));
-            site.pen.set_instance(instance, Running::Busy { order, doing: Doing::step(text.clone()), last: None });
+            context
+                .status_writer
+                .set_instance(instance, Running::Busy { order, doing: Doing::step(text.clone()), last: None });
         }
-        site.pen.tell(clock::now(), unreadable.instance.as_ref(), text);
+        context.status_writer.tell(clock::now(), unreadable.instance.as_ref(), text);
     }
     for entry in ledger.orders().values() {
         if let OrderState::Ended { outcome, made, heard: false, .. } = &entry.state {
             let end = End { outcome: outcome.clone(), made: made.clone() };
             let end = (entry.order.instance.clone(), end);
-            site.pen.write(|board| drop(board.ends.insert(entry.order.id.clone(), end)));
+            context.status_writer.write(|status_board| drop(status_board.ends.insert(entry.order.id.clone(), end)));
         }
     }
 }

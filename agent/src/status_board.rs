@@ -70,10 +70,10 @@ impl StatusWriter {
 
     /// Says what an instance is; saying it again wakes nobody.
     pub fn set_instance(&self, name: &InstanceName, running: Running) {
-        self.0.send_if_modified(|board| {
-            let is_new = board.instances.get(name) != Some(&running);
+        self.0.send_if_modified(|status_board| {
+            let is_new = status_board.instances.get(name) != Some(&running);
             if is_new {
-                board.instances.insert(name.clone(), running);
+                status_board.instances.insert(name.clone(), running);
             }
             is_new
         });
@@ -81,6 +81,6 @@ impl StatusWriter {
 
     pub fn tell(&self, at: Time, instance: Option<&InstanceName>, text: impl Into<String>) {
         let event = Event { at, instance: instance.cloned(), text: text.into() };
-        self.write(|board| board.add_event(event));
+        self.write(|status_board| status_board.add_event(event));
     }
 }

@@ -30,7 +30,7 @@ const BURST: Duration = Duration::from_millis(400);
 const FIRST_LOOK_LIMIT: Duration = Duration::from_secs(10);
 
 pub struct Watcher {
-    site: Arc<AgentContext>,
+    context: Arc<AgentContext>,
     drifted: watch::Sender<Drifted>,
     attempts: u64,
     patients: BTreeMap<InstanceName, Patient>,
@@ -48,16 +48,18 @@ struct Patient {
 }
 
 impl Watcher {
-    pub fn new(site: Arc<AgentContext>, drifted: watch::Sender<Drifted>) -> Self {
-        Self { site, drifted, attempts: 0, patients: BTreeMap::new(), trouble: None }
+    pub fn new(context: Arc<AgentContext>, drifted: watch::Sender<Drifted>) -> Self {
+        Self { context, drifted, attempts: 0, patients: BTreeMap::new(), trouble: None }
     }
 
     /// Looks at everything once, so that the first report says how things are; without an answer it says unknown.
     pub async fn look_first(&mut self) {
-        let entries = self.site.ledger().instances().clone();
+        let entries = self.context.ledger().instances().clone();
         for (name, entry) in &entries {
             if let Some(said) = unlooked(entry) {
-                self.site.pen.set_instance(name, Running::Settled(with_leftovers(&self.site, name, said)));
+                self.context
+                    .status_writer
+                    .set_instance(name, Running::Settled(with_leftovers(&self.context, name, said)));
             }
         }
         let all = self.all();
@@ -68,7 +70,7 @@ impl Watcher {
 
     /// Looks whenever there is a reason to, until it is dropped.
     pub async fn run(mut self, mut attention: mpsc::UnboundedReceiver<InstanceName>) {
-        let mut changes = self.site.hands.changes();
+        let mut changes = self.context.runtime.changes();
         let (mut due, mut look_at) = (BTreeSet::new(), None);
         let mut next_round = Instant::now() + BETWEEN_LOOKS;
         loop {
@@ -95,11 +97,11 @@ impl Watcher {
     }
 
     fn all(&self) -> BTreeSet<InstanceName> {
-        self.site.ledger().instances().keys().cloned().collect()
+        self.context.ledger().instances().keys().cloned().collect()
     }
 
     fn concerned(&self, changed: &Changed) -> BTreeSet<InstanceName> {
-        let ledger = self.site.ledger();
+        let ledger = self.context.ledger();
         let is_meant = |entry: &InstanceEntry| match changed {
             Changed::Anything => true,
             Changed::Project(project) => entry.spec().is_some_and(|spec| spec.project == *project),
@@ -109,14 +111,14 @@ impl Watcher {
     }
 
     async fn look(&mut self, due: BTreeSet<InstanceName>) {
-        self.patients.retain(|name, _| self.site.ledger().instances().contains_key(name));
+        self.patients.retain(|name, _| self.context.ledger().instances().contains_key(name));
         for name in due {
-            let Some(entry) = self.site.ledger().instances().get(&name).cloned() else { continue };
+            let Some(entry) = self.context.ledger().instances().get(&name).cloned() else { continue };
             let is_healing = self.patients.get(&name).is_some_and(|patient| patient.is_healing);
             if is_healing || self.is_busy(&name) {
                 continue;
             }
-            let seen = match look_at(&self.site, &entry).await {
+            let seen = match look_at(&self.context, &entry).await {
                 Ok(seen) => {
                     self.trouble = None;
                     seen
@@ -127,21 +129,22 @@ impl Watcher {
                 }
             };
             if let Some((said, cure)) = seen {
-                self.take_in(&name, with_leftovers(&self.site, &name, said), cure);
+                self.take_in(&name, with_leftovers(&self.context, &name, said), cure);
             }
         }
     }
 
     fn is_busy(&self, name: &InstanceName) -> bool {
-        let is_busy = |board: &StatusBoard| matches!(board.instances.get(name), Some(Running::Busy { .. }));
-        self.site.pen.see(is_busy)
+        let is_busy =
+            |status_board: &StatusBoard| matches!(status_board.instances.get(name), Some(Running::Busy { .. }));
+        self.context.status_writer.see(is_busy)
     }
 
     fn say_trouble(&mut self, error: &RuntimeError) {
         let text = crate::chain(error);
         if self.trouble.as_ref() != Some(&text) {
             tracing::warn!(error = text, "could not look at the instances; they keep running as they are");
-            self.site.pen.tell(clock::now(), None, format!("health is unknown: {text}"));
+            self.context.status_writer.tell(clock::now(), None, format!("health is unknown: {text}"));
             self.trouble = Some(text);
         }
     }
@@ -162,12 +165,12 @@ impl Watcher {
             let text = format!("flapping: healed 3 times within 10 minutes, now left: {}", said.drift.join("; "));
             if !patient.is_flapping {
                 patient.is_flapping = true;
-                self.site.pen.tell(clock::now(), Some(name), text.clone());
+                self.context.status_writer.tell(clock::now(), Some(name), text.clone());
             }
             said.drift.insert(0, "flapping: it was healed 3 times within 10 minutes".to_owned());
         }
         if !self.is_busy(name) {
-            self.site.pen.set_instance(name, Running::Settled(said));
+            self.context.status_writer.set_instance(name, Running::Settled(said));
         }
     }
 }

@@ -4,14 +4,14 @@ use crate::carry::{self, CarryError};
 use crate::clock;
 use crate::home::{Home, HomeError, Settings};
 use crate::own::{
-    OWN_BACKUPS, OwnBackup, OwnError, PlaceError, RestoreError, SettingsError, read_place, restore, take_own_backup,
+    BackendError, OWN_BACKUPS, OwnBackup, OwnError, RestoreError, SettingsError, read_place, restore, take_own_backup,
 };
 use crate::repositories::{FOLDER, WorkerLauncher};
 use crate::serve::{Config, Options, ServeError, serve};
 use clap::{Args, Subcommand};
 use fleet_core::access::Role;
 use fleet_core::units::Period;
-use fleet_repository::worker::{self, PlaceSpec};
+use fleet_repository::worker::{self, BackendSpec};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -161,7 +161,7 @@ pub enum CommandError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
-    Place(#[from] PlaceError),
+    Place(#[from] BackendError),
     #[error(transparent)]
     Restore(#[from] RestoreError),
     #[error("could not start")]
@@ -254,16 +254,16 @@ async fn run_init(init: Init) -> Result<(), CommandError> {
 }
 
 /// Where the coordinator backs itself up.
-fn own_place(folder: &Path, own: &Own) -> Result<PlaceSpec, CommandError> {
+fn own_place(folder: &Path, own: &Own) -> Result<BackendSpec, CommandError> {
     let folder = std::path::absolute(folder).map_err(CommandError::Start)?;
     Ok(match &own.backup_to {
         Some(place) => read_place(place, |name| std::env::var(name).ok())?,
-        None => PlaceSpec::Folder { path: folder.join(OWN_BACKUPS) },
+        None => BackendSpec::Folder { path: folder.join(OWN_BACKUPS) },
     })
 }
 
 /// Prepares the coordinator's own backups, and says what to do with the file that restores them.
-async fn set_up_own(folder: &Path, place: PlaceSpec, own: &Own) -> Result<String, CommandError> {
+async fn set_up_own(folder: &Path, place: BackendSpec, own: &Own) -> Result<String, CommandError> {
     let folder = std::path::absolute(folder).map_err(CommandError::Start)?;
     let recipient = own.backup_recipient.as_deref();
     let name = OwnBackup::set_up(&folder, place, recipient, &WorkerLauncher::new(None)).await?;

@@ -44,7 +44,7 @@ use tokio_util::sync::CancellationToken;
 /// What is known of the fleet, shared by all who read it.
 #[derive(Debug)]
 pub struct Facts {
-    known: RwLock<StateSnapshot>,
+    snapshot: RwLock<StateSnapshot>,
     store: Arc<dyn Store>,
     wake: Notify,
     generation: watch::Sender<u64>,
@@ -54,14 +54,14 @@ pub struct Facts {
 impl Facts {
     /// Reads everything that is kept.
     pub fn load(store: Arc<dyn Store>) -> Result<Self, StoreError> {
-        let known = RwLock::new(StateSnapshot::load(store.as_ref())?);
+        let snapshot = RwLock::new(StateSnapshot::load(store.as_ref())?);
         let (generation, failed) = (watch::Sender::new(0), CancellationToken::new());
-        Ok(Self { known, store, wake: Notify::new(), generation, failed })
+        Ok(Self { snapshot, store, wake: Notify::new(), generation, failed })
     }
 
     /// Looks at the facts. Hold the guard for moments only.
     pub fn read(&self) -> RwLockReadGuard<'_, StateSnapshot> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner)
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn store(&self) -> &dyn Store {
@@ -101,11 +101,11 @@ impl Facts {
     /// Everything that is kept, as it was at one moment. Blocks until what was begun is on the disk, and whoever wants to change
     /// something waits meanwhile: not for a thread that serves anybody.
     pub fn at_one_moment(&self) -> Result<Vec<Entry>, StoreError> {
-        let known = self.read();
+        let snapshot = self.read();
         let begun = self.store.commit(Batch::new());
         begun.wait()?;
         let entries = self.store.scan("");
-        drop(known);
+        drop(snapshot);
         entries
     }
 
@@ -115,10 +115,10 @@ impl Facts {
         change: impl FnOnce(&mut StateSnapshot, &mut Batch) -> Result<R, E>,
     ) -> Result<(R, Committed), E> {
         let mut batch = Batch::new();
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let result = change(&mut known, &mut batch)?;
+        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut snapshot, &mut batch)?;
         let committed = self.store.commit(batch);
-        drop(known);
+        drop(snapshot);
         self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
         Ok((result, committed))
     }

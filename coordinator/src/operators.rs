@@ -31,4 +31,4 @@ mod way_back;
 
 pub use backups::BackupsService;
 pub use service::OperatorsService;
-pub use views::instance::{health_words, outlook};
+pub use views::instance::{health_words, plan_context};

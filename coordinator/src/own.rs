@@ -8,7 +8,7 @@ mod restore;
 mod settings;
 mod take;
 
-pub use location::{PlaceError, read_place};
+pub use location::{BackendError, read_place};
 pub use restore::{RestoreError, restore};
 pub use settings::{OWN_BACKUPS, OwnBackup, Recovery, SettingsError};
 pub use take::{OwnError, OwnStanding, keep_own_backups, own_standing, take_own_backup};

@@ -35,7 +35,7 @@ impl Bounds {
 
 /// Why there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoPlace {
+pub enum NoPermit {
     #[error("{} of your calls {} or wait to do so", .0.waiting, .0.doing)]
     YoursAreMany(Bounds),
     #[error("your other calls {} or wait to do so, and none of them ended in {} s", .0.doing, PATIENCE.as_secs())]
@@ -88,27 +88,27 @@ impl Places {
     }
 
     /// Waits for a place; refuses at once whoever has too many calls already.
-    pub async fn enter(&self, by: &OperatorName) -> Result<Permit, NoPlace> {
+    pub async fn enter(&self, by: &OperatorName) -> Result<Permit, NoPermit> {
         let (call, line) = self.count(by)?;
         let until = Instant::now() + PATIENCE;
         let own = timeout_at(until, Arc::clone(&line.permits).acquire_owned()).await.ok().and_then(Result::ok);
-        let own = own.ok_or(NoPlace::YoursAreSlow(self.bounds))?;
+        let own = own.ok_or(NoPermit::YoursAreSlow(self.bounds))?;
         let among_others = async {
             let _turn = line.turn.lock().await;
             Arc::clone(&self.free).acquire_owned().await.ok()
         };
         let place = timeout_at(until, among_others).await.ok().flatten();
-        let place = place.ok_or(NoPlace::OthersAreMany(self.bounds))?;
+        let place = place.ok_or(NoPermit::OthersAreMany(self.bounds))?;
         Ok(Permit { _place: place, _own: own, _call: call })
     }
 
-    fn count(&self, by: &OperatorName) -> Result<(Call, Arc<Line>), NoPlace> {
+    fn count(&self, by: &OperatorName) -> Result<(Call, Arc<Line>), NoPermit> {
         let mut callers = lock(&self.callers);
         let permits = || Arc::new(Semaphore::new(self.bounds.of_one));
         let new = || Caller { calls: 0, line: Arc::new(Line { permits: permits(), turn: Default::default() }) };
         let caller = callers.entry(by.clone()).or_insert_with(new);
         if caller.calls >= self.bounds.waiting {
-            return Err(NoPlace::YoursAreMany(self.bounds));
+            return Err(NoPermit::YoursAreMany(self.bounds));
         }
         caller.calls += 1;
         let call = Call { by: by.clone(), callers: Arc::clone(&self.callers) };
@@ -151,7 +151,7 @@ mod tests {
             held.push(readers.enter(&name("eve")).await.expect("there is a place"));
         }
         let waiting: Vec<_> = (OF_ONE..WAITING).map(|_| readers.count(&name("eve")).expect("it may wait")).collect();
-        assert_eq!(readers.enter(&name("eve")).await.map(drop), Err(NoPlace::YoursAreMany(Bounds::READING)));
+        assert_eq!(readers.enter(&name("eve")).await.map(drop), Err(NoPermit::YoursAreMany(Bounds::READING)));
         for _ in OF_ONE..AT_ONCE {
             held.push(readers.enter(&name("ada")).await.expect("there is a place for another"));
         }
@@ -170,7 +170,7 @@ mod tests {
                 held.push(readers.enter(&name(one)).await.expect("there is a place"));
             }
         }
-        assert_eq!(readers.enter(&name("cy")).await.map(drop), Err(NoPlace::OthersAreMany(Bounds::READING)));
+        assert_eq!(readers.enter(&name("cy")).await.map(drop), Err(NoPermit::OthersAreMany(Bounds::READING)));
         drop(held);
         readers.enter(&name("cy")).await.expect("there is a place again");
     }
@@ -183,7 +183,7 @@ mod tests {
             for _ in 0..bounds.of_one {
                 held.push(permits.enter(&name("eve")).await.expect("there is a place"));
             }
-            assert_eq!(permits.enter(&name("eve")).await.map(drop), Err(NoPlace::YoursAreSlow(bounds)));
+            assert_eq!(permits.enter(&name("eve")).await.map(drop), Err(NoPermit::YoursAreSlow(bounds)));
             drop(held);
             permits.enter(&name("eve")).await.expect("there is a place again");
         }

@@ -56,8 +56,8 @@ struct Turned {
 async fn turn(facts: &Facts, sessions: &Sessions, now: Time) -> Result<Turned, StoreError> {
     let began = Instant::now();
     let (mut plan, wishes) = {
-        let known = facts.read();
-        (plan(known.desired(), known.asked(), known.observed(), now), known.wishes())
+        let snapshot = facts.read();
+        (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), now), snapshot.wishes())
     };
     let (gone, restored) = (std::mem::take(&mut plan.gone), std::mem::take(&mut plan.restored));
     let (over, wake_at) = (std::mem::take(&mut plan.over), plan.wake_at);

@@ -159,8 +159,8 @@ pub fn members<'a>(
 
 /// Says in sentences where a rollout stands, what it waits for, and what to do next.
 pub fn explain(rollout: &Rollout, desired: &Desired, asked: &Asked, observed: &Observed, now: Time) -> Vec<String> {
-    let outlook = PlanContext::new(desired, asked, observed, now);
-    outlook.explain(&outlook.progress(rollout))
+    let plan_context = PlanContext::new(desired, asked, observed, now);
+    plan_context.explain(&plan_context.progress(rollout))
 }
 
 /// Tells whether a rollout in this phase may still ask for something, by itself or after `resume`.

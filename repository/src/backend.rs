@@ -5,9 +5,9 @@ mod limited;
 mod s3;
 mod steady;
 
-pub use folder::FolderPlace;
+pub use folder::FolderBackend;
 pub use limited::{Limited, Meter, Metered};
-pub use s3::{S3Address, S3Place, Transport};
+pub use s3::{S3Address, S3Backend, Transport};
 pub(crate) use s3::{connected, refine};
 
 use bytes::Bytes;
@@ -130,7 +130,7 @@ impl<'de> Deserialize<'de> for FileId {
 
 /// Why a place did not do what was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum PlaceError {
+pub enum BackendError {
     #[error("there is no such file")]
     Missing,
     #[error("another file has that name already")]
@@ -147,7 +147,7 @@ pub enum PlaceError {
     Io(#[source] io::Error),
 }
 
-impl From<io::Error> for PlaceError {
+impl From<io::Error> for BackendError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound => Self::Missing,
@@ -167,20 +167,20 @@ pub trait Backend: Send + Sync {
     fn name(&self) -> String;
 
     /// All files of a kind, with their sizes, in any order. An empty place has none; that is no error.
-    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError>;
+    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, BackendError>;
 
     /// A whole file.
-    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError>;
+    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, BackendError>;
 
     /// Exactly `length` bytes from `offset` on; fewer is an error.
-    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError>;
+    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, BackendError>;
 
     /// Keeps a file, given in pieces. The same file once more is no error; other bytes under a name that is taken are
-    /// [`PlaceError::Occupied`].
-    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError>;
+    /// [`BackendError::Occupied`].
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), BackendError>;
 
     /// Removes a file. One that is gone already is no error.
-    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError>;
+    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), BackendError>;
 
     /// How much is worth reading at once where little is asked for: nothing more on a disk, megabytes over a network.
     fn read_ahead(&self) -> u64 {
@@ -192,19 +192,19 @@ impl<P: Backend + ?Sized> Backend for std::sync::Arc<P> {
     fn name(&self) -> String {
         (**self).name()
     }
-    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
+    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, BackendError> {
         (**self).list(kind)
     }
-    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
+    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, BackendError> {
         (**self).read(kind, id)
     }
-    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
+    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, BackendError> {
         (**self).read_range(kind, id, offset, length)
     }
-    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), BackendError> {
         (**self).write(kind, id, content)
     }
-    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
+    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), BackendError> {
         (**self).remove(kind, id)
     }
     fn read_ahead(&self) -> u64 {

@@ -12,7 +12,7 @@ pub use inspect::{Looked, inspect};
 pub(crate) use read::{Described, ObjectReader, note};
 
 use crate::activity::ActivityCounter;
-use crate::backend::{PlaceError, S3Address, connected, refine};
+use crate::backend::{BackendError, S3Address, connected, refine};
 use crate::error::{Error, Result};
 use futures_util::StreamExt;
 use object_store::aws::AmazonS3;
@@ -42,7 +42,7 @@ pub(crate) struct Bucket {
     store: AmazonS3,
     runtime: Runtime,
     deadline: Duration,
-    pulse: ActivityCounter,
+    activity: ActivityCounter,
 }
 
 /// An object as it was listed.
@@ -89,34 +89,42 @@ impl Bucket {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("bucket").enable_all().build();
         let runtime = runtime.map_err(|error| failed(error.into()))?;
         let prefix = address.prefix.trim_matches('/').to_owned();
-        Ok(Self { name, address: address.clone(), prefix, store, runtime, deadline, pulse: ActivityCounter::default() })
+        Ok(Self {
+            name,
+            address: address.clone(),
+            prefix,
+            store,
+            runtime,
+            deadline,
+            activity: ActivityCounter::default(),
+        })
     }
 
     /// Each answer that comes is a sign that work goes on.
-    pub(crate) fn with_pulse(self, pulse: ActivityCounter) -> Self {
-        Self { pulse, ..self }
+    pub(crate) fn with_activity(self, activity: ActivityCounter) -> Self {
+        Self { activity, ..self }
     }
 
-    fn failed(&self, doing: &'static str) -> impl Fn(PlaceError) -> Error + '_ {
+    fn failed(&self, doing: &'static str) -> impl Fn(BackendError) -> Error + '_ {
         move |source| match source {
             // Of an object, that is no error anywhere.
-            PlaceError::Missing => Error::Bucket {
+            BackendError::Missing => Error::Bucket {
                 doing,
                 bucket: self.name.clone(),
-                source: PlaceError::Refused("there is no such bucket".to_owned()),
+                source: BackendError::Refused("there is no such bucket".to_owned()),
             },
             source => Error::Bucket { doing, bucket: self.name.clone(), source },
         }
     }
 
-    fn wait<T>(&self, answer: impl Future<Output = object_store::Result<T>>) -> Result<T, PlaceError> {
+    fn wait<T>(&self, answer: impl Future<Output = object_store::Result<T>>) -> Result<T, BackendError> {
         self.runtime.block_on(async {
             match tokio::time::timeout(self.deadline, answer).await {
                 Ok(answer) => {
-                    self.pulse.beat();
+                    self.activity.beat();
                     answer.map_err(|error| refine(&error))
                 }
-                Err(_) => Err(PlaceError::Late(format!("not within {} s", self.deadline.as_secs()))),
+                Err(_) => Err(BackendError::Late(format!("not within {} s", self.deadline.as_secs()))),
             }
         })
     }
@@ -175,19 +183,19 @@ impl Bucket {
 }
 
 enum ListError {
-    Backend(PlaceError),
+    Backend(BackendError),
     Key(String),
 }
 
-impl From<PlaceError> for ListError {
-    fn from(error: PlaceError) -> Self {
+impl From<BackendError> for ListError {
+    fn from(error: BackendError) -> Self {
         match &error {
             // A key that the client cannot read is told in the text only.
-            PlaceError::Refused(text) | PlaceError::Unreachable(text) if text.contains("segment") => {
+            BackendError::Refused(text) | BackendError::Unreachable(text) if text.contains("segment") => {
                 Self::Key(format!("one of its keys makes no path: {text}"))
             }
             // Of a listing, too.
-            PlaceError::Unreachable(text) if text.contains("NoSuchBucket") => Self::Backend(PlaceError::Missing),
+            BackendError::Unreachable(text) if text.contains("NoSuchBucket") => Self::Backend(BackendError::Missing),
             _ => Self::Backend(error),
         }
     }

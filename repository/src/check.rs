@@ -2,7 +2,7 @@
 
 mod packs;
 
-use crate::backend::{FileId, FileKind, PlaceError};
+use crate::backend::{BackendError, FileId, FileKind};
 use crate::backup::{BackupId, from_tags};
 use crate::damage::{Unreadable, is_of_one_file};
 use crate::error::{Error, Result};
@@ -90,7 +90,7 @@ impl Repository {
                     let backup = from_tags(file.tags.iter()).map(|(backup, _)| backup);
                     (backup, trees.damaged_below(&own(&file.tree)?, 0)?.to_vec())
                 }
-                Err(Error::Backend { source: PlaceError::Missing, .. }) => continue,
+                Err(Error::Backend { source: BackendError::Missing, .. }) => continue,
                 Err(Error::Damaged { reason, .. }) => (None, vec![format!("the snapshot itself: {reason}")]),
                 Err(error) => return Err(error),
             };
@@ -119,8 +119,8 @@ impl Repository {
             let why = match self.place().read(FileKind::Key, &id) {
                 Ok(content) if Sha256::digest(&content)[..] == id.0 => continue,
                 Ok(_) => "its content was changed".to_owned(),
-                Err(PlaceError::Missing) => continue,
-                Err(PlaceError::Io(error)) if is_of_one_file(&error) => error.to_string(),
+                Err(BackendError::Missing) => continue,
+                Err(BackendError::Io(error)) if is_of_one_file(&error) => error.to_string(),
                 Err(error) => return Err(self.at_place("read a key")(error)),
             };
             report.unreadable.push(Unreadable { kind: FileKind::Key, file: id, backup: None, why });

@@ -1,6 +1,6 @@
 //! Files of a repository that cannot be read: passed over, so that the others stay, and told beside them.
 
-use crate::backend::{FileId, FileKind, PlaceError};
+use crate::backend::{BackendError, FileId, FileKind};
 use crate::backup::BackupId;
 use crate::error::{Error, Result};
 use crate::repository::Repository;
@@ -58,8 +58,8 @@ impl Repository {
         let damaged = |reason: String| Error::Damaged { kind, id: *id, reason };
         let sealed = match self.place().read(kind, id) {
             Ok(sealed) => sealed,
-            Err(PlaceError::Missing) => return Ok(None),
-            Err(PlaceError::Io(error)) if is_of_one_file(&error) => return Err(damaged(error.to_string())),
+            Err(BackendError::Missing) => return Ok(None),
+            Err(BackendError::Io(error)) if is_of_one_file(&error) => return Err(damaged(error.to_string())),
             Err(error) => return Err(self.at_place(&format!("read {kind} {id}"))(error)),
         };
         self.key().open_file(&sealed).map(Some).map_err(|error| damaged(error.to_string()))

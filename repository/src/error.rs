@@ -1,6 +1,6 @@
 //! What can go wrong with a repository, told apart by what somebody can do about it.
 
-use crate::backend::{FileId, FileKind, PlaceError};
+use crate::backend::{BackendError, FileId, FileKind};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -26,9 +26,9 @@ pub fn brief(path: &Path) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("could not {doing} at `{place}`")]
-    Backend { doing: String, place: String, source: PlaceError },
+    Backend { doing: String, place: String, source: BackendError },
     #[error("could not {doing} the bucket `{bucket}`")]
-    Bucket { doing: &'static str, bucket: String, source: PlaceError },
+    Bucket { doing: &'static str, bucket: String, source: BackendError },
     #[error("there is no repository at `{place}`")]
     NoRepository { place: String },
     #[error("another repository is at `{place}` already")]
@@ -65,8 +65,11 @@ impl Error {
     pub(crate) fn unreadable(self, path: &str) -> Self {
         let is_of_way = match &self {
             Self::Backend { source, .. } => match source {
-                PlaceError::Refused(_) | PlaceError::Full | PlaceError::Late(_) | PlaceError::Unreachable(_) => true,
-                PlaceError::Missing | PlaceError::Occupied | PlaceError::Io(_) => false,
+                BackendError::Refused(_)
+                | BackendError::Full
+                | BackendError::Late(_)
+                | BackendError::Unreachable(_) => true,
+                BackendError::Missing | BackendError::Occupied | BackendError::Io(_) => false,
             },
             Self::Disk { .. } => true,
             _ => false,
@@ -97,9 +100,12 @@ mod tests {
         let is_damage =
             |error: Error| matches!(error.unreadable("a/file"), Error::Unreadable { path, .. } if path == "a/file");
         let text = || "x".to_owned();
-        for source in
-            [PlaceError::Unreachable(text()), PlaceError::Late(text()), PlaceError::Refused(text()), PlaceError::Full]
-        {
+        for source in [
+            BackendError::Unreachable(text()),
+            BackendError::Late(text()),
+            BackendError::Refused(text()),
+            BackendError::Full,
+        ] {
             assert!(!is_damage(of_place(source)));
         }
         assert!(!is_damage(Error::Disk {
@@ -107,8 +113,8 @@ mod tests {
             path: "a".into(),
             source: io::ErrorKind::StorageFull.into()
         }));
-        assert!(is_damage(of_place(PlaceError::Missing)));
-        assert!(is_damage(of_place(PlaceError::Io(io::ErrorKind::UnexpectedEof.into()))));
+        assert!(is_damage(of_place(BackendError::Missing)));
+        assert!(is_damage(of_place(BackendError::Io(io::ErrorKind::UnexpectedEof.into()))));
         assert!(is_damage(Error::Missing { what: "blob".to_owned() }));
     }
 }

@@ -92,7 +92,7 @@ impl Repository {
 mod tests {
     use super::*;
     use crate::archive::Stream;
-    use crate::backend::{Backend, FolderPlace};
+    use crate::backend::{Backend, FolderBackend};
     use crate::backup::Part;
     use crate::check::ReadData;
     use crate::secrets::Secrets;
@@ -105,7 +105,7 @@ mod tests {
     fn a_pack_is_in_an_index_for_as_long_as_it_is_there() {
         let folder = tempfile::tempdir().expect("a folder");
         let secrets = Secrets::generate().expect("secrets");
-        let place: Arc<dyn Backend> = Arc::new(FolderPlace::new(folder.path()));
+        let place: Arc<dyn Backend> = Arc::new(FolderBackend::new(folder.path()));
         let repository = Repository::create(&place, &secrets).expect("created");
         for backup in ["b1", "b2"] {
             let part = Part { backup: backup.parse().expect("an id"), host: "a".to_owned(), time: Time(1) };
@@ -121,12 +121,12 @@ mod tests {
         let (path, keys, packs) = (folder.path().to_owned(), secrets.clone(), removed.clone());
         let see = move |call: Call<'_>| {
             let Call::Remove(kind, id) = call else { return Ok(()) };
-            let resumed = Repository::open(Arc::new(FolderPlace::new(&path)), &keys).and_then(|other| other.resume());
+            let resumed = Repository::open(Arc::new(FolderBackend::new(&path)), &keys).and_then(|other| other.resume());
             assert_eq!(resumed.expect("made known").packs, 0, "before {kind} {id} is removed");
             packs.fetch_add(u64::from(kind == FileKind::Pack), Ordering::SeqCst);
             Ok(())
         };
-        let watched = Watched { place: FolderPlace::new(folder.path()), ahead: 0, see };
+        let watched = Watched { place: FolderBackend::new(folder.path()), ahead: 0, see };
         let careful = Repository::open(Arc::new(watched), &secrets).expect("opened");
         for _ in 0..2 {
             careful.prune_after(Prune::Marking, 0).expect("pruned");
@@ -139,7 +139,7 @@ mod tests {
     fn packs_in_no_index_go_with_the_second_prune_and_one_that_was_indexed_meanwhile_stays() {
         let folder = tempfile::tempdir().expect("a folder");
         let secrets = Secrets::generate().expect("secrets");
-        let place: Arc<dyn Backend> = Arc::new(FolderPlace::new(folder.path()));
+        let place: Arc<dyn Backend> = Arc::new(FolderBackend::new(folder.path()));
         let repository = Repository::create(&place, &secrets).expect("created");
         let part = Part { backup: "b1".parse().expect("an id"), host: "a".to_owned(), time: Time(1) };
         let reader = Box::new(std::io::Cursor::new(vec![7; 100_000]));

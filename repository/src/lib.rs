@@ -37,7 +37,7 @@ pub use activity::ActivityCounter;
 pub use archive::{
     ArchivedStream, ArchivedStreams, ArchivedTrees, BucketTree, FileHash, Stream, Tree, TreeSize, Trees,
 };
-pub use backend::{Backend, FileId, FileKind, PlaceError};
+pub use backend::{Backend, BackendError, FileId, FileKind};
 pub use backup::{BackupId, Kind, Part, PartRecord, ProofRecord, SetRecord};
 pub use check::{CheckReport, DamagedBackup, DamagedPack, ReadData};
 pub use damage::Unreadable;

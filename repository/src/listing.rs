@@ -1,7 +1,7 @@
 //! What backups a repository has, and what is in them.
 
 use crate::archive::{MANIFEST, PROOF};
-use crate::backend::{FileId, FileKind, PlaceError};
+use crate::backend::{BackendError, FileId, FileKind};
 use crate::backup::{BackupId, Kind, PartRecord, ProofRecord, SetRecord, from_tags};
 use crate::damage::{Unreadable, pass_over};
 use crate::error::{Error, Result};
@@ -266,7 +266,7 @@ impl Repository {
         let ids = self.list_files(FileKind::Snapshot)?;
         let read = in_parallel(&ids, |(id, _)| match self.snapshot(id) {
             // Forgotten since it was listed.
-            Err(Error::Backend { source: PlaceError::Missing, .. }) => Ok(None),
+            Err(Error::Backend { source: BackendError::Missing, .. }) => Ok(None),
             Err(error @ Error::Damaged { .. }) => Ok(Some(Err(error))),
             Err(error) => Err(error),
             Ok(snapshot) => Ok(Some(Ok(snapshot))),
@@ -282,7 +282,7 @@ impl Repository {
 
     pub(crate) fn snapshot(&self, id: &FileId) -> Result<SnapshotFile> {
         let opened = self.open_file(FileKind::Snapshot, id)?;
-        let opened = opened.ok_or_else(|| self.at_place("read a snapshot")(PlaceError::Missing))?;
+        let opened = opened.ok_or_else(|| self.at_place("read a snapshot")(BackendError::Missing))?;
         let damaged = |reason: String| Error::Damaged { kind: FileKind::Snapshot, id: *id, reason };
         serde_json::from_slice(&opened).map_err(|error| damaged(error.to_string()))
     }

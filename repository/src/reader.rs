@@ -1,6 +1,6 @@
 //! Blobs, trees and streams, read back.
 
-use crate::backend::{FileId, FileKind, PlaceError};
+use crate::backend::{BackendError, FileId, FileKind};
 use crate::crypt::Key;
 use crate::damage::is_of_one_file;
 use crate::error::{Error, Result};
@@ -108,11 +108,11 @@ impl<'a> Blobs<'a> {
     fn fetch(&self, pack: u32, offset: u64, length: u64) -> Result<Bytes> {
         let id = self.index.pack(pack);
         self.repository.place().read_range(FileKind::Pack, &id, offset, length).map_err(|error| match error {
-            PlaceError::Missing => Error::Damaged { kind: FileKind::Pack, id, reason: "the file is gone".to_owned() },
-            PlaceError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            BackendError::Missing => Error::Damaged { kind: FileKind::Pack, id, reason: "the file is gone".to_owned() },
+            BackendError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Error::Damaged { kind: FileKind::Pack, id, reason: "it is cut off".to_owned() }
             }
-            PlaceError::Io(error) if is_of_one_file(&error) => {
+            BackendError::Io(error) if is_of_one_file(&error) => {
                 Error::Damaged { kind: FileKind::Pack, id, reason: format!("it cannot be read: {error}") }
             }
             other => self.repository.at_place("read a pack")(other),

@@ -3,7 +3,7 @@
 //! Whoever adds to a repository writes its index, too, and may say in it that blobs are where they are not. **Invariant:** no copy is
 //! let go for another one that nobody has looked at, and nothing is removed that a file tells of which cannot be read.
 
-use crate::backend::{FileId, FileKind, PlaceError};
+use crate::backend::{BackendError, FileId, FileKind};
 use crate::error::{Error, Result};
 use crate::format::index::Location;
 use crate::format::{Index, IndexFile};
@@ -45,8 +45,8 @@ impl Repository {
             }
             Ok(content) => Ok(self.not_there(&content, blobs).first().map(|(id, _)| (*pack, *id))),
             // It was removed already, and its mark is what a prune that was cut off has left.
-            Err(PlaceError::Missing) if marked.contains(pack) => Ok(None),
-            Err(PlaceError::Missing) => Ok(blobs.first().map(|(id, _)| (*pack, *id))),
+            Err(BackendError::Missing) if marked.contains(pack) => Ok(None),
+            Err(BackendError::Missing) => Ok(blobs.first().map(|(id, _)| (*pack, *id))),
             Err(error) => Err(self.at_place("read a pack")(error)),
         })?;
         match wrong.into_iter().flatten().next() {

@@ -1,7 +1,7 @@
 //! One repository: made, opened, and asked how large it is.
 
 use crate::activity::ActivityCounter;
-use crate::backend::{Backend, FileId, FileKind, PlaceError};
+use crate::backend::{Backend, BackendError, FileId, FileKind};
 use crate::crypt::Key;
 use crate::damage::Unreadable;
 use crate::error::{Error, Result};
@@ -39,7 +39,7 @@ pub struct Repository {
     config: Option<ConfigFile>,
     /// How long a pack may be at the place, during a run, before an index there names it.
     naming: Duration,
-    pulse: ActivityCounter,
+    activity: ActivityCounter,
 }
 
 /// How large a repository is, as it is stored.
@@ -85,11 +85,11 @@ impl Repository {
         let key = Key::from_json(&secrets.master_key).map_err(|_| wrong_key(&*place))?;
         let sealed = match place.read(FileKind::Config, &FileId::default()) {
             Ok(sealed) => sealed,
-            Err(PlaceError::Missing) => return Err(Error::NoRepository { place: place.name() }),
+            Err(BackendError::Missing) => return Err(Error::NoRepository { place: place.name() }),
             Err(error) => return Err(failed_at(&*place, "read the config")(error)),
         };
         let config = key.open_file(&sealed).ok().and_then(|opened| serde_json::from_slice(&opened).ok());
-        let repository = Self { place, key, master_key, config, naming: EVERY, pulse: ActivityCounter::default() };
+        let repository = Self { place, key, master_key, config, naming: EVERY, activity: ActivityCounter::default() };
         if repository.config.is_none() && !repository.is_ours()? {
             return Err(wrong_key(&*repository.place));
         }
@@ -144,12 +144,12 @@ impl Repository {
     }
 
     /// The same, with a pulse that beats while folders are gone through.
-    pub fn with_pulse(self, pulse: ActivityCounter) -> Self {
-        Self { pulse, ..self }
+    pub fn with_activity(self, activity: ActivityCounter) -> Self {
+        Self { activity, ..self }
     }
 
-    pub(crate) fn pulse(&self) -> &ActivityCounter {
-        &self.pulse
+    pub(crate) fn activity(&self) -> &ActivityCounter {
+        &self.activity
     }
 
     pub(crate) fn place(&self) -> &dyn Backend {
@@ -169,7 +169,7 @@ impl Repository {
         &self.key
     }
 
-    pub(crate) fn at_place(&self, doing: &str) -> impl FnOnce(PlaceError) -> Error + use<> {
+    pub(crate) fn at_place(&self, doing: &str) -> impl FnOnce(BackendError) -> Error + use<> {
         failed_at(&*self.place, doing)
     }
 
@@ -248,7 +248,7 @@ impl fmt::Debug for Repository {
     }
 }
 
-fn failed_at(place: &dyn Backend, doing: &str) -> impl FnOnce(PlaceError) -> Error + use<> {
+fn failed_at(place: &dyn Backend, doing: &str) -> impl FnOnce(BackendError) -> Error + use<> {
     let (place, doing) = (place.name(), doing.to_owned());
     move |source| Error::Backend { doing, place, source }
 }

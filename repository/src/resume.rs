@@ -3,7 +3,7 @@
 //! rustic_core writes its index every five minutes or 50,000 blobs. What arrived before a crash and is in no index would be
 //! sent again. **Invariant:** nothing is removed here, and nothing is named that is not whole at the place.
 
-use crate::backend::{Backend, FileId, FileKind, PlaceError};
+use crate::backend::{Backend, BackendError, FileId, FileKind};
 use crate::crypt::Key;
 use crate::damage::{Unreadable, is_of_one_file, pass_over};
 use crate::error::{Error, Result};
@@ -66,7 +66,7 @@ impl Repository {
         let Some(end) = size.checked_sub(4) else { return Ok(None) };
         let read = |offset, length| match self.place().read_range(FileKind::Pack, &id, offset, length) {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(PlaceError::Io(error)) if is_of_one_file(&error) => Ok(None),
+            Err(BackendError::Io(error)) if is_of_one_file(&error) => Ok(None),
             Err(error) => Err(self.at_place("read a pack's header")(error)),
         };
         let last: Option<[u8; 4]> = read(end, 4)?.and_then(|last| last.as_ref().try_into().ok());
@@ -113,7 +113,7 @@ impl Register {
     }
 
     /// Notes a pack that is at the place now, and names what waits when it is time.
-    pub(crate) fn arrived(&self, place: &dyn Backend, id: FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+    pub(crate) fn arrived(&self, place: &dyn Backend, id: FileId, content: &[Bytes]) -> Result<(), BackendError> {
         // A pack is written as its blobs, one piece each, its header and the header's length. Where that is ever different,
         // the index that rustic_core writes at the end is enough.
         let Some((_, [header, length])) = content.split_last_chunk::<2>() else { return Ok(()) };
@@ -129,11 +129,11 @@ impl Register {
     }
 
     /// Names everything that waits.
-    pub(crate) fn flush(&self, place: &dyn Backend) -> Result<(), PlaceError> {
+    pub(crate) fn flush(&self, place: &dyn Backend) -> Result<(), BackendError> {
         self.write_waiting(place, &mut self.open.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn write_waiting(&self, place: &dyn Backend, open: &mut Open) -> Result<(), PlaceError> {
+    fn write_waiting(&self, place: &dyn Backend, open: &mut Open) -> Result<(), BackendError> {
         let waiting = std::mem::take(&mut open.waiting);
         open.since = Instant::now();
         if waiting.is_empty() {
@@ -148,8 +148,8 @@ impl Register {
     }
 
     /// Takes an index file from rustic_core, and writes what of it is not named yet.
-    pub(crate) fn write_index(&self, place: &dyn Backend, id: FileId, content: &[Bytes]) -> Result<(), PlaceError> {
-        let refused = |reason: String| PlaceError::Refused(format!("index {id} cannot be read: {reason}"));
+    pub(crate) fn write_index(&self, place: &dyn Backend, id: FileId, content: &[Bytes]) -> Result<(), BackendError> {
+        let refused = |reason: String| BackendError::Refused(format!("index {id} cannot be read: {reason}"));
         let sealed = content.concat();
         let opened = self.key.open_file(&sealed).map_err(|error| refused(error.to_string()))?;
         let file: IndexFile = serde_json::from_slice(&opened).map_err(|error| refused(error.to_string()))?;
@@ -171,8 +171,8 @@ impl Register {
     }
 }
 
-pub(crate) fn write_index(key: &Key, place: &dyn Backend, packs: &[IndexPack]) -> Result<(), PlaceError> {
-    let refused = |error: String| PlaceError::Refused(format!("an index cannot be sealed: {error}"));
+pub(crate) fn write_index(key: &Key, place: &dyn Backend, packs: &[IndexPack]) -> Result<(), BackendError> {
+    let refused = |error: String| BackendError::Refused(format!("an index cannot be sealed: {error}"));
     let file = IndexFile { packs: packs.to_vec(), packs_to_delete: Vec::new() };
     let json = serde_json::to_vec(&file).map_err(|error| refused(error.to_string()))?;
     let sealed = key.seal_file(&json).map_err(|error| refused(error.to_string()))?;
@@ -206,7 +206,7 @@ impl Repository {
 mod tests {
     use super::*;
     use crate::archive::Stream;
-    use crate::backend::FolderPlace;
+    use crate::backend::FolderBackend;
     use crate::backup::Part;
     use crate::secrets::Secrets;
     use fleet_core::time::Time;
@@ -217,7 +217,7 @@ mod tests {
     fn packs_are_named_as_they_arrive_and_each_only_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let secrets = Secrets::generate().expect("secrets");
-        let place: Arc<dyn Backend> = Arc::new(FolderPlace::new(folder.path()));
+        let place: Arc<dyn Backend> = Arc::new(FolderBackend::new(folder.path()));
         let mut repository = Repository::create(&place, &secrets).expect("created");
         repository.name_packs_every(Duration::ZERO);
         let part = Part { backup: "b1".parse().expect("an id"), host: "a".to_owned(), time: Time(1) };

@@ -3,7 +3,7 @@
 //! Three things happen on the way: the config that is served is ours (its chunks and packs are chosen for each run, while the
 //! stored one stays as restic made it), nothing is committed once the gate is shut, and what was written is made known early.
 
-use crate::backend::{Backend, FileId, FileKind, PlaceError};
+use crate::backend::{Backend, BackendError, FileId, FileKind};
 use crate::crypt::Key;
 use crate::damage::is_of_one_file;
 use crate::format::IndexFile;
@@ -33,7 +33,7 @@ pub(crate) struct RusticBackend {
     /// Index files that are removed only when all else is done.
     superseded: Option<Mutex<Vec<FileId>>>,
     /// What went wrong first at the place: rustic_core tells it as text only.
-    failed: Mutex<Option<(String, PlaceError)>>,
+    failed: Mutex<Option<(String, BackendError)>>,
 }
 
 impl RusticBackend {
@@ -71,16 +71,16 @@ impl RusticBackend {
         self
     }
 
-    fn index(&self, key: &Key, id: &FileId) -> Result<Bytes, PlaceError> {
+    fn index(&self, key: &Key, id: &FileId) -> Result<Bytes, BackendError> {
         let read = match self.place.read(FileKind::Index, id) {
-            Err(PlaceError::Io(error)) if is_of_one_file(&error) => Bytes::new(),
+            Err(BackendError::Io(error)) if is_of_one_file(&error) => Bytes::new(),
             read => read?,
         };
         let file = key.open_file(&read).ok();
         if file.is_some_and(|file| serde_json::from_slice::<IndexFile>(&file).is_ok()) {
             return Ok(read);
         }
-        let sealed = key.seal_file(br#"{"packs":[]}"#).map_err(|error| PlaceError::Refused(error.to_string()))?;
+        let sealed = key.seal_file(br#"{"packs":[]}"#).map_err(|error| BackendError::Refused(error.to_string()))?;
         Ok(Bytes::from(sealed))
     }
 
@@ -93,18 +93,18 @@ impl RusticBackend {
         self
     }
 
-    pub(crate) fn remove_superseded(&self) -> Result<(), PlaceError> {
+    pub(crate) fn remove_superseded(&self) -> Result<(), BackendError> {
         let Some(superseded) = &self.superseded else { return Ok(()) };
         let mut superseded = superseded.lock().unwrap_or_else(PoisonError::into_inner);
         superseded.drain(..).try_for_each(|id| self.place.remove(FileKind::Index, &id))
     }
 
     /// What went wrong first at the place, if anything did.
-    pub(crate) fn take_failure(&self) -> Option<(String, PlaceError)> {
+    pub(crate) fn take_failure(&self) -> Option<(String, BackendError)> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn note<T>(&self, doing: impl FnOnce() -> String, result: Result<T, PlaceError>) -> RusticResult<T> {
+    fn note<T>(&self, doing: impl FnOnce() -> String, result: Result<T, BackendError>) -> RusticResult<T> {
         result.map_err(|error| {
             let doing = doing();
             let told = RusticError::new(ErrorKind::Backend, format!("could not {doing}: {error}"));
@@ -113,11 +113,11 @@ impl RusticBackend {
         })
     }
 
-    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), BackendError> {
         if let Some((source, reason)) = self.gate.as_ref().and_then(|gate| gate.reason())
             && kind == FileKind::Snapshot
         {
-            return Err(PlaceError::Refused(format!("the source `{source}` has failed: {reason}")));
+            return Err(BackendError::Refused(format!("the source `{source}` has failed: {reason}")));
         }
         if kind == FileKind::Snapshot && self.snapshots == Snapshots::Later {
             return Ok(());

@@ -13,5 +13,5 @@ mod source;
 pub(crate) use request::hexadecimal;
 
 pub use client::{Limits, Next, Worker, WorkerError};
-pub use request::{Answer, Failure, FailureKind, PlaceSpec, Progress, Request, StreamSpec, Work};
+pub use request::{Answer, BackendSpec, Failure, FailureKind, Progress, Request, StreamSpec, Work};
 pub use serve::{NoCoordinator, Places, main};

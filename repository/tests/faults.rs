@@ -10,7 +10,7 @@ mod s3;
 
 use bench::{Bench, Fault};
 use disk::Disk;
-use fleet_repository::worker::PlaceSpec;
+use fleet_repository::worker::BackendSpec;
 use s3::{Line, S3, address, proxy};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const RUNS: u64 = 60;
 async fn no_fault_makes_a_backup_that_cannot_be_restored() {
     let disk = Disk::new();
     let path = disk.path().join("repository");
-    let mut bench = Bench::new(PlaceSpec::Folder { path: path.clone() }, path);
+    let mut bench = Bench::new(BackendSpec::Folder { path: path.clone() }, path);
     let mut came = BTreeMap::<Fault, [u32; 2]>::new();
     for run in 0..RUNS {
         let fault = Fault::of(run);
@@ -48,7 +48,7 @@ async fn a_store_that_answers_with_errors_makes_no_backup_that_cannot_be_restore
         true => Line::Fails,
         false => Line::BreaksAfter(2_000_000),
     });
-    let mut bench = Bench::new(PlaceSpec::S3(address(port)), server.bucket().join("fleet/lab-1"));
+    let mut bench = Bench::new(BackendSpec::S3(address(port)), server.bucket().join("fleet/lab-1"));
     for (run, connections) in [u64::MAX, 2, 4, u64::MAX].into_iter().enumerate() {
         let now = asked.load(Ordering::SeqCst);
         fails_from.store(now.saturating_add(connections), Ordering::SeqCst);

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Home, noise, part};
 use fleet_repository::FileKind;
-use fleet_repository::worker::{Answer, Limits, PlaceSpec, Request, StreamSpec, Work, Worker, WorkerError};
+use fleet_repository::worker::{Answer, BackendSpec, Limits, Request, StreamSpec, Work, Worker, WorkerError};
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,7 +14,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_fleet-repository-worker");
 const IDLE: Duration = Duration::from_secs(5);
 
 fn request(home: &Home, work: Work, rate: Option<u64>) -> Request {
-    Request { place: PlaceSpec::Folder { path: home.path() }, secrets: home.secrets.clone(), work, rate }
+    Request { place: BackendSpec::Folder { path: home.path() }, secrets: home.secrets.clone(), work, rate }
 }
 
 fn streams() -> Work {

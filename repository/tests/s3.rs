@@ -5,8 +5,8 @@ mod common;
 mod s3;
 
 use common::{gate, id, noise, part, read_all, restic, stream};
-use fleet_repository::backend::S3Place;
-use fleet_repository::{Backend, Error, FileKind, PlaceError, Prune, ReadData, Repository, Secrets};
+use fleet_repository::backend::S3Backend;
+use fleet_repository::{Backend, BackendError, Error, FileKind, Prune, ReadData, Repository, Secrets};
 use s3::{ACCESS, Line, S3, SECRET, address, proxy};
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 fn place(port: u16) -> Arc<dyn Backend> {
-    Arc::new(S3Place::with_deadline(&address(port), Duration::from_secs(20)).expect("a place"))
+    Arc::new(S3Backend::with_deadline(&address(port), Duration::from_secs(20)).expect("a place"))
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn what_broke_before_an_answer_came_is_asked_again_as_often_as_is_allowed() {
     }
     let (port, count) = proxy(server.port, |_| Line::Babbles);
     let never = place(port).list(FileKind::Config);
-    assert!(matches!(never, Err(PlaceError::Late(_) | PlaceError::Unreachable(_))), "{never:?}");
+    assert!(matches!(never, Err(BackendError::Late(_) | BackendError::Unreachable(_))), "{never:?}");
     assert!((2..=6).contains(&count.load(SeqCst)), "the first time, and five more at most");
 }
 
@@ -95,11 +95,11 @@ fn a_store_that_refuses_or_says_nothing_is_an_error_in_time() {
     Repository::create(&place(server.port), &secrets).expect("created");
     for line in [Line::Refuses, Line::Fails, Line::Silent] {
         let (port, _) = proxy(server.port, move |_| line);
-        let bad = S3Place::with_deadline(&address(port), Duration::from_secs(3)).expect("a place");
+        let bad = S3Backend::with_deadline(&address(port), Duration::from_secs(3)).expect("a place");
         // With its own limit it would take three minutes.
         let failed = Repository::open(Arc::new(bad), &secrets).expect_err("it failed");
         let is_named =
-            matches!(&failed, Error::Backend { source: PlaceError::Late(_) | PlaceError::Unreachable(_), .. });
+            matches!(&failed, Error::Backend { source: BackendError::Late(_) | BackendError::Unreachable(_), .. });
         assert!(is_named, "{line:?}: {failed:?}");
     }
 }
@@ -114,7 +114,7 @@ fn a_store_that_goes_away_under_way_leaves_no_snapshot() {
         true => Line::Refuses,
         false => Line::BreaksAfter(20_000_000),
     });
-    let bad = Arc::new(S3Place::with_deadline(&address(port), Duration::from_secs(3)).expect("a place"));
+    let bad = Arc::new(S3Backend::with_deadline(&address(port), Duration::from_secs(3)).expect("a place"));
     let repository = Repository::create(&(bad as Arc<dyn Backend>), &secrets).expect("created");
     dead.store(true, SeqCst);
     let failed = repository.archive_streams(&part("b1"), vec![stream("a", noise(3, 60_000_000))], &gate());
@@ -127,7 +127,7 @@ fn a_key_that_the_store_does_not_know_is_refused_at_once() {
     let server = S3::start();
     let mut wrong = address(server.port);
     wrong.secret_key = "another-secret".to_owned();
-    let failed = S3Place::new(&wrong).expect("a place").list(FileKind::Snapshot).expect_err("refused");
-    assert!(matches!(failed, PlaceError::Refused(_)), "{failed:?}");
+    let failed = S3Backend::new(&wrong).expect("a place").list(FileKind::Snapshot).expect_err("refused");
+    assert!(matches!(failed, BackendError::Refused(_)), "{failed:?}");
     assert!(!format!("{wrong:?}").contains("another-secret"));
 }

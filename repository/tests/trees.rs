@@ -5,7 +5,7 @@ mod common;
 mod watched;
 
 use common::{Home, are_equal, gate, noise, part, part_at};
-use fleet_repository::backend::FolderPlace;
+use fleet_repository::backend::FolderBackend;
 use fleet_repository::{Error, Existing, FileKind, Kind, Repository, RestoreOptions, Tree, Trees};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
@@ -273,7 +273,7 @@ fn many_small_files_come_from_afar_in_few_reads() {
         counted.fetch_add(u64::from(call == Call::ReadRange), Ordering::SeqCst);
         Ok(())
     };
-    let far = Arc::new(Watched { place: FolderPlace::new(home.path()), ahead: 4 << 20, see });
+    let far = Arc::new(Watched { place: FolderBackend::new(home.path()), ahead: 4 << 20, see });
     let repository = Repository::open(far, &home.secrets).expect("opened");
     repository.restore_tree(&archived.snapshot, "volumes/files", &to, &RestoreOptions::default()).expect("restored");
     are_equal(&from, &to);

@@ -5,8 +5,8 @@ mod common;
 mod watched;
 
 use common::{Home, gate, id, noise, part, part_at, read_all, stream};
-use fleet_repository::backend::FolderPlace;
-use fleet_repository::{Error, FileKind, PlaceError, Prune, ReadData, Repository};
+use fleet_repository::backend::FolderBackend;
+use fleet_repository::{BackendError, Error, FileKind, Prune, ReadData, Repository};
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
@@ -75,10 +75,10 @@ fn what_arrived_before_a_crash_is_made_known_where_nothing_can_be_removed() {
     }
     // What a host that was broken into sees of its own backups: it adds and reads, and can remove nothing.
     let see = |call: Call<'_>| match call {
-        Call::Remove(kind, id) => Err(PlaceError::Refused(format!("{kind} {id} may not be removed"))),
+        Call::Remove(kind, id) => Err(BackendError::Refused(format!("{kind} {id} may not be removed"))),
         Call::List | Call::Read | Call::ReadRange | Call::Write => Ok(()),
     };
-    let only_grows = Arc::new(Watched { place: FolderPlace::new(home.path()), ahead: 0, see });
+    let only_grows = Arc::new(Watched { place: FolderBackend::new(home.path()), ahead: 0, see });
     let repository = Repository::open(only_grows, &home.secrets).expect("opened");
     let packs = home.files(FileKind::Pack).len() as u64;
     let resumed = repository.resume().expect("made known");
@@ -90,7 +90,7 @@ fn what_arrived_before_a_crash_is_made_known_where_nothing_can_be_removed() {
     home.restic_is_content(&["check", "--read-data"]);
 
     let refused = repository.forget(&BTreeSet::from([id("b1")])).expect_err("refused");
-    assert!(matches!(refused, Error::Backend { source: PlaceError::Refused(_), .. }), "{refused}");
+    assert!(matches!(refused, Error::Backend { source: BackendError::Refused(_), .. }), "{refused}");
     assert_eq!(home.files(FileKind::Snapshot).len(), 1);
 }
 

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Home, noise, part, part_at};
 use fleet_repository::worker::{
-    Answer, FailureKind, Limits, Next, PlaceSpec, Request, StreamSpec, Work, Worker, WorkerError,
+    Answer, BackendSpec, FailureKind, Limits, Next, Request, StreamSpec, Work, Worker, WorkerError,
 };
 use fleet_repository::{FileKind, MAX_MANIFEST, ReadData, Repository, Tree, Trees};
 use std::path::Path;
@@ -12,7 +12,7 @@ use std::path::Path;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fleet-repository-worker");
 
 fn request(home: &Home, work: Work) -> Request {
-    Request { place: PlaceSpec::Folder { path: home.path() }, secrets: home.secrets.clone(), work, rate: None }
+    Request { place: BackendSpec::Folder { path: home.path() }, secrets: home.secrets.clone(), work, rate: None }
 }
 
 fn streams(names: &[&str]) -> Work {

@@ -2,7 +2,7 @@
 
 use super::images::{self, ONE, docker};
 use fleet_agent::Config;
-use fleet_agent::runtime::{DockerHands, Limits};
+use fleet_agent::runtime::{DockerRuntime, Limits};
 use fleet_tests::fleet::{Fleet, Host};
 use fleet_tests::process::program;
 use std::collections::BTreeMap;
@@ -46,8 +46,8 @@ impl Harness {
         let folder = self.hosts[name].folder().to_owned();
         let worker = Some(program("story-worker").expect("it is built with the tests"));
         let config = Config { policy: folder.join("policy.yaml"), data_dir: folder, worker };
-        let hands = DockerHands::new(&images::engine(), Limits::default());
-        runtime.spawn(fleet_agent::run(config, hands, Default::default()));
+        let docker = DockerRuntime::new(&images::engine(), Limits::default());
+        runtime.spawn(fleet_agent::run(config, docker, Default::default()));
         self.agents.insert(name.to_owned(), runtime);
     }
 

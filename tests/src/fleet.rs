@@ -109,12 +109,12 @@ impl Fleet {
 
     pub fn set_rows(&self, host: &str, instance: &str, rows: &str) {
         let rows = format!("{instance}\n{rows}\nend\n");
-        self.host(host).hands.meddle(|world| world.set_data(instance, "db", rows));
+        self.host(host).runtime.meddle(|world| world.set_data(instance, "db", rows));
     }
 
     /// What an instance's database holds.
     pub fn rows(&self, host: &str, instance: &str) -> String {
-        let found = self.host(host).hands.meddle(|world| world.data(instance, "db").map(<[u8]>::to_vec));
+        let found = self.host(host).runtime.meddle(|world| world.data(instance, "db").map(<[u8]>::to_vec));
         String::from_utf8(found.unwrap_or_default()).expect("rows are text")
     }
 
@@ -186,7 +186,7 @@ impl Fleet {
 
     /// Meddles with all worlds.
     pub fn on_all<T>(&self, meddle: impl Fn(&mut World) -> T) {
-        self.hosts.values().for_each(|host| drop(host.hands.meddle(&meddle)));
+        self.hosts.values().for_each(|host| drop(host.runtime.meddle(&meddle)));
     }
 
     /// What the administrator is answered, when it is done.

@@ -31,7 +31,7 @@ fn whoever_catches_up_passes_the_same_gates() {
     fleet.host_mut("lab-2").crash();
     fleet.wait_link("lab-2", "offline");
     fleet.done("rollout --version 1.3 --yes --soak 0s");
-    fleet.host("lab-2").hands.meddle(|world| world.behaviours.insert(App::image("1.3"), Behaviour::Sick));
+    fleet.host("lab-2").runtime.meddle(|world| world.behaviours.insert(App::image("1.3"), Behaviour::Sick));
     fleet.host_mut("lab-2").start();
     fleet.wait_phase("halted");
     assert_eq!(fleet.member("notes-2"), "failed");

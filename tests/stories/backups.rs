@@ -94,7 +94,7 @@ fn only_a_drill_makes_a_backup_proven() {
     let shown = fleet.done(&format!("backup show {id}"));
     assert!(shown.contains("rows: "), "it says what was compared: {shown}");
     let containers = fleet.host("lab-1").containers("notes-1").len();
-    let all = fleet.host("lab-1").hands.meddle(|world| world.containers.len());
+    let all = fleet.host("lab-1").runtime.meddle(|world| world.containers.len());
     assert_eq!(all, containers, "a drill leaves nothing");
 
     // What cannot be loaded is a drill that failed, and the proof of before stays what it is.

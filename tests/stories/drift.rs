@@ -3,7 +3,7 @@
 use fleet_tests::fleet::{App, Fleet};
 
 fn remove_web(fleet: &Fleet) {
-    fleet.host("lab-1").hands.meddle(|world| world.containers.retain(|it| it.service != "web"));
+    fleet.host("lab-1").runtime.meddle(|world| world.containers.retain(|it| it.service != "web"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use fleet_tests::fleet::{Fleet, Host};
 fn clone_of(fleet: &Fleet, name: &str) -> Host {
     let identity = fleet.host(name).identity();
     let clone = Host::new(name, &fleet.folder().join("clone"), &identity);
-    clone.hands.meddle(|world| world.engine_id = "CLONE:0002".to_owned());
+    clone.runtime.meddle(|world| world.engine_id = "CLONE:0002".to_owned());
     clone
 }
 

@@ -114,8 +114,8 @@ fn each_step_there_and_back_is_told_in_a_pipe_as_it_happens() {
     let fleet = Fleet::running(&["lab-1"]);
     fleet.push(&App { deadline: "3s".to_owned(), ..App::new("1.3") });
     fleet.behave("1.3", Behaviour::Sick);
-    let hands = &fleet.host("lab-1").hands;
-    let hold = |step: &str| hands.meddle(|world| world.hanging = [step.to_owned()].into());
+    let runtime = &fleet.host("lab-1").runtime;
+    let hold = |step: &str| runtime.meddle(|world| world.hanging = [step.to_owned()].into());
     hold("pull notes-web:1.3");
     let rollout = fleet.admin.start("rollout --version 1.3 --yes --soak 0s");
     for (step, next) in [

@@ -132,12 +132,12 @@ fn a_removed_instance_leaves_its_volumes_unless_they_are_named() {
     assert_eq!(host.containers("notes-1").len(), 2);
     fleet.done("instance rm notes-1 --yes --volume notes-1_uploads");
     assert!(host.containers("notes-1").is_empty());
-    let volumes: Vec<String> = host.hands.world().volumes.keys().cloned().collect();
+    let volumes: Vec<String> = host.runtime.world().volumes.keys().cloned().collect();
     assert_eq!(volumes, ["notes-1_data"]);
     fleet.refused("instance show notes-1").says("notes-1");
     // The name is free again, and finds what stayed.
     fleet.done("install notes@1.1 --host lab-1 --name notes-1 --set password=p");
-    assert_eq!(host.hands.world().volumes["notes-1_data"].len(), 2);
+    assert_eq!(host.runtime.world().volumes["notes-1_data"].len(), 2);
 }
 
 #[test]

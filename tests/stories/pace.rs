@@ -9,7 +9,7 @@ pub fn hold(fleet: &Fleet) {
 }
 
 pub fn let_go(fleet: &Fleet, host: &str) {
-    fleet.host(host).hands.meddle(|world| world.behaviours.clear());
+    fleet.host(host).runtime.meddle(|world| world.behaviours.clear());
 }
 
 /// The instances of the rollout in a state, in their order.

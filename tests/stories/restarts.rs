@@ -42,7 +42,7 @@ fn an_agent_goes_on_without_the_coordinator() {
     let host = fleet.host("lab-1");
     fleet.until("the upgrade to settle", || host.settled("notes-1").as_deref() == Some("1.2"));
     // Drift is healed, too, while nobody asks for anything.
-    host.hands.meddle(|world| world.containers.retain(|it| it.service != "web"));
+    host.runtime.meddle(|world| world.containers.retain(|it| it.service != "web"));
     fleet.until("the drift to be healed", || host.starts("notes-1").len() == 3);
     fleet.server.start();
     fleet.wait_phase("done");
@@ -51,13 +51,13 @@ fn an_agent_goes_on_without_the_coordinator() {
 
 /// Crashes the agent at the first steps of a rollout to a version, and starts it again.
 fn crash_at(fleet: &mut Fleet, step: u64, crash: Crash, version: &str) {
-    let hands = fleet.host("lab-1").hands.clone();
-    hands.meddle(|world| world.crash = Some((world.steps_so_far + step, crash)));
+    let runtime = fleet.host("lab-1").runtime.clone();
+    runtime.meddle(|world| world.crash = Some((world.steps_so_far + step, crash)));
     fleet.done(&format!("rollout --version {version} --yes --soak 0s --detach"));
-    fleet.wait_for(hands.crashed());
+    fleet.wait_for(runtime.crashed());
     fleet.host_mut("lab-1").crash();
     fleet.wait_link("lab-1", "offline");
-    hands.forget_crash();
+    runtime.forget_crash();
     fleet.host_mut("lab-1").start();
 }
 
@@ -68,7 +68,7 @@ fn an_agent_that_crashes_in_an_upgrade_ends_at_the_new() {
     fleet.wait_phase("done");
     fleet.wait_version("notes-1", "1.2");
     assert_eq!(fleet.host("lab-1").images("notes-1"), ["notes-db:1", "notes-web:1.2"]);
-    let volumes = fleet.host("lab-1").hands.world().volumes.len();
+    let volumes = fleet.host("lab-1").runtime.world().volumes.len();
     assert_eq!(volumes, 2, "its data is there");
 }
 

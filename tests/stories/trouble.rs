@@ -6,7 +6,7 @@ use fleet_tests::fleet::{App, Fleet};
 #[test]
 fn a_pull_that_hangs_ends_at_its_deadline_and_delays_nobody() {
     let fleet = Fleet::running(&["lab-1", "lab-2"]);
-    fleet.host("lab-1").hands.meddle(|world| world.hanging.insert("pull notes-web:1.2".to_owned()));
+    fleet.host("lab-1").runtime.meddle(|world| world.hanging.insert("pull notes-web:1.2".to_owned()));
     let rollout = fleet.admin.start("rollout --version 1.2 --yes --canary 0 --at-once 2 --soak 0s --deadline 5s");
     // The other one is done, and the very host hears and speaks, while the pull hangs.
     fleet.wait_version("notes-2", "1.2");
@@ -45,19 +45,19 @@ fn when_the_way_back_fails_too_a_person_is_called() {
     fleet.behave("1.3", Behaviour::Sick);
     fleet.on_all(|world| world.behaviours.insert(App::image("1.1"), Behaviour::Missing));
     // From now on the web service starts once more, as 1.3, and never again.
-    let hands = fleet.host("lab-1").hands.clone();
+    let runtime = fleet.host("lab-1").runtime.clone();
     let rollout = fleet.admin.start("rollout --version 1.3 --yes --soak 0s");
     fleet.until("the new one to start", || fleet.host("lab-1").starts("notes-1").len() == 2);
-    hands.meddle(|world| world.failing.insert("start notes-1-web-1".to_owned()));
+    runtime.meddle(|world| world.failing.insert("start notes-1-web-1".to_owned()));
     let told = rollout.finish();
     assert_eq!(told.code, 1, "{}", told.text());
     let status = fleet.done("status");
     assert!(status.contains("needs a person") && status.contains("stuck"), "{status}");
     let explained = fleet.done("rollout explain");
     assert!(explained.contains("stuck") && explained.contains("next: "), "{explained}");
-    assert_eq!(hands.world().volumes.len(), 2, "its data is there");
+    assert_eq!(runtime.world().volumes.len(), 2, "its data is there");
     // Mended, it is tried again.
-    hands.meddle(|world| (world.failing.clear(), world.behaviours.clear()));
+    runtime.meddle(|world| (world.failing.clear(), world.behaviours.clear()));
     fleet.done("rollout resume --follow");
     fleet.wait_version("notes-1", "1.3");
     assert!(fleet.done("status").contains("nothing needs a person"));
@@ -66,9 +66,9 @@ fn when_the_way_back_fails_too_a_person_is_called() {
 #[test]
 fn an_engine_that_is_away_is_told_and_waited_for() {
     let fleet = Fleet::running(&["lab-1"]);
-    fleet.host("lab-1").hands.meddle(|world| world.is_engine_away = true);
+    fleet.host("lab-1").runtime.meddle(|world| world.is_engine_away = true);
     fleet.until("its health to be unknown", || fleet.state("notes-1").ends_with("unknown"));
-    fleet.host("lab-1").hands.meddle(|world| world.is_engine_away = false);
+    fleet.host("lab-1").runtime.meddle(|world| world.is_engine_away = false);
     fleet.wait_version("notes-1", "1.1");
     assert_eq!(fleet.host("lab-1").starts("notes-1").len(), 1);
 }

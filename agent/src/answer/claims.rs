@@ -15,10 +15,10 @@ use tokio::time::timeout;
 /// Whoever asks waits a little longer.
 const LIMIT: Duration = Duration::from_secs(4);
 
-pub fn answer(site: Arc<AgentContext>, question: ClaimsQuestion) -> BoxStream<'static, PieceKind> {
+pub fn answer(context: Arc<AgentContext>, question: ClaimsQuestion) -> BoxStream<'static, PieceKind> {
     stream::once(async move {
         match read(question) {
-            Ok((instance, claims)) => refusal(&site, &instance, &claims).await,
+            Ok((instance, claims)) => refusal(&context, &instance, &claims).await,
             Err(reason) => PieceKind::Failure(reason),
         }
     })
@@ -32,8 +32,8 @@ fn read(question: ClaimsQuestion) -> Result<(InstanceName, Claims), String> {
 }
 
 /// That the Engine does not answer is no refusal: an order would wait for it.
-async fn refusal(site: &AgentContext, instance: &InstanceName, claims: &Claims) -> PieceKind {
-    match timeout(LIMIT, expect_claimable(site, instance, claims)).await {
+async fn refusal(context: &AgentContext, instance: &InstanceName, claims: &Claims) -> PieceKind {
+    match timeout(LIMIT, expect_claimable(context, instance, claims)).await {
         Ok(Ok(())) => PieceKind::Claims(ClaimsAnswer { refusal: String::new() }),
         Ok(Err(error)) if error.is_passing() => PieceKind::Failure(crate::chain(&error)),
         Ok(Err(error)) => PieceKind::Claims(ClaimsAnswer { refusal: crate::chain(&error) }),

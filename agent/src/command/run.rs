@@ -2,7 +2,7 @@
 
 use super::Run;
 use super::error::CommandError;
-use crate::runtime::{DockerHands, Limits};
+use crate::runtime::{DockerRuntime, Limits};
 use crate::{Config, RunError};
 use fleet_proto::link::IdentityError;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,10 +16,10 @@ pub async fn run(arguments: Run) -> Result<(), CommandError> {
         told_to_stop().await;
         drop(stopping);
     });
-    let hands = DockerHands::new(&arguments.docker_host, Limits::default());
+    let runtime = DockerRuntime::new(&arguments.docker_host, Limits::default());
     let config = Config { data_dir: arguments.data_dir, policy: arguments.policy, worker: None };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), data_dir = %config.data_dir.display(), "fleet-agent starts");
-    crate::run(config, hands, stop).await.map_err(|error| {
+    crate::run(config, runtime, stop).await.map_err(|error| {
         let shown = CommandError::refused("could not run").because(&error);
         match error {
             RunError::Identity(IdentityError::Absent { .. }) | RunError::DataDir { .. } => {

@@ -50,8 +50,8 @@ fn kept(ledger: &Ledger) -> String {
     for unreadable in ledger.unreadable() {
         let _ = writeln!(text, "  stuck: {}", unreadable.reason);
     }
-    for double in ledger.doubles().values() {
-        let (instance, since, parts) = (&double.instance, double.since, double.parts.join(", "));
+    for sandbox in ledger.sandboxes().values() {
+        let (instance, since, parts) = (&sandbox.instance, sandbox.since, sandbox.parts.join(", "));
         let _ = writeln!(
             text,
             "  {instance}  left by a drill since {since}: {parts}; removing it is tried again every minute"

@@ -31,7 +31,7 @@ impl Ledger {
         }
         for (_, path) in file::list(&folder)? {
             match file::read::<LeftoverSandbox>(&path) {
-                Ok(double) => drop(self.doubles.insert(double.order.clone(), double)),
+                Ok(sandbox) => drop(self.sandboxes.insert(sandbox.order.clone(), sandbox)),
                 // It is in nobody's way: neither an instance nor an order waits for it.
                 Err(reason) => self.cannot_read(&path, None, None, &reason),
             }
@@ -39,22 +39,22 @@ impl Ledger {
         Ok(())
     }
 
-    pub fn doubles(&self) -> &BTreeMap<OrderId, LeftoverSandbox> {
-        &self.doubles
+    pub fn sandboxes(&self) -> &BTreeMap<OrderId, LeftoverSandbox> {
+        &self.sandboxes
     }
 
     /// Keeps what is left of a double, or what is known of it now.
-    pub fn keep_double(&mut self, double: LeftoverSandbox) -> Result<(), LedgerError> {
-        file::write(&self.double_path(&double.order), &double)?;
-        self.doubles.insert(double.order.clone(), double);
+    pub fn keep_double(&mut self, sandbox: LeftoverSandbox) -> Result<(), LedgerError> {
+        file::write(&self.double_path(&sandbox.order), &sandbox)?;
+        self.sandboxes.insert(sandbox.order.clone(), sandbox);
         Ok(())
     }
 
     /// Notes that nothing of a double is left.
     pub fn double_is_gone(&mut self, order: &OrderId) -> Result<(), LedgerError> {
-        if self.doubles.contains_key(order) {
+        if self.sandboxes.contains_key(order) {
             file::remove(&self.double_path(order))?;
-            self.doubles.remove(order);
+            self.sandboxes.remove(order);
         }
         Ok(())
     }

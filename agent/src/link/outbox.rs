@@ -64,28 +64,28 @@ impl Outbox {
         }
     }
 
-    pub fn due(&mut self, board: &StatusBoard, now: Instant) -> Due {
+    pub fn due(&mut self, status_board: &StatusBoard, now: Instant) -> Due {
         let mut due = Due::default();
-        let ended = self.add_ends(board, now, &mut due);
-        self.add_instances(board, &ended, now, &mut due);
-        self.add_absent(board, &ended, &mut due);
+        let ended = self.add_ends(status_board, now, &mut due);
+        self.add_instances(status_board, &ended, now, &mut due);
+        self.add_absent(status_board, &ended, &mut due);
         if self.has_completed == Completion::Owed {
             self.has_completed = Completion::Said;
             due.push(Kind::Complete(v1::Complete {}));
         }
-        if board.disk_free != self.disk_free {
-            self.disk_free = board.disk_free;
-            due.messages.extend(board.disk_free.map(|free| message(Kind::DiskFree(free))));
+        if status_board.disk_free != self.disk_free {
+            self.disk_free = status_board.disk_free;
+            due.messages.extend(status_board.disk_free.map(|free| message(Kind::DiskFree(free))));
         }
-        self.add_events(board, &mut due);
+        self.add_events(status_board, &mut due);
         due
     }
 
     /// The ends go first: what an instance is counts only if it is said after its last order ended. Returns whose they are.
-    fn add_ends(&mut self, board: &StatusBoard, now: Instant, due: &mut Due) -> BTreeSet<InstanceName> {
+    fn add_ends(&mut self, status_board: &StatusBoard, now: Instant, due: &mut Due) -> BTreeSet<InstanceName> {
         let mut ended = BTreeSet::new();
-        self.ended.retain(|id, _| board.ends.contains_key(id));
-        for (id, (instance, end)) in &board.ends {
+        self.ended.retain(|id, _| status_board.ends.contains_key(id));
+        for (id, (instance, end)) in &status_board.ends {
             match self.ended.get(id) {
                 Some(said) if !said.again => continue,
                 Some(said) if said.at + AGAIN > now => due.wake(said.at + AGAIN),
@@ -99,8 +99,14 @@ impl Outbox {
         ended
     }
 
-    fn add_instances(&mut self, board: &StatusBoard, ended: &BTreeSet<InstanceName>, now: Instant, due: &mut Due) {
-        for (name, running) in &board.instances {
+    fn add_instances(
+        &mut self,
+        status_board: &StatusBoard,
+        ended: &BTreeSet<InstanceName>,
+        now: Instant,
+        due: &mut Due,
+    ) {
+        for (name, running) in &status_board.instances {
             let ready = match self.said.get(name) {
                 _ if ended.contains(name) => now,
                 Some((said, _)) if said == running => continue,
@@ -116,16 +122,16 @@ impl Outbox {
         }
     }
 
-    fn add_absent(&mut self, board: &StatusBoard, ended: &BTreeSet<InstanceName>, due: &mut Due) {
-        let gone = self.said.keys().chain(ended).filter(|name| !board.instances.contains_key(*name));
+    fn add_absent(&mut self, status_board: &StatusBoard, ended: &BTreeSet<InstanceName>, due: &mut Due) {
+        let gone = self.said.keys().chain(ended).filter(|name| !status_board.instances.contains_key(*name));
         for name in gone.cloned().collect::<BTreeSet<_>>() {
             self.said.remove(&name);
             due.push(Kind::Instance((name, Running::Absent).into()));
         }
     }
 
-    fn add_events(&mut self, board: &StatusBoard, due: &mut Due) {
-        for (number, event) in &board.events {
+    fn add_events(&mut self, status_board: &StatusBoard, due: &mut Due) {
+        for (number, event) in &status_board.events {
             if *number > self.events_so_far {
                 self.events_so_far = *number;
                 due.events.push((*number, message(Kind::Event(wire_event(event)))));

@@ -37,13 +37,13 @@ pub async fn report(
 /// greeting changes, all of it is said again.
 pub fn stream(
     greeting: watch::Receiver<Greeting>,
-    board: watch::Receiver<MaskedBoard>,
+    status_board: watch::Receiver<MaskedBoard>,
     open: watch::Receiver<Option<Arc<OpenSet>>>,
     events_so_far: Arc<AtomicU64>,
 ) -> impl Stream<Item = FromAgent> + Send + 'static {
     let outbox = Outbox::new(events_so_far.load(Ordering::Relaxed));
     let queue = VecDeque::new();
-    let mut reporter = Reporter { greeting, board, open, outbox, queue, spoke: Instant::now(), events_so_far };
+    let mut reporter = Reporter { greeting, status_board, open, outbox, queue, spoke: Instant::now(), events_so_far };
     reporter.greet();
     stream::unfold(reporter, |mut reporter| async {
         let message = reporter.next().await;
@@ -67,7 +67,7 @@ fn hello(greeting: &Greeting) -> v1::Hello {
 
 struct Reporter {
     greeting: watch::Receiver<Greeting>,
-    board: watch::Receiver<MaskedBoard>,
+    status_board: watch::Receiver<MaskedBoard>,
     open: watch::Receiver<Option<Arc<OpenSet>>>,
     outbox: Outbox,
     /// Events have their numbers.
@@ -99,7 +99,7 @@ impl Reporter {
                     return message;
                 }
             }
-            let due = self.outbox.due(&self.board.borrow_and_update(), Instant::now());
+            let due = self.outbox.due(&self.status_board.borrow_and_update(), Instant::now());
             self.queue.extend(due.messages.into_iter().map(|message| (None, message)));
             self.queue.extend(due.events.into_iter().map(|(number, message)| (Some(number), message)));
             if self.queue.is_empty() {
@@ -120,7 +120,7 @@ impl Reporter {
         let wake = next.map_or(heartbeat, |next| next.min(heartbeat));
         tokio::select! {
             () = changed(&mut self.greeting) => self.greet(),
-            () = changed(&mut self.board) => {}
+            () = changed(&mut self.status_board) => {}
             () = changed(&mut self.open) => {
                 if let Some(open) = &*self.open.borrow_and_update() {
                     self.outbox.say_again(open.ids());
@@ -146,8 +146,8 @@ mod tests {
     type HarnessStream = Pin<Box<dyn Stream<Item = FromAgent>>>;
 
     struct Harness {
-        pen: StatusWriter,
-        board: watch::Sender<MaskedBoard>,
+        status_writer: StatusWriter,
+        status_board: watch::Sender<MaskedBoard>,
         greeting: watch::Sender<Greeting>,
         open: watch::Sender<Option<Arc<OpenSet>>>,
         events_so_far: Arc<AtomicU64>,
@@ -156,8 +156,8 @@ mod tests {
     impl Harness {
         fn new(events: &str) -> Self {
             let harness = Self {
-                pen: StatusWriter::default(),
-                board: watch::Sender::default(),
+                status_writer: StatusWriter::default(),
+                status_board: watch::Sender::default(),
                 greeting: watch::Sender::default(),
                 open: watch::Sender::default(),
                 events_so_far: Arc::default(),
@@ -167,13 +167,13 @@ mod tests {
         }
 
         fn tell(&self, events: &str) {
-            events.split(' ').for_each(|text| self.pen.tell(Time(1), None, text));
-            self.board.send_replace(MaskedBoard::plain(self.pen.see(Clone::clone)));
+            events.split(' ').for_each(|text| self.status_writer.tell(Time(1), None, text));
+            self.status_board.send_replace(MaskedBoard::plain(self.status_writer.see(Clone::clone)));
         }
 
         fn connect(&self) -> HarnessStream {
             let so_far = Arc::clone(&self.events_so_far);
-            Box::pin(stream(self.greeting.subscribe(), self.board.subscribe(), self.open.subscribe(), so_far))
+            Box::pin(stream(self.greeting.subscribe(), self.status_board.subscribe(), self.open.subscribe(), so_far))
         }
     }
 

@@ -29,54 +29,58 @@ pub enum Forbidden {
 }
 
 /// Refuses reaches that the policy does not allow as of now, as they are written and where links take them.
-pub async fn allow(site: &AgentContext, reaches: &Reaches) -> Result<(), Forbidden> {
-    allow_where(site, reaches).await.map(drop)
+pub async fn allow(context: &AgentContext, reaches: &Reaches) -> Result<(), Forbidden> {
+    allow_where(context, reaches).await.map(drop)
 }
 
 /// The same, and where the links took the paths that it allows.
-pub async fn allow_where(site: &AgentContext, reaches: &Reaches) -> Result<Leads, Forbidden> {
-    let policy = site.policy.now().map_err(Forbidden::NoPolicy)?;
+pub async fn allow_where(context: &AgentContext, reaches: &Reaches) -> Result<Leads, Forbidden> {
+    let policy = context.policy.now().map_err(Forbidden::NoPolicy)?;
     let mut refusals = policy.refusals(reaches);
     let mut leads = Leads::new();
     if refusals.is_empty() {
-        leads = site.looks.follow(policy.paths_to_follow(reaches)).await;
+        leads = context.looks.follow(policy.paths_to_follow(reaches)).await;
         refusals = policy.refusals_of_links(reaches, &leads);
     }
     if refusals.is_empty() { Ok(leads) } else { Err(Forbidden::ByPolicy(joined(&refusals))) }
 }
 
 /// Refuses an instance that reaches what the policy does not allow, with the volumes that are on this host already.
-pub async fn allow_instance(site: &AgentContext, rendered: &Rendered) -> Result<(), Forbidden> {
-    allow_with_devices(site, Reaches::of_instance(rendered), &rendered.spec).await
+pub async fn allow_instance(context: &AgentContext, rendered: &Rendered) -> Result<(), Forbidden> {
+    allow_with_devices(context, Reaches::of_instance(rendered), &rendered.spec).await
 }
 
 /// The same for its containers alone.
-pub async fn allow_spec(site: &AgentContext, spec: &InstanceSpec) -> Result<(), Forbidden> {
-    allow_with_devices(site, Reaches::of_spec(spec), spec).await
+pub async fn allow_spec(context: &AgentContext, spec: &InstanceSpec) -> Result<(), Forbidden> {
+    allow_with_devices(context, Reaches::of_spec(spec), spec).await
 }
 
 /// Refuses reaches of an order that starts containers of this spec.
-pub async fn allow_with_devices(site: &AgentContext, reaches: Reaches, spec: &InstanceSpec) -> Result<(), Forbidden> {
+pub async fn allow_with_devices(
+    context: &AgentContext,
+    reaches: Reaches,
+    spec: &InstanceSpec,
+) -> Result<(), Forbidden> {
     // What is forbidden as it is written needs no Engine to be refused.
-    allow(site, &reaches).await?;
+    allow(context, &reaches).await?;
     if spec.volumes.is_empty() {
         return Ok(());
     }
-    let devices = site.hands.volume_devices(spec).await?;
+    let devices = context.runtime.volume_devices(spec).await?;
     let reaches = Reaches { all: Vec::new(), ..reaches }.with_devices(&devices);
-    allow(site, &reaches).await
+    allow(context, &reaches).await
 }
 
 /// Refuses to begin what may have to go back to a spec that the policy forbids by now, unless all of it runs: what ran is started
 /// again, and nothing else.
-pub async fn allow_way_back(site: &AgentContext, from: &InstanceSpec) -> Result<(), Forbidden> {
-    let found = site.hands.look(from).await?;
+pub async fn allow_way_back(context: &AgentContext, from: &InstanceSpec) -> Result<(), Forbidden> {
+    let found = context.runtime.look(from).await?;
     let runs = |service: &str| found.containers.iter().any(|it| it.service == service && it.state.is_alive());
     let containers: Vec<_> = from.containers.iter().filter(|it| !runs(&it.service)).cloned().collect();
     if containers.is_empty() {
         return Ok(());
     }
-    let policy = site.policy.now().map_err(Forbidden::NoPolicy)?;
+    let policy = context.policy.now().map_err(Forbidden::NoPolicy)?;
     let refusals = policy.refusals(&Reaches::of_spec(&InstanceSpec { containers, ..from.clone() }));
     if refusals.is_empty() {
         return Ok(());
@@ -87,23 +91,23 @@ pub async fn allow_way_back(site: &AgentContext, from: &InstanceSpec) -> Result<
 
 /// Refuses a spec on the way back, right before a step that mounts it. [`allow_way_back`] has judged it as it is written, when the
 /// order was prepared; a policy that came later would leave nothing running. Where links and volumes lead by now is judged.
-pub async fn allow_step_back(step: &Step, site: &AgentContext, spec: &InstanceSpec) -> Result<(), Forbidden> {
+pub async fn allow_step_back(step: &Step, context: &AgentContext, spec: &InstanceSpec) -> Result<(), Forbidden> {
     if !mounts(step) {
         return Ok(());
     }
-    let policy = site.policy.now().map_err(Forbidden::NoPolicy)?;
+    let policy = context.policy.now().map_err(Forbidden::NoPolicy)?;
     let reaches = Reaches::of_spec(spec);
-    let leads = site.looks.follow(policy.paths_to_follow(&reaches)).await;
+    let leads = context.looks.follow(policy.paths_to_follow(&reaches)).await;
     let refusals = policy.refusals_of_links(&reaches, &leads);
     if !refusals.is_empty() {
         return Err(Forbidden::ByPolicy(joined(&refusals)));
     }
-    allow_with_devices(site, Reaches { all: Vec::new(), ..reaches }, spec).await
+    allow_with_devices(context, Reaches { all: Vec::new(), ..reaches }, spec).await
 }
 
 /// Refuses them right before a step that mounts them.
-pub async fn allow_step(step: &Step, site: &AgentContext, spec: &InstanceSpec) -> Result<(), Forbidden> {
-    if mounts(step) { allow_spec(site, spec).await } else { Ok(()) }
+pub async fn allow_step(step: &Step, context: &AgentContext, spec: &InstanceSpec) -> Result<(), Forbidden> {
+    if mounts(step) { allow_spec(context, spec).await } else { Ok(()) }
 }
 
 fn mounts(step: &Step) -> bool {
@@ -128,19 +132,19 @@ fn mounts(step: &Step) -> bool {
 
 /// The stores that must not be read, each with the reason.
 pub async fn stores_refused(
-    site: &AgentContext,
+    context: &AgentContext,
     rendered: &Rendered,
     mounted: &Mounted,
 ) -> BTreeMap<StoreName, String> {
     let reaches = store_reaches(&rendered.stores, &rendered.spec, mounted);
-    let policy = match site.policy.now() {
+    let policy = match context.policy.now() {
         Ok(policy) => policy,
         Err(reason) => {
             let text = Forbidden::NoPolicy(reason).to_string();
             return reaches.into_keys().map(|name| (name, text.clone())).collect();
         }
     };
-    let leads = site.looks.follow(all_paths(&policy, reaches.values())).await;
+    let leads = context.looks.follow(all_paths(&policy, reaches.values())).await;
     forbidden_stores(&policy, &reaches, &leads)
 }
 
@@ -149,22 +153,22 @@ fn all_paths<'a>(policy: &HostPolicy, reaches: impl Iterator<Item = &'a Reaches>
 }
 
 /// What an instance's stores cover of what is on this host and the policy lets anybody read; none where nobody can look.
-pub async fn coverage_now(site: &AgentContext, settled: &Settled) -> Option<Coverage> {
+pub async fn coverage_now(context: &AgentContext, settled: &Settled) -> Option<Coverage> {
     let rendered = &settled.rendered;
-    let mounted = site.hands.mounted(&rendered.spec).await.ok()?;
-    let refused = stores_refused(site, rendered, &mounted).await;
+    let mounted = context.runtime.mounted(&rendered.spec).await.ok()?;
+    let refused = stores_refused(context, rendered, &mounted).await;
     Some(coverage(&rendered.stores, &rendered.spec, &mounted, &refused))
 }
 
 /// Looks at an instance. Exec probes that the policy does not allow are not run, and count as failed.
 pub async fn observe(
-    site: &AgentContext,
+    context: &AgentContext,
     spec: &InstanceSpec,
     health: &HealthRules,
 ) -> Result<Observation, RuntimeError> {
-    let refusal = |probe: &Probe| refused_probe(site, probe).map(|text| text.to_string());
+    let refusal = |probe: &Probe| refused_probe(context, probe).map(|text| text.to_string());
     let (run, refused): (Vec<Probe>, Vec<Probe>) = health.probes.iter().cloned().partition(|it| refusal(it).is_none());
-    let seen = site.hands.observe(spec, &HealthRules { probes: run, ..health.clone() }).await?;
+    let seen = context.runtime.observe(spec, &HealthRules { probes: run, ..health.clone() }).await?;
     let failed = refused
         .iter()
         .map(|probe| ProbeResult { probe: format!("exec probe of {}", probe.service()), failure: refusal(probe) });
@@ -172,13 +176,13 @@ pub async fn observe(
 }
 
 /// Refuses to wait for probes that must not be run.
-pub fn allow_probes(site: &AgentContext, health: &HealthRules) -> Result<(), Forbidden> {
-    health.probes.iter().find_map(|probe| refused_probe(site, probe)).map_or(Ok(()), Err)
+pub fn allow_probes(context: &AgentContext, health: &HealthRules) -> Result<(), Forbidden> {
+    health.probes.iter().find_map(|probe| refused_probe(context, probe)).map_or(Ok(()), Err)
 }
 
-fn refused_probe(site: &AgentContext, probe: &Probe) -> Option<Forbidden> {
+fn refused_probe(context: &AgentContext, probe: &Probe) -> Option<Forbidden> {
     let reach = Reach::Exec(ExecUse::of_probe(probe)?);
-    let refusals = match site.policy.now() {
+    let refusals = match context.policy.now() {
         Ok(policy) => policy.refusals(&Reaches { own: None, all: vec![reach] }),
         Err(reason) => return Some(Forbidden::NoPolicy(reason)),
     };

@@ -29,7 +29,7 @@ pub async fn back(
         return remove(work, tried, &no_volume).await;
     };
     // A volume that went missing on the way is data: what is made anew in its place would be empty.
-    let lost = lost_volumes(&look(work.site, &from.rendered.spec).await?, from);
+    let lost = lost_volumes(&look(work.context, &from.rendered.spec).await?, from);
     if !lost.is_empty() {
         return Err(WorkError::DataGone(lost.join(", "), from.rendered.spec.instance.clone()));
     }

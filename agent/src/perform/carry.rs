@@ -29,9 +29,9 @@ use tokio::time::timeout;
 const BACK_LIMIT: Duration = Duration::from_secs(600);
 
 /// Accepts a new order and carries it out.
-pub async fn begin(site: &AgentContext, incoming: OutgoingOrder) {
+pub async fn begin(context: &AgentContext, incoming: OutgoingOrder) {
     let OutgoingOrder { order, values, drift, access, limit_rate } = incoming;
-    let (entry, begun) = (site.ledger().instances().get(&order.instance).cloned(), clock::now());
+    let (entry, begun) = (context.ledger().instances().get(&order.instance).cloned(), clock::now());
     let from = entry.as_ref().and_then(|entry| entry.settled.clone());
     let open = OpenState {
         values: Values(values),
@@ -45,24 +45,26 @@ pub async fn begin(site: &AgentContext, incoming: OutgoingOrder) {
     };
     let accepted = OrderEntry { order: order.clone(), begun, state: OrderState::Open(Box::new(open)) };
     tracing::info!(order = %order.id, instance = %order.instance, "order accepted");
-    site.insist(|ledger| ledger.begin(accepted.clone())).await;
-    let policy = site.policy.now();
+    context.retry_until_ok(|ledger| ledger.begin(accepted.clone())).await;
+    let policy = context.policy.now();
     if let Some(outcome) = outcome_at_once(&order.action, entry.as_ref(), &policy, begun) {
-        return end(site, &order, outcome, None).await;
+        return end(context, &order, outcome, None).await;
     }
-    go_on(site, &order.id).await;
+    go_on(context, &order.id).await;
 }
 
 /// Goes on with an accepted order from where the ledger says it is.
-pub async fn go_on(site: &AgentContext, id: &OrderId) {
-    let Some(entry) = site.ledger().orders().get(id).cloned() else { return };
+pub async fn go_on(context: &AgentContext, id: &OrderId) {
+    let Some(entry) = context.ledger().orders().get(id).cloned() else { return };
     if let Action::Data(_) = entry.order.action {
-        return data::go_on(site, entry).await;
+        return data::go_on(context, entry).await;
     }
     let OrderState::Open(open) = entry.state else { return };
     let order = entry.order;
-    let last = site.pen.see(|board| board.instances.get(&order.instance).and_then(|it| it.last().cloned()));
-    let work = Work::new(site, &order.id, &order.instance, last);
+    let last = context
+        .status_writer
+        .see(|status_board| status_board.instances.get(&order.instance).and_then(|it| it.last().cloned()));
+    let work = Work::new(context, &order.id, &order.instance, last);
     let left = order.deadline.saturating_sub(clock::now().since(entry.begun));
     let carrying = Carrying { work: &work, order: &order, left };
     match open.way.clone() {
@@ -95,8 +97,8 @@ impl Carrying<'_> {
         open.way = Direction::Forward { step: 0, doing: String::new() };
         let mut taken = None;
         self.work
-            .site
-            .insist(|ledger| {
+            .context
+            .retry_until_ok(|ledger| {
                 // Another order may have begun meanwhile with what this one would claim.
                 taken = to.as_ref().and_then(|to| expect_unclaimed(ledger, &to.rendered.spec, before(&open)).err());
                 if taken.is_some() {
@@ -116,18 +118,18 @@ impl Carrying<'_> {
     async fn prepared(&self, open: &OpenState) -> Result<Option<Settled>, String> {
         let from = open.from.as_ref();
         if let Some(from) = from.filter(|_| starts_something(&self.order.action)) {
-            refuse_to_start(self.work.site, from).await.map_err(|error| crate::chain(&error))?;
+            refuse_to_start(self.work.context, from).await.map_err(|error| crate::chain(&error))?;
         }
         match &self.order.action {
             Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
                 self.work.say(format!("preparing {}", goal.release));
-                let site = self.work.site;
-                let to = prepare(site, &self.order.instance, goal, &open.values, open.drift, from).await;
+                let context = self.work.context;
+                let to = prepare(context, &self.order.instance, goal, &open.values, open.drift, from).await;
                 to.map(Some).map_err(|error| crate::chain(&error))
             }
             Action::Power { wish, serial } => {
                 if let Some(from) = from.filter(|_| starts_something(&self.order.action)) {
-                    let allowed = allow_instance(self.work.site, &from.rendered).await;
+                    let allowed = allow_instance(self.work.context, &from.rendered).await;
                     allowed.map_err(|error| crate::chain(&error))?;
                 }
                 let power = PowerDesired { wish: *wish, serial: *serial };
@@ -135,7 +137,7 @@ impl Carrying<'_> {
             }
             Action::Remove { volumes } => {
                 let spec = self.spec(open).unwrap_or_else(|| self.bare_spec(volumes));
-                let deletable = expect_deletable(self.work.site, &spec, volumes).await;
+                let deletable = expect_deletable(self.work.context, &spec, volumes).await;
                 deletable.map(|()| None).map_err(|error| crate::chain(&error))
             }
             // It has a life of its own.
@@ -170,13 +172,13 @@ impl Carrying<'_> {
         }
         let since = clock::now();
         let way = Direction::Back { because: because.clone(), since };
-        self.work.site.insist(|ledger| ledger.mark(&self.order.id, |open| open.way = way.clone())).await;
+        self.work.context.retry_until_ok(|ledger| ledger.mark(&self.order.id, |open| open.way = way.clone())).await;
         self.back(open, because, since, Attempt::First).await;
     }
 
     /// Whether the ledger says that any step has begun.
     fn is_touched(&self) -> bool {
-        match self.work.site.ledger().orders().get(&self.order.id).map(|entry| &entry.state) {
+        match self.work.context.ledger().orders().get(&self.order.id).map(|entry| &entry.state) {
             Some(OrderState::Open(open)) => {
                 !matches!(open.way, Direction::Accepted | Direction::Forward { step: 0, .. })
             }
@@ -220,12 +222,12 @@ impl Carrying<'_> {
     /// What the parts that this order touches are, or were, made from.
     fn spec(&self, open: &OpenState) -> Option<InstanceSpec> {
         let settled = open.to.as_ref().or(open.from.as_ref()).map(|settled| settled.rendered.spec.clone());
-        settled.or_else(|| self.work.site.ledger().instances().get(&self.order.instance)?.spec().cloned())
+        settled.or_else(|| self.work.context.ledger().instances().get(&self.order.instance)?.spec().cloned())
     }
 
     fn bare_spec(&self, volumes: &BTreeSet<String>) -> InstanceSpec {
-        let (site, instance) = (self.work.site, &self.order.instance);
-        InstanceSpec::unrecorded(instance, &site.host, volumes, site.working_dir(instance).display().to_string())
+        let (context, instance) = (self.work.context, &self.order.instance);
+        InstanceSpec::unrecorded(instance, &context.host, volumes, context.working_dir(instance).display().to_string())
     }
 
     fn deadline(&self) -> Period {
@@ -233,7 +235,7 @@ impl Carrying<'_> {
     }
 
     async fn end(&self, outcome: Outcome, becomes: Option<LedgerUpdate>) {
-        end(self.work.site, self.order, outcome, becomes).await;
+        end(self.work.context, self.order, outcome, becomes).await;
     }
 }
 

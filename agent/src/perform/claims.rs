@@ -83,15 +83,19 @@ pub fn expect_unshared(ledger: &Ledger, spec: &InstanceSpec, kinds: &[ClaimKind]
 }
 
 /// Refuses what an instance must not become: names with another meaning, another project, what others have.
-pub async fn expect_own(site: &AgentContext, to: &InstanceSpec, from: Option<&InstanceSpec>) -> Result<(), ClaimError> {
+pub async fn expect_own(
+    context: &AgentContext,
+    to: &InstanceSpec,
+    from: Option<&InstanceSpec>,
+) -> Result<(), ClaimError> {
     if let Some((name, reason)) = to.bad_engine_name() {
         return Err(ClaimError::BadName { name: name.to_owned(), reason });
     }
     if let Some(from) = from.filter(|from| from.project != to.project) {
         return Err(ClaimError::OtherProject { from: from.project.clone(), to: to.project.clone() });
     }
-    expect_unclaimed(&site.ledger(), to, from)?;
-    let found = look(site, to).await?;
+    expect_unclaimed(&context.ledger(), to, from)?;
+    let found = look(context, to).await?;
     let strangers: Vec<&str> = found.strangers().collect();
     if from.is_none() && !strangers.is_empty() {
         return Err(ClaimError::Occupied { project: to.project.clone(), containers: strangers.join(", ") });
@@ -139,15 +143,15 @@ pub fn expect_no_foreign_container(found: &FoundProject) -> Result<(), ClaimErro
 
 /// Refuses to delete volumes that somebody else claims, uses or signed. Nothing was touched before.
 pub async fn expect_deletable(
-    site: &AgentContext,
+    context: &AgentContext,
     spec: &InstanceSpec,
     volumes: &BTreeSet<String>,
 ) -> Result<(), ClaimError> {
     if volumes.is_empty() {
         return Ok(());
     }
-    let others = others(&site.ledger(), &spec.instance);
-    let found = look(site, spec).await?;
+    let others = others(&context.ledger(), &spec.instance);
+    let found = look(context, spec).await?;
     for volume in volumes {
         let claimed = holders_of_volume(volume, others.iter().map(|(name, claims)| (name.to_string(), claims)));
         let mounted = found.borrowed.get(volume).map(|container| format!("the container {container}"));

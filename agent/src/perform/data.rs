@@ -86,12 +86,14 @@ impl OrderEnd {
 }
 
 /// Goes on with an accepted order from where the ledger says it is.
-pub async fn go_on(site: &AgentContext, entry: OrderEntry) {
+pub async fn go_on(context: &AgentContext, entry: OrderEntry) {
     let OrderState::Open(open) = entry.state else { return };
     let (order, begun) = (entry.order, entry.begun);
     let Action::Data(action) = &order.action else { return };
-    let last = site.pen.see(|board| board.instances.get(&order.instance).and_then(|it| it.last().cloned()));
-    let work = Work::new(site, &order.id, &order.instance, last);
+    let last = context
+        .status_writer
+        .see(|status_board| status_board.instances.get(&order.instance).and_then(|it| it.last().cloned()));
+    let work = Work::new(context, &order.id, &order.instance, last);
     let data = DataWork { work: &work, order: &order, open: &open };
     let left = order.deadline.saturating_sub(clock::now().since(begun));
     match &open.way {
@@ -163,7 +165,7 @@ impl DataWork<'_> {
             return self.end(restore::passed(self).await).await;
         }
         let way = Direction::Back { because: because.to_owned(), since: clock::now() };
-        self.site().insist(|ledger| ledger.mark(&self.order.id, |open| open.way = way.clone())).await;
+        self.context().retry_until_ok(|ledger| ledger.mark(&self.order.id, |open| open.way = way.clone())).await;
         self.back(because).await;
     }
 
@@ -214,7 +216,7 @@ impl DataWork<'_> {
         // Where nothing else is left, the instance is what it was as soon as they go on, and a drill's double was never a part of it.
         let is_tried_again = left.reach == RestorePhase::Untouched && (left.sandbox.is_some() || !left.held.is_empty());
         let mark = StuckMark { order: self.order.id.clone(), reason: reason.clone() };
-        let before = self.site().ledger().instances().get(instance).cloned().unwrap_or_default();
+        let before = self.context().ledger().instances().get(instance).cloned().unwrap_or_default();
         let stuck = if is_tried_again { before.stuck } else { Some(mark) };
         let remains = self.open_now().and_then(|open| open.to).map(|to| Box::new(to.rendered.spec));
         let remains = remains.filter(|_| before.settled.is_none());
@@ -227,11 +229,11 @@ impl DataWork<'_> {
     async fn end(&self, came: OrderEnd) {
         let OrderEnd { outcome, made, becomes } = came;
         let outcome = sandboxes::keep_left(self, outcome).await;
-        end(self.site(), self.order, End { outcome, made: made.map(Box::new) }, becomes).await;
+        end(self.context(), self.order, End { outcome, made: made.map(Box::new) }, becomes).await;
     }
 
     fn begin_attempt(&self) -> Result<(), LedgerError> {
-        self.site().ledger().mark(&self.order.id, |open| {
+        self.context().ledger().mark(&self.order.id, |open| {
             open.way = Direction::Forward { step: 1, doing: String::new() };
             open.journal.get_or_insert_default().attempts += 1;
         })
@@ -240,7 +242,7 @@ impl DataWork<'_> {
     /// Writes the journal, before what it says is done.
     pub fn note(&self, change: impl FnOnce(&mut Journal)) -> Result<(), LedgerError> {
         let doing = self.work.doing();
-        self.site().ledger().mark(&self.order.id, |open| {
+        self.context().ledger().mark(&self.order.id, |open| {
             change(open.journal.get_or_insert_default());
             if let Direction::Forward { step, doing: noted } = &mut open.way {
                 (*step, *noted) = (*step + 1, doing);
@@ -250,7 +252,7 @@ impl DataWork<'_> {
 
     /// What the ledger has of this order now.
     pub fn open_now(&self) -> Option<OpenState> {
-        match &self.site().ledger().orders().get(&self.order.id)?.state {
+        match &self.context().ledger().orders().get(&self.order.id)?.state {
             OrderState::Open(open) => Some(OpenState::clone(open)),
             OrderState::Ended { .. } => None,
         }
@@ -260,8 +262,8 @@ impl DataWork<'_> {
         self.open_now().and_then(|open| open.journal).map(|journal| *journal).unwrap_or_default()
     }
 
-    pub fn site(&self) -> &AgentContext {
-        self.work.site
+    pub fn context(&self) -> &AgentContext {
+        self.work.context
     }
 
     /// The id of the backup that this order makes.
@@ -287,27 +289,27 @@ fn left_in_buckets(journal: &Journal) -> String {
 }
 
 /// Removes what drills restored for orders that are no longer open, when the agent starts.
-pub fn sweep_drills(site: &AgentContext) {
-    let open: BTreeSet<String> = site
+pub fn sweep_drills(context: &AgentContext) {
+    let open: BTreeSet<String> = context
         .ledger()
         .orders()
         .values()
         .filter(|entry| entry.is_open())
         .map(|entry| entry.order.id.to_string())
         .collect();
-    drill::sweep_scratch(&site.data_dir, &open);
+    drill::sweep_scratch(&context.data_dir, &open);
 }
 
 /// Lets go on whatever stands still for a backup, before the agent ends: nobody knows when it will be back.
-pub async fn let_all_go_on(site: &AgentContext) {
-    let open: Vec<OrderEntry> = site.ledger().orders().values().filter(|entry| entry.is_open()).cloned().collect();
+pub async fn let_all_go_on(context: &AgentContext) {
+    let open: Vec<OrderEntry> = context.ledger().orders().values().filter(|entry| entry.is_open()).cloned().collect();
     for entry in open {
         let OrderState::Open(open) = &entry.state else { continue };
         let Some(settled) = open.from.as_ref().filter(|_| open.journal.as_ref().is_some_and(|it| !it.held.is_empty()))
         else {
             continue;
         };
-        let work = Work::new(site, &entry.order.id, &entry.order.instance, None);
+        let work = Work::new(context, &entry.order.id, &entry.order.instance, None);
         let data = DataWork { work: &work, order: &entry.order, open };
         if let Err(error) = holds::release(&data, &settled.rendered.spec, |_| true).await {
             tracing::error!(error = crate::chain(&error), instance = %entry.order.instance, "a service still stands still");

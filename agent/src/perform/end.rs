@@ -13,52 +13,52 @@ use fleet_core::names::InstanceName;
 use fleet_core::order::{End, Order, Outcome};
 
 /// Ends an order in the ledger, then says so together with what the instance is now.
-pub async fn end(site: &AgentContext, order: &Order, end: impl Into<End>, becomes: Option<LedgerUpdate>) {
+pub async fn end(context: &AgentContext, order: &Order, end: impl Into<End>, becomes: Option<LedgerUpdate>) {
     // Before the ledger forgets what was secret about it.
-    let end = Mask::of(site, &order.instance).end(end.into());
+    let end = Mask::of(context, &order.instance).end(end.into());
     tracing::info!(order = %order.id, instance = %order.instance, outcome = end.outcome.word(), "order ended");
-    site.insist(|ledger| ledger.end(&order.id, end.clone(), becomes.clone(), clock::now())).await;
-    note_made(site, &order.instance).await;
-    let entry = site.ledger().instances().get(&order.instance).cloned();
+    context.retry_until_ok(|ledger| ledger.end(&order.id, end.clone(), becomes.clone(), clock::now())).await;
+    note_made(context, &order.instance).await;
+    let entry = context.ledger().instances().get(&order.instance).cloned();
     let now = match &entry {
-        Some(entry) => look(site, entry).await.map(|said| with_leftovers(site, &order.instance, said)),
+        Some(entry) => look(context, entry).await.map(|said| with_leftovers(context, &order.instance, said)),
         None => None,
     };
-    site.pen.write(|board| {
+    context.status_writer.write(|status_board| {
         match now {
-            Some(said) => drop(board.instances.insert(order.instance.clone(), Running::Settled(said))),
-            None => drop(board.instances.remove(&order.instance)),
+            Some(said) => drop(status_board.instances.insert(order.instance.clone(), Running::Settled(said))),
+            None => drop(status_board.instances.remove(&order.instance)),
         }
-        board.ends.insert(order.id.clone(), (order.instance.clone(), end));
+        status_board.ends.insert(order.id.clone(), (order.instance.clone(), end));
     });
     // Nobody listens while the agent is going down.
-    let _ = site.attention.send(order.instance.clone());
+    let _ = context.attention.send(order.instance.clone());
 }
 
 /// Notes the volumes that the order has made: what has their names later, and not their label, is something else.
-async fn note_made(site: &AgentContext, instance: &InstanceName) {
-    let Some(settled) = site.ledger().settled(instance).cloned() else { return };
+async fn note_made(context: &AgentContext, instance: &InstanceName) {
+    let Some(settled) = context.ledger().settled(instance).cloned() else { return };
     let spec = &settled.rendered.spec;
     if spec.volumes.iter().any(|volume| !volume.external && !settled.signed.contains(&volume.name))
-        && let Ok(found) = site.hands.look(spec).await
+        && let Ok(found) = context.runtime.look(spec).await
     {
-        note_signed(site, spec, &found);
+        note_signed(context, spec, &found);
     }
 }
 
-async fn look(site: &AgentContext, entry: &InstanceEntry) -> Option<InstanceSaid> {
+async fn look(context: &AgentContext, entry: &InstanceEntry) -> Option<InstanceSaid> {
     let settled = entry.settled.as_ref()?;
     let spec = &settled.rendered.spec;
-    let coverage = coverage_now(site, settled).await;
-    match observe(site, spec, &settled.rendered.health).await {
+    let coverage = coverage_now(context, settled).await;
+    match observe(context, spec, &settled.rendered.health).await {
         Ok(seen) => said(entry, &seen, Vec::new(), coverage),
         Err(_) => unlooked(entry),
     }
 }
 
 /// Takes note of a fault of this agent in the middle of an order.
-pub fn note_fault(site: &AgentContext, instance: &InstanceName) {
-    let mut ledger = site.ledger();
+pub fn note_fault(context: &AgentContext, instance: &InstanceName) {
+    let mut ledger = context.ledger();
     let is_ours = |entry: &&OrderEntry| entry.is_open() && entry.order.instance == *instance;
     let Some(entry) = ledger.orders().values().find(is_ours).cloned() else { return };
     let OrderState::Open(open) = entry.state else { return };
@@ -86,6 +86,6 @@ pub fn note_fault(site: &AgentContext, instance: &InstanceName) {
         tracing::error!(error = crate::chain(&error), "the fault could not be noted");
     }
     if let Some(end) = end {
-        site.pen.write(|board| drop(board.ends.insert(id.clone(), (instance.clone(), end))));
+        context.status_writer.write(|status_board| drop(status_board.ends.insert(id.clone(), (instance.clone(), end))));
     }
 }

@@ -35,7 +35,7 @@ pub async fn forward(
 
 /// Removes an instance, but for what other instances of this host claim or use.
 pub async fn remove(work: &Work<'_>, spec: &InstanceSpec, volumes: &BTreeSet<String>) -> Result<(), WorkError> {
-    let others = others(&work.site.ledger(), work.instance);
+    let others = others(&work.context.ledger(), work.instance);
     let stages = |found: &FoundProject| steps_to_remove(&spared(found.clone(), &others), spec, volumes);
     work.perform(spec, stages, Finish::AsIs).await
 }

@@ -35,8 +35,8 @@ pub fn lost_names<'a>(found: &FoundProject, settled: &'a Settled) -> Vec<&'a str
 }
 
 /// Notes which of an instance's volumes carry its label. What cannot be noted now is noted at the next look.
-pub fn note_signed(site: &AgentContext, spec: &InstanceSpec, found: &FoundProject) {
-    if let Err(error) = site.ledger().note_signed(&spec.instance, &found.signed) {
+pub fn note_signed(context: &AgentContext, spec: &InstanceSpec, found: &FoundProject) {
+    if let Err(error) = context.ledger().note_signed(&spec.instance, &found.signed) {
         tracing::warn!(error = crate::chain(&error), "the volumes of an instance could not be noted");
     }
 }
@@ -45,8 +45,8 @@ pub fn note_signed(site: &AgentContext, spec: &InstanceSpec, found: &FoundProjec
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Applies the steps again, without a gate: health is watched anyway.
-pub async fn heal(site: &AgentContext, instance: &InstanceName) {
-    let told = match timeout(LIMIT, apply(site, instance)).await {
+pub async fn heal(context: &AgentContext, instance: &InstanceName) {
+    let told = match timeout(LIMIT, apply(context, instance)).await {
         Ok(Ok(done)) if done.is_empty() => None,
         Ok(Ok(done)) => Some(format!("healed: {}", done.join(", "))),
         Ok(Err(error)) => Some(format!("could not be healed: {}", crate::chain(&error))),
@@ -54,16 +54,16 @@ pub async fn heal(site: &AgentContext, instance: &InstanceName) {
     };
     if let Some(text) = told {
         tracing::warn!(%instance, "{text}");
-        site.pen.tell(clock::now(), Some(instance), text);
+        context.status_writer.tell(clock::now(), Some(instance), text);
     }
-    let _ = site.attention.send(instance.clone());
+    let _ = context.attention.send(instance.clone());
 }
 
-async fn apply(site: &AgentContext, instance: &InstanceName) -> Result<Vec<String>, WorkError> {
-    let Some(settled) = site.ledger().settled(instance).cloned() else { return Ok(Vec::new()) };
+async fn apply(context: &AgentContext, instance: &InstanceName) -> Result<Vec<String>, WorkError> {
+    let Some(settled) = context.ledger().settled(instance).cloned() else { return Ok(Vec::new()) };
     let spec = &settled.rendered.spec;
     let mut done = Vec::new();
-    let found = site.hands.look(spec).await?;
+    let found = context.runtime.look(spec).await?;
     if !lost_volumes(&found, &settled).is_empty() {
         return Ok(done);
     }
@@ -72,8 +72,8 @@ async fn apply(site: &AgentContext, instance: &InstanceName) -> Result<Vec<Strin
         let steps: Vec<&Step> = stage.steps.iter().filter(|step| **step != Step::Gate).collect();
         let notes = Notes::unheard();
         try_join_all(steps.iter().map(async |step| {
-            allow_step(step, site, spec).await?;
-            Ok::<_, WorkError>(site.hands.perform(step, spec, &notes).await?)
+            allow_step(step, context, spec).await?;
+            Ok::<_, WorkError>(context.runtime.perform(step, spec, &notes).await?)
         }))
         .await?;
         done.extend(steps.iter().map(ToString::to_string));

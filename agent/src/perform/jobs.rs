@@ -18,7 +18,7 @@ const AT_ONCE: usize = 4;
 
 /// The work that is under way. Dropping it stops it all, at once.
 pub struct Jobs {
-    site: Arc<AgentContext>,
+    context: Arc<AgentContext>,
     work: FuturesUnordered<BoxFuture<'static, (InstanceName, End)>>,
     busy: BTreeMap<InstanceName, Job>,
     /// The last attempt at healing each instance.
@@ -54,9 +54,9 @@ enum Next<'a> {
 }
 
 impl Jobs {
-    pub fn new(site: Arc<AgentContext>) -> Self {
+    pub fn new(context: Arc<AgentContext>) -> Self {
         Self {
-            site,
+            context,
             work: FuturesUnordered::new(),
             busy: BTreeMap::new(),
             healed: Drifted::new(),
@@ -66,7 +66,7 @@ impl Jobs {
 
     /// Begins what can be begun.
     pub fn begin(&mut self, set: Option<&OpenSet>, drifted: &Drifted) {
-        let next = next_orders(&self.site, set);
+        let next = next_orders(&self.context, set);
         for (name, next) in &next {
             self.begin_order(name, next);
         }
@@ -74,8 +74,8 @@ impl Jobs {
             let is_free = !next.contains_key(name) && !self.busy.contains_key(name);
             let is_new = self.healed.get(name).is_none_or(|healed| healed < attempt);
             if is_free && is_new && self.busy.len() < AT_ONCE {
-                let (site, instance) = (Arc::clone(&self.site), name.clone());
-                self.start(name, Kind::Heal, async move { heal::heal(&site, &instance).await });
+                let (context, instance) = (Arc::clone(&self.context), name.clone());
+                self.start(name, Kind::Heal, async move { heal::heal(&context, &instance).await });
                 self.healed.insert(name.clone(), *attempt);
             }
         }
@@ -84,20 +84,20 @@ impl Jobs {
 
     /// When to try again, if anything is left.
     pub fn next_try(&self) -> Option<Instant> {
-        (!data::unfinished(&self.site).is_empty()).then_some(self.next_try)
+        (!data::unfinished(&self.context).is_empty()).then_some(self.next_try)
     }
 
     /// As healing does, this gives way to orders.
     fn try_again(&mut self, next: &BTreeMap<InstanceName, Next<'_>>) {
-        let left = data::unfinished(&self.site);
+        let left = data::unfinished(&self.context);
         if left.is_empty() || self.next_try > Instant::now() {
             return;
         }
         self.next_try = Instant::now() + data::BETWEEN_TRIES;
         for name in left.into_iter().filter(|name| !next.contains_key(name)) {
             if !self.busy.contains_key(&name) && self.busy.len() < AT_ONCE {
-                let (site, instance) = (Arc::clone(&self.site), name.clone());
-                self.start(&name, Kind::Heal, async move { data::try_again(&site, &instance).await });
+                let (context, instance) = (Arc::clone(&self.context), name.clone());
+                self.start(&name, Kind::Heal, async move { data::try_again(&context, &instance).await });
             }
         }
     }
@@ -110,15 +110,15 @@ impl Jobs {
             None if self.busy.len() >= AT_ONCE => return,
             None => {}
         }
-        let site = Arc::clone(&self.site);
+        let context = Arc::clone(&self.context);
         let work = match next {
             Next::Resume(id) => {
                 let id = id.clone();
-                Either::Left(async move { carry::go_on(&site, &id).await })
+                Either::Left(async move { carry::go_on(&context, &id).await })
             }
             Next::New(order) => {
                 let order = (*order).clone();
-                Either::Right(async move { carry::begin(&site, order).await })
+                Either::Right(async move { carry::begin(&context, order).await })
             }
         };
         self.start(name, Kind::Order, work);
@@ -145,21 +145,21 @@ impl Jobs {
         // A fault of our own must not repeat itself for ever: it is the reason to go back, and then to give up.
         if how == End::Fault && kind == Some(Kind::Order) {
             tracing::error!(instance = %name, "a fault of this agent ended its work on an order");
-            end::note_fault(&self.site, &name);
+            end::note_fault(&self.context, &name);
         }
     }
 }
 
 /// The next order of each instance: those already accepted first.
-fn next_orders<'a>(site: &AgentContext, set: Option<&'a OpenSet>) -> BTreeMap<InstanceName, Next<'a>> {
+fn next_orders<'a>(context: &AgentContext, set: Option<&'a OpenSet>) -> BTreeMap<InstanceName, Next<'a>> {
     let mut next = BTreeMap::new();
-    let ledger = site.ledger();
+    let ledger = context.ledger();
     let mut accepted: Vec<&OrderEntry> = ledger.orders().values().filter(|entry| entry.is_open()).collect();
     accepted.sort_by_key(|entry| entry.begun);
     for entry in accepted {
         next.entry(entry.order.instance.clone()).or_insert_with(|| Next::Resume(entry.order.id.clone()));
     }
-    let has_ended = |id: &OrderId| site.pen.see(|board| board.ends.contains_key(id));
+    let has_ended = |id: &OrderId| context.status_writer.see(|status_board| status_board.ends.contains_key(id));
     for open in set.into_iter().flat_map(|set| &set.orders) {
         let is_known = ledger.orders().contains_key(&open.order.id) || has_ended(&open.order.id);
         if !is_known {

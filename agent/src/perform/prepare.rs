@@ -67,14 +67,14 @@ impl PrepareError {
 
 /// What the instance becomes when the goal is reached.
 pub async fn prepare(
-    site: &AgentContext,
+    context: &AgentContext,
     instance: &InstanceName,
     goal: &Goal,
     values: &Values,
     drift: DriftRule,
     from: Option<&Settled>,
 ) -> Result<Settled, PrepareError> {
-    let bundle = site.bundles.get(&goal.release.digest).await?;
+    let bundle = context.bundles.get(&goal.release.digest).await?;
     let definition = AppDefinition::of(&bundle).map_err(|problems| PrepareError::Render(all(&problems)))?;
     if definition.app != goal.release.name.app {
         return Err(PrepareError::OtherApp(definition.app.to_string()));
@@ -85,20 +85,20 @@ pub async fn prepare(
     })?;
     let placement = Placement {
         instance: instance.clone(),
-        host: site.host.clone(),
+        host: context.host.clone(),
         version: goal.release.name.version.clone(),
-        working_dir: site.working_dir(instance).display().to_string(),
+        working_dir: context.working_dir(instance).display().to_string(),
     };
-    let mut rendered = site.renderer.render(&bundle, &checked, &placement).await.map_err(not_rendered)?;
-    allow_instance(site, &rendered).await?;
+    let mut rendered = context.renderer.render(&bundle, &checked, &placement).await.map_err(not_rendered)?;
+    allow_instance(context, &rendered).await?;
     if let Some(from) = from.filter(|from| !from.is_stopped()) {
-        allow_way_back(site, &from.rendered.spec).await?;
+        allow_way_back(context, &from.rendered.spec).await?;
     }
     let before = from.map(|from| &from.rendered.spec);
     if let Some(before) = before {
         rendered.spec.keep_host_label(before);
     }
-    expect_own(site, &rendered.spec, before).await?;
+    expect_own(context, &rendered.spec, before).await?;
     let (release, revision, since) = (goal.release.clone(), goal.revision, crate::clock::now());
     let power = from.map_or(PowerDesired { wish: PowerRequest::Start, serial: 0 }, |from| from.power);
     let signed = from.map(|from| from.signed.clone()).unwrap_or_default();
@@ -107,39 +107,39 @@ pub async fn prepare(
 
 /// What an order that gives an instance these claims would be refused for, with what it uses of others: that must be there.
 pub async fn expect_claimable(
-    site: &AgentContext,
+    context: &AgentContext,
     instance: &InstanceName,
     claims: &Claims,
 ) -> Result<(), PrepareError> {
-    let from = site.ledger().settled(instance).cloned();
+    let from = context.ledger().settled(instance).cloned();
     let from = from.as_ref().map(|settled| &settled.rendered.spec);
-    let working_dir = site.working_dir(instance).display().to_string();
-    let mut to = claims.bare_spec(&BareInstance { instance, host: &site.host, working_dir: &working_dir });
+    let working_dir = context.working_dir(instance).display().to_string();
+    let mut to = claims.bare_spec(&BareInstance { instance, host: &context.host, working_dir: &working_dir });
     if let Some(from) = from {
         to.keep_host_label(from);
     }
-    expect_own(site, &to, from).await?;
-    let found = look(site, &to).await?;
+    expect_own(context, &to, from).await?;
+    let found = look(context, &to).await?;
     let networks = claims.used_networks.iter().filter(|name| !found.has_network(name));
     let volumes = claims.used_volumes.iter().filter(|name| !found.volumes.contains(*name));
     let mut not_there = networks.map(|name| ("network", name)).chain(volumes.map(|name| ("volume", name)));
     if let Some((kind, name)) = not_there.next() {
         return Err(RuntimeError::NotThere { kind, name: name.clone() }.into());
     }
-    allow_with_devices(site, Reaches { own: Some(working_dir), all: Vec::new() }, &to).await?;
+    allow_with_devices(context, Reaches { own: Some(working_dir), all: Vec::new() }, &to).await?;
     Ok(())
 }
 
 /// Refuses to start what has lost its data, and to start anything beside containers of somebody else in its place.
-pub async fn refuse_to_start(site: &AgentContext, from: &Settled) -> Result<(), PrepareError> {
-    let found = look(site, &from.rendered.spec).await?;
+pub async fn refuse_to_start(context: &AgentContext, from: &Settled) -> Result<(), PrepareError> {
+    let found = look(context, &from.rendered.spec).await?;
     expect_no_foreign_container(&found)?;
     expect_data(&found, from)
 }
 
 /// Refuses to work on what has lost its data: the Engine would make an empty volume of that name.
-pub async fn refuse_without_data(site: &AgentContext, from: &Settled) -> Result<(), PrepareError> {
-    expect_data(&look(site, &from.rendered.spec).await?, from)
+pub async fn refuse_without_data(context: &AgentContext, from: &Settled) -> Result<(), PrepareError> {
+    expect_data(&look(context, &from.rendered.spec).await?, from)
 }
 
 fn expect_data(found: &FoundProject, from: &Settled) -> Result<(), PrepareError> {
@@ -151,9 +151,9 @@ fn expect_data(found: &FoundProject, from: &Settled) -> Result<(), PrepareError>
 }
 
 /// Looks as soon as the Engine answers; the order's deadline ends the waiting.
-pub async fn look(site: &AgentContext, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError> {
+pub async fn look(context: &AgentContext, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError> {
     loop {
-        match site.hands.look(spec).await {
+        match context.runtime.look(spec).await {
             Err(error) if error.is_passing() => sleep(ENGINE_PAUSE).await,
             answer => return answer,
         }

@@ -28,8 +28,8 @@ pub fn said(
 }
 
 /// With the data of before its restores that could not be removed.
-pub fn with_leftovers(site: &AgentContext, name: &InstanceName, said: InstanceSaid) -> InstanceSaid {
-    InstanceSaid { leftovers: left_of(site, name), ..said }
+pub fn with_leftovers(context: &AgentContext, name: &InstanceName, said: InstanceSaid) -> InstanceSaid {
+    InstanceSaid { leftovers: left_of(context, name), ..said }
 }
 
 /// An instance at which nobody could look.

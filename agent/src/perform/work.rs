@@ -78,7 +78,7 @@ pub enum Finish<'a> {
 
 /// The work on one order.
 pub struct Work<'a> {
-    pub site: &'a AgentContext,
+    pub context: &'a AgentContext,
     pub order: &'a OrderId,
     pub instance: &'a InstanceName,
     /// What the instance was when the work began.
@@ -92,14 +92,14 @@ pub struct Work<'a> {
 
 impl<'a> Work<'a> {
     pub fn new(
-        site: &'a AgentContext,
+        context: &'a AgentContext,
         order: &'a OrderId,
         instance: &'a InstanceName,
         last: Option<InstanceSaid>,
     ) -> Self {
         let (stage, doing) = (AtomicU32::new(0), Mutex::default());
         Self {
-            site,
+            context,
             order,
             instance,
             last,
@@ -133,11 +133,12 @@ impl<'a> Work<'a> {
 
     /// Says how far a step is, each time that it is called: such as `12 of 40 MB`.
     pub fn progress_of(&self, doing: &str) -> impl Fn(String) + Send + Sync + 'static + use<> {
-        let (pen, instance, order) = (self.site.pen.clone(), self.instance.clone(), self.order.clone());
+        let (status_writer, instance, order) =
+            (self.context.status_writer.clone(), self.instance.clone(), self.order.clone());
         let (last, step) = (self.last.clone(), self.worded(doing));
         move |progress| {
             let doing = Doing { step: step.clone(), progress };
-            pen.set_instance(&instance, Running::Busy { order: order.clone(), doing, last: last.clone() });
+            status_writer.set_instance(&instance, Running::Busy { order: order.clone(), doing, last: last.clone() });
         }
     }
 
@@ -175,7 +176,7 @@ impl<'a> Work<'a> {
         stages: &impl Fn(&FoundProject) -> Vec<Stage>,
         finish: Finish<'_>,
     ) -> Result<(), WorkError> {
-        let stages = stages(&self.site.hands.look(spec).await?);
+        let stages = stages(&self.context.runtime.look(spec).await?);
         let (finish, mut has_gate) = match finish {
             Finish::HealthyIfChanged(_) if stages.is_empty() => (Finish::AsIs, false),
             Finish::HealthyIfChanged(health) => (Finish::Healthy(health), false),
@@ -202,7 +203,7 @@ impl<'a> Work<'a> {
     fn note(&self, doing: &str) -> Result<(), LedgerError> {
         let (number, doing) = (self.stage.fetch_add(1, Ordering::Relaxed) + 1, doing.to_owned());
         self.say(doing.clone());
-        self.site.ledger().mark(self.order, |open| match &mut open.way {
+        self.context.ledger().mark(self.order, |open| match &mut open.way {
             Direction::Accepted | Direction::Forward { .. } => open.way = Direction::Forward { step: number, doing },
             Direction::Back { .. } => {}
         })
@@ -213,10 +214,10 @@ impl<'a> Work<'a> {
             Step::Gate => self.gate(spec, finish).await,
             step => {
                 match self.is_allowed_back.load(Ordering::Relaxed) {
-                    true => allow_step_back(step, self.site, spec).await?,
-                    false => allow_step(step, self.site, spec).await?,
+                    true => allow_step_back(step, self.context, spec).await?,
+                    false => allow_step(step, self.context, spec).await?,
                 }
-                Ok(self.site.hands.perform(step, spec, notes).await?)
+                Ok(self.context.runtime.perform(step, spec, notes).await?)
             }
         }
     }
@@ -227,7 +228,7 @@ impl<'a> Work<'a> {
         let tell = Arc::new(self.progress_of(doing));
         let of_step = |number: usize| {
             let (far, tell) = (Arc::clone(&far), Arc::clone(&tell));
-            let (pen, instance) = (self.site.pen.clone(), self.instance.clone());
+            let (status_writer, instance) = (self.context.status_writer.clone(), self.instance.clone());
             Notes::to(move |note| match note {
                 Note::Bytes { done, total } => {
                     // The lock is held until it is told, so that an older sum is never told after a newer one.
@@ -236,7 +237,7 @@ impl<'a> Work<'a> {
                     let (done, total) = far.iter().fold((0, 0), |(a, b), (done, total)| (a + done, b + total));
                     tell(format!("{} of {} MB", done / 1_000_000, total / 1_000_000));
                 }
-                Note::Said(text) => pen.tell(clock::now(), Some(&instance), text),
+                Note::Said(text) => status_writer.tell(clock::now(), Some(&instance), text),
             })
         };
         (0..steps).map(of_step).collect()
@@ -248,14 +249,14 @@ impl<'a> Work<'a> {
             Finish::Healthy(health) | Finish::HealthyIfChanged(health) => health,
             Finish::AsIs => return Ok(()),
         };
-        allow_probes(self.site, health)?;
+        allow_probes(self.context, health)?;
         let waits = |waits: Waits<'_>| match waits {
             Waits::Because(why) => self.say(format!("{DOING}: {why}")),
             Waits::WellFor { so_far, of } => {
                 self.say_with(DOING, format!("healthy for {so_far} of {of}"));
             }
         };
-        Ok(gate::pass(self.site.hands.as_ref(), spec, health, &clock::now, &waits).await?)
+        Ok(gate::pass(self.context.runtime.as_ref(), spec, health, &clock::now, &waits).await?)
     }
 }
 

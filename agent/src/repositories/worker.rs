@@ -16,7 +16,7 @@ use fleet_core::backup::{Bucket, FilesParent, LocationAccess, Manifest, Privileg
 use fleet_core::names::BackupId;
 use fleet_repository::backend::{S3Address, Transport};
 use fleet_repository::worker::{
-    Answer, FailureKind, Limits, Next, PlaceSpec, Progress, Request, StreamSpec, Work, Worker, WorkerError,
+    Answer, BackendSpec, FailureKind, Limits, Next, Progress, Request, StreamSpec, Work, Worker, WorkerError,
 };
 use fleet_repository::{BucketTree, FileId, Kind, MAX_MANIFEST, Prune, Secrets, Sets, Trees};
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -55,9 +55,9 @@ impl Repositories for WorkerRepositories {
             instance: access.instance.to_string(),
         };
         let place = match &access.place {
-            LocationAccess::Folder { path } => PlaceSpec::Folder { path: path.into() },
-            LocationAccess::Coordinator => PlaceSpec::Coordinator(way().into()),
-            LocationAccess::S3 { endpoint, region, bucket, prefix, key_id, key } => PlaceSpec::S3(S3Address {
+            LocationAccess::Folder { path } => BackendSpec::Folder { path: path.into() },
+            LocationAccess::Coordinator => BackendSpec::Coordinator(way().into()),
+            LocationAccess::S3 { endpoint, region, bucket, prefix, key_id, key } => BackendSpec::S3(S3Address {
                 endpoint: endpoint.clone(),
                 region: region.clone(),
                 bucket: bucket.clone(),
@@ -80,7 +80,7 @@ impl Repositories for WorkerRepositories {
 struct WorkerRepository {
     how: WorkerRepositories,
     name: fleet_core::names::RepositoryName,
-    place: PlaceSpec,
+    place: BackendSpec,
     secrets: Secrets,
     rate: Option<u64>,
     parent: FilesParent,

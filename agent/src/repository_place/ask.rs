@@ -5,7 +5,7 @@ use bytes::Bytes;
 use fleet_proto::link::{Identity, dial};
 use fleet_proto::v1::repositories_client::RepositoriesClient;
 use fleet_proto::v1::{AddFile, FileName, ListFiles, ReadFile, add_file};
-use fleet_repository::{ActivityCounter, PlaceError};
+use fleet_repository::{ActivityCounter, BackendError};
 use futures_util::stream;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -37,24 +37,24 @@ pub struct Line {
     runtime: Runtime,
     channel: Mutex<Option<Channel>>,
     /// Beats with every message, either way: a file may take long over a slow line.
-    pulse: ActivityCounter,
+    activity: ActivityCounter,
 }
 
 impl Line {
-    pub fn new(identity: PathBuf, pulse: ActivityCounter) -> Result<Self, PlaceError> {
+    pub fn new(identity: PathBuf, activity: ActivityCounter) -> Result<Self, BackendError> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.map_err(PlaceError::Io)?;
-        Ok(Self { identity, runtime, channel: Mutex::new(None), pulse })
+        let runtime = runtime.map_err(BackendError::Io)?;
+        Ok(Self { identity, runtime, channel: Mutex::new(None), activity })
     }
 
-    pub fn list(&self, of: &FileName) -> Result<Vec<(String, u64)>, PlaceError> {
+    pub fn list(&self, of: &FileName) -> Result<Vec<(String, u64)>, BackendError> {
         self.ask(async |channel| {
             let request = ListFiles { of: Some(of.clone()) };
             let mut client = RepositoriesClient::new(channel);
             let mut pieces = in_time(client.list(request)).await?.into_inner();
             let mut found = Vec::new();
             while let Some(piece) = in_time(pieces.message()).await? {
-                self.pulse.beat();
+                self.activity.beat();
                 found.extend(piece.files.into_iter().map(|file| (file.id, file.bytes)));
                 if found.len() > MOST_FILES {
                     return Err(Status::internal("there are more files than a repository may have"));
@@ -64,14 +64,14 @@ impl Line {
         })
     }
 
-    pub fn read(&self, file: &FileName, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
+    pub fn read(&self, file: &FileName, offset: u64, length: u64) -> Result<Bytes, BackendError> {
         self.ask(async |channel| {
             let request = ReadFile { file: Some(file.clone()), offset, length };
             let mut client = RepositoriesClient::new(channel);
             let mut pieces = in_time(client.read(request)).await?.into_inner();
             let mut bytes = Vec::with_capacity(usize::try_from(length.min(LARGEST)).unwrap_or_default());
             while let Some(piece) = in_time(pieces.message()).await? {
-                self.pulse.beat();
+                self.activity.beat();
                 bytes.extend_from_slice(&piece.bytes);
                 if bytes.len() as u64 > LARGEST {
                     return Err(Status::internal("the file is larger than any in a repository"));
@@ -82,18 +82,18 @@ impl Line {
     }
 
     /// The same file once more is well, so that this may be asked again, too.
-    pub fn add(&self, file: &FileName, content: &[Bytes]) -> Result<(), PlaceError> {
+    pub fn add(&self, file: &FileName, content: &[Bytes]) -> Result<(), BackendError> {
         let sha256 = sum(file, content);
         let pieces: Arc<[Bytes]> = content.iter().flat_map(cut).collect();
         self.ask(async |channel| {
             let sent = Arc::new(AtomicU64::new(0));
             let (pieces, counter, count) = (Arc::clone(&pieces), Arc::clone(&sent), pieces.len());
-            let pulse = self.pulse.clone();
+            let activity = self.activity.clone();
             let message = |kind| AddFile { kind: Some(kind) };
             let first = std::iter::once(message(add_file::Kind::Begin(file.clone())));
             let bytes = (0..count).map(move |number| {
                 counter.fetch_add(1, Ordering::Relaxed);
-                pulse.beat();
+                activity.beat();
                 message(add_file::Kind::Bytes(pieces[number].clone()))
             });
             let last = std::iter::once(message(add_file::Kind::Sha256(sha256.clone())));
@@ -107,11 +107,11 @@ impl Line {
     }
 
     /// Asks, and again where that may help. The runtime drives the connection also while nobody asks.
-    fn ask<T>(&self, question: impl AsyncFn(Channel) -> Result<T, Status>) -> Result<T, PlaceError> {
+    fn ask<T>(&self, question: impl AsyncFn(Channel) -> Result<T, Status>) -> Result<T, BackendError> {
         self.runtime.block_on(async {
             let mut pauses = PAUSES.iter();
             loop {
-                self.pulse.beat();
+                self.activity.beat();
                 let answer = match self.channel().await {
                     Ok(channel) => question(channel).await,
                     Err(status) => Err(status),

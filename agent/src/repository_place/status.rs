@@ -1,6 +1,6 @@
 //! What the coordinator's refusals mean to whoever uses a place.
 
-use fleet_repository::PlaceError;
+use fleet_repository::BackendError;
 use std::io;
 use tonic::{Code, Status};
 
@@ -23,14 +23,14 @@ pub fn is_passing(status: &Status) -> bool {
     }
 }
 
-pub fn error_of(status: &Status) -> PlaceError {
+pub fn error_of(status: &Status) -> BackendError {
     let said = || format!("the coordinator says: {}", status.message());
     match status.code() {
-        Code::NotFound => PlaceError::Missing,
-        Code::AlreadyExists => PlaceError::Occupied,
-        Code::DeadlineExceeded => PlaceError::Late(status.message().to_owned()),
+        Code::NotFound => BackendError::Missing,
+        Code::AlreadyExists => BackendError::Occupied,
+        Code::DeadlineExceeded => BackendError::Late(status.message().to_owned()),
         Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Aborted => {
-            PlaceError::Unreachable(status.message().to_owned())
+            BackendError::Unreachable(status.message().to_owned())
         }
         Code::Ok
         | Code::InvalidArgument
@@ -39,9 +39,9 @@ pub fn error_of(status: &Status) -> PlaceError {
         | Code::FailedPrecondition
         | Code::Unimplemented
         | Code::Internal
-        | Code::Unauthenticated => PlaceError::Refused(said()),
+        | Code::Unauthenticated => BackendError::Refused(said()),
         // The disk there cannot give this one file, or it is shorter than it was: the others are as they were.
-        Code::DataLoss | Code::OutOfRange => PlaceError::Io(io::Error::new(io::ErrorKind::UnexpectedEof, said())),
+        Code::DataLoss | Code::OutOfRange => BackendError::Io(io::Error::new(io::ErrorKind::UnexpectedEof, said())),
     }
 }
 
@@ -54,9 +54,9 @@ mod tests {
     fn one_file_that_cannot_be_given_is_told_from_a_coordinator_that_is_away() {
         let of = |code| error_of(&Status::new(code, "it says why"));
         for code in [Code::DataLoss, Code::OutOfRange] {
-            assert!(matches!(of(code), PlaceError::Io(error) if is_of_one_file(&error)), "{code:?}");
+            assert!(matches!(of(code), BackendError::Io(error) if is_of_one_file(&error)), "{code:?}");
         }
-        assert!(matches!(of(Code::Unavailable), PlaceError::Unreachable(_)));
-        assert!(matches!(of(Code::PermissionDenied), PlaceError::Refused(_)));
+        assert!(matches!(of(Code::Unavailable), BackendError::Unreachable(_)));
+        assert!(matches!(of(Code::PermissionDenied), BackendError::Refused(_)));
     }
 }

@@ -43,11 +43,11 @@ pub const DEFAULT_SOCKET: &str = "unix:///var/run/docker.sock";
 
 /// Hands on one Engine; clones share the connection.
 #[derive(Debug, Clone)]
-pub struct DockerHands {
+pub struct DockerRuntime {
     engine: Arc<DockerEngine>,
 }
 
-impl DockerHands {
+impl DockerRuntime {
     /// Hands on the Engine behind `unix:///a/socket`. Nothing is connected yet: an Engine may come later than its agent.
     pub fn new(socket: &str, limits: Limits) -> Self {
         Self { engine: Arc::new(DockerEngine::new(socket, limits)) }
@@ -55,7 +55,7 @@ impl DockerHands {
 }
 
 #[tonic::async_trait]
-impl ContainerRuntime for DockerHands {
+impl ContainerRuntime for DockerRuntime {
     async fn look(&self, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError> {
         inspect::look(&self.engine, spec).await
     }
@@ -214,7 +214,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_with_another_meaning_never_reaches_the_engine() {
         // Whoever asked this Engine would be told that it is away.
-        let hands = DockerHands::new("/nowhere/docker.sock", Limits::default());
+        let runtime = DockerRuntime::new("/nowhere/docker.sock", Limits::default());
         let (instance, host) = ("oasis-1".parse().expect("a name"), "lab-1".parse().expect("a name"));
         for bad in ["container:0123456789ab", "host", "none", "bridge", "default", "ns:/proc/1/ns/net"] {
             let names = || [bad.to_owned()].into();
@@ -229,7 +229,7 @@ mod tests {
                 Step::CreateVolume { volume: bad.to_owned() },
                 create,
             ] {
-                let refused = hands.perform(&step, &spec, &Notes::unheard()).await;
+                let refused = runtime.perform(&step, &spec, &Notes::unheard()).await;
                 assert!(matches!(refused, Err(RuntimeError::BadName { .. })), "{bad}: {step}: {refused:?}");
             }
         }

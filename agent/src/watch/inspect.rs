@@ -15,19 +15,22 @@ pub enum Cure {
     None,
 }
 
-pub async fn look_at(site: &AgentContext, entry: &InstanceEntry) -> Result<Option<(InstanceSaid, Cure)>, RuntimeError> {
+pub async fn look_at(
+    context: &AgentContext,
+    entry: &InstanceEntry,
+) -> Result<Option<(InstanceSaid, Cure)>, RuntimeError> {
     let Some(settled) = &entry.settled else { return Ok(None) };
     let spec = &settled.rendered.spec;
-    let found = site.hands.look(spec).await?;
-    let seen = observe(site, spec, &settled.rendered.health).await?;
-    note_signed(site, spec, &found);
+    let found = context.runtime.look(spec).await?;
+    let seen = observe(context, spec, &settled.rendered.health).await?;
+    note_signed(context, spec, &found);
     let lost = lost_volumes(&found, settled);
     // What others have in its place is theirs: nothing is healed beside it.
     let is_alone = !found.has_foreign_containers();
     let may_heal = entry.stuck.is_none() && lost.is_empty() && is_alone && settled.drift == DriftRule::Heal;
     let cure = if may_heal { Cure::Heal } else { Cure::None };
     // What is covered is no part of being well.
-    let coverage = coverage_now(site, settled).await;
+    let coverage = coverage_now(context, settled).await;
     let said = said(entry, &seen, drift_of(&found, settled), coverage);
     Ok(said.map(|said| (without(&lost, said), cure)))
 }

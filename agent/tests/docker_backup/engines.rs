@@ -153,9 +153,9 @@ async fn each_engine_is_proven_and_restored() {
     for expected in ["cache: db0: 3000", "graph: (:Task): 2", "rows: t: 5000", "papers: lab.items: 2"] {
         assert!(checks.contains(expected), "{expected}: {checks}");
     }
-    let double = format!("fleet-throwaway-{}", drill.order.id);
+    let sandbox = format!("fleet-throwaway-{}", drill.order.id);
     for words in [&["ps", "-aq"][..], &["network", "ls", "-q"], &["volume", "ls", "-q"]] {
-        assert_eq!(lab.of_label(words, &double), Vec::<String>::new(), "{words:?}");
+        assert_eq!(lab.of_label(words, &sandbox), Vec::<String>::new(), "{words:?}");
     }
 
     answering(&name).await;

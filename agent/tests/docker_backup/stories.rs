@@ -69,9 +69,9 @@ async fn an_instance_is_backed_up_proven_destroyed_and_restored() {
     assert_eq!(made.proof.failure, None);
     assert!(made.proof.checks.iter().any(|check| check.contains("20000")), "{:?}", made.proof.checks);
     eprintln!("drill: {:?}: {:?}", began.elapsed(), made.proof.checks);
-    let double = format!("fleet-throwaway-{}", drill.order.id);
+    let sandbox = format!("fleet-throwaway-{}", drill.order.id);
     for words in [&["ps", "-aq"][..], &["network", "ls", "-q"], &["volume", "ls", "-q"]] {
-        assert_eq!(lab.of_label(words, &double), Vec::<String>::new(), "{words:?}");
+        assert_eq!(lab.of_label(words, &sandbox), Vec::<String>::new(), "{words:?}");
     }
 
     // Changed, and put back in place.

@@ -36,9 +36,9 @@ async fn read(harness: &Harness) -> CounterReading {
 async fn noted(harness: &Harness) -> (BTreeMap<String, Counted>, Vec<u8>) {
     let before = read(harness).await;
     let dump = harness.dump().await.expect("the dump is good");
-    let mut plausible = DumpValidator::of(harness.store()).expect("it is dumped");
-    plausible.observe(&dump);
-    let noted = match plausible.counts() {
+    let mut validator = DumpValidator::of(harness.store()).expect("it is dumped");
+    validator.observe(&dump);
+    let noted = match validator.counts() {
         Some(dumped) => exactly(&before.counts, &dumped),
         None => between(harness.store(), &before, &read(harness).await),
     };

@@ -303,14 +303,14 @@ async fn a_double_takes_a_dump_beside_the_real_one() {
     let before = real.counts().await;
     let dump = real.dump().await.expect("the dump is good");
     let id = real.instance.project.clone();
-    let double = real.beside(sandbox(&real.rendered, &id)).await;
-    double.ready().await;
-    assert_ne!(double.counts().await, before);
-    double.load(&dump).await.expect("the dump is loaded");
-    assert_eq!(double.counts().await, before);
+    let sandbox = real.beside(sandbox(&real.rendered, &id)).await;
+    sandbox.ready().await;
+    assert_ne!(sandbox.counts().await, before);
+    sandbox.load(&dump).await.expect("the dump is loaded");
+    assert_eq!(sandbox.counts().await, before);
     psql(&real, "DROP SCHEMA more CASCADE");
-    assert_eq!(double.counts().await, before, "the double has data of its own");
-    let ports = docker(&["inspect", "--format", "{{json .NetworkSettings.Ports}}", &double.instance.name("db")]);
+    assert_eq!(sandbox.counts().await, before, "the double has data of its own");
+    let ports = docker(&["inspect", "--format", "{{json .NetworkSettings.Ports}}", &sandbox.instance.name("db")]);
     assert!(!ports.contains("HostPort"), "{ports}");
 }
 

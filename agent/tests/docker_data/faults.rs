@@ -30,12 +30,12 @@ fn beside(tool: Tool) -> Tool {
 }
 
 async fn begin(harness: &Harness, tool: &Tool) -> DumpStream {
-    harness.instance.hands.dump(tool, &harness.rendered.spec).await.expect("the tool is started")
+    harness.instance.runtime.dump(tool, &harness.rendered.spec).await.expect("the tool is started")
 }
 
 /// All that came, and the error at the end.
 async fn read(harness: &Harness, tool: &Tool) -> (Vec<u8>, Option<RuntimeError>) {
-    let mut dump = match harness.instance.hands.dump(tool, &harness.rendered.spec).await {
+    let mut dump = match harness.instance.runtime.dump(tool, &harness.rendered.spec).await {
         Ok(dump) => dump,
         Err(error) => return (Vec::new(), Some(error)),
     };
@@ -57,7 +57,7 @@ async fn in_both(check: impl AsyncFn(&Harness, &dyn Fn(&str) -> Tool)) {
     let Some(harness) = started().await else { return };
     check(&harness, &|script| tool(&harness, script)).await;
     harness.nothing_left("db").await;
-    let held = harness.instance.hands.hold(&harness.rendered.spec, "db", HoldKind::Stopped).await;
+    let held = harness.instance.runtime.hold(&harness.rendered.spec, "db", HoldKind::Stopped).await;
     held.expect("it can be stopped");
     check(&harness, &|script| beside(tool(&harness, script))).await;
     harness.nothing_left("db").await;
@@ -224,7 +224,7 @@ async fn load(
     pieces: Vec<Result<&'static str, &'static str>>,
 ) -> Result<(), RuntimeError> {
     let pieces = pieces.into_iter().map(|piece| piece.map(Into::into).map_err(str::to_owned)).collect::<Vec<_>>();
-    harness.instance.hands.load(tool, &harness.rendered.spec, stream::iter(pieces).boxed()).await
+    harness.instance.runtime.load(tool, &harness.rendered.spec, stream::iter(pieces).boxed()).await
 }
 
 fn in_volume(harness: &Harness, path: &str) -> String {
@@ -237,7 +237,7 @@ async fn a_load_gives_all_and_then_the_end() {
     in_both(async |harness, tool| {
         load(harness, &tool(NOTES), vec![Ok("one "), Ok("two")]).await.expect("it is loaded");
         assert_eq!((in_volume(harness, "read").as_str(), in_volume(harness, "end").as_str()), ("one two", "all"));
-        harness.instance.hands.sweep_tools(&harness.rendered.spec).await.expect("there is nothing to sweep");
+        harness.instance.runtime.sweep_tools(&harness.rendered.spec).await.expect("there is nothing to sweep");
     })
     .await;
 }
@@ -275,7 +275,7 @@ async fn a_load_whose_tool_fails_or_ends_early_has_failed() {
         let error = load(harness, &tool("head -c 1 >/dev/null; echo no room >&2; exit 4"), vec![Ok("one"); 3]).await;
         assert_eq!(error.expect_err("it failed").to_string(), "the tool in `db` ended with 4: no room");
         let long = stream::iter((0..2000).map(|_| Ok(vec![0_u8; 10_000].into()))).boxed();
-        let early = harness.instance.hands.load(&tool("head -c 1 >/dev/null"), &harness.rendered.spec, long).await;
+        let early = harness.instance.runtime.load(&tool("head -c 1 >/dev/null"), &harness.rendered.spec, long).await;
         assert!(matches!(&early, Err(RuntimeError::BrokenOff { .. })), "{early:?}");
     })
     .await;
@@ -290,11 +290,11 @@ async fn what_a_killed_agent_has_left_is_swept() {
     inside.next().await.expect("it says something").expect("it is well");
     std::mem::forget(inside);
     assert!(!harness.left_behind("db").is_empty());
-    harness.instance.hands.sweep_tools(spec).await.expect("it can be swept");
+    harness.instance.runtime.sweep_tools(spec).await.expect("it can be swept");
     harness.nothing_left("db").await;
-    harness.instance.hands.hold(spec, "db", HoldKind::Stopped).await.expect("it can be stopped");
+    harness.instance.runtime.hold(spec, "db", HoldKind::Stopped).await.expect("it can be stopped");
     std::mem::forget(begin(&harness, &beside(tool(&harness, "echo begun; sleep 1000"))).await);
     assert!(!harness.left_behind("db").is_empty());
-    harness.instance.hands.sweep_tools(spec).await.expect("it can be swept");
+    harness.instance.runtime.sweep_tools(spec).await.expect("it can be swept");
     harness.nothing_left("db").await;
 }

@@ -26,7 +26,7 @@ async fn the_files_of_a_store_are_found_on_this_host() {
         "echo in a volume >/uploads/x; echo in a folder >/own/y",
     ]);
     let roots = async |store: &Store| {
-        harness.instance.hands.roots(&harness.rendered.spec, store).await.expect("they are found")
+        harness.instance.runtime.roots(&harness.rendered.spec, store).await.expect("they are found")
     };
     let mut stores = harness.rendered.stores.values();
     let uploads = roots(stores.next().expect("there is one")).await;
@@ -39,7 +39,7 @@ async fn the_files_of_a_store_are_found_on_this_host() {
     let own = roots(stores.next().expect("there are two")).await;
     assert_eq!(own[0].key, "./own");
     assert_eq!(fs::read_to_string(own[0].path.join("y")).expect("it is there"), "in a folder\n");
-    let mounted = harness.instance.hands.mounted(&harness.rendered.spec).await.expect("it can be looked at");
+    let mounted = harness.instance.runtime.mounted(&harness.rendered.spec).await.expect("it can be looked at");
     let found = coverage(&harness.rendered.stores, &harness.rendered.spec, &mounted, &BTreeMap::new());
     let expect = [
         "unnamed volume of web at /cache".to_owned(),
@@ -70,7 +70,7 @@ async fn containers_that_only_hold_data_are_taken_when_they_appear() {
     let mut stores = harness.rendered.stores.values();
     let (by_container, by_volume) = (stores.next().expect("one"), stores.next().expect("two"));
     let roots = async |store: &Store| {
-        harness.instance.hands.roots(&harness.rendered.spec, store).await.expect("they are found")
+        harness.instance.runtime.roots(&harness.rendered.spec, store).await.expect("they are found")
     };
     assert!(roots(by_container).await.is_empty() && roots(by_volume).await.is_empty());
     let (anna, foreign, volume) = (format!("data_{own}_anna"), format!("data_{own}_foreign"), format!("vol_{own}_ben"));
@@ -92,13 +92,13 @@ async fn whoever_else_has_a_folder_and_runs_is_found() {
     let stores =
         "  a: { engine: volume, kind: truth, volume: uploads }\n  b: { engine: volume, kind: truth, path: ./own }\n";
     let Some(harness) = harness(ONE, COMPOSE, stores).await else { return };
-    let (hands, spec) = (&harness.instance.hands, &harness.rendered.spec);
+    let (runtime, spec) = (&harness.instance.runtime, &harness.rendered.spec);
     let mut folders = Vec::new();
     for store in harness.rendered.stores.values() {
-        folders.extend(hands.roots(spec, store).await.expect("they are found").into_iter().map(|root| root.path));
+        folders.extend(runtime.roots(spec, store).await.expect("they are found").into_iter().map(|root| root.path));
     }
     let found = async || {
-        let found = hands.strangers(spec, &folders).await.expect("they are found");
+        let found = runtime.strangers(spec, &folders).await.expect("they are found");
         let mut found: Vec<_> = found.into_iter().map(|it| (it.container, it.folder)).collect();
         found.sort();
         found
@@ -120,8 +120,8 @@ async fn whoever_else_has_a_folder_and_runs_is_found() {
     docker(&["pause", &name("volume")]);
     // What has more than the folder sees the new one in the place of the old.
     assert_eq!(found().await, [(name("deep"), folders[1].clone()), (name("volume"), folders[0].clone())]);
-    let disk = hands.disk_of(Some(&folders[0])).await.expect("it can be asked");
-    assert_eq!(disk.id, hands.disk_of(None).await.expect("it can be asked").id, "the Engine's volumes are there");
+    let disk = runtime.disk_of(Some(&folders[0])).await.expect("it can be asked");
+    assert_eq!(disk.id, runtime.disk_of(None).await.expect("it can be asked").id, "the Engine's volumes are there");
     assert!(disk.free > 0);
 }
 
@@ -129,25 +129,25 @@ async fn whoever_else_has_a_folder_and_runs_is_found() {
 async fn a_service_stands_still_and_goes_on() {
     let stores = "  a: { engine: volume, kind: truth, volume: uploads }\n";
     let Some(harness) = harness(ONE, COMPOSE, stores).await else { return };
-    let (hands, spec) = (&harness.instance.hands, &harness.rendered.spec);
+    let (runtime, spec) = (&harness.instance.runtime, &harness.rendered.spec);
     let state = || harness.instance.inspect("web", "{{.State.Status}}");
     for (kind, still) in [(HoldKind::Paused, "paused"), (HoldKind::Stopped, "exited")] {
         for _ in 0..2 {
-            hands.hold(spec, "web", kind).await.expect("it can be held, and again");
+            runtime.hold(spec, "web", kind).await.expect("it can be held, and again");
             assert_eq!(state(), still);
         }
         for _ in 0..2 {
-            hands.release(spec, "web", kind).await.expect("it can be let go, and again");
+            runtime.release(spec, "web", kind).await.expect("it can be let go, and again");
             assert_eq!(state(), "running");
         }
     }
     // Frozen by somebody, then to be stopped.
-    hands.hold(spec, "web", HoldKind::Paused).await.expect("it can be paused");
-    hands.hold(spec, "web", HoldKind::Stopped).await.expect("it can be stopped then");
+    runtime.hold(spec, "web", HoldKind::Paused).await.expect("it can be paused");
+    runtime.hold(spec, "web", HoldKind::Stopped).await.expect("it can be stopped then");
     assert_eq!(state(), "exited");
     // What does not run is not frozen, and letting go of that does not start it.
-    hands.hold(spec, "web", HoldKind::Paused).await.expect("there is nothing to pause");
-    hands.release(spec, "web", HoldKind::Paused).await.expect("there is nothing to let go");
+    runtime.hold(spec, "web", HoldKind::Paused).await.expect("there is nothing to pause");
+    runtime.release(spec, "web", HoldKind::Paused).await.expect("there is nothing to let go");
     assert_eq!(state(), "exited");
-    assert!(hands.hold(spec, "nobody", HoldKind::Paused).await.is_err());
+    assert!(runtime.hold(spec, "nobody", HoldKind::Paused).await.is_err());
 }

@@ -63,7 +63,7 @@ impl Harness {
     }
 
     pub async fn run(&self, tool: &Tool) -> Result<String, RuntimeError> {
-        self.instance.hands.run_tool(tool, &self.rendered.spec).await
+        self.instance.runtime.run_tool(tool, &self.rendered.spec).await
     }
 
     /// A command in the service's container, as a person would type it.
@@ -75,14 +75,14 @@ impl Harness {
 
     pub async fn hold_for(&self, tool: &Tool) {
         if let ExecTarget::OneOff { service } = &tool.at {
-            let held = self.instance.hands.hold(&self.rendered.spec, service, HoldKind::Stopped).await;
+            let held = self.instance.runtime.hold(&self.rendered.spec, service, HoldKind::Stopped).await;
             held.expect("the service can be stopped");
         }
     }
 
     pub async fn release_after(&self, tool: &Tool) {
         if let ExecTarget::OneOff { service } = &tool.at {
-            let released = self.instance.hands.release(&self.rendered.spec, service, HoldKind::Stopped).await;
+            let released = self.instance.runtime.release(&self.rendered.spec, service, HoldKind::Stopped).await;
             released.expect("the service can be started");
         }
     }
@@ -97,16 +97,16 @@ impl Harness {
     }
 
     pub async fn dump_with(&self, tool: &Tool) -> Result<Vec<u8>, String> {
-        let mut plausible = DumpValidator::of(self.store()).expect("it is dumped");
-        let dump = self.instance.hands.dump(tool, &self.rendered.spec).await;
+        let mut validator = DumpValidator::of(self.store()).expect("it is dumped");
+        let dump = self.instance.runtime.dump(tool, &self.rendered.spec).await;
         let mut dump = dump.map_err(|error| error.to_string())?;
         let mut bytes = Vec::new();
         while let Some(piece) = dump.next().await {
             let piece = piece.map_err(|error| error.to_string())?;
-            plausible.observe(&piece);
+            validator.observe(&piece);
             bytes.extend_from_slice(&piece);
         }
-        plausible.verdict(&ToolEnd::well(), None).map(|_| bytes)
+        validator.verdict(&ToolEnd::well(), None).map(|_| bytes)
     }
 
     /// Puts a dump in the place of what is there.
@@ -122,7 +122,7 @@ impl Harness {
             for tool in prepare_tools(self.store()) {
                 self.run(&tool).await?;
             }
-            self.instance.hands.load(&tool, &self.rendered.spec, bytes).await?;
+            self.instance.runtime.load(&tool, &self.rendered.spec, bytes).await?;
             for tool in after_tools(self.store()) {
                 self.run(&tool).await?;
             }

@@ -31,9 +31,9 @@ async fn mysql_is_the_same_after_a_move() {
             b"-- MySQL dump: one database\nALTER DATABASE CHARACTER SET latin1 COLLATE latin1_german2_ci;\n"
         )
     );
-    let mut plausible = DumpValidator::of(one.store()).expect("it is dumped");
-    plausible.observe(&dump);
-    assert_eq!(plausible.counts(), Some(one.counts().await), "its rows are in one line");
+    let mut validator = DumpValidator::of(one.store()).expect("it is dumped");
+    validator.observe(&dump);
+    assert_eq!(validator.counts(), Some(one.counts().await), "its rows are in one line");
     assert_eq!(answer(&other, "CALL p()").await, "7");
     let error = other.load(&[b"/*M!999999\\- enable the sandbox mode */ \n".as_slice(), &dump].concat()).await;
     assert!(error.expect_err("it is a dump of another server").to_string().contains("Unknown command '\\-'"));
@@ -106,9 +106,9 @@ fn the_words_of_its_tools_are_those_that_mysql_knows() {
 fn its_dump_is_whole_only_with_its_last_line() {
     let whole = b"-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n--\nCREATE TABLE `t` (`a` int);\n-- Dump completed\n";
     let judge = |dump: &[u8]| {
-        let mut plausible = DumpValidator::of(&store()).expect("it is dumped");
-        plausible.observe(dump);
-        plausible.verdict(&ToolEnd::well(), None)
+        let mut validator = DumpValidator::of(&store()).expect("it is dumped");
+        validator.observe(dump);
+        validator.verdict(&ToolEnd::well(), None)
     };
     judge(whole).expect("it is whole");
     judge(&[&whole[..whole.len() - 1], b" on 2026-11-20  6:26:38\n"].concat()).expect("it is dated");

@@ -47,9 +47,9 @@ async fn backed_up(harness: &Harness, meanwhile: impl AsyncFnOnce(&NotedAt)) -> 
     meanwhile(&before).await;
     let dump = harness.dump().await.expect("the dump is good");
     let after = harness.noted().await.expect("it is asked");
-    let mut plausible = DumpValidator::of(harness.store()).expect("it is dumped");
-    plausible.observe(&dump);
-    let dumped = plausible.counts().expect("its dump is counted");
+    let mut validator = DumpValidator::of(harness.store()).expect("it is dumped");
+    validator.observe(&dump);
+    let dumped = validator.counts().expect("its dump is counted");
     let is_still = before.is_still(&after);
     match is_still {
         true => assert_eq!(unequal(&counted.counts, &dumped), None, "an honest backup fails"),

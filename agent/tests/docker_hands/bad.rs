@@ -2,7 +2,7 @@
 
 use super::images::{ONE, docker};
 use super::instance::{free_port, instance};
-use fleet_agent::runtime::{ContainerRuntime, DockerHands, Limits, Notes, RuntimeError};
+use fleet_agent::runtime::{ContainerRuntime, DockerRuntime, Limits, Notes, RuntimeError};
 use fleet_core::steps::Step;
 use std::time::Duration;
 
@@ -75,16 +75,16 @@ async fn an_engine_that_hangs_does_not_hang_the_hands() {
     let listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket can be made");
     let limits = Limits { question: Duration::from_millis(200), ..Limits::default() };
     let limit = limits.question;
-    let hands = DockerHands::new(&format!("unix://{}", socket.display()), limits);
-    let error = hands.engine_version().await.expect_err("nobody answers");
+    let runtime = DockerRuntime::new(&format!("unix://{}", socket.display()), limits);
+    let error = runtime.engine_version().await.expect_err("nobody answers");
     assert!(matches!(error, RuntimeError::TooSlow { limit: kept, .. } if kept == limit), "{error}");
     drop(listener);
 }
 
 #[tokio::test]
 async fn an_engine_that_is_not_there_is_said_with_its_socket() {
-    let hands = DockerHands::new("unix:///nowhere/engine.sock", Limits::default());
-    let error = hands.engine_version().await.expect_err("nobody is there");
+    let runtime = DockerRuntime::new("unix:///nowhere/engine.sock", Limits::default());
+    let error = runtime.engine_version().await.expect_err("nobody is there");
     assert_eq!(error.to_string(), "the Docker Engine does not answer at `unix:///nowhere/engine.sock`");
 }
 
@@ -96,7 +96,7 @@ async fn a_file_never_leaves_its_directory() {
     let elsewhere = tempfile::tempdir().expect("a folder can be made");
     std::os::unix::fs::symlink(elsewhere.path(), it.folder.path().join("sub")).expect("a link can be made");
     let step = Step::WriteFiles { write: vec!["sub/a.conf".to_owned()], remove: Vec::new() };
-    let error = it.hands.perform(&step, &spec, &Notes::unheard()).await.expect_err("a link leads away");
+    let error = it.runtime.perform(&step, &spec, &Notes::unheard()).await.expect_err("a link leads away");
     assert!(matches!(error, RuntimeError::OutsideOfDirectory { .. }), "{error}");
     assert_eq!(elsewhere.path().read_dir().expect("it can be read").count(), 0);
 }

@@ -2,7 +2,7 @@
 
 use super::images::{self, docker};
 use fleet_agent::gate;
-use fleet_agent::runtime::{ContainerRuntime, DockerHands, Limits, Notes, RuntimeError};
+use fleet_agent::runtime::{ContainerRuntime, DockerRuntime, Limits, Notes, RuntimeError};
 use fleet_core::app::{Bundle, CheckedValues, Placement, Rendered, render};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{FoundProject, Stage, Step, steps};
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 pub struct Instance {
     pub project: String,
-    pub hands: DockerHands,
+    pub runtime: DockerRuntime,
     pub folder: TempDir,
 }
 
@@ -27,8 +27,8 @@ pub fn instance() -> Option<Instance> {
     }
     images::prepare();
     let project = format!("ft{}x{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let hands = DockerHands::new(&images::engine(), Limits::default());
-    Some(Instance { project, hands, folder: tempfile::tempdir().expect("a folder can be made") })
+    let runtime = DockerRuntime::new(&images::engine(), Limits::default());
+    Some(Instance { project, runtime, folder: tempfile::tempdir().expect("a folder can be made") })
 }
 
 impl Drop for Instance {
@@ -56,8 +56,8 @@ fn said(words: &[&str]) -> Vec<String> {
 
 impl Instance {
     /// The same with another way to the Engine.
-    pub fn with_hands(mut self, hands: DockerHands) -> Self {
-        self.hands = hands;
+    pub fn with_runtime(mut self, runtime: DockerRuntime) -> Self {
+        self.runtime = runtime;
         self
     }
 
@@ -87,7 +87,7 @@ impl Instance {
     }
 
     pub async fn look(&self, spec: &InstanceSpec) -> FoundProject {
-        self.hands.look(spec).await.expect("the Engine can be looked at")
+        self.runtime.look(spec).await.expect("the Engine can be looked at")
     }
 
     /// Looks, performs what is to be done, and says what that was.
@@ -110,7 +110,7 @@ impl Instance {
 
     pub async fn step(&self, spec: &InstanceSpec, step: &Step) -> Result<(), RuntimeError> {
         let began = Instant::now();
-        let end = self.hands.perform(step, spec, &Notes::unheard()).await;
+        let end = self.runtime.perform(step, spec, &Notes::unheard()).await;
         eprintln!("{:>6} ms  {step}", began.elapsed().as_millis());
         end
     }
@@ -121,7 +121,7 @@ impl Instance {
             Time(u64::try_from(since.as_millis()).expect("milliseconds fit"))
         };
         let passed =
-            gate::pass(&self.hands, &rendered.spec, &rendered.health, &now, &|waits| eprintln!("waits: {waits:?}"));
+            gate::pass(&self.runtime, &rendered.spec, &rendered.health, &now, &|waits| eprintln!("waits: {waits:?}"));
         passed.await.map_err(|error| error.to_string())
     }
 

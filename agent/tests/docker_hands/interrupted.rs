@@ -48,7 +48,7 @@ async fn dropped_in_the_middle_of_any_step_the_goal_is_still_reached() {
         let spec = it.render(&compose(version), &[("a.conf", version)], "").spec;
         while let Some(step) = first_step(&it, &spec).await {
             let notes = Notes::unheard();
-            let cut = it.hands.perform(&step, &spec, &notes);
+            let cut = it.runtime.perform(&step, &spec, &notes);
             let _ = tokio::time::timeout(Duration::from_millis(patience), cut).await;
             // A step that is always cut off never gets anywhere: each try is given a little more.
             patience += 5;

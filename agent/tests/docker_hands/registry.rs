@@ -2,7 +2,7 @@
 
 use super::images::{ONE, TWO, docker, engine, run, succeeds};
 use super::instance::{Instance, free_port, instance};
-use fleet_agent::runtime::{ContainerRuntime, DockerHands, Limits, Note, Notes, Resolved, RuntimeError};
+use fleet_agent::runtime::{ContainerRuntime, DockerRuntime, Limits, Note, Notes, Resolved, RuntimeError};
 use fleet_core::steps::Step;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -73,7 +73,7 @@ async fn pull(it: &Instance, image: &str) -> Result<Vec<Note>, RuntimeError> {
     let listener = Arc::clone(&heard);
     let notes = Notes::to(move |note| listener.lock().expect("nobody panicked").push(note));
     let spec = it.spec(&format!("services:\n  web: {{ image: '{image}' }}\n"));
-    it.hands.perform(&Step::Pull { image: image.to_owned() }, &spec, &notes).await?;
+    it.runtime.perform(&Step::Pull { image: image.to_owned() }, &spec, &notes).await?;
     let heard = heard.lock().expect("nobody panicked");
     Ok(heard.clone())
 }
@@ -83,7 +83,7 @@ async fn a_pinned_image_is_pulled_by_its_digest_and_found_again() {
     let Some(it) = instance() else { return };
     let registry = Registry::start();
     let name = registry.push(TWO, "notes:1");
-    let Resolved::InRegistry(digest) = it.hands.resolve(&name).await.expect("the registry answers") else {
+    let Resolved::InRegistry(digest) = it.runtime.resolve(&name).await.expect("the registry answers") else {
         panic!("the image is in the registry")
     };
     // The tag moves on; who pinned still gets the same.
@@ -105,7 +105,7 @@ async fn an_image_that_does_not_exist_is_said_to() {
     let name = registry.name("nothing:1");
     let error = pull(&it, &name).await.expect_err("there is no such image");
     assert_eq!(error.to_string(), format!("the image `{name}` does not exist"));
-    let error = it.hands.resolve(&name).await.expect_err("there is no such image");
+    let error = it.runtime.resolve(&name).await.expect_err("there is no such image");
     assert_eq!(error.to_string(), format!("the image `{name}` does not exist"));
 }
 
@@ -115,7 +115,7 @@ async fn a_tag_that_cannot_be_pulled_but_is_here_is_used_and_said() {
     let name = "127.0.0.1:1/fleet-test/local:1";
     docker(&["tag", ONE, name]);
     let notes = pull(&it, name).await;
-    let resolved = it.hands.resolve(name).await;
+    let resolved = it.runtime.resolve(name).await;
     forget(name);
     let said = notes.expect("the local image is used").pop();
     assert!(matches!(&said, Some(Note::Said(text)) if text.contains("the one on this host is used")), "{said:?}");
@@ -153,13 +153,13 @@ async fn a_registry_that_hangs_is_given_up() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
     let port = listener.local_addr().expect("it has an address").port();
     let limits = Limits { pull_silence: Duration::from_secs(2), registry: Duration::from_secs(2), ..Limits::default() };
-    let hands = DockerHands::new(&engine(), limits);
+    let runtime = DockerRuntime::new(&engine(), limits);
     let image = format!("127.0.0.1:{port}/web:1");
     let spec = it.spec(&format!("services:\n  web: {{ image: '{image}' }}\n"));
     let step = Step::Pull { image: image.clone() };
-    let error = hands.perform(&step, &spec, &Notes::unheard()).await.expect_err("nobody answers");
+    let error = runtime.perform(&step, &spec, &Notes::unheard()).await.expect_err("nobody answers");
     let expect = format!("the registry of `{image}` does not answer: nothing came for 2 s");
     assert_eq!(error.to_string(), expect);
-    let error = hands.resolve(&image).await.expect_err("nobody answers");
+    let error = runtime.resolve(&image).await.expect_err("nobody answers");
     assert_eq!(error.to_string(), expect);
 }

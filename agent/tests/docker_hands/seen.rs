@@ -89,7 +89,7 @@ async fn log_lines_come_with_service_stream_and_moment() {
         tail: None,
         follow: Switch::On,
     };
-    let lines: Vec<_> = it.hands.logs(request).map(|line| line.expect("it can be read")).collect().await;
+    let lines: Vec<_> = it.runtime.logs(request).map(|line| line.expect("it can be read")).collect().await;
     let mut texts: Vec<_> =
         lines.iter().map(|line| (line.text.len(), line.text.chars().take(4).collect::<String>())).collect();
     texts.sort();
@@ -103,7 +103,7 @@ async fn log_lines_come_with_service_stream_and_moment() {
         tail: Some(1),
         follow: Switch::Off,
     };
-    let lines: Vec<_> = it.hands.logs(request).map(|line| line.expect("it can be read").text).collect().await;
+    let lines: Vec<_> = it.runtime.logs(request).map(|line| line.expect("it can be read").text).collect().await;
     assert_eq!(lines, ["last"]);
 }
 
@@ -111,7 +111,7 @@ async fn log_lines_come_with_service_stream_and_moment() {
 async fn a_change_by_hand_is_heard() {
     let Some(it) = instance() else { return };
     it.apply_well(&it.spec(&web(ONE))).await;
-    let mut changes = it.hands.changes();
+    let mut changes = it.runtime.changes();
     assert_eq!(changes.next().await, Some(Changed::Anything));
     let name = it.name("web");
     let by_hand = tokio::task::spawn_blocking(move || docker(&["rm", "-f", &name]));
@@ -129,7 +129,7 @@ async fn a_change_by_hand_is_heard() {
 #[tokio::test]
 async fn the_engine_says_what_it_is_and_how_much_room_there_is() {
     let Some(it) = instance() else { return };
-    let version = it.hands.engine_version().await.expect("the Engine answers");
+    let version = it.runtime.engine_version().await.expect("the Engine answers");
     assert!(version.version.starts_with(|c: char| c.is_ascii_digit() || c == 'P'), "{version:?}");
-    assert!(it.hands.disk_free(Path::new("/var/lib/fleet/nothing-yet")).await.expect("there is a disk") > 0);
+    assert!(it.runtime.disk_free(Path::new("/var/lib/fleet/nothing-yet")).await.expect("there is a disk") > 0);
 }

@@ -2,7 +2,7 @@
 
 use super::images::{ONE, docker, engine};
 use super::instance::{Instance, instance};
-use fleet_agent::runtime::{DockerHands, Limits};
+use fleet_agent::runtime::{DockerRuntime, Limits};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,8 +71,8 @@ fn behind_door(it: Instance, socket: &Path) -> (Instance, JoinSet<()>) {
             connections.spawn(async move { door.pass(client).await });
         }
     });
-    let hands = DockerHands::new(&format!("unix://{}", socket.display()), Limits::default());
-    (it.with_hands(hands), tasks)
+    let runtime = DockerRuntime::new(&format!("unix://{}", socket.display()), Limits::default());
+    (it.with_runtime(runtime), tasks)
 }
 
 #[tokio::test]

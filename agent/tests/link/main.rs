@@ -7,7 +7,7 @@ mod repositories;
 mod watching;
 
 use coordinator::{Coordinator, Heard};
-use fleet_agent::fake::FakeHands;
+use fleet_agent::fake::FakeRuntime;
 use fleet_agent::ledger::{Ledger, OrderState};
 use fleet_agent::{Config, identity_path};
 use fleet_core::app::Bundle;
@@ -30,7 +30,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 struct Lab {
     folder: TempDir,
-    hands: FakeHands,
+    runtime: FakeRuntime,
     coordinator: Arc<Coordinator>,
     _serving: JoinSet<()>,
 }
@@ -44,17 +44,17 @@ impl Lab {
         let identity = admit(&coordinator.token(), now()).await.expect("the host is admitted");
         identity.save(&identity_path(folder.path())).expect("the identity is kept");
         std::fs::write(folder.path().join("policy.yaml"), "").expect("written");
-        Self { folder, hands: FakeHands::default(), coordinator, _serving: serving }
+        Self { folder, runtime: FakeRuntime::default(), coordinator, _serving: serving }
     }
 
     fn run(&self) -> JoinSet<()> {
         let data_dir = self.folder.path().to_owned();
         let worker = Some(env!("CARGO_BIN_EXE_fleet-agent").into());
         let config = Config { policy: data_dir.join("policy.yaml"), data_dir, worker };
-        let hands = self.hands.clone();
+        let runtime = self.runtime.clone();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
-            fleet_agent::run(config, hands, CancellationToken::new()).await.expect("the agent runs");
+            fleet_agent::run(config, runtime, CancellationToken::new()).await.expect("the agent runs");
         });
         tasks
     }
@@ -146,13 +146,13 @@ async fn an_agent_connects_and_carries_out_an_order() {
         _ => None,
     });
     assert!(matches!(last, Some(v1::instance_report::Running::Settled(_))), "{last:?}");
-    assert_eq!(lab.hands.world().running("oasis-1").len(), 1);
+    assert_eq!(lab.runtime.world().running("oasis-1").len(), 1);
 }
 
 #[tokio::test]
 async fn each_start_of_an_agent_has_an_id_that_its_connections_share() {
     let lab = Lab::new(DAY).await;
-    lab.hands.meddle(|world| world.engine_id = "ABCD:EFGH".to_owned());
+    lab.runtime.meddle(|world| world.engine_id = "ABCD:EFGH".to_owned());
     lab.say(Vec::new());
     let hello = |heard: &Heard| match &heard.reports[0] {
         Kind::Hello(hello) => (hello.start.clone(), hello.engine_id.clone()),
@@ -242,7 +242,7 @@ async fn a_host_that_was_removed_keeps_what_runs_and_does_not_insist() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let watches = lab.coordinator.heard.borrow().watches;
     assert!(watches < 6, "it asked {watches} times");
-    assert_eq!(lab.hands.world().running("oasis-1").len(), 1);
+    assert_eq!(lab.runtime.world().running("oasis-1").len(), 1);
 }
 
 #[tokio::test]
@@ -331,5 +331,5 @@ async fn a_changed_policy_is_said_by_a_new_greeting() {
     let all = |heard: &Heard| count(heard, refused) > 0 && count(heard, denies) > 0 && completes(heard) > 1;
     let heard = lab.coordinator.wait_for(all).await;
     assert_eq!((heard.watches, heard.silences), (1, 0), "on the same connection");
-    assert!(lab.hands.world().containers.is_empty());
+    assert!(lab.runtime.world().containers.is_empty());
 }

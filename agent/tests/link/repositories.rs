@@ -3,7 +3,7 @@
 use super::{DAY, Lab};
 use fleet_agent::identity_path;
 use fleet_core::time::Time;
-use fleet_repository::worker::{Answer, Limits, Next, PlaceSpec, Request, StreamSpec, Work, Worker, WorkerError};
+use fleet_repository::worker::{Answer, BackendSpec, Limits, Next, Request, StreamSpec, Work, Worker, WorkerError};
 use fleet_repository::{Part, Secrets};
 use std::path::Path;
 
@@ -20,7 +20,7 @@ impl Desk {
     async fn start(&self, work: Work) -> Result<Worker, WorkerError> {
         let identity = identity_path(self.lab.folder.path());
         let way = serde_json::json!({ "identity": identity, "repository": "central", "instance": "oasis-1" });
-        let request = Request { place: PlaceSpec::Coordinator(way), secrets: self.secrets.clone(), work, rate: None };
+        let request = Request { place: BackendSpec::Coordinator(way), secrets: self.secrets.clone(), work, rate: None };
         let program = Path::new(env!("CARGO_BIN_EXE_fleet-agent"));
         Worker::start(program, &["repository-worker"], &Limits::default(), &request).await
     }

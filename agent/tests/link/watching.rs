@@ -37,47 +37,47 @@ fn says(heard: &Heard, part: &str) -> usize {
 async fn what_is_removed_by_hand_comes_back_three_times_and_then_it_is_flapping() {
     let (lab, _agent) = installed().await;
     for time in 1..=3 {
-        lab.hands.meddle(|world| world.containers.clear());
+        lab.runtime.meddle(|world| world.containers.clear());
         lab.coordinator.wait_for(|heard| says(heard, "healed: ") == time).await;
         let well = |heard: &Heard| last(heard).is_some_and(|said| said.drift.is_empty() && said.containers.len() == 1);
         lab.coordinator.wait_for(well).await;
     }
-    lab.hands.meddle(|world| world.containers.clear());
+    lab.runtime.meddle(|world| world.containers.clear());
     let heard = lab.coordinator.wait_for(|heard| says(heard, "flapping") == 1).await;
     let said = lab.coordinator.wait_for(|heard| last(heard).is_some_and(|said| said.drift.len() > 1)).await;
     assert!(last(&said).is_some_and(|said| said.drift[0].contains("flapping")), "{:?}", heard.reports.last());
-    assert!(lab.hands.world().containers.is_empty());
+    assert!(lab.runtime.world().containers.is_empty());
 }
 
 #[tokio::test]
 async fn without_an_engine_health_is_unknown_and_comes_back_by_itself() {
     let (lab, _agent) = installed().await;
     let health = |heard: &Heard| last(heard).map(|said| said.health());
-    lab.hands.meddle(|world| world.is_engine_away = true);
+    lab.runtime.meddle(|world| world.is_engine_away = true);
     lab.coordinator.wait_for(|heard| health(heard) == Some(Health::Unknown)).await;
     lab.coordinator.wait_for(|heard| says(heard, "health is unknown: the Docker Engine") == 1).await;
-    lab.hands.meddle(|world| world.is_engine_away = false);
+    lab.runtime.meddle(|world| world.is_engine_away = false);
     lab.coordinator.wait_for(|heard| health(heard) == Some(Health::Healthy)).await;
 }
 
 #[tokio::test]
 async fn data_that_is_gone_is_said_and_not_made_anew() {
     let (lab, _agent) = installed().await;
-    lab.hands.meddle(|world| {
+    lab.runtime.meddle(|world| {
         world.containers.clear();
         world.volumes.clear();
     });
     let is_said = |heard: &Heard| last(heard).is_some_and(|said| said.health_reason.contains("its data is gone"));
     lab.coordinator.wait_for(is_said).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(lab.hands.world().volumes.is_empty());
+    assert!(lab.runtime.world().volumes.is_empty());
 }
 
 #[tokio::test]
 async fn a_volume_that_was_made_again_by_hand_is_said_to_be_lost_and_nothing_is_healed() {
     let (lab, _agent) = installed().await;
-    let volume = lab.hands.world().volumes.keys().next().cloned().expect("the app has a volume");
-    lab.hands.meddle(|world| {
+    let volume = lab.runtime.world().volumes.keys().next().cloned().expect("the app has a volume");
+    lab.runtime.meddle(|world| {
         world.containers.clear();
         world.volumes.insert(volume.clone(), Vec::new());
         world.volume_owners.insert(volume.clone(), EngineOwner::Nobody);
@@ -85,5 +85,5 @@ async fn a_volume_that_was_made_again_by_hand_is_said_to_be_lost_and_nothing_is_
     let is_said = |heard: &Heard| last(heard).is_some_and(|said| said.health_reason.contains("(another volume"));
     lab.coordinator.wait_for(is_said).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(lab.hands.world().containers.is_empty());
+    assert!(lab.runtime.world().containers.is_empty());
 }

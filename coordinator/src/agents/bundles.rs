@@ -19,12 +19,12 @@ pub const PIECE: usize = 64 * 1024;
 ///
 /// **What the host says counts for nothing:** with a digest that it has heard of it would claim an instance of its own, and get
 /// the release of others. A host that is ahead of a restored coordinator, or runs what was wanted before, has its bundle.
-pub fn concerns(known: &StateSnapshot, host: &HostName, digest: &Digest) -> bool {
+pub fn concerns(snapshot: &StateSnapshot, host: &HostName, digest: &Digest) -> bool {
     let is_it = |release: &Release| release.digest == *digest;
-    let orders = known.orders_of(host).filter_map(|id| known.asked().orders.get(id));
+    let orders = snapshot.orders_of(host).filter_map(|id| snapshot.asked().orders.get(id));
     let mut ordered = orders.flat_map(|open| releases_of(&open.order.action));
-    let instances = known.instances_of(host);
-    let mut wanted = instances.filter_map(|name| known.instance(name)).filter(|one| one.host == *host);
+    let instances = snapshot.instances_of(host);
+    let mut wanted = instances.filter_map(|name| snapshot.instance(name)).filter(|one| one.host == *host);
     ordered.any(is_it) || wanted.any(|instance| is_it(&instance.release))
 }
 

@@ -1,7 +1,7 @@
 //! The complete set of a host's open orders, with the values and keys that it alone may see.
 
 use crate::facts::{Facts, Untold};
-use crate::repositories::{KeeperError, RepositoryService};
+use crate::repositories::{RepositoryService, RepositoryServiceError};
 use crate::values::{Values, ValuesError};
 use fleet_core::facts::{DriftRule, OpenOrder};
 use fleet_core::names::{HostName, OrderId};
@@ -25,14 +25,14 @@ pub enum UntoldError {
     #[error(transparent)]
     Values(#[from] ValuesError),
     #[error(transparent)]
-    Keeper(#[from] KeeperError),
+    Keeper(#[from] RepositoryServiceError),
     #[error("two machines connect as it since {since}")]
     Duplicate { since: Time },
 }
 
 impl UntoldError {
     pub fn in_words(&self) -> Untold {
-        let is_passing = matches!(self, Self::Keeper(KeeperError::BeingMade(_)));
+        let is_passing = matches!(self, Self::Keeper(RepositoryServiceError::BeingMade(_)));
         Untold { why: self.to_string().into(), is_passing }
     }
 
@@ -49,22 +49,23 @@ impl UntoldError {
 pub fn open_set(
     facts: &Facts,
     values: &Values,
-    keeper: &RepositoryService,
+    repository_service: &RepositoryService,
     host: &HostName,
 ) -> Result<OpenSet, UntoldError> {
-    let known = facts.read();
-    let unheard = known.orders_of(host).filter(|id| !known.has_kept_the_end_of(id));
-    let open: Vec<OpenOrder> = unheard.filter_map(|id| known.asked().orders.get(id)).cloned().collect();
-    let wanted = known.instances_of(host).filter(|name| known.instance(name).is_some_and(|one| one.host == *host));
+    let snapshot = facts.read();
+    let unheard = snapshot.orders_of(host).filter(|id| !snapshot.has_kept_the_end_of(id));
+    let open: Vec<OpenOrder> = unheard.filter_map(|id| snapshot.asked().orders.get(id)).cloned().collect();
+    let wanted =
+        snapshot.instances_of(host).filter(|name| snapshot.instance(name).is_some_and(|one| one.host == *host));
     let instances = wanted.map(ToString::to_string).collect();
-    let duplicate = known.observed().duplicate(host).map(|duplicate| duplicate.since);
-    drop(known);
+    let duplicate = snapshot.observed().duplicate(host).map(|duplicate| duplicate.since);
+    drop(snapshot);
     let (mut orders, mut untold) = (Vec::new(), BTreeMap::new());
     for open in open {
         let id = open.order.id.clone();
         let order = match duplicate {
             Some(since) => Err(UntoldError::Duplicate { since }),
-            None => outgoing(facts, values, keeper, open),
+            None => outgoing(facts, values, repository_service, open),
         };
         match order {
             Ok(order) => orders.push(order),
@@ -79,7 +80,7 @@ pub fn open_set(
 fn outgoing(
     facts: &Facts,
     values: &Values,
-    keeper: &RepositoryService,
+    repository_service: &RepositoryService,
     open: OpenOrder,
 ) -> Result<v1::Order, UntoldError> {
     let order = open.order;
@@ -87,7 +88,7 @@ fn outgoing(
         Some(goal) => values.open(facts.store(), &order.instance, goal.revision)?,
         None => (BTreeMap::new(), DriftRule::default()),
     };
-    let (access, limit_rate) = (keeper.accesses(&order)?, limit_rate(facts, &order));
+    let (access, limit_rate) = (repository_service.accesses(&order)?, limit_rate(facts, &order));
     Ok(OutgoingOrder { order, values, drift, access, limit_rate }.into())
 }
 

@@ -26,7 +26,7 @@ pub struct AgentsService {
     pub sessions: Arc<Sessions>,
     pub questions: Arc<Questions>,
     pub values: Arc<Values>,
-    pub keeper: Arc<RepositoryService>,
+    pub repository_service: Arc<RepositoryService>,
     pub budgets: Arc<Budgets>,
 }
 
@@ -42,8 +42,9 @@ impl Agents for AgentsService {
         protocol::check(&self.facts, &host, request.get_ref().protocol, now).await?;
         let session = self.sessions.enter(&host, &caller, now)?;
         let number = session.begin_watch(now);
-        let (facts, values, keeper) = (Arc::clone(&self.facts), Arc::clone(&self.values), Arc::clone(&self.keeper));
-        Ok(Response::new(Watch { session, facts, values, keeper, number }.stream().boxed()))
+        let (facts, values, repository_service) =
+            (Arc::clone(&self.facts), Arc::clone(&self.values), Arc::clone(&self.repository_service));
+        Ok(Response::new(Watch { session, facts, values, repository_service, number }.stream().boxed()))
     }
 
     async fn report(&self, request: Request<Streaming<v1::FromAgent>>) -> Result<Response<v1::ReportEnd>, Status> {

@@ -18,7 +18,7 @@ pub struct Watch {
     pub session: Arc<Session>,
     pub facts: Arc<Facts>,
     pub values: Arc<Values>,
-    pub keeper: Arc<RepositoryService>,
+    pub repository_service: Arc<RepositoryService>,
     pub number: u64,
 }
 
@@ -46,7 +46,7 @@ impl Watch {
         if self.session.has_completed() {
             self.facts.presume_absent(host, clock::now());
         }
-        let set = open_set(&self.facts, &self.values, &self.keeper, host);
+        let set = open_set(&self.facts, &self.values, &self.repository_service, host);
         let OpenSet { told, untold } = set.map_err(|error| failed("could not put the open orders together", &error))?;
         let because = untold.iter().map(|(id, error)| (id.clone(), error.in_words())).collect();
         for order in self.facts.note_untold(host, &because) {

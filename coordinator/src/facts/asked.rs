@@ -28,18 +28,18 @@ impl Facts {
         tell: impl Fn(&BTreeSet<HostName>),
     ) -> Result<(), StoreError> {
         let mut orders = std::mem::take(&mut plan.orders);
-        let mut kept = vec![self.change(|known, batch| {
-            plan.closed.iter().for_each(|id| close(known, batch, id));
-            let lost = plan.withdrawn.iter().filter_map(|id| withdraw(known, batch, id, now)).collect();
-            known.set_waiting(plan.waiting);
+        let mut kept = vec![self.change(|snapshot, batch| {
+            plan.closed.iter().for_each(|id| close(snapshot, batch, id));
+            let lost = plan.withdrawn.iter().filter_map(|id| withdraw(snapshot, batch, id, now)).collect();
+            snapshot.set_waiting(plan.waiting);
             Ok::<_, StoreError>(lost)
         })?];
         while !orders.is_empty() {
             let rest = orders.split_off(orders.len().min(TOGETHER));
-            kept.push(self.change(|known, batch| {
-                let is_still_wanted = known.wishes == wishes;
+            kept.push(self.change(|snapshot, batch| {
+                let is_still_wanted = snapshot.wishes == wishes;
                 let orders = if is_still_wanted { orders } else { Vec::new() };
-                Ok::<_, StoreError>(orders.into_iter().map(|order| open(known, batch, order, now)).collect())
+                Ok::<_, StoreError>(orders.into_iter().map(|order| open(snapshot, batch, order, now)).collect())
             })?);
             orders = rest;
         }
@@ -51,26 +51,26 @@ impl Facts {
     }
 }
 
-fn open(known: &mut StateSnapshot, batch: &mut Batch, new: NewOrder, now: Time) -> HostName {
+fn open(snapshot: &mut StateSnapshot, batch: &mut Batch, new: NewOrder, now: Time) -> HostName {
     let NewOrder { host, mut order, rollout } = new;
-    name_snapshots(known, &host, &mut order);
+    name_snapshots(snapshot, &host, &mut order);
     let id = order.id.clone();
     let open = OpenOrder { host: host.clone(), order, rollout, asked: now };
     batch.put(keys::asked(&id), &open);
-    known.expect_backup(batch, &open);
-    known.index.add_order(&host, &id);
-    known.asked.orders.insert(id, open);
+    snapshot.expect_backup(batch, &open);
+    snapshot.index.add_order(&host, &id);
+    snapshot.asked.orders.insert(id, open);
     host
 }
 
 /// Names the snapshots that an order is to use, as the catalog has them: a host may have added others with the backup's id. Of a
 /// backup that does not count, the catalog only has what its host put there first. A drill keeps privileged bits where its host made
 /// the backup itself; of a restore its operator was told.
-fn name_snapshots(known: &StateSnapshot, host: &HostName, order: &mut Order) {
+fn name_snapshots(snapshot: &StateSnapshot, host: &HostName, order: &mut Order) {
     let Action::Data(action) = &mut order.action else { return };
     let Some(source) = action.source_mut() else { return };
     let key = BackupKey { repository: source.repository.clone(), backup: source.backup.clone() };
-    let seen = known.observed.backups.get(&source.instance).and_then(|backups| backups.get(&key));
+    let seen = snapshot.observed.backups.get(&source.instance).and_then(|backups| backups.get(&key));
     source.snapshots = seen.filter(|seen| seen.asked_by.counts()).and_then(|seen| seen.snapshots.clone());
     if let DataAction::Drill { privileges, .. } = action {
         let is_own = seen.is_some_and(|seen| seen.is_made_on(host));
@@ -78,41 +78,41 @@ fn name_snapshots(known: &StateSnapshot, host: &HostName, order: &mut Order) {
     }
 }
 
-fn take_out(known: &mut StateSnapshot, batch: &mut Batch, id: &OrderId) -> Option<OpenOrder> {
-    let open = known.asked.orders.remove(id)?;
+fn take_out(snapshot: &mut StateSnapshot, batch: &mut Batch, id: &OrderId) -> Option<OpenOrder> {
+    let open = snapshot.asked.orders.remove(id)?;
     batch.delete(keys::asked(id));
-    known.untold.remove(id);
-    known.index.remove_order(&open.host, id);
+    snapshot.untold.remove(id);
+    snapshot.index.remove_order(&open.host, id);
     Some(open)
 }
 
 /// An end that is not on the disk yet waits for the next turn: with the order gone, its host would take it for heard.
-fn close(known: &mut StateSnapshot, batch: &mut Batch, id: &OrderId) {
-    if !known.unkept.contains(id) {
-        take_out(known, batch, id);
+fn close(snapshot: &mut StateSnapshot, batch: &mut Batch, id: &OrderId) {
+    if !snapshot.unkept.contains(id) {
+        take_out(snapshot, batch, id);
     }
 }
 
 /// Takes an order back; its host is to be told. One whose end was heard since the plan was made has been answered, and
 /// one whose host has come back since may be: the next turn sees.
-fn withdraw(known: &mut StateSnapshot, batch: &mut Batch, id: &OrderId, now: Time) -> Option<HostName> {
-    if known.observed.ended.contains_key(id) {
-        close(known, batch, id);
+fn withdraw(snapshot: &mut StateSnapshot, batch: &mut Batch, id: &OrderId, now: Time) -> Option<HostName> {
+    if snapshot.observed.ended.contains_key(id) {
+        close(snapshot, batch, id);
         return None;
     }
-    if known.asked.orders.get(id).is_some_and(|open| is_back(known, &open.host)) {
+    if snapshot.asked.orders.get(id).is_some_and(|open| is_back(snapshot, &open.host)) {
         return None;
     }
-    let open = take_out(known, batch, id)?;
+    let open = take_out(snapshot, batch, id)?;
     let text = format!("its order to {} was withdrawn: {} did not answer in time", noun(&open.order.action), open.host);
-    known.events.tell(batch, now, &format!("instance {}", open.order.instance), &text);
+    snapshot.events.tell(batch, now, &format!("instance {}", open.order.instance), &text);
     Some(open.host)
 }
 
 /// Orders are taken back from hosts that are offline or not in the fleet any more.
-fn is_back(known: &StateSnapshot, host: &HostName) -> bool {
-    let is_online = known.observed.hosts.get(host).is_some_and(|seen| seen.link == LinkState::Online);
-    is_online && known.desired.hosts.contains_key(host)
+fn is_back(snapshot: &StateSnapshot, host: &HostName) -> bool {
+    let is_online = snapshot.observed.hosts.get(host).is_some_and(|seen| seen.link == LinkState::Online);
+    is_online && snapshot.desired.hosts.contains_key(host)
 }
 
 /// What an order does, for people.

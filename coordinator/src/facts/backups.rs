@@ -44,13 +44,13 @@ impl Facts {
         look: RepositoryContents,
         now: Time,
     ) -> Result<(), StoreError> {
-        let ((), committed) = self.change(|known, batch| {
-            let had = known.backups_in(repository);
+        let ((), committed) = self.change(|snapshot, batch| {
+            let had = snapshot.backups_in(repository);
             for (instance, found) in &look.found {
                 let gone = had.iter().filter(|(of, key)| of == instance && !found.contains_key(key));
                 gone.filter(|entry| look.before.contains(*entry))
-                    .for_each(|(_, key)| known.drop_backup(batch, instance, key));
-                found.iter().for_each(|(key, seen)| known.refresh_backup(batch, instance, key, (seen, now)));
+                    .for_each(|(_, key)| snapshot.drop_backup(batch, instance, key));
+                found.iter().for_each(|(key, seen)| snapshot.refresh_backup(batch, instance, key, (seen, now)));
             }
             Ok::<_, StoreError>(())
         })?;
@@ -65,13 +65,13 @@ impl Facts {
         forgotten: &[BackupId],
         now: Time,
     ) -> Result<(), StoreError> {
-        let ((), committed) = self.change(|known, batch| {
+        let ((), committed) = self.change(|snapshot, batch| {
             for backup in forgotten {
                 let key = BackupKey { repository: repository.clone(), backup: backup.clone() };
-                known.drop_backup(batch, instance, &key);
+                snapshot.drop_backup(batch, instance, &key);
             }
             let text = format!("{} of its backups in {repository} were forgotten, as its policy says", forgotten.len());
-            known.events.tell(batch, now, &format!("instance {instance}"), &text);
+            snapshot.events.tell(batch, now, &format!("instance {instance}"), &text);
             Ok::<_, StoreError>(())
         })?;
         self.settled(committed).await.map(|_| ())
@@ -85,16 +85,16 @@ impl Facts {
         by: &str,
         now: Time,
     ) -> Result<usize, StoreError> {
-        let (accepted, committed) = self.change(|known, batch| {
-            let backups = known.observed.backups.get(instance).cloned().unwrap_or_default();
+        let (accepted, committed) = self.change(|snapshot, batch| {
+            let backups = snapshot.observed.backups.get(instance).cloned().unwrap_or_default();
             let is_it = |(key, seen): &(BackupKey, BackupSeen)| key.backup == *backup && !seen.asked_by.counts();
             let mut accepted = 0;
             for (key, seen) in backups.into_iter().filter(is_it) {
                 let seen = BackupSeen { asked_by: AskedBy::Operator, ..seen.not_after(now) };
                 let text =
                     format!("its backup {backup} in {} counts, said {by}: no order asked for it", key.repository);
-                known.events.tell(batch, now, &format!("instance {instance}"), &text);
-                known.keep_backup(batch, instance, key, seen);
+                snapshot.events.tell(batch, now, &format!("instance {instance}"), &text);
+                snapshot.keep_backup(batch, instance, key, seen);
                 accepted += 1;
             }
             Ok::<_, StoreError>(accepted)
@@ -111,9 +111,9 @@ impl Facts {
         text: &str,
         now: Time,
     ) -> Result<(), StoreError> {
-        let ((), committed) = self.change(|known, batch| {
-            known.events.tell(batch, now, &format!("instance {instance}"), text);
-            known.keep_backup(batch, instance, key, seen.not_after(now));
+        let ((), committed) = self.change(|snapshot, batch| {
+            snapshot.events.tell(batch, now, &format!("instance {instance}"), text);
+            snapshot.keep_backup(batch, instance, key, seen.not_after(now));
             Ok::<_, StoreError>(())
         })?;
         self.settled(committed).await.map(|_| ())
@@ -127,8 +127,8 @@ impl Facts {
         damaged: &BTreeMap<BackupId, String>,
         now: Time,
     ) -> Result<(), StoreError> {
-        let ((), committed) = self.change(|known, batch| {
-            let backups = known.observed.backups.get(instance).cloned().unwrap_or_default();
+        let ((), committed) = self.change(|snapshot, batch| {
+            let backups = snapshot.observed.backups.get(instance).cloned().unwrap_or_default();
             for (key, seen) in backups.into_iter().filter(|(key, _)| key.repository == *repository) {
                 let damage = damaged.get(&key.backup).cloned();
                 if damage == seen.damaged {
@@ -138,8 +138,8 @@ impl Facts {
                     Some(damage) => format!("its backup {} in {repository} is damaged: {damage}", key.backup),
                     None => format!("its backup {} in {repository} can be read again", key.backup),
                 };
-                known.events.tell(batch, now, &format!("instance {instance}"), &text);
-                known.keep_backup(batch, instance, key, BackupSeen { damaged: damage, ..seen });
+                snapshot.events.tell(batch, now, &format!("instance {instance}"), &text);
+                snapshot.keep_backup(batch, instance, key, BackupSeen { damaged: damage, ..seen });
             }
             Ok::<_, StoreError>(())
         })?;
@@ -148,8 +148,8 @@ impl Facts {
 
     /// Tells people something that the coordinator itself has found.
     pub async fn tell(&self, subject: &str, text: &str, now: Time) -> Result<(), StoreError> {
-        let ((), committed) = self.change(|known, batch| {
-            known.events.tell(batch, now, subject, text);
+        let ((), committed) = self.change(|snapshot, batch| {
+            snapshot.events.tell(batch, now, subject, text);
             Ok::<_, StoreError>(())
         })?;
         self.settled(committed).await.map(|_| ())
@@ -202,16 +202,16 @@ impl StateSnapshot {
         key: &BackupKey,
         (found, now): (&BackupSeen, Time),
     ) {
-        let known = self.observed.backups.get(instance).and_then(|backups| backups.get(key));
-        let is_settled = known.is_some_and(|known| known.asked_by.counts());
-        let seen = match (known, self.expected_of(instance, &key.repository, &key.backup, now)) {
-            (Some(known), _) if is_settled => BackupSeen {
-                proof: known.proof.clone(),
-                began: known.began,
-                ended: known.ended,
-                asked_by: known.asked_by,
-                made_on: known.made_on.clone(),
-                snapshots: known.snapshots.clone().or_else(|| found.snapshots.clone()),
+        let snapshot = self.observed.backups.get(instance).and_then(|backups| backups.get(key));
+        let is_settled = snapshot.is_some_and(|snapshot| snapshot.asked_by.counts());
+        let seen = match (snapshot, self.expected_of(instance, &key.repository, &key.backup, now)) {
+            (Some(snapshot), _) if is_settled => BackupSeen {
+                proof: snapshot.proof.clone(),
+                began: snapshot.began,
+                ended: snapshot.ended,
+                asked_by: snapshot.asked_by,
+                made_on: snapshot.made_on.clone(),
+                snapshots: snapshot.snapshots.clone().or_else(|| found.snapshots.clone()),
                 ..found.clone()
             },
             // Its host is about to say what it made.
@@ -225,7 +225,7 @@ impl StateSnapshot {
                 BackupSeen { asked_by: AskedBy::Nobody, proof: None, made_on: None, ..found }
             }
         };
-        if known != Some(&seen) {
+        if snapshot != Some(&seen) {
             self.keep_backup(batch, instance, key.clone(), seen);
         }
     }
@@ -253,14 +253,14 @@ impl StateSnapshot {
         let is_asked = targets(by.asked).is_some_and(|asked| asked.contains(&copy.repository));
         let is_its_own = manifest.instance == *by.instance && manifest.backup.as_str() == by.order.as_str();
         let key = BackupKey { repository: copy.repository.clone(), backup: manifest.backup.clone() };
-        let known = self.observed.backups.get(by.instance).and_then(|backups| backups.get(&key));
-        let is_known = known.is_some_and(|known| known.asked_by.counts());
+        let snapshot = self.observed.backups.get(by.instance).and_then(|backups| backups.get(&key));
+        let is_known = snapshot.is_some_and(|snapshot| snapshot.asked_by.counts());
         if !is_asked || !is_its_own || is_known {
             return;
         }
         // When it was asked and when its end was heard: a host's clock, or the host, may say otherwise.
         let began = self.expected.get(by.order).map_or(by.asked_at, |expected| expected.asked).min(now);
-        let doubles = known.map_or(0, |known| known.doubles);
+        let doubles = snapshot.map_or(0, |snapshot| snapshot.doubles);
         let snapshots = copy.snapshots.clone();
         let made_on = self.expected.get(by.order).and_then(|expected| expected.host.clone());
         let seen = BackupSeen { began, ended: now, snapshots, doubles, made_on, ..BackupSeen::of(manifest, None) };
@@ -340,8 +340,8 @@ mod tests {
     }
 
     fn kept(facts: &Facts) -> Vec<BackupKey> {
-        let known = facts.read();
-        known.observed().backups.values().flat_map(|backups| backups.keys()).cloned().collect()
+        let snapshot = facts.read();
+        snapshot.observed().backups.values().flat_map(|backups| backups.keys()).cloned().collect()
     }
 
     #[tokio::test]
@@ -469,10 +469,10 @@ mod tests {
         assert_eq!(facts.told().last(), Some(&told));
         assert_eq!(facts.told().iter().filter(|text| text.contains("damaged")).count(), 1);
         let again = on(store);
-        let known = again.read();
-        let backups = &known.observed().backups[&read("notes-1")];
+        let snapshot = again.read();
+        let backups = &snapshot.observed().backups[&read("notes-1")];
         assert!(!backups[&key(1)].is_good() && backups[&key(2)].is_good());
-        assert_eq!(known.observed().backups, facts.read().observed().backups);
+        assert_eq!(snapshot.observed().backups, facts.read().observed().backups);
     }
 
     fn manifest(backup: BackupId, instance: &str, began: Time) -> Manifest {
@@ -514,8 +514,8 @@ mod tests {
             DataResult::Backup(vec![CopyMade { repository: read(repository), result: Ok(manifest), snapshots: None }]);
         let end = End { outcome: Outcome::Done, made: Some(Box::new(made)) };
         facts.hear_outcome(&read("lab-1"), id, read("notes-1"), end, NOW).await.expect("it is its own");
-        let known = facts.read();
-        known.observed().backups[&read("notes-1")].iter().map(|(key, seen)| (key.clone(), seen.began)).collect()
+        let snapshot = facts.read();
+        snapshot.observed().backups[&read("notes-1")].iter().map(|(key, seen)| (key.clone(), seen.began)).collect()
     }
 
     /// What the catalog has of a backup whose end comes so many days after its order was withdrawn.

@@ -34,7 +34,7 @@ impl Facts {
         }
         let restore = |change: &mut DesiredChange<'_>| {
             for (name, revision) in restored {
-                let older = change.known().instance(name).filter(|instance| instance.revision < *revision).cloned();
+                let older = change.snapshot().instance(name).filter(|instance| instance.revision < *revision).cloned();
                 if let Some(instance) = older {
                     change.tell(&format!("instance {name}"), "its values are again those of before, as the undo asked");
                     change.put_instance(name, InstanceDesired { revision: *revision, ..instance });
@@ -55,7 +55,7 @@ impl Facts {
         let settle = |change: &mut DesiredChange<'_>| {
             for DataRequestEnd { instance: name, serial, lapsed } in over {
                 let is_it = |instance: &&InstanceDesired| instance.data.as_ref().is_some_and(|it| it.serial == *serial);
-                let Some(instance) = change.known().instance(name).filter(is_it).cloned() else { continue };
+                let Some(instance) = change.snapshot().instance(name).filter(is_it).cloned() else { continue };
                 if *lapsed {
                     let text = "what was asked for its data has lapsed: for a day nobody could begin with it";
                     change.tell(&format!("instance {name}"), text);
@@ -70,6 +70,6 @@ impl Facts {
 
 impl DesiredChange<'_> {
     fn is_being_removed(&self, name: &InstanceName) -> bool {
-        self.known.desired.instances.get(name).is_some_and(|instance| instance.removal.is_some())
+        self.snapshot.desired.instances.get(name).is_some_and(|instance| instance.removal.is_some())
     }
 }

@@ -15,7 +15,7 @@ impl Facts {
     /// Lets facts of a moment count again. Certificates live for `life`: those that were given out since are believed.
     pub async fn come_back(&self, of: Time, life: Duration, now: Time) -> Result<(), StoreError> {
         let come_back = |change: &mut DesiredChange<'_>| {
-            let instances: Vec<_> = change.known().desired().instances.clone().into_iter().collect();
+            let instances: Vec<_> = change.snapshot().desired().instances.clone().into_iter().collect();
             for (name, instance) in instances {
                 if instance.removal.is_some() || instance.data.is_some() {
                     let text = "what was wished of it when the backup was taken is to be said again: its removal, or work on its data";
@@ -25,11 +25,12 @@ impl Facts {
                 let origin = instance.origin.clone().or(Some(InstanceOrigin::CameBack { of }));
                 change.put_instance(&name, InstanceDesired { removal: None, data: None, origin, ..instance });
             }
-            let rollouts: Vec<Rollout> = change.known().desired().rollouts.values().cloned().collect();
+            let rollouts: Vec<Rollout> = change.snapshot().desired().rollouts.values().cloned().collect();
             for rollout in rollouts.into_iter().filter(|rollout| rollout.wish == RolloutIntent::Run) {
                 change.put_rollout(Rollout { wish: RolloutIntent::Pause, ..rollout });
             }
-            let subjects: Vec<_> = change.known().subjects().map(|(name, kept)| (name.clone(), kept.clone())).collect();
+            let subjects: Vec<_> =
+                change.snapshot().subjects().map(|(name, kept)| (name.clone(), kept.clone())).collect();
             for (subject, mut kept) in subjects {
                 kept.unknown = Some(Unknown { after: kept.expires(), until: now.after(life) });
                 change.put_subject(&subject, kept);

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 /// A change of what is desired, while the facts are locked: look, refuse or change, and tell.
 #[derive(Debug)]
 pub struct DesiredChange<'a> {
-    pub(super) known: &'a mut StateSnapshot,
+    pub(super) snapshot: &'a mut StateSnapshot,
     pub(super) batch: &'a mut Batch,
     pub now: Time,
     touched: BTreeSet<HostName>,
@@ -28,10 +28,10 @@ impl Facts {
         now: Time,
         change: impl FnOnce(&mut DesiredChange<'_>) -> Result<R, E>,
     ) -> Result<(R, BTreeSet<HostName>), E> {
-        let (result, committed) = self.change(|known, batch| {
-            let mut desired = DesiredChange { known, batch, now, touched: BTreeSet::new(), is_wish: false };
+        let (result, committed) = self.change(|snapshot, batch| {
+            let mut desired = DesiredChange { snapshot, batch, now, touched: BTreeSet::new(), is_wish: false };
             let result = change(&mut desired)?;
-            desired.known.wishes += u64::from(desired.is_wish);
+            desired.snapshot.wishes += u64::from(desired.is_wish);
             Ok::<_, E>((result, desired.touched))
         })?;
         self.settled(committed).await?;
@@ -50,8 +50,8 @@ impl Facts {
 }
 
 impl DesiredChange<'_> {
-    pub fn known(&self) -> &StateSnapshot {
-        self.known
+    pub fn snapshot(&self) -> &StateSnapshot {
+        self.snapshot
     }
 
     /// For what is kept beside the facts and must change with them.
@@ -60,13 +60,13 @@ impl DesiredChange<'_> {
     }
 
     pub fn tell(&mut self, subject: &str, text: &str) {
-        self.known.events.tell(self.batch, self.now, subject, text);
+        self.snapshot.events.tell(self.batch, self.now, subject, text);
     }
 
     pub fn put_host(&mut self, name: &HostName, host: HostDesired) {
         self.is_wish = true;
         self.batch.put(keys::host(name), &host);
-        self.known.desired.hosts.insert(name.clone(), host);
+        self.snapshot.desired.hosts.insert(name.clone(), host);
     }
 
     /// Forgets a host and what it said.
@@ -76,40 +76,40 @@ impl DesiredChange<'_> {
         self.batch.delete(keys::observed_host(name));
         self.batch.delete(keys::other_protocol(name));
         self.batch.delete(keys::greetings(name));
-        self.known.desired.hosts.remove(name);
-        self.known.observed.hosts.remove(name);
-        self.known.observed.other_protocols.remove(name);
-        self.known.observed.greetings.remove(name);
-        self.known.events.forget_budget(name);
-        let strays: Vec<InstanceName> = self.known.instances_of(name).cloned().collect();
+        self.snapshot.desired.hosts.remove(name);
+        self.snapshot.observed.hosts.remove(name);
+        self.snapshot.observed.other_protocols.remove(name);
+        self.snapshot.observed.greetings.remove(name);
+        self.snapshot.events.forget_budget(name);
+        let strays: Vec<InstanceName> = self.snapshot.instances_of(name).cloned().collect();
         strays.iter().for_each(|stray| self.forget_seen(stray));
     }
 
     pub fn put_instance(&mut self, name: &InstanceName, instance: InstanceDesired) {
         self.is_wish = true;
         self.batch.put(keys::instance(name), &instance);
-        self.known.index.add_instance(&instance.host, name);
+        self.snapshot.index.add_instance(&instance.host, name);
         self.touched.insert(instance.host.clone());
-        self.known.desired.instances.insert(name.clone(), instance);
+        self.snapshot.desired.instances.insert(name.clone(), instance);
     }
 
     /// Forgets an instance, what was seen of it, and how its orders ended.
     pub fn forget_instance(&mut self, name: &InstanceName) {
         self.is_wish = true;
         self.batch.delete(keys::instance(name));
-        if let Some(instance) = self.known.desired.instances.remove(name) {
-            self.known.index.remove_instance(&instance.host, name);
+        if let Some(instance) = self.snapshot.desired.instances.remove(name) {
+            self.snapshot.index.remove_instance(&instance.host, name);
             self.touched.insert(instance.host);
         }
         self.forget_seen(name);
-        let ended = self.known.observed.ended.iter();
+        let ended = self.snapshot.observed.ended.iter();
         let ids: Vec<_> = ended.filter(|(_, end)| end.instance == *name).map(|(id, _)| id.clone()).collect();
         ids.iter().for_each(|id| self.forget_end(id));
     }
 
     /// Lets what failed for an instance be asked again.
     pub fn forget_failures(&mut self, name: &InstanceName) {
-        let ended = self.known.observed.ended.iter();
+        let ended = self.snapshot.observed.ended.iter();
         let failed = ended.filter(|(_, end)| end.instance == *name && !end.outcome.is_success());
         let ids: Vec<_> = failed.map(|(id, _)| id.clone()).collect();
         ids.iter().for_each(|id| self.forget_end(id));
@@ -118,81 +118,81 @@ impl DesiredChange<'_> {
     /// Forgets how an order ended.
     pub(super) fn forget_end(&mut self, id: &OrderId) {
         self.batch.delete(keys::ended(id));
-        self.known.take_end(id);
+        self.snapshot.take_end(id);
     }
 
     /// Forgets orders whose backups are not looked for any more.
     pub(super) fn forget_expected(&mut self, now: Time) {
-        for id in self.known.no_longer_expected(now) {
+        for id in self.snapshot.no_longer_expected(now) {
             self.batch.delete(keys::expected(&id));
-            self.known.expected.remove(&id);
+            self.snapshot.expected.remove(&id);
         }
     }
 
     fn forget_seen(&mut self, name: &InstanceName) {
         self.batch.delete(keys::observed_instance(name));
-        if let Some(seen) = self.known.observed.instances.remove(name) {
-            self.known.index.remove_instance(&seen.host, name);
+        if let Some(seen) = self.snapshot.observed.instances.remove(name) {
+            self.snapshot.index.remove_instance(&seen.host, name);
         }
     }
 
     pub fn put_rollout(&mut self, rollout: Rollout) {
         self.is_wish = true;
         self.batch.put(keys::rollout(&rollout.id), &rollout);
-        self.known.desired.rollouts.insert(rollout.id.clone(), rollout);
+        self.snapshot.desired.rollouts.insert(rollout.id.clone(), rollout);
     }
 
     pub fn remove_rollout(&mut self, id: &RolloutId) {
         self.is_wish = true;
         self.batch.delete(keys::rollout(id));
-        self.known.desired.rollouts.remove(id);
+        self.snapshot.desired.rollouts.remove(id);
     }
 
     pub fn put_policy(&mut self, name: &PolicyName, policy: BackupPolicy) {
         self.is_wish = true;
         self.batch.put(keys::policy(name), &policy);
-        self.known.desired.policies.insert(name.clone(), policy);
+        self.snapshot.desired.policies.insert(name.clone(), policy);
     }
 
     pub fn remove_policy(&mut self, name: &PolicyName) {
         self.is_wish = true;
         self.batch.delete(keys::policy(name));
-        self.known.desired.policies.remove(name);
+        self.snapshot.desired.policies.remove(name);
     }
 
     /// How many backups and drills of the whole fleet may run at a time.
     pub fn put_at_once(&mut self, at_once: DataConcurrency) {
         self.is_wish = true;
         self.batch.put(keys::AT_ONCE.to_owned(), &at_once);
-        self.known.desired.at_once = at_once;
+        self.snapshot.desired.at_once = at_once;
     }
 
     pub fn put_repository(&mut self, name: &RepositoryName, repository: RepositoryDesired) {
         self.is_wish = true;
         self.batch.put(keys::repository(name), &repository);
-        self.known.desired.repositories.insert(name.clone(), repository);
+        self.snapshot.desired.repositories.insert(name.clone(), repository);
     }
 
     pub fn remove_repository(&mut self, name: &RepositoryName) {
         self.is_wish = true;
         self.batch.delete(keys::repository(name));
-        self.known.desired.repositories.remove(name);
-        self.known.desired.add_central();
+        self.snapshot.desired.repositories.remove(name);
+        self.snapshot.desired.add_central();
     }
 
     /// Takes out of the catalog all that one repository has of an instance; gives back how many that were.
     pub fn drop_backups(&mut self, repository: &RepositoryName, instance: &InstanceName) -> usize {
-        let of = self.known.observed.backups.get(instance).into_iter().flat_map(|backups| backups.keys());
+        let of = self.snapshot.observed.backups.get(instance).into_iter().flat_map(|backups| backups.keys());
         let keys: Vec<_> = of.filter(|key| key.repository == *repository).cloned().collect();
-        keys.iter().for_each(|key| self.known.drop_backup(self.batch, instance, key));
+        keys.iter().for_each(|key| self.snapshot.drop_backup(self.batch, instance, key));
         keys.len()
     }
 
     /// Forgets all that the catalog and the ends of orders say of copies in a repository; gives back how many the catalog had.
     pub fn forget_repository(&mut self, name: &RepositoryName) -> usize {
-        let instances: Vec<InstanceName> = self.known.observed.backups.keys().cloned().collect();
+        let instances: Vec<InstanceName> = self.snapshot.observed.backups.keys().cloned().collect();
         let dropped = instances.iter().map(|instance| self.drop_backups(name, instance)).sum();
-        for (id, ended) in &mut self.known.observed.ended {
+        for (id, ended) in &mut self.snapshot.observed.ended {
             let Some(DataResult::Backup(copies)) = ended.made.as_deref_mut() else { continue };
             let before = copies.len();
             copies.retain(|copy| copy.repository != *name);
@@ -206,17 +206,17 @@ impl DesiredChange<'_> {
     /// Lets a backup be forgotten by nobody.
     pub fn hold_backup(&mut self, id: &BackupId, held: Held) {
         self.batch.put(keys::held(id), &held);
-        self.known.desired.held.insert(id.clone(), held);
+        self.snapshot.desired.held.insert(id.clone(), held);
     }
 
     pub fn release_backup(&mut self, id: &BackupId) {
         self.batch.delete(keys::held(id));
-        self.known.desired.held.remove(id);
+        self.snapshot.desired.held.remove(id);
     }
 
     pub fn add_release(&mut self, release: ReleaseKept) {
         let name = &release.release.name;
         self.batch.put(keys::release(&name.app, &name.version), &release);
-        self.known.add_release(release);
+        self.snapshot.add_release(release);
     }
 }

@@ -25,13 +25,13 @@ impl Facts {
         end: impl Into<End>,
         now: Time,
     ) -> Result<(), ObserveError> {
-        let ((), committed) = self.change(|known, batch| {
-            known.end(batch, host, id.clone(), instance, end.into(), now)?;
-            known.unkept.insert(id.clone());
+        let ((), committed) = self.change(|snapshot, batch| {
+            snapshot.end(batch, host, id.clone(), instance, end.into(), now)?;
+            snapshot.unkept.insert(id.clone());
             Ok::<_, ObserveError>(())
         })?;
         self.settled(committed).await?;
-        self.change_unwritten(|known| known.unkept.remove(&id));
+        self.change_unwritten(|snapshot| snapshot.unkept.remove(&id));
         self.wake();
         Ok(())
     }

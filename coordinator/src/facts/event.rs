@@ -185,10 +185,10 @@ mod tests {
         flood(&mut events, &mut batch, "lab-1", SHARE + 7);
         store.commit(batch).await.expect("the store is whole");
         let facts = on(store);
-        let known = facts.read();
-        let again: Vec<&Event> = known.events().collect();
+        let snapshot = facts.read();
+        let again: Vec<&Event> = snapshot.events().collect();
         assert_eq!(again, events.iter().collect::<Vec<_>>());
-        assert_eq!(known.events.next, events.next);
+        assert_eq!(snapshot.events.next, events.next);
     }
 
     #[tokio::test]

@@ -17,8 +17,8 @@ impl Facts {
     /// An agent greets as a host.
     pub async fn hear_greeting(&self, host: &HostName, greeting: Greeting) -> Result<(), StoreError> {
         let now = greeting.at;
-        let change = self.change_unwritten(|known| {
-            let greetings = known.observed.greetings.entry(host.clone()).or_default();
+        let change = self.change_unwritten(|snapshot| {
+            let greetings = snapshot.observed.greetings.entry(host.clone()).or_default();
             greetings.hear(greeting)
         });
         match change {
@@ -35,16 +35,17 @@ impl Facts {
         now: Time,
     ) -> Result<Vec<HostName>, StoreError> {
         let may_end: Vec<HostName> = {
-            let known = self.read();
-            let duplicates = known.observed.greetings.iter().filter(|(_, greetings)| greetings.duplicate().is_some());
+            let snapshot = self.read();
+            let duplicates =
+                snapshot.observed.greetings.iter().filter(|(_, greetings)| greetings.duplicate().is_some());
             duplicates.map(|(host, _)| host.clone()).collect()
         };
         let mut ended = Vec::new();
         for host in may_end {
             let since = connected_since(&host);
-            let change = self.change_unwritten(|known| {
-                let is_online = known.observed.hosts.get(&host).is_some_and(|seen| seen.link == LinkState::Online);
-                known.observed.greetings.get_mut(&host)?.pass(since.filter(|_| is_online), now)
+            let change = self.change_unwritten(|snapshot| {
+                let is_online = snapshot.observed.hosts.get(&host).is_some_and(|seen| seen.link == LinkState::Online);
+                snapshot.observed.greetings.get_mut(&host)?.pass(since.filter(|_| is_online), now)
             });
             if let Some(change) = change {
                 self.keep_duplicate(&host, &change, now).await?;
@@ -55,8 +56,8 @@ impl Facts {
     }
 
     async fn keep_duplicate(&self, host: &HostName, change: &DuplicateChange, now: Time) -> Result<(), StoreError> {
-        let ((), committed) = self.change(|known, batch| {
-            known.put_greetings(batch, host);
+        let ((), committed) = self.change(|snapshot, batch| {
+            snapshot.put_greetings(batch, host);
             let text = match change {
                 DuplicateChange::Began(duplicate) => {
                     let (text, hint) = duplicate_words(duplicate);
@@ -69,7 +70,7 @@ impl Facts {
                     text
                 }
             };
-            known.events.tell(batch, now, &format!("host {host}"), &text);
+            snapshot.events.tell(batch, now, &format!("host {host}"), &text);
             Ok::<_, StoreError>(())
         })?;
         self.wake();
@@ -89,7 +90,7 @@ impl StateSnapshot {
 impl DesiredChange<'_> {
     /// A host has joined: earlier certificates do not count any more, so there is one machine.
     pub fn forget_greetings(&mut self, host: &HostName) {
-        let Some(greetings) = self.known.observed.greetings.remove(host) else { return };
+        let Some(greetings) = self.snapshot.observed.greetings.remove(host) else { return };
         if let Some(duplicate) = greetings.duplicate() {
             self.batch.delete(keys::greetings(host));
             let text = format!("joined again: the two machines of {} do not count any more", duplicate.since);

@@ -52,15 +52,15 @@ pub(super) fn load(store: &dyn Store) -> Result<Observed, StoreError> {
 impl Facts {
     /// A host says who it is. It counts as online once it has said all it has.
     pub async fn hear_hello(&self, host: &HostName, said: HelloSaid, now: Time) -> Result<(), StoreError> {
-        let ((), committed) = self.change(|known, batch| {
-            let before = known.observed.hosts.get(host);
+        let ((), committed) = self.change(|snapshot, batch| {
+            let before = snapshot.observed.hosts.get(host);
             let is_news = before.is_none_or(|before| differs(&before.said, &said));
             if is_news {
                 batch.put(keys::observed_host(host), &said);
             }
             let link = before.map_or(LinkState::Offline { since: now }, |before| before.link);
-            known.observed.hosts.insert(host.clone(), HostObserved { link, said });
-            known.forget_other_protocol(batch, host, now);
+            snapshot.observed.hosts.insert(host.clone(), HostObserved { link, said });
+            snapshot.forget_other_protocol(batch, host, now);
             Ok::<_, StoreError>(())
         })?;
         self.settled(committed).await.map(|_| ())
@@ -68,15 +68,15 @@ impl Facts {
 
     /// A host says how much room it has left; worth no write.
     pub fn hear_disk_free(&self, host: &HostName, bytes: u64) {
-        self.change_unwritten(|known| {
-            if let Some(seen) = known.observed.hosts.get_mut(host) {
+        self.change_unwritten(|snapshot| {
+            if let Some(seen) = snapshot.observed.hosts.get_mut(host) {
                 seen.said.disk_free = Some(bytes);
             }
         });
     }
 
     pub fn mark_online(&self, host: &HostName) {
-        let changed = self.change_unwritten(|known| match known.observed.hosts.get_mut(host) {
+        let changed = self.change_unwritten(|snapshot| match snapshot.observed.hosts.get_mut(host) {
             Some(seen) if seen.link != LinkState::Online => {
                 seen.link = LinkState::Online;
                 true
@@ -89,7 +89,7 @@ impl Facts {
     }
 
     pub fn mark_offline(&self, host: &HostName, now: Time) {
-        let changed = self.change_unwritten(|known| match known.observed.hosts.get_mut(host) {
+        let changed = self.change_unwritten(|snapshot| match snapshot.observed.hosts.get_mut(host) {
             Some(seen) if seen.link == LinkState::Online => {
                 seen.link = LinkState::Offline { since: now };
                 true
@@ -111,12 +111,12 @@ impl Facts {
     ) -> Result<usize, ObserveError> {
         let is_step = self.read().is_only_a_step(host, &name, &running);
         if is_step {
-            self.change_unwritten(|known| known.see(host, name, running, now));
+            self.change_unwritten(|snapshot| snapshot.see(host, name, running, now));
             return Ok(0);
         }
-        let (written, committed) = self.change(|known, batch| {
-            known.check_instance(host, &name)?;
-            known.see_and_keep(batch, host, name, running, now);
+        let (written, committed) = self.change(|snapshot, batch| {
+            snapshot.check_instance(host, &name)?;
+            snapshot.see_and_keep(batch, host, name, running, now);
             Ok::<_, ObserveError>(batch.bytes())
         })?;
         self.wake();
@@ -132,15 +132,16 @@ impl Facts {
         mentioned: &BTreeSet<InstanceName>,
         now: Time,
     ) -> Result<(), StoreError> {
-        let ((), committed) = self.change(|known, batch| {
-            if known.observed.duplicate(host).is_some() {
+        let ((), committed) = self.change(|snapshot, batch| {
+            if snapshot.observed.duplicate(host).is_some() {
                 return Ok::<_, StoreError>(());
             }
-            let silent: Vec<_> = known.instances_of(host).filter(|name| !mentioned.contains(*name)).cloned().collect();
+            let silent: Vec<_> =
+                snapshot.instances_of(host).filter(|name| !mentioned.contains(*name)).cloned().collect();
             for name in silent {
-                match known.is_wanted_at(host, &name) {
-                    true => known.see_and_keep(batch, host, name, Running::Absent, now),
-                    false => known.forget_stray(batch, host, &name),
+                match snapshot.is_wanted_at(host, &name) {
+                    true => snapshot.see_and_keep(batch, host, name, Running::Absent, now),
+                    false => snapshot.forget_stray(batch, host, &name),
                 }
             }
             Ok::<_, StoreError>(())
@@ -152,15 +153,15 @@ impl Facts {
 
     /// A host that has said all it has does not have what came to be wanted only afterwards.
     pub fn presume_absent(&self, host: &HostName, now: Time) {
-        let unseen = |known: &StateSnapshot| -> Vec<InstanceName> {
-            known.instances_of(host).filter(|name| known.is_unseen_at(host, name)).cloned().collect()
+        let unseen = |snapshot: &StateSnapshot| -> Vec<InstanceName> {
+            snapshot.instances_of(host).filter(|name| snapshot.is_unseen_at(host, name)).cloned().collect()
         };
         if unseen(&self.read()).is_empty() {
             return;
         }
-        self.change_unwritten(|known| {
-            for name in unseen(known) {
-                known.see(host, name, Running::Absent, now);
+        self.change_unwritten(|snapshot| {
+            for name in unseen(snapshot) {
+                snapshot.see(host, name, Running::Absent, now);
             }
         });
         self.wake();
@@ -168,15 +169,15 @@ impl Facts {
 
     /// A host has something worth telling.
     pub async fn hear_event(&self, host: &HostName, subject: &str, text: &str, now: Time) -> Result<(), StoreError> {
-        let ((), committed) = self.change(|known, batch| {
-            known.events.tell_for(batch, now, host, subject, text);
+        let ((), committed) = self.change(|snapshot, batch| {
+            snapshot.events.tell_for(batch, now, host, subject, text);
             Ok::<_, StoreError>(())
         })?;
         self.settled(committed).await.map(|_| ())
     }
 
     pub(super) fn change_unwritten<R>(&self, change: impl FnOnce(&mut StateSnapshot) -> R) -> R {
-        let result = change(&mut self.known.write().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let result = change(&mut self.snapshot.write().unwrap_or_else(std::sync::PoisonError::into_inner));
         self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
         result
     }
@@ -260,12 +261,12 @@ mod tests {
         let store = Arc::new(MemoryStore::new().expect("a thread can be started"));
         drop(on(Arc::clone(&store) as Arc<dyn Store>).with("lab-1", "notes-1").await);
         let again = on(store);
-        let known = again.read();
-        let LinkState::Offline { since } = known.observed().hosts[&read("lab-1")].link else {
+        let snapshot = again.read();
+        let LinkState::Offline { since } = snapshot.observed().hosts[&read("lab-1")].link else {
             panic!("it is not there yet")
         };
-        assert_eq!(since, known.observed().since);
-        let outlook = PlanContext::new(known.desired(), known.asked(), known.observed(), since);
-        assert!(outlook.returning_until(since).is_some());
+        assert_eq!(since, snapshot.observed().since);
+        let plan_context = PlanContext::new(snapshot.desired(), snapshot.asked(), snapshot.observed(), since);
+        assert!(plan_context.returning_until(since).is_some());
     }
 }

@@ -65,25 +65,25 @@ impl StateSnapshot {
 impl DesiredChange<'_> {
     pub fn put_subject(&mut self, subject: &Subject, kept: SubjectKept) {
         self.batch.put(keys::subject(subject), &kept);
-        self.known.people.subjects.insert(subject.clone(), kept);
+        self.snapshot.people.subjects.insert(subject.clone(), kept);
     }
 
     /// Ends every certificate and every token of a subject.
     pub fn remove_subject(&mut self, subject: &Subject) {
         self.batch.delete(keys::subject(subject));
-        self.known.people.subjects.remove(subject);
+        self.snapshot.people.subjects.remove(subject);
         self.revoke_tokens_of(subject);
     }
 
     pub fn put_token(&mut self, hash: &str, token: TokenKept) {
         self.batch.put(keys::token(hash), &token);
-        self.known.people.tokens.insert(hash.into(), token);
+        self.snapshot.people.tokens.insert(hash.into(), token);
     }
 
     /// A new token for a subject ends those given before.
     pub fn revoke_tokens_of(&mut self, subject: &Subject) {
         let open = |token: &&TokenKept| token.subject == *subject && token.uses_left > 0 && !token.revoked;
-        let theirs = self.known.tokens().filter(|(_, token)| open(token));
+        let theirs = self.snapshot.tokens().filter(|(_, token)| open(token));
         let revoked: Vec<_> = theirs.map(|(hash, token)| (hash.to_owned(), token.clone())).collect();
         for (hash, token) in revoked {
             self.put_token(&hash, TokenKept { revoked: true, ..token });
@@ -93,7 +93,7 @@ impl DesiredChange<'_> {
     /// Forgets tokens that have admitted nobody for long.
     pub fn forget_old_tokens(&mut self) {
         let now = self.now;
-        let closed = self.known.tokens().filter(|(_, token)| token.state(now) != TokenState::Open);
+        let closed = self.snapshot.tokens().filter(|(_, token)| token.state(now) != TokenState::Open);
         let mut closed: Vec<Time> = closed.map(|(_, token)| token.created).collect();
         closed.sort_unstable_by(|a, b| b.cmp(a));
         // Whoever invites without end fills neither memory nor store.
@@ -101,11 +101,11 @@ impl DesiredChange<'_> {
         let is_old = |token: &TokenKept| {
             token.expires.after(MEMORY) < now || (token.created <= since && token.state(now) != TokenState::Open)
         };
-        let old = self.known.tokens().filter(|(_, token)| is_old(token));
+        let old = self.snapshot.tokens().filter(|(_, token)| is_old(token));
         let hashes: Vec<String> = old.map(|(hash, _)| hash.to_owned()).collect();
         for hash in hashes {
             self.batch.delete(keys::token(&hash));
-            self.known.people.tokens.remove(hash.as_str());
+            self.snapshot.people.tokens.remove(hash.as_str());
         }
     }
 }

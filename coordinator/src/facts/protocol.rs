@@ -17,23 +17,23 @@ impl Facts {
     /// takes turns, the newest is known, and not each is written.
     pub async fn hear_other_protocol(&self, host: &HostName, protocol: u32, now: Time) -> Result<(), StoreError> {
         let is_other = |before: &OtherProtocol| before.protocol != protocol && now.since(before.since) >= PACE;
-        let is_news = |known: &StateSnapshot| known.observed.other_protocols.get(host).is_none_or(is_other);
+        let is_news = |snapshot: &StateSnapshot| snapshot.observed.other_protocols.get(host).is_none_or(is_other);
         if !is_news(&self.read()) {
-            self.change_unwritten(|known| {
-                if let Some(before) = known.observed.other_protocols.get_mut(host) {
+            self.change_unwritten(|snapshot| {
+                if let Some(before) = snapshot.observed.other_protocols.get_mut(host) {
                     before.protocol = protocol;
                 }
             });
             return Ok(());
         }
-        let ((), committed) = self.change(|known, batch| {
-            if is_news(known) {
+        let ((), committed) = self.change(|snapshot, batch| {
+            if is_news(snapshot) {
                 let other = OtherProtocol { protocol, since: now };
                 batch.put(keys::other_protocol(host), &other);
-                known.observed.other_protocols.insert(host.clone(), other);
+                snapshot.observed.other_protocols.insert(host.clone(), other);
                 let (text, hint) = protocol_words(host, other);
                 let text = format!("refused: it {text}; {hint}");
-                known.events.tell_for(batch, now, host, &format!("host {host}"), &text);
+                snapshot.events.tell_for(batch, now, host, &format!("host {host}"), &text);
             }
             Ok::<_, StoreError>(())
         })?;

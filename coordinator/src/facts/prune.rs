@@ -21,9 +21,9 @@ impl Facts {
     pub async fn prune(&self, now: Time) -> Result<(), StoreError> {
         let values = self.values_that_may_be_old()?;
         let prune = |change: &mut DesiredChange<'_>| {
-            let values = old_values(change.known(), values);
-            let ends = old_ends(change.known(), now);
-            let rollouts = old_rollouts(change.known(), now);
+            let values = old_values(change.snapshot(), values);
+            let ends = old_ends(change.snapshot(), now);
+            let rollouts = old_rollouts(change.snapshot(), now);
             ends.iter().for_each(|id| change.forget_end(id));
             rollouts.iter().for_each(|id| change.remove_rollout(id));
             values.into_iter().for_each(|key| change.batch().delete(key));
@@ -37,8 +37,8 @@ impl Facts {
     /// The keys of the values of all instances that have had several revisions.
     fn values_that_may_be_old(&self) -> Result<Vec<(InstanceName, Vec<String>)>, StoreError> {
         let changed: Vec<InstanceName> = {
-            let known = self.read();
-            let changed = known.desired().instances.iter().filter(|(_, instance)| instance.revision > 2);
+            let snapshot = self.read();
+            let changed = snapshot.desired().instances.iter().filter(|(_, instance)| instance.revision > 2);
             changed.map(|(name, _)| name.clone()).collect()
         };
         let keys = |name: InstanceName| {
@@ -50,11 +50,11 @@ impl Facts {
 }
 
 /// Values of revisions that nobody can ask for any more.
-fn old_values(known: &StateSnapshot, values: Vec<(InstanceName, Vec<String>)>) -> Vec<String> {
-    let kept_for_undo = keys_in_rollouts(known);
+fn old_values(snapshot: &StateSnapshot, values: Vec<(InstanceName, Vec<String>)>) -> Vec<String> {
+    let kept_for_undo = keys_in_rollouts(snapshot);
     let mut old = Vec::new();
     for (name, keys) in values {
-        let first_needed = keys::values(&name, first_needed(known, &name));
+        let first_needed = keys::values(&name, first_needed(snapshot, &name));
         let is_old = |key: &String| *key < first_needed && !kept_for_undo.contains(key);
         old.extend(keys.into_iter().filter(is_old));
     }
@@ -63,19 +63,19 @@ fn old_values(known: &StateSnapshot, values: Vec<(InstanceName, Vec<String>)>) -
 
 /// The oldest revision that is wanted, that an open order brings, or that the instance has been seen with, less one. A host
 /// may say a newer one than is wanted: an older export may have been imported.
-fn first_needed(known: &StateSnapshot, name: &InstanceName) -> u64 {
-    let Some(instance) = known.instance(name) else { return 0 };
-    let seen = known.observed().instances.get(name).and_then(|seen| seen.running.last());
+fn first_needed(snapshot: &StateSnapshot, name: &InstanceName) -> u64 {
+    let Some(instance) = snapshot.instance(name) else { return 0 };
+    let seen = snapshot.observed().instances.get(name).and_then(|seen| seen.running.last());
     let before_seen = seen.map_or(0, |said| said.revision.saturating_sub(1));
-    let orders = known.orders_of(&instance.host).filter_map(|id| known.asked().orders.get(id));
+    let orders = snapshot.orders_of(&instance.host).filter_map(|id| snapshot.asked().orders.get(id));
     let of_instance = orders.filter(|open| open.order.instance == *name);
     let brought = of_instance.filter_map(|open| open.order.action.goal()).map(|goal| goal.revision);
     brought.fold(before_seen.min(instance.revision), u64::min)
 }
 
 /// The values that instances had before the rollouts that are kept, and that undos put back.
-fn keys_in_rollouts(known: &StateSnapshot) -> HashSet<String> {
-    let members = known.desired().rollouts.values().flat_map(|rollout| &rollout.members);
+fn keys_in_rollouts(snapshot: &StateSnapshot) -> HashSet<String> {
+    let members = snapshot.desired().rollouts.values().flat_map(|rollout| &rollout.members);
     let revisions = members.flat_map(|member| {
         let both = member.from_revision.into_iter().chain(member.to_revision);
         both.map(|revision| keys::values(&member.instance, revision))
@@ -84,18 +84,18 @@ fn keys_in_rollouts(known: &StateSnapshot) -> HashSet<String> {
 }
 
 /// Besides those of rollouts, what an instance wants now must not be forgotten to have failed, however many backups of it end.
-fn old_ends(known: &StateSnapshot, now: Time) -> Vec<OrderId> {
+fn old_ends(snapshot: &StateSnapshot, now: Time) -> Vec<OrderId> {
     let mut by_instance: HashMap<&InstanceName, Vec<(Time, &OrderId)>> = HashMap::new();
-    for (id, ended) in &known.observed().ended {
+    for (id, ended) in &snapshot.observed().ended {
         by_instance.entry(&ended.instance).or_default().push((ended.at, id));
     }
     by_instance.retain(|_, ends| ends.len() > ENDS);
-    let members = known.desired().rollouts.values().flat_map(|it| it.members.iter().map(move |member| (it, member)));
+    let members = snapshot.desired().rollouts.values().flat_map(|it| it.members.iter().map(move |member| (it, member)));
     let crowded = members.filter(|(_, member)| by_instance.contains_key(&member.instance));
     let mut needed: HashSet<OrderId> = crowded.flat_map(|(rollout, member)| upgrade_ids(rollout, member)).collect();
     if !by_instance.is_empty() {
-        let outlook = PlanContext::new(known.desired(), known.asked(), known.observed(), now);
-        needed.extend(by_instance.keys().filter_map(|name| outlook.wanted_id(name)));
+        let plan_context = PlanContext::new(snapshot.desired(), snapshot.asked(), snapshot.observed(), now);
+        needed.extend(by_instance.keys().filter_map(|name| plan_context.wanted_id(name)));
     }
     let mut old = Vec::new();
     for mut ends in by_instance.into_values() {
@@ -107,20 +107,20 @@ fn old_ends(known: &StateSnapshot, now: Time) -> Vec<OrderId> {
     old
 }
 
-fn old_rollouts(known: &StateSnapshot, now: Time) -> Vec<RolloutId> {
-    let outlook = PlanContext::new(known.desired(), known.asked(), known.observed(), now);
+fn old_rollouts(snapshot: &StateSnapshot, now: Time) -> Vec<RolloutId> {
+    let plan_context = PlanContext::new(snapshot.desired(), snapshot.asked(), snapshot.observed(), now);
     let mut by_app: BTreeMap<&AppName, Vec<_>> = BTreeMap::new();
-    for rollout in known.desired().rollouts.values() {
+    for rollout in snapshot.desired().rollouts.values() {
         by_app.entry(&rollout.app).or_default().push(rollout);
     }
     let mut old = Vec::new();
     for rollouts in by_app.values_mut() {
         rollouts.sort_by_key(|rollout| Reverse(rollout.created));
         for rollout in rollouts.iter().skip(ROLLOUTS) {
-            let is_over = matches!(outlook.phase(rollout), RolloutPhase::Done | RolloutPhase::Aborted);
+            let is_over = matches!(plan_context.phase(rollout), RolloutPhase::Done | RolloutPhase::Aborted);
             let has_let_go =
                 |state: &MemberState| matches!(state, MemberState::Superseded { .. } | MemberState::Removed);
-            if is_over && outlook.members(rollout).iter().all(|(_, state)| has_let_go(state)) {
+            if is_over && plan_context.members(rollout).iter().all(|(_, state)| has_let_go(state)) {
                 old.push(rollout.id.clone());
             }
         }
@@ -170,8 +170,8 @@ mod tests {
             facts.hear_outcome(&read("lab-1"), id, read("notes-1"), how, at).await.expect("it is its own");
         }
         let phase = |facts: &Facts| {
-            let known = facts.read();
-            PlanContext::new(known.desired(), known.asked(), known.observed(), NOW).phase(&rollout)
+            let snapshot = facts.read();
+            PlanContext::new(snapshot.desired(), snapshot.asked(), snapshot.observed(), NOW).phase(&rollout)
         };
         assert_eq!(phase(&facts), RolloutPhase::Done);
         prune(&facts).await;

@@ -55,7 +55,7 @@ impl StateSnapshot {
         let asked = Asked { orders: load(store, keys::ASKED)? };
         let observed = observed::load(store)?;
         let index = Index::of(&desired, &asked, &observed);
-        let mut known = Self {
+        let mut snapshot = Self {
             desired,
             asked,
             expected: load(store, keys::EXPECTED)?,
@@ -66,9 +66,9 @@ impl StateSnapshot {
             ..Self::default()
         };
         for entry in store.scan(keys::RELEASES)? {
-            known.add_release(entry.read()?);
+            snapshot.add_release(entry.read()?);
         }
-        Ok(known)
+        Ok(snapshot)
     }
 
     /// How often hosts, instances or rollouts have changed by somebody's wish since the start.

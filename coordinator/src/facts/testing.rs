@@ -126,10 +126,10 @@ impl Facts {
     pub async fn remove(&self, instance: &str) {
         let name: InstanceName = read(instance);
         self.desire(|desired| {
-            let known = desired.known().instance(&name).cloned().expect("it is wanted");
+            let snapshot = desired.snapshot().instance(&name).cloned().expect("it is wanted");
             desired.put_instance(
                 &name,
-                InstanceDesired { removal: Some(Removal { volumes: [].into(), attempt: 0 }), ..known },
+                InstanceDesired { removal: Some(Removal { volumes: [].into(), attempt: 0 }), ..snapshot },
             );
         })
         .await;

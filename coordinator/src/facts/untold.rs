@@ -17,20 +17,20 @@ impl Facts {
     /// that is news.
     pub fn note_untold(&self, host: &HostName, untold: &BTreeMap<OrderId, Untold>) -> Vec<OrderId> {
         let is_as_before = {
-            let known = self.read();
-            known.orders_of(host).all(|id| known.untold(id) == untold.get(id))
+            let snapshot = self.read();
+            snapshot.orders_of(host).all(|id| snapshot.untold(id) == untold.get(id))
         };
         if is_as_before {
             return Vec::new();
         }
-        self.change_unwritten(|known| {
-            let open: Vec<OrderId> = known.orders_of(host).cloned().collect();
+        self.change_unwritten(|snapshot| {
+            let open: Vec<OrderId> = snapshot.orders_of(host).cloned().collect();
             let mut news = Vec::new();
             for id in open {
                 match untold.get(&id) {
-                    None => drop(known.untold.remove(&id)),
+                    None => drop(snapshot.untold.remove(&id)),
                     Some(why) => {
-                        let before = known.untold.insert(id.clone(), why.clone());
+                        let before = snapshot.untold.insert(id.clone(), why.clone());
                         if before.is_none_or(|before| before.is_passing) && !why.is_passing {
                             news.push(id);
                         }

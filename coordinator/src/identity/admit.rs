@@ -108,8 +108,8 @@ impl Admissions {
         let issued = self.sign(request, &token.subject, now)?;
         let serial = serial_of(&issued);
         let keep = |change: &mut DesiredChange<'_>| {
-            let token = usable(change.known(), &hash, &key, now)?;
-            let before = change.known().subject(&token.subject).cloned();
+            let token = usable(change.snapshot(), &hash, &key, now)?;
+            let before = change.snapshot().subject(&token.subject).cloned();
             let before = match token.admitted(&key, now) {
                 Some(unheard) => before.map(|kept| kept.without(&unheard.serial)),
                 None => {
@@ -142,7 +142,7 @@ impl Admissions {
         let issued = self.sign(request, subject, now)?;
         let fresh = serial_of(&issued);
         let keep = |change: &mut DesiredChange<'_>| {
-            let kept = change.known().subject(subject).filter(|kept| kept.counts(serial) || kept.unknown.is_some());
+            let kept = change.snapshot().subject(subject).filter(|kept| kept.counts(serial) || kept.unknown.is_some());
             let kept = kept.ok_or(AdmitError::Revoked)?.clone();
             change.put_subject(subject, kept.renewed(serial, fresh, now));
             Ok::<_, AdmitError>(())
@@ -163,9 +163,9 @@ impl Admissions {
 }
 
 /// The token, if it still admits the holder of this key, who still belongs to the fleet.
-fn usable(known: &StateSnapshot, hash: &str, key: &str, now: Time) -> Result<TokenKept, AdmitError> {
-    let token = known.token(hash).ok_or(AdmitError::TokenUnknown)?;
-    let counts = |serial: &str| known.subject(&token.subject).is_some_and(|kept| kept.counts(serial));
+fn usable(snapshot: &StateSnapshot, hash: &str, key: &str, now: Time) -> Result<TokenKept, AdmitError> {
+    let token = snapshot.token(hash).ok_or(AdmitError::TokenUnknown)?;
+    let counts = |serial: &str| snapshot.subject(&token.subject).is_some_and(|kept| kept.counts(serial));
     let is_again = token.admitted(key, now).is_some_and(|unheard| counts(&unheard.serial));
     match token.state(now) {
         TokenState::Open => {}
@@ -176,7 +176,7 @@ fn usable(known: &StateSnapshot, hash: &str, key: &str, now: Time) -> Result<Tok
         TokenState::Expired => return Err(AdmitError::TokenExpired(token.expires)),
     }
     match &token.subject {
-        Subject::Host(name) if !known.desired().hosts.contains_key(name) => {
+        Subject::Host(name) if !snapshot.desired().hosts.contains_key(name) => {
             Err(AdmitError::Removed(token.subject.clone()))
         }
         Subject::Host(_) | Subject::Operator(_) => Ok(token.clone()),

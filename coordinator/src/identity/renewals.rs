@@ -43,7 +43,7 @@ impl Renewals {
     pub fn spend(&self, subject: &Subject, used: &str, counts: &[Serial], now: Time) -> Result<(), TooOften> {
         let mut families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
         let families = families.entry(subject.clone()).or_default();
-        let is_known = |serial: &String| serial == used || counts.iter().any(|known| known.serial == *serial);
+        let is_known = |serial: &String| serial == used || counts.iter().any(|snapshot| snapshot.serial == *serial);
         families.iter_mut().for_each(|family| family.serials.retain(is_known));
         families.retain(|family| !family.serials.is_empty());
         if !families.iter().any(|family| family.has(used)) {
@@ -65,7 +65,7 @@ impl Renewals {
 
 impl Family {
     fn has(&self, serial: &str) -> bool {
-        self.serials.iter().any(|known| known == serial)
+        self.serials.iter().any(|snapshot| snapshot == serial)
     }
 
     fn spend(&mut self, pause_ms: u64, now: Time) -> Result<(), TooOften> {

@@ -45,7 +45,7 @@ pub struct Serial {
 
 impl SubjectKept {
     pub fn counts(&self, serial: &str) -> bool {
-        self.serials.iter().any(|known| known.serial == serial)
+        self.serials.iter().any(|snapshot| snapshot.serial == serial)
     }
 
     /// Whether a certificate is believed: its serial counts, or was lost with the facts of when it was given out.
@@ -56,14 +56,14 @@ impl SubjectKept {
 
     /// Takes in the certificate of one more machine; those that have expired go.
     pub fn with(mut self, serial: Serial, now: Time) -> Self {
-        self.serials.retain(|known| known.not_after > now);
+        self.serials.retain(|snapshot| snapshot.not_after > now);
         self.serials.push(serial);
         self
     }
 
     /// Lets go of a certificate that nobody has received.
     pub fn without(mut self, serial: &str) -> Self {
-        self.serials.retain(|known| known.serial != serial);
+        self.serials.retain(|snapshot| snapshot.serial != serial);
         self
     }
 
@@ -72,16 +72,17 @@ impl SubjectKept {
     /// A machine that did not hear the answer renews again, and two commands of one operator may renew at the same moment:
     /// the newest few successors count.
     pub fn renewed(mut self, used: &str, fresh: Serial, now: Time) -> Self {
-        let before = self.serials.iter().find(|known| known.serial == used).and_then(|known| known.renews.clone());
+        let before =
+            self.serials.iter().find(|snapshot| snapshot.serial == used).and_then(|snapshot| snapshot.renews.clone());
         if let Some(before) = before {
-            let is_over = |known: &Serial| known.serial == before || known.renews.as_ref() == Some(&before);
-            self.serials.retain(|known| known.serial == used || !is_over(known));
+            let is_over = |snapshot: &Serial| snapshot.serial == before || snapshot.renews.as_ref() == Some(&before);
+            self.serials.retain(|snapshot| snapshot.serial == used || !is_over(snapshot));
         }
-        let is_successor = |known: &Serial| known.renews.as_deref() == Some(used);
+        let is_successor = |snapshot: &Serial| snapshot.renews.as_deref() == Some(used);
         let mut surplus =
-            (self.serials.iter().filter(|known| is_successor(known)).count() + 1).saturating_sub(SUCCESSORS);
-        self.serials.retain(|known| {
-            let goes = surplus > 0 && is_successor(known);
+            (self.serials.iter().filter(|snapshot| is_successor(snapshot)).count() + 1).saturating_sub(SUCCESSORS);
+        self.serials.retain(|snapshot| {
+            let goes = surplus > 0 && is_successor(snapshot);
             surplus -= usize::from(goes);
             !goes
         });
@@ -93,8 +94,8 @@ impl SubjectKept {
         let counts: BTreeMap<&str, Option<&str>> = self
             .serials
             .iter()
-            .filter(|known| known.not_after > now)
-            .map(|known| (known.serial.as_str(), known.renews.as_deref()))
+            .filter(|snapshot| snapshot.not_after > now)
+            .map(|snapshot| (snapshot.serial.as_str(), snapshot.renews.as_deref()))
             .collect();
         let first = counts.iter().filter_map(|(serial, renews)| match renews {
             Some(before) if counts.contains_key(before) => None,
@@ -105,7 +106,7 @@ impl SubjectKept {
     }
 
     pub fn expires(&self) -> Time {
-        self.serials.iter().map(|known| known.not_after).max().unwrap_or_default()
+        self.serials.iter().map(|snapshot| snapshot.not_after).max().unwrap_or_default()
     }
 }
 
@@ -134,7 +135,7 @@ mod tests {
     }
 
     fn serials(kept: &SubjectKept) -> Vec<&str> {
-        kept.serials.iter().map(|known| known.serial.as_str()).collect()
+        kept.serials.iter().map(|snapshot| snapshot.serial.as_str()).collect()
     }
 
     #[test]

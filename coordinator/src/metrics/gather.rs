@@ -2,7 +2,7 @@
 
 use super::text::{Page, number};
 use crate::facts::StateSnapshot;
-use crate::operators::{health_words, outlook};
+use crate::operators::{health_words, plan_context};
 use crate::own::{OwnStanding, own_standing};
 use crate::serve::Shared;
 use fleet_core::backup::{BackupHealth, BackupSeen, CopyStanding, HealthLevel};
@@ -18,55 +18,55 @@ type BackupSamples = fn(&BackupHealth, Time) -> Option<f64>;
 type Moment = fn(&CopyStanding) -> Option<Time>;
 
 const BACKUPS: [(&str, &str, BackupSamples); 6] = [
-    ("fleet_backup_age_seconds", "Age of the newest backup of an instance.", |standing, now| {
-        newest(standing).map(|seen| age(seen.began, now))
+    ("fleet_backup_age_seconds", "Age of the newest backup of an instance.", |health, now| {
+        newest(health).map(|seen| age(seen.began, now))
     }),
-    ("fleet_backup_proven_age_seconds", "Age of the newest backup that was restored and checked.", |standing, now| {
-        standing.proven.as_ref().map(|(began, _)| age(*began, now))
+    ("fleet_backup_proven_age_seconds", "Age of the newest backup that was restored and checked.", |health, now| {
+        health.proven.as_ref().map(|(began, _)| age(*began, now))
     }),
-    ("fleet_backup_bytes", "Bytes of the newest backup, before they are compressed.", |standing, _| {
-        newest(standing).map(|seen| number(seen.bytes))
+    ("fleet_backup_bytes", "Bytes of the newest backup, before they are compressed.", |health, _| {
+        newest(health).map(|seen| number(seen.bytes))
     }),
-    ("fleet_backup_added_bytes", "Bytes that the newest backup added to its repository.", |standing, _| {
-        newest(standing).map(|seen| number(seen.added))
+    ("fleet_backup_added_bytes", "Bytes that the newest backup added to its repository.", |health, _| {
+        newest(health).map(|seen| number(seen.added))
     }),
-    ("fleet_backup_copies", "Repositories that have a good backup of an instance.", |standing, _| {
-        let copies = standing.copies.iter().filter(|copy| copy.newest.is_some()).count();
+    ("fleet_backup_copies", "Repositories that have a good backup of an instance.", |health, _| {
+        let copies = health.copies.iter().filter(|copy| copy.newest.is_some()).count();
         Some(number(copies as u64))
     }),
-    ("fleet_backup_ok", "Whether the backups of an instance are as its policy wants them.", |standing, _| {
-        Some(f64::from(u8::from(standing.word == HealthLevel::Ok)))
+    ("fleet_backup_ok", "Whether the backups of an instance are as its policy wants them.", |health, _| {
+        Some(f64::from(u8::from(health.word == HealthLevel::Ok)))
     }),
 ];
 
 pub fn gather(shared: &Shared, now: Time) -> String {
     let mut page = Page::default();
-    let known = shared.facts.read();
-    let outlook = outlook(&known, now);
-    let names = known.desired().instances.keys();
+    let snapshot = shared.facts.read();
+    let plan_context = plan_context(&snapshot, now);
+    let names = snapshot.desired().instances.keys();
     let standings: Vec<(&InstanceName, BackupHealth)> =
-        names.filter_map(|name| Some((name, outlook.standing(name)?))).collect();
+        names.filter_map(|name| Some((name, plan_context.health(name)?))).collect();
     for (name, help, told) in BACKUPS {
         let mut family = page.family(name, help);
-        for (instance, standing) in &standings {
-            if let Some(value) = told(standing, now) {
+        for (instance, health) in &standings {
+            if let Some(value) = told(health, now) {
                 family.sample(&[("instance", instance.as_str())], value);
             }
         }
     }
     copies(&mut page, &standings, now);
-    hosts(&mut page, &known);
-    instances(&mut page, &known);
+    hosts(&mut page, &snapshot);
+    instances(&mut page, &snapshot);
     page.family("fleet_orders_open", "Orders whose end was not heard yet.")
-        .sample(&[], number(known.asked().orders.len() as u64));
-    drop(known);
+        .sample(&[], number(snapshot.asked().orders.len() as u64));
+    drop(snapshot);
     disks(&mut page, shared);
     own(&mut page, shared, now);
     page.finish()
 }
 
-fn newest(standing: &BackupHealth) -> Option<&BackupSeen> {
-    standing.newest.as_ref().map(|(_, seen)| seen)
+fn newest(health: &BackupHealth) -> Option<&BackupSeen> {
+    health.newest.as_ref().map(|(_, seen)| seen)
 }
 
 fn age(then: Time, now: Time) -> f64 {
@@ -83,8 +83,8 @@ fn copies(page: &mut Page, standings: &[(&InstanceName, BackupHealth)], now: Tim
     ];
     for (name, help, moment) in told {
         let mut family = page.family(name, help);
-        for (instance, standing) in standings {
-            for copy in &standing.copies {
+        for (instance, health) in standings {
+            for copy in &health.copies {
                 let labels = [("instance", instance.as_str()), ("repository", copy.repository.as_str())];
                 moment(copy).into_iter().for_each(|at| family.sample(&labels, age(at, now)));
             }
@@ -94,7 +94,7 @@ fn copies(page: &mut Page, standings: &[(&InstanceName, BackupHealth)], now: Tim
 
 /// The coordinator's own backups.
 fn own(page: &mut Page, shared: &Shared, now: Time) {
-    let standing = own_standing(&shared.facts, &shared.home, now).unwrap_or_else(|error| {
+    let health = own_standing(&shared.facts, &shared.home, now).unwrap_or_else(|error| {
         tracing::error!(
             error = &error as &dyn std::error::Error,
             "the coordinator's own backups could not be looked at"
@@ -102,34 +102,35 @@ fn own(page: &mut Page, shared: &Shared, now: Time) {
         OwnStanding { at: None, problem: Some(error.to_string()) }
     });
     let mut family = page.family("fleet_coordinator_backup_age_seconds", "Age of the coordinator's newest own backup.");
-    standing.at.into_iter().for_each(|at| family.sample(&[], age(at, now)));
+    health.at.into_iter().for_each(|at| family.sample(&[], age(at, now)));
     let mut family = page.family("fleet_coordinator_backup_ok", "Whether the coordinator's own backups are in time.");
-    family.sample(&[], f64::from(u8::from(standing.problem.is_none())));
+    family.sample(&[], f64::from(u8::from(health.problem.is_none())));
 }
 
-fn hosts(page: &mut Page, known: &StateSnapshot) {
-    let (all, seen) = (known.desired().hosts.len(), &known.observed().hosts);
+fn hosts(page: &mut Page, snapshot: &StateSnapshot) {
+    let (all, seen) = (snapshot.desired().hosts.len(), &snapshot.observed().hosts);
     let is_online = |name| seen.get(name).is_some_and(|host| host.link == LinkState::Online);
-    let online = known.desired().hosts.keys().filter(|name| is_online(*name)).count();
+    let online = snapshot.desired().hosts.keys().filter(|name| is_online(*name)).count();
     let mut family = page.family("fleet_hosts", "Hosts of the fleet, by whether they are connected.");
     family.sample(&[("link", "online")], number(online as u64));
     family.sample(&[("link", "offline")], number((all - online) as u64));
-    let duplicates = known.desired().hosts.keys().filter(|name| known.observed().duplicate(name).is_some()).count();
+    let duplicates =
+        snapshot.desired().hosts.keys().filter(|name| snapshot.observed().duplicate(name).is_some()).count();
     let help = "Hosts as which two machines connect: their orders are held.";
     page.family("fleet_hosts_duplicate", help).sample(&[], number(duplicates as u64));
 }
 
-fn instances(page: &mut Page, known: &StateSnapshot) {
+fn instances(page: &mut Page, snapshot: &StateSnapshot) {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for (name, instance) in &known.desired().instances {
-        *counts.entry(health_words(known, name, instance).0).or_default() += 1;
+    for (name, instance) in &snapshot.desired().instances {
+        *counts.entry(health_words(snapshot, name, instance).0).or_default() += 1;
     }
     let mut family = page.family("fleet_instances", "Instances of the fleet, by their health.");
     counts.into_iter().for_each(|(health, count)| family.sample(&[("health", health)], number(count)));
 }
 
 fn disks(page: &mut Page, shared: &Shared) {
-    let looks = shared.keeper.looks().unwrap_or_else(|error| {
+    let looks = shared.repository_service.looks().unwrap_or_else(|error| {
         tracing::error!(%error, "the sizes of repositories could not be read");
         Vec::new()
     });
@@ -146,7 +147,7 @@ fn disks(page: &mut Page, shared: &Shared) {
     }
     let mut family =
         page.family("fleet_disk_free_bytes", "Free bytes on the coordinator's disk, where it keeps repositories.");
-    if let Ok(space) = shared.keeper.disk.space() {
+    if let Ok(space) = shared.repository_service.disk.space() {
         family.sample(&[], number(space.free));
     }
 }

@@ -11,15 +11,17 @@ use tonic::Status;
 
 impl OperatorsService {
     pub fn list_apps_now(&self) -> v1::AppList {
-        let known = self.shared.facts.read();
-        let apps = known.releases().iter().map(|(app, versions)| {
+        let snapshot = self.shared.facts.read();
+        let apps = snapshot.releases().iter().map(|(app, versions)| {
             let mut releases: Vec<&ReleaseKept> = versions.values().collect();
             releases.sort_by_key(|release| Reverse(release.pushed));
             v1::AppView {
                 name: app.to_string(),
                 title: releases.first().map_or_else(String::new, |release| release.title.clone()),
-                releases: releases.into_iter().map(|release| view(&known, release)).collect(),
-                instances: count(known.desired().instances.values().filter(|one| one.release.name.app == *app).count()),
+                releases: releases.into_iter().map(|release| view(&snapshot, release)).collect(),
+                instances: count(
+                    snapshot.desired().instances.values().filter(|one| one.release.name.app == *app).count(),
+                ),
             }
         });
         v1::AppList { apps: apps.collect() }
@@ -33,10 +35,10 @@ impl OperatorsService {
             let release = self.find_release(ATTEMPT, &app, &version)?;
             return Ok(view(&self.shared.facts.read(), &release));
         }
-        let known = self.shared.facts.read();
-        let newest = known.releases().get(&app).and_then(|all| all.values().max_by_key(|release| release.pushed));
+        let snapshot = self.shared.facts.read();
+        let newest = snapshot.releases().get(&app).and_then(|all| all.values().max_by_key(|release| release.pushed));
         let newest = newest.ok_or_else(|| absent(ATTEMPT, format!("app `{app}`"), "see them with `fleet app ls`"))?;
-        Ok(view(&known, newest))
+        Ok(view(&snapshot, newest))
     }
 
     pub fn release_view(&self, name: &ReleaseName) -> Result<v1::ReleaseView, Status> {
@@ -45,9 +47,9 @@ impl OperatorsService {
     }
 }
 
-fn view(known: &StateSnapshot, kept: &ReleaseKept) -> v1::ReleaseView {
+fn view(snapshot: &StateSnapshot, kept: &ReleaseKept) -> v1::ReleaseView {
     let runs_it = |name: &&fleet_core::names::InstanceName| {
-        let seen = known.observed().instances.get(*name).and_then(|seen| seen.running.last());
+        let seen = snapshot.observed().instances.get(*name).and_then(|seen| seen.running.last());
         seen.is_some_and(|said| said.release.digest == kept.release.digest)
     };
     v1::ReleaseView {
@@ -61,7 +63,7 @@ fn view(known: &StateSnapshot, kept: &ReleaseKept) -> v1::ReleaseView {
         images: kept.images.iter().map(|image| image_view(&image.service, &image.image)).collect(),
         values: kept.values.iter().map(|(name, declaration)| value_view(name, declaration)).collect(),
         already_there: false,
-        instances: known.desired().instances.keys().filter(runs_it).map(ToString::to_string).collect(),
+        instances: snapshot.desired().instances.keys().filter(runs_it).map(ToString::to_string).collect(),
     }
 }
 

@@ -43,29 +43,29 @@ enum Rank {
 }
 
 pub fn attention(
-    known: &StateSnapshot,
-    outlook: &PlanContext<'_>,
+    snapshot: &StateSnapshot,
+    plan_context: &PlanContext<'_>,
     views: &InstanceViews<'_>,
     kept: Kept,
     now: Time,
 ) -> Vec<v1::Attention> {
-    let mut found = of_backups(known, outlook, now);
+    let mut found = of_backups(snapshot, plan_context, now);
     found.extend(of_kept(kept));
-    for name in known.desired().hosts.keys() {
-        found.extend(of_duplicate(known, name));
-        found.extend(of_link(known, outlook, name));
-        if let Some(seen) = known.observed().hosts.get(name) {
+    for name in snapshot.desired().hosts.keys() {
+        found.extend(of_duplicate(snapshot, name));
+        found.extend(of_link(snapshot, plan_context, name));
+        if let Some(seen) = snapshot.observed().hosts.get(name) {
             found.extend(of_host(name, seen));
         }
     }
-    for (name, instance) in &known.desired().instances {
-        found.extend(of_instance(known, views, name, instance));
-        found.extend(of_values(outlook, name, instance));
+    for (name, instance) in &snapshot.desired().instances {
+        found.extend(of_instance(snapshot, views, name, instance));
+        found.extend(of_values(plan_context, name, instance));
     }
-    found.extend(ahead::ahead(known).into_iter().map(|attention| (Rank::Newer, attention)));
-    found.extend(untold(known));
-    found.extend(overdue(known, now));
-    found.extend(of_rollouts(known, outlook));
+    found.extend(ahead::ahead(snapshot).into_iter().map(|attention| (Rank::Newer, attention)));
+    found.extend(untold(snapshot));
+    found.extend(overdue(snapshot, now));
+    found.extend(of_rollouts(snapshot, plan_context));
     found.sort_by(|a, b| (a.0, &a.1.subject).cmp(&(b.0, &b.1.subject)));
     found.into_iter().take(LIMIT).map(|(_, attention)| attention).collect()
 }
@@ -85,22 +85,22 @@ pub struct Kept {
 
 impl Kept {
     pub fn look(shared: &Shared, now: Time) -> Self {
-        let keeper = &shared.keeper;
+        let repository_service = &shared.repository_service;
         let unreadable = |error: &dyn std::fmt::Display| tracing::error!(%error, "what is kept could not be looked at");
-        let (troubles, blind) = match keeper.troubles() {
+        let (troubles, blind) = match repository_service.troubles() {
             Ok(troubles) => (troubles, None),
             Err(error) => {
                 unreadable(&error);
                 (Vec::new(), Some(format!("what is wrong with repositories cannot be looked at: {error}")))
             }
         };
-        let own = own_standing(&shared.facts, &shared.home, now).map(|standing| standing.problem);
+        let own = own_standing(&shared.facts, &shared.home, now).map(|health| health.problem);
         let own = own.unwrap_or_else(|error| {
             unreadable(&error);
             Some(error.to_string())
         });
         let loud = shared.budgets.excesses(now);
-        Self { room: keeper.room_words(), troubles, own, loud, blind }
+        Self { room: repository_service.room_words(), troubles, own, loud, blind }
     }
 }
 
@@ -139,21 +139,21 @@ fn say(rank: Rank, subject: String, text: String, hint: String) -> (Rank, v1::At
 }
 
 /// Two machines that connect as one host.
-fn of_duplicate(known: &StateSnapshot, name: &HostName) -> Option<(Rank, v1::Attention)> {
-    let (text, hint) = duplicate_words(known.observed().duplicate(name)?);
+fn of_duplicate(snapshot: &StateSnapshot, name: &HostName) -> Option<(Rank, v1::Attention)> {
+    let (text, hint) = duplicate_words(snapshot.observed().duplicate(name)?);
     Some(say(Rank::Duplicate, format!("host {name}"), text, hint))
 }
 
 /// Why a host is away, as far as anyone knows.
-fn of_link(known: &StateSnapshot, outlook: &PlanContext<'_>, name: &HostName) -> Option<(Rank, v1::Attention)> {
+fn of_link(snapshot: &StateSnapshot, plan_context: &PlanContext<'_>, name: &HostName) -> Option<(Rank, v1::Attention)> {
     let subject = format!("host {name}");
-    if let Some(other) = known.other_protocol(name) {
+    if let Some(other) = snapshot.other_protocol(name) {
         let (text, hint) = protocol_words(name, other);
         return Some(say(Rank::Refused, subject, text, hint));
     }
-    match known.observed().hosts.get(name)?.link {
+    match snapshot.observed().hosts.get(name)?.link {
         LinkState::Online => None,
-        LinkState::Offline { since } if outlook.returning_until(since).is_some() => None,
+        LinkState::Offline { since } if plan_context.returning_until(since).is_some() => None,
         LinkState::Offline { since } => {
             Some(say(Rank::Offline, subject, format!("offline since {since}"), format!("fleet host show {name}")))
         }
@@ -176,7 +176,7 @@ fn of_host(name: &HostName, seen: &HostObserved) -> Vec<(Rank, v1::Attention)> {
 }
 
 fn of_instance(
-    known: &StateSnapshot,
+    snapshot: &StateSnapshot,
     views: &InstanceViews<'_>,
     name: &InstanceName,
     instance: &InstanceDesired,
@@ -189,7 +189,7 @@ fn of_instance(
                 found.push(say(Rank::Stuck, subject(), format!("stuck: {reason}"), hint.clone()));
             }
             // How its backups stand says it, and for how long.
-            Outcome::Refused { .. } | Outcome::Failed { .. } if is_of_policy(known, name, end.of) => {}
+            Outcome::Refused { .. } | Outcome::Failed { .. } if is_of_policy(snapshot, name, end.of) => {}
             Outcome::RolledBack { reason } | Outcome::Refused { reason } | Outcome::Failed { reason } => {
                 let text = format!("its last order: {}, {reason}", end.outcome.word());
                 found.push(say(Rank::Failed, subject(), text, format!("fleet instance show {name}")));
@@ -197,7 +197,7 @@ fn of_instance(
             Outcome::AlreadySo | Outcome::Done => {}
         }
     }
-    let seen = known.observed().instances.get(name).filter(|seen| seen.host == instance.host);
+    let seen = snapshot.observed().instances.get(name).filter(|seen| seen.host == instance.host);
     let Some(said) = seen.and_then(|seen| seen.running.last()) else { return found };
     if let InstanceHealth::Unhealthy { reason } = &said.health {
         found.push(say(Rank::Unhealthy, subject(), format!("unhealthy: {reason}"), format!("fleet logs {name}")));
@@ -212,32 +212,32 @@ fn of_instance(
     found
 }
 
-fn is_of_policy(known: &StateSnapshot, name: &InstanceName, of: Option<DataKind>) -> bool {
+fn is_of_policy(snapshot: &StateSnapshot, name: &InstanceName, of: Option<DataKind>) -> bool {
     match of {
-        Some(DataKind::Backup | DataKind::Drill) => known.desired().policy_of(name).is_some(),
+        Some(DataKind::Backup | DataKind::Drill) => snapshot.desired().policy_of(name).is_some(),
         Some(DataKind::Restore | DataKind::Forget) | None => false,
     }
 }
 
 /// Backups that are not as their policies want them. A new instance has as long as a backup may be old.
-fn of_backups(known: &StateSnapshot, outlook: &PlanContext<'_>, now: Time) -> Vec<(Rank, v1::Attention)> {
-    if known.desired().policies.is_empty() {
+fn of_backups(snapshot: &StateSnapshot, plan_context: &PlanContext<'_>, now: Time) -> Vec<(Rank, v1::Attention)> {
+    if snapshot.desired().policies.is_empty() {
         return Vec::new();
     }
     let (mut found, mut without) = (Vec::new(), Vec::new());
-    for (name, instance) in &known.desired().instances {
-        let Some((_, policy)) = known.desired().policy_of(name) else {
+    for (name, instance) in &snapshot.desired().instances {
+        let Some((_, policy)) = snapshot.desired().policy_of(name) else {
             without.push(name.as_str());
             continue;
         };
         let is_new = now.since(instance.created) <= policy.max_age.as_duration();
-        let standing = outlook.standing(name).filter(|standing| match standing.word {
+        let health = plan_context.health(name).filter(|health| match health.word {
             HealthLevel::Ok => false,
-            HealthLevel::Never => !is_new || standing.reasons.len() > 1,
+            HealthLevel::Never => !is_new || health.reasons.len() > 1,
             HealthLevel::Failing | HealthLevel::Late | HealthLevel::Uncovered => true,
         });
-        if let Some(standing) = standing {
-            let text = format!("its backups: {}: {}", standing.word, standing.reasons.join("; "));
+        if let Some(health) = health {
+            let text = format!("its backups: {}: {}", health.word, health.reasons.join("; "));
             let hint = format!("fleet backup status {name}, fleet backup now {name}");
             found.push(say(Rank::Backups, format!("instance {name}"), text, hint));
         }
@@ -252,11 +252,11 @@ fn of_backups(known: &StateSnapshot, outlook: &PlanContext<'_>, now: Time) -> Ve
 
 /// An instance whose host has values that nobody here has given.
 fn of_values(
-    outlook: &PlanContext<'_>,
+    plan_context: &PlanContext<'_>,
     name: &InstanceName,
     instance: &InstanceDesired,
 ) -> Option<(Rank, v1::Attention)> {
-    match outlook.newer(name)? {
+    match plan_context.newer(name)? {
         Newer::Brought(_) => None,
         Newer::Unknown(said) => {
             let wanted = instance.revision;
@@ -268,10 +268,10 @@ fn of_values(
 }
 
 /// Orders that wait for values that are not there any more. Those of two machines are told with their host.
-fn untold(known: &StateSnapshot) -> Vec<(Rank, v1::Attention)> {
-    let untold = known.asked().orders.iter().filter_map(|(id, open)| Some((open, known.untold(id)?)));
+fn untold(snapshot: &StateSnapshot) -> Vec<(Rank, v1::Attention)> {
+    let untold = snapshot.asked().orders.iter().filter_map(|(id, open)| Some((open, snapshot.untold(id)?)));
     untold
-        .filter(|(open, _)| known.observed().duplicate(&open.host).is_none())
+        .filter(|(open, _)| snapshot.observed().duplicate(&open.host).is_none())
         .filter(|(_, untold)| !untold.is_passing)
         .map(|(open, untold)| {
             let text = format!("its host cannot be told to {}: {}", verb(&open.order.action), untold.why);
@@ -282,10 +282,10 @@ fn untold(known: &StateSnapshot) -> Vec<(Rank, v1::Attention)> {
 }
 
 /// Orders whose host is there and has not said in time how they ended.
-fn overdue(known: &StateSnapshot, now: Time) -> Vec<(Rank, v1::Attention)> {
+fn overdue(snapshot: &StateSnapshot, now: Time) -> Vec<(Rank, v1::Attention)> {
     let is_online =
-        |host: &HostName| known.observed().hosts.get(host).is_some_and(|seen| seen.link == LinkState::Online);
-    let late = known.asked().orders.values().filter(|open| {
+        |host: &HostName| snapshot.observed().hosts.get(host).is_some_and(|seen| seen.link == LinkState::Online);
+    let late = snapshot.asked().orders.values().filter(|open| {
         let due = open.asked.after(open.order.deadline).after(std::time::Duration::from_secs(60));
         due < now && is_online(&open.host)
     });
@@ -297,11 +297,11 @@ fn overdue(known: &StateSnapshot, now: Time) -> Vec<(Rank, v1::Attention)> {
     .collect()
 }
 
-fn of_rollouts(known: &StateSnapshot, outlook: &PlanContext<'_>) -> Vec<(Rank, v1::Attention)> {
+fn of_rollouts(snapshot: &StateSnapshot, plan_context: &PlanContext<'_>) -> Vec<(Rank, v1::Attention)> {
     let mut found = Vec::new();
-    for rollout in known.desired().rollouts.values() {
+    for rollout in snapshot.desired().rollouts.values() {
         let (subject, hint) = (format!("rollout {}", rollout.id), format!("fleet rollout explain {}", rollout.id));
-        match outlook.phase(rollout) {
+        match plan_context.phase(rollout) {
             RolloutPhase::Halted { reason } => {
                 found.push(say(Rank::Halted, subject, format!("halted: {reason}"), hint))
             }
@@ -309,7 +309,7 @@ fn of_rollouts(known: &StateSnapshot, outlook: &PlanContext<'_>) -> Vec<(Rank, v
             | RolloutPhase::Soaking { .. }
             | RolloutPhase::OutsideWindow { .. }
             | RolloutPhase::Paused => {
-                let members = outlook.members(rollout);
+                let members = plan_context.members(rollout);
                 let late = members.iter().filter(|(_, state)| matches!(state, MemberState::Overdue { .. })).count();
                 if late > 0 {
                     found.push(say(Rank::Overdue, subject, format!("{late} overdue"), hint));

@@ -182,22 +182,22 @@ impl OperatorsService {
 
     /// Tells whether an instance's project has its name, as far as its host says.
     fn has_own_name(&self, of: Claimant<'_>) -> bool {
-        let known = self.shared.facts.read();
-        let claims = known.said(of.name).and_then(|said| said.claims.as_ref());
+        let snapshot = self.shared.facts.read();
+        let claims = snapshot.said(of.name).and_then(|said| said.claims.as_ref());
         claims.is_none_or(|claims| claims.project == of.name.as_str())
     }
 }
 
 /// What each other instance of a host is, and what it is to become.
-fn stages_beside(known: &StateSnapshot, of: Claimant<'_>) -> Vec<(InstanceName, Stage)> {
+fn stages_beside(snapshot: &StateSnapshot, of: Claimant<'_>) -> Vec<(InstanceName, Stage)> {
     let mut stages = Vec::new();
-    for name in known.instances_of(of.host).filter(|name| *name != of.name) {
-        let seen = known.observed().instances.get(name).filter(|seen| seen.host == *of.host);
+    for name in snapshot.instances_of(of.host).filter(|name| *name != of.name) {
+        let seen = snapshot.observed().instances.get(name).filter(|seen| seen.host == *of.host);
         let said = seen.and_then(|seen| seen.running.last());
         if let Some(claims) = said.and_then(|said| said.claims.clone()) {
             stages.push((name.clone(), Stage::Said(claims)));
         }
-        let Some(desired) = known.instance(name).filter(|desired| desired.host == *of.host) else { continue };
+        let Some(desired) = snapshot.instance(name).filter(|desired| desired.host == *of.host) else { continue };
         let mut wanted = |release: &Release, revision| {
             stages.push((name.clone(), Stage::Wanted { release: release.clone(), revision }));
         };
@@ -208,7 +208,7 @@ fn stages_beside(known: &StateSnapshot, of: Claimant<'_>) -> Vec<(InstanceName, 
             }
             Some(_) => {}
         }
-        let newest = known.desired().rollouts.values().filter(|it| it.created >= desired.created);
+        let newest = snapshot.desired().rollouts.values().filter(|it| it.created >= desired.created);
         let members = newest.flat_map(|it| it.members.iter().map(move |member| (it, member)));
         let newest = members.filter(|(_, member)| member.instance == *name).max_by_key(|(it, _)| it.created);
         let coming = newest.filter(|(it, member)| {
@@ -222,7 +222,7 @@ fn stages_beside(known: &StateSnapshot, of: Claimant<'_>) -> Vec<(InstanceName, 
 }
 
 /// Tells whether a removal of an instance was asked whose end is not heard.
-pub fn is_being_removed(known: &StateSnapshot, name: &InstanceName) -> bool {
-    let mut orders = known.asked().orders.values();
+pub fn is_being_removed(snapshot: &StateSnapshot, name: &InstanceName) -> bool {
+    let mut orders = snapshot.asked().orders.values();
     orders.any(|open| open.order.instance == *name && matches!(open.order.action, Action::Remove { .. }))
 }

@@ -50,11 +50,11 @@ impl EventReader {
         let tail = if tail == 0 { DEFAULT } else { tail as usize };
         // Watched before it is read, so that nothing is missed.
         let generation = facts.generation();
-        let known = facts.read();
-        let of_interest = known.events_from(0).rev().filter(|(_, event)| is_about(event, &subject));
-        let now = known.next_event();
+        let snapshot = facts.read();
+        let of_interest = snapshot.events_from(0).rev().filter(|(_, event)| is_about(event, &subject));
+        let now = snapshot.next_event();
         let next = of_interest.take(tail).last().map_or(now, |(number, _)| number);
-        drop(known);
+        drop(snapshot);
         let end = (!follow).then_some(now);
         Self { facts, subject, next, end, page: VecDeque::new(), generation }
     }
@@ -78,9 +78,9 @@ impl EventReader {
 
     /// Takes the next page; an empty one where nothing is left.
     fn turn_page(&mut self) {
-        let known = self.facts.read();
-        let end = self.end.unwrap_or_else(|| known.next_event());
-        for (number, event) in known.events_from(self.next).take_while(|(number, _)| *number < end) {
+        let snapshot = self.facts.read();
+        let end = self.end.unwrap_or_else(|| snapshot.next_event());
+        for (number, event) in snapshot.events_from(self.next).take_while(|(number, _)| *number < end) {
             self.next = number + 1;
             if is_about(event, &self.subject) {
                 self.page.push_back(Arc::clone(event));
@@ -136,8 +136,8 @@ mod tests {
             reader.next().await.expect("there are events");
         }
         assert!(readers.iter().all(|reader| reader.page.len() < PAGE));
-        let known = facts.read();
-        let shared: usize = known.events_from(0).map(|(_, event)| Arc::strong_count(event) - 1).sum();
+        let snapshot = facts.read();
+        let shared: usize = snapshot.events_from(0).map(|(_, event)| Arc::strong_count(event) - 1).sum();
         assert_eq!(shared, 500 * (PAGE - 1), "they are held, and not copied");
     }
 

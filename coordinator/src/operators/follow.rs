@@ -149,9 +149,9 @@ impl RequestedAction {
 }
 
 /// The wish that is fulfilled last: whoever waits for the order of an earlier one would be told too early that it is done.
-fn pending(known: &StateSnapshot, name: &InstanceName) -> RequestedAction {
-    let Some(instance) = known.instance(name) else { return RequestedAction::Removal };
-    let seen = known.observed().instances.get(name).and_then(|seen| seen.running.last());
+fn pending(snapshot: &StateSnapshot, name: &InstanceName) -> RequestedAction {
+    let Some(instance) = snapshot.instance(name) else { return RequestedAction::Removal };
+    let seen = snapshot.observed().instances.get(name).and_then(|seen| seen.running.last());
     match instance {
         _ if instance.removal.is_some() => RequestedAction::Removal,
         _ if seen.is_some_and(|seen| instance.power.serial > seen.power_serial) => RequestedAction::Power,
@@ -159,21 +159,21 @@ fn pending(known: &StateSnapshot, name: &InstanceName) -> RequestedAction {
     }
 }
 
-fn order_of(known: &StateSnapshot, name: &InstanceName, wish: RequestedAction) -> Asked {
-    let Some(instance) = known.instance(name) else { return Asked::Never };
-    let open = known.orders_of(&instance.host).filter_map(|id| known.asked().orders.get(id));
+fn order_of(snapshot: &StateSnapshot, name: &InstanceName, wish: RequestedAction) -> Asked {
+    let Some(instance) = snapshot.instance(name) else { return Asked::Never };
+    let open = snapshot.orders_of(&instance.host).filter_map(|id| snapshot.asked().orders.get(id));
     let mut of_instance = open.filter(|open| open.order.instance == *name);
     match of_instance.find(|open| wish.is_done_by(&open.order.action, instance)) {
         Some(open) => Asked::Order(open.order.id.clone()),
-        None if kept::is_closed(known, instance, clock::now()) => Asked::Never,
-        None if is_there(known, &instance.host) => Asked::NotYet,
+        None if kept::is_closed(snapshot, instance, clock::now()) => Asked::Never,
+        None if is_there(snapshot, &instance.host) => Asked::NotYet,
         None => Asked::Never,
     }
 }
 
 /// Whether a host is online, or was so until a moment ago: it may only be connecting anew.
-fn is_there(known: &StateSnapshot, host: &HostName) -> bool {
-    known.observed().hosts.get(host).is_some_and(|seen| match seen.link {
+fn is_there(snapshot: &StateSnapshot, host: &HostName) -> bool {
+    snapshot.observed().hosts.get(host).is_some_and(|seen| match seen.link {
         LinkState::Online => true,
         LinkState::Offline { since } => clock::now().since(since) < TURN,
     })
@@ -193,17 +193,17 @@ impl Follower<Followed> {
     }
 
     fn look(&mut self) -> v1::ChangeProgress {
-        let known = self.service.shared.facts.read();
+        let snapshot = self.service.shared.facts.read();
         if self.what.order.is_none()
-            && let Asked::Order(id) = order_of(&known, &self.what.instance, pending(&known, &self.what.instance))
+            && let Asked::Order(id) = order_of(&snapshot, &self.what.instance, pending(&snapshot, &self.what.instance))
         {
             self.what.order = Some(id);
         }
-        progress(&known, &self.what)
+        progress(&snapshot, &self.what)
     }
 }
 
-fn progress(known: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress {
+fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress {
     let Followed { instance, order } = followed;
     let of = |state: &str, text: String, hint: String, over: bool| v1::ChangeProgress {
         state: state.to_owned(),
@@ -212,8 +212,8 @@ fn progress(known: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress {
         over,
         progress: String::new(),
     };
-    if let Some(ended) = order.as_ref().and_then(|id| known.observed().ended.get(id)) {
-        if ended.outcome.is_success() && is_being_removed(known, instance) {
+    if let Some(ended) = order.as_ref().and_then(|id| snapshot.observed().ended.get(id)) {
+        if ended.outcome.is_success() && is_being_removed(snapshot, instance) {
             // Whoever is told that it is done may take its name again.
             return of("under way", "forgetting it".to_owned(), String::new(), false);
         }
@@ -222,11 +222,11 @@ fn progress(known: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress {
         let text = made.and_then(|made| made_words(made)).unwrap_or(text);
         return of(&state, text, hint, true);
     }
-    if known.instance(instance).is_none() {
+    if snapshot.instance(instance).is_none() {
         return of("done", "it is gone".to_owned(), String::new(), true);
     }
-    if let Some(open) = order.as_ref().and_then(|id| known.asked().orders.get(id)) {
-        if let Some(Untold { why, is_passing }) = known.untold(&open.order.id) {
+    if let Some(open) = order.as_ref().and_then(|id| snapshot.asked().orders.get(id)) {
+        if let Some(Untold { why, is_passing }) = snapshot.untold(&open.order.id) {
             if *is_passing {
                 return of("under way", why.to_string(), String::new(), false);
             }
@@ -234,7 +234,7 @@ fn progress(known: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress {
                 format!("the wish is kept; see what goes on with `fleet status` and `fleet instance show {instance}`");
             return of("waiting", format!("its host cannot be told: {why}"), hint, true);
         }
-        let seen = known.observed().instances.get(instance).map(|seen| &seen.running);
+        let seen = snapshot.observed().instances.get(instance).map(|seen| &seen.running);
         let doing = match seen {
             Some(Running::Busy { doing, .. }) => doing.clone(),
             Some(Running::Absent | Running::Settled(_)) | None => {
@@ -244,16 +244,16 @@ fn progress(known: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress {
         let progress = doing.progress;
         return v1::ChangeProgress { progress, ..of("under way", doing.step, String::new(), false) };
     }
-    if let Some(kept) = kept::kept(known, instance, clock::now()) {
+    if let Some(kept) = kept::kept(snapshot, instance, clock::now()) {
         return kept;
     }
-    if order.as_ref().is_some_and(|id| is_wished(known, instance, id)) {
-        let because = known.waits_because(instance).unwrap_or_default();
+    if order.as_ref().is_some_and(|id| is_wished(snapshot, instance, id)) {
+        let because = snapshot.waits_because(instance).unwrap_or_default();
         return of("waiting", because.to_owned(), String::new(), false);
     }
-    match known.waits_because(instance) {
+    match snapshot.waits_because(instance) {
         Some(because) => of("waiting", because.to_owned(), String::new(), false),
-        None if is_reached(known, instance) => of("already so", String::new(), String::new(), true),
+        None if is_reached(snapshot, instance) => of("already so", String::new(), String::new(), true),
         None => of("waiting", String::new(), String::new(), false),
     }
 }
@@ -284,19 +284,19 @@ fn proven_words(DrillMade { repository, backup, proof }: &DrillMade) -> Option<S
 }
 
 /// Whether an instance is what is wanted of it, by its host's last word.
-fn is_reached(known: &StateSnapshot, name: &InstanceName) -> bool {
-    let (Some(wanted), Some(said)) = (known.instance(name), known.said(name)) else { return false };
+fn is_reached(snapshot: &StateSnapshot, name: &InstanceName) -> bool {
+    let (Some(wanted), Some(said)) = (snapshot.instance(name), snapshot.said(name)) else { return false };
     wanted.removal.is_none() && said.revision >= wanted.revision && said.power_serial >= wanted.power.serial
 }
 
 /// Whether an order that is not given yet is to fulfil what is wished of the instance's data.
-fn is_wished(known: &StateSnapshot, name: &InstanceName, order: &OrderId) -> bool {
-    let Some(instance) = known.instance(name) else { return false };
+fn is_wished(snapshot: &StateSnapshot, name: &InstanceName, order: &OrderId) -> bool {
+    let Some(instance) = snapshot.instance(name) else { return false };
     instance.data.as_ref().is_some_and(|wish| wish_id(name, instance, wish) == *order)
 }
 
-fn is_being_removed(known: &StateSnapshot, instance: &InstanceName) -> bool {
-    known.instance(instance).is_some_and(|wanted| wanted.removal.is_some())
+fn is_being_removed(snapshot: &StateSnapshot, instance: &InstanceName) -> bool {
+    snapshot.instance(instance).is_some_and(|wanted| wanted.removal.is_some())
 }
 
 impl Follower<RolloutId> {

@@ -47,7 +47,7 @@ impl OperatorsService {
         let invitation = Invitation { subject: Subject::Host(name.clone()), role: None, uses: 1, life };
         let is_connected = self.shared.sessions.get(&name).is_some();
         self.invite(invitation, |change| {
-            let before = change.known().desired().hosts.get(&name);
+            let before = change.snapshot().desired().hosts.get(&name);
             if before.is_some() && is_connected {
                 let hint = format!("see it with `fleet host show {name}`, or remove it first: `fleet host rm {name}`");
                 return Err(taken(ATTEMPT, format!("`{name}` is in the fleet and connected"), &hint).into());
@@ -76,7 +76,7 @@ impl OperatorsService {
         let change = |change: &mut DesiredChange<'_>| {
             also(change)?;
             change.forget_old_tokens();
-            refuse_too_many_open(change.known(), &subject, now)?;
+            refuse_too_many_open(change.snapshot(), &subject, now)?;
             change.revoke_tokens_of(&subject);
             change.put_token(&hash_of_secret(&secret), kept);
             Ok::<_, ChangeError>(())
@@ -99,7 +99,7 @@ impl OperatorsService {
         let now = clock::now();
         let values = self.values_on(&name)?;
         let change = |change: &mut DesiredChange<'_>| {
-            if !change.known().desired().hosts.contains_key(&name) {
+            if !change.snapshot().desired().hosts.contains_key(&name) {
                 return Err(absent(ATTEMPT, format!("host `{name}`"), "see them with `fleet host ls`").into());
             }
             let instances = wanted_on(change, &name);
@@ -129,9 +129,9 @@ impl OperatorsService {
     pub fn list_hosts_now(&self, request: &v1::ListHostsRequest) -> Result<v1::HostList, Status> {
         const ATTEMPT: &str = "list the hosts";
         let selector: Selector = read(ATTEMPT, &request.selector)?;
-        let known = self.shared.facts.read();
-        let views = HostViews { known: &known, sessions: &self.shared.sessions };
-        let hosts = known.desired().hosts.iter();
+        let snapshot = self.shared.facts.read();
+        let views = HostViews { snapshot: &snapshot, sessions: &self.shared.sessions };
+        let hosts = snapshot.desired().hosts.iter();
         let chosen = hosts.filter(|(name, host)| in_selection(name, host, &request.name, &selector));
         let hosts: Vec<_> = chosen.map(|(name, host)| views.view(name, host)).collect();
         if hosts.is_empty() && !request.name.is_empty() {
@@ -143,18 +143,19 @@ impl OperatorsService {
 }
 
 fn wanted_on(change: &DesiredChange<'_>, host: &HostName) -> Vec<InstanceName> {
-    let known = change.known();
-    let wanted = known.instances_of(host).filter(|name| known.instance(name).is_some_and(|one| one.host == *host));
+    let snapshot = change.snapshot();
+    let wanted =
+        snapshot.instances_of(host).filter(|name| snapshot.instance(name).is_some_and(|one| one.host == *host));
     wanted.cloned().collect()
 }
 
 /// Refuses one more invitation where many are open; a new one for the same name takes the place of the one before.
-fn refuse_too_many_open(known: &StateSnapshot, subject: &Subject, now: Time) -> Result<(), Status> {
+fn refuse_too_many_open(snapshot: &StateSnapshot, subject: &Subject, now: Time) -> Result<(), Status> {
     let (is_alike, most): (fn(&Subject) -> bool, usize) = match subject {
         Subject::Host(_) => (|other| matches!(other, Subject::Host(_)), OPEN_HOSTS),
         Subject::Operator(_) => (|other| matches!(other, Subject::Operator(_)), OPEN_OPERATORS),
     };
-    let others = known.tokens().map(|(_, token)| token).filter(|token| is_alike(&token.subject));
+    let others = snapshot.tokens().map(|(_, token)| token).filter(|token| is_alike(&token.subject));
     let open = others.filter(|token| token.subject != *subject && token.state(now) == TokenState::Open).count();
     if open < most {
         return Ok(());

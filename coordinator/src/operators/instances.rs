@@ -5,7 +5,7 @@ use super::follow::RequestedAction;
 use super::request::{ChangeError, absent, drift, hindered, read, taken, wrong};
 use super::service::OperatorsService;
 use super::subject::{Subject, definition, no_instance};
-use super::views::instance::outlook;
+use super::views::instance::plan_context;
 use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
 use crate::values::HIDDEN;
@@ -75,10 +75,10 @@ impl OperatorsService {
     async fn keep_new(&self, by: &OperatorName, subject: &Subject, given: &Given, now: Time) -> Result<(), Status> {
         let Subject { name, desired, release, .. } = subject;
         let change = |change: &mut DesiredChange<'_>| {
-            if change.known().instance(name).is_some() {
-                return Err(name_taken(change.known(), name).into());
+            if change.snapshot().instance(name).is_some() {
+                return Err(name_taken(change.snapshot(), name).into());
             }
-            if !change.known().desired().hosts.contains_key(&desired.host) {
+            if !change.snapshot().desired().hosts.contains_key(&desired.host) {
                 return Err(no_host(&desired.host).into());
             }
             self.shared.values.put(change.batch(), name, 1, given, &subject.secrets(), desired.drift)?;
@@ -91,11 +91,11 @@ impl OperatorsService {
 
     /// Refuses at once what would be refused anyway.
     fn check_free(&self, name: &InstanceName, host: &HostName) -> Result<(), Status> {
-        let known = self.shared.facts.read();
-        if known.instance(name).is_some() {
-            return Err(name_taken(&known, name));
+        let snapshot = self.shared.facts.read();
+        if snapshot.instance(name).is_some() {
+            return Err(name_taken(&snapshot, name));
         }
-        if !known.desired().hosts.contains_key(host) {
+        if !snapshot.desired().hosts.contains_key(host) {
             return Err(no_host(host));
         }
         Ok(())
@@ -116,8 +116,8 @@ impl OperatorsService {
 
     /// What a host's policy says against it, as far as it was heard of.
     pub fn policy_refusal(&self, host: &HostName, reaches: &Reaches) -> Option<String> {
-        let known = self.shared.facts.read();
-        let refusals = known.observed().hosts.get(host)?.said.policy.refusals(reaches);
+        let snapshot = self.shared.facts.read();
+        let refusals = snapshot.observed().hosts.get(host)?.said.policy.refusals(reaches);
         (!refusals.is_empty()).then(|| joined(&refusals))
     }
 
@@ -168,9 +168,9 @@ impl OperatorsService {
 
     /// The revision that an instance's host has, where it is newer than the wanted one and nobody here has given it.
     fn newer_at_host(&self, name: &InstanceName) -> Option<u64> {
-        let known = self.shared.facts.read();
-        let is_newer = known.said(name)?.revision > known.instance(name)?.revision;
-        match is_newer.then(|| outlook(&known, clock::now()).newer(name))?? {
+        let snapshot = self.shared.facts.read();
+        let is_newer = snapshot.said(name)?.revision > snapshot.instance(name)?.revision;
+        match is_newer.then(|| plan_context(&snapshot, clock::now()).newer(name))?? {
             Newer::Unknown(revision) => Some(revision),
             Newer::Brought(_) => None,
         }
@@ -190,8 +190,8 @@ impl OperatorsService {
                 let why = format!("somebody else changed `{name}` at the same moment");
                 return Err(hindered("change the instance", why, "try again").into());
             }
-            not_while_put_back(change.known(), name, change.now)?;
-            let revision = change.known().next_revision(name, &change.known().promised_revisions());
+            not_while_put_back(change.snapshot(), name, change.now)?;
+            let revision = change.snapshot().next_revision(name, &change.snapshot().promised_revisions());
             self.shared.values.put(change.batch(), name, revision, given, &subject.secrets(), drift)?;
             change.put_instance(name, InstanceDesired { revision, drift, ..desired });
             change.tell(&format!("instance {name}"), &format!("configuration changed by {by}"));
@@ -215,11 +215,11 @@ impl OperatorsService {
         };
         let change = |change: &mut DesiredChange<'_>| {
             let desired = find(change, ATTEMPT, &name)?;
-            if has_failed_to_install(change.known(), &name) {
+            if has_failed_to_install(change.snapshot(), &name) {
                 let why = format!("`{name}` is not there: its installation failed");
                 return Err(hindered(ATTEMPT, why, &way_on(&name)).into());
             }
-            let said = change.known().said(&name).map_or(0, |said| said.power_serial);
+            let said = change.snapshot().said(&name).map_or(0, |said| said.power_serial);
             let power = PowerDesired { wish, serial: desired.power.serial.max(said) + 1 };
             change.put_instance(&name, InstanceDesired { power, ..desired });
             change.tell(&format!("instance {name}"), &format!("{} asked by {by}", request.wish));
@@ -271,13 +271,13 @@ fn check_given(attempt: &str, values: &BTreeMap<String, String>) -> Result<(), S
 }
 
 /// Refuses other values while an undo is about to put former ones back: one of both wishes would be lost without a word.
-fn not_while_put_back(known: &StateSnapshot, name: &InstanceName, now: Time) -> Result<(), Status> {
-    let is_promised = known.promised_revisions().get(name) > known.instance(name).map(|it| it.revision).as_ref();
+fn not_while_put_back(snapshot: &StateSnapshot, name: &InstanceName, now: Time) -> Result<(), Status> {
+    let is_promised = snapshot.promised_revisions().get(name) > snapshot.instance(name).map(|it| it.revision).as_ref();
     if !is_promised {
         return Ok(());
     }
-    let outlook = outlook(known, now);
-    let Some(undo) = outlook.is_put_back_by(name) else { return Ok(()) };
+    let plan_context = plan_context(snapshot, now);
+    let Some(undo) = plan_context.is_put_back_by(name) else { return Ok(()) };
     let why = format!("the undo {undo} puts its former values back");
     let hint = format!("wait for it: `fleet rollout explain {undo}`; or end it: `fleet rollout abort {undo}`");
     Err(hindered("change the instance", why, &hint))
@@ -293,15 +293,15 @@ fn find(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> Resul
 }
 
 pub fn find_any(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> Result<InstanceDesired, Status> {
-    change.known().instance(name).cloned().ok_or_else(|| no_instance(attempt, name))
+    change.snapshot().instance(name).cloned().ok_or_else(|| no_instance(attempt, name))
 }
 
 fn no_host(host: &HostName) -> Status {
     absent("install", format!("host `{host}`"), "see them with `fleet host ls`, or add it: `fleet host add NAME`")
 }
 
-fn name_taken(known: &StateSnapshot, name: &InstanceName) -> Status {
-    if !has_failed_to_install(known, name) {
+fn name_taken(snapshot: &StateSnapshot, name: &InstanceName) -> Status {
+    if !has_failed_to_install(snapshot, name) {
         return taken("install", format!("the name `{name}` is used already"), "choose another `--name`");
     }
     let why = format!("the name `{name}` is used already, by an instance whose installation failed");
@@ -315,7 +315,7 @@ fn way_on(name: &InstanceName) -> String {
     )
 }
 
-fn has_failed_to_install(known: &StateSnapshot, name: &InstanceName) -> bool {
-    let mut ended = known.observed().ended.values();
-    known.said(name).is_none() && ended.any(|ended| ended.instance == *name && !ended.outcome.is_success())
+fn has_failed_to_install(snapshot: &StateSnapshot, name: &InstanceName) -> bool {
+    let mut ended = snapshot.observed().ended.values();
+    snapshot.said(name).is_none() && ended.any(|ended| ended.instance == *name && !ended.outcome.is_success())
 }

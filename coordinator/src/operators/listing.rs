@@ -3,7 +3,7 @@
 use super::request::read;
 use super::service::OperatorsService;
 use super::subject::no_instance;
-use super::views::instance::{InstanceViews, outlook};
+use super::views::instance::{InstanceViews, plan_context};
 use crate::values::Values;
 use fleet_core::facts::InstanceDesired;
 use fleet_core::labels::Selector;
@@ -22,17 +22,17 @@ impl OperatorsService {
         const ATTEMPT: &str = "list the instances";
         let selector: Selector = read(ATTEMPT, &request.selector)?;
         let mut list = {
-            let known = self.shared.facts.read();
-            let outlook = outlook(&known, now);
-            let views = InstanceViews::new(&known, &outlook);
+            let snapshot = self.shared.facts.read();
+            let plan_context = plan_context(&snapshot, now);
+            let views = InstanceViews::new(&snapshot, &plan_context);
             let is_chosen = |(name, instance): &(&InstanceName, &InstanceDesired)| {
                 let labels =
-                    known.desired().hosts.get(&instance.host).map(|host| host.labels.clone()).unwrap_or_default();
+                    snapshot.desired().hosts.get(&instance.host).map(|host| host.labels.clone()).unwrap_or_default();
                 (request.name.is_empty() || name.as_str() == request.name)
                     && (request.app.is_empty() || instance.release.name.app.as_str() == request.app)
                     && selector.matches(&labels)
             };
-            let chosen = known.desired().instances.iter().filter(is_chosen);
+            let chosen = snapshot.desired().instances.iter().filter(is_chosen);
             chosen.map(|(name, instance)| views.view(name, instance)).collect::<Vec<_>>()
         };
         if request.name.is_empty() {
@@ -65,9 +65,9 @@ impl OperatorsService {
     }
 
     pub fn instance_view(&self, name: &InstanceName) -> Option<v1::InstanceView> {
-        let known = self.shared.facts.read();
-        let instance = known.instance(name)?;
-        let views = InstanceViews::of_one(&known, name);
+        let snapshot = self.shared.facts.read();
+        let instance = snapshot.instance(name)?;
+        let views = InstanceViews::of_one(&snapshot, name);
         Some(views.view(name, instance))
     }
 }

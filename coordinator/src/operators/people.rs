@@ -32,9 +32,9 @@ impl OperatorsService {
         let subject = Subject::Operator(name.clone());
         let invitation = Invitation { subject: subject.clone(), role: Some(role), uses, life };
         self.invite(invitation, |change| {
-            refuse_too_many(change.known(), ATTEMPT, &subject, uses, change.now)?;
-            if let Some(kept) = change.known().subject(&subject).cloned() {
-                refuse_last(change.known(), ATTEMPT, &subject, role)?;
+            refuse_too_many(change.snapshot(), ATTEMPT, &subject, uses, change.now)?;
+            if let Some(kept) = change.snapshot().subject(&subject).cloned() {
+                refuse_last(change.snapshot(), ATTEMPT, &subject, role)?;
                 change.put_subject(&subject, SubjectKept { role: Some(role), ..kept });
             }
             change.tell(&format!("operator {name}"), &format!("added as {role} by {by}"));
@@ -53,12 +53,12 @@ impl OperatorsService {
         let subject = Subject::Operator(name.clone());
         let now = clock::now();
         let change = |change: &mut DesiredChange<'_>| {
-            let is_known = change.known().subject(&subject).is_some();
-            if !is_known && !change.known().tokens().any(|(_, token)| token.subject == subject) {
+            let is_known = change.snapshot().subject(&subject).is_some();
+            if !is_known && !change.snapshot().tokens().any(|(_, token)| token.subject == subject) {
                 let hint = "see them with `fleet operator ls`";
                 return Err(absent(ATTEMPT, format!("operator `{name}`"), hint).into());
             }
-            refuse_last(change.known(), ATTEMPT, &subject, Role::Viewer)?;
+            refuse_last(change.snapshot(), ATTEMPT, &subject, Role::Viewer)?;
             change.remove_subject(&subject);
             change.tell(&format!("operator {name}"), &format!("removed by {by}"));
             Ok::<_, ChangeError>(())
@@ -69,9 +69,9 @@ impl OperatorsService {
     }
 
     pub fn list_operators_now(&self) -> v1::OperatorList {
-        let known = self.shared.facts.read();
+        let snapshot = self.shared.facts.read();
         let mut operators: Vec<_> =
-            known.subjects().filter_map(|(subject, kept)| self.operator(subject, kept)).collect();
+            snapshot.subjects().filter_map(|(subject, kept)| self.operator(subject, kept)).collect();
         operators.sort_by(|a, b| a.name.cmp(&b.name));
         v1::OperatorList { operators }
     }
@@ -87,8 +87,8 @@ impl OperatorsService {
     }
 
     pub fn list_tokens_now(&self, now: Time) -> v1::TokenList {
-        let known = self.shared.facts.read();
-        let mut tokens: Vec<_> = known.tokens().map(|(hash, token)| token_view(hash, token, now)).collect();
+        let snapshot = self.shared.facts.read();
+        let mut tokens: Vec<_> = snapshot.tokens().map(|(hash, token)| token_view(hash, token, now)).collect();
         tokens.sort_by(|a, b| (b.expires_ms, &a.subject).cmp(&(a.expires_ms, &b.subject)));
         v1::TokenList { tokens }
     }
@@ -102,7 +102,7 @@ impl OperatorsService {
         let change = |change: &mut DesiredChange<'_>| {
             let id = request.id.trim();
             let is_meant = |(hash, _): &(&str, &TokenKept)| id.len() >= ID && hash.starts_with(id);
-            let found = change.known().tokens().find(is_meant);
+            let found = change.snapshot().tokens().find(is_meant);
             let token = found.map(|(hash, token)| (hash.to_owned(), token.clone()));
             let (hash, token) =
                 token.ok_or_else(|| absent(ATTEMPT, format!("token `{id}`"), "see them with `fleet token ls`"))?;
@@ -127,13 +127,13 @@ fn token_view(hash: &str, token: &TokenKept, now: Time) -> v1::TokenView {
 
 /// A token is good for no more machines than there is room for: whoever came last would be turned away.
 fn refuse_too_many(
-    known: &StateSnapshot,
+    snapshot: &StateSnapshot,
     attempt: &str,
     subject: &Subject,
     uses: u32,
     now: Time,
 ) -> Result<(), Status> {
-    let machines = known.subject(subject).map_or(0, |kept| kept.machines(now));
+    let machines = snapshot.subject(subject).map_or(0, |kept| kept.machines(now));
     let room = MACHINES.saturating_sub(machines);
     if uses as usize <= room {
         return Ok(());
@@ -148,10 +148,10 @@ fn refuse_too_many(
 }
 
 /// A fleet without an administrator could admit nobody any more.
-fn refuse_last(known: &StateSnapshot, attempt: &str, subject: &Subject, new_role: Role) -> Result<(), Status> {
+fn refuse_last(snapshot: &StateSnapshot, attempt: &str, subject: &Subject, new_role: Role) -> Result<(), Status> {
     let is_administrator = |kept: &SubjectKept| kept.role == Some(Role::Administrator);
-    let is_one = known.subject(subject).is_some_and(is_administrator);
-    let others = known.subjects().filter(|(other, kept)| *other != subject && is_administrator(kept)).count();
+    let is_one = snapshot.subject(subject).is_some_and(is_administrator);
+    let others = snapshot.subjects().filter(|(other, kept)| *other != subject && is_administrator(kept)).count();
     if is_one && new_role != Role::Administrator && others == 0 {
         let hint = "make another first: `fleet operator add NAME --role administrator`";
         return Err(hindered(attempt, "it is the last administrator", hint));

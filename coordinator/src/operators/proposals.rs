@@ -46,8 +46,8 @@ impl OperatorsService {
     }
 
     fn only_app(&self) -> Result<AppName, Status> {
-        let known = self.shared.facts.read();
-        let mut apps: Vec<&AppName> = known.desired().instances.values().map(|one| &one.release.name.app).collect();
+        let snapshot = self.shared.facts.read();
+        let mut apps: Vec<&AppName> = snapshot.desired().instances.values().map(|one| &one.release.name.app).collect();
         apps.sort();
         apps.dedup();
         match apps.as_slice() {
@@ -100,9 +100,9 @@ impl OperatorsService {
 
     /// Members whose old and new release do not declare the same values: for the others nothing is new.
     fn with_other_values<'a>(&self, proposal: &'a Proposal) -> Vec<&'a Member> {
-        let known = self.shared.facts.read();
+        let snapshot = self.shared.facts.read();
         let declared =
-            |release: &Release| known.release(&release.name.app, &release.name.version).map(|kept| &kept.values);
+            |release: &Release| snapshot.release(&release.name.app, &release.name.version).map(|kept| &kept.values);
         let is_other = |member: &&Member| declared(&member.from) != declared(&member.to);
         proposal.members.iter().filter(is_other).collect()
     }
@@ -162,10 +162,10 @@ impl OperatorsService {
     }
 
     fn proposed(&self, member: &Member, online: bool, changes: Vec<String>) -> v1::ProposedChange {
-        let known = self.shared.facts.read();
+        let snapshot = self.shared.facts.read();
         v1::ProposedChange {
             instance: member.instance.to_string(),
-            host: known.instance(&member.instance).map(|one| one.host.to_string()).unwrap_or_default(),
+            host: snapshot.instance(&member.instance).map(|one| one.host.to_string()).unwrap_or_default(),
             from: member.from.name.version.to_string(),
             to: member.to.name.version.to_string(),
             online,
@@ -215,8 +215,8 @@ fn wave_name(index: usize, has_canary: bool, waves: usize) -> String {
     }
 }
 
-pub fn propose_in(known: &StateSnapshot, wish: &RolloutRequest, now: Time) -> Result<Proposal, Status> {
-    let proposal = propose(known.desired(), known.asked(), known.observed(), wish, now);
+pub fn propose_in(snapshot: &StateSnapshot, wish: &RolloutRequest, now: Time) -> Result<Proposal, Status> {
+    let proposal = propose(snapshot.desired(), snapshot.asked(), snapshot.observed(), wish, now);
     proposal.map_err(|refusal| refused_rollout(&refusal))
 }
 
@@ -265,10 +265,10 @@ fn strategy_wish(request: &v1::ProposeRolloutRequest) -> Result<StrategyRequest,
 }
 
 /// The id of an app's next rollout.
-pub fn next_number(known: &StateSnapshot, app: &AppName) -> u64 {
+pub fn next_number(snapshot: &StateSnapshot, app: &AppName) -> u64 {
     let prefix = format!("{app}-");
     let number = |id: &str| id.strip_prefix(&prefix).and_then(|number| number.parse::<u64>().ok());
-    known.desired().rollouts.keys().filter_map(|id| number(id.as_str())).max().unwrap_or(0) + 1
+    snapshot.desired().rollouts.keys().filter_map(|id| number(id.as_str())).max().unwrap_or(0) + 1
 }
 
 pub fn absent_rollout(attempt: &str, id: &str) -> Status {

@@ -47,7 +47,7 @@ impl OperatorsService {
         release.pieces = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
         let name = release.release.name.clone();
         let change = |change: &mut DesiredChange<'_>| {
-            if let Some(kept) = change.known().release(&name.app, &name.version) {
+            if let Some(kept) = change.snapshot().release(&name.app, &name.version) {
                 let is_same = kept.release.digest == release.release.digest;
                 return if is_same { Ok(true) } else { Err(refuse_other(&name).into()) };
             }

@@ -14,12 +14,12 @@ use tonic::Status;
 impl OperatorsService {
     /// The release by name, or the sentence that it is not there.
     pub fn find_release(&self, attempt: &str, app: &AppName, version: &Version) -> Result<ReleaseKept, Status> {
-        let known = self.shared.facts.read();
-        if let Some(release) = known.release(app, version) {
+        let snapshot = self.shared.facts.read();
+        if let Some(release) = snapshot.release(app, version) {
             return Ok(release.clone());
         }
-        let Some(versions) = known.releases().get(app) else {
-            let hint = match closest(app.as_str(), known.releases().keys().map(AppName::as_str)) {
+        let Some(versions) = snapshot.releases().get(app) else {
+            let hint = match closest(app.as_str(), snapshot.releases().keys().map(AppName::as_str)) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => "push one: `fleet app push DIR --version VERSION`".to_owned(),
             };

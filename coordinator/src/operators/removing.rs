@@ -39,7 +39,7 @@ impl OperatorsService {
         if !request.dry_run {
             let change = |change: &mut DesiredChange<'_>| {
                 let desired = find_any(change, ATTEMPT, &name)?;
-                let removal = next_removal(change.known(), &name, desired.removal.as_ref(), volumes)?;
+                let removal = next_removal(change.snapshot(), &name, desired.removal.as_ref(), volumes)?;
                 if desired.removal.is_some() {
                     change.forget_failures(&name);
                 }
@@ -75,13 +75,13 @@ impl OperatorsService {
 /// The removal that is wanted from now on. Where an earlier one has ended without success, this is another attempt with an order of
 /// its own: a host that is asked the same order again tells how it ended.
 fn next_removal(
-    known: &StateSnapshot,
+    snapshot: &StateSnapshot,
     name: &InstanceName,
     before: Option<&Removal>,
     volumes: BTreeSet<String>,
 ) -> Result<Removal, Status> {
     let Some(before) = before else { return Ok(Removal { volumes, attempt: 0 }) };
-    if !is_being_removed(known, name) {
+    if !is_being_removed(snapshot, name) {
         return Ok(Removal { volumes, attempt: before.attempt + 1 });
     }
     if before.volumes == volumes {

@@ -4,7 +4,7 @@ use super::asking::MembersAsked;
 use super::proposals::{ATTEMPT, absent_rollout, leave_out, next_number, propose_in};
 use super::request::{ChangeError, hindered, read, wrong};
 use super::service::OperatorsService;
-use super::views::instance::outlook;
+use super::views::instance::plan_context;
 use super::views::rollout::{Detail, view};
 use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
@@ -38,7 +38,7 @@ impl OperatorsService {
         drop(session);
         let lost = self.lost_revisions(&proposal)?;
         let change = |change: &mut DesiredChange<'_>| {
-            let mut proposal = propose_in(change.known(), &wish, now)?;
+            let mut proposal = propose_in(change.snapshot(), &wish, now)?;
             leave_out(&mut proposal, &asked.refused)?;
             lost.forget_in(&mut proposal);
             Ok::<_, ChangeError>(begin(change, proposal, by, &asked)?)
@@ -58,12 +58,12 @@ impl OperatorsService {
         }
         let now = clock::now();
         let change = |change: &mut DesiredChange<'_>| {
-            let rollout = change.known().desired().rollouts.get(&id).cloned();
+            let rollout = change.snapshot().desired().rollouts.get(&id).cloned();
             let rollout = rollout.ok_or_else(|| absent_rollout("steer the rollout", id.as_str()))?;
             let steered = match request.wish.as_str() {
-                "pause" => paused(change.known(), rollout, now)?,
-                "resume" => resumed(change.known(), &rollout, now)?,
-                "abort" => aborted(change.known(), rollout, now)?,
+                "pause" => paused(change.snapshot(), rollout, now)?,
+                "resume" => resumed(change.snapshot(), &rollout, now)?,
+                "abort" => aborted(change.snapshot(), rollout, now)?,
                 other => {
                     let hint = "write pause, resume, abort or undo";
                     return Err(wrong("steer the rollout", format!("`{other}` is not a wish"), hint).into());
@@ -78,19 +78,19 @@ impl OperatorsService {
     }
 
     pub fn list_rollouts_now(&self, request: &v1::ListRolloutsRequest, now: Time) -> v1::RolloutList {
-        let known = self.shared.facts.read();
-        let outlook = outlook(&known, now);
+        let snapshot = self.shared.facts.read();
+        let plan_context = plan_context(&snapshot, now);
         let is_chosen = |rollout: &&Rollout| request.app.is_empty() || rollout.app.as_str() == request.app;
-        let mut chosen: Vec<&Rollout> = known.desired().rollouts.values().filter(is_chosen).collect();
+        let mut chosen: Vec<&Rollout> = snapshot.desired().rollouts.values().filter(is_chosen).collect();
         chosen.sort_by_key(|rollout| Reverse(rollout.created));
-        let rollouts = chosen.into_iter().map(|rollout| view(&known, &outlook, rollout, Detail::Summary));
+        let rollouts = chosen.into_iter().map(|rollout| view(&snapshot, &plan_context, rollout, Detail::Summary));
         v1::RolloutList { rollouts: rollouts.collect() }
     }
 
     pub fn show_rollout_now(&self, request: &v1::ShowRolloutRequest, now: Time) -> Result<v1::RolloutView, Status> {
         let newest = || {
-            let known = self.shared.facts.read();
-            known.desired().rollouts.values().max_by_key(|rollout| rollout.created).map(|rollout| rollout.id.clone())
+            let snapshot = self.shared.facts.read();
+            snapshot.desired().rollouts.values().max_by_key(|rollout| rollout.created).map(|rollout| rollout.id.clone())
         };
         let id = match request.id.as_str() {
             "" => newest().ok_or_else(|| absent_rollout("show the rollout", ""))?,
@@ -100,10 +100,10 @@ impl OperatorsService {
     }
 
     pub fn rollout_view(&self, id: &RolloutId, now: Time) -> Result<v1::RolloutView, Status> {
-        let known = self.shared.facts.read();
-        let rollout = known.desired().rollouts.get(id);
+        let snapshot = self.shared.facts.read();
+        let rollout = snapshot.desired().rollouts.get(id);
         let rollout = rollout.ok_or_else(|| absent_rollout("show the rollout", id.as_str()))?;
-        Ok(view(&known, &outlook(&known, now), rollout, Detail::Full))
+        Ok(view(&snapshot, &plan_context(&snapshot, now), rollout, Detail::Full))
     }
 }
 
@@ -114,7 +114,7 @@ pub fn begin(
     asked: &MembersAsked,
 ) -> Result<RolloutId, Status> {
     let app = &proposal.to.name.app;
-    let id: RolloutId = read(ATTEMPT, &format!("{app}-{}", next_number(change.known(), app)))?;
+    let id: RolloutId = read(ATTEMPT, &format!("{app}-{}", next_number(change.snapshot(), app)))?;
     let text = format!("to {} for {}, begun by {by}", proposal.to, count(proposal.members.len(), "instance"));
     change.tell(&format!("rollout {id}"), &text);
     asked.untold(&proposal).iter().for_each(|text| change.tell(&format!("rollout {id}"), text));
@@ -122,25 +122,25 @@ pub fn begin(
     Ok(id)
 }
 
-fn phase_of(known: &StateSnapshot, rollout: &Rollout, now: Time) -> RolloutPhase {
-    phase(rollout, known.desired(), known.asked(), known.observed(), now)
+fn phase_of(snapshot: &StateSnapshot, rollout: &Rollout, now: Time) -> RolloutPhase {
+    phase(rollout, snapshot.desired(), snapshot.asked(), snapshot.observed(), now)
 }
 
-fn paused(known: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
-    refuse_over(known, &rollout, "pause", now)?;
+fn paused(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
+    refuse_over(snapshot, &rollout, "pause", now)?;
     Ok(Rollout { wish: RolloutIntent::Pause, ..rollout })
 }
 
-fn aborted(known: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
-    refuse_over(known, &rollout, "abort", now)?;
+fn aborted(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
+    refuse_over(snapshot, &rollout, "abort", now)?;
     Ok(Rollout { wish: RolloutIntent::Abort, ..rollout })
 }
 
 /// What was halted is tried again: those that failed get another attempt.
-fn resumed(known: &StateSnapshot, rollout: &Rollout, now: Time) -> Result<Rollout, Status> {
-    refuse_over(known, rollout, "resume", now)?;
+fn resumed(snapshot: &StateSnapshot, rollout: &Rollout, now: Time) -> Result<Rollout, Status> {
+    refuse_over(snapshot, rollout, "resume", now)?;
     let running = Rollout { wish: RolloutIntent::Run, ..rollout.clone() };
-    match (phase_of(known, &running, now), rollout.wish) {
+    match (phase_of(snapshot, &running, now), rollout.wish) {
         (RolloutPhase::Halted { .. }, _) => Ok(Rollout { attempt: rollout.attempt + 1, ..running }),
         (_, RolloutIntent::Pause) => Ok(running),
         (_, RolloutIntent::Run | RolloutIntent::Abort) => {
@@ -150,8 +150,8 @@ fn resumed(known: &StateSnapshot, rollout: &Rollout, now: Time) -> Result<Rollou
     }
 }
 
-fn refuse_over(known: &StateSnapshot, rollout: &Rollout, wish: &str, now: Time) -> Result<(), Status> {
-    match phase_of(known, rollout, now) {
+fn refuse_over(snapshot: &StateSnapshot, rollout: &Rollout, wish: &str, now: Time) -> Result<(), Status> {
+    match phase_of(snapshot, rollout, now) {
         RolloutPhase::Done | RolloutPhase::Aborted => {
             let hint = format!("see `fleet rollout show {}`", rollout.id);
             Err(hindered(&format!("{wish} the rollout"), "it is over", &hint))

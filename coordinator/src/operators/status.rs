@@ -5,7 +5,7 @@ use super::attention::{Kept, attention};
 use super::backups::tally;
 use super::service::OperatorsService;
 use super::views::host::HostViews;
-use super::views::instance::{InstanceViews, health_words, outlook, versions};
+use super::views::instance::{InstanceViews, health_words, plan_context, versions};
 use super::views::rollout::{Detail, is_over, view};
 use crate::facts::StateSnapshot;
 use fleet_core::facts::{HostDesired, InstanceDesired, LinkState};
@@ -44,28 +44,29 @@ impl OperatorsService {
     pub fn status_now(&self, now: Time) -> v1::Status {
         // It looks at the facts by itself.
         let kept = Kept::look(&self.shared, now);
-        let known = self.shared.facts.read();
-        let outlook = outlook(&known, now);
-        let instances = InstanceViews::new(&known, &outlook);
-        let hosts = HostViews { known: &known, sessions: &self.shared.sessions };
-        let rollouts = known.desired().rollouts.values();
-        let healthy = known.desired().instances.iter().filter(|(name, instance)| is_healthy(&known, name, instance));
-        let open = rollouts.filter(|rollout| is_under_way(&outlook.phase(rollout)));
+        let snapshot = self.shared.facts.read();
+        let plan_context = plan_context(&snapshot, now);
+        let instances = InstanceViews::new(&snapshot, &plan_context);
+        let hosts = HostViews { snapshot: &snapshot, sessions: &self.shared.sessions };
+        let rollouts = snapshot.desired().rollouts.values();
+        let healthy =
+            snapshot.desired().instances.iter().filter(|(name, instance)| is_healthy(&snapshot, name, instance));
+        let open = rollouts.filter(|rollout| is_under_way(&plan_context.phase(rollout)));
         v1::Status {
             now_ms: now.0,
-            hosts: count(known.desired().hosts.len()),
-            hosts_online: count(known.desired().hosts.keys().filter(|host| is_online(&known, host)).count()),
-            instances: count(known.desired().instances.len()),
+            hosts: count(snapshot.desired().hosts.len()),
+            hosts_online: count(snapshot.desired().hosts.keys().filter(|host| is_online(&snapshot, host)).count()),
+            instances: count(snapshot.desired().instances.len()),
             instances_healthy: count(healthy.count()),
-            host_lines: host_lines(&known).into_iter().map(|(name, host)| hosts.view(name, host)).collect(),
-            instance_lines: instance_lines(&known, &instances)
+            host_lines: host_lines(&snapshot).into_iter().map(|(name, host)| hosts.view(name, host)).collect(),
+            instance_lines: instance_lines(&snapshot, &instances)
                 .into_iter()
                 .map(|(name, instance)| instances.view(name, instance))
                 .collect(),
-            rollouts: open.map(|rollout| view(&known, &outlook, rollout, Detail::Summary)).collect(),
-            attention: attention(&known, &outlook, &instances, kept, now),
-            versions: versions(&known),
-            backups: Some(tally(&known, &outlook)),
+            rollouts: open.map(|rollout| view(&snapshot, &plan_context, rollout, Detail::Summary)).collect(),
+            attention: attention(&snapshot, &plan_context, &instances, kept, now),
+            versions: versions(&snapshot),
+            backups: Some(tally(&snapshot, &plan_context)),
         }
     }
 }
@@ -75,30 +76,30 @@ fn is_under_way(phase: &RolloutPhase) -> bool {
     !is_over(phase) || matches!(phase, RolloutPhase::DoneButOffline { .. })
 }
 
-fn is_online(known: &StateSnapshot, host: &HostName) -> bool {
-    let is_connected = known.observed().hosts.get(host).is_some_and(|seen| seen.link == LinkState::Online);
-    is_connected && known.observed().duplicate(host).is_none()
+fn is_online(snapshot: &StateSnapshot, host: &HostName) -> bool {
+    let is_connected = snapshot.observed().hosts.get(host).is_some_and(|seen| seen.link == LinkState::Online);
+    is_connected && snapshot.observed().duplicate(host).is_none()
 }
 
-fn is_healthy(known: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> bool {
-    health_words(known, name, instance).0 == "healthy"
+fn is_healthy(snapshot: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> bool {
+    health_words(snapshot, name, instance).0 == "healthy"
 }
 
 /// Those that need a look first.
-fn host_lines(known: &StateSnapshot) -> Vec<(&HostName, &HostDesired)> {
-    let hosts = || known.desired().hosts.iter();
-    let away = hosts().filter(|(name, _)| !is_online(known, name));
-    let there = hosts().filter(|(name, _)| is_online(known, name));
+fn host_lines(snapshot: &StateSnapshot) -> Vec<(&HostName, &HostDesired)> {
+    let hosts = || snapshot.desired().hosts.iter();
+    let away = hosts().filter(|(name, _)| !is_online(snapshot, name));
+    let there = hosts().filter(|(name, _)| is_online(snapshot, name));
     away.chain(there).take(LINES).collect()
 }
 
 fn instance_lines<'a>(
-    known: &'a StateSnapshot,
+    snapshot: &'a StateSnapshot,
     views: &InstanceViews<'_>,
 ) -> Vec<(&'a InstanceName, &'a InstanceDesired)> {
-    let instances = || known.desired().instances.iter();
+    let instances = || snapshot.desired().instances.iter();
     let needs_a_look = |name: &InstanceName, instance: &InstanceDesired| {
-        !is_healthy(known, name, instance) || views.order(name).is_some() || known.waits_because(name).is_some()
+        !is_healthy(snapshot, name, instance) || views.order(name).is_some() || snapshot.waits_because(name).is_some()
     };
     let first = instances().filter(|(name, instance)| needs_a_look(name, instance));
     let rest = instances().filter(|(name, instance)| !needs_a_look(name, instance));

@@ -97,8 +97,8 @@ impl OperatorsService {
 
     /// What other releases of an app declare and this one does not, as the last of them says it.
     fn declared_elsewhere(&self, definition: &AppDefinition) -> BTreeMap<String, Declaration> {
-        let known = self.shared.facts.read();
-        let releases = known.releases().get(&definition.app).into_iter().flat_map(BTreeMap::values);
+        let snapshot = self.shared.facts.read();
+        let releases = snapshot.releases().get(&definition.app).into_iter().flat_map(BTreeMap::values);
         let others = releases.flat_map(|release| &release.values);
         let unknown = others.filter(|(name, _)| !definition.values.contains_key(*name));
         unknown.map(|(name, value)| (name.clone(), value.clone())).collect()
@@ -107,9 +107,9 @@ impl OperatorsService {
     /// An instance with the release that it runs, or was installed as.
     pub fn subject(&self, attempt: &str, name: &InstanceName) -> Result<Subject, Status> {
         let (desired, release) = {
-            let known = self.shared.facts.read();
-            let desired = known.instance(name).cloned().ok_or_else(|| no_instance(attempt, name))?;
-            let seen = known.observed().instances.get(name).and_then(|seen| seen.running.last());
+            let snapshot = self.shared.facts.read();
+            let desired = snapshot.instance(name).cloned().ok_or_else(|| no_instance(attempt, name))?;
+            let seen = snapshot.observed().instances.get(name).and_then(|seen| seen.running.last());
             let release = seen.map_or_else(|| desired.release.clone(), |said| said.release.clone());
             (desired, release)
         };

@@ -40,10 +40,10 @@ impl OperatorsService {
     pub async fn undo_as(&self, by: &OperatorName, id: &RolloutId) -> Result<v1::RolloutView, Status> {
         let now = clock::now();
         let planned = || {
-            let known = self.shared.facts.read();
-            let rollout = find(&known, id)?;
-            let proposal = propose(&known, &rollout, now)?;
-            let asked = former_values_of(&known, &rollout, &proposal);
+            let snapshot = self.shared.facts.read();
+            let rollout = find(&snapshot, id)?;
+            let proposal = propose(&snapshot, &rollout, now)?;
+            let asked = former_values_of(&snapshot, &rollout, &proposal);
             Ok::<_, Status>((proposal, asked))
         };
         let (proposal, asked) = planned()?;
@@ -60,8 +60,8 @@ impl OperatorsService {
         });
         let mut former = found.collect::<Result<HashMap<_, _>, ChangeError>>()?;
         let change = |change: &mut DesiredChange<'_>| {
-            let rollout = find(change.known(), id)?;
-            let mut proposal = propose(change.known(), &rollout, now)?;
+            let rollout = find(change.snapshot(), id)?;
+            let mut proposal = propose(change.snapshot(), &rollout, now)?;
             leave_out(&mut proposal, &said.refused)?;
             put_back(change, &rollout, &mut proposal, &mut former)?;
             lost.forget_in(&mut proposal);
@@ -102,28 +102,28 @@ fn revisions_of(asked: &[(InstanceName, InstanceDesired, Again)]) -> HashMap<Ins
     asked.iter().map(|(name, _, again)| (name.clone(), again.former)).collect()
 }
 
-fn find(known: &StateSnapshot, id: &RolloutId) -> Result<Rollout, Status> {
-    known.desired().rollouts.get(id).cloned().ok_or_else(|| absent_rollout(ATTEMPT, id.as_str()))
+fn find(snapshot: &StateSnapshot, id: &RolloutId) -> Result<Rollout, Status> {
+    snapshot.desired().rollouts.get(id).cloned().ok_or_else(|| absent_rollout(ATTEMPT, id.as_str()))
 }
 
-fn propose(known: &StateSnapshot, rollout: &Rollout, now: Time) -> Result<Proposal, Status> {
-    let proposal = propose_undo(rollout, known.desired(), known.asked(), known.observed(), now);
+fn propose(snapshot: &StateSnapshot, rollout: &Rollout, now: Time) -> Result<Proposal, Status> {
+    let proposal = propose_undo(rollout, snapshot.desired(), snapshot.asked(), snapshot.observed(), now);
     proposal.map_err(|refusal| refused_rollout(&refusal))
 }
 
 /// Which members have noted what values they had, what they are now, and under which revision those may be kept again.
 fn former_values_of(
-    known: &StateSnapshot,
+    snapshot: &StateSnapshot,
     rollout: &Rollout,
     proposal: &Proposal,
 ) -> Vec<(InstanceName, InstanceDesired, Again)> {
     let noted = rollout.members.iter().filter_map(|member| Some((&member.instance, member.from_revision?)));
     let noted: HashMap<&InstanceName, u64> = noted.collect();
-    let promised = known.promised_revisions();
+    let promised = snapshot.promised_revisions();
     let members = proposal.members.iter().filter_map(|member| {
         let (name, former) = (&member.instance, *noted.get(&member.instance)?);
-        let again = Again { former, revision: known.next_revision(name, &promised) };
-        Some((name.clone(), known.instance(name)?.clone(), again))
+        let again = Again { former, revision: snapshot.next_revision(name, &promised) };
+        Some((name.clone(), snapshot.instance(name)?.clone(), again))
     });
     members.collect()
 }
@@ -136,7 +136,7 @@ fn put_back(
     former: &mut HashMap<InstanceName, FormerValues>,
 ) -> Result<(), Status> {
     let mut brought = HashMap::new();
-    for (name, instance, again) in former_values_of(change.known(), rollout, proposal) {
+    for (name, instance, again) in former_values_of(change.snapshot(), rollout, proposal) {
         let is_as_it_was = |found: &FormerValues| found.again == again && found.instance.revision == instance.revision;
         let Some(found) = former.remove(&name).filter(is_as_it_was) else {
             let why = format!("somebody else changed `{name}` at the same moment");

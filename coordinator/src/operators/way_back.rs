@@ -25,8 +25,8 @@ impl OperatorsService {
     /// Which of the revisions that a proposal notes are lost. Those that are wanted are there, so few are looked up.
     pub fn lost_revisions(&self, proposal: &Proposal) -> Result<LostRevisions, Status> {
         let noted: Vec<(InstanceName, u64)> = {
-            let known = self.shared.facts.read();
-            let wanted = |name: &InstanceName| known.instance(name).map(|instance| instance.revision);
+            let snapshot = self.shared.facts.read();
+            let wanted = |name: &InstanceName| snapshot.instance(name).map(|instance| instance.revision);
             let members = proposal.members.iter().filter(|member| member.from_revision != wanted(&member.instance));
             members.filter_map(|member| Some((member.instance.clone(), member.from_revision?))).collect()
         };
@@ -42,13 +42,13 @@ impl OperatorsService {
     /// Adds to a rollout's members which of their values an undo would put back.
     pub fn add_way_back(&self, view: &mut v1::RolloutView) -> Result<(), Status> {
         let members: HashMap<String, (Member, u64)> = {
-            let known = self.shared.facts.read();
-            let rollout = known.desired().rollouts.values().find(|rollout| rollout.id.as_str() == view.id);
+            let snapshot = self.shared.facts.read();
+            let rollout = snapshot.desired().rollouts.values().find(|rollout| rollout.id.as_str() == view.id);
             let members =
                 rollout.into_iter().flat_map(|rollout| rollout.members.iter().map(|it| (it, rollout.created)));
             let found = members.filter_map(|(member, begun)| {
                 // A later instance of the same name has values of its own.
-                let meant = known.instance(&member.instance).filter(|instance| instance.created <= begun);
+                let meant = snapshot.instance(&member.instance).filter(|instance| instance.created <= begun);
                 Some((member.clone(), meant?.revision))
             });
             found.map(|(member, revision)| (member.instance.to_string(), (member, revision))).collect()

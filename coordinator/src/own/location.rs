@@ -1,11 +1,11 @@
 //! Where an operator wants the coordinator's backups: a folder, or `s3:URL/BUCKET/PREFIX` as restic writes it.
 
 use fleet_repository::backend::{S3Address, Transport};
-use fleet_repository::worker::PlaceSpec;
+use fleet_repository::worker::BackendSpec;
 use std::path::Path;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlaceError {
+pub enum BackendError {
     #[error("`{0}` is no place for backups: write an absolute path, or s3:https://HOST/BUCKET/PREFIX")]
     Place(String),
     #[error("a bucket needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment")]
@@ -13,11 +13,11 @@ pub enum PlaceError {
 }
 
 /// Reads a place; `variable` reads the environment, which alone has the keys of a bucket.
-pub fn read_place(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<PlaceSpec, PlaceError> {
+pub fn read_place(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<BackendSpec, BackendError> {
     if Path::new(text).is_absolute() {
-        return Ok(PlaceSpec::Folder { path: text.into() });
+        return Ok(BackendSpec::Folder { path: text.into() });
     }
-    let wrong = || PlaceError::Place(text.to_owned());
+    let wrong = || BackendError::Place(text.to_owned());
     let url = text.strip_prefix("s3:").ok_or_else(wrong)?;
     let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
     let transport = match scheme {
@@ -31,8 +31,8 @@ pub fn read_place(text: &str, variable: impl Fn(&str) -> Option<String>) -> Resu
         return Err(wrong());
     }
     let prefix = parts.next().unwrap_or_default().trim_end_matches('/').to_owned();
-    let key = |name: &str| variable(name).filter(|text| !text.is_empty()).ok_or(PlaceError::NoKeys);
-    Ok(PlaceSpec::S3(S3Address {
+    let key = |name: &str| variable(name).filter(|text| !text.is_empty()).ok_or(BackendError::NoKeys);
+    Ok(BackendSpec::S3(S3Address {
         endpoint: format!("{scheme}://{host}"),
         region: variable("AWS_DEFAULT_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
         bucket: bucket.to_owned(),
@@ -51,16 +51,16 @@ mod tests {
     fn a_place_is_a_folder_or_a_bucket_with_keys() {
         let keys = |name: &str| name.starts_with("AWS_").then(|| "key".to_owned());
         let folder = read_place("/mnt/backups", |_| None).expect("it is one");
-        assert_eq!(folder, PlaceSpec::Folder { path: "/mnt/backups".into() });
-        let PlaceSpec::S3(bucket) = read_place("s3:https://s3.example.org/lab/fleet/own/", keys).expect("it is one")
+        assert_eq!(folder, BackendSpec::Folder { path: "/mnt/backups".into() });
+        let BackendSpec::S3(bucket) = read_place("s3:https://s3.example.org/lab/fleet/own/", keys).expect("it is one")
         else {
             panic!("it is a bucket")
         };
         let said = (bucket.endpoint.as_str(), bucket.bucket.as_str(), bucket.prefix.as_str());
         assert_eq!(said, ("https://s3.example.org", "lab", "fleet/own"));
-        assert_eq!(read_place("s3:https://s3.example.org/lab", |_| None), Err(PlaceError::NoKeys));
+        assert_eq!(read_place("s3:https://s3.example.org/lab", |_| None), Err(BackendError::NoKeys));
         for wrong in ["backups", "", "s3:ftp://a/b", "s3:https://a", "s3:https:///b", "sftp:host:/a"] {
-            assert_eq!(read_place(wrong, keys), Err(PlaceError::Place(wrong.to_owned())));
+            assert_eq!(read_place(wrong, keys), Err(BackendError::Place(wrong.to_owned())));
         }
     }
 }

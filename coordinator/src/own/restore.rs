@@ -15,7 +15,7 @@ use crate::keys;
 use crate::repositories::{RepositoryClient, WorkError, WorkerLauncher};
 use crate::store::{Batch, SledStore, Store, StoreError};
 use fleet_core::time::Time;
-use fleet_repository::worker::PlaceSpec;
+use fleet_repository::worker::BackendSpec;
 use fleet_repository::{FileId, Kind};
 use futures_util::StreamExt;
 use std::path::{Path, PathBuf};
@@ -51,16 +51,16 @@ pub enum RestoreError {
 /// not where the recovery file says.
 pub async fn restore(
     recovery: &Path,
-    from: Option<PlaceSpec>,
+    from: Option<BackendSpec>,
     directory: &Path,
-    workshop: &WorkerLauncher,
+    launcher: &WorkerLauncher,
 ) -> Result<Time, RestoreError> {
     let path = || recovery.to_owned();
     let text = std::fs::read(recovery).map_err(|source| RestoreError::Recovery { path: path(), source })?;
     let Recovery { place, secrets, .. } =
         serde_json::from_slice(&text).map_err(|source| RestoreError::NoRecovery { path: path(), source })?;
-    let shelf = workshop.with(from.unwrap_or(place), secrets);
-    let mut found = shelf.sets().await?;
+    let client = launcher.with(from.unwrap_or(place), secrets);
+    let mut found = client.sets().await?;
     for unreadable in &found.unreadable {
         tracing::warn!(%unreadable, "a newer backup than the one that is restored may be lost with it");
     }
@@ -71,10 +71,10 @@ pub async fn restore(
     }
     let dumps = newest.parts.iter().find(|part| part.kind == Kind::Dumps).ok_or(RestoreError::Lacks("files"))?;
     // All of it is read before anything is written.
-    let facts = fetch(&shelf, dumps.snapshot, FACTS).await?;
+    let facts = fetch(&client, dumps.snapshot, FACTS).await?;
     let mut files = Vec::new();
     for name in FILES {
-        files.push((name, fetch(&shelf, dumps.snapshot, name).await?));
+        files.push((name, fetch(&client, dumps.snapshot, name).await?));
     }
     Home::begin_restore(directory)?;
     for (name, bytes) in files {
@@ -91,8 +91,8 @@ pub async fn restore(
     Ok(at)
 }
 
-async fn fetch(shelf: &RepositoryClient, snapshot: FileId, name: &'static str) -> Result<Vec<u8>, RestoreError> {
-    let mut pieces = Box::pin(shelf.read(snapshot, name.as_bytes().to_vec()).await?);
+async fn fetch(client: &RepositoryClient, snapshot: FileId, name: &'static str) -> Result<Vec<u8>, RestoreError> {
+    let mut pieces = Box::pin(client.read(snapshot, name.as_bytes().to_vec()).await?);
     let mut bytes = Vec::new();
     while let Some(piece) = pieces.next().await {
         bytes.extend_from_slice(&piece?);

@@ -6,7 +6,7 @@
 use crate::identity::{IdentityError, write_private};
 use crate::repositories::{SealError, WorkError, WorkerLauncher, sealed_to};
 use fleet_repository::Secrets;
-use fleet_repository::worker::PlaceSpec;
+use fleet_repository::worker::BackendSpec;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs;
@@ -23,7 +23,7 @@ const SEALED: &str = "own-backup.recovery.age";
 /// What the coordinator goes by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OwnBackup {
-    pub place: PlaceSpec,
+    pub place: BackendSpec,
     /// What opens the repository.
     pub master_key: Hidden,
     pub every_seconds: u64,
@@ -36,7 +36,7 @@ pub struct OwnBackup {
 pub struct Recovery {
     /// For whoever opens it in years.
     pub about: String,
-    pub place: PlaceSpec,
+    pub place: BackendSpec,
     pub secrets: Secrets,
 }
 
@@ -78,9 +78,9 @@ impl OwnBackup {
     /// Gives back its name.
     pub async fn set_up(
         directory: &Path,
-        place: PlaceSpec,
+        place: BackendSpec,
         recipient: Option<&str>,
-        workshop: &WorkerLauncher,
+        launcher: &WorkerLauncher,
     ) -> Result<&'static str, SettingsError> {
         let secrets = Secrets::generate().map_err(|error| SettingsError::Keys(error.to_string()))?;
         let own = Self {
@@ -97,7 +97,7 @@ impl OwnBackup {
         };
         // What opens the repository is kept before anything is encrypted with it.
         write_private(&directory.join(name), text.as_bytes())?;
-        workshop.with(place, secrets).create().await?;
+        launcher.with(place, secrets).create().await?;
         let own = serde_json::to_string_pretty(&own).map_err(SettingsError::Damaged)?;
         write_private(&directory.join(FILE), own.as_bytes())?;
         Ok(name)

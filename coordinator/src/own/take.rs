@@ -74,23 +74,23 @@ impl OwnManifest {
 pub async fn take_own_backup(
     directory: &Path,
     entries: Vec<Entry>,
-    workshop: &WorkerLauncher,
+    launcher: &WorkerLauncher,
     now: Time,
 ) -> Result<Option<OwnError>, OwnError> {
     let own = OwnBackup::load(directory)?.ok_or(OwnError::NotSetUp)?;
     let secrets = Secrets { password: String::new(), master_key: own.master_key.0.clone() };
-    let shelf = workshop.with(own.place.clone(), secrets);
+    let client = launcher.with(own.place.clone(), secrets);
     let name = format!("own-{:014}", now.0).parse::<BackupId>().map_err(|_| WorkError::Answer)?;
     let part = Part { backup: name, host: "coordinator".to_owned(), time: now };
     // All facts as text: nobody else waits for that.
     let from = directory.to_owned();
     let streams = spawn_blocking(move || streams(&from, entries)).await??;
-    shelf.keep_streams(part.clone(), streams).await?;
+    client.keep_streams(part.clone(), streams).await?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let manifest = OwnManifest { format: OwnManifest::FORMAT, at: now, version };
     let manifest = serde_json::to_vec(&manifest).expect("it has text keys only, so it is JSON");
-    shelf.write_set(part, manifest).await?;
-    Ok(let_old_go(&shelf, own.keep).await.err())
+    client.write_set(part, manifest).await?;
+    Ok(let_old_go(&client, own.keep).await.err())
 }
 
 /// The files of the directory and the facts, in the order of their names.
@@ -107,8 +107,8 @@ fn streams(directory: &Path, entries: Vec<Entry>) -> Result<Vec<(String, Vec<u8>
     Ok(streams)
 }
 
-async fn let_old_go(shelf: &RepositoryClient, keep: usize) -> Result<(), OwnError> {
-    let found = shelf.sets().await?;
+async fn let_old_go(client: &RepositoryClient, keep: usize) -> Result<(), OwnError> {
+    let found = client.sets().await?;
     // Nothing can be removed then; whoever went on forgetting would forget all.
     if let Some(file) = found.unreadable.first() {
         return Err(OwnError::Unreadable(file.to_string()));
@@ -120,15 +120,15 @@ async fn let_old_go(shelf: &RepositoryClient, keep: usize) -> Result<(), OwnErro
     if surplus == 0 {
         return Ok(());
     }
-    shelf.forget(sets.into_iter().take(surplus).collect()).await?;
-    shelf.prune().await?;
+    client.forget(sets.into_iter().take(surplus).collect()).await?;
+    client.prune().await?;
     Ok(())
 }
 
 /// Runs until dropped.
-pub async fn keep_own_backups(facts: &Arc<Facts>, directory: &Path, workshop: &WorkerLauncher) {
+pub async fn keep_own_backups(facts: &Arc<Facts>, directory: &Path, launcher: &WorkerLauncher) {
     loop {
-        let pause = match keep_one(facts, directory, workshop).await {
+        let pause = match keep_one(facts, directory, launcher).await {
             Ok(()) => LOOK,
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the coordinator could not back itself up");
@@ -139,7 +139,7 @@ pub async fn keep_own_backups(facts: &Arc<Facts>, directory: &Path, workshop: &W
     }
 }
 
-async fn keep_one(facts: &Arc<Facts>, directory: &Path, workshop: &WorkerLauncher) -> Result<(), OwnError> {
+async fn keep_one(facts: &Arc<Facts>, directory: &Path, launcher: &WorkerLauncher) -> Result<(), OwnError> {
     let (Some(own), now) = (OwnBackup::load(directory)?, clock::now()) else { return Ok(()) };
     let noted = noted(facts)?;
     // One of tomorrow was taken by a clock that was ahead.
@@ -149,7 +149,7 @@ async fn keep_one(facts: &Arc<Facts>, directory: &Path, workshop: &WorkerLaunche
     }
     let reading = Arc::clone(facts);
     let entries = spawn_blocking(move || reading.at_one_moment()).await??;
-    let taken = take_own_backup(directory, entries, workshop, now).await;
+    let taken = take_own_backup(directory, entries, launcher, now).await;
     let failure = taken.as_ref().err().map(|error| said(error));
     if let Some(text) = failure.as_ref().filter(|_| failure != noted.failure) {
         facts.tell("coordinator", &format!("it could not back itself up: {text}"), now).await?;
@@ -205,12 +205,12 @@ mod tests {
     use super::*;
     use crate::facts::testing::memory;
     use crate::own::settings::Hidden;
-    use fleet_repository::worker::PlaceSpec;
+    use fleet_repository::worker::BackendSpec;
 
     async fn standing(noted: Option<Noted>, set_up: bool, now: u64) -> (Option<Time>, String) {
         let (home, facts) = (tempfile::tempdir().expect("a directory can be made"), memory());
         if set_up {
-            let place = PlaceSpec::Folder { path: "/mnt/backups".into() };
+            let place = BackendSpec::Folder { path: "/mnt/backups".into() };
             let own = OwnBackup { place, master_key: Hidden("{}".to_owned()), every_seconds: 86_400, keep: 14 };
             let text = serde_json::to_string(&own).expect("it is JSON");
             fs::write(home.path().join(super::super::settings::FILE), text).expect("there is room");

@@ -123,8 +123,8 @@ async fn a_turn_that_is_cut_off_anywhere_ends_as_if_it_had_not_been() {
 async fn a_plan_that_is_stale_begins_nothing_and_loses_nothing() {
     let facts = on(Arc::new(memory())).with("lab-1", "notes-1").await;
     let (stale, wishes): (Plan, u64) = {
-        let known = facts.read();
-        (plan(known.desired(), known.asked(), known.observed(), NOW), known.wishes())
+        let snapshot = facts.read();
+        (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), NOW), snapshot.wishes())
     };
     assert_eq!(stale.orders.len(), 1);
     // An operator takes the wish back, and is told so, before the plan is kept.
@@ -140,8 +140,8 @@ async fn a_plan_that_is_stale_begins_nothing_and_loses_nothing() {
 async fn what_is_no_wish_leaves_a_plan_as_good_as_it_was() {
     let facts = on(Arc::new(memory())).with("lab-1", "notes-1").await;
     let (made, wishes): (Plan, u64) = {
-        let known = facts.read();
-        (plan(known.desired(), known.asked(), known.observed(), NOW), known.wishes())
+        let snapshot = facts.read();
+        (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), NOW), snapshot.wishes())
     };
     // As a renewal, a join or a token does, and as pruning does where rollouts stay.
     facts.desire(|change| change.tell("host lab-1", "joined")).await;
@@ -156,8 +156,8 @@ async fn a_stale_plan_still_closes_what_has_ended() {
     turned(&facts).await.expect("the store is whole");
     end(&facts, "notes-1").await;
     let (stale, wishes): (Plan, u64) = {
-        let known = facts.read();
-        (plan(known.desired(), known.asked(), known.observed(), NOW), known.wishes())
+        let snapshot = facts.read();
+        (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), NOW), snapshot.wishes())
     };
     facts.remove("notes-1").await;
     facts.ask(stale, wishes, NOW, |_| {}).await.expect("the store is whole");

@@ -12,20 +12,20 @@ use tonic::{Code, Status};
 /// The open order under which a host may add to the repository of an instance. It is of its own alone, and only while an order
 /// makes a backup there, or proves one.
 pub fn may_add(
-    known: &StateSnapshot,
+    snapshot: &StateSnapshot,
     host: &HostName,
     repository: &RepositoryName,
     instance: &InstanceName,
 ) -> Result<Lease, Status> {
-    check_place(known, repository)?;
-    if !is_own(known, host, instance) {
+    check_place(snapshot, repository)?;
+    if !is_own(snapshot, host, instance) {
         let text = format!("could not add to the repository of `{instance}`: it is no instance of `{host}`");
         return Err(refused(Code::PermissionDenied, text, ""));
     }
-    let open = known.orders_of(host).filter(|id| !known.observed().ended.contains_key(*id));
-    let open = open.filter_map(|id| known.asked().orders.get(id));
+    let open = snapshot.orders_of(host).filter(|id| !snapshot.observed().ended.contains_key(*id));
+    let open = open.filter_map(|id| snapshot.asked().orders.get(id));
     let lease = open.filter_map(|open| {
-        let purpose = purpose(known, open, repository, instance)?;
+        let purpose = purpose(snapshot, open, repository, instance)?;
         Some(Lease { host: host.clone(), order: open.order.id.clone(), asked: open.asked, purpose })
     });
     lease.min_by_key(|lease| lease.purpose == Purpose::Proof).ok_or_else(|| {
@@ -36,7 +36,7 @@ pub fn may_add(
 
 /// What an open order adds to a repository, if it does.
 fn purpose(
-    known: &StateSnapshot,
+    snapshot: &StateSnapshot,
     open: &OpenOrder,
     repository: &RepositoryName,
     instance: &InstanceName,
@@ -45,7 +45,7 @@ fn purpose(
     match open.order.action.data()? {
         DataAction::Backup { to, cause } if is_its_own && to.contains(repository) => Some(match cause {
             Cause::Scheduled => {
-                let backups = known.observed().backups.get(instance).into_iter().flatten();
+                let backups = snapshot.observed().backups.get(instance).into_iter().flatten();
                 let expected = backups.filter(|(_, seen)| seen.is_good()).map(|(_, seen)| seen.bytes).max();
                 Purpose::Scheduled { expected }
             }
@@ -64,13 +64,13 @@ fn purpose(
 
 /// Whether a host may read it: of its own, and of those that an open order lets it restore from.
 pub fn may_read(
-    known: &StateSnapshot,
+    snapshot: &StateSnapshot,
     host: &HostName,
     repository: &RepositoryName,
     instance: &InstanceName,
 ) -> Result<(), Status> {
-    check_place(known, repository)?;
-    if is_own(known, host, instance) || is_ordered(known, host, repository, instance) {
+    check_place(snapshot, repository)?;
+    if is_own(snapshot, host, instance) || is_ordered(snapshot, host, repository, instance) {
         return Ok(());
     }
     let text = format!(
@@ -80,24 +80,28 @@ pub fn may_read(
 }
 
 /// Whether the coordinator keeps the repository itself.
-pub fn is_kept_here(known: &StateSnapshot, repository: &RepositoryName) -> bool {
-    known.desired().repositories.get(repository).is_some_and(|desired| desired.place == RepositoryLocation::Coordinator)
+pub fn is_kept_here(snapshot: &StateSnapshot, repository: &RepositoryName) -> bool {
+    snapshot
+        .desired()
+        .repositories
+        .get(repository)
+        .is_some_and(|desired| desired.place == RepositoryLocation::Coordinator)
 }
 
-fn check_place(known: &StateSnapshot, repository: &RepositoryName) -> Result<(), Status> {
-    if is_kept_here(known, repository) {
+fn check_place(snapshot: &StateSnapshot, repository: &RepositoryName) -> Result<(), Status> {
+    if is_kept_here(snapshot, repository) {
         return Ok(());
     }
     Err(refused(Code::NotFound, format!("there is no repository `{repository}` at the coordinator"), ""))
 }
 
-fn is_own(known: &StateSnapshot, host: &HostName, instance: &InstanceName) -> bool {
-    known.instance(instance).is_some_and(|desired| desired.host == *host)
+fn is_own(snapshot: &StateSnapshot, host: &HostName, instance: &InstanceName) -> bool {
+    snapshot.instance(instance).is_some_and(|desired| desired.host == *host)
 }
 
-fn is_ordered(known: &StateSnapshot, host: &HostName, repository: &RepositoryName, instance: &InstanceName) -> bool {
+fn is_ordered(snapshot: &StateSnapshot, host: &HostName, repository: &RepositoryName, instance: &InstanceName) -> bool {
     let is_it = |from: &BackupSource| from.repository == *repository && from.instance == *instance;
-    let orders = known.orders_of(host).filter_map(|id| known.asked().orders.get(id));
+    let orders = snapshot.orders_of(host).filter_map(|id| snapshot.asked().orders.get(id));
     orders.into_iter().any(|open| match &open.order.action {
         Action::Data(DataAction::Drill { from, .. } | DataAction::Restore { from, .. }) => is_it(from),
         Action::Data(DataAction::Backup { .. } | DataAction::Forget { .. })

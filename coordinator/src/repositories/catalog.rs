@@ -4,7 +4,7 @@
 
 use super::client::RepositoryClient;
 use super::housekeeping::backups_of;
-use super::repository_service::{KeeperError, RepositoryService, Which};
+use super::repository_service::{RepositoryService, RepositoryServiceError, Which};
 use super::secrets::RepositorySecrets;
 use crate::clock;
 use crate::facts::RepositoryContents;
@@ -73,17 +73,17 @@ pub struct Rebuilt {
 
 impl RepositoryService {
     /// One instance's repository, for work on it.
-    pub(super) fn shelf(
+    pub(super) fn client(
         &self,
         repository: &RepositoryName,
         instance: &InstanceName,
-    ) -> Result<RepositoryClient, KeeperError> {
+    ) -> Result<RepositoryClient, RepositoryServiceError> {
         let keys = self.keys_of(repository, instance)?;
-        Ok(self.workshop.shelf(self.place_spec(repository, instance)?, &keys))
+        Ok(self.launcher.client(self.place_spec(repository, instance)?, &keys))
     }
 
     /// All repositories that the coordinator reaches by itself.
-    pub(super) fn reached(&self) -> Result<Vec<Which>, KeeperError> {
+    pub(super) fn reached(&self) -> Result<Vec<Which>, RepositoryServiceError> {
         let all = RepositorySecrets::all(self.facts.store())?;
         let is_reached = |(repository, instance): &Which| {
             self.place_spec(repository, instance).is_ok() && self.keys_of(repository, instance).is_ok()
@@ -92,7 +92,7 @@ impl RepositoryService {
     }
 
     /// Reads a repository of all its instances anew; that part of the catalog changes at once.
-    pub async fn rebuild(&self, repository: &RepositoryName) -> Result<Rebuilt, KeeperError> {
+    pub async fn rebuild(&self, repository: &RepositoryName) -> Result<Rebuilt, RepositoryServiceError> {
         let reached = self.reached()?;
         let before = self.facts.read().backups_in(repository);
         let (mut rebuilt, mut found, mut damaged) = (Rebuilt::default(), BTreeMap::new(), Vec::new());
@@ -131,9 +131,9 @@ impl RepositoryService {
         seen: &mut BTreeMap<BackupKey, BackupSeen>,
         unreadable: &[Unreadable],
     ) -> BTreeMap<BackupId, String> {
-        let known = backups_of(self.facts.read().observed().backups.get(instance), repository);
+        let snapshot = backups_of(self.facts.read().observed().backups.get(instance), repository);
         let mut lost = BTreeMap::new();
-        for (key, had) in known {
+        for (key, had) in snapshot {
             let is_its_own = |file: &&Unreadable| {
                 file.backup.as_ref().is_none_or(|backup| backup.to_string() == key.backup.as_str())
             };
@@ -152,7 +152,7 @@ impl RepositoryService {
         instance: &InstanceName,
         lost: &BTreeMap<BackupId, String>,
         unseen: BTreeMap<BackupId, String>,
-    ) -> Result<(), KeeperError> {
+    ) -> Result<(), RepositoryServiceError> {
         let before = self.look_at(repository, instance)?;
         let mut look = before.clone();
         look.take_in_catalog(lost, unseen);
@@ -163,19 +163,23 @@ impl RepositoryService {
         Ok(())
     }
 
-    async fn seen_in(&self, repository: &RepositoryName, instance: &InstanceName) -> Result<Seen, KeeperError> {
-        let shelf = self.shelf(repository, instance)?;
-        let (sets, proofs) = (shelf.sets().await?, shelf.proofs().await?);
-        let known = backups_of(self.facts.read().observed().backups.get(instance), repository);
+    async fn seen_in(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+    ) -> Result<Seen, RepositoryServiceError> {
+        let client = self.client(repository, instance)?;
+        let (sets, proofs) = (client.sets().await?, client.proofs().await?);
+        let snapshot = backups_of(self.facts.read().observed().backups.get(instance), repository);
         let damaged = self.look_at(repository, instance)?.damaged();
         let mut seen = Seen { unreadable: sets.unreadable, ..Seen::default() };
         // Whoever adds to a repository may say of anything that it was proven: only drills that were ordered prove.
         seen.claimed = proofs.proofs.into_iter().map(|record| String::from(record.backup)).collect();
         let (mut by_id, of) = (ById::new(), (repository, instance));
         sets.sets.into_iter().for_each(|set| seen.add(of, set, &mut by_id));
-        self.read_alone(&shelf, of, sets.unread, (&mut seen, &mut by_id)).await?;
+        self.read_alone(&client, of, sets.unread, (&mut seen, &mut by_id)).await?;
         for (key, sets) in by_id {
-            let had = known.get(&key);
+            let had = snapshot.get(&key);
             let doubles = u32::try_from(sets.len() - 1).unwrap_or(u32::MAX);
             let pinned = had.and_then(|had| had.snapshots.as_ref());
             let is_it =
@@ -203,16 +207,16 @@ impl RepositoryService {
     /// Reads manifests, which are too much all together, one after the other. What was read of one before does not change.
     async fn read_alone(
         &self,
-        shelf: &RepositoryClient,
+        client: &RepositoryClient,
         of: (&RepositoryName, &InstanceName),
         unread: Vec<PartRecord>,
         (seen, by_id): (&mut Seen, &mut ById),
-    ) -> Result<(), KeeperError> {
-        let known = backups_of(self.facts.read().observed().backups.get(of.1), of.0);
+    ) -> Result<(), RepositoryServiceError> {
+        let snapshot = backups_of(self.facts.read().observed().backups.get(of.1), of.0);
         let damaged = self.look_at(of.0, of.1)?.damaged();
         let mut left = ALONE;
         for (backup, snapshots) in by_backup(unread) {
-            let had = known.iter().find(|(key, _)| key.backup.as_str() == backup.to_string());
+            let had = snapshot.iter().find(|(key, _)| key.backup.as_str() == backup.to_string());
             let is_pinned = had.and_then(|(_, had)| had.snapshots.as_ref()).is_some_and(|pinned| {
                 let is_it = |set: &FileId| set.to_string() == pinned.set.as_str();
                 snapshots.iter().any(is_it)
@@ -229,7 +233,7 @@ impl RepositoryService {
                 continue;
             }
             left -= 1;
-            let found = shelf.set(backup.clone(), MAX_MANIFEST).await?;
+            let found = client.set(backup.clone(), MAX_MANIFEST).await?;
             let own = found.unreadable.into_iter().filter(|file| file.backup.as_ref() == Some(&backup));
             seen.unreadable.extend(own);
             let why = "too many snapshots carry its backup's id";
@@ -247,7 +251,7 @@ impl RepositoryService {
         instance: &InstanceName,
         backup: &BackupId,
         most: u64,
-    ) -> Result<Manifest, KeeperError> {
+    ) -> Result<Manifest, RepositoryServiceError> {
         let set = self.set(repository, instance, backup, most).await?;
         manifest_of(&set)
     }
@@ -259,14 +263,14 @@ impl RepositoryService {
         instance: &InstanceName,
         backup: &BackupId,
         most: u64,
-    ) -> Result<SetRecord, KeeperError> {
-        let unknown = || KeeperError::NoBackup {
+    ) -> Result<SetRecord, RepositoryServiceError> {
+        let unknown = || RepositoryServiceError::NoBackup {
             repository: repository.clone(),
             instance: instance.clone(),
             backup: backup.to_string(),
         };
         let of = backup.as_str().parse().map_err(|_| unknown())?;
-        let found = self.shelf(repository, instance)?.set(of, most).await?;
+        let found = self.client(repository, instance)?.set(of, most).await?;
         let key = BackupKey { repository: repository.clone(), backup: backup.clone() };
         let noted = backups_of(self.facts.read().observed().backups.get(instance), repository)
             .remove(&key)
@@ -281,16 +285,16 @@ impl RepositoryService {
             }),
             None if count > 1 => {
                 let reason = format!("{count} snapshots carry its id, and nobody noted which one is the backup");
-                return Err(KeeperError::Unreadable { backup: backup.to_string(), reason });
+                return Err(RepositoryServiceError::Unreadable { backup: backup.to_string(), reason });
             }
             None => of_it.pop(),
         };
         let is_its_own = |file: &&Unreadable| file.backup.as_ref().is_none_or(|of| of.to_string() == backup.as_str());
         set.ok_or_else(|| match found.unreadable.iter().find(is_its_own) {
-            Some(file) => KeeperError::Unreadable { backup: backup.to_string(), reason: file.to_string() },
+            Some(file) => RepositoryServiceError::Unreadable { backup: backup.to_string(), reason: file.to_string() },
             None if !found.unread.is_empty() => {
                 let reason = "too many snapshots carry its id".to_owned();
-                KeeperError::Unreadable { backup: backup.to_string(), reason }
+                RepositoryServiceError::Unreadable { backup: backup.to_string(), reason }
             }
             None => unknown(),
         })
@@ -316,16 +320,16 @@ pub(super) fn snapshots_of(set: &SetRecord) -> Option<Snapshots> {
 }
 
 /// Reads a manifest; one that is newer than this program is an error, never a guess.
-pub(super) fn manifest_of(set: &SetRecord) -> Result<Manifest, KeeperError> {
+pub(super) fn manifest_of(set: &SetRecord) -> Result<Manifest, RepositoryServiceError> {
     #[derive(serde::Deserialize)]
     struct Format {
         format: u32,
     }
-    let unreadable = |reason: String| KeeperError::Unreadable { backup: set.backup.to_string(), reason };
+    let unreadable = |reason: String| RepositoryServiceError::Unreadable { backup: set.backup.to_string(), reason };
     let Format { format } = serde_json::from_slice(&set.manifest).map_err(|error| unreadable(error.to_string()))?;
     if format > Manifest::FORMAT {
-        let known = Manifest::FORMAT;
-        return Err(unreadable(format!("it is of format {format}, and this program knows formats up to {known}")));
+        let snapshot = Manifest::FORMAT;
+        return Err(unreadable(format!("it is of format {format}, and this program knows formats up to {snapshot}")));
     }
     serde_json::from_slice(&set.manifest).map_err(|error| unreadable(error.to_string()))
 }

@@ -4,7 +4,7 @@
 use super::catalog::{manifest_of, snapshots_of};
 use super::housekeeping::backups_of;
 use super::inspect::FoundBy;
-use super::repository_service::{KeeperError, RepositoryService};
+use super::repository_service::{RepositoryService, RepositoryServiceError};
 use crate::clock;
 use fleet_core::backup::{AskedBy, BackupKey, BackupSeen};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
@@ -26,10 +26,10 @@ impl RepositoryService {
         &self,
         instance: &InstanceName,
         backup: &BackupId,
-    ) -> Result<Vec<RepositoryName>, KeeperError> {
-        let known = self.facts.read().observed().backups.get(instance).cloned().unwrap_or_default();
+    ) -> Result<Vec<RepositoryName>, RepositoryServiceError> {
+        let snapshot = self.facts.read().observed().backups.get(instance).cloned().unwrap_or_default();
         let mut unclear = Vec::new();
-        for (key, seen) in known.into_iter().filter(|(key, _)| key.backup == *backup) {
+        for (key, seen) in snapshot.into_iter().filter(|(key, _)| key.backup == *backup) {
             let damage = self.look_at(&key.repository, instance)?.damage.remove(backup);
             if seen.is_ambiguous() || damage.is_some_and(|damage| damage.found_by == FoundBy::Catalog) {
                 unclear.push(key.repository);
@@ -44,9 +44,9 @@ impl RepositoryService {
         repository: &RepositoryName,
         instance: &InstanceName,
         backup: &BackupId,
-    ) -> Result<Vec<Candidate>, KeeperError> {
+    ) -> Result<Vec<Candidate>, RepositoryServiceError> {
         let Ok(of) = backup.as_str().parse() else { return Ok(Vec::new()) };
-        let found = self.shelf(repository, instance)?.set(of, MAX_MANIFEST).await?;
+        let found = self.client(repository, instance)?.set(of, MAX_MANIFEST).await?;
         let candidate = |set: SetRecord| {
             let manifest = manifest_of(&set).ok()?;
             let is_it = manifest.instance == *instance && manifest.backup == *backup;
@@ -62,12 +62,12 @@ impl RepositoryService {
         (repository, instance, backup): (&RepositoryName, &InstanceName, &BackupId),
         chosen: Candidate,
         by: &str,
-    ) -> Result<(), KeeperError> {
+    ) -> Result<(), RepositoryServiceError> {
         let key = BackupKey { repository: repository.clone(), backup: backup.clone() };
-        let known = backups_of(self.facts.read().observed().backups.get(instance), repository).remove(&key);
-        let Some(known) = known else { return Ok(()) };
-        let asked_by = if known.asked_by.counts() { known.asked_by } else { AskedBy::Operator };
-        let (began, ended, doubles) = (known.began, known.ended, known.doubles);
+        let snapshot = backups_of(self.facts.read().observed().backups.get(instance), repository).remove(&key);
+        let Some(snapshot) = snapshot else { return Ok(()) };
+        let asked_by = if snapshot.asked_by.counts() { snapshot.asked_by } else { AskedBy::Operator };
+        let (began, ended, doubles) = (snapshot.began, snapshot.ended, snapshot.doubles);
         let seen = BackupSeen { began, ended, doubles, asked_by, ..chosen.seen };
         let text = format!("its backup {backup} in {repository} is the snapshot {}, said {by}", chosen.snapshot);
         self.facts.choose_backup(instance, key, seen, &text, clock::now()).await?;

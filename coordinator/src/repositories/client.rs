@@ -2,7 +2,7 @@
 
 use super::secrets::RepositoryKeys;
 use bytes::Bytes;
-use fleet_repository::worker::{Answer, Limits, Next, PlaceSpec, Request, Work, Worker, WorkerError};
+use fleet_repository::worker::{Answer, BackendSpec, Limits, Next, Request, Work, Worker, WorkerError};
 use fleet_repository::{
     BackupId, CheckReport, Entry, FileId, Part, PartRecord, Proofs, Prune, ReadData, Secrets, Sets, Stats,
 };
@@ -37,9 +37,9 @@ pub struct WorkerLauncher(Option<PathBuf>);
 /// One repository, as its workers need it.
 #[derive(Debug, Clone)]
 pub struct RepositoryClient {
-    pub place: PlaceSpec,
+    pub place: BackendSpec,
     pub secrets: Secrets,
-    workshop: WorkerLauncher,
+    launcher: WorkerLauncher,
 }
 
 impl WorkerLauncher {
@@ -48,12 +48,12 @@ impl WorkerLauncher {
         Self(program)
     }
 
-    pub fn shelf(&self, place: PlaceSpec, keys: &RepositoryKeys) -> RepositoryClient {
+    pub fn client(&self, place: BackendSpec, keys: &RepositoryKeys) -> RepositoryClient {
         self.with(place, Secrets { password: keys.password.0.clone(), master_key: keys.master_key.0.clone() })
     }
 
-    pub fn with(&self, place: PlaceSpec, secrets: Secrets) -> RepositoryClient {
-        RepositoryClient { place, secrets, workshop: self.clone() }
+    pub fn with(&self, place: BackendSpec, secrets: Secrets) -> RepositoryClient {
+        RepositoryClient { place, secrets, launcher: self.clone() }
     }
 
     fn program(&self) -> Result<PathBuf, WorkError> {
@@ -80,7 +80,7 @@ impl RepositoryClient {
     }
 
     async fn start(&self, work: Work) -> Result<Worker, WorkError> {
-        let program = self.workshop.program()?;
+        let program = self.launcher.program()?;
         Ok(Worker::start(&program, &[SUBCOMMAND], &Limits::default(), &self.request(work)).await?)
     }
 
@@ -100,7 +100,7 @@ impl RepositoryClient {
 
     /// One backup alone; its manifest is read up to `most` bytes.
     pub async fn set(&self, backup: BackupId, most: u64) -> Result<Sets, WorkError> {
-        let program = self.workshop.program()?;
+        let program = self.launcher.program()?;
         let request = self.request(Work::Set { backup, most });
         let worker = Worker::start(&program, &[SUBCOMMAND], &READING, &request).await?;
         answered!(worker.answer().await?, Answer::Sets(sets) => sets)

@@ -2,7 +2,7 @@
 
 use super::client::{RepositoryClient, WorkError};
 use super::inspect::ReadPurpose;
-use super::repository_service::{KeeperError, RepositoryService};
+use super::repository_service::{RepositoryService, RepositoryServiceError};
 use bytes::Bytes;
 use fleet_core::backup::{Kept, Manifest};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 /// One backup, opened for reading.
 #[derive(Debug)]
 pub struct Opened {
-    shelf: RepositoryClient,
+    client: RepositoryClient,
     set: SetRecord,
     pub manifest: Manifest,
 }
@@ -27,10 +27,10 @@ impl RepositoryService {
         repository: &RepositoryName,
         instance: &InstanceName,
         read: ReadData,
-    ) -> Result<CheckReport, KeeperError> {
+    ) -> Result<CheckReport, RepositoryServiceError> {
         let _alone = self.one_at_a_time.lock().await;
-        let shelf = self.shelf(repository, instance)?;
-        self.check(&(repository.clone(), instance.clone()), &shelf, (read, ReadPurpose::Asked), crate::clock::now())
+        let client = self.client(repository, instance)?;
+        self.check(&(repository.clone(), instance.clone()), &client, (read, ReadPurpose::Asked), crate::clock::now())
             .await
     }
 
@@ -40,20 +40,20 @@ impl RepositoryService {
         repository: &RepositoryName,
         instance: &InstanceName,
         backup: &BackupId,
-    ) -> Result<Opened, KeeperError> {
+    ) -> Result<Opened, RepositoryServiceError> {
         let set = self.set(repository, instance, backup, MAX_MANIFEST).await?;
         let manifest = super::catalog::manifest_of(&set)?;
-        Ok(Opened { shelf: self.shelf(repository, instance)?, set, manifest })
+        Ok(Opened { client: self.client(repository, instance)?, set, manifest })
     }
 }
 
 impl Opened {
     /// What is in a folder of the backup, dumps and files alike; in its root where the path is empty.
-    pub async fn list(&self, path: impl AsRef<OsStr>) -> Result<Vec<Entry>, KeeperError> {
+    pub async fn list(&self, path: impl AsRef<OsStr>) -> Result<Vec<Entry>, RepositoryServiceError> {
         let path = path.as_ref().as_bytes();
         let (mut entries, mut missing) = (Vec::new(), None);
         for snapshot in self.snapshots() {
-            match self.shelf.list(snapshot, path.to_vec()).await {
+            match self.client.list(snapshot, path.to_vec()).await {
                 Ok(found) => entries.extend(found),
                 Err(error) if is_missing(&error) => missing = Some(error),
                 Err(error) => return Err(error.into()),
@@ -72,7 +72,7 @@ impl Opened {
     pub async fn read(
         &self,
         name: impl AsRef<OsStr>,
-    ) -> Result<BoxStream<'static, Result<Bytes, KeeperError>>, KeeperError> {
+    ) -> Result<BoxStream<'static, Result<Bytes, RepositoryServiceError>>, RepositoryServiceError> {
         let name = name.as_ref();
         let path = name.to_str().and_then(|name| self.dump_of(name)).map_or(name, OsStr::new).as_bytes();
         let path = &path[path.iter().take_while(|byte| **byte == b'/').count()..];
@@ -81,10 +81,10 @@ impl Opened {
         let (folder, file) = cut.map_or((&b""[..], path), |at| (&path[..at], &path[at + 1..]));
         let (mut missing, mut has_folder) = (None, false);
         for snapshot in self.snapshots() {
-            match self.shelf.list(snapshot, folder.to_vec()).await {
+            match self.client.list(snapshot, folder.to_vec()).await {
                 Ok(found) if found.iter().any(|entry| entry.exact == file) => {
-                    let stream = self.shelf.read(snapshot, path.to_vec()).await?;
-                    return Ok(stream.map(|piece| piece.map_err(KeeperError::from)).boxed());
+                    let stream = self.client.read(snapshot, path.to_vec()).await?;
+                    return Ok(stream.map(|piece| piece.map_err(RepositoryServiceError::from)).boxed());
                 }
                 Ok(_) => has_folder = true,
                 Err(error) if is_missing(&error) => missing = Some(error),
@@ -94,7 +94,10 @@ impl Opened {
         let reason = format!("there is no `{}` in it", String::from_utf8_lossy(path));
         // That dumps have no such folder is no news where files have it.
         let missing = missing.filter(|_| !has_folder);
-        Err(missing.map_or(KeeperError::Unreadable { backup: self.manifest.backup.to_string(), reason }, Into::into))
+        Err(missing.map_or(
+            RepositoryServiceError::Unreadable { backup: self.manifest.backup.to_string(), reason },
+            Into::into,
+        ))
     }
 
     /// Where the dump of a store is, if that is what a name means.

@@ -5,7 +5,7 @@
 
 use super::client::RepositoryClient;
 use super::inspect::{Look, ReadPurpose};
-use super::repository_service::{KeeperError, RepositoryService, Which};
+use super::repository_service::{RepositoryService, RepositoryServiceError, Which};
 use super::room::Room;
 use crate::clock;
 use fleet_core::backup::{BackupKey, BackupSeen, Backups};
@@ -29,13 +29,13 @@ const SECOND_PRUNE: Duration = Duration::from_secs(24 * 3600);
 const UNFINISHED: Duration = Duration::from_secs(2 * 86_400);
 
 /// Runs until dropped.
-pub async fn keep_house(keeper: &RepositoryService) {
+pub async fn keep_house(repository_service: &RepositoryService) {
     let mut ticks = interval_at(Instant::now() + FIRST, EVERY);
     let (mut rebuilt, mut room) = (BTreeMap::new(), Room::default());
     loop {
         ticks.tick().await;
-        keeper.look_at_room(&mut room, clock::now()).await;
-        if let Err(error) = keeper.round(&mut rebuilt, clock::now()).await {
+        repository_service.look_at_room(&mut room, clock::now()).await;
+        if let Err(error) = repository_service.round(&mut rebuilt, clock::now()).await {
             tracing::error!(error = &error as &dyn std::error::Error, "the repositories could not be looked after");
         }
     }
@@ -43,7 +43,11 @@ pub async fn keep_house(keeper: &RepositoryService) {
 
 impl RepositoryService {
     /// Looks after each repository once.
-    pub async fn round(&self, rebuilt: &mut BTreeMap<RepositoryName, Time>, now: Time) -> Result<(), KeeperError> {
+    pub async fn round(
+        &self,
+        rebuilt: &mut BTreeMap<RepositoryName, Time>,
+        now: Time,
+    ) -> Result<(), RepositoryServiceError> {
         let reached = self.reached()?;
         let places: BTreeSet<&RepositoryName> = reached.iter().map(|(repository, _)| repository).collect();
         for repository in places {
@@ -64,25 +68,25 @@ impl RepositoryService {
     }
 
     /// Forgets, removes and reads what is due in one repository.
-    async fn look_after(&self, which: &Which, now: Time) -> Result<(), KeeperError> {
+    async fn look_after(&self, which: &Which, now: Time) -> Result<(), RepositoryServiceError> {
         let _alone = self.one_at_a_time.lock().await;
         let (repository, instance) = which;
-        let shelf = self.shelf(repository, instance)?;
-        let tidied = if self.is_in_use(which) { Ok(()) } else { self.tidy(which, &shelf, now).await };
+        let client = self.client(repository, instance)?;
+        let tidied = if self.is_in_use(which) { Ok(()) } else { self.tidy(which, &client, now).await };
         let look = self.look_at(repository, instance)?;
         // A day of tomorrow was noted by a clock that was ahead.
         if look.checked.is_none_or(|at| at > now || now.since(at) >= DAY) {
             let read = ReadData::Part { part: (look.part + 1) % PARTS, of: PARTS };
             // What stands in the way of tidying up is often damage, and the check finds out whose.
-            self.check(which, &shelf, (read, ReadPurpose::Daily), now).await?;
+            self.check(which, &client, (read, ReadPurpose::Daily), now).await?;
         }
         tidied
     }
 
     /// Whether a host may be adding to it, or reading what could be forgotten.
     fn is_in_use(&self, (repository, instance): &Which) -> bool {
-        let known = self.facts.read();
-        known.asked().orders.values().any(|open| match &open.order.action {
+        let snapshot = self.facts.read();
+        snapshot.asked().orders.values().any(|open| match &open.order.action {
             Action::Data(data) => {
                 data.repositories(&open.order.instance).iter().any(|(name, of)| *name == repository && *of == instance)
             }
@@ -94,21 +98,21 @@ impl RepositoryService {
         })
     }
 
-    async fn tidy(&self, which: &Which, shelf: &RepositoryClient, now: Time) -> Result<(), KeeperError> {
+    async fn tidy(&self, which: &Which, client: &RepositoryClient, now: Time) -> Result<(), RepositoryServiceError> {
         let (repository, instance) = which;
         let surplus = self.surplus(which, now).await?;
         let mut has_more = !surplus.is_empty();
         if !surplus.is_empty() {
             self.prune_later(which, now).await?;
             let names = surplus.iter().filter_map(|backup| backup.as_str().parse().ok()).collect();
-            shelf.forget(names).await?;
+            client.forget(names).await?;
             self.facts.forget_backups(instance, repository, &surplus, now).await?;
         }
-        let never = self.never_finished(shelf.unfinished().await?, now);
+        let never = self.never_finished(client.unfinished().await?, now);
         if !never.is_empty() {
             tracing::info!(%repository, %instance, parts = never.len(), "parts of backups that never came to be are forgotten");
             self.prune_later(which, now).await?;
-            shelf.forget(never).await?;
+            client.forget(never).await?;
             has_more = true;
         }
         let mut look = self.look_at(repository, instance)?;
@@ -119,46 +123,46 @@ impl RepositoryService {
         }
         let is_due = look.prune_at.is_some_and(|at| at <= now);
         if has_more || is_due {
-            let bytes = shelf.prune().await?;
+            let bytes = client.prune().await?;
             tracing::info!(%repository, %instance, bytes, "pruned");
             look.prune_at = has_more.then(|| now.after(SECOND_PRUNE));
             look.unknown_packs = 0;
-            look.bytes = shelf.stats().await?.bytes;
+            look.bytes = client.stats().await?.bytes;
             self.keep_look(repository, instance, &look).await?;
         }
         Ok(())
     }
 
     /// Noted before anything is forgotten: a prune that fails, or never came, does not wait for the next backup that goes.
-    async fn prune_later(&self, (repository, instance): &Which, now: Time) -> Result<(), KeeperError> {
+    async fn prune_later(&self, (repository, instance): &Which, now: Time) -> Result<(), RepositoryServiceError> {
         let look = self.look_at(repository, instance)?;
         self.keep_look(repository, instance, &Look { prune_at: Some(now), ..look }).await
     }
 
     /// What the policy lets go. Nothing while the newest backup is much smaller than what there was.
-    async fn surplus(&self, which: &Which, now: Time) -> Result<Vec<BackupId>, KeeperError> {
+    async fn surplus(&self, which: &Which, now: Time) -> Result<Vec<BackupId>, RepositoryServiceError> {
         let (repository, instance) = which;
-        let judged = {
-            let known = self.facts.read();
-            let backups = backups_of(known.observed().backups.get(instance), repository);
-            let held = known.desired().held_of(instance);
-            let Some((_, policy)) = known.desired().policy_of(instance) else { return Ok(Vec::new()) };
-            policy.judge(backups, &held, known.created(instance), now)
+        let evaluate = {
+            let snapshot = self.facts.read();
+            let backups = backups_of(snapshot.observed().backups.get(instance), repository);
+            let held = snapshot.desired().held_of(instance);
+            let Some((_, policy)) = snapshot.desired().policy_of(instance) else { return Ok(Vec::new()) };
+            policy.judge(backups, &held, snapshot.created(instance), now)
         };
-        let halted = judged.halted.as_ref().map(|shrunk| {
+        let halted = evaluate.halted.as_ref().map(|shrunk| {
             let hold = format!("`fleet backup hold {}` keeps the large one", shrunk.before);
             format!("{shrunk}: nothing is forgotten before somebody has looked; {hold}")
         });
         self.note_shrunk(which, halted, now).await?;
-        Ok(judged.forgotten().collect())
+        Ok(evaluate.forgotten().collect())
     }
 
     /// Parts that no set has and no open order will give one.
     fn never_finished(&self, parts: Vec<PartRecord>, now: Time) -> BTreeSet<fleet_repository::BackupId> {
-        let known = self.facts.read();
+        let snapshot = self.facts.read();
         let is_open = |part: &PartRecord| {
             let id = part.backup.to_string();
-            known.asked().orders.keys().any(|order| order.as_str() == id)
+            snapshot.asked().orders.keys().any(|order| order.as_str() == id)
         };
         let never = parts.into_iter().filter(|part| now.since(part.time) > UNFINISHED && !is_open(part));
         never.map(|part| part.backup).collect()
@@ -168,21 +172,21 @@ impl RepositoryService {
     pub(super) async fn check(
         &self,
         which: &Which,
-        shelf: &RepositoryClient,
+        client: &RepositoryClient,
         (read, turn): (ReadData, ReadPurpose),
         now: Time,
-    ) -> Result<fleet_repository::CheckReport, KeeperError> {
+    ) -> Result<fleet_repository::CheckReport, RepositoryServiceError> {
         let (repository, instance) = which;
-        let report = shelf.check(read).await?;
+        let report = client.check(read).await?;
         let all = {
-            let known = self.facts.read();
-            let backups = backups_of(known.observed().backups.get(instance), repository);
+            let snapshot = self.facts.read();
+            let backups = backups_of(snapshot.observed().backups.get(instance), repository);
             backups.into_iter().map(|(key, seen)| (key.backup, seen.snapshots)).collect()
         };
         let mut look = self.look_at(repository, instance)?;
         look.take_in(&report, (read, turn), &all, now);
         look.unknown_packs = report.unknown_packs;
-        look.bytes = shelf.stats().await?.bytes;
+        look.bytes = client.stats().await?.bytes;
         self.keep_look(repository, instance, &look).await?;
         self.facts.mark_damaged(instance, repository, &look.damaged(), now).await?;
         let locked = report.unreadable.first().map(ToString::to_string);
@@ -191,7 +195,12 @@ impl RepositoryService {
     }
 
     /// Keeps what stands in the way of looking after a repository, and tells it once.
-    async fn note_trouble(&self, which: &Which, trouble: Option<String>, now: Time) -> Result<(), KeeperError> {
+    async fn note_trouble(
+        &self,
+        which: &Which,
+        trouble: Option<String>,
+        now: Time,
+    ) -> Result<(), RepositoryServiceError> {
         self.note(which, trouble, now, |look| &mut look.trouble).await
     }
 
@@ -201,7 +210,7 @@ impl RepositoryService {
         repository: &RepositoryName,
         unread: &[(InstanceName, String)],
         now: Time,
-    ) -> Result<(), KeeperError> {
+    ) -> Result<(), RepositoryServiceError> {
         for (_, instance) in self.reached()?.into_iter().filter(|(of, _)| of == repository) {
             let why = unread
                 .iter()
@@ -212,7 +221,12 @@ impl RepositoryService {
         Ok(())
     }
 
-    async fn note_shrunk(&self, which: &Which, shrunk: Option<String>, now: Time) -> Result<(), KeeperError> {
+    async fn note_shrunk(
+        &self,
+        which: &Which,
+        shrunk: Option<String>,
+        now: Time,
+    ) -> Result<(), RepositoryServiceError> {
         self.note(which, shrunk, now, |look| &mut look.shrunk).await
     }
 
@@ -222,7 +236,7 @@ impl RepositoryService {
         said: Option<String>,
         now: Time,
         place: impl Fn(&mut Look) -> &mut Option<String>,
-    ) -> Result<(), KeeperError> {
+    ) -> Result<(), RepositoryServiceError> {
         let mut look = self.look_at(repository, instance)?;
         if *place(&mut look) == said {
             return Ok(());
@@ -237,7 +251,7 @@ impl RepositoryService {
     }
 
     /// What is wrong with repositories, for people: whose, where, and what.
-    pub fn troubles(&self) -> Result<Vec<(InstanceName, RepositoryName, String)>, KeeperError> {
+    pub fn troubles(&self) -> Result<Vec<(InstanceName, RepositoryName, String)>, RepositoryServiceError> {
         let mut found = self.disk.quotas.over();
         for ((repository, instance), look) in self.looks()? {
             let damaged = look.damage.len();

@@ -1,6 +1,6 @@
 //! How far the look after one repository has come: which of its data was read, what is damaged, what is still to be removed.
 
-use super::repository_service::{KeeperError, RepositoryService, Which};
+use super::repository_service::{RepositoryService, RepositoryServiceError, Which};
 use crate::keys;
 use crate::store::{Batch, StoreError};
 use fleet_core::backup::Snapshots;
@@ -134,7 +134,7 @@ impl Look {
     /// Notes what reading has found. What is missing stays so, whatever was read.
     fn note(&mut self, backup: BackupId, reason: String) {
         let damage = Damage { part: self.part, reason, found_by: FoundBy::Check };
-        if self.damage.get(&backup).is_none_or(|known| known.found_by == FoundBy::Check) {
+        if self.damage.get(&backup).is_none_or(|snapshot| snapshot.found_by == FoundBy::Check) {
             self.damage.insert(backup, damage);
         }
     }
@@ -175,7 +175,11 @@ fn reason(paths: &[String]) -> String {
 }
 
 impl RepositoryService {
-    pub(super) fn look_at(&self, repository: &RepositoryName, instance: &InstanceName) -> Result<Look, KeeperError> {
+    pub(super) fn look_at(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+    ) -> Result<Look, RepositoryServiceError> {
         match self.facts.store().get(&keys::look(repository, instance))? {
             Some(entry) => Ok(entry.read()?),
             None => Ok(Look::default()),
@@ -183,14 +187,14 @@ impl RepositoryService {
     }
 
     /// How far the look after each repository has come. Those that are nobody's any more are left out.
-    pub fn looks(&self) -> Result<Vec<(Which, Look)>, KeeperError> {
+    pub fn looks(&self) -> Result<Vec<(Which, Look)>, RepositoryServiceError> {
         let mut looks = Vec::new();
-        let known = self.facts.read();
+        let snapshot = self.facts.read();
         for entry in self.facts.store().scan(keys::LOOKS)? {
             let name = entry.key.strip_prefix(keys::LOOKS).and_then(|name| name.split_once('/'));
             let which = name.and_then(|(repository, of)| Some((repository.parse().ok()?, of.parse().ok()?)));
             let which: Which = which.ok_or_else(|| StoreError::Name { key: entry.key.clone() })?;
-            if !known.desired().repositories.contains_key(&which.0) {
+            if !snapshot.desired().repositories.contains_key(&which.0) {
                 continue;
             }
             looks.push((which, entry.read()?));
@@ -203,7 +207,7 @@ impl RepositoryService {
         repository: &RepositoryName,
         instance: &InstanceName,
         look: &Look,
-    ) -> Result<(), KeeperError> {
+    ) -> Result<(), RepositoryServiceError> {
         // It was removed meanwhile: another of its name begins with nothing.
         if !self.facts.read().desired().repositories.contains_key(repository) {
             return Ok(());

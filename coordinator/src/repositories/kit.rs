@@ -1,8 +1,8 @@
 //! Recovery kits: for each repository the sheet that gets its data back when we are gone, and how it is sealed.
 
 use super::housekeeping::backups_of;
-use super::repository_service::{KeeperError, RepositoryService};
-use super::retired::{FormerFound, RetiredRepository};
+use super::repository_service::{RepositoryService, RepositoryServiceError};
+use super::retired::{RetainedValuesFound, RetiredRepository};
 use super::route::place_words;
 use super::secrets::RepositorySecrets;
 use crate::clock;
@@ -66,7 +66,7 @@ pub fn sealed_to(recipient: &str, text: &str) -> Result<String, SealError> {
 impl RepositoryService {
     /// The kits of these instances; of all where none is named, those that are gone included. One that cannot be made keeps
     /// nobody from the others.
-    pub async fn recovery_kits(&self, instances: &BTreeSet<InstanceName>) -> Result<Kits, KeeperError> {
+    pub async fn recovery_kits(&self, instances: &BTreeSet<InstanceName>) -> Result<Kits, RepositoryServiceError> {
         let is_meant = |instance: &InstanceName| instances.is_empty() || instances.contains(instance);
         let mut kits = Kits::default();
         for (repository, instance) in RepositorySecrets::all(self.facts.store())? {
@@ -79,7 +79,7 @@ impl RepositoryService {
             }
         }
         let former = self.secrets.former(self.facts.store())?.into_iter().filter(|former| is_meant(&former.instance));
-        for FormerFound { repository, instance, opened } in former {
+        for RetainedValuesFound { repository, instance, opened } in former {
             match opened {
                 Ok(former) => kits.made.push(former_kit(&former)),
                 Err(error) => kits.failed.push((repository, instance, error.to_string())),
@@ -88,9 +88,13 @@ impl RepositoryService {
         Ok(kits)
     }
 
-    async fn recovery_kit(&self, repository: RepositoryName, instance: InstanceName) -> Result<Kit, KeeperError> {
+    async fn recovery_kit(
+        &self,
+        repository: RepositoryName,
+        instance: InstanceName,
+    ) -> Result<Kit, RepositoryServiceError> {
         let store = self.facts.store();
-        let empty = || KeeperError::Empty { repository: repository.clone(), instance: instance.clone() };
+        let empty = || RepositoryServiceError::Empty { repository: repository.clone(), instance: instance.clone() };
         let keys = self.secrets.get(store, &repository, &instance)?.ok_or_else(empty)?;
         let bucket = self.secrets.bucket(store, &repository)?;
         let place = self.place_words(&repository, &instance)?;
@@ -120,9 +124,9 @@ impl RepositoryService {
         &self,
         repository: &RepositoryName,
         instance: &InstanceName,
-    ) -> Result<Option<Manifest>, KeeperError> {
-        let known = backups_of(self.facts.read().observed().backups.get(instance), repository);
-        let mut good: Vec<_> = known.into_iter().filter(|(_, seen)| seen.is_good()).collect();
+    ) -> Result<Option<Manifest>, RepositoryServiceError> {
+        let snapshot = backups_of(self.facts.read().observed().backups.get(instance), repository);
+        let mut good: Vec<_> = snapshot.into_iter().filter(|(_, seen)| seen.is_good()).collect();
         good.sort_by_key(|(_, seen)| Reverse(seen.began));
         for (BackupKey { backup, .. }, _) in good.into_iter().take(LOOKS) {
             match self.manifest(repository, instance, &backup, MAX_MANIFEST).await {
@@ -133,14 +137,14 @@ impl RepositoryService {
                 }
             }
         }
-        let sets = self.shelf(repository, instance)?.sets().await?.sets;
+        let sets = self.client(repository, instance)?.sets().await?.sets;
         sets.last().map(super::catalog::manifest_of).transpose()
     }
 
     /// The newest backup as its host told it, for a place that only the host reaches.
     fn newest_told(&self, repository: &RepositoryName, instance: &InstanceName) -> Option<Manifest> {
-        let known = self.facts.read();
-        let ends = known.observed().ended.values().filter(|end| end.instance == *instance);
+        let snapshot = self.facts.read();
+        let ends = snapshot.observed().ended.values().filter(|end| end.instance == *instance);
         let copies = ends.filter_map(|end| match end.made.as_deref() {
             Some(DataResult::Backup(copies)) => Some(copies),
             Some(DataResult::Drill(_) | DataResult::Restore(_) | DataResult::Forgotten(_)) | None => None,
@@ -151,11 +155,11 @@ impl RepositoryService {
 
     /// On which machine a repository is.
     fn machine(&self, repository: &RepositoryName, instance: &InstanceName) -> String {
-        let known = self.facts.read();
-        match known.desired().repositories.get(repository).map(|desired| &desired.place) {
+        let snapshot = self.facts.read();
+        match snapshot.desired().repositories.get(repository).map(|desired| &desired.place) {
             Some(RepositoryLocation::Coordinator) => "a folder on the coordinator's disk".to_owned(),
             Some(RepositoryLocation::S3 { .. }) => "a bucket".to_owned(),
-            Some(RepositoryLocation::Folder { .. }) => match known.instance(instance) {
+            Some(RepositoryLocation::Folder { .. }) => match snapshot.instance(instance) {
                 Some(desired) => format!("a folder on the host {}", desired.host),
                 None => "a folder on the host that the instance was on".to_owned(),
             },

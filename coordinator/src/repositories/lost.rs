@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** one that is missing is made anew only once after facts came back, and never because a disk is not mounted.
 
-use super::repository_service::{KeeperError, RepositoryService, Which};
+use super::repository_service::{RepositoryService, RepositoryServiceError, Which};
 use super::secrets::{RepositoryKeys, RepositorySecrets};
 use crate::facts::DesiredChange;
 use crate::keys;
@@ -13,7 +13,7 @@ use fleet_core::time::Time;
 impl RepositoryService {
     /// Finds out, once after facts came back, which repositories of this disk are not there: their backups are lost, and they
     /// are made anew when the next one is due. Those that are there stay as they are.
-    pub async fn miss_lost(&self, now: Time) -> Result<Vec<Which>, KeeperError> {
+    pub async fn miss_lost(&self, now: Time) -> Result<Vec<Which>, RepositoryServiceError> {
         if self.facts.store().get(keys::CAME_BACK)?.is_none() {
             return Ok(Vec::new());
         }
@@ -39,15 +39,15 @@ impl RepositoryService {
                 change.tell(&format!("instance {instance}"), &text);
             }
             change.batch().delete(keys::CAME_BACK);
-            Ok::<_, KeeperError>(())
+            Ok::<_, RepositoryServiceError>(())
         };
         self.facts.change_desired(now, miss).await?;
         Ok(lost.into_iter().map(|(which, _)| which).collect())
     }
 
     fn is_here(&self, repository: &fleet_core::names::RepositoryName) -> bool {
-        let known = self.facts.read();
-        known
+        let snapshot = self.facts.read();
+        snapshot
             .desired()
             .repositories
             .get(repository)

@@ -14,29 +14,29 @@ const AGAIN: Duration = Duration::from_secs(30);
 const AT_ONCE: usize = 2;
 
 /// Runs until dropped.
-pub async fn make_repositories(keeper: &RepositoryService, sessions: &Sessions) {
+pub async fn make_repositories(repository_service: &RepositoryService, sessions: &Sessions) {
     loop {
-        let wanted = keeper.to_be_made().unwrap_or_else(|error| {
+        let wanted = repository_service.to_be_made().unwrap_or_else(|error| {
             tracing::error!(%error, "could not find out which repositories are to be made");
             Vec::new()
         });
         let made = futures_util::stream::iter(wanted).map(|which| async move {
-            let result = keeper.make_wanted(&which).await;
+            let result = repository_service.make_wanted(&which).await;
             if let Err(error) = &result {
                 let (repository, instance) = &which;
                 tracing::warn!(%repository, %instance, error = error as &dyn std::error::Error, "a repository could not be made");
             }
             // Whoever waited goes on, or learns why not, whatever becomes of the others.
-            sessions.mark(&hosts_that_wait(keeper), clock::now());
+            sessions.mark(&hosts_that_wait(repository_service), clock::now());
         });
         made.buffer_unordered(AT_ONCE).collect::<()>().await;
-        let _ = timeout(AGAIN, keeper.wanted()).await;
+        let _ = timeout(AGAIN, repository_service.wanted()).await;
     }
 }
 
 /// Hosts with orders that were left out of what they are told.
-fn hosts_that_wait(keeper: &RepositoryService) -> Vec<HostName> {
-    let known = keeper.facts.read();
-    let untold = known.asked().orders.iter().filter(|(id, _)| known.untold(id).is_some());
+fn hosts_that_wait(repository_service: &RepositoryService) -> Vec<HostName> {
+    let snapshot = repository_service.facts.read();
+    let untold = snapshot.asked().orders.iter().filter(|(id, _)| snapshot.untold(id).is_some());
     untold.map(|(_, open)| open.host.clone()).collect()
 }

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 const MAKING: Duration = Duration::from_secs(300);
 
 #[derive(Debug, thiserror::Error)]
-pub enum KeeperError {
+pub enum RepositoryServiceError {
     #[error("there is no repository `{0}`")]
     Unknown(RepositoryName),
     #[error("the repository `{repository}` has nothing of `{instance}`")]
@@ -55,7 +55,7 @@ pub enum KeeperError {
     Disk(#[from] DiskError),
 }
 
-impl KeeperError {
+impl RepositoryServiceError {
     /// Whether it is the store that failed, so that nobody's order is to blame.
     pub fn is_of_store(&self) -> bool {
         matches!(self, Self::Store(_) | Self::Secrets(SecretsError::Store(_)))
@@ -71,7 +71,7 @@ pub struct RepositoryService {
     pub(super) facts: Arc<Facts>,
     pub disk: Arc<Disk>,
     pub(super) secrets: RepositorySecrets,
-    pub(super) workshop: WorkerLauncher,
+    pub(super) launcher: WorkerLauncher,
     /// Why a repository could not be made; not kept.
     not_made: Mutex<HashMap<Which, String>>,
     /// Since when orders wait for one that is being made; not kept.
@@ -88,7 +88,7 @@ impl RepositoryService {
             facts,
             disk,
             secrets: RepositorySecrets::new(seal),
-            workshop: WorkerLauncher::new(program),
+            launcher: WorkerLauncher::new(program),
             not_made: Mutex::default(),
             awaited: Mutex::default(),
             wanted: Notify::new(),
@@ -96,8 +96,8 @@ impl RepositoryService {
         }
     }
 
-    pub fn workshop(&self) -> &WorkerLauncher {
-        &self.workshop
+    pub fn launcher(&self) -> &WorkerLauncher {
+        &self.launcher
     }
 
     pub fn secrets(&self) -> &RepositorySecrets {
@@ -112,10 +112,10 @@ impl RepositoryService {
         self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn desired(&self, repository: &RepositoryName) -> Result<RepositoryDesired, KeeperError> {
-        let known = self.facts.read();
-        let desired = known.desired().repositories.get(repository).cloned();
-        desired.ok_or_else(|| KeeperError::Unknown(repository.clone()))
+    pub(super) fn desired(&self, repository: &RepositoryName) -> Result<RepositoryDesired, RepositoryServiceError> {
+        let snapshot = self.facts.read();
+        let desired = snapshot.desired().repositories.get(repository).cloned();
+        desired.ok_or_else(|| RepositoryServiceError::Unknown(repository.clone()))
     }
 
     /// The way into one instance's repository, which is made if it is not there yet.
@@ -123,7 +123,7 @@ impl RepositoryService {
         &self,
         repository: &RepositoryName,
         instance: &InstanceName,
-    ) -> Result<RepositoryAccess, KeeperError> {
+    ) -> Result<RepositoryAccess, RepositoryServiceError> {
         let place = self.place_access(repository, instance)?;
         let keys = self.keys_or_new(repository, instance).await?;
         let keys = if keys.made.is_some() { keys } else { self.make(repository, instance, keys).await? };
@@ -135,14 +135,14 @@ impl RepositoryService {
         &self,
         repository: &RepositoryName,
         instance: &InstanceName,
-    ) -> Result<Option<RepositoryAccess>, KeeperError> {
+    ) -> Result<Option<RepositoryAccess>, RepositoryServiceError> {
         let place = self.place_access(repository, instance)?;
         let keys = self.secrets.get(self.facts.store(), repository, instance)?;
         Ok(keys.filter(|keys| keys.made.is_some()).map(|keys| self.access_with(repository, instance, place, keys)))
     }
 
     /// What travels beside an order. A repository that is still to be made is asked for, and the order waits until it is there.
-    pub fn accesses(&self, order: &Order) -> Result<Vec<RepositoryAccess>, KeeperError> {
+    pub fn accesses(&self, order: &Order) -> Result<Vec<RepositoryAccess>, RepositoryServiceError> {
         let Action::Data(action) = &order.action else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         for (repository, instance) in action.repositories(&order.instance) {
@@ -151,13 +151,13 @@ impl RepositoryService {
                 Some(access) => found.push(access),
                 None if !makes(action, repository, instance, &order.instance) => {
                     let (repository, instance) = which;
-                    return Err(KeeperError::Empty { repository, instance });
+                    return Err(RepositoryServiceError::Empty { repository, instance });
                 }
                 None => {
                     let reason = self.not_made().get(&which).cloned();
                     let repository = which.0;
                     return Err(match reason {
-                        Some(reason) => KeeperError::NotMade { repository, reason },
+                        Some(reason) => RepositoryServiceError::NotMade { repository, reason },
                         None => self.being_made(&(repository, which.1), clock::now()),
                     });
                 }
@@ -167,14 +167,14 @@ impl RepositoryService {
     }
 
     /// An order waits until it is made: a while, and then somebody has to look.
-    fn being_made(&self, which: &Which, now: Time) -> KeeperError {
+    fn being_made(&self, which: &Which, now: Time) -> RepositoryServiceError {
         self.wanted.notify_one();
         let since = *self.awaited().entry(which.clone()).or_insert(now);
         let repository = which.0.clone();
         if now.since(since) < PATIENCE {
-            return KeeperError::BeingMade(repository);
+            return RepositoryServiceError::BeingMade(repository);
         }
-        KeeperError::NotMade { repository, reason: format!("it is being made since {since}") }
+        RepositoryServiceError::NotMade { repository, reason: format!("it is being made since {since}") }
     }
 
     /// Waits until an order asked for a repository that is not there.
@@ -183,10 +183,10 @@ impl RepositoryService {
     }
 
     /// The repositories that open orders wait for.
-    pub(super) fn to_be_made(&self) -> Result<Vec<Which>, KeeperError> {
+    pub(super) fn to_be_made(&self) -> Result<Vec<Which>, RepositoryServiceError> {
         let orders: Vec<Order> = {
-            let known = self.facts.read();
-            let open = known.asked().orders.values().map(|open| &open.order);
+            let snapshot = self.facts.read();
+            let open = snapshot.asked().orders.values().map(|open| &open.order);
             open.filter(|order| matches!(order.action, Action::Data(_))).cloned().collect()
         };
         let (mut found, mut named) = (Vec::new(), HashSet::new());
@@ -214,9 +214,11 @@ impl RepositoryService {
     }
 
     /// Makes one that orders wait for, and notes why where that fails.
-    pub(super) async fn make_wanted(&self, which: &Which) -> Result<(), KeeperError> {
-        let late =
-            |_| KeeperError::NotMade { repository: which.0.clone(), reason: "its place does not answer".to_owned() };
+    pub(super) async fn make_wanted(&self, which: &Which) -> Result<(), RepositoryServiceError> {
+        let late = |_| RepositoryServiceError::NotMade {
+            repository: which.0.clone(),
+            reason: "its place does not answer".to_owned(),
+        };
         let made = timeout(MAKING, self.access(&which.0, &which.1)).await.map_err(late).flatten();
         match &made {
             Ok(_) => {
@@ -232,7 +234,7 @@ impl RepositoryService {
         &self,
         repository: &RepositoryName,
         instance: &InstanceName,
-    ) -> Result<RepositoryKeys, KeeperError> {
+    ) -> Result<RepositoryKeys, RepositoryServiceError> {
         if let Some(keys) = self.secrets.get(self.facts.store(), repository, instance)? {
             return Ok(keys);
         }
@@ -250,7 +252,7 @@ impl RepositoryService {
         repository: &RepositoryName,
         instance: &InstanceName,
         keys: &RepositoryKeys,
-    ) -> Result<(), KeeperError> {
+    ) -> Result<(), RepositoryServiceError> {
         let mut batch = Batch::new();
         if keys.made.is_none() {
             batch.expect(crate::keys::repository_key(repository, instance), crate::store::Expect::Absent);
@@ -268,10 +270,10 @@ impl RepositoryService {
         repository: &RepositoryName,
         instance: &InstanceName,
         keys: RepositoryKeys,
-    ) -> Result<RepositoryKeys, KeeperError> {
+    ) -> Result<RepositoryKeys, RepositoryServiceError> {
         match self.place_spec(repository, instance) {
-            Ok(place) => self.workshop.shelf(place, &keys).create().await?,
-            Err(KeeperError::OnItsHost(_)) => {}
+            Ok(place) => self.launcher.client(place, &keys).create().await?,
+            Err(RepositoryServiceError::OnItsHost(_)) => {}
             Err(error) => return Err(error),
         }
         let keys = RepositoryKeys { made: Some(clock::now()), ..keys };
@@ -284,9 +286,9 @@ impl RepositoryService {
         &self,
         repository: &RepositoryName,
         instance: &InstanceName,
-    ) -> Result<RepositoryKeys, KeeperError> {
+    ) -> Result<RepositoryKeys, RepositoryServiceError> {
         let keys = self.secrets.get(self.facts.store(), repository, instance)?;
-        let empty = || KeeperError::Empty { repository: repository.clone(), instance: instance.clone() };
+        let empty = || RepositoryServiceError::Empty { repository: repository.clone(), instance: instance.clone() };
         keys.filter(|keys| keys.made.is_some()).ok_or_else(empty)
     }
 }

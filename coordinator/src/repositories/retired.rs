@@ -30,7 +30,7 @@ pub struct RetiredRepository {
 
 /// One that was found, and what opens it.
 #[derive(Debug)]
-pub struct FormerFound {
+pub struct RetainedValuesFound {
     pub repository: RepositoryName,
     pub instance: InstanceName,
     pub opened: Result<RetiredRepository, SecretsError>,
@@ -65,11 +65,11 @@ pub fn retire(
 
 impl RepositorySecrets {
     /// All of which something may be left, each by itself: one whose keys do not open keeps nobody from the others.
-    pub fn former(&self, store: &dyn Store) -> Result<Vec<FormerFound>, SecretsError> {
+    pub fn former(&self, store: &dyn Store) -> Result<Vec<RetainedValuesFound>, SecretsError> {
         let find = |entry: &crate::store::Entry| {
             let kept: FormerKept = entry.read()?;
             let (repository, instance) = (kept.keys.repository.clone(), kept.keys.instance.clone());
-            Ok(FormerFound { repository, instance, opened: self.open_former(kept) })
+            Ok(RetainedValuesFound { repository, instance, opened: self.open_former(kept) })
         };
         store.scan(keys::FORMER_REPOSITORIES)?.iter().map(find).collect()
     }

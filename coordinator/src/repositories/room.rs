@@ -24,15 +24,15 @@ impl RepositoryService {
 
     /// The bytes of the largest of all instances' newest backups here.
     fn largest(&self) -> u64 {
-        let known = self.facts.read();
+        let snapshot = self.facts.read();
         let is_here = |name| {
-            known
+            snapshot
                 .desired()
                 .repositories
                 .get(name)
                 .is_some_and(|desired| desired.place == RepositoryLocation::Coordinator)
         };
-        let newest = known.observed().backups.values().filter_map(|backups| {
+        let newest = snapshot.observed().backups.values().filter_map(|backups| {
             let here = backups.iter().filter(|(key, _)| is_here(&key.repository));
             here.max_by_key(|(_, seen)| seen.began).map(|(_, seen)| seen.bytes)
         });

@@ -1,24 +1,24 @@
 //! The way into a repository: where it is, for hosts, for the coordinator's own works and for people.
 
-use super::repository_service::{KeeperError, RepositoryService};
+use super::repository_service::{RepositoryService, RepositoryServiceError};
 use super::secrets::RepositoryKeys;
 use fleet_core::backup::{FilesParent, LocationAccess, RepositoryAccess, RepositoryLocation};
 use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_repository::backend::{S3Address, Transport};
-use fleet_repository::worker::PlaceSpec;
+use fleet_repository::worker::BackendSpec;
 
 impl RepositoryService {
     pub(super) fn place_access(
         &self,
         repository: &RepositoryName,
         instance: &InstanceName,
-    ) -> Result<LocationAccess, KeeperError> {
+    ) -> Result<LocationAccess, RepositoryServiceError> {
         Ok(match self.desired(repository)?.place {
             RepositoryLocation::Coordinator => LocationAccess::Coordinator,
             RepositoryLocation::Folder { path } => LocationAccess::Folder { path: below(&path, instance) },
             RepositoryLocation::S3 { endpoint, region, bucket, prefix } => {
                 let keys = self.secrets.bucket(self.facts.store(), repository)?;
-                let keys = keys.ok_or_else(|| KeeperError::NoBucketKeys(repository.clone()))?;
+                let keys = keys.ok_or_else(|| RepositoryServiceError::NoBucketKeys(repository.clone()))?;
                 let (prefix, key_id, key) = (below(&prefix, instance), keys.key_id, keys.key);
                 LocationAccess::S3 { endpoint, region, bucket, prefix, key_id, key }
             }
@@ -34,9 +34,9 @@ impl RepositoryService {
         place: LocationAccess,
         keys: RepositoryKeys,
     ) -> RepositoryAccess {
-        let known = self.facts.read();
+        let snapshot = self.facts.read();
         // Those of an earlier instance of its name may be on another host.
-        let (backups, created) = (known.observed().backups.get(instance), known.created(instance));
+        let (backups, created) = (snapshot.observed().backups.get(instance), snapshot.created(instance));
         let all = backups.into_iter().flat_map(|backups| backups.iter());
         let here = all.filter(|(key, seen)| key.repository == *repository && seen.began >= created);
         let here: Vec<_> = here.map(|(_, seen)| seen).collect();
@@ -54,22 +54,26 @@ impl RepositoryService {
         &self,
         repository: &RepositoryName,
         instance: &InstanceName,
-    ) -> Result<PlaceSpec, KeeperError> {
+    ) -> Result<BackendSpec, RepositoryServiceError> {
         match self.place_access(repository, instance)? {
-            LocationAccess::Coordinator => Ok(PlaceSpec::Folder { path: self.disk.folder(repository, instance) }),
-            LocationAccess::Folder { .. } => Err(KeeperError::OnItsHost(repository.clone())),
+            LocationAccess::Coordinator => Ok(BackendSpec::Folder { path: self.disk.folder(repository, instance) }),
+            LocationAccess::Folder { .. } => Err(RepositoryServiceError::OnItsHost(repository.clone())),
             LocationAccess::S3 { endpoint, region, bucket, prefix, key_id, key } => {
                 let is_plain = endpoint.starts_with("http://");
                 let transport = if is_plain { Transport::PlainHttp } else { Transport::Https };
                 let address =
                     S3Address { endpoint, region, bucket, prefix, access_key: key_id, secret_key: key.0, transport };
-                Ok(PlaceSpec::S3(address))
+                Ok(BackendSpec::S3(address))
             }
         }
     }
 
     /// Where a repository is, for people and for stock restic.
-    pub fn place_words(&self, repository: &RepositoryName, instance: &InstanceName) -> Result<String, KeeperError> {
+    pub fn place_words(
+        &self,
+        repository: &RepositoryName,
+        instance: &InstanceName,
+    ) -> Result<String, RepositoryServiceError> {
         Ok(match self.desired(repository)?.place {
             RepositoryLocation::Coordinator => self.disk.folder(repository, instance).display().to_string(),
             place @ (RepositoryLocation::Folder { .. } | RepositoryLocation::S3 { .. }) => {

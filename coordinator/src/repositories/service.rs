@@ -61,9 +61,9 @@ impl RepositoriesService {
     }
 
     fn lease(&self, host: &HostName, of: &RepositoryFiles) -> Result<Lease, Status> {
-        let known = self.facts.read();
-        self.disk.quotas.retain(|order| known.asked().orders.contains_key(order));
-        may_add(&known, host, &of.repository, &of.instance)
+        let snapshot = self.facts.read();
+        self.disk.quotas.retain(|order| snapshot.asked().orders.contains_key(order));
+        may_add(&snapshot, host, &of.repository, &of.instance)
     }
 
     /// Tells people once of each order whose host adds more than it may.

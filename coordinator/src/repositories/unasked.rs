@@ -1,7 +1,7 @@
 //! What a repository holds and nobody asked for: told, and never used.
 
 use super::housekeeping::backups_of;
-use super::repository_service::{KeeperError, RepositoryService};
+use super::repository_service::{RepositoryService, RepositoryServiceError};
 use crate::clock;
 use fleet_core::backup::{BackupKey, BackupSeen};
 use fleet_core::grammar::{count, verb};
@@ -16,7 +16,7 @@ impl RepositoryService {
         repository: &RepositoryName,
         instance: &InstanceName,
         claimed: &BTreeSet<String>,
-    ) -> Result<(), KeeperError> {
+    ) -> Result<(), RepositoryServiceError> {
         let backups = backups_of(self.facts.read().observed().backups.get(instance), repository);
         let said = unasked(&backups, claimed);
         self.note(&(repository.clone(), instance.clone()), said, clock::now(), |look| &mut look.unasked).await

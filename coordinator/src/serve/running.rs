@@ -16,7 +16,7 @@ use crate::own::keep_own_backups;
 use crate::permits::{Bounds, Places};
 use crate::reconcile::turns;
 use crate::repositories::{
-    Disk, DiskError, KeeperError, RepositoriesService, RepositoryService, keep_house, make_repositories,
+    Disk, DiskError, RepositoriesService, RepositoryService, RepositoryServiceError, keep_house, make_repositories,
 };
 use crate::store::StoreError;
 use crate::values::Values;
@@ -83,7 +83,7 @@ pub enum ServeError {
     #[error("could not look into the repositories")]
     Repositories(#[from] DiskError),
     #[error("could not find out which repositories came back")]
-    Lost(#[from] KeeperError),
+    Lost(#[from] RepositoryServiceError),
     #[error("could not note in the directory that it serves")]
     Mark(#[source] io::Error),
     #[error("could not prepare the port")]
@@ -131,7 +131,7 @@ pub struct Shared {
     pub connections: Arc<Connections>,
     pub authority: Arc<Authority>,
     pub addresses: Arc<[String]>,
-    pub keeper: Arc<RepositoryService>,
+    pub repository_service: Arc<RepositoryService>,
     pub renderer: Renderer,
     /// Places of operators who read repositories, and of those who let releases be rendered.
     pub readers: Arc<Places>,
@@ -167,8 +167,9 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
     let facts = Arc::new(Facts::load(home.store).map_err(ServeError::Load)?);
     let metrics = options.metrics.map(listen_for_metrics).transpose()?;
     let metrics_address = metrics.as_ref().and_then(|listener| listener.local_addr().ok());
-    let keeper = RepositoryService::new(Arc::clone(&facts), Arc::new(disk), home.seal.clone(), options.worker.clone());
-    for (repository, instance) in keeper.miss_lost(clock::now()).await? {
+    let repository_service =
+        RepositoryService::new(Arc::clone(&facts), Arc::new(disk), home.seal.clone(), options.worker.clone());
+    for (repository, instance) in repository_service.miss_lost(clock::now()).await? {
         tracing::error!(%repository, %instance, "a repository was lost with the former disk; it is made anew");
     }
     let mark = RunMark::begin(&home.path, &facts, clock::now()).await.map_err(ServeError::Mark)?;
@@ -181,7 +182,7 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
         connections: Arc::default(),
         authority: Arc::clone(&authority),
         addresses: home.settings.addresses.into(),
-        keeper: Arc::new(keeper),
+        repository_service: Arc::new(repository_service),
         renderer: Renderer::new(options.worker),
         readers: Arc::new(Places::new(Bounds::READING)),
         renderings: Arc::new(Places::new(Bounds::RENDERING)),
@@ -226,7 +227,7 @@ fn services(shared: &Shared, admissions: Arc<Admissions>, calls: Arc<Calls>) -> 
         sessions: Arc::clone(&shared.sessions),
         questions: Arc::clone(&shared.questions),
         values: Arc::clone(&shared.values),
-        keeper: Arc::clone(&shared.keeper),
+        repository_service: Arc::clone(&shared.repository_service),
         budgets: Arc::clone(&shared.budgets),
     };
     let connections = Arc::clone(&shared.connections);
@@ -234,7 +235,7 @@ fn services(shared: &Shared, admissions: Arc<Admissions>, calls: Arc<Calls>) -> 
     let identity = IdentityService { admissions, facts: facts() };
     let operators = OperatorsService::new(shared.clone());
     let backups = BackupsService(operators.clone());
-    let repositories = RepositoriesService::new(facts(), Arc::clone(&shared.keeper.disk));
+    let repositories = RepositoriesService::new(facts(), Arc::clone(&shared.repository_service.disk));
     Router {
         agents: AgentsServer::new(agents).max_decoding_message_size(MESSAGE_LIMIT),
         join: JoinServer::new(join).max_decoding_message_size(MESSAGE_LIMIT),
@@ -279,9 +280,9 @@ async fn run(
         () = look_after_certificates(&shared, &certificate) => Ok(()),
         () = calls.watch() => Ok(()),
         () = forget_now_and_then(&shared.facts) => Ok(()),
-        () = make_repositories(&shared.keeper, &shared.sessions) => Ok(()),
-        () = keep_house(&shared.keeper) => Ok(()),
-        () = keep_own_backups(&shared.facts, &shared.home, shared.keeper.workshop()) => Ok(()),
+        () = make_repositories(&shared.repository_service, &shared.sessions) => Ok(()),
+        () = keep_house(&shared.repository_service) => Ok(()),
+        () = keep_own_backups(&shared.facts, &shared.home, shared.repository_service.launcher()) => Ok(()),
         () = tell_metrics(&shared, metrics.as_ref()) => Ok(()),
     };
     stop.cancel();

@@ -28,10 +28,10 @@ impl UnauthenticatedPeers {
     pub fn enter(&self, caller: &Arc<Caller>) {
         tokio::spawn(part_from(caller.cut.clone()));
         let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
-        here.retain(|known| known.upgrade().is_some_and(|known| !known.cut.is_cancelled()));
+        here.retain(|snapshot| snapshot.upgrade().is_some_and(|snapshot| !snapshot.cut.is_cancelled()));
         here.push_back(Arc::downgrade(caller));
         if here.len() > self.most
-            && let Some(oldest) = here.iter().filter_map(Weak::upgrade).find(|known| !known.is_joining())
+            && let Some(oldest) = here.iter().filter_map(Weak::upgrade).find(|snapshot| !snapshot.is_joining())
         {
             oldest.cut.cancel();
         }

@@ -18,7 +18,7 @@ pub struct MemoryStore {
 impl MemoryStore {
     pub fn new() -> std::io::Result<Self> {
         let values = Values::default();
-        let (queue, _thread) = Queue::new(MemoryPlace(Arc::clone(&values)), 0)?;
+        let (queue, _thread) = Queue::new(MemoryBackend(Arc::clone(&values)), 0)?;
         Ok(Self { values, queue: Arc::new(queue) })
     }
 }
@@ -49,9 +49,9 @@ fn entry(key: &str, revision: u64, body: &str) -> Entry {
     Entry { key: key.to_owned(), revision, body: body.to_owned() }
 }
 
-struct MemoryPlace(Values);
+struct MemoryBackend(Values);
 
-impl QueueBackend for MemoryPlace {
+impl QueueBackend for MemoryBackend {
     fn revision_of(&self, key: &str) -> Result<Option<u64>, StoreError> {
         let values = self.0.read().unwrap_or_else(PoisonError::into_inner);
         Ok(values.get(key).map(|(revision, _)| *revision))

@@ -34,7 +34,7 @@ impl SledStore {
         let config = engine::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
         let db = open_patiently(&config).map_err(|source| open_error(path, source))?;
         let revision = kept_revision(&db)?;
-        let (queue, thread) = Queue::new(SledPlace(db.clone()), revision).map_err(directory)?;
+        let (queue, thread) = Queue::new(SledBackend(db.clone()), revision).map_err(directory)?;
         Ok(Self { db, queue: Some(queue), thread: Some(thread) })
     }
 
@@ -108,9 +108,9 @@ impl Store for SledStore {
     }
 }
 
-struct SledPlace(engine::Db);
+struct SledBackend(engine::Db);
 
-impl QueueBackend for SledPlace {
+impl QueueBackend for SledBackend {
     fn revision_of(&self, key: &str) -> Result<Option<u64>, StoreError> {
         let value = self.0.get(key).map_err(StoreError::Scan)?;
         Ok(value.map(|bytes| envelope::unwrap(key, &bytes)).transpose()?.map(|entry| entry.revision))

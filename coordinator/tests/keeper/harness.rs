@@ -13,7 +13,7 @@ use fleet_core::names::{BackupId, InstanceName, OrderId};
 use fleet_core::order::{Action, End, Order, Outcome, PowerRequest, Release, order_id};
 use fleet_core::plan::{NewOrder, Plan};
 use fleet_core::time::Time;
-use fleet_repository::worker::{Answer, Limits, PlaceSpec, Request, StreamSpec, Work, Worker};
+use fleet_repository::worker::{Answer, BackendSpec, Limits, Request, StreamSpec, Work, Worker};
 use fleet_repository::{Kind, Part, Secrets, Tree, Trees};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -60,7 +60,7 @@ pub struct Harness {
     pub home: TempDir,
     pub store: Arc<dyn Store>,
     pub facts: Arc<Facts>,
-    pub keeper: RepositoryService,
+    pub repository_service: RepositoryService,
 }
 
 impl Harness {
@@ -83,8 +83,9 @@ impl Harness {
         let facts = Arc::new(Facts::load(Arc::clone(&store)).expect("the store can be read"));
         let seal = Seal::load(home.path()).expect("it is there");
         let program = Some(PathBuf::from(env!("CARGO_BIN_EXE_fleet-coordinator")));
-        let keeper = RepositoryService::new(Arc::clone(&facts), Arc::new(Disk::below(home.path())), seal, program);
-        Self { home, store, facts, keeper }
+        let repository_service =
+            RepositoryService::new(Arc::clone(&facts), Arc::new(Disk::below(home.path())), seal, program);
+        Self { home, store, facts, repository_service }
     }
 
     /// The same once more, from what is kept.
@@ -93,24 +94,24 @@ impl Harness {
     }
 
     pub fn folder(&self) -> PathBuf {
-        self.keeper.disk.folder(&read("central"), &read("notes-1"))
+        self.repository_service.disk.folder(&read("central"), &read("notes-1"))
     }
 
     pub async fn work(&self, work: Work) -> Answer {
-        let access = self.keeper.access(&read("central"), &read("notes-1")).await.expect("it can be made");
+        let access = self.repository_service.access(&read("central"), &read("notes-1")).await.expect("it can be made");
         let secrets = Secrets { password: String::new(), master_key: access.master_key.0 };
-        let request = Request { place: PlaceSpec::Folder { path: self.folder() }, secrets, work, rate: None };
+        let request = Request { place: BackendSpec::Folder { path: self.folder() }, secrets, work, rate: None };
         let program = Path::new(env!("CARGO_BIN_EXE_fleet-coordinator"));
         Worker::ask(program, &["repository-worker"], &Limits::default(), &request).await.expect("it is done")
     }
 
     /// Streams of a backup, without its set.
     pub async fn dump(&self, number: u32, at: Time, streams: &[(&str, &[u8])]) -> Answer {
-        let access = self.keeper.access(&read("central"), &read("notes-1")).await.expect("it can be made");
+        let access = self.repository_service.access(&read("central"), &read("notes-1")).await.expect("it can be made");
         let secrets = Secrets { password: String::new(), master_key: access.master_key.0 };
         let spec = |(name, _): &(&str, &[u8])| StreamSpec { name: (*name).to_owned(), expected: None };
         let work = Work::ArchiveStreams { part: part(number, at), streams: streams.iter().map(spec).collect() };
-        let request = Request { place: PlaceSpec::Folder { path: self.folder() }, secrets, work, rate: None };
+        let request = Request { place: BackendSpec::Folder { path: self.folder() }, secrets, work, rate: None };
         let program = Path::new(env!("CARGO_BIN_EXE_fleet-coordinator"));
         let limits = Limits::default();
         let mut worker = Worker::start(program, &["repository-worker"], &limits, &request).await.expect("it starts");
@@ -226,8 +227,8 @@ impl Harness {
     }
 
     pub fn kept(&self) -> Vec<BackupId> {
-        let known = self.facts.read();
-        known.observed().backups.values().flat_map(|backups| backups.keys()).map(|key| key.backup.clone()).collect()
+        let snapshot = self.facts.read();
+        snapshot.observed().backups.values().flat_map(|backups| backups.keys()).map(|key| key.backup.clone()).collect()
     }
 
     /// The backups that the repository itself has.
@@ -239,7 +240,7 @@ impl Harness {
     }
 
     pub async fn round(&self, at: Time) {
-        self.keeper.round(&mut BTreeMap::new(), at).await.expect("it can be looked after");
+        self.repository_service.round(&mut BTreeMap::new(), at).await.expect("it can be looked after");
     }
 
     pub fn told(&self) -> Vec<String> {

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 /// What the coordinator reads of a backup.
 async fn content(harness: &Harness, number: u32) -> Vec<u8> {
-    let opened = harness.keeper.open(&read("central"), &read("notes-1"), &id(number)).await.expect("it is there");
+    let opened =
+        harness.repository_service.open(&read("central"), &read("notes-1"), &id(number)).await.expect("it is there");
     assert_eq!(opened.list("").await.expect("it can be read").len(), 2, "one dump, one folder");
     let mut stream = opened.read("db").await.expect("it is there");
     let mut bytes = Vec::new();
@@ -37,10 +38,13 @@ async fn a_second_set_with_the_id_of_a_proven_backup_is_told_and_never_used() {
     assert_eq!(after.doubles, 2);
     assert_eq!((&after.snapshots, after.proven()), (&before.snapshots, before.proven()));
     assert_eq!(content(&harness, 1).await, b"SELECT 'true';");
-    let manifest =
-        harness.keeper.manifest(&read("central"), &read("notes-1"), &id(1), MAX_MANIFEST).await.expect("it is there");
+    let manifest = harness
+        .repository_service
+        .manifest(&read("central"), &read("notes-1"), &id(1), MAX_MANIFEST)
+        .await
+        .expect("it is there");
     assert_eq!(manifest.parts[0].bytes, 14, "what is shown is the true one");
-    let troubles = harness.keeper.troubles().expect("they can be read");
+    let troubles = harness.repository_service.troubles().expect("they can be read");
     let said = format!("snapshots that are not used carry the id of 1 backup, {} first", id(1));
     assert!(troubles.iter().any(|(.., text)| *text == said), "{troubles:?}");
     harness.round(now()).await;
@@ -57,11 +61,14 @@ fn damage(harness: &Harness) -> Option<String> {
 /// Lets the snapshot whose dump has so many bytes, and its files as many, be the first backup.
 async fn choose(harness: &Harness, bytes: u64) {
     let (repository, instance) = (read("central"), read("notes-1"));
-    assert_eq!(harness.keeper.unclear_copies(&instance, &id(1)).expect("it can be read"), [read("central")]);
-    let found = harness.keeper.candidates(&repository, &instance, &id(1)).await.expect("it can be read");
+    assert_eq!(
+        harness.repository_service.unclear_copies(&instance, &id(1)).expect("it can be read"),
+        [read("central")]
+    );
+    let found = harness.repository_service.candidates(&repository, &instance, &id(1)).await.expect("it can be read");
     let chosen = found.into_iter().find(|one| one.seen.bytes == 2 * bytes).expect("it is there");
-    harness.keeper.choose((&repository, &instance, &id(1)), chosen, "ada").await.expect("it is kept");
-    assert_eq!(harness.keeper.unclear_copies(&instance, &id(1)).expect("it can be read"), []);
+    harness.repository_service.choose((&repository, &instance, &id(1)), chosen, "ada").await.expect("it is kept");
+    assert_eq!(harness.repository_service.unclear_copies(&instance, &id(1)).expect("it can be read"), []);
 }
 
 #[tokio::test]
@@ -71,25 +78,25 @@ async fn a_backup_whose_snapshot_is_gone_is_damaged_until_it_is_there_or_a_perso
     let set = harness.catalog()[&read("notes-1")][&key(1)].snapshots.clone().expect("it was noted").set;
     harness.forge(1, now(), b"SELECT 'forged';").await;
     let (place, away) = (harness.folder().join("snapshots").join(set.as_str()), harness.home.path().join("away"));
-    let verify = async || harness.keeper.verify(&read("central"), &read("notes-1"), ReadData::All).await;
+    let verify = async || harness.repository_service.verify(&read("central"), &read("notes-1"), ReadData::All).await;
     for _ in 0..2 {
         std::fs::rename(&place, &away).expect("it is there");
-        harness.keeper.rebuild(&read("central")).await.expect("it can be read");
+        harness.repository_service.rebuild(&read("central")).await.expect("it can be read");
         for _ in 0..2 {
             let said = damage(&harness).expect("it is told");
             assert!(said.starts_with("its snapshot is gone"), "{said}");
             assert!(verify().await.expect("it can be read").is_fine(), "what is there can all be read");
         }
         std::fs::rename(&away, &place).expect("it is there");
-        harness.keeper.rebuild(&read("central")).await.expect("it can be read");
+        harness.repository_service.rebuild(&read("central")).await.expect("it can be read");
         assert_eq!(damage(&harness), None, "it is there again");
     }
     std::fs::rename(&place, &away).expect("it is there");
-    harness.keeper.rebuild(&read("central")).await.expect("it can be read");
+    harness.repository_service.rebuild(&read("central")).await.expect("it can be read");
     choose(&harness, 16).await;
     for _ in 0..2 {
         assert_eq!(damage(&harness), None);
-        harness.keeper.rebuild(&read("central")).await.expect("it can be read");
+        harness.repository_service.rebuild(&read("central")).await.expect("it can be read");
     }
     assert_eq!(content(&harness, 1).await, b"SELECT 'forged';", "a person said so");
 }
@@ -115,7 +122,7 @@ async fn a_backup_that_nobody_noted_among_several_does_not_count_until_a_person_
     let newest = harness.catalog()[&read("notes-1")].newest(&read("central")).cloned();
     assert_eq!(newest.and_then(|newest| newest.good), None);
     choose(&harness, 14).await;
-    harness.keeper.rebuild(&read("central")).await.expect("it can be read");
+    harness.repository_service.rebuild(&read("central")).await.expect("it can be read");
     let chosen = harness.catalog()[&read("notes-1")][&key(1)].clone();
     assert!(chosen.is_good());
     assert_eq!((chosen.snapshots, chosen.began), (noted.snapshots, noted.began));
@@ -147,7 +154,7 @@ async fn forged_sets_of_the_future_and_forged_proofs_let_nothing_of_the_true_his
     assert_eq!(proven, [true, false, false, false, false, false], "files prove nothing");
     let newest = backups.newest(&read("central")).cloned().expect("there are some");
     assert_eq!(newest.good.map(|(_, id)| id), Some(id(2)));
-    let troubles = harness.keeper.troubles().expect("they can be read");
+    let troubles = harness.repository_service.troubles().expect("they can be read");
     assert!(troubles.iter().any(|(.., text)| text.starts_with("4 backups that no order asked for are in it")));
     assert!(troubles.iter().any(|(.., text)| text.contains("1 backup was proven, and no drill was heard of")));
 }
@@ -173,11 +180,11 @@ async fn packs_that_are_in_no_index_are_found_and_marked_although_nothing_was_fo
     std::fs::create_dir_all(&folder).expect("there is room");
     std::fs::write(folder.join(&name), garbage).expect("there is room");
     let unknown = async || {
-        let report = harness.keeper.verify(&read("central"), &read("notes-1"), ReadData::Nothing).await;
+        let report = harness.repository_service.verify(&read("central"), &read("notes-1"), ReadData::Nothing).await;
         report.expect("it can be read").unknown_packs
     };
     assert_eq!(unknown().await, 1);
-    let due = || harness.keeper.looks().expect("they can be read")[0].1.prune_at;
+    let due = || harness.repository_service.looks().expect("they can be read")[0].1.prune_at;
     harness.round(now()).await;
     assert_eq!(unknown().await, 0, "it waits for its removal");
     let second = due().expect("it is marked, and removed by a second prune");
@@ -187,7 +194,10 @@ async fn packs_that_are_in_no_index_are_found_and_marked_although_nothing_was_fo
     assert_eq!(due(), Some(second));
     harness.round(second).await;
     assert_eq!(due(), None);
-    let intact =
-        harness.keeper.verify(&read("central"), &read("notes-1"), ReadData::All).await.expect("it can be read");
+    let intact = harness
+        .repository_service
+        .verify(&read("central"), &read("notes-1"), ReadData::All)
+        .await
+        .expect("it can be read");
     assert!(intact.is_fine(), "{intact:?}");
 }

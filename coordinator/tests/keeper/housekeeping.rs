@@ -37,8 +37,11 @@ async fn what_the_policy_lets_go_is_forgotten_and_its_data_is_only_marked_at_fir
     assert_eq!(harness.kept().len(), 3);
     let bytes: u64 = packs(&harness).iter().map(|pack| fs::metadata(pack).expect("it is there").len()).sum();
     assert!(bytes > 5_900_000, "three are still there: {bytes}");
-    let intact =
-        harness.keeper.verify(&read("central"), &read("notes-1"), ReadData::All).await.expect("it can be read");
+    let intact = harness
+        .repository_service
+        .verify(&read("central"), &read("notes-1"), ReadData::All)
+        .await
+        .expect("it can be read");
     assert!(intact.is_fine(), "{intact:?}");
 }
 
@@ -84,7 +87,7 @@ async fn a_backup_that_became_much_smaller_stops_all_forgetting() {
     assert_eq!(harness.kept().len(), 4);
     let said: Vec<_> = harness.told().into_iter().filter(|text| text.contains("nothing is forgotten")).collect();
     assert_eq!(said.len(), 1, "{said:?}");
-    assert_eq!(harness.keeper.troubles().expect("it can be read").len(), 1);
+    assert_eq!(harness.repository_service.troubles().expect("it can be read").len(), 1);
 }
 
 #[tokio::test]
@@ -98,10 +101,13 @@ async fn damage_is_found_named_and_marks_its_backups_alone() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0xff;
     fs::write(&victim, bytes).expect("it can be written");
-    let unseen =
-        harness.keeper.verify(&read("central"), &read("notes-1"), ReadData::Nothing).await.expect("it can be read");
+    let unseen = harness
+        .repository_service
+        .verify(&read("central"), &read("notes-1"), ReadData::Nothing)
+        .await
+        .expect("it can be read");
     assert!(unseen.is_fine(), "nobody has read the data");
-    harness.keeper.verify(&read("central"), &read("notes-1"), ReadData::All).await.expect("it can be read");
+    harness.repository_service.verify(&read("central"), &read("notes-1"), ReadData::All).await.expect("it can be read");
     let catalog = harness.catalog();
     let damaged: Vec<bool> = (1..=2).map(|number| !catalog[&read("notes-1")][&key(number)].is_good()).collect();
     assert_eq!(damaged.iter().filter(|is| **is).count(), 1, "{damaged:?}");
@@ -111,9 +117,9 @@ async fn damage_is_found_named_and_marks_its_backups_alone() {
         "{:?}",
         harness.told()
     );
-    let troubles = harness.keeper.troubles().expect("they can be read");
+    let troubles = harness.repository_service.troubles().expect("they can be read");
     assert!(troubles.iter().any(|(.., text)| text.starts_with("1 of its backups is damaged")), "{troubles:?}");
-    harness.keeper.rebuild(&read("central")).await.expect("it can be read");
+    harness.repository_service.rebuild(&read("central")).await.expect("it can be read");
     assert_eq!(harness.catalog(), catalog, "a rebuilt catalog knows it too");
 }
 
@@ -140,14 +146,14 @@ async fn a_key_that_cannot_be_read_is_told_until_it_can() {
         fs::read_dir(harness.folder().join("keys")).expect("it is there").flatten().next().expect("one key").path();
     let good = fs::read(&file).expect("it can be read");
     fs::write(&file, b"{ no key").expect("it can be written");
-    let told = |harness: &Harness| harness.keeper.troubles().expect("it can be read").len();
+    let told = |harness: &Harness| harness.repository_service.troubles().expect("it can be read").len();
     for later in [0, 600_000, 1_200_000] {
         harness.round(Time(now().0 + 5 * DAY + later)).await;
-        assert_eq!(told(&harness), 1, "{:?}", harness.keeper.troubles());
+        assert_eq!(told(&harness), 1, "{:?}", harness.repository_service.troubles());
     }
     fs::write(&file, good).expect("it can be written");
     harness.round(Time(now().0 + 7 * DAY)).await;
-    assert_eq!(told(&harness), 0, "{:?}", harness.keeper.troubles());
+    assert_eq!(told(&harness), 0, "{:?}", harness.repository_service.troubles());
 }
 
 #[tokio::test]
@@ -166,24 +172,28 @@ async fn a_backup_whose_files_cannot_be_read_stays_in_the_catalog_as_damaged() {
         bytes[40] ^= 1;
         fs::write(file, bytes).expect("it can be written");
     }
-    let rebuilt = harness.keeper.rebuild(&read("central")).await.expect("the rest can be read");
+    let rebuilt = harness.repository_service.rebuild(&read("central")).await.expect("the rest can be read");
     assert_eq!((rebuilt.backups, rebuilt.unread.len()), (1, 3));
     let good = |harness: &Harness| [1, 2].map(|number| harness.catalog()[&read("notes-1")][&key(number)].is_good());
     assert_eq!(good(&harness), [true, false]);
     let told = |harness: &Harness| harness.told().iter().filter(|text| text.contains("is damaged: snapshot ")).count();
     assert_eq!(told(&harness), 1, "{:?}", harness.told());
     let gone = harness
-        .keeper
+        .repository_service
         .manifest(&read("central"), &read("notes-1"), &id(2), MAX_MANIFEST)
         .await
         .expect_err("it cannot be read");
     assert!(gone.to_string().contains("snapshot "), "{gone}");
-    harness.keeper.manifest(&read("central"), &read("notes-1"), &id(1), MAX_MANIFEST).await.expect("it can be read");
+    harness
+        .repository_service
+        .manifest(&read("central"), &read("notes-1"), &id(1), MAX_MANIFEST)
+        .await
+        .expect("it can be read");
 
     // Its parts are not swept up as those of a backup that never came to be, and nothing is pruned; a check is made all the same.
     harness.round(Time(now().0 + 5 * DAY)).await;
     assert_eq!(harness.kept(), [id(1), id(2)]);
-    let troubles = harness.keeper.troubles().expect("it can be read");
+    let troubles = harness.repository_service.troubles().expect("it can be read");
     let says = |part: &str| troubles.iter().any(|(_, _, text)| text.contains(part));
     assert!(says("put the file back") && says("the catalog keeps what it had") && says("damaged"), "{troubles:?}");
     assert!(!good(&harness)[1]);
@@ -198,8 +208,12 @@ async fn large_manifests_of_a_host_are_neither_read_for_another_backup_nor_all_a
         let blanks = vec![b' '; 12 << 20];
         harness.work(Work::WriteSet { part: part(number, now()), manifest: blanks }).await;
     }
-    harness.keeper.manifest(&central, &notes, &id(1), 1 << 20).await.expect("the others are not looked into");
-    let large = harness.keeper.manifest(&central, &notes, &id(2), 1 << 20).await.expect_err("it is large");
+    harness
+        .repository_service
+        .manifest(&central, &notes, &id(1), 1 << 20)
+        .await
+        .expect("the others are not looked into");
+    let large = harness.repository_service.manifest(&central, &notes, &id(2), 1 << 20).await.expect_err("it is large");
     assert!(large.to_string().contains("`manifest.json` is larger than 1 MiB"), "{large}");
     // Of one that nobody told of, too: it is read alone.
     let mut untold = serde_json::to_vec(&manifest(6, Time(now().0 - 2 * DAY), 1000)).expect("it is JSON");
@@ -210,7 +224,7 @@ async fn large_manifests_of_a_host_are_neither_read_for_another_backup_nor_all_a
     assert!(sets.unreadable.is_empty() && sets.sets.len() == 2, "{:?}", sets.unreadable);
     assert_eq!((backups.len(), &backups[..2]), (3, &[id(6), id(1)].map(String::from)[..]), "the oldest");
     // What is known of the first is kept without a look.
-    let rebuilt = harness.keeper.rebuild(&central).await.expect("it can be read");
+    let rebuilt = harness.repository_service.rebuild(&central).await.expect("it can be read");
     let unread: Vec<String> = rebuilt.unread.into_iter().map(|(_, reason)| reason).collect();
     assert!(unread.len() == 3 && !unread.iter().any(|line| line.contains("larger than")), "{unread:?}");
     assert_eq!(harness.kept(), [id(1), id(6)]);

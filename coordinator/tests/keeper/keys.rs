@@ -2,7 +2,7 @@
 
 use crate::harness::{DAY, Harness, key, manifest, noise, now, order, part, read};
 use fleet_coordinator::facts::RepositoryContents;
-use fleet_coordinator::repositories::{BucketKeys, KeeperError};
+use fleet_coordinator::repositories::{BucketKeys, RepositoryServiceError};
 use fleet_coordinator::store::{Batch, StoreError};
 use fleet_core::backup::{
     BackupKey, BackupSeen, BackupSource, Cause, DataAction, LocationAccess, RepositoryDesired, RepositoryLocation,
@@ -18,30 +18,34 @@ use fleet_repository::worker::Work;
 async fn a_repository_is_made_once_with_keys_that_were_kept_before() {
     let harness = Harness::new().await;
     let (central, notes) = (read("central"), read("notes-1"));
-    assert_eq!(harness.keeper.kept_access(&central, &notes).expect("the place is known"), None);
-    let access = harness.keeper.access(&central, &notes).await.expect("it can be made");
+    assert_eq!(harness.repository_service.kept_access(&central, &notes).expect("the place is known"), None);
+    let access = harness.repository_service.access(&central, &notes).await.expect("it can be made");
     assert!(harness.folder().join("config").exists());
     assert_eq!(std::fs::read_dir(harness.folder().join("keys")).expect("it is there").count(), 1);
     assert_eq!((&access.place, &access.password), (&LocationAccess::Coordinator, &None));
     let harness = harness.restarted();
-    let again = harness.keeper.access(&central, &notes).await.expect("it is there");
+    let again = harness.repository_service.access(&central, &notes).await.expect("it is there");
     assert_eq!(again, access);
-    assert_eq!(harness.keeper.kept_access(&central, &notes).expect("the place is known"), Some(access));
+    assert_eq!(harness.repository_service.kept_access(&central, &notes).expect("the place is known"), Some(access));
 }
 
 #[tokio::test]
 async fn a_creation_that_was_cut_off_is_completed_with_the_same_keys() {
     let harness = Harness::new().await;
     let (central, notes) = (read("central"), read("notes-1"));
-    let access = harness.keeper.access(&central, &notes).await.expect("it can be made");
+    let access = harness.repository_service.access(&central, &notes).await.expect("it can be made");
     std::fs::remove_dir_all(harness.folder().join("keys")).expect("it is there");
     let mut batch = Batch::new();
-    let mut keys =
-        harness.keeper.secrets().get(harness.facts.store(), &central, &notes).expect("it opens").expect("kept");
+    let mut keys = harness
+        .repository_service
+        .secrets()
+        .get(harness.facts.store(), &central, &notes)
+        .expect("it opens")
+        .expect("kept");
     keys.made = None;
-    harness.keeper.secrets().put(&mut batch, &central, &notes, &keys).expect("it can be sealed");
+    harness.repository_service.secrets().put(&mut batch, &central, &notes, &keys).expect("it can be sealed");
     harness.store.commit(batch).await.expect("the store is whole");
-    let again = harness.keeper.access(&central, &notes).await.expect("it is completed");
+    let again = harness.repository_service.access(&central, &notes).await.expect("it is completed");
     assert_eq!(again, access);
     assert_eq!(std::fs::read_dir(harness.folder().join("keys")).expect("it is there").count(), 1);
 }
@@ -63,16 +67,16 @@ async fn a_folder_on_a_host_is_made_by_that_host_and_a_bucket_needs_its_keys() {
         Ok::<_, StoreError>(())
     });
     changed.await.expect("the store is whole");
-    let access = harness.keeper.access(&read("disk"), &notes).await.expect("nothing is to be made here");
+    let access = harness.repository_service.access(&read("disk"), &notes).await.expect("nothing is to be made here");
     assert_eq!(access.place, LocationAccess::Folder { path: "/mnt/backups/notes-1".to_owned() });
     assert!(access.password.is_some_and(|password| password.0.len() == 64));
-    let refused = harness.keeper.access(&read("offsite"), &notes).await;
-    assert!(matches!(refused, Err(KeeperError::NoBucketKeys(_))), "{refused:?}");
+    let refused = harness.repository_service.access(&read("offsite"), &notes).await;
+    assert!(matches!(refused, Err(RepositoryServiceError::NoBucketKeys(_))), "{refused:?}");
     let mut batch = Batch::new();
     let keys = BucketKeys { key_id: "id".to_owned(), key: Secret("hunter2".to_owned()) };
-    harness.keeper.secrets().put_bucket(&mut batch, &read("offsite"), &keys).expect("it can be sealed");
+    harness.repository_service.secrets().put_bucket(&mut batch, &read("offsite"), &keys).expect("it can be sealed");
     harness.store.commit(batch).await.expect("the store is whole");
-    let words = harness.keeper.place_words(&read("offsite"), &notes).expect("it is known");
+    let words = harness.repository_service.place_words(&read("offsite"), &notes).expect("it is known");
     assert_eq!(words, "s3:http://127.0.0.1:1/lab/fleet/notes-1");
 }
 
@@ -96,7 +100,7 @@ async fn a_host_makes_the_repository_in_its_folder_while_nobody_knows_of_a_backu
             .replace_backups(&disk, RepositoryContents { before: [].into(), found }, now())
             .await
             .expect("the store is whole");
-        let access = harness.keeper.access(&disk, &notes).await.expect("nothing is to be made here");
+        let access = harness.repository_service.access(&disk, &notes).await.expect("nothing is to be made here");
         assert_eq!(access.password.is_some(), is_made, "{began}");
     }
 }
@@ -105,16 +109,16 @@ async fn a_host_makes_the_repository_in_its_folder_while_nobody_knows_of_a_backu
 async fn an_order_to_back_up_waits_for_its_repository_and_one_to_restore_for_none() {
     let harness = Harness::new().await;
     let backup = order(Action::Data(DataAction::Backup { to: [read("central")].into(), cause: Cause::Wished }));
-    let waits = harness.keeper.accesses(&backup).expect_err("it is not there");
-    assert!(matches!(waits, KeeperError::BeingMade(_)), "{waits}");
+    let waits = harness.repository_service.accesses(&backup).expect_err("it is not there");
+    assert!(matches!(waits, RepositoryServiceError::BeingMade(_)), "{waits}");
     let from =
         BackupSource { repository: read("central"), instance: read("notes-1"), backup: key(1).backup, snapshots: None };
     let drill = order(Action::Data(DataAction::Drill { from, privileges: Default::default() }));
-    let refused = harness.keeper.accesses(&drill).expect_err("there is nothing to drill");
+    let refused = harness.repository_service.accesses(&drill).expect_err("there is nothing to drill");
     assert_eq!(refused.to_string(), "the repository `central` has nothing of `notes-1`");
-    harness.keeper.access(&read("central"), &read("notes-1")).await.expect("it can be made");
-    assert_eq!(harness.keeper.accesses(&backup).expect("it is there").len(), 1);
-    assert_eq!(harness.keeper.accesses(&drill).expect("it is there").len(), 1);
+    harness.repository_service.access(&read("central"), &read("notes-1")).await.expect("it can be made");
+    assert_eq!(harness.repository_service.accesses(&backup).expect("it is there").len(), 1);
+    assert_eq!(harness.repository_service.accesses(&drill).expect("it is there").len(), 1);
 }
 
 #[tokio::test]
@@ -134,27 +138,27 @@ async fn a_catalog_that_was_lost_lists_what_is_there_and_an_operator_says_what_c
     harness.store.commit(batch).await.expect("the store is whole");
     let harness = harness.restarted();
     assert!(harness.catalog().is_empty());
-    let rebuilt = harness.keeper.rebuild(&read("central")).await.expect("it can be read");
+    let rebuilt = harness.repository_service.rebuild(&read("central")).await.expect("it can be read");
     assert_eq!((rebuilt.backups, rebuilt.unread.len()), (3, 0));
     let found = harness.catalog()[&read("notes-1")].clone();
     assert_eq!(found.len(), 3);
     assert!(found.values().all(|seen| !seen.is_good() && seen.proof.is_none()), "a host could have added them");
-    let told = harness.keeper.troubles().expect("they can be read");
+    let told = harness.repository_service.troubles().expect("they can be read");
     assert!(told.iter().any(|(.., text)| text.starts_with("3 backups that no order asked for")), "{told:?}");
     for number in 1..=3 {
         harness.facts.accept_backup(&read("notes-1"), &key(number).backup, "ada", now()).await.expect("it is there");
     }
-    harness.keeper.rebuild(&read("central")).await.expect("it can be read");
+    harness.repository_service.rebuild(&read("central")).await.expect("it can be read");
     assert_eq!(
-        harness.keeper.troubles().expect("they can be read").len(),
+        harness.repository_service.troubles().expect("they can be read").len(),
         1,
         "the proof was of a drill that is forgotten"
     );
     let harness = harness.restarted();
     let accepted = harness.catalog()[&read("notes-1")].clone();
     for (key, seen) in &accepted {
-        let known = &before[&read("notes-1")][key];
-        assert_eq!((seen.is_good(), &seen.snapshots, seen.bytes), (true, &known.snapshots, known.bytes));
+        let snapshot = &before[&read("notes-1")][key];
+        assert_eq!((seen.is_good(), &seen.snapshots, seen.bytes), (true, &snapshot.snapshots, snapshot.bytes));
     }
 }
 
@@ -164,11 +168,11 @@ async fn a_repository_that_cannot_be_read_loses_nothing_of_its_catalog() {
     harness.backup(1, DAY, &noise(1, 100_000)).await;
     let before = harness.catalog();
     std::fs::rename(harness.folder(), harness.home.path().join("away")).expect("it can be moved");
-    let rebuilt = harness.keeper.rebuild(&read("central")).await.expect("the store is whole");
+    let rebuilt = harness.repository_service.rebuild(&read("central")).await.expect("the store is whole");
     assert_eq!(rebuilt.unread.len(), 1);
     assert_eq!(harness.catalog(), before);
     harness.round(now()).await;
-    let troubles = harness.keeper.troubles().expect("they can be read");
+    let troubles = harness.repository_service.troubles().expect("they can be read");
     assert!(troubles.iter().any(|(.., text)| text.contains("the catalog keeps what it had")), "{troubles:?}");
 }
 
@@ -186,7 +190,7 @@ async fn a_set_that_calls_itself_another_backup_or_is_anothers_is_in_no_catalog(
         harness.work(Work::WriteSet { part: part(number, at), manifest }).await;
     }
     assert_eq!(harness.sets().await.len(), 3);
-    harness.keeper.rebuild(&read("central")).await.expect("it can be read");
+    harness.repository_service.rebuild(&read("central")).await.expect("it can be read");
     assert_eq!(harness.catalog(), before);
 }
 
@@ -195,12 +199,13 @@ async fn a_manifest_has_its_values_again() {
     let harness = Harness::new().await;
     let written = harness.backup(1, DAY, b"SELECT 1;").await;
     let found = harness
-        .keeper
+        .repository_service
         .manifest(&read("central"), &read("notes-1"), &key(1).backup, MAX_MANIFEST)
         .await
         .expect("it is there");
     assert_eq!(found, written);
     assert_eq!(found.values.get("password").map(String::as_str), Some("hunter2"));
-    let none = harness.keeper.manifest(&read("central"), &read("notes-1"), &key(9).backup, MAX_MANIFEST).await;
-    assert!(matches!(none, Err(KeeperError::NoBackup { .. })), "{none:?}");
+    let none =
+        harness.repository_service.manifest(&read("central"), &read("notes-1"), &key(9).backup, MAX_MANIFEST).await;
+    assert!(matches!(none, Err(RepositoryServiceError::NoBackup { .. })), "{none:?}");
 }

@@ -1,7 +1,7 @@
 //! Following a recovery sheet with stock restic alone, and taking single files out.
 
 use crate::harness::{DAY, Harness, id, noise, read};
-use fleet_coordinator::repositories::KeeperError;
+use fleet_coordinator::repositories::RepositoryServiceError;
 use fleet_coordinator::store::Batch;
 use fleet_core::names::RepositoryName;
 use futures_util::StreamExt;
@@ -41,7 +41,7 @@ async fn whoever_follows_the_sheet_gets_the_data_back_without_anything_of_ours()
     let content = noise(2, 1_500_000);
     harness.backup(1, 2 * DAY, b"SELECT 1;").await;
     let manifest = harness.backup(2, DAY, &content).await;
-    let kits = harness.keeper.recovery_kits(&[].into()).await.expect("they can be written").made;
+    let kits = harness.repository_service.recovery_kits(&[].into()).await.expect("they can be written").made;
     assert_eq!(kits.len(), 1);
     let kit = &kits[0];
     assert_eq!(kit.place, harness.folder().display().to_string());
@@ -63,9 +63,18 @@ async fn a_repository_that_cannot_be_read_has_a_sheet_of_what_was_told() {
     let harness = Harness::new().await;
     harness.backup(1, DAY, b"SELECT 1;").await;
     fs::rename(harness.folder(), harness.home.path().join("away")).expect("it can be moved");
-    let kits = harness.keeper.recovery_kits(&[read("notes-1")].into()).await.expect("they can be written").made;
+    let kits =
+        harness.repository_service.recovery_kits(&[read("notes-1")].into()).await.expect("they can be written").made;
     assert!(kits[0].text.0.contains(&format!("BACKUP={}", id(1))), "{}", kits[0].text.0);
-    assert!(harness.keeper.recovery_kits(&[read("notes-9")].into()).await.expect("there is none").made.is_empty());
+    assert!(
+        harness
+            .repository_service
+            .recovery_kits(&[read("notes-9")].into())
+            .await
+            .expect("there is none")
+            .made
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -81,7 +90,8 @@ async fn a_sheet_names_the_newest_backup_that_can_be_read() {
     for newer in snapshots().difference(&before) {
         fs::remove_file(newer).expect("it is there");
     }
-    let kits = harness.keeper.recovery_kits(&[read("notes-1")].into()).await.expect("they can be written").made;
+    let kits =
+        harness.repository_service.recovery_kits(&[read("notes-1")].into()).await.expect("they can be written").made;
     assert!(kits[0].text.0.contains(&format!("BACKUP={}", id(1))), "{}", kits[0].text.0);
 }
 
@@ -90,12 +100,12 @@ async fn one_sheet_that_cannot_be_written_keeps_nobody_from_the_others() {
     let harness = Harness::new().await;
     harness.backup(1, DAY, b"SELECT 1;").await;
     let offsite: RepositoryName = read("offsite");
-    let mut keys = harness.keeper.secrets().get(harness.facts.store(), &read("central"), &read("notes-1"));
+    let mut keys = harness.repository_service.secrets().get(harness.facts.store(), &read("central"), &read("notes-1"));
     let keys = keys.as_mut().expect("it opens").take().expect("it is kept");
     let mut batch = Batch::new();
-    harness.keeper.secrets().put(&mut batch, &offsite, &read("notes-1"), &keys).expect("it can be sealed");
+    harness.repository_service.secrets().put(&mut batch, &offsite, &read("notes-1"), &keys).expect("it can be sealed");
     harness.store.commit(batch).await.expect("the store is whole");
-    let kits = harness.keeper.recovery_kits(&[].into()).await.expect("the others can be written");
+    let kits = harness.repository_service.recovery_kits(&[].into()).await.expect("the others can be written");
     assert_eq!(kits.made.len(), 1);
     let (repository, instance, why) = &kits.failed[0];
     assert_eq!((repository, instance, why.as_str()), (&offsite, &read("notes-1"), "there is no repository `offsite`"));
@@ -106,7 +116,8 @@ async fn single_files_and_dumps_come_out_whole() {
     let harness = Harness::new().await;
     let content = noise(1, 2_500_000);
     harness.backup(1, DAY, &content).await;
-    let opened = harness.keeper.open(&read("central"), &read("notes-1"), &id(1)).await.expect("it is there");
+    let opened =
+        harness.repository_service.open(&read("central"), &read("notes-1"), &id(1)).await.expect("it is there");
     let names: Vec<String> = opened.list("").await.expect("it can be read").into_iter().map(|it| it.name).collect();
     assert_eq!(names, ["db.sql", "files"]);
     assert_eq!(opened.list("files").await.expect("it can be read").len(), 3);
@@ -120,7 +131,10 @@ async fn single_files_and_dumps_come_out_whole() {
     }
     for name in ["nothing", "files/nothing", "nowhere/nothing", "../config"] {
         let refused = opened.read(name).await.map(|_| ());
-        assert!(matches!(refused, Err(KeeperError::Unreadable { .. } | KeeperError::Work(_))), "{name}: {refused:?}");
+        assert!(
+            matches!(refused, Err(RepositoryServiceError::Unreadable { .. } | RepositoryServiceError::Work(_))),
+            "{name}: {refused:?}"
+        );
     }
 }
 
@@ -128,7 +142,8 @@ async fn single_files_and_dumps_come_out_whole() {
 async fn a_file_whose_name_is_no_utf8_is_read_by_its_very_bytes() {
     let harness = Harness::new().await;
     harness.backup(1, DAY, b"SELECT 1;").await;
-    let opened = harness.keeper.open(&read("central"), &read("notes-1"), &id(1)).await.expect("it is there");
+    let opened =
+        harness.repository_service.open(&read("central"), &read("notes-1"), &id(1)).await.expect("it is there");
     // As people see them, the two have one name.
     for (name, expect) in
         [(&b"files/bad\xff\xfename"[..], &b"odd"[..]), ("/files/bad\u{fffd}\u{fffd}name".as_bytes(), b"another")]

@@ -10,7 +10,7 @@ use fleet_coordinator::repositories::WorkerLauncher;
 use fleet_proto::link::{dial, renew};
 use fleet_proto::v1;
 use fleet_repository::backend::S3Address;
-use fleet_repository::worker::PlaceSpec;
+use fleet_repository::worker::BackendSpec;
 use s3::S3;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 #[path = "../../../repository/tests/common/s3.rs"]
 mod s3;
 
-fn workshop() -> WorkerLauncher {
+fn launcher() -> WorkerLauncher {
     WorkerLauncher::new(Some(env!("CARGO_BIN_EXE_fleet-coordinator").into()))
 }
 
@@ -31,8 +31,8 @@ struct Vault {
 
 async fn set_up(home: &Path) -> Vault {
     let folder = tempfile::tempdir().expect("a directory can be made");
-    let place = PlaceSpec::Folder { path: folder.path().join("repository") };
-    let name = OwnBackup::set_up(home, place, None, &workshop()).await.expect("it can be set up");
+    let place = BackendSpec::Folder { path: folder.path().join("repository") };
+    let name = OwnBackup::set_up(home, place, None, &launcher()).await.expect("it can be set up");
     let recovery = folder.path().join("recovery");
     std::fs::copy(home.join(name), &recovery).expect("it was written");
     Vault { folder, recovery }
@@ -51,14 +51,14 @@ async fn taken(harness: &Harness) -> Option<OwnError> {
     let facts = Facts::load(home.store).expect("it can be read");
     let read = tokio::task::spawn_blocking(move || facts.at_one_moment());
     let entries = read.await.expect("it ends").expect("it can be read");
-    take_own_backup(harness.path(), entries, &workshop(), now()).await.expect("it is taken")
+    take_own_backup(harness.path(), entries, &launcher(), now()).await.expect("it is taken")
 }
 
 /// Loses the directory, and serves what comes back under the same address.
 async fn lose_and_restore(harness: &mut Harness, vault: &Vault) {
     harness.stop().await;
     let back = tempfile::tempdir().expect("a directory can be made");
-    restore(&vault.recovery, None, back.path(), &workshop()).await.expect("it comes back");
+    restore(&vault.recovery, None, back.path(), &launcher()).await.expect("it comes back");
     harness.directory = back;
     harness.start().await;
 }
@@ -92,7 +92,7 @@ async fn a_lost_coordinator_comes_back_with_its_facts_keys_and_certificates() {
     let view = instance(&mut admin, "notes-1").await.expect("the administrator's certificate counts, and it is known");
     assert_eq!(view.values.get("password").map(String::as_str), Some("***"));
     needs_a_person(&mut admin, "instance notes-1", "its host does not have it: it is not installed empty").await;
-    let refused = restore(&vault.recovery, None, harness.path(), &workshop()).await;
+    let refused = restore(&vault.recovery, None, harness.path(), &launcher()).await;
     assert!(matches!(refused, Err(RestoreError::Home(_))), "nothing is overwritten: {refused:?}");
 }
 
@@ -145,8 +145,8 @@ async fn its_backups_go_to_a_bucket_and_come_back_from_there() {
     let server = tokio::task::spawn_blocking(S3::start).await.expect("it starts");
     let (mut harness, mut admin, identity, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
-    let place = PlaceSpec::S3(S3Address { prefix: "own".to_owned(), ..s3::address(server.port) });
-    let name = OwnBackup::set_up(harness.path(), place, None, &workshop()).await.expect("it can be set up");
+    let place = BackendSpec::S3(S3Address { prefix: "own".to_owned(), ..s3::address(server.port) });
+    let name = OwnBackup::set_up(harness.path(), place, None, &launcher()).await.expect("it can be set up");
     let folder = tempfile::tempdir().expect("a directory can be made");
     let recovery = folder.path().join("recovery");
     std::fs::copy(harness.path().join(name), &recovery).expect("it was written");
@@ -181,8 +181,9 @@ async fn the_catalog_of_a_hosts_own_folder_is_among_the_facts_that_are_backed_up
     back_up(&mut harness).await;
     lose_and_restore(&mut harness, &vault).await;
     harness.stop().await;
-    let known = Facts::load(Home::open(harness.path()).expect("the directory is free").store).expect("it can be read");
-    assert!(known.read().observed().backups.contains_key(&"notes-1".parse().expect("a name")));
+    let snapshot =
+        Facts::load(Home::open(harness.path()).expect("the directory is free").store).expect("it can be read");
+    assert!(snapshot.read().observed().backups.contains_key(&"notes-1".parse().expect("a name")));
 }
 
 #[tokio::test]
@@ -196,13 +197,13 @@ async fn a_restore_that_was_cut_off_is_no_coordinator_and_is_begun_again() {
     let survived = back.path().join("repositories/central/notes-1/config");
     std::fs::create_dir_all(survived.parent().expect("it has one")).expect("there is room");
     std::fs::write(&survived, "what survived").expect("there is room");
-    restore(&vault.recovery, None, back.path(), &workshop()).await.expect("it comes back beside what survived");
+    restore(&vault.recovery, None, back.path(), &launcher()).await.expect("it comes back beside what survived");
     drop(Home::open(back.path()).expect("it is whole"));
     // As if it had been killed before its end.
     std::fs::write(back.path().join("restore-unfinished"), "").expect("there is room");
     let refused = Home::open(back.path()).map(drop).expect_err("nobody serves it");
     assert!(matches!(refused, HomeError::Unfinished { .. }) && refused.hint().is_some(), "{refused}");
-    restore(&vault.recovery, None, back.path(), &workshop()).await.expect("it is begun again");
+    restore(&vault.recovery, None, back.path(), &launcher()).await.expect("it is begun again");
     drop(Home::open(back.path()).expect("it is whole"));
     assert_eq!(std::fs::read_to_string(&survived).expect("it is there"), "what survived");
 }

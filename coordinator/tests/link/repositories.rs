@@ -23,28 +23,29 @@ use tonic::{Code, Status};
 type Client = RepositoriesClient<Channel>;
 
 /// Two hosts, each with an instance, and what the first says to its repository.
-struct RepositoryClient {
+struct TwoHosts {
     harness: Harness,
     one: Identity,
     other: Identity,
 }
 
 /// The same, with an order to back up each of both.
-async fn shelf() -> RepositoryClient {
-    let mut shelf = without_orders().await;
-    shelf.harness.meddle(both_backing_up).await;
+async fn two_hosts() -> TwoHosts {
+    let mut two_hosts = without_orders().await;
+    two_hosts.harness.meddle(both_backing_up).await;
     // Its repositories are made for those orders.
-    let is_made = |name: &str| fs::read_dir(shelf.folder().join(name).join("keys")).is_ok_and(|keys| keys.count() == 1);
+    let is_made =
+        |name: &str| fs::read_dir(two_hosts.folder().join(name).join("keys")).is_ok_and(|keys| keys.count() == 1);
     let made = async {
         while !(is_made("notes-1") && is_made("notes-2")) {
             tokio::task::yield_now().await;
         }
     };
     timeout(LIMIT, made).await.expect("they are made");
-    shelf
+    two_hosts
 }
 
-async fn without_orders() -> RepositoryClient {
+async fn without_orders() -> TwoHosts {
     let harness = Harness::new().await;
     let mut admin = harness.admin().await;
     let (one, other) = (harness.host(&mut admin, "lab-1").await, harness.host(&mut admin, "lab-2").await);
@@ -53,7 +54,7 @@ async fn without_orders() -> RepositoryClient {
         let _seen = FakeAgent::connect(identity).await.expect("it is welcome");
         install(&mut admin, "1.1", host, name).await.expect("nothing stands against it");
     }
-    RepositoryClient { harness, one, other }
+    TwoHosts { harness, one, other }
 }
 
 async fn client(identity: &Identity) -> Client {
@@ -108,7 +109,7 @@ fn code<T>(result: Result<T, Status>) -> Option<Code> {
     result.err().map(|status| status.code())
 }
 
-impl RepositoryClient {
+impl TwoHosts {
     fn folder(&self) -> PathBuf {
         self.harness.path().join("repositories/central")
     }
@@ -133,8 +134,8 @@ impl RepositoryClient {
 
 #[tokio::test]
 async fn a_host_adds_to_its_own_repository_and_reads_it() {
-    let shelf = shelf().await;
-    let mut client = client(&shelf.one).await;
+    let two_hosts = two_hosts().await;
+    let mut client = client(&two_hosts.one).await;
     let bytes: Vec<u8> = (0..300_000_u32).map(|number| (number % 251) as u8).collect();
     let file = pack("notes-1", &bytes);
     add(&mut client, file.clone(), &bytes).await.expect("it is its own");
@@ -145,14 +146,14 @@ async fn a_host_adds_to_its_own_repository_and_reads_it() {
     assert_eq!(code(read(&mut client, file.clone(), 299_999, 2).await), Some(Code::OutOfRange));
     assert_eq!(code(read(&mut client, file.clone(), u64::MAX, 2).await), Some(Code::OutOfRange));
     assert_eq!(code(read(&mut client, pack("notes-1", b"none"), 0, 0).await), Some(Code::NotFound));
-    let path = shelf.folder().join("notes-1/data").join(&file.id[..2]).join(&file.id);
+    let path = two_hosts.folder().join("notes-1/data").join(&file.id[..2]).join(&file.id);
     assert!(fs::read(path).expect("restic's own layout") == bytes);
 }
 
 #[tokio::test]
 async fn nothing_is_overwritten() {
-    let shelf = shelf().await;
-    let mut client = client(&shelf.one).await;
+    let two_hosts = two_hosts().await;
+    let mut client = client(&two_hosts.one).await;
     let config = name("notes-1", v1::FileKind::Config, "");
     let made = read(&mut client, config.clone(), 0, 0).await.expect("it is there");
     add(&mut client, config.clone(), &made).await.expect("it is the same");
@@ -161,13 +162,13 @@ async fn nothing_is_overwritten() {
     add(&mut client, pack("notes-1", b"one"), b"one").await.expect("there is none yet");
     add(&mut client, pack("notes-1", b"one"), b"one").await.expect("it is the same");
     assert_eq!(code(add(&mut client, pack("notes-1", b"one"), b"two").await), Some(Code::InvalidArgument));
-    assert_eq!(shelf.files().len(), 1);
+    assert_eq!(two_hosts.files().len(), 1);
 }
 
 #[tokio::test]
 async fn a_host_has_no_business_in_anothers_repository() {
-    let shelf = shelf().await;
-    let (mut one, mut other) = (client(&shelf.one).await, client(&shelf.other).await);
+    let two_hosts = two_hosts().await;
+    let (mut one, mut other) = (client(&two_hosts.one).await, client(&two_hosts.other).await);
     let file = pack("notes-1", b"secret");
     add(&mut one, file.clone(), b"secret").await.expect("it is its own");
     assert_eq!(code(read(&mut other, file.clone(), 0, 0).await), Some(Code::PermissionDenied));
@@ -214,11 +215,11 @@ fn restoring(_: &dyn Store, batch: &mut Batch) {
 
 #[tokio::test]
 async fn an_order_to_restore_lets_a_host_read_where_it_restores_from_and_no_more() {
-    let mut shelf = shelf().await;
+    let mut two_hosts = two_hosts().await;
     let file = pack("notes-1", b"secret");
-    add(&mut client(&shelf.one).await, file.clone(), b"secret").await.expect("it is its own");
-    shelf.harness.meddle(restoring).await;
-    let mut other = client(&shelf.other).await;
+    add(&mut client(&two_hosts.one).await, file.clone(), b"secret").await.expect("it is its own");
+    two_hosts.harness.meddle(restoring).await;
+    let mut other = client(&two_hosts.other).await;
     assert_eq!(read(&mut other, file.clone(), 0, 0).await.expect("it is ordered"), b"secret");
     assert_eq!(list(&mut other, name("notes-1", v1::FileKind::Pack, "")).await.expect("it is ordered").len(), 1);
     assert_eq!(code(add(&mut other, pack("notes-1", b"x"), b"x").await), Some(Code::PermissionDenied));
@@ -246,32 +247,32 @@ fn both_backing_up(_: &dyn Store, batch: &mut Batch) {
 
 #[tokio::test]
 async fn nothing_is_added_without_an_open_order_that_adds_to_that_repository() {
-    let mut shelf = without_orders().await;
+    let mut two_hosts = without_orders().await;
     let kinds = [v1::FileKind::Pack, v1::FileKind::Index, v1::FileKind::Snapshot, v1::FileKind::Key];
     for kind in kinds {
-        let refused = add(&mut client(&shelf.one).await, name("notes-1", kind, &sum(b"x")), b"x").await;
+        let refused = add(&mut client(&two_hosts.one).await, name("notes-1", kind, &sum(b"x")), b"x").await;
         let refused = refused.expect_err("no order adds to it");
         assert_eq!(refused.code(), Code::PermissionDenied, "{kind:?}");
         assert!(refused.message().contains("no order of `lab-1` adds to it now"), "{refused}");
     }
     // An order of another host's, and one that only reads, open nothing.
-    shelf.harness.meddle(restoring).await;
-    let mut other = client(&shelf.other).await;
+    two_hosts.harness.meddle(restoring).await;
+    let mut other = client(&two_hosts.other).await;
     assert_eq!(code(add(&mut other, pack("notes-2", b"x"), b"x").await), Some(Code::PermissionDenied));
-    assert_eq!(shelf.files(), Vec::<PathBuf>::new());
-    shelf.harness.meddle(backing_up).await;
-    add(&mut client(&shelf.one).await, pack("notes-1", b"x"), b"x").await.expect("it is asked for");
+    assert_eq!(two_hosts.files(), Vec::<PathBuf>::new());
+    two_hosts.harness.meddle(backing_up).await;
+    add(&mut client(&two_hosts.one).await, pack("notes-1", b"x"), b"x").await.expect("it is asked for");
     assert_eq!(
-        code(add(&mut client(&shelf.other).await, pack("notes-2", b"x"), b"x").await),
+        code(add(&mut client(&two_hosts.other).await, pack("notes-2", b"x"), b"x").await),
         Some(Code::PermissionDenied)
     );
 }
 
 #[tokio::test]
 async fn an_order_to_back_up_is_told_with_its_key_once_the_repository_is_made() {
-    let mut shelf = without_orders().await;
-    shelf.harness.meddle(backing_up).await;
-    let mut agent = again(&shelf.one).await;
+    let mut two_hosts = without_orders().await;
+    two_hosts.harness.meddle(backing_up).await;
+    let mut agent = again(&two_hosts.one).await;
     let order = loop {
         let orders = agent.open_set().await.expect("the stream goes on").orders;
         if let Some(order) = orders.into_iter().find(|order| matches!(order.action, Some(v1::order::Action::Data(_)))) {
@@ -281,23 +282,23 @@ async fn an_order_to_back_up_is_told_with_its_key_once_the_repository_is_made() 
     assert_eq!(order.access.len(), 1);
     assert_eq!(order.access[0].place, LocationAccess::Coordinator);
     assert!(order.access[0].master_key.0.contains("mac"), "it is restic's own form");
-    assert!(shelf.folder().join("notes-1/config").exists());
-    let mut client = client(&shelf.one).await;
+    assert!(two_hosts.folder().join("notes-1/config").exists());
+    let mut client = client(&two_hosts.one).await;
     let config = name("notes-1", v1::FileKind::Config, "");
     assert_eq!(code(add(&mut client, config, b"mine").await), Some(Code::AlreadyExists), "nobody replaces it");
 }
 
 #[tokio::test]
 async fn what_is_cut_off_or_damaged_on_its_way_leaves_nothing() {
-    let mut shelf = shelf().await;
-    let mut client = client(&shelf.one).await;
+    let mut two_hosts = two_hosts().await;
+    let mut client = client(&two_hosts.one).await;
     let bytes = vec![7; 200_000];
     let whole = || messages(pack("notes-1", &bytes), &bytes, None);
     let cut = client.add(tokio_stream::iter(whole())).await;
     assert_eq!(code(cut), Some(Code::Aborted), "without its sum it is not whole");
     let wrong = messages(pack("notes-1", &bytes), &bytes, Some(sum(b"other")));
     assert_eq!(code(client.add(tokio_stream::iter(wrong)).await), Some(Code::DataLoss));
-    assert_eq!(shelf.files(), Vec::<PathBuf>::new());
+    assert_eq!(two_hosts.files(), Vec::<PathBuf>::new());
     let (sender, held) = mpsc::channel(16);
     for message in whole() {
         sender.send(message).await.expect("there is room");
@@ -305,7 +306,7 @@ async fn what_is_cut_off_or_damaged_on_its_way_leaves_nothing() {
     let mut sending = client.clone();
     let under_way = tokio::spawn(async move { sending.add(ReceiverStream::new(held)).await });
     let begun = async {
-        while shelf.files().is_empty() {
+        while two_hosts.files().is_empty() {
             tokio::task::yield_now().await;
         }
     };
@@ -313,32 +314,32 @@ async fn what_is_cut_off_or_damaged_on_its_way_leaves_nothing() {
     under_way.abort();
     drop(sender);
     let gone = async {
-        while !shelf.files().is_empty() {
+        while !two_hosts.files().is_empty() {
             tokio::task::yield_now().await;
         }
     };
     timeout(LIMIT, gone).await.expect("what was cut off is removed");
-    let uploads = shelf.folder().join(".uploads");
-    shelf.harness.stop().await;
+    let uploads = two_hosts.folder().join(".uploads");
+    two_hosts.harness.stop().await;
     fs::write(uploads.join("0"), "half").expect("there is room");
-    shelf.harness.start().await;
-    assert_eq!(shelf.files(), Vec::<PathBuf>::new(), "what a coordinator that was killed has left is swept");
+    two_hosts.harness.start().await;
+    assert_eq!(two_hosts.files(), Vec::<PathBuf>::new(), "what a coordinator that was killed has left is swept");
 }
 
 #[tokio::test]
 async fn what_is_too_large_is_refused_before_it_fills_the_disk() {
-    let shelf = shelf().await;
-    let mut client = client(&shelf.one).await;
+    let two_hosts = two_hosts().await;
+    let mut client = client(&two_hosts.one).await;
     let bytes = vec![7; 100_000];
     let refused = add(&mut client, name("notes-1", v1::FileKind::Key, &sum(&bytes)), &bytes).await;
     assert_eq!(code(refused), Some(Code::InvalidArgument));
-    assert_eq!(shelf.files(), Vec::<PathBuf>::new());
+    assert_eq!(two_hosts.files(), Vec::<PathBuf>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_uploads_delays_nobody() {
-    let shelf = shelf().await;
-    let busy = client(&shelf.one).await;
+    let two_hosts = two_hosts().await;
+    let busy = client(&two_hosts.one).await;
     let mut uploads = Vec::new();
     for number in 0..16_u8 {
         let mut busy = busy.clone();
@@ -347,7 +348,7 @@ async fn a_host_that_uploads_delays_nobody() {
             add(&mut busy, pack("notes-1", &bytes), &bytes).await
         }));
     }
-    let (mut answered_meanwhile, mut other) = (0, client(&shelf.other).await);
+    let (mut answered_meanwhile, mut other) = (0, client(&two_hosts.other).await);
     let is_busy = || uploads.iter().any(|upload| !upload.is_finished());
     while is_busy() {
         list(&mut other, name("notes-2", v1::FileKind::Index, "")).await.expect("it is its own");
@@ -357,6 +358,6 @@ async fn a_host_that_uploads_delays_nobody() {
         upload.await.expect("it ends").expect("it is its own");
     }
     assert!(answered_meanwhile > 0, "the other host waited until the uploads were done");
-    let found = list(&mut client(&shelf.one).await, name("notes-1", v1::FileKind::Pack, "")).await;
+    let found = list(&mut client(&two_hosts.one).await, name("notes-1", v1::FileKind::Pack, "")).await;
     assert_eq!(found.expect("it is its own").len(), 16);
 }

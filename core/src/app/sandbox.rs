@@ -24,16 +24,16 @@ pub fn sandbox(rendered: &Rendered, id: &str) -> Rendered {
 }
 
 /// The store in the double. What a pattern takes is on the host and not the double's: there, one volume stands for all of it.
-fn own_store(name: &StoreName, store: &Store, real: &InstanceSpec, double: &mut InstanceSpec) -> Store {
+fn own_store(name: &StoreName, store: &Store, real: &InstanceSpec, sandbox: &mut InstanceSpec) -> Store {
     let DatabaseEngine::Volume(files) = &store.engine else { return store.clone() };
     let files = match files {
         Files::Volume(volume) if !is_pattern(volume) => files.clone(),
         Files::Path(path) => match path.strip_prefix(&format!("{}/", real.working_dir)) {
-            Some(inside) => Files::Path(format!("{}/{inside}", double.working_dir)),
-            None => Files::Volume(double.add_volume(&folder_key(path))),
+            Some(inside) => Files::Path(format!("{}/{inside}", sandbox.working_dir)),
+            None => Files::Volume(sandbox.add_volume(&folder_key(path))),
         },
         Files::Volume(_) | Files::Containers(_) | Files::Image(_) => {
-            Files::Volume(double.add_volume(&format!("store-{name}")))
+            Files::Volume(sandbox.add_volume(&format!("store-{name}")))
         }
     };
     Store { engine: DatabaseEngine::Volume(files), ..store.clone() }

@@ -98,43 +98,43 @@ pub struct CopyStanding {
 }
 
 impl BackupHealth {
-    pub fn of(sight: &HealthInput) -> Self {
-        let copies = copies(sight);
+    pub fn of(input: &HealthInput) -> Self {
+        let copies = copies(input);
         let best = |pick: fn(&super::Newest) -> Option<&(Time, BackupId)>| {
-            let all = repositories(sight).filter_map(|name| Some((name, pick(sight.backups.newest(name)?)?)));
+            let all = repositories(input).filter_map(|name| Some((name, pick(input.backups.newest(name)?)?)));
             all.max_by_key(|(_, (began, _))| *began)
         };
         let newest = best(|newest| newest.good.as_ref()).and_then(|(repository, (_, id))| {
             let key = BackupKey { repository: repository.clone(), backup: id.clone() };
-            let seen = sight.backups.get(&key)?.clone();
+            let seen = input.backups.get(&key)?.clone();
             Some((key, seen))
         });
         let proven = best(|newest| newest.proven.as_ref()).map(|(_, proven)| proven.clone());
-        let proof = repositories(sight).filter_map(|name| sight.backups.newest(name)?.proof).max();
+        let proof = repositories(input).filter_map(|name| input.backups.newest(name)?.proof).max();
         let mut problems = Vec::new();
         problems.extend(newest.is_none().then(|| (HealthLevel::Never, "there is no backup of it".to_owned())));
         problems.extend(
-            failing(sight, newest.as_ref().map(|(_, seen)| seen), proof).map(|why| (HealthLevel::Failing, why)),
+            failing(input, newest.as_ref().map(|(_, seen)| seen), proof).map(|why| (HealthLevel::Failing, why)),
         );
         // Where there is none at all, each copy need not say so.
         let of_copies = copies.iter().flat_map(|copy| copy.problems.iter().cloned());
         problems.extend(of_copies.filter(|(word, _)| newest.is_some() || *word == HealthLevel::Failing));
         problems.sort_by_key(|(word, _)| *word);
         problems.extend(
-            uncovered(sight, newest.as_ref().map(|(_, seen)| seen))
+            uncovered(input, newest.as_ref().map(|(_, seen)| seen))
                 .into_iter()
                 .map(|why| (HealthLevel::Uncovered, why)),
         );
-        let (covered, declared) = coverage(sight, newest.as_ref().map(|(_, seen)| seen));
+        let (covered, declared) = coverage(input, newest.as_ref().map(|(_, seen)| seen));
         Self {
             word: problems.iter().map(|(word, _)| *word).min().unwrap_or(HealthLevel::Ok),
             reasons: problems.into_iter().map(|(_, reason)| reason).collect(),
-            policy: sight.policy.map(|(name, _)| name.clone()),
+            policy: input.policy.map(|(name, _)| name.clone()),
             newest,
             proven,
             proof,
             copies,
-            next: sight.next,
+            next: input.next,
             covered,
             declared,
         }
@@ -142,28 +142,28 @@ impl BackupHealth {
 }
 
 /// Those of the policy; where there is none, those that hold something.
-fn repositories<'a>(sight: &HealthInput<'a>) -> impl Iterator<Item = &'a RepositoryName> + use<'a> {
-    let of_policy = sight.policy.map(|(_, policy)| &policy.to);
-    let others = sight.backups.repositories().filter(move |name| of_policy.is_none_or(|to| !to.contains(*name)));
+fn repositories<'a>(input: &HealthInput<'a>) -> impl Iterator<Item = &'a RepositoryName> + use<'a> {
+    let of_policy = input.policy.map(|(_, policy)| &policy.to);
+    let others = input.backups.repositories().filter(move |name| of_policy.is_none_or(|to| !to.contains(*name)));
     of_policy.into_iter().flatten().chain(others)
 }
 
-fn copies(sight: &HealthInput) -> Vec<CopyStanding> {
-    repositories(sight).map(|name| copy(sight, name)).collect()
+fn copies(input: &HealthInput) -> Vec<CopyStanding> {
+    repositories(input).map(|name| copy(input, name)).collect()
 }
 
-fn copy(sight: &HealthInput, name: &RepositoryName) -> CopyStanding {
-    let newest = sight.backups.newest(name);
+fn copy(input: &HealthInput, name: &RepositoryName) -> CopyStanding {
+    let newest = input.backups.newest(name);
     let began = newest.and_then(|newest| newest.good.as_ref()).map(|(began, _)| *began);
-    let policy = sight.policy.map(|(_, policy)| policy).filter(|policy| policy.to.contains(name));
-    let late = policy.and_then(|policy| late(sight, policy, name, began));
+    let policy = input.policy.map(|(_, policy)| policy).filter(|policy| policy.to.contains(name));
+    let late = policy.and_then(|policy| late(input, policy, name, began));
     let mut problems = Vec::new();
-    if policy.is_some() || sight.policy.is_none() {
-        problems.extend(failed_copy(sight, name).map(|why| (HealthLevel::Failing, why)));
+    if policy.is_some() || input.policy.is_none() {
+        problems.extend(failed_copy(input, name).map(|why| (HealthLevel::Failing, why)));
     }
-    problems.extend(failed_drill(sight, name).map(|why| (HealthLevel::Failing, why)));
+    problems.extend(failed_drill(input, name).map(|why| (HealthLevel::Failing, why)));
     problems.extend(late.clone().map(|why| (HealthLevel::Late, why)));
-    problems.extend(policy.and_then(|policy| unproven(sight, policy, name)).map(|why| (HealthLevel::Late, why)));
+    problems.extend(policy.and_then(|policy| unproven(input, policy, name)).map(|why| (HealthLevel::Late, why)));
     CopyStanding {
         repository: name.clone(),
         newest: began,
@@ -179,15 +179,15 @@ fn is_older(than: Time, limit: Period, now: Time) -> bool {
 }
 
 /// Why the last attempt counts as failed as a whole, if nothing has succeeded since.
-fn failing(sight: &HealthInput, newest: Option<&BackupSeen>, proof: Option<Time>) -> Option<String> {
+fn failing(input: &HealthInput, newest: Option<&BackupSeen>, proof: Option<Time>) -> Option<String> {
     let since = newest.map_or(Time::ZERO, |seen| seen.ended);
-    let wholly = sight.failed_backups.iter().filter(|ended| ended.at > since && copies_made(ended).is_none());
+    let wholly = input.failed_backups.iter().filter(|ended| ended.at > since && copies_made(ended).is_none());
     let backup = wholly.max_by_key(|ended| ended.at).and_then(|ended| {
         let reason = ended.outcome.reason()?;
         Some(format!("its last backup failed at {}: {reason}", ended.at))
     });
     backup.or_else(|| {
-        let ended = sight.last_drill.filter(|ended| ended.at > proof.unwrap_or(Time::ZERO) && !has_proven(ended))?;
+        let ended = input.last_drill.filter(|ended| ended.at > proof.unwrap_or(Time::ZERO) && !has_proven(ended))?;
         let reason = ended.outcome.reason()?;
         Some(format!("its last drill failed at {}: {reason}", ended.at))
     })
@@ -199,21 +199,21 @@ fn has_proven(ended: &Ended) -> bool {
 }
 
 /// The newest good backup in one repository.
-fn newest_in<'a>(sight: &HealthInput<'a>, name: &RepositoryName) -> Option<&'a BackupSeen> {
-    let (_, id) = sight.backups.newest(name)?.good.as_ref()?;
-    sight.backups.get(&BackupKey { repository: name.clone(), backup: id.clone() })
+fn newest_in<'a>(input: &HealthInput<'a>, name: &RepositoryName) -> Option<&'a BackupSeen> {
+    let (_, id) = input.backups.newest(name)?.good.as_ref()?;
+    input.backups.get(&BackupKey { repository: name.clone(), backup: id.clone() })
 }
 
 /// Why the newest copy in one repository could not be restored, whatever a drill of another found since.
-fn failed_drill(sight: &HealthInput, name: &RepositoryName) -> Option<String> {
-    let why = newest_in(sight, name)?.failed_drill()?;
+fn failed_drill(input: &HealthInput, name: &RepositoryName) -> Option<String> {
+    let why = newest_in(input, name)?.failed_drill()?;
     Some(format!("its newest backup in {name} could not be restored: {why}"))
 }
 
 /// Why the last attempt at a copy in one repository failed, if none has succeeded there since, whatever the others did.
-fn failed_copy(sight: &HealthInput, name: &RepositoryName) -> Option<String> {
-    let since = newest_in(sight, name).map_or(Time::ZERO, |seen| seen.ended);
-    let late_enough = sight.failed_backups.iter().filter(|ended| ended.at > since);
+fn failed_copy(input: &HealthInput, name: &RepositoryName) -> Option<String> {
+    let since = newest_in(input, name).map_or(Time::ZERO, |seen| seen.ended);
+    let late_enough = input.failed_backups.iter().filter(|ended| ended.at > since);
     let of_copy = late_enough.filter_map(|ended| {
         let copy = copies_made(ended)?.iter().find(|copy| copy.repository == *name)?;
         Some((ended.at, copy.result.as_ref().err()?))
@@ -235,12 +235,12 @@ fn copies_made(ended: &Ended) -> Option<&[CopyMade]> {
     }
 }
 
-fn late(sight: &HealthInput, policy: &BackupPolicy, name: &RepositoryName, began: Option<Time>) -> Option<String> {
+fn late(input: &HealthInput, policy: &BackupPolicy, name: &RepositoryName, began: Option<Time>) -> Option<String> {
     let limit = policy.max_age;
     match began {
         None => Some(format!("there is no backup of it in {name}")),
-        Some(began) if is_older(began, limit, sight.now) => {
-            let age = rough(sight.now.since(began));
+        Some(began) if is_older(began, limit, input.now) => {
+            let age = rough(input.now.since(began));
             Some(format!("its newest backup in {name} is {age} old, and may be {limit}"))
         }
         Some(_) => None,
@@ -248,15 +248,15 @@ fn late(sight: &HealthInput, policy: &BackupPolicy, name: &RepositoryName, began
 }
 
 /// A drill has as long as a backup may be old, besides the time between two.
-fn unproven(sight: &HealthInput, policy: &BackupPolicy, name: &RepositoryName) -> Option<String> {
-    let (drill, newest) = (policy.drill?, sight.backups.newest(name)?);
+fn unproven(input: &HealthInput, policy: &BackupPolicy, name: &RepositoryName) -> Option<String> {
+    let (drill, newest) = (policy.drill?, input.backups.newest(name)?);
     let allowed = drill.as_duration() + policy.max_age.as_duration();
     let first = || {
-        let here = sight.backups.iter().filter(|(key, seen)| key.repository == *name && seen.is_good());
+        let here = input.backups.iter().filter(|(key, seen)| key.repository == *name && seen.is_good());
         here.map(|(_, seen)| seen.began).min()
     };
-    let since = newest.proof.or_else(first).filter(|since| sight.now.since(*since) > allowed)?;
-    let age = rough(sight.now.since(since));
+    let since = newest.proof.or_else(first).filter(|since| input.now.since(*since) > allowed)?;
+    let age = rough(input.now.since(since));
     let place = if policy.to.len() > 1 { format!(" in {name}") } else { String::new() };
     Some(match newest.proof {
         Some(_) => format!("it was last proven{place} {age} ago, and is to be every {drill}"),
@@ -264,12 +264,12 @@ fn unproven(sight: &HealthInput, policy: &BackupPolicy, name: &RepositoryName) -
     })
 }
 
-fn uncovered(sight: &HealthInput, newest: Option<&BackupSeen>) -> Vec<String> {
+fn uncovered(input: &HealthInput, newest: Option<&BackupSeen>) -> Vec<String> {
     let mut reasons = Vec::new();
-    if sight.policy.is_none() {
+    if input.policy.is_none() {
         reasons.push("no policy asks for backups of it".to_owned());
     }
-    if let Some(coverage) = sight.coverage {
+    if let Some(coverage) = input.coverage {
         reasons.extend(coverage.undeclared.iter().map(|what| format!("no store declares {what}")));
         reasons.extend(coverage.stores.iter().filter_map(|store| match &store.state {
             StoreState::Missing { reason } => Some(format!("its store {} is missing: {reason}", store.name)),
@@ -277,14 +277,14 @@ fn uncovered(sight: &HealthInput, newest: Option<&BackupSeen>) -> Vec<String> {
         }));
     }
     if let Some(seen) = newest.filter(|seen| seen.covered < seen.declared) {
-        reasons.extend(lacking(sight, seen, reasons.is_empty()));
+        reasons.extend(lacking(input, seen, reasons.is_empty()));
     }
     reasons
 }
 
 /// What the newest backup lacks, by its names. What its host says today is said already.
-fn lacking(sight: &HealthInput, seen: &BackupSeen, is_only: bool) -> Option<String> {
-    let said = sight.coverage.map(super::uncovered).unwrap_or_default();
+fn lacking(input: &HealthInput, seen: &BackupSeen, is_only: bool) -> Option<String> {
+    let said = input.coverage.map(super::uncovered).unwrap_or_default();
     let named: Vec<&str> = seen.uncovered.iter().filter(|what| !said.contains(what)).map(String::as_str).collect();
     let more = ((seen.declared - seen.covered) as usize).saturating_sub(seen.uncovered.len());
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
@@ -296,9 +296,9 @@ fn lacking(sight: &HealthInput, seen: &BackupSeen, is_only: bool) -> Option<Stri
 }
 
 /// As its host last said; where it did not, as its newest backup has it.
-fn coverage(sight: &HealthInput, newest: Option<&BackupSeen>) -> (u32, u32) {
+fn coverage(input: &HealthInput, newest: Option<&BackupSeen>) -> (u32, u32) {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let Some(coverage) = sight.coverage else { return newest.map_or((0, 0), |seen| (seen.covered, seen.declared)) };
+    let Some(coverage) = input.coverage else { return newest.map_or((0, 0), |seen| (seen.covered, seen.declared)) };
     let covered = coverage.stores.iter().filter(|store| store.state == StoreState::Covered).count();
     let truth = coverage.stores.iter().filter(|store| store.state != StoreState::Derivable).count();
     (count(covered), count(truth + coverage.undeclared.len()))

@@ -212,7 +212,7 @@ pub fn forget_due(
         return None;
     }
     let copies: BTreeMap<BackupKey, BackupSeen> = here.map(|(key, seen)| (key.clone(), seen.clone())).collect();
-    let judged = policy.judge(copies, &held(), about.desired.created, about.now);
-    let backups: BTreeSet<BackupId> = judged.forgotten().collect();
+    let evaluate = policy.judge(copies, &held(), about.desired.created, about.now);
+    let backups: BTreeSet<BackupId> = evaluate.forgotten().collect();
     (!backups.is_empty()).then(|| (id, DataAction::Forget { from: from.clone(), backups }))
 }

@@ -187,8 +187,8 @@ mod tests {
 
     fn check(keep: Keep, lines: &str, expect: &str) {
         let (backups, held) = history(lines);
-        let judged = retention(&keep, &Zone::default(), &backups, &held, NOW);
-        let said = judged.iter().map(|one| {
+        let evaluate = retention(&keep, &Zone::default(), &backups, &held, NOW);
+        let said = evaluate.iter().map(|one| {
             let age = NOW.since(backups[&one.key].began).as_secs() / 3600;
             let word = if one.verdict.is_keep() { "keep" } else { "forget" };
             format!("{age}: {word}, {}", one.verdict.words())
@@ -260,8 +260,8 @@ mod tests {
         let (backups, held) = history("36\n34");
         let days = |zone: &str| {
             let zone: Zone = zone.parse().expect("a zone");
-            let judged = retention(&Keep { daily: 9, ..Keep::default() }, &zone, &backups, &held, NOW);
-            judged.iter().filter(|one| one.verdict.is_keep() && one.verdict.words().contains("daily")).count()
+            let evaluate = retention(&Keep { daily: 9, ..Keep::default() }, &zone, &backups, &held, NOW);
+            evaluate.iter().filter(|one| one.verdict.is_keep() && one.verdict.words().contains("daily")).count()
         };
         assert_eq!((days("UTC"), days("America/New_York")), (2, 1));
     }
@@ -342,9 +342,9 @@ mod tests {
         #[test]
         fn there_is_a_reason_for_each(lines in histories(), keep in keeps()) {
             let (backups, held) = history(&lines);
-            let judged = retention(&keep, &Zone::default(), &backups, &held, NOW);
-            prop_assert_eq!(judged.len(), backups.len());
-            prop_assert!(judged.iter().all(|one| !one.verdict.words().is_empty()));
+            let evaluate = retention(&keep, &Zone::default(), &backups, &held, NOW);
+            prop_assert_eq!(evaluate.len(), backups.len());
+            prop_assert!(evaluate.iter().all(|one| !one.verdict.words().is_empty()));
         }
     }
 }

@@ -40,8 +40,8 @@ impl BackupPolicy {
         let is_own = |_: &BackupKey, seen: &BackupSeen| seen.began >= created;
         let (own, earlier): (BTreeMap<_, _>, BTreeMap<_, _>) =
             backups.into_iter().partition(|(key, seen)| is_own(key, seen));
-        let judged = |of: &BTreeMap<_, _>| retention(&self.keep, self.schedule.zone(), of, held, now);
-        let mut retained = judged(&own);
+        let evaluate = |of: &BTreeMap<_, _>| retention(&self.keep, self.schedule.zone(), of, held, now);
+        let mut retained = evaluate(&own);
         if self.drill.is_some() {
             keep_oldest_unproven(&mut retained, &own);
         }
@@ -50,7 +50,7 @@ impl BackupPolicy {
         if let Some(shrunk) = &halted {
             retained.iter_mut().for_each(|one| halt(&mut one.verdict, shrunk));
         }
-        retained.extend(judged(&earlier).into_iter().map(|one| Retained { verdict: of_earlier(one.verdict), ..one }));
+        retained.extend(evaluate(&earlier).into_iter().map(|one| Retained { verdict: of_earlier(one.verdict), ..one }));
         RetentionPlan { retained, halted }
     }
 }
@@ -96,8 +96,8 @@ mod tests {
         };
         let backups: BTreeMap<_, _> = lines.lines().enumerate().map(one).collect();
         let policy = BackupPolicy { keep: Keep { last: 1, ..Keep::default() }, ..policy() };
-        let judged = policy.judge(backups.clone(), &BTreeSet::new(), Time(NOW.0 - created * 3_600_000), NOW);
-        let said = judged.retained.iter().map(|one| {
+        let evaluate = policy.judge(backups.clone(), &BTreeSet::new(), Time(NOW.0 - created * 3_600_000), NOW);
+        let said = evaluate.retained.iter().map(|one| {
             let age = NOW.since(backups[&one.key].began).as_secs() / 3600;
             let word = if one.verdict.is_keep() { "keep" } else { "forget" };
             format!("{age}: {word}, {}", one.verdict.words())
@@ -125,8 +125,8 @@ mod tests {
             let backups: BTreeMap<_, _> =
                 lines.lines().enumerate().map(|(number, line)| (key(number), seen(line))).collect();
             let policy = BackupPolicy { keep: Keep { last: 1, ..Keep::default() }, drill, ..policy() };
-            let judged = policy.judge(backups.clone(), &BTreeSet::new(), Time(NOW.0 - 1000 * 3_600_000), NOW);
-            let kept = judged.retained.iter().filter(|one| one.verdict.is_keep());
+            let evaluate = policy.judge(backups.clone(), &BTreeSet::new(), Time(NOW.0 - 1000 * 3_600_000), NOW);
+            let kept = evaluate.retained.iter().filter(|one| one.verdict.is_keep());
             kept.map(|one| (NOW.since(backups[&one.key].began).as_secs() / 3600, one.verdict.words()))
                 .collect::<Vec<_>>()
         };

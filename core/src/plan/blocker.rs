@@ -120,8 +120,8 @@ impl fmt::Display for Blocker {
 }
 
 /// What the host said, be it long ago.
-pub(super) fn seen_host<'a>(seat: &InstanceContext<'a>) -> Result<&'a HostObserved, Blocker> {
-    match seat.host {
+pub(super) fn seen_host<'a>(instance_context: &InstanceContext<'a>) -> Result<&'a HostObserved, Blocker> {
+    match instance_context.host {
         Presence::Removed => Err(Blocker::HostRemoved),
         Presence::NeverSeen => Err(Blocker::NeverSeen),
         Presence::Seen(seen) => Ok(seen),
@@ -129,11 +129,14 @@ pub(super) fn seen_host<'a>(seat: &InstanceContext<'a>) -> Result<&'a HostObserv
 }
 
 /// The host, if it can be asked something at all.
-pub(super) fn reachable<'a>(outlook: &PlanContext, seat: &InstanceContext<'a>) -> Result<&'a HostObserved, Blocker> {
-    let seen = seen_host(seat)?;
+pub(super) fn reachable<'a>(
+    plan_context: &PlanContext,
+    instance_context: &InstanceContext<'a>,
+) -> Result<&'a HostObserved, Blocker> {
+    let seen = seen_host(instance_context)?;
     match seen.link {
-        LinkState::Online => duplicate(outlook, &seat.desired.host).map_or(Ok(seen), Err),
-        LinkState::Offline { since } => Err(match outlook.returning_until(since) {
+        LinkState::Online => duplicate(plan_context, &instance_context.desired.host).map_or(Ok(seen), Err),
+        LinkState::Offline { since } => Err(match plan_context.returning_until(since) {
             Some(until) => Blocker::Returning { until },
             None => Blocker::Offline { since },
         }),
@@ -141,20 +144,23 @@ pub(super) fn reachable<'a>(outlook: &PlanContext, seat: &InstanceContext<'a>) -
 }
 
 /// Two machines that connect as this host: neither is told anything.
-pub(super) fn duplicate(outlook: &PlanContext, host: &HostName) -> Option<Blocker> {
-    outlook.observed.duplicate(host).map(|duplicate| Blocker::Duplicate { since: duplicate.since })
+pub(super) fn duplicate(plan_context: &PlanContext, host: &HostName) -> Option<Blocker> {
+    plan_context.observed.duplicate(host).map(|duplicate| Blocker::Duplicate { since: duplicate.since })
 }
 
 /// What the host said of the instance, if it said so since its last order ended.
-pub(super) fn reported<'a>(seat: &InstanceContext<'a>) -> Result<&'a InstanceObserved, Blocker> {
-    let seen = seat.seen.filter(|seen| seen.host == seat.desired.host).ok_or(Blocker::Unreported)?;
-    if seen.at < seat.latest_end { Err(Blocker::Outdated) } else { Ok(seen) }
+pub(super) fn reported<'a>(instance_context: &InstanceContext<'a>) -> Result<&'a InstanceObserved, Blocker> {
+    let seen =
+        instance_context.seen.filter(|seen| seen.host == instance_context.desired.host).ok_or(Blocker::Unreported)?;
+    if seen.at < instance_context.latest_end { Err(Blocker::Outdated) } else { Ok(seen) }
 }
 
 /// Whether the host's own hours are open now.
-pub(super) fn within_hours(outlook: &PlanContext, host: &HostObserved) -> Result<(), Blocker> {
+pub(super) fn within_hours(plan_context: &PlanContext, host: &HostObserved) -> Result<(), Blocker> {
     match &host.said.policy.hours {
-        Some(hours) if !hours.is_open(outlook.now) => Err(Blocker::Hours { opens: hours.opens_at(outlook.now) }),
+        Some(hours) if !hours.is_open(plan_context.now) => {
+            Err(Blocker::Hours { opens: hours.opens_at(plan_context.now) })
+        }
         Some(_) | None => Ok(()),
     }
 }

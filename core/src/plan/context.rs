@@ -49,10 +49,11 @@ impl<'a> PlanContext<'a> {
     pub fn new(desired: &'a Desired, asked: &'a Asked, observed: &'a Observed, now: Time) -> Self {
         let index = Index::of(desired, observed);
         let (closed, withdrawn, open, claiming, brought, slots) = Default::default();
-        let mut outlook = Self { desired, observed, now, closed, withdrawn, open, index, claiming, brought, slots };
-        outlook.sort_orders(asked);
-        outlook.share_out();
-        outlook
+        let mut plan_context =
+            Self { desired, observed, now, closed, withdrawn, open, index, claiming, brought, slots };
+        plan_context.sort_orders(asked);
+        plan_context.share_out();
+        plan_context
     }
 
     pub fn plan(&self) -> Plan {
@@ -69,7 +70,11 @@ impl<'a> PlanContext<'a> {
     }
 
     pub fn members<'r>(&self, rollout: &'r Rollout) -> Vec<(&'r Member, MemberState)> {
-        self.progress(rollout).standings.into_iter().map(|standing| (standing.member, standing.state)).collect()
+        self.progress(rollout)
+            .standings
+            .into_iter()
+            .map(|member_context| (member_context.member, member_context.state))
+            .collect()
     }
 
     pub fn explain(&self, progress: &Progress<'_>) -> Vec<String> {
@@ -85,7 +90,7 @@ impl<'a> PlanContext<'a> {
 
     /// Tells whether a rollout has an instance: a newer one may have taken it over.
     pub fn has(&self, rollout: &Rollout, instance: &InstanceName) -> bool {
-        let claim = self.index.instance(instance).and_then(|seat| seat.claim);
+        let claim = self.index.instance(instance).and_then(|instance_context| instance_context.claim);
         claim.is_some_and(|claim| claim.rollout.id == rollout.id)
     }
 
@@ -114,7 +119,9 @@ impl<'a> PlanContext<'a> {
 
     /// The instance that a rollout means: not a later one of the same name.
     pub(super) fn meant(&self, rollout: &Rollout, member: &Member) -> Option<&InstanceContext<'a>> {
-        self.index.instance(&member.instance).filter(|seat| seat.desired.created <= rollout.created)
+        self.index
+            .instance(&member.instance)
+            .filter(|instance_context| instance_context.desired.created <= rollout.created)
     }
 
     fn sort_orders(&mut self, asked: &'a Asked) {
@@ -157,8 +164,10 @@ impl<'a> PlanContext<'a> {
         if rollout.wish == RolloutIntent::Abort && ending(self, rollout, member).is_none() {
             return false;
         }
-        let is_meant = |seat: &&mut InstanceContext| seat.claim.is_none() && seat.desired.created <= rollout.created;
-        let seat = self.index.instance_mut(&member.instance).filter(is_meant);
-        seat.map(|seat| seat.claim = Some(Claim { rollout, member })).is_some()
+        let is_meant = |instance_context: &&mut InstanceContext| {
+            instance_context.claim.is_none() && instance_context.desired.created <= rollout.created
+        };
+        let instance_context = self.index.instance_mut(&member.instance).filter(is_meant);
+        instance_context.map(|instance_context| instance_context.claim = Some(Claim { rollout, member })).is_some()
     }
 }

@@ -6,15 +6,15 @@ use super::{MemberState, PlanContext, RolloutPhase};
 use crate::order::Outcome;
 use std::collections::BTreeMap;
 
-pub(super) fn explain(outlook: &PlanContext, progress: &Progress) -> Vec<String> {
-    let mut lines = vec![sentence(outlook, progress), tallies(progress)];
+pub(super) fn explain(plan_context: &PlanContext, progress: &Progress) -> Vec<String> {
+    let mut lines = vec![sentence(plan_context, progress), tallies(progress)];
     lines.extend(progress.standings.iter().filter_map(failure));
     lines.extend(reasons(progress));
     lines.extend(next_action(progress));
     lines
 }
 
-fn sentence(outlook: &PlanContext, progress: &Progress) -> String {
+fn sentence(plan_context: &PlanContext, progress: &Progress) -> String {
     let id = &progress.rollout.id;
     match &progress.phase {
         RolloutPhase::Running if is_in_canary(&progress.rollout.strategy, &progress.counts) => {
@@ -22,7 +22,7 @@ fn sentence(outlook: &PlanContext, progress: &Progress) -> String {
         }
         RolloutPhase::Running => format!("{id} is running"),
         RolloutPhase::Soaking { until } => {
-            let seconds = until.since(outlook.now).as_secs();
+            let seconds = until.since(plan_context.now).as_secs();
             format!("{id} watches what it has done for {seconds} s more, until {until}")
         }
         RolloutPhase::OutsideWindow { opens } => {
@@ -49,8 +49,8 @@ fn tallies(progress: &Progress) -> String {
 fn reasons(progress: &Progress) -> Vec<String> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
-    for standing in &progress.standings {
-        let reason = match &standing.state {
+    for member_context in &progress.standings {
+        let reason = match &member_context.state {
             MemberState::Waiting { because } => format!("wait: {because}"),
             MemberState::UnderWay { doing: Some(doing), .. } => format!("under way: {doing}"),
             MemberState::UnderWay { doing: None, .. } => "under way: no word yet".to_owned(),
@@ -67,7 +67,7 @@ fn reasons(progress: &Progress) -> Vec<String> {
         if place == groups.len() {
             groups.push((reason, Vec::new()));
         }
-        groups[place].1.push(standing.member.instance.as_str());
+        groups[place].1.push(member_context.member.instance.as_str());
     }
     groups.into_iter().map(|(reason, names)| format!("{}: {reason}", some_of(&names))).collect()
 }
@@ -80,9 +80,9 @@ fn some_of(names: &[&str]) -> String {
 
 fn next_action(progress: &Progress) -> Vec<String> {
     let id = &progress.rollout.id;
-    let stuck = progress.standings.iter().filter_map(|standing| match &standing.state {
+    let stuck = progress.standings.iter().filter_map(|member_context| match &member_context.state {
         MemberState::Failed { outcome: Outcome::Stuck { hint, .. }, .. } => {
-            Some(format!("next: {}: {hint}", standing.member.instance))
+            Some(format!("next: {}: {hint}", member_context.member.instance))
         }
         _ => None,
     });

@@ -35,7 +35,7 @@ pub(super) struct Counts {
 impl Counts {
     pub fn of(standings: &[MemberContext]) -> Self {
         let mut counts = Self::default();
-        standings.iter().for_each(|standing| counts.add(standing.tally));
+        standings.iter().for_each(|member_context| counts.add(member_context.tally));
         counts
     }
 

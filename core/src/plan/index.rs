@@ -75,8 +75,8 @@ impl<'a> Index<'a> {
         });
         let mut index = Self { instances: seats.collect() };
         for ended in observed.ended.values() {
-            if let Some(seat) = index.instances.get_mut(&ended.instance) {
-                seat.note(ended);
+            if let Some(instance_context) = index.instances.get_mut(&ended.instance) {
+                instance_context.note(ended);
             }
         }
         index

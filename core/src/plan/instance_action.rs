@@ -43,22 +43,22 @@ impl Wake {
     }
 }
 
-pub(super) fn plan(outlook: &PlanContext) -> Plan {
+pub(super) fn plan(plan_context: &PlanContext) -> Plan {
     let mut plan = Plan {
-        closed: outlook.closed.iter().map(|id| (*id).clone()).collect(),
-        withdrawn: outlook.withdrawn.iter().map(|id| (*id).clone()).collect(),
+        closed: plan_context.closed.iter().map(|id| (*id).clone()).collect(),
+        withdrawn: plan_context.withdrawn.iter().map(|id| (*id).clone()).collect(),
         ..Plan::default()
     };
-    let mut wake = Wake { now: outlook.now, at: None };
-    let mut taken = rollouts(outlook, &mut plan, &mut wake);
+    let mut wake = Wake { now: plan_context.now, at: None };
+    let mut taken = rollouts(plan_context, &mut plan, &mut wake);
     let mut offers = Vec::new();
-    for name in outlook.desired.instances.keys() {
-        let Some(seat) = outlook.index.instance(name) else { continue };
-        wake.by(outlook.open(name).map(|open| open.due));
-        plan.over.extend(data::over(outlook, seat));
-        plan.restored.extend(restored(outlook, seat).map(|revision| (name.clone(), revision)));
+    for name in plan_context.desired.instances.keys() {
+        let Some(instance_context) = plan_context.index.instance(name) else { continue };
+        wake.by(plan_context.open(name).map(|open| open.due));
+        plan.over.extend(data::over(plan_context, instance_context));
+        plan.restored.extend(restored(plan_context, instance_context).map(|revision| (name.clone(), revision)));
         let rollout = if taken.is_empty() { None } else { taken.remove(name) };
-        match turn(outlook, seat, rollout) {
+        match turn(plan_context, instance_context, rollout) {
             InstanceAction::Nothing { until } => wake.by(until),
             InstanceAction::Offer(offer) => offers.push(offer),
             InstanceAction::Gone => plan.gone.push(name.clone()),
@@ -69,7 +69,7 @@ pub(super) fn plan(outlook: &PlanContext) -> Plan {
             }
         }
     }
-    let (orders, waiting) = share(outlook, offers);
+    let (orders, waiting) = share(plan_context, offers);
     plan.orders.extend(orders);
     plan.waiting.extend(waiting);
     plan.waiting.sort_by(|a, b| (&a.instance, &a.rollout).cmp(&(&b.instance, &b.rollout)));
@@ -78,35 +78,39 @@ pub(super) fn plan(outlook: &PlanContext) -> Plan {
 }
 
 /// The revision that an undo has brought, while an older one is still wanted; whichever rollout has the instance now.
-fn restored(outlook: &PlanContext, seat: &InstanceContext) -> Option<u64> {
-    match newer(outlook, seat)? {
+fn restored(plan_context: &PlanContext, instance_context: &InstanceContext) -> Option<u64> {
+    match newer(plan_context, instance_context)? {
         Newer::Brought(revision) => Some(revision),
         Newer::Unknown(_) => None,
     }
 }
 
 /// Lets every rollout that has instances say what it asks and what waits.
-fn rollouts<'a>(outlook: &PlanContext<'a>, plan: &mut Plan, wake: &mut Wake) -> HashMap<&'a InstanceName, NewOrder> {
+fn rollouts<'a>(
+    plan_context: &PlanContext<'a>,
+    plan: &mut Plan,
+    wake: &mut Wake,
+) -> HashMap<&'a InstanceName, NewOrder> {
     let mut taken = HashMap::new();
-    for rollout in &outlook.claiming {
-        let progress = progress::progress(outlook, rollout);
+    for rollout in &plan_context.claiming {
+        let progress = progress::progress(plan_context, rollout);
         plan.waiting.extend(progress.waiting());
         progress.wakes.iter().for_each(|moment| wake.by(Some(*moment)));
-        taken.extend(progress.orders(outlook));
+        taken.extend(progress.orders(plan_context));
     }
     taken
 }
 
-fn turn(outlook: &PlanContext, seat: &InstanceContext, rollout: Option<NewOrder>) -> InstanceAction {
-    let wanted = intention::wanted(outlook, seat);
-    if let Some(open) = outlook.open(seat.name) {
-        if let Some(duplicate) = blocker::duplicate(outlook, &open.order.host) {
+fn turn(plan_context: &PlanContext, instance_context: &InstanceContext, rollout: Option<NewOrder>) -> InstanceAction {
+    let wanted = intention::wanted(plan_context, instance_context);
+    if let Some(open) = plan_context.open(instance_context.name) {
+        if let Some(duplicate) = blocker::duplicate(plan_context, &open.order.host) {
             return wait(&duplicate);
         }
-        return beside(open, wanted.ok().flatten().or_else(|| data::wished(outlook, seat)));
+        return beside(open, wanted.ok().flatten().or_else(|| data::wished(plan_context, instance_context)));
     }
     // Its host may have nothing more to say of it, so this does not wait for a report.
-    if intention::is_removed(outlook, seat) {
+    if intention::is_removed(plan_context, instance_context) {
         return InstanceAction::Gone;
     }
     if let Some(order) = rollout {
@@ -114,17 +118,17 @@ fn turn(outlook: &PlanContext, seat: &InstanceContext, rollout: Option<NewOrder>
     }
     let own = match wanted {
         Ok(None) => InstanceAction::Nothing { until: None },
-        Ok(Some(intention)) => match hindrance_to(outlook, seat, &intention) {
-            _ if outlook.observed.ended.contains_key(&intention.id) => ended(outlook, &intention),
-            Ok(()) => InstanceAction::Ask(intention.order(seat.name, seat.desired)),
-            Err(hindrance) => wait(&hindrance),
+        Ok(Some(intention)) => match blocker_of(plan_context, instance_context, &intention) {
+            _ if plan_context.observed.ended.contains_key(&intention.id) => ended(plan_context, &intention),
+            Ok(()) => InstanceAction::Ask(intention.order(instance_context.name, instance_context.desired)),
+            Err(blocker) => wait(&blocker),
         },
-        Err(unclear) => match blocker::reachable(outlook, seat) {
+        Err(unclear) => match blocker::reachable(plan_context, instance_context) {
             Ok(_) => wait(&unclear),
             Err(unreachable) => wait(&unreachable),
         },
     };
-    with_data(own, || data::turn(outlook, seat))
+    with_data(own, || data::turn(plan_context, instance_context))
 }
 
 /// What keeps an instance from becoming what it shall be does not keep anybody from its data.
@@ -156,21 +160,21 @@ fn beside(open: &Open, wanted: Option<Intention>) -> InstanceAction {
     }
 }
 
-pub(super) fn hindrance_to(
-    outlook: &PlanContext,
-    seat: &InstanceContext,
+pub(super) fn blocker_of(
+    plan_context: &PlanContext,
+    instance_context: &InstanceContext,
     intention: &Intention,
 ) -> Result<(), Blocker> {
-    let host = blocker::reachable(outlook, seat)?;
+    let host = blocker::reachable(plan_context, instance_context)?;
     if intention.is_bound_by_app_list() {
-        blocker::allowed(host, &seat.desired.release.name.app)?;
+        blocker::allowed(host, &instance_context.desired.release.name.app)?;
     }
-    blocker::within_hours(outlook, host)
+    blocker::within_hours(plan_context, host)
 }
 
 /// An intention whose order has ended is not asked again.
-fn ended(outlook: &PlanContext, intention: &Intention) -> InstanceAction {
-    let Some(Ended { outcome, .. }) = outlook.observed.ended.get(&intention.id) else {
+fn ended(plan_context: &PlanContext, intention: &Intention) -> InstanceAction {
+    let Some(Ended { outcome, .. }) = plan_context.observed.ended.get(&intention.id) else {
         return InstanceAction::Nothing { until: None };
     };
     let noun = intention.noun();
@@ -184,6 +188,6 @@ fn ended(outlook: &PlanContext, intention: &Intention) -> InstanceAction {
     InstanceAction::Wait { because, until: None }
 }
 
-fn wait(hindrance: &Blocker) -> InstanceAction {
-    InstanceAction::Wait { because: hindrance.to_string(), until: hindrance.ends() }
+fn wait(blocker: &Blocker) -> InstanceAction {
+    InstanceAction::Wait { because: blocker.to_string(), until: blocker.ends() }
 }

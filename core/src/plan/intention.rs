@@ -63,9 +63,12 @@ pub(super) fn noun(action: &Action) -> &'static str {
 }
 
 /// The first thing that an instance wants, in the order of priority; nothing when it is as desired.
-pub(super) fn wanted(outlook: &PlanContext, seat: &InstanceContext) -> Result<Option<Intention>, Blocker> {
-    let (name, instance) = (seat.name, seat.desired);
-    let seen = blocker::reported(seat)?;
+pub(super) fn wanted(
+    plan_context: &PlanContext,
+    instance_context: &InstanceContext,
+) -> Result<Option<Intention>, Blocker> {
+    let (name, instance) = (instance_context.name, instance_context.desired);
+    let seen = blocker::reported(instance_context)?;
     if let Running::Busy { doing, .. } = &seen.running {
         return Err(Blocker::Busy { step: doing.step.clone() });
     }
@@ -73,13 +76,13 @@ pub(super) fn wanted(outlook: &PlanContext, seat: &InstanceContext) -> Result<Op
         return Ok(Some(remove(name, instance)));
     }
     match seen.running.last() {
-        None => match data::restored_anew(seat) {
+        None => match data::restored_anew(instance_context) {
             Some(restore) => Ok(Some(restore)),
-            None => install(outlook, seat),
+            None => install(plan_context, instance_context),
         },
         Some(said) if instance.revision > said.revision => Ok(Some(configure(name, instance, said))),
         Some(said) if instance.power.serial > said.power_serial => Ok(Some(power(name, instance))),
-        Some(_) => match newer(outlook, seat) {
+        Some(_) => match newer(plan_context, instance_context) {
             Some(Newer::Unknown(said)) => Err(Blocker::NewerValues { said, wanted: instance.revision }),
             Some(Newer::Brought(_)) | None => Ok(None),
         },
@@ -87,9 +90,10 @@ pub(super) fn wanted(outlook: &PlanContext, seat: &InstanceContext) -> Result<Op
 }
 
 /// Whether its removal was wanted and has been carried out.
-pub(super) fn is_removed(outlook: &PlanContext, seat: &InstanceContext) -> bool {
-    let wanted = seat.desired.removal.as_ref().map(|_| remove(seat.name, seat.desired).id);
-    let ended = wanted.and_then(|id| outlook.observed.ended.get(&id));
+pub(super) fn is_removed(plan_context: &PlanContext, instance_context: &InstanceContext) -> bool {
+    let wanted =
+        instance_context.desired.removal.as_ref().map(|_| remove(instance_context.name, instance_context.desired).id);
+    let ended = wanted.and_then(|id| plan_context.observed.ended.get(&id));
     ended.is_some_and(|ended| ended.outcome.is_success())
 }
 
@@ -106,21 +110,23 @@ fn remove(name: &InstanceName, instance: &InstanceDesired) -> Intention {
 
 /// An installation is a new intention on a machine that has enrolled anew: a new disk has nothing on it. So it is with
 /// other values: what failed for a port that was taken is tried again with another.
-fn install(outlook: &PlanContext, seat: &InstanceContext) -> Result<Option<Intention>, Blocker> {
-    let (name, instance, host) = (seat.name, seat.desired, blocker::seen_host(seat)?);
+fn install(plan_context: &PlanContext, instance_context: &InstanceContext) -> Result<Option<Intention>, Blocker> {
+    let (name, instance, host) =
+        (instance_context.name, instance_context.desired, blocker::seen_host(instance_context)?);
     if let Some(origin) = &instance.origin {
         return Err(Blocker::NeverEmpty { origin: origin.clone() });
     }
     let (created, revision) = (instance.created.0.to_string(), instance.revision.to_string());
     let id = order_id(&["install", name.as_str(), &created, &host.said.enrolment, &revision]);
-    let goal = Goal { release: release_to_install(outlook, seat).clone(), revision: instance.revision };
+    let goal =
+        Goal { release: release_to_install(plan_context, instance_context).clone(), revision: instance.revision };
     Ok(Some(Intention { id, action: Action::Install { goal }, deadline: INSTALL }))
 }
 
 /// What rollouts have made of it since it was first installed; without any, what it was installed as.
-fn release_to_install<'a>(outlook: &PlanContext<'a>, seat: &InstanceContext<'a>) -> &'a Release {
-    let Some(claim) = seat.claim else { return &seat.desired.release };
-    let moved = member::ending(outlook, claim.rollout, claim.member).is_some_and(|end| end.outcome.is_success());
+fn release_to_install<'a>(plan_context: &PlanContext<'a>, instance_context: &InstanceContext<'a>) -> &'a Release {
+    let Some(claim) = instance_context.claim else { return &instance_context.desired.release };
+    let moved = member::ending(plan_context, claim.rollout, claim.member).is_some_and(|end| end.outcome.is_success());
     if moved { &claim.member.to } else { &claim.member.from }
 }
 

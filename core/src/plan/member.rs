@@ -49,51 +49,57 @@ pub fn upgrade_ids<'a>(rollout: &'a Rollout, member: &'a Member) -> impl Iterato
 }
 
 /// How a member's order ended: well in any attempt, or badly in the present one.
-pub(super) fn ending<'a>(outlook: &PlanContext<'a>, rollout: &Rollout, member: &Member) -> Option<&'a Ended> {
+pub(super) fn ending<'a>(plan_context: &PlanContext<'a>, rollout: &Rollout, member: &Member) -> Option<&'a Ended> {
     (1..=rollout.attempt).rev().find_map(|attempt| {
-        let ended = outlook.observed.ended.get(&upgrade_id(rollout, attempt, member))?;
+        let ended = plan_context.observed.ended.get(&upgrade_id(rollout, attempt, member))?;
         (attempt == rollout.attempt || ended.outcome.is_success()).then_some(ended)
     })
 }
 
-pub(super) fn standing<'r>(outlook: &PlanContext, rollout: &Rollout, member: &'r Member) -> MemberContext<'r> {
-    let (state, tally, wakes) = stand(outlook, rollout, member);
+pub(super) fn member_context<'r>(
+    plan_context: &PlanContext,
+    rollout: &Rollout,
+    member: &'r Member,
+) -> MemberContext<'r> {
+    let (state, tally, wakes) = stand(plan_context, rollout, member);
     MemberContext { member, state, tally, wakes }
 }
 
 type Stand = (MemberState, Tally, Option<Time>);
 
-fn stand(outlook: &PlanContext, rollout: &Rollout, member: &Member) -> Stand {
-    if let Some(ended) = ending(outlook, rollout, member) {
-        return after_the_end(outlook, rollout, member, ended);
+fn stand(plan_context: &PlanContext, rollout: &Rollout, member: &Member) -> Stand {
+    if let Some(ended) = ending(plan_context, rollout, member) {
+        return after_the_end(plan_context, rollout, member, ended);
     }
-    let ours = outlook.open(&member.instance).filter(|open| open.order.rollout.as_ref() == Some(&rollout.id));
+    let ours = plan_context.open(&member.instance).filter(|open| open.order.rollout.as_ref() == Some(&rollout.id));
     if let Some(open) = ours {
-        return under_way(outlook, member, open);
+        return under_way(plan_context, member, open);
     }
-    let Some(seat) = outlook.meant(rollout, member).filter(|seat| is_staying(seat)) else {
+    let Some(instance_context) =
+        plan_context.meant(rollout, member).filter(|instance_context| is_staying(instance_context))
+    else {
         return (MemberState::Removed, Tally::Apart, None);
     };
-    let owner = seat.claim.map(|claim| claim.rollout);
+    let owner = instance_context.claim.map(|claim| claim.rollout);
     match owner.filter(|owner| (owner.created, &owner.id) > (rollout.created, &rollout.id)) {
         Some(newer) => (MemberState::Superseded { by: newer.id.clone() }, Tally::Apart, None),
-        None => before_the_order(outlook, rollout, member, seat),
+        None => before_the_order(plan_context, rollout, member, instance_context),
     }
 }
 
 /// Neither the instance nor its host is to leave, or has left.
-fn is_staying(seat: &InstanceContext) -> bool {
-    let is_in_fleet = match seat.host {
+fn is_staying(instance_context: &InstanceContext) -> bool {
+    let is_in_fleet = match instance_context.host {
         Presence::Removed => false,
         Presence::NeverSeen | Presence::Seen(_) => true,
     };
-    is_in_fleet && seat.desired.removal.is_none()
+    is_in_fleet && instance_context.desired.removal.is_none()
 }
 
-fn after_the_end(outlook: &PlanContext, rollout: &Rollout, member: &Member, ended: &Ended) -> Stand {
+fn after_the_end(plan_context: &PlanContext, rollout: &Rollout, member: &Member, ended: &Ended) -> Stand {
     let at = ended.at;
     match &ended.outcome {
-        Outcome::AlreadySo | Outcome::Done => match sickness(outlook, rollout, member) {
+        Outcome::AlreadySo | Outcome::Done => match sickness(plan_context, rollout, member) {
             Some(reason) => (MemberState::Sickened { reason }, Tally::Sick(at), None),
             None => (MemberState::Done { at }, Tally::Success(at), None),
         },
@@ -104,8 +110,8 @@ fn after_the_end(outlook: &PlanContext, rollout: &Rollout, member: &Member, ende
 }
 
 /// Why a member that was moved is unhealthy, if that is what its host last said.
-fn sickness(outlook: &PlanContext, rollout: &Rollout, member: &Member) -> Option<String> {
-    let seen = blocker::reported(outlook.meant(rollout, member)?).ok()?;
+fn sickness(plan_context: &PlanContext, rollout: &Rollout, member: &Member) -> Option<String> {
+    let seen = blocker::reported(plan_context.meant(rollout, member)?).ok()?;
     let Running::Settled(said) = &seen.running else { return None };
     match &said.health {
         InstanceHealth::Unhealthy { reason } if said.release == member.to => Some(reason.clone()),
@@ -117,14 +123,14 @@ fn sickness(outlook: &PlanContext, rollout: &Rollout, member: &Member) -> Option
     }
 }
 
-fn under_way(outlook: &PlanContext, member: &Member, open: &Open) -> Stand {
+fn under_way(plan_context: &PlanContext, member: &Member, open: &Open) -> Stand {
     let (order, since) = (open.id.clone(), open.order.asked);
     match open.lateness {
         Lateness::Late => (MemberState::Overdue { order, since }, Tally::Late, None),
         Lateness::InTime => {
-            let seen = outlook.observed.instances.get(&member.instance);
+            let seen = plan_context.observed.instances.get(&member.instance);
             let doing = seen.filter(|seen| is_busy_with(&seen.running, open.id)).and_then(|seen| doing(&seen.running));
-            let held = || blocker::duplicate(outlook, &open.order.host).map(|held| Doing::step(held.to_string()));
+            let held = || blocker::duplicate(plan_context, &open.order.host).map(|held| Doing::step(held.to_string()));
             let doing = doing.or_else(held);
             (MemberState::UnderWay { order, since, doing }, Tally::UnderWay, Some(open.due))
         }
@@ -138,8 +144,13 @@ fn doing(running: &Running) -> Option<Doing> {
     }
 }
 
-fn before_the_order(outlook: &PlanContext, rollout: &Rollout, member: &Member, seat: &InstanceContext) -> Stand {
-    let seen = blocker::reported(seat);
+fn before_the_order(
+    plan_context: &PlanContext,
+    rollout: &Rollout,
+    member: &Member,
+    instance_context: &InstanceContext,
+) -> Stand {
+    let seen = blocker::reported(instance_context);
     if let Ok(InstanceObserved { running: Running::Settled(said), at, .. }) = seen {
         if said.release == member.to {
             return (MemberState::Done { at: *at }, Tally::Apart, None);
@@ -148,12 +159,13 @@ fn before_the_order(outlook: &PlanContext, rollout: &Rollout, member: &Member, s
             return (MemberState::Elsewhere { found: said.release.clone() }, Tally::Apart, None);
         }
     }
-    let is_reachable = blocker::reachable(outlook, seat).is_ok();
-    if let Some(stand) = seen.ok().filter(|_| is_reachable).and_then(|seen| resumed(outlook.now, rollout, member, seen))
+    let is_reachable = blocker::reachable(plan_context, instance_context).is_ok();
+    if let Some(stand) =
+        seen.ok().filter(|_| is_reachable).and_then(|seen| resumed(plan_context.now, rollout, member, seen))
     {
         return stand;
     }
-    match obstacle(outlook, member, seat) {
+    match obstacle(plan_context, member, instance_context) {
         Ok(()) => (MemberState::Waiting { because: String::new() }, Tally::Ready, None),
         Err(Blocker::Offline { .. } | Blocker::NeverSeen) => (MemberState::Offline, Tally::Offline, None),
         Err(other) => (MemberState::Waiting { because: other.to_string() }, Tally::Held, other.ends()),
@@ -172,17 +184,17 @@ fn resumed(now: Time, rollout: &Rollout, member: &Member, seen: &InstanceObserve
 }
 
 /// What of its own stands in the way of a member, whatever the rollout's gates say.
-fn obstacle(outlook: &PlanContext, member: &Member, seat: &InstanceContext) -> Result<(), Blocker> {
-    let host = blocker::reachable(outlook, seat)?;
-    if let Some(open) = outlook.open(&member.instance) {
+fn obstacle(plan_context: &PlanContext, member: &Member, instance_context: &InstanceContext) -> Result<(), Blocker> {
+    let host = blocker::reachable(plan_context, instance_context)?;
+    if let Some(open) = plan_context.open(&member.instance) {
         return Err(Blocker::of(open));
     }
-    let seen = blocker::reported(seat)?;
+    let seen = blocker::reported(instance_context)?;
     match &seen.running {
         Running::Absent => return Err(Blocker::NotInstalled),
         Running::Busy { doing, .. } => return Err(Blocker::Busy { step: doing.step.clone() }),
         Running::Settled(_) => {}
     }
     blocker::allowed(host, &member.to.name.app)?;
-    blocker::within_hours(outlook, host)
+    blocker::within_hours(plan_context, host)
 }

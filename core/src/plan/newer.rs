@@ -32,12 +32,12 @@ impl PlanContext<'_> {
     }
 }
 
-pub(super) fn newer(outlook: &PlanContext, seat: &InstanceContext) -> Option<Newer> {
-    let seen = blocker::reported(seat).ok()?;
+pub(super) fn newer(plan_context: &PlanContext, instance_context: &InstanceContext) -> Option<Newer> {
+    let seen = blocker::reported(instance_context).ok()?;
     let Running::Settled(said) = &seen.running else { return None };
-    if said.revision <= seat.desired.revision {
+    if said.revision <= instance_context.desired.revision {
         return None;
     }
-    let is_brought = outlook.brought().contains(&(seat.name.clone(), said.revision));
+    let is_brought = plan_context.brought().contains(&(instance_context.name.clone(), said.revision));
     Some(if is_brought { Newer::Brought(said.revision) } else { Newer::Unknown(said.revision) })
 }

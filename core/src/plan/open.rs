@@ -36,33 +36,33 @@ pub(super) enum Settlement<'a> {
     Open(Open<'a>),
 }
 
-pub(super) fn settle<'a>(outlook: &PlanContext<'a>, id: &'a OrderId, order: &'a OpenOrder) -> Settlement<'a> {
-    if outlook.observed.ended.contains_key(id) {
+pub(super) fn settle<'a>(plan_context: &PlanContext<'a>, id: &'a OrderId, order: &'a OpenOrder) -> Settlement<'a> {
+    if plan_context.observed.ended.contains_key(id) {
         return Settlement::Closed;
     }
-    if !outlook.desired.hosts.contains_key(&order.host) {
+    if !plan_context.desired.hosts.contains_key(&order.host) {
         return Settlement::Withdrawn;
     }
-    let link = outlook.observed.hosts.get(&order.host).map(|host| host.link);
-    let due = due(outlook, id, order, link);
-    let is_past = due <= outlook.now;
+    let link = plan_context.observed.hosts.get(&order.host).map(|host| host.link);
+    let due = due(plan_context, id, order, link);
+    let is_past = due <= plan_context.now;
     match link {
         Some(LinkState::Online) => {
             let lateness = if is_past { Lateness::Late } else { Lateness::InTime };
             Settlement::Open(Open { id, order, due, lateness })
         }
-        Some(LinkState::Offline { .. }) | None if is_past || is_unwanted(outlook, order) => Settlement::Withdrawn,
+        Some(LinkState::Offline { .. }) | None if is_past || is_unwanted(plan_context, order) => Settlement::Withdrawn,
         Some(LinkState::Offline { .. }) | None => Settlement::Open(Open { id, order, due, lateness: Lateness::InTime }),
     }
 }
 
 /// Counted from the last moment at which the host can have begun.
-fn due(outlook: &PlanContext, id: &OrderId, order: &OpenOrder, link: Option<LinkState>) -> Time {
+fn due(plan_context: &PlanContext, id: &OrderId, order: &OpenOrder, link: Option<LinkState>) -> Time {
     let lost = match link {
         Some(LinkState::Offline { since }) => since,
         Some(LinkState::Online) | None => Time::ZERO,
     };
-    let instance = outlook.observed.instances.get(&order.order.instance);
+    let instance = plan_context.observed.instances.get(&order.order.instance);
     let at_work = instance.filter(|seen| is_busy_with(&seen.running, id)).map_or(Time::ZERO, |seen| seen.at);
     order.asked.max(lost).max(at_work).after(order.order.deadline).after(GRACE)
 }
@@ -76,7 +76,7 @@ pub(super) fn is_busy_with(running: &Running, id: &OrderId) -> bool {
 }
 
 /// An order of an aborted rollout that a lost host may not have received: it must not find it when it is back.
-fn is_unwanted(outlook: &PlanContext, order: &OpenOrder) -> bool {
+fn is_unwanted(plan_context: &PlanContext, order: &OpenOrder) -> bool {
     let Some(id) = &order.rollout else { return false };
-    outlook.desired.rollouts.get(id).is_none_or(|rollout| rollout.wish == RolloutIntent::Abort)
+    plan_context.desired.rollouts.get(id).is_none_or(|rollout| rollout.wish == RolloutIntent::Abort)
 }

@@ -20,18 +20,18 @@ pub struct Progress<'r> {
     pub(super) wakes: Vec<Time>,
 }
 
-pub(super) fn progress<'r>(outlook: &PlanContext, rollout: &'r Rollout) -> Progress<'r> {
-    let standings = rollout.members.iter().map(|member| member::standing(outlook, rollout, member));
+pub(super) fn progress<'r>(plan_context: &PlanContext, rollout: &'r Rollout) -> Progress<'r> {
+    let standings = rollout.members.iter().map(|member| member::member_context(plan_context, rollout, member));
     let mut standings: Vec<MemberContext> = standings.collect();
     let counts = Counts::of(&standings);
     let halt = gate::is_halting(&rollout.strategy, &counts).then(|| halt_reason(rollout, &counts, &standings));
-    let (phase, gate) = gate::decide(rollout, &counts, halt, outlook.now);
-    let taken = take::take(outlook, &rollout.strategy, &gate, &mut standings);
-    let mut wakes: Vec<Time> = standings.iter().filter_map(|standing| standing.wakes).collect();
+    let (phase, gate) = gate::decide(rollout, &counts, halt, plan_context.now);
+    let taken = take::take(plan_context, &rollout.strategy, &gate, &mut standings);
+    let mut wakes: Vec<Time> = standings.iter().filter_map(|member_context| member_context.wakes).collect();
     // Without anyone who could be asked, a gate that opens changes nothing.
     match gate {
         _ if counts.ready == 0 => {}
-        Gate::Open { .. } => wakes.extend(gate::last_start(&rollout.strategy, outlook.now)),
+        Gate::Open { .. } => wakes.extend(gate::last_start(&rollout.strategy, plan_context.now)),
         Gate::Shut { until, .. } => wakes.extend(until),
     }
     Progress { rollout, phase, counts, standings, taken, wakes }
@@ -39,7 +39,7 @@ pub(super) fn progress<'r>(outlook: &PlanContext, rollout: &'r Rollout) -> Progr
 
 impl<'r> Progress<'r> {
     pub fn members(&self) -> impl Iterator<Item = (&'r Member, &MemberState)> {
-        self.standings.iter().map(|standing| (standing.member, &standing.state))
+        self.standings.iter().map(|member_context| (member_context.member, &member_context.state))
     }
 }
 
@@ -48,8 +48,8 @@ impl Progress<'_> {
     pub(super) fn waiting(&self) -> impl Iterator<Item = Waiting> {
         let is_wanted = self.phase != RolloutPhase::Aborted;
         let places = self.standings.iter().enumerate().filter(move |(place, _)| is_wanted && !self.is_taken(*place));
-        places.filter_map(|(_, standing)| {
-            let because = match &standing.state {
+        places.filter_map(|(_, member_context)| {
+            let because = match &member_context.state {
                 MemberState::Waiting { because } => because.clone(),
                 MemberState::Offline => "its host is offline; it catches up when it is back".to_owned(),
                 MemberState::Overdue { since, .. } => {
@@ -63,15 +63,15 @@ impl Progress<'_> {
                 | MemberState::Superseded { .. }
                 | MemberState::Removed => return None,
             };
-            let (instance, rollout) = (standing.member.instance.clone(), Some(self.rollout.id.clone()));
+            let (instance, rollout) = (member_context.member.instance.clone(), Some(self.rollout.id.clone()));
             Some(Waiting { instance, rollout, because })
         })
     }
 
     /// What is asked now, by instance.
-    pub(super) fn orders<'a>(&self, outlook: &PlanContext<'a>) -> Vec<(&'a crate::names::InstanceName, NewOrder)> {
+    pub(super) fn orders<'a>(&self, plan_context: &PlanContext<'a>) -> Vec<(&'a crate::names::InstanceName, NewOrder)> {
         let taken = self.taken.iter().map(|place| self.standings[*place].member);
-        taken.filter_map(|member| order(outlook, self.rollout, member)).collect()
+        taken.filter_map(|member| order(plan_context, self.rollout, member)).collect()
     }
 
     fn is_taken(&self, place: usize) -> bool {
@@ -82,12 +82,12 @@ impl Progress<'_> {
 /// The upgrade brings the values that are wanted now: they may have been set for the new version. An undo brings those of
 /// before; a newer revision is never taken back to an older one.
 fn order<'a>(
-    outlook: &PlanContext<'a>,
+    plan_context: &PlanContext<'a>,
     rollout: &Rollout,
     member: &Member,
 ) -> Option<(&'a crate::names::InstanceName, NewOrder)> {
-    let seat = outlook.index.instance(&member.instance)?;
-    let (name, instance) = (seat.name, seat.desired);
+    let instance_context = plan_context.index.instance(&member.instance)?;
+    let (name, instance) = (instance_context.name, instance_context.desired);
     let revision = member.to_revision.map_or(instance.revision, |brought| brought.max(instance.revision));
     let goal = Goal { release: member.to.clone(), revision };
     let order = Order {
@@ -110,12 +110,12 @@ fn halt_reason(rollout: &Rollout, counts: &Counts, standings: &[MemberContext]) 
 }
 
 /// What went wrong with a member, as a sentence; nothing if nothing did.
-pub(super) fn failure(standing: &MemberContext) -> Option<String> {
-    let name = &standing.member.instance;
-    match (&standing.tally, &standing.state) {
+pub(super) fn failure(member_context: &MemberContext) -> Option<String> {
+    let name = &member_context.member.instance;
+    match (&member_context.tally, &member_context.state) {
         (Tally::Failure(_), MemberState::Failed { outcome, .. }) => Some(match outcome {
             Outcome::RolledBack { reason } => {
-                format!("{name} went back to {}: {reason}", standing.member.from.name.version)
+                format!("{name} went back to {}: {reason}", member_context.member.from.name.version)
             }
             Outcome::Stuck { reason, .. } => format!("{name} is stuck: {reason}"),
             Outcome::Refused { reason } => format!("{name} refused: {reason}"),

@@ -8,15 +8,16 @@ impl PlanContext<'_> {
     /// The undo whose former values an instance is about to get, or has and they are not yet the wanted ones: values that
     /// were set now would be merged with those that it takes back.
     pub fn is_put_back_by(&self, name: &InstanceName) -> Option<&RolloutId> {
-        let seat = self.index.instance(name)?;
-        let brings = |member: &Member| member.to_revision.is_some_and(|revision| revision > seat.desired.revision);
+        let instance_context = self.index.instance(name)?;
+        let brings =
+            |member: &Member| member.to_revision.is_some_and(|revision| revision > instance_context.desired.revision);
         // One that was aborted has the instance no more, and its order goes on all the same.
         let at_it = self.open(name).and_then(|open| self.desired.rollouts.get(open.order.rollout.as_ref()?));
         let is_at_it = |undo: &&Rollout| undo.members.iter().any(|member| member.instance == *name && brings(member));
         if let Some(undo) = at_it.filter(is_at_it) {
             return Some(&undo.id);
         }
-        let claim = seat.claim.filter(|claim| brings(claim.member))?;
+        let claim = instance_context.claim.filter(|claim| brings(claim.member))?;
         let may_begin = || !self.has_ended_well(claim.rollout, claim.member) && is_active(&self.phase(claim.rollout));
         let has_done = || matches!(self.newer(name), Some(Newer::Brought(_)));
         (may_begin() || has_done()).then_some(&claim.rollout.id)

@@ -28,21 +28,21 @@ pub(super) enum Rank {
     Forget,
 }
 
-pub(super) fn share(outlook: &PlanContext, mut offers: Vec<Offer>) -> (Vec<NewOrder>, Vec<Waiting>) {
+pub(super) fn share(plan_context: &PlanContext, mut offers: Vec<Offer>) -> (Vec<NewOrder>, Vec<Waiting>) {
     if offers.is_empty() {
         return Default::default();
     }
     offers.sort_by(|a, b| (a.rank, a.since, &a.instance).cmp(&(b.rank, b.since, &b.instance)));
-    let at_once = usize::try_from(outlook.desired.at_once.0).unwrap_or(usize::MAX);
-    let mut places = Places::of(outlook);
+    let at_once = usize::try_from(plan_context.desired.at_once.0).unwrap_or(usize::MAX);
+    let mut places = Places::of(plan_context);
     let (mut orders, mut waiting) = (Vec::new(), Vec::new());
     for Offer { instance, intention, .. } in offers {
-        let Some(seat) = outlook.index.instance(&instance) else { continue };
+        let Some(instance_context) = plan_context.index.instance(&instance) else { continue };
         let noun = intention.noun();
-        let because = match places.obstacle(seat, &intention, at_once) {
+        let because = match places.obstacle(instance_context, &intention, at_once) {
             None => {
-                places.take(seat, &intention);
-                orders.push(intention.order(seat.name, seat.desired));
+                places.take(instance_context, &intention);
+                orders.push(intention.order(instance_context.name, instance_context.desired));
                 continue;
             }
             Some(because) => format!("{noun}: {because}"),
@@ -60,11 +60,11 @@ struct Places {
 
 impl Places {
     /// A host that was lost, or is late, takes no place: it may stay away for long, and others must not wait for it.
-    fn of(outlook: &PlanContext) -> Self {
+    fn of(plan_context: &PlanContext) -> Self {
         let mut places = Self { taken: 0, drilling: HashSet::new() };
-        for open in outlook.all_open() {
+        for open in plan_context.all_open() {
             let is_online =
-                outlook.observed.hosts.get(&open.order.host).is_some_and(|host| host.link == LinkState::Online);
+                plan_context.observed.hosts.get(&open.order.host).is_some_and(|host| host.link == LinkState::Online);
             let kind = open.order.order.action.data().map(crate::backup::DataAction::kind);
             match kind.filter(|_| is_online && open.lateness == Lateness::InTime) {
                 Some(DataKind::Drill) => {
@@ -78,8 +78,8 @@ impl Places {
         places
     }
 
-    fn obstacle(&self, seat: &InstanceContext, intention: &Intention, at_once: usize) -> Option<String> {
-        if is_drill(intention) && self.drilling.contains(&seat.desired.host) {
+    fn obstacle(&self, instance_context: &InstanceContext, intention: &Intention, at_once: usize) -> Option<String> {
+        if is_drill(intention) && self.drilling.contains(&instance_context.desired.host) {
             return Some("another drill runs on its host".to_owned());
         }
         let most = || match at_once {
@@ -89,10 +89,10 @@ impl Places {
         (self.taken >= at_once).then(most)
     }
 
-    fn take(&mut self, seat: &InstanceContext, intention: &Intention) {
+    fn take(&mut self, instance_context: &InstanceContext, intention: &Intention) {
         self.taken += 1;
         if is_drill(intention) {
-            self.drilling.insert(seat.desired.host.clone());
+            self.drilling.insert(instance_context.desired.host.clone());
         }
     }
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 ///
 /// Gives back their places in the list.
 pub(super) fn take(
-    outlook: &PlanContext,
+    plan_context: &PlanContext,
     strategy: &Strategy,
     gate: &Gate,
     standings: &mut [MemberContext],
@@ -20,45 +20,45 @@ pub(super) fn take(
         Gate::Open { room } => (*room, None),
         Gate::Shut { because, .. } => (0, Some(because.as_str())),
     };
-    let mut sharing = Sharing::of(outlook, &strategy.per, standings);
+    let mut sharing = Sharing::of(plan_context, &strategy.per, standings);
     let mut taken = Vec::new();
-    for (place, standing) in standings.iter_mut().enumerate() {
-        if standing.tally != Tally::Ready {
+    for (place, member_context) in standings.iter_mut().enumerate() {
+        if member_context.tally != Tally::Ready {
             continue;
         }
         let because = match shut {
             Some(because) => because.to_owned(),
             None if taken.len() >= room => "its wave has not come".to_owned(),
-            None => match sharing.full(&standing.member.instance) {
+            None => match sharing.full(&member_context.member.instance) {
                 Some(because) => because,
                 None => {
-                    sharing.add(&standing.member.instance);
+                    sharing.add(&member_context.member.instance);
                     taken.push(place);
                     "it is asked now".to_owned()
                 }
             },
         };
-        standing.state = MemberState::Waiting { because };
+        member_context.state = MemberState::Waiting { because };
     }
     taken
 }
 
 /// How many are under way among hosts that share a label's value.
 struct Sharing<'a> {
-    outlook: &'a PlanContext<'a>,
+    plan_context: &'a PlanContext<'a>,
     per: &'a BTreeMap<String, u32>,
     under_way: HashMap<(&'a str, &'a str), u32>,
 }
 
 impl<'a> Sharing<'a> {
-    fn of(outlook: &'a PlanContext<'a>, per: &'a BTreeMap<String, u32>, standings: &[MemberContext]) -> Self {
-        let mut sharing = Self { outlook, per, under_way: HashMap::new() };
+    fn of(plan_context: &'a PlanContext<'a>, per: &'a BTreeMap<String, u32>, standings: &[MemberContext]) -> Self {
+        let mut sharing = Self { plan_context, per, under_way: HashMap::new() };
         if per.is_empty() {
             return sharing;
         }
-        for standing in standings {
-            match standing.tally {
-                Tally::UnderWay | Tally::Late => sharing.add(&standing.member.instance),
+        for member_context in standings {
+            match member_context.tally {
+                Tally::UnderWay | Tally::Late => sharing.add(&member_context.member.instance),
                 Tally::Success(_) | Tally::Failure(_) | Tally::Sick(_) => {}
                 Tally::Ready | Tally::Held | Tally::Offline | Tally::Apart => {}
             }
@@ -68,9 +68,9 @@ impl<'a> Sharing<'a> {
 
     /// The values of the limited labels on an instance's host. A host without the label shares it with nobody.
     fn values(&self, instance: &InstanceName) -> impl Iterator<Item = (&'a str, &'a str, u32)> + use<'a> {
-        let desired = self.outlook.desired;
-        let seat = self.outlook.index.instance(instance);
-        let host = seat.and_then(|seat| desired.hosts.get(&seat.desired.host));
+        let desired = self.plan_context.desired;
+        let instance_context = self.plan_context.index.instance(instance);
+        let host = instance_context.and_then(|instance_context| desired.hosts.get(&instance_context.desired.host));
         let limits = self.per.iter();
         limits.filter_map(move |(label, limit)| Some((label.as_str(), host?.labels.get(label)?, *limit)))
     }

@@ -195,11 +195,11 @@ mod tests {
     #[test]
     fn a_double_owns_what_carries_its_id_and_nothing_of_its_instance() {
         let spec = rendered(&bundle(&[]), "1", &[]).expect("the demo renders").spec;
-        let double = spec.sandbox(&["db".to_owned()].into(), "1");
-        let own = |key: &str| double.containers[0].labels.get(key).map(String::as_str);
-        assert_eq!(owner_by_labels(&double, own), EngineOwner::Instance);
+        let sandbox = spec.sandbox(&["db".to_owned()].into(), "1");
+        let own = |key: &str| sandbox.containers[0].labels.get(key).map(String::as_str);
+        assert_eq!(owner_by_labels(&sandbox, own), EngineOwner::Instance);
         let of_instance = |key: &str| spec.containers[0].labels.get(key).map(String::as_str);
         let expect = EngineOwner::Other { instance: "demo-1".to_owned(), host: Some("lab-1".to_owned()) };
-        assert_eq!(owner_by_labels(&double, of_instance), expect);
+        assert_eq!(owner_by_labels(&sandbox, of_instance), expect);
     }
 }

@@ -16,21 +16,21 @@ pub const FLEET_THROWAWAY: &str = "fleet.throwaway";
 impl InstanceSpec {
     /// The double of these services and of what they need, under a project's name of its own.
     pub fn sandbox(&self, services: &BTreeSet<String>, id: &str) -> Self {
-        let double =
+        let sandbox =
             Sandbox { of: self, id, project: project_of(id), folder: format!("{}.throwaway-{id}", self.working_dir) };
         let services = self.with_needs(services);
-        let network = double.network();
-        let mut volumes: Vec<_> = self.volumes.iter().map(|volume| double.volume(&volume.key)).collect();
+        let network = sandbox.network();
+        let mut volumes: Vec<_> = self.volumes.iter().map(|volume| sandbox.volume(&volume.key)).collect();
         let mut containers: Vec<_> = self
             .containers
             .iter()
             .filter(|container| services.contains(&container.service))
-            .map(|container| double.container(container, &services, &network.name, &mut volumes))
+            .map(|container| sandbox.container(container, &services, &network.name, &mut volumes))
             .collect();
         for container in &mut containers {
             container.config_hash = hash::of_container(container, std::slice::from_ref(&network));
         }
-        let (project, working_dir) = (double.project.clone(), double.folder.clone());
+        let (project, working_dir) = (sandbox.project.clone(), sandbox.folder.clone());
         Self { project, working_dir, networks: vec![network], volumes, containers, ..self.clone() }
     }
 

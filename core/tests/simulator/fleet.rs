@@ -58,15 +58,15 @@ pub struct Host {
 pub struct Fleet {
     pub desired: Desired,
     pub hosts: Vec<Host>,
-    pub weather: FaultSchedule,
+    pub faults: FaultSchedule,
     pub start: Time,
 }
 
 pub fn draw(random: &mut Random) -> Fleet {
     let start = Time(20_000 * 24 * 60 * MINUTE + random.between(0, 24 * 60) * MINUTE);
     let size = if random.percent(80) { random.between(1, 8) } else { random.between(9, 30) };
-    let weather = weather(random, size, start);
-    let mut fleet = Fleet { desired: Desired::default(), hosts: Vec::new(), weather, start };
+    let faults = faults(random, size, start);
+    let mut fleet = Fleet { desired: Desired::default(), hosts: Vec::new(), faults, start };
     for number in 0..size {
         let name: HostName = read(&format!("h{number:02}"));
         let labels = labels(random);
@@ -86,7 +86,7 @@ pub fn draw(random: &mut Random) -> Fleet {
     fleet
 }
 
-fn weather(random: &mut Random, size: u64, start: Time) -> FaultSchedule {
+fn faults(random: &mut Random, size: u64, start: Time) -> FaultSchedule {
     let length = random.between(10, 60) * MINUTE;
     let calm_at = Time(start.0 + length);
     let delay = if random.percent(50) { 200 } else { 20_000 };

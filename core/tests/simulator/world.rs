@@ -65,7 +65,7 @@ pub enum Trace {
 impl World {
     pub fn of(seed: u64) -> Self {
         let mut random = Random::of(seed);
-        let Fleet { desired, hosts, weather, start } = draw(&mut random);
+        let Fleet { desired, hosts, faults, start } = draw(&mut random);
         let places = hosts.iter().enumerate().map(|(place, host)| (host.name.clone(), place)).collect();
         let said = hosts.iter().map(|_| said(&mut random)).collect();
         let mut world = Self {
@@ -82,9 +82,9 @@ impl World {
             said,
             now: start,
             sequence: 0,
-            delay: weather.delay,
+            delay: faults.delay,
             is_calm: false,
-            calm_at: weather.calm_at,
+            calm_at: faults.calm_at,
             is_coordinator_up: true,
             is_woken: true,
             laws: Laws::default(),
@@ -92,7 +92,7 @@ impl World {
             orders: 0,
             story: Trace::Untold,
         };
-        world.foresee(weather);
+        world.foresee(faults);
         world
     }
 

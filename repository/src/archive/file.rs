@@ -81,7 +81,7 @@ impl Read for Capped {
                 return Err(error);
             }
         };
-        self.noted.pulse.beat();
+        self.noted.activity.beat();
         self.left -= count as u64;
         if self.left == 0 && !self.is_noted && self.file.metadata().is_ok_and(|now| Stamp::of(&now) != self.stamp) {
             self.is_noted = true;

@@ -39,7 +39,7 @@ impl Mixed {
             Root::Folder(disk) => Walk::new(vec![(path, disk)], excludes, noted.clone()).map(Part::Folder),
             Root::Bucket(address) => {
                 let objects = Objects::list(
-                    Bucket::new(&address)?.with_pulse(noted.pulse.clone()),
+                    Bucket::new(&address)?.with_activity(noted.activity.clone()),
                     path,
                     noted.clone(),
                     picked.clone(),

@@ -5,7 +5,7 @@
 
 use super::sample::FileHash;
 use super::walk::Noted;
-use crate::backend::PlaceError;
+use crate::backend::BackendError;
 use crate::bucket::{Bucket, Described, ListedObject, ObjectReader, Stamp, note};
 use crate::error::Result;
 use rustic_core::jiff::Timestamp;
@@ -141,7 +141,7 @@ impl Iterator for Entries {
             for described in self.bucket.describe(&found[self.next..until]) {
                 match described {
                     Ok(described) => self.enter(described),
-                    Err((path, PlaceError::Missing)) => self.noted.vanished(&self.root.join(path)),
+                    Err((path, BackendError::Missing)) => self.noted.vanished(&self.root.join(path)),
                     Err((path, error)) => self.noted.gate.shut(&path.display().to_string(), &error.to_string()),
                 }
             }
@@ -228,7 +228,7 @@ impl ReadSourceOpen for UnopenedObject {
             }
             Err(error) => {
                 match &error {
-                    PlaceError::Missing => {
+                    BackendError::Missing => {
                         self.noted.discount(&self.shown, self.found.stamp.size);
                         self.noted.vanished(&self.shown);
                     }

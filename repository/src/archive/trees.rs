@@ -92,7 +92,7 @@ impl Repository {
             trees.trees.iter().map(|it| it.path.as_str()).chain(trees.buckets.iter().map(|it| it.path.as_str()));
         let named: Vec<&str> = named.collect();
         let noted = Noted::new(gate.clone(), Sample::new(trees.sample, trees.seed), &named);
-        let noted = Arc::new(noted.with_pulse(self.pulse().clone()));
+        let noted = Arc::new(noted.with_activity(self.activity().clone()));
         let picked = Arc::new(Picked::new(trees.sample, trees.seed));
         let source = Mixed::new(roots, &trees.excludes, &noted, &picked)?;
         let buckets = source.buckets();

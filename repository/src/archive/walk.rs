@@ -40,7 +40,7 @@ pub(super) struct Noted {
     /// Each folder or bucket by its path, with its name as it was asked for.
     trees: Vec<(PathBuf, String)>,
     sizes: Mutex<BTreeMap<String, TreeSize>>,
-    pub(super) pulse: ActivityCounter,
+    pub(super) activity: ActivityCounter,
     may_set_capabilities: bool,
 }
 
@@ -64,13 +64,13 @@ impl Noted {
             found: Mutex::default(),
             trees,
             sizes: Mutex::new(sizes),
-            pulse: ActivityCounter::default(),
+            activity: ActivityCounter::default(),
             may_set_capabilities: may_set_capabilities(),
         }
     }
 
-    pub(super) fn with_pulse(self, pulse: ActivityCounter) -> Self {
-        Self { pulse, ..self }
+    pub(super) fn with_activity(self, activity: ActivityCounter) -> Self {
+        Self { activity, ..self }
     }
 
     pub(super) fn by_tree(&self) -> BTreeMap<String, TreeSize> {
@@ -185,7 +185,7 @@ impl Iterator for Steps {
 
     fn next(&mut self) -> Option<Self::Item> {
         while let Some((path, disk)) = self.ahead.pop() {
-            self.noted.pulse.beat();
+            self.noted.activity.beat();
             if self.noted.gate.reason().is_some() {
                 return None;
             }

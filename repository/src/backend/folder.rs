@@ -1,6 +1,6 @@
 //! A folder in restic's local layout. A file appears in it whole, under its name, and on disk.
 
-use super::{Backend, FileId, FileKind, MAX_FILE, PlaceError};
+use super::{Backend, BackendError, FileId, FileKind, MAX_FILE};
 use bytes::Bytes;
 use rustix::fs::{FlockOperation, RenameFlags};
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -14,13 +14,13 @@ const UNFINISHED: &str = "tmp";
 
 /// A repository in a folder of this machine.
 #[derive(Debug)]
-pub struct FolderPlace {
+pub struct FolderBackend {
     root: PathBuf,
 }
 
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
-impl FolderPlace {
+impl FolderBackend {
     /// Takes the folder as it is; nothing is made before something is written.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
@@ -42,7 +42,7 @@ impl FolderPlace {
         }
     }
 
-    fn list_folder(folder: &Path, found: &mut Vec<(FileId, u64)>) -> Result<(), PlaceError> {
+    fn list_folder(folder: &Path, found: &mut Vec<(FileId, u64)>) -> Result<(), BackendError> {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -62,7 +62,7 @@ impl FolderPlace {
         Ok(())
     }
 
-    fn write_aside(&self, content: &[Bytes]) -> Result<(File, PathBuf), PlaceError> {
+    fn write_aside(&self, content: &[Bytes]) -> Result<(File, PathBuf), BackendError> {
         let folder = self.root.join(UNFINISHED);
         make_folder(&folder)?;
         let path = folder.join(format!("{}-{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed)));
@@ -82,12 +82,12 @@ impl FolderPlace {
     }
 }
 
-impl Backend for FolderPlace {
+impl Backend for FolderBackend {
     fn name(&self) -> String {
         self.root.display().to_string()
     }
 
-    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
+    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, BackendError> {
         let mut found = Vec::new();
         let folder = self.root.join(kind.folder());
         match kind {
@@ -106,18 +106,18 @@ impl Backend for FolderPlace {
         Ok(found)
     }
 
-    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
+    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, BackendError> {
         let file = File::open(self.path(kind, id))?;
         let size = file.metadata()?.len();
         if size > MAX_FILE {
-            return Err(PlaceError::Refused(format!("{kind} {id} is larger than any file of a repository")));
+            return Err(BackendError::Refused(format!("{kind} {id} is larger than any file of a repository")));
         }
         let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
         file.take(MAX_FILE).read_to_end(&mut content)?;
         Ok(content.into())
     }
 
-    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
+    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, BackendError> {
         let file = File::open(self.path(kind, id))?;
         let is_there = offset.checked_add(length).is_some_and(|end| file.metadata().is_ok_and(|m| end <= m.len()));
         if !is_there {
@@ -128,7 +128,7 @@ impl Backend for FolderPlace {
         Ok(content.into())
     }
 
-    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), BackendError> {
         let path = self.path(kind, id);
         if is_same(&path, content)? {
             return Ok(());
@@ -146,7 +146,7 @@ impl Backend for FolderPlace {
         Ok(())
     }
 
-    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
+    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), BackendError> {
         self.sweep();
         let path = self.path(kind, id);
         match fs::remove_file(&path) {
@@ -161,7 +161,7 @@ impl Backend for FolderPlace {
 }
 
 /// Whether exactly this is there already; other bytes under that name are an error.
-fn is_same(path: &Path, content: &[Bytes]) -> Result<bool, PlaceError> {
+fn is_same(path: &Path, content: &[Bytes]) -> Result<bool, BackendError> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -169,13 +169,13 @@ fn is_same(path: &Path, content: &[Bytes]) -> Result<bool, PlaceError> {
     };
     let length: u64 = content.iter().map(|piece| piece.len() as u64).sum();
     if file.metadata()?.len() != length {
-        return Err(PlaceError::Occupied);
+        return Err(BackendError::Occupied);
     }
     let mut there = vec![0; 64 * 1024];
     for part in content.iter().flat_map(|piece| piece.chunks(64 * 1024)) {
         file.read_exact(&mut there[..part.len()])?;
         if there[..part.len()] != *part {
-            return Err(PlaceError::Occupied);
+            return Err(BackendError::Occupied);
         }
     }
     Ok(true)
@@ -190,7 +190,7 @@ fn name_it(aside: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-fn make_folder(folder: &Path) -> Result<(), PlaceError> {
+fn make_folder(folder: &Path) -> Result<(), BackendError> {
     if folder.is_dir() {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! What goes through a place, counted and held to a rate.
 
-use super::{Backend, FileId, FileKind, PlaceError};
+use super::{Backend, BackendError, FileId, FileKind};
 use crate::activity::ActivityCounter;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ pub struct Meter {
     read: AtomicU64,
     written: AtomicU64,
     packs_written: AtomicU64,
-    pulse: ActivityCounter,
+    activity: ActivityCounter,
 }
 
 impl Meter {
@@ -34,8 +34,8 @@ impl Meter {
     }
 
     /// Beats whenever a call has come back, whatever it brought.
-    pub fn pulse(&self) -> &ActivityCounter {
-        &self.pulse
+    pub fn activity(&self) -> &ActivityCounter {
+        &self.activity
     }
 }
 
@@ -52,8 +52,8 @@ impl<P: Backend> Metered<P> {
     }
 
     /// Notes that a call has come back.
-    fn back<T>(&self, result: Result<T, PlaceError>) -> Result<T, PlaceError> {
-        self.meter.pulse.beat();
+    fn back<T>(&self, result: Result<T, BackendError>) -> Result<T, BackendError> {
+        self.meter.activity.beat();
         result
     }
 
@@ -67,16 +67,16 @@ impl<P: Backend> Backend for Metered<P> {
     fn name(&self) -> String {
         self.place.name()
     }
-    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
+    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, BackendError> {
         self.back(self.place.list(kind))
     }
-    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
+    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, BackendError> {
         self.back(self.place.read(kind, id)).map(|content| self.count_read(content))
     }
-    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
+    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, BackendError> {
         self.back(self.place.read_range(kind, id, offset, length)).map(|content| self.count_read(content))
     }
-    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), BackendError> {
         self.back(self.place.write(kind, id, content))?;
         self.meter.written.fetch_add(size_of_pieces(content), Ordering::Relaxed);
         if kind == FileKind::Pack {
@@ -84,7 +84,7 @@ impl<P: Backend> Backend for Metered<P> {
         }
         Ok(())
     }
-    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
+    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), BackendError> {
         self.back(self.place.remove(kind, id))
     }
     fn read_ahead(&self) -> u64 {
@@ -98,14 +98,14 @@ pub struct Limited<P> {
     place: P,
     per_second: u64,
     free_at: Mutex<Option<Instant>>,
-    pulse: ActivityCounter,
+    activity: ActivityCounter,
 }
 
 impl<P: Backend> Limited<P> {
-    /// `per_second` of zero is taken for one byte: a limit that lets nothing through would be a hang. `pulse` beats while
+    /// `per_second` of zero is taken for one byte: a limit that lets nothing through would be a hang. `activity` beats while
     /// something is held back: that is no hang either.
-    pub fn new(place: P, per_second: u64, pulse: ActivityCounter) -> Self {
-        Self { place, per_second: per_second.max(1), free_at: Mutex::new(None), pulse }
+    pub fn new(place: P, per_second: u64, activity: ActivityCounter) -> Self {
+        Self { place, per_second: per_second.max(1), free_at: Mutex::new(None), activity }
     }
 
     /// Waits until what was booked before is through.
@@ -113,7 +113,7 @@ impl<P: Backend> Limited<P> {
         let until = self.book(bytes, Instant::now());
         while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             std::thread::park_timeout(left.min(BEAT));
-            self.pulse.beat();
+            self.activity.beat();
         }
     }
 
@@ -132,23 +132,23 @@ impl<P: Backend> Backend for Limited<P> {
     fn name(&self) -> String {
         self.place.name()
     }
-    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
+    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, BackendError> {
         self.place.list(kind)
     }
-    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
+    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, BackendError> {
         let content = self.place.read(kind, id)?;
         self.pass(content.len() as u64);
         Ok(content)
     }
-    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
+    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, BackendError> {
         self.pass(length);
         self.place.read_range(kind, id, offset, length)
     }
-    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), BackendError> {
         self.pass(size_of_pieces(content));
         self.place.write(kind, id, content)
     }
-    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
+    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), BackendError> {
         self.place.remove(kind, id)
     }
     fn read_ahead(&self) -> u64 {
@@ -163,12 +163,12 @@ fn size_of_pieces(content: &[Bytes]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::FolderPlace;
+    use crate::backend::FolderBackend;
 
     #[test]
     fn a_limit_holds_back_what_goes_beyond_the_first_second() {
         let folder = tempfile::tempdir().expect("a folder");
-        let limited = Limited::new(FolderPlace::new(folder.path()), 100_000, ActivityCounter::default());
+        let limited = Limited::new(FolderBackend::new(folder.path()), 100_000, ActivityCounter::default());
         let now = Instant::now();
         let waits = |after: u64, bytes| {
             let now = now + Duration::from_millis(after);
@@ -183,11 +183,11 @@ mod tests {
     fn what_goes_through_is_counted_and_every_call_is_a_sign_of_life() {
         let folder = tempfile::tempdir().expect("a folder");
         let meter = Arc::new(Meter::default());
-        let place = Metered::new(FolderPlace::new(folder.path()), meter.clone());
+        let place = Metered::new(FolderBackend::new(folder.path()), meter.clone());
         place.write(FileKind::Index, &FileId([1; 32]), &[Bytes::from_static(b"12345")]).expect("written");
         place.read(FileKind::Index, &FileId([1; 32])).expect("read");
         place.read(FileKind::Index, &FileId([2; 32])).expect_err("there is none");
         place.list(FileKind::Pack).expect("listed");
-        assert_eq!((meter.bytes_written(), meter.bytes_read(), meter.pulse().count()), (5, 5, 4));
+        assert_eq!((meter.bytes_written(), meter.bytes_read(), meter.activity().count()), (5, 5, 4));
     }
 }

@@ -1,7 +1,7 @@
 //! A bucket of an S3-compatible store.
 
 use super::steady::SteadyConnector;
-use super::{Backend, FileId, FileKind, MAX_FILE, PlaceError};
+use super::{Backend, BackendError, FileId, FileKind, MAX_FILE};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
@@ -58,7 +58,7 @@ impl fmt::Debug for S3Address {
 }
 
 /// A repository in a bucket.
-pub struct S3Place {
+pub struct S3Backend {
     name: String,
     prefix: String,
     store: AmazonS3,
@@ -69,14 +69,14 @@ pub struct S3Place {
     gives_ranges: AtomicBool,
 }
 
-impl S3Place {
+impl S3Backend {
     /// Connects to nothing yet.
-    pub fn new(address: &S3Address) -> Result<Self, PlaceError> {
+    pub fn new(address: &S3Address) -> Result<Self, BackendError> {
         Self::with_deadline(address, DEADLINE)
     }
 
     /// As `new`, with another limit for one call, its retries included.
-    pub fn with_deadline(address: &S3Address, deadline: Duration) -> Result<Self, PlaceError> {
+    pub fn with_deadline(address: &S3Address, deadline: Duration) -> Result<Self, BackendError> {
         let client = ClientOptions::new().with_timeout(ATTEMPT.min(deadline));
         let store = connected(address, client, deadline)?;
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("s3").enable_all().build()?;
@@ -90,17 +90,17 @@ impl S3Place {
         Path::from(format!("{}/{}", self.prefix, kind.path(id)))
     }
 
-    fn wait<T>(&self, answer: impl Future<Output = object_store::Result<T>>) -> Result<T, PlaceError> {
+    fn wait<T>(&self, answer: impl Future<Output = object_store::Result<T>>) -> Result<T, BackendError> {
         self.runtime.block_on(async {
             match tokio::time::timeout(self.deadline, answer).await {
                 Ok(answer) => answer.map_err(|error| refine(&error)),
-                Err(_) => Err(PlaceError::Late(format!("not within {} s", self.deadline.as_secs()))),
+                Err(_) => Err(BackendError::Late(format!("not within {} s", self.deadline.as_secs()))),
             }
         })
     }
 
     /// Reads a whole file for a part of it.
-    fn cut_out(&self, path: Path, kind: FileKind, id: &FileId, range: Range<u64>) -> Result<Bytes, PlaceError> {
+    fn cut_out(&self, path: Path, kind: FileKind, id: &FileId, range: Range<u64>) -> Result<Bytes, BackendError> {
         let kept = self.whole.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let content = match kept {
             Some((of, content)) if of == path => content,
@@ -115,9 +115,9 @@ impl S3Place {
 
     /// Whether there is such an object of another size. A name is the sum of what it names, so that nobody writes other bytes
     /// of the same length by mistake; the config has no such name, and is compared.
-    fn is_occupied(&self, kind: FileKind, path: &Path, content: &[Bytes]) -> Result<Option<bool>, PlaceError> {
+    fn is_occupied(&self, kind: FileKind, path: &Path, content: &[Bytes]) -> Result<Option<bool>, BackendError> {
         match self.wait(self.store.head(path)) {
-            Err(PlaceError::Missing) => Ok(None),
+            Err(BackendError::Missing) => Ok(None),
             Err(error) => Err(error),
             Ok(_) if kind == FileKind::Config => {
                 let there = self.wait(async { self.store.get(path).await?.bytes().await })?;
@@ -128,16 +128,16 @@ impl S3Place {
     }
 }
 
-impl Backend for S3Place {
+impl Backend for S3Backend {
     fn name(&self) -> String {
         self.name.clone()
     }
 
-    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
+    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, BackendError> {
         if kind == FileKind::Config {
             return match self.wait(self.store.head(&self.path(kind, &FileId::default()))) {
                 Ok(head) => Ok(vec![(FileId::default(), head.size)]),
-                Err(PlaceError::Missing) => Ok(Vec::new()),
+                Err(BackendError::Missing) => Ok(Vec::new()),
                 Err(error) => Err(error),
             };
         }
@@ -147,7 +147,7 @@ impl Backend for S3Place {
         Ok(listed.into_iter().filter_map(|object| Some((named(&object.location)?, object.size))).collect())
     }
 
-    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
+    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, BackendError> {
         let path = self.path(kind, id);
         self.wait(async {
             let got = self.store.get(&path).await?;
@@ -159,14 +159,14 @@ impl Backend for S3Place {
         })
     }
 
-    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
+    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, BackendError> {
         let path = self.path(kind, id);
         let range = offset..offset.saturating_add(length);
         if self.gives_ranges.load(Ordering::Relaxed) {
-            let cut_off = || PlaceError::from(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
+            let cut_off = || BackendError::from(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
             match self.wait(self.store.get_range(&path, range.clone())) {
                 Ok(read) => return if read.len() as u64 == length { Ok(read) } else { Err(cut_off()) },
-                Err(PlaceError::Unreachable(text)) if text.contains(NOT_A_RANGE) => {}
+                Err(BackendError::Unreachable(text)) if text.contains(NOT_A_RANGE) => {}
                 Err(error) => return Err(error),
             }
             self.gives_ranges.store(false, Ordering::Relaxed);
@@ -174,10 +174,10 @@ impl Backend for S3Place {
         self.cut_out(path, kind, id, range)
     }
 
-    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), BackendError> {
         let path = self.path(kind, id);
         match self.is_occupied(kind, &path, content)? {
-            Some(true) => return Err(PlaceError::Occupied),
+            Some(true) => return Err(BackendError::Occupied),
             Some(false) => return Ok(()),
             None => {}
         }
@@ -185,9 +185,9 @@ impl Backend for S3Place {
         self.wait(self.store.put(&path, payload)).map(drop)
     }
 
-    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
+    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), BackendError> {
         match self.wait(self.store.delete(&self.path(kind, id))) {
-            Ok(()) | Err(PlaceError::Missing) => Ok(()),
+            Ok(()) | Err(BackendError::Missing) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -197,7 +197,7 @@ impl Backend for S3Place {
     }
 }
 
-impl fmt::Debug for S3Place {
+impl fmt::Debug for S3Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Place").field("name", &self.name).finish_non_exhaustive()
     }
@@ -208,7 +208,7 @@ pub(crate) fn connected(
     address: &S3Address,
     client: ClientOptions,
     deadline: Duration,
-) -> Result<AmazonS3, PlaceError> {
+) -> Result<AmazonS3, BackendError> {
     // Only one kind of cryptography is built in; where it is chosen already, it is this one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client =
@@ -225,21 +225,21 @@ pub(crate) fn connected(
         .with_http_connector(SteadyConnector::default())
         .with_retry(RetryConfig { backoff, max_retries: RETRIES, retry_timeout: deadline })
         .build()
-        .map_err(|error| PlaceError::Refused(error.to_string()))
+        .map_err(|error| BackendError::Refused(error.to_string()))
 }
 
-pub(crate) fn refine(error: &object_store::Error) -> PlaceError {
+pub(crate) fn refine(error: &object_store::Error) -> BackendError {
     match error {
-        object_store::Error::NotFound { .. } => PlaceError::Missing,
+        object_store::Error::NotFound { .. } => BackendError::Missing,
         object_store::Error::PermissionDenied { .. }
         | object_store::Error::Unauthenticated { .. }
         | object_store::Error::NotSupported { .. }
-        | object_store::Error::InvalidPath { .. } => PlaceError::Refused(chain(error)),
+        | object_store::Error::InvalidPath { .. } => BackendError::Refused(chain(error)),
         _ => {
             let text = chain(error);
             // Of some requests, only the text tells what the store said.
             let is_refused = ["status code: 401", "status code: 403"].iter().any(|code| text.contains(code));
-            if is_refused { PlaceError::Refused(text) } else { PlaceError::Unreachable(text) }
+            if is_refused { BackendError::Refused(text) } else { BackendError::Unreachable(text) }
         }
     }
 }

@@ -47,7 +47,7 @@ pub struct Filled {
 impl Repository {
     /// Puts what is in a folder of a snapshot into a bucket, which is made where it is not there.
     pub fn fill_bucket(&self, snapshot: &FileId, path: &str, to: &S3Address, extra: Extra) -> Result<Filled> {
-        let bucket = Bucket::new(to)?.with_pulse(self.pulse().clone());
+        let bucket = Bucket::new(to)?.with_activity(self.activity().clone());
         let before = bucket.list_or_make()?;
         let blobs = Blobs::new(self, Arc::new(self.load_index()?));
         let root = own(&self.snapshot(snapshot)?.tree)?;
@@ -104,7 +104,7 @@ impl Bucket {
         in_parallel(&others, |found| {
             let key = self.key(&found.path)?;
             match self.wait(self.store.delete(&key)) {
-                Ok(()) | Err(crate::backend::PlaceError::Missing) => Ok(()),
+                Ok(()) | Err(crate::backend::BackendError::Missing) => Ok(()),
                 Err(error) => Err(self.failed("remove an object of")(error)),
             }
         })?;
@@ -123,7 +123,7 @@ impl Bucket {
                 Err(Error::Bucket {
                     doing: "fill",
                     bucket: self.name.clone(),
-                    source: crate::backend::PlaceError::Refused(reason),
+                    source: crate::backend::BackendError::Refused(reason),
                 })
             }
         }

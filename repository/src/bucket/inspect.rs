@@ -2,7 +2,7 @@
 
 use super::{Bucket, ListError};
 use crate::activity::ActivityCounter;
-use crate::backend::{FileId, PlaceError, S3Address};
+use crate::backend::{BackendError, FileId, S3Address};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -21,10 +21,10 @@ pub struct Looked {
 }
 
 /// Counts the objects of a bucket, none where there is no such bucket, and hashes those of a sample: SHA-256 by path below the prefix.
-pub fn inspect(address: &S3Address, sample: &BTreeMap<String, String>, pulse: &ActivityCounter) -> Result<Looked> {
-    let bucket = Arc::new(Bucket::new(address)?.with_pulse(pulse.clone()));
+pub fn inspect(address: &S3Address, sample: &BTreeMap<String, String>, activity: &ActivityCounter) -> Result<Looked> {
+    let bucket = Arc::new(Bucket::new(address)?.with_activity(activity.clone()));
     let found = match bucket.listed() {
-        Err(ListError::Backend(PlaceError::Missing)) => Vec::new(),
+        Err(ListError::Backend(BackendError::Missing)) => Vec::new(),
         listed => bucket.sorted(listed)?,
     };
     let bytes = found.iter().map(|it| it.stamp.size).sum();
@@ -48,7 +48,7 @@ impl Bucket {
     pub(crate) fn hash(self: &Arc<Self>, path: &Path) -> Result<Option<(super::Stamp, String)>> {
         let (stamp, mut reader) = match self.open(path) {
             Ok(opened) => opened,
-            Err(PlaceError::Missing) => return Ok(None),
+            Err(BackendError::Missing) => return Ok(None),
             Err(error) => return Err(self.failed("read from")(error)),
         };
         let (mut hash, mut buffer) = (Sha256::new(), vec![0; 256 * 1024]);

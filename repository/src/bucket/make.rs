@@ -1,7 +1,7 @@
 //! Makes a bucket that is not there yet: the one thing that the client does not do by itself.
 
 use super::Bucket;
-use crate::backend::{PlaceError, Transport};
+use crate::backend::{BackendError, Transport};
 use crate::error::Result;
 use object_store::ClientOptions;
 use object_store::aws::AwsAuthorizer;
@@ -15,13 +15,13 @@ impl Bucket {
     pub(super) fn make(&self) -> Result<()> {
         let made = self.runtime.block_on(async {
             let answer = tokio::time::timeout(self.deadline, self.asked_for()).await;
-            answer.unwrap_or_else(|_| Err(PlaceError::Late(format!("not within {} s", self.deadline.as_secs()))))
+            answer.unwrap_or_else(|_| Err(BackendError::Late(format!("not within {} s", self.deadline.as_secs()))))
         });
         made.map_err(self.failed("make"))
     }
 
-    async fn asked_for(&self) -> Result<(), PlaceError> {
-        let refused = |error: String| PlaceError::Refused(error);
+    async fn asked_for(&self) -> Result<(), BackendError> {
+        let refused = |error: String| BackendError::Refused(error);
         let credentials = self.store.credentials().get_credential().await.map_err(|it| refused(it.to_string()))?;
         let region = &self.address.region;
         let body = match region.as_str() {
@@ -40,7 +40,7 @@ impl Bucket {
         authorizer.try_authorize(&mut request, None).map_err(|error| refused(error.to_string()))?;
         let options = ClientOptions::new().with_allow_http(self.address.transport == Transport::PlainHttp);
         let client = ReqwestConnector::default().connect(&options).map_err(|error| refused(error.to_string()))?;
-        let answer = client.execute(request).await.map_err(|error| PlaceError::Unreachable(error.to_string()))?;
+        let answer = client.execute(request).await.map_err(|error| BackendError::Unreachable(error.to_string()))?;
         match answer.status() {
             status if status.is_success() => Ok(()),
             // It has come to be meanwhile; whether we may use it, the next question tells.
@@ -52,7 +52,7 @@ impl Bucket {
     /// What is in it; a bucket that is not there is made, and has nothing in it.
     pub(super) fn list_or_make(&self) -> Result<Vec<super::ListedObject>> {
         match self.listed() {
-            Err(super::ListError::Backend(PlaceError::Missing)) => self.make().and_then(|()| self.list()),
+            Err(super::ListError::Backend(BackendError::Missing)) => self.make().and_then(|()| self.list()),
             listed => self.sorted(listed),
         }
     }

@@ -1,7 +1,7 @@
 //! Objects, described and read.
 
 use super::{ATTRIBUTE, Bucket, ListedObject, Stamp};
-use crate::backend::{PlaceError, refine};
+use crate::backend::{BackendError, refine};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -26,7 +26,7 @@ pub(crate) struct Described {
 
 impl Bucket {
     /// Asks what is known of objects beside their content. Those that are gone are none any more.
-    pub(crate) fn describe(&self, found: &[ListedObject]) -> Vec<Result<Described, (PathBuf, PlaceError)>> {
+    pub(crate) fn describe(&self, found: &[ListedObject]) -> Vec<Result<Described, (PathBuf, BackendError)>> {
         let asking = stream::iter(found).map(async |found| {
             let described = self.described(found).await;
             described.map_err(|error| (found.path.clone(), error))
@@ -34,13 +34,13 @@ impl Bucket {
         self.runtime.block_on(asking.buffered(AT_ONCE).collect())
     }
 
-    async fn described(&self, found: &ListedObject) -> Result<Described, PlaceError> {
-        let key = self.key(&found.path).map_err(|error| PlaceError::Refused(error.to_string()))?;
+    async fn described(&self, found: &ListedObject) -> Result<Described, BackendError> {
+        let key = self.key(&found.path).map_err(|error| BackendError::Refused(error.to_string()))?;
         let options = GetOptions { head: true, ..GetOptions::default() };
         let answer = tokio::time::timeout(self.deadline, self.store.get_opts(&key, options)).await;
-        let late = |_| PlaceError::Late(format!("not within {} s", self.deadline.as_secs()));
+        let late = |_| BackendError::Late(format!("not within {} s", self.deadline.as_secs()));
         let answer = answer.map_err(late)?.map_err(|error| refine(&error))?;
-        self.pulse.beat();
+        self.activity.beat();
         let now = Stamp::of(&answer.meta);
         let stamp = if now.is_same(&found.stamp) { found.stamp.clone() } else { now };
         let attributes = words(&answer.attributes);
@@ -48,7 +48,7 @@ impl Bucket {
     }
 
     /// Opens an object: as it is now, and its content.
-    pub(crate) fn open(self: &Arc<Self>, path: &Path) -> Result<(Stamp, ObjectReader), PlaceError> {
+    pub(crate) fn open(self: &Arc<Self>, path: &Path) -> Result<(Stamp, ObjectReader), BackendError> {
         let (stamp, pieces) = self.get(path)?;
         let reader = ObjectReader {
             bucket: self.clone(),
@@ -62,8 +62,8 @@ impl Bucket {
         Ok((stamp, reader))
     }
 
-    fn get(&self, path: &Path) -> Result<(Stamp, Pieces), PlaceError> {
-        let key = self.key(path).map_err(|error| PlaceError::Refused(error.to_string()))?;
+    fn get(&self, path: &Path) -> Result<(Stamp, Pieces), BackendError> {
+        let key = self.key(path).map_err(|error| BackendError::Refused(error.to_string()))?;
         let answer = self.wait(self.store.get_opts(&key, GetOptions::default()))?;
         Ok((Stamp::of(&answer.meta), answer.into_stream()))
     }
@@ -89,7 +89,7 @@ impl ObjectReader {
             let next = self.bucket.wait(async { self.pieces.next().await.transpose() });
             let error = match next {
                 Ok(None) if self.given == self.stamp.size => return Ok(None),
-                Ok(None) => PlaceError::Unreachable("it ended too early".to_owned()),
+                Ok(None) => BackendError::Unreachable("it ended too early".to_owned()),
                 Ok(Some(piece)) => {
                     self.given += piece.len() as u64;
                     return Ok(Some(piece));
@@ -109,7 +109,7 @@ impl ObjectReader {
     }
 
     /// Asks for the object once more, up to where it broke; what came with the last of that and was not given yet is given.
-    fn begin_anew(&mut self, because: PlaceError) -> io::Result<Bytes> {
+    fn begin_anew(&mut self, because: BackendError) -> io::Result<Bytes> {
         let (stamp, pieces) = self.bucket.get(&self.path).map_err(|_| io::Error::other(because))?;
         if !stamp.is_same(&self.stamp) {
             return Err(io::Error::other("it was replaced while the line to it was broken"));

@@ -60,7 +60,7 @@ fn a_service_that_says_nothing_is_given_up_in_time() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let failed = bucket(silent.local_addr().expect("an address").port(), "").list().expect_err("nothing came");
     assert!(
-        matches!(&failed, Error::Bucket { source: PlaceError::Late(_) | PlaceError::Unreachable(_), .. }),
+        matches!(&failed, Error::Bucket { source: BackendError::Late(_) | BackendError::Unreachable(_), .. }),
         "{failed:?}"
     );
     // Its own limit is 2 s; without one it would wait for ever.

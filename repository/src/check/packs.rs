@@ -1,7 +1,7 @@
 //! Packs, looked into: whether they are what their names say, and hold what the index says.
 
 use super::{CheckReport, DamagedPack, ReadData};
-use crate::backend::{FileId, FileKind, PlaceError};
+use crate::backend::{BackendError, FileId, FileKind};
 use crate::damage::is_of_one_file;
 use crate::error::Result;
 use crate::format::index::Location;
@@ -68,8 +68,8 @@ impl Repository {
     /// Reads a whole pack, and where it is not what is said of it, finds out which blobs suffer.
     fn look_into(&self, pack: FileId, size: Option<u64>, blobs: &[(FileId, Location)]) -> Result<Looked> {
         let content = match size.map(|_| self.place().read(FileKind::Pack, &pack)) {
-            None | Some(Err(PlaceError::Missing)) => Err("it is gone".to_owned()),
-            Some(Err(PlaceError::Io(error))) if is_of_one_file(&error) => Err(format!("it cannot be read: {error}")),
+            None | Some(Err(BackendError::Missing)) => Err("it is gone".to_owned()),
+            Some(Err(BackendError::Io(error))) if is_of_one_file(&error) => Err(format!("it cannot be read: {error}")),
             Some(Err(error)) => return Err(self.at_place("read a pack")(error)),
             Some(Ok(content)) => Ok(content),
         };

@@ -1,7 +1,7 @@
 //! What somebody can do who has a repository's key and may add to it: a host that was broken into.
 
 use crate::archive::{Stream, Tree, Trees};
-use crate::backend::{Backend, FileId, FileKind, FolderPlace};
+use crate::backend::{Backend, FileId, FileKind, FolderBackend};
 use crate::backup::Part;
 use crate::check::ReadData;
 use crate::error::Error;
@@ -38,7 +38,7 @@ impl Home {
     /// A good backup: of a stream, and of a folder.
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let place: Arc<dyn Backend> = Arc::new(FolderPlace::new(folder.path().join("repository")));
+        let place: Arc<dyn Backend> = Arc::new(FolderBackend::new(folder.path().join("repository")));
         let repository = Repository::create(&place, &Secrets::generate().expect("secrets")).expect("created");
         let reader = Box::new(std::io::Cursor::new(content()));
         let stream = Stream { name: "a".to_owned(), expected: None, reader };

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 /// Where a repository is.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PlaceSpec {
+pub enum BackendSpec {
     Folder {
         path: PathBuf,
     },
@@ -29,7 +29,7 @@ pub enum PlaceSpec {
     Coordinator(serde_json::Value),
 }
 
-impl fmt::Debug for PlaceSpec {
+impl fmt::Debug for BackendSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder { path } => write!(f, "Folder({})", path.display()),
@@ -42,7 +42,7 @@ impl fmt::Debug for PlaceSpec {
 /// One request: where, with what, what, and within which limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
-    pub place: PlaceSpec,
+    pub place: BackendSpec,
     pub secrets: Secrets,
     pub work: Work,
     /// Bytes in a second to and from the place, both ways together.

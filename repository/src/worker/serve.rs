@@ -1,11 +1,11 @@
 //! The worker's own side: one request in, one answer out, and an end whatever happens.
 
 use super::frame::{self, Frame, FrameKind};
-use super::request::{Answer, Failure, FailureKind, PlaceSpec, Progress, Request, Work};
+use super::request::{Answer, BackendSpec, Failure, FailureKind, Progress, Request, Work};
 use super::source::{Caller, Incoming, Streamed};
 use crate::activity::ActivityCounter;
 use crate::archive::Stream;
-use crate::backend::{Backend, FileId, FolderPlace, Limited, Meter, Metered, PlaceError, S3Place};
+use crate::backend::{Backend, BackendError, FileId, FolderBackend, Limited, Meter, Metered, S3Backend};
 use crate::gate::Gate;
 use crate::repository::Repository;
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,12 @@ const BUSY: Duration = Duration::from_millis(100);
 
 /// Opens places that this crate does not know.
 pub trait Places: Send + Sync {
-    /// What a [`PlaceSpec::Coordinator`] stands for. Where a call of it takes long, `pulse` is to beat while it moves.
-    fn coordinator(&self, spec: &serde_json::Value, pulse: &ActivityCounter) -> Result<Arc<dyn Backend>, PlaceError>;
+    /// What a [`BackendSpec::Coordinator`] stands for. Where a call of it takes long, `activity` is to beat while it moves.
+    fn coordinator(
+        &self,
+        spec: &serde_json::Value,
+        activity: &ActivityCounter,
+    ) -> Result<Arc<dyn Backend>, BackendError>;
 }
 
 /// For a program whose repositories are its own: the coordinator.
@@ -39,8 +43,8 @@ pub trait Places: Send + Sync {
 pub struct NoCoordinator;
 
 impl Places for NoCoordinator {
-    fn coordinator(&self, _: &serde_json::Value, _: &ActivityCounter) -> Result<Arc<dyn Backend>, PlaceError> {
-        Err(PlaceError::Refused("this program reaches no coordinator's repositories".to_owned()))
+    fn coordinator(&self, _: &serde_json::Value, _: &ActivityCounter) -> Result<Arc<dyn Backend>, BackendError> {
+        Err(BackendError::Refused("this program reaches no coordinator's repositories".to_owned()))
     }
 }
 
@@ -200,15 +204,15 @@ impl Job {
         Ok(self.work(place, request, &incoming)?)
     }
 
-    fn place(&self, request: &Request) -> Result<Arc<dyn Backend>, PlaceError> {
+    fn place(&self, request: &Request) -> Result<Arc<dyn Backend>, BackendError> {
         let place: Arc<dyn Backend> = match &request.place {
-            PlaceSpec::Folder { path } => Arc::new(FolderPlace::new(path)),
-            PlaceSpec::S3(address) => Arc::new(S3Place::new(address)?),
-            PlaceSpec::Coordinator(spec) => self.places.coordinator(spec, self.meter.pulse())?,
+            BackendSpec::Folder { path } => Arc::new(FolderBackend::new(path)),
+            BackendSpec::S3(address) => Arc::new(S3Backend::new(address)?),
+            BackendSpec::Coordinator(spec) => self.places.coordinator(spec, self.meter.activity())?,
         };
         let metered = Metered::new(place, self.meter.clone());
         Ok(match request.rate {
-            Some(rate) => Arc::new(Limited::new(metered, rate, self.meter.pulse().clone())),
+            Some(rate) => Arc::new(Limited::new(metered, rate, self.meter.activity().clone())),
             None => Arc::new(metered),
         })
     }
@@ -217,7 +221,7 @@ impl Job {
         if request.work == Work::Create {
             return Repository::create(&place, &request.secrets).map(|_| Answer::Created);
         }
-        let repository = Repository::open(place, &request.secrets)?.with_pulse(self.meter.pulse().clone());
+        let repository = Repository::open(place, &request.secrets)?.with_activity(self.meter.activity().clone());
         Ok(match request.work {
             Work::Create => Answer::Created,
             Work::ArchiveStreams { part, streams } => {
@@ -253,7 +257,7 @@ impl Job {
                 Answer::Filled(repository.fill_bucket(&snapshot, &path, &to, extra)?)
             }
             Work::LookAtBucket { bucket, sample } => {
-                Answer::Looked(crate::bucket::inspect(&bucket, &sample, repository.pulse())?)
+                Answer::Looked(crate::bucket::inspect(&bucket, &sample, repository.activity())?)
             }
             Work::Check { read } => Answer::Checked(repository.check(read)?),
             Work::Forget { backups } => Answer::Forgotten(repository.forget(&backups)?),
@@ -291,13 +295,13 @@ fn tell_progress(output: &Output, meter: &Meter, taken: &AtomicU64) {
         std::thread::park_timeout(PROGRESS_EVERY);
         let by_now = processor_time();
         if by_now.saturating_sub(std::mem::replace(&mut computed, by_now)) >= BUSY {
-            meter.pulse().beat();
+            meter.activity().beat();
         }
         let progress = Progress {
             source_bytes: taken.load(Ordering::Relaxed),
             place_read: meter.bytes_read(),
             place_written: meter.bytes_written(),
-            moves: meter.pulse().count(),
+            moves: meter.activity().count(),
         };
         if output.send_json(FrameKind::Progress, &progress).is_err() {
             return;

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
 use fleet_core::time::Time;
-use fleet_repository::backend::FolderPlace;
+use fleet_repository::backend::FolderBackend;
 use fleet_repository::{Backend, BackupId, FileKind, Gate, Part, Repository, Secrets, Stream};
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ impl Home {
     }
 
     pub fn place(&self) -> Arc<dyn Backend> {
-        Arc::new(FolderPlace::new(self.path()))
+        Arc::new(FolderBackend::new(self.path()))
     }
 
     pub fn open(&self) -> Repository {

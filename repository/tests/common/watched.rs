@@ -1,8 +1,8 @@
 //! A folder with somebody at its door, who sees each call before it goes on, and may refuse it.
 
 use bytes::Bytes;
-use fleet_repository::backend::FolderPlace;
-use fleet_repository::{Backend, FileId, FileKind, PlaceError};
+use fleet_repository::backend::FolderBackend;
+use fleet_repository::{Backend, BackendError, FileId, FileKind};
 
 /// What a place is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,33 +15,33 @@ pub enum Call<'a> {
 }
 
 pub struct Watched<F> {
-    pub place: FolderPlace,
+    pub place: FolderBackend,
     /// How much it wants to be read at once.
     pub ahead: u64,
     pub see: F,
 }
 
-impl<F: Fn(Call<'_>) -> Result<(), PlaceError> + Send + Sync> Backend for Watched<F> {
+impl<F: Fn(Call<'_>) -> Result<(), BackendError> + Send + Sync> Backend for Watched<F> {
     fn name(&self) -> String {
         self.place.name()
     }
-    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, PlaceError> {
+    fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, BackendError> {
         (self.see)(Call::List)?;
         self.place.list(kind)
     }
-    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, PlaceError> {
+    fn read(&self, kind: FileKind, id: &FileId) -> Result<Bytes, BackendError> {
         (self.see)(Call::Read)?;
         self.place.read(kind, id)
     }
-    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, PlaceError> {
+    fn read_range(&self, kind: FileKind, id: &FileId, offset: u64, length: u64) -> Result<Bytes, BackendError> {
         (self.see)(Call::ReadRange)?;
         self.place.read_range(kind, id, offset, length)
     }
-    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), PlaceError> {
+    fn write(&self, kind: FileKind, id: &FileId, content: &[Bytes]) -> Result<(), BackendError> {
         (self.see)(Call::Write)?;
         self.place.write(kind, id, content)
     }
-    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), PlaceError> {
+    fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), BackendError> {
         (self.see)(Call::Remove(kind, id))?;
         self.place.remove(kind, id)
     }

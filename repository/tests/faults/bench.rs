@@ -2,8 +2,8 @@
 
 use crate::common::{id, noise, part_at, read_all, restic};
 use crate::disk::Disk;
-use fleet_repository::backend::FolderPlace;
-use fleet_repository::worker::{Answer, Limits, PlaceSpec, Request, StreamSpec, Work, Worker, WorkerError};
+use fleet_repository::backend::FolderBackend;
+use fleet_repository::worker::{Answer, BackendSpec, Limits, Request, StreamSpec, Work, Worker, WorkerError};
 use fleet_repository::{Kind, Prune, ReadData, Repository, RestoreOptions, Secrets, SetRecord, Tree, Trees};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -73,7 +73,7 @@ pub struct Content {
 }
 
 pub struct Bench {
-    place: PlaceSpec,
+    place: BackendSpec,
     /// The same repository, to look into.
     path: PathBuf,
     secrets: Secrets,
@@ -86,16 +86,16 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn new(place: PlaceSpec, path: PathBuf) -> Self {
+    pub fn new(place: BackendSpec, path: PathBuf) -> Self {
         let secrets = Secrets::generate().expect("secrets");
-        let at: Arc<dyn fleet_repository::Backend> = Arc::new(FolderPlace::new(&path));
+        let at: Arc<dyn fleet_repository::Backend> = Arc::new(FolderBackend::new(&path));
         Repository::create(&at, &secrets).expect("created");
         let (data, files) = (tempfile::tempdir().expect("a folder"), BTreeMap::new());
         Self { place, path, secrets, data, files, good: BTreeMap::new(), unheard: BTreeMap::new() }
     }
 
     fn open(&self) -> Repository {
-        Repository::open(Arc::new(FolderPlace::new(&self.path)), &self.secrets).expect("opened")
+        Repository::open(Arc::new(FolderBackend::new(&self.path)), &self.secrets).expect("opened")
     }
 
     async fn start(&self, work: Work, memory: u64) -> Result<Worker, WorkerError> {

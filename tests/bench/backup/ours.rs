@@ -4,7 +4,7 @@ use crate::data::{Data, PIECE};
 use crate::spent::{Phase, Spent, TIME, time_args};
 use crate::{RESTORED, Tool};
 use fleet_core::time::Time;
-use fleet_repository::worker::{Answer, Limits, PlaceSpec, Request, StreamSpec, Work, Worker};
+use fleet_repository::worker::{Answer, BackendSpec, Limits, Request, StreamSpec, Work, Worker};
 use fleet_repository::{BackupId, FileId, Kind, Part, Prune, RestoreOptions, Secrets, Tree, Trees};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -33,7 +33,7 @@ impl Ours {
 
     fn ask(&mut self, work: Work, stream: Option<&Path>) -> anyhow::Result<(Answer, Spent)> {
         let report = self.folder.join("report");
-        let place = PlaceSpec::Folder { path: self.folder.join("repository") };
+        let place = BackendSpec::Folder { path: self.folder.join("repository") };
         let request = Request { place, secrets: self.secrets.clone(), work, rate: None };
         let mut args = time_args(&report);
         args.extend([std::env::current_exe()?.display().to_string(), WORKER.to_owned()]);

@@ -4,7 +4,7 @@
 #![allow(clippy::print_stderr, reason = "a bench tells its story on stderr")]
 
 use anyhow::Context;
-use fleet_agent::runtime::{ContainerRuntime, DEFAULT_SOCKET, DockerHands, Limits, Notes};
+use fleet_agent::runtime::{ContainerRuntime, DEFAULT_SOCKET, DockerRuntime, Limits, Notes};
 use fleet_core::app::{Bundle, CheckedValues, Placement, render};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{Step, steps};
@@ -30,11 +30,11 @@ async fn measure() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let image = std::env::var("FLEET_BENCH_IMAGE").unwrap_or_else(|_| "debian:bookworm".to_owned());
     let engine = std::env::var("DOCKER_HOST").unwrap_or_else(|_| DEFAULT_SOCKET.to_owned());
-    let hands = DockerHands::new(&engine, Limits::default());
+    let runtime = DockerRuntime::new(&engine, Limits::default());
     clean();
     let mut times = Times::default();
     for round in 0..ROUNDS {
-        let ours = || ours(&hands, folder.path(), &image);
+        let ours = || ours(&runtime, folder.path(), &image);
         let theirs = || theirs(folder.path(), &image);
         // Whoever comes second finds a warmer machine: they take turns.
         let (us, them) = match round % 2 {
@@ -105,11 +105,11 @@ volumes:
     )
 }
 
-async fn ours(hands: &DockerHands, folder: &Path, image: &str) -> anyhow::Result<Pair> {
+async fn ours(runtime: &DockerRuntime, folder: &Path, image: &str) -> anyhow::Result<Pair> {
     let mut pair = [0.0; 2];
     for (part, word) in ["one", "two"].into_iter().enumerate() {
         let begin = Instant::now();
-        apply(hands, &spec(folder, &compose_file(image, word))?).await?;
+        apply(runtime, &spec(folder, &compose_file(image, word))?).await?;
         pair[part] = begin.elapsed().as_secs_f64();
     }
     Ok(pair)
@@ -124,14 +124,14 @@ fn spec(folder: &Path, compose: &str) -> anyhow::Result<InstanceSpec> {
     Ok(render(&Bundle::new(files)?, &CheckedValues::default(), &placement)?.spec)
 }
 
-async fn apply(hands: &DockerHands, spec: &InstanceSpec) -> anyhow::Result<()> {
-    let found = hands.look(spec).await?;
+async fn apply(runtime: &DockerRuntime, spec: &InstanceSpec) -> anyhow::Result<()> {
+    let found = runtime.look(spec).await?;
     let notes = Notes::unheard();
     for stage in steps(&found, spec) {
         // docker-compose passes no gate either.
         let steps = stage.steps.iter().filter(|step| !matches!(step, Step::Gate));
         let begin = Instant::now();
-        try_join_all(steps.map(|step| hands.perform(step, spec, &notes))).await?;
+        try_join_all(steps.map(|step| runtime.perform(step, spec, &notes))).await?;
         if std::env::var_os("FLEET_BENCH_STEPS").is_some() {
             let texts: Vec<String> = stage.steps.iter().map(ToString::to_string).collect();
             eprintln!("  {:>5.0} ms  {}", begin.elapsed().as_secs_f64() * 1000.0, texts.join(", "));

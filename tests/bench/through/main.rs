@@ -23,7 +23,7 @@ use fleet_core::time::Time;
 use fleet_proto::link::{Identity, dial};
 use fleet_proto::v1::BackUpRequest;
 use fleet_proto::v1::backups_client::BackupsClient;
-use fleet_repository::worker::{Answer, Limits, PlaceSpec, Request, StreamSpec, Work, Worker};
+use fleet_repository::worker::{Answer, BackendSpec, Limits, Request, StreamSpec, Work, Worker};
 use fleet_repository::{Part, Secrets, Tree, Trees};
 use fleet_tests::figure;
 use fleet_tests::port::Port;
@@ -76,11 +76,11 @@ async fn measure() -> anyhow::Result<()> {
             serde_json::json!({ "identity": identity, "repository": "central", "instance": instance_name(round) });
         let path = folder.path().join("direct");
         let own = Secrets::generate()?;
-        ask(&PlaceSpec::Folder { path: path.clone() }, &own, Work::Create, None).await?;
+        ask(&BackendSpec::Folder { path: path.clone() }, &own, Work::Create, None).await?;
         // Whoever comes second finds a warmer machine: they take turns.
         let mut sides = [
-            (PlaceSpec::Folder { path: path.clone() }, &own, &mut direct),
-            (PlaceSpec::Coordinator(way), &secrets, &mut through),
+            (BackendSpec::Folder { path: path.clone() }, &own, &mut direct),
+            (BackendSpec::Coordinator(way), &secrets, &mut through),
         ];
         sides.rotate_left(round % 2);
         for (place, secrets, took) in sides {
@@ -117,7 +117,7 @@ async fn ordered(operator: &Operator, number: usize, host: Identity) -> anyhow::
 }
 
 /// Takes a backup of the files, and one of the dump, into a repository that is new.
-async fn go_through(place: &PlaceSpec, secrets: &Secrets, data: &Data, took: &mut Took) -> anyhow::Result<()> {
+async fn go_through(place: &BackendSpec, secrets: &Secrets, data: &Data, took: &mut Took) -> anyhow::Result<()> {
     let part = |backup: &str| -> anyhow::Result<Part> {
         Ok(Part { backup: backup.parse()?, host: "lab-0".to_owned(), time: Time(1_790_000_000_000) })
     };
@@ -136,7 +136,7 @@ async fn go_through(place: &PlaceSpec, secrets: &Secrets, data: &Data, took: &mu
 }
 
 /// Asks a worker of the agent's own program, and sends it a stream, if it is to have one.
-async fn ask(place: &PlaceSpec, secrets: &Secrets, work: Work, stream: Option<&Path>) -> anyhow::Result<Answer> {
+async fn ask(place: &BackendSpec, secrets: &Secrets, work: Work, stream: Option<&Path>) -> anyhow::Result<Answer> {
     let request = Request { place: place.clone(), secrets: secrets.clone(), work, rate: None };
     let program = program("fleet-agent")?;
     let mut worker = Worker::start(&program, &["repository-worker"], &Limits::default(), &request).await?;

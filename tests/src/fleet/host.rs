@@ -1,7 +1,7 @@
 //! One lab server: a real agent on a world that remembers.
 
 use super::worker;
-use fleet_agent::fake::FakeHands;
+use fleet_agent::fake::FakeRuntime;
 use fleet_agent::ledger::Ledger;
 use fleet_agent::{Config, identity_path};
 use fleet_proto::link::Identity;
@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 #[derive(Debug)]
 pub struct Host {
     pub name: String,
-    pub hands: FakeHands,
+    pub runtime: FakeRuntime,
     folder: PathBuf,
     agent: Option<Runtime>,
 }
@@ -23,9 +23,9 @@ impl Host {
     pub fn new(name: &str, folder: &Path, identity: &Identity) -> Self {
         fs::create_dir_all(folder).expect("a folder can be made");
         identity.save(&identity_path(folder)).expect("the identity can be kept");
-        let hands = FakeHands::default();
-        hands.meddle(|world| world.volumes_at = folder.join("volumes"));
-        let host = Self { name: name.to_owned(), hands, folder: folder.to_owned(), agent: None };
+        let runtime = FakeRuntime::default();
+        runtime.meddle(|world| world.volumes_at = folder.join("volumes"));
+        let host = Self { name: name.to_owned(), runtime, folder: folder.to_owned(), agent: None };
         host.write_policy("");
         host
     }
@@ -51,7 +51,7 @@ impl Host {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads can be made");
         let worker = Some(worker());
         let config = Config { data_dir: self.folder.clone(), policy: self.policy(), worker };
-        runtime.spawn(fleet_agent::run(config, self.hands.clone(), Default::default()));
+        runtime.spawn(fleet_agent::run(config, self.runtime.clone(), Default::default()));
         self.agent = Some(runtime);
     }
 
@@ -70,12 +70,12 @@ impl Host {
 
     /// The images of an instance's containers that run, in the order of their names.
     pub fn images(&self, instance: &str) -> Vec<String> {
-        self.hands.world().running(instance).into_iter().map(|(_, image)| image).collect()
+        self.runtime.world().running(instance).into_iter().map(|(_, image)| image).collect()
     }
 
     /// The ids of an instance's containers, by their names.
     pub fn containers(&self, instance: &str) -> Vec<(String, String)> {
-        let world = self.hands.world();
+        let world = self.runtime.world();
         let own = world.containers.iter().filter(|container| container.project == instance);
         let mut found: Vec<_> = own.map(|container| (container.name.clone(), container.id.clone())).collect();
         found.sort();
@@ -84,7 +84,7 @@ impl Host {
 
     /// What each service of an instance is made from, values included, by its name: the same again is the same text.
     pub fn configured(&self, instance: &str) -> Vec<(String, String)> {
-        let world = self.hands.world();
+        let world = self.runtime.world();
         let own = world.containers.iter().filter(|container| container.project == instance);
         let mut found: Vec<_> = own.map(|it| (it.service.clone(), it.config_hash.clone())).collect();
         found.sort();
@@ -93,7 +93,7 @@ impl Host {
 
     /// The web images that ever ran on an instance's uploads, in their order: one entry for each start.
     pub fn starts(&self, instance: &str) -> Vec<String> {
-        self.hands.world().volumes.get(&format!("{instance}_uploads")).cloned().unwrap_or_default()
+        self.runtime.world().volumes.get(&format!("{instance}_uploads")).cloned().unwrap_or_default()
     }
 }
 

@@ -9,22 +9,22 @@ use std::time::Duration;
 pub const BETWEEN_TRIES: Duration = Duration::from_secs(60);
 
 /// The instances of which something is left to be put right; what an order left of one may be there when it is gone itself.
-pub fn unfinished(site: &AgentContext) -> BTreeSet<InstanceName> {
-    let ledger = site.ledger();
-    let of_doubles = ledger.doubles().values().map(|double| double.instance.clone());
+pub fn unfinished(context: &AgentContext) -> BTreeSet<InstanceName> {
+    let ledger = context.ledger();
+    let of_doubles = ledger.sandboxes().values().map(|sandbox| sandbox.instance.clone());
     let of_restores = ledger.leftovers().values().map(|left| left.instance.clone());
     left::left(&ledger).chain(of_doubles).chain(of_restores).collect()
 }
 
 /// Tells people of all that drills and restores have left, when the agent starts.
-pub fn tell_all(site: &AgentContext) {
-    sandboxes::tell_all(site);
-    leftovers::tell_all(site);
+pub fn tell_all(context: &AgentContext) {
+    sandboxes::tell_all(context);
+    leftovers::tell_all(context);
 }
 
 /// Tries once. What stands still comes first.
-pub async fn try_again(site: &AgentContext, instance: &InstanceName) {
-    left::let_go(site, instance).await;
-    sandboxes::try_again(site, instance).await;
-    leftovers::try_again(site, instance).await;
+pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
+    left::let_go(context, instance).await;
+    sandboxes::try_again(context, instance).await;
+    leftovers::try_again(context, instance).await;
 }

@@ -62,7 +62,7 @@ pub async fn settle_early(
 /// What a store's own counter says.
 pub async fn count(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Result<CounterReading, String> {
     let Some(tool) = count_tool(store) else { return Ok(CounterReading::default()) };
-    let said = data.site().hands.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error))?;
+    let said = data.context().runtime.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error))?;
     reading(store, &said)
 }
 
@@ -94,7 +94,7 @@ pub async fn note(
     before: Option<&NotedAt>,
 ) -> Option<Result<NotedAt, String>> {
     let tool = note_tool(store, before.map(|before| &before.note))?;
-    let said = data.site().hands.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error));
+    let said = data.context().runtime.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error));
     Some(said.and_then(|said| NotedAt::read(&said)))
 }
 
@@ -105,7 +105,7 @@ pub async fn note_found(
     store: &Store,
     noted: &SourceNote,
 ) -> Option<Result<NotedAt, String>> {
-    let said = data.site().hands.run_tool(&note_tool(store, Some(noted))?, spec).await;
+    let said = data.context().runtime.run_tool(&note_tool(store, Some(noted))?, spec).await;
     Some(match said {
         Err(RuntimeError::TooMuch { .. }) => {
             let note = SourceNote { is_partial: true, ..SourceNote::default() };

@@ -62,10 +62,10 @@ pub async fn take(
     cause: Cause,
 ) -> Result<Taken, DataError> {
     let spec = &settled.rendered.spec;
-    let shared = expect_unshared(&data.site().ledger(), spec, &[ClaimKind::Project]);
+    let shared = expect_unshared(&data.context().ledger(), spec, &[ClaimKind::Project]);
     shared.map_err(PrepareError::from)?;
-    let mounted = data.site().hands.mounted(spec).await?;
-    let mut refused = stores_refused(data.site(), &settled.rendered, &mounted).await;
+    let mounted = data.context().runtime.mounted(spec).await?;
+    let mut refused = stores_refused(data.context(), &settled.rendered, &mounted).await;
     if cause == Cause::Safety {
         refused.extend(bereft(data, settled).await?);
         let mut truths = settled.rendered.stores.iter().filter(|(_, store)| store.is_truth());
@@ -75,7 +75,7 @@ pub async fn take(
     }
     let backup_plan = course_of(settled, &refused)?;
     if cause != Cause::Safety {
-        refuse_without_data(data.site(), settled).await?;
+        refuse_without_data(data.context(), settled).await?;
     }
     let mut copies = Copies::open(data, to, &data.backup_id()).await;
     if copies.open.is_empty() {
@@ -161,7 +161,7 @@ impl Taking<'_> {
         // Accounts cannot be declared: that they are beside is noted, and a restore says so.
         let databases = beside.iter().filter(|what| what.starts_with("database "));
         uncovered.extend(databases.map(|what| format!("{what}: no store declares it")));
-        let bundle = data.site().bundles.kept(&self.settled.release.digest).map(|bundle| bundle.encode());
+        let bundle = data.context().bundles.kept(&self.settled.release.digest).map(|bundle| bundle.encode());
         let side_files = side_files::gather_all(data, spec, &streams).await;
         uncovered.extend(side_files.iter().flat_map(|(name, found)| uncovered_side_files(name, &found.kept)));
         let mut configuration = dumps::configuration(spec, bundle);
@@ -215,7 +215,7 @@ impl Taking<'_> {
 
     async fn coverage(&self) -> Result<Coverage, DataError> {
         let rendered = &self.settled.rendered;
-        let mounted = self.data.site().hands.mounted(&rendered.spec).await?;
+        let mounted = self.data.context().runtime.mounted(&rendered.spec).await?;
         Ok(coverage(&rendered.stores, &rendered.spec, &mounted, &self.refused))
     }
 

@@ -24,7 +24,7 @@ const LOOK_LIMIT: Duration = Duration::from_secs(600);
 /// empty. A volume with something in it is read like any other, whoever made it.
 pub async fn bereft(data: &DataWork<'_>, settled: &Settled) -> Result<BTreeMap<StoreName, String>, DataError> {
     let spec = &settled.rendered.spec;
-    let found = look(data.site(), spec).await?;
+    let found = look(data.context(), spec).await?;
     let lost = lost_names(&found, settled);
     let mut bereft = BTreeMap::new();
     for (name, store) in settled.rendered.stores.iter().filter(|(_, store)| !is_files(store)) {
@@ -46,7 +46,7 @@ pub async fn expect_rest(data: &DataWork<'_>, settled: &Settled, only: &BTreeSet
     if only.is_empty() {
         return Ok(());
     }
-    let found = look(data.site(), &settled.rendered.spec).await?;
+    let found = look(data.context(), &settled.rendered.spec).await?;
     let restored = volumes_of(settled, only);
     let rest: Vec<&str> = lost_names(&found, settled).into_iter().filter(|name| !restored.contains(name)).collect();
     if rest.is_empty() {
@@ -66,7 +66,7 @@ pub async fn make_removed(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<()
 /// The volumes of the stores that were restored are those that hold their data now, whoever made them.
 pub async fn signed_again(data: &DataWork<'_>, settled: Settled) -> Settled {
     let Action::Data(DataAction::Restore { only, .. }) = &data.order.action else { return settled };
-    let found = match timeout(LOOK_LIMIT, look(data.site(), &settled.rendered.spec)).await {
+    let found = match timeout(LOOK_LIMIT, look(data.context(), &settled.rendered.spec)).await {
         Ok(Ok(found)) => found,
         Ok(Err(_)) | Err(_) => return settled,
     };
@@ -97,7 +97,7 @@ fn takes(mount: &Store, spec: &InstanceSpec, volume: &str) -> bool {
 }
 
 async fn is_empty(data: &DataWork<'_>, spec: &InstanceSpec, mount: &Store) -> Result<bool, DataError> {
-    let found = match data.site().hands.roots(spec, mount).await {
+    let found = match data.context().runtime.roots(spec, mount).await {
         Ok(found) => found,
         Err(RuntimeError::NotMounted { .. }) => return Ok(true),
         Err(error) => return Err(error.into()),

@@ -50,9 +50,9 @@ async fn reached(
 ) -> Result<Bucket, DataError> {
     let unfit = |reason: &str| of_host(name, reason);
     let bucket = store.bucket().ok_or_else(|| unfit("it is no bucket"))?;
-    allow(data.site(), &Reaches::of_store(name, store, spec, [])).await?;
+    allow(data.context(), &Reaches::of_store(name, store, spec, [])).await?;
     let (Some(service), Some((_, port))) = (&bucket.service, bucket.authority()) else { return Ok(bucket.clone()) };
-    let address = data.site().hands.address(spec, service, port).await;
+    let address = data.context().runtime.address(spec, service, port).await;
     let address = address.map_err(|error| unfit(&crate::chain(&error)))?;
     let scheme = if bucket.endpoint.starts_with("https://") { "https" } else { "http" };
     Ok(Bucket { endpoint: format!("{scheme}://{address}"), ..bucket.clone() })

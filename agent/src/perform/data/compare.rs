@@ -31,7 +31,7 @@ pub async fn recount(
         false => DataError::Failed(format!("the store `{name}`: {reason}")),
     })?;
     let Some(tool) = count_tool(store).filter(|_| !filling.part.counts.is_empty()) else { return Ok(Vec::new()) };
-    let printed = data.site().hands.run_tool(&tool, spec).await.map_err(|error| of_tool(name, &error))?;
+    let printed = data.context().runtime.run_tool(&tool, spec).await.map_err(|error| of_tool(name, &error))?;
     let found = counts(store, &printed).map_err(|reason| DataError::of_store(name, reason))?;
     as_counted(name, &filling.part.counts, &found)
         .map_err(|reason| DataError::BadBackup(format!("the store `{name}`: {reason}")))
@@ -89,7 +89,7 @@ async fn answered(
         DatabaseQuestion::Command { .. } => STARTING,
     };
     loop {
-        let wrong = match data.site().hands.run_tool(tool, spec).await {
+        let wrong = match data.context().runtime.run_tool(tool, spec).await {
             Ok(answer) => match check.judge(&answer) {
                 Ok(said) => return Ok(said),
                 Err(reason) => reason,

@@ -102,8 +102,9 @@ async fn looked(data: &DataWork<'_>, name: &RepositoryName, id: &BackupId) -> Re
 fn there(data: &DataWork<'_>, set: &SetFound) -> Result<There, DataError> {
     let unfit = |reason: String| DataError::Unfit(format!("a backup {} is there: {reason}", set.backup));
     let manifest = set.manifest().map_err(unfit)?;
-    let is_its_own =
-        manifest.backup == set.backup && manifest.instance == data.order.instance && manifest.host == data.site().host;
+    let is_its_own = manifest.backup == set.backup
+        && manifest.instance == data.order.instance
+        && manifest.host == data.context().host;
     if !is_its_own {
         return Err(unfit(format!("it says that it is of {} on {}", manifest.instance, manifest.host)));
     }

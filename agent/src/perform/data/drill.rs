@@ -35,7 +35,7 @@ pub async fn drill(data: &DataWork<'_>, from: &BackupSource, privileges: Privile
     let opened = match source::open(data, from, privileges).await {
         Ok(opened) => opened,
         // Nobody can note it there: the coordinator hears it.
-        Err(error) if error.is_of_backup() => return Ok(judged(data, from, began, Err(error))),
+        Err(error) if error.is_of_backup() => return Ok(evaluate(data, from, began, Err(error))),
         Err(error) => return Err(error),
     };
     sandboxes::clear(data).await?;
@@ -51,16 +51,16 @@ pub async fn drill(data: &DataWork<'_>, from: &BackupSource, privileges: Privile
         Ok(Err(error)) => tracing::warn!(error = crate::chain(&error), "what a drill made could not be removed"),
         Err(_) => tracing::warn!(order = %data.order.id, "removing what a drill made took too long"),
     }
-    let came = judged(data, from, began, verdict);
+    let came = evaluate(data, from, began, verdict);
     if let Some(DataResult::Drill(DrillMade { proof, .. })) = &came.made {
         data.work.say("noting what was found");
-        let label = Label { backup: from.backup.clone(), host: data.site().host.clone(), at: proof.at };
+        let label = Label { backup: from.backup.clone(), host: data.context().host.clone(), at: proof.at };
         opened.repository.write_proof(&label, proof).await?;
     }
     Ok(came)
 }
 
-fn judged(
+fn evaluate(
     data: &DataWork<'_>,
     from: &BackupSource,
     began: tokio::time::Instant,
@@ -75,7 +75,7 @@ fn judged(
         Some(reason) => Outcome::Failed { reason: reason.clone() },
     };
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let proof = Proof { at: clock::now(), host: data.site().host.clone(), took_ms, bytes, checks, failure };
+    let proof = Proof { at: clock::now(), host: data.context().host.clone(), took_ms, bytes, checks, failure };
     let made = DrillMade { repository: from.repository.clone(), backup: from.backup.clone(), proof };
     OrderEnd { outcome, made: Some(DataResult::Drill(made)), becomes: None }
 }
@@ -83,12 +83,12 @@ fn judged(
 /// Restores it, and says what was compared.
 async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<String>, DataError> {
     let was = opened.rendered(data).await?;
-    let scratch = Some(data.site().data_dir.clone());
+    let scratch = Some(data.context().data_dir.clone());
     expect_room(data, &[Wanted { bytes: opened.manifest.bytes(), paths: vec![None, scratch] }]).await?;
     let scene = sandbox(&was, data.order.id.as_str());
     let fillings = fillings(&scene, &opened.manifest.parts)?;
     let spec = &scene.spec;
-    allow(data.site(), &Reaches::of_drill(&scene, fillings.iter().map(|it| (it.name, it.store)))).await?;
+    allow(data.context(), &Reaches::of_drill(&scene, fillings.iter().map(|it| (it.name, it.store)))).await?;
     let (side, said) = side_plan::plan(data, opened, &fillings, BTreeMap::new()).await?.for_double();
     data.note(|journal| journal.sandbox = Some(Box::new(spec.clone())))?;
     data.work.perform(spec, |found| volumes_alone(found, spec), Finish::AsIs).await?;

@@ -160,7 +160,7 @@ impl Dumping<'_> {
         let (began, doing) = (tokio::time::Instant::now(), format!("dump {name}"));
         data.work.say(doing.clone());
         let tool = dump_tool(store).ok_or_else(|| of_store("it has no tool that dumps it".to_owned()))?;
-        let plausible =
+        let validator =
             DumpValidator::of(store).ok_or_else(|| of_store("nobody can tell whether it is whole".to_owned()))?;
         let noted = self.note(None).await;
         let before = match self.early {
@@ -168,13 +168,13 @@ impl Dumping<'_> {
             Some(_) => CounterReading::default(),
         };
         let failed = |error: &dyn std::error::Error| of_store(crate::chain(error));
-        let mut stream = data.site().hands.dump(&tool, spec).await.map_err(|error| failed(&error))?;
-        let (mut plausible, mut hash, told) = (plausible, Sha256::new(), data.told(&doing));
+        let mut stream = data.context().runtime.dump(&tool, spec).await.map_err(|error| failed(&error))?;
+        let (mut validator, mut hash, told) = (validator, Sha256::new(), data.told(&doing));
         let (mut bytes, mut said) = (0_u64, 0_u64);
         let mut next = stream.next().await;
         while let Some(piece) = next {
             let piece = piece.map_err(|error| failed(&error))?;
-            plausible.observe(&piece);
+            validator.observe(&piece);
             hash.update(&piece);
             bytes += piece.len() as u64;
             next = feed(tee, &piece, &mut stream).await?;
@@ -183,9 +183,9 @@ impl Dumping<'_> {
                 told.say(bytes);
             }
         }
-        let mut notes = plausible.verdict(&ToolEnd::well(), previous).map_err(of_store)?;
+        let mut notes = validator.verdict(&ToolEnd::well(), previous).map_err(of_store)?;
         let (source, is_still) = self.settled(noted, &mut notes).await;
-        let counts = self.counted(&before, plausible.counts(), is_still, &mut notes).await?;
+        let counts = self.counted(&before, validator.counts(), is_still, &mut notes).await?;
         let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         notes.extend(store.caveats());
@@ -258,5 +258,5 @@ pub const BUNDLE: &str = "config/release.bundle";
 
 /// When a store was read, in words of the manifest.
 pub fn label(data: &DataWork<'_>) -> Label {
-    Label { backup: data.backup_id(), host: data.site().host.clone(), at: clock::now() }
+    Label { backup: data.backup_id(), host: data.context().host.clone(), at: clock::now() }
 }

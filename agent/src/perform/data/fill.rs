@@ -75,7 +75,7 @@ pub async fn load_all(
         load(data, opened, filling, spec).await?;
     }
     let services = services_of(fillings, spec);
-    allow_spec(data.site(), spec).await.map_err(WorkError::from)?;
+    allow_spec(data.context(), spec).await.map_err(WorkError::from)?;
     data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await?;
     let (mut said, mut differing) = (Vec::new(), Vec::new());
     for filling in streams() {
@@ -133,7 +133,7 @@ async fn load(
     run_all(data, &prepare_tools(store), spec).await.map_err(|error| of_host(name, &crate::chain(&error)))?;
     let kept = opened.repository.read(&opened.set, path).await?;
     let (checked, broken) = checked(kept, filling.part.bytes, sha256, data, name);
-    let loaded = data.site().hands.load(&tool, spec, checked).await;
+    let loaded = data.context().runtime.load(&tool, spec, checked).await;
     // What came out of the repository was not what went in, or did not come: that is the reason, whatever the tool says of it.
     if let Some(broken) = broken.borrow().clone() {
         return Err(match broken {
@@ -164,7 +164,7 @@ pub fn is_of_data(error: &RuntimeError) -> bool {
 
 async fn run_all(data: &DataWork<'_>, tools: &[Tool], spec: &InstanceSpec) -> Result<(), RuntimeError> {
     for tool in tools {
-        data.site().hands.run_tool(tool, spec).await?;
+        data.context().runtime.run_tool(tool, spec).await?;
     }
     Ok(())
 }

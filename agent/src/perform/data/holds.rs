@@ -37,7 +37,7 @@ pub async fn hold(
     if of_phase.is_empty() {
         return Ok(());
     }
-    let found = look(data.site(), spec).await?;
+    let found = look(data.context(), spec).await?;
     for still in of_phase {
         let running = found.of_service(&still.service).filter(|it| it.state == ContainerState::Running);
         let containers: Vec<String> = running.map(|it| it.id.clone()).collect();
@@ -54,7 +54,7 @@ pub async fn hold(
         };
         data.note(|journal| journal.held.push(held.clone()))?;
         data.work.say(format!("{} {service}", word(still.kind)));
-        data.site().hands.hold(spec, &service, still.kind).await?;
+        data.context().runtime.hold(spec, &service, still.kind).await?;
     }
     Ok(())
 }
@@ -69,7 +69,7 @@ pub async fn release(
     // In the opposite order: what others depend on goes on first.
     for held in data.journal().held.into_iter().rev().filter(|held| is_over(held)) {
         data.work.say(format!("letting {} go on", held.service));
-        insist(data, spec, &held).await?;
+        retry_until_ok(data, spec, &held).await?;
         data.note(|journal| journal.held.retain(|other| other.service != held.service))?;
         over.push(Hold { service: held.service, kind: held.kind, from: held.since, to: clock::now() });
     }
@@ -78,10 +78,10 @@ pub async fn release(
 }
 
 /// Tries until the service runs; what cannot be let go on is made anew, as healing would.
-async fn insist(data: &DataWork<'_>, spec: &InstanceSpec, held: &Held) -> Result<(), DataError> {
-    let hands = &data.site().hands;
+async fn retry_until_ok(data: &DataWork<'_>, spec: &InstanceSpec, held: &Held) -> Result<(), DataError> {
+    let runtime = &data.context().runtime;
     for attempt in 1..=ATTEMPTS {
-        let released = hands.release(spec, &held.service, held.kind).await;
+        let released = runtime.release(spec, &held.service, held.kind).await;
         let state = match released {
             Ok(()) => is_running(data, spec, held).await,
             Err(error) => Err(error.into()),
@@ -90,7 +90,7 @@ async fn insist(data: &DataWork<'_>, spec: &InstanceSpec, held: &Held) -> Result
             Ok(true) => return Ok(()),
             // After a loss of power nothing is paused any more: it is started.
             Ok(false) if held.kind == HoldKind::Paused => {
-                drop(hands.release(spec, &held.service, HoldKind::Stopped).await);
+                drop(runtime.release(spec, &held.service, HoldKind::Stopped).await);
             }
             Ok(false) => {}
             Err(error) => {
@@ -110,7 +110,7 @@ async fn insist(data: &DataWork<'_>, spec: &InstanceSpec, held: &Held) -> Result
 }
 
 async fn is_running(data: &DataWork<'_>, spec: &InstanceSpec, held: &Held) -> Result<bool, DataError> {
-    let found = look(data.site(), spec).await?;
+    let found = look(data.context(), spec).await?;
     let is_up = |state| matches!(state, ContainerState::Running | ContainerState::Restarting);
     Ok(found.of_service(&held.service).any(|container| is_up(container.state)))
 }

@@ -35,21 +35,21 @@ pub fn both(before: Vec<Held>, since: &[Held]) -> Vec<Held> {
 }
 
 /// Tries once to let an instance's services go on.
-pub async fn let_go(site: &AgentContext, instance: &InstanceName) {
-    let Some(entry) = site.ledger().instances().get(instance).cloned() else { return };
+pub async fn let_go(context: &AgentContext, instance: &InstanceName) {
+    let Some(entry) = context.ledger().instances().get(instance).cloned() else { return };
     let Some(settled) = entry.settled else { return };
     // In the opposite order: what others depend on goes on first.
     for held in entry.held.iter().rev() {
-        match timeout(LIMIT, one(site, &settled.rendered.spec, held)).await {
+        match timeout(LIMIT, one(context, &settled.rendered.spec, held)).await {
             Ok(Ok(())) => {
-                site.insist(|ledger| ledger.goes_on(instance, &held.service)).await;
+                context.retry_until_ok(|ledger| ledger.goes_on(instance, &held.service)).await;
                 let since = rough(clock::now().since(held.since));
                 let text = format!(
                     "`{}` no longer stands still for a backup: since {since} ago it could not go on",
                     held.service
                 );
                 tracing::warn!(%instance, "{text}");
-                site.pen.tell(clock::now(), Some(instance), text);
+                context.status_writer.tell(clock::now(), Some(instance), text);
             }
             Ok(Err(error)) => {
                 let (error, service) = (crate::chain(&error), &held.service);
@@ -59,27 +59,27 @@ pub async fn let_go(site: &AgentContext, instance: &InstanceName) {
         }
     }
     // Nobody listens while the agent is going down.
-    let _ = site.attention.send(instance.clone());
+    let _ = context.attention.send(instance.clone());
 }
 
-async fn one(site: &AgentContext, spec: &InstanceSpec, held: &Held) -> Result<(), RuntimeError> {
-    if !is_still(site, spec, held).await? {
+async fn one(context: &AgentContext, spec: &InstanceSpec, held: &Held) -> Result<(), RuntimeError> {
+    if !is_still(context, spec, held).await? {
         return Ok(());
     }
-    site.hands.release(spec, &held.service, held.kind).await?;
-    if held.kind == HoldKind::Paused && is_still(site, spec, held).await? {
+    context.runtime.release(spec, &held.service, held.kind).await?;
+    if held.kind == HoldKind::Paused && is_still(context, spec, held).await? {
         // After a loss of power nothing is paused any more: it is started.
-        site.hands.release(spec, &held.service, HoldKind::Stopped).await?;
+        context.runtime.release(spec, &held.service, HoldKind::Stopped).await?;
     }
-    match is_still(site, spec, held).await? {
+    match is_still(context, spec, held).await? {
         true => Err(RuntimeError::NotRunning { container: held.containers.join(", ") }),
         false => Ok(()),
     }
 }
 
 /// Whether a container that was made to stand still is there and does not run.
-async fn is_still(site: &AgentContext, spec: &InstanceSpec, held: &Held) -> Result<bool, RuntimeError> {
-    let found = site.hands.look(spec).await?;
+async fn is_still(context: &AgentContext, spec: &InstanceSpec, held: &Held) -> Result<bool, RuntimeError> {
+    let found = context.runtime.look(spec).await?;
     let mut ours = found.of_service(&held.service).filter(|it| held.containers.contains(&it.id));
     let is_up = |state| matches!(state, ContainerState::Running | ContainerState::Restarting);
     Ok(ours.any(|it| !is_up(it.state)))

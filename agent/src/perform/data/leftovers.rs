@@ -26,8 +26,8 @@ pub async fn remove_old(data: &DataWork<'_>, asides: &[Aside]) -> Vec<String> {
     let now = clock::now();
     let (order, instance) = (data.order.id.clone(), data.order.instance.clone());
     let left = Leftover { order, instance, folders, since: now, said: now };
-    data.site().insist(|ledger| ledger.keep_leftover(left.clone())).await;
-    tell(data.site(), &left);
+    data.context().retry_until_ok(|ledger| ledger.keep_leftover(left.clone())).await;
+    tell(data.context(), &left);
     left.folders.iter().map(words).collect()
 }
 
@@ -49,29 +49,29 @@ fn words(folder: &LeftFolder) -> String {
 }
 
 /// What is left of an instance's restores, a line for each folder.
-pub fn left_of(site: &AgentContext, instance: &InstanceName) -> Vec<String> {
-    let ledger = site.ledger();
+pub fn left_of(context: &AgentContext, instance: &InstanceName) -> Vec<String> {
+    let ledger = context.ledger();
     let of_instance = ledger.leftovers().values().filter(|left| left.instance == *instance);
     of_instance.flat_map(|left| left.folders.iter().map(words)).collect()
 }
 
-fn tell(site: &AgentContext, left: &Leftover) {
+fn tell(context: &AgentContext, left: &Leftover) {
     for text in left.folders.iter().map(words) {
         tracing::warn!(instance = %left.instance, "{text}");
-        site.pen.tell(clock::now(), Some(&left.instance), text);
+        context.status_writer.tell(clock::now(), Some(&left.instance), text);
     }
 }
 
 /// Tells people of all that is left, when the agent starts.
-pub fn tell_all(site: &AgentContext) {
-    let all: Vec<Leftover> = site.ledger().leftovers().values().cloned().collect();
-    all.iter().for_each(|left| tell(site, left));
+pub fn tell_all(context: &AgentContext) {
+    let all: Vec<Leftover> = context.ledger().leftovers().values().cloned().collect();
+    all.iter().for_each(|left| tell(context, left));
 }
 
 /// Tries once to remove what is left of an instance's restores.
-pub async fn try_again(site: &AgentContext, instance: &InstanceName) {
+pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
     let of_instance = |left: &&Leftover| left.instance == *instance;
-    let all: Vec<Leftover> = site.ledger().leftovers().values().filter(of_instance).cloned().collect();
+    let all: Vec<Leftover> = context.ledger().leftovers().values().filter(of_instance).cloned().collect();
     for before in all {
         let mut folders = Vec::new();
         for LeftFolder { aside, .. } in &before.folders {
@@ -80,27 +80,27 @@ pub async fn try_again(site: &AgentContext, instance: &InstanceName) {
                 Ok(()) => {
                     let text = format!("the data of before its restore is removed now: `{}`", aside.waits.display());
                     tracing::warn!(%instance, "{text}");
-                    site.pen.tell(clock::now(), Some(instance), text);
+                    context.status_writer.tell(clock::now(), Some(instance), text);
                 }
                 Err(reason) => folders.push(LeftFolder { aside: aside.clone(), reason }),
             }
         }
-        keep(site, before, folders).await;
+        keep(context, before, folders).await;
     }
 }
 
 /// Keeps what is left by now, and says it again where that was long ago.
-async fn keep(site: &AgentContext, before: Leftover, folders: Vec<LeftFolder>) {
+async fn keep(context: &AgentContext, before: Leftover, folders: Vec<LeftFolder>) {
     let now = clock::now();
     let is_due = now.since(before.said) >= BETWEEN_WORDS;
     let said = if is_due { now } else { before.said };
     let left = Leftover { folders, said, ..before.clone() };
     if is_due {
-        tell(site, &left);
+        tell(context, &left);
     }
     if left != before {
-        site.insist(|ledger| ledger.keep_leftover(left.clone())).await;
+        context.retry_until_ok(|ledger| ledger.keep_leftover(left.clone())).await;
         // What is said of the instance has changed. Nobody listens while the agent is going down.
-        let _ = site.attention.send(left.instance.clone());
+        let _ = context.attention.send(left.instance.clone());
     }
 }

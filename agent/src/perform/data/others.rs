@@ -83,6 +83,6 @@ async fn asked(data: &DataWork<'_>, rendered: &Rendered, stores: &[&Store]) -> R
     // One that is all that its server has leaves nothing to ask for.
     let tools: Option<Vec<_>> = stores.iter().map(|store| others_tool(store)).collect();
     let Some(tool) = tools.and_then(|mut tools| tools.pop()) else { return Ok(Vec::new()) };
-    let printed = data.site().hands.run_tool(&tool, &rendered.spec).await.map_err(|error| crate::chain(&error))?;
+    let printed = data.context().runtime.run_tool(&tool, &rendered.spec).await.map_err(|error| crate::chain(&error))?;
     Ok(others(stores.iter().copied(), &printed))
 }

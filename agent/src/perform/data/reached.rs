@@ -31,8 +31,8 @@ impl DataWork<'_> {
     /// The repository behind it, if the host's people let backups be kept there. There is no other way to open one.
     pub async fn repository(&self, name: &RepositoryName, of: &InstanceName) -> Result<Arc<dyn Repository>, DataError> {
         let access = self.access(name, of)?;
-        allow(self.site(), &Reaches::of_repository(access)).await?;
-        Ok(self.site().repositories.open(access, self.open.limit_rate))
+        allow(self.context(), &Reaches::of_repository(access)).await?;
+        Ok(self.context().repositories.open(access, self.open.limit_rate))
     }
 
     /// Where the files of a store are, if the host's people let anybody read and replace them.
@@ -42,10 +42,10 @@ impl DataWork<'_> {
         name: &StoreName,
         store: &Store,
     ) -> Result<Vec<RootFound>, DataError> {
-        let found = self.site().hands.roots(spec, store).await;
+        let found = self.context().runtime.roots(spec, store).await;
         let found = found.map_err(|error| DataError::of_store(name, crate::chain(&error)))?;
         let reaches = Reaches::of_store(name, store, spec, found.iter().map(|root| &root.mount));
-        let leads = allow_where(self.site(), &reaches).await;
+        let leads = allow_where(self.context(), &reaches).await;
         let leads = leads.map_err(|source| DataError::StoreForbidden { store: name.to_string(), source })?;
         // What was judged has to be what is read: a link may have been changed in between.
         let is_same = |root: &&RootFound| match leads.get(&root.from) {

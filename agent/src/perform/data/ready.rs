@@ -57,18 +57,18 @@ async fn answering(data: &DataWork<'_>, store: &Store, service: &str, spec: &Ins
 
 /// It is looked at first which server it is: one that has come to stay does not give way to another before it answers.
 async fn asked(data: &DataWork<'_>, store: &Store, ready: &Tool, spec: &InstanceSpec) -> Result<String, RuntimeError> {
-    let hands = &data.site().hands;
+    let runtime = &data.context().runtime;
     let which = match settled_tool(store) {
-        Some(tool) => hands.run_tool(&tool, spec).await?.trim().to_owned(),
+        Some(tool) => runtime.run_tool(&tool, spec).await?.trim().to_owned(),
         None => SETTLED.to_owned(),
     };
-    hands.run_tool(ready, spec).await?;
+    runtime.run_tool(ready, spec).await?;
     Ok(which)
 }
 
 /// What its container's own health check says; where it has none, that it runs has to do.
 async fn looked(data: &DataWork<'_>, service: &str, spec: &InstanceSpec) -> Result<(), String> {
-    let found = data.site().hands.look(spec).await.map_err(|error| crate::chain(&error))?;
+    let found = data.context().runtime.look(spec).await.map_err(|error| crate::chain(&error))?;
     let container = found.of_service(service).next().ok_or("it has no container")?;
     let is_well = match container.health {
         ContainerHealth::Unchecked | ContainerHealth::Healthy => container.state == ContainerState::Running,

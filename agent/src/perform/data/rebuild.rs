@@ -88,7 +88,7 @@ pub async fn rebuild_left(data: &DataWork<'_>, settled: &Settled) -> Option<Unbu
 async fn start_for(data: &DataWork<'_>, settled: &Settled, rebuild: &Rebuild) -> Result<(), String> {
     let spec = &settled.rendered.spec;
     let services = with_needs([rebuild.service.clone()].into(), spec);
-    allow_spec(data.site(), spec).await.map_err(|error| crate::chain(&error))?;
+    allow_spec(data.context(), spec).await.map_err(|error| crate::chain(&error))?;
     let started = data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await;
     started.map_err(|error| crate::chain(&error))
 }
@@ -104,7 +104,7 @@ async fn run(data: &DataWork<'_>, settled: &Settled, name: &StoreName, rebuild: 
     data.work.say(doing.clone());
     let (told, began, mut ticks) = (data.work.progress_of(&doing), Instant::now(), interval(TOLD));
     let tool = rebuild_tool(rebuild);
-    let running = data.site().hands.run_tool(&tool, &settled.rendered.spec);
+    let running = data.context().runtime.run_tool(&tool, &settled.rendered.spec);
     tokio::pin!(running);
     loop {
         tokio::select! {

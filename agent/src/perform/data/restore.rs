@@ -93,7 +93,7 @@ pub async fn anew(
     }
     data.work.say(format!("preparing {}", goal.release));
     let values = &data.open.values;
-    let to = prepare(data.site(), &data.order.instance, goal, values, data.open.drift, None).await?;
+    let to = prepare(data.context(), &data.order.instance, goal, values, data.open.drift, None).await?;
     let spec = &to.rendered.spec;
     bucket::expect_unused(data, &opened, &to.rendered).await?;
     let there = undo::volumes_there(data, spec).await?;
@@ -116,7 +116,7 @@ pub async fn anew(
 
 /// Notes what is about to be made, unless another order has begun meanwhile with what it would claim.
 fn note_begun(data: &DataWork<'_>, to: &Settled) -> Result<(), DataError> {
-    let mut ledger = data.site().ledger();
+    let mut ledger = data.context().ledger();
     expect_unclaimed(&ledger, &to.rendered.spec, None).map_err(|taken| DataError::Unfit(taken.to_string()))?;
     ledger.mark(&data.order.id, |open| {
         open.to = Some(to.clone());
@@ -129,7 +129,7 @@ fn note_begun(data: &DataWork<'_>, to: &Settled) -> Result<(), DataError> {
 /// Refuses what the host's people do not allow: to start the instance, or to run the tools that fill its stores.
 async fn allow_fillings(data: &DataWork<'_>, rendered: &Rendered, fillings: &[Filling<'_>]) -> Result<(), DataError> {
     let reaches = Reaches::of_restore(rendered, fillings.iter().map(|it| (it.name, it.store)));
-    Ok(allow_with_devices(data.site(), reaches, &rendered.spec).await?)
+    Ok(allow_with_devices(data.context(), reaches, &rendered.spec).await?)
 }
 
 /// Volumes are filled before there is a container, for the Engine puts files of an image into those that are empty.

@@ -30,7 +30,7 @@ pub async fn expect_room(data: &DataWork<'_>, wanted: &[Wanted]) -> Result<(), D
     for Wanted { bytes, paths } in wanted {
         let mut seen = BTreeSet::new();
         for path in paths {
-            let disk = data.site().hands.disk_of(path.as_deref()).await?;
+            let disk = data.context().runtime.disk_of(path.as_deref()).await?;
             let load = loads.entry(disk.id).or_insert(Load { path: path.clone(), free: disk.free, bytes: 0 });
             if seen.insert(disk.id) {
                 load.bytes = load.bytes.saturating_add(*bytes);

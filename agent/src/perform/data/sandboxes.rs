@@ -26,23 +26,23 @@ const LOOK: Duration = Duration::from_secs(10);
 const BETWEEN_WORDS: Duration = Duration::from_secs(24 * 3600);
 
 /// The doubles of which something is left.
-fn left_of(site: &AgentContext, instance: &InstanceName) -> Vec<LeftoverSandbox> {
-    site.ledger().doubles().values().filter(|double| double.instance == *instance).cloned().collect()
+fn left_of(context: &AgentContext, instance: &InstanceName) -> Vec<LeftoverSandbox> {
+    context.ledger().sandboxes().values().filter(|sandbox| sandbox.instance == *instance).cloned().collect()
 }
 
 /// Keeps what an order that ends could not remove, and says in its outcome what that is.
 pub async fn keep_left(data: &DataWork<'_>, outcome: Outcome) -> Outcome {
     let Some(spec) = data.journal().sandbox else { return outcome };
-    let site = data.site();
-    let looked = timeout(LOOK, parts(site, &data.order.id, &spec)).await;
+    let context = data.context();
+    let looked = timeout(LOOK, parts(context, &data.order.id, &spec)).await;
     let parts = looked.ok().and_then(Result::ok).unwrap_or_else(|| all_parts(&spec));
     let now = clock::now();
     let (order, instance) = (data.order.id.clone(), data.order.instance.clone());
-    let double = LeftoverSandbox { order, instance, spec, parts, since: now, said: now };
-    site.insist(|ledger| ledger.keep_double(double.clone())).await;
-    tell(site, &double);
+    let sandbox = LeftoverSandbox { order, instance, spec, parts, since: now, said: now };
+    context.retry_until_ok(|ledger| ledger.keep_double(sandbox.clone())).await;
+    tell(context, &sandbox);
     let before = outcome.reason().unwrap_or("the backup is good: it was restored and checked");
-    Outcome::Stuck { reason: format!("{before}; {}", words(&double)), hint: hint(&double.spec) }
+    Outcome::Stuck { reason: format!("{before}; {}", words(&sandbox)), hint: hint(&sandbox.spec) }
 }
 
 /// Keeps what is left where nobody can look any more, after a fault of this agent.
@@ -58,9 +58,9 @@ pub fn keep_of_fault(
 }
 
 /// What is left, in words of an outcome.
-fn words(double: &LeftoverSandbox) -> String {
-    let parts = match double.parts.as_slice() {
-        [] => format!("something of `{}`", double.spec.project),
+fn words(sandbox: &LeftoverSandbox) -> String {
+    let parts = match sandbox.parts.as_slice() {
+        [] => format!("something of `{}`", sandbox.spec.project),
         parts => parts.join(", "),
     };
     format!("what its drill made could not all be removed: {parts}. That is tried again every minute")
@@ -73,73 +73,73 @@ fn hint(spec: &InstanceSpec) -> String {
     )
 }
 
-fn tell(site: &AgentContext, double: &LeftoverSandbox) {
-    let text = format!("{}; {}", words(double), hint(&double.spec));
-    tracing::warn!(instance = %double.instance, "{text}");
-    site.pen.tell(clock::now(), Some(&double.instance), text);
+fn tell(context: &AgentContext, sandbox: &LeftoverSandbox) {
+    let text = format!("{}; {}", words(sandbox), hint(&sandbox.spec));
+    tracing::warn!(instance = %sandbox.instance, "{text}");
+    context.status_writer.tell(clock::now(), Some(&sandbox.instance), text);
 }
 
 /// Tells people of all that is left, when the agent starts.
-pub fn tell_all(site: &AgentContext) {
-    let doubles: Vec<LeftoverSandbox> = site.ledger().doubles().values().cloned().collect();
-    doubles.iter().for_each(|double| tell(site, double));
+pub fn tell_all(context: &AgentContext) {
+    let sandboxes: Vec<LeftoverSandbox> = context.ledger().sandboxes().values().cloned().collect();
+    sandboxes.iter().for_each(|sandbox| tell(context, sandbox));
 }
 
 /// Tries once to remove what is left of an instance's drills.
-pub async fn try_again(site: &AgentContext, instance: &InstanceName) {
-    for double in left_of(site, instance) {
-        let failure = match timeout(LIMIT, remove(site, &double)).await {
+pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
+    for sandbox in left_of(context, instance) {
+        let failure = match timeout(LIMIT, remove(context, &sandbox)).await {
             Ok(Ok(())) => continue,
             Ok(Err(failure)) => failure,
             Err(_) => "it took too long".to_owned(),
         };
-        tracing::warn!(%instance, project = double.spec.project, failure, "what a drill made could not be removed yet");
-        say_again(site, double).await;
+        tracing::warn!(%instance, project = sandbox.spec.project, failure, "what a drill made could not be removed yet");
+        say_again(context, sandbox).await;
     }
 }
 
 /// Removes what earlier drills of an instance have left, before another begins.
 pub async fn clear(data: &DataWork<'_>) -> Result<(), DataError> {
-    for double in left_of(data.site(), &data.order.instance) {
+    for sandbox in left_of(data.context(), &data.order.instance) {
         data.work.say("removing what an earlier drill made");
-        let removed = remove(data.site(), &double).await;
+        let removed = remove(data.context(), &sandbox).await;
         removed
-            .map_err(|failure| DataError::Failed(format!("{}: {failure}; {}", words(&double), hint(&double.spec))))?;
+            .map_err(|failure| DataError::Failed(format!("{}: {failure}; {}", words(&sandbox), hint(&sandbox.spec))))?;
     }
     Ok(())
 }
 
 /// Says it again where it is long ago, and keeps what is left by now.
-async fn say_again(site: &AgentContext, before: LeftoverSandbox) {
+async fn say_again(context: &AgentContext, before: LeftoverSandbox) {
     let now = clock::now();
-    let looked = timeout(LOOK, parts(site, &before.order, &before.spec)).await;
+    let looked = timeout(LOOK, parts(context, &before.order, &before.spec)).await;
     let parts = looked.ok().and_then(Result::ok).unwrap_or_else(|| before.parts.clone());
     let is_due = now.since(before.said) >= BETWEEN_WORDS;
-    let double = LeftoverSandbox { parts, said: if is_due { now } else { before.said }, ..before.clone() };
+    let sandbox = LeftoverSandbox { parts, said: if is_due { now } else { before.said }, ..before.clone() };
     if is_due {
-        tell(site, &double);
+        tell(context, &sandbox);
     }
-    if double != before {
-        site.insist(|ledger| ledger.keep_double(double.clone())).await;
+    if sandbox != before {
+        context.retry_until_ok(|ledger| ledger.keep_double(sandbox.clone())).await;
     }
 }
 
 /// Removes all of a double that can be removed; else says why something stays.
-async fn remove(site: &AgentContext, double: &LeftoverSandbox) -> Result<(), String> {
-    let spec = &double.spec;
+async fn remove(context: &AgentContext, sandbox: &LeftoverSandbox) -> Result<(), String> {
+    let spec = &sandbox.spec;
     let mut failures = Vec::new();
-    failures.extend(site.hands.sweep_tools(spec).await.err().map(|error| crate::chain(&error)));
-    let found = site.hands.look(spec).await.map_err(|error| crate::chain(&error))?;
+    failures.extend(context.runtime.sweep_tools(spec).await.err().map(|error| crate::chain(&error)));
+    let found = context.runtime.look(spec).await.map_err(|error| crate::chain(&error))?;
     // One part that stays keeps no other from going.
     for stage in steps_to_remove(&found, spec, &own_volumes(spec)) {
         let notes = Notes::unheard();
-        let done = join_all(stage.steps.iter().map(|step| site.hands.perform(step, spec, &notes))).await;
+        let done = join_all(stage.steps.iter().map(|step| context.runtime.perform(step, spec, &notes))).await;
         failures.extend(done.into_iter().filter_map(Result::err).map(|error| crate::chain(&error)));
     }
-    for folder in folders(site, &double.order, spec) {
+    for folder in folders(context, &sandbox.order, spec) {
         failures.extend(remove_folder(folder).await.err().map(|error| crate::chain(&error)));
     }
-    let parts = parts(site, &double.order, spec).await.map_err(|error| crate::chain(&error))?;
+    let parts = parts(context, &sandbox.order, spec).await.map_err(|error| crate::chain(&error))?;
     if !parts.is_empty() || !failures.is_empty() {
         return Err(failures
             .into_iter()
@@ -147,21 +147,21 @@ async fn remove(site: &AgentContext, double: &LeftoverSandbox) -> Result<(), Str
             .collect::<Vec<_>>()
             .join("; "));
     }
-    site.insist(|ledger| ledger.double_is_gone(&double.order)).await;
+    context.retry_until_ok(|ledger| ledger.double_is_gone(&sandbox.order)).await;
     let text = format!("all that a drill made is removed now: nothing of `{}` is left", spec.project);
-    tracing::warn!(instance = %double.instance, "{text}");
-    site.pen.tell(clock::now(), Some(&double.instance), text);
+    tracing::warn!(instance = %sandbox.instance, "{text}");
+    context.status_writer.tell(clock::now(), Some(&sandbox.instance), text);
     Ok(())
 }
 
-fn folders(site: &AgentContext, order: &OrderId, spec: &InstanceSpec) -> [PathBuf; 2] {
-    [PathBuf::from(&spec.working_dir), scratch_of(site, order)]
+fn folders(context: &AgentContext, order: &OrderId, spec: &InstanceSpec) -> [PathBuf; 2] {
+    [PathBuf::from(&spec.working_dir), scratch_of(context, order)]
 }
 
 /// What is there of a double, as people name it.
-async fn parts(site: &AgentContext, order: &OrderId, spec: &InstanceSpec) -> Result<Vec<String>, RuntimeError> {
-    let found = site.hands.look(spec).await?;
-    let folders = folders(site, order, spec).into_iter().filter(|folder| folder.exists());
+async fn parts(context: &AgentContext, order: &OrderId, spec: &InstanceSpec) -> Result<Vec<String>, RuntimeError> {
+    let found = context.runtime.look(spec).await?;
+    let folders = folders(context, order, spec).into_iter().filter(|folder| folder.exists());
     let folders = folders.map(|folder| format!("folder `{}`", folder.display()));
     Ok(named(&found).into_iter().chain(folders).collect())
 }

@@ -62,7 +62,7 @@ async fn gather(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Resu
     let mut said = SaidFiles::default();
     let mut unasked = None;
     if let Some(tool) = side_files_tool(store) {
-        match data.site().hands.run_tool(&tool, spec).await {
+        match data.context().runtime.run_tool(&tool, spec).await {
             Ok(printed) => said = said_files(&printed),
             Err(error) => unasked = Some(format!("its server could not say which it uses: {}", crate::chain(&error))),
         }

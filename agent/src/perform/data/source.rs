@@ -74,7 +74,7 @@ impl Opened {
     /// The release that was backed up: from this host, from the backup itself, or from the coordinator.
     async fn bundle(&self, data: &DataWork<'_>) -> Result<Bundle, DataError> {
         let digest = &self.manifest.release.digest;
-        if let Some(bundle) = data.site().bundles.kept(digest) {
+        if let Some(bundle) = data.context().bundles.kept(digest) {
             return Ok(bundle);
         }
         if let Some(bytes) = self.small(BUNDLE).await
@@ -83,7 +83,7 @@ impl Opened {
         {
             return Ok(bundle);
         }
-        let fetched = data.site().bundles.get(digest).await;
+        let fetched = data.context().bundles.get(digest).await;
         fetched.map_err(|error| DataError::Failed(format!("the release that was backed up: {}", crate::chain(&error))))
     }
 
@@ -120,11 +120,11 @@ impl Opened {
             .map_err(|problems| unfit(problems.iter().map(ToString::to_string).collect()))?;
         let placement = Placement {
             instance: manifest.instance.clone(),
-            host: data.site().host.clone(),
+            host: data.context().host.clone(),
             version: manifest.release.name.version.clone(),
-            working_dir: data.site().working_dir(&manifest.instance).display().to_string(),
+            working_dir: data.context().working_dir(&manifest.instance).display().to_string(),
         };
-        data.site().renderer.render(&bundle, &values, &placement).await.map_err(|error| match error {
+        data.context().renderer.render(&bundle, &values, &placement).await.map_err(|error| match error {
             RenderError::Refused(problems) => unfit(problems.0.iter().map(ToString::to_string).collect()),
             RenderError::Busy | RenderError::Start(_) | RenderError::Talk(_) => DataError::Failed(crate::chain(&error)),
         })

@@ -140,9 +140,9 @@ async fn of_files(
 
 /// Refuses a volume that is another instance's, whether that one runs or not.
 fn expect_not_others(data: &DataWork<'_>, spec: &InstanceSpec, store: &StoreName, from: &str) -> Result<(), DataError> {
-    let shared = expect_unshared(&data.site().ledger(), spec, &[ClaimKind::Project, ClaimKind::Volume]);
+    let shared = expect_unshared(&data.context().ledger(), spec, &[ClaimKind::Project, ClaimKind::Volume]);
     shared.map_err(PrepareError::from)?;
-    match owner_of_volume(from, &claims_of(spec), &others(&data.site().ledger(), &spec.instance)) {
+    match owner_of_volume(from, &claims_of(spec), &others(&data.context().ledger(), &spec.instance)) {
         Some(owner) => Err(DataError::of_store(store, format!("the volume `{from}` is {owner}'s: it is not replaced"))),
         None => Ok(()),
     }
@@ -189,7 +189,7 @@ pub async fn expect_alone(
     for (name, store) in others {
         let folders = if is_files(store) { vec![store.clone()] } else { data_mounts(store, &rendered.spec) };
         for folder in &folders {
-            let found = match data.site().hands.roots(&rendered.spec, folder).await {
+            let found = match data.context().runtime.roots(&rendered.spec, folder).await {
                 Ok(found) => found,
                 // Where there is nothing, nothing can be lost.
                 Err(RuntimeError::NotMounted { .. }) => continue,
@@ -212,10 +212,10 @@ pub async fn expect_alone(
 /// Refuses to move what another instance claims, and folders that a container of somebody else's has: it would keep the old one,
 /// and write where nobody reads.
 pub async fn expect_nobody(data: &DataWork<'_>, spec: &InstanceSpec, targets: &[Target]) -> Result<(), DataError> {
-    let shared = expect_unshared(&data.site().ledger(), spec, &[ClaimKind::Project, ClaimKind::Volume]);
+    let shared = expect_unshared(&data.context().ledger(), spec, &[ClaimKind::Project, ClaimKind::Volume]);
     shared.map_err(PrepareError::from)?;
     let folders: Vec<PathBuf> = targets.iter().map(|target| target.path.clone()).collect();
-    let strangers = data.site().hands.strangers(spec, &folders).await?;
+    let strangers = data.context().runtime.strangers(spec, &folders).await?;
     let Some(ForeignContainer { folder, .. }) = strangers.first() else { return Ok(()) };
     let names: Vec<String> = strangers.iter().map(|it| format!("`{}`", it.container)).collect();
     Err(DataError::Unfit(format!(
@@ -241,12 +241,12 @@ pub async fn make_missing(
         let wider = wider(&rendered.spec, volume).ok_or_else(|| failed("has no model among the instance's own"))?;
         // Also one that the store does not see, such as another instance's: it would be taken for what was made here, and removed
         // with it.
-        if look(data.site(), &wider).await?.volumes.contains(volume) {
+        if look(data.context(), &wider).await?.volumes.contains(volume) {
             return Err(failed("is on this host already, and is not of this store: nothing is restored over it"));
         }
         data.note(|journal| journal.made_volumes.push(volume.clone()))?;
         let step = Step::CreateVolume { volume: volume.clone() };
-        data.site().hands.perform(&step, &wider, &Notes::unheard()).await?;
+        data.context().runtime.perform(&step, &wider, &Notes::unheard()).await?;
         let found = find().await?.ok_or_else(|| failed("was made and is not found"))?;
         made.push(Target { store: store.clone(), path: found.path, root: Some(root.clone()), is_of_host: false });
     }
@@ -258,7 +258,7 @@ pub async fn unmake_missing(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<
     for volume in data.journal().made_volumes {
         let Some(wider) = wider(spec, &volume) else { continue };
         let step = Step::RemoveVolume { volume: volume.clone() };
-        data.site().hands.perform(&step, &wider, &Notes::unheard()).await?;
+        data.context().runtime.perform(&step, &wider, &Notes::unheard()).await?;
         data.note(|journal| journal.made_volumes.retain(|other| *other != volume))?;
     }
     Ok(())

@@ -27,7 +27,7 @@ type Opened = Result<Box<dyn StreamsWriter>, RepositoryError>;
 struct Writing {
     name: RepositoryName,
     writer: Box<dyn StreamsWriter>,
-    pulse: ActivityCounter,
+    activity: ActivityCounter,
 }
 
 impl Tee {
@@ -47,8 +47,8 @@ impl Tee {
         for (name, opened) in opened {
             match opened {
                 Ok(writer) => {
-                    let pulse = writer.pulse();
-                    tee.writers.push(Writing { name, writer, pulse });
+                    let activity = writer.activity();
+                    tee.writers.push(Writing { name, writer, activity });
                 }
                 Err(error) => tee.lost.push(error),
             }
@@ -58,8 +58,8 @@ impl Tee {
     }
 
     pub async fn bytes(&mut self, bytes: &Bytes) -> Result<(), DataError> {
-        let writing = self.writers.iter_mut().map(async |Writing { name, writer, pulse }| {
-            while_it_moves(name, pulse, writer.bytes(bytes.clone())).await.err()
+        let writing = self.writers.iter_mut().map(async |Writing { name, writer, activity }| {
+            while_it_moves(name, activity, writer.bytes(bytes.clone())).await.err()
         });
         let failed: Vec<_> = join_all(writing).await;
         self.keep(failed)
@@ -69,15 +69,15 @@ impl Tee {
         let ending = self
             .writers
             .iter_mut()
-            .map(async |Writing { name, writer, pulse }| while_it_moves(name, pulse, writer.end()).await.err());
+            .map(async |Writing { name, writer, activity }| while_it_moves(name, activity, writer.end()).await.err());
         let failed: Vec<_> = join_all(ending).await;
         self.keep(failed)
     }
 
     /// Writes the snapshot of each copy.
     pub async fn finish(mut self) -> (BTreeMap<RepositoryName, StreamsKept>, Vec<RepositoryError>) {
-        let finishing = self.writers.drain(..).map(async |Writing { name, writer, pulse }| {
-            let kept = while_it_moves(&name, &pulse, writer.finish()).await;
+        let finishing = self.writers.drain(..).map(async |Writing { name, writer, activity }| {
+            let kept = while_it_moves(&name, &activity, writer.finish()).await;
             (name, kept)
         });
         let mut kept = BTreeMap::new();
@@ -120,16 +120,16 @@ pub fn all(lost: &[RepositoryError]) -> String {
 /// Waits as long as the repository gets further, however slowly.
 async fn while_it_moves<T>(
     name: &RepositoryName,
-    pulse: &ActivityCounter,
+    activity: &ActivityCounter,
     asked: impl Future<Output = Result<T, RepositoryError>>,
 ) -> Result<T, RepositoryError> {
     let mut asked = pin!(asked);
     loop {
-        let last = pulse.beat();
+        let last = activity.beat();
         if let Ok(answered) = timeout(PATIENCE, &mut asked).await {
             return answered;
         }
-        if pulse.beat() == last {
+        if activity.beat() == last {
             return Err(RepositoryError {
                 repository: name.clone(),
                 doing: "keep a stream".to_owned(),
@@ -165,7 +165,7 @@ mod tests {
 
     #[tonic::async_trait]
     impl StreamsWriter for Slow {
-        fn pulse(&self) -> ActivityCounter {
+        fn activity(&self) -> ActivityCounter {
             let beats = Arc::clone(&self.beats);
             ActivityCounter::of(move || beats.load(Ordering::Relaxed))
         }

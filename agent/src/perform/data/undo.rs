@@ -23,7 +23,7 @@ pub async fn undo(data: &DataWork<'_>) -> Result<(), DataError> {
         // What stands still goes on first: a tool that does not end must not keep it.
         let spec = &settled.rendered.spec;
         let released = holds::release(data, spec, |_| true).await;
-        data.site().hands.sweep_tools(spec).await?;
+        data.context().runtime.sweep_tools(spec).await?;
         match released {
             Ok(_) => {}
             // A tool of its own on the same data keeps a service from starting.
@@ -44,7 +44,7 @@ pub async fn undo(data: &DataWork<'_>) -> Result<(), DataError> {
 pub async fn sweep(data: &DataWork<'_>) -> Result<(), DataError> {
     if let Some(spec) = data.journal().sandbox {
         data.work.say("removing what the drill made");
-        data.site().hands.sweep_tools(&spec).await?;
+        data.context().runtime.sweep_tools(&spec).await?;
         remove(data, &spec).await?;
         remove_folder(&spec.working_dir).await?;
     }
@@ -54,11 +54,11 @@ pub async fn sweep(data: &DataWork<'_>) -> Result<(), DataError> {
 
 /// Where a drill puts files.
 pub fn scratch(data: &DataWork<'_>) -> PathBuf {
-    scratch_of(data.site(), &data.order.id)
+    scratch_of(data.context(), &data.order.id)
 }
 
-pub fn scratch_of(site: &AgentContext, order: &OrderId) -> PathBuf {
-    site.data_dir.join("drills").join(order.as_str())
+pub fn scratch_of(context: &AgentContext, order: &OrderId) -> PathBuf {
+    context.data_dir.join("drills").join(order.as_str())
 }
 
 /// The old data in its place, and the instance as it ran.
@@ -134,7 +134,7 @@ pub async fn moved(
 
 /// Whether the Engine has anything of a spec's own volumes already.
 pub async fn volumes_there(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<Vec<String>, DataError> {
-    let found = look(data.site(), spec).await?;
+    let found = look(data.context(), spec).await?;
     let own = spec.volumes.iter().filter(|volume| !volume.external);
     Ok(own.filter(|volume| found.volumes.contains(&volume.name)).map(|volume| volume.name.clone()).collect())
 }

@@ -12,30 +12,30 @@ async fn crash_at(action: Action, crash: (u64, Crash), prepare: impl Fn(&Harness
     assert_eq!(harness.carry_out(&agent, install(1)).await, Outcome::Done);
     prepare(&harness);
     {
-        let mut world = harness.hands.world();
+        let mut world = harness.runtime.world();
         (world.steps_so_far, world.crash) = (0, Some(crash));
     }
     let order = harness.order(action);
     harness.ask(std::slice::from_ref(&order));
     let has_ended = tokio::select! {
-        () = harness.hands.crashed() => false,
+        () = harness.runtime.crashed() => false,
         _ = agent.end_of(&order.order.id) => true,
     };
     agent.kill().await;
     if has_ended {
         return None;
     }
-    harness.hands.forget_crash();
+    harness.runtime.forget_crash();
     let agent = harness.agent();
     let outcome = agent.end_of(&order.order.id).await;
-    let open = agent.site.ledger().orders().values().filter(|entry| entry.is_open()).count();
+    let open = agent.context.ledger().orders().values().filter(|entry| entry.is_open()).count();
     assert_eq!(open, 0, "nothing stays open");
     Some((harness, outcome))
 }
 
 /// What runs is exactly a release, and the ledger says that it is.
 fn check_is(harness: &Harness, version: u32, at: (u64, Crash)) {
-    let world = harness.hands.world();
+    let world = harness.runtime.world();
     let web = format!("notes-web:{version}");
     let expect = [("oasis-1-db-1".to_owned(), "notes-db:1".to_owned()), ("oasis-1-web-1".to_owned(), web)];
     let found: Vec<_> =
@@ -66,7 +66,7 @@ async fn a_crash_at_any_step_of_an_upgrade_ends_at_the_new() {
 #[tokio::test]
 async fn a_crash_at_any_step_of_an_upgrade_that_fails_ends_at_the_old() {
     let is_bad = |harness: &Harness| {
-        harness.hands.world().behaviours.insert("notes-web:3".to_owned(), Behaviour::Ends(7));
+        harness.runtime.world().behaviours.insert("notes-web:3".to_owned(), Behaviour::Ends(7));
     };
     for crash in [Crash::Before, Crash::After] {
         let mut step = 1;
@@ -85,7 +85,7 @@ async fn a_crash_at_any_step_of_a_removal_ends_with_nothing_but_volumes() {
     let removal = || Action::Remove { volumes: [].into() };
     while let Some((harness, outcome)) = crash_at(removal(), (step, Crash::After), |_| ()).await {
         assert_eq!(outcome, Outcome::Done);
-        let world = harness.hands.world();
+        let world = harness.runtime.world();
         assert_eq!((world.containers.len(), world.networks.len(), world.volumes.len()), (0, 0, 1));
         step += 1;
     }

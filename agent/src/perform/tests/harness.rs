@@ -2,7 +2,7 @@
 
 use crate::agent_context::AgentContext;
 use crate::bundles::Bundles;
-use crate::fake::FakeHands;
+use crate::fake::FakeRuntime;
 use crate::ledger::Ledger;
 use crate::link::OpenSet;
 use crate::path_resolver::PathResolver;
@@ -73,7 +73,7 @@ pub fn instance() -> InstanceName {
 
 pub struct Harness {
     pub folder: tempfile::TempDir,
-    pub hands: FakeHands,
+    pub runtime: FakeRuntime,
     open: watch::Sender<Option<Arc<OpenSet>>>,
     pub deadline: Duration,
 }
@@ -89,7 +89,7 @@ impl Repositories for NoRepositories {
 
 /// A running agent.
 pub struct Agent {
-    pub site: Arc<AgentContext>,
+    pub context: Arc<AgentContext>,
     pub drifted: watch::Sender<Drifted>,
     task: tokio::task::JoinSet<()>,
 }
@@ -105,8 +105,8 @@ impl Harness {
             std::fs::write(path, bundle.encode()).expect("written");
         }
         std::fs::write(folder.path().join("policy.yaml"), "").expect("written");
-        let (hands, open) = (FakeHands::default(), watch::Sender::new(None));
-        Self { folder, hands, open, deadline: Duration::from_secs(60) }
+        let (runtime, open) = (FakeRuntime::default(), watch::Sender::new(None));
+        Self { folder, runtime, open, deadline: Duration::from_secs(60) }
     }
 
     pub fn data_dir(&self) -> PathBuf {
@@ -123,23 +123,23 @@ impl Harness {
 
     pub fn agent(&self) -> Agent {
         let (attention, _) = mpsc::unbounded_channel();
-        let site = Arc::new(AgentContext {
+        let context = Arc::new(AgentContext {
             host: "lab-1".parse().expect("a name"),
             data_dir: self.data_dir(),
             ledger: Mutex::new(Ledger::open(&self.data_dir()).expect("the ledger opens")),
-            hands: Arc::new(self.hands.clone()),
+            runtime: Arc::new(self.runtime.clone()),
             repositories: Arc::new(NoRepositories),
             bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),
             renderer: fleet_render::Renderer::in_this_process(),
-            pen: StatusWriter::default(),
+            status_writer: StatusWriter::default(),
             policy: LivePolicy::open(&self.policy()),
             looks: PathResolver::default(),
             attention,
         });
         let drifted = watch::Sender::new(Drifted::new());
         let mut task = tokio::task::JoinSet::new();
-        task.spawn(run(Arc::clone(&site), self.open.subscribe(), drifted.subscribe()));
-        Agent { site, drifted, task }
+        task.spawn(run(Arc::clone(&context), self.open.subscribe(), drifted.subscribe()));
+        Agent { context, drifted, task }
     }
 
     pub fn order(&self, action: Action) -> OutgoingOrder {
@@ -179,15 +179,15 @@ impl Agent {
 
     /// Waits until an order has ended.
     pub async fn end_of(&self, id: &OrderId) -> Outcome {
-        let mut board = self.site.pen.reader();
-        let ended = board.wait_for(|board| board.ends.contains_key(id));
+        let mut status_board = self.context.status_writer.reader();
+        let ended = status_board.wait_for(|status_board| status_board.ends.contains_key(id));
         let ended = tokio::time::timeout(Duration::from_secs(30), ended).await;
-        let board = ended.expect("the order ends in time").expect("the board is there");
-        board.ends[id].1.outcome.clone()
+        let status_board = ended.expect("the order ends in time").expect("the board is there");
+        status_board.ends[id].1.outcome.clone()
     }
 
     pub fn running(&self) -> Option<Running> {
-        self.site.pen.see(|board| board.instances.get(&instance()).cloned())
+        self.context.status_writer.see(|status_board| status_board.instances.get(&instance()).cloned())
     }
 }
 

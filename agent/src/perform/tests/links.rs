@@ -52,7 +52,7 @@ impl Lab {
     }
 
     fn is_running(&self) -> bool {
-        self.harness.hands.world().containers.iter().any(|it| it.service == "web" && it.state.is_alive())
+        self.harness.runtime.world().containers.iter().any(|it| it.service == "web" && it.state.is_alive())
     }
 }
 
@@ -62,14 +62,14 @@ async fn what_a_link_leads_out_of_the_allowed_is_refused_untouched() {
     let agent = lab.harness.agent();
     lab.link();
     assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Refused { reason: lab.reason() });
-    assert_eq!(lab.harness.hands.world().steps_so_far, 0);
+    assert_eq!(lab.harness.runtime.world().steps_so_far, 0);
 }
 
 #[tokio::test]
 async fn a_link_out_of_an_instances_own_folder_is_refused_also_where_no_path_is_allowed() {
     let harness = Harness::new();
     let agent = harness.agent();
-    let own = agent.site.working_dir(&instance());
+    let own = agent.context.working_dir(&instance());
     create_dir_all(&own).expect("a folder can be made");
     symlink("/etc", own.join("share")).expect("a link can be made");
     match harness.carry_out(&agent, install(4)).await {
@@ -86,18 +86,18 @@ async fn a_link_out_of_an_instances_own_folder_is_refused_also_where_no_path_is_
 #[tokio::test]
 async fn a_link_that_appears_after_an_order_was_prepared_is_seen_before_the_container_is_made() {
     let lab = Lab::new();
-    lab.harness.hands.world().crash = Some((1, Crash::Before));
+    lab.harness.runtime.world().crash = Some((1, Crash::Before));
     let agent = lab.harness.agent();
     let mut order = lab.harness.order(install(4));
     order.values.insert("share".to_owned(), lab.share.display().to_string());
     lab.harness.ask(std::slice::from_ref(&order));
-    lab.harness.hands.crashed().await;
+    lab.harness.runtime.crashed().await;
     agent.kill().await;
     lab.link();
-    lab.harness.hands.forget_crash();
+    lab.harness.runtime.forget_crash();
     let agent = lab.harness.agent();
     assert_eq!(agent.end_of(&order.order.id).await, Outcome::RolledBack { reason: lab.reason() });
-    assert!(lab.harness.hands.world().containers.is_empty());
+    assert!(lab.harness.runtime.world().containers.is_empty());
 }
 
 #[tokio::test]
@@ -111,13 +111,13 @@ async fn what_is_led_astray_by_now_is_neither_started_nor_healed() {
     lab.unlink();
     assert_eq!(lab.carry_out(&agent, power(PowerRequest::Start, 3)).await, Outcome::Done);
     lab.link();
-    lab.harness.hands.world().containers.retain(|it| it.service != "web");
-    crate::perform::heal::heal(&agent.site, &instance()).await;
+    lab.harness.runtime.world().containers.retain(|it| it.service != "web");
+    crate::perform::heal::heal(&agent.context, &instance()).await;
     assert!(!lab.is_running());
-    let told = agent.site.pen.see(|board| format!("{:?}", board.events));
+    let told = agent.context.status_writer.see(|status_board| format!("{:?}", status_board.events));
     assert!(told.contains(&format!("could not be healed: {}", lab.reason())), "{told}");
     lab.unlink();
-    crate::perform::heal::heal(&agent.site, &instance()).await;
+    crate::perform::heal::heal(&agent.context, &instance()).await;
     assert!(lab.is_running());
 }
 
@@ -128,20 +128,20 @@ async fn a_volume_that_leads_where_nothing_is_allowed_is_neither_started_nor_hea
     assert_eq!(harness.carry_out(&agent, install(1)).await, Outcome::Done);
     assert_eq!(harness.carry_out(&agent, power(PowerRequest::Stop, 1)).await, Outcome::Done);
     // As somebody makes it who removes the volume and puts a folder of the host in its place.
-    harness.hands.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
+    harness.runtime.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
     let reason =
         "the host's own policy forbids it: the host does not allow mounting /etc, to which the volume oasis-1_data \
                   leads; its policy.yaml would need `paths: [/etc]`"
             .to_owned();
     let outcome = harness.carry_out(&agent, power(PowerRequest::Start, 2)).await;
     assert_eq!(outcome, Outcome::Refused { reason: reason.clone() });
-    harness.hands.world().devices.clear();
+    harness.runtime.world().devices.clear();
     assert_eq!(harness.carry_out(&agent, power(PowerRequest::Start, 3)).await, Outcome::Done);
-    harness.hands.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
-    harness.hands.world().containers.retain(|it| it.service != "db");
-    crate::perform::heal::heal(&agent.site, &instance()).await;
-    assert!(harness.hands.world().containers.iter().all(|it| it.service != "db"), "it is not made again");
-    let told = agent.site.pen.see(|board| format!("{:?}", board.events));
+    harness.runtime.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
+    harness.runtime.world().containers.retain(|it| it.service != "db");
+    crate::perform::heal::heal(&agent.context, &instance()).await;
+    assert!(harness.runtime.world().containers.iter().all(|it| it.service != "db"), "it is not made again");
+    let told = agent.context.status_writer.see(|status_board| format!("{:?}", status_board.events));
     assert!(told.contains(&format!("could not be healed: {reason}")), "{told}");
 }
 
@@ -151,10 +151,10 @@ async fn what_the_policy_forbids_by_now_is_not_healed() {
     let agent = harness.agent();
     assert_eq!(harness.carry_out(&agent, install(1)).await, Outcome::Done);
     harness.write_policy("registries: [lab.example]");
-    agent.site.policy.reread();
-    harness.hands.world().containers.retain(|it| it.service != "db");
-    crate::perform::heal::heal(&agent.site, &instance()).await;
-    assert!(harness.hands.world().containers.iter().all(|it| it.service != "db"), "it is not made again");
+    agent.context.policy.reread();
+    harness.runtime.world().containers.retain(|it| it.service != "db");
+    crate::perform::heal::heal(&agent.context, &instance()).await;
+    assert!(harness.runtime.world().containers.iter().all(|it| it.service != "db"), "it is not made again");
 }
 
 #[tokio::test]
@@ -163,11 +163,11 @@ async fn a_policy_that_came_later_does_not_bar_the_way_back_to_what_ran() {
     let agent = lab.harness.agent();
     assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Done);
     lab.harness.write_policy("paths: []");
-    agent.site.policy.reread();
-    lab.harness.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
+    agent.context.policy.reread();
+    lab.harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
     let outcome = lab.carry_out(&agent, upgrade(4, 2)).await;
     assert!(matches!(&outcome, Outcome::RolledBack { reason } if reason.contains("ended with 7")), "{outcome:?}");
-    let running = lab.harness.hands.world().running("oasis-1");
+    let running = lab.harness.runtime.world().running("oasis-1");
     assert!(lab.is_running() && running.iter().any(|(_, image)| image == "notes-web:4"), "{running:?}");
     // By any other way it is not started.
     assert_eq!(lab.carry_out(&agent, power(PowerRequest::Stop, 1)).await, Outcome::Done);
@@ -181,7 +181,7 @@ async fn what_is_led_astray_by_now_is_not_started_on_the_way_back() {
     let agent = lab.harness.agent();
     assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Done);
     lab.link();
-    lab.harness.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
+    lab.harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
     match lab.carry_out(&agent, upgrade(4, 2)).await {
         Outcome::Stuck { reason, .. } => assert!(reason.ends_with(&lab.reason()), "{reason}"),
         other => panic!("expected it stuck, found {other:?}"),
@@ -195,9 +195,9 @@ async fn what_does_not_run_and_is_forbidden_by_now_is_not_started_by_a_way_back(
     let agent = lab.harness.agent();
     assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Done);
     lab.harness.write_policy("paths: []");
-    agent.site.policy.reread();
-    lab.harness.hands.world().containers.retain(|it| it.service != "web");
-    lab.harness.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
+    agent.context.policy.reread();
+    lab.harness.runtime.world().containers.retain(|it| it.service != "web");
+    lab.harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
     match lab.carry_out(&agent, upgrade(4, 2)).await {
         Outcome::Refused { reason } => {
             assert!(reason.contains("does not allow mounting") && reason.contains("no way back"), "{reason}");

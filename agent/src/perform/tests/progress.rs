@@ -5,8 +5,8 @@ use crate::status_board::StatusBoard;
 use fleet_core::facts::{Doing, Running};
 use std::time::Duration;
 
-fn doing(board: &StatusBoard) -> Doing {
-    match board.instances.values().next() {
+fn doing(status_board: &StatusBoard) -> Doing {
+    match status_board.instances.values().next() {
         Some(Running::Busy { doing, .. }) => doing.clone(),
         Some(Running::Absent | Running::Settled(_)) | None => Doing::default(),
     }
@@ -14,8 +14,8 @@ fn doing(board: &StatusBoard) -> Doing {
 
 /// Waits until so much of a step is done, and returns the step.
 async fn step_with(agent: &Agent, is_so_far: impl Fn(&str) -> bool) -> String {
-    let mut board = agent.site.pen.reader();
-    let told = board.wait_for(|board| is_so_far(&doing(board).progress));
+    let mut status_board = agent.context.status_writer.reader();
+    let told = status_board.wait_for(|status_board| is_so_far(&doing(status_board).progress));
     let told = tokio::time::timeout(Duration::from_secs(30), told).await.expect("it is said");
     doing(&told.expect("the board is there")).step
 }
@@ -24,7 +24,7 @@ async fn step_with(agent: &Agent, is_so_far: impl Fn(&str) -> bool) -> String {
 async fn steps_side_by_side_are_one_step_and_say_how_far_they_are_together() {
     let harness = Harness::new();
     {
-        let mut world = harness.hands.world();
+        let mut world = harness.runtime.world();
         world.hanging = ["pull notes-web:1".to_owned()].into();
         world.pulled = [("notes-web:1".to_owned(), (3_000_000, 12_000_000))].into();
         world.pulled.insert("notes-db:1".to_owned(), (4_900_000, 5_000_000));

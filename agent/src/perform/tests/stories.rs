@@ -15,7 +15,7 @@ async fn installed(version: u32) -> (Harness, Agent) {
 }
 
 fn running(harness: &Harness) -> Vec<String> {
-    harness.hands.world().running("oasis-1").into_iter().map(|(_, image)| image).collect()
+    harness.runtime.world().running("oasis-1").into_iter().map(|(_, image)| image).collect()
 }
 
 fn check_back(outcome: &Outcome, why: &str) {
@@ -41,7 +41,7 @@ async fn a_text_is_told_without_the_secrets_of_when_it_was_written() {
         order.values.insert("password".to_owned(), password.to_owned());
         order
     };
-    let say = |text: &str, name| agent.site.pen.tell(crate::clock::now(), name, text);
+    let say = |text: &str, name| agent.context.status_writer.tell(crate::clock::now(), name, text);
     let name = instance();
     let (former, failed) = ("Zq8-former-password", "Zq8-failed-password");
     for (order, password) in [(with(install(1), former), former), (with(upgrade(2, 3), failed), failed)] {
@@ -53,7 +53,7 @@ async fn a_text_is_told_without_the_secrets_of_when_it_was_written() {
     }
     assert_eq!(harness.carry_out(&agent, upgrade(1, 2)).await, Outcome::Done);
     // Nobody listened until now, when the ledger has neither password any more.
-    let told = crate::mask::MaskedBoard::of(&agent.site, agent.site.pen.see(Clone::clone));
+    let told = crate::mask::MaskedBoard::of(&agent.context, agent.context.status_writer.see(Clone::clone));
     let texts: Vec<&str> = told.events.iter().map(|(_, event)| event.text.as_str()).collect();
     assert!(texts.iter().filter(|text| text.contains("said ***")).count() >= 6, "{texts:?}");
     assert!(!format!("{told:?}").contains("-password"), "{told:?}");
@@ -87,47 +87,47 @@ async fn an_installation_runs_and_is_said_to_be_healthy() {
 #[tokio::test]
 async fn asking_twice_is_doing_once() {
     let (harness, agent) = installed(1).await;
-    let steps = harness.hands.world().steps_so_far;
+    let steps = harness.runtime.world().steps_so_far;
     assert_eq!(harness.carry_out(&agent, install(1)).await, Outcome::Done);
     agent.kill().await;
     assert_eq!(harness.carry_out(&harness.agent(), install(1)).await, Outcome::Done);
-    assert_eq!(harness.hands.world().steps_so_far, steps);
+    assert_eq!(harness.runtime.world().steps_so_far, steps);
 }
 
 #[tokio::test]
 async fn an_upgrade_replaces_only_what_changed() {
     let (harness, agent) = installed(1).await;
-    let db = harness.hands.world().containers.iter().find(|it| it.service == "db").cloned();
+    let db = harness.runtime.world().containers.iter().find(|it| it.service == "db").cloned();
     assert_eq!(harness.carry_out(&agent, upgrade(1, 2)).await, Outcome::Done);
     assert_eq!(running(&harness), ["notes-db:1", "notes-web:2"]);
-    assert_eq!(harness.hands.world().containers.iter().find(|it| it.service == "db").cloned(), db);
+    assert_eq!(harness.runtime.world().containers.iter().find(|it| it.service == "db").cloned(), db);
 }
 
 #[tokio::test]
 async fn a_release_that_does_not_become_healthy_goes_back() {
     let (harness, agent) = installed(1).await;
-    harness.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
+    harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
     check_back(&harness.carry_out(&agent, upgrade(1, 2)).await, "ended with 7");
     assert_eq!(running(&harness), ["notes-db:1", "notes-web:1"]);
-    assert_eq!(agent.site.ledger().settled(&instance()).map(|it| it.release.clone()), Some(release(1)));
+    assert_eq!(agent.context.ledger().settled(&instance()).map(|it| it.release.clone()), Some(release(1)));
 }
 
 #[tokio::test]
 async fn an_image_that_does_not_exist_leaves_what_runs_alone() {
     let (harness, agent) = installed(1).await;
-    let before = harness.hands.world().containers.clone();
-    harness.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Missing);
+    let before = harness.runtime.world().containers.clone();
+    harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Missing);
     check_back(&harness.carry_out(&agent, upgrade(1, 2)).await, "notes-web:2");
-    assert_eq!(harness.hands.world().containers, before);
+    assert_eq!(harness.runtime.world().containers, before);
 }
 
 #[tokio::test]
 async fn a_failed_installation_leaves_nothing_but_its_volumes() {
     let harness = Harness::new();
     let agent = harness.agent();
-    harness.hands.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(1));
+    harness.runtime.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(1));
     check_back(&harness.carry_out(&agent, install(1)).await, "ended with 1");
-    let world = harness.hands.world();
+    let world = harness.runtime.world();
     assert_eq!((world.containers.len(), world.networks.len()), (0, 0));
     assert_eq!(world.volumes.keys().collect::<Vec<_>>(), ["oasis-1_data"]);
     assert_eq!(agent.running(), None);
@@ -137,7 +137,7 @@ async fn a_failed_installation_leaves_nothing_but_its_volumes() {
 async fn past_its_deadline_an_order_goes_back() {
     let (mut harness, agent) = installed(1).await;
     harness.deadline = Duration::from_millis(300);
-    harness.hands.world().hanging.insert("pull notes-web:2".to_owned());
+    harness.runtime.world().hanging.insert("pull notes-web:2".to_owned());
     check_back(&harness.carry_out(&agent, upgrade(1, 2)).await, "pull notes-web:2");
     assert_eq!(running(&harness), ["notes-db:1", "notes-web:1"]);
 }
@@ -145,8 +145,8 @@ async fn past_its_deadline_an_order_goes_back() {
 #[tokio::test]
 async fn when_the_way_back_fails_too_a_person_is_called_and_the_next_order_may_mend_it() {
     let (harness, agent) = installed(1).await;
-    harness.hands.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
-    harness.hands.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(8));
+    harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
+    harness.runtime.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(8));
     match harness.carry_out(&agent, upgrade(1, 2)).await {
         Outcome::Stuck { reason, hint } => {
             assert!(reason.contains("ended with 7") && reason.contains("ended with 8"), "{reason}");
@@ -158,18 +158,18 @@ async fn when_the_way_back_fails_too_a_person_is_called_and_the_next_order_may_m
         Some(Running::Settled(said)) => assert!(matches!(said.health, InstanceHealth::Unhealthy { .. }), "{said:?}"),
         other => panic!("expected it unhealthy, found {other:?}"),
     }
-    harness.hands.world().behaviours.clear();
+    harness.runtime.world().behaviours.clear();
     assert_eq!(harness.carry_out(&agent, upgrade(1, 3)).await, Outcome::Done);
-    assert!(agent.site.ledger().instances()[&instance()].stuck.is_none());
+    assert!(agent.context.ledger().instances()[&instance()].stuck.is_none());
 }
 
 #[tokio::test]
 async fn what_is_not_as_expected_is_refused_and_untouched() {
     let (harness, agent) = installed(1).await;
-    let steps = harness.hands.world().steps_so_far;
+    let steps = harness.runtime.world().steps_so_far;
     check_refused(&harness.carry_out(&agent, upgrade(2, 3)).await, "found notes@1");
     check_refused(&harness.carry_out(&agent, install(2)).await, "found notes@1");
-    assert_eq!(harness.hands.world().steps_so_far, steps);
+    assert_eq!(harness.runtime.world().steps_so_far, steps);
 }
 
 #[tokio::test]
@@ -198,8 +198,8 @@ async fn an_instance_stops_starts_and_goes_and_its_volume_stays() {
     assert_eq!(running(&harness).len(), 2);
     assert_eq!(harness.carry_out(&agent, power(PowerRequest::Start, 1)).await, Outcome::AlreadySo);
     assert_eq!(harness.carry_out(&agent, Action::Remove { volumes: [].into() }).await, Outcome::Done);
-    assert_eq!((harness.hands.world().containers.len(), agent.running()), (0, None));
-    assert_eq!(harness.hands.world().volumes.len(), 1);
+    assert_eq!((harness.runtime.world().containers.len(), agent.running()), (0, None));
+    assert_eq!(harness.runtime.world().volumes.len(), 1);
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn only_a_named_volume_is_removed() {
     let (harness, agent) = installed(3).await;
     let volumes = ["oasis-1_attic".to_owned()].into();
     assert_eq!(harness.carry_out(&agent, Action::Remove { volumes }).await, Outcome::Done);
-    assert_eq!(harness.hands.world().volumes.keys().collect::<Vec<_>>(), ["oasis-1_data"]);
+    assert_eq!(harness.runtime.world().volumes.keys().collect::<Vec<_>>(), ["oasis-1_data"]);
 }
 
 #[tokio::test]
@@ -225,34 +225,34 @@ async fn a_volume_of_an_instance_that_was_never_there_goes_only_if_its_labels_sa
     let somebody = EngineOwner::Project { project: "oasis-1".to_owned() };
     for (owner, why) in [(EngineOwner::Nobody, "is of somebody unknown"), (somebody, "is of the Compose project")] {
         let harness = Harness::new();
-        harness.hands.meddle(|world| {
+        harness.runtime.meddle(|world| {
             world.volumes.insert("measurements".to_owned(), Vec::new());
             world.volume_owners.insert("measurements".to_owned(), owner);
         });
         let agent = harness.agent();
         let volumes = ["measurements".to_owned()].into();
         check_refused(&harness.carry_out(&agent, Action::Remove { volumes }).await, why);
-        assert!(harness.hands.world().volumes.contains_key("measurements"));
-        assert_eq!(harness.hands.world().steps_so_far, 0);
+        assert!(harness.runtime.world().volumes.contains_key("measurements"));
+        assert_eq!(harness.runtime.world().steps_so_far, 0);
     }
     let harness = Harness::new();
-    harness.hands.meddle(|world| drop(world.volumes.insert("oasis-1_data".to_owned(), Vec::new())));
+    harness.runtime.meddle(|world| drop(world.volumes.insert("oasis-1_data".to_owned(), Vec::new())));
     let volumes = ["oasis-1_data".to_owned()].into();
     assert_eq!(harness.carry_out(&harness.agent(), Action::Remove { volumes }).await, Outcome::Done);
-    assert!(harness.hands.world().volumes.is_empty(), "it has the instance's labels");
+    assert!(harness.runtime.world().volumes.is_empty(), "it has the instance's labels");
 }
 
 #[tokio::test]
 async fn a_volume_without_labels_goes_if_the_ledger_says_that_the_instance_had_it() {
     let (harness, agent) = installed(1).await;
-    harness.hands.meddle(|world| drop(world.volume_owners.insert("oasis-1_data".to_owned(), EngineOwner::Nobody)));
+    harness.runtime.meddle(|world| drop(world.volume_owners.insert("oasis-1_data".to_owned(), EngineOwner::Nobody)));
     let volumes = ["oasis-1_data".to_owned()].into();
     assert_eq!(harness.carry_out(&agent, Action::Remove { volumes }).await, Outcome::Done);
-    assert!(harness.hands.world().volumes.is_empty());
+    assert!(harness.runtime.world().volumes.is_empty());
 }
 
 fn make_again(harness: &Harness, owner: EngineOwner) {
-    harness.hands.meddle(|world| {
+    harness.runtime.meddle(|world| {
         world.containers.clear();
         world.volumes.insert("oasis-1_data".to_owned(), Vec::new());
         world.volume_owners.insert("oasis-1_data".to_owned(), owner);
@@ -268,9 +268,9 @@ async fn a_volume_that_was_made_again_by_hand_is_lost_data_and_neither_healed_no
         let gone = "its data is gone: somebody removed oasis-1_data (another volume";
         check_refused(&harness.carry_out(&agent, power(PowerRequest::Start, 1)).await, gone);
         check_refused(&harness.carry_out(&agent, upgrade(1, 2)).await, gone);
-        assert!(harness.hands.world().containers.is_empty(), "it is not healed either");
+        assert!(harness.runtime.world().containers.is_empty(), "it is not healed either");
         // One that carries the instance's label counts.
-        harness.hands.meddle(|world| drop(world.volume_owners.remove("oasis-1_data")));
+        harness.runtime.meddle(|world| drop(world.volume_owners.remove("oasis-1_data")));
         assert_eq!(harness.carry_out(&agent, power(PowerRequest::Start, 2)).await, Outcome::Done);
     }
 }
@@ -311,12 +311,12 @@ async fn the_ledger_forgets_the_values_of_orders_that_have_ended() {
 #[tokio::test]
 async fn what_somebody_changed_by_hand_is_healed() {
     let (harness, agent) = installed(1).await;
-    harness.hands.world().containers.retain(|it| it.service != "web");
-    let mut board = agent.site.pen.reader();
+    harness.runtime.world().containers.retain(|it| it.service != "web");
+    let mut status_board = agent.context.status_writer.reader();
     agent.drifted.send_modify(|drifted| {
         drifted.insert(instance(), 1);
     });
-    board.wait_for(|board| !board.events.is_empty()).await.expect("the board is there");
+    status_board.wait_for(|status_board| !status_board.events.is_empty()).await.expect("the board is there");
     assert_eq!(running(&harness), ["notes-db:1", "notes-web:1"]);
 }
 
@@ -324,19 +324,19 @@ async fn what_somebody_changed_by_hand_is_healed() {
 async fn an_instance_whose_data_was_removed_is_not_healed_into_an_empty_one() {
     let (harness, agent) = installed(1).await;
     {
-        let mut world = harness.hands.world();
+        let mut world = harness.runtime.world();
         world.containers.clear();
         world.volumes.clear();
     }
-    crate::perform::heal::heal(&agent.site, &instance()).await;
-    assert!(running(&harness).is_empty() && harness.hands.world().volumes.is_empty());
+    crate::perform::heal::heal(&agent.context, &instance()).await;
+    assert!(running(&harness).is_empty() && harness.runtime.world().volumes.is_empty());
 }
 
 #[tokio::test]
 async fn an_ended_order_is_heard_when_it_is_no_longer_open() {
     let (harness, agent) = installed(1).await;
-    let mut board = agent.site.pen.reader();
-    board.wait_for(|board| board.ends.is_empty()).await.expect("the board is there");
+    let mut status_board = agent.context.status_writer.reader();
+    status_board.wait_for(|status_board| status_board.ends.is_empty()).await.expect("the board is there");
     let order = harness.order(install(1));
     harness.ask(std::slice::from_ref(&order));
     assert_eq!(agent.end_of(&order.order.id).await, Outcome::Done);
@@ -353,14 +353,17 @@ async fn an_end_is_kept_while_its_order_is_held() {
     let other = harness.order(power(PowerRequest::Restart, 2));
     harness.ask_beside(&other, &[order.order.id.clone(), later.clone()]);
     assert_eq!(agent.end_of(&other.order.id).await, Outcome::Done);
-    assert!(agent.site.pen.see(|board| board.ends.contains_key(&order.order.id)), "nobody has heard it");
-    assert!(!agent.site.ledger().orders().contains_key(&later), "what is held is not begun");
+    assert!(
+        agent.context.status_writer.see(|status_board| status_board.ends.contains_key(&order.order.id)),
+        "nobody has heard it"
+    );
+    assert!(!agent.context.ledger().orders().contains_key(&later), "what is held is not begun");
 }
 
 /// A container of another instance under a name that is the instance's, while its own is gone.
 fn usurper(harness: &Harness) -> FakeContainer {
     let other = FakeContainer { name: "oasis-1-web-1".to_owned(), project: "oasis-2".to_owned(), ..stranger() };
-    let mut world = harness.hands.world();
+    let mut world = harness.runtime.world();
     world.containers.retain(|it| it.name != other.name);
     world.containers.push(other.clone());
     other
@@ -370,18 +373,18 @@ fn usurper(harness: &Harness) -> FakeContainer {
 async fn nothing_is_healed_or_started_beside_anothers_container_of_the_same_name() {
     let (harness, agent) = installed(1).await;
     let other = usurper(&harness);
-    let before = harness.hands.world().containers.clone();
-    crate::perform::heal::heal(&agent.site, &instance()).await;
-    assert_eq!(harness.hands.world().containers, before, "healing touches nothing");
-    let told = agent.site.pen.see(|board| format!("{board:?}"));
+    let before = harness.runtime.world().containers.clone();
+    crate::perform::heal::heal(&agent.context, &instance()).await;
+    assert_eq!(harness.runtime.world().containers, before, "healing touches nothing");
+    let told = agent.context.status_writer.see(|status_board| format!("{status_board:?}"));
     assert!(told.contains("could not be healed: the container `oasis-1-web-1` is of the instance oasis-2"), "{told}");
     for (wish, serial) in [(PowerRequest::Start, 1), (PowerRequest::Restart, 2)] {
         let outcome = harness.carry_out(&agent, power(wish, serial)).await;
         check_refused(&outcome, "the container `oasis-1-web-1` is of the instance oasis-2");
-        assert_eq!(harness.hands.world().containers, before);
+        assert_eq!(harness.runtime.world().containers, before);
     }
     assert_eq!(harness.carry_out(&agent, power(PowerRequest::Stop, 3)).await, Outcome::Done);
-    assert!(harness.hands.world().containers.contains(&other), "it is neither stopped nor removed");
+    assert!(harness.runtime.world().containers.contains(&other), "it is neither stopped nor removed");
 }
 
 /// A stack that somebody started with Compose, under the name that an order is about.
@@ -404,19 +407,19 @@ fn stranger() -> FakeContainer {
 #[tokio::test]
 async fn a_stack_that_others_started_is_not_taken_over() {
     let harness = Harness::new();
-    harness.hands.meddle(|world| world.containers.push(stranger()));
+    harness.runtime.meddle(|world| world.containers.push(stranger()));
     let outcome = harness.carry_out(&harness.agent(), install(1)).await;
     check_refused(&outcome, "a Compose project `oasis-1` that fleet did not make is on this host (oasis-1-db-1)");
-    assert_eq!(harness.hands.world().containers, [stranger()]);
-    assert_eq!(harness.hands.world().steps_so_far, 0);
+    assert_eq!(harness.runtime.world().containers, [stranger()]);
+    assert_eq!(harness.runtime.world().steps_so_far, 0);
 }
 
 #[tokio::test]
 async fn what_lost_its_data_is_not_started_with_nothing() {
     for action in [upgrade(1, 2), power(PowerRequest::Restart, 1), power(PowerRequest::Start, 1)] {
         let (harness, agent) = installed(1).await;
-        let volume = harness.hands.world().volumes.keys().next().cloned().expect("the app has a volume");
-        harness.hands.meddle(|world| {
+        let volume = harness.runtime.world().volumes.keys().next().cloned().expect("the app has a volume");
+        harness.runtime.meddle(|world| {
             world.containers.clear();
             world.volumes.remove(&volume);
         });
@@ -424,6 +427,6 @@ async fn what_lost_its_data_is_not_started_with_nothing() {
             &harness.carry_out(&agent, action).await,
             &format!("its data is gone: somebody removed {volume}"),
         );
-        assert!(!harness.hands.world().volumes.contains_key(&volume));
+        assert!(!harness.runtime.world().volumes.contains_key(&volume));
     }
 }

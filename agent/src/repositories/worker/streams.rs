@@ -15,7 +15,7 @@ const DOING: &str = "keep the dumps";
 
 #[tonic::async_trait]
 impl StreamsWriter for WorkerStreams {
-    fn pulse(&self) -> ActivityCounter {
+    fn activity(&self) -> ActivityCounter {
         let progress = self.worker.progress();
         ActivityCounter::of(move || {
             let told = progress.borrow();

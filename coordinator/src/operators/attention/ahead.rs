@@ -7,21 +7,21 @@ use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::Release;
 use fleet_proto::v1;
 
-pub fn ahead(known: &StateSnapshot) -> Vec<v1::Attention> {
+pub fn ahead(snapshot: &StateSnapshot) -> Vec<v1::Attention> {
     let mut found = Vec::new();
-    for (name, seen) in &known.observed().instances {
-        found.extend(match known.instance(name) {
-            Some(desired) if desired.host == seen.host => of_release(known, name, seen),
+    for (name, seen) in &snapshot.observed().instances {
+        found.extend(match snapshot.instance(name) {
+            Some(desired) if desired.host == seen.host => of_release(snapshot, name, seen),
             Some(_) | None => of_stranger(name, &seen.host, seen),
         });
     }
-    found.extend(known.desired().instances.iter().filter_map(|(name, instance)| parked(known, name, instance)));
+    found.extend(snapshot.desired().instances.iter().filter_map(|(name, instance)| parked(snapshot, name, instance)));
     found
 }
 
 /// An instance that had data, and that its host does not have.
-fn parked(known: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> Option<v1::Attention> {
-    let (origin, seen) = (instance.origin.as_ref()?, known.observed().instances.get(name)?);
+fn parked(snapshot: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> Option<v1::Attention> {
+    let (origin, seen) = (instance.origin.as_ref()?, snapshot.observed().instances.get(name)?);
     let is_missing = seen.host == instance.host && matches!(seen.running, Running::Absent);
     let is_left = instance.data.is_none() && instance.removal.is_none();
     (is_missing && is_left).then(|| v1::Attention {
@@ -32,9 +32,9 @@ fn parked(known: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired
 }
 
 /// An instance whose release nobody here has asked for.
-fn of_release(known: &StateSnapshot, name: &InstanceName, seen: &InstanceObserved) -> Option<v1::Attention> {
+fn of_release(snapshot: &StateSnapshot, name: &InstanceName, seen: &InstanceObserved) -> Option<v1::Attention> {
     let release = &seen.running.last()?.release;
-    if is_explained(known, name, release) {
+    if is_explained(snapshot, name, release) {
         return None;
     }
     let text = format!("its host has {release}, which nobody here has asked for; it is left as it is");
@@ -46,10 +46,10 @@ fn of_release(known: &StateSnapshot, name: &InstanceName, seen: &InstanceObserve
 }
 
 /// Whether it is what the instance was installed as, or a rollout that is kept has to do with it.
-fn is_explained(known: &StateSnapshot, name: &InstanceName, release: &Release) -> bool {
-    let members = known.desired().rollouts.values().flat_map(|rollout| &rollout.members);
+fn is_explained(snapshot: &StateSnapshot, name: &InstanceName, release: &Release) -> bool {
+    let members = snapshot.desired().rollouts.values().flat_map(|rollout| &rollout.members);
     let mut of_rollouts = members.filter(|member| member.instance == *name);
-    known.instance(name).is_some_and(|desired| desired.release == *release)
+    snapshot.instance(name).is_some_and(|desired| desired.release == *release)
         || of_rollouts.any(|member| member.to == *release || member.from == *release)
 }
 

@@ -12,13 +12,13 @@ use tonic::Status;
 pub const DIGITS: usize = 4;
 
 /// A backup by its id or by how that begins, with the instance whose it is.
-pub fn by_id(known: &StateSnapshot, attempt: &str, text: &str) -> Result<(InstanceName, BackupId), Status> {
+pub fn by_id(snapshot: &StateSnapshot, attempt: &str, text: &str) -> Result<(InstanceName, BackupId), Status> {
     let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
     if text.len() < DIGITS || text.len() > 24 || !is_hex(text) {
         let why = format!("`{}` is not a backup's id", text.chars().take(40).collect::<String>());
         return Err(wrong(attempt, why, "see them with `fleet backup ls INSTANCE`"));
     }
-    let all = known.observed().backups.iter().flat_map(|(name, backups)| backups.keys().map(move |key| (name, key)));
+    let all = snapshot.observed().backups.iter().flat_map(|(name, backups)| backups.keys().map(move |key| (name, key)));
     let found: BTreeSet<(&InstanceName, &BackupId)> =
         all.filter(|(_, key)| key.backup.as_str().starts_with(text)).map(|(name, key)| (name, &key.backup)).collect();
     match found.len() {
@@ -41,7 +41,7 @@ pub struct Meant<'a> {
 
 /// A good copy of the backup that is meant, on the coordinator's disk if there is one, with what is known of it.
 pub fn choose(
-    known: &StateSnapshot,
+    snapshot: &StateSnapshot,
     attempt: &str,
     name: &InstanceName,
     meant: &Meant<'_>,
@@ -50,11 +50,11 @@ pub fn choose(
     let repository = Some(meant.repository).filter(|name| !name.is_empty());
     let repository = repository.map(|name| read::<RepositoryName>(attempt, name)).transpose()?;
     let backup = Some(meant.backup).filter(|text| !text.is_empty());
-    let backup = backup.map(|text| by_id(known, attempt, text)).transpose()?;
+    let backup = backup.map(|text| by_id(snapshot, attempt, text)).transpose()?;
     if let Some((whose, id)) = backup.as_ref().filter(|(whose, _)| whose != name) {
         return Err(wrong(attempt, format!("the backup {id} is of `{whose}`, not of `{name}`"), &hint));
     }
-    let backups = known.observed().backups.get(name);
+    let backups = snapshot.observed().backups.get(name);
     let is_meant = |(key, seen): &(&BackupKey, &BackupSeen)| {
         backup.as_ref().is_none_or(|(_, id)| key.backup == *id)
             && repository.as_ref().is_none_or(|repository| key.repository == *repository)
@@ -63,7 +63,8 @@ pub fn choose(
     let all: Vec<(&BackupKey, &BackupSeen)> = backups.into_iter().flatten().filter(is_meant).collect();
     // One that a drill could not restore is taken only where there is no other, or where it is named.
     let usable = all.iter().filter(|(_, seen)| seen.is_good());
-    let best = usable.max_by_key(|(key, seen)| (seen.is_restorable(), seen.began, is_central(known, &key.repository)));
+    let best =
+        usable.max_by_key(|(key, seen)| (seen.is_restorable(), seen.began, is_central(snapshot, &key.repository)));
     match (best, all.first()) {
         (Some((key, seen)), _) => {
             let (repository, backup, snapshots) = (key.repository.clone(), key.backup.clone(), seen.snapshots.clone());
@@ -84,7 +85,7 @@ pub fn choose(
     }
 }
 
-fn is_central(known: &StateSnapshot, repository: &RepositoryName) -> bool {
-    let desired = known.desired().repositories.get(repository);
+fn is_central(snapshot: &StateSnapshot, repository: &RepositoryName) -> bool {
+    let desired = snapshot.desired().repositories.get(repository);
     desired.is_some_and(|repository| repository.place == RepositoryLocation::Coordinator)
 }

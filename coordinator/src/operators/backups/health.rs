@@ -4,7 +4,7 @@ use crate::facts::StateSnapshot;
 use crate::operators::request::{hindered, read};
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::no_instance;
-use crate::operators::views::instance::outlook;
+use crate::operators::views::instance::plan_context;
 use fleet_core::backup::{BackupHealth, HealthLevel, Next};
 use fleet_core::facts::{InstanceDesired, LinkState};
 use fleet_core::labels::Selector;
@@ -18,48 +18,48 @@ impl OperatorsService {
     pub fn standing_now(&self, request: &v1::GetStandingRequest, now: Time) -> Result<v1::StandingList, Status> {
         const ATTEMPT: &str = "show how backups stand";
         let selector: Selector = read(ATTEMPT, &request.selector)?;
-        let known = self.shared.facts.read();
+        let snapshot = self.shared.facts.read();
         if !request.instance.is_empty() {
             let name: InstanceName = read(ATTEMPT, &request.instance)?;
-            known.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
+            snapshot.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
         }
-        let outlook = outlook(&known, now);
-        let views = StandingViews { known: &known, outlook: &outlook };
+        let plan_context = plan_context(&snapshot, now);
+        let views = StandingViews { snapshot: &snapshot, plan_context: &plan_context };
         let is_chosen = |(name, instance): &(&InstanceName, &InstanceDesired)| {
-            let labels = known.desired().hosts.get(&instance.host).map(|host| &host.labels);
+            let labels = snapshot.desired().hosts.get(&instance.host).map(|host| &host.labels);
             let is_named = request.instance.is_empty() || name.as_str() == request.instance;
             is_named && labels.is_some_and(|labels| selector.matches(labels))
         };
-        let chosen = known.desired().instances.iter().filter(is_chosen);
-        if !request.selector.is_empty() && known.desired().instances.iter().all(|one| !is_chosen(&one)) {
+        let chosen = snapshot.desired().instances.iter().filter(is_chosen);
+        if !request.selector.is_empty() && snapshot.desired().instances.iter().all(|one| !is_chosen(&one)) {
             let why = format!("there is no instance on a host with `{selector}`");
             return Err(hindered(ATTEMPT, why, "see the labels of hosts with `fleet host ls -o wide`"));
         }
-        let mut found: Vec<_> = chosen.filter_map(|(name, _)| Some((outlook.standing(name)?, name))).collect();
+        let mut found: Vec<_> = chosen.filter_map(|(name, _)| Some((plan_context.health(name)?, name))).collect();
         found.sort_by(|(a, x), (b, y)| order(a).cmp(&order(b)).then_with(|| x.cmp(y)));
-        let instances = found.iter().map(|(standing, name)| views.view(name, standing)).collect();
+        let instances = found.iter().map(|(health, name)| views.view(name, health)).collect();
         Ok(v1::StandingList { now_ms: now.0, instances })
     }
 }
 
 impl OperatorsService {
     pub fn standing_of(&self, name: &InstanceName, now: Time) -> Option<v1::StandingView> {
-        let known = self.shared.facts.read();
-        let outlook = outlook(&known, now);
-        StandingViews { known: &known, outlook: &outlook }.of(name)
+        let snapshot = self.shared.facts.read();
+        let plan_context = plan_context(&snapshot, now);
+        StandingViews { snapshot: &snapshot, plan_context: &plan_context }.of(name)
     }
 }
 
 /// The worst first, and of those the one whose newest backup is the oldest.
-fn order(standing: &BackupHealth) -> (HealthLevel, Option<Time>) {
-    (standing.word, standing.newest.as_ref().map(|(_, seen)| seen.began))
+fn order(health: &BackupHealth) -> (HealthLevel, Option<Time>) {
+    (health.word, health.newest.as_ref().map(|(_, seen)| seen.began))
 }
 
 /// How many stand how.
-pub fn tally(known: &StateSnapshot, outlook: &PlanContext<'_>) -> v1::BackupTally {
-    let mut tally = v1::BackupTally { has_policy: !known.desired().policies.is_empty(), ..Default::default() };
-    for standing in known.desired().instances.keys().filter_map(|name| outlook.standing(name)) {
-        let count = match standing.word {
+pub fn tally(snapshot: &StateSnapshot, plan_context: &PlanContext<'_>) -> v1::BackupTally {
+    let mut tally = v1::BackupTally { has_policy: !snapshot.desired().policies.is_empty(), ..Default::default() };
+    for health in snapshot.desired().instances.keys().filter_map(|name| plan_context.health(name)) {
+        let count = match health.word {
             HealthLevel::Ok => &mut tally.ok,
             HealthLevel::Uncovered => &mut tally.uncovered,
             HealthLevel::Late => &mut tally.late,
@@ -72,21 +72,21 @@ pub fn tally(known: &StateSnapshot, outlook: &PlanContext<'_>) -> v1::BackupTall
 }
 
 struct StandingViews<'a> {
-    known: &'a StateSnapshot,
-    outlook: &'a PlanContext<'a>,
+    snapshot: &'a StateSnapshot,
+    plan_context: &'a PlanContext<'a>,
 }
 
 impl StandingViews<'_> {
     fn of(&self, name: &InstanceName) -> Option<v1::StandingView> {
-        Some(self.view(name, &self.outlook.standing(name)?))
+        Some(self.view(name, &self.plan_context.health(name)?))
     }
 
-    fn view(&self, name: &InstanceName, standing: &BackupHealth) -> v1::StandingView {
-        let host = self.known.instance(name).map(|instance| &instance.host);
-        let seen = host.and_then(|host| self.known.observed().hosts.get(host));
-        let newest = standing.newest.as_ref();
-        let (next, next_ms) = next_words(standing.next);
-        let copies = standing.copies.iter().map(|copy| v1::CopyView {
+    fn view(&self, name: &InstanceName, health: &BackupHealth) -> v1::StandingView {
+        let host = self.snapshot.instance(name).map(|instance| &instance.host);
+        let seen = host.and_then(|host| self.snapshot.observed().hosts.get(host));
+        let newest = health.newest.as_ref();
+        let (next, next_ms) = next_words(health.next);
+        let copies = health.copies.iter().map(|copy| v1::CopyView {
             repository: copy.repository.to_string(),
             newest_ms: copy.newest.map_or(0, |at| at.0),
             proof_ms: copy.proven.map_or(0, |at| at.0),
@@ -98,21 +98,21 @@ impl StandingViews<'_> {
             instance: name.to_string(),
             host: host.map(ToString::to_string).unwrap_or_default(),
             host_online: seen.is_some_and(|seen| seen.link == LinkState::Online),
-            word: standing.word.to_string(),
-            reasons: standing.reasons.clone(),
-            policy: standing.policy.as_ref().map(ToString::to_string).unwrap_or_default(),
+            word: health.word.to_string(),
+            reasons: health.reasons.clone(),
+            policy: health.policy.as_ref().map(ToString::to_string).unwrap_or_default(),
             newest_ms: newest.map_or(0, |(_, seen)| seen.began.0),
             newest: newest.map(|(key, _)| key.backup.to_string()).unwrap_or_default(),
-            proven_ms: standing.proven.as_ref().map_or(0, |(began, _)| began.0),
-            proven: standing.proven.as_ref().map(|(_, id)| id.to_string()).unwrap_or_default(),
-            proof_ms: standing.proof.map_or(0, |at| at.0),
+            proven_ms: health.proven.as_ref().map_or(0, |(began, _)| began.0),
+            proven: health.proven.as_ref().map(|(_, id)| id.to_string()).unwrap_or_default(),
+            proof_ms: health.proof.map_or(0, |at| at.0),
             bytes: newest.map_or(0, |(_, seen)| seen.bytes),
             added: newest.map_or(0, |(_, seen)| seen.added),
             copies: copies.collect(),
             next: next.to_owned(),
             next_ms,
-            covered: standing.covered,
-            declared: standing.declared,
+            covered: health.covered,
+            declared: health.declared,
         }
     }
 }

@@ -21,7 +21,7 @@ impl OperatorsService {
     ) -> Result<v1::RecoveryKitList, Status> {
         let names = request.instances.iter().map(|name| read(ATTEMPT, name));
         let names = names.collect::<Result<BTreeSet<InstanceName>, _>>()?;
-        let kits = self.shared.keeper.recovery_kits(&names).await;
+        let kits = self.shared.repository_service.recovery_kits(&names).await;
         let Kits { made, failed: lacking } = kits.map_err(|error| hindered(ATTEMPT, error, ""))?;
         let has = |name: &InstanceName| {
             made.iter().any(|kit| kit.instance == *name) || lacking.iter().any(|(_, of, _)| of == name)

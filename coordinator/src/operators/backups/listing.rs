@@ -22,19 +22,19 @@ impl OperatorsService {
     pub fn list_backups_now(&self, request: &v1::ListBackupsRequest, now: Time) -> Result<v1::BackupList, Status> {
         const ATTEMPT: &str = "list the backups";
         let name: InstanceName = read(ATTEMPT, &request.instance)?;
-        let known = self.shared.facts.read();
-        let is_known = known.instance(&name).is_some() || known.observed().backups.contains_key(&name);
+        let snapshot = self.shared.facts.read();
+        let is_known = snapshot.instance(&name).is_some() || snapshot.observed().backups.contains_key(&name);
         if !is_known {
             return Err(absent(ATTEMPT, format!("instance `{name}`"), "see them with `fleet backup status`"));
         }
-        Ok(v1::BackupList { backups: views(&known, &name, now) })
+        Ok(v1::BackupList { backups: views(&snapshot, &name, now) })
     }
 
     pub async fn hold_as(&self, by: &OperatorName, request: &v1::HoldBackupRequest) -> Result<v1::BackupView, Status> {
         let attempt = if request.release { "release the backup" } else { "hold the backup" };
         let now = clock::now();
         let change = |change: &mut DesiredChange<'_>| {
-            let (name, id) = by_id(change.known(), attempt, &request.backup)?;
+            let (name, id) = by_id(change.snapshot(), attempt, &request.backup)?;
             let subject = format!("instance {name}");
             if request.release {
                 change.release_backup(&id);
@@ -58,14 +58,15 @@ impl OperatorsService {
         const ATTEMPT: &str = "accept the backup";
         let now = clock::now();
         let (name, id) = by_id(&self.shared.facts.read(), ATTEMPT, &request.backup)?;
-        let unclear = self.shared.keeper.unclear_copies(&name, &id).map_err(|error| failed(ATTEMPT, &error))?;
+        let unclear =
+            self.shared.repository_service.unclear_copies(&name, &id).map_err(|error| failed(ATTEMPT, &error))?;
         if !unclear.is_empty() || !request.snapshot.is_empty() {
             self.choose_as(by, (&name, &id), &unclear, &request.snapshot).await?;
             return self.backup_view(ATTEMPT, id.as_str(), now);
         }
         let counts = {
-            let known = self.shared.facts.read();
-            let copies = known.observed().backups.get(&name).into_iter().flatten();
+            let snapshot = self.shared.facts.read();
+            let copies = snapshot.observed().backups.get(&name).into_iter().flatten();
             copies.filter(|(key, _)| key.backup == id).all(|(_, seen)| seen.asked_by.counts())
         };
         if counts {
@@ -86,10 +87,10 @@ impl OperatorsService {
         snapshot: &str,
     ) -> Result<(), Status> {
         const ATTEMPT: &str = "accept the backup";
-        let (keeper, mut found) = (&self.shared.keeper, Vec::new());
+        let (repository_service, mut found) = (&self.shared.repository_service, Vec::new());
         let _place = self.reader(ATTEMPT, by).await?;
         for repository in unclear {
-            let candidates = keeper.candidates(repository, name, id).await;
+            let candidates = repository_service.candidates(repository, name, id).await;
             let candidates = candidates.map_err(|error| failed(&format!("could not {ATTEMPT}"), &error))?;
             found.extend(candidates.into_iter().map(|candidate| (repository, candidate)));
         }
@@ -97,7 +98,7 @@ impl OperatorsService {
         let mut meant: Vec<_> = found.extract_if(.., |(_, one)| is_meant(one)).collect();
         match (meant.pop(), meant.is_empty()) {
             (Some((repository, chosen)), true) => {
-                let chosen = keeper.choose((repository, name, id), chosen, by.as_str()).await;
+                let chosen = repository_service.choose((repository, name, id), chosen, by.as_str()).await;
                 chosen.map_err(|error| failed(&format!("could not {ATTEMPT}"), &error))
             }
             (Some(_), false) => Err(wrong(ATTEMPT, "several snapshots begin so", "give more digits of it")),
@@ -107,9 +108,9 @@ impl OperatorsService {
 
     /// A backup by its id, as it is listed.
     pub fn backup_view(&self, attempt: &str, text: &str, now: Time) -> Result<v1::BackupView, Status> {
-        let known = self.shared.facts.read();
-        let (name, id) = by_id(&known, attempt, text)?;
-        view_of(&known, &name, &id, now).ok_or_else(|| absent(attempt, format!("backup `{text}`"), ""))
+        let snapshot = self.shared.facts.read();
+        let (name, id) = by_id(&snapshot, attempt, text)?;
+        view_of(&snapshot, &name, &id, now).ok_or_else(|| absent(attempt, format!("backup `{text}`"), ""))
     }
 }
 
@@ -130,19 +131,19 @@ fn unchosen(id: &BackupId, found: &[(&RepositoryName, Candidate)]) -> Status {
     hindered("accept the backup", why, &hint)
 }
 
-fn view_of(known: &StateSnapshot, name: &InstanceName, id: &BackupId, now: Time) -> Option<v1::BackupView> {
-    views(known, name, now).into_iter().find(|view| view.id == id.as_str())
+fn view_of(snapshot: &StateSnapshot, name: &InstanceName, id: &BackupId, now: Time) -> Option<v1::BackupView> {
+    views(snapshot, name, now).into_iter().find(|view| view.id == id.as_str())
 }
 
 /// All backups of an instance, the newest first, each with its copies.
-fn views(known: &StateSnapshot, name: &InstanceName, now: Time) -> Vec<v1::BackupView> {
-    let Some(backups) = known.observed().backups.get(name) else { return Vec::new() };
-    let verdicts = verdicts(known, name, now);
+fn views(snapshot: &StateSnapshot, name: &InstanceName, now: Time) -> Vec<v1::BackupView> {
+    let Some(backups) = snapshot.observed().backups.get(name) else { return Vec::new() };
+    let verdicts = verdicts(snapshot, name, now);
     let mut found: BTreeMap<(Reverse<Time>, &BackupId), v1::BackupView> = BTreeMap::new();
     for (key, seen) in backups {
-        let held = known.desired().held.get(&key.backup);
+        let held = snapshot.desired().held.get(&key.backup);
         let view = found.entry((Reverse(seen.began), &key.backup)).or_insert_with(|| v1::BackupView {
-            earlier: seen.began < known.created(name),
+            earlier: seen.began < snapshot.created(name),
             ..view(name, &key.backup, seen, held)
         });
         let verdict = verdicts.get(&(&key.repository, &key.backup));
@@ -154,17 +155,18 @@ fn views(known: &StateSnapshot, name: &InstanceName, now: Time) -> Vec<v1::Backu
 type Verdicts<'a> = BTreeMap<(&'a RepositoryName, &'a BackupId), RetentionVerdict>;
 
 /// What becomes of each copy by the policy that the instance has now.
-fn verdicts<'a>(known: &'a StateSnapshot, name: &InstanceName, now: Time) -> Verdicts<'a> {
-    let (Some(backups), Some((_, policy))) = (known.observed().backups.get(name), known.desired().policy_of(name))
+fn verdicts<'a>(snapshot: &'a StateSnapshot, name: &InstanceName, now: Time) -> Verdicts<'a> {
+    let (Some(backups), Some((_, policy))) =
+        (snapshot.observed().backups.get(name), snapshot.desired().policy_of(name))
     else {
         return Verdicts::new();
     };
-    let held = known.desired().held_of(name);
+    let held = snapshot.desired().held_of(name);
     let mut verdicts = Verdicts::new();
     for repository in backups.repositories() {
         let own = backups.iter().filter(|(key, _)| key.repository == *repository);
         let own = own.map(|(key, seen)| (key.clone(), seen.clone())).collect();
-        for Retained { key, verdict } in policy.judge(own, &held, known.created(name), now).retained {
+        for Retained { key, verdict } in policy.judge(own, &held, snapshot.created(name), now).retained {
             if let Some((kept, _)) = backups.get_key_value(&key) {
                 verdicts.insert((&kept.repository, &kept.backup), verdict);
             }

@@ -27,13 +27,13 @@ impl OperatorsService {
         let now = clock::now();
         let place = place(ATTEMPT, request.location.as_ref())?;
         let change = |change: &mut DesiredChange<'_>| {
-            if change.known().desired().repositories.contains_key(&name) {
+            if change.snapshot().desired().repositories.contains_key(&name) {
                 let hint = "choose another name, or remove it first: `fleet backup repository rm`";
                 return Err(taken(ATTEMPT, format!("there is a repository `{name}` already"), hint).into());
             }
             if let Some(add_repository_request::Location::Bucket(bucket)) = &request.location {
                 let keys = BucketKeys { key_id: bucket.key_id.clone(), key: Secret(bucket.key.clone()) };
-                let kept = self.shared.keeper.secrets().put_bucket(change.batch(), &name, &keys);
+                let kept = self.shared.repository_service.secrets().put_bucket(change.batch(), &name, &keys);
                 kept.map_err(|error| failed("could not keep the keys of the bucket", &error))?;
             }
             change.put_repository(&name, RepositoryDesired { place, added: now });
@@ -41,17 +41,17 @@ impl OperatorsService {
             Ok::<_, ChangeError>(())
         };
         self.change(now, change).await?;
-        let known = self.shared.facts.read();
-        let notes = hosts_against(&known, known.desired().hosts.keys(), &[name.clone()].into());
-        let view = known.desired().repositories.get(&name).map(|repository| view(&known, &name, repository));
+        let snapshot = self.shared.facts.read();
+        let notes = hosts_against(&snapshot, snapshot.desired().hosts.keys(), &[name.clone()].into());
+        let view = snapshot.desired().repositories.get(&name).map(|repository| view(&snapshot, &name, repository));
         let view = view.map(|view| v1::RepositoryView { notes, ..view });
         view.ok_or_else(|| absent(ATTEMPT, format!("repository `{name}`"), ""))
     }
 
     pub fn list_repositories_now(&self) -> v1::RepositoryList {
-        let known = self.shared.facts.read();
-        let repositories = known.desired().repositories.iter();
-        v1::RepositoryList { repositories: repositories.map(|(name, it)| view(&known, name, it)).collect() }
+        let snapshot = self.shared.facts.read();
+        let repositories = snapshot.desired().repositories.iter();
+        v1::RepositoryList { repositories: repositories.map(|(name, it)| view(&snapshot, name, it)).collect() }
     }
 
     pub async fn remove_repository_as(
@@ -62,15 +62,16 @@ impl OperatorsService {
         const ATTEMPT: &str = "remove the repository";
         let name: RepositoryName = read(ATTEMPT, &request.name)?;
         let change = |change: &mut DesiredChange<'_>| {
-            let known = change.known();
-            let Some(desired) = known.desired().repositories.get(&name).cloned() else {
+            let snapshot = change.snapshot();
+            let Some(desired) = snapshot.desired().repositories.get(&name).cloned() else {
                 let hint = "see them with `fleet backup repository ls`";
                 return Err(absent(ATTEMPT, format!("repository `{name}`"), hint).into());
             };
             if name == RepositoryDesired::central() {
                 return Err(hindered(ATTEMPT, format!("`{name}` is the one that every fleet has"), "").into());
             }
-            if let Some((policy, _)) = known.desired().policies.iter().find(|(_, policy)| policy.to.contains(&name)) {
+            if let Some((policy, _)) = snapshot.desired().policies.iter().find(|(_, policy)| policy.to.contains(&name))
+            {
                 let hint = format!("name others first: `fleet backup policy set {policy} --to REPOSITORY`");
                 return Err(hindered(ATTEMPT, format!("the policy `{policy}` keeps backups there"), &hint).into());
             }
@@ -78,10 +79,10 @@ impl OperatorsService {
                 let data = open.order.action.data();
                 data.is_some_and(|data| data.repositories(&open.order.instance).iter().any(|(of, _)| **of == name))
             };
-            if known.asked().orders.values().any(is_asked) {
+            if snapshot.asked().orders.values().any(is_asked) {
                 return Err(hindered(ATTEMPT, "an order that is under way uses it", "wait for it").into());
             }
-            let held = known.backups_in(&name).len();
+            let held = snapshot.backups_in(&name).len();
             if held > 0 && !request.forget {
                 let hint = "they stay where they are, but the fleet does not know them any more: consent with --forget";
                 return Err(hindered(ATTEMPT, format!("it holds {}", grammar::count(held, "backup")), hint).into());
@@ -138,11 +139,14 @@ fn bounded(attempt: &str, what: &str, text: &str) -> Result<String, Status> {
     Ok(text.to_owned())
 }
 
-fn view(known: &StateSnapshot, name: &RepositoryName, repository: &RepositoryDesired) -> v1::RepositoryView {
-    let held =
-        known.observed().backups.values().map(|backups| backups.keys().filter(|key| key.repository == *name).count());
+fn view(snapshot: &StateSnapshot, name: &RepositoryName, repository: &RepositoryDesired) -> v1::RepositoryView {
+    let held = snapshot
+        .observed()
+        .backups
+        .values()
+        .map(|backups| backups.keys().filter(|key| key.repository == *name).count());
     let counts: Vec<usize> = held.filter(|count| *count > 0).collect();
-    let policies = known.desired().policies.iter().filter(|(_, policy)| policy.to.contains(name));
+    let policies = snapshot.desired().policies.iter().filter(|(_, policy)| policy.to.contains(name));
     v1::RepositoryView {
         name: name.to_string(),
         kind: kind_word(&repository.place).to_owned(),

@@ -38,21 +38,21 @@ impl OperatorsService {
             return Err(wrong(ATTEMPT, why, "no backup runs by itself without a policy: `fleet backup policy rm`"));
         }
         if request.dry_run {
-            let known = self.shared.facts.read();
-            let policy = settled(&known, &name, &request)?;
-            shortened(&known, (&name, &policy), role, now)?;
-            let after = known.desired().with_policy(&name, &policy);
-            return Ok(view_with_notes(&known, &after, (&name, &policy), now));
+            let snapshot = self.shared.facts.read();
+            let policy = settled(&snapshot, &name, &request)?;
+            shortened(&snapshot, (&name, &policy), role, now)?;
+            let after = snapshot.desired().with_policy(&name, &policy);
+            return Ok(view_with_notes(&snapshot, &after, (&name, &policy), now));
         }
         let change = |change: &mut DesiredChange<'_>| {
-            let policy = settled(change.known(), &name, &request)?;
-            let before = change.known().desired().policies.get(&name);
-            if before.is_none() && change.known().desired().policies.len() >= POLICIES {
+            let policy = settled(change.snapshot(), &name, &request)?;
+            let before = change.snapshot().desired().policies.get(&name);
+            if before.is_none() && change.snapshot().desired().policies.len() >= POLICIES {
                 return Err(wrong(ATTEMPT, format!("there are {POLICIES} policies"), "remove one first").into());
             }
             if before != Some(&policy) {
                 let word = if before.is_some() { "changed" } else { "made" };
-                let fewer = shortened(change.known(), (&name, &policy), role, now)?;
+                let fewer = shortened(change.snapshot(), (&name, &policy), role, now)?;
                 let fewer = fewer.map(|names| format!("; fewer backups are kept of {names}")).unwrap_or_default();
                 change.put_policy(&name, policy);
                 change.tell(&format!("policy {name}"), &format!("{word} by {by}{fewer}"));
@@ -63,9 +63,9 @@ impl OperatorsService {
             Ok::<_, ChangeError>(())
         };
         self.change(now, change).await?;
-        let known = self.shared.facts.read();
-        let policy = known.desired().policies.get(&name).ok_or_else(|| no_policy(ATTEMPT, &name))?;
-        Ok(view_with_notes(&known, known.desired(), (&name, policy), now))
+        let snapshot = self.shared.facts.read();
+        let policy = snapshot.desired().policies.get(&name).ok_or_else(|| no_policy(ATTEMPT, &name))?;
+        Ok(view_with_notes(&snapshot, snapshot.desired(), (&name, policy), now))
     }
 
     pub fn list_policies_now(
@@ -73,15 +73,15 @@ impl OperatorsService {
         request: &v1::ListPoliciesRequest,
         now: Time,
     ) -> Result<v1::BackupPolicyList, Status> {
-        let known = self.shared.facts.read();
+        let snapshot = self.shared.facts.read();
         let is_meant = |name: &PolicyName| request.name.is_empty() || name.as_str() == request.name;
-        let chosen = known.desired().policies.iter().filter(|(name, _)| is_meant(name));
-        let policies: Vec<_> = chosen.map(|(name, policy)| view(known.desired(), name, policy, now)).collect();
+        let chosen = snapshot.desired().policies.iter().filter(|(name, _)| is_meant(name));
+        let policies: Vec<_> = chosen.map(|(name, policy)| view(snapshot.desired(), name, policy, now)).collect();
         if policies.is_empty() && !request.name.is_empty() {
             let name: PolicyName = read("show the policy", &request.name)?;
             return Err(no_policy("show the policy", &name));
         }
-        Ok(v1::BackupPolicyList { policies, fleet_at_once: known.desired().at_once.0 })
+        Ok(v1::BackupPolicyList { policies, fleet_at_once: snapshot.desired().at_once.0 })
     }
 
     pub async fn remove_policy_as(
@@ -92,7 +92,7 @@ impl OperatorsService {
         const ATTEMPT: &str = "remove the policy";
         let name: PolicyName = read(ATTEMPT, &request.name)?;
         let change = |change: &mut DesiredChange<'_>| {
-            if !change.known().desired().policies.contains_key(&name) {
+            if !change.snapshot().desired().policies.contains_key(&name) {
                 return Err(no_policy(ATTEMPT, &name).into());
             }
             change.remove_policy(&name);
@@ -100,20 +100,20 @@ impl OperatorsService {
             Ok::<_, ChangeError>(())
         };
         self.change(clock::now(), change).await?;
-        let known = self.shared.facts.read();
-        let without = known.desired().instances.keys().filter(|name| known.desired().policy_of(name).is_none());
+        let snapshot = self.shared.facts.read();
+        let without = snapshot.desired().instances.keys().filter(|name| snapshot.desired().policy_of(name).is_none());
         Ok(v1::RemovePolicyReply { without: without.map(ToString::to_string).collect() })
     }
 }
 
 /// The instances of which a policy keeps fewer backups than are kept now: only an administrator may have that.
 fn shortened(
-    known: &StateSnapshot,
+    snapshot: &StateSnapshot,
     (name, policy): (&PolicyName, &BackupPolicy),
     role: Role,
     now: Time,
 ) -> Result<Option<String>, Status> {
-    let names = known.desired().shortened_by(name, policy, known.observed(), now);
+    let names = snapshot.desired().shortened_by(name, policy, snapshot.observed(), now);
     if names.is_empty() {
         return Ok(None);
     }
@@ -132,8 +132,12 @@ fn no_policy(attempt: &str, name: &PolicyName) -> Status {
 }
 
 /// What a policy is after a request: what it does not say stays as it was, or is as usual.
-fn settled(known: &StateSnapshot, name: &PolicyName, request: &v1::SetPolicyRequest) -> Result<BackupPolicy, Status> {
-    let before = known.desired().policies.get(name).cloned();
+fn settled(
+    snapshot: &StateSnapshot,
+    name: &PolicyName,
+    request: &v1::SetPolicyRequest,
+) -> Result<BackupPolicy, Status> {
+    let before = snapshot.desired().policies.get(name).cloned();
     let is_new = before.is_none();
     let mut policy = before.unwrap_or_else(usual);
     policy.schedule = schedule(&policy.schedule, request)?;
@@ -151,8 +155,8 @@ fn settled(known: &StateSnapshot, name: &PolicyName, request: &v1::SetPolicyRequ
     if !request.to.is_empty() {
         policy.to = request.to.iter().map(|name| read(ATTEMPT, name)).collect::<Result<_, _>>()?;
     }
-    give(known, &mut policy, request)?;
-    check_repositories(known, ATTEMPT, &policy.to)?;
+    give(snapshot, &mut policy, request)?;
+    check_repositories(snapshot, ATTEMPT, &policy.to)?;
     policy.check().map_err(|error| wrong(ATTEMPT, error, ""))?;
     Ok(policy)
 }
@@ -230,7 +234,7 @@ fn set<T>(
     Ok(())
 }
 
-fn give(known: &StateSnapshot, policy: &mut BackupPolicy, request: &v1::SetPolicyRequest) -> Result<(), Status> {
+fn give(snapshot: &StateSnapshot, policy: &mut BackupPolicy, request: &v1::SetPolicyRequest) -> Result<(), Status> {
     if request.for_others {
         (policy.selector, policy.instances) = (None, BTreeSet::new());
     }
@@ -239,7 +243,7 @@ fn give(known: &StateSnapshot, policy: &mut BackupPolicy, request: &v1::SetPolic
     }
     for name in &request.instances {
         let name: InstanceName = read(ATTEMPT, name)?;
-        known.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
+        snapshot.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
         policy.instances.insert(name);
     }
     Ok(())
@@ -247,15 +251,15 @@ fn give(known: &StateSnapshot, policy: &mut BackupPolicy, request: &v1::SetPolic
 
 /// With the hosts whose own policy does not allow its repositories: their backups will fail, and say so.
 fn view_with_notes(
-    known: &StateSnapshot,
+    snapshot: &StateSnapshot,
     desired: &Desired,
     (name, policy): (&PolicyName, &BackupPolicy),
     now: Time,
 ) -> v1::BackupPolicyView {
     let view = view(desired, name, policy, now);
     let instances = view.instances.iter().filter_map(|instance| instance.parse::<InstanceName>().ok());
-    let hosts: BTreeSet<HostName> = instances.filter_map(|it| Some(known.instance(&it)?.host.clone())).collect();
-    v1::BackupPolicyView { notes: hosts_against(known, &hosts, &policy.to), ..view }
+    let hosts: BTreeSet<HostName> = instances.filter_map(|it| Some(snapshot.instance(&it)?.host.clone())).collect();
+    v1::BackupPolicyView { notes: hosts_against(snapshot, &hosts, &policy.to), ..view }
 }
 
 fn view(desired: &Desired, name: &PolicyName, policy: &BackupPolicy, now: Time) -> v1::BackupPolicyView {

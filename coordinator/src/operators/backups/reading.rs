@@ -6,7 +6,7 @@ use crate::clock;
 use crate::operators::request::{exhausted, hindered, read, wrong};
 use crate::operators::service::OperatorsService;
 use crate::permits::Permit;
-use crate::repositories::{KeeperError, Opened, RepositoryService, Which};
+use crate::repositories::{Opened, RepositoryService, RepositoryServiceError, Which};
 use fleet_core::backup::{BackupSource, Hold, HoldKind, Kept, Manifest, Part, rough, side_file_note};
 use fleet_core::grammar::{count, verb};
 use fleet_core::names::{InstanceName, OperatorName, RepositoryName};
@@ -63,9 +63,9 @@ impl OperatorsService {
     /// The manifest of a backup from whichever repository has it.
     async fn any_manifest(&self, attempt: &str, backup: &str) -> Result<Manifest, Status> {
         let from = {
-            let known = self.shared.facts.read();
-            let (name, id) = by_id(&known, attempt, backup)?;
-            choose(&known, attempt, &name, &Meant { backup: id.as_str(), ..Meant::default() })?.0
+            let snapshot = self.shared.facts.read();
+            let (name, id) = by_id(&snapshot, attempt, backup)?;
+            choose(&snapshot, attempt, &name, &Meant { backup: id.as_str(), ..Meant::default() })?.0
         };
         self.manifest_up_to(SHOWN, attempt, &from).await
     }
@@ -82,7 +82,7 @@ impl OperatorsService {
     }
 
     async fn manifest_up_to(&self, most: u64, attempt: &str, from: &BackupSource) -> Result<Manifest, Status> {
-        let reading = self.shared.keeper.manifest(&from.repository, &from.instance, &from.backup, most);
+        let reading = self.shared.repository_service.manifest(&from.repository, &from.instance, &from.backup, most);
         let late = |_| hindered(attempt, format!("{} did not answer in {} s", from.repository, LIMIT.as_secs()), "");
         timeout(LIMIT, reading).await.map_err(late)?.map_err(|error| unread(attempt, &error))
     }
@@ -94,18 +94,18 @@ impl OperatorsService {
     ) -> Result<BoxStream<'static, Result<v1::ExtractPiece, Status>>, Status> {
         const ATTEMPT: &str = "read out of the backup";
         let from = {
-            let known = self.shared.facts.read();
-            let (name, id) = by_id(&known, ATTEMPT, &request.backup)?;
+            let snapshot = self.shared.facts.read();
+            let (name, id) = by_id(&snapshot, ATTEMPT, &request.backup)?;
             let meant = Meant { backup: id.as_str(), at: None, repository: &request.repository };
-            choose(&known, ATTEMPT, &name, &meant)?.0
+            choose(&snapshot, ATTEMPT, &name, &meant)?.0
         };
         let place = self.reader(ATTEMPT, by).await?;
-        let opening = self.shared.keeper.open(&from.repository, &from.instance, &from.backup);
+        let opening = self.shared.repository_service.open(&from.repository, &from.instance, &from.backup);
         let late = |_| hindered(ATTEMPT, format!("{} did not answer in {} s", from.repository, LIMIT.as_secs()), "");
         let opened = timeout(LIMIT, opening).await.map_err(late)?.map_err(|error| unread(ATTEMPT, &error))?;
         let path = path_of(ATTEMPT, &opened, request)?;
         let pieces = opened.read(&path).await.map_err(|error| unread(ATTEMPT, &error))?;
-        let piece = move |piece: Result<_, KeeperError>| {
+        let piece = move |piece: Result<_, RepositoryServiceError>| {
             // It is held until all has been read.
             let _held = &place;
             match piece {
@@ -125,25 +125,25 @@ impl OperatorsService {
         let instance = instance.map(|name| read::<InstanceName>(ATTEMPT, name)).transpose()?;
         let how = how_much(ATTEMPT, request.percent, clock::now())?;
         let all: BTreeSet<Which> = {
-            let known = self.shared.facts.read();
-            let backups = known.observed().backups.iter();
+            let snapshot = self.shared.facts.read();
+            let backups = snapshot.observed().backups.iter();
             let chosen = backups.filter(|(name, _)| instance.as_ref().is_none_or(|only| only == *name));
             chosen.flat_map(|(name, backups)| backups.repositories().map(|of| (of.clone(), name.clone()))).collect()
         };
         if all.is_empty() {
             return Err(hindered(ATTEMPT, "there is no backup yet", "take one: `fleet backup now`"));
         }
-        let keeper = Arc::clone(&self.shared.keeper);
+        let repository_service = Arc::clone(&self.shared.repository_service);
         let look = move |(repository, instance): Which| {
-            let keeper = Arc::clone(&keeper);
-            async move { Ok(verified(&keeper, repository, instance, how).await) }
+            let repository_service = Arc::clone(&repository_service);
+            async move { Ok(verified(&repository_service, repository, instance, how).await) }
         };
         Ok(stream::iter(all).then(look).boxed())
     }
 }
 
 /// What could not be read is the repository's, and no fault of ours.
-fn unread(attempt: &str, error: &KeeperError) -> Status {
+fn unread(attempt: &str, error: &RepositoryServiceError) -> Status {
     let mut text = error.to_string();
     let mut deeper = std::error::Error::source(error);
     while let Some(cause) = deeper {
@@ -153,24 +153,24 @@ fn unread(attempt: &str, error: &KeeperError) -> Status {
         deeper = cause.source();
     }
     let hint = match error {
-        KeeperError::OnItsHost(_) => "read it on that host, with the sheet of `fleet backup recovery-kit`",
+        RepositoryServiceError::OnItsHost(_) => "read it on that host, with the sheet of `fleet backup recovery-kit`",
         _ => "see what is damaged with `fleet backup verify`",
     };
     hindered(attempt, text, hint)
 }
 
 async fn verified(
-    keeper: &RepositoryService,
+    repository_service: &RepositoryService,
     repository: RepositoryName,
     instance: InstanceName,
     how: ReadData,
 ) -> v1::VerifyLine {
-    let (state, text) = match keeper.verify(&repository, &instance, how).await {
+    let (state, text) = match repository_service.verify(&repository, &instance, how).await {
         Ok(report) if report.is_fine() => {
             ("ok", format!("{} of {} read", report.packs_read, count(report.packs, "pack")))
         }
         Ok(report) => ("damaged", damage(&report)),
-        Err(error @ KeeperError::OnItsHost(_)) => ("skipped", error.to_string()),
+        Err(error @ RepositoryServiceError::OnItsHost(_)) => ("skipped", error.to_string()),
         Err(error) => ("damaged", error.to_string()),
     };
     let (repository, instance) = (repository.to_string(), instance.to_string());

@@ -24,13 +24,13 @@ impl OperatorsService {
         const ATTEMPT: &str = "back up";
         let to = request.to.iter().map(|name| read(ATTEMPT, name)).collect::<Result<BTreeSet<RepositoryName>, _>>()?;
         let actions = {
-            let known = self.shared.facts.read();
-            let names = chosen(&known, request)?;
+            let snapshot = self.shared.facts.read();
+            let names = chosen(&snapshot, request)?;
             let action = |name: InstanceName| {
-                let to = if to.is_empty() { usual(&known, &name) } else { to.clone() };
-                check_repositories(&known, ATTEMPT, &to)?;
-                if let Some(instance) = known.instance(&name) {
-                    check_host(&known, ATTEMPT, &instance.host, &to)?;
+                let to = if to.is_empty() { usual(&snapshot, &name) } else { to.clone() };
+                check_repositories(&snapshot, ATTEMPT, &to)?;
+                if let Some(instance) = snapshot.instance(&name) {
+                    check_host(&snapshot, ATTEMPT, &instance.host, &to)?;
                 }
                 Ok::<_, Status>((name, DataAction::Backup { to, cause: Cause::Wished }))
             };
@@ -45,11 +45,11 @@ impl OperatorsService {
         let name: InstanceName = read(ATTEMPT, &request.instance)?;
         let meant = Meant { backup: &request.backup, at: None, repository: &request.repository };
         let from = {
-            let known = self.shared.facts.read();
-            known.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
-            let from = choose(&known, ATTEMPT, &name, &meant)?.0;
-            if let Some(instance) = known.instance(&name) {
-                check_host(&known, ATTEMPT, &instance.host, [&from.repository])?;
+            let snapshot = self.shared.facts.read();
+            snapshot.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
+            let from = choose(&snapshot, ATTEMPT, &name, &meant)?.0;
+            if let Some(instance) = snapshot.instance(&name) {
+                check_host(&snapshot, ATTEMPT, &instance.host, [&from.repository])?;
             }
             from
         };
@@ -90,8 +90,8 @@ impl OperatorsService {
     /// The answer to a wish: the order that will fulfil it, unless its host is away.
     pub fn wished(&self, name: &InstanceName) -> v1::InstanceChange {
         let order = {
-            let known = self.shared.facts.read();
-            let instance = known.instance(name).filter(|instance| is_online(&known, instance));
+            let snapshot = self.shared.facts.read();
+            let instance = snapshot.instance(name).filter(|instance| is_online(&snapshot, instance));
             let wish = instance.and_then(|instance| Some(wish_id(name, instance, instance.data.as_ref()?)));
             wish.map(|id| id.to_string()).unwrap_or_default()
         };
@@ -102,21 +102,21 @@ impl OperatorsService {
     }
 }
 
-fn is_online(known: &StateSnapshot, instance: &InstanceDesired) -> bool {
-    let seen = known.observed().hosts.get(&instance.host);
+fn is_online(snapshot: &StateSnapshot, instance: &InstanceDesired) -> bool {
+    let seen = snapshot.observed().hosts.get(&instance.host);
     seen.is_some_and(|seen| seen.link == fleet_core::facts::LinkState::Online)
 }
 
 /// The instance, unless it is about to go or something else is wished of its data.
 pub fn free(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> Result<InstanceDesired, Status> {
-    let desired = change.known().instance(name).cloned().ok_or_else(|| no_instance(attempt, name))?;
+    let desired = change.snapshot().instance(name).cloned().ok_or_else(|| no_instance(attempt, name))?;
     if desired.removal.is_some() {
         return Err(hindered(attempt, format!("`{name}` is being removed"), "wait until it is gone"));
     }
     let pending = desired
         .data
         .as_ref()
-        .filter(|wish| !change.known().observed().ended.contains_key(&wish_id(name, &desired, wish)));
+        .filter(|wish| !change.snapshot().observed().ended.contains_key(&wish_id(name, &desired, wish)));
     match pending {
         Some(_) => {
             let why = format!("something else was asked for the data of `{name}` and is not over");
@@ -126,21 +126,21 @@ pub fn free(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> R
     }
 }
 
-fn chosen(known: &StateSnapshot, request: &v1::BackUpRequest) -> Result<BTreeSet<InstanceName>, Status> {
+fn chosen(snapshot: &StateSnapshot, request: &v1::BackUpRequest) -> Result<BTreeSet<InstanceName>, Status> {
     const ATTEMPT: &str = "back up";
     let mut names = BTreeSet::new();
     for name in &request.instances {
         let name: InstanceName = read(ATTEMPT, name)?;
-        known.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
+        snapshot.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
         names.insert(name);
     }
     if let Some(selector) = &request.selector {
         let selector: Selector = read(ATTEMPT, selector)?;
         let is_picked = |instance: &InstanceDesired| {
-            let host = known.desired().hosts.get(&instance.host);
+            let host = snapshot.desired().hosts.get(&instance.host);
             instance.removal.is_none() && host.is_some_and(|host| selector.matches(&host.labels))
         };
-        let picked = known.desired().instances.iter().filter(|(_, instance)| is_picked(instance));
+        let picked = snapshot.desired().instances.iter().filter(|(_, instance)| is_picked(instance));
         names.extend(picked.map(|(name, _)| name.clone()));
     }
     match names.is_empty() {
@@ -150,17 +150,17 @@ fn chosen(known: &StateSnapshot, request: &v1::BackUpRequest) -> Result<BTreeSet
 }
 
 /// Where its policy keeps backups; without one, on the coordinator's disk.
-pub fn usual(known: &StateSnapshot, name: &InstanceName) -> BTreeSet<RepositoryName> {
-    let policy = known.desired().policy_of(name);
+pub fn usual(snapshot: &StateSnapshot, name: &InstanceName) -> BTreeSet<RepositoryName> {
+    let policy = snapshot.desired().policy_of(name);
     policy.map_or_else(|| [RepositoryDesired::central()].into(), |(_, policy)| policy.to.clone())
 }
 
 pub fn check_repositories(
-    known: &StateSnapshot,
+    snapshot: &StateSnapshot,
     attempt: &str,
     names: &BTreeSet<RepositoryName>,
 ) -> Result<(), Status> {
-    let stranger = names.iter().find(|name| !known.desired().repositories.contains_key(*name));
+    let stranger = names.iter().find(|name| !snapshot.desired().repositories.contains_key(*name));
     match stranger {
         Some(name) => {
             Err(absent(attempt, format!("repository `{name}`"), "see them with `fleet backup repository ls`"))
@@ -171,13 +171,13 @@ pub fn check_repositories(
 
 /// Refuses repositories that a host's own policy does not let backups be kept in, as far as it was heard.
 pub fn check_host<'a>(
-    known: &StateSnapshot,
+    snapshot: &StateSnapshot,
     attempt: &str,
     host: &HostName,
     names: impl IntoIterator<Item = &'a RepositoryName>,
 ) -> Result<(), Status> {
-    let Some(policy) = known.observed().hosts.get(host).map(|seen| &seen.said.policy) else { return Ok(()) };
-    let refusals: Vec<Refusal> = names.into_iter().flat_map(|name| refusals(known, policy, name)).collect();
+    let Some(policy) = snapshot.observed().hosts.get(host).map(|seen| &seen.said.policy) else { return Ok(()) };
+    let refusals: Vec<Refusal> = names.into_iter().flat_map(|name| refusals(snapshot, policy, name)).collect();
     if refusals.is_empty() {
         return Ok(());
     }
@@ -187,27 +187,27 @@ pub fn check_host<'a>(
 
 /// The hosts whose own policy does not allow some of these repositories, each in words.
 pub fn hosts_against<'a>(
-    known: &StateSnapshot,
+    snapshot: &StateSnapshot,
     hosts: impl IntoIterator<Item = &'a HostName>,
     names: &BTreeSet<RepositoryName>,
 ) -> Vec<String> {
     let said = hosts.into_iter().filter_map(|host| {
-        let policy = &known.observed().hosts.get(host)?.said.policy;
-        let against: Vec<Refusal> = names.iter().flat_map(|name| refusals(known, policy, name)).collect();
+        let policy = &snapshot.observed().hosts.get(host)?.said.policy;
+        let against: Vec<Refusal> = names.iter().flat_map(|name| refusals(snapshot, policy, name)).collect();
         (!against.is_empty()).then(|| format!("{host}: {}", joined(&against)))
     });
     said.take(NOTES).collect()
 }
 
 /// What a host's policy says against a repository.
-pub fn refusals(known: &StateSnapshot, policy: &HostPolicy, name: &RepositoryName) -> Vec<Refusal> {
-    let repository = known.desired().repositories.get(name);
+pub fn refusals(snapshot: &StateSnapshot, policy: &HostPolicy, name: &RepositoryName) -> Vec<Refusal> {
+    let repository = snapshot.desired().repositories.get(name);
     repository.map_or_else(Vec::new, |it| policy.refusals(&Reaches::of_place(name, &it.place)))
 }
 
 /// The stores that a backup will not have, as their host last said.
-fn uncovered_now(known: &StateSnapshot, name: &InstanceName) -> Vec<String> {
-    let coverage = known.said(name).and_then(|said| said.coverage.as_ref());
+fn uncovered_now(snapshot: &StateSnapshot, name: &InstanceName) -> Vec<String> {
+    let coverage = snapshot.said(name).and_then(|said| said.coverage.as_ref());
     let stores = coverage.map(|coverage| coverage.stores.as_slice()).unwrap_or_default();
     let missing = stores.iter().filter_map(|store| match &store.state {
         StoreState::Missing { reason } => Some(format!("store {}: NOT in it: {reason}", store.name)),

@@ -69,18 +69,18 @@ impl OperatorsService {
             return Err(wrong(ATTEMPT, "values are given only to a new instance", &hint));
         }
         let (safety, plan, privileges) = {
-            let known = self.shared.facts.read();
-            let instance = known.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
-            let safety = if request.no_safety { BTreeSet::new() } else { usual(&known, &name) };
-            check_repositories(&known, ATTEMPT, &safety)?;
-            check_reach(&known, &from, &seen, &instance.host)?;
-            check_host(&known, ATTEMPT, &instance.host, safety.iter().chain([&from.repository]))?;
-            check_release(&known, &name, &seen)?;
-            let mut plan = in_place(&known, &name, (&from, &seen), &only, &safety)?;
+            let snapshot = self.shared.facts.read();
+            let instance = snapshot.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
+            let safety = if request.no_safety { BTreeSet::new() } else { usual(&snapshot, &name) };
+            check_repositories(&snapshot, ATTEMPT, &safety)?;
+            check_reach(&snapshot, &from, &seen, &instance.host)?;
+            check_host(&snapshot, ATTEMPT, &instance.host, safety.iter().chain([&from.repository]))?;
+            check_release(&snapshot, &name, &seen)?;
+            let mut plan = in_place(&snapshot, &name, (&from, &seen), &only, &safety)?;
             if seen.began < instance.created {
                 plan.insert(0, format!("the backup {} is of an EARLIER instance of this name", from.backup));
             }
-            let privileges = privileges_on(&known, &instance.host, (&name, &seen), request);
+            let privileges = privileges_on(&snapshot, &instance.host, (&name, &seen), request);
             plan.extend(privileges_line(privileges, &seen));
             (safety, plan, privileges)
         };
@@ -136,9 +136,9 @@ impl OperatorsService {
     /// What is made anew from the data when that is back: its release says it.
     fn rebuilt_after(&self, name: &InstanceName) -> Vec<String> {
         let release = {
-            let known = self.shared.facts.read();
-            let wanted = known.instance(name).map(|instance| &instance.release);
-            known.said(name).map(|said| &said.release).or(wanted).cloned()
+            let snapshot = self.shared.facts.read();
+            let wanted = snapshot.instance(name).map(|instance| &instance.release);
+            snapshot.said(name).map(|said| &said.release).or(wanted).cloned()
         };
         let read = |release: Release| definition(ATTEMPT, &self.bundle(&release)?);
         match release.map(read) {
@@ -207,7 +207,7 @@ impl OperatorsService {
             ..anew.subject.desired.clone()
         };
         let change = |change: &mut DesiredChange<'_>| {
-            if change.known().instance(&name).is_some() {
+            if change.snapshot().instance(&name).is_some() {
                 return Err(name_taken(&name).into());
             }
             let secrets = anew.subject.secrets();
@@ -269,11 +269,11 @@ impl OperatorsService {
     }
 
     fn check_free_for(&self, name: &InstanceName, host: &HostName) -> Result<(), Status> {
-        let known = self.shared.facts.read();
-        if known.instance(name).is_some() {
+        let snapshot = self.shared.facts.read();
+        if snapshot.instance(name).is_some() {
             return Err(name_taken(name));
         }
-        match known.desired().hosts.contains_key(host) {
+        match snapshot.desired().hosts.contains_key(host) {
             true => Ok(()),
             false => Err(absent(ATTEMPT, format!("host `{host}`"), "see them with `fleet host ls`")),
         }
@@ -286,12 +286,12 @@ fn others_of(request: &v1::RestoreRequest) -> Others {
 
 /// A host keeps what its own backup has. Only the coordinator knows whose it is.
 fn privileges_on(
-    known: &StateSnapshot,
+    snapshot: &StateSnapshot,
     host: &HostName,
     of: (&InstanceName, &BackupSeen),
     request: &v1::RestoreRequest,
 ) -> Privileges {
-    match known.is_made_on(host, of) || request.keep_privileged_bits {
+    match snapshot.is_made_on(host, of) || request.keep_privileged_bits {
         true => Privileges::Kept,
         false => Privileges::Cleared,
     }
@@ -312,8 +312,13 @@ fn name_taken(name: &InstanceName) -> Status {
 }
 
 /// A folder on one host is out of another's reach.
-fn check_reach(known: &StateSnapshot, from: &BackupSource, seen: &BackupSeen, host: &HostName) -> Result<(), Status> {
-    let repository = known.desired().repositories.get(&from.repository);
+fn check_reach(
+    snapshot: &StateSnapshot,
+    from: &BackupSource,
+    seen: &BackupSeen,
+    host: &HostName,
+) -> Result<(), Status> {
+    let repository = snapshot.desired().repositories.get(&from.repository);
     let is_folder = repository.is_some_and(|repository| matches!(repository.place, RepositoryLocation::Folder { .. }));
     if !is_folder || seen.host == *host {
         return Ok(());
@@ -323,8 +328,8 @@ fn check_reach(known: &StateSnapshot, from: &BackupSource, seen: &BackupSeen, ho
 }
 
 /// Data of another version than what runs is not put under it.
-fn check_release(known: &StateSnapshot, name: &InstanceName, seen: &BackupSeen) -> Result<(), Status> {
-    let runs: Option<&Release> = known.said(name).map(|said| &said.release);
+fn check_release(snapshot: &StateSnapshot, name: &InstanceName, seen: &BackupSeen) -> Result<(), Status> {
+    let runs: Option<&Release> = snapshot.said(name).map(|said| &said.release);
     match runs.filter(|release| release.name != seen.release.name) {
         Some(release) => {
             let why = format!("the backup was made by {}, and `{name}` is {release}", seen.release);
@@ -337,13 +342,13 @@ fn check_release(known: &StateSnapshot, name: &InstanceName, seen: &BackupSeen) 
 
 /// What will be replaced, for people.
 fn in_place(
-    known: &StateSnapshot,
+    snapshot: &StateSnapshot,
     name: &InstanceName,
     (from, seen): (&BackupSource, &BackupSeen),
     only: &BTreeSet<StoreName>,
     safety: &BTreeSet<fleet_core::names::RepositoryName>,
 ) -> Result<Vec<String>, Status> {
-    let coverage = known.said(name).and_then(|said| said.coverage.as_ref());
+    let coverage = snapshot.said(name).and_then(|said| said.coverage.as_ref());
     let mut plan = vec![match safety.is_empty() {
         true => "what is there now: NOT backed up before".to_owned(),
         false => {

@@ -9,9 +9,9 @@ use fleet_core::time::Time;
 use fleet_proto::v1;
 
 /// What the host's own people say to a wish: that they do not allow it, or not at this hour.
-pub fn kept(known: &StateSnapshot, name: &InstanceName, now: Time) -> Option<v1::ChangeProgress> {
-    let instance = known.instance(name)?;
-    let seen = online(known, instance).filter(|_| known.waits_because(name).is_some())?;
+pub fn kept(snapshot: &StateSnapshot, name: &InstanceName, now: Time) -> Option<v1::ChangeProgress> {
+    let instance = snapshot.instance(name)?;
+    let seen = online(snapshot, instance).filter(|_| snapshot.waits_because(name).is_some())?;
     let (host, app) = (&instance.host, &instance.release.name.app);
     let over = |state: &str, text: String, hint: String| v1::ChangeProgress {
         state: state.to_owned(),
@@ -20,7 +20,7 @@ pub fn kept(known: &StateSnapshot, name: &InstanceName, now: Time) -> Option<v1:
         over: true,
         progress: String::new(),
     };
-    if is_bound_by_app_list(known, name, instance) && !seen.said.policy.allows_app(app) {
+    if is_bound_by_app_list(snapshot, name, instance) && !seen.said.policy.allows_app(app) {
         let hint = format!("the wish is kept, and done when the people of `{host}` allow it");
         return Some(over("refused", format!("the policy of `{host}` does not allow {app}"), hint));
     }
@@ -31,8 +31,8 @@ pub fn kept(known: &StateSnapshot, name: &InstanceName, now: Time) -> Option<v1:
 
 /// Whether a host's list of apps stands in the way of what an instance wants. What takes an app away from a host is always
 /// allowed; but values that are wanted come before a stop, and wait.
-fn is_bound_by_app_list(known: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> bool {
-    match known.said(name) {
+fn is_bound_by_app_list(snapshot: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> bool {
+    match snapshot.said(name) {
         _ if instance.removal.is_some() => false,
         Some(said) if said.revision >= instance.revision && said.power_serial < instance.power.serial => {
             instance.power.wish != PowerRequest::Stop
@@ -45,12 +45,12 @@ fn is_bound_by_app_list(known: &StateSnapshot, name: &InstanceName, instance: &I
 }
 
 /// Whether a host that is online begins nothing for an instance at this hour.
-pub fn is_closed(known: &StateSnapshot, instance: &InstanceDesired, now: Time) -> bool {
-    online(known, instance).is_some_and(|seen| opens_at(seen, now).is_some())
+pub fn is_closed(snapshot: &StateSnapshot, instance: &InstanceDesired, now: Time) -> bool {
+    online(snapshot, instance).is_some_and(|seen| opens_at(seen, now).is_some())
 }
 
-fn online<'a>(known: &'a StateSnapshot, instance: &InstanceDesired) -> Option<&'a HostObserved> {
-    known.observed().hosts.get(&instance.host).filter(|seen| seen.link == LinkState::Online)
+fn online<'a>(snapshot: &'a StateSnapshot, instance: &InstanceDesired) -> Option<&'a HostObserved> {
+    snapshot.observed().hosts.get(&instance.host).filter(|seen| seen.link == LinkState::Online)
 }
 
 /// When the host's own hours open, if they are closed.

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// What all views of hosts at one moment need.
 #[derive(Debug)]
 pub struct HostViews<'a> {
-    pub known: &'a StateSnapshot,
+    pub snapshot: &'a StateSnapshot,
     pub sessions: &'a Sessions,
 }
 
@@ -25,12 +25,12 @@ pub fn in_selection(name: &HostName, host: &HostDesired, only: &str, selector: &
 
 impl HostViews<'_> {
     pub fn view(&self, name: &HostName, host: &HostDesired) -> v1::HostView {
-        let seen = self.known.observed().hosts.get(name);
-        let subject = self.known.subject(&Subject::Host(name.clone()));
+        let seen = self.snapshot.observed().hosts.get(name);
+        let subject = self.snapshot.subject(&Subject::Host(name.clone()));
         let said = seen.map(|seen| &seen.said);
         let session = self.sessions.get(name);
-        let other_protocol = self.known.other_protocol(name);
-        let duplicate = self.known.observed().duplicate(name);
+        let other_protocol = self.snapshot.other_protocol(name);
+        let duplicate = self.snapshot.observed().duplicate(name);
         let (link, since) = match other_protocol {
             None if duplicate.is_some() => ("two machines", duplicate.map(|duplicate| duplicate.since)),
             Some(other) => ("other protocol", Some(other.since)),
@@ -52,7 +52,7 @@ impl HostViews<'_> {
             address: session.map(|session| session.caller.address.ip().to_string()).unwrap_or_default(),
             added_ms: host.added.0,
             certificate_expires_ms: subject.map_or(0, |subject| subject.expires().0),
-            instances: self.known.instances_of(name).map(ToString::to_string).collect(),
+            instances: self.snapshot.instances_of(name).map(ToString::to_string).collect(),
             policy: said.map(|said| policy_view(&said.policy)),
             refused,
             hint,

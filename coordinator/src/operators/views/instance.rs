@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 /// What all views of instances at one moment need, looked up once.
 #[derive(Debug)]
 pub struct InstanceViews<'a> {
-    known: &'a StateSnapshot,
+    snapshot: &'a StateSnapshot,
     orders: HashMap<&'a InstanceName, &'a OpenOrder>,
     ends: HashMap<&'a InstanceName, &'a Ended>,
     bound_for: HashMap<&'a InstanceName, Bound<'a>>,
@@ -31,25 +31,25 @@ enum Bound<'a> {
 }
 
 impl<'a> InstanceViews<'a> {
-    pub fn new(known: &'a StateSnapshot, outlook: &PlanContext<'_>) -> Self {
-        let orders = known.asked().orders.values().map(|open| (&open.order.instance, open)).collect();
+    pub fn new(snapshot: &'a StateSnapshot, plan_context: &PlanContext<'_>) -> Self {
+        let orders = snapshot.asked().orders.values().map(|open| (&open.order.instance, open)).collect();
         let mut ends: HashMap<&InstanceName, &Ended> = HashMap::new();
-        for ended in known.observed().ended.values() {
+        for ended in snapshot.observed().ended.values() {
             let latest = ends.entry(&ended.instance).or_insert(ended);
             if ended.at > latest.at {
                 *latest = ended;
             }
         }
-        Self { known, orders, ends, bound_for: bound_for(known, outlook) }
+        Self { snapshot, orders, ends, bound_for: bound_for(snapshot, plan_context) }
     }
 
     /// For a single view: without a pass over everything, and without what rollouts intend.
-    pub fn of_one(known: &'a StateSnapshot, name: &InstanceName) -> Self {
-        let host = known.instance(name).map(|instance| &instance.host);
-        let ids = host.into_iter().flat_map(|host| known.orders_of(host));
-        let open = ids.filter_map(|id| known.asked().orders.get(id)).filter(|open| open.order.instance == *name);
+    pub fn of_one(snapshot: &'a StateSnapshot, name: &InstanceName) -> Self {
+        let host = snapshot.instance(name).map(|instance| &instance.host);
+        let ids = host.into_iter().flat_map(|host| snapshot.orders_of(host));
+        let open = ids.filter_map(|id| snapshot.asked().orders.get(id)).filter(|open| open.order.instance == *name);
         let orders = open.map(|open| (&open.order.instance, open)).collect();
-        Self { known, orders, ends: HashMap::new(), bound_for: HashMap::new() }
+        Self { snapshot, orders, ends: HashMap::new(), bound_for: HashMap::new() }
     }
 
     pub fn order(&self, name: &InstanceName) -> Option<&'a OpenOrder> {
@@ -61,10 +61,10 @@ impl<'a> InstanceViews<'a> {
     }
 
     pub fn view(&self, name: &InstanceName, instance: &InstanceDesired) -> v1::InstanceView {
-        let seen = self.known.observed().instances.get(name).filter(|seen| seen.host == instance.host);
+        let seen = self.snapshot.observed().instances.get(name).filter(|seen| seen.host == instance.host);
         let running = seen.map(|seen| &seen.running);
         let said = running.and_then(Running::last);
-        let (health, health_reason) = health_words(self.known, name, instance);
+        let (health, health_reason) = health_words(self.snapshot, name, instance);
         let version = said.map(|said| said.release.name.version.clone());
         let wanted = self.wanted(name, instance);
         let end = self.end(name);
@@ -106,14 +106,14 @@ impl<'a> InstanceViews<'a> {
             Bound::For(version) => Some(*version),
             Bound::Halted { .. } => None,
         };
-        let seen = self.known.observed().instances.get(name).and_then(|seen| seen.running.last());
+        let seen = self.snapshot.observed().instances.get(name).and_then(|seen| seen.running.last());
         let installed = || seen.is_none().then_some(&instance.release.name.version);
         goal.or_else(bound_for).or_else(installed)
     }
 
     /// Why it waits. Whoever failed waits for nothing by itself, and is not where its rollout meant it to be.
     fn waiting(&self, name: &InstanceName, said: Option<&InstanceSaid>) -> String {
-        let by_plan = self.known.waits_because(name).map(str::to_owned);
+        let by_plan = self.snapshot.waits_because(name).map(str::to_owned);
         let short = || match self.bound_for.get(name)? {
             Bound::Halted { rollout, short_of } if said.is_some_and(|said| said.release.name.version != **short_of) => {
                 Some(format!("rollout {rollout} is halted"))
@@ -134,15 +134,15 @@ impl<'a> InstanceViews<'a> {
     }
 
     pub fn is_online(&self, instance: &InstanceDesired) -> bool {
-        is_online(self.known, instance)
+        is_online(self.snapshot, instance)
     }
 }
 
 /// Where rollouts that are not over take the instances that they have.
-fn bound_for<'a>(known: &'a StateSnapshot, outlook: &PlanContext<'_>) -> HashMap<&'a InstanceName, Bound<'a>> {
+fn bound_for<'a>(snapshot: &'a StateSnapshot, plan_context: &PlanContext<'_>) -> HashMap<&'a InstanceName, Bound<'a>> {
     let mut bound_for = HashMap::new();
-    for rollout in known.desired().rollouts.values() {
-        let is_halted = match outlook.phase(rollout) {
+    for rollout in snapshot.desired().rollouts.values() {
+        let is_halted = match plan_context.phase(rollout) {
             RolloutPhase::Done | RolloutPhase::Aborted => continue,
             RolloutPhase::Halted { .. } => true,
             RolloutPhase::Running
@@ -151,7 +151,7 @@ fn bound_for<'a>(known: &'a StateSnapshot, outlook: &PlanContext<'_>) -> HashMap
             | RolloutPhase::Paused
             | RolloutPhase::DoneButOffline { .. } => false,
         };
-        let members = rollout.members.iter().filter(|member| outlook.has(rollout, &member.instance));
+        let members = rollout.members.iter().filter(|member| plan_context.has(rollout, &member.instance));
         bound_for.extend(members.map(|member| {
             let version = &member.to.name.version;
             let halted = Bound::Halted { rollout: &rollout.id, short_of: version };
@@ -180,18 +180,22 @@ pub fn verb(action: &Action) -> String {
     }
 }
 
-fn is_online(known: &StateSnapshot, instance: &InstanceDesired) -> bool {
-    known.observed().hosts.get(&instance.host).is_some_and(|host| host.link == LinkState::Online)
+fn is_online(snapshot: &StateSnapshot, instance: &InstanceDesired) -> bool {
+    snapshot.observed().hosts.get(&instance.host).is_some_and(|host| host.link == LinkState::Online)
 }
 
 /// How it is, in a word and a reason. While its host is away nobody knows: what was said last is no more than a reason.
-pub fn health_words(known: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> (&'static str, String) {
-    let seen = known.observed().instances.get(name).filter(|seen| seen.host == instance.host);
+pub fn health_words(
+    snapshot: &StateSnapshot,
+    name: &InstanceName,
+    instance: &InstanceDesired,
+) -> (&'static str, String) {
+    let seen = snapshot.observed().instances.get(name).filter(|seen| seen.host == instance.host);
     let (word, reason) = words_said(seen.map(|seen| &seen.running));
-    if known.observed().duplicate(&instance.host).is_some() {
+    if snapshot.observed().duplicate(&instance.host).is_some() {
         return ("unknown", "two machines connect as its host: whose reports these are, nobody knows".to_owned());
     }
-    if word == "unknown" || is_online(known, instance) {
+    if word == "unknown" || is_online(snapshot, instance) {
         return (word, reason);
     }
     ("unknown", format!("{word} when its host was heard last"))
@@ -241,10 +245,10 @@ pub fn end_words(outcome: &Outcome) -> (String, String, String) {
 }
 
 /// How many instances run which version of which app.
-pub fn versions(known: &StateSnapshot) -> Vec<v1::VersionCount> {
+pub fn versions(snapshot: &StateSnapshot) -> Vec<v1::VersionCount> {
     let mut counts: BTreeMap<(&str, &str), u32> = BTreeMap::new();
-    for (name, instance) in &known.desired().instances {
-        let seen = known.observed().instances.get(name).and_then(|seen| seen.running.last());
+    for (name, instance) in &snapshot.desired().instances {
+        let seen = snapshot.observed().instances.get(name).and_then(|seen| seen.running.last());
         let version = seen.map_or("", |said| said.release.name.version.as_str());
         *counts.entry((instance.release.name.app.as_str(), version)).or_default() += 1;
     }
@@ -257,8 +261,8 @@ pub fn versions(known: &StateSnapshot) -> Vec<v1::VersionCount> {
 }
 
 /// The facts at a moment, indexed.
-pub fn outlook(known: &StateSnapshot, now: Time) -> PlanContext<'_> {
-    PlanContext::new(known.desired(), known.asked(), known.observed(), now)
+pub fn plan_context(snapshot: &StateSnapshot, now: Time) -> PlanContext<'_> {
+    PlanContext::new(snapshot.desired(), snapshot.asked(), snapshot.observed(), now)
 }
 
 #[cfg(test)]
@@ -287,9 +291,9 @@ mod tests {
         let facts = memory().with("lab-1", "notes-1").await;
         facts.say("lab-1", "notes-1", "1.1", 1).await;
         let health = || {
-            let known = facts.read();
+            let snapshot = facts.read();
             let name = read("notes-1");
-            health_words(&known, &name, &known.desired().instances[&name])
+            health_words(&snapshot, &name, &snapshot.desired().instances[&name])
         };
         assert_eq!(health(), ("healthy", String::new()));
         facts.mark_offline(&read("lab-1"), Time(2));
@@ -301,8 +305,8 @@ mod tests {
         let facts = memory().with("lab-1", "notes-1").await;
         let doing = Doing { step: "pull web".to_owned(), progress: "3 of 12 MB".to_owned() };
         facts.say_busy("lab-1", "notes-1", "o1", doing).await;
-        let (known, name) = (facts.read(), read("notes-1"));
-        let view = InstanceViews::of_one(&known, &name).view(&name, &known.desired().instances[&name]);
+        let (snapshot, name) = (facts.read(), read("notes-1"));
+        let view = InstanceViews::of_one(&snapshot, &name).view(&name, &snapshot.desired().instances[&name]);
         assert_eq!((view.doing.as_str(), view.progress.as_str()), ("pull web", "3 of 12 MB"));
     }
 
@@ -320,12 +324,12 @@ mod tests {
         facts.say("lab-1", "notes-1", "1.3", 1).await;
         facts.say("lab-2", "notes-2", "1.1", 1).await;
         facts.mark_offline(&read("lab-2"), Time(1));
-        let known = facts.read();
-        let outlook = outlook(&known, Time(NOW.0 + 60_000));
-        let phases = [&older, &newer].map(|rollout| outlook.phase(rollout));
+        let snapshot = facts.read();
+        let plan_context = plan_context(&snapshot, Time(NOW.0 + 60_000));
+        let phases = [&older, &newer].map(|rollout| plan_context.phase(rollout));
         assert_eq!(phases, [RolloutPhase::DoneButOffline { missing: 1 }, RolloutPhase::Done]);
-        let views = InstanceViews::new(&known, &outlook);
-        let wanted = known.desired().instances.iter().map(|(name, wanted)| views.view(name, wanted).wanted_version);
+        let views = InstanceViews::new(&snapshot, &plan_context);
+        let wanted = snapshot.desired().instances.iter().map(|(name, wanted)| views.view(name, wanted).wanted_version);
         assert_eq!(wanted.collect::<Vec<_>>(), ["", "1.2"]);
     }
 }

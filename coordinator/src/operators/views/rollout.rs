@@ -16,8 +16,13 @@ pub enum Detail {
     Full,
 }
 
-pub fn view(known: &StateSnapshot, outlook: &PlanContext<'_>, rollout: &Rollout, detail: Detail) -> v1::RolloutView {
-    let progress = outlook.progress(rollout);
+pub fn view(
+    snapshot: &StateSnapshot,
+    plan_context: &PlanContext<'_>,
+    rollout: &Rollout,
+    detail: Detail,
+) -> v1::RolloutView {
+    let progress = plan_context.progress(rollout);
     let over = is_over(&progress.phase);
     let (phase, phase_reason) = phase_words(&progress.phase);
     let tally = |kinds: &[Kind]| count(progress.members().filter(|(_, state)| kinds.contains(&kind(state))).count());
@@ -38,8 +43,8 @@ pub fn view(known: &StateSnapshot, outlook: &PlanContext<'_>, rollout: &Rollout,
         ..v1::RolloutView::default()
     };
     if detail == Detail::Full {
-        view.members = progress.members().map(|(member, state)| member_view(known, member, state)).collect();
-        view.explain = outlook.explain(&progress);
+        view.members = progress.members().map(|(member, state)| member_view(snapshot, member, state)).collect();
+        view.explain = plan_context.explain(&progress);
         view.left_out = rollout.left_out.iter().map(left_out).collect();
         view.strategy = strategy_lines(&rollout.strategy, rollout.members.len());
     }
@@ -97,11 +102,11 @@ fn kind(state: &MemberState) -> Kind {
     }
 }
 
-fn member_view(known: &StateSnapshot, member: &Member, state: &MemberState) -> v1::MemberView {
+fn member_view(snapshot: &StateSnapshot, member: &Member, state: &MemberState) -> v1::MemberView {
     let (word, Doing { step: text, progress }, since_ms) = member_words(state);
     v1::MemberView {
         instance: member.instance.to_string(),
-        host: known.instance(&member.instance).map(|instance| instance.host.to_string()).unwrap_or_default(),
+        host: snapshot.instance(&member.instance).map(|instance| instance.host.to_string()).unwrap_or_default(),
         from: member.from.name.version.to_string(),
         to: member.to.name.version.to_string(),
         state: word.to_owned(),

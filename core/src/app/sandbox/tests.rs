@@ -56,23 +56,23 @@ fn real() -> Rendered {
 
 #[test]
 fn it_has_only_what_the_stores_need() {
-    let double = sandbox(&real(), "abc");
-    let services: Vec<_> = double.spec.containers.iter().map(|it| (it.service.as_str(), it.name.as_str())).collect();
+    let sandbox = sandbox(&real(), "abc");
+    let services: Vec<_> = sandbox.spec.containers.iter().map(|it| (it.service.as_str(), it.name.as_str())).collect();
     assert_eq!(services, [("init", "fleet-throwaway-abc-init-1"), ("db", "fleet-throwaway-abc-db-1")]);
-    let probes: Vec<_> = double.health.probes.iter().map(crate::app::Probe::service).collect();
+    let probes: Vec<_> = sandbox.health.probes.iter().map(crate::app::Probe::service).collect();
     assert_eq!(probes, ["db"]);
 }
 
 #[test]
 fn nothing_real_can_be_written_to() {
-    let (real, double) = (real(), sandbox(&real(), "abc"));
+    let (real, sandbox) = (real(), sandbox(&real(), "abc"));
     let names = |rendered: &Rendered| rendered.spec.volumes.iter().map(|it| it.name.clone()).collect::<BTreeSet<_>>();
-    assert!(names(&real).is_disjoint(&names(&double)));
-    for volume in &double.spec.volumes {
+    assert!(names(&real).is_disjoint(&names(&sandbox)));
+    for volume in &sandbox.spec.volumes {
         assert!(!volume.external && volume.options.is_empty() && volume.driver.is_none(), "{volume:?}");
         assert_eq!(volume.labels[FLEET_THROWAWAY], "abc");
     }
-    let db = double.spec.container("db").expect("it is there");
+    let db = sandbox.spec.container("db").expect("it is there");
     let mounts: Vec<_> = db
         .mounts
         .iter()
@@ -97,16 +97,16 @@ fn nothing_real_can_be_written_to() {
         mount.access == MountAccess::ReadWrite
             && matches!(&mount.source, MountSource::Bind { path, .. } if !path.starts_with("/srv/demo-1.throwaway-abc"))
     };
-    assert!(!double.spec.containers.iter().flat_map(|it| &it.mounts).any(is_real));
+    assert!(!sandbox.spec.containers.iter().flat_map(|it| &it.mounts).any(is_real));
 }
 
 #[test]
 fn nobody_outside_can_be_talked_to() {
-    let double = sandbox(&real(), "abc");
-    assert_eq!(double.spec.networks.len(), 1);
-    let network = &double.spec.networks[0];
+    let sandbox = sandbox(&real(), "abc");
+    assert_eq!(sandbox.spec.networks.len(), 1);
+    let network = &sandbox.spec.networks[0];
     assert!(network.internal && !network.external && network.subnets.is_empty());
-    for container in &double.spec.containers {
+    for container in &sandbox.spec.containers {
         assert!(container.ports.is_empty() && container.cap_add.is_empty() && container.extra_hosts.is_empty());
         assert_eq!((container.privileged, container.restart), (Switch::Off, Restart::No));
         assert_eq!(container.network_mode, NetworkMode::Attached);
@@ -117,17 +117,17 @@ fn nobody_outside_can_be_talked_to() {
         assert!(!container.labels.contains_key(FLEET_INSTANCE));
         assert_eq!(container.labels[FLEET_THROWAWAY], "abc");
     }
-    let aliases = &double.spec.container("db").expect("it is there").networks[0].aliases;
+    let aliases = &sandbox.spec.container("db").expect("it is there").networks[0].aliases;
     assert!(aliases.contains(&"db".to_owned()) && aliases.contains(&"postgres".to_owned()), "{aliases:?}");
     assert!(!aliases.contains(&"the_database".to_owned()));
 }
 
 #[test]
 fn who_acts_on_labels_does_not_see_it() {
-    let (real, double) = (real(), sandbox(&real(), "abc"));
+    let (real, sandbox) = (real(), sandbox(&real(), "abc"));
     let labels = |rendered: &Rendered| rendered.spec.container("db").expect("it is there").labels.clone();
     assert!(labels(&real).contains_key("traefik.enable"));
-    let names: Vec<_> = labels(&double).into_keys().collect();
+    let names: Vec<_> = labels(&sandbox).into_keys().collect();
     assert_eq!(
         names,
         [
@@ -149,8 +149,8 @@ fn who_acts_on_labels_does_not_see_it() {
 
 #[test]
 fn its_stores_are_its_own() {
-    let double = sandbox(&real(), "abc");
-    let files = |name: &str| match &double.stores[&name.parse().expect("a name")].engine {
+    let sandbox = sandbox(&real(), "abc");
+    let files = |name: &str| match &sandbox.stores[&name.parse().expect("a name")].engine {
         DatabaseEngine::Volume(files) => files.clone(),
         other => panic!("{other:?}"),
     };
@@ -159,7 +159,7 @@ fn its_stores_are_its_own() {
     assert_eq!(files("own"), Files::Path("/srv/demo-1.throwaway-abc/own".to_owned()));
     // A pattern would take what really is on the host.
     assert_eq!(files("people"), Files::Volume("store-people".to_owned()));
-    let has = |key: &str| double.spec.volumes.iter().any(|volume| volume.key == key);
+    let has = |key: &str| sandbox.spec.volumes.iter().any(|volume| volume.key == key);
     assert!(has("uploads") && has("store-people") && has(&crate::spec::folder_key("/srv/lab")));
 }
 

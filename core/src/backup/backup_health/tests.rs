@@ -7,19 +7,19 @@ use crate::plan::PlanContext;
 use crate::plan::tests::given::{given, read};
 
 /// At 03:00:10 of the first day; the policy asks for an hourly backup that is at most two hours old.
-fn standing(lines: &str, coverage: Option<&Coverage>) -> BackupHealth {
+fn health(lines: &str, coverage: Option<&Coverage>) -> BackupHealth {
     let mut given = given(&format!("now 10810\na 1.1\n{lines}"));
     for seen in given.observed.instances.values_mut() {
         if let Running::Settled(said) = &mut seen.running {
             said.coverage = coverage.cloned();
         }
     }
-    let outlook = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
-    outlook.standing(&read("a")).expect("it is wanted")
+    let plan_context = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
+    plan_context.health(&read("a")).expect("it is wanted")
 }
 
 fn check(lines: &str, expect: &str) {
-    let found = standing(lines, None);
+    let found = health(lines, None);
     let said: Vec<String> = [found.word.to_string()].into_iter().chain(found.reasons).collect();
     assert_eq!(said.join("; "), expect, "for\n{lines}");
 }
@@ -88,7 +88,7 @@ fn each_copy_has_its_own_age_proof_and_failure() {
     check(&partly, failing);
     check(&format!("{partly}\nbackup a central 10805"), failing);
     check(&format!("{partly}\nbackup a offsite 10805"), "ok");
-    let found = standing(&partly, None);
+    let found = health(&partly, None);
     let copies: Vec<_> = found.copies.iter().map(|copy| (copy.repository.as_str(), copy.problems.len())).collect();
     assert_eq!(copies, [("central", 0), ("offsite", 1)]);
 }
@@ -109,8 +109,8 @@ fn a_copy_that_could_not_be_restored_is_not_hidden_by_one_elsewhere_that_could()
         seen.proof.as_mut().expect("it was drilled").failure = Some("it is cut off".to_owned());
         backups.insert(key, seen);
     }
-    let outlook = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
-    let found = outlook.standing(&read("a")).expect("it is wanted");
+    let plan_context = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
+    let found = plan_context.health(&read("a")).expect("it is wanted");
     assert_eq!(found.word, HealthLevel::Failing);
     assert_eq!(found.reasons, ["its newest backup in offsite could not be restored: it is cut off"]);
 }
@@ -129,8 +129,8 @@ fn a_drill_that_left_something_behind_has_proven_its_backup_all_the_same() {
             let (repository, backup) = (key.repository.clone(), key.backup.clone());
             ended.made = Some(Box::new(DataResult::Drill(DrillMade { repository, backup, proof })));
         }
-        let outlook = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
-        outlook.standing(&read("a")).expect("it is wanted").word
+        let plan_context = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
+        plan_context.health(&read("a")).expect("it is wanted").word
     };
     assert_eq!((word(None), word(Some("it is cut off"))), (HealthLevel::Ok, HealthLevel::Failing));
 }
@@ -140,8 +140,8 @@ fn backups_of_an_earlier_instance_of_its_name_count_for_nothing() {
     let mut given =
         given(&format!("now 10810\na 1.1 created 9000\n{POLICY} drill 1h\nbackup a central 8000 proven 8500"));
     let said = |given: &crate::plan::tests::given::Given| {
-        let outlook = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
-        outlook.standing(&read("a")).expect("it is wanted")
+        let plan_context = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
+        plan_context.health(&read("a")).expect("it is wanted")
     };
     let found = said(&given);
     assert_eq!(
@@ -158,7 +158,7 @@ fn backups_of_an_earlier_instance_of_its_name_count_for_nothing() {
 fn what_nobody_asks_for_or_declares_is_uncovered() {
     check("backup a central 10801", "uncovered; no policy asks for backups of it");
     let found = |coverage: Coverage| {
-        let found = standing(&format!("{POLICY}\nbackup a central 10801"), Some(&coverage));
+        let found = health(&format!("{POLICY}\nbackup a central 10801"), Some(&coverage));
         (found.word, found.reasons.join("; "), (found.covered, found.declared))
     };
     let store = |name: &str, state| super::super::StoreSeen {
@@ -192,7 +192,7 @@ fn what_the_newest_backup_lacks_is_named() {
         let policy = given.desired.policy_of(&read("a")).expect("there is one");
         let mut backups = Backups::default();
         backups.insert(BackupKey { repository: read("central"), backup: read(&"1".repeat(24)) }, seen);
-        let sight = HealthInput {
+        let input = HealthInput {
             policy: Some(policy),
             backups: &backups,
             coverage,
@@ -201,8 +201,8 @@ fn what_the_newest_backup_lacks_is_named() {
             next: None,
             now: given.now,
         };
-        let standing = BackupHealth::of(&sight);
-        (standing.word, standing.reasons.join("; "))
+        let health = BackupHealth::of(&input);
+        (health.word, health.reasons.join("; "))
     };
     let lacks = format!("its newest backup holds 1 of 2 stores; not in it: {sales}");
     assert_eq!(found(seen(2, vec![sales.clone()]), None), (HealthLevel::Uncovered, lacks.clone()));
@@ -221,12 +221,12 @@ fn what_the_newest_backup_lacks_is_named() {
 #[test]
 fn it_holds_for_a_host_that_is_off_and_says_when_the_next_comes() {
     let lines = format!("{POLICY}\nbackup a central 10801 proven");
-    let found = standing(&lines, None);
+    let found = health(&lines, None);
     assert_eq!((found.word, found.next), (HealthLevel::Ok, Some(Next::At { at: Some(Time(14_400_000)) })));
     assert_eq!(found.proven.map(|(began, _)| began), Some(Time(10_801_000)));
     let mut off = given(&format!("now 20000\na 1.1 offline 10802\n{lines}"));
     off.now = Time(20_000_000);
-    let outlook = PlanContext::new(&off.desired, &off.asked, &off.observed, off.now);
-    let found = outlook.standing(&read("a")).expect("it is wanted");
+    let plan_context = PlanContext::new(&off.desired, &off.asked, &off.observed, off.now);
+    let found = plan_context.health(&read("a")).expect("it is wanted");
     assert_eq!((found.word, found.next), (HealthLevel::Late, Some(Next::Due { since: Time(18_000_000) })));
 }

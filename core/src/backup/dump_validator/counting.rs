@@ -10,9 +10,9 @@ fn check(engine: fn(Server) -> DatabaseEngine, dump: &[u8], expect: &str) {
     let (kind, stop, pause, checks) = (StoreKind::Truth, Vec::new(), Vec::new(), Vec::new());
     let store = Store { engine: engine(server), kind, stop, pause, checks };
     for pieces in [1, 2, 3, 7, 50, 1 << 20] {
-        let mut plausible = DumpValidator::of(&store).expect("it is dumped");
-        dump.chunks(pieces).for_each(|piece| plausible.observe(piece));
-        let counts = plausible.counts().expect("its form tells");
+        let mut validator = DumpValidator::of(&store).expect("it is dumped");
+        dump.chunks(pieces).for_each(|piece| validator.observe(piece));
+        let counts = validator.counts().expect("its form tells");
         let counts: Vec<_> = counts.iter().map(|(name, count)| format!("{name}={count}")).collect();
         assert_eq!(counts.join(" "), expect, "in pieces of {pieces}");
     }

@@ -21,10 +21,10 @@ fn store(engine: DatabaseEngine) -> Store {
 
 /// Judges the bytes as a tool that ended well gave them, in pieces of some size.
 fn judge(engine: &DatabaseEngine, bytes: &[u8], pieces: usize) -> Result<Vec<String>, String> {
-    let mut plausible = DumpValidator::of(&store(engine.clone())).expect("it is dumped");
-    bytes.chunks(pieces).for_each(|piece| plausible.observe(piece));
-    assert_eq!(plausible.bytes(), bytes.len() as u64);
-    plausible.verdict(&ToolEnd::well(), None)
+    let mut validator = DumpValidator::of(&store(engine.clone())).expect("it is dumped");
+    bytes.chunks(pieces).for_each(|piece| validator.observe(piece));
+    assert_eq!(validator.bytes(), bytes.len() as u64);
+    validator.verdict(&ToolEnd::well(), None)
 }
 
 fn rdb(body: &[u8]) -> Vec<u8> {
@@ -74,10 +74,10 @@ fn archive(collections: &[(&str, &[&str])]) -> Vec<u8> {
 fn documents_are_counted_by_collection() {
     let dump = archive(&[("a", &["x", "y"]), ("empty", &[])]);
     for pieces in [1, 5, 1000] {
-        let mut plausible = DumpValidator::of(&store(DatabaseEngine::Mongodb(server()))).expect("it is dumped");
-        dump.chunks(pieces).for_each(|piece| plausible.observe(piece));
+        let mut validator = DumpValidator::of(&store(DatabaseEngine::Mongodb(server()))).expect("it is dumped");
+        dump.chunks(pieces).for_each(|piece| validator.observe(piece));
         let expect = [("lab.a".to_owned(), 2), ("lab.empty".to_owned(), 0)].into();
-        assert_eq!(plausible.counts(), Some(expect), "in pieces of {pieces}");
+        assert_eq!(validator.counts(), Some(expect), "in pieces of {pieces}");
     }
 }
 
@@ -132,8 +132,8 @@ fn a_good_dump_is_good_however_it_comes() {
 fn no_good_dump_is_good_when_it_is_cut_off_anywhere() {
     for (engine, dump) in good() {
         for length in 0..dump.len() {
-            let judged = judge(&engine, &dump[..length], 64);
-            assert!(judged.is_err(), "{:?} is good with {length} of {} bytes", engine.kind(), dump.len());
+            let evaluate = judge(&engine, &dump[..length], 64);
+            assert!(evaluate.is_err(), "{:?} is good with {length} of {} bytes", engine.kind(), dump.len());
         }
     }
 }
@@ -143,8 +143,8 @@ fn what_the_engine_says_is_no_dump() {
     let said =
         b"OCI runtime exec failed: exec failed: container_linux.go:380: \"pg_dump\": executable file not found\r\n";
     for (engine, _) in good() {
-        let judged = judge(&engine, said, 4096).expect_err("it is no dump");
-        assert!(judged.starts_with("its tool could not be started: OCI runtime exec failed"), "{judged}");
+        let evaluate = judge(&engine, said, 4096).expect_err("it is no dump");
+        assert!(evaluate.starts_with("its tool could not be started: OCI runtime exec failed"), "{evaluate}");
     }
 }
 
@@ -164,10 +164,10 @@ fn a_dump_of_something_else_is_no_dump() {
 #[test]
 fn a_tool_that_failed_made_no_dump_however_it_looks() {
     for (engine, dump) in good() {
-        let mut plausible = DumpValidator::of(&store(engine)).expect("it is dumped");
-        plausible.observe(&dump);
+        let mut validator = DumpValidator::of(&store(engine)).expect("it is dumped");
+        validator.observe(&dump);
         let end = ToolEnd { code: 1, words: " connection lost\n".to_owned() };
-        assert_eq!(plausible.verdict(&end, None), Err("its tool ended with 1: connection lost".to_owned()));
+        assert_eq!(validator.verdict(&end, None), Err("its tool ended with 1: connection lost".to_owned()));
     }
 }
 
@@ -189,16 +189,16 @@ fn an_archive_says_which_collection_is_cut_off() {
     // The last part is missing, and the cut is between two parts.
     let shorter = whole.len() - (without_b.len() - archive(&[]).len())
         + document(&[("db", "lab"), ("collection", "a"), ("type", "collection")], None).len();
-    let judged = judge(&DatabaseEngine::Mongodb(server()), &whole[..shorter], 64);
-    assert_eq!(judged, Err("it breaks off: `lab.b` has no end".to_owned()));
+    let evaluate = judge(&DatabaseEngine::Mongodb(server()), &whole[..shorter], 64);
+    assert_eq!(evaluate, Err("it breaks off: `lab.b` has no end".to_owned()));
 }
 
 #[test]
 fn a_dump_that_shrank_is_said_never_silent() {
     let check = |previous: Option<u64>, expect: &[&str]| {
-        let mut plausible = DumpValidator::of(&store(DatabaseEngine::Mariadb(server()))).expect("it is dumped");
-        plausible.observe(SQL);
-        let notes = plausible.verdict(&ToolEnd::well(), previous).expect("it is good");
+        let mut validator = DumpValidator::of(&store(DatabaseEngine::Mariadb(server()))).expect("it is dumped");
+        validator.observe(SQL);
+        let notes = validator.verdict(&ToolEnd::well(), previous).expect("it is good");
         assert_eq!(notes, expect, "for {previous:?}");
     };
     let bytes = SQL.len() as u64;

@@ -7,7 +7,7 @@ use crate::plan::{NewOrder, Plan, PlanContext};
 
 /// Orders, what is closed and withdrawn, what waits, where rollouts stand; when to wake.
 pub fn show(given: &Given, plan: &Plan) -> Vec<String> {
-    let outlook = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
+    let plan_context = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
     let mut lines: Vec<String> = plan.orders.iter().map(order).collect();
     let instance = |id| given.asked.orders[id].order.instance.to_string();
     lines.extend(plan.closed.iter().map(|id| format!("{}: closed", instance(id))));
@@ -20,7 +20,7 @@ pub fn show(given: &Given, plan: &Plan) -> Vec<String> {
     }));
     lines.extend(plan.waiting.iter().map(|waiting| format!("{}: waits, {}", waiting.instance, waiting.because)));
     let rollouts = given.desired.rollouts.values();
-    lines.extend(rollouts.map(|rollout| format!("{}: {:?}", rollout.id, outlook.phase(rollout))));
+    lines.extend(rollouts.map(|rollout| format!("{}: {:?}", rollout.id, plan_context.phase(rollout))));
     lines.extend(plan.wake_at.map(|at| format!("wake {}", at.0 / 1000)));
     lines
 }

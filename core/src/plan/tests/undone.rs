@@ -65,7 +65,7 @@ fn values_that_an_undo_is_about_to_put_back_are_its_own_until_then() {
         ("a 1.1 revision 2 says 2\nrollout 1.2", false),
     ] {
         let given = given(facts);
-        let outlook = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
-        assert_eq!(outlook.is_put_back_by(&read("a")).is_some(), expect, "{facts:?}");
+        let plan_context = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
+        assert_eq!(plan_context.is_put_back_by(&read("a")).is_some(), expect, "{facts:?}");
     }
 }

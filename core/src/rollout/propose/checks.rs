@@ -36,14 +36,14 @@ pub(super) fn limits_can_work(desired: &Desired, wish: &StrategyRequest) -> Resu
 }
 
 /// One rollout of an app at a time; see [`forbids_another`]. An aborted one still has to finish what is under way.
-pub(super) fn no_other_is_active(outlook: &PlanContext, app: &AppName) -> Result<(), RolloutRefusal> {
-    for rollout in outlook.rollouts_of(app) {
-        let phase = outlook.phase(rollout);
+pub(super) fn no_other_is_active(plan_context: &PlanContext, app: &AppName) -> Result<(), RolloutRefusal> {
+    for rollout in plan_context.rollouts_of(app) {
+        let phase = plan_context.phase(rollout);
         let rollout = rollout.id.clone();
         if forbids_another(&phase) {
             return Err(RolloutRefusal::AnotherActive { app: app.clone(), rollout });
         }
-        if phase == RolloutPhase::Aborted && outlook.has_open_orders(&rollout) {
+        if phase == RolloutPhase::Aborted && plan_context.has_open_orders(&rollout) {
             return Err(RolloutRefusal::UnderWay { rollout });
         }
     }

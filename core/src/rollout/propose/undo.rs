@@ -19,12 +19,12 @@ pub fn propose_undo(
     observed: &Observed,
     now: Time,
 ) -> Result<Proposal, RolloutRefusal> {
-    let outlook = PlanContext::new(desired, asked, observed, now);
-    nothing_is_under_way(&outlook, rollout)?;
+    let plan_context = PlanContext::new(desired, asked, observed, now);
+    nothing_is_under_way(&plan_context, rollout)?;
     let (mut members, mut left_out) = (Vec::new(), Vec::new());
-    for (member, state) in outlook.members(rollout) {
+    for (member, state) in plan_context.members(rollout) {
         let was_moved = matches!(state, MemberState::Done { .. } | MemberState::Sickened { .. });
-        if !was_moved || !outlook.has_ended_well(rollout, member) {
+        if !was_moved || !plan_context.has_ended_well(rollout, member) {
             continue;
         }
         match way_back(desired, observed, member) {
@@ -40,14 +40,14 @@ pub fn propose_undo(
     Ok(proposal(desired, observed, to, strategy, members, left_out))
 }
 
-fn nothing_is_under_way(outlook: &PlanContext, rollout: &Rollout) -> Result<(), RolloutRefusal> {
-    if outlook.has_open_orders(&rollout.id) {
+fn nothing_is_under_way(plan_context: &PlanContext, rollout: &Rollout) -> Result<(), RolloutRefusal> {
+    if plan_context.has_open_orders(&rollout.id) {
         return Err(RolloutRefusal::UnderWay { rollout: rollout.id.clone() });
     }
-    for other in outlook.rollouts_of(&rollout.app).filter(|other| other.id != rollout.id) {
-        let phase = outlook.phase(other);
+    for other in plan_context.rollouts_of(&rollout.app).filter(|other| other.id != rollout.id) {
+        let phase = plan_context.phase(other);
         let stands_in_the_way =
-            forbids_another(&phase) || phase == RolloutPhase::Aborted && outlook.has_open_orders(&other.id);
+            forbids_another(&phase) || phase == RolloutPhase::Aborted && plan_context.has_open_orders(&other.id);
         if stands_in_the_way {
             return Err(RolloutRefusal::AnotherActive { app: rollout.app.clone(), rollout: other.id.clone() });
         }

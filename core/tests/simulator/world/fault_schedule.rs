@@ -7,22 +7,22 @@ use fleet_core::rollout::RolloutIntent;
 
 impl World {
     /// Draws what will happen to the fleet from outside.
-    pub(super) fn foresee(&mut self, weather: FaultSchedule) {
-        let length = weather.calm_at.since(self.now).as_millis();
+    pub(super) fn foresee(&mut self, faults: FaultSchedule) {
+        let length = faults.calm_at.since(self.now).as_millis();
         let length = u64::try_from(length).expect("it is short");
         for host in 0..self.hosts.len() {
             let late = if self.random.percent(15) { length } else { 2_000 };
             self.within(late, Event::Connect { host });
         }
-        for _ in 0..weather.faults {
+        for _ in 0..faults.faults {
             let host = self.random.index(self.hosts.len());
             let event = if self.random.percent(40) { Event::Kill { host } } else { Event::Cut { host } };
             self.within(length, event);
         }
         (0..self.random.between(0, 2)).for_each(|_| self.within(length, Event::CoordinatorStops));
-        (0..weather.wishes).for_each(|_| self.within(length, Event::Wish));
+        (0..faults.wishes).for_each(|_| self.within(length, Event::Wish));
         self.within(MINUTE, Event::FirstRollout);
-        self.at(weather.calm_at, Event::Calm);
+        self.at(faults.calm_at, Event::Calm);
     }
 
     pub(super) fn wish(&mut self) {

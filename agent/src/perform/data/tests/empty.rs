@@ -1,7 +1,7 @@
 //! Drills and restores where images and apps do something of their own with what is empty, and where a host fails a good backup.
 
 use super::harness::{Agent, Harness, backup, drill, files, restore};
-use super::keeping::PlaceFault;
+use super::keeping::BackendFault;
 use super::lab::Fault;
 use fleet_core::backup::{DataResult, Proof};
 use fleet_core::names::BackupId;
@@ -122,7 +122,7 @@ async fn a_link_that_is_lost_says_nothing_of_the_backup() {
     let mut missed = BTreeSet::from(["could not list:", "could not restore:", "could not read:", "could not read on:"]);
     let kept = files(&harness.keeping.folder);
     // A place that only blinks may be asked again; one that is gone stays away.
-    for (fault, call) in (1..200).flat_map(|call| [(PlaceFault::Blinks, call), (PlaceFault::Dies, call)]) {
+    for (fault, call) in (1..200).flat_map(|call| [(BackendFault::Blinks, call), (BackendFault::Dies, call)]) {
         // Without what the one before wrote: the next would read that, too, and there would be no end of calls.
         harness.keeping.put_back(&kept);
         harness.keeping.plan("near", Some((fault, call)));

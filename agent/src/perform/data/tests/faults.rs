@@ -3,7 +3,7 @@
 #![allow(clippy::print_stderr)]
 
 use super::harness::{Harness, State, backup, copies, files};
-use super::keeping::PlaceFault;
+use super::keeping::BackendFault;
 use super::lab::Fault;
 use crate::clock;
 use fleet_core::names::BackupId;
@@ -31,8 +31,8 @@ impl Chance {
         self.next() % bound
     }
 
-    fn place(&mut self) -> PlaceFault {
-        [PlaceFault::Full, PlaceFault::Refuses, PlaceFault::Dies][usize::try_from(self.below(3)).expect("small")]
+    fn place(&mut self) -> BackendFault {
+        [BackendFault::Full, BackendFault::Refuses, BackendFault::Dies][usize::try_from(self.below(3)).expect("small")]
     }
 }
 
@@ -41,9 +41,9 @@ impl Chance {
 enum Trouble {
     None,
     Dump(Fault),
-    Place(&'static str, PlaceFault, u64),
+    Place(&'static str, BackendFault, u64),
     /// Both repositories at once.
-    Places(PlaceFault, u64),
+    Places(BackendFault, u64),
     /// The agent is killed at a call, and comes back.
     Killed(u64),
     /// The clock is set, by so many seconds.
@@ -126,7 +126,7 @@ async fn series(series: u64, tally: &mut Tally) {
                 agent.kill().await;
                 harness.lab.forget_crash();
                 if let Trouble::KilledAndFull(_) = trouble {
-                    harness.keeping.plan("near", Some((PlaceFault::Full, 1 + chance.below(10))));
+                    harness.keeping.plan("near", Some((BackendFault::Full, 1 + chance.below(10))));
                 }
                 agent = harness.agent();
                 agent.end_of(&order).await

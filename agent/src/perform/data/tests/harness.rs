@@ -1,7 +1,7 @@
 //! An agent without a link on a host whose data can be looked at.
 
 use super::keeping::Keeping;
-use super::lab::LabHands;
+use super::lab::LabRuntime;
 use crate::agent_context::AgentContext;
 use crate::bundles::Bundles;
 use crate::ledger::{Ledger, OrderState};
@@ -58,7 +58,7 @@ pub fn instance() -> InstanceName {
 pub struct Harness {
     _folder: tempfile::TempDir,
     pub path: PathBuf,
-    pub lab: LabHands,
+    pub lab: LabRuntime,
     pub keeping: Keeping,
     open: watch::Sender<Option<Arc<OpenSet>>>,
     pub deadline: Duration,
@@ -66,7 +66,7 @@ pub struct Harness {
 }
 
 pub struct Agent {
-    pub site: Arc<AgentContext>,
+    pub context: Arc<AgentContext>,
     task: tokio::task::JoinSet<()>,
     _drifted: watch::Sender<Drifted>,
 }
@@ -104,7 +104,7 @@ impl Harness {
         std::fs::write(bundles.join(name), bundle.encode()).expect("written");
         let bed_policy = path.join("policy.yaml");
         std::fs::write(bed_policy, format!("repositories: ['{}']\n", path.display())).expect("written");
-        let lab = LabHands::new(&path);
+        let lab = LabRuntime::new(&path);
         let keeping = Keeping::new(&path, &lab);
         let (open, deadline) = (watch::Sender::new(None), Duration::from_secs(60));
         Self { _folder: folder, path, lab, keeping, open, deadline, bundle }
@@ -116,23 +116,23 @@ impl Harness {
 
     pub fn agent(&self) -> Agent {
         let (attention, _) = mpsc::unbounded_channel();
-        let site = Arc::new(AgentContext {
+        let context = Arc::new(AgentContext {
             host: "lab-1".parse().expect("a name"),
             data_dir: self.data_dir(),
             ledger: Mutex::new(Ledger::open(&self.data_dir()).expect("the ledger opens")),
-            hands: Arc::new(self.lab.clone()),
+            runtime: Arc::new(self.lab.clone()),
             repositories: Arc::new(self.keeping.clone()),
             bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),
             renderer: fleet_render::Renderer::in_this_process(),
-            pen: StatusWriter::default(),
+            status_writer: StatusWriter::default(),
             policy: LivePolicy::open(&self.path.join("policy.yaml")),
             looks: PathResolver::default(),
             attention,
         });
         let drifted = watch::Sender::new(Drifted::new());
         let mut task = tokio::task::JoinSet::new();
-        task.spawn(run(Arc::clone(&site), self.open.subscribe(), drifted.subscribe()));
-        Agent { site, task, _drifted: drifted }
+        task.spawn(run(Arc::clone(&context), self.open.subscribe(), drifted.subscribe()));
+        Agent { context, task, _drifted: drifted }
     }
 
     pub fn goal(&self, revision: u64) -> Goal {
@@ -296,11 +296,11 @@ impl Agent {
     }
 
     pub async fn end_of(&self, order: &OutgoingOrder) -> End {
-        let mut board = self.site.pen.reader();
-        let ended = board.wait_for(|board| board.ends.contains_key(&order.order.id));
+        let mut status_board = self.context.status_writer.reader();
+        let ended = status_board.wait_for(|status_board| status_board.ends.contains_key(&order.order.id));
         let ended = tokio::time::timeout(Duration::from_secs(300), ended).await;
-        let board = ended.expect("the order ends in time").expect("the board is there");
-        board.ends[&order.order.id].1.clone()
+        let status_board = ended.expect("the order ends in time").expect("the board is there");
+        status_board.ends[&order.order.id].1.clone()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Repositories without processes of their own: the real thing, on folders that fail when they are told to.
 
-use super::lab::LabHands;
-pub use super::place_faults::PlaceFault;
+use super::lab::LabRuntime;
+pub use super::place_faults::BackendFault;
 use super::place_faults::{PlacePlan, Shared, hangs, pass};
 use super::streams::{Piped, Writing};
 use super::watched::{Call, Watched};
@@ -13,7 +13,7 @@ use crate::repositories::{
 use bytes::Bytes;
 use fleet_core::backup::{Bucket, FilesParent, LocationAccess, Manifest, Privileges, Proof, RepositoryAccess, Secret};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
-use fleet_repository::backend::FolderPlace;
+use fleet_repository::backend::FolderBackend;
 use fleet_repository::bucket::{Extra, inspect};
 use fleet_repository::worker::Failure;
 use fleet_repository::{ActivityCounter, Backend, FileId, Gate, Kind, Part, Prune, Secrets, Stream, Trees};
@@ -36,7 +36,7 @@ impl Template {
         TEMPLATE.get_or_init(|| {
             let folder = tempfile::tempdir().expect("a folder");
             let secrets = Secrets::generate().expect("random");
-            let place: Arc<dyn Backend> = Arc::new(FolderPlace::new(folder.path()));
+            let place: Arc<dyn Backend> = Arc::new(FolderBackend::new(folder.path()));
             fleet_repository::Repository::create(&place, &secrets).expect("made");
             Self { secrets, files: super::harness::files(folder.path()) }
         })
@@ -55,13 +55,13 @@ fn write_all(files: &BTreeMap<String, Vec<u8>>, to: &Path) {
 #[derive(Debug, Clone)]
 pub struct Keeping {
     pub folder: PathBuf,
-    pub lab: LabHands,
+    pub lab: LabRuntime,
     pub plans: Shared,
     secrets: Secrets,
 }
 
 impl Keeping {
-    pub fn new(folder: &Path, lab: &LabHands) -> Self {
+    pub fn new(folder: &Path, lab: &LabRuntime) -> Self {
         let secrets = Template::get().secrets.clone();
         Self { folder: folder.join("repositories"), lab: lab.clone(), plans: Arc::default(), secrets }
     }
@@ -82,7 +82,7 @@ impl Keeping {
         }
     }
 
-    pub fn plan(&self, name: &str, fault: Option<(PlaceFault, u64)>) {
+    pub fn plan(&self, name: &str, fault: Option<(BackendFault, u64)>) {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         plans.insert(name.parse().expect("a name"), PlacePlan { fault, calls: 0 });
     }
@@ -101,7 +101,7 @@ impl Keeping {
 
     /// As someone sees it who has nothing to do with the faults.
     pub fn plainly(&self, name: &str, instance: &InstanceName) -> InProcess {
-        let (lab, plans) = (LabHands::new(&self.folder), Shared::default());
+        let (lab, plans) = (LabRuntime::new(&self.folder), Shared::default());
         let quiet = Self { lab, plans, ..self.clone() };
         InProcess::new(&quiet, &self.access(name, instance))
     }
@@ -119,7 +119,7 @@ pub struct InProcess {
     place: Arc<dyn Backend>,
     secrets: Secrets,
     hangs: bool,
-    pub lab: LabHands,
+    pub lab: LabRuntime,
 }
 
 impl InProcess {
@@ -127,7 +127,7 @@ impl InProcess {
         let LocationAccess::Folder { path } = &access.place else { panic!("only folders are tried here") };
         let name = access.repository.clone();
         let (plans, of) = (Arc::clone(&keeping.plans), name.clone());
-        let place = Watched { place: FolderPlace::new(path), ahead: 0, see: move |_: Call<'_>| pass(&plans, &of) };
+        let place = Watched { place: FolderBackend::new(path), ahead: 0, see: move |_: Call<'_>| pass(&plans, &of) };
         let secrets = Secrets { password: String::new(), master_key: access.master_key.0.clone() };
         let hangs = hangs(&keeping.plans, &name);
         Self { name, place: Arc::new(place), secrets, hangs, lab: keeping.lab.clone() }
@@ -312,7 +312,7 @@ impl Keeping {
         let LocationAccess::Folder { path } = self.access(name, &super::harness::instance()).place else {
             panic!("a folder")
         };
-        fleet_repository::Repository::open(Arc::new(FolderPlace::new(path)), &self.secrets).expect("opened")
+        fleet_repository::Repository::open(Arc::new(FolderBackend::new(path)), &self.secrets).expect("opened")
     }
 
     /// Puts sets there that are newer than any other, and whose manifests are all that is read at once.

@@ -1,6 +1,6 @@
 //! Hands on a world whose volumes are folders, and whose database is a file with rows: what is dumped and loaded is real.
 
-use crate::fake::FakeHands;
+use crate::fake::FakeRuntime;
 use crate::runtime::{Disk, RuntimeError};
 use fleet_core::backup::{DatabaseEngine, Privileges, Server, Store, StoreKind};
 use fleet_core::spec::{InstanceSpec, MountSource};
@@ -62,8 +62,8 @@ pub struct Plan {
 }
 
 #[derive(Debug, Clone)]
-pub struct LabHands {
-    pub fake: FakeHands,
+pub struct LabRuntime {
+    pub fake: FakeRuntime,
     pub folder: PathBuf,
     plan: Arc<Mutex<Plan>>,
     crashed: Arc<watch::Sender<bool>>,
@@ -93,11 +93,11 @@ pub fn rows_store() -> Store {
     }
 }
 
-impl LabHands {
+impl LabRuntime {
     pub fn new(folder: &Path) -> Self {
         let (plan, crashed) = (Arc::default(), Arc::new(watch::Sender::new(false)));
         Self {
-            fake: FakeHands::default(),
+            fake: FakeRuntime::default(),
             folder: folder.join("volumes"),
             plan,
             crashed,
@@ -184,7 +184,7 @@ impl LabHands {
     }
 }
 
-fn data_of(container: &fleet_core::spec::ContainerSpec, lab: &LabHands) -> Option<PathBuf> {
+fn data_of(container: &fleet_core::spec::ContainerSpec, lab: &LabRuntime) -> Option<PathBuf> {
     container.mounts.iter().find_map(|mount| match &mount.source {
         MountSource::Volume(name) => Some(lab.volume(name)),
         _ => None,
@@ -199,7 +199,7 @@ pub fn failed(code: i64, words: &str) -> RuntimeError {
     RuntimeError::ToolFailed { what: "the tool".to_owned(), code, words: words.to_owned() }
 }
 
-impl LabHands {
+impl LabRuntime {
     pub fn set(&self, spec: &InstanceSpec, service: &str, to: ContainerState, from: ContainerState) {
         let mut world = self.fake.world();
         for it in world.containers.iter_mut().filter(|it| it.project == spec.project && it.service == service) {

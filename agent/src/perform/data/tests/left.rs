@@ -17,10 +17,10 @@ async fn stuck(harness: &Harness, agent: &super::harness::Agent) -> Outcome {
     while harness.lab.plan().refused == 0 {
         tokio::task::yield_now().await;
     }
-    let mut board = agent.site.pen.reader();
+    let mut status_board = agent.context.status_writer.reader();
     // All that it waits between its tries passes at once.
     tokio::time::pause();
-    let ended = board.wait_for(|board| board.ends.contains_key(&order.order.id)).await;
+    let ended = status_board.wait_for(|status_board| status_board.ends.contains_key(&order.order.id)).await;
     let outcome = ended.expect("the board is there").ends[&order.order.id].1.outcome.clone();
     harness.ask(&[]);
     outcome
@@ -36,12 +36,14 @@ async fn what_could_not_go_on_goes_on_when_it_can() {
     tokio::time::sleep(std::time::Duration::from_secs(200)).await;
     assert!(harness.lab.is_paused(), "it was tried in vain");
     harness.lab.plan().fault = None;
-    let mut board = agent.site.pen.reader();
-    let said = |board: &crate::status_board::StatusBoard| format!("{board:?}").contains("no longer stands still");
-    board.wait_for(said).await.expect("the board is there");
+    let mut status_board = agent.context.status_writer.reader();
+    let said = |status_board: &crate::status_board::StatusBoard| {
+        format!("{status_board:?}").contains("no longer stands still")
+    };
+    status_board.wait_for(said).await.expect("the board is there");
     assert_eq!(left(&harness), 0);
     harness.check_calm("after it could go on");
-    let entry = agent.site.ledger().instances()[&instance()].clone();
+    let entry = agent.context.ledger().instances()[&instance()].clone();
     assert_eq!(entry.stuck, None, "it is as it was");
 }
 

@@ -37,12 +37,12 @@ fn chattr(flag: &str, path: &Path) {
 
 /// Waits until what is said of the instance is so; all that is waited for between tries passes at once.
 async fn until_said(agent: &Agent, is_so: impl Fn(&[String]) -> bool) {
-    let mut board = agent.site.pen.reader();
-    let said = |board: &StatusBoard| match board.instances.get(&instance()) {
+    let mut status_board = agent.context.status_writer.reader();
+    let said = |status_board: &StatusBoard| match status_board.instances.get(&instance()) {
         Some(Running::Settled(said)) => is_so(&said.leftovers),
         Some(Running::Absent | Running::Busy { .. }) | None => false,
     };
-    let waited = tokio::time::timeout(Duration::from_secs(3600), board.wait_for(said)).await;
+    let waited = tokio::time::timeout(Duration::from_secs(3600), status_board.wait_for(said)).await;
     drop(waited.expect("it is said in time").expect("the board is there"));
 }
 
@@ -67,20 +67,21 @@ async fn old_data_that_cannot_be_removed_is_named_until_it_is_gone() {
     // An agent that is started again knows it, too.
     agent.kill().await;
     let agent = harness.agent();
-    let told = |board: &StatusBoard| board.events.iter().any(|(_, event)| named(&event.text));
-    agent.site.pen.reader().wait_for(told).await.expect("the board is there");
+    let told = |status_board: &StatusBoard| status_board.events.iter().any(|(_, event)| named(&event.text));
+    agent.context.status_writer.reader().wait_for(told).await.expect("the board is there");
     assert!(waits.exists(), "it is still there");
 
     drop(protected);
-    let mut board = agent.site.pen.reader();
+    let mut status_board = agent.context.status_writer.reader();
     tokio::time::pause();
-    let gone = |board: &StatusBoard| board.events.iter().any(|(_, event)| event.text.contains("is removed now"));
-    board.wait_for(gone).await.expect("the board is there");
+    let gone =
+        |status_board: &StatusBoard| status_board.events.iter().any(|(_, event)| event.text.contains("is removed now"));
+    status_board.wait_for(gone).await.expect("the board is there");
     while !Ledger::look(&harness.data_dir()).expect("it can be read").leftovers().is_empty() {
         tokio::task::yield_now().await;
     }
     assert!(!waits.exists());
-    assert_eq!(super::super::left_of(&agent.site, &instance()), Vec::<String>::new());
+    assert_eq!(super::super::left_of(&agent.context, &instance()), Vec::<String>::new());
     assert_eq!(harness.state(), before);
     harness.check_calm("after the old data is gone");
 }

@@ -1,13 +1,13 @@
 //! What goes wrong at the places of repositories.
 
 use fleet_core::names::RepositoryName;
-use fleet_repository::PlaceError;
+use fleet_repository::BackendError;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What goes wrong at a place, from a call on, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PlaceFault {
+pub enum BackendFault {
     Full,
     /// Such as a server that answers 500.
     Refuses,
@@ -21,24 +21,26 @@ pub enum PlaceFault {
 
 #[derive(Debug, Default)]
 pub struct PlacePlan {
-    pub fault: Option<(PlaceFault, u64)>,
+    pub fault: Option<(BackendFault, u64)>,
     pub calls: u64,
 }
 
 pub type Shared = Arc<Mutex<BTreeMap<RepositoryName, PlacePlan>>>;
 
 /// Whether a call gets through to the place of this name.
-pub fn pass(plans: &Shared, name: &RepositoryName) -> Result<(), PlaceError> {
+pub fn pass(plans: &Shared, name: &RepositoryName) -> Result<(), BackendError> {
     let mut plans = plans.lock().unwrap_or_else(PoisonError::into_inner);
     let plan = plans.entry(name.clone()).or_default();
     plan.calls += 1;
     match plan.fault {
-        Some((PlaceFault::Blinks, at)) if plan.calls != at => Ok(()),
-        Some((PlaceFault::Hangs, _)) => Ok(()),
+        Some((BackendFault::Blinks, at)) if plan.calls != at => Ok(()),
+        Some((BackendFault::Hangs, _)) => Ok(()),
         Some((fault, from)) if plan.calls >= from => Err(match fault {
-            PlaceFault::Full => PlaceError::Full,
-            PlaceFault::Refuses => PlaceError::Refused("500 internal server error".to_owned()),
-            PlaceFault::Dies | PlaceFault::Blinks | PlaceFault::Hangs => PlaceError::Unreachable("killed".to_owned()),
+            BackendFault::Full => BackendError::Full,
+            BackendFault::Refuses => BackendError::Refused("500 internal server error".to_owned()),
+            BackendFault::Dies | BackendFault::Blinks | BackendFault::Hangs => {
+                BackendError::Unreachable("killed".to_owned())
+            }
         }),
         _ => Ok(()),
     }
@@ -47,5 +49,5 @@ pub fn pass(plans: &Shared, name: &RepositoryName) -> Result<(), PlaceError> {
 /// Whether whoever writes streams there never gets any further.
 pub fn hangs(plans: &Shared, name: &RepositoryName) -> bool {
     let plans = plans.lock().unwrap_or_else(PoisonError::into_inner);
-    matches!(plans.get(name).and_then(|plan| plan.fault), Some((PlaceFault::Hangs, _)))
+    matches!(plans.get(name).and_then(|plan| plan.fault), Some((BackendFault::Hangs, _)))
 }

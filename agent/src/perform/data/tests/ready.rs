@@ -34,7 +34,7 @@ fn command_store() -> Store {
 /// Does a part of the work of an order on its own.
 async fn working<T>(harness: &Harness, agent: &Agent, work: impl AsyncFnOnce(&DataWork<'_>, &InstanceSpec) -> T) -> T {
     let order = harness.order(backup(&["near"]), "").order;
-    let settled = agent.site.ledger().settled(&instance()).cloned().expect("it is installed");
+    let settled = agent.context.ledger().settled(&instance()).cloned().expect("it is installed");
     let spec = settled.rendered.spec.clone();
     let open = OpenState {
         values: Default::default(),
@@ -46,7 +46,7 @@ async fn working<T>(harness: &Harness, agent: &Agent, work: impl AsyncFnOnce(&Da
         to: None,
         way: Direction::Accepted,
     };
-    let at_work = Work::new(&agent.site, &order.id, &order.instance, None);
+    let at_work = Work::new(&agent.context, &order.id, &order.instance, None);
     work(&DataWork { work: &at_work, order: &order, open: &open }, &spec).await
 }
 

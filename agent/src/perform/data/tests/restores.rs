@@ -140,7 +140,7 @@ async fn a_damaged_backup_leaves_the_instance_as_it_was() {
 async fn without_its_safety_backup_nothing_is_replaced() {
     let (harness, agent, id, _, after) = changed_since("").await;
     let order = harness.order(restore("near", &id, &["far"]), "");
-    harness.keeping.plan("far", Some((super::keeping::PlaceFault::Full, 5)));
+    harness.keeping.plan("far", Some((super::keeping::BackendFault::Full, 5)));
     let end = harness.carry_out_order(&agent, &order).await;
     assert!(end.outcome.reason().is_some_and(|it| it.contains("nothing was replaced")), "{end:?}");
     assert_eq!(harness.state(), after);
@@ -175,7 +175,7 @@ async fn another_instance_is_made_from_nothing_but_the_repository() {
     let order = anew(&harness, &id);
     assert_eq!(harness.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
     assert_eq!((harness.state_of("oasis-2"), harness.state()), (before, after));
-    let settled = agent.site.ledger().settled(&other()).cloned().expect("it is settled");
+    let settled = agent.context.ledger().settled(&other()).cloned().expect("it is settled");
     assert_eq!(settled.release.name.to_string(), "notes@1");
     assert_eq!(harness.lab.fake.world().running("oasis-2").len(), 2);
 }
@@ -187,7 +187,7 @@ async fn what_could_not_be_made_anew_leaves_nothing() {
     let end = harness.carry_out_order(&agent, &anew(&harness, &id)).await;
     assert!(matches!(end.outcome, Outcome::RolledBack { .. }), "{end:?}");
     assert_eq!(harness.state(), after);
-    assert!(agent.site.ledger().settled(&other()).is_none());
+    assert!(agent.context.ledger().settled(&other()).is_none());
     harness.check_calm("after an instance could not be made");
 }
 

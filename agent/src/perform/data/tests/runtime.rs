@@ -1,6 +1,6 @@
 //! The hands on that world: each call is one at which the agent may be killed.
 
-use super::lab::{Fault, LabHands, failed, rows_store};
+use super::lab::{Fault, LabRuntime, failed, rows_store};
 use crate::fake::FakeContainer;
 use crate::runtime::{
     Changed, ContainerRuntime, Disk, DumpStream, EngineVersion, ForeignContainer, Incoming, LogLine, LogRequest, Notes,
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 #[tonic::async_trait]
-impl ContainerRuntime for LabHands {
+impl ContainerRuntime for LabRuntime {
     async fn look(&self, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError> {
         self.call().await;
         self.fake.look(spec).await
@@ -268,7 +268,7 @@ impl ContainerRuntime for LabHands {
     }
 }
 
-impl LabHands {
+impl LabRuntime {
     /// What the spec's containers have, and volumes that came later, by their names.
     fn all_mounted(&self, spec: &InstanceSpec) -> Mounted {
         let mut mounted = Mounted::default();

@@ -1,11 +1,11 @@
 //! What the Engine, images and apps do by themselves where a database or a volume is empty.
 
-use super::lab::{Fault, LabHands};
+use super::lab::{Fault, LabRuntime};
 use crate::runtime::RuntimeError;
 use fleet_core::spec::{InstanceSpec, MountSource};
 use fleet_core::steps::Step;
 
-impl LabHands {
+impl LabRuntime {
     fn volume_of(&self, spec: &InstanceSpec, service: &str) -> Option<std::path::PathBuf> {
         spec.container(service)?.mounts.iter().find_map(|mount| match &mount.source {
             MountSource::Volume(name) => Some(self.volume(name)),

@@ -28,16 +28,17 @@ async fn drilled(harness: &Harness, agent: &Agent, id: &BackupId) -> (End, Strin
 }
 
 fn left(harness: &Harness) -> usize {
-    Ledger::look(&harness.data_dir()).expect("it can be read").doubles().len()
+    Ledger::look(&harness.data_dir()).expect("it can be read").sandboxes().len()
 }
 
 /// Waits for an event; all that is waited for between tries passes at once.
 async fn told(agent: &Agent, what: &str) -> String {
-    let mut board = agent.site.pen.reader();
-    let find =
-        |board: &StatusBoard| board.events.iter().map(|(_, it)| it.text.clone()).find(|text| text.contains(what));
+    let mut status_board = agent.context.status_writer.reader();
+    let find = |status_board: &StatusBoard| {
+        status_board.events.iter().map(|(_, it)| it.text.clone()).find(|text| text.contains(what))
+    };
     tokio::time::pause();
-    let waiting = board.wait_for(|board| find(board).is_some());
+    let waiting = status_board.wait_for(|status_board| find(status_board).is_some());
     let waited = tokio::time::timeout(Duration::from_secs(2 * 24 * 3600), waiting).await;
     let text = find(&waited.expect("it is told in time").expect("the board is there"));
     tokio::time::resume();
@@ -47,31 +48,31 @@ async fn told(agent: &Agent, what: &str) -> String {
 #[tokio::test]
 async fn what_a_drill_could_not_remove_is_named_and_its_finding_counts() {
     let (harness, agent, id) = backed_up().await;
-    let (end, double) = drilled(&harness, &agent, &id).await;
+    let (end, sandbox) = drilled(&harness, &agent, &id).await;
     let Outcome::Stuck { reason, hint } = &end.outcome else { panic!("expected it to be stuck, found {end:?}") };
     for part in [
-        format!("container `{double}-db-1`"),
-        format!("network `{double}_inside`"),
-        format!("volume `{double}_data`"),
-        format!("volume `{double}_uploads`"),
+        format!("container `{sandbox}-db-1`"),
+        format!("network `{sandbox}_inside`"),
+        format!("volume `{sandbox}_data`"),
+        format!("volume `{sandbox}_uploads`"),
     ] {
         assert!(reason.contains(&part), "{part} is not in: {reason}");
     }
-    assert!(hint.contains(&format!("docker ps -a --filter label=com.docker.compose.project={double}`")), "{hint}");
+    assert!(hint.contains(&format!("docker ps -a --filter label=com.docker.compose.project={sandbox}`")), "{hint}");
     match end.made.as_deref() {
         Some(DataResult::Drill(drill)) => assert_eq!(drill.proof.failure, None),
         other => panic!("expected what the drill found, found {other:?}"),
     }
     assert_eq!(harness.keeping.proofs("near").len(), 1, "it is noted with the backup");
     let text = told(&agent, "could not all be removed").await;
-    assert!(text.contains(&format!("`{double}_data`")) && text.contains("docker volume ls"), "{text}");
+    assert!(text.contains(&format!("`{sandbox}_data`")) && text.contains("docker volume ls"), "{text}");
 }
 
 #[tokio::test]
 async fn an_instance_of_which_a_double_is_left_goes_on_as_ever() {
     let (harness, agent, id) = backed_up().await;
     drilled(&harness, &agent, &id).await;
-    assert_eq!(agent.site.ledger().instances()[&instance()].stuck, None);
+    assert_eq!(agent.context.ledger().instances()[&instance()].stuck, None);
     let was = harness.state();
     let again = harness.order(backup(&["near"]), "again");
     assert_eq!(harness.carry_out_order(&agent, &again).await.outcome, Outcome::Done);
@@ -107,11 +108,11 @@ async fn what_is_left_is_removed_when_it_can_be() {
 async fn a_drill_that_failed_and_left_something_says_both_and_its_instance_is_not_stuck() {
     let (harness, agent, id) = backed_up().await;
     harness.lab.plan().fault = Some(Fault::LoadKilled);
-    let (end, double) = drilled(&harness, &agent, &id).await;
+    let (end, sandbox) = drilled(&harness, &agent, &id).await;
     let Outcome::Stuck { reason, hint } = &end.outcome else { panic!("expected it to be stuck, found {end:?}") };
-    assert!(reason.contains("ended with 137") && reason.contains(&format!("volume `{double}_data`")), "{reason}");
-    assert!(hint.contains(&double) && end.made.is_none(), "{end:?}");
-    assert_eq!((left(&harness), agent.site.ledger().instances()[&instance()].stuck.clone()), (1, None));
+    assert!(reason.contains("ended with 137") && reason.contains(&format!("volume `{sandbox}_data`")), "{reason}");
+    assert!(hint.contains(&sandbox) && end.made.is_none(), "{end:?}");
+    assert_eq!((left(&harness), agent.context.ledger().instances()[&instance()].stuck.clone()), (1, None));
 }
 
 #[tokio::test]
@@ -121,18 +122,19 @@ async fn a_removal_that_hangs_ends_the_drill_with_its_finding_and_is_tried_again
     harness.lab.fake.world().hanging.insert("remove volume".to_owned());
     let order = harness.order(drill("near", &id), "");
     harness.ask(std::slice::from_ref(&order));
-    let mut board = agent.site.pen.reader();
+    let mut status_board = agent.context.status_writer.reader();
     // Until it hangs, time goes by as ever: else the deadline of the order would be over before.
     let hangs =
         |running: &Running| matches!(running, Running::Busy { doing, .. } if doing.step.contains("remove volume"));
-    let hanging = board.wait_for(|board| board.instances.get(&instance()).is_some_and(hangs)).await;
+    let hanging =
+        status_board.wait_for(|status_board| status_board.instances.get(&instance()).is_some_and(hangs)).await;
     drop(hanging.expect("the board is there"));
     tokio::time::pause();
-    let ended = board.wait_for(|board| board.ends.contains_key(&order.order.id)).await;
+    let ended = status_board.wait_for(|status_board| status_board.ends.contains_key(&order.order.id)).await;
     let end = ended.expect("the board is there").ends[&order.order.id].1.clone();
     tokio::time::resume();
     assert!(matches!(end.outcome, Outcome::Stuck { .. }) && end.made.is_some(), "{end:?}");
-    assert_eq!(agent.site.ledger().instances()[&instance()].stuck, None);
+    assert_eq!(agent.context.ledger().instances()[&instance()].stuck, None);
     // The next try may have begun already.
     harness.ask(&[]);
     harness.lab.fake.meddle(|world| world.hanging.clear());
@@ -143,14 +145,14 @@ async fn a_removal_that_hangs_ends_the_drill_with_its_finding_and_is_tried_again
 #[tokio::test]
 async fn what_is_left_outlives_the_agent_and_its_instance() {
     let (harness, agent, id) = backed_up().await;
-    let (_, double) = drilled(&harness, &agent, &id).await;
+    let (_, sandbox) = drilled(&harness, &agent, &id).await;
     let volumes = ["oasis-1_data".to_owned(), "oasis-1_uploads".to_owned()].into();
     let remove = fleet_core::order::Action::Remove { volumes };
     assert_eq!(harness.carry_out(&agent, remove).await.outcome, Outcome::Done);
     agent.kill().await;
     let agent = harness.agent();
     let text = told(&agent, "could not all be removed").await;
-    assert!(text.contains(&double), "{text}");
+    assert!(text.contains(&sandbox), "{text}");
     agent.kill().await;
     harness.lab.plan().stays = 0;
     let agent = harness.agent();

@@ -13,7 +13,7 @@ async fn with_a_double(harness: &Harness, agent: Agent) -> Agent {
     assert_ne!(kept, other);
     std::fs::write(folder.join("oasis-2.json"), other).expect("written");
     let agent = harness.agent();
-    assert_eq!(agent.site.ledger().instances().len(), 2);
+    assert_eq!(agent.context.ledger().instances().len(), 2);
     agent
 }
 

@@ -1,7 +1,7 @@
 //! Backups that come out well, and backups that do not.
 
 use super::harness::{Harness, State, backup, copies, instance};
-use super::keeping::PlaceFault;
+use super::keeping::BackendFault;
 use super::lab::Fault;
 use fleet_core::backup::{Counted, Kept, Manifest};
 use fleet_core::names::BackupId;
@@ -164,7 +164,7 @@ async fn a_set_that_somebody_else_has_put_under_a_backups_id_is_not_taken_for_it
 
 #[tokio::test]
 async fn a_copy_that_fails_does_not_fail_the_other() {
-    for fault in [PlaceFault::Full, PlaceFault::Refuses, PlaceFault::Dies] {
+    for fault in [BackendFault::Full, BackendFault::Refuses, BackendFault::Dies] {
         for from in [1, 4, 8, 12] {
             let (harness, agent) = Harness::new("stop: [web]").await;
             // So that both repositories are there.
@@ -189,7 +189,7 @@ async fn where_a_dump_fails_nobody_waits_for_a_copy_that_hangs() {
     let (harness, agent) = Harness::new("stop: [web]").await;
     let rows = (0..900).map(|number| format!("row {number}\n")).collect();
     harness.set(&State { rows, ..harness.state() });
-    harness.keeping.plan("far", Some((PlaceFault::Hangs, 1)));
+    harness.keeping.plan("far", Some((BackendFault::Hangs, 1)));
     // Of five pieces the copy that hangs takes four.
     harness.lab.plan().fault = Some(Fault::DumpKilled(3000));
     // The copy hangs for ever: whoever waited for it would, too.

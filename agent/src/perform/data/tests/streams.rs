@@ -49,7 +49,7 @@ impl Writing {
 
 #[tonic::async_trait]
 impl StreamsWriter for Writing {
-    fn pulse(&self) -> ActivityCounter {
+    fn activity(&self) -> ActivityCounter {
         ActivityCounter::of(|| 0)
     }
 

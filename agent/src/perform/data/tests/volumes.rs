@@ -55,7 +55,7 @@ async fn a_volume_that_a_restore_made_goes_with_it() {
     // None is made before what is there is safe.
     harness.lab.plan().fault = None;
     let order = harness.order(restore("near", &id, &["far"]), "");
-    harness.keeping.plan("far", Some((super::keeping::PlaceFault::Full, 5)));
+    harness.keeping.plan("far", Some((super::keeping::BackendFault::Full, 5)));
     let end = harness.carry_out_order(&agent, &order).await;
     assert!(end.outcome.reason().is_some_and(|it| it.contains("nothing was replaced")), "{end:?}");
     assert!(!is_there(&harness));
