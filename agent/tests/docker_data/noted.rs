@@ -156,22 +156,10 @@ async fn redis_says_what_a_restored_one_lacks() {
     other.ready().await;
     assert_eq!(differs(&other, &was).await, None);
     // Kept in memory in another form: small sets of numbers and of words, a list in one piece or in several.
-    redis(
-        &other,
-        &[
-            "sadd",
-            "set",
-            "a long member beyond what is kept in one piece, which goes again at once, as if it had never been there",
-        ],
-    );
-    redis(
-        &other,
-        &[
-            "srem",
-            "set",
-            "a long member beyond what is kept in one piece, which goes again at once, as if it had never been there",
-        ],
-    );
+    let long =
+        "a long member beyond what is kept in one piece, which goes again at once, as if it had never been there";
+    redis(&other, &["sadd", "set", long]);
+    redis(&other, &["srem", "set", long]);
     assert_eq!(differs(&other, &was).await, None);
     for (words, expect) in other_values() {
         let expect = format!("{expect} are not what they were");
@@ -179,33 +167,22 @@ async fn redis_says_what_a_restored_one_lacks() {
         other.load(&one.dump().await.expect("it is dumped")).await.expect("it is loaded");
         other.ready().await;
     }
-    check(
-        &other,
-        &was,
-        |harness| drop(redis(harness, &["srem", "many", "m7"])),
-        "key `many` of db0: length is `4999`, and was `5000`",
-    )
-    .await;
-    check(
-        &other,
-        &was,
-        |harness| drop(redis(harness, &["expire", "set", "1000"])),
-        "key `set` of db0: expires is `yes`, and was `no`",
-    )
-    .await;
-    check(&other, &was, |harness| drop(redis(harness, &["del", "list"])), "key `list` of db0 is missing").await;
-    let other_type = |harness: &Harness| {
-        drop(redis(harness, &["eval", "redis.call('del', 'text') redis.call('rpush', 'text', 'x')", "0"]))
-    };
-    check(&other, &was, other_type, "key `text` of db0: type is `list`, and was `string`").await;
-    check(
-        &other,
-        &was,
-        |harness| drop(redis(harness, &["function", "flush"])),
-        "library of functions `mine` is missing",
-    )
-    .await;
+    for (words, expect) in OTHER_FACTS {
+        check(&other, &was, |harness| drop(redis(harness, words)), expect).await;
+    }
 }
+
+/// Commands, and what the server says otherwise after each of them.
+const OTHER_FACTS: [(&[&str], &str); 5] = [
+    (&["srem", "many", "m7"], "key `many` of db0: length is `4999`, and was `5000`"),
+    (&["expire", "set", "1000"], "key `set` of db0: expires is `yes`, and was `no`"),
+    (&["del", "list"], "key `list` of db0 is missing"),
+    (
+        &["eval", "redis.call('del', 'text') redis.call('rpush', 'text', 'x')", "0"],
+        "key `text` of db0: type is `list`, and was `string`",
+    ),
+    (&["function", "flush"], "library of functions `mine` is missing"),
+];
 
 #[tokio::test]
 async fn what_changes_while_redis_is_dumped_is_not_noted() {

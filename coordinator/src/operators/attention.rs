@@ -303,7 +303,7 @@ fn of_rollouts(snapshot: &StateSnapshot, plan_context: &PlanContext<'_>) -> Vec<
         let (subject, hint) = (format!("rollout {}", rollout.id), format!("fleet rollout explain {}", rollout.id));
         match plan_context.phase(rollout) {
             RolloutPhase::Halted { reason } => {
-                found.push(say(Rank::Halted, subject, format!("halted: {reason}"), hint))
+                found.push(say(Rank::Halted, subject, format!("halted: {reason}"), hint));
             }
             RolloutPhase::Running
             | RolloutPhase::Soaking { .. }

@@ -9,6 +9,7 @@ mod locations;
 mod policies;
 mod reading;
 mod requests;
+mod restore_checks;
 mod restoring;
 mod service;
 

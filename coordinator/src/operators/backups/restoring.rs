@@ -2,6 +2,7 @@
 
 use super::chosen::{Meant, choose};
 use super::requests::{check_host, check_repositories, usual};
+use super::restore_checks::{check_reach, check_release, privileges_line, privileges_on};
 use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
 use crate::operators::asking::HostWord;
@@ -11,8 +12,8 @@ use crate::operators::service::OperatorsService;
 use crate::operators::subject::{Subject, definition, no_instance};
 use fleet_core::app::Given;
 use fleet_core::backup::{
-    BackupSeen, BackupSource, DataAction, DataRequest, Kept, Manifest, Others, Part, Privileges, RepositoryLocation,
-    RestoreTo, StoreState, rebuild_lines, refused_without_side_files, side_file_lines, without_side_files,
+    BackupSeen, BackupSource, DataAction, DataRequest, Kept, Manifest, Others, Part, RestoreTo, StoreState,
+    rebuild_lines, refused_without_side_files, side_file_lines, without_side_files,
 };
 use fleet_core::facts::{DriftRule, InstanceDesired, InstanceOrigin, PowerDesired};
 use fleet_core::host_policy::Reaches;
@@ -284,60 +285,8 @@ fn others_of(request: &v1::RestoreRequest) -> Others {
     if request.drop_others { Others::Dropped } else { Others::Kept }
 }
 
-/// A host keeps what its own backup has. Only the coordinator knows whose it is.
-fn privileges_on(
-    snapshot: &StateSnapshot,
-    host: &HostName,
-    of: (&InstanceName, &BackupSeen),
-    request: &v1::RestoreRequest,
-) -> Privileges {
-    match snapshot.is_made_on(host, of) || request.keep_privileged_bits {
-        true => Privileges::Kept,
-        false => Privileges::Cleared,
-    }
-}
-
-/// What is left out, and why.
-fn privileges_line(privileges: Privileges, seen: &BackupSeen) -> Option<String> {
-    let why = match &seen.made_on {
-        Some(host) => format!("the backup was ordered from {host}"),
-        None => "it is not known here from which host the backup was ordered".to_owned(),
-    };
-    let line = format!("setuid and setgid bits, capabilities: cleared, for {why}; see --keep-privileged-bits");
-    (privileges == Privileges::Cleared).then_some(line)
-}
-
 fn name_taken(name: &InstanceName) -> Status {
     taken(ATTEMPT, format!("the name `{name}` is used already"), "choose another `--name`")
-}
-
-/// A folder on one host is out of another's reach.
-fn check_reach(
-    snapshot: &StateSnapshot,
-    from: &BackupSource,
-    seen: &BackupSeen,
-    host: &HostName,
-) -> Result<(), Status> {
-    let repository = snapshot.desired().repositories.get(&from.repository);
-    let is_folder = repository.is_some_and(|repository| matches!(repository.place, RepositoryLocation::Folder { .. }));
-    if !is_folder || seen.host == *host {
-        return Ok(());
-    }
-    let why = format!("that backup is in a folder of {}, which {host} does not reach", seen.host);
-    Err(hindered(ATTEMPT, why, "choose a copy in another repository with --from"))
-}
-
-/// Data of another version than what runs is not put under it.
-fn check_release(snapshot: &StateSnapshot, name: &InstanceName, seen: &BackupSeen) -> Result<(), Status> {
-    let runs: Option<&Release> = snapshot.said(name).map(|said| &said.release);
-    match runs.filter(|release| release.name != seen.release.name) {
-        Some(release) => {
-            let why = format!("the backup was made by {}, and `{name}` is {release}", seen.release);
-            let hint = "restore it as a new instance with --to HOST --name NAME, or choose a backup of this version";
-            Err(hindered(ATTEMPT, why, hint))
-        }
-        None => Ok(()),
-    }
 }
 
 /// What will be replaced, for people.

@@ -71,7 +71,7 @@ async fn killed_anywhere_a_volume_that_was_made_is_whole_or_gone() {
         let Some((_agent, end)) = crash(&harness, agent, &order, At::Call(number)).await else { break };
         match &end.outcome {
             Outcome::Done => {
-                assert_eq!((harness.state(), files(&harness.lab.volume(LATER)).len()), (before, 1), "{number}")
+                assert_eq!((harness.state(), files(&harness.lab.volume(LATER)).len()), (before, 1), "{number}");
             }
             Outcome::RolledBack { .. } => assert!(!is_there(&harness), "{number}: {end:?}"),
             other => panic!("{number}: {other:?}"),
