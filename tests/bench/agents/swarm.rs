@@ -46,12 +46,13 @@ impl Swarm {
         Self { times }
     }
 
-    /// Starts one agent that ends no order about data: each stays open and is handed over as often as it is heard.
-    pub fn with_open_data(number: usize, identity: Identity) -> mpsc::UnboundedReceiver<OutgoingOrder> {
-        let (data, orders) = mpsc::unbounded_channel();
-        let (times, data) = (Arc::default(), Some(data));
-        tokio::spawn(SimulatedAgent { number, identity, times, settled: None, data }.live());
-        orders
+    /// Starts one agent that ends no order about data by itself.
+    pub fn with_open_data(number: usize, identity: Identity) -> OpenData {
+        let (hand_over, orders) = mpsc::unbounded_channel();
+        let (end, ends) = mpsc::unbounded_channel();
+        let data = Some(DataOrders { hand_over, ends });
+        tokio::spawn(SimulatedAgent { number, identity, times: Arc::default(), settled: None, data }.live());
+        OpenData { orders, end }
     }
 
     /// From now on it is noted when orders are heard and acknowledged.
@@ -70,12 +71,41 @@ impl Swarm {
     }
 }
 
+/// Orders about data that stay open until the bench ends them.
+#[derive(Debug)]
+pub struct OpenData {
+    /// Each as often as it is heard, with the release of its instance.
+    pub orders: mpsc::UnboundedReceiver<(OutgoingOrder, Release)>,
+    pub end: mpsc::UnboundedSender<v1::OrderReport>,
+}
+
+/// The agent's side of [`OpenData`].
+#[derive(Debug)]
+struct DataOrders {
+    hand_over: mpsc::UnboundedSender<(OutgoingOrder, Release)>,
+    ends: mpsc::UnboundedReceiver<v1::OrderReport>,
+}
+
+impl DataOrders {
+    /// Waits for an order that is to be ended; for ever where there are no such orders.
+    async fn next_end(orders: Option<&mut Self>) -> v1::OrderReport {
+        let end = match orders {
+            Some(orders) => orders.ends.recv().await,
+            None => None,
+        };
+        match end {
+            Some(end) => end,
+            None => std::future::pending().await,
+        }
+    }
+}
+
 struct SimulatedAgent {
     number: usize,
     identity: Identity,
     times: Arc<Times>,
     settled: Option<Release>,
-    data: Option<mpsc::UnboundedSender<OutgoingOrder>>,
+    data: Option<DataOrders>,
 }
 
 impl SimulatedAgent {
@@ -116,6 +146,7 @@ impl SimulatedAgent {
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => break,
                 },
+                end = DataOrders::next_end(self.data.as_mut()) => send(&say, from_agent::Kind::Order(end)).await?,
                 _ = beat.tick() => send(&say, from_agent::Kind::Heartbeat(v1::Heartbeat {})).await?,
             }
         }
@@ -165,8 +196,8 @@ impl SimulatedAgent {
         for message in orders {
             self.times.note(&self.times.heard);
             let incoming = incoming_order(message)?;
-            if let (Action::Data(_), Some(data)) = (&incoming.order.action, &self.data) {
-                data.send(incoming)?;
+            if let (Action::Data(_), Some(data), Some(release)) = (&incoming.order.action, &self.data, &self.settled) {
+                data.hand_over.send((incoming, release.clone()))?;
                 continue;
             }
             let order = incoming.order;

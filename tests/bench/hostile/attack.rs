@@ -10,6 +10,7 @@ use fleet_proto::v1::operators_client::OperatorsClient;
 use fleet_proto::v1::{self, from_agent::Kind};
 use fleet_proto::{MESSAGE_LIMIT, PROTOCOL};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -80,13 +81,15 @@ pub struct Attackers {
     revoked: Identity,
     viewer: Identity,
     eve: Operator,
+    backup: String,
 }
 
 impl Attackers {
-    pub async fn join(operator: &Operator, address: SocketAddr) -> anyhow::Result<Self> {
-        let mut hosts = operator.admit_hosts(2).await?;
+    pub async fn join(operator: &Operator, address: SocketAddr, folder: &Path) -> anyhow::Result<Self> {
+        let mut hosts = operator.admit_hosts(3).await?;
         operator.push_release("1.1").await?;
-        operator.install_everywhere(2).await?;
+        operator.install_everywhere(3).await?;
+        let backup = super::kept::make(operator, 2, hosts.remove(2), folder).await?;
         let (revoked, host) = (hosts.remove(1), hosts.remove(0));
         let mut client = OperatorsClient::new(dial(&operator.identity).await?);
         let request = v1::RemoveHostRequest { name: super::operator::host_name(1), with_instances: true };
@@ -98,7 +101,7 @@ impl Attackers {
         }
         let viewer = admit(&tokens[0].parse::<JoinToken>()?, now()).await?;
         let eve = Operator::login(&tokens[1]).await?;
-        Ok(Self { address, host, revoked, viewer, eve })
+        Ok(Self { address, host, revoked, viewer, eve, backup })
     }
 
     /// Begins an attack that ends by itself, and gives how often it tried.
@@ -128,7 +131,7 @@ impl Attackers {
             Attack::Certified => connections(&self.host, until).await,
             Attack::Revoked => connections(&self.revoked, until).await,
             Attack::Events => events(&self.viewer, until).await,
-            Attack::ShowBackup => show_backups(&self.viewer, until).await,
+            Attack::ShowBackup => show_backups(&self.viewer, &self.backup, until).await,
             Attack::Templates => templates(&self.eve, until).await,
             Attack::Reports => reports(&self.host, until).await,
             Attack::Logs => logs(&self.viewer, until).await,
@@ -183,13 +186,13 @@ async fn events(viewer: &Identity, until: Instant) -> usize {
     tried
 }
 
-async fn show_backups(viewer: &Identity, until: Instant) -> usize {
+async fn show_backups(viewer: &Identity, backup: &str, until: Instant) -> usize {
     let mut tried = 0;
     while Instant::now() < until {
         let Ok(channel) = dial(viewer).await else { continue };
         for _ in 0..10 {
             tried += 1;
-            let request = v1::ShowBackupRequest { backup: "00000000".to_owned() };
+            let request = v1::ShowBackupRequest { backup: backup.to_owned() };
             let _ = BackupsClient::new(channel.clone()).show_backup(request).await;
         }
         sleep(Duration::from_millis(100)).await;

@@ -10,8 +10,12 @@ mod coordinator;
 #[allow(dead_code, reason = "the bench of agents uses the rest")]
 #[path = "../agents/operator.rs"]
 mod operator;
+#[allow(dead_code, reason = "the bench of agents uses the rest")]
+#[path = "../agents/swarm.rs"]
+mod swarm;
 
 mod attack;
+mod kept;
 
 use attack::{Attack, Attackers};
 use fleet_proto::link::{Identity, dial};
@@ -44,7 +48,7 @@ async fn measure() -> anyhow::Result<()> {
     let token = coordinator::init(folder.path(), &port.address().to_string())?;
     let serving = coordinator::serve(folder.path())?;
     let operator = Operator::login(&token).await?;
-    let attackers = Attackers::join(&operator, port.address()).await?;
+    let attackers = Attackers::join(&operator, port.address(), folder.path()).await?;
     for attack in Attack::ALL {
         under(attack, &attackers, &operator.identity, &serving, stands).await?;
     }

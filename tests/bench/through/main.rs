@@ -107,12 +107,13 @@ fn setting(name: &str, otherwise: f64) -> f64 {
 
 /// Lets a host be asked for a backup, and gives the keys of the repository to which it may add while the order is open.
 async fn ordered(operator: &Operator, number: usize, host: Identity) -> anyhow::Result<Secrets> {
-    let mut orders = Swarm::with_open_data(number, host);
+    let mut data = Swarm::with_open_data(number, host);
     operator.until_settled(number + 1, PATIENCE).await?;
     let request = BackUpRequest { instances: vec![instance_name(number)], ..BackUpRequest::default() };
     BackupsClient::new(dial(&operator.identity).await?).back_up(request).await?;
-    let order = timeout(PATIENCE, orders.recv()).await.context("no order to back up came")?;
-    let access = order.and_then(|order| order.access.into_iter().next()).context("the order names no repository")?;
+    let order = timeout(PATIENCE, data.orders.recv()).await.context("no order to back up came")?;
+    let access =
+        order.and_then(|(order, _)| order.access.into_iter().next()).context("the order names no repository")?;
     Ok(Secrets { password: access.password.unwrap_or_default().0, master_key: access.master_key.0 })
 }
 
