@@ -161,7 +161,7 @@ pub enum CommandError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
-    Place(#[from] BackendError),
+    Location(#[from] BackendError),
     #[error(transparent)]
     Restore(#[from] RestoreError),
     #[error("could not start")]
@@ -181,7 +181,7 @@ impl CommandError {
             Self::Serve(_)
             | Self::Carry(_)
             | Self::Own(_)
-            | Self::Place(_)
+            | Self::Location(_)
             | Self::Restore(_)
             | Self::Start(_)
             | Self::Answer(_) => None,

@@ -11,7 +11,7 @@ mod take;
 pub use location::{BackendError, read_place};
 pub use restore::{RestoreError, restore};
 pub use settings::{OWN_BACKUPS, OwnBackup, Recovery, SettingsError};
-pub use take::{OwnError, OwnStanding, keep_own_backups, own_standing, take_own_backup};
+pub use take::{OwnBackupHealth, OwnError, keep_own_backups, own_backup_health, take_own_backup};
 
 /// The files of the coordinator's directory that a backup holds, in the order of their names; `facts.jsonl` is its export.
 const FILES: [&str; 4] = ["ca.crt", "ca.key", settings::FILE, "secrets.key"];

@@ -32,7 +32,7 @@ mod tool;
 mod zone;
 
 pub use access::{FilesParent, LocationAccess, RepositoryAccess, Secret};
-pub use backup_health::{BackupHealth, CopyStanding, HealthInput, HealthLevel, Next, has_failed, rough};
+pub use backup_health::{BackupHealth, CopyHealth, HealthInput, HealthLevel, Next, has_failed, rough};
 pub use backup_plan::{
     BackupPhase, BackupPlan, QuiesceWindow, backup_plan, data_mounts, is_files, renamed, replaced, root_path,
     stream_path, uncovered, works_in,

@@ -14,7 +14,7 @@ mod tests;
 pub use check::violations;
 pub use links::{Leads, is_shown_in_part};
 pub use logging::USUAL_DRIVERS;
-pub use reach::{ExecUse, Lead, PathUse, Power, Reach, Refusal, joined};
+pub use reach::{ExecUse, HostReach, Lead, PathUse, Power, Refusal, joined};
 pub use reaches::Reaches;
 pub use stores::{forbidden_stores, store_reaches};
 

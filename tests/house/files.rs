@@ -12,8 +12,11 @@ pub fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     found.into_iter().map(|path| (path.clone(), fs::read_to_string(&path).expect("a source is text"))).collect()
 }
 
-fn all_sources() -> Vec<(PathBuf, String)> {
-    ["core", "proto", "render", "coordinator", "agent", "cli", "tests"].into_iter().flat_map(sources).collect()
+pub fn all_sources() -> Vec<(PathBuf, String)> {
+    ["core", "proto", "render", "repository", "coordinator", "agent", "cli", "tests"]
+        .into_iter()
+        .flat_map(sources)
+        .collect()
 }
 
 fn collect(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
@@ -29,11 +32,11 @@ fn collect(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
 }
 
 /// What is compiled into the product: everything before the file's tests.
-fn product(text: &str) -> &str {
+pub fn product(text: &str) -> &str {
     text.split("#[cfg(test)]").next().unwrap_or(text)
 }
 
-fn is_test(path: &Path) -> bool {
+pub fn is_test(path: &Path) -> bool {
     let inside = path.strip_prefix(house()).unwrap_or(path);
     inside.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs")
 }

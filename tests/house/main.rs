@@ -3,6 +3,7 @@
 mod arrows;
 mod files;
 mod help;
+mod names;
 mod registry;
 
 use std::path::{Path, PathBuf};

@@ -10,7 +10,9 @@ use crate::ledger::Settled;
 use crate::runtime::RuntimeError;
 use fleet_core::app::{HealthRules, Probe, Rendered};
 use fleet_core::backup::{Coverage, Mounted, coverage};
-use fleet_core::host_policy::{ExecUse, HostPolicy, Leads, Reach, Reaches, forbidden_stores, joined, store_reaches};
+use fleet_core::host_policy::{
+    ExecUse, HostPolicy, HostReach, Leads, Reaches, forbidden_stores, joined, store_reaches,
+};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::Step;
@@ -181,7 +183,7 @@ pub fn allow_probes(context: &AgentContext, health: &HealthRules) -> Result<(), 
 }
 
 fn refused_probe(context: &AgentContext, probe: &Probe) -> Option<Forbidden> {
-    let reach = Reach::Exec(ExecUse::of_probe(probe)?);
+    let reach = HostReach::Exec(ExecUse::of_probe(probe)?);
     let refusals = match context.policy.now() {
         Ok(policy) => policy.refusals(&Reaches { own: None, all: vec![reach] }),
         Err(reason) => return Some(Forbidden::NoPolicy(reason)),

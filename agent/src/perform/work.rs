@@ -38,7 +38,7 @@ pub enum WorkError {
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
     #[error(transparent)]
-    Hands(#[from] RuntimeError),
+    Runtime(#[from] RuntimeError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
@@ -46,7 +46,7 @@ pub enum WorkError {
 impl WorkError {
     fn is_passing(&self) -> bool {
         match self {
-            Self::Hands(error) | Self::Forbidden(Forbidden::Look(error)) => error.is_passing(),
+            Self::Runtime(error) | Self::Forbidden(Forbidden::Look(error)) => error.is_passing(),
             Self::Forbidden(Forbidden::ByPolicy(_) | Forbidden::NoPolicy(_))
             | Self::NotHealthy(_)
             | Self::NoGoal
@@ -59,7 +59,7 @@ impl WorkError {
     fn is_without_engine(&self) -> bool {
         matches!(
             self,
-            Self::Hands(RuntimeError::NoEngine { .. })
+            Self::Runtime(RuntimeError::NoEngine { .. })
                 | Self::Forbidden(Forbidden::Look(RuntimeError::NoEngine { .. }))
         )
     }

@@ -6,7 +6,7 @@ use crate::output::{Column, grid};
 use fleet_core::grammar::count;
 use fleet_core::time::Time;
 use fleet_proto::v1::{
-    BackupCopyView, BackupDetail, BackupPolicyView, BackupView, CopyView, PartView, RepositoryView, StandingView,
+    BackupCopyView, BackupDetail, BackupHealthView, BackupPolicyView, BackupView, CopyView, PartView, RepositoryView,
 };
 use serde::Serialize;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// So many digits tell a backup from the others.
 const DIGITS: usize = 8;
 
-pub const STANDING: &[Column<StandingView>] = &[
+pub const STANDING: &[Column<BackupHealthView>] = &[
     Column::new("INSTANCE", |it, _| it.instance.clone()),
     Column::new("BACKUPS", |it, _| it.word.clone()),
     Column::new("NEWEST", |it, now| age(now, it.newest_ms)),
@@ -31,7 +31,7 @@ pub const STANDING: &[Column<StandingView>] = &[
 ];
 
 /// Where they are; of several that its policy asks for, how many are as they should be.
-fn copies(it: &StandingView, now: Time) -> String {
+fn copies(it: &BackupHealthView, now: Time) -> String {
     let copy = |copy: &CopyView| match (copy.newest_ms, copy.late, copy.problem.is_empty()) {
         (0, ..) => format!("{} none", copy.repository),
         (newest, true, _) => format!("{} {}", copy.repository, age(now, newest)),
@@ -47,7 +47,7 @@ fn copies(it: &StandingView, now: Time) -> String {
     }
 }
 
-fn next(it: &StandingView, now: Time) -> String {
+fn next(it: &BackupHealthView, now: Time) -> String {
     match it.next.as_str() {
         "at" => format!("in {}", until(now, it.next_ms)),
         other => or_dash(other),
@@ -55,12 +55,12 @@ fn next(it: &StandingView, now: Time) -> String {
 }
 
 /// Why each is not ok, one line each.
-pub fn why(all: &[StandingView]) -> Vec<String> {
+pub fn why(all: &[BackupHealthView]) -> Vec<String> {
     let wrong = all.iter().filter(|it| it.word != "ok");
     wrong.map(|it| format!("{}: {}: {}", it.instance, it.word, one_line(&it.reasons.join("; ")))).collect()
 }
 
-pub fn tally(all: &[StandingView]) -> String {
+pub fn tally(all: &[BackupHealthView]) -> String {
     let words = ["ok", "uncovered", "late", "failing", "never"];
     let counts = words.map(|word| (all.iter().filter(|it| it.word == word).count(), word));
     let said: Vec<String> =

@@ -11,8 +11,8 @@ use std::os::unix::fs::PermissionsExt;
 
 const HOUR: u64 = 3_600_000;
 
-fn standing(number: u32, word: &str, reasons: &[&str]) -> StandingView {
-    StandingView {
+fn standing(number: u32, word: &str, reasons: &[&str]) -> BackupHealthView {
+    BackupHealthView {
         instance: format!("notes-{number}"),
         host: format!("lab-{number}"),
         word: word.to_owned(),
@@ -316,7 +316,7 @@ fn of_several_copies_it_is_said_how_many_are_as_they_should_be() {
     };
     let why = "its last copy to offsite failed";
     let copies = vec![copy("central", ""), copy("offsite", why)];
-    let standing = vec![StandingView { copies, ..standing(1, "failing", &[why]) }];
+    let standing = vec![BackupHealthView { copies, ..standing(1, "failing", &[why]) }];
     let (_fake, environment) = logged_in(Scene { standing, ..Default::default() });
     let said = environment.run("fleet backup status").text();
     assert!(said.contains("1 of 2: central, offsite !"), "{said}");

@@ -3,7 +3,7 @@
 use crate::environment::NOW;
 use crate::fake::logged_in;
 use crate::scene::{Scene, host, instance, rollout};
-use fleet_proto::v1::{BackupTally, CopyView, InstanceView, MemberView, StandingView, Status, VersionCount};
+use fleet_proto::v1::{BackupHealthView, BackupTally, CopyView, InstanceView, MemberView, Status, VersionCount};
 
 const HOUR: u64 = 3_600_000;
 
@@ -20,7 +20,7 @@ fn check(scene: Scene, line: &str) {
 fn how_backups_stand() {
     let standing = |number: u32, word: &str, newest: u64, proven: u64, size: u64| {
         let (newest_ms, late) = (NOW - newest * HOUR, word == "late");
-        StandingView {
+        BackupHealthView {
             instance: format!("notes-{number}"),
             word: word.to_owned(),
             newest_ms,
@@ -36,7 +36,7 @@ fn how_backups_stand() {
         }
     };
     let why = "its newest backup in central is 2d1h old, and may be 1d2h";
-    let late = StandingView { reasons: vec![why.to_owned()], ..standing(2, "late", 49, 150, (5 << 30) / 4) };
+    let late = BackupHealthView { reasons: vec![why.to_owned()], ..standing(2, "late", 49, 150, (5 << 30) / 4) };
     let scene = Scene { standing: vec![late, standing(1, "ok", 9, 33, 3 << 30)], ..Default::default() };
     check(scene, "fleet backup status");
 }

@@ -30,8 +30,8 @@ impl Backups for Safe {
     type VerifyStream = Many<VerifyLine>;
     type ExtractStream = Many<ExtractPiece>;
 
-    async fn get_standing(&self, request: Request<GetStandingRequest>) -> Answer<StandingList> {
-        self.answer(request, |scene| StandingList { now_ms: 0, instances: scene.standing.clone() })
+    async fn get_backup_health(&self, request: Request<GetBackupHealthRequest>) -> Answer<BackupHealthList> {
+        self.answer(request, |scene| BackupHealthList { now_ms: 0, instances: scene.standing.clone() })
     }
 
     async fn list_backups(&self, request: Request<ListBackupsRequest>) -> Answer<BackupList> {

@@ -27,7 +27,7 @@ pub struct Scene {
     pub events: Vec<EventView>,
     pub logs: Vec<LogView>,
     pub tokens: Vec<TokenView>,
-    pub standing: Vec<StandingView>,
+    pub standing: Vec<BackupHealthView>,
     pub backups: Vec<BackupView>,
     pub verified: Vec<VerifyLine>,
     pub pieces: Vec<Vec<u8>>,

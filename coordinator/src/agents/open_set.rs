@@ -25,14 +25,14 @@ pub enum UntoldError {
     #[error(transparent)]
     Values(#[from] ValuesError),
     #[error(transparent)]
-    Keeper(#[from] RepositoryServiceError),
+    Repositories(#[from] RepositoryServiceError),
     #[error("two machines connect as it since {since}")]
     Duplicate { since: Time },
 }
 
 impl UntoldError {
     pub fn in_words(&self) -> Untold {
-        let is_passing = matches!(self, Self::Keeper(RepositoryServiceError::BeingMade(_)));
+        let is_passing = matches!(self, Self::Repositories(RepositoryServiceError::BeingMade(_)));
         Untold { why: self.to_string().into(), is_passing }
     }
 
@@ -41,7 +41,7 @@ impl UntoldError {
         match self {
             Self::Values(ValuesError::Store(_)) => true,
             Self::Values(ValuesError::Absent { .. } | ValuesError::Seal { .. }) | Self::Duplicate { .. } => false,
-            Self::Keeper(error) => error.is_of_store(),
+            Self::Repositories(error) => error.is_of_store(),
         }
     }
 }

@@ -3,9 +3,9 @@
 use super::text::{Page, number};
 use crate::facts::StateSnapshot;
 use crate::operators::{health_words, plan_context};
-use crate::own::{OwnStanding, own_standing};
+use crate::own::{OwnBackupHealth, own_backup_health};
 use crate::serve::Shared;
-use fleet_core::backup::{BackupHealth, BackupSeen, CopyStanding, HealthLevel};
+use fleet_core::backup::{BackupHealth, BackupSeen, CopyHealth, HealthLevel};
 use fleet_core::facts::LinkState;
 use fleet_core::names::InstanceName;
 use fleet_core::time::Time;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 type BackupSamples = fn(&BackupHealth, Time) -> Option<f64>;
 
 /// A moment of one copy that has an age.
-type Moment = fn(&CopyStanding) -> Option<Time>;
+type Moment = fn(&CopyHealth) -> Option<Time>;
 
 const BACKUPS: [(&str, &str, BackupSamples); 6] = [
     ("fleet_backup_age_seconds", "Age of the newest backup of an instance.", |health, now| {
@@ -94,12 +94,12 @@ fn copies(page: &mut Page, standings: &[(&InstanceName, BackupHealth)], now: Tim
 
 /// The coordinator's own backups.
 fn own(page: &mut Page, shared: &Shared, now: Time) {
-    let health = own_standing(&shared.facts, &shared.home, now).unwrap_or_else(|error| {
+    let health = own_backup_health(&shared.facts, &shared.home, now).unwrap_or_else(|error| {
         tracing::error!(
             error = &error as &dyn std::error::Error,
             "the coordinator's own backups could not be looked at"
         );
-        OwnStanding { at: None, problem: Some(error.to_string()) }
+        OwnBackupHealth { at: None, problem: Some(error.to_string()) }
     });
     let mut family = page.family("fleet_coordinator_backup_age_seconds", "Age of the coordinator's newest own backup.");
     health.at.into_iter().for_each(|at| family.sample(&[], age(at, now)));

@@ -5,7 +5,7 @@ mod ahead;
 use super::views::instance::{InstanceViews, verb};
 use crate::agents::Excess;
 use crate::facts::{StateSnapshot, duplicate_words, protocol_words};
-use crate::own::own_standing;
+use crate::own::own_backup_health;
 use crate::serve::Shared;
 use fleet_core::backup::{DataKind, HealthLevel};
 use fleet_core::facts::{DriftRule, HostObserved, InstanceDesired, InstanceHealth, LinkState};
@@ -94,7 +94,7 @@ impl Kept {
                 (Vec::new(), Some(format!("what is wrong with repositories cannot be looked at: {error}")))
             }
         };
-        let own = own_standing(&shared.facts, &shared.home, now).map(|health| health.problem);
+        let own = own_backup_health(&shared.facts, &shared.home, now).map(|health| health.problem);
         let own = own.unwrap_or_else(|error| {
             unreadable(&error);
             Some(error.to_string())

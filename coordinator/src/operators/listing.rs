@@ -40,7 +40,7 @@ impl OperatorsService {
         }
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let Some(view) = list.first_mut() else { return Err(no_instance("show the instance", &name)) };
-        view.backup = self.standing_of(&name, now);
+        view.backup = self.backup_health_of(&name, now);
         self.add_detail(by, view, &name).await;
         Ok(v1::InstanceList { instances: list })
     }

@@ -167,7 +167,7 @@ async fn keep_one(facts: &Arc<Facts>, directory: &Path, launcher: &WorkerLaunche
 
 /// How the coordinator's own backups stand.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct OwnStanding {
+pub struct OwnBackupHealth {
     /// When the last was taken.
     pub at: Option<Time>,
     /// What is wrong with them.
@@ -175,10 +175,10 @@ pub struct OwnStanding {
 }
 
 /// Looks at what is noted of them. One that is new has an hour for its first.
-pub fn own_standing(facts: &Facts, directory: &Path, now: Time) -> Result<OwnStanding, OwnError> {
+pub fn own_backup_health(facts: &Facts, directory: &Path, now: Time) -> Result<OwnBackupHealth, OwnError> {
     let Some(own) = OwnBackup::load(directory)? else {
         let problem = Some("the coordinator is not backed up: nobody said where to".to_owned());
-        return Ok(OwnStanding { at: None, problem });
+        return Ok(OwnBackupHealth { at: None, problem });
     };
     let (Noted { at, failure, surplus }, since) = (noted(facts)?, facts.read().observed().since);
     let every = Duration::from_secs(own.every_seconds);
@@ -190,7 +190,7 @@ pub fn own_standing(facts: &Facts, directory: &Path, now: Time) -> Result<OwnSta
         (None, None) if now.since(since) > FIRST => Some("the coordinator has never backed itself up".to_owned()),
         (None, _) => surplus.map(|text| format!("the coordinator's own old backups could not be let go: {text}")),
     };
-    Ok(OwnStanding { at, problem })
+    Ok(OwnBackupHealth { at, problem })
 }
 
 fn noted(facts: &Facts) -> Result<Noted, StoreError> {
@@ -219,7 +219,8 @@ mod tests {
         noted.iter().for_each(|noted| batch.put(keys::OWN_BACKUP, noted));
         facts.store().commit(batch).await.expect("the store is whole");
         let since = facts.read().observed().since;
-        let found = own_standing(&facts, home.path(), since.after(Duration::from_secs(now))).expect("it can be read");
+        let found =
+            own_backup_health(&facts, home.path(), since.after(Duration::from_secs(now))).expect("it can be read");
         (found.at, found.problem.unwrap_or_default())
     }
 

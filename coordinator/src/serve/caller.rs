@@ -40,7 +40,7 @@ impl Drop for Joining<'_> {
 
 impl Caller {
     /// Refuses the calls of a connection beyond the limit of its peer.
-    pub fn check_standing(&self) -> Result<(), Status> {
+    pub fn check_backup_health(&self) -> Result<(), Status> {
         match self.standing {
             ConnectionClass::Within => Ok(()),
             ConnectionClass::Surplus => {

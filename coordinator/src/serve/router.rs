@@ -58,7 +58,7 @@ impl Router {
     /// A place for the call, within the limits of its caller.
     fn enter(&self, request: &Request) -> Result<CallPermit, Status> {
         let Some(caller) = request.extensions().get::<Arc<Caller>>() else { return self.calls.enter(None) };
-        caller.check_standing()?;
+        caller.check_backup_health()?;
         self.calls.enter(caller.certified.as_ref().map(|(subject, _)| subject))
     }
 

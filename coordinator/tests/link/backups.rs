@@ -78,12 +78,13 @@ pub async fn end(
     agent.say(settled(&order.instance, &goal, 0)).await;
 }
 
-async fn standing(backups: &mut Backups) -> v1::StandingView {
-    let list = backups.get_standing(v1::GetStandingRequest::default()).await.expect("it may be seen").into_inner();
+async fn standing(backups: &mut Backups) -> v1::BackupHealthView {
+    let list =
+        backups.get_backup_health(v1::GetBackupHealthRequest::default()).await.expect("it may be seen").into_inner();
     list.instances.into_iter().next().expect("there is one")
 }
 
-async fn until(backups: &mut Backups, is_so: impl Fn(&v1::StandingView) -> bool) -> v1::StandingView {
+async fn until(backups: &mut Backups, is_so: impl Fn(&v1::BackupHealthView) -> bool) -> v1::BackupHealthView {
     let reached = async {
         loop {
             let view = standing(backups).await;
@@ -100,7 +101,7 @@ async fn until(backups: &mut Backups, is_so: impl Fn(&v1::StandingView) -> bool)
 }
 
 pub struct Scene {
-    _bed: Harness,
+    _harness: Harness,
     pub admin: Operators,
     pub agent: FakeAgent,
     pub backups: Backups,
@@ -119,7 +120,7 @@ pub async fn scene() -> Scene {
         digest: kept.digest.to_string(),
     };
     let backups = backups(&mut admin, "bo", "operator").await;
-    Scene { _bed: harness, admin, agent, backups, release, kept }
+    Scene { _harness: harness, admin, agent, backups, release, kept }
 }
 
 impl Scene {
@@ -333,8 +334,8 @@ async fn what_cannot_be_meant_is_refused_when_it_is_said() {
     }
     let list = scene.backups.list_policies(v1::ListPoliciesRequest::default()).await.expect("it may be seen");
     assert_eq!(list.into_inner().policies, []);
-    let typo = v1::GetStandingRequest { selector: "site=typo".to_owned(), ..Default::default() };
-    let refused = scene.backups.get_standing(typo).await.expect_err("nobody is there");
+    let typo = v1::GetBackupHealthRequest { selector: "site=typo".to_owned(), ..Default::default() };
+    let refused = scene.backups.get_backup_health(typo).await.expect_err("nobody is there");
     assert_eq!(refused.code(), Code::FailedPrecondition);
     assert!(refused.message().contains("no instance on a host with `site=typo`"), "{refused}");
     let none = v1::DrillRequest { instance: "notes-1".to_owned(), ..Default::default() };

@@ -60,7 +60,7 @@ fn changes(by: &Operators, count: usize) -> JoinSet<Result<(), tonic::Status>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_could_not_be_rendered_of_an_instance_is_not_known() {
-    let (_bed, mut eve, _) = scene().await;
+    let (_harness, mut eve, _) = scene().await;
     let mut crowd = JoinSet::new();
     for number in 0..20 {
         let mut eve = eve.clone();
@@ -87,7 +87,7 @@ async fn what_could_not_be_rendered_of_an_instance_is_not_known() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_occupies_their_own_place_does_not_delay_the_changes_of_others() {
-    let (_bed, eve, mut ada) = scene().await;
+    let (_harness, eve, mut ada) = scene().await;
     let begun = Instant::now();
     let mut changes = changes(&eve, CHANGES);
     let mut longest = Duration::ZERO;

@@ -41,7 +41,7 @@ async fn take_turns(identity: &Identity, starts: &[&str]) -> FakeAgent {
 
 #[tokio::test]
 async fn two_machines_with_one_certificate_are_told_and_get_no_orders() {
-    let (_bed, mut admin, identity, mut agent) = fleet().await;
+    let (_harness, mut admin, identity, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
     install(&mut admin, "1.1", "lab-1", "notes-2").await.expect("nothing stands against it");
     let order = agent.orders(1).await.remove(0);
@@ -85,7 +85,7 @@ async fn two_machines_with_one_certificate_are_told_and_get_no_orders() {
 
 #[tokio::test]
 async fn restarts_and_flaky_links_are_never_taken_for_two_machines() {
-    let (_bed, mut admin, identity, mut agent) = fleet().await;
+    let (_harness, mut admin, identity, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
     for starts in [["1f"; 8], ["01", "02", "03", "04", "05", "06", "07", "08"]] {
         let _agent = take_turns(&identity, &starts).await;

@@ -22,7 +22,7 @@ async fn backups_of_an_earlier_instance_stay_listed_and_count_for_nothing() {
     until(&mut scene.admin, "notes-1", Option::is_none).await;
     installed(&mut scene.admin, &mut scene.agent, "notes-1").await;
 
-    let list = scene.backups.get_standing(v1::GetStandingRequest::default()).await.expect("it may be seen");
+    let list = scene.backups.get_backup_health(v1::GetBackupHealthRequest::default()).await.expect("it may be seen");
     let view = list.into_inner().instances.remove(0);
     assert_eq!((view.word.as_str(), view.newest_ms, view.copies.len()), ("never", 0, 0), "{view:?}");
     let request = v1::ListBackupsRequest { instance: "notes-1".to_owned() };

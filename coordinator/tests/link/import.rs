@@ -62,7 +62,7 @@ fn ahead(order: &v1::Order, power_serial: u64) -> v1::from_agent::Kind {
 
 #[tokio::test]
 async fn a_host_that_is_ahead_is_told_and_no_wish_counts_as_done_because_of_it() {
-    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let (_harness, mut admin, _, mut agent) = fleet().await;
     install(&mut admin, "1.1", "lab-1", "notes-1").await.expect("nothing stands against it");
     let order = agent.orders(1).await.remove(0);
     let installed = order.clone();

@@ -9,7 +9,7 @@ use tonic::Code;
 
 #[tokio::test]
 async fn logs_come_from_the_host_and_end_with_whoever_asked() {
-    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let (_harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
     let request = v1::ReadLogsRequest { instance: "notes-1".to_owned(), tail: 10, ..Default::default() };
     let asking = tokio::spawn({
@@ -47,7 +47,7 @@ async fn logs_after(admin: &Operators, begun: impl AsyncFnOnce()) -> Result<(), 
 
 #[tokio::test]
 async fn logs_that_are_cut_off_say_so_whether_or_not_the_answer_had_begun() {
-    let (_bed, mut admin, identity, mut agent) = fleet().await;
+    let (_harness, mut admin, identity, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
     let lost = |read: Result<(), tonic::Status>| {
         let status = read.expect_err("it was cut off");
@@ -182,7 +182,7 @@ async fn one_operator_follows_once_on_a_host_and_everybody_else_is_answered() {
 
 #[tokio::test]
 async fn one_operator_has_few_questions_open_to_a_host() {
-    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let (_harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
     let request = || v1::ReadLogsRequest { instance: "notes-1".to_owned(), tail: 10, ..Default::default() };
     let mut open = Vec::new();
@@ -229,7 +229,7 @@ async fn install_asked(
 #[tokio::test]
 async fn a_change_is_refused_for_what_its_host_says_and_silence_is_told() {
     use v1::answer_piece::Kind;
-    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let (_harness, mut admin, _, mut agent) = fleet().await;
     let request = v1::InstallInstanceRequest { dry_run: true, ..wanted("notes-1") };
     let plan = admin.install_instance(request.clone()).await.expect("nothing stands against it").into_inner().plan;
     let old = "not known: whether `lab-1` would refuse it, for its Engine was not asked: its fleet-agent is too old to be asked";

@@ -66,7 +66,7 @@ async fn refused_proposal(admin: &mut Operators) -> Status {
 
 #[tokio::test]
 async fn a_rollout_names_what_the_policy_of_a_host_refuses_and_does_not_begin() {
-    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let (_harness, mut admin, _, mut agent) = fleet().await;
     let order = installed(&mut admin, &mut agent).await;
     greet(&agent, &order, only_ghcr).await;
     let words = "the host does not allow images such as notes:1.2";
@@ -76,7 +76,7 @@ async fn a_rollout_names_what_the_policy_of_a_host_refuses_and_does_not_begin() 
 
 #[tokio::test]
 async fn an_undo_names_what_the_policy_of_a_host_refuses_and_does_not_begin() {
-    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let (_harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent).await;
     let rollout = admin.start_rollout(to_1_2()).await.expect("nothing stands against it").into_inner();
     let order = obeyed(&mut agent).await;
@@ -96,7 +96,7 @@ async fn an_undo_names_what_the_policy_of_a_host_refuses_and_does_not_begin() {
 
 #[tokio::test]
 async fn a_rollout_asks_the_engines_of_its_members() {
-    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let (_harness, mut admin, _, mut agent) = fleet().await;
     let order = installed(&mut admin, &mut agent).await;
     greet(&agent, &order, |greeting| greeting.answers_claims = true).await;
     for is_dry in [true, false] {
@@ -126,7 +126,7 @@ async fn a_rollout_asks_the_engines_of_its_members() {
 
 #[tokio::test]
 async fn a_rollout_that_begins_without_the_word_of_a_host_says_so() {
-    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let (_harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent).await;
     admin.start_rollout(to_1_2()).await.expect("nothing stands against it");
     let said = "begun without the word of every host: notes-1: not known: whether `lab-1` would refuse it";
@@ -151,7 +151,7 @@ fn answer_slowly(mut agent: FakeAgent, after: Duration) -> tokio::task::JoinHand
 
 #[tokio::test]
 async fn a_host_that_answers_slowly_is_asked_about_a_few_at_a_time_and_not_for_longer_than_anybody_waits() {
-    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let (_harness, mut admin, _, mut agent) = fleet().await;
     let names: Vec<String> = (1..=13).map(|number| format!("notes-{number}")).collect();
     let mut orders = Vec::new();
     for (number, name) in names.iter().enumerate() {

@@ -44,7 +44,7 @@ pub async fn installed(admin: &mut Operators, agent: &mut FakeAgent, name: &str)
 
 #[tokio::test]
 async fn an_installation_is_ordered_carried_out_and_seen() {
-    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let (_harness, mut admin, _, mut agent) = fleet().await;
     let change = install(&mut admin, "1.1", "lab-1", "notes-1").await.expect("nothing stands against it");
     assert!(change.plan.iter().any(|line| line == "web: created"), "{:?}", change.plan);
     let order = agent.orders(1).await.remove(0);
@@ -83,7 +83,7 @@ fn files_below(path: &Path) -> Vec<std::path::PathBuf> {
 
 #[tokio::test]
 async fn what_cannot_work_is_refused_when_it_is_said() {
-    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let (_harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
     let refused = |status: tonic::Status, code: Code, text: &str| {
         assert_eq!(status.code(), code, "{status}");
@@ -133,7 +133,7 @@ async fn a_restart_continues_exactly() {
 
 #[tokio::test]
 async fn an_instance_is_configured_stopped_and_removed() {
-    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let (_harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
     let values = [("port".to_owned(), "9090".to_owned())].into();
     let request = v1::ConfigureInstanceRequest { name: "notes-1".to_owned(), values, ..Default::default() };
@@ -166,7 +166,7 @@ fn values_of(order: &v1::Order) -> (&str, &str) {
 
 #[tokio::test]
 async fn a_rollout_is_proposed_begun_and_followed_to_its_end() {
-    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let (_harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
     push(&mut admin, "1.2", &bundle("notes:1.2")).await.expect("it is a good bundle");
     let request = v1::ProposeRolloutRequest { version: "1.2".to_owned(), soak_ms: Some(100), ..Default::default() };
@@ -195,7 +195,7 @@ async fn a_rollout_is_proposed_begun_and_followed_to_its_end() {
 
 #[tokio::test]
 async fn a_host_fetches_the_bundles_that_concern_it_and_no_other() {
-    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let (_harness, mut admin, _, mut agent) = fleet().await;
     push(&mut admin, "1.2", &bundle("notes:1.2")).await.expect("it is a good bundle");
     installed(&mut admin, &mut agent, "notes-1").await;
     let fetch = |image: &str| v1::FetchBundleRequest { digest: bundle(image).digest().to_string() };
@@ -221,7 +221,7 @@ async fn a_host_fetches_the_bundles_that_concern_it_and_no_other() {
 
 #[tokio::test]
 async fn events_are_told_as_they_happen() {
-    let (_bed, mut admin, _, mut agent) = fleet().await;
+    let (_harness, mut admin, _, mut agent) = fleet().await;
     let request = v1::ListEventsRequest { follow: true, subject: "notes-1".to_owned(), tail: 0 };
     let mut events = admin.list_events(request).await.expect("it can be followed").into_inner();
     installed(&mut admin, &mut agent, "notes-1").await;

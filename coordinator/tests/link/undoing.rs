@@ -51,7 +51,7 @@ async fn steer(admin: &mut Operators, id: &str, wish: &str) -> Result<v1::Rollou
 
 #[tokio::test]
 async fn other_values_wait_for_an_undo_or_its_end() {
-    let (_bed, mut admin, _, mut agent, rollout, _) = moved().await;
+    let (_harness, mut admin, _, mut agent, rollout, _) = moved().await;
     let undo = steer(&mut admin, &rollout, "undo").await.expect("it can be undone");
     let refused = set(&mut admin, "notes-1", "7070").await.expect_err("one of both wishes would be lost");
     assert_eq!(refused.code(), Code::FailedPrecondition);
@@ -91,7 +91,7 @@ async fn whose_former_values_are_lost_is_left_out_of_an_undo_and_holds_nobody_ba
 
 #[tokio::test]
 async fn a_rollout_notes_no_values_that_are_not_kept() {
-    let (_bed, mut admin, _, agent, _, present) = moved().await;
+    let (_harness, mut admin, _, agent, _, present) = moved().await;
     let ahead = v1::Goal { revision: 7, ..goal(&present[0]).cloned().expect("it has one") };
     agent.say(settled("notes-1", &ahead, 0)).await;
     needs_a_person(&mut admin, "instance notes-1", "newer revision").await;

@@ -76,7 +76,7 @@ pub struct BackupHealth {
     pub proven: Option<(Time, BackupId)>,
     /// When a drill last succeeded.
     pub proof: Option<Time>,
-    pub copies: Vec<CopyStanding>,
+    pub copies: Vec<CopyHealth>,
     pub next: Option<Next>,
     /// Stores that are backed up, of those that should be.
     pub covered: u32,
@@ -85,7 +85,7 @@ pub struct BackupHealth {
 
 /// How the copies in one repository stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CopyStanding {
+pub struct CopyHealth {
     pub repository: RepositoryName,
     pub newest: Option<Time>,
     /// When a drill last found that one of them can be restored.
@@ -148,11 +148,11 @@ fn repositories<'a>(input: &HealthInput<'a>) -> impl Iterator<Item = &'a Reposit
     of_policy.into_iter().flatten().chain(others)
 }
 
-fn copies(input: &HealthInput) -> Vec<CopyStanding> {
+fn copies(input: &HealthInput) -> Vec<CopyHealth> {
     repositories(input).map(|name| copy(input, name)).collect()
 }
 
-fn copy(input: &HealthInput, name: &RepositoryName) -> CopyStanding {
+fn copy(input: &HealthInput, name: &RepositoryName) -> CopyHealth {
     let newest = input.backups.newest(name);
     let began = newest.and_then(|newest| newest.good.as_ref()).map(|(began, _)| *began);
     let policy = input.policy.map(|(_, policy)| policy).filter(|policy| policy.to.contains(name));
@@ -164,7 +164,7 @@ fn copy(input: &HealthInput, name: &RepositoryName) -> CopyStanding {
     problems.extend(failed_drill(input, name).map(|why| (HealthLevel::Failing, why)));
     problems.extend(late.clone().map(|why| (HealthLevel::Late, why)));
     problems.extend(policy.and_then(|policy| unproven(input, policy, name)).map(|why| (HealthLevel::Late, why)));
-    CopyStanding {
+    CopyHealth {
         repository: name.clone(),
         newest: began,
         proven: newest.and_then(|it| it.proof),

@@ -1,7 +1,7 @@
 //! Judges reaches by a host's policy, as they are written; [`super::links`] judges where links take them.
 
 use super::logging::{allows_driver, allows_option};
-use super::reach::{Reach, Refusal, is_of_engine};
+use super::reach::{HostReach, Refusal, is_of_engine};
 use super::reaches::Reaches;
 use super::{HostPolicy, Permission};
 use crate::app::Rendered;
@@ -31,26 +31,26 @@ impl HostPolicy {
     }
 
     /// The one place that answers for each way of reaching the host.
-    fn allows(&self, reach: &Reach, own: Option<&str>) -> bool {
+    fn allows(&self, reach: &HostReach, own: Option<&str>) -> bool {
         let log_drivers = || self.log_drivers.as_ref().map(|entries| entries.iter().map(String::as_str));
         match reach {
-            Reach::App(app) => self.allows_app(app),
-            Reach::Image(image) => self.allows_image(image),
-            Reach::Path { path, used: _ } => own.is_some_and(|own| is_inside(own, path)) || self.allows_path(path),
-            Reach::ExternalVolume(name) => is_listed(&self.volumes, name),
-            Reach::Foreign { store: _, names } => names.iter().any(|name| is_listed(&self.foreign, name)),
-            Reach::RemoteVolume { volume: _, source } => !climbs(source) && is_listed(&self.remote_volumes, source),
-            Reach::VolumeDriver { volume: _, driver } => is_listed(&self.remote_volumes, driver),
-            Reach::ExternalNetwork(name) => !is_of_engine(name) && is_listed(&self.networks, name),
-            Reach::Power { .. } | Reach::NetworkDevice { .. } => self.privileges == Permission::Allowed,
-            Reach::Exec(_) => self.exec == Permission::Allowed,
-            Reach::LogDriver { service: _, driver } => allows_driver(log_drivers(), driver),
-            Reach::LogOption { service: _, driver, option: _, value } => {
+            HostReach::App(app) => self.allows_app(app),
+            HostReach::Image(image) => self.allows_image(image),
+            HostReach::Path { path, used: _ } => own.is_some_and(|own| is_inside(own, path)) || self.allows_path(path),
+            HostReach::ExternalVolume(name) => is_listed(&self.volumes, name),
+            HostReach::Foreign { store: _, names } => names.iter().any(|name| is_listed(&self.foreign, name)),
+            HostReach::RemoteVolume { volume: _, source } => !climbs(source) && is_listed(&self.remote_volumes, source),
+            HostReach::VolumeDriver { volume: _, driver } => is_listed(&self.remote_volumes, driver),
+            HostReach::ExternalNetwork(name) => !is_of_engine(name) && is_listed(&self.networks, name),
+            HostReach::Power { .. } | HostReach::NetworkDevice { .. } => self.privileges == Permission::Allowed,
+            HostReach::Exec(_) => self.exec == Permission::Allowed,
+            HostReach::LogDriver { service: _, driver } => allows_driver(log_drivers(), driver),
+            HostReach::LogOption { service: _, driver, option: _, value } => {
                 allows_option(log_drivers(), driver.as_deref(), value)
             }
-            Reach::Bucket(bucket) => self.allows_bucket(bucket),
-            Reach::RepositoryFolder { repository: _, path } => self.allows_repository_folder(path),
-            Reach::RepositoryEndpoint { repository: _, endpoint, bucket } => {
+            HostReach::Bucket(bucket) => self.allows_bucket(bucket),
+            HostReach::RepositoryFolder { repository: _, path } => self.allows_repository_folder(path),
+            HostReach::RepositoryEndpoint { repository: _, endpoint, bucket } => {
                 let is_it = |entry: &String| entry == "*" || is_bucket(entry, endpoint, bucket);
                 self.repositories.iter().any(is_it)
             }

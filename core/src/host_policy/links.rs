@@ -5,7 +5,7 @@
 
 use super::HostPolicy;
 use super::check::components;
-use super::reach::{Lead, Reach, Refusal};
+use super::reach::{HostReach, Lead, Refusal};
 use super::reaches::Reaches;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,24 +107,24 @@ impl HostPolicy {
 }
 
 /// The path that a reach is, and the list that answers for it.
-fn path_of(reach: &Reach) -> Option<(List, &str)> {
+fn path_of(reach: &HostReach) -> Option<(List, &str)> {
     match reach {
-        Reach::Path { path, used: _ } => Some((List::Paths, path)),
-        Reach::RepositoryFolder { repository: _, path } => Some((List::Repositories, path)),
-        Reach::App(_)
-        | Reach::Image(_)
-        | Reach::ExternalVolume(_)
-        | Reach::RemoteVolume { .. }
-        | Reach::VolumeDriver { .. }
-        | Reach::Foreign { .. }
-        | Reach::ExternalNetwork(_)
-        | Reach::Power { .. }
-        | Reach::NetworkDevice { .. }
-        | Reach::Exec(_)
-        | Reach::LogDriver { .. }
-        | Reach::LogOption { .. }
-        | Reach::Bucket(_)
-        | Reach::RepositoryEndpoint { .. } => None,
+        HostReach::Path { path, used: _ } => Some((List::Paths, path)),
+        HostReach::RepositoryFolder { repository: _, path } => Some((List::Repositories, path)),
+        HostReach::App(_)
+        | HostReach::Image(_)
+        | HostReach::ExternalVolume(_)
+        | HostReach::RemoteVolume { .. }
+        | HostReach::VolumeDriver { .. }
+        | HostReach::Foreign { .. }
+        | HostReach::ExternalNetwork(_)
+        | HostReach::Power { .. }
+        | HostReach::NetworkDevice { .. }
+        | HostReach::Exec(_)
+        | HostReach::LogDriver { .. }
+        | HostReach::LogOption { .. }
+        | HostReach::Bucket(_)
+        | HostReach::RepositoryEndpoint { .. } => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where log drivers send what containers say: they talk from the host's own network, and read the host's own files.
 
-use super::reach::Reach;
+use super::reach::HostReach;
 use crate::spec::Logging;
 
 /// The drivers that keep lines on the host.
@@ -30,16 +30,16 @@ const HARMLESS: [&str; 17] = [
 ];
 
 /// What a container's logging reaches.
-pub fn log_reaches(service: &str, logging: &Logging) -> Vec<Reach> {
+pub fn log_reaches(service: &str, logging: &Logging) -> Vec<HostReach> {
     let Logging { driver, options } = logging;
     let service = service.to_owned();
     let named = driver.iter().filter(|driver| !driver.is_empty());
-    let mut reaches: Vec<Reach> =
-        named.map(|driver| Reach::LogDriver { service: service.clone(), driver: driver.clone() }).collect();
+    let mut reaches: Vec<HostReach> =
+        named.map(|driver| HostReach::LogDriver { service: service.clone(), driver: driver.clone() }).collect();
     let is_harmless = |option: &str| HARMLESS.contains(&option);
     reaches.extend(options.iter().filter(|(option, _)| !is_harmless(option)).map(|(option, value)| {
         let (driver, option, value) = (driver.clone(), option.clone(), value.clone());
-        Reach::LogOption { service: service.clone(), driver, option, value }
+        HostReach::LogOption { service: service.clone(), driver, option, value }
     }));
     reaches
 }

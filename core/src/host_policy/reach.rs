@@ -1,6 +1,6 @@
 //! The ways by which an order reaches the host, and the words in which one is refused.
 //!
-//! **Invariant:** a way that is not a [`Reach`] cannot be asked for, and each one is matched in full where it is judged.
+//! **Invariant:** a way that is not a [`HostReach`] cannot be asked for, and each one is matched in full where it is judged.
 
 use crate::app::Probe;
 use crate::backup::Bucket;
@@ -9,7 +9,7 @@ use std::fmt;
 
 /// One way by which an order reaches the host, or what is on it and not the instance's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reach {
+pub enum HostReach {
     App(AppName),
     Image(String),
     /// A path of the host, in the instance's own folder or elsewhere.
@@ -109,7 +109,7 @@ pub enum ExecUse {
 /// A way that the policy does not allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    pub reach: Reach,
+    pub reach: HostReach,
     /// Where a link takes it, if that is the reason.
     pub lead: Option<Lead>,
 }
@@ -144,7 +144,7 @@ impl ExecUse {
 }
 
 impl Refusal {
-    pub fn as_written(reach: Reach) -> Self {
+    pub fn as_written(reach: HostReach) -> Self {
         Self { reach, lead: None }
     }
 }
@@ -178,7 +178,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl fmt::Display for Reach {
+impl fmt::Display for HostReach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::App(app) => write!(f, "the app {app}"),
@@ -224,7 +224,7 @@ impl fmt::Display for Reach {
     }
 }
 
-impl Reach {
+impl HostReach {
     /// The line of the policy that would allow it, where one entry does.
     fn line(&self) -> Option<String> {
         match self {

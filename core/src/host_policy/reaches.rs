@@ -4,7 +4,7 @@
 //! whether it reaches the host.
 
 use super::logging::log_reaches;
-use super::reach::{ExecUse, PathUse, Power, Reach};
+use super::reach::{ExecUse, HostReach, PathUse, Power};
 use crate::app::{HealthRules, Rendered};
 use crate::backup::{
     DatabaseEngine, DatabaseQuestion, Files, LocationAccess, MountFound, MountedFrom, Owner, RepositoryAccess, Store,
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reaches {
     pub own: Option<String>,
-    pub all: Vec<Reach>,
+    pub all: Vec<HostReach>,
 }
 
 impl Reaches {
@@ -38,13 +38,13 @@ impl Reaches {
             // They lie in the instance's own folder.
             files: _,
         } = spec;
-        let mut all = vec![Reach::App(app.clone())];
-        all.extend(containers.iter().map(|container| Reach::Image(container.image.clone())));
+        let mut all = vec![HostReach::App(app.clone())];
+        all.extend(containers.iter().map(|container| HostReach::Image(container.image.clone())));
         all.extend(containers.iter().flat_map(of_container));
         all.extend(volumes.iter().flat_map(of_volume));
         let is_own = |name: &str| networks.iter().any(|network| !network.external && network.name == name);
         let of_networks = networks.iter().flat_map(of_network);
-        all.extend(of_networks.filter(|reach| !matches!(reach, Reach::ExternalNetwork(name) if is_own(name))));
+        all.extend(of_networks.filter(|reach| !matches!(reach, HostReach::ExternalNetwork(name) if is_own(name))));
         Self { own: Some(working_dir.clone()), all }
     }
 
@@ -55,7 +55,7 @@ impl Reaches {
             rendered;
         let mut reaches = Self::of_spec(spec);
         reaches.all.extend(stores.iter().flat_map(|(name, store)| placed(name, store)));
-        reaches.all.extend(probes.iter().filter_map(ExecUse::of_probe).map(Reach::Exec));
+        reaches.all.extend(probes.iter().filter_map(ExecUse::of_probe).map(HostReach::Exec));
         reaches
     }
 
@@ -67,8 +67,8 @@ impl Reaches {
         found: impl IntoIterator<Item = &'a MountFound>,
     ) -> Self {
         let Store { engine, kind: _, stop: _, pause: _, checks: _ } = store;
-        let mut all: Vec<Reach> = tools(name, engine).into_iter().collect();
-        all.extend(store.bucket().map(|bucket| Reach::Bucket(Box::new(bucket.clone()))));
+        let mut all: Vec<HostReach> = tools(name, engine).into_iter().collect();
+        all.extend(store.bucket().map(|bucket| HostReach::Bucket(Box::new(bucket.clone()))));
         all.extend(found.into_iter().flat_map(|mount| of_mount(name, spec, mount)));
         Self { own: Some(spec.working_dir.clone()), all }
     }
@@ -83,7 +83,7 @@ impl Reaches {
                 DatabaseQuestion::Command { service, .. } => runs(service),
                 DatabaseQuestion::Query(_) => store.engine.service().is_some_and(runs),
             });
-            reaches.all.extend(is_asked.then(|| Reach::Exec(ExecUse::Check { store: name.clone() })));
+            reaches.all.extend(is_asked.then(|| HostReach::Exec(ExecUse::Check { store: name.clone() })));
         }
         reaches
     }
@@ -93,7 +93,7 @@ impl Reaches {
     pub fn of_restore<'a>(rendered: &Rendered, stores: impl IntoIterator<Item = (&'a StoreName, &'a Store)>) -> Self {
         let mut reaches = Self::of_instance(rendered);
         reaches.all.extend(stores.into_iter().flat_map(|(name, store)| tools(name, &store.engine)));
-        let rebuilt = rendered.rebuilds.keys().map(|store| Reach::Exec(ExecUse::Rebuild { store: store.clone() }));
+        let rebuilt = rendered.rebuilds.keys().map(|store| HostReach::Exec(ExecUse::Rebuild { store: store.clone() }));
         reaches.all.extend(rebuilt);
         reaches
     }
@@ -135,16 +135,16 @@ impl Reaches {
     }
 }
 
-fn of_endpoint(repository: &RepositoryName, endpoint: &str, bucket: &str) -> Reach {
+fn of_endpoint(repository: &RepositoryName, endpoint: &str, bucket: &str) -> HostReach {
     let (endpoint, bucket) = (endpoint.to_owned(), bucket.to_owned());
-    Reach::RepositoryEndpoint { repository: repository.clone(), endpoint, bucket }
+    HostReach::RepositoryEndpoint { repository: repository.clone(), endpoint, bucket }
 }
 
-fn of_folder(repository: &RepositoryName, path: &str) -> Reach {
-    Reach::RepositoryFolder { repository: repository.clone(), path: path.to_owned() }
+fn of_folder(repository: &RepositoryName, path: &str) -> HostReach {
+    HostReach::RepositoryFolder { repository: repository.clone(), path: path.to_owned() }
 }
 
-fn of_container(container: &ContainerSpec) -> Vec<Reach> {
+fn of_container(container: &ContainerSpec) -> Vec<HostReach> {
     let ContainerSpec {
         service,
         image: _,
@@ -183,7 +183,7 @@ fn of_container(container: &ContainerSpec) -> Vec<Reach> {
         files: _,
         config_hash: _,
     } = container;
-    let mut reaches: Vec<Reach> = mounts.iter().filter_map(|mount| mounted(&mount.source)).collect();
+    let mut reaches: Vec<HostReach> = mounts.iter().filter_map(|mount| mounted(&mount.source)).collect();
     let powers = [
         (*privileged == Switch::On).then_some(Power::Privileged),
         has_host_network(network_mode).then_some(Power::HostNetwork),
@@ -192,15 +192,15 @@ fn of_container(container: &ContainerSpec) -> Vec<Reach> {
     ];
     // One is said: whoever allows it allows them all.
     let power = powers.into_iter().flatten().next();
-    reaches.extend(power.map(|power| Reach::Power { service: service.clone(), power }));
+    reaches.extend(power.map(|power| HostReach::Power { service: service.clone(), power }));
     reaches.extend(logging.iter().flat_map(|logging| log_reaches(service, logging)));
     reaches
 }
 
-fn mounted(source: &MountSource) -> Option<Reach> {
+fn mounted(source: &MountSource) -> Option<HostReach> {
     match source {
         MountSource::Bind { path, if_missing: _, relabel: _ } => {
-            Some(Reach::Path { path: path.clone(), used: PathUse::Mount })
+            Some(HostReach::Path { path: path.clone(), used: PathUse::Mount })
         }
         // A volume is judged as one of the instance's.
         MountSource::Volume(_) | MountSource::Anonymous | MountSource::Tmpfs { .. } => None,
@@ -214,19 +214,19 @@ fn has_host_network(mode: &NetworkMode) -> bool {
     }
 }
 
-fn of_volume(volume: &VolumeSpec) -> Vec<Reach> {
+fn of_volume(volume: &VolumeSpec) -> Vec<HostReach> {
     let VolumeSpec { name, key: _, external, driver: _, options: _, labels: _ } = volume;
     let targets = volume.targets().into_iter().map(|target| of_target(name, &target, &PathUse::Mount));
-    let external = external.then(|| Reach::ExternalVolume(name.clone()));
+    let external = external.then(|| HostReach::ExternalVolume(name.clone()));
     external.into_iter().chain(targets).collect()
 }
 
-fn of_target(volume: &str, target: &VolumeTarget, used: &PathUse) -> Reach {
+fn of_target(volume: &str, target: &VolumeTarget, used: &PathUse) -> HostReach {
     let volume = volume.to_owned();
     match target {
-        VolumeTarget::Path(path) => Reach::Path { path: path.clone(), used: used.clone() },
-        VolumeTarget::Share(source) => Reach::RemoteVolume { volume, source: source.clone() },
-        VolumeTarget::Driver(driver) => Reach::VolumeDriver { volume, driver: driver.clone() },
+        VolumeTarget::Path(path) => HostReach::Path { path: path.clone(), used: used.clone() },
+        VolumeTarget::Share(source) => HostReach::RemoteVolume { volume, source: source.clone() },
+        VolumeTarget::Driver(driver) => HostReach::VolumeDriver { volume, driver: driver.clone() },
     }
 }
 
@@ -235,11 +235,11 @@ const DEVICE_OPTIONS: [&str; 2] = ["parent", "com.docker.network.bridge.name"];
 /// The drivers that keep containers behind a bridge of their own.
 const APART: [&str; 2] = ["bridge", "overlay"];
 
-fn of_network(network: &NetworkSpec) -> Vec<Reach> {
+fn of_network(network: &NetworkSpec) -> Vec<HostReach> {
     let NetworkSpec { name, key, external, driver, internal: _, subnets: _, options, labels: _, config_hash: _ } =
         network;
-    let device = |key: String| Reach::NetworkDevice { network: name.clone(), key };
-    let mut reaches: Vec<Reach> = external.then(|| Reach::ExternalNetwork(name.clone())).into_iter().collect();
+    let device = |key: String| HostReach::NetworkDevice { network: name.clone(), key };
+    let mut reaches: Vec<HostReach> = external.then(|| HostReach::ExternalNetwork(name.clone())).into_iter().collect();
     let driver = driver.as_deref().filter(|driver| !APART.contains(driver));
     reaches.extend(driver.map(|driver| device(format!("driver: {driver}"))));
     reaches.extend(options.keys().filter(|key| DEVICE_OPTIONS.contains(&key.as_str())).map(|key| device(key.clone())));
@@ -248,11 +248,11 @@ fn of_network(network: &NetworkSpec) -> Vec<Reach> {
 }
 
 /// Where the release itself says that a store is.
-fn placed(name: &StoreName, store: &Store) -> Vec<Reach> {
-    let folder = |path: &String| Reach::Path { path: path.clone(), used: PathUse::Store(name.clone()) };
+fn placed(name: &StoreName, store: &Store) -> Vec<HostReach> {
+    let folder = |path: &String| HostReach::Path { path: path.clone(), used: PathUse::Store(name.clone()) };
     match &store.engine {
         DatabaseEngine::Volume(Files::Path(path)) => vec![folder(path)],
-        DatabaseEngine::S3(bucket) => vec![Reach::Bucket(Box::new(bucket.clone()))],
+        DatabaseEngine::S3(bucket) => vec![HostReach::Bucket(Box::new(bucket.clone()))],
         // What patterns take is known when it is found.
         DatabaseEngine::Volume(Files::Volume(_) | Files::Containers(_) | Files::Image(_))
         | DatabaseEngine::Postgresql(_)
@@ -266,7 +266,7 @@ fn placed(name: &StoreName, store: &Store) -> Vec<Reach> {
 }
 
 /// The programs inside containers without which a store can be neither dumped nor loaded.
-fn tools(name: &StoreName, engine: &DatabaseEngine) -> Option<Reach> {
+fn tools(name: &StoreName, engine: &DatabaseEngine) -> Option<HostReach> {
     match engine {
         DatabaseEngine::Postgresql(_)
         | DatabaseEngine::Mongodb(_)
@@ -274,30 +274,30 @@ fn tools(name: &StoreName, engine: &DatabaseEngine) -> Option<Reach> {
         | DatabaseEngine::Mysql(_)
         | DatabaseEngine::Redis(_)
         | DatabaseEngine::Neo4j(_)
-        | DatabaseEngine::Command(_) => Some(Reach::Exec(ExecUse::Tools { store: name.clone() })),
+        | DatabaseEngine::Command(_) => Some(HostReach::Exec(ExecUse::Tools { store: name.clone() })),
         DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) => None,
     }
 }
 
-fn of_mount(store: &StoreName, spec: &InstanceSpec, mount: &MountFound) -> Vec<Reach> {
+fn of_mount(store: &StoreName, spec: &InstanceSpec, mount: &MountFound) -> Vec<HostReach> {
     let MountFound { source, at, owner, devices } = mount;
     let mut names: Vec<String> = at.iter().map(|at| at.container.clone()).collect();
     let mut reaches = Vec::new();
     match source {
         MountedFrom::Folder(path) => {
-            reaches.push(Reach::Path { path: path.clone(), used: PathUse::Store(store.clone()) });
+            reaches.push(HostReach::Path { path: path.clone(), used: PathUse::Store(store.clone()) });
         }
         MountedFrom::Volume(name) => {
             let used = PathUse::Store(store.clone());
             reaches.extend(devices.iter().map(|target| of_target(name, target, &used)));
             names.push(name.clone());
             let is_external = spec.volumes.iter().any(|volume| volume.external && volume.name == *name);
-            reaches.extend(is_external.then(|| Reach::ExternalVolume(name.clone())));
+            reaches.extend(is_external.then(|| HostReach::ExternalVolume(name.clone())));
         }
     }
     match owner {
         Owner::Instance => {}
-        Owner::Nobody => reaches.push(Reach::Foreign { store: store.clone(), names }),
+        Owner::Nobody => reaches.push(HostReach::Foreign { store: store.clone(), names }),
     }
     reaches
 }

@@ -1,6 +1,6 @@
 //! How much longer the orders of one host and the heartbeats of another take while a third is in trouble.
 
-use crate::measurement::Pulse;
+use crate::measurement::Measurement;
 use fleet_tests::figure::{at_most, median};
 use fleet_tests::trouble::{Trouble, add_flood, ticking_lab};
 
@@ -20,9 +20,9 @@ pub fn measure() -> anyhow::Result<()> {
         }
         let (mut orders, mut heartbeats) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let without = Pulse::take(&lab, "tick-1", "lab-2")?;
+            let without = Measurement::take(&lab, "tick-1", "lab-2")?;
             let follower = trouble.begin(&lab)?;
-            let with = Pulse::take(&lab, "tick-1", "lab-2")?;
+            let with = Measurement::take(&lab, "tick-1", "lab-2")?;
             drop(follower);
             trouble.end(&lab)?;
             orders.push(with.order / without.order * 100.0);

@@ -11,14 +11,14 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// What was measured while something was, or was not, the matter with another host.
 #[derive(Debug, Clone, Copy)]
-pub struct Pulse {
+pub struct Measurement {
     /// The median time in seconds from asking for a restart until its end is known.
     pub order: f64,
     /// The median time in seconds between heartbeats of an idle host.
     pub heartbeat: f64,
 }
 
-impl Pulse {
+impl Measurement {
     /// Restarts the instance on one host again and again, and listens to another, which is idle.
     pub fn take(lab: &Lab, busy_instance: &str, idle_host: &str) -> anyhow::Result<Self> {
         let mut orders = Vec::new();

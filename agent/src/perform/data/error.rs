@@ -34,7 +34,7 @@ pub enum DataError {
     #[error(transparent)]
     Work(#[from] WorkError),
     #[error(transparent)]
-    Hands(#[from] RuntimeError),
+    Runtime(#[from] RuntimeError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
@@ -58,7 +58,7 @@ impl DataError {
             | Self::StoreForbidden { .. }
             | Self::Prepare(_)
             | Self::Work(_)
-            | Self::Hands(_)
+            | Self::Runtime(_)
             | Self::Ledger(_) => false,
         }
     }

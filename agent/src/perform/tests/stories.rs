@@ -61,7 +61,7 @@ async fn a_text_is_told_without_the_secrets_of_when_it_was_written() {
 
 #[tokio::test]
 async fn what_no_store_covers_is_said() {
-    let (_bed, agent) = installed(1).await;
+    let (_harness, agent) = installed(1).await;
     match agent.running() {
         Some(Running::Settled(said)) => {
             let coverage = said.coverage.expect("it was looked at");

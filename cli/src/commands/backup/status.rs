@@ -10,7 +10,7 @@ use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::labels::Selector;
 use fleet_core::names::InstanceName;
-use fleet_proto::v1::{GetStandingRequest, StandingView};
+use fleet_proto::v1::{BackupHealthView, GetBackupHealthRequest};
 
 /// Show how the backups of each instance stand, the worst first
 ///
@@ -36,10 +36,11 @@ pub struct BackupStatusArgs {
 
 pub async fn run(context: &Context, args: &BackupStatusArgs) -> Result<ExitStatus, CommandError> {
     let instance = args.instance.as_ref().map(ToString::to_string).unwrap_or_default();
-    let request = GetStandingRequest { selector: args.selector.to_string(), instance };
+    let request = GetBackupHealthRequest { selector: args.selector.to_string(), instance };
     let session = context.session().await?;
-    let list = session.ask("ask how backups stand", async |_| session.backups().get_standing(request).await).await?;
-    let look = (STANDING, (|view| view.instance.clone()) as fn(&StandingView) -> String);
+    let list =
+        session.ask("ask how backups stand", async |_| session.backups().get_backup_health(request).await).await?;
+    let look = (STANDING, (|view| view.instance.clone()) as fn(&BackupHealthView) -> String);
     show_list(context, args.output.output, &list.instances, look, "there are no instances yet")?;
     if matches!(args.output.output, Format::Table | Format::Wide) {
         why(&list.instances).into_iter().for_each(|line| context.printer.story(line));

@@ -15,7 +15,11 @@ use fleet_proto::v1;
 use tonic::Status;
 
 impl OperatorsService {
-    pub fn standing_now(&self, request: &v1::GetStandingRequest, now: Time) -> Result<v1::StandingList, Status> {
+    pub fn backup_health_now(
+        &self,
+        request: &v1::GetBackupHealthRequest,
+        now: Time,
+    ) -> Result<v1::BackupHealthList, Status> {
         const ATTEMPT: &str = "show how backups stand";
         let selector: Selector = read(ATTEMPT, &request.selector)?;
         let snapshot = self.shared.facts.read();
@@ -24,7 +28,7 @@ impl OperatorsService {
             snapshot.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
         }
         let plan_context = plan_context(&snapshot, now);
-        let views = StandingViews { snapshot: &snapshot, plan_context: &plan_context };
+        let views = BackupHealthViews { snapshot: &snapshot, plan_context: &plan_context };
         let is_chosen = |(name, instance): &(&InstanceName, &InstanceDesired)| {
             let labels = snapshot.desired().hosts.get(&instance.host).map(|host| &host.labels);
             let is_named = request.instance.is_empty() || name.as_str() == request.instance;
@@ -38,15 +42,15 @@ impl OperatorsService {
         let mut found: Vec<_> = chosen.filter_map(|(name, _)| Some((plan_context.health(name)?, name))).collect();
         found.sort_by(|(a, x), (b, y)| order(a).cmp(&order(b)).then_with(|| x.cmp(y)));
         let instances = found.iter().map(|(health, name)| views.view(name, health)).collect();
-        Ok(v1::StandingList { now_ms: now.0, instances })
+        Ok(v1::BackupHealthList { now_ms: now.0, instances })
     }
 }
 
 impl OperatorsService {
-    pub fn standing_of(&self, name: &InstanceName, now: Time) -> Option<v1::StandingView> {
+    pub fn backup_health_of(&self, name: &InstanceName, now: Time) -> Option<v1::BackupHealthView> {
         let snapshot = self.shared.facts.read();
         let plan_context = plan_context(&snapshot, now);
-        StandingViews { snapshot: &snapshot, plan_context: &plan_context }.of(name)
+        BackupHealthViews { snapshot: &snapshot, plan_context: &plan_context }.of(name)
     }
 }
 
@@ -71,17 +75,17 @@ pub fn tally(snapshot: &StateSnapshot, plan_context: &PlanContext<'_>) -> v1::Ba
     tally
 }
 
-struct StandingViews<'a> {
+struct BackupHealthViews<'a> {
     snapshot: &'a StateSnapshot,
     plan_context: &'a PlanContext<'a>,
 }
 
-impl StandingViews<'_> {
-    fn of(&self, name: &InstanceName) -> Option<v1::StandingView> {
+impl BackupHealthViews<'_> {
+    fn of(&self, name: &InstanceName) -> Option<v1::BackupHealthView> {
         Some(self.view(name, &self.plan_context.health(name)?))
     }
 
-    fn view(&self, name: &InstanceName, health: &BackupHealth) -> v1::StandingView {
+    fn view(&self, name: &InstanceName, health: &BackupHealth) -> v1::BackupHealthView {
         let host = self.snapshot.instance(name).map(|instance| &instance.host);
         let seen = host.and_then(|host| self.snapshot.observed().hosts.get(host));
         let newest = health.newest.as_ref();
@@ -94,7 +98,7 @@ impl StandingViews<'_> {
             asked: copy.is_asked,
             problem: copy.problems.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("; "),
         });
-        v1::StandingView {
+        v1::BackupHealthView {
             instance: name.to_string(),
             host: host.map(ToString::to_string).unwrap_or_default(),
             host_online: seen.is_some_and(|seen| seen.link == LinkState::Online),

@@ -19,9 +19,9 @@ impl Backups for BackupsService {
     type VerifyStream = Answers<v1::VerifyLine>;
     type ExtractStream = Answers<v1::ExtractPiece>;
 
-    async fn get_standing(&self, request: Request<v1::GetStandingRequest>) -> Answer<v1::StandingList> {
+    async fn get_backup_health(&self, request: Request<v1::GetBackupHealthRequest>) -> Answer<v1::BackupHealthList> {
         self.0.caller(&request, Role::Viewer)?;
-        self.0.standing_now(request.get_ref(), clock::now()).map(Response::new)
+        self.0.backup_health_now(request.get_ref(), clock::now()).map(Response::new)
     }
 
     async fn list_backups(&self, request: Request<v1::ListBackupsRequest>) -> Answer<v1::BackupList> {
