@@ -29,8 +29,8 @@ mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tool;
-mod zone;
 
+pub use crate::zone::{Zone, ZoneError, moment};
 pub use access::{FilesParent, LocationAccess, RepositoryAccess, Secret};
 pub use backup_health::{BackupHealth, CopyHealth, HealthInput, HealthLevel, Next, has_failed, rough};
 pub use backup_plan::{
@@ -70,4 +70,3 @@ pub use tool::{
     loads_beside, note_tool, others, others_tool, prepare_tools, reading, ready_tool, rebuild_tool, settled_tool,
     undo_tools,
 };
-pub use zone::{Zone, ZoneError, moment};

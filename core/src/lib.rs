@@ -25,3 +25,4 @@ pub mod steps;
 pub mod time;
 pub mod units;
 pub mod window;
+mod zone;

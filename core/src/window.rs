@@ -1,6 +1,9 @@
-//! The hours in which something may happen: `Mon-Fri 22:00-04:00+01:00`.
+//! The hours in which something may happen: `Mon-Fri 22:00-04:00 Europe/Berlin`.
 
 use crate::time::Time;
+use crate::zone::Zone;
+use jiff::civil::{Date, Weekday};
+use jiff::{Span, ToSpan};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -8,38 +11,51 @@ use std::time::Duration;
 
 const MINUTES_A_DAY: i64 = 24 * 60;
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+/// A window that opens at all opens within this many days.
+const LOOKED_AHEAD: i32 = 9;
 
-/// A stretch of each of some days, in a fixed offset from UTC. It may run past midnight.
+/// A stretch of each of some days, by the clocks of a time zone. It may run past midnight.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Window {
     /// Monday first; the day on which the window opens.
     days: [bool; 7],
+    /// Minutes after midnight.
     from: i64,
     to: i64,
-    offset: i64,
+    zone: Zone,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a window: write [DAYS ]HH:MM-HH:MM[+HH:MM], such as `Mon-Fri 22:00-04:00+01:00` (UTC without an offset)"
+    "`{0}` is not a window: write [DAYS ]HH:MM-HH:MM[ ZONE], such as `Mon-Fri 22:00-04:00 Europe/Berlin` or `22:00-04:00+01:00` \
+     (UTC without a zone)"
 )]
 pub struct WindowError(String);
 
 impl Window {
+    /// The length on a day without a change of clocks.
     pub fn length(&self) -> Duration {
-        let minutes = (self.to - self.from).rem_euclid(MINUTES_A_DAY);
-        let whole_day = if minutes == 0 { MINUTES_A_DAY } else { minutes };
-        Duration::from_secs(whole_day.unsigned_abs() * 60)
+        Duration::from_secs(self.minutes().unsigned_abs() * 60)
+    }
+
+    fn minutes(&self) -> i64 {
+        match (self.to - self.from).rem_euclid(MINUTES_A_DAY) {
+            0 => MINUTES_A_DAY,
+            minutes => minutes,
+        }
     }
 
     pub fn is_open(&self, now: Time) -> bool {
-        self.opened_at(now).is_some_and(|opened| now < opened.after(self.length()))
+        self.closes_at(now).is_some()
     }
 
     /// The end of the window that is open now.
     pub fn closes_at(&self, now: Time) -> Option<Time> {
-        self.opened_at(now).map(|opened| opened.after(self.length())).filter(|end| now < *end)
+        let today = self.zone.zoned(now)?.date();
+        let yesterday = today.yesterday().ok();
+        let open = [Some(today), yesterday].into_iter().flatten().filter_map(|date| self.on(date));
+        open.filter(|(start, end)| *start <= now && now < *end).map(|(_, end)| end).max()
     }
 
     /// The next moment at which it is open: now, if it is.
@@ -47,37 +63,29 @@ impl Window {
         if self.is_open(now) {
             return now;
         }
-        let today = self.day_number(now);
-        let starts = (today..today + 9).filter(|day| self.is_on(*day)).filter_map(|day| self.start_of(day));
-        starts.into_iter().find(|start| *start > now).unwrap_or(now)
+        let Some(today) = self.zone.zoned(now).map(|now| now.date()) else { return now };
+        let dates = (0..LOOKED_AHEAD).filter_map(|days| today.checked_add(days.days()).ok());
+        let starts = dates.filter_map(|date| self.on(date)).map(|(start, _)| start);
+        starts.filter(|start| *start > now).min().unwrap_or(now)
     }
 
-    /// The latest opening that is not after now.
-    fn opened_at(&self, now: Time) -> Option<Time> {
-        let today = self.day_number(now);
-        let days = [today, today - 1].into_iter().filter(|day| self.is_on(*day));
-        let mut starts = days.filter_map(|day| self.start_of(day));
-        starts.find(|start| *start <= now)
-    }
-
-    fn day_number(&self, now: Time) -> i64 {
-        (minutes_of(now) + self.offset).div_euclid(MINUTES_A_DAY)
-    }
-
-    /// 1970-01-01 was a Thursday.
-    fn is_on(&self, day: i64) -> bool {
-        self.days[usize::try_from((day + 3).rem_euclid(7)).unwrap_or(0)]
-    }
-
-    /// Nothing before 1970.
-    fn start_of(&self, day: i64) -> Option<Time> {
-        let minutes = day * MINUTES_A_DAY + self.from - self.offset;
-        u64::try_from(minutes).ok().map(|minutes| Time(minutes * 60_000))
+    /// From when to when it is open, if it opens on a date. Clocks that go forward may skip all of it.
+    fn on(&self, date: Date) -> Option<(Time, Time)> {
+        if !self.days[index(date.weekday())] {
+            return None;
+        }
+        let at = |minutes: i64| {
+            let midnight = date.at(0, 0, 0, 0);
+            midnight.checked_add(Span::new().minutes(minutes)).ok().and_then(|local| self.zone.moment(local))
+        };
+        let (start, end) = (at(self.from)?, at(self.from + self.minutes())?);
+        (start < end).then_some((start, end))
     }
 }
 
-fn minutes_of(now: Time) -> i64 {
-    i64::try_from(now.0 / 60_000).unwrap_or(i64::MAX / 2)
+/// Monday first.
+fn index(day: Weekday) -> usize {
+    usize::try_from(day.to_monday_zero_offset()).unwrap_or(0)
 }
 
 impl FromStr for Window {
@@ -88,13 +96,18 @@ impl FromStr for Window {
 }
 
 fn read(text: &str) -> Option<Window> {
-    let (days, hours) = match text.trim().split_once(' ') {
-        Some((days, hours)) => (read_days(days)?, hours.trim()),
-        None => ([true; 7], text.trim()),
+    let text = text.trim();
+    let (days, rest) = match text.split_once(' ').filter(|_| !text.starts_with(|first: char| first.is_ascii_digit())) {
+        Some((days, rest)) => (read_days(days)?, rest.trim()),
+        None => ([true; 7], text),
     };
-    let (from, rest) = hours.split_once('-')?;
-    let (to, offset) = rest.split_at_checked(5)?;
-    Some(Window { days, from: read_hour(from, 23)?, to: read_hour(to, 24)?, offset: read_offset(offset)? })
+    let (from, rest) = rest.split_once('-')?;
+    let (to, zone) = rest.split_at_checked(5)?;
+    let zone = match zone.trim() {
+        "" => Zone::default(),
+        zone => zone.parse().ok()?,
+    };
+    Some(Window { days, from: read_hour(from, 23)?, to: read_hour(to, 24)?, zone })
 }
 
 fn read_days(text: &str) -> Option<[bool; 7]> {
@@ -120,17 +133,6 @@ fn read_hour(text: &str, last_hour: i64) -> Option<i64> {
     (two_digits && is_a_time).then_some(hour * 60 + minute)
 }
 
-fn read_offset(text: &str) -> Option<i64> {
-    match text.trim() {
-        "" | "Z" | "UTC" => Some(0),
-        signed => match (signed.strip_prefix('+'), signed.strip_prefix('-')) {
-            (Some(ahead), _) => read_hour(ahead, 14),
-            (None, Some(behind)) => read_hour(behind, 14).map(|minutes| -minutes),
-            (None, None) => None,
-        },
-    }
-}
-
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.days != [true; 7] {
@@ -138,8 +140,11 @@ impl fmt::Display for Window {
             write!(f, "{} ", names.join(","))?;
         }
         write!(f, "{:02}:{:02}-{:02}:{:02}", self.from / 60, self.from % 60, self.to / 60, self.to % 60)?;
-        let sign = if self.offset < 0 { '-' } else { '+' };
-        write!(f, "{sign}{:02}:{:02}", self.offset.abs() / 60, self.offset.abs() % 60)
+        match self.zone.as_str() {
+            "UTC" => f.write_str("+00:00"),
+            offset if offset.starts_with(['+', '-']) => f.write_str(offset),
+            name => write!(f, " {name}"),
+        }
     }
 }
 
@@ -194,12 +199,62 @@ mod tests {
         check("Sat,Sun 00:00-24:00", 0, false, 2 * 24 * 60);
     }
 
+    fn moment(text: &str) -> Time {
+        crate::zone::moment(text).expect("the moment is well formed")
+    }
+
+    #[test]
+    fn it_follows_the_clocks_of_its_zone() {
+        let window: Window = "22:00-04:00 Europe/Berlin".parse().expect("the window is well formed");
+        for (now, opens, closes) in [
+            ("2026-01-10T12:00:00Z", "2026-01-10T21:00:00Z", "2026-01-11T03:00:00Z"),
+            ("2026-07-10T12:00:00Z", "2026-07-10T20:00:00Z", "2026-07-11T02:00:00Z"),
+            // Clocks go forward in the first night, and back in the second.
+            ("2026-03-28T12:00:00Z", "2026-03-28T21:00:00Z", "2026-03-29T02:00:00Z"),
+            ("2026-10-24T12:00:00Z", "2026-10-24T20:00:00Z", "2026-10-25T03:00:00Z"),
+        ] {
+            let opens = moment(opens);
+            assert_eq!(window.opens_at(moment(now)), opens, "{now}");
+            assert_eq!(window.closes_at(opens), Some(moment(closes)), "{now}");
+            assert!(!window.is_open(moment(closes)), "{now}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_is_skipped_comes_later_and_one_that_comes_twice_is_the_first() {
+        let window: Window = "02:30-03:30 Europe/Berlin".parse().expect("the window is well formed");
+        for (now, opens, closes) in [
+            ("2026-03-29T00:00:00Z", "2026-03-29T01:30:00Z", None),
+            ("2026-10-25T00:00:00Z", "2026-10-25T00:30:00Z", Some("2026-10-25T02:30:00Z")),
+        ] {
+            let closes = closes.map(moment);
+            match closes {
+                Some(closes) => {
+                    assert_eq!(window.opens_at(moment(now)), moment(opens), "{now}");
+                    assert_eq!(window.closes_at(moment(opens)), Some(closes), "{now}");
+                }
+                // 02:30 is 03:30 in that night, and so its end: it does not open.
+                None => assert!(window.opens_at(moment(now)) > moment(opens), "{now}"),
+            }
+        }
+    }
+
     #[test]
     fn it_reads_back_as_written_and_nonsense_is_refused() {
-        for text in ["22:00-04:00+00:00", "Mon,Tue 00:00-24:00-05:30"] {
+        for text in ["22:00-04:00+00:00", "Mon,Tue 00:00-24:00-05:30", "Sat,Sun 22:00-04:00 Europe/Berlin"] {
             assert_eq!(text.parse::<Window>().map(|w| w.to_string()), Ok(text.to_owned()));
         }
-        for text in ["", "22-04", "22:00", "25:00-01:00", "Xyz 22:00-23:00", "22:00-23:00+99:00", "é2:00-é3:00"] {
+        for text in [
+            "22:00-04:00 Europe/Nowhere",
+            "22:00-04:00 Mon",
+            "",
+            "22-04",
+            "22:00",
+            "25:00-01:00",
+            "Xyz 22:00-23:00",
+            "22:00-23:00+99:00",
+            "é2:00-é3:00",
+        ] {
             assert!(text.parse::<Window>().is_err(), "`{text}` should be refused");
         }
     }

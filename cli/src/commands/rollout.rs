@@ -22,7 +22,7 @@ use clap::{Args, Subcommand};
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Examples:\n  fleet rollout --version 1.2\n  fleet rollout --version 1.2 --canary 1 --soak 10m --at-once 25% --per site=1\n  fleet rollout --version 1.2 --on site=fr --window 'Mon-Fri 22:00-04:00+01:00' --yes --detach\n  fleet rollout explain"
+    after_help = "Examples:\n  fleet rollout --version 1.2\n  fleet rollout --version 1.2 --canary 1 --soak 10m --at-once 25% --per site=1\n  fleet rollout --version 1.2 --on site=fr --window 'Mon-Fri 22:00-04:00 Europe/Berlin' --yes --detach\n  fleet rollout explain"
 )]
 pub struct RolloutArgs {
     #[command(flatten)]

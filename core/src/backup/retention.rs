@@ -4,10 +4,10 @@
 //! younger than a day, what was saved before a restore for a month, and what no order asked for. The last lets nothing else go.
 
 use super::policy::Keep;
-use super::zone::Zone;
 use super::{BackupKey, BackupSeen, Cause};
 use crate::names::BackupId;
 use crate::time::Time;
+use crate::zone::Zone;
 use jiff::Zoned;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

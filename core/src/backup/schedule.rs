@@ -1,8 +1,8 @@
 //! When backups are due: cron in a time zone, spread over the fleet.
 
-use super::zone::{Zone, ZoneError};
 use crate::names::InstanceName;
 use crate::time::Time;
+use crate::zone::{Zone, ZoneError};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::Zoned;

@@ -1,6 +1,7 @@
 //! Time zones: IANA names and fixed offsets, from data that is part of the program.
 
 use crate::time::Time;
+use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
@@ -31,9 +32,16 @@ impl Zone {
     }
 
     /// A moment as the people there read it; nothing beyond the year 9999.
-    pub(super) fn zoned(&self, at: Time) -> Option<Zoned> {
+    pub(crate) fn zoned(&self, at: Time) -> Option<Zoned> {
         let moment = Timestamp::from_millisecond(i64::try_from(at.0).ok()?).ok()?;
         Some(moment.to_zoned(self.rules.clone()))
+    }
+
+    /// The moment at which clocks there show a time. A time that is skipped in spring counts as the same stretch later, and one
+    /// that comes twice in autumn is the first. Nothing before 1970.
+    pub(crate) fn moment(&self, local: DateTime) -> Option<Time> {
+        let zoned = local.to_zoned(self.rules.clone()).ok()?;
+        u64::try_from(zoned.timestamp().as_millisecond()).ok().map(Time)
     }
 }
 
