@@ -44,7 +44,7 @@ fn a_wrong_command_line_is_told_in_two_lines() {
     );
     check(
         "fleet rollout --version 1.2 --window night",
-        "error: `night` is not a window: write [DAYS ]HH:MM-HH:MM[+HH:MM], such as `Mon-Fri 22:00-04:00+01:00` (UTC without an offset)\nhint: see `fleet rollout --help`",
+        "error: `night` is not a window: write [DAYS ]HH:MM-HH:MM[ ZONE], such as `Mon-Fri 22:00-04:00 Europe/Berlin` or `22:00-04:00+01:00` (UTC without a zone)\nhint: see `fleet rollout --help`",
     );
     check(
         "fleet --timeout 3 status",
