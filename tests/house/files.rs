@@ -100,3 +100,35 @@ fn a_script_can_be_run_and_stops_at_its_first_error() {
 fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o111 != 0)
 }
+
+/// The local paths to which a page links, without their anchors.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+    let paths = targets.map(|(target, _)| target.split('#').next().unwrap_or(target));
+    paths.filter(|path| !path.is_empty() && !path.contains("://"))
+}
+
+#[test]
+fn every_link_of_a_page_leads_somewhere() {
+    let mut pages = Vec::new();
+    collect(&house().join("docs"), "md", &mut pages);
+    pages.extend(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| house().join(name)));
+    let mut found = 0;
+    for page in pages {
+        let text = fs::read_to_string(&page).expect("a page is text");
+        for link in links(&text) {
+            found += 1;
+            let target = page.parent().expect("a page lies in a folder").join(link);
+            assert!(target.exists(), "{} links to {link}, which is not there", page.display());
+        }
+    }
+    assert!(found > 20, "links are found: {found}");
+}
+
+#[test]
+fn the_first_pages_are_short() {
+    for (name, most) in [("README.md", 120), ("ARCHITECTURE.md", 150)] {
+        let lines = fs::read_to_string(house().join(name)).expect("a page is text").lines().count();
+        assert!(lines <= most, "{name} has {lines} lines, at most {most}");
+    }
+}
