@@ -16,7 +16,7 @@ pub use listen::{OpenSet, ToAnswer, Unknown};
 use crate::clock;
 use crate::mask::MaskedBoard;
 use fleet_core::host_policy::HostPolicy;
-use fleet_proto::link::{Identity, LinkError, dial};
+use fleet_link::{Identity, LinkError, dial};
 use futures_util::future::{BoxFuture, FutureExt};
 use logged::LoggedLink;
 use std::path::PathBuf;

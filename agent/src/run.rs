@@ -18,7 +18,7 @@ use fleet_core::access::Subject;
 use fleet_core::facts::{Doing, Running};
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::{End, order_id};
-use fleet_proto::link::{Identity, IdentityError};
+use fleet_link::{Identity, IdentityError};
 use fleet_render::Renderer;
 use std::io;
 use std::path::{Path, PathBuf};

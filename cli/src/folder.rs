@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::error::CommandError;
-use fleet_proto::link::{Identity, IdentityError};
+use fleet_link::{Identity, IdentityError};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::folder;
 use fleet_core::units::Period;
-use fleet_proto::link::{self, Identity, LinkError};
+use fleet_link::{Identity, LinkError};
 use fleet_proto::v1::backups_client::BackupsClient;
 use fleet_proto::v1::operators_client::OperatorsClient;
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Session {
     /// Connects as the operator of this context, and renews the certificate when most of its life is over.
     pub async fn open(context: &Context) -> Result<Self, CommandError> {
         let identity = folder::load(context)?;
-        let dialed = timeout(context.timeout, link::dial(&identity)).await;
+        let dialed = timeout(context.timeout, fleet_link::dial(&identity)).await;
         let channel = dialed
             .map_err(|_| silent("reach the coordinator", &identity.address, context.timeout))?
             .map_err(|error| link_error(&format!("could not reach the coordinator at {}", identity.address), &error))?;
@@ -79,7 +79,7 @@ fn silent(what: &str, address: &str, limit: Duration) -> CommandError {
 
 fn is_old(context: &Context, identity: &Identity) -> bool {
     let random = getrandom::u32().unwrap_or(u32::MAX / 2);
-    context.now() >= link::renewal_moment(identity.issued, identity.expires, random)
+    context.now() >= fleet_link::renewal_moment(identity.issued, identity.expires, random)
 }
 
 /// Renewing is a kindness: when it fails, the old certificate is still good for a while.
@@ -93,7 +93,7 @@ async fn renew(context: &Context, old: &Identity, channel: Channel) {
 /// Leaves it to another command that is at it: of many successors, only the one that is kept last would be used.
 async fn renew_in_turn(context: &Context, old: &Identity, channel: Channel) -> Result<(), CommandError> {
     let Some(_turn) = folder::turn_to_renew(context, old)? else { return Ok(()) };
-    match timeout(context.timeout, link::renew(old, channel, context.now())).await {
+    match timeout(context.timeout, fleet_link::renew(old, channel, context.now())).await {
         Ok(Ok(new)) => folder::save(context, &new),
         Ok(Err(error)) => Err(link_error("could not renew your certificate", &error)),
         Err(_) => Err(silent("renew your certificate", &old.address, context.timeout)),

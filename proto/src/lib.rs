@@ -1,9 +1,8 @@
-//! The wire of fleet and what it keeps on disk: generated code, and the conversions to and from core's words.
+//! The wire protocol of fleet: generated code, and the conversions from and to core's types.
 //!
-//! **Invariant:** `convert` is the only place where wire and words meet; a value of 0 for an enum is refused there.
+//! **Invariant:** `convert` is the only place where messages and core's types meet; a value of 0 for an enum is refused there.
 
 pub mod convert;
-pub mod link;
 pub mod refusal;
 
 /// The generated code of package `fleet.v1`.

@@ -1,5 +1,5 @@
-//! Who may know whom: `core <- proto <- repository <- {agent, coordinator} <- tests` and `proto <- cli`, read from
-//! `cargo tree`.
+//! Which crate may depend on which, read from `cargo tree`: `{proto, repository, render} -> core`, `link -> proto`,
+//! `{coordinator, agent} -> {link, repository, render}` and `cli -> {link, render}`.
 
 use crate::house;
 use std::collections::BTreeSet;
@@ -30,12 +30,14 @@ fn core_is_pure() {
 }
 
 #[test]
-fn the_wire_knows_only_the_mind() {
+fn the_wire_and_the_link_know_only_core() {
+    check("fleet-proto", &["fleet-link", "rcgen"]);
+    check("fleet-link", &["fleet-repository", "fleet-agent", "fleet-coordinator", "fleet-cli", "sled", "bollard"]);
     check("fleet-proto", &["fleet-repository", "fleet-agent", "fleet-coordinator", "fleet-cli", "sled", "bollard"]);
 }
 
 #[test]
-fn what_renders_knows_only_the_mind() {
+fn what_renders_knows_only_core() {
     check("fleet-render", &["fleet-proto", "fleet-repository", "tonic", "sled", "bollard", "rustls"]);
 }
 

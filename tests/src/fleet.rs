@@ -21,7 +21,7 @@ use crate::process::{program, wait_until};
 use fleet_agent::fake::{Behaviour, World};
 use fleet_core::access::JoinToken;
 use fleet_core::time::Time;
-use fleet_proto::link::{Identity, admit, dial};
+use fleet_link::{Identity, admit, dial};
 use fleet_proto::v1;
 use fleet_proto::v1::operators_client::OperatorsClient;
 use std::collections::BTreeMap;

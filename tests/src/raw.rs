@@ -1,6 +1,6 @@
 //! The wire without our types: bytes as they are for messages, and connections without a certificate.
 
-use fleet_proto::link::SERVER_NAME;
+use fleet_link::SERVER_NAME;
 use hyper_util::rt::TokioIo;
 use prost::bytes::{Buf, BufMut};
 use rustls::{ClientConfig, RootCertStore};

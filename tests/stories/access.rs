@@ -1,7 +1,7 @@
 //! Who may what, and how access ends.
 
 use fleet_core::access::Subject;
-use fleet_proto::link::{Identity, LinkError, dial};
+use fleet_link::{Identity, LinkError, dial};
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::{PROTOCOL, v1};
 use fleet_tests::fleet::Fleet;

@@ -2,7 +2,7 @@
 
 use fleet_core::access::{JoinToken, Joiner};
 use fleet_core::time::Time;
-use fleet_proto::link::{Identity, LinkError, admit, admit_as};
+use fleet_link::{Identity, LinkError, admit, admit_as};
 use fleet_proto::refusal::RefusalReason;
 use fleet_tests::fleet::{Fleet, now};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

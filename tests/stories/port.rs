@@ -2,7 +2,7 @@
 
 use fleet_coordinator::home::HomeError;
 use fleet_core::time::Time;
-use fleet_proto::link::{Identity, dial};
+use fleet_link::{Identity, dial};
 use fleet_proto::refusal::{RefusalReason, hint_of, word_of};
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::{MESSAGE_LIMIT, PROTOCOL, v1};

@@ -1,6 +1,6 @@
 //! What went wrong, in at most three lines, and the exit code that says so to programs.
 
-use fleet_proto::link::LinkError;
+use fleet_link::LinkError;
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;

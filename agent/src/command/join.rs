@@ -4,7 +4,7 @@ use super::error::CommandError;
 use super::{Join, say};
 use crate::{clock, identity_path};
 use fleet_core::access::{JoinToken, Joiner, Subject};
-use fleet_proto::link::{Identity, IdentityError, admit_as};
+use fleet_link::{Identity, IdentityError, admit_as};
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};

@@ -4,7 +4,7 @@ use super::Run;
 use super::error::CommandError;
 use crate::runtime::{DockerRuntime, Limits};
 use crate::{Config, RunError};
-use fleet_proto::link::IdentityError;
+use fleet_link::IdentityError;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 

@@ -9,7 +9,7 @@ use fleet_core::backup::DataAction;
 use fleet_core::names::InstanceName;
 use fleet_core::order::{Action, Order};
 use fleet_core::time::Time;
-use fleet_proto::link::Identity;
+use fleet_link::Identity;
 use std::fmt::Write;
 
 /// The ended orders that are shown.

@@ -1,8 +1,8 @@
 //! Hears what the coordinator says through `Watch`.
 
 use fleet_core::names::{InstanceName, OrderId};
+use fleet_link::LinkError;
 use fleet_proto::convert::{OutgoingOrder, incoming_order};
-use fleet_proto::link::LinkError;
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::v1::{self, WatchRequest, to_agent::Kind};
 use fleet_proto::{MESSAGE_LIMIT, PROTOCOL};

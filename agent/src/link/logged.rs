@@ -1,6 +1,6 @@
 //! What the log tells of the link: each change once, not each attempt.
 
-use fleet_proto::link::{Identity, LinkError};
+use fleet_link::{Identity, LinkError};
 
 /// How the link was when it was last spoken of.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use super::{random, until};
 use crate::clock;
 use fleet_core::time::Time;
-use fleet_proto::link::{Identity, renew, renewal_moment};
+use fleet_link::{Identity, renew, renewal_moment};
 use std::time::Duration;
 use tonic::transport::Channel;
 

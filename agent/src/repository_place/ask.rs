@@ -2,7 +2,7 @@
 
 use super::status::{error_of, is_passing};
 use bytes::Bytes;
-use fleet_proto::link::{Identity, dial};
+use fleet_link::{Identity, dial};
 use fleet_proto::v1::repositories_client::RepositoriesClient;
 use fleet_proto::v1::{AddFile, FileName, ListFiles, ReadFile, add_file};
 use fleet_repository::{ActivityCounter, BackendError};

@@ -7,7 +7,7 @@ pub use files::RepositoryFiles;
 
 use fleet_core::access::JoinToken;
 use fleet_core::app::Bundle;
-use fleet_proto::link::SERVER_NAME;
+use fleet_link::SERVER_NAME;
 use fleet_proto::v1::agents_server::{Agents, AgentsServer};
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::identity_server::{Identity, IdentityServer};

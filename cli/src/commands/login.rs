@@ -8,7 +8,7 @@ use crate::folder;
 use crate::session::link_error;
 use clap::Args;
 use fleet_core::access::{JoinToken, Joiner, Subject};
-use fleet_proto::link;
+
 use fleet_proto::v1::WhoAmIRequest;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ pub async fn run(context: &Context, args: &LoginArgs) -> Result<ExitStatus, Comm
     let token = read_token(context, args)?;
     refuse_second_login(context)?;
     folder::prepare(context)?;
-    let admitted = timeout(context.timeout, link::admit_as(Joiner::Operator, &token, context.now())).await;
+    let admitted = timeout(context.timeout, fleet_link::admit_as(Joiner::Operator, &token, context.now())).await;
     let identity = admitted
         .map_err(|_| {
             CommandError::unreachable("could not log in").because(format!("{} did not answer", token.address))

@@ -35,7 +35,7 @@ impl Authority {
     /// The coordinator's certificate with the CA's after it, and its key.
     pub fn server(&self) -> (String, String) {
         let key = KeyPair::generate().expect("a key can be made");
-        let params = CertificateParams::new(vec![fleet_proto::link::SERVER_NAME.to_owned()]).expect("it is a name");
+        let params = CertificateParams::new(vec![fleet_link::SERVER_NAME.to_owned()]).expect("it is a name");
         let certificate = params.signed_by(&key, &self.issuer).expect("it can be signed");
         (format!("{}{}", certificate.pem(), self.pem()), key.serialize_pem())
     }

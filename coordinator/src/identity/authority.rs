@@ -3,7 +3,7 @@
 use super::IdentityError;
 use fleet_core::access::Subject;
 use fleet_core::time::Time;
-use fleet_proto::link::SERVER_NAME;
+use fleet_link::SERVER_NAME;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,

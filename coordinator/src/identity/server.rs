@@ -87,7 +87,7 @@ mod tests {
     use crate::clock;
     use crate::identity::{Serial, peer_of};
     use fleet_core::access::Subject;
-    use fleet_proto::link::SERVER_NAME;
+    use fleet_link::SERVER_NAME;
     use rustls::ClientConfig;
     use tokio::io::duplex;
     use tokio_rustls::{TlsAcceptor, TlsConnector};

@@ -4,7 +4,7 @@ use crate::harness::{FakeAgent, Harness, LIMIT, Operators, now, settled, token};
 use crate::stories::{fleet, installed};
 use fleet_core::backup::{Cause, CopyMade, DataAction, DataResult, DrillMade, Manifest, Others, Proof, RestoreMade};
 use fleet_core::order::Release;
-use fleet_proto::link::{admit, dial};
+use fleet_link::{admit, dial};
 use fleet_proto::v1::backups_client::BackupsClient;
 use fleet_proto::v1::{self, from_agent, order::Action, order_report::Outcome};
 use std::fmt::Debug;

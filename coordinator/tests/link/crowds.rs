@@ -1,7 +1,7 @@
 //! Many connections at once: silent ones, those of one certificate, those of a revoked one. The others are served.
 
 use crate::harness::{FakeAgent, Harness, LIMIT, is_revoked, now, operators_as};
-use fleet_proto::link::{Identity, admit, dial};
+use fleet_link::{Identity, admit, dial};
 use fleet_proto::refusal::hint_of;
 use fleet_proto::v1::{self, agents_client::AgentsClient};
 use fleet_proto::{MESSAGE_LIMIT, PROTOCOL};

@@ -4,7 +4,7 @@ use crate::harness::{FakeAgent, Harness, Operators, goal, hello_of, install, is_
 use crate::metrics::{ask, get};
 use crate::stories::{fleet, installed, until};
 use fleet_core::access::JoinToken;
-use fleet_proto::link::{Identity, admit};
+use fleet_link::{Identity, admit};
 use fleet_proto::v1::{self, from_agent::Kind};
 
 async fn host(admin: &mut Operators) -> v1::HostView {

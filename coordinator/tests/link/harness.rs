@@ -6,7 +6,7 @@ use fleet_coordinator::store::{Batch, Store};
 use fleet_core::access::JoinToken;
 use fleet_core::app::Bundle;
 use fleet_core::time::Time;
-use fleet_proto::link::{Identity, LinkError, admit, dial};
+use fleet_link::{Identity, LinkError, admit, dial};
 use fleet_proto::refusal::{RefusalReason, refuse, word_of};
 use fleet_proto::v1::{self, agents_client::AgentsClient, from_agent, operators_client::OperatorsClient, to_agent};
 use fleet_proto::{MESSAGE_LIMIT, PROTOCOL};

@@ -2,7 +2,7 @@
 
 use crate::harness::{FakeAgent, LIMIT, Operators, done, goal, install, settled};
 use crate::stories::fleet;
-use fleet_proto::link::Identity;
+use fleet_link::Identity;
 use fleet_proto::v1::{self, order::Action};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};

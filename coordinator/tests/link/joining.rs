@@ -3,7 +3,7 @@
 use crate::harness::{FakeAgent, Harness, is_revoked, now, operators, token};
 use fleet_core::access::JoinToken;
 use fleet_core::time::Time;
-use fleet_proto::link::{LinkError, admit, dial, renew};
+use fleet_link::{LinkError, admit, dial, renew};
 use fleet_proto::refusal::{RefusalReason, word_of};
 use fleet_proto::v1;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use fleet_coordinator::facts::Facts;
 use fleet_coordinator::home::{Home, HomeError};
 use fleet_coordinator::own::{OwnBackup, OwnError, RestoreError, restore, take_own_backup};
 use fleet_coordinator::repositories::WorkerLauncher;
-use fleet_proto::link::{dial, renew};
+use fleet_link::{dial, renew};
 use fleet_proto::v1;
 use fleet_repository::backend::S3Address;
 use fleet_repository::worker::BackendSpec;

@@ -3,7 +3,7 @@
 use crate::harness::{FakeAgent, Harness, LIMIT, hello, now};
 use fleet_coordinator::home::{Home, HomeError};
 use fleet_coordinator::store::StoreError;
-use fleet_proto::link::dial;
+use fleet_link::dial;
 use fleet_proto::refusal::{RefusalReason, word_of};
 use fleet_proto::v1::{self, from_agent};
 use fleet_proto::{MESSAGE_LIMIT, PROTOCOL};
@@ -75,7 +75,7 @@ impl tonic::codec::Decoder for Raw {
     }
 }
 
-async fn send_raw(identity: &fleet_proto::link::Identity, path: &'static str, bytes: Vec<u8>) -> tonic::Status {
+async fn send_raw(identity: &fleet_link::Identity, path: &'static str, bytes: Vec<u8>) -> tonic::Status {
     let channel = dial(identity).await.expect("the port is open");
     let mut grpc = tonic::client::Grpc::new(channel);
     grpc.ready().await.expect("the channel is ready");

@@ -2,7 +2,7 @@
 
 use crate::harness::{Operators, bundle, now, operators_as, push};
 use fleet_core::access::JoinToken;
-use fleet_proto::link::admit;
+use fleet_link::admit;
 use fleet_proto::v1;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -198,7 +198,7 @@ async fn a_coordinator_is_backed_up_and_brought_back_by_its_commands() {
 }
 
 /// What the coordinator told of itself.
-async fn told_of_itself(identity: &fleet_proto::link::Identity) -> Vec<String> {
+async fn told_of_itself(identity: &fleet_link::Identity) -> Vec<String> {
     let request = v1::ListEventsRequest { subject: "coordinator".to_owned(), tail: 50, follow: false };
     let events = operators_as(identity).await.list_events(request).await.expect("they are seen").into_inner();
     let events: Vec<_> = tokio_stream::StreamExt::collect::<Vec<_>>(events).await;

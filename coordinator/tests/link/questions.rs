@@ -53,7 +53,7 @@ async fn logs_that_are_cut_off_say_so_whether_or_not_the_answer_had_begun() {
         let status = read.expect_err("it was cut off");
         assert_eq!(status.code(), Code::FailedPrecondition);
         assert!(status.message().contains("`lab-1` was lost while it answered"), "{status}");
-        let error = fleet_proto::link::LinkError::from_status("", status);
+        let error = fleet_link::LinkError::from_status("", status);
         assert_eq!(error.hint().as_deref(), Some("read them again: `fleet logs notes-1 --follow`"));
     };
 

@@ -2,7 +2,7 @@
 
 use crate::harness::{Harness, now, token};
 use bytes::{Buf, BufMut};
-use fleet_proto::link::{Identity, admit, dial};
+use fleet_link::{Identity, admit, dial};
 use fleet_proto::refusal::{RefusalReason, word_of};
 use fleet_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};

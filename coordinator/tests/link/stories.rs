@@ -25,7 +25,7 @@ pub async fn until(operators: &mut Operators, name: &str, is_so: impl Fn(&Option
 }
 
 /// A coordinator with one host, connected, and a release.
-pub async fn fleet() -> (Harness, Operators, fleet_proto::link::Identity, FakeAgent) {
+pub async fn fleet() -> (Harness, Operators, fleet_link::Identity, FakeAgent) {
     let harness = Harness::new().await;
     let mut admin = harness.admin().await;
     let identity = harness.host(&mut admin, "lab-1").await;

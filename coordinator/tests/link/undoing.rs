@@ -3,7 +3,7 @@
 use crate::harness::{FakeAgent, Harness, Operators, bundle, done, goal, push, settled};
 use crate::import::{again, needs_a_person, values_key};
 use crate::stories::{fleet, installed, until};
-use fleet_proto::link::Identity;
+use fleet_link::Identity;
 use fleet_proto::v1;
 use tonic::Code;
 

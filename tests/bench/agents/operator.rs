@@ -4,7 +4,7 @@ use anyhow::{Context, bail, ensure};
 use fleet_core::access::JoinToken;
 use fleet_core::app::Bundle;
 use fleet_core::time::Time;
-use fleet_proto::link::{Identity, admit, dial};
+use fleet_link::{Identity, admit, dial};
 use fleet_proto::v1::operators_client::OperatorsClient;
 use fleet_proto::v1::{
     AddHostRequest, GetStatusRequest, InstallInstanceRequest, ProposeRolloutRequest, PushReleaseHead, PushReleasePiece,

@@ -2,9 +2,9 @@
 
 use fleet_agent::link::{AttemptEnd, wait};
 use fleet_core::order::{Action, Release};
+use fleet_link::{Identity, dial};
 use fleet_proto::PROTOCOL;
 use fleet_proto::convert::{OutgoingOrder, incoming_order};
-use fleet_proto::link::{Identity, dial};
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::v1::{self, FromAgent, WatchRequest, from_agent, to_agent};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -3,7 +3,7 @@
 use super::generate::{methods, request};
 use super::operator::{Operator, now};
 use fleet_core::access::JoinToken;
-use fleet_proto::link::{Identity, admit, dial};
+use fleet_link::{Identity, admit, dial};
 use fleet_proto::v1;
 use fleet_proto::v1::operators_client::OperatorsClient;
 use fleet_tests::random::Random;

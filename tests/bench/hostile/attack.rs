@@ -3,7 +3,7 @@
 use super::operator::{Operator, instance_name, now};
 use fleet_core::access::JoinToken;
 use fleet_core::app::Bundle;
-use fleet_proto::link::{Identity, admit, dial};
+use fleet_link::{Identity, admit, dial};
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::v1::backups_client::BackupsClient;
 use fleet_proto::v1::operators_client::OperatorsClient;

@@ -18,7 +18,7 @@ mod attack;
 mod kept;
 
 use attack::{Attack, Attackers};
-use fleet_proto::link::{Identity, dial};
+use fleet_link::{Identity, dial};
 use fleet_proto::v1::GetStatusRequest;
 use fleet_proto::v1::operators_client::OperatorsClient;
 use fleet_tests::figure;

@@ -20,7 +20,7 @@ mod swarm;
 use anyhow::Context;
 use data::{Data, PIECE};
 use fleet_core::time::Time;
-use fleet_proto::link::{Identity, dial};
+use fleet_link::{Identity, dial};
 use fleet_proto::v1::BackUpRequest;
 use fleet_proto::v1::backups_client::BackupsClient;
 use fleet_repository::worker::{Answer, BackendSpec, Limits, Request, StreamSpec, Work, Worker};

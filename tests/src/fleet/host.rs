@@ -4,7 +4,7 @@ use super::worker;
 use fleet_agent::fake::FakeRuntime;
 use fleet_agent::ledger::Ledger;
 use fleet_agent::{Config, identity_path};
-use fleet_proto::link::Identity;
+use fleet_link::Identity;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tokio::runtime::{Builder, Runtime};

@@ -4,7 +4,7 @@ use super::command_output::{CommandOutput, Kept};
 use super::{PATIENCE, now, worker};
 use crate::process::wait_until;
 use fleet_cli::{Environment, Input, Output};
-use fleet_proto::link::Identity;
+use fleet_link::Identity;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::fs;

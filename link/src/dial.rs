@@ -1,8 +1,8 @@
 //! The channel to the coordinator: TCP, TLS 1.3 or 1.2 with the one CA we trust, HTTP/2.
 
-use super::SERVER_NAME;
-use super::error::LinkError;
-use super::identity::Identity;
+use crate::SERVER_NAME;
+use crate::error::LinkError;
+use crate::identity::Identity;
 use hyper_util::rt::TokioIo;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};

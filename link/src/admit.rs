@@ -1,13 +1,13 @@
 //! First contact: a join token for a certificate.
 
-use super::dial::dial_unknown;
-use super::error::LinkError;
-use super::identity::Identity;
-use crate::PROTOCOL;
-use crate::v1::join_client::JoinClient;
-use crate::v1::{self, AdmitRequest, Certificate};
+use crate::dial::dial_unknown;
+use crate::error::LinkError;
+use crate::identity::Identity;
 use fleet_core::access::{JoinToken, Joiner};
 use fleet_core::time::Time;
+use fleet_proto::PROTOCOL;
+use fleet_proto::v1::join_client::JoinClient;
+use fleet_proto::v1::{self, AdmitRequest, Certificate};
 use rcgen::{CertificateParams, KeyPair};
 use sha2::{Digest, Sha256};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! What can be wrong between here and the coordinator, each with what to do about it.
 
-use crate::refusal::{RefusalReason, hint_of, word_of};
+use fleet_proto::refusal::{RefusalReason, hint_of, word_of};
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use std::error::Error;
 use std::io;

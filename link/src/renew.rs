@@ -1,11 +1,11 @@
 //! A new certificate while the old one still holds.
 
-use super::admit::{identity, new_key};
-use super::error::LinkError;
-use super::identity::Identity;
-use crate::v1::RenewRequest;
-use crate::v1::identity_client::IdentityClient;
+use crate::admit::{identity, new_key};
+use crate::error::LinkError;
+use crate::identity::Identity;
 use fleet_core::time::Time;
+use fleet_proto::v1::RenewRequest;
+use fleet_proto::v1::identity_client::IdentityClient;
 use std::time::Duration;
 use tonic::Request;
 use tonic::transport::Channel;
