@@ -104,7 +104,7 @@ fn read(text: &str) -> Option<Window> {
     let (from, rest) = rest.split_once('-')?;
     let (to, zone) = rest.split_at_checked(5)?;
     let zone = match zone.trim() {
-        "" => Zone::default(),
+        "" | "+00:00" | "-00:00" => Zone::default(),
         zone => zone.parse().ok()?,
     };
     Some(Window { days, from: read_hour(from, 23)?, to: read_hour(to, 24)?, zone })
