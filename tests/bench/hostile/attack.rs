@@ -214,13 +214,14 @@ async fn templates(eve: &Operator, until: Instant) -> usize {
     tried
 }
 
-/// A release with a template that asks for more text than any machine has.
+/// A release with a template that works without end.
 fn endless(number: usize) -> anyhow::Result<Bundle> {
     let app = format!(
-        "app: eve\ncompose: compose.yaml\nvalues:\n  n: {{ type: integer, default: 100000000 }}\n\
+        "app: eve\ncompose: compose.yaml\nvalues:\n  n: {{ type: integer, default: 10000 }}\n\
          templates:\n  - {{ from: t.j2, to: t-{number}.txt }}\n"
     );
-    let template = r#"{% for i in range(values.n) %}{{ "x" * 1000000 }}{% endfor %}"#.to_owned();
+    let template = r#"{% for i in range(values.n) %}{% for j in range(values.n) %}{% set y = "x" * 1000000 %}{% endfor %}{% endfor %}"#;
+    let template = template.to_owned();
     let compose = "services:\n  web:\n    image: bench:1.1\n".to_owned();
     let files = [("app.yaml", app), ("compose.yaml", compose), ("t.j2", template)];
     Ok(Bundle::new(files.map(|(path, text)| (path.to_owned(), text.into_bytes())).into())?)
