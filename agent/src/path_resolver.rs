@@ -125,6 +125,6 @@ fn lock(under_way: &UnderWay) -> MutexGuard<'_, BTreeMap<String, Other>> {
 
 impl fmt::Debug for PathResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Looks").field("under_way", &lock(&self.under_way).keys()).finish_non_exhaustive()
+        f.debug_struct("PathResolver").field("under_way", &lock(&self.under_way).keys()).finish_non_exhaustive()
     }
 }

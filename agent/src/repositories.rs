@@ -270,7 +270,7 @@ impl ActivityCounter {
 
 impl fmt::Debug for ActivityCounter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pulse")
+        f.write_str("ActivityCounter")
     }
 }
 
@@ -319,6 +319,6 @@ impl ProgressSink {
 
 impl fmt::Debug for ProgressSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Told")
+        f.write_str("ProgressSink")
     }
 }

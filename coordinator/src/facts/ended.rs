@@ -37,6 +37,12 @@ impl Facts {
     }
 }
 
+/// Text of the event about a backup whose end came after its order was withdrawn.
+fn late_text(id: &OrderId, asked_by: AskedBy) -> String {
+    let counts = if asked_by.counts() { "it counts" } else { "it is listed, and does not count" };
+    format!("its backup {id} was told late, after its order was withdrawn: {counts}")
+}
+
 impl StateSnapshot {
     /// Whether an end that nobody waits for would be one more of very many.
     fn has_many_ends(&self, id: &OrderId, instance: &InstanceName) -> bool {
@@ -107,8 +113,7 @@ impl StateSnapshot {
             let of = MadeBy { order: &id, instance: &instance, asked, asked_at: *asked_at, asked_by };
             self.keep_made(batch, &of, made, now);
             if late.is_some() && outcome.is_success() {
-                let counts = if asked_by.counts() { "it counts" } else { "it is listed, and does not count" };
-                let text = format!("its backup {id} was told late, after its order was withdrawn: {counts}");
+                let text = late_text(&id, asked_by);
                 self.events.tell_for(batch, now, host, &format!("instance {instance}"), &text);
             }
         }

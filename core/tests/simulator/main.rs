@@ -60,7 +60,7 @@ fn number(variable: &str) -> Option<u64> {
 fn every_fleet_settles_and_keeps_its_limits() {
     let tally = Tally::default();
     if let Some(seed) = number("FLEET_SIM_SEED") {
-        return live(seed, Trace::Told, &tally);
+        return live(seed, Trace::Printed, &tally);
     }
     let (fleets, begun, next) = (number("FLEET_SIM_FLEETS"), Instant::now(), AtomicU64::new(0));
     let is_enough = |seed| match fleets {

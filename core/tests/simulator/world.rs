@@ -58,7 +58,7 @@ pub struct World {
 /// Whether a fleet's life is told while it is lived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trace {
-    Told,
+    Printed,
     Untold,
 }
 
@@ -125,7 +125,7 @@ impl World {
     }
 
     fn tell_story(&self, line: impl FnOnce() -> String) {
-        if self.story == Trace::Told {
+        if self.story == Trace::Printed {
             eprintln!("{} {}", self.now, line());
         }
     }
