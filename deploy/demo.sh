@@ -48,6 +48,7 @@ main() {
 demo() {
     choose demo
     [ ! -e "$state" ] || fail "a demo is here already ($state)" "end it first: deploy/demo.sh --cleanup"
+    end_on_signals
     trap 'tell_how_to_go_on $?' EXIT
     go_through
     what_to_look_at
@@ -58,6 +59,7 @@ check() {
     COORDINATOR_PORT=$((COORDINATOR_PORT + 1))
     FIRST_PORT=$((FIRST_PORT + 10))
     cleanup
+    end_on_signals
     trap 'finish_check $?' EXIT
     go_through
 }

@@ -23,6 +23,7 @@ export FLEET_RUN
 
 main() {
     cd "$root"
+    end_on_signals
     trap end EXIT
     case ${1:-all} in
         fast)

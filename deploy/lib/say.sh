@@ -50,3 +50,10 @@ once() {
         "$@" 9>&-
     )
 }
+
+# A signal ends the script as a failure: without this, $? in a trap on EXIT is that of the last command, which may have succeeded.
+end_on_signals() {
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}

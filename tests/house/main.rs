@@ -5,6 +5,7 @@ mod files;
 mod help;
 mod names;
 mod registry;
+mod signals;
 mod unused;
 
 use std::path::{Path, PathBuf};
