@@ -11,9 +11,7 @@ mod data_result;
 mod due;
 mod dump_validator;
 mod manifest;
-mod pattern;
 mod policy;
-mod rebuild;
 mod recovery_sheet;
 mod repository;
 mod retention;
@@ -25,7 +23,6 @@ mod shrunk;
 mod side_files;
 mod snapshots;
 mod source_note;
-mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tool;
@@ -44,10 +41,12 @@ pub use data_request::{BackupSource, DataAction, DataKind, DataRequest, Others, 
 pub use data_result::{CopyMade, DataResult, DrillMade, RestoreMade};
 pub use due::{About, Due, backup_due, drill_due, forget_due};
 pub use dump_validator::DumpValidator;
-pub use manifest::{Cause, Counted, EngineKind, Hold, HoldKind, Kept, Manifest, Part, Root};
-pub use pattern::{is_pattern, matches_pattern};
+pub use fleet_compose::store::{
+    Bucket, Check, Commands, DatabaseEngine, DatabaseQuestion, EngineKind, Expected, Files, Rebuild, Server, Store,
+    StoreKind, is_pattern, matches_pattern, rebuild_lines,
+};
+pub use manifest::{Cause, Counted, Hold, HoldKind, Kept, Manifest, Part, Root};
 pub use policy::{BackupPolicy, DEADLINE, Held, Keep, PolicyError};
-pub use rebuild::{Rebuild, rebuild_lines};
 pub use recovery_sheet::RecoverySheet;
 pub use repository::{RepositoryDesired, RepositoryLocation};
 pub use retention::{Retained, RetentionVerdict};
@@ -64,7 +63,6 @@ pub use side_files::{
 };
 pub use snapshots::{AskedBy, Snapshots};
 pub use source_note::{Differences, NOTE_LIMIT, NotedAt, SourceNote};
-pub use store::{Bucket, Check, Commands, DatabaseEngine, DatabaseQuestion, Expected, Files, Server, Store, StoreKind};
 pub use tool::{
     COUNT_LIMIT, ExecTarget, SETTLED, Tool, ToolEnd, after_tools, check_tool, count_tool, counts, dump_tool, load_tool,
     loads_beside, note_tool, others, others_tool, prepare_tools, reading, ready_tool, rebuild_tool, settled_tool,

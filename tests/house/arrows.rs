@@ -1,4 +1,4 @@
-//! Which crate may depend on which, read from `cargo tree`: `{proto, repository, render} -> core`, `link -> proto`,
+//! Allowed dependencies between crates, read from `cargo tree`: `core -> compose`, `{proto, repository, render} -> core`, `link -> proto`,
 //! `{coordinator, agent} -> {link, repository, render}` and `cli -> {link, render}`.
 
 use crate::house;
@@ -23,9 +23,11 @@ fn check(package: &str, never: &[&str]) {
 }
 
 #[test]
-fn core_is_pure() {
+fn compose_and_core_are_pure() {
     let world = ["tokio", "tonic", "prost", "sled", "bollard", "rustls", "rcgen", "tracing", "time", "chrono"];
     check("fleet-core", &world);
+    check("fleet-compose", &world);
+    check("fleet-compose", &["fleet-core", "jiff", "getrandom", "rand"]);
     check("fleet-core", &["fleet-proto", "fleet-agent", "fleet-coordinator", "fleet-cli", "getrandom", "rand"]);
 }
 
@@ -70,8 +72,9 @@ fn the_rule_would_notice_a_forbidden_arrow() {
 }
 
 #[test]
-fn core_never_asks_the_clock_or_the_disk() {
-    for (path, text) in crate::files::sources("core/src") {
+fn compose_and_core_never_ask_the_clock_or_the_disk() {
+    let sources = ["compose/src", "core/src"].into_iter().flat_map(crate::files::sources);
+    for (path, text) in sources {
         for forbidden in [
             "std::fs",
             "TcpStream",

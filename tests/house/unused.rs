@@ -37,7 +37,7 @@ fn is_named(name: &str, texts: &[String]) -> bool {
 
 #[test]
 fn every_dependency_is_used() {
-    for folder in ["core", "proto", "link", "render", "repository", "coordinator", "agent", "cli", "tests"] {
+    for folder in ["compose", "core", "proto", "link", "render", "repository", "coordinator", "agent", "cli", "tests"] {
         let texts: Vec<String> = sources(folder).into_iter().map(|(_, text)| text).collect();
         let manifest = fs::read_to_string(house().join(folder).join("Cargo.toml")).expect("each crate has one");
         let names = dependencies(&manifest);

@@ -1,7 +1,7 @@
 //! How much of an instance its stores cover, and which of a host's volumes and folders a store takes.
 
-use super::pattern::{is_pattern, matches_pattern};
 use super::{Coverage, DatabaseEngine, Files, Store, StoreKind, StoreSeen, StoreState};
+use super::{is_pattern, matches_pattern};
 use crate::names::StoreName;
 use crate::spec::{InstanceSpec, MountAccess, VolumeTarget};
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,8 +2,7 @@
 //!
 //! **Invariant:** a backup exists if and only if its manifest does.
 
-use super::{SideFiles, SourceNote};
-use crate::grammar::count;
+use super::{EngineKind, SideFiles, SourceNote};
 use crate::names::{BackupId, HostName, InstanceName, StoreName};
 use crate::order::Release;
 use crate::time::Time;
@@ -105,34 +104,6 @@ pub struct Part {
     /// What was unusual and not wrong, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EngineKind {
-    Postgresql,
-    Mongodb,
-    Mariadb,
-    Mysql,
-    Redis,
-    Neo4j,
-    Volume,
-    S3,
-    Command,
-}
-
-impl EngineKind {
-    /// So many samples of what a server holds, in words: `rows of 2 tables`.
-    pub fn samples(self, number: usize) -> String {
-        match self {
-            Self::Mongodb => format!("documents of {}", count(number, "collection")),
-            Self::Redis => format!("values of {}", count(number, "key")),
-            Self::Neo4j => format!("properties of {}", count(number, "kind")),
-            Self::Postgresql | Self::Mariadb | Self::Mysql | Self::Volume | Self::S3 | Self::Command => {
-                format!("rows of {}", count(number, "table"))
-            }
-        }
-    }
 }
 
 /// Where a part lies in the repository.

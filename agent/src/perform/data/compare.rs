@@ -5,7 +5,7 @@ use super::fill::{Filling, is_of_data, of_tool};
 use super::ready::until_ready;
 use super::{DataError, DataWork};
 use fleet_core::backup::{
-    Check, Counted, DatabaseQuestion, Differences, Tool, check_tool, count_tool, counts, loads_beside,
+    Check, Counted, DatabaseQuestion, Differences, EngineKind, Tool, check_tool, count_tool, counts, loads_beside,
 };
 use fleet_core::grammar::{count, verb};
 use fleet_core::names::StoreName;
@@ -56,9 +56,24 @@ pub async fn renote(
     let said = format!(
         "{name}: {}, and {}, compared with what its server said{part}",
         count(facts, "fact"),
-        filling.part.engine.samples(samples)
+        samples_of(filling.part.engine, samples)
     );
     Ok((vec![said], differences))
+}
+
+/// Number of samples of what a server holds, in words: `rows of 2 tables`.
+fn samples_of(engine: EngineKind, number: usize) -> String {
+    match engine {
+        EngineKind::Mongodb => format!("documents of {}", count(number, "collection")),
+        EngineKind::Redis => format!("values of {}", count(number, "key")),
+        EngineKind::Neo4j => format!("properties of {}", count(number, "kind")),
+        EngineKind::Postgresql
+        | EngineKind::Mariadb
+        | EngineKind::Mysql
+        | EngineKind::Volume
+        | EngineKind::S3
+        | EngineKind::Command => format!("rows of {}", count(number, "table")),
+    }
 }
 
 /// Asks the app's own questions of a loaded store, those that the services that are here can answer. Says what was answered.

@@ -3,7 +3,7 @@
 mod noting;
 
 use super::{LOADING, Tool, script};
-use crate::backup::store::Server;
+use crate::backup::Server;
 use crate::spec::Text;
 
 /// The password comes as a file that only the tool reads: among the words it would be seen, and the tools know no variable.

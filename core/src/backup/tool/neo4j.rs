@@ -3,7 +3,7 @@
 mod noting;
 
 use super::{LOADING, Tool, script};
-use crate::backup::store::Server;
+use crate::backup::Server;
 
 /// The tool runs as whoever owns the data: what it leaves behind must not be root's, or the server would not start.
 const ADMIN: &str = r#"set -eu

@@ -4,7 +4,7 @@ mod noting;
 mod own;
 
 use super::{LOADING, Tool, script};
-use crate::backup::store::Server;
+use crate::backup::Server;
 use sha2::{Digest, Sha256};
 
 /// The roles come first: a dump of one database names them and does not have them. Then comes what is the database's own: the dump has

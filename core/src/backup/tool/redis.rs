@@ -3,8 +3,8 @@
 mod noting;
 
 use super::{LOADING, Tool, script};
+use crate::backup::Server;
 use crate::backup::SourceNote;
-use crate::backup::store::Server;
 use crate::spec::InstanceSpec;
 
 /// The password comes in a variable that the client knows.

@@ -3,7 +3,7 @@
 mod noting;
 
 use super::{LOADING, Tool, script};
-use crate::backup::store::Server;
+use crate::backup::Server;
 
 /// What the tools are called: newer images of MariaDB no longer have them under MySQL's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

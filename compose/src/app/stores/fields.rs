@@ -1,7 +1,7 @@
 //! Which fields a store of an engine has, and which it must have.
 
 use super::StoreDeclaration;
-use crate::backup::EngineKind;
+use crate::store::EngineKind;
 
 /// What is wrong with the fields that are written, each with the field that it concerns.
 pub fn check(store: &StoreDeclaration) -> Vec<(&'static str, String)> {

@@ -12,7 +12,7 @@ pub use rebuilds::{rebuilds, rebuilds_declared};
 pub use resolve::resolve;
 
 use super::declaration::scalar;
-use crate::backup::{EngineKind, StoreKind};
+use crate::store::{EngineKind, StoreKind};
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

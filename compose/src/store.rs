@@ -3,7 +3,12 @@
 //! **Invariant:** a store in hand is complete: app.yaml's defaults and the instance's values are in it, and a secret stands only in
 //! a [`Text`] that does not show it.
 
-use super::EngineKind;
+mod pattern;
+mod rebuild;
+
+pub use pattern::{is_pattern, matches_pattern};
+pub use rebuild::{Rebuild, rebuild_lines};
+
 use crate::spec::Text;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,6 +26,21 @@ pub struct Store {
     /// What must be true of it after it was restored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
+}
+
+/// Engine of a store, without its settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    Postgresql,
+    Mongodb,
+    Mariadb,
+    Mysql,
+    Redis,
+    Neo4j,
+    Volume,
+    S3,
+    Command,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,10 +5,10 @@ use super::spans::problem_at;
 use super::template::{self, RenderedTemplates, Texts};
 use super::variables::{AppVariables, variables};
 use super::{AppDefinition, Bundle, CheckedValues, HealthRules, Pins, Probe, definition, stores};
-use crate::backup::{Rebuild, Store};
 use crate::compose::{self, Problems, Project, ProjectNaming};
 use crate::names::{HostName, InstanceName, StoreName, Version};
 use crate::spec::{Context, InstanceSpec, lower};
+use crate::store::{Rebuild, Store};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

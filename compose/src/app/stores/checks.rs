@@ -2,7 +2,7 @@
 
 use super::reading::Reading;
 use super::{CHECK_LIMIT, CheckDeclaration};
-use crate::backup::{Check, DatabaseQuestion, EngineKind, Expected};
+use crate::store::{Check, DatabaseQuestion, EngineKind, Expected};
 
 impl Reading<'_> {
     pub fn checks(&mut self) -> Vec<Check> {

@@ -1,9 +1,9 @@
 //! What a drill restores into: the double of an instance, as far as its stores need it.
 
 use super::{HealthRules, Rendered};
-use crate::backup::{Check, DatabaseEngine, DatabaseQuestion, Files, Store, is_pattern};
 use crate::names::StoreName;
 use crate::spec::{InstanceSpec, folder_key};
+use crate::store::{Check, DatabaseEngine, DatabaseQuestion, Files, Store, is_pattern};
 use crate::units::Period;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,9 +4,9 @@ use super::bundle::check_path;
 use super::spans::problem_at;
 use super::stores::{StoreDeclaration, rebuilds_declared};
 use super::{Bundle, Declaration, HealthRules};
-use crate::backup::Rebuild;
 use crate::compose::{Problem, Problems, ProjectNaming};
 use crate::names::{AppName, StoreName};
+use crate::store::Rebuild;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -3,8 +3,8 @@
 use super::sandbox;
 use crate::app::testing::rendered;
 use crate::app::{Bundle, Rendered};
-use crate::backup::{DatabaseEngine, Files};
 use crate::spec::{FLEET_INSTANCE, FLEET_THROWAWAY, MountAccess, MountSource, NetworkMode, Restart, Switch};
+use crate::store::{DatabaseEngine, Files};
 use std::collections::BTreeSet;
 
 const COMPOSE: &str = "services:

@@ -4,12 +4,12 @@ use super::reading::Reading;
 use super::{PasswordDeclaration, STORE_LIMIT, StoreDeclaration, fields};
 use crate::app::spans::problem_at;
 use crate::app::template::Texts;
-use crate::backup::{Bucket, Commands, DatabaseEngine, EngineKind, Files, Server, Store};
 use crate::compose::Problems;
 use crate::guess::closest;
 use crate::names::StoreName;
 use crate::paths::{normal, normal_absolute};
 use crate::spec::{InstanceSpec, Text};
+use crate::store::{Bucket, Commands, DatabaseEngine, EngineKind, Files, Server, Store};
 use std::collections::BTreeMap;
 
 /// The stores of one instance, or all that is wrong with them; `bytes` are those of app.yaml.

@@ -32,7 +32,7 @@ pub use sandbox::sandbox;
 pub use stores::{CheckDeclaration, PasswordDeclaration, StoreDeclaration};
 pub use values::{CheckedValue, CheckedValues, Given, ValueProblem};
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 
 use crate::app::Rendered;
 use crate::app::testing::{APP, COMPOSE, bundle, rendered};
-use crate::backup::{DatabaseEngine, DatabaseQuestion, Expected, Files, Store};
 use crate::spec::Text;
+use crate::store::{DatabaseEngine, DatabaseQuestion, Expected, Files, Store};
 
 const MORE: &str = "services:
   web: { image: web, volumes: ['uploads:/srv', './conf:/conf', '/srv/lab:/lab'] }

@@ -2,10 +2,10 @@
 
 use super::StoreDeclaration;
 use crate::app::spans::problem_at;
-use crate::backup::{Rebuild, StoreKind};
 use crate::compose::Problems;
 use crate::names::StoreName;
 use crate::spec::InstanceSpec;
+use crate::store::{Rebuild, StoreKind};
 use crate::units::Period;
 use std::collections::BTreeMap;
 
