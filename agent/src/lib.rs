@@ -9,6 +9,7 @@ mod beneath;
 mod bundles;
 mod clock;
 mod command;
+#[cfg(any(test, feature = "testing"))]
 pub mod fake;
 pub mod gate;
 mod host_info_task;
