@@ -2,12 +2,16 @@
 //!
 //! Words become messages by `From`; messages become words by `TryFrom`, which refuses whatever is not said in full.
 
+mod access;
 mod claims;
+mod coverage;
+mod data;
 mod joiner;
 mod observed;
 mod order;
 mod policy;
 mod repository;
+mod result;
 
 pub use joiner::incoming_joiner;
 pub use order::{OutgoingOrder, incoming_order};
@@ -16,8 +20,10 @@ pub use repository::{FileKind, RepositoryFile, RepositoryFiles, is_sha256, repos
 use fleet_core::labels::LabelError;
 use fleet_core::names::NameError;
 use fleet_core::window::WindowError;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use std::str::FromStr;
+
+/// The most names or lines of one list of an order or of a result.
+const LIST_LIMIT: usize = 10_000;
 
 /// Says which part of a message is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,8 +38,6 @@ pub enum ConvertError {
     Label(#[from] LabelError),
     #[error(transparent)]
     Window(#[from] WindowError),
-    #[error("`{field}` cannot be understood: {reason}")]
-    Json { field: &'static str, reason: String },
     #[error("`{field}` is larger than {limit}")]
     TooLarge { field: &'static str, limit: usize },
 }
@@ -59,32 +63,61 @@ fn bounded(text: String) -> String {
     }
 }
 
-/// The longest JSON text that a message may bring.
-const JSON_LIMIT: usize = 1 << 20;
-
-/// Words of core that have no message of their own: few, large, and read whole or not at all.
-fn write_json(words: &impl Serialize) -> String {
-    serde_json::to_string(words).expect("core's words are maps with names as keys")
-}
-
-/// None from an empty text.
-fn read_json<T: DeserializeOwned>(field: &'static str, text: &str) -> Result<Option<T>, ConvertError> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    if text.len() > JSON_LIMIT {
-        return Err(ConvertError::TooLarge { field, limit: JSON_LIMIT });
-    }
-    let unreadable = |error: serde_json::Error| ConvertError::Json { field, reason: error.to_string() };
-    serde_json::from_str(text).map(Some).map_err(unreadable)
-}
-
 fn at_most<T>(field: &'static str, limit: usize, items: Vec<T>) -> Result<Vec<T>, ConvertError> {
     if items.len() > limit {
         return Err(ConvertError::TooLarge { field, limit });
     }
     Ok(items)
 }
+
+/// Parses a bounded list of names.
+fn names<T, C>(field: &'static str, limit: usize, texts: Vec<String>) -> Result<C, ConvertError>
+where
+    T: FromStr<Err = NameError>,
+    C: FromIterator<T>,
+{
+    Ok(at_most(field, limit, texts)?.iter().map(|text| text.parse()).collect::<Result<C, NameError>>()?)
+}
+
+/// Reads a bounded list of texts for people.
+fn texts<C: FromIterator<String>>(field: &'static str, limit: usize, texts: Vec<String>) -> Result<C, ConvertError> {
+    Ok(at_most(field, limit, texts)?.into_iter().map(bounded).collect())
+}
+
+/// Cuts a list of texts for people to what the other side takes in.
+fn cut<T>(mut list: Vec<T>) -> Vec<T> {
+    list.truncate(LIST_LIMIT);
+    list
+}
+
+/// Reads a name that may be empty.
+fn optional_name<T: FromStr<Err = NameError>>(text: &str) -> Result<Option<T>, ConvertError> {
+    if text.is_empty() { Ok(None) } else { Ok(Some(text.parse()?)) }
+}
+
+/// Pairs the variants of an enum of core with those of an enum of the wire, both ways, in full.
+macro_rules! enumeration {
+    ($core:ident, $wire:ident, $field:literal: $($variant:ident => $value:ident),+ $(,)?) => {
+        impl From<$core> for v1::$wire {
+            fn from(value: $core) -> Self {
+                match value {
+                    $($core::$variant => Self::$value,)+
+                }
+            }
+        }
+
+        impl TryFrom<v1::$wire> for $core {
+            type Error = ConvertError;
+            fn try_from(value: v1::$wire) -> Result<Self, ConvertError> {
+                match value {
+                    $(v1::$wire::$value => Ok(Self::$variant),)+
+                    v1::$wire::Unspecified => Err(ConvertError::Unknown { field: $field }),
+                }
+            }
+        }
+    };
+}
+use enumeration;
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ pub mod v1 {
 }
 
 /// The version of the wire. A peer of another version is told so, and by which side it should be upgraded.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The most bytes one message may have.
 pub const MESSAGE_LIMIT: usize = 1024 * 1024;

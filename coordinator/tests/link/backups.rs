@@ -3,10 +3,11 @@
 use crate::harness::{FakeAgent, Harness, LIMIT, Operators, now, settled, token};
 use crate::stories::{fleet, installed};
 use fleet_core::backup::{Cause, CopyMade, DataAction, DataResult, DrillMade, Manifest, Others, Proof, RestoreMade};
-use fleet_core::order::Release;
+use fleet_core::order::{Action, Release};
 use fleet_link::{admit, dial};
+use fleet_proto::convert::incoming_order;
 use fleet_proto::v1::backups_client::BackupsClient;
-use fleet_proto::v1::{self, from_agent, order::Action, order_report::Outcome};
+use fleet_proto::v1::{self, from_agent, order_report::Outcome};
 use std::fmt::Debug;
 use std::str::FromStr;
 use std::time::Duration;
@@ -31,8 +32,8 @@ pub async fn backups(admin: &mut Operators, name: &str, role: &str) -> Backups {
 }
 
 pub fn data(order: &v1::Order) -> DataAction {
-    match &order.action {
-        Some(Action::Data(data)) => serde_json::from_str(&data.action).expect("it is JSON"),
+    match incoming_order(order.clone()).expect("it is said in full").order.action {
+        Action::Data(data) => data,
         other => panic!("it is not about data: {other:?}"),
     }
 }
@@ -71,9 +72,9 @@ pub async fn end(
     made: Option<DataResult>,
     release: &v1::Release,
 ) {
-    let made = made.map(|made| serde_json::to_string(&made).expect("it is JSON")).unwrap_or_default();
+    let result = made.map(Into::into);
     let (id, instance) = (order.id.clone(), order.instance.clone());
-    agent.say(from_agent::Kind::Order(v1::OrderReport { id, instance, outcome: Some(outcome), made })).await;
+    agent.say(from_agent::Kind::Order(v1::OrderReport { id, instance, outcome: Some(outcome), result })).await;
     let goal = v1::Goal { release: Some(release.clone()), revision: 1, ..Default::default() };
     agent.say(settled(&order.instance, &goal, 0)).await;
 }

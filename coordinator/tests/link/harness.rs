@@ -200,13 +200,7 @@ impl FakeAgent {
     /// Carries an order out, as far as the coordinator can see.
     pub async fn obey(&self, order: &v1::Order, outcome: v1::order_report::Outcome, goal: Option<&v1::Goal>) {
         let (id, instance) = (order.id.clone(), order.instance.clone());
-        self.say(from_agent::Kind::Order(v1::OrderReport {
-            id,
-            instance,
-            outcome: Some(outcome),
-            made: String::new(),
-        }))
-        .await;
+        self.say(from_agent::Kind::Order(v1::OrderReport { id, instance, outcome: Some(outcome), result: None })).await;
         if let Some(goal) = goal {
             self.say(settled(&order.instance, goal, 0)).await;
         }
@@ -256,8 +250,10 @@ pub fn goal(order: &v1::Order) -> Option<&v1::Goal> {
         v1::order::Action::Install(install) => install.goal.as_ref(),
         v1::order::Action::Upgrade(upgrade) => upgrade.goal.as_ref(),
         v1::order::Action::Configure(configure) => configure.goal.as_ref(),
-        v1::order::Action::Data(data) => data.goal.as_ref(),
-        v1::order::Action::Power(_) | v1::order::Action::Remove(_) => None,
+        v1::order::Action::Data(v1::Data { action: Some(v1::data::Action::Restore(restore)), .. }) => {
+            restore.goal.as_ref()
+        }
+        v1::order::Action::Data(_) | v1::order::Action::Power(_) | v1::order::Action::Remove(_) => None,
     }
 }
 

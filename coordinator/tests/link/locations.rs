@@ -3,7 +3,8 @@
 use crate::backups::{Backups, Scene, backups, data, end, manifest, scene};
 use crate::harness::{LIMIT, now, strict};
 use fleet_core::backup::{CopyMade, DataAction, DataResult, LocationAccess, RepositoryAccess};
-use fleet_proto::v1::{self, order::Action, order_report::Outcome};
+use fleet_proto::convert::incoming_order;
+use fleet_proto::v1::{self, order_report::Outcome};
 use std::fmt::Debug;
 use std::str::FromStr;
 use tokio::time::timeout;
@@ -36,9 +37,7 @@ async fn backed_up(scene: &mut Scene) -> RepositoryAccess {
     let order = scene.agent.orders(1).await.remove(0);
     let DataAction::Backup { to, .. } = data(&order) else { panic!("{order:?}") };
     assert_eq!(to, [read("usb")].into());
-    let Some(Action::Data(told)) = &order.action else { panic!("{order:?}") };
-    let access: Vec<RepositoryAccess> =
-        told.access.iter().map(|text| serde_json::from_str(text).expect("it is JSON")).collect();
+    let access = incoming_order(order.clone()).expect("it is said in full").access;
     let copy = CopyMade { repository: read("usb"), result: Ok(manifest(&order, scene.kept.clone())), snapshots: None };
     let done = Outcome::Done(v1::Empty {});
     end(&scene.agent, &order, done, Some(DataResult::Backup(vec![copy])), &scene.release).await;

@@ -1,6 +1,7 @@
 //! What hosts say of their instances and of the ends of orders.
 
-use super::{ConvertError, at_most, bounded, needed, read_json, write_json};
+use super::result::incoming_result;
+use super::{ConvertError, at_most, bounded, needed};
 use crate::v1;
 use fleet_core::facts::{ContainerSaid, Doing, InstanceHealth, InstanceSaid, Running};
 use fleet_core::names::{InstanceName, OrderId};
@@ -20,7 +21,7 @@ impl From<InstanceSaid> for v1::InstanceSaid {
             health_reason,
             drift: said.drift,
             containers: said.containers.into_iter().map(Into::into).collect(),
-            coverage: said.coverage.map(|coverage| write_json(&coverage)).unwrap_or_default(),
+            coverage: said.coverage.map(Into::into),
             claims: said.claims.map(Into::into),
             leftovers: said.leftovers,
         }
@@ -41,7 +42,7 @@ impl TryFrom<v1::InstanceSaid> for InstanceSaid {
             health,
             drift: drift.into_iter().map(bounded).collect(),
             containers: containers.into_iter().map(Into::into).collect(),
-            coverage: read_json("instance.coverage", &message.coverage)?,
+            coverage: message.coverage.map(TryInto::try_into).transpose()?,
             claims: message.claims.map(TryInto::try_into).transpose()?,
             leftovers: leftovers.into_iter().map(bounded).collect(),
         })
@@ -131,8 +132,8 @@ impl TryFrom<v1::InstanceReport> for (InstanceName, Running) {
 
 impl From<(OrderId, InstanceName, End)> for v1::OrderReport {
     fn from((id, instance, end): (OrderId, InstanceName, End)) -> Self {
-        let made = end.made.map(|made| write_json(&made)).unwrap_or_default();
-        Self { id: id.into(), instance: instance.into(), outcome: Some(end.outcome.into()), made }
+        let result = end.made.map(|made| (*made).into());
+        Self { id: id.into(), instance: instance.into(), outcome: Some(end.outcome.into()), result }
     }
 }
 
@@ -140,7 +141,7 @@ impl TryFrom<v1::OrderReport> for (OrderId, InstanceName, End) {
     type Error = ConvertError;
     fn try_from(message: v1::OrderReport) -> Result<Self, ConvertError> {
         let outcome = needed("order.outcome", message.outcome)?.try_into()?;
-        let made = read_json("order.made", &message.made)?;
+        let made = message.result.map(incoming_result).transpose()?.map(Box::new);
         Ok((message.id.parse()?, message.instance.parse()?, End { outcome, made }))
     }
 }

@@ -1,6 +1,7 @@
 //! Orders and how they ended.
 
-use super::{ConvertError, bounded, needed, read_json, write_json};
+use super::data::{incoming_action, outgoing_action};
+use super::{ConvertError, LIST_LIMIT, at_most, bounded, needed};
 use crate::v1;
 use fleet_core::backup::{DataAction, RepositoryAccess};
 use fleet_core::facts::DriftRule;
@@ -46,10 +47,9 @@ impl From<OutgoingOrder> for v1::Order {
                 v1::order::Action::Remove(v1::Remove { volumes: volumes.into_iter().collect() })
             }
             Action::Data(data) => v1::order::Action::Data(v1::Data {
-                action: write_json(&data),
-                access: access.iter().map(write_json).collect(),
-                goal: data.goal().cloned().and_then(goal),
+                access: access.into_iter().map(Into::into).collect(),
                 limit_rate: limit_rate.unwrap_or_default(),
+                action: Some(outgoing_action(data, goal)),
             }),
         };
         Self {
@@ -96,12 +96,10 @@ fn read_action(action: v1::order::Action, beside: &mut Beside) -> Result<Action,
 }
 
 fn read_data(data: v1::Data, beside: &mut Beside) -> Result<DataAction, ConvertError> {
-    let action: DataAction = needed("data.action", read_json("data.action", &data.action)?)?;
-    if action.goal().is_some() {
-        read_goal(data.goal, beside)?;
-    }
-    let access = data.access.iter().map(|access| needed("data.access", read_json("data.access", access)?));
-    beside.access = access.collect::<Result<_, _>>()?;
+    let action = needed("data.action", data.action)?;
+    let action = incoming_action(action, |goal| read_goal(Some(goal), beside))?;
+    let access = at_most("data.access", LIST_LIMIT, data.access)?;
+    beside.access = access.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
     beside.limit_rate = Some(data.limit_rate).filter(|rate| *rate > 0);
     Ok(action)
 }

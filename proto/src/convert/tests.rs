@@ -1,13 +1,12 @@
+mod data;
+
 use super::*;
 use crate::v1;
 use fleet_core::access::Joiner;
-use fleet_core::backup::{
-    BackupSource, Cause, Coverage, DataAction, DataResult, FilesParent, LocationAccess, RepositoryAccess, Secret,
-};
 use fleet_core::claims::Claims;
 use fleet_core::facts::{ContainerSaid, Doing, DriftRule, InstanceHealth, InstanceSaid, Running};
 use fleet_core::host_policy::{HostPolicy, Permission};
-use fleet_core::names::{InstanceName, NameError, OrderId, RepositoryName};
+use fleet_core::names::{InstanceName, NameError, OrderId};
 use fleet_core::order::{Action, End, Goal, Order, Outcome, PowerRequest, Release, order_id};
 use fleet_core::spec::{PortSpec, Protocol};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,53 +30,23 @@ fn actions() -> Vec<Action> {
         Action::Configure { from: 2, goal: goal.clone() },
         Action::Power { wish: PowerRequest::Restart, serial: 7 },
         Action::Remove { volumes: BTreeSet::from(["notes-1_uploads".to_owned()]) },
-        Action::Data(DataAction::Backup { to: BTreeSet::from([name("central")]), cause: Cause::Scheduled }),
-        Action::Data(restore(None)),
-        Action::Data(restore(Some(goal))),
     ]
+    .into_iter()
+    .chain(data::actions(goal).into_iter().map(Action::Data))
+    .collect()
 }
 
 fn name<T: FromStr<Err = NameError>>(text: &str) -> T {
     text.parse().expect("it is a name")
 }
 
-fn restore(goal: Option<Goal>) -> DataAction {
-    let from = BackupSource {
-        repository: name("central"),
-        instance: name("notes-0"),
-        backup: name(&"ab".repeat(12)),
-        snapshots: None,
-    };
-    DataAction::Restore {
-        from,
-        only: BTreeSet::from([name("database")]),
-        safety: BTreeSet::new(),
-        goal,
-        others: Default::default(),
-        privileges: Default::default(),
-    }
-}
-
-/// The ways into what an action names.
-fn access(action: &Action) -> Vec<RepositoryAccess> {
-    let Action::Data(data) = action else { return Vec::new() };
-    let instance = instance();
-    let access = |(repository, of): (&RepositoryName, &InstanceName)| RepositoryAccess {
-        repository: repository.clone(),
-        instance: of.clone(),
-        place: LocationAccess::Folder { path: "/mnt/backups/notes-1".to_owned() },
-        master_key: Secret("hunter2".to_owned()),
-        password: None,
-        parent: FilesParent::Snapshot("ab".repeat(32).parse().expect("a snapshot id")),
-    };
-    data.repositories(&instance).into_iter().map(access).collect()
-}
-
 #[test]
 fn an_order_comes_back_as_it_was() {
     for action in actions() {
         let has_goal = action.goal().is_some();
-        let (access, limit_rate) = (access(&action), matches!(action, Action::Data(_)).then_some(1000));
+        let is_data = matches!(action, Action::Data(_));
+        let access = if is_data { data::access() } else { Vec::new() };
+        let limit_rate = is_data.then_some(1000);
         let order = Order { id: order_id(&["x"]), instance: instance(), action, deadline: Duration::from_secs(60) };
         let values = BTreeMap::from([("port".to_owned(), "80".to_owned())]);
         let (values, drift) = if has_goal { (values, DriftRule::Report) } else { Default::default() };
@@ -95,12 +64,14 @@ fn an_order_is_shown_without_its_values() {
         deadline: Duration::from_secs(60),
     };
     let values = BTreeMap::from([("password".to_owned(), "hunter2".to_owned())]);
-    let access = access(&Action::Data(restore(None)));
-    let shown = format!(
-        "{:?} {access:?}",
-        OutgoingOrder { order, values, drift: DriftRule::Heal, access: access.clone(), limit_rate: None }
-    );
-    assert!(!access.is_empty() && !shown.contains("hunter2"), "{shown}");
+    let access = data::access();
+    let outgoing = OutgoingOrder { order, values, drift: DriftRule::Heal, access: access.clone(), limit_rate: None };
+    let with_values = v1::Order::from(outgoing.clone());
+    let action = Action::Data(data::actions(Goal { release: release("1.2"), revision: 3 }).remove(0));
+    let with_access =
+        v1::Order::from(OutgoingOrder { order: Order { action, ..outgoing.order.clone() }, ..outgoing.clone() });
+    let shown = format!("{outgoing:?} {access:?} {with_values:?} {with_access:?}");
+    assert!(shown.contains("RepositoryAccess") && !shown.contains("hunter2"), "{shown}");
 }
 
 #[test]
@@ -114,10 +85,12 @@ fn an_outcome_comes_back_as_it_was() {
         Outcome::Refused { reason: reason() },
         Outcome::Failed { reason: reason() },
     ] {
-        let made = outcome.is_success().then(|| Box::new(DataResult::Forgotten(vec![name(&"ab".repeat(12))])));
-        let report = (order_id(&["x"]), instance(), End { outcome, made });
-        let back: Result<(OrderId, InstanceName, End), _> = v1::OrderReport::from(report.clone()).try_into();
-        assert_eq!(back, Ok(report));
+        let results = data::results().into_iter().map(|result| Some(Box::new(result)));
+        for made in results.chain([None]) {
+            let report = (order_id(&["x"]), instance(), End { outcome: outcome.clone(), made });
+            let back: Result<(OrderId, InstanceName, End), _> = v1::OrderReport::from(report.clone()).try_into();
+            assert_eq!(back, Ok(report));
+        }
     }
 }
 
@@ -163,7 +136,7 @@ fn said(health: InstanceHealth) -> InstanceSaid {
             state: word("running"),
             health: word("healthy"),
         }],
-        coverage: Some(Coverage { undeclared: vec![word("notes-1_cache")], ..Coverage::default() }),
+        coverage: Some(data::coverage()),
         leftovers: vec![word("_data.before-1")],
         claims: Some(Claims {
             project: word("notes-1"),

@@ -213,7 +213,7 @@ impl SimulatedAgent {
                 id: order.id.into(),
                 instance: order.instance.into(),
                 outcome: Some(v1::order_report::Outcome::Done(v1::Empty {})),
-                made: String::new(),
+                result: None,
             };
             send(say, from_agent::Kind::Order(report)).await?;
         }

@@ -37,7 +37,7 @@ pub async fn make(operator: &Operator, number: usize, host: Identity, folder: &P
         id: order.order.id.to_string(),
         instance: instance_name(number),
         outcome: Some(v1::order_report::Outcome::Done(v1::Empty {})),
-        made: serde_json::to_string(&DataResult::Backup(vec![copy]))?,
+        result: Some(DataResult::Backup(vec![copy]).into()),
     })?;
     let backup = order.order.id.to_string();
     let begin = Instant::now();
