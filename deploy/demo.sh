@@ -7,7 +7,7 @@
 #
 # For a fresh Debian or Ubuntu with Rust; what is missing is installed, and said. Every stage is checked as it is shown.
 # FLEET_DEMO_HOSTS=agents asks for three agents on one engine, which is also what happens where lab servers cannot run.
-# FLEET_DEMO_PROGRAMS names a folder with built programs, which are shown instead of a release build of this tree.
+# FLEET_DEMO_PROGRAMS names a folder with built programs, which are shown instead of a build of this tree (profile demo).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -96,31 +96,60 @@ choose() {
 }
 
 go_through() {
-    heading "This machine"
+    stage "This machine" ""
     need_machine
-    heading "Programs and packages"
+    stage "Programs and packages" "$(build_estimate)"
     need_programs
-    heading "Images and registry"
+    stage "Images and registry" "$(images_estimate)"
     need_images
-    heading "Coordinator"
+    stage "Coordinator" ""
     start_coordinator
-    heading "Lab servers"
+    stage "Lab servers" "20 s"
     start_lab_servers
-    heading "The app labnotes, at three versions"
+    stage "The app labnotes, at three versions" ""
     push_app
-    heading "labnotes 1.1 on each lab server"
+    stage "labnotes 1.1 on each lab server" "30 s"
     install_everywhere
-    heading "1.2, one canary first"
+    stage "1.2, one canary first" "20 s"
     roll_out_the_good_one
-    heading "1.3 is bad: it comes back by itself"
+    say "the first rollout has ended $(clock) after the start"
+    stage "1.3 is bad: it comes back by itself" "20 s"
     roll_out_the_bad_one
-    heading "Backups, each restored and checked"
+    stage "Backups, each restored and checked" "30 s"
     back_up_everything
-    heading "lab-3 burns down: its notebook comes back on lab-1"
+    stage "lab-3 burns down: its notebook comes back on lab-1" "60 s"
     lose_a_lab_server
-    heading "What is there now"
+    stage "What is there now" ""
     show fleet status
     said "$(name_of 1)" "$(name_of 2)" "$(name_of 3)" 1.2
+}
+
+# stage TITLE ESTIMATE: says what begins, when, and how long it takes where that is more than a moment.
+stage() {
+    heading "$(clock)  $1${2:+  (about $2)}"
+}
+
+# Minutes and seconds since the start.
+clock() {
+    local passed=$((SECONDS - began))
+    printf '%d:%02d' $((passed / 60)) $((passed % 60))
+}
+
+# On 2 cores; more cores are faster.
+build_estimate() {
+    if [ -n "${FLEET_DEMO_PROGRAMS:-}" ] || [ -x "$(target_folder)/demo/fleet-agent" ]; then
+        printf '30 s'
+    else
+        printf '7 min, once'
+    fi
+}
+
+images_estimate() {
+    if has_image "labnotes-web:${LABNOTES_VERSIONS##* }" && has_image "$LAB_IMAGE"; then
+        printf '10 s'
+    else
+        printf '3 min, once'
+    fi
 }
 
 # --- Stages -----------------------------------------------------------------------------------------------------------
@@ -136,9 +165,9 @@ need_machine() {
 need_programs() {
     local name programs=${FLEET_DEMO_PROGRAMS:-}
     if [ -z "$programs" ]; then
-        # Not as small as they are shipped: that takes minutes more.
-        (cd "$here" && cargo build --release --locked -p fleet-agent -p fleet-coordinator -p fleet-cli >&2)
-        programs=$(target_folder)/release
+        # Not as small and fast as they are shipped: that takes ten minutes more.
+        (cd "$here" && cargo build --profile demo --locked -p fleet-agent -p fleet-coordinator -p fleet-cli >&2)
+        programs=$(target_folder)/demo
     fi
     "$here/package.sh" --programs "$programs" --to "$state/packages" >/dev/null
     for name in fleet fleet-agent fleet-coordinator; do
