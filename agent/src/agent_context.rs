@@ -1,7 +1,7 @@
 //! What all work on this host shares.
 
 use crate::bundles::Bundles;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, LedgerHandle, LedgerWriter};
 use crate::path_resolver::PathResolver;
 use crate::policy::LivePolicy;
 use crate::repositories::Repositories;
@@ -11,14 +11,14 @@ use fleet_core::names::{HostName, InstanceName};
 use fleet_render::Renderer;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use tokio::sync::mpsc;
 
 pub struct AgentContext {
     pub host: HostName,
     /// Absolute.
     pub data_dir: PathBuf,
-    pub ledger: Mutex<Ledger>,
+    pub ledger: LedgerHandle,
     pub runtime: Arc<dyn ContainerRuntime>,
     pub repositories: Arc<dyn Repositories>,
     pub renderer: Renderer,
@@ -33,7 +33,7 @@ pub struct AgentContext {
 impl AgentContext {
     /// The ledger; never held across an await.
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ledger.read()
     }
 
     /// Where an instance's files live, the same for all its releases.
@@ -42,9 +42,15 @@ impl AgentContext {
     }
 
     /// Writes the ledger for work that cannot go on without it; says so and tries again until it succeeds.
-    pub async fn retry_until_ok(&self, mut write: impl FnMut(&mut Ledger) -> Result<(), LedgerError> + Send) {
+    pub async fn retry_until_ok<R: Send + 'static>(
+        &self,
+        write: impl Fn(&mut LedgerWriter) -> Result<R, LedgerError> + Clone + Send + 'static,
+    ) -> R {
         loop {
-            let Err(error) = write(&mut self.ledger()) else { return };
+            let error = match self.ledger.write(write.clone()).await {
+                Ok(result) => return result,
+                Err(error) => error,
+            };
             tracing::error!(error = crate::chain(&error), "the ledger cannot be written; trying again");
             tokio::time::sleep(std::time::Duration::from_secs(5)).await;
         }

@@ -12,6 +12,8 @@ mod report;
 
 pub use backoff::{AttemptEnd, wait};
 pub use listen::{OpenSet, ToAnswer, Unknown};
+#[cfg(test)]
+pub use report::stream;
 
 use crate::clock;
 use crate::mask::MaskedBoard;

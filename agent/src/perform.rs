@@ -30,6 +30,7 @@ use crate::ledger::Unreadable;
 use crate::link::OpenSet;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{End, Outcome};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use jobs::Jobs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -49,10 +50,11 @@ pub async fn run(
 ) {
     data::tell_all(&context);
     let mut jobs = Jobs::new(Arc::clone(&context));
+    let mut acknowledged = FuturesUnordered::new();
     loop {
         let set = open.borrow_and_update().clone();
         if let Some(set) = &set {
-            hear(&context, set);
+            acknowledged.extend(hear(&context, set));
         }
         let to_heal = drifted.borrow_and_update().clone();
         jobs.begin(set.as_deref(), &to_heal);
@@ -62,6 +64,7 @@ pub async fn run(
             Ok(()) = open.changed() => {}
             Ok(()) = drifted.changed() => {}
             () = jobs.ended() => {}
+            Some(()) = acknowledged.next(), if !acknowledged.is_empty() => {}
         }
     }
 }
@@ -73,15 +76,12 @@ async fn at(moment: Option<Instant>) {
     }
 }
 
-/// Takes in a set: ends that it no longer names were heard; ends that it still names are said again.
-fn hear(context: &AgentContext, set: &OpenSet) {
+/// Takes in a set. Ends that it still names are said again. Ends that it no longer names were heard: the future that is returned
+/// notes them in the ledger.
+fn hear(context: &Arc<AgentContext>, set: &OpenSet) -> Option<impl Future<Output = ()> + Send + use<>> {
     let open: BTreeSet<_> = set.ids().collect();
     let unheard: Vec<_> = context.status_writer.see(|status_board| status_board.ends.keys().cloned().collect());
-    for id in unheard.iter().filter(|id| !open.contains(id)) {
-        if let Err(error) = context.ledger().heard(id) {
-            tracing::warn!(error = crate::chain(&error), order = %id, "the end will be said once more");
-        }
-    }
+    let heard: Vec<OrderId> = unheard.into_iter().filter(|id| !open.contains(id)).collect();
     let known = set.orders.iter().map(|open| (&open.order.id, &open.order.instance));
     let known = known.filter_map(|(id, name)| Some((id.clone(), (name.clone(), known_end(context, id, name)?))));
     let unknown =
@@ -92,6 +92,16 @@ fn hear(context: &AgentContext, set: &OpenSet) {
         status_board.ends.retain(|id, _| open.contains(id));
         status_board.ends.extend(ends);
     });
+    (!heard.is_empty()).then(|| note_heard(Arc::clone(context), heard))
+}
+
+async fn note_heard(context: Arc<AgentContext>, heard: Vec<OrderId>) {
+    for id in heard {
+        let of = id.clone();
+        if let Err(error) = context.ledger.write(move |ledger| ledger.heard(&of)).await {
+            tracing::warn!(error = crate::chain(&error), order = %id, "the end will be said once more");
+        }
+    }
 }
 
 /// How an order ended, or why it cannot be begun: a part of the ledger that nobody can read may be about it.

@@ -2,7 +2,7 @@
 
 use crate::bundles::Bundles;
 use crate::host_info_task::HostInfoTask;
-use crate::ledger::{Ledger, LedgerError, OrderState};
+use crate::ledger::{LedgerError, LedgerHandle, LedgerWriter, OrderState};
 use crate::runtime::ContainerRuntime;
 use crate::status_board::{StatusBoard, StatusWriter};
 
@@ -22,7 +22,7 @@ use fleet_link::{Identity, IdentityError};
 use fleet_render::Renderer;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -31,6 +31,9 @@ use tonic::transport::Channel;
 
 /// Letting services go on when the agent is told to stop may take so long.
 const LETTING_GO: Duration = Duration::from_secs(20);
+
+/// The ledger's last write may take so long when the agent is told to stop.
+const LAST_WRITES: Duration = Duration::from_secs(5);
 
 /// The questions that wait for an answerer.
 const QUESTIONS: usize = 32;
@@ -73,7 +76,7 @@ pub async fn run(config: Config, runtime: impl ContainerRuntime, stop: Cancellat
         Subject::Host(host) => host.clone(),
         Subject::Operator(_) => return Err(RunError::NotAHost { path, subject: identity.subject }),
     };
-    let mut ledger = Ledger::open(&data_dir)?;
+    let mut ledger = LedgerWriter::open(&data_dir)?;
     ledger.name_host(&host);
     let program = config.worker.map_or_else(fleet_render::own_program, Ok);
     let program = program.map_err(|source| RunError::Program { source })?;
@@ -105,7 +108,7 @@ impl Rooms {
     fn new(
         host: HostName,
         data_dir: PathBuf,
-        ledger: Ledger,
+        ledger: LedgerWriter,
         runtime: Arc<dyn ContainerRuntime>,
         Workers { renderer, repositories }: Workers,
         policy: LivePolicy,
@@ -116,7 +119,7 @@ impl Rooms {
             host,
             bundles: Bundles::new(data_dir.join("bundles"), channel.subscribe()),
             data_dir,
-            ledger: Mutex::new(ledger),
+            ledger: LedgerHandle::new(ledger),
             runtime,
             repositories,
             renderer,
@@ -171,6 +174,9 @@ impl Rooms {
             tracing::error!(
                 "services that stand still for a backup could not all be let go on; the next start does it"
             );
+        }
+        if timeout(LAST_WRITES, self.context.ledger.close()).await.is_err() {
+            tracing::error!("the disk of the ledger does not answer; its last write may not be there");
         }
     }
 }

@@ -13,25 +13,50 @@ const FORMAT: u64 = 1;
 /// Where a file grows before it gets its name; whatever a crash leaves of it is ignored.
 const TEMPORARY: &str = "tmp";
 
+/// Disk of the ledger: the calls that wait for it.
+pub trait LedgerFiles: Send + Sync + std::fmt::Debug {
+    /// Replaces the content of a file, on disk when this returns.
+    fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()>;
+
+    /// Removes a file, on disk when this returns. A file that is not there is no error.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+}
+
+/// Files of this machine.
+#[derive(Debug)]
+pub struct DiskFiles;
+
+impl LedgerFiles for DiskFiles {
+    /// Writes a temporary file, flushes it, renames it, and flushes the folder.
+    fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let temporary = path.with_extension(TEMPORARY);
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)?;
+        sync_folder_of(path)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other?,
+        }
+        sync_folder_of(path)
+    }
+}
+
 pub fn make_folder(path: &Path) -> Result<(), LedgerError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|source| LedgerError::Write { path: path.to_owned(), source })
 }
 
-/// Replaces a file: a temporary one, to disk, renamed, and the folder to disk.
-pub fn write(path: &Path, entry: &impl Serialize) -> Result<(), LedgerError> {
+/// Replaces the entry in a file.
+pub fn write(files: &dyn LedgerFiles, path: &Path, entry: &impl Serialize) -> Result<(), LedgerError> {
     let failed = |source| LedgerError::Write { path: path.to_owned(), source };
     let value = serde_json::to_value(entry).map_err(|error| failed(io::Error::other(error)))?;
     let text = serde_json::json!({ "format": FORMAT, "entry": value }).to_string();
-    let temporary = path.with_extension(TEMPORARY);
-    let written = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)?;
-        sync_folder_of(path)
-    };
-    written().map_err(failed)
+    files.replace(path, text.as_bytes()).map_err(failed)
 }
 
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
@@ -45,13 +70,8 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
     serde_json::from_value(value["entry"].take()).map_err(|error| error.to_string())
 }
 
-pub fn remove(path: &Path) -> Result<(), LedgerError> {
-    let removed = match std::fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    };
-    let failed = |source| LedgerError::Write { path: path.to_owned(), source };
-    removed.and_then(|()| sync_folder_of(path)).map_err(failed)
+pub fn remove(files: &dyn LedgerFiles, path: &Path) -> Result<(), LedgerError> {
+    files.remove(path).map_err(|source| LedgerError::Write { path: path.to_owned(), source })
 }
 
 /// The entries of a folder by their names without `.json`; temporary files are none.
@@ -74,7 +94,7 @@ pub fn sweep(folder: &Path) -> Result<(), LedgerError> {
     for file in std::fs::read_dir(folder).map_err(failed)? {
         let path = file.map_err(failed)?.path();
         if path.extension().is_some_and(|extension| extension == TEMPORARY) {
-            remove(&path)?;
+            remove(&DiskFiles, &path)?;
         }
     }
     Ok(())

@@ -1,41 +1,39 @@
 //! Makes writes fail from one on, as if the agent had been killed right before it.
 
-use super::{Ledger, LedgerError};
+use super::LedgerError;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::sync::watch;
 
 #[derive(Debug)]
 pub struct Freeze {
-    writes: u64,
-    at: Option<u64>,
+    /// The writes that still succeed.
+    left: AtomicU64,
     frozen: watch::Sender<bool>,
 }
 
 impl Default for Freeze {
     fn default() -> Self {
-        Self { writes: 0, at: None, frozen: watch::Sender::new(false) }
+        Self { left: AtomicU64::new(u64::MAX), frozen: watch::Sender::new(false) }
     }
 }
 
 impl Freeze {
-    pub fn pass(&mut self, folder: &Path) -> Result<(), LedgerError> {
-        self.writes += 1;
-        if self.at.is_none_or(|at| self.writes < at) {
+    pub fn pass(&self, path: &Path) -> Result<(), LedgerError> {
+        if self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
             return Ok(());
         }
         self.frozen.send_replace(true);
-        Err(LedgerError::Write { path: folder.to_owned(), source: io::Error::other("frozen") })
+        Err(LedgerError::Write { path: path.to_owned(), source: io::Error::other("frozen") })
     }
-}
 
-impl Ledger {
     /// From the write of this number on, counted from now, none succeeds.
-    pub fn freeze_at(&mut self, write: u64) {
-        (self.freeze.writes, self.freeze.at) = (0, Some(write));
+    pub fn at(&self, write: u64) {
+        self.left.store(write.saturating_sub(1), Relaxed);
     }
 
     pub fn frozen(&self) -> watch::Receiver<bool> {
-        self.freeze.frozen.subscribe()
+        self.frozen.subscribe()
     }
 }

@@ -1,19 +1,20 @@
 //! Which host's the instances are that were rendered before parts carried their host's name.
 
-use super::{Ledger, OrderState, Settled};
+use super::{LedgerWriter, OrderState, Settled};
 use fleet_core::names::HostName;
 use fleet_core::spec::{FLEET_HOST, InstanceSpec};
 
-impl Ledger {
+impl LedgerWriter {
     /// Gives this host's name to what was rendered without one: what another agent at the same Engine made for an instance of the
     /// same name would be taken for its own.
     pub fn name_host(&mut self, host: &HostName) {
         let settled = |it: &mut Settled| name_host(&mut it.rendered.spec, host);
-        for entry in self.instances.values_mut() {
+        let mut ledger = self.ledger();
+        for entry in ledger.instances.values_mut() {
             entry.settled.iter_mut().for_each(settled);
             entry.remains.iter_mut().for_each(|spec| name_host(spec, host));
         }
-        for entry in self.orders.values_mut() {
+        for entry in ledger.orders.values_mut() {
             match &mut entry.state {
                 OrderState::Open(open) => open.from.iter_mut().chain(&mut open.to).for_each(settled),
                 OrderState::Ended { .. } => {}

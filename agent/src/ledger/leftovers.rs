@@ -1,6 +1,6 @@
 //! Data of before a restore that could not be removed after it, apart from its instance: that may be changed or gone meanwhile.
 
-use super::{Aside, Ledger, LedgerError, file};
+use super::{Aside, Ledger, LedgerError, LedgerWriter, file};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
@@ -47,22 +47,25 @@ impl Ledger {
         &self.leftovers
     }
 
+    fn leftover_path(&self, order: &OrderId) -> PathBuf {
+        self.folder.join("leftovers").join(format!("{order}.json"))
+    }
+}
+
+impl LedgerWriter {
     /// Keeps what is left of a restore, or what is known of it now. Nothing is kept of which nothing is left.
     pub fn keep_leftover(&mut self, left: Leftover) -> Result<(), LedgerError> {
-        let path = self.leftover_path(&left.order);
+        let path = self.ledger().leftover_path(&left.order);
         if left.folders.is_empty() {
-            if self.leftovers.contains_key(&left.order) {
-                file::remove(&path)?;
-                self.leftovers.remove(&left.order);
+            let is_known = self.ledger().leftovers.contains_key(&left.order);
+            if is_known {
+                file::remove(self.files.as_ref(), &path)?;
+                self.ledger().leftovers.remove(&left.order);
             }
             return Ok(());
         }
-        file::write(&path, &left)?;
-        self.leftovers.insert(left.order.clone(), left);
+        file::write(self.files.as_ref(), &path, &left)?;
+        self.ledger().leftovers.insert(left.order.clone(), left);
         Ok(())
-    }
-
-    fn leftover_path(&self, order: &OrderId) -> PathBuf {
-        self.folder.join("leftovers").join(format!("{order}.json"))
     }
 }

@@ -1,6 +1,6 @@
 //! Throwaway doubles that a drill could not remove, apart from their instances: those may be changed or gone meanwhile.
 
-use super::{Ledger, LedgerError, file};
+use super::{Ledger, LedgerError, LedgerWriter, file};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
@@ -43,23 +43,28 @@ impl Ledger {
         &self.sandboxes
     }
 
+    fn double_path(&self, order: &OrderId) -> PathBuf {
+        self.folder.join("doubles").join(format!("{order}.json"))
+    }
+}
+
+impl LedgerWriter {
     /// Keeps what is left of a double, or what is known of it now.
     pub fn keep_double(&mut self, sandbox: LeftoverSandbox) -> Result<(), LedgerError> {
-        file::write(&self.double_path(&sandbox.order), &sandbox)?;
-        self.sandboxes.insert(sandbox.order.clone(), sandbox);
+        let path = self.ledger().double_path(&sandbox.order);
+        file::write(self.files.as_ref(), &path, &sandbox)?;
+        self.ledger().sandboxes.insert(sandbox.order.clone(), sandbox);
         Ok(())
     }
 
     /// Notes that nothing of a double is left.
     pub fn double_is_gone(&mut self, order: &OrderId) -> Result<(), LedgerError> {
-        if self.sandboxes.contains_key(order) {
-            file::remove(&self.double_path(order))?;
-            self.sandboxes.remove(order);
+        let path = self.ledger().double_path(order);
+        let is_known = self.ledger().sandboxes.contains_key(order);
+        if is_known {
+            file::remove(self.files.as_ref(), &path)?;
+            self.ledger().sandboxes.remove(order);
         }
         Ok(())
-    }
-
-    fn double_path(&self, order: &OrderId) -> PathBuf {
-        self.folder.join("doubles").join(format!("{order}.json"))
     }
 }

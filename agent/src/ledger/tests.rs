@@ -1,6 +1,9 @@
+use super::file::DiskFiles;
+use super::writer::ENDED_LIMIT;
 use super::*;
 use fleet_core::facts::DriftRule;
 use fleet_core::order::{Action, Order, Outcome, order_id};
+use fleet_core::time::Time;
 use std::time::Duration;
 
 fn order(name: &str) -> OrderEntry {
@@ -36,8 +39,8 @@ impl Folder {
         Self(tempfile::tempdir().expect("a folder"))
     }
 
-    fn open(&self) -> Ledger {
-        Ledger::open(self.0.path()).expect("the ledger opens")
+    fn open(&self) -> LedgerWriter {
+        LedgerWriter::open(self.0.path()).expect("the ledger opens")
     }
 
     fn file(&self, path: &str) -> PathBuf {
@@ -54,7 +57,7 @@ fn what_is_written_is_there_after_a_restart() {
     ledger.mark(&order_id(&["a"]), |open| open.way = way.clone()).expect("written");
     drop(ledger);
     let ledger = folder.open();
-    match &ledger.orders()[&order_id(&["a"])].state {
+    match &ledger.ledger().orders()[&order_id(&["a"])].state {
         OrderState::Open(open) => assert_eq!(open.way, way),
         OrderState::Ended { .. } => panic!("the order is open"),
     }
@@ -69,8 +72,8 @@ fn an_end_is_an_end_and_becomes_the_instances_entry() {
     ledger.end(&order_id(&["a"]), Outcome::Done, becomes, Time(2)).expect("written");
     drop(ledger);
     let ledger = folder.open();
-    assert_eq!(ledger.end_of(&order_id(&["a"])), Some(Outcome::Done.into()));
-    assert_eq!(ledger.instances().get(&instance()), Some(&stuck_entry()));
+    assert_eq!(ledger.ledger().end_of(&order_id(&["a"])), Some(Outcome::Done.into()));
+    assert_eq!(ledger.ledger().instances().get(&instance()), Some(&stuck_entry()));
 }
 
 #[test]
@@ -81,12 +84,12 @@ fn a_crash_right_after_the_end_is_made_good_at_the_next_start() {
     let state = OrderState::Ended { outcome: Outcome::Done, made: None, at: Time(2), heard: false, becomes };
     let entry = OrderEntry { state, ..order("a") };
     let path = folder.file(&format!("orders/oasis-1.{}.json", entry.order.id));
-    file::write(&path, &entry).expect("written");
+    file::write(&DiskFiles, &path, &entry).expect("written");
     let ledger = folder.open();
-    assert_eq!(ledger.instances().get(&instance()), Some(&stuck_entry()));
+    assert_eq!(ledger.ledger().instances().get(&instance()), Some(&stuck_entry()));
     let still_to_do =
         OrderState::Ended { outcome: Outcome::Done, made: None, at: Time(2), heard: false, becomes: None };
-    assert_eq!(ledger.orders()[&entry.order.id].state, still_to_do);
+    assert_eq!(ledger.ledger().orders()[&entry.order.id].state, still_to_do);
 }
 
 #[test]
@@ -98,7 +101,8 @@ fn a_torn_temporary_file_is_ignored() {
     let torn = folder.file(&format!("orders/oasis-1.{}.tmp", order_id(&["a"])));
     std::fs::write(&torn, "{\"format\":1,\"en").expect("written");
     let ledger = folder.open();
-    assert_eq!((ledger.orders().len(), ledger.unreadable().len()), (1, 0));
+    let memory = ledger.ledger();
+    assert_eq!((memory.orders().len(), memory.unreadable().len()), (1, 0));
     assert!(!torn.exists());
 }
 
@@ -114,9 +118,10 @@ fn an_unreadable_entry_is_said_with_its_instance_and_order() {
         std::fs::write(folder.file(&path), text).expect("written");
     }
     let ledger = folder.open();
-    let said: Vec<_> = ledger.unreadable().iter().map(|one| (one.instance.clone(), one.order.clone())).collect();
+    let memory = ledger.ledger();
+    let said: Vec<_> = memory.unreadable().iter().map(|one| (one.instance.clone(), one.order.clone())).collect();
     assert_eq!(said, [("oasis-2".parse().ok(), None), (Some(instance()), Some(id))]);
-    assert!(ledger.unreadable()[0].reason.contains("format 9"), "{:?}", ledger.unreadable());
+    assert!(memory.unreadable()[0].reason.contains("format 9"), "{:?}", memory.unreadable());
 }
 
 #[test]
@@ -129,16 +134,16 @@ fn only_the_newest_ends_are_remembered() {
         ledger.begin(entry).expect("written");
         ledger.end(&id, Outcome::Done, None, Time(number as u64)).expect("written");
     }
-    assert_eq!(ledger.orders().len(), ENDED_LIMIT);
-    assert!(ledger.end_of(&order_id(&["4"])).is_none());
-    assert!(ledger.end_of(&order_id(&["5"])).is_some());
+    assert_eq!(ledger.ledger().orders().len(), ENDED_LIMIT);
+    assert!(ledger.ledger().end_of(&order_id(&["4"])).is_none());
+    assert!(ledger.ledger().end_of(&order_id(&["5"])).is_some());
 }
 
 #[test]
 fn two_agents_cannot_share_a_ledger() {
     let folder = Folder::new();
     let _first = folder.open();
-    assert!(matches!(Ledger::open(folder.0.path()), Err(LedgerError::Locked { .. })));
+    assert!(matches!(LedgerWriter::open(folder.0.path()), Err(LedgerError::Locked { .. })));
 }
 
 #[test]
@@ -164,7 +169,8 @@ fn what_was_rendered_before_hosts_were_named_is_this_hosts_and_no_other_agents()
     let mut ledger = folder.open();
     ledger.write_instance(&instance(), entry).expect("written");
     ledger.name_host(&host);
-    let spec = ledger.instances()[&instance()].spec().expect("it is there");
+    let memory = ledger.ledger();
+    let spec = memory.instances()[&instance()].spec().expect("it is there");
     let owner = |of: Option<&'static str>| {
         owner_by_labels(spec, |key| match key {
             FLEET_INSTANCE => Some("oasis-1"),

@@ -12,7 +12,7 @@ use super::work::Work;
 use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::ledger::{
-    Direction, InstanceEntry, LedgerUpdate, OpenState, OrderEntry, OrderState, Settled, StuckMark, Values,
+    Direction, InstanceEntry, LedgerUpdate, LedgerWriter, OpenState, OrderEntry, OrderState, Settled, StuckMark, Values,
 };
 use fleet_core::facts::PowerDesired;
 use fleet_core::names::OrderId;
@@ -45,7 +45,7 @@ pub async fn begin(context: &AgentContext, incoming: OutgoingOrder) {
     };
     let accepted = OrderEntry { order: order.clone(), begun, state: OrderState::Open(Box::new(open)) };
     tracing::info!(order = %order.id, instance = %order.instance, "order accepted");
-    context.retry_until_ok(|ledger| ledger.begin(accepted.clone())).await;
+    context.retry_until_ok(move |ledger| ledger.begin(accepted.clone())).await;
     let policy = context.policy.now();
     if let Some(outcome) = outcome_at_once(&order.action, entry.as_ref(), &policy, begun) {
         return end(context, &order, outcome, None).await;
@@ -95,19 +95,17 @@ impl Carrying<'_> {
         };
         open.to.clone_from(&to);
         open.way = Direction::Forward { step: 0, doing: String::new() };
-        let mut taken = None;
-        self.work
-            .context
-            .retry_until_ok(|ledger| {
-                // Another order may have begun meanwhile with what this one would claim.
-                taken = to.as_ref().and_then(|to| expect_unclaimed(ledger, &to.rendered.spec, before(&open)).err());
-                if taken.is_some() {
-                    return Ok(());
-                }
-                ledger.mark(&self.order.id, |kept| *kept = open.clone_without_values())
-            })
-            .await;
-        if let Some(taken) = taken {
+        let (id, begun) = (self.order.id.clone(), open.clone());
+        let begin = move |ledger: &mut LedgerWriter| {
+            // Another order may have begun meanwhile with what this one would claim.
+            let unclaimed = |to: &Settled| expect_unclaimed(&ledger.ledger(), &to.rendered.spec, before(&begun)).err();
+            let taken = to.as_ref().and_then(unclaimed);
+            if taken.is_none() {
+                ledger.mark(&id, |kept| *kept = begun.clone_without_values())?;
+            }
+            Ok(taken)
+        };
+        if let Some(taken) = self.work.context.retry_until_ok(begin).await {
             return self.end(Outcome::Refused { reason: taken.to_string() }, None).await;
         }
         let left = self.left.saturating_sub(began.elapsed());
@@ -172,7 +170,9 @@ impl Carrying<'_> {
         }
         let since = clock::now();
         let way = Direction::Back { because: because.clone(), since };
-        self.work.context.retry_until_ok(|ledger| ledger.mark(&self.order.id, |open| open.way = way.clone())).await;
+        let id = self.order.id.clone();
+        let turn = move |ledger: &mut LedgerWriter| ledger.mark(&id, |open| open.way = way.clone());
+        self.work.context.retry_until_ok(turn).await;
         self.back(open, because, since, Attempt::First).await;
     }
 

@@ -48,8 +48,8 @@ use super::work::Work;
 use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::ledger::{
-    Direction, InstanceEntry, Journal, LedgerError, LedgerUpdate, OpenState, OrderEntry, OrderState, RestorePhase,
-    StuckMark,
+    Direction, InstanceEntry, Journal, LedgerError, LedgerUpdate, LedgerWriter, OpenState, OrderEntry, OrderState,
+    RestorePhase, StuckMark,
 };
 use crate::repositories::ProgressSink;
 use fleet_core::backup::{DataAction, DataResult};
@@ -119,7 +119,7 @@ impl DataWork<'_> {
         if journal.attempts >= ATTEMPTS {
             return self.turn_back(&format!("it was interrupted {ATTEMPTS} times")).await;
         }
-        if let Err(error) = self.begin_attempt() {
+        if let Err(error) = self.begin_attempt().await {
             return self.turn_back(&crate::chain(&error)).await;
         }
         self.finish(action, left).await;
@@ -165,7 +165,9 @@ impl DataWork<'_> {
             return self.end(restore::passed(self).await).await;
         }
         let way = Direction::Back { because: because.to_owned(), since: clock::now() };
-        self.context().retry_until_ok(|ledger| ledger.mark(&self.order.id, |open| open.way = way.clone())).await;
+        let id = self.order.id.clone();
+        let turn = move |ledger: &mut LedgerWriter| ledger.mark(&id, |open| open.way = way.clone());
+        self.context().retry_until_ok(turn).await;
         self.back(because).await;
     }
 
@@ -232,22 +234,25 @@ impl DataWork<'_> {
         end(self.context(), self.order, End { outcome, made: made.map(Box::new) }, becomes).await;
     }
 
-    fn begin_attempt(&self) -> Result<(), LedgerError> {
-        self.context().ledger().mark(&self.order.id, |open| {
+    async fn begin_attempt(&self) -> Result<(), LedgerError> {
+        let id = self.order.id.clone();
+        let change = |open: &mut OpenState| {
             open.way = Direction::Forward { step: 1, doing: String::new() };
             open.journal.get_or_insert_default().attempts += 1;
-        })
+        };
+        self.context().ledger.write(move |ledger| ledger.mark(&id, change)).await
     }
 
     /// Writes the journal, before what it says is done.
-    pub fn note(&self, change: impl FnOnce(&mut Journal)) -> Result<(), LedgerError> {
-        let doing = self.work.doing();
-        self.context().ledger().mark(&self.order.id, |open| {
+    pub async fn note(&self, change: impl FnOnce(&mut Journal) + Send + 'static) -> Result<(), LedgerError> {
+        let (id, doing) = (self.order.id.clone(), self.work.doing());
+        let change = move |open: &mut OpenState| {
             change(open.journal.get_or_insert_default());
             if let Direction::Forward { step, doing: noted } = &mut open.way {
                 (*step, *noted) = (*step + 1, doing);
             }
-        })
+        };
+        self.context().ledger.write(move |ledger| ledger.mark(&id, change)).await
     }
 
     /// What the ledger has of this order now.

@@ -6,10 +6,12 @@ use super::heal::note_signed;
 use super::said::{said, unlooked, with_leftovers};
 use crate::agent_context::AgentContext;
 use crate::clock;
-use crate::ledger::{Direction, InstanceEntry, LedgerUpdate, OrderEntry, OrderState, StuckMark};
+use crate::ledger::{
+    Direction, InstanceEntry, LedgerError, LedgerUpdate, LedgerWriter, OrderEntry, OrderState, StuckMark,
+};
 use crate::mask::Mask;
 use fleet_core::facts::{InstanceSaid, Running};
-use fleet_core::names::InstanceName;
+use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{End, Order, Outcome};
 
 /// Ends an order in the ledger, then says so together with what the instance is now.
@@ -17,7 +19,8 @@ pub async fn end(context: &AgentContext, order: &Order, end: impl Into<End>, bec
     // Before the ledger forgets what was secret about it.
     let end = Mask::of(context, &order.instance).end(end.into());
     tracing::info!(order = %order.id, instance = %order.instance, outcome = end.outcome.word(), "order ended");
-    context.retry_until_ok(|ledger| ledger.end(&order.id, end.clone(), becomes.clone(), clock::now())).await;
+    let (id, ended) = (order.id.clone(), end.clone());
+    context.retry_until_ok(move |ledger| ledger.end(&id, ended.clone(), becomes.clone(), clock::now())).await;
     note_made(context, &order.instance).await;
     let entry = context.ledger().instances().get(&order.instance).cloned();
     let now = match &entry {
@@ -42,7 +45,7 @@ async fn note_made(context: &AgentContext, instance: &InstanceName) {
     if spec.volumes.iter().any(|volume| !volume.external && !settled.signed.contains(&volume.name))
         && let Ok(found) = context.runtime.look(spec).await
     {
-        note_signed(context, spec, &found);
+        note_signed(context, spec, &found).await;
     }
 }
 
@@ -57,11 +60,24 @@ async fn look(context: &AgentContext, entry: &InstanceEntry) -> Option<InstanceS
 }
 
 /// Takes note of a fault of this agent in the middle of an order.
-pub fn note_fault(context: &AgentContext, instance: &InstanceName) {
-    let mut ledger = context.ledger();
+pub async fn note_fault(context: &AgentContext, instance: &InstanceName) {
+    let of = instance.clone();
+    let Some((id, end, written)) = context.ledger.write(move |ledger| write_fault(ledger, &of)).await else { return };
+    if let Err(error) = written {
+        tracing::error!(error = crate::chain(&error), "the fault could not be noted");
+    }
+    if let Some(end) = end {
+        context.status_writer.write(|status_board| drop(status_board.ends.insert(id, (instance.clone(), end))));
+    }
+}
+
+/// The order in whose middle the fault was, how it ended, if it did, and whether that could be written.
+type NotedFault = (OrderId, Option<End>, Result<(), LedgerError>);
+
+fn write_fault(ledger: &mut LedgerWriter, instance: &InstanceName) -> Option<NotedFault> {
     let is_ours = |entry: &&OrderEntry| entry.is_open() && entry.order.instance == *instance;
-    let Some(entry) = ledger.orders().values().find(is_ours).cloned() else { return };
-    let OrderState::Open(open) = entry.state else { return };
+    let entry = ledger.ledger().orders().values().find(is_ours).cloned()?;
+    let OrderState::Open(open) = entry.state else { return None };
     let reason = "a fault of this agent ended the work; its log says more".to_owned();
     let (id, now) = (&entry.order.id, clock::now());
     let written = match open.way {
@@ -71,8 +87,8 @@ pub fn note_fault(context: &AgentContext, instance: &InstanceName) {
             let stuck = Some(StuckMark { order: id.clone(), reason: reason.clone() });
             let journal = open.journal.map(|journal| *journal).unwrap_or_default();
             let since = journal.held;
-            let left = journal.sandbox.map(|spec| keep_of_fault(&mut ledger, &entry.order, spec, now));
-            let before = ledger.instances().get(instance).map(|entry| entry.held.clone()).unwrap_or_default();
+            let left = journal.sandbox.map(|spec| keep_of_fault(ledger, &entry.order, spec, now));
+            let before = ledger.ledger().instances().get(instance).map(|entry| entry.held.clone()).unwrap_or_default();
             let held = left::both(before, &since);
             let becomes =
                 LedgerUpdate::Entry(Box::new(InstanceEntry { settled: open.from, stuck, remains: None, held }));
@@ -80,12 +96,6 @@ pub fn note_fault(context: &AgentContext, instance: &InstanceName) {
             left.unwrap_or(Ok(())).and_then(|()| ledger.end(id, Outcome::Stuck { reason, hint }, Some(becomes), now))
         }
     };
-    let end = ledger.end_of(id);
-    drop(ledger);
-    if let Err(error) = written {
-        tracing::error!(error = crate::chain(&error), "the fault could not be noted");
-    }
-    if let Some(end) = end {
-        context.status_writer.write(|status_board| drop(status_board.ends.insert(id.clone(), (instance.clone(), end))));
-    }
+    let end = ledger.ledger().end_of(id);
+    Some((entry.order.id, end, written))
 }

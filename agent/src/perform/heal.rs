@@ -35,8 +35,9 @@ pub fn lost_names<'a>(found: &FoundProject, settled: &'a Settled) -> Vec<&'a str
 }
 
 /// Notes which of an instance's volumes carry its label. What cannot be noted now is noted at the next look.
-pub fn note_signed(context: &AgentContext, spec: &InstanceSpec, found: &FoundProject) {
-    if let Err(error) = context.ledger().note_signed(&spec.instance, &found.signed) {
+pub async fn note_signed(context: &AgentContext, spec: &InstanceSpec, found: &FoundProject) {
+    let (instance, signed) = (spec.instance.clone(), found.signed.clone());
+    if let Err(error) = context.ledger.write(move |ledger| ledger.note_signed(&instance, &signed)).await {
         tracing::warn!(error = crate::chain(&error), "the volumes of an instance could not be noted");
     }
 }

@@ -19,7 +19,7 @@ const AT_ONCE: usize = 4;
 /// The work that is under way. Dropping it stops it all, at once.
 pub struct Jobs {
     context: Arc<AgentContext>,
-    work: FuturesUnordered<BoxFuture<'static, (InstanceName, End)>>,
+    work: FuturesUnordered<BoxFuture<'static, InstanceName>>,
     busy: BTreeMap<InstanceName, Job>,
     /// The last attempt at healing each instance.
     healed: Drifted,
@@ -30,15 +30,6 @@ pub struct Jobs {
 struct Job {
     handle: AbortHandle,
     kind: Kind,
-}
-
-/// How a piece of work came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Done,
-    Aborted,
-    /// By a panic: a fault of our own.
-    Fault,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,27 +117,22 @@ impl Jobs {
 
     fn start(&mut self, name: &InstanceName, kind: Kind, work: impl Future<Output = ()> + Send + 'static) {
         let (work, handle) = abortable(AssertUnwindSafe(work).catch_unwind());
-        let instance = name.clone();
+        let (instance, context) = (name.clone(), Arc::clone(&self.context));
         self.work.push(Box::pin(async move {
-            let end = match work.await {
-                Ok(Ok(())) => End::Done,
-                Ok(Err(_)) => End::Fault,
-                Err(_) => End::Aborted,
-            };
-            (instance, end)
+            // A fault of our own must not repeat itself for ever: it is the reason to go back, and then to give up.
+            if let (Ok(Err(_)), Kind::Order) = (work.await, kind) {
+                tracing::error!(%instance, "a fault of this agent ended its work on an order");
+                end::note_fault(&context, &instance).await;
+            }
+            instance
         }));
         self.busy.insert(name.clone(), Job { handle, kind });
     }
 
     /// Waits until a piece of work has ended; for ever, where there is none.
     pub async fn ended(&mut self) {
-        let Some((name, how)) = self.work.next().await else { return std::future::pending().await };
-        let kind = self.busy.remove(&name).map(|job| job.kind);
-        // A fault of our own must not repeat itself for ever: it is the reason to go back, and then to give up.
-        if how == End::Fault && kind == Some(Kind::Order) {
-            tracing::error!(instance = %name, "a fault of this agent ended its work on an order");
-            end::note_fault(&self.context, &name);
-        }
+        let Some(name) = self.work.next().await else { return std::future::pending().await };
+        self.busy.remove(&name);
     }
 }
 

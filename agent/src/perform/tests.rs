@@ -5,4 +5,5 @@ mod expectations;
 mod harness;
 mod links;
 mod progress;
+mod slow_disk;
 mod stories;

@@ -5,7 +5,7 @@ use super::claims::ClaimError;
 use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::gate::{self, NotHealthy, Waits};
-use crate::ledger::{Direction, LedgerError};
+use crate::ledger::{Direction, LedgerError, OpenState};
 use crate::runtime::{Note, Notes, RuntimeError};
 use fleet_core::app::HealthRules;
 use fleet_core::facts::{Doing, InstanceSaid, Running};
@@ -184,7 +184,7 @@ impl<'a> Work<'a> {
         };
         for stage in &stages {
             let doing = stage.steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            self.note(&doing)?;
+            self.note(&doing).await?;
             has_gate |= stage.steps.contains(&Step::Gate);
             let notes = self.notes(&doing, stage.steps.len());
             let steps = stage.steps.iter().zip(&notes);
@@ -200,13 +200,15 @@ impl<'a> Work<'a> {
     }
 
     /// Writes what begins now into the ledger.
-    fn note(&self, doing: &str) -> Result<(), LedgerError> {
+    async fn note(&self, doing: &str) -> Result<(), LedgerError> {
         let (number, doing) = (self.stage.fetch_add(1, Ordering::Relaxed) + 1, doing.to_owned());
         self.say(doing.clone());
-        self.context.ledger().mark(self.order, |open| match &mut open.way {
+        let order = self.order.clone();
+        let change = move |open: &mut OpenState| match &mut open.way {
             Direction::Accepted | Direction::Forward { .. } => open.way = Direction::Forward { step: number, doing },
             Direction::Back { .. } => {}
-        })
+        };
+        self.context.ledger.write(move |ledger| ledger.mark(&order, change)).await
     }
 
     async fn step(&self, step: &Step, spec: &InstanceSpec, finish: Finish<'_>, notes: &Notes) -> Result<(), WorkError> {

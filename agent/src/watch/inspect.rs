@@ -23,7 +23,7 @@ pub async fn look_at(
     let spec = &settled.rendered.spec;
     let found = context.runtime.look(spec).await?;
     let seen = observe(context, spec, &settled.rendered.health).await?;
-    note_signed(context, spec, &found);
+    note_signed(context, spec, &found).await;
     let lost = lost_volumes(&found, settled);
     // What others have in its place is theirs: nothing is healed beside it.
     let is_alone = !found.has_foreign_containers();

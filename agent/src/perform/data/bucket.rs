@@ -69,9 +69,8 @@ pub async fn fill(
     let bucket = reached(data, spec, name, filling.store).await?;
     until_listening(data, name, &bucket).await?;
     if data.journal().reach == RestorePhase::Apart {
-        data.note(|journal| {
-            journal.filled.insert(name.clone());
-        })?;
+        let filled = name.clone();
+        data.note(|journal| journal.filled.extend([filled])).await?;
     }
     data.work.say(format!("filling the bucket of {name}"));
     put(data, &opened.repository, &opened.set, part, &bucket).await?;
@@ -191,7 +190,7 @@ pub async fn put_back(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
         data.work.say(format!("putting back what was in the bucket of {name}"));
         put(data, &repository, &set, part, &bucket).await?;
     }
-    Ok(data.note(|journal| journal.filled.clear())?)
+    Ok(data.note(|journal| journal.filled.clear()).await?)
 }
 
 /// The safety backup of this order, where it can be read.

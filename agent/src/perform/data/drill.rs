@@ -90,7 +90,8 @@ async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<String>, Da
     let spec = &scene.spec;
     allow(data.context(), &Reaches::of_drill(&scene, fillings.iter().map(|it| (it.name, it.store)))).await?;
     let (side, said) = side_plan::plan(data, opened, &fillings, BTreeMap::new()).await?.for_double();
-    data.note(|journal| journal.sandbox = Some(Box::new(spec.clone())))?;
+    let noted = Box::new(spec.clone());
+    data.note(|journal| journal.sandbox = Some(noted)).await?;
     data.work.perform(spec, |found| volumes_alone(found, spec), Finish::AsIs).await?;
     let mut checks = files(data, opened, spec, &fillings).await?;
     data.work.perform(spec, |found| without_starting(found, spec), Finish::AsIs).await?;

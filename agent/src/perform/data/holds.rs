@@ -52,7 +52,7 @@ pub async fn hold(
             since: now,
             until: now.after(longest(data.order)),
         };
-        data.note(|journal| journal.held.push(held.clone()))?;
+        data.note(|journal| journal.held.push(held)).await?;
         data.work.say(format!("{} {service}", word(still.kind)));
         data.context().runtime.hold(spec, &service, still.kind).await?;
     }
@@ -70,7 +70,8 @@ pub async fn release(
     for held in data.journal().held.into_iter().rev().filter(|held| is_over(held)) {
         data.work.say(format!("letting {} go on", held.service));
         retry_until_ok(data, spec, &held).await?;
-        data.note(|journal| journal.held.retain(|other| other.service != held.service))?;
+        let over_now = held.service.clone();
+        data.note(move |journal| journal.held.retain(|other| other.service != over_now)).await?;
         over.push(Hold { service: held.service, kind: held.kind, from: held.since, to: clock::now() });
     }
     over.reverse();

@@ -42,7 +42,8 @@ pub async fn let_go(context: &AgentContext, instance: &InstanceName) {
     for held in entry.held.iter().rev() {
         match timeout(LIMIT, one(context, &settled.rendered.spec, held)).await {
             Ok(Ok(())) => {
-                context.retry_until_ok(|ledger| ledger.goes_on(instance, &held.service)).await;
+                let (of, service) = (instance.clone(), held.service.clone());
+                context.retry_until_ok(move |ledger| ledger.goes_on(&of, &service)).await;
                 let since = rough(clock::now().since(held.since));
                 let text = format!(
                     "`{}` no longer stands still for a backup: since {since} ago it could not go on",

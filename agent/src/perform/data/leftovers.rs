@@ -26,7 +26,8 @@ pub async fn remove_old(data: &DataWork<'_>, asides: &[Aside]) -> Vec<String> {
     let now = clock::now();
     let (order, instance) = (data.order.id.clone(), data.order.instance.clone());
     let left = Leftover { order, instance, folders, since: now, said: now };
-    data.context().retry_until_ok(|ledger| ledger.keep_leftover(left.clone())).await;
+    let kept = left.clone();
+    data.context().retry_until_ok(move |ledger| ledger.keep_leftover(kept.clone())).await;
     tell(data.context(), &left);
     left.folders.iter().map(words).collect()
 }
@@ -99,7 +100,8 @@ async fn keep(context: &AgentContext, before: Leftover, folders: Vec<LeftFolder>
         tell(context, &left);
     }
     if left != before {
-        context.retry_until_ok(|ledger| ledger.keep_leftover(left.clone())).await;
+        let kept = left.clone();
+        context.retry_until_ok(move |ledger| ledger.keep_leftover(kept.clone())).await;
         // What is said of the instance has changed. Nobody listens while the agent is going down.
         let _ = context.attention.send(left.instance.clone());
     }

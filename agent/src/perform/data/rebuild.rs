@@ -45,13 +45,14 @@ pub async fn rebuild_left(data: &DataWork<'_>, settled: &Settled) -> Option<Unbu
             failed.push(format!("{name}: {rebuild}: {reason}"));
             commands.push(by_hand(settled, rebuild));
         }
-        let noted = data.note(|journal| {
-            journal.rebuilds.remove(&name);
+        let rebuilt = name.clone();
+        let noted = data.note(move |journal| {
+            journal.rebuilds.remove(&rebuilt);
             if let Some(made) = &mut journal.made {
-                made.notes.push(note.clone());
+                made.notes.push(note);
             }
         });
-        if let Err(error) = noted {
+        if let Err(error) = noted.await {
             tracing::error!(error = crate::chain(&error), store = %name, "the journal cannot be written");
         }
     }

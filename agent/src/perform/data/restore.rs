@@ -15,7 +15,9 @@ use super::source::{self, Opened};
 use super::stages::{volumes_alone, without_starting};
 use super::targets::{Target, Targets, expect_alone, expect_nobody, make_missing, targets};
 use super::{DataError, DataWork, OrderEnd, backup, bucket, leftovers, others, rebuild, set_aside, undo};
-use crate::ledger::{Aside, DataSwap, InstanceEntry, LedgerUpdate, RestorePhase, Settled, StuckMark, Values};
+use crate::ledger::{
+    Aside, DataSwap, InstanceEntry, LedgerUpdate, LedgerWriter, RestorePhase, Settled, StuckMark, Values,
+};
 use crate::perform::allow::allow_with_devices;
 use crate::perform::claims::expect_unclaimed;
 use crate::perform::forward::stages;
@@ -58,19 +60,18 @@ pub async fn in_place(
     let mut lost = others::expect_none(data, &settled.rendered, &fillings, &targets.found, others).await?;
     lost.extend(expect_kept(&today, others)?);
     let side = side_plan::plan(data, &opened, &fillings, today).await?;
-    data.note(|journal| {
-        let lost = lost.into_iter().map(|what| format!("replaced with the rest: {what}"));
-        journal.notes = lost.chain(side.notes.iter().cloned()).collect();
-    })?;
+    let lost = lost.into_iter().map(|what| format!("replaced with the rest: {what}"));
+    let notes = lost.chain(side.notes.iter().cloned()).collect();
+    data.note(|journal| journal.notes = notes).await?;
     keep_safe(data, settled, safety).await?;
     let targets = take_apart(data, settled, targets).await?;
     let spec = &settled.rendered.spec;
     restore_all(data, &opened, &targets).await?;
     make_removed(data, spec).await?;
-    note_different(data, &load_all(data, &opened, &fillings, spec, &side).await?)?;
+    note_different(data, &load_all(data, &opened, &fillings, spec, &side).await?).await?;
     data.work.say("starting what was restored");
     run_again(data, settled).await?;
-    note_passed(data, &opened, (&parts, &settled.rendered), began)?;
+    note_passed(data, &opened, (&parts, &settled.rendered), began).await?;
     Ok(passed(data).await)
 }
 
@@ -106,24 +107,28 @@ pub async fn anew(
     allow_fillings(data, &to.rendered, &fillings).await?;
     expect_side_files(&opened, only, others)?;
     let side = side_plan::plan(data, &opened, &fillings, BTreeMap::new()).await?;
-    note_begun(data, &to)?;
+    note_begun(data, &to).await?;
     fill_new(data, &opened, &to.rendered, fillings, &side).await?;
     data.work.say("starting what was restored");
     data.work.perform(spec, |found| stages(found, &to), Finish::Healthy(&to.rendered.health)).await?;
-    note_passed(data, &opened, (&parts, &to.rendered), began)?;
+    note_passed(data, &opened, (&parts, &to.rendered), began).await?;
     Ok(passed(data).await)
 }
 
 /// Notes what is about to be made, unless another order has begun meanwhile with what it would claim.
-fn note_begun(data: &DataWork<'_>, to: &Settled) -> Result<(), DataError> {
-    let mut ledger = data.context().ledger();
-    expect_unclaimed(&ledger, &to.rendered.spec, None).map_err(|taken| DataError::Unfit(taken.to_string()))?;
-    ledger.mark(&data.order.id, |open| {
-        open.to = Some(to.clone());
-        open.values = Values::default();
-        open.journal.get_or_insert_default().reach = RestorePhase::Apart;
-    })?;
-    Ok(())
+async fn note_begun(data: &DataWork<'_>, to: &Settled) -> Result<(), DataError> {
+    let (id, to) = (data.order.id.clone(), to.clone());
+    let begin = move |ledger: &mut LedgerWriter| {
+        let unclaimed = expect_unclaimed(&ledger.ledger(), &to.rendered.spec, None);
+        unclaimed.map_err(|taken| DataError::Unfit(taken.to_string()))?;
+        ledger.mark(&id, |open| {
+            open.to = Some(to);
+            open.values = Values::default();
+            open.journal.get_or_insert_default().reach = RestorePhase::Apart;
+        })?;
+        Ok(())
+    };
+    data.context().ledger.write(begin).await
 }
 
 /// Refuses what the host's people do not allow: to start the instance, or to run the tools that fill its stores.
@@ -159,7 +164,7 @@ async fn fill_new(
     expect_nobody(data, spec, &of_host).await?;
     move_all(data, planned(data, &of_host)?).await?;
     restore_all(data, opened, &rest.found).await?;
-    note_different(data, &load_all(data, opened, &late, spec, side).await?)
+    note_different(data, &load_all(data, opened, &late, spec, side).await?).await
 }
 
 /// Refuses folders of the host with something in them, but for the new instance's own: another instance may live there.
@@ -210,11 +215,12 @@ async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<Reposit
     }
     let Taken { copies, refused } = backup::take(data, settled, to, Cause::Safety).await?;
     let failed: Vec<String> = copies.iter().filter_map(|copy| copy.result.as_ref().err().cloned()).collect();
-    data.note(|journal| {
+    let noted = data.note(move |journal| {
         journal.safety = copies;
         let without = refused.iter().map(|(store, reason)| format!("{store}: not backed up before: {reason}"));
         journal.notes.extend(without);
-    })?;
+    });
+    noted.await?;
     if failed.is_empty() {
         return Ok(());
     }
@@ -227,7 +233,7 @@ async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<Reposit
 /// Lets the instance stand still and makes room. How folders are moved is found out when nothing of the instance writes any more.
 async fn take_apart(data: &DataWork<'_>, settled: &Settled, targets: Targets) -> Result<Vec<Target>, DataError> {
     let spec = &settled.rendered.spec;
-    data.note(|journal| journal.reach = RestorePhase::Apart)?;
+    data.note(|journal| journal.reach = RestorePhase::Apart).await?;
     data.work.perform(spec, |found| steps_for_power(found, spec, PowerRequest::Stop), Finish::AsIs).await?;
     expect_nobody(data, spec, &targets.found).await?;
     move_all(data, planned(data, &targets.found)?).await?;
@@ -238,13 +244,15 @@ async fn take_apart(data: &DataWork<'_>, settled: &Settled, targets: Targets) ->
 async fn move_all(data: &DataWork<'_>, asides: Vec<Aside>) -> Result<(), DataError> {
     for aside in asides {
         data.work.say(format!("moving {} aside", aside.path.display()));
-        data.note(|journal| journal.aside.push(aside.clone()))?;
+        let noted = aside.clone();
+        data.note(|journal| journal.aside.push(noted)).await?;
         let moved = undo::moved(&aside, "move aside", set_aside::move_aside).await;
         if let Err(DataError::Disk { source, .. }) = &moved
             && (aside.way, source.kind()) == (DataSwap::Absent, std::io::ErrorKind::AlreadyExists)
         {
             // Somebody made it just now: it is nothing of ours, and stays when all is put back.
-            data.note(|journal| journal.aside.retain(|other| *other != aside))?;
+            let noted = aside.clone();
+            data.note(move |journal| journal.aside.retain(|other| *other != noted)).await?;
         }
         moved?;
     }
@@ -275,17 +283,19 @@ async fn restore_files(
 ) -> Result<(), DataError> {
     let told = data.told(&format!("restoring {store}"));
     let restored = opened.repository.restore(&opened.set, &root.path, to, opened.privileges, &told).await?;
-    Ok(data.note(|journal| journal.notes.extend(restored.notes.iter().map(|note| format!("{store}: {note}"))))?)
+    let notes: Vec<String> = restored.notes.iter().map(|note| format!("{store}: {note}")).collect();
+    Ok(data.note(|journal| journal.notes.extend(notes)).await?)
 }
 
 /// Rows that are not what they were undo a restore; what else differs is said, for somebody may want the rows all the same.
-fn note_different(data: &DataWork<'_>, loaded: &Loaded) -> Result<(), DataError> {
+async fn note_different(data: &DataWork<'_>, loaded: &Loaded) -> Result<(), DataError> {
     if let Some((store, rows)) = loaded.differing.iter().find(|(_, it)| !it.rows.is_empty()) {
         let reason = rows.words().unwrap_or_default();
         return Err(DataError::BadBackup(format!("the store `{store}`: {reason}")));
     }
     let notes = loaded.differing.iter().filter_map(|(store, it)| Some(format!("warning: {store}: {}", it.words()?)));
-    Ok(data.note(|journal| journal.notes.extend(notes))?)
+    let notes: Vec<String> = notes.collect();
+    Ok(data.note(|journal| journal.notes.extend(notes)).await?)
 }
 
 /// As the instance ran before: what stood still stands still.
@@ -295,7 +305,7 @@ async fn run_again(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataErr
     Ok(data.work.perform(spec, |found| stages(found, settled), finish).await?)
 }
 
-fn note_passed(
+async fn note_passed(
     data: &DataWork<'_>,
     opened: &Opened,
     (parts, rendered): (&[Part], &Rendered),
@@ -305,11 +315,13 @@ fn note_passed(
     let (backup, journal) = (opened.manifest.backup.clone(), data.journal());
     let bytes = parts.iter().map(|part| part.bytes).sum();
     let made = RestoreMade { backup, safety: journal.safety, took_ms, bytes, notes: journal.notes };
-    Ok(data.note(|journal| {
+    let rebuilds = rendered.rebuilds.keys().cloned().collect();
+    let noted = data.note(move |journal| {
         journal.reach = RestorePhase::Passed;
-        journal.rebuilds = rendered.rebuilds.keys().cloned().collect();
+        journal.rebuilds = rebuilds;
         journal.made = Some(Box::new(made));
-    })?)
+    });
+    Ok(noted.await?)
 }
 
 /// What was restored is well: what is old goes, and what is derived is rebuilt. That either could not be done is said, and undoes

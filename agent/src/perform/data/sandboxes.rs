@@ -6,7 +6,7 @@ use super::undo::{own_volumes, remove_folder, scratch_of};
 use super::{DataError, DataWork};
 use crate::agent_context::AgentContext;
 use crate::clock;
-use crate::ledger::{Ledger, LedgerError, LeftoverSandbox};
+use crate::ledger::{LedgerError, LedgerWriter, LeftoverSandbox};
 use crate::runtime::{Notes, RuntimeError};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Order, Outcome};
@@ -39,7 +39,8 @@ pub async fn keep_left(data: &DataWork<'_>, outcome: Outcome) -> Outcome {
     let now = clock::now();
     let (order, instance) = (data.order.id.clone(), data.order.instance.clone());
     let sandbox = LeftoverSandbox { order, instance, spec, parts, since: now, said: now };
-    context.retry_until_ok(|ledger| ledger.keep_double(sandbox.clone())).await;
+    let kept = sandbox.clone();
+    context.retry_until_ok(move |ledger| ledger.keep_double(kept.clone())).await;
     tell(context, &sandbox);
     let before = outcome.reason().unwrap_or("the backup is good: it was restored and checked");
     Outcome::Stuck { reason: format!("{before}; {}", words(&sandbox)), hint: hint(&sandbox.spec) }
@@ -47,7 +48,7 @@ pub async fn keep_left(data: &DataWork<'_>, outcome: Outcome) -> Outcome {
 
 /// Keeps what is left where nobody can look any more, after a fault of this agent.
 pub fn keep_of_fault(
-    ledger: &mut Ledger,
+    ledger: &mut LedgerWriter,
     order: &Order,
     spec: Box<InstanceSpec>,
     now: Time,
@@ -120,7 +121,7 @@ async fn say_again(context: &AgentContext, before: LeftoverSandbox) {
         tell(context, &sandbox);
     }
     if sandbox != before {
-        context.retry_until_ok(|ledger| ledger.keep_double(sandbox.clone())).await;
+        context.retry_until_ok(move |ledger| ledger.keep_double(sandbox.clone())).await;
     }
 }
 
@@ -147,7 +148,8 @@ async fn remove(context: &AgentContext, sandbox: &LeftoverSandbox) -> Result<(),
             .collect::<Vec<_>>()
             .join("; "));
     }
-    context.retry_until_ok(|ledger| ledger.double_is_gone(&sandbox.order)).await;
+    let order = sandbox.order.clone();
+    context.retry_until_ok(move |ledger| ledger.double_is_gone(&order)).await;
     let text = format!("all that a drill made is removed now: nothing of `{}` is left", spec.project);
     tracing::warn!(instance = %sandbox.instance, "{text}");
     context.status_writer.tell(clock::now(), Some(&sandbox.instance), text);

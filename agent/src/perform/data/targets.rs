@@ -244,7 +244,8 @@ pub async fn make_missing(
         if look(data.context(), &wider).await?.volumes.contains(volume) {
             return Err(failed("is on this host already, and is not of this store: nothing is restored over it"));
         }
-        data.note(|journal| journal.made_volumes.push(volume.clone()))?;
+        let noted = volume.clone();
+        data.note(|journal| journal.made_volumes.push(noted)).await?;
         let step = Step::CreateVolume { volume: volume.clone() };
         data.context().runtime.perform(&step, &wider, &Notes::unheard()).await?;
         let found = find().await?.ok_or_else(|| failed("was made and is not found"))?;
@@ -259,7 +260,7 @@ pub async fn unmake_missing(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<
         let Some(wider) = wider(spec, &volume) else { continue };
         let step = Step::RemoveVolume { volume: volume.clone() };
         data.context().runtime.perform(&step, &wider, &Notes::unheard()).await?;
-        data.note(|journal| journal.made_volumes.retain(|other| *other != volume))?;
+        data.note(move |journal| journal.made_volumes.retain(|other| *other != volume)).await?;
     }
     Ok(())
 }

@@ -49,7 +49,7 @@ pub async fn sweep(data: &DataWork<'_>) -> Result<(), DataError> {
         remove_folder(&spec.working_dir).await?;
     }
     remove_folder(scratch(data)).await?;
-    Ok(data.note(|journal| journal.sandbox = None)?)
+    Ok(data.note(|journal| journal.sandbox = None).await?)
 }
 
 /// Where a drill puts files.
@@ -74,7 +74,7 @@ async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
     bucket::put_back(data, settled).await?;
     let finish = if settled.is_stopped() { Finish::AsIs } else { Finish::Healthy(&settled.rendered.health) };
     data.work.perform(spec, |found| stages(found, settled), finish).await?;
-    Ok(data.note(|journal| journal.aside.clear())?)
+    Ok(data.note(|journal| journal.aside.clear()).await?)
 }
 
 /// Nothing of what was made for a new instance.
@@ -88,11 +88,13 @@ async fn unmake(data: &DataWork<'_>) -> Result<(), DataError> {
     let is_outside = |name: &StoreName| {
         to.rendered.stores.get(name).and_then(Store::bucket).is_some_and(|bucket| bucket.service.is_none())
     };
-    Ok(data.note(|journal| {
+    let outside: BTreeSet<StoreName> = to.rendered.stores.keys().filter(|name| is_outside(name)).cloned().collect();
+    let noted = data.note(move |journal| {
         journal.aside.clear();
         // What the instance kept itself went with its volumes.
-        journal.filled.retain(is_outside);
-    })?)
+        journal.filled.retain(|name| outside.contains(name));
+    });
+    Ok(noted.await?)
 }
 
 /// Removes an instance with all volumes that are its own: nobody's but this order's.

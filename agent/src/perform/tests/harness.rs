@@ -3,7 +3,7 @@
 use crate::agent_context::AgentContext;
 use crate::bundles::Bundles;
 use crate::fake::FakeRuntime;
-use crate::ledger::Ledger;
+use crate::ledger::{DiskFiles, LedgerFiles, LedgerHandle, LedgerWriter};
 use crate::link::OpenSet;
 use crate::path_resolver::PathResolver;
 use crate::perform::{Drifted, run};
@@ -17,7 +17,7 @@ use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Action, Goal, Order, Outcome, PowerRequest, Release, order_id};
 use fleet_proto::convert::OutgoingOrder;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -122,11 +122,17 @@ impl Harness {
     }
 
     pub fn agent(&self) -> Agent {
+        self.agent_on(Arc::new(DiskFiles))
+    }
+
+    /// An agent whose ledger is on a disk of its own kind.
+    pub fn agent_on(&self, files: Arc<dyn LedgerFiles>) -> Agent {
+        let ledger = LedgerWriter::open_on(&self.data_dir(), files).expect("the ledger opens");
         let (attention, _) = mpsc::unbounded_channel();
         let context = Arc::new(AgentContext {
             host: "lab-1".parse().expect("a name"),
             data_dir: self.data_dir(),
-            ledger: Mutex::new(Ledger::open(&self.data_dir()).expect("the ledger opens")),
+            ledger: LedgerHandle::new(ledger),
             runtime: Arc::new(self.runtime.clone()),
             repositories: Arc::new(NoRepositories),
             bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),
@@ -175,6 +181,8 @@ impl Agent {
     /// As `kill -9` does.
     pub async fn kill(mut self) {
         self.task.shutdown().await;
+        // A write that has begun goes on, and holds the lock of the folder meanwhile.
+        self.context.ledger.close().await;
     }
 
     /// Waits until an order has ended.

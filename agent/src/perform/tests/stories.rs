@@ -299,7 +299,7 @@ async fn a_volume_that_never_carried_the_label_is_the_instances_as_before() {
 async fn the_ledger_forgets_the_values_of_orders_that_have_ended() {
     let (harness, agent) = installed(1).await;
     agent.kill().await;
-    let ledger = Ledger::open(&harness.data_dir()).expect("the ledger opens");
+    let ledger = Ledger::look(&harness.data_dir()).expect("the ledger is there");
     let shown = format!("{:?}", ledger.orders());
     assert!(!shown.contains("s3cret"));
     for order in std::fs::read_dir(harness.data_dir().join("ledger/orders")).expect("a folder") {

@@ -22,9 +22,9 @@ pub async fn crash(harness: &Harness, agent: Agent, order: &OutgoingOrder, at: A
             let mut plan = harness.lab.plan();
             (plan.calls, plan.crash) = (0, Some(call));
         }
-        At::Write(write) => agent.context.ledger().freeze_at(write),
+        At::Write(write) => agent.context.ledger.freeze().at(write),
     }
-    let mut frozen = agent.context.ledger().frozen();
+    let mut frozen = agent.context.ledger.freeze().frozen();
     harness.ask(std::slice::from_ref(order));
     let has_ended = tokio::select! {
         () = harness.lab.crashed() => false,

@@ -4,7 +4,7 @@ use super::keeping::Keeping;
 use super::lab::LabRuntime;
 use crate::agent_context::AgentContext;
 use crate::bundles::Bundles;
-use crate::ledger::{Ledger, OrderState};
+use crate::ledger::{Ledger, LedgerHandle, LedgerWriter, OrderState};
 use crate::link::OpenSet;
 use crate::path_resolver::PathResolver;
 use crate::perform::{Drifted, run};
@@ -21,7 +21,7 @@ use fleet_proto::convert::OutgoingOrder;
 use futures_util::StreamExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -119,7 +119,7 @@ impl Harness {
         let context = Arc::new(AgentContext {
             host: "lab-1".parse().expect("a name"),
             data_dir: self.data_dir(),
-            ledger: Mutex::new(Ledger::open(&self.data_dir()).expect("the ledger opens")),
+            ledger: LedgerHandle::new(LedgerWriter::open(&self.data_dir()).expect("the ledger opens")),
             runtime: Arc::new(self.lab.clone()),
             repositories: Arc::new(self.keeping.clone()),
             bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),
@@ -293,6 +293,8 @@ impl Agent {
     /// As `kill -9` does.
     pub async fn kill(mut self) {
         self.task.shutdown().await;
+        // A write that has begun goes on, and holds the lock of the folder meanwhile.
+        self.context.ledger.close().await;
     }
 
     pub async fn end_of(&self, order: &OutgoingOrder) -> End {
