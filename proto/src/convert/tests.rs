@@ -32,7 +32,7 @@ fn actions() -> Vec<Action> {
         Action::Remove { volumes: BTreeSet::from(["notes-1_uploads".to_owned()]) },
     ]
     .into_iter()
-    .chain(data::actions(goal).into_iter().map(Action::Data))
+    .chain(data::actions(&goal).into_iter().map(Action::Data))
     .collect()
 }
 
@@ -67,7 +67,7 @@ fn an_order_is_shown_without_its_values() {
     let access = data::access();
     let outgoing = OutgoingOrder { order, values, drift: DriftRule::Heal, access: access.clone(), limit_rate: None };
     let with_values = v1::Order::from(outgoing.clone());
-    let action = Action::Data(data::actions(Goal { release: release("1.2"), revision: 3 }).remove(0));
+    let action = Action::Data(data::actions(&Goal { release: release("1.2"), revision: 3 }).remove(0));
     let with_access =
         v1::Order::from(OutgoingOrder { order: Order { action, ..outgoing.order.clone() }, ..outgoing.clone() });
     let shown = format!("{outgoing:?} {access:?} {with_values:?} {with_access:?}");

@@ -56,7 +56,7 @@ fn sources() -> Vec<BackupSource> {
     all_snapshots().map(source).into()
 }
 
-pub fn actions(goal: Goal) -> Vec<DataAction> {
+pub fn actions(goal: &Goal) -> Vec<DataAction> {
     let (to, only) = ([name("central"), name("bucket")].into(), [name("database")].into());
     let mut actions: Vec<_> = [Cause::Scheduled, Cause::Wished, Cause::Safety]
         .map(|cause| DataAction::Backup { to: Clone::clone(&to), cause })
@@ -186,7 +186,7 @@ fn refusal(number: usize, change: impl FnOnce(&mut v1::Data)) -> Result<(), Conv
     let order = fleet_core::order::Order {
         id: order_id(&["x"]),
         instance: instance(),
-        action: fleet_core::order::Action::Data(actions(goal).remove(number)),
+        action: fleet_core::order::Action::Data(actions(&goal).remove(number)),
         deadline: std::time::Duration::from_secs(1),
     };
     let outgoing = super::OutgoingOrder {
