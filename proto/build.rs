@@ -2,6 +2,8 @@
 
 #![allow(clippy::print_stdout, reason = "a build script speaks to cargo on stdout")]
 
+use prost_types::field_descriptor_proto::Type;
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 use std::path::Path;
 
@@ -12,7 +14,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new("proto");
     let descriptors = protox::compile(FILES.map(|file| folder.join(file)), [folder])?;
     println!("cargo:rerun-if-changed=proto");
-    tonic_prost_build::configure()
+    let mut builder = tonic_prost_build::configure();
+    for (field, attribute) in enum_words(&descriptors) {
+        builder = builder.field_attribute(field, attribute);
+    }
+    builder
         .type_attribute(".", "#[derive(serde::Serialize)]")
         .btree_map(".")
         // These hold secrets: `convert` says what is shown of them.
@@ -22,4 +28,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(".fleet.v1.AddFile")
         .compile_fds(descriptors)?;
     Ok(())
+}
+
+/// The file whose messages are shown as JSON.
+const SHOWN: &str = "fleet/v1/operators.proto";
+
+/// Each enum field that is shown as JSON, with the attribute by which its word is written in place of its number.
+fn enum_words(descriptors: &FileDescriptorSet) -> Vec<(String, String)> {
+    let shown = descriptors.file.iter().filter(|file| file.name() == SHOWN).flat_map(|file| &file.message_type);
+    let fields = shown.flat_map(|message| message.field.iter().map(move |field| (message, field)));
+    let enums = fields.filter(|(_, field)| field.r#type() == Type::Enum);
+    let word = |(message, field): (&DescriptorProto, &FieldDescriptorProto)| {
+        let of = field.type_name().trim_start_matches(".fleet.v1.");
+        let function = if field.proto3_optional() { "serialize_optional" } else { "serialize" };
+        let attribute = format!("#[serde(serialize_with = \"crate::words::{function}::<{of}, _>\")]");
+        (format!("fleet.v1.{}.{}", message.name(), field.name()), attribute)
+    };
+    enums.map(word).collect()
 }

@@ -9,8 +9,9 @@ use crate::session::Session;
 use clap::CommandFactory;
 use clap_complete::{CompleteEnv, CompletionCandidate};
 use fleet_proto::v1::{
-    ListAppsRequest, ListHostsRequest, ListInstancesRequest, ListRolloutsRequest, ListTokensRequest,
+    HostLink, ListAppsRequest, ListHostsRequest, ListInstancesRequest, ListRolloutsRequest, ListTokensRequest,
 };
+use fleet_proto::words::word;
 use fleet_render::Renderer;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ pub fn answer_the_shell() {
 pub fn hosts() -> Vec<CompletionCandidate> {
     names(async |session| {
         let hosts = session.ask("list", async |mut c| c.list_hosts(ListHostsRequest::default()).await).await?.hosts;
-        Ok(hosts.into_iter().map(|host| (host.name, host.link)).collect())
+        Ok(hosts.into_iter().map(|host| (host.name, word::<HostLink>(host.link))).collect())
     })
 }
 

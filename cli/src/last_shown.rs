@@ -3,16 +3,16 @@
 /// The state of a change, and the step that was told last.
 #[derive(Debug, Default)]
 pub struct LastShown {
-    state: String,
+    state: Option<i32>,
     step: Option<String>,
 }
 
 impl LastShown {
-    /// Whether a state is another than the last one. What was told in that one may be told again.
-    pub fn is_new_state(&mut self, state: &str) -> bool {
-        let is_new = self.state != state;
+    /// Whether a state, as the number that came over the wire, is another than the last one. What was told in that one may be told again.
+    pub fn is_new_state(&mut self, state: i32) -> bool {
+        let is_new = self.state != Some(state);
         if is_new {
-            *self = Self { state: state.to_owned(), step: None };
+            *self = Self { state: Some(state), step: None };
         }
         is_new
     }
@@ -32,6 +32,7 @@ impl LastShown {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_proto::v1::ChangeState;
 
     fn check(steps: &[(&str, bool)]) {
         let mut told = LastShown::default();
@@ -78,9 +79,14 @@ mod tests {
 
     #[test]
     fn another_state_begins_anew() {
+        let under_way = ChangeState::UnderWay.into();
         let mut told = LastShown::default();
-        assert!(told.is_new_state("under way") && told.is_new_step("stop web"));
-        assert!(!told.is_new_state("under way") && !told.is_new_step("stop web"));
-        assert!(told.is_new_state("waiting") && told.is_new_state("under way") && told.is_new_step("stop web"));
+        assert!(told.is_new_state(under_way) && told.is_new_step("stop web"));
+        assert!(!told.is_new_state(under_way) && !told.is_new_step("stop web"));
+        assert!(
+            told.is_new_state(ChangeState::Waiting.into())
+                && told.is_new_state(under_way)
+                && told.is_new_step("stop web")
+        );
     }
 }

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod ask;
+mod choices;
 mod commands;
 mod complete;
 mod context;

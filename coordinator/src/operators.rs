@@ -31,4 +31,4 @@ mod way_back;
 
 pub use backups::BackupsService;
 pub use service::OperatorsService;
-pub use views::instance::{health_words, plan_context};
+pub use views::instance::{health_of, plan_context};

@@ -8,6 +8,7 @@ mod coverage;
 mod data;
 mod joiner;
 mod observed;
+mod operators;
 mod order;
 mod policy;
 mod repository;

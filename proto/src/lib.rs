@@ -4,6 +4,7 @@
 
 pub mod convert;
 pub mod refusal;
+pub mod words;
 
 /// The generated code of package `fleet.v1`.
 #[allow(clippy::all, clippy::pedantic, missing_debug_implementations, reason = "generated code")]

@@ -24,6 +24,7 @@ use fleet_core::time::Time;
 use fleet_link::{Identity, admit, dial};
 use fleet_proto::v1;
 use fleet_proto::v1::operators_client::OperatorsClient;
+use fleet_proto::words::word;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -231,12 +232,18 @@ impl Fleet {
     /// The state of an instance in the newest rollout.
     pub fn member(&self, instance: &str) -> String {
         let members = self.rollout().map(|rollout| rollout.members).unwrap_or_default();
-        members.into_iter().find(|member| member.instance == instance).map(|member| member.state).unwrap_or_default()
+        members
+            .into_iter()
+            .find(|member| member.instance == instance)
+            .map(|member| word::<v1::MemberState>(member.state))
+            .unwrap_or_default()
     }
 
     /// The version of an instance, with what its host says of its health.
     pub fn state(&self, instance: &str) -> String {
-        self.instance(instance).map(|it| format!("{} {}", it.version, it.health)).unwrap_or_default()
+        self.instance(instance)
+            .map(|it| format!("{} {}", it.version, word::<v1::InstanceHealth>(it.health)))
+            .unwrap_or_default()
     }
 
     #[track_caller]
@@ -254,7 +261,9 @@ impl Fleet {
 
     #[track_caller]
     pub fn wait_link(&self, host: &str, link: &str) {
-        self.until(&format!("{host} to be {link}"), || self.host_view(host).is_some_and(|view| view.link == link));
+        self.until(&format!("{host} to be {link}"), || {
+            self.host_view(host).is_some_and(|view| word::<v1::HostLink>(view.link) == link)
+        });
     }
 
     #[track_caller]
@@ -270,7 +279,9 @@ impl Fleet {
 
     #[track_caller]
     pub fn wait_phase(&self, phase: &str) {
-        self.until(&format!("the rollout to be {phase}"), || self.rollout().is_some_and(|it| it.phase == phase));
+        self.until(&format!("the rollout to be {phase}"), || {
+            self.rollout().is_some_and(|it| word::<v1::RolloutPhase>(it.phase) == phase)
+        });
     }
 }
 

@@ -39,7 +39,7 @@ fn a_removed_host_is_cut_off_at_once_and_stays_away() {
     assert!(began.elapsed() < CUT, "the stream lived for {:?}", began.elapsed());
     check_revoked(&fleet, &identity);
     fleet.refused("host show lab-2").says("no host `lab-2`");
-    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link == "online"));
+    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link() == fleet_proto::v1::HostLink::Online));
     fleet.refused("host rm lab-2 --yes").says("lab-2");
     fleet.refused("host add lab-1").says("is in the fleet and connected").hints("fleet host rm lab-1");
 }
@@ -127,7 +127,7 @@ fn a_certificate_is_renewed_in_time_and_the_host_stays() {
     let born = key(&path);
     fleet.until("the certificate to be renewed twice", || {
         // Many looks: away for a moment is away.
-        let is_away = || fleet.host_view("lab-2").is_some_and(|view| view.link != "online");
+        let is_away = || fleet.host_view("lab-2").is_some_and(|view| view.link() != fleet_proto::v1::HostLink::Online);
         assert!(!(0..40).any(|_| is_away()), "the host is never away");
         fleet.host("lab-2").identity().issued.since(first.issued) > life
     });

@@ -97,8 +97,8 @@ fn an_aborted_rollout_leaves_what_is_done_and_an_undo_takes_it_back() {
     fleet.wait_member("notes-1", "done");
     fleet.wait_version("notes-1", "1.2");
     assert_eq!(
-        (fleet.state("notes-2"), fleet.rollout().map(|it| it.phase)),
-        ("1.1 healthy".to_owned(), Some("aborted".to_owned()))
+        (fleet.state("notes-2"), fleet.rollout().map(|it| it.phase())),
+        ("1.1 healthy".to_owned(), Some(fleet_proto::v1::RolloutPhase::Aborted))
     );
     let told = fleet.admin.run("rollout undo --yes");
     assert_eq!(told.code, 0, "{}", told.text());

@@ -15,7 +15,11 @@ pub fn let_go(fleet: &Fleet, host: &str) {
 /// The instances of the rollout in a state, in their order.
 fn those(fleet: &Fleet, state: &str) -> Vec<String> {
     let members = fleet.rollout().map(|rollout| rollout.members).unwrap_or_default();
-    members.into_iter().filter(|member| member.state == state).map(|member| member.instance).collect()
+    members
+        .into_iter()
+        .filter(|member| fleet_proto::words::word::<fleet_proto::v1::MemberState>(member.state) == state)
+        .map(|member| member.instance)
+        .collect()
 }
 
 #[track_caller]

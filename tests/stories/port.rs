@@ -26,7 +26,7 @@ fn a_second_coordinator_on_the_folder_is_refused() {
     assert!(said.contains("in use") || said.contains("already"), "{said}");
     assert!(error.hint().is_some_and(|hint| hint.contains("stop the coordinator")), "{:?}", error.hint());
     assert!(matches!(error, HomeError::Store(_)));
-    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link == "online"));
+    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link() == fleet_proto::v1::HostLink::Online));
 }
 
 /// Writes bytes to the port, and reads until it hangs up.
@@ -107,7 +107,7 @@ fn garbage_and_oversized_messages_disturb_nobody() {
     assert!(!events.is_over(), "whoever listened goes on listening");
     fleet.done("instance restart notes-1");
     events.wait_for("restart asked");
-    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link == "online"));
+    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link() == fleet_proto::v1::HostLink::Online));
     drop(idle);
 }
 
@@ -160,7 +160,7 @@ fn another_protocol_is_told_which_side_to_upgrade() {
         let both = [protocol, PROTOCOL].map(|number| format!("protocol {number}"));
         assert!(status.message().contains(&both[0]), "{}", status.message());
     }
-    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link != "online"));
+    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link() != fleet_proto::v1::HostLink::Online));
 }
 
 /// Watches as a host that speaks some protocol, and is refused.

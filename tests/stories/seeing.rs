@@ -46,7 +46,7 @@ fn a_flood_of_logs_on_one_host_delays_nobody() {
         assert!(!flood.is_over(), "the flood goes on");
         fleet.until("more of the flood", || lines(flood) > before);
     }
-    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link == "online"));
+    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link() == fleet_proto::v1::HostLink::Online));
     // Who follows a second time ends the own first, and takes nobody's place: others still read.
     let second = people[0].start("logs notes-1 web --follow");
     second.wait_for("line 10");

@@ -11,7 +11,7 @@ fn a_pull_that_hangs_ends_at_its_deadline_and_delays_nobody() {
     // The other one is done, and the very host hears and speaks, while the pull hangs.
     fleet.wait_version("notes-2", "1.2");
     fleet.until("the step to be shown", || fleet.done("rollout show").contains("pull notes-web:1.2"));
-    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link == "online"));
+    assert!(fleet.host_view("lab-1").is_some_and(|view| view.link() == fleet_proto::v1::HostLink::Online));
     let told = rollout.finish();
     assert_eq!(told.code, 1, "{}", told.text());
     told.says("because").says("notes-1").says("went back to 1.1");

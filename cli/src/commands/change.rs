@@ -7,7 +7,8 @@ use crate::follow::{Look, Parting, follow};
 use crate::format::{clock_time, doing};
 use crate::last_shown::LastShown;
 use clap::Args;
-use fleet_proto::v1::{ChangeProgress, FollowChangeRequest, InstanceChange, InstanceView};
+use fleet_proto::v1::{ChangeProgress, ChangeState, FollowChangeRequest, InstanceChange, InstanceView};
+use fleet_proto::words::word;
 
 #[derive(Debug, Clone, Copy, Args)]
 pub struct DetachArgs {
@@ -91,11 +92,11 @@ fn going_on(error: CommandError, instance: &str) -> CommandError {
 
 /// One line for each state and step. Where a terminal shows it, how far the step is moves in that line.
 fn tell(context: &Context, instance: &str, told: &mut LastShown, now: &ChangeProgress) {
-    let is_new_state = told.is_new_state(&now.state);
+    let is_new_state = told.is_new_state(now.state);
     let is_news = told.is_new_step(&now.text) || is_new_state;
     let time = clock_time(context.now());
     let text = if now.text.is_empty() { String::new() } else { format!(": {}", doing(&now.text, &now.progress)) };
-    let line = format!("{time}  {instance}  {}{text}", now.state);
+    let line = format!("{time}  {instance}  {}{text}", word::<ChangeState>(now.state));
     if is_news {
         context.printer.story_that_moves(line);
     } else {
@@ -104,17 +105,24 @@ fn tell(context: &Context, instance: &str, told: &mut LastShown, now: &ChangePro
 }
 
 fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress) -> Result<ExitStatus, CommandError> {
-    match last.state.as_str() {
-        "done" | "already so" => {
+    match last.state() {
+        ChangeState::Done | ChangeState::AlreadySo => {
             let text = if last.text.is_empty() { String::new() } else { format!(": {}", last.text) };
-            context.printer.answer(format!("{instance}: {}{text}", last.state))?;
+            context.printer.answer(format!("{instance}: {}{text}", word::<ChangeState>(last.state)))?;
             Ok(ExitStatus::Done)
         }
-        "waiting" => Err(CommandError::refused(format!("could not {what} yet")).because(&last.text).hint(&last.hint)),
-        state => {
+        ChangeState::Waiting => {
+            Err(CommandError::refused(format!("could not {what} yet")).because(&last.text).hint(&last.hint))
+        }
+        ChangeState::RolledBack
+        | ChangeState::Stuck
+        | ChangeState::Refused
+        | ChangeState::Failed
+        | ChangeState::UnderWay
+        | ChangeState::Unspecified => {
             let text = if last.text.is_empty() { String::new() } else { format!(": {}", last.text) };
-            let error = CommandError::refused(format!("could not {what}"))
-                .because(format!("{instance} {}{text}", ended(state)));
+            let error =
+                CommandError::refused(format!("could not {what}")).because(format!("{instance} {}{text}", ended(last)));
             let usual = format!("`fleet instance show {instance}` and `fleet logs {instance}` tell more");
             Err(error.hint(if last.hint.is_empty() { usual } else { last.hint.clone() }))
         }
@@ -123,15 +131,20 @@ fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress
 
 /// It waits for something that may take long, so that nobody is kept at a prompt.
 fn is_put_off(progress: &ChangeProgress) -> bool {
-    progress.over && progress.state == "waiting"
+    progress.over && progress.state() == ChangeState::Waiting
 }
 
 /// How an order ended, as a part of a sentence.
-fn ended(state: &str) -> String {
-    match state {
-        "rolled back" => "went back to what it was".to_owned(),
-        "stuck" => "is stuck".to_owned(),
-        "refused" => "was refused".to_owned(),
-        other => format!("ended {other}"),
+fn ended(progress: &ChangeProgress) -> String {
+    match progress.state() {
+        ChangeState::RolledBack => "went back to what it was".to_owned(),
+        ChangeState::Stuck => "is stuck".to_owned(),
+        ChangeState::Refused => "was refused".to_owned(),
+        ChangeState::Done
+        | ChangeState::AlreadySo
+        | ChangeState::Waiting
+        | ChangeState::UnderWay
+        | ChangeState::Failed
+        | ChangeState::Unspecified => format!("ended {}", word::<ChangeState>(progress.state)),
     }
 }

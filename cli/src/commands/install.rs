@@ -1,16 +1,16 @@
 //! `fleet install`: a release on a host, under a name.
 
 use super::change::{Change, DetachArgs, carry_out, show_dry_run};
+use crate::choices::drift_rules;
 use crate::complete;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::input::ValueArgs;
 use clap::Args;
-use clap::builder::PossibleValuesParser;
 use clap_complete::ArgValueCandidates;
 use fleet_core::names::{HostName, InstanceName, ReleaseName};
-use fleet_proto::v1::InstallInstanceRequest;
+use fleet_proto::v1::{DriftRule, InstallInstanceRequest};
 
 /// Install a release on a host, under a name
 ///
@@ -37,8 +37,8 @@ pub struct InstallArgs {
     values: ValueArgs,
 
     /// What to do when somebody changes it by hand
-    #[arg(long, default_value = "heal", value_parser = PossibleValuesParser::new(["heal", "report"]))]
-    drift: String,
+    #[arg(long, default_value = "heal", value_parser = drift_rules())]
+    drift: DriftRule,
 
     /// Only show what would be done
     #[arg(long)]
@@ -55,7 +55,7 @@ pub async fn run(context: &Context, args: &InstallArgs) -> Result<ExitStatus, Co
         host: args.host.to_string(),
         name: args.name.to_string(),
         values: args.values.read(context)?,
-        drift: args.drift.clone(),
+        drift: Some(args.drift.into()),
         dry_run: args.dry_run,
     };
     let what = format!("install {} on {}", args.release, args.host);

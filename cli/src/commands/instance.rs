@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Subcommand;
+use fleet_proto::v1::PowerWish;
 use power::PowerArgs;
 
 /// See, change, start, stop and remove instances
@@ -34,9 +35,9 @@ pub async fn run(context: &Context, command: &InstanceCommand) -> Result<ExitSta
         InstanceCommand::Ls(args) => ls::run(context, args).await,
         InstanceCommand::Show(args) => show::run(context, args).await,
         InstanceCommand::Set(args) => set::run(context, args).await,
-        InstanceCommand::Start(args) => power::run(context, "start", args).await,
-        InstanceCommand::Stop(args) => power::run(context, "stop", args).await,
-        InstanceCommand::Restart(args) => power::run(context, "restart", args).await,
+        InstanceCommand::Start(args) => power::run(context, PowerWish::Start, args).await,
+        InstanceCommand::Stop(args) => power::run(context, PowerWish::Stop, args).await,
+        InstanceCommand::Restart(args) => power::run(context, PowerWish::Restart, args).await,
         InstanceCommand::Rm(args) => rm::run(context, args).await,
     }
 }

@@ -9,7 +9,8 @@ use crate::session::link_error;
 use clap::Args;
 use fleet_core::access::{JoinToken, Joiner, Subject};
 
-use fleet_proto::v1::WhoAmIRequest;
+use fleet_proto::v1::{OperatorRole, WhoAmIRequest};
+use fleet_proto::words::word;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use tokio::time::timeout;
@@ -56,7 +57,8 @@ pub async fn run(context: &Context, args: &LoginArgs) -> Result<ExitStatus, Comm
     folder::save(context, &identity)?;
     let session = context.session().await?;
     let me = session.ask("ask who you are", async |mut c| c.who_am_i(WhoAmIRequest {}).await).await?;
-    context.printer.answer(format!("logged in to {} as {} ({})", session.address, me.name, me.role))?;
+    let role = word::<OperatorRole>(me.role);
+    context.printer.answer(format!("logged in to {} as {} ({role})", session.address, me.name))?;
     Ok(ExitStatus::Done)
 }
 

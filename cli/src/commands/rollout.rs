@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::{Args, Subcommand};
+use fleet_proto::v1::SteerAction;
 
 /// Roll a version out to many instances, wave by wave; watch, pause and undo it
 ///
@@ -53,9 +54,9 @@ pub async fn run(context: &Context, args: &RolloutArgs) -> Result<ExitStatus, Co
         Some(RolloutCommand::Ls(args)) => ls::run(context, args).await,
         Some(RolloutCommand::Show(args)) => show::run(context, args).await,
         Some(RolloutCommand::Explain(args)) => explain::run(context, args).await,
-        Some(RolloutCommand::Pause(args)) => steer::run(context, "pause", args).await,
-        Some(RolloutCommand::Resume(args)) => steer::run(context, "resume", args).await,
-        Some(RolloutCommand::Abort(args)) => steer::run(context, "abort", args).await,
+        Some(RolloutCommand::Pause(args)) => steer::run(context, SteerAction::Pause, args).await,
+        Some(RolloutCommand::Resume(args)) => steer::run(context, SteerAction::Resume, args).await,
+        Some(RolloutCommand::Abort(args)) => steer::run(context, SteerAction::Abort, args).await,
         Some(RolloutCommand::Undo(args)) => steer::undo(context, args).await,
     }
 }

@@ -6,7 +6,8 @@ use crate::exit::ExitStatus;
 use crate::format::{one_line, until};
 use crate::output::{OutputArgs, show_one};
 use clap::Args;
-use fleet_proto::v1::{Me, WhoAmIRequest};
+use fleet_proto::v1::{Me, OperatorRole, WhoAmIRequest};
+use fleet_proto::words::word;
 
 /// Show who you are to the coordinator
 #[derive(Debug, Args)]
@@ -21,7 +22,7 @@ pub async fn run(context: &Context, args: &WhoamiArgs) -> Result<ExitStatus, Com
     let lines = |me: &Me| {
         let ends = until(context.now(), me.certificate_expires_ms);
         vec![
-            format!("{} ({}) at {}", one_line(&me.name), one_line(&me.role), session.address),
+            format!("{} ({}) at {}", one_line(&me.name), word::<OperatorRole>(me.role), session.address),
             format!(
                 "coordinator {}; your certificate lasts {ends} more and renews itself",
                 one_line(&me.coordinator_version)

@@ -6,9 +6,13 @@ use crate::output::{Column, grid};
 use fleet_core::grammar::count;
 use fleet_core::time::Time;
 use fleet_proto::v1::{
-    BackupCopyView, BackupDetail, BackupHealthView, BackupPolicyView, BackupView, CopyView, PartView, RepositoryView,
+    BackupCause, BackupCopyView, BackupDetail, BackupHealthView, BackupLevel, BackupPolicyView, BackupView, CopyView,
+    NextBackup, PartView, RepositoryKind, RepositoryView, StoreEngine,
 };
+use fleet_proto::words::word;
 use serde::Serialize;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// So many digits tell a backup from the others.
@@ -16,7 +20,7 @@ const DIGITS: usize = 8;
 
 pub const STANDING: &[Column<BackupHealthView>] = &[
     Column::new("INSTANCE", |it, _| it.instance.clone()),
-    Column::new("BACKUPS", |it, _| it.word.clone()),
+    Column::new("BACKUPS", |it, _| word::<BackupLevel>(it.word)),
     Column::new("NEWEST", |it, now| age(now, it.newest_ms)),
     Column::new("PROVEN", |it, now| age(now, it.proven_ms)),
     Column::new("SIZE", |it, _| bytes(it.bytes)),
@@ -48,23 +52,26 @@ fn copies(it: &BackupHealthView, now: Time) -> String {
 }
 
 fn next(it: &BackupHealthView, now: Time) -> String {
-    match it.next.as_str() {
-        "at" => format!("in {}", until(now, it.next_ms)),
-        other => or_dash(other),
+    match it.next() {
+        NextBackup::At => format!("in {}", until(now, it.next_ms)),
+        NextBackup::Running | NextBackup::Due | NextBackup::Unspecified => or_dash(&word::<NextBackup>(it.next)),
     }
 }
 
 /// Why each is not ok, one line each.
 pub fn why(all: &[BackupHealthView]) -> Vec<String> {
-    let wrong = all.iter().filter(|it| it.word != "ok");
-    wrong.map(|it| format!("{}: {}: {}", it.instance, it.word, one_line(&it.reasons.join("; ")))).collect()
+    let wrong = all.iter().filter(|it| it.word() != BackupLevel::Ok);
+    let line = |it: &BackupHealthView| {
+        format!("{}: {}: {}", it.instance, word::<BackupLevel>(it.word), one_line(&it.reasons.join("; ")))
+    };
+    wrong.map(line).collect()
 }
 
 pub fn tally(all: &[BackupHealthView]) -> String {
-    let words = ["ok", "uncovered", "late", "failing", "never"];
-    let counts = words.map(|word| (all.iter().filter(|it| it.word == word).count(), word));
-    let said: Vec<String> =
-        counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let mut counts: BTreeMap<Reverse<i32>, usize> = BTreeMap::new();
+    all.iter().for_each(|it| *counts.entry(Reverse(it.word)).or_default() += 1);
+    let line = |(level, count): (&Reverse<i32>, &usize)| format!("{count} {}", word::<BackupLevel>(level.0));
+    let said: Vec<String> = counts.iter().map(line).collect();
     format!("{}: {}", count(all.len(), "instance"), if said.is_empty() { "none".to_owned() } else { said.join(", ") })
 }
 
@@ -90,7 +97,7 @@ pub const BACKUPS: &[Column<Row>] = &[
     Column::new("AGE", |row, now| age(now, row.backup.began_ms)),
     Column::new("IN", |row, _| row.copy.repository.clone()),
     Column::new("VERSION", |row, _| row.backup.version.clone()),
-    Column::new("CAUSE", |row, _| row.backup.cause.clone()),
+    Column::new("CAUSE", |row, _| word::<BackupCause>(row.backup.cause)),
     Column::new("SIZE", |row, _| bytes(row.backup.bytes)),
     Column::new("ADDED", |row, _| bytes(row.backup.added)),
     Column::new("PROVEN", |row, now| proven(&row.copy, now)),
@@ -134,7 +141,7 @@ pub fn lines(detail: &BackupDetail, now: Time) -> Vec<String> {
         ("release", format!("{}@{}", backup.app, backup.version)),
         ("began", format!("{}, {} ago", moment(backup.began_ms), age(now, backup.began_ms))),
         ("took", took(backup.ended_ms.saturating_sub(backup.began_ms))),
-        ("cause", backup.cause.clone()),
+        ("cause", word::<BackupCause>(backup.cause)),
         ("size", format!("{}, {} added", bytes(backup.bytes), bytes(backup.added))),
         ("stores", format!("{} of {}", backup.covered, backup.declared)),
         ("held", if backup.held_by.is_empty() { String::new() } else { format!("by {}", backup.held_by) }),
@@ -191,25 +198,28 @@ fn part(part: &PartView) -> Vec<String> {
         (0, _) => count(part.counts.values().sum::<u64>(), "row"),
         (files, _) => count(files, "file"),
     };
-    vec![part.store.clone(), part.engine.clone(), bytes(part.bytes), bytes(part.added), took(part.took_ms), holds]
+    let engine = word::<StoreEngine>(part.engine);
+    vec![part.store.clone(), engine, bytes(part.bytes), bytes(part.added), took(part.took_ms), holds]
 }
 
 /// What a drill compares of a database with what its server said when it was dumped, and what it does not.
 fn compared(part: &PartView) -> Option<String> {
-    let (samples, noun, not) = match part.engine.as_str() {
-        "postgresql" => {
+    let (samples, noun, not) = match part.engine() {
+        StoreEngine::Postgresql => {
             ("rows", "table", "passwords, rows beyond the sample, contents of large objects, settings of the server")
         }
-        "mariadb" | "mysql" => {
+        StoreEngine::Mariadb | StoreEngine::Mysql => {
             ("rows", "table", "accounts, rows beyond the sample, texts of routines, settings of the server")
         }
-        "mongodb" => ("documents", "collection", "passwords, documents beyond the sample, settings of the server"),
-        "redis" => ("values", "key", "keys beyond the sample, rights of accounts, settings of the server"),
-        "neo4j" => {
+        StoreEngine::Mongodb => {
+            ("documents", "collection", "passwords, documents beyond the sample, settings of the server")
+        }
+        StoreEngine::Redis => ("values", "key", "keys beyond the sample, rights of accounts, settings of the server"),
+        StoreEngine::Neo4j => {
             ("properties", "kind", "nodes and relationships beyond the sample, accounts, settings of the server")
         }
-        "command" => ("rows", "table", "all but what its own commands count"),
-        _ => return None,
+        StoreEngine::Command => ("rows", "table", "all but what its own commands count"),
+        StoreEngine::Volume | StoreEngine::S3 | StoreEngine::Unspecified => return None,
     };
     let what = match part.noted_facts {
         0 => "only counts: nothing was noted at its server".to_owned(),
@@ -253,7 +263,7 @@ pub fn policy_lines(policy: &BackupPolicyView, now: Time) -> Vec<String> {
 
 pub const REPOSITORIES: &[Column<RepositoryView>] = &[
     Column::new("REPOSITORY", |it, _| it.name.clone()),
-    Column::new("KIND", |it, _| it.kind.clone()),
+    Column::new("KIND", |it, _| word::<RepositoryKind>(it.kind)),
     Column::new("PLACE", |it, _| it.place.clone()),
     Column::new("INSTANCES", |it, _| it.instances.to_string()),
     Column::new("BACKUPS", |it, _| it.backups.to_string()),

@@ -4,12 +4,13 @@ use super::{pairs, section};
 use crate::format::{age, bytes, moment, or_dash};
 use crate::output::Column;
 use fleet_core::time::Time;
-use fleet_proto::v1::{Duplicate, HostView, Machine, PolicyView};
+use fleet_proto::v1::{Duplicate, HostLink, HostView, Machine, PermissionState, PolicyView};
+use fleet_proto::words::word;
 use std::collections::BTreeMap;
 
 pub const COLUMNS: &[Column<HostView>] = &[
     Column::new("HOST", |host, _| host.name.clone()),
-    Column::new("LINK", |host, _| host.link.clone()),
+    Column::new("LINK", |host, _| word::<HostLink>(host.link)),
     Column::new("FOR", |host, now| age(now, host.since_ms)),
     Column::new("LABELS", |host, _| or_dash(&labels(&host.labels))),
     Column::new("INSTANCES", |host, _| or_dash(&host.instances.join(", "))),
@@ -26,7 +27,7 @@ pub fn lines(host: &HostView, now: Time) -> Vec<String> {
     let ends = host.certificate_expires_ms;
     let mut lines = pairs(&[
         ("host", host.name.clone()),
-        ("link", format!("{}{}", host.link, since(host, now))),
+        ("link", format!("{}{}", word::<HostLink>(host.link), since(host, now))),
         ("refused", refused(host)),
         ("machines", machines(host)),
         ("labels", or_dash(&labels(&host.labels))),
@@ -86,8 +87,8 @@ fn policy(policy: &PolicyView) -> Vec<String> {
         ("repositories", list(&policy.repositories, "none")),
         ("log drivers", list(&policy.log_drivers, "json-file, local, journald")),
         ("hours", if policy.hours.is_empty() { "any".to_owned() } else { policy.hours.clone() }),
-        ("exec", policy.exec.clone()),
-        ("privileges", policy.privileges.clone()),
+        ("exec", word::<PermissionState>(policy.exec)),
+        ("privileges", word::<PermissionState>(policy.privileges)),
     ])
 }
 
@@ -115,7 +116,7 @@ mod tests {
         HostView {
             name: name.to_owned(),
             labels: [("site".to_owned(), "fr".to_owned())].into(),
-            link: "online".to_owned(),
+            link: HostLink::Online.into(),
             since_ms: 40_000,
             agent_version: "0.1.0".to_owned(),
             engine_version: "20.10.24".to_owned(),
@@ -127,8 +128,8 @@ mod tests {
             instances: vec!["notes-1".to_owned()],
             policy: Some(PolicyView {
                 paths: vec!["/srv".to_owned()],
-                exec: "allowed".to_owned(),
-                privileges: "denied".to_owned(),
+                exec: PermissionState::Allowed.into(),
+                privileges: PermissionState::Denied.into(),
                 ..Default::default()
             }),
             heard_ms: 99_000,
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn hosts_stand_in_columns() {
-        let silent = HostView { name: "lab-22".to_owned(), link: "not joined".to_owned(), ..Default::default() };
+        let silent = HostView { name: "lab-22".to_owned(), link: HostLink::NotJoined.into(), ..Default::default() };
         let lines = table(&[lab("lab-1"), silent], COLUMNS, Format::Table, Time(100_000));
         insta::assert_snapshot!(lines.join("\n"), @r"
         HOST    LINK        FOR  LABELS   INSTANCES
@@ -150,7 +151,7 @@ mod tests {
     #[test]
     fn a_host_that_is_refused_says_why() {
         let host = HostView {
-            link: "other protocol".to_owned(),
+            link: HostLink::OtherProtocol.into(),
             refused: "speaks protocol 2, this coordinator 1".to_owned(),
             hint: "upgrade the coordinator".to_owned(),
             ..lab("lab-1")
@@ -170,7 +171,7 @@ mod tests {
         };
         let machines = vec![machine("1f00", "10.99.0.11", 98_000), machine("", "10.99.0.12", 96_000)];
         let duplicate = Duplicate { since_ms: 60_000, machines, hint: "switch the clone off".to_owned() };
-        let host = HostView { link: "two machines".to_owned(), duplicate: Some(duplicate), ..lab("lab-1") };
+        let host = HostView { link: HostLink::TwoMachines.into(), duplicate: Some(duplicate), ..lab("lab-1") };
         let shown = lines(&host, Time(100_000)).join("\n");
         for wanted in [
             "machines     two connect as it since 1970-01-01T00:01:00Z: orders are held",

@@ -4,14 +4,15 @@ use super::{pairs, section};
 use crate::format::{age, doing, or_dash, short_digest};
 use crate::output::{Column, grid};
 use fleet_core::time::Time;
-use fleet_proto::v1::InstanceView;
+use fleet_proto::v1::{BackupLevel, DriftRule, InstanceHealth, InstanceView, OrderOutcome};
+use fleet_proto::words::word;
 
 pub const COLUMNS: &[Column<InstanceView>] = &[
     Column::new("INSTANCE", |instance, _| instance.name.clone()),
     Column::new("HOST", |instance, _| host(instance)),
     Column::new("APP", |instance, _| instance.app.clone()),
     Column::new("VERSION", |instance, _| version(instance)),
-    Column::new("HEALTH", |instance, _| instance.health.clone()),
+    Column::new("HEALTH", |instance, _| word::<InstanceHealth>(instance.health)),
     Column::new("NOW", |instance, _| or_dash(&now_line(instance))),
     Column::wide("HEARD", |instance, now| age(now, instance.reported_ms)),
     Column::wide("DRIFT", |instance, _| or_dash(&instance.drift.join("; "))),
@@ -59,14 +60,17 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
         ("host", host(instance)),
         ("app", format!("{}@{}", instance.app, version(instance))),
         ("release", instance.digest.clone()),
-        ("health", parenthesised(&instance.health, &instance.health_reason)),
+        ("health", parenthesised(&word::<InstanceHealth>(instance.health), &instance.health_reason)),
         ("doing", doing(&instance.doing, &instance.progress)),
         ("waits", instance.waiting.clone()),
         (
             "last order",
-            if instance.last_outcome.is_empty() { String::new() } else { format!("{}{reason}", instance.last_outcome) },
+            match word::<OrderOutcome>(instance.last_outcome) {
+                none if none.is_empty() => none,
+                outcome => format!("{outcome}{reason}"),
+            },
         ),
-        ("on drift", instance.drift_rule.clone()),
+        ("on drift", word::<DriftRule>(instance.drift_rule)),
         ("backups", backups(instance, now)),
         ("heard", ago(now, instance.reported_ms)),
         ("created", format!("{} ago", age(now, instance.created_ms))),
@@ -86,7 +90,7 @@ fn backups(instance: &InstanceView, now: Time) -> String {
     if standing.newest_ms == 0 && standing.policy.is_empty() {
         return String::new();
     }
-    let reasons = parenthesised(&standing.word, &standing.reasons.join("; "));
+    let reasons = parenthesised(&word::<BackupLevel>(standing.word), &standing.reasons.join("; "));
     format!("{reasons}, newest {}, proven {}", ago(now, standing.newest_ms), ago(now, standing.proven_ms))
 }
 
@@ -124,7 +128,7 @@ mod tests {
             app: "labnotes".to_owned(),
             version: "1.1".to_owned(),
             wanted_version: "1.2".to_owned(),
-            health: "healthy".to_owned(),
+            health: InstanceHealth::Healthy.into(),
             doing: "pull web".to_owned(),
             progress: "3 of 12 MB".to_owned(),
             containers: vec![ContainerView {
@@ -139,7 +143,7 @@ mod tests {
             host_online: true,
             volumes: vec!["notes-1_uploads".to_owned()],
             created_ms: 1000,
-            drift_rule: "heal".to_owned(),
+            drift_rule: DriftRule::Heal.into(),
             ..Default::default()
         }
     }
@@ -165,7 +169,7 @@ mod tests {
             name: "notes-2".to_owned(),
             host: "lab-2".to_owned(),
             app: "labnotes".to_owned(),
-            health: "unknown".to_owned(),
+            health: InstanceHealth::Unknown.into(),
             waiting: "lab-2 is offline\u{1b}[2J".to_owned(),
             ..Default::default()
         };

@@ -5,7 +5,8 @@ use crate::format::{age, clock_time, doing, one_line};
 use crate::last_shown::LastShown;
 use crate::painted::{Colour, Painted};
 use fleet_core::time::Time;
-use fleet_proto::v1::{MemberView, RolloutView};
+use fleet_proto::v1::{MemberState, MemberView, RolloutPhase, RolloutView};
+use fleet_proto::words::word;
 use std::collections::BTreeMap;
 
 /// The rollout now, in at most so many lines: a heading, then a line for each instance.
@@ -13,7 +14,7 @@ pub fn board(view: &RolloutView, now: Time, height: usize) -> Vec<Painted> {
     let room = height.saturating_sub(3).max(3);
     let mut members: Vec<&MemberView> = view.members.iter().collect();
     if members.len() > room {
-        members.sort_by_key(|member| rank(&member.state));
+        members.sort_by_key(|member| rank(member.state()));
     }
     let widths = Widths::of(&members);
     let mut lines = vec![heading(view)];
@@ -30,36 +31,41 @@ fn heading(view: &RolloutView) -> Painted {
     let title = format!("{}  {} -> {}", view.id, view.app, view.version);
     Painted::of(Colour::Bold, title)
         .and("  ")
-        .and_in(colour_of_phase(&view.phase), &view.phase)
+        .and_in(colour_of_phase(view.phase()), word::<RolloutPhase>(view.phase))
         .and(format!("{reason} ({})", counts(view)))
 }
 
-pub fn colour_of_phase(phase: &str) -> Colour {
+pub fn colour_of_phase(phase: RolloutPhase) -> Colour {
     match phase {
-        "done" | "done but offline" => Colour::Green,
-        "halted" | "aborted" => Colour::Red,
-        _ => Colour::Yellow,
+        RolloutPhase::Done | RolloutPhase::DoneButOffline => Colour::Green,
+        RolloutPhase::Halted | RolloutPhase::Aborted => Colour::Red,
+        RolloutPhase::Running
+        | RolloutPhase::Soaking
+        | RolloutPhase::OutsideItsWindow
+        | RolloutPhase::Paused
+        | RolloutPhase::Unspecified => Colour::Yellow,
     }
 }
 
 /// What wants to be seen first.
-fn rank(state: &str) -> u8 {
+fn rank(state: MemberState) -> u8 {
     match state {
-        "failed" | "unhealthy" | "overdue" => 0,
-        "under way" => 1,
-        "waiting" => 2,
-        "offline" | "elsewhere" | "removed" => 3,
-        _ => 4,
+        MemberState::Failed | MemberState::Unhealthy | MemberState::Overdue | MemberState::Unspecified => 0,
+        MemberState::UnderWay => 1,
+        MemberState::Waiting => 2,
+        MemberState::Offline | MemberState::Elsewhere | MemberState::Removed => 3,
+        MemberState::Done => 4,
     }
 }
 
-fn mark(state: &str) -> (Colour, &'static str) {
+fn mark(state: MemberState) -> (Colour, &'static str) {
     match state {
-        "done" => (Colour::Green, "+"),
-        "failed" | "unhealthy" | "overdue" => (Colour::Red, "!"),
-        "under way" => (Colour::Yellow, ">"),
-        "waiting" => (Colour::Grey, "."),
-        _ => (Colour::Grey, "-"),
+        MemberState::Done => (Colour::Green, "+"),
+        MemberState::Failed | MemberState::Unhealthy | MemberState::Overdue => (Colour::Red, "!"),
+        MemberState::UnderWay => (Colour::Yellow, ">"),
+        MemberState::Unspecified => (Colour::Yellow, "?"),
+        MemberState::Waiting => (Colour::Grey, "."),
+        MemberState::Offline | MemberState::Elsewhere | MemberState::Removed => (Colour::Grey, "-"),
     }
 }
 
@@ -86,13 +92,21 @@ pub fn versions(member: &MemberView) -> String {
 
 fn line(member: &MemberView, widths: &Widths, now: Time) -> Painted {
     let Widths { instance, host, versions: wide } = *widths;
-    let (colour, mark) = mark(&member.state);
+    let (colour, mark) = mark(member.state());
     let names = format!(" {:instance$}  {:host$}  {:wide$}  ", member.instance, member.host, versions(member));
-    let since = match member.state.as_str() {
-        "under way" | "overdue" => format!(" {}", age(now, member.since_ms)),
-        _ => String::new(),
+    let since = match member.state() {
+        MemberState::UnderWay | MemberState::Overdue => format!(" {}", age(now, member.since_ms)),
+        MemberState::Waiting
+        | MemberState::Done
+        | MemberState::Unhealthy
+        | MemberState::Failed
+        | MemberState::Offline
+        | MemberState::Elsewhere
+        | MemberState::Removed
+        | MemberState::Unspecified => String::new(),
     };
-    Painted::of(colour, mark).and(names).and_in(colour, format!("{}{since}", member.state)).and(reason(member))
+    let state = word::<MemberState>(member.state);
+    Painted::of(colour, mark).and(names).and_in(colour, format!("{state}{since}")).and(reason(member))
 }
 
 /// Why it is so; under way, the step and how far it is.
@@ -106,7 +120,7 @@ pub fn reason(member: &MemberView) -> String {
 /// What was told already, so that only changes are told.
 #[derive(Debug, Default)]
 pub struct Changes {
-    phase: String,
+    phase: Option<i32>,
     members: BTreeMap<String, LastShown>,
 }
 
@@ -116,17 +130,22 @@ impl Changes {
         let time = clock_time(now);
         let news = view.members.iter().filter(|member| self.is_news(member));
         let line = |member: &MemberView| {
-            format!("{time}  {}  {}  {}{}", member.instance, member.host, member.state, reason(member))
+            format!(
+                "{time}  {}  {}  {}{}",
+                member.instance,
+                member.host,
+                word::<MemberState>(member.state),
+                reason(member)
+            )
         };
         let mut lines: Vec<String> = news.map(line).collect();
-        if self.phase != view.phase {
-            self.phase.clone_from(&view.phase);
+        if self.phase.replace(view.phase) != Some(view.phase) {
             let why = if view.phase_reason.is_empty() {
                 String::new()
             } else {
                 format!(": {}", one_line(&view.phase_reason))
             };
-            lines.push(format!("{time}  {}  {}{why} ({})", view.id, view.phase, counts(view)));
+            lines.push(format!("{time}  {}  {}{why} ({})", view.id, word::<RolloutPhase>(view.phase), counts(view)));
         }
         lines
     }
@@ -134,12 +153,19 @@ impl Changes {
     fn is_news(&mut self, member: &MemberView) -> bool {
         let is_first = !self.members.contains_key(&member.instance);
         let told = self.members.entry(member.instance.clone()).or_default();
-        let is_new_state = told.is_new_state(&member.state);
-        match member.state.as_str() {
+        let is_new_state = told.is_new_state(member.state);
+        match member.state() {
             // That all wait at the beginning says the plan already.
-            "waiting" => is_new_state && !is_first,
-            "under way" => told.is_new_step(&member.text) || is_new_state,
-            _ => is_new_state,
+            MemberState::Waiting => is_new_state && !is_first,
+            MemberState::UnderWay => told.is_new_step(&member.text) || is_new_state,
+            MemberState::Overdue
+            | MemberState::Done
+            | MemberState::Unhealthy
+            | MemberState::Failed
+            | MemberState::Offline
+            | MemberState::Elsewhere
+            | MemberState::Removed
+            | MemberState::Unspecified => is_new_state,
         }
     }
 }
@@ -148,32 +174,33 @@ impl Changes {
 mod tests {
     use super::*;
 
-    fn member(number: u32, state: &str, text: &str) -> MemberView {
+    fn member(number: u32, state: MemberState, text: &str) -> MemberView {
         MemberView {
             instance: format!("notes-{number}"),
             host: format!("lab-{number}"),
             from: "1.1".to_owned(),
             to: "1.2".to_owned(),
-            state: state.to_owned(),
+            state: state.into(),
             text: text.to_owned(),
             since_ms: 90_000,
             ..Default::default()
         }
     }
 
-    fn view(phase: &str, members: Vec<MemberView>) -> RolloutView {
-        let number =
-            |state: &str| u32::try_from(members.iter().filter(|member| member.state == state).count()).unwrap_or(0);
+    fn view(phase: RolloutPhase, members: Vec<MemberView>) -> RolloutView {
+        let number = |state: MemberState| {
+            u32::try_from(members.iter().filter(|member| member.state() == state).count()).unwrap_or(0)
+        };
         RolloutView {
             id: "labnotes-3".to_owned(),
             app: "labnotes".to_owned(),
             version: "1.2".to_owned(),
-            phase: phase.to_owned(),
-            done: number("done"),
-            failed: number("failed"),
-            under_way: number("under way"),
-            waiting: number("waiting"),
-            offline: number("offline"),
+            phase: phase.into(),
+            done: number(MemberState::Done),
+            failed: number(MemberState::Failed),
+            under_way: number(MemberState::UnderWay),
+            waiting: number(MemberState::Waiting),
+            offline: number(MemberState::Offline),
             members,
             ..Default::default()
         }
@@ -182,13 +209,15 @@ mod tests {
     #[test]
     fn the_board_has_a_line_for_each_instance() {
         let members = vec![
-            member(1, "done", ""),
-            member(2, "under way", "pulling web"),
-            member(3, "failed", "went back to 1.1: the probe\ngot no answer"),
-            member(10, "waiting", "at most 1 at a time"),
+            member(1, MemberState::Done, ""),
+            member(2, MemberState::UnderWay, "pulling web"),
+            member(3, MemberState::Failed, "went back to 1.1: the probe\ngot no answer"),
+            member(10, MemberState::Waiting, "at most 1 at a time"),
         ];
-        let lines: Vec<_> =
-            board(&view("running", members), Time(100_000), 24).iter().map(|line| line.text(false)).collect();
+        let lines: Vec<_> = board(&view(RolloutPhase::Running, members), Time(100_000), 24)
+            .iter()
+            .map(|line| line.text(false))
+            .collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
         labnotes-3  labnotes -> 1.2  running (1 done, 1 failed, 1 under way, 1 waiting)
         + notes-1   lab-1   1.1 -> 1.2  done
@@ -200,10 +229,12 @@ mod tests {
 
     #[test]
     fn a_small_board_shows_what_wants_to_be_seen() {
-        let mut members: Vec<_> = (1..50).map(|number| member(number, "waiting", "")).collect();
-        members.push(member(50, "failed", "x"));
-        let lines: Vec<_> =
-            board(&view("running", members), Time(100_000), 6).iter().map(|line| line.text(false)).collect();
+        let mut members: Vec<_> = (1..50).map(|number| member(number, MemberState::Waiting, "")).collect();
+        members.push(member(50, MemberState::Failed, "x"));
+        let lines: Vec<_> = board(&view(RolloutPhase::Running, members), Time(100_000), 6)
+            .iter()
+            .map(|line| line.text(false))
+            .collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
         labnotes-3  labnotes -> 1.2  running (1 failed, 49 waiting)
         ! notes-50  lab-50  1.1 -> 1.2  failed: x
@@ -215,16 +246,30 @@ mod tests {
 
     #[test]
     fn each_step_is_told_once_in_a_pipe_however_far_it_is() {
-        let pulling =
-            |progress: &str| MemberView { progress: progress.to_owned(), ..member(1, "under way", "pull web") };
+        let pulling = |progress: &str| MemberView {
+            progress: progress.to_owned(),
+            ..member(1, MemberState::UnderWay, "pull web")
+        };
         let mut changes = Changes::default();
         let stages = [
-            view("running", vec![member(1, "waiting", ""), member(2, "waiting", "the canary goes first")]),
-            view("running", vec![pulling("0 of 3 MB"), member(2, "waiting", "later")]),
-            view("running", vec![pulling("2 of 9 MB"), member(2, "waiting", "later")]),
-            view("running", vec![member(1, "under way", "start web"), member(2, "waiting", "later")]),
-            view("soaking", vec![member(1, "done", ""), member(2, "waiting", "1 soaks")]),
-            view("done but offline", vec![member(1, "done", ""), member(2, "offline", "")]),
+            view(
+                RolloutPhase::Running,
+                vec![member(1, MemberState::Waiting, ""), member(2, MemberState::Waiting, "the canary goes first")],
+            ),
+            view(RolloutPhase::Running, vec![pulling("0 of 3 MB"), member(2, MemberState::Waiting, "later")]),
+            view(RolloutPhase::Running, vec![pulling("2 of 9 MB"), member(2, MemberState::Waiting, "later")]),
+            view(
+                RolloutPhase::Running,
+                vec![member(1, MemberState::UnderWay, "start web"), member(2, MemberState::Waiting, "later")],
+            ),
+            view(
+                RolloutPhase::Soaking,
+                vec![member(1, MemberState::Done, ""), member(2, MemberState::Waiting, "1 soaks")],
+            ),
+            view(
+                RolloutPhase::DoneButOffline,
+                vec![member(1, MemberState::Done, ""), member(2, MemberState::Offline, "")],
+            ),
         ];
         let lines: Vec<_> =
             stages.iter().zip(0_u64..).flat_map(|(view, second)| changes.lines(view, Time(second * 1000))).collect();

@@ -4,7 +4,8 @@ use super::section;
 use crate::format::{one_line, short_digest};
 use crate::output::grid;
 use fleet_core::grammar::count;
-use fleet_proto::v1::{Proposal, ProposedChange, Wave};
+use fleet_proto::v1::{Proposal, ProposedChange, Wave, WaveKind};
+use fleet_proto::words::word;
 
 /// So many instances of a wave are shown one by one.
 const SHOWN: usize = 40;
@@ -26,9 +27,11 @@ pub fn lines(proposal: &Proposal) -> Vec<String> {
 }
 
 fn heading(wave: &Wave) -> String {
-    match wave.name.as_str() {
-        "canary" => "canary".to_owned(),
-        name => format!("wave {}", one_line(name)),
+    match wave.kind() {
+        WaveKind::Canary => "canary".to_owned(),
+        WaveKind::Numbered => format!("wave {}", wave.number),
+        WaveKind::WhenBackOnline => "wave when back online".to_owned(),
+        WaveKind::Unspecified => format!("wave {}", word::<WaveKind>(wave.kind)),
     }
 }
 
@@ -82,8 +85,8 @@ mod tests {
             version: "1.2".to_owned(),
             digest: format!("sha256:{}", "0a".repeat(32)),
             waves: vec![
-                Wave { name: "canary".to_owned(), changes: vec![change(1, true)] },
-                Wave { name: "1".to_owned(), changes: vec![change(2, true), change(10, false)] },
+                Wave { kind: WaveKind::Canary.into(), number: 0, changes: vec![change(1, true)] },
+                Wave { kind: WaveKind::Numbered.into(), number: 1, changes: vec![change(2, true), change(10, false)] },
             ],
             left_out: vec![LeftOutView { instance: "notes-4".to_owned(), reason: "it is at 1.2 already".to_owned() }],
             strategy: vec!["1 goes first, then at most 1 at a time".to_owned()],

@@ -4,13 +4,14 @@ use super::{pairs, section};
 use crate::format::{age, one_line, or_dash};
 use crate::output::{Column, grid};
 use fleet_core::time::Time;
-use fleet_proto::v1::RolloutView;
+use fleet_proto::v1::{MemberState, RolloutPhase, RolloutView};
+use fleet_proto::words::word;
 
 pub const COLUMNS: &[Column<RolloutView>] = &[
     Column::new("ROLLOUT", |rollout, _| rollout.id.clone()),
     Column::new("APP", |rollout, _| rollout.app.clone()),
     Column::new("VERSION", |rollout, _| rollout.version.clone()),
-    Column::new("PHASE", |rollout, _| rollout.phase.clone()),
+    Column::new("PHASE", |rollout, _| word::<RolloutPhase>(rollout.phase)),
     Column::new("MEMBERS", |rollout, _| counts(rollout)),
     Column::new("STARTED", |rollout, now| age(now, rollout.created_ms)),
     Column::new("BY", |rollout, _| or_dash(&rollout.by)),
@@ -31,18 +32,13 @@ pub fn counts(rollout: &RolloutView) -> String {
     if told.is_empty() { "none".to_owned() } else { told.join(", ") }
 }
 
-/// Whether there is nothing more to watch: it is over, halted, or waits only for hosts that are offline.
-pub fn has_ended(rollout: &RolloutView) -> bool {
-    rollout.over || matches!(rollout.phase.as_str(), "halted" | "aborted" | "done" | "done but offline")
-}
-
 /// One rollout in full.
 pub fn lines(rollout: &RolloutView, now: Time) -> Vec<String> {
     let reason = if rollout.phase_reason.is_empty() { String::new() } else { format!(": {}", rollout.phase_reason) };
     let mut lines = pairs(&[
         ("rollout", rollout.id.clone()),
         ("target", format!("{}@{}", rollout.app, rollout.version)),
-        ("phase", format!("{}{reason}", rollout.phase)),
+        ("phase", format!("{}{reason}", word::<RolloutPhase>(rollout.phase))),
         ("members", counts(rollout)),
         ("started", format!("{} ago by {}", age(now, rollout.created_ms), or_dash(&rollout.by))),
         ("how", rollout.strategy.join("; ")),
@@ -51,7 +47,13 @@ pub fn lines(rollout: &RolloutView, now: Time) -> Vec<String> {
         let versions = format!("{} -> {}", member.from, member.to);
         let text = if member.text.is_empty() { String::new() } else { format!(": {}", one_line(&member.text)) };
         let since = age(now, member.since_ms);
-        vec![member.instance.clone(), member.host.clone(), versions, since, format!("{}{text}", member.state)]
+        vec![
+            member.instance.clone(),
+            member.host.clone(),
+            versions,
+            since,
+            format!("{}{text}", word::<MemberState>(member.state)),
+        ]
     });
     lines.extend(section("instances", grid(Vec::new(), members.collect())));
     let left_out = rollout.left_out.iter().map(|it| vec![it.instance.clone(), one_line(&it.reason)]);

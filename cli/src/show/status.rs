@@ -8,7 +8,8 @@ use crate::output::{Format, table};
 use crate::painted::{Colour, Painted};
 use fleet_core::grammar::count;
 use fleet_core::time::Time;
-use fleet_proto::v1::{RolloutView, Status, VersionCount};
+use fleet_proto::v1::{MemberState, RolloutPhase, RolloutView, Status, VersionCount};
+use fleet_proto::words::word;
 
 /// So many lines of hosts, of instances, and of what needs a person.
 const SHOWN: usize = 20;
@@ -104,7 +105,7 @@ fn under_way(status: &Status) -> Vec<Painted> {
     let mut lines = vec![Painted::plain(""), Painted::of(Colour::Bold, "rollouts")];
     for rollout in &status.rollouts {
         lines.push(rollout_line(rollout));
-        let busy = rollout.members.iter().filter(|member| member.state == "under way").take(SHOWN);
+        let busy = rollout.members.iter().filter(|member| member.state() == MemberState::UnderWay).take(SHOWN);
         lines.extend(busy.map(|member| {
             let reason = reason(member);
             Painted::plain(format!("    {} on {}  {}{reason}", member.instance, member.host, versions(member)))
@@ -117,14 +118,14 @@ fn rollout_line(rollout: &RolloutView) -> Painted {
     let why =
         if rollout.phase_reason.is_empty() { String::new() } else { format!(": {}", one_line(&rollout.phase_reason)) };
     Painted::plain(format!("  {}  {}@{}  ", rollout.id, rollout.app, rollout.version))
-        .and_in(colour_of_phase(&rollout.phase), &rollout.phase)
+        .and_in(colour_of_phase(rollout.phase()), word::<RolloutPhase>(rollout.phase))
         .and(format!("{why} ({})", counts(rollout)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fleet_proto::v1::{Attention, HostView, InstanceView, MemberView};
+    use fleet_proto::v1::{Attention, HostLink, HostView, InstanceHealth, InstanceView, MemberView};
 
     fn shown(status: &Status) -> String {
         lines(status, Time(100_000)).iter().map(|line| line.text(false)).collect::<Vec<_>>().join("\n")
@@ -139,23 +140,23 @@ mod tests {
         ");
     }
 
-    fn host(number: u32, link: &str) -> HostView {
+    fn host(number: u32, link: HostLink) -> HostView {
         HostView {
             name: format!("lab-{number}"),
-            link: link.to_owned(),
+            link: link.into(),
             since_ms: 40_000,
             instances: vec![format!("notes-{number}")],
             ..Default::default()
         }
     }
 
-    fn instance(number: u32, health: &str) -> InstanceView {
+    fn instance(number: u32, health: InstanceHealth) -> InstanceView {
         InstanceView {
             name: format!("notes-{number}"),
             host: format!("lab-{number}"),
             app: "labnotes".to_owned(),
             version: "1.1".to_owned(),
-            health: health.to_owned(),
+            health: health.into(),
             host_online: number == 1,
             ..Default::default()
         }
@@ -166,7 +167,7 @@ mod tests {
             id: "labnotes-3".to_owned(),
             app: "labnotes".to_owned(),
             version: "1.2".to_owned(),
-            phase: "running".to_owned(),
+            phase: RolloutPhase::Running.into(),
             under_way: 1,
             waiting: 1,
             members: vec![MemberView {
@@ -174,7 +175,7 @@ mod tests {
                 host: "lab-1".to_owned(),
                 from: "1.1".to_owned(),
                 to: "1.2".to_owned(),
-                state: "under way".to_owned(),
+                state: MemberState::UnderWay.into(),
                 text: "pull web".to_owned(),
                 progress: "3 of 12 MB".to_owned(),
                 ..Default::default()
@@ -190,8 +191,8 @@ mod tests {
             hosts_online: 29,
             instances: 2,
             instances_healthy: 1,
-            host_lines: vec![host(2, "offline"), host(1, "online")],
-            instance_lines: vec![instance(2, "unknown"), instance(1, "healthy")],
+            host_lines: vec![host(2, HostLink::Offline), host(1, HostLink::Online)],
+            instance_lines: vec![instance(2, InstanceHealth::Unknown), instance(1, InstanceHealth::Healthy)],
             rollouts: vec![rollout()],
             attention: vec![Attention {
                 subject: "host lab-2".to_owned(),

@@ -2,7 +2,7 @@
 
 use crate::environment::NOW;
 use crate::fake::logged_in;
-use crate::scene::{Scene, change, progress};
+use crate::scene::{Scene, change, coded, progress};
 use fleet_proto::v1::*;
 use insta::assert_snapshot;
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ fn standing(number: u32, word: &str, reasons: &[&str]) -> BackupHealthView {
     BackupHealthView {
         instance: format!("notes-{number}"),
         host: format!("lab-{number}"),
-        word: word.to_owned(),
+        word: coded::<BackupLevel>(word),
         reasons: reasons.iter().map(|reason| (*reason).to_owned()).collect(),
         policy: "daily".to_owned(),
         newest_ms: if word == "never" { 0 } else { NOW - 9 * HOUR },
@@ -23,7 +23,7 @@ fn standing(number: u32, word: &str, reasons: &[&str]) -> BackupHealthView {
         bytes: 3 << 30,
         added: 70 << 20,
         copies: vec![CopyView { repository: "central".to_owned(), newest_ms: NOW - 9 * HOUR, ..Default::default() }],
-        next: "at".to_owned(),
+        next: NextBackup::At.into(),
         next_ms: NOW + 15 * HOUR,
         covered: 2,
         declared: 2,
@@ -48,7 +48,7 @@ fn backup() -> BackupView {
         version: "1.1".to_owned(),
         began_ms: NOW - 9 * HOUR,
         ended_ms: NOW - 9 * HOUR + 90_000,
-        cause: "scheduled".to_owned(),
+        cause: BackupCause::Scheduled.into(),
         bytes: 3 << 30,
         added: 70 << 20,
         covered: 2,
@@ -239,7 +239,7 @@ fn damage_ends_with_one() {
     let line = |state: &str| VerifyLine {
         repository: "central".to_owned(),
         instance: "notes-1".to_owned(),
-        state: state.to_owned(),
+        state: coded::<VerifyState>(state),
         text: "12 of 12 packs read".to_owned(),
     };
     let (fake, environment) = logged_in(Scene { verified: vec![line("ok"), line("damaged")], ..Default::default() });

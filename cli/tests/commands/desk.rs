@@ -50,9 +50,9 @@ impl Operators for Desk {
     async fn who_am_i(&self, _request: Request<WhoAmIRequest>) -> Answer<Me> {
         Ok(Response::new(Me {
             name: "ada".to_owned(),
-            role: "administrator".to_owned(),
+            role: OperatorRole::Administrator.into(),
             coordinator_version: "0.1.0".to_owned(),
-            protocol: 1,
+            protocol: fleet_proto::PROTOCOL,
             now_ms: NOW,
             certificate_expires_ms: NOW + 86_400_000,
         }))
@@ -94,7 +94,7 @@ impl Operators for Desk {
         self.answer(request, |_| OperatorList {
             operators: vec![OperatorView {
                 name: "ada".to_owned(),
-                role: "administrator".to_owned(),
+                role: OperatorRole::Administrator.into(),
                 added_ms: NOW - 86_400_000,
                 last_seen_ms: NOW - 1000,
             }],

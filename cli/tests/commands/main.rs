@@ -19,4 +19,5 @@ mod rollouts;
 mod safe;
 mod scene;
 mod shells;
+mod unknown;
 mod writing;

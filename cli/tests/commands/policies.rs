@@ -59,7 +59,7 @@ fn a_policy_says_only_what_was_said() {
 fn the_key_of_a_bucket_is_read_from_a_file() {
     let repository = RepositoryView {
         name: "offsite".to_owned(),
-        kind: "s3".to_owned(),
+        kind: fleet_proto::v1::RepositoryKind::S3.into(),
         place: "https://s3.example.org/lab".to_owned(),
         ..Default::default()
     };

@@ -2,8 +2,11 @@
 
 use crate::environment::NOW;
 use crate::fake::logged_in;
-use crate::scene::{Scene, host, instance, rollout};
-use fleet_proto::v1::{BackupHealthView, BackupTally, CopyView, InstanceView, MemberView, Status, VersionCount};
+use crate::scene::{Scene, coded, host, instance, rollout};
+use fleet_proto::v1::{
+    BackupHealthView, BackupLevel, BackupTally, CopyView, InstanceView, MemberState, MemberView, NextBackup, Status,
+    VersionCount,
+};
 
 const HOUR: u64 = 3_600_000;
 
@@ -22,13 +25,13 @@ fn how_backups_stand() {
         let (newest_ms, late) = (NOW - newest * HOUR, word == "late");
         BackupHealthView {
             instance: format!("notes-{number}"),
-            word: word.to_owned(),
+            word: coded::<BackupLevel>(word),
             newest_ms,
             proven_ms: NOW - proven * HOUR,
             bytes: size,
             added: 70 << 20,
             copies: vec![CopyView { repository: "central".to_owned(), newest_ms, late, ..Default::default() }],
-            next: if late { "due" } else { "at" }.to_owned(),
+            next: if late { NextBackup::Due } else { NextBackup::At }.into(),
             next_ms: NOW + 15 * HOUR,
             covered: 2,
             declared: 2,
@@ -44,8 +47,8 @@ fn how_backups_stand() {
 #[test]
 fn how_the_fleet_is() {
     let running = rollout("running", &[("done", ""), ("under way", "pull registry.example.org/labnotes-web:1.2")]);
-    let far = |member: MemberView| match member.state.as_str() {
-        "under way" => MemberView { progress: "12 of 40 MB".to_owned(), ..member },
+    let far = |member: MemberView| match member.state() {
+        MemberState::UnderWay => MemberView { progress: "12 of 40 MB".to_owned(), ..member },
         _ => member,
     };
     let members = running.members.iter().cloned().map(far).collect();

@@ -5,7 +5,7 @@ mod steering;
 mod watching;
 
 use crate::scene::{Scene, rollout};
-use fleet_proto::v1::{LeftOutView, Proposal, ProposedChange, Wave};
+use fleet_proto::v1::{LeftOutView, Proposal, ProposedChange, Wave, WaveKind};
 
 fn proposal() -> Proposal {
     let change = |number: u32, online: bool| ProposedChange {
@@ -21,8 +21,8 @@ fn proposal() -> Proposal {
         version: "1.2".to_owned(),
         digest: format!("sha256:{}", "0a".repeat(32)),
         waves: vec![
-            Wave { name: "canary".to_owned(), changes: vec![change(1, true)] },
-            Wave { name: "1".to_owned(), changes: vec![change(2, true), change(3, false)] },
+            Wave { kind: WaveKind::Canary.into(), number: 0, changes: vec![change(1, true)] },
+            Wave { kind: WaveKind::Numbered.into(), number: 1, changes: vec![change(2, true), change(3, false)] },
         ],
         left_out: vec![LeftOutView { instance: "notes-4".to_owned(), reason: "it is at 1.2 already".to_owned() }],
         strategy: vec!["1 goes first, then 1 at a time".to_owned(), "it halts when 1 has failed".to_owned()],

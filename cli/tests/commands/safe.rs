@@ -44,7 +44,7 @@ impl Backups for Safe {
             parts: vec![
                 PartView {
                     store: "db".to_owned(),
-                    engine: "postgresql".to_owned(),
+                    engine: StoreEngine::Postgresql.into(),
                     bytes: 5 << 20,
                     added: 1 << 20,
                     took_ms: 1500,
@@ -56,7 +56,7 @@ impl Backups for Safe {
                 // Of an earlier version.
                 PartView {
                     store: "old".to_owned(),
-                    engine: "postgresql".to_owned(),
+                    engine: StoreEngine::Postgresql.into(),
                     bytes: 1 << 20,
                     took_ms: 1500,
                     ..Default::default()

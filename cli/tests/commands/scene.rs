@@ -2,6 +2,7 @@
 
 use fleet_proto::refusal::{RefusalReason, refuse};
 use fleet_proto::v1::*;
+use fleet_proto::words::{WireEnum, value};
 use tonic::Status as GrpcStatus;
 
 /// What the fake says to each question; tests fill in what they need.
@@ -56,7 +57,7 @@ pub fn host(number: u32) -> HostView {
     HostView {
         name: format!("lab-{number}"),
         labels: [("site".to_owned(), "fr".to_owned())].into(),
-        link: "online".to_owned(),
+        link: HostLink::Online.into(),
         since_ms: crate::environment::NOW - 300_000,
         instances: vec![format!("notes-{number}")],
         ..Default::default()
@@ -69,17 +70,23 @@ pub fn instance(number: u32) -> InstanceView {
         host: format!("lab-{number}"),
         app: "labnotes".to_owned(),
         version: "1.1".to_owned(),
-        health: "healthy".to_owned(),
+        health: InstanceHealth::Healthy.into(),
         host_online: true,
         volumes: vec![format!("notes-{number}_uploads"), format!("notes-{number}_database")],
         ..Default::default()
     }
 }
 
+/// The number on the wire of a word; one that nobody knows yet is written as `unknown (17)`.
+pub fn coded<E: WireEnum + Into<i32>>(word: &str) -> i32 {
+    let number = word.strip_prefix("unknown (").and_then(|rest| rest.strip_suffix(')')).and_then(|it| it.parse().ok());
+    value::<E>(word).map(Into::into).or(number).expect("it is a word of this enum")
+}
+
 pub fn progress(state: &str, text: &str) -> ChangeProgress {
     let over = !matches!(state, "waiting" | "under way");
     ChangeProgress {
-        state: state.to_owned(),
+        state: coded::<ChangeState>(state),
         text: text.to_owned(),
         hint: String::new(),
         over,
@@ -104,7 +111,7 @@ pub fn rollout(phase: &str, states: &[(&str, &str)]) -> RolloutView {
         host: format!("lab-{}", place + 1),
         from: "1.1".to_owned(),
         to: "1.2".to_owned(),
-        state: (*state).to_owned(),
+        state: coded::<MemberState>(state),
         text: (*text).to_owned(),
         since_ms: crate::environment::NOW - 5000,
         ..Default::default()
@@ -114,8 +121,9 @@ pub fn rollout(phase: &str, states: &[(&str, &str)]) -> RolloutView {
         id: "labnotes-3".to_owned(),
         app: "labnotes".to_owned(),
         version: "1.2".to_owned(),
-        phase: phase.to_owned(),
+        phase: coded::<RolloutPhase>(phase),
         over: matches!(phase, "done" | "aborted"),
+        at_rest: matches!(phase, "done" | "done but offline" | "halted" | "aborted"),
         created_ms: crate::environment::NOW - 60_000,
         by: "ada".to_owned(),
         members: states.iter().enumerate().map(member).collect(),

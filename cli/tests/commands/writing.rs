@@ -127,7 +127,7 @@ fn an_install_is_followed_to_its_end() {
     06:00:00  notes-1  done
     ");
     assert_snapshot!(fake.heard(), @r#"
-    InstallInstanceRequest { app: "labnotes", version: "1.1", host: "lab-1", name: "notes-1", values: {"port": "8082", "title": "1.10"}, drift: "heal", dry_run: false }
+    InstallInstanceRequest { app: "labnotes", version: "1.1", host: "lab-1", name: "notes-1", values: {"port": "8082", "title": "1.10"}, drift: Some(Heal), dry_run: false }
     FollowChangeRequest { instance: "notes-1", order: "0a" }
     "#);
     assert_snapshot!(environment.run(&format!("{line} --dry-run")).text(), @r"

@@ -3,6 +3,7 @@
 use super::IdentityError;
 use fleet_core::access::{Role, Subject};
 use fleet_core::time::Time;
+use fleet_proto::v1;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -78,13 +79,13 @@ impl TokenKept {
     }
 }
 
-impl TokenState {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Revoked => "revoked",
-            Self::UsedUp => "used up",
-            Self::Expired => "expired",
+impl From<TokenState> for v1::TokenState {
+    fn from(state: TokenState) -> Self {
+        match state {
+            TokenState::Open => Self::Open,
+            TokenState::Revoked => Self::Revoked,
+            TokenState::UsedUp => Self::UsedUp,
+            TokenState::Expired => Self::Expired,
         }
     }
 }

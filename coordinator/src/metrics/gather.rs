@@ -2,13 +2,15 @@
 
 use super::text::{Page, number};
 use crate::facts::StateSnapshot;
-use crate::operators::{health_words, plan_context};
+use crate::operators::{health_of, plan_context};
 use crate::own::{OwnBackupHealth, own_backup_health};
 use crate::serve::Shared;
 use fleet_core::backup::{BackupHealth, BackupSeen, CopyHealth, HealthLevel};
 use fleet_core::facts::LinkState;
 use fleet_core::names::InstanceName;
 use fleet_core::time::Time;
+use fleet_proto::v1;
+use fleet_proto::words::word;
 use std::collections::BTreeMap;
 
 /// What is told of one instance's backups; nothing where there is nothing to tell.
@@ -121,12 +123,13 @@ fn hosts(page: &mut Page, snapshot: &StateSnapshot) {
 }
 
 fn instances(page: &mut Page, snapshot: &StateSnapshot) {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for (name, instance) in &snapshot.desired().instances {
-        *counts.entry(health_words(snapshot, name, instance).0).or_default() += 1;
+        let health = health_of(snapshot, name, instance).0;
+        *counts.entry(word::<v1::InstanceHealth>(health.into())).or_default() += 1;
     }
     let mut family = page.family("fleet_instances", "Instances of the fleet, by their health.");
-    counts.into_iter().for_each(|(health, count)| family.sample(&[("health", health)], number(count)));
+    counts.into_iter().for_each(|(health, count)| family.sample(&[("health", health.as_str())], number(count)));
 }
 
 fn disks(page: &mut Page, shared: &Shared) {

@@ -7,7 +7,6 @@ mod tests;
 use super::request::read;
 use super::service::OperatorsService;
 use super::views::instance::{end_words, verb};
-use super::views::rollout::is_at_rest;
 use crate::clock;
 use crate::facts::{StateSnapshot, Untold};
 use fleet_core::backup::{DataResult, DrillMade, rough};
@@ -16,7 +15,7 @@ use fleet_core::grammar::count;
 use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::order::Action;
 use fleet_core::plan::wish_id;
-use fleet_proto::v1;
+use fleet_proto::v1::{self, ChangeState};
 use futures_util::stream::{Stream, unfold};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -99,7 +98,7 @@ impl OperatorsService {
         Ok(unfold(Some(Follower::new(self, id)), |follower| async move {
             let mut follower = follower?;
             let view = follower.next_rollout().await;
-            let goes_on = view.as_ref().is_ok_and(|view| !is_at_rest(&view.phase));
+            let goes_on = view.as_ref().is_ok_and(|view| !view.at_rest);
             Some((view, if goes_on { Some(follower) } else { None }))
         }))
     }
@@ -205,8 +204,8 @@ impl Follower<Followed> {
 
 fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress {
     let Followed { instance, order } = followed;
-    let of = |state: &str, text: String, hint: String, over: bool| v1::ChangeProgress {
-        state: state.to_owned(),
+    let of = |state: ChangeState, text: String, hint: String, over: bool| v1::ChangeProgress {
+        state: state.into(),
         text,
         hint,
         over,
@@ -215,24 +214,24 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
     if let Some(ended) = order.as_ref().and_then(|id| snapshot.observed().ended.get(id)) {
         if ended.outcome.is_success() && is_being_removed(snapshot, instance) {
             // Whoever is told that it is done may take its name again.
-            return of("under way", "forgetting it".to_owned(), String::new(), false);
+            return of(ChangeState::UnderWay, "forgetting it".to_owned(), String::new(), false);
         }
         let (state, text, hint) = end_words(&ended.outcome);
         let made = ended.made.as_ref().filter(|_| ended.outcome.is_success());
         let text = made.and_then(|made| made_words(made)).unwrap_or(text);
-        return of(&state, text, hint, true);
+        return of(state, text, hint, true);
     }
     if snapshot.instance(instance).is_none() {
-        return of("done", "it is gone".to_owned(), String::new(), true);
+        return of(ChangeState::Done, "it is gone".to_owned(), String::new(), true);
     }
     if let Some(open) = order.as_ref().and_then(|id| snapshot.asked().orders.get(id)) {
         if let Some(Untold { why, is_passing }) = snapshot.untold(&open.order.id) {
             if *is_passing {
-                return of("under way", why.to_string(), String::new(), false);
+                return of(ChangeState::UnderWay, why.to_string(), String::new(), false);
             }
             let hint =
                 format!("the wish is kept; see what goes on with `fleet status` and `fleet instance show {instance}`");
-            return of("waiting", format!("its host cannot be told: {why}"), hint, true);
+            return of(ChangeState::Waiting, format!("its host cannot be told: {why}"), hint, true);
         }
         let seen = snapshot.observed().instances.get(instance).map(|seen| &seen.running);
         let doing = match seen {
@@ -242,19 +241,19 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
             }
         };
         let progress = doing.progress;
-        return v1::ChangeProgress { progress, ..of("under way", doing.step, String::new(), false) };
+        return v1::ChangeProgress { progress, ..of(ChangeState::UnderWay, doing.step, String::new(), false) };
     }
     if let Some(kept) = kept::kept(snapshot, instance, clock::now()) {
         return kept;
     }
     if order.as_ref().is_some_and(|id| is_wished(snapshot, instance, id)) {
         let because = snapshot.waits_because(instance).unwrap_or_default();
-        return of("waiting", because.to_owned(), String::new(), false);
+        return of(ChangeState::Waiting, because.to_owned(), String::new(), false);
     }
     match snapshot.waits_because(instance) {
-        Some(because) => of("waiting", because.to_owned(), String::new(), false),
-        None if is_reached(snapshot, instance) => of("already so", String::new(), String::new(), true),
-        None => of("waiting", String::new(), String::new(), false),
+        Some(because) => of(ChangeState::Waiting, because.to_owned(), String::new(), false),
+        None if is_reached(snapshot, instance) => of(ChangeState::AlreadySo, String::new(), String::new(), true),
+        None => of(ChangeState::Waiting, String::new(), String::new(), false),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::changes::{check, lines, merged};
 use super::follow::RequestedAction;
-use super::request::{ChangeError, absent, drift, hindered, read, taken, wrong};
+use super::request::{ChangeError, absent, choice, drift, hindered, read, taken, wrong};
 use super::service::OperatorsService;
 use super::subject::{Subject, definition, no_instance};
 use super::views::instance::plan_context;
@@ -17,6 +17,7 @@ use fleet_core::order::PowerRequest;
 use fleet_core::plan::Newer;
 use fleet_core::time::Time;
 use fleet_proto::v1;
+use fleet_proto::words::word;
 use std::collections::BTreeMap;
 use tonic::Status;
 
@@ -32,7 +33,7 @@ impl OperatorsService {
         const ATTEMPT: &str = "install";
         let (app, version): (AppName, Version) = (read(ATTEMPT, &request.app)?, read(ATTEMPT, &request.version)?);
         let (host, name): (HostName, InstanceName) = (read(ATTEMPT, &request.host)?, read(ATTEMPT, &request.name)?);
-        let drift = drift(ATTEMPT, &request.drift)?.unwrap_or_default();
+        let drift = drift(ATTEMPT, request.drift)?.unwrap_or_default();
         let release = self.find_release(ATTEMPT, &app, &version)?.release;
         self.check_free(&name, &host)?;
         let bundle = self.bundle(&release)?;
@@ -128,7 +129,7 @@ impl OperatorsService {
     ) -> Result<v1::InstanceChange, Status> {
         const ATTEMPT: &str = "change the instance";
         let name: InstanceName = read(ATTEMPT, &request.name)?;
-        let rule = drift(ATTEMPT, &request.drift)?;
+        let rule = drift(ATTEMPT, request.drift)?;
         let subject = self.subject(ATTEMPT, &name)?;
         not_while_put_back(&self.shared.facts.read(), &name, clock::now())?;
         check_given(ATTEMPT, &request.values)?;
@@ -150,7 +151,7 @@ impl OperatorsService {
         drop(session);
         let mut plan = lines(before.as_ref().map(|before| &before.spec), &after.spec);
         if drift != subject.desired.drift {
-            plan.push(format!("drift: {}", super::views::instance::drift_word(drift)));
+            plan.push(format!("drift: {}", word::<v1::DriftRule>(v1::DriftRule::from(drift).into())));
         }
         plan.extend(unknown.into_iter().chain(not_asked));
         let newer = self.newer_at_host(&name);
@@ -207,12 +208,8 @@ impl OperatorsService {
     ) -> Result<v1::InstanceChange, Status> {
         const ATTEMPT: &str = "change its power";
         let name: InstanceName = read(ATTEMPT, &request.name)?;
-        let wish = match request.wish.as_str() {
-            "start" => PowerRequest::Start,
-            "stop" => PowerRequest::Stop,
-            "restart" => PowerRequest::Restart,
-            other => return Err(wrong(ATTEMPT, format!("`{other}` is not a wish"), "write start, stop or restart")),
-        };
+        let wish: PowerRequest = choice(ATTEMPT, request.wish())?;
+        let asked = word::<v1::PowerWish>(request.wish);
         let change = |change: &mut DesiredChange<'_>| {
             let desired = find(change, ATTEMPT, &name)?;
             if has_failed_to_install(change.snapshot(), &name) {
@@ -222,11 +219,11 @@ impl OperatorsService {
             let said = change.snapshot().said(&name).map_or(0, |said| said.power_serial);
             let power = PowerDesired { wish, serial: desired.power.serial.max(said) + 1 };
             change.put_instance(&name, InstanceDesired { power, ..desired });
-            change.tell(&format!("instance {name}"), &format!("{} asked by {by}", request.wish));
+            change.tell(&format!("instance {name}"), &format!("{asked} asked by {by}"));
             Ok::<_, ChangeError>(())
         };
         self.change(clock::now(), change).await?;
-        self.changed(name, vec![request.wish], Some(RequestedAction::Power)).await
+        self.changed(name, vec![asked.clone()], Some(RequestedAction::Power)).await
     }
 
     /// Makes a change and lets the hosts that it touches know what they should have.

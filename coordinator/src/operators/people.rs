@@ -1,7 +1,7 @@
 //! Operators and join tokens.
 
 use super::hosts::Invitation;
-use super::request::{ChangeError, absent, hindered, read, seconds};
+use super::request::{ChangeError, absent, choice, hindered, read, seconds};
 use super::service::OperatorsService;
 use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
@@ -26,7 +26,7 @@ impl OperatorsService {
     ) -> Result<v1::JoinInvitation, Status> {
         const ATTEMPT: &str = "add the operator";
         let name: OperatorName = read(ATTEMPT, &request.name)?;
-        let role: Role = read(ATTEMPT, &request.role)?;
+        let role: Role = choice(ATTEMPT, request.role())?;
         let life = seconds(request.token_seconds, TOKEN_LIFE, LONGEST_TOKEN_LIFE);
         let uses = request.uses.max(1);
         let subject = Subject::Operator(name.clone());
@@ -81,7 +81,7 @@ impl OperatorsService {
             Subject::Operator(name) => name,
             Subject::Host(_) => return None,
         };
-        let role = kept.role.unwrap_or(Role::Viewer).to_string();
+        let role = v1::OperatorRole::from(kept.role.unwrap_or(Role::Viewer)).into();
         let last_seen_ms = self.last_seen(name).0;
         Some(v1::OperatorView { name: name.to_string(), role, added_ms: kept.added.0, last_seen_ms })
     }
@@ -121,7 +121,7 @@ fn token_view(hash: &str, token: &TokenKept, now: Time) -> v1::TokenView {
         subject: token.subject.to_string(),
         uses_left: token.uses_left,
         expires_ms: token.expires.0,
-        state: token.state(now).word().to_owned(),
+        state: v1::TokenState::from(token.state(now)).into(),
     }
 }
 

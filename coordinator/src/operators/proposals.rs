@@ -1,5 +1,6 @@
 //! What a rollout would do, shown before it is obeyed; and the refusal of what cannot work.
 
+use super::apps::count;
 use super::changes::{check_for, lines, not_rendered, placement};
 use super::request::{absent, hindered, read, wrong};
 use super::service::OperatorsService;
@@ -16,7 +17,7 @@ use fleet_core::rollout::{
 };
 use fleet_core::time::Time;
 use fleet_core::window::Window;
-use fleet_proto::v1;
+use fleet_proto::v1::{self, WaveKind};
 use fleet_render::{RenderError, Session};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -149,7 +150,8 @@ impl OperatorsService {
                 lines.extend(not_known.get(&member.instance).filter(|_| is_online).cloned());
                 changes.push(self.proposed(member, is_online, lines));
             }
-            waves.push(v1::Wave { name: wave_name(index, has_canary, proposal.waves.len()), changes });
+            let (kind, number) = wave_kind(index, has_canary, proposal.waves.len());
+            waves.push(v1::Wave { kind: kind.into(), number, changes });
         }
         Ok(v1::Proposal {
             app: proposal.to.name.app.to_string(),
@@ -206,12 +208,12 @@ impl OperatorsService {
     }
 }
 
-fn wave_name(index: usize, has_canary: bool, waves: usize) -> String {
+fn wave_kind(index: usize, has_canary: bool, waves: usize) -> (WaveKind, u32) {
     match (index, has_canary) {
-        (index, _) if index == waves => "when back online".to_owned(),
-        (0, true) => "canary".to_owned(),
-        (index, true) => index.to_string(),
-        (index, false) => (index + 1).to_string(),
+        (index, _) if index == waves => (WaveKind::WhenBackOnline, 0),
+        (0, true) => (WaveKind::Canary, 0),
+        (index, true) => (WaveKind::Numbered, count(index)),
+        (index, false) => (WaveKind::Numbered, count(index + 1)),
     }
 }
 

@@ -4,6 +4,8 @@ use crate::serve::{failed, refused};
 use crate::store::StoreError;
 use crate::values::ValuesError;
 use fleet_core::facts::DriftRule;
+use fleet_proto::convert::ConvertError;
+use fleet_proto::v1;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
@@ -43,14 +45,15 @@ pub fn seconds(given: u64, default: Duration, most: Duration) -> Duration {
     if given == 0 { default } else { Duration::from_secs(given).min(most) }
 }
 
-/// A drift rule by its word; nothing for the empty word.
-pub fn drift(attempt: &str, word: &str) -> Result<Option<DriftRule>, Status> {
-    match word {
-        "" => Ok(None),
-        "heal" => Ok(Some(DriftRule::Heal)),
-        "report" => Ok(Some(DriftRule::Report)),
-        other => Err(wrong(attempt, format!("`{other}` is not a drift rule"), "write heal or report")),
-    }
+/// Reads a value of an enum; one that is not given, or that this version does not know, is refused.
+pub fn choice<E, T: TryFrom<E, Error = ConvertError>>(attempt: &str, value: E) -> Result<T, Status> {
+    T::try_from(value).map_err(|error| wrong(attempt, error, ""))
+}
+
+/// Reads a drift rule, where one is given.
+pub fn drift(attempt: &str, rule: Option<i32>) -> Result<Option<DriftRule>, Status> {
+    let known = |rule: i32| v1::DriftRule::try_from(rule).unwrap_or_default();
+    rule.map(|rule| choice(attempt, known(rule))).transpose()
 }
 
 /// What can end a change other than a refusal.

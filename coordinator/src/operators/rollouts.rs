@@ -13,7 +13,8 @@ use fleet_core::names::{OperatorName, RolloutId};
 use fleet_core::plan::{RolloutPhase, phase};
 use fleet_core::rollout::{Proposal, Rollout, RolloutIntent};
 use fleet_core::time::Time;
-use fleet_proto::v1;
+use fleet_proto::v1::{self, SteerAction};
+use fleet_proto::words::word;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use tonic::Status;
@@ -53,23 +54,23 @@ impl OperatorsService {
         request: v1::SteerRolloutRequest,
     ) -> Result<v1::RolloutView, Status> {
         let id: RolloutId = read("steer the rollout", &request.id)?;
-        if request.wish == "undo" {
-            return self.undo_as(by, &id).await;
-        }
+        let action = request.action();
+        let steer = match action {
+            SteerAction::Pause => paused,
+            SteerAction::Resume => resumed,
+            SteerAction::Abort => aborted,
+            SteerAction::Undo => return self.undo_as(by, &id).await,
+            SteerAction::Unspecified => {
+                let why = format!("`{}` is not known here", request.action);
+                return Err(wrong("steer the rollout", why, "upgrade the coordinator"));
+            }
+        };
         let now = clock::now();
         let change = |change: &mut DesiredChange<'_>| {
             let rollout = change.snapshot().desired().rollouts.get(&id).cloned();
             let rollout = rollout.ok_or_else(|| absent_rollout("steer the rollout", id.as_str()))?;
-            let steered = match request.wish.as_str() {
-                "pause" => paused(change.snapshot(), rollout, now)?,
-                "resume" => resumed(change.snapshot(), &rollout, now)?,
-                "abort" => aborted(change.snapshot(), rollout, now)?,
-                other => {
-                    let hint = "write pause, resume, abort or undo";
-                    return Err(wrong("steer the rollout", format!("`{other}` is not a wish"), hint).into());
-                }
-            };
-            change.tell(&format!("rollout {id}"), &format!("{} asked by {by}", request.wish));
+            let steered = steer(change.snapshot(), rollout, now)?;
+            change.tell(&format!("rollout {id}"), &format!("{} asked by {by}", word::<SteerAction>(action.into())));
             change.put_rollout(steered);
             Ok::<_, ChangeError>(id.clone())
         };
@@ -137,14 +138,15 @@ fn aborted(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Roll
 }
 
 /// What was halted is tried again: those that failed get another attempt.
-fn resumed(snapshot: &StateSnapshot, rollout: &Rollout, now: Time) -> Result<Rollout, Status> {
-    refuse_over(snapshot, rollout, "resume", now)?;
-    let running = Rollout { wish: RolloutIntent::Run, ..rollout.clone() };
-    match (phase_of(snapshot, &running, now), rollout.wish) {
-        (RolloutPhase::Halted { .. }, _) => Ok(Rollout { attempt: rollout.attempt + 1, ..running }),
+fn resumed(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
+    refuse_over(snapshot, &rollout, "resume", now)?;
+    let (wish, attempt) = (rollout.wish, rollout.attempt);
+    let running = Rollout { wish: RolloutIntent::Run, ..rollout };
+    match (phase_of(snapshot, &running, now), wish) {
+        (RolloutPhase::Halted { .. }, _) => Ok(Rollout { attempt: attempt + 1, ..running }),
         (_, RolloutIntent::Pause) => Ok(running),
         (_, RolloutIntent::Run | RolloutIntent::Abort) => {
-            let hint = format!("see why it waits: `fleet rollout explain {}`", rollout.id);
+            let hint = format!("see why it waits: `fleet rollout explain {}`", running.id);
             Err(hindered("resume the rollout", "it is neither paused nor halted", &hint))
         }
     }

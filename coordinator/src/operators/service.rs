@@ -59,7 +59,7 @@ impl Operators for OperatorsService {
         let (name, role) = caller.operator(&self.shared.facts, Role::Viewer)?;
         Ok(Response::new(v1::Me {
             name: name.to_string(),
-            role: role.to_string(),
+            role: v1::OperatorRole::from(role).into(),
             coordinator_version: env!("CARGO_PKG_VERSION").to_owned(),
             protocol: PROTOCOL,
             now_ms: clock::now().0,

@@ -5,7 +5,7 @@ use super::attention::{Kept, attention};
 use super::backups::tally;
 use super::service::OperatorsService;
 use super::views::host::HostViews;
-use super::views::instance::{InstanceViews, health_words, plan_context, versions};
+use super::views::instance::{InstanceViews, health_of, plan_context, versions};
 use super::views::rollout::{Detail, is_over, view};
 use crate::facts::StateSnapshot;
 use fleet_core::facts::{HostDesired, InstanceDesired, LinkState};
@@ -82,7 +82,7 @@ fn is_online(snapshot: &StateSnapshot, host: &HostName) -> bool {
 }
 
 fn is_healthy(snapshot: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> bool {
-    health_words(snapshot, name, instance).0 == "healthy"
+    health_of(snapshot, name, instance).0 == v1::InstanceHealth::Healthy
 }
 
 /// Those that need a look first.

@@ -2,6 +2,7 @@
 
 use crate::harness::{FakeAgent, Harness, LIMIT, Operators, now, settled, token};
 use crate::stories::{fleet, installed};
+use fleet_core::access::Role;
 use fleet_core::backup::{Cause, CopyMade, DataAction, DataResult, DrillMade, Manifest, Others, Proof, RestoreMade};
 use fleet_core::order::{Action, Release};
 use fleet_link::{admit, dial};
@@ -25,7 +26,11 @@ fn read<T: FromStr<Err: Debug>>(text: &str) -> T {
 
 /// Somebody with a role.
 pub async fn backups(admin: &mut Operators, name: &str, role: &str) -> Backups {
-    let request = v1::AddOperatorRequest { name: name.to_owned(), role: role.to_owned(), ..Default::default() };
+    let request = v1::AddOperatorRequest {
+        name: name.to_owned(),
+        role: role.parse::<Role>().map(v1::OperatorRole::from).expect("it is a role").into(),
+        ..Default::default()
+    };
     let invitation = admin.add_operator(request).await.expect("the name is free").into_inner();
     let identity = admit(&token(&invitation), now()).await.expect("the token is good");
     BackupsClient::new(dial(&identity).await.expect("it is reached"))
@@ -150,10 +155,13 @@ impl Scene {
 #[tokio::test]
 async fn a_policy_asks_for_a_backup_and_what_came_of_it_is_seen() {
     let mut scene = scene().await;
-    assert_eq!(standing(&mut scene.backups).await.word, "never");
+    assert_eq!(standing(&mut scene.backups).await.word(), v1::BackupLevel::Never);
     let order = scene.first_backup().await;
-    let view = until(&mut scene.backups, |view| view.word == "ok").await;
-    assert_eq!((view.newest.as_str(), view.policy.as_str(), view.next.as_str()), (order.id.as_str(), "daily", "at"));
+    let view = until(&mut scene.backups, |view| view.word() == v1::BackupLevel::Ok).await;
+    assert_eq!(
+        (view.newest.as_str(), view.policy.as_str(), view.next()),
+        (order.id.as_str(), "daily", v1::NextBackup::At)
+    );
     let status = scene.admin.get_status(v1::GetStatusRequest {}).await.expect("it may be seen").into_inner();
     assert_eq!(status.backups.expect("it is told").ok, 1);
     let request = v1::ListBackupsRequest { instance: "notes-1".to_owned() };
@@ -188,8 +196,8 @@ async fn only_a_drill_that_found_nothing_wrong_proves_it() {
         };
         end(&scene.agent, &order, outcome, Some(DataResult::Drill(made)), &scene.release).await;
         scene.agent.orders(0).await;
-        let word = if failure.is_some() { "failing" } else { "ok" };
-        let view = until(&mut scene.backups, |view| view.word == word).await;
+        let level = if failure.is_some() { v1::BackupLevel::Failing } else { v1::BackupLevel::Ok };
+        let view = until(&mut scene.backups, |view| view.word() == level).await;
         assert_eq!(view.proven_ms > 0, failure.is_none(), "{view:?}");
         let wish_is_over = |view: &Option<v1::InstanceView>| view.as_ref().is_some_and(|view| view.doing.is_empty());
         crate::stories::until(&mut scene.admin, "notes-1", wish_is_over).await;
@@ -219,7 +227,7 @@ async fn a_restore_says_first_what_it_replaces_and_is_asked_once() {
     scene.agent.orders(0).await;
     sleep(Duration::from_millis(300)).await;
     let view = standing(&mut scene.backups).await;
-    assert_eq!(view.word, "ok", "a restore that failed is no backup that failed: {view:?}");
+    assert_eq!(view.word(), v1::BackupLevel::Ok, "a restore that failed is no backup that failed: {view:?}");
 }
 
 #[tokio::test]
@@ -245,7 +253,7 @@ async fn what_a_restore_left_is_named_at_its_end_with_the_instance_and_in_the_st
         }
     };
     let told = timeout(LIMIT, over).await.expect("it is over in time");
-    assert_eq!((told.state.as_str(), &told.text), ("done", &left));
+    assert_eq!((told.state(), &told.text), (v1::ChangeState::Done, &left));
     for leftovers in [vec![left.clone()], Vec::new()] {
         let goal = v1::Goal { release: Some(scene.release.clone()), revision: 1, ..Default::default() };
         let mut said = settled("notes-1", &goal, 0);
@@ -269,7 +277,7 @@ async fn who_may_only_look_wishes_nothing_and_who_operates_takes_no_keys() {
     let mut viewer = backups(&mut scene.admin, "vi", "viewer").await;
     let request = v1::BackUpRequest { instances: vec!["notes-1".to_owned()], ..Default::default() };
     assert_eq!(viewer.back_up(request).await.expect_err("a viewer").code(), Code::PermissionDenied);
-    assert_eq!(standing(&mut viewer).await.word, "never");
+    assert_eq!(standing(&mut viewer).await.word(), v1::BackupLevel::Never);
     let kits = scene.backups.get_recovery_kits(v1::RecoveryKitsRequest::default()).await;
     assert_eq!(kits.expect_err("an operator").code(), Code::PermissionDenied);
 }

@@ -22,7 +22,8 @@ fn slow() -> Bundle {
 }
 
 async fn operator(admin: &mut Operators, name: &str) -> Operators {
-    let request = v1::AddOperatorRequest { name: name.to_owned(), role: "operator".to_owned(), ..Default::default() };
+    let request =
+        v1::AddOperatorRequest { name: name.to_owned(), role: v1::OperatorRole::Operator.into(), ..Default::default() };
     operators(&token(&admin.add_operator(request).await.expect("the name is free").into_inner())).await
 }
 

@@ -149,7 +149,8 @@ async fn one_viewer_has_a_bounded_number_of_streams_and_the_others_are_answered(
     let harness = Harness::new().await;
     let ada = administrator(&harness).await;
     let mut admin = operators_as(&ada).await;
-    let request = v1::AddOperatorRequest { name: "bob".to_owned(), role: "viewer".to_owned(), ..Default::default() };
+    let request =
+        v1::AddOperatorRequest { name: "bob".to_owned(), role: v1::OperatorRole::Viewer.into(), ..Default::default() };
     let invitation = admin.add_operator(request).await.expect("he is new").into_inner();
     let bob = admit(&crate::harness::token(&invitation), now()).await.expect("the token is good");
     let (mut streams, mut refused) = (Vec::new(), Vec::new());

@@ -49,8 +49,8 @@ async fn two_machines_with_one_certificate_are_told_and_get_no_orders() {
     let starts = ["1f", "2e", "1f", "2e", "1f", "2e", "1f", "2e", "1f", "2e", "1f", "2e"];
     let mut twin = take_turns(&identity, &starts).await;
     let view = host(&mut admin).await;
+    assert_eq!(view.link(), v1::HostLink::TwoMachines);
     let duplicate = view.duplicate.expect("it is seen");
-    assert_eq!(view.link, "two machines");
     assert!(duplicate.since_ms > 0 && duplicate.hint.contains("fleet-agent join --again"), "{duplicate:?}");
     let named: Vec<_> = duplicate.machines.iter().map(|it| (it.start.as_str(), it.engine_id.as_str())).collect();
     assert_eq!(named, [("2e", "ABCD:EFGH"), ("1f", "ABCD:EFGH")]);
@@ -70,12 +70,12 @@ async fn two_machines_with_one_certificate_are_told_and_get_no_orders() {
         assert!(first.text.contains(part), "{first:?}");
     }
     assert!(!status.attention.iter().any(|it| it.subject == "instance notes-2"), "it is told with its host");
-    let power = v1::PowerInstanceRequest { name: "notes-1".to_owned(), wish: "stop".to_owned() };
+    let power = v1::PowerInstanceRequest { name: "notes-1".to_owned(), wish: v1::PowerWish::Stop.into() };
     admin.power_instance(power).await.expect("the wish is kept");
     for name in ["notes-1", "notes-2"] {
         let is_told = |view: &v1::InstanceView| {
             let reasons = [&view.health_reason, &view.waiting];
-            view.health == "unknown" && reasons.iter().all(|reason| reason.contains("two machines"))
+            view.health() == v1::InstanceHealth::Unknown && reasons.iter().all(|reason| reason.contains("two machines"))
         };
         until(&mut admin, name, |view| view.as_ref().is_some_and(is_told)).await;
     }
@@ -90,7 +90,7 @@ async fn restarts_and_flaky_links_are_never_taken_for_two_machines() {
     for starts in [["1f"; 8], ["01", "02", "03", "04", "05", "06", "07", "08"]] {
         let _agent = take_turns(&identity, &starts).await;
         let view = host(&mut admin).await;
-        assert_eq!((view.duplicate, view.link.as_str()), (None, "online"), "{starts:?}");
+        assert_eq!((view.link(), view.duplicate), (v1::HostLink::Online, None), "{starts:?}");
     }
     assert!(!events(&mut admin).await.iter().any(|text| text.contains("two machines")));
 }
@@ -116,5 +116,5 @@ async fn a_host_that_joins_again_is_one_machine() {
     let _agent = take_turns(&fresh, &["3c"]).await;
     let refused = FakeAgent::connect_as("1f", &identity).await.err().expect("its certificate does not count any more");
     assert!(is_revoked(&refused), "{refused}");
-    assert_eq!(host(&mut admin).await.link, "online");
+    assert_eq!(host(&mut admin).await.link(), v1::HostLink::Online);
 }

@@ -24,7 +24,7 @@ async fn backups_of_an_earlier_instance_stay_listed_and_count_for_nothing() {
 
     let list = scene.backups.get_backup_health(v1::GetBackupHealthRequest::default()).await.expect("it may be seen");
     let view = list.into_inner().instances.remove(0);
-    assert_eq!((view.word.as_str(), view.newest_ms, view.copies.len()), ("never", 0, 0), "{view:?}");
+    assert_eq!((view.word(), view.newest_ms, view.copies.len()), (v1::BackupLevel::Never, 0, 0), "{view:?}");
     let request = v1::ListBackupsRequest { instance: "notes-1".to_owned() };
     let listed = scene.backups.list_backups(request).await.expect("it may be seen").into_inner().backups;
     assert_eq!((listed[0].id.as_str(), listed[0].earlier, listed[0].copies[0].kept), (order.id.as_str(), true, true));

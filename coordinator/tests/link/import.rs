@@ -72,7 +72,7 @@ async fn a_host_that_is_ahead_is_told_and_no_wish_counts_as_done_because_of_it()
     let told = needs_a_person(&mut admin, "instance notes-1", "newer revision than is wanted: 7, not 1").await;
     assert!(told.hint.contains("fleet instance set notes-1"), "{told:?}");
 
-    let wish = v1::PowerInstanceRequest { name: "notes-1".to_owned(), wish: "restart".to_owned() };
+    let wish = v1::PowerInstanceRequest { name: "notes-1".to_owned(), wish: v1::PowerWish::Restart.into() };
     admin.power_instance(wish).await.expect("it may be");
     let order = agent.orders(1).await.remove(0);
     assert!(matches!(&order.action, Some(Action::Power(power)) if power.serial == 5), "{order:?}");

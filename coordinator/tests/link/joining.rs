@@ -45,7 +45,7 @@ async fn a_token_admits_once_and_says_why_not_again() {
 async fn a_token_for_three_admits_three() {
     let harness = Harness::new().await;
     let mut admin = harness.admin().await;
-    let (name, role) = ("robot".to_owned(), "operator".to_owned());
+    let (name, role) = ("robot".to_owned(), v1::OperatorRole::Operator.into());
     let request = v1::AddOperatorRequest { name, role, uses: 3, token_seconds: 0 };
     let token = token(&admin.add_operator(request).await.expect("it is new").into_inner());
     let mut identities = Vec::new();
@@ -152,9 +152,8 @@ async fn each_role_may_do_what_it_may() {
     let harness = Harness::new().await;
     let mut admin = harness.admin().await;
     let mut of_role = Vec::new();
-    for role in ["viewer", "operator"] {
-        let (name, role) = (role.to_owned(), role.to_owned());
-        let request = v1::AddOperatorRequest { name, role, ..Default::default() };
+    for (name, role) in [("viewer", v1::OperatorRole::Viewer), ("operator", v1::OperatorRole::Operator)] {
+        let request = v1::AddOperatorRequest { name: name.to_owned(), role: role.into(), ..Default::default() };
         of_role.push(operators(&token(&admin.add_operator(request).await.expect("it is new").into_inner())).await);
     }
     of_role.push(admin);
@@ -206,7 +205,7 @@ async fn the_last_administrator_stays() {
 }
 
 async fn with_uses(admin: &mut crate::harness::Operators, uses: u32) -> Result<v1::JoinInvitation, Status> {
-    let (name, role) = ("robot".to_owned(), "operator".to_owned());
+    let (name, role) = ("robot".to_owned(), v1::OperatorRole::Operator.into());
     let request = v1::AddOperatorRequest { name, role, uses, token_seconds: 0 };
     admin.add_operator(request).await.map(tonic::Response::into_inner)
 }
@@ -243,7 +242,7 @@ async fn invitations_that_nobody_uses_are_bounded() {
     let mut admin = harness.admin().await;
     let request = |number: u32| v1::AddOperatorRequest {
         name: format!("op-{number}"),
-        role: "viewer".to_owned(),
+        role: v1::OperatorRole::Viewer.into(),
         ..Default::default()
     };
     for number in 0..200 {

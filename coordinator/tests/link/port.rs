@@ -110,19 +110,19 @@ async fn another_protocol_is_told_which_side_is_older() {
     }
 }
 
-async fn link_of(admin: &mut crate::harness::Operators, name: &str) -> String {
+async fn link_of(admin: &mut crate::harness::Operators, name: &str) -> v1::HostLink {
     let request = v1::ListHostsRequest { name: name.to_owned(), ..Default::default() };
     let hosts = admin.list_hosts(request).await.expect("it is there").into_inner().hosts;
-    hosts.first().map(|host| host.link.clone()).unwrap_or_default()
+    hosts.first().map(v1::HostView::link).unwrap_or_default()
 }
 
-async fn until_link(admin: &mut crate::harness::Operators, name: &str, link: &str) {
+async fn until_link(admin: &mut crate::harness::Operators, name: &str, link: v1::HostLink) {
     let reached = async {
         while link_of(admin, name).await != link {
             sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(LIMIT, reached).await.unwrap_or_else(|_| panic!("`{name}` should be {link}"));
+    timeout(LIMIT, reached).await.unwrap_or_else(|_| panic!("`{name}` should be {link:?}"));
 }
 
 #[tokio::test]
@@ -130,11 +130,11 @@ async fn a_host_is_online_while_it_speaks() {
     let harness = Harness::new().await;
     let mut admin = harness.admin().await;
     let identity = harness.host(&mut admin, "lab-1").await;
-    until_link(&mut admin, "lab-1", "offline").await;
+    until_link(&mut admin, "lab-1", v1::HostLink::Offline).await;
     let agent = FakeAgent::connect(&identity).await.expect("it is welcome");
-    until_link(&mut admin, "lab-1", "online").await;
+    until_link(&mut admin, "lab-1", v1::HostLink::Online).await;
     // It stays connected, and says nothing more.
-    until_link(&mut admin, "lab-1", "offline").await;
+    until_link(&mut admin, "lab-1", v1::HostLink::Offline).await;
     drop(agent);
 }
 
@@ -148,7 +148,7 @@ async fn a_second_connection_replaces_the_first() {
     let mut second = FakeAgent::connect(&identity).await.expect("it is welcome");
     second.open_set().await.expect("it is told its orders");
     while first.open_set().await.is_ok() {}
-    until_link(&mut admin, "lab-1", "online").await;
+    until_link(&mut admin, "lab-1", v1::HostLink::Online).await;
     second.say(from_agent::Kind::Heartbeat(v1::Heartbeat {})).await;
 }
 
@@ -160,7 +160,7 @@ async fn a_wrong_clock_is_shown() {
     let agent = FakeAgent::connect_quietly(&identity, PROTOCOL).await.expect("it is welcome");
     agent.say(hello(fleet_core::time::Time(now().0 - 300_000))).await;
     agent.say(from_agent::Kind::Complete(v1::Complete {})).await;
-    until_link(&mut admin, "lab-1", "online").await;
+    until_link(&mut admin, "lab-1", v1::HostLink::Online).await;
     let status = admin.get_status(v1::GetStatusRequest {}).await.expect("it answers").into_inner();
     let told = status.attention.iter().find(|one| one.subject == "host lab-1").expect("it needs a person");
     assert!(told.text.contains("behind"), "{}", told.text);

@@ -155,7 +155,8 @@ async fn follow(
 async fn one_operator_follows_once_on_a_host_and_everybody_else_is_answered() {
     let (harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
-    let request = v1::AddOperatorRequest { name: "bob".to_owned(), role: "viewer".to_owned(), ..Default::default() };
+    let request =
+        v1::AddOperatorRequest { name: "bob".to_owned(), role: v1::OperatorRole::Viewer.into(), ..Default::default() };
     let invitation = admin.add_operator(request).await.expect("he is new").into_inner();
     let bob = operators(&crate::harness::token(&invitation)).await;
     let mut follows = Vec::new();

@@ -19,7 +19,8 @@ async fn obeyed(agent: &mut FakeAgent) -> v1::Order {
 async fn installed(admin: &mut Operators, agent: &mut FakeAgent) -> v1::Order {
     install(admin, "1.1", "lab-1", "notes-1").await.expect("nothing stands against it");
     let order = obeyed(agent).await;
-    until(admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.health == "healthy")).await;
+    until(admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.health() == v1::InstanceHealth::Healthy))
+        .await;
     push(admin, "1.2", &bundle("notes:1.2")).await.expect("it is a good bundle");
     order
 }
@@ -89,7 +90,7 @@ async fn an_undo_names_what_the_policy_of_a_host_refuses_and_does_not_begin() {
         }
     };
     timeout(LIMIT, heard).await.expect("the policy is heard of in time");
-    let request = v1::SteerRolloutRequest { id: rollout.id, wish: "undo".to_owned() };
+    let request = v1::SteerRolloutRequest { id: rollout.id, action: v1::SteerAction::Undo.into() };
     let refused = admin.steer_rollout(request).await.expect_err("its only member is refused");
     check_refused(&refused, "the host does not allow images such as notes:1.1");
 }

@@ -2,6 +2,7 @@
 
 use crate::harness::{Harness, now, token};
 use bytes::{Buf, BufMut};
+use fleet_core::access::Role;
 use fleet_link::{Identity, admit, dial};
 use fleet_proto::refusal::{RefusalReason, word_of};
 use fleet_proto::v1;
@@ -118,7 +119,11 @@ async fn stranger(harness: &Harness, ca: &[u8]) -> Channel {
 }
 
 async fn person(admin: &mut crate::harness::Operators, role: &str) -> Identity {
-    let request = v1::AddOperatorRequest { name: format!("a-{role}"), role: role.to_owned(), ..Default::default() };
+    let request = v1::AddOperatorRequest {
+        name: format!("a-{role}"),
+        role: role.parse::<Role>().map(v1::OperatorRole::from).expect("it is a role").into(),
+        ..Default::default()
+    };
     let invitation = admin.add_operator(request).await.expect("the name is free").into_inner();
     admit(&token(&invitation), now()).await.expect("the token is good")
 }

@@ -39,7 +39,7 @@ pub async fn installed(admin: &mut Operators, agent: &mut FakeAgent, name: &str)
     let order = agent.orders(1).await.remove(0);
     agent.obey(&order, done(), goal(&order)).await;
     agent.orders(0).await;
-    until(admin, name, |view| view.as_ref().is_some_and(|view| view.health == "healthy")).await;
+    until(admin, name, |view| view.as_ref().is_some_and(|view| view.health() == v1::InstanceHealth::Healthy)).await;
 }
 
 #[tokio::test]
@@ -52,12 +52,12 @@ async fn an_installation_is_ordered_carried_out_and_seen() {
     assert_eq!(values(&order).get("password").map(String::as_str), Some("hunter2"));
     let request = v1::FollowChangeRequest { instance: "notes-1".to_owned(), order: change.order };
     let mut progress = admin.follow_change(request).await.expect("it can be followed").into_inner();
-    assert_eq!(progress.next().await.expect("it is told").expect("it goes on").state, "under way");
+    assert_eq!(progress.next().await.expect("it is told").expect("it goes on").state(), v1::ChangeState::UnderWay);
     agent.obey(&order, done(), goal(&order)).await;
     agent.orders(0).await;
     while let Some(told) = progress.next().await {
         let told = told.expect("it goes on");
-        assert_eq!(told.over, told.state == "done", "{told:?}");
+        assert_eq!(told.over, told.state() == v1::ChangeState::Done, "{told:?}");
     }
     until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.version == "1.1")).await;
     let view = instance(&mut admin, "notes-1").await.expect("it is there");
@@ -127,8 +127,10 @@ async fn a_restart_continues_exactly() {
     agent.obey(&after, done(), goal(&after)).await;
     agent.say(v1::from_agent::Kind::Complete(v1::Complete {})).await;
     agent.orders(0).await;
-    until(&mut admin, "notes-2", |view| view.as_ref().is_some_and(|view| view.health == "healthy")).await;
-    until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.health == "healthy")).await;
+    until(&mut admin, "notes-2", |view| view.as_ref().is_some_and(|view| view.health() == v1::InstanceHealth::Healthy))
+        .await;
+    until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.health() == v1::InstanceHealth::Healthy))
+        .await;
 }
 
 #[tokio::test]
@@ -143,7 +145,7 @@ async fn an_instance_is_configured_stopped_and_removed() {
     assert_eq!(values_of(&order), ("9090", "hunter2"));
     agent.obey(&order, done(), goal(&order)).await;
     agent.orders(0).await;
-    let request = v1::PowerInstanceRequest { name: "notes-1".to_owned(), wish: "stop".to_owned() };
+    let request = v1::PowerInstanceRequest { name: "notes-1".to_owned(), wish: v1::PowerWish::Stop.into() };
     admin.power_instance(request).await.expect("it can be stopped");
     let stop = agent.orders(1).await.remove(0);
     agent.obey(&stop, done(), None).await;
@@ -190,7 +192,7 @@ async fn a_rollout_is_proposed_begun_and_followed_to_its_end() {
         last.expect("it was told")
     };
     let last = timeout(LIMIT, followed).await.expect("it ends");
-    assert_eq!((last.phase.as_str(), last.done), ("done", 1), "{last:?}");
+    assert_eq!((last.phase(), last.done), (v1::RolloutPhase::Done, 1), "{last:?}");
 }
 
 #[tokio::test]

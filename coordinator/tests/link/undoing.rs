@@ -44,15 +44,15 @@ async fn moved() -> (Harness, Operators, Identity, FakeAgent, String, Vec<v1::Or
     (harness, admin, identity, agent, rollout.id, present)
 }
 
-async fn steer(admin: &mut Operators, id: &str, wish: &str) -> Result<v1::RolloutView, tonic::Status> {
-    let request = v1::SteerRolloutRequest { id: id.to_owned(), wish: wish.to_owned() };
+async fn steer(admin: &mut Operators, id: &str, action: v1::SteerAction) -> Result<v1::RolloutView, tonic::Status> {
+    let request = v1::SteerRolloutRequest { id: id.to_owned(), action: action.into() };
     admin.steer_rollout(request).await.map(tonic::Response::into_inner)
 }
 
 #[tokio::test]
 async fn other_values_wait_for_an_undo_or_its_end() {
     let (_harness, mut admin, _, mut agent, rollout, _) = moved().await;
-    let undo = steer(&mut admin, &rollout, "undo").await.expect("it can be undone");
+    let undo = steer(&mut admin, &rollout, v1::SteerAction::Undo).await.expect("it can be undone");
     let refused = set(&mut admin, "notes-1", "7070").await.expect_err("one of both wishes would be lost");
     assert_eq!(refused.code(), Code::FailedPrecondition);
     assert!(refused.message().contains(&format!("the undo {} puts its former values back", undo.id)), "{refused}");
@@ -84,7 +84,7 @@ async fn whose_former_values_are_lost_is_left_out_of_an_undo_and_holds_nobody_ba
     assert_eq!(shown(&mut admin, &rollout, true).await, puts_back);
     assert_eq!(shown(&mut admin, &rollout, false).await, [Vec::<String>::new(), Vec::new()], "nobody asked");
 
-    let undo = steer(&mut admin, &rollout, "undo").await.expect("the other can go back");
+    let undo = steer(&mut admin, &rollout, v1::SteerAction::Undo).await.expect("the other can go back");
     assert_eq!(undo.members.iter().map(|member| member.instance.as_str()).collect::<Vec<_>>(), ["notes-2"]);
     assert_eq!(undo.left_out, [v1::LeftOutView { instance: "notes-1".to_owned(), reason: lost.to_owned() }]);
 }

@@ -2,7 +2,7 @@
 
 use super::generate::{methods, request};
 use super::operator::{Operator, now};
-use fleet_core::access::JoinToken;
+use fleet_core::access::{JoinToken, Role};
 use fleet_link::{Identity, admit, dial};
 use fleet_proto::v1;
 use fleet_proto::v1::operators_client::OperatorsClient;
@@ -47,8 +47,10 @@ impl Callers {
         operator.install_everywhere(1).await?;
         let (address, ca) = (host.address.clone(), host.ca_der().to_vec());
         let mut identities = vec![("none", None), ("host", Some(host))];
-        for role in ["viewer", "operator", "administrator"] {
-            identities.push((role, Some(person(operator, role).await?)));
+        for (name, role) in
+            [("viewer", Role::Viewer), ("operator", Role::Operator), ("administrator", Role::Administrator)]
+        {
+            identities.push((name, Some(person(operator, name, role).await?)));
         }
         Ok(Self { identities, address, ca })
     }
@@ -101,11 +103,11 @@ impl Callers {
     }
 }
 
-async fn person(operator: &Operator, role: &str) -> anyhow::Result<Identity> {
+async fn person(operator: &Operator, name: &str, role: Role) -> anyhow::Result<Identity> {
     let mut client = OperatorsClient::new(dial(&operator.identity).await?);
     let request = v1::AddOperatorRequest {
-        name: format!("fuzz-{role}"),
-        role: role.to_owned(),
+        name: format!("fuzz-{name}"),
+        role: v1::OperatorRole::from(role).into(),
         ..v1::AddOperatorRequest::default()
     };
     let token = client.add_operator(request).await?.into_inner().token;

@@ -94,8 +94,9 @@ impl Attackers {
         let mut client = OperatorsClient::new(dial(&operator.identity).await?);
         let request = v1::RemoveHostRequest { name: super::operator::host_name(1), with_instances: true };
         client.remove_host(request).await?;
-        let (mut tokens, people) = (Vec::new(), [("bob", "viewer"), ("eve", "operator")]);
-        for (name, role) in people.map(|(name, role)| (name.to_owned(), role.to_owned())) {
+        let (mut tokens, people) =
+            (Vec::new(), [("bob", v1::OperatorRole::Viewer), ("eve", v1::OperatorRole::Operator)]);
+        for (name, role) in people.map(|(name, role)| (name.to_owned(), role.into())) {
             let request = v1::AddOperatorRequest { name, role, ..v1::AddOperatorRequest::default() };
             tokens.push(client.add_operator(request).await?.into_inner().token);
         }

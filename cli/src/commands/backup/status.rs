@@ -10,7 +10,7 @@ use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::labels::Selector;
 use fleet_core::names::InstanceName;
-use fleet_proto::v1::{BackupHealthView, GetBackupHealthRequest};
+use fleet_proto::v1::{BackupHealthView, BackupLevel, GetBackupHealthRequest};
 
 /// Show how the backups of each instance stand, the worst first
 ///
@@ -46,6 +46,6 @@ pub async fn run(context: &Context, args: &BackupStatusArgs) -> Result<ExitStatu
         why(&list.instances).into_iter().for_each(|line| context.printer.story(line));
         context.printer.story(tally(&list.instances));
     }
-    let is_ok = list.instances.iter().all(|view| view.word == "ok");
+    let is_ok = list.instances.iter().all(|view| view.word() == BackupLevel::Ok);
     Ok(if is_ok { ExitStatus::Done } else { ExitStatus::Refused })
 }

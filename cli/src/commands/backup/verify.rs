@@ -8,7 +8,8 @@ use crate::format::one_line;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::names::InstanceName;
-use fleet_proto::v1::VerifyRequest;
+use fleet_proto::v1::{VerifyRequest, VerifyState};
+use fleet_proto::words::word;
 
 /// Read repositories again, and name the backups that are damaged
 ///
@@ -35,13 +36,21 @@ pub async fn run(context: &Context, args: &BackupVerifyArgs) -> Result<ExitStatu
     let mut lines = session.open_stream(what, async |_| session.backups().verify(request).await).await?;
     let mut ended = ExitStatus::Done;
     while let Some(line) = lines.message().await.map_err(|status| session.no(what, status))? {
-        if line.state == "damaged" {
+        if !is_fine(line.state()) {
             ended = ExitStatus::Refused;
         }
-        let text = one_line(&line.text);
-        context.printer.answer(format!("{}  {}  {}: {text}", line.instance, line.repository, line.state))?;
+        let (state, text) = (word::<VerifyState>(line.state), one_line(&line.text));
+        context.printer.answer(format!("{}  {}  {state}: {text}", line.instance, line.repository))?;
     }
     Ok(ended)
+}
+
+/// Whether a repository was read without damage, or cannot be read from here. A state that is not known is not fine.
+fn is_fine(state: VerifyState) -> bool {
+    match state {
+        VerifyState::Ok | VerifyState::Skipped => true,
+        VerifyState::Damaged | VerifyState::Unspecified => false,
+    }
 }
 
 fn percent(text: &str) -> Result<u32, String> {

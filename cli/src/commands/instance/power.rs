@@ -8,7 +8,8 @@ use crate::exit::ExitStatus;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::names::InstanceName;
-use fleet_proto::v1::PowerInstanceRequest;
+use fleet_proto::v1::{PowerInstanceRequest, PowerWish};
+use fleet_proto::words::word;
 
 #[derive(Debug, Args)]
 pub struct PowerArgs {
@@ -20,10 +21,10 @@ pub struct PowerArgs {
     detach: DetachArgs,
 }
 
-pub async fn run(context: &Context, wish: &str, args: &PowerArgs) -> Result<ExitStatus, CommandError> {
+pub async fn run(context: &Context, wish: PowerWish, args: &PowerArgs) -> Result<ExitStatus, CommandError> {
     let name = &args.name;
-    let what = format!("{wish} {name}");
-    let request = PowerInstanceRequest { name: name.to_string(), wish: wish.to_owned() };
+    let what = format!("{} {name}", word::<PowerWish>(wish.into()));
+    let request = PowerInstanceRequest { name: name.to_string(), wish: wish.into() };
     let session = context.session().await?;
     let change = session.ask(&what, async |mut c| c.power_instance(request).await).await?;
     carry_out(context, Change { what: &what, instance: name.as_str(), change }, args.detach).await

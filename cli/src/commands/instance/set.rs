@@ -1,5 +1,6 @@
 //! `fleet instance set`: other values, or another way with drift.
 
+use crate::choices::drift_rules;
 use crate::commands::change::{Change, DetachArgs, carry_out, show_dry_run};
 use crate::complete;
 use crate::context::Context;
@@ -7,10 +8,9 @@ use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::input::ValueArgs;
 use clap::Args;
-use clap::builder::PossibleValuesParser;
 use clap_complete::ArgValueCandidates;
 use fleet_core::names::InstanceName;
-use fleet_proto::v1::ConfigureInstanceRequest;
+use fleet_proto::v1::{ConfigureInstanceRequest, DriftRule};
 
 /// Change an instance's values: only the containers that they concern are made anew
 #[derive(Debug, Args)]
@@ -30,8 +30,8 @@ pub struct InstanceSetArgs {
     unset: Vec<String>,
 
     /// What to do when somebody changes it by hand
-    #[arg(long, value_parser = PossibleValuesParser::new(["heal", "report"]))]
-    drift: Option<String>,
+    #[arg(long, value_parser = drift_rules())]
+    drift: Option<DriftRule>,
 
     /// Only show what would be done
     #[arg(long)]
@@ -56,7 +56,7 @@ pub async fn run(context: &Context, args: &InstanceSetArgs) -> Result<ExitStatus
         name: name.to_string(),
         values,
         unset: args.unset.clone(),
-        drift: args.drift.clone().unwrap_or_default(),
+        drift: args.drift.map(Into::into),
         dry_run: args.dry_run,
     };
     let what = format!("change {name}");

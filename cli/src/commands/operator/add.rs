@@ -1,15 +1,15 @@
 //! `fleet operator add`: a token with which a person or a program logs in.
 
+use crate::choices::roles;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::format::moment;
 use clap::Args;
-use clap::builder::PossibleValuesParser;
 use fleet_core::grammar::count;
 use fleet_core::names::OperatorName;
 use fleet_core::units::Period;
-use fleet_proto::v1::AddOperatorRequest;
+use fleet_proto::v1::{AddOperatorRequest, OperatorRole};
 
 /// Admit an operator: prints the token with which they log in
 #[derive(Debug, Args)]
@@ -21,8 +21,8 @@ pub struct OperatorAddArgs {
     name: OperatorName,
 
     /// What they may do; each role includes the ones before it
-    #[arg(long, value_parser = PossibleValuesParser::new(["viewer", "operator", "administrator"]))]
-    role: String,
+    #[arg(long, value_parser = roles())]
+    role: OperatorRole,
 
     /// How long the token can be used
     #[arg(long, default_value = "24h", value_name = "PERIOD")]
@@ -40,7 +40,7 @@ pub struct OperatorAddArgs {
 pub async fn run(context: &Context, args: &OperatorAddArgs) -> Result<ExitStatus, CommandError> {
     let request = AddOperatorRequest {
         name: args.name.to_string(),
-        role: args.role.clone(),
+        role: args.role.into(),
         token_seconds: args.token_life.as_duration().as_secs(),
         uses: args.uses,
     };

@@ -6,7 +6,8 @@ use crate::exit::ExitStatus;
 use crate::format::age;
 use crate::output::{Column, OutputArgs, show_list};
 use clap::Args;
-use fleet_proto::v1::{ListOperatorsRequest, OperatorView};
+use fleet_proto::v1::{ListOperatorsRequest, OperatorRole, OperatorView};
+use fleet_proto::words::word;
 
 /// List operators
 #[derive(Debug, Args)]
@@ -17,7 +18,7 @@ pub struct OperatorLsArgs {
 
 const COLUMNS: &[Column<OperatorView>] = &[
     Column::new("NAME", |operator, _| operator.name.clone()),
-    Column::new("ROLE", |operator, _| operator.role.clone()),
+    Column::new("ROLE", |operator, _| word::<OperatorRole>(operator.role)),
     Column::new("ADDED", |operator, now| age(now, operator.added_ms)),
     Column::new("SEEN", |operator, now| age(now, operator.last_seen_ms)),
 ];

@@ -13,7 +13,8 @@ use crate::show::rollouts::counts;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::names::RolloutId;
-use fleet_proto::v1::{RolloutView, ShowRolloutRequest, SteerRolloutRequest};
+use fleet_proto::v1::{MemberState, RolloutPhase, RolloutView, ShowRolloutRequest, SteerAction, SteerRolloutRequest};
+use fleet_proto::words::word;
 
 #[derive(Debug, Args)]
 pub struct SteerArgs {
@@ -44,14 +45,14 @@ pub struct UndoArgs {
     detach: DetachArgs,
 }
 
-pub async fn run(context: &Context, wish: &str, args: &SteerArgs) -> Result<ExitStatus, CommandError> {
+pub async fn run(context: &Context, action: SteerAction, args: &SteerArgs) -> Result<ExitStatus, CommandError> {
     let session = context.session().await?;
     let id = choose(&session, args.id.as_ref()).await?;
-    let view = steer(&session, wish, &id).await?;
+    let view = steer(&session, action, &id).await?;
     if args.follow {
         return watch(context, &view.id).await;
     }
-    context.printer.answer(format!("{}: {} ({})", view.id, view.phase, counts(&view)))?;
+    context.printer.answer(format!("{}: {} ({})", view.id, word::<RolloutPhase>(view.phase), counts(&view)))?;
     Ok(ExitStatus::Done)
 }
 
@@ -68,7 +69,7 @@ pub async fn undo(context: &Context, args: &UndoArgs) -> Result<ExitStatus, Comm
         way_back.into_iter().for_each(|line| context.printer.tell(line));
         ask::agree(context, &what, &format!("Undo {id}?"))?;
     }
-    let undoing = steer(&session, "undo", &id).await?;
+    let undoing = steer(&session, SteerAction::Undo, &id).await?;
     if args.detach.detach {
         context.printer.answer(undoing.id.as_str())?;
         return Ok(ExitStatus::Done);
@@ -78,8 +79,7 @@ pub async fn undo(context: &Context, args: &UndoArgs) -> Result<ExitStatus, Comm
 
 /// Who goes back to what, values included: those whom the rollout has moved or is moving.
 fn way_back(view: &RolloutView) -> Vec<String> {
-    let is_moved = |state: &str| matches!(state, "done" | "unhealthy" | "under way" | "overdue");
-    let moved = view.members.iter().filter(|member| is_moved(&member.state));
+    let moved = view.members.iter().filter(|member| is_moved(member.state()));
     moved
         .flat_map(|it| {
             let release = format!("  {}  {}  {} -> {}", it.instance, it.host, it.to, it.from);
@@ -89,9 +89,22 @@ fn way_back(view: &RolloutView) -> Vec<String> {
         .collect()
 }
 
-async fn steer(session: &Session, wish: &str, id: &str) -> Result<RolloutView, CommandError> {
-    let request = SteerRolloutRequest { id: id.to_owned(), wish: wish.to_owned() };
-    session.ask(&format!("{wish} {id}"), async |mut c| c.steer_rollout(request).await).await
+fn is_moved(state: MemberState) -> bool {
+    match state {
+        MemberState::Done | MemberState::Unhealthy | MemberState::UnderWay | MemberState::Overdue => true,
+        MemberState::Waiting
+        | MemberState::Failed
+        | MemberState::Offline
+        | MemberState::Elsewhere
+        | MemberState::Removed
+        | MemberState::Unspecified => false,
+    }
+}
+
+async fn steer(session: &Session, action: SteerAction, id: &str) -> Result<RolloutView, CommandError> {
+    let request = SteerRolloutRequest { id: id.to_owned(), action: action.into() };
+    let what = format!("{} {id}", word::<SteerAction>(action.into()));
+    session.ask(&what, async |mut c| c.steer_rollout(request).await).await
 }
 
 #[cfg(test)]
@@ -101,19 +114,19 @@ mod tests {
 
     #[test]
     fn a_way_back_names_the_values_that_it_puts_back() {
-        let member = |instance: &str, state: &str, puts_back: &[&str]| MemberView {
+        let member = |instance: &str, state: MemberState, puts_back: &[&str]| MemberView {
             instance: instance.to_owned(),
             host: "lab-1".to_owned(),
             from: "1.1".to_owned(),
             to: "1.2".to_owned(),
-            state: state.to_owned(),
+            state: state.into(),
             puts_back: puts_back.iter().map(ToString::to_string).collect(),
             ..Default::default()
         };
         let members = vec![
-            member("notes-1", "done", &["value title: New -> its default"]),
-            member("notes-2", "failed", &["value title: New -> its default"]),
-            member("notes-3", "unhealthy", &[]),
+            member("notes-1", MemberState::Done, &["value title: New -> its default"]),
+            member("notes-2", MemberState::Failed, &["value title: New -> its default"]),
+            member("notes-3", MemberState::Unhealthy, &[]),
         ];
         let told = way_back(&RolloutView { members, ..Default::default() });
         insta::assert_snapshot!(told.join("\n"), @r"

@@ -5,8 +5,9 @@ use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::follow::{Look, Parting, follow};
 use crate::show::members::{Changes, board};
-use crate::show::rollouts::{counts, has_ended};
-use fleet_proto::v1::{RolloutView, ShowRolloutRequest};
+use crate::show::rollouts::counts;
+use fleet_proto::v1::{MemberState, RolloutPhase, RolloutView, ShowRolloutRequest};
+use fleet_proto::words::word;
 
 /// Follows the rollout; the answer is how it ended.
 pub async fn watch(context: &Context, id: &str) -> Result<ExitStatus, CommandError> {
@@ -18,7 +19,7 @@ pub async fn watch(context: &Context, id: &str) -> Result<ExitStatus, CommandErr
     let parting = follow(context, &following, open, |view: RolloutView| {
         display.show(context, &view);
         last = view;
-        match has_ended(&last) {
+        match last.at_rest {
             true if last.offline > 0 => Look::OverButForHosts,
             true => Look::Over,
             false => Look::More,
@@ -69,25 +70,40 @@ impl Display {
 
 /// The answer, and an error when it did not end as wished.
 pub fn conclude(context: &Context, view: &RolloutView) -> Result<ExitStatus, CommandError> {
-    context.printer.answer(format!("{}: {} ({})", view.id, view.phase, counts(view)))?;
-    let is_done = view.phase.starts_with("done");
-    if is_done && view.failed == 0 {
+    context.printer.answer(format!("{}: {} ({})", view.id, word::<RolloutPhase>(view.phase), counts(view)))?;
+    if is_done(view.phase()) && view.failed == 0 {
         if view.offline > 0 {
             context.printer.story("those offline catch up when they are back, under the same gates");
         }
         return Ok(ExitStatus::Done);
     }
-    let failed = view.members.iter().find(|member| matches!(member.state.as_str(), "failed" | "unhealthy"));
+    let failed =
+        view.members.iter().find(|member| matches!(member.state(), MemberState::Failed | MemberState::Unhealthy));
     let reason = match failed {
         _ if !view.phase_reason.is_empty() => view.phase_reason.clone(),
-        Some(member) => {
-            format!("{}: {}", member.instance, if member.text.is_empty() { &member.state } else { &member.text })
+        Some(member) if member.text.is_empty() => {
+            format!("{}: {}", member.instance, word::<MemberState>(member.state))
         }
-        None => format!("it is {}", view.phase),
+        Some(member) => format!("{}: {}", member.instance, member.text),
+        None => format!("it is {}", word::<RolloutPhase>(view.phase)),
     };
     let hint = format!(
         "see `fleet rollout explain {0}`, then `fleet rollout resume {0}` or `fleet rollout undo {0}`",
         view.id
     );
     Err(CommandError::refused(format!("could not roll out {}", view.version)).because(reason).hint(hint))
+}
+
+/// Whether a rollout has done what it should. A phase that is not known is not done.
+fn is_done(phase: RolloutPhase) -> bool {
+    match phase {
+        RolloutPhase::Done | RolloutPhase::DoneButOffline => true,
+        RolloutPhase::Running
+        | RolloutPhase::Soaking
+        | RolloutPhase::OutsideItsWindow
+        | RolloutPhase::Paused
+        | RolloutPhase::Halted
+        | RolloutPhase::Aborted
+        | RolloutPhase::Unspecified => false,
+    }
 }

@@ -6,7 +6,8 @@ use crate::exit::ExitStatus;
 use crate::format::until;
 use crate::output::{Column, OutputArgs, show_list};
 use clap::Args;
-use fleet_proto::v1::{ListTokensRequest, TokenView};
+use fleet_proto::v1::{ListTokensRequest, TokenState, TokenView};
+use fleet_proto::words::word;
 
 /// List join tokens
 #[derive(Debug, Args)]
@@ -18,7 +19,7 @@ pub struct TokenLsArgs {
 const COLUMNS: &[Column<TokenView>] = &[
     Column::new("ID", |token, _| token.id.clone()),
     Column::new("FOR", |token, _| token.subject.clone()),
-    Column::new("STATE", |token, _| token.state.clone()),
+    Column::new("STATE", |token, _| word::<TokenState>(token.state)),
     Column::new("USES LEFT", |token, _| token.uses_left.to_string()),
     Column::new("ENDS IN", |token, now| until(now, token.expires_ms)),
 ];

@@ -72,7 +72,7 @@ fn a_dry_run_is_the_answer() {
     assert!(told.stdout.starts_with("labnotes -> 1.2"));
     assert_eq!(fake.heard().lines().count(), 1, "it is proposed, not started");
     let json = environment.run("fleet rollout --version 1.2 --dry-run -o json").done();
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&json).expect("it is JSON")["waves"][0]["name"], "canary");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&json).expect("it is JSON")["waves"][0]["kind"], "canary");
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn the_rollout_that_is_meant_need_not_be_named() {
     ");
     assert_snapshot!(fake.heard(), @r#"
     ListRolloutsRequest { app: "" }
-    SteerRolloutRequest { id: "labnotes-3", wish: "pause" }
+    SteerRolloutRequest { id: "labnotes-3", action: Pause }
     "#);
 }
 
@@ -64,7 +64,7 @@ fn an_undo_shows_who_goes_back_and_asks() {
       because it must be agreed to, and nobody can be asked: this is no terminal
     hint: add --yes to agree beforehand
     ");
-    assert!(!fake.heard().contains("undo"));
+    assert!(!fake.heard().contains("Undo"));
     let told = environment.run("fleet rollout undo labnotes-3 --yes --detach");
     assert_snapshot!(told.text(), @r"
     exit 0
@@ -74,5 +74,5 @@ fn an_undo_shows_who_goes_back_and_asks() {
     stderr:
       notes-1  lab-1  1.2 -> 1.1
     ");
-    assert!(fake.heard().contains("wish: \"undo\""));
+    assert!(fake.heard().contains("action: Undo"));
 }

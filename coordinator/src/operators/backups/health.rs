@@ -89,7 +89,6 @@ impl BackupHealthViews<'_> {
         let host = self.snapshot.instance(name).map(|instance| &instance.host);
         let seen = host.and_then(|host| self.snapshot.observed().hosts.get(host));
         let newest = health.newest.as_ref();
-        let (next, next_ms) = next_words(health.next);
         let copies = health.copies.iter().map(|copy| v1::CopyView {
             repository: copy.repository.to_string(),
             newest_ms: copy.newest.map_or(0, |at| at.0),
@@ -102,7 +101,7 @@ impl BackupHealthViews<'_> {
             instance: name.to_string(),
             host: host.map(ToString::to_string).unwrap_or_default(),
             host_online: seen.is_some_and(|seen| seen.link == LinkState::Online),
-            word: health.word.to_string(),
+            word: v1::BackupLevel::from(health.word).into(),
             reasons: health.reasons.clone(),
             policy: health.policy.as_ref().map(ToString::to_string).unwrap_or_default(),
             newest_ms: newest.map_or(0, |(_, seen)| seen.began.0),
@@ -113,19 +112,17 @@ impl BackupHealthViews<'_> {
             bytes: newest.map_or(0, |(_, seen)| seen.bytes),
             added: newest.map_or(0, |(_, seen)| seen.added),
             copies: copies.collect(),
-            next: next.to_owned(),
-            next_ms,
+            next: v1::NextBackup::from(health.next).into(),
+            next_ms: next_moment(health.next),
             covered: health.covered,
             declared: health.declared,
         }
     }
 }
 
-fn next_words(next: Option<Next>) -> (&'static str, u64) {
+fn next_moment(next: Option<Next>) -> u64 {
     match next {
-        Some(Next::Running { since }) => ("running", since.0),
-        Some(Next::Due { since }) => ("due", since.0),
-        Some(Next::At { at: Some(at) }) => ("at", at.0),
-        Some(Next::At { at: None }) | None => ("", 0),
+        Some(Next::Running { since: at } | Next::Due { since: at } | Next::At { at: Some(at) }) => at.0,
+        Some(Next::At { at: None }) | None => 0,
     }
 }

@@ -7,7 +7,7 @@ use crate::operators::request::{ChangeError, absent, hindered, read, wrong};
 use crate::operators::service::OperatorsService;
 use crate::repositories::Candidate;
 use crate::serve::failed;
-use fleet_core::backup::{BackupSeen, Cause, Held, Retained, RetentionVerdict};
+use fleet_core::backup::{BackupSeen, Held, Retained, RetentionVerdict};
 use fleet_core::names::{BackupId, InstanceName, OperatorName, RepositoryName};
 use fleet_core::time::Time;
 use fleet_proto::v1;
@@ -184,7 +184,7 @@ fn view(name: &InstanceName, id: &BackupId, seen: &BackupSeen, held: Option<&Hel
         version: seen.release.name.version.to_string(),
         began_ms: seen.began.0,
         ended_ms: seen.ended.0,
-        cause: cause_word(seen.cause).to_owned(),
+        cause: v1::BackupCause::from(seen.cause).into(),
         bytes: seen.bytes,
         added: seen.added,
         covered: seen.covered,
@@ -209,13 +209,5 @@ fn copy(repository: &RepositoryName, seen: &BackupSeen, verdict: Option<&Retenti
         not_asked: !seen.asked_by.counts(),
         doubles: seen.doubles,
         why: verdict.map_or_else(|| "no policy forgets it".to_owned(), RetentionVerdict::words),
-    }
-}
-
-pub fn cause_word(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Scheduled => "scheduled",
-        Cause::Wished => "wished",
-        Cause::Safety => "safety",
     }
 }

@@ -149,21 +149,13 @@ fn view(snapshot: &StateSnapshot, name: &RepositoryName, repository: &Repository
     let policies = snapshot.desired().policies.iter().filter(|(_, policy)| policy.to.contains(name));
     v1::RepositoryView {
         name: name.to_string(),
-        kind: kind_word(&repository.place).to_owned(),
+        kind: v1::RepositoryKind::from(&repository.place).into(),
         place: place_words(&repository.place),
         added_ms: repository.added.0,
         instances: count(counts.len()),
         backups: count(counts.iter().sum()),
         policies: policies.map(|(name, _)| name.to_string()).collect(),
         notes: Vec::new(),
-    }
-}
-
-fn kind_word(place: &RepositoryLocation) -> &'static str {
-    match place {
-        RepositoryLocation::Coordinator => "coordinator",
-        RepositoryLocation::S3 { .. } => "s3",
-        RepositoryLocation::Folder { .. } => "folder",
     }
 }
 

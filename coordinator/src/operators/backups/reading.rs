@@ -167,14 +167,14 @@ async fn verified(
 ) -> v1::VerifyLine {
     let (state, text) = match repository_service.verify(&repository, &instance, how).await {
         Ok(report) if report.is_fine() => {
-            ("ok", format!("{} of {} read", report.packs_read, count(report.packs, "pack")))
+            (v1::VerifyState::Ok, format!("{} of {} read", report.packs_read, count(report.packs, "pack")))
         }
-        Ok(report) => ("damaged", damage(&report)),
-        Err(error @ RepositoryServiceError::OnItsHost(_)) => ("skipped", error.to_string()),
-        Err(error) => ("damaged", error.to_string()),
+        Ok(report) => (v1::VerifyState::Damaged, damage(&report)),
+        Err(error @ RepositoryServiceError::OnItsHost(_)) => (v1::VerifyState::Skipped, error.to_string()),
+        Err(error) => (v1::VerifyState::Damaged, error.to_string()),
     };
     let (repository, instance) = (repository.to_string(), instance.to_string());
-    v1::VerifyLine { repository, instance, state: state.to_owned(), text }
+    v1::VerifyLine { repository, instance, state: state.into(), text }
 }
 
 fn damage(report: &CheckReport) -> String {
@@ -251,10 +251,7 @@ fn part(manifest: &Manifest, part: &Part) -> v1::PartView {
     };
     v1::PartView {
         store: part.store.to_string(),
-        engine: serde_json::to_value(part.engine)
-            .ok()
-            .and_then(|it| it.as_str().map(str::to_owned))
-            .unwrap_or_default(),
+        engine: v1::StoreEngine::from(part.engine).into(),
         bytes: part.bytes,
         added: part.added,
         took_ms: part.took_ms,

@@ -6,15 +6,15 @@ use fleet_core::facts::{HostObserved, InstanceDesired, LinkState};
 use fleet_core::names::InstanceName;
 use fleet_core::order::PowerRequest;
 use fleet_core::time::Time;
-use fleet_proto::v1;
+use fleet_proto::v1::{self, ChangeState};
 
 /// What the host's own people say to a wish: that they do not allow it, or not at this hour.
 pub fn kept(snapshot: &StateSnapshot, name: &InstanceName, now: Time) -> Option<v1::ChangeProgress> {
     let instance = snapshot.instance(name)?;
     let seen = online(snapshot, instance).filter(|_| snapshot.waits_because(name).is_some())?;
     let (host, app) = (&instance.host, &instance.release.name.app);
-    let over = |state: &str, text: String, hint: String| v1::ChangeProgress {
-        state: state.to_owned(),
+    let over = |state: ChangeState, text: String, hint: String| v1::ChangeProgress {
+        state: state.into(),
         text,
         hint,
         over: true,
@@ -22,11 +22,11 @@ pub fn kept(snapshot: &StateSnapshot, name: &InstanceName, now: Time) -> Option<
     };
     if is_bound_by_app_list(snapshot, name, instance) && !seen.said.policy.allows_app(app) {
         let hint = format!("the wish is kept, and done when the people of `{host}` allow it");
-        return Some(over("refused", format!("the policy of `{host}` does not allow {app}"), hint));
+        return Some(over(ChangeState::Refused, format!("the policy of `{host}` does not allow {app}"), hint));
     }
     let opens = opens_at(seen, now)?;
     let hint = format!("the wish is kept, and done then; see `fleet instance show {name}`");
-    Some(over("waiting", format!("the hours of `{host}` are closed until {opens}"), hint))
+    Some(over(ChangeState::Waiting, format!("the hours of `{host}` are closed until {opens}"), hint))
 }
 
 /// Whether a host's list of apps stands in the way of what an instance wants. What takes an app away from a host is always

@@ -57,14 +57,14 @@ async fn want(facts: &Facts, instance: InstanceDesired) {
     facts.desire(|desired| desired.put_instance(&name("notes-1"), instance)).await;
 }
 
-fn told(facts: &Facts) -> (String, bool) {
+fn told(facts: &Facts) -> (ChangeState, bool) {
     let told = progress(&facts.read(), &Followed { instance: name("notes-1"), order: None });
-    (told.state, told.over)
+    (told.state(), told.over)
 }
 
 #[tokio::test]
 async fn already_so_is_what_its_host_says_and_not_that_nobody_has_planned_yet() {
-    let (facts, waiting, so) = (fleet().await, ("waiting".to_owned(), false), ("already so".to_owned(), true));
+    let (facts, waiting, so) = (fleet().await, (ChangeState::Waiting, false), (ChangeState::AlreadySo, true));
     assert_eq!(told(&facts), waiting, "it is to be installed");
     facts.say("lab-1", "notes-1", "1.1", 1).await;
     assert_eq!(told(&facts), so);
@@ -89,16 +89,16 @@ async fn what_takes_an_app_away_from_a_host_is_not_refused_by_its_list_of_apps()
     facts.say("lab-1", "notes-1", "1.1", 1).await;
     let removal = InstanceDesired { removal: Some(Removal { volumes: [].into(), attempt: 0 }), ..wanted("lab-1") };
     for (instance, expect) in [
-        (removal, "waiting"),
-        (powered(1, PowerRequest::Stop), "waiting"),
-        (powered(1, PowerRequest::Restart), "refused"),
-        (powered(2, PowerRequest::Stop), "refused"),
-        (InstanceDesired { revision: 2, ..wanted("lab-1") }, "refused"),
+        (removal, ChangeState::Waiting),
+        (powered(1, PowerRequest::Stop), ChangeState::Waiting),
+        (powered(1, PowerRequest::Restart), ChangeState::Refused),
+        (powered(2, PowerRequest::Stop), ChangeState::Refused),
+        (InstanceDesired { revision: 2, ..wanted("lab-1") }, ChangeState::Refused),
     ] {
         want(&facts, instance.clone()).await;
         let waiting = Waiting { instance: name("notes-1"), rollout: None, because: "something else".to_owned() };
         facts.obey(Plan { waiting: vec![waiting], ..Plan::default() }).await;
-        assert_eq!(told(&facts), (expect.to_owned(), expect == "refused"), "{instance:?}");
+        assert_eq!(told(&facts), (expect, expect == ChangeState::Refused), "{instance:?}");
     }
 }
 
@@ -140,17 +140,17 @@ async fn nobody_is_kept_at_a_prompt_by_an_order_that_cannot_be_told() {
     let facts = fleet().await;
     facts.give("lab-1", configure("notes-1", "o1", 1)).await;
     let followed = Followed { instance: name("notes-1"), order: Some(order("o1")) };
-    assert_eq!(progress(&facts.read(), &followed).state, "under way");
+    assert_eq!(progress(&facts.read(), &followed).state(), ChangeState::UnderWay);
     let untold = |why: &str, is_passing| [(order("o1"), Untold { why: why.into(), is_passing })].into();
     assert!(facts.note_untold(&name("lab-1"), &untold("its repository is being made", true)).is_empty());
     let told = progress(&facts.read(), &followed);
-    assert_eq!((told.state.as_str(), told.over), ("under way", false), "what passes by itself is waited for");
+    assert_eq!((told.state(), told.over), (ChangeState::UnderWay, false), "what passes by itself is waited for");
     let news = facts.note_untold(&name("lab-1"), &untold("its values are gone", false));
     assert_eq!(news, [order("o1")]);
     let told = progress(&facts.read(), &followed);
-    assert_eq!((told.state.as_str(), told.over), ("waiting", true));
+    assert_eq!((told.state(), told.over), (ChangeState::Waiting, true));
     assert!(told.text.contains("its values are gone"), "{told:?}");
     assert!(facts.note_untold(&name("lab-1"), &untold("its values are gone", false)).is_empty());
     facts.note_untold(&name("lab-1"), &[].into());
-    assert_eq!(progress(&facts.read(), &followed).state, "under way", "they are there again");
+    assert_eq!(progress(&facts.read(), &followed).state(), ChangeState::UnderWay, "they are there again");
 }

@@ -32,9 +32,9 @@ impl HostViews<'_> {
         let other_protocol = self.snapshot.other_protocol(name);
         let duplicate = self.snapshot.observed().duplicate(name);
         let (link, since) = match other_protocol {
-            None if duplicate.is_some() => ("two machines", duplicate.map(|duplicate| duplicate.since)),
-            Some(other) => ("other protocol", Some(other.since)),
-            None => link_words(seen, subject.is_some(), host),
+            None if duplicate.is_some() => (v1::HostLink::TwoMachines, duplicate.map(|duplicate| duplicate.since)),
+            Some(other) => (v1::HostLink::OtherProtocol, Some(other.since)),
+            None => link_of(seen, subject.is_some(), host),
         };
         let (refused, hint) = other_protocol.map(|other| protocol_words(name, other)).unwrap_or_default();
         // Since when a host is online only its connection knows: that is no fact, and is not kept.
@@ -42,7 +42,7 @@ impl HostViews<'_> {
         v1::HostView {
             name: name.to_string(),
             labels: host.labels.0.clone().into_iter().collect(),
-            link: link.to_owned(),
+            link: link.into(),
             since_ms: since.map_or(0, |since| since.0),
             heard_ms: session.as_ref().map_or(0, |session| session.heard().0),
             agent_version: said.map(|said| said.agent_version.clone()).unwrap_or_default(),
@@ -75,12 +75,12 @@ fn duplicate_view(duplicate: &Duplicate) -> v1::Duplicate {
     }
 }
 
-fn link_words(seen: Option<&HostObserved>, is_enrolled: bool, host: &HostDesired) -> (&'static str, Option<Time>) {
+fn link_of(seen: Option<&HostObserved>, is_enrolled: bool, host: &HostDesired) -> (v1::HostLink, Option<Time>) {
     match seen.map(|seen| seen.link) {
-        Some(LinkState::Online) => ("online", None),
-        Some(LinkState::Offline { since }) => ("offline", Some(since)),
-        None if is_enrolled => ("offline", Some(host.added)),
-        None => ("not joined", Some(host.added)),
+        Some(LinkState::Online) => (v1::HostLink::Online, None),
+        Some(LinkState::Offline { since }) => (v1::HostLink::Offline, Some(since)),
+        None if is_enrolled => (v1::HostLink::Offline, Some(host.added)),
+        None => (v1::HostLink::NotJoined, Some(host.added)),
     }
 }
 
@@ -97,8 +97,8 @@ fn policy_view(policy: &HostPolicy) -> v1::PolicyView {
         repositories: policy.repositories.iter().cloned().collect(),
         log_drivers: log_drivers(policy),
         hours: policy.hours.as_ref().map(ToString::to_string).unwrap_or_default(),
-        exec: policy.exec.word().to_owned(),
-        privileges: policy.privileges.word().to_owned(),
+        exec: v1::PermissionState::from(policy.exec).into(),
+        privileges: v1::PermissionState::from(policy.privileges).into(),
     }
 }
 

@@ -2,14 +2,13 @@
 
 use crate::facts::StateSnapshot;
 use fleet_core::backup::DataAction;
-use fleet_core::facts::{
-    Doing, DriftRule, Ended, InstanceDesired, InstanceHealth, InstanceSaid, LinkState, OpenOrder, Running,
-};
+use fleet_core::facts::{Doing, Ended, InstanceDesired, InstanceHealth, InstanceSaid, LinkState, OpenOrder, Running};
 use fleet_core::names::{InstanceName, RolloutId, Version};
 use fleet_core::order::{Action, Outcome, PowerRequest};
 use fleet_core::plan::{PlanContext, RolloutPhase};
 use fleet_core::time::Time;
 use fleet_proto::v1;
+use fleet_proto::words::word;
 use std::collections::{BTreeMap, HashMap};
 
 /// What all views of instances at one moment need, looked up once.
@@ -64,7 +63,7 @@ impl<'a> InstanceViews<'a> {
         let seen = self.snapshot.observed().instances.get(name).filter(|seen| seen.host == instance.host);
         let running = seen.map(|seen| &seen.running);
         let said = running.and_then(Running::last);
-        let (health, health_reason) = health_words(self.snapshot, name, instance);
+        let (health, health_reason) = health_of(self.snapshot, name, instance);
         let version = said.map(|said| said.release.name.version.clone());
         let wanted = self.wanted(name, instance);
         let end = self.end(name);
@@ -78,18 +77,18 @@ impl<'a> InstanceViews<'a> {
                 .map_or_else(String::new, ToString::to_string),
             version: version.map(Into::into).unwrap_or_default(),
             digest: said.map(|said| said.release.digest.to_string()).unwrap_or_default(),
-            health: health.to_owned(),
+            health: health.into(),
             health_reason,
             doing: doing.step,
             waiting: self.waiting(name, said),
             drift: said.map(|said| said.drift.clone()).unwrap_or_default(),
-            drift_rule: drift_word(instance.drift).to_owned(),
+            drift_rule: v1::DriftRule::from(instance.drift).into(),
             containers: said.map(containers).unwrap_or_default(),
             values: Default::default(),
             reported_ms: seen.map_or(0, |seen| seen.at.0),
             host_online: self.is_online(instance),
             volumes: Vec::new(),
-            last_outcome: end.map(|end| end.outcome.word().to_owned()).unwrap_or_default(),
+            last_outcome: end.map_or(0, |end| v1::OrderOutcome::from(&end.outcome).into()),
             last_reason: end.and_then(|end| end.outcome.reason()).unwrap_or_default().to_owned(),
             created_ms: instance.created.0,
             backup: None,
@@ -184,40 +183,34 @@ fn is_online(snapshot: &StateSnapshot, instance: &InstanceDesired) -> bool {
     snapshot.observed().hosts.get(&instance.host).is_some_and(|host| host.link == LinkState::Online)
 }
 
-/// How it is, in a word and a reason. While its host is away nobody knows: what was said last is no more than a reason.
-pub fn health_words(
+/// Returns the health of an instance and the reason. While its host is away nobody knows: what was said last is no more than a reason.
+pub fn health_of(
     snapshot: &StateSnapshot,
     name: &InstanceName,
     instance: &InstanceDesired,
-) -> (&'static str, String) {
+) -> (v1::InstanceHealth, String) {
     let seen = snapshot.observed().instances.get(name).filter(|seen| seen.host == instance.host);
-    let (word, reason) = words_said(seen.map(|seen| &seen.running));
+    let (health, reason) = health_said(seen.map(|seen| &seen.running));
     if snapshot.observed().duplicate(&instance.host).is_some() {
-        return ("unknown", "two machines connect as its host: whose reports these are, nobody knows".to_owned());
+        let reason = "two machines connect as its host: whose reports these are, nobody knows".to_owned();
+        return (v1::InstanceHealth::Unknown, reason);
     }
-    if word == "unknown" || is_online(snapshot, instance) {
-        return (word, reason);
+    if health == v1::InstanceHealth::Unknown || is_online(snapshot, instance) {
+        return (health, reason);
     }
-    ("unknown", format!("{word} when its host was heard last"))
+    (v1::InstanceHealth::Unknown, format!("{} when its host was heard last", word::<v1::InstanceHealth>(health.into())))
 }
 
-fn words_said(running: Option<&Running>) -> (&'static str, String) {
-    let Some(running) = running else { return ("unknown", String::new()) };
-    let Some(said) = running.last() else { return ("absent", String::new()) };
-    match &said.health {
-        InstanceHealth::Healthy => ("healthy", String::new()),
-        InstanceHealth::Starting => ("starting", String::new()),
-        InstanceHealth::Unhealthy { reason } => ("unhealthy", reason.clone()),
-        InstanceHealth::Stopped => ("stopped", String::new()),
-        InstanceHealth::Unknown => ("unknown", String::new()),
-    }
-}
-
-pub fn drift_word(rule: DriftRule) -> &'static str {
-    match rule {
-        DriftRule::Heal => "heal",
-        DriftRule::Report => "report",
-    }
+fn health_said(running: Option<&Running>) -> (v1::InstanceHealth, String) {
+    let Some(running) = running else { return (v1::InstanceHealth::Unknown, String::new()) };
+    let Some(said) = running.last() else { return (v1::InstanceHealth::Absent, String::new()) };
+    let reason = match &said.health {
+        InstanceHealth::Unhealthy { reason } => reason.clone(),
+        InstanceHealth::Healthy | InstanceHealth::Starting | InstanceHealth::Stopped | InstanceHealth::Unknown => {
+            String::new()
+        }
+    };
+    (v1::InstanceHealth::from(&said.health), reason)
 }
 
 fn containers(said: &InstanceSaid) -> Vec<v1::ContainerView> {
@@ -232,7 +225,7 @@ fn containers(said: &InstanceSaid) -> Vec<v1::ContainerView> {
 }
 
 /// How an order ended, with what to do about it.
-pub fn end_words(outcome: &Outcome) -> (String, String, String) {
+pub fn end_words(outcome: &Outcome) -> (v1::ChangeState, String, String) {
     let hint = match outcome {
         Outcome::Stuck { hint, .. } => hint.clone(),
         Outcome::AlreadySo
@@ -241,7 +234,7 @@ pub fn end_words(outcome: &Outcome) -> (String, String, String) {
         | Outcome::Refused { .. }
         | Outcome::Failed { .. } => String::new(),
     };
-    (outcome.word().to_owned(), outcome.reason().unwrap_or_default().to_owned(), hint)
+    (v1::ChangeState::from(outcome), outcome.reason().unwrap_or_default().to_owned(), hint)
 }
 
 /// How many instances run which version of which app.
@@ -293,11 +286,11 @@ mod tests {
         let health = || {
             let snapshot = facts.read();
             let name = read("notes-1");
-            health_words(&snapshot, &name, &snapshot.desired().instances[&name])
+            health_of(&snapshot, &name, &snapshot.desired().instances[&name])
         };
-        assert_eq!(health(), ("healthy", String::new()));
+        assert_eq!(health(), (v1::InstanceHealth::Healthy, String::new()));
         facts.mark_offline(&read("lab-1"), Time(2));
-        assert_eq!(health(), ("unknown", "healthy when its host was heard last".to_owned()));
+        assert_eq!(health(), (v1::InstanceHealth::Unknown, "healthy when its host was heard last".to_owned()));
     }
 
     #[tokio::test]

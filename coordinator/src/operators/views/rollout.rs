@@ -23,16 +23,15 @@ pub fn view(
     detail: Detail,
 ) -> v1::RolloutView {
     let progress = plan_context.progress(rollout);
-    let over = is_over(&progress.phase);
-    let (phase, phase_reason) = phase_words(&progress.phase);
     let tally = |kinds: &[Kind]| count(progress.members().filter(|(_, state)| kinds.contains(&kind(state))).count());
     let mut view = v1::RolloutView {
         id: rollout.id.to_string(),
         app: rollout.app.to_string(),
         version: rollout.version.to_string(),
-        over,
-        phase: phase.to_owned(),
-        phase_reason,
+        over: is_over(&progress.phase),
+        at_rest: is_at_rest(&progress.phase),
+        phase: v1::RolloutPhase::from(&progress.phase).into(),
+        phase_reason: phase_reason(&progress.phase),
         created_ms: rollout.created.0,
         by: rollout.by.to_string(),
         done: tally(&[Kind::Done]),
@@ -64,20 +63,17 @@ pub fn is_over(phase: &RolloutPhase) -> bool {
 }
 
 /// Whether whoever follows may stop: it is over, or a person is needed.
-pub fn is_at_rest(phase: &str) -> bool {
-    matches!(phase, "halted" | "aborted" | "done" | "done but offline")
+fn is_at_rest(phase: &RolloutPhase) -> bool {
+    is_over(phase) || matches!(phase, RolloutPhase::Halted { .. })
 }
 
-pub fn phase_words(phase: &RolloutPhase) -> (&'static str, String) {
+fn phase_reason(phase: &RolloutPhase) -> String {
     match phase {
-        RolloutPhase::Running => ("running", String::new()),
-        RolloutPhase::Soaking { until } => ("soaking", format!("until {until}")),
-        RolloutPhase::OutsideWindow { opens } => ("outside its window", format!("it opens at {opens}")),
-        RolloutPhase::Paused => ("paused", String::new()),
-        RolloutPhase::Halted { reason } => ("halted", reason.clone()),
-        RolloutPhase::Aborted => ("aborted", String::new()),
-        RolloutPhase::DoneButOffline { missing } => ("done but offline", format!("{missing} offline")),
-        RolloutPhase::Done => ("done", String::new()),
+        RolloutPhase::Soaking { until } => format!("until {until}"),
+        RolloutPhase::OutsideWindow { opens } => format!("it opens at {opens}"),
+        RolloutPhase::Halted { reason } => reason.clone(),
+        RolloutPhase::DoneButOffline { missing } => format!("{missing} offline"),
+        RolloutPhase::Running | RolloutPhase::Paused | RolloutPhase::Aborted | RolloutPhase::Done => String::new(),
     }
 }
 
@@ -103,13 +99,13 @@ fn kind(state: &MemberState) -> Kind {
 }
 
 fn member_view(snapshot: &StateSnapshot, member: &Member, state: &MemberState) -> v1::MemberView {
-    let (word, Doing { step: text, progress }, since_ms) = member_words(state);
+    let (Doing { step: text, progress }, since_ms) = member_words(state);
     v1::MemberView {
         instance: member.instance.to_string(),
         host: snapshot.instance(&member.instance).map(|instance| instance.host.to_string()).unwrap_or_default(),
         from: member.from.name.version.to_string(),
         to: member.to.name.version.to_string(),
-        state: word.to_owned(),
+        state: v1::MemberState::from(state).into(),
         text,
         since_ms,
         puts_back: Vec::new(),
@@ -117,23 +113,23 @@ fn member_view(snapshot: &StateSnapshot, member: &Member, state: &MemberState) -
     }
 }
 
-fn member_words(state: &MemberState) -> (&'static str, Doing, u64) {
-    let words = |word, text: &str, at: Time| (word, Doing::step(text), at.0);
+fn member_words(state: &MemberState) -> (Doing, u64) {
+    let words = |text: &str, at: Time| (Doing::step(text), at.0);
     let never = Time(0);
     match state {
-        MemberState::Waiting { because } => words("waiting", because, never),
-        MemberState::UnderWay { since, doing, .. } => ("under way", doing.clone().unwrap_or_default(), since.0),
-        MemberState::Overdue { since, .. } => words("overdue", "its host has not said how it ended", *since),
-        MemberState::Done { at } => words("done", "", *at),
-        MemberState::Sickened { reason } => words("unhealthy", reason, never),
+        MemberState::Waiting { because } => words(because, never),
+        MemberState::UnderWay { since, doing, .. } => (doing.clone().unwrap_or_default(), since.0),
+        MemberState::Overdue { since, .. } => words("its host has not said how it ended", *since),
+        MemberState::Done { at } => words("", *at),
+        MemberState::Sickened { reason } => words(reason, never),
         MemberState::Failed { outcome, at } => {
             let reason = outcome.reason().unwrap_or_default();
-            words("failed", &format!("{}: {reason}", outcome.word()), *at)
+            words(&format!("{}: {reason}", outcome.word()), *at)
         }
-        MemberState::Offline => words("offline", "it catches up when its host is back", never),
-        MemberState::Elsewhere { found } => words("elsewhere", &format!("it runs {found}"), never),
-        MemberState::Superseded { by } => words("elsewhere", &format!("rollout {by} has it now"), never),
-        MemberState::Removed => words("removed", "", never),
+        MemberState::Offline => words("it catches up when its host is back", never),
+        MemberState::Elsewhere { found } => words(&format!("it runs {found}"), never),
+        MemberState::Superseded { by } => words(&format!("rollout {by} has it now"), never),
+        MemberState::Removed => words("", never),
     }
 }
 

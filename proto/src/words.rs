@@ -1,0 +1,102 @@
+//! The words of enum values in JSON and YAML: lower case, as stable as the names in the `.proto` files they are made from.
+//!
+//! `ROLLOUT_PHASE_DONE_BUT_OFFLINE` is `done but offline`; unspecified is the empty word; a value that this version does not know is
+//! `unknown (17)`.
+
+use crate::v1;
+use serde::Serializer;
+
+/// An enum of the operators' protocol.
+pub trait WireEnum: TryFrom<i32> + Default {
+    /// Returns the value's name in the `.proto` file.
+    fn proto_name(&self) -> &'static str;
+}
+
+macro_rules! wire_enums {
+    ($($name:ident),* $(,)?) => {
+        $(impl WireEnum for v1::$name {
+            fn proto_name(&self) -> &'static str {
+                self.as_str_name()
+            }
+        })*
+    };
+}
+
+wire_enums!(
+    BackupCause,
+    BackupLevel,
+    ChangeState,
+    DriftRule,
+    HostLink,
+    InstanceHealth,
+    MemberState,
+    NextBackup,
+    OperatorRole,
+    OrderOutcome,
+    PermissionState,
+    PowerWish,
+    RepositoryKind,
+    RolloutPhase,
+    SteerAction,
+    StoreEngine,
+    TokenState,
+    VerifyState,
+    WaveKind,
+);
+
+/// Returns the word of a value as it came over the wire.
+pub fn word<E: WireEnum>(value: i32) -> String {
+    let Ok(known) = E::try_from(value) else { return format!("unknown ({value})") };
+    let unspecified = E::default();
+    let prefix = unspecified.proto_name().trim_end_matches("UNSPECIFIED");
+    match known.proto_name().trim_start_matches(prefix) {
+        "UNSPECIFIED" => String::new(),
+        name => name.to_lowercase().replace('_', " "),
+    }
+}
+
+/// Returns the value that has a word; `None` where this version knows no such word.
+pub fn value<E: WireEnum + Into<i32>>(of: &str) -> Option<E> {
+    /// More values than any of the enums has.
+    const MOST: i32 = 64;
+    (0..MOST).filter(|number| word::<E>(*number) == of).find_map(|number| E::try_from(number).ok())
+}
+
+/// Writes the word of an enum field.
+pub(crate) fn serialize<E: WireEnum, S: Serializer>(value: &i32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&word::<E>(*value))
+}
+
+/// Writes the word of an enum field that may be absent.
+pub(crate) fn serialize_optional<E: WireEnum, S: Serializer>(
+    value: &Option<i32>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => serialize::<E, S>(value, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_has_the_word_of_its_name() {
+        let phase = |phase: v1::RolloutPhase| word::<v1::RolloutPhase>(phase.into());
+        assert_eq!(phase(v1::RolloutPhase::DoneButOffline), "done but offline");
+        assert_eq!(phase(v1::RolloutPhase::Unspecified), "");
+        assert_eq!(word::<v1::InstanceHealth>(v1::InstanceHealth::Unknown.into()), "unknown");
+        assert_eq!(word::<v1::RolloutPhase>(17), "unknown (17)");
+        assert_eq!(value("done but offline"), Some(v1::RolloutPhase::DoneButOffline));
+        assert_eq!(value::<v1::RolloutPhase>("unknown (17)"), None);
+    }
+
+    #[test]
+    fn json_has_words_and_no_numbers() {
+        let view = v1::RolloutView { phase: v1::RolloutPhase::OutsideItsWindow.into(), ..Default::default() };
+        let json = serde_json::to_value(&view).expect("it is a message");
+        assert_eq!(json["phase"], "outside its window");
+    }
+}
