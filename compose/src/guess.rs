@@ -1,30 +1,21 @@
 //! Guesses which known name someone meant.
 
-/// The known name that is closest to what was written, if it is close at all.
-pub fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (written.chars().count() / 3).clamp(1, 3);
-    let near = known.into_iter().map(|name| (distance(written, name), name));
-    near.filter(|(distance, _)| *distance <= allowed).min().map(|(_, name)| name)
-}
+use strsim::osa_distance;
 
-/// How many letters must be added, removed, replaced or swapped with their neighbour.
-fn distance(from: &str, to: &str) -> usize {
-    let (from, to): (Vec<char>, Vec<char>) = (from.chars().take(64).collect(), to.chars().take(64).collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=to.len()).collect()];
-    for (i, letter) in from.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, other) in to.iter().enumerate() {
-            let replaced = rows[i][j] + usize::from(letter != other);
-            let mut best = replaced.min(rows[i][j + 1] + 1).min(row[j] + 1);
-            let is_swap = i > 0 && j > 0 && *letter == to[j - 1] && from[i - 1] == *other;
-            if is_swap {
-                best = best.min(rows[i - 1][j - 1] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
+/// Longest text that is compared: the distance takes time in proportion to the product of both lengths.
+const LONGEST: usize = 64;
+
+/// Returns the known name that is closest to what was written, if it is close enough: one slip (a letter added, removed,
+/// replaced, or swapped with its neighbour) per three letters, three at most.
+pub fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let length = written.chars().count();
+    if length > LONGEST {
+        return None;
     }
-    rows[from.len()][to.len()]
+    let allowed = (length / 3).clamp(1, 3);
+    let comparable = known.into_iter().filter(|name| name.len() <= LONGEST);
+    let near = comparable.map(|name| (osa_distance(written, name), name));
+    near.filter(|(distance, _)| *distance <= allowed).min().map(|(_, name)| name)
 }
 
 #[cfg(test)]
@@ -40,5 +31,6 @@ mod tests {
         check("prot", Some("port"));
         check("image", None);
         check("", None);
+        check(&"port".repeat(1_000_000), None);
     }
 }

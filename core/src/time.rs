@@ -1,5 +1,7 @@
 //! Moments. The mind has no clock: every moment comes in as an argument.
 
+use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -7,6 +9,8 @@ use std::time::Duration;
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Time(pub u64);
+
+static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
 
 impl Time {
     pub const ZERO: Self = Self(0);
@@ -26,27 +30,12 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl fmt::Display for Time {
-    /// RFC 3339 in UTC, to the second.
+    /// RFC 3339 in UTC, to the second; a moment after the year 9999 reads as the last one before.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0 / 1000;
-        let (year, month, day) = civil(seconds / 86_400);
-        let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-        f.pad(&format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
+        let seconds = i64::try_from(self.0 / 1000).unwrap_or(i64::MAX);
+        let moment = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
+        f.pad(&PRINTER.timestamp_to_string(&moment))
     }
-}
-
-/// The civil date of a day counted from 1970-01-01, by the proleptic Gregorian calendar.
-fn civil(day: u64) -> (u64, u64, u64) {
-    let day = day + 719_468;
-    let era = day / 146_097;
-    let day_of_era = day % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day_of_month = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    (year, month, day_of_month)
 }
 
 #[cfg(test)]
@@ -59,6 +48,7 @@ mod tests {
             (0, "1970-01-01T00:00:00Z"),
             (951_782_400, "2000-02-29T00:00:00Z"),
             (1_792_000_000, "2026-10-14T17:46:40Z"),
+            (u64::MAX / 1000, "9999-12-30T22:00:00Z"),
         ] {
             assert_eq!(Time(seconds * 1000).to_string(), text);
         }

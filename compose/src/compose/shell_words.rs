@@ -1,4 +1,6 @@
 //! Splits a command written as one line into words, as a shell would, without running anything.
+//!
+//! `shell-words` and `shlex` would take what follows a `#` for a comment and drop it. Compose does not.
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WordError {
@@ -67,6 +69,7 @@ mod tests {
         check(r#"sh -c "echo \"x\" \n $$""#, r#"sh|-c|echo "x" \n $$"#);
         check(r"a\ b c", "a b|c");
         check("a'b'\"c\" ''", "abc|");
+        check("notify --room #ops now", "notify|--room|#ops|now");
         check("", "");
     }
 

@@ -1,6 +1,8 @@
 //! Lengths of time.
 
 use super::UnitError;
+use jiff::fmt::friendly::{Designator, Spacing, SpanParser, SpanPrinter};
+use jiff::{Span, SpanRelativeTo, SpanRound, Unit};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -11,8 +13,8 @@ use std::time::Duration;
 #[serde(try_from = "String", into = "String")]
 pub struct Period(Duration);
 
-/// The units in the order in which they are written; `ms` is tried before `m`.
-const UNITS: [(&str, u64); 5] = [("ms", 1), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];
+static PARSER: SpanParser = SpanParser::new();
+static PRINTER: SpanPrinter = SpanPrinter::new().designator(Designator::Compact).spacing(Spacing::None);
 
 const LIMIT: u64 = 1000 * 366 * 86_400_000;
 
@@ -40,48 +42,31 @@ impl FromStr for Period {
     type Err = UnitError;
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let wrong = || UnitError::NotAPeriod(text.chars().take(80).collect());
-        let mut rest = text.trim();
-        if rest == "0" {
-            return Ok(Self::ZERO);
+        match text.trim() {
+            "0" => Ok(Self::ZERO),
+            trimmed => read(trimmed).ok_or_else(wrong),
         }
-        let mut total = 0_u64;
-        while !rest.is_empty() {
-            let (millis, after) = first_part(rest).ok_or_else(wrong)?;
-            total = total.checked_add(millis).filter(|total| *total <= LIMIT).ok_or_else(wrong)?;
-            rest = after;
-        }
-        if text.trim().is_empty() { Err(wrong()) } else { Ok(Self::from_millis(total)) }
     }
 }
 
-/// Reads one number with its unit, such as the `1h` of `1h30m`; the number may have decimals.
-fn first_part(text: &str) -> Option<(u64, &str)> {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-    let (number, rest) = text.split_at(end);
-    let (unit, millis) = UNITS.iter().find(|(unit, _)| rest.starts_with(unit))?;
-    let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() || decimals.len() > 9 || decimals.contains('.') {
-        return None;
-    }
-    let mut total = whole.parse::<u64>().ok()?.checked_mul(*millis)?;
-    if !decimals.is_empty() {
-        let scale = 10_u64.checked_pow(u32::try_from(decimals.len()).ok()?)?;
-        total = total.checked_add(decimals.parse::<u64>().ok()?.checked_mul(*millis)? / scale)?;
-    }
-    Some((total, &rest[unit.len()..]))
+/// Reads numbers with their units, the largest unit first. The last number may have decimals, for hours and smaller units.
+///
+/// The library reads more than this: signs, words, weeks, spaces. A period has one short form, which Compose reads as well,
+/// and so only the letters of that form are let through.
+fn read(text: &str) -> Option<Period> {
+    let is_short_form = text.bytes().all(|letter| letter.is_ascii_digit() || b".dhms".contains(&letter));
+    let span = PARSER.parse_span(text).ok().filter(|_| is_short_form)?;
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    let millis = u64::try_from(duration.as_millis()).ok()?;
+    (millis <= LIMIT).then(|| Period::from_millis(millis))
 }
 
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.as_millis();
-        let mut text = String::new();
-        for (unit, millis) in [UNITS[1], UNITS[2], UNITS[3], UNITS[4], UNITS[0]] {
-            if rest >= millis {
-                text.push_str(&format!("{}{unit}", rest / millis));
-                rest %= millis;
-            }
-        }
-        f.pad(if text.is_empty() { "0s" } else { &text })
+        let millis = i64::try_from(self.as_millis()).unwrap_or(i64::MAX);
+        let in_days = SpanRound::new().largest(Unit::Day).days_are_24_hours();
+        let span = Span::new().try_milliseconds(millis).and_then(|span| span.round(in_days)).map_err(|_| fmt::Error)?;
+        f.pad(&PRINTER.span_to_string(&span))
     }
 }
 
@@ -123,11 +108,23 @@ mod tests {
         check("2d", "2d");
         check("0", "0s");
         check("0s", "0s");
+        check(" 5m ", "5m");
+        check("1.5h", "1h30m");
+        check("1d2h3m4s5ms", "1d2h3m4s5ms");
     }
 
     #[test]
     fn a_period_without_a_unit_or_too_long_is_refused() {
-        for text in ["", "90", "s", "1x", "-1s", "1.s.s", ".5s", "1.2.3s", "99999999999999999999s", "400000d"] {
+        for text in ["", "90", "s", "1x", "-1s", "1.s.s", ".5s", "1.2.3s", "99999999999999999999s", "400000d", "30m1h"]
+        {
+            check(text, "refused");
+        }
+    }
+
+    #[test]
+    fn other_forms_that_the_library_knows_are_refused() {
+        for text in ["1 hour", "1h 30m", "1h, 30m", "+1h", "1h ago", "1w", "1mo", "2y", "01:30:00", "PT1H", "5us", "1H"]
+        {
             check(text, "refused");
         }
     }

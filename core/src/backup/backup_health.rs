@@ -307,15 +307,12 @@ fn coverage(input: &HealthInput, newest: Option<&BackupSeen>) -> (u32, u32) {
 /// A length of time as people say it: its two largest units.
 pub fn rough(length: Duration) -> String {
     let seconds = length.as_secs();
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, minutes) => format!("{minutes}m"),
-        (0, hours, 0) => format!("{hours}h"),
-        (0, hours, minutes) => format!("{hours}h{minutes}m"),
-        (days, 0, _) => format!("{days}d"),
-        (days, hours, _) => format!("{days}d{hours}h"),
-    }
+    let smallest = match seconds {
+        0..60 => 1,
+        60..86_400 => 60,
+        86_400.. => 3600,
+    };
+    Period::from_secs(seconds / smallest * smallest).to_string()
 }
 
 #[cfg(test)]
