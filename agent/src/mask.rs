@@ -9,6 +9,7 @@ use self::secret::{MASK, Scope, Secret};
 use crate::agent_context::AgentContext;
 use crate::ledger::KnownValues;
 use crate::status_board::StatusBoard;
+use data_encoding::BASE64;
 use fleet_core::backup::{CopyMade, DataResult};
 use fleet_core::facts::{InstanceHealth, Running};
 use fleet_core::names::InstanceName;
@@ -232,17 +233,11 @@ fn json_encoded(text: &str) -> String {
 
 /// What base64 makes of a text behind no, one and two bytes of something else, without what depends on its neighbours.
 fn base64_encoded(text: &str) -> Vec<String> {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut found = Vec::new();
     for before in 0..3_usize {
         let bytes: Vec<u8> = std::iter::repeat_n(0, before).chain(text.bytes()).collect();
-        let letters: String = bytes
-            .chunks_exact(3)
-            .flat_map(|three| {
-                let number = u32::from(three[0]) << 16 | u32::from(three[1]) << 8 | u32::from(three[2]);
-                [18, 12, 6, 0].map(|shift| char::from(LETTERS[(number >> shift & 63) as usize]))
-            })
-            .collect();
+        let whole = bytes.len() / 3 * 3;
+        let letters = BASE64.encode(&bytes[..whole]);
         // The first letters have bits of what is before.
         let own = letters[[0, 2, 3][before].min(letters.len())..].to_owned();
         found.push(own.replace('+', "-").replace('/', "_"));

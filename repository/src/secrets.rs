@@ -3,6 +3,7 @@
 //! Deriving the key from the password takes 128 MiB and a third of a second, by design; whoever has the key needs neither.
 
 use crate::error::{Error, Result};
+use data_encoding::HEXLOWER;
 use rustic_core::repofile::MasterKey;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -23,7 +24,7 @@ impl Secrets {
         let refused = |reason: String| Error::Rustic { doing: "make a key", reason };
         let mut password = [0_u8; 32];
         getrandom::fill(&mut password).map_err(|error| refused(error.to_string()))?;
-        let password = password.iter().map(|byte| format!("{byte:02x}")).collect();
+        let password = HEXLOWER.encode(&password);
         let master_key = serde_json::to_string(&MasterKey::new()).map_err(|error| refused(error.to_string()))?;
         Ok(Self { password, master_key })
     }

@@ -2,6 +2,7 @@
 
 use super::status::{error_of, is_passing};
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use fleet_link::{Identity, dial};
 use fleet_proto::v1::repositories_client::RepositoriesClient;
 use fleet_proto::v1::{AddFile, FileName, ListFiles, ReadFile, add_file};
@@ -148,7 +149,7 @@ fn sum(file: &FileName, content: &[Bytes]) -> String {
     }
     let mut hash = Sha256::new();
     content.iter().for_each(|piece| hash.update(piece));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&hash.finalize())
 }
 
 fn cut(bytes: &Bytes) -> impl Iterator<Item = Bytes> + use<> {

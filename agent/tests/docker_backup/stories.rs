@@ -21,7 +21,7 @@ pub fn hashes(folder: &Path) -> BTreeMap<String, String> {
             } else {
                 let hash = Sha256::digest(std::fs::read(&path).expect("a file"));
                 let name = path.strip_prefix(folder).expect("below").display().to_string();
-                found.insert(name, hash.iter().map(|byte| format!("{byte:02x}")).collect());
+                found.insert(name, data_encoding::HEXLOWER.encode(&hash));
             }
         }
     }

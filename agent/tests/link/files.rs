@@ -83,7 +83,7 @@ impl Repositories for RepositoryFiles {
         if let Some(refusal) = self.refusal.lock().expect("no fault").clone() {
             return Err(refusal);
         }
-        let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let found = data_encoding::HEXLOWER.encode(&Sha256::digest(&bytes));
         if sha256.as_deref() != Some(found.as_str()) {
             return Err(Status::invalid_argument("it is not whole"));
         }

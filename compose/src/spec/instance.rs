@@ -3,6 +3,7 @@
 use super::canonical::digest_of_bytes;
 use super::{ContainerSpec, MountSource};
 use crate::names::{AppName, Digest, InstanceName, Version};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -146,7 +147,7 @@ impl From<Content> for KeptContent {
     fn from(content: Content) -> Self {
         match String::from_utf8(content.0) {
             Ok(text) => Self::Text(text),
-            Err(error) => Self::Hex(super::canonical::to_hex(error.as_bytes())),
+            Err(error) => Self::Hex(HEXLOWER.encode(error.as_bytes())),
         }
     }
 }
@@ -157,7 +158,7 @@ impl TryFrom<KeptContent> for Content {
         match kept {
             KeptContent::Text(text) => Ok(Self(text.into_bytes())),
             KeptContent::Hex(digits) => {
-                super::canonical::from_hex(&digits).map(Self).ok_or("file content is not hex digits")
+                HEXLOWER.decode(digits.as_bytes()).map(Self).map_err(|_| "file content is not hex digits")
             }
         }
     }

@@ -3,8 +3,7 @@
 use crate::facts::{Facts, StateSnapshot};
 use crate::keys;
 use crate::serve::failed;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use fleet_core::names::{Digest, HostName};
 use fleet_core::order::{Action, Release};
 use fleet_proto::v1::Piece;
@@ -52,10 +51,10 @@ pub fn read_piece(facts: &Facts, digest: &Digest, number: u32) -> Result<Option<
     let entry = facts.store().get(&keys::bundle(digest, number)).map_err(|error| unreadable(&error))?;
     let Some(entry) = entry else { return Ok(None) };
     let text: String = entry.read().map_err(|error| unreadable(&error))?;
-    STANDARD.decode(text).map(Some).map_err(|error| unreadable(&error))
+    BASE64.decode(text.as_bytes()).map(Some).map_err(|error| unreadable(&error))
 }
 
 /// How a piece is kept.
 pub fn kept_piece(bytes: &[u8]) -> String {
-    STANDARD.encode(bytes)
+    BASE64.encode(bytes)
 }

@@ -1,6 +1,7 @@
 //! The fleet's own CA: it signs the coordinator's certificate and those of hosts and operators, and nothing else.
 
 use super::IdentityError;
+use data_encoding::HEXLOWER;
 use fleet_core::access::Subject;
 use fleet_core::time::Time;
 use fleet_link::SERVER_NAME;
@@ -121,7 +122,7 @@ impl Authority {
 /// The SHA-256 of the key that a request wants certified, in hex. Whoever made the request holds that key.
 pub fn key_of(request: &[u8]) -> Result<String, IdentityError> {
     let request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(request))?;
-    Ok(super::token::hex(&Sha256::digest(request.public_key.der_bytes())))
+    Ok(HEXLOWER.encode(&Sha256::digest(request.public_key.der_bytes())))
 }
 
 /// Gives a certificate its span and its serial.
@@ -134,7 +135,7 @@ fn limit(params: &mut CertificateParams, now: Time, life: Duration) -> Result<(S
     params.serial_number = Some(SerialNumber::from_slice(&serial));
     params.not_before = moment(Time(now.0.saturating_sub(millis(BACKDATE))));
     params.not_after = moment(not_after);
-    Ok((super::token::hex(&serial), not_after))
+    Ok((HEXLOWER.encode(&serial), not_after))
 }
 
 fn common_name(name: &str) -> DistinguishedName {

@@ -4,8 +4,7 @@
 
 use super::IdentityError;
 use super::authority::write_private;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use std::fs;
 use std::path::Path;
@@ -42,11 +41,11 @@ impl Seal {
         let mut sealed = text.as_bytes().to_vec();
         let tag = self.0.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place), &mut sealed);
         let tag = tag.map_err(|_| IdentityError::Unseal)?;
-        Ok(STANDARD.encode([&nonce[..], &sealed, tag.as_ref()].concat()))
+        Ok(BASE64.encode(&[&nonce[..], &sealed, tag.as_ref()].concat()))
     }
 
     pub fn open(&self, place: &str, sealed: &str) -> Result<String, IdentityError> {
-        let bytes = STANDARD.decode(sealed).map_err(|_| IdentityError::Unseal)?;
+        let bytes = BASE64.decode(sealed.as_bytes()).map_err(|_| IdentityError::Unseal)?;
         let (nonce, rest) = bytes.split_at_checked(NONCE_LEN).ok_or(IdentityError::Unseal)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| IdentityError::Unseal)?;
         let mut rest = rest.to_vec();

@@ -1,5 +1,6 @@
 //! Who is enrolled, with which certificates.
 
+use data_encoding::HEXLOWER;
 use fleet_core::access::{Role, Subject};
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
@@ -115,7 +116,7 @@ pub fn peer_of(certificate: &[u8]) -> Option<(Subject, Serial)> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let name = certificate.subject().iter_common_name().next()?.as_str().ok()?;
     let not_after = u64::try_from(certificate.validity().not_after.timestamp()).ok()?.saturating_mul(1000);
-    let serial = super::token::hex(&certificate.serial.to_bytes_be());
+    let serial = HEXLOWER.encode(&certificate.serial.to_bytes_be());
     Some((name.parse().ok()?, Serial { serial, not_after: Time(not_after), renews: None }))
 }
 

@@ -1,6 +1,7 @@
 //! Join tokens as they are kept: never the secret, only its hash.
 
 use super::IdentityError;
+use data_encoding::HEXLOWER;
 use fleet_core::access::{Role, Subject};
 use fleet_core::time::Time;
 use fleet_proto::v1;
@@ -96,11 +97,5 @@ pub fn new_secret() -> Result<[u8; 32], IdentityError> {
 
 /// The hash under which a token is kept, in hex.
 pub fn hash_of_secret(secret: &[u8]) -> String {
-    hex(&Sha256::digest(secret))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    HEXLOWER.encode(&Sha256::digest(secret))
 }

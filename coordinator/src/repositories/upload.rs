@@ -9,6 +9,7 @@ use super::quota::{Lease, OverQuota, Share};
 use super::writer::Writer;
 use crate::serve::{failed, refused};
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use fleet_core::names::{HostName, InstanceName};
 use fleet_proto::convert::{FileKind, RepositoryFile};
 use rustix::fs::RenameFlags;
@@ -223,7 +224,7 @@ fn sum(path: &Path) -> io::Result<String> {
     let (mut file, mut sum, mut piece) = (File::open(path)?, Sha256::new(), vec![0; 256 << 10]);
     loop {
         match file.read(&mut piece)? {
-            0 => return Ok(hex(&sum.finalize())),
+            0 => return Ok(HEXLOWER.encode(&sum.finalize())),
             read => sum.update(&piece[..read]),
         }
     }
@@ -245,10 +246,6 @@ fn wrong(of: &InstanceName, path: PathBuf, source: io::Error) -> UploadError {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DiskError::Full(of.clone()).into(),
         _ => DiskError::Io { path, source }.into(),
     }
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -293,7 +290,7 @@ mod tests {
         upload.add(Bytes::from_static(b"config")).await.expect("there is room");
         disk.reserve = u64::MAX;
         upload.disk = Arc::new(disk.clone());
-        let full = upload.keep(&hex(&Sha256::digest(b"config"))).await.expect_err("it became full");
+        let full = upload.keep(&HEXLOWER.encode(&Sha256::digest(b"config"))).await.expect_err("it became full");
         assert_eq!(full.code(), Code::ResourceExhausted);
         assert!(full.message().contains("disk is full"), "{full}");
         let full = Upload::begin(Arc::new(disk.clone()), config(), wished()).await.map(|_| ()).expect_err("it is full");
@@ -308,7 +305,7 @@ mod tests {
         for number in 0_u32.. {
             let mut content = vec![0; bytes];
             content[..4].copy_from_slice(&number.to_le_bytes());
-            let sum = hex(&Sha256::digest(&content));
+            let sum = HEXLOWER.encode(&Sha256::digest(&content));
             let of = RepositoryFiles { repository: read("central"), instance: read(instance), kind: FileKind::Pack };
             let file = RepositoryFile { of, id: sum.clone() };
             let adding = async {
@@ -350,7 +347,7 @@ mod tests {
         let of = RepositoryFiles { repository: read("central"), instance: read("notes-1"), kind: FileKind::Pack };
         for number in 0..4_u8 {
             let content = vec![200 + number; 4 << 20];
-            let sum = hex(&Sha256::digest(&content));
+            let sum = HEXLOWER.encode(&Sha256::digest(&content));
             let file = RepositoryFile { of: of.clone(), id: sum.clone() };
             let mut upload = Upload::begin(Arc::clone(&before), file, asked.clone()).await.expect("there is room");
             upload.add(content.into()).await.expect("there is room");

@@ -1,6 +1,7 @@
 //! Writing a file that comes in pieces: in large ones, on another thread, while the next ones come.
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Write};
@@ -68,6 +69,6 @@ impl Writer {
         self.write().await?;
         let Summed { file, sum } = self.before.await??;
         spawn_blocking(move || file.sync_all()).await??;
-        Ok(super::upload::hex(&sum.finalize()))
+        Ok(HEXLOWER.encode(&sum.finalize()))
     }
 }

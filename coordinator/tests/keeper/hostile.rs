@@ -175,7 +175,7 @@ async fn packs_that_are_in_no_index_are_found_and_marked_although_nothing_was_fo
     let harness = Harness::new().await;
     harness.backup(1, DAY, &noise(1, 100_000)).await;
     let garbage = noise(7, 2_000_000);
-    let name: String = Sha256::digest(&garbage).iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = data_encoding::HEXLOWER.encode(&Sha256::digest(&garbage));
     let folder = harness.folder().join("data").join(&name[..2]);
     std::fs::create_dir_all(&folder).expect("there is room");
     std::fs::write(folder.join(&name), garbage).expect("there is room");

@@ -62,7 +62,7 @@ async fn client(identity: &Identity) -> Client {
 }
 
 pub fn sum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 fn name(instance: &str, kind: v1::FileKind, id: &str) -> v1::FileName {

@@ -1,8 +1,8 @@
 //! Join tokens: what admits a host or an operator, pasted by a person from one terminal to another.
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
-use std::fmt::Write as _;
 use std::str::FromStr;
 
 const PREFIX: &str = "fleet1.";
@@ -38,8 +38,10 @@ pub enum TokenError {
 
 impl fmt::Display for JoinToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (address, fingerprint) = (hex(self.address.as_bytes()), hex(&self.ca_fingerprint));
-        let body = format!("{PREFIX}{address}.{fingerprint}.{}", hex(&self.secret));
+        let address = HEXLOWER.encode(self.address.as_bytes());
+        let fingerprint = HEXLOWER.encode(&self.ca_fingerprint);
+        let secret = HEXLOWER.encode(&self.secret);
+        let body = format!("{PREFIX}{address}.{fingerprint}.{secret}");
         let check = check_of(&body);
         f.pad(&format!("{body}.{check}"))
     }
@@ -58,39 +60,23 @@ impl FromStr for JoinToken {
     }
 }
 
+/// Reads lower-case hex only, so that one token has one text.
 fn read(text: &str) -> Option<JoinToken> {
     let (body, check) = text.rsplit_once('.')?;
     if check_of(body) != check {
         return None;
     }
     let mut parts = body.strip_prefix(PREFIX)?.split('.');
-    let address = String::from_utf8(bytes(parts.next()?)?).ok()?;
-    let ca_fingerprint = bytes(parts.next()?)?.try_into().ok()?;
-    let secret = bytes(parts.next()?)?.try_into().ok()?;
+    let mut next_bytes = || HEXLOWER.decode(parts.next()?.as_bytes()).ok();
+    let address = String::from_utf8(next_bytes()?).ok()?;
+    let ca_fingerprint = next_bytes()?.try_into().ok()?;
+    let secret = next_bytes()?.try_into().ok()?;
     let is_an_address = (1..=ADDRESS_LIMIT).contains(&address.len()) && !address.contains(char::is_whitespace);
     (is_an_address && parts.next().is_none()).then_some(JoinToken { address, ca_fingerprint, secret })
 }
 
 fn check_of(body: &str) -> String {
-    hex(&Sha256::digest(body.as_bytes())[..4])
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// Lower-case hex only: one token has one text.
-fn bytes(text: &str) -> Option<Vec<u8>> {
-    let digit = |c: u8| match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
-    };
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?)).collect()
+    HEXLOWER.encode(&Sha256::digest(body.as_bytes())[..4])
 }
 
 #[cfg(test)]

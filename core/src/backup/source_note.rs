@@ -201,7 +201,7 @@ mod tests {
 
     /// `KIND THING/ATTRIBUTE=VALUE` in each line.
     fn noted(text: &str) -> NotedAt {
-        let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |text: &str| data_encoding::HEXLOWER.encode(text.as_bytes());
         let line = |line: &str| {
             let (kind, rest) = line.trim().split_once(' ').expect("a kind");
             let (thing, rest) = rest.split_once('/').unwrap_or((rest, ""));

@@ -228,20 +228,15 @@ impl From<Error> for Failure {
 
 /// Bytes in JSON, two digits each: a list of numbers would take four.
 pub(crate) mod hexadecimal {
+    use data_encoding::HEXLOWER;
     use serde::{Deserialize, Deserializer, Serializer, de};
 
     pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        use std::fmt::Write;
-        let mut text = String::with_capacity(bytes.len() * 2);
-        bytes.iter().try_for_each(|byte| write!(text, "{byte:02x}")).map_err(serde::ser::Error::custom)?;
-        serializer.serialize_str(&text)
+        serializer.serialize_str(&HEXLOWER.encode(bytes))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let pairs = text.as_bytes().chunks(2);
-        let bytes = pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?));
-        bytes.collect::<Option<_>>().ok_or_else(|| de::Error::custom("these are not bytes in hexadecimal"))
+        HEXLOWER.decode(text.as_bytes()).map_err(|_| de::Error::custom("these are not bytes in hexadecimal"))
     }
 }

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::perform::allow::allow;
 use crate::perform::work::Finish;
 use crate::repositories::Label;
+use data_encoding::HEXLOWER;
 use fleet_core::app::{Rendered, sandbox};
 use fleet_core::backup::{
     BackupSource, DataResult, DatabaseEngine, Differences, DrillMade, Files, Kept, Part, Privileges, Proof, Root,
@@ -273,7 +274,7 @@ fn hash(path: &Path) -> io::Result<String> {
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 256 * 1024]);
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            0 => return Ok(HEXLOWER.encode(&hash.finalize())),
             count => hash.update(&buffer[..count]),
         }
     }

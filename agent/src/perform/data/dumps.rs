@@ -11,6 +11,7 @@ use crate::clock;
 use crate::repositories::{Ahead, Label, StreamsKept};
 use crate::runtime::{DumpStream, RuntimeError};
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use fleet_core::backup::{
     Counted, CounterReading, DumpValidator, NotedAt, SourceNote, Store, ToolEnd, around, between, dump_tool, exactly,
     lacking, stream_path, unequal,
@@ -186,7 +187,7 @@ impl Dumping<'_> {
         let mut notes = validator.verdict(&ToolEnd::well(), previous).map_err(of_store)?;
         let (source, is_still) = self.settled(noted, &mut notes).await;
         let counts = self.counted(&before, validator.counts(), is_still, &mut notes).await?;
-        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = HEXLOWER.encode(&hash.finalize());
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         notes.extend(store.caveats());
         Ok(Dumped { bytes, sha256, took_ms, counts, source, notes })

@@ -13,6 +13,7 @@ use crate::perform::work::{Finish, WorkError};
 use crate::repositories::RepositoryError;
 use crate::runtime::RuntimeError;
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use fleet_core::backup::{
     Differences, Kept, Part, PutTime, Store, Tool, after_tools, is_files, load_tool, loads_beside, prepare_tools,
 };
@@ -205,7 +206,7 @@ fn checked(
                 }
                 Some(Err(error)) => (Broken::Unread(error.clone()), error.to_string()),
                 None => {
-                    let found: String = hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+                    let found = HEXLOWER.encode(&hash.clone().finalize());
                     if found == sha256 && so_far == bytes {
                         return None;
                     }

@@ -3,6 +3,7 @@
 //! **Invariant:** each of these is safe to repeat after a crash anywhere in the middle of it.
 
 use crate::ledger::{Aside, DataSwap};
+use data_encoding::HEXLOWER;
 use fleet_core::names::OrderId;
 use sha2::{Digest, Sha256};
 use std::fs::{self, DirBuilder, File};
@@ -40,7 +41,7 @@ fn beside(path: &Path, addition: &str) -> Option<PathBuf> {
     let mut whole = name.to_owned();
     whole.push(addition);
     if whole.len() + ADDED_LIMIT > NAME_LIMIT {
-        let hash: String = Sha256::digest(name.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let hash = HEXLOWER.encode(&Sha256::digest(name.as_bytes())[..8]);
         whole = format!("fleet-{hash}{addition}").into();
     }
     Some(path.parent()?.join(whole))

@@ -4,6 +4,7 @@
 
 use super::DataWork;
 use crate::beneath::{Entry, Folder, Owner};
+use data_encoding::HEXLOWER;
 use fleet_core::backup::{
     COUNT_LIMIT_OF_FILES, EngineKind, FILE_LIMIT, SaidFiles, SideContent, SideFile, SideFiles, SideFolder, Store,
     TOTAL_LIMIT, can_descend, data_folder, data_place, has_side_files, is_fit, is_log, is_named_log, is_of_server,
@@ -239,7 +240,7 @@ fn read(folder: &Folder, name: &str) -> io::Result<Option<(SideContent, Vec<u8>,
 }
 
 pub fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

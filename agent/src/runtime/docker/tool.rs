@@ -18,6 +18,7 @@ use super::engine::DockerEngine;
 use crate::runtime::{DumpStream, RuntimeError};
 use bollard::container::LogOutput;
 use bollard::errors::Error;
+use data_encoding::HEXLOWER;
 use fleet_core::backup::{ExecTarget, NOTE_LIMIT, Tool};
 use fleet_core::spec::InstanceSpec;
 use futures_util::StreamExt;
@@ -104,5 +105,5 @@ fn new_mark() -> Result<String, RuntimeError> {
     let mut bytes = [0; 12];
     let wrong = |error| RuntimeError::Read { path: "/dev/urandom".into(), source: std::io::Error::other(error) };
     getrandom::fill(&mut bytes).map_err(wrong)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(HEXLOWER.encode(&bytes))
 }

@@ -1,14 +1,10 @@
 //! Names as tools print them: in letters that end no line and separate no fields, whatever is in the name.
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+
 /// A name of which each byte is two hexadecimal digits. Bytes that are no text are shown as such.
 pub fn from_hex(text: &str) -> Option<String> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
-    let byte = |pair: &[u8]| Some(digit(pair[0])? << 4 | digit(pair[1])?);
-    let bytes: Vec<u8> = digits.chunks(2).map(byte).collect::<Option<_>>()?;
+    let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -19,7 +15,7 @@ pub fn from_percent(text: &str) -> Option<String> {
 
 /// The same name with each byte as two hexadecimal digits: also bytes that are no text.
 pub fn percent_to_hex(text: &str) -> Option<String> {
-    Some(bytes_from_percent(text)?.iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(HEXLOWER.encode(&bytes_from_percent(text)?))
 }
 
 fn bytes_from_percent(text: &str) -> Option<Vec<u8>> {

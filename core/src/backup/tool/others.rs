@@ -74,7 +74,7 @@ mod tests {
     }
 
     fn hex(name: &str) -> String {
-        name.bytes().map(|byte| format!("{byte:02x}")).collect()
+        data_encoding::HEXLOWER.encode(name.as_bytes())
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod own;
 
 use super::{LOADING, Tool, script};
 use crate::backup::Server;
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 /// The roles come first: a dump of one database names them and does not have them. Then comes what is the database's own: the dump has
@@ -249,7 +250,7 @@ impl Beside {
 
     /// Short whatever the database is called: a name that is longer for an addition is cut, and may become the database's own.
     fn of(database: &str) -> Self {
-        let hash: String = Sha256::digest(database).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let hash = HEXLOWER.encode(&Sha256::digest(database)[..8]);
         let before = |end: &str, ours: &str| match format!("{database}{end}") {
             name if name.len() <= Self::LIMIT => name,
             _ => ours.to_owned(),

@@ -4,6 +4,7 @@ mod noting;
 
 use super::{LOADING, Tool, script};
 use crate::backup::Server;
+use data_encoding::HEXLOWER;
 
 /// What the tools are called: newer images of MariaDB no longer have them under MySQL's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +150,7 @@ pub fn prepare(server: &Server, dialect: Dialect) -> Tool {
     let name = database(server);
     // A name with a back quote in it is written with two.
     let quoted = format!("`{}`", name.replace('`', "``"));
-    let digits: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let digits = HEXLOWER.encode(name.as_bytes());
     run(server, dialect, &format!("{CLIENT}{PREPARE}"), &[&quoted, &digits])
 }
 

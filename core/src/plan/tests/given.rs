@@ -54,7 +54,7 @@ pub fn seconds(text: &str) -> Time {
 
 pub fn release(version: &str) -> Release {
     let name = read(&format!("app@{version}"));
-    let hex: String = version.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = data_encoding::HEXLOWER.encode(version.as_bytes());
     Release { name, digest: read(&format!("sha256:{hex:0>64}")) }
 }
 

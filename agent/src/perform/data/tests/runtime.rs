@@ -309,5 +309,5 @@ impl LabRuntime {
 
 /// A name as databases print it.
 fn hex(name: &str) -> String {
-    name.bytes().map(|byte| format!("{byte:02x}")).collect()
+    data_encoding::HEXLOWER.encode(name.as_bytes())
 }
