@@ -101,6 +101,7 @@ impl FakeRuntime {
 impl ContainerRuntime for FakeRuntime {
     async fn look(&self, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError> {
         self.world().answers()?;
+        self.world().looks += 1;
         Ok(self.world().found(spec))
     }
 
@@ -126,6 +127,7 @@ impl ContainerRuntime for FakeRuntime {
 
     async fn observe(&self, spec: &InstanceSpec, health: &HealthRules) -> Result<Observation, RuntimeError> {
         self.world().answers()?;
+        self.world().looks += 1;
         Ok(self.world().observed(spec, health))
     }
 

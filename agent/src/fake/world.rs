@@ -56,6 +56,8 @@ pub struct World {
     /// The step, counted from 1, at which the agent crashes.
     pub crash: Option<(u64, Crash)>,
     pub steps_so_far: u64,
+    /// How often the agent has looked at an instance.
+    pub looks: u64,
     pub is_engine_away: bool,
     /// What the Engine says as its id.
     pub engine_id: String,

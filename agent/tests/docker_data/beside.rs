@@ -98,12 +98,7 @@ async fn mariadb_takes_its_accounts_with_it_and_leaves_those_that_are_there() {
 async fn mariadb_says_what_an_account_without_rights_may_not_see() {
     let stores = "  it: { engine: mariadb, kind: truth, service: db, user: small, password: { value: small } }\n";
     let Some(harness) = harness(DATABASES, MARIADB_COMPOSE, stores).await else { return };
-    while !super::images::succeeds(
-        "docker",
-        &["exec", &harness.instance.name("db"), "mariadb-admin", "-uroot", "-pit is \"secret", "ping"],
-    ) {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
+    harness.until_succeeds(&["mariadb-admin", "-uroot", "-pit is \"secret", "ping"]).await;
     mariadb(
         &harness,
         "CREATE USER small IDENTIFIED BY 'small'; GRANT ALL ON `lab``notes`.* TO small; CREATE TABLE t (a int)",

@@ -73,6 +73,17 @@ impl Harness {
         images::docker(&[&["exec", &name], words].concat())
     }
 
+    /// Waits until a command in the service's container succeeds.
+    pub async fn until_succeeds(&self, words: &[&str]) {
+        let service = self.store().engine.service().expect("it has a service");
+        let name = self.instance.name(service);
+        let began = Instant::now();
+        while !images::succeeds("docker", &[&["exec", &name], words].concat()) {
+            assert!(began.elapsed() < Duration::from_secs(180), "{words:?} does not succeed");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     pub async fn hold_for(&self, tool: &Tool) {
         if let ExecTarget::OneOff { service } = &tool.at {
             let held = self.instance.runtime.hold(&self.rendered.spec, service, HoldKind::Stopped).await;

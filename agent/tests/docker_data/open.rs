@@ -153,10 +153,7 @@ async fn rows_of_mariadb_that_only_the_dump_has_seen_are_no_difference() {
 async fn an_account_that_sees_no_transactions_knows_that_one_has_ended() {
     let stores = "  it: { engine: mariadb, kind: truth, service: db, user: small, password: { value: small } }\n";
     let Some(one) = harness(DATABASES, MARIADB_COMPOSE, stores).await else { return };
-    let name = one.instance.name("db");
-    while !super::images::succeeds("docker", &["exec", &name, "mariadb-admin", "-uroot", "-pit is \"secret", "ping"]) {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
+    one.until_succeeds(&["mariadb-admin", "-uroot", "-pit is \"secret", "ping"]).await;
     mariadb(&one, "CREATE USER small IDENTIFIED BY 'small'; GRANT ALL ON `lab``notes`.* TO small");
     mariadb(&one, "CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v INT); INSERT INTO t (v) VALUES (1)");
     one.ready().await;

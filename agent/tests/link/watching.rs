@@ -5,7 +5,6 @@ use super::{DAY, Lab, ends};
 use fleet_core::spec::EngineOwner;
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::{Health, InstanceSaid, instance_report};
-use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// An installed instance, of which nothing was heard yet since.
@@ -69,7 +68,7 @@ async fn data_that_is_gone_is_said_and_not_made_anew() {
     });
     let is_said = |heard: &Heard| last(heard).is_some_and(|said| said.health_reason.contains("its data is gone"));
     lab.coordinator.wait_for(is_said).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    lab.is_looked_at_again().await;
     assert!(lab.runtime.world().volumes.is_empty());
 }
 
@@ -84,6 +83,6 @@ async fn a_volume_that_was_made_again_by_hand_is_said_to_be_lost_and_nothing_is_
     });
     let is_said = |heard: &Heard| last(heard).is_some_and(|said| said.health_reason.contains("(another volume"));
     lab.coordinator.wait_for(is_said).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    lab.is_looked_at_again().await;
     assert!(lab.runtime.world().containers.is_empty());
 }

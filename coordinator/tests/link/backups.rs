@@ -106,6 +106,20 @@ async fn until(backups: &mut Backups, is_so: impl Fn(&v1::BackupHealthView) -> b
     }
 }
 
+/// Asks for a drill until the one before it is over and this one is accepted.
+async fn accepted_drill(backups: &mut Backups, request: &v1::DrillRequest) -> v1::InstanceChange {
+    let accepted = async {
+        loop {
+            match backups.drill(request.clone()).await {
+                Ok(change) => return change.into_inner(),
+                Err(status) => assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}"),
+            }
+            sleep(Duration::from_millis(30)).await;
+        }
+    };
+    timeout(LIMIT, accepted).await.expect("the drill before it ends")
+}
+
 pub struct Scene {
     _harness: Harness,
     pub admin: Operators,
@@ -184,7 +198,7 @@ async fn only_a_drill_that_found_nothing_wrong_proves_it() {
     let backup = scene.first_backup().await;
     for failure in [Some("120 rows, not 121".to_owned()), None] {
         let request = v1::DrillRequest { instance: "notes-1".to_owned(), ..Default::default() };
-        let change = scene.backups.drill(request).await.expect("there is a backup").into_inner();
+        let change = accepted_drill(&mut scene.backups, &request).await;
         let order = scene.agent.orders(1).await.remove(0);
         assert_eq!(order.id, change.order);
         let (took_ms, bytes, checks) = (1, 1, Vec::new());
@@ -199,9 +213,6 @@ async fn only_a_drill_that_found_nothing_wrong_proves_it() {
         let level = if failure.is_some() { v1::BackupLevel::Failing } else { v1::BackupLevel::Ok };
         let view = until(&mut scene.backups, |view| view.word() == level).await;
         assert_eq!(view.proven_ms > 0, failure.is_none(), "{view:?}");
-        let wish_is_over = |view: &Option<v1::InstanceView>| view.as_ref().is_some_and(|view| view.doing.is_empty());
-        crate::stories::until(&mut scene.admin, "notes-1", wish_is_over).await;
-        sleep(Duration::from_millis(200)).await;
     }
 }
 
@@ -225,7 +236,8 @@ async fn a_restore_says_first_what_it_replaces_and_is_asked_once() {
     let failed = Outcome::Failed(v1::Failed { reason: "the disk is full".to_owned() });
     end(&scene.agent, &order, failed, None, &scene.release).await;
     scene.agent.orders(0).await;
-    sleep(Duration::from_millis(300)).await;
+    let is_over = |view: &Option<v1::InstanceView>| view.as_ref().is_some_and(|view| view.doing.is_empty());
+    crate::stories::until(&mut scene.admin, "notes-1", is_over).await;
     let view = standing(&mut scene.backups).await;
     assert_eq!(view.word(), v1::BackupLevel::Ok, "a restore that failed is no backup that failed: {view:?}");
 }

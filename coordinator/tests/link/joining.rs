@@ -31,6 +31,7 @@ async fn a_token_admits_once_and_says_why_not_again() {
     let unknown = JoinToken { secret: [7; 32], ..first.clone() };
     assert_eq!(word(admit(&unknown, now()).await), Some(RefusalReason::TokenUnknown));
     let short = invited(&mut admin, "lab-2", 1).await;
+    // The token lives for one second of the coordinator's clock; to try it earlier would use it up.
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(word(admit(&short, now()).await), Some(RefusalReason::TokenExpired));
     let replaced = invited(&mut admin, "lab-3", 0).await;
@@ -139,6 +140,7 @@ async fn an_expired_certificate_is_refused() {
     let harness = Harness::with_life(Duration::from_secs(1)).await;
     let token = harness.admin_token.clone();
     let identity = admit(&token, now()).await.expect("the token is good");
+    // Time is what this is about: the certificate lives for one second, by a clock that the test does not set.
     tokio::time::sleep(Duration::from_millis(2100)).await;
     let result = match dial(&identity).await {
         Err(error) => Err(error),
