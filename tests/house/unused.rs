@@ -12,6 +12,9 @@ const UNNAMED: [(&str, &str, &str); 4] = [
     ("repository", "anyhow", "the bench of backups is an example of this crate"),
 ];
 
+const CRATES: [&str; 10] =
+    ["compose", "core", "proto", "link", "render", "repository", "coordinator", "agent", "cli", "tests"];
+
 /// The names of the dependencies in a `Cargo.toml`.
 fn dependencies(manifest: &str) -> Vec<&str> {
     let mut found = Vec::new();
@@ -37,7 +40,7 @@ fn is_named(name: &str, texts: &[String]) -> bool {
 
 #[test]
 fn every_dependency_is_used() {
-    for folder in ["compose", "core", "proto", "link", "render", "repository", "coordinator", "agent", "cli", "tests"] {
+    for folder in CRATES {
         let texts: Vec<String> = sources(folder).into_iter().map(|(_, text)| text).collect();
         let manifest = fs::read_to_string(house().join(folder).join("Cargo.toml")).expect("each crate has one");
         let names = dependencies(&manifest);
@@ -49,6 +52,16 @@ fn every_dependency_is_used() {
                 "{folder} does not use `{name}`: remove it from its Cargo.toml"
             );
         }
+    }
+}
+
+#[test]
+fn every_dependency_of_the_workspace_is_one_of_a_crate() {
+    let read = |path: &str| fs::read_to_string(house().join(path)).expect("it is there");
+    let manifests: Vec<String> = CRATES.iter().map(|folder| read(&format!("{folder}/Cargo.toml"))).collect();
+    let used: Vec<&str> = manifests.iter().flat_map(|manifest| dependencies(manifest)).collect();
+    for name in dependencies(&read("Cargo.toml")) {
+        assert!(used.contains(&name), "no crate uses `{name}`: remove it from the workspace's Cargo.toml");
     }
 }
 
