@@ -14,11 +14,14 @@ fn silent(command: &Command, path: &str) -> Vec<String> {
     arguments.chain(below).collect()
 }
 
+/// The command lines of all programs.
+pub fn programs() -> [Command; 3] {
+    [fleet_cli::command_line(), fleet_agent::command_line(), fleet_coordinator::command::Command::command()]
+}
+
 #[test]
 fn each_argument_says_what_it_is() {
-    let commands =
-        [fleet_cli::command_line(), fleet_agent::command_line(), fleet_coordinator::command::Command::command()];
-    let silent: Vec<String> = commands.iter().flat_map(|it| silent(it, it.get_name())).collect();
+    let silent: Vec<String> = programs().iter().flat_map(|it| silent(it, it.get_name())).collect();
     assert!(silent.is_empty(), "no help text:\n{}", silent.join("\n"));
 }
 

@@ -4,7 +4,9 @@ mod arrows;
 mod files;
 mod help;
 mod names;
+mod reference;
 mod registry;
+mod shown;
 mod signals;
 mod unused;
 

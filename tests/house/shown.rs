@@ -1,0 +1,139 @@
+//! Command lines in the documentation and in the programs' examples are ones that the programs understand.
+
+use crate::help::programs;
+use crate::house;
+use clap::Command;
+use clap::error::ErrorKind;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Command lines that a page shows, each with its page.
+fn pages() -> Vec<(PathBuf, String)> {
+    let house = house();
+    let mut paths: Vec<PathBuf> =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| house.join(name)).into();
+    for folder in ["docs", "docs/design"] {
+        let entries = fs::read_dir(house.join(folder)).expect("the folder is there");
+        paths.extend(entries.map(|entry| entry.expect("it can be read").path()));
+    }
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).expect("a page is text"))).collect()
+}
+
+/// Lines of code blocks that begin with a prompt, with their continuations.
+fn prompted(page: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut is_code = false;
+    let mut is_continued = false;
+    for line in page.lines() {
+        if line.trim_start().starts_with("```") {
+            is_code = !is_code;
+            continue;
+        }
+        let text = line.trim_start();
+        let command = text.strip_prefix("$ ").or(text.strip_prefix("# ")).filter(|_| is_code && !is_continued);
+        match command {
+            Some(command) => found.push(command.trim_end_matches('\\').to_owned()),
+            None if is_continued => {
+                let last = found.last_mut().expect("what is continued has begun");
+                last.push_str(text.trim_end_matches('\\'));
+            }
+            None => continue,
+        }
+        is_continued = line.ends_with('\\');
+    }
+    found
+}
+
+/// Spans of code within sentences.
+fn spans(page: &str) -> Vec<String> {
+    let prose: Vec<&str> = page.split("```").step_by(2).collect();
+    prose.iter().flat_map(|text| text.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+/// Parts of a shell's line that call one of our programs, as words.
+fn calls(line: &str) -> Vec<Vec<String>> {
+    // Redirections are the shell's.
+    let line = line.replace(">>", " > ").replace('>', " > ").replace('<', " < ");
+    let Ok(words) = shell_words::split(&line) else { return Vec::new() };
+    let mut calls = Vec::new();
+    for part in words.split(|word| ["|", "&&", "||", ";"].contains(&word.as_str())) {
+        let part = part.split(|word| [">", "<"].contains(&word.as_str())).next().unwrap_or_default();
+        let begin = part.iter().position(|word| ["fleet", "fleet-agent", "fleet-coordinator"].contains(&word.as_str()));
+        // Before it there may be `sudo`, or a command that runs it elsewhere.
+        if let Some(begin) = begin.filter(|begin| *begin == 0 || ["sudo", "ssh"].contains(&part[0].as_str())) {
+            calls.push(part[begin..].to_vec());
+        }
+    }
+    calls
+}
+
+fn program_of(words: &[String]) -> Command {
+    programs().into_iter().find(|program| program.get_name() == words[0]).expect("it is one of ours")
+}
+
+/// Says why a program does not understand a call.
+fn problem(words: &[String], tolerated: &[ErrorKind]) -> Option<String> {
+    let error = program_of(words).try_get_matches_from(words).err()?;
+    let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    (!is_help && !tolerated.contains(&error.kind())).then(|| format!("{}: {error}", words.join(" ")))
+}
+
+/// A span in a sentence may name a command alone, without what it needs, or with a placeholder as its value.
+const IN_SENTENCES: [ErrorKind; 6] = [
+    ErrorKind::MissingRequiredArgument,
+    ErrorKind::MissingSubcommand,
+    ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+    ErrorKind::InvalidValue,
+    ErrorKind::ValueValidation,
+    ErrorKind::ArgumentConflict,
+];
+
+fn name(path: &Path) -> String {
+    path.strip_prefix(house()).unwrap_or(path).display().to_string()
+}
+
+#[test]
+fn each_command_that_a_page_shows_is_understood() {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for (path, page) in pages() {
+        let lines: Vec<_> = prompted(&page).iter().flat_map(|line| calls(line)).collect();
+        let spans: Vec<_> = spans(&page).iter().flat_map(|span| calls(span)).collect();
+        count += lines.len() + spans.len();
+        let problems = lines.iter().filter_map(|words| problem(words, &[]));
+        let problems = problems.chain(spans.iter().filter_map(|words| problem(words, &IN_SENTENCES)));
+        wrong.extend(problems.map(|problem| format!("{}: {problem}", name(&path))));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count > 50, "only {count} commands were found: are they still written with a prompt?");
+}
+
+#[test]
+fn each_example_of_a_command_is_understood() {
+    fn examples(command: &Command, found: &mut Vec<String>) {
+        let after = command.get_after_long_help().or(command.get_after_help());
+        let text = after.map(ToString::to_string).unwrap_or_default();
+        // What an example does is said after three spaces or more.
+        let line = |line: &str| line.trim().split("   ").next().unwrap_or_default().to_owned();
+        found.extend(text.lines().filter(|line| line.starts_with("  ")).map(line));
+        command.get_subcommands().for_each(|below| examples(below, found));
+    }
+    let mut found = Vec::new();
+    programs().iter().for_each(|program| examples(program, &mut found));
+    let calls: Vec<_> = found.iter().flat_map(|line| calls(line)).collect();
+    let wrong: Vec<_> = calls.iter().filter_map(|words| problem(words, &[])).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(calls.len() > 30, "only {} examples were found", calls.len());
+}
+
+#[test]
+fn a_line_is_read_as_a_shell_reads_it() {
+    let said = |line: &str| calls(line).iter().map(|words| words.join("|")).collect::<Vec<_>>();
+    assert_eq!(said("fleet login - <token.txt   # asks"), ["fleet|login|-"]);
+    assert_eq!(said("fleet host add lab-1 --token-only | ssh root@lab-1 fleet-agent join -").len(), 2);
+    assert_eq!(said("sudo fleet-agent status"), ["fleet-agent|status"]);
+    assert_eq!(said("fleet_core is a crate"), Vec::<String>::new());
+    assert_eq!(prompted("```\n$ fleet a \\\n    b\nsaid\n```\n$ no\n"), ["fleet a b"]);
+    assert!(problem(&["fleet".into(), "status".into(), "--fast".into()], &IN_SENTENCES).is_some());
+}
