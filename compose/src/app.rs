@@ -6,6 +6,8 @@ mod bundle;
 mod check;
 mod declaration;
 mod definition;
+#[cfg(test)]
+mod documented;
 mod encoding;
 mod folder;
 mod health;
