@@ -8,32 +8,44 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Files, streams and clock of a command.
 pub struct Environment {
     /// The folder of all contexts; absent when neither `FLEET_CONFIG` nor a home is known.
     pub folder: Option<PathBuf>,
     /// The context that `FLEET_CONTEXT` names.
     pub name: Option<String>,
+    /// Standard input.
     pub stdin: Input,
+    /// Standard output: the answer.
     pub stdout: Output,
+    /// Standard error: progress and diagnostics.
     pub stderr: Output,
+    /// Colours may be used on terminals.
     pub colour: bool,
+    /// Clock of this machine.
     pub clock: fn() -> Time,
     /// The program that renders in processes of its own; without, this very program.
     pub worker: Option<PathBuf>,
 }
 
+/// Standard input.
 pub struct Input {
+    /// Source of the bytes.
     pub reader: Mutex<Box<dyn BufRead + Send>>,
+    /// True where a person can be asked.
     pub is_terminal: bool,
 }
 
+/// Standard output or standard error.
 pub struct Output {
+    /// Sink of the bytes.
     pub writer: Box<dyn Write + Send>,
     /// Its width and height, if it is a terminal.
     pub terminal: Option<(usize, usize)>,
 }
 
 impl Environment {
+    /// Returns the environment of this process.
     #[must_use]
     pub fn of_process() -> Self {
         let (out, err) = (io::stdout(), io::stderr());

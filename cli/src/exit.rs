@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+/// End of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
     /// What was asked is so.
@@ -17,6 +18,7 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
+    /// Returns the exit code of the process.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {

@@ -6,28 +6,58 @@ use std::error::Error;
 use std::io;
 use tonic::{Code, Status};
 
+/// Failure between this machine and the coordinator.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
+    /// No connection, or it broke.
     #[error("could not reach the coordinator at {address}")]
-    Unreachable { address: String, source: Box<dyn Error + Send + Sync> },
+    Unreachable {
+        /// The coordinator's `HOST:PORT`.
+        address: String,
+        /// Cause, as the transport tells it.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// No answer within the time limit.
     #[error("the coordinator at {address} did not answer in time")]
-    TimedOut { address: String },
+    TimedOut {
+        /// The coordinator's `HOST:PORT`.
+        address: String,
+    },
+    /// A peer whose certificate is of another CA.
     #[error("what answers at {address} is not the coordinator that this identity or token belongs to")]
-    WrongCa { address: String },
+    WrongCa {
+        /// The `HOST:PORT` that was dialed.
+        address: String,
+    },
+    /// The coordinator's certificate has expired or begins later, by this machine's clock.
     #[error("the coordinator's certificate is not valid at this machine's time")]
     ServerCertificateTime,
+    /// The own certificate has expired.
     #[error("this certificate has expired")]
     Expired,
+    /// The own certificate was revoked.
     #[error("the coordinator refused this certificate: it was revoked")]
     Revoked,
+    /// The own certificate is of a CA that the coordinator does not have.
     #[error("the coordinator does not know this certificate's CA")]
     UnknownHere,
+    /// A refusal with its reason as a code.
     #[error("{text}")]
-    Refused { word: RefusalReason, text: String, hint: Option<String> },
+    Refused {
+        /// Reason for programs.
+        word: RefusalReason,
+        /// Reason for people.
+        text: String,
+        /// Advice for people.
+        hint: Option<String>,
+    },
+    /// Any other status of a call.
     #[error("{}", .0.message())]
     Failed(Box<Status>),
+    /// No key pair or signing request.
     #[error("could not make a key and a signing request")]
     Key(#[source] rcgen::Error),
+    /// A certificate that does not fit the request, with the reason.
     #[error("the coordinator answered with a certificate that cannot be used: {0}")]
     BadAnswer(&'static str),
 }

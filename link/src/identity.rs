@@ -16,24 +16,48 @@ pub struct Identity {
     format: u32,
     /// The coordinator's `HOST:PORT`.
     pub address: String,
+    /// Host or operator that the certificate names.
     pub subject: Subject,
+    /// Begin of the certificate's validity.
     pub issued: Time,
+    /// End of the certificate's validity.
     pub expires: Time,
     /// The certificate and the CA's, DER.
     pub(super) chain: Vec<Vec<u8>>,
     pub(super) key_pem: String,
 }
 
+/// Failure to read or write an identity file.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
+    /// No such file: this machine has not joined.
     #[error("there is no identity at `{path}`")]
-    Absent { path: PathBuf },
+    Absent {
+        /// Path of the identity.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
     #[error("could not read the identity at `{path}`")]
-    Read { path: PathBuf, source: io::Error },
+    Read {
+        /// Path of the identity.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// The content is not an identity of a known format.
     #[error("the identity at `{path}` is damaged or of a newer format")]
-    Damaged { path: PathBuf },
+    Damaged {
+        /// Path of the identity.
+        path: PathBuf,
+    },
+    /// The file cannot be written.
     #[error("could not write the identity at `{path}`")]
-    Write { path: PathBuf, source: io::Error },
+    Write {
+        /// Path of the identity.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
 }
 
 impl Identity {
@@ -47,6 +71,10 @@ impl Identity {
         Self { format: FORMAT, address, subject, issued: validity.0, expires: validity.1, chain, key_pem }
     }
 
+    /// Reads an identity.
+    ///
+    /// # Errors
+    /// Fails where the file is absent, unreadable, damaged, or of a newer format.
     pub fn load(path: &Path) -> Result<Self, IdentityError> {
         let text = match fs::read(path) {
             Ok(text) => text,

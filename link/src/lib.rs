@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** a private key is born here, is kept in one file with mode 0600, and never travels.
 
+#![deny(missing_docs)]
+
 mod admit;
 mod dial;
 mod error;

@@ -36,10 +36,13 @@ pub enum RenderError {
     /// The release, or what was given for it, is at fault.
     #[error("{0}")]
     Refused(Problems),
+    /// All places are taken.
     #[error("others are being rendered; try again in a moment")]
     Busy,
+    /// The worker process cannot be started.
     #[error("could not start a process that renders")]
     Start(#[source] io::Error),
+    /// The pipe to the worker broke.
     #[error("could not talk to the process that renders")]
     Talk(#[source] io::Error),
 }
@@ -83,7 +86,10 @@ impl Renderer {
         Ok(Session { program: self.program.clone(), worker: None, _place: place })
     }
 
-    /// Renders one release for one instance.
+    /// Renders a release for an instance.
+    ///
+    /// # Errors
+    /// Fails where the release is at fault, or its worker cannot be started or reached.
     pub async fn render(
         &self,
         bundle: &Bundle,
@@ -98,7 +104,10 @@ impl Renderer {
         self.session().await?.lint(bundle, version).await
     }
 
-    /// The images of a release for one set of values.
+    /// Lists the images of a release for an instance.
+    ///
+    /// # Errors
+    /// Fails where the release is at fault, or its worker cannot be started or reached.
     pub async fn images(
         &self,
         bundle: &Bundle,
@@ -118,6 +127,10 @@ pub struct Session {
 }
 
 impl Session {
+    /// Renders a release for an instance.
+    ///
+    /// # Errors
+    /// Fails where the release is at fault, or its worker cannot be started or reached.
     pub async fn render(
         &mut self,
         bundle: &Bundle,
@@ -141,6 +154,10 @@ impl Session {
         }
     }
 
+    /// Lists the images of a release for an instance.
+    ///
+    /// # Errors
+    /// Fails where the release is at fault, or its worker cannot be started or reached.
     pub async fn images(
         &mut self,
         bundle: &Bundle,
