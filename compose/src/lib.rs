@@ -6,6 +6,8 @@
 //! **Invariant:** nothing here touches the world. No IO, no clock, no randomness, no async: a file's content, an instance's values
 //! come in as arguments.
 
+#![deny(missing_docs)]
+
 pub mod app;
 pub mod compose;
 pub mod guess;

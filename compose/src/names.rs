@@ -10,8 +10,11 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {kind}: {reason}")]
 pub struct NameError {
+    /// Kind of name, with its article.
     pub kind: &'static str,
+    /// Rejected text, shortened.
     pub text: String,
+    /// Rule that it breaks.
     pub reason: &'static str,
 }
 
@@ -23,6 +26,7 @@ macro_rules! name_type {
         pub struct $name(Box<str>);
 
         impl $name {
+            /// Returns the name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -187,7 +191,9 @@ fn shortened(text: &str) -> String {
 /// A release, as operators write it: `labnotes@1.2`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReleaseName {
+    /// Name of the app.
     pub app: AppName,
+    /// Version of the app.
     pub version: Version,
 }
 

@@ -13,9 +13,12 @@ use crate::spec::Text;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Store of an instance: one database, or one set of files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Store {
+    /// Engine with its settings.
     pub engine: DatabaseEngine,
+    /// Truth, or derivable from it.
     pub kind: StoreKind,
     /// Services that stand still while it is dumped, in the order in which they stop.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -32,17 +35,27 @@ pub struct Store {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineKind {
+    /// PostgreSQL.
     Postgresql,
+    /// MongoDB.
     Mongodb,
+    /// MariaDB.
     Mariadb,
+    /// MySQL.
     Mysql,
+    /// Redis.
     Redis,
+    /// Neo4j.
     Neo4j,
+    /// Files of volumes or folders.
     Volume,
+    /// Bucket of an S3 server.
     S3,
+    /// Commands of the app's own.
     Command,
 }
 
+/// Role of a store's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoreKind {
@@ -52,29 +65,42 @@ pub enum StoreKind {
     Derivable,
 }
 
+/// Engine of a store, with its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DatabaseEngine {
+    /// PostgreSQL.
     Postgresql(Server),
+    /// MongoDB.
     Mongodb(Server),
+    /// MariaDB.
     Mariadb(Server),
+    /// MySQL.
     Mysql(Server),
+    /// Redis.
     Redis(Server),
+    /// Neo4j.
     Neo4j(Server),
+    /// Files of volumes or folders.
     Volume(Files),
+    /// Bucket of an S3 server.
     S3(Bucket),
+    /// Commands of the app's own.
     Command(Commands),
 }
 
 /// A database server in one of the instance's containers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
+    /// Compose service whose container has the server.
     pub service: String,
     /// Nothing said: all that the server has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
+    /// User of the database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// Password of the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Text>,
     /// The folder in the container in which the server keeps its data.
@@ -106,19 +132,27 @@ pub struct Bucket {
     /// Where in its container that service keeps what is in its buckets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
+    /// Region of the bucket.
     pub region: String,
+    /// Name of the bucket.
     pub bucket: String,
+    /// Path in the bucket; empty for the whole bucket.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prefix: String,
+    /// Id of the access key.
     pub key_id: Text,
+    /// Access key.
     pub key: Text,
 }
 
 /// Commands that write the store to a stream and read it back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commands {
+    /// Compose service in whose container the commands run.
     pub service: String,
+    /// Command that writes the store to its standard output.
     pub dump: Vec<String>,
+    /// Command that reads the store from its standard input.
     pub load: Vec<String>,
     /// Prints lines of a name, a tab and a number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -137,30 +171,41 @@ pub struct Commands {
 /// A question to a restored store, and the answer that makes it good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
+    /// Question.
     pub ask: DatabaseQuestion,
+    /// Answer that makes the store good.
     pub expect: Expected,
 }
 
+/// Question to a restored store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DatabaseQuestion {
     /// In the database's own language.
     Query(String),
     /// Inside a service's container.
-    Command { service: String, words: Vec<String> },
+    Command {
+        /// Compose service.
+        service: String,
+        /// Words of the command.
+        words: Vec<String>,
+    },
 }
 
+/// Answer that makes a store good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expected {
     /// The whole answer, without white space around it.
     Text(String),
+    /// Number of at least this.
     AtLeast(u64),
     /// Any answer, if only the question could be asked.
     Success,
 }
 
 impl DatabaseEngine {
+    /// Returns the engine without its settings.
     pub fn kind(&self) -> EngineKind {
         match self {
             Self::Postgresql(_) => EngineKind::Postgresql,
@@ -190,6 +235,7 @@ impl DatabaseEngine {
         }
     }
 
+    /// Returns the server, for engines that have one.
     pub fn server(&self) -> Option<&Server> {
         match self {
             Self::Postgresql(server)
@@ -247,6 +293,7 @@ impl Store {
         }
     }
 
+    /// Returns true for a store that is backed up.
     pub fn is_truth(&self) -> bool {
         self.kind == StoreKind::Truth
     }

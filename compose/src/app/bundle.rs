@@ -18,14 +18,27 @@ pub const BYTE_LIMIT: usize = 8 << 20;
 /// The longest path in a bundle.
 pub const PATH_LIMIT: usize = 255;
 
+/// Reason why files or bytes are not a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BundleError {
+    /// More files than a bundle may have.
     #[error("the bundle has {found} files; {FILE_LIMIT} are allowed")]
-    TooManyFiles { found: usize },
+    TooManyFiles {
+        /// Number of files.
+        found: usize,
+    },
+    /// More bytes than a bundle may have.
     #[error("the bundle has more than {} MiB", BYTE_LIMIT >> 20)]
     TooLarge,
+    /// Path that a bundle cannot have.
     #[error("`{path}` is not a path for a bundle: {reason}")]
-    WrongPath { path: String, reason: &'static str },
+    WrongPath {
+        /// The path.
+        path: String,
+        /// Reason.
+        reason: &'static str,
+    },
+    /// Bytes that were not encoded by [`Bundle::encode`].
     #[error("these bytes are not a bundle: {0}")]
     Garbage(&'static str),
 }
@@ -52,10 +65,12 @@ impl Bundle {
         Self::new(self.files)
     }
 
+    /// Returns content by path.
     pub fn files(&self) -> &BTreeMap<String, Vec<u8>> {
         &self.files
     }
 
+    /// Returns the content of a file.
     pub fn file(&self, path: &str) -> Option<&[u8]> {
         self.files.get(path).map(Vec::as_slice)
     }

@@ -6,20 +6,25 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Declaration {
+    /// Type of the value.
     #[serde(rename = "type")]
     pub kind: ValueType,
     /// The value where none is given; written as its text.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "scalar::optional")]
     pub default: Option<String>,
+    /// True where an instance must set it.
     #[serde(default)]
     pub required: bool,
+    /// True where it is sealed and never shown.
     #[serde(default)]
     pub secret: bool,
+    /// Text for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The bounds of an integer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min: Option<i64>,
+    /// Greatest integer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<i64>,
     /// What a choice may be.
@@ -27,15 +32,23 @@ pub struct Declaration {
     pub choices: Vec<String>,
 }
 
+/// Type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ValueType {
+    /// Any text.
     String,
+    /// Whole number.
     Integer,
+    /// `true` or `false`.
     Boolean,
+    /// Number from 1 to 65535.
     Port,
+    /// Length of time, such as `1h30m`.
     Duration,
+    /// Amount of bytes, such as `2g`.
     Size,
+    /// One of the choices.
     Choice,
     /// An absolute path on the host.
     Path,

@@ -16,10 +16,13 @@ pub const FILE: &str = "app.yaml";
 /// The names tried where `compose:` names none, in Compose's own order of preference.
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
+/// Content of an `app.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppDefinition {
+    /// Name of the app.
     pub app: AppName,
+    /// Text for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// The Compose file's path in the bundle.
@@ -28,12 +31,16 @@ pub struct AppDefinition {
     /// What gives the Compose project its name.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub project: ProjectNaming,
+    /// Compose profiles that are active.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<String>,
+    /// Values that instances set, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<String, Declaration>,
+    /// Files made from templates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub templates: Vec<TemplateFile>,
+    /// Conditions for a healthy instance.
     #[serde(default)]
     pub health: HealthRules,
     /// Each database and each set of files that matters.

@@ -16,6 +16,7 @@ const HEADER: &[u8] = b"fleet bundle 1\n";
 pub const ENCODED_LIMIT: usize = HEADER.len() + BYTE_LIMIT + FILE_LIMIT * (PATH_LIMIT + 16);
 
 impl Bundle {
+    /// Returns the bytes that travel and are kept; the same bundle gives the same bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = HEADER.to_vec();
         for (path, content) in self.files() {
@@ -27,6 +28,10 @@ impl Bundle {
         bytes
     }
 
+    /// Reads the bytes of [`Bundle::encode`].
+    ///
+    /// # Errors
+    /// Fails where the bytes are not a bundle, or it is beyond its limits.
     pub fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
         if bytes.len() > ENCODED_LIMIT {
             return Err(BundleError::TooLarge);
@@ -44,6 +49,7 @@ impl Bundle {
         Self::new(files)
     }
 
+    /// Returns the digest of the encoded bytes.
     pub fn digest(&self) -> Digest {
         digest_of_bytes(&self.encode())
     }

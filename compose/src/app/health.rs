@@ -14,6 +14,7 @@ pub struct HealthRules {
     /// How long the instance may take to get there.
     #[serde(default = "default_deadline")]
     pub deadline: Period,
+    /// Probes that must pass.
     #[serde(default)]
     pub probes: Vec<Probe>,
 }
@@ -33,16 +34,20 @@ fn default_deadline() -> Period {
     Period::from_secs(180)
 }
 
+/// Question whose answer says that an instance works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Probe {
+    /// Request to a port.
     Http(HttpProbe),
+    /// Command in a container.
     Exec(ExecProbe),
     /// The platform itself must say that it is the release's version.
     Version(VersionProbe),
 }
 
 impl Probe {
+    /// Returns the Compose service that is asked.
     pub fn service(&self) -> &str {
         match self {
             Self::Http(probe) => &probe.service,
@@ -56,15 +61,20 @@ impl Probe {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpProbe {
+    /// Compose service that is asked.
     pub service: String,
+    /// Port inside the container.
     pub port: u16,
+    /// Path of the request.
     #[serde(default = "root_path")]
     pub path: String,
+    /// Expected HTTP status.
     #[serde(default = "status_ok")]
     pub status: u16,
     /// A text that the answer must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
+    /// Longest time of an attempt.
     #[serde(default = "default_timeout")]
     pub timeout: Period,
 }
@@ -73,8 +83,11 @@ pub struct HttpProbe {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExecProbe {
+    /// Compose service that is asked.
     pub service: String,
+    /// Words of the command.
     pub command: Vec<Text>,
+    /// Longest time of an attempt.
     #[serde(default = "default_timeout")]
     pub timeout: Period,
 }
@@ -83,10 +96,14 @@ pub struct ExecProbe {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VersionProbe {
+    /// Compose service that is asked.
     pub service: String,
+    /// Port inside the container.
     pub port: u16,
+    /// Path of the request.
     #[serde(default = "version_path")]
     pub path: String,
+    /// Longest time of an attempt.
     #[serde(default = "default_timeout")]
     pub timeout: Period,
 }

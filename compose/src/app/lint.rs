@@ -21,11 +21,15 @@ pub struct LintReport {
 /// What a release would be, with placeholders for the values that have no default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LintSummary {
+    /// Name of the app.
     pub app: String,
+    /// Title of the app.
     pub title: Option<String>,
     /// Services with their images, in starting order.
     pub services: Vec<(String, String)>,
+    /// Images of the release.
     pub images: Vec<String>,
+    /// Volumes of the release.
     pub volumes: Vec<String>,
     /// Values with their types; `*` marks those that every instance must set.
     pub values: Vec<String>,

@@ -15,8 +15,11 @@ use std::collections::BTreeMap;
 /// Where and as what a release is rendered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
+    /// Name of the instance.
     pub instance: InstanceName,
+    /// Host of the instance.
     pub host: HostName,
+    /// Version of the release.
     pub version: Version,
     /// The absolute path of the folder in which the instance's files live on the host; the same for all its releases.
     pub working_dir: String,
@@ -25,7 +28,9 @@ pub struct Placement {
 /// Everything that an agent needs to make the instance real and to judge it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rendered {
+    /// Specification of the instance.
     pub spec: InstanceSpec,
+    /// Conditions for a healthy instance.
     pub health: HealthRules,
     /// Complete: with the instance's values in them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

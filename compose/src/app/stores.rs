@@ -26,56 +26,80 @@ const CHECK_LIMIT: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreDeclaration {
+    /// Engine of the store.
     pub engine: EngineKind,
+    /// Truth, or derivable from it.
     pub kind: StoreKind,
     /// Whose container its tools run in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
+    /// Name of the database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
+    /// User of the database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// Source of the password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<PasswordDeclaration>,
     /// Where in its container a server keeps its data, if that is not where its image does; of a bucket, always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
+    /// Volume of the Compose file, or a pattern.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume: Option<String>,
+    /// Path on the host, or `./…` in the instance's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Pattern of container names whose mounts are the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub containers: Option<String>,
+    /// Pattern of images whose containers' mounts are the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// URL of the S3 server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// Region of the bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// Name of the bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
+    /// Path in the bucket; empty for the whole bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
+    /// Id of the access key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
+    /// Access key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Command that writes the store to its standard output.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dump: Vec<String>,
+    /// Command that reads the store from its standard input.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub load: Vec<String>,
+    /// Command that prints lines of a name, a tab and a number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub count: Vec<String>,
+    /// Variables of the commands.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
+    /// Text with which a whole dump begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub magic: Option<String>,
+    /// Text with which a whole dump ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trailer: Option<String>,
+    /// Services that are stopped during the dump.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
+    /// Services that are paused during the dump.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pause: Vec<String>,
+    /// Conditions after a restore.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckDeclaration>,
     /// How a derivable store is made anew after a restore.
@@ -99,7 +123,9 @@ pub struct RebuildDeclaration {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PasswordDeclaration {
+    /// Variable of the store's service.
     Env(String),
+    /// Text, usually with a value in it.
     Value(String),
 }
 
@@ -107,15 +133,19 @@ pub enum PasswordDeclaration {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckDeclaration {
+    /// Question in the database's language.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
+    /// Words of a command.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
     /// Where the command runs, if that is not the store's own service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
+    /// Text that the answer must be.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "scalar::optional")]
     pub expect: Option<String>,
+    /// Number that the answer must reach.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_least: Option<u64>,
 }

@@ -4,6 +4,7 @@ use super::{AppDefinition, Bundle, CheckedValues, Given, Placement, Rendered, re
 use crate::compose::Problems;
 use std::collections::BTreeMap;
 
+/// `app.yaml` of the demo.
 pub const APP: &str = "app: demo
 title: A demo
 values:
@@ -22,6 +23,7 @@ health:
     - version: { service: web, port: 80 }
 ";
 
+/// Compose file of the demo.
 pub const COMPOSE: &str = "services:
   web:
     image: web:${FLEET_VERSION}
@@ -35,6 +37,7 @@ pub const COMPOSE: &str = "services:
 volumes: { data: }
 ";
 
+/// Template of the demo.
 pub const TEMPLATE: &str = "server_name {{ values.domain }};
 {% if values.debug %}
 debug on;

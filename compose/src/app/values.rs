@@ -14,21 +14,42 @@ pub type Given = BTreeMap<String, String>;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckedValues(BTreeMap<String, CheckedValue>);
 
+/// Value that fits its declaration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckedValue {
+    /// Declared type.
     pub kind: ValueType,
+    /// The value in its normal form.
     pub text: Text,
 }
 
 /// What is wrong with one value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueProblem {
+    /// Name that the app does not declare.
     #[error("there is no value `{name}`{}", did_you_mean(meant.as_deref()))]
-    Unknown { name: String, meant: Option<String> },
+    Unknown {
+        /// Name of the value.
+        name: String,
+        /// Known name that is nearest to it.
+        meant: Option<String>,
+    },
+    /// Required value without a default that is not given.
     #[error("the value `{name}` is required")]
-    Missing { name: String },
+    Missing {
+        /// Name of the value.
+        name: String,
+    },
+    /// Value that does not fit its declaration.
     #[error("the value `{name}` must be {expected}, not `{found}`")]
-    Wrong { name: String, expected: String, found: Text },
+    Wrong {
+        /// Name of the value.
+        name: String,
+        /// Description of what is accepted.
+        expected: String,
+        /// Given text, cut to 80 characters.
+        found: Text,
+    },
 }
 
 fn did_you_mean(meant: Option<&str>) -> String {
@@ -40,14 +61,17 @@ impl CheckedValues {
         Self(values)
     }
 
+    /// Returns a value by its name.
     pub fn get(&self, name: &str) -> Option<&CheckedValue> {
         self.0.get(name)
     }
 
+    /// Returns all values in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &CheckedValue)> {
         self.0.iter()
     }
 
+    /// Returns true where a value is secret.
     pub fn holds_a_secret(&self) -> bool {
         self.0.values().any(|value| value.text.is_secret())
     }

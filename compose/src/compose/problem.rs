@@ -6,13 +6,17 @@ use std::fmt;
 /// One thing wrong at one place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Problem {
+    /// Path of the file in the bundle.
     pub file: String,
     /// Counted from 1; 0 where the problem concerns the whole file.
     pub line: usize,
+    /// Column, counted from 1; 0 where the problem concerns the whole file.
     pub column: usize,
     /// The path of keys that leads there, such as `services.web.ports[0]`; empty at the top.
     pub path: String,
+    /// Description of the problem.
     pub text: String,
+    /// Advice, if there is any.
     pub hint: Option<String>,
 }
 
@@ -22,12 +26,14 @@ impl Problem {
         Self { file: file.into(), line: 0, column: 0, path: String::new(), text: text.into(), hint: None }
     }
 
+    /// Adds line and column.
     #[must_use]
     pub fn at(mut self, line: usize, column: usize) -> Self {
         (self.line, self.column) = (line, column);
         self
     }
 
+    /// Advice, if there is any.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -59,14 +65,17 @@ impl std::error::Error for Problem {}
 pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
+    /// Returns true where there is no problem.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// Adds a problem.
     pub fn push(&mut self, problem: Problem) {
         self.0.push(problem);
     }
 
+    /// Adds the problems of another list.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }

@@ -19,10 +19,13 @@ pub struct ComposeSource<'a> {
     pub secret_files: &'a BTreeSet<String>,
     /// The Compose file's path among the files.
     pub entry: &'a str,
+    /// Variables that the file may ask for, by name.
     pub variables: &'a BTreeMap<String, String>,
     /// Those of the variables that hold secrets.
     pub secret_variables: &'a BTreeSet<String>,
+    /// Profiles that are active.
     pub profiles: &'a BTreeSet<String>,
+    /// Source of the project's name.
     pub naming: ProjectNaming,
 }
 

@@ -18,21 +18,29 @@ pub struct SpecDiff {
     pub files: Vec<String>,
 }
 
+/// Change of one service between two specifications.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceDiff {
+    /// Compose service.
     pub service: String,
+    /// Kind of the change.
     pub change: SpecChange,
 }
 
+/// Kind of change of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SpecChange {
+    /// Not there before.
     Created,
     /// With the reasons in words, such as ``image `a:1` -> `a:2` ``; secrets are not shown.
     Recreated {
+        /// Reasons, in words.
         because: Vec<String>,
     },
+    /// The same as before.
     Unchanged,
+    /// Not there any more.
     Removed,
 }
 

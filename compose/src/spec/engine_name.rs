@@ -14,8 +14,10 @@ const RESERVED: [&str; 4] = ["host", "none", "bridge", "default"];
 /// Says why a text cannot be the name of a network or a volume at the Engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EngineNameError {
+    /// Wrong characters, or too many.
     #[error("use up to {ENGINE_NAME_LIMIT} letters, digits, `_`, `.` and `-`, beginning with a letter or a digit")]
     Characters,
+    /// Name with a meaning of the Engine's own, such as `host`.
     #[error("the Engine has another meaning for this name")]
     Reserved,
 }

@@ -11,8 +11,11 @@ use std::fmt;
 /// What one instance is on its host; kept in the agent's ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceSpec {
+    /// Name of the instance.
     pub instance: InstanceName,
+    /// App of the release.
     pub app: AppName,
+    /// Version of the release.
     pub version: Version,
     /// The release's digest.
     pub digest: Digest,
@@ -20,14 +23,18 @@ pub struct InstanceSpec {
     pub project: String,
     /// The absolute path of the folder that holds the files.
     pub working_dir: String,
+    /// Networks, in the order of their keys.
     pub networks: Vec<NetworkSpec>,
+    /// Volumes, in the order of their keys.
     pub volumes: Vec<VolumeSpec>,
     /// In the order in which they start; they stop in the opposite order.
     pub containers: Vec<ContainerSpec>,
+    /// Files of the instance's folder.
     pub files: Vec<FileSpec>,
 }
 
 impl InstanceSpec {
+    /// Returns the container of a service.
     pub fn container(&self, service: &str) -> Option<&ContainerSpec> {
         self.containers.iter().find(|container| container.service == service)
     }
@@ -49,11 +56,13 @@ impl InstanceSpec {
         self.mounted_paths().filter(|path| !is_own(path)).collect()
     }
 
+    /// Returns the file with a path.
     pub fn file(&self, path: &str) -> Option<&FileSpec> {
         self.files.iter().find(|file| file.path == path)
     }
 }
 
+/// Network as the agent creates it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkSpec {
     /// The name at the Engine.
@@ -62,28 +71,39 @@ pub struct NetworkSpec {
     pub key: String,
     /// Someone else made it: it is used, never created, changed or removed.
     pub external: bool,
+    /// Driver, if not the Engine's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
+    /// No way out of the network.
     pub internal: bool,
+    /// Address ranges.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subnets: Vec<Subnet>,
+    /// Options of the driver by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, String>,
+    /// Labels by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Hash of the settings, as a label: another hash means that the network must be made again.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub config_hash: String,
 }
 
+/// Address range of a network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subnet {
+    /// Range in CIDR notation.
     pub subnet: String,
+    /// Address of the gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<String>,
+    /// Part of the range for containers, in CIDR notation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip_range: Option<String>,
 }
 
+/// Volume as the agent creates it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VolumeSpec {
     /// The name at the Engine.
@@ -92,10 +112,13 @@ pub struct VolumeSpec {
     pub key: String,
     /// Someone else made it: it is used, never created or removed.
     pub external: bool,
+    /// Driver, if not the Engine's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
+    /// Options of the driver by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, String>,
+    /// Labels by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
@@ -107,6 +130,7 @@ pub struct FileSpec {
     pub path: String,
     /// The permission bits, such as `0o644`.
     pub mode: u32,
+    /// Content of the file.
     pub content: Content,
 }
 
@@ -124,14 +148,17 @@ enum KeptContent {
 }
 
 impl Content {
+    /// Keeps bytes as content.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
     }
 
+    /// Returns the bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 
+    /// Returns the digest of the bytes.
     pub fn digest(&self) -> Digest {
         digest_of_bytes(&self.0)
     }

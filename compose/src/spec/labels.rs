@@ -5,16 +5,25 @@ use super::lower::Context;
 use crate::compose::{Project, Service};
 use std::collections::BTreeMap;
 
+/// Compose's label for the project.
 pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
+/// Compose's label for the service.
 pub const COMPOSE_SERVICE: &str = "com.docker.compose.service";
+/// Compose's label for the hash of a service's settings.
 pub const COMPOSE_CONFIG_HASH: &str = "com.docker.compose.config-hash";
+/// Compose's label for a network's key.
 pub const COMPOSE_NETWORK: &str = "com.docker.compose.network";
+/// Compose's label for a volume's key.
 pub const COMPOSE_VOLUME: &str = "com.docker.compose.volume";
+/// Label for the instance.
 pub const FLEET_INSTANCE: &str = "fleet.instance";
 /// The host whose agent made it: several agents may share an Engine.
 pub const FLEET_HOST: &str = "fleet.host";
+/// Label for the release, as `app@version`.
 pub const FLEET_RELEASE: &str = "fleet.release";
+/// Label for the release's digest.
 pub const FLEET_RELEASE_DIGEST: &str = "fleet.release-digest";
+/// Label for the hash of the settings: another hash means that the thing must be made again.
 pub const FLEET_CONFIG_HASH: &str = "fleet.config-hash";
 
 const COMPOSE_PREFIX: &str = "com.docker.compose.";

@@ -10,11 +10,15 @@ use std::collections::BTreeMap;
 /// The instance for which a project is lowered.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
+    /// Name of the instance.
     pub instance: &'a InstanceName,
+    /// Host of the instance.
     pub host: &'a HostName,
     /// The Compose project's name.
     pub project: &'a str,
+    /// App of the release.
     pub app: &'a AppName,
+    /// Version of the release.
     pub version: &'a Version,
     /// The release's digest.
     pub digest: &'a Digest,

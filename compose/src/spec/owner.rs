@@ -19,9 +19,17 @@ pub enum EngineOwner {
     /// Compose made it for a project of the instance's name.
     OwnProject,
     /// Another instance made it, of this host or of another agent at the same Engine.
-    Other { instance: String, host: Option<String> },
+    Other {
+        /// Name of that instance.
+        instance: String,
+        /// Host whose agent made it, if its labels say so.
+        host: Option<String>,
+    },
     /// Compose made it for another project.
-    Project { project: String },
+    Project {
+        /// Name of that project.
+        project: String,
+    },
     /// Nobody signed it.
     Nobody,
 }

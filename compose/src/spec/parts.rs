@@ -9,8 +9,11 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
+    /// It runs.
     Started,
+    /// Its health check passes.
     Healthy,
+    /// It has ended with 0.
     CompletedSuccessfully,
 }
 
@@ -18,10 +21,14 @@ pub enum Condition {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Restart {
+    /// Never.
     #[default]
     No,
+    /// Each time it ends.
     Always,
+    /// Each time it ends by itself.
     UnlessStopped,
+    /// Each time it ends with another code than 0.
     OnFailure {
         /// The most attempts; none is no limit.
         attempts: Option<u32>,
@@ -31,13 +38,18 @@ pub enum Restart {
 /// How the Engine asks a container whether it is healthy. What is not said is the image's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Healthcheck {
+    /// Command of the check.
     pub test: Probing,
+    /// Time between two checks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Period>,
+    /// Longest time of a check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Period>,
+    /// Time at the start in which failures do not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_period: Option<Period>,
+    /// Failures in a row that make it unhealthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
 }
@@ -51,22 +63,28 @@ pub enum Probing {
     OfImage,
     /// No check at all, even if the image brings one.
     Disabled,
+    /// Words of a command.
     Exec(Vec<Text>),
+    /// Line for a shell in the container.
     Shell(Text),
 }
 
 /// Limits of what a container may use; none is no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resources {
+    /// Processors, in parts of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpus: Option<Cpus>,
+    /// Memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Size>,
+    /// Processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pids: Option<u32>,
 }
 
 impl Resources {
+    /// Returns true where there is no limit.
     pub fn is_unlimited(&self) -> bool {
         *self == Self::default()
     }
@@ -82,13 +100,17 @@ pub struct Logging {
     /// The Engine's own default driver where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
+    /// Options of the driver by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, String>,
 }
 
+/// Resource limit of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ulimit {
+    /// Limit that a process may raise up to the hard one.
     pub soft: i64,
+    /// Highest limit.
     pub hard: i64,
 }
 
@@ -99,8 +121,11 @@ pub enum NetworkMode {
     /// In the networks it is attached to.
     #[default]
     Attached,
+    /// No network.
     None,
+    /// Network of the host.
     Host,
+    /// Default bridge of the Engine.
     Bridge,
     /// In the network of another service's container.
     Service(String),
@@ -116,6 +141,7 @@ pub struct AttachSpec {
     /// Names under which this container alone finds others: alias to container's name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, String>,
+    /// Fixed IPv4 address in this network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv4_address: Option<String>,
 }
@@ -124,16 +150,20 @@ pub struct AttachSpec {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Switch {
+    /// No.
     #[default]
     Off,
+    /// Yes.
     On,
 }
 
 impl Switch {
+    /// Returns true for [`Switch::On`].
     pub fn is_on(self) -> bool {
         self == Self::On
     }
 
+    /// Returns true for [`Switch::Off`].
     pub fn is_off(&self) -> bool {
         *self == Self::Off
     }

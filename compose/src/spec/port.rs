@@ -3,11 +3,15 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// Transport protocol of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
+    /// TCP.
     Tcp,
+    /// UDP.
     Udp,
+    /// SCTP.
     Sctp,
 }
 
@@ -26,6 +30,7 @@ impl fmt::Display for Protocol {
 pub struct PortSpec {
     /// The port inside the container.
     pub container: u16,
+    /// Transport protocol.
     pub protocol: Protocol,
     /// The port on the host; the Engine chooses where none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]

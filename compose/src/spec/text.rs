@@ -12,15 +12,22 @@ pub const HIDDEN: &str = "(secret)";
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Text {
+    /// Text that may be shown.
     Plain(String),
-    Secret { secret: String },
+    /// Text that is never shown.
+    Secret {
+        /// The text itself.
+        secret: String,
+    },
 }
 
 impl Text {
+    /// Makes a text that may be shown.
     pub fn plain(text: impl Into<String>) -> Self {
         Self::Plain(text.into())
     }
 
+    /// Makes a text that is never shown.
     pub fn secret(text: impl Into<String>) -> Self {
         Self::Secret { secret: text.into() }
     }
@@ -32,6 +39,7 @@ impl Text {
         }
     }
 
+    /// Returns true for a secret.
     pub fn is_secret(&self) -> bool {
         match self {
             Self::Plain(_) => false,

@@ -23,6 +23,7 @@ pub fn matches_pattern(pattern: &str, name: &str) -> bool {
     pattern[at..].iter().all(|letter| *letter == '*')
 }
 
+/// Returns true where the text has a wildcard.
 pub fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?'])
 }

@@ -9,7 +9,9 @@ use std::fmt;
 /// One command in a service, complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rebuild {
+    /// Compose service in whose container the command runs.
     pub service: String,
+    /// Words of the command.
     pub command: Vec<String>,
     /// It is ended when it has taken this long.
     pub limit: Period,

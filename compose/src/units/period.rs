@@ -19,16 +19,20 @@ static PRINTER: SpanPrinter = SpanPrinter::new().designator(Designator::Compact)
 const LIMIT: u64 = 1000 * 366 * 86_400_000;
 
 impl Period {
+    /// No time at all.
     pub const ZERO: Self = Self(Duration::ZERO);
 
+    /// Makes a period of seconds.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
 
+    /// Makes a period of milliseconds.
     pub const fn from_millis(millis: u64) -> Self {
         Self(Duration::from_millis(millis))
     }
 
+    /// Returns the standard library's duration.
     pub const fn as_duration(self) -> Duration {
         self.0
     }

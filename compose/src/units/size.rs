@@ -13,6 +13,7 @@ pub struct Size(pub u64);
 const UNITS: [(char, u64); 4] = [('t', 1 << 40), ('g', 1 << 30), ('m', 1 << 20), ('k', 1 << 10)];
 
 impl Size {
+    /// Returns the number of bytes.
     pub const fn bytes(self) -> u64 {
         self.0
     }
