@@ -8,13 +8,14 @@ mod worker;
 pub use error::{RepositoryError, Trouble};
 pub use worker::WorkerRepositories;
 #[cfg(test)]
-pub use worker::{asked_trees, found, s3_address, trouble_of, words};
+pub use worker::{asked_trees, s3_address, trouble_of, words};
 
 use bytes::Bytes;
-use fleet_core::backup::{Bucket, Manifest, Privileges, Proof, RepositoryAccess, Root, Snapshots};
+use fleet_core::backup::{Bucket, Manifest, Privileges, Proof, RepositoryAccess, Root};
 use fleet_core::grammar::count;
 use fleet_core::names::{BackupId, HostName, SnapshotId};
 use fleet_core::time::Time;
+use fleet_repository::{RestoreOptions, SetRecord};
 use futures_util::stream::BoxStream;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -46,10 +47,10 @@ pub trait Repository: Send + Sync {
     async fn resume(&self) -> Result<(), RepositoryError>;
 
     /// The backups that exist, oldest first. Where what they say is too much altogether, the oldest are not among them.
-    async fn sets(&self) -> Result<Vec<SetFound>, RepositoryError>;
+    async fn sets(&self) -> Result<Vec<SetRecord>, RepositoryError>;
 
     /// Those that carry one backup's id, whatever else is there.
-    async fn set(&self, backup: &BackupId) -> Result<Vec<SetFound>, RepositoryError>;
+    async fn set(&self, backup: &BackupId) -> Result<Vec<SetRecord>, RepositoryError>;
 
     /// Begins the snapshot of streams of one backup. Their paths are given in their order, which is that of their names.
     async fn streams(&self, label: &Label, ahead: &[Ahead]) -> Result<Box<dyn StreamsWriter>, RepositoryError>;
@@ -58,7 +59,7 @@ pub trait Repository: Send + Sync {
     async fn trees(&self, label: &Label, trees: &[Tree], told: &ProgressSink) -> Result<TreesKept, RepositoryError>;
 
     /// Writes the manifest, and gives back its snapshot's id: from now on the backup exists.
-    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<String, RepositoryError>;
+    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<SnapshotId, RepositoryError>;
 
     /// Notes what a drill of a backup found.
     async fn write_proof(&self, label: &Label, proof: &Proof) -> Result<(), RepositoryError>;
@@ -66,14 +67,14 @@ pub trait Repository: Send + Sync {
     /// One stream of a snapshot; its last item is an error unless it came whole.
     async fn read(
         &self,
-        set: &SetFound,
+        set: &SetRecord,
         path: &str,
     ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError>;
 
     /// Makes a bucket what a snapshot of files has below a path; what is in it besides is removed.
     async fn fill_bucket(
         &self,
-        set: &SetFound,
+        set: &SetRecord,
         path: &str,
         to: &Bucket,
         told: &ProgressSink,
@@ -89,7 +90,7 @@ pub trait Repository: Send + Sync {
     /// Puts what a snapshot of files has below a path into an empty folder.
     async fn restore(
         &self,
-        set: &SetFound,
+        set: &SetRecord,
         path: &str,
         to: &Path,
         privileges: Privileges,
@@ -131,53 +132,6 @@ pub struct Ahead {
     pub path: String,
     /// About how many bytes it will have, if anybody knows: repositories cut large streams into larger pieces.
     pub bytes: Option<u64>,
-}
-
-/// A backup that exists.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SetFound {
-    pub backup: BackupId,
-    pub at: Time,
-    /// The snapshot that holds the manifest.
-    pub set: String,
-    /// The snapshot of streams, and that of files, by their ids.
-    pub dumps: Option<String>,
-    pub files: Option<String>,
-    /// The bytes of its manifest: who reads them checks their format.
-    pub manifest: Vec<u8>,
-}
-
-impl SetFound {
-    /// The snapshots that it is made of.
-    pub fn snapshots(&self) -> Option<Snapshots> {
-        let id = |id: &Option<String>| id.as_ref().and_then(|id| id.parse().ok());
-        Some(Snapshots { set: self.set.parse().ok()?, dumps: id(&self.dumps), files: id(&self.files) })
-    }
-
-    /// The same backup, made of the snapshots that were noted when it was made: others may have come that carry its id.
-    #[must_use]
-    pub fn made_of(self, noted: &Snapshots) -> Self {
-        let id = |id: &Option<SnapshotId>| id.as_ref().map(ToString::to_string);
-        Self { dumps: id(&noted.dumps), files: id(&noted.files), ..self }
-    }
-
-    /// The manifest, or why nobody here can read it.
-    pub fn manifest(&self) -> Result<Manifest, String> {
-        let text = "its manifest cannot be read";
-        let value: serde_json::Value =
-            serde_json::from_slice(&self.manifest).map_err(|error| format!("{text}: {error}"))?;
-        match value.get("format").and_then(serde_json::Value::as_u64) {
-            Some(format) if format <= u64::from(Manifest::FORMAT) => {}
-            Some(newer) => {
-                let known = Manifest::FORMAT;
-                return Err(format!(
-                    "it was made by a newer fleet: its manifest has format {newer}, this one knows {known}"
-                ));
-            }
-            None => return Err(format!("{text}: it does not say its format")),
-        }
-        serde_json::from_value(value).map_err(|error| format!("{text}: {error}"))
-    }
 }
 
 /// A folder on this host or a bucket, and its path in the snapshot.
@@ -285,12 +239,8 @@ pub struct Restored {
 }
 
 /// How a restore treats what gives programs more rights than who starts them.
-pub fn restore_options(privileges: Privileges) -> fleet_repository::RestoreOptions {
-    let privileges = match privileges {
-        Privileges::Kept => fleet_repository::Privileges::AsBefore,
-        Privileges::Cleared => fleet_repository::Privileges::Cleared,
-    };
-    fleet_repository::RestoreOptions { privileges, ..Default::default() }
+pub fn restore_options(privileges: Privileges) -> RestoreOptions {
+    RestoreOptions { privileges, ..Default::default() }
 }
 
 /// In words what was put back.

@@ -61,15 +61,8 @@ impl CoordinatorBackend {
     }
 
     fn name_of(&self, kind: FileKind, id: Option<&FileId>) -> fleet_proto::v1::FileName {
-        use fleet_proto::v1::FileKind as Wire;
-        let wire = match kind {
-            FileKind::Config => Wire::Config,
-            FileKind::Key => Wire::Key,
-            FileKind::Snapshot => Wire::Snapshot,
-            FileKind::Index => Wire::Index,
-            FileKind::Pack => Wire::Pack,
-        };
         let id = id.filter(|_| kind != FileKind::Config).map(ToString::to_string).unwrap_or_default();
+        let wire = fleet_proto::v1::FileKind::from(kind);
         let (repository, instance) = (self.way.repository.clone(), self.way.instance.clone());
         fleet_proto::v1::FileName { repository, instance, kind: wire.into(), id }
     }

@@ -10,6 +10,7 @@ mod data_request;
 mod data_result;
 mod due;
 mod dump_validator;
+mod file_kind;
 mod manifest;
 mod policy;
 mod recovery_sheet;
@@ -41,11 +42,12 @@ pub use data_request::{BackupSource, DataAction, DataKind, DataRequest, Others, 
 pub use data_result::{CopyMade, DataResult, DrillMade, RestoreMade};
 pub use due::{About, Due, backup_due, drill_due, forget_due};
 pub use dump_validator::DumpValidator;
+pub use file_kind::FileKind;
 pub use fleet_compose::store::{
     Bucket, Check, Commands, DatabaseEngine, DatabaseQuestion, EngineKind, Expected, Files, Rebuild, Server, Store,
     StoreKind, is_pattern, matches_pattern, rebuild_lines,
 };
-pub use manifest::{Cause, Counted, Hold, HoldKind, Kept, Manifest, Part, Root};
+pub use manifest::{Cause, Counted, Hold, HoldKind, Kept, Manifest, ManifestError, Part, Root};
 pub use policy::{BackupPolicy, DEADLINE, Held, Keep, PolicyError};
 pub use recovery_sheet::RecoverySheet;
 pub use repository::{RepositoryDesired, RepositoryLocation};

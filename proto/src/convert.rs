@@ -16,7 +16,7 @@ mod result;
 
 pub use joiner::incoming_joiner;
 pub use order::{OutgoingOrder, incoming_order};
-pub use repository::{FileKind, RepositoryFile, RepositoryFiles, is_sha256, repository_file, repository_files};
+pub use repository::{RepositoryFile, RepositoryFiles, is_sha256, repository_file, repository_files};
 
 use fleet_core::labels::LabelError;
 use fleet_core::names::NameError;

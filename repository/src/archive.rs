@@ -16,7 +16,6 @@ pub use sample::FileHash;
 pub use streams::{ArchivedStream, ArchivedStreams, Stream};
 pub use trees::{ArchivedTrees, BucketTree, Tree, TreeSize, Trees};
 
-use crate::backend::FileId;
 use crate::backup::{Kind, Part, tags};
 use crate::error::{Error, Result};
 use crate::gate::Gate;
@@ -24,6 +23,7 @@ use crate::repository::{Repository, RusticRepository};
 use crate::resume::Register;
 use crate::run::{Chunks, Indexes, Removal, Run};
 use crate::rustic_backend::Snapshots;
+use fleet_core::names::SnapshotId;
 use fleet_core::time::Time;
 use rustic_core::jiff::{Timestamp, tz::TimeZone};
 use rustic_core::repofile::SnapshotFile;
@@ -42,7 +42,7 @@ struct Job<'a, S> {
     kind: Kind,
     chunks: Chunks,
     gate: Arc<Gate>,
-    parent: Option<FileId>,
+    parent: Option<SnapshotId>,
     paths: Vec<PathBuf>,
     source: S,
     snapshots: Snapshots,
@@ -57,16 +57,16 @@ struct Done {
 
 impl Repository {
     /// Writes the snapshot that makes a backup exist. The last thing to be done for it.
-    pub fn write_set(&self, part: &Part, manifest: Vec<u8>) -> Result<FileId> {
+    pub fn write_set(&self, part: &Part, manifest: Vec<u8>) -> Result<SnapshotId> {
         self.write_note(Kind::Set, MANIFEST, part, manifest)
     }
 
     /// Writes down what a drill of a backup found.
-    pub fn write_proof(&self, part: &Part, proof: Vec<u8>) -> Result<FileId> {
+    pub fn write_proof(&self, part: &Part, proof: Vec<u8>) -> Result<SnapshotId> {
         self.write_note(Kind::Proof, PROOF, part, proof)
     }
 
-    fn write_note(&self, kind: Kind, name: &str, part: &Part, note: Vec<u8>) -> Result<FileId> {
+    fn write_note(&self, kind: Kind, name: &str, part: &Part, note: Vec<u8>) -> Result<SnapshotId> {
         if note.len() as u64 > crate::listing::MAX_MANIFEST {
             return Err(Error::refused(format!("`{name}` is larger than 16 MiB")));
         }
@@ -118,7 +118,7 @@ impl Repository {
 fn new_snapshot(part: &Part, kind: Kind) -> Result<SnapshotFile> {
     let mut snapshot = SnapshotFile::default();
     // Not all of its fields are to be seen, so it cannot be written down at once.
-    (snapshot.time, snapshot.hostname) = (timestamp(part.time)?.to_zoned(TimeZone::UTC), part.host.clone());
+    (snapshot.time, snapshot.hostname) = (timestamp(part.time)?.to_zoned(TimeZone::UTC), part.host.to_string());
     snapshot.program_version = format!("fleet {}", env!("CARGO_PKG_VERSION"));
     tags(&part.backup, kind).into_iter().for_each(|tag| snapshot.tags.add(tag));
     Ok(snapshot)

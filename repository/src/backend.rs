@@ -12,6 +12,8 @@ pub(crate) use s3::{connected, refine};
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
+pub use fleet_core::backup::FileKind;
+use fleet_core::names::SnapshotId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::io;
@@ -20,60 +22,35 @@ use std::str::FromStr;
 /// The largest file that a repository is taken to hold.
 pub const MAX_FILE: u64 = u32::MAX as u64;
 
-/// What a file of a repository is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FileKind {
-    /// There is exactly one; its id counts for nothing.
-    Config,
-    Key,
-    Snapshot,
-    Index,
-    Pack,
-}
-
-impl FileKind {
-    pub const ALL: [Self; 5] = [Self::Config, Self::Key, Self::Snapshot, Self::Index, Self::Pack];
-
-    /// The folder of such files in restic's layout; of the config, its name.
-    pub fn folder(self) -> &'static str {
-        match self {
-            Self::Config => "config",
-            Self::Key => "keys",
-            Self::Snapshot => "snapshots",
-            Self::Index => "index",
-            Self::Pack => "data",
-        }
-    }
-
-    /// The path of a file, below the repository, in restic's layout.
-    pub fn path(self, id: &FileId) -> String {
-        match self {
-            Self::Config => self.folder().to_owned(),
-            Self::Pack => {
-                let name = id.to_string();
-                format!("{}/{}/{name}", self.folder(), &name[..2])
-            }
-            Self::Key | Self::Snapshot | Self::Index => format!("{}/{id}", self.folder()),
-        }
-    }
-}
-
-impl fmt::Display for FileKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Config => "config",
-            Self::Key => "key",
-            Self::Snapshot => "snapshot",
-            Self::Index => "index",
-            Self::Pack => "pack",
-        })
-    }
-}
-
 /// The name of a file: the SHA-256 of what is in it. All zero for the config.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(pub [u8; 32]);
+
+impl FileId {
+    /// Returns the path of the file of a kind that has this id, below the repository, in restic's layout.
+    pub fn path(&self, kind: FileKind) -> String {
+        match kind {
+            FileKind::Config => kind.folder().to_owned(),
+            FileKind::Pack => {
+                let name = self.to_string();
+                format!("{}/{}/{name}", kind.folder(), &name[..2])
+            }
+            FileKind::Key | FileKind::Snapshot | FileKind::Index => format!("{}/{self}", kind.folder()),
+        }
+    }
+}
+
+impl From<FileId> for SnapshotId {
+    fn from(id: FileId) -> Self {
+        id.to_string().parse().expect("a file's id is 64 lower-case hex digits, and so is a snapshot's")
+    }
+}
+
+impl From<&SnapshotId> for FileId {
+    fn from(id: &SnapshotId) -> Self {
+        id.as_str().parse().expect("a snapshot's id is 64 lower-case hex digits, and so is a file's")
+    }
+}
 
 impl fmt::Display for FileId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

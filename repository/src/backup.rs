@@ -2,53 +2,10 @@
 //!
 //! A backup exists if and only if its `set` snapshot exists, which is written last and holds nothing but `manifest.json`.
 
-use crate::backend::FileId;
+use fleet_core::backup::{Manifest, ManifestError, Snapshots};
+use fleet_core::names::{BackupId, HostName, SnapshotId};
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
-
-/// The longest id of a backup.
-const MAX_ID: usize = 128;
-
-/// The name of a backup: letters, digits, `.`, `_` and `-`, at most 128.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct BackupId(String);
-
-/// What was given is no name of a backup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a backup's id is made of at most {MAX_ID} letters, digits, `.`, `_` and `-`")]
-pub struct NotABackupId;
-
-impl FromStr for BackupId {
-    type Err = NotABackupId;
-
-    fn from_str(text: &str) -> Result<Self, NotABackupId> {
-        Self::try_from(text.to_owned())
-    }
-}
-
-impl TryFrom<String> for BackupId {
-    type Error = NotABackupId;
-
-    fn try_from(text: String) -> Result<Self, NotABackupId> {
-        let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-        if is_plain && !text.is_empty() && text.len() <= MAX_ID { Ok(Self(text)) } else { Err(NotABackupId) }
-    }
-}
-
-impl From<BackupId> for String {
-    fn from(id: BackupId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for BackupId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Which snapshot of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -80,7 +37,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     pub backup: BackupId,
-    pub host: String,
+    pub host: HostName,
     pub time: Time,
 }
 
@@ -90,7 +47,7 @@ pub struct PartRecord {
     pub time: Time,
     pub backup: BackupId,
     pub kind: Kind,
-    pub snapshot: FileId,
+    pub snapshot: SnapshotId,
     pub host: String,
 }
 
@@ -101,7 +58,7 @@ pub struct SetRecord {
     pub time: Time,
     pub host: String,
     /// The snapshot that makes the backup exist.
-    pub set: FileId,
+    pub set: SnapshotId,
     /// Its other snapshots, dumps before files.
     pub parts: Vec<PartRecord>,
     /// What `manifest.json` holds: nothing to this crate but bytes.
@@ -109,12 +66,60 @@ pub struct SetRecord {
     pub manifest: Vec<u8>,
 }
 
+impl SetRecord {
+    /// Returns the snapshots that the backup is made of. Parts of an interrupted run may carry the same id; those of the run that
+    /// came to its end have the time of the set.
+    pub fn snapshots(&self) -> Snapshots {
+        let part = |kind: Kind| {
+            let of_kind = || self.parts.iter().filter(move |part| part.kind == kind);
+            let of_run = of_kind().find(|part| part.time == self.time);
+            of_run.or_else(|| of_kind().next_back()).map(|part| part.snapshot.clone())
+        };
+        Snapshots { set: self.set.clone(), dumps: part(Kind::Dumps), files: part(Kind::Files) }
+    }
+
+    /// Returns the same backup, made of the snapshots that were noted when it was made: others may carry its id.
+    #[must_use]
+    pub fn made_of(mut self, noted: &Snapshots) -> Self {
+        self.parts.retain(|part| noted.has(&part.snapshot));
+        self
+    }
+
+    /// Reads the manifest.
+    ///
+    /// # Errors
+    /// Fails where its format is newer than this program, or where it is not a manifest.
+    pub fn read_manifest(&self) -> Result<Manifest, ManifestError> {
+        Manifest::from_json(&self.manifest)
+    }
+}
+
+/// The backup that a snapshot belongs to, as far as its tags tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SnapshotOwner {
+    Backup(BackupId),
+    /// Its tags have an id that is none of a backup of fleet: it is not part of any.
+    Foreign,
+    /// It cannot be read, or has no tags of a backup: it may be part of any.
+    Unknown,
+}
+
+impl SnapshotOwner {
+    pub(crate) fn from_tags<'a>(tags: impl Iterator<Item = &'a String>) -> Self {
+        match values(tags) {
+            (Some(id), Some(_)) => backup_id(id).map_or(Self::Foreign, Self::Backup),
+            (_, None) | (None, _) => Self::Unknown,
+        }
+    }
+}
+
 /// What a drill of a backup found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProofRecord {
     pub backup: BackupId,
     pub time: Time,
-    pub snapshot: FileId,
+    pub snapshot: SnapshotId,
     /// What `proof.json` holds: nothing to this crate but bytes.
     #[serde(with = "crate::worker::hexadecimal")]
     pub proof: Vec<u8>,
@@ -125,17 +130,34 @@ pub(crate) fn tags(backup: &BackupId, kind: Kind) -> [String; 2] {
     [format!("backup={backup}"), format!("kind={}", kind.word())]
 }
 
+/// Prefix of the ids of a coordinator's own backups in version 0.1: the rest is their time in milliseconds.
+const OWN_PREFIX: &str = "own-";
+
+/// Reads a backup's id from its tag.
+fn backup_id(tag: &str) -> Option<BackupId> {
+    match tag.strip_prefix(OWN_PREFIX).filter(|time| !time.is_empty()) {
+        Some(time) => format!("{time:0>24}").parse().ok(),
+        None => tag.parse().ok(),
+    }
+}
+
 /// The backup and the kind that tags tell; nothing where the snapshot is not one of ours.
 pub(crate) fn from_tags<'a>(tags: impl Iterator<Item = &'a String>) -> Option<(BackupId, Kind)> {
+    let (id, kind) = values(tags);
+    id.and_then(backup_id).zip(kind)
+}
+
+/// Returns what the two tags say, whoever wrote them.
+fn values<'a>(tags: impl Iterator<Item = &'a String>) -> (Option<&'a str>, Option<Kind>) {
     let (mut backup, mut kind) = (None, None);
     for tag in tags {
         match tag.split_once('=') {
-            Some(("backup", id)) => backup = id.parse().ok(),
+            Some(("backup", id)) => backup = Some(id),
             Some(("kind", word)) => kind = Kind::from_word(word),
             _ => {}
         }
     }
-    backup.zip(kind)
+    (backup, kind)
 }
 
 #[cfg(test)]
@@ -144,7 +166,7 @@ mod tests {
 
     #[test]
     fn tags_tell_what_they_were_made_of() {
-        let id: BackupId = "b-2026.11_20".parse().expect("an id");
+        let id: BackupId = "0123456789abcdef01234567".parse().expect("an id");
         for kind in [Kind::Dumps, Kind::Files, Kind::Set, Kind::Proof] {
             assert_eq!(from_tags(tags(&id, kind).iter()), Some((id.clone(), kind)));
         }
@@ -152,9 +174,25 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_would_break_a_tag_is_refused() {
-        for wrong in ["", "a,b", "a b", "a=b", "ä", &"x".repeat(129)] {
-            assert_eq!(wrong.parse::<BackupId>(), Err(NotABackupId), "{wrong}");
+    fn own_backups_of_version_0_1_are_found() {
+        let tags = ["backup=own-01790000000000".to_owned(), "kind=set".to_owned()];
+        let id: BackupId = "000000000001790000000000".parse().expect("an id");
+        assert_eq!(from_tags(tags.iter()), Some((id, Kind::Set)));
+    }
+
+    #[test]
+    fn an_id_that_is_none_of_ours_is_no_backup() {
+        for wrong in ["", "a,b", "b1", "own-", "0123456789ABCDEF01234567"] {
+            let tags = [format!("backup={wrong}"), "kind=set".to_owned()];
+            assert_eq!(from_tags(tags.iter()), None, "{wrong}");
+            assert_eq!(SnapshotOwner::from_tags(tags.iter()), SnapshotOwner::Foreign, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_without_tags_of_a_backup_may_be_anybodys() {
+        for tags in [vec![], vec!["backup=0123456789abcdef01234567".to_owned()], vec!["kind=set".to_owned()]] {
+            assert_eq!(SnapshotOwner::from_tags(tags.iter()), SnapshotOwner::Unknown, "{tags:?}");
         }
     }
 }

@@ -3,12 +3,13 @@
 mod packs;
 
 use crate::backend::{BackendError, FileId, FileKind};
-use crate::backup::{BackupId, from_tags};
+use crate::backup::SnapshotOwner;
 use crate::damage::{Unreadable, is_of_one_file};
 use crate::error::{Error, Result};
 use crate::format::{BlobKind, Index, IndexFile};
 use crate::reader::{Blobs, content, own, subtree};
 use crate::repository::Repository;
+use fleet_core::names::SnapshotId;
 use packs::BadPlaces;
 use rustic_core::repofile::NodeType;
 use serde::{Deserialize, Serialize};
@@ -43,9 +44,8 @@ pub struct DamagedPack {
 /// A snapshot of which something cannot be read back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DamagedBackup {
-    /// Unknown where the snapshot itself cannot be read, or is not one of ours.
-    pub backup: Option<BackupId>,
-    pub snapshot: FileId,
+    pub owner: SnapshotOwner,
+    pub snapshot: SnapshotId,
     /// What in it, the first twenty.
     pub paths: Vec<String>,
 }
@@ -85,17 +85,18 @@ impl Repository {
         let mut trees =
             Trees { blobs: Blobs::new(self, index.clone()), index: &index, bad: &bad, known: HashMap::new() };
         for (snapshot, _) in self.list_files(FileKind::Snapshot)? {
-            let (backup, paths) = match self.snapshot(&snapshot) {
+            let (owner, paths) = match self.snapshot(&snapshot) {
                 Ok(file) => {
-                    let backup = from_tags(file.tags.iter()).map(|(backup, _)| backup);
-                    (backup, trees.damaged_below(&own(&file.tree)?, 0)?.to_vec())
+                    (SnapshotOwner::from_tags(file.tags.iter()), trees.damaged_below(&own(&file.tree)?, 0)?.to_vec())
                 }
                 Err(Error::Backend { source: BackendError::Missing, .. }) => continue,
-                Err(Error::Damaged { reason, .. }) => (None, vec![format!("the snapshot itself: {reason}")]),
+                Err(Error::Damaged { reason, .. }) => {
+                    (SnapshotOwner::Unknown, vec![format!("the snapshot itself: {reason}")])
+                }
                 Err(error) => return Err(error),
             };
             if !paths.is_empty() {
-                report.damaged.push(DamagedBackup { backup, snapshot, paths });
+                report.damaged.push(DamagedBackup { owner, snapshot: snapshot.into(), paths });
             }
         }
         Ok(report)

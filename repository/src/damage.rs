@@ -1,9 +1,9 @@
 //! Files of a repository that cannot be read: passed over, so that the others stay, and told beside them.
 
 use crate::backend::{BackendError, FileId, FileKind};
-use crate::backup::BackupId;
 use crate::error::{Error, Result};
 use crate::repository::Repository;
+use fleet_core::names::BackupId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;

@@ -1,10 +1,11 @@
 //! Forgetting backups, and removing what no backup needs any more.
 
-use crate::backend::FileKind;
-use crate::backup::{BackupId, Kind};
+use crate::backend::{FileId, FileKind};
+use crate::backup::Kind;
 use crate::error::Result;
 use crate::repository::{Repository, RusticRepository};
 use crate::run::{Removal, Run};
+use fleet_core::names::BackupId;
 use rustic_core::jiff::Span;
 use rustic_core::{LimitOption, PruneOptions};
 use serde::{Deserialize, Serialize};
@@ -46,7 +47,7 @@ impl Repository {
         let mut parts = known;
         parts.sort_by_key(|part| part.kind != Kind::Set);
         for part in &parts {
-            let removed = self.place().remove(FileKind::Snapshot, &part.snapshot);
+            let removed = self.place().remove(FileKind::Snapshot, &FileId::from(&part.snapshot));
             removed.map_err(self.at_place("forget a snapshot"))?;
         }
         let names: BTreeSet<_> = parts.iter().map(|part| part.backup.clone()).collect();
@@ -101,21 +102,25 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    const FIRST: &str = "0000000000000000000000b1";
+    const SECOND: &str = "0000000000000000000000b2";
+
     #[test]
     fn a_pack_is_in_an_index_for_as_long_as_it_is_there() {
         let folder = tempfile::tempdir().expect("a folder");
         let secrets = Secrets::generate().expect("secrets");
         let place: Arc<dyn Backend> = Arc::new(FolderBackend::new(folder.path()));
         let repository = Repository::create(&place, &secrets).expect("created");
-        for backup in ["b1", "b2"] {
-            let part = Part { backup: backup.parse().expect("an id"), host: "a".to_owned(), time: Time(1) };
+        for backup in [FIRST, SECOND] {
+            let part =
+                Part { backup: backup.parse().expect("an id"), host: "a".parse().expect("a name"), time: Time(1) };
             let mut content = vec![0; 2_000_000];
             getrandom::fill(&mut content).expect("noise");
             let reader = Box::new(std::io::Cursor::new(content));
             let stream = Stream { name: "a".to_owned(), expected: None, reader };
             repository.archive_streams(&part, vec![stream], &Arc::default()).expect("archived");
         }
-        repository.forget(&BTreeSet::from(["b1".parse().expect("an id")])).expect("forgotten");
+        repository.forget(&BTreeSet::from([FIRST.parse().expect("an id")])).expect("forgotten");
         let removed = Arc::new(AtomicU64::new(0));
         // Somebody begins a run whenever something is removed.
         let (path, keys, packs) = (folder.path().to_owned(), secrets.clone(), removed.clone());
@@ -141,7 +146,7 @@ mod tests {
         let secrets = Secrets::generate().expect("secrets");
         let place: Arc<dyn Backend> = Arc::new(FolderBackend::new(folder.path()));
         let repository = Repository::create(&place, &secrets).expect("created");
-        let part = Part { backup: "b1".parse().expect("an id"), host: "a".to_owned(), time: Time(1) };
+        let part = Part { backup: FIRST.parse().expect("an id"), host: "a".parse().expect("a name"), time: Time(1) };
         let reader = Box::new(std::io::Cursor::new(vec![7; 100_000]));
         let stream = Stream { name: "a".to_owned(), expected: None, reader };
         repository.archive_streams(&part, vec![stream], &Arc::default()).expect("archived");

@@ -38,7 +38,7 @@ pub use archive::{
     ArchivedStream, ArchivedStreams, ArchivedTrees, BucketTree, FileHash, Stream, Tree, TreeSize, Trees,
 };
 pub use backend::{Backend, BackendError, FileId, FileKind};
-pub use backup::{BackupId, Kind, Part, PartRecord, ProofRecord, SetRecord};
+pub use backup::{Kind, Part, PartRecord, ProofRecord, SetRecord, SnapshotOwner};
 pub use check::{CheckReport, DamagedBackup, DamagedPack, ReadData};
 pub use damage::Unreadable;
 pub use damage::is_of_one_file;
@@ -48,6 +48,6 @@ pub use gate::Gate;
 pub use listing::{Entry, EntryKind, MAX_MANIFEST, Proofs, Sets};
 pub use reader::StreamReader;
 pub use repository::{Repository, Stats};
-pub use restore::{Existing, OnDamage, Owners, Privileges, RestoreOptions, Restored};
+pub use restore::{Existing, OnDamage, Owners, RestoreOptions, Restored};
 pub use resume::Resumed;
 pub use secrets::Secrets;

@@ -2,12 +2,13 @@
 
 use crate::archive::{MANIFEST, PROOF};
 use crate::backend::{BackendError, FileId, FileKind};
-use crate::backup::{BackupId, Kind, PartRecord, ProofRecord, SetRecord, from_tags};
+use crate::backup::{Kind, PartRecord, ProofRecord, SetRecord, from_tags};
 use crate::damage::{Unreadable, pass_over};
 use crate::error::{Error, Result};
 use crate::format::{BlobKind, Index};
 use crate::reader::{Blobs, names, own, subtree};
 use crate::repository::Repository;
+use fleet_core::names::{BackupId, SnapshotId};
 use fleet_core::time::Time;
 use rustic_core::repofile::{NodeType, SnapshotFile};
 use serde::{Deserialize, Serialize};
@@ -137,7 +138,7 @@ impl Repository {
         all_unreadable.splice(0..0, unreadable.into_iter().chain(self.unreadable_config()));
         let found = read.into_iter().map(|(record, manifest)| {
             let mut parts = parts.get(&record.backup).cloned().unwrap_or_default();
-            parts.sort_by_key(|part| (part.kind, part.time, part.snapshot));
+            parts.sort_by(|a, b| (a.kind, a.time, &a.snapshot).cmp(&(b.kind, b.time, &b.snapshot)));
             let PartRecord { backup, time, host, snapshot, .. } = record;
             SetRecord { backup, time, host, set: snapshot, parts, manifest }
         });
@@ -180,9 +181,9 @@ impl Repository {
     }
 
     /// What is in a folder of a snapshot; in its root where the path is empty. In the order of names.
-    pub fn list(&self, snapshot: &FileId, path: impl AsRef<OsStr>) -> Result<Vec<Entry>> {
+    pub fn list(&self, snapshot: &SnapshotId, path: impl AsRef<OsStr>) -> Result<Vec<Entry>> {
         let path = path.as_ref();
-        let root = own(&self.snapshot(snapshot)?.tree)?;
+        let root = own(&self.snapshot(&snapshot.into())?.tree)?;
         let blobs = Blobs::new(self, Arc::new(self.load_index()?));
         let folder = if names(path).next().is_none() {
             root
@@ -274,7 +275,7 @@ impl Repository {
         let (mut known, mut unreadable) = (Vec::new(), Vec::new());
         for ((id, _), snapshot) in ids.iter().zip(read) {
             let Some(snapshot) = snapshot else { continue };
-            known.extend(pass_over(snapshot, &mut unreadable)?.and_then(|snapshot| record(*id, snapshot)));
+            known.extend(pass_over(snapshot, &mut unreadable)?.and_then(|snapshot| record((*id).into(), snapshot)));
         }
         known.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(Parts { known, unreadable })
@@ -297,10 +298,10 @@ fn readable<T>(note: Result<T>) -> Result<std::result::Result<T, String>> {
 }
 
 fn unreadable_note(record: &PartRecord, why: String) -> Unreadable {
-    Unreadable { kind: FileKind::Snapshot, file: record.snapshot, backup: Some(record.backup.clone()), why }
+    Unreadable { kind: FileKind::Snapshot, file: (&record.snapshot).into(), backup: Some(record.backup.clone()), why }
 }
 
-fn record(snapshot: FileId, file: SnapshotFile) -> Option<(PartRecord, SnapshotFile)> {
+fn record(snapshot: SnapshotId, file: SnapshotFile) -> Option<(PartRecord, SnapshotFile)> {
     let (backup, kind) = from_tags(file.tags.iter())?;
     let time = Time(u64::try_from(file.time.timestamp().as_millisecond()).unwrap_or(0));
     Some((PartRecord { time, backup, kind, snapshot, host: file.hostname.clone() }, file))

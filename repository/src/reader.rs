@@ -8,6 +8,7 @@ use crate::format::index::Location;
 use crate::format::{BlobKind, Index};
 use crate::repository::Repository;
 use bytes::Bytes;
+use fleet_core::names::SnapshotId;
 use rustic_core::repofile::{Node, Tree};
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
@@ -228,9 +229,9 @@ pub struct StreamReader<'a> {
 
 impl Repository {
     /// Opens one file of a snapshot.
-    pub fn read_stream(&self, snapshot: &FileId, path: impl AsRef<OsStr>) -> Result<StreamReader<'_>> {
+    pub fn read_stream(&self, snapshot: &SnapshotId, path: impl AsRef<OsStr>) -> Result<StreamReader<'_>> {
         let path = path.as_ref();
-        let root = own(&self.snapshot(snapshot)?.tree)?;
+        let root = own(&self.snapshot(&snapshot.into())?.tree)?;
         let blobs = Blobs::new(self, Arc::new(self.load_index()?));
         let node = blobs.find(&root, path)?;
         if !node.is_file() {

@@ -11,6 +11,8 @@ use crate::backend::FileId;
 use crate::error::{Error, Result, brief};
 use crate::reader::{Blobs, own, subtree};
 use crate::repository::Repository;
+use fleet_core::backup::Privileges;
+use fleet_core::names::SnapshotId;
 use put::{MadeFile, Put};
 use rustic_core::repofile::{Node, NodeType};
 use serde::{Deserialize, Serialize};
@@ -45,17 +47,6 @@ pub enum Owners {
     Mine,
 }
 
-/// What becomes of bits and attributes that give a program more rights than who starts it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Privileges {
-    /// They are set again, capabilities where this process may.
-    #[default]
-    AsBefore,
-    /// Files lose them, and are named: the backup is another host's. Folders keep theirs, which only say whose new files are.
-    Cleared,
-}
-
 /// What to do about a file that cannot be read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,13 +58,21 @@ pub enum OnDamage {
 }
 
 /// How to restore.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RestoreOptions {
     pub existing: Existing,
     pub owners: Owners,
     pub on_damage: OnDamage,
+    /// Folders keep their bits: these only say whose new files are.
     pub privileges: Privileges,
+}
+
+impl Default for RestoreOptions {
+    fn default() -> Self {
+        let (existing, owners, on_damage) = (Existing::default(), Owners::default(), OnDamage::default());
+        Self { existing, owners, on_damage, privileges: Privileges::Kept }
+    }
 }
 
 /// What was restored.
@@ -107,8 +106,14 @@ const MAX_REMARKS: u64 = 100;
 
 impl Repository {
     /// Restores what is in a folder of a snapshot (all of it, where the path is empty) into `to`.
-    pub fn restore_tree(&self, snapshot: &FileId, path: &str, to: &Path, options: &RestoreOptions) -> Result<Restored> {
-        let root = own(&self.snapshot(snapshot)?.tree)?;
+    pub fn restore_tree(
+        &self,
+        snapshot: &SnapshotId,
+        path: &str,
+        to: &Path,
+        options: &RestoreOptions,
+    ) -> Result<Restored> {
+        let root = own(&self.snapshot(&snapshot.into())?.tree)?;
         let blobs = Blobs::new(self, Arc::new(self.load_index()?));
         let (tree, node) = if path.split('/').all(str::is_empty) {
             (root, None)

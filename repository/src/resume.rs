@@ -220,7 +220,11 @@ mod tests {
         let place: Arc<dyn Backend> = Arc::new(FolderBackend::new(folder.path()));
         let mut repository = Repository::create(&place, &secrets).expect("created");
         repository.name_packs_every(Duration::ZERO);
-        let part = Part { backup: "b1".parse().expect("an id"), host: "a".to_owned(), time: Time(1) };
+        let part = Part {
+            backup: "0000000000000000000000b1".parse().expect("an id"),
+            host: "a".parse().expect("a name"),
+            time: Time(1),
+        };
         let mut noise = vec![0; 40 << 20];
         getrandom::fill(&mut noise).expect("noise");
         let reader = Box::new(std::io::Cursor::new(noise));

@@ -166,7 +166,7 @@ impl ReadBackend for RusticBackend {
     }
 
     fn warmup_path(&self, tpe: FileType, id: &Id) -> String {
-        file_id(id).map(|id| kind(tpe).path(&id)).unwrap_or_default()
+        file_id(id).map(|id| id.path(kind(tpe))).unwrap_or_default()
     }
 }
 

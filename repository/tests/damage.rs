@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{Home, are_equal, gate, id, noise, part, part_at, read_all, stream};
+use common::{Home, are_equal, gate, id, noise, part, part_at, read_all, short, stream};
+use fleet_core::names::SnapshotId;
 use fleet_repository::{
-    CheckReport, Error, FileId, FileKind, OnDamage, Prune, ReadData, Repository, RestoreOptions, Tree, Trees,
+    CheckReport, Error, FileKind, OnDamage, Prune, ReadData, Repository, RestoreOptions, SnapshotOwner, Tree, Trees,
     Unreadable,
 };
 use std::collections::BTreeSet;
@@ -12,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Two backups, and the snapshots of their dumps.
-fn two_backups(home: &Home) -> [FileId; 2] {
+fn two_backups(home: &Home) -> [SnapshotId; 2] {
     let repository = home.open();
     [("b1", 1), ("b2", 2)].map(|(backup, seed)| {
         let dump = stream("a.sql", noise(seed, 300_000));
@@ -42,7 +43,7 @@ fn name(file: &Path) -> String {
 
 fn listed(repository: &Repository) -> (Vec<String>, Vec<Unreadable>) {
     let found = repository.sets().expect("listed");
-    (found.sets.into_iter().map(|set| set.backup.to_string()).collect(), found.unreadable)
+    (found.sets.into_iter().map(|set| short(&set.backup)).collect(), found.unreadable)
 }
 
 /// A prune says which file stands in its way, and removes nothing.
@@ -107,7 +108,7 @@ fn a_manifest_that_cannot_be_read_is_told_with_its_backup() {
     flip(largest, 1000);
     let (names, unreadable) = listed(&home.open());
     assert_eq!(names, ["b1", "b2"]);
-    let told: Vec<_> = unreadable.iter().map(|it| (it.kind, it.backup.as_ref().map(ToString::to_string))).collect();
+    let told: Vec<_> = unreadable.iter().map(|it| (it.kind, it.backup.as_ref().map(short))).collect();
     assert_eq!(told, [(FileKind::Snapshot, Some("b3".to_owned()))]);
 }
 
@@ -131,7 +132,7 @@ fn what_a_damaged_index_named_is_named_anew_and_backups_go_on() {
     assert!(read_all(&repository, &second, "a.sql") == noise(2, 300_000));
     let report = checked(&home);
     assert_eq!(report.damaged_indexes.len(), indexes.len());
-    assert!(report.damaged.iter().all(|it| it.backup == Some(id("b3"))), "{report:?}");
+    assert!(report.damaged.iter().all(|it| it.owner == SnapshotOwner::Backup(id("b3"))), "{report:?}");
 
     let resumed = repository.resume().expect("made known");
     assert!(resumed.packs >= 2 && resumed.unreadable_indexes == indexes.len() as u64, "{resumed:?}");
@@ -235,7 +236,7 @@ fn a_damaged_pack_is_named_with_what_it_damages_and_the_rest_is_rescued() {
     let name = pack.file_name().expect("a name").to_string_lossy().into_owned();
     assert_eq!(report.damaged_packs.iter().map(|pack| pack.pack.to_string()).collect::<Vec<_>>(), [name]);
     let [damaged] = report.damaged.as_slice() else { panic!("one backup: {report:?}") };
-    assert_eq!(damaged.backup.as_ref().map(ToString::to_string), Some("b1".to_owned()));
+    assert_eq!(damaged.owner, SnapshotOwner::Backup(id("b1")));
     assert_eq!(damaged.paths.len(), 1, "{damaged:?}");
 
     let to = home.folder.path().join("to");

@@ -9,7 +9,8 @@
 mod common;
 
 use common::{Home, part};
-use fleet_repository::{Gate, Privileges, RestoreOptions, Tree, Trees};
+use fleet_core::backup::Privileges;
+use fleet_repository::{Gate, RestoreOptions, Tree, Trees};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
@@ -83,7 +84,7 @@ fn archives_and_restores() {
         let options = RestoreOptions { privileges, ..RestoreOptions::default() };
         home.open().restore_tree(&archived.snapshot, "files", to, &options).expect("restored")
     };
-    let restored = restore(&to, Privileges::AsBefore);
+    let restored = restore(&to, Privileges::Kept);
     assert_eq!((restored.files, restored.others, restored.left_out), (3, 2, 0));
     assert_eq!(restored.remarks.len(), 1, "{:?}", restored.remarks);
     assert!(restored.remarks[0].contains("ping`: its capabilities cannot be set"), "{:?}", restored.remarks);

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Home, noise, part, part_at};
+use common::{Home, id, noise, part, part_at, short};
 use fleet_repository::worker::{
     Answer, BackendSpec, FailureKind, Limits, Next, Request, StreamSpec, Work, Worker, WorkerError,
 };
@@ -61,7 +61,7 @@ async fn a_worker_does_all_that_it_is_asked() {
     let Answer::Sets(sets) = ask(&home, Work::Sets).await.expect("an answer") else { panic!("another answer") };
     let sets = sets.sets;
     assert!(sets.len() == 1 && sets[0].manifest == manifest && sets[0].parts.len() == 2);
-    let set = |backup: &str, most| Work::Set { backup: backup.parse().expect("an id"), most };
+    let set = |backup: &str, most| Work::Set { backup: id(backup), most };
     let Answer::Sets(one) = ask(&home, set("b1", 4 << 20)).await.expect("an answer") else { panic!("another answer") };
     assert_eq!(one.sets, sets);
     let Answer::Sets(none) = ask(&home, set("b2", 4 << 20)).await.expect("an answer") else { panic!("another answer") };
@@ -95,10 +95,10 @@ async fn manifests_that_are_too_much_together_hide_no_new_backup_and_are_no_dama
         ask(&home, Work::WriteSet { part, manifest: manifest(number) }).await.expect("an answer");
     }
     let Answer::Sets(found) = ask(&home, Work::Sets).await.expect("an answer") else { panic!("another answer") };
-    assert_eq!(found.sets.iter().map(|set| set.backup.to_string()).collect::<Vec<_>>(), ["b2", "b3"]);
-    assert_eq!(found.unread.iter().map(|part| part.backup.to_string()).collect::<Vec<_>>(), ["b1"]);
+    assert_eq!(found.sets.iter().map(|set| short(&set.backup)).collect::<Vec<_>>(), ["b2", "b3"]);
+    assert_eq!(found.unread.iter().map(|part| short(&part.backup)).collect::<Vec<_>>(), ["b1"]);
     assert_eq!(found.unreadable, []);
-    let one = Work::Set { backup: "b1".parse().expect("an id"), most: MAX_MANIFEST };
+    let one = Work::Set { backup: id("b1"), most: MAX_MANIFEST };
     let Answer::Sets(one) = ask(&home, one).await.expect("an answer") else { panic!("another answer") };
     assert!(one.sets.len() == 1 && one.sets[0].manifest == manifest(1));
     assert!(one.unread.is_empty() && one.unreadable.is_empty());

@@ -8,17 +8,17 @@ pub use buckets::s3_address;
 
 use super::{
     Ahead, BucketFilled, BucketFound, Label, ProgressSink, Repositories, Repository, RepositoryError, Restored,
-    RootKept, SetFound, StreamsWriter, Tree, TreeOrigin, TreesKept, Trouble, put_back, restore_options,
+    RootKept, StreamsWriter, Tree, TreeOrigin, TreesKept, Trouble, put_back, restore_options,
 };
 use crate::repository_place::RepositoryRoute;
 use bytes::Bytes;
 use fleet_core::backup::{Bucket, FilesParent, LocationAccess, Manifest, Privileges, Proof, RepositoryAccess};
-use fleet_core::names::BackupId;
+use fleet_core::names::{BackupId, SnapshotId};
 use fleet_repository::backend::{S3Address, Transport};
 use fleet_repository::worker::{
     Answer, BackendSpec, FailureKind, Limits, Next, Progress, Request, StreamSpec, Work, Worker, WorkerError,
 };
-use fleet_repository::{BucketTree, FileId, Kind, MAX_MANIFEST, Prune, Secrets, Sets, Trees};
+use fleet_repository::{BucketTree, Kind, MAX_MANIFEST, Prune, Secrets, SetRecord, Sets, Trees};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -128,22 +128,21 @@ impl WorkerRepository {
     }
 
     fn part(&self, label: &Label) -> fleet_repository::Part {
-        let backup = label.backup.as_str().parse().expect("24 hex digits are an id there, too");
-        fleet_repository::Part { backup, host: label.host.to_string(), time: label.at }
+        fleet_repository::Part { backup: label.backup.clone(), host: label.host.clone(), time: label.at }
     }
 
-    fn seen(&self, all: Sets) -> Vec<SetFound> {
+    fn seen(&self, all: Sets) -> Vec<SetRecord> {
         for unreadable in &all.unreadable {
             tracing::warn!(repository = %self.name, %unreadable, "a backup that it belongs to cannot be seen");
         }
-        all.sets.into_iter().filter_map(found).collect()
+        all.sets
     }
 
     /// The snapshot that files are compared with.
-    async fn parent(&self, doing: &str) -> Result<Option<FileId>, RepositoryError> {
+    async fn parent(&self, doing: &str) -> Result<Option<SnapshotId>, RepositoryError> {
         match &self.parent {
             FilesParent::Nothing => Ok(None),
-            FilesParent::Snapshot(id) => self.snapshot(doing, Some(&id.to_string())).map(Some),
+            FilesParent::Snapshot(id) => Ok(Some(id.clone())),
             FilesParent::Newest => match self.ask(doing, Work::Latest { kind: Kind::Files }).await? {
                 Answer::Latest(latest) => Ok(latest.map(|part| part.snapshot)),
                 _ => Err(self.strange(doing)),
@@ -151,14 +150,14 @@ impl WorkerRepository {
         }
     }
 
-    fn snapshot(&self, doing: &str, id: Option<&String>) -> Result<FileId, RepositoryError> {
+    fn snapshot(&self, doing: &str, id: Option<SnapshotId>) -> Result<SnapshotId, RepositoryError> {
         let missing = || RepositoryError {
             repository: self.name.clone(),
             doing: doing.to_owned(),
             reason: "the snapshot that it belongs to is gone".to_owned(),
             trouble: Trouble::Damaged,
         };
-        id.and_then(|id| id.parse().ok()).ok_or_else(missing)
+        id.ok_or_else(missing)
     }
 }
 
@@ -175,7 +174,7 @@ impl Repository for WorkerRepository {
         self.ask("find what arrived before", Work::Resume).await.map(|_| ())
     }
 
-    async fn sets(&self) -> Result<Vec<SetFound>, RepositoryError> {
+    async fn sets(&self) -> Result<Vec<SetRecord>, RepositoryError> {
         let doing = "read the backups";
         match self.ask(doing, Work::Sets).await? {
             Answer::Sets(all) => Ok(self.seen(all)),
@@ -183,10 +182,9 @@ impl Repository for WorkerRepository {
         }
     }
 
-    async fn set(&self, backup: &BackupId) -> Result<Vec<SetFound>, RepositoryError> {
+    async fn set(&self, backup: &BackupId) -> Result<Vec<SetRecord>, RepositoryError> {
         let doing = "read the backup";
-        let backup = backup.as_str().parse().expect("24 hex digits are an id there, too");
-        match self.ask(doing, Work::Set { backup, most: MAX_MANIFEST }).await? {
+        match self.ask(doing, Work::Set { backup: backup.clone(), most: MAX_MANIFEST }).await? {
             // One of those may be the backup.
             Answer::Sets(all) if !all.unread.is_empty() => {
                 let reason = format!("{} snapshots carry its id, too many to read", all.unread.len() + all.sets.len());
@@ -218,12 +216,12 @@ impl Repository for WorkerRepository {
         }
     }
 
-    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<String, RepositoryError> {
+    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<SnapshotId, RepositoryError> {
         let manifest = serde_json::to_vec(manifest).expect("a manifest has text keys only, so it is JSON");
         let work = Work::WriteSet { part: self.part(label), manifest };
         let doing = "write the manifest";
         match self.ask(doing, work).await? {
-            Answer::Set { snapshot } => Ok(snapshot.to_string()),
+            Answer::Set { snapshot } => Ok(snapshot),
             _ => Err(self.strange(doing)),
         }
     }
@@ -236,11 +234,11 @@ impl Repository for WorkerRepository {
 
     async fn read(
         &self,
-        set: &SetFound,
+        set: &SetRecord,
         path: &str,
     ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError> {
         let doing = format!("read `{path}`");
-        let snapshot = self.snapshot(&doing, set.dumps.as_ref())?;
+        let snapshot = self.snapshot(&doing, set.snapshots().dumps)?;
         let worker = self.start(&doing, Work::ReadStream { snapshot, path: path.as_bytes().to_vec() }).await?;
         let me = self.clone();
         let pieces = stream::unfold(Some(worker), move |worker| {
@@ -260,7 +258,7 @@ impl Repository for WorkerRepository {
 
     async fn fill_bucket(
         &self,
-        set: &SetFound,
+        set: &SetRecord,
         path: &str,
         to: &Bucket,
         told: &ProgressSink,
@@ -278,14 +276,14 @@ impl Repository for WorkerRepository {
 
     async fn restore(
         &self,
-        set: &SetFound,
+        set: &SetRecord,
         path: &str,
         to: &Path,
         privileges: Privileges,
         told: &ProgressSink,
     ) -> Result<Restored, RepositoryError> {
         let doing = format!("restore `{path}`");
-        let snapshot = self.snapshot(&doing, set.files.as_ref())?;
+        let snapshot = self.snapshot(&doing, set.snapshots().files)?;
         let (path, to, options) = (path.to_owned(), to.to_owned(), restore_options(privileges));
         let work = Work::RestoreTree { snapshot, path, to, options };
         match self.ask_telling(&doing, work, told, |progress| progress.place_read).await? {
@@ -295,7 +293,7 @@ impl Repository for WorkerRepository {
     }
 
     async fn forget(&self, backups: &[BackupId]) -> Result<(), RepositoryError> {
-        let backups = backups.iter().filter_map(|id| id.as_str().parse().ok()).collect();
+        let backups = backups.iter().cloned().collect();
         self.ask("forget backups", Work::Forget { backups }).await?;
         self.ask("remove what no backup needs", Work::Prune { how: Prune::Marking }).await.map(|_| ())
     }
@@ -338,18 +336,6 @@ async fn tell(mut progress: watch::Receiver<Progress>, told: &ProgressSink, byte
         told.say(so_far);
     }
     std::future::pending::<()>().await;
-}
-
-/// A set in our words. Of parts of an interrupted run and of the one that came to its end, the latter's have the set's time.
-pub fn found(set: fleet_repository::SetRecord) -> Option<SetFound> {
-    let part = |kind: Kind| {
-        let of_kind = || set.parts.iter().filter(move |part| part.kind == kind);
-        let of_run = of_kind().find(|part| part.time == set.time);
-        of_run.or_else(|| of_kind().next_back()).map(|part| part.snapshot.to_string())
-    };
-    let backup = set.backup.to_string().parse().ok()?;
-    let (dumps, files) = (part(Kind::Dumps), part(Kind::Files));
-    Some(SetFound { backup, at: set.time, set: set.set.to_string(), dumps, files, manifest: set.manifest })
 }
 
 /// Paths in a snapshot begin at its root, there with a slash and here without.

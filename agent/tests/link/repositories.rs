@@ -31,7 +31,11 @@ impl Desk {
 
     /// Keeps one stream, and the set that makes it a backup.
     async fn keep(&self, bytes: &[u8]) -> Result<(), WorkerError> {
-        let part = || Part { backup: "b1".parse().expect("an id"), host: "lab-1".to_owned(), time: Time(1_000) };
+        let part = || Part {
+            backup: "0000000000000000000000b1".parse().expect("an id"),
+            host: "lab-1".parse().expect("a name"),
+            time: Time(1_000),
+        };
         let streams = vec![StreamSpec { name: "dumps/rows".to_owned(), expected: None }];
         let mut worker = self.start(Work::ArchiveStreams { part: part(), streams }).await?;
         worker.send(bytes).await?;
@@ -54,7 +58,7 @@ async fn what_is_added_through_the_coordinator_comes_back() {
     let Answer::Sets(sets) = desk.ask(Work::Sets).await.expect("read") else { panic!("expected sets") };
     let sets = sets.sets;
     assert_eq!(sets.len(), 1);
-    let read = Work::ReadStream { snapshot: sets[0].parts[0].snapshot, path: b"dumps/rows".to_vec() };
+    let read = Work::ReadStream { snapshot: sets[0].parts[0].snapshot.clone(), path: b"dumps/rows".to_vec() };
     let (mut worker, mut back) = (desk.start(read).await.expect("started"), Vec::new());
     while let Next::Data(piece) = worker.next().await.expect("it comes whole") {
         back.extend(piece);

@@ -14,9 +14,9 @@ use crate::identity::{IdentityError, write_private};
 use crate::keys;
 use crate::repositories::{RepositoryClient, WorkError, WorkerLauncher};
 use crate::store::{Batch, SledStore, Store, StoreError};
+use fleet_core::names::SnapshotId;
 use fleet_core::time::Time;
 use fleet_repository::worker::BackendSpec;
-use fleet_repository::{FileId, Kind};
 use futures_util::StreamExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,12 +69,12 @@ pub async fn restore(
     if format > OwnManifest::FORMAT {
         return Err(RestoreError::Newer { at, format });
     }
-    let dumps = newest.parts.iter().find(|part| part.kind == Kind::Dumps).ok_or(RestoreError::Lacks("files"))?;
+    let dumps = newest.snapshots().dumps.ok_or(RestoreError::Lacks("files"))?;
     // All of it is read before anything is written.
-    let facts = fetch(&client, dumps.snapshot, FACTS).await?;
+    let facts = fetch(&client, &dumps, FACTS).await?;
     let mut files = Vec::new();
     for name in FILES {
-        files.push((name, fetch(&client, dumps.snapshot, name).await?));
+        files.push((name, fetch(&client, &dumps, name).await?));
     }
     Home::begin_restore(directory)?;
     for (name, bytes) in files {
@@ -91,8 +91,8 @@ pub async fn restore(
     Ok(at)
 }
 
-async fn fetch(client: &RepositoryClient, snapshot: FileId, name: &'static str) -> Result<Vec<u8>, RestoreError> {
-    let mut pieces = Box::pin(client.read(snapshot, name.as_bytes().to_vec()).await?);
+async fn fetch(client: &RepositoryClient, snapshot: &SnapshotId, name: &'static str) -> Result<Vec<u8>, RestoreError> {
+    let mut pieces = Box::pin(client.read(snapshot.clone(), name.as_bytes().to_vec()).await?);
     let mut bytes = Vec::new();
     while let Some(piece) = pieces.next().await {
         bytes.extend_from_slice(&piece?);

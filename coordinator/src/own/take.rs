@@ -9,8 +9,9 @@ use crate::keys;
 use crate::repositories::{RepositoryClient, WorkError, WorkerLauncher, said};
 use crate::store::{Batch, Entry, StoreError};
 use fleet_core::backup::rough;
+use fleet_core::names::{BackupId, HostName};
 use fleet_core::time::Time;
-use fleet_repository::{BackupId, Part, Secrets};
+use fleet_repository::{Part, Secrets};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -80,8 +81,7 @@ pub async fn take_own_backup(
     let own = OwnBackup::load(directory)?.ok_or(OwnError::NotSetUp)?;
     let secrets = Secrets { password: String::new(), master_key: own.master_key.0.clone() };
     let client = launcher.with(own.place.clone(), secrets);
-    let name = format!("own-{:014}", now.0).parse::<BackupId>().map_err(|_| WorkError::Answer)?;
-    let part = Part { backup: name, host: "coordinator".to_owned(), time: now };
+    let part = part_at(now);
     // All facts as text: nobody else waits for that.
     let from = directory.to_owned();
     let streams = spawn_blocking(move || streams(&from, entries)).await??;
@@ -91,6 +91,13 @@ pub async fn take_own_backup(
     let manifest = serde_json::to_vec(&manifest).expect("it has text keys only, so it is JSON");
     client.write_set(part, manifest).await?;
     Ok(let_old_go(&client, own.keep).await.err())
+}
+
+/// Returns what names a backup that is taken at a moment.
+fn part_at(time: Time) -> Part {
+    let backup: BackupId = format!("{:024}", time.0).parse().expect("24 digits are a backup's id");
+    let host: HostName = "coordinator".parse().expect("the word is a host's name");
+    Part { backup, host, time }
 }
 
 /// The files of the directory and the facts, in the order of their names.

@@ -8,9 +8,9 @@ use super::repository_service::{RepositoryService, RepositoryServiceError, Which
 use super::secrets::RepositorySecrets;
 use crate::clock;
 use crate::facts::RepositoryContents;
-use fleet_core::backup::{BackupKey, BackupSeen, Manifest, Snapshots};
-use fleet_core::names::{BackupId, InstanceName, RepositoryName};
-use fleet_repository::{FileId, Kind, MAX_MANIFEST, PartRecord, SetRecord, Unreadable};
+use fleet_core::backup::{BackupKey, BackupSeen, Manifest, ManifestError};
+use fleet_core::names::{BackupId, InstanceName, RepositoryName, SnapshotId};
+use fleet_repository::{FileKind, MAX_MANIFEST, PartRecord, SetRecord, Unreadable};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one instance's repository holds.
@@ -21,7 +21,7 @@ struct Seen {
     /// Backups whose own snapshot is not there any more, or is not known among several.
     lost: BTreeMap<BackupId, String>,
     /// Backups of which a file says that a drill has proven them.
-    claimed: BTreeSet<String>,
+    claimed: BTreeSet<BackupId>,
 }
 
 /// So many large manifests that nobody told of are read one after the other; whoever writes more does not keep others waiting.
@@ -35,28 +35,26 @@ impl Seen {
         let manifest = match manifest_of(&set) {
             Ok(manifest) => manifest,
             Err(error) => {
-                self.unreadable.push(unread_set(&set.backup, set.set, &error.to_string()));
+                self.unreadable.push(unread_set(&set.backup, &set.set, &error.to_string()));
                 return;
             }
         };
         set.manifest = Vec::new();
         let (repository, instance) = of;
         // What somebody copied in from elsewhere is not this instance's; what calls itself another backup than it is, nobody's.
-        let is_itself = String::from(set.backup.clone()) == manifest.backup.as_str();
-        if manifest.instance == *instance && is_itself {
+        if manifest.instance == *instance && manifest.backup == set.backup {
             let key = BackupKey { repository: repository.clone(), backup: manifest.backup.clone() };
             by_id.entry(key).or_default().push((set, BackupSeen::of(&manifest, None)));
         }
     }
 }
 
-fn unread_set(backup: &fleet_repository::BackupId, file: FileId, why: &str) -> Unreadable {
-    let kind = fleet_repository::FileKind::Snapshot;
-    Unreadable { kind, file, backup: Some(backup.clone()), why: why.to_owned() }
+fn unread_set(backup: &BackupId, set: &SnapshotId, why: &str) -> Unreadable {
+    Unreadable { kind: FileKind::Snapshot, file: set.into(), backup: Some(backup.clone()), why: why.to_owned() }
 }
 
-fn by_backup(parts: Vec<PartRecord>) -> BTreeMap<fleet_repository::BackupId, BTreeSet<FileId>> {
-    let mut all: BTreeMap<_, BTreeSet<FileId>> = BTreeMap::new();
+fn by_backup(parts: Vec<PartRecord>) -> BTreeMap<BackupId, BTreeSet<SnapshotId>> {
+    let mut all: BTreeMap<_, BTreeSet<SnapshotId>> = BTreeMap::new();
     for part in parts {
         all.entry(part.backup).or_default().insert(part.snapshot);
     }
@@ -134,9 +132,7 @@ impl RepositoryService {
         let snapshot = backups_of(self.facts.read().observed().backups.get(instance), repository);
         let mut lost = BTreeMap::new();
         for (key, had) in snapshot {
-            let is_its_own = |file: &&Unreadable| {
-                file.backup.as_ref().is_none_or(|backup| backup.to_string() == key.backup.as_str())
-            };
+            let is_its_own = |file: &&Unreadable| file.backup.as_ref().is_none_or(|backup| *backup == key.backup);
             let Some(file) = unreadable.iter().find(is_its_own).filter(|_| !seen.contains_key(&key)) else { continue };
             lost.insert(key.backup.clone(), file.to_string());
             seen.insert(key, had);
@@ -174,7 +170,7 @@ impl RepositoryService {
         let damaged = self.look_at(repository, instance)?.damaged();
         let mut seen = Seen { unreadable: sets.unreadable, ..Seen::default() };
         // Whoever adds to a repository may say of anything that it was proven: only drills that were ordered prove.
-        seen.claimed = proofs.proofs.into_iter().map(|record| String::from(record.backup)).collect();
+        seen.claimed = proofs.proofs.into_iter().map(|record| record.backup).collect();
         let (mut by_id, of) = (ById::new(), (repository, instance));
         sets.sets.into_iter().for_each(|set| seen.add(of, set, &mut by_id));
         self.read_alone(&client, of, sets.unread, (&mut seen, &mut by_id)).await?;
@@ -182,14 +178,13 @@ impl RepositoryService {
             let had = snapshot.get(&key);
             let doubles = u32::try_from(sets.len() - 1).unwrap_or(u32::MAX);
             let pinned = had.and_then(|had| had.snapshots.as_ref());
-            let is_it =
-                |(set, _): &&(SetRecord, BackupSeen)| pinned.is_none_or(|it| it.set.as_str() == set.set.to_string());
+            let is_it = |(set, _): &&(SetRecord, BackupSeen)| pinned.is_none_or(|it| it.set == set.set);
             match (sets.iter().find(is_it), had) {
                 (Some((set, found)), _) => {
                     if pinned.is_none() && doubles > 0 {
                         seen.lost.insert(key.backup.clone(), ambiguous(&key.backup, sets.len()));
                     }
-                    let snapshots = pinned.cloned().or_else(|| snapshots_of(set).filter(|_| doubles == 0));
+                    let snapshots = pinned.cloned().or_else(|| (doubles == 0).then(|| set.snapshots()));
                     let damaged = damaged.get(&key.backup).cloned();
                     let found = BackupSeen { damaged, snapshots, doubles, ..found.clone() };
                     seen.backups.insert(key, found.not_after(clock::now()));
@@ -216,11 +211,9 @@ impl RepositoryService {
         let damaged = self.look_at(of.0, of.1)?.damaged();
         let mut left = ALONE;
         for (backup, snapshots) in by_backup(unread) {
-            let had = snapshot.iter().find(|(key, _)| key.backup.as_str() == backup.to_string());
-            let is_pinned = had.and_then(|(_, had)| had.snapshots.as_ref()).is_some_and(|pinned| {
-                let is_it = |set: &FileId| set.to_string() == pinned.set.as_str();
-                snapshots.iter().any(is_it)
-            });
+            let had = snapshot.iter().find(|(key, _)| key.backup == backup);
+            let pinned = had.and_then(|(_, had)| had.snapshots.as_ref());
+            let is_pinned = pinned.is_some_and(|pinned| snapshots.contains(&pinned.set));
             if let Some((key, had)) = had.filter(|_| is_pinned || left == 0) {
                 let others = by_id.remove(key).map_or(0, |sets| sets.len()) + snapshots.len() - 1;
                 let (damaged, doubles) = (damaged.get(&key.backup).cloned(), u32::try_from(others).unwrap_or(u32::MAX));
@@ -229,7 +222,7 @@ impl RepositoryService {
             }
             if left == 0 {
                 let why = "there are too many large manifests to read";
-                seen.unreadable.extend(snapshots.into_iter().map(|set| unread_set(&backup, set, why)));
+                seen.unreadable.extend(snapshots.into_iter().map(|set| unread_set(&backup, &set, why)));
                 continue;
             }
             left -= 1;
@@ -237,7 +230,7 @@ impl RepositoryService {
             let own = found.unreadable.into_iter().filter(|file| file.backup.as_ref() == Some(&backup));
             seen.unreadable.extend(own);
             let why = "too many snapshots carry its backup's id";
-            seen.unreadable.extend(found.unread.into_iter().map(|part| unread_set(&backup, part.snapshot, why)));
+            seen.unreadable.extend(found.unread.into_iter().map(|part| unread_set(&backup, &part.snapshot, why)));
             let own = found.sets.into_iter().filter(|set| snapshots.contains(&set.set));
             own.for_each(|set| seen.add(of, set, by_id));
         }
@@ -269,27 +262,22 @@ impl RepositoryService {
             instance: instance.clone(),
             backup: backup.to_string(),
         };
-        let of = backup.as_str().parse().map_err(|_| unknown())?;
-        let found = self.client(repository, instance)?.set(of, most).await?;
+        let found = self.client(repository, instance)?.set(backup.clone(), most).await?;
         let key = BackupKey { repository: repository.clone(), backup: backup.clone() };
         let noted = backups_of(self.facts.read().observed().backups.get(instance), repository)
             .remove(&key)
             .and_then(|seen| seen.snapshots);
-        let mut of_it: Vec<SetRecord> =
-            found.sets.into_iter().filter(|set| set.backup.to_string() == backup.as_str()).collect();
+        let mut of_it: Vec<SetRecord> = found.sets.into_iter().filter(|set| set.backup == *backup).collect();
         let count = of_it.len();
         let set = match noted {
-            Some(noted) => of_it.into_iter().find(|set| set.set.to_string() == noted.set.as_str()).map(|mut set| {
-                set.parts.retain(|part| noted.has(&part.snapshot.to_string()));
-                set
-            }),
+            Some(noted) => of_it.into_iter().find(|set| set.set == noted.set).map(|set| set.made_of(&noted)),
             None if count > 1 => {
                 let reason = format!("{count} snapshots carry its id, and nobody noted which one is the backup");
                 return Err(RepositoryServiceError::Unreadable { backup: backup.to_string(), reason });
             }
             None => of_it.pop(),
         };
-        let is_its_own = |file: &&Unreadable| file.backup.as_ref().is_none_or(|of| of.to_string() == backup.as_str());
+        let is_its_own = |file: &&Unreadable| file.backup.as_ref().is_none_or(|of| of == backup);
         set.ok_or_else(|| match found.unreadable.iter().find(is_its_own) {
             Some(file) => RepositoryServiceError::Unreadable { backup: backup.to_string(), reason: file.to_string() },
             None if !found.unread.is_empty() => {
@@ -309,27 +297,11 @@ fn ambiguous(backup: &BackupId, sets: usize) -> String {
     format!("{sets} snapshots carry its id, and nobody noted which one it is: `fleet backup accept {backup}` chooses")
 }
 
-/// The snapshots of a set. Of parts of an interrupted run and of the one that came to its end, the latter's have the set's time.
-pub(super) fn snapshots_of(set: &SetRecord) -> Option<Snapshots> {
-    let part = |kind: Kind| {
-        let of_kind = || set.parts.iter().filter(move |part| part.kind == kind);
-        let of_run = of_kind().find(|part| part.time == set.time);
-        of_run.or_else(|| of_kind().next_back()).and_then(|part| part.snapshot.to_string().parse().ok())
-    };
-    Some(Snapshots { set: set.set.to_string().parse().ok()?, dumps: part(Kind::Dumps), files: part(Kind::Files) })
-}
-
 /// Reads a manifest; one that is newer than this program is an error, never a guess.
 pub(super) fn manifest_of(set: &SetRecord) -> Result<Manifest, RepositoryServiceError> {
-    #[derive(serde::Deserialize)]
-    struct Format {
-        format: u32,
-    }
-    let unreadable = |reason: String| RepositoryServiceError::Unreadable { backup: set.backup.to_string(), reason };
-    let Format { format } = serde_json::from_slice(&set.manifest).map_err(|error| unreadable(error.to_string()))?;
-    if format > Manifest::FORMAT {
-        let snapshot = Manifest::FORMAT;
-        return Err(unreadable(format!("it is of format {format}, and this program knows formats up to {snapshot}")));
-    }
-    serde_json::from_slice(&set.manifest).map_err(|error| unreadable(error.to_string()))
+    let unreadable = |error: ManifestError| RepositoryServiceError::Unreadable {
+        backup: set.backup.to_string(),
+        reason: error.to_string(),
+    };
+    set.read_manifest().map_err(unreadable)
 }

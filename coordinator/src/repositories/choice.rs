@@ -1,7 +1,6 @@
 //! The choice of an operator among the snapshots that carry a backup's id, where nobody noted which one it is or where the one that
 //! was noted is gone.
 
-use super::catalog::{manifest_of, snapshots_of};
 use super::housekeeping::backups_of;
 use super::inspect::FoundBy;
 use super::repository_service::{RepositoryService, RepositoryServiceError};
@@ -45,12 +44,11 @@ impl RepositoryService {
         instance: &InstanceName,
         backup: &BackupId,
     ) -> Result<Vec<Candidate>, RepositoryServiceError> {
-        let Ok(of) = backup.as_str().parse() else { return Ok(Vec::new()) };
-        let found = self.client(repository, instance)?.set(of, MAX_MANIFEST).await?;
+        let found = self.client(repository, instance)?.set(backup.clone(), MAX_MANIFEST).await?;
         let candidate = |set: SetRecord| {
-            let manifest = manifest_of(&set).ok()?;
+            let manifest = set.read_manifest().ok()?;
             let is_it = manifest.instance == *instance && manifest.backup == *backup;
-            let seen = BackupSeen { snapshots: snapshots_of(&set), ..BackupSeen::of(&manifest, None) };
+            let seen = BackupSeen { snapshots: Some(set.snapshots()), ..BackupSeen::of(&manifest, None) };
             is_it.then(|| Candidate { snapshot: set.set.to_string(), at: set.time, seen })
         };
         Ok(found.sets.into_iter().filter_map(candidate).collect())

@@ -2,10 +2,9 @@
 
 use super::secrets::RepositoryKeys;
 use bytes::Bytes;
+use fleet_core::names::{BackupId, SnapshotId};
 use fleet_repository::worker::{Answer, BackendSpec, Limits, Next, Request, Work, Worker, WorkerError};
-use fleet_repository::{
-    BackupId, CheckReport, Entry, FileId, Part, PartRecord, Proofs, Prune, ReadData, Secrets, Sets, Stats,
-};
+use fleet_repository::{CheckReport, Entry, Part, PartRecord, Proofs, Prune, ReadData, Secrets, Sets, Stats};
 use futures_util::stream::{Stream, unfold};
 use std::collections::BTreeSet;
 use std::io;
@@ -133,7 +132,7 @@ impl RepositoryClient {
         answered!(self.ask(Work::Stats).await?, Answer::Stats(stats) => stats)
     }
 
-    pub async fn list(&self, snapshot: FileId, path: Vec<u8>) -> Result<Vec<Entry>, WorkError> {
+    pub async fn list(&self, snapshot: SnapshotId, path: Vec<u8>) -> Result<Vec<Entry>, WorkError> {
         answered!(self.ask(Work::List { snapshot, path }).await?, Answer::Entries(entries) => entries)
     }
 
@@ -158,7 +157,7 @@ impl RepositoryClient {
     /// One file of a snapshot, as it comes. The last item is an error unless it came whole.
     pub async fn read(
         &self,
-        snapshot: FileId,
+        snapshot: SnapshotId,
         path: Vec<u8>,
     ) -> Result<impl Stream<Item = Result<Bytes, WorkError>> + Send + 'static + use<>, WorkError> {
         let worker = self.start(Work::ReadStream { snapshot, path }).await?;

@@ -6,9 +6,10 @@
 use super::claims::{Claim, Claims};
 use super::quota::{Quotas, SMALLEST};
 use crate::clock;
+use fleet_core::backup::FileKind;
 use fleet_core::names::{HostName, InstanceName, RepositoryName};
 use fleet_core::time::Time;
-use fleet_proto::convert::{FileKind, RepositoryFile, RepositoryFiles, is_sha256};
+use fleet_proto::convert::{RepositoryFile, RepositoryFiles, is_sha256};
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -71,10 +72,7 @@ impl Disk {
         let folder = self.folder(&files.repository, &files.instance);
         match files.kind {
             FileKind::Config => folder,
-            FileKind::Key => folder.join("keys"),
-            FileKind::Snapshot => folder.join("snapshots"),
-            FileKind::Index => folder.join("index"),
-            FileKind::Pack => folder.join("data"),
+            FileKind::Key | FileKind::Snapshot | FileKind::Index | FileKind::Pack => folder.join(files.kind.folder()),
         }
     }
 

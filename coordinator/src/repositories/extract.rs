@@ -5,9 +5,9 @@ use super::inspect::ReadPurpose;
 use super::repository_service::{RepositoryService, RepositoryServiceError};
 use bytes::Bytes;
 use fleet_core::backup::{Kept, Manifest};
-use fleet_core::names::{BackupId, InstanceName, RepositoryName};
+use fleet_core::names::{BackupId, InstanceName, RepositoryName, SnapshotId};
 use fleet_repository::worker::{FailureKind, WorkerError};
-use fleet_repository::{CheckReport, Entry, FileId, Kind, MAX_MANIFEST, ReadData, SetRecord};
+use fleet_repository::{CheckReport, Entry, Kind, MAX_MANIFEST, ReadData, SetRecord};
 use futures_util::stream::{BoxStream, StreamExt};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -53,7 +53,7 @@ impl Opened {
         let path = path.as_ref().as_bytes();
         let (mut entries, mut missing) = (Vec::new(), None);
         for snapshot in self.snapshots() {
-            match self.client.list(snapshot, path.to_vec()).await {
+            match self.client.list(snapshot.clone(), path.to_vec()).await {
                 Ok(found) => entries.extend(found),
                 Err(error) if is_missing(&error) => missing = Some(error),
                 Err(error) => return Err(error.into()),
@@ -81,9 +81,9 @@ impl Opened {
         let (folder, file) = cut.map_or((&b""[..], path), |at| (&path[..at], &path[at + 1..]));
         let (mut missing, mut has_folder) = (None, false);
         for snapshot in self.snapshots() {
-            match self.client.list(snapshot, folder.to_vec()).await {
+            match self.client.list(snapshot.clone(), folder.to_vec()).await {
                 Ok(found) if found.iter().any(|entry| entry.exact == file) => {
-                    let stream = self.client.read(snapshot, path.to_vec()).await?;
+                    let stream = self.client.read(snapshot.clone(), path.to_vec()).await?;
                     return Ok(stream.map(|piece| piece.map_err(RepositoryServiceError::from)).boxed());
                 }
                 Ok(_) => has_folder = true,
@@ -109,9 +109,9 @@ impl Opened {
         }
     }
 
-    fn snapshots(&self) -> impl Iterator<Item = FileId> + '_ {
+    fn snapshots(&self) -> impl Iterator<Item = &SnapshotId> {
         let content = self.set.parts.iter().filter(|part| matches!(part.kind, Kind::Dumps | Kind::Files));
-        content.map(|part| part.snapshot)
+        content.map(|part| &part.snapshot)
     }
 }
 

@@ -104,8 +104,7 @@ impl RepositoryService {
         let mut has_more = !surplus.is_empty();
         if !surplus.is_empty() {
             self.prune_later(which, now).await?;
-            let names = surplus.iter().filter_map(|backup| backup.as_str().parse().ok()).collect();
-            client.forget(names).await?;
+            client.forget(surplus.iter().cloned().collect()).await?;
             self.facts.forget_backups(instance, repository, &surplus, now).await?;
         }
         let never = self.never_finished(client.unfinished().await?, now);
@@ -158,12 +157,10 @@ impl RepositoryService {
     }
 
     /// Parts that no set has and no open order will give one.
-    fn never_finished(&self, parts: Vec<PartRecord>, now: Time) -> BTreeSet<fleet_repository::BackupId> {
+    fn never_finished(&self, parts: Vec<PartRecord>, now: Time) -> BTreeSet<BackupId> {
         let snapshot = self.facts.read();
-        let is_open = |part: &PartRecord| {
-            let id = part.backup.to_string();
-            snapshot.asked().orders.keys().any(|order| order.as_str() == id)
-        };
+        let is_open =
+            |part: &PartRecord| snapshot.asked().orders.keys().any(|order| order.as_str() == part.backup.as_str());
         let never = parts.into_iter().filter(|part| now.since(part.time) > UNFINISHED && !is_open(part));
         never.map(|part| part.backup).collect()
     }

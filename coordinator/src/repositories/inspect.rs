@@ -6,7 +6,7 @@ use crate::store::{Batch, StoreError};
 use fleet_core::backup::Snapshots;
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_core::time::Time;
-use fleet_repository::{CheckReport, ReadData};
+use fleet_repository::{CheckReport, ReadData, SnapshotOwner};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -108,19 +108,17 @@ impl Look {
         }
         for damaged in &report.damaged {
             let reason = reason(&damaged.paths);
-            let snapshot = damaged.snapshot.to_string();
-            let its = all.iter().filter(|(_, of)| of.as_ref().is_some_and(|of| of.has(&snapshot)));
+            let its = all.iter().filter(|(_, of)| of.as_ref().is_some_and(|of| of.has(&damaged.snapshot)));
             for (backup, _) in its {
                 self.note(backup.clone(), reason.clone());
             }
             let is_unknown = |backup: &BackupId| all.get(backup).is_none_or(Option::is_none);
-            let named = damaged.backup.clone().map(|backup| String::from(backup).parse::<BackupId>());
-            match named {
-                Some(Ok(backup)) if !is_unknown(&backup) => {}
-                Some(Ok(backup)) => self.note(backup, reason),
-                // It is none of ours.
-                Some(Err(_)) => {}
-                None => self.suspect(all, "a snapshot of this repository cannot be read, and it may be its own"),
+            match &damaged.owner {
+                SnapshotOwner::Backup(backup) if is_unknown(backup) => self.note(backup.clone(), reason),
+                SnapshotOwner::Backup(_) | SnapshotOwner::Foreign => {}
+                SnapshotOwner::Unknown => {
+                    self.suspect(all, "a snapshot of this repository cannot be read, and it may be its own");
+                }
             }
         }
         if !report.damaged_indexes.is_empty() {
@@ -223,16 +221,25 @@ impl RepositoryService {
 mod tests {
     use super::*;
     use crate::facts::testing::read;
-    use fleet_repository::{DamagedBackup, FileId};
+    use fleet_core::names::SnapshotId;
+    use fleet_repository::DamagedBackup;
 
     fn id(number: u32) -> BackupId {
         read(&format!("{number:024x}"))
     }
 
+    fn snapshot_id(number: u8) -> SnapshotId {
+        read(&format!("{number:064x}"))
+    }
+
+    fn owner(number: Option<u32>) -> SnapshotOwner {
+        number.map_or(SnapshotOwner::Unknown, |number| SnapshotOwner::Backup(id(number)))
+    }
+
     fn report(damaged: &[Option<u32>]) -> CheckReport {
         let one = |number: &Option<u32>| DamagedBackup {
-            backup: number.map(|number| read(&format!("{number:024x}"))),
-            snapshot: FileId::default(),
+            owner: owner(*number),
+            snapshot: snapshot_id(0),
             paths: vec!["/db/notes.sql".to_owned(), "/files/a".to_owned()],
         };
         CheckReport { damaged: damaged.iter().map(one).collect(), ..CheckReport::default() }
@@ -299,12 +306,12 @@ mod tests {
 
     #[test]
     fn a_snapshot_that_is_no_part_of_a_backup_makes_none_look_damaged() {
-        let part = |number: u8| read(&FileId([number; 32]).to_string());
-        let of = |number| Some(Snapshots { set: part(number), dumps: None, files: Some(part(number + 1)) });
+        let of =
+            |number| Some(Snapshots { set: snapshot_id(number), dumps: None, files: Some(snapshot_id(number + 1)) });
         let all = [(id(1), of(10)), (id(2), of(20))].into();
         let damaged = |backup: Option<u32>, number| DamagedBackup {
-            backup: backup.map(|number| read(&format!("{number:024x}"))),
-            snapshot: FileId([number; 32]),
+            owner: owner(backup),
+            snapshot: snapshot_id(number),
             paths: vec!["files/a".to_owned()],
         };
         let look = |found| {
@@ -316,5 +323,18 @@ mod tests {
         assert_eq!(look(damaged(Some(1), 9)), [], "a host added what carries the id of a backup");
         assert_eq!(look(damaged(Some(1), 11)), [id(1)]);
         assert_eq!(look(damaged(None, 20)), [id(2)], "its own set cannot be read");
+    }
+
+    #[test]
+    fn a_damaged_snapshot_whose_tags_name_no_backup_of_fleet_makes_none_suspect() {
+        let (mut look, all) = (Look::default(), [id(1), id(2)].map(|id| (id, None)).into());
+        let foreign = DamagedBackup {
+            owner: SnapshotOwner::Foreign,
+            snapshot: snapshot_id(9),
+            paths: vec!["files/a".to_owned()],
+        };
+        let report = CheckReport { damaged: vec![foreign], ..CheckReport::default() };
+        look.take_in(&report, daily(0), &all, Time(1));
+        assert!(look.damaged().is_empty());
     }
 }

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use crate::facts::testing::read as named;
     use crate::repositories::disk::make_folder;
-    use fleet_proto::convert::FileKind;
+    use fleet_core::backup::FileKind;
 
     #[test]
     fn a_file_that_the_disk_cannot_give_is_lost_and_a_disk_that_is_away_is_not() {

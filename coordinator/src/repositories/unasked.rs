@@ -5,7 +5,7 @@ use super::repository_service::{RepositoryService, RepositoryServiceError};
 use crate::clock;
 use fleet_core::backup::{BackupKey, BackupSeen};
 use fleet_core::grammar::{count, verb};
-use fleet_core::names::{InstanceName, RepositoryName};
+use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl RepositoryService {
@@ -15,7 +15,7 @@ impl RepositoryService {
         &self,
         repository: &RepositoryName,
         instance: &InstanceName,
-        claimed: &BTreeSet<String>,
+        claimed: &BTreeSet<BackupId>,
     ) -> Result<(), RepositoryServiceError> {
         let backups = backups_of(self.facts.read().observed().backups.get(instance), repository);
         let said = unasked(&backups, claimed);
@@ -24,13 +24,13 @@ impl RepositoryService {
 }
 
 /// In words what nobody asked for; nothing where there is nothing.
-fn unasked(backups: &BTreeMap<BackupKey, BackupSeen>, claimed: &BTreeSet<String>) -> Option<String> {
+fn unasked(backups: &BTreeMap<BackupKey, BackupSeen>, claimed: &BTreeSet<BackupId>) -> Option<String> {
     let named = |is: &dyn Fn(&BackupSeen) -> bool| -> Vec<&str> {
         backups.iter().filter(|(_, seen)| is(seen)).map(|(key, _)| key.backup.as_str()).collect()
     };
     let added = named(&|seen| !seen.asked_by.counts());
     let doubled = named(&|seen| seen.asked_by.counts() && seen.doubles > 0);
-    let is_claimed = |key: &BackupKey| claimed.contains(key.backup.as_str());
+    let is_claimed = |key: &BackupKey| claimed.contains(&key.backup);
     let never = backups.iter().filter(|(key, seen)| seen.asked_by.counts() && seen.proof.is_none() && is_claimed(key));
     let forged: Vec<&str> = never.map(|(key, _)| key.backup.as_str()).collect();
     let mut said = Vec::new();
@@ -58,6 +58,6 @@ mod tests {
 
     #[test]
     fn nothing_is_said_where_all_was_asked_for() {
-        assert_eq!(unasked(&BTreeMap::new(), &["ab".to_owned()].into()), None);
+        assert_eq!(unasked(&BTreeMap::new(), &["0123456789abcdef01234567".parse().expect("an id")].into()), None);
     }
 }

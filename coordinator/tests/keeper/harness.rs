@@ -249,7 +249,7 @@ impl Harness {
 }
 
 pub fn part(number: u32, time: Time) -> Part {
-    Part { backup: read(id(number).as_str()), host: "lab-1".to_owned(), time }
+    Part { backup: id(number), host: read("lab-1"), time }
 }
 
 pub fn release() -> Release {

@@ -10,6 +10,18 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// Why a manifest cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    #[error(
+        "it was made by a newer fleet: its manifest has format {format}, and this program knows up to {}",
+        Manifest::FORMAT
+    )]
+    Newer { format: u32 },
+    #[error("its manifest cannot be read: {reason}")]
+    Damaged { reason: String },
+}
+
 /// One consistent set of parts of an instance at one moment.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -43,6 +55,23 @@ pub struct Manifest {
 
 impl Manifest {
     pub const FORMAT: u32 = 1;
+
+    /// Reads a manifest from the bytes that a repository keeps.
+    ///
+    /// # Errors
+    /// Fails where its format is newer than this program, or where it is not a manifest.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ManifestError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let damaged = |error: serde_json::Error| ManifestError::Damaged { reason: error.to_string() };
+        let Format { format } = serde_json::from_slice(bytes).map_err(damaged)?;
+        if format > Self::FORMAT {
+            return Err(ManifestError::Newer { format });
+        }
+        serde_json::from_slice(bytes).map_err(damaged)
+    }
 
     /// For whoever may not see secrets: the coordinator keeps values sealed, and knows them by their revision.
     #[must_use]

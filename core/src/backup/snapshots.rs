@@ -23,8 +23,8 @@ impl Snapshots {
     }
 
     /// Tells whether a snapshot, by its id, is one of them.
-    pub fn has(&self, snapshot: &str) -> bool {
-        self.all().any(|id| id.as_str() == snapshot)
+    pub fn has(&self, snapshot: &SnapshotId) -> bool {
+        self.all().any(|id| id == snapshot)
     }
 }
 

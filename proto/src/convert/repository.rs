@@ -2,6 +2,7 @@
 
 use super::{ConvertError, needed};
 use crate::v1;
+use fleet_core::backup::FileKind;
 use fleet_core::names::{InstanceName, RepositoryName};
 
 /// One kind of files in the repository of one instance.
@@ -18,16 +19,6 @@ pub struct RepositoryFile {
     pub of: RepositoryFiles,
     /// 64 lower-case hex digits; empty for the config, of which there is one.
     pub id: String,
-}
-
-/// The kinds of files in restic's format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FileKind {
-    Config,
-    Key,
-    Snapshot,
-    Index,
-    Pack,
 }
 
 impl TryFrom<v1::FileName> for RepositoryFiles {
@@ -60,14 +51,20 @@ impl TryFrom<v1::FileName> for RepositoryFile {
 impl From<RepositoryFiles> for v1::FileName {
     fn from(files: RepositoryFiles) -> Self {
         let RepositoryFiles { repository, instance, kind } = files;
-        let kind = match kind {
-            FileKind::Config => v1::FileKind::Config,
-            FileKind::Key => v1::FileKind::Key,
-            FileKind::Snapshot => v1::FileKind::Snapshot,
-            FileKind::Index => v1::FileKind::Index,
-            FileKind::Pack => v1::FileKind::Pack,
-        };
-        Self { repository: repository.into(), instance: instance.into(), kind: kind.into(), id: String::new() }
+        let kind = v1::FileKind::from(kind).into();
+        Self { repository: repository.into(), instance: instance.into(), kind, id: String::new() }
+    }
+}
+
+impl From<FileKind> for v1::FileKind {
+    fn from(kind: FileKind) -> Self {
+        match kind {
+            FileKind::Config => Self::Config,
+            FileKind::Key => Self::Key,
+            FileKind::Snapshot => Self::Snapshot,
+            FileKind::Index => Self::Index,
+            FileKind::Pack => Self::Pack,
+        }
     }
 }
 

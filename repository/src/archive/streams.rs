@@ -9,6 +9,7 @@ use crate::gate::Gate;
 use crate::repository::Repository;
 use crate::run::Chunks;
 use crate::rustic_backend::Snapshots;
+use fleet_core::names::SnapshotId;
 use rustic_core::repofile::{Metadata, Node, NodeType};
 use rustic_core::{ReadSource, ReadSourceEntry, RusticResult};
 use serde::{Deserialize, Serialize};
@@ -46,7 +47,7 @@ pub struct ArchivedStream {
 /// What came of archiving streams.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchivedStreams {
-    pub snapshot: FileId,
+    pub snapshot: SnapshotId,
     /// In the order in which they were read, which is that of their names.
     pub streams: Vec<ArchivedStream>,
     /// What the repository has grown by, packed.
@@ -94,7 +95,7 @@ impl Repository {
         let streams = archived.collect::<Result<Vec<_>>>()?;
         let sizes = order.into_iter().zip(streams.iter().map(|stream| stream.bytes)).collect();
         let snapshot = self.write_with_sizes(done.snapshot, &sizes, gate)?;
-        Ok(ArchivedStreams { snapshot, streams, added: done.added })
+        Ok(ArchivedStreams { snapshot: snapshot.into(), streams, added: done.added })
     }
 }
 

@@ -5,7 +5,7 @@ use super::objects::Picked;
 use super::sample::{FileHash, Sample};
 use super::walk::Noted;
 use super::{Job, inside};
-use crate::backend::{FileId, S3Address};
+use crate::backend::S3Address;
 use crate::backup::{Kind, Part};
 use crate::error::{Error, Result};
 use crate::gate::Gate;
@@ -13,6 +13,7 @@ use crate::reader::own;
 use crate::repository::Repository;
 use crate::run::Chunks;
 use crate::rustic_backend::Snapshots;
+use fleet_core::names::SnapshotId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -43,7 +44,7 @@ pub struct Trees {
     pub excludes: Vec<String>,
     /// The snapshot to compare with: files that have its size and times are not read again.
     #[serde(default)]
-    pub parent: Option<FileId>,
+    pub parent: Option<SnapshotId>,
     /// So many files are hashed, for later checks.
     #[serde(default)]
     pub sample: usize,
@@ -62,7 +63,7 @@ pub struct TreeSize {
 /// What came of archiving folders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchivedTrees {
-    pub snapshot: FileId,
+    pub snapshot: SnapshotId,
     /// By their paths in the snapshot.
     pub by_tree: BTreeMap<String, TreeSize>,
     /// In all of them together: what is in the snapshot, and what a restore makes again.
@@ -101,7 +102,7 @@ impl Repository {
             kind: Kind::Files,
             chunks: Chunks::Default,
             gate: gate.clone(),
-            parent: trees.parent,
+            parent: trees.parent.clone(),
             paths,
             source,
             snapshots: Snapshots::Here,
@@ -118,7 +119,7 @@ impl Repository {
         hashes.sort_by(|a, b| a.path.cmp(&b.path));
         let (found, by_tree) = (noted.found(), noted.by_tree());
         Ok(ArchivedTrees {
-            snapshot: own(&done.snapshot.id)?,
+            snapshot: own(&done.snapshot.id)?.into(),
             files: by_tree.values().map(|tree| tree.files).sum(),
             bytes: by_tree.values().map(|tree| tree.bytes).sum(),
             by_tree,

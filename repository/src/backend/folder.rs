@@ -27,7 +27,7 @@ impl FolderBackend {
     }
 
     fn path(&self, kind: FileKind, id: &FileId) -> PathBuf {
-        self.root.join(kind.path(id))
+        self.root.join(id.path(kind))
     }
 
     /// Removes what writers left behind that are no more; one that still writes holds a lock on its file.

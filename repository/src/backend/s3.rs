@@ -87,7 +87,7 @@ impl S3Backend {
     }
 
     fn path(&self, kind: FileKind, id: &FileId) -> Path {
-        Path::from(format!("{}/{}", self.prefix, kind.path(id)))
+        Path::from(format!("{}/{}", self.prefix, id.path(kind)))
     }
 
     fn wait<T>(&self, answer: impl Future<Output = object_store::Result<T>>) -> Result<T, BackendError> {

@@ -11,6 +11,7 @@ use crate::reader::{Blobs, content, own, subtree};
 use crate::repository::Repository;
 use bytes::Bytes;
 use fleet_core::grammar::count;
+use fleet_core::names::SnapshotId;
 use object_store::path::Path as Key;
 use object_store::{
     Attributes, MultipartUpload, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload,
@@ -46,11 +47,11 @@ pub struct Filled {
 
 impl Repository {
     /// Puts what is in a folder of a snapshot into a bucket, which is made where it is not there.
-    pub fn fill_bucket(&self, snapshot: &FileId, path: &str, to: &S3Address, extra: Extra) -> Result<Filled> {
+    pub fn fill_bucket(&self, snapshot: &SnapshotId, path: &str, to: &S3Address, extra: Extra) -> Result<Filled> {
         let bucket = Bucket::new(to)?.with_activity(self.activity().clone());
         let before = bucket.list_or_make()?;
         let blobs = Blobs::new(self, Arc::new(self.load_index()?));
-        let root = own(&self.snapshot(snapshot)?.tree)?;
+        let root = own(&self.snapshot(&snapshot.into())?.tree)?;
         let node = blobs.find(&root, path.as_ref())?;
         let tree = subtree(&node)?.ok_or_else(|| Error::refused(format!("`{path}` is not a folder")))?;
         let mut files = Vec::new();

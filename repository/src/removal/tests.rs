@@ -12,6 +12,7 @@ use crate::repository::Repository;
 use crate::restore::RestoreOptions;
 use crate::resume::write_index;
 use crate::secrets::Secrets;
+use fleet_core::names::SnapshotId;
 use fleet_core::time::Time;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -22,12 +23,16 @@ use tempfile::TempDir;
 struct Home {
     _folder: TempDir,
     repository: Repository,
-    good: FileId,
-    files: FileId,
+    good: SnapshotId,
+    files: SnapshotId,
 }
 
 fn part(backup: &str) -> Part {
-    Part { backup: backup.parse().expect("an id"), host: "lab-1".to_owned(), time: Time(1_790_000_000_000) }
+    Part {
+        backup: format!("{backup:0>24}").parse().expect("an id"),
+        host: "lab-1".parse().expect("a name"),
+        time: Time(1_790_000_000_000),
+    }
 }
 
 fn content() -> Vec<u8> {
@@ -176,7 +181,7 @@ fn what_a_backup_took_from_a_lying_index_is_told_as_its_damage() {
     read.expect_err("nobody takes the junk for the dump");
     let report = home.repository.check(ReadData::All).expect("checked");
     assert!(report.damaged_packs.iter().any(|pack| pack.reason.contains(&liar.to_string())), "{report:?}");
-    assert_eq!(report.damaged.iter().map(|it| it.snapshot).collect::<Vec<_>>(), [taken.snapshot]);
+    assert_eq!(report.damaged.iter().map(|it| it.snapshot.clone()).collect::<Vec<_>>(), [taken.snapshot]);
     home.is_read_back();
 }
 

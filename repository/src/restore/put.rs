@@ -1,9 +1,10 @@
 //! Making one file, folder or link of a snapshot, with all that describes it.
 
-use super::{Existing, OnDamage, Owners, Privileges, RestoreOptions, Restored};
+use super::{Existing, OnDamage, Owners, RestoreOptions, Restored};
 use crate::bucket::ATTRIBUTE;
 use crate::error::{Error, Result};
 use crate::reader::{Blobs, content};
+use fleet_core::backup::Privileges;
 use fleet_core::grammar::count;
 use rustic_core::jiff::Timestamp;
 use rustic_core::repofile::{Node, NodeType};
@@ -168,7 +169,7 @@ impl Put<'_> {
 
     /// The mode that an entry gets. A folder's setgid bit only says whose new files are.
     fn permitted(&self, path: &Path, node: &Node, mode: u32) -> u32 {
-        if self.options.privileges == Privileges::AsBefore || node.is_dir() || mode & 0o6000 == 0 {
+        if self.options.privileges == Privileges::Kept || node.is_dir() || mode & 0o6000 == 0 {
             return mode;
         }
         self.remark(path, "comes from another host, and lost its setuid or setgid bit");

@@ -1,8 +1,8 @@
 //! What a worker is asked, and what it answers.
 
 use crate::archive::{ArchivedStreams, ArchivedTrees, Trees};
-use crate::backend::{FileId, S3Address};
-use crate::backup::{BackupId, Kind, Part, PartRecord};
+use crate::backend::S3Address;
+use crate::backup::{Kind, Part, PartRecord};
 use crate::bucket::{Extra, Filled, Looked};
 use crate::check::{CheckReport, ReadData};
 use crate::error::Error;
@@ -12,6 +12,7 @@ use crate::repository::Stats;
 use crate::restore::{RestoreOptions, Restored};
 use crate::resume::Resumed;
 use crate::secrets::Secrets;
+use fleet_core::names::{BackupId, SnapshotId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -94,24 +95,24 @@ pub enum Work {
     },
     /// The stream comes as data, before the answer.
     ReadStream {
-        snapshot: FileId,
+        snapshot: SnapshotId,
         #[serde(with = "hexadecimal")]
         path: Vec<u8>,
     },
     List {
-        snapshot: FileId,
+        snapshot: SnapshotId,
         #[serde(with = "hexadecimal")]
         path: Vec<u8>,
     },
     RestoreTree {
-        snapshot: FileId,
+        snapshot: SnapshotId,
         path: String,
         to: PathBuf,
         options: RestoreOptions,
     },
     /// Puts what a snapshot of files has below a path into a bucket of somebody's.
     FillBucket {
-        snapshot: FileId,
+        snapshot: SnapshotId,
         path: String,
         to: S3Address,
         extra: Extra,
@@ -142,10 +143,10 @@ pub enum Answer {
     Streams(ArchivedStreams),
     Trees(ArchivedTrees),
     Set {
-        snapshot: FileId,
+        snapshot: SnapshotId,
     },
     Proof {
-        snapshot: FileId,
+        snapshot: SnapshotId,
     },
     Sets(Sets),
     Proofs(Proofs),

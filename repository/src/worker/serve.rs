@@ -8,6 +8,7 @@ use crate::archive::Stream;
 use crate::backend::{Backend, BackendError, FileId, FolderBackend, Limited, Meter, Metered, S3Backend};
 use crate::gate::Gate;
 use crate::repository::Repository;
+use fleet_core::names::SnapshotId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
@@ -267,7 +268,7 @@ impl Job {
         })
     }
 
-    fn send_stream(&self, repository: &Repository, snapshot: &FileId, path: &OsStr) -> crate::Result<Answer> {
+    fn send_stream(&self, repository: &Repository, snapshot: &SnapshotId, path: &OsStr) -> crate::Result<Answer> {
         let mut stream = repository.read_stream(snapshot, path)?;
         let (mut hash, mut bytes) = (Sha256::new(), 0);
         while let Some(piece) = stream.next_piece()? {

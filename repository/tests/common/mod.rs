@@ -2,9 +2,10 @@
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
+use fleet_core::names::{BackupId, SnapshotId};
 use fleet_core::time::Time;
 use fleet_repository::backend::FolderBackend;
-use fleet_repository::{Backend, BackupId, FileKind, Gate, Part, Repository, Secrets, Stream};
+use fleet_repository::{Backend, FileKind, Gate, Part, Repository, Secrets, Stream};
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -57,7 +58,7 @@ impl Home {
         let place = self.place();
         let mut files: Vec<_> = place.list(kind).expect("listed").into_iter().map(|(id, _)| id).collect();
         files.sort();
-        files.into_iter().map(|id| self.path().join(kind.path(&id))).collect()
+        files.into_iter().map(|id| self.path().join(id.path(kind))).collect()
     }
 
     pub fn size(&self) -> u64 {
@@ -76,11 +77,17 @@ pub fn part(backup: &str) -> Part {
 }
 
 pub fn part_at(backup: &str, millis: u64) -> Part {
-    Part { backup: id(backup), host: "lab-1".to_owned(), time: Time(millis) }
+    Part { backup: id(backup), host: "lab-1".parse().expect("a name"), time: Time(millis) }
 }
 
+/// The id of a backup from its last hex digits.
 pub fn id(backup: &str) -> BackupId {
-    backup.parse().expect("an id")
+    format!("{backup:0>24}").parse().expect("an id")
+}
+
+/// The last hex digits of an id.
+pub fn short(id: &BackupId) -> String {
+    id.as_str().trim_start_matches('0').to_owned()
 }
 
 pub fn gate() -> Arc<Gate> {
@@ -132,7 +139,7 @@ impl<R: Read> Read for Fails<R> {
     }
 }
 
-pub fn read_all(repository: &Repository, snapshot: &fleet_repository::FileId, path: &str) -> Vec<u8> {
+pub fn read_all(repository: &Repository, snapshot: &SnapshotId, path: &str) -> Vec<u8> {
     let mut content = Vec::new();
     repository.read_stream(snapshot, path).expect("opened").read_to_end(&mut content).expect("read");
     content

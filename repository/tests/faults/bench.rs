@@ -1,6 +1,6 @@
 //! One instance whose backups are taken by workers, and what must be in them.
 
-use crate::common::{id, noise, part_at, read_all, restic};
+use crate::common::{id, noise, part_at, read_all, restic, short};
 use crate::disk::Disk;
 use fleet_repository::backend::FolderBackend;
 use fleet_repository::worker::{Answer, BackendSpec, Limits, Request, StreamSpec, Work, Worker, WorkerError};
@@ -231,25 +231,25 @@ impl Bench {
         let found = self.open().sets().expect("listed");
         assert_eq!(found.unreadable, []);
         for set in &found.sets {
-            let name = set.backup.to_string();
+            let name = short(&set.backup);
             if let Some(content) = self.unheard.remove(&name) {
                 self.good.insert(name, content);
             }
         }
-        let listed: BTreeSet<_> = found.sets.iter().map(|set| set.backup.to_string()).collect();
+        let listed: BTreeSet<_> = found.sets.iter().map(|set| short(&set.backup)).collect();
         assert_eq!(listed, self.good.keys().cloned().collect());
         found.sets
     }
 
     fn check_one(&self, set: &SetRecord) {
-        let content = &self.good[&set.backup.to_string()];
+        let content = &self.good[&short(&set.backup)];
         let repository = self.open();
-        let part = |kind| set.parts.iter().rfind(|part| part.kind == kind).expect("it has one").snapshot;
+        let part = |kind| &set.parts.iter().rfind(|part| part.kind == kind).expect("it has one").snapshot;
         for (name, bytes) in &content.streams {
-            assert!(read_all(&repository, &part(Kind::Dumps), name) == *bytes, "{} of {}", name, set.backup);
+            assert!(read_all(&repository, part(Kind::Dumps), name) == *bytes, "{} of {}", name, set.backup);
         }
         let to = tempfile::tempdir().expect("a folder");
-        let restored = repository.restore_tree(&part(Kind::Files), "files", to.path(), &RestoreOptions::default());
+        let restored = repository.restore_tree(part(Kind::Files), "files", to.path(), &RestoreOptions::default());
         assert_eq!(restored.expect("restored").files, content.files.len() as u64);
         for (name, bytes) in &content.files {
             assert!(fs::read(to.path().join(name)).expect("there") == *bytes, "{} of {}", name, set.backup);

@@ -3,9 +3,11 @@
 use crate::data::{Data, PIECE};
 use crate::spent::{Phase, Spent, TIME, time_args};
 use crate::{RESTORED, Tool};
+use anyhow::Context;
+use fleet_core::names::{BackupId, SnapshotId};
 use fleet_core::time::Time;
 use fleet_repository::worker::{Answer, BackendSpec, Limits, Request, StreamSpec, Work, Worker};
-use fleet_repository::{BackupId, FileId, Kind, Part, Prune, RestoreOptions, Secrets, Tree, Trees};
+use fleet_repository::{Kind, Part, Prune, RestoreOptions, Secrets, Tree, Trees};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tokio::io::AsyncReadExt;
@@ -18,7 +20,7 @@ pub struct Ours {
     secrets: Secrets,
     runtime: Runtime,
     serial: u64,
-    backups: Vec<(Kind, BackupId, FileId)>,
+    backups: Vec<(Kind, BackupId, SnapshotId)>,
 }
 
 impl Ours {
@@ -58,12 +60,12 @@ impl Ours {
 
     fn part(&mut self) -> anyhow::Result<Part> {
         self.serial += 1;
-        let backup = format!("b{}", self.serial).parse()?;
-        Ok(Part { backup, host: "bench".to_owned(), time: Time(1_790_000_000_000 + self.serial * 1000) })
+        let backup = format!("{:024}", self.serial).parse()?;
+        Ok(Part { backup, host: "bench".parse()?, time: Time(1_790_000_000_000 + self.serial * 1000) })
     }
 
-    fn latest(&self, kind: Kind) -> Option<FileId> {
-        self.backups.iter().rfind(|(of, ..)| *of == kind).map(|(_, _, snapshot)| *snapshot)
+    fn latest(&self, kind: Kind) -> Option<SnapshotId> {
+        self.backups.iter().rfind(|(of, ..)| *of == kind).map(|(_, _, snapshot)| snapshot.clone())
     }
 
     fn files(&mut self, data: &Data) -> anyhow::Result<Spent> {
@@ -95,7 +97,7 @@ impl Tool for Ours {
             Phase::SecondDump => self.dump(&data.second_dump),
             Phase::Restore => {
                 let to = self.folder.join(RESTORED);
-                let snapshot = self.latest(Kind::Files).unwrap_or_default();
+                let snapshot = self.latest(Kind::Files).context("no files were backed up")?;
                 let options = RestoreOptions::default();
                 let work = Work::RestoreTree { snapshot, path: "files".to_owned(), to: to.clone(), options };
                 let (_, spent) = self.ask(work, None)?;
@@ -104,7 +106,8 @@ impl Tool for Ours {
             }
             Phase::Prune => {
                 let kept = [self.latest(Kind::Files), self.latest(Kind::Dumps)];
-                let gone = self.backups.iter().filter(|(_, _, snapshot)| !kept.contains(&Some(*snapshot)));
+                let gone =
+                    self.backups.iter().filter(|(_, _, snapshot)| !kept.iter().flatten().any(|it| it == snapshot));
                 let backups = gone.map(|(_, backup, _)| backup.clone()).collect();
                 let (_, forgotten) = self.ask(Work::Forget { backups }, None)?;
                 let (_, pruned) = self.ask(Work::Prune { how: Prune::Exclusive }, None)?;

@@ -78,8 +78,7 @@ async fn write_set(place: BackendSpec, order: &OutgoingOrder, manifest: &Manifes
     let access = order.access.first().context("the order names no repository")?;
     let password = access.password.clone().unwrap_or_default().0;
     let secrets = Secrets { password, master_key: access.master_key.0.clone() };
-    let part =
-        Part { backup: manifest.backup.as_str().parse()?, host: manifest.host.to_string(), time: manifest.began };
+    let part = Part { backup: manifest.backup.clone(), host: manifest.host.clone(), time: manifest.began };
     let work = Work::WriteSet { part, manifest: serde_json::to_vec(manifest)? };
     let request = Request { place, secrets, work, rate: None };
     let program = program("fleet-agent")?;

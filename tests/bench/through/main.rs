@@ -120,17 +120,19 @@ async fn ordered(operator: &Operator, number: usize, host: Identity) -> anyhow::
 /// Takes a backup of the files, and one of the dump, into a repository that is new.
 async fn go_through(place: &BackendSpec, secrets: &Secrets, data: &Data, took: &mut Took) -> anyhow::Result<()> {
     let part = |backup: &str| -> anyhow::Result<Part> {
-        Ok(Part { backup: backup.parse()?, host: "lab-0".to_owned(), time: Time(1_790_000_000_000) })
+        Ok(Part { backup: backup.parse()?, host: "lab-0".parse()?, time: Time(1_790_000_000_000) })
     };
     let trees = vec![Tree { disk: data.tree.clone(), path: "files".to_owned() }];
     let begin = Instant::now();
-    let trees = Work::ArchiveTrees { part: part("b1")?, trees: Trees { trees, ..Trees::default() } };
+    let trees =
+        Work::ArchiveTrees { part: part("0000000000000000000000b1")?, trees: Trees { trees, ..Trees::default() } };
     ask(place, secrets, trees, None).await?;
     took.files.push(begin.elapsed().as_secs_f64());
 
     let streams = vec![StreamSpec { name: "dump.sql".to_owned(), expected: Some(data.dump.metadata()?.len()) }];
     let begin = Instant::now();
-    ask(place, secrets, Work::ArchiveStreams { part: part("b2")?, streams }, Some(&data.dump)).await?;
+    ask(place, secrets, Work::ArchiveStreams { part: part("0000000000000000000000b2")?, streams }, Some(&data.dump))
+        .await?;
     took.dump.push(begin.elapsed().as_secs_f64());
     eprintln!("{place:?}: files {:.1?} s, dump {:.1?} s", took.files.last(), took.dump.last());
     Ok(())

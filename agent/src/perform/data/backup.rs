@@ -17,7 +17,7 @@ use crate::ledger::Settled;
 use crate::perform::allow::{Forbidden, stores_refused};
 use crate::perform::claims::expect_unshared;
 use crate::perform::prepare::{PrepareError, refuse_without_data};
-use crate::repositories::{Label, SetFound, TreesKept};
+use crate::repositories::{Label, TreesKept};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
     BackupPhase, BackupPlan, Cause, CopyMade, Coverage, DataResult, Hold, Store, backup_plan, coverage, side_path,
@@ -27,6 +27,7 @@ use fleet_core::claims::ClaimKind;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::Outcome;
 use fleet_core::units::Period;
+use fleet_repository::SetRecord;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -248,9 +249,9 @@ impl Taking<'_> {
         let written = copy.repository.write_set(&self.label, &manifest).await.map_err(|error| error.to_string())?;
         let sets = copy.repository.set(&self.label.backup).await;
         let sets = sets.map_err(|error| format!("it could not be read back: {error}"))?;
-        let is_it = |set: &&SetFound| set.set == written && set.manifest().as_ref() == Ok(&manifest);
+        let is_it = |set: &&SetRecord| set.set == written && set.read_manifest().as_ref() == Ok(&manifest);
         match sets.iter().find(is_it) {
-            Some(set) => Ok(There { snapshots: set.snapshots(), manifest }),
+            Some(set) => Ok(There { snapshots: Some(set.snapshots()), manifest }),
             None => Err(format!("the repository `{}` does not show what was written", copy.name)),
         }
     }

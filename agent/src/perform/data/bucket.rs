@@ -11,13 +11,14 @@ use super::{DataError, DataWork};
 use crate::ledger::{RestorePhase, Settled};
 use crate::perform::allow::allow;
 use crate::perform::work::Finish;
-use crate::repositories::{BucketFound, Repository, SetFound, Tree, TreeOrigin};
+use crate::repositories::{BucketFound, Repository, Tree, TreeOrigin};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{Bucket, Kept, Manifest, Part, Root, Store, root_path};
 use fleet_core::grammar::count;
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
+use fleet_repository::SetRecord;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,7 +94,7 @@ pub async fn fill(
 async fn put(
     data: &DataWork<'_>,
     repository: &Arc<dyn Repository>,
-    set: &SetFound,
+    set: &SetRecord,
     part: &Part,
     bucket: &Bucket,
 ) -> Result<(), DataError> {
@@ -194,7 +195,7 @@ pub async fn put_back(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
 }
 
 /// The safety backup of this order, where it can be read.
-async fn safety(data: &DataWork<'_>) -> Result<(Arc<dyn Repository>, SetFound, Manifest), DataError> {
+async fn safety(data: &DataWork<'_>) -> Result<(Arc<dyn Repository>, SetRecord, Manifest), DataError> {
     let mut last = "none was wanted".to_owned();
     for copy in data.journal().safety {
         let Ok(made) = &copy.result else { continue };
@@ -209,7 +210,7 @@ async fn safety(data: &DataWork<'_>) -> Result<(Arc<dyn Repository>, SetFound, M
             Ok(sets) => {
                 let found = pick(sets, &made.backup, copy.snapshots.as_ref());
                 if let Ok(set) = found
-                    && let Ok(manifest) = set.manifest()
+                    && let Ok(manifest) = set.read_manifest()
                 {
                     return Ok((repository, set, manifest));
                 }

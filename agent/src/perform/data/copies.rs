@@ -2,9 +2,10 @@
 
 use super::source::{PickError, pick};
 use super::{DataError, DataWork};
-use crate::repositories::{Repository, RepositoryError, SetFound};
+use crate::repositories::{Repository, RepositoryError};
 use fleet_core::backup::{CopyMade, Manifest, Snapshots};
 use fleet_core::names::{BackupId, RepositoryName, StoreName};
+use fleet_repository::SetRecord;
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -99,20 +100,20 @@ async fn looked(data: &DataWork<'_>, name: &RepositoryName, id: &BackupId) -> Re
 }
 
 /// A backup that this order has made before, told from one that somebody else has put there under its id.
-fn there(data: &DataWork<'_>, set: &SetFound) -> Result<There, DataError> {
+fn there(data: &DataWork<'_>, set: &SetRecord) -> Result<There, DataError> {
     let unfit = |reason: String| DataError::Unfit(format!("a backup {} is there: {reason}", set.backup));
-    let manifest = set.manifest().map_err(unfit)?;
+    let manifest = set.read_manifest().map_err(|error| unfit(error.to_string()))?;
     let is_its_own = manifest.backup == set.backup
         && manifest.instance == data.order.instance
         && manifest.host == data.context().host;
     if !is_its_own {
         return Err(unfit(format!("it says that it is of {} on {}", manifest.instance, manifest.host)));
     }
-    Ok(There { snapshots: set.snapshots(), manifest })
+    Ok(There { snapshots: Some(set.snapshots()), manifest })
 }
 
 /// The sizes in a backup of this instance; others may have been put there, too.
-fn sizes(set: &SetFound, data: &DataWork<'_>) -> Option<BTreeMap<StoreName, u64>> {
-    let manifest = set.manifest().ok().filter(|manifest| manifest.instance == data.order.instance)?;
+fn sizes(set: &SetRecord, data: &DataWork<'_>) -> Option<BTreeMap<StoreName, u64>> {
+    let manifest = set.read_manifest().ok().filter(|manifest| manifest.instance == data.order.instance)?;
     Some(manifest.parts.into_iter().map(|part| (part.store, part.bytes)).collect())
 }

@@ -2,11 +2,12 @@
 
 use super::dumps::BUNDLE;
 use super::{DataError, DataWork};
-use crate::repositories::{Repository, SetFound};
+use crate::repositories::Repository;
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Placement, Rendered};
 use fleet_core::backup::{BackupSource, Manifest, Privileges, Snapshots};
 use fleet_core::names::BackupId;
 use fleet_render::RenderError;
+use fleet_repository::SetRecord;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ const BUNDLE_LIMIT: usize = fleet_core::app::ENCODED_LIMIT;
 /// A backup, and where it is.
 pub struct Opened {
     pub repository: Arc<dyn Repository>,
-    pub set: SetFound,
+    pub set: SetRecord,
     pub manifest: Manifest,
     /// What becomes of privileged bits, as the order says.
     pub privileges: Privileges,
@@ -35,13 +36,13 @@ pub enum PickError {
 }
 
 /// The set that is a backup: the one that was noted when it was made. Where none was noted, the only one that carries its id.
-pub fn pick(sets: Vec<SetFound>, backup: &BackupId, noted: Option<&Snapshots>) -> Result<SetFound, PickError> {
-    let mut of_it: Vec<SetFound> = sets.into_iter().filter(|set| set.backup == *backup).collect();
+pub fn pick(sets: Vec<SetRecord>, backup: &BackupId, noted: Option<&Snapshots>) -> Result<SetRecord, PickError> {
+    let mut of_it: Vec<SetRecord> = sets.into_iter().filter(|set| set.backup == *backup).collect();
     let (backup, found) = (backup.clone(), of_it.len());
     match noted {
         _ if found == 0 => Err(PickError::Missing { backup }),
         Some(noted) => {
-            let set = of_it.into_iter().find(|set| set.set == noted.set.as_str());
+            let set = of_it.into_iter().find(|set| set.set == noted.set);
             set.map(|set| set.made_of(noted)).ok_or(PickError::Replaced { backup })
         }
         None if found > 1 => Err(PickError::Ambiguous { backup, found }),
@@ -62,7 +63,7 @@ pub async fn open(data: &DataWork<'_>, source: &BackupSource, privileges: Privil
         }
     })?;
     let manifest =
-        set.manifest().map_err(|reason| DataError::Unfit(format!("the backup {}: {reason}", source.backup)))?;
+        set.read_manifest().map_err(|reason| DataError::Unfit(format!("the backup {}: {reason}", source.backup)))?;
     if manifest.backup != source.backup || manifest.instance != source.instance {
         let (backup, instance) = (&manifest.backup, &manifest.instance);
         return Err(DataError::BadBackup(format!("its manifest is of the backup {backup} of {instance}")));
@@ -134,25 +135,32 @@ impl Opened {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::names::SnapshotId;
     use fleet_core::time::Time;
+    use fleet_repository::{Kind, PartRecord};
 
     #[test]
     fn a_backup_is_the_snapshots_that_were_noted_and_no_others() {
         let id: BackupId = "0123456789abcdef01234567".parse().expect("an id");
         let hex = |pair: &str| pair.repeat(32);
-        let found = |set: &str| {
-            let (dumps, files) = (Some(hex("d9")), Some(hex("f9")));
-            SetFound { backup: id.clone(), at: Time(1), set: hex(set), dumps, files, manifest: Vec::new() }
+        let snapshot = |pair: &str| -> SnapshotId { hex(pair).parse().expect("64 digits") };
+        let part = |kind, pair| {
+            let (backup, host) = (id.clone(), "lab-1".to_owned());
+            PartRecord { time: Time(1), backup, kind, snapshot: snapshot(pair), host }
         };
-        let snapshot = |pair: &str| hex(pair).parse().expect("64 digits");
+        let found = |set: &str| {
+            let parts = vec![part(Kind::Dumps, "d1"), part(Kind::Dumps, "d9"), part(Kind::Files, "f9")];
+            let (backup, host) = (id.clone(), "lab-1".to_owned());
+            SetRecord { backup, time: Time(1), host, set: snapshot(set), parts, manifest: Vec::new() }
+        };
         let noted = Snapshots { set: snapshot("a1"), dumps: Some(snapshot("d1")), files: None };
         let both = || vec![found("a1"), found("a2")];
         let it = pick(both(), &id, Some(&noted)).expect("it is there");
         // The parts, too: those that came later carry the same id.
-        assert_eq!((it.set, it.dumps, it.files), (hex("a1"), Some(hex("d1")), None));
+        assert_eq!(it.snapshots(), noted);
         assert!(matches!(pick(vec![found("a2")], &id, Some(&noted)), Err(PickError::Replaced { .. })));
         assert!(matches!(pick(both(), &id, None), Err(PickError::Ambiguous { found: 2, .. })));
         assert!(matches!(pick(Vec::new(), &id, Some(&noted)), Err(PickError::Missing { .. })));
-        assert_eq!(pick(vec![found("a2")], &id, None).map(|it| it.set), Ok(hex("a2")));
+        assert_eq!(pick(vec![found("a2")], &id, None).map(|it| it.set), Ok(snapshot("a2")));
     }
 }

@@ -1,8 +1,9 @@
 //! Buckets of an instance's own, filled and looked at by workers.
 
-use super::super::{BucketFilled, BucketFound, ProgressSink, RepositoryError, SetFound};
+use super::super::{BucketFilled, BucketFound, ProgressSink, RepositoryError};
 use super::WorkerRepository;
 use fleet_core::backup::Bucket;
+use fleet_repository::SetRecord;
 use fleet_repository::backend::{S3Address, Transport};
 use fleet_repository::bucket::Extra;
 use fleet_repository::worker::{Answer, Work};
@@ -25,13 +26,13 @@ pub fn s3_address(bucket: &Bucket) -> S3Address {
 impl WorkerRepository {
     pub(super) async fn fill(
         &self,
-        set: &SetFound,
+        set: &SetRecord,
         path: &str,
         to: &Bucket,
         told: &ProgressSink,
     ) -> Result<BucketFilled, RepositoryError> {
         let doing = format!("restore `{path}` to the bucket {}", to.place());
-        let snapshot = self.snapshot(&doing, set.files.as_ref())?;
+        let snapshot = self.snapshot(&doing, set.snapshots().files)?;
         let (path, to, extra) = (path.to_owned(), s3_address(to), Extra::Remove);
         let work = Work::FillBucket { snapshot, path, to, extra };
         match self.ask_telling(&doing, work, told, |progress| progress.place_read).await? {

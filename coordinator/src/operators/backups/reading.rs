@@ -12,7 +12,7 @@ use fleet_core::grammar::{count, verb};
 use fleet_core::names::{InstanceName, OperatorName, RepositoryName};
 use fleet_core::time::Time;
 use fleet_proto::v1;
-use fleet_repository::{CheckReport, MAX_MANIFEST, ReadData};
+use fleet_repository::{CheckReport, MAX_MANIFEST, ReadData, SnapshotOwner};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -178,8 +178,11 @@ async fn verified(
 }
 
 fn damage(report: &CheckReport) -> String {
-    let backups: BTreeSet<String> =
-        report.damaged.iter().filter_map(|one| one.backup.as_ref().map(ToString::to_string)).collect();
+    let named = |owner: &SnapshotOwner| match owner {
+        SnapshotOwner::Backup(backup) => Some(backup.to_string()),
+        SnapshotOwner::Foreign | SnapshotOwner::Unknown => None,
+    };
+    let backups: BTreeSet<String> = report.damaged.iter().filter_map(|one| named(&one.owner)).collect();
     let packs = report.damaged_packs.iter().map(|one| format!("pack {}: {}", one.pack, one.reason));
     let indexes = report.damaged_indexes.iter().map(|index| format!("index {index} cannot be read"));
     let files: Vec<String> = packs.chain(indexes).chain(report.unreadable.iter().map(ToString::to_string)).collect();

@@ -9,7 +9,7 @@ use crate::link::OpenSet;
 use crate::path_resolver::PathResolver;
 use crate::perform::{Drifted, run};
 use crate::policy::LivePolicy;
-use crate::repositories::{Repository, SetFound};
+use crate::repositories::Repository;
 use crate::status_board::StatusWriter;
 use fleet_core::app::Bundle;
 use fleet_core::backup::{BackupSource, Cause, DataAction, DataResult, Kept, Manifest, Others, Privileges};
@@ -18,6 +18,7 @@ use fleet_core::names::{BackupId, InstanceName};
 use fleet_core::order::{Action, End, Goal, Order, Outcome, Release, order_id};
 use fleet_core::steps::ContainerState;
 use fleet_proto::convert::OutgoingOrder;
+use fleet_repository::SetRecord;
 use futures_util::StreamExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -228,13 +229,13 @@ impl Harness {
     }
 
     /// The backups that a repository shows to whoever asks.
-    pub async fn sets(&self, repository: &str) -> Vec<SetFound> {
+    pub async fn sets(&self, repository: &str) -> Vec<SetRecord> {
         self.keeping.plainly(repository, &instance()).sets().await.expect("the repository can be read")
     }
 
     /// What a backup gives back, by reading all of it.
-    pub async fn restored(&self, repository: &str, set: &SetFound) -> Result<State, String> {
-        let manifest: Manifest = set.manifest()?;
+    pub async fn restored(&self, repository: &str, set: &SetRecord) -> Result<State, String> {
+        let manifest: Manifest = set.read_manifest().map_err(|error| error.to_string())?;
         let plain = self.keeping.plainly(repository, &instance());
         let scratch = tempfile::tempdir_in(&self.path).expect("a folder");
         let (mut rows, mut uploads) = (None, None);

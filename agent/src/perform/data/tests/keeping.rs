@@ -7,16 +7,15 @@ use super::streams::{Piped, Writing};
 use super::watched::{Call, Watched};
 use crate::repositories::{
     Ahead, BucketFilled, BucketFound, Label, ProgressSink, Repositories, Repository, RepositoryError, Restored,
-    SetFound, StreamsWriter, Tree, TreesKept, Trouble, asked_trees, found, put_back, restore_options, s3_address,
-    trouble_of, words,
+    StreamsWriter, Tree, TreesKept, Trouble, asked_trees, put_back, restore_options, s3_address, trouble_of, words,
 };
 use bytes::Bytes;
 use fleet_core::backup::{Bucket, FilesParent, LocationAccess, Manifest, Privileges, Proof, RepositoryAccess, Secret};
-use fleet_core::names::{BackupId, InstanceName, RepositoryName};
+use fleet_core::names::{BackupId, InstanceName, RepositoryName, SnapshotId};
 use fleet_repository::backend::FolderBackend;
 use fleet_repository::bucket::{Extra, inspect};
 use fleet_repository::worker::Failure;
-use fleet_repository::{ActivityCounter, Backend, FileId, Gate, Kind, Part, Prune, Secrets, Stream, Trees};
+use fleet_repository::{ActivityCounter, Backend, Gate, Kind, Part, Prune, Secrets, SetRecord, Stream, Trees};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -159,7 +158,7 @@ impl InProcess {
 }
 
 fn part(label: &Label) -> Part {
-    Part { backup: label.backup.as_str().parse().expect("an id"), host: label.host.to_string(), time: label.at }
+    Part { backup: label.backup.clone(), host: label.host.clone(), time: label.at }
 }
 
 #[tonic::async_trait]
@@ -172,17 +171,13 @@ impl Repository for InProcess {
         self.ask("resume", |it| it.resume().map(|_| ())).await
     }
 
-    async fn sets(&self) -> Result<Vec<SetFound>, RepositoryError> {
-        self.ask("list", |it| Ok(it.sets()?.sets.into_iter().filter_map(found).collect())).await
+    async fn sets(&self) -> Result<Vec<SetRecord>, RepositoryError> {
+        self.ask("list", |it| Ok(it.sets()?.sets)).await
     }
 
-    async fn set(&self, backup: &BackupId) -> Result<Vec<SetFound>, RepositoryError> {
-        let id: fleet_repository::BackupId = backup.as_str().parse().expect("an id");
-        self.ask("list", move |it| {
-            let found_ones = it.set(&id, fleet_repository::MAX_MANIFEST)?.sets;
-            Ok(found_ones.into_iter().filter_map(found).collect())
-        })
-        .await
+    async fn set(&self, backup: &BackupId) -> Result<Vec<SetRecord>, RepositoryError> {
+        let id = backup.clone();
+        self.ask("list", move |it| Ok(it.set(&id, fleet_repository::MAX_MANIFEST)?.sets)).await
     }
 
     async fn streams(&self, label: &Label, ahead: &[Ahead]) -> Result<Box<dyn StreamsWriter>, RepositoryError> {
@@ -221,9 +216,9 @@ impl Repository for InProcess {
         .await
     }
 
-    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<String, RepositoryError> {
+    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<SnapshotId, RepositoryError> {
         let (part, manifest) = (part(label), serde_json::to_vec(manifest).expect("JSON"));
-        self.ask("write the set", move |it| it.write_set(&part, manifest).map(|set| set.to_string())).await
+        self.ask("write the set", move |it| it.write_set(&part, manifest)).await
     }
 
     async fn write_proof(&self, label: &Label, proof: &Proof) -> Result<(), RepositoryError> {
@@ -233,11 +228,11 @@ impl Repository for InProcess {
 
     async fn read(
         &self,
-        set: &SetFound,
+        set: &SetRecord,
         path: &str,
     ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError> {
         let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("read", "no snapshot") };
-        let snapshot: FileId = set.dumps.as_ref().and_then(|id| id.parse().ok()).ok_or_else(missing)?;
+        let snapshot = set.snapshots().dumps.ok_or_else(missing)?;
         let path = path.to_owned();
         let (bytes, end) = self
             .ask("read", move |it| {
@@ -258,13 +253,13 @@ impl Repository for InProcess {
 
     async fn fill_bucket(
         &self,
-        set: &SetFound,
+        set: &SetRecord,
         path: &str,
         to: &Bucket,
         _: &ProgressSink,
     ) -> Result<BucketFilled, RepositoryError> {
         let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("fill", "no snapshot") };
-        let snapshot: FileId = set.files.as_ref().and_then(|id| id.parse().ok()).ok_or_else(missing)?;
+        let snapshot = set.snapshots().files.ok_or_else(missing)?;
         let (path, to) = (path.to_owned(), s3_address(to));
         let filled = self.ask("fill", move |it| it.fill_bucket(&snapshot, &path, &to, Extra::Remove)).await?;
         Ok(BucketFilled { objects: filled.objects, bytes: filled.bytes, removed: filled.removed })
@@ -282,7 +277,7 @@ impl Repository for InProcess {
 
     async fn restore(
         &self,
-        set: &SetFound,
+        set: &SetRecord,
         path: &str,
         to: &Path,
         privileges: Privileges,
@@ -290,7 +285,7 @@ impl Repository for InProcess {
     ) -> Result<Restored, RepositoryError> {
         self.lab.plan().privileges.push(privileges);
         let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("restore", "no snapshot") };
-        let snapshot: FileId = set.files.as_ref().and_then(|id| id.parse().ok()).ok_or_else(missing)?;
+        let snapshot = set.snapshots().files.ok_or_else(missing)?;
         let (path, to) = (path.to_owned(), to.to_owned());
         let restored =
             self.ask("restore", move |it| it.restore_tree(&snapshot, &path, &to, &restore_options(privileges)));
@@ -298,7 +293,7 @@ impl Repository for InProcess {
     }
 
     async fn forget(&self, backups: &[BackupId]) -> Result<(), RepositoryError> {
-        let backups = backups.iter().map(|id| id.as_str().parse().expect("an id")).collect();
+        let backups = backups.iter().cloned().collect();
         self.ask("forget", move |it| {
             it.forget(&backups)?;
             it.prune(Prune::Exclusive).map(|_| ())
@@ -319,8 +314,8 @@ impl Keeping {
     pub fn crowd(&self, name: &str) {
         let at = fleet_core::time::Time(crate::clock::now().0 + 3_600_000);
         for number in 0..3_u8 {
-            let part =
-                Part { backup: format!("crowd-{number}").parse().expect("an id"), host: "lab-2".to_owned(), time: at };
+            let backup = format!("c{number:023}").parse().expect("an id");
+            let part = Part { backup, host: "lab-2".parse().expect("a name"), time: at };
             self.opened(name).write_set(&part, vec![number; 15 << 20]).expect("written");
         }
     }

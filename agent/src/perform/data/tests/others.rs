@@ -68,6 +68,6 @@ async fn a_backup_says_what_its_server_holds_besides() {
     let (harness, agent) = Harness::new("").await;
     beside(&harness, "database\tnotes\ndatabase\tsales\n");
     assert_eq!(harness.carry_out(&agent, backup(&["near"])).await.outcome, Outcome::Done);
-    let manifest = harness.sets("near").await[0].manifest().expect("it can be read");
+    let manifest = harness.sets("near").await[0].read_manifest().expect("it can be read");
     assert_eq!(manifest.uncovered, ["database `sales` of db: no store declares it"]);
 }

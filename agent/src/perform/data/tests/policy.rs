@@ -2,11 +2,11 @@
 
 use super::harness::{Agent, Harness, backup, copies, drill, files, restore, source};
 use super::restores::changed_since;
-use crate::repositories::SetFound;
 use fleet_core::backup::{BackupSource, DataAction, Kept, Manifest, Others, Part, Privileges, Root, Snapshots};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Goal, Outcome};
 use fleet_core::spec::VolumeTarget;
+use fleet_repository::SetRecord;
 use std::collections::BTreeSet;
 
 /// A store of whatever volumes users have, which are of no instance.
@@ -112,14 +112,14 @@ async fn what_is_of_no_instance_is_read_only_with_consent() {
 async fn forged(harness: &Harness, id: &BackupId, number: u32, change: impl FnOnce(&mut Part)) -> BackupSource {
     let sets = harness.sets("near").await;
     let set = sets.iter().find(|set| set.backup == *id).expect("it is there");
-    let mut manifest = set.manifest().expect("it can be read");
+    let mut manifest = set.read_manifest().expect("it can be read");
     let backup: BackupId = format!("{number:024x}").parse().expect("an id");
     manifest.backup = backup.clone();
     change(manifest.parts.iter_mut().find(|part| part.store.as_str() == "uploads").expect("it has one"));
     harness.keeping.write_set("near", &backup, &manifest).await;
     let sets = harness.sets("near").await;
-    let made = sets.iter().find(|set| set.backup == backup).and_then(SetFound::snapshots).expect("it was written");
-    let kept = set.snapshots().expect("it has them");
+    let made = sets.iter().find(|set| set.backup == backup).map(SetRecord::snapshots).expect("it was written");
+    let kept = set.snapshots();
     BackupSource { snapshots: Some(Snapshots { set: made.set, ..kept }), ..source("near", &backup) }
 }
 

@@ -25,7 +25,7 @@ async fn a_backup_holds_what_the_instance_has() {
         let sets = harness.sets(name).await;
         assert_eq!(sets.len(), 1);
         assert_eq!(harness.restored(name, &sets[0]).await, Ok(harness.state()));
-        let manifest = sets[0].manifest().expect("it can be read");
+        let manifest = sets[0].read_manifest().expect("it can be read");
         assert_eq!(manifest.values["password"], "s3cret");
         assert_eq!(manifest.clone().without_values(), copies(&end)[name].clone().expect("it is there"));
         assert_eq!(manifest.uncovered, Vec::<String>::new());
@@ -139,7 +139,7 @@ async fn a_set_that_somebody_else_has_put_under_a_backups_id_is_not_taken_for_it
     let (harness, agent) = Harness::new("").await;
     let first = harness.order(backup(&["near"]), "first");
     assert_eq!(harness.carry_out_order(&agent, &first).await.outcome, Outcome::Done);
-    let manifest = harness.sets("near").await[0].manifest().expect("it can be read");
+    let manifest = harness.sets("near").await[0].read_manifest().expect("it can be read");
     let put = async |salt: &str, hosts: &[&str]| {
         let order = harness.order(backup(&["near"]), salt);
         let backup: BackupId = order.order.id.as_str().parse().expect("an id");
