@@ -8,6 +8,8 @@ use std::fmt;
 /// The kind alone decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
+    /// Refused, for the plan that was agreed to is another one now.
+    PlanChanged,
     /// The fleet said no, or this machine did.
     Refused,
     /// The command line is wrong.
@@ -74,6 +76,12 @@ impl CommandError {
         self
     }
 
+    /// The same, for a plan that is another one now.
+    #[must_use]
+    pub fn plan_changed(self) -> Self {
+        Self { kind: ErrorKind::PlanChanged, ..self }
+    }
+
     pub fn what(&self) -> &str {
         &self.what
     }
@@ -96,7 +104,7 @@ impl CommandError {
 
     pub fn status(&self) -> ExitStatus {
         match self.kind {
-            ErrorKind::Refused => ExitStatus::Refused,
+            ErrorKind::Refused | ErrorKind::PlanChanged => ExitStatus::Refused,
             ErrorKind::Misused => ExitStatus::Misused,
             ErrorKind::Unreachable => ExitStatus::Unreachable,
             ErrorKind::NobodyReads => ExitStatus::Done,

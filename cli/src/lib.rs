@@ -5,6 +5,7 @@
 
 #![deny(missing_docs)]
 
+mod agreement;
 mod arguments;
 mod ask;
 mod choices;

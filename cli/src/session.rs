@@ -5,6 +5,7 @@ use crate::error::CommandError;
 use crate::folder;
 use fleet_core::units::Period;
 use fleet_link::{Identity, LinkError};
+use fleet_proto::refusal::RefusalReason;
 use fleet_proto::v1::backups_client::BackupsClient;
 use fleet_proto::v1::operators_client::OperatorsClient;
 use std::time::Duration;
@@ -105,6 +106,7 @@ pub fn link_error(what: &str, error: &LinkError) -> CommandError {
     let said = match error {
         LinkError::Unreachable { .. } | LinkError::TimedOut { .. } => unreachable(what, error),
         LinkError::WrongCa { .. } | LinkError::ServerCertificateTime => CommandError::unreachable(what).because(error),
+        LinkError::Refused { word: RefusalReason::PlanChanged, text, .. } => refusal(what, text).plan_changed(),
         LinkError::Refused { text, .. } => refusal(what, text),
         // What comes from below the call is the link's, and no answer.
         LinkError::Failed(status) if std::error::Error::source(status.as_ref()).is_some() => {

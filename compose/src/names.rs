@@ -112,6 +112,10 @@ name_type!(
     StoreName, "a store name", check_name
 );
 name_type!(
+    /// The id that an operator's program gives a request: the same id again is the same request.
+    RequestId, "a request id", check_request
+);
+name_type!(
     /// The id of a rollout: the app's name and a number, `labnotes-3`.
     RolloutId, "a rollout id", check_name
 );
@@ -132,6 +136,11 @@ fn check_name(text: &str) -> Result<(), &'static str> {
         return Err("it must begin and end with a letter or a digit");
     }
     Ok(())
+}
+
+fn check_request(text: &str) -> Result<(), &'static str> {
+    let is_random_enough = (16..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric());
+    if is_random_enough { Ok(()) } else { Err("it must be 16 to 64 letters and digits, new for each request") }
 }
 
 fn check_operator(text: &str) -> Result<(), &'static str> {

@@ -21,6 +21,7 @@ mod people;
 mod protocol;
 mod prune;
 mod release;
+mod requests;
 mod state;
 #[cfg(test)]
 pub mod testing;
@@ -33,6 +34,7 @@ pub use greetings::duplicate_words;
 pub use observed::{HelloSaid, ObserveError};
 pub use protocol::protocol_words;
 pub use release::{ReleaseImage, ReleaseKept};
+pub use requests::{RequestRecord, Started};
 pub use state::StateSnapshot;
 pub use untold::Untold;
 

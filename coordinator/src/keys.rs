@@ -3,7 +3,8 @@
 use fleet_core::access::Subject;
 use fleet_core::backup::BackupKey;
 use fleet_core::names::{
-    AppName, BackupId, Digest, HostName, InstanceName, OrderId, PolicyName, RepositoryName, RolloutId, Version,
+    AppName, BackupId, Digest, HostName, InstanceName, OrderId, PolicyName, RepositoryName, RequestId, RolloutId,
+    Version,
 };
 
 pub const HOSTS: &str = "desired/host/";
@@ -34,6 +35,8 @@ pub const RELEASES: &str = "release/";
 pub const TOKENS: &str = "token/";
 pub const SUBJECTS: &str = "subject/";
 pub const EVENTS: &str = "event/";
+/// Requests that have begun something, so that the same one begins nothing again.
+pub const REQUESTS: &str = "request/";
 pub const SETTINGS: &str = "settings";
 
 pub fn host(name: &HostName) -> String {
@@ -128,6 +131,10 @@ pub fn values_of(instance: &InstanceName) -> String {
 
 pub fn values(instance: &InstanceName, revision: u64) -> String {
     format!("values/{instance}/{revision:020}")
+}
+
+pub fn request(id: &RequestId) -> String {
+    format!("{REQUESTS}{id}")
 }
 
 pub fn token(hash: &str) -> String {

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a wish that cannot work is refused when it is said; a value that is secret is never shown.
 
+mod agreed;
 mod apps;
 mod asking;
 mod attention;

@@ -20,11 +20,13 @@ pub enum RefusalReason {
     ProtocolOld,
     ProtocolNew,
     Role,
+    /// What was agreed to is not what would be done now.
+    PlanChanged,
     /// Anything else: the text says it.
     Other,
 }
 
-const WORDS: [(RefusalReason, &str, Code); 12] = [
+const WORDS: [(RefusalReason, &str, Code); 13] = [
     (RefusalReason::TokenUnknown, "token-unknown", Code::NotFound),
     (RefusalReason::TokenExpired, "token-expired", Code::FailedPrecondition),
     (RefusalReason::TokenUsedUp, "token-used-up", Code::FailedPrecondition),
@@ -36,6 +38,7 @@ const WORDS: [(RefusalReason, &str, Code); 12] = [
     (RefusalReason::ProtocolOld, "protocol-old", Code::FailedPrecondition),
     (RefusalReason::ProtocolNew, "protocol-new", Code::FailedPrecondition),
     (RefusalReason::Role, "role", Code::PermissionDenied),
+    (RefusalReason::PlanChanged, "plan-changed", Code::Aborted),
     (RefusalReason::Other, "other", Code::FailedPrecondition),
 ];
 

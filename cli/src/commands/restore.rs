@@ -1,6 +1,7 @@
 //! `fleet restore`: an instance's data as it was, in its place or on another host.
 
 use super::change::{Change, DetachArgs, carry_out, show_dry_run};
+use crate::agreement;
 use crate::ask;
 use crate::complete;
 use crate::context::Context;
@@ -12,7 +13,7 @@ use clap_complete::ArgValueCandidates;
 use fleet_core::backup::moment;
 use fleet_core::names::{HostName, InstanceName, RepositoryName, StoreName};
 use fleet_core::time::Time;
-use fleet_proto::v1::RestoreRequest;
+use fleet_proto::v1::{InstanceChange, RestoreRequest};
 
 /// Put an instance's data back as it was, or make a new instance from a backup
 ///
@@ -98,20 +99,27 @@ pub async fn run(context: &Context, args: &RestoreArgs) -> Result<ExitStatus, Co
         values: args.values.read(context)?,
         drop_others: args.drop_others,
         keep_privileged_bits: args.keep_privileged_bits,
+        agreed: None,
     };
     let session = context.session().await?;
-    let request = asked.clone();
-    let proposed = session.ask(&what, async |_| session.backups().restore(request).await).await?;
+    let ask = async |request| session.ask(&what, async |_| session.backups().restore(request).await).await;
+    let propose = async || ask(asked.clone()).await;
     if args.dry_run {
-        return show_dry_run(context, &proposed);
+        return show_dry_run(context, &propose().await?);
     }
     let is_in_place = args.to.is_none();
-    if is_in_place && !args.yes {
-        proposed.plan.iter().for_each(|line| context.printer.tell(format!("  {line}")));
-        ask::agree(context, &what, &format!("Replace the data of {target}?"))?;
-    }
+    let agree = |proposed: &InstanceChange| {
+        if is_in_place && !args.yes {
+            proposed.plan.iter().for_each(|line| context.printer.tell(format!("  {line}")));
+            ask::agree(context, &what, &format!("Replace the data of {target}?"))?;
+        }
+        Ok(Some(proposed.plan_digest.clone()))
+    };
     // What was agreed to is done: the very backup that was shown, whatever has come since.
-    let request = RestoreRequest { dry_run: false, backup: proposed.backup, at_ms: 0, ..asked };
-    let change = session.ask(&what, async |_| session.backups().restore(request).await).await?;
+    let start = async |proposed: &InstanceChange, agreed| {
+        let (backup, agreed) = (proposed.backup.clone(), Some(agreed));
+        ask(RestoreRequest { dry_run: false, backup, at_ms: 0, agreed, ..asked.clone() }).await
+    };
+    let Some(change) = agreement::start(context, propose, agree, start).await? else { return Ok(ExitStatus::Done) };
     carry_out(context, Change { what: &what, instance: target.as_str(), change }, args.detach).await
 }

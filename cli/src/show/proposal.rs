@@ -90,6 +90,7 @@ mod tests {
             ],
             left_out: vec![LeftOutView { instance: "notes-4".to_owned(), reason: "it is at 1.2 already".to_owned() }],
             strategy: vec!["1 goes first, then at most 1 at a time".to_owned()],
+            plan_digest: "d1".to_owned(),
         };
         insta::assert_snapshot!(lines(&proposal).join("\n"), @r"
         labnotes -> 1.2 (0a0a0a0a0a0a): 3 instances in 2 waves

@@ -3,6 +3,7 @@
 use crate::environment::NOW;
 use crate::fake::Shared;
 use crate::scene::Scene;
+use fleet_proto::refusal::{RefusalReason, refuse};
 use fleet_proto::v1::operators_server::Operators;
 use fleet_proto::v1::push_release_piece::Kind;
 use fleet_proto::v1::*;
@@ -166,7 +167,17 @@ impl Operators for Desk {
     }
 
     async fn start_rollout(&self, request: Request<ProposeRolloutRequest>) -> Answer<RolloutView> {
-        self.answer(request, |scene| scene.frames.first().cloned().unwrap_or_default())
+        let started = self.answer(request, |scene| scene.frames.first().cloned().unwrap_or_default())?;
+        let mut scene = self.0.lock().expect("nobody panicked");
+        if scene.changed_plans > 0 {
+            scene.changed_plans -= 1;
+            return Err(refuse(RefusalReason::PlanChanged, "could not roll out: it is another plan", "agree to that"));
+        }
+        if scene.lost_answers > 0 {
+            scene.lost_answers -= 1;
+            return Err(GrpcStatus::unavailable("the coordinator stops"));
+        }
+        Ok(started)
     }
 
     async fn steer_rollout(&self, request: Request<SteerRolloutRequest>) -> Answer<RolloutView> {

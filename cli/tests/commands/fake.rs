@@ -57,6 +57,11 @@ impl Fake {
         heard.into_iter().filter(|question| !question.starts_with("WhoAmI")).collect::<Vec<_>>().join("\n")
     }
 
+    /// The ids of the requests that were agreed to.
+    pub fn request_ids(&self) -> Vec<String> {
+        self.scene().request_ids.clone()
+    }
+
     /// Goes away for good.
     pub fn end(&mut self) {
         drop(self.stop.take());

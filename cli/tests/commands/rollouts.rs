@@ -1,5 +1,6 @@
 //! The main thing: a plan, a question, progress, an end.
 
+mod agreeing;
 mod starting;
 mod steering;
 mod watching;
@@ -26,6 +27,7 @@ fn proposal() -> Proposal {
         ],
         left_out: vec![LeftOutView { instance: "notes-4".to_owned(), reason: "it is at 1.2 already".to_owned() }],
         strategy: vec!["1 goes first, then 1 at a time".to_owned(), "it halts when 1 has failed".to_owned()],
+        plan_digest: "d1".to_owned(),
     }
 }
 

@@ -37,6 +37,12 @@ pub struct Scene {
     /// Said to everything but `WhoAmI` and joining.
     pub refusal: Option<(RefusalReason, &'static str, &'static str)>,
     pub silence: bool,
+    /// So many starts of rollouts find that the plan has changed.
+    pub changed_plans: usize,
+    /// So many starts of rollouts are heard, and their answers lost.
+    pub lost_answers: usize,
+    /// The ids of requests that were agreed to, in their order.
+    pub request_ids: Vec<String>,
     /// Questions with what was asked.
     pub heard: Vec<String>,
     pub bundle: Vec<u8>,
@@ -45,12 +51,22 @@ pub struct Scene {
 impl Scene {
     /// Keeps a question, and refuses it if the scene is so.
     pub fn hear(&mut self, question: &impl std::fmt::Debug) -> Result<(), GrpcStatus> {
-        self.heard.push(format!("{question:?}"));
+        let (heard, id) = without_request_id(&format!("{question:?}"));
+        self.heard.push(heard);
+        self.request_ids.extend(id);
         match self.refusal {
             Some((word, text, hint)) => Err(refuse(word, text, hint)),
             None => Ok(()),
         }
     }
+}
+
+/// A question as it can be compared, and its random id.
+fn without_request_id(question: &str) -> (String, Option<String>) {
+    const BEFORE: &str = "request_id: \"";
+    let Some((head, tail)) = question.split_once(BEFORE) else { return (question.to_owned(), None) };
+    let (id, rest) = tail.split_once('"').expect("the id ends");
+    (format!("{head}{BEFORE}ID\"{rest}"), Some(id.to_owned()))
 }
 
 pub fn host(number: u32) -> HostView {

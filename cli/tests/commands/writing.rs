@@ -294,8 +294,8 @@ fn volumes_go_only_by_name_and_after_the_instance_was_typed() {
     ");
     assert_snapshot!(fake.heard(), @r#"
     ListInstancesRequest { selector: "", name: "notes-1", app: "" }
-    RemoveInstanceRequest { name: "notes-1", volumes: ["notes-1_uploads"], dry_run: true }
-    RemoveInstanceRequest { name: "notes-1", volumes: ["notes-1_uploads"], dry_run: false }
+    RemoveInstanceRequest { name: "notes-1", volumes: ["notes-1_uploads"], dry_run: true, agreed: None }
+    RemoveInstanceRequest { name: "notes-1", volumes: ["notes-1_uploads"], dry_run: false, agreed: Some(AgreedPlan { plan_digest: "", request_id: "ID" }) }
     FollowChangeRequest { instance: "notes-1", order: "0a" }
     "#);
 }

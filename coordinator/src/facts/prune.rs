@@ -28,6 +28,7 @@ impl Facts {
             rollouts.iter().for_each(|id| change.remove_rollout(id));
             values.into_iter().for_each(|key| change.batch().delete(key));
             change.forget_old_tokens();
+            change.forget_old_requests();
             change.forget_expected(now);
             Ok::<_, StoreError>(())
         };

@@ -5,12 +5,13 @@ use super::expected::Expected;
 use super::index::Index;
 use super::people::People;
 use super::release::ReleaseKept;
+use super::requests::RequestRecord;
 use super::untold::Untold;
 use super::{Event, observed};
 use crate::keys;
 use crate::store::{Store, StoreError};
 use fleet_core::facts::{Asked, Desired, InstanceDesired, InstanceSaid, Observed};
-use fleet_core::names::{AppName, HostName, InstanceName, OrderId, Version};
+use fleet_core::names::{AppName, HostName, InstanceName, OrderId, RequestId, Version};
 use fleet_core::plan::Waiting;
 use fleet_core::time::Time;
 use serde::de::DeserializeOwned;
@@ -30,6 +31,8 @@ pub struct StateSnapshot {
     pub(super) events: Events,
     pub(super) index: Index,
     pub(super) people: People,
+    /// The requests of the last day that have started something.
+    pub(super) requests: BTreeMap<RequestId, RequestRecord>,
     /// Orders whose end is in memory and not yet on the disk: they are not acknowledged yet.
     pub(super) unkept: HashSet<OrderId>,
     /// Open orders that their hosts are not told, and why; derived.
@@ -63,6 +66,7 @@ impl StateSnapshot {
             index,
             events: Events::load(store)?,
             people: People::load(store)?,
+            requests: load(store, keys::REQUESTS)?,
             ..Self::default()
         };
         for entry in store.scan(keys::RELEASES)? {

@@ -4,16 +4,20 @@
 
 use super::IdentityError;
 use super::authority::write_private;
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXLOWER};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
 use std::fs;
 use std::path::Path;
 
 const FILE: &str = "secrets.key";
 
-/// The key that seals secrets.
+/// The key that seals secrets, and that makes digests which tell nothing of what they are over.
 #[derive(Clone)]
-pub struct Seal(LessSafeKey);
+pub struct Seal {
+    key: LessSafeKey,
+    digests: hmac::Key,
+}
 
 impl std::fmt::Debug for Seal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -32,14 +36,17 @@ impl Seal {
         let path = directory.join(FILE);
         let bytes = fs::read(&path).map_err(|source| IdentityError::Read { path: path.clone(), source })?;
         let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| IdentityError::Damaged { path })?;
-        Ok(Self(LessSafeKey::new(key)))
+        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), b"fleet: digests of plans");
+        let digests = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
+        Ok(Self { key: LessSafeKey::new(key), digests })
     }
 
     /// Seals a text for a place: it can be opened for the same place only.
     pub fn seal(&self, place: &str, text: &str) -> Result<String, IdentityError> {
         let nonce = random::<NONCE_LEN>()?;
         let mut sealed = text.as_bytes().to_vec();
-        let tag = self.0.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place), &mut sealed);
+        let tag =
+            self.key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place), &mut sealed);
         let tag = tag.map_err(|_| IdentityError::Unseal)?;
         Ok(BASE64.encode(&[&nonce[..], &sealed, tag.as_ref()].concat()))
     }
@@ -49,8 +56,20 @@ impl Seal {
         let (nonce, rest) = bytes.split_at_checked(NONCE_LEN).ok_or(IdentityError::Unseal)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| IdentityError::Unseal)?;
         let mut rest = rest.to_vec();
-        let text = self.0.open_in_place(nonce, Aad::from(place), &mut rest).map_err(|_| IdentityError::Unseal)?;
+        let text = self.key.open_in_place(nonce, Aad::from(place), &mut rest).map_err(|_| IdentityError::Unseal)?;
         String::from_utf8(text.to_vec()).map_err(|_| IdentityError::Unseal)
+    }
+}
+
+impl Seal {
+    /// Returns the HMAC-SHA256 over parts, each with its length before it: without the key nobody can try what they may have been.
+    pub fn digest(&self, parts: &[&[u8]]) -> String {
+        let mut context = hmac::Context::with_key(&self.digests);
+        for part in parts {
+            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(part);
+        }
+        HEXLOWER.encode(context.sign().as_ref())
     }
 }
 
@@ -73,5 +92,15 @@ mod tests {
         assert_eq!(seal.open("notes-1/1/password", &sealed).ok().as_deref(), Some("hunter2"));
         assert!(seal.open("notes-2/1/password", &sealed).is_err());
         assert!(seal.open("notes-1/1/password", "AAAA").is_err());
+    }
+
+    #[test]
+    fn a_digest_is_over_each_part_and_needs_the_key() {
+        let directories = [(); 2].map(|()| tempfile::tempdir().expect("a directory can be made"));
+        let [seal, other] = directories.each_ref().map(|it| Seal::create(it.path()).expect("the key is new"));
+        let again = Seal::load(directories[0].path()).expect("it is there");
+        assert_eq!(seal.digest(&[b"ab", b"c"]), again.digest(&[b"ab", b"c"]), "it outlives a restart");
+        assert_ne!(seal.digest(&[b"ab", b"c"]), seal.digest(&[b"a", b"bc"]));
+        assert_ne!(seal.digest(&[b"ab", b"c"]), other.digest(&[b"ab", b"c"]));
     }
 }

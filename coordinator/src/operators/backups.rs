@@ -10,6 +10,7 @@ mod policies;
 mod reading;
 mod requests;
 mod restore_checks;
+mod restore_plan;
 mod restoring;
 mod service;
 

@@ -1,5 +1,6 @@
 //! Installing, configuring, powering and removing instances.
 
+use super::agreed::{Agreed, Once, plan_changed};
 use super::changes::{check, lines, merged};
 use super::follow::RequestedAction;
 use super::request::{ChangeError, absent, choice, drift, hindered, read, taken, wrong};
@@ -7,7 +8,7 @@ use super::service::OperatorsService;
 use super::subject::{Subject, definition, no_instance};
 use super::views::instance::plan_context;
 use crate::clock;
-use crate::facts::{DesiredChange, StateSnapshot};
+use crate::facts::{DesiredChange, Started, StateSnapshot};
 use crate::values::HIDDEN;
 use fleet_core::app::{Given, Rendered};
 use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired};
@@ -21,6 +22,8 @@ use fleet_proto::words::word;
 use std::collections::BTreeMap;
 use tonic::Status;
 
+/// What setting values is called in refusals.
+const CONFIGURE: &str = "change the instance";
 const VALUE_LIMIT: usize = 64 * 1024;
 const VALUES_LIMIT: usize = 256 * 1024;
 
@@ -125,9 +128,26 @@ impl OperatorsService {
     pub async fn configure_as(
         &self,
         by: &OperatorName,
-        request: v1::ConfigureInstanceRequest,
+        mut request: v1::ConfigureInstanceRequest,
     ) -> Result<v1::InstanceChange, Status> {
-        const ATTEMPT: &str = "change the instance";
+        let given = request.agreed.take();
+        let Some(agreed) = Agreed::unless_dry_run(CONFIGURE, request.dry_run, given)? else {
+            return self.configure_agreed(by, &request, None).await;
+        };
+        let change = self.configure_agreed(by, &request, Some(&agreed));
+        match self.once(CONFIGURE, by, &agreed, change).await? {
+            Once::New(change) => Ok(change),
+            Once::Before(started) => self.begun_before(CONFIGURE, started),
+        }
+    }
+
+    async fn configure_agreed(
+        &self,
+        by: &OperatorName,
+        request: &v1::ConfigureInstanceRequest,
+        agreed: Option<&Agreed>,
+    ) -> Result<v1::InstanceChange, Status> {
+        const ATTEMPT: &str = CONFIGURE;
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let rule = drift(ATTEMPT, request.drift)?;
         let subject = self.subject(ATTEMPT, &name)?;
@@ -159,12 +179,17 @@ impl OperatorsService {
             plan.push(format!("values: those wanted, in place of the newer revision {revision} that its host has"));
         }
         let has_changed = given != subject.values || drift != subject.desired.drift || newer.is_some();
-        if has_changed && !request.dry_run {
-            self.keep_values(by, &subject, &given, drift).await?;
+        let asked = v1::ConfigureInstanceRequest { dry_run: false, ..request.clone() };
+        let plan_digest = self.change_digest(&asked, &plan, Some(&subject.desired));
+        let Some(agreed) = agreed else {
+            return Ok(v1::InstanceChange { plan_digest, ..self.changed(name, plan, None).await? });
+        };
+        agreed.check(ATTEMPT, &plan_digest)?;
+        if has_changed {
+            self.keep_values(by, &subject, (&given, drift), agreed).await?;
         }
         drop(one_at_a_time);
-        let wish = (has_changed && !request.dry_run).then_some(RequestedAction::Goal);
-        self.changed(name, plan, wish).await
+        self.changed(name, plan, has_changed.then_some(RequestedAction::Goal)).await
     }
 
     /// The revision that an instance's host has, where it is newer than the wanted one and nobody here has given it.
@@ -181,21 +206,22 @@ impl OperatorsService {
         &self,
         by: &OperatorName,
         subject: &Subject,
-        given: &Given,
-        drift: DriftRule,
+        (given, drift): (&Given, DriftRule),
+        agreed: &Agreed,
     ) -> Result<(), Status> {
         let name = &subject.name;
         let change = |change: &mut DesiredChange<'_>| {
-            let desired = find(change, "change the instance", name)?;
-            if desired.revision != subject.desired.revision {
-                let why = format!("somebody else changed `{name}` at the same moment");
-                return Err(hindered("change the instance", why, "try again").into());
+            let desired = find(change, CONFIGURE, name)?;
+            if desired != subject.desired {
+                return Err(plan_changed(CONFIGURE).into());
             }
             not_while_put_back(change.snapshot(), name, change.now)?;
+            agreed.check_unused(CONFIGURE, change.snapshot())?;
             let revision = change.snapshot().next_revision(name, &change.snapshot().promised_revisions());
             self.shared.values.put(change.batch(), name, revision, given, &subject.secrets(), drift)?;
             change.put_instance(name, InstanceDesired { revision, drift, ..desired });
             change.tell(&format!("instance {name}"), &format!("configuration changed by {by}"));
+            agreed.note(change, by, Started::Change(name.clone()));
             Ok::<_, ChangeError>(())
         };
         self.change(clock::now(), change).await

@@ -1,6 +1,7 @@
 //! What a rollout would do, shown before it is obeyed; and the refusal of what cannot work.
 
 use super::apps::count;
+use super::asking::MembersAsked;
 use super::changes::{check_for, lines, not_rendered, placement};
 use super::request::{absent, hindered, read, wrong};
 use super::service::OperatorsService;
@@ -72,14 +73,29 @@ impl OperatorsService {
         now: Time,
     ) -> Result<v1::Proposal, Status> {
         let wish = self.rollout_request(request)?;
-        let mut proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
+        let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
         self.check_values(&proposal)?;
         let mut asked = self.ask_members(by, &proposal, &HashMap::new()).await?;
         let mut session = self.rendering(ATTEMPT, by).await?;
-        self.refused_members(&mut session, &proposal, &HashMap::new(), &mut asked).await?;
-        drop(session);
+        let (_, mut shown) = self.shown(&mut session, &wish, &mut asked, now).await?;
+        shown.plan_digest = self.proposal_digest(request, &shown);
+        Ok(shown)
+    }
+
+    /// A proposal without those whom the claims of others or their hosts stand against, and how it is shown.
+    pub async fn shown(
+        &self,
+        session: &mut Session,
+        wish: &RolloutRequest,
+        asked: &mut MembersAsked,
+        now: Time,
+    ) -> Result<(Proposal, v1::Proposal), Status> {
+        let mut proposal = propose_in(&self.shared.facts.read(), wish, now)?;
+        self.check_values(&proposal)?;
+        self.refused_members(session, &proposal, &HashMap::new(), asked).await?;
         leave_out(&mut proposal, &asked.refused)?;
-        self.proposal_view(by, &proposal, &asked.not_asked).await
+        let shown = self.proposal_view(session, &proposal, &asked.not_asked).await?;
+        Ok((proposal, shown))
     }
 
     /// Refuses a release whose values an instance does not have: its host could only refuse it later.
@@ -123,7 +139,7 @@ impl OperatorsService {
     /// What a proposal would do, with what is not known of its members.
     async fn proposal_view(
         &self,
-        by: &OperatorName,
+        session: &mut Session,
         proposal: &Proposal,
         not_known: &HashMap<InstanceName, String>,
     ) -> Result<v1::Proposal, Status> {
@@ -133,17 +149,13 @@ impl OperatorsService {
         let mut opened = HashMap::new();
         let mut waves = Vec::new();
         let mut rendered = 0;
-        let mut session = self.rendering(ATTEMPT, by).await?;
         let has_canary = proposal.strategy.canary > 0;
         let apart = Some(&proposal.offline).filter(|offline| !offline.is_empty());
         for (index, wave) in proposal.waves.iter().chain(apart).enumerate() {
             let mut changes = Vec::new();
             for member in wave.iter().filter_map(|name| members.get(name)) {
-                let mut lines = if rendered < RENDERED {
-                    self.lines_for(&mut session, member, &mut opened).await?
-                } else {
-                    Vec::new()
-                };
+                let mut lines =
+                    if rendered < RENDERED { self.lines_for(session, member, &mut opened).await? } else { Vec::new() };
                 rendered += 1;
                 // A host that is away is asked when it comes back, and refuses then.
                 let is_online = !offline.contains(&member.instance);
@@ -160,6 +172,7 @@ impl OperatorsService {
             waves,
             left_out: proposal.left_out.iter().map(left_out).collect(),
             strategy: strategy_lines(&proposal.strategy, proposal.members.len()),
+            plan_digest: String::new(),
         })
     }
 

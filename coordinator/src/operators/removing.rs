@@ -1,5 +1,6 @@
 //! Removing instances, with those of their volumes that are named.
 
+use super::agreed::{Agreed, Once, plan_changed};
 use super::claims::is_being_removed;
 use super::follow::RequestedAction;
 use super::instances::find_any;
@@ -7,7 +8,7 @@ use super::request::{ChangeError, hindered, read, wrong};
 use super::service::OperatorsService;
 use super::subject::Subject;
 use crate::clock;
-use crate::facts::{DesiredChange, StateSnapshot};
+use crate::facts::{DesiredChange, Started, StateSnapshot};
 use fleet_core::facts::{InstanceDesired, Removal};
 use fleet_core::names::{InstanceName, OperatorName};
 use fleet_proto::v1;
@@ -20,11 +21,27 @@ impl OperatorsService {
     pub async fn remove_as(
         &self,
         by: &OperatorName,
-        request: v1::RemoveInstanceRequest,
+        mut request: v1::RemoveInstanceRequest,
+    ) -> Result<v1::InstanceChange, Status> {
+        let given = request.agreed.take();
+        let Some(agreed) = Agreed::unless_dry_run(ATTEMPT, request.dry_run, given)? else {
+            return self.remove_agreed(by, &request, None).await;
+        };
+        match self.once(ATTEMPT, by, &agreed, self.remove_agreed(by, &request, Some(&agreed))).await? {
+            Once::New(change) => Ok(change),
+            Once::Before(started) => self.begun_before(ATTEMPT, started),
+        }
+    }
+
+    async fn remove_agreed(
+        &self,
+        by: &OperatorName,
+        request: &v1::RemoveInstanceRequest,
+        agreed: Option<&Agreed>,
     ) -> Result<v1::InstanceChange, Status> {
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let subject = self.subject(ATTEMPT, &name)?;
-        let volumes: BTreeSet<String> = request.volumes.into_iter().collect();
+        let volumes: BTreeSet<String> = request.volumes.iter().cloned().collect();
         let has = self.volumes_of(ATTEMPT, by, &subject).await?;
         if let Some(stranger) = volumes.iter().find(|volume| !has.contains(volume)) {
             let hint = format!("it has {}", if has.is_empty() { "none".to_owned() } else { has.join(", ") });
@@ -36,21 +53,29 @@ impl OperatorsService {
             true => format!("volume {volume}: deleted, with its data"),
             false => format!("volume {volume}: stays"),
         }));
-        if !request.dry_run {
-            let change = |change: &mut DesiredChange<'_>| {
-                let desired = find_any(change, ATTEMPT, &name)?;
-                let removal = next_removal(change.snapshot(), &name, desired.removal.as_ref(), volumes)?;
-                if desired.removal.is_some() {
-                    change.forget_failures(&name);
-                }
-                change.put_instance(&name, InstanceDesired { removal: Some(removal), ..desired });
-                change.tell(&format!("instance {name}"), &format!("removal asked by {by}"));
-                Ok::<_, ChangeError>(())
-            };
-            self.change(clock::now(), change).await?;
-        }
-        let wish = (!request.dry_run).then_some(RequestedAction::Removal);
-        self.changed(name, plan, wish).await
+        let asked = v1::RemoveInstanceRequest { dry_run: false, ..request.clone() };
+        let plan_digest = self.change_digest(&asked, &plan, Some(&subject.desired));
+        let Some(agreed) = agreed else {
+            return Ok(v1::InstanceChange { plan_digest, ..self.changed(name, plan, None).await? });
+        };
+        agreed.check(ATTEMPT, &plan_digest)?;
+        let change = |change: &mut DesiredChange<'_>| {
+            let desired = find_any(change, ATTEMPT, &name)?;
+            if desired != subject.desired {
+                return Err(plan_changed(ATTEMPT).into());
+            }
+            let removal = next_removal(change.snapshot(), &name, desired.removal.as_ref(), volumes)?;
+            agreed.check_unused(ATTEMPT, change.snapshot())?;
+            if desired.removal.is_some() {
+                change.forget_failures(&name);
+            }
+            change.put_instance(&name, InstanceDesired { removal: Some(removal), ..desired });
+            change.tell(&format!("instance {name}"), &format!("removal asked by {by}"));
+            agreed.note(change, by, Started::Change(name.clone()));
+            Ok::<_, ChangeError>(())
+        };
+        self.change(clock::now(), change).await?;
+        self.changed(name, plan, Some(RequestedAction::Removal)).await
     }
 
     /// Refuses to delete a volume that another instance of the host has, too.

@@ -1,5 +1,6 @@
 //! Starting, steering and showing rollouts.
 
+use super::agreed::{Agreed, Once, plan_changed};
 use super::asking::MembersAsked;
 use super::proposals::{ATTEMPT, absent_rollout, leave_out, next_number, propose_in};
 use super::request::{ChangeError, hindered, read, wrong};
@@ -7,7 +8,7 @@ use super::service::OperatorsService;
 use super::views::instance::plan_context;
 use super::views::rollout::{Detail, view};
 use crate::clock;
-use crate::facts::{DesiredChange, StateSnapshot};
+use crate::facts::{DesiredChange, Started, StateSnapshot};
 use fleet_core::grammar::count;
 use fleet_core::names::{OperatorName, RolloutId};
 use fleet_core::plan::{RolloutPhase, phase};
@@ -25,27 +26,45 @@ impl OperatorsService {
         by: &OperatorName,
         request: v1::ProposeRolloutRequest,
     ) -> Result<v1::RolloutView, Status> {
-        let wish = self.rollout_request(&request)?;
+        let agreed = Agreed::read(ATTEMPT, request.agreed.clone())?;
+        match self.once(ATTEMPT, by, &agreed, self.start_agreed(by, &request, &agreed)).await? {
+            Once::New(id) | Once::Before(Started::Rollout(id)) => self.rollout_view(&id, clock::now()),
+            Once::Before(other @ Started::Change(_)) => {
+                Err(self.begun_before(ATTEMPT, other).err().unwrap_or_else(|| plan_changed(ATTEMPT)))
+            }
+        }
+    }
+
+    async fn start_agreed(
+        &self,
+        by: &OperatorName,
+        request: &v1::ProposeRolloutRequest,
+        agreed: &Agreed,
+    ) -> Result<RolloutId, Status> {
+        let wish = self.rollout_request(request)?;
         let now = clock::now();
-        let none = HashMap::new();
         let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
         self.check_values(&proposal)?;
-        let mut asked = self.ask_members(by, &proposal, &none).await?;
+        let mut asked = self.ask_members(by, &proposal, &HashMap::new()).await?;
         let mut session = self.rendering(ATTEMPT, by).await?;
         let _one_at_a_time = self.claiming.lock().await;
-        let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
-        self.check_values(&proposal)?;
-        self.refused_members(&mut session, &proposal, &none, &mut asked).await?;
+        let (proposal, shown) = self.shown(&mut session, &wish, &mut asked, now).await?;
         drop(session);
+        agreed.check(ATTEMPT, &self.proposal_digest(request, &shown))?;
         let lost = self.lost_revisions(&proposal)?;
         let change = |change: &mut DesiredChange<'_>| {
-            let mut proposal = propose_in(change.snapshot(), &wish, now)?;
-            leave_out(&mut proposal, &asked.refused)?;
-            lost.forget_in(&mut proposal);
-            Ok::<_, ChangeError>(begin(change, proposal, by, &asked)?)
+            let mut again = propose_in(change.snapshot(), &wish, now)?;
+            leave_out(&mut again, &asked.refused)?;
+            if again != proposal {
+                return Err(plan_changed(ATTEMPT).into());
+            }
+            agreed.check_unused(ATTEMPT, change.snapshot())?;
+            lost.forget_in(&mut again);
+            let id = begin(change, again, by, &asked)?;
+            agreed.note(change, by, Started::Rollout(id.clone()));
+            Ok::<_, ChangeError>(id)
         };
-        let (id, _) = self.shared.facts.change_desired(now, change).await?;
-        self.rollout_view(&id, clock::now())
+        Ok(self.shared.facts.change_desired(now, change).await?.0)
     }
 
     pub async fn steer_as(

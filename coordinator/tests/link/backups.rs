@@ -1,6 +1,6 @@
 //! Backups as operators ask for them, and as hosts say what came of it.
 
-use crate::harness::{FakeAgent, Harness, LIMIT, Operators, now, settled, token};
+use crate::harness::{FakeAgent, Harness, LIMIT, Operators, now, restore, settled, token};
 use crate::stories::{fleet, installed};
 use fleet_core::access::Role;
 use fleet_core::backup::{Cause, CopyMade, DataAction, DataResult, DrillMade, Manifest, Others, Proof, RestoreMade};
@@ -225,8 +225,8 @@ async fn a_restore_says_first_what_it_replaces_and_is_asked_once() {
     assert_eq!((shown.backup.as_str(), shown.order.as_str()), (backup.id.as_str(), ""));
     assert!(shown.plan[0].contains("backed up into central"), "{:?}", shown.plan);
     let request = v1::RestoreRequest { dry_run: false, drop_others: true, ..request };
-    let change = scene.backups.restore(request.clone()).await.expect("nothing stands against it").into_inner();
-    let again = scene.backups.restore(request).await.expect_err("one at a time");
+    let change = restore(&mut scene.backups, request.clone()).await.expect("nothing stands against it").into_inner();
+    let again = restore(&mut scene.backups, request).await.expect_err("one at a time");
     assert_eq!(again.code(), Code::FailedPrecondition);
     let order = scene.agent.orders(1).await.remove(0);
     assert_eq!(order.id, change.order);
@@ -247,7 +247,7 @@ async fn what_a_restore_left_is_named_at_its_end_with_the_instance_and_in_the_st
     let mut scene = scene().await;
     let backup = scene.first_backup().await;
     let request = v1::RestoreRequest { instance: "notes-1".to_owned(), ..Default::default() };
-    let change = scene.backups.restore(request).await.expect("nothing stands against it").into_inner();
+    let change = restore(&mut scene.backups, request).await.expect("nothing stands against it").into_inner();
     let order = scene.agent.orders(1).await.remove(0);
     let left = "could not be removed: `/data/_data.before-1`: Operation not permitted".to_owned();
     let (took_ms, bytes, notes) = (1, 1, vec![left.clone()]);

@@ -1,7 +1,7 @@
 //! An instance that was removed, and another of its name.
 
 use crate::backups::{backups, scene};
-use crate::harness::done;
+use crate::harness::{done, remove};
 use crate::stories::{installed, until};
 use fleet_proto::v1::{self, from_agent};
 
@@ -12,7 +12,7 @@ async fn backups_of_an_earlier_instance_stay_listed_and_count_for_nothing() {
     let mut root = backups(&mut scene.admin, "ro", "administrator").await;
     root.remove_policy(v1::RemovePolicyRequest { name: "daily".to_owned() }).await.expect("it is there");
     let request = v1::RemoveInstanceRequest { name: "notes-1".to_owned(), ..Default::default() };
-    scene.admin.remove_instance(request).await.expect("nothing stands against it");
+    remove(&mut scene.admin, request).await.expect("nothing stands against it");
     let removal = scene.agent.orders(1).await.remove(0);
     scene.agent.obey(&removal, done(), None).await;
     scene.agent.orders(0).await;

@@ -8,11 +8,13 @@ use fleet_core::app::Bundle;
 use fleet_core::time::Time;
 use fleet_link::{Identity, LinkError, admit, dial};
 use fleet_proto::refusal::{RefusalReason, refuse, word_of};
+use fleet_proto::v1::backups_client::BackupsClient;
 use fleet_proto::v1::{self, agents_client::AgentsClient, from_agent, operators_client::OperatorsClient, to_agent};
 use fleet_proto::{MESSAGE_LIMIT, PROTOCOL};
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -304,4 +306,40 @@ pub async fn install(
 /// The value map of an order's goal.
 pub fn values(order: &v1::Order) -> BTreeMap<String, String> {
     goal(order).map(|goal| goal.values.clone().into_iter().collect()).unwrap_or_default()
+}
+
+/// Agrees to a plan, in a request of its own.
+pub fn agreed(plan_digest: &str) -> Option<v1::AgreedPlan> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let request_id = format!("{:016}", NEXT.fetch_add(1, Ordering::Relaxed));
+    Some(v1::AgreedPlan { plan_digest: plan_digest.to_owned(), request_id })
+}
+
+type Answer<T> = Result<tonic::Response<T>, Status>;
+
+/// Asks for a plan and starts it.
+pub async fn start_rollout(admin: &mut Operators, request: v1::ProposeRolloutRequest) -> Answer<v1::RolloutView> {
+    let shown = admin.propose_rollout(request.clone()).await?.into_inner();
+    admin.start_rollout(v1::ProposeRolloutRequest { agreed: agreed(&shown.plan_digest), ..request }).await
+}
+
+/// Asks what other values would do, and sets them.
+pub async fn configure(admin: &mut Operators, request: v1::ConfigureInstanceRequest) -> Answer<v1::InstanceChange> {
+    let asked = v1::ConfigureInstanceRequest { dry_run: true, ..request.clone() };
+    let shown = admin.configure_instance(asked).await?.into_inner();
+    admin.configure_instance(v1::ConfigureInstanceRequest { agreed: agreed(&shown.plan_digest), ..request }).await
+}
+
+/// Asks what a removal would do, and removes the instance.
+pub async fn remove(admin: &mut Operators, request: v1::RemoveInstanceRequest) -> Answer<v1::InstanceChange> {
+    let asked = v1::RemoveInstanceRequest { dry_run: true, ..request.clone() };
+    let shown = admin.remove_instance(asked).await?.into_inner();
+    admin.remove_instance(v1::RemoveInstanceRequest { agreed: agreed(&shown.plan_digest), ..request }).await
+}
+
+/// Asks what a restore would do, and begins it.
+pub async fn restore(backups: &mut BackupsClient<Channel>, request: v1::RestoreRequest) -> Answer<v1::InstanceChange> {
+    let asked = v1::RestoreRequest { dry_run: true, ..request.clone() };
+    let shown = backups.restore(asked).await?.into_inner();
+    backups.restore(v1::RestoreRequest { agreed: agreed(&shown.plan_digest), ..request }).await
 }

@@ -1,6 +1,6 @@
 //! What is kept is older than what hosts have, or lacks something: an older export was imported.
 
-use crate::harness::{FakeAgent, LIMIT, Operators, done, goal, install, settled};
+use crate::harness::{FakeAgent, LIMIT, Operators, configure, done, goal, install, settled};
 use crate::stories::fleet;
 use fleet_link::Identity;
 use fleet_proto::v1::{self, order::Action};
@@ -84,7 +84,7 @@ async fn a_host_that_is_ahead_is_told_and_no_wish_counts_as_done_because_of_it()
     // The same values as are wanted already: it is the host that has others.
     let values = [("password".to_owned(), "hunter2".to_owned())].into();
     let request = v1::ConfigureInstanceRequest { name: "notes-1".to_owned(), values, ..Default::default() };
-    let change = admin.configure_instance(request).await.expect("nothing stands against it").into_inner();
+    let change = configure(&mut admin, request).await.expect("nothing stands against it").into_inner();
     assert!(change.plan.iter().any(|line| line.contains("revision 7")), "{:?}", change.plan);
     let order = agent.orders(1).await.remove(0);
     assert_eq!(goal(&order).map(|goal| goal.revision), Some(8));

@@ -1,5 +1,6 @@
 //! The coordinator as its callers see it: over loopback, with real TLS and a real store.
 
+mod agreed;
 mod backups;
 mod claiming;
 mod crowds;

@@ -1,6 +1,6 @@
 //! A coordinator that is lost and comes back from its own backup, and hosts that have gone on meanwhile.
 
-use crate::harness::{FakeAgent, Harness, Operators, bundle, done, goal, install, now, push, settled};
+use crate::harness::{FakeAgent, Harness, Operators, bundle, done, goal, install, now, push, settled, start_rollout};
 use crate::import::{again, needs_a_person};
 use crate::stories::{fleet, installed, instance, until};
 use fleet_coordinator::facts::Facts;
@@ -72,7 +72,7 @@ async fn move_to(admin: &mut Operators, agent: &mut FakeAgent, version: &str) ->
         soak_ms: Some(0),
         ..v1::ProposeRolloutRequest::default()
     };
-    admin.start_rollout(request).await.expect("it can work");
+    start_rollout(admin, request).await.expect("it can work");
     let order = agent.orders(1).await.remove(0);
     agent.obey(&order, done(), goal(&order)).await;
     agent.orders(0).await;
@@ -257,7 +257,7 @@ async fn a_host_that_is_ahead_of_restored_facts_waits_for_a_person_and_is_not_pu
     assert!(agent.open_set().await.expect("the stream goes on").orders.is_empty(), "it keeps what it has");
     push(&mut admin, "1.3", &bundle("notes:1.3")).await.expect("it is a good bundle");
     let request = v1::ProposeRolloutRequest { version: "1.3".to_owned(), canary: Some(0), ..Default::default() };
-    let _ = admin.start_rollout(request).await;
+    let _ = start_rollout(&mut admin, request).await;
     let view = instance(&mut admin, "notes-1").await.expect("it is known");
     assert_eq!(view.version, "1.3", "whatever was said, it was not put back");
 }

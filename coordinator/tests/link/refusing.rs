@@ -1,7 +1,9 @@
 //! Rollouts and undos that a host would refuse are refused before anything of them begins.
 
 use crate::duplicates::events;
-use crate::harness::{FakeAgent, LIMIT, Operators, bundle, done, goal, hello, install, now, push, settled};
+use crate::harness::{
+    FakeAgent, LIMIT, Operators, bundle, done, goal, hello, install, now, push, settled, start_rollout,
+};
 use crate::stories::{fleet, until};
 use fleet_proto::v1::{self, answer_piece, from_agent, question};
 use std::time::{Duration, Instant};
@@ -72,14 +74,14 @@ async fn a_rollout_names_what_the_policy_of_a_host_refuses_and_does_not_begin() 
     greet(&agent, &order, only_ghcr).await;
     let words = "the host does not allow images such as notes:1.2";
     check_refused(&refused_proposal(&mut admin).await, words);
-    check_refused(&admin.start_rollout(to_1_2()).await.expect_err("its only member is refused"), words);
+    check_refused(&start_rollout(&mut admin, to_1_2()).await.expect_err("its only member is refused"), words);
 }
 
 #[tokio::test]
 async fn an_undo_names_what_the_policy_of_a_host_refuses_and_does_not_begin() {
     let (_harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent).await;
-    let rollout = admin.start_rollout(to_1_2()).await.expect("nothing stands against it").into_inner();
+    let rollout = start_rollout(&mut admin, to_1_2()).await.expect("nothing stands against it").into_inner();
     let order = obeyed(&mut agent).await;
     until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.version == "1.2")).await;
     push(&mut admin, "1.3", &bundle("notes:1.3")).await.expect("it is a good bundle");
@@ -106,7 +108,7 @@ async fn a_rollout_asks_the_engines_of_its_members() {
             let mut asking = tokio::spawn(async move {
                 match is_dry {
                     true => asker.propose_rollout(to_1_2()).await.map(|_| ()),
-                    false => asker.start_rollout(to_1_2()).await.map(|_| ()),
+                    false => start_rollout(&mut asker, to_1_2()).await.map(|_| ()),
                 }
             });
             tokio::select! {
@@ -129,7 +131,7 @@ async fn a_rollout_asks_the_engines_of_its_members() {
 async fn a_rollout_that_begins_without_the_word_of_a_host_says_so() {
     let (_harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent).await;
-    admin.start_rollout(to_1_2()).await.expect("nothing stands against it");
+    start_rollout(&mut admin, to_1_2()).await.expect("nothing stands against it");
     let said = "begun without the word of every host: notes-1: not known: whether `lab-1` would refuse it";
     let events = events(&mut admin).await;
     assert!(events.iter().any(|event| event.contains(said)), "{events:?}");

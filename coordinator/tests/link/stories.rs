@@ -1,6 +1,9 @@
 //! Wishes become orders, orders end, and a restart in between changes nothing.
 
-use crate::harness::{FakeAgent, Harness, LIMIT, Operators, bundle, done, goal, install, push, settled, values};
+use crate::harness::{
+    FakeAgent, Harness, LIMIT, Operators, bundle, configure, done, goal, install, push, remove, settled, start_rollout,
+    values,
+};
 use fleet_proto::v1::{self, order::Action};
 use std::path::Path;
 use std::time::Duration;
@@ -103,7 +106,7 @@ async fn what_cannot_work_is_refused_when_it_is_said() {
     );
     let values = [("port".to_owned(), "many".to_owned())].into();
     let request = v1::ConfigureInstanceRequest { name: "notes-1".to_owned(), values, ..Default::default() };
-    refused(admin.configure_instance(request).await.expect_err("wrong type"), Code::InvalidArgument, "`port` must be");
+    refused(configure(&mut admin, request).await.expect_err("wrong type"), Code::InvalidArgument, "`port` must be");
     let other = push(&mut admin, "1.1", &bundle("notes:other")).await.expect_err("another digest");
     refused(other, Code::AlreadyExists, "another digest");
     assert!(push(&mut admin, "1.1", &bundle("notes:1.1")).await.expect("the same").already_there);
@@ -139,7 +142,7 @@ async fn an_instance_is_configured_stopped_and_removed() {
     installed(&mut admin, &mut agent, "notes-1").await;
     let values = [("port".to_owned(), "9090".to_owned())].into();
     let request = v1::ConfigureInstanceRequest { name: "notes-1".to_owned(), values, ..Default::default() };
-    let change = admin.configure_instance(request).await.expect("it can be changed").into_inner();
+    let change = configure(&mut admin, request).await.expect("it can be changed").into_inner();
     assert!(change.plan.iter().any(|line| line.starts_with("web: recreated")), "{:?}", change.plan);
     let order = agent.orders(1).await.remove(0);
     assert_eq!(values_of(&order), ("9090", "hunter2"));
@@ -152,8 +155,8 @@ async fn an_instance_is_configured_stopped_and_removed() {
     agent.say(settled("notes-1", goal(&order).expect("it has a goal"), 1)).await;
     agent.orders(0).await;
     let volumes = vec!["notes-1_data".to_owned()];
-    let request = v1::RemoveInstanceRequest { name: "notes-1".to_owned(), volumes, dry_run: false };
-    admin.remove_instance(request).await.expect("it can be removed");
+    let request = v1::RemoveInstanceRequest { name: "notes-1".to_owned(), volumes, ..Default::default() };
+    remove(&mut admin, request).await.expect("it can be removed");
     let order = agent.orders(1).await.remove(0);
     assert!(matches!(&order.action, Some(Action::Remove(remove)) if remove.volumes == ["notes-1_data"]));
     agent.obey(&order, done(), None).await;
@@ -176,8 +179,8 @@ async fn a_rollout_is_proposed_begun_and_followed_to_its_end() {
     let change = &proposal.waves[0].changes[0];
     assert_eq!((change.from.as_str(), change.to.as_str()), ("1.1", "1.2"));
     assert!(change.changes.iter().any(|line| line.contains("notes:1.2")), "{:?}", change.changes);
-    let rollout = admin.start_rollout(request.clone()).await.expect("it can work").into_inner();
-    let again = admin.start_rollout(request).await.expect_err("one at a time");
+    let rollout = start_rollout(&mut admin, request.clone()).await.expect("it can work").into_inner();
+    let again = start_rollout(&mut admin, request).await.expect_err("one at a time");
     assert_eq!(again.code(), Code::FailedPrecondition, "{again}");
     let order = agent.orders(1).await.remove(0);
     assert!(matches!(order.action, Some(Action::Upgrade(_))));

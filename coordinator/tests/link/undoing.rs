@@ -1,6 +1,6 @@
 //! Undos: former values that are put back, wishes in between, and members whose former values are lost.
 
-use crate::harness::{FakeAgent, Harness, Operators, bundle, done, goal, push, settled};
+use crate::harness::{FakeAgent, Harness, Operators, bundle, configure, done, goal, push, settled, start_rollout};
 use crate::import::{again, needs_a_person, values_key};
 use crate::stories::{fleet, installed, until};
 use fleet_link::Identity;
@@ -21,7 +21,7 @@ async fn obey_all(agent: &mut FakeAgent, count: usize) -> Vec<v1::Order> {
 async fn set(admin: &mut Operators, name: &str, port: &str) -> Result<(), tonic::Status> {
     let values = [("port".to_owned(), port.to_owned())].into();
     let request = v1::ConfigureInstanceRequest { name: name.to_owned(), values, ..Default::default() };
-    admin.configure_instance(request).await.map(|_| ())
+    configure(admin, request).await.map(|_| ())
 }
 
 /// Two instances that were moved to 1.2 and then got another port; the id of the rollout, and what both are now.
@@ -34,7 +34,7 @@ async fn moved() -> (Harness, Operators, Identity, FakeAgent, String, Vec<v1::Or
     let (version, at_once) = ("1.2".to_owned(), "2".to_owned());
     let request =
         v1::ProposeRolloutRequest { version, at_once, canary: Some(0), soak_ms: Some(0), ..Default::default() };
-    let rollout = admin.start_rollout(request).await.expect("it can work").into_inner();
+    let rollout = start_rollout(&mut admin, request).await.expect("it can work").into_inner();
     obey_all(&mut agent, 2).await;
     let mut present = Vec::new();
     for name in BOTH {
@@ -97,6 +97,6 @@ async fn a_rollout_notes_no_values_that_are_not_kept() {
     needs_a_person(&mut admin, "instance notes-1", "newer revision").await;
     push(&mut admin, "1.3", &bundle("notes:1.3")).await.expect("it is a good bundle");
     let request = v1::ProposeRolloutRequest { version: "1.3".to_owned(), ..Default::default() };
-    let rollout = admin.start_rollout(request).await.expect("it can work").into_inner();
+    let rollout = start_rollout(&mut admin, request).await.expect("it can work").into_inner();
     assert_eq!(shown(&mut admin, &rollout.id, true).await, [Vec::<String>::new(), Vec::new()]);
 }

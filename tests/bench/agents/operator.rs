@@ -7,12 +7,12 @@ use fleet_core::time::Time;
 use fleet_link::{Identity, admit, dial};
 use fleet_proto::v1::operators_client::OperatorsClient;
 use fleet_proto::v1::{
-    AddHostRequest, GetStatusRequest, InstallInstanceRequest, ProposeRolloutRequest, PushReleaseHead, PushReleasePiece,
-    ShowRolloutRequest, Status, push_release_piece,
+    AddHostRequest, AgreedPlan, GetStatusRequest, InstallInstanceRequest, ProposeRolloutRequest, PushReleaseHead,
+    PushReleasePiece, ShowRolloutRequest, Status, push_release_piece,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::time::timeout;
 use tonic::transport::Channel;
 
@@ -109,7 +109,11 @@ impl Operator {
             soak_ms: Some(0),
             ..ProposeRolloutRequest::default()
         };
-        self.client.clone().start_rollout(request).await?;
+        let mut client = self.client.clone();
+        let shown = client.propose_rollout(request.clone()).await?.into_inner();
+        let request_id = format!("{:032x}", SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos());
+        let agreed = Some(AgreedPlan { plan_digest: shown.plan_digest, request_id });
+        client.start_rollout(ProposeRolloutRequest { agreed, ..request }).await?;
         Ok(())
     }
 

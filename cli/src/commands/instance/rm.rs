@@ -1,6 +1,7 @@
 //! `fleet instance rm`: takes an instance off its host; its data stays unless each volume is named.
 
 use super::show::find;
+use crate::agreement;
 use crate::ask;
 use crate::commands::change::{Change, DetachArgs, carry_out, show_dry_run};
 use crate::complete;
@@ -11,7 +12,7 @@ use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::grammar::count;
 use fleet_core::names::InstanceName;
-use fleet_proto::v1::{InstanceView, RemoveInstanceRequest};
+use fleet_proto::v1::{InstanceChange, InstanceView, RemoveInstanceRequest};
 
 /// Remove an instance; its volumes stay on the host, unless you name them
 ///
@@ -48,17 +49,29 @@ pub async fn run(context: &Context, args: &InstanceRmArgs) -> Result<ExitStatus,
     let session = context.session().await?;
     let instance = find(&session, name).await?;
     check_volumes(&instance, &args.volumes)?;
-    let request = |dry_run| RemoveInstanceRequest { name: name.to_string(), volumes: args.volumes.clone(), dry_run };
-    if args.dry_run || !args.yes {
-        let planned = session.ask(&what, async |mut c| c.remove_instance(request(true)).await).await?;
-        if args.dry_run {
-            return show_dry_run(context, &planned);
-        }
-        planned.plan.iter().for_each(|line| context.printer.tell(format!("  {line}")));
-        tell_fate(context, &instance, &args.volumes);
-        ask::type_the_name(context, &what, name.as_str())?;
+    let request = |dry_run, agreed| RemoveInstanceRequest {
+        name: name.to_string(),
+        volumes: args.volumes.clone(),
+        dry_run,
+        agreed,
+    };
+    let ask = async |request| session.ask(&what, async |mut c| c.remove_instance(request).await).await;
+    let propose = async || ask(request(true, None)).await;
+    if args.dry_run {
+        return show_dry_run(context, &propose().await?);
     }
-    let mut change = session.ask(&what, async |mut c| c.remove_instance(request(false)).await).await?;
+    let agree = |planned: &InstanceChange| {
+        if !args.yes {
+            planned.plan.iter().for_each(|line| context.printer.tell(format!("  {line}")));
+            tell_fate(context, &instance, &args.volumes);
+            ask::type_the_name(context, &what, name.as_str())?;
+        }
+        Ok(Some(planned.plan_digest.clone()))
+    };
+    let start = async |_: &InstanceChange, agreed| ask(request(false, Some(agreed))).await;
+    let Some(mut change) = agreement::start(context, propose, agree, start).await? else {
+        return Ok(ExitStatus::Done);
+    };
     if !args.yes {
         change.plan.clear();
     }

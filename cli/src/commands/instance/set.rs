@@ -1,5 +1,6 @@
 //! `fleet instance set`: other values, or another way with drift.
 
+use crate::agreement;
 use crate::choices::drift_rules;
 use crate::commands::change::{Change, DetachArgs, carry_out, show_dry_run};
 use crate::complete;
@@ -10,7 +11,7 @@ use crate::input::ValueArgs;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::names::InstanceName;
-use fleet_proto::v1::{ConfigureInstanceRequest, DriftRule};
+use fleet_proto::v1::{ConfigureInstanceRequest, DriftRule, InstanceChange};
 
 /// Change an instance's values: only the containers that they concern are made anew
 #[derive(Debug, Args)]
@@ -57,13 +58,20 @@ pub async fn run(context: &Context, args: &InstanceSetArgs) -> Result<ExitStatus
         values,
         unset: args.unset.clone(),
         drift: args.drift.map(Into::into),
-        dry_run: args.dry_run,
+        dry_run: true,
+        agreed: None,
     };
     let what = format!("change {name}");
     let session = context.session().await?;
-    let change = session.ask(&what, async |mut c| c.configure_instance(request).await).await?;
+    let ask = async |request| session.ask(&what, async |mut c| c.configure_instance(request).await).await;
+    let propose = async || ask(request.clone()).await;
     if args.dry_run {
-        return show_dry_run(context, &change);
+        return show_dry_run(context, &propose().await?);
     }
+    let start = async |_: &InstanceChange, agreed| {
+        ask(ConfigureInstanceRequest { dry_run: false, agreed: Some(agreed), ..request.clone() }).await
+    };
+    let agree = |planned: &InstanceChange| Ok(Some(planned.plan_digest.clone()));
+    let Some(change) = agreement::start(context, propose, agree, start).await? else { return Ok(ExitStatus::Done) };
     carry_out(context, Change { what: &what, instance: name.as_str(), change }, args.detach).await
 }

@@ -1,6 +1,7 @@
 //! `fleet rollout --version`: shows the plan, asks, starts, and watches.
 
 use super::watch::watch;
+use crate::agreement;
 use crate::ask;
 use crate::commands::change::DetachArgs;
 use crate::complete;
@@ -101,6 +102,7 @@ impl StartArgs {
             per: self.per.iter().cloned().collect(),
             window: text(self.window.as_ref().map(ToString::to_string)),
             deadline_ms: self.deadline.map(millis),
+            agreed: None,
         }
     }
 }
@@ -109,29 +111,40 @@ pub async fn run(context: &Context, args: &StartArgs) -> Result<ExitStatus, Comm
     let request = args.request();
     let what = format!("roll out {}", request.version);
     let session = context.session().await?;
-    let proposal = session.ask(&what, async |mut c| c.propose_rollout(request.clone()).await).await?;
+    let propose = async || session.ask(&what, async |mut c| c.propose_rollout(request.clone()).await).await;
     if args.dry_run {
+        let proposal = propose().await?;
         show_one(context, args.output.output, &proposal, (proposal::lines, &proposal.version))?;
         context.printer.story("this was a dry run: nothing was changed");
         return Ok(ExitStatus::Done);
     }
-    show_plan(context, args, &proposal);
-    let members = members(&proposal);
-    if members == 0 {
-        context.printer.answer(format!("{}: nothing to do", proposal.version))?;
-        return Ok(ExitStatus::Done);
-    }
-    if !args.yes {
-        let question = format!("Roll {} {} out to {}?", proposal.app, proposal.version, count(members, "instance"));
-        ask::agree(context, &what, &question)?;
-    }
-    let started = session.ask(&what, async |mut c| c.start_rollout(request).await).await?;
+    let start = async |_: &Proposal, agreed| {
+        let request = ProposeRolloutRequest { agreed: Some(agreed), ..request.clone() };
+        session.ask(&what, async |mut c| c.start_rollout(request).await).await
+    };
+    let started = agreement::start(context, propose, |proposal| agree(context, args, &what, proposal), start).await?;
+    let Some(started) = started else { return Ok(ExitStatus::Done) };
     if args.detach.detach {
         context.printer.answer(started.id.as_str())?;
         context.printer.story(format!("watch it with `fleet rollout show {} --follow`", started.id));
         return Ok(ExitStatus::Done);
     }
     watch(context, &started.id).await
+}
+
+/// Shows the plan and asks about it. Nothing is given back where there is nothing to do.
+fn agree(context: &Context, args: &StartArgs, what: &str, proposal: &Proposal) -> Result<Option<String>, CommandError> {
+    show_plan(context, args, proposal);
+    let members = members(proposal);
+    if members == 0 {
+        context.printer.answer(format!("{}: nothing to do", proposal.version))?;
+        return Ok(None);
+    }
+    if !args.yes {
+        let question = format!("Roll {} {} out to {}?", proposal.app, proposal.version, count(members, "instance"));
+        ask::agree(context, what, &question)?;
+    }
+    Ok(Some(proposal.plan_digest.clone()))
 }
 
 /// Nobody is asked about a plan that they have not seen.

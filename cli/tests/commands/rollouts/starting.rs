@@ -48,8 +48,8 @@ fn a_rollout_shows_its_plan_and_goes_on_to_its_end() {
     06:00:00  labnotes-3  done (2 done)
     ");
     assert_snapshot!(fake.heard(), @r#"
-    ProposeRolloutRequest { app: "", version: "1.2", selector: "", canary: None, at_once: "", soak_ms: None, max_failures: None, per: {}, window: "", deadline_ms: None }
-    ProposeRolloutRequest { app: "", version: "1.2", selector: "", canary: None, at_once: "", soak_ms: None, max_failures: None, per: {}, window: "", deadline_ms: None }
+    ProposeRolloutRequest { app: "", version: "1.2", selector: "", canary: None, at_once: "", soak_ms: None, max_failures: None, per: {}, window: "", deadline_ms: None, agreed: None }
+    ProposeRolloutRequest { app: "", version: "1.2", selector: "", canary: None, at_once: "", soak_ms: None, max_failures: None, per: {}, window: "", deadline_ms: None, agreed: Some(AgreedPlan { plan_digest: "d1", request_id: "ID" }) }
     ShowRolloutRequest { id: "labnotes-3", way_back: false }
     "#);
 }
@@ -61,7 +61,7 @@ fn how_it_goes_is_asked_as_it_was_wished() {
                 --per site=1 --per rack=2 --window Mon-Fri~22:00-04:00+01:00 --deadline 1h --dry-run";
     environment.run(line).done();
     assert_snapshot!(fake.heard(), @r#"
-    ProposeRolloutRequest { app: "labnotes", version: "1.2", selector: "site=fr", canary: Some(2), at_once: "25%", soak_ms: Some(600000), max_failures: Some(2), per: {"rack": 2, "site": 1}, window: "Mon,Tue,Wed,Thu,Fri 22:00-04:00+01:00", deadline_ms: Some(3600000) }
+    ProposeRolloutRequest { app: "labnotes", version: "1.2", selector: "site=fr", canary: Some(2), at_once: "25%", soak_ms: Some(600000), max_failures: Some(2), per: {"rack": 2, "site": 1}, window: "Mon,Tue,Wed,Thu,Fri 22:00-04:00+01:00", deadline_ms: Some(3600000), agreed: None }
     "#);
 }
 

@@ -2,7 +2,8 @@
 
 use super::chosen::{Meant, choose};
 use crate::clock;
-use crate::facts::{DesiredChange, StateSnapshot};
+use crate::facts::{DesiredChange, Started, StateSnapshot};
+use crate::operators::agreed::{Agreed, plan_changed};
 use crate::operators::request::{ChangeError, absent, hindered, read, wrong};
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::no_instance;
@@ -36,7 +37,7 @@ impl OperatorsService {
             };
             names.into_iter().map(action).collect::<Result<BTreeMap<_, _>, _>>()?
         };
-        let changes = self.wish_data(by, ATTEMPT, "a backup", actions).await?;
+        let changes = self.wish_data(by, ATTEMPT, "a backup", actions, None).await?;
         Ok(v1::BackUpReply { changes })
     }
 
@@ -59,7 +60,7 @@ impl OperatorsService {
         ];
         // Whose backup it is, is looked up when its host is asked.
         let actions = [(name, DataAction::Drill { from, privileges: Privileges::default() })].into();
-        let mut changes = self.wish_data(by, ATTEMPT, "a drill", actions).await?;
+        let mut changes = self.wish_data(by, ATTEMPT, "a drill", actions, None).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", ""))?;
         Ok(v1::InstanceChange { plan, ..change })
     }
@@ -71,11 +72,19 @@ impl OperatorsService {
         attempt: &str,
         noun: &str,
         actions: BTreeMap<InstanceName, DataAction>,
+        agreed: Option<(&Agreed, &InstanceDesired)>,
     ) -> Result<Vec<v1::InstanceChange>, Status> {
         let (now, names) = (clock::now(), actions.keys().cloned().collect::<Vec<_>>());
         let change = |change: &mut DesiredChange<'_>| {
             for (name, action) in actions {
                 let desired = free(change, attempt, &name)?;
+                if let Some((agreed, shown)) = agreed {
+                    if desired != *shown {
+                        return Err(plan_changed(attempt).into());
+                    }
+                    agreed.check_unused(attempt, change.snapshot())?;
+                    agreed.note(change, by, Started::Change(name.clone()));
+                }
                 let serial = desired.data.as_ref().map_or(0, |wish| wish.serial + 1).max(now.0);
                 let data = Some(DataRequest { serial, action, at: now });
                 change.put_instance(&name, InstanceDesired { data, ..desired });

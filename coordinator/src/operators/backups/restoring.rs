@@ -3,8 +3,10 @@
 use super::chosen::{Meant, choose};
 use super::requests::{check_host, check_repositories, usual};
 use super::restore_checks::{check_reach, check_release, privileges_line, privileges_on};
+use super::restore_plan::in_place;
 use crate::clock;
-use crate::facts::{DesiredChange, StateSnapshot};
+use crate::facts::{DesiredChange, Started, StateSnapshot};
+use crate::operators::agreed::{Agreed, Once};
 use crate::operators::asking::HostWord;
 use crate::operators::changes::{check_for, lines};
 use crate::operators::request::{ChangeError, absent, hindered, read, taken, wrong};
@@ -12,8 +14,8 @@ use crate::operators::service::OperatorsService;
 use crate::operators::subject::{Subject, definition, no_instance};
 use fleet_core::app::Given;
 use fleet_core::backup::{
-    BackupSeen, BackupSource, DataAction, DataRequest, Kept, Manifest, Others, Part, RestoreTo, StoreState,
-    rebuild_lines, refused_without_side_files, side_file_lines, without_side_files,
+    BackupSeen, BackupSource, DataAction, DataRequest, Kept, Manifest, Others, Part, RestoreTo, rebuild_lines,
+    refused_without_side_files, side_file_lines, without_side_files,
 };
 use fleet_core::facts::{DriftRule, InstanceDesired, InstanceOrigin, PowerDesired};
 use fleet_core::host_policy::Reaches;
@@ -39,7 +41,23 @@ impl OperatorsService {
     pub async fn restore_as(
         &self,
         by: &OperatorName,
+        mut request: v1::RestoreRequest,
+    ) -> Result<v1::InstanceChange, Status> {
+        let given = request.agreed.take();
+        let Some(agreed) = Agreed::unless_dry_run(ATTEMPT, request.dry_run, given)? else {
+            return self.restore_agreed(by, request, None).await;
+        };
+        match self.once(ATTEMPT, by, &agreed, self.restore_agreed(by, request, Some(&agreed))).await? {
+            Once::New(change) => Ok(change),
+            Once::Before(started) => self.begun_before(ATTEMPT, started),
+        }
+    }
+
+    async fn restore_agreed(
+        &self,
+        by: &OperatorName,
         request: v1::RestoreRequest,
+        agreed: Option<&Agreed>,
     ) -> Result<v1::InstanceChange, Status> {
         let name: InstanceName = read(ATTEMPT, &request.instance)?;
         let at = Some(request.at_ms).filter(|at| *at > 0).map(Time);
@@ -52,15 +70,15 @@ impl OperatorsService {
             return Err(wrong(ATTEMPT, "it is not clear where", hint));
         }
         match request.to_host.is_empty() {
-            true => self.restore_in_place(by, &request, name, (from, seen), only).await,
-            false => self.restore_anew(by, &request, (from, seen), only).await,
+            true => self.restore_in_place(by, (&request, agreed), name, (from, seen), only).await,
+            false => self.restore_anew(by, (&request, agreed), (from, seen), only).await,
         }
     }
 
     async fn restore_in_place(
         &self,
         by: &OperatorName,
-        request: &v1::RestoreRequest,
+        (request, agreed): (&v1::RestoreRequest, Option<&Agreed>),
         name: InstanceName,
         (from, seen): (BackupSource, BackupSeen),
         only: BTreeSet<StoreName>,
@@ -69,7 +87,7 @@ impl OperatorsService {
             let hint = format!("change them afterwards: `fleet instance set {name}`");
             return Err(wrong(ATTEMPT, "values are given only to a new instance", &hint));
         }
-        let (safety, plan, privileges) = {
+        let (safety, plan, privileges, desired) = {
             let snapshot = self.shared.facts.read();
             let instance = snapshot.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
             let safety = if request.no_safety { BTreeSet::new() } else { usual(&snapshot, &name) };
@@ -83,7 +101,7 @@ impl OperatorsService {
             }
             let privileges = privileges_on(&snapshot, &instance.host, (&name, &seen), request);
             plan.extend(privileges_line(privileges, &seen));
-            (safety, plan, privileges)
+            (safety, plan, privileges, instance.clone())
         };
         let mut plan: Vec<String> =
             plan.into_iter().chain(self.beside(&name, &only, request.drop_others).await).collect();
@@ -95,14 +113,17 @@ impl OperatorsService {
         }
         plan.extend(self.rebuilt_after(&name));
         plan.extend(self.check_started(by, &name, &only).await?);
-        if request.dry_run {
-            let instance = self.instance_view(&name);
-            return Ok(v1::InstanceChange { plan, instance, backup: from.backup.to_string(), ..Default::default() });
-        }
+        let plan_digest = self.change_digest(&meant_by(request, &from), &plan, Some(&desired));
         let backup = from.backup.to_string();
+        let Some(agreed) = agreed else {
+            let instance = self.instance_view(&name);
+            return Ok(v1::InstanceChange { plan, instance, backup, plan_digest, ..Default::default() });
+        };
+        agreed.check(ATTEMPT, &plan_digest)?;
         let others = others_of(request);
         let action = DataAction::Restore { from, only, safety, goal: None, others, privileges };
-        let mut changes = self.wish_data(by, ATTEMPT, "a restore", [(name, action)].into()).await?;
+        let mut changes =
+            self.wish_data(by, ATTEMPT, "a restore", [(name, action)].into(), Some((agreed, &desired))).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", ""))?;
         Ok(v1::InstanceChange { plan, backup, ..change })
     }
@@ -166,7 +187,7 @@ impl OperatorsService {
     async fn restore_anew(
         &self,
         by: &OperatorName,
-        request: &v1::RestoreRequest,
+        (request, agreed): (&v1::RestoreRequest, Option<&Agreed>),
         (from, seen): (BackupSource, BackupSeen),
         only: BTreeSet<StoreName>,
     ) -> Result<v1::InstanceChange, Status> {
@@ -192,9 +213,12 @@ impl OperatorsService {
             let hint = "agree with --drop-others, or choose a newer backup";
             return Err(hindered(ATTEMPT, refused_without_side_files(&lacking), hint));
         }
-        if request.dry_run {
-            return Ok(v1::InstanceChange { plan, backup: from.backup.to_string(), ..Default::default() });
-        }
+        let plan_digest = self.change_digest(&meant_by(request, &from), &plan, None);
+        let Some(agreed) = agreed else {
+            let backup = from.backup.to_string();
+            return Ok(v1::InstanceChange { plan, backup, plan_digest, ..Default::default() });
+        };
+        agreed.check(ATTEMPT, &plan_digest)?;
         let goal = Goal { release: manifest.release.clone(), revision: 1 };
         let others = others_of(request);
         let now = clock::now();
@@ -211,9 +235,11 @@ impl OperatorsService {
             if change.snapshot().instance(&name).is_some() {
                 return Err(name_taken(&name).into());
             }
+            agreed.check_unused(ATTEMPT, change.snapshot())?;
             let secrets = anew.subject.secrets();
             self.shared.values.put(change.batch(), &name, 1, &anew.values, &secrets, DriftRule::Heal)?;
             change.put_instance(&name, desired);
+            agreed.note(change, by, Started::Change(name.clone()));
             let text = format!("to be made on {host} from backup {backup} of {instance} by {by}");
             change.tell(&format!("instance {name}"), &text);
             Ok::<_, ChangeError>(())
@@ -281,51 +307,16 @@ impl OperatorsService {
     }
 }
 
+/// What is asked, with the very copy that is meant in place of how it was named.
+fn meant_by(request: &v1::RestoreRequest, from: &BackupSource) -> v1::RestoreRequest {
+    let (backup, repository) = (from.backup.to_string(), from.repository.to_string());
+    v1::RestoreRequest { backup, repository, at_ms: 0, dry_run: false, ..request.clone() }
+}
+
 fn others_of(request: &v1::RestoreRequest) -> Others {
     if request.drop_others { Others::Dropped } else { Others::Kept }
 }
 
 fn name_taken(name: &InstanceName) -> Status {
     taken(ATTEMPT, format!("the name `{name}` is used already"), "choose another `--name`")
-}
-
-/// What will be replaced, for people.
-fn in_place(
-    snapshot: &StateSnapshot,
-    name: &InstanceName,
-    (from, seen): (&BackupSource, &BackupSeen),
-    only: &BTreeSet<StoreName>,
-    safety: &BTreeSet<fleet_core::names::RepositoryName>,
-) -> Result<Vec<String>, Status> {
-    let coverage = snapshot.said(name).and_then(|said| said.coverage.as_ref());
-    let mut plan = vec![match safety.is_empty() {
-        true => "what is there now: NOT backed up before".to_owned(),
-        false => {
-            let names: Vec<String> = safety.iter().map(ToString::to_string).collect();
-            format!("what is there now: backed up into {}", names.join(", "))
-        }
-    }];
-    let what = format!("backup {} of {} in {}", from.backup, seen.began, from.repository);
-    let Some(coverage) = coverage else {
-        plan.push(format!("its data: replaced by {what}"));
-        return Ok(plan);
-    };
-    let stores: BTreeSet<&StoreName> = coverage.stores.iter().map(|store| &store.name).collect();
-    if let Some(stranger) = only.iter().find(|name| !stores.contains(name)) {
-        let has: Vec<String> = stores.iter().map(ToString::to_string).collect();
-        let hint = format!("it has {}", if has.is_empty() { "none".to_owned() } else { has.join(", ") });
-        return Err(wrong(ATTEMPT, format!("`{stranger}` is not a store of `{name}`"), &hint));
-    }
-    for store in &coverage.stores {
-        let is_meant = only.is_empty() || only.contains(&store.name);
-        plan.push(match &store.state {
-            StoreState::Derivable => format!("store {}: stays; it can be rebuilt", store.name),
-            StoreState::Covered | StoreState::Missing { .. } if is_meant => {
-                format!("store {}: replaced by {what}", store.name)
-            }
-            StoreState::Covered | StoreState::Missing { .. } => format!("store {}: stays as it is", store.name),
-        });
-    }
-    plan.push("services: stopped meanwhile; if it does not work, everything is put back as it was".to_owned());
-    Ok(plan)
 }

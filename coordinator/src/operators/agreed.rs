@@ -1,0 +1,125 @@
+//! What was agreed to: the plan that was seen is the plan that runs, and a request that is sent twice is one request.
+//!
+//! Whatever is shown before it is done has a digest over the request, over all that is shown, and over what it goes by. The start
+//! sends that digest back; where it is another one by now, nothing is done.
+
+use super::request::wrong;
+use super::service::OperatorsService;
+use crate::facts::{DesiredChange, RequestRecord, Started, StateSnapshot};
+use fleet_core::facts::InstanceDesired;
+use fleet_core::names::{OperatorName, RequestId};
+use fleet_proto::refusal::{RefusalReason, refuse};
+use fleet_proto::v1;
+use prost::Message;
+use std::future::Future;
+use tonic::Status;
+
+/// What somebody agreed to, and which request that is.
+#[derive(Debug)]
+pub struct Agreed {
+    plan_digest: String,
+    id: RequestId,
+}
+
+/// What came of a request.
+pub enum Once<T> {
+    New(T),
+    /// The same request has been carried out before.
+    Before(Started),
+}
+
+impl Agreed {
+    /// Reads what a start must say.
+    pub fn read(attempt: &str, agreed: Option<v1::AgreedPlan>) -> Result<Self, Status> {
+        let hint = "ask for the plan first, and send its digest with a new request id; a newer `fleet` does";
+        let agreed = agreed.ok_or_else(|| wrong(attempt, "no plan was agreed to", hint))?;
+        let id = agreed.request_id.parse().map_err(|error| wrong(attempt, error, hint))?;
+        Ok(Self { plan_digest: agreed.plan_digest, id })
+    }
+
+    /// Reads the same unless it is a dry run, for which there is nothing to agree to.
+    pub fn unless_dry_run(
+        attempt: &str,
+        is_dry_run: bool,
+        agreed: Option<v1::AgreedPlan>,
+    ) -> Result<Option<Self>, Status> {
+        if is_dry_run { Ok(None) } else { Self::read(attempt, agreed).map(Some) }
+    }
+
+    /// Refuses to do something else than what was shown.
+    pub fn check(&self, attempt: &str, plan_digest: &str) -> Result<(), Status> {
+        if self.plan_digest == plan_digest { Ok(()) } else { Err(plan_changed(attempt)) }
+    }
+
+    /// Refuses a request that has begun something meanwhile.
+    pub fn check_unused(&self, attempt: &str, snapshot: &StateSnapshot) -> Result<(), Status> {
+        if snapshot.request(&self.id).is_some() { Err(used(attempt)) } else { Ok(()) }
+    }
+
+    /// Remembers what the request has started, in the same commit.
+    pub fn note(&self, change: &mut DesiredChange<'_>, by: &OperatorName, started: Started) {
+        let (by, plan_digest, at) = (by.clone(), self.plan_digest.clone(), change.now);
+        change.put_request(&self.id, RequestRecord { by, plan_digest, started, at });
+    }
+}
+
+/// Says that what was shown is not what would be done now.
+pub fn plan_changed(attempt: &str) -> Status {
+    let text = format!("could not {attempt}: the plan that was agreed to is no longer what would be done");
+    refuse(RefusalReason::PlanChanged, text, "look at the plan as it is now, and agree to that")
+}
+
+fn used(attempt: &str) -> Status {
+    wrong(attempt, "its request id was used for another request", "make a new id for each request")
+}
+
+impl OperatorsService {
+    /// Starts something, unless the same request has started it before or does so meanwhile.
+    pub async fn once<T>(
+        &self,
+        attempt: &str,
+        by: &OperatorName,
+        agreed: &Agreed,
+        start: impl Future<Output = Result<T, Status>>,
+    ) -> Result<Once<T>, Status> {
+        if let Some(started) = self.started_before(attempt, by, agreed)? {
+            return Ok(Once::Before(started));
+        }
+        match start.await {
+            Ok(new) => Ok(Once::New(new)),
+            // What it would do may be done already, by itself: its plan is not what it was then.
+            Err(error) => self.started_before(attempt, by, agreed)?.map(Once::Before).ok_or(error),
+        }
+    }
+
+    fn started_before(&self, attempt: &str, by: &OperatorName, agreed: &Agreed) -> Result<Option<Started>, Status> {
+        match self.shared.facts.read().request(&agreed.id) {
+            None => Ok(None),
+            Some(record) if record.by == *by && record.plan_digest == agreed.plan_digest => {
+                Ok(Some(record.started.clone()))
+            }
+            Some(_) => Err(used(attempt)),
+        }
+    }
+
+    /// The answer to a change that the same request has begun before.
+    pub fn begun_before(&self, attempt: &str, started: Started) -> Result<v1::InstanceChange, Status> {
+        let Started::Change(name) = started else { return Err(used(attempt)) };
+        let plan = vec![format!("{name}: the same request has begun this before")];
+        Ok(v1::InstanceChange { instance: self.instance_view(&name), plan, ..Default::default() })
+    }
+
+    /// The digest of a rollout as it is shown.
+    pub fn proposal_digest(&self, request: &v1::ProposeRolloutRequest, shown: &v1::Proposal) -> String {
+        let request = v1::ProposeRolloutRequest { agreed: None, ..request.clone() };
+        self.shared.values.digest(&[b"rollout", &request.encode_to_vec(), &shown.encode_to_vec()])
+    }
+
+    /// The digest of a change of an instance: of what is asked, of the plan that is shown, and of the instance as it is wanted now.
+    pub fn change_digest(&self, request: &impl Message, plan: &[String], now: Option<&InstanceDesired>) -> String {
+        let plan = v1::InstanceChange { plan: plan.to_vec(), ..Default::default() };
+        // What cannot be written is like nothing that was: the plan counts as another one.
+        let now = now.map(|now| serde_json::to_vec(now).unwrap_or_default()).unwrap_or_default();
+        self.shared.values.digest(&[b"change", &request.encode_to_vec(), &plan.encode_to_vec(), &now])
+    }
+}
