@@ -5,7 +5,7 @@ use super::requests::{check_host, check_repositories, usual};
 use super::restore_checks::{check_reach, check_release, privileges_line, privileges_on};
 use super::restore_plan::in_place;
 use crate::clock;
-use crate::facts::{DesiredChange, Started, StateSnapshot};
+use crate::facts::{DesiredChange, Started};
 use crate::operators::agreed::{Agreed, Once};
 use crate::operators::asking::HostWord;
 use crate::operators::changes::{check_for, lines};
