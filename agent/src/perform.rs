@@ -26,8 +26,8 @@ pub use prepare::expect_claimable;
 pub use said::{said, unlooked, with_leftovers};
 
 use crate::agent_context::AgentContext;
-use crate::ledger::Unreadable;
-use crate::link::OpenSet;
+use crate::ledger::{OrderEntry, Unreadable};
+use crate::link::{OpenSet, Unknown};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{End, Outcome};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -85,7 +85,7 @@ fn hear(context: &Arc<AgentContext>, set: &OpenSet) -> Option<impl Future<Output
     let known = set.orders.iter().map(|open| (&open.order.id, &open.order.instance));
     let known = known.filter_map(|(id, name)| Some((id.clone(), (name.clone(), known_end(context, id, name)?))));
     let unknown =
-        set.unknown.iter().map(|it| (it.id.clone(), (it.instance.clone(), not_understood(&it.reason).into())));
+        set.unknown.iter().filter_map(|it| Some((it.id.clone(), (it.instance.clone(), end_of_unknown(context, it)?))));
     let held = set.held.iter().filter_map(|id| Some((id.clone(), end_of_held(context, id)?)));
     let ends: Vec<_> = known.chain(unknown).chain(held).collect();
     context.status_writer.write(|status_board| {
@@ -124,6 +124,11 @@ fn end_of_held(context: &AgentContext, id: &OrderId) -> Option<(InstanceName, En
     Some((ledger.orders().get(id)?.order.instance.clone(), end))
 }
 
-fn not_understood(reason: &str) -> Outcome {
-    Outcome::Refused { reason: format!("this fleet-agent does not understand the order: {reason}") }
+/// How an order ended that this agent does not understand. One that it has begun goes on from the ledger; any other is refused.
+fn end_of_unknown(context: &AgentContext, unknown: &Unknown) -> Option<End> {
+    if context.ledger().orders().get(&unknown.id).is_some_and(OrderEntry::is_open) {
+        return None;
+    }
+    let reason = format!("this fleet-agent does not understand the order: {}", unknown.reason);
+    known_end(context, &unknown.id, &unknown.instance).or_else(|| Some(Outcome::Refused { reason }.into()))
 }

@@ -15,6 +15,7 @@ mod repository;
 mod result;
 
 pub use joiner::incoming_joiner;
+pub use observed::{IncomingReport, incoming_end, incoming_instance};
 pub use order::{OutgoingOrder, incoming_order};
 pub use repository::{RepositoryFile, RepositoryFiles, is_sha256, repository_file, repository_files};
 

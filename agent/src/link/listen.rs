@@ -83,9 +83,15 @@ pub async fn listen(
         Ok(Err(status)) => return LinkError::from_status(address, status),
         Err(_) => return LinkError::TimedOut { address: address.to_owned() },
     };
+    let mut told_unknown = false;
     loop {
         match stream.message().await {
-            Ok(Some(message)) => pass_on(message.kind, &channel, open, questions, &mut heard),
+            Ok(Some(v1::ToAgent { kind: Some(kind) })) => pass_on(kind, &channel, open, questions, &mut heard),
+            Ok(Some(v1::ToAgent { kind: None })) => {
+                if !std::mem::replace(&mut told_unknown, true) {
+                    tracing::warn!("the coordinator says something that this agent does not know: is it newer?");
+                }
+            }
             Ok(None) => return ended(address),
             Err(status) => return LinkError::from_status(address, status),
         }
@@ -93,14 +99,14 @@ pub async fn listen(
 }
 
 fn pass_on(
-    kind: Option<Kind>,
+    kind: Kind,
     channel: &Channel,
     open: &watch::Sender<Option<Arc<OpenSet>>>,
     questions: &mpsc::Sender<ToAnswer>,
     heard: &mut Option<oneshot::Sender<()>>,
 ) {
     let to_answer = match kind {
-        Some(Kind::Orders(orders)) => {
+        Kind::Orders(orders) => {
             open.send_replace(Some(Arc::new(OpenSet::read(orders))));
             if let Some(heard) = heard.take() {
                 // Nobody may be left who wants to know.
@@ -108,10 +114,8 @@ fn pass_on(
             }
             return;
         }
-        Some(Kind::Question(question)) => ToAnswer::Question(Box::new(question), channel.clone()),
-        Some(Kind::ForgetQuestion(id)) => ToAnswer::Forget(id),
-        // A newer coordinator may say more than we know.
-        None => return,
+        Kind::Question(question) => ToAnswer::Question(Box::new(question), channel.clone()),
+        Kind::ForgetQuestion(id) => ToAnswer::Forget(id),
     };
     if questions.try_send(to_answer).is_err() {
         tracing::warn!("a question was dropped: too many at once");

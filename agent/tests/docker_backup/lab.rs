@@ -10,7 +10,7 @@ use fleet_core::names::{BackupId, InstanceName, OrderId};
 use fleet_core::order::{Action, End, Goal, Order, Release, order_id};
 use fleet_core::time::Time;
 use fleet_link::admit;
-use fleet_proto::convert::OutgoingOrder;
+use fleet_proto::convert::{OutgoingOrder, incoming_end};
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::{self, to_agent};
 use fleet_repository::Secrets;
@@ -150,7 +150,7 @@ impl Lab {
         let heard = tokio::time::timeout(Duration::from_secs(240), waiting).await;
         let heard = heard.expect("the order ends in time").expect("we hold the sender").clone();
         let report = heard.reports.iter().rev().find_map(end).expect("it is there");
-        let (_, _, end): (OrderId, InstanceName, End) = report.try_into().expect("it can be read");
+        let (_, _, end) = incoming_end(report).expect("it can be read").report;
         end
     }
 

@@ -4,6 +4,7 @@
 
 mod coordinator;
 mod repositories;
+mod skew;
 mod watching;
 
 use coordinator::{Coordinator, Heard};
@@ -75,6 +76,10 @@ impl Lab {
 
     /// Asks for the installation of a small app.
     fn ask(&self) {
+        self.say(vec![self.installation()]);
+    }
+
+    fn installation(&self) -> v1::Order {
         let bundle = bundle();
         let release = Release { name: "notes@1".parse().expect("a release"), digest: bundle.digest() };
         self.coordinator.bundles.lock().expect("no fault").insert(bundle.digest().to_string(), bundle);
@@ -83,7 +88,7 @@ impl Lab {
         let order = Order { id, instance, action, deadline: Duration::from_secs(60) };
         let order =
             OutgoingOrder { order, values: [].into(), drift: DriftRule::Heal, access: Vec::new(), limit_rate: None };
-        self.say(vec![order.into()]);
+        order.into()
     }
 
     fn has_noted_that_it_was_heard(&self) -> bool {

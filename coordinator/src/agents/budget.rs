@@ -59,6 +59,9 @@ struct Budget {
     written: Bucket,
     slowed: Option<Time>,
     oversized: Option<Time>,
+    refused: Option<Time>,
+    /// Reports that this coordinator could not read, since it started.
+    refusals: u64,
 }
 
 /// What a host did that a person should know.
@@ -68,6 +71,8 @@ pub enum Excess {
     Slowed,
     /// It said more of one instance than is taken in.
     Oversized,
+    /// It said something that this coordinator cannot read.
+    Refused,
 }
 
 /// The budgets of all hosts, by their names: a new connection has the budget of the one before.
@@ -86,6 +91,8 @@ impl Budgets {
             written: Bucket::new(WRITTEN, now),
             slowed: None,
             oversized: None,
+            refused: None,
+            refusals: 0,
         };
         act(self.of_hosts().entry(host.clone()).or_insert_with(new))
     }
@@ -108,13 +115,23 @@ impl Budgets {
         self.with(host, |budget| budget.oversized = Some(now));
     }
 
-    /// The hosts that were too loud lately.
+    /// Notes that a report, or a part of one, could not be read. Gives how many there were.
+    pub fn note_refused(&self, host: &HostName, now: Time) -> u64 {
+        self.with(host, |budget| {
+            budget.refused = Some(now);
+            budget.refusals += 1;
+            budget.refusals
+        })
+    }
+
+    /// The hosts of which a person should know what they said lately.
     pub fn excesses(&self, now: Time) -> Vec<(HostName, Excess)> {
         let is_recent = |at: Option<Time>| at.is_some_and(|at| now.since(at) < TOLD);
         let mut found = Vec::new();
         for (host, budget) in self.of_hosts().iter() {
             found.extend(is_recent(budget.slowed).then(|| (host.clone(), Excess::Slowed)));
             found.extend(is_recent(budget.oversized).then(|| (host.clone(), Excess::Oversized)));
+            found.extend(is_recent(budget.refused).then(|| (host.clone(), Excess::Refused)));
         }
         found
     }

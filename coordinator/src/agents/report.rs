@@ -1,4 +1,6 @@
 //! The stream from a host: itself, its instances, the ends of its orders.
+//!
+//! **Invariant:** a report that cannot be read is refused by itself, and ends no stream: an agent may be newer than its coordinator.
 
 use super::budget::{Budgets, REPORT_LIMIT};
 use super::pace::Pace;
@@ -10,10 +12,10 @@ use crate::identity::skew;
 use crate::serve::failed;
 use fleet_core::duplicate::Greeting;
 use fleet_core::facts::Running;
-use fleet_core::names::{InstanceName, OrderId};
-use fleet_core::order::End;
+use fleet_core::host_policy::HostPolicy;
+use fleet_core::names::InstanceName;
 use fleet_core::time::Time;
-use fleet_proto::convert::ConvertError;
+use fleet_proto::convert::{ConvertError, IncomingReport, incoming_end, incoming_instance};
 use fleet_proto::v1::{self, from_agent::Kind};
 use prost::Message;
 use std::collections::BTreeSet;
@@ -30,6 +32,8 @@ const VERSION_LIMIT: usize = 40;
 const ID_LIMIT: usize = 64;
 /// A host that is slowed down counts as heard so often.
 const SLOWED: Duration = Duration::from_secs(5);
+/// So many refused reports of a host are logged one by one; of more, only some are.
+const LOGGED: u64 = 16;
 /// About what is written of an instance that is not there.
 const ABSENT: usize = 256;
 
@@ -112,21 +116,8 @@ impl Report {
                 self.hear_hello(hello, now).await
             }
             Some(Kind::Heartbeat(_)) => Ok(()),
-            Some(Kind::Instance(report)) if report.encoded_len() > REPORT_LIMIT => {
-                tracing::warn!(%host, bytes = report.encoded_len(), "a report of an instance is too large");
-                self.budgets.note_oversized(host, now);
-                self.mention(report.instance.parse().map_err(ConvertError::Name)?, mentioned);
-                Ok(())
-            }
-            Some(Kind::Instance(report)) => {
-                let (name, running) = report.try_into()?;
-                self.hear_instance(name, running, mentioned, now).await
-            }
-            Some(Kind::Order(report)) => {
-                self.written.store(report.encoded_len(), Relaxed);
-                let (id, instance, end) = report.try_into()?;
-                self.hear_order(id, instance, end, now).await
-            }
+            Some(Kind::Instance(report)) => self.hear_instance(report, mentioned, now).await,
+            Some(Kind::Order(report)) => self.hear_order(report, now).await,
             Some(Kind::Complete(_)) => {
                 self.facts
                     .hear_complete(host, &std::mem::take(mentioned), now)
@@ -143,7 +134,10 @@ impl Report {
                 self.facts.hear_disk_free(host, bytes);
                 Ok(())
             }
-            None => Err(Status::invalid_argument("the report says nothing that this version knows")),
+            None => {
+                self.refuse("a report", &"it is of no kind that this version knows", now);
+                Ok(())
+            }
         }
     }
 
@@ -153,7 +147,7 @@ impl Report {
         let said = HelloSaid {
             agent_version: short(hello.agent_version),
             engine_version: short(hello.engine_version),
-            policy: hello.policy.unwrap_or_default().try_into()?,
+            policy: self.read_policy(hello.policy.unwrap_or_default(), now),
             clock_skew_ms: skew(Time(hello.now_ms), now),
             enrolment: self.enrolment.clone(),
             disk_free: Some(hello.disk_free).filter(|bytes| *bytes > 0),
@@ -171,27 +165,97 @@ impl Report {
         self.facts.hear_hello(&self.session.host, said, now).await.map_err(|error| not_kept(&error))
     }
 
+    /// The host holds to its policy by itself: one that cannot be read only means that orders are not held back here.
+    fn read_policy(&self, policy: v1::HostPolicy, now: Time) -> HostPolicy {
+        policy.try_into().unwrap_or_else(|error| {
+            self.refuse("its policy", &error, now);
+            HostPolicy::default()
+        })
+    }
+
     async fn hear_instance(
         &self,
-        name: InstanceName,
-        running: Running,
+        report: v1::InstanceReport,
         mentioned: &mut BTreeSet<InstanceName>,
         now: Time,
     ) -> Result<(), Status> {
-        self.mention(name.clone(), mentioned);
-        let heard = self.facts.hear_instance(&self.session.host, name, running, now).await;
-        self.passing(heard.map(|written| self.written.store(written, Relaxed)))
+        let name = match report.instance.parse() {
+            Ok(name) => name,
+            Err(error) => {
+                self.refuse("a report of an instance", &ConvertError::from(error), now);
+                return Ok(());
+            }
+        };
+        self.mention(&name, mentioned);
+        match self.read_instance(report, now) {
+            Some(running) => {
+                self.session.unread().remove(&name);
+                let heard = self.facts.hear_instance(&self.session.host, name, running, now).await;
+                self.passing(heard.map(|written| self.written.store(written, Relaxed)))
+            }
+            None => {
+                self.note_unread(name);
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads what a host says of an instance; nothing where that is too large or of a kind that this version does not know.
+    fn read_instance(&self, report: v1::InstanceReport, now: Time) -> Option<Running> {
+        let (host, bytes) = (&self.session.host, report.encoded_len());
+        if bytes > REPORT_LIMIT {
+            tracing::warn!(%host, bytes, "a report of an instance is too large");
+            self.budgets.note_oversized(host, now);
+            return None;
+        }
+        let what = format!("a report of {}", report.instance);
+        match incoming_instance(report) {
+            Ok(IncomingReport { report: (_, running), left_out }) => {
+                left_out.iter().for_each(|error| self.refuse(&format!("a part of {what}"), error, now));
+                Some(running)
+            }
+            Err(error) => {
+                self.refuse(&what, &error, now);
+                None
+            }
+        }
+    }
+
+    /// Notes an instance of which nobody can read how it is. Only those that the host should have are ever taken for absent.
+    fn note_unread(&self, name: InstanceName) {
+        if self.facts.read().is_wanted_at(&self.session.host, &name) {
+            self.session.unread().insert(name);
+        }
+    }
+
+    /// Counts and logs what could not be read.
+    fn refuse(&self, what: &str, why: &dyn std::fmt::Display, now: Time) {
+        let host = &self.session.host;
+        let refusals = self.budgets.note_refused(host, now);
+        if refusals <= LOGGED || refusals.is_power_of_two() {
+            tracing::warn!(%host, what, error = %why, refusals, "what a host said was refused");
+        }
     }
 
     /// Notes that the host has an instance, until it has said all it has.
-    fn mention(&self, name: InstanceName, mentioned: &mut BTreeSet<InstanceName>) {
+    fn mention(&self, name: &InstanceName, mentioned: &mut BTreeSet<InstanceName>) {
         if !self.session.has_completed() {
-            mentioned.insert(name);
+            mentioned.insert(name.clone());
         }
     }
 
     /// The answer is the open set without the order, also when the end was heard before.
-    async fn hear_order(&self, id: OrderId, name: InstanceName, end: End, now: Time) -> Result<(), Status> {
+    async fn hear_order(&self, report: v1::OrderReport, now: Time) -> Result<(), Status> {
+        self.written.store(report.encoded_len(), Relaxed);
+        let what = format!("the end of {}", report.id);
+        let IncomingReport { report: (id, name, end), left_out } = match incoming_end(report) {
+            Ok(read) => read,
+            Err(error) => {
+                self.refuse(&what, &error, now);
+                return Ok(());
+            }
+        };
+        left_out.iter().for_each(|error| self.refuse(&format!("a part of {what}"), error, now));
         let heard = self.facts.hear_outcome(&self.session.host, id, name, end, now).await;
         self.passing(heard)?;
         self.session.mark(now);
@@ -203,9 +267,8 @@ impl Report {
         let subject = match event.instance.as_str() {
             "" => format!("host {host}"),
             instance => {
-                let name: InstanceName = instance.parse().map_err(fleet_proto::convert::ConvertError::Name)?;
-                let is_its_own = self.facts.read().instances_of(host).any(|own| *own == name);
-                if is_its_own { format!("instance {name}") } else { format!("host {host}") }
+                let is_its_own = self.facts.read().instances_of(host).any(|own| own.as_str() == instance);
+                if is_its_own { format!("instance {instance}") } else { format!("host {host}") }
             }
         };
         self.facts.hear_event(host, &subject, &event.text, now).await.map_err(|error| not_kept(&error))

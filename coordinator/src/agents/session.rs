@@ -1,10 +1,10 @@
 //! A connected host, as far as the coordinator must remember it: small, for there may be ten thousand.
 
 use crate::serve::{Caller, refused};
-use fleet_core::names::HostName;
+use fleet_core::names::{HostName, InstanceName};
 use fleet_core::time::Time;
 use fleet_proto::v1::ToAgent;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -35,6 +35,8 @@ pub struct Session {
     /// Counts the calls of `Watch`: only the newest is served.
     watches: AtomicU64,
     outbox: Mutex<VecDeque<ToAgent>>,
+    /// Instances whose latest report could not be read: they are there, and nobody knows how they are.
+    unread: Mutex<BTreeSet<InstanceName>>,
     wake: Notify,
     /// Cancelled when it is over, at the latest with its connection.
     pub ended: CancellationToken,
@@ -55,6 +57,7 @@ impl Session {
             answers_claims: AtomicBool::new(false),
             watches: AtomicU64::new(0),
             outbox: Mutex::default(),
+            unread: Mutex::default(),
             wake: Notify::new(),
         }
     }
@@ -70,6 +73,7 @@ impl Session {
     pub fn greet(&self, now: Time, answers_claims: bool) {
         self.answers_claims.store(answers_claims, Relaxed);
         self.completed.store(false, Relaxed);
+        self.unread().clear();
         self.greeted.store(now.0, Relaxed);
     }
 
@@ -93,6 +97,11 @@ impl Session {
 
     pub fn has_completed(&self) -> bool {
         self.completed.load(Relaxed)
+    }
+
+    /// Instances whose latest report could not be read.
+    pub fn unread(&self) -> MutexGuard<'_, BTreeSet<InstanceName>> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets the host be told its open set anew.

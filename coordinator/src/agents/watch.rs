@@ -44,7 +44,7 @@ impl Watch {
     fn open_set(&self) -> Result<ToAgent, Status> {
         let host = &self.session.host;
         if self.session.has_completed() {
-            self.facts.presume_absent(host, clock::now());
+            self.facts.presume_absent(host, &self.session.unread(), clock::now());
         }
         let set = open_set(&self.facts, &self.values, &self.repository_service, host);
         let OpenSet { told, untold } = set.map_err(|error| failed("could not put the open orders together", &error))?;

@@ -151,10 +151,12 @@ impl Facts {
         self.settled(committed).await.map(|_| ())
     }
 
-    /// A host that has said all it has does not have what came to be wanted only afterwards.
-    pub fn presume_absent(&self, host: &HostName, now: Time) {
+    /// A host that has said all it has does not have what came to be wanted only afterwards. What it said of the `unread` ones
+    /// nobody could read: they are not absent.
+    pub fn presume_absent(&self, host: &HostName, unread: &BTreeSet<InstanceName>, now: Time) {
         let unseen = |snapshot: &StateSnapshot| -> Vec<InstanceName> {
-            snapshot.instances_of(host).filter(|name| snapshot.is_unseen_at(host, name)).cloned().collect()
+            let unseen = snapshot.instances_of(host).filter(|name| snapshot.is_unseen_at(host, name));
+            unseen.filter(|name| !unread.contains(*name)).cloned().collect()
         };
         if unseen(&self.read()).is_empty() {
             return;
@@ -190,7 +192,7 @@ fn differs(before: &HostSaid, now: &HostSaid) -> bool {
 }
 
 impl StateSnapshot {
-    pub(super) fn is_wanted_at(&self, host: &HostName, name: &InstanceName) -> bool {
+    pub fn is_wanted_at(&self, host: &HostName, name: &InstanceName) -> bool {
         self.desired.instances.get(name).is_some_and(|instance| instance.host == *host)
     }
 

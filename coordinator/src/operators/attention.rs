@@ -108,6 +108,7 @@ fn of_loud((host, excess): (HostName, Excess)) -> (Rank, v1::Attention) {
     let text = match excess {
         Excess::Slowed => "reports more than its share, and is read slowly; the other hosts are not",
         Excess::Oversized => "reported an instance with more text than is taken in: what is shown of it is older",
+        Excess::Refused => "reported something that this coordinator cannot read; is its agent newer?",
     };
     let hint = "see what its agent does: `journalctl -u fleet-agent`".to_owned();
     say(Rank::Loud, format!("host {host}"), text.to_owned(), hint)

@@ -7,7 +7,7 @@ use crate::store::{Batch, FailingStore, MemoryStore, Store};
 use fleet_core::facts::{HostDesired, InstanceDesired, OpenOrder};
 use fleet_core::order::Outcome;
 use fleet_core::plan::Plan;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 fn memory() -> MemoryStore {
@@ -71,7 +71,7 @@ async fn eventful() -> MemoryStore {
             desired.remove_host(&read("lab-2"));
         })
         .await;
-    facts.presume_absent(&read("lab-1"), NOW);
+    facts.presume_absent(&read("lab-1"), &BTreeSet::new(), NOW);
     store
 }
 
@@ -79,7 +79,7 @@ async fn eventful() -> MemoryStore {
 async fn settle(store: &MemoryStore) -> BTreeMap<String, String> {
     let facts = on(Arc::new(store.clone()));
     facts.mark_online(&read("lab-1"));
-    facts.presume_absent(&read("lab-1"), NOW);
+    facts.presume_absent(&read("lab-1"), &BTreeSet::new(), NOW);
     for _ in 0..9 {
         let before = kept(store);
         turned(&facts).await.expect("the store is whole");
@@ -106,7 +106,7 @@ async fn a_turn_that_is_cut_off_anywhere_ends_as_if_it_had_not_been() {
         let cut = copy(&store).await;
         let facts = on(Arc::new(FailingStore::after(commits, cut.clone())));
         facts.mark_online(&read("lab-1"));
-        facts.presume_absent(&read("lab-1"), NOW);
+        facts.presume_absent(&read("lab-1"), &BTreeSet::new(), NOW);
         let ended = turned(&facts).await;
         assert_eq!(settle(&cut).await, expect, "cut off after {commits} commits");
         match ended {

@@ -18,5 +18,6 @@ mod questions;
 mod refusing;
 mod repositories;
 mod roles;
+mod skew;
 mod stories;
 mod undoing;

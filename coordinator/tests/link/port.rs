@@ -116,7 +116,7 @@ async fn link_of(admin: &mut crate::harness::Operators, name: &str) -> v1::HostL
     hosts.first().map(v1::HostView::link).unwrap_or_default()
 }
 
-async fn until_link(admin: &mut crate::harness::Operators, name: &str, link: v1::HostLink) {
+pub async fn until_link(admin: &mut crate::harness::Operators, name: &str, link: v1::HostLink) {
     let reached = async {
         while link_of(admin, name).await != link {
             sleep(Duration::from_millis(50)).await;

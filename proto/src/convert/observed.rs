@@ -1,11 +1,14 @@
 //! What hosts say of their instances and of the ends of orders.
+//!
+//! A newer agent may say more than this version knows. Parts that only describe are left out one by one; a report without a
+//! part that matters is refused.
 
 use super::result::incoming_result;
 use super::{ConvertError, at_most, bounded, needed};
 use crate::v1;
 use fleet_core::facts::{ContainerSaid, Doing, InstanceHealth, InstanceSaid, Running};
 use fleet_core::names::{InstanceName, OrderId};
-use fleet_core::order::End;
+use fleet_core::order::{End, Outcome};
 
 /// The most containers or drift lines one instance may report.
 const LINE_LIMIT: usize = 400;
@@ -28,25 +31,56 @@ impl From<InstanceSaid> for v1::InstanceSaid {
     }
 }
 
-impl TryFrom<v1::InstanceSaid> for InstanceSaid {
-    type Error = ConvertError;
-    fn try_from(message: v1::InstanceSaid) -> Result<Self, ConvertError> {
-        let health = read_health(message.health(), message.health_reason)?;
-        let drift = at_most("instance.drift", LINE_LIMIT, message.drift)?;
-        let leftovers = at_most("instance.leftovers", LINE_LIMIT, message.leftovers)?;
-        let containers = at_most("instance.containers", LINE_LIMIT, message.containers)?;
-        Ok(Self {
-            release: needed("instance.release", message.release)?.try_into()?,
-            revision: message.revision,
-            power_serial: message.power_serial,
-            health,
-            drift: drift.into_iter().map(bounded).collect(),
-            containers: containers.into_iter().map(Into::into).collect(),
-            coverage: message.coverage.map(TryInto::try_into).transpose()?,
-            claims: message.claims.map(TryInto::try_into).transpose()?,
-            leftovers: leftovers.into_iter().map(bounded).collect(),
-        })
-    }
+/// A report as it was read, and the parts of it that this version could not read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IncomingReport<T> {
+    pub report: T,
+    pub left_out: Vec<ConvertError>,
+}
+
+/// Reads a report of an instance. Coverage and claims that cannot be read are as unknown as from an agent that says none, and so is
+/// a health of a kind that is newer.
+pub fn incoming_instance(message: v1::InstanceReport) -> Result<IncomingReport<(InstanceName, Running)>, ConvertError> {
+    let mut left_out = Vec::new();
+    let running = read_running(needed("instance.running", message.running)?, &mut left_out)?;
+    Ok(IncomingReport { report: (message.instance.parse()?, running), left_out })
+}
+
+fn read_running(
+    message: v1::instance_report::Running,
+    left_out: &mut Vec<ConvertError>,
+) -> Result<Running, ConvertError> {
+    Ok(match message {
+        v1::instance_report::Running::Absent(_) => Running::Absent,
+        v1::instance_report::Running::Settled(said) => Running::Settled(read_said(said, left_out)?),
+        v1::instance_report::Running::Busy(busy) => Running::Busy {
+            order: busy.order.parse()?,
+            doing: Doing { step: bounded(busy.step), progress: bounded(busy.progress) },
+            last: busy.last.map(|said| read_said(said, left_out)).transpose()?,
+        },
+    })
+}
+
+fn read_said(message: v1::InstanceSaid, left_out: &mut Vec<ConvertError>) -> Result<InstanceSaid, ConvertError> {
+    let health = read_health(message.health, message.health_reason, left_out)?;
+    let drift = at_most("instance.drift", LINE_LIMIT, message.drift)?;
+    let leftovers = at_most("instance.leftovers", LINE_LIMIT, message.leftovers)?;
+    let containers = at_most("instance.containers", LINE_LIMIT, message.containers)?;
+    Ok(InstanceSaid {
+        release: needed("instance.release", message.release)?.try_into()?,
+        revision: message.revision,
+        power_serial: message.power_serial,
+        health,
+        drift: drift.into_iter().map(bounded).collect(),
+        containers: containers.into_iter().map(Into::into).collect(),
+        coverage: message.coverage.and_then(|coverage| or_left_out(coverage.try_into(), left_out)),
+        claims: message.claims.and_then(|claims| or_left_out(claims.try_into(), left_out)),
+        leftovers: leftovers.into_iter().map(bounded).collect(),
+    })
+}
+
+fn or_left_out<T>(read: Result<T, ConvertError>, left_out: &mut Vec<ConvertError>) -> Option<T> {
+    read.map_err(|error| left_out.push(error)).ok()
 }
 
 fn write_health(health: InstanceHealth) -> (v1::Health, String) {
@@ -59,14 +93,19 @@ fn write_health(health: InstanceHealth) -> (v1::Health, String) {
     }
 }
 
-fn read_health(health: v1::Health, reason: String) -> Result<InstanceHealth, ConvertError> {
-    match health {
-        v1::Health::Healthy => Ok(InstanceHealth::Healthy),
-        v1::Health::Starting => Ok(InstanceHealth::Starting),
-        v1::Health::Unhealthy => Ok(InstanceHealth::Unhealthy { reason: bounded(reason) }),
-        v1::Health::Stopped => Ok(InstanceHealth::Stopped),
-        v1::Health::Unknown => Ok(InstanceHealth::Unknown),
-        v1::Health::Unspecified => Err(ConvertError::Unknown { field: "instance.health" }),
+fn read_health(number: i32, reason: String, left_out: &mut Vec<ConvertError>) -> Result<InstanceHealth, ConvertError> {
+    let unknown = ConvertError::Unknown { field: "instance.health" };
+    match v1::Health::try_from(number) {
+        Ok(v1::Health::Healthy) => Ok(InstanceHealth::Healthy),
+        Ok(v1::Health::Starting) => Ok(InstanceHealth::Starting),
+        Ok(v1::Health::Unhealthy) => Ok(InstanceHealth::Unhealthy { reason: bounded(reason) }),
+        Ok(v1::Health::Stopped) => Ok(InstanceHealth::Stopped),
+        Ok(v1::Health::Unknown) => Ok(InstanceHealth::Unknown),
+        Ok(v1::Health::Unspecified) => Err(unknown),
+        Err(_) => {
+            left_out.push(unknown);
+            Ok(InstanceHealth::Unknown)
+        }
     }
 }
 
@@ -102,31 +141,9 @@ impl From<Running> for v1::instance_report::Running {
     }
 }
 
-impl TryFrom<v1::instance_report::Running> for Running {
-    type Error = ConvertError;
-    fn try_from(message: v1::instance_report::Running) -> Result<Self, ConvertError> {
-        Ok(match message {
-            v1::instance_report::Running::Absent(_) => Self::Absent,
-            v1::instance_report::Running::Settled(said) => Self::Settled(said.try_into()?),
-            v1::instance_report::Running::Busy(busy) => Self::Busy {
-                order: busy.order.parse()?,
-                doing: Doing { step: bounded(busy.step), progress: bounded(busy.progress) },
-                last: busy.last.map(TryInto::try_into).transpose()?,
-            },
-        })
-    }
-}
-
 impl From<(InstanceName, Running)> for v1::InstanceReport {
     fn from((instance, running): (InstanceName, Running)) -> Self {
         Self { instance: instance.into(), running: Some(running.into()) }
-    }
-}
-
-impl TryFrom<v1::InstanceReport> for (InstanceName, Running) {
-    type Error = ConvertError;
-    fn try_from(message: v1::InstanceReport) -> Result<Self, ConvertError> {
-        Ok((message.instance.parse()?, needed("instance.running", message.running)?.try_into()?))
     }
 }
 
@@ -137,11 +154,18 @@ impl From<(OrderId, InstanceName, End)> for v1::OrderReport {
     }
 }
 
-impl TryFrom<v1::OrderReport> for (OrderId, InstanceName, End) {
-    type Error = ConvertError;
-    fn try_from(message: v1::OrderReport) -> Result<Self, ConvertError> {
-        let outcome = needed("order.outcome", message.outcome)?.try_into()?;
-        let made = message.result.map(incoming_result).transpose()?.map(Box::new);
-        Ok((message.id.parse()?, message.instance.parse()?, End { outcome, made }))
-    }
+/// Reads how an order ended. A result that cannot be read does not make the end unheard; an outcome of a kind that is newer is
+/// one that a person has to look at.
+pub fn incoming_end(message: v1::OrderReport) -> Result<IncomingReport<(OrderId, InstanceName, End)>, ConvertError> {
+    let (id, instance) = (message.id.parse()?, message.instance.parse()?);
+    let mut left_out = Vec::new();
+    let outcome = needed("order.outcome", message.outcome).and_then(TryInto::try_into);
+    let outcome = or_left_out(outcome, &mut left_out).unwrap_or_else(unknown_outcome);
+    let made = message.result.and_then(|result| or_left_out(incoming_result(result), &mut left_out)).map(Box::new);
+    Ok(IncomingReport { report: (id, instance, End { outcome, made }), left_out })
+}
+
+fn unknown_outcome() -> Outcome {
+    let reason = "it ended in a way that this coordinator does not know".to_owned();
+    Outcome::Stuck { reason, hint: "upgrade the coordinator, and look at the instance on its host".to_owned() }
 }

@@ -6,7 +6,7 @@ use fleet_core::access::Joiner;
 use fleet_core::claims::Claims;
 use fleet_core::facts::{ContainerSaid, Doing, DriftRule, InstanceHealth, InstanceSaid, Running};
 use fleet_core::host_policy::{HostPolicy, Permission};
-use fleet_core::names::{InstanceName, NameError, OrderId};
+use fleet_core::names::{InstanceName, NameError};
 use fleet_core::order::{Action, End, Goal, Order, Outcome, PowerRequest, Release, order_id};
 use fleet_core::spec::{PortSpec, Protocol};
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,8 +88,8 @@ fn an_outcome_comes_back_as_it_was() {
         let results = data::results().into_iter().map(|result| Some(Box::new(result)));
         for made in results.chain([None]) {
             let report = (order_id(&["x"]), instance(), End { outcome: outcome.clone(), made });
-            let back: Result<(OrderId, InstanceName, End), _> = v1::OrderReport::from(report.clone()).try_into();
-            assert_eq!(back, Ok(report));
+            let back = incoming_end(report.clone().into());
+            assert_eq!(back, Ok(IncomingReport { report, left_out: Vec::new() }));
         }
     }
 }
@@ -115,8 +115,8 @@ fn what_an_instance_is_comes_back_as_it_was() {
             Running::Busy { order: order_id(&["x"]), doing: Doing::default(), last: None },
         ] {
             let report = (instance(), running);
-            let back: Result<(InstanceName, Running), _> = v1::InstanceReport::from(report.clone()).try_into();
-            assert_eq!(back, Ok(report));
+            let back = incoming_instance(report.clone().into());
+            assert_eq!(back, Ok(IncomingReport { report, left_out: Vec::new() }));
         }
     }
 }
@@ -186,5 +186,35 @@ fn what_is_not_said_in_full_is_refused() {
     let no_action = v1::Order { id: order_id(&["x"]).into(), instance: "a".to_owned(), ..v1::Order::default() };
     assert_eq!(incoming_order(no_action), Err(ConvertError::Missing("order.action")));
     let unspecified = v1::InstanceSaid { release: Some(release("1").into()), ..v1::InstanceSaid::default() };
-    assert_eq!(InstanceSaid::try_from(unspecified), Err(ConvertError::Unknown { field: "instance.health" }));
+    assert_eq!(incoming_instance(settled(unspecified)), Err(ConvertError::Unknown { field: "instance.health" }));
+}
+
+fn settled(said: v1::InstanceSaid) -> v1::InstanceReport {
+    v1::InstanceReport { instance: instance().into(), running: Some(v1::instance_report::Running::Settled(said)) }
+}
+
+#[test]
+fn what_a_newer_agent_says_of_an_instance_leaves_out_only_what_is_new() {
+    let known = said(InstanceHealth::Healthy);
+    let mut message = v1::InstanceSaid { health: 99, ..known.clone().into() };
+    message.coverage.iter_mut().flat_map(|it| &mut it.stores).for_each(|store| store.engine = 99);
+    message.claims.iter_mut().flat_map(|it| &mut it.ports).for_each(|port| port.protocol = 99);
+    let read = incoming_instance(settled(message)).expect("what matters is there");
+    let expect = InstanceSaid { health: InstanceHealth::Unknown, coverage: None, claims: None, ..known };
+    assert_eq!(read.report, (instance(), Running::Settled(expect)));
+    assert_eq!(read.left_out.len(), 3, "{:?}", read.left_out);
+}
+
+#[test]
+fn an_end_is_kept_though_its_result_or_its_outcome_is_newer() {
+    let end = End { outcome: Outcome::Done, made: data::results().into_iter().next().map(Box::new) };
+    let message = v1::OrderReport::from((order_id(&["x"]), instance(), end));
+    let newer_result = v1::OrderReport { result: Some(v1::DataResult { kind: None }), ..message.clone() };
+    let read = incoming_end(newer_result).expect("its outcome is known");
+    assert_eq!(read.report, (order_id(&["x"]), instance(), Outcome::Done.into()));
+    assert_eq!(read.left_out, [ConvertError::Missing("order.result")]);
+    let read = incoming_end(v1::OrderReport { outcome: None, ..message }).expect("it is an end");
+    let (_, _, End { outcome, made }) = read.report;
+    assert!(matches!(outcome, Outcome::Stuck { .. }) && made.is_some(), "{outcome:?} {made:?}");
+    assert_eq!(read.left_out, [ConvertError::Missing("order.outcome")]);
 }

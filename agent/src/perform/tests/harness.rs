@@ -4,7 +4,7 @@ use crate::agent_context::AgentContext;
 use crate::bundles::Bundles;
 use crate::fake::FakeRuntime;
 use crate::ledger::{DiskFiles, LedgerFiles, LedgerHandle, LedgerWriter};
-use crate::link::OpenSet;
+use crate::link::{OpenSet, Unknown};
 use crate::path_resolver::PathResolver;
 use crate::perform::{Drifted, run};
 use crate::policy::LivePolicy;
@@ -164,6 +164,14 @@ impl Harness {
     pub fn ask_beside(&self, order: &OutgoingOrder, held: &[OrderId]) {
         let held = held.iter().cloned().collect();
         let set = OpenSet { orders: vec![order.clone()], held, ..OpenSet::default() };
+        self.open.send_replace(Some(Arc::new(set)));
+    }
+
+    /// Says that this order is open, in a way that the agent does not understand.
+    pub fn ask_unreadably(&self, order: &OutgoingOrder) {
+        let (id, instance) = (order.order.id.clone(), order.order.instance.clone());
+        let unknown = Unknown { id, instance, reason: "it is newer".to_owned() };
+        let set = OpenSet { unknown: vec![unknown], ..OpenSet::default() };
         self.open.send_replace(Some(Arc::new(set)));
     }
 

@@ -72,6 +72,36 @@ async fn what_no_store_covers_is_said() {
 }
 
 #[tokio::test]
+async fn an_order_that_is_not_understood_is_refused_unless_this_agent_has_begun_it() {
+    let harness = Harness::new();
+    let agent = harness.agent();
+    let (begun, other) = (harness.order(install(5)), harness.order(install(1)));
+    harness.ask(std::slice::from_ref(&begun));
+    while agent.context.ledger().orders().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    harness.ask_unreadably(&begun);
+    tokio::task::yield_now().await;
+    harness.ask_unreadably(&other);
+    check_refused(&agent.end_of(&other.order.id).await, "does not understand");
+    let is_told = |id| agent.context.status_writer.see(|status_board| status_board.ends.contains_key(id));
+    assert!(!is_told(&begun.order.id), "it goes on");
+    harness.ask_unreadably(&begun);
+    assert!(agent.context.ledger().orders()[&begun.order.id].is_open());
+    assert!(!is_told(&begun.order.id));
+}
+
+#[tokio::test]
+async fn the_end_of_an_order_is_told_though_the_order_is_not_understood_any_more() {
+    let harness = Harness::new();
+    let agent = harness.agent();
+    let order = harness.order(install(1));
+    assert_eq!(harness.carry_out(&agent, install(1)).await, Outcome::Done);
+    harness.ask_unreadably(&order);
+    assert_eq!(agent.end_of(&order.order.id).await, Outcome::Done);
+}
+
+#[tokio::test]
 async fn an_installation_runs_and_is_said_to_be_healthy() {
     let (harness, agent) = installed(1).await;
     assert_eq!(running(&harness), ["notes-db:1", "notes-web:1"]);
