@@ -116,6 +116,7 @@ pub fn link_error(what: &str, error: &LinkError) -> CommandError {
         LinkError::Expired
         | LinkError::Revoked
         | LinkError::UnknownHere
+        | LinkError::OtherProtocol { .. }
         | LinkError::Key(_)
         | LinkError::BadAnswer(_) => CommandError::refused(what).because_of(error),
     };

@@ -135,12 +135,12 @@ pub struct Removal {
     /// Volumes to delete, by name. All others stay.
     pub volumes: BTreeSet<String>,
     /// Counts the askings after one that failed: each is an order of its own.
-    #[serde(default, skip_serializing_if = "is_first")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub attempt: u32,
 }
 
-fn is_first(attempt: &u32) -> bool {
-    *attempt == 0
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Orders that were given and whose end is not yet heard. Its only writer is the turn of the loop.
@@ -183,6 +183,9 @@ impl Observed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OtherProtocol {
     pub protocol: u32,
+    /// The oldest protocol that it speaks; 0: the newest alone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub protocol_min: u32,
     pub since: Time,
 }
 

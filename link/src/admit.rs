@@ -5,9 +5,9 @@ use crate::error::LinkError;
 use crate::identity::Identity;
 use fleet_core::access::{JoinToken, Joiner};
 use fleet_core::time::Time;
-use fleet_proto::PROTOCOL;
 use fleet_proto::v1::join_client::JoinClient;
 use fleet_proto::v1::{self, AdmitRequest, Certificate};
+use fleet_proto::{PROTOCOL, PROTOCOL_MIN};
 use rcgen::{CertificateParams, KeyPair};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -32,6 +32,7 @@ async fn ask(token: &JoinToken, joiner: v1::Joiner, now: Time) -> Result<Identit
         secret: token.secret.to_vec(),
         signing_request,
         protocol: PROTOCOL,
+        protocol_min: PROTOCOL_MIN,
         now_ms: now.0,
         joiner: joiner.into(),
     };
@@ -62,6 +63,7 @@ fn is_cut_off(error: &LinkError) -> bool {
         LinkError::Failed(status) => std::error::Error::source(status.as_ref()).is_some(),
         LinkError::TimedOut { .. } | LinkError::ServerCertificateTime | LinkError::WrongCa { .. } => false,
         LinkError::Expired | LinkError::Revoked | LinkError::UnknownHere | LinkError::Refused { .. } => false,
+        LinkError::OtherProtocol { .. } => false,
         LinkError::Key(_) | LinkError::BadAnswer(_) => false,
     }
 }

@@ -83,7 +83,7 @@ async fn connect(address: &str, mut config: ClientConfig) -> Result<Channel, Lin
     // The scheme is plain because TLS is made by our own connector below it.
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
         .map_err(|error| unreachable(error.into()))?
-        .user_agent(concat!("fleet/", env!("CARGO_PKG_VERSION")))
+        .user_agent(fleet_proto::protocol::user_agent(env!("CARGO_PKG_VERSION")))
         .map_err(|error| unreachable(error.into()))?
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)

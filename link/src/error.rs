@@ -1,9 +1,10 @@
 //! What can be wrong between here and the coordinator, each with what to do about it.
 
-use fleet_proto::refusal::{RefusalReason, hint_of, word_of};
+use fleet_proto::protocol::{ProtocolRange, TooOld};
+use fleet_proto::refusal::{RefusalReason, hint_of, protocols_of, word_of};
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use std::error::Error;
-use std::io;
+use std::{fmt, io};
 use tonic::{Code, Status};
 
 /// Failure between this machine and the coordinator.
@@ -41,6 +42,14 @@ pub enum LinkError {
     /// The own certificate is of a CA that the coordinator does not have.
     #[error("the coordinator does not know this certificate's CA")]
     UnknownHere,
+    /// No protocol in common with the coordinator.
+    #[error("this program speaks protocol {own}, and the coordinator {coordinator}", own = ProtocolRange::OWN)]
+    OtherProtocol {
+        /// Protocols of the coordinator, as far as it said them.
+        coordinator: CoordinatorProtocol,
+        /// Side to upgrade, seen from this program.
+        too_old: TooOld,
+    },
     /// A refusal with its reason as a code.
     #[error("{text}")]
     Refused {
@@ -73,6 +82,8 @@ impl LinkError {
             Self::ServerCertificateTime => "set this machine's clock (timedatectl), then try again",
             Self::Expired | Self::Revoked => "ask an administrator for a new token and join again",
             Self::UnknownHere => "join again with a token of this coordinator",
+            Self::OtherProtocol { too_old: TooOld::Own, .. } => "upgrade this program to the coordinator's version",
+            Self::OtherProtocol { too_old: TooOld::Other, .. } => "upgrade the coordinator",
             Self::Refused { hint, .. } => return hint.clone(),
             Self::Failed(status) => return hint_of(status),
             Self::Key(_) | Self::BadAnswer(_) => return None,
@@ -86,7 +97,7 @@ impl LinkError {
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::ServerCertificateTime => true,
             Self::Failed(status) => !matches!(status.code(), Code::InvalidArgument | Code::Unimplemented),
             Self::WrongCa { .. } | Self::Expired | Self::Revoked | Self::UnknownHere => false,
-            Self::Refused { .. } | Self::Key(_) | Self::BadAnswer(_) => false,
+            Self::OtherProtocol { .. } | Self::Refused { .. } | Self::Key(_) | Self::BadAnswer(_) => false,
         }
     }
 
@@ -102,6 +113,12 @@ impl LinkError {
     /// Reads the status of a call: a refusal, a broken link, or a failure of the coordinator.
     pub fn from_status(address: &str, status: Status) -> Self {
         if let Some(word) = word_of(&status) {
+            let coordinator = CoordinatorProtocol(protocols_of(&status));
+            match word {
+                RefusalReason::ProtocolOld => return Self::OtherProtocol { coordinator, too_old: TooOld::Own },
+                RefusalReason::ProtocolNew => return Self::OtherProtocol { coordinator, too_old: TooOld::Other },
+                _ => {}
+            }
             return Self::Refused { word, text: status.message().to_owned(), hint: hint_of(&status) };
         }
         if let Some(cause) = status.source().and_then(tls_cause) {
@@ -119,6 +136,19 @@ impl LinkError {
             Code::OutOfRange | Code::Unimplemented | Code::Internal | Code::DataLoss | Code::Unauthenticated => {
                 Self::Failed(Box::new(status))
             }
+        }
+    }
+}
+
+/// The protocols of a coordinator, where it said them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CoordinatorProtocol(pub Option<ProtocolRange>);
+
+impl fmt::Display for CoordinatorProtocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(range) => write!(f, "{range}"),
+            None => f.write_str("another"),
         }
     }
 }

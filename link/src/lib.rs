@@ -12,7 +12,7 @@ mod renew;
 
 pub use admit::{admit, admit_as};
 pub use dial::{CONNECT_LIMIT, dial};
-pub use error::LinkError;
+pub use error::{CoordinatorProtocol, LinkError};
 pub use identity::{Identity, IdentityError};
 pub use renew::{renew, renewal_moment};
 

@@ -3,6 +3,7 @@
 //! **Invariant:** `convert` is the only place where messages and core's types meet; a value of 0 for an enum is refused there.
 
 pub mod convert;
+pub mod protocol;
 pub mod refusal;
 pub mod words;
 
@@ -12,8 +13,7 @@ pub mod v1 {
     tonic::include_proto!("fleet.v1");
 }
 
-/// The version of the wire. A peer of another version is told so, and by which side it should be upgraded.
-pub const PROTOCOL: u32 = 2;
+pub use protocol::{PROTOCOL, PROTOCOL_MIN};
 
 /// The most bytes one message may have.
 pub const MESSAGE_LIMIT: usize = 1024 * 1024;

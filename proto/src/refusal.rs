@@ -1,10 +1,12 @@
 //! How the coordinator says no: a gRPC status with a stable word for programs and a hint for people.
 
+use crate::protocol::ProtocolRange;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Status};
 
 const WORD_KEY: &str = "fleet-error";
 const HINT_KEY: &str = "fleet-hint-bin";
+const PROTOCOLS_KEY: &str = "fleet-protocols";
 
 /// Why a call was refused, for whoever must act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +19,9 @@ pub enum RefusalReason {
     Revoked,
     CertificateUnknown,
     CertificateMissing,
+    /// The caller speaks no protocol that is new enough: the caller is to be upgraded.
     ProtocolOld,
+    /// The caller speaks no protocol that is old enough: the coordinator is to be upgraded.
     ProtocolNew,
     Role,
     /// What was agreed to is not what would be done now.
@@ -72,6 +76,20 @@ pub fn refuse_as(code: Code, word: RefusalReason, text: impl Into<String>, hint:
     status
 }
 
+/// A refusal for lack of a common protocol, with those that this program speaks.
+pub fn refuse_protocol(word: RefusalReason, text: impl Into<String>, hint: &str) -> Status {
+    let mut status = refuse(word, text, hint);
+    if let Ok(own) = ProtocolRange::OWN.to_string().parse() {
+        status.metadata_mut().insert(PROTOCOLS_KEY, own);
+    }
+    status
+}
+
+/// The protocols of the program that refused, where it says them.
+pub fn protocols_of(status: &Status) -> Option<ProtocolRange> {
+    ProtocolRange::read(status.metadata().get(PROTOCOLS_KEY)?.to_str().ok()?)
+}
+
 /// The word of a refusal; nothing where the status is not one of ours.
 pub fn word_of(status: &Status) -> Option<RefusalReason> {
     status.metadata().get(WORD_KEY).and_then(|value| value.to_str().ok()).map(RefusalReason::read)
@@ -94,5 +112,7 @@ mod tests {
             assert_eq!(hint_of(&status).as_deref(), Some("make a new token – `fleet host add`"));
         }
         assert_eq!(word_of(&Status::internal("x")), None);
+        let status = refuse_protocol(RefusalReason::ProtocolNew, "could not talk", "");
+        assert_eq!(protocols_of(&status), Some(ProtocolRange::OWN));
     }
 }

@@ -15,7 +15,7 @@ const CUT: Duration = Duration::from_secs(12);
 fn watch(fleet: &Fleet, identity: &Identity) -> Result<Streaming<v1::ToAgent>, Box<Status>> {
     fleet.wait_for(async {
         let channel = dial(identity).await.expect("TLS knows its certificate");
-        let request = v1::WatchRequest { protocol: PROTOCOL, agent_version: "story".to_owned() };
+        let request = v1::WatchRequest { protocol: PROTOCOL, agent_version: "story".to_owned(), protocol_min: 0 };
         AgentsClient::new(channel).watch(request).await.map(Response::into_inner).map_err(Box::new)
     })
 }

@@ -152,7 +152,7 @@ fn another_protocol_is_told_which_side_to_upgrade() {
     for (protocol, word, hint) in table {
         let status = fleet.wait_for(async {
             let mut client = AgentsClient::new(dial(&identity).await.expect("it is reached"));
-            let request = v1::WatchRequest { protocol, agent_version: "story".to_owned() };
+            let request = v1::WatchRequest { protocol, agent_version: "story".to_owned(), protocol_min: 0 };
             client.watch(request).await.expect_err("it is another protocol")
         });
         assert_eq!(word_of(&status), Some(word));
@@ -167,7 +167,7 @@ fn another_protocol_is_told_which_side_to_upgrade() {
 fn refused_as(fleet: &Fleet, identity: &Identity, protocol: u32) {
     fleet.wait_for(async {
         let mut client = AgentsClient::new(dial(identity).await.expect("it is reached"));
-        let request = v1::WatchRequest { protocol, agent_version: "story".to_owned() };
+        let request = v1::WatchRequest { protocol, agent_version: "story".to_owned(), protocol_min: 0 };
         client.watch(request).await.expect_err("it is another protocol")
     });
 }

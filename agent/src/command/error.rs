@@ -54,6 +54,7 @@ impl CommandError {
             LinkError::Expired
             | LinkError::Revoked
             | LinkError::UnknownHere
+            | LinkError::OtherProtocol { .. }
             | LinkError::Refused { .. }
             | LinkError::Failed(_)
             | LinkError::Key(_)

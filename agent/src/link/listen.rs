@@ -3,9 +3,10 @@
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_link::LinkError;
 use fleet_proto::convert::{OutgoingOrder, incoming_order};
+use fleet_proto::protocol::{ProtocolRange, negotiate};
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::v1::{self, WatchRequest, to_agent::Kind};
-use fleet_proto::{MESSAGE_LIMIT, PROTOCOL};
+use fleet_proto::{MESSAGE_LIMIT, PROTOCOL, PROTOCOL_MIN};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,7 +78,11 @@ pub async fn listen(
 ) -> LinkError {
     let mut heard = Some(heard);
     let mut client = AgentsClient::new(channel.clone()).max_decoding_message_size(MESSAGE_LIMIT);
-    let request = WatchRequest { protocol: PROTOCOL, agent_version: env!("CARGO_PKG_VERSION").to_owned() };
+    let request = WatchRequest {
+        protocol: PROTOCOL,
+        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol_min: PROTOCOL_MIN,
+    };
     let mut stream = match timeout(ANSWER_LIMIT, client.watch(request)).await {
         Ok(Ok(answer)) => answer.into_inner(),
         Ok(Err(status)) => return LinkError::from_status(address, status),
@@ -116,6 +121,15 @@ fn pass_on(
         }
         Kind::Question(question) => ToAnswer::Question(Box::new(question), channel.clone()),
         Kind::ForgetQuestion(id) => ToAnswer::Forget(id),
+        Kind::Hello(hello) => {
+            let theirs = ProtocolRange::said(hello.protocol, hello.protocol_min);
+            match negotiate(ProtocolRange::OWN, theirs) {
+                Ok(protocol) => tracing::info!(version = hello.version, protocol, "the coordinator greets"),
+                // It would not have let us in.
+                Err(too_old) => tracing::warn!(version = hello.version, %theirs, ?too_old, "no common protocol"),
+            }
+            return;
+        }
     };
     if questions.try_send(to_answer).is_err() {
         tracing::warn!("a question was dropped: too many at once");

@@ -6,9 +6,9 @@ use super::{Greeting, changed};
 use crate::clock;
 use crate::mask::MaskedBoard;
 use fleet_link::LinkError;
-use fleet_proto::PROTOCOL;
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::v1::{self, FromAgent, from_agent::Kind};
+use fleet_proto::{PROTOCOL, PROTOCOL_MIN};
 use futures_util::stream::{self, Stream};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -62,6 +62,7 @@ fn hello(greeting: &Greeting) -> v1::Hello {
         start: greeting.start.clone(),
         engine_id: greeting.engine_id.clone(),
         answers_claims: true,
+        protocol_min: PROTOCOL_MIN,
     }
 }
 

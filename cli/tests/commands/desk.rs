@@ -54,6 +54,7 @@ impl Operators for Desk {
             role: OperatorRole::Administrator.into(),
             coordinator_version: "0.1.0".to_owned(),
             protocol: fleet_proto::PROTOCOL,
+            protocol_min: fleet_proto::PROTOCOL_MIN,
             now_ms: NOW,
             certificate_expires_ms: NOW + 86_400_000,
         }))

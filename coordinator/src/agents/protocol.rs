@@ -1,16 +1,17 @@
-//! Refusing another version of the wire, so that operators see it too: whoever dials is told by itself.
+//! Refusing protocols that this coordinator does not speak, so that operators see it too: whoever dials is told by itself.
 
 use crate::facts::Facts;
 use crate::serve::{check_protocol, failed};
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
+use fleet_proto::protocol::ProtocolRange;
 use tonic::Status;
 
-pub async fn check(facts: &Facts, host: &HostName, theirs: u32, now: Time) -> Result<(), Status> {
+pub async fn check(facts: &Facts, host: &HostName, theirs: ProtocolRange, now: Time) -> Result<(), Status> {
     let checked = check_protocol(theirs);
     if checked.is_err() {
         let heard = facts.hear_other_protocol(host, theirs, now).await;
         heard.map_err(|error| failed("could not keep that it speaks another protocol", &error))?;
     }
-    checked
+    checked.map(|_| ())
 }

@@ -16,6 +16,7 @@ use fleet_core::host_policy::HostPolicy;
 use fleet_core::names::InstanceName;
 use fleet_core::time::Time;
 use fleet_proto::convert::{ConvertError, IncomingReport, incoming_end, incoming_instance};
+use fleet_proto::protocol::ProtocolRange;
 use fleet_proto::v1::{self, from_agent::Kind};
 use prost::Message;
 use std::collections::BTreeSet;
@@ -142,7 +143,8 @@ impl Report {
     }
 
     async fn hear_hello(&self, hello: v1::Hello, now: Time) -> Result<(), Status> {
-        protocol::check(&self.facts, &self.session.host, hello.protocol, now).await?;
+        let theirs = ProtocolRange::said(hello.protocol, hello.protocol_min);
+        protocol::check(&self.facts, &self.session.host, theirs, now).await?;
         let short = |text: String| text.chars().take(VERSION_LIMIT).collect();
         let said = HelloSaid {
             agent_version: short(hello.agent_version),

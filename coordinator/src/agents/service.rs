@@ -14,8 +14,10 @@ use crate::serve::{caller_of, refused};
 use crate::values::Values;
 use fleet_core::names::{Digest, HostName};
 use fleet_proto::convert::ConvertError;
-use fleet_proto::v1::{self, agents_server::Agents};
-use futures_util::stream::{BoxStream, StreamExt};
+use fleet_proto::protocol::ProtocolRange;
+use fleet_proto::v1::{self, agents_server::Agents, to_agent};
+use fleet_proto::{PROTOCOL, PROTOCOL_MIN};
+use futures_util::stream::{self, BoxStream, StreamExt};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use tonic::{Code, Request, Response, Status, Streaming};
@@ -39,12 +41,15 @@ impl Agents for AgentsService {
         let caller = caller_of(&request)?;
         let (host, _) = caller.host(&self.facts)?;
         let now = clock::now();
-        protocol::check(&self.facts, &host, request.get_ref().protocol, now).await?;
+        let v1::WatchRequest { protocol, protocol_min, .. } = request.get_ref();
+        protocol::check(&self.facts, &host, ProtocolRange::said(*protocol, *protocol_min), now).await?;
         let session = self.sessions.enter(&host, &caller, now)?;
         let number = session.begin_watch(now);
         let (facts, values, repository_service) =
             (Arc::clone(&self.facts), Arc::clone(&self.values), Arc::clone(&self.repository_service));
-        Ok(Response::new(Watch { session, facts, values, repository_service, number }.stream().boxed()))
+        let watch = Watch { session, facts, values, repository_service, number };
+        let hello = stream::once(async { Ok(v1::ToAgent { kind: Some(to_agent::Kind::Hello(coordinator_hello())) }) });
+        Ok(Response::new(hello.chain(watch.stream()).boxed()))
     }
 
     async fn report(&self, request: Request<Streaming<v1::FromAgent>>) -> Result<Response<v1::ReportEnd>, Status> {
@@ -75,6 +80,11 @@ impl Agents for AgentsService {
         self.forward(&host, request.into_inner()).await?;
         Ok(Response::new(v1::AnswerEnd {}))
     }
+}
+
+fn coordinator_hello() -> v1::CoordinatorHello {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    v1::CoordinatorHello { protocol: PROTOCOL, protocol_min: PROTOCOL_MIN, version }
 }
 
 impl AgentsService {

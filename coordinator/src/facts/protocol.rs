@@ -6,7 +6,7 @@ use crate::store::{Batch, StoreError};
 use fleet_core::facts::{LinkState, OtherProtocol};
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
-use fleet_proto::PROTOCOL;
+use fleet_proto::protocol::{ProtocolRange, TooOld, negotiate};
 use std::time::Duration;
 
 /// What a host speaks is written so often at the most.
@@ -15,20 +15,25 @@ const PACE: Duration = Duration::from_secs(60);
 impl Facts {
     /// A host that speaks another protocol was refused. It dials again and again; only a change is news. Of a host that
     /// takes turns, the newest is known, and not each is written.
-    pub async fn hear_other_protocol(&self, host: &HostName, protocol: u32, now: Time) -> Result<(), StoreError> {
-        let is_other = |before: &OtherProtocol| before.protocol != protocol && now.since(before.since) >= PACE;
+    pub async fn hear_other_protocol(
+        &self,
+        host: &HostName,
+        theirs: ProtocolRange,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let is_other = |before: &OtherProtocol| range(*before) != theirs && now.since(before.since) >= PACE;
         let is_news = |snapshot: &StateSnapshot| snapshot.observed.other_protocols.get(host).is_none_or(is_other);
         if !is_news(&self.read()) {
             self.change_unwritten(|snapshot| {
                 if let Some(before) = snapshot.observed.other_protocols.get_mut(host) {
-                    before.protocol = protocol;
+                    (before.protocol, before.protocol_min) = (theirs.newest, theirs.oldest);
                 }
             });
             return Ok(());
         }
         let ((), committed) = self.change(|snapshot, batch| {
             if is_news(snapshot) {
-                let other = OtherProtocol { protocol, since: now };
+                let other = OtherProtocol { protocol: theirs.newest, protocol_min: theirs.oldest, since: now };
                 batch.put(keys::other_protocol(host), &other);
                 snapshot.observed.other_protocols.insert(host.clone(), other);
                 let (text, hint) = protocol_words(host, other);
@@ -46,24 +51,32 @@ impl StateSnapshot {
     pub fn other_protocol(&self, host: &HostName) -> Option<OtherProtocol> {
         let is_online = self.observed.hosts.get(host).is_some_and(|seen| seen.link == LinkState::Online);
         let other = self.observed.other_protocols.get(host).copied();
-        other.filter(|other| other.protocol != PROTOCOL && !is_online)
+        other.filter(|other| negotiate(ProtocolRange::OWN, range(*other)).is_err() && !is_online)
     }
 
     /// A host has greeted well.
     pub(super) fn forget_other_protocol(&mut self, batch: &mut Batch, host: &HostName, now: Time) {
         if self.observed.other_protocols.remove(host).is_some() {
             batch.delete(keys::other_protocol(host));
-            let text = format!("speaks protocol {PROTOCOL} again");
-            self.events.tell_for(batch, now, host, &format!("host {host}"), &text);
+            let text = "speaks a protocol of this coordinator again";
+            self.events.tell_for(batch, now, host, &format!("host {host}"), text);
         }
     }
 }
 
 /// What is wrong with a host that speaks another protocol, and which side is to be upgraded.
 pub fn protocol_words(host: &HostName, other: OtherProtocol) -> (String, String) {
-    let text = format!("speaks protocol {}, this coordinator {PROTOCOL}", other.protocol);
-    let side = if other.protocol < PROTOCOL { format!("fleet-agent on {host}") } else { "the coordinator".to_owned() };
+    let (own, theirs) = (ProtocolRange::OWN, range(other));
+    let text = format!("speaks protocol {theirs}, this coordinator {own}");
+    let side = match negotiate(own, theirs) {
+        Err(TooOld::Other) | Ok(_) => format!("fleet-agent on {host}"),
+        Err(TooOld::Own) => "the coordinator".to_owned(),
+    };
     (text, format!("upgrade {side}"))
+}
+
+fn range(other: OtherProtocol) -> ProtocolRange {
+    ProtocolRange::said(other.protocol, other.protocol_min)
 }
 
 #[cfg(test)]
@@ -77,7 +90,7 @@ mod tests {
         let host = read("lab-1");
         let hear = async |protocol: u32, seconds: u64| {
             let now = NOW.after(Duration::from_secs(seconds));
-            facts.hear_other_protocol(&host, protocol, now).await.expect("the store is whole");
+            facts.hear_other_protocol(&host, ProtocolRange::said(protocol, 0), now).await.expect("the store is whole");
             let written = facts.store().get(&keys::other_protocol(&host)).expect("the store is whole");
             let written: OtherProtocol = written.expect("it is there").read().expect("it is readable");
             (facts.read().observed.other_protocols[&host].protocol, written.protocol)

@@ -137,6 +137,7 @@ mod tests {
     use fleet_core::order::Outcome;
     use fleet_core::plan::Plan;
     use fleet_core::rollout::Rollout;
+    use fleet_proto::protocol::ProtocolRange;
     use std::collections::BTreeSet;
 
     async fn prune(facts: &Facts) {
@@ -240,7 +241,7 @@ mod tests {
     #[tokio::test]
     async fn a_host_that_was_removed_leaves_nothing_behind() {
         let facts = memory().with("lab-1", "notes-1").await;
-        facts.hear_other_protocol(&read("lab-1"), 99, NOW).await.expect("the store is whole");
+        facts.hear_other_protocol(&read("lab-1"), ProtocolRange::said(99, 98), NOW).await.expect("the store is whole");
         facts
             .desire(|desired| {
                 desired.forget_instance(&read("notes-1"));

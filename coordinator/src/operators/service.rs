@@ -7,7 +7,7 @@ use fleet_core::access::Role;
 use fleet_core::names::OperatorName;
 use fleet_core::time::Time;
 use fleet_proto::v1::operators_server::Operators;
-use fleet_proto::{PROTOCOL, v1};
+use fleet_proto::{PROTOCOL, PROTOCOL_MIN, v1};
 use futures_util::stream::{BoxStream, StreamExt};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,6 +62,7 @@ impl Operators for OperatorsService {
             role: v1::OperatorRole::from(role).into(),
             coordinator_version: env!("CARGO_PKG_VERSION").to_owned(),
             protocol: PROTOCOL,
+            protocol_min: PROTOCOL_MIN,
             now_ms: clock::now().0,
             certificate_expires_ms: caller.certified.as_ref().map_or(0, |(_, serial)| serial.not_after.0),
         }))

@@ -6,6 +6,7 @@ use crate::facts::Facts;
 use crate::identity::{Admission, Admissions, Presented};
 use fleet_core::time::Time;
 use fleet_proto::convert::incoming_joiner;
+use fleet_proto::protocol::ProtocolRange;
 use fleet_proto::v1;
 use fleet_proto::v1::identity_server::Identity;
 use fleet_proto::v1::join_server::Join;
@@ -25,8 +26,8 @@ impl Join for JoinService {
     async fn admit(&self, request: Request<v1::AdmitRequest>) -> Result<Response<v1::Certificate>, Status> {
         let caller = caller_of(&request)?;
         let (address, _joining) = (caller.address, caller.begin_joining());
-        let v1::AdmitRequest { secret, signing_request, protocol, now_ms, joiner } = request.into_inner();
-        check_protocol(protocol)?;
+        let v1::AdmitRequest { secret, signing_request, protocol, now_ms, joiner, protocol_min } = request.into_inner();
+        check_protocol(ProtocolRange::said(protocol, protocol_min))?;
         let now = clock::now();
         let joiner = incoming_joiner(joiner)?;
         let presented = Presented { secret: &secret, joiner };

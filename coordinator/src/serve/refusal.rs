@@ -2,8 +2,8 @@
 
 use crate::identity::AdmitError;
 use fleet_core::access::Subject;
-use fleet_proto::PROTOCOL;
-use fleet_proto::refusal::{RefusalReason, refuse, refuse_as};
+use fleet_proto::protocol::{ProtocolRange, TooOld, negotiate};
+use fleet_proto::refusal::{RefusalReason, refuse, refuse_as, refuse_protocol};
 use tonic::{Code, Status};
 
 /// A wish that is refused: what was attempted and why not, and what to do next.
@@ -17,22 +17,20 @@ pub fn failed(attempt: &str, error: &(dyn std::error::Error + 'static)) -> Statu
     refuse_as(Code::Unavailable, RefusalReason::Other, format!("{attempt}: {error}"), "read the coordinator's log")
 }
 
-/// Refuses another version of the wire, and says which side is the older one.
-pub fn check_protocol(theirs: u32) -> Result<(), Status> {
+/// The protocol that is spoken with a caller; refuses one with which there is none, and says which side to upgrade.
+pub fn check_protocol(theirs: ProtocolRange) -> Result<u32, Status> {
+    let own = ProtocolRange::OWN;
     let text = |side: &str| {
-        format!("could not talk: this {side} speaks protocol {theirs}, and the coordinator speaks {PROTOCOL}")
+        format!("could not talk: this {side} program speaks protocol {theirs}, and the coordinator speaks {own}")
     };
-    match theirs.cmp(&PROTOCOL) {
-        std::cmp::Ordering::Equal => Ok(()),
-        std::cmp::Ordering::Less => Err(refuse(
+    negotiate(own, theirs).map_err(|too_old| match too_old {
+        TooOld::Other => refuse_protocol(
             RefusalReason::ProtocolOld,
-            text("older program"),
+            text("older"),
             "upgrade this program to the coordinator's version",
-        )),
-        std::cmp::Ordering::Greater => {
-            Err(refuse(RefusalReason::ProtocolNew, text("newer program"), "upgrade the coordinator first"))
-        }
-    }
+        ),
+        TooOld::Own => refuse_protocol(RefusalReason::ProtocolNew, text("newer"), "upgrade the coordinator first"),
+    })
 }
 
 impl From<AdmitError> for Status {

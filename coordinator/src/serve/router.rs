@@ -4,13 +4,15 @@ use super::calls::{CallPermit, Calls};
 use crate::agents::AgentsService;
 use crate::operators::{BackupsService, OperatorsService};
 use crate::repositories::RepositoriesService;
-use crate::serve::{Caller, IdentityService, JoinService};
+use crate::serve::{Caller, IdentityService, JoinService, check_protocol};
+use fleet_proto::protocol::protocols_of;
 use fleet_proto::v1::agents_server::AgentsServer;
 use fleet_proto::v1::backups_server::BackupsServer;
 use fleet_proto::v1::identity_server::IdentityServer;
 use fleet_proto::v1::join_server::JoinServer;
 use fleet_proto::v1::operators_server::OperatorsServer;
 use fleet_proto::v1::repositories_server::RepositoriesServer;
+use hyper::header::USER_AGENT;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -54,17 +56,35 @@ impl Service<Request> for Router {
     }
 }
 
+/// Checks the protocol of a command. Agents and those who join say theirs in their messages, and other clients say none.
+fn check_command(request: &Request) -> Result<(), Status> {
+    match service_of(request) {
+        <OperatorsServer<OperatorsService> as NamedService>::NAME
+        | <BackupsServer<BackupsService> as NamedService>::NAME => {}
+        _ => return Ok(()),
+    }
+    let said = request.headers().get(USER_AGENT).and_then(|said| said.to_str().ok());
+    match said.and_then(protocols_of) {
+        Some(theirs) => check_protocol(theirs).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+fn service_of(request: &Request) -> &str {
+    request.uri().path().trim_start_matches('/').split('/').next().unwrap_or_default()
+}
+
 impl Router {
     /// A place for the call, within the limits of its caller.
     fn enter(&self, request: &Request) -> Result<CallPermit, Status> {
         let Some(caller) = request.extensions().get::<Arc<Caller>>() else { return self.calls.enter(None) };
         caller.check_backup_health()?;
+        check_command(request)?;
         self.calls.enter(caller.certified.as_ref().map(|(subject, _)| subject))
     }
 
     fn answer(&mut self, request: Request) -> BoxFuture<Response, Infallible> {
-        let service = request.uri().path().trim_start_matches('/').split('/').next().unwrap_or_default();
-        match service {
+        match service_of(&request) {
             <AgentsServer<AgentsService> as NamedService>::NAME => self.agents.call(request),
             <JoinServer<JoinService> as NamedService>::NAME => self.join.call(request),
             <IdentityServer<IdentityService> as NamedService>::NAME => self.identity.call(request),

@@ -62,7 +62,7 @@ async fn who_sends_a_byte_and_then_nothing_keeps_nobody_out() {
 
 async fn watch(channel: Channel) -> Result<tonic::Streaming<v1::ToAgent>, Status> {
     let mut client = AgentsClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
-    let request = v1::WatchRequest { protocol: PROTOCOL, agent_version: "test".to_owned() };
+    let request = v1::WatchRequest { protocol: PROTOCOL, agent_version: "test".to_owned(), protocol_min: 0 };
     client.watch(request).await.map(tonic::Response::into_inner)
 }
 

@@ -10,7 +10,7 @@ use fleet_link::{Identity, LinkError, admit, dial};
 use fleet_proto::refusal::{RefusalReason, refuse, word_of};
 use fleet_proto::v1::backups_client::BackupsClient;
 use fleet_proto::v1::{self, agents_client::AgentsClient, from_agent, operators_client::OperatorsClient, to_agent};
-use fleet_proto::{MESSAGE_LIMIT, PROTOCOL};
+use fleet_proto::{MESSAGE_LIMIT, PROTOCOL, PROTOCOL_MIN};
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -156,7 +156,7 @@ impl FakeAgent {
             other => Status::unavailable(format!("{other:?}")),
         })?;
         let mut client = AgentsClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
-        let request = v1::WatchRequest { protocol, agent_version: "test".to_owned() };
+        let request = v1::WatchRequest { protocol, agent_version: "test".to_owned(), protocol_min: 0 };
         let watch = client.watch(request).await?.into_inner();
         let (report, messages) = mpsc::channel(16);
         let mut reporting = client.clone();
@@ -174,7 +174,8 @@ impl FakeAgent {
             let message = timeout(LIMIT, self.watch.message()).await.expect("something comes in time")?;
             match message.ok_or_else(|| Status::cancelled("the stream ended"))?.kind {
                 Some(to_agent::Kind::Orders(orders)) => return Ok(orders),
-                Some(to_agent::Kind::Question(_) | to_agent::Kind::ForgetQuestion(_)) | None => {}
+                Some(to_agent::Kind::Question(_) | to_agent::Kind::ForgetQuestion(_) | to_agent::Kind::Hello(_))
+                | None => {}
             }
         }
     }
@@ -232,6 +233,7 @@ pub fn hello_of(start: &str, now: Time) -> from_agent::Kind {
         start: start.to_owned(),
         engine_id: "ABCD:EFGH".to_owned(),
         answers_claims: false,
+        protocol_min: PROTOCOL_MIN,
     })
 }
 

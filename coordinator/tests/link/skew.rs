@@ -3,7 +3,12 @@
 use crate::harness::{FakeAgent, done, goal, hello, install, now, settled};
 use crate::port::until_link;
 use crate::stories::{fleet, installed, instance, until};
-use fleet_proto::v1::{self, from_agent::Kind};
+use fleet_link::{CoordinatorProtocol, LinkError};
+use fleet_proto::protocol::{ProtocolRange, TooOld};
+use fleet_proto::refusal::{RefusalReason, word_of};
+use fleet_proto::v1::{self, agents_client::AgentsClient, from_agent::Kind, to_agent};
+use fleet_proto::{PROTOCOL, PROTOCOL_MIN};
+use tokio_stream::StreamExt;
 
 /// A report of an instance that says something newer than this coordinator knows.
 fn newer(instance: &str) -> Kind {
@@ -56,4 +61,45 @@ async fn an_end_in_a_way_that_is_newer_halts_and_does_not_wait_for_ever() {
         view.as_ref().is_some_and(|view| view.last_outcome() == v1::OrderOutcome::Stuck)
     };
     until(&mut admin, "notes-1", is_stuck).await;
+}
+
+#[tokio::test]
+async fn an_agent_of_the_next_protocol_is_served_and_hears_which_ones_the_coordinator_speaks() {
+    let (_harness, mut admin, identity, former) = fleet().await;
+    drop(former);
+    let channel = fleet_link::dial(&identity).await.expect("it is reached");
+    let mut client = AgentsClient::new(channel);
+    let request =
+        |protocol, protocol_min| v1::WatchRequest { protocol, protocol_min, agent_version: "0.9.0".to_owned() };
+    let watch = client.watch(request(PROTOCOL + 1, PROTOCOL)).await.expect("both speak ours").into_inner();
+    let first = StreamExt::next(&mut { watch }).await.expect("it goes on").expect("it goes on");
+    let Some(to_agent::Kind::Hello(hello)) = first.kind else { panic!("it greets first: {first:?}") };
+    assert_eq!((hello.protocol, hello.protocol_min), (PROTOCOL, PROTOCOL_MIN));
+    for (newest, oldest, too_old) in [(PROTOCOL + 2, PROTOCOL + 1, TooOld::Other), (1, 0, TooOld::Own)] {
+        let status = client.watch(request(newest, oldest)).await.expect_err("there is no common protocol");
+        let coordinator = CoordinatorProtocol(Some(ProtocolRange::OWN));
+        match LinkError::from_status("", status) {
+            LinkError::OtherProtocol { coordinator: theirs, too_old: side } => {
+                assert_eq!((theirs, side), (coordinator, too_old));
+            }
+            other => panic!("expected another protocol, found {other:?}"),
+        }
+        until_link(&mut admin, "lab-1", v1::HostLink::OtherProtocol).await;
+    }
+}
+
+#[tokio::test]
+async fn a_command_says_its_protocols_and_is_served_one_apart() {
+    let (_harness, mut admin, _, _agent) = fleet().await;
+    let cases = [
+        (format!("fleet/0.9.0 fleet-protocol/{PROTOCOL}-{}", PROTOCOL + 1), None),
+        (format!("fleet/0.9.0 fleet-protocol/{}-{}", PROTOCOL + 1, PROTOCOL + 2), Some(RefusalReason::ProtocolNew)),
+        ("fleet/0.1.0 fleet-protocol/1-1".to_owned(), Some(RefusalReason::ProtocolOld)),
+    ];
+    for (said, expect) in cases {
+        let mut request = tonic::Request::new(v1::GetStatusRequest {});
+        request.metadata_mut().insert("user-agent", said.parse().expect("it is ASCII"));
+        let refused = admin.get_status(request).await.err();
+        assert_eq!(refused.as_ref().and_then(word_of), expect, "{said}: {refused:?}");
+    }
 }

@@ -128,7 +128,7 @@ impl SimulatedAgent {
         let (say, said) = mpsc::channel(8);
         let mut reporter = client.clone();
         let report = tokio::spawn(async move { reporter.report(ReceiverStream::new(said)).await });
-        let watch = WatchRequest { protocol: PROTOCOL, agent_version: "0.1.0".to_owned() };
+        let watch = WatchRequest { protocol: PROTOCOL, agent_version: "0.1.0".to_owned(), protocol_min: 0 };
         let mut orders = client.watch(watch).await?.into_inner();
         self.introduce(&say).await?;
         let mut beat = tokio::time::interval_at(tokio::time::Instant::now() + self.phase(), HEARTBEAT);
@@ -170,6 +170,7 @@ impl SimulatedAgent {
             start: format!("{:016x}", self.number),
             engine_id: format!("ENGINE:{}", self.number),
             answers_claims: false,
+            protocol_min: 0,
         };
         send(say, from_agent::Kind::Hello(hello)).await?;
         if let Some(release) = &self.settled {

@@ -283,7 +283,7 @@ async fn logs(viewer: &Identity, until: Instant) -> usize {
 async fn agent_that_answers(host: Identity, until: Instant) -> usize {
     let Ok(channel) = dial(&host).await else { return 0 };
     let mut client = AgentsClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
-    let request = v1::WatchRequest { protocol: PROTOCOL, agent_version: "bench".to_owned() };
+    let request = v1::WatchRequest { protocol: PROTOCOL, agent_version: "bench".to_owned(), protocol_min: 0 };
     let Ok(watch) = client.watch(request).await else { return 0 };
     let mut watch = watch.into_inner();
     let end = sleep_until(tokio::time::Instant::from_std(until));
