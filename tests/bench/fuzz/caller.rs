@@ -64,7 +64,8 @@ impl Callers {
             for number in 0..SIDE_BY_SIDE {
                 let (this, methods) = (this.clone(), methods.clone());
                 let random = Random::new(seed.wrapping_mul(1000).wrapping_add(number));
-                tasks.spawn(async move { this.call_until(random, &methods, until).await });
+                let first = number as usize;
+                tasks.spawn(async move { this.call_until(random, first, &methods, until).await });
             }
             let mut all = Counts { methods: methods.len(), ..Counts::default() };
             for counts in tasks.join_all().await {
@@ -78,10 +79,19 @@ impl Callers {
         }))
     }
 
-    async fn call_until(&self, mut random: Random, methods: &[MethodDescriptor], until: Instant) -> Counts {
+    /// The kinds of callers take turns, so that each of them calls even where there is time for few calls.
+    async fn call_until(
+        &self,
+        mut random: Random,
+        first: usize,
+        methods: &[MethodDescriptor],
+        until: Instant,
+    ) -> Counts {
         let mut counts = Counts::default();
-        while Instant::now() < until {
-            let (role, identity) = &self.identities[random.below(self.identities.len() as u64) as usize];
+        for (role, identity) in self.identities.iter().cycle().skip(first) {
+            if Instant::now() >= until {
+                break;
+            }
             let dialed = match identity {
                 Some(identity) => dial(identity).await.ok(),
                 None => dial_without_certificate(&self.address, &self.ca).await.ok(),
