@@ -20,6 +20,7 @@ mod holds;
 pub mod left;
 mod leftovers;
 mod others;
+mod passed;
 mod reached;
 mod ready;
 mod rebuild;
@@ -106,7 +107,7 @@ impl DataWork<'_> {
     async fn forward(&self, action: &DataAction, left: Duration) {
         let journal = self.journal();
         match journal.reach {
-            RestorePhase::Passed => return self.end(restore::passed(self).await).await,
+            RestorePhase::Passed => return self.end(passed::passed(self).await).await,
             RestorePhase::Apart => return self.turn_back("this host's agent was ended in the middle of it").await,
             RestorePhase::Untouched => {}
         }
@@ -162,7 +163,7 @@ impl DataWork<'_> {
 
     async fn turn_back(&self, because: &str) {
         if self.journal().reach == RestorePhase::Passed {
-            return self.end(restore::passed(self).await).await;
+            return self.end(passed::passed(self).await).await;
         }
         let way = Direction::Back { because: because.to_owned(), since: clock::now() };
         let id = self.order.id.clone();

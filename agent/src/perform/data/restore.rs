@@ -5,31 +5,28 @@
 
 use super::agreed::{expect_kept, expect_side_files};
 use super::backup::Taken;
-use super::bereft::{expect_rest, make_removed, signed_again};
+use super::bereft::{expect_rest, make_removed};
 use super::drill::fillings;
 use super::fill::{Filling, Loaded, load_all};
+use super::passed::{note_passed, passed};
 use super::room::expect_room;
 use super::side_files;
 use super::side_plan::{self, SidePlan};
 use super::source::{self, Opened};
 use super::stages::{volumes_alone, without_starting};
 use super::targets::{Target, Targets, expect_alone, expect_nobody, make_missing, targets};
-use super::{DataError, DataWork, OrderEnd, backup, bucket, leftovers, others, rebuild, set_aside, undo};
-use crate::ledger::{
-    Aside, DataSwap, InstanceEntry, LedgerUpdate, LedgerWriter, RestorePhase, Settled, StuckMark, Values,
-};
+use super::{DataError, DataWork, OrderEnd, backup, bucket, others, set_aside, undo};
+use crate::ledger::{Aside, DataSwap, LedgerWriter, RestorePhase, Settled, Values};
 use crate::perform::allow::allow_with_devices;
 use crate::perform::claims::expect_unclaimed;
 use crate::perform::forward::stages;
 use crate::perform::prepare::prepare;
 use crate::perform::work::Finish;
 use fleet_core::app::Rendered;
-use fleet_core::backup::{
-    BackupSource, Cause, DataResult, DatabaseEngine, Files, Others, Part, Privileges, RestoreMade, Root, Store,
-};
+use fleet_core::backup::{BackupSource, Cause, DatabaseEngine, Files, Others, Part, Privileges, Root, Store};
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{RepositoryName, StoreName};
-use fleet_core::order::{Goal, Outcome, PowerRequest};
+use fleet_core::order::{Goal, PowerRequest};
 use fleet_core::steps::steps_for_power;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -303,58 +300,6 @@ async fn run_again(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataErr
     let spec = &settled.rendered.spec;
     let finish = if settled.is_stopped() { Finish::AsIs } else { Finish::Healthy(&settled.rendered.health) };
     Ok(data.work.perform(spec, |found| stages(found, settled), finish).await?)
-}
-
-async fn note_passed(
-    data: &DataWork<'_>,
-    opened: &Opened,
-    (parts, rendered): (&[Part], &Rendered),
-    began: tokio::time::Instant,
-) -> Result<(), DataError> {
-    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let (backup, journal) = (opened.manifest.backup.clone(), data.journal());
-    let bytes = parts.iter().map(|part| part.bytes).sum();
-    let made = RestoreMade { backup, safety: journal.safety, took_ms, bytes, notes: journal.notes };
-    let rebuilds = rendered.rebuilds.keys().cloned().collect();
-    let noted = data.note(move |journal| {
-        journal.reach = RestorePhase::Passed;
-        journal.rebuilds = rebuilds;
-        journal.made = Some(Box::new(made));
-    });
-    Ok(noted.await?)
-}
-
-/// What was restored is well: what is old goes, and what is derived is rebuilt. That either could not be done is said, and undoes
-/// nothing.
-pub async fn passed(data: &DataWork<'_>) -> OrderEnd {
-    let journal = data.journal();
-    let left = leftovers::remove_old(data, &journal.aside).await;
-    let open = data.open_now();
-    let settled = match open.and_then(|open| open.to.or(open.from)) {
-        Some(settled) => Some(signed_again(data, settled).await),
-        None => None,
-    };
-    let unbuilt = match &settled {
-        Some(settled) => rebuild::rebuild_left(data, settled).await,
-        None => None,
-    };
-    let mut entry = settled.map(InstanceEntry::settled);
-    let outcome = match unbuilt {
-        None => Outcome::Done,
-        Some(rebuild::Unbuilt { reason, hint }) => {
-            let reason = [reason].into_iter().chain(left.iter().cloned()).collect::<Vec<_>>().join("; ");
-            if let Some(entry) = &mut entry {
-                entry.stuck = Some(StuckMark { order: data.order.id.clone(), reason: reason.clone() });
-            }
-            Outcome::Stuck { reason, hint }
-        }
-    };
-    let made = data.journal().made.map(|made| {
-        let RestoreMade { notes, .. } = &*made;
-        let notes = notes.iter().cloned().chain(left).collect();
-        DataResult::Restore(RestoreMade { notes, ..*made })
-    });
-    OrderEnd { outcome, made, becomes: entry.map(|entry| LedgerUpdate::Entry(Box::new(entry))) }
 }
 
 #[cfg(test)]
