@@ -11,8 +11,8 @@ pub use data::ToolFault;
 pub use world::{Behaviour, Crash, FakeContainer, World};
 
 use crate::runtime::{
-    Changed, ContainerRuntime, Disk, DumpStream, EngineVersion, ForeignContainer, Incoming, LogLine, LogRequest,
-    LogStream, Note, Notes, Resolved, RootFound, RuntimeError,
+    Changed, Containers, Disk, DumpStream, EngineVersion, ForeignContainer, HostStorage, ImageRegistry, Incoming,
+    LogLine, LogRequest, LogStream, Note, Notes, Resolved, RootFound, RuntimeError, ToolRunner,
 };
 use fleet_core::app::HealthRules;
 use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
@@ -98,7 +98,7 @@ impl FakeRuntime {
 }
 
 #[tonic::async_trait]
-impl ContainerRuntime for FakeRuntime {
+impl Containers for FakeRuntime {
     async fn look(&self, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError> {
         self.world().answers()?;
         self.world().looks += 1;
@@ -147,6 +147,36 @@ impl ContainerRuntime for FakeRuntime {
         stream::iter(0..last).map(line).boxed()
     }
 
+    async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
+        self.counted(|world| world.hold(spec, service, kind)).await
+    }
+
+    async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
+        self.counted(|world| world.release(spec, service, kind)).await
+    }
+
+    async fn address(&self, _: &InstanceSpec, service: &str, _: u16) -> Result<SocketAddr, RuntimeError> {
+        Err(RuntimeError::NoAddress { service: service.to_owned(), reason: "nobody listens".to_owned() })
+    }
+
+    fn changes(&self) -> BoxStream<'static, Changed> {
+        let changes = self.changes.subscribe();
+        stream::unfold(changes, |mut changes| async {
+            changes.changed().await.ok()?;
+            Some((Changed::Anything, changes))
+        })
+        .chain(stream::pending())
+        .boxed()
+    }
+
+    async fn engine_version(&self) -> Result<EngineVersion, RuntimeError> {
+        self.world().answers()?;
+        Ok(EngineVersion { version: "fake".to_owned(), api: "1.41".to_owned(), id: self.world().engine_id.clone() })
+    }
+}
+
+#[tonic::async_trait]
+impl ToolRunner for FakeRuntime {
     async fn dump(&self, tool: &Tool, spec: &InstanceSpec) -> Result<DumpStream, RuntimeError> {
         let (fault, data) = self
             .counted(|world| {
@@ -199,15 +229,10 @@ impl ContainerRuntime for FakeRuntime {
     async fn sweep_tools(&self, _: &InstanceSpec) -> Result<(), RuntimeError> {
         self.world().answers()
     }
+}
 
-    async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
-        self.counted(|world| world.hold(spec, service, kind)).await
-    }
-
-    async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
-        self.counted(|world| world.release(spec, service, kind)).await
-    }
-
+#[tonic::async_trait]
+impl HostStorage for FakeRuntime {
     async fn mounted(&self, spec: &InstanceSpec) -> Result<Mounted, RuntimeError> {
         self.world().answers()?;
         Ok(self.world().mounted(spec))
@@ -223,32 +248,13 @@ impl ContainerRuntime for FakeRuntime {
         Ok(self.world().roots(spec, store))
     }
 
-    async fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Result<Vec<ForeignContainer>, RuntimeError> {
+    async fn foreign_containers(
+        &self,
+        spec: &InstanceSpec,
+        folders: &[PathBuf],
+    ) -> Result<Vec<ForeignContainer>, RuntimeError> {
         self.world().answers()?;
-        Ok(self.world().strangers(spec, folders))
-    }
-
-    async fn address(&self, _: &InstanceSpec, service: &str, _: u16) -> Result<SocketAddr, RuntimeError> {
-        Err(RuntimeError::NoAddress { service: service.to_owned(), reason: "nobody listens".to_owned() })
-    }
-
-    async fn resolve(&self, image: &str) -> Result<Resolved, RuntimeError> {
-        self.world().resolve(image)
-    }
-
-    async fn engine_version(&self) -> Result<EngineVersion, RuntimeError> {
-        self.world().answers()?;
-        Ok(EngineVersion { version: "fake".to_owned(), api: "1.41".to_owned(), id: self.world().engine_id.clone() })
-    }
-
-    fn changes(&self) -> BoxStream<'static, Changed> {
-        let changes = self.changes.subscribe();
-        stream::unfold(changes, |mut changes| async {
-            changes.changed().await.ok()?;
-            Some((Changed::Anything, changes))
-        })
-        .chain(stream::pending())
-        .boxed()
+        Ok(self.world().foreign_containers(spec, folders))
     }
 
     async fn disk_of(&self, _: Option<&Path>) -> Result<Disk, RuntimeError> {
@@ -257,6 +263,13 @@ impl ContainerRuntime for FakeRuntime {
 
     async fn disk_free(&self, _: &Path) -> Result<u64, RuntimeError> {
         Ok(1 << 40)
+    }
+}
+
+#[tonic::async_trait]
+impl ImageRegistry for FakeRuntime {
+    async fn resolve(&self, image: &str) -> Result<Resolved, RuntimeError> {
+        self.world().resolve(image)
     }
 }
 

@@ -1,6 +1,6 @@
-//! The hands of the agent: what it does to the world of containers, behind one trait.
+//! What the agent does to containers, tools, data and images: four traits, and one that has them all.
 //!
-//! **Invariant:** the hands decide nothing. Which step comes next, and whether an instance is well, is the mind's to say.
+//! **Invariant:** nothing is decided here. Which step comes next, and whether an instance is healthy, `core` says.
 //! **Invariant:** every call ends: each question to the Engine has a deadline, and dropping the future cancels the call.
 
 mod docker;
@@ -26,15 +26,15 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// What an agent can do to the instances of its host.
+/// What can be done to the containers, networks and volumes of an instance, and seen of them.
 #[tonic::async_trait]
-pub trait ContainerRuntime: Send + Sync + 'static {
+pub trait Containers: Send + Sync + 'static {
     /// What the spec's project has on this host, and which of the spec's images, files and external parts are there.
     async fn look(&self, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError>;
 
     /// Performs one step for a spec; done already is done. Long ones say how far they are through `notes`.
     ///
-    /// `Step::Gate` is not for the hands: whoever performs it asks [`ContainerRuntime::observe`] until the gate decides.
+    /// `Step::Gate` is not performed here: whoever performs it asks [`Containers::observe`] until the gate decides.
     /// Dropping the future cancels the step; repeating it later is safe.
     async fn perform(&self, step: &Step, spec: &InstanceSpec, notes: &Notes) -> Result<(), RuntimeError>;
 
@@ -47,6 +47,26 @@ pub trait ContainerRuntime: Send + Sync + 'static {
     /// nobody follows. It is read only as fast as it is polled.
     fn logs(&self, request: LogRequest) -> BoxStream<'static, Result<LogLine, RuntimeError>>;
 
+    /// Lets a service's container stand still. One that stands still already, for whatever reason, stays as it is.
+    async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError>;
+
+    /// Lets it go on; what runs already is well.
+    async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError>;
+
+    /// Where on this host's networks a port of a service is.
+    async fn address(&self, spec: &InstanceSpec, service: &str, port: u16) -> Result<SocketAddr, RuntimeError>;
+
+    /// Says that something changed, never what: look again. Ends only when dropped; after an interruption it says
+    /// [`Changed::Anything`], for what happened meanwhile is unknown.
+    fn changes(&self) -> BoxStream<'static, Changed>;
+
+    /// The version of the Engine and of its API.
+    async fn engine_version(&self) -> Result<EngineVersion, RuntimeError>;
+}
+
+/// What runs the tools of stores: dumps, loads and short questions.
+#[tonic::async_trait]
+pub trait ToolRunner: Send + Sync + 'static {
     /// Runs a tool whose output is a dump: the stream ends with an error unless the tool ended with 0, and nothing but what the
     /// tool itself wrote is in it. It is read only as fast as it is polled; dropping it ends the tool.
     async fn dump(&self, tool: &Tool, spec: &InstanceSpec) -> Result<DumpStream, RuntimeError>;
@@ -59,13 +79,11 @@ pub trait ContainerRuntime: Send + Sync + 'static {
 
     /// Ends and removes what tools have left behind, such as those of an agent that was killed.
     async fn sweep_tools(&self, spec: &InstanceSpec) -> Result<(), RuntimeError>;
+}
 
-    /// Lets a service's container stand still. One that stands still already, for whatever reason, stays as it is.
-    async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError>;
-
-    /// Lets it go on; what runs already is well.
-    async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError>;
-
+/// Where data lies on this host, who else uses it, and how much room there is.
+#[tonic::async_trait]
+pub trait HostStorage: Send + Sync + 'static {
     /// What of this host's volumes and folders is the instance's, or nobody's.
     async fn mounted(&self, spec: &InstanceSpec) -> Result<Mounted, RuntimeError>;
 
@@ -77,19 +95,11 @@ pub trait ContainerRuntime: Send + Sync + 'static {
 
     /// Containers that are not the instance's, run, and have one of these folders or something in it. They would keep the folder
     /// that is moved away, and not see the one that takes its place.
-    async fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Result<Vec<ForeignContainer>, RuntimeError>;
-
-    /// Where on this host's networks a port of a service is.
-    async fn address(&self, spec: &InstanceSpec, service: &str, port: u16) -> Result<SocketAddr, RuntimeError>;
-
-    /// Which digest the registry has for an image reference, asked through the Engine without pulling.
-    async fn resolve(&self, image: &str) -> Result<Resolved, RuntimeError>;
-
-    async fn engine_version(&self) -> Result<EngineVersion, RuntimeError>;
-
-    /// Says that something changed, never what: look again. Ends only when dropped; after an interruption it says
-    /// [`Changed::Anything`], for what happened meanwhile is unknown.
-    fn changes(&self) -> BoxStream<'static, Changed>;
+    async fn foreign_containers(
+        &self,
+        spec: &InstanceSpec,
+        folders: &[PathBuf],
+    ) -> Result<Vec<ForeignContainer>, RuntimeError>;
 
     /// The disk on which a path is or would be; where none is named, that of the Engine's own volumes.
     async fn disk_of(&self, path: Option<&Path>) -> Result<Disk, RuntimeError>;
@@ -97,3 +107,15 @@ pub trait ContainerRuntime: Send + Sync + 'static {
     /// The bytes free where a path is, for the working directories; where the Engine keeps its data, if that is less.
     async fn disk_free(&self, path: &Path) -> Result<u64, RuntimeError>;
 }
+
+/// What is asked of image registries, through the Engine.
+#[tonic::async_trait]
+pub trait ImageRegistry: Send + Sync + 'static {
+    /// Which digest the registry has for an image reference, asked through the Engine without pulling.
+    async fn resolve(&self, image: &str) -> Result<Resolved, RuntimeError>;
+}
+
+/// What an agent can do to the instances of its host.
+pub trait ContainerRuntime: Containers + ToolRunner + HostStorage + ImageRegistry {}
+
+impl<T: Containers + ToolRunner + HostStorage + ImageRegistry> ContainerRuntime for T {}

@@ -96,9 +96,9 @@ pub async fn expect_own(
     }
     expect_unclaimed(&context.ledger(), to, from)?;
     let found = look(context, to).await?;
-    let strangers: Vec<&str> = found.strangers().collect();
-    if from.is_none() && !strangers.is_empty() {
-        return Err(ClaimError::Occupied { project: to.project.clone(), containers: strangers.join(", ") });
+    let foreign: Vec<&str> = found.foreign_containers().collect();
+    if from.is_none() && !foreign.is_empty() {
+        return Err(ClaimError::Occupied { project: to.project.clone(), containers: foreign.join(", ") });
     }
     expect_free(&found, from)?;
     expect_ports(&found, from)

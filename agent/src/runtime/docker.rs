@@ -1,4 +1,4 @@
-//! The hands that drive a Docker Engine (or Podman's socket that speaks its language) through bollard.
+//! The runtime that drives a Docker Engine (or Podman's socket that speaks its language) through bollard.
 //!
 //! **Invariant:** containers are stopped and removed by their ids, and only those that `look` found with the instance's
 //! labels; what has our name or our project but not our labels is refused, and never touched.
@@ -23,8 +23,8 @@ mod volume;
 pub use engine::Limits;
 
 use super::{
-    Changed, ContainerRuntime, Disk, DumpStream, EngineVersion, ForeignContainer, Incoming, LogLine, LogRequest, Notes,
-    Resolved, RootFound, RuntimeError, files,
+    Changed, Containers, Disk, DumpStream, EngineVersion, ForeignContainer, HostStorage, ImageRegistry, Incoming,
+    LogLine, LogRequest, Notes, Resolved, RootFound, RuntimeError, ToolRunner, files,
 };
 use engine::DockerEngine;
 use fleet_core::app::HealthRules;
@@ -41,21 +41,21 @@ use std::sync::Arc;
 /// Where an Engine listens when nobody says otherwise.
 pub const DEFAULT_SOCKET: &str = "unix:///var/run/docker.sock";
 
-/// Hands on one Engine; clones share the connection.
+/// One Engine; clones share the connection.
 #[derive(Debug, Clone)]
 pub struct DockerRuntime {
     engine: Arc<DockerEngine>,
 }
 
 impl DockerRuntime {
-    /// Hands on the Engine behind `unix:///a/socket`. Nothing is connected yet: an Engine may come later than its agent.
+    /// The runtime of the Engine behind `unix:///a/socket`. Nothing is connected yet: an Engine may come later than its agent.
     pub fn new(socket: &str, limits: Limits) -> Self {
         Self { engine: Arc::new(DockerEngine::new(socket, limits)) }
     }
 }
 
 #[tonic::async_trait]
-impl ContainerRuntime for DockerRuntime {
+impl Containers for DockerRuntime {
     async fn look(&self, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError> {
         inspect::look(&self.engine, spec).await
     }
@@ -94,6 +94,29 @@ impl ContainerRuntime for DockerRuntime {
         logs::logs(Arc::clone(&self.engine), request)
     }
 
+    async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
+        hold::hold(&self.engine, spec, service, kind).await
+    }
+
+    async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
+        hold::release(&self.engine, spec, service, kind).await
+    }
+
+    async fn address(&self, spec: &InstanceSpec, service: &str, port: u16) -> Result<SocketAddr, RuntimeError> {
+        observe::address_of(&self.engine, spec, service, port).await
+    }
+
+    fn changes(&self) -> BoxStream<'static, Changed> {
+        changes::changes(Arc::clone(&self.engine))
+    }
+
+    async fn engine_version(&self) -> Result<EngineVersion, RuntimeError> {
+        self.engine.version().await
+    }
+}
+
+#[tonic::async_trait]
+impl ToolRunner for DockerRuntime {
     async fn dump(&self, tool: &Tool, spec: &InstanceSpec) -> Result<DumpStream, RuntimeError> {
         tool::dump(Arc::clone(&self.engine), tool, spec).await
     }
@@ -109,15 +132,10 @@ impl ContainerRuntime for DockerRuntime {
     async fn sweep_tools(&self, spec: &InstanceSpec) -> Result<(), RuntimeError> {
         tool::sweep(&self.engine, spec).await
     }
+}
 
-    async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
-        hold::hold(&self.engine, spec, service, kind).await
-    }
-
-    async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
-        hold::release(&self.engine, spec, service, kind).await
-    }
-
+#[tonic::async_trait]
+impl HostStorage for DockerRuntime {
     async fn mounted(&self, spec: &InstanceSpec) -> Result<Mounted, RuntimeError> {
         mounted::mounted(&self.engine, spec).await
     }
@@ -130,24 +148,12 @@ impl ContainerRuntime for DockerRuntime {
         mounted::roots(&self.engine, spec, store).await
     }
 
-    async fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Result<Vec<ForeignContainer>, RuntimeError> {
-        foreign::strangers(&self.engine, spec, folders).await
-    }
-
-    async fn address(&self, spec: &InstanceSpec, service: &str, port: u16) -> Result<SocketAddr, RuntimeError> {
-        observe::address_of(&self.engine, spec, service, port).await
-    }
-
-    async fn resolve(&self, image: &str) -> Result<Resolved, RuntimeError> {
-        pull::resolve(&self.engine, image).await
-    }
-
-    async fn engine_version(&self) -> Result<EngineVersion, RuntimeError> {
-        self.engine.version().await
-    }
-
-    fn changes(&self) -> BoxStream<'static, Changed> {
-        changes::changes(Arc::clone(&self.engine))
+    async fn foreign_containers(
+        &self,
+        spec: &InstanceSpec,
+        folders: &[PathBuf],
+    ) -> Result<Vec<ForeignContainer>, RuntimeError> {
+        foreign::foreign_containers(&self.engine, spec, folders).await
     }
 
     async fn disk_of(&self, path: Option<&Path>) -> Result<Disk, RuntimeError> {
@@ -162,6 +168,13 @@ impl ContainerRuntime for DockerRuntime {
         let here = files::disk_free(path)?;
         let engine = self.engine.data_directory().await.and_then(|path| files::disk_free(Path::new(&path)).ok());
         Ok(engine.map_or(here, |engine| engine.min(here)))
+    }
+}
+
+#[tonic::async_trait]
+impl ImageRegistry for DockerRuntime {
+    async fn resolve(&self, image: &str) -> Result<Resolved, RuntimeError> {
+        pull::resolve(&self.engine, image).await
     }
 }
 

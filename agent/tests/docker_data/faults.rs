@@ -2,7 +2,7 @@
 
 use super::harness::{Harness, harness};
 use super::images::{self, ONE};
-use fleet_agent::runtime::{ContainerRuntime, DumpStream, RuntimeError};
+use fleet_agent::runtime::{Containers, DumpStream, RuntimeError, ToolRunner};
 use fleet_core::backup::{ExecTarget, HoldKind, Tool, dump_tool};
 use fleet_core::units::Period;
 use futures_util::{StreamExt, stream};

@@ -2,7 +2,7 @@
 
 use super::harness::harness;
 use super::images::{self, ONE, docker};
-use fleet_agent::runtime::ContainerRuntime;
+use fleet_agent::runtime::{Containers, HostStorage};
 use fleet_core::backup::{HoldKind, Store, coverage};
 use std::collections::BTreeMap;
 use std::fs;
@@ -98,7 +98,7 @@ async fn whoever_else_has_a_folder_and_runs_is_found() {
         folders.extend(runtime.roots(spec, store).await.expect("they are found").into_iter().map(|root| root.path));
     }
     let found = async || {
-        let found = runtime.strangers(spec, &folders).await.expect("they are found");
+        let found = runtime.foreign_containers(spec, &folders).await.expect("they are found");
         let mut found: Vec<_> = found.into_iter().map(|it| (it.container, it.folder)).collect();
         found.sort();
         found

@@ -2,7 +2,7 @@
 
 use super::images;
 use super::instance::{Instance, instance};
-use fleet_agent::runtime::{ContainerRuntime, Incoming, RuntimeError};
+use fleet_agent::runtime::{Containers, Incoming, RuntimeError, ToolRunner};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
     DumpValidator, ExecTarget, HoldKind, NotedAt, SourceNote, Store, Tool, ToolEnd, after_tools, count_tool, counts,

@@ -2,7 +2,7 @@
 
 use super::images::{ONE, docker};
 use super::instance::{free_port, instance};
-use fleet_agent::runtime::{ContainerRuntime, DockerRuntime, Limits, Notes, RuntimeError};
+use fleet_agent::runtime::{Containers, DockerRuntime, Limits, Notes, RuntimeError};
 use fleet_core::steps::Step;
 use std::time::Duration;
 

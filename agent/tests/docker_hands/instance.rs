@@ -2,7 +2,7 @@
 
 use super::images::{self, docker};
 use fleet_agent::gate;
-use fleet_agent::runtime::{ContainerRuntime, DockerRuntime, Limits, Notes, RuntimeError};
+use fleet_agent::runtime::{Containers, DockerRuntime, Limits, Notes, RuntimeError};
 use fleet_core::app::{Bundle, CheckedValues, Placement, Rendered, render};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{FoundProject, Stage, Step, steps};

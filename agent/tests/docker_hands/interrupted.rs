@@ -2,7 +2,7 @@
 
 use super::images::{ONE, TWO, docker};
 use super::instance::{Instance, instance};
-use fleet_agent::runtime::{ContainerRuntime, Notes};
+use fleet_agent::runtime::{Containers, Notes};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{Stage, Step, steps};
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use super::images::{ONE, TWO, docker, engine, run, succeeds};
 use super::instance::{Instance, free_port, instance};
-use fleet_agent::runtime::{ContainerRuntime, DockerRuntime, Limits, Note, Notes, Resolved, RuntimeError};
+use fleet_agent::runtime::{Containers, DockerRuntime, ImageRegistry, Limits, Note, Notes, Resolved, RuntimeError};
 use fleet_core::steps::Step;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};

@@ -2,7 +2,7 @@
 
 use super::images::{ONE, TWO, docker};
 use super::instance::{Instance, instance};
-use fleet_agent::runtime::{Changed, ContainerRuntime, LogRequest};
+use fleet_agent::runtime::{Changed, Containers, HostStorage, LogRequest};
 use fleet_core::spec::Switch;
 use futures_util::StreamExt;
 use std::path::Path;

@@ -63,7 +63,7 @@ impl fmt::Display for Foreign {
 
 impl FoundProject {
     /// The containers of the project that somebody else made: a stack that was there before us.
-    pub fn strangers(&self) -> impl Iterator<Item = &str> {
+    pub fn foreign_containers(&self) -> impl Iterator<Item = &str> {
         let own = self.foreign.iter().filter(|it| it.kind == ForeignKind::Container);
         own.filter(|it| it.owner == EngineOwner::OwnProject).map(|it| it.name.as_str())
     }

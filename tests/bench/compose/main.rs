@@ -4,7 +4,7 @@
 #![allow(clippy::print_stderr, reason = "a bench tells its story on stderr")]
 
 use anyhow::Context;
-use fleet_agent::runtime::{ContainerRuntime, DEFAULT_SOCKET, DockerRuntime, Limits, Notes};
+use fleet_agent::runtime::{Containers, DEFAULT_SOCKET, DockerRuntime, Limits, Notes};
 use fleet_core::app::{Bundle, CheckedValues, Placement, render};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{Step, steps};

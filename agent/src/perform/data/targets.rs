@@ -215,9 +215,9 @@ pub async fn expect_nobody(data: &DataWork<'_>, spec: &InstanceSpec, targets: &[
     let shared = expect_unshared(&data.context().ledger(), spec, &[ClaimKind::Project, ClaimKind::Volume]);
     shared.map_err(PrepareError::from)?;
     let folders: Vec<PathBuf> = targets.iter().map(|target| target.path.clone()).collect();
-    let strangers = data.context().runtime.strangers(spec, &folders).await?;
-    let Some(ForeignContainer { folder, .. }) = strangers.first() else { return Ok(()) };
-    let names: Vec<String> = strangers.iter().map(|it| format!("`{}`", it.container)).collect();
+    let foreign = data.context().runtime.foreign_containers(spec, &folders).await?;
+    let Some(ForeignContainer { folder, .. }) = foreign.first() else { return Ok(()) };
+    let names: Vec<String> = foreign.iter().map(|it| format!("`{}`", it.container)).collect();
     Err(DataError::Unfit(format!(
         "{} runs and has `{}`, which is to be replaced, and is no part of this instance: stop it first",
         names.join(", "),

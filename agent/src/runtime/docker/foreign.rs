@@ -9,7 +9,7 @@ use fleet_core::spec::InstanceSpec;
 use std::path::{Path, PathBuf};
 
 /// Asks for all containers and all volumes in two questions.
-pub async fn strangers(
+pub async fn foreign_containers(
     engine: &DockerEngine,
     spec: &InstanceSpec,
     folders: &[PathBuf],

@@ -3,8 +3,8 @@
 use super::lab::{Fault, LabRuntime, failed, rows_store};
 use crate::fake::FakeContainer;
 use crate::runtime::{
-    Changed, ContainerRuntime, Disk, DumpStream, EngineVersion, ForeignContainer, Incoming, LogLine, LogRequest, Notes,
-    Resolved, RootFound, RuntimeError,
+    Changed, Containers, Disk, DumpStream, EngineVersion, ForeignContainer, HostStorage, ImageRegistry, Incoming,
+    LogLine, LogRequest, Notes, Resolved, RootFound, RuntimeError, ToolRunner,
 };
 use bytes::Bytes;
 use fleet_core::app::HealthRules;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 #[tonic::async_trait]
-impl ContainerRuntime for LabRuntime {
+impl Containers for LabRuntime {
     async fn look(&self, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError> {
         self.call().await;
         self.fake.look(spec).await
@@ -52,35 +52,48 @@ impl ContainerRuntime for LabRuntime {
         self.fake.logs(request)
     }
 
+    async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
+        self.call().await;
+        let state = match kind {
+            HoldKind::Stopped => ContainerState::Exited { code: 143 },
+            HoldKind::Paused => ContainerState::Paused,
+        };
+        self.set(spec, service, state, ContainerState::Running);
+        self.call().await;
+        Ok(())
+    }
+
+    async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
+        self.call().await;
+        if self.plan().fault == Some(Fault::StaysStill) {
+            self.plan().refused += 1;
+            return Err(failed(1, ": it cannot be let go on"));
+        }
+        let state = match kind {
+            HoldKind::Stopped => ContainerState::Exited { code: 143 },
+            HoldKind::Paused => ContainerState::Paused,
+        };
+        self.set(spec, service, ContainerState::Running, state);
+        self.call().await;
+        Ok(())
+    }
+
     /// What listens for a service in a test listens on this machine.
     async fn address(&self, _: &InstanceSpec, _: &str, port: u16) -> Result<SocketAddr, RuntimeError> {
         Ok(SocketAddr::from(([127, 0, 0, 1], port)))
-    }
-
-    async fn resolve(&self, image: &str) -> Result<Resolved, RuntimeError> {
-        self.fake.resolve(image).await
-    }
-
-    async fn engine_version(&self) -> Result<EngineVersion, RuntimeError> {
-        self.fake.engine_version().await
     }
 
     fn changes(&self) -> BoxStream<'static, Changed> {
         self.fake.changes()
     }
 
-    async fn disk_of(&self, path: Option<&Path>) -> Result<Disk, RuntimeError> {
-        self.call().await;
-        let disks = self.disks.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_there = |(folder, _): &&(PathBuf, Disk)| path.is_some_and(|path| path.starts_with(folder));
-        let free = *self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(disks.iter().find(is_there).map_or(Disk { id: 0, free }, |(_, disk)| *disk))
+    async fn engine_version(&self) -> Result<EngineVersion, RuntimeError> {
+        self.fake.engine_version().await
     }
+}
 
-    async fn disk_free(&self, _: &Path) -> Result<u64, RuntimeError> {
-        Ok(*self.free.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
+#[tonic::async_trait]
+impl ToolRunner for LabRuntime {
     async fn dump(&self, tool: &Tool, spec: &InstanceSpec) -> Result<DumpStream, RuntimeError> {
         self.call().await;
         self.take_time().await;
@@ -204,33 +217,10 @@ impl ContainerRuntime for LabRuntime {
             false => Ok(()),
         }
     }
+}
 
-    async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
-        self.call().await;
-        let state = match kind {
-            HoldKind::Stopped => ContainerState::Exited { code: 143 },
-            HoldKind::Paused => ContainerState::Paused,
-        };
-        self.set(spec, service, state, ContainerState::Running);
-        self.call().await;
-        Ok(())
-    }
-
-    async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError> {
-        self.call().await;
-        if self.plan().fault == Some(Fault::StaysStill) {
-            self.plan().refused += 1;
-            return Err(failed(1, ": it cannot be let go on"));
-        }
-        let state = match kind {
-            HoldKind::Stopped => ContainerState::Exited { code: 143 },
-            HoldKind::Paused => ContainerState::Paused,
-        };
-        self.set(spec, service, ContainerState::Running, state);
-        self.call().await;
-        Ok(())
-    }
-
+#[tonic::async_trait]
+impl HostStorage for LabRuntime {
     async fn mounted(&self, spec: &InstanceSpec) -> Result<Mounted, RuntimeError> {
         self.call().await;
         Ok(self.all_mounted(spec))
@@ -255,7 +245,11 @@ impl ContainerRuntime for LabRuntime {
         Ok(chosen(files, spec, &mounted).into_iter().filter_map(root).collect())
     }
 
-    async fn strangers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Result<Vec<ForeignContainer>, RuntimeError> {
+    async fn foreign_containers(
+        &self,
+        spec: &InstanceSpec,
+        folders: &[PathBuf],
+    ) -> Result<Vec<ForeignContainer>, RuntimeError> {
         self.call().await;
         let world = self.fake.world();
         let others = world.containers.iter().filter(|it| it.project != spec.project && it.state.is_alive());
@@ -265,6 +259,25 @@ impl ContainerRuntime for LabRuntime {
             Some(ForeignContainer { container: it.name.clone(), folder })
         };
         Ok(others.filter_map(stranger).collect())
+    }
+
+    async fn disk_of(&self, path: Option<&Path>) -> Result<Disk, RuntimeError> {
+        self.call().await;
+        let disks = self.disks.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_there = |(folder, _): &&(PathBuf, Disk)| path.is_some_and(|path| path.starts_with(folder));
+        let free = *self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(disks.iter().find(is_there).map_or(Disk { id: 0, free }, |(_, disk)| *disk))
+    }
+
+    async fn disk_free(&self, _: &Path) -> Result<u64, RuntimeError> {
+        Ok(*self.free.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[tonic::async_trait]
+impl ImageRegistry for LabRuntime {
+    async fn resolve(&self, image: &str) -> Result<Resolved, RuntimeError> {
+        self.fake.resolve(image).await
     }
 }
 
