@@ -3,7 +3,7 @@
 //! **Invariant:** nothing is decided here. What will be done is asked of the coordinator and shown; all text goes
 //! through the [`Printer`](printer::Printer), which lets no control character of a host reach a terminal.
 
-#![deny(missing_docs)]
+#![warn(missing_docs)]
 
 mod agreement;
 mod arguments;

@@ -28,6 +28,7 @@ impl Role {
     }
 }
 
+/// Text that is not a role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a role: write viewer, operator or administrator")]
 pub struct RoleError(String);
@@ -58,18 +59,23 @@ impl fmt::Display for Role {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
+    /// Agent of a host.
     Host(HostName),
+    /// Operator.
     Operator(OperatorName),
 }
 
 /// What somebody who joins will be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Joiner {
+    /// A host.
     Host,
+    /// An operator.
     Operator,
 }
 
 impl Subject {
+    /// Returns the kind of the subject.
     pub fn joiner(&self) -> Joiner {
         match self {
             Self::Host(_) => Joiner::Host,
@@ -87,6 +93,7 @@ impl fmt::Display for Subject {
     }
 }
 
+/// Text that is not a subject.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is neither host:NAME nor operator:NAME")]
 pub struct SubjectError(String);

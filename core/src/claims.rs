@@ -20,8 +20,11 @@ use std::fmt;
 pub struct Claims {
     /// The Compose project's name.
     pub project: String,
+    /// Names of containers.
     pub containers: BTreeSet<String>,
+    /// Names of volumes.
     pub volumes: BTreeSet<String>,
+    /// Names of networks.
     pub networks: BTreeSet<String>,
     /// Ports of the host; without those that the Engine chooses.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -34,13 +37,19 @@ pub struct Claims {
     pub used_networks: BTreeSet<String>,
 }
 
+/// Kind of name on a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimKind {
+    /// Compose project.
     Project,
+    /// Container.
     Container,
+    /// Volume.
     Volume,
+    /// Network.
     Network,
+    /// Published port.
     Port,
 }
 
@@ -59,8 +68,11 @@ impl fmt::Display for ClaimKind {
 /// Something that two instances would have.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Conflict<O> {
+    /// Kind of the name.
     pub kind: ClaimKind,
+    /// The name.
     pub name: String,
+    /// Owner of the name.
     pub owner: O,
 }
 

@@ -22,6 +22,7 @@ const SHOWN: usize = 4;
 /// One greeting of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Greeting {
+    /// Time of the greeting.
     pub at: Time,
     /// Random id of the agent's start; empty from an agent that does not say it.
     pub start: String,
@@ -45,6 +46,7 @@ pub struct Greetings {
 /// Two machines, or more, connect as one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Duplicate {
+    /// Time at which it was found.
     pub since: Time,
     /// Latest greeting of each start that took part, newest first.
     pub machines: Vec<Greeting>,
@@ -53,11 +55,14 @@ pub struct Duplicate {
 /// What an observation changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DuplicateChange {
+    /// Two machines were found.
     Began(Duplicate),
+    /// One machine is left.
     Ended(Duplicate),
 }
 
 impl Greetings {
+    /// Returns the two machines, if there are.
     pub fn duplicate(&self) -> Option<&Duplicate> {
         self.duplicate.as_ref()
     }

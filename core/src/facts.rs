@@ -3,16 +3,15 @@
 //! Everything else (the phase of a rollout, why a host waits) is derived from these, so that it cannot disagree with
 //! them. **Invariant:** heartbeats are not facts.
 
-use crate::backup::{
-    BackupPolicy, BackupSource, Backups, Coverage, DataKind, DataRequest, DataResult, Held, RepositoryDesired,
-    RepositoryLocation,
-};
-use crate::claims::Claims;
+mod said;
+
+pub use said::{ContainerSaid, Doing, Ended, HostSaid, InstanceHealth, InstanceObserved, InstanceSaid, Running};
+
+use crate::backup::{BackupPolicy, BackupSource, Backups, DataRequest, Held, RepositoryDesired, RepositoryLocation};
 use crate::duplicate::{Duplicate, Greetings};
-use crate::host_policy::HostPolicy;
 use crate::labels::Labels;
 use crate::names::{BackupId, HostName, InstanceName, OrderId, PolicyName, RepositoryName, RolloutId};
-use crate::order::{Order, Outcome, PowerRequest, Release};
+use crate::order::{Order, PowerRequest, Release};
 use crate::rollout::Rollout;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
@@ -22,10 +21,15 @@ use std::fmt;
 /// What operators want. Its only writer is the operators' service.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Desired {
+    /// Hosts that may join.
     pub hosts: BTreeMap<HostName, HostDesired>,
+    /// Instances that should exist.
     pub instances: BTreeMap<InstanceName, InstanceDesired>,
+    /// Rollouts, finished ones included.
     pub rollouts: BTreeMap<RolloutId, Rollout>,
+    /// Repositories for backups.
     pub repositories: BTreeMap<RepositoryName, RepositoryDesired>,
+    /// Backup policies.
     pub policies: BTreeMap<PolicyName, BackupPolicy>,
     /// How many backups and drills of the whole fleet may run at a time.
     pub at_once: DataConcurrency,
@@ -69,21 +73,29 @@ impl Default for DataConcurrency {
     }
 }
 
+/// Host as operators want it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostDesired {
+    /// Labels, by which selectors pick hosts.
     pub labels: Labels,
+    /// Time at which it was added.
     pub added: Time,
 }
 
+/// Instance as operators want it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceDesired {
+    /// Host of the instance.
     pub host: HostName,
     /// What it was installed as. What it is now is `Observed`: rollouts move it on.
     pub release: Release,
     /// Counts changes of its values and of its drift rule; the values are kept beside the facts, the secret ones sealed.
     pub revision: u64,
+    /// Rule for changes by hand.
     pub drift: DriftRule,
+    /// Last request about running or stopped.
     pub power: PowerDesired,
+    /// Request to remove it.
     pub removal: Option<Removal>,
     /// The latest wish about its data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,7 +114,10 @@ pub enum InstanceOrigin {
     /// It is made from a backup.
     Backup(BackupSource),
     /// Facts of that moment came back from a backup, and it was among them: what has become of it since, nobody here knows.
-    CameBack { of: Time },
+    CameBack {
+        /// Time of the restored facts.
+        of: Time,
+    },
 }
 
 impl fmt::Display for InstanceOrigin {
@@ -118,18 +133,23 @@ impl fmt::Display for InstanceOrigin {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DriftRule {
+    /// Undo changes by hand.
     #[default]
     Heal,
+    /// Report changes by hand, and leave them.
     Report,
 }
 
+/// Request about running or stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PowerDesired {
+    /// The request.
     pub wish: PowerRequest,
     /// Counts the wishes; 0 is the start that comes with the installation.
     pub serial: u64,
 }
 
+/// Request to remove an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removal {
     /// Volumes to delete, by name. All others stay.
@@ -146,22 +166,31 @@ fn is_zero(number: &u32) -> bool {
 /// Orders that were given and whose end is not yet heard. Its only writer is the turn of the loop.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Asked {
+    /// Open orders by their ids.
     pub orders: BTreeMap<OrderId, OpenOrder>,
 }
 
+/// Order whose end is not yet heard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenOrder {
+    /// Host that carries it out.
     pub host: HostName,
+    /// The order.
     pub order: Order,
+    /// Rollout that it belongs to.
     pub rollout: Option<RolloutId>,
+    /// Time at which it was given.
     pub asked: Time,
 }
 
 /// What hosts last said. Its only writer is the agents' service.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
+    /// Hosts that have connected.
     pub hosts: BTreeMap<HostName, HostObserved>,
+    /// Instances that hosts have reported.
     pub instances: BTreeMap<InstanceName, InstanceObserved>,
+    /// Ends of orders by their ids.
     pub ended: BTreeMap<OrderId, Ended>,
     /// The catalog: all copies of all backups. It is worked out from the repositories, and kept so as not to ask them.
     pub backups: BTreeMap<InstanceName, Backups>,
@@ -180,158 +209,37 @@ impl Observed {
     }
 }
 
+/// Host that was refused because of its protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OtherProtocol {
+    /// Version that the host speaks.
     pub protocol: u32,
     /// The oldest protocol that it speaks; 0: the newest alone.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub protocol_min: u32,
+    /// Time of the first refusal.
     pub since: Time,
 }
 
+/// Host as last heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostObserved {
     /// Derived from the open connection; it is not kept.
     pub link: LinkState,
+    /// Last greeting.
     pub said: HostSaid,
 }
 
+/// State of a host's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkState {
+    /// Connected.
     Online,
-    Offline { since: Time },
-}
-
-/// What a host says of itself when it connects.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HostSaid {
-    pub agent_version: String,
-    pub engine_version: String,
-    pub policy: HostPolicy,
-    /// The host's clock minus ours, in milliseconds, when it connected.
-    pub clock_skew_ms: i64,
-    /// Certificate serial of the enrolment that said it.
-    pub enrolment: String,
-    /// Free bytes where the Engine keeps its data, as last said.
-    pub disk_free: Option<u64>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InstanceObserved {
-    pub host: HostName,
-    pub running: Running,
-    pub at: Time,
-}
-
-/// What a host runs under an instance's name, as far as anyone knows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Running {
-    /// The host said that there is no such instance.
-    Absent,
-    /// The host said what it is.
-    Settled(InstanceSaid),
-    /// In the middle of an order: do not guess. `last` is what it was before.
-    Busy {
-        order: OrderId,
-        #[serde(flatten)]
-        doing: Doing,
-        last: Option<InstanceSaid>,
+    /// Not connected.
+    Offline {
+        /// Time at which the connection ended.
+        since: Time,
     },
-}
-
-/// What is being done, for people.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Doing {
-    /// The same from its beginning to its end: whoever tells steps compares it.
-    pub step: String,
-    /// What of the step is done so far, such as `12 of 40 MB`; empty where nobody can say.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub progress: String,
-}
-
-impl Doing {
-    /// A step of which nobody says how far it is.
-    pub fn step(step: impl Into<String>) -> Self {
-        Self { step: step.into(), progress: String::new() }
-    }
-}
-
-impl fmt::Display for Doing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.progress.as_str() {
-            "" => f.write_str(&self.step),
-            progress => write!(f, "{} ({progress})", self.step),
-        }
-    }
-}
-
-impl Running {
-    /// What it was last settled as.
-    pub fn last(&self) -> Option<&InstanceSaid> {
-        match self {
-            Self::Absent => None,
-            Self::Settled(said) => Some(said),
-            Self::Busy { last, .. } => last.as_ref(),
-        }
-    }
-}
-
-/// What a host says of one instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InstanceSaid {
-    pub release: Release,
-    pub revision: u64,
-    pub power_serial: u64,
-    pub health: InstanceHealth,
-    pub drift: Vec<String>,
-    pub containers: Vec<ContainerSaid>,
-    /// None from an agent that does not know of stores.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub coverage: Option<Coverage>,
-    /// What it has on its host to itself. None from an agent that does not say it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claims: Option<Claims>,
-    /// Data of before its restores that could not be removed, a line for each folder.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub leftovers: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContainerSaid {
-    pub service: String,
-    pub name: String,
-    pub image: String,
-    /// The Engine's word: running, exited, restarting …
-    pub state: String,
-    /// The Engine's word: healthy, starting, unhealthy; empty without a healthcheck.
-    pub health: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum InstanceHealth {
-    Healthy,
-    Starting,
-    Unhealthy {
-        reason: String,
-    },
-    /// An operator stopped it.
-    Stopped,
-    Unknown,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ended {
-    pub instance: InstanceName,
-    pub outcome: Outcome,
-    /// What of its data it was about, if it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub of: Option<DataKind>,
-    /// What it made, where that is more than what the instance is now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub made: Option<Box<DataResult>>,
-    pub at: Time,
 }
 
 #[cfg(test)]

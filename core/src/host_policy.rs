@@ -65,10 +65,13 @@ pub struct HostPolicy {
     pub privileges: Permission,
 }
 
+/// Permission of a host's policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Permission {
+    /// Allowed.
     Allowed,
+    /// Denied.
     Denied,
 }
 

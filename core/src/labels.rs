@@ -12,17 +12,22 @@ pub struct Labels(pub BTreeMap<String, String>);
 /// The most labels a host may carry.
 pub const LABEL_LIMIT: usize = 32;
 
+/// Text that is not a label or a selector.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LabelError {
+    /// Not `KEY=VALUE`.
     #[error("`{0}` is not a label: write KEY=VALUE, such as `site=fr`")]
     NotALabel(String),
+    /// Not a list of terms.
     #[error("`{0}` is not a selector: write KEY=VALUE, KEY!=VALUE, KEY or !KEY, joined by commas")]
     NotASelector(String),
+    /// More labels than a host may have.
     #[error("a host may have at most {LABEL_LIMIT} labels")]
     TooMany,
 }
 
 impl Labels {
+    /// Returns the value of a label.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
@@ -71,6 +76,7 @@ enum Term {
 }
 
 impl Selector {
+    /// Returns true where all terms hold.
     pub fn matches(&self, labels: &Labels) -> bool {
         self.0.iter().all(|term| match term {
             Term::Is(key, value) => labels.get(key) == Some(value),

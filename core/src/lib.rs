@@ -4,6 +4,8 @@
 //! **Invariant:** nothing here touches the world. No IO, no clock, no randomness, no async: the time, a random number, a
 //! file's content all come in as arguments, so that every decision can be tested as a table.
 
+#![warn(missing_docs)]
+
 pub mod access;
 pub mod backup;
 pub mod claims;

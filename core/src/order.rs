@@ -13,7 +13,9 @@ use std::time::Duration;
 /// A release by name and by what it is: the digest of its bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Release {
+    /// App and version.
     pub name: ReleaseName,
+    /// Digest of the bundle.
     pub digest: Digest,
 }
 
@@ -28,43 +30,74 @@ impl fmt::Display for Release {
 /// The values themselves are not part of an order's intention: they travel beside it, and only to the host that needs them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Goal {
+    /// Release to apply.
     pub release: Release,
+    /// Revision of the values to apply.
     pub revision: u64,
 }
 
 /// One thing to do for one instance on one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
+    /// Hash of the intention.
     pub id: OrderId,
+    /// Instance that changes.
     pub instance: InstanceName,
+    /// Change.
     pub action: Action,
     /// How long the host may take from the moment it begins; then it goes back by itself.
     #[serde(with = "millis")]
     pub deadline: Duration,
 }
 
+/// Change of an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Expects no such instance, or one that is the goal already.
-    Install { goal: Goal },
+    Install {
+        /// Release and values to apply.
+        goal: Goal,
+    },
     /// Expects the release `from`.
-    Upgrade { from: Release, goal: Goal },
+    Upgrade {
+        /// State that the host must find.
+        from: Release,
+        /// Release and values to apply.
+        goal: Goal,
+    },
     /// Expects the goal's release, with the values of revision `from`.
-    Configure { from: u64, goal: Goal },
+    Configure {
+        /// State that the host must find.
+        from: u64,
+        /// Release and values to apply.
+        goal: Goal,
+    },
     /// Expects the instance; `serial` counts the operator's wishes about power.
-    Power { wish: PowerRequest, serial: u64 },
+    Power {
+        /// Start, stop or restart.
+        wish: PowerRequest,
+        /// Number of the request.
+        serial: u64,
+    },
     /// Expects the instance or nothing. Volumes that are not named stay.
-    Remove { volumes: BTreeSet<String> },
+    Remove {
+        /// Volumes that are removed too.
+        volumes: BTreeSet<String>,
+    },
     /// Expects the instance, but where it says otherwise.
     Data(DataAction),
 }
 
+/// Request about running or stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PowerRequest {
+    /// Start what is stopped.
     Start,
+    /// Stop all containers.
     Stop,
+    /// Stop, then start.
     Restart,
 }
 
@@ -94,27 +127,34 @@ impl Action {
 pub enum Outcome {
     /// There was nothing to do.
     AlreadySo,
+    /// The goal was reached.
     Done,
     /// The instance is again what it was before.
     RolledBack {
+        /// Reason, for people.
         reason: String,
     },
     /// Neither the goal nor the way back was reached: a person is needed.
     Stuck {
+        /// Reason, for people.
         reason: String,
+        /// Advice, for people.
         hint: String,
     },
     /// Nothing was touched.
     Refused {
+        /// Reason, for people.
         reason: String,
     },
     /// What was to be made is not there, or does not count; the instance is as it was.
     Failed {
+        /// Reason, for people.
         reason: String,
     },
 }
 
 impl Outcome {
+    /// Returns true where the goal is reached.
     pub fn is_success(&self) -> bool {
         match self {
             Self::AlreadySo | Self::Done => true,
@@ -134,6 +174,7 @@ impl Outcome {
         }
     }
 
+    /// Returns the reason, for people.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::AlreadySo | Self::Done => None,
@@ -148,6 +189,7 @@ impl Outcome {
 /// The end of an order as its host says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct End {
+    /// Outcome.
     pub outcome: Outcome,
     /// What it made, where that is more than what the instance is now.
     pub made: Option<Box<DataResult>>,

@@ -34,6 +34,7 @@ use crate::time::Time;
 #[derive(Debug, Clone, Default, PartialEq)]
 #[must_use = "a plan that nobody carries out changes nothing"]
 pub struct Plan {
+    /// Orders to give.
     pub orders: Vec<NewOrder>,
     /// Open orders whose end was heard.
     pub closed: Vec<OrderId>,
@@ -45,21 +46,29 @@ pub struct Plan {
     pub restored: Vec<(InstanceName, u64)>,
     /// Wishes about data that need not be kept any more.
     pub over: Vec<DataRequestEnd>,
+    /// Instances that wait, each with its reason.
     pub waiting: Vec<Waiting>,
+    /// Time at which the plan changes without a new fact.
     pub wake_at: Option<Time>,
 }
 
+/// Order to give.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewOrder {
+    /// Host that carries it out.
     pub host: HostName,
+    /// The order.
     pub order: Order,
+    /// Rollout that it belongs to.
     pub rollout: Option<RolloutId>,
 }
 
 /// A wish about an instance's data that was fulfilled, has failed, or has lapsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataRequestEnd {
+    /// Instance of the request.
     pub instance: InstanceName,
+    /// Number of the request.
     pub serial: u64,
     /// Nobody could begin with it for so long that it may not be meant any more.
     pub lapsed: bool,
@@ -68,68 +77,98 @@ pub struct DataRequestEnd {
 /// An instance that wants something and does not get it yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
+    /// Instance that waits.
     pub instance: InstanceName,
+    /// Rollout that moves it.
     pub rollout: Option<RolloutId>,
+    /// Reason, for people.
     pub because: String,
 }
 
 /// Where a rollout stands. Derived, never stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RolloutPhase {
+    /// Members may begin.
     Running,
+    /// A wave has ended and is watched.
     Soaking {
+        /// End of the soak time.
         until: Time,
     },
+    /// The window is closed.
     OutsideWindow {
+        /// Time at which it opens.
         opens: Time,
     },
+    /// An operator paused it.
     Paused,
     /// So many failed that nothing new begins.
     Halted {
+        /// Reason, for people.
         reason: String,
     },
+    /// An operator aborted it.
     Aborted,
     /// All but so many hosts that are offline; they catch up under the same gates.
     DoneButOffline {
+        /// Number of offline members.
         missing: usize,
     },
+    /// All members are done.
     Done,
 }
 
 /// Where one member of a rollout stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemberState {
+    /// Not begun.
     Waiting {
+        /// Reason, for people.
         because: String,
     },
+    /// Its order is open.
     UnderWay {
+        /// Order of the member.
         order: OrderId,
+        /// Time at which the order was given.
         since: Time,
+        /// Current step, if it is known.
         doing: Option<Doing>,
     },
     /// Past its deadline without a word, though its host is online.
     Overdue {
+        /// Order of the member.
         order: OrderId,
+        /// Time at which the order was given.
         since: Time,
     },
+    /// Reached its release.
     Done {
+        /// Time of the end.
         at: Time,
     },
     /// Done, and unhealthy since.
     Sickened {
+        /// Reason, for people.
         reason: String,
     },
+    /// Its order ended otherwise.
     Failed {
+        /// Outcome of the order.
         outcome: Outcome,
+        /// Time of the end.
         at: Time,
     },
+    /// Its host is not connected.
     Offline,
     /// It runs something that this rollout neither expects nor wants.
     Elsewhere {
+        /// Release that it runs.
         found: Release,
     },
     /// A newer rollout has the instance now.
     Superseded {
+        /// The newer rollout.
         by: RolloutId,
     },
     /// The instance or its host is no more, or is about to be.

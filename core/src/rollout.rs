@@ -19,27 +19,39 @@ use std::num::ParseIntError;
 use std::str::FromStr;
 use std::time::Duration;
 
+/// Change of release for many instances, as an operator started it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollout {
+    /// Id, such as `labnotes-3`.
     pub id: RolloutId,
+    /// App whose instances move.
     pub app: AppName,
+    /// Version that they move to.
     pub version: Version,
+    /// Pace and limits.
     pub strategy: Strategy,
     /// In the order in which they are taken.
     pub members: Vec<Member>,
+    /// Instances that were left out at the start.
     pub left_out: Vec<LeftOut>,
+    /// Run, pause or abort.
     pub wish: RolloutIntent,
     /// Counts `resume`: an instance that failed is tried again in the next attempt.
     pub attempt: u32,
+    /// Time of the start.
     pub created: Time,
+    /// Operator who started it.
     pub by: OperatorName,
 }
 
 /// One instance of a rollout. The members of an undo go back to different releases: each has its own `to`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
+    /// Name of the instance.
     pub instance: InstanceName,
+    /// Release at the start.
     pub from: Release,
+    /// Release that it moves to.
     pub to: Release,
     /// The revision that it had before, so that an undo can put its values back. Rollouts from before this was noted have
     /// none.
@@ -51,25 +63,33 @@ pub struct Member {
     pub to_revision: Option<u64>,
 }
 
+/// Instance that a rollout does not move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
+    /// Name of the instance.
     pub instance: InstanceName,
+    /// Reason, for people.
     pub reason: String,
 }
 
+/// Last request of an operator about a rollout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RolloutIntent {
+    /// Begin members.
     Run,
+    /// Begin no further member.
     Pause,
     /// What is under way ends by itself; nothing new begins.
     Abort,
 }
 
+/// Pace and limits of a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Strategy {
     /// So many instances go first, alone; all of them must succeed.
     pub canary: u32,
+    /// Members under way at a time, after the canary.
     pub at_once: Concurrency,
     /// How long a wave is watched before the next begins.
     #[serde(with = "millis")]
@@ -78,6 +98,7 @@ pub struct Strategy {
     pub max_failures: u32,
     /// At most so many at a time among hosts that share the label's value.
     pub per: BTreeMap<String, u32>,
+    /// Hours in which members may begin.
     pub window: Option<Window>,
     /// How long one instance may take.
     #[serde(with = "millis")]
@@ -88,7 +109,9 @@ pub struct Strategy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Concurrency {
+    /// Number of members.
     Count(u32),
+    /// Share of the group in percent.
     Percent(u32),
 }
 
@@ -102,6 +125,7 @@ impl Concurrency {
     }
 }
 
+/// Text that is not a number of instances.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a number of instances: write a number from 1 or a share from 1% to 100%")]
 pub struct AtOnceError(String);

@@ -13,8 +13,10 @@ pub struct Time(pub u64);
 static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
 
 impl Time {
+    /// The Unix epoch.
     pub const ZERO: Self = Self(0);
 
+    /// Returns the time that is later by a duration.
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }

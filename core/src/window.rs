@@ -26,6 +26,7 @@ pub struct Window {
     zone: Zone,
 }
 
+/// Text that is not a window.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not a window: write [DAYS ]HH:MM-HH:MM[ ZONE], such as `Mon-Fri 22:00-04:00 Europe/Berlin` or `22:00-04:00+01:00` \
@@ -46,6 +47,7 @@ impl Window {
         }
     }
 
+    /// Returns true where the window is open.
     pub fn is_open(&self, now: Time) -> bool {
         self.closes_at(now).is_some()
     }

@@ -16,6 +16,7 @@ pub struct Zone {
     rules: TimeZone,
 }
 
+/// Text that is not a time zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a time zone: write its name, such as `Europe/Berlin`, an offset, such as `+02:00`, or `UTC`")]
 pub struct ZoneError(String);
@@ -27,6 +28,7 @@ impl Default for Zone {
 }
 
 impl Zone {
+    /// Returns the zone as it was written.
     pub fn as_str(&self) -> &str {
         &self.name
     }

@@ -5,7 +5,7 @@
 //! more (`render-worker`), which renders one release after the other. A template that takes too much ends that process, and is
 //! refused by its name.
 
-#![deny(missing_docs)]
+#![warn(missing_docs)]
 
 mod client;
 mod frame;

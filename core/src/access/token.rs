@@ -17,8 +17,11 @@ const ADDRESS_LIMIT: usize = 260;
 /// leaves. The text is shown by `Display` alone: `Debug` keeps the secret to itself.
 #[derive(Clone, PartialEq, Eq)]
 pub struct JoinToken {
+    /// Coordinator's `HOST:PORT`.
     pub address: String,
+    /// SHA-256 of the CA certificate (DER).
     pub ca_fingerprint: [u8; 32],
+    /// Random bytes that admit once.
     pub secret: [u8; 32],
 }
 
@@ -28,10 +31,13 @@ impl fmt::Debug for JoinToken {
     }
 }
 
+/// Reason why a text is not a usable token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
+    /// Something else than a token.
     #[error("this is not a join token: it must begin with `fleet1.`")]
     NotAToken,
+    /// Token with a typing error, or not complete.
     #[error("the token is incomplete or has a typing error; copy it whole, without a line break")]
     Damaged,
 }

@@ -8,9 +8,11 @@ use std::fmt;
 /// The way into one instance's repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryAccess {
+    /// Name of the repository.
     pub repository: RepositoryName,
     /// Whose repository: in a restore to elsewhere, another instance than the order's.
     pub instance: InstanceName,
+    /// Location, with what is needed to reach it.
     pub place: LocationAccess,
     /// What opens it without a password.
     pub master_key: Secret,
@@ -33,6 +35,7 @@ pub enum FilesParent {
     Newest,
     /// None is known, and all files are read.
     Nothing,
+    /// This snapshot.
     Snapshot(SnapshotId),
 }
 
@@ -45,19 +48,28 @@ impl FilesParent {
     }
 }
 
+/// Location of a repository, with what is needed to reach it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LocationAccess {
+    /// Folder on the coordinator's disk.
     Coordinator,
+    /// Bucket.
     S3 {
+        /// URL of the S3 server.
         endpoint: String,
+        /// Region of the bucket.
         region: String,
+        /// Name of the bucket.
         bucket: String,
         /// With the instance's own folder at its end.
         prefix: String,
+        /// Id of the access key.
         key_id: String,
+        /// Access key.
         key: Secret,
     },
+    /// Folder on the host.
     Folder {
         /// With the instance's own folder at its end.
         path: String,

@@ -22,10 +22,12 @@ pub enum HealthLevel {
     Late,
     /// No policy asks for backups, or something that the instance has is in none.
     Uncovered,
+    /// Nothing is wrong.
     Ok,
 }
 
 impl HealthLevel {
+    /// Returns the word for the level.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Never => "never",
@@ -46,29 +48,50 @@ impl fmt::Display for HealthLevel {
 /// What is looked at.
 #[derive(Debug, Clone)]
 pub struct HealthInput<'a> {
+    /// Policy that applies, with its name.
     pub policy: Option<(&'a PolicyName, &'a BackupPolicy)>,
+    /// Backups of the instance.
     pub backups: &'a Backups,
+    /// Coverage that the host reported.
     pub coverage: Option<&'a Coverage>,
     /// Ends of backups of which something failed.
     pub failed_backups: &'a [&'a Ended],
+    /// End of the last drill.
     pub last_drill: Option<&'a Ended>,
+    /// Next backup, if a policy asks for one.
     pub next: Option<Next>,
+    /// Time of the question.
     pub now: Time,
 }
 
 /// When the next backup begins by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    Running { since: Time },
-    Due { since: Time },
-    At { at: Option<Time> },
+    /// Is being made.
+    Running {
+        /// Time since when this is so.
+        since: Time,
+    },
+    /// Should begin, and waits.
+    Due {
+        /// Time since when this is so.
+        since: Time,
+    },
+    /// Waits for its time.
+    At {
+        /// Time of the next slot, if it is known.
+        at: Option<Time>,
+    },
 }
 
+/// State of an instance's backups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupHealth {
+    /// State in one word.
     pub word: HealthLevel,
     /// What is wrong, the worst first; nothing if all is well.
     pub reasons: Vec<String>,
+    /// Policy that applies.
     pub policy: Option<PolicyName>,
     /// The newest good backup, wherever it is.
     pub newest: Option<(BackupKey, BackupSeen)>,
@@ -76,28 +99,35 @@ pub struct BackupHealth {
     pub proven: Option<(Time, BackupId)>,
     /// When a drill last succeeded.
     pub proof: Option<Time>,
+    /// State of the copy in each repository that the policy asks for.
     pub copies: Vec<CopyHealth>,
+    /// Next backup, if a policy asks for one.
     pub next: Option<Next>,
     /// Stores that are backed up, of those that should be.
     pub covered: u32,
+    /// Number of stores and folders that should be covered.
     pub declared: u32,
 }
 
 /// How the copies in one repository stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyHealth {
+    /// Repository of the copy.
     pub repository: RepositoryName,
+    /// Time of the newest backup that counts.
     pub newest: Option<Time>,
     /// When a drill last found that one of them can be restored.
     pub proven: Option<Time>,
     /// Whether the policy asks for copies there.
     pub is_asked: bool,
+    /// True where the newest backup is older than the policy allows.
     pub is_late: bool,
     /// What is wrong with them, the worst first; nothing if they are as the policy wants them.
     pub problems: Vec<(HealthLevel, String)>,
 }
 
 impl BackupHealth {
+    /// Works out the state of an instance's backups.
     pub fn of(input: &HealthInput) -> Self {
         let copies = copies(input);
         let best = |pick: fn(&super::Newest) -> Option<&(Time, BackupId)>| {

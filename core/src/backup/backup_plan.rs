@@ -25,8 +25,11 @@ pub struct BackupPlan {
 /// A service that stands still for a part of the backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuiesceWindow {
+    /// Compose service.
     pub service: String,
+    /// Stopped or paused.
     pub kind: HoldKind,
+    /// Part in which it begins.
     pub from: BackupPhase,
     /// Until that phase is over.
     pub until: BackupPhase,
@@ -35,7 +38,9 @@ pub struct QuiesceWindow {
 /// The two parts of a backup's reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BackupPhase {
+    /// Dumps of databases.
     Streams,
+    /// Files of volumes and folders.
     Files,
 }
 

@@ -51,6 +51,7 @@ impl Deref for Backups {
 }
 
 impl Backups {
+    /// Returns an empty catalog.
     pub const fn none() -> Self {
         Self { copies: BTreeMap::new(), newest: BTreeMap::new(), oldest: None }
     }
@@ -72,6 +73,7 @@ impl Backups {
         has_earlier.then(|| own().map(|(key, seen)| (key.clone(), seen.clone())).collect())
     }
 
+    /// Adds a backup; returns the one that had its key.
     pub fn insert(&mut self, key: BackupKey, seen: BackupSeen) -> Option<BackupSeen> {
         let repository = key.repository.clone();
         let is_new = !self.copies.contains_key(&key);
@@ -86,12 +88,14 @@ impl Backups {
         before
     }
 
+    /// Removes a backup and returns it.
     pub fn remove(&mut self, key: &BackupKey) -> Option<BackupSeen> {
         let before = self.copies.remove(key)?;
         self.look(&key.repository);
         Some(before)
     }
 
+    /// Keeps the backups for which the test is true.
     pub fn retain(&mut self, mut is_kept: impl FnMut(&BackupKey, &BackupSeen) -> bool) {
         self.copies.retain(|key, seen| is_kept(key, seen));
         *self = std::mem::take(&mut self.copies).into_iter().collect();

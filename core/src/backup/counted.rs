@@ -8,14 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a store's own counter said at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CounterReading {
+    /// Number of rows, documents or keys by name.
     pub counts: BTreeMap<String, u64>,
+    /// Counter of changes, for engines that have one.
     pub changes: Option<Changes>,
 }
 
 /// How often the data were changed, counted from a moment that has a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Changes {
+    /// Number of changes since the counter began.
     pub number: u64,
+    /// Name of the moment at which the count began, as a number.
     pub since: u64,
 }
 

@@ -11,13 +11,16 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Mounted {
     /// The services that have a container, running or not.
     pub services: BTreeSet<String>,
+    /// Mounts that were found.
     pub mounts: Vec<MountFound>,
 }
 
 /// One volume or folder, where a container has it or where nobody has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountFound {
+    /// Source of the mount.
     pub source: MountedFrom,
+    /// Container that has the mount, if there is one.
     pub at: Option<MountedAt>,
     /// Whether it belongs to the instance. What belongs to no project is here for the stores that take it by a pattern.
     pub owner: Owner,
@@ -25,6 +28,7 @@ pub struct MountFound {
     pub devices: Vec<VolumeTarget>,
 }
 
+/// Source of a mount that was found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MountedFrom {
     /// By its name at the Engine.
@@ -33,19 +37,27 @@ pub enum MountedFrom {
     Folder(String),
 }
 
+/// Container that has a mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountedAt {
+    /// Name of the container.
     pub container: String,
+    /// Image of the container.
     pub image: String,
     /// Of the instance, if it is one of its containers.
     pub service: Option<String>,
+    /// Absolute path inside the container.
     pub target: String,
+    /// Reading only, or writing too.
     pub access: MountAccess,
 }
 
+/// Owner of a container that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
+    /// The instance itself.
     Instance,
+    /// No instance.
     Nobody,
 }
 

@@ -12,7 +12,9 @@ use std::collections::BTreeSet;
 pub struct DataRequest {
     /// Counts the wishes: each is an intention of its own.
     pub serial: u64,
+    /// Requested action.
     pub action: DataAction,
+    /// Time of the request.
     pub at: Time,
 }
 
@@ -21,9 +23,15 @@ pub struct DataRequest {
 #[serde(rename_all = "snake_case")]
 pub enum DataAction {
     /// Takes one backup into each of the repositories.
-    Backup { to: BTreeSet<RepositoryName>, cause: Cause },
+    Backup {
+        /// Repositories that get a copy.
+        to: BTreeSet<RepositoryName>,
+        /// Cause of the backup.
+        cause: Cause,
+    },
     /// Restores a backup into throwaway containers, and checks it.
     Drill {
+        /// Repository, or backup, that is read or changed.
         from: BackupSource,
         /// As with a restore. Orders that do not say it keep nothing.
         #[serde(default)]
@@ -31,6 +39,7 @@ pub enum DataAction {
     },
     /// Puts a backup's data in the place of what is there.
     Restore {
+        /// Repository, or backup, that is read or changed.
         from: BackupSource,
         /// Nothing said: all stores.
         only: BTreeSet<StoreName>,
@@ -46,7 +55,12 @@ pub enum DataAction {
         privileges: Privileges,
     },
     /// Removes backups from a folder on the host. Everywhere else the coordinator does it.
-    Forget { from: RepositoryName, backups: BTreeSet<BackupId> },
+    Forget {
+        /// Repository, or backup, that is read or changed.
+        from: RepositoryName,
+        /// Backups that are forgotten.
+        backups: BTreeSet<BackupId>,
+    },
 }
 
 /// What becomes of what a database's server holds besides the stores that are restored: its whole folder is replaced.
@@ -76,18 +90,24 @@ pub enum Privileges {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DataKind {
+    /// A backup.
     Backup,
+    /// A drill.
     Drill,
+    /// A restore.
     Restore,
+    /// Removal of backups.
     Forget,
 }
 
 /// One backup in one repository.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BackupSource {
+    /// Repository from which it is read.
     pub repository: RepositoryName,
     /// Whose backup it is.
     pub instance: InstanceName,
+    /// Id of the backup.
     pub backup: BackupId,
     /// The snapshots that are the backup: whoever carries the order out uses no others. Older coordinators do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,6 +115,7 @@ pub struct BackupSource {
 }
 
 impl DataAction {
+    /// Returns the kind of the action.
     pub fn kind(&self) -> DataKind {
         match self {
             Self::Backup { .. } => DataKind::Backup,

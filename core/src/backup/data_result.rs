@@ -4,16 +4,22 @@ use super::{DataKind, Kept, Manifest, Part, Proof, Snapshots};
 use crate::names::{BackupId, RepositoryName};
 use serde::{Deserialize, Serialize};
 
+/// Result of an order about data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DataResult {
+    /// Copies that a backup made.
     Backup(Vec<CopyMade>),
+    /// Proof that a drill made.
     Drill(DrillMade),
+    /// What a restore did.
     Restore(RestoreMade),
+    /// Backups that were forgotten.
     Forgotten(Vec<BackupId>),
 }
 
 impl DataResult {
+    /// Returns the kind of the order.
     pub fn kind(&self) -> DataKind {
         match self {
             Self::Backup(_) => DataKind::Backup,
@@ -53,6 +59,7 @@ fn in_short(manifest: Manifest) -> Manifest {
 /// One copy of a backup: what came of it in one repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyMade {
+    /// Repository of the copy.
     pub repository: RepositoryName,
     /// The manifest without its values, or why there is none.
     pub result: Result<Manifest, String>,
@@ -64,17 +71,24 @@ pub struct CopyMade {
 /// What a drill found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrillMade {
+    /// Repository from which it was read.
     pub repository: RepositoryName,
+    /// Backup that was tried.
     pub backup: BackupId,
+    /// Result of the trial.
     pub proof: Proof,
 }
 
+/// Result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreMade {
+    /// Backup that was restored.
     pub backup: BackupId,
     /// The backups of what was there before.
     pub safety: Vec<CopyMade>,
+    /// Duration in milliseconds.
     pub took_ms: u64,
+    /// Bytes that were restored.
     pub bytes: u64,
     /// What was unusual and not wrong, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -20,23 +20,42 @@ const DAY_MS: u64 = 86_400_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Due<T> {
     /// Now, and since when.
-    Now { id: OrderId, what: T, since: Time },
+    Now {
+        /// Id of the order.
+        id: OrderId,
+        /// Action that is due.
+        what: T,
+        /// Time since when it is due.
+        since: Time,
+    },
     /// It is due, and something is to pass first.
-    Later { because: String, until: Option<Time> },
+    Later {
+        /// Reason, for people.
+        because: String,
+        /// Time at which the answer changes, if it is known.
+        until: Option<Time>,
+    },
     /// Nothing is due; time alone changes that at this moment.
-    No { until: Option<Time> },
+    No {
+        /// Time at which the answer changes, if it is known.
+        until: Option<Time>,
+    },
 }
 
 /// The instance that it is about, with how its orders ended.
 #[derive(Debug, Clone, Copy)]
 pub struct About<'a> {
+    /// Name of the instance.
     pub name: &'a InstanceName,
+    /// Instance as operators want it.
     pub desired: &'a InstanceDesired,
     /// Its own.
     pub backups: &'a Backups,
     /// Those of earlier instances of its name included.
     pub all: &'a Backups,
+    /// Ends of orders by their ids.
     pub ended: &'a BTreeMap<OrderId, Ended>,
+    /// Time of the question.
     pub now: Time,
 }
 

@@ -84,6 +84,7 @@ impl DumpValidator {
         }
     }
 
+    /// Returns the number of bytes seen.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -9,13 +9,18 @@ use std::fmt;
 pub enum FileKind {
     /// There is exactly one; it has no id.
     Config,
+    /// Master key, sealed with a password.
     Key,
+    /// Snapshot of a tree.
     Snapshot,
+    /// List of the blobs in packs.
     Index,
+    /// Blobs of data or trees.
     Pack,
 }
 
 impl FileKind {
+    /// All kinds.
     pub const ALL: [Self; 5] = [Self::Config, Self::Key, Self::Snapshot, Self::Index, Self::Pack];
 
     /// Returns the folder of such files in restic's layout; for the config, the name of the file.

@@ -13,13 +13,21 @@ use std::fmt;
 /// Why a manifest cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
+    /// Format that this program does not know.
     #[error(
         "it was made by a newer fleet: its manifest has format {format}, and this program knows up to {}",
         Manifest::FORMAT
     )]
-    Newer { format: u32 },
+    Newer {
+        /// Version of the format.
+        format: u32,
+    },
+    /// Text that is not a manifest.
     #[error("its manifest cannot be read: {reason}")]
-    Damaged { reason: String },
+    Damaged {
+        /// Reason, as the reader gives it.
+        reason: String,
+    },
 }
 
 /// One consistent set of parts of an instance at one moment.
@@ -27,18 +35,27 @@ pub enum ManifestError {
 pub struct Manifest {
     /// Of this file; readers refuse what is newer than they are.
     pub format: u32,
+    /// Id of the backup.
     pub backup: BackupId,
+    /// Name of the instance.
     pub instance: InstanceName,
+    /// Host of the instance.
     pub host: HostName,
+    /// Release of the instance.
     pub release: Release,
+    /// Revision of the instance's values.
     pub revision: u64,
+    /// Cause of the backup.
     pub cause: Cause,
+    /// Begin of the backup.
     pub began: Time,
+    /// End of the backup.
     pub ended: Time,
     /// In the clear, secret ones included: the repository is encrypted.
     pub values: BTreeMap<String, String>,
     /// The image of each service, by digest where it has one.
     pub images: BTreeMap<String, String>,
+    /// Stores in the backup.
     pub parts: Vec<Part>,
     /// Stores that can be rebuilt, and are not in here.
     pub derivable: Vec<StoreName>,
@@ -50,10 +67,12 @@ pub struct Manifest {
     /// What was kept of each database beside its dump. A database that is not named here was backed up before such files were kept.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub side_files: BTreeMap<StoreName, SideFiles>,
+    /// Services that were kept still, and when.
     pub holds: Vec<Hold>,
 }
 
 impl Manifest {
+    /// Version of the format that this program writes.
     pub const FORMAT: u32 = 1;
 
     /// Reads a manifest from the bytes that a repository keeps.
@@ -107,7 +126,9 @@ impl fmt::Debug for Manifest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
+    /// A slot of a policy's schedule.
     Scheduled,
+    /// A request of an operator.
     Wished,
     /// Before a restore replaced what was there.
     Safety,
@@ -116,12 +137,17 @@ pub enum Cause {
 /// What one store gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
+    /// Name of the store.
     pub store: StoreName,
+    /// Engine of the store.
     pub engine: EngineKind,
+    /// Form in which it is kept.
     pub kept: Kept,
+    /// Size in bytes.
     pub bytes: u64,
     /// What it added to the repository.
     pub added: u64,
+    /// Duration in milliseconds.
     pub took_ms: u64,
     /// Rows by table, documents by collection, keys by database: what a drill counts again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -140,10 +166,17 @@ pub struct Part {
 #[serde(rename_all = "snake_case")]
 pub enum Kept {
     /// One stream: a file of the snapshot `dumps`.
-    Stream { path: String, sha256: String },
+    Stream {
+        /// Path of the stream in its snapshot.
+        path: String,
+        /// SHA-256 of the stream, in hex.
+        sha256: String,
+    },
     /// Folders of the snapshot `files`.
     Files {
+        /// Folders that the files come from.
         roots: Vec<Root>,
+        /// Number of files.
         files: u64,
         /// SHA-256 by path of some files, chosen by chance: what a drill compares.
         sample: BTreeMap<String, String>,
@@ -162,22 +195,31 @@ pub struct Root {
 /// Counted before and after the dump: what a dump made in between holds lies between both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
+    /// Least number that was counted.
     pub low: u64,
+    /// Greatest number that was counted.
     pub high: u64,
 }
 
 /// A service that stood still for the backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
+    /// Compose service.
     pub service: String,
+    /// Stopped or paused.
     pub kind: HoldKind,
+    /// Begin.
     pub from: Time,
+    /// End.
     pub to: Time,
 }
 
+/// Way in which a service is kept still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldKind {
+    /// Its container is stopped.
     Stopped,
+    /// Its processes are frozen.
     Paused,
 }

@@ -18,7 +18,9 @@ const SHORTEST_DRILL: Period = Period::from_secs(3600);
 /// Schedule, retention, proof and age limit, for the instances it is given to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupPolicy {
+    /// Times of backups.
     pub schedule: Schedule,
+    /// Rules for what stays.
     pub keep: Keep,
     /// An instance whose newest backup is older is late.
     pub max_age: Period,
@@ -31,11 +33,13 @@ pub struct BackupPolicy {
     /// Bytes per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_rate: Option<u64>,
+    /// Time that one backup may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Period>,
     /// How far apart the starts of one slot may lie.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<Period>,
+    /// Repositories that get a copy.
     pub to: BTreeSet<RepositoryName>,
     /// By labels of hosts. The empty one picks all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,16 +52,22 @@ pub struct BackupPolicy {
 /// How many of the newest are kept: of all, and of those that were the last of their hour, day …
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keep {
+    /// Number of newest backups that stay.
     #[serde(default)]
     pub last: u32,
+    /// Number of hours of which the newest stays.
     #[serde(default)]
     pub hourly: u32,
+    /// Number of days of which the newest stays.
     #[serde(default)]
     pub daily: u32,
+    /// Number of weeks of which the newest stays.
     #[serde(default)]
     pub weekly: u32,
+    /// Number of months of which the newest stays.
     #[serde(default)]
     pub monthly: u32,
+    /// Number of years of which the newest stays.
     #[serde(default)]
     pub yearly: u32,
 }
@@ -65,30 +75,42 @@ pub struct Keep {
 /// A backup that an operator holds: it is never forgotten.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
+    /// Instance of the backup.
     pub instance: InstanceName,
+    /// Operator who holds it.
     pub by: OperatorName,
+    /// Time of the request.
     pub at: Time,
 }
 
+/// Reason why a policy is not usable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
+    /// Rules that keep no backup.
     #[error("it keeps no backups: give at least one of --keep-last, --keep-daily and the like")]
     KeepsNothing,
+    /// Policy without a repository.
     #[error("it names no repository")]
     NoRepository,
+    /// Policy without instances.
     #[error("it is given to nobody: name instances, labels of hosts (-l), or all (--all)")]
     ForNobody,
+    /// Age limit below the time between two backups.
     #[error("an age limit of {0} is shorter than the time between two backups: each instance would be late each time")]
     ShortAge(Period),
+    /// Drills more often than allowed.
     #[error("a drill every {0} is too often: at most once an hour")]
     FrequentDrill(Period),
+    /// Deadline that is too short.
     #[error("a deadline of {0} is too short: give at least a minute")]
     ShortDeadline(Period),
+    /// Rate limit that is too low.
     #[error("a rate of {0} bytes per second is too low: give at least 16k")]
     LowRate(u64),
 }
 
 impl BackupPolicy {
+    /// Returns the time that one backup may take.
     pub fn deadline(&self) -> Duration {
         self.deadline.map_or(DEADLINE, Period::as_duration)
     }

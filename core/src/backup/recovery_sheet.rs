@@ -10,21 +10,26 @@ use std::fmt::Write;
 /// What a sheet is about.
 #[derive(Debug, Clone)]
 pub struct RecoverySheet<'a> {
+    /// Name of the repository.
     pub repository: &'a RepositoryName,
+    /// Name of the instance.
     pub instance: &'a InstanceName,
     /// Where it is, as restic is told.
     pub place: &'a str,
     /// On which machine, in words.
     pub machine: &'a str,
+    /// Password of the repository.
     pub password: &'a Secret,
     /// What its bucket asks for, if it is in one.
     pub bucket: Option<(&'a str, &'a Secret)>,
     /// The newest backup; none where there is none, or where it could not be read.
     pub newest: Option<&'a Manifest>,
+    /// Time at which it is written.
     pub written: Time,
 }
 
 impl RecoverySheet<'_> {
+    /// Returns the sheet as text.
     pub fn text(&self) -> String {
         let Self { repository, instance, place, machine, written, .. } = self;
         let mut text = format!(

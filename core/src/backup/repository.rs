@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 /// A place that operators named; it keeps one repository for each instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryDesired {
+    /// Location.
     pub place: RepositoryLocation,
+    /// Time at which it was added.
     pub added: Time,
 }
 
@@ -18,13 +20,26 @@ impl RepositoryDesired {
     }
 }
 
+/// Location of repositories.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RepositoryLocation {
     /// On the coordinator's disk. Agents add and read through it, and cannot remove.
     Coordinator,
     /// A bucket; its keys are kept beside the facts, sealed.
-    S3 { endpoint: String, region: String, bucket: String, prefix: String },
+    S3 {
+        /// URL of the S3 server.
+        endpoint: String,
+        /// Region of the bucket.
+        region: String,
+        /// Name of the bucket.
+        bucket: String,
+        /// Path in the bucket.
+        prefix: String,
+    },
     /// A folder on the instance's own host, be it a mount.
-    Folder { path: String },
+    Folder {
+        /// Absolute path on the host.
+        path: String,
+    },
 }

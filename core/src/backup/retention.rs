@@ -22,17 +22,29 @@ const DAMAGED: Duration = Duration::from_secs(30 * 86_400);
 /// What becomes of one backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retained {
+    /// Key of the backup.
     pub key: BackupKey,
+    /// Verdict, with its reasons.
     pub verdict: RetentionVerdict,
 }
 
+/// Verdict of the retention about a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RetentionVerdict {
-    Keep { reasons: Vec<String> },
-    Forget { reason: String },
+    /// It stays.
+    Keep {
+        /// Reasons, for people.
+        reasons: Vec<String>,
+    },
+    /// It may be forgotten.
+    Forget {
+        /// Reason, for people.
+        reason: String,
+    },
 }
 
 impl RetentionVerdict {
+    /// Returns true where the backup stays.
     pub fn is_keep(&self) -> bool {
         match self {
             Self::Keep { .. } => true,

@@ -18,6 +18,7 @@ const EARLIER: &str = "of an earlier instance of its name";
 pub struct RetentionPlan {
     /// The newest first.
     pub retained: Vec<Retained>,
+    /// Reason why nothing is forgotten.
     pub halted: Option<Shrunk>,
 }
 

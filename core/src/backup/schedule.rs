@@ -32,14 +32,24 @@ pub struct Schedule {
     shortest: Duration,
 }
 
+/// Reason why a schedule is not usable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
+    /// Text that is not a cron pattern.
     #[error("`{text}` is not a schedule: {reason}; write five or six fields, such as `5 4 * * *`, or @daily")]
-    Pattern { text: String, reason: String },
+    Pattern {
+        /// The pattern.
+        text: String,
+        /// Reason, as the library gives it.
+        reason: String,
+    },
+    /// Pattern that never comes.
     #[error("`{0}` never comes")]
     Never(String),
+    /// Pattern that comes too often.
     #[error("`{0}` comes more often than every 10 minutes")]
     TooOften(String),
+    /// Text that is not a time zone.
     #[error(transparent)]
     Zone(#[from] ZoneError),
 }
@@ -49,7 +59,9 @@ pub enum ScheduleError {
 pub struct Slots {
     /// The latest that is not after the moment; the one before it, while starts may still be moved.
     pub latest: Option<Time>,
+    /// Last slot, if there is one.
     pub before: Option<Time>,
+    /// Next slot, if there is one.
     pub next: Option<Time>,
 }
 
@@ -67,6 +79,10 @@ impl Slots {
 }
 
 impl Schedule {
+    /// Reads a cron pattern, which counts in a time zone.
+    ///
+    /// # Errors
+    /// Fails where the pattern is not valid, never comes, or comes too often.
     pub fn new(pattern: &str, zone: Zone) -> Result<Self, ScheduleError> {
         let shown = || pattern.chars().take(80).collect::<String>();
         let wrong = |reason: String| ScheduleError::Pattern { text: shown(), reason };
@@ -86,6 +102,7 @@ impl Schedule {
         if schedule.shortest < CLOSEST { Err(ScheduleError::TooOften(shown())) } else { Ok(schedule) }
     }
 
+    /// Returns the time zone.
     pub fn zone(&self) -> &Zone {
         &self.zone
     }
@@ -95,6 +112,7 @@ impl Schedule {
         self.shortest
     }
 
+    /// Returns the pattern as it was written.
     pub fn pattern(&self) -> &str {
         &self.pattern
     }
@@ -111,6 +129,7 @@ impl Schedule {
         moment(&found)
     }
 
+    /// Returns the slots around a time.
     pub fn slots(&self, now: Time) -> Slots {
         let latest = self.latest(now);
         // No start is moved by more than half of what lies between two slots: after that the one before is of no interest.

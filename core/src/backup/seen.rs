@@ -13,26 +13,35 @@ const WORDS: usize = 200;
 /// A copy of a backup is known by its repository and its id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BackupKey {
+    /// Repository that has it.
     pub repository: RepositoryName,
+    /// Id of the backup.
     pub backup: BackupId,
 }
 
 /// One copy of a backup, as the catalog has it. The repository itself says the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupSeen {
+    /// Begin of the backup.
     pub began: Time,
+    /// End of the backup.
     pub ended: Time,
+    /// Cause of the backup.
     pub cause: Cause,
     /// The host that its manifest names.
     pub host: HostName,
     /// The host to which the order for it went; none where the coordinator does not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_on: Option<HostName>,
+    /// Release of the instance.
     pub release: Release,
+    /// Size in bytes.
     pub bytes: u64,
+    /// Bytes that it added to its repository.
     pub added: u64,
     /// How many of the instance's stores are in it, of how many that are truth.
     pub covered: u32,
+    /// Number of stores and folders that should be covered.
     pub declared: u32,
     /// What is not in it, each in words; no more than can be shown. Unknown of backups that were noted before this was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -45,6 +54,7 @@ pub struct BackupSeen {
     /// The snapshots that are this backup. Unknown of backups that were made before this was noted, until the repository is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshots: Option<Snapshots>,
+    /// Order, or person, that makes it count.
     #[serde(default, skip_serializing_if = "AskedBy::is_order")]
     pub asked_by: AskedBy,
     /// How many other sets in the repository carry its id. They are not used.
@@ -57,6 +67,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl BackupSeen {
+    /// Takes what is kept of a manifest.
     pub fn of(manifest: &Manifest, proof: Option<Proof>) -> Self {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let covered = count(manifest.parts.len());
@@ -127,30 +138,41 @@ impl BackupSeen {
 /// What a drill found: only one without a failure makes a backup proven.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
+    /// Time of the drill.
     pub at: Time,
+    /// Host of the drill.
     pub host: HostName,
+    /// Duration in milliseconds.
     pub took_ms: u64,
+    /// Bytes that were restored.
     pub bytes: u64,
     /// What was compared, for people: `labnotes.uploads: 120 rows`.
     pub checks: Vec<String>,
+    /// Reason, where the backup did not pass.
     pub failure: Option<String>,
 }
 
 /// How much of an instance its stores cover.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
+    /// Declared stores.
     pub stores: Vec<StoreSeen>,
     /// Volumes and folders of the instance that no store declares.
     pub undeclared: Vec<String>,
 }
 
+/// Store as its host reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreSeen {
+    /// Name of the store.
     pub name: StoreName,
+    /// Engine of the store.
     pub engine: EngineKind,
+    /// Coverage of the store.
     pub state: StoreState,
 }
 
+/// Coverage of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoreState {
@@ -159,5 +181,8 @@ pub enum StoreState {
     /// It can be rebuilt, and is not backed up.
     Derivable,
     /// It is declared, and is not there.
-    Missing { reason: String },
+    Missing {
+        /// Reason, for people.
+        reason: String,
+    },
 }

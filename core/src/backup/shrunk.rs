@@ -19,9 +19,13 @@ const LEAST: u64 = 1 << 20;
 /// The newest backup, and a much larger one before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shrunk {
+    /// Newest backup.
     pub newest: BackupId,
+    /// Size of the newest backup in bytes.
     pub bytes: u64,
+    /// Larger backup from before.
     pub before: BackupId,
+    /// Size of the larger backup in bytes.
     pub before_bytes: u64,
 }
 

@@ -33,6 +33,7 @@ pub struct SideFiles {
     /// The server's data folder in its container.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub folder: String,
+    /// The files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<SideFile>,
     /// The folders that hold them; those of earlier backups are not known.
@@ -51,10 +52,13 @@ pub struct SideFiles {
 pub struct SideFile {
     /// Below the server's data folder, with `/` between names.
     pub path: String,
+    /// File or link.
     pub content: SideContent,
     /// Permission bits, without setuid and the like.
     pub mode: u32,
+    /// Owner of the file.
     pub uid: u32,
+    /// Group of the file.
     pub gid: u32,
 }
 
@@ -65,15 +69,28 @@ pub struct SideFolder {
     pub path: String,
     /// Permission bits, without setuid and the like.
     pub mode: u32,
+    /// Owner of the folder.
     pub uid: u32,
+    /// Group of the folder.
     pub gid: u32,
 }
 
+/// Kind of a side file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SideContent {
-    File { bytes: u64, sha256: String },
-    Link { to: String },
+    /// A file.
+    File {
+        /// Size in bytes.
+        bytes: u64,
+        /// SHA-256 of the content, in hex.
+        sha256: String,
+    },
+    /// A symbolic link.
+    Link {
+        /// Target of the link.
+        to: String,
+    },
 }
 
 /// The path of a store's archive of such files in the snapshot of its dump.
@@ -94,6 +111,7 @@ pub fn side_files_tool(store: &Store) -> Option<Tool> {
 /// What the server said of its own files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SaidFiles {
+    /// Folder below which paths that are not absolute lie.
     pub folder: Option<String>,
     /// Absolute, or below the folder.
     pub files: BTreeSet<String>,
@@ -158,7 +176,9 @@ fn shown(name: &str) -> String {
 /// Where a restore puts what a backup holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestoreTo {
+    /// The instance of the backup.
     InPlace,
+    /// Another instance.
     NewInstance,
 }
 

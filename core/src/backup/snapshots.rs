@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct Snapshots {
     /// The one that holds the manifest.
     pub set: SnapshotId,
+    /// Snapshot of the dumps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dumps: Option<SnapshotId>,
+    /// Snapshot of the files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<SnapshotId>,
 }
@@ -50,6 +52,7 @@ impl AskedBy {
         }
     }
 
+    /// Returns true where an order asked for it.
     pub fn is_order(&self) -> bool {
         *self == Self::Order
     }

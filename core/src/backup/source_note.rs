@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 /// The most lines that are noted, and the most bytes of them all: a note travels with the manifest.
 const LINE_LIMIT: usize = 20_000;
+/// Largest note of a source, in bytes.
 pub const NOTE_LIMIT: usize = 1 << 20;
 /// The longest text of a fact; of a longer one the beginning is compared.
 const TEXT_LIMIT: usize = 400;
@@ -39,7 +40,9 @@ pub struct SourceNote {
 /// A note at one moment, which has a name that stays the same as long as nothing is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotedAt {
+    /// The note.
     pub note: SourceNote,
+    /// Name of the moment, which stays the same while nothing is written.
     pub moment: Option<String>,
     /// When tables were changed last, of servers that say so.
     pub changed: Option<BTreeMap<String, Changed>>,
@@ -56,6 +59,7 @@ pub struct Changed {
 /// In what a restored store differs from what was noted, in words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Differences {
+    /// Facts that differ.
     pub facts: Vec<String>,
     /// Rows are not what they were.
     pub rows: Vec<String>,

@@ -27,8 +27,11 @@ use std::collections::BTreeMap;
 /// One command, and where it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tool {
+    /// Container in which it runs.
     pub at: ExecTarget,
+    /// Words of the command.
     pub argv: Vec<String>,
+    /// Variables of the command; the place for passwords.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, Secret>,
     /// Nothing said: the container's own.
@@ -40,16 +43,24 @@ pub struct Tool {
     pub idle: Period,
 }
 
+/// Container in which a tool runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExecTarget {
     /// In the service's container, which runs.
-    In { service: String },
+    In {
+        /// Compose service.
+        service: String,
+    },
     /// In a container of its own, with the image, the environment and the volumes of the service's, which must not run.
-    OneOff { service: String },
+    OneOff {
+        /// Compose service.
+        service: String,
+    },
 }
 
 impl ExecTarget {
+    /// Returns the compose service.
     pub fn service(&self) -> &str {
         match self {
             Self::In { service } | Self::OneOff { service } => service,
@@ -60,12 +71,14 @@ impl ExecTarget {
 /// How a tool ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolEnd {
+    /// Exit code.
     pub code: i64,
     /// The last of what it said beside its stream.
     pub words: String,
 }
 
 impl ToolEnd {
+    /// Returns the end of a tool that succeeded.
     pub fn well() -> Self {
         Self { code: 0, words: String::new() }
     }

@@ -10,8 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// An instance's name and place.
 #[derive(Debug, Clone, Copy)]
 pub struct BareInstance<'a> {
+    /// Name of the instance.
     pub instance: &'a InstanceName,
+    /// Host of the instance.
     pub host: &'a HostName,
+    /// Absolute path of its folder.
     pub working_dir: &'a str,
 }
 

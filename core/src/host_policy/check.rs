@@ -93,6 +93,7 @@ fn is_bucket(entry: &str, endpoint: &str, bucket: &str) -> bool {
 }
 
 impl HostPolicy {
+    /// Returns true where the app may run on the host.
     pub fn allows_app(&self, app: &AppName) -> bool {
         self.apps.as_ref().is_none_or(|apps| apps.contains(app))
     }

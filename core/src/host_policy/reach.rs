@@ -10,66 +10,92 @@ use std::fmt;
 /// One way by which an order reaches the host, or what is on it and not the instance's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostReach {
+    /// App that is installed.
     App(AppName),
+    /// Image that is pulled.
     Image(String),
     /// A path of the host, in the instance's own folder or elsewhere.
     Path {
+        /// Path on the host.
         path: String,
+        /// Use of the path.
         used: PathUse,
     },
     /// A volume that was made elsewhere and is mounted.
     ExternalVolume(String),
     /// A share of a server, as `type://server/path`, that a volume mounts.
     RemoteVolume {
+        /// Name of the volume.
         volume: String,
+        /// The share, as `type://server/path`.
         source: String,
     },
     /// A driver of a volume that is not the Engine's own.
     VolumeDriver {
+        /// Name of the volume.
         volume: String,
+        /// Name of the driver.
         driver: String,
     },
     /// A container or a volume of no instance, of which a store takes the files. Any of its names may be allowed.
     Foreign {
+        /// Name of the store.
         store: StoreName,
+        /// Its names, any of which may be allowed.
         names: Vec<String>,
     },
     /// A network that was made elsewhere.
     ExternalNetwork(String),
     /// More power over the host than a container usually has.
     Power {
+        /// Compose service.
         service: String,
+        /// Privilege.
         power: Power,
     },
     /// A network whose driver or options take hold of the host's own network devices.
     NetworkDevice {
+        /// Name of the network.
         network: String,
+        /// Key of the option.
         key: String,
     },
     /// A program that the agent runs inside a container.
     Exec(ExecUse),
+    /// Log driver of a service.
     LogDriver {
+        /// Compose service.
         service: String,
+        /// Name of the driver.
         driver: String,
     },
     /// An option of a log driver that may name an address or a file. Without a driver it is an option of the Engine's default.
     LogOption {
+        /// Compose service.
         service: String,
+        /// Name of the driver.
         driver: Option<String>,
+        /// Name of the option.
         option: String,
+        /// Value of the option.
         value: String,
     },
     /// A bucket that a store is.
     Bucket(Box<Bucket>),
     /// A folder of the host in which backups are kept.
     RepositoryFolder {
+        /// Name of the repository.
         repository: RepositoryName,
+        /// Path on the host.
         path: String,
     },
     /// A bucket in which backups are kept.
     RepositoryEndpoint {
+        /// Name of the repository.
         repository: RepositoryName,
+        /// URL of the S3 server.
         endpoint: String,
+        /// Name of the bucket.
         bucket: String,
     },
 }
@@ -77,6 +103,7 @@ pub enum HostReach {
 /// What a path of the host is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathUse {
+    /// Mount of a container.
     Mount,
     /// An existing volume leads there through the options of its driver.
     VolumeDevice(String),
@@ -87,9 +114,13 @@ pub enum PathUse {
 /// A power over the host, by its key in the Compose file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Power {
+    /// Privileged container.
     Privileged,
+    /// Network of the host.
     HostNetwork,
+    /// Added capability.
     CapAdd,
+    /// Security option.
     SecurityOpt,
 }
 
@@ -97,18 +128,31 @@ pub enum Power {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExecUse {
     /// An exec probe of this service.
-    Probe { service: String },
+    Probe {
+        /// Compose service.
+        service: String,
+    },
     /// The tools that dump, load, count and ask a store.
-    Tools { store: StoreName },
+    Tools {
+        /// Name of the store.
+        store: StoreName,
+    },
     /// A check of a store that is a command or a query.
-    Check { store: StoreName },
+    Check {
+        /// Name of the store.
+        store: StoreName,
+    },
     /// The command that makes a derivable store anew after a restore.
-    Rebuild { store: StoreName },
+    Rebuild {
+        /// Name of the store.
+        store: StoreName,
+    },
 }
 
 /// A way that the policy does not allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
+    /// Reach that the policy refuses.
     pub reach: HostReach,
     /// Where a link takes it, if that is the reason.
     pub lead: Option<Lead>,
@@ -117,12 +161,14 @@ pub struct Refusal {
 /// Where a link leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lead {
+    /// Leads to this path.
     To(String),
     /// Nobody could look, for this reason if one is known.
     Unknown(Option<String>),
 }
 
 impl Power {
+    /// Returns the Compose key.
     pub fn key(self) -> &'static str {
         match self {
             Self::Privileged => "privileged",
@@ -144,6 +190,7 @@ impl ExecUse {
 }
 
 impl Refusal {
+    /// Makes a refusal of what is written, without links followed.
     pub fn as_written(reach: HostReach) -> Self {
         Self { reach, lead: None }
     }

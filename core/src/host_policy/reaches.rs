@@ -18,7 +18,9 @@ use std::collections::BTreeMap;
 /// The ways of one order, and the folder that is the instance's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reaches {
+    /// Folder of the instance.
     pub own: Option<String>,
+    /// All reaches.
     pub all: Vec<HostReach>,
 }
 

@@ -46,6 +46,7 @@ pub(super) struct Claim<'a> {
 }
 
 impl<'a> PlanContext<'a> {
+    /// Prepares the facts for questions at one moment.
     pub fn new(desired: &'a Desired, asked: &'a Asked, observed: &'a Observed, now: Time) -> Self {
         let index = Index::of(desired, observed);
         let (closed, withdrawn, open, claiming, brought, slots) = Default::default();
@@ -56,6 +57,7 @@ impl<'a> PlanContext<'a> {
         plan_context
     }
 
+    /// Returns the plan of this moment.
     pub fn plan(&self) -> Plan {
         instance_action::plan(self)
     }
@@ -65,10 +67,12 @@ impl<'a> PlanContext<'a> {
         progress::progress(self, rollout)
     }
 
+    /// Returns the phase of a rollout.
     pub fn phase(&self, rollout: &Rollout) -> RolloutPhase {
         self.progress(rollout).phase
     }
 
+    /// Returns the state of each member of a rollout.
     pub fn members<'r>(&self, rollout: &'r Rollout) -> Vec<(&'r Member, MemberState)> {
         self.progress(rollout)
             .standings
@@ -77,6 +81,7 @@ impl<'a> PlanContext<'a> {
             .collect()
     }
 
+    /// Explains a rollout's state in sentences.
     pub fn explain(&self, progress: &Progress<'_>) -> Vec<String> {
         super::explain::explain(self, progress)
     }

@@ -10,7 +10,9 @@ use crate::time::Time;
 /// A rollout at one moment.
 #[derive(Debug)]
 pub struct Progress<'r> {
+    /// The rollout.
     pub rollout: &'r Rollout,
+    /// Its phase.
     pub phase: RolloutPhase,
     pub(super) counts: Counts,
     pub(super) standings: Vec<MemberContext<'r>>,
@@ -38,6 +40,7 @@ pub(super) fn progress<'r>(plan_context: &PlanContext, rollout: &'r Rollout) -> 
 }
 
 impl<'r> Progress<'r> {
+    /// Returns each member with its state.
     pub fn members(&self) -> impl Iterator<Item = (&'r Member, &MemberState)> {
         self.standings.iter().map(|member_context| (member_context.member, &member_context.state))
     }

@@ -18,18 +18,24 @@ use crate::time::Time;
 /// What an operator asks for: a release, where, and at what pace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RolloutRequest {
+    /// Release to move to.
     pub to: Release,
+    /// Hosts whose instances move.
     pub selector: Selector,
+    /// Pace and limits, as far as they are given.
     pub strategy: StrategyRequest,
 }
 
 /// A rollout that could begin now. It is shown before it is obeyed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
+    /// Release to move to.
     pub to: Release,
+    /// Pace and limits.
     pub strategy: Strategy,
     /// In the order in which they are taken.
     pub members: Vec<Member>,
+    /// Instances that are left out.
     pub left_out: Vec<LeftOut>,
     /// As intended now, offline members apart: who is online decides anew at every step.
     pub waves: Vec<Vec<InstanceName>>,

@@ -7,32 +7,90 @@ use std::time::Duration;
 /// A wish that cannot work, with the reason. [`RolloutRefusal::hint`] says what to do instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RolloutRefusal {
+    /// No instance of the app.
     #[error("there is no instance of {app}")]
-    NoInstances { app: AppName },
+    NoInstances {
+        /// App of the rollout.
+        app: AppName,
+    },
+    /// No instance on the selected hosts.
     #[error("no host with an instance of {app} matches `{selector}`")]
-    NoneSelected { app: AppName, selector: String },
+    NoneSelected {
+        /// App of the rollout.
+        app: AppName,
+        /// Selector, as written.
+        selector: String,
+    },
+    /// All instances are there already.
     #[error("{} at {release} already", all_of(*count))]
-    AllThere { release: ReleaseName, count: usize },
+    AllThere {
+        /// Release of the request.
+        release: ReleaseName,
+        /// Number of instances.
+        count: usize,
+    },
+    /// Each instance is left out.
     #[error("no instance can be moved to {release}: {}", reasons(left_out))]
-    NothingToMove { release: ReleaseName, left_out: Vec<LeftOut> },
+    NothingToMove {
+        /// Release of the request.
+        release: ReleaseName,
+        /// Instances with their reasons.
+        left_out: Vec<LeftOut>,
+    },
+    /// Canary that is all of its group.
     #[error("a canary of {canary} is not smaller than its group of {group}")]
-    CanaryNotSmaller { canary: u32, group: usize },
+    CanaryNotSmaller {
+        /// Size of the canary.
+        canary: u32,
+        /// Size of the group.
+        group: usize,
+    },
+    /// Window shorter than an instance may take.
     #[error("the window is open for {} min, and one instance may take {} min", minutes(length), minutes(deadline))]
-    WindowTooShort { length: Duration, deadline: Duration },
+    WindowTooShort {
+        /// Length of the window.
+        length: Duration,
+        /// Deadline of an instance.
+        deadline: Duration,
+    },
+    /// Another rollout of the app is not over.
     #[error("rollout {rollout} of {app} is not over")]
-    AnotherActive { app: AppName, rollout: RolloutId },
+    AnotherActive {
+        /// App of the rollout.
+        app: AppName,
+        /// The rollout.
+        rollout: RolloutId,
+    },
+    /// Label for `--per` that no host has.
     #[error("no host has a label `{label}`")]
-    NoSuchLabel { label: String },
+    NoSuchLabel {
+        /// The label.
+        label: String,
+    },
+    /// Limit of 0 for a label.
     #[error("none at a time per `{label}` would never begin")]
-    NonePer { label: String },
+    NonePer {
+        /// The label.
+        label: String,
+    },
+    /// Limit of 0 failures.
     #[error("a limit of 0 failures would halt before it begins")]
     NoFailureAllowed,
+    /// Deadline of 0.
     #[error("a deadline of nothing would fail every instance")]
     NoTime,
+    /// Orders of the rollout are open.
     #[error("rollout {rollout} has orders under way")]
-    UnderWay { rollout: RolloutId },
+    UnderWay {
+        /// The rollout.
+        rollout: RolloutId,
+    },
+    /// No member has moved.
     #[error("rollout {rollout} moved nothing that could go back")]
-    NothingToUndo { rollout: RolloutId },
+    NothingToUndo {
+        /// The rollout.
+        rollout: RolloutId,
+    },
 }
 
 impl RolloutRefusal {

@@ -8,21 +8,32 @@ use std::time::Duration;
 /// The pace as wished; what is `None` has the default of the same name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StrategyRequest {
+    /// Size of the first wave.
     pub canary: Option<u32>,
+    /// Members under way at a time.
     pub at_once: Option<Concurrency>,
+    /// Time for which a wave is watched.
     pub soak: Option<Duration>,
+    /// Number of failures that halts.
     pub max_failures: Option<u32>,
+    /// Members under way at a time for each value of a label.
     pub per: BTreeMap<String, u32>,
+    /// Hours in which members may begin.
     pub window: Option<Window>,
+    /// Time that one instance may take.
     pub deadline: Option<Duration>,
 }
 
 impl StrategyRequest {
     /// One goes first, unless it is alone.
     pub const CANARY: u32 = 1;
+    /// Default of `at_once`.
     pub const AT_ONCE: Concurrency = Concurrency::Percent(25);
+    /// Default of `soak`.
     pub const SOAK: Duration = Duration::from_secs(30);
+    /// Default of `max_failures`.
     pub const MAX_FAILURES: u32 = 1;
+    /// Default of `deadline`.
     pub const DEADLINE: Duration = Duration::from_secs(10 * 60);
 
     /// The strategy for a group of so many.

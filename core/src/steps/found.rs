@@ -37,16 +37,23 @@ pub struct FoundProject {
 /// A container, a network or a volume of somebody else.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Foreign {
+    /// Kind of the thing.
     pub kind: ForeignKind,
+    /// Name of the thing.
     pub name: String,
+    /// Owner by its labels.
     pub owner: EngineOwner,
 }
 
+/// Kind of a thing at the Engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ForeignKind {
+    /// A container.
     Container,
+    /// A network.
     Network,
+    /// A volume.
     Volume,
 }
 
@@ -86,20 +93,28 @@ impl FoundProject {
     }
 }
 
+/// Container as found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundContainer {
+    /// Id at the Engine.
     pub id: String,
+    /// Name at the Engine.
     pub name: String,
+    /// Compose service.
     pub service: String,
     /// Empty where someone else made it.
     pub config_hash: String,
     /// The reference it was made from.
     pub image: String,
+    /// Id of its image.
     pub image_id: String,
+    /// State of the container.
     pub state: ContainerState,
+    /// Result of its health check.
     pub health: ContainerHealth,
     /// How often the Engine has started it again by itself.
     pub restarts: u64,
+    /// Networks that it is in.
     pub networks: BTreeSet<String>,
     /// The id of the container whose network it borrows; that one may be gone.
     #[serde(default)]
@@ -110,15 +125,21 @@ pub struct FoundContainer {
     pub stop_grace: Period,
 }
 
+/// State of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContainerState {
+    /// Created, never started.
     Created,
+    /// Its process runs.
     Running,
+    /// Its processes are frozen.
     Paused,
     /// It ends and is started again, over and over.
     Restarting,
+    /// Ended.
     Exited {
+        /// Exit code.
         code: i64,
     },
     /// The Engine is removing it, or failed to.
@@ -147,13 +168,17 @@ impl ContainerState {
     }
 }
 
+/// Result of a container's health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContainerHealth {
     /// It has no health check.
     Unchecked,
+    /// Not yet well, within its time.
     Starting,
+    /// Its health check passes.
     Healthy,
+    /// Not well.
     Unhealthy,
 }
 
@@ -172,12 +197,16 @@ impl ContainerHealth {
 /// A volume without a name, and where it is mounted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptVolume {
+    /// Name of the volume.
     pub volume: String,
+    /// Absolute path inside the container.
     pub target: String,
 }
 
+/// Network as found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundNetwork {
+    /// Name at the Engine.
     pub name: String,
     /// Whether it is the instance's, by its labels.
     pub ownership: Ownership,
@@ -189,14 +218,18 @@ pub struct FoundNetwork {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ownership {
+    /// It belongs to the instance's project.
     OfProject,
+    /// Others made it.
     OfOthers,
 }
 
+/// File as found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundFile {
     /// None where the file is gone or is no file.
     pub digest: Option<Digest>,
+    /// Permission bits.
     pub mode: u32,
     /// Whether we wrote it.
     pub origin: FileOrigin,
@@ -206,7 +239,9 @@ pub struct FoundFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileOrigin {
+    /// Written by the agent.
     Ours,
+    /// Written by others.
     Theirs,
 }
 
@@ -255,10 +290,12 @@ impl FoundProject {
         }
     }
 
+    /// Returns true where there is a network of this name.
     pub fn has_network(&self, name: &str) -> bool {
         self.networks.iter().any(|network| network.name == name)
     }
 
+    /// Returns the containers of a service.
     pub fn of_service<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a FoundContainer> {
         self.containers.iter().filter(move |container| container.service == service)
     }

@@ -12,16 +12,24 @@ use std::collections::BTreeMap;
 /// How an instance was in one look.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observation {
+    /// Containers of the instance.
     pub containers: Vec<ObservedContainer>,
+    /// Results of the probes.
     pub probes: Vec<ProbeResult>,
 }
 
+/// Container at one look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedContainer {
+    /// Compose service.
     pub service: String,
+    /// Name at the Engine.
     pub name: String,
+    /// Id at the Engine.
     pub id: String,
+    /// State of the container.
     pub state: ContainerState,
+    /// Result of its health check.
     pub health: ContainerHealth,
     /// How often the Engine has started it again by itself.
     pub restarts: u64,
@@ -48,6 +56,7 @@ pub enum Ailment {
 }
 
 impl Ailment {
+    /// Returns the reason, for people.
     pub fn why(&self) -> &str {
         match self {
             Self::Starting(why) | Self::Unwell(why) | Self::Hopeless(why) => why,
@@ -55,18 +64,26 @@ impl Ailment {
     }
 }
 
+/// Verdict of the health gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GateVerdict {
+    /// It is not yet decided.
     Waiting {
+        /// Reason, for people.
         why: String,
     },
     /// Well in every look so far, and not for long enough.
     WellFor {
+        /// Time for which it has been well.
         so_far: Period,
+        /// Time for which it must be well.
         of: Period,
     },
+    /// It is healthy.
     Healthy,
+    /// It will not become healthy in time.
     Failed {
+        /// Reason, for people.
         why: String,
     },
 }
@@ -84,6 +101,7 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// Begins to judge an instance.
     pub fn new(health: &HealthRules, began: Time) -> Self {
         let (minimum_healthy, deadline) = (health.minimum_healthy, health.deadline);
         Self { minimum_healthy, deadline, began, well_since: None, restarts: BTreeMap::new() }

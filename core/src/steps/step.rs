@@ -10,6 +10,7 @@ use std::fmt;
 /// Steps that may run side by side.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
+    /// Steps of the stage, in their order.
     pub steps: Vec<Step>,
 }
 
@@ -17,30 +18,41 @@ pub struct Stage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
+    /// Pulls an image.
     Pull {
+        /// Reference of the image.
         image: String,
     },
     /// Someone else should have made it: without it nothing is touched.
     ExpectNetwork {
+        /// Name of the network.
         network: String,
     },
     /// Someone else should have made it: without it nothing is touched.
     ExpectVolume {
+        /// Name of the volume.
         volume: String,
     },
     /// Paths in the working directory; those to remove are files that we once wrote.
     WriteFiles {
+        /// Paths that are written.
         write: Vec<String>,
+        /// Paths that are removed.
         remove: Vec<String>,
     },
+    /// Creates a network.
     CreateNetwork {
+        /// Name of the network.
         network: String,
     },
+    /// Creates a volume.
     CreateVolume {
+        /// Name of the volume.
         volume: String,
     },
     /// Creates the container of a service without starting it.
     Create {
+        /// Compose service.
         service: String,
         /// The name it gets; another than the spec's while its predecessor still has that one.
         name: String,
@@ -49,38 +61,56 @@ pub enum Step {
     },
     /// `id` is what the Engine calls it, so that a successor of the same name is safe.
     Stop {
+        /// Name of the container.
         name: String,
+        /// Id of the image or container.
         id: String,
+        /// Time between the stop signal and the end by force.
         grace: Period,
     },
     /// Removes a container that does not run, never its volumes.
     RemoveContainer {
+        /// Name of the container.
         name: String,
+        /// Id of the image or container.
         id: String,
     },
+    /// Gives a container another name.
     Rename {
+        /// Name before.
         from: String,
+        /// Name of the container.
         name: String,
     },
+    /// Starts a container.
     Start {
+        /// Name of the container.
         name: String,
     },
+    /// Waits until a container is healthy.
     AwaitHealthy {
+        /// Name of the container.
         name: String,
+        /// Longest time of the step.
         limit: Period,
     },
     /// Waits until it has ended with 0.
     AwaitExit {
+        /// Name of the container.
         name: String,
+        /// Longest time of the step.
         limit: Period,
     },
     /// Waits until the whole instance is healthy for as long as its app asks.
     Gate,
+    /// Removes a network.
     RemoveNetwork {
+        /// Name of the network.
         network: String,
     },
     /// Only ever because an order named the volume.
     RemoveVolume {
+        /// Name of the volume.
         volume: String,
     },
 }

@@ -1,0 +1,172 @@
+//! Reports of hosts: of themselves, of an instance, of an order's end.
+
+use crate::backup::{Coverage, DataKind, DataResult};
+use crate::claims::Claims;
+use crate::host_policy::HostPolicy;
+use crate::names::{HostName, InstanceName, OrderId};
+use crate::order::{Outcome, Release};
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a host says of itself when it connects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostSaid {
+    /// Version of the agent.
+    pub agent_version: String,
+    /// Version of the Docker Engine.
+    pub engine_version: String,
+    /// Host's own policy.
+    pub policy: HostPolicy,
+    /// The host's clock minus ours, in milliseconds, when it connected.
+    pub clock_skew_ms: i64,
+    /// Certificate serial of the enrolment that said it.
+    pub enrolment: String,
+    /// Free bytes where the Engine keeps its data, as last said.
+    pub disk_free: Option<u64>,
+}
+
+/// Instance as last heard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceObserved {
+    /// Host that reported it.
+    pub host: HostName,
+    /// Reported state.
+    pub running: Running,
+    /// Time of the report.
+    pub at: Time,
+}
+
+/// What a host runs under an instance's name, as far as anyone knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Running {
+    /// The host said that there is no such instance.
+    Absent,
+    /// The host said what it is.
+    Settled(InstanceSaid),
+    /// In the middle of an order: do not guess. `last` is what it was before.
+    Busy {
+        /// Order that is being carried out.
+        order: OrderId,
+        /// Current step.
+        #[serde(flatten)]
+        doing: Doing,
+        /// State before the order, if it is known.
+        last: Option<InstanceSaid>,
+    },
+}
+
+/// What is being done, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doing {
+    /// The same from its beginning to its end: whoever tells steps compares it.
+    pub step: String,
+    /// What of the step is done so far, such as `12 of 40 MB`; empty where nobody can say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub progress: String,
+}
+
+impl Doing {
+    /// A step of which nobody says how far it is.
+    pub fn step(step: impl Into<String>) -> Self {
+        Self { step: step.into(), progress: String::new() }
+    }
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.progress.as_str() {
+            "" => f.write_str(&self.step),
+            progress => write!(f, "{} ({progress})", self.step),
+        }
+    }
+}
+
+impl Running {
+    /// What it was last settled as.
+    pub fn last(&self) -> Option<&InstanceSaid> {
+        match self {
+            Self::Absent => None,
+            Self::Settled(said) => Some(said),
+            Self::Busy { last, .. } => last.as_ref(),
+        }
+    }
+}
+
+/// What a host says of one instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceSaid {
+    /// Release that is applied.
+    pub release: Release,
+    /// Revision of the values that are applied.
+    pub revision: u64,
+    /// Number of the last power request that was obeyed.
+    pub power_serial: u64,
+    /// Health of the instance.
+    pub health: InstanceHealth,
+    /// Changes by hand.
+    pub drift: Vec<String>,
+    /// Containers of the instance.
+    pub containers: Vec<ContainerSaid>,
+    /// None from an agent that does not know of stores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+    /// What it has on its host to itself. None from an agent that does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Claims>,
+    /// Data of before its restores that could not be removed, a line for each folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<String>,
+}
+
+/// Container as its host reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerSaid {
+    /// Compose service.
+    pub service: String,
+    /// Name at the Engine.
+    pub name: String,
+    /// Reference of the image.
+    pub image: String,
+    /// The Engine's word: running, exited, restarting …
+    pub state: String,
+    /// The Engine's word: healthy, starting, unhealthy; empty without a healthcheck.
+    pub health: String,
+}
+
+/// Health of an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstanceHealth {
+    /// All containers and probes are well.
+    Healthy,
+    /// Not yet well, within its time.
+    Starting,
+    /// Not well.
+    Unhealthy {
+        /// Reason, for people.
+        reason: String,
+    },
+    /// An operator stopped it.
+    Stopped,
+    /// The host cannot tell.
+    Unknown,
+}
+
+/// End of an order, as its host said it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Instance of the order.
+    pub instance: InstanceName,
+    /// Outcome.
+    pub outcome: Outcome,
+    /// What of its data it was about, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<DataKind>,
+    /// What it made, where that is more than what the instance is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Box<DataResult>>,
+    /// Time at which it was heard.
+    pub at: Time,
+}
