@@ -6,6 +6,7 @@ mod backup_plan;
 mod catalog;
 mod counted;
 mod coverage;
+mod data_mounts;
 mod data_request;
 mod data_result;
 mod due;
@@ -14,6 +15,7 @@ mod file_kind;
 mod manifest;
 mod policy;
 mod recovery_sheet;
+mod replaced;
 mod repository;
 mod retention;
 mod retention_plan;
@@ -22,6 +24,7 @@ mod seen;
 mod shortened;
 mod shrunk;
 mod side_files;
+mod snapshot_paths;
 mod snapshots;
 mod source_note;
 #[cfg(test)]
@@ -31,13 +34,13 @@ mod tool;
 pub use crate::zone::{Zone, ZoneError, moment};
 pub use access::{FilesParent, LocationAccess, RepositoryAccess, Secret};
 pub use backup_health::{BackupHealth, CopyHealth, HealthInput, HealthLevel, Next, has_failed, rough};
-pub use backup_plan::{
-    BackupPhase, BackupPlan, QuiesceWindow, backup_plan, data_mounts, is_files, renamed, replaced, root_path,
-    stream_path, uncovered, works_in,
-};
+pub use backup_plan::{BackupPhase, BackupPlan, QuiesceWindow, backup_plan, is_files, works_in};
 pub use catalog::{Backups, Newest};
 pub use counted::{Changes, CounterReading, around, between, exactly, lacking, unequal};
-pub use coverage::{MountFound, Mounted, MountedAt, MountedFrom, Owner, chosen, coverage, key_of, takes_volume};
+pub use coverage::{
+    MountFound, Mounted, MountedAt, MountedFrom, Owner, chosen, coverage, key_of, takes_volume, uncovered,
+};
+pub use data_mounts::data_mounts;
 pub use data_request::{BackupSource, DataAction, DataKind, DataRequest, Others, Privileges};
 pub use data_result::{CopyMade, DataResult, DrillMade, RestoreMade};
 pub use due::{About, Due, backup_due, drill_due, forget_due};
@@ -50,6 +53,7 @@ pub use fleet_compose::store::{
 pub use manifest::{Cause, Counted, Hold, HoldKind, Kept, Manifest, ManifestError, Part, Root};
 pub use policy::{BackupPolicy, DEADLINE, Held, Keep, PolicyError};
 pub use recovery_sheet::RecoverySheet;
+pub use replaced::replaced;
 pub use repository::{RepositoryDesired, RepositoryLocation};
 pub use retention::{Retained, RetentionVerdict};
 pub use retention_plan::RetentionPlan;
@@ -63,6 +67,7 @@ pub use side_files::{
     said_files, short, side_file_lines, side_file_note, side_files_tool, side_path, uncovered_side_files, unpack,
     without_side_files,
 };
+pub use snapshot_paths::{renamed, root_path, stream_path};
 pub use snapshots::{AskedBy, Snapshots};
 pub use source_note::{Differences, NOTE_LIMIT, NotedAt, SourceNote};
 pub use tool::{

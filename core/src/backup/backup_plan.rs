@@ -3,11 +3,10 @@
 //! Dumps come before files, so that what a database points to is in the files. **Invariant:** nothing stands still for longer
 //! than what asked for it is being read.
 
-use super::{Coverage, DatabaseEngine, EngineKind, Files, HoldKind, Kept, Manifest, Store, StoreState};
-use crate::grammar::count;
+use super::{DatabaseEngine, HoldKind, Store};
 use crate::names::StoreName;
-use crate::spec::{InstanceSpec, MountAccess, MountSource, MountSpec};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::spec::InstanceSpec;
+use std::collections::BTreeMap;
 
 /// What is read of an instance, and what stands still for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -133,85 +132,6 @@ fn join(known: &mut QuiesceWindow, other: &QuiesceWindow) {
     known.until = known.until.max(other.until);
     if other.kind == HoldKind::Stopped {
         known.kind = HoldKind::Stopped;
-    }
-}
-
-/// What a backup does not cover, in words of its manifest.
-pub fn uncovered(coverage: &Coverage) -> Vec<String> {
-    let missing = coverage.stores.iter().filter_map(|store| match &store.state {
-        StoreState::Missing { reason } => Some(format!("{}: {reason}", store.name)),
-        StoreState::Covered | StoreState::Derivable => None,
-    });
-    let undeclared = coverage.undeclared.iter().map(|what| format!("{what}: no store declares it"));
-    missing.chain(undeclared).collect()
-}
-
-/// The volumes and folders in which a database keeps its data, as stores of files.
-pub fn data_mounts(store: &Store, spec: &InstanceSpec) -> Vec<Store> {
-    let Some(container) = store.engine.service().and_then(|service| spec.container(service)) else { return Vec::new() };
-    let data = store.engine.server().map(|server| server.data.as_str());
-    let is_data = |mount: &&MountSpec| match data {
-        Some(data) => is_within(&mount.target, data) || is_within(data, &mount.target),
-        // Nobody knows where it keeps what: all that it may write counts.
-        None => true,
-    };
-    let writable = container.mounts.iter().filter(|mount| mount.access == MountAccess::ReadWrite).filter(is_data);
-    let files = writable.filter_map(|mount| match &mount.source {
-        MountSource::Volume(name) => Some(Files::Volume(name.clone())),
-        MountSource::Bind { path, .. } => Some(Files::Path(path.clone())),
-        MountSource::Anonymous | MountSource::Tmpfs { .. } => None,
-    });
-    files.map(|files| Store { engine: DatabaseEngine::Volume(files), checks: Vec::new(), ..store.clone() }).collect()
-}
-
-fn is_within(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// What a restore replaces, for people: nothing of it is touched by asking.
-pub fn replaced(manifest: &Manifest, stores: &BTreeMap<StoreName, Store>, only: &BTreeSet<StoreName>) -> Vec<String> {
-    let is_wanted = |name: &StoreName| only.is_empty() || only.contains(name);
-    let parts = manifest.parts.iter().filter(|part| is_wanted(&part.store));
-    let mut lines: Vec<String> = parts
-        .map(|part| match &part.kept {
-            Kept::Stream { .. } => format!("{}: its database, by a dump of {}", part.store, count(part.bytes, "byte")),
-            Kept::Files { roots, files, .. } => {
-                let roots: Vec<&str> = roots.iter().map(|root| root.from.as_str()).collect();
-                let (store, roots, bytes) = (&part.store, roots.join(", "), count(part.bytes, "byte"));
-                if part.engine == EngineKind::S3 {
-                    return format!(
-                        "{store}: the bucket {roots}, by {} of {bytes}; objects that are not among them are removed",
-                        count(*files, "object")
-                    );
-                }
-                format!("{store}: {roots}, by {} of {bytes}", count(*files, "file"))
-            }
-        })
-        .collect();
-    let has = |name: &StoreName| manifest.parts.iter().any(|part| part.store == *name);
-    let rest = stores.iter().filter(|(name, _)| !has(name) || !is_wanted(name));
-    lines.extend(rest.map(|(name, store)| match store.is_truth() {
-        true => format!("{name}: stays as it is"),
-        false => format!("{name}: stays as it is; it may have to be rebuilt from the others"),
-    }));
-    lines
-}
-
-/// The path of a store's stream in its snapshot.
-pub fn stream_path(store: &StoreName) -> String {
-    format!("dumps/{store}")
-}
-
-/// The path of a store's folder in its snapshot; the number tells its roots apart.
-pub fn root_path(store: &StoreName, number: usize) -> String {
-    format!("files/{store}/{number}")
-}
-
-/// The name that a volume has in another instance: what begins with the one's name begins with the other's.
-pub fn renamed(from: &str, of: &str, to: &str) -> String {
-    match from.strip_prefix(of).filter(|rest| rest.starts_with(['_', '-'])) {
-        Some(rest) => format!("{to}{rest}"),
-        None => from.to_owned(),
     }
 }
 

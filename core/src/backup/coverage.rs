@@ -215,5 +215,15 @@ fn describe(mount: &MountFound) -> String {
     }
 }
 
+/// What a backup does not cover, in words of its manifest.
+pub fn uncovered(coverage: &Coverage) -> Vec<String> {
+    let missing = coverage.stores.iter().filter_map(|store| match &store.state {
+        StoreState::Missing { reason } => Some(format!("{}: {reason}", store.name)),
+        StoreState::Covered | StoreState::Derivable => None,
+    });
+    let undeclared = coverage.undeclared.iter().map(|what| format!("{what}: no store declares it"));
+    missing.chain(undeclared).collect()
+}
+
 #[cfg(test)]
 mod tests;

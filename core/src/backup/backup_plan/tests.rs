@@ -1,6 +1,6 @@
 use super::*;
 use crate::app::testing::{bundle, rendered};
-use crate::backup::{Commands, Server, StoreKind};
+use crate::backup::{Commands, Files, Server, StoreKind, data_mounts, renamed};
 
 fn store(engine: DatabaseEngine, stop: &[&str], pause: &[&str]) -> Store {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();

@@ -1,0 +1,21 @@
+//! Where a store's data is in a snapshot, and what a volume is called in another instance.
+
+use crate::names::StoreName;
+
+/// The path of a store's stream in its snapshot.
+pub fn stream_path(store: &StoreName) -> String {
+    format!("dumps/{store}")
+}
+
+/// The path of a store's folder in its snapshot; the number tells its roots apart.
+pub fn root_path(store: &StoreName, number: usize) -> String {
+    format!("files/{store}/{number}")
+}
+
+/// The name that a volume has in another instance: what begins with the one's name begins with the other's.
+pub fn renamed(from: &str, of: &str, to: &str) -> String {
+    match from.strip_prefix(of).filter(|rest| rest.starts_with(['_', '-'])) {
+        Some(rest) => format!("{to}{rest}"),
+        None => from.to_owned(),
+    }
+}
