@@ -126,6 +126,18 @@ fn every_link_of_a_page_leads_somewhere() {
 }
 
 #[test]
+fn the_book_has_every_page() {
+    let summary = fs::read_to_string(house().join("docs/SUMMARY.md")).expect("it is there");
+    let listed: Vec<&str> = links(&summary).collect();
+    let mut pages = Vec::new();
+    collect(&house().join("docs"), "md", &mut pages);
+    for page in pages {
+        let name = page.strip_prefix(house().join("docs")).expect("it lies there").display().to_string();
+        assert!(name == "SUMMARY.md" || listed.contains(&name.as_str()), "docs/SUMMARY.md does not list {name}");
+    }
+}
+
+#[test]
 fn the_first_pages_are_short() {
     for (name, most) in [("README.md", 120), ("ARCHITECTURE.md", 150)] {
         let lines = fs::read_to_string(house().join(name)).expect("a page is text").lines().count();
