@@ -20,7 +20,7 @@ pub struct AgentContext {
     pub data_dir: PathBuf,
     pub ledger: LedgerHandle,
     pub runtime: Arc<dyn ContainerRuntime>,
-    pub repositories: Arc<dyn Repositories>,
+    pub repositories: Repositories,
     pub renderer: Renderer,
     pub bundles: Bundles,
     pub status_writer: StatusWriter,

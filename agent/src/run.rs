@@ -11,7 +11,7 @@ use crate::link::{self, Greeting, OpenSet, ToAnswer, Who, Wires};
 use crate::path_resolver::PathResolver;
 use crate::perform::Drifted;
 use crate::policy::LivePolicy;
-use crate::repositories::{Repositories, WorkerRepositories};
+use crate::repositories::Repositories;
 use crate::watch::Watcher;
 use crate::{answer, clock, mask, perform};
 use fleet_core::access::Subject;
@@ -20,6 +20,7 @@ use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::{End, order_id};
 use fleet_link::{Identity, IdentityError};
 use fleet_render::Renderer;
+use fleet_repository::client::WorkerProcesses;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -82,7 +83,7 @@ pub async fn run(config: Config, runtime: impl ContainerRuntime, stop: Cancellat
     let program = program.map_err(|source| RunError::Program { source })?;
     let workers = Workers {
         renderer: Renderer::new(Some(program.clone())),
-        repositories: Arc::new(WorkerRepositories::of(program, path.clone())),
+        repositories: Repositories::new(Arc::new(WorkerProcesses::of(program)), path.clone()),
     };
     let who = Who { identity, path: Some(path) };
     let rooms = Rooms::new(host, data_dir, ledger, Arc::new(runtime), workers, LivePolicy::open(&config.policy));
@@ -93,7 +94,7 @@ pub async fn run(config: Config, runtime: impl ContainerRuntime, stop: Cancellat
 /// What has processes of its own.
 struct Workers {
     renderer: Renderer,
-    repositories: Arc<dyn Repositories>,
+    repositories: Repositories,
 }
 
 /// All that an agent consists of.

@@ -16,6 +16,7 @@ pub mod backend;
 pub mod backup;
 pub mod bucket;
 mod check;
+pub mod client;
 mod crypt;
 mod damage;
 mod error;

@@ -12,6 +12,7 @@ use crate::error::{Error, Result, brief};
 use crate::reader::{Blobs, own, subtree};
 use crate::repository::Repository;
 use fleet_core::backup::Privileges;
+use fleet_core::grammar::count;
 use fleet_core::names::SnapshotId;
 use put::{MadeFile, Put};
 use rustic_core::repofile::{Node, NodeType};
@@ -99,6 +100,18 @@ pub struct Restored {
     /// How many remarks there would be.
     #[serde(default)]
     pub remarked: u64,
+}
+
+impl Restored {
+    /// Returns what the disk did not take and no data depends on, and what is never made, in words.
+    pub fn notes(&self) -> Vec<String> {
+        let note = |(name, files): (&String, &u64)| {
+            format!("`{name}` of {} could not be set on this host", count(*files, "file"))
+        };
+        let more = self.remarked.saturating_sub(self.remarks.len() as u64);
+        let more = (more > 0).then(|| format!("{more} more like these"));
+        self.refused.iter().map(note).chain(self.remarks.iter().cloned()).chain(more).collect()
+    }
 }
 
 /// So many remarks have a text.

@@ -6,12 +6,13 @@
 
 mod client;
 mod frame;
+mod perform;
 mod request;
 mod serve;
 mod source;
 
 pub(crate) use request::hexadecimal;
 
-pub use client::{Limits, Next, Worker, WorkerError};
+pub use client::{Limits, Next, Worker, WorkerError, while_it_moves};
 pub use request::{Answer, BackendSpec, Failure, FailureKind, Progress, Request, StreamSpec, Work};
 pub use serve::{NoCoordinator, Places, main};

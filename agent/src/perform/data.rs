@@ -52,11 +52,11 @@ use crate::ledger::{
     Direction, InstanceEntry, Journal, LedgerError, LedgerUpdate, LedgerWriter, OpenState, OrderEntry, OrderState,
     RestorePhase, StuckMark,
 };
-use crate::repositories::ProgressSink;
 use fleet_core::backup::{DataAction, DataResult};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Order, Outcome};
 use fleet_core::units::Period;
+use fleet_repository::client::ProgressSink;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::timeout;

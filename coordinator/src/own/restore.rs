@@ -3,7 +3,7 @@
 //! What the fleet did after the backup is not known to it. So nothing that was wanted then is carried out again by itself:
 //! orders are let go, removals are to be said again, and rollouts wait for a person.
 
-use super::settings::Recovery;
+use super::settings::{Recovery, own_name};
 use super::take::OwnManifest;
 use super::{FACTS, FILES};
 use crate::carry::{CarryError, read_records};
@@ -12,10 +12,11 @@ use crate::facts::Facts;
 use crate::home::{Home, HomeError};
 use crate::identity::{IdentityError, write_private};
 use crate::keys;
-use crate::repositories::{RepositoryClient, WorkError, WorkerLauncher};
+use crate::repositories::WorkerLauncher;
 use crate::store::{Batch, SledStore, Store, StoreError};
 use fleet_core::names::SnapshotId;
 use fleet_core::time::Time;
+use fleet_repository::client::{RepositoryClient, RepositoryError};
 use fleet_repository::worker::BackendSpec;
 use futures_util::StreamExt;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ pub enum RestoreError {
     #[error("the backup has no {0}")]
     Lacks(&'static str),
     #[error(transparent)]
-    Work(#[from] WorkError),
+    Repository(#[from] RepositoryError),
     #[error(transparent)]
     Carry(#[from] CarryError),
     #[error(transparent)]
@@ -59,7 +60,7 @@ pub async fn restore(
     let text = std::fs::read(recovery).map_err(|source| RestoreError::Recovery { path: path(), source })?;
     let Recovery { place, secrets, .. } =
         serde_json::from_slice(&text).map_err(|source| RestoreError::NoRecovery { path: path(), source })?;
-    let client = launcher.with(from.unwrap_or(place), secrets);
+    let client = launcher.with(own_name(), from.unwrap_or(place), secrets);
     let mut found = client.sets().await?;
     for unreadable in &found.unreadable {
         tracing::warn!(%unreadable, "a newer backup than the one that is restored may be lost with it");
@@ -92,7 +93,7 @@ pub async fn restore(
 }
 
 async fn fetch(client: &RepositoryClient, snapshot: &SnapshotId, name: &'static str) -> Result<Vec<u8>, RestoreError> {
-    let mut pieces = Box::pin(client.read(snapshot.clone(), name.as_bytes().to_vec()).await?);
+    let mut pieces = client.read(snapshot, name.as_bytes()).await?;
     let mut bytes = Vec::new();
     while let Some(piece) = pieces.next().await {
         bytes.extend_from_slice(&piece?);

@@ -4,8 +4,10 @@
 //! repository everything comes back.
 
 use crate::identity::{IdentityError, write_private};
-use crate::repositories::{SealError, WorkError, WorkerLauncher, sealed_to};
+use crate::repositories::{SealError, WorkerLauncher, sealed_to};
+use fleet_core::names::RepositoryName;
 use fleet_repository::Secrets;
+use fleet_repository::client::RepositoryError;
 use fleet_repository::worker::BackendSpec;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -59,11 +61,16 @@ pub enum SettingsError {
     #[error(transparent)]
     Write(#[from] IdentityError),
     #[error("could not make the repository of the coordinator's own backups")]
-    Make(#[from] WorkError),
+    Make(#[from] RepositoryError),
     #[error("could not read where the coordinator's own backups go")]
     Read(#[source] io::Error),
     #[error("`{FILE}` cannot be understood")]
     Damaged(#[source] serde_json::Error),
+}
+
+/// Returns the name of the repository of the coordinator's own backups.
+pub(super) fn own_name() -> RepositoryName {
+    OWN_BACKUPS.parse().expect("its letters and its dash are a name")
 }
 
 const ABOUT: &str = "This opens the backups of a fleet coordinator. `fleet-coordinator restore --recovery THIS-FILE --data-dir \
@@ -97,7 +104,7 @@ impl OwnBackup {
         };
         // What opens the repository is kept before anything is encrypted with it.
         write_private(&directory.join(name), text.as_bytes())?;
-        launcher.with(place, secrets).create().await?;
+        launcher.with(own_name(), place, secrets).create().await?;
         let own = serde_json::to_string_pretty(&own).map_err(SettingsError::Damaged)?;
         write_private(&directory.join(FILE), own.as_bytes())?;
         Ok(name)

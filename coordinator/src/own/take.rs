@@ -1,16 +1,18 @@
 //! Taking the coordinator's own backups: now, or every day while it serves.
 
-use super::settings::{OwnBackup, SettingsError};
+use super::settings::{OwnBackup, SettingsError, own_name};
 use super::{FACTS, FILES};
 use crate::carry::{CarryError, write_records};
 use crate::clock;
 use crate::facts::Facts;
 use crate::keys;
-use crate::repositories::{RepositoryClient, WorkError, WorkerLauncher, said};
+use crate::repositories::{WorkerLauncher, said};
 use crate::store::{Batch, Entry, StoreError};
 use fleet_core::backup::rough;
 use fleet_core::names::{BackupId, HostName};
 use fleet_core::time::Time;
+use fleet_repository::client::{RepositoryClient, RepositoryError};
+use fleet_repository::worker::StreamSpec;
 use fleet_repository::{Part, Secrets};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -40,7 +42,7 @@ pub enum OwnError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("could not keep the coordinator's own backup")]
-    Work(#[from] WorkError),
+    Repository(#[from] RepositoryError),
     #[error("{0}")]
     Unreadable(String),
     #[error("the reading of the facts ended unexpectedly")]
@@ -80,16 +82,16 @@ pub async fn take_own_backup(
 ) -> Result<Option<OwnError>, OwnError> {
     let own = OwnBackup::load(directory)?.ok_or(OwnError::NotSetUp)?;
     let secrets = Secrets { password: String::new(), master_key: own.master_key.0.clone() };
-    let client = launcher.with(own.place.clone(), secrets);
+    let client = launcher.with(own_name(), own.place.clone(), secrets);
     let part = part_at(now);
     // All facts as text: nobody else waits for that.
     let from = directory.to_owned();
     let streams = spawn_blocking(move || streams(&from, entries)).await??;
-    client.keep_streams(part.clone(), streams).await?;
+    archive(&client, &part, streams).await?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let manifest = OwnManifest { format: OwnManifest::FORMAT, at: now, version };
     let manifest = serde_json::to_vec(&manifest).expect("it has text keys only, so it is JSON");
-    client.write_set(part, manifest).await?;
+    client.write_set(&part, manifest).await?;
     Ok(let_old_go(&client, own.keep).await.err())
 }
 
@@ -98,6 +100,22 @@ fn part_at(time: Time) -> Part {
     let backup: BackupId = format!("{:024}", time.0).parse().expect("24 digits are a backup's id");
     let host: HostName = "coordinator".parse().expect("the word is a host's name");
     Part { backup, host, time }
+}
+
+/// Archives streams as one snapshot; each is a name with what is in it.
+async fn archive(
+    client: &RepositoryClient,
+    part: &Part,
+    streams: Vec<(String, Vec<u8>)>,
+) -> Result<(), RepositoryError> {
+    let spec =
+        |(name, bytes): &(String, Vec<u8>)| StreamSpec { name: name.clone(), expected: Some(bytes.len() as u64) };
+    let mut upload = client.archive_streams(part, streams.iter().map(spec).collect()).await?;
+    for (_, bytes) in &streams {
+        upload.send(bytes).await?;
+        upload.end_stream().await?;
+    }
+    upload.finish().await.map(drop)
 }
 
 /// The files of the directory and the facts, in the order of their names.

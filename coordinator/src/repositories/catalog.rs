@@ -2,14 +2,14 @@
 //!
 //! **Invariant:** what could not be read is not forgotten: the catalog keeps what it knew of it, marked as damaged.
 
-use super::client::RepositoryClient;
-use super::housekeeping::backups_of;
+use super::housekeeping::{backups_of, said};
 use super::repository_service::{RepositoryService, RepositoryServiceError, Which};
 use super::secrets::RepositorySecrets;
 use crate::clock;
 use crate::facts::RepositoryContents;
 use fleet_core::backup::{BackupKey, BackupSeen, Manifest, ManifestError};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName, SnapshotId};
+use fleet_repository::client::RepositoryClient;
 use fleet_repository::{FileKind, MAX_MANIFEST, PartRecord, SetRecord, Unreadable};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,7 +77,7 @@ impl RepositoryService {
         instance: &InstanceName,
     ) -> Result<RepositoryClient, RepositoryServiceError> {
         let keys = self.keys_of(repository, instance)?;
-        Ok(self.launcher.client(self.place_spec(repository, instance)?, &keys))
+        Ok(self.launcher.client(repository, self.place_spec(repository, instance)?, &keys))
     }
 
     /// All repositories that the coordinator reaches by itself.
@@ -108,7 +108,7 @@ impl RepositoryService {
                     unproven.insert(instance.clone(), claimed);
                     found.insert(instance, seen);
                 }
-                Err(error) => rebuilt.unread.push((instance, error.to_string())),
+                Err(error) => rebuilt.unread.push((instance, said(&error))),
             }
         }
         self.facts.replace_backups(repository, RepositoryContents { before, found }, clock::now()).await?;
@@ -226,7 +226,7 @@ impl RepositoryService {
                 continue;
             }
             left -= 1;
-            let found = client.set(backup.clone(), MAX_MANIFEST).await?;
+            let found = client.set(&backup, MAX_MANIFEST).await?;
             let own = found.unreadable.into_iter().filter(|file| file.backup.as_ref() == Some(&backup));
             seen.unreadable.extend(own);
             let why = "too many snapshots carry its backup's id";
@@ -262,7 +262,7 @@ impl RepositoryService {
             instance: instance.clone(),
             backup: backup.to_string(),
         };
-        let found = self.client(repository, instance)?.set(backup.clone(), most).await?;
+        let found = self.client(repository, instance)?.set(backup, most).await?;
         let key = BackupKey { repository: repository.clone(), backup: backup.clone() };
         let noted = backups_of(self.facts.read().observed().backups.get(instance), repository)
             .remove(&key)

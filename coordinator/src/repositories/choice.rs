@@ -44,7 +44,7 @@ impl RepositoryService {
         instance: &InstanceName,
         backup: &BackupId,
     ) -> Result<Vec<Candidate>, RepositoryServiceError> {
-        let found = self.client(repository, instance)?.set(backup.clone(), MAX_MANIFEST).await?;
+        let found = self.client(repository, instance)?.set(backup, MAX_MANIFEST).await?;
         let candidate = |set: SetRecord| {
             let manifest = set.read_manifest().ok()?;
             let is_it = manifest.instance == *instance && manifest.backup == *backup;

@@ -1,12 +1,12 @@
 //! Reading single files, dumps and whole repositories for operators.
 
-use super::client::{RepositoryClient, WorkError};
 use super::inspect::ReadPurpose;
 use super::repository_service::{RepositoryService, RepositoryServiceError};
 use bytes::Bytes;
 use fleet_core::backup::{Kept, Manifest};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName, SnapshotId};
-use fleet_repository::worker::{FailureKind, WorkerError};
+use fleet_repository::client::{RepositoryClient, RepositoryError};
+use fleet_repository::worker::FailureKind;
 use fleet_repository::{CheckReport, Entry, Kind, MAX_MANIFEST, ReadData, SetRecord};
 use futures_util::stream::{BoxStream, StreamExt};
 use std::ffi::OsStr;
@@ -53,7 +53,7 @@ impl Opened {
         let path = path.as_ref().as_bytes();
         let (mut entries, mut missing) = (Vec::new(), None);
         for snapshot in self.snapshots() {
-            match self.client.list(snapshot.clone(), path.to_vec()).await {
+            match self.client.list(snapshot, path).await {
                 Ok(found) => entries.extend(found),
                 Err(error) if is_missing(&error) => missing = Some(error),
                 Err(error) => return Err(error.into()),
@@ -81,9 +81,9 @@ impl Opened {
         let (folder, file) = cut.map_or((&b""[..], path), |at| (&path[..at], &path[at + 1..]));
         let (mut missing, mut has_folder) = (None, false);
         for snapshot in self.snapshots() {
-            match self.client.list(snapshot.clone(), folder.to_vec()).await {
+            match self.client.list(snapshot, folder).await {
                 Ok(found) if found.iter().any(|entry| entry.exact == file) => {
-                    let stream = self.client.read(snapshot.clone(), path.to_vec()).await?;
+                    let stream = self.client.read(snapshot, path).await?;
                     return Ok(stream.map(|piece| piece.map_err(RepositoryServiceError::from)).boxed());
                 }
                 Ok(_) => has_folder = true,
@@ -115,9 +115,6 @@ impl Opened {
     }
 }
 
-fn is_missing(error: &WorkError) -> bool {
-    match error {
-        WorkError::Worker(error @ WorkerError::Failed(_)) => error.kind() == Some(FailureKind::Missing),
-        WorkError::Worker(_) | WorkError::Keys(_) | WorkError::Program(_) | WorkError::Answer => false,
-    }
+fn is_missing(error: &RepositoryError) -> bool {
+    error.kind() == Some(FailureKind::Missing)
 }

@@ -3,7 +3,6 @@
 //!
 //! What is due is worked out from what is kept, so that a restart changes nothing. Dropped in the middle, it is begun again.
 
-use super::client::RepositoryClient;
 use super::inspect::{Look, ReadPurpose};
 use super::repository_service::{RepositoryService, RepositoryServiceError, Which};
 use super::room::Room;
@@ -13,6 +12,7 @@ use fleet_core::grammar::verb;
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_core::order::Action;
 use fleet_core::time::Time;
+use fleet_repository::client::RepositoryClient;
 use fleet_repository::{PartRecord, ReadData};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Recovery kits: for each repository the sheet that gets its data back when we are gone, and how it is sealed.
 
-use super::housekeeping::backups_of;
+use super::housekeeping::{backups_of, said};
 use super::repository_service::{RepositoryService, RepositoryServiceError};
 use super::retired::{RetainedValuesFound, RetiredRepository};
 use super::route::place_words;
@@ -75,14 +75,14 @@ impl RepositoryService {
             }
             match self.recovery_kit(repository.clone(), instance.clone()).await {
                 Ok(kit) => kits.made.push(kit),
-                Err(error) => kits.failed.push((repository, instance, error.to_string())),
+                Err(error) => kits.failed.push((repository, instance, said(&error))),
             }
         }
         let former = self.secrets.former(self.facts.store())?.into_iter().filter(|former| is_meant(&former.instance));
         for RetainedValuesFound { repository, instance, opened } in former {
             match opened {
                 Ok(former) => kits.made.push(former_kit(&former)),
-                Err(error) => kits.failed.push((repository, instance, error.to_string())),
+                Err(error) => kits.failed.push((repository, instance, said(&error))),
             }
         }
         Ok(kits)

@@ -3,8 +3,9 @@
 //! **Invariant:** what opens a repository is kept before the repository is made, so that nothing is ever encrypted with a key
 //! that is lost.
 
-use super::client::{WorkError, WorkerLauncher};
 use super::disk::{Disk, DiskError};
+use super::housekeeping::said;
+use super::launcher::WorkerLauncher;
 use super::secrets::{RepositoryKeys, RepositorySecrets, SecretsError};
 use crate::clock;
 use crate::facts::Facts;
@@ -15,6 +16,7 @@ use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_core::order::{Action, Order};
 use fleet_core::time::Time;
 use fleet_repository::Secrets;
+use fleet_repository::client::RepositoryError;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,8 +51,10 @@ pub enum RepositoryServiceError {
     Secrets(#[from] SecretsError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("could not make keys: {0}")]
+    Keys(String),
     #[error(transparent)]
-    Work(#[from] WorkError),
+    Repository(#[from] RepositoryError),
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
@@ -225,7 +229,7 @@ impl RepositoryService {
                 self.not_made().remove(which);
                 self.awaited().remove(which);
             }
-            Err(error) => drop(self.not_made().insert(which.clone(), error.to_string())),
+            Err(error) => drop(self.not_made().insert(which.clone(), said(error))),
         }
         made.map(drop)
     }
@@ -238,7 +242,7 @@ impl RepositoryService {
         if let Some(keys) = self.secrets.get(self.facts.store(), repository, instance)? {
             return Ok(keys);
         }
-        let made = Secrets::generate().map_err(|error| WorkError::Keys(error.to_string()))?;
+        let made = Secrets::generate().map_err(|error| RepositoryServiceError::Keys(error.to_string()))?;
         let keys = RepositoryKeys { password: Secret(made.password), master_key: Secret(made.master_key), made: None };
         self.keep(repository, instance, &keys).await?;
         // Another call may have kept others at the same moment: those that are kept count.
@@ -272,7 +276,7 @@ impl RepositoryService {
         keys: RepositoryKeys,
     ) -> Result<RepositoryKeys, RepositoryServiceError> {
         match self.place_spec(repository, instance) {
-            Ok(place) => self.launcher.client(place, &keys).create().await?,
+            Ok(place) => self.launcher.client(repository, place, &keys).create().await?,
             Err(RepositoryServiceError::OnItsHost(_)) => {}
             Err(error) => return Err(error),
         }

@@ -132,7 +132,7 @@ async fn single_files_and_dumps_come_out_whole() {
     for name in ["nothing", "files/nothing", "nowhere/nothing", "../config"] {
         let refused = opened.read(name).await.map(|_| ());
         assert!(
-            matches!(refused, Err(RepositoryServiceError::Unreadable { .. } | RepositoryServiceError::Work(_))),
+            matches!(refused, Err(RepositoryServiceError::Unreadable { .. } | RepositoryServiceError::Repository(_))),
             "{name}: {refused:?}"
         );
     }

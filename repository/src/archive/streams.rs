@@ -54,6 +54,13 @@ pub struct ArchivedStreams {
     pub added: u64,
 }
 
+impl ArchivedStreams {
+    /// Returns the stream of a name.
+    pub fn stream(&self, name: &str) -> Option<&ArchivedStream> {
+        self.streams.iter().find(|stream| stream.name == name)
+    }
+}
+
 type Results = Vec<(String, Arc<Mutex<Option<Through>>>)>;
 
 impl Repository {

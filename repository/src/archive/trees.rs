@@ -82,6 +82,23 @@ pub struct ArchivedTrees {
     pub sample: Vec<FileHash>,
 }
 
+impl ArchivedTrees {
+    /// Returns how much is kept of a tree, by its path in the snapshot.
+    pub fn size_of(&self, path: &str) -> Option<TreeSize> {
+        self.by_tree.iter().find(|(tree, _)| relative(tree) == path).map(|(_, size)| *size)
+    }
+
+    /// Returns the hashes of some files, by their paths in the snapshot.
+    pub fn hashes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.sample.iter().map(|file| (relative(&file.path), file.sha256.as_str()))
+    }
+}
+
+/// Paths begin at the snapshot's root, which is left out here.
+fn relative(path: &str) -> &str {
+    path.trim_start_matches('/')
+}
+
 impl Repository {
     /// Archives folders into the `files` snapshot of a backup.
     ///

@@ -58,6 +58,8 @@ pub enum WorkerError {
     Idle(Duration),
     #[error("could not talk to the worker")]
     Talk(#[source] io::Error),
+    #[error("the worker answered something else than it was asked")]
+    Answer,
 }
 
 impl WorkerError {
@@ -65,7 +67,7 @@ impl WorkerError {
     pub fn kind(&self) -> Option<FailureKind> {
         match self {
             Self::Failed(failure) => Some(failure.kind),
-            Self::Start(_) | Self::Died { .. } | Self::Idle(_) | Self::Talk(_) => None,
+            Self::Start(_) | Self::Died { .. } | Self::Idle(_) | Self::Talk(_) | Self::Answer => None,
         }
     }
 }
@@ -244,8 +246,8 @@ impl Worker {
     }
 }
 
-/// Waits for something for as long as the worker shows that anything moves.
-async fn while_it_moves<T>(
+/// Waits for something for as long as the worker shows that anything moves; none where nothing has moved for `idle`.
+pub async fn while_it_moves<T>(
     idle: Duration,
     progress: &mut watch::Receiver<Progress>,
     awaited: impl Future<Output = T>,

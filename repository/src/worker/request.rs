@@ -202,6 +202,25 @@ pub enum FailureKind {
     Protocol,
 }
 
+impl FailureKind {
+    /// Tells whether what was kept is to blame, and nothing that may pass.
+    pub fn is_damage(self) -> bool {
+        match self {
+            Self::Damaged | Self::Missing => true,
+            Self::Backend
+            | Self::NoRepository
+            | Self::Occupied
+            | Self::WrongKey
+            | Self::Source
+            | Self::Refused
+            | Self::Disk
+            | Self::Rustic
+            | Self::Panic
+            | Self::Protocol => false,
+        }
+    }
+}
+
 /// Why it was not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {

@@ -236,35 +236,26 @@ impl Job {
                 let streams = streams.into_iter().map(streamed).collect();
                 Answer::Streams(repository.archive_streams(&part, streams, &Arc::new(Gate::default()))?)
             }
-            Work::ArchiveTrees { part, trees } => {
-                repository.resume()?;
-                Answer::Trees(repository.archive_trees(&part, &trees, &Arc::new(Gate::default()))?)
-            }
-            Work::WriteSet { part, manifest } => Answer::Set { snapshot: repository.write_set(&part, manifest)? },
-            Work::WriteProof { part, proof } => Answer::Proof { snapshot: repository.write_proof(&part, proof)? },
-            Work::Sets => Answer::Sets(repository.sets()?),
-            Work::Set { backup, most } => Answer::Sets(repository.set(&backup, most)?),
-            Work::Proofs => Answer::Proofs(repository.proofs()?),
-            Work::Unfinished => Answer::Unfinished(repository.unfinished()?),
-            Work::Latest { kind } => Answer::Latest(repository.latest(kind)?),
             Work::ReadStream { snapshot, path } => {
                 self.send_stream(&repository, &snapshot, OsStr::from_bytes(&path))?
             }
-            Work::List { snapshot, path } => Answer::Entries(repository.list(&snapshot, OsStr::from_bytes(&path))?),
-            Work::RestoreTree { snapshot, path, to, options } => {
-                Answer::Restored(repository.restore_tree(&snapshot, &path, &to, &options)?)
-            }
-            Work::FillBucket { snapshot, path, to, extra } => {
-                Answer::Filled(repository.fill_bucket(&snapshot, &path, &to, extra)?)
-            }
-            Work::LookAtBucket { bucket, sample } => {
-                Answer::Looked(crate::bucket::inspect(&bucket, &sample, repository.activity())?)
-            }
-            Work::Check { read } => Answer::Checked(repository.check(read)?),
-            Work::Forget { backups } => Answer::Forgotten(repository.forget(&backups)?),
-            Work::Prune { how } => Answer::Pruned { bytes: repository.prune(how)? },
-            Work::Resume => Answer::Resumed(repository.resume()?),
-            Work::Stats => Answer::Stats(repository.stats()?),
+            work @ (Work::ArchiveTrees { .. }
+            | Work::WriteSet { .. }
+            | Work::WriteProof { .. }
+            | Work::Sets
+            | Work::Set { .. }
+            | Work::Proofs
+            | Work::Unfinished
+            | Work::Latest { .. }
+            | Work::List { .. }
+            | Work::RestoreTree { .. }
+            | Work::FillBucket { .. }
+            | Work::LookAtBucket { .. }
+            | Work::Check { .. }
+            | Work::Forget { .. }
+            | Work::Prune { .. }
+            | Work::Resume
+            | Work::Stats) => work.perform(&repository)?,
         })
     }
 

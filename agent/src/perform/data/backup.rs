@@ -17,7 +17,7 @@ use crate::ledger::Settled;
 use crate::perform::allow::{Forbidden, stores_refused};
 use crate::perform::claims::expect_unshared;
 use crate::perform::prepare::{PrepareError, refuse_without_data};
-use crate::repositories::{Label, TreesKept};
+use crate::repositories;
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
     BackupPhase, BackupPlan, Cause, CopyMade, Coverage, DataResult, Hold, Store, backup_plan, coverage, side_path,
@@ -27,7 +27,7 @@ use fleet_core::claims::ClaimKind;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::Outcome;
 use fleet_core::units::Period;
-use fleet_repository::SetRecord;
+use fleet_repository::{ArchivedTrees, Part, SetRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -87,7 +87,7 @@ pub async fn take(
         settled,
         backup_plan: &backup_plan,
         refused,
-        label: dumps::label(data),
+        part: dumps::part(data),
         holds: Vec::new(),
         since: None,
     };
@@ -128,7 +128,7 @@ struct Taking<'a> {
     backup_plan: &'a BackupPlan,
     /// Stores that are not read, each with the reason.
     refused: BTreeMap<StoreName, String>,
-    label: Label,
+    part: Part,
     holds: Vec<Hold>,
     /// Since when something stands still, or did.
     since: Option<Instant>,
@@ -140,7 +140,7 @@ struct Read {
     dumped: AllDumped,
     /// What was said of stores before their services stood still.
     early: Early,
-    trees: BTreeMap<RepositoryName, TreesKept>,
+    trees: BTreeMap<RepositoryName, ArchivedTrees>,
     trees_took_ms: u64,
     missing: BTreeMap<StoreName, String>,
     uncovered: Vec<String>,
@@ -169,10 +169,10 @@ impl Taking<'_> {
         configuration.extend(side_files.iter().filter_map(|(name, it)| Some((side_path(name), it.archive()?))));
         let early = ask_early(data, spec, &streams, &self.backup_plan.stills).await;
         self.hold(BackupPhase::Streams).await?;
-        let label = self.label.clone();
+        let part = self.part.clone();
         let dumping = {
             let stores = self.stores(&self.backup_plan.streams);
-            let dumping = dumps::dump_all(data, copies, &label, spec, &stores, configuration, &early);
+            let dumping = dumps::dump_all(data, copies, &part, spec, &stores, configuration, &early);
             self.in_time(dumping).await
         };
         let needed = |service: &str| {
@@ -184,7 +184,7 @@ impl Taking<'_> {
         let dumped = dumping?;
         self.hold(BackupPhase::Files).await?;
         let began = tokio::time::Instant::now();
-        let trees = self.in_time(async { Ok(trees::archive(data, copies, &label, &roots).await) }).await?;
+        let trees = self.in_time(async { Ok(trees::archive(data, copies, &part, &roots).await) }).await?;
         let trees_took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(Read { roots, dumped, early, trees, trees_took_ms, missing, uncovered, beside, side_files })
     }
@@ -246,9 +246,10 @@ impl Taking<'_> {
 
     async fn write_copy(&self, copy: &Copy, read: &Read, cause: Cause) -> Result<There, String> {
         let manifest = self.manifest(&copy.name, read, cause)?;
-        let written = copy.repository.write_set(&self.label, &manifest).await.map_err(|error| error.to_string())?;
-        let sets = copy.repository.set(&self.label.backup).await;
-        let sets = sets.map_err(|error| format!("it could not be read back: {error}"))?;
+        let bytes = serde_json::to_vec(&manifest).expect("a manifest has text keys only, so it is JSON");
+        let written = copy.repository.write_set(&self.part, bytes).await.map_err(|error| crate::chain(&error))?;
+        let sets = repositories::sets_of(&copy.repository, &self.part.backup).await;
+        let sets = sets.map_err(|error| format!("it could not be read back: {}", crate::chain(&error)))?;
         let is_it = |set: &&SetRecord| set.set == written && set.read_manifest().as_ref() == Ok(&manifest);
         match sets.iter().find(is_it) {
             Some(set) => Ok(There { snapshots: Some(set.snapshots()), manifest }),

@@ -7,11 +7,12 @@ use super::compare::hashed;
 use super::fill::{Filling, of_host, services_of};
 use super::source::{Opened, pick};
 use super::stages::starting;
+use super::trees::{Tree, TreeOrigin};
 use super::{DataError, DataWork};
 use crate::ledger::{RestorePhase, Settled};
 use crate::perform::allow::allow;
 use crate::perform::work::Finish;
-use crate::repositories::{BucketFound, Repository, Tree, TreeOrigin};
+use crate::repositories::{self, s3_address};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{Bucket, Kept, Manifest, Part, Root, Store, root_path};
 use fleet_core::grammar::count;
@@ -19,8 +20,9 @@ use fleet_core::host_policy::Reaches;
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use fleet_repository::SetRecord;
+use fleet_repository::bucket::Looked;
+use fleet_repository::client::RepositoryClient;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
@@ -93,17 +95,17 @@ pub async fn fill(
 
 async fn put(
     data: &DataWork<'_>,
-    repository: &Arc<dyn Repository>,
+    repository: &RepositoryClient,
     set: &SetRecord,
     part: &Part,
     bucket: &Bucket,
 ) -> Result<(), DataError> {
     let told = data.told(&format!("filling the bucket of {}", part.store));
-    repository.fill_bucket(set, &root(part)?.path, bucket, &told).await?;
+    repository.fill_bucket(set, &root(part)?.path, s3_address(bucket), &told).await?;
     Ok(())
 }
 
-async fn look(repository: &Arc<dyn Repository>, part: &Part, bucket: &Bucket) -> Result<BucketFound, DataError> {
+async fn look(repository: &RepositoryClient, part: &Part, bucket: &Bucket) -> Result<Looked, DataError> {
     let below = format!("{}/", root(part)?.path);
     let sample: BTreeMap<String, String> = match &part.kept {
         Kept::Files { sample, .. } => sample
@@ -112,7 +114,7 @@ async fn look(repository: &Arc<dyn Repository>, part: &Part, bucket: &Bucket) ->
             .collect(),
         Kept::Stream { .. } => BTreeMap::new(),
     };
-    Ok(repository.look_at_bucket(bucket, &sample).await?)
+    Ok(repository.look_at_bucket(s3_address(bucket), sample).await?)
 }
 
 fn root(part: &Part) -> Result<&Root, DataError> {
@@ -152,7 +154,7 @@ pub async fn expect_unused(data: &DataWork<'_>, opened: &Opened, to: &Rendered) 
     let outside = to.stores.iter().filter(|(_, store)| store.bucket().is_some_and(|it| it.service.is_none()));
     for (name, store) in outside {
         let bucket = reached(data, &to.spec, name, store).await?;
-        let found = opened.repository.look_at_bucket(&bucket, &BTreeMap::new()).await?;
+        let found = opened.repository.look_at_bucket(s3_address(&bucket), BTreeMap::new()).await?;
         if found.objects > 0 {
             let (place, objects) = (bucket.place(), count(found.objects, "object"));
             let reason = format!("{place} has {objects}; nothing is restored over what others may have there");
@@ -195,7 +197,7 @@ pub async fn put_back(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
 }
 
 /// The safety backup of this order, where it can be read.
-async fn safety(data: &DataWork<'_>) -> Result<(Arc<dyn Repository>, SetRecord, Manifest), DataError> {
+async fn safety(data: &DataWork<'_>) -> Result<(RepositoryClient, SetRecord, Manifest), DataError> {
     let mut last = "none was wanted".to_owned();
     for copy in data.journal().safety {
         let Ok(made) = &copy.result else { continue };
@@ -206,7 +208,7 @@ async fn safety(data: &DataWork<'_>) -> Result<(Arc<dyn Repository>, SetRecord, 
                 continue;
             }
         };
-        match repository.set(&made.backup).await {
+        match repositories::sets_of(&repository, &made.backup).await {
             Ok(sets) => {
                 let found = pick(sets, &made.backup, copy.snapshots.as_ref());
                 if let Ok(set) = found

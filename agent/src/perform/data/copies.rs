@@ -2,13 +2,13 @@
 
 use super::source::{PickError, pick};
 use super::{DataError, DataWork};
-use crate::repositories::{Repository, RepositoryError};
+use crate::repositories;
 use fleet_core::backup::{CopyMade, Manifest, Snapshots};
 use fleet_core::names::{BackupId, RepositoryName, StoreName};
 use fleet_repository::SetRecord;
+use fleet_repository::client::{RepositoryClient, RepositoryError};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// Copies that are being made, and those that have come to an end.
 pub struct Copies {
@@ -18,7 +18,7 @@ pub struct Copies {
 
 pub struct Copy {
     pub name: RepositoryName,
-    pub repository: Arc<dyn Repository>,
+    pub repository: RepositoryClient,
     /// The bytes of each store in the newest backup that is there.
     pub previous: BTreeMap<StoreName, u64>,
 }
@@ -31,7 +31,7 @@ impl Copies {
         for (name, looked) in join_all(opening).await {
             match looked {
                 Ok(Looked::There(made)) => copies.done(&name, *made),
-                Ok(Looked::Open(copy)) => copies.open.push(copy),
+                Ok(Looked::Open(copy)) => copies.open.push(*copy),
                 Err(error) => copies.lose(&name, &crate::chain(&error)),
             }
         }
@@ -56,7 +56,7 @@ impl Copies {
     }
 
     pub fn lose_all(&mut self, lost: &[RepositoryError]) {
-        lost.iter().for_each(|error| self.lose(&error.repository, &error.to_string()));
+        lost.iter().for_each(|error| self.lose(&error.repository, &crate::chain(error)));
     }
 
     /// No copy that is still open will be, for the same reason.
@@ -79,13 +79,13 @@ pub struct There {
 
 enum Looked {
     There(Box<There>),
-    Open(Copy),
+    Open(Box<Copy>),
 }
 
 async fn looked(data: &DataWork<'_>, name: &RepositoryName, id: &BackupId) -> Result<Looked, DataError> {
     let repository = data.repository(name, &data.order.instance).await?;
-    repository.make().await?;
-    let sets = repository.sets().await?;
+    repository.create().await?;
+    let sets = repositories::sets(&repository).await?;
     match pick(sets.clone(), id, None) {
         Ok(set) => return there(data, &set).map(|there| Looked::There(Box::new(there))),
         Err(PickError::Missing { .. }) => {}
@@ -96,7 +96,8 @@ async fn looked(data: &DataWork<'_>, name: &RepositoryName, id: &BackupId) -> Re
     }
     repository.resume().await?;
     let previous = sets.iter().rev().find_map(|set| sizes(set, data));
-    Ok(Looked::Open(Copy { name: name.clone(), repository, previous: previous.unwrap_or_default() }))
+    let previous = previous.unwrap_or_default();
+    Ok(Looked::Open(Box::new(Copy { name: name.clone(), repository, previous })))
 }
 
 /// A backup that this order has made before, told from one that somebody else has put there under its id.

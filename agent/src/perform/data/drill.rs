@@ -13,7 +13,6 @@ use super::{DataError, DataWork, OrderEnd, sandboxes, side_plan, undo};
 use crate::clock;
 use crate::perform::allow::allow;
 use crate::perform::work::Finish;
-use crate::repositories::Label;
 use data_encoding::HEXLOWER;
 use fleet_core::app::{Rendered, sandbox};
 use fleet_core::backup::{
@@ -55,8 +54,10 @@ pub async fn drill(data: &DataWork<'_>, from: &BackupSource, privileges: Privile
     let came = evaluate(data, from, began, verdict);
     if let Some(DataResult::Drill(DrillMade { proof, .. })) = &came.made {
         data.work.say("noting what was found");
-        let label = Label { backup: from.backup.clone(), host: data.context().host.clone(), at: proof.at };
-        opened.repository.write_proof(&label, proof).await?;
+        let part =
+            fleet_repository::Part { backup: from.backup.clone(), host: data.context().host.clone(), time: proof.at };
+        let proof = serde_json::to_vec(proof).expect("a proof has text keys only, so it is JSON");
+        opened.repository.write_proof(&part, proof).await?;
     }
     Ok(came)
 }
@@ -173,7 +174,7 @@ async fn files(
         let mut left_out = 0;
         for (path, to) in &places {
             make(to)?;
-            let restored = opened.repository.restore(&opened.set, path, to, opened.privileges, &told).await?;
+            let restored = opened.repository.restore_files(&opened.set, (path, to), opened.privileges, &told).await?;
             left_out += restored.left_out;
         }
         let (compared, sample) = (sample.len(), sample.clone());

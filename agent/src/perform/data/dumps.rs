@@ -8,7 +8,6 @@ use super::copies::Copies;
 use super::tee::Tee;
 use super::{DataError, DataWork};
 use crate::clock;
-use crate::repositories::{Ahead, Label, StreamsKept};
 use crate::runtime::{DumpStream, RuntimeError};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
@@ -18,6 +17,8 @@ use fleet_core::backup::{
 };
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::spec::InstanceSpec;
+use fleet_repository::worker::StreamSpec;
+use fleet_repository::{ArchivedStreams, Part};
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -43,7 +44,7 @@ pub struct Dumped {
 #[derive(Debug, Default)]
 pub struct AllDumped {
     pub stores: BTreeMap<StoreName, Dumped>,
-    pub kept: BTreeMap<RepositoryName, StreamsKept>,
+    pub kept: BTreeMap<RepositoryName, ArchivedStreams>,
 }
 
 /// Something that is read as a stream.
@@ -56,7 +57,7 @@ enum Planned<'a> {
 pub async fn dump_all(
     data: &DataWork<'_>,
     copies: &mut Copies,
-    label: &Label,
+    part: &Part,
     spec: &InstanceSpec,
     stores: &[(&StoreName, &Store)],
     configuration: BTreeMap<String, Vec<u8>>,
@@ -67,9 +68,10 @@ pub async fn dump_all(
     let mut planned: Vec<(String, Planned<'_>)> = texts.chain(streams).collect();
     // As paths are ordered: part by part.
     planned.sort_by(|(a, _), (b, _)| a.split('/').cmp(b.split('/')));
-    let ahead = planned.iter().map(|(path, planned)| Ahead { path: path.clone(), bytes: size(planned, copies) });
-    let ahead: Vec<Ahead> = ahead.collect();
-    let mut tee = Tee::open(copies, label, &ahead).await?;
+    let spec_of =
+        |(path, planned): &(String, Planned<'_>)| StreamSpec { name: path.clone(), expected: size(planned, copies) };
+    let specs: Vec<StreamSpec> = planned.iter().map(spec_of).collect();
+    let mut tee = Tee::open(copies, part, &specs).await?;
     let mut all = AllDumped::default();
     for (_, planned) in &planned {
         let read = match planned {
@@ -137,9 +139,9 @@ async fn feed(
 }
 
 /// The first store of which a copy has something else than what went out.
-fn differing<'a>(sent: &'a BTreeMap<StoreName, Dumped>, kept: &StreamsKept) -> Option<&'a StoreName> {
+fn differing<'a>(sent: &'a BTreeMap<StoreName, Dumped>, kept: &ArchivedStreams) -> Option<&'a StoreName> {
     let is_same = |(name, dumped): &(&StoreName, &Dumped)| {
-        let arrived = kept.streams.get(&stream_path(name));
+        let arrived = kept.stream(&stream_path(name));
         arrived.is_some_and(|arrived| arrived.bytes == dumped.bytes && arrived.sha256 == dumped.sha256)
     };
     sent.iter().find(|pair| !is_same(pair)).map(|(name, _)| name)
@@ -257,7 +259,7 @@ pub fn configuration(spec: &InstanceSpec, bundle: Option<Vec<u8>>) -> BTreeMap<S
 /// Where the release itself is kept.
 pub const BUNDLE: &str = "config/release.bundle";
 
-/// When a store was read, in words of the manifest.
-pub fn label(data: &DataWork<'_>) -> Label {
-    Label { backup: data.backup_id(), host: data.context().host.clone(), at: clock::now() }
+/// Returns whose snapshots this order writes, as of now.
+pub fn part(data: &DataWork<'_>) -> Part {
+    Part { backup: data.backup_id(), host: data.context().host.clone(), time: clock::now() }
 }

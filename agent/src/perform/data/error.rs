@@ -4,8 +4,8 @@ use crate::ledger::LedgerError;
 use crate::perform::allow::Forbidden;
 use crate::perform::prepare::PrepareError;
 use crate::perform::work::WorkError;
-use crate::repositories::{RepositoryError, Trouble};
 use crate::runtime::RuntimeError;
+use fleet_repository::client::RepositoryError;
 use std::io;
 use std::path::PathBuf;
 
@@ -49,7 +49,7 @@ impl DataError {
     pub fn is_of_backup(&self) -> bool {
         match self {
             Self::BadBackup(_) => true,
-            Self::Repository(error) => error.trouble == Trouble::Damaged,
+            Self::Repository(error) => error.is_damage(),
             Self::Unfit(_)
             | Self::Failed(_)
             | Self::Store { .. }

@@ -10,7 +10,6 @@ use super::stages::starting;
 use super::{DataError, DataWork, bucket};
 use crate::perform::allow::allow_spec;
 use crate::perform::work::{Finish, WorkError};
-use crate::repositories::RepositoryError;
 use crate::runtime::RuntimeError;
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
@@ -22,10 +21,12 @@ use fleet_core::names::StoreName;
 use fleet_core::order::PowerRequest;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::steps_for_power;
+use fleet_repository::client::RepositoryError;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Progress is said after so many bytes more.
 const NOTEWORTHY: u64 = 4_000_000;
@@ -132,11 +133,12 @@ async fn load(
     let tool = load_tool(store, spec).ok_or_else(|| of_host(name, "it has no tool that loads it"))?;
     data.work.say(format!("loading {name}"));
     run_all(data, &prepare_tools(store), spec).await.map_err(|error| of_host(name, &crate::chain(&error)))?;
-    let kept = opened.repository.read(&opened.set, path).await?;
+    let kept = opened.repository.read_stream_of(&opened.set, path).await?;
     let (checked, broken) = checked(kept, filling.part.bytes, sha256, data, name);
     let loaded = data.context().runtime.load(&tool, spec, checked).await;
     // What came out of the repository was not what went in, or did not come: that is the reason, whatever the tool says of it.
-    if let Some(broken) = broken.borrow().clone() {
+    let broken = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(broken) = broken {
         return Err(match broken {
             Broken::Differs(reason) => DataError::BadBackup(format!("the store `{name}`: {reason}")),
             Broken::Unread(error) => error.into(),
@@ -171,13 +173,13 @@ async fn run_all(data: &DataWork<'_>, tools: &[Tool], spec: &InstanceSpec) -> Re
 }
 
 /// Why a stream did not come as it was kept.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Broken {
     Differs(String),
     Unread(RepositoryError),
 }
 
-type Reason = tokio::sync::watch::Receiver<Option<Broken>>;
+type Reason = Arc<Mutex<Option<Broken>>>;
 
 /// The stream as a tool reads it, which fails where it is not what the manifest says, as soon as that is known.
 fn checked(
@@ -187,7 +189,8 @@ fn checked(
     data: &DataWork<'_>,
     name: &StoreName,
 ) -> (BoxStream<'static, Result<Bytes, String>>, Reason) {
-    let (broken, reason) = tokio::sync::watch::channel(None);
+    let reason = Reason::default();
+    let broken = Arc::clone(&reason);
     let (told, sha256) = (data.told(&format!("loading {name}")), sha256.to_owned());
     let begin = (Some(kept), Sha256::new(), 0_u64, 0_u64, broken);
     let stream = stream::unfold(begin, move |(kept, mut hash, mut so_far, mut said, broken)| {
@@ -204,7 +207,10 @@ fn checked(
                     }
                     return Some((Ok(piece), (Some(kept), hash, so_far, said, broken)));
                 }
-                Some(Err(error)) => (Broken::Unread(error.clone()), error.to_string()),
+                Some(Err(error)) => {
+                    let text = crate::chain(&error);
+                    (Broken::Unread(error), text)
+                }
                 None => {
                     let found = HEXLOWER.encode(&hash.clone().finalize());
                     if found == sha256 && so_far == bytes {
@@ -217,7 +223,7 @@ fn checked(
                     (Broken::Differs(text.clone()), text)
                 }
             };
-            broken.send_replace(Some(why));
+            *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
             Some((Err(text), (None, hash, so_far, said, broken)))
         }
     });

@@ -17,7 +17,7 @@ pub async fn forget(
     }
     data.work.say(format!("forgetting {} in {from}", count(backups.len(), "backup")));
     let repository = data.repository(from, &data.order.instance).await?;
-    let backups: Vec<BackupId> = backups.iter().cloned().collect();
-    repository.forget(&backups).await?;
-    Ok(OrderEnd::done(DataResult::Forgotten(backups)))
+    repository.forget(backups.clone()).await?;
+    repository.prune().await?;
+    Ok(OrderEnd::done(DataResult::Forgotten(backups.iter().cloned().collect())))
 }

@@ -2,14 +2,13 @@
 
 use super::{DataError, DataWork};
 use crate::perform::allow::{allow, allow_where};
-use crate::repositories::Repository;
 use crate::runtime::RootFound;
 use fleet_core::backup::{LocationAccess, MountedFrom, RepositoryAccess, Store};
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{InstanceName, RepositoryName, StoreName};
 use fleet_core::spec::InstanceSpec;
+use fleet_repository::client::RepositoryClient;
 use std::path::Path;
-use std::sync::Arc;
 
 impl DataWork<'_> {
     /// The way into a repository that came beside the order.
@@ -29,7 +28,7 @@ impl DataWork<'_> {
     }
 
     /// The repository behind it, if the host's people let backups be kept there. There is no other way to open one.
-    pub async fn repository(&self, name: &RepositoryName, of: &InstanceName) -> Result<Arc<dyn Repository>, DataError> {
+    pub async fn repository(&self, name: &RepositoryName, of: &InstanceName) -> Result<RepositoryClient, DataError> {
         let access = self.access(name, of)?;
         allow(self.context(), &Reaches::of_repository(access)).await?;
         Ok(self.context().repositories.open(access, self.open.limit_rate))

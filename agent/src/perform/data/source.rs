@@ -2,22 +2,22 @@
 
 use super::dumps::BUNDLE;
 use super::{DataError, DataWork};
-use crate::repositories::Repository;
+use crate::repositories;
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Placement, Rendered};
 use fleet_core::backup::{BackupSource, Manifest, Privileges, Snapshots};
 use fleet_core::names::BackupId;
 use fleet_render::RenderError;
 use fleet_repository::SetRecord;
+use fleet_repository::client::RepositoryClient;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// A release's bundle is no larger.
 const BUNDLE_LIMIT: usize = fleet_core::app::ENCODED_LIMIT;
 
 /// A backup, and where it is.
 pub struct Opened {
-    pub repository: Arc<dyn Repository>,
+    pub repository: RepositoryClient,
     pub set: SetRecord,
     pub manifest: Manifest,
     /// What becomes of privileged bits, as the order says.
@@ -54,7 +54,7 @@ pub fn pick(sets: Vec<SetRecord>, backup: &BackupId, noted: Option<&Snapshots>) 
 pub async fn open(data: &DataWork<'_>, source: &BackupSource, privileges: Privileges) -> Result<Opened, DataError> {
     data.work.say(format!("looking for the backup {} in {}", source.backup, source.repository));
     let repository = data.repository(&source.repository, &source.instance).await?;
-    let sets = repository.set(&source.backup).await?;
+    let sets = repositories::sets_of(&repository, &source.backup).await?;
     let set = pick(sets, &source.backup, source.snapshots.as_ref()).map_err(|error| match error {
         PickError::Ambiguous { .. } => DataError::Unfit(format!("{}: {error}", source.repository)),
         PickError::Replaced { .. } => DataError::BadBackup(format!("{}: {error}", source.repository)),
@@ -90,7 +90,7 @@ impl Opened {
 
     /// A stream that fits into memory; none where it cannot be had.
     pub async fn small(&self, path: &str) -> Option<Vec<u8>> {
-        let mut stream = self.repository.read(&self.set, path).await.ok()?;
+        let mut stream = self.repository.read_stream_of(&self.set, path).await.ok()?;
         let mut bytes = Vec::new();
         while let Some(piece) = stream.next().await {
             bytes.extend_from_slice(&piece.ok()?);

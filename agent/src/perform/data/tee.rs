@@ -4,38 +4,40 @@
 
 use super::DataError;
 use super::copies::Copies;
-use crate::repositories::{ActivityCounter, Ahead, Label, RepositoryError, StreamsKept, StreamsWriter, Trouble};
 use bytes::Bytes;
 use fleet_core::names::RepositoryName;
+use fleet_repository::client::{RepositoryError, StreamsUpload};
+use fleet_repository::worker::{Progress, StreamSpec, WorkerError, while_it_moves};
+use fleet_repository::{ArchivedStreams, Part};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
-use std::pin::pin;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// A copy whose repository has not moved for so long has failed: the others, and what stands still, do not wait for it.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// The writers of all copies that are well.
+/// The uploads of all copies that are well.
 pub struct Tee {
-    writers: Vec<Writing>,
+    uploads: Vec<Upload>,
     pub lost: Vec<RepositoryError>,
 }
 
-type Opened = Result<Box<dyn StreamsWriter>, RepositoryError>;
+type Opened = Result<StreamsUpload, RepositoryError>;
 
-struct Writing {
+struct Upload {
     name: RepositoryName,
-    writer: Box<dyn StreamsWriter>,
-    activity: ActivityCounter,
+    streams: StreamsUpload,
+    progress: watch::Receiver<Progress>,
 }
 
 impl Tee {
     /// Begins the snapshot of streams in each copy.
-    pub async fn open(copies: &mut Copies, label: &Label, ahead: &[Ahead]) -> Result<Self, DataError> {
+    pub async fn open(copies: &mut Copies, part: &Part, streams: &[StreamSpec]) -> Result<Self, DataError> {
         let opening = copies.open.iter().map(async |copy| {
-            let still = ActivityCounter::of(|| 0);
-            let opened = while_it_moves(&copy.name, &still, copy.repository.streams(label, ahead)).await;
+            let opening = copy.repository.archive_streams(part, streams.to_vec());
+            let opened = timeout(PATIENCE, opening).await.unwrap_or_else(|_| Err(stuck(&copy.name)));
             (copy.name.clone(), opened)
         });
         let opened = join_all(opening).await;
@@ -43,12 +45,12 @@ impl Tee {
     }
 
     fn of(opened: Vec<(RepositoryName, Opened)>) -> Result<Self, DataError> {
-        let mut tee = Self { writers: Vec::new(), lost: Vec::new() };
+        let mut tee = Self { uploads: Vec::new(), lost: Vec::new() };
         for (name, opened) in opened {
             match opened {
-                Ok(writer) => {
-                    let activity = writer.activity();
-                    tee.writers.push(Writing { name, writer, activity });
+                Ok(streams) => {
+                    let progress = streams.progress();
+                    tee.uploads.push(Upload { name, streams, progress });
                 }
                 Err(error) => tee.lost.push(error),
             }
@@ -58,44 +60,45 @@ impl Tee {
     }
 
     pub async fn bytes(&mut self, bytes: &Bytes) -> Result<(), DataError> {
-        let writing = self.writers.iter_mut().map(async |Writing { name, writer, activity }| {
-            while_it_moves(name, activity, writer.bytes(bytes.clone())).await.err()
-        });
-        let failed: Vec<_> = join_all(writing).await;
+        let sending = self
+            .uploads
+            .iter_mut()
+            .map(async |Upload { name, streams, progress }| in_time(name, progress, streams.send(bytes)).await.err());
+        let failed: Vec<_> = join_all(sending).await;
         self.keep(failed)
     }
 
     pub async fn end(&mut self) -> Result<(), DataError> {
         let ending = self
-            .writers
+            .uploads
             .iter_mut()
-            .map(async |Writing { name, writer, activity }| while_it_moves(name, activity, writer.end()).await.err());
+            .map(async |Upload { name, streams, progress }| in_time(name, progress, streams.end_stream()).await.err());
         let failed: Vec<_> = join_all(ending).await;
         self.keep(failed)
     }
 
     /// Writes the snapshot of each copy.
-    pub async fn finish(mut self) -> (BTreeMap<RepositoryName, StreamsKept>, Vec<RepositoryError>) {
-        let finishing = self.writers.drain(..).map(async |Writing { name, writer, activity }| {
-            let kept = while_it_moves(&name, &activity, writer.finish()).await;
-            (name, kept)
+    pub async fn finish(mut self) -> (BTreeMap<RepositoryName, ArchivedStreams>, Vec<RepositoryError>) {
+        let finishing = self.uploads.drain(..).map(async |Upload { name, streams, mut progress }| {
+            let archived = in_time(&name, &mut progress, streams.finish()).await;
+            (name, archived)
         });
-        let mut kept = BTreeMap::new();
+        let mut all = BTreeMap::new();
         for (name, finished) in join_all(finishing).await {
             match finished {
-                Ok(streams) => drop(kept.insert(name, streams)),
+                Ok(archived) => drop(all.insert(name, archived)),
                 Err(error) => self.lost.push(error),
             }
         }
-        (kept, self.lost)
+        (all, self.lost)
     }
 
     /// Goes on without the copies that failed, if any is left.
     fn keep(&mut self, failed: Vec<Option<RepositoryError>>) -> Result<(), DataError> {
         let mut failed = failed.into_iter();
-        self.writers.retain(|_| match failed.next().flatten() {
+        self.uploads.retain(|_| match failed.next().flatten() {
             Some(error) => {
-                tracing::warn!(%error, "a copy of the backup failed");
+                tracing::warn!(error = crate::chain(&error), "a copy of the backup failed");
                 self.lost.push(error);
                 false
             }
@@ -105,88 +108,86 @@ impl Tee {
     }
 
     fn any(&self) -> Result<(), DataError> {
-        match self.writers.is_empty() {
-            true => Err(DataError::Failed(all(&self.lost))),
-            false => Ok(()),
-        }
+        if self.uploads.is_empty() { Err(DataError::Failed(all(&self.lost))) } else { Ok(()) }
     }
 }
 
-/// All reasons, in one line.
+/// Returns all reasons in one line.
 pub fn all(lost: &[RepositoryError]) -> String {
-    lost.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    lost.iter().map(|error| crate::chain(error)).collect::<Vec<_>>().join("; ")
 }
 
 /// Waits as long as the repository gets further, however slowly.
-async fn while_it_moves<T>(
+async fn in_time<T>(
     name: &RepositoryName,
-    activity: &ActivityCounter,
+    progress: &mut watch::Receiver<Progress>,
     asked: impl Future<Output = Result<T, RepositoryError>>,
 ) -> Result<T, RepositoryError> {
-    let mut asked = pin!(asked);
-    loop {
-        let last = activity.beat();
-        if let Ok(answered) = timeout(PATIENCE, &mut asked).await {
-            return answered;
-        }
-        if activity.beat() == last {
-            return Err(RepositoryError {
-                repository: name.clone(),
-                doing: "keep a stream".to_owned(),
-                reason: format!("it has not moved for {} s", PATIENCE.as_secs()),
-                trouble: Trouble::Other,
-            });
-        }
-    }
+    while_it_moves(PATIENCE, progress, asked).await.unwrap_or_else(|| Err(stuck(name)))
+}
+
+fn stuck(name: &RepositoryName) -> RepositoryError {
+    RepositoryError { repository: name.clone(), doing: "keep a stream".to_owned(), source: WorkerError::Idle(PATIENCE) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use fleet_repository::client::WorkerSession;
+    use fleet_repository::worker::{Answer, Next};
+    use futures_util::future::{BoxFuture, FutureExt};
     use tokio::time::{Instant, sleep};
 
     /// A repository that takes so many seconds for each piece, and moves meanwhile, or does not.
     struct Slow {
         seconds: u64,
         moves: bool,
-        beats: Arc<AtomicU64>,
+        progress: watch::Sender<Progress>,
     }
 
     impl Slow {
         async fn work(&self) {
             for _ in 0..self.seconds {
                 sleep(Duration::from_secs(1)).await;
-                self.beats.fetch_add(u64::from(self.moves), Ordering::Relaxed);
+                if self.moves {
+                    self.progress.send_modify(|progress| progress.moves += 1);
+                }
             }
         }
     }
 
-    #[tonic::async_trait]
-    impl StreamsWriter for Slow {
-        fn activity(&self) -> ActivityCounter {
-            let beats = Arc::clone(&self.beats);
-            ActivityCounter::of(move || beats.load(Ordering::Relaxed))
+    impl WorkerSession for Slow {
+        fn progress(&self) -> watch::Receiver<Progress> {
+            self.progress.subscribe()
         }
-        async fn bytes(&mut self, _: Bytes) -> Result<(), RepositoryError> {
-            self.work().await;
-            Ok(())
+
+        fn send<'a>(&'a mut self, _: &'a [u8]) -> BoxFuture<'a, Result<(), WorkerError>> {
+            self.work().map(Ok).boxed()
         }
-        async fn end(&mut self) -> Result<(), RepositoryError> {
-            self.work().await;
-            Ok(())
+
+        fn end_stream(&mut self) -> BoxFuture<'_, Result<(), WorkerError>> {
+            self.work().map(Ok).boxed()
         }
-        async fn finish(self: Box<Self>) -> Result<StreamsKept, RepositoryError> {
-            self.work().await;
-            Ok(StreamsKept::default())
+
+        fn next(&mut self) -> BoxFuture<'_, Result<Next, WorkerError>> {
+            panic!("nothing is read")
+        }
+
+        fn answer(self: Box<Self>) -> BoxFuture<'static, Result<Answer, WorkerError>> {
+            async move {
+                self.work().await;
+                let snapshot = "0".repeat(64).parse().expect("64 digits");
+                Ok(Answer::Streams(ArchivedStreams { snapshot, streams: Vec::new(), added: 0 }))
+            }
+            .boxed()
         }
     }
 
     fn tee(copies: &[(&str, u64, bool)]) -> Tee {
         let open = |(name, seconds, moves): &(&str, u64, bool)| {
-            let slow = Slow { seconds: *seconds, moves: *moves, beats: Arc::default() };
-            (name.parse().expect("a name"), Ok(Box::new(slow) as Box<dyn StreamsWriter>))
+            let slow = Slow { seconds: *seconds, moves: *moves, progress: watch::Sender::new(Progress::default()) };
+            let name: RepositoryName = name.parse().expect("a name");
+            (name.clone(), Ok(StreamsUpload::new(name, Box::new(slow))))
         };
         Tee::of(copies.iter().map(open).collect()).expect("they are open")
     }
@@ -201,7 +202,7 @@ mod tests {
         let (kept, lost) = tee.finish().await;
         assert_eq!(kept.keys().map(ToString::to_string).collect::<Vec<_>>(), ["fast", "slow"]);
         let reasons = all(&lost);
-        assert!(reasons.contains("`hangs`") && reasons.contains("has not moved for 240 s"), "{reasons}");
+        assert!(reasons.contains("`hangs`") && reasons.contains("nothing moved for 240 s"), "{reasons}");
     }
 
     #[tokio::test(start_paused = true)]

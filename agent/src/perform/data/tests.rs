@@ -6,6 +6,7 @@ mod drills;
 mod empty;
 mod faults;
 mod harness;
+mod in_process;
 mod keeping;
 mod lab;
 mod left;
@@ -20,7 +21,6 @@ mod sandbox;
 mod sandboxes;
 mod shared;
 mod stories;
-mod streams;
 mod volumes;
 #[path = "../../../../repository/tests/common/watched.rs"]
 mod watched;

@@ -2,12 +2,40 @@
 
 use super::copies::Copies;
 use super::{DataError, DataWork, bucket};
-use crate::repositories::{Label, Tree, TreeOrigin, TreesKept};
-use fleet_core::backup::{Root, Store, root_path};
+use crate::repositories::s3_address;
+use fleet_core::backup::{Bucket, Root, Store, root_path};
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::spec::InstanceSpec;
+use fleet_repository::{ArchivedTrees, BucketTree, Part, Trees};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// So many files of a backup are hashed, for drills.
+const SAMPLE: usize = 100;
+
+/// A folder on this host or a bucket, and its path in the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tree {
+    pub from: TreeOrigin,
+    pub root: Root,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TreeOrigin {
+    Folder(PathBuf),
+    /// Its endpoint is one that this host reaches.
+    Bucket(Bucket),
+}
+
+impl TreeOrigin {
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(path) => Some(path),
+            Self::Bucket(_) => None,
+        }
+    }
+}
 
 /// The folders of each store, found before anything is read.
 #[derive(Debug, Default)]
@@ -47,25 +75,40 @@ pub async fn find(
 pub async fn archive(
     data: &DataWork<'_>,
     copies: &mut Copies,
-    label: &Label,
+    part: &Part,
     roots: &Roots,
-) -> BTreeMap<RepositoryName, TreesKept> {
-    let trees: Vec<Tree> = roots.of_store.values().flatten().cloned().collect();
-    if trees.is_empty() {
+) -> BTreeMap<RepositoryName, ArchivedTrees> {
+    let asked = asked(roots.of_store.values().flatten());
+    if asked.trees.is_empty() && asked.buckets.is_empty() {
         return BTreeMap::new();
     }
+    // Any number will do, if it is another each time: over time all files are looked at.
+    let asked = Trees { sample: SAMPLE, seed: part.time.0, ..asked };
     data.work.say("reading files");
     let told = data.told("reading files");
     let archiving = copies.open.iter().map(async |copy| {
-        let kept = copy.repository.trees(label, &trees, &told).await;
+        let kept = copy.repository.archive_trees(part, asked.clone(), &told).await;
         (copy.name.clone(), kept)
     });
     let mut all = BTreeMap::new();
     for (name, kept) in join_all(archiving).await {
         match kept {
             Ok(kept) => drop(all.insert(name, kept)),
-            Err(error) => copies.lose(&name, &error.to_string()),
+            Err(error) => copies.lose(&name, &crate::chain(&error)),
         }
     }
     all
+}
+
+/// Returns what is asked of a repository to archive.
+fn asked<'a>(all: impl Iterator<Item = &'a Tree>) -> Trees {
+    let mut asked = Trees::default();
+    for Tree { from, root } in all {
+        let path = root.path.clone();
+        match from {
+            TreeOrigin::Folder(disk) => asked.trees.push(fleet_repository::Tree { disk: disk.clone(), path }),
+            TreeOrigin::Bucket(bucket) => asked.buckets.push(BucketTree { bucket: s3_address(bucket), path }),
+        }
+    }
+    asked
 }

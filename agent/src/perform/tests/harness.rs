@@ -8,14 +8,16 @@ use crate::link::{OpenSet, Unknown};
 use crate::path_resolver::PathResolver;
 use crate::perform::{Drifted, run};
 use crate::policy::LivePolicy;
-use crate::repositories::{Repositories, Repository};
+use crate::repositories::Repositories;
 use crate::status_board::StatusWriter;
 use fleet_core::app::Bundle;
-use fleet_core::backup::RepositoryAccess;
 use fleet_core::facts::{DriftRule, Running};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Action, Goal, Order, Outcome, PowerRequest, Release, order_id};
 use fleet_proto::convert::OutgoingOrder;
+use fleet_repository::client::{RepositoryWorkers, WorkerSession};
+use fleet_repository::worker::{Limits, Request, WorkerError};
+use futures_util::future::BoxFuture;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,10 +81,11 @@ pub struct Harness {
 }
 
 /// For whoever never works on data.
-struct NoRepositories;
+#[derive(Debug)]
+struct NoWorkers;
 
-impl Repositories for NoRepositories {
-    fn open(&self, _: &RepositoryAccess, _: Option<u64>) -> Arc<dyn Repository> {
+impl RepositoryWorkers for NoWorkers {
+    fn start(&self, _: Request, _: Limits) -> BoxFuture<'_, Result<Box<dyn WorkerSession>, WorkerError>> {
         panic!("nobody asks for a repository here")
     }
 }
@@ -134,7 +137,7 @@ impl Harness {
             data_dir: self.data_dir(),
             ledger: LedgerHandle::new(ledger),
             runtime: Arc::new(self.runtime.clone()),
-            repositories: Arc::new(NoRepositories),
+            repositories: Repositories::new(Arc::new(NoWorkers), PathBuf::new()),
             bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),
             renderer: fleet_render::Renderer::in_this_process(),
             status_writer: StatusWriter::default(),

@@ -6,7 +6,7 @@ use crate::clock;
 use crate::operators::request::{exhausted, hindered, read, wrong};
 use crate::operators::service::OperatorsService;
 use crate::permits::Permit;
-use crate::repositories::{Opened, RepositoryService, RepositoryServiceError, Which};
+use crate::repositories::{Opened, RepositoryService, RepositoryServiceError, Which, said};
 use fleet_core::backup::{BackupSource, Hold, HoldKind, Kept, Manifest, Part, rough, side_file_note};
 use fleet_core::grammar::{count, verb};
 use fleet_core::names::{InstanceName, OperatorName, RepositoryName};
@@ -171,7 +171,7 @@ async fn verified(
         }
         Ok(report) => (v1::VerifyState::Damaged, damage(&report)),
         Err(error @ RepositoryServiceError::OnItsHost(_)) => (v1::VerifyState::Skipped, error.to_string()),
-        Err(error) => (v1::VerifyState::Damaged, error.to_string()),
+        Err(error) => (v1::VerifyState::Damaged, said(&error)),
     };
     let (repository, instance) = (repository.to_string(), instance.to_string());
     v1::VerifyLine { repository, instance, state: state.into(), text }

@@ -3,9 +3,10 @@
 use super::{Read, Taking};
 use crate::clock;
 use crate::perform::data::dumps::Dumped;
-use crate::repositories::{Tree, TreesKept};
+use crate::perform::data::trees::Tree;
 use fleet_core::backup::{Cause, EngineKind, Kept, Manifest, Part, stream_path};
 use fleet_core::names::{RepositoryName, StoreName};
+use fleet_repository::ArchivedTrees;
 use std::collections::BTreeMap;
 
 impl Taking<'_> {
@@ -22,13 +23,13 @@ impl Taking<'_> {
         let images = settled.rendered.spec.containers.iter().map(|it| (it.service.clone(), it.image.clone()));
         Ok(Manifest {
             format: Manifest::FORMAT,
-            backup: self.label.backup.clone(),
+            backup: self.part.backup.clone(),
             instance: self.data.order.instance.clone(),
-            host: self.label.host.clone(),
+            host: self.part.host.clone(),
             release: settled.release.clone(),
             revision: settled.revision,
             cause,
-            began: self.label.at,
+            began: self.part.time,
             ended: clock::now(),
             values: settled.values.0.clone(),
             images: images.collect(),
@@ -46,7 +47,7 @@ impl Taking<'_> {
         let mut parts = Vec::new();
         if !read.dumped.stores.is_empty() {
             let kept = read.dumped.kept.get(name).ok_or_else(|| lacking("dumps"))?;
-            let all: u64 = kept.streams.values().map(|stream| stream.bytes).sum();
+            let all: u64 = kept.streams.iter().map(|stream| stream.bytes).sum();
             parts.extend(
                 read.dumped
                     .stores
@@ -79,16 +80,16 @@ impl Taking<'_> {
         }
     }
 
-    fn files_part(&self, store: &StoreName, read: &Read, kept: &TreesKept) -> Part {
+    fn files_part(&self, store: &StoreName, read: &Read, kept: &ArchivedTrees) -> Part {
         let trees = &read.roots.of_store[store];
         let roots: Vec<_> = trees.iter().map(|tree| tree.root.clone()).collect();
         let is_below = |path: &str| {
             let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
             roots.iter().any(|root| below(&root.path))
         };
-        let of_roots = roots.iter().filter_map(|root| kept.by_root.get(&root.path));
+        let of_roots = roots.iter().filter_map(|root| kept.size_of(&root.path));
         let (files, bytes) = of_roots.fold((0, 0), |(files, bytes), root| (files + root.files, bytes + root.bytes));
-        let sample = kept.sample.iter().filter(|(path, _)| is_below(path));
+        let sample = kept.hashes().filter(|(path, _)| is_below(path));
         let is_about = |note: &str, tree: &Tree| {
             note.contains(&tree.root.path) || tree.from.folder().is_some_and(|it| note.contains(&*it.to_string_lossy()))
         };
@@ -99,7 +100,7 @@ impl Taking<'_> {
             engine: self.engine(store),
             kept: Kept::Files {
                 files,
-                sample: sample.map(|(path, hash)| (path.clone(), hash.clone())).collect(),
+                sample: sample.map(|(path, hash)| (path.to_owned(), hash.to_owned())).collect(),
                 roots: roots.clone(),
             },
             bytes,

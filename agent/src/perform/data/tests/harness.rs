@@ -9,7 +9,7 @@ use crate::link::OpenSet;
 use crate::path_resolver::PathResolver;
 use crate::perform::{Drifted, run};
 use crate::policy::LivePolicy;
-use crate::repositories::Repository;
+use crate::repositories::{self, Repositories};
 use crate::status_board::StatusWriter;
 use fleet_core::app::Bundle;
 use fleet_core::backup::{BackupSource, Cause, DataAction, DataResult, Kept, Manifest, Others, Privileges};
@@ -19,6 +19,7 @@ use fleet_core::order::{Action, End, Goal, Order, Outcome, Release, order_id};
 use fleet_core::steps::ContainerState;
 use fleet_proto::convert::OutgoingOrder;
 use fleet_repository::SetRecord;
+use fleet_repository::client::ProgressSink;
 use futures_util::StreamExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -122,7 +123,7 @@ impl Harness {
             data_dir: self.data_dir(),
             ledger: LedgerHandle::new(LedgerWriter::open(&self.data_dir()).expect("the ledger opens")),
             runtime: Arc::new(self.lab.clone()),
-            repositories: Arc::new(self.keeping.clone()),
+            repositories: Repositories::new(Arc::new(self.keeping.clone()), PathBuf::new()),
             bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),
             renderer: fleet_render::Renderer::in_this_process(),
             status_writer: StatusWriter::default(),
@@ -230,7 +231,8 @@ impl Harness {
 
     /// The backups that a repository shows to whoever asks.
     pub async fn sets(&self, repository: &str) -> Vec<SetRecord> {
-        self.keeping.plainly(repository, &instance()).sets().await.expect("the repository can be read")
+        let client = self.keeping.plainly(repository, &instance());
+        repositories::sets(&client).await.expect("the repository can be read")
     }
 
     /// What a backup gives back, by reading all of it.
@@ -242,7 +244,7 @@ impl Harness {
         for part in &manifest.parts {
             match &part.kept {
                 Kept::Stream { path, .. } => {
-                    let mut stream = plain.read(set, path).await.map_err(|error| error.to_string())?;
+                    let mut stream = plain.read_stream_of(set, path).await.map_err(|error| error.to_string())?;
                     let mut bytes = Vec::new();
                     while let Some(piece) = stream.next().await {
                         bytes.extend_from_slice(&piece.map_err(|error| error.to_string())?);
@@ -253,8 +255,9 @@ impl Harness {
                 }
                 Kept::Files { roots, .. } => {
                     for root in roots {
-                        let told = crate::repositories::ProgressSink::to(|_| ());
-                        let restored = plain.restore(set, &root.path, scratch.path(), Privileges::Kept, &told).await;
+                        let told = ProgressSink::to(|_| ());
+                        let restored =
+                            plain.restore_files(set, (&root.path, scratch.path()), Privileges::Kept, &told).await;
                         restored.map_err(|error| error.to_string())?;
                     }
                     uploads = Some(files(scratch.path()));

@@ -1,27 +1,20 @@
 //! Repositories without processes of their own: the real thing, on folders that fail when they are told to.
 
+use super::in_process::InProcess;
 use super::lab::LabRuntime;
 pub use super::place_faults::BackendFault;
-use super::place_faults::{PlacePlan, Shared, hangs, pass};
-use super::streams::{Piped, Writing};
-use super::watched::{Call, Watched};
-use crate::repositories::{
-    Ahead, BucketFilled, BucketFound, Label, ProgressSink, Repositories, Repository, RepositoryError, Restored,
-    StreamsWriter, Tree, TreesKept, Trouble, asked_trees, put_back, restore_options, s3_address, trouble_of, words,
-};
-use bytes::Bytes;
-use fleet_core::backup::{Bucket, FilesParent, LocationAccess, Manifest, Privileges, Proof, RepositoryAccess, Secret};
-use fleet_core::names::{BackupId, InstanceName, RepositoryName, SnapshotId};
+use super::place_faults::{PlacePlan, Shared};
+use crate::repositories::Repositories;
+use fleet_core::backup::{FilesParent, LocationAccess, Manifest, Proof, RepositoryAccess, Secret};
+use fleet_core::names::{BackupId, InstanceName};
 use fleet_repository::backend::FolderBackend;
-use fleet_repository::bucket::{Extra, inspect};
-use fleet_repository::worker::Failure;
-use fleet_repository::{ActivityCounter, Backend, Gate, Kind, Part, Prune, Secrets, SetRecord, Stream, Trees};
-use futures_util::stream::{self, BoxStream, StreamExt};
+use fleet_repository::client::{RepositoryClient, RepositoryWorkers, WorkerSession};
+use fleet_repository::worker::{Limits, Request, WorkerError};
+use fleet_repository::{Backend, Part, Secrets};
+use futures_util::future::{BoxFuture, FutureExt};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError};
-use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
 
 /// An empty repository to begin with: deriving its password's key takes a third of a second, so that is done once.
 struct Template {
@@ -99,206 +92,20 @@ impl Keeping {
     }
 
     /// As someone sees it who has nothing to do with the faults.
-    pub fn plainly(&self, name: &str, instance: &InstanceName) -> InProcess {
+    pub fn plainly(&self, name: &str, instance: &InstanceName) -> RepositoryClient {
         let (lab, plans) = (LabRuntime::new(&self.folder), Shared::default());
         let quiet = Self { lab, plans, ..self.clone() };
-        InProcess::new(&quiet, &self.access(name, instance))
+        Repositories::new(Arc::new(quiet), PathBuf::new()).open(&self.access(name, instance), None)
     }
 }
 
-impl Repositories for Keeping {
-    fn open(&self, access: &RepositoryAccess, _: Option<u64>) -> Arc<dyn Repository> {
-        Arc::new(InProcess::new(self, access))
-    }
-}
-
-#[derive(Clone)]
-pub struct InProcess {
-    name: RepositoryName,
-    place: Arc<dyn Backend>,
-    secrets: Secrets,
-    hangs: bool,
-    pub lab: LabRuntime,
-}
-
-impl InProcess {
-    fn new(keeping: &Keeping, access: &RepositoryAccess) -> Self {
-        let LocationAccess::Folder { path } = &access.place else { panic!("only folders are tried here") };
-        let name = access.repository.clone();
-        let (plans, of) = (Arc::clone(&keeping.plans), name.clone());
-        let place = Watched { place: FolderBackend::new(path), ahead: 0, see: move |_: Call<'_>| pass(&plans, &of) };
-        let secrets = Secrets { password: String::new(), master_key: access.master_key.0.clone() };
-        let hangs = hangs(&keeping.plans, &name);
-        Self { name, place: Arc::new(place), secrets, hangs, lab: keeping.lab.clone() }
-    }
-
-    async fn ask<T: Send + 'static>(
-        &self,
-        doing: &str,
-        work: impl FnOnce(&fleet_repository::Repository) -> fleet_repository::Result<T> + Send + 'static,
-    ) -> Result<T, RepositoryError> {
-        self.lab.call().await;
-        let (place, secrets) = (self.place.clone(), self.secrets.clone());
-        let done = spawn_blocking(move || work(&fleet_repository::Repository::open(place, &secrets)?)).await;
-        let done = done.map_err(|error| self.error(doing, &error.to_string()))?;
-        self.lab.call().await;
-        done.map_err(|error| self.error_of(doing, error))
-    }
-
-    /// As it is said of a worker.
-    pub fn error_of(&self, doing: &str, error: fleet_repository::Error) -> RepositoryError {
-        let Failure { kind, text } = error.into();
-        RepositoryError { trouble: trouble_of(kind), ..self.error(doing, &text) }
-    }
-
-    pub fn error(&self, doing: &str, reason: &str) -> RepositoryError {
-        let (doing, reason) = (doing.to_owned(), reason.to_owned());
-        RepositoryError { repository: self.name.clone(), doing, reason, trouble: Trouble::Other }
-    }
-}
-
-fn part(label: &Label) -> Part {
-    Part { backup: label.backup.clone(), host: label.host.clone(), time: label.at }
-}
-
-#[tonic::async_trait]
-impl Repository for InProcess {
-    async fn make(&self) -> Result<(), RepositoryError> {
-        Ok(())
-    }
-
-    async fn resume(&self) -> Result<(), RepositoryError> {
-        self.ask("resume", |it| it.resume().map(|_| ())).await
-    }
-
-    async fn sets(&self) -> Result<Vec<SetRecord>, RepositoryError> {
-        self.ask("list", |it| Ok(it.sets()?.sets)).await
-    }
-
-    async fn set(&self, backup: &BackupId) -> Result<Vec<SetRecord>, RepositoryError> {
-        let id = backup.clone();
-        self.ask("list", move |it| Ok(it.set(&id, fleet_repository::MAX_MANIFEST)?.sets)).await
-    }
-
-    async fn streams(&self, label: &Label, ahead: &[Ahead]) -> Result<Box<dyn StreamsWriter>, RepositoryError> {
-        self.lab.call().await;
-        let (mut senders, mut streams) = (Vec::new(), Vec::new());
-        for Ahead { path, bytes } in ahead {
-            let (sender, receiver) = mpsc::channel(4);
-            senders.push(sender);
-            let reader = Box::new(Piped { receiver, rest: Bytes::new(), has_ended: false });
-            streams.push(Stream { name: path.clone(), expected: *bytes, reader });
+impl RepositoryWorkers for Keeping {
+    fn start(&self, request: Request, _: Limits) -> BoxFuture<'_, Result<Box<dyn WorkerSession>, WorkerError>> {
+        async move {
+            let session: Box<dyn WorkerSession> = Box::new(InProcess::begin(self, request).await);
+            Ok(session)
         }
-        senders.reverse();
-        let (place, secrets, part) = (self.place.clone(), self.secrets.clone(), part(label));
-        if self.hangs {
-            let work = tokio::spawn(async move {
-                let _unread = streams;
-                std::future::pending().await
-            });
-            return Ok(Box::new(Writing { repository: self.clone(), senders, work }));
-        }
-        let work = spawn_blocking(move || {
-            let repository = fleet_repository::Repository::open(place, &secrets)?;
-            repository.archive_streams(&part, streams, &Arc::new(Gate::default()))
-        });
-        Ok(Box::new(Writing { repository: self.clone(), senders, work }))
-    }
-
-    async fn trees(&self, label: &Label, trees: &[Tree], _: &ProgressSink) -> Result<TreesKept, RepositoryError> {
-        self.lab.take_time().await;
-        let trees = Trees { sample: 20, seed: label.at.0, ..asked_trees(trees) };
-        let part = part(label);
-        self.ask("keep files", move |it| {
-            let parent = it.latest(Kind::Files)?.map(|part| part.snapshot);
-            it.archive_trees(&part, &Trees { parent, ..trees }, &Arc::new(Gate::default())).map(words)
-        })
-        .await
-    }
-
-    async fn write_set(&self, label: &Label, manifest: &Manifest) -> Result<SnapshotId, RepositoryError> {
-        let (part, manifest) = (part(label), serde_json::to_vec(manifest).expect("JSON"));
-        self.ask("write the set", move |it| it.write_set(&part, manifest)).await
-    }
-
-    async fn write_proof(&self, label: &Label, proof: &Proof) -> Result<(), RepositoryError> {
-        let (part, proof) = (part(label), serde_json::to_vec(proof).expect("JSON"));
-        self.ask("write the proof", move |it| it.write_proof(&part, proof).map(|_| ())).await
-    }
-
-    async fn read(
-        &self,
-        set: &SetRecord,
-        path: &str,
-    ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError> {
-        let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("read", "no snapshot") };
-        let snapshot = set.snapshots().dumps.ok_or_else(missing)?;
-        let path = path.to_owned();
-        let (bytes, end) = self
-            .ask("read", move |it| {
-                let (mut stream, mut bytes) = (it.read_stream(&snapshot, &path)?, Vec::new());
-                loop {
-                    match stream.next_piece() {
-                        Ok(Some(piece)) => bytes.extend(piece),
-                        Ok(None) => return Ok((bytes, None)),
-                        Err(error) => return Ok((bytes, Some(error))),
-                    }
-                }
-            })
-            .await?;
-        let end = end.map(|error| Err(self.error_of("read on", error)));
-        let pieces: Vec<_> = bytes.chunks(1000).map(|it| Ok(Bytes::copy_from_slice(it))).chain(end).collect();
-        Ok(stream::iter(pieces).boxed())
-    }
-
-    async fn fill_bucket(
-        &self,
-        set: &SetRecord,
-        path: &str,
-        to: &Bucket,
-        _: &ProgressSink,
-    ) -> Result<BucketFilled, RepositoryError> {
-        let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("fill", "no snapshot") };
-        let snapshot = set.snapshots().files.ok_or_else(missing)?;
-        let (path, to) = (path.to_owned(), s3_address(to));
-        let filled = self.ask("fill", move |it| it.fill_bucket(&snapshot, &path, &to, Extra::Remove)).await?;
-        Ok(BucketFilled { objects: filled.objects, bytes: filled.bytes, removed: filled.removed })
-    }
-
-    async fn look_at_bucket(
-        &self,
-        bucket: &Bucket,
-        sample: &BTreeMap<String, String>,
-    ) -> Result<BucketFound, RepositoryError> {
-        let (bucket, sample) = (s3_address(bucket), sample.clone());
-        let found = self.ask("look", move |_| inspect(&bucket, &sample, &ActivityCounter::default())).await?;
-        Ok(BucketFound { objects: found.objects, bytes: found.bytes, wrong: found.wrong })
-    }
-
-    async fn restore(
-        &self,
-        set: &SetRecord,
-        path: &str,
-        to: &Path,
-        privileges: Privileges,
-        _: &ProgressSink,
-    ) -> Result<Restored, RepositoryError> {
-        self.lab.plan().privileges.push(privileges);
-        let missing = || RepositoryError { trouble: Trouble::Damaged, ..self.error("restore", "no snapshot") };
-        let snapshot = set.snapshots().files.ok_or_else(missing)?;
-        let (path, to) = (path.to_owned(), to.to_owned());
-        let restored =
-            self.ask("restore", move |it| it.restore_tree(&snapshot, &path, &to, &restore_options(privileges)));
-        Ok(put_back(restored.await?))
-    }
-
-    async fn forget(&self, backups: &[BackupId]) -> Result<(), RepositoryError> {
-        let backups = backups.iter().cloned().collect();
-        self.ask("forget", move |it| {
-            it.forget(&backups)?;
-            it.prune(Prune::Exclusive).map(|_| ())
-        })
-        .await
+        .boxed()
     }
 }
 
@@ -331,9 +138,10 @@ impl Keeping {
 
     /// Puts a manifest there that nobody made.
     pub async fn write_set(&self, name: &str, backup: &BackupId, manifest: &Manifest) {
-        let (host, at) = ("lab-9".parse().expect("a name"), crate::clock::now());
-        let label = Label { backup: backup.clone(), host, at };
-        self.plainly(name, &super::harness::instance()).write_set(&label, manifest).await.expect("written");
+        let host = "lab-9".parse().expect("a name");
+        let part = Part { backup: backup.clone(), host, time: crate::clock::now() };
+        let manifest = serde_json::to_vec(manifest).expect("JSON");
+        self.plainly(name, &super::harness::instance()).write_set(&part, manifest).await.expect("written");
     }
 
     /// Flips a byte in the middle of each data pack that is not a manifest's.

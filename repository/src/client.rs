@@ -1,0 +1,351 @@
+//! Client of one repository, for agent and coordinator: each request is done by a worker of its own, whose memory is limited and
+//! that ends when the request is dropped.
+//!
+//! Tests put other workers behind [`RepositoryWorkers`].
+
+mod error;
+mod progress;
+mod upload;
+mod workers;
+
+pub use error::RepositoryError;
+pub use progress::ProgressSink;
+pub use upload::StreamsUpload;
+pub use workers::{RepositoryWorkers, SUBCOMMAND, WorkerProcesses, WorkerSession};
+
+use crate::archive::{ArchivedTrees, Trees};
+use crate::backend::S3Address;
+use crate::backup::{Kind, Part, PartRecord, SetRecord};
+use crate::bucket::{Extra, Filled, Looked};
+use crate::check::{CheckReport, ReadData};
+use crate::forget::Prune;
+use crate::listing::{Entry, MAX_MANIFEST, Proofs, Sets};
+use crate::repository::Stats;
+use crate::restore::{RestoreOptions, Restored};
+use crate::secrets::Secrets;
+use crate::worker::{
+    Answer, BackendSpec, Failure, FailureKind, Limits, Next, Progress, Request, StreamSpec, Work, WorkerError,
+};
+use bytes::Bytes;
+use fleet_core::backup::{FilesParent, Privileges};
+use fleet_core::names::{BackupId, RepositoryName, SnapshotId};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+/// One repository, with what its workers need. Nothing is asked of it before the first request.
+#[derive(Debug, Clone)]
+pub struct RepositoryClient {
+    pub name: RepositoryName,
+    workers: Arc<dyn RepositoryWorkers>,
+    place: BackendSpec,
+    secrets: Secrets,
+    parent: FilesParent,
+    rate: Option<u64>,
+    reading: Limits,
+}
+
+/// Takes the answer of the kind that was asked for.
+macro_rules! answered {
+    ($client:expr, $doing:expr, $answer:expr, $kind:pat => $value:expr) => {
+        match $answer {
+            $kind => Ok($value),
+            _ => Err($client.error($doing, WorkerError::Answer)),
+        }
+    };
+}
+
+impl RepositoryClient {
+    pub fn new(
+        workers: Arc<dyn RepositoryWorkers>,
+        name: RepositoryName,
+        place: BackendSpec,
+        secrets: Secrets,
+    ) -> Self {
+        let (parent, rate, reading) = (FilesParent::Nothing, None, Limits::default());
+        Self { name, workers, place, secrets, parent, rate, reading }
+    }
+
+    /// Compares files that are archived with a snapshot: those that have its size and times are not read again.
+    #[must_use]
+    pub fn with_parent(self, parent: FilesParent) -> Self {
+        Self { parent, ..self }
+    }
+
+    /// Limits the bytes a second that go to the repository.
+    #[must_use]
+    pub fn with_rate(self, rate: Option<u64>) -> Self {
+        Self { rate, ..self }
+    }
+
+    /// Limits what a worker may take that reads one backup's manifest.
+    #[must_use]
+    pub fn with_reading_limits(self, reading: Limits) -> Self {
+        Self { reading, ..self }
+    }
+
+    /// Makes the repository; one that was made with the same keys is left as it is. Nothing is done where this client was given no
+    /// password: to make the repository is somebody else's task then.
+    pub async fn create(&self) -> Result<(), RepositoryError> {
+        if self.secrets.password.is_empty() {
+            return Ok(());
+        }
+        let doing = "make the repository";
+        answered!(self, doing, self.ask(doing, Work::Create).await?, Answer::Created => ())
+    }
+
+    /// Makes known what an interrupted run left, so that it is not sent again.
+    pub async fn resume(&self) -> Result<(), RepositoryError> {
+        let doing = "find what arrived before";
+        answered!(self, doing, self.ask(doing, Work::Resume).await?, Answer::Resumed(_) => ())
+    }
+
+    /// Lists the backups that exist, and what cannot be read.
+    pub async fn sets(&self) -> Result<Sets, RepositoryError> {
+        let doing = "read the backups";
+        answered!(self, doing, self.ask(doing, Work::Sets).await?, Answer::Sets(sets) => sets)
+    }
+
+    /// Reads the sets that carry one backup's id; a manifest is read up to `most` bytes.
+    pub async fn set(&self, backup: &BackupId, most: u64) -> Result<Sets, RepositoryError> {
+        let doing = "read the backup";
+        let work = Work::Set { backup: backup.clone(), most };
+        let started = self.workers.start(self.request(work), self.reading).await;
+        let answer = match started {
+            Ok(session) => session.answer().await,
+            Err(error) => Err(error),
+        };
+        let answer = answer.map_err(|error| self.error(doing, error))?;
+        answered!(self, doing, answer, Answer::Sets(sets) => sets)
+    }
+
+    /// Reads the sets that carry one backup's id.
+    ///
+    /// # Errors
+    /// Fails also where there are too many of them to read: one that was not read may be the backup.
+    pub async fn all_of(&self, backup: &BackupId) -> Result<Sets, RepositoryError> {
+        let sets = self.set(backup, MAX_MANIFEST).await?;
+        if sets.unread.is_empty() {
+            return Ok(sets);
+        }
+        let text = format!("{} snapshots carry its id, too many to read", sets.unread.len() + sets.sets.len());
+        Err(self.error("read the backup", WorkerError::Failed(Failure { kind: FailureKind::Refused, text })))
+    }
+
+    /// Lists what drills have found.
+    pub async fn proofs(&self) -> Result<Proofs, RepositoryError> {
+        let doing = "read what drills found";
+        answered!(self, doing, self.ask(doing, Work::Proofs).await?, Answer::Proofs(proofs) => proofs)
+    }
+
+    /// Lists parts whose backup never came to be.
+    pub async fn unfinished(&self) -> Result<Vec<PartRecord>, RepositoryError> {
+        let doing = "read which backups are unfinished";
+        answered!(self, doing, self.ask(doing, Work::Unfinished).await?, Answer::Unfinished(parts) => parts)
+    }
+
+    /// Forgets backups, and returns those that were there. What only they used stays until [`Self::prune`].
+    pub async fn forget(&self, backups: BTreeSet<BackupId>) -> Result<Vec<BackupId>, RepositoryError> {
+        let doing = "forget backups";
+        let answer = self.ask(doing, Work::Forget { backups }).await?;
+        answered!(self, doing, answer, Answer::Forgotten(forgotten) => forgotten.backups)
+    }
+
+    /// Removes what no backup needs, and returns the number of bytes; hosts may add to the repository meanwhile.
+    pub async fn prune(&self) -> Result<u64, RepositoryError> {
+        let doing = "remove what no backup needs";
+        let answer = self.ask(doing, Work::Prune { how: Prune::Marking }).await?;
+        answered!(self, doing, answer, Answer::Pruned { bytes } => bytes)
+    }
+
+    /// Checks that everything is there and, as far as asked, that it can be read.
+    pub async fn check(&self, read: ReadData) -> Result<CheckReport, RepositoryError> {
+        let doing = "check the repository";
+        answered!(self, doing, self.ask(doing, Work::Check { read }).await?, Answer::Checked(report) => report)
+    }
+
+    /// Measures what is stored.
+    pub async fn stats(&self) -> Result<Stats, RepositoryError> {
+        let doing = "measure the repository";
+        answered!(self, doing, self.ask(doing, Work::Stats).await?, Answer::Stats(stats) => stats)
+    }
+
+    /// Lists a folder of a snapshot; its root where the path is empty.
+    pub async fn list(&self, snapshot: &SnapshotId, path: &[u8]) -> Result<Vec<Entry>, RepositoryError> {
+        let doing = "list a folder of a backup";
+        let work = Work::List { snapshot: snapshot.clone(), path: path.to_vec() };
+        answered!(self, doing, self.ask(doing, work).await?, Answer::Entries(entries) => entries)
+    }
+
+    /// Writes the manifest, and returns its snapshot: from then on the backup exists.
+    pub async fn write_set(&self, part: &Part, manifest: Vec<u8>) -> Result<SnapshotId, RepositoryError> {
+        let doing = "write the manifest";
+        let answer = self.ask(doing, Work::WriteSet { part: part.clone(), manifest }).await?;
+        answered!(self, doing, answer, Answer::Set { snapshot } => snapshot)
+    }
+
+    /// Notes what a drill of a backup found.
+    pub async fn write_proof(&self, part: &Part, proof: Vec<u8>) -> Result<(), RepositoryError> {
+        let doing = "note what the drill found";
+        let answer = self.ask(doing, Work::WriteProof { part: part.clone(), proof }).await?;
+        answered!(self, doing, answer, Answer::Proof { .. } => ())
+    }
+
+    /// Begins the snapshot of streams of one backup. They are given in their order, which is that of their names.
+    pub async fn archive_streams(
+        &self,
+        part: &Part,
+        streams: Vec<StreamSpec>,
+    ) -> Result<StreamsUpload, RepositoryError> {
+        let work = Work::ArchiveStreams { part: part.clone(), streams };
+        let session = self.start(upload::DOING, work).await?;
+        Ok(StreamsUpload::new(self.name.clone(), session))
+    }
+
+    /// Archives folders and buckets as the snapshot of files of one backup.
+    pub async fn archive_trees(
+        &self,
+        part: &Part,
+        trees: Trees,
+        told: &ProgressSink,
+    ) -> Result<ArchivedTrees, RepositoryError> {
+        let doing = "keep the files";
+        let parent = self.parent(doing).await?;
+        let work = Work::ArchiveTrees { part: part.clone(), trees: Trees { parent, ..trees } };
+        let answer = self.ask_telling(doing, work, told, |progress| progress.place_written).await?;
+        answered!(self, doing, answer, Answer::Trees(archived) => archived)
+    }
+
+    /// Reads one file of a snapshot as it comes. The last item is an error unless it came whole.
+    pub async fn read(
+        &self,
+        snapshot: &SnapshotId,
+        path: &[u8],
+    ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError> {
+        let doing = format!("read `{}`", String::from_utf8_lossy(path));
+        let work = Work::ReadStream { snapshot: snapshot.clone(), path: path.to_vec() };
+        let session = self.start(&doing, work).await?;
+        let client = self.clone();
+        let pieces = stream::unfold(Some(session), move |session| {
+            let (client, doing) = (client.clone(), doing.clone());
+            async move {
+                let mut session = session?;
+                match session.next().await {
+                    Ok(Next::Data(bytes)) => Some((Ok(Bytes::from(bytes)), Some(session))),
+                    // It comes only when all has come and was what it should be.
+                    Ok(Next::Answer(_)) => None,
+                    Err(error) => Some((Err(client.error(&doing, error)), None)),
+                }
+            }
+        });
+        Ok(pieces.boxed())
+    }
+
+    /// Reads one stream of a backup.
+    pub async fn read_stream_of(
+        &self,
+        set: &SetRecord,
+        path: &str,
+    ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError> {
+        let snapshot = self.there(&format!("read `{path}`"), set.snapshots().dumps)?;
+        self.read(&snapshot, path.as_bytes()).await
+    }
+
+    /// Restores what a backup's files have below a path into an empty folder.
+    pub async fn restore_files(
+        &self,
+        set: &SetRecord,
+        (path, to): (&str, &Path),
+        privileges: Privileges,
+        told: &ProgressSink,
+    ) -> Result<Restored, RepositoryError> {
+        let doing = format!("restore `{path}`");
+        let snapshot = self.there(&doing, set.snapshots().files)?;
+        let options = RestoreOptions { privileges, ..RestoreOptions::default() };
+        let work = Work::RestoreTree { snapshot, path: path.to_owned(), to: to.to_owned(), options };
+        let answer = self.ask_telling(&doing, work, told, |progress| progress.place_read).await?;
+        answered!(self, &doing, answer, Answer::Restored(restored) => restored)
+    }
+
+    /// Makes a bucket what a backup's files have below a path; what is in it besides is removed.
+    pub async fn fill_bucket(
+        &self,
+        set: &SetRecord,
+        path: &str,
+        to: S3Address,
+        told: &ProgressSink,
+    ) -> Result<Filled, RepositoryError> {
+        let doing = format!("restore `{path}` to the bucket {}", to.bucket);
+        let snapshot = self.there(&doing, set.snapshots().files)?;
+        let work = Work::FillBucket { snapshot, path: path.to_owned(), to, extra: Extra::Remove };
+        let answer = self.ask_telling(&doing, work, told, |progress| progress.place_read).await?;
+        answered!(self, &doing, answer, Answer::Filled(filled) => filled)
+    }
+
+    /// Counts what is in a bucket, and compares a sample: SHA-256 by path below its prefix.
+    pub async fn look_at_bucket(
+        &self,
+        bucket: S3Address,
+        sample: BTreeMap<String, String>,
+    ) -> Result<Looked, RepositoryError> {
+        let doing = format!("look at the bucket {}", bucket.bucket);
+        let answer = self.ask(&doing, Work::LookAtBucket { bucket, sample }).await?;
+        answered!(self, &doing, answer, Answer::Looked(looked) => looked)
+    }
+
+    fn request(&self, work: Work) -> Request {
+        Request { place: self.place.clone(), secrets: self.secrets.clone(), work, rate: self.rate }
+    }
+
+    async fn start(&self, doing: &str, work: Work) -> Result<Box<dyn WorkerSession>, RepositoryError> {
+        let started = self.workers.start(self.request(work), Limits::default()).await;
+        started.map_err(|error| self.error(doing, error))
+    }
+
+    async fn ask(&self, doing: &str, work: Work) -> Result<Answer, RepositoryError> {
+        let session = self.start(doing, work).await?;
+        session.answer().await.map_err(|error| self.error(doing, error))
+    }
+
+    /// Waits for an answer, and tells meanwhile how many bytes went through.
+    async fn ask_telling(
+        &self,
+        doing: &str,
+        work: Work,
+        told: &ProgressSink,
+        bytes: fn(&Progress) -> u64,
+    ) -> Result<Answer, RepositoryError> {
+        let session = self.start(doing, work).await?;
+        let progress = session.progress();
+        let answer = tokio::select! {
+            answer = session.answer() => answer,
+            never = told.follow(progress, bytes) => match never {},
+        };
+        answer.map_err(|error| self.error(doing, error))
+    }
+
+    /// Returns the snapshot that files are compared with.
+    async fn parent(&self, doing: &str) -> Result<Option<SnapshotId>, RepositoryError> {
+        match &self.parent {
+            FilesParent::Nothing => Ok(None),
+            FilesParent::Snapshot(id) => Ok(Some(id.clone())),
+            FilesParent::Newest => {
+                let answer = self.ask(doing, Work::Latest { kind: Kind::Files }).await?;
+                answered!(self, doing, answer, Answer::Latest(latest) => latest.map(|part| part.snapshot))
+            }
+        }
+    }
+
+    /// Returns a snapshot that a backup must have.
+    fn there(&self, doing: &str, snapshot: Option<SnapshotId>) -> Result<SnapshotId, RepositoryError> {
+        snapshot.ok_or_else(|| {
+            let text = "the snapshot that it belongs to is gone".to_owned();
+            self.error(doing, WorkerError::Failed(Failure { kind: FailureKind::Missing, text }))
+        })
+    }
+
+    fn error(&self, doing: &str, source: WorkerError) -> RepositoryError {
+        RepositoryError { repository: self.name.clone(), doing: doing.to_owned(), source }
+    }
+}

@@ -1,0 +1,40 @@
+//! Progress of a request, for whoever shows it.
+
+use crate::worker::Progress;
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Listener that hears how many bytes went through so far; it must not block.
+#[derive(Clone)]
+pub struct ProgressSink(Arc<dyn Fn(u64) + Send + Sync>);
+
+impl ProgressSink {
+    pub fn to(listener: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(listener))
+    }
+
+    pub fn say(&self, bytes: u64) {
+        (self.0)(bytes);
+    }
+
+    /// Tells how far a worker is; never ends.
+    pub(super) async fn follow(
+        &self,
+        mut progress: watch::Receiver<Progress>,
+        bytes: fn(&Progress) -> u64,
+    ) -> Infallible {
+        while progress.changed().await.is_ok() {
+            let so_far = bytes(&progress.borrow_and_update());
+            self.say(so_far);
+        }
+        std::future::pending().await
+    }
+}
+
+impl fmt::Debug for ProgressSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProgressSink")
+    }
+}
