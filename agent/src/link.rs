@@ -96,7 +96,7 @@ impl Link {
         loop {
             let mut heard_since = None;
             match self.connect_once(&mut heard_since).await {
-                Ok(identity) => self.renew(identity),
+                Ok(identity) => self.renew(identity).await,
                 Err(error) => {
                     let was_lasting = heard_since.is_some_and(|since: Instant| since.elapsed() >= LASTING);
                     self.failures = if was_lasting { 1 } else { self.failures.saturating_add(1) };
@@ -154,12 +154,20 @@ impl Link {
         self.story.lost(&self.who.identity, error);
     }
 
-    fn renew(&mut self, identity: Identity) {
+    /// Takes on a new certificate. The connection of before goes on while the disk takes it.
+    async fn renew(&mut self, identity: Identity) {
         self.failures = 0;
-        if let Some(path) = &self.who.path
-            && let Err(error) = identity.save(path)
-        {
-            tracing::warn!(error = %crate::chain(&error), "the new certificate holds until this agent ends");
+        if let Some(path) = self.who.path.clone() {
+            let new = identity.clone();
+            let saved = tokio::task::spawn_blocking(move || new.save(&path));
+            match beside(&mut self.before, &self.wires.channel, saved).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    let error = crate::chain(&error);
+                    tracing::warn!(error, "the new certificate holds until this agent ends");
+                }
+                Err(error) => tracing::error!(%error, "the new certificate could not be saved"),
+            }
         }
         tracing::info!(expires = %identity.expires, "the certificate was renewed");
         self.who.identity = identity;

@@ -60,6 +60,8 @@ pub enum RunError {
     NotAHost { path: PathBuf, subject: Subject },
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error("could not start the ledger's thread")]
+    LedgerThread { source: io::Error },
 }
 
 /// Where in its folder an agent keeps who it is.
@@ -79,6 +81,7 @@ pub async fn run(config: Config, runtime: impl ContainerRuntime, stop: Cancellat
     };
     let mut ledger = LedgerWriter::open(&data_dir)?;
     ledger.name_host(&host);
+    let ledger = LedgerHandle::new(ledger).map_err(|source| RunError::LedgerThread { source })?;
     let program = config.worker.map_or_else(fleet_render::own_program, Ok);
     let program = program.map_err(|source| RunError::Program { source })?;
     let workers = Workers {
@@ -109,7 +112,7 @@ impl Rooms {
     fn new(
         host: HostName,
         data_dir: PathBuf,
-        ledger: LedgerWriter,
+        ledger: LedgerHandle,
         runtime: Arc<dyn ContainerRuntime>,
         Workers { renderer, repositories }: Workers,
         policy: LivePolicy,
@@ -120,7 +123,7 @@ impl Rooms {
             host,
             bundles: Bundles::new(data_dir.join("bundles"), channel.subscribe()),
             data_dir,
-            ledger: LedgerHandle::new(ledger),
+            ledger,
             runtime,
             repositories,
             renderer,

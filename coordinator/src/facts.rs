@@ -3,6 +3,8 @@
 //! A change is made under a short lock: it checks, applies itself to memory and begins its commit. Commits happen in the
 //! order in which they were begun, so memory and disk change in the same order; an answer waits until the disk has it.
 //! **Invariant:** each fact has one writing module (`desired`, `asked`, `observed`), and no lock is held across `.await`.
+//! **Invariant:** a change that panics is not written, and what it left in memory is not used: like a store that cannot be
+//! written, it stops the coordinator, and a restart reads again what is true.
 
 mod asked;
 mod backups;
@@ -35,13 +37,16 @@ pub use observed::{HelloSaid, ObserveError};
 pub use protocol::protocol_words;
 pub use release::{ReleaseImage, ReleaseKept};
 pub use requests::{RequestRecord, Started};
-pub use state::StateSnapshot;
+pub use state::{PlanInput, StateSnapshot};
 pub use untold::Untold;
 
+use crate::panics::panic_text;
 use crate::store::{Batch, Committed, Entry, Store, StoreError};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// What is known of the fleet, shared by all who read it.
 #[derive(Debug)]
@@ -51,6 +56,8 @@ pub struct Facts {
     wake: Notify,
     generation: watch::Sender<u64>,
     failed: CancellationToken,
+    /// Works on threads that may block.
+    works: TaskTracker,
 }
 
 impl Facts {
@@ -58,19 +65,41 @@ impl Facts {
     pub fn load(store: Arc<dyn Store>) -> Result<Self, StoreError> {
         let snapshot = RwLock::new(StateSnapshot::load(store.as_ref())?);
         let (generation, failed) = (watch::Sender::new(0), CancellationToken::new());
-        Ok(Self { snapshot, store, wake: Notify::new(), generation, failed })
+        Ok(Self { snapshot, store, wake: Notify::new(), generation, failed, works: TaskTracker::new() })
     }
 
     /// Looks at the facts. Hold the guard for moments only.
+    ///
+    /// # Panics
+    /// After a change has panicked: what it left in memory is not used.
     pub fn read(&self) -> RwLockReadGuard<'_, StateSnapshot> {
-        self.snapshot.read().unwrap_or_else(PoisonError::into_inner)
+        self.snapshot.read().expect("no change has panicked; one that does stops the coordinator")
+    }
+
+    /// Does a long computation, or reads the store, on a thread that may block. A panic of the work is the caller's.
+    pub async fn off_runtime<R: Send + 'static>(self: &Arc<Self>, work: impl FnOnce(&Self) -> R + Send + 'static) -> R {
+        let (facts, span) = (Arc::clone(self), tracing::Span::current());
+        let done = self.works.spawn_blocking(move || span.in_scope(|| work(&facts))).await;
+        match done.map_err(tokio::task::JoinError::try_into_panic) {
+            Ok(result) => result,
+            Err(Ok(panic)) => resume_unwind(panic),
+            // The runtime is shutting down: nobody waits for this any more.
+            Err(Err(_)) => std::future::pending().await,
+        }
+    }
+
+    /// Waits until nothing that was begun off the runtime uses the store.
+    pub async fn idle(&self) {
+        self.works.close();
+        self.works.wait().await;
     }
 
     pub fn store(&self) -> &dyn Store {
         self.store.as_ref()
     }
 
-    /// Is cancelled when the store could not be written: memory may be ahead of the disk, so nobody may go on.
+    /// Is cancelled when the store could not be written, or a change has panicked: memory may not be what the disk has, so nobody
+    /// may go on.
     pub fn failed(&self) -> &CancellationToken {
         &self.failed
     }
@@ -112,16 +141,75 @@ impl Facts {
     }
 
     /// Makes one change. A change that is refused must not have touched anything.
-    fn change<R, E>(
+    fn change<R, E: From<StoreError>>(
         &self,
         change: impl FnOnce(&mut StateSnapshot, &mut Batch) -> Result<R, E>,
     ) -> Result<(R, Committed), E> {
-        let mut batch = Batch::new();
-        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
-        let result = change(&mut snapshot, &mut batch)?;
-        let committed = self.store.commit(batch);
-        drop(snapshot);
+        self.with_lock(|snapshot| {
+            let mut batch = Batch::new();
+            let result = change(snapshot, &mut batch)?;
+            Ok((result, self.store.commit(batch)))
+        })
+    }
+
+    /// Changes what is only in memory.
+    ///
+    /// # Panics
+    /// Where the change panics, and after any change has.
+    fn change_unwritten<R>(&self, change: impl FnOnce(&mut StateSnapshot) -> R) -> R {
+        let changed = self.with_lock(|snapshot| Ok::<_, StoreError>(change(snapshot)));
+        changed.expect("no change has panicked; one that does stops the coordinator")
+    }
+
+    /// A panic poisons the lock, so that nobody sees what it left.
+    fn with_lock<R, E: From<StoreError>>(
+        &self,
+        change: impl FnOnce(&mut StateSnapshot) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let locked = AssertUnwindSafe(|| {
+            let mut snapshot = self.snapshot.write().map_err(|_| StoreError::HalfChanged)?;
+            change(&mut snapshot)
+        });
+        let result = catch_unwind(locked).unwrap_or_else(|panic| {
+            tracing::error!(panic = panic_text(panic.as_ref()), "stopping: a change of the facts panicked");
+            self.failed.cancel();
+            Err(StoreError::HalfChanged.into())
+        })?;
         self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
-        Ok((result, committed))
+        Ok(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{NOW, memory, on, read};
+    use super::*;
+    use crate::store::MemoryStore;
+
+    #[tokio::test]
+    async fn a_change_that_panics_is_a_failed_one_and_nobody_uses_what_it_left() {
+        let store = Arc::new(MemoryStore::new().expect("a thread can be started"));
+        let facts = on(Arc::clone(&store) as Arc<dyn Store>).with("lab-1", "notes-1").await;
+        let before = store.scan("").expect("the store can be read");
+        let half = facts.change_desired(NOW, |change| -> Result<(), StoreError> {
+            change.remove_host(&read("lab-1"));
+            panic!("half of it is done");
+        });
+        assert!(matches!(half.await, Err(StoreError::HalfChanged)));
+        assert!(facts.failed().is_cancelled(), "the coordinator stops");
+        let next = facts.hear_event(&read("lab-1"), "host lab-1", "a word", NOW).await;
+        assert!(matches!(next, Err(StoreError::HalfChanged)), "nothing is changed on top of it");
+        assert!(catch_unwind(AssertUnwindSafe(|| facts.read().wishes())).is_err(), "nobody looks at it");
+        assert_eq!(store.scan("").expect("the store can be read"), before, "nothing of it was written");
+        assert!(on(store).read().desired().hosts.contains_key(&read("lab-1")), "a restart reads what is true");
+    }
+
+    #[tokio::test]
+    async fn a_refused_change_stops_nobody() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        let refused = facts.change_desired(NOW, |_| Err::<(), _>(StoreError::Conflict { key: "a".to_owned() }));
+        assert!(refused.await.is_err());
+        assert!(!facts.failed().is_cancelled());
+        assert!(facts.read().desired().hosts.contains_key(&read("lab-1")));
     }
 }

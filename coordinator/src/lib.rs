@@ -11,6 +11,7 @@ mod keys;
 mod metrics;
 mod operators;
 pub mod own;
+mod panics;
 mod permits;
 mod reconcile;
 pub mod repositories;

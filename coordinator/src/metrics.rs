@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -53,8 +54,13 @@ pub async fn serve_metrics(shared: &Shared, listener: &TcpListener) {
         let (shared, last) = (shared.clone(), Arc::clone(&last));
         readers.spawn(async move {
             let answer = service_fn(|request| {
-                let answered = answer(&request, || told(&shared, &last));
-                async { Ok::<_, Infallible>(answered) }
+                let (shared, last) = (shared.clone(), Arc::clone(&last));
+                // It looks through all facts and into the store.
+                let body = || async move {
+                    let facts = Arc::clone(&shared.facts);
+                    facts.off_runtime(move |_| told(&shared, &last)).await
+                };
+                async move { Ok::<_, Infallible>(answer(&request, body).await) }
             });
             let mut server = http1::Builder::new();
             server.keep_alive(false).max_buf_size(16 << 10);
@@ -65,9 +71,12 @@ pub async fn serve_metrics(shared: &Shared, listener: &TcpListener) {
     }
 }
 
-fn answer(request: &Request<Incoming>, body: impl FnOnce() -> Bytes) -> Response<Full<Bytes>> {
+async fn answer<F: Future<Output = Bytes>>(
+    request: &Request<Incoming>,
+    body: impl FnOnce() -> F,
+) -> Response<Full<Bytes>> {
     let (status, body) = match (request.method(), request.uri().path()) {
-        (&Method::GET, "/metrics") => (StatusCode::OK, body()),
+        (&Method::GET, "/metrics") => (StatusCode::OK, body().await),
         (_, "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, Bytes::new()),
         _ => (StatusCode::NOT_FOUND, Bytes::from_static(b"metrics are at /metrics\n")),
     };

@@ -1,16 +1,20 @@
 //! The loop: wake, read the facts, decide, write, tell. Waking carries no data, so the path after a restart is the path
 //! after a click.
+//!
+//! A plan is made off the runtime's threads, of the facts as they were at one moment: reports and calls wait for no plan.
 
 #[cfg(test)]
 mod tests;
 
 use crate::agents::Sessions;
 use crate::clock;
-use crate::facts::Facts;
+use crate::facts::{Facts, PlanInput};
 use crate::store::StoreError;
-use fleet_core::plan::plan;
+use fleet_core::plan::{Plan, plan};
 use fleet_core::time::Time;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// What happens within so long is looked at together.
@@ -22,11 +26,19 @@ const REST: u32 = 6;
 const LONGEST_REST: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Makes plans; another one than core's in tests.
+pub type Planner = Arc<dyn Fn(&PlanInput, Time) -> Plan + Send + Sync>;
+
+/// The planner of core.
+pub fn planner() -> Planner {
+    Arc::new(|input, now| plan(&input.desired, &input.asked, &input.observed, now))
+}
+
 /// Turns until dropped, or until the store has failed.
-pub async fn turns(facts: &Facts, sessions: &Sessions) {
+pub async fn turns(facts: &Arc<Facts>, sessions: &Sessions, planner: &Planner) {
     let mut patience = DEBOUNCE;
     while !facts.failed().is_cancelled() {
-        let (sleep_for, rest) = match turn(facts, sessions, clock::now()).await {
+        let (sleep_for, rest) = match turn(facts, sessions, planner, clock::now()).await {
             Ok(Turned { wake_at, planned }) => {
                 patience = DEBOUNCE;
                 let sleep_for = wake_at.map_or(LONGEST_SLEEP, |moment| clock::until(moment).min(LONGEST_SLEEP));
@@ -53,18 +65,25 @@ struct Turned {
     planned: Duration,
 }
 
-async fn turn(facts: &Facts, sessions: &Sessions, now: Time) -> Result<Turned, StoreError> {
+async fn turn(facts: &Arc<Facts>, sessions: &Sessions, planner: &Planner, now: Time) -> Result<Turned, StoreError> {
     let began = Instant::now();
-    let (mut plan, wishes) = {
-        let snapshot = facts.read();
-        (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), now), snapshot.wishes())
-    };
+    let input = facts.read().plan_input();
+    let (wishes, planner) = (input.wishes, Arc::clone(planner));
+    let (mut plan, planned) = facts
+        .off_runtime(move |_| {
+            let began = Instant::now();
+            (planner(&input, now), began.elapsed())
+        })
+        .await;
     let (gone, restored) = (std::mem::take(&mut plan.gone), std::mem::take(&mut plan.restored));
     let (over, wake_at) = (std::mem::take(&mut plan.over), plan.wake_at);
-    let (asked, closed, planned) = (plan.orders.len(), plan.closed.len(), began.elapsed());
+    let (asked, closed) = (plan.orders.len(), plan.closed.len());
     facts.ask(plan, wishes, now, |hosts| sessions.mark(hosts, clock::now())).await?;
     tracing::debug!(asked, closed, ?planned, kept = ?began.elapsed(), "turned");
-    facts.bury(&gone, now).await?;
+    if !gone.is_empty() {
+        // It scans the store for the values of each.
+        facts.off_runtime(move |facts| Handle::current().block_on(facts.bury(&gone, now))).await?;
+    }
     facts.restore(&restored, now).await?;
     facts.settle_wishes(&over, now).await?;
     Ok(Turned { wake_at, planned })

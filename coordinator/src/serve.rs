@@ -7,6 +7,7 @@ mod connections;
 mod descriptors;
 mod handshakes;
 mod join;
+mod loops;
 mod mark;
 mod port;
 mod refusal;
@@ -19,5 +20,7 @@ mod unauthenticated;
 pub use caller::{Caller, caller_of};
 pub use connections::Connections;
 pub use join::{IdentityService, JoinService};
+#[cfg(test)]
+pub use loops::Loops;
 pub use refusal::{check_protocol, failed, refused};
 pub use running::{Config, Options, Running, ServeError, Shared, serve};

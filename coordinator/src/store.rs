@@ -83,6 +83,9 @@ pub enum StoreError {
     /// Everything after this fails as well: only a restart reads again what is true.
     #[error("could not write the store: {0}")]
     Broken(String),
+    /// A change of the facts in memory panicked and was not written: only a restart reads again what is true.
+    #[error("a change of the facts panicked and was not kept: the coordinator stops")]
+    HalfChanged,
 }
 
 /// The answer to a commit: the revision of what was written.

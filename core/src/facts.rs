@@ -2,9 +2,13 @@
 //!
 //! Everything else (the phase of a rollout, why a host waits) is derived from these, so that it cannot disagree with
 //! them. **Invariant:** heartbeats are not facts.
+//!
+//! Each map is shared by the clones of its facts until it changes, so that a plan is made of a clone while facts go on changing.
 
+mod copy_on_write;
 mod said;
 
+pub use copy_on_write::CopyOnWrite;
 pub use said::{ContainerSaid, Doing, Ended, HostSaid, InstanceHealth, InstanceObserved, InstanceSaid, Running};
 
 use crate::backup::{BackupPolicy, BackupSource, Backups, DataRequest, Held, RepositoryDesired, RepositoryLocation};
@@ -22,19 +26,19 @@ use std::fmt;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Desired {
     /// Hosts that may join.
-    pub hosts: BTreeMap<HostName, HostDesired>,
+    pub hosts: CopyOnWrite<BTreeMap<HostName, HostDesired>>,
     /// Instances that should exist.
-    pub instances: BTreeMap<InstanceName, InstanceDesired>,
+    pub instances: CopyOnWrite<BTreeMap<InstanceName, InstanceDesired>>,
     /// Rollouts, finished ones included.
-    pub rollouts: BTreeMap<RolloutId, Rollout>,
+    pub rollouts: CopyOnWrite<BTreeMap<RolloutId, Rollout>>,
     /// Repositories for backups.
-    pub repositories: BTreeMap<RepositoryName, RepositoryDesired>,
+    pub repositories: CopyOnWrite<BTreeMap<RepositoryName, RepositoryDesired>>,
     /// Backup policies.
-    pub policies: BTreeMap<PolicyName, BackupPolicy>,
+    pub policies: CopyOnWrite<BTreeMap<PolicyName, BackupPolicy>>,
     /// How many backups and drills of the whole fleet may run at a time.
     pub at_once: DataConcurrency,
     /// Backups that nobody may forget.
-    pub held: BTreeMap<BackupId, Held>,
+    pub held: CopyOnWrite<BTreeMap<BackupId, Held>>,
 }
 
 impl Desired {
@@ -167,7 +171,7 @@ fn is_zero(number: &u32) -> bool {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Asked {
     /// Open orders by their ids.
-    pub orders: BTreeMap<OrderId, OpenOrder>,
+    pub orders: CopyOnWrite<BTreeMap<OrderId, OpenOrder>>,
 }
 
 /// Order whose end is not yet heard.
@@ -187,17 +191,17 @@ pub struct OpenOrder {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
     /// Hosts that have connected.
-    pub hosts: BTreeMap<HostName, HostObserved>,
+    pub hosts: CopyOnWrite<BTreeMap<HostName, HostObserved>>,
     /// Instances that hosts have reported.
-    pub instances: BTreeMap<InstanceName, InstanceObserved>,
+    pub instances: CopyOnWrite<BTreeMap<InstanceName, InstanceObserved>>,
     /// Ends of orders by their ids.
-    pub ended: BTreeMap<OrderId, Ended>,
+    pub ended: CopyOnWrite<BTreeMap<OrderId, Ended>>,
     /// The catalog: all copies of all backups. It is worked out from the repositories, and kept so as not to ask them.
-    pub backups: BTreeMap<InstanceName, Backups>,
+    pub backups: CopyOnWrite<BTreeMap<InstanceName, CopyOnWrite<Backups>>>,
     /// Hosts that were refused when they last called, for they speak another protocol than the coordinator.
-    pub other_protocols: BTreeMap<HostName, OtherProtocol>,
+    pub other_protocols: CopyOnWrite<BTreeMap<HostName, OtherProtocol>>,
     /// Greetings of each host's agents, by which two machines with one identity are told from a restart.
-    pub greetings: BTreeMap<HostName, Greetings>,
+    pub greetings: CopyOnWrite<BTreeMap<HostName, Greetings>>,
     /// Since when anybody listens: whoever was offline then may have been connected a moment before.
     pub since: Time,
 }

@@ -25,7 +25,11 @@ pub async fn run(arguments: Run) -> Result<(), CommandError> {
             RunError::Identity(IdentityError::Absent { .. }) | RunError::DataDir { .. } => {
                 shown.hint("join the fleet first: `fleet-agent join -`")
             }
-            RunError::Identity(_) | RunError::NotAHost { .. } | RunError::Program { .. } | RunError::Ledger(_) => shown,
+            RunError::Identity(_)
+            | RunError::NotAHost { .. }
+            | RunError::Program { .. }
+            | RunError::Ledger(_)
+            | RunError::LedgerThread { .. } => shown,
         }
     })
 }

@@ -181,3 +181,21 @@ fn what_was_rendered_before_hosts_were_named_is_this_hosts_and_no_other_agents()
     assert_eq!((owner(None), owner(Some("lab-1"))), (EngineOwner::Instance, EngineOwner::Instance));
     assert!(matches!(owner(Some("lab-2")), EngineOwner::Other { .. }));
 }
+
+#[test]
+fn a_change_waits_for_no_other_work_that_blocks() {
+    let folder = Folder::new();
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().max_blocking_threads(1).build().expect("a runtime");
+    let (go_on, blocked) = std::sync::mpsc::channel::<()>();
+    runtime.block_on(async {
+        let handle = LedgerHandle::new(folder.open()).expect("a thread can be started");
+        let blocking = tokio::task::spawn_blocking(move || blocked.recv());
+        handle.write(|writer| writer.begin(order("a"))).await.expect("it is written");
+        assert!(handle.read().orders.contains_key(&order_id(&["a"])));
+        handle.close().await;
+        drop(go_on);
+        assert!(blocking.await.expect("nothing panics").is_err(), "it was blocked all the time");
+    });
+    assert!(folder.open().ledger().orders.contains_key(&order_id(&["a"])));
+}

@@ -5,6 +5,7 @@ use super::{Facts, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, Store, StoreError};
 use fleet_core::backup::{AskedBy, BackupKey, BackupSeen, Backups, CopyMade, DataAction, DataResult, DrillMade, Proof};
+use fleet_core::facts::CopyOnWrite;
 use fleet_core::names::{BackupId, HostName, InstanceName, OrderId, RepositoryName};
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
@@ -27,8 +28,8 @@ pub struct RepositoryContents {
     pub found: BTreeMap<InstanceName, BTreeMap<BackupKey, BackupSeen>>,
 }
 
-pub(super) fn load(store: &dyn Store) -> Result<BTreeMap<InstanceName, Backups>, StoreError> {
-    let mut backups: BTreeMap<InstanceName, Backups> = BTreeMap::new();
+pub(super) fn load(store: &dyn Store) -> Result<BTreeMap<InstanceName, CopyOnWrite<Backups>>, StoreError> {
+    let mut backups: BTreeMap<InstanceName, CopyOnWrite<Backups>> = BTreeMap::new();
     for entry in store.scan(keys::BACKUPS)? {
         let BackupKept { instance, key, seen } = entry.read()?;
         backups.entry(instance).or_default().insert(key, seen);
@@ -89,7 +90,7 @@ impl Facts {
             let backups = snapshot.observed.backups.get(instance).cloned().unwrap_or_default();
             let is_it = |(key, seen): &(BackupKey, BackupSeen)| key.backup == *backup && !seen.asked_by.counts();
             let mut accepted = 0;
-            for (key, seen) in backups.into_iter().filter(is_it) {
+            for (key, seen) in backups.into_owned().into_iter().filter(is_it) {
                 let seen = BackupSeen { asked_by: AskedBy::Operator, ..seen.not_after(now) };
                 let text =
                     format!("its backup {backup} in {} counts, said {by}: no order asked for it", key.repository);
@@ -129,7 +130,7 @@ impl Facts {
     ) -> Result<(), StoreError> {
         let ((), committed) = self.change(|snapshot, batch| {
             let backups = snapshot.observed.backups.get(instance).cloned().unwrap_or_default();
-            for (key, seen) in backups.into_iter().filter(|(key, _)| key.repository == *repository) {
+            for (key, seen) in backups.into_owned().into_iter().filter(|(key, _)| key.repository == *repository) {
                 let damage = damaged.get(&key.backup).cloned();
                 if damage == seen.damaged {
                     continue;

@@ -15,7 +15,7 @@ impl Facts {
     /// Lets facts of a moment count again. Certificates live for `life`: those that were given out since are believed.
     pub async fn come_back(&self, of: Time, life: Duration, now: Time) -> Result<(), StoreError> {
         let come_back = |change: &mut DesiredChange<'_>| {
-            let instances: Vec<_> = change.snapshot().desired().instances.clone().into_iter().collect();
+            let instances: Vec<_> = change.snapshot().desired().instances.clone().into_owned().into_iter().collect();
             for (name, instance) in instances {
                 if instance.removal.is_some() || instance.data.is_some() {
                     let text = "what was wished of it when the backup was taken is to be said again: its removal, or work on its data";

@@ -40,11 +40,11 @@ pub(super) fn load(store: &dyn Store) -> Result<Observed, StoreError> {
     let offline = |(name, said)| (name, HostObserved { link: LinkState::Offline { since }, said });
     Ok(Observed {
         hosts: said.into_iter().map(offline).collect(),
-        instances: super::state::load(store, keys::OBSERVED_INSTANCES)?,
-        ended: super::state::load(store, keys::ENDED)?,
-        backups: super::backups::load(store)?,
-        greetings: super::state::load(store, keys::GREETINGS)?,
-        other_protocols: super::state::load(store, keys::OTHER_PROTOCOLS)?,
+        instances: super::state::load(store, keys::OBSERVED_INSTANCES)?.into(),
+        ended: super::state::load(store, keys::ENDED)?.into(),
+        backups: super::backups::load(store)?.into(),
+        greetings: super::state::load(store, keys::GREETINGS)?.into(),
+        other_protocols: super::state::load(store, keys::OTHER_PROTOCOLS)?.into(),
         since,
     })
 }
@@ -176,12 +176,6 @@ impl Facts {
             Ok::<_, StoreError>(())
         })?;
         self.settled(committed).await.map(|_| ())
-    }
-
-    pub(super) fn change_unwritten<R>(&self, change: impl FnOnce(&mut StateSnapshot) -> R) -> R {
-        let result = change(&mut self.snapshot.write().unwrap_or_else(std::sync::PoisonError::into_inner));
-        self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
-        result
     }
 }
 

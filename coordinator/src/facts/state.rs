@@ -43,19 +43,35 @@ pub struct StateSnapshot {
     pub(super) waiting: HashMap<InstanceName, Box<str>>,
 }
 
+/// The three facts as they are at one moment; what changes afterwards changes nothing here. It costs a few counts to take.
+#[derive(Debug, Clone)]
+pub struct PlanInput {
+    pub desired: Desired,
+    pub asked: Asked,
+    pub observed: Observed,
+    /// For which desires a plan of it is made.
+    pub wishes: u64,
+}
+
 impl StateSnapshot {
+    /// Takes what a plan is made of, so that nothing is locked while the plan is made.
+    pub fn plan_input(&self) -> PlanInput {
+        let (desired, asked, observed) = (self.desired.clone(), self.asked.clone(), self.observed.clone());
+        PlanInput { desired, asked, observed, wishes: self.wishes }
+    }
+
     pub(super) fn load(store: &dyn Store) -> Result<Self, StoreError> {
         let mut desired = Desired {
-            hosts: load(store, keys::HOSTS)?,
-            instances: load(store, keys::INSTANCES)?,
-            rollouts: load(store, keys::ROLLOUTS)?,
-            repositories: load(store, keys::REPOSITORIES)?,
-            policies: load(store, keys::POLICIES)?,
+            hosts: load(store, keys::HOSTS)?.into(),
+            instances: load(store, keys::INSTANCES)?.into(),
+            rollouts: load(store, keys::ROLLOUTS)?.into(),
+            repositories: load(store, keys::REPOSITORIES)?.into(),
+            policies: load(store, keys::POLICIES)?.into(),
             at_once: store.get(keys::AT_ONCE)?.map(|entry| entry.read()).transpose()?.unwrap_or_default(),
-            held: load(store, keys::HELD)?,
+            held: load(store, keys::HELD)?.into(),
         };
         desired.add_central();
-        let asked = Asked { orders: load(store, keys::ASKED)? };
+        let asked = Asked { orders: load(store, keys::ASKED)?.into() };
         let observed = observed::load(store)?;
         let index = Index::of(&desired, &asked, &observed);
         let mut snapshot = Self {

@@ -6,6 +6,7 @@ use super::views::instance::{InstanceViews, verb};
 use crate::agents::Excess;
 use crate::facts::{StateSnapshot, duplicate_words, protocol_words};
 use crate::own::own_backup_health;
+use crate::panics::CaughtPanics;
 use crate::serve::Shared;
 use fleet_core::backup::{DataKind, HealthLevel};
 use fleet_core::facts::{DriftRule, HostObserved, InstanceDesired, InstanceHealth, LinkState};
@@ -14,17 +15,21 @@ use fleet_core::order::Outcome;
 use fleet_core::plan::{MemberState, Newer, PlanContext, RolloutPhase};
 use fleet_core::time::Time;
 use fleet_proto::v1;
+use std::time::Duration;
 
 /// A clock further off than this is told.
 const SKEW: u64 = 120_000;
 /// Less room than this is told.
 const ROOM: u64 = 2 << 30;
+/// A panic that was caught is told for so long.
+const SHOWN: Duration = Duration::from_secs(86_400);
 /// No screen shows more.
 const LIMIT: usize = 200;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
+    Panic,
     Duplicate,
     Stuck,
     Halted,
@@ -81,6 +86,8 @@ pub struct Kept {
     pub loud: Vec<(HostName, Excess)>,
     /// Why nobody could look at the repositories.
     pub blind: Option<String>,
+    /// Panics of the last day: in which loop, or in calls.
+    pub panics: Vec<(&'static str, CaughtPanics)>,
 }
 
 impl Kept {
@@ -100,7 +107,8 @@ impl Kept {
             Some(error.to_string())
         });
         let loud = shared.budgets.excesses(now);
-        Self { room: repository_service.room_words(), troubles, own, loud, blind }
+        let panics = shared.panics.all().into_iter().filter(|(_, caught)| now.since(caught.last) < SHOWN).collect();
+        Self { room: repository_service.room_words(), troubles, own, loud, blind, panics }
     }
 }
 
@@ -112,6 +120,12 @@ fn of_loud((host, excess): (HostName, Excess)) -> (Rank, v1::Attention) {
     };
     let hint = "see what its agent does: `journalctl -u fleet-agent`".to_owned();
     say(Rank::Loud, format!("host {host}"), text.to_owned(), hint)
+}
+
+fn of_panics((place, CaughtPanics { count, last, message }): (&'static str, CaughtPanics)) -> (Rank, v1::Attention) {
+    let text = format!("a bug: {place} panicked {count} times, last at {last}: {message}");
+    let hint = "report it, with the coordinator's log".to_owned();
+    say(Rank::Panic, "coordinator".to_owned(), text, hint)
 }
 
 fn of_kept(kept: Kept) -> Vec<(Rank, v1::Attention)> {
@@ -132,7 +146,8 @@ fn of_kept(kept: Kept) -> Vec<(Rank, v1::Attention)> {
     let log = "see the coordinator's log".to_owned();
     let blind = kept.blind.map(|text| say(Rank::Backups, coordinator(), text, log));
     let loud = kept.loud.into_iter().map(of_loud);
-    troubles.chain(room).chain(own).chain(blind).chain(loud).collect()
+    let panics = kept.panics.into_iter().map(of_panics);
+    troubles.chain(room).chain(own).chain(blind).chain(loud).chain(panics).collect()
 }
 
 fn say(rank: Rank, subject: String, text: String, hint: String) -> (Rank, v1::Attention) {
@@ -287,7 +302,7 @@ fn overdue(snapshot: &StateSnapshot, now: Time) -> Vec<(Rank, v1::Attention)> {
     let is_online =
         |host: &HostName| snapshot.observed().hosts.get(host).is_some_and(|seen| seen.link == LinkState::Online);
     let late = snapshot.asked().orders.values().filter(|open| {
-        let due = open.asked.after(open.order.deadline).after(std::time::Duration::from_secs(60));
+        let due = open.asked.after(open.order.deadline).after(Duration::from_secs(60));
         due < now && is_online(&open.host)
     });
     late.map(|open| {
@@ -335,6 +350,7 @@ mod tests {
             own: Some("the coordinator has never backed itself up".to_owned()),
             loud: Vec::new(),
             blind: Some("nobody can look".to_owned()),
+            panics: vec![("reconcile", CaughtPanics { count: 2, last: Time(0), message: "a bug".to_owned() })],
         };
         let said: Vec<_> = of_kept(kept).into_iter().map(|(_, it)| format!("{}: {}", it.subject, it.text)).collect();
         let expect = [
@@ -342,6 +358,7 @@ mod tests {
             "coordinator: only 1 MiB free",
             "coordinator: the coordinator has never backed itself up",
             "coordinator: nobody can look",
+            "coordinator: a bug: reconcile panicked 2 times, last at 1970-01-01T00:00:00Z: a bug",
         ];
         assert_eq!(said, expect);
         assert!(of_kept(Kept::default()).is_empty());

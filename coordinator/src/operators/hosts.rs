@@ -97,7 +97,7 @@ impl OperatorsService {
         let name: HostName = read(ATTEMPT, &request.name)?;
         let subject = Subject::Host(name.clone());
         let now = clock::now();
-        let values = self.values_on(&name)?;
+        let values = self.values_on(&name).await?;
         let change = |change: &mut DesiredChange<'_>| {
             if !change.snapshot().desired().hosts.contains_key(&name) {
                 return Err(absent(ATTEMPT, format!("host `{name}`"), "see them with `fleet host ls`").into());
@@ -120,9 +120,9 @@ impl OperatorsService {
         Ok(v1::RemoveHostReply { forgotten_instances: forgotten.into_iter().map(Into::into).collect() })
     }
 
-    fn values_on(&self, host: &HostName) -> Result<Vec<String>, Status> {
+    async fn values_on(&self, host: &HostName) -> Result<Vec<String>, Status> {
         let instances: Vec<InstanceName> = self.shared.facts.read().instances_of(host).cloned().collect();
-        let keys = self.shared.facts.value_keys(&instances);
+        let keys = self.shared.facts.off_runtime(move |facts| facts.value_keys(&instances)).await;
         keys.map_err(|error| failed("could not read the values", &error))
     }
 

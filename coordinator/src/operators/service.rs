@@ -70,7 +70,9 @@ impl Operators for OperatorsService {
 
     async fn get_status(&self, request: Request<v1::GetStatusRequest>) -> Answer<v1::Status> {
         self.caller(&request, Role::Viewer)?;
-        Ok(Response::new(self.status_shared(clock::now())))
+        let operators = self.clone();
+        let status = self.shared.facts.off_runtime(move |_| operators.status_shared(clock::now()));
+        Ok(Response::new(status.await))
     }
 
     async fn add_host(&self, request: Request<v1::AddHostRequest>) -> Answer<v1::JoinInvitation> {

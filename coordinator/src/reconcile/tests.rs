@@ -3,12 +3,15 @@
 use super::*;
 use crate::facts::testing::{NOW, on, read, restart, undo, wanted};
 use crate::keys;
+use crate::panics::Panics;
+use crate::serve::Loops;
 use crate::store::{Batch, FailingStore, MemoryStore, Store};
 use fleet_core::facts::{HostDesired, InstanceDesired, OpenOrder};
-use fleet_core::order::Outcome;
-use fleet_core::plan::Plan;
+use fleet_core::order::{Action, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio_util::sync::CancellationToken;
 
 fn memory() -> MemoryStore {
     MemoryStore::new().expect("a thread can be started")
@@ -27,8 +30,8 @@ async fn copy(store: &MemoryStore) -> MemoryStore {
     copy
 }
 
-async fn turned(facts: &Facts) -> Result<Turned, StoreError> {
-    turn(facts, &Sessions::default(), NOW).await
+async fn turned(facts: &Arc<Facts>) -> Result<Turned, StoreError> {
+    turn(facts, &Sessions::default(), &planner(), NOW).await
 }
 
 fn order_of(facts: &Facts, instance: &str) -> OpenOrder {
@@ -46,7 +49,7 @@ async fn end(facts: &Facts, instance: &str) {
 async fn eventful() -> MemoryStore {
     let store = memory();
     let facts = on(Arc::new(store.clone())).with("lab-1", "notes-1").await.with("lab-1", "notes-2").await;
-    let facts = facts.with("lab-2", "notes-4").await;
+    let facts = Arc::new(facts.with("lab-2", "notes-4").await);
     facts.say("lab-1", "notes-1", "1.1", 1).await;
     facts.say("lab-1", "notes-2", "1.2", 2).await;
     facts.say("lab-2", "notes-4", "1.1", 1).await;
@@ -77,7 +80,7 @@ async fn eventful() -> MemoryStore {
 
 /// Starts from what is kept, with its host back, and turns until nothing changes.
 async fn settle(store: &MemoryStore) -> BTreeMap<String, String> {
-    let facts = on(Arc::new(store.clone()));
+    let facts = Arc::new(on(Arc::new(store.clone())));
     facts.mark_online(&read("lab-1"));
     facts.presume_absent(&read("lab-1"), &BTreeSet::new(), NOW);
     for _ in 0..9 {
@@ -104,7 +107,7 @@ async fn a_turn_that_is_cut_off_anywhere_ends_as_if_it_had_not_been() {
     let mut cuts = 0;
     for commits in 0.. {
         let cut = copy(&store).await;
-        let facts = on(Arc::new(FailingStore::after(commits, cut.clone())));
+        let facts = Arc::new(on(Arc::new(FailingStore::after(commits, cut.clone()))));
         facts.mark_online(&read("lab-1"));
         facts.presume_absent(&read("lab-1"), &BTreeSet::new(), NOW);
         let ended = turned(&facts).await;
@@ -121,7 +124,7 @@ async fn a_turn_that_is_cut_off_anywhere_ends_as_if_it_had_not_been() {
 
 #[tokio::test]
 async fn a_plan_that_is_stale_begins_nothing_and_loses_nothing() {
-    let facts = on(Arc::new(memory())).with("lab-1", "notes-1").await;
+    let facts = Arc::new(on(Arc::new(memory())).with("lab-1", "notes-1").await);
     let (stale, wishes): (Plan, u64) = {
         let snapshot = facts.read();
         (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), NOW), snapshot.wishes())
@@ -138,7 +141,7 @@ async fn a_plan_that_is_stale_begins_nothing_and_loses_nothing() {
 
 #[tokio::test]
 async fn what_is_no_wish_leaves_a_plan_as_good_as_it_was() {
-    let facts = on(Arc::new(memory())).with("lab-1", "notes-1").await;
+    let facts = Arc::new(on(Arc::new(memory())).with("lab-1", "notes-1").await);
     let (made, wishes): (Plan, u64) = {
         let snapshot = facts.read();
         (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), NOW), snapshot.wishes())
@@ -152,7 +155,7 @@ async fn what_is_no_wish_leaves_a_plan_as_good_as_it_was() {
 
 #[tokio::test]
 async fn a_stale_plan_still_closes_what_has_ended() {
-    let facts = on(Arc::new(memory())).with("lab-1", "notes-1").await;
+    let facts = Arc::new(on(Arc::new(memory())).with("lab-1", "notes-1").await);
     turned(&facts).await.expect("the store is whole");
     end(&facts, "notes-1").await;
     let (stale, wishes): (Plan, u64) = {
@@ -162,4 +165,75 @@ async fn a_stale_plan_still_closes_what_has_ended() {
     facts.remove("notes-1").await;
     facts.ask(stale, wishes, NOW, |_| {}).await.expect("the store is whole");
     assert!(facts.open().is_empty(), "its end was heard");
+}
+
+/// Lets plans be made by the test.
+struct Stage {
+    facts: Arc<Facts>,
+    panics: Arc<Panics>,
+    loops: Loops,
+}
+
+impl Stage {
+    async fn new(planner: Planner) -> Self {
+        let facts = Arc::new(on(Arc::new(memory())).with("lab-1", "notes-1").await);
+        let panics = Arc::new(Panics::default());
+        let mut loops = Loops::new(CancellationToken::new(), Arc::clone(&panics));
+        let turning = Arc::clone(&facts);
+        loops.spawn("reconcile", move || {
+            let (facts, planner) = (Arc::clone(&turning), Arc::clone(&planner));
+            async move { turns(&facts, &Sessions::default(), &planner).await }
+        });
+        Self { facts, panics, loops }
+    }
+
+    async fn until(&self, is_so: impl Fn(&Self) -> bool) {
+        let mut generation = self.facts.generation();
+        while !is_so(self) {
+            // Panics are no change of the facts.
+            let _ = timeout(Duration::from_secs(1), generation.changed()).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_that_panics_is_counted_and_tried_again_and_the_facts_go_on() {
+    let is_broken = Arc::new(AtomicBool::new(true));
+    let (breaks, ordinary) = (Arc::clone(&is_broken), planner());
+    let stage = Stage::new(Arc::new(move |input, now| {
+        assert!(!breaks.load(Ordering::SeqCst), "no plan can be made");
+        ordinary(input, now)
+    }))
+    .await;
+    stage.until(|stage| stage.panics.all().get("reconcile").is_some_and(|caught| caught.count >= 2)).await;
+    assert_eq!(stage.panics.all()["reconcile"].message, "no plan can be made");
+    assert!(!stage.facts.failed().is_cancelled(), "only the pass failed");
+    stage.facts.say("lab-1", "notes-1", "1.1", 1).await;
+    stage.facts.remove("notes-1").await;
+    assert!(stage.facts.open().is_empty(), "reports and wishes are taken in, and nothing is planned");
+    is_broken.store(false, Ordering::SeqCst);
+    stage.until(|stage| !stage.facts.open().is_empty()).await;
+    stage.loops.drain(Duration::from_secs(3)).await;
+}
+
+#[tokio::test]
+async fn facts_change_while_a_plan_is_made() {
+    let (began, planning) = std::sync::mpsc::channel();
+    let (go_on, waiting) = std::sync::mpsc::channel::<()>();
+    let (waiting, ordinary) = (Mutex::new(waiting), planner());
+    let stage = Stage::new(Arc::new(move |input, now| {
+        let _ = began.send(input.wishes);
+        let _ = waiting.lock().map(|waiting| waiting.recv());
+        ordinary(input, now)
+    }))
+    .await;
+    let planning = tokio::task::spawn_blocking(move || planning.recv().map(|wishes| (wishes, planning)));
+    // The one thread of this runtime is free, and the facts are not locked.
+    let (wishes, _planning) = planning.await.expect("nothing panics").expect("a plan is made");
+    stage.facts.remove("notes-1").await;
+    assert!(stage.facts.read().wishes() > wishes, "the plan is made of the facts of before");
+    drop(go_on);
+    let is_removing = |open: &OpenOrder| matches!(open.order.action, Action::Remove { .. });
+    stage.until(|stage| stage.facts.open().iter().any(is_removing)).await;
+    stage.loops.drain(Duration::from_secs(3)).await;
 }

@@ -31,7 +31,7 @@ impl RepositoryService {
         for (key, seen) in snapshot.into_iter().filter(|(key, _)| key.backup == *backup) {
             let damage = self.look_at(&key.repository, instance)?.damage.remove(backup);
             if seen.is_ambiguous() || damage.is_some_and(|damage| damage.found_by == FoundBy::Catalog) {
-                unclear.push(key.repository);
+                unclear.push(key.repository.clone());
             }
         }
         Ok(unclear)

@@ -8,6 +8,7 @@ use super::repository_service::{RepositoryService, RepositoryServiceError, Which
 use super::room::Room;
 use crate::clock;
 use fleet_core::backup::{BackupKey, BackupSeen, Backups};
+use fleet_core::facts::CopyOnWrite;
 use fleet_core::grammar::verb;
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_core::order::Action;
@@ -265,7 +266,10 @@ impl RepositoryService {
 }
 
 /// What the catalog has of one instance in one repository.
-pub(super) fn backups_of(all: Option<&Backups>, repository: &RepositoryName) -> BTreeMap<BackupKey, BackupSeen> {
+pub(super) fn backups_of(
+    all: Option<&CopyOnWrite<Backups>>,
+    repository: &RepositoryName,
+) -> BTreeMap<BackupKey, BackupSeen> {
     let of = all.into_iter().flat_map(|backups| backups.iter()).filter(|(key, _)| key.repository == *repository);
     of.map(|(key, seen)| (key.clone(), seen.clone())).collect()
 }

@@ -187,12 +187,12 @@ impl RepositoryService {
     /// How far the look after each repository has come. Those that are nobody's any more are left out.
     pub fn looks(&self) -> Result<Vec<(Which, Look)>, RepositoryServiceError> {
         let mut looks = Vec::new();
-        let snapshot = self.facts.read();
+        let repositories = self.facts.read().desired().repositories.clone();
         for entry in self.facts.store().scan(keys::LOOKS)? {
             let name = entry.key.strip_prefix(keys::LOOKS).and_then(|name| name.split_once('/'));
             let which = name.and_then(|(repository, of)| Some((repository.parse().ok()?, of.parse().ok()?)));
             let which: Which = which.ok_or_else(|| StoreError::Name { key: entry.key.clone() })?;
-            if !snapshot.desired().repositories.contains_key(&which.0) {
+            if !repositories.contains_key(&which.0) {
                 continue;
             }
             looks.push((which, entry.read()?));

@@ -3,6 +3,7 @@
 use super::calls::{CallPermit, Calls};
 use crate::agents::AgentsService;
 use crate::operators::{BackupsService, OperatorsService};
+use crate::panics::Panics;
 use crate::repositories::RepositoriesService;
 use crate::serve::{Caller, IdentityService, JoinService, check_protocol};
 use fleet_proto::protocol::protocols_of;
@@ -12,10 +13,13 @@ use fleet_proto::v1::identity_server::IdentityServer;
 use fleet_proto::v1::join_server::JoinServer;
 use fleet_proto::v1::operators_server::OperatorsServer;
 use fleet_proto::v1::repositories_server::RepositoriesServer;
+use futures_util::FutureExt;
 use hyper::header::USER_AGENT;
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
@@ -34,6 +38,9 @@ pub struct Router {
     pub backups: BackupsServer<BackupsService>,
     pub repositories: RepositoriesServer<RepositoriesService>,
     pub calls: Arc<Calls>,
+    /// Is cancelled when the facts cannot be used any more.
+    pub failed: CancellationToken,
+    pub panics: Arc<Panics>,
 }
 
 impl Service<Request> for Router {
@@ -50,9 +57,16 @@ impl Service<Request> for Router {
             Ok(place) => place,
             Err(status) => return Box::pin(async move { Ok(status.into_http()) }),
         };
-        let calls = Arc::clone(&self.calls);
-        let answer = self.answer(request);
-        Box::pin(async move { Ok(calls.respond(place, answer.await?)) })
+        let (calls, panics) = (Arc::clone(&self.calls), Arc::clone(&self.panics));
+        let answer = AssertUnwindSafe(self.answer(request)).catch_unwind();
+        Box::pin(async move {
+            // Others have calls on the same connection: a panic is the answer to its own call alone.
+            let answer = answer.await.unwrap_or_else(|panic| {
+                panics.note("call", panic.as_ref());
+                Ok(Status::internal("could not answer: a bug of the coordinator; its log has more").into_http())
+            });
+            Ok(calls.respond(place, answer?))
+        })
     }
 }
 
@@ -77,6 +91,9 @@ fn service_of(request: &Request) -> &str {
 impl Router {
     /// A place for the call, within the limits of its caller.
     fn enter(&self, request: &Request) -> Result<CallPermit, Status> {
+        if self.failed.is_cancelled() {
+            return Err(Status::unavailable("could not answer: the coordinator is stopping"));
+        }
         let Some(caller) = request.extensions().get::<Arc<Caller>>() else { return self.calls.enter(None) };
         caller.check_backup_health()?;
         check_command(request)?;

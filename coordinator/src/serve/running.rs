@@ -1,6 +1,7 @@
 //! A running coordinator: every task is born here and awaited here.
 
 use super::calls::Calls;
+use super::loops::Loops;
 use super::mark::RunMark;
 use super::port::Port;
 use super::router::Router;
@@ -13,8 +14,9 @@ use crate::identity::{Admissions, Authority, Believes, IdentityError, ServerCert
 use crate::metrics::serve_metrics;
 use crate::operators::{BackupsService, OperatorsService};
 use crate::own::keep_own_backups;
+use crate::panics::Panics;
 use crate::permits::{Bounds, Places};
-use crate::reconcile::turns;
+use crate::reconcile::{planner, turns};
 use crate::repositories::{
     Disk, DiskError, RepositoriesService, RepositoryService, RepositoryServiceError, keep_house, make_repositories,
 };
@@ -28,6 +30,7 @@ use fleet_proto::v1::join_server::JoinServer;
 use fleet_proto::v1::operators_server::OperatorsServer;
 use fleet_proto::v1::repositories_server::RepositoriesServer;
 use fleet_render::Renderer;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -90,8 +93,10 @@ pub enum ServeError {
     Identity(#[from] IdentityError),
     #[error("could not serve the port")]
     Transport(#[from] tonic::transport::Error),
-    #[error("the store could not be written: memory may be ahead of the disk, so the coordinator stopped")]
+    #[error("the facts could not be changed: memory may not be what the disk has, so the coordinator stopped")]
     StoreFailed,
+    #[error("could not start a thread")]
+    Thread(#[source] io::Error),
     #[error("the coordinator's main task ended unexpectedly")]
     Task(#[from] tokio::task::JoinError),
 }
@@ -138,6 +143,7 @@ pub struct Shared {
     pub renderings: Arc<Places>,
     /// The coordinator's directory.
     pub home: Arc<Path>,
+    pub panics: Arc<Panics>,
 }
 
 /// A fleet that comes back at once waits in line: whoever finds the line full tries again only seconds later.
@@ -187,6 +193,7 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
         readers: Arc::new(Places::new(Bounds::READING)),
         renderings: Arc::new(Places::new(Bounds::RENDERING)),
         home: home.path.into(),
+        panics: Arc::default(),
     };
     let certificate = ServerCertificate::new(&authority, &shared.addresses, clock::now())?;
     let certificate = Arc::new(certificate);
@@ -210,14 +217,6 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
 
 fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, ServeError> {
     open_port(address).map_err(|source| ServeError::Listen { address, source })
-}
-
-/// Runs until dropped.
-async fn tell_metrics(shared: &Shared, listener: Option<&TcpListener>) {
-    match listener {
-        Some(listener) => serve_metrics(shared, listener).await,
-        None => std::future::pending().await,
-    }
 }
 
 fn services(shared: &Shared, admissions: Arc<Admissions>, calls: Arc<Calls>) -> Router {
@@ -244,6 +243,8 @@ fn services(shared: &Shared, admissions: Arc<Admissions>, calls: Arc<Calls>) -> 
         identity: IdentityServer::new(identity).max_decoding_message_size(MESSAGE_LIMIT),
         repositories: RepositoriesServer::new(repositories).max_decoding_message_size(MESSAGE_LIMIT),
         calls,
+        failed: shared.facts.failed().clone(),
+        panics: Arc::clone(&shared.panics),
     }
 }
 
@@ -270,24 +271,85 @@ async fn run(
     let calls = Arc::clone(&router.calls);
     let (ready, connections) = mpsc::channel(64);
     let (incoming, stopped) = (ReceiverStream::new(connections), stop.clone().cancelled_owned());
-    let server = tokio::spawn(async { server().serve_with_incoming_shutdown(router, incoming, stopped).await });
-    let accepting = tokio::spawn(port.accept(ready));
+    let mut server = tokio::spawn(async { server().serve_with_incoming_shutdown(router, incoming, stopped).await });
+    let mut accepting = tokio::spawn(port.accept(ready));
+    let mut loops = Loops::new(stop.clone(), Arc::clone(&shared.panics));
+    begin_loops(&mut loops, &shared, &certificate, &calls);
+    if let Some(listener) = metrics.map(Arc::new) {
+        begin(&mut loops, "metrics", &shared, move |shared| {
+            let listener = Arc::clone(&listener);
+            async move { serve_metrics(&shared, &listener).await }
+        });
+    }
+    let begun = begin_store_loops(&mut loops, &shared).map_err(ServeError::Thread);
+    if begun.is_err() {
+        stop.cancel();
+    }
     let ended = tokio::select! {
+        biased;
         () = stop.cancelled() => Ok(()),
         () = shared.facts.failed().cancelled() => Err(ServeError::StoreFailed),
-        () = turns(&shared.facts, &shared.sessions) => Err(ServeError::StoreFailed),
-        () = sweep(&shared.sessions, &shared.facts) => Ok(()),
-        () = look_after_certificates(&shared, &certificate) => Ok(()),
-        () = calls.watch() => Ok(()),
-        () = forget_now_and_then(&shared.facts) => Ok(()),
-        () = make_repositories(&shared.repository_service, &shared.sessions) => Ok(()),
-        () = keep_house(&shared.repository_service) => Ok(()),
-        () = keep_own_backups(&shared.facts, &shared.home, shared.repository_service.launcher()) => Ok(()),
-        () = tell_metrics(&shared, metrics.as_ref()) => Ok(()),
+        // Without its port a coordinator is none.
+        ended = &mut server => ended.map_err(ServeError::Task).and_then(|served| served.map_err(ServeError::Transport)),
+        ended = &mut accepting => ended.map_err(ServeError::Task),
     };
     stop.cancel();
-    drain(&shared, server, accepting).await?;
-    ended
+    loops.drain(DRAIN).await;
+    let drained = drain(&shared, server, accepting).await;
+    if timeout(DRAIN, shared.facts.idle()).await.is_err() {
+        tracing::warn!("what was begun off the runtime has not ended in time");
+    }
+    begun.and(ended).and(drained)
+}
+
+/// Begins a loop that has what the services share.
+fn begin<F>(loops: &mut Loops, name: &'static str, shared: &Shared, run: impl Fn(Shared) -> F + Send + 'static)
+where
+    F: Future<Output = ()> + Send,
+{
+    let shared = shared.clone();
+    loops.spawn(name, move || run(shared.clone()));
+}
+
+fn begin_loops(loops: &mut Loops, shared: &Shared, certificate: &Arc<ServerCertificate>, calls: &Arc<Calls>) {
+    begin(loops, "reconcile", shared, |shared| async move {
+        turns(&shared.facts, &shared.sessions, &planner()).await;
+    });
+    begin(loops, "sweep", shared, |shared| async move { sweep(&shared.sessions, &shared.facts).await });
+    let certificate = Arc::clone(certificate);
+    begin(loops, "certificates", shared, move |shared| {
+        let certificate = Arc::clone(&certificate);
+        async move { look_after_certificates(&shared, &certificate).await }
+    });
+    let calls = Arc::clone(calls);
+    begin(loops, "calls", shared, move |_| {
+        let calls = Arc::clone(&calls);
+        async move { calls.watch().await }
+    });
+}
+
+/// Loops that read the store and files again and again.
+fn begin_store_loops(loops: &mut Loops, shared: &Shared) -> io::Result<()> {
+    let pruned = shared.clone();
+    loops.spawn_on_own_thread("prune", move || {
+        let shared = pruned.clone();
+        async move { forget_now_and_then(&shared.facts).await }
+    })?;
+    let made = shared.clone();
+    loops.spawn_on_own_thread("make_repositories", move || {
+        let shared = made.clone();
+        async move { make_repositories(&shared.repository_service, &shared.sessions).await }
+    })?;
+    let kept = shared.clone();
+    loops.spawn_on_own_thread("housekeeping", move || {
+        let shared = kept.clone();
+        async move { keep_house(&shared.repository_service).await }
+    })?;
+    let own = shared.clone();
+    loops.spawn_on_own_thread("own_backups", move || {
+        let shared = own.clone();
+        async move { keep_own_backups(&shared.facts, &shared.home, shared.repository_service.launcher()).await }
+    })
 }
 
 /// Lets calls end, then cuts every connection, so that the store is free when this returns.
@@ -296,9 +358,15 @@ async fn drain(
     mut server: JoinHandle<Result<(), tonic::transport::Error>>,
     accepting: JoinHandle<()>,
 ) -> Result<(), ServeError> {
-    accepting.await?;
+    // A task that has ended was awaited already.
+    if !accepting.is_finished() {
+        accepting.await?;
+    }
     for session in shared.sessions.all() {
         session.caller.cut.cancel();
+    }
+    if server.is_finished() {
+        return Ok(());
     }
     if let Ok(served) = timeout(DRAIN, &mut server).await {
         return Ok(served??);

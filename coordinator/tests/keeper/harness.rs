@@ -8,7 +8,7 @@ use fleet_core::backup::{
     BackupKey, BackupPolicy, BackupSource, Backups, Cause, CopyMade, Counted, DataAction, DataResult, DrillMade,
     EngineKind, Keep, Kept, Manifest, Part as KeptPart, Proof, Root, Snapshots,
 };
-use fleet_core::facts::{DriftRule, HostDesired, InstanceDesired, PowerDesired};
+use fleet_core::facts::{CopyOnWrite, DriftRule, HostDesired, InstanceDesired, PowerDesired};
 use fleet_core::names::{BackupId, InstanceName, OrderId};
 use fleet_core::order::{Action, End, Order, Outcome, PowerRequest, Release, order_id};
 use fleet_core::plan::{NewOrder, Plan};
@@ -222,8 +222,8 @@ impl Harness {
         self.facts.ask(plan, wishes, at, |_| {}).await.expect("the store is whole");
     }
 
-    pub fn catalog(&self) -> BTreeMap<InstanceName, Backups> {
-        self.facts.read().observed().backups.clone()
+    pub fn catalog(&self) -> BTreeMap<InstanceName, CopyOnWrite<Backups>> {
+        self.facts.read().observed().backups.clone().into_owned()
     }
 
     pub fn kept(&self) -> Vec<BackupId> {

@@ -48,7 +48,12 @@ impl Desired {
         let mut policies: BTreeMap<PolicyName, BackupPolicy> =
             policies.map(|(name, policy)| (name.clone(), policy.clone())).collect();
         policies.insert(name.clone(), policy.clone());
-        Self { policies, hosts: self.hosts.clone(), instances: self.instances.clone(), ..Self::default() }
+        Self {
+            policies: policies.into(),
+            hosts: self.hosts.clone(),
+            instances: self.instances.clone(),
+            ..Self::default()
+        }
     }
 
     /// Whether a policy would let go of any backup that there is.

@@ -76,7 +76,7 @@ impl<'a> PlanContext<'a> {
 
     fn all_backups(&self, instance_context: &InstanceContext) -> &'a Backups {
         static NONE: Backups = Backups::none();
-        self.observed.backups.get(instance_context.name).unwrap_or(&NONE)
+        self.observed.backups.get(instance_context.name).map_or(&NONE, |backups| backups)
     }
 
     /// What a policy's schedule says of this moment: the same for all of its instances.

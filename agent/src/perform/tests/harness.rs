@@ -135,7 +135,7 @@ impl Harness {
         let context = Arc::new(AgentContext {
             host: "lab-1".parse().expect("a name"),
             data_dir: self.data_dir(),
-            ledger: LedgerHandle::new(ledger),
+            ledger: LedgerHandle::new(ledger).expect("a thread can be started"),
             runtime: Arc::new(self.runtime.clone()),
             repositories: Repositories::new(Arc::new(NoWorkers), PathBuf::new()),
             bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),

@@ -103,7 +103,7 @@ impl Given {
                 }
                 "sick" => last.health = InstanceHealth::Unhealthy { reason: "no answer".into() },
                 "stopped" => last.health = InstanceHealth::Stopped,
-                "twice" => self.observed.greetings = two_machines(name, self.now),
+                "twice" => self.observed.greetings = two_machines(name, self.now).into(),
                 "gone" => is_wanted = false,
                 "seen" => at = seconds(word(words)),
                 "revision" => instance.revision = read(word(words)),
@@ -227,7 +227,8 @@ impl Given {
         };
         let of = kind_of(what);
         let ended = Ended { instance: read(name), outcome, of, made: failed, at: seconds(word(words)) };
-        self.observed.ended.insert(self.id(name, what), ended);
+        let id = self.id(name, what);
+        self.observed.ended.insert(id, ended);
     }
 
     /// The rollout and the attempt that `upgrade`, `upgrade/2` or `upgrade/2/r1` mean.

@@ -121,7 +121,8 @@ impl Harness {
         let context = Arc::new(AgentContext {
             host: "lab-1".parse().expect("a name"),
             data_dir: self.data_dir(),
-            ledger: LedgerHandle::new(LedgerWriter::open(&self.data_dir()).expect("the ledger opens")),
+            ledger: LedgerHandle::new(LedgerWriter::open(&self.data_dir()).expect("the ledger opens"))
+                .expect("a thread can be started"),
             runtime: Arc::new(self.lab.clone()),
             repositories: Repositories::new(Arc::new(self.keeping.clone()), PathBuf::new()),
             bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),
