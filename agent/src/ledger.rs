@@ -6,6 +6,8 @@
 //! **Invariant:** memory changes after the disk has the change, and nothing acts before: who writes waits for the write. Readers
 //! wait for no disk. Writes happen one at a time, in the order in which they were asked for, on a thread that may block.
 
+#[cfg(test)]
+mod earlier;
 mod entry;
 mod file;
 #[cfg(test)]

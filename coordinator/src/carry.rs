@@ -20,7 +20,9 @@ pub enum CarryError {
     Read(#[source] io::Error),
     #[error("line {line} is not a record")]
     Line { line: usize, source: serde_json::Error },
-    #[error("line {line} is in format {found}, and this program knows formats up to {FORMAT}: use a newer one")]
+    #[error(
+        "line {line} is in format {found}, and this program knows formats up to {FORMAT}: upgrade fleet-coordinator"
+    )]
     NewerFormat { line: usize, found: u32 },
     #[error("this coordinator has facts already (`{0}`): import into a new one")]
     NotEmpty(String),

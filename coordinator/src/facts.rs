@@ -12,6 +12,7 @@ mod carried_out;
 mod come_back;
 mod desired;
 mod ended;
+mod epoch;
 mod event;
 mod expected;
 #[cfg(test)]
@@ -40,6 +41,8 @@ pub use requests::{RequestRecord, Started};
 pub use state::{PlanInput, StateSnapshot};
 pub use untold::Untold;
 
+use epoch::Epoch;
+
 use crate::panics::panic_text;
 use crate::store::{Batch, Committed, Entry, Store, StoreError};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -58,6 +61,7 @@ pub struct Facts {
     failed: CancellationToken,
     /// Works on threads that may block.
     works: TaskTracker,
+    epoch: Epoch,
 }
 
 impl Facts {
@@ -65,7 +69,8 @@ impl Facts {
     pub fn load(store: Arc<dyn Store>) -> Result<Self, StoreError> {
         let snapshot = RwLock::new(StateSnapshot::load(store.as_ref())?);
         let (generation, failed) = (watch::Sender::new(0), CancellationToken::new());
-        Ok(Self { snapshot, store, wake: Notify::new(), generation, failed, works: TaskTracker::new() })
+        let (epoch, works) = (Epoch::default(), TaskTracker::new());
+        Ok(Self { snapshot, store, wake: Notify::new(), generation, failed, works, epoch })
     }
 
     /// Looks at the facts. Hold the guard for moments only.

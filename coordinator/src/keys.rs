@@ -38,6 +38,8 @@ pub const EVENTS: &str = "event/";
 /// Requests that have begun something, so that the same one begins nothing again.
 pub const REQUESTS: &str = "request/";
 pub const SETTINGS: &str = "settings";
+/// The newest start of the coordinator, as hosts are told it.
+pub const EPOCH: &str = "epoch";
 
 pub fn host(name: &HostName) -> String {
     format!("{HOSTS}{name}")

@@ -66,7 +66,9 @@ impl Entry {
 pub enum StoreError {
     #[error("`{key}` was changed by someone else")]
     Conflict { key: String },
-    #[error("`{key}` is kept in format {found}, and this program knows formats up to {FORMAT}: use a newer one")]
+    #[error(
+        "`{key}` is kept in format {found}, and this program knows formats up to {FORMAT}: upgrade fleet-coordinator"
+    )]
     NewerFormat { key: String, found: u32 },
     #[error("could not read what is kept at `{key}`")]
     Read { key: String, source: serde_json::Error },

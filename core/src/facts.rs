@@ -12,9 +12,10 @@ pub use copy_on_write::CopyOnWrite;
 pub use said::{ContainerSaid, Doing, Ended, HostSaid, InstanceHealth, InstanceObserved, InstanceSaid, Running};
 
 use crate::backup::{BackupPolicy, BackupSource, Backups, DataRequest, Held, RepositoryDesired, RepositoryLocation};
+use crate::capability::Capability;
 use crate::duplicate::{Duplicate, Greetings};
 use crate::labels::Labels;
-use crate::names::{BackupId, HostName, InstanceName, OrderId, PolicyName, RepositoryName, RolloutId};
+use crate::names::{BackupId, Digest, HostName, InstanceName, OrderId, PolicyName, RepositoryName, RolloutId};
 use crate::order::{Order, PowerRequest, Release};
 use crate::rollout::Rollout;
 use crate::time::Time;
@@ -39,6 +40,8 @@ pub struct Desired {
     pub at_once: DataConcurrency,
     /// Backups that nobody may forget.
     pub held: CopyOnWrite<BTreeMap<BackupId, Held>>,
+    /// The capabilities that agents need for releases, by their digests; a release that needs none is not here.
+    pub needs: CopyOnWrite<BTreeMap<Digest, BTreeSet<Capability>>>,
 }
 
 impl Desired {

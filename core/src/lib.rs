@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod backup;
+pub mod capability;
 pub mod claims;
 pub mod duplicate;
 pub mod facts;

@@ -10,6 +10,12 @@ use std::path::{Path, PathBuf};
 
 const FORMAT: u32 = 1;
 
+/// Format of an identity, whatever else is in it.
+#[derive(Deserialize)]
+struct Versioned {
+    format: u32,
+}
+
 /// A key with the certificate that the coordinator gave for it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -44,8 +50,16 @@ pub enum IdentityError {
         /// Cause.
         source: io::Error,
     },
-    /// The content is not an identity of a known format.
-    #[error("the identity at `{path}` is damaged or of a newer format")]
+    /// The content is of a newer version.
+    #[error("the identity at `{path}` is of format {found}, and this program knows {FORMAT}: upgrade this program")]
+    Newer {
+        /// Path of the identity.
+        path: PathBuf,
+        /// Format of the file.
+        found: u32,
+    },
+    /// The content is not an identity.
+    #[error("the identity at `{path}` is damaged")]
     Damaged {
         /// Path of the identity.
         path: PathBuf,
@@ -83,9 +97,20 @@ impl Identity {
             }
             Err(source) => return Err(IdentityError::Read { path: path.to_owned(), source }),
         };
+        Self::parse(&text, path)
+    }
+
+    fn parse(text: &[u8], path: &Path) -> Result<Self, IdentityError> {
         let damaged = || IdentityError::Damaged { path: path.to_owned() };
-        let identity: Self = serde_json::from_slice(&text).map_err(|_| damaged())?;
-        if identity.format != FORMAT || identity.chain.len() < 2 {
+        match serde_json::from_slice(text) {
+            Ok(Versioned { format: found }) if found > FORMAT => {
+                return Err(IdentityError::Newer { path: path.to_owned(), found });
+            }
+            Ok(Versioned { format: FORMAT }) => {}
+            Ok(_) | Err(_) => return Err(damaged()),
+        }
+        let identity: Self = serde_json::from_slice(text).map_err(|_| damaged())?;
+        if identity.chain.len() < 2 {
             return Err(damaged());
         }
         Ok(identity)
@@ -122,5 +147,20 @@ impl std::fmt::Debug for Identity {
         let mut shown = f.debug_struct("Identity");
         shown.field("subject", &self.subject).field("address", &self.address).field("expires", &self.expires);
         shown.finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_of_a_newer_format_is_told_from_a_damaged_one() {
+        let load =
+            |text: &str| Identity::parse(text.as_bytes(), Path::new("identity.json")).expect_err("it cannot be used");
+        assert!(matches!(load(r#"{"format":2,"keys":[]}"#), IdentityError::Newer { found: 2, .. }));
+        for damaged in [r#"{"format":1}"#, r#"{"format":0}"#, "{}", "no JSON"] {
+            assert!(matches!(load(damaged), IdentityError::Damaged { .. }), "{damaged}");
+        }
     }
 }

@@ -64,7 +64,9 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
     let mut value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
     match value.get("format").and_then(serde_json::Value::as_u64) {
         Some(FORMAT) => {}
-        Some(newer) => return Err(format!("it has format {newer}; this fleet-agent knows {FORMAT}")),
+        Some(newer) => {
+            return Err(format!("it has format {newer}; this fleet-agent knows {FORMAT}: upgrade fleet-agent"));
+        }
         None => return Err("it does not say its format".to_owned()),
     }
     serde_json::from_value(value["entry"].take()).map_err(|error| error.to_string())

@@ -27,6 +27,8 @@ pub struct OpenSet {
     pub held: BTreeSet<OrderId>,
     /// The instances that this host should have.
     pub instances: BTreeSet<InstanceName>,
+    /// The coordinator's start that said it, and its number since then; a start of 0 is not known.
+    pub version: (u64, u64),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +53,7 @@ impl OpenSet {
     }
 
     fn read(message: v1::OpenOrders) -> Self {
-        let mut set = Self::default();
+        let mut set = Self { version: (message.epoch, message.revision), ..Self::default() };
         for order in message.orders {
             let (id, instance) = (order.id.parse(), order.instance.parse());
             match (incoming_order(order), id, instance) {
@@ -112,7 +114,9 @@ fn pass_on(
 ) {
     let to_answer = match kind {
         Kind::Orders(orders) => {
-            open.send_replace(Some(Arc::new(OpenSet::read(orders))));
+            if !replace(open, OpenSet::read(orders)) {
+                return;
+            }
             if let Some(heard) = heard.take() {
                 // Nobody may be left who wants to know.
                 let _ = heard.send(());
@@ -134,6 +138,21 @@ fn pass_on(
     if questions.try_send(to_answer).is_err() {
         tracing::warn!("a question was dropped: too many at once");
     }
+}
+
+/// Takes a set in, unless a newer one is known: another connection, or another coordinator, may be behind. What is known is known
+/// for as long as this agent runs.
+fn replace(open: &watch::Sender<Option<Arc<OpenSet>>>, set: OpenSet) -> bool {
+    open.send_if_modified(|known| {
+        let newest = known.as_ref().map_or((0, 0), |known| known.version);
+        let is_older = set.version.0 != 0 && set.version < newest;
+        if is_older {
+            tracing::warn!(said = ?set.version, known = ?newest, "a set of open orders that is older than the known one is ignored");
+        } else {
+            *known = Some(Arc::new(set));
+        }
+        !is_older
+    })
 }
 
 pub fn ended(address: &str) -> LinkError {

@@ -5,6 +5,7 @@ use super::outbox::{Outbox, message};
 use super::{Greeting, changed};
 use crate::clock;
 use crate::mask::MaskedBoard;
+use fleet_core::capability;
 use fleet_link::LinkError;
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::v1::{self, FromAgent, from_agent::Kind};
@@ -63,6 +64,7 @@ fn hello(greeting: &Greeting) -> v1::Hello {
         engine_id: greeting.engine_id.clone(),
         answers_claims: true,
         protocol_min: PROTOCOL_MIN,
+        capabilities: capability::own().iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -34,3 +34,28 @@ async fn what_a_newer_coordinator_says_is_refused_by_itself_and_the_rest_is_done
     assert_eq!((heard.watches, heard.silences), (1, 0), "on the same connection");
     assert_eq!(count(&heard, |kind| matches!(kind, Kind::Hello(_))), 1);
 }
+
+#[tokio::test]
+async fn a_set_of_open_orders_that_is_older_than_the_known_one_is_ignored() {
+    let lab = Lab::new(DAY).await;
+    let set = |epoch, revision, orders| {
+        to_agent::Kind::Orders(v1::OpenOrders { orders, epoch, revision, ..Default::default() })
+    };
+    lab.coordinator.says.send_replace(Some(set(5, 2, Vec::new())));
+    let _agent = lab.run();
+    lab.coordinator.wait_for(|heard| completes(heard) > 0).await;
+    let hello = || v1::CoordinatorHello { protocol: 3, protocol_min: 2, version: "0.9.0".to_owned() };
+    for older in [set(5, 1, vec![lab.installation()]), set(4, 9, vec![lab.installation()])] {
+        lab.coordinator.says.send_replace(Some(older));
+        lab.coordinator.restart();
+        lab.coordinator.wait_for(|heard| completes(heard) > 0).await;
+        lab.coordinator.says.send_replace(Some(to_agent::Kind::Hello(hello())));
+        // An answer shows that what was said before it has been read.
+        let question = v1::Question { id: 7, kind: None };
+        lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
+        let heard = lab.coordinator.wait_for(|heard| !heard.answers.is_empty()).await;
+        assert_eq!((ends(&heard), lab.runtime.world().containers.len()), (0, 0));
+    }
+    lab.coordinator.says.send_replace(Some(set(6, 1, vec![lab.installation()])));
+    lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
+}

@@ -53,6 +53,7 @@ pub fn open_set(
     host: &HostName,
 ) -> Result<OpenSet, UntoldError> {
     let snapshot = facts.read();
+    let (epoch, revision) = facts.next_revision();
     let unheard = snapshot.orders_of(host).filter(|id| !snapshot.has_kept_the_end_of(id));
     let open: Vec<OpenOrder> = unheard.filter_map(|id| snapshot.asked().orders.get(id)).cloned().collect();
     let wanted =
@@ -74,7 +75,7 @@ pub fn open_set(
         }
     }
     let held = untold.keys().map(ToString::to_string).collect();
-    Ok(OpenSet { told: v1::OpenOrders { orders, instances, held }, untold })
+    Ok(OpenSet { told: v1::OpenOrders { orders, instances, held, epoch, revision }, untold })
 }
 
 fn outgoing(

@@ -153,6 +153,7 @@ impl Report {
             clock_skew_ms: skew(Time(hello.now_ms), now),
             enrolment: self.enrolment.clone(),
             disk_free: Some(hello.disk_free).filter(|bytes| *bytes > 0),
+            capabilities: fleet_core::capability::reported(&hello.capabilities),
         };
         self.session.greet(now, hello.answers_claims);
         let greeting = Greeting {

@@ -69,6 +69,7 @@ impl StateSnapshot {
             policies: load(store, keys::POLICIES)?.into(),
             at_once: store.get(keys::AT_ONCE)?.map(|entry| entry.read()).transpose()?.unwrap_or_default(),
             held: load(store, keys::HELD)?.into(),
+            needs: Default::default(),
         };
         desired.add_central();
         let asked = Asked { orders: load(store, keys::ASKED)?.into() };
@@ -122,6 +123,9 @@ impl StateSnapshot {
     }
 
     pub(super) fn add_release(&mut self, release: ReleaseKept) {
+        if !release.needs.is_empty() {
+            self.desired.needs.insert(release.release.digest.clone(), release.needs.clone());
+        }
         let versions = self.releases.entry(release.release.name.app.clone()).or_default();
         versions.insert(release.release.name.version.clone(), release);
     }

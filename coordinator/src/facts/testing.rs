@@ -57,6 +57,7 @@ pub fn said() -> HostSaid {
         clock_skew_ms: 0,
         enrolment: "e1".to_owned(),
         disk_free: None,
+        capabilities: Default::default(),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::clock;
 use crate::facts::{DesiredChange, ReleaseImage, ReleaseKept};
 use crate::keys;
 use fleet_core::app::{AppDefinition, Bundle, ENCODED_LIMIT, LintReport};
+use fleet_core::capability::needed_by_app;
 use fleet_core::compose::Problems;
 use fleet_core::names::{Digest, OperatorName, ReleaseName, Version};
 use fleet_core::order::Release;
@@ -98,6 +99,7 @@ fn judge(
     let services = summary.map(|summary| summary.services).unwrap_or_default();
     Ok(ReleaseKept {
         release: Release { name: ReleaseName { app: definition.app.clone(), version }, digest },
+        needs: needed_by_app(&definition),
         title: definition.title.unwrap_or_else(|| definition.app.to_string()),
         pushed: clock::now(),
         by: by.clone(),

@@ -171,6 +171,7 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
         tracing::info!(swept, "uploads that were cut off were removed");
     }
     let facts = Arc::new(Facts::load(home.store).map_err(ServeError::Load)?);
+    facts.begin_epoch(clock::now()).map_err(ServeError::Load)?;
     let metrics = options.metrics.map(listen_for_metrics).transpose()?;
     let metrics_address = metrics.as_ref().and_then(|listener| listener.local_addr().ok());
     let repository_service =

@@ -234,6 +234,7 @@ pub fn hello_of(start: &str, now: Time) -> from_agent::Kind {
         engine_id: "ABCD:EFGH".to_owned(),
         answers_claims: false,
         protocol_min: PROTOCOL_MIN,
+        capabilities: Vec::new(),
     })
 }
 

@@ -1,8 +1,9 @@
 //! Agents that are newer or older than the coordinator: what it cannot read is refused by itself, and the rest goes on.
 
-use crate::harness::{FakeAgent, done, goal, hello, install, now, settled};
+use crate::harness::{FakeAgent, Operators, bundle, done, goal, hello, install, now, push, settled, start_rollout};
 use crate::port::until_link;
 use crate::stories::{fleet, installed, instance, until};
+use fleet_coordinator::store::{Batch, Store};
 use fleet_link::{CoordinatorProtocol, LinkError};
 use fleet_proto::protocol::{ProtocolRange, TooOld};
 use fleet_proto::refusal::{RefusalReason, word_of};
@@ -102,4 +103,89 @@ async fn a_command_says_its_protocols_and_is_served_one_apart() {
         let refused = admin.get_status(request).await.err();
         assert_eq!(refused.as_ref().and_then(word_of), expect, "{said}: {refused:?}");
     }
+}
+
+#[tokio::test]
+async fn each_start_of_the_coordinator_says_later_sets() {
+    let (mut harness, _admin, identity, mut agent) = fleet().await;
+    let version = |set: &v1::OpenOrders| (set.epoch, set.revision);
+    let first = agent.open_set().await.expect("the stream goes on");
+    assert!(first.epoch > 0, "{first:?}");
+    harness.stop().await;
+    harness.start().await;
+    let mut agent = FakeAgent::connect(&identity).await.expect("it is welcome");
+    let second = agent.open_set().await.expect("the stream goes on");
+    let third = agent.open_set().await.expect("the stream goes on");
+    assert!(first.epoch < second.epoch && version(&second) < version(&third), "{first:?} {second:?} {third:?}");
+}
+
+/// What an agent of the next protocol says more than this coordinator knows, in between.
+async fn say_more(agent: &FakeAgent, instance: &str, goal: &v1::Goal) {
+    agent.report.send(v1::FromAgent { kind: None }).await.expect("the stream goes on");
+    let Kind::Instance(mut report) = settled(instance, goal, 0) else { unreachable!("it is a report") };
+    if let Some(v1::instance_report::Running::Settled(said)) = &mut report.running {
+        said.health = 99;
+    }
+    agent.say(Kind::Instance(report)).await;
+}
+
+#[tokio::test]
+async fn a_rollout_goes_through_with_an_agent_of_the_next_protocol() {
+    let (mut harness, mut admin, identity, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    push(&mut admin, "1.2", &bundle("notes:1.2")).await.expect("it is a good bundle");
+    // The release uses something that only newer agents know.
+    let with_needs = |store: &dyn Store, batch: &mut Batch| {
+        for entry in store.scan("release/").expect("it can be read") {
+            let mut release: serde_json::Value = entry.read().expect("it can be read");
+            if release["release"]["name"].to_string().contains("1.2") {
+                release["needs"] = serde_json::json!(["action:pretended"]);
+                batch.put(entry.key, &release);
+            }
+        }
+    };
+    harness.meddle(with_needs).await;
+    let Kind::Hello(hello) = hello(now()) else { unreachable!("it is a hello") };
+    let seen = settled(
+        "notes-1",
+        &v1::Goal { release: released(&mut admin, "1.1").await, revision: 1, ..v1::Goal::default() },
+        0,
+    );
+    let agent = FakeAgent::connect_quietly(&identity, PROTOCOL).await.expect("it is welcome");
+    for said in [Kind::Hello(hello.clone()), seen.clone(), Kind::Complete(v1::Complete {})] {
+        agent.say(said).await;
+    }
+    until_link(&mut admin, "lab-1", v1::HostLink::Online).await;
+    let request = v1::ProposeRolloutRequest {
+        version: "1.2".to_owned(),
+        at_once: "1".to_owned(),
+        canary: Some(0),
+        soak_ms: Some(0),
+        ..Default::default()
+    };
+    start_rollout(&mut admin, request).await.expect("it can work");
+    let is_too_old = |view: &Option<v1::InstanceView>| {
+        view.as_ref().is_some_and(|it| format!("{it:?}").contains("too old for action:pretended"))
+    };
+    until(&mut admin, "notes-1", is_too_old).await;
+    drop(agent);
+    let mut agent = FakeAgent::connect_quietly(&identity, PROTOCOL).await.expect("it is welcome");
+    let capabilities = vec!["action:pretended".to_owned(), "key:something else".to_owned()];
+    let newer = v1::Hello { protocol: PROTOCOL + 1, protocol_min: PROTOCOL, capabilities, ..hello };
+    for said in [Kind::Hello(newer), seen, Kind::Complete(v1::Complete {})] {
+        agent.say(said).await;
+    }
+    let order = agent.orders(1).await.remove(0);
+    let goal = goal(&order).expect("an upgrade has a goal").clone();
+    say_more(&agent, "notes-1", &goal).await;
+    agent.obey(&order, done(), Some(&goal)).await;
+    agent.orders(0).await;
+    until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.version == "1.2")).await;
+    until(&mut admin, "notes-1", |view| health(view) == v1::InstanceHealth::Healthy).await;
+}
+
+async fn released(admin: &mut Operators, version: &str) -> Option<v1::Release> {
+    let request = v1::ShowReleaseRequest { app: "notes".to_owned(), version: version.to_owned() };
+    let view = admin.show_release(request).await.ok()?.into_inner();
+    Some(v1::Release { app: "notes".to_owned(), version: view.version, digest: view.digest })
 }

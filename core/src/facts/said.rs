@@ -1,12 +1,14 @@
 //! Reports of hosts: of themselves, of an instance, of an order's end.
 
 use crate::backup::{Coverage, DataKind, DataResult};
+use crate::capability::Capability;
 use crate::claims::Claims;
 use crate::host_policy::HostPolicy;
 use crate::names::{HostName, InstanceName, OrderId};
 use crate::order::{Outcome, Release};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// What a host says of itself when it connects.
@@ -24,6 +26,9 @@ pub struct HostSaid {
     pub enrolment: String,
     /// Free bytes where the Engine keeps its data, as last said.
     pub disk_free: Option<u64>,
+    /// What its agent can do beyond protocol 2.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub capabilities: BTreeSet<Capability>,
 }
 
 /// Instance as last heard.

@@ -4,9 +4,10 @@ use super::PlanContext;
 use super::index::{InstanceContext, Presence};
 use super::intention::noun;
 use super::open::Open;
+use crate::capability::{Capability, needed_by_action};
 use crate::facts::{HostObserved, InstanceObserved, InstanceOrigin, LinkState, OpenOrder};
 use crate::names::{AppName, HostName};
-use crate::order::Action;
+use crate::order::{Action, Release};
 use crate::time::Time;
 use std::fmt;
 
@@ -54,6 +55,10 @@ pub(super) enum Blocker {
     AppForbidden {
         app: AppName,
     },
+    /// Its agent has not reported what the action or its release needs.
+    AgentTooOld {
+        lacks: Capability,
+    },
 }
 
 impl Blocker {
@@ -86,7 +91,8 @@ impl Blocker {
             | Self::Busy { .. }
             | Self::NewerValues { .. }
             | Self::NeverEmpty { .. }
-            | Self::AppForbidden { .. } => None,
+            | Self::AppForbidden { .. }
+            | Self::AgentTooOld { .. } => None,
         }
     }
 }
@@ -115,6 +121,7 @@ impl fmt::Display for Blocker {
             }
             Self::Hours { opens } => write!(f, "the host's own hours open at {opens}"),
             Self::AppForbidden { app } => write!(f, "the host's policy does not allow {app}"),
+            Self::AgentTooOld { lacks } => write!(f, "its host's agent is too old for {lacks}: upgrade the agent"),
         }
     }
 }
@@ -168,4 +175,20 @@ pub(super) fn within_hours(plan_context: &PlanContext, host: &HostObserved) -> R
 /// Whether the host's own people allow the app.
 pub(super) fn allowed(host: &HostObserved, app: &AppName) -> Result<(), Blocker> {
     if host.said.policy.allows_app(app) { Ok(()) } else { Err(Blocker::AppForbidden { app: app.clone() }) }
+}
+
+/// Whether the host's agent knows all that an action needs.
+pub(super) fn able(plan_context: &PlanContext, host: &HostObserved, action: &Action) -> Result<(), Blocker> {
+    lacks_none(host, needed_by_action(action).iter())?;
+    action.goal().map_or(Ok(()), |goal| able_for(plan_context, host, &goal.release))
+}
+
+/// Whether the host's agent knows all that a release uses.
+pub(super) fn able_for(plan_context: &PlanContext, host: &HostObserved, release: &Release) -> Result<(), Blocker> {
+    lacks_none(host, plan_context.desired.needs.get(&release.digest).into_iter().flatten())
+}
+
+fn lacks_none<'a>(host: &HostObserved, mut needed: impl Iterator<Item = &'a Capability>) -> Result<(), Blocker> {
+    let lacks = needed.find(|it| !host.said.capabilities.contains(*it));
+    lacks.map_or(Ok(()), |lacks| Err(Blocker::AgentTooOld { lacks: lacks.clone() }))
 }

@@ -169,6 +169,7 @@ pub(super) fn blocker_of(
     if intention.is_bound_by_app_list() {
         blocker::allowed(host, &instance_context.desired.release.name.app)?;
     }
+    blocker::able(plan_context, host, &intention.action)?;
     blocker::within_hours(plan_context, host)
 }
 

@@ -196,5 +196,6 @@ fn obstacle(plan_context: &PlanContext, member: &Member, instance_context: &Inst
         Running::Settled(_) => {}
     }
     blocker::allowed(host, &member.to.name.app)?;
+    blocker::able_for(plan_context, host, &member.to)?;
     blocker::within_hours(plan_context, host)
 }

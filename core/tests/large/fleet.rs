@@ -43,6 +43,7 @@ fn said(policy: HostPolicy) -> HostSaid {
         clock_skew_ms: 0,
         enrolment: String::new(),
         disk_free: None,
+        capabilities: Default::default(),
     }
 }
 

@@ -153,5 +153,6 @@ pub fn said(random: &mut Random) -> HostSaid {
         clock_skew_ms: 0,
         enrolment: "e1".to_owned(),
         disk_free: None,
+        capabilities: Default::default(),
     }
 }

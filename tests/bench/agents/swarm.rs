@@ -171,6 +171,7 @@ impl SimulatedAgent {
             engine_id: format!("ENGINE:{}", self.number),
             answers_claims: false,
             protocol_min: 0,
+            capabilities: Vec::new(),
         };
         send(say, from_agent::Kind::Hello(hello)).await?;
         if let Some(release) = &self.settled {

@@ -66,6 +66,10 @@ pub fn given(text: &str) -> Given {
             None => {}
             Some("now") => given.now = seconds(word(&mut words)),
             Some("since") => given.observed.since = seconds(word(&mut words)),
+            Some("needs") => {
+                let digest = release(word(&mut words)).digest;
+                given.desired.needs.insert(digest, words.map(Into::into).collect());
+            }
             Some("rollout") => given.rollout(&mut words),
             Some("asked") => given.asked(&mut words),
             Some("ended") => given.ended(&mut words),
@@ -114,6 +118,7 @@ impl Given {
                 "came-back" => instance.origin = Some(InstanceOrigin::CameBack { of: seconds(word(words)) }),
                 "created" => instance.created = seconds(word(words)),
                 "hours" => said.policy.hours = Some(read(word(words))),
+                "able" => drop(said.capabilities.insert(word(words).into())),
                 "forbids" => said.policy.apps = Some([read("other")].into()),
                 label if label.contains('=') => host.labels = crate::labels::Labels::parse([label]).expect("a label"),
                 version => last.release = release(version),
@@ -302,6 +307,7 @@ fn host_said() -> HostSaid {
         clock_skew_ms: 0,
         enrolment: "e1".into(),
         disk_free: None,
+        capabilities: Default::default(),
     }
 }
 

@@ -195,3 +195,13 @@ fn an_app_that_the_host_forbids_is_not_asked_for_but_may_leave() {
     check("a 1.1 forbids power stop", "a: stop");
     check("a 1.1 forbids power start", "a: waits, the host's policy does not allow app");
 }
+
+#[test]
+fn an_agent_that_is_too_old_for_a_release_waits_for_its_upgrade_and_may_still_stop_and_leave() {
+    let waits = "a: waits, its host's agent is too old for key:pretended: upgrade the agent";
+    check("needs 1.1 key:pretended\na absent", waits);
+    check("needs 1.1 key:pretended\na absent able key:pretended", "a: install 1.1");
+    check("needs 1.2 key:pretended\na absent", "a: install 1.1");
+    check("needs 1.1 key:pretended\na 1.1 power stop", "a: stop");
+    check("needs 1.1 key:pretended\na 1.1 removing", "a: remove");
+}

@@ -277,3 +277,11 @@ fn an_aborted_rollout_keeps_only_what_it_has_touched() {
         "a: upgrade 1.1 -> 1.2\nr1: Running\nr2: Aborted",
     );
 }
+
+#[test]
+fn a_member_whose_agent_is_too_old_for_the_release_blocks_nobody() {
+    check(
+        "needs 1.2 key:pretended engine:pretended\na 1.1\nb 1.1 able key:pretended able engine:pretended\nrollout 1.2",
+        "a: waits, its host's agent is too old for engine:pretended: upgrade the agent\nb: upgrade 1.1 -> 1.2\nr1: Running",
+    );
+}

@@ -1,0 +1,102 @@
+//! Abilities that agents learned after protocol 2, and what needs them.
+//!
+//! All actions, keys of `app.yaml` and engines that protocol 2 has are in every agent that speaks it, and have no name here. Whatever
+//! comes later gets a row in one of the tables below: an agent reports the rows that it has, and an instance whose host lacks one
+//! waits for that reason instead of being asked for something that its agent would refuse or leave out.
+
+use crate::app::AppDefinition;
+use crate::order::Action;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// The longest name of a capability.
+const NAME_LIMIT: usize = 64;
+/// The most capabilities that one agent may report.
+const COUNT_LIMIT: usize = 1024;
+
+/// Name of an ability, as `action:NAME`, `key:PATH` or `engine:NAME`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Capability(String);
+
+impl Capability {
+    /// Returns the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Capability {
+    fn from(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A row of a table: the name of a capability, and whether something needs it.
+struct Later<T: 'static> {
+    name: &'static str,
+    is_needed: fn(&T) -> bool,
+}
+
+/// Keys and engines that came after protocol 2.
+const OF_APPS: &[Later<AppDefinition>] = &[];
+
+/// Actions and fields of them that came after protocol 2.
+const OF_ACTIONS: &[Later<Action>] = &[];
+
+/// Returns the capabilities of this version, for its agent to report.
+pub fn own() -> BTreeSet<Capability> {
+    OF_APPS.iter().map(|row| row.name).chain(OF_ACTIONS.iter().map(|row| row.name)).map(Capability::from).collect()
+}
+
+/// Returns the capabilities that an agent needs for the instances of an app.
+pub fn needed_by_app(app: &AppDefinition) -> BTreeSet<Capability> {
+    needed(OF_APPS, app)
+}
+
+/// Returns the capabilities that an agent needs for an action, apart from those of its release.
+pub fn needed_by_action(action: &Action) -> BTreeSet<Capability> {
+    needed(OF_ACTIONS, action)
+}
+
+fn needed<T>(table: &[Later<T>], of: &T) -> BTreeSet<Capability> {
+    table.iter().filter(|row| (row.is_needed)(of)).map(|row| Capability::from(row.name)).collect()
+}
+
+/// Reads the names that an agent reports. Names that cannot be names are of no use to anybody, and are left out.
+pub fn reported(names: &[String]) -> BTreeSet<Capability> {
+    let is_name = |name: &&String| {
+        !name.is_empty() && name.len() <= NAME_LIMIT && name.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    names.iter().filter(is_name).take(COUNT_LIMIT).map(|name| Capability::from(name.as_str())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_names_what_needs_it() {
+        let pretended: [Later<u32>; 2] = [
+            Later { name: "key:even", is_needed: |it| it % 2 == 0 },
+            Later { name: "key:large", is_needed: |it| *it > 9 },
+        ];
+        let needed = |of| needed(&pretended, &of).into_iter().map(|it| it.to_string()).collect::<Vec<_>>();
+        assert_eq!(needed(3), [""; 0]);
+        assert_eq!(needed(4), ["key:even"]);
+        assert_eq!(needed(10), ["key:even", "key:large"]);
+    }
+
+    #[test]
+    fn what_is_no_name_is_left_out_of_a_report() {
+        let names = ["key:x", "", "two words", &"x".repeat(65)].map(str::to_owned);
+        assert_eq!(reported(&names), [Capability::from("key:x")].into());
+    }
+}
