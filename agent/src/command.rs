@@ -10,7 +10,7 @@ use crate::policy::ORDINARY_PATH;
 use crate::repository_place::AtCoordinator;
 use crate::runtime::DEFAULT_SOCKET;
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use error::CommandError;
+use fleet_core::command_error::CommandError;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -136,11 +136,15 @@ pub fn main() -> ExitCode {
             runtime.shutdown_timeout(LAST_WRITES);
             ended
         }
-        Err(error) => Err(CommandError::refused("could not start").because(&error)),
+        Err(error) => Err(CommandError::refused("could not start").because_of(&error)),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => error.show(&mut std::io::stderr()),
+        Err(error) => {
+            // Where stderr is gone, the exit code still speaks.
+            let _ = writeln!(std::io::stderr(), "{}", error.lines());
+            ExitCode::from(error.kind().exit_code())
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a plan to its start: what was shown is what is started, and a start whose answer was lost is sent again.
 
 use crate::context::Context;
-use crate::error::{CommandError, ErrorKind};
+use fleet_core::command_error::{CommandError, ErrorKind};
 use fleet_proto::v1::AgreedPlan;
 use std::time::Duration;
 use tokio::time::sleep;

@@ -3,7 +3,7 @@
 //! **Invariant:** where nobody can answer, nothing is assumed: the command is refused and names the option that agrees.
 
 use crate::context::Context;
-use crate::error::CommandError;
+use fleet_core::command_error::CommandError;
 use std::sync::PoisonError;
 
 /// The most bytes of a line that is read.

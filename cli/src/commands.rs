@@ -20,9 +20,9 @@ mod token;
 mod whoami;
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Subcommand;
+use fleet_core::command_error::CommandError;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

@@ -3,11 +3,11 @@
 use crate::arguments::Fleet;
 use crate::context::Context;
 use crate::environment::Environment;
-use crate::error::CommandError;
 use crate::printer::Printer;
 use crate::session::Session;
 use clap::CommandFactory;
 use clap_complete::{CompleteEnv, CompletionCandidate};
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{
     HostLink, ListAppsRequest, ListHostsRequest, ListInstancesRequest, ListRolloutsRequest, ListTokensRequest,
 };

@@ -1,9 +1,9 @@
 //! What every command is given: where to write, who asks, and how long to wait.
 
 use crate::environment::Input;
-use crate::error::CommandError;
 use crate::printer::Printer;
 use crate::session::Session;
+use fleet_core::command_error::CommandError;
 use fleet_core::time::Time;
 use fleet_render::Renderer;
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! How a command ended, as its exit code tells.
 
+use fleet_core::command_error::{CommandError, ErrorKind};
 use std::process::ExitCode;
 
 /// End of a command.
@@ -27,6 +28,17 @@ impl ExitStatus {
             Self::Misused => 2,
             Self::Unreachable => 3,
             Self::Left => 130,
+        }
+    }
+}
+
+impl From<&CommandError> for ExitStatus {
+    fn from(error: &CommandError) -> Self {
+        match error.kind() {
+            ErrorKind::Refused | ErrorKind::PlanChanged => Self::Refused,
+            ErrorKind::Misused => Self::Misused,
+            ErrorKind::Unreachable => Self::Unreachable,
+            ErrorKind::NobodyReads => Self::Done,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Where who-we-are is kept: a folder for each context, with one file in it.
 
 use crate::context::Context;
-use crate::error::CommandError;
+use fleet_core::command_error::CommandError;
 use fleet_link::{Identity, IdentityError};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;

@@ -1,8 +1,8 @@
 //! Follows something to its end: through restarts of the coordinator, and until Ctrl-C.
 
 use crate::context::Context;
-use crate::error::{CommandError, ErrorKind};
 use crate::session::{Client, Session};
+use fleet_core::command_error::{CommandError, ErrorKind};
 use fleet_proto::v1::WhoAmIRequest;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};

@@ -2,8 +2,8 @@
 
 use crate::ask;
 use crate::context::Context;
-use crate::error::CommandError;
 use clap::Args;
+use fleet_core::command_error::CommandError;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;

@@ -13,7 +13,6 @@ mod commands;
 mod complete;
 mod context;
 mod environment;
-mod error;
 mod exit;
 mod folder;
 mod follow;
@@ -33,6 +32,7 @@ pub use exit::ExitStatus;
 use arguments::Fleet;
 use clap::{CommandFactory, FromArgMatches};
 use context::Context;
+use fleet_core::command_error::CommandError;
 use fleet_render::Renderer;
 use printer::Printer;
 use std::ffi::OsString;
@@ -73,10 +73,10 @@ pub fn run(arguments: &[OsString], environment: Environment) -> ExitStatus {
     // The connection has a thread of its own: it answers the coordinator's pings while a pager takes no output.
     let ended = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
         Ok(runtime) => runtime.block_on(commands::run(&context, &fleet.command)),
-        Err(source) => Err(error::CommandError::refused("could not start").because(source)),
+        Err(source) => Err(CommandError::refused("could not start").because(source)),
     };
     ended.unwrap_or_else(|error| {
         context.printer.error(&error);
-        error.status()
+        ExitStatus::from(&error)
     })
 }

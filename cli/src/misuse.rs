@@ -1,10 +1,10 @@
 //! What is said when the command line asks for help, or is wrong: our three lines instead of a page.
 
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::printer::Printer;
 use clap::Command;
 use clap::error::ErrorKind;
+use fleet_core::command_error::CommandError;
 use std::error::Error;
 use std::ffi::OsString;
 
@@ -14,7 +14,7 @@ pub fn say(printer: &Printer, said: &clap::Error, command: &Command, arguments: 
     match said.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match printer.answer(text.trim_end()) {
             Ok(()) => ExitStatus::Done,
-            Err(error) => error.status(),
+            Err(error) => ExitStatus::from(&error),
         },
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             printer.tell(text.trim_end());

@@ -1,10 +1,10 @@
 //! Lists and single things as tables, JSON, YAML or names.
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::format::{cut, one_line};
 use clap::{Args, ValueEnum};
 use comfy_table::{Table, presets};
+use fleet_core::command_error::CommandError;
 use fleet_core::time::Time;
 use serde::Serialize;
 

@@ -1,8 +1,8 @@
 //! All text passes here: the answer to stdout, the story to stderr.
 
 use crate::environment::Output;
-use crate::error::CommandError;
 use crate::painted::{Colour, Painted};
+use fleet_core::command_error::CommandError;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

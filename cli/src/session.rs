@@ -1,8 +1,8 @@
 //! Questions to the coordinator, each with a deadline and with errors that a person can act on.
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::folder;
+use fleet_core::command_error::CommandError;
 use fleet_core::units::Period;
 use fleet_link::{Identity, LinkError};
 use fleet_proto::refusal::RefusalReason;

@@ -10,6 +10,7 @@ use crate::repositories::{FOLDER, WorkerLauncher};
 use crate::serve::{Config, Options, ServeError, serve};
 use clap::{Args, Subcommand};
 use fleet_core::access::Role;
+use fleet_core::command_error::CommandError;
 use fleet_core::units::Period;
 use fleet_repository::worker::{self, BackendSpec};
 use std::io::{self, Write};
@@ -149,7 +150,7 @@ struct Token {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum CommandError {
+enum ActionError {
     #[error(transparent)]
     Home(#[from] HomeError),
     #[error(transparent)]
@@ -170,8 +171,22 @@ pub enum CommandError {
     Answer(#[source] io::Error),
 }
 
-impl CommandError {
-    pub fn hint(&self) -> Option<String> {
+impl From<ActionError> for CommandError {
+    fn from(error: ActionError) -> Self {
+        let told = Self::refused(&error);
+        let told = match std::error::Error::source(&error) {
+            Some(source) => told.because_of(source),
+            None => told,
+        };
+        match error.hint() {
+            Some(hint) => told.hint(hint),
+            None => told,
+        }
+    }
+}
+
+impl ActionError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Home(error) => error.hint(),
             Self::Settings(_) => {
@@ -201,12 +216,12 @@ pub fn run(command: Command) -> Result<ExitCode, CommandError> {
         | Action::Export(_)
         | Action::Import(_)
         | Action::Backup(_)
-        | Action::Restore(_) => carry_out(command.action).map(|()| ExitCode::SUCCESS),
+        | Action::Restore(_) => Ok(carry_out(command.action).map(|()| ExitCode::SUCCESS)?),
     }
 }
 
-fn carry_out(action: Action) -> Result<(), CommandError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CommandError::Start)?;
+fn carry_out(action: Action) -> Result<(), ActionError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ActionError::Start)?;
     runtime.block_on(async {
         match action {
             Action::RepositoryWorker | Action::RenderWorker => Ok(()),
@@ -223,7 +238,7 @@ fn carry_out(action: Action) -> Result<(), CommandError> {
     })
 }
 
-async fn run_init(init: Init) -> Result<(), CommandError> {
+async fn run_init(init: Init) -> Result<(), ActionError> {
     let port =
         init.address.first().and_then(|address| address.rsplit_once(':')).and_then(|(_, port)| port.parse().ok());
     let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port.unwrap_or(PORT)));
@@ -254,8 +269,8 @@ async fn run_init(init: Init) -> Result<(), CommandError> {
 }
 
 /// Where the coordinator backs itself up.
-fn own_place(folder: &Path, own: &Own) -> Result<BackendSpec, CommandError> {
-    let folder = std::path::absolute(folder).map_err(CommandError::Start)?;
+fn own_place(folder: &Path, own: &Own) -> Result<BackendSpec, ActionError> {
+    let folder = std::path::absolute(folder).map_err(ActionError::Start)?;
     Ok(match &own.backup_to {
         Some(place) => read_place(place, |name| std::env::var(name).ok())?,
         None => BackendSpec::Folder { path: folder.join(OWN_BACKUPS) },
@@ -263,8 +278,8 @@ fn own_place(folder: &Path, own: &Own) -> Result<BackendSpec, CommandError> {
 }
 
 /// Prepares the coordinator's own backups, and says what to do with the file that restores them.
-async fn set_up_own(folder: &Path, place: BackendSpec, own: &Own) -> Result<String, CommandError> {
-    let folder = std::path::absolute(folder).map_err(CommandError::Start)?;
+async fn set_up_own(folder: &Path, place: BackendSpec, own: &Own) -> Result<String, ActionError> {
+    let folder = std::path::absolute(folder).map_err(ActionError::Start)?;
     let recipient = own.backup_recipient.as_deref();
     let name = OwnBackup::set_up(&folder, place, recipient, &WorkerLauncher::new(None)).await?;
     let file = folder.join(name);
@@ -275,7 +290,7 @@ async fn set_up_own(folder: &Path, place: BackendSpec, own: &Own) -> Result<Stri
 }
 
 /// Takes a backup of a coordinator that is stopped; one from before it could is told where first.
-async fn run_backup(backup: Backup) -> Result<(), CommandError> {
+async fn run_backup(backup: Backup) -> Result<(), ActionError> {
     let folder = &backup.directory.data_dir;
     let home = Home::open(folder)?;
     if OwnBackup::load(folder)?.is_none() {
@@ -289,7 +304,7 @@ async fn run_backup(backup: Backup) -> Result<(), CommandError> {
     }
 }
 
-async fn run_restore(arguments: &Restore) -> Result<(), CommandError> {
+async fn run_restore(arguments: &Restore) -> Result<(), ActionError> {
     let folder = &arguments.data_dir;
     let from = arguments.from.as_deref().map(|place| read_place(place, |name| std::env::var(name).ok())).transpose()?;
     let of = restore(&arguments.recovery, from, folder, &WorkerLauncher::new(None)).await?;
@@ -304,11 +319,11 @@ async fn run_restore(arguments: &Restore) -> Result<(), CommandError> {
 }
 
 /// The story goes to stderr: stdout has the answer alone.
-fn tell(text: &str) -> Result<(), CommandError> {
-    io::stderr().write_all(text.as_bytes()).map_err(CommandError::Answer)
+fn tell(text: &str) -> Result<(), ActionError> {
+    io::stderr().write_all(text.as_bytes()).map_err(ActionError::Answer)
 }
 
-async fn run_token(token: Token) -> Result<(), CommandError> {
+async fn run_token(token: Token) -> Result<(), ActionError> {
     let home = Home::open(&token.directory.data_dir)?;
     let token = home.admit_operator(&token.name, token.role, clock::now()).await?;
     answer(&format!("{token}\n"))
@@ -321,15 +336,15 @@ fn leave_no_core() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
-async fn run_serve(arguments: Serve) -> Result<(), CommandError> {
+async fn run_serve(arguments: Serve) -> Result<(), ActionError> {
     leave_no_core();
     let mut home = Home::open(&arguments.directory.data_dir)?;
     if let Some(life) = arguments.certificate_life {
         home.settings.certificate_seconds = life.as_duration().as_secs();
     }
     let listen = arguments.listen.unwrap_or(home.settings.listen);
-    let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::Start)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::Start)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(ActionError::Start)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ActionError::Start)?;
     let mut running =
         serve(Config { home, listen, options: Options { metrics: arguments.metrics, worker: None } }).await?;
     tokio::select! {
@@ -342,6 +357,6 @@ async fn run_serve(arguments: Serve) -> Result<(), CommandError> {
 }
 
 /// stdout is the answer.
-fn answer(text: &str) -> Result<(), CommandError> {
-    io::stdout().lock().write_all(text.as_bytes()).map_err(CommandError::Answer)
+fn answer(text: &str) -> Result<(), ActionError> {
+    io::stdout().lock().write_all(text.as_bytes()).map_err(ActionError::Answer)
 }

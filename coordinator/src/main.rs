@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use fleet_coordinator::command::{Command, run};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -22,26 +22,13 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(code) => code,
         Err(error) => {
-            show(&error);
-            ExitCode::FAILURE
+            // Where stderr is gone, the exit code still speaks.
+            let _ = writeln!(std::io::stderr(), "{}", error.lines());
+            ExitCode::from(error.kind().exit_code())
         }
     }
 }
 
 fn is_coloured() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-/// What failed, why, and what to do next.
-#[allow(clippy::print_stderr, reason = "the one place that talks to a person")]
-fn show(error: &fleet_coordinator::command::CommandError) {
-    eprintln!("error: {error}");
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        eprintln!("  because {inner}");
-        cause = inner.source();
-    }
-    if let Some(hint) = error.hint() {
-        eprintln!("hint: {hint}");
-    }
 }

@@ -1,9 +1,10 @@
 //! `fleet-agent join`: a token for an identity, whole or not at all.
 
-use super::error::CommandError;
+use super::error::of_link;
 use super::{Join, say};
 use crate::{clock, identity_path};
 use fleet_core::access::{JoinToken, Joiner, Subject};
+use fleet_core::command_error::CommandError;
 use fleet_link::{Identity, IdentityError, admit_as};
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Read, Write};
@@ -26,13 +27,13 @@ pub async fn join(arguments: Join) -> Result<(), CommandError> {
     }
     make_private(&arguments.data_dir)?;
     let identity = admit_as(Joiner::Host, &token, clock::now()).await;
-    let identity = identity.map_err(|error| CommandError::of_link(WHAT, &error).said_once("could not join"))?;
+    let identity = identity.map_err(|error| of_link(WHAT, &error).said_once("could not join"))?;
     let Subject::Host(host) = &identity.subject else {
         let hint =
             "this token is for an operator: use it with `fleet login`, and make one with `fleet host add` for here";
         return Err(CommandError::refused(format!("{WHAT}: the token is for {}", identity.subject)).hint(hint));
     };
-    identity.save(&path).map_err(|error| CommandError::refused(WHAT).because(&error))?;
+    identity.save(&path).map_err(|error| CommandError::refused(WHAT).because_of(&error))?;
     let (address, expires) = (&identity.address, identity.expires);
     say(&format!("joined the fleet at {address} as {host}; the certificate renews itself before {expires}\n"))
 }
@@ -45,19 +46,19 @@ fn refuse_twice(path: &Path) -> Result<(), CommandError> {
             let what = format!("this host has joined already: it is {} at {}", known.subject, known.address);
             Err(CommandError::refused(what).hint(again))
         }
-        Err(error) => Err(CommandError::refused(WHAT).because(&error).hint(again)),
+        Err(error) => Err(CommandError::refused(WHAT).because_of(&error).hint(again)),
     }
 }
 
 fn read_token(arguments: &Join) -> Result<JoinToken, CommandError> {
-    let unread = |error: io::Error| CommandError::refused("could not read the token").because(&error);
+    let unread = |error: io::Error| CommandError::refused("could not read the token").because_of(&error);
     let (text, is_argument) = match (&arguments.token_file, arguments.token.as_deref()) {
         (Some(file), _) => (read_text(File::open(file).map_err(unread)?).map_err(unread)?, false),
         (None, Some("-") | None) => (read_text(io::stdin()).map_err(unread)?, false),
         (None, Some(given)) => (given.to_owned(), true),
     };
     let hint = "`fleet host add NAME` makes a new one and shows the line to paste";
-    let token = text.parse().map_err(|error| CommandError::misused(WHAT).because(&error).hint(hint))?;
+    let token = text.parse().map_err(|error| CommandError::misused(WHAT).because_of(&error).hint(hint))?;
     if is_argument {
         // Nobody to tell it to is no fault.
         let _ = writeln!(io::stderr(), "{IN_ARGUMENTS}");
@@ -75,5 +76,5 @@ fn read_text(from: impl Read) -> io::Result<String> {
 fn make_private(folder: &Path) -> Result<(), CommandError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     let made = made.and_then(|()| std::fs::set_permissions(folder, Permissions::from_mode(0o700)));
-    made.map_err(|error| CommandError::refused(format!("could not make `{}`", folder.display())).because(&error))
+    made.map_err(|error| CommandError::refused(format!("could not make `{}`", folder.display())).because_of(&error))
 }

@@ -1,7 +1,7 @@
 //! `fleet-agent policy check`.
 
-use super::error::CommandError;
 use crate::policy::{PolicyError, read};
+use fleet_core::command_error::CommandError;
 use fleet_core::host_policy::{HostPolicy, USUAL_DRIVERS};
 use fleet_core::names::AppName;
 use std::collections::BTreeSet;

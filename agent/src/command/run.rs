@@ -1,9 +1,9 @@
 //! `fleet-agent run`.
 
 use super::Run;
-use super::error::CommandError;
 use crate::runtime::{DockerRuntime, Limits};
 use crate::{Config, RunError};
+use fleet_core::command_error::CommandError;
 use fleet_link::IdentityError;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ pub async fn run(arguments: Run) -> Result<(), CommandError> {
     let config = Config { data_dir: arguments.data_dir, policy: arguments.policy, worker: None };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), data_dir = %config.data_dir.display(), "fleet-agent starts");
     crate::run(config, runtime, stop).await.map_err(|error| {
-        let shown = CommandError::refused("could not run").because(&error);
+        let shown = CommandError::refused("could not run").because_of(&error);
         match error {
             RunError::Identity(IdentityError::Absent { .. }) | RunError::DataDir { .. } => {
                 shown.hint("join the fleet first: `fleet-agent join -`")

@@ -1,11 +1,11 @@
 //! `fleet-agent status`: what stands in this host's own files. It asks nobody.
 
 use super::Status;
-use super::error::CommandError;
 use super::policy::lines;
 use crate::ledger::{Direction, InstanceEntry, Ledger, OrderEntry, OrderState};
 use crate::{clock, identity_path};
 use fleet_core::backup::DataAction;
+use fleet_core::command_error::CommandError;
 use fleet_core::names::InstanceName;
 use fleet_core::order::{Action, Order};
 use fleet_core::time::Time;
@@ -18,7 +18,7 @@ const SHOWN: usize = 5;
 pub fn status(arguments: &Status) -> Result<String, CommandError> {
     let what = "could not say how this agent is";
     let identity = Identity::load(&identity_path(&arguments.data_dir)).map_err(|error| {
-        CommandError::refused(what).because(&error).hint("join the fleet first: `fleet-agent join -`")
+        CommandError::refused(what).because_of(&error).hint("join the fleet first: `fleet-agent join -`")
     })?;
     let mut text = whoami(&identity, clock::now());
     if let Ok(ledger) = Ledger::look(&arguments.data_dir) {

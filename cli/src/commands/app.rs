@@ -8,9 +8,9 @@ mod read;
 mod show;
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Subcommand;
+use fleet_core::command_error::CommandError;
 
 /// Check, push and see apps and their releases
 #[derive(Debug, Subcommand)]

@@ -15,9 +15,9 @@ mod status;
 mod verify;
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Subcommand;
+use fleet_core::command_error::CommandError;
 use hold::HoldArgs;
 
 pub use hold::backup_id;

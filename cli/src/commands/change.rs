@@ -1,12 +1,12 @@
 //! What changes of instances have in common: the plan is shown, and the change is followed to its end.
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::follow::{Look, Parting, follow};
 use crate::format::{clock_time, doing};
 use crate::last_shown::LastShown;
 use clap::Args;
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{ChangeProgress, ChangeState, FollowChangeRequest, InstanceChange, InstanceView};
 use fleet_proto::words::word;
 

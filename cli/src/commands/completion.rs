@@ -1,10 +1,10 @@
 //! `fleet completion`: the script that a shell wants.
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::{Args, ValueEnum};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
+use fleet_core::command_error::CommandError;
 
 /// Print the completion script for a shell; names of hosts, instances, apps and rollouts are completed too
 #[derive(Debug, Args)]

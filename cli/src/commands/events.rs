@@ -1,11 +1,11 @@
 //! `fleet events`: what happened.
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::format::{moment, one_line};
 use crate::session::Session;
 use clap::{Args, ValueEnum};
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{EventView, ListEventsRequest};
 
 /// Show what happened in the fleet, the newest last

@@ -2,9 +2,9 @@
 
 use crate::arguments::Fleet;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::{Args, Command, CommandFactory};
+use fleet_core::command_error::CommandError;
 
 /// Show help about a command, or a page: backups, tokens, selectors, windows, rollouts, values, output, exit-codes
 #[derive(Debug, Args)]

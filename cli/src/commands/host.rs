@@ -6,9 +6,9 @@ mod rm;
 mod show;
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Subcommand;
+use fleet_core::command_error::CommandError;
 
 /// Add, see and remove hosts
 #[derive(Debug, Subcommand)]

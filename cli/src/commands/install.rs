@@ -4,11 +4,11 @@ use super::change::{Change, DetachArgs, carry_out, show_dry_run};
 use crate::choices::drift_rules;
 use crate::complete;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::input::ValueArgs;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use fleet_core::command_error::CommandError;
 use fleet_core::names::{HostName, InstanceName, ReleaseName};
 use fleet_proto::v1::{DriftRule, InstallInstanceRequest};
 

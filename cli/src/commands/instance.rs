@@ -7,9 +7,9 @@ mod set;
 mod show;
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Subcommand;
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::PowerWish;
 use power::PowerArgs;
 

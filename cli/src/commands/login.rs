@@ -2,12 +2,12 @@
 
 use crate::ask;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::folder;
 use crate::session::link_error;
 use clap::Args;
 use fleet_core::access::{JoinToken, Joiner, Subject};
+use fleet_core::command_error::CommandError;
 
 use fleet_proto::v1::{OperatorRole, WhoAmIRequest};
 use fleet_proto::words::word;

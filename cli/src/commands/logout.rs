@@ -1,10 +1,10 @@
 //! `fleet logout`: forgets a login.
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::folder;
 use clap::Args;
+use fleet_core::command_error::CommandError;
 
 /// Forget the login on this machine
 ///

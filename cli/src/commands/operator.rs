@@ -5,9 +5,9 @@ mod ls;
 mod rm;
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Subcommand;
+use fleet_core::command_error::CommandError;
 
 /// Admit, see and remove operators
 #[derive(Debug, Subcommand)]

@@ -9,9 +9,9 @@ mod steer;
 mod watch;
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::{Args, Subcommand};
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::SteerAction;
 
 /// Roll a version out to many instances, wave by wave; watch, pause and undo it

@@ -1,11 +1,11 @@
 //! `fleet status`: the fleet on one screen.
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{Format, show_one};
 use crate::show::status;
 use clap::{Args, ValueEnum};
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::GetStatusRequest;
 
 /// Show the fleet on one screen: what needs a person, what is under way, hosts and instances

@@ -4,9 +4,9 @@ mod ls;
 mod revoke;
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Subcommand;
+use fleet_core::command_error::CommandError;
 
 /// See and revoke join tokens
 #[derive(Debug, Subcommand)]

@@ -1,11 +1,11 @@
 //! `fleet whoami`: who the caller is to the coordinator.
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::format::{one_line, until};
 use crate::output::{OutputArgs, show_one};
 use clap::Args;
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{Me, OperatorRole, WhoAmIRequest};
 use fleet_proto::words::word;
 

@@ -2,11 +2,11 @@
 
 use super::lint::not_rendered;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::session::Session;
 use fleet_core::app::{
     AppDefinition, Bundle, CheckedValues, Declaration, Given, Pins, Placement, ValueProblem, ValueType,
 };
+use fleet_core::command_error::CommandError;
 use fleet_core::compose::{Problem, Problems};
 use fleet_core::names::{Digest, NameError, Version};
 use fleet_proto::v1::ResolveImagesRequest;

@@ -2,11 +2,11 @@
 
 use super::read::read_bundle;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::show::pairs;
 use clap::Args;
 use fleet_core::app::{Bundle, LintSummary};
+use fleet_core::command_error::CommandError;
 use fleet_core::compose::Problems;
 use fleet_core::grammar::count;
 use fleet_render::RenderError;

@@ -1,11 +1,11 @@
 //! `fleet app ls`: the apps and their releases.
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{OutputArgs, show_list};
 use crate::show::releases;
 use clap::Args;
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{AppView, ListAppsRequest};
 
 /// List apps and their newest releases

@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** no more is read than a bundle may hold, and no link leads out of the folder.
 
-use crate::error::CommandError;
 use fleet_core::app::{BYTE_LIMIT, Bundle, FILE_LIMIT};
+use fleet_core::command_error::CommandError;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};

@@ -2,13 +2,13 @@
 
 use crate::complete;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{OutputArgs, show_list, show_one};
 use crate::session::Session;
 use crate::show::releases;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use fleet_core::command_error::CommandError;
 use fleet_core::names::{AppName, ReleaseName};
 use fleet_proto::v1::{ListAppsRequest, ReleaseView, ShowReleaseRequest};
 

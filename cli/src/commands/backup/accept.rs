@@ -2,9 +2,9 @@
 
 use super::backup_id;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Args;
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::AcceptBackupRequest;
 
 /// Let a backup count that no order asked for, or choose which snapshot it is

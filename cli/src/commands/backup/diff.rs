@@ -2,10 +2,10 @@
 
 use super::hold::backup_id;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{OutputArgs, show_one};
 use clap::Args;
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{BackupDifference, DiffBackupsRequest};
 
 /// Show in what two backups differ: release, values, images, and the size and counts of each store

@@ -4,10 +4,10 @@ use super::hold::backup_id;
 use crate::commands::change::{Change, DetachArgs, carry_out};
 use crate::complete;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use fleet_core::command_error::CommandError;
 use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_proto::v1::DrillRequest;
 

@@ -2,10 +2,10 @@
 
 use super::hold::backup_id;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::format::bytes;
 use clap::Args;
+use fleet_core::command_error::CommandError;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_proto::v1::ExtractRequest;
 use std::ffi::OsString;

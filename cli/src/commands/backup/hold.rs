@@ -1,9 +1,9 @@
 //! `fleet backup hold` and `fleet backup release`.
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Args;
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::HoldBackupRequest;
 
 #[derive(Debug, Args)]

@@ -2,11 +2,11 @@
 
 use crate::complete;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::format::one_line;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use fleet_core::command_error::CommandError;
 use fleet_core::names::InstanceName;
 use fleet_proto::v1::{RecoveryKit, RecoveryKitsRequest};
 use std::fs::{DirBuilder, OpenOptions};

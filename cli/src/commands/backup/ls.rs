@@ -2,12 +2,12 @@
 
 use crate::complete;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{OutputArgs, show_list};
 use crate::show::backups::{BACKUPS, Row, rows};
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use fleet_core::command_error::CommandError;
 use fleet_core::names::InstanceName;
 use fleet_proto::v1::ListBackupsRequest;
 

@@ -3,10 +3,10 @@
 use crate::commands::change::{Change, DetachArgs, carry_out};
 use crate::complete;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use fleet_core::command_error::CommandError;
 use fleet_core::labels::Selector;
 use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_proto::v1::{BackUpRequest, InstanceChange};
@@ -52,7 +52,7 @@ pub async fn run(context: &Context, args: &BackupNowArgs) -> Result<ExitStatus, 
             Ok(_) => {}
             Err(error) => {
                 context.printer.error(&error);
-                worst = error.status();
+                worst = ExitStatus::from(&error);
             }
         }
     }

@@ -3,11 +3,11 @@
 mod set;
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{OutputArgs, show_list, show_one};
 use crate::show::backups::{POLICIES, policy_lines};
 use clap::{Args, Subcommand};
+use fleet_core::command_error::CommandError;
 use fleet_core::names::PolicyName;
 use fleet_proto::v1::{BackupPolicyView, ListPoliciesRequest, RemovePolicyRequest};
 

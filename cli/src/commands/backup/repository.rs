@@ -2,12 +2,12 @@
 
 use crate::ask;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::format::one_line;
 use crate::output::{OutputArgs, show_list};
 use crate::show::backups::REPOSITORIES;
 use clap::{Args, Subcommand};
+use fleet_core::command_error::CommandError;
 use fleet_core::names::RepositoryName;
 use fleet_proto::v1::add_repository_request::Location;
 use fleet_proto::v1::{

@@ -2,11 +2,11 @@
 
 use super::hold::backup_id;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{OutputArgs, show_one};
 use crate::show::backups;
 use clap::Args;
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::ShowBackupRequest;
 
 /// Show one backup: its parts, sizes and times, where its copies are and what was proven of them

@@ -1,10 +1,10 @@
 //! `fleet host add`: announces a host, and prints the line that makes a machine this host.
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::format::moment;
 use clap::Args;
+use fleet_core::command_error::CommandError;
 use fleet_core::grammar::count;
 use fleet_core::labels::Labels;
 use fleet_core::names::HostName;

@@ -1,11 +1,11 @@
 //! `fleet host ls`: the hosts, or those that a selector picks.
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{OutputArgs, show_list};
 use crate::show::hosts;
 use clap::Args;
+use fleet_core::command_error::CommandError;
 use fleet_core::labels::Selector;
 use fleet_proto::v1::ListHostsRequest;
 

@@ -5,11 +5,11 @@ use crate::choices::drift_rules;
 use crate::commands::change::{Change, DetachArgs, carry_out, show_dry_run};
 use crate::complete;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::input::ValueArgs;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use fleet_core::command_error::CommandError;
 use fleet_core::names::InstanceName;
 use fleet_proto::v1::{ConfigureInstanceRequest, DriftRule, InstanceChange};
 

@@ -2,10 +2,10 @@
 
 use crate::choices::roles;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::format::moment;
 use clap::Args;
+use fleet_core::command_error::CommandError;
 use fleet_core::grammar::count;
 use fleet_core::names::OperatorName;
 use fleet_core::units::Period;

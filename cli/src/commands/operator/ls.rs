@@ -1,11 +1,11 @@
 //! `fleet operator ls`: who may use the coordinator.
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::format::age;
 use crate::output::{Column, OutputArgs, show_list};
 use clap::Args;
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{ListOperatorsRequest, OperatorRole, OperatorView};
 use fleet_proto::words::word;
 

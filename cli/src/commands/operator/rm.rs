@@ -2,9 +2,9 @@
 
 use crate::ask;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Args;
+use fleet_core::command_error::CommandError;
 use fleet_core::names::OperatorName;
 use fleet_proto::v1::RemoveOperatorRequest;
 

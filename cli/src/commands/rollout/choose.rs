@@ -1,7 +1,7 @@
 //! Which rollout is meant when none is named: the only one that is not over, else the newest.
 
-use crate::error::CommandError;
 use crate::session::Session;
+use fleet_core::command_error::CommandError;
 use fleet_core::names::RolloutId;
 use fleet_proto::v1::{ListRolloutsRequest, RolloutView};
 

@@ -3,10 +3,10 @@
 use super::choose::choose;
 use crate::complete;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use fleet_core::command_error::CommandError;
 use fleet_core::names::RolloutId;
 use fleet_proto::v1::ShowRolloutRequest;
 

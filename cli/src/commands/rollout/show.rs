@@ -4,12 +4,12 @@ use super::choose::choose;
 use super::watch::watch;
 use crate::complete;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::output::{OutputArgs, show_one};
 use crate::show::rollouts;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use fleet_core::command_error::CommandError;
 use fleet_core::names::RolloutId;
 use fleet_proto::v1::{RolloutView, ShowRolloutRequest};
 

@@ -1,11 +1,11 @@
 //! Watches a rollout to its end, live on a terminal and line by line in a pipe.
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::follow::{Look, Parting, follow};
 use crate::show::members::{Changes, board};
 use crate::show::rollouts::counts;
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{MemberState, RolloutPhase, RolloutView, ShowRolloutRequest};
 use fleet_proto::words::word;
 

@@ -1,11 +1,11 @@
 //! `fleet token ls`: tokens that were made, without their secrets, which nobody has any more.
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::format::until;
 use crate::output::{Column, OutputArgs, show_list};
 use clap::Args;
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{ListTokensRequest, TokenState, TokenView};
 use fleet_proto::words::word;
 

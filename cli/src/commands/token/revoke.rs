@@ -2,10 +2,10 @@
 
 use crate::complete;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use fleet_core::command_error::CommandError;
 use fleet_proto::v1::RevokeTokenRequest;
 
 /// Make a join token worthless; who has joined with it stays

@@ -2,13 +2,13 @@
 
 use crate::complete;
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::ExitStatus;
 use crate::format::one_line;
 use crate::show::backups::policy_lines;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::backup::Zone;
+use fleet_core::command_error::CommandError;
 use fleet_core::labels::Selector;
 use fleet_core::names::{InstanceName, PolicyName, RepositoryName};
 use fleet_core::units::Period;

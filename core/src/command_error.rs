@@ -1,14 +1,13 @@
-//! What a person is told when something did not work: what failed, why, and what to do next.
+//! What a person is told when a program could not do what it was asked: what failed, why, and what to do next. One type for all programs.
 
-use crate::exit::ExitStatus;
-use crate::format::one_line;
+use crate::plain_text::one_line;
 use std::error::Error;
 use std::fmt;
 
-/// The kind alone decides the exit code.
+/// Kind of a failure, for programs: it alone decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// Refused, for the plan that was agreed to is another one now.
+    /// The plan that was agreed to is another one now.
     PlanChanged,
     /// The fleet said no, or this machine did.
     Refused,
@@ -20,6 +19,19 @@ pub enum ErrorKind {
     NobodyReads,
 }
 
+impl ErrorKind {
+    /// Returns the exit code of the process.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::NobodyReads => 0,
+            Self::Refused | Self::PlanChanged => 1,
+            Self::Misused => 2,
+            Self::Unreachable => 3,
+        }
+    }
+}
+
+/// Failure of a command, in at most three lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandError {
     kind: ErrorKind,
@@ -29,18 +41,22 @@ pub struct CommandError {
 }
 
 impl CommandError {
+    /// Makes an error of what the fleet or this machine said no to.
     pub fn refused(what: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Refused, &what)
     }
 
+    /// Makes an error of what was given on the command line and cannot be meant.
     pub fn misused(what: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Misused, &what)
     }
 
+    /// Makes an error of a coordinator that cannot be reached.
     pub fn unreachable(what: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Unreachable, &what)
     }
 
+    /// Makes an error that is told to nobody.
     pub fn nobody_reads() -> Self {
         Self::new(ErrorKind::NobodyReads, &"")
     }
@@ -49,13 +65,14 @@ impl CommandError {
         Self { kind, what: one_line(&what.to_string()), because: None, hint: None }
     }
 
+    /// Adds the reason.
     #[must_use]
     pub fn because(mut self, because: impl fmt::Display) -> Self {
         self.because = Some(one_line(&because.to_string()));
         self
     }
 
-    /// The reason is an error with its whole chain of sources.
+    /// Adds the reason: an error with its whole chain of sources.
     #[must_use]
     pub fn because_of(self, source: &dyn Error) -> Self {
         let mut chain = source.to_string();
@@ -70,45 +87,57 @@ impl CommandError {
         self.because(chain)
     }
 
+    /// Leaves out the name of the attempt where the reason begins with it: once is enough.
+    #[must_use]
+    pub fn said_once(mut self, attempt: &str) -> Self {
+        let once = |reason: &String| Some(reason.strip_prefix(attempt)?.strip_prefix(": ")?.to_owned());
+        self.because = self.because.map(|reason| once(&reason).unwrap_or(reason));
+        self
+    }
+
+    /// Adds what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(one_line(&hint.to_string()));
         self
     }
 
-    /// The same, for a plan that is another one now.
+    /// Changes the kind to that of a plan that is another one now.
     #[must_use]
     pub fn plan_changed(self) -> Self {
         Self { kind: ErrorKind::PlanChanged, ..self }
     }
 
+    /// Returns what failed.
     pub fn what(&self) -> &str {
         &self.what
     }
 
+    /// Returns the reason.
     pub fn cause(&self) -> Option<&str> {
         self.because.as_deref().filter(|text| !text.is_empty())
     }
 
+    /// Returns what to do next.
     pub fn advice(&self) -> Option<&str> {
         self.hint.as_deref().filter(|text| !text.is_empty())
     }
 
+    /// Returns the kind.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
+    /// Returns whether there is nobody to be told.
     pub fn is_silent(&self) -> bool {
         self.kind == ErrorKind::NobodyReads
     }
 
-    pub fn status(&self) -> ExitStatus {
-        match self.kind {
-            ErrorKind::Refused | ErrorKind::PlanChanged => ExitStatus::Refused,
-            ErrorKind::Misused => ExitStatus::Misused,
-            ErrorKind::Unreachable => ExitStatus::Unreachable,
-            ErrorKind::NobodyReads => ExitStatus::Done,
-        }
+    /// Returns the three lines, without colours.
+    pub fn lines(&self) -> String {
+        let because = self.cause().map(|because| format!("\n  because {because}"));
+        let hint = self.advice().map(|hint| format!("\nhint: {hint}"));
+        format!("error: {}{}{}", self.what, because.unwrap_or_default(), hint.unwrap_or_default())
     }
 }
 
@@ -119,3 +148,19 @@ impl fmt::Display for CommandError {
 }
 
 impl Error for CommandError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_three_lines_at_most_and_each_stays_one() {
+        let error = CommandError::unreachable("could not join").because("could not join: nobody\nanswers");
+        assert_eq!(
+            error.clone().said_once("could not join").lines(),
+            "error: could not join\n  because nobody; answers"
+        );
+        assert_eq!((error.hint("try again").lines().lines().count(), ErrorKind::Unreachable.exit_code()), (3, 3));
+        assert_eq!(CommandError::misused("x").because("").lines(), "error: x");
+    }
+}
