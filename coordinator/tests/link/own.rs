@@ -131,7 +131,7 @@ async fn a_coordinator_that_is_not_backed_up_says_so() {
     let gone = async {
         loop {
             let status = admin.get_status(v1::GetStatusRequest {}).await.expect("it answers").into_inner();
-            if status.attention.iter().all(|it| it.subject != "coordinator") {
+            if status.attention.iter().all(|it| it.subject != "coordinator" || !it.text.contains("is not backed up")) {
                 return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(30)).await;
