@@ -1,14 +1,15 @@
 //! The commands of `fleet-coordinator`.
 
-use crate::carry::{self, CarryError};
+mod error;
+
+use crate::carry;
 use crate::clock;
 use crate::home::{Home, HomeError, Settings};
-use crate::own::{
-    BackendError, OWN_BACKUPS, OwnBackup, OwnError, RestoreError, SettingsError, read_place, restore, take_own_backup,
-};
+use crate::own::{OWN_BACKUPS, OwnBackup, read_place, restore, take_own_backup};
 use crate::repositories::{FOLDER, WorkerLauncher};
-use crate::serve::{Config, Options, ServeError, serve};
+use crate::serve::{Config, Options, serve};
 use clap::{Args, Subcommand};
+use error::ActionError;
 use fleet_core::access::Role;
 use fleet_core::command_error::CommandError;
 use fleet_core::units::Period;
@@ -147,61 +148,6 @@ struct Token {
     /// viewer, operator or administrator.
     #[arg(long, default_value = "administrator")]
     role: Role,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum ActionError {
-    #[error(transparent)]
-    Home(#[from] HomeError),
-    #[error(transparent)]
-    Serve(#[from] ServeError),
-    #[error(transparent)]
-    Carry(#[from] CarryError),
-    #[error(transparent)]
-    Own(#[from] OwnError),
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    #[error(transparent)]
-    Location(#[from] BackendError),
-    #[error(transparent)]
-    Restore(#[from] RestoreError),
-    #[error("could not start")]
-    Start(#[source] io::Error),
-    #[error("could not write the answer")]
-    Answer(#[source] io::Error),
-}
-
-impl From<ActionError> for CommandError {
-    fn from(error: ActionError) -> Self {
-        let told = Self::refused(&error);
-        let told = match std::error::Error::source(&error) {
-            Some(source) => told.because_of(source),
-            None => told,
-        };
-        match error.hint() {
-            Some(hint) => told.hint(hint),
-            None => told,
-        }
-    }
-}
-
-impl ActionError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Home(error) => error.hint(),
-            Self::Settings(_) => {
-                Some("say where with --backup-to PLACE: `fleet-coordinator backup` sets it up, too".to_owned())
-            }
-            Self::Restore(RestoreError::Home(error)) => error.hint(),
-            Self::Serve(_)
-            | Self::Carry(_)
-            | Self::Own(_)
-            | Self::Location(_)
-            | Self::Restore(_)
-            | Self::Start(_)
-            | Self::Answer(_) => None,
-        }
-    }
 }
 
 /// Carries a command out.

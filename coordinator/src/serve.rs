@@ -1,5 +1,6 @@
 //! The one port: who connects, who is believed, and which service answers.
 
+mod background;
 mod caller;
 mod calls;
 mod connection;

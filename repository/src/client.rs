@@ -339,10 +339,9 @@ impl RepositoryClient {
 
     /// Returns a snapshot that a backup must have.
     fn there(&self, doing: &str, snapshot: Option<SnapshotId>) -> Result<SnapshotId, RepositoryError> {
-        snapshot.ok_or_else(|| {
-            let text = "the snapshot that it belongs to is gone".to_owned();
-            self.error(doing, WorkerError::Failed(Failure { kind: FailureKind::Missing, text }))
-        })
+        let text = "the snapshot that it belongs to is gone".to_owned();
+        let gone = || self.error(doing, WorkerError::Failed(Failure { kind: FailureKind::Missing, text }));
+        snapshot.ok_or_else(gone)
     }
 
     fn error(&self, doing: &str, source: WorkerError) -> RepositoryError {

@@ -1,25 +1,22 @@
 //! A running coordinator: every task is born here and awaited here.
 
+use super::background::{begin, begin_loops, begin_store_loops};
 use super::calls::Calls;
 use super::loops::Loops;
 use super::mark::RunMark;
 use super::port::Port;
 use super::router::Router;
 use super::{Connections, IdentityService, JoinService};
-use crate::agents::{AgentsService, Budgets, Questions, Sessions, sweep};
+use crate::agents::{AgentsService, Budgets, Questions, Sessions};
 use crate::clock;
 use crate::facts::Facts;
 use crate::home::Home;
 use crate::identity::{Admissions, Authority, Believes, IdentityError, ServerCertificate, server_config};
 use crate::metrics::serve_metrics;
 use crate::operators::{BackupsService, OperatorsService};
-use crate::own::keep_own_backups;
 use crate::panics::Panics;
 use crate::permits::{Bounds, Places};
-use crate::reconcile::{planner, turns};
-use crate::repositories::{
-    Disk, DiskError, RepositoriesService, RepositoryService, RepositoryServiceError, keep_house, make_repositories,
-};
+use crate::repositories::{Disk, DiskError, RepositoriesService, RepositoryService, RepositoryServiceError};
 use crate::store::StoreError;
 use crate::values::Values;
 use fleet_proto::MESSAGE_LIMIT;
@@ -30,7 +27,6 @@ use fleet_proto::v1::join_server::JoinServer;
 use fleet_proto::v1::operators_server::OperatorsServer;
 use fleet_proto::v1::repositories_server::RepositoriesServer;
 use fleet_render::Renderer;
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -39,7 +35,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{interval, timeout};
+use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
@@ -57,8 +53,6 @@ const HEADERS: u32 = 16 * 1024;
 const PING_AFTER: Duration = Duration::from_secs(30);
 /// A connection whose peer does not answer that in time is over.
 const PING_LIMIT: Duration = Duration::from_secs(30);
-const FORGET: Duration = Duration::from_secs(3600);
-const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(30);
 
 /// What a coordinator needs to run.
 #[derive(Debug)]
@@ -303,56 +297,6 @@ async fn run(
     begun.and(ended).and(drained)
 }
 
-/// Begins a loop that has what the services share.
-fn begin<F>(loops: &mut Loops, name: &'static str, shared: &Shared, run: impl Fn(Shared) -> F + Send + 'static)
-where
-    F: Future<Output = ()> + Send,
-{
-    let shared = shared.clone();
-    loops.spawn(name, move || run(shared.clone()));
-}
-
-fn begin_loops(loops: &mut Loops, shared: &Shared, certificate: &Arc<ServerCertificate>, calls: &Arc<Calls>) {
-    begin(loops, "reconcile", shared, |shared| async move {
-        turns(&shared.facts, &shared.sessions, &planner()).await;
-    });
-    begin(loops, "sweep", shared, |shared| async move { sweep(&shared.sessions, &shared.facts).await });
-    let certificate = Arc::clone(certificate);
-    begin(loops, "certificates", shared, move |shared| {
-        let certificate = Arc::clone(&certificate);
-        async move { look_after_certificates(&shared, &certificate).await }
-    });
-    let calls = Arc::clone(calls);
-    begin(loops, "calls", shared, move |_| {
-        let calls = Arc::clone(&calls);
-        async move { calls.watch().await }
-    });
-}
-
-/// Loops that read the store and files again and again.
-fn begin_store_loops(loops: &mut Loops, shared: &Shared) -> io::Result<()> {
-    let pruned = shared.clone();
-    loops.spawn_on_own_thread("prune", move || {
-        let shared = pruned.clone();
-        async move { forget_now_and_then(&shared.facts).await }
-    })?;
-    let made = shared.clone();
-    loops.spawn_on_own_thread("make_repositories", move || {
-        let shared = made.clone();
-        async move { make_repositories(&shared.repository_service, &shared.sessions).await }
-    })?;
-    let kept = shared.clone();
-    loops.spawn_on_own_thread("housekeeping", move || {
-        let shared = kept.clone();
-        async move { keep_house(&shared.repository_service).await }
-    })?;
-    let own = shared.clone();
-    loops.spawn_on_own_thread("own_backups", move || {
-        let shared = own.clone();
-        async move { keep_own_backups(&shared.facts, &shared.home, shared.repository_service.launcher()).await }
-    })
-}
-
 /// Lets calls end, then cuts every connection, so that the store is free when this returns.
 async fn drain(
     shared: &Shared,
@@ -378,30 +322,6 @@ async fn drain(
         Err(_) => {
             server.abort();
             Ok(())
-        }
-    }
-}
-
-/// Cuts connections whose certificates have expired, and renews the port's own. Runs until dropped.
-async fn look_after_certificates(shared: &Shared, certificate: &ServerCertificate) {
-    let mut ticks = interval(LOOK_AT_CERTIFICATES);
-    loop {
-        ticks.tick().await;
-        let now = clock::now();
-        shared.connections.sweep(&shared.facts, now);
-        if let Err(error) = certificate.renew_when_due(&shared.authority, &shared.addresses, now) {
-            tracing::error!(%error, "the port's certificate could not be renewed");
-        }
-    }
-}
-
-/// Runs until dropped.
-async fn forget_now_and_then(facts: &Facts) {
-    let mut ticks = interval(FORGET);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = facts.prune(clock::now()).await {
-            tracing::error!(%error, "old facts could not be forgotten");
         }
     }
 }
