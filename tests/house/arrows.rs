@@ -27,7 +27,7 @@ fn compose_and_core_are_pure() {
     let world = ["tokio", "tonic", "prost", "sled", "bollard", "rustls", "rcgen", "tracing", "time", "chrono"];
     check("fleet-core", &world);
     check("fleet-compose", &world);
-    check("fleet-compose", &["fleet-core", "jiff", "getrandom", "rand"]);
+    check("fleet-compose", &["fleet-core", "getrandom", "rand"]);
     check("fleet-core", &["fleet-proto", "fleet-agent", "fleet-coordinator", "fleet-cli", "getrandom", "rand"]);
 }
 

@@ -62,7 +62,7 @@ fn a_backup_that_a_host_missed_is_taken_once_when_it_is_back() {
     // One more that is asked for shows that none is waiting before it.
     back_up(&fleet, "notes-1");
     let causes: Vec<_> = listed(&fleet, "notes-1").iter().map(|it| it["backup"]["cause"].clone()).collect();
-    assert_eq!(causes, ["wished", "scheduled"]);
+    assert_eq!(causes, ["requested", "scheduled"]);
 }
 
 #[test]

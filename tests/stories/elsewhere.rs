@@ -43,7 +43,7 @@ fn a_restore_in_place_says_what_it_replaces_and_gives_it_back() {
     fleet.done("restore notes-1 --yes");
     assert_eq!(fleet.rows("lab-1", "notes-1"), "notes-1\none\nend\n");
     let causes: Vec<_> = listed(&fleet, "notes-1").iter().map(|it| it["backup"]["cause"].clone()).collect();
-    assert_eq!(causes, ["safety", "wished"], "what was replaced was kept");
+    assert_eq!(causes, ["safety", "requested"], "what was replaced was kept");
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub struct Heard {
     pub reports: Vec<Kind>,
     pub answers: Vec<AnswerPiece>,
     pub watches: usize,
+    /// How often something was said to whoever watches.
+    pub said: usize,
     /// The streams of reports that are open now, and how often there was none left.
     pub reporting: usize,
     pub silences: usize,
@@ -213,10 +215,12 @@ impl Agents for Services {
         }
         let mut says = self.0.says.subscribe();
         says.mark_changed();
-        let stream = stream::unfold(says, |mut says| async {
+        let heard = self.0.heard.clone();
+        let stream = stream::unfold((says, heard), |(mut says, heard)| async {
             says.changed().await.ok()?;
             let kind = says.borrow_and_update().clone();
-            Some((Ok(ToAgent { kind }), says))
+            heard.send_modify(|heard| heard.said += 1);
+            Some((Ok(ToAgent { kind }), (says, heard)))
         });
         let mut cuts = self.0.cuts.subscribe();
         let stream = stream.take_until(async move { cuts.changed().await });

@@ -1,5 +1,6 @@
 //! A coordinator that is newer or older than the agent.
 
+use super::coordinator::Heard;
 use super::{DAY, Lab, completes, count, ends};
 use fleet_proto::v1::answer_piece::Kind as Piece;
 use fleet_proto::v1::from_agent::Kind;
@@ -43,19 +44,24 @@ async fn a_set_of_open_orders_that_is_older_than_the_known_one_is_ignored() {
     };
     lab.coordinator.says.send_replace(Some(set(5, 2, Vec::new())));
     let _agent = lab.run();
-    lab.coordinator.wait_for(|heard| completes(heard) > 0).await;
-    let hello = || v1::CoordinatorHello { protocol: 3, protocol_min: 2, version: "0.9.0".to_owned() };
+    lab.coordinator.wait_for(|heard| completes(heard) > 0 && heard.said > 0).await;
+    has_read_all(&lab).await;
     for older in [set(5, 1, vec![lab.installation()]), set(4, 9, vec![lab.installation()])] {
         lab.coordinator.says.send_replace(Some(older));
         lab.coordinator.restart();
-        lab.coordinator.wait_for(|heard| completes(heard) > 0).await;
-        lab.coordinator.says.send_replace(Some(to_agent::Kind::Hello(hello())));
-        // An answer shows that what was said before it has been read.
-        let question = v1::Question { id: 7, kind: None };
-        lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
-        let heard = lab.coordinator.wait_for(|heard| !heard.answers.is_empty()).await;
+        lab.coordinator.wait_for(|heard| completes(heard) > 0 && heard.said > 0).await;
+        let hello = v1::CoordinatorHello { protocol: 3, protocol_min: 2, version: "0.9.0".to_owned() };
+        lab.coordinator.says.send_replace(Some(to_agent::Kind::Hello(hello)));
+        let heard = has_read_all(&lab).await;
         assert_eq!((ends(&heard), lab.runtime.world().containers.len()), (0, 0));
     }
     lab.coordinator.says.send_replace(Some(set(6, 1, vec![lab.installation()])));
     lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
+}
+
+/// Asks the agent something: its answer shows that it has read what was said before.
+async fn has_read_all(lab: &Lab) -> Heard {
+    let question = v1::Question { id: 7, kind: None };
+    lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
+    lab.coordinator.wait_for(|heard| !heard.answers.is_empty()).await
 }

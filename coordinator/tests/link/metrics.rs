@@ -89,6 +89,13 @@ async fn metrics_are_told_where_they_are_configured_and_nowhere_else() {
     harness.stop().await;
     harness.start_with_metrics().await;
     let address = harness.running.as_ref().and_then(|running| running.metrics).expect("they are told");
+    // The pass that closes the order may not have come before the restart.
+    let closed = async {
+        while !ask(address, &get("/metrics")).await.1.contains("\nfleet_orders_open 0\n") {
+            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        }
+    };
+    tokio::time::timeout(crate::harness::LIMIT, closed).await.expect("the order is closed");
     let (head, page) = ask(address, &get("/metrics")).await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
