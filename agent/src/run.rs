@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
@@ -35,6 +35,9 @@ const LETTING_GO: Duration = Duration::from_secs(20);
 
 /// The ledger's last write may take so long when the agent is told to stop.
 const LAST_WRITES: Duration = Duration::from_secs(5);
+
+/// So long it is waited before the ledger of an agent that ends is tried again.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The questions that wait for an answerer.
 const QUESTIONS: usize = 32;
@@ -69,6 +72,17 @@ pub fn identity_path(data_dir: &Path) -> PathBuf {
     data_dir.join("identity.json")
 }
 
+/// Opens the ledger. An agent that has just ended may hold it for as long as its last write takes.
+async fn open_ledger(data_dir: &Path) -> Result<LedgerWriter, LedgerError> {
+    let until = Instant::now() + LAST_WRITES;
+    loop {
+        match LedgerWriter::open(data_dir) {
+            Err(LedgerError::Locked { .. }) if Instant::now() < until => sleep(LOCK_PAUSE).await,
+            opened => return opened,
+        }
+    }
+}
+
 /// Runs an agent until it is told to stop. Stopping it in any other way is safe too.
 pub async fn run(config: Config, runtime: impl ContainerRuntime, stop: CancellationToken) -> Result<(), RunError> {
     let opening = |source| RunError::DataDir { path: config.data_dir.clone(), source };
@@ -79,7 +93,7 @@ pub async fn run(config: Config, runtime: impl ContainerRuntime, stop: Cancellat
         Subject::Host(host) => host.clone(),
         Subject::Operator(_) => return Err(RunError::NotAHost { path, subject: identity.subject }),
     };
-    let mut ledger = LedgerWriter::open(&data_dir)?;
+    let mut ledger = open_ledger(&data_dir).await?;
     ledger.name_host(&host);
     let ledger = LedgerHandle::new(ledger).map_err(|source| RunError::LedgerThread { source })?;
     let program = config.worker.map_or_else(fleet_render::own_program, Ok);

@@ -9,7 +9,7 @@ mod watching;
 
 use coordinator::{Coordinator, Heard};
 use fleet_agent::fake::FakeRuntime;
-use fleet_agent::ledger::{Ledger, OrderState};
+use fleet_agent::ledger::{Ledger, LedgerWriter, OrderState};
 use fleet_agent::{Config, identity_path};
 use fleet_core::app::Bundle;
 use fleet_core::facts::DriftRule;
@@ -352,4 +352,16 @@ async fn a_changed_policy_is_said_by_a_new_greeting() {
     let heard = lab.coordinator.wait_for(all).await;
     assert_eq!((heard.watches, heard.silences), (1, 0), "on the same connection");
     assert!(lab.runtime.world().containers.is_empty());
+}
+
+#[tokio::test]
+async fn an_agent_waits_for_the_ledger_of_one_that_is_just_ending() {
+    let lab = Lab::new(DAY).await;
+    lab.say(Vec::new());
+    let ending = LedgerWriter::open(lab.folder.path()).expect("nobody else has it");
+    let _agent = lab.run();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(lab.coordinator.heard.borrow().watches, 0, "it waits");
+    drop(ending);
+    lab.coordinator.wait_for(|heard| completes(heard) > 0).await;
 }
