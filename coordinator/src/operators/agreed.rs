@@ -3,6 +3,7 @@
 //! Whatever is shown before it is done has a digest over the request, over all that is shown, and over what it goes by. The start
 //! sends that digest back; where it is another one by now, nothing is done.
 
+use super::follow::RequestedAction;
 use super::request::wrong;
 use super::service::OperatorsService;
 use crate::facts::{DesiredChange, RequestRecord, Started, StateSnapshot};
@@ -69,7 +70,8 @@ pub fn plan_changed(attempt: &str) -> Status {
     refuse(RefusalReason::PlanChanged, text, "look at the plan as it is now, and agree to that")
 }
 
-fn used(attempt: &str) -> Status {
+/// Says that a request id stands for something else.
+pub fn used(attempt: &str) -> Status {
     wrong(attempt, "its request id was used for another request", "make a new id for each request")
 }
 
@@ -102,11 +104,21 @@ impl OperatorsService {
         }
     }
 
-    /// The answer to a change that the same request has begun before.
-    pub fn begun_before(&self, attempt: &str, started: Started) -> Result<v1::InstanceChange, Status> {
+    /// The answer to a change that the same request has begun before, with the order that does it. Without `wish` the change is one
+    /// of data.
+    pub async fn begun_before(
+        &self,
+        attempt: &str,
+        started: Started,
+        wish: Option<RequestedAction>,
+    ) -> Result<v1::InstanceChange, Status> {
         let Started::Change(name) = started else { return Err(used(attempt)) };
+        let order = match wish {
+            Some(wish) => self.order_for(&name, wish).await,
+            None => self.wished(&name).order,
+        };
         let plan = vec![format!("{name}: the same request has begun this before")];
-        Ok(v1::InstanceChange { instance: self.instance_view(&name), plan, ..Default::default() })
+        Ok(v1::InstanceChange { instance: self.instance_view(&name), plan, order, ..Default::default() })
     }
 
     /// The digest of a rollout as it is shown.

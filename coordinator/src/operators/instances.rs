@@ -137,7 +137,7 @@ impl OperatorsService {
         let change = self.configure_agreed(by, &request, Some(&agreed));
         match self.once(CONFIGURE, by, &agreed, change).await? {
             Once::New(change) => Ok(change),
-            Once::Before(started) => self.begun_before(CONFIGURE, started),
+            Once::Before(started) => self.begun_before(CONFIGURE, started, Some(RequestedAction::Goal)).await,
         }
     }
 

@@ -29,7 +29,7 @@ impl OperatorsService {
         };
         match self.once(ATTEMPT, by, &agreed, self.remove_agreed(by, &request, Some(&agreed))).await? {
             Once::New(change) => Ok(change),
-            Once::Before(started) => self.begun_before(ATTEMPT, started),
+            Once::Before(started) => self.begun_before(ATTEMPT, started, Some(RequestedAction::Removal)).await,
         }
     }
 

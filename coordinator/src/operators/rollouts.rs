@@ -1,6 +1,6 @@
 //! Starting, steering and showing rollouts.
 
-use super::agreed::{Agreed, Once, plan_changed};
+use super::agreed::{Agreed, Once, plan_changed, used};
 use super::asking::MembersAsked;
 use super::proposals::{ATTEMPT, absent_rollout, leave_out, next_number, propose_in};
 use super::request::{ChangeError, hindered, read, wrong};
@@ -29,9 +29,7 @@ impl OperatorsService {
         let agreed = Agreed::read(ATTEMPT, request.agreed.clone())?;
         match self.once(ATTEMPT, by, &agreed, self.start_agreed(by, &request, &agreed)).await? {
             Once::New(id) | Once::Before(Started::Rollout(id)) => self.rollout_view(&id, clock::now()),
-            Once::Before(other @ Started::Change(_)) => {
-                Err(self.begun_before(ATTEMPT, other).err().unwrap_or_else(|| plan_changed(ATTEMPT)))
-            }
+            Once::Before(Started::Change(_)) => Err(used(ATTEMPT)),
         }
     }
 

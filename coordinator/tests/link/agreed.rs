@@ -100,6 +100,16 @@ async fn the_same_request_is_carried_out_once_and_after_a_restart_too() {
 }
 
 #[tokio::test]
+async fn a_change_that_was_begun_before_is_answered_with_its_order() {
+    let (_harness, mut admin, _agent) = scene().await;
+    let set = admin.configure_instance(port("7070", None)).await.expect("it can be set").into_inner().plan_digest;
+    let asked = port("7070", Some(&set));
+    let first = admin.configure_instance(asked.clone()).await.expect("it is what was shown").into_inner();
+    let second = admin.configure_instance(asked).await.expect("it is the same request").into_inner();
+    assert!(!first.order.is_empty() && first.order == second.order, "it can be followed: {first:?}, {second:?}");
+}
+
+#[tokio::test]
 async fn nothing_is_started_that_nobody_agreed_to() {
     let (_harness, mut admin, _agent) = scene().await;
     let is_wrong = |refused: Status| assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");

@@ -49,7 +49,7 @@ impl OperatorsService {
         };
         match self.once(ATTEMPT, by, &agreed, self.restore_agreed(by, request, Some(&agreed))).await? {
             Once::New(change) => Ok(change),
-            Once::Before(started) => self.begun_before(ATTEMPT, started),
+            Once::Before(started) => self.begun_before(ATTEMPT, started, None).await,
         }
     }
 
