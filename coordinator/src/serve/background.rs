@@ -45,27 +45,31 @@ pub fn begin_loops(loops: &mut Loops, shared: &Shared, certificate: &Arc<ServerC
     });
 }
 
-/// Loops that read the store and files again and again.
+/// Begins a loop that reads the store and files again and again, on a thread of its own.
+fn begin_on_own_thread<F>(
+    loops: &mut Loops,
+    name: &'static str,
+    shared: &Shared,
+    run: impl Fn(Shared) -> F + Send + 'static,
+) -> io::Result<()>
+where
+    F: Future<Output = ()>,
+{
+    let shared = shared.clone();
+    loops.spawn_on_own_thread(name, move || run(shared.clone()))
+}
+
+/// Begins the loops that read the store.
 pub fn begin_store_loops(loops: &mut Loops, shared: &Shared) -> io::Result<()> {
-    let pruned = shared.clone();
-    loops.spawn_on_own_thread("prune", move || {
-        let shared = pruned.clone();
-        async move { forget_now_and_then(&shared.facts).await }
+    begin_on_own_thread(loops, "prune", shared, |shared| async move { forget_now_and_then(&shared.facts).await })?;
+    begin_on_own_thread(loops, "make_repositories", shared, |shared| async move {
+        make_repositories(&shared.repository_service, &shared.sessions).await;
     })?;
-    let made = shared.clone();
-    loops.spawn_on_own_thread("make_repositories", move || {
-        let shared = made.clone();
-        async move { make_repositories(&shared.repository_service, &shared.sessions).await }
+    begin_on_own_thread(loops, "housekeeping", shared, |shared| async move {
+        keep_house(&shared.repository_service).await;
     })?;
-    let kept = shared.clone();
-    loops.spawn_on_own_thread("housekeeping", move || {
-        let shared = kept.clone();
-        async move { keep_house(&shared.repository_service).await }
-    })?;
-    let own = shared.clone();
-    loops.spawn_on_own_thread("own_backups", move || {
-        let shared = own.clone();
-        async move { keep_own_backups(&shared.facts, &shared.home, shared.repository_service.launcher()).await }
+    begin_on_own_thread(loops, "own_backups", shared, |shared| async move {
+        keep_own_backups(&shared.facts, &shared.home, shared.repository_service.launcher()).await;
     })
 }
 

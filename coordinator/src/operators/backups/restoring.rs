@@ -197,14 +197,7 @@ impl OperatorsService {
         check_host(&self.shared.facts.read(), ATTEMPT, &host, [&from.repository])?;
         let manifest = self.manifest_of(ATTEMPT, &from).await?;
         let anew = self.anew(by, (&name, &host), &manifest, request).await?;
-        let mut plan = vec![format!(
-            "instance {name} on {host}: made as {} from backup {} of {} ({}, in {})",
-            manifest.release, from.backup, from.instance, seen.began, from.repository
-        )];
-        plan.extend(side_file_lines(&manifest, &only, RestoreTo::NewInstance));
-        plan.extend(
-            manifest.uncovered.iter().map(|what| format!("does not come, for it is not in the backup: {what}")),
-        );
+        let mut plan = made_from(&name, &host, &manifest, (&from, &seen), &only);
         plan.extend(anew.plan.iter().cloned());
         let privileges = privileges_on(&self.shared.facts.read(), &host, (&from.instance, &seen), request);
         plan.extend(privileges_line(privileges, &seen));
@@ -305,6 +298,23 @@ impl OperatorsService {
             false => Err(absent(ATTEMPT, format!("host `{host}`"), "see them with `fleet host ls`")),
         }
     }
+}
+
+/// What a new instance is made from, and what of it does not come.
+fn made_from(
+    name: &InstanceName,
+    host: &HostName,
+    manifest: &Manifest,
+    (from, seen): (&BackupSource, &BackupSeen),
+    only: &BTreeSet<StoreName>,
+) -> Vec<String> {
+    let (release, backup, of, repository) = (&manifest.release, &from.backup, &from.instance, &from.repository);
+    let began = seen.began;
+    let made =
+        format!("instance {name} on {host}: made as {release} from backup {backup} of {of} ({began}, in {repository})");
+    let missing = manifest.uncovered.iter().map(|what| format!("does not come, for it is not in the backup: {what}"));
+    let files = side_file_lines(manifest, only, RestoreTo::NewInstance);
+    std::iter::once(made).chain(files).chain(missing).collect()
 }
 
 /// What is asked, with the very copy that is meant in place of how it was named.
