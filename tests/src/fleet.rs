@@ -210,6 +210,14 @@ impl Fleet {
 
 /// What a story sees, and waits for.
 impl Fleet {
+    /// What needs a person, as subject and text; that the disk of the machine that tests is nearly full is no story's matter.
+    pub fn attention(&self) -> Vec<String> {
+        let status =
+            self.ask(async |mut client: Client| client.get_status(v1::GetStatusRequest {}).await).expect("it answers");
+        let matters = status.attention.into_iter().map(|matter| format!("{}: {}", matter.subject, matter.text));
+        matters.filter(|matter| !is_of_the_tests_disk(matter)).collect()
+    }
+
     /// An instance, if the coordinator answers and has it.
     pub fn instance(&self, name: &str) -> Option<v1::InstanceView> {
         let request = v1::ListInstancesRequest { name: name.to_owned(), ..Default::default() };
@@ -297,6 +305,11 @@ impl Wire {
         let channel = runtime.block_on(dial(identity)).expect("the coordinator is reached");
         Self { runtime, client: OperatorsClient::new(channel) }
     }
+}
+
+fn is_of_the_tests_disk(matter: &str) -> bool {
+    matter.starts_with("coordinator: only ")
+        && matter.ends_with(" MiB free for repositories, less than a tenth of the disk")
 }
 
 fn name_of(host: &str) -> &str {

@@ -77,9 +77,10 @@ fn the_exit_code_tells_how_it_ended() {
 fn one_screen_and_every_list_tell_the_same() {
     let mut fleet = Fleet::running(&["lab-1 site=fr", "lab-2 site=de"]);
     let status = fleet.done("status");
-    for part in ["2 of 2 online", "2 of 2 healthy", "notes@1.1 on 2", "nothing needs a person"] {
+    for part in ["2 of 2 online", "2 of 2 healthy", "notes@1.1 on 2", "attention  "] {
         assert!(status.contains(part), "`{part}` is not in:\n{status}");
     }
+    assert_eq!(fleet.attention(), [""; 0]);
     for list in ["host ls", "instance ls", "app ls", "rollout ls", "operator ls", "token ls"] {
         for format in ["table", "wide", "json", "yaml", "name"] {
             fleet.done(&format!("{list} -o {format}"));

@@ -9,7 +9,7 @@ use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
+use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -45,19 +45,22 @@ impl Loops {
         });
     }
 
-    /// Begins a loop that reads the store or files: it has a thread of its own, and none of those that serve calls.
+    /// Begins a loop that reads the store or files: it has a thread and a runtime of its own, and none of those that serve calls.
     ///
     /// # Errors
-    /// When no thread can be started.
+    /// When no thread or runtime can be made.
     pub fn spawn_on_own_thread<F>(&mut self, name: &'static str, run: impl Fn() -> F + Send + 'static) -> io::Result<()>
     where
         F: Future<Output = ()>,
     {
-        let (stop, panics, runtime) = (self.stop.clone(), Arc::clone(&self.panics), Handle::current());
+        let (stop, panics) = (self.stop.clone(), Arc::clone(&self.panics));
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         let (end, ended) = oneshot::channel::<()>();
-        // Not one of the runtime's threads that may block: a runtime that is dropped would wait for it without a limit.
+        // Neither the clock nor a blocking thread of the runtime that serves: that one may be dropped at any time, and would
+        // let a clock panic and wait for a blocking thread without a limit.
         std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             runtime.block_on(stop.run_until_cancelled(keep_running(name, run, &panics)));
+            runtime.shutdown_background();
             drop(end);
         })?;
         self.tasks.spawn(async { drop(ended.await) });
@@ -72,6 +75,13 @@ impl Loops {
             tracing::warn!(left = self.tasks.len(), "background loops did not end in time");
             self.tasks.abort_all();
         }
+    }
+}
+
+/// A runtime that is dropped drops the task that holds the loops: those with threads of their own end, too.
+impl Drop for Loops {
+    fn drop(&mut self) {
+        self.stop.cancel();
     }
 }
 
@@ -154,6 +164,33 @@ mod tests {
         began.recv().await.expect("it is begun");
         drop(go_on);
         loops.drain(Duration::from_secs(3)).await;
+    }
+
+    #[test]
+    fn a_loop_on_its_own_thread_ends_with_the_runtime_without_a_panic() {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("threads can be made");
+        let Harness { mut loops, panics } = Harness::new();
+        let (begun, mut began) = mpsc::unbounded_channel();
+        runtime.block_on(async {
+            let started = loops.spawn_on_own_thread("waits", move || {
+                let begun = begun.clone();
+                async move {
+                    let _ = begun.send(());
+                    sleep(LONGEST_PAUSE).await;
+                }
+            });
+            started.expect("a thread can be started");
+            began.recv().await.expect("it is begun");
+            tokio::spawn(async move {
+                let _loops = loops;
+                pending::<()>().await;
+            });
+        });
+        drop(runtime);
+        // The thread's end of the channel goes with the thread.
+        while began.blocking_recv().is_some() {}
+        assert_eq!(panics.all().len(), 0, "{panics:?}");
     }
 
     #[tokio::test(start_paused = true)]
