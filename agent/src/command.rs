@@ -11,11 +11,11 @@ use crate::repository_place::AtCoordinator;
 use crate::runtime::DEFAULT_SOCKET;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use fleet_core::command_error::CommandError;
-use std::io::{IsTerminal, Write};
+use fleet_telemetry::{LogFormat, start_log};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
 
 const DATA_DIR: &str = "/var/lib/fleet-agent";
 
@@ -36,6 +36,9 @@ Exit codes: 0 done, 1 refused, 2 the command line is wrong, 3 the coordinator ca
 #[derive(Debug, Parser)]
 #[command(name = "fleet-agent", version, after_help = EXAMPLES)]
 struct Agent {
+    /// Format of the log on stderr.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
 }
@@ -128,7 +131,7 @@ pub fn main() -> ExitCode {
     if let Command::RenderWorker = agent.command {
         return fleet_render::main();
     }
-    start_log();
+    start_log(agent.log_format);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build();
     let ended = match runtime {
         Ok(runtime) => {
@@ -163,17 +166,4 @@ async fn perform(command: Command) -> Result<(), CommandError> {
 fn say(text: &str) -> Result<(), CommandError> {
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
-}
-
-/// The log goes to stderr; the journal knows the time itself.
-fn start_log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).with_target(false);
-    let log = log.with_ansi(colour);
-    if std::env::var_os("JOURNAL_STREAM").is_some() {
-        log.without_time().init();
-    } else {
-        log.init();
-    }
 }

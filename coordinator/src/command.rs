@@ -14,6 +14,7 @@ use fleet_core::access::Role;
 use fleet_core::command_error::CommandError;
 use fleet_core::units::Period;
 use fleet_repository::worker::{self, BackendSpec};
+use fleet_telemetry::LogFormat;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -38,6 +39,9 @@ Every connected agent takes one file descriptor: raise the limit of open files a
 RUST_LOG chooses what is logged, such as RUST_LOG=debug."
 )]
 pub struct Command {
+    /// Format of the log on stderr.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
     #[command(subcommand)]
     action: Action,
 }

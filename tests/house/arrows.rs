@@ -1,5 +1,5 @@
 //! Allowed dependencies between crates, read from `cargo tree`: `core -> compose`, `{proto, repository, render} -> core`, `link -> proto`,
-//! `{coordinator, agent} -> {link, repository, render}` and `cli -> {link, render}`.
+//! `{coordinator, agent} -> {link, repository, render, telemetry}` and `cli -> {link, render}`.
 
 use crate::house;
 use std::collections::BTreeSet;
@@ -41,6 +41,13 @@ fn the_wire_and_the_link_know_only_core() {
 #[test]
 fn what_renders_knows_only_core() {
     check("fleet-render", &["fleet-proto", "fleet-repository", "tonic", "sled", "bollard", "rustls"]);
+}
+
+#[test]
+fn telemetry_knows_no_crate_of_ours() {
+    let ours = ["fleet-compose", "fleet-core", "fleet-proto", "fleet-link", "fleet-repository", "fleet-render"];
+    check("fleet-telemetry", &ours);
+    check("fleet-cli", &["fleet-telemetry"]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 }
 
 pub fn all_sources() -> Vec<(PathBuf, String)> {
-    ["compose", "core", "proto", "link", "render", "repository", "coordinator", "agent", "cli", "tests"]
+    ["compose", "core", "proto", "link", "render", "repository", "telemetry", "coordinator", "agent", "cli", "tests"]
         .into_iter()
         .flat_map(sources)
         .collect()

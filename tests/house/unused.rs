@@ -12,8 +12,8 @@ const UNNAMED: [(&str, &str, &str); 4] = [
     ("repository", "anyhow", "the bench of backups is an example of this crate"),
 ];
 
-const CRATES: [&str; 10] =
-    ["compose", "core", "proto", "link", "render", "repository", "coordinator", "agent", "cli", "tests"];
+const CRATES: [&str; 11] =
+    ["compose", "core", "proto", "link", "render", "repository", "telemetry", "coordinator", "agent", "cli", "tests"];
 
 /// The names of the dependencies in a `Cargo.toml`.
 fn dependencies(manifest: &str) -> Vec<&str> {

@@ -4,6 +4,7 @@ use crate::harness::{Operators, bundle, now, operators_as, push};
 use fleet_core::access::JoinToken;
 use fleet_link::admit;
 use fleet_proto::v1;
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -78,6 +79,25 @@ fn a_place_for_its_own_backups_that_is_wrong_leaves_nothing_half_made() {
         assert_eq!(left, 0, "{wrong}: {}", String::from_utf8_lossy(&refused.stderr));
     }
     init(directory.path(), address);
+}
+
+#[tokio::test]
+async fn the_json_log_is_one_object_per_line() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let address = free_address();
+    init(directory.path(), address);
+    let mut program = Command::new(PROGRAM);
+    program.args(["serve", "--log-format", "json", "--data-dir"]).arg(directory.path()).env_remove("RUST_LOG");
+    let mut served = Served(program.stderr(Stdio::piped()).spawn().expect("the program can be started"));
+    let log = BufReader::new(served.0.stderr.take().expect("it is piped"));
+    let lines = log.lines().map(|line| serde_json::from_str(&line.expect("it is text")).expect("a line is JSON"));
+    let serving = lines.into_iter().find(|line: &serde_json::Value| line["fields"]["message"] == "serving");
+    let serving = serving.expect("it serves before its log ends");
+    let told = serving["fields"]["address"].as_str().expect("an address is text");
+    assert!(told.ends_with(&format!(":{}", address.port())), "{told}");
+    assert_eq!(serving["level"], "INFO");
+    assert_eq!(serving["target"], "fleet_coordinator::serve::running");
+    assert!(serving["timestamp"].is_string());
 }
 
 #[tokio::test]
