@@ -2,5 +2,9 @@
 
 mod json;
 mod log;
+mod page;
+mod process;
 
 pub use log::{LogFormat, start_log};
+pub use page::{CONTENT_TYPE, Figures, Page, Samples, page};
+pub use process::write_process;
