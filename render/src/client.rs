@@ -13,6 +13,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -52,6 +53,16 @@ pub enum RenderError {
 pub struct Renderer {
     program: Program,
     places: Arc<Semaphore>,
+    counts: Arc<RenderCounts>,
+}
+
+/// Requests to workers since the start.
+#[derive(Debug, Default)]
+pub struct RenderCounts {
+    /// All of them.
+    pub requests: AtomicU64,
+    /// Those that failed for another reason than the release.
+    pub failures: AtomicU64,
 }
 
 #[derive(Debug, Clone)]
@@ -75,7 +86,12 @@ impl Renderer {
     }
 
     fn over(program: Program) -> Self {
-        Self { program, places: Arc::new(Semaphore::new(WORKERS)) }
+        Self { program, places: Arc::new(Semaphore::new(WORKERS)), counts: Arc::default() }
+    }
+
+    /// Returns how many requests there were.
+    pub fn counts(&self) -> &RenderCounts {
+        &self.counts
     }
 
     /// A worker for several renderings, one after the other; it starts with the first.
@@ -83,7 +99,7 @@ impl Renderer {
         let place = timeout(WAITING, Arc::clone(&self.places).acquire_owned()).await;
         // Nobody closes it.
         let place = place.map_err(|_| RenderError::Busy)?.map_err(|_| RenderError::Busy)?;
-        Ok(Session { program: self.program.clone(), worker: None, _place: place })
+        Ok(Session { program: self.program.clone(), worker: None, counts: Arc::clone(&self.counts), _place: place })
     }
 
     /// Renders a release for an instance.
@@ -123,6 +139,7 @@ impl Renderer {
 pub struct Session {
     program: Program,
     worker: Option<Worker>,
+    counts: Arc<RenderCounts>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -172,6 +189,18 @@ impl Session {
     }
 
     async fn carry_out(&mut self, job: &Job, bundle: &Bundle) -> Result<Answer, RenderError> {
+        self.counts.requests.fetch_add(1, Relaxed);
+        let result = self.ask(job, bundle).await;
+        match &result {
+            Ok(_) | Err(RenderError::Refused(_)) => {}
+            Err(RenderError::Busy | RenderError::Start(_) | RenderError::Talk(_)) => {
+                self.counts.failures.fetch_add(1, Relaxed);
+            }
+        }
+        result
+    }
+
+    async fn ask(&mut self, job: &Job, bundle: &Bundle) -> Result<Answer, RenderError> {
         let program = match &self.program {
             Program::None => return Ok(job.carry_out(bundle, &|_| {})),
             Program::Own => own_program().map_err(RenderError::Start)?,

@@ -4,11 +4,13 @@
 //! Tests put other workers behind [`RepositoryWorkers`].
 
 mod error;
+mod observed;
 mod progress;
 mod upload;
 mod workers;
 
 pub use error::RepositoryError;
+pub use observed::{ObservedWorkers, WorkerObserver};
 pub use progress::ProgressSink;
 pub use upload::StreamsUpload;
 pub use workers::{RepositoryWorkers, SUBCOMMAND, WorkerProcesses, WorkerSession};

@@ -63,6 +63,18 @@ pub enum WorkerError {
 }
 
 impl WorkerError {
+    /// Returns the name of its kind; that of the failure where the worker told one.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Failed(failure) => failure.kind.name(),
+            Self::Start(_) => "start",
+            Self::Died { .. } => "died",
+            Self::Idle(_) => "idle",
+            Self::Talk(_) => "talk",
+            Self::Answer => "wrong_answer",
+        }
+    }
+
     /// What kind of failure the worker told, if it did.
     pub fn kind(&self) -> Option<FailureKind> {
         match self {

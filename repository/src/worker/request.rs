@@ -135,6 +135,34 @@ pub enum Work {
     Stats,
 }
 
+impl Work {
+    /// Returns the name of its kind.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::ArchiveStreams { .. } => "archive_streams",
+            Self::ArchiveTrees { .. } => "archive_trees",
+            Self::WriteSet { .. } => "write_set",
+            Self::WriteProof { .. } => "write_proof",
+            Self::Sets => "sets",
+            Self::Set { .. } => "set",
+            Self::Proofs => "proofs",
+            Self::Unfinished => "unfinished",
+            Self::Latest { .. } => "latest",
+            Self::ReadStream { .. } => "read_stream",
+            Self::List { .. } => "list",
+            Self::RestoreTree { .. } => "restore_tree",
+            Self::FillBucket { .. } => "fill_bucket",
+            Self::LookAtBucket { .. } => "look_at_bucket",
+            Self::Check { .. } => "check",
+            Self::Forget { .. } => "forget",
+            Self::Prune { .. } => "prune",
+            Self::Resume => "resume",
+            Self::Stats => "stats",
+        }
+    }
+}
+
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -203,6 +231,24 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Returns its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Backend => "backend",
+            Self::NoRepository => "no_repository",
+            Self::Occupied => "occupied",
+            Self::WrongKey => "wrong_key",
+            Self::Source => "source",
+            Self::Damaged => "damaged",
+            Self::Missing => "missing",
+            Self::Refused => "refused",
+            Self::Disk => "disk",
+            Self::Rustic => "rustic",
+            Self::Panic => "panic",
+            Self::Protocol => "protocol",
+        }
+    }
+
     /// Tells whether what was kept is to blame, and nothing that may pass.
     pub fn is_damage(self) -> bool {
         match self {
