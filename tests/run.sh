@@ -72,6 +72,7 @@ need_tools() {
     need_package shellcheck shellcheck
     need_package zsh zsh
     need_package fish fish
+    need_package promtool prometheus
     tests/tool.sh restic >/dev/null
     tests/tool.sh rclone >/dev/null
     need_component rustfmt

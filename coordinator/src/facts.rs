@@ -43,10 +43,12 @@ pub use untold::Untold;
 
 use epoch::Epoch;
 
+use crate::metrics::FactsMetrics;
 use crate::panics::panic_text;
 use crate::store::{Batch, Committed, Entry, Store, StoreError};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, RwLock, RwLockReadGuard};
+use std::time::Instant;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -62,6 +64,7 @@ pub struct Facts {
     /// Works on threads that may block.
     works: TaskTracker,
     epoch: Epoch,
+    metrics: FactsMetrics,
 }
 
 impl Facts {
@@ -70,7 +73,8 @@ impl Facts {
         let snapshot = RwLock::new(StateSnapshot::load(store.as_ref())?);
         let (generation, failed) = (watch::Sender::new(0), CancellationToken::new());
         let (epoch, works) = (Epoch::default(), TaskTracker::new());
-        Ok(Self { snapshot, store, wake: Notify::new(), generation, failed, works, epoch })
+        let (wake, metrics) = (Notify::new(), FactsMetrics::default());
+        Ok(Self { snapshot, store, wake, generation, failed, works, epoch, metrics })
     }
 
     /// Looks at the facts. Hold the guard for moments only.
@@ -103,6 +107,11 @@ impl Facts {
         self.store.as_ref()
     }
 
+    /// Returns what is counted of facts, plans and orders.
+    pub fn metrics(&self) -> &FactsMetrics {
+        &self.metrics
+    }
+
     /// Is cancelled when the store could not be written, or a change has panicked: memory may not be what the disk has, so nobody
     /// may go on.
     pub fn failed(&self) -> &CancellationToken {
@@ -126,7 +135,9 @@ impl Facts {
 
     /// Waits until a commit is on the disk.
     pub async fn settled(&self, committed: Committed) -> Result<u64, StoreError> {
+        let began = Instant::now();
         let result = committed.await;
+        self.metrics.committed(began.elapsed());
         if let Err(error @ StoreError::Broken(_)) = &result {
             tracing::error!(%error, "stopping: memory may be ahead of the disk");
             self.failed.cancel();
@@ -171,11 +182,14 @@ impl Facts {
         &self,
         change: impl FnOnce(&mut StateSnapshot) -> Result<R, E>,
     ) -> Result<R, E> {
+        let began = Instant::now();
         let locked = AssertUnwindSafe(|| {
             let mut snapshot = self.snapshot.write().map_err(|_| StoreError::HalfChanged)?;
             change(&mut snapshot)
         });
-        let result = catch_unwind(locked).unwrap_or_else(|panic| {
+        let changed = catch_unwind(locked);
+        self.metrics.changed(began.elapsed());
+        let result = changed.unwrap_or_else(|panic| {
             tracing::error!(panic = panic_text(panic.as_ref()), "stopping: a change of the facts panicked");
             self.failed.cancel();
             Err(StoreError::HalfChanged.into())

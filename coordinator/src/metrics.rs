@@ -1,14 +1,26 @@
-//! What Prometheus reads: `/metrics` on a port of its own, for whoever reaches it, so it names instances and no secret.
+//! Metrics for Prometheus: `/metrics` on a port of its own, for whoever reaches it, so it names instances and no secret.
+//!
+//! Each part of the coordinator counts in a type of this module; `docs/metrics.md` has each metric.
 //!
 //! **Invariant:** it is open only where somebody configured it, and no reader holds anybody up: few are served at once, each
 //! for a short time.
 
+mod agents;
+mod facts;
 mod gather;
-mod text;
+mod rpc;
+mod store;
+mod workers;
 
-use crate::clock;
+pub use agents::{ReportMetrics, ReportRefusal, SessionBegin, SessionCut, SessionMetrics};
+pub use facts::FactsMetrics;
+pub use rpc::{RpcMetrics, RpcRecord, UNKNOWN};
+pub use store::StoreMetrics;
+pub use workers::WorkerMetrics;
+
 use crate::serve::Shared;
-use gather::gather;
+use fleet_telemetry::{CONTENT_TYPE as PAGE_TYPE, page};
+use gather::CoordinatorFigures;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -16,6 +28,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use prometheus_client::metrics::histogram::Histogram;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,6 +45,16 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// What was gathered is told to everybody who asks within so long.
 const SHARED_FOR: Duration = Duration::from_secs(2);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Returns a histogram of what takes milliseconds.
+fn quick() -> Histogram {
+    Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
+}
+
+/// Returns a histogram of what takes seconds to hours.
+fn lasting() -> Histogram {
+    Histogram::new([0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14_400.0])
+}
 
 /// What was told last, and since when.
 type Last = Arc<Mutex<Option<(Bytes, Instant)>>>;
@@ -82,7 +105,7 @@ async fn answer<F: Future<Output = Bytes>>(
     };
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(text::CONTENT_TYPE));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PAGE_TYPE));
     response
 }
 
@@ -91,7 +114,11 @@ fn told(shared: &Shared, last: &Last) -> Bytes {
     match &*last {
         Some((told, since)) if since.elapsed() < SHARED_FOR => told.clone(),
         Some(_) | None => {
-            let told = Bytes::from(gather(shared, clock::now()));
+            let told = page(CoordinatorFigures(shared.clone())).unwrap_or_else(|error| {
+                tracing::error!(%error, "the metrics could not be written");
+                String::new()
+            });
+            let told = Bytes::from(told);
             *last = Some((told.clone(), Instant::now()));
             told
         }

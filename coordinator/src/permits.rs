@@ -87,6 +87,11 @@ impl Places {
         Self { bounds, free: Arc::new(Semaphore::new(bounds.at_once)), callers: Arc::default() }
     }
 
+    /// Returns the number of calls that run or wait.
+    pub fn calls(&self) -> usize {
+        lock(&self.callers).values().map(|caller| caller.calls).sum()
+    }
+
     /// Waits for a place; refuses at once whoever has too many calls already.
     pub async fn enter(&self, by: &OperatorName) -> Result<Permit, NoPermit> {
         let (call, line) = self.count(by)?;

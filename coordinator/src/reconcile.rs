@@ -38,7 +38,10 @@ pub fn planner() -> Planner {
 pub async fn turns(facts: &Arc<Facts>, sessions: &Sessions, planner: &Planner) {
     let mut patience = DEBOUNCE;
     while !facts.failed().is_cancelled() {
-        let (sleep_for, rest) = match turn(facts, sessions, planner, clock::now()).await {
+        let began = Instant::now();
+        let turned = turn(facts, sessions, planner, clock::now()).await;
+        facts.metrics().passed(&turned, began.elapsed());
+        let (sleep_for, rest) = match turned {
             Ok(Turned { wake_at, planned }) => {
                 patience = DEBOUNCE;
                 let sleep_for = wake_at.map_or(LONGEST_SLEEP, |moment| clock::until(moment).min(LONGEST_SLEEP));
@@ -75,6 +78,7 @@ async fn turn(facts: &Arc<Facts>, sessions: &Sessions, planner: &Planner, now: T
             (planner(&input, now), began.elapsed())
         })
         .await;
+    facts.metrics().planned(planned);
     let (gone, restored) = (std::mem::take(&mut plan.gone), std::mem::take(&mut plan.restored));
     let (over, wake_at) = (std::mem::take(&mut plan.over), plan.wake_at);
     let (asked, closed) = (plan.orders.len(), plan.closed.len());

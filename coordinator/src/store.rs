@@ -21,6 +21,8 @@ pub use memory::MemoryStore;
 pub use sled::SledStore;
 pub use watch::{Change, Changes};
 
+use crate::metrics::StoreMetrics;
+
 use ::sled as engine;
 use serde::de::DeserializeOwned;
 use std::future::Future;
@@ -44,6 +46,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// Tells every change below `prefix` from now on, after it was flushed.
     fn watch(&self, prefix: &str) -> Changes;
+
+    /// Returns the figures of its writing thread.
+    fn metrics(&self) -> &StoreMetrics;
 }
 
 /// A key with its value and the revision at which it was written.

@@ -104,6 +104,11 @@ impl Questions {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns the number of questions that are open.
+    pub fn count(&self) -> usize {
+        self.open().len()
+    }
+
     /// Asks a host that is connected. An operator follows one thing on each host: a second follow ends the first.
     pub fn ask(
         self: &Arc<Self>,

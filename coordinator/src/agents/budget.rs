@@ -3,6 +3,7 @@
 //! A host over its budget is read more slowly, until it has paid, over all its connections. What it says is never left
 //! out for that. `fleet status` names it.
 
+use crate::metrics::{ReportMetrics, ReportRefusal};
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
 use std::collections::BTreeMap;
@@ -77,11 +78,14 @@ pub enum Excess {
 
 /// The budgets of all hosts, by their names: a new connection has the budget of the one before.
 #[derive(Debug, Default)]
-pub struct Budgets(Mutex<BTreeMap<HostName, Budget>>);
+pub struct Budgets {
+    hosts: Mutex<BTreeMap<HostName, Budget>>,
+    pub metrics: ReportMetrics,
+}
 
 impl Budgets {
     fn of_hosts(&self) -> MutexGuard<'_, BTreeMap<HostName, Budget>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with<R>(&self, host: &HostName, act: impl FnOnce(&mut Budget) -> R) -> R {
@@ -112,11 +116,13 @@ impl Budgets {
 
     /// Notes that a report was too large to be taken in.
     pub fn note_oversized(&self, host: &HostName, now: Time) {
+        self.metrics.refuse(ReportRefusal::Oversized);
         self.with(host, |budget| budget.oversized = Some(now));
     }
 
     /// Notes that a report, or a part of one, could not be read. Gives how many there were.
     pub fn note_refused(&self, host: &HostName, now: Time) -> u64 {
+        self.metrics.refuse(ReportRefusal::Unreadable);
         self.with(host, |budget| {
             budget.refused = Some(now);
             budget.refusals += 1;

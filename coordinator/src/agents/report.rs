@@ -9,6 +9,7 @@ use super::session::{Session, Sessions, Superseded};
 use crate::clock;
 use crate::facts::{Facts, HelloSaid, ObserveError};
 use crate::identity::skew;
+use crate::metrics::ReportRefusal;
 use crate::serve::failed;
 use fleet_core::duplicate::Greeting;
 use fleet_core::facts::Running;
@@ -284,6 +285,7 @@ impl Report {
             Err(ObserveError::Store(error)) => Err(not_kept(&error)),
             Err(error) => {
                 tracing::warn!(host = %self.session.host, %error, "a report was not believed");
+                self.budgets.metrics.refuse(ReportRefusal::NotBelieved);
                 Ok(())
             }
         }

@@ -1,5 +1,6 @@
 //! A connected host, as far as the coordinator must remember it: small, for there may be ten thousand.
 
+use crate::metrics::{SessionBegin, SessionCut, SessionMetrics};
 use crate::serve::{Caller, refused};
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::time::Time;
@@ -127,6 +128,11 @@ impl Session {
         has_room
     }
 
+    /// Returns the number of messages that wait for the host.
+    pub fn waiting(&self) -> usize {
+        self.outbox().len()
+    }
+
     fn outbox(&self) -> MutexGuard<'_, VecDeque<ToAgent>> {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -204,11 +210,14 @@ impl From<Superseded> for Status {
 
 /// Who is connected.
 #[derive(Debug, Default)]
-pub struct Sessions(Mutex<HashMap<HostName, Arc<Session>>>);
+pub struct Sessions {
+    open: Mutex<HashMap<HostName, Arc<Session>>>,
+    pub metrics: SessionMetrics,
+}
 
 impl Sessions {
     fn open(&self) -> MutexGuard<'_, HashMap<HostName, Arc<Session>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The session of a connection; it replaces one that the host had over another connection. A connection that was
@@ -225,9 +234,11 @@ impl Sessions {
             }
             tracing::info!(%host, address = %caller.address, "connected again: the earlier connection ends");
             is_takeover = !session.ended.is_cancelled();
+            self.metrics.cut(SessionCut::Replaced);
             session.caller.cut.cancel();
         }
         let session = Arc::new(Session::new(host.clone(), Arc::clone(caller), is_takeover, now));
+        self.metrics.begin(if is_takeover { SessionBegin::Takeover } else { SessionBegin::Connect });
         open.insert(host.clone(), Arc::clone(&session));
         Ok(session)
     }

@@ -3,6 +3,7 @@
 use super::{Session, Sessions};
 use crate::clock;
 use crate::facts::Facts;
+use crate::metrics::SessionCut;
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
 use std::sync::Arc;
@@ -50,12 +51,14 @@ fn look_at(session: &Arc<Session>, sessions: &Sessions, facts: &Facts, now: Time
     let host = &session.host;
     if now.since(session.heard()) > SILENCE {
         tracing::info!(%host, "silent for {} s: its connection ends", SILENCE.as_secs());
+        sessions.metrics.cut(SessionCut::Silent);
         if sessions.leave(session) {
             facts.mark_offline(host, now);
         }
         session.caller.cut.cancel();
     } else if session.due_since().is_some_and(|since| now.since(since) > UNREAD) {
         tracing::warn!(%host, "does not read what it is told: its connection ends");
+        sessions.metrics.cut(SessionCut::Unread);
         session.caller.cut.cancel();
     } else if session.greeted_only().is_some_and(|greeted| now.since(greeted) > PATIENCE) {
         facts.mark_online(host);

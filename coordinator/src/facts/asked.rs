@@ -30,7 +30,12 @@ impl Facts {
         let mut orders = std::mem::take(&mut plan.orders);
         let mut kept = vec![self.change(|snapshot, batch| {
             plan.closed.iter().for_each(|id| close(snapshot, batch, id));
-            let lost = plan.withdrawn.iter().filter_map(|id| withdraw(snapshot, batch, id, now)).collect();
+            let lost = plan.withdrawn.iter().filter_map(|id| withdraw(snapshot, batch, id, now));
+            let lost = lost.map(|open| {
+                self.metrics().order_withdrawn(&open.order.action);
+                open.host
+            });
+            let lost = lost.collect();
             snapshot.set_waiting(plan.waiting);
             Ok::<_, StoreError>(lost)
         })?];
@@ -39,6 +44,7 @@ impl Facts {
             kept.push(self.change(|snapshot, batch| {
                 let is_still_wanted = snapshot.wishes == wishes;
                 let orders = if is_still_wanted { orders } else { Vec::new() };
+                orders.iter().for_each(|new| self.metrics().order_given(&new.order.action));
                 Ok::<_, StoreError>(orders.into_iter().map(|order| open(snapshot, batch, order, now)).collect())
             })?);
             orders = rest;
@@ -95,7 +101,7 @@ fn close(snapshot: &mut StateSnapshot, batch: &mut Batch, id: &OrderId) {
 
 /// Takes an order back; its host is to be told. One whose end was heard since the plan was made has been answered, and
 /// one whose host has come back since may be: the next turn sees.
-fn withdraw(snapshot: &mut StateSnapshot, batch: &mut Batch, id: &OrderId, now: Time) -> Option<HostName> {
+fn withdraw(snapshot: &mut StateSnapshot, batch: &mut Batch, id: &OrderId, now: Time) -> Option<OpenOrder> {
     if snapshot.observed.ended.contains_key(id) {
         close(snapshot, batch, id);
         return None;
@@ -106,7 +112,7 @@ fn withdraw(snapshot: &mut StateSnapshot, batch: &mut Batch, id: &OrderId, now: 
     let open = take_out(snapshot, batch, id)?;
     let text = format!("its order to {} was withdrawn: {} did not answer in time", noun(&open.order.action), open.host);
     snapshot.events.tell(batch, now, &format!("instance {}", open.order.instance), &text);
-    Some(open.host)
+    Some(open)
 }
 
 /// Orders are taken back from hosts that are offline or not in the fleet any more.

@@ -25,8 +25,15 @@ impl Facts {
         end: impl Into<End>,
         now: Time,
     ) -> Result<(), ObserveError> {
+        let end = end.into();
         let ((), committed) = self.change(|snapshot, batch| {
-            snapshot.end(batch, host, id.clone(), instance, end.into(), now)?;
+            let open = snapshot.asked.orders.get(&id).filter(|open| open.host == *host).cloned();
+            let is_first = !snapshot.observed.ended.contains_key(&id);
+            let outcome = end.outcome.clone();
+            snapshot.end(batch, host, id.clone(), instance, end, now)?;
+            if let Some(open) = open.filter(|_| is_first) {
+                self.metrics().order_ended(&open.order.action, &outcome, now.since(open.asked));
+            }
             snapshot.unkept.insert(id.clone());
             Ok::<_, ObserveError>(())
         })?;

@@ -1,6 +1,6 @@
-//! Works out what there is to tell.
+//! Figures of the fleet as it is now, and those that were counted since the start.
 
-use super::text::{Page, number};
+use crate::clock;
 use crate::facts::StateSnapshot;
 use crate::operators::{health_of, plan_context};
 use crate::own::{OwnBackupHealth, own_backup_health};
@@ -11,9 +11,12 @@ use fleet_core::names::InstanceName;
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use fleet_proto::words::word;
+use fleet_telemetry::{Figures, Page, write_process};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::Ordering::Relaxed;
 
-/// What is told of one instance's backups; nothing where there is nothing to tell.
+/// Value of one instance's backups; nothing where there is none.
 type BackupSamples = fn(&BackupHealth, Time) -> Option<f64>;
 
 /// A moment of one copy that has an age.
@@ -36,35 +39,41 @@ const BACKUPS: [(&str, &str, BackupSamples); 6] = [
         let copies = health.copies.iter().filter(|copy| copy.newest.is_some()).count();
         Some(number(copies as u64))
     }),
-    ("fleet_backup_ok", "Whether the backups of an instance are as its policy wants them.", |health, _| {
-        Some(f64::from(u8::from(health.word == HealthLevel::Ok)))
+    ("fleet_backup_ok", "1 where the backups of an instance are as its policy wants them, else 0.", |health, _| {
+        Some(flag(health.word == HealthLevel::Ok))
     }),
 ];
 
-pub fn gather(shared: &Shared, now: Time) -> String {
-    let mut page = Page::default();
-    let snapshot = shared.facts.read();
-    let plan_context = plan_context(&snapshot, now);
-    let names = snapshot.desired().instances.keys();
-    let standings: Vec<(&InstanceName, BackupHealth)> =
-        names.filter_map(|name| Some((name, plan_context.health(name)?))).collect();
-    for (name, help, told) in BACKUPS {
-        let mut family = page.family(name, help);
-        for (instance, health) in &standings {
-            if let Some(value) = told(health, now) {
-                family.sample(&[("instance", instance.as_str())], value);
-            }
-        }
+/// All figures of a coordinator.
+#[derive(Debug)]
+pub struct CoordinatorFigures(pub Shared);
+
+impl Figures for CoordinatorFigures {
+    fn write(&self, page: &mut Page<'_>) -> fmt::Result {
+        let (shared, now) = (&self.0, clock::now());
+        backups(page, shared, now)?;
+        let snapshot = shared.facts.read();
+        hosts(page, &snapshot)?;
+        instances(page, &snapshot)?;
+        let open = snapshot.asked().orders.len();
+        page.gauge("fleet_orders_open", "Orders whose end was not heard yet.", open)?;
+        drop(snapshot);
+        disks(page, shared)?;
+        own(page, shared, now)?;
+        counted(page, shared)?;
+        queues(page, shared)?;
+        write_process(page)
     }
-    copies(&mut page, &standings, now);
-    hosts(&mut page, &snapshot);
-    instances(&mut page, &snapshot);
-    page.family("fleet_orders_open", "Orders whose end was not heard yet.")
-        .sample(&[], number(snapshot.asked().orders.len() as u64));
-    drop(snapshot);
-    disks(&mut page, shared);
-    own(&mut page, shared, now);
-    page.finish()
+}
+
+/// Numbers as the format has them: the largest of ours are bytes, and exact up to eight thousand tebibytes.
+#[allow(clippy::cast_precision_loss, reason = "a metric may be rounded")]
+fn number(value: u64) -> f64 {
+    value as f64
+}
+
+fn flag(value: bool) -> f64 {
+    f64::from(u8::from(value))
 }
 
 fn newest(health: &BackupHealth) -> Option<&BackupSeen> {
@@ -75,27 +84,82 @@ fn age(then: Time, now: Time) -> f64 {
     now.since(then).as_secs_f64().floor()
 }
 
+/// Counters and histograms of each part.
+fn counted(page: &mut Page<'_>, shared: &Shared) -> fmt::Result {
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    page.gauges("fleet_build_info", "1, with the coordinator's version as a label.")?.gauge(&version, 1_u64)?;
+    shared.facts.metrics().write(page)?;
+    shared.facts.store().metrics().write(page)?;
+    shared.calls.metrics.write(page)?;
+    let connected = shared.sessions.all().len();
+    page.gauge("fleet_agents_connected", "Agents with a session.", connected)?;
+    shared.sessions.metrics.write(page)?;
+    shared.budgets.metrics.write(page)?;
+    shared.repository_service.launcher().metrics.write(page)?;
+    let renderings = shared.renderer.counts();
+    let help = "Requests to processes that render releases.";
+    page.counter("fleet_render_requests", help, renderings.requests.load(Relaxed))?;
+    let help = "Requests to render that failed for another reason than the release.";
+    page.counter("fleet_render_failures", help, renderings.failures.load(Relaxed))?;
+    let mut panics = page.counters("fleet_panics", "Panics that were caught, by the loop or call.")?;
+    shared.panics.all().iter().try_for_each(|(place, caught)| panics.counter(&[("place", place)], caught.count))
+}
+
+/// Work that waits.
+fn queues(page: &mut Page<'_>, shared: &Shared) -> fmt::Result {
+    let outboxes: usize = shared.sessions.all().iter().map(|session| session.waiting()).sum();
+    let lengths = [
+        ("store", shared.facts.store().metrics().queue_length()),
+        ("outboxes", i64::try_from(outboxes).unwrap_or(i64::MAX)),
+        ("questions", i64::try_from(shared.questions.count()).unwrap_or(i64::MAX)),
+        ("readers", i64::try_from(shared.readers.calls()).unwrap_or(i64::MAX)),
+        ("renderings", i64::try_from(shared.renderings.calls()).unwrap_or(i64::MAX)),
+    ];
+    let mut samples = page.gauges("fleet_queue_length", "Entries that wait or are in work, by queue.")?;
+    lengths.into_iter().try_for_each(|(queue, length)| samples.gauge(&[("queue", queue)], length))
+}
+
+fn backups(page: &mut Page<'_>, shared: &Shared, now: Time) -> fmt::Result {
+    let snapshot = shared.facts.read();
+    let plan_context = plan_context(&snapshot, now);
+    let names = snapshot.desired().instances.keys();
+    let healths: Vec<(&InstanceName, BackupHealth)> =
+        names.filter_map(|name| Some((name, plan_context.health(name)?))).collect();
+    for (name, help, value) in BACKUPS {
+        let mut samples = page.gauges(name, help)?;
+        for (instance, health) in &healths {
+            if let Some(value) = value(health, now) {
+                samples.gauge(&[("instance", instance.as_str())], value)?;
+            }
+        }
+    }
+    copies(page, &healths, now)
+}
+
 /// Each copy has an age and a proof of its own.
-fn copies(page: &mut Page, standings: &[(&InstanceName, BackupHealth)], now: Time) {
-    let told: [(&str, &str, Moment); 2] = [
+fn copies(page: &mut Page<'_>, healths: &[(&InstanceName, BackupHealth)], now: Time) -> fmt::Result {
+    let families: [(&str, &str, Moment); 2] = [
         ("fleet_backup_copy_age_seconds", "Age of the newest backup in one repository.", |copy| copy.newest),
         ("fleet_backup_copy_proof_age_seconds", "Time since a drill last succeeded in one repository.", |copy| {
             copy.proven
         }),
     ];
-    for (name, help, moment) in told {
-        let mut family = page.family(name, help);
-        for (instance, health) in standings {
+    for (name, help, moment) in families {
+        let mut samples = page.gauges(name, help)?;
+        for (instance, health) in healths {
             for copy in &health.copies {
                 let labels = [("instance", instance.as_str()), ("repository", copy.repository.as_str())];
-                moment(copy).into_iter().for_each(|at| family.sample(&labels, age(at, now)));
+                if let Some(at) = moment(copy) {
+                    samples.gauge(&labels, age(at, now))?;
+                }
             }
         }
     }
+    Ok(())
 }
 
 /// The coordinator's own backups.
-fn own(page: &mut Page, shared: &Shared, now: Time) {
+fn own(page: &mut Page<'_>, shared: &Shared, now: Time) -> fmt::Result {
     let health = own_backup_health(&shared.facts, &shared.home, now).unwrap_or_else(|error| {
         tracing::error!(
             error = &error as &dyn std::error::Error,
@@ -103,54 +167,58 @@ fn own(page: &mut Page, shared: &Shared, now: Time) {
         );
         OwnBackupHealth { at: None, problem: Some(error.to_string()) }
     });
-    let mut family = page.family("fleet_coordinator_backup_age_seconds", "Age of the coordinator's newest own backup.");
-    health.at.into_iter().for_each(|at| family.sample(&[], age(at, now)));
-    let mut family = page.family("fleet_coordinator_backup_ok", "Whether the coordinator's own backups are in time.");
-    family.sample(&[], f64::from(u8::from(health.problem.is_none())));
+    let help = "Age of the coordinator's newest own backup.";
+    let mut samples = page.gauges("fleet_coordinator_backup_age_seconds", help)?;
+    if let Some(at) = health.at {
+        samples.gauge(&[], age(at, now))?;
+    }
+    let help = "1 where the coordinator's own backups are in time, else 0.";
+    page.gauge("fleet_coordinator_backup_ok", help, flag(health.problem.is_none()))
 }
 
-fn hosts(page: &mut Page, snapshot: &StateSnapshot) {
+fn hosts(page: &mut Page<'_>, snapshot: &StateSnapshot) -> fmt::Result {
     let (all, seen) = (snapshot.desired().hosts.len(), &snapshot.observed().hosts);
     let is_online = |name| seen.get(name).is_some_and(|host| host.link == LinkState::Online);
     let online = snapshot.desired().hosts.keys().filter(|name| is_online(*name)).count();
-    let mut family = page.family("fleet_hosts", "Hosts of the fleet, by whether they are connected.");
-    family.sample(&[("link", "online")], number(online as u64));
-    family.sample(&[("link", "offline")], number((all - online) as u64));
+    let mut samples = page.gauges("fleet_hosts", "Hosts of the fleet, by their link.")?;
+    samples.gauge(&[("link", "online")], online)?;
+    samples.gauge(&[("link", "offline")], all - online)?;
     let duplicates =
         snapshot.desired().hosts.keys().filter(|name| snapshot.observed().duplicate(name).is_some()).count();
-    let help = "Hosts as which two machines connect: their orders are held.";
-    page.family("fleet_hosts_duplicate", help).sample(&[], number(duplicates as u64));
+    page.gauge("fleet_hosts_duplicate", "Hosts as which two machines connect: their orders are held.", duplicates)
 }
 
-fn instances(page: &mut Page, snapshot: &StateSnapshot) {
+fn instances(page: &mut Page<'_>, snapshot: &StateSnapshot) -> fmt::Result {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for (name, instance) in &snapshot.desired().instances {
         let health = health_of(snapshot, name, instance).0;
         *counts.entry(word::<v1::InstanceHealth>(health.into())).or_default() += 1;
     }
-    let mut family = page.family("fleet_instances", "Instances of the fleet, by their health.");
-    counts.into_iter().for_each(|(health, count)| family.sample(&[("health", health.as_str())], number(count)));
+    let mut samples = page.gauges("fleet_instances", "Instances of the fleet, by their health.")?;
+    counts.into_iter().try_for_each(|(health, count)| samples.gauge(&[("health", health.as_str())], count))
 }
 
-fn disks(page: &mut Page, shared: &Shared) {
+fn disks(page: &mut Page<'_>, shared: &Shared) -> fmt::Result {
     let looks = shared.repository_service.looks().unwrap_or_else(|error| {
         tracing::error!(%error, "the sizes of repositories could not be read");
         Vec::new()
     });
-    let mut family =
-        page.family("fleet_repository_bytes", "Stored bytes of a repository, when it was last looked after.");
+    let mut samples =
+        page.gauges("fleet_repository_bytes", "Stored bytes of a repository, when it was last looked after.")?;
     for ((repository, instance), look) in &looks {
         let labels = [("instance", instance.as_str()), ("repository", repository.as_str())];
-        family.sample(&labels, number(look.bytes));
+        samples.gauge(&labels, number(look.bytes))?;
     }
-    let mut family = page.family("fleet_repository_ok", "Whether nothing was found to be wrong with a repository.");
+    let mut samples =
+        page.gauges("fleet_repository_ok", "1 where nothing was found to be wrong with a repository, else 0.")?;
     for ((repository, instance), look) in &looks {
         let labels = [("instance", instance.as_str()), ("repository", repository.as_str())];
-        family.sample(&labels, f64::from(u8::from(look.is_fine())));
+        samples.gauge(&labels, flag(look.is_fine()))?;
     }
-    let mut family =
-        page.family("fleet_disk_free_bytes", "Free bytes on the coordinator's disk, where it keeps repositories.");
+    let help = "Free bytes on the coordinator's disk, where it keeps repositories.";
+    let mut samples = page.gauges("fleet_disk_free_bytes", help)?;
     if let Ok(space) = shared.repository_service.disk.space() {
-        family.sample(&[], number(space.free));
+        samples.gauge(&[], number(space.free))?;
     }
+    Ok(())
 }

@@ -1,9 +1,10 @@
 //! Clients of repositories, whose workers are this very program.
 
 use super::secrets::RepositoryKeys;
+use crate::metrics::WorkerMetrics;
 use fleet_core::names::RepositoryName;
 use fleet_repository::Secrets;
-use fleet_repository::client::{RepositoryClient, RepositoryWorkers, WorkerProcesses};
+use fleet_repository::client::{ObservedWorkers, RepositoryClient, RepositoryWorkers, WorkerObserver, WorkerProcesses};
 use fleet_repository::worker::{BackendSpec, Limits};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,13 +15,19 @@ const READING: Limits = Limits { memory: 256 << 20, idle: Duration::from_secs(60
 
 /// Starts workers.
 #[derive(Debug, Clone)]
-pub struct WorkerLauncher(Arc<dyn RepositoryWorkers>);
+pub struct WorkerLauncher {
+    workers: Arc<dyn RepositoryWorkers>,
+    pub metrics: Arc<WorkerMetrics>,
+}
 
 impl WorkerLauncher {
     /// Workers of this program; of another one in tests.
     pub fn new(program: Option<PathBuf>) -> Self {
         let own = || WorkerProcesses::found_by(fleet_render::own_program);
-        Self(Arc::new(program.map_or_else(own, WorkerProcesses::of)))
+        let (workers, metrics) =
+            (Arc::new(program.map_or_else(own, WorkerProcesses::of)), Arc::new(WorkerMetrics::default()));
+        let observer: Arc<dyn WorkerObserver> = Arc::clone(&metrics) as _;
+        Self { workers: Arc::new(ObservedWorkers::new(workers, observer)), metrics }
     }
 
     /// Returns the client of an instance's repository.
@@ -30,6 +37,6 @@ impl WorkerLauncher {
     }
 
     pub fn with(&self, name: RepositoryName, place: BackendSpec, secrets: Secrets) -> RepositoryClient {
-        RepositoryClient::new(Arc::clone(&self.0), name, place, secrets).with_reading_limits(READING)
+        RepositoryClient::new(Arc::clone(&self.workers), name, place, secrets).with_reading_limits(READING)
     }
 }

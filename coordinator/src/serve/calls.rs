@@ -6,6 +6,7 @@
 //! caller has taken nothing for [`UNREAD`]; the caller is told so by the status of the response.
 
 use super::refusal::refused;
+use crate::metrics::{RpcMetrics, RpcRecord};
 use fleet_core::access::Subject;
 use hyper::body::{Frame, SizeHint};
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub struct Calls {
+    pub metrics: Arc<RpcMetrics>,
     open: Mutex<HashMap<Subject, usize>>,
     responses: Mutex<Vec<Weak<Response>>>,
 }
@@ -69,12 +71,18 @@ impl Calls {
     }
 
     /// Gives a response its deadline; the call's place is free when the response is over.
-    pub fn respond(&self, place: CallPermit, response: http::Response<Body>) -> http::Response<Body> {
+    pub fn respond(
+        &self,
+        place: CallPermit,
+        mut record: RpcRecord,
+        response: http::Response<Body>,
+    ) -> http::Response<Body> {
+        note_status(&mut record, response.headers());
         response.map(|body| {
             let state = State { body: Some(body), given: Some(Instant::now()), is_over: false };
             let response = Arc::new(Response(Mutex::new(state)));
             locked(&self.responses).push(Arc::downgrade(&response));
-            Body::new(Watched { response, _place: place })
+            Body::new(Watched { response, record, _place: place })
         })
     }
 
@@ -123,6 +131,7 @@ impl Drop for CallPermit {
 /// A response on its way, in its place.
 struct Watched {
     response: Arc<Response>,
+    record: RpcRecord,
     _place: CallPermit,
 }
 
@@ -131,13 +140,20 @@ impl hyper::body::Body for Watched {
     type Error = Status;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let mut state = locked(&self.response.0);
+        let Self { response, record, .. } = self.get_mut();
+        let mut state = locked(&response.0);
         let Some(body) = &mut state.body else {
             let is_told = std::mem::replace(&mut state.is_over, true);
+            record.note(Code::DeadlineExceeded);
             return Poll::Ready((!is_told).then(|| too_late().map(Frame::trailers)));
         };
         let polled = Pin::new(body).poll_frame(context);
         state.given = polled.is_ready().then(Instant::now);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(trailers) = frame.trailers_ref()
+        {
+            note_status(record, trailers);
+        }
         polled
     }
 
@@ -148,6 +164,13 @@ impl hyper::body::Body for Watched {
 
     fn size_hint(&self) -> SizeHint {
         locked(&self.response.0).body.as_ref().map(hyper::body::Body::size_hint).unwrap_or_default()
+    }
+}
+
+/// Notes the status of a call, where headers or trailers have one.
+fn note_status(record: &mut RpcRecord, headers: &http::HeaderMap) {
+    if let Some(status) = headers.get(Status::GRPC_STATUS) {
+        record.note(Code::from_bytes(status.as_bytes()));
     }
 }
 
@@ -183,7 +206,9 @@ mod tests {
 
     fn respond(calls: &Arc<Calls>, held: &Arc<()>) -> Body {
         let place = calls.enter(Some(&subject("operator:ada"))).expect("there is room");
-        calls.respond(place, http::Response::new(Body::new(Endless(Arc::clone(held))))).into_body()
+        calls
+            .respond(place, calls.metrics.begin("a", "b"), http::Response::new(Body::new(Endless(Arc::clone(held)))))
+            .into_body()
     }
 
     async fn frame(body: &mut Body) -> Option<Frame<Bytes>> {
@@ -236,7 +261,7 @@ mod tests {
             }
         }
         let quiet = Body::new(Quiet(Arc::clone(&held)));
-        let mut body = calls.respond(place, http::Response::new(quiet)).into_body();
+        let mut body = calls.respond(place, calls.metrics.begin("a", "b"), http::Response::new(quiet)).into_body();
         let polled = poll_fn(|context| Poll::Ready(Pin::new(&mut body).poll_frame(context).is_pending())).await;
         assert!(polled);
         tokio::time::advance(UNREAD * 10).await;

@@ -2,6 +2,7 @@
 
 use super::calls::{CallPermit, Calls};
 use crate::agents::AgentsService;
+use crate::metrics::{RpcRecord, UNKNOWN};
 use crate::operators::{BackupsService, OperatorsService};
 use crate::panics::Panics;
 use crate::repositories::RepositoriesService;
@@ -24,6 +25,16 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::NamedService;
+
+/// Full names of the services of the port.
+const SERVICES: [&str; 6] = [
+    <AgentsServer<AgentsService> as NamedService>::NAME,
+    <JoinServer<JoinService> as NamedService>::NAME,
+    <IdentityServer<IdentityService> as NamedService>::NAME,
+    <OperatorsServer<OperatorsService> as NamedService>::NAME,
+    <BackupsServer<BackupsService> as NamedService>::NAME,
+    <RepositoriesServer<RepositoriesService> as NamedService>::NAME,
+];
 
 type Request = http::Request<Body>;
 type Response = http::Response<Body>;
@@ -53,9 +64,13 @@ impl Service<Request> for Router {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
+        let record = self.record(&request);
         let place = match self.enter(&request) {
             Ok(place) => place,
-            Err(status) => return Box::pin(async move { Ok(status.into_http()) }),
+            Err(status) => {
+                record.refuse(status.code());
+                return Box::pin(async move { Ok(status.into_http()) });
+            }
         };
         let (calls, panics) = (Arc::clone(&self.calls), Arc::clone(&self.panics));
         let answer = AssertUnwindSafe(self.answer(request)).catch_unwind();
@@ -65,7 +80,7 @@ impl Service<Request> for Router {
                 panics.note("call", panic.as_ref());
                 Ok(Status::internal("could not answer: a bug of the coordinator; its log has more").into_http())
             });
-            Ok(calls.respond(place, answer?))
+            Ok(calls.respond(place, record, answer?))
         })
     }
 }
@@ -89,6 +104,14 @@ fn service_of(request: &Request) -> &str {
 }
 
 impl Router {
+    fn record(&self, request: &Request) -> RpcRecord {
+        let service = service_of(request);
+        let is_known = SERVICES.contains(&service);
+        let service = if is_known { service.rsplit('.').next().unwrap_or(UNKNOWN) } else { UNKNOWN };
+        let method = request.uri().path().rsplit('/').next().filter(|_| is_known).unwrap_or(UNKNOWN);
+        self.calls.metrics.begin(service, method)
+    }
+
     /// A place for the call, within the limits of its caller.
     fn enter(&self, request: &Request) -> Result<CallPermit, Status> {
         if self.failed.is_cancelled() {

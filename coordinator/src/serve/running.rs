@@ -138,6 +138,7 @@ pub struct Shared {
     /// The coordinator's directory.
     pub home: Arc<Path>,
     pub panics: Arc<Panics>,
+    pub calls: Arc<Calls>,
 }
 
 /// A fleet that comes back at once waits in line: whoever finds the line full tries again only seconds later.
@@ -189,6 +190,7 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
         renderings: Arc::new(Places::new(Bounds::RENDERING)),
         home: home.path.into(),
         panics: Arc::default(),
+        calls: Arc::default(),
     };
     let certificate = ServerCertificate::new(&authority, &shared.addresses, clock::now())?;
     let certificate = Arc::new(certificate);
@@ -196,8 +198,7 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
     let stop = CancellationToken::new();
     let port = Port { listener, tls, connections: Arc::clone(&shared.connections), stop: stop.clone() };
     let admissions = Admissions::new(authority, Arc::clone(&shared.facts), life);
-    let calls = Arc::new(Calls::default());
-    let router = services(&shared, Arc::new(admissions), calls);
+    let router = services(&shared, Arc::new(admissions));
     let (running, stopping) = (run(shared, certificate, port, router, metrics, stop.clone()), mark);
     let main = tokio::spawn(async move {
         let ended = running.await;
@@ -214,7 +215,7 @@ fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, ServeError> {
     open_port(address).map_err(|source| ServeError::Listen { address, source })
 }
 
-fn services(shared: &Shared, admissions: Arc<Admissions>, calls: Arc<Calls>) -> Router {
+fn services(shared: &Shared, admissions: Arc<Admissions>) -> Router {
     let facts = || Arc::clone(&shared.facts);
     let agents = AgentsService {
         facts: facts(),
@@ -237,7 +238,7 @@ fn services(shared: &Shared, admissions: Arc<Admissions>, calls: Arc<Calls>) -> 
         backups: BackupsServer::new(backups).max_decoding_message_size(MESSAGE_LIMIT),
         identity: IdentityServer::new(identity).max_decoding_message_size(MESSAGE_LIMIT),
         repositories: RepositoriesServer::new(repositories).max_decoding_message_size(MESSAGE_LIMIT),
-        calls,
+        calls: Arc::clone(&shared.calls),
         failed: shared.facts.failed().clone(),
         panics: Arc::clone(&shared.panics),
     }

@@ -1,6 +1,7 @@
 //! A store whose power fails after so many commits, for tests of what is true afterwards.
 
 use super::{Batch, Changes, Committed, Entry, MemoryStore, Store, StoreError};
+use crate::metrics::StoreMetrics;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 #[derive(Debug)]
@@ -36,5 +37,9 @@ impl Store for FailingStore {
 
     fn watch(&self, prefix: &str) -> Changes {
         self.kept.watch(prefix)
+    }
+
+    fn metrics(&self) -> &StoreMetrics {
+        self.kept.metrics()
     }
 }

@@ -3,6 +3,7 @@
 use super::batch::Write;
 use super::queue::{Queue, QueueBackend};
 use super::{Batch, Changes, Committed, Entry, Store, StoreError};
+use crate::metrics::StoreMetrics;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -42,6 +43,10 @@ impl Store for MemoryStore {
 
     fn watch(&self, prefix: &str) -> Changes {
         self.queue.watchers().add(prefix)
+    }
+
+    fn metrics(&self) -> &StoreMetrics {
+        self.queue.metrics()
     }
 }
 

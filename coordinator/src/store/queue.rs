@@ -6,8 +6,10 @@
 use super::batch::{Batch, Expect, Write};
 use super::watch::Watchers;
 use super::{Committed, StoreError};
+use crate::metrics::StoreMetrics;
 use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// What the writer needs of the place it writes to.
@@ -26,26 +28,37 @@ struct Job {
 
 /// The way to the writing thread, which ends when this is dropped.
 #[derive(Debug)]
-pub struct Queue(mpsc::Sender<Job>, Arc<Watchers>);
+pub struct Queue {
+    jobs: mpsc::Sender<Job>,
+    watchers: Arc<Watchers>,
+    metrics: Arc<StoreMetrics>,
+}
 
 impl Queue {
     pub fn new(place: impl QueueBackend, revision: u64) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (sender, jobs) = mpsc::channel();
         let watchers = Arc::new(Watchers::default());
-        let writer = Writer { place, revision, watchers: Arc::clone(&watchers), broken: None };
+        let metrics = Arc::new(StoreMetrics::default());
+        let writer =
+            Writer { place, revision, watchers: Arc::clone(&watchers), metrics: Arc::clone(&metrics), broken: None };
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run(&jobs))?;
-        Ok((Self(sender, watchers), thread))
+        Ok((Self { jobs: sender, watchers, metrics }, thread))
     }
 
     pub fn commit(&self, batch: Batch) -> Committed {
         let (answer, committed) = Committed::new();
         // A writer that is gone drops the answer, and the awaiting side says so.
-        let _ = self.0.send(Job { batch, answer });
+        self.metrics.enqueue();
+        let _ = self.jobs.send(Job { batch, answer });
         committed
     }
 
     pub fn watchers(&self) -> &Watchers {
-        &self.1
+        &self.watchers
+    }
+
+    pub fn metrics(&self) -> &StoreMetrics {
+        &self.metrics
     }
 }
 
@@ -53,6 +66,7 @@ struct Writer<P> {
     place: P,
     revision: u64,
     watchers: Arc<Watchers>,
+    metrics: Arc<StoreMetrics>,
     broken: Option<String>,
 }
 
@@ -63,6 +77,7 @@ impl<P: QueueBackend> Writer<P> {
     fn run(mut self, jobs: &mpsc::Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
             let group: Vec<Job> = std::iter::once(first).chain(jobs.try_iter().take(GROUP)).collect();
+            self.metrics.dequeue(group.len());
             self.commit_group(group);
         }
     }
@@ -77,7 +92,9 @@ impl<P: QueueBackend> Writer<P> {
                 Err(error) => drop(answer.send(Err(error))),
             }
         }
+        let began = Instant::now();
         let result = self.write(&writes);
+        self.metrics.written(answers.len(), &result, began.elapsed());
         if result.is_ok() {
             let told: Vec<Write> = writes.into_iter().map(|(_, write)| write).collect();
             self.watchers.tell(&told);

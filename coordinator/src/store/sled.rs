@@ -5,6 +5,7 @@
 use super::batch::Write;
 use super::queue::{Queue, QueueBackend};
 use super::{Batch, Changes, Committed, Entry, Store, StoreError, engine, envelope};
+use crate::metrics::StoreMetrics;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -105,6 +106,10 @@ impl Store for SledStore {
 
     fn watch(&self, prefix: &str) -> Changes {
         self.queue().watchers().add(prefix)
+    }
+
+    fn metrics(&self) -> &StoreMetrics {
+        self.queue().metrics()
     }
 }
 

@@ -1,9 +1,11 @@
 //! What Prometheus reads, read as strictly as the text exposition format says.
 
-use crate::harness::Harness;
+use crate::harness::{FakeAgent, Harness};
 use crate::stories::{fleet, installed};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -53,18 +55,37 @@ fn labels(mut text: &str) -> BTreeMap<String, String> {
     found
 }
 
+/// A metric's name and labels.
+type Key = (String, BTreeMap<String, String>);
+
+/// A page of metrics.
+struct Read {
+    samples: BTreeMap<Key, f64>,
+    /// Type and help by the name of the family.
+    families: BTreeMap<String, (String, String)>,
+}
+
+/// Whether a family of this type has samples of this name.
+fn is_of(name: &str, family: &str, kind: &str) -> bool {
+    let suffixes: &[&str] = if kind == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
+    suffixes.iter().any(|suffix| name.strip_suffix(suffix) == Some(family))
+}
+
 /// Reads a page: every sample by its name and labels.
-fn parse(page: &str) -> BTreeMap<(String, BTreeMap<String, String>), f64> {
+fn parse(page: &str) -> Read {
     assert!(page.ends_with('\n'), "the last line ends");
-    let (mut samples, mut families, mut family) = (BTreeMap::new(), BTreeSet::new(), String::new());
+    let (mut samples, mut families, mut family) = (BTreeMap::new(), BTreeMap::new(), (String::new(), String::new()));
     let mut lines = page.lines();
     while let Some(line) = lines.next() {
         if let Some(help) = line.strip_prefix("# HELP ") {
             let (name, text) = help.split_once(' ').expect("help has a text");
             assert!(is_name(name) && !text.is_empty());
-            assert_eq!(lines.next(), Some(format!("# TYPE {name} gauge").as_str()), "after its help");
-            assert!(families.insert(name.to_owned()), "the samples of {name} are together");
-            family = name.to_owned();
+            let kind =
+                lines.next().and_then(|line| line.strip_prefix(&format!("# TYPE {name} "))).expect("after its help");
+            assert!(matches!(kind, "gauge" | "counter" | "histogram"), "{kind}");
+            let before = families.insert(name.to_owned(), (kind.to_owned(), text.to_owned()));
+            assert!(before.is_none(), "the samples of {name} are together");
+            family = (name.to_owned(), kind.to_owned());
             continue;
         }
         let (what, value) = line.rsplit_once(' ').expect("a sample has a value");
@@ -72,12 +93,80 @@ fn parse(page: &str) -> BTreeMap<(String, BTreeMap<String, String>), f64> {
             Some((name, inside)) => (name, inside.strip_suffix('}').expect("braces close")),
             None => (what, ""),
         };
-        assert_eq!(name, family, "a sample stands in its family");
+        assert!(is_of(name, &family.0, &family.1), "{name} stands in its family");
         let value: f64 = value.parse().expect("a value is a number");
         let key = (name.to_owned(), labels(inside));
         assert!(samples.insert(key, value).is_none(), "`{what}` is there twice");
     }
-    samples
+    Read { samples, families }
+}
+
+/// Starts a coordinator with metrics and an agent, and returns its page.
+async fn page_of_a_fleet() -> String {
+    let (mut harness, mut admin, identity, agent) = fleet().await;
+    drop(agent);
+    harness.stop().await;
+    harness.start_with_metrics().await;
+    let mut agent = FakeAgent::connect(&identity).await.expect("it is welcome");
+    installed(&mut admin, &mut agent, "notes-1").await;
+    let address = harness.running.as_ref().and_then(|running| running.metrics).expect("they are told");
+    ask(address, &get("/metrics")).await.1
+}
+
+/// Rows of the coordinator's table: type, labels and meaning by name.
+fn documented() -> BTreeMap<String, (String, BTreeSet<String>, String)> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/metrics.md");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    let (_, section) = page.split_once("## Coordinator").expect("it has a section");
+    let section = section.split("\n## ").next().expect("a section ends");
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    let cells = |row: &str| row.split(" | ").map(str::to_owned).collect::<Vec<_>>();
+    rows.map(|row| match cells(row).as_slice() {
+        [name, kind, labels, _, meaning] => {
+            let labels =
+                labels.split(", ").filter(|label| *label != "–").map(|label| label.trim_matches('`').to_owned());
+            (name.trim_matches('`').to_owned(), (kind.clone(), labels.collect(), meaning.clone()))
+        }
+        other => panic!("a row has five cells: {other:?}"),
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn each_metric_is_documented_as_it_is() {
+    let Read { samples, families } = parse(&page_of_a_fleet().await);
+    let documented = documented();
+    let in_short = documented.iter().map(|(name, (kind, _, meaning))| (name.clone(), (kind.clone(), meaning.clone())));
+    assert_eq!(in_short.collect::<BTreeMap<_, _>>(), families, "left: docs/metrics.md");
+    for (name, labels) in samples.keys() {
+        let (_, (_, known, _)) = documented
+            .iter()
+            .find(|(family, (kind, _, _))| is_of(name, family, kind))
+            .expect("its family is documented");
+        let labels: BTreeSet<_> = labels.keys().filter(|label| *label != "le").cloned().collect();
+        assert_eq!(&labels, known, "the labels of {name}");
+    }
+    let has = |name: &str| samples.keys().any(|(found, _)| found == name);
+    let counted = [
+        "fleet_rpc_requests_total",
+        "fleet_plan_duration_seconds_count",
+        "fleet_store_commits_total",
+        "fleet_orders_ended_total",
+    ];
+    assert!(counted.into_iter().all(has), "what happened is counted");
+}
+
+/// The linter of Prometheus itself, of Debian's package `prometheus`.
+#[tokio::test]
+async fn promtool_has_nothing_to_say_against_a_page() {
+    let page = page_of_a_fleet().await;
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut checking = promtool.spawn().expect("promtool is there: apt-get install prometheus");
+    checking.stdin.take().expect("it is piped").write_all(page.as_bytes()).expect("it reads");
+    let checked = checking.wait_with_output().expect("it ends");
+    let said = [checked.stdout.as_slice(), &checked.stderr].map(String::from_utf8_lossy).concat();
+    assert!(checked.status.success() && said.is_empty(), "{said}");
 }
 
 #[tokio::test]
@@ -99,7 +188,7 @@ async fn metrics_are_told_where_they_are_configured_and_nowhere_else() {
     let (head, page) = ask(address, &get("/metrics")).await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
-    let samples = parse(&page);
+    let Read { samples, families } = parse(&page);
     let value = |name: &str, labels: &[(&str, &str)]| {
         let labels = labels.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         samples.get(&(name.to_owned(), labels)).copied()
@@ -117,7 +206,7 @@ async fn metrics_are_told_where_they_are_configured_and_nowhere_else() {
     assert_eq!(value("fleet_coordinator_backup_ok", &[]), Some(0.0), "it is not backed up");
     assert_eq!(value("fleet_coordinator_backup_age_seconds", &[]), None);
     assert!(!page.contains("hunter2"));
-    let told = |name: &str| page.contains(&format!("# TYPE {name} gauge\n"));
+    let told = |name: &str| families.get(name).is_some_and(|(kind, _)| kind == "gauge");
     let names = ["proven_age_seconds", "bytes", "added_bytes"].map(|name| format!("fleet_backup_{name}"));
     assert!(names.iter().all(|name| told(name)) && told("fleet_repository_bytes"));
     assert!(told("fleet_repository_ok") && told("fleet_backup_copy_age_seconds"));
