@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
+use tracing::Instrument;
 
 /// The bundles that are kept, newest first.
 const KEPT: usize = 20;
@@ -51,7 +52,7 @@ impl Bundles {
     pub async fn get(&self, digest: &Digest) -> Result<Bundle, FetchError> {
         match self.kept(digest) {
             Some(bundle) => Ok(bundle),
-            None => self.fetch(digest).await,
+            None => self.fetch(digest).instrument(tracing::info_span!("fetch_bundle", %digest)).await,
         }
     }
 
@@ -88,7 +89,7 @@ impl Bundles {
                     self.keep(digest, &bytes);
                     return Ok(bundle);
                 }
-                Err(status) if is_passing(&status) => tracing::debug!(%status, %digest, "fetching again"),
+                Err(status) if is_passing(&status) => tracing::debug!(%status, "fetching again"),
                 Err(status) => {
                     let reason = status.message().to_owned();
                     return Err(FetchError::Refused { digest: digest.clone(), reason });

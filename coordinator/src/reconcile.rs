@@ -16,6 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 /// What happens within so long is looked at together.
 const DEBOUNCE: Duration = Duration::from_millis(20);
@@ -39,7 +41,8 @@ pub async fn turns(facts: &Arc<Facts>, sessions: &Sessions, planner: &Planner) {
     let mut patience = DEBOUNCE;
     while !facts.failed().is_cancelled() {
         let began = Instant::now();
-        let turned = turn(facts, sessions, planner, clock::now()).await;
+        let span = tracing::info_span!("reconcile", orders = Empty, closed = Empty);
+        let turned = turn(facts, sessions, planner, clock::now()).instrument(span).await;
         facts.metrics().passed(&turned, began.elapsed());
         let (sleep_for, rest) = match turned {
             Ok(Turned { wake_at, planned }) => {
@@ -83,6 +86,7 @@ async fn turn(facts: &Arc<Facts>, sessions: &Sessions, planner: &Planner, now: T
     let (over, wake_at) = (std::mem::take(&mut plan.over), plan.wake_at);
     let (asked, closed) = (plan.orders.len(), plan.closed.len());
     facts.ask(plan, wishes, now, |hosts| sessions.mark(hosts, clock::now())).await?;
+    Span::current().record("orders", asked).record("closed", closed);
     tracing::debug!(asked, closed, ?planned, kept = ?began.elapsed(), "turned");
     if !gone.is_empty() {
         // It scans the store for the values of each.

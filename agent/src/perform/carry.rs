@@ -14,6 +14,7 @@ use crate::clock;
 use crate::ledger::{
     Direction, InstanceEntry, LedgerUpdate, LedgerWriter, OpenState, OrderEntry, OrderState, Settled, StuckMark, Values,
 };
+use fleet_core::backup::{DataAction, DataKind};
 use fleet_core::facts::PowerDesired;
 use fleet_core::names::OrderId;
 use fleet_core::order::{Action, Order, Outcome, PowerRequest};
@@ -24,12 +25,30 @@ use fleet_proto::convert::OutgoingOrder;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::timeout;
+use tracing::{Instrument, Span};
 
 /// The way back gets at least this long, whatever the order's deadline was.
 const BACK_LIMIT: Duration = Duration::from_secs(600);
 
 /// Accepts a new order and carries it out.
 pub async fn begin(context: &AgentContext, incoming: OutgoingOrder) {
+    let span = order_span(&incoming.order);
+    accept(context, incoming).instrument(span).await;
+}
+
+/// Returns the span of the work on an order; an order about data has the name of what it does.
+fn order_span(order: &Order) -> Span {
+    let (id, instance) = (&order.id, &order.instance);
+    match order.action.data().map(DataAction::kind) {
+        None => tracing::info_span!("order", order = %id, %instance),
+        Some(DataKind::Backup) => tracing::info_span!("backup", order = %id, %instance),
+        Some(DataKind::Drill) => tracing::info_span!("drill", order = %id, %instance),
+        Some(DataKind::Restore) => tracing::info_span!("restore", order = %id, %instance),
+        Some(DataKind::Forget) => tracing::info_span!("forget", order = %id, %instance),
+    }
+}
+
+async fn accept(context: &AgentContext, incoming: OutgoingOrder) {
     let OutgoingOrder { order, values, drift, access, limit_rate } = incoming;
     let (entry, begun) = (context.ledger().instances().get(&order.instance).cloned(), clock::now());
     let from = entry.as_ref().and_then(|entry| entry.settled.clone());
@@ -44,17 +63,22 @@ pub async fn begin(context: &AgentContext, incoming: OutgoingOrder) {
         way: Direction::Accepted,
     };
     let accepted = OrderEntry { order: order.clone(), begun, state: OrderState::Open(Box::new(open)) };
-    tracing::info!(order = %order.id, instance = %order.instance, "order accepted");
+    tracing::info!("order accepted");
     context.retry_until_ok(move |ledger| ledger.begin(accepted.clone())).await;
     let policy = context.policy.now();
     if let Some(outcome) = outcome_at_once(&order.action, entry.as_ref(), &policy, begun) {
         return end(context, &order, outcome, None).await;
     }
-    go_on(context, &order.id).await;
+    carry_out(context, &order.id).await;
 }
 
 /// Goes on with an accepted order from where the ledger says it is.
 pub async fn go_on(context: &AgentContext, id: &OrderId) {
+    let span = context.ledger().orders().get(id).map(|entry| order_span(&entry.order));
+    carry_out(context, id).instrument(span.unwrap_or_else(Span::none)).await;
+}
+
+async fn carry_out(context: &AgentContext, id: &OrderId) {
     let Some(entry) = context.ledger().orders().get(id).cloned() else { return };
     if let Action::Data(_) = entry.order.action {
         return data::go_on(context, entry).await;
@@ -164,7 +188,7 @@ impl Carrying<'_> {
             Ok(Err(error)) => crate::chain(&error),
             Err(_) => format!("its deadline of {} is over; it was at: {}", self.deadline(), self.work.doing()),
         };
-        tracing::warn!(order = %self.order.id, instance = %self.order.instance, because, "the order failed");
+        tracing::warn!(because, "the order failed");
         if !self.is_touched() {
             return self.end(Outcome::Refused { reason: because }, None).await;
         }

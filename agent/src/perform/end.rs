@@ -18,7 +18,7 @@ use fleet_core::order::{End, Order, Outcome};
 pub async fn end(context: &AgentContext, order: &Order, end: impl Into<End>, becomes: Option<LedgerUpdate>) {
     // Before the ledger forgets what was secret about it.
     let end = Mask::of(context, &order.instance).end(end.into());
-    tracing::info!(order = %order.id, instance = %order.instance, outcome = end.outcome.word(), "order ended");
+    tracing::info!(outcome = end.outcome.word(), "order ended");
     let (id, ended) = (order.id.clone(), end.clone());
     context.retry_until_ok(move |ledger| ledger.end(&id, ended.clone(), becomes.clone(), clock::now())).await;
     note_made(context, &order.instance).await;

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::sleep;
+use tracing::Instrument;
 
 /// What failed and may pass is tried so often, an Engine that is away apart: it is waited for.
 const ATTEMPTS: u32 = 3;
@@ -188,7 +189,10 @@ impl<'a> Work<'a> {
             has_gate |= stage.steps.contains(&Step::Gate);
             let notes = self.notes(&doing, stage.steps.len());
             let steps = stage.steps.iter().zip(&notes);
-            let steps = steps.map(|(step, notes)| self.step(step, spec, finish, notes));
+            let steps = steps.map(|(step, notes)| {
+                let span = tracing::info_span!("step", step = %step);
+                self.step(step, spec, finish, notes).instrument(span)
+            });
             if stage.steps.iter().any(is_carried_through) {
                 // A creation or removal that nobody waits for goes on at the Engine, and nobody would know how it ended.
                 join_all(steps).await.into_iter().collect::<Result<Vec<_>, _>>()?;

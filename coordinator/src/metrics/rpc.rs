@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use tokio::time::Instant;
 use tonic::Code;
+use tracing::Span;
 
 /// Method of calls that were refused before they reached one: whoever calls can invent names.
 pub const UNKNOWN: &str = "unknown";
@@ -67,6 +68,11 @@ pub struct RpcRecord {
 }
 
 impl RpcRecord {
+    /// Returns the span of the call.
+    pub fn span(&self, caller: Option<&str>) -> Span {
+        tracing::info_span!("rpc", service = self.service, method = self.method, caller)
+    }
+
     /// Notes the status with which the call ends.
     pub fn note(&mut self, code: Code) {
         self.code = code;

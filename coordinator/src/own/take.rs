@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::sleep;
+use tracing::Instrument;
 
 /// One that failed is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(15 * 60);
@@ -153,7 +154,8 @@ async fn let_old_go(client: &RepositoryClient, keep: usize) -> Result<(), OwnErr
 /// Runs until dropped.
 pub async fn keep_own_backups(facts: &Arc<Facts>, directory: &Path, launcher: &WorkerLauncher) {
     loop {
-        let pause = match keep_one(facts, directory, launcher).await {
+        let span = tracing::info_span!("own_backup");
+        let pause = match keep_one(facts, directory, launcher).instrument(span).await {
             Ok(()) => LOOK,
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the coordinator could not back itself up");

@@ -18,6 +18,7 @@ use tokio::time::{Instant, interval};
 use tonic::body::Body;
 use tonic::codegen::{Bytes, http};
 use tonic::{Code, Status};
+use tracing::Span;
 
 /// The most calls of one host or operator at a time, streams included.
 pub const PER_CALLER: usize = 128;
@@ -82,7 +83,7 @@ impl Calls {
             let state = State { body: Some(body), given: Some(Instant::now()), is_over: false };
             let response = Arc::new(Response(Mutex::new(state)));
             locked(&self.responses).push(Arc::downgrade(&response));
-            Body::new(Watched { response, record, _place: place })
+            Body::new(Watched { response, record, span: Span::current(), _place: place })
         })
     }
 
@@ -132,6 +133,7 @@ impl Drop for CallPermit {
 struct Watched {
     response: Arc<Response>,
     record: RpcRecord,
+    span: Span,
     _place: CallPermit,
 }
 
@@ -140,7 +142,8 @@ impl hyper::body::Body for Watched {
     type Error = Status;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let Self { response, record, .. } = self.get_mut();
+        let Self { response, record, span, .. } = self.get_mut();
+        let _entered = span.enter();
         let mut state = locked(&response.0);
         let Some(body) = &mut state.body else {
             let is_told = std::mem::replace(&mut state.is_over, true);

@@ -25,6 +25,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::NamedService;
+use tracing::Instrument;
 
 /// Full names of the services of the port.
 const SERVICES: [&str; 6] = [
@@ -65,6 +66,8 @@ impl Service<Request> for Router {
 
     fn call(&mut self, request: Request) -> Self::Future {
         let record = self.record(&request);
+        let span = record.span(caller_name(&request).as_deref());
+        let _entered = span.clone().entered();
         let place = match self.enter(&request) {
             Ok(place) => place,
             Err(status) => {
@@ -74,14 +77,15 @@ impl Service<Request> for Router {
         };
         let (calls, panics) = (Arc::clone(&self.calls), Arc::clone(&self.panics));
         let answer = AssertUnwindSafe(self.answer(request)).catch_unwind();
-        Box::pin(async move {
+        let answering = async move {
             // Others have calls on the same connection: a panic is the answer to its own call alone.
             let answer = answer.await.unwrap_or_else(|panic| {
                 panics.note("call", panic.as_ref());
                 Ok(Status::internal("could not answer: a bug of the coordinator; its log has more").into_http())
             });
             Ok(calls.respond(place, record, answer?))
-        })
+        };
+        Box::pin(answering.instrument(span))
     }
 }
 
@@ -97,6 +101,12 @@ fn check_command(request: &Request) -> Result<(), Status> {
         Some(theirs) => check_protocol(theirs).map(|_| ()),
         None => Ok(()),
     }
+}
+
+/// Returns the subject of the caller, where it has a certificate.
+fn caller_name(request: &Request) -> Option<String> {
+    let caller = request.extensions().get::<Arc<Caller>>()?;
+    caller.certified.as_ref().map(|(subject, _)| subject.to_string())
 }
 
 fn service_of(request: &Request) -> &str {

@@ -87,11 +87,25 @@ async fn the_json_log_is_one_object_per_line() {
     let address = free_address();
     init(directory.path(), address);
     let mut program = Command::new(PROGRAM);
-    program.args(["serve", "--log-format", "json", "--data-dir"]).arg(directory.path()).env_remove("RUST_LOG");
+    program.args(["serve", "--log-format", "json", "--data-dir"]).arg(directory.path());
+    program.env("RUST_LOG", "info,fleet_coordinator=debug");
     let mut served = Served(program.stderr(Stdio::piped()).spawn().expect("the program can be started"));
     let log = BufReader::new(served.0.stderr.take().expect("it is piped"));
     let lines = log.lines().map(|line| serde_json::from_str(&line.expect("it is text")).expect("a line is JSON"));
-    let serving = lines.into_iter().find(|line: &serde_json::Value| line["fields"]["message"] == "serving");
+    let (mut serving, mut turned) = (None, None);
+    for line in lines {
+        let line: serde_json::Value = line;
+        match line["fields"]["message"].as_str() {
+            Some("serving") => serving = Some(line),
+            Some("turned") => turned = Some(line),
+            Some(_) | None => {}
+        }
+        if serving.is_some() && turned.is_some() {
+            break;
+        }
+    }
+    let turned = turned.expect("a pass is logged");
+    assert_eq!(turned["spans"], serde_json::json!([{"name": "reconcile", "orders": 0, "closed": 0}]));
     let serving = serving.expect("it serves before its log ends");
     let told = serving["fields"]["address"].as_str().expect("an address is text");
     assert!(told.ends_with(&format!(":{}", address.port())), "{told}");

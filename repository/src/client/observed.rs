@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tracing::{Instrument, Span};
 
 /// Learns how requests to workers ended.
 pub trait WorkerObserver: fmt::Debug + Send + Sync {
@@ -33,12 +34,15 @@ impl RepositoryWorkers for ObservedWorkers {
     fn start(&self, request: Request, limits: Limits) -> BoxFuture<'_, Result<Box<dyn WorkerSession>, WorkerError>> {
         let (observer, work) = (Arc::clone(&self.observer), request.work.name());
         let mut observation = Observation { observer, work, began: Instant::now(), result: "dropped" };
+        let span = tracing::info_span!("worker_request", work);
         async move {
             let started = self.workers.start(request, limits).await;
             let session = started.inspect_err(|error| observation.result = error.name())?;
-            let session: Box<dyn WorkerSession> = Box::new(ObservedSession { session, observation });
+            let session: Box<dyn WorkerSession> =
+                Box::new(ObservedSession { session, observation, span: Span::current() });
             Ok(session)
         }
+        .instrument(span)
         .boxed()
     }
 }
@@ -53,6 +57,7 @@ struct Observation {
 
 impl Drop for Observation {
     fn drop(&mut self) {
+        tracing::debug!(work = self.work, result = self.result, took = ?self.began.elapsed(), "a worker's request ended");
         self.observer.ended(self.work, self.result, self.began.elapsed());
     }
 }
@@ -68,6 +73,7 @@ impl Observation {
 struct ObservedSession {
     session: Box<dyn WorkerSession>,
     observation: Observation,
+    span: Span,
 }
 
 impl WorkerSession for ObservedSession {
@@ -94,6 +100,7 @@ impl WorkerSession for ObservedSession {
     }
 
     fn next(&mut self) -> BoxFuture<'_, Result<Next, WorkerError>> {
+        let span = self.span.clone();
         async move {
             let next = self.session.next().await;
             self.observation.note(&next);
@@ -102,17 +109,19 @@ impl WorkerSession for ObservedSession {
             }
             next
         }
+        .instrument(span)
         .boxed()
     }
 
     fn answer(self: Box<Self>) -> BoxFuture<'static, Result<Answer, WorkerError>> {
-        let Self { session, mut observation } = *self;
+        let Self { session, mut observation, span } = *self;
         async move {
             let answer = session.answer().await;
             observation.result = "ok";
             observation.note(&answer);
             answer
         }
+        .instrument(span)
         .boxed()
     }
 }
