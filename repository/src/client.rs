@@ -113,12 +113,9 @@ impl RepositoryClient {
     pub async fn set(&self, backup: &BackupId, most: u64) -> Result<Sets, RepositoryError> {
         let doing = "read the backup";
         let work = Work::Set { backup: backup.clone(), most };
-        let started = self.workers.start(self.request(work), self.reading).await;
-        let answer = match started {
-            Ok(session) => session.answer().await,
-            Err(error) => Err(error),
-        };
-        let answer = answer.map_err(|error| self.error(doing, error))?;
+        let session = self.workers.start(self.request(work), self.reading).await;
+        let session = session.map_err(|error| self.error(doing, error))?;
+        let answer = session.answer().await.map_err(|error| self.error(doing, error))?;
         answered!(self, doing, answer, Answer::Sets(sets) => sets)
     }
 

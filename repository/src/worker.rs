@@ -10,9 +10,11 @@ mod perform;
 mod request;
 mod serve;
 mod source;
+mod worker_error;
 
 pub(crate) use request::hexadecimal;
 
-pub use client::{Limits, Next, Worker, WorkerError, while_it_moves};
+pub use client::{Limits, Next, Worker, while_it_moves};
 pub use request::{Answer, BackendSpec, Failure, FailureKind, Progress, Request, StreamSpec, Work};
 pub use serve::{NoCoordinator, Places, main};
+pub use worker_error::WorkerError;
