@@ -111,6 +111,23 @@ impl Action {
         }
     }
 
+    /// Returns the name of its kind, for metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Install { .. } => "install",
+            Self::Upgrade { .. } => "upgrade",
+            Self::Configure { .. } => "configure",
+            Self::Power { wish: PowerRequest::Start, .. } => "start",
+            Self::Power { wish: PowerRequest::Stop, .. } => "stop",
+            Self::Power { wish: PowerRequest::Restart, .. } => "restart",
+            Self::Remove { .. } => "remove",
+            Self::Data(DataAction::Backup { .. }) => "backup",
+            Self::Data(DataAction::Drill { .. }) => "drill",
+            Self::Data(DataAction::Restore { .. }) => "restore",
+            Self::Data(DataAction::Forget { .. }) => "forget",
+        }
+    }
+
     /// What the instance shall be, where the order says so.
     pub fn goal(&self) -> Option<&Goal> {
         match self {
@@ -168,6 +185,18 @@ impl Outcome {
             Self::AlreadySo => "already so",
             Self::Done => "done",
             Self::RolledBack { .. } => "rolled back",
+            Self::Stuck { .. } => "stuck",
+            Self::Refused { .. } => "refused",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// Returns its name, for metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::AlreadySo => "already_so",
+            Self::Done => "done",
+            Self::RolledBack { .. } => "rolled_back",
             Self::Stuck { .. } => "stuck",
             Self::Refused { .. } => "refused",
             Self::Failed { .. } => "failed",

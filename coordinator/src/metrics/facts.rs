@@ -1,7 +1,6 @@
 //! Changes of the facts, plans made of them, and orders.
 
-use fleet_core::backup::DataKind;
-use fleet_core::order::{Action, Outcome, PowerRequest};
+use fleet_core::order::{Action, Outcome};
 use fleet_telemetry::Page;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -62,19 +61,19 @@ impl FactsMetrics {
 
     /// Counts an order that is given.
     pub fn order_given(&self, action: &Action) {
-        self.orders_given.get_or_create(&[("kind", order_kind(action))]).inc();
+        self.orders_given.get_or_create(&[("kind", action.label())]).inc();
     }
 
     /// Notes the end of an order, and the time since it was given.
     pub fn order_ended(&self, action: &Action, outcome: &Outcome, took: Duration) {
-        let kind = order_kind(action);
-        self.orders_ended.get_or_create(&[("kind", kind), ("outcome", outcome_label(outcome))]).inc();
+        let kind = action.label();
+        self.orders_ended.get_or_create(&[("kind", kind), ("outcome", outcome.label())]).inc();
         self.order.get_or_create(&[("kind", kind)]).observe(took.as_secs_f64());
     }
 
     /// Counts an order that is withdrawn.
     pub fn order_withdrawn(&self, action: &Action) {
-        self.orders_ended.get_or_create(&[("kind", order_kind(action)), ("outcome", "withdrawn")]).inc();
+        self.orders_ended.get_or_create(&[("kind", action.label()), ("outcome", "withdrawn")]).inc();
     }
 
     /// Writes the families of facts, plans and orders.
@@ -93,34 +92,5 @@ impl FactsMetrics {
         page.metric("fleet_orders_given", "Orders that were given, by kind.", &self.orders_given)?;
         page.metric("fleet_orders_ended", "Orders that ended, by kind and outcome.", &self.orders_ended)?;
         page.metric("fleet_order_duration_seconds", "Time from giving an order to hearing its end.", &self.order)
-    }
-}
-
-fn order_kind(action: &Action) -> &'static str {
-    match action {
-        Action::Install { .. } => "install",
-        Action::Upgrade { .. } => "upgrade",
-        Action::Configure { .. } => "configure",
-        Action::Power { wish: PowerRequest::Start, .. } => "start",
-        Action::Power { wish: PowerRequest::Stop, .. } => "stop",
-        Action::Power { wish: PowerRequest::Restart, .. } => "restart",
-        Action::Remove { .. } => "remove",
-        Action::Data(data) => match data.kind() {
-            DataKind::Backup => "backup",
-            DataKind::Drill => "drill",
-            DataKind::Restore => "restore",
-            DataKind::Forget => "forget",
-        },
-    }
-}
-
-fn outcome_label(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::AlreadySo => "already_so",
-        Outcome::Done => "done",
-        Outcome::RolledBack { .. } => "rolled_back",
-        Outcome::Stuck { .. } => "stuck",
-        Outcome::Refused { .. } => "refused",
-        Outcome::Failed { .. } => "failed",
     }
 }
