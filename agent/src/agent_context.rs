@@ -2,6 +2,7 @@
 
 use crate::bundles::Bundles;
 use crate::ledger::{Ledger, LedgerError, LedgerHandle, LedgerWriter};
+use crate::metrics::AgentMetrics;
 use crate::path_resolver::PathResolver;
 use crate::policy::LivePolicy;
 use crate::repositories::Repositories;
@@ -24,6 +25,7 @@ pub struct AgentContext {
     pub renderer: Renderer,
     pub bundles: Bundles,
     pub status_writer: StatusWriter,
+    pub metrics: Arc<AgentMetrics>,
     pub policy: LivePolicy,
     pub looks: PathResolver,
     /// Instances that somebody should look at.
@@ -51,6 +53,7 @@ impl AgentContext {
                 Ok(result) => return result,
                 Err(error) => error,
             };
+            self.metrics.ledger_failed();
             tracing::error!(error = crate::chain(&error), "the ledger cannot be written; trying again");
             tokio::time::sleep(std::time::Duration::from_secs(5)).await;
         }

@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::metrics::AgentMetrics;
 use fleet_core::app::{AppDefinition, Bundle, BundleError, ENCODED_LIMIT};
 use fleet_core::names::Digest;
 use fleet_proto::v1::FetchBundleRequest;
@@ -41,18 +42,29 @@ pub struct Bundles {
     channel: watch::Receiver<Option<Channel>>,
     /// Of each release that was asked about: which of its values are secret.
     secret_names: Mutex<BTreeMap<Digest, Arc<BTreeSet<String>>>>,
+    metrics: Arc<AgentMetrics>,
 }
 
 impl Bundles {
     pub fn new(folder: PathBuf, channel: watch::Receiver<Option<Channel>>) -> Self {
-        Self { folder, channel, secret_names: Mutex::default() }
+        Self { folder, channel, secret_names: Mutex::default(), metrics: Arc::default() }
+    }
+
+    /// Counts what is fetched in these metrics.
+    #[must_use]
+    pub fn counted(self, metrics: Arc<AgentMetrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The bundle with this digest. Waits for the coordinator as long as it is away; the caller has a deadline.
     pub async fn get(&self, digest: &Digest) -> Result<Bundle, FetchError> {
         match self.kept(digest) {
             Some(bundle) => Ok(bundle),
-            None => self.fetch(digest).instrument(tracing::info_span!("fetch_bundle", %digest)).await,
+            None => {
+                let fetched = self.fetch(digest).instrument(tracing::info_span!("fetch_bundle", %digest)).await;
+                self.metrics.fetched(&fetched);
+                fetched
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod policy;
 mod run;
 mod status;
 
+use crate::metrics::LoopbackAddress;
 use crate::policy::ORDINARY_PATH;
 use crate::repository_place::AtCoordinator;
 use crate::runtime::DEFAULT_SOCKET;
@@ -32,7 +33,7 @@ Examples:
 
 Exit codes: 0 done, 1 refused, 2 the command line is wrong, 3 the coordinator cannot be reached.";
 
-/// Performs the fleet's orders on this host. It dials out and opens no port.
+/// Performs the fleet's orders on this host. It dials out and opens no port that others reach.
 #[derive(Debug, Parser)]
 #[command(name = "fleet-agent", version, after_help = EXAMPLES)]
 struct Agent {
@@ -93,6 +94,9 @@ struct Run {
     /// The Engine's socket.
     #[arg(long, value_name = "ADDRESS", env = "DOCKER_HOST", default_value = DEFAULT_SOCKET)]
     docker_host: String,
+    /// Serve this agent's metrics for Prometheus at /metrics on a loopback address, such as 127.0.0.1:9101.
+    #[arg(long, value_name = "ADDR:PORT")]
+    metrics: Option<LoopbackAddress>,
 }
 
 #[derive(Debug, Args)]

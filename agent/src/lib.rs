@@ -1,6 +1,6 @@
 //! Performs orders on one host, remembers them, reports.
 //!
-//! **Invariant:** the agent dials out and listens nowhere. What it does is decided by `fleet_core`; what it did stands
+//! **Invariant:** the agent dials out and listens nowhere, but for metrics on a loopback address where somebody asked for it. What it does is decided by `fleet_core`; what it did stands
 //! in its ledger before the next thing begins.
 
 mod agent_context;
@@ -16,6 +16,7 @@ mod host_info_task;
 pub mod ledger;
 pub mod link;
 mod mask;
+mod metrics;
 mod path_resolver;
 mod perform;
 pub mod policy;
@@ -27,6 +28,7 @@ pub mod status_board;
 mod watch;
 
 pub use command::{command_line, main};
+pub use metrics::LoopbackAddress;
 pub use run::{Config, RunError, identity_path, run};
 
 use std::error::Error;

@@ -17,6 +17,7 @@ pub use report::stream;
 
 use crate::clock;
 use crate::mask::MaskedBoard;
+use crate::metrics::AgentMetrics;
 use fleet_core::host_policy::HostPolicy;
 use fleet_link::{Identity, LinkError, dial};
 use futures_util::future::{BoxFuture, FutureExt};
@@ -65,6 +66,7 @@ pub struct Wires {
     pub questions: mpsc::Sender<ToAnswer>,
     /// The channel on which the coordinator was last heard, while there is one, for those who have streams of their own.
     pub channel: watch::Sender<Option<Channel>>,
+    pub metrics: Arc<AgentMetrics>,
 }
 
 /// Keeps the connection until it is told to stop.
@@ -128,6 +130,7 @@ impl Link {
         }
         *heard_since = Some(Instant::now());
         story.connected(&who.identity);
+        wires.metrics.connected();
         wires.channel.send_replace(Some(channel.clone()));
         *before = None;
         tokio::select! {
@@ -151,6 +154,7 @@ impl Link {
             return;
         }
         self.wires.channel.send_replace(None);
+        self.wires.metrics.disconnected();
         self.story.lost(&self.who.identity, error);
     }
 

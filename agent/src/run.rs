@@ -8,6 +8,7 @@ use crate::status_board::{StatusBoard, StatusWriter};
 
 use crate::agent_context::AgentContext;
 use crate::link::{self, Greeting, OpenSet, ToAnswer, Who, Wires};
+use crate::metrics::{AgentMetrics, LoopbackAddress, serve_metrics};
 use crate::path_resolver::PathResolver;
 use crate::perform::Drifted;
 use crate::policy::LivePolicy;
@@ -20,11 +21,12 @@ use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::{End, order_id};
 use fleet_link::{Identity, IdentityError};
 use fleet_render::Renderer;
-use fleet_repository::client::WorkerProcesses;
+use fleet_repository::client::{ObservedWorkers, WorkerObserver, WorkerProcesses};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -49,6 +51,8 @@ pub struct Config {
     pub policy: PathBuf,
     /// The program that is started to render and for work on a repository: this very one, but in tests.
     pub worker: Option<PathBuf>,
+    /// Where metrics are served; without, nowhere.
+    pub metrics: Option<LoopbackAddress>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +69,8 @@ pub enum RunError {
     Ledger(#[from] LedgerError),
     #[error("could not start the ledger's thread")]
     LedgerThread { source: io::Error },
+    #[error("could not listen for readers of metrics")]
+    Metrics { source: io::Error },
 }
 
 /// Where in its folder an agent keeps who it is.
@@ -98,13 +104,21 @@ pub async fn run(config: Config, runtime: impl ContainerRuntime, stop: Cancellat
     let ledger = LedgerHandle::new(ledger).map_err(|source| RunError::LedgerThread { source })?;
     let program = config.worker.map_or_else(fleet_render::own_program, Ok);
     let program = program.map_err(|source| RunError::Program { source })?;
+    let listener = match config.metrics {
+        Some(address) => Some(address.listen().await.map_err(|source| RunError::Metrics { source })?),
+        None => None,
+    };
+    let metrics = Arc::new(AgentMetrics::default());
+    let processes = Arc::new(WorkerProcesses::of(program.clone()));
+    let observed = ObservedWorkers::new(processes, Arc::clone(&metrics) as Arc<dyn WorkerObserver>);
     let workers = Workers {
-        renderer: Renderer::new(Some(program.clone())),
-        repositories: Repositories::new(Arc::new(WorkerProcesses::of(program)), path.clone()),
+        renderer: Renderer::new(Some(program)),
+        repositories: Repositories::new(Arc::new(observed), path.clone()),
+        metrics,
     };
     let who = Who { identity, path: Some(path) };
     let rooms = Rooms::new(host, data_dir, ledger, Arc::new(runtime), workers, LivePolicy::open(&config.policy));
-    rooms.work(who, stop).await;
+    rooms.work(who, listener, stop).await;
     Ok(())
 }
 
@@ -112,6 +126,7 @@ pub async fn run(config: Config, runtime: impl ContainerRuntime, stop: Cancellat
 struct Workers {
     renderer: Renderer,
     repositories: Repositories,
+    metrics: Arc<AgentMetrics>,
 }
 
 /// All that an agent consists of.
@@ -128,20 +143,21 @@ impl Rooms {
         data_dir: PathBuf,
         ledger: LedgerHandle,
         runtime: Arc<dyn ContainerRuntime>,
-        Workers { renderer, repositories }: Workers,
+        Workers { renderer, repositories, metrics }: Workers,
         policy: LivePolicy,
     ) -> Self {
         let channel = watch::Sender::new(None);
         let (attend, attention) = mpsc::unbounded_channel();
         let context = Arc::new(AgentContext {
             host,
-            bundles: Bundles::new(data_dir.join("bundles"), channel.subscribe()),
+            bundles: Bundles::new(data_dir.join("bundles"), channel.subscribe()).counted(Arc::clone(&metrics)),
             data_dir,
             ledger,
             runtime,
             repositories,
             renderer,
             status_writer: StatusWriter::default(),
+            metrics,
             policy,
             looks: PathResolver::default(),
             attention: attend,
@@ -153,7 +169,7 @@ impl Rooms {
         Self { context, keeper, attention, channel }
     }
 
-    async fn work(self, who: Who, stop: CancellationToken) {
+    async fn work(self, who: Who, listener: Option<TcpListener>, stop: CancellationToken) {
         let open: watch::Sender<Option<Arc<OpenSet>>> = watch::Sender::new(None);
         let (ask, questions) = mpsc::channel::<ToAnswer>(QUESTIONS);
         let drifted = watch::Sender::new(Drifted::new());
@@ -164,6 +180,7 @@ impl Rooms {
         };
         let answer = answer::run(Arc::clone(&self.context), questions);
         let mut watcher = Watcher::new(Arc::clone(&self.context), drifted);
+        let serving = serve_metrics(Arc::clone(&self.context), listener);
         let is_stopped = stop.clone();
         let reporting = async {
             tokio::join!(self.keeper.begin(), watcher.look_first());
@@ -174,7 +191,8 @@ impl Rooms {
             ));
             let (status_board, greeting) = (said.subscribe(), self.keeper.greeting.subscribe());
             let heard = open.subscribe();
-            let wires = Wires { status_board, greeting, open, questions: ask, channel: self.channel };
+            let metrics = Arc::clone(&self.context.metrics);
+            let wires = Wires { status_board, greeting, open, questions: ask, channel: self.channel, metrics };
             tokio::join!(
                 link::run(who, wires, stop),
                 watcher.run(self.attention),
@@ -187,6 +205,7 @@ impl Rooms {
             () = perform => {}
             () = answer => {}
             () = reporting => {}
+            () = serving => {}
         }
         if timeout(LETTING_GO, perform::let_all_go_on(&self.context)).await.is_err() {
             tracing::error!(

@@ -17,7 +17,8 @@ pub async fn run(arguments: Run) -> Result<(), CommandError> {
         drop(stopping);
     });
     let runtime = DockerRuntime::new(&arguments.docker_host, Limits::default());
-    let config = Config { data_dir: arguments.data_dir, policy: arguments.policy, worker: None };
+    let config =
+        Config { data_dir: arguments.data_dir, policy: arguments.policy, worker: None, metrics: arguments.metrics };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), data_dir = %config.data_dir.display(), "fleet-agent starts");
     crate::run(config, runtime, stop).await.map_err(|error| {
         let shown = CommandError::refused("could not run").because_of(&error);
@@ -29,7 +30,8 @@ pub async fn run(arguments: Run) -> Result<(), CommandError> {
             | RunError::NotAHost { .. }
             | RunError::Program { .. }
             | RunError::Ledger(_)
-            | RunError::LedgerThread { .. } => shown,
+            | RunError::LedgerThread { .. }
+            | RunError::Metrics { .. } => shown,
         }
     })
 }

@@ -19,6 +19,8 @@ pub async fn end(context: &AgentContext, order: &Order, end: impl Into<End>, bec
     // Before the ledger forgets what was secret about it.
     let end = Mask::of(context, &order.instance).end(end.into());
     tracing::info!(outcome = end.outcome.word(), "order ended");
+    let begun = context.ledger().orders().get(&order.id).map_or_else(clock::now, |entry| entry.begun);
+    context.metrics.order_ended(&order.action, &end.outcome, clock::now().since(begun));
     let (id, ended) = (order.id.clone(), end.clone());
     context.retry_until_ok(move |ledger| ledger.end(&id, ended.clone(), becomes.clone(), clock::now())).await;
     note_made(context, &order.instance).await;

@@ -3,11 +3,13 @@
 #![allow(missing_debug_implementations, reason = "these are tests")]
 
 mod coordinator;
+mod metrics;
 mod repositories;
 mod skew;
 mod watching;
 
 use coordinator::{Coordinator, Heard};
+use fleet_agent::LoopbackAddress;
 use fleet_agent::fake::FakeRuntime;
 use fleet_agent::ledger::{Ledger, LedgerWriter, OrderState};
 use fleet_agent::{Config, identity_path};
@@ -49,9 +51,14 @@ impl Lab {
     }
 
     fn run(&self) -> JoinSet<()> {
+        self.run_with(None)
+    }
+
+    /// Runs an agent that serves metrics at an address, where one is given.
+    fn run_with(&self, metrics: Option<LoopbackAddress>) -> JoinSet<()> {
         let data_dir = self.folder.path().to_owned();
         let worker = Some(env!("CARGO_BIN_EXE_fleet-agent").into());
-        let config = Config { policy: data_dir.join("policy.yaml"), data_dir, worker };
+        let config = Config { policy: data_dir.join("policy.yaml"), data_dir, worker, metrics };
         let runtime = self.runtime.clone();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {

@@ -50,7 +50,7 @@ impl Host {
     pub fn start(&mut self) {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads can be made");
         let worker = Some(worker());
-        let config = Config { data_dir: self.folder.clone(), policy: self.policy(), worker };
+        let config = Config { data_dir: self.folder.clone(), policy: self.policy(), worker, metrics: None };
         runtime.spawn(fleet_agent::run(config, self.runtime.clone(), Default::default()));
         self.agent = Some(runtime);
     }

@@ -128,6 +128,7 @@ impl Harness {
             bundles: Bundles::new(self.data_dir().join("bundles"), watch::channel(None).1),
             renderer: fleet_render::Renderer::in_this_process(),
             status_writer: StatusWriter::default(),
+            metrics: Arc::default(),
             policy: LivePolicy::open(&self.path.join("policy.yaml")),
             looks: PathResolver::default(),
             attention,

@@ -1,0 +1,135 @@
+//! The agent's own figures: counted as things happen, and served on a loopback address where somebody asked for it.
+
+mod serve;
+
+pub use serve::{LoopbackAddress, serve_metrics};
+
+use crate::agent_context::AgentContext;
+use fleet_core::facts::Running;
+use fleet_core::order::{Action, Outcome};
+use fleet_repository::client::WorkerObserver;
+use fleet_telemetry::{Figures, Page, write_process};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+type Labels = [(&'static str, &'static str); 1];
+type TwoLabels = [(&'static str, &'static str); 2];
+
+/// Figures since the start of the agent.
+#[derive(Debug)]
+pub struct AgentMetrics {
+    is_connected: AtomicBool,
+    connections: Counter,
+    orders: Family<TwoLabels, Counter>,
+    order: Family<Labels, Histogram, fn() -> Histogram>,
+    fetches: Family<Labels, Counter>,
+    ledger_failures: Counter,
+    requests: Family<TwoLabels, Counter>,
+    request: Family<Labels, Histogram, fn() -> Histogram>,
+}
+
+/// Returns a histogram of what takes seconds to hours.
+fn lasting() -> Histogram {
+    Histogram::new([0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14_400.0])
+}
+
+impl Default for AgentMetrics {
+    fn default() -> Self {
+        Self {
+            is_connected: AtomicBool::new(false),
+            connections: Counter::default(),
+            orders: Family::default(),
+            order: Family::new_with_constructor(lasting as fn() -> Histogram),
+            fetches: Family::default(),
+            ledger_failures: Counter::default(),
+            requests: Family::default(),
+            request: Family::new_with_constructor(lasting as fn() -> Histogram),
+        }
+    }
+}
+
+impl WorkerObserver for AgentMetrics {
+    fn ended(&self, work: &'static str, result: &'static str, took: Duration) {
+        self.requests.get_or_create(&[("work", work), ("result", result)]).inc();
+        self.request.get_or_create(&[("work", work)]).observe(took.as_secs_f64());
+    }
+}
+
+impl AgentMetrics {
+    /// Notes that the coordinator was heard on a new connection.
+    pub fn connected(&self) {
+        self.is_connected.store(true, Relaxed);
+        self.connections.inc();
+    }
+
+    /// Notes that there is no connection any more.
+    pub fn disconnected(&self) {
+        self.is_connected.store(false, Relaxed);
+    }
+
+    /// Notes the end of an order, and the time since it was accepted.
+    pub fn order_ended(&self, action: &Action, outcome: &Outcome, took: Duration) {
+        let kind = action.label();
+        self.orders.get_or_create(&[("kind", kind), ("outcome", outcome.label())]).inc();
+        self.order.get_or_create(&[("kind", kind)]).observe(took.as_secs_f64());
+    }
+
+    /// Counts a bundle that was fetched, or could not be.
+    pub fn fetched<T, E>(&self, result: &Result<T, E>) {
+        let result = if result.is_ok() { "ok" } else { "error" };
+        self.fetches.get_or_create(&[("result", result)]).inc();
+    }
+
+    /// Counts a change of the ledger that could not be written.
+    pub fn ledger_failed(&self) {
+        self.ledger_failures.inc();
+    }
+
+    fn write(&self, page: &mut Page<'_>) -> fmt::Result {
+        let is_connected = u64::from(self.is_connected.load(Relaxed));
+        page.gauge("fleet_agent_connected", "1 while the coordinator is heard, else 0.", is_connected)?;
+        page.metric("fleet_agent_connections", "Connections on which the coordinator was heard.", &self.connections)?;
+        page.metric("fleet_agent_orders_ended", "Orders that ended, by kind and outcome.", &self.orders)?;
+        page.metric("fleet_agent_order_duration_seconds", "Time from accepting an order to its end.", &self.order)?;
+        page.metric("fleet_agent_bundle_fetches", "Bundles that were fetched, by result.", &self.fetches)?;
+        let help = "Changes of the ledger that could not be written; they are tried again.";
+        page.metric("fleet_agent_ledger_failures", help, &self.ledger_failures)?;
+        page.metric("fleet_worker_requests", "Requests to repository workers, by work and result.", &self.requests)?;
+        page.metric("fleet_worker_request_duration_seconds", "Time of a request to a repository worker.", &self.request)
+    }
+}
+
+/// All figures of an agent.
+#[derive(Debug)]
+struct AgentFigures(Arc<AgentContext>);
+
+impl Figures for AgentFigures {
+    fn write(&self, page: &mut Page<'_>) -> fmt::Result {
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        page.gauges("fleet_build_info", "1, with the agent's version as a label.")?.gauge(&version, 1_u64)?;
+        self.0.metrics.write(page)?;
+        let (all, busy) = self.0.status_writer.see(|status_board| {
+            let is_busy = |running: &&Running| matches!(running, Running::Busy { .. });
+            (status_board.instances.len(), status_board.instances.values().filter(is_busy).count())
+        });
+        let mut samples =
+            page.gauges("fleet_agent_instances", "Instances on this host, by whether an order is at work.")?;
+        samples.gauge(&[("state", "busy")], busy)?;
+        samples.gauge(&[("state", "settled")], all - busy)?;
+        if let Some(bytes) = self.0.status_writer.see(|status_board| status_board.disk_free) {
+            page.gauge("fleet_agent_disk_free_bytes", "Free bytes where the Engine keeps its data.", bytes)?;
+        } else {
+            page.gauges("fleet_agent_disk_free_bytes", "Free bytes where the Engine keeps its data.")?;
+        }
+        let (requests, failures) = (&self.0.renderer.counts().requests, &self.0.renderer.counts().failures);
+        page.counter("fleet_render_requests", "Requests to processes that render releases.", requests.load(Relaxed))?;
+        let help = "Requests to render that failed for another reason than the release.";
+        page.counter("fleet_render_failures", help, failures.load(Relaxed))?;
+        write_process(page)
+    }
+}

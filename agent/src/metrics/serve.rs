@@ -1,0 +1,142 @@
+//! Serves `/metrics` over HTTP/1.1, one reader after the other.
+//!
+//! **Invariant:** it listens on a loopback address and nowhere else, and only where somebody asked for it.
+//!
+//! A server of a library would make the program larger than an agent may be.
+
+use super::AgentFigures;
+use crate::agent_context::AgentContext;
+use fleet_telemetry::{CONTENT_TYPE, page};
+use std::io;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+/// The longest head of a request.
+const HEAD_LIMIT: usize = 8 << 10;
+/// The time of one reader.
+const LIMIT: Duration = Duration::from_secs(2);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// An address that only this host reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoopbackAddress(SocketAddr);
+
+/// Why an address is not one for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LoopbackAddressError {
+    #[error("it is not an address with a port, such as 127.0.0.1:9101")]
+    NoAddress,
+    #[error("other hosts could reach it; an agent serves metrics on a loopback address, such as 127.0.0.1:9101")]
+    NotLoopback,
+}
+
+impl FromStr for LoopbackAddress {
+    type Err = LoopbackAddressError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address: SocketAddr = text.parse().map_err(|_| LoopbackAddressError::NoAddress)?;
+        if address.ip().is_loopback() { Ok(Self(address)) } else { Err(LoopbackAddressError::NotLoopback) }
+    }
+}
+
+impl LoopbackAddress {
+    /// Opens the port.
+    ///
+    /// # Errors
+    /// Fails where the port is taken.
+    pub async fn listen(self) -> io::Result<TcpListener> {
+        TcpListener::bind(self.0).await
+    }
+}
+
+/// Serves until dropped; for ever nothing where there is no listener.
+pub async fn serve_metrics(context: Arc<AgentContext>, listener: Option<TcpListener>) {
+    let Some(listener) = listener else { return std::future::pending().await };
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // A reader that goes away, or says nothing, has lost nothing of ours.
+                let _ = timeout(LIMIT, answer(stream, &context)).await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not accept a reader of metrics");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn answer(mut stream: TcpStream, context: &Arc<AgentContext>) -> io::Result<()> {
+    let mut head = Vec::new();
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        if head.len() > HEAD_LIMIT || stream.read_buf(&mut head).await? == 0 {
+            return Ok(());
+        }
+    }
+    let (status, body) = match request_of(&head) {
+        Wanted::Page => match page(AgentFigures(Arc::clone(context))) {
+            Ok(page) => ("200 OK", page),
+            Err(_) => ("500 Internal Server Error", "the metrics could not be written\n".to_owned()),
+        },
+        Wanted::OtherMethod => ("405 Method Not Allowed", String::new()),
+        Wanted::OtherPath => ("404 Not Found", "metrics are at /metrics\n".to_owned()),
+    };
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {CONTENT_TYPE}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// A request, as far as it matters here.
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    Page,
+    OtherMethod,
+    OtherPath,
+}
+
+fn request_of(head: &[u8]) -> Wanted {
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    match (method, path) {
+        (b"GET", b"/metrics") => Wanted::Page,
+        (_, b"/metrics") => Wanted::OtherMethod,
+        _ => Wanted::OtherPath,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_host_reaches_a_loopback_address() {
+        let check = |text: &str, expect: Result<(), LoopbackAddressError>| {
+            assert_eq!(text.parse::<LoopbackAddress>().map(|_| ()), expect, "{text}");
+        };
+        check("127.0.0.1:9101", Ok(()));
+        check("[::1]:9101", Ok(()));
+        check("0.0.0.0:9101", Err(LoopbackAddressError::NotLoopback));
+        check("192.0.2.1:9101", Err(LoopbackAddressError::NotLoopback));
+        check("9101", Err(LoopbackAddressError::NoAddress));
+    }
+
+    #[test]
+    fn a_request_is_for_the_page_or_refused() {
+        assert_eq!(request_of(b"GET /metrics HTTP/1.1\r\n\r\n"), Wanted::Page);
+        assert_eq!(request_of(b"GET /metrics?a=b HTTP/1.1\r\n\r\n"), Wanted::Page);
+        assert_eq!(request_of(b"POST /metrics HTTP/1.1\r\n\r\n"), Wanted::OtherMethod);
+        assert_eq!(request_of(b"GET / HTTP/1.1\r\n\r\n"), Wanted::OtherPath);
+        assert_eq!(request_of(b"\r\n\r\n"), Wanted::OtherPath);
+    }
+}
