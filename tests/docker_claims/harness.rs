@@ -45,7 +45,7 @@ impl Harness {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads can be made");
         let folder = self.hosts[name].folder().to_owned();
         let worker = Some(program("story-worker").expect("it is built with the tests"));
-        let config = Config { policy: folder.join("policy.yaml"), data_dir: folder, worker };
+        let config = Config { policy: folder.join("policy.yaml"), data_dir: folder, worker, metrics: None };
         let docker = DockerRuntime::new(&images::engine(), Limits::default());
         runtime.spawn(fleet_agent::run(config, docker, Default::default()));
         self.agents.insert(name.to_owned(), runtime);
