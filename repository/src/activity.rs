@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts what moves: calls of a place that have come back, pieces that went over a line, files that were walked past.
+/// Counts signs of progress: finished calls to the backend, pieces sent over a connection, files visited by a walk.
 #[derive(Debug, Clone, Default)]
 pub struct ActivityCounter(Arc<AtomicU64>);
 
@@ -13,6 +13,7 @@ impl ActivityCounter {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Returns the count since this counter was made. It only grows.
     pub fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

@@ -36,7 +36,7 @@ pub(crate) const MANIFEST: &str = "manifest.json";
 /// The only file of a `proof` snapshot.
 pub(crate) const PROOF: &str = "proof.json";
 
-/// What one run puts into one snapshot.
+/// Content that one run writes into one snapshot.
 struct Job<'a, S> {
     part: &'a Part,
     kind: Kind,
@@ -48,7 +48,7 @@ struct Job<'a, S> {
     snapshots: Snapshots,
 }
 
-/// What became of it.
+/// Result of one run.
 struct Done {
     /// Written already, unless it was to be written later.
     snapshot: SnapshotFile,

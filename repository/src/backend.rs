@@ -1,4 +1,5 @@
-//! Where the files of a repository are: a folder, an S3 bucket, or whatever else can list, read, write and remove.
+//! Storage of a repository's files: a folder, an S3 bucket, or anything else that can list, read, write and remove
+//! files.
 
 mod folder;
 mod limited;
@@ -64,7 +65,7 @@ impl fmt::Debug for FileId {
     }
 }
 
-/// What was given is not 64 hexadecimal digits.
+/// The text is not 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a file's id is 64 hexadecimal digits")]
 pub struct NotAnId;
@@ -91,21 +92,28 @@ impl<'de> Deserialize<'de> for FileId {
     }
 }
 
-/// Why a place did not do what was asked.
+/// Reason why a backend did not do a request.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
+    /// The file does not exist.
     #[error("there is no such file")]
     Missing,
+    /// A file of that name with other content exists already.
     #[error("another file has that name already")]
     Occupied,
+    /// The backend refused the request, for example because of wrong credentials.
     #[error("the place refused: {0}")]
     Refused(String),
+    /// No space is left.
     #[error("the disk is full")]
     Full,
+    /// No answer arrived within the deadline.
     #[error("no answer in time: {0}")]
     Late(String),
+    /// The backend cannot be reached over the network.
     #[error("the place cannot be reached: {0}")]
     Unreachable(String),
+    /// Any other input or output error.
     #[error("the place could not be used")]
     Io(#[source] io::Error),
 }
@@ -121,10 +129,10 @@ impl From<io::Error> for BackendError {
     }
 }
 
-/// Where the files of one repository are. Called from blocking threads, from several at once.
+/// Storage of one repository's files. Called from blocking threads, from several at once.
 ///
-/// **Invariant:** every call ends within a deadline of the place's own; a file is there whole or not at all; after `write` has
-/// answered, the file outlives a loss of power.
+/// **Invariant:** every call ends within the backend's own deadline; a file is there whole or not at all; a file
+/// survives a loss of power once `write` has returned.
 pub trait Backend: Send + Sync {
     /// Says, for people, where this is. Never a secret.
     fn name(&self) -> String;
@@ -145,7 +153,8 @@ pub trait Backend: Send + Sync {
     /// Removes a file. One that is gone already is no error.
     fn remove(&self, kind: FileKind, id: &FileId) -> Result<(), BackendError>;
 
-    /// How much is worth reading at once where little is asked for: nothing more on a disk, megabytes over a network.
+    /// Returns the number of bytes worth reading in one call even if fewer are needed: 0 for a disk, megabytes over a
+    /// network.
     fn read_ahead(&self) -> u64 {
         0
     }

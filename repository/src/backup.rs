@@ -1,4 +1,4 @@
-//! What a backup is made of here: up to three snapshots that carry its id.
+//! A backup in a repository: up to three snapshots that carry its id.
 //!
 //! A backup exists if and only if its `set` snapshot exists, which is written last and holds nothing but `manifest.json`.
 
@@ -7,18 +7,22 @@ use fleet_core::names::{BackupId, HostName, SnapshotId};
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
 
-/// Which snapshot of a backup.
+/// Part of a backup that a snapshot holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// Dumps of databases.
     Dumps,
+    /// Folders and buckets.
     Files,
+    /// The manifest. A backup exists once this snapshot exists.
     Set,
-    /// What a drill of the backup found. There may be several.
+    /// Result of a drill of the backup. There may be several.
     Proof,
 }
 
 impl Kind {
+    /// Returns the word that the snapshot's tags and paths use.
     pub fn word(self) -> &'static str {
         match self {
             Self::Dumps => "dumps",
@@ -33,35 +37,46 @@ impl Kind {
     }
 }
 
-/// Whose snapshot is written, of which host, as of when.
+/// Identity of the snapshot to write: its backup, its host and its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
+    /// Backup that the snapshot belongs to.
     pub backup: BackupId,
+    /// Host whose data it is.
     pub host: HostName,
+    /// Time of the snapshot.
     pub time: Time,
 }
 
 /// A snapshot that is in the repository.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PartRecord {
+    /// Time of the snapshot.
     pub time: Time,
+    /// Backup that the snapshot belongs to.
     pub backup: BackupId,
+    /// Part of the backup that it holds.
     pub kind: Kind,
+    /// Id of the snapshot.
     pub snapshot: SnapshotId,
+    /// Host name as the snapshot states it; not verified.
     pub host: String,
 }
 
 /// A backup that exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetRecord {
+    /// Id of the backup.
     pub backup: BackupId,
+    /// Time of the backup.
     pub time: Time,
+    /// Host name as the snapshot states it; not verified.
     pub host: String,
     /// The snapshot that makes the backup exist.
     pub set: SnapshotId,
     /// Its other snapshots, dumps before files.
     pub parts: Vec<PartRecord>,
-    /// What `manifest.json` holds: nothing to this crate but bytes.
+    /// Content of `manifest.json`. This crate does not parse it.
     #[serde(with = "crate::worker::hexadecimal")]
     pub manifest: Vec<u8>,
 }
@@ -98,10 +113,11 @@ impl SetRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SnapshotOwner {
+    /// The backup that the tags name.
     Backup(BackupId),
     /// Its tags have an id that is none of a backup of fleet: it is not part of any.
     Foreign,
-    /// It cannot be read, or has no tags of a backup: it may be part of any.
+    /// The snapshot cannot be read or has no tags of a backup, so it may belong to any.
     Unknown,
 }
 
@@ -114,13 +130,16 @@ impl SnapshotOwner {
     }
 }
 
-/// What a drill of a backup found.
+/// Result of one drill of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProofRecord {
+    /// Backup that was drilled.
     pub backup: BackupId,
+    /// Time of the drill.
     pub time: Time,
+    /// Snapshot that holds the result.
     pub snapshot: SnapshotId,
-    /// What `proof.json` holds: nothing to this crate but bytes.
+    /// Content of `proof.json`. This crate does not parse it.
     #[serde(with = "crate::worker::hexadecimal")]
     pub proof: Vec<u8>,
 }
@@ -147,7 +166,7 @@ pub(crate) fn from_tags<'a>(tags: impl Iterator<Item = &'a String>) -> Option<(B
     id.and_then(backup_id).zip(kind)
 }
 
-/// Returns what the two tags say, whoever wrote them.
+/// Returns the values of the two tags. Anyone with the repository's key may have written them.
 fn values<'a>(tags: impl Iterator<Item = &'a String>) -> (Option<&'a str>, Option<Kind>) {
     let (mut backup, mut kind) = (None, None);
     for tag in tags {

@@ -1,4 +1,4 @@
-//! A bucket with somebody's data in it: read for a backup, filled by a restore. It is no place of a repository.
+//! A bucket with an app's data: read for a backup, filled by a restore. It is not the backend of a repository.
 //!
 //! **Invariant:** a key that makes no path is an error that names it, never another object's name.
 
@@ -24,13 +24,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
-/// One question, its retries included; of a body, so long nothing may come.
+/// Deadline of one request including its retries; for a body, the time without new data.
 const DEADLINE: Duration = Duration::from_secs(120);
-/// What is listed is kept in memory.
+/// Limit on the number of objects, because the listing is held in memory.
 const MAX_OBJECTS: usize = 2_000_000;
 /// No file system takes a longer name.
 const MAX_NAME: usize = 255;
-/// The extended attribute that has what else is known of an object: its type, and what its owner noted.
+/// Extended attribute that holds the other properties of an object: its content type and its user metadata.
 pub(crate) const ATTRIBUTE: &str = "user.s3";
 
 /// A connection to a bucket. Called from blocking threads, from several at once.
@@ -53,7 +53,7 @@ pub(crate) struct ListedObject {
     pub(crate) stamp: Stamp,
 }
 
-/// What tells an object from the one that took its place.
+/// Properties by which a replaced object is recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) size: u64,
@@ -68,7 +68,8 @@ impl Stamp {
         Self { size: meta.size, etag: meta.e_tag.clone(), modified }
     }
 
-    /// Whether it is the same content: listings and answers tell times in different ways.
+    /// Returns whether both describe the same content. Listings and responses write times in different ways, so those
+    /// are compared loosely.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.size == other.size && self.etag == other.etag && (self.etag.is_some() || self.modified == other.modified)
     }
@@ -190,7 +191,7 @@ enum ListError {
 impl From<BackendError> for ListError {
     fn from(error: BackendError) -> Self {
         match &error {
-            // A key that the client cannot read is told in the text only.
+            // A key that the client cannot parse is reported only in the text of the error.
             BackendError::Refused(text) | BackendError::Unreachable(text) if text.contains("segment") => {
                 Self::Key(format!("one of its keys makes no path: {text}"))
             }

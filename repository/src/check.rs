@@ -1,4 +1,4 @@
-//! Whether what is stored can be read back: which packs are damaged, and which backups that hurts.
+//! Checks that stored data can be read back: finds damaged packs and the backups that they affect.
 
 mod packs;
 
@@ -17,48 +17,60 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// So many damaged paths are named for each snapshot.
+/// Maximum number of damaged paths that are named for one snapshot.
 const MAX_PATHS: usize = 20;
 
-/// How much of the data is read.
+/// Amount of data that a check reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReadData {
     /// None: only that every file is there, in its size.
     Nothing,
-    /// The packs whose turn it is: with `part` counting up, all have been read after `of` checks.
+    /// One share of the packs. With `part` counting up, all packs have been read after `of` checks.
     Part {
+        /// Number of this share, from 0.
         part: u32,
+        /// Number of shares.
         of: u32,
     },
+    /// All packs.
     All,
 }
 
 /// A pack that is gone or not what it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DamagedPack {
+    /// Id of the pack.
     pub pack: FileId,
+    /// Damage that was found, as text for people.
     pub reason: String,
 }
 
 /// A snapshot of which something cannot be read back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DamagedBackup {
+    /// Backup that the snapshot belongs to.
     pub owner: SnapshotOwner,
+    /// Id of the snapshot.
     pub snapshot: SnapshotId,
-    /// What in it, the first twenty.
+    /// Damaged paths, at most the first twenty.
     pub paths: Vec<String>,
 }
 
-/// What a check found.
+/// Result of a check.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckReport {
+    /// Number of packs in the repository.
     pub packs: u64,
+    /// Number of packs whose content was read.
     pub packs_read: u64,
+    /// Bytes that were read.
     pub bytes_read: u64,
+    /// Packs that are missing or damaged.
     pub damaged_packs: Vec<DamagedPack>,
     /// Index files that cannot be read.
     pub damaged_indexes: Vec<FileId>,
+    /// Snapshots of which something cannot be read back.
     pub damaged: Vec<DamagedBackup>,
     /// The config or keys: no backup of ours needs them to be restored, but stock restic does.
     #[serde(default)]
@@ -68,6 +80,7 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
+    /// Returns whether no damage was found.
     pub fn is_fine(&self) -> bool {
         let is_whole = self.damaged_packs.is_empty() && self.damaged_indexes.is_empty() && self.unreadable.is_empty();
         is_whole && self.damaged.is_empty()
@@ -130,7 +143,7 @@ impl Repository {
     }
 }
 
-/// Goes through trees, each once, whatever number of snapshots has it.
+/// Walks trees, each once, no matter how many snapshots share it.
 struct Trees<'a> {
     blobs: Blobs<'a>,
     index: &'a Index,

@@ -39,6 +39,7 @@ use std::sync::Arc;
 /// One repository, with what its workers need. Nothing is asked of it before the first request.
 #[derive(Debug, Clone)]
 pub struct RepositoryClient {
+    /// Name of the repository, for errors and logs.
     pub name: RepositoryName,
     workers: Arc<dyn RepositoryWorkers>,
     place: BackendSpec,
@@ -59,6 +60,7 @@ macro_rules! answered {
 }
 
 impl RepositoryClient {
+    /// Makes a client with default limits. No worker is started yet.
     pub fn new(
         workers: Arc<dyn RepositoryWorkers>,
         name: RepositoryName,
@@ -87,8 +89,8 @@ impl RepositoryClient {
         Self { reading, ..self }
     }
 
-    /// Makes the repository; one that was made with the same keys is left as it is. Nothing is done where this client was given no
-    /// password: to make the repository is somebody else's task then.
+    /// Creates the repository. A repository that was created with the same keys is left as it is. Does nothing if this
+    /// client has no password, because then another party creates the repository.
     pub async fn create(&self) -> Result<(), RepositoryError> {
         if self.secrets.password.is_empty() {
             return Ok(());

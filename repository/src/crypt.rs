@@ -5,7 +5,7 @@ use aes256ctr_poly1305aes::aead::{self, Aead, AeadInPlace};
 use rustic_core::repofile::MasterKey;
 use std::io::Read;
 
-/// What is sealed is this much longer: a nonce before it, a tag after it.
+/// Number of bytes that sealing adds: a nonce in front and a tag at the end.
 pub(crate) const OVERHEAD: u32 = 32;
 /// An index, a snapshot or a config that unpacks to more than this is not taken for one.
 const MAX_UNPACKED: u64 = 1 << 30;
@@ -16,7 +16,7 @@ const PACKED: u8 = 2;
 #[derive(Clone)]
 pub(crate) struct Key(aes256ctr_poly1305aes::Key);
 
-/// Why something could not be opened.
+/// Reason why something could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unopened {
     #[error("it was changed, or sealed with another key")]

@@ -1,4 +1,5 @@
-//! Files of a repository that cannot be read: passed over, so that the others stay, and told beside them.
+//! Files of a repository that cannot be read. They are skipped, so that the others stay usable, and are listed in the
+//! result.
 
 use crate::backend::{BackendError, FileId, FileKind};
 use crate::error::{Error, Result};
@@ -11,10 +12,13 @@ use std::io;
 /// A file that is there and cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreadable {
+    /// Kind of the file.
     pub kind: FileKind,
+    /// Id of the file.
     pub file: FileId,
-    /// Whose it is, where that can be told.
+    /// Backup that the file belongs to, if that is certain.
     pub backup: Option<BackupId>,
+    /// Cause, as text for people.
     pub why: String,
 }
 
@@ -66,7 +70,7 @@ impl Repository {
     }
 }
 
-/// Whether the disk cannot read this one file; anything else would befall the others, too.
+/// Returns whether the error concerns this one file. Other errors would affect the other files too.
 pub fn is_of_one_file(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let bad = [Errno::IO, Errno::UCLEAN, Errno::BADMSG, Errno::NODATA];

@@ -1,9 +1,10 @@
-//! What can go wrong with a repository, told apart by what somebody can do about it.
+//! Failures of a repository, distinguished by the action that helps against them.
 
 use crate::backend::{BackendError, FileId, FileKind};
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Result with this crate's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Paths longer than this are shown by their beginning and their end.
@@ -22,33 +23,103 @@ pub fn brief(path: &Path) -> String {
     format!("{head}…{tail} ({} bytes)", path.as_os_str().len())
 }
 
-/// Why a repository did not do what was asked.
+/// Reason why a repository did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A request to the repository's storage failed.
     #[error("could not {doing} at `{place}`")]
-    Backend { doing: String, place: String, source: BackendError },
+    Backend {
+        /// Action that failed, as a phrase after "could not".
+        doing: String,
+        /// Storage of the repository, as text for people.
+        place: String,
+        /// Cause of the failure.
+        source: BackendError,
+    },
+    /// A request to a bucket with an app's data failed.
     #[error("could not {doing} the bucket `{bucket}`")]
-    Bucket { doing: &'static str, bucket: String, source: BackendError },
+    Bucket {
+        /// Action that failed, as a phrase after "could not".
+        doing: &'static str,
+        /// Name of the bucket.
+        bucket: String,
+        /// Cause of the failure.
+        source: BackendError,
+    },
+    /// No repository exists there.
     #[error("there is no repository at `{place}`")]
-    NoRepository { place: String },
+    NoRepository {
+        /// Storage that was searched, as text for people.
+        place: String,
+    },
+    /// A repository with other keys exists there.
     #[error("another repository is at `{place}` already")]
-    Occupied { place: String },
+    Occupied {
+        /// Storage of that repository, as text for people.
+        place: String,
+    },
+    /// The key does not open the repository that exists there.
     #[error("the key does not open the repository at `{place}`")]
-    WrongKey { place: String },
+    WrongKey {
+        /// Storage of the repository, as text for people.
+        place: String,
+    },
+    /// A source of the data to back up failed.
     #[error("the source `{name}` failed: {reason}")]
-    Source { name: String, reason: String },
+    Source {
+        /// Stream or path that failed.
+        name: String,
+        /// Cause, as text for people.
+        reason: String,
+    },
+    /// A file of the repository is damaged.
     #[error("{kind} {id} is damaged: {reason}")]
-    Damaged { kind: FileKind, id: FileId, reason: String },
+    Damaged {
+        /// Kind of the file.
+        kind: FileKind,
+        /// Id of the file.
+        id: FileId,
+        /// Damage that was found, as text for people.
+        reason: String,
+    },
+    /// A backed-up file or stream cannot be read back.
     #[error("`{path}` cannot be read back: {reason}")]
-    Unreadable { path: String, reason: String },
+    Unreadable {
+        /// Path in the snapshot.
+        path: String,
+        /// Cause, as text for people.
+        reason: String,
+    },
+    /// The repository does not hold the requested item.
     #[error("there is no {what} in the repository")]
-    Missing { what: String },
+    Missing {
+        /// Item that is missing.
+        what: String,
+    },
+    /// The request would put data at risk or breaks a limit.
     #[error("refused: {reason}")]
-    Refused { reason: String },
+    Refused {
+        /// Cause, as text for people.
+        reason: String,
+    },
+    /// Reading or writing on this host's disk failed.
     #[error("could not {doing} `{}`", brief(path))]
-    Disk { doing: &'static str, path: PathBuf, source: io::Error },
+    Disk {
+        /// Action that failed, as a phrase after "could not".
+        doing: &'static str,
+        /// File or folder on the disk.
+        path: PathBuf,
+        /// Cause of the failure.
+        source: io::Error,
+    },
+    /// rustic_core failed, and neither the storage nor a source was the cause.
     #[error("could not {doing}: {reason}")]
-    Rustic { doing: &'static str, reason: String },
+    Rustic {
+        /// Action that failed, as a phrase after "could not".
+        doing: &'static str,
+        /// Text of rustic_core's error.
+        reason: String,
+    },
 }
 
 impl Error {

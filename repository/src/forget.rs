@@ -11,23 +11,25 @@ use rustic_core::{LimitOption, PruneOptions};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// So long what is marked stays: no run that began before the mark may last longer.
+/// Hours for which a marked pack is kept. No run that began before the mark may take longer.
 const MARKED_HOURS: i64 = 23;
 
-/// How what is not needed is removed.
+/// Way in which unneeded data is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Prune {
-    /// Somebody may be writing: what is not needed is marked, and removed by a prune at least 23 hours later.
+    /// Other writers may be active: unneeded packs are marked, and removed by a prune at least 23 hours later.
     Marking,
-    /// The caller sees to it that nobody else writes or reads: what is not needed is removed at once.
+    /// The caller ensures that nobody else reads or writes: unneeded packs are removed at once.
     Exclusive,
 }
 
-/// What was forgotten.
+/// Result of forgetting backups.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forgotten {
+    /// Backups that were removed.
     pub backups: Vec<BackupId>,
+    /// Snapshots that were removed.
     pub snapshots: u64,
 }
 

@@ -6,7 +6,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Whether a source has failed, and why. Shared by the sources of a run and by what writes its snapshot.
+/// Shared flag that tells whether a source has failed, with the cause. All sources of a run and the writer of its
+/// snapshot share it.
 #[derive(Debug, Default)]
 pub struct Gate {
     is_shut: AtomicBool,
@@ -21,7 +22,7 @@ impl Gate {
         self.is_shut.store(true, Ordering::SeqCst);
     }
 
-    /// What failed first, and why; nothing while the gate is open.
+    /// Returns the first source that failed and the cause; nothing while the gate is open.
     pub fn reason(&self) -> Option<(String, String)> {
         if !self.is_shut.load(Ordering::SeqCst) {
             return None;

@@ -3,6 +3,8 @@
 //! Writing and pruning are rustic_core's work; reading, checking and restoring are done here, without a call that can panic
 //! on what it reads. **Invariant:** no type of rustic_core is part of what this crate shows.
 
+#![warn(missing_docs)]
+
 // What tests share names the crate as others do.
 #[cfg(test)]
 extern crate self as fleet_repository;

@@ -1,4 +1,4 @@
-//! What backups a repository has, and what is in them.
+//! Lists the backups of a repository and their content.
 
 use crate::archive::{MANIFEST, PROOF};
 use crate::backend::{BackendError, FileId, FileKind};
@@ -21,21 +21,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub const MAX_MANIFEST: u64 = 16 << 20;
 /// Manifests and proofs up to this size are read several at once; larger ones, which are rare, one after the other.
 const SMALL_NOTE: u64 = 1 << 20;
-/// So much is read of all manifests, or of all proofs, of one repository at once, the newest first: a host writes them, and whoever
-/// lists them holds them all. The others can be asked for one by one.
+/// Limit on the bytes of all manifests, or all proofs, that one listing of a repository reads; the newest come first.
+/// Hosts write those files and the caller holds them in memory. The rest can be requested one by one.
 pub const MAX_NOTES: u64 = 32 << 20;
 /// A note is in a few pieces; one that claims more than this is not of ours.
 const MAX_PIECES: usize = 4096;
-/// So many small files are read at once where each has to come over a network.
+/// Number of small files that are read in parallel over a network.
 const AT_ONCE: usize = 8;
 
-/// What an entry of a snapshot is.
+/// Type of an entry of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
+    /// A regular file.
     File,
+    /// A folder.
     Folder,
+    /// A symbolic link.
     Link,
+    /// A device node, pipe or socket.
     Other,
 }
 
@@ -47,8 +51,11 @@ pub struct Entry {
     /// As it is.
     #[serde(with = "crate::worker::hexadecimal")]
     pub exact: Vec<u8>,
+    /// Type of the entry.
     pub kind: EntryKind,
+    /// Size in bytes; 0 for entries other than files.
     pub size: u64,
+    /// Permission bits.
     pub mode: u32,
 }
 
@@ -57,22 +64,24 @@ pub struct Entry {
 pub struct Sets {
     /// Oldest first.
     pub sets: Vec<SetRecord>,
-    /// What may tell of more of them, and cannot be read. A backup that is not among `sets` may be one of these.
+    /// Files that cannot be read and may describe further backups. A backup that is missing from `sets` may be one of
+    /// them.
     pub unreadable: Vec<Unreadable>,
     /// Older than all of `sets`, oldest first: they exist, and what they say was not read, for all of them together are too much.
     #[serde(default)]
     pub unread: Vec<PartRecord>,
 }
 
-/// What drills have found.
+/// Results of drills.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proofs {
     /// Oldest first.
     pub proofs: Vec<ProofRecord>,
+    /// Files that cannot be read and may hold further results.
     pub unreadable: Vec<Unreadable>,
 }
 
-/// What is in the only files of snapshots.
+/// Contents of snapshots that hold a single file.
 #[derive(Default)]
 struct Notes {
     read: Vec<(PartRecord, Vec<u8>)>,
@@ -95,13 +104,13 @@ impl Parts {
     }
 }
 
-/// Where a note is, and how large it claims to be.
+/// Location and claimed size of such a file.
 struct ListedFile {
     content: Vec<FileId>,
     size: u64,
 }
 
-/// How many of the oldest are not read, so that the others are no more than `most` together.
+/// Returns the number of the oldest files to skip so that the others have at most `most` bytes together.
 fn too_much(sizes: &[u64], most: u64) -> usize {
     let mut left = Some(most);
     let fits = |size: &&u64| {
@@ -145,7 +154,7 @@ impl Repository {
         Ok(Sets { sets: found.collect(), unreadable: all_unreadable, unread })
     }
 
-    /// What drills have found, as far as it can be read.
+    /// Returns the results of all drills that can be read.
     pub fn proofs(&self) -> Result<Proofs> {
         let Parts { known, unreadable } = self.parts()?;
         let parts = known.into_iter().filter(|(record, _)| record.kind == Kind::Proof);
@@ -163,8 +172,8 @@ impl Repository {
         Ok(Proofs { proofs: proofs.collect(), unreadable: all_unreadable })
     }
 
-    /// Parts whose backup never came to be, or is no more, oldest first. Refused where that cannot be told: what cannot be
-    /// read may be what makes their backup exist.
+    /// Returns parts whose backup was never finished or has been removed, oldest first. Fails if something cannot be
+    /// read, because that may be the manifest of such a part's backup.
     pub fn unfinished(&self) -> Result<Vec<PartRecord>> {
         let parts = self.parts()?;
         if let Some(unreadable) = parts.unreadable.first() {
@@ -175,12 +184,12 @@ impl Repository {
         Ok(known.filter(|part| !finished.contains(&part.backup)).collect())
     }
 
-    /// The newest snapshot of a kind, of whatever backup: what the next run of it is compared with.
+    /// Returns the newest snapshot of a kind, of any backup. The next run of that kind is compared with it.
     pub fn latest(&self, kind: Kind) -> Result<Option<PartRecord>> {
         Ok(self.parts()?.known.into_iter().map(|(record, _)| record).rfind(|record| record.kind == kind))
     }
 
-    /// What is in a folder of a snapshot; in its root where the path is empty. In the order of names.
+    /// Returns the entries of a folder of a snapshot, ordered by name. An empty path means the root.
     pub fn list(&self, snapshot: &SnapshotId, path: impl AsRef<OsStr>) -> Result<Vec<Entry>> {
         let path = path.as_ref();
         let root = own(&self.snapshot(&snapshot.into())?.tree)?;
@@ -206,8 +215,8 @@ impl Repository {
         Ok(entries.collect())
     }
 
-    /// What each of some snapshots holds in its only file of no more than `most` bytes, and which of them, or which index, cannot be
-    /// read. Of all together the newest are read.
+    /// Returns the content of the single file of each of these snapshots, if it has at most `most` bytes, and the
+    /// snapshots or indexes that cannot be read. The newest are read first, up to the total limit.
     fn notes(&self, snapshots: &[(PartRecord, FileId)], name: &str, most: u64) -> Result<Notes> {
         if snapshots.is_empty() {
             return Ok(Notes::default());
@@ -225,7 +234,7 @@ impl Repository {
         let sizes: Vec<u64> = found.iter().map(|(_, it)| it.size).collect();
         let (unread, meant) = found.split_at(too_much(&sizes, MAX_NOTES));
         notes.unread = unread.iter().map(|(record, _)| (*record).clone()).collect();
-        // Held by whoever reads a large one.
+        // Held while a large file is read, so that only one is in memory.
         let alone = Mutex::new(());
         let read = in_parallel(meant, |(_, it)| readable(self.note(&index, it, &alone)))?;
         for ((record, _), note) in meant.iter().zip(read) {
@@ -237,7 +246,7 @@ impl Repository {
         Ok(notes)
     }
 
-    /// Where the only file of a snapshot is.
+    /// Returns the location of the single file of a snapshot.
     fn find_note(&self, index: &Arc<Index>, tree: &FileId, name: &str, most: u64) -> Result<ListedFile> {
         let blobs = Blobs::new(self, index.clone());
         let content = crate::reader::content(&blobs.find(tree, name.as_ref())?)?;
@@ -289,7 +298,7 @@ impl Repository {
     }
 }
 
-/// Why a note cannot be read; that its place cannot be reached is no fault of it.
+/// Reason why a manifest or proof cannot be read; an error of the storage itself is returned instead.
 fn readable<T>(note: Result<T>) -> Result<std::result::Result<T, String>> {
     match note {
         Err(error @ Error::Backend { .. }) => Err(error),

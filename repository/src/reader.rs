@@ -18,9 +18,9 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// No blob unpacks to more: a chunk has 8 MiB at the most, and a tree of a million entries has less than this.
+/// Maximum unpacked size of a blob. A chunk has at most 8 MiB, and a tree of a million entries is below this limit.
 const MAX_BLOB: u32 = 1 << 30;
-/// So much of packs is kept while blobs beside each other are read one by one.
+/// Number of pack sections that are cached while adjacent blobs are read one by one.
 const WINDOWS: usize = 8;
 /// Blobs that lie side by side are read together up to here.
 const TOGETHER: u32 = 4 << 20;
@@ -56,7 +56,7 @@ impl<'a> Blobs<'a> {
         Err(failed.unwrap_or_else(|| self.missing(id)))
     }
 
-    /// How large a blob is by what the index says of it: the largest of its copies, each of which may be read.
+    /// Returns the size of a blob by the index: the largest of its copies, because any of them may be read.
     pub(crate) fn claimed(&self, kind: BlobKind, id: &FileId) -> u64 {
         let size =
             |location: Location| u64::from(if location.unpacked == 0 { location.length } else { location.unpacked });
@@ -141,7 +141,7 @@ impl<'a> Blobs<'a> {
         found.ok_or_else(missing)
     }
 
-    /// How the content of a file is read with few reads.
+    /// Groups the blobs of a file into stretches, so that few reads are needed.
     pub(crate) fn stretches(&self, content: &[FileId]) -> Result<Vec<Stretch>> {
         let mut stretches: Vec<Stretch> = Vec::new();
         for id in content {
@@ -178,8 +178,8 @@ impl<'a> Blobs<'a> {
     }
 }
 
-/// Opens what is at a place, and makes sure that it is what the index calls it: whoever adds to a repository has its key, and can
-/// seal anything and say of it what he likes.
+/// Opens the blob at a location and checks that its hash is the id from the index. Any writer of the repository has its
+/// key, so a valid seal alone proves nothing.
 pub(crate) fn open_blob(key: &Key, id: &FileId, location: Location, sealed: &[u8]) -> Result<Vec<u8>, String> {
     let mut blob = key.open(sealed).map_err(|error| error.to_string())?;
     if location.unpacked > MAX_BLOB {
@@ -250,7 +250,7 @@ fn length(location: Location) -> u64 {
 }
 
 impl StreamReader<'_> {
-    /// How many bytes it will give.
+    /// Returns the number of bytes that this reader yields.
     pub fn size(&self) -> u64 {
         self.size
     }

@@ -1,4 +1,4 @@
-//! What must be certain before anything is removed.
+//! Checks that must pass before anything is removed.
 //!
 //! Whoever adds to a repository writes its index, too, and may say in it that blobs are where they are not. **Invariant:** no copy is
 //! let go for another one that nobody has looked at, and nothing is removed that a file tells of which cannot be read.
@@ -32,7 +32,7 @@ impl Repository {
         self.check_copies(&Index::new(files, unreadable), &marked)
     }
 
-    /// Reads every copy of what is said to be in more than one place.
+    /// Reads every copy of the blobs that the index lists in more than one location.
     fn check_copies(&self, index: &Index, marked: &HashSet<FileId>) -> Result<()> {
         let mut copies: BTreeMap<u32, Vec<(FileId, Location)>> = BTreeMap::new();
         for (id, location) in index.doubled() {

@@ -27,7 +27,7 @@ const TREE_PACK: u32 = 4 << 20;
 /// zstd's level for small chunks: of rows in 16 KiB it stores 6 % less than its default (3), of prose 3 % more, and it takes a
 /// quarter less time for either (`zstd -b1 -e3 -B16K`).
 const PACKING_OF_SMALL: i32 = 1;
-/// So many files of a kind are tried to find out whether it is the config or the key that is wrong.
+/// Number of files of a kind that are tried to find out whether the config or the key is wrong.
 const TRIED: usize = 8;
 
 /// An open repository. Cheap to make from its master key; holds no index and no connection of its own.
@@ -37,17 +37,21 @@ pub struct Repository {
     master_key: MasterKey,
     /// Nothing where it is damaged: reading goes without it.
     config: Option<ConfigFile>,
-    /// How long a pack may be at the place, during a run, before an index there names it.
+    /// Maximum time that a new pack may stay in storage during a run before an index names it.
     naming: Duration,
     activity: ActivityCounter,
 }
 
-/// How large a repository is, as it is stored.
+/// Size of a repository, as stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
+    /// Bytes of all packs.
     pub bytes: u64,
+    /// Number of packs.
     pub packs: u64,
+    /// Number of snapshots.
     pub snapshots: u64,
+    /// Number of index files.
     pub index_files: u64,
 }
 
@@ -96,7 +100,7 @@ impl Repository {
         Ok(repository)
     }
 
-    /// Whether the key opens anything but the config.
+    /// Returns whether the key opens any file other than the config.
     fn is_ours(&self) -> Result<bool> {
         for kind in [FileKind::Snapshot, FileKind::Index] {
             for (id, _) in self.list_files(kind)?.into_iter().take(TRIED) {
@@ -126,7 +130,7 @@ impl Repository {
         added.map_err(|error| engine_error("add a key", &self.place, &backend, None, &error)).map(drop)
     }
 
-    /// What is stored.
+    /// Returns the size of the repository.
     pub fn stats(&self) -> Result<Stats> {
         let mut stats = Stats::default();
         for kind in FileKind::ALL {
@@ -143,7 +147,7 @@ impl Repository {
         Ok(stats)
     }
 
-    /// The same, with a pulse that beats while folders are gone through.
+    /// Sets the counter that grows while folders are walked.
     pub fn with_activity(self, activity: ActivityCounter) -> Self {
         Self { activity, ..self }
     }
@@ -181,7 +185,7 @@ impl Repository {
         Ok(files)
     }
 
-    /// What the index files name, as far as they can be read.
+    /// Returns the content of all index files that can be read.
     pub(crate) fn load_index(&self) -> Result<Index> {
         let mut files = Vec::new();
         let unreadable = self.each_index(|_, file: IndexFile| files.push(file))?;
@@ -230,7 +234,7 @@ impl Repository {
         Ok(RusticRepository { repository, backend })
     }
 
-    /// What rustic_core says went wrong; a source or the place, where it was one of them.
+    /// Converts an error of rustic_core. Returns the error of a source or of the storage if one of them was the cause.
     pub(crate) fn engine_error(
         &self,
         doing: &'static str,

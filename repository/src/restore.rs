@@ -1,7 +1,7 @@
 //! Putting a folder of a snapshot back on disk.
 //!
-//! **Invariant:** nothing outside the folder that was asked for is written, and nothing in it is removed that was not to be
-//! replaced. Memory is bounded whatever is restored: two files at a time, a few megabytes of each.
+//! **Invariant:** a restore writes only inside the requested folder, and removes only entries that it replaces. Memory
+//! use is bounded: two files at a time, a few megabytes of each.
 
 mod put;
 
@@ -23,47 +23,52 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Folders within folders deeper than this are not taken for somebody's data.
+/// Maximum depth of nested folders; a deeper tree is refused as not genuine.
 pub(crate) const MAX_DEPTH: usize = 2000;
 const AHEAD: usize = 64;
 
-/// What to do where something is in the way.
+/// Treatment of entries that exist already at the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Existing {
-    /// It stays, and the restore fails. Folders are shared.
+    /// They stay, and the restore fails. Existing folders are reused.
     #[default]
     Refuse,
     /// A file or a link is replaced. What the snapshot does not name stays.
     Replace,
 }
 
-/// Whose the files are afterwards.
+/// Owner of the restored files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Owners {
+    /// The owner and group that the snapshot recorded.
     #[default]
     AsBefore,
     /// Whoever restores: for who is not root.
     Mine,
 }
 
-/// What to do about a file that cannot be read back.
+/// Treatment of a file that cannot be read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDamage {
+    /// The restore fails.
     #[default]
     Stop,
     /// Leave it out, name it, and rescue the rest.
     GoOn,
 }
 
-/// How to restore.
+/// Options of a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RestoreOptions {
+    /// Treatment of entries that exist already.
     pub existing: Existing,
+    /// Owner of the restored files.
     pub owners: Owners,
+    /// Treatment of damaged files.
     pub on_damage: OnDamage,
     /// Folders keep their bits: these only say whose new files are.
     pub privileges: Privileges,
@@ -76,11 +81,12 @@ impl Default for RestoreOptions {
     }
 }
 
-/// What was restored.
+/// Result of a restore.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restored {
     /// Names of files: one that has several counts for each, here as when it was archived.
     pub files: u64,
+    /// Number of folders that were made or reused.
     pub folders: u64,
     /// Symbolic links, and what is neither file nor folder.
     pub others: u64,
@@ -97,7 +103,7 @@ pub struct Restored {
     /// Names of what was left out or is without its privileges, each with the reason: the first hundred.
     #[serde(default)]
     pub remarks: Vec<String>,
-    /// How many remarks there would be.
+    /// Number of remarks, including those without a text.
     #[serde(default)]
     pub remarked: u64,
 }
@@ -114,7 +120,7 @@ impl Restored {
     }
 }
 
-/// So many remarks have a text.
+/// Maximum number of remarks that have a text.
 const MAX_REMARKS: u64 = 100;
 
 impl Repository {
@@ -176,7 +182,7 @@ fn fill_files(put: &Put<'_>, jobs: &Mutex<Receiver<Job>>, failed: &Mutex<Option<
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((path, node)) = job else { return };
         if failed.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
-            // Drained, so that whoever walks is not held up.
+            // The channel is drained so that the walking thread does not block.
             continue;
         }
         if let Err(error) = put.file(&path, &node) {
@@ -185,7 +191,7 @@ fn fill_files(put: &Put<'_>, jobs: &Mutex<Receiver<Job>>, failed: &Mutex<Option<
     }
 }
 
-/// Goes through the snapshot, makes folders and links, and hands files on.
+/// Walks the snapshot, makes folders and links, and passes files on.
 struct Walk<'a> {
     put: &'a Put<'a>,
     jobs: SyncSender<Job>,
@@ -244,7 +250,7 @@ impl Walk<'_> {
     }
 }
 
-/// Where an entry goes. Its name must be a name, and lead nowhere else.
+/// Returns the destination of an entry. Its name must be a plain file name that stays in the folder.
 fn beside(folder: &Path, node: &Node) -> Result<PathBuf> {
     let name = node.name();
     let mut parts = Path::new(&*name).components();

@@ -1,7 +1,8 @@
 //! Makes packs known that have arrived: those of a run that was cut off, and those of a run that goes on.
 //!
-//! rustic_core writes its index every five minutes or 50,000 blobs. What arrived before a crash and is in no index would be
-//! sent again. **Invariant:** nothing is removed here, and nothing is named that is not whole at the place.
+//! rustic_core writes its index every five minutes or 50,000 blobs. Packs that arrived before a crash and are in no
+//! index would be sent again. **Invariant:** nothing is removed here, and only packs that are stored whole are added to
+//! the index.
 
 use crate::backend::{Backend, BackendError, FileId, FileKind};
 use crate::crypt::Key;
@@ -16,16 +17,17 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So long at the most is a pack at the place without being in an index there.
+/// Maximum time that a pack is stored without being in an index.
 pub(crate) const EVERY: Duration = Duration::from_secs(30);
-/// So many packs are named in one index file at the most.
+/// Maximum number of packs in one index file.
 const PACKS_AT_ONCE: usize = 500;
 
-/// What making known has found.
+/// Result of adding packs to the index.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resumed {
     /// Packs that were in no index and are now.
     pub packs: u64,
+    /// Bytes of the packs that were added.
     pub bytes: u64,
     /// Packs whose headers cannot be read: they stay unknown, and a check names them.
     pub unreadable: u64,
@@ -61,7 +63,7 @@ impl Repository {
         Ok(resumed)
     }
 
-    /// What a pack says it holds; nothing where it says nothing that can be read.
+    /// Reads the list of blobs from the header of a pack. Returns nothing if the header cannot be read.
     pub(crate) fn read_pack_header(&self, id: FileId, size: u64) -> Result<Option<IndexPack>> {
         let Some(end) = size.checked_sub(4) else { return Ok(None) };
         let read = |offset, length| match self.place().read_range(FileKind::Pack, &id, offset, length) {
@@ -92,7 +94,7 @@ struct PackName {
     id: FileId,
 }
 
-/// Keeps the index at the place up to date while a run goes on.
+/// Keeps the stored index up to date while a run goes on.
 pub(crate) struct Register {
     key: Key,
     every: Duration,
@@ -106,13 +108,13 @@ struct Open {
 }
 
 impl Register {
-    /// With `every` for how long a pack may wait at the most until it is named.
+    /// Makes a register that names a pack after at most `every`.
     pub(crate) fn new(key: Key, every: Duration) -> Self {
         let open = Open { waiting: Vec::new(), written: HashSet::new(), since: Instant::now() };
         Self { key, every, open: Mutex::new(open) }
     }
 
-    /// Notes a pack that is at the place now, and names what waits when it is time.
+    /// Notes a pack that has been stored, and writes an index of the waiting packs when it is time.
     pub(crate) fn arrived(&self, place: &dyn Backend, id: FileId, content: &[Bytes]) -> Result<(), BackendError> {
         // A pack is written as its blobs, one piece each, its header and the header's length. Where that is ever different,
         // the index that rustic_core writes at the end is enough.

@@ -1,4 +1,4 @@
-//! How one run goes through rustic_core: what it cuts its data into, and what it reads and leaves behind.
+//! Settings of one run through rustic_core: chunk sizes, index files to read, and whether data is removed.
 
 use crate::gate::Gate;
 use crate::resume::Register;
@@ -6,7 +6,7 @@ use crate::rustic_backend::Snapshots;
 use std::sync::Arc;
 
 const KIB: usize = 1024;
-/// A dump is cut into a million chunks at the most: an index entry takes about 60 bytes of memory.
+/// Maximum number of chunks of a dump. An index entry takes about 60 bytes of memory.
 const MAX_CHUNKS: u64 = 1 << 20;
 
 /// Into what sizes a run cuts its data.
@@ -19,8 +19,8 @@ pub(crate) enum Chunks {
 }
 
 impl Chunks {
-    /// For a dump of so many bytes: 16 KiB up to 16 GiB, and twice as much for each doubling from there. Rows that change
-    /// here and there in a dump cost a chunk each.
+    /// Returns the chunk size for a dump of the expected number of bytes: 16 KiB up to 16 GiB, then doubled with each
+    /// doubling of the dump. Scattered changes of rows cost one chunk each.
     pub(crate) fn for_dump(expected: u64) -> Self {
         let least = expected.div_ceil(MAX_CHUNKS).clamp(16 * KIB as u64, 1 << 40).next_power_of_two();
         match usize::try_from(least) {
@@ -30,7 +30,7 @@ impl Chunks {
     }
 }
 
-/// How one run goes through rustic_core.
+/// Settings of one run through rustic_core.
 pub(crate) struct Run {
     pub(crate) chunks: Chunks,
     pub(crate) gate: Option<Arc<Gate>>,
@@ -40,11 +40,11 @@ pub(crate) struct Run {
     pub(crate) indexes: Indexes,
 }
 
-/// Which index files a run needs.
+/// Index files that a run reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Indexes {
     All,
-    /// What only a damaged one names is sent once more.
+    /// Blobs that only a damaged index names are sent again.
     ThatCanBeRead,
 }
 

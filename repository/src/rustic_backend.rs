@@ -13,7 +13,7 @@ use bytes::Bytes;
 use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Who writes the snapshot of a run.
+/// Writer of a run's snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Snapshots {
     Here,
@@ -21,7 +21,7 @@ pub(crate) enum Snapshots {
     Later,
 }
 
-/// What rustic_core reads and writes through.
+/// Backend that rustic_core reads from and writes to.
 pub(crate) struct RusticBackend {
     place: Arc<dyn Backend>,
     config: Option<Bytes>,
@@ -32,12 +32,12 @@ pub(crate) struct RusticBackend {
     lenient: Option<Key>,
     /// Index files that are removed only when all else is done.
     superseded: Option<Mutex<Vec<FileId>>>,
-    /// What went wrong first at the place: rustic_core tells it as text only.
+    /// First failure of the storage. It is kept here because rustic_core reports it only as text.
     failed: Mutex<Option<(String, BackendError)>>,
 }
 
 impl RusticBackend {
-    /// For creating: everything goes to the place as it is.
+    /// Makes the backend for creating a repository: everything is written unchanged.
     pub(crate) fn plain(place: Arc<dyn Backend>) -> Self {
         let (snapshots, superseded, failed) = (Snapshots::Here, None, Mutex::default());
         Self { place, config: None, gate: None, register: None, snapshots, lenient: None, superseded, failed }
@@ -86,8 +86,9 @@ impl RusticBackend {
 
     /// Keeps index files that are to be removed until [`Self::remove_superseded`].
     ///
-    /// rustic_core removes them before the packs that they mark. In between those packs are there and in no index, as after a
-    /// crash: whoever made them known just then would name what is gone a moment later.
+    /// Delays the removal of index files. rustic_core removes them before the packs that they list. In between, those
+    /// packs exist but are in no index, as after a crash, and a concurrent run could add packs to an index that are
+    /// removed a moment later.
     pub(crate) fn with_late_removal(mut self) -> Self {
         self.superseded = Some(Mutex::default());
         self
@@ -99,7 +100,7 @@ impl RusticBackend {
         superseded.drain(..).try_for_each(|id| self.place.remove(FileKind::Index, &id))
     }
 
-    /// What went wrong first at the place, if anything did.
+    /// Takes the first failure of the storage, if there was one.
     pub(crate) fn take_failure(&self) -> Option<(String, BackendError)> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

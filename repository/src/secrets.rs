@@ -1,6 +1,7 @@
-//! What opens a repository: a password for stock restic, and the key behind it for us.
+//! Secrets that open a repository: a password for stock restic, and the master key for fleet.
 //!
-//! Deriving the key from the password takes 128 MiB and a third of a second, by design; whoever has the key needs neither.
+//! Deriving the key from the password takes 128 MiB of memory and a third of a second, by design. With the master key,
+//! neither is needed.
 
 use crate::error::{Error, Result};
 use data_encoding::HEXLOWER;
@@ -11,7 +12,7 @@ use std::fmt;
 /// Both ways into one repository. Never shown by `Debug`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secrets {
-    /// What stock restic asks for. Empty where a caller only has the key.
+    /// Password for stock restic. Empty if the caller only has the key.
     pub password: String,
     /// The key itself, as restic writes it down: JSON.
     pub master_key: String,

@@ -1,4 +1,4 @@
-//! A process of its own for whatever reads or writes a repository.
+//! A separate process for each read or write of a repository.
 //!
 //! rustic_core panics where others return an error, and a large repository takes memory that a daemon should not have had. So
 //! the work is done by the caller's own program, started once more: it serves one request on its standard input and output,

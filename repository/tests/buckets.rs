@@ -1,4 +1,4 @@
-//! A bucket of somebody's into a repository and back, over lines good and bad.
+//! Backs up a bucket with an app's data and restores it, over good and bad connections.
 
 mod common;
 #[path = "common/s3.rs"]
@@ -246,14 +246,14 @@ fn what_vanishes_before_its_content_is_asked_for_is_not_counted() {
     assert_eq!((kept.vanished, kept.files, kept.bytes), (1, 2, 20_000_000), "{:?}", kept.notes);
 }
 
-/// What becomes of a connection.
+/// Behaviour of the connection between client and server.
 enum Tap {
     GoesOn,
     Breaks,
 }
 
-/// A line to the server, on which somebody hears what is asked, and what comes back: how much it was on this connection so far, and
-/// the last of it.
+/// Makes a proxy to the server that records the requests and, for each connection, the number of bytes received and the
+/// last of them.
 fn tapped(
     to: u16,
     asked: impl Fn(&[u8]) + Send + Sync + 'static,

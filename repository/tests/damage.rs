@@ -1,4 +1,4 @@
-//! Files that are no longer what they were: what that takes with it, what stays, and what is told.
+//! Damaged files of a repository: which backups are lost with them, which stay, and how this is reported.
 
 mod common;
 

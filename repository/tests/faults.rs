@@ -1,4 +1,5 @@
-//! Seeded faults, each through worker processes as they run on a host: whatever happens to a backup, one that is listed is whole.
+//! Seeded faults in backups through worker processes, as on a host: every backup that is listed is whole, whatever
+//! happened before.
 
 #[path = "faults/bench.rs"]
 mod bench;
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// So many take seconds. What a seed breaks, it breaks again.
+/// Number of runs; this many take seconds. A seed always causes the same faults.
 const RUNS: u64 = 60;
 
 #[tokio::test]

@@ -22,7 +22,7 @@ const FOLDER: &str = "FLEET_TEST_LIMITED_FOLDER";
 /// Revision 2, effective, CAP_NET_RAW permitted: `linux/capability.h`, `vfs_cap_data`.
 const CAP_NET_RAW: [u8; 20] = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// What the unit lets an agent do, as `setpriv` wants it.
+/// Returns the capabilities of the agent's systemd unit, in the format of `setpriv`.
 fn bounding_set() -> String {
     let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/fleet-agent.service");
     let unit = fs::read_to_string(unit).expect("the unit is there");
@@ -31,7 +31,7 @@ fn bounding_set() -> String {
     names.fold("-all".to_owned(), |set, name| format!("{set},+{name}"))
 }
 
-/// A folder with what only a mightier process can make; none where this one cannot make it.
+/// Makes a folder with entries that need privileges; returns false if this process lacks them.
 fn prepared(folder: &Path) -> bool {
     let made = |words: &[&str]| {
         Command::new(words[0]).args(&words[1..]).current_dir(folder).status().is_ok_and(|status| status.success())

@@ -1,4 +1,4 @@
-//! Who waits for whom, and for how long: what is slow is waited for, what hangs is not.
+//! Time limits between caller, worker and storage: a slow party is waited for, a hanging one is not.
 
 mod common;
 
@@ -43,7 +43,7 @@ async fn a_place_that_hangs_ends_the_wait_with_the_reason() {
     let home = Home::new();
     let config = home.path().join("config");
     std::fs::remove_file(&config).expect("removed");
-    // Whoever opens it waits for somebody to write.
+    // Opening a named pipe blocks until a writer opens it too.
     assert!(Command::new("mkfifo").arg(&config).status().expect("mkfifo runs").success());
     let failed = start(&request(&home, Work::Stats, None)).await.answer().await.expect_err("nobody writes");
     assert!(matches!(failed, WorkerError::Idle(IDLE)), "{failed:?}");
@@ -76,7 +76,7 @@ async fn a_caller_who_takes_its_time_with_a_stream_is_waited_for() {
     assert!(matches!(answer, Answer::Sent { bytes: 30_000_000, .. }), "{answer:?}");
 }
 
-/// What is said to a worker, as it goes over the line.
+/// Returns a message to a worker as it is sent on the wire.
 fn frame(payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("it is short");
     [&[1][..], &length.to_le_bytes(), payload].concat()

@@ -55,7 +55,7 @@ fn make(root: &Path) {
     assert!(touched.expect("touch runs").success());
 }
 
-/// What describes a file, all but what no restore could give it.
+/// Describes a file, without the properties that no restore can set.
 fn describe(path: &Path) -> String {
     let meta = fs::symlink_metadata(path).expect("there");
     let kind = meta.file_type();

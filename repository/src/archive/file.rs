@@ -1,4 +1,4 @@
-//! One file of a folder, opened when its turn has come, and read to the length that it was found with.
+//! One file of a folder. It is opened only when it is read, and read to the length that was found by the walk.
 
 use super::sample::Stamp;
 use super::walk::Noted;
@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A file that is opened when its turn has come.
+/// A file that is opened only when it is read.
 pub(super) struct Unopened {
     /// In the snapshot.
     pub(super) path: PathBuf,

@@ -1,4 +1,4 @@
-//! A reader that fills whatever buffer it is given, and knows what went through it.
+//! A reader that fills any buffer it is given, and records the size and hash of the data that it read.
 //!
 //! The chunker keeps its buffer at the size of the shortest read it ever got: over a pipe or a container's output that makes
 //! it twenty times slower. **Invariant:** a short read means the end.
@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 const BUFFER: usize = 256 * 1024;
 
-/// What went through a stream that ended well.
+/// Size and hash of a stream that ended well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Through {
     pub(super) bytes: u64,

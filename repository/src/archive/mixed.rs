@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What is read for one path of a snapshot.
+/// Content that is read for one path of a snapshot.
 #[derive(Debug, Clone)]
 pub(super) enum Root {
     Folder(PathBuf),
@@ -85,7 +85,7 @@ fn with<A, B>(entry: ReadSourceEntry<A>, into: fn(A) -> B) -> ReadSourceEntry<B>
     ReadSourceEntry { path: entry.path, node: entry.node, open: entry.open.map(into) }
 }
 
-/// What is opened when its turn has come.
+/// Source that is opened only when it is read.
 pub(super) enum Opening {
     File(Unopened),
     Object(UnopenedObject),

@@ -1,7 +1,7 @@
 //! The objects of a bucket, as files of a snapshot.
 //!
-//! What is known of one beside its content is asked for a few objects ahead. One that is not read again because it is the one of
-//! the last backup is told by its size, its time and its ETag.
+//! The metadata of an object is requested a few objects ahead. An object that is unchanged since the last backup is not
+//! read again: its size, its time and its ETag are the same.
 
 use super::sample::FileHash;
 use super::walk::Noted;
@@ -17,17 +17,17 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// So many objects are asked about together.
+/// Number of objects whose metadata is requested together.
 const AHEAD: usize = 64;
 /// Larger objects are in no sample: each of a sample is fetched once more.
 const MAX_SAMPLED: u64 = 64 << 20;
-/// How many more are picked than are wanted: some of them may change before they are hashed.
+/// Number of extra files picked for the sample: some may change before they are hashed.
 const SPARE: usize = 4;
 /// Folders are nobody's in a bucket: restored to a disk, they are as one would make them. As Go writes a mode.
 const FOLDER_MODE: u32 = 1 << 31 | 0o755;
 const FILE_MODE: u32 = 0o600;
 
-/// What a bucket has, as it was when the run began.
+/// Objects of a bucket, as listed when the run began.
 pub(super) struct Objects {
     bucket: Arc<Bucket>,
     root: PathBuf,
@@ -183,7 +183,8 @@ fn describe(described: &Described) -> io::Result<Metadata> {
     let Stamp { size, etag, modified: (seconds, nanoseconds) } = &described.found.stamp;
     let time = |nanoseconds: u32| Timestamp::new(*seconds, i32::try_from(nanoseconds).unwrap_or(0)).ok();
     let mtime = time(*nanoseconds);
-    // Of what tells a file from its successor, rustic_core compares the size and both times, and nothing else has room for an ETag.
+    // rustic_core compares only the size and two times to find a changed file, so the ETag has to be encoded in one of
+    // the times.
     let ctime = etag.as_ref().map_or(mtime, |etag| time(fraction(etag)));
     let mut meta = Metadata {
         mode: Some(FILE_MODE),
@@ -206,7 +207,7 @@ fn fraction(etag: &str) -> u32 {
     u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]]) % 1_000_000_000
 }
 
-/// An object that is opened when its turn has come.
+/// An object that is opened only when it is read.
 pub(super) struct UnopenedObject {
     bucket: Arc<Bucket>,
     /// Its path in the snapshot.

@@ -10,14 +10,15 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// How many more are noted than are wanted: some of them may change before they are hashed.
+/// Number of extra files noted for the sample: some may change before they are hashed.
 const SPARE: usize = 4;
 
-/// What one file of a backup hashes to.
+/// Hash of one file of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileHash {
     /// Its path in the snapshot.
     pub path: String,
+    /// Size of the file.
     pub bytes: u64,
     /// In hexadecimal.
     pub sha256: String,
@@ -38,7 +39,7 @@ struct Noted {
     stamp: Stamp,
 }
 
-/// What tells a file from the same file changed.
+/// Properties by which a changed file is recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) size: u64,

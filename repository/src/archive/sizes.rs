@@ -1,7 +1,7 @@
 //! The snapshot of streams, with their sizes in it.
 //!
-//! How long a stream is, is known at its end; rustic_core has written its description down before. Stock restic would call what
-//! it restores by such a description wrong.
+//! The length of a stream is known only at its end, after rustic_core has written its metadata. Without the right
+//! length, stock restic would report the restored file as wrong.
 
 use crate::backend::{FileId, FileKind};
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 impl Repository {
-    /// Writes the trees of a snapshot anew, with the sizes of its files, and then the snapshot.
+    /// Writes the trees of a snapshot again with the sizes of its files, then writes the snapshot.
     pub(super) fn write_with_sizes(
         &self,
         mut snapshot: SnapshotFile,

@@ -35,22 +35,25 @@ impl fmt::Debug for Stream {
     }
 }
 
-/// What went through one stream.
+/// Size and hash of one archived stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchivedStream {
+    /// Name of the stream, as in the request.
     pub name: String,
+    /// Bytes that were read from the stream, before compression.
     pub bytes: u64,
     /// In hexadecimal.
     pub sha256: String,
 }
 
-/// What came of archiving streams.
+/// Result of archiving streams.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchivedStreams {
+    /// Snapshot that holds the streams.
     pub snapshot: SnapshotId,
     /// In the order in which they were read, which is that of their names.
     pub streams: Vec<ArchivedStream>,
-    /// What the repository has grown by, packed.
+    /// Bytes that the repository has grown by, after compression.
     pub added: u64,
 }
 
@@ -66,7 +69,7 @@ type Results = Vec<(String, Arc<Mutex<Option<Through>>>)>;
 impl Repository {
     /// Archives streams into the `dumps` snapshot of a backup, one after the other, in the order of their names.
     ///
-    /// Where one fails, or the gate is shut meanwhile, there is an error and no snapshot.
+    /// Fails without writing a snapshot if a stream fails or the gate is closed meanwhile.
     pub fn archive_streams(&self, part: &Part, streams: Vec<Stream>, gate: &Arc<Gate>) -> Result<ArchivedStreams> {
         self.archive_as(Kind::Dumps, part, streams, gate)
     }

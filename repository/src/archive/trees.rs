@@ -22,21 +22,27 @@ use std::sync::{Arc, PoisonError};
 /// A folder on disk, or one file, and where it goes in the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tree {
+    /// Folder or file on this host.
     pub disk: PathBuf,
+    /// Absolute path in the snapshot.
     pub path: String,
 }
 
-/// What a bucket has below its address's prefix, and where it goes in the snapshot.
+/// Objects of a bucket below the prefix of its address, and their path in the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BucketTree {
+    /// Bucket to read, with its credentials.
     pub bucket: S3Address,
+    /// Absolute path in the snapshot.
     pub path: String,
 }
 
-/// What to archive, and how.
+/// Folders and buckets to archive, with the options of the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trees {
+    /// Folders and files to archive.
     pub trees: Vec<Tree>,
+    /// Buckets to archive.
     #[serde(default)]
     pub buckets: Vec<BucketTree>,
     /// Globs on paths in the snapshot: `/volumes/files/tmp/**`, `**/*.lock`. What one names is left out, with all below it.
@@ -45,31 +51,35 @@ pub struct Trees {
     /// The snapshot to compare with: files that have its size and times are not read again.
     #[serde(default)]
     pub parent: Option<SnapshotId>,
-    /// So many files are hashed, for later checks.
+    /// Number of files to hash for later checks; at most 10,000.
     #[serde(default)]
     pub sample: usize,
+    /// Seed for the choice of the sample.
     #[serde(default)]
     pub seed: u64,
 }
 
-/// How much is kept of one folder.
+/// Size of one archived folder.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TreeSize {
     /// Entries that are not folders. A file with several names counts for each, with all its bytes.
     pub files: u64,
+    /// Bytes of all entries, before compression.
     pub bytes: u64,
 }
 
-/// What came of archiving folders.
+/// Result of archiving folders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchivedTrees {
+    /// Snapshot that holds the folders.
     pub snapshot: SnapshotId,
     /// By their paths in the snapshot.
     pub by_tree: BTreeMap<String, TreeSize>,
     /// In all of them together: what is in the snapshot, and what a restore makes again.
     pub files: u64,
+    /// Bytes of all files, before compression.
     pub bytes: u64,
-    /// What the repository has grown by, packed.
+    /// Bytes that the repository has grown by, after compression.
     pub added: u64,
     /// Files that were there when the run began, and gone when they were to be read.
     pub vanished: u64,
@@ -79,6 +89,7 @@ pub struct ArchivedTrees {
     pub skipped: u64,
     /// Names of such files: the first hundred of each kind.
     pub notes: Vec<String>,
+    /// Hashes of the sample that was asked for.
     pub sample: Vec<FileHash>,
 }
 
@@ -102,7 +113,8 @@ fn relative(path: &str) -> &str {
 impl Repository {
     /// Archives folders into the `files` snapshot of a backup.
     ///
-    /// What cannot be read fails the run. What vanishes or changes under way is counted and named.
+    /// Fails if anything cannot be read. Files that vanish or change during the run are counted and named in the
+    /// result.
     pub fn archive_trees(&self, part: &Part, trees: &Trees, gate: &Arc<Gate>) -> Result<ArchivedTrees> {
         let roots = in_order(trees)?;
         let paths = roots.iter().map(|(path, _)| path.clone()).collect();

@@ -1,4 +1,4 @@
-//! Goes through folders, in order, and says what is there; whatever it cannot read shuts the gate.
+//! Walks folders in order and returns their entries. An entry that cannot be read closes the gate, which fails the run.
 
 use super::file::Unopened;
 use super::inside;
@@ -19,20 +19,20 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// So many names of each kind are told.
+/// Maximum number of names that are reported of each kind.
 const MAX_NOTES: u64 = 100;
 
 /// CAP_SETFCAP, as `capabilities(7)` numbers it.
 const SET_CAPABILITIES: u32 = 31;
 
-/// Whether this process may give files capabilities; one that cannot be looked at is taken for one that may.
+/// Returns whether this process may set file capabilities; also true if that cannot be found out.
 fn may_set_capabilities() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let held = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok());
     held.is_none_or(|held| held >> SET_CAPABILITIES & 1 == 1)
 }
 
-/// What was noticed on the way.
+/// Files that vanished or changed during the walk.
 pub(super) struct Noted {
     pub(super) gate: Arc<Gate>,
     pub(super) sample: Mutex<Sample>,
@@ -172,9 +172,9 @@ impl ReadSource for Walk {
 }
 
 pub(super) struct Steps {
-    /// What comes next is last: path in the snapshot, path on disk.
+    /// Entries still to visit, the next one last: path in the snapshot, path on disk.
     ahead: Vec<(PathBuf, PathBuf)>,
-    /// How many of `ahead`, from its beginning, were asked for by name.
+    /// Number of entries at the beginning of `ahead` that were requested by name.
     roots: usize,
     excludes: GlobSet,
     noted: Arc<Noted>,
@@ -198,7 +198,7 @@ impl Iterator for Steps {
             match self.step(&path, &disk) {
                 Ok(Some(entry)) => return Some(Ok(entry)),
                 Ok(None) => {}
-                // What somebody asked for by name must be there.
+                // A path that was requested by name must exist.
                 Err(error) if is_root => self.noted.gate.shut(&brief(&disk), &error.to_string()),
                 Err(error) => self.noted.failed(&disk, &error),
             }

@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Files that are being written are here, on the same file system as where they go. Stock restic looks past it.
+/// Folder for files that are being written, on the same file system as their destination. Stock restic ignores it.
 const UNFINISHED: &str = "tmp";
 
 /// A repository in a folder of this machine.
@@ -160,7 +160,7 @@ impl Backend for FolderBackend {
     }
 }
 
-/// Whether exactly this is there already; other bytes under that name are an error.
+/// Returns whether the file exists with exactly this content; other content under that name is an error.
 fn is_same(path: &Path, content: &[Bytes]) -> Result<bool, BackendError> {
     let mut file = match File::open(path) {
         Ok(file) => file,

@@ -1,4 +1,4 @@
-//! What goes through a place, counted and held to a rate.
+//! Counts the traffic of a backend and limits its rate.
 
 use super::{Backend, BackendError, FileId, FileKind};
 use crate::activity::ActivityCounter;
@@ -11,7 +11,7 @@ const BEAT: Duration = Duration::from_millis(500);
 /// Nothing is held back for longer: a clock ends somewhere.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
-/// What went through a place so far.
+/// Traffic of a backend so far.
 #[derive(Debug, Default)]
 pub struct Meter {
     read: AtomicU64,
@@ -21,19 +21,22 @@ pub struct Meter {
 }
 
 impl Meter {
+    /// Returns the bytes read from the backend.
     pub fn bytes_read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
 
+    /// Returns the bytes written to the backend.
     pub fn bytes_written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 
+    /// Returns the number of packs written to the backend.
     pub fn packs_written(&self) -> u64 {
         self.packs_written.load(Ordering::Relaxed)
     }
 
-    /// Beats whenever a call has come back, whatever it brought.
+    /// Returns the counter that grows whenever a call returns, whether it succeeded or not.
     pub fn activity(&self) -> &ActivityCounter {
         &self.activity
     }
@@ -47,6 +50,7 @@ pub struct Metered<P> {
 }
 
 impl<P: Backend> Metered<P> {
+    /// Wraps a backend so that its traffic is counted in `meter`.
     pub fn new(place: P, meter: Arc<Meter>) -> Self {
         Self { place, meter }
     }
@@ -92,7 +96,8 @@ impl<P: Backend> Backend for Metered<P> {
     }
 }
 
-/// Lets so many bytes through in a second, both ways together, and a second's worth at once.
+/// Limits the traffic of a backend to a number of bytes per second, both directions together, with a burst of one
+/// second.
 #[derive(Debug)]
 pub struct Limited<P> {
     place: P,
@@ -117,7 +122,7 @@ impl<P: Backend> Limited<P> {
         }
     }
 
-    /// Books bytes, and says until when whoever wants them through has to wait.
+    /// Reserves bytes and returns the time at which they may be sent.
     fn book(&self, bytes: u64, now: Instant) -> Instant {
         let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
         let from = free_at.map_or(now, |at| at.max(now));

@@ -23,28 +23,36 @@ const ATTEMPT: Duration = Duration::from_secs(60);
 const DEADLINE: Duration = Duration::from_secs(180);
 const RETRIES: usize = 5;
 const READ_AHEAD: u64 = 4 << 20;
-/// What is said of a store that answers a request for a range as if it were for all: some do, with the range's bytes.
+/// Error text for a server that answers a range request as if the whole file was requested; some do that and still send
+/// only the range.
 const NOT_A_RANGE: &str = "non-partial response";
 
-/// Which bucket, where, and how it is opened. Never shown whole by `Debug`.
+/// Address and credentials of a bucket. `Debug` hides the secret key.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct S3Address {
+    /// URL of the S3 server.
     pub endpoint: String,
+    /// Region of the bucket.
     pub region: String,
+    /// Name of the bucket.
     pub bucket: String,
     /// A folder of the bucket; empty for all of it.
     #[serde(default)]
     pub prefix: String,
+    /// Id of the access key.
     pub access_key: String,
+    /// Secret part of the access key.
     pub secret_key: String,
-    /// Whether the endpoint may be reached without TLS.
+    /// Security of the connection.
     #[serde(default)]
     pub transport: Transport,
 }
 
+/// Security of the connection to an S3 server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
+    /// Only HTTPS.
     #[default]
     Https,
     /// For a store on the same machine or a network of one's own.
@@ -113,8 +121,8 @@ impl S3Backend {
         Ok(content.slice(range.start as usize..range.end as usize))
     }
 
-    /// Whether there is such an object of another size. A name is the sum of what it names, so that nobody writes other bytes
-    /// of the same length by mistake; the config has no such name, and is compared.
+    /// Returns whether the object exists with another size. Its name is the hash of its content, so the same length
+    /// means the same content. The config has a fixed name, so its content is compared.
     fn is_occupied(&self, kind: FileKind, path: &Path, content: &[Bytes]) -> Result<Option<bool>, BackendError> {
         match self.wait(self.store.head(path)) {
             Err(BackendError::Missing) => Ok(None),

@@ -28,18 +28,22 @@ const PART: u64 = 8 << 20;
 /// An object has no more parts.
 const MAX_PARTS: u64 = 9_000;
 
-/// What becomes of objects that the backup does not have.
+/// Treatment of objects that are not in the backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Extra {
+    /// They stay.
     Keep,
+    /// They are removed after the restore has written its objects.
     Remove,
 }
 
-/// What was done to a bucket.
+/// Result of filling a bucket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filled {
+    /// Objects that were written.
     pub objects: u64,
+    /// Bytes that were written.
     pub bytes: u64,
     /// Objects that the backup does not have.
     pub removed: u64,

@@ -1,4 +1,4 @@
-//! What is in a bucket, held against what was noted of it.
+//! Compares the content of a bucket with the sample that was noted for it.
 
 use super::{Bucket, ListError};
 use crate::activity::ActivityCounter;
@@ -11,10 +11,12 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What was found in a bucket.
+/// Content of a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Looked {
+    /// Number of objects below the prefix.
     pub objects: u64,
+    /// Bytes of all those objects.
     pub bytes: u64,
     /// The first object of the sample that is not what was noted, in words.
     pub wrong: Option<String>,

@@ -7,7 +7,7 @@ use object_store::ClientOptions;
 use object_store::aws::AwsAuthorizer;
 use object_store::client::{HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector};
 
-/// Where buckets are unless somebody says otherwise: there, a body that says so is refused.
+/// Default region. A request to create a bucket there must not name the region in its body.
 const NOWHERE: &str = "us-east-1";
 
 impl Bucket {
@@ -49,7 +49,7 @@ impl Bucket {
         }
     }
 
-    /// What is in it; a bucket that is not there is made, and has nothing in it.
+    /// Returns the objects of the bucket. Creates the bucket if it does not exist.
     pub(super) fn list_or_make(&self) -> Result<Vec<super::ListedObject>> {
         match self.listed() {
             Err(super::ListError::Backend(BackendError::Missing)) => self.make().and_then(|()| self.list()),

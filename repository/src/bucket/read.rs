@@ -12,12 +12,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// So many objects are asked about at once.
+/// Number of objects whose metadata is requested at the same time.
 const AT_ONCE: usize = 16;
 /// A line that breaks in the middle of an object is tried again so often.
 const ATTEMPTS: u32 = 5;
 
-/// An object, and what else is known of it.
+/// An object with its metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Described {
     pub(crate) found: ListedObject,
@@ -25,7 +25,7 @@ pub(crate) struct Described {
 }
 
 impl Bucket {
-    /// Asks what is known of objects beside their content. Those that are gone are none any more.
+    /// Requests the metadata of objects. Objects that no longer exist are left out.
     pub(crate) fn describe(&self, found: &[ListedObject]) -> Vec<Result<Described, (PathBuf, BackendError)>> {
         let asking = stream::iter(found).map(async |found| {
             let described = self.described(found).await;
@@ -189,7 +189,7 @@ fn attributes(words: &BTreeMap<String, String>) -> Attributes {
     attributes
 }
 
-/// Puts what is known of an object into what is kept of its file.
+/// Stores the metadata of an object in the metadata of its file in the snapshot.
 pub(crate) fn note(described: &Described, meta: &mut Metadata) -> serde_json::Result<()> {
     if described.attributes.is_empty() {
         return Ok(());
@@ -201,7 +201,7 @@ pub(crate) fn note(described: &Described, meta: &mut Metadata) -> serde_json::Re
     Ok(())
 }
 
-/// What was kept of an object beside its content.
+/// Returns the metadata of an object that the snapshot holds.
 pub(super) fn noted(meta: &Metadata) -> Attributes {
     let kept = meta.extended_attributes.iter().find(|attribute| attribute.name == ATTRIBUTE);
     let words = kept.and_then(|attribute| serde_json::from_slice(attribute.value.as_deref()?).ok());

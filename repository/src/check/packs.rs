@@ -13,16 +13,16 @@ use fleet_core::grammar::{count, verb};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// Where blobs are said to be that cannot be read there.
+/// Locations from which a blob cannot be read, although an index names them.
 pub(super) type BadPlaces = HashSet<(FileId, Location)>;
 
-/// What was found in one pack.
+/// Result of reading one pack.
 #[derive(Default)]
 struct Looked {
     bytes: u64,
     bad: Vec<(FileId, Location)>,
     damage: Option<DamagedPack>,
-    /// It is what its name says, and some index does not know what is in it.
+    /// The pack's content matches its name, but an index describes it wrongly.
     is_misnamed: bool,
 }
 
@@ -39,7 +39,7 @@ impl Repository {
         for (_, id, location) in index.blobs() {
             blobs[location.pack as usize].push((id, location));
         }
-        // One of the places may have been made up: whoever reads, or prunes, would choose between them.
+        // One of the two locations may be forged, and readers and prune would have to choose between them.
         let doubted: HashSet<u32> = index.doubled().into_iter().map(|(_, location)| location.pack).collect();
         let known: BTreeSet<_> = index.packs().iter().copied().collect();
         report.packs = known.len() as u64;
@@ -65,7 +65,7 @@ impl Repository {
         Ok(bad)
     }
 
-    /// Reads a whole pack, and where it is not what is said of it, finds out which blobs suffer.
+    /// Reads a whole pack. If it differs from its description, finds out which blobs are affected.
     fn look_into(&self, pack: FileId, size: Option<u64>, blobs: &[(FileId, Location)]) -> Result<Looked> {
         let content = match size.map(|_| self.place().read(FileKind::Pack, &pack)) {
             None | Some(Err(BackendError::Missing)) => Err("it is gone".to_owned()),
@@ -101,7 +101,8 @@ impl Repository {
         blobs.iter().filter(|blob| !is_there(blob)).copied().collect()
     }
 
-    /// Which index says of packs what is not so: by pack, the blobs that it does not hold.
+    /// Finds the index files that describe packs wrongly; `misnamed` lists, for each pack, the blobs that it does not
+    /// hold.
     fn who_misnames(&self, misnamed: &BTreeMap<FileId, BTreeSet<FileId>>) -> Result<Vec<DamagedPack>> {
         let mut found = Vec::new();
         if misnamed.is_empty() {
@@ -137,7 +138,8 @@ fn is_chosen(pack: FileId, read: ReadData) -> bool {
     }
 }
 
-/// How large a pack with these blobs is: they, a sealed header that names them, and its length.
+/// Returns the size of a pack with these blobs: the blobs, the sealed header that lists them, and the length of that
+/// header.
 fn size_of_pack(blobs: &[(FileId, Location)]) -> u64 {
     let entry = |location: &Location| u64::from(location.length) + if location.unpacked == 0 { 37 } else { 41 };
     blobs.iter().map(|(_, location)| entry(location)).sum::<u64>() + u64::from(crate::crypt::OVERHEAD) + 4

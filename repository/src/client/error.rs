@@ -1,4 +1,4 @@
-//! Failure of a request, told apart by whose fault it is.
+//! Failure of a request to a repository, classified by cause.
 
 use crate::worker::{FailureKind, WorkerError};
 use fleet_core::names::RepositoryName;
@@ -7,13 +7,17 @@ use fleet_core::names::RepositoryName;
 #[derive(Debug, thiserror::Error)]
 #[error("the repository `{repository}`: could not {doing}")]
 pub struct RepositoryError {
+    /// Repository that was asked.
     pub repository: RepositoryName,
+    /// Request that failed, as a phrase after "could not".
     pub doing: String,
+    /// Cause of the failure.
     pub source: WorkerError,
 }
 
 impl RepositoryError {
-    /// Returns the kind of failure that the worker told; none where it could not be asked, or ended without an answer.
+    /// Returns the kind of failure that the worker reported; none if the worker could not be asked or ended without an
+    /// answer.
     pub fn kind(&self) -> Option<FailureKind> {
         self.source.kind()
     }

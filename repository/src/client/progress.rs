@@ -1,4 +1,4 @@
-//! Progress of a request, for whoever shows it.
+//! Receiver for the progress of a request.
 
 use crate::worker::Progress;
 use std::convert::Infallible;
@@ -11,10 +11,12 @@ use tokio::sync::watch;
 pub struct ProgressSink(Arc<dyn Fn(u64) + Send + Sync>);
 
 impl ProgressSink {
+    /// Makes a sink that calls `listener` with the number of bytes done.
     pub fn to(listener: impl Fn(u64) + Send + Sync + 'static) -> Self {
         Self(Arc::new(listener))
     }
 
+    /// Reports the number of bytes done so far.
     pub fn say(&self, bytes: u64) {
         (self.0)(bytes);
     }

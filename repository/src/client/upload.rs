@@ -22,6 +22,7 @@ impl fmt::Debug for StreamsUpload {
 }
 
 impl StreamsUpload {
+    /// Makes an upload over an open session.
     pub fn new(repository: RepositoryName, session: Box<dyn WorkerSession>) -> Self {
         Self { repository, session }
     }

@@ -12,6 +12,8 @@ pub const SUBCOMMAND: &str = "repository-worker";
 
 /// Starts workers, each for one request.
 pub trait RepositoryWorkers: fmt::Debug + Send + Sync {
+    /// Starts a worker, sends it the request, and returns the session to follow it. Fails if the worker cannot be
+    /// started.
     fn start(&self, request: Request, limits: Limits) -> BoxFuture<'_, Result<Box<dyn WorkerSession>, WorkerError>>;
 }
 
@@ -20,10 +22,10 @@ pub trait WorkerSession: Send {
     /// Returns how far it is: news come whenever anything has moved, and only then.
     fn progress(&self) -> watch::Receiver<Progress>;
 
-    /// Sends some of the stream whose turn it is.
+    /// Sends a piece of the current stream.
     fn send<'a>(&'a mut self, data: &'a [u8]) -> BoxFuture<'a, Result<(), WorkerError>>;
 
-    /// Says that the stream whose turn it was has ended well.
+    /// Reports that the current stream has ended well.
     fn end_stream(&mut self) -> BoxFuture<'_, Result<(), WorkerError>>;
 
     /// Returns the next of a stream that the worker sends, or its answer.

@@ -1,4 +1,4 @@
-//! Which blob is where in which pack.
+//! Maps each blob to its location in a pack.
 
 use crate::backend::FileId;
 use crate::damage::Unreadable;
@@ -37,7 +37,7 @@ pub(crate) struct IndexFile {
     pub(crate) packs_to_delete: Vec<IndexPack>,
 }
 
-/// Where one blob is.
+/// Location of one blob in a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Location {
     pub(crate) pack: u32,
@@ -51,7 +51,7 @@ pub(crate) struct Location {
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     packs: Vec<FileId>,
-    /// Where the blobs of each pack end, and its header begins.
+    /// For each pack, the offset at which its blobs end and its header begins.
     ends: Vec<u32>,
     /// In the order of kind and id; that takes half of what a map takes.
     blobs: Vec<(BlobKind, FileId, Location)>,
@@ -90,7 +90,7 @@ impl Index {
         &self.unreadable
     }
 
-    /// Every place of what is said to be in more than one.
+    /// Returns every location of the blobs that have more than one.
     pub(crate) fn doubled(&self) -> Vec<(FileId, Location)> {
         let same = self.blobs.chunk_by(|(kind, id, _), (other, another, _)| (kind, id) == (other, another));
         let mut doubled: Vec<_> = same.filter(|places| places.len() > 1).flatten().copied().collect();
@@ -109,7 +109,7 @@ impl Index {
         doubled.into_iter().map(|(_, id, location)| (id, location)).collect()
     }
 
-    /// All places where a blob is: one, as a rule.
+    /// Returns all locations of a blob; usually one.
     pub(crate) fn find(&self, kind: BlobKind, id: &FileId) -> impl Iterator<Item = Location> + '_ {
         let from = self.blobs.partition_point(|(k, i, _)| (*k, i) < (kind, id));
         let wanted = (kind, *id);
@@ -120,7 +120,7 @@ impl Index {
         self.packs.get(number as usize).copied().unwrap_or_default()
     }
 
-    /// Where the blobs of a pack end.
+    /// Returns the offset at which the blobs of a pack end.
     pub(crate) fn end(&self, number: u32) -> u32 {
         self.ends.get(number as usize).copied().unwrap_or(0)
     }

@@ -16,7 +16,8 @@ pub(crate) fn header_length(last: [u8; LENGTH]) -> Option<u32> {
     (OVERHEAD..=MAX_HEADER).contains(&length).then_some(length)
 }
 
-/// What a pack of `size` bytes holds, from its sealed header. Nothing where the header does not fit the pack.
+/// Parses the sealed header of a pack of `size` bytes into its list of blobs. Returns nothing if the header does not
+/// fit the pack.
 pub(crate) fn read_header(key: &Key, id: FileId, sealed: &[u8], size: u64) -> Option<IndexPack> {
     let header = key.open(sealed).ok()?;
     let (mut rest, mut offset, mut blobs) = (header.as_slice(), 0_u32, Vec::new());

@@ -1,4 +1,4 @@
-//! What somebody can do who has a repository's key and may add to it: a host that was broken into.
+//! Attacks by a compromised host, which has the repository's key and may add to it.
 
 use crate::archive::{Stream, Tree, Trees};
 use crate::backend::{Backend, FileId, FileKind, FolderBackend};

@@ -28,7 +28,7 @@ pub(super) enum MadeFile {
     File(u64),
     Folder,
     Other,
-    /// What is never made, whoever asks.
+    /// Never restored, whatever the options.
     Never,
     /// A damaged file was left out.
     Nothing(String),
@@ -99,8 +99,8 @@ impl Put<'_> {
         Ok(())
     }
 
-    /// Makes what is neither a file nor a folder. A socket is nobody's without its process, so none is made; nor is a device node: it
-    /// would hand a disk of this host to whoever reaches the folder.
+    /// Makes entries that are neither file nor folder. Sockets are skipped because they are useless without their
+    /// process. Device nodes are skipped because they would give access to this host's disks.
     pub(super) fn other(&self, path: &Path, node: &Node) -> Result<()> {
         let make = |kind| rustix::fs::mknodat(CWD, path, kind, Mode::from_raw_mode(0o600), 0).map_err(io::Error::from);
         let made = match &node.node_type {
@@ -218,8 +218,8 @@ fn set_attribute(path: &Path, name: &str, value: &[u8]) -> Result<Set> {
     }
 }
 
-/// Where a host's own security puts a file says nothing of what is in it, and another host has its own. What an object had
-/// beside its bytes is nothing that its file needs. What only a mightier process may set must not keep the data from coming back.
+/// Returns whether an attribute may be left out. Security labels belong to one host, object metadata is not needed by a
+/// file, and attributes that need more privileges than this process has must not block a restore.
 fn is_label(name: &str) -> bool {
     name.starts_with("security.") || name.starts_with("trusted.") || name == ATTRIBUTE
 }

@@ -17,29 +17,29 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// So many frames wait to be taken: a slow taker holds the worker back.
+/// Maximum number of unread frames: a slow reader slows the worker down.
 const WAITING: usize = 8;
-/// So much of what a worker says on its standard error is kept for the report.
+/// Maximum number of bytes of the worker's standard error that are kept for the report.
 const MAX_STDERR: usize = 8 * 1024;
-/// What of the environment a worker gets: where certificates are, and nothing else of it.
+/// Environment variables that a worker inherits: the locations of certificates, and nothing else.
 const PASSED_ON: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// How its memory is handed out: few arenas, since each keeps what it once took; and what packs one small chunk after the other is
-/// not given back to the system in between, which took two thirds of all time.
+/// Settings of the worker's allocator. It has few arenas, because each keeps the memory it once took. Memory freed
+/// between small chunks is not returned to the system, because that took two thirds of the run time.
 const ALLOCATION: [(&str, &str); 3] =
     [("MALLOC_ARENA_MAX", "4"), ("MALLOC_MMAP_THRESHOLD_", "8388608"), ("MALLOC_TRIM_THRESHOLD_", "33554432")];
 
-/// How much a worker may take.
+/// Limits on the resources of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of memory that it may ask for; beyond it is ended.
     pub memory: u64,
-    /// So long nothing may move before it is given up: no byte, no call of the place, no processor.
+    /// Maximum time without progress: no byte transferred, no call to the storage finished, no processor time used.
     pub idle: Duration,
 }
 
 impl Default for Limits {
-    /// Longer than any single call of a place may take: then the place says itself what is wrong.
+    /// Longer than any single call to the storage may take, so that the storage's own error is reported first.
     fn default() -> Self {
         Self { memory: 1 << 30, idle: Duration::from_secs(240) }
     }
@@ -58,11 +58,11 @@ pub struct Worker {
     tasks: JoinSet<()>,
 }
 
-/// What goes to a worker.
+/// Pipe to a worker.
 #[derive(Debug)]
 struct Input {
     stdin: ChildStdin,
-    /// Whether the last frame went out to its end: nothing may follow one that was cut off.
+    /// True if the last frame was written completely. Nothing may follow a partial frame.
     is_whole: bool,
 }
 
@@ -112,12 +112,12 @@ impl Worker {
         Self::start(program, args, limits, request).await?.answer().await
     }
 
-    /// How far it is: news come whenever anything has moved, and only then.
+    /// Returns the progress of the request; it changes only when something has moved.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.clone()
     }
 
-    /// Sends some of the stream whose turn it is. Waits where the repository is slower than the source.
+    /// Sends a piece of the current stream. Waits if the repository is slower than the source.
     pub async fn send(&mut self, data: &[u8]) -> Result<(), WorkerError> {
         // A frame each: one that goes on would be put together again over there.
         for piece in data.chunks(frame::MAX_FRAME) {
@@ -126,12 +126,12 @@ impl Worker {
         Ok(())
     }
 
-    /// Says that the stream whose turn it was has ended well. Without this it has failed.
+    /// Reports that the current stream has ended well. A stream that is not ended counts as failed.
     pub async fn end_stream(&mut self) -> Result<(), WorkerError> {
         self.say(FrameKind::End, &[]).await
     }
 
-    /// Says that the stream whose turn it was has failed, and with it the request: its answer will be that failure.
+    /// Reports that the current stream has failed. This fails the request, with `reason` in its answer.
     pub async fn fail_stream(&mut self, reason: &str) -> Result<(), WorkerError> {
         let short: String = reason.chars().take(4096).collect();
         self.say(FrameKind::Fail, short.as_bytes()).await
@@ -240,7 +240,7 @@ pub async fn while_it_moves<T>(
     }
 }
 
-/// Lets the worker know that somebody is there, whatever else there is to be said.
+/// Sends keep-alive frames, so that the worker knows that its caller is there.
 async fn keep_in_touch(input: Arc<Mutex<Input>>, every: Duration) {
     let Some((head, _)) = frame::cut(FrameKind::Progress, &[]).next() else { return };
     loop {
@@ -253,10 +253,12 @@ async fn keep_in_touch(input: Arc<Mutex<Input>>, every: Duration) {
     }
 }
 
-/// What comes from a worker.
+/// Message from a worker.
 #[derive(Debug)]
 pub enum Next {
+    /// A piece of the requested stream.
     Data(Vec<u8>),
+    /// The answer, always last.
     Answer(Box<Answer>),
 }
 

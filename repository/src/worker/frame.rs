@@ -1,4 +1,4 @@
-//! What goes between a caller and its worker: a byte that says what, four for the length, and that many bytes.
+//! Frames between a caller and its worker: one byte for the kind, four for the length, then that many bytes.
 
 use std::io::{self, Read, Write};
 
@@ -35,7 +35,7 @@ pub(super) struct Assembly {
 }
 
 impl Assembly {
-    /// What a head says follows: what it is, whether it goes on, and how long it is.
+    /// Parses the head of a frame into its kind, whether more frames follow for the same message, and its length.
     pub(super) fn head(head: [u8; HEAD]) -> io::Result<(FrameKind, bool, usize)> {
         let kind = match head[0] & !GOES_ON {
             1 => FrameKind::Request,

@@ -1,4 +1,4 @@
-//! What a worker is asked, and what it answers.
+//! Requests to a worker and its answers.
 
 use crate::archive::{ArchivedStreams, ArchivedTrees, Trees};
 use crate::backend::S3Address;
@@ -18,13 +18,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a repository is.
+/// Storage of a repository.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BackendSpec {
+    /// A folder on this host.
     Folder {
+        /// Absolute path of the folder.
         path: PathBuf,
     },
+    /// A bucket on an S3 server.
     S3(S3Address),
     /// Kept by the coordinator. What it takes to get there is between the caller and its own hook: see [`super::Places`].
     Coordinator(serde_json::Value),
@@ -43,10 +46,13 @@ impl fmt::Debug for BackendSpec {
 /// One request: where, with what, what, and within which limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
+    /// Storage of the repository.
     pub place: BackendSpec,
+    /// Secrets that open the repository.
     pub secrets: Secrets,
+    /// Action to perform.
     pub work: Work,
-    /// Bytes in a second to and from the place, both ways together.
+    /// Maximum bytes per second to and from the storage, both directions together.
     #[serde(default)]
     pub rate: Option<u64>,
 }
@@ -54,84 +60,129 @@ pub struct Request {
 /// A stream that will come. Streams come in the order in which they are named, and that is the order of their paths.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamSpec {
+    /// Path of the stream in the snapshot.
     pub name: String,
+    /// Expected number of bytes, if known; it decides the chunk size.
     pub expected: Option<u64>,
 }
 
-/// What is to be done.
+/// Action that a worker performs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
+    /// Creates the repository.
     Create,
     /// The streams follow as data, each ended or failed. What a crash has left is made known first, here as with folders.
     ArchiveStreams {
+        /// Identity of the snapshot.
         part: Part,
+        /// Streams that will be sent, in this order.
         streams: Vec<StreamSpec>,
     },
+    /// Archives folders and buckets.
     ArchiveTrees {
+        /// Identity of the snapshot.
         part: Part,
+        /// Folders and buckets to archive.
         trees: Trees,
     },
+    /// Writes the manifest, which makes the backup exist.
     WriteSet {
+        /// Identity of the snapshot.
         part: Part,
+        /// Content of `manifest.json`.
         #[serde(with = "hexadecimal")]
         manifest: Vec<u8>,
     },
+    /// Writes the result of a drill.
     WriteProof {
+        /// Identity of the snapshot.
         part: Part,
+        /// Content of `proof.json`.
         #[serde(with = "hexadecimal")]
         proof: Vec<u8>,
     },
+    /// Lists all backups.
     Sets,
-    /// One backup alone; its manifest is read up to so many bytes.
+    /// Reads one backup. Its manifest is read if it has at most `most` bytes.
     Set {
+        /// Backup to read.
         backup: BackupId,
+        /// Maximum bytes of the manifest.
         most: u64,
     },
+    /// Lists the results of all drills.
     Proofs,
+    /// Lists parts whose backup does not exist.
     Unfinished,
+    /// Finds the newest snapshot of a kind.
     Latest {
+        /// Kind of the snapshot.
         kind: Kind,
     },
     /// The stream comes as data, before the answer.
     ReadStream {
+        /// Snapshot to read.
         snapshot: SnapshotId,
+        /// Path of the stream in the snapshot.
         #[serde(with = "hexadecimal")]
         path: Vec<u8>,
     },
+    /// Lists a folder of a snapshot.
     List {
+        /// Snapshot to read.
         snapshot: SnapshotId,
+        /// Folder in the snapshot; empty for its root.
         #[serde(with = "hexadecimal")]
         path: Vec<u8>,
     },
+    /// Restores a folder to this host's disk.
     RestoreTree {
+        /// Snapshot to read.
         snapshot: SnapshotId,
+        /// Path in the snapshot.
         path: String,
+        /// Destination on disk.
         to: PathBuf,
+        /// Options of the restore.
         options: RestoreOptions,
     },
-    /// Puts what a snapshot of files has below a path into a bucket of somebody's.
+    /// Restores a path of a snapshot into a bucket with an app's data.
     FillBucket {
+        /// Snapshot to read.
         snapshot: SnapshotId,
+        /// Path in the snapshot.
         path: String,
+        /// Bucket to fill, with its credentials.
         to: S3Address,
+        /// Treatment of objects that are not in the backup.
         extra: Extra,
     },
     /// Counts what is in a bucket, and hashes a sample.
     LookAtBucket {
+        /// Bucket to inspect, with its credentials.
         bucket: S3Address,
+        /// SHA-256 by path below the prefix, in hexadecimal.
         sample: BTreeMap<String, String>,
     },
+    /// Checks the repository.
     Check {
+        /// Amount of data to read.
         read: ReadData,
     },
+    /// Removes backups. Their data stays until the next prune.
     Forget {
+        /// Backups to remove.
         backups: BTreeSet<BackupId>,
     },
+    /// Removes data that no backup uses.
     Prune {
+        /// Way of the removal.
         how: Prune,
     },
+    /// Adds packs to the index that a crash has left out.
     Resume,
+    /// Measures the repository.
     Stats,
 }
 
@@ -163,66 +214,101 @@ impl Work {
     }
 }
 
-/// What was done.
+/// Result of a request, one variant for each kind of work.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
+    /// The repository exists now.
     Created,
+    /// Result of archiving streams.
     Streams(ArchivedStreams),
+    /// Result of archiving folders.
     Trees(ArchivedTrees),
+    /// The manifest was written.
     Set {
+        /// Snapshot that holds the manifest.
         snapshot: SnapshotId,
     },
+    /// The result of a drill was written.
     Proof {
+        /// Snapshot that holds the result.
         snapshot: SnapshotId,
     },
+    /// All backups.
     Sets(Sets),
+    /// Results of all drills.
     Proofs(Proofs),
+    /// Parts whose backup does not exist.
     Unfinished(Vec<PartRecord>),
+    /// Newest snapshot of the kind, if there is one.
     Latest(Option<PartRecord>),
     /// A stream was sent whole.
     Sent {
+        /// Bytes that were sent.
         bytes: u64,
+        /// SHA-256 of those bytes, in hexadecimal.
         sha256: String,
     },
+    /// Entries of the folder.
     Entries(Vec<Entry>),
+    /// Result of a restore.
     Restored(Restored),
+    /// Result of filling a bucket.
     Filled(Filled),
+    /// Content of the bucket.
     Looked(Looked),
+    /// Result of the check.
     Checked(CheckReport),
+    /// Result of removing backups.
     Forgotten(Forgotten),
+    /// Unneeded data was removed or marked.
     Pruned {
+        /// Bytes that were freed or marked.
         bytes: u64,
     },
+    /// Result of adding packs to the index.
     Resumed(Resumed),
+    /// Size of the repository.
     Stats(Stats),
 }
 
-/// How far it is.
+/// Progress of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Taken from the streams that came.
     pub source_bytes: u64,
+    /// Bytes read from the storage.
     pub place_read: u64,
+    /// Bytes written to the storage.
     pub place_written: u64,
-    /// Grows whenever anything moves: while it stands still, nothing does.
+    /// Counter that grows with every sign of progress. A constant value means that the request is stalled.
     #[serde(default)]
     pub moves: u64,
 }
 
-/// Which kind of thing went wrong: what somebody can do about it differs.
+/// Kind of failure, distinguished by the action that helps against it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
+    /// The storage failed or cannot be reached.
     Backend,
+    /// No repository exists at the storage.
     NoRepository,
+    /// A repository with other keys exists at the storage.
     Occupied,
+    /// The key does not open the repository.
     WrongKey,
+    /// A source of the data to back up failed.
     Source,
+    /// Stored data is damaged.
     Damaged,
+    /// The requested backup or path does not exist.
     Missing,
+    /// The request would put data at risk or breaks a limit.
     Refused,
+    /// This host's disk failed or is full.
     Disk,
+    /// rustic_core failed for another reason.
     Rustic,
     /// A bug of this program or of a library: it was caught.
     Panic,
@@ -267,10 +353,12 @@ impl FailureKind {
     }
 }
 
-/// Why it was not done.
+/// Reason why a request was not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
+    /// Kind of the failure.
     pub kind: FailureKind,
+    /// Error with its causes, in one line for people.
     pub text: String,
 }
 

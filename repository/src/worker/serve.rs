@@ -1,4 +1,4 @@
-//! The worker's own side: one request in, one answer out, and an end whatever happens.
+//! Main loop of a worker: one request, one answer, then exit. The process exits in every case.
 
 use super::frame::{self, Frame, FrameKind};
 use super::request::{Answer, BackendSpec, Failure, FailureKind, Progress, Request, Work};
@@ -20,18 +20,18 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So many frames wait between the caller and the repository: a slow place holds the caller back.
+/// Maximum number of frames waiting between the caller and the repository: a slow backend slows the caller down.
 const WAITING: usize = 8;
 /// More processors than this only take memory.
 const MAX_PROCESSORS: usize = 4;
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
-/// A worker that has used less of a processor since it last told its progress waits for something: threads that wait for each
-/// other ask now and then, and use a little.
+/// Processor time since the last progress report below which the worker counts as waiting. Threads that wait for each
+/// other poll now and then, which uses a little.
 const BUSY: Duration = Duration::from_millis(100);
 
-/// Opens places that this crate does not know.
+/// Opens backends that this crate does not know.
 pub trait Places: Send + Sync {
-    /// What a [`BackendSpec::Coordinator`] stands for. Where a call of it takes long, `activity` is to beat while it moves.
+    /// Opens the backend for a [`BackendSpec::Coordinator`]. `activity` must grow while a long call makes progress.
     fn coordinator(
         &self,
         spec: &serde_json::Value,
@@ -49,14 +49,14 @@ impl Places for NoCoordinator {
     }
 }
 
-/// What the caller says before its request: within which limits.
+/// Limits that the caller sends before its request.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Bounds {
     pub(super) memory: u64,
     pub(super) idle_seconds: u64,
 }
 
-/// How it ended, from whichever thread saw it first.
+/// Result of the request, from the first thread that knows it.
 enum Ending {
     Done(Box<Result<Answer, Failure>>),
     CallerGone,
@@ -84,7 +84,7 @@ impl Output {
         self.send(kind, &serde_json::to_vec(message).map_err(io::Error::other)?)
     }
 
-    /// Whether nobody takes what is said. A caller that is heard of is only slow.
+    /// Returns whether the caller has stopped reading. A caller that still sends keep-alive frames is only slow.
     fn is_stuck(&self, idle: Duration) -> bool {
         let since = Duration::from_millis(self.writing_since.load(Ordering::Relaxed));
         !since.is_zero() && self.began.elapsed().saturating_sub(since) > idle
@@ -126,7 +126,7 @@ pub fn main(places: impl Places + 'static) -> ExitCode {
     }
 }
 
-/// The first panic, in whatever thread, is the end: nothing is trusted that goes on after it.
+/// Ends the request at the first panic of any thread, because the state after it cannot be trusted.
 fn tell_panics(endings: &Sender<Ending>) {
     let endings = Mutex::new(endings.clone());
     std::panic::set_hook(Box::new(move |panic| {
@@ -280,7 +280,7 @@ fn check_order(streams: &[super::StreamSpec]) -> crate::Result<()> {
     if is_in_order { Ok(()) } else { Err(crate::Error::refused("the streams are not in the order of their paths")) }
 }
 
-/// Tells it again and again: whoever waits sees by it whether anything moves. What only computes, moves.
+/// Reports progress periodically, so that the caller can detect a stall. Used processor time counts as progress.
 fn tell_progress(output: &Output, meter: &Meter, taken: &AtomicU64) {
     let mut computed = processor_time();
     loop {
@@ -301,7 +301,7 @@ fn tell_progress(output: &Output, meter: &Meter, taken: &AtomicU64) {
     }
 }
 
-/// How long all threads of this process together have computed.
+/// Returns the processor time of all threads of this process.
 fn processor_time() -> Duration {
     let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::try_from(spent).unwrap_or_default()

@@ -24,14 +24,15 @@ impl Caller {
         self.heard.store(now, Ordering::Relaxed);
     }
 
-    /// Whether it was not heard of for so long. Its data may take longer: it says meanwhile that it is there.
+    /// Returns whether nothing was received for `idle`. Data may take longer, because keep-alive frames arrive
+    /// meanwhile.
     pub(super) fn is_silent(&self, idle: Duration) -> bool {
         let heard = Duration::from_millis(self.heard.load(Ordering::Relaxed));
         self.began.elapsed().saturating_sub(heard) >= idle
     }
 }
 
-/// What all streams of a request share. Only one of them is read at a time.
+/// State shared by all streams of a request. Only one of them is read at a time.
 pub(super) struct Incoming {
     pub(super) frames: Mutex<Receiver<Frame>>,
     pub(super) idle: Duration,
@@ -39,7 +40,7 @@ pub(super) struct Incoming {
     pub(super) taken: AtomicU64,
 }
 
-/// One stream: what comes until it is said to have ended.
+/// One stream: the data up to its end frame.
 pub(super) struct Streamed {
     incoming: Arc<Incoming>,
     piece: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What the tests of a repository share: stock restic, a repository in a folder, and content that is made up.
+//! Shared parts of the repository tests: stock restic, a repository in a folder, and generated content.
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
@@ -39,12 +39,12 @@ impl Home {
         Repository::open(self.place(), &self.secrets).expect("opened")
     }
 
-    /// What stock restic says; it must be installed: tests/run.sh does that.
+    /// Runs stock restic and returns its output. tests/run.sh installs it.
     pub fn restic(&self, args: &[&str]) -> Output {
         restic(&self.path().display().to_string(), &self.secrets, args)
     }
 
-    /// What stock restic says, and it must be content.
+    /// Runs stock restic, asserts that it succeeds, and returns its output.
     #[track_caller]
     pub fn restic_is_content(&self, args: &[&str]) -> String {
         let output = self.restic(args);

@@ -57,7 +57,7 @@ impl S3 {
         Self { server, port: port.expect("rclone listens"), folder }
     }
 
-    /// Where the bucket's files are.
+    /// Returns the folder with the bucket's files.
     pub fn bucket(&self) -> PathBuf {
         self.folder.path().join("backups")
     }
@@ -82,14 +82,14 @@ pub fn address(port: u16) -> S3Address {
     }
 }
 
-/// What the line does to a connection.
+/// Behaviour of the connection to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(dead_code, reason = "each test binary uses some of them")]
 pub enum Line {
     Whole,
     /// Closes it before anything went through.
     Refuses,
-    /// Answers whatever is asked with an error of its own.
+    /// Answers every request with an error of its own.
     Fails,
     /// Answers a request with what is no answer.
     Babbles,
@@ -97,7 +97,7 @@ pub enum Line {
     ClosesAtTheSecond,
     /// Takes what comes, and never answers.
     Silent,
-    /// Breaks it after so many bytes of a request.
+    /// Closes the connection after this number of bytes of a request.
     BreaksAfter(u64),
 }
 

@@ -1,10 +1,10 @@
-//! A folder with somebody at its door, who sees each call before it goes on, and may refuse it.
+//! A folder backend with a callback that sees each call first and may refuse it.
 
 use bytes::Bytes;
 use fleet_repository::backend::FolderBackend;
 use fleet_repository::{Backend, BackendError, FileId, FileKind};
 
-/// What a place is asked for.
+/// Call to the backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call<'a> {
     List,
@@ -16,7 +16,7 @@ pub enum Call<'a> {
 
 pub struct Watched<F> {
     pub place: FolderBackend,
-    /// How much it wants to be read at once.
+    /// Number of bytes that the backend wants to be read at once.
     pub ahead: u64,
     pub see: F,
 }

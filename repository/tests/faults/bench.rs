@@ -22,7 +22,7 @@ pub enum Fault {
     None,
     /// The worker is killed with -9, somewhere.
     Killed,
-    /// A stream stops, and whoever sent it is gone.
+    /// A stream stops because its sender is gone.
     Truncated,
     ToldAsFailed,
     NoMemory,
@@ -65,7 +65,7 @@ impl Dice {
     }
 }
 
-/// What a backup must give back.
+/// Content that a backup must give back.
 #[derive(Clone)]
 pub struct Content {
     streams: Vec<(String, Vec<u8>)>,
@@ -136,7 +136,7 @@ impl Bench {
         true
     }
 
-    /// What is there to back up this time: half of it as before.
+    /// Changes the data to back up and returns it; about half stays as before.
     fn change(&mut self, run: u64, dice: &mut Dice) -> Content {
         for _ in 0..3 {
             let file = format!("deep/{}/file {}", dice.below(3), dice.below(4));

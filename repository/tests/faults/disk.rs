@@ -18,7 +18,7 @@ impl Disk {
         self.0.path()
     }
 
-    /// Leaves about so many bytes free until what it gives back is dropped.
+    /// Fills the disk up to about `free` bytes until the returned value is dropped.
     pub fn fill(&self, free: u64) -> Ballast {
         let found = rustix::fs::statvfs(self.path()).expect("it is there");
         let taken = (found.f_bavail * found.f_frsize).saturating_sub(free);
