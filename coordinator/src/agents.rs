@@ -1,7 +1,7 @@
 //! The agents' service: what hosts are asked, what they say, and whether they are there.
 //!
-//! **Invariant:** a host's name comes from its certificate. **Invariant:** whatever one host does or fails to do, it can
-//! only end its own connection.
+//! **Invariant:** a host's name comes from its certificate. **Invariant:** a host can end only its own connection,
+//! whatever it does or fails to do.
 
 mod answers;
 mod budget;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::io::{self, BufRead, Write};
 
-/// So many records are written together.
+/// Number of records that are written in one batch.
 const GROUP: usize = 1000;
 
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +63,7 @@ pub async fn import(home: &Home, from: impl BufRead) -> Result<(), CarryError> {
     read_records(home.store.as_ref(), from).await
 }
 
-/// Reads records into a store. What `init` was told is written last, so that a store that has it is complete.
+/// Reads records into a store. The settings from `init` are written last, so a store that has them is complete.
 pub async fn read_records(store: &dyn Store, from: impl BufRead) -> Result<(), CarryError> {
     let (mut batch, mut last, mut waiting) = (Batch::new(), Batch::new(), 0);
     for (number, line) in from.lines().enumerate() {

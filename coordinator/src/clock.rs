@@ -8,7 +8,7 @@ pub fn now() -> Time {
     Time(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// How long it is until a moment.
+/// Returns the time left until a moment.
 pub fn until(moment: Time) -> Duration {
     moment.since(now())
 }

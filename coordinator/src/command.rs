@@ -50,7 +50,7 @@ pub struct Command {
 enum Action {
     /// Makes a new coordinator and prints the join token of its first administrator.
     Init(Init),
-    /// Serves until it is told to stop.
+    /// Serves until it is stopped.
     Serve(Serve),
     /// Prints a new join token for an operator; the coordinator must be stopped.
     Token(Token),
@@ -72,7 +72,7 @@ enum Action {
 
 #[derive(Debug, Args)]
 struct Directory {
-    /// Where the coordinator keeps its keys and its store.
+    /// Directory of the coordinator's keys and store.
     #[arg(long, value_name = "DIR", env = "FLEET_DATA_DIR")]
     data_dir: PathBuf,
 }
@@ -81,24 +81,25 @@ struct Directory {
 struct Init {
     #[command(flatten)]
     directory: Directory,
-    /// How agents and operators reach the port; may be given several times, the first is in join tokens.
+    /// Address at which agents and operators reach the port. Can be given several times; join tokens carry the first.
     #[arg(long, value_name = "HOST:PORT", required = true)]
     address: Vec<String>,
-    /// Where to listen, if not on the address's port of all interfaces.
+    /// Address to listen on; by default, the port of the address on all interfaces.
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
-    /// How long certificates of hosts and operators live; they are renewed at about two thirds of it.
+    /// Lifetime of the certificates of hosts and operators; they are renewed after about two thirds of it.
     #[arg(long, value_name = "PERIOD", default_value = DAY)]
     certificate_life: Period,
     #[command(flatten)]
     own: Own,
 }
 
-/// Where the coordinator backs itself up.
+/// Settings of the coordinator's own backups.
 #[derive(Debug, Args)]
 struct Own {
-    /// Where the coordinator backs itself up every day: a folder, better on another disk, or s3:https://HOST/BUCKET/PREFIX with
-    /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without, a folder of its directory.
+    /// Repository of the coordinator's own daily backups: a folder, preferably on another disk, or
+    /// s3:https://HOST/BUCKET/PREFIX with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; by default, a folder in its
+    /// directory.
     #[arg(long, value_name = "PLACE")]
     backup_to: Option<String>,
     /// Seals what restores those backups to this age key; without, it is a file that only its owner may read.
@@ -116,13 +117,13 @@ struct Backup {
 
 #[derive(Debug, Args)]
 struct Restore {
-    /// Where the coordinator is to be; there is nothing yet.
+    /// New directory of the coordinator; it must not exist or be empty.
     #[arg(long, value_name = "DIR", env = "FLEET_DATA_DIR")]
     data_dir: PathBuf,
-    /// The file that `init` told you to keep elsewhere.
+    /// Recovery file that `init` wrote, to be kept elsewhere.
     #[arg(long, value_name = "FILE")]
     recovery: PathBuf,
-    /// Where the backups are by now, if not where the file says; written as for --backup-to.
+    /// Present location of the backups, if not the one in the file; same format as --backup-to.
     #[arg(long, value_name = "PLACE")]
     from: Option<String>,
 }
@@ -131,13 +132,13 @@ struct Restore {
 struct Serve {
     #[command(flatten)]
     directory: Directory,
-    /// Where to listen, if not where `init` said.
+    /// Address to listen on; by default, the one given to `init`.
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
-    /// Where Prometheus may read /metrics, without any check of who asks; nowhere, if nothing is said.
+    /// Address at which Prometheus can read /metrics without authentication; not served by default.
     #[arg(long, value_name = "ADDR:PORT")]
     metrics: Option<SocketAddr>,
-    /// How long new certificates live, if not as long as `init` said.
+    /// Lifetime of new certificates; by default, the one given to `init`.
     #[arg(long, value_name = "PERIOD")]
     certificate_life: Option<Period>,
 }
@@ -146,7 +147,7 @@ struct Serve {
 struct Token {
     #[command(flatten)]
     directory: Directory,
-    /// Who it is for.
+    /// Name of the operator.
     #[arg(long, default_value = "admin")]
     name: String,
     /// viewer, operator or administrator.
@@ -199,7 +200,7 @@ async fn run_init(init: Init) -> Result<(), ActionError> {
         created: clock::now(),
     };
     let folder = &init.directory.data_dir;
-    // What is wrong with it is said before anything is made.
+    // Errors in the settings are reported before anything is created.
     let place = own_place(folder, &init.own)?;
     let (home, token) = Home::init(folder, settings).await?;
     let told = match set_up_own(folder, place, &init.own).await {
@@ -218,7 +219,7 @@ async fn run_init(init: Init) -> Result<(), ActionError> {
     answer(&format!("{token}\n"))
 }
 
-/// Where the coordinator backs itself up.
+/// Returns the repository of the coordinator's own backups.
 fn own_place(folder: &Path, own: &Own) -> Result<BackendSpec, ActionError> {
     let folder = std::path::absolute(folder).map_err(ActionError::Start)?;
     Ok(match &own.backup_to {
@@ -239,7 +240,7 @@ async fn set_up_own(folder: &Path, place: BackendSpec, own: &Own) -> Result<Stri
     ))
 }
 
-/// Takes a backup of a coordinator that is stopped; one from before it could is told where first.
+/// Takes a backup of a stopped coordinator. A coordinator that has no backup settings yet is given them first.
 async fn run_backup(backup: Backup) -> Result<(), ActionError> {
     let folder = &backup.directory.data_dir;
     let home = Home::open(folder)?;

@@ -53,7 +53,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// What is known of the fleet, shared by all who read it.
+/// Facts of the fleet, shared by all readers.
 #[derive(Debug)]
 pub struct Facts {
     snapshot: RwLock<StateSnapshot>,
@@ -103,6 +103,7 @@ impl Facts {
         self.works.wait().await;
     }
 
+    /// Returns the store that holds the facts.
     pub fn store(&self) -> &dyn Store {
         self.store.as_ref()
     }
@@ -123,7 +124,7 @@ impl Facts {
         self.generation.subscribe()
     }
 
-    /// Lets the turn look at the facts again. It carries no data, and many wakes are one.
+    /// Wakes the reconcile loop. A wake carries no data, and several wakes are merged into one.
     pub fn wake(&self) {
         self.wake.notify_one();
     }
@@ -145,8 +146,8 @@ impl Facts {
         result
     }
 
-    /// Everything that is kept, as it was at one moment. Blocks until what was begun is on the disk, and whoever wants to change
-    /// something waits meanwhile: not for a thread that serves anybody.
+    /// Returns all stored records as of one moment. Blocks until pending commits are on disk, and blocks writers
+    /// meanwhile, so it must not run on a thread that serves calls.
     pub fn at_one_moment(&self) -> Result<Vec<Entry>, StoreError> {
         let snapshot = self.read();
         let begun = self.store.commit(Batch::new());

@@ -1,4 +1,4 @@
-//! The coordinator's directory: its CA, the key of its secrets, its store, and what `init` was told.
+//! The coordinator's directory: its CA, the key for its secrets, its store, and the settings from `init`.
 //!
 //! **Invariant:** the settings are written last, so a directory with settings is complete.
 
@@ -19,23 +19,27 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the token of an administrator is good.
+/// Lifetime of the first administrator's token.
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 const STORE: &str = "store";
 /// There while a coordinator is being brought back: what is there is not one yet.
 const UNFINISHED: &str = "restore-unfinished";
 
-/// What `init` was told, and `serve` goes by.
+/// Settings from `init` that `serve` uses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// `HOST:PORT` under which agents and operators reach the port; the first one is in join tokens.
     pub addresses: Vec<String>,
+    /// Address to listen on.
     pub listen: SocketAddr,
+    /// Lifetime of new certificates in seconds.
     pub certificate_seconds: u64,
+    /// Time at which the directory was created.
     pub created: Time,
 }
 
 impl Settings {
+    /// Returns the lifetime of new certificates.
     pub fn certificate_life(&self) -> Duration {
         Duration::from_secs(self.certificate_seconds)
     }
@@ -51,32 +55,58 @@ impl Settings {
 pub struct Home {
     /// The directory.
     pub path: PathBuf,
+    /// Settings from `init`.
     pub settings: Settings,
+    /// The fleet's CA.
     pub authority: Authority,
+    /// Key that seals secrets in the store.
     pub seal: Seal,
+    /// Store that holds the facts.
     pub store: Arc<dyn Store>,
 }
 
+/// Failure of the coordinator's directory.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
+    /// The directory is not empty, so nothing is created in it.
     #[error("could not make a coordinator in `{path}`: the directory is not empty")]
-    NotEmpty { path: PathBuf },
+    NotEmpty {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory holds no coordinator.
     #[error("there is no coordinator in `{path}`")]
-    NotInitialised { path: PathBuf },
+    NotInitialised {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A restore into the directory has not finished.
     #[error("the coordinator in `{path}` was not brought back to its end")]
-    Unfinished { path: PathBuf },
+    Unfinished {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The address is not valid.
     #[error("`{0}` is not an address: write HOST:PORT, such as `fleet.example.org:7443`")]
     Address(String),
+    /// A file operation failed.
     #[error("could not prepare the directory `{path}`")]
-    Directory { path: PathBuf, source: io::Error },
+    Directory {
+        /// File or folder.
+        path: PathBuf,
+        /// Cause of the failure.
+        source: io::Error,
+    },
+    /// The coordinator's keys could not be used.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The store could not be used.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl HomeError {
-    /// What to do next.
+    /// Returns the next action for the person, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotEmpty { .. } => {
@@ -115,6 +145,7 @@ impl Home {
         Ok(Self { path: path.to_owned(), settings, authority, seal, store })
     }
 
+    /// Opens an existing directory, its keys and its store. Fails if a restore into it has not finished.
     pub fn open(path: &Path) -> Result<Self, HomeError> {
         if path.join(UNFINISHED).exists() {
             return Err(HomeError::Unfinished { path: path.to_owned() });
@@ -178,6 +209,7 @@ impl Home {
         sync(path).map_err(wrong)
     }
 
+    /// Marks a restored directory as complete, once all its files are on disk.
     pub fn finish_restore(path: &Path) -> Result<(), HomeError> {
         let finish = || {
             // All that was restored is on the disk before the directory says so.
@@ -193,7 +225,7 @@ impl Home {
         clear(path, &[]).map_err(|source| HomeError::Directory { path: path.to_owned(), source })
     }
 
-    /// Where its store is.
+    /// Returns the path of the store.
     pub fn store_of(path: &Path) -> PathBuf {
         path.join(STORE)
     }
@@ -210,7 +242,7 @@ fn make_empty(path: &Path, but: &[&str]) -> Result<(), HomeError> {
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(directory)
 }
 
-/// What is in a directory besides these.
+/// Returns the content of a directory without these entries.
 fn others(path: &Path, but: &[&str]) -> io::Result<Vec<fs::DirEntry>> {
     let entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
     Ok(entries.into_iter().filter(|entry| but.iter().all(|name| entry.file_name() != *name)).collect())

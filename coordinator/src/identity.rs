@@ -1,7 +1,7 @@
-//! Who may come in: the fleet's own CA, join tokens, certificates, and their end.
+//! Authentication: the fleet's own CA, join tokens, certificates, and their revocation.
 //!
-//! **Invariant:** a token's secret is never kept, only its hash. **Invariant:** a certificate counts only while its
-//! serial stands in its subject's record; whoever removes the record ends every certificate of that subject.
+//! **Invariant:** only the hash of a token's secret is stored. **Invariant:** a certificate is valid only while its
+//! serial is in its subject's record; removing the record revokes all certificates of the subject.
 
 mod admit;
 mod authority;

@@ -1,4 +1,4 @@
-//! Where each thing lies in the store. One key per record, so that a change writes no more than what changed.
+//! Keys of the store. Each record has its own key, so that a change writes only the changed records.
 
 use fleet_core::access::Subject;
 use fleet_core::backup::BackupKey;
@@ -14,12 +14,13 @@ pub const REPOSITORIES: &str = "desired/repository/";
 pub const POLICIES: &str = "desired/policy/";
 pub const AT_ONCE: &str = "desired/at-once";
 pub const HELD: &str = "desired/held/";
-/// Backups that orders have asked for, by the order: what is found in a repository later is told by it from what nobody asked for.
+/// Backups that orders have requested, by order. They distinguish requested from unrequested backups that are found in
+/// a repository later.
 pub const EXPECTED: &str = "expected-backup/";
 pub const BACKUPS: &str = "observed/backup/";
-/// What opens the repositories of instances, sealed.
+/// Secrets of instances' repositories, sealed.
 pub const REPOSITORY_KEYS: &str = "repository-key/";
-/// How far the look into a repository has come, and what it found.
+/// Progress and findings of the checks of repositories.
 pub const LOOKS: &str = "repository-look/";
 /// When the coordinator last backed itself up.
 pub const OWN_BACKUP: &str = "own-backup";
@@ -38,7 +39,7 @@ pub const EVENTS: &str = "event/";
 /// Requests that have begun something, so that the same one begins nothing again.
 pub const REQUESTS: &str = "request/";
 pub const SETTINGS: &str = "settings";
-/// The newest start of the coordinator, as hosts are told it.
+/// Number of the coordinator's latest start, as sent to hosts.
 pub const EPOCH: &str = "epoch";
 
 pub fn host(name: &HostName) -> String {
@@ -81,7 +82,7 @@ pub fn repository_key(repository: &RepositoryName, instance: &InstanceName) -> S
     format!("{REPOSITORY_KEYS}{repository}/{instance}")
 }
 
-/// What opens what a repository held when it was removed, sealed; another of its name may have been added since.
+/// Sealed keys of a removed repository; a repository of the same name may have been added since.
 pub const FORMER_REPOSITORIES: &str = "former-repository/";
 
 pub fn former_repository(repository: &RepositoryName, added: u64, instance: &InstanceName) -> String {
@@ -92,7 +93,7 @@ pub fn look(repository: &RepositoryName, instance: &InstanceName) -> String {
     format!("{LOOKS}{repository}/{instance}")
 }
 
-/// What a bucket asks for, sealed.
+/// Returns the key of a bucket's credentials, which are sealed.
 pub fn bucket_keys(repository: &RepositoryName) -> String {
     format!("bucket-key/{repository}")
 }

@@ -1,4 +1,6 @@
-//! Keeps the facts of a fleet, asks the mind, talks to agents and operators.
+//! Keeps the facts of a fleet, runs the planner, and serves agents and operators.
+
+#![warn(missing_docs)]
 
 pub mod agents;
 mod carry;

@@ -1,9 +1,10 @@
-//! Metrics for Prometheus: `/metrics` on a port of its own, for whoever reaches it, so it names instances and no secret.
+//! Metrics for Prometheus: `/metrics` on a port of its own. There is no authentication, so it names instances but no
+//! secrets.
 //!
 //! Each part of the coordinator counts in a type of this module; `docs/metrics.md` has each metric.
 //!
-//! **Invariant:** it is open only where somebody configured it, and no reader holds anybody up: few are served at once, each
-//! for a short time.
+//! **Invariant:** it is open only if configured, and a reader cannot block anything: few are served at once, each for a
+//! short time.
 
 mod agents;
 mod facts;
@@ -38,11 +39,11 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-/// So many readers are served at once.
+/// Maximum number of readers served at once.
 const READERS: usize = 8;
-/// So long one of them is served.
+/// Maximum time for one reader.
 const LIMIT: Duration = Duration::from_secs(10);
-/// What was gathered is told to everybody who asks within so long.
+/// Time for which collected metrics are reused for further readers.
 const SHARED_FOR: Duration = Duration::from_secs(2);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -56,7 +57,7 @@ fn lasting() -> Histogram {
     Histogram::new([0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14_400.0])
 }
 
-/// What was told last, and since when.
+/// Last collected metrics and their time.
 type Last = Arc<Mutex<Option<(Bytes, Instant)>>>;
 
 /// Runs until dropped.
@@ -78,7 +79,7 @@ pub async fn serve_metrics(shared: &Shared, listener: &TcpListener) {
         readers.spawn(async move {
             let answer = service_fn(|request| {
                 let (shared, last) = (shared.clone(), Arc::clone(&last));
-                // It looks through all facts and into the store.
+                // It scans all facts and the store.
                 let body = || async move {
                     let facts = Arc::clone(&shared.facts);
                     facts.off_runtime(move |_| told(&shared, &last)).await

@@ -1,6 +1,6 @@
-//! The operators' service: what people and programs may ask and wish, each with the role it needs.
+//! gRPC service for operators: queries and requests of people and programs, each with the role that it needs.
 //!
-//! **Invariant:** a wish that cannot work is refused when it is said; a value that is secret is never shown.
+//! **Invariant:** a request that cannot work is refused when it is made; a secret value is never shown.
 
 mod agreed;
 mod apps;

@@ -1,7 +1,7 @@
 //! Places for operators' calls that start a process: a few run at the same time, and a few wait.
 //!
-//! Of one operator one call at most waits among those of the others, so that places go round: whoever has many calls waits for
-//! itself. What hosts add, and what the coordinator does by itself, takes none of these places.
+//! Each operator has at most one waiting call in the common queue, so that slots go round; further calls of the same
+//! operator wait for it. Uploads by hosts and the coordinator's own work take none of these slots.
 
 use fleet_core::names::OperatorName;
 use fleet_render::WORKERS;
@@ -11,19 +11,19 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-/// So long one waits for its turn.
+/// Maximum time to wait for a slot.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How many calls of a kind there may be.
+/// Limits on the calls of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// So many run at the same time.
+    /// Number of calls that run at the same time.
     pub at_once: usize,
-    /// So many of one operator do: some are left for the others.
+    /// Number of running calls of one operator, so that some slots are left for others.
     pub of_one: usize,
-    /// So many of one operator's run or wait.
+    /// Number of running and waiting calls of one operator.
     pub waiting: usize,
-    /// What they do, for people: `read repositories`.
+    /// Verb phrase for people: `read repositories`.
     pub doing: &'static str,
 }
 
@@ -33,7 +33,7 @@ impl Bounds {
     pub const RENDERING: Self = Self { at_once: WORKERS, of_one: WORKERS / 2, waiting: 16, doing: "render releases" };
 }
 
-/// Why there is no place.
+/// Reason why there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoPermit {
     #[error("{} of your calls {} or wait to do so", .0.waiting, .0.doing)]
@@ -44,7 +44,7 @@ pub enum NoPermit {
     OthersAreMany(Bounds),
 }
 
-/// All places of a kind.
+/// All slots of one kind.
 #[derive(Debug)]
 pub struct Places {
     bounds: Bounds,
@@ -59,7 +59,7 @@ struct Caller {
     line: Arc<Line>,
 }
 
-/// Where an operator's own calls wait for one another.
+/// Queue of one operator's own calls.
 #[derive(Debug)]
 struct Line {
     permits: Arc<Semaphore>,
@@ -92,7 +92,7 @@ impl Places {
         lock(&self.callers).values().map(|caller| caller.calls).sum()
     }
 
-    /// Waits for a place; refuses at once whoever has too many calls already.
+    /// Waits for a slot; fails at once if the operator has too many calls already.
     pub async fn enter(&self, by: &OperatorName) -> Result<Permit, NoPermit> {
         let (call, line) = self.count(by)?;
         let until = Instant::now() + PATIENCE;
@@ -194,7 +194,7 @@ mod tests {
         }
     }
 
-    /// The order in which calls had a place; each call that waits is there before the next one comes.
+    /// Returns the order in which calls got a slot; each waiting call is queued before the next one comes.
     async fn order_of(bounds: Bounds, calls: &[&'static str]) -> Vec<&'static str> {
         let permits = Arc::new(Places::new(bounds));
         let served: Arc<Mutex<Vec<&'static str>>> = Arc::default();

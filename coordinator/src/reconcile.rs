@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-/// What happens within so long is looked at together.
+/// Time in which several wakes are merged into one pass.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 /// Nobody sleeps longer, in case a clock was set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -63,11 +63,11 @@ pub async fn turns(facts: &Arc<Facts>, sessions: &Sessions, planner: &Planner) {
     }
 }
 
-/// What a turn leaves behind.
+/// Result of a reconcile pass.
 struct Turned {
     /// When time alone will change something.
     wake_at: Option<Time>,
-    /// How long the thinking took.
+    /// Time that planning took.
     planned: Duration,
 }
 

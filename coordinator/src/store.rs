@@ -1,4 +1,4 @@
-//! Where facts are kept: a map from keys to JSON, changed in batches that happen wholly or not at all.
+//! Storage of facts: a map from keys to JSON, changed in atomic batches.
 //!
 //! **Invariant:** a commit that was answered has been flushed. **Invariant:** a value carries the version of its format;
 //! one that is newer than this program is an error, never a guess.
@@ -34,8 +34,9 @@ use tokio::sync::oneshot;
 /// The version of the format of every value written by this program.
 pub const FORMAT: u32 = 1;
 
-/// What the coordinator needs of a store, so that another one can take its place.
+/// Store as the coordinator needs it, so that another implementation can take its place.
 pub trait Store: Send + Sync + std::fmt::Debug + 'static {
+    /// Returns the entry of a key, if there is one.
     fn get(&self, key: &str) -> Result<Option<Entry>, StoreError>;
 
     /// Every entry whose key begins with `prefix`, in the order of the keys.
@@ -54,7 +55,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 /// A key with its value and the revision at which it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
+    /// Key of the entry.
     pub key: String,
+    /// Revision at which it was written.
     pub revision: u64,
     /// JSON.
     pub body: String,
@@ -67,24 +70,62 @@ impl Entry {
     }
 }
 
+/// Failure of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The entry is not as the commit expected it.
     #[error("`{key}` was changed by someone else")]
-    Conflict { key: String },
+    Conflict {
+        /// Key of the entry.
+        key: String,
+    },
+    /// The entry was written by a newer version.
     #[error(
         "`{key}` is kept in format {found}, and this program knows formats up to {FORMAT}: upgrade fleet-coordinator"
     )]
-    NewerFormat { key: String, found: u32 },
+    NewerFormat {
+        /// Key of the entry.
+        key: String,
+        /// Format that was found.
+        found: u32,
+    },
+    /// The value cannot be parsed.
     #[error("could not read what is kept at `{key}`")]
-    Read { key: String, source: serde_json::Error },
+    Read {
+        /// Key of the entry.
+        key: String,
+        /// Cause of the failure.
+        source: serde_json::Error,
+    },
+    /// The key does not contain a valid name.
     #[error("`{key}` is not a key of this version")]
-    Name { key: String },
+    Name {
+        /// Key of the entry.
+        key: String,
+    },
+    /// Another process uses the store.
     #[error("the directory `{path}` is in use: another coordinator runs on it")]
-    InUse { path: PathBuf },
+    InUse {
+        /// Directory of the store.
+        path: PathBuf,
+    },
+    /// The store could not be opened.
     #[error("could not open the store at `{path}`")]
-    Open { path: PathBuf, source: engine::Error },
+    Open {
+        /// Directory of the store.
+        path: PathBuf,
+        /// Cause of the failure.
+        source: engine::Error,
+    },
+    /// The store's directory could not be created or read.
     #[error("could not prepare the directory `{path}`")]
-    Directory { path: PathBuf, source: std::io::Error },
+    Directory {
+        /// Directory of the store.
+        path: PathBuf,
+        /// Cause of the failure.
+        source: std::io::Error,
+    },
+    /// Entries could not be read.
     #[error("could not read the store")]
     Scan(#[source] engine::Error),
     /// Everything after this fails as well: only a restart reads again what is true.
@@ -111,7 +152,7 @@ impl Committed {
         self.0.blocking_recv().unwrap_or_else(|_| Err(StoreError::Broken("its writer has stopped".to_owned())))
     }
 
-    /// For whoever needs no answer: the order of commits holds all the same, and a store that fails says so itself.
+    /// Ignores the result. The order of commits holds anyway, and a store that fails reports it itself.
     pub fn unheard(self) {}
 }
 

@@ -11,7 +11,7 @@ use fleet_core::names::InstanceName;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What secret values are shown as.
+/// Text that is shown in place of secret values.
 pub const HIDDEN: &str = "***";
 
 /// Seals and opens values.
@@ -43,7 +43,7 @@ pub struct Revisions {
     pub present: u64,
 }
 
-/// A former revision, and the new one under which its values are kept again.
+/// An old revision, and the new one under which its values are stored again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Again {
     pub former: u64,
@@ -109,7 +109,7 @@ impl Values {
         Ok((values, kept.drift))
     }
 
-    /// Adds the values of a former revision to a batch as those of another one; the secret ones are sealed anew for it.
+    /// Adds the values of an old revision to a batch as those of a new one; secret values are sealed again for it.
     pub fn put_again(
         &self,
         store: &dyn Store,
@@ -143,7 +143,7 @@ impl Values {
             .collect())
     }
 
-    /// Whether the values of a revision are there.
+    /// Returns whether the values of a revision are stored.
     pub fn are_kept(store: &dyn Store, instance: &InstanceName, revision: u64) -> Result<bool, ValuesError> {
         Ok(store.get(&keys::values(instance, revision))?.is_some())
     }

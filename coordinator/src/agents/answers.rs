@@ -1,9 +1,9 @@
-//! Questions to hosts and the way of their answers to whoever asked.
+//! Queries to hosts, and the routing of the replies to the callers.
 //!
-//! A question is not a fact: it lives as long as whoever asked listens, and as long as the connection on which it was
-//! asked. The way is narrow, so that a flood of lines waits at its host and not here.
+//! A query is not a fact: it lives as long as its caller listens and its connection lasts. The channel is small, so
+//! that a flood of log lines waits at its host and not here.
 //!
-//! **Invariant:** whoever asked is told whether the answer was complete: nobody waits for a host that is lost.
+//! **Invariant:** the caller learns whether the reply was complete: no caller waits for a host that is lost.
 
 use super::session::Sessions;
 use fleet_core::names::{HostName, OperatorName};
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// So many pieces of an answer may be under way.
+/// Maximum number of reply pieces in the channel.
 const ROOM: usize = 16;
 /// The most operators that follow logs of one host at a time; each has one follow there.
 const FOLLOWS: usize = 8;
@@ -23,12 +23,16 @@ const CLAIMS: usize = 8;
 /// The most other questions of one operator to one host.
 const OTHERS: usize = 2;
 
+/// Reason why a query cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
+    /// The host is not connected.
     #[error("`{0}` is not connected")]
     NotConnected(HostName),
+    /// The host has the maximum number of open queries.
     #[error("`{0}` has too many questions to answer already")]
     TooMany(HostName),
+    /// The operator has the maximum number of open queries to the host.
     #[error("you have {OTHERS} questions to `{0}` open already")]
     TooManyOfYours(HostName),
 }
@@ -36,13 +40,15 @@ pub enum AskError {
 /// An answer that is not complete, and will not be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Lost {
+    /// The host disconnected.
     #[error("`{0}` was lost while it answered")]
     Host(HostName),
+    /// Another connection of the same host took over.
     #[error("you follow other logs of `{0}` now, and have one follow on each host")]
     Replaced(HostName),
 }
 
-/// What comes on the way of an answer. A way that ends without an end was cut off.
+/// Message on a reply's channel. A channel that closes without an end message was cut off.
 #[derive(Debug)]
 enum Passed {
     Piece(AnswerPiece),
@@ -66,11 +72,11 @@ struct Open {
     replaced: CancellationToken,
 }
 
-/// How long a question stays open.
+/// Lifetime of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lasts {
     UntilAnswered,
-    /// It has a deadline of some seconds.
+    /// Query with a deadline of a few seconds.
     Shortly,
     /// As long as its operator likes.
     Follows,
@@ -161,7 +167,7 @@ impl Questions {
         Ok(replaced)
     }
 
-    /// Where the answer of a host to a question goes; none if nobody waits for it.
+    /// Returns the route for a host's reply; none if no caller waits for it.
     pub fn way(self: &Arc<Self>, host: &HostName, id: u64) -> Option<AnswerRoute> {
         let open = self.open();
         let asked = open.get(&id).filter(|asked| asked.host == *host)?;
@@ -182,7 +188,7 @@ pub struct AnswerRoute {
 pub struct Unheard;
 
 impl AnswerRoute {
-    /// Passes a piece on when there is room for it.
+    /// Passes a piece on, waiting until the channel has room.
     pub async fn pass(&self, piece: AnswerPiece) -> Result<(), Unheard> {
         self.sender.send(Passed::Piece(piece)).await.map_err(|_| Unheard)
     }

@@ -1,4 +1,4 @@
-//! How much one host may say, and how much of it may be written: all others wait for the same disk.
+//! Limits on the data that one host may send and on the part of it that is written: all hosts share one disk.
 //!
 //! A host over its budget is read more slowly, until it has paid, over all its connections. What it says is never left
 //! out for that. `fleet status` names it.
@@ -13,13 +13,14 @@ use tokio::time::Instant;
 
 /// The largest report of an instance that is taken in: hundreds of containers fit.
 pub const REPORT_LIMIT: usize = 256 * 1024;
-/// What is read at once, and each second. A host with 100 instances says less than 1 MB when it connects.
+/// Limit on received bytes: a burst, and a rate per second. A host with 100 instances sends less than 1 MB when it
+/// connects.
 const READ: Rate = Rate { most: 16 << 20, each_second: 1 << 20 };
 /// The same of what is written; progress and what is unchanged is not.
 const WRITTEN: Rate = Rate { most: 8 << 20, each_second: 64 << 10 };
-/// Each write counts as at least so many bytes.
+/// Minimum number of bytes that a write counts for.
 const WRITE: usize = 1024;
-/// So long after a host was slowed down or not believed, that is told.
+/// Interval between two events about the same excess of a host.
 const TOLD: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Clone, Copy)]
@@ -65,14 +66,14 @@ struct Budget {
     refusals: u64,
 }
 
-/// What a host did that a person should know.
+/// Behaviour of a host that operators should know about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Excess {
-    /// It says more than its budget, and is read slowly.
+    /// Host that sends more than its budget and is read slowly.
     Slowed,
-    /// It said more of one instance than is taken in.
+    /// Host that reported more about one instance than is accepted.
     Oversized,
-    /// It said something that this coordinator cannot read.
+    /// Host that sent a message which this coordinator cannot parse.
     Refused,
 }
 
@@ -80,6 +81,7 @@ pub enum Excess {
 #[derive(Debug, Default)]
 pub struct Budgets {
     hosts: Mutex<BTreeMap<HostName, Budget>>,
+    /// Counters of reports, for `/metrics`.
     pub metrics: ReportMetrics,
 }
 
@@ -148,7 +150,7 @@ mod tests {
     use super::*;
     use crate::facts::testing::{NOW, read};
 
-    /// How long one host takes to say so many reports of a size that are all written, and how much was written.
+    /// Returns how long one host needs to send that many reports which are all written, and how much was written.
     async fn takes(budgets: &Budgets, reports: usize, bytes: usize) -> Duration {
         let began = Instant::now();
         for _ in 0..reports {

@@ -14,7 +14,7 @@ use tonic::Status;
 /// The most bytes in one piece.
 pub const PIECE: usize = 64 * 1024;
 
-/// Whether one of the host's orders, or an instance that operators want there, names the release.
+/// Returns whether an order of the host, or an instance that it should have, uses the release.
 ///
 /// **What the host says counts for nothing:** with a digest that it has heard of it would claim an instance of its own, and get
 /// the release of others. A host that is ahead of a restored coordinator, or runs what was wanted before, has its bundle.
@@ -54,7 +54,7 @@ pub fn read_piece(facts: &Facts, digest: &Digest, number: u32) -> Result<Option<
     BASE64.decode(text.as_bytes()).map(Some).map_err(|error| unreadable(&error))
 }
 
-/// How a piece is kept.
+/// Returns the stored form of a piece.
 pub fn kept_piece(bytes: &[u8]) -> String {
     BASE64.encode(bytes)
 }

@@ -11,7 +11,7 @@ use fleet_proto::convert::OutgoingOrder;
 use fleet_proto::v1;
 use std::collections::BTreeMap;
 
-/// What a host is told: all its open orders, and all the instances that it should have.
+/// Target state that is sent to a host: all its open orders and all the instances that it should have.
 #[derive(Debug)]
 pub struct OpenSet {
     pub told: v1::OpenOrders,
@@ -19,7 +19,7 @@ pub struct OpenSet {
     pub untold: BTreeMap<OrderId, UntoldError>,
 }
 
-/// Why an order is not told.
+/// Reason why an order is withheld from its host.
 #[derive(Debug, thiserror::Error)]
 pub enum UntoldError {
     #[error(transparent)]
@@ -36,7 +36,7 @@ impl UntoldError {
         Untold { why: self.to_string().into(), is_passing }
     }
 
-    /// Whether it is the store that failed: then nothing can be told at all.
+    /// Returns whether the store failed: then nothing can be sent at all.
     fn is_of_store(&self) -> bool {
         match self {
             Self::Values(ValuesError::Store(_)) => true,
@@ -93,7 +93,7 @@ fn outgoing(
     Ok(OutgoingOrder { order, values, drift, access, limit_rate }.into())
 }
 
-/// What its policy allows of the line to repositories.
+/// Returns the rate limit that the host's policy sets for repository traffic.
 fn limit_rate(facts: &Facts, order: &Order) -> Option<u64> {
     match order.action {
         Action::Data(_) => facts.read().desired().policy_of(&order.instance)?.1.limit_rate,

@@ -1,4 +1,4 @@
-//! How fast one host may talk. Whoever is faster is read more slowly, and notices it by itself.
+//! Limits the message rate of one host. A host that exceeds it is read more slowly and is slowed down by flow control.
 
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -18,7 +18,7 @@ impl Pace {
         Self { since: Instant::now(), count: 0 }
     }
 
-    /// Returns at once for whoever keeps the pace.
+    /// Returns at once for a host that stays within its rate.
     pub async fn keep(&mut self) {
         self.count += 1;
         if self.count < MESSAGES {
@@ -33,7 +33,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// How long one host takes to say so much.
+    /// Returns how long one host needs to send these messages.
     async fn takes(messages: u32, pause: Duration) -> Duration {
         let (mut pace, began) = (Pace::new(), Instant::now());
         for _ in 0..messages {

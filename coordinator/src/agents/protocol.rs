@@ -1,4 +1,4 @@
-//! Refusing protocols that this coordinator does not speak, so that operators see it too: whoever dials is told by itself.
+//! Refuses protocols that this coordinator does not support, and records it, so that operators see it too.
 
 use crate::facts::Facts;
 use crate::serve::{check_protocol, failed};

@@ -34,7 +34,7 @@ const VERSION_LIMIT: usize = 40;
 const ID_LIMIT: usize = 64;
 /// A host that is slowed down counts as heard so often.
 const SLOWED: Duration = Duration::from_secs(5);
-/// So many refused reports of a host are logged one by one; of more, only some are.
+/// Number of refused reports of a host that are logged one by one; after that, only some are.
 const LOGGED: u64 = 16;
 /// About what is written of an instance that is not there.
 const ABSENT: usize = 256;
@@ -106,7 +106,7 @@ impl Report {
         mentioned: &mut BTreeSet<InstanceName>,
         now: Time,
     ) -> Result<(), Status> {
-        // What was under way when another connection took over is older than what is said there.
+        // A report that was being processed when another connection took over is outdated.
         if self.session.ended.is_cancelled() {
             return Err(Superseded.into());
         }
@@ -278,7 +278,7 @@ impl Report {
         self.facts.hear_event(host, &subject, &event.text, now).await.map_err(|error| not_kept(&error))
     }
 
-    /// What a host says of others' things is not believed, and no reason to end its connection.
+    /// Reports about things of other hosts are ignored, without ending the connection.
     fn passing(&self, heard: Result<(), ObserveError>) -> Result<(), Status> {
         match heard {
             Ok(()) => Ok(()),

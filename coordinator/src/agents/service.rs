@@ -22,13 +22,20 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use tonic::{Code, Request, Response, Status, Streaming};
 
+/// gRPC service for agents.
 #[derive(Debug, Clone)]
 pub struct AgentsService {
+    /// Facts of the fleet.
     pub facts: Arc<Facts>,
+    /// Connected hosts.
     pub sessions: Arc<Sessions>,
+    /// Open queries to hosts.
     pub questions: Arc<Questions>,
+    /// Values of instances.
     pub values: Arc<Values>,
+    /// Service that manages the repositories.
     pub repository_service: Arc<RepositoryService>,
+    /// Limits on what each host may send.
     pub budgets: Arc<Budgets>,
 }
 
@@ -88,7 +95,7 @@ fn coordinator_hello() -> v1::CoordinatorHello {
 }
 
 impl AgentsService {
-    /// Passes pieces on as fast as whoever asked takes them.
+    /// Passes reply pieces on as fast as the caller takes them.
     async fn forward(&self, host: &HostName, mut pieces: Streaming<v1::AnswerPiece>) -> Result<(), Status> {
         let nobody = || refused(Code::NotFound, "could not pass the answer on: nobody waits for it", "");
         let mut way = None;

@@ -12,26 +12,28 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
-/// So many questions may wait for a host that does not read.
+/// Maximum number of queries that may wait for a host that does not read.
 const OUTBOX_LIMIT: usize = 64;
 
 /// One connected host. It ends with its connection.
 #[derive(Debug)]
 pub struct Session {
+    /// Name of the host, from its certificate.
     pub host: HostName,
+    /// Other end of the connection.
     pub caller: Arc<Caller>,
     /// When it connected.
     pub since: Time,
-    /// It replaced a connection of this host that was alive.
+    /// True if it replaced a live connection of the same host.
     pub is_takeover: bool,
     /// When the host last said anything, in milliseconds.
     heard: AtomicU64,
-    /// Since when the host should be told its open set, in milliseconds; 0 when it has been told.
+    /// Time since which the host has an unsent open set, in Unix milliseconds; 0 if the current one was sent.
     due: AtomicU64,
     /// When it said hello; 0 before.
     greeted: AtomicU64,
     completed: AtomicBool,
-    /// Whether its agent can be asked what stands against claims; as of its hello.
+    /// True if the agent supports queries about claims, as its `Hello` said.
     answers_claims: AtomicBool,
     /// Counts the calls of `Watch`: only the newest is served.
     watches: AtomicU64,
@@ -63,14 +65,17 @@ impl Session {
         }
     }
 
+    /// Records that the host sent something.
     pub fn hear(&self, now: Time) {
         self.heard.store(now.0, Relaxed);
     }
 
+    /// Returns the time at which the host last sent something.
     pub fn heard(&self) -> Time {
         Time(self.heard.load(Relaxed))
     }
 
+    /// Records a `Hello`, with the capability to answer queries about claims.
     pub fn greet(&self, now: Time, answers_claims: bool) {
         self.answers_claims.store(answers_claims, Relaxed);
         self.completed.store(false, Relaxed);
@@ -78,10 +83,12 @@ impl Session {
         self.greeted.store(now.0, Relaxed);
     }
 
+    /// Returns whether the host has sent its `Hello`.
     pub fn has_greeted(&self) -> bool {
         self.greeted.load(Relaxed) != 0
     }
 
+    /// Returns whether the agent supports queries about claims.
     pub fn answers_claims(&self) -> bool {
         self.answers_claims.load(Relaxed)
     }
@@ -92,10 +99,12 @@ impl Session {
         (greeted != 0 && !self.has_completed()).then_some(Time(greeted))
     }
 
+    /// Records that the host has reported all its instances since its `Hello`.
     pub fn complete(&self) {
         self.completed.store(true, Relaxed);
     }
 
+    /// Returns whether the host has reported all its instances since its `Hello`.
     pub fn has_completed(&self) -> bool {
         self.completed.load(Relaxed)
     }
@@ -105,13 +114,13 @@ impl Session {
         self.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the host be told its open set anew.
+    /// Marks the host's open set to be sent again.
     pub fn mark(&self, now: Time) {
         let _ = self.due.compare_exchange(0, now.0.max(1), Relaxed, Relaxed);
         self.wake.notify_one();
     }
 
-    /// Since when the host has not taken what it should be told.
+    /// Returns the time since which the host has not taken its open set; none if it has.
     pub fn due_since(&self) -> Option<Time> {
         Some(Time(self.due.load(Relaxed))).filter(|since| since.0 != 0)
     }
@@ -153,7 +162,7 @@ impl Session {
         self.wake.notify_one();
     }
 
-    /// What a watch tells next, as soon as there is something; nothing when another watch has taken over.
+    /// Waits for the next message of a watch; returns nothing if another watch has taken over.
     pub async fn next(&self, number: u64) -> Option<Next> {
         loop {
             match self.take(number) {
@@ -184,7 +193,7 @@ impl Session {
     }
 }
 
-/// What a host is told next.
+/// Message that a host receives next.
 #[derive(Debug, PartialEq)]
 pub enum Next {
     Message(ToAgent),
@@ -208,10 +217,11 @@ impl From<Superseded> for Status {
     }
 }
 
-/// Who is connected.
+/// Connected hosts.
 #[derive(Debug, Default)]
 pub struct Sessions {
     open: Mutex<HashMap<HostName, Arc<Session>>>,
+    /// Counters of sessions, for `/metrics`.
     pub metrics: SessionMetrics,
 }
 
@@ -254,15 +264,17 @@ impl Sessions {
         is_current
     }
 
+    /// Returns the session of a connected host.
     pub fn get(&self, host: &HostName) -> Option<Arc<Session>> {
         self.open().get(host).cloned()
     }
 
+    /// Returns the sessions of all connected hosts.
     pub fn all(&self) -> Vec<Arc<Session>> {
         self.open().values().cloned().collect()
     }
 
-    /// Lets these hosts be told their open sets anew.
+    /// Marks the open sets of these hosts to be sent again.
     pub fn mark<'a>(&self, hosts: impl IntoIterator<Item = &'a HostName>, now: Time) {
         let open = self.open();
         let connected = hosts.into_iter().filter_map(|host| open.get(host));

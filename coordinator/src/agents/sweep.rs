@@ -1,4 +1,4 @@
-//! One task looks at all connected hosts once a second; none has a timer of its own.
+//! A single task checks all connected hosts once a second; hosts have no timers of their own.
 
 use super::{Session, Sessions};
 use crate::clock;
@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// A host that has said nothing for so long is offline.
+/// Time without a message after which a host is offline.
 pub const SILENCE: Duration = Duration::from_secs(15);
-/// A host that has not taken what it should be told for so long is cut off.
+/// Time after which a host that does not take its open set is disconnected.
 const UNREAD: Duration = Duration::from_secs(30);
-/// A host that said hello counts as online after so long even if it has not said all it has.
+/// Time after its `Hello` at which a host counts as online even without a full report.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs until dropped.
@@ -99,7 +99,7 @@ mod tests {
             Self { sessions, facts, session, _connections: connections }
         }
 
-        /// Looks so many seconds later; a host that speaks has just said something.
+        /// Checks the host after that many seconds; a host that speaks has just sent something.
         fn look(&self, seconds: u64, host: Host) {
             let now = NOW.after(Duration::from_secs(seconds));
             if host == Host::Speaks {

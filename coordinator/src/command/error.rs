@@ -1,4 +1,4 @@
-//! What can end an action, and how it is told.
+//! Failures of a command, and how they are shown.
 
 use crate::carry::CarryError;
 use crate::home::HomeError;

@@ -1,4 +1,4 @@
-//! The one writer of `Asked`: the turn of the loop.
+//! Writes `Asked`. The reconcile loop is the only writer.
 
 use super::{Facts, StateSnapshot};
 use crate::keys;
@@ -11,15 +11,15 @@ use fleet_core::plan::{NewOrder, Plan};
 use fleet_core::time::Time;
 use std::collections::BTreeSet;
 
-/// So many orders are kept and told together; the next are kept while these are told.
+/// Number of orders that are stored and sent together; the next ones are stored while these are sent.
 const TOGETHER: usize = 1000;
 
 impl Facts {
     /// Keeps what a plan asks, closes and withdraws; `tell` hears of each host whose open orders changed, once that is on
     /// the disk. A host whose order is closed has heard of it from the agents' service.
     ///
-    /// `wishes` says for which desires the plan was made. Where an operator has changed them since (has paused, say, and
-    /// was told so), nothing new begins: the next turn plans anew.
+    /// `wishes` is the revision of the operators' requests that the plan is based on. If an operator has changed
+    /// something since (for example, paused a rollout), no new order is given; the next pass plans again.
     pub async fn ask(
         &self,
         mut plan: Plan,
@@ -69,9 +69,9 @@ fn open(snapshot: &mut StateSnapshot, batch: &mut Batch, new: NewOrder, now: Tim
     host
 }
 
-/// Names the snapshots that an order is to use, as the catalog has them: a host may have added others with the backup's id. Of a
-/// backup that does not count, the catalog only has what its host put there first. A drill keeps privileged bits where its host made
-/// the backup itself; of a restore its operator was told.
+/// Adds the snapshots that an order uses, as the catalog has them: the host may have added other snapshots with the
+/// same backup id. A backup that does not count has only the snapshots that its host stored first. A drill keeps
+/// privileged bits only if the host itself made the backup; for a restore, the operator was told.
 fn name_snapshots(snapshot: &StateSnapshot, host: &HostName, order: &mut Order) {
     let Action::Data(action) = &mut order.action else { return };
     let Some(source) = action.source_mut() else { return };
@@ -92,15 +92,16 @@ fn take_out(snapshot: &mut StateSnapshot, batch: &mut Batch, id: &OrderId) -> Op
     Some(open)
 }
 
-/// An end that is not on the disk yet waits for the next turn: with the order gone, its host would take it for heard.
+/// An end that is not on disk yet waits for the next pass: once the order is gone, its host would consider the end
+/// acknowledged.
 fn close(snapshot: &mut StateSnapshot, batch: &mut Batch, id: &OrderId) {
     if !snapshot.unkept.contains(id) {
         take_out(snapshot, batch, id);
     }
 }
 
-/// Takes an order back; its host is to be told. One whose end was heard since the plan was made has been answered, and
-/// one whose host has come back since may be: the next turn sees.
+/// Withdraws an order; its host must be told. An order whose end arrived after the plan was made is already complete,
+/// and one whose host has just reconnected may be, so the next pass decides.
 fn withdraw(snapshot: &mut StateSnapshot, batch: &mut Batch, id: &OrderId, now: Time) -> Option<OpenOrder> {
     if snapshot.observed.ended.contains_key(id) {
         close(snapshot, batch, id);
@@ -121,7 +122,7 @@ fn is_back(snapshot: &StateSnapshot, host: &HostName) -> bool {
     is_online && snapshot.desired.hosts.contains_key(host)
 }
 
-/// What an order does, for people.
+/// Returns the noun for an order's action, for people.
 fn noun(action: &Action) -> String {
     match action {
         Action::Install { goal } => format!("install {}", goal.release),
@@ -136,7 +137,7 @@ fn noun(action: &Action) -> String {
     }
 }
 
-/// How an end reads in an event.
+/// Returns the text of an event about the end of an order.
 pub(super) fn end_text(action: &Action, outcome: &Outcome) -> String {
     let what = noun(action);
     match outcome {

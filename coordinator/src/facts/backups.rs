@@ -14,15 +14,18 @@ use std::collections::{BTreeMap, BTreeSet};
 /// One record of the catalog.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BackupKept {
+    /// Instance that was backed up.
     pub instance: InstanceName,
+    /// Backup and repository.
     pub key: BackupKey,
+    /// Facts about this copy.
     pub seen: BackupSeen,
 }
 
-/// What a look into one repository found.
+/// Backups found by reading one repository.
 #[derive(Debug, Default)]
 pub struct RepositoryContents {
-    /// What the catalog had of it when the look began: what has come since stays.
+    /// Catalog entries of the repository when the read began: entries added since then stay.
     pub before: BTreeSet<(InstanceName, BackupKey)>,
     /// By instance; one that is not named was not read, and stays as it is.
     pub found: BTreeMap<InstanceName, BTreeMap<BackupKey, BackupSeen>>,
@@ -164,12 +167,12 @@ pub(super) struct MadeBy<'a> {
     pub asked: &'a DataAction,
     /// When it was asked.
     pub asked_at: Time,
-    /// Whether what it made counts.
+    /// Tells whether an order, or nobody, requested the backup.
     pub asked_by: AskedBy,
 }
 
 impl StateSnapshot {
-    /// What the catalog has of one repository.
+    /// Returns the catalog entries of one repository.
     pub fn backups_in(&self, repository: &RepositoryName) -> BTreeSet<(InstanceName, BackupKey)> {
         let all = self.observed.backups.iter().flat_map(|(of, backups)| backups.keys().map(move |key| (of, key)));
         all.filter(|(_, key)| key.repository == *repository).map(|(of, key)| (of.clone(), key.clone())).collect()
@@ -498,7 +501,7 @@ mod tests {
         }
     }
 
-    /// What the catalog has of the instance after its host said that an order, or none, has made a copy.
+    /// Returns the catalog of the instance after its host reported a copy, with or without an order for it.
     async fn catalog_after(asked: Option<&str>, said: (&str, Manifest)) -> Vec<(BackupKey, Time)> {
         let facts = memory().with("lab-1", "notes-1").await;
         let old = [(key(1), BackupSeen { began: Time(5), ..seen(1) })].into();
@@ -519,7 +522,7 @@ mod tests {
         snapshot.observed().backups[&read("notes-1")].iter().map(|(key, seen)| (key.clone(), seen.began)).collect()
     }
 
-    /// What the catalog has of a backup whose end comes so many days after its order was withdrawn.
+    /// Returns how the catalog classifies a backup whose end arrives that many days after its order was withdrawn.
     async fn late_after(days: u64, host: &str) -> Option<AskedBy> {
         let facts = memory().with("lab-1", "notes-1").await.with("lab-2", "notes-2").await;
         ordered(&facts, &[1]).await;
@@ -584,7 +587,7 @@ mod tests {
             facts.choose_backup(&read("notes-1"), key(1), found, "", NOW).await.expect("the store is whole");
             let backup = key(1).backup;
             let from = BackupSource { repository: read("central"), instance: read("notes-1"), backup, snapshots: None };
-            // Nobody is believed who wished for it.
+            // A request is not trusted just because someone made it.
             let action = Action::Data(DataAction::Drill { from, privileges: Privileges::Kept });
             let (id, deadline) = (order("drill"), Duration::from_secs(60));
             facts.give("lab-1", Order { id, instance: read("notes-1"), action, deadline }).await;

@@ -1,4 +1,4 @@
-//! What becomes of a wish that hosts have carried out: the turn writes it to what is desired.
+//! Applies the requests that hosts have carried out: the reconcile loop writes the results to the desired state.
 
 use super::{DesiredChange, Facts};
 use crate::store::StoreError;
@@ -47,7 +47,7 @@ impl Facts {
 }
 
 impl Facts {
-    /// Forgets wishes about data that are over; another that was made meanwhile stays.
+    /// Removes finished requests about data; a newer request for the same instance stays.
     pub async fn settle_wishes(&self, over: &[DataRequestEnd], now: Time) -> Result<(), StoreError> {
         if over.is_empty() {
             return Ok(());

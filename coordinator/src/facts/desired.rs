@@ -15,9 +15,10 @@ use std::collections::BTreeSet;
 pub struct DesiredChange<'a> {
     pub(super) snapshot: &'a mut StateSnapshot,
     pub(super) batch: &'a mut Batch,
+    /// Time of the change.
     pub now: Time,
     touched: BTreeSet<HostName>,
-    /// Whether hosts, instances or rollouts have changed: only then is a plan made before out of date.
+    /// True if hosts, instances or rollouts have changed. Only then is an earlier plan outdated.
     is_wish: bool,
 }
 
@@ -50,6 +51,7 @@ impl Facts {
 }
 
 impl DesiredChange<'_> {
+    /// Returns the state as changed so far.
     pub fn snapshot(&self) -> &StateSnapshot {
         self.snapshot
     }
@@ -59,10 +61,12 @@ impl DesiredChange<'_> {
         self.batch
     }
 
+    /// Records an event.
     pub fn tell(&mut self, subject: &str, text: &str) {
         self.snapshot.events.tell(self.batch, self.now, subject, text);
     }
 
+    /// Adds or replaces a host.
     pub fn put_host(&mut self, name: &HostName, host: HostDesired) {
         self.is_wish = true;
         self.batch.put(keys::host(name), &host);
@@ -85,6 +89,7 @@ impl DesiredChange<'_> {
         strays.iter().for_each(|stray| self.forget_seen(stray));
     }
 
+    /// Adds or replaces an instance, and marks its host's open set to be sent again.
     pub fn put_instance(&mut self, name: &InstanceName, instance: InstanceDesired) {
         self.is_wish = true;
         self.batch.put(keys::instance(name), &instance);
@@ -136,43 +141,49 @@ impl DesiredChange<'_> {
         }
     }
 
+    /// Adds or replaces a rollout.
     pub fn put_rollout(&mut self, rollout: Rollout) {
         self.is_wish = true;
         self.batch.put(keys::rollout(&rollout.id), &rollout);
         self.snapshot.desired.rollouts.insert(rollout.id.clone(), rollout);
     }
 
+    /// Removes a rollout.
     pub fn remove_rollout(&mut self, id: &RolloutId) {
         self.is_wish = true;
         self.batch.delete(keys::rollout(id));
         self.snapshot.desired.rollouts.remove(id);
     }
 
+    /// Adds or replaces a backup policy.
     pub fn put_policy(&mut self, name: &PolicyName, policy: BackupPolicy) {
         self.is_wish = true;
         self.batch.put(keys::policy(name), &policy);
         self.snapshot.desired.policies.insert(name.clone(), policy);
     }
 
+    /// Removes a backup policy.
     pub fn remove_policy(&mut self, name: &PolicyName) {
         self.is_wish = true;
         self.batch.delete(keys::policy(name));
         self.snapshot.desired.policies.remove(name);
     }
 
-    /// How many backups and drills of the whole fleet may run at a time.
+    /// Sets how many backups and drills of the whole fleet may run at a time.
     pub fn put_at_once(&mut self, at_once: DataConcurrency) {
         self.is_wish = true;
         self.batch.put(keys::AT_ONCE.to_owned(), &at_once);
         self.snapshot.desired.at_once = at_once;
     }
 
+    /// Adds or replaces a repository.
     pub fn put_repository(&mut self, name: &RepositoryName, repository: RepositoryDesired) {
         self.is_wish = true;
         self.batch.put(keys::repository(name), &repository);
         self.snapshot.desired.repositories.insert(name.clone(), repository);
     }
 
+    /// Removes a repository. The coordinator's own one is added again with its defaults.
     pub fn remove_repository(&mut self, name: &RepositoryName) {
         self.is_wish = true;
         self.batch.delete(keys::repository(name));
@@ -209,11 +220,13 @@ impl DesiredChange<'_> {
         self.snapshot.desired.held.insert(id.clone(), held);
     }
 
+    /// Removes the hold of a backup.
     pub fn release_backup(&mut self, id: &BackupId) {
         self.batch.delete(keys::held(id));
         self.snapshot.desired.held.remove(id);
     }
 
+    /// Adds a release.
     pub fn add_release(&mut self, release: ReleaseKept) {
         let name = &release.release.name;
         self.batch.put(keys::release(&name.app, &name.version), &release);

@@ -1,4 +1,4 @@
-//! How orders ended, as hosts say it, and how many of those ends are remembered.
+//! Records the ends of orders as hosts report them, and limits how many are kept.
 
 use super::asked::end_text;
 use super::backups::MadeBy;
@@ -11,8 +11,8 @@ use fleet_core::names::{HostName, InstanceName, OrderId};
 use fleet_core::order::{End, Goal, Outcome};
 use fleet_core::time::Time;
 
-/// So many ends of one instance are remembered before those of orders that nobody gave are refused. Pruning leaves fewer;
-/// the ends of open orders are always taken in, for there are only as many as were given.
+/// Number of ends of one instance above which ends of unknown orders are refused. Pruning keeps fewer. Ends of open
+/// orders are always accepted, because their number is limited by the orders given.
 const LIMIT: usize = 128;
 
 impl Facts {
@@ -51,7 +51,7 @@ fn late_text(id: &OrderId, asked_by: AskedBy) -> String {
 }
 
 impl StateSnapshot {
-    /// Whether an end that nobody waits for would be one more of very many.
+    /// Returns whether an end without an open order would exceed the limit.
     fn has_many_ends(&self, id: &OrderId, instance: &InstanceName) -> bool {
         !self.observed.ended.contains_key(id) && self.index.ends_of(instance) >= LIMIT
     }
@@ -94,7 +94,7 @@ impl StateSnapshot {
             return Ok(());
         }
         let asked = open.and_then(|open| Some((open.order.action.data()?.clone(), open.asked)));
-        // Its order was withdrawn, and the backup was made all the same: it is said late, and is there.
+        // The order was withdrawn but the backup was made anyway. It is reported late and exists.
         let late = self.was_asked(host, &id, &instance).filter(|_| open.is_none());
         let asked_by =
             late.map_or(AskedBy::Order, |late| if late.counts(now) { AskedBy::Order } else { AskedBy::Nobody });

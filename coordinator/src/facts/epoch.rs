@@ -1,4 +1,4 @@
-//! Numbers that order what hosts are told over all starts of the coordinator.
+//! Numbers that order the messages to hosts across restarts of the coordinator.
 
 use super::Facts;
 use crate::keys;
@@ -21,7 +21,8 @@ impl Facts {
         let number = kept.map_or(now.0, |kept| now.0.max(kept.saturating_add(1)));
         let mut batch = Batch::new();
         batch.put(keys::EPOCH.to_owned(), &number);
-        // Whatever a host is told because of a later change is told after that change, and so this one, is on the disk.
+        // Every later message to a host follows a later commit, and commits reach the disk in order, so this one is on
+        // disk by then.
         self.store.commit(batch).unheard();
         self.epoch.number.store(number, Relaxed);
         Ok(())

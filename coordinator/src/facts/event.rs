@@ -1,5 +1,5 @@
-//! What happened, for people: the newest ten thousand, and no more. What hosts say has a share of its own in that, so that
-//! one that talks without end pushes out only what it said itself.
+//! Events for people: at most the newest ten thousand. Events reported by hosts have a share for each host, so a host
+//! that reports too much displaces only its own events.
 
 mod budget;
 
@@ -19,11 +19,15 @@ const SHARE: usize = 500;
 /// The longest text of an event; a host may say more than anyone wants to keep.
 const TEXT_LIMIT: usize = 500;
 
+/// One event, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
+    /// Time of the event.
     pub at: Time,
-    /// What it is about: `host lab-1`, `instance notes-2`, `rollout labnotes-3`, `operator ada`, `release labnotes@1.2`.
+    /// Subject of the event: `host lab-1`, `instance notes-2`, `rollout labnotes-3`, `operator ada`,
+    /// `release labnotes@1.2`.
     pub subject: Box<str>,
+    /// Description of what happened.
     pub text: Box<str>,
     /// The host that said it; none where the coordinator did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,7 +39,7 @@ pub struct Events {
     /// The number of the next one.
     next: u64,
     kept: BTreeMap<u64, Arc<Event>>,
-    /// What each host has said, oldest first.
+    /// Events that each host has reported, oldest first.
     said: HashMap<HostName, VecDeque<u64>>,
     budgets: HashMap<HostName, Budget>,
 }
@@ -119,7 +123,7 @@ impl Events {
         self.kept.insert(number, Arc::new(event));
     }
 
-    /// The one that is removed is always the oldest of whoever said it.
+    /// The removed event is always the oldest of its source.
     fn remove(&mut self, number: u64) {
         let Some(event) = self.kept.remove(&number) else { return };
         let Some(host) = &event.said_by else { return };

@@ -14,24 +14,23 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// A backup is looked for so long after its order's deadline: repositories are read once a day.
+/// Time after an order's deadline during which its backup is searched for: repositories are read once a day.
 const FOUND_WITHIN: Duration = Duration::from_secs(2 * 86_400);
 
-/// So long after that, it is remembered that there was an order whose end was not heard: what its host says then is listed, and
-/// does not count.
+/// Time after that during which the order is remembered. A report that arrives then is listed, but does not count.
 const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
 
 /// A backup that an order has asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
     pub instance: InstanceName,
-    /// Who was asked. Unknown of orders that were given before this was noted.
+    /// Host that got the order. Unknown for orders from before this was recorded.
     #[serde(default)]
     pub host: Option<HostName>,
     pub to: BTreeSet<RepositoryName>,
     /// When it was asked for the first time.
     pub asked: Time,
-    /// What is found later was not made by that order.
+    /// End of the period in which a backup counts as made by that order.
     pub until: Time,
     /// Its host has said how it ended, and has nothing to say late.
     #[serde(default)]
@@ -48,12 +47,12 @@ impl Expected {
         Some(Self { instance, host, to, asked: open.asked, until, is_heard: false })
     }
 
-    /// What the order asked for, as far as it is remembered.
+    /// Returns the action of the order, as far as it is recorded.
     pub(super) fn action(&self) -> DataAction {
         DataAction::Backup { to: self.to.clone(), cause: Cause::Scheduled }
     }
 
-    /// Tells whether what is said now counts as what was asked for.
+    /// Returns whether a report that arrives now counts as the ordered backup.
     pub(super) fn counts(&self, now: Time) -> bool {
         now <= self.until
     }
@@ -101,7 +100,7 @@ impl StateSnapshot {
         is_it.then_some(expected)
     }
 
-    /// What an order asked of a host that is over, and whose end comes now.
+    /// Returns the entry of an earlier order of the host whose end arrives now.
     pub(super) fn was_asked(&self, host: &HostName, id: &OrderId, instance: &InstanceName) -> Option<&Expected> {
         let expected = self.expected.get(id).filter(|expected| expected.instance == *instance)?;
         expected.host.as_ref().is_none_or(|asked| asked == host).then_some(expected)

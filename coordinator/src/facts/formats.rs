@@ -1,4 +1,4 @@
-//! What is on disks out there: each text was written by some version, and is read by this one.
+//! Formats of stored records: frozen examples of each version must be readable by this one.
 
 use super::Event;
 use super::backups::BackupKept;

@@ -1,4 +1,5 @@
-//! Greetings of agents: two machines with one identity are told from a restart by them, and people are told.
+//! `Hello` messages of agents. They distinguish two machines with one identity from a restart, and record an event
+//! about it.
 //!
 //! Greetings stay in memory; what is written is that there are two machines, and that there are no longer.
 

@@ -1,4 +1,5 @@
-//! What belongs to which host: derived from the facts, so that nobody walks through all of them for one host.
+//! Indexes what belongs to each host. It is derived from the facts, so that no caller has to scan all of them for one
+//! host.
 
 use fleet_core::facts::{Asked, Desired, Observed};
 use fleet_core::names::{HostName, InstanceName, OrderId};
@@ -9,7 +10,7 @@ use std::hash::Hash;
 pub struct Index {
     orders: HashMap<HostName, BTreeSet<OrderId>>,
     instances: HashMap<HostName, BTreeSet<InstanceName>>,
-    /// How many ends of orders are remembered.
+    /// Number of order ends kept for each instance.
     ends: HashMap<InstanceName, usize>,
 }
 

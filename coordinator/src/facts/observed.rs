@@ -1,7 +1,7 @@
 //! The one writer of `Observed`: the agents' service.
 //!
-//! What a host says is believed about its own instances and orders only. Only what changed is written to the disk, and
-//! never a heartbeat or the progress of a step.
+//! Accepts reports of a host only about its own instances and orders. Only changes are written to disk, never
+//! heartbeats or the progress of a step.
 
 use super::{Facts, StateSnapshot};
 use crate::keys;
@@ -16,24 +16,30 @@ const STRAY_LIMIT: usize = 64;
 /// A clock that is no further from where it was is no news.
 const SKEW_NEWS: u64 = 10_000;
 
+/// Reason why a report is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
+    /// The instance belongs to another host.
     #[error("the instance `{0}` belongs to another host")]
     NotItsInstance(InstanceName),
+    /// The order was given to another host.
     #[error("the order {0} was given to another host, or to none")]
     NotItsOrder(OrderId),
+    /// Too many ends of orders are stored for the instance.
     #[error("this host says too often how orders for `{0}` ended that nobody gave")]
     TooManyEnds(InstanceName),
+    /// The host reports too many instances that it should not have.
     #[error("this host reports too many instances that nobody wants")]
     TooManyStrays,
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What `Hello` says, in words.
+/// Content of `Hello`, as text for people.
 pub type HelloSaid = HostSaid;
 
-/// Reads what was kept of earlier reports; whoever was connected is not any more.
+/// Loads the last reports; all hosts count as disconnected.
 pub(super) fn load(store: &dyn Store) -> Result<Observed, StoreError> {
     let since = crate::clock::now();
     let said = super::state::load::<HostName, HostSaid>(store, keys::OBSERVED_HOSTS)?;
@@ -66,7 +72,7 @@ impl Facts {
         self.settled(committed).await.map(|_| ())
     }
 
-    /// A host says how much room it has left; worth no write.
+    /// Records a host's free disk space, in memory only.
     pub fn hear_disk_free(&self, host: &HostName, bytes: u64) {
         self.change_unwritten(|snapshot| {
             if let Some(seen) = snapshot.observed.hosts.get_mut(host) {
@@ -75,6 +81,7 @@ impl Facts {
         });
     }
 
+    /// Marks the host as online.
     pub fn mark_online(&self, host: &HostName) {
         let changed = self.change_unwritten(|snapshot| match snapshot.observed.hosts.get_mut(host) {
             Some(seen) if seen.link != LinkState::Online => {
@@ -88,6 +95,7 @@ impl Facts {
         }
     }
 
+    /// Marks the host as offline since `now`.
     pub fn mark_offline(&self, host: &HostName, now: Time) {
         let changed = self.change_unwritten(|snapshot| match snapshot.observed.hosts.get_mut(host) {
             Some(seen) if seen.link == LinkState::Online => {
@@ -186,6 +194,7 @@ fn differs(before: &HostSaid, now: &HostSaid) -> bool {
 }
 
 impl StateSnapshot {
+    /// Returns whether the instance should be on that host.
     pub fn is_wanted_at(&self, host: &HostName, name: &InstanceName) -> bool {
         self.desired.instances.get(name).is_some_and(|instance| instance.host == *host)
     }
@@ -195,7 +204,7 @@ impl StateSnapshot {
         self.is_wanted_at(host, name) && !seen
     }
 
-    /// Whether a report says no more than which step is being done.
+    /// Returns whether a report differs only in the step that is being done.
     fn is_only_a_step(&self, host: &HostName, name: &InstanceName, running: &Running) -> bool {
         let Some(before) = self.observed.instances.get(name).filter(|before| before.host == *host) else {
             return false;

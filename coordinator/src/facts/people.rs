@@ -9,7 +9,7 @@ use fleet_core::time::Time;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// A token that admits nobody any more is remembered for so long, to say why.
+/// Time for which a used or expired token is remembered, so that its refusal can be explained.
 const MEMORY: Duration = Duration::from_secs(30 * 86_400);
 /// No more of them are remembered: the newest.
 const CLOSED_TOKENS: usize = 25_000;
@@ -44,14 +44,17 @@ impl Believes for Facts {
 }
 
 impl StateSnapshot {
+    /// Returns the record of an enrolled host or operator.
     pub fn subject(&self, subject: &Subject) -> Option<&SubjectKept> {
         self.people.subjects.get(subject)
     }
 
+    /// Returns all enrolled hosts and operators.
     pub fn subjects(&self) -> impl Iterator<Item = (&Subject, &SubjectKept)> {
         self.people.subjects.iter()
     }
 
+    /// Returns the token with this hash.
     pub fn token(&self, hash: &str) -> Option<&TokenKept> {
         self.people.tokens.get(hash)
     }
@@ -63,6 +66,7 @@ impl StateSnapshot {
 }
 
 impl DesiredChange<'_> {
+    /// Adds or replaces the record of a host or operator.
     pub fn put_subject(&mut self, subject: &Subject, kept: SubjectKept) {
         self.batch.put(keys::subject(subject), &kept);
         self.snapshot.people.subjects.insert(subject.clone(), kept);
@@ -75,6 +79,7 @@ impl DesiredChange<'_> {
         self.revoke_tokens_of(subject);
     }
 
+    /// Adds or replaces a token; `hash` is the hash of its secret.
     pub fn put_token(&mut self, hash: &str, token: TokenKept) {
         self.batch.put(keys::token(hash), &token);
         self.snapshot.people.tokens.insert(hash.into(), token);

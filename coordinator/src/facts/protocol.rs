@@ -9,7 +9,7 @@ use fleet_core::time::Time;
 use fleet_proto::protocol::{ProtocolRange, TooOld, negotiate};
 use std::time::Duration;
 
-/// What a host speaks is written so often at the most.
+/// Minimum interval between two writes of a host's protocol version.
 const PACE: Duration = Duration::from_secs(60);
 
 impl Facts {
@@ -64,7 +64,7 @@ impl StateSnapshot {
     }
 }
 
-/// What is wrong with a host that speaks another protocol, and which side is to be upgraded.
+/// Returns the problem of a host with an incompatible protocol, and the side that needs an upgrade.
 pub fn protocol_words(host: &HostName, other: OtherProtocol) -> (String, String) {
     let (own, theirs) = (ProtocolRange::OWN, range(other));
     let text = format!("speaks protocol {theirs}, this coordinator {own}");

@@ -7,7 +7,7 @@ use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How long a request is remembered.
+/// Time for which a request is remembered.
 const MEMORY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most requests that are remembered; beyond, the oldest is forgotten.
 const MOST: usize = 10_000;
@@ -15,18 +15,23 @@ const MOST: usize = 10_000;
 /// A request that has started something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestRecord {
+    /// Operator who sent it.
     pub by: OperatorName,
     /// The digest of the plan that was agreed to.
     pub plan_digest: String,
+    /// Change that it started.
     pub started: Started,
+    /// Time at which it was accepted.
     pub at: Time,
 }
 
-/// What a request has started.
+/// Change that a request has started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Started {
+    /// A rollout.
     Rollout(RolloutId),
+    /// A change of one instance.
     Change(InstanceName),
 }
 

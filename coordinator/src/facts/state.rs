@@ -35,19 +35,22 @@ pub struct StateSnapshot {
     pub(super) requests: BTreeMap<RequestId, RequestRecord>,
     /// Orders whose end is in memory and not yet on the disk: they are not acknowledged yet.
     pub(super) unkept: HashSet<OrderId>,
-    /// Open orders that their hosts are not told, and why; derived.
+    /// Open orders that are withheld from their hosts, with the reason; derived.
     pub(super) untold: HashMap<OrderId, Untold>,
     /// Counts changes of hosts, instances and rollouts, so that a plan knows what it was made for.
     pub(super) wishes: u64,
-    /// What the last plan said of those who wait; derived.
+    /// Text of the last plan about instances that wait; derived.
     pub(super) waiting: HashMap<InstanceName, Box<str>>,
 }
 
 /// The three facts as they are at one moment; what changes afterwards changes nothing here. It costs a few counts to take.
 #[derive(Debug, Clone)]
 pub struct PlanInput {
+    /// State that operators want.
     pub desired: Desired,
+    /// Orders that were given.
     pub asked: Asked,
+    /// State that hosts reported.
     pub observed: Observed,
     /// For which desires a plan of it is made.
     pub wishes: u64,
@@ -92,7 +95,7 @@ impl StateSnapshot {
         Ok(snapshot)
     }
 
-    /// How often hosts, instances or rollouts have changed by somebody's wish since the start.
+    /// Returns how often operators have changed hosts, instances or rollouts since the start.
     pub fn wishes(&self) -> u64 {
         self.wishes
     }
@@ -102,22 +105,27 @@ impl StateSnapshot {
         self.desired.instances.get(name).map_or(Time::ZERO, |instance| instance.created)
     }
 
+    /// Returns the state that operators want.
     pub fn desired(&self) -> &Desired {
         &self.desired
     }
 
+    /// Returns the orders that were given.
     pub fn asked(&self) -> &Asked {
         &self.asked
     }
 
+    /// Returns the state that hosts reported.
     pub fn observed(&self) -> &Observed {
         &self.observed
     }
 
+    /// Returns all releases, by app and version.
     pub fn releases(&self) -> &BTreeMap<AppName, BTreeMap<Version, ReleaseKept>> {
         &self.releases
     }
 
+    /// Returns one release.
     pub fn release(&self, app: &AppName, version: &Version) -> Option<&ReleaseKept> {
         self.releases.get(app)?.get(version)
     }
@@ -155,16 +163,17 @@ impl StateSnapshot {
         self.index.instances_of(host)
     }
 
-    /// Whether the end of an order was heard and kept: then its host need not be told of it any more.
+    /// Returns whether the end of an order is stored: then its host no longer needs the order.
     pub fn has_kept_the_end_of(&self, id: &OrderId) -> bool {
         self.observed.ended.contains_key(id) && !self.unkept.contains(id)
     }
 
-    /// Why an open order is not told to its host.
+    /// Returns the reason why an open order is withheld from its host.
     pub fn untold(&self, id: &OrderId) -> Option<&Untold> {
         self.untold.get(id)
     }
 
+    /// Returns the desired state of an instance.
     pub fn instance(&self, name: &InstanceName) -> Option<&InstanceDesired> {
         self.desired.instances.get(name)
     }
@@ -177,7 +186,7 @@ impl StateSnapshot {
         wanted.max(promised).max(self.said(name).map_or(0, |said| said.revision)) + 1
     }
 
-    /// What an instance's host last said that it is.
+    /// Returns the last report about an instance.
     pub fn said(&self, name: &InstanceName) -> Option<&InstanceSaid> {
         let host = &self.instance(name)?.host;
         let seen = self.observed.instances.get(name).filter(|seen| seen.host == *host);
@@ -195,7 +204,7 @@ impl StateSnapshot {
         promised
     }
 
-    /// Why an instance waits, as the last plan said.
+    /// Reason why an instance waits, as the last plan said.
     pub fn waits_because(&self, instance: &InstanceName) -> Option<&str> {
         self.waiting.get(instance).map(AsRef::as_ref)
     }

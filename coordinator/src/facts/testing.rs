@@ -16,25 +16,31 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Time at which all test changes happen.
 pub const NOW: Time = Time(1_000_000);
 
+/// Parses a text. Panics if it is not valid.
 pub fn read<T: FromStr<Err: Debug>>(text: &str) -> T {
     text.parse().unwrap_or_else(|error| panic!("`{text}`: {error:?}"))
 }
 
+/// Loads empty facts in memory.
 pub fn memory() -> Facts {
     on(Arc::new(MemoryStore::new().expect("a thread can be started")))
 }
 
+/// Loads facts from a store. Panics if the store cannot be read.
 pub fn on(store: Arc<dyn Store>) -> Facts {
     Facts::load(store).expect("the store can be read")
 }
 
+/// Returns the release of `notes` with this version.
 pub fn release(version: &str) -> Release {
     let digest = read(&format!("sha256:{:0>64}", version.replace('.', "")));
     Release { name: read(&format!("notes@{version}")), digest }
 }
 
+/// Returns the desired state of an instance with version 1.1 on a host.
 pub fn wanted(host: &str) -> InstanceDesired {
     InstanceDesired {
         host: read(host),
@@ -49,6 +55,7 @@ pub fn wanted(host: &str) -> InstanceDesired {
     }
 }
 
+/// Returns the content of a host's `Hello`.
 pub fn said() -> HostSaid {
     HostSaid {
         agent_version: "1".to_owned(),
@@ -84,10 +91,12 @@ pub fn undo(id: &str, instance: &str, revision: u64) -> Rollout {
     }
 }
 
+/// Returns the id of the order with this name.
 pub fn order(name: &str) -> OrderId {
     order_id(&[name])
 }
 
+/// Returns an order that restarts an instance.
 pub fn restart(instance: &str, name: &str) -> Order {
     let action = Action::Power { wish: PowerRequest::Restart, serial: 1 };
     Order { id: order(name), instance: read(instance), action, deadline: Duration::from_secs(60) }
@@ -101,6 +110,7 @@ pub fn configure(instance: &str, name: &str, revision: u64) -> Order {
 }
 
 impl Facts {
+    /// Applies a change of the desired state.
     pub async fn desire(&self, change: impl FnOnce(&mut DesiredChange<'_>)) {
         let changed = self.change_desired(NOW, |desired| {
             change(desired);
@@ -124,6 +134,7 @@ impl Facts {
         self
     }
 
+    /// Requests the removal of an instance.
     pub async fn remove(&self, instance: &str) {
         let name: InstanceName = read(instance);
         self.desire(|desired| {
@@ -136,17 +147,19 @@ impl Facts {
         .await;
     }
 
-    /// Gives an order as the turn does.
+    /// Gives an order as the reconcile loop does.
     pub async fn give(&self, host: &str, order: Order) {
         let orders = vec![NewOrder { host: read(host), order, rollout: None }];
         self.obey(Plan { orders, ..Plan::default() }).await;
     }
 
+    /// Gives the orders of a plan, as the reconcile loop does.
     pub async fn obey(&self, plan: Plan) {
         let wishes = self.read().wishes();
         self.ask(plan, wishes, NOW, |_| {}).await.expect("the store is whole");
     }
 
+    /// Reports, as a host, an instance at rest with this version and revision.
     pub async fn say(&self, host: &str, instance: &str, version: &str, revision: u64) {
         let said = InstanceSaid {
             release: release(version),
@@ -170,14 +183,17 @@ impl Facts {
         heard.expect("it is its own");
     }
 
+    /// Reports, as a host, the end of an order.
     pub async fn end(&self, host: &str, instance: &str, name: &str, how: Outcome) -> Result<(), ObserveError> {
         self.hear_outcome(&read(host), order(name), read(instance), how, NOW).await
     }
 
+    /// Returns all open orders.
     pub fn open(&self) -> Vec<OpenOrder> {
         self.read().asked().orders.values().cloned().collect()
     }
 
+    /// Returns all events as `subject: text`.
     pub fn told(&self) -> Vec<String> {
         self.read().events().map(|event| format!("{}: {}", event.subject, event.text)).collect()
     }

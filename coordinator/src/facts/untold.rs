@@ -1,20 +1,21 @@
-//! Open orders that their hosts are not told, for what goes with them cannot be had.
+//! Open orders that are withheld from their hosts because something that must accompany them is missing.
 
 use super::Facts;
 use fleet_core::names::{HostName, OrderId};
 use std::collections::BTreeMap;
 
-/// Why an order is not told.
+/// An order that is withheld from its host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Untold {
+    /// Reason, as text for people.
     pub why: Box<str>,
-    /// It ends by itself, and soon: what goes with the order is being made.
+    /// True if it resolves itself soon: the missing part is being made.
     pub is_passing: bool,
 }
 
 impl Facts {
-    /// Notes which of a host's open orders were left out when it was last told of them, and why. Gives back those of which
-    /// that is news.
+    /// Records which of a host's open orders were left out of the last message, with the reason. Returns those for
+    /// which this is new.
     pub fn note_untold(&self, host: &HostName, untold: &BTreeMap<OrderId, Untold>) -> Vec<OrderId> {
         let is_as_before = {
             let snapshot = self.read();

@@ -18,36 +18,52 @@ use std::time::Duration;
 pub struct Admission {
     /// DER: the certificate, then the CA's.
     pub chain: Vec<Vec<u8>>,
+    /// Host or operator that was admitted.
     pub subject: Subject,
+    /// End of the certificate's validity.
     pub not_after: Time,
 }
 
+/// Reason why a machine is not admitted or a certificate is not renewed.
 #[derive(Debug, thiserror::Error)]
 pub enum AdmitError {
+    /// No such token exists.
     #[error("could not join: the coordinator does not know this token")]
     TokenUnknown,
+    /// The token expired at this time.
     #[error("could not join: this token expired at {0}")]
     TokenExpired(Time),
+    /// The token was used by another machine.
     #[error("could not join: this token was used before, and it is good for one use")]
     TokenReused,
+    /// All uses of the token are spent; it had this number.
     #[error("could not join: all {0} uses of this token are spent")]
     TokenUsedUp(u32),
+    /// The token was revoked.
     #[error("could not join: this token was revoked")]
     TokenRevoked,
+    /// The token is for another kind of subject than the machine asked for.
     #[error("could not join: this token is for the {}, and was not used", spoken_subject(.0))]
     TokenForOther(Subject),
+    /// The operator has the maximum number of machines.
     #[error("could not join: {0} has {MACHINES} machines already")]
     TooManyMachines(Subject),
+    /// The host or operator was removed.
     #[error("could not join: {0} was removed from the fleet")]
     Removed(Subject),
+    /// The clocks differ by this number of seconds.
     #[error("could not join: the clock of this machine is {} {}", spoken(.0.unsigned_abs()), if *.0 < 0 { "behind" } else { "ahead" })]
     Clock(i64),
+    /// The certificate request could not be signed.
     #[error("could not sign: the signing request is damaged")]
     Request(#[source] IdentityError),
+    /// The certificate was revoked.
     #[error("could not renew: this certificate was revoked")]
     Revoked,
+    /// The certificate was renewed too often; the next renewal is possible after this time.
     #[error("could not renew: this certificate was renewed too often; it holds, and can be renewed again in {} min", .0.as_secs().div_ceil(60))]
     TooOften(Duration),
+    /// The store failed.
     #[error("could not keep the new certificate")]
     Store(#[from] StoreError),
 }
@@ -60,10 +76,12 @@ fn spoken(millis: u64) -> String {
     }
 }
 
-/// What a joining machine shows: the secret of its token, and whether it wants to be a host or an operator.
+/// Credentials of a joining machine: the secret of its token, and whether it wants to be a host or an operator.
 #[derive(Clone, Copy)]
 pub struct Presented<'a> {
+    /// Secret of the token.
     pub secret: &'a [u8],
+    /// Kind of subject that the machine wants to be, if it says so.
     pub joiner: Option<Joiner>,
 }
 
@@ -84,6 +102,7 @@ pub struct Admissions {
 }
 
 impl Admissions {
+    /// Makes the service with the lifetime of the certificates that it issues.
     pub fn new(authority: Arc<Authority>, facts: Arc<Facts>, life: Duration) -> Self {
         Self { authority, facts, life, renewals: Renewals::new(life) }
     }
@@ -187,7 +206,8 @@ fn serial_of(issued: &Issued) -> Serial {
     Serial { serial: issued.serial.clone(), not_after: issued.not_after, renews: None }
 }
 
-/// A machine that joins anew ends its former certificates; an operator may have several machines.
+/// Records a joining machine. A host that joins again loses its earlier certificates; an operator may have several
+/// machines.
 fn enrolled(
     before: Option<&SubjectKept>,
     token: &TokenKept,
@@ -225,6 +245,7 @@ pub fn skew(theirs: Time, ours: Time) -> i64 {
     if theirs < ours { -apart } else { apart }
 }
 
+/// Returns the subject as text: `host lab-1` or `operator ada`.
 pub fn spoken_subject(subject: &Subject) -> String {
     match subject {
         Subject::Host(name) => format!("host {name}"),

@@ -22,7 +22,7 @@ use time::OffsetDateTime;
 const KEY_FILE: &str = "ca.key";
 const CERTIFICATE_FILE: &str = "ca.crt";
 const CA_LIFE: Duration = Duration::from_secs(20 * 366 * 86_400);
-/// How long the coordinator's own certificate lives; `serve` renews it.
+/// Lifetime of the coordinator's own certificate; `serve` renews it.
 pub const SERVER_LIFE: Duration = Duration::from_secs(30 * 86_400);
 /// A certificate is valid from a while ago, so that a clock a few minutes off is no obstacle.
 pub const BACKDATE: Duration = Duration::from_secs(10 * 60);
@@ -36,9 +36,11 @@ pub struct Authority {
 /// A new certificate.
 #[derive(Debug, Clone)]
 pub struct Issued {
+    /// The certificate in DER.
     pub der: CertificateDer<'static>,
     /// In hex.
     pub serial: String,
+    /// End of its validity.
     pub not_after: Time,
 }
 
@@ -64,6 +66,7 @@ impl Authority {
         Self::load(directory)
     }
 
+    /// Loads the CA from the coordinator's directory.
     pub fn load(directory: &Path) -> Result<Self, IdentityError> {
         let (key_path, certificate_path) = (directory.join(KEY_FILE), directory.join(CERTIFICATE_FILE));
         let read = |path: &Path| {
@@ -77,6 +80,7 @@ impl Authority {
         Ok(Self { issuer, certificate })
     }
 
+    /// Returns the CA certificate.
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
     }

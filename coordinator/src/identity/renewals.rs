@@ -1,4 +1,4 @@
-//! How often a certificate is renewed: each renewal is a write that others wait for.
+//! Limits how often a certificate is renewed: each renewal is a write that others wait for.
 //!
 //! A budget goes on with the successors of a certificate, so that a chain of renewals is no way around it. It is not
 //! kept: a restart gives everybody a new one.
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// So many at once: several commands of one operator may renew at the same moment.
+/// Number of renewals allowed at once: several commands of one operator may renew at the same moment.
 const AT_ONCE: u64 = 16;
 /// After that, one in each of these, or in an eighth of a certificate's life where that is shorter.
 const PAUSE: Duration = Duration::from_secs(900);
@@ -97,7 +97,7 @@ mod tests {
         serials.iter().map(serial).collect()
     }
 
-    /// How many of so many renewals at one moment are made, each with the certificate of the one before.
+    /// Returns how many of these renewals at one moment succeed, each with the certificate of the one before.
     fn chain(renewals: &Renewals, first: &str, tries: usize, now: Time) -> usize {
         let mut used = first.to_owned();
         let mut made = 0;

@@ -32,6 +32,7 @@ impl Seal {
         Self::load(directory)
     }
 
+    /// Loads the key from the coordinator's directory.
     pub fn load(directory: &Path) -> Result<Self, IdentityError> {
         let path = directory.join(FILE);
         let bytes = fs::read(&path).map_err(|source| IdentityError::Read { path: path.clone(), source })?;
@@ -41,7 +42,7 @@ impl Seal {
         Ok(Self { key: LessSafeKey::new(key), digests })
     }
 
-    /// Seals a text for a place: it can be opened for the same place only.
+    /// Seals a text for a record (`place`). It can be opened only for the same record.
     pub fn seal(&self, place: &str, text: &str) -> Result<String, IdentityError> {
         let nonce = random::<NONCE_LEN>()?;
         let mut sealed = text.as_bytes().to_vec();
@@ -51,6 +52,7 @@ impl Seal {
         Ok(BASE64.encode(&[&nonce[..], &sealed, tag.as_ref()].concat()))
     }
 
+    /// Opens a sealed text. Fails if it was sealed for another record or with another key.
     pub fn open(&self, place: &str, sealed: &str) -> Result<String, IdentityError> {
         let bytes = BASE64.decode(sealed.as_bytes()).map_err(|_| IdentityError::Unseal)?;
         let (nonce, rest) = bytes.split_at_checked(NONCE_LEN).ok_or(IdentityError::Unseal)?;

@@ -10,7 +10,7 @@ use rustls::{RootCertStore, ServerConfig};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-/// So long after it was made, another one is shown: well before the 30 days that it lives are over.
+/// Age at which the certificate is replaced, well before its 30 days are over.
 const RENEW_AFTER: Duration = Duration::from_secs(20 * 86_400);
 
 /// The certificate that the port shows. It is made at each start and never kept.
@@ -30,6 +30,7 @@ impl Shown {
 }
 
 impl ServerCertificate {
+    /// Makes a certificate for the addresses.
     pub fn new(authority: &Authority, addresses: &[String], now: Time) -> Result<Self, IdentityError> {
         Ok(Self(RwLock::new(Shown::new(authority, addresses, now)?)))
     }

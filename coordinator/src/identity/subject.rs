@@ -1,4 +1,4 @@
-//! Who is enrolled, with which certificates.
+//! Enrolled hosts and operators, with their certificates.
 
 use data_encoding::HEXLOWER;
 use fleet_core::access::{Role, Subject};
@@ -9,8 +9,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// The most machines of one subject. Each has one certificate, and for a while its successors.
 pub const MACHINES: usize = 100;
-/// The most successors of one certificate that count: which of them its machine keeps is not known before one is used to
-/// renew. Only whoever renews without end loses the oldest.
+/// Maximum number of valid successors of one certificate: its machine may have kept any of them until one is used to
+/// renew. Only a machine that renews without end loses the oldest.
 const SUCCESSORS: usize = 16;
 
 /// A host or an operator that has been admitted.
@@ -18,26 +18,33 @@ const SUCCESSORS: usize = 16;
 pub struct SubjectKept {
     /// For operators.
     pub role: Option<Role>,
+    /// Time of the first enrolment.
     pub added: Time,
-    /// The serial of the first certificate of this enrolment: a machine that joins anew has another.
+    /// Serial of the first certificate of this enrolment: a machine that joins again gets another.
     pub enrolment: String,
+    /// Valid certificates.
     pub serials: Vec<Serial>,
     /// Those that were given out after the backup from which this came back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<Unknown>,
 }
 
-/// Certificates of our own CA whose serials were lost: only between which ends they lie is known. Whatever was revoked before
-/// ends earlier, and whatever is given out later ends later.
+/// Certificates of our CA whose serials were lost. Only the range in which their validity ends is recorded:
+/// certificates revoked before end earlier, and certificates issued later end later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unknown {
+    /// Start of the range.
     pub after: Time,
+    /// End of the range.
     pub until: Time,
 }
 
+/// Serial number and validity of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Serial {
+    /// Serial number in hexadecimal.
     pub serial: String,
+    /// End of its validity.
     pub not_after: Time,
     /// The serial that it renews: the machine may still use that one, if it never heard of this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,11 +52,13 @@ pub struct Serial {
 }
 
 impl SubjectKept {
+    /// Returns whether the serial is valid.
     pub fn counts(&self, serial: &str) -> bool {
         self.serials.iter().any(|snapshot| snapshot.serial == serial)
     }
 
-    /// Whether a certificate is believed: its serial counts, or was lost with the facts of when it was given out.
+    /// Returns whether a certificate is accepted: its serial is valid, or its serial was lost with the facts of the
+    /// time when it was issued.
     pub fn believes(&self, serial: &Serial) -> bool {
         let is_lost = |unknown: Unknown| unknown.after < serial.not_after && serial.not_after <= unknown.until;
         self.counts(&serial.serial) || self.unknown.is_some_and(is_lost)
@@ -90,7 +99,7 @@ impl SubjectKept {
         self.with(Serial { renews: Some(used.to_owned()), ..fresh }, now)
     }
 
-    /// How many machines hold a certificate that counts: one with all that renew it, be it over itself, is one machine.
+    /// Returns how many machines hold a valid certificate. A certificate and all its renewals count as one machine.
     pub fn machines(&self, now: Time) -> usize {
         let counts: BTreeMap<&str, Option<&str>> = self
             .serials
@@ -106,6 +115,7 @@ impl SubjectKept {
         first.collect::<BTreeSet<&str>>().len()
     }
 
+    /// Returns the latest end of validity of its certificates.
     pub fn expires(&self) -> Time {
         self.serials.iter().map(|snapshot| snapshot.not_after).max().unwrap_or_default()
     }

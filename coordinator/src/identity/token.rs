@@ -9,17 +9,24 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
+/// A join token as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenKept {
+    /// Host or operator that it admits.
     pub subject: Subject,
     /// For operators.
     pub role: Option<Role>,
+    /// Number of machines that it may admit.
     pub uses: u32,
+    /// Number of machines that it may still admit.
     pub uses_left: u32,
+    /// Time at which it was made.
     pub created: Time,
+    /// Time at which it expires.
     pub expires: Time,
+    /// True if an operator has revoked it.
     pub revoked: bool,
-    /// Whom it has admitted just now, by the key that was certified.
+    /// Machines admitted recently, by the certified key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub admitted: Vec<Admitted>,
 }
@@ -29,24 +36,31 @@ pub struct TokenKept {
 pub struct Admitted {
     /// The SHA-256 of the public key, in hex.
     pub key: String,
+    /// Serial of the certificate.
     pub serial: String,
+    /// Time of the admission.
     pub at: Time,
 }
 
 /// An answer that was lost is asked for again within this.
 const AGAIN: Duration = Duration::from_secs(600);
 
-/// What a token is good for.
+/// State of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenState {
+    /// Token that admits machines.
     Open,
+    /// An operator has revoked it.
     Revoked,
+    /// All its uses are spent.
     UsedUp,
+    /// Its time is over.
     Expired,
 }
 
 impl TokenKept {
-    /// Being used up says more than being expired: whoever holds it learns that somebody was admitted.
+    /// A token that is both used up and expired counts as used up, so that its holder learns that a machine was
+    /// admitted.
     pub fn state(&self, now: Time) -> TokenState {
         if self.revoked {
             TokenState::Revoked
@@ -61,6 +75,7 @@ impl TokenKept {
 }
 
 impl TokenKept {
+    /// Makes a token with all its uses left.
     pub fn new(subject: Subject, role: Option<Role>, uses: u32, created: Time, expires: Time) -> Self {
         Self { subject, role, uses, uses_left: uses, created, expires, revoked: false, admitted: Vec::new() }
     }
@@ -91,6 +106,7 @@ impl From<TokenState> for v1::TokenState {
     }
 }
 
+/// Returns a new random secret. Fails if the system gives no random numbers.
 pub fn new_secret() -> Result<[u8; 32], IdentityError> {
     super::seal::random()
 }

@@ -1,7 +1,7 @@
-//! Which client certificates a handshake accepts: those of our CA whose serial counts at this moment.
+//! Accepts client certificates in a handshake: those of our CA whose serial is valid at this moment.
 //!
-//! Whoever was removed is refused here, before its connection takes a place or a file descriptor. Each call asks again,
-//! for a certificate may be revoked while its connection is open.
+//! A removed subject is refused here, before its connection takes a slot or a file descriptor. Each call checks again,
+//! because a certificate may be revoked while its connection is open.
 
 use super::{Serial, peer_of};
 use fleet_core::access::Subject;
@@ -12,8 +12,9 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// Who knows which certificates count. Asked in each handshake, so it must be quick.
+/// Source of valid certificates. Called in each handshake, so it must be fast.
 pub trait Believes: Debug + Send + Sync {
+    /// Returns whether the certificate of the subject is valid at this moment.
     fn believes(&self, subject: &Subject, serial: &Serial) -> bool;
 }
 

@@ -7,34 +7,34 @@ use std::fmt;
 
 type Labels = [(&'static str, &'static str); 1];
 
-/// How a session of an agent began.
+/// Kind of a session's beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionBegin {
     /// No other was there.
     Connect,
-    /// It replaced one that was alive.
+    /// Session that replaced a live one.
     Takeover,
 }
 
-/// Why the coordinator ended an agent's connection.
+/// Reason why the coordinator ended an agent's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionCut {
     /// The agent said nothing for too long.
     Silent,
-    /// The agent did not read what it was told.
+    /// Agent that did not read what the coordinator sent.
     Unread,
     /// A later connection took over.
     Replaced,
 }
 
-/// Why something that an agent said was not taken in.
+/// Reason why something that an agent said was not taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportRefusal {
-    /// It could not be read.
+    /// Report that could not be parsed.
     Unreadable,
-    /// It was too large.
+    /// Report that was too large.
     Oversized,
-    /// It was about something that is not the host's.
+    /// Report about something that belongs to another host.
     NotBelieved,
 }
 

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use tonic::Code;
 use tracing::Span;
 
-/// Method of calls that were refused before they reached one: whoever calls can invent names.
+/// Method of calls that were refused before they reached a method: a caller can invent names, which must not become
+/// labels.
 pub const UNKNOWN: &str = "unknown";
 
 type MethodLabels = [(&'static str, String); 2];

@@ -29,12 +29,12 @@ impl StoreMetrics {
         self.queue.inc();
     }
 
-    /// Notes that so many commits were taken from the queue.
+    /// Records that commits were taken from the queue.
     pub fn dequeue(&self, commits: usize) {
         self.queue.dec_by(i64::try_from(commits).unwrap_or(i64::MAX));
     }
 
-    /// Notes that so many commits were written and flushed together, or could not be.
+    /// Records that commits were written and flushed together, or failed.
     pub fn written<R, E>(&self, commits: usize, result: &Result<R, E>, took: Duration) {
         self.flush.observe(took.as_secs_f64());
         let counter = if result.is_ok() { &self.commits } else { &self.failures };

@@ -1,4 +1,4 @@
-//! What was agreed to: the plan that was seen is the plan that runs, and a request that is sent twice is one request.
+//! Confirmed proposals: the plan that was shown is the plan that runs, and a request that is sent twice is one request.
 //!
 //! Whatever is shown before it is done has a digest over the request, over all that is shown, and over what it goes by. The start
 //! sends that digest back; where it is another one by now, nothing is done.
@@ -15,14 +15,14 @@ use prost::Message;
 use std::future::Future;
 use tonic::Status;
 
-/// What somebody agreed to, and which request that is.
+/// Confirmation of a proposal, with the id of the request.
 #[derive(Debug)]
 pub struct Agreed {
     plan_digest: String,
     id: RequestId,
 }
 
-/// What came of a request.
+/// Result of a request.
 pub enum Once<T> {
     New(T),
     /// The same request has been carried out before.
@@ -104,8 +104,8 @@ impl OperatorsService {
         }
     }
 
-    /// The answer to a change that the same request has begun before, with the order that does it. Without `wish` the change is one
-    /// of data.
+    /// Returns the answer to a change that the same request has started before, with the order that does it. Without
+    /// `wish`, the change is one of data.
     pub async fn begun_before(
         &self,
         attempt: &str,

@@ -18,22 +18,22 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 use tonic::Status;
 
-/// The host itself looks a little shorter.
+/// The host's own deadline is a little shorter.
 const LIMIT: Duration = Duration::from_secs(6);
-/// So many hosts are asked at the same time.
+/// Number of hosts that are queried at the same time.
 const HOSTS_AT_ONCE: usize = 32;
-/// So many questions a host has at the same time for one rollout: it answers twice as many to one operator.
+/// Number of parallel queries to one host for one rollout: a host answers twice as many to one operator.
 const OF_ONE_HOST: usize = 4;
 
-/// For so many members it is asked what their hosts would refuse, and for so long. The hosts of the others refuse it themselves,
-/// before anything stops: whoever begins a rollout waits for an answer.
+/// Maximum number of members, and maximum time, for which hosts are asked about refusals before a rollout starts. The
+/// other hosts refuse by themselves before anything stops; the operator should not wait longer.
 const ASKED: usize = 500;
 const BUDGET: Duration = Duration::from_secs(8);
 
-/// Whom an event names; the rest is counted.
+/// Maximum number of names in an event; the rest is counted.
 const NAMED: usize = 5;
 
-/// What a host says to a change of an instance.
+/// Reply of a host to a change of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostWord {
     Fine,
@@ -42,7 +42,7 @@ pub enum HostWord {
     NotAsked(String),
 }
 
-/// What hosts say to a rollout, by its members. Those that are in neither are welcome.
+/// Replies of hosts to a rollout, by member. Members in neither map are accepted.
 #[derive(Debug, Default)]
 pub struct MembersAsked {
     pub refused: HashMap<InstanceName, String>,
@@ -64,7 +64,8 @@ impl MembersAsked {
         self.not_asked.insert(of.name.clone(), not_known(of.host, &why));
     }
 
-    /// What is told when it begins: whose hosts have yet to say whether they would refuse it. One that is away says it later.
+    /// Returns the text of the event at the start of the rollout: hosts that have not said yet whether they would
+    /// refuse it. An offline host says so later.
     pub fn untold(&self, proposal: &Proposal) -> Option<String> {
         let begins = |name: &&InstanceName| !proposal.offline.contains(name);
         let members = proposal.members.iter().map(|member| &member.instance).filter(begins);
@@ -103,7 +104,7 @@ impl OperatorsService {
         }
     }
 
-    /// What hosts say against the members of a proposal. `former` are revisions that go with it.
+    /// Asks hosts for objections to the members of a proposal. `former` are revisions that go with it.
     pub async fn ask_members(
         &self,
         by: &OperatorName,
@@ -144,7 +145,8 @@ impl OperatorsService {
         Ok(asked)
     }
 
-    /// What one host says about some of its instances, a few at a time. Once it does not answer it is asked no more.
+    /// Returns the replies of one host about some of its instances, a few at a time. A host that does not answer once
+    /// is not asked again.
     async fn words_of(
         &self,
         by: &OperatorName,
@@ -173,7 +175,7 @@ impl OperatorsService {
         stream::iter(members).map(ask).buffer_unordered(OF_ONE_HOST).collect().await
     }
 
-    /// What a host says about what an instance is to become.
+    /// Returns the reply of a host about the planned state of an instance.
     pub async fn word_of(&self, by: &OperatorName, of: Claimant<'_>, to: &InstanceSpec) -> HostWord {
         let Claimant { name: _, host } = of;
         let why = match timeout(LIMIT, self.refusal_of(by, of, to)).await {
@@ -185,7 +187,7 @@ impl OperatorsService {
         HostWord::NotAsked(not_known(host, &format!("its Engine was not asked: {why}")))
     }
 
-    /// What a host would refuse, or why it cannot be told.
+    /// Returns the refusal of a host, or the reason why it cannot be found out.
     async fn refusal_of(
         &self,
         by: &OperatorName,

@@ -1,4 +1,4 @@
-//! What needs a person, worst first, each with the command that goes on.
+//! Problems that need a person, worst first, each with the command that helps.
 
 mod ahead;
 
@@ -17,16 +17,16 @@ use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::time::Duration;
 
-/// A clock further off than this is told.
+/// Clock difference in milliseconds above which it is reported.
 const SKEW: u64 = 120_000;
-/// Less room than this is told.
+/// Free bytes below which it is reported.
 const ROOM: u64 = 2 << 30;
-/// A panic that was caught is told for so long.
+/// Time for which a caught panic is reported.
 const SHOWN: Duration = Duration::from_secs(86_400);
 /// No screen shows more.
 const LIMIT: usize = 200;
 
-/// How bad it is.
+/// Severity of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Panic,
@@ -75,7 +75,7 @@ pub fn attention(
     found.into_iter().take(LIMIT).map(|(_, attention)| attention).collect()
 }
 
-/// What is wrong with what is kept here, looked at before the facts are.
+/// Problems of stored data, collected before the facts are read.
 #[derive(Debug, Default)]
 pub struct Kept {
     pub room: Option<String>,
@@ -84,7 +84,7 @@ pub struct Kept {
     pub own: Option<String>,
     /// Hosts that say more than their share.
     pub loud: Vec<(HostName, Excess)>,
-    /// Why nobody could look at the repositories.
+    /// Reason why nobody could look at the repositories.
     pub blind: Option<String>,
     /// Panics of the last day: in which loop, or in calls.
     pub panics: Vec<(&'static str, CaughtPanics)>,
@@ -160,7 +160,7 @@ fn of_duplicate(snapshot: &StateSnapshot, name: &HostName) -> Option<(Rank, v1::
     Some(say(Rank::Duplicate, format!("host {name}"), text, hint))
 }
 
-/// Why a host is away, as far as anyone knows.
+/// Reason why a host is away, as far as anyone knows.
 fn of_link(snapshot: &StateSnapshot, plan_context: &PlanContext<'_>, name: &HostName) -> Option<(Rank, v1::Attention)> {
     let subject = format!("host {name}");
     if let Some(other) = snapshot.other_protocol(name) {
@@ -283,7 +283,8 @@ fn of_values(
     }
 }
 
-/// Orders that wait for values that are not there any more. Those of two machines are told with their host.
+/// Returns orders that wait for values that no longer exist. Orders of two machines with one identity are shown with
+/// their host.
 fn untold(snapshot: &StateSnapshot) -> Vec<(Rank, v1::Attention)> {
     let untold = snapshot.asked().orders.iter().filter_map(|(id, open)| Some((open, snapshot.untold(id)?)));
     untold

@@ -1,4 +1,4 @@
-//! What operators ask and wish of backups.
+//! Operators' queries and requests about backups.
 
 mod chosen;
 mod difference;

@@ -1,4 +1,4 @@
-//! What a change would do to an instance, in lines for people: old and new rendered and compared by core.
+//! Describes a change of an instance in lines for people: core renders and compares the old and the new state.
 
 use super::request::{exhausted, wrong};
 use crate::serve::failed;
@@ -9,7 +9,7 @@ use fleet_render::{RenderError, Session};
 use std::collections::BTreeMap;
 use tonic::Status;
 
-/// Where agents keep instances; the difference between two renderings does not depend on it.
+/// Folder of instances in renderings; the difference between two renderings does not depend on it.
 const INSTANCES: &str = "/var/lib/fleet-agent/instances";
 
 pub fn placement(instance: &InstanceName, host: &HostName, version: &Version) -> Placement {

@@ -1,4 +1,4 @@
-//! What the instances of a host claim there, and the refusal of what would take it from them.
+//! Claims of a host's instances, and the refusal of changes that conflict with them.
 //!
 //! A host says what its instances have. What is wanted and not there yet (an installation, other values, a rollout) is rendered.
 
@@ -22,7 +22,7 @@ use tonic::Status;
 
 const ATTEMPT: &str = "work out what instances claim";
 
-/// What other instances of a host claim or will claim.
+/// Present and future claims of the other instances of a host.
 #[derive(Debug, Default)]
 pub struct HostClaims {
     claims: Vec<(InstanceName, Claims)>,
@@ -44,8 +44,9 @@ pub struct Claimant<'a> {
 }
 
 impl OperatorsService {
-    /// Refuses what would take from another instance of the host what it has, or leave the instance's own data behind. Gives back
-    /// what could not be compared. Whoever holds `claiming` has had its session before: nobody waits for a place under it.
+    /// Refuses a change that would take resources of another instance of the host, or would leave the instance's own
+    /// data behind. Returns the instances that could not be compared. The caller must open the host's session before it
+    /// takes `claiming`, so that no wait happens under that lock.
     pub async fn check_claims(
         &self,
         attempt: &str,
@@ -82,7 +83,7 @@ impl OperatorsService {
         Err((texts.into_iter().collect::<Vec<_>>().join("; "), hint))
     }
 
-    /// Who else on the host has a volume.
+    /// Returns the other users of a volume on the host.
     pub async fn holders_beside(
         &self,
         by: &OperatorName,
@@ -142,8 +143,8 @@ impl OperatorsService {
         rendered(session, ATTEMPT, &bundle, &checked, &place).await
     }
 
-    /// Adds the members of a proposal that would take what others have, each with the reason. What is known here names the owner
-    /// better than a host does. `former` are revisions that go with it.
+    /// Adds the members of a proposal that conflict with other claims, each with the reason. The coordinator's own
+    /// knowledge names the owner better than the host's reply. `former` are revisions that go with it.
     pub async fn refused_members(
         &self,
         session: &mut Session,
@@ -188,7 +189,7 @@ impl OperatorsService {
     }
 }
 
-/// What each other instance of a host is, and what it is to become.
+/// Returns the present and the planned state of each other instance of a host.
 fn stages_beside(snapshot: &StateSnapshot, of: Claimant<'_>) -> Vec<(InstanceName, Stage)> {
     let mut stages = Vec::new();
     for name in snapshot.instances_of(of.host).filter(|name| *name != of.name) {

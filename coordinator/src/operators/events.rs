@@ -1,4 +1,4 @@
-//! What happened: the newest first so many, and what comes.
+//! Events: a number of the newest first, then new ones as they come.
 //!
 //! A reader holds a page of events that all readers share, and a number to go on from. However many read, and however
 //! slowly, the events are there once.
@@ -17,7 +17,7 @@ use tonic::Status;
 const DEFAULT: usize = 50;
 /// The most events that one reader holds.
 const PAGE: usize = 32;
-/// Whoever follows looks so often at the most.
+/// Minimum interval between two reads for a caller who follows.
 const PACE: Duration = Duration::from_millis(100);
 
 impl OperatorsService {
@@ -38,7 +38,7 @@ struct EventReader {
     subject: String,
     /// The number from which on events have not been read.
     next: u64,
-    /// Where it ends; none for whoever follows.
+    /// Number at which it ends; none for a caller who follows.
     end: Option<u64>,
     page: VecDeque<Arc<Event>>,
     generation: watch::Receiver<u64>,

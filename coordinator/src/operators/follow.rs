@@ -23,13 +23,13 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::Status;
 
 const PACE: Duration = Duration::from_millis(200);
-/// So many notes of a restore are told at its end.
+/// Maximum number of notes of a restore that are shown at its end.
 const NOTES: usize = 8;
-/// After a look, so many times as long without one.
+/// Pause after a read, as a multiple of the time that the read took.
 const REST: u32 = 16;
 /// Some states change with time alone.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// How long the turn may take to give an order.
+/// Time limit for the reconcile loop to give an order.
 const TURN: Duration = Duration::from_millis(1500);
 
 /// Someone who follows something.
@@ -38,11 +38,11 @@ struct Follower<T> {
     generation: watch::Receiver<u64>,
     what: T,
     last: Option<LastSent>,
-    /// How long the last look took.
+    /// Duration of the last read.
     looking: Duration,
 }
 
-/// What was told last.
+/// Last message that was sent.
 #[derive(PartialEq)]
 enum LastSent {
     Change(v1::ChangeProgress),
@@ -103,7 +103,8 @@ impl OperatorsService {
         }))
     }
 
-    /// The order that does what was just wished for an instance, once the turn has given it; empty when it waits.
+    /// Returns the order for the last request about an instance, once the reconcile loop has given it; empty if it
+    /// waits.
     pub async fn order_for(&self, name: &InstanceName, wish: RequestedAction) -> String {
         let began = Instant::now();
         let mut generation = self.shared.facts.generation();
@@ -125,7 +126,7 @@ enum Asked {
     Never,
 }
 
-/// What somebody has just wished for an instance.
+/// Latest request about an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestedAction {
     Goal,
@@ -134,7 +135,7 @@ pub enum RequestedAction {
 }
 
 impl RequestedAction {
-    /// Whether an order does this, and not something that was wished before.
+    /// Returns whether an order carries out this request, and not an earlier one.
     fn is_done_by(self, action: &Action, instance: &InstanceDesired) -> bool {
         match action {
             Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
@@ -147,7 +148,7 @@ impl RequestedAction {
     }
 }
 
-/// The wish that is fulfilled last: whoever waits for the order of an earlier one would be told too early that it is done.
+/// Returns the request that is carried out last: a caller who waits for an earlier one would see "done" too early.
 fn pending(snapshot: &StateSnapshot, name: &InstanceName) -> RequestedAction {
     let Some(instance) = snapshot.instance(name) else { return RequestedAction::Removal };
     let seen = snapshot.observed().instances.get(name).and_then(|seen| seen.running.last());
@@ -170,7 +171,7 @@ fn order_of(snapshot: &StateSnapshot, name: &InstanceName, wish: RequestedAction
     }
 }
 
-/// Whether a host is online, or was so until a moment ago: it may only be connecting anew.
+/// Returns whether a host is online or was until a moment ago: it may be reconnecting.
 fn is_there(snapshot: &StateSnapshot, host: &HostName) -> bool {
     snapshot.observed().hosts.get(host).is_some_and(|seen| match seen.link {
         LinkState::Online => true,
@@ -213,7 +214,7 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
     };
     if let Some(ended) = order.as_ref().and_then(|id| snapshot.observed().ended.get(id)) {
         if ended.outcome.is_success() && is_being_removed(snapshot, instance) {
-            // Whoever is told that it is done may take its name again.
+            // Once a caller is told that it is done, it may use the name again.
             return of(ChangeState::UnderWay, "forgetting it".to_owned(), String::new(), false);
         }
         let (state, text, hint) = end_words(&ended.outcome);
@@ -257,7 +258,7 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
     }
 }
 
-/// What a drill has proven, and what was unusual about a restore. What failed is said by the outcome.
+/// Returns the result of a drill, or notes about a restore. Failures are described by the outcome.
 fn made_words(made: &DataResult) -> Option<String> {
     match made {
         DataResult::Drill(drill) => proven_words(drill),
@@ -282,13 +283,13 @@ fn proven_words(DrillMade { repository, backup, proof }: &DrillMade) -> Option<S
     Some(format!("backup {backup} in {repository} is proven: restored on {} in {took}, {checks} passed", proof.host))
 }
 
-/// Whether an instance is what is wanted of it, by its host's last word.
+/// Returns whether an instance is in the desired state by its host's last report.
 fn is_reached(snapshot: &StateSnapshot, name: &InstanceName) -> bool {
     let (Some(wanted), Some(said)) = (snapshot.instance(name), snapshot.said(name)) else { return false };
     wanted.removal.is_none() && said.revision >= wanted.revision && said.power_serial >= wanted.power.serial
 }
 
-/// Whether an order that is not given yet is to fulfil what is wished of the instance's data.
+/// Returns whether an order that is not given yet carries out the pending request about the instance's data.
 fn is_wished(snapshot: &StateSnapshot, name: &InstanceName, order: &OrderId) -> bool {
     let Some(instance) = snapshot.instance(name) else { return false };
     instance.data.as_ref().is_some_and(|wish| wish_id(name, instance, wish) == *order)

@@ -27,9 +27,9 @@ pub struct Invitation {
     pub life: Duration,
 }
 
-/// So many hosts may be invited at the same time: each token is kept, and one is as good as a key.
+/// Maximum number of open tokens for hosts: each token is stored, and one is as good as a key.
 const OPEN_HOSTS: usize = 20_000;
-/// So many operators may be.
+/// Maximum number of open tokens for operators.
 const OPEN_OPERATORS: usize = 200;
 
 impl OperatorsService {
@@ -62,7 +62,7 @@ impl OperatorsService {
         .await
     }
 
-    /// Makes a token together with whatever else must change with it.
+    /// Makes a token together with the other changes that belong to it.
     pub async fn invite(
         &self,
         invitation: Invitation,
@@ -149,7 +149,7 @@ fn wanted_on(change: &DesiredChange<'_>, host: &HostName) -> Vec<InstanceName> {
     wanted.cloned().collect()
 }
 
-/// Refuses one more invitation where many are open; a new one for the same name takes the place of the one before.
+/// Refuses an invitation when too many are open; a new one for the same name replaces the one before.
 fn refuse_too_many_open(snapshot: &StateSnapshot, subject: &Subject, now: Time) -> Result<(), Status> {
     let (is_alike, most): (fn(&Subject) -> bool, usize) = match subject {
         Subject::Host(_) => (|other| matches!(other, Subject::Host(_)), OPEN_HOSTS),

@@ -22,7 +22,7 @@ use fleet_proto::words::word;
 use std::collections::BTreeMap;
 use tonic::Status;
 
-/// What setting values is called in refusals.
+/// Verb phrase for setting values in refusals.
 const CONFIGURE: &str = "change the instance";
 const VALUE_LIMIT: usize = 64 * 1024;
 const VALUES_LIMIT: usize = 256 * 1024;
@@ -110,7 +110,7 @@ impl OperatorsService {
         self.check_reaches(attempt, &subject.desired.host, &Reaches::of_instance(rendered))
     }
 
-    /// The same for whatever reaches the host.
+    /// Checks the parts of a host that a change reaches.
     pub fn check_reaches(&self, attempt: &str, host: &HostName, reaches: &Reaches) -> Result<(), Status> {
         let Some(refusal) = self.policy_refusal(host, reaches) else { return Ok(()) };
         let hint =
@@ -118,7 +118,7 @@ impl OperatorsService {
         Err(hindered(attempt, refusal, &hint))
     }
 
-    /// What a host's policy says against it, as far as it was heard of.
+    /// Returns the objection of the host's policy, as far as it is reported.
     pub fn policy_refusal(&self, host: &HostName, reaches: &Reaches) -> Option<String> {
         let snapshot = self.shared.facts.read();
         let refusals = snapshot.observed().hosts.get(host)?.said.policy.refusals(reaches);
@@ -293,7 +293,7 @@ fn check_given(attempt: &str, values: &BTreeMap<String, String>) -> Result<(), S
     Ok(())
 }
 
-/// Refuses other values while an undo is about to put former ones back: one of both wishes would be lost without a word.
+/// Refuses new values while an undo is about to restore old ones: one of the two requests would be lost silently.
 fn not_while_put_back(snapshot: &StateSnapshot, name: &InstanceName, now: Time) -> Result<(), Status> {
     let is_promised = snapshot.promised_revisions().get(name) > snapshot.instance(name).map(|it| it.revision).as_ref();
     if !is_promised {
@@ -331,7 +331,7 @@ fn name_taken(snapshot: &StateSnapshot, name: &InstanceName) -> Status {
     taken("install", why, &way_on(name))
 }
 
-/// What to do with an instance whose installation failed.
+/// Returns the next action for an instance whose installation failed.
 fn way_on(name: &InstanceName) -> String {
     format!(
         "see why: `fleet instance show {name}`; `fleet instance set {name}` tries again, `fleet instance rm {name}` frees the name"

@@ -45,7 +45,7 @@ impl OperatorsService {
         Ok(v1::InstanceList { instances: list })
     }
 
-    /// What only a look at one instance shows: its values and its volumes.
+    /// Adds the details of a single instance: its values and its volumes.
     async fn add_detail(&self, by: &OperatorName, view: &mut v1::InstanceView, name: &InstanceName) {
         const ATTEMPT: &str = "show the instance";
         let volumes = match self.subject(ATTEMPT, name) {

@@ -15,7 +15,7 @@ use tonic::Status;
 
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 const LONGEST_TOKEN_LIFE: Duration = Duration::from_secs(30 * 86_400);
-/// So many hex digits of a token's hash are its id.
+/// Number of hexadecimal digits of a token's hash that form its id.
 const ID: usize = 8;
 
 impl OperatorsService {
@@ -125,7 +125,7 @@ fn token_view(hash: &str, token: &TokenKept, now: Time) -> v1::TokenView {
     }
 }
 
-/// A token is good for no more machines than there is room for: whoever came last would be turned away.
+/// Refuses a token for more machines than the limit leaves: the last ones would be turned away.
 fn refuse_too_many(
     snapshot: &StateSnapshot,
     attempt: &str,

@@ -1,4 +1,4 @@
-//! What a rollout would do, shown before it is obeyed; and the refusal of what cannot work.
+//! Proposals of rollouts: shown before they start, and refused if they cannot work.
 
 use super::apps::count;
 use super::asking::MembersAsked;
@@ -25,7 +25,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 
 pub const ATTEMPT: &str = "roll out";
-/// For so many members it is worked out what changes on each; the others change alike.
+/// Maximum number of members whose changes are rendered; the others change in the same way.
 const RENDERED: usize = 50;
 
 /// A release with what is needed to render it.
@@ -35,7 +35,7 @@ struct Opened {
 }
 
 impl OperatorsService {
-    /// Reads the wish, and checks that the release exists.
+    /// Parses the request and checks that the release exists.
     pub fn rollout_request(&self, request: &v1::ProposeRolloutRequest) -> Result<RolloutRequest, Status> {
         let app = match request.app.as_str() {
             "" => self.only_app()?,
@@ -136,7 +136,7 @@ impl OperatorsService {
         opened.map(|(values, _)| values).map_err(|error| failed("could not open its values", &error))
     }
 
-    /// What a proposal would do, with what is not known of its members.
+    /// Returns the view of a proposal, including unknown facts about its members.
     async fn proposal_view(
         &self,
         session: &mut Session,

@@ -1,4 +1,4 @@
-//! Taking in a release: a bundle in pieces, compared, judged, and kept for ever as it is.
+//! Accepts a release: a bundle in pieces is received, compared, checked, and stored unchanged for ever.
 
 use super::changes::not_rendered;
 use super::request::{ChangeError, read, taken, wrong};
@@ -16,7 +16,7 @@ use fleet_proto::v1::{self, push_release_piece::Kind};
 use tonic::{Status, Streaming};
 
 const ATTEMPT: &str = "push the release";
-/// So many problems are told at once.
+/// Maximum number of problems that are reported at once.
 const TOLD: usize = 12;
 
 impl OperatorsService {

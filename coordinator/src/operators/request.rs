@@ -1,4 +1,4 @@
-//! Reading wishes: names and numbers from a message, or the sentence that refuses them.
+//! Parses requests: names and numbers from a message, or the error that refuses them.
 
 use crate::serve::{failed, refused};
 use crate::store::StoreError;
@@ -56,7 +56,7 @@ pub fn drift(attempt: &str, rule: Option<i32>) -> Result<Option<DriftRule>, Stat
     rule.map(|rule| choice(attempt, known(rule))).transpose()
 }
 
-/// What can end a change other than a refusal.
+/// Failure of a change other than a refusal.
 #[derive(Debug)]
 pub enum ChangeError {
     Refused(Box<Status>),

@@ -11,7 +11,7 @@ use tonic::Status;
 const ATTEMPT: &str = "resolve the images";
 const LIMIT: Duration = Duration::from_secs(60);
 const MOST: usize = 100;
-/// So many hosts are asked in turn, should one not be able to say.
+/// Number of hosts that are asked in turn if one cannot answer.
 const HOSTS: usize = 3;
 
 impl OperatorsService {

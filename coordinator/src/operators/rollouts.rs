@@ -154,7 +154,7 @@ fn aborted(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Roll
     Ok(Rollout { wish: RolloutIntent::Abort, ..rollout })
 }
 
-/// What was halted is tried again: those that failed get another attempt.
+/// Returns the halted rollout as resumed: failed members get another attempt.
 fn resumed(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
     refuse_over(snapshot, &rollout, "resume", now)?;
     let (wish, attempt) = (rollout.wish, rollout.attempt);

@@ -28,7 +28,7 @@ impl OperatorsService {
         Self { shared, seen: Arc::default(), last_status: Arc::default(), claiming: Arc::default() }
     }
 
-    /// Who calls, if they may do at least what `needed` may.
+    /// Returns the operator who calls, if they have at least the role `needed`.
     pub fn caller<T>(&self, request: &Request<T>, needed: Role) -> Result<OperatorName, Status> {
         self.caller_and_role(request, needed).map(|(name, _)| name)
     }

@@ -16,11 +16,11 @@ use fleet_proto::v1;
 use std::sync::PoisonError;
 use std::time::Instant;
 
-/// So many lines at the most; the numbers count all.
+/// Maximum number of lines; the counts include all.
 const LINES: usize = 200;
 
-/// A look at a fleet is shared by those who ask within so many times what it took: a small fleet is always looked at
-/// anew, and a large one is not looked at all the time.
+/// A computed status is shared by callers within this multiple of the time that it took. A small fleet is computed
+/// fresh for each caller, and a large one not all the time.
 const SHARED_FOR: u32 = 5;
 
 /// The last look, and until when it is good.
@@ -42,7 +42,7 @@ impl OperatorsService {
     }
 
     pub fn status_now(&self, now: Time) -> v1::Status {
-        // It looks at the facts by itself.
+        // It reads the facts itself.
         let kept = Kept::look(&self.shared, now);
         let snapshot = self.shared.facts.read();
         let plan_context = plan_context(&snapshot, now);
@@ -71,7 +71,7 @@ impl OperatorsService {
     }
 }
 
-/// Whether a rollout may still move anything: those that wait for offline hosts are not forgotten.
+/// Returns whether a rollout may still change something; one that waits for offline hosts may.
 fn is_under_way(phase: &RolloutPhase) -> bool {
     !is_over(phase) || matches!(phase, RolloutPhase::DoneButOffline { .. })
 }

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 use tonic::Status;
 
-/// What an instance runs, or shall run, with everything needed to judge a change.
+/// An instance's present or planned release, with everything needed to check a change.
 pub struct Subject {
     pub name: InstanceName,
     pub desired: InstanceDesired,
@@ -23,7 +23,7 @@ pub struct Subject {
     pub bundle: Bundle,
     pub definition: AppDefinition,
     pub values: BTreeMap<String, String>,
-    /// What other releases of the app declare beyond this one: a rollout may need it set first.
+    /// Values that other releases of the app declare and this one does not: a rollout may need one set first.
     pub elsewhere: BTreeMap<String, Declaration>,
 }
 
@@ -95,7 +95,7 @@ impl OperatorsService {
         Ok(Rendering { session, _place: place })
     }
 
-    /// What other releases of an app declare and this one does not, as the last of them says it.
+    /// Returns the values that other releases of the app declare and this one does not, as in the newest of them.
     fn declared_elsewhere(&self, definition: &AppDefinition) -> BTreeMap<String, Declaration> {
         let snapshot = self.shared.facts.read();
         let releases = snapshot.releases().get(&definition.app).into_iter().flat_map(BTreeMap::values);

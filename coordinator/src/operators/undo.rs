@@ -18,7 +18,7 @@ use tonic::Status;
 
 const ATTEMPT: &str = "undo the rollout";
 
-/// A member's former values, worked out before the facts are locked, and what that goes by.
+/// Old values of a member, computed before the facts are locked, with the revisions they are based on.
 struct FormerValues {
     instance: InstanceDesired,
     /// As what they would be kept again.
@@ -111,7 +111,8 @@ fn propose(snapshot: &StateSnapshot, rollout: &Rollout, now: Time) -> Result<Pro
     proposal.map_err(|refusal| refused_rollout(&refusal))
 }
 
-/// Which members have noted what values they had, what they are now, and under which revision those may be kept again.
+/// Returns the members with recorded old values, the present state of those, and the revision under which they may be
+/// stored again.
 fn former_values_of(
     snapshot: &StateSnapshot,
     rollout: &Rollout,
@@ -128,7 +129,7 @@ fn former_values_of(
     members.collect()
 }
 
-/// Lets the undo bring former values. Members whose former values are lost are left out.
+/// Adds the old values to the undo. Members whose old values are lost are left out.
 fn put_back(
     change: &mut DesiredChange<'_>,
     rollout: &Rollout,

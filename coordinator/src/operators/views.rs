@@ -1,4 +1,4 @@
-//! How hosts, instances and rollouts look to operators.
+//! Views of hosts, instances and rollouts for operators.
 
 pub mod host;
 pub mod instance;

@@ -1,4 +1,4 @@
-//! What the values of a rollout's members were and are: what an undo would put back, and what it could not.
+//! Old and present values of a rollout's members: those that an undo would restore, and those that it could not.
 
 use super::service::OperatorsService;
 use crate::serve::failed;
@@ -22,7 +22,7 @@ impl LostRevisions {
 }
 
 impl OperatorsService {
-    /// Which of the revisions that a proposal notes are lost. Those that are wanted are there, so few are looked up.
+    /// Returns the recorded revisions of a proposal that are lost. Present revisions exist, so few are looked up.
     pub fn lost_revisions(&self, proposal: &Proposal) -> Result<LostRevisions, Status> {
         let noted: Vec<(InstanceName, u64)> = {
             let snapshot = self.shared.facts.read();

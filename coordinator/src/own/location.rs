@@ -1,18 +1,21 @@
-//! Where an operator wants the coordinator's backups: a folder, or `s3:URL/BUCKET/PREFIX` as restic writes it.
+//! Location of the coordinator's own backups: a folder, or `s3:URL/BUCKET/PREFIX` in restic's notation.
 
 use fleet_repository::backend::{S3Address, Transport};
 use fleet_repository::worker::BackendSpec;
 use std::path::Path;
 
+/// Reason why a location is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BackendError {
+    /// The text is not a location.
     #[error("`{0}` is no place for backups: write an absolute path, or s3:https://HOST/BUCKET/PREFIX")]
     Place(String),
+    /// The environment has no credentials for the bucket.
     #[error("a bucket needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment")]
     NoKeys,
 }
 
-/// Reads a place; `variable` reads the environment, which alone has the keys of a bucket.
+/// Parses a location. `variable` reads the environment, the only source of a bucket's credentials.
 pub fn read_place(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<BackendSpec, BackendError> {
     if Path::new(text).is_absolute() {
         return Ok(BackendSpec::Folder { path: text.into() });

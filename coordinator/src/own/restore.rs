@@ -1,7 +1,7 @@
 //! Bringing a coordinator back from its own backup, into a directory of its own.
 //!
-//! What the fleet did after the backup is not known to it. So nothing that was wanted then is carried out again by itself:
-//! orders are let go, removals are to be said again, and rollouts wait for a person.
+//! Changes of the fleet after the backup are not in it. So old requests are not carried out again by themselves: orders
+//! are dropped, removals must be requested again, and rollouts wait for a person.
 
 use super::settings::{Recovery, own_name};
 use super::take::OwnManifest;
@@ -22,28 +22,55 @@ use futures_util::StreamExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Failure of restoring the coordinator.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
+    /// The recovery file could not be read.
     #[error("could not read `{path}`")]
-    Recovery { path: PathBuf, source: std::io::Error },
+    Recovery {
+        /// The recovery file.
+        path: PathBuf,
+        /// Cause of the failure.
+        source: std::io::Error,
+    },
+    /// The file is not a recovery file.
     #[error("`{path}` is no recovery file; one that is sealed is opened with `age --decrypt` first")]
-    NoRecovery { path: PathBuf, source: serde_json::Error },
+    NoRecovery {
+        /// The file.
+        path: PathBuf,
+        /// Cause of the failure.
+        source: serde_json::Error,
+    },
+    /// The repository holds no backup of a coordinator.
     #[error("there is no backup of a coordinator in the repository")]
     Empty,
+    /// The backup was made by a newer version.
     #[error("the backup of {at} was made by a newer version: its format is {format}")]
-    Newer { at: Time, format: u32 },
+    Newer {
+        /// Time of the backup.
+        at: Time,
+        /// Its format.
+        format: u32,
+    },
+    /// The backup's manifest is damaged.
     #[error("the backup cannot be read")]
     Damaged(#[source] serde_json::Error),
+    /// The backup lacks a file that it needs.
     #[error("the backup has no {0}")]
     Lacks(&'static str),
+    /// The repository failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
+    /// The facts could not be imported.
     #[error(transparent)]
     Carry(#[from] CarryError),
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The directory failed.
     #[error(transparent)]
     Home(#[from] HomeError),
+    /// The coordinator's keys failed.
     #[error(transparent)]
     Identity(#[from] IdentityError),
 }

@@ -1,4 +1,4 @@
-//! Where the coordinator's backups go and with which key: two files, for their owner only.
+//! Settings of the coordinator's own backups, with the key: two files, readable by their owner only.
 //!
 //! `own-backup.json` is what the coordinator goes by. `own-backup.recovery` is what an operator keeps elsewhere: with it and the
 //! repository everything comes back.
@@ -15,30 +15,34 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Where the coordinator backs itself up when nobody says otherwise, in its own directory.
+/// Folder of the coordinator's own backups in its directory, the default.
 pub const OWN_BACKUPS: &str = "own-backups";
 
 pub const FILE: &str = "own-backup.json";
 const RECOVERY: &str = "own-backup.recovery";
 const SEALED: &str = "own-backup.recovery.age";
 
-/// What the coordinator goes by.
+/// Settings that the coordinator uses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OwnBackup {
+    /// Location of the repository.
     pub place: BackendSpec,
-    /// What opens the repository.
+    /// Master key of the repository.
     pub master_key: Hidden,
+    /// Seconds between two backups.
     pub every_seconds: u64,
-    /// So many of the newest are kept.
+    /// Number of the newest backups that are kept.
     pub keep: usize,
 }
 
-/// What an operator keeps.
+/// Recovery file for the operator to keep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recovery {
-    /// For whoever opens it in years.
+    /// Explanation for a person who opens the file years later.
     pub about: String,
+    /// Location of the repository.
     pub place: BackendSpec,
+    /// Secrets that open the repository.
     pub secrets: Secrets,
 }
 
@@ -52,18 +56,25 @@ impl fmt::Debug for Hidden {
     }
 }
 
+/// Failure of the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
+    /// Keys could not be generated; the text is the cause.
     #[error("could not make a key for the coordinator's own backups: {0}")]
     Keys(String),
+    /// A secret could not be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// A file could not be written.
     #[error(transparent)]
     Write(#[from] IdentityError),
+    /// The repository could not be created.
     #[error("could not make the repository of the coordinator's own backups")]
     Make(#[from] RepositoryError),
+    /// The settings could not be read.
     #[error("could not read where the coordinator's own backups go")]
     Read(#[source] io::Error),
+    /// The settings are damaged.
     #[error("`{FILE}` cannot be understood")]
     Damaged(#[source] serde_json::Error),
 }
@@ -110,7 +121,7 @@ impl OwnBackup {
         Ok(name)
     }
 
-    /// What `init` wrote; nothing from a coordinator of before.
+    /// Loads the settings from `init`; nothing if the coordinator was created without them.
     pub fn load(directory: &Path) -> Result<Option<Self>, SettingsError> {
         match fs::read(directory.join(FILE)) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(SettingsError::Damaged),

@@ -24,43 +24,57 @@ use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::sleep;
 use tracing::Instrument;
 
-/// One that failed is tried again after so long.
+/// Time after which a failed backup is tried again.
 const AGAIN: Duration = Duration::from_secs(15 * 60);
-/// The first is to be there after so long.
+/// Time after the start until the first backup.
 const FIRST: Duration = Duration::from_secs(3600);
 const LOOK: Duration = Duration::from_secs(60);
 
+/// Failure of the coordinator's own backup.
 #[derive(Debug, thiserror::Error)]
 pub enum OwnError {
+    /// The coordinator has no backup settings.
     #[error("the coordinator's own backups go nowhere yet")]
     NotSetUp,
+    /// A file could not be read.
     #[error("could not read `{path}`")]
-    Read { path: PathBuf, source: io::Error },
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Cause of the failure.
+        source: io::Error,
+    },
+    /// The settings failed.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The facts could not be exported.
     #[error(transparent)]
     Carry(#[from] CarryError),
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The repository failed.
     #[error("could not keep the coordinator's own backup")]
     Repository(#[from] RepositoryError),
+    /// A file of the repository cannot be read; the text names it.
     #[error("{0}")]
     Unreadable(String),
+    /// The task was cancelled or panicked.
     #[error("the reading of the facts ended unexpectedly")]
     Task(#[from] JoinError),
 }
 
-/// What is noted of it beside the facts.
+/// Facts about a backup that are recorded beside it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Noted {
     at: Option<Time>,
     failure: Option<String>,
-    /// Why old ones could not be let go.
+    /// Reason why old ones could not be let go.
     #[serde(default)]
     surplus: Option<String>,
 }
 
-/// What the set of such a backup says of it.
+/// Manifest of a backup of the coordinator.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct OwnManifest {
     pub format: u32,
@@ -135,7 +149,7 @@ fn streams(directory: &Path, entries: Vec<Entry>) -> Result<Vec<(String, Vec<u8>
 
 async fn let_old_go(client: &RepositoryClient, keep: usize) -> Result<(), OwnError> {
     let found = client.sets().await?;
-    // Nothing can be removed then; whoever went on forgetting would forget all.
+    // Nothing can be removed then: continuing to forget would remove all backups in time.
     if let Some(file) = found.unreadable.first() {
         return Err(OwnError::Unreadable(file.to_string()));
     }
@@ -192,12 +206,12 @@ async fn keep_one(facts: &Arc<Facts>, directory: &Path, launcher: &WorkerLaunche
     taken.map(drop)
 }
 
-/// How the coordinator's own backups stand.
+/// Health of the coordinator's own backups.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct OwnBackupHealth {
     /// When the last was taken.
     pub at: Option<Time>,
-    /// What is wrong with them.
+    /// Present problem, as text for people.
     pub problem: Option<String>,
 }
 

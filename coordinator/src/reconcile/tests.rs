@@ -45,7 +45,7 @@ async fn end(facts: &Facts, instance: &str) {
     heard.expect("it is its own");
 }
 
-/// A moment at which one turn closes orders, withdraws one, gives one, buries an instance and restores values.
+/// Makes a store at a moment when one pass closes, withdraws and gives orders, removes an instance and restores values.
 async fn eventful() -> MemoryStore {
     let store = memory();
     let facts = on(Arc::new(store.clone())).with("lab-1", "notes-1").await.with("lab-1", "notes-2").await;
@@ -130,7 +130,7 @@ async fn a_plan_that_is_stale_begins_nothing_and_loses_nothing() {
         (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), NOW), snapshot.wishes())
     };
     assert_eq!(stale.orders.len(), 1);
-    // An operator takes the wish back, and is told so, before the plan is kept.
+    // An operator withdraws the request, and gets the confirmation, before the plan is stored.
     facts.remove("notes-1").await;
     facts.ask(stale.clone(), wishes, NOW, |_| {}).await.expect("the store is whole");
     assert!(facts.open().is_empty(), "what is not wanted any more is not asked");

@@ -1,4 +1,4 @@
-//! Which host may use which repository.
+//! Access of hosts to repositories.
 
 use super::quota::{Lease, Purpose};
 use crate::facts::StateSnapshot;
@@ -34,7 +34,7 @@ pub fn may_add(
     })
 }
 
-/// What an open order adds to a repository, if it does.
+/// Returns what an open order adds to a repository, if it adds something.
 fn purpose(
     snapshot: &StateSnapshot,
     open: &OpenOrder,
@@ -62,7 +62,7 @@ fn purpose(
     }
 }
 
-/// Whether a host may read it: of its own, and of those that an open order lets it restore from.
+/// Returns whether a host may read a repository: its own ones, and those from which an open order lets it restore.
 pub fn may_read(
     snapshot: &StateSnapshot,
     host: &HostName,
@@ -79,7 +79,7 @@ pub fn may_read(
     Err(refused(Code::PermissionDenied, text, ""))
 }
 
-/// Whether the coordinator keeps the repository itself.
+/// Returns whether the repository is on the coordinator's own disk.
 pub fn is_kept_here(snapshot: &StateSnapshot, repository: &RepositoryName) -> bool {
     snapshot
         .desired()

@@ -13,7 +13,7 @@ use fleet_repository::client::RepositoryClient;
 use fleet_repository::{FileKind, MAX_MANIFEST, PartRecord, SetRecord, Unreadable};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What one instance's repository holds.
+/// Content of one instance's repository.
 #[derive(Debug, Default)]
 struct Seen {
     backups: BTreeMap<BackupKey, BackupSeen>,
@@ -24,7 +24,8 @@ struct Seen {
     claimed: BTreeSet<BackupId>,
 }
 
-/// So many large manifests that nobody told of are read one after the other; whoever writes more does not keep others waiting.
+/// Number of large, unreported manifests that are read one after the other; a host that writes more does not delay
+/// others.
 const ALONE: usize = 200;
 
 /// Sets by the backup that they say they are, without their manifests: all of them at once may be too much.
@@ -41,7 +42,7 @@ impl Seen {
         };
         set.manifest = Vec::new();
         let (repository, instance) = of;
-        // What somebody copied in from elsewhere is not this instance's; what calls itself another backup than it is, nobody's.
+        // A backup that was copied in from another instance, or whose manifest has another id, is ignored.
         if manifest.instance == *instance && manifest.backup == set.backup {
             let key = BackupKey { repository: repository.clone(), backup: manifest.backup.clone() };
             by_id.entry(key).or_default().push((set, BackupSeen::of(&manifest, None)));
@@ -61,9 +62,10 @@ fn by_backup(parts: Vec<PartRecord>) -> BTreeMap<BackupId, BTreeSet<SnapshotId>>
     all
 }
 
-/// What became of one rebuild.
+/// Result of one rebuild.
 #[derive(Debug, Default)]
 pub struct Rebuilt {
+    /// Number of backups found.
     pub backups: usize,
     /// Instances of which something could not be read, with the reason: that part of the catalog stayed as it was.
     pub unread: Vec<(InstanceName, String)>,
@@ -89,7 +91,7 @@ impl RepositoryService {
         Ok(all.into_iter().filter(is_reached).collect())
     }
 
-    /// Reads a repository of all its instances anew; that part of the catalog changes at once.
+    /// Reads a repository of all its instances again, and replaces that part of the catalog in one step.
     pub async fn rebuild(&self, repository: &RepositoryName) -> Result<Rebuilt, RepositoryServiceError> {
         let reached = self.reached()?;
         let before = self.facts.read().backups_in(repository);

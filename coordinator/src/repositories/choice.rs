@@ -13,9 +13,11 @@ use fleet_repository::{MAX_MANIFEST, SetRecord};
 /// A snapshot that says it is a backup.
 #[derive(Debug)]
 pub struct Candidate {
+    /// Id of the snapshot.
     pub snapshot: String,
-    /// The moment that whoever wrote it says.
+    /// Time that the writer of the snapshot claims.
     pub at: Time,
+    /// Facts about the backup.
     pub seen: BackupSeen,
 }
 

@@ -1,17 +1,17 @@
 //! Room on the disk that was promised to files under way and is not taken up yet.
 //!
-//! **Invariant:** however many files come at once, what they may still write and the reserve fit on the disk together; and one
-//! host's files take at most half of what is free beside the reserve, so that others find room.
+//! **Invariant:** all pending uploads together and the reserve fit on the disk; the uploads of one host take at most
+//! half of the space that is free beside the reserve, so that others find space.
 
 use fleet_core::names::HostName;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What all of them may still write.
+/// Bytes that pending uploads may still write.
 #[derive(Debug, Clone, Default)]
 pub struct Claims(Arc<Mutex<HashMap<HostName, u64>>>);
 
-/// What one of them may still write. Dropped, it is free again.
+/// Bytes that one upload may still write. They are released on drop.
 #[derive(Debug)]
 pub struct Claim {
     of: Claims,
@@ -24,7 +24,7 @@ impl Claims {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Promises so many bytes to a host, if they and the reserve fit beside all other promises into what is free.
+    /// Reserves bytes for a host, if they fit into the free space beside the reserve and all other claims.
     pub fn take<E>(
         &self,
         host: &HostName,
@@ -65,7 +65,7 @@ impl Claim {
         self.left += std::mem::take(&mut other.left);
     }
 
-    /// So many bytes were written: the disk itself says so from now on.
+    /// Reduces the claim by bytes that were written, because the disk accounts for them from now on.
     pub fn written(&mut self, bytes: u64) {
         let bytes = bytes.min(self.left);
         self.left -= bytes;

@@ -1,7 +1,7 @@
-//! Where repositories lie on the coordinator's disk: in restic's own layout, so that stock restic reads them there.
+//! Layout of repositories on the coordinator's disk: restic's own, so that stock restic reads them in place.
 //!
-//! What is being written lies beside them until it is whole: what a coordinator that was killed has left is swept at the
-//! next start.
+//! Files are written beside the repositories until they are complete. Leftovers of a killed coordinator are removed at
+//! the next start.
 
 use super::claims::{Claim, Claims};
 use super::quota::{Quotas, SMALLEST};
@@ -20,23 +20,34 @@ use std::time::{Duration, SystemTime};
 pub const FOLDER: &str = "repositories";
 /// No instance has such a name.
 const UPLOADS: &str = ".uploads";
-/// So much stays free: the facts are on the same disk, and without room for them nothing goes on.
+/// Bytes that always stay free: the facts are on the same disk, and the coordinator cannot work without space for them.
 const RESERVE: u64 = 256 << 20;
 
+/// Failure of the repositories' disk.
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
+    /// The instance has no repository there.
     #[error("there is no such file in the repository of `{0}`")]
     Missing(InstanceName),
+    /// No space is left for the instance's upload.
     #[error("could not keep a file in the repository of `{0}`: the coordinator's disk is full")]
     Full(InstanceName),
+    /// A file operation failed.
     #[error("could not use `{path}`")]
-    Io { path: PathBuf, source: io::Error },
+    Io {
+        /// File or folder.
+        path: PathBuf,
+        /// Cause of the failure.
+        source: io::Error,
+    },
 }
 
-/// How much room there is.
+/// Space on a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
+    /// Free bytes.
     pub free: u64,
+    /// Total bytes.
     pub total: u64,
 }
 
@@ -44,8 +55,10 @@ pub struct Space {
 #[derive(Debug, Clone)]
 pub struct Disk {
     root: PathBuf,
+    /// Bytes that always stay free.
     pub reserve: u64,
     claims: Claims,
+    /// Limits on the bytes that each order may add.
     pub quotas: Quotas,
 }
 
@@ -61,7 +74,7 @@ impl Disk {
         self.root.join(repository.as_str()).join(instance.as_str())
     }
 
-    /// Whether a repository was made there.
+    /// Returns whether the repository exists on this disk.
     pub fn has(&self, repository: &RepositoryName, instance: &InstanceName) -> Result<bool, DiskError> {
         let path = self.folder(repository, instance).join("config");
         path.try_exists().map_err(|source| DiskError::Io { path, source })
@@ -76,6 +89,7 @@ impl Disk {
         }
     }
 
+    /// Returns the path of a repository's file.
     pub fn path(&self, file: &RepositoryFile) -> PathBuf {
         let folder = self.folder_of(&file.of);
         match file.of.kind {
@@ -85,7 +99,7 @@ impl Disk {
         }
     }
 
-    /// Where files of a repository are while they are written: on the same file system as where they go.
+    /// Returns the folder for incomplete files of a repository, on the same file system as their destination.
     pub fn uploads(&self, repository: &RepositoryName) -> PathBuf {
         self.root.join(repository.as_str()).join(UPLOADS)
     }
@@ -102,7 +116,7 @@ impl Disk {
         Ok(swept)
     }
 
-    /// The room on the disk of the repositories.
+    /// Returns the space on the disk of the repositories.
     pub fn space(&self) -> Result<Space, DiskError> {
         let mut existing = self.root.as_path();
         while let Some(parent) = existing.parent().filter(|_| !existing.exists()) {
@@ -139,7 +153,7 @@ impl Disk {
         Ok(added)
     }
 
-    /// Promises room for so many bytes to a host that will write them.
+    /// Reserves space for bytes that a host is about to write.
     pub fn claim(&self, host: &HostName, of: &InstanceName, bytes: u64) -> Result<Claim, DiskError> {
         let claim = self.claims.take(host, bytes, self.reserve, || self.space().map(|space| space.free))?;
         claim.ok_or_else(|| DiskError::Full(of.clone()))
@@ -173,7 +187,7 @@ impl Disk {
     }
 }
 
-/// What is in a folder; nothing where there is none.
+/// Returns the entries of a folder; none if it does not exist.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, DiskError> {
     let wrong = |source| DiskError::Io { path: folder.to_owned(), source };
     match fs::read_dir(folder) {

@@ -17,6 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 pub struct Opened {
     client: RepositoryClient,
     set: SetRecord,
+    /// Manifest of the backup.
     pub manifest: Manifest,
 }
 
@@ -48,7 +49,7 @@ impl RepositoryService {
 }
 
 impl Opened {
-    /// What is in a folder of the backup, dumps and files alike; in its root where the path is empty.
+    /// Returns the entries of a folder of the backup, dumps and files alike. An empty path means the root.
     pub async fn list(&self, path: impl AsRef<OsStr>) -> Result<Vec<Entry>, RepositoryServiceError> {
         let path = path.as_ref().as_bytes();
         let (mut entries, mut missing) = (Vec::new(), None);
@@ -100,7 +101,7 @@ impl Opened {
         ))
     }
 
-    /// Where the dump of a store is, if that is what a name means.
+    /// Returns the path of a store's dump, if the name is that of a store with one.
     fn dump_of(&self, name: &str) -> Option<&str> {
         let part = self.manifest.parts.iter().find(|part| part.store.as_str() == name)?;
         match &part.kept {

@@ -1,7 +1,8 @@
 //! Looking after the repositories that the coordinator reaches: forgetting what policies let go, removing what nobody needs,
 //! reading all data again and again, and telling what is wrong. One repository after the other.
 //!
-//! What is due is worked out from what is kept, so that a restart changes nothing. Dropped in the middle, it is begun again.
+//! Due work is computed from stored records, so a restart changes nothing. Work that is dropped halfway is started
+//! again.
 
 use super::inspect::{Look, ReadPurpose};
 use super::repository_service::{RepositoryService, RepositoryServiceError, Which};
@@ -22,9 +23,9 @@ use tokio::time::{Instant, interval_at};
 const FIRST: Duration = Duration::from_secs(30);
 const EVERY: Duration = Duration::from_secs(600);
 const DAY: Duration = Duration::from_secs(86_400);
-/// In so many parts all data is read, one a day.
+/// Number of parts in which all data is read, one a day.
 const PARTS: u32 = 30;
-/// What a prune has marked is removed by one that is so much later: hosts may have been writing beside it.
+/// Time between marking and removal by prune, because hosts may be writing in parallel.
 const SECOND_PRUNE: Duration = Duration::from_secs(24 * 3600);
 /// Parts without a set that are older than this belong to a backup that will never be.
 const UNFINISHED: Duration = Duration::from_secs(2 * 86_400);
@@ -68,7 +69,7 @@ impl RepositoryService {
         Ok(())
     }
 
-    /// Forgets, removes and reads what is due in one repository.
+    /// Does all due work of one repository: forget, prune and check.
     async fn look_after(&self, which: &Which, now: Time) -> Result<(), RepositoryServiceError> {
         let _alone = self.one_at_a_time.lock().await;
         let (repository, instance) = which;
@@ -84,7 +85,7 @@ impl RepositoryService {
         tidied
     }
 
-    /// Whether a host may be adding to it, or reading what could be forgotten.
+    /// Returns whether a host may be adding to the repository, or reading backups that could be forgotten.
     fn is_in_use(&self, (repository, instance): &Which) -> bool {
         let snapshot = self.facts.read();
         snapshot.asked().orders.values().any(|open| match &open.order.action {
@@ -139,7 +140,7 @@ impl RepositoryService {
         self.keep_look(repository, instance, &Look { prune_at: Some(now), ..look }).await
     }
 
-    /// What the policy lets go. Nothing while the newest backup is much smaller than what there was.
+    /// Returns the backups that the policy removes; none while the newest backup is much smaller than earlier ones.
     async fn surplus(&self, which: &Which, now: Time) -> Result<Vec<BackupId>, RepositoryServiceError> {
         let (repository, instance) = which;
         let evaluate = {
@@ -202,7 +203,7 @@ impl RepositoryService {
         self.note(which, trouble, now, |look| &mut look.trouble).await
     }
 
-    /// Which of a repository's catalog could not be worked out anew, and why; of all others it could.
+    /// Records the repositories whose catalog could not be rebuilt, with the reason; all others were.
     async fn note_unread(
         &self,
         repository: &RepositoryName,
@@ -248,7 +249,7 @@ impl RepositoryService {
         self.keep_look(repository, instance, &look).await
     }
 
-    /// What is wrong with repositories, for people: whose, where, and what.
+    /// Returns the problems of repositories, for people: instance, repository and text.
     pub fn troubles(&self) -> Result<Vec<(InstanceName, RepositoryName, String)>, RepositoryServiceError> {
         let mut found = self.disk.quotas.over();
         for ((repository, instance), look) in self.looks()? {
@@ -265,7 +266,7 @@ impl RepositoryService {
     }
 }
 
-/// What the catalog has of one instance in one repository.
+/// Returns the catalog entries of one instance in one repository.
 pub(super) fn backups_of(
     all: Option<&CopyOnWrite<Backups>>,
     repository: &RepositoryName,

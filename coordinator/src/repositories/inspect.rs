@@ -1,4 +1,5 @@
-//! How far the look after one repository has come: which of its data was read, what is damaged, what is still to be removed.
+//! Progress of the checks of one repository: data that was read, damage that was found, and backups still to be
+//! removed.
 
 use super::repository_service::{RepositoryService, RepositoryServiceError, Which};
 use crate::keys;
@@ -10,37 +11,37 @@ use fleet_repository::{CheckReport, ReadData, SnapshotOwner};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What is kept of it.
+/// Record about the checks of one repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Look {
-    /// When data was last read in its turn, and which part of it was.
+    /// Time of the last scheduled read of data, and the part that was read.
     pub checked: Option<Time>,
     pub part: u32,
-    /// What was found, until the same data is found to be well.
+    /// Damage found, until the same data is read without errors.
     #[serde(default)]
     pub damage: BTreeMap<BackupId, Damage>,
     /// When what was forgotten can be removed at last.
     #[serde(default)]
     pub prune_at: Option<Time>,
-    /// How many packs are in no index: what an upload that was cut off has left, or what a host added for nothing.
+    /// Number of packs in no index: remains of an interrupted upload, or useless additions of a host.
     #[serde(default)]
     pub unknown_packs: u64,
-    /// What stood in the way of looking after it; told once.
+    /// Error of the last checks; reported once.
     #[serde(default)]
     pub trouble: Option<String>,
-    /// That the newest backup is much smaller than what there was; told once.
+    /// Text if the newest backup is much smaller than earlier ones; reported once.
     #[serde(default)]
     pub shrunk: Option<String>,
-    /// That what it holds could not be read for the catalog; told once.
+    /// Error of the last read for the catalog; reported once.
     #[serde(default)]
     pub unread: Option<String>,
-    /// That its key or its settings cannot be read: nobody opens it with stock restic then.
+    /// Text if its key or its config cannot be read: stock restic cannot open it then.
     #[serde(default)]
     pub locked: Option<String>,
-    /// What it holds and nobody asked for; told once.
+    /// Content that no order requested; reported once.
     #[serde(default)]
     pub unasked: Option<String>,
-    /// How large it is.
+    /// Size in bytes.
     #[serde(default)]
     pub bytes: u64,
 }
@@ -48,7 +49,7 @@ pub struct Look {
 /// For what data is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadPurpose {
-    /// It is the day's part of the month.
+    /// The day's part of the month.
     Daily,
     /// Somebody asked.
     Asked,
@@ -63,7 +64,7 @@ pub struct Damage {
     pub found_by: FoundBy,
 }
 
-/// How damage was found, and so what finds it mended.
+/// Kind of check that found the damage, which decides the kind that can clear it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FoundBy {
@@ -86,11 +87,13 @@ impl Look {
         self.damage.is_empty() && told.iter().all(|told| told.is_none())
     }
 
-    /// Takes in what a check of some data found. `all` are the backups that the catalog has, with the snapshots that they are made of.
-    /// A snapshot that is none of those hurts no backup, whatever it says; where they are not known, it may be any of them.
+    /// Records the result of a check. `all` are the backups in the catalog with their snapshots. A damaged snapshot of
+    /// none of these affects no backup, whatever its tags say; if the snapshots are unknown, it may belong to any of
+    /// them.
     ///
-    /// Only what was read is well: somebody who asks for some of the data has read other parts than those of the month, so
-    /// damage stays until all is read at once, or until the month has come round to where it was found.
+    /// Only data that was read is known to be good. A check on demand may have read other parts than the monthly ones.
+    /// So damage stays until all data is read at once, or until the month has come round to the part where it was
+    /// found.
     pub fn take_in(
         &mut self,
         report: &CheckReport,
@@ -129,7 +132,7 @@ impl Look {
         }
     }
 
-    /// Notes what reading has found. What is missing stays so, whatever was read.
+    /// Records damage that a read has found. Missing data stays recorded, whatever was read.
     fn note(&mut self, backup: BackupId, reason: String) {
         let damage = Damage { part: self.part, reason, found_by: FoundBy::Check };
         if self.damage.get(&backup).is_none_or(|snapshot| snapshot.found_by == FoundBy::Check) {
@@ -163,7 +166,7 @@ impl Look {
     }
 }
 
-/// What cannot be read, for one line.
+/// Returns unreadable paths in one line.
 fn reason(paths: &[String]) -> String {
     match paths {
         [] => "it cannot be read whole".to_owned(),
@@ -184,7 +187,7 @@ impl RepositoryService {
         }
     }
 
-    /// How far the look after each repository has come. Those that are nobody's any more are left out.
+    /// Returns the check records of all repositories that are still in use.
     pub fn looks(&self) -> Result<Vec<(Which, Look)>, RepositoryServiceError> {
         let mut looks = Vec::new();
         let repositories = self.facts.read().desired().repositories.clone();

@@ -15,36 +15,50 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-/// So many backups of the catalog are tried for a sheet: each takes as long as its place lets it.
+/// Number of catalog backups that are tried for a recovery sheet: each may take as long as its storage allows.
 const LOOKS: usize = 3;
 
 /// Those that could be made, and why others could not.
 #[derive(Debug, Default)]
 pub struct Kits {
+    /// Kits that could be made.
     pub made: Vec<Kit>,
+    /// Repositories for which none could be made, with the reason.
     pub failed: Vec<(RepositoryName, InstanceName, String)>,
 }
 
 /// One repository's.
 #[derive(Debug, Clone)]
 pub struct Kit {
+    /// Repository of the kit.
     pub repository: RepositoryName,
+    /// Instance whose backups it opens.
     pub instance: InstanceName,
     /// When it was added, if it was removed since: another may have its name.
     pub former: Option<Time>,
-    /// Where it is, as restic is told.
+    /// Location of the repository in restic's notation.
     pub place: String,
+    /// Password of the repository.
     pub password: Secret,
     /// The sheet, password and all.
     pub text: Secret,
 }
 
+/// Failure of sealing kits for a recipient.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
+    /// The text is not a recipient of age.
     #[error("`{recipient}` is not an age recipient: {reason}")]
-    Recipient { recipient: String, reason: String },
+    Recipient {
+        /// The text.
+        recipient: String,
+        /// Cause, as text for people.
+        reason: String,
+    },
+    /// Encryption failed.
     #[error("could not seal")]
     Encrypt(#[from] age::EncryptError),
+    /// The result could not be written.
     #[error("could not seal")]
     Write(#[from] io::Error),
 }
@@ -141,7 +155,7 @@ impl RepositoryService {
         sets.last().map(super::catalog::manifest_of).transpose()
     }
 
-    /// The newest backup as its host told it, for a place that only the host reaches.
+    /// Returns the newest backup as its host reported it, for storage that only the host reaches.
     fn newest_told(&self, repository: &RepositoryName, instance: &InstanceName) -> Option<Manifest> {
         let snapshot = self.facts.read();
         let ends = snapshot.observed().ended.values().filter(|end| end.instance == *instance);

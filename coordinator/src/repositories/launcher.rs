@@ -10,13 +10,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a worker may take that reads one manifest for an operator.
+/// Limits of a worker that reads one manifest for an operator.
 const READING: Limits = Limits { memory: 256 << 20, idle: Duration::from_secs(60) };
 
 /// Starts workers.
 #[derive(Debug, Clone)]
 pub struct WorkerLauncher {
     workers: Arc<dyn RepositoryWorkers>,
+    /// Counters of workers, for `/metrics`.
     pub metrics: Arc<WorkerMetrics>,
 }
 
@@ -36,6 +37,7 @@ impl WorkerLauncher {
         self.with(name.clone(), place, secrets)
     }
 
+    /// Makes a client for one repository.
     pub fn with(&self, name: RepositoryName, place: BackendSpec, secrets: Secrets) -> RepositoryClient {
         RepositoryClient::new(Arc::clone(&self.workers), name, place, secrets).with_reading_limits(READING)
     }

@@ -1,7 +1,7 @@
-//! How many files one host may have under way at once, so that its pace is not the others'.
+//! Limits the number of open files of one host, so that a slow host does not slow down others.
 //!
-//! Whoever asks for a file waits for its turn. Whoever brings one does not: what waits unread fills the window of its
-//! connection, and the files that have their turn on the same connection would never go on.
+//! Reads wait for a slot. Writes do not: queued data would fill the HTTP/2 window of the connection, and running
+//! uploads on the same connection would stall.
 
 use crate::serve::refused;
 use fleet_core::names::HostName;
@@ -12,11 +12,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
-/// So many files of one host are written at once.
+/// Number of files of one host that are written at once.
 const ADDS: usize = 16;
-/// So many are read at once.
+/// Number of files of one host that are read at once.
 const READS: usize = 8;
-/// So many reads are under way or wait.
+/// Number of running and waiting reads of one host.
 const LINE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -58,13 +58,13 @@ impl Lines {
         lines.entry(host.clone()).or_default().clone()
     }
 
-    /// A turn to write a file, if there is one.
+    /// Returns a slot to write a file; fails if none is free.
     pub fn add(&self, host: &HostName) -> Result<LinePermit, Status> {
         let place = self.of(host).adds.try_acquire_owned().map_err(|_| crowded(host))?;
         Ok(LinePermit { _places: vec![place] })
     }
 
-    /// Waits for a turn to read a file.
+    /// Waits for a slot to read a file.
     pub async fn read(&self, host: &HostName) -> Result<LinePermit, Status> {
         let Line { reads, waiting, .. } = self.of(host);
         let waiting = waiting.try_acquire_owned().map_err(|_| crowded(host))?;

@@ -1,6 +1,7 @@
-//! Repositories that a coordinator had on its former disk, and that did not come back with its facts.
+//! Repositories that were on the coordinator's old disk and did not come back with its facts.
 //!
-//! **Invariant:** one that is missing is made anew only once after facts came back, and never because a disk is not mounted.
+//! **Invariant:** a missing repository is created again only once after an import of facts, and never because a disk is
+//! not mounted.
 
 use super::repository_service::{RepositoryService, RepositoryServiceError, Which};
 use super::secrets::{RepositoryKeys, RepositorySecrets};
@@ -11,8 +12,8 @@ use fleet_core::grammar::{count, verb};
 use fleet_core::time::Time;
 
 impl RepositoryService {
-    /// Finds out, once after facts came back, which repositories of this disk are not there: their backups are lost, and they
-    /// are made anew when the next one is due. Those that are there stay as they are.
+    /// Finds the repositories of this disk that are missing after an import of facts. Their backups are lost, and each
+    /// is created again with its next backup. Existing repositories stay unchanged.
     pub async fn miss_lost(&self, now: Time) -> Result<Vec<Which>, RepositoryServiceError> {
         if self.facts.store().get(keys::CAME_BACK)?.is_none() {
             return Ok(Vec::new());

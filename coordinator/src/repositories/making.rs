@@ -8,9 +8,9 @@ use futures_util::StreamExt;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A repository that could not be made is tried again after so long.
+/// Time after which a failed creation is tried again.
 const AGAIN: Duration = Duration::from_secs(30);
-/// So many are made at once: each takes memory for its password.
+/// Number of repositories created at once: each needs memory to derive its key.
 const AT_ONCE: usize = 2;
 
 /// Runs until dropped.
@@ -26,7 +26,7 @@ pub async fn make_repositories(repository_service: &RepositoryService, sessions:
                 let (repository, instance) = &which;
                 tracing::warn!(%repository, %instance, error = error as &dyn std::error::Error, "a repository could not be made");
             }
-            // Whoever waited goes on, or learns why not, whatever becomes of the others.
+            // Waiting orders go on, or get a reason why not, whatever happens to other repositories.
             sessions.mark(&hosts_that_wait(repository_service), clock::now());
         });
         made.buffer_unordered(AT_ONCE).collect::<()>().await;
@@ -34,7 +34,7 @@ pub async fn make_repositories(repository_service: &RepositoryService, sessions:
     }
 }
 
-/// Hosts with orders that were left out of what they are told.
+/// Returns the hosts with withheld orders.
 fn hosts_that_wait(repository_service: &RepositoryService) -> Vec<HostName> {
     let snapshot = repository_service.facts.read();
     let untold = snapshot.asked().orders.iter().filter(|(id, _)| snapshot.untold(id).is_some());

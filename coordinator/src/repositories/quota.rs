@@ -1,4 +1,5 @@
-//! How much a host may add under one order: about what its backup is expected to need, and never all of the disk.
+//! Limits the bytes that a host may add under one order: about the expected size of its backup, and never the whole
+//! disk.
 //!
 //! **Invariant:** what is not kept is given back, so that a file that is sent again after its connection broke counts once.
 //! **Invariant:** a coordinator that starts again gives no order a second quota: what an order added before is read from the
@@ -9,14 +10,14 @@ use fleet_core::time::Time;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A file takes at least this much of a quota, however small it is: there is not room for any number of files either.
+/// Minimum number of bytes that a file counts for: the number of small files is limited too.
 pub const SMALLEST: u64 = 64 << 10;
 /// A backup that is expected to be small may be this large.
 const FLOOR: u64 = 1 << 30;
-/// What a drill found is a few small files.
+/// Limit for the result of a drill, which is a few small files.
 const PROOF: u64 = 32 << 20;
 
-/// What an order adds to a repository, and what is known of how much that will be.
+/// Kind of data that an order adds to a repository, with what is known about its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// A backup by a policy. `expected` are the bytes of the largest good one before it; none before the first.
@@ -29,7 +30,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// The most bytes that may be added, with so much room on the disk beside its reserve.
+    /// Returns the maximum number of bytes that may be added, given the free space beside the reserve.
     fn limit(self, room: u64) -> u64 {
         match self {
             Self::Scheduled { expected: Some(bytes) } => bytes.saturating_mul(2).max(FLOOR).min(room / 2),
@@ -45,7 +46,7 @@ impl Purpose {
 pub struct Lease {
     pub host: HostName,
     pub order: OrderId,
-    /// When it was asked: whatever the repository got since then was added under it.
+    /// Time of the order: everything that the repository received since then was added under it.
     pub asked: Time,
     pub purpose: Purpose,
 }
@@ -55,7 +56,7 @@ type Key = (OrderId, RepositoryName, InstanceName);
 #[derive(Debug, Default)]
 struct State {
     used: HashMap<Key, Used>,
-    /// What is over its quota, by repository, until another order begins to add there.
+    /// Exceeded quotas by repository, until another order begins to add there.
     over: HashMap<(InstanceName, RepositoryName), Over>,
 }
 
@@ -79,7 +80,7 @@ pub struct Quotas {
     counted_since: Time,
 }
 
-/// Why a file was not taken.
+/// Reason why a file was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("could not keep a file in the repository of `{instance}`: its order may add {} MiB, and they are used up", limit >> 20)]
 pub struct OverQuota {
@@ -93,7 +94,7 @@ pub struct Share {
     of: Quotas,
     key: Key,
     bytes: u64,
-    /// How much of that was taken before there were so many bytes.
+    /// Number of those bytes that were accepted before the limit was known.
     ahead: u64,
 }
 
@@ -127,7 +128,7 @@ impl Quotas {
                 // The one before is over: an instance has one order about its data at a time.
                 state.used.retain(|(_, of, whose), _| (of, whose) != (repository, instance));
                 state.over.remove(&(instance.clone(), repository.clone()));
-                // The room was larger by as much when the order began.
+                // The free space was larger by that amount when the order began.
                 let limit = lease.purpose.limit(room.saturating_add(added));
                 state.used.insert(key.clone(), Used { limit, bytes: added });
             }
@@ -143,7 +144,7 @@ impl Quotas {
         self.state().used.retain(|(order, ..), _| is_open(order));
     }
 
-    /// What is over its quota and was not told yet.
+    /// Returns exceeded quotas that have not been reported yet.
     pub fn news(&self) -> Vec<(InstanceName, RepositoryName, String)> {
         let mut state = self.state();
         let untold = state.over.iter_mut().filter(|(_, over)| !over.is_told);
@@ -154,7 +155,7 @@ impl Quotas {
         untold.map(tell).collect()
     }
 
-    /// What is over its quota, for people: whose, where, and what.
+    /// Returns exceeded quotas, for people: instance, repository and text.
     pub fn over(&self) -> Vec<(InstanceName, RepositoryName, String)> {
         let state = self.state();
         let said = state.over.iter();
@@ -163,7 +164,7 @@ impl Quotas {
 }
 
 impl Share {
-    /// Takes so many bytes more.
+    /// Counts further bytes; fails if they exceed the quota.
     pub fn add(&mut self, bytes: u64) -> Result<(), OverQuota> {
         let ahead = bytes.min(self.ahead);
         self.ahead -= ahead;
@@ -173,7 +174,7 @@ impl Share {
     fn take(&mut self, bytes: u64) -> Result<(), OverQuota> {
         let (_, repository, instance) = &self.key;
         let mut state = self.of.state();
-        // Where its order is over by now, nothing is kept: the caller looks again before it does.
+        // If the order is over by now, nothing is stored: the caller checks again before that.
         let Some(used) = state.used.get_mut(&self.key) else { return Ok(()) };
         if used.bytes.saturating_add(bytes) > used.limit {
             let limit = used.limit;

@@ -1,4 +1,4 @@
-//! Giving files out: lists and pieces, each when whoever asked is ready for it.
+//! Sends lists and pieces of files, each when the caller is ready for it.
 
 use super::disk::{Disk, DiskError};
 use super::said;
@@ -21,7 +21,7 @@ use tonic::{Code, Status};
 
 /// The most files in one message.
 const TOGETHER: usize = 1000;
-/// So long a disk, or whoever asked, may take for one message.
+/// Time limit of the disk, or of the caller, for one message.
 const IDLE: Duration = Duration::from_secs(60);
 /// The most bytes in one message.
 const PIECE: u64 = 256 * 1024;
@@ -56,7 +56,7 @@ fn list_within(
     ReceiverStream::new(found)
 }
 
-/// One file from `offset` on; with a `length`, exactly so much of it.
+/// Reads one file from `offset` on; with a `length`, exactly that number of bytes.
 pub async fn read(
     disk: &Disk,
     file: &RepositoryFile,

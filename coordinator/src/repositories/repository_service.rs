@@ -1,4 +1,4 @@
-//! The keeper of the fleet's repositories: who gets into which, with which keys.
+//! Manages the fleet's repositories: access of hosts, and keys.
 //!
 //! **Invariant:** what opens a repository is kept before the repository is made, so that nothing is ever encrypted with a key
 //! that is lost.
@@ -24,43 +24,79 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// So long an order waits for a repository that is being made before somebody is told.
+/// Time that an order waits for its repository to be created before it is reported.
 const PATIENCE: Duration = Duration::from_secs(3600);
-/// Making one takes seconds; a place that hangs must not keep the others from being made.
+/// Time limit for creating one repository, which takes seconds: storage that hangs must not block the others.
 const MAKING: Duration = Duration::from_secs(300);
 
+/// Failure of the repository service.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryServiceError {
+    /// No repository has that name.
     #[error("there is no repository `{0}`")]
     Unknown(RepositoryName),
+    /// The instance has no backups in that repository.
     #[error("the repository `{repository}` has nothing of `{instance}`")]
-    Empty { repository: RepositoryName, instance: InstanceName },
+    Empty {
+        /// Name of the repository.
+        repository: RepositoryName,
+        /// Name of the instance.
+        instance: InstanceName,
+    },
+    /// The credentials of the bucket are not set.
     #[error("the keys of the bucket of `{0}` are not kept")]
     NoBucketKeys(RepositoryName),
+    /// The repository is a folder on the host, which the coordinator cannot read.
     #[error("the repository `{0}` is a folder on the instance's own host: only that host reaches it")]
     OnItsHost(RepositoryName),
+    /// The repository is being created.
     #[error("its repository `{0}` is being made")]
     BeingMade(RepositoryName),
+    /// The repository could not be created.
     #[error("its repository `{repository}` could not be made: {reason}")]
-    NotMade { repository: RepositoryName, reason: String },
+    NotMade {
+        /// Name of the repository.
+        repository: RepositoryName,
+        /// Cause, as text for people.
+        reason: String,
+    },
+    /// The repository does not hold the backup.
     #[error("there is no backup {backup} of `{instance}` in `{repository}`")]
-    NoBackup { repository: RepositoryName, instance: InstanceName, backup: String },
+    NoBackup {
+        /// Name of the repository.
+        repository: RepositoryName,
+        /// Name of the instance.
+        instance: InstanceName,
+        /// Id of the backup.
+        backup: String,
+    },
+    /// The backup cannot be read.
     #[error("the backup {backup} cannot be read: {reason}")]
-    Unreadable { backup: String, reason: String },
+    Unreadable {
+        /// Id of the backup.
+        backup: String,
+        /// Cause, as text for people.
+        reason: String,
+    },
+    /// The secrets could not be opened.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Keys could not be generated; the text is the cause.
     #[error("could not make keys: {0}")]
     Keys(String),
+    /// The repository failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
+    /// The disk of the repositories failed.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
 
 impl RepositoryServiceError {
-    /// Whether it is the store that failed, so that nobody's order is to blame.
+    /// Returns whether the store failed, so that no order is the cause.
     pub fn is_of_store(&self) -> bool {
         matches!(self, Self::Store(_) | Self::Secrets(SecretsError::Store(_)))
     }
@@ -73,10 +109,11 @@ pub type Which = (RepositoryName, InstanceName);
 #[derive(Debug)]
 pub struct RepositoryService {
     pub(super) facts: Arc<Facts>,
+    /// Repositories on the coordinator's own disk.
     pub disk: Arc<Disk>,
     pub(super) secrets: RepositorySecrets,
     pub(super) launcher: WorkerLauncher,
-    /// Why a repository could not be made; not kept.
+    /// Reason why a repository could not be made; not kept.
     not_made: Mutex<HashMap<Which, String>>,
     /// Since when orders wait for one that is being made; not kept.
     awaited: Mutex<HashMap<Which, Time>>,
@@ -100,10 +137,12 @@ impl RepositoryService {
         }
     }
 
+    /// Returns the launcher of workers.
     pub fn launcher(&self) -> &WorkerLauncher {
         &self.launcher
     }
 
+    /// Returns the access to the repositories' secrets.
     pub fn secrets(&self) -> &RepositorySecrets {
         &self.secrets
     }
@@ -145,7 +184,8 @@ impl RepositoryService {
         Ok(keys.filter(|keys| keys.made.is_some()).map(|keys| self.access_with(repository, instance, place, keys)))
     }
 
-    /// What travels beside an order. A repository that is still to be made is asked for, and the order waits until it is there.
+    /// Returns the repository access that accompanies an order. A missing repository is created first, and the order
+    /// waits until it exists.
     pub fn accesses(&self, order: &Order) -> Result<Vec<RepositoryAccess>, RepositoryServiceError> {
         let Action::Data(action) = &order.action else { return Ok(Vec::new()) };
         let mut found = Vec::new();
@@ -170,7 +210,7 @@ impl RepositoryService {
         Ok(found)
     }
 
-    /// An order waits until it is made: a while, and then somebody has to look.
+    /// Returns the error for an order whose repository is being created; after a while, it asks for a person.
     fn being_made(&self, which: &Which, now: Time) -> RepositoryServiceError {
         self.wanted.notify_one();
         let since = *self.awaited().entry(which.clone()).or_insert(now);
@@ -211,7 +251,7 @@ impl RepositoryService {
         Ok(found)
     }
 
-    /// Where an order was withdrawn nobody waits any more: the next begins to wait anew.
+    /// Drops the waiting times of orders that are withdrawn: the next one starts to wait from zero.
     fn forget_all_but(&self, named: &HashSet<Which>) {
         self.awaited().retain(|which, _| named.contains(which));
         self.not_made().retain(|which, _| named.contains(which));
@@ -297,7 +337,7 @@ impl RepositoryService {
     }
 }
 
-/// Whether an order may find no repository yet: the first backup is what it is made for.
+/// Returns whether an order may start without a repository: a first backup creates it.
 fn makes(action: &DataAction, repository: &RepositoryName, of: &InstanceName, own: &InstanceName) -> bool {
     let is_target = match action {
         DataAction::Backup { to, .. } => to.contains(repository),

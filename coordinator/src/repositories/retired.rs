@@ -10,7 +10,7 @@ use fleet_core::backup::RepositoryDesired;
 use fleet_core::names::{InstanceName, RepositoryName};
 use serde::{Deserialize, Serialize};
 
-/// One instance's repository in a place that was removed.
+/// Stored record of one instance's repository at a removed location.
 #[derive(Serialize, Deserialize)]
 struct FormerKept {
     desired: RepositoryDesired,
@@ -21,23 +21,31 @@ struct FormerKept {
 /// The same, opened.
 #[derive(Debug)]
 pub struct RetiredRepository {
+    /// Name of the repository.
     pub repository: RepositoryName,
+    /// Instance whose backups it holds.
     pub instance: InstanceName,
+    /// Location and settings when it was removed.
     pub desired: RepositoryDesired,
+    /// Keys that open it.
     pub keys: RepositoryKeys,
+    /// Credentials of its bucket, if it is one.
     pub bucket: Option<BucketKeys>,
 }
 
 /// One that was found, and what opens it.
 #[derive(Debug)]
 pub struct RetainedValuesFound {
+    /// Name of the repository.
     pub repository: RepositoryName,
+    /// Instance whose backups it holds.
     pub instance: InstanceName,
+    /// Record with its keys, or the reason why they cannot be opened.
     pub opened: Result<RetiredRepository, SecretsError>,
 }
 
-/// Lets go of all that is known of a repository, and keeps what opens it under another key. Gives back how many backups the
-/// catalog had of it.
+/// Removes all records of a repository, and stores its keys as those of a retired one. Returns the number of its
+/// backups in the catalog.
 pub fn retire(
     change: &mut DesiredChange<'_>,
     store: &dyn Store,

@@ -1,22 +1,22 @@
-//! Whether there is room for the next backups on the coordinator's disk.
+//! Checks that the coordinator's disk has space for the next backups.
 
 use super::disk::Space;
 use super::repository_service::RepositoryService;
 use fleet_core::backup::RepositoryLocation;
 use fleet_core::time::Time;
 
-/// Above this a tenth of a large disk is room all the same.
+/// Free bytes that are always enough, even if they are less than a tenth of the disk.
 const PLENTY: u64 = 10 << 30;
 
-/// What was last told of it.
+/// Last reported state of the disk space.
 #[derive(Debug, Default)]
 pub struct Room {
     is_told: bool,
 }
 
 impl RepositoryService {
-    /// What is wrong with the room, if something is: less than a tenth of the disk, unless that is
-    /// plenty, or less than twice the largest last backup.
+    /// Returns the problem with the disk space, if there is one: less than a tenth of the disk is free and less than 10
+    /// GiB, or less than twice the largest last backup.
     pub fn room_words(&self) -> Option<String> {
         let Space { free, total } = self.disk.space().ok()?;
         too_little(free, total, self.largest())

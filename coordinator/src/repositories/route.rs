@@ -25,8 +25,8 @@ impl RepositoryService {
         })
     }
 
-    /// A host makes a folder's repository only while nobody knows of a backup in it: one that is gone, or a mount that is
-    /// missing, must not begin anew and look fine.
+    /// A host creates a repository in a folder only while no backup in it is recorded. A repository that has vanished,
+    /// or whose mount is missing, must not be replaced by an empty one.
     pub(super) fn access_with(
         &self,
         repository: &RepositoryName,
@@ -68,7 +68,7 @@ impl RepositoryService {
         }
     }
 
-    /// Where a repository is, for people and for stock restic.
+    /// Returns the location of a repository, for people and for stock restic.
     pub fn place_words(
         &self,
         repository: &RepositoryName,
@@ -83,7 +83,7 @@ impl RepositoryService {
     }
 }
 
-/// Where one instance's repository is in a place, as stock restic is told.
+/// Returns the location of one instance's repository in restic's notation.
 pub(super) fn place_words(place: &RepositoryLocation, instance: &InstanceName) -> String {
     match place {
         RepositoryLocation::Coordinator => "the coordinator's disk".to_owned(),

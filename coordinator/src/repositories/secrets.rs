@@ -1,4 +1,4 @@
-//! What opens the fleet's repositories, kept beside the facts and sealed.
+//! Secrets of the fleet's repositories, stored beside the facts and sealed.
 //!
 //! **Invariant:** a key is kept before anything is encrypted with it.
 
@@ -10,21 +10,23 @@ use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
 
-/// What opens one instance's repository.
+/// Secrets of one instance's repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryKeys {
-    /// What stock restic asks for.
+    /// Password for stock restic.
     pub password: Secret,
-    /// What everybody else opens it with.
+    /// Master key for the other users of the repository.
     pub master_key: Secret,
     /// When the repository was made with them; none before.
     pub made: Option<Time>,
 }
 
-/// What a bucket asks for.
+/// Credentials of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketKeys {
+    /// Id of the access key.
     pub key_id: String,
+    /// Secret part of the access key.
     pub key: Secret,
 }
 
@@ -32,10 +34,13 @@ pub struct BucketKeys {
 #[derive(Debug, Clone)]
 pub struct RepositorySecrets(Seal);
 
+/// Failure of the secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
+    /// A record could not be sealed or opened; the text names it.
     #[error("could not open the keys of the repository `{0}`")]
     Seal(String, #[source] IdentityError),
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -57,6 +62,7 @@ pub(super) struct BucketKept {
 }
 
 impl RepositorySecrets {
+    /// Makes the access with the key that seals the secrets.
     pub fn new(seal: Seal) -> Self {
         Self(seal)
     }
@@ -82,6 +88,7 @@ impl RepositorySecrets {
         Ok(())
     }
 
+    /// Returns the keys of one instance's repository; none if it has no repository there.
     pub fn get(
         &self,
         store: &dyn Store,
@@ -102,7 +109,7 @@ impl RepositorySecrets {
         Ok(RepositoryKeys { password, master_key, made: kept.made })
     }
 
-    /// Whose repositories there are, in all places or in one.
+    /// Returns the instances that have keys, in all repositories or in one.
     pub fn all(store: &dyn Store) -> Result<Vec<(RepositoryName, InstanceName)>, SecretsError> {
         let entries = store.scan(keys::REPOSITORY_KEYS)?;
         let read = |entry: &crate::store::Entry| entry.read::<KeysKept>().map(|kept| (kept.repository, kept.instance));
@@ -121,6 +128,7 @@ impl RepositorySecrets {
         Ok(())
     }
 
+    /// Returns the credentials of a bucket, if they are set.
     pub fn bucket(&self, store: &dyn Store, repository: &RepositoryName) -> Result<Option<BucketKeys>, SecretsError> {
         let Some(entry) = store.get(&keys::bucket_keys(repository))? else { return Ok(None) };
         self.open_bucket(repository, &entry.read()?).map(Some)

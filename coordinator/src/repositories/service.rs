@@ -18,19 +18,24 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-/// Whoever says nothing for so long in the middle of a file has gone.
+/// Time without data in the middle of a file after which the sender counts as gone.
 const IDLE: Duration = Duration::from_secs(60);
 /// The most bytes in one message.
 const PIECE: usize = 256 * 1024;
 
+/// gRPC service through which hosts read and write repositories on the coordinator's disk.
 #[derive(Debug, Clone)]
 pub struct RepositoriesService {
+    /// Facts of the fleet.
     pub facts: Arc<Facts>,
+    /// Disk of the repositories.
     pub disk: Arc<Disk>,
+    /// Limits on open files of each host.
     pub lines: Arc<Lines>,
 }
 
 impl RepositoriesService {
+    /// Makes the service with no open files.
     pub fn new(facts: Arc<Facts>, disk: Arc<Disk>) -> Self {
         Self { facts, disk, lines: Arc::default() }
     }
@@ -93,7 +98,7 @@ fn out_of_order() -> Status {
     refused(Code::InvalidArgument, "could not keep the file: it is not begin, bytes of at most 256 KiB, sum", "")
 }
 
-/// A stream that has its turn for as long as it is there.
+/// Wraps a stream so that it holds its slot until it is dropped.
 fn within<T: Send + 'static>(
     turn: LinePermit,
     stream: impl Stream<Item = T> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What a repository holds and nobody asked for: told, and never used.
+//! Content of a repository that no order requested: reported, and never used.
 
 use super::housekeeping::backups_of;
 use super::repository_service::{RepositoryService, RepositoryServiceError};

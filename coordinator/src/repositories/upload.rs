@@ -1,7 +1,7 @@
 //! Taking in one file: aside until it is whole and is what its name says, then under its name and on the disk.
 //!
-//! **Invariant:** a file that is there was whole when it was answered for, whatever ended in between. **Invariant:** no file
-//! that is there is ever written again.
+//! **Invariant:** a file that exists was complete when its upload was confirmed, whatever crashed in between.
+//! **Invariant:** an existing file is never written again.
 
 use super::claims::Claim;
 use super::disk::{Disk, DiskError, make_folder, sync_folder};
@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::task::spawn_blocking;
 use tonic::{Code, Status};
 
-/// Room is claimed by so much.
+/// Number of bytes by which space is claimed.
 const PIECE: u64 = 4 << 20;
 
 static SERIAL: AtomicU64 = AtomicU64::new(0);
@@ -96,7 +96,7 @@ impl Upload {
         Ok(())
     }
 
-    /// No byte is written without room for it.
+    /// Claims space for bytes before they are written.
     async fn claim_room(&mut self, bytes: u64) -> Result<(), UploadError> {
         if bytes <= self.claim.left() {
             return Ok(());
@@ -107,7 +107,7 @@ impl Upload {
         Ok(())
     }
 
-    /// Keeps the file, if it is what whoever sent it says it is.
+    /// Stores the file if its content has the hash that the sender named.
     pub async fn keep(mut self, sha256: &str) -> Result<(), Status> {
         self.write().await?;
         let Self { file, disk, aside, to, bytes, claim: _claim, host: _, share } = self;
@@ -145,7 +145,7 @@ fn largest(kind: FileKind) -> u64 {
     }
 }
 
-/// Why a file was not kept.
+/// Reason why a file was not kept.
 #[derive(Debug, thiserror::Error)]
 enum UploadError {
     #[error("another file has that name already, and is not overwritten")]
@@ -176,11 +176,11 @@ fn finished<T>(ended: Result<Result<T, UploadError>, tokio::task::JoinError>) ->
     ended.unwrap_or(Err(UploadError::Task))
 }
 
-/// Whether the repository has a file more.
+/// Effect of an upload on the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Placed {
     New,
-    /// It was there already, with the same bytes.
+    /// File that existed already, with the same bytes.
     Known,
 }
 
@@ -236,7 +236,7 @@ fn private(path: &Path) -> io::Result<File> {
     File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Whether so much may be taken up and enough stays for everything else; what was written already counts as taken.
+/// Checks that enough space is left beside these bytes; bytes already written count as used.
 fn check_room(disk: &Disk, of: &InstanceName, written: u64) -> Result<(), UploadError> {
     let space = disk.space()?;
     if space.free.saturating_add(written) < disk.reserve { Err(DiskError::Full(of.clone()).into()) } else { Ok(()) }

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// So much is written at once.
+/// Number of bytes written in one call.
 const TOGETHER: usize = 1 << 20;
 /// Pieces may be small, and each holds on to what it came in.
 const MOST_PIECES: usize = 64;
@@ -50,7 +50,7 @@ impl Writer {
         self.bytes >= TOGETHER as u64 || self.waiting.len() >= MOST_PIECES
     }
 
-    /// How many bytes wait.
+    /// Returns the number of bytes that wait to be written.
     pub fn waiting(&self) -> u64 {
         self.bytes
     }

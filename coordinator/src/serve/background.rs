@@ -1,4 +1,4 @@
-//! What the coordinator does by itself, again and again, beside serving calls.
+//! Periodic work of the coordinator beside serving calls.
 
 use super::calls::Calls;
 use super::loops::Loops;

@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection.
+//! Peer of a connection.
 
 use super::connections::{ConnectionClass, Connections, PER_MACHINE};
 use crate::clock;
@@ -13,10 +13,11 @@ use std::sync::{Arc, Weak};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status};
 
-/// One connection's other end. Its certificate was checked against our CA; whether it still counts is asked anew at
-/// each call.
+/// Peer of one connection. Its certificate was checked against our CA; each call checks again whether it is still
+/// valid.
 #[derive(Debug)]
 pub struct Caller {
+    /// Network address of the peer.
     pub address: SocketAddr,
     /// None came without a certificate.
     pub certified: Option<(Subject, Serial)>,
@@ -51,11 +52,13 @@ impl Caller {
         }
     }
 
+    /// Marks the peer as joining while the returned value lives.
     pub fn begin_joining(&self) -> Joining<'_> {
         self.joins.fetch_add(1, Relaxed);
         Joining(self)
     }
 
+    /// Returns whether a join call of this peer is running.
     pub fn is_joining(&self) -> bool {
         self.joins.load(Relaxed) > 0
     }

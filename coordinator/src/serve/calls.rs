@@ -2,8 +2,8 @@
 //!
 //! Every call of the port passes here, so that each stream has both bounds without code of its own.
 //!
-//! **Invariant:** what a response holds (a page of events, a question to a host, an open file) is let go of when its
-//! caller has taken nothing for [`UNREAD`]; the caller is told so by the status of the response.
+//! **Invariant:** the resources of a response (a page of events, a query to a host, an open file) are released when its
+//! caller has read nothing for [`UNREAD`]; the status of the response says so.
 
 use super::refusal::refused;
 use crate::metrics::{RpcMetrics, RpcRecord};
@@ -22,7 +22,7 @@ use tracing::Span;
 
 /// The most calls of one host or operator at a time, streams included.
 pub const PER_CALLER: usize = 128;
-/// So long what a call answers may wait for its caller: somebody may read it in a pager.
+/// Time for which a response may wait for its caller: a person may read it in a pager.
 const UNREAD: Duration = Duration::from_secs(300);
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -177,7 +177,7 @@ fn note_status(record: &mut RpcRecord, headers: &http::HeaderMap) {
     }
 }
 
-/// How a response ends that was left unread.
+/// Returns the status of a response that was not read in time.
 fn too_late() -> Result<http::HeaderMap, Status> {
     let text = format!("could not go on: nobody took the answer for {} min", UNREAD.as_secs() / 60);
     let status = refused(Code::DeadlineExceeded, text, "ask again, and read the answer as it comes, or into a file");

@@ -24,7 +24,7 @@ impl Connection {
         Self { stream, caller, cut }
     }
 
-    /// Whether its peer has a certificate and is within its limit.
+    /// Returns whether the peer has a certificate and is within its limit.
     pub fn is_welcome(&self) -> bool {
         self.caller.certified.is_some() && self.caller.standing == ConnectionClass::Within
     }

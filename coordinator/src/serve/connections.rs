@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 /// process on a repository; a command has one.
 pub const PER_MACHINE: usize = 16;
 
+/// Open connections, with their limits.
 #[derive(Debug)]
 pub struct Connections {
     limits: Descriptors,
@@ -31,7 +32,7 @@ struct Open {
     surplus: usize,
 }
 
-/// How a connection counts.
+/// Class of a connection, which decides its limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionClass {
     /// Within its peer's limit.
@@ -116,6 +117,7 @@ impl Connections {
         callers.iter().for_each(|caller| cut_if_revoked(caller, facts, now));
     }
 
+    /// Closes all connections.
     pub fn cut_all(&self) {
         self.all.cancel();
     }
@@ -182,7 +184,7 @@ mod tests {
         connections.admit(SocketAddr::from(([127, 0, 0, 1], 1)), Some((subject, serial)))
     }
 
-    /// How so many connections one after the other stand, those that were not admitted left out.
+    /// Opens connections one after the other and returns their state, without those that were not admitted.
     fn crowd(connections: &Arc<Connections>, subject: &str, serial: &str, size: usize) -> (usize, Vec<Arc<Caller>>) {
         let callers: Vec<_> = (0..size).filter_map(|_| admit(connections, subject, serial)).collect();
         let within = callers.iter().filter(|caller| caller.standing == ConnectionClass::Within).count();

@@ -1,4 +1,4 @@
-//! How the file descriptors of this process are shared out, so that nobody's connections take those of others.
+//! Shares the file descriptors of this process, so that one kind of connection cannot use up those of others.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -14,7 +14,7 @@ pub struct Descriptors {
     pub strangers: usize,
     /// Connections of operators.
     pub operators: usize,
-    /// Connections that are only told that there are too many.
+    /// Connections above the limit that only receive that error.
     pub surplus: usize,
     /// Connections of hosts.
     pub hosts: usize,

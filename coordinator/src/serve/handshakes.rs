@@ -1,5 +1,5 @@
-//! Places for TLS handshakes: bounded in number, in total and for each source address, and in the processor time that
-//! those take that come to nothing. Whoever has sent something waits in line for a place.
+//! Slots for TLS handshakes. They are limited in number, in total and for each source address, and in the processor
+//! time that failed handshakes may take. A peer that has sent something waits in line for a slot.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,14 +13,14 @@ use tokio::time::{sleep, timeout};
 const PLACES: usize = 128;
 /// The most of them from one source address; a peer with a certificate that counts leaves as soon as it is known.
 const PER_ADDRESS: usize = 64;
-/// The place of a handshake that came to nothing stays taken for so long: one address gets 640 of those in a second.
+/// Time for which the slot of a failed handshake stays taken: one address gets at most 640 of those in a second.
 const HOLD: Duration = Duration::from_millis(100);
-/// A peer that owes its next message for so long loses its place to whoever waits.
+/// Time after which a silent peer in a handshake loses its slot to a waiting one.
 const STALL: Duration = Duration::from_millis(500);
 /// The longest wait in line.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// The places and who waits for them.
+/// Handshake slots and the peers that wait for them.
 #[derive(Debug)]
 pub struct Handshakes {
     places: Arc<Semaphore>,
@@ -65,7 +65,7 @@ impl Drop for InLine<'_> {
 }
 
 impl Handshakes {
-    /// Places for handshakes, for which so many may wait in line.
+    /// Makes the slots; at most `line` peers may wait.
     pub fn new(line: usize) -> Self {
         let (places, pressure) = (Arc::new(Semaphore::new(PLACES)), Notify::new());
         Self { places, sources: Mutex::default(), waiting: AtomicUsize::new(0), line, pressure }
@@ -111,7 +111,7 @@ impl Handshakes {
         Arc::clone(sources.entry(address).or_insert_with(new))
     }
 
-    /// Ends when the handshake that has this place has taken long, and somebody waits who could have it.
+    /// Returns when the handshake in this slot has taken long and another peer waits that could use it.
     pub async fn stalled(&self, place: &HandshakePermit) {
         sleep(STALL).await;
         loop {

@@ -16,8 +16,11 @@ use tonic::{Request, Response, Status};
 /// The one service that needs no certificate.
 #[derive(Debug, Clone)]
 pub struct JoinService {
+    /// Admission of machines.
     pub admissions: Arc<Admissions>,
+    /// Facts of the fleet.
     pub facts: Arc<Facts>,
+    /// Open connections.
     pub connections: Arc<Connections>,
 }
 
@@ -33,7 +36,7 @@ impl Join for JoinService {
         let presented = Presented { secret: &secret, joiner };
         match self.admissions.admit(presented, &signing_request, Time(now_ms), now).await {
             Ok(admission) => {
-                // A machine that joined anew replaces whoever had its name.
+                // A machine that joins again replaces the earlier one of its name.
                 self.connections.cut_revoked(&admission.subject, &self.facts, now);
                 tracing::info!(subject = %admission.subject, %address, "admitted");
                 Ok(Response::new(certificate(admission)))
@@ -46,9 +49,12 @@ impl Join for JoinService {
     }
 }
 
+/// gRPC service that renews certificates.
 #[derive(Debug, Clone)]
 pub struct IdentityService {
+    /// Admission of machines.
     pub admissions: Arc<Admissions>,
+    /// Facts of the fleet.
     pub facts: Arc<Facts>,
 }
 

@@ -1,5 +1,5 @@
-//! Accepting: TCP, a first byte, then TLS. Each stage has a deadline and a bound, in total and for each source address,
-//! and whoever is silent or fails gives way to the others.
+//! Accepts connections: TCP, a first byte, then TLS. Each stage has a deadline and a limit, in total and for each
+//! source address; silent and failing peers give way to others.
 
 use super::connection::Connection;
 use super::connections::{ConnectionClass, Connections};
@@ -34,11 +34,11 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
 /// After a failure to accept (no file descriptors left), let some go first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// A connection beyond its peer's limit lives so long: enough to be told so.
+/// Lifetime of a connection above its peer's limit: enough to receive that error.
 const SURPLUS_LIMIT: Duration = Duration::from_secs(3);
-/// How long a peer that was refused may take to read why.
+/// Time for a refused peer to read the reason.
 const FAREWELL: Duration = Duration::from_millis(300);
-/// What a refused peer has already sent is read to this bound: a socket that is closed with unread bytes loses the alert.
+/// Number of sent bytes that are read from a refused peer: closing a socket with unread bytes would lose the alert.
 const FAREWELL_BYTES: u64 = 64 * 1024;
 
 /// The listening side of the port.
@@ -50,7 +50,7 @@ pub struct Port {
 }
 
 impl Port {
-    /// Accepts until told to stop; what is ready to be served goes to `ready`.
+    /// Accepts connections until stopped; connections that are ready to be served go to `ready`.
     pub async fn accept(self, ready: mpsc::Sender<io::Result<Connection>>) {
         let gate = Arc::new(Gate::new(self.tls, self.connections));
         let mut incoming = TcpIncoming::from(self.listener)
@@ -146,7 +146,7 @@ impl Gate {
         }
     }
 
-    /// Whoever fails here is told by TLS itself.
+    /// TLS itself tells a peer whose handshake fails.
     async fn shake_hands(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Unshaken> {
         let hello = timeout(HELLO_LIMIT, LazyConfigAcceptor::new(Acceptor::default(), stream)).await;
         let hello = hello.map_err(|_| Unshaken::late())?.map_err(|error| Unshaken::by(&error))?;
@@ -183,13 +183,13 @@ impl Gate {
     }
 }
 
-/// Ends a connection that is only told that it is one too many.
+/// Closes a connection that is above the limit, after its peer could read the error.
 async fn end_soon(cut: CancellationToken) {
     let _ = timeout(SURPLUS_LIMIT, cut.cancelled()).await;
     cut.cancel();
 }
 
-/// A handshake that failed, with the connection where the peer is to be told why.
+/// A failed handshake, with the connection on which the peer is told the reason.
 struct Unshaken {
     error: String,
     stream: Option<TcpStream>,

@@ -1,4 +1,4 @@
-//! From the errors of this room to what callers are told.
+//! Converts errors of this crate to gRPC statuses for callers.
 
 use crate::identity::AdmitError;
 use fleet_core::access::Subject;
@@ -6,7 +6,7 @@ use fleet_proto::protocol::{ProtocolRange, TooOld, negotiate};
 use fleet_proto::refusal::{RefusalReason, refuse, refuse_as, refuse_protocol};
 use tonic::{Code, Status};
 
-/// A wish that is refused: what was attempted and why not, and what to do next.
+/// Returns the status of a refused request: the attempt, the reason, and the next action.
 pub fn refused(code: Code, text: impl Into<String>, hint: &str) -> Status {
     refuse_as(code, RefusalReason::Other, text, hint)
 }

@@ -40,57 +40,76 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
-/// How long calls that are under way may take after a stop.
+/// Time for running calls to finish after a stop.
 const DRAIN: Duration = Duration::from_secs(3);
-/// What flows on a control stream is small. A backup's packs fill more: with less, sender and receiver wait for each other at
-/// every turn, and a far coordinator gets one window for each way there and back.
+/// HTTP/2 window of a stream. Control messages are small, but a backup's packs fill more: with a smaller window, a
+/// transfer to a distant coordinator is limited to one window for each round trip.
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 const FRAME: u32 = 64 * 1024;
 const STREAMS: u32 = 64;
 const HEADERS: u32 = 16 * 1024;
-/// A peer that has said nothing for so long is asked whether it is there; agents say something every 7 s.
+/// Time without a message after which a peer is pinged; agents send something every 7 s.
 const PING_AFTER: Duration = Duration::from_secs(30);
 /// A connection whose peer does not answer that in time is over.
 const PING_LIMIT: Duration = Duration::from_secs(30);
 
-/// What a coordinator needs to run.
+/// Configuration of a coordinator.
 #[derive(Debug)]
 pub struct Config {
+    /// Opened directory of the coordinator.
     pub home: Home,
+    /// Address to listen on.
     pub listen: SocketAddr,
+    /// Further options.
     pub options: Options,
 }
 
-/// What it may be told beyond that.
+/// Optional settings of a coordinator.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The program that renders and works on repositories, in processes of its own; without, this very program.
     pub worker: Option<PathBuf>,
-    /// Where metrics are served; without, nowhere.
+    /// Address at which metrics are served; nowhere by default.
     pub metrics: Option<SocketAddr>,
 }
 
+/// Failure that ends a coordinator.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// The port cannot be opened.
     #[error("could not listen on {address}")]
-    Listen { address: SocketAddr, source: io::Error },
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Cause of the failure.
+        source: io::Error,
+    },
+    /// The facts could not be loaded.
     #[error("could not read the facts")]
     Load(#[source] StoreError),
+    /// The disk of the repositories failed.
     #[error("could not look into the repositories")]
     Repositories(#[from] DiskError),
+    /// The search for lost repositories failed.
     #[error("could not find out which repositories came back")]
     Lost(#[from] RepositoryServiceError),
+    /// The mark of a finished start could not be written.
     #[error("could not note in the directory that it serves")]
     Mark(#[source] io::Error),
+    /// The coordinator's keys failed.
     #[error("could not prepare the port")]
     Identity(#[from] IdentityError),
+    /// The gRPC server failed.
     #[error("could not serve the port")]
     Transport(#[from] tonic::transport::Error),
+    /// The store could not be written, so the coordinator stops.
     #[error("the facts could not be changed: memory may not be what the disk has, so the coordinator stopped")]
     StoreFailed,
+    /// A thread could not be started.
     #[error("could not start a thread")]
     Thread(#[source] io::Error),
+    /// A task was cancelled or panicked.
     #[error("the coordinator's main task ended unexpectedly")]
     Task(#[from] tokio::task::JoinError),
 }
@@ -98,9 +117,9 @@ pub enum ServeError {
 /// A coordinator that serves, until it is shut down or its store fails.
 #[derive(Debug)]
 pub struct Running {
-    /// Where it listens.
+    /// Address it listens on.
     pub address: SocketAddr,
-    /// Where metrics are served, if they are.
+    /// Address of the metrics, if they are served.
     pub metrics: Option<SocketAddr>,
     stop: CancellationToken,
     main: JoinHandle<Result<(), ServeError>>,
@@ -122,26 +141,40 @@ impl Running {
 /// Everything that the services share.
 #[derive(Debug, Clone)]
 pub struct Shared {
+    /// Facts of the fleet.
     pub facts: Arc<Facts>,
+    /// Connected hosts.
     pub sessions: Arc<Sessions>,
+    /// Open queries to hosts.
     pub questions: Arc<Questions>,
+    /// Limits on what each host may send.
     pub budgets: Arc<Budgets>,
+    /// Values of instances.
     pub values: Arc<Values>,
+    /// Open connections.
     pub connections: Arc<Connections>,
+    /// The fleet's CA.
     pub authority: Arc<Authority>,
+    /// Addresses at which agents and operators reach the port.
     pub addresses: Arc<[String]>,
+    /// Service that manages the repositories.
     pub repository_service: Arc<RepositoryService>,
+    /// Renderer of instances.
     pub renderer: Renderer,
     /// Places of operators who read repositories, and of those who let releases be rendered.
     pub readers: Arc<Places>,
+    /// Slots for renderings.
     pub renderings: Arc<Places>,
     /// The coordinator's directory.
     pub home: Arc<Path>,
+    /// Record of caught panics.
     pub panics: Arc<Panics>,
+    /// Limits on running calls.
     pub calls: Arc<Calls>,
 }
 
-/// A fleet that comes back at once waits in line: whoever finds the line full tries again only seconds later.
+/// Length of the queue. A whole fleet that reconnects at once waits in it: a peer that finds it full tries again only
+/// seconds later.
 const LINE: u32 = 4096;
 
 fn open_port(address: SocketAddr) -> io::Result<TcpListener> {

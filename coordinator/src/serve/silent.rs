@@ -39,7 +39,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Whether it has sent nothing, by the system's word.
+    /// Returns whether the peer has sent nothing, according to the system.
     fn is_silent(&self) -> bool {
         let Some(stream) = self.stream.upgrade() else { return false };
         let peeked = SockRef::from(&*stream).peek(&mut [MaybeUninit::uninit()]);
@@ -47,7 +47,8 @@ impl Waiting {
     }
 }
 
-/// What counts as one source: an IPv4 address, or a network of 64 bits of IPv6, which one machine has for itself.
+/// Returns the source of an address: an IPv4 address, or an IPv6 network of 64 bits, because one machine usually has a
+/// whole one.
 pub fn source_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
@@ -75,7 +76,7 @@ impl Silent {
             peeked = timeout(FIRST_BYTE, stream.peek(&mut byte)) => matches!(peeked, Ok(Ok(1))),
         };
         drop(seat);
-        // Whoever looked at it did so under the lock that the seat has just taken.
+        // Other users of the stream used it only under the lock that this slot has just taken.
         Arc::try_unwrap(stream).ok().filter(|_| has_spoken)
     }
 

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Those who are there, oldest first. Who has left holds no place.
 #[derive(Debug)]
 pub struct UnauthenticatedPeers {
-    /// The newest so many stay, and whoever is being admitted.
+    /// Number of the newest connections that stay, besides those that are joining.
     most: usize,
     here: Mutex<VecDeque<Weak<Caller>>>,
 }

@@ -1,4 +1,4 @@
-//! What one commit changes, and what it expects to find.
+//! Changes of one commit, and the state that it expects.
 
 use serde::Serialize;
 
@@ -16,18 +16,22 @@ pub(super) struct Write {
     pub body: Option<String>,
 }
 
-/// What a commit must find at a key.
+/// State that a commit expects for a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
+    /// The key has no entry.
     Absent,
+    /// The entry has this revision.
     Revision(u64),
 }
 
 impl Batch {
+    /// Makes an empty batch.
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// Returns whether the batch writes and expects nothing.
     pub fn is_empty(&self) -> bool {
         self.expected.is_empty() && self.writes.is_empty()
     }
@@ -42,6 +46,7 @@ impl Batch {
         self.expected.push((key.into(), expect));
     }
 
+    /// Adds a write of a value as JSON.
     pub fn put<T: Serialize + ?Sized>(&mut self, key: impl Into<String>, value: &T) {
         let body = serde_json::to_string(value).expect("what is kept has text keys only, so it is JSON");
         self.put_json(key, body);
@@ -52,6 +57,7 @@ impl Batch {
         self.writes.push(Write { key: key.into(), body: Some(body) });
     }
 
+    /// Adds a removal of a key.
     pub fn delete(&mut self, key: impl Into<String>) {
         self.writes.push(Write { key: key.into(), body: None });
     }

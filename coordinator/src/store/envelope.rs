@@ -1,4 +1,4 @@
-//! How a value lies in the store: with the version of its format and its revision.
+//! Stored form of a value: with the version of its format and its revision.
 
 use super::{Entry, FORMAT, StoreError};
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,10 @@
-//! A store whose power fails after so many commits, for tests of what is true afterwards.
+//! A store that loses power after a number of commits, for tests of the state afterwards.
 
 use super::{Batch, Changes, Committed, Entry, MemoryStore, Store, StoreError};
 use crate::metrics::StoreMetrics;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+/// A store in memory whose commits fail after a while.
 #[derive(Debug)]
 pub struct FailingStore {
     kept: MemoryStore,
@@ -11,6 +12,7 @@ pub struct FailingStore {
 }
 
 impl FailingStore {
+    /// Makes a store that fails after this number of commits.
     pub fn after(commits: usize, kept: MemoryStore) -> Self {
         Self { kept, left: AtomicUsize::new(commits) }
     }

@@ -17,6 +17,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
+    /// Makes an empty store. Fails if its thread cannot be started.
     pub fn new() -> std::io::Result<Self> {
         let values = Values::default();
         let (queue, _thread) = Queue::new(MemoryBackend(Arc::clone(&values)), 0)?;

@@ -12,7 +12,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Instant;
 use tokio::sync::oneshot;
 
-/// What the writer needs of the place it writes to.
+/// Storage as the writer needs it.
 pub trait QueueBackend: Send + 'static {
     /// The revision at which a key was last written; none if it is not there.
     fn revision_of(&self, key: &str) -> Result<Option<u64>, StoreError>;
@@ -70,7 +70,7 @@ struct Writer<P> {
     broken: Option<String>,
 }
 
-/// So many commits share one flush at the most.
+/// Maximum number of commits that share one flush.
 const GROUP: usize = 4096;
 
 impl<P: QueueBackend> Writer<P> {

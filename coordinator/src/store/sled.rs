@@ -12,7 +12,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Where the highest revision is kept; it is none of the facts, so no scan shows it.
+/// Key of the highest revision; it is not a fact, so no scan shows it.
 const REVISION: &[u8] = b"\0revision";
 const PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(20);

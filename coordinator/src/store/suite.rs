@@ -1,4 +1,4 @@
-//! What every store must do; each is put through the same tests.
+//! Requirements of every store; each implementation runs the same tests.
 
 use super::*;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Who wants to hear of changes.
+//! Watchers of changes.
 
 use super::batch::Write;
 use std::sync::{Mutex, PoisonError};
@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 /// One change that has been flushed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
+    /// Key that changed.
     pub key: String,
     /// JSON; none for a deletion.
     pub body: Option<String>,
@@ -23,7 +24,7 @@ impl Changes {
     }
 }
 
-/// So many changes may be waiting for one watcher.
+/// Maximum number of changes that may wait for one watcher.
 const ROOM: usize = 4096;
 
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! A keeper over facts in memory and repositories on a disk, and a host that adds backups to them.
+//! Repository service over facts in memory and repositories on a disk, and a host that adds backups to them.
 
 use fleet_coordinator::facts::Facts;
 use fleet_coordinator::identity::Seal;
@@ -122,7 +122,7 @@ impl Harness {
         worker.answer().await.expect("it is done")
     }
 
-    /// A whole backup, as old as said, and told to the coordinator.
+    /// Adds a whole backup of the given age, and reports it to the coordinator.
     pub async fn backup(&self, number: u32, age: u64, content: &[u8]) -> Manifest {
         let at = Time(now().0 - age);
         let files = tempfile::tempdir().expect("a directory can be made");
@@ -161,7 +161,7 @@ impl Harness {
         Snapshots { set: read(set), dumps: part(Kind::Dumps), files: part(Kind::Files) }
     }
 
-    /// What a host adds that no order asked for: a whole backup with the id and the moment that it likes, or with a proof.
+    /// Adds content as a host that no order asked: a whole backup with any id and time, or with a proof.
     pub async fn forge(&self, number: u32, at: Time, content: &[u8]) {
         let files = tempfile::tempdir().expect("a directory can be made");
         std::fs::write(files.path().join("note.txt"), "forged").expect("there is room");
@@ -314,7 +314,7 @@ pub fn manifest(number: u32, at: Time, bytes: u64) -> Manifest {
     }
 }
 
-/// An open order to back up, as the turn gives it.
+/// Returns an open order to back up, as the reconcile loop gives it.
 pub fn order(action: Action) -> Order {
     Order { id: order_id(&["open"]), instance: read("notes-1"), action, deadline: Duration::from_secs(60) }
 }

@@ -8,7 +8,7 @@ use fleet_repository::{MAX_MANIFEST, ReadData};
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 
-/// What the coordinator reads of a backup.
+/// Returns the content of a backup as the coordinator reads it.
 async fn content(harness: &Harness, number: u32) -> Vec<u8> {
     let opened =
         harness.repository_service.open(&read("central"), &read("notes-1"), &id(number)).await.expect("it is there");
@@ -51,14 +51,14 @@ async fn a_second_set_with_the_id_of_a_proven_backup_is_told_and_never_used() {
     assert_eq!(harness.told().iter().filter(|text| text.contains("carry the id")).count(), 1, "{:?}", harness.told());
 }
 
-/// What is said to be wrong with the first backup.
+/// Returns the recorded damage of the first backup.
 fn damage(harness: &Harness) -> Option<String> {
     let seen = harness.catalog()[&read("notes-1")][&key(1)].clone();
     assert_eq!(seen.is_good(), seen.damaged.is_none());
     seen.damaged
 }
 
-/// Lets the snapshot whose dump has so many bytes, and its files as many, be the first backup.
+/// Makes the snapshot with dumps and files of that size the one of the first backup.
 async fn choose(harness: &Harness, bytes: u64) {
     let (repository, instance) = (read("central"), read("notes-1"));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What is forgotten, what is removed, and what is told of damage.
+//! Backups that are forgotten, data that is removed, and damage that is reported.
 
 use crate::harness::{DAY, Harness, id, key, manifest, noise, now, part, read};
 use fleet_core::backup::{Cause, DataAction};
@@ -215,7 +215,7 @@ async fn large_manifests_of_a_host_are_neither_read_for_another_backup_nor_all_a
         .expect("the others are not looked into");
     let large = harness.repository_service.manifest(&central, &notes, &id(2), 1 << 20).await.expect_err("it is large");
     assert!(large.to_string().contains("`manifest.json` is larger than 1 MiB"), "{large}");
-    // Of one that nobody told of, too: it is read alone.
+    // Of an unreported one, too: it is read alone.
     let mut untold = serde_json::to_vec(&manifest(6, Time(now().0 - 2 * DAY), 1000)).expect("it is JSON");
     untold.resize(12 << 20, b' ');
     harness.work(Work::WriteSet { part: part(6, Time(now().0 - 2 * DAY)), manifest: untold }).await;
@@ -223,7 +223,7 @@ async fn large_manifests_of_a_host_are_neither_read_for_another_backup_nor_all_a
     let backups: Vec<String> = sets.unread.iter().map(|part| part.backup.to_string()).collect();
     assert!(sets.unreadable.is_empty() && sets.sets.len() == 2, "{:?}", sets.unreadable);
     assert_eq!((backups.len(), &backups[..2]), (3, &[id(6), id(1)].map(String::from)[..]), "the oldest");
-    // What is known of the first is kept without a look.
+    // The first one's record is kept without reading it.
     let rebuilt = harness.repository_service.rebuild(&central).await.expect("it can be read");
     let unread: Vec<String> = rebuilt.unread.into_iter().map(|(_, reason)| reason).collect();
     assert!(unread.len() == 3 && !unread.iter().any(|line| line.contains("larger than")), "{unread:?}");

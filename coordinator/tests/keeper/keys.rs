@@ -1,4 +1,4 @@
-//! Who gets into which repository, and what is in its catalog.
+//! Access to repositories, and the content of the catalog.
 
 use crate::harness::{DAY, Harness, key, manifest, noise, now, order, part, read};
 use fleet_coordinator::facts::RepositoryContents;

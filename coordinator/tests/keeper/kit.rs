@@ -12,7 +12,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-/// What a person needs for the first two steps; nothing of ours is among it.
+/// Tools that a person needs for the first two steps; none of them is ours.
 const TOOLS: [&str; 3] = ["restic", "sh", "cat"];
 
 /// Runs the sheet's commands as they stand there, on a machine that has no more than these tools.

@@ -43,13 +43,13 @@ async fn scene() -> (Harness, Operators, Operators) {
     push(&mut admin, "1", &slow()).await.expect("it is slow, and good");
     push(&mut admin, "1.1", &bundle("notes:1.1")).await.expect("it is a good bundle");
     install(&mut admin, "1.1", "lab-2", "notes-1").await.expect("nothing stands against it");
-    // Its host has not said what it has: whoever compares with it renders it.
+    // Its host has not reported its state, so it is rendered for the comparison.
     admin.install_instance(slow_install("slow-0", false)).await.expect("nothing stands against it");
     let (eve, ada) = (operator(&mut admin, "eve").await, operator(&mut admin, "ada").await);
     (harness, eve, ada)
 }
 
-/// So many changes by one operator begin at the same time.
+/// Starts that many changes by one operator at the same time.
 fn changes(by: &Operators, count: usize) -> JoinSet<Result<(), tonic::Status>> {
     let mut changes = JoinSet::new();
     for number in 0..count {

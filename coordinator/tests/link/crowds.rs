@@ -15,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-/// How many of these connections their other end has closed by now.
+/// Returns how many of these connections the peer has closed by now.
 async fn closed(crowd: &mut [TcpStream]) -> usize {
     let mut closed = 0;
     for stream in crowd {
@@ -32,7 +32,7 @@ async fn silent_connections_are_bounded_and_keep_nobody_out() {
     let mut admin = operators_as(&ada).await;
     let identity = harness.host(&mut admin, "lab-1").await;
     let mut crowd = Vec::new();
-    // So many would have taken all places of handshakes for longer than anybody waits for a connection.
+    // That many would have taken all handshake slots for longer than a peer waits for a connection.
     for _ in 0..1100 {
         crowd.push(TcpStream::connect(harness.address).await.expect("the port is open"));
     }

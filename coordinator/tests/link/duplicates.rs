@@ -56,7 +56,7 @@ async fn two_machines_with_one_certificate_are_told_and_get_no_orders() {
     assert_eq!(named, [("2e", "ABCD:EFGH"), ("1f", "ABCD:EFGH")]);
     assert!(duplicate.machines.iter().all(|it| it.address == "127.0.0.1"));
 
-    // What was open is held, and its end is still wanted; what is wished for now is not asked.
+    // An open order is kept and its end is still expected; new requests are not sent as orders.
     twin.say(hello_of("2e", now())).await;
     twin.say(settled("notes-1", goal(&order).expect("it has a goal"), 0)).await;
     twin.say(Kind::Complete(v1::Complete {})).await;

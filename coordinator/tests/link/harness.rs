@@ -123,7 +123,8 @@ pub async fn operators_as(identity: &Identity) -> Operators {
     OperatorsClient::new(dial(identity).await.expect("it is reached")).max_decoding_message_size(8 << 20)
 }
 
-/// Whether a call ended because its certificate counts no more: by the handshake's alert, or by the call's own answer.
+/// Returns whether a call ended because its certificate is revoked: by the handshake's alert, or by the call's own
+/// status.
 pub fn is_revoked(status: &Status) -> bool {
     word_of(status) == Some(RefusalReason::Revoked)
         || matches!(LinkError::from_status("", status.clone()), LinkError::Revoked)

@@ -1,4 +1,4 @@
-//! What is kept is older than what hosts have, or lacks something: an older export was imported.
+//! Import of an older export: stored facts are older than those of hosts, or incomplete.
 
 use crate::harness::{FakeAgent, LIMIT, Operators, configure, done, goal, install, settled};
 use crate::stories::fleet;
@@ -54,7 +54,7 @@ async fn an_order_whose_values_are_lost_holds_no_other_back_and_is_told() {
     assert!(told.hint.contains("import"), "{told:?}");
 }
 
-/// A host says of the instance of an order that it has a newer revision, and a later wish about its power.
+/// Makes a host's report with a newer revision and a later power request than its order.
 fn ahead(order: &v1::Order, power_serial: u64) -> v1::from_agent::Kind {
     let newer = v1::Goal { revision: 7, ..goal(order).cloned().expect("it has one") };
     settled(&order.instance, &newer, power_serial)

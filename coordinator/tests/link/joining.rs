@@ -1,4 +1,4 @@
-//! Who comes in, who does not, and what they are told.
+//! Machines that join, those that do not, and the errors that they get.
 
 use crate::harness::{FakeAgent, Harness, is_revoked, now, operators, token};
 use fleet_core::access::JoinToken;
@@ -253,7 +253,7 @@ async fn invitations_that_nobody_uses_are_bounded() {
     let refused = admin.add_operator(request(200)).await.expect_err("there are many");
     assert_eq!(refused.code(), Code::ResourceExhausted);
     assert!(refused.message().contains("200 invitations are open"), "{refused}");
-    // One for the same name takes the place of the one before, and one that is used makes room.
+    // A token for the same name replaces the one before, and a used one frees its slot.
     let again = admin.add_operator(request(7)).await.expect("it is no further one").into_inner();
     operators(&token(&again)).await;
     admin.add_operator(request(200)).await.expect("there is room again");

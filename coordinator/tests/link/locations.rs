@@ -32,7 +32,7 @@ async fn keep_in(scene: &mut Scene, repository: &str) {
     scene.backups.set_policy(policy).await.expect("it is a good policy");
 }
 
-/// What the host is told of the way into the repository; then it has made a backup there.
+/// Returns the repository access that the host receives, after it has made a backup there.
 async fn backed_up(scene: &mut Scene) -> RepositoryAccess {
     let order = scene.agent.orders(1).await.remove(0);
     let DataAction::Backup { to, .. } = data(&order) else { panic!("{order:?}") };
@@ -60,7 +60,7 @@ async fn a_repository_that_was_removed_lends_nothing_to_the_next_of_its_name() {
         loop {
             let refused = root.remove_repository(rm(false)).await.expect_err("it holds a backup");
             assert_eq!(refused.code(), Code::FailedPrecondition);
-            // The order that made it is closed by the next turn.
+            // The next pass closes the order that made it.
             if !refused.message().contains("under way") {
                 return refused;
             }

@@ -1,4 +1,4 @@
-//! What Prometheus reads, read as strictly as the text exposition format says.
+//! Output for Prometheus, parsed strictly by the text exposition format.
 
 use crate::harness::{FakeAgent, Harness};
 use crate::stories::{fleet, installed};
@@ -65,7 +65,7 @@ struct Read {
     families: BTreeMap<String, (String, String)>,
 }
 
-/// Whether a family of this type has samples of this name.
+/// Returns whether a family of this type has samples of this name.
 fn is_of(name: &str, family: &str, kind: &str) -> bool {
     let suffixes: &[&str] = if kind == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
     suffixes.iter().any(|suffix| name.strip_suffix(suffix) == Some(family))

@@ -23,7 +23,7 @@ fn launcher() -> WorkerLauncher {
     WorkerLauncher::new(Some(env!("CARGO_BIN_EXE_fleet-coordinator").into()))
 }
 
-/// Where backups go, with the file that restores them.
+/// Location of backups, with the file that restores them.
 struct Vault {
     folder: TempDir,
     recovery: PathBuf,
@@ -38,14 +38,14 @@ async fn set_up(home: &Path) -> Vault {
     Vault { folder, recovery }
 }
 
-/// What the coordinator does every day, while it is stopped.
+/// Takes the coordinator's daily backup while it is stopped.
 async fn back_up(harness: &mut Harness) {
     harness.stop().await;
     assert!(taken(harness).await.is_none());
     harness.start().await;
 }
 
-/// Why old ones could not be let go.
+/// Reason why old ones could not be let go.
 async fn taken(harness: &Harness) -> Option<OwnError> {
     let home = Home::open(harness.path()).expect("the directory is free");
     let facts = Facts::load(home.store).expect("it can be read");

@@ -1,4 +1,4 @@
-//! The port, and whoever misbehaves on it.
+//! The port, with misbehaving peers.
 
 use crate::harness::{FakeAgent, Harness, LIMIT, hello, now};
 use fleet_coordinator::home::{Home, HomeError};
@@ -166,7 +166,7 @@ async fn a_wrong_clock_is_shown() {
     assert!(told.text.contains("behind"), "{}", told.text);
 }
 
-/// Connects with TLS and no certificate, as whoever wants to join does; and asks nothing.
+/// Connects with TLS and without a certificate, as a joining machine does, and sends no request.
 pub async fn stranger(harness: &Harness, ca: &[u8]) -> tokio_rustls::client::TlsStream<TcpStream> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(ca.to_vec().into()).expect("it is a certificate");

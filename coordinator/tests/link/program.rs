@@ -231,7 +231,7 @@ async fn a_coordinator_is_backed_up_and_brought_back_by_its_commands() {
     assert_eq!(again.status.code(), Some(1), "nothing is overwritten");
 }
 
-/// What the coordinator told of itself.
+/// Returns the events of the coordinator about itself.
 async fn told_of_itself(identity: &fleet_link::Identity) -> Vec<String> {
     let request = v1::ListEventsRequest { subject: "coordinator".to_owned(), tail: 50, follow: false };
     let events = operators_as(identity).await.list_events(request).await.expect("they are seen").into_inner();

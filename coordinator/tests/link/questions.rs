@@ -1,4 +1,4 @@
-//! Questions to hosts, and the way of their answers to whoever asked: log lines, the digests of images, and claims.
+//! Queries to hosts and the routing of their replies: log lines, digests of images, and claims.
 
 use crate::harness::{FakeAgent, LIMIT, Operators, hello, now, operators};
 use crate::stories::{fleet, installed};
@@ -30,7 +30,7 @@ async fn logs_come_from_the_host_and_end_with_whoever_asked() {
     assert_eq!(heard, ["one", "two"]);
 }
 
-/// How reading the logs of `notes-1` goes on after it was begun.
+/// Returns the result of reading the logs of `notes-1` after something has happened meanwhile.
 async fn logs_after(admin: &Operators, begun: impl AsyncFnOnce()) -> Result<(), tonic::Status> {
     let request = v1::ReadLogsRequest { instance: "notes-1".to_owned(), follow: true, ..Default::default() };
     let mut asker = admin.clone();
@@ -57,7 +57,7 @@ async fn logs_that_are_cut_off_say_so_whether_or_not_the_answer_had_begun() {
         assert_eq!(error.hint().as_deref(), Some("read them again: `fleet logs notes-1 --follow`"));
     };
 
-    // The host connects anew, as it does with each new certificate, while it answers.
+    // The host reconnects while it replies, as it does with each new certificate.
     let mut next = None;
     let read = logs_after(&admin, async || {
         let question = agent.question().await.id;

@@ -1,4 +1,4 @@
-//! What hosts may do with the repositories that the coordinator keeps, and what is on the disk after it.
+//! Requests of hosts to the coordinator's repositories, and the state of the disk afterwards.
 
 use crate::harness::{FakeAgent, Harness, LIMIT, bundle, install, push};
 use crate::import::again;

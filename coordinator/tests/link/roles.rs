@@ -1,4 +1,4 @@
-//! Who may call what: the table of docs/security.md is what the coordinator does.
+//! Permissions of callers: the table of docs/security.md is what the coordinator does.
 
 use crate::harness::{Harness, now, token};
 use bytes::{Buf, BufMut};
@@ -154,7 +154,7 @@ async fn each_method_lets_in_whom_the_table_says() {
         callers.push((role, dial(&identity).await.expect("it is reached")));
     }
     let mut let_in: BTreeMap<String, Vec<&str>> = methods().into_iter().map(|method| (method, Vec::new())).collect();
-    // One caller after the other: a stranger's connection does not last.
+    // One caller after the other: an unauthenticated connection does not last.
     for (name, channel) in &callers {
         for (method, of) in &mut let_in {
             if !refused(channel, method).await {

@@ -119,7 +119,7 @@ async fn each_start_of_the_coordinator_says_later_sets() {
     assert!(first.epoch < second.epoch && version(&second) < version(&third), "{first:?} {second:?} {third:?}");
 }
 
-/// What an agent of the next protocol says more than this coordinator knows, in between.
+/// Sends messages of the next protocol that this coordinator does not know.
 async fn say_more(agent: &FakeAgent, instance: &str, goal: &v1::Goal) {
     agent.report.send(v1::FromAgent { kind: None }).await.expect("the stream goes on");
     let Kind::Instance(mut report) = settled(instance, goal, 0) else { unreachable!("it is a report") };

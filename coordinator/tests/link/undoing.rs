@@ -1,4 +1,4 @@
-//! Undos: former values that are put back, wishes in between, and members whose former values are lost.
+//! Undos: old values that are restored, requests in between, and members whose old values are lost.
 
 use crate::harness::{FakeAgent, Harness, Operators, bundle, configure, done, goal, push, settled, start_rollout};
 use crate::import::{again, needs_a_person, values_key};

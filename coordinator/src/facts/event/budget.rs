@@ -1,4 +1,4 @@
-//! How much of what one host says is kept: each event is a write that all others wait for.
+//! Limits the events that one host may cause: each one is a write that all others wait for.
 
 use fleet_core::time::Time;
 use std::time::Duration;
@@ -14,14 +14,15 @@ pub struct Budget {
     dropped: u32,
 }
 
-/// What becomes of an event.
+/// Decision about an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventVerdict {
-    /// So many before it were not kept, and nobody was told.
+    /// The event is kept. This number of earlier events were dropped unreported.
     Kept {
         dropped: u32,
     },
-    /// The first that is not kept: that is told, for its host may fall quiet before the rest can be counted.
+    /// The first event that is dropped. This is recorded at once, because the host may fall silent before the rest can
+    /// be counted.
     Full,
     Dropped,
 }

@@ -1,4 +1,4 @@
-//! Answers that are lost on their way to whoever joins.
+//! Responses that are lost on their way to a joining machine.
 
 use super::*;
 use crate::facts::testing::{NOW, memory, read};
@@ -15,7 +15,7 @@ struct Harness {
 }
 
 impl Harness {
-    /// A fleet with a host, and a token of so many uses.
+    /// Makes a fleet with a host, and a token with that many uses.
     async fn new(subject: &str, role: Option<Role>, uses: u32) -> Self {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let authority = Arc::new(Authority::create(directory.path(), NOW).expect("it is empty"));
@@ -26,7 +26,7 @@ impl Harness {
         Self { _directory: directory, facts, admissions }
     }
 
-    /// Asks so many seconds later.
+    /// Sends the request that many seconds later.
     async fn ask(&self, request: &[u8], seconds: u64) -> Result<String, AdmitError> {
         let now = NOW.after(Duration::from_secs(seconds));
         let presented = Presented { secret: SECRET, joiner: None };

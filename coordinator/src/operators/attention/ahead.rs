@@ -45,7 +45,7 @@ fn of_release(snapshot: &StateSnapshot, name: &InstanceName, seen: &InstanceObse
     Some(v1::Attention { subject: format!("instance {name}"), text, hint })
 }
 
-/// Whether it is what the instance was installed as, or a rollout that is kept has to do with it.
+/// Returns whether the release is the installed one or belongs to a stored rollout.
 fn is_explained(snapshot: &StateSnapshot, name: &InstanceName, release: &Release) -> bool {
     let members = snapshot.desired().rollouts.values().flat_map(|rollout| &rollout.members);
     let mut of_rollouts = members.filter(|member| member.instance == *name);

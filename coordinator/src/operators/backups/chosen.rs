@@ -1,4 +1,4 @@
-//! Which backup somebody means: by the first digits of its id, by a moment, or the newest.
+//! Selects a backup: by the first digits of its id, by a time, or the newest.
 
 use crate::facts::StateSnapshot;
 use crate::operators::request::{absent, hindered, read, wrong};
@@ -8,7 +8,7 @@ use fleet_core::time::Time;
 use std::collections::BTreeSet;
 use tonic::Status;
 
-/// The fewest digits by which a backup is told from others.
+/// Minimum number of digits that select a backup.
 pub const DIGITS: usize = 4;
 
 /// A backup by its id or by how that begins, with the instance whose it is.
@@ -28,7 +28,7 @@ pub fn by_id(snapshot: &StateSnapshot, attempt: &str, text: &str) -> Result<(Ins
     }
 }
 
-/// Which of an instance's backups is meant.
+/// The selected backup of an instance.
 #[derive(Debug, Default)]
 pub struct Meant<'a> {
     /// Empty: any.
@@ -39,7 +39,7 @@ pub struct Meant<'a> {
     pub repository: &'a str,
 }
 
-/// A good copy of the backup that is meant, on the coordinator's disk if there is one, with what is known of it.
+/// Returns a good copy of the selected backup with its record, preferably from the coordinator's disk.
 pub fn choose(
     snapshot: &StateSnapshot,
     attempt: &str,

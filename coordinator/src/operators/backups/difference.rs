@@ -45,7 +45,7 @@ fn values(then: &Manifest, since: &Manifest) -> Vec<String> {
     other.map(|name| format!("value {name}: another")).collect()
 }
 
-/// What differs in each store: nothing where it is the same.
+/// Returns the differences in each store; nothing if there are none.
 fn stores(then: &Manifest, since: &Manifest) -> Vec<Vec<String>> {
     let stores: BTreeSet<_> = then.parts.iter().chain(&since.parts).map(|part| &part.store).collect();
     let of =

@@ -1,4 +1,4 @@
-//! How the backups of each instance stand, as operators see it.
+//! Health of each instance's backups, as shown to operators.
 
 use crate::facts::StateSnapshot;
 use crate::operators::request::{hindered, read};
@@ -59,7 +59,7 @@ fn order(health: &BackupHealth) -> (HealthLevel, Option<Time>) {
     (health.word, health.newest.as_ref().map(|(_, seen)| seen.began))
 }
 
-/// How many stand how.
+/// Returns the number of instances at each level of backup health.
 pub fn tally(snapshot: &StateSnapshot, plan_context: &PlanContext<'_>) -> v1::BackupTally {
     let mut tally = v1::BackupTally { has_policy: !snapshot.desired().policies.is_empty(), ..Default::default() };
     for health in snapshot.desired().instances.keys().filter_map(|name| plan_context.health(name)) {

@@ -1,4 +1,4 @@
-//! Recovery kits: for administrators alone, each time told.
+//! Recovery kits: only for administrators, and each access is recorded as an event.
 
 use crate::clock;
 use crate::operators::request::{absent, hindered, read, wrong};

@@ -15,7 +15,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use tonic::Status;
 
-/// So many snapshots are shown to choose from.
+/// Maximum number of snapshots that are listed to choose from.
 const SHOWN: usize = 8;
 
 impl OperatorsService {
@@ -154,7 +154,7 @@ fn views(snapshot: &StateSnapshot, name: &InstanceName, now: Time) -> Vec<v1::Ba
 
 type Verdicts<'a> = BTreeMap<(&'a RepositoryName, &'a BackupId), RetentionVerdict>;
 
-/// What becomes of each copy by the policy that the instance has now.
+/// Returns the retention verdict for each copy under the instance's present policy.
 fn verdicts<'a>(snapshot: &'a StateSnapshot, name: &InstanceName, now: Time) -> Verdicts<'a> {
     let (Some(backups), Some((_, policy))) =
         (snapshot.observed().backups.get(name), snapshot.desired().policy_of(name))

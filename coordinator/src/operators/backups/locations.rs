@@ -1,4 +1,4 @@
-//! Repositories: places that operators name.
+//! Repositories that operators have named.
 
 use super::requests::hosts_against;
 use crate::clock;

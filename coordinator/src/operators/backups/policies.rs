@@ -131,7 +131,7 @@ fn no_policy(attempt: &str, name: &PolicyName) -> Status {
     absent(attempt, format!("policy `{name}`"), "see them with `fleet backup policy ls`")
 }
 
-/// What a policy is after a request: what it does not say stays as it was, or is as usual.
+/// Returns a policy after a request: settings that it does not mention keep their value or get the default.
 fn settled(
     snapshot: &StateSnapshot,
     name: &PolicyName,

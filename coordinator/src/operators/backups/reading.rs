@@ -1,4 +1,4 @@
-//! What is read out of repositories: manifests, single files, and checks.
+//! Reads repositories: manifests, single files, and checks.
 
 use super::chosen::{Meant, by_id, choose};
 use super::difference::{Difference, difference};
@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tonic::Status;
 
-/// How long an operator waits for a repository to say what it holds.
+/// Time limit for a repository to return its content to an operator.
 const LIMIT: Duration = Duration::from_secs(60);
 /// A manifest is shown and compared up to this size; a larger one is read to restore from it alone.
 const SHOWN: u64 = 1 << 20;
@@ -142,7 +142,7 @@ impl OperatorsService {
     }
 }
 
-/// What could not be read is the repository's, and no fault of ours.
+/// An error while reading is reported as the repository's error, not as an internal one.
 fn unread(attempt: &str, error: &RepositoryServiceError) -> Status {
     let mut text = error.to_string();
     let mut deeper = std::error::Error::source(error);

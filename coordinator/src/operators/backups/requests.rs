@@ -17,7 +17,7 @@ use fleet_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
 use tonic::Status;
 
-/// So many hosts that are against something are named.
+/// Maximum number of hosts with objections that are named.
 const NOTES: usize = 20;
 
 impl OperatorsService {
@@ -65,7 +65,7 @@ impl OperatorsService {
         Ok(v1::InstanceChange { plan, ..change })
     }
 
-    /// Keeps wishes for several instances, all or none.
+    /// Stores requests for several instances, all or none.
     pub async fn wish_data(
         &self,
         by: &OperatorName,
@@ -96,7 +96,7 @@ impl OperatorsService {
         Ok(names.iter().map(|name| self.wished(name)).collect())
     }
 
-    /// The answer to a wish: the order that will fulfil it, unless its host is away.
+    /// Returns the answer to a request: the order that will carry it out, unless its host is offline.
     pub fn wished(&self, name: &InstanceName) -> v1::InstanceChange {
         let order = {
             let snapshot = self.shared.facts.read();
@@ -116,7 +116,7 @@ fn is_online(snapshot: &StateSnapshot, instance: &InstanceDesired) -> bool {
     seen.is_some_and(|seen| seen.link == fleet_core::facts::LinkState::Online)
 }
 
-/// The instance, unless it is about to go or something else is wished of its data.
+/// Returns the instance; fails if it is being removed or has another pending request about its data.
 pub fn free(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> Result<InstanceDesired, Status> {
     let desired = change.snapshot().instance(name).cloned().ok_or_else(|| no_instance(attempt, name))?;
     if desired.removal.is_some() {
@@ -158,7 +158,7 @@ fn chosen(snapshot: &StateSnapshot, request: &v1::BackUpRequest) -> Result<BTree
     }
 }
 
-/// Where its policy keeps backups; without one, on the coordinator's disk.
+/// Returns the repositories of the instance's policy; without one, the coordinator's.
 pub fn usual(snapshot: &StateSnapshot, name: &InstanceName) -> BTreeSet<RepositoryName> {
     let policy = snapshot.desired().policy_of(name);
     policy.map_or_else(|| [RepositoryDesired::central()].into(), |(_, policy)| policy.to.clone())
@@ -208,7 +208,7 @@ pub fn hosts_against<'a>(
     said.take(NOTES).collect()
 }
 
-/// What a host's policy says against a repository.
+/// Returns the objections of a host's policy to a repository.
 pub fn refusals(snapshot: &StateSnapshot, policy: &HostPolicy, name: &RepositoryName) -> Vec<Refusal> {
     let repository = snapshot.desired().repositories.get(name);
     repository.map_or_else(Vec::new, |it| policy.refusals(&Reaches::of_place(name, &it.place)))

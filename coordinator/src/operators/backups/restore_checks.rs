@@ -1,4 +1,4 @@
-//! What a restore needs of its host and its backup before anything is asked of the host.
+//! Checks a host and a backup before a restore is ordered.
 
 use crate::facts::StateSnapshot;
 use crate::operators::request::hindered;
@@ -23,7 +23,7 @@ pub fn privileges_on(
     }
 }
 
-/// What is left out, and why.
+/// Returns a line about privileged bits that are left out and the reason.
 pub fn privileges_line(privileges: Privileges, seen: &BackupSeen) -> Option<String> {
     let why = match &seen.made_on {
         Some(host) => format!("the backup was ordered from {host}"),

@@ -1,4 +1,4 @@
-//! What a restore in place replaces, store by store.
+//! Describes what an in-place restore replaces, store by store.
 
 use crate::facts::StateSnapshot;
 use crate::operators::request::wrong;
@@ -9,7 +9,7 @@ use tonic::Status;
 
 const ATTEMPT: &str = "restore";
 
-/// What will be replaced, for people.
+/// Returns the lines about replaced data, for people.
 pub fn in_place(
     snapshot: &StateSnapshot,
     name: &InstanceName,

@@ -155,7 +155,7 @@ impl OperatorsService {
         })
     }
 
-    /// What is made anew from the data when that is back: its release says it.
+    /// Returns the stores that are rebuilt from the restored data, as the release declares.
     fn rebuilt_after(&self, name: &InstanceName) -> Vec<String> {
         let release = {
             let snapshot = self.shared.facts.read();
@@ -170,7 +170,8 @@ impl OperatorsService {
         }
     }
 
-    /// What the servers held beside the stores when the newest backup was taken. The host asks them again before it begins.
+    /// Returns the databases that the servers held outside the stores when the newest backup was taken. The host checks
+    /// again before it begins.
     async fn beside(&self, name: &InstanceName, only: &BTreeSet<StoreName>, may_go: bool) -> Vec<String> {
         let newest = choose(&self.shared.facts.read(), ATTEMPT, name, &Meant { backup: "", at: None, repository: "" });
         let Ok((newest, _)) = newest else { return Vec::new() };
@@ -300,7 +301,7 @@ impl OperatorsService {
     }
 }
 
-/// What a new instance is made from, and what of it does not come.
+/// Returns the source of a new instance, and the parts that are left out.
 fn made_from(
     name: &InstanceName,
     host: &HostName,
@@ -317,7 +318,7 @@ fn made_from(
     std::iter::once(made).chain(files).chain(missing).collect()
 }
 
-/// What is asked, with the very copy that is meant in place of how it was named.
+/// Returns the request with the exact copy in place of how it was named.
 fn meant_by(request: &v1::RestoreRequest, from: &BackupSource) -> v1::RestoreRequest {
     let (backup, repository) = (from.backup.to_string(), from.repository.to_string());
     v1::RestoreRequest { backup, repository, at_ms: 0, dry_run: false, ..request.clone() }

@@ -47,7 +47,7 @@ impl Backups for BackupsService {
     }
 
     async fn accept_backup(&self, request: Request<v1::AcceptBackupRequest>) -> Answer<v1::BackupView> {
-        // Its host could have made it up: whoever lets it count may do what administrators may.
+        // The host could have forged the backup, so accepting it needs an administrator.
         let by = self.0.caller(&request, Role::Administrator)?;
         self.0.accept_as(&by, request.get_ref()).await.map(Response::new)
     }
@@ -73,7 +73,7 @@ impl Backups for BackupsService {
     }
 
     async fn extract(&self, request: Request<v1::ExtractRequest>) -> Answer<Self::ExtractStream> {
-        // What a backup holds is secret: whoever reads it may do what administrators may.
+        // A backup holds secrets, so reading it needs an administrator.
         let by = self.0.caller(&request, Role::Administrator)?;
         self.0.extract_now(&by, request.get_ref()).await.map(Response::new)
     }

@@ -1,4 +1,4 @@
-//! Wishes that are kept although nobody knows that they will be done soon: whoever waits for one at a prompt is let go.
+//! Requests that are stored but may not be carried out soon: a caller who waits for one at a prompt is released.
 
 use crate::facts::StateSnapshot;
 use fleet_core::backup::DataKind;
@@ -8,7 +8,7 @@ use fleet_core::order::PowerRequest;
 use fleet_core::time::Time;
 use fleet_proto::v1::{self, ChangeState};
 
-/// What the host's own people say to a wish: that they do not allow it, or not at this hour.
+/// Returns the progress of a request that the host's policy forbids, at all or at this hour.
 pub fn kept(snapshot: &StateSnapshot, name: &InstanceName, now: Time) -> Option<v1::ChangeProgress> {
     let instance = snapshot.instance(name)?;
     let seen = online(snapshot, instance).filter(|_| snapshot.waits_because(name).is_some())?;
@@ -29,8 +29,8 @@ pub fn kept(snapshot: &StateSnapshot, name: &InstanceName, now: Time) -> Option<
     Some(over(ChangeState::Waiting, format!("the hours of `{host}` are closed until {opens}"), hint))
 }
 
-/// Whether a host's list of apps stands in the way of what an instance wants. What takes an app away from a host is always
-/// allowed; but values that are wanted come before a stop, and wait.
+/// Returns whether the host's app list blocks the desired state. Removing an app from a host is always allowed, but
+/// pending values come before a stop, and wait.
 fn is_bound_by_app_list(snapshot: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> bool {
     match snapshot.said(name) {
         _ if instance.removal.is_some() => false,
@@ -44,7 +44,7 @@ fn is_bound_by_app_list(snapshot: &StateSnapshot, name: &InstanceName, instance:
     }
 }
 
-/// Whether a host that is online begins nothing for an instance at this hour.
+/// Returns whether the host is online but starts nothing for an instance at this hour.
 pub fn is_closed(snapshot: &StateSnapshot, instance: &InstanceDesired, now: Time) -> bool {
     online(snapshot, instance).is_some_and(|seen| opens_at(seen, now).is_some())
 }

@@ -1,4 +1,4 @@
-//! What those who follow a change are told.
+//! Progress of a change as seen by followers.
 
 use super::*;
 use crate::facts::Facts;
@@ -15,7 +15,7 @@ fn release() -> Release {
     Release { name: "notes@1".parse().expect("it is a release"), digest }
 }
 
-/// Revision 3, and the fifth wish about power.
+/// Returns an instance with revision 3 and the fifth power request.
 fn instance() -> InstanceDesired {
     InstanceDesired {
         host: "lab-1".parse().expect("it is a name"),
@@ -48,7 +48,7 @@ fn an_order_of_before_does_not_do_what_was_just_wished() {
     }
 }
 
-/// A fleet whose turn has not come yet.
+/// Makes a fleet before the first reconcile pass.
 async fn fleet() -> Facts {
     memory().with("lab-1", "notes-1").await
 }

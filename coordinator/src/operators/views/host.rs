@@ -12,7 +12,7 @@ use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::BTreeSet;
 
-/// What all views of hosts at one moment need.
+/// Data shared by all views of hosts at one moment.
 #[derive(Debug)]
 pub struct HostViews<'a> {
     pub snapshot: &'a StateSnapshot,

@@ -11,7 +11,7 @@ use fleet_proto::v1;
 use fleet_proto::words::word;
 use std::collections::{BTreeMap, HashMap};
 
-/// What all views of instances at one moment need, looked up once.
+/// Data shared by all views of instances at one moment, looked up once.
 #[derive(Debug)]
 pub struct InstanceViews<'a> {
     snapshot: &'a StateSnapshot,
@@ -20,12 +20,12 @@ pub struct InstanceViews<'a> {
     bound_for: HashMap<&'a InstanceName, Bound<'a>>,
 }
 
-/// What a rollout intends with an instance.
+/// Effect of a rollout on an instance.
 #[derive(Debug)]
 enum Bound<'a> {
-    /// It will take it there.
+    /// Rollout that will change the instance to this version.
     For(&'a Version),
-    /// It would, and is halted.
+    /// Halted rollout that would change the instance to this version.
     Halted { rollout: &'a RolloutId, short_of: &'a Version },
 }
 
@@ -98,7 +98,8 @@ impl<'a> InstanceViews<'a> {
         }
     }
 
-    /// What it shall be: by its open order, else by its rollout, else as it was installed while nothing is there.
+    /// Returns the planned version: of its open order, else of its rollout, else of its installation if nothing is
+    /// there yet.
     fn wanted(&self, name: &InstanceName, instance: &'a InstanceDesired) -> Option<&'a Version> {
         let goal = self.order(name).and_then(|open| open.order.action.goal()).map(|goal| &goal.release.name.version);
         let bound_for = || match self.bound_for.get(name)? {
@@ -110,7 +111,7 @@ impl<'a> InstanceViews<'a> {
         goal.or_else(bound_for).or_else(installed)
     }
 
-    /// Why it waits. Whoever failed waits for nothing by itself, and is not where its rollout meant it to be.
+    /// Reason why it waits. Whoever failed waits for nothing by itself, and is not where its rollout meant it to be.
     fn waiting(&self, name: &InstanceName, said: Option<&InstanceSaid>) -> String {
         let by_plan = self.snapshot.waits_because(name).map(str::to_owned);
         let short = || match self.bound_for.get(name)? {
@@ -137,7 +138,7 @@ impl<'a> InstanceViews<'a> {
     }
 }
 
-/// Where rollouts that are not over take the instances that they have.
+/// Returns the versions to which unfinished rollouts change their instances.
 fn bound_for<'a>(snapshot: &'a StateSnapshot, plan_context: &PlanContext<'_>) -> HashMap<&'a InstanceName, Bound<'a>> {
     let mut bound_for = HashMap::new();
     for rollout in snapshot.desired().rollouts.values() {
@@ -160,7 +161,7 @@ fn bound_for<'a>(snapshot: &'a StateSnapshot, plan_context: &PlanContext<'_>) ->
     bound_for
 }
 
-/// What an order does, for people.
+/// Returns the verb for an order's action, for people.
 pub fn verb(action: &Action) -> String {
     match action {
         Action::Install { goal } => format!("install {}", goal.release),
@@ -224,7 +225,7 @@ fn containers(said: &InstanceSaid) -> Vec<v1::ContainerView> {
     said.containers.iter().map(view).collect()
 }
 
-/// How an order ended, with what to do about it.
+/// Returns the outcome of an order as text, with the next action.
 pub fn end_words(outcome: &Outcome) -> (v1::ChangeState, String, String) {
     let hint = match outcome {
         Outcome::Stuck { hint, .. } => hint.clone(),
@@ -237,7 +238,7 @@ pub fn end_words(outcome: &Outcome) -> (v1::ChangeState, String, String) {
     (v1::ChangeState::from(outcome), outcome.reason().unwrap_or_default().to_owned(), hint)
 }
 
-/// How many instances run which version of which app.
+/// Returns the number of instances for each version of each app.
 pub fn versions(snapshot: &StateSnapshot) -> Vec<v1::VersionCount> {
     let mut counts: BTreeMap<(&str, &str), u32> = BTreeMap::new();
     for (name, instance) in &snapshot.desired().instances {

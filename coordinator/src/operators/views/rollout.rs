@@ -9,7 +9,7 @@ use fleet_core::time::Time;
 use fleet_core::units::Period;
 use fleet_proto::v1;
 
-/// Which parts are wanted: a list needs no line per member.
+/// Parts of a view: a list needs no line for each member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
     Summary,
@@ -50,7 +50,7 @@ pub fn view(
     view
 }
 
-/// Whether nothing may happen by itself any more, unless an offline host comes back.
+/// Returns whether the rollout is finished: nothing happens without an operator, unless an offline host comes back.
 pub fn is_over(phase: &RolloutPhase) -> bool {
     match phase {
         RolloutPhase::Done | RolloutPhase::Aborted | RolloutPhase::DoneButOffline { .. } => true,
@@ -62,7 +62,7 @@ pub fn is_over(phase: &RolloutPhase) -> bool {
     }
 }
 
-/// Whether whoever follows may stop: it is over, or a person is needed.
+/// Returns whether a follower may stop: the rollout is over, or needs a person.
 fn is_at_rest(phase: &RolloutPhase) -> bool {
     is_over(phase) || matches!(phase, RolloutPhase::Halted { .. })
 }
@@ -137,7 +137,7 @@ pub fn left_out(left_out: &LeftOut) -> v1::LeftOutView {
     v1::LeftOutView { instance: left_out.instance.to_string(), reason: left_out.reason.clone() }
 }
 
-/// How it will be done, for people.
+/// Returns the strategy in lines for people.
 pub fn strategy_lines(strategy: &Strategy, group: usize) -> Vec<String> {
     let mut lines = Vec::new();
     if strategy.canary > 0 {

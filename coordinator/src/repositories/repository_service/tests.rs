@@ -1,4 +1,4 @@
-//! How long an order waits for its repository, and that nothing stays of one that was withdrawn.
+//! Time that an order waits for its repository, and the cleanup after a withdrawn order.
 
 use super::*;
 use crate::facts::testing::{memory, read};
@@ -28,7 +28,7 @@ async fn of_orders_that_were_withdrawn_nobody_waits_any_more() {
     let which: Which = (read("central"), read("notes-1"));
     assert!(matches!(repository_service.being_made(&which, Time(0)), RepositoryServiceError::BeingMade(_)));
     repository_service.not_made().insert(which.clone(), "its place does not answer".to_owned());
-    // No order is open: whoever asked was withdrawn.
+    // No order is open: the one that asked was withdrawn.
     assert_eq!(repository_service.to_be_made().expect("the facts can be read"), []);
     assert!(repository_service.awaited().is_empty() && repository_service.not_made().is_empty());
     let passing = repository_service.being_made(&which, Time(3_600_000));
