@@ -9,7 +9,7 @@ mod files;
 mod http;
 mod request;
 
-pub use docker::{DEFAULT_SOCKET, DockerRuntime, Limits};
+pub use docker::{DEFAULT_SOCKET, DockerRuntime, EngineErrorKind, Limits, PullErrorKind};
 pub use error::RuntimeError;
 pub use request::{
     Changed, Disk, DumpStream, EngineVersion, ForeignContainer, Incoming, LogLine, LogRequest, LogStream, Note, Notes,

@@ -13,6 +13,8 @@ mod images;
 mod instance;
 #[path = "docker_hands/interrupted.rs"]
 mod interrupted;
+#[path = "docker_hands/refusals.rs"]
+mod refusals;
 #[path = "docker_hands/registry.rs"]
 mod registry;
 #[path = "docker_hands/seen.rs"]

@@ -1,7 +1,7 @@
 //! What the steps do to a world without an Engine.
 
 use super::{Behaviour, FakeContainer, World};
-use crate::runtime::RuntimeError;
+use crate::runtime::{EngineErrorKind, RuntimeError};
 use fleet_core::spec::{Healthcheck, InstanceSpec, MountSource, NetworkMode, Probing};
 use fleet_core::steps::{ContainerHealth, ContainerState, Step, is_one_shot};
 
@@ -203,7 +203,7 @@ fn there(kind: &'static str, name: &str, is_there: bool) -> Result<(), RuntimeEr
 }
 
 fn refused(what: &str, reason: &str) -> RuntimeError {
-    RuntimeError::Refused { what: what.to_owned(), status: 409, reason: reason.to_owned() }
+    RuntimeError::Refused { what: what.to_owned(), kind: EngineErrorKind::Conflict, reason: reason.to_owned() }
 }
 
 fn not_in_spec(kind: &'static str, name: &str) -> RuntimeError {

@@ -7,6 +7,7 @@ mod changes;
 mod container;
 mod create;
 mod engine;
+mod engine_messages;
 mod foreign;
 mod hold;
 mod inspect;
@@ -21,6 +22,7 @@ mod tool;
 mod volume;
 
 pub use engine::Limits;
+pub use engine_messages::{EngineErrorKind, PullErrorKind};
 
 use super::{
     Changed, Containers, Disk, DumpStream, EngineVersion, ForeignContainer, HostStorage, ImageRegistry, Incoming,

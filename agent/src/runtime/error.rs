@@ -1,5 +1,6 @@
 //! What can go wrong in the hands, each with a sentence for people.
 
+use super::docker::EngineErrorKind;
 use fleet_core::spec::{EngineNameError, EngineOwner};
 use std::io;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ pub enum RuntimeError {
     #[error("could not {what} within {} s", limit.as_secs())]
     TooSlow { what: String, limit: Duration },
     #[error("could not {what}: the Engine says: {reason}")]
-    Refused { what: String, status: u16, reason: String },
+    Refused { what: String, kind: EngineErrorKind, reason: String },
     #[error("could not {what}")]
     Lost { what: String, source: Box<bollard::errors::Error> },
     #[error("could not {what}: it was interrupted")]

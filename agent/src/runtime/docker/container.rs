@@ -2,6 +2,7 @@
 
 use super::create::{body, further_networks};
 use super::engine::{DockerEngine, unless_missing};
+use super::engine_messages::EngineErrorKind;
 use super::inspect::is_own_container;
 use super::port::port_taken;
 use crate::runtime::RuntimeError;
@@ -50,8 +51,10 @@ pub async fn create(
     let call = engine.docker().await?.create_container(Some(options), body(spec, container, keeps));
     match engine.act(&format!("create {name}"), call).await {
         Ok(_) => {}
-        Err(RuntimeError::Refused { status: 409, .. }) => is_this_one(engine, spec, container, name).await?,
-        Err(RuntimeError::Refused { status: 404, reason, .. }) if reason.contains("No such image") => {
+        Err(RuntimeError::Refused { kind: EngineErrorKind::NameInUse | EngineErrorKind::Conflict, .. }) => {
+            is_this_one(engine, spec, container, name).await?;
+        }
+        Err(RuntimeError::Refused { kind: EngineErrorKind::NoSuchImage, .. }) => {
             return Err(RuntimeError::NoImage { image: container.image.clone() });
         }
         Err(error) => return Err(error),
@@ -62,7 +65,7 @@ pub async fn create(
         match engine.act(&format!("connect {name} to network {network}"), call).await {
             Ok(()) => {}
             // Connected already, by an attempt that was cut off.
-            Err(RuntimeError::Refused { reason, .. }) if reason.contains("already exists in network") => {}
+            Err(RuntimeError::Refused { kind: EngineErrorKind::AlreadyConnected, .. }) => {}
             Err(error) => return Err(error),
         }
     }
@@ -110,8 +113,8 @@ pub async fn remove(engine: &DockerEngine, name: &str, id: &str) -> Result<(), R
         match unless_missing(engine.act(&what, call).await) {
             Ok(_) => return Ok(()),
             // Someone else removes it, or an attempt that was cut off still does.
-            Err(RuntimeError::Refused { status: 409, reason, .. })
-                if reason.contains("already in progress") && Instant::now() < deadline =>
+            Err(RuntimeError::Refused { kind: EngineErrorKind::RemovalInProgress, .. })
+                if Instant::now() < deadline =>
             {
                 sleep(Duration::from_millis(100)).await;
             }
@@ -125,7 +128,12 @@ pub async fn rename(engine: &DockerEngine, spec: &InstanceSpec, from: &str, name
     let call = engine.docker().await?.rename_container(from, options);
     match engine.act(&format!("rename {from} to {name}"), call).await {
         Ok(()) => Ok(()),
-        Err(error @ RuntimeError::Refused { status: 404 | 409, .. }) => {
+        Err(
+            error @ RuntimeError::Refused {
+                kind: EngineErrorKind::NoSuchObject | EngineErrorKind::NameInUse | EngineErrorKind::Conflict,
+                ..
+            },
+        ) => {
             let Some(container) = spec.containers.iter().find(|container| container.name == name) else {
                 return Err(error);
             };
@@ -144,13 +152,12 @@ pub async fn start(engine: &DockerEngine, spec: &InstanceSpec, name: &str) -> Re
     inspect_own(engine, spec, name).await?;
     let call = engine.docker().await?.start_container(name, None::<StartContainerOptions>);
     match engine.act(&what, call).await {
-        Err(RuntimeError::Refused { reason, .. }) if reason.contains("paused container") => {
+        Err(RuntimeError::Refused { kind: EngineErrorKind::IsPaused, .. }) => {
             engine.act(&what, engine.docker().await?.unpause_container(name)).await
         }
-        Err(RuntimeError::Refused { reason, status, what }) => match port_taken(engine, spec, name, &reason).await {
-            Some(taken) => Err(taken),
-            None => Err(RuntimeError::Refused { what, status, reason }),
-        },
+        Err(error @ RuntimeError::Refused { kind: EngineErrorKind::PortTaken { port }, .. }) => {
+            Err(port_taken(engine, spec, name, port).await.unwrap_or(error))
+        }
         answer => answer,
     }
 }

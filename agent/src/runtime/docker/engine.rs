@@ -1,5 +1,6 @@
 //! The connection to an Engine: made when first needed, with a deadline on every call.
 
+use super::engine_messages::EngineErrorKind;
 use crate::runtime::{EngineVersion, RuntimeError};
 use bollard::errors::Error;
 use bollard::{API_DEFAULT_VERSION, Docker};
@@ -97,15 +98,8 @@ impl DockerEngine {
     pub fn error(&self, what: &str, error: Error) -> RuntimeError {
         let what = what.to_owned();
         match error {
-            Error::DockerResponseServerError { message, .. } | Error::DockerStreamError { error: message }
-                if is_disk_full(&message) =>
-            {
-                RuntimeError::DiskFull { what }
-            }
-            Error::DockerResponseServerError { status_code, message } => {
-                RuntimeError::Refused { what, status: status_code, reason: message }
-            }
-            Error::DockerStreamError { error: message } => RuntimeError::Refused { what, status: 500, reason: message },
+            Error::DockerResponseServerError { status_code, message } => refused(what, status_code, message),
+            Error::DockerStreamError { error: message } => refused(what, 500, message),
             error @ (Error::SocketNotFoundError(_) | Error::HyperLegacyError { .. } | Error::IOError { .. }) => {
                 RuntimeError::NoEngine { socket: self.socket.clone(), source: Box::new(error) }
             }
@@ -134,15 +128,18 @@ impl DockerEngine {
     }
 }
 
-pub fn is_disk_full(message: &str) -> bool {
-    message.contains("no space left on device")
+fn refused(what: String, status: u16, message: String) -> RuntimeError {
+    match EngineErrorKind::of(status, &message) {
+        EngineErrorKind::DiskFull => RuntimeError::DiskFull { what },
+        kind => RuntimeError::Refused { what, kind, reason: message },
+    }
 }
 
 /// What to make of "there is no such thing": an absence, not an error.
 pub fn unless_missing<T>(answer: Result<T, RuntimeError>) -> Result<Option<T>, RuntimeError> {
     match answer {
         Ok(found) => Ok(Some(found)),
-        Err(RuntimeError::Refused { status: 404, .. }) => Ok(None),
+        Err(RuntimeError::Refused { kind, .. }) if kind.is_missing() => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -3,6 +3,7 @@
 use super::container;
 use super::container::inspect_own;
 use super::engine::DockerEngine;
+use super::engine_messages::EngineErrorKind;
 use crate::runtime::RuntimeError;
 use bollard::models::ContainerState;
 use fleet_core::backup::HoldKind;
@@ -30,7 +31,7 @@ pub async fn hold(
         HoldKind::Paused if runs && !is_paused => {
             let call = engine.docker().await?.pause_container(&id);
             match engine.act(&format!("pause {name}"), call).await {
-                Err(RuntimeError::Refused { reason, .. }) if reason.contains("already paused") => Ok(()),
+                Err(RuntimeError::Refused { kind: EngineErrorKind::AlreadyPaused, .. }) => Ok(()),
                 paused => paused,
             }
         }
@@ -55,7 +56,7 @@ pub async fn release(
 async fn resume(engine: &DockerEngine, name: &str, id: &str) -> Result<(), RuntimeError> {
     let call = engine.docker().await?.unpause_container(id);
     match engine.act(&format!("let {name} go on"), call).await {
-        Err(RuntimeError::Refused { reason, .. }) if reason.contains("not paused") => Ok(()),
+        Err(RuntimeError::Refused { kind: EngineErrorKind::NotPaused, .. }) => Ok(()),
         resumed => resumed,
     }
 }

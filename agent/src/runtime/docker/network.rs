@@ -1,6 +1,7 @@
 //! Networks at the Engine.
 
 use super::engine::{DockerEngine, unless_missing};
+use super::engine_messages::EngineErrorKind;
 use crate::runtime::RuntimeError;
 use bollard::models::{Ipam, IpamConfig, Network, NetworkCreateRequest};
 use bollard::query_parameters::ListNetworksOptions;
@@ -34,7 +35,9 @@ pub async fn create(
         }
         let call = engine.docker().await?.create_network(request);
         match engine.act(&what, call).await {
-            Ok(_) | Err(RuntimeError::Refused { status: 409, .. }) => Ok(()),
+            Ok(_) | Err(RuntimeError::Refused { kind: EngineErrorKind::NameInUse | EngineErrorKind::Conflict, .. }) => {
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     });
@@ -100,7 +103,7 @@ async fn remove_by_id(engine: &DockerEngine, name: &str, id: &str) -> Result<(),
     let call = engine.docker().await?.remove_network(id);
     match unless_missing(engine.act(&format!("remove network {name}"), call).await) {
         Ok(_) => Ok(()),
-        Err(RuntimeError::Refused { reason, .. }) if reason.contains("active endpoints") => {
+        Err(RuntimeError::Refused { kind: EngineErrorKind::InUse, .. }) => {
             Err(RuntimeError::InUse { kind: "network", name: name.to_owned() })
         }
         Err(error) => Err(error),

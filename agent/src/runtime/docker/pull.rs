@@ -1,6 +1,7 @@
 //! Images: pulled with a word on how far it is, and looked up in their registry.
 
-use super::engine::{DockerEngine, is_disk_full};
+use super::engine::DockerEngine;
+use super::engine_messages::{EngineErrorKind, LayerStatus, PullErrorKind};
 use super::inspect::image_id;
 use super::reference::reference;
 use crate::runtime::{Note, Notes, Resolved, RuntimeError};
@@ -90,7 +91,8 @@ struct Layer {
 impl Layers {
     fn take(&mut self, answer: CreateImageInfo) -> Moved {
         let status = answer.status.unwrap_or_default();
-        if status.starts_with("Retrying") || status.starts_with("Waiting") {
+        let state = LayerStatus::of(&status);
+        if state == LayerStatus::Waiting {
             return Moved::Nowhere;
         }
         let count = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok());
@@ -100,11 +102,13 @@ impl Layers {
         if layer.status != status || count(detail.current).is_some() {
             moved = Moved::On;
         }
-        if status.starts_with("Downloading") {
-            layer.done = count(detail.current).unwrap_or(layer.done);
-            layer.total = count(detail.total).unwrap_or(layer.total);
-        } else if status.starts_with("Download complete") || status.starts_with("Pull complete") {
-            layer.done = layer.total;
+        match state {
+            LayerStatus::Downloading => {
+                layer.done = count(detail.current).unwrap_or(layer.done);
+                layer.total = count(detail.total).unwrap_or(layer.total);
+            }
+            LayerStatus::Downloaded => layer.done = layer.total,
+            LayerStatus::Waiting | LayerStatus::Other => {}
         }
         layer.status = status;
         moved
@@ -138,64 +142,17 @@ pub async fn resolve(engine: &DockerEngine, image: &str) -> Result<Resolved, Run
 
 fn no_digest(image: &str) -> RuntimeError {
     let (what, reason) = (format!("ask the registry for {image}"), "it named no digest".to_owned());
-    RuntimeError::Refused { what, status: 200, reason }
+    RuntimeError::Refused { what, kind: EngineErrorKind::Other, reason }
 }
 
-/// What an Engine's refusal to pull means; all it gives is text.
+/// What an Engine's refusal to pull means.
 fn pull_error(image: &str, error: RuntimeError) -> RuntimeError {
-    let RuntimeError::Refused { reason, what, status } = error else { return error };
+    let RuntimeError::Refused { reason, what, kind } = error else { return error };
     let image = image.to_owned();
-    let says = |parts: &[&str]| parts.iter().any(|part| reason.contains(part));
-    if is_disk_full(&reason) {
-        return RuntimeError::DiskFull { what };
-    }
-    if says(&["manifest unknown", "name unknown", "not found: does not exist", "no such image", "not found"]) {
-        return RuntimeError::NoImage { image };
-    }
-    if says(&["denied", "unauthorized", "authentication required", "no basic auth", "forbidden"]) {
-        return RuntimeError::ImageNotAllowed { image };
-    }
-    let is_network = says(&[
-        "connection refused",
-        "timeout",
-        "Timeout",
-        "deadline exceeded",
-        "no such host",
-        "no route to host",
-        "unreachable",
-        "connection reset",
-        "EOF",
-        "HTTP response to HTTPS client",
-        "x509",
-        "tls:",
-    ]);
-    if is_network {
-        return RuntimeError::NoRegistry { image, reason };
-    }
-    RuntimeError::Refused { what, status, reason }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(reason: &str, expect: &str) {
-        let refused = RuntimeError::Refused { what: "pull web:1".into(), status: 500, reason: reason.into() };
-        assert_eq!(pull_error("web:1", refused).to_string(), expect);
-    }
-
-    #[test]
-    fn each_refusal_of_a_pull_has_its_sentence() {
-        check("manifest for web:1 not found: manifest unknown", "the image `web:1` does not exist");
-        check("unauthorized: authentication required", "the registry does not let this host pull `web:1`");
-        check(
-            "write /var/lib/docker/tmp/x: no space left on device",
-            "no space left on this host's disk: could not pull web:1; see `df` and `docker system df` there",
-        );
-        check(
-            "dial tcp 127.0.0.1:1: connect: connection refused",
-            "the registry of `web:1` does not answer: dial tcp 127.0.0.1:1: connect: connection refused",
-        );
-        check("out of luck", "could not pull web:1: the Engine says: out of luck");
+    match PullErrorKind::of(&reason) {
+        PullErrorKind::NoSuchImage => RuntimeError::NoImage { image },
+        PullErrorKind::NotAllowed => RuntimeError::ImageNotAllowed { image },
+        PullErrorKind::NoRegistry => RuntimeError::NoRegistry { image, reason },
+        PullErrorKind::Other => RuntimeError::Refused { what, kind, reason },
     }
 }

@@ -1,6 +1,7 @@
 //! Volumes at the Engine.
 
 use super::engine::{DockerEngine, unless_missing};
+use super::engine_messages::EngineErrorKind;
 use crate::runtime::RuntimeError;
 use bollard::models::{Volume, VolumeCreateRequest};
 use bollard::query_parameters::RemoveVolumeOptions;
@@ -97,7 +98,7 @@ pub async fn remove(engine: &DockerEngine, spec: &InstanceSpec, name: &str) -> R
     let call = engine.docker().await?.remove_volume(name, None::<RemoveVolumeOptions>);
     match unless_missing(engine.act(&format!("remove volume {name}"), call).await) {
         Ok(_) => Ok(()),
-        Err(RuntimeError::Refused { status: 409, .. }) => {
+        Err(RuntimeError::Refused { kind: EngineErrorKind::InUse | EngineErrorKind::Conflict, .. }) => {
             Err(RuntimeError::InUse { kind: "volume", name: name.to_owned() })
         }
         Err(error) => Err(error),

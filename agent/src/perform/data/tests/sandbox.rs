@@ -1,7 +1,7 @@
 //! What the Engine, images and apps do by themselves where a database or a volume is empty.
 
 use super::lab::{Fault, LabRuntime};
-use crate::runtime::RuntimeError;
+use crate::runtime::{EngineErrorKind, RuntimeError};
 use fleet_core::spec::{InstanceSpec, MountSource};
 use fleet_core::steps::Step;
 
@@ -55,7 +55,7 @@ impl LabRuntime {
         }
         (plan.stays, plan.refused) = (plan.stays - 1, plan.refused + 1);
         let (what, reason) = (format!("remove {name}"), "it is in use".to_owned());
-        Err(RuntimeError::Refused { what, status: 409, reason })
+        Err(RuntimeError::Refused { what, kind: EngineErrorKind::InUse, reason })
     }
 
     /// Which server answers; the first is one that only begins the database.

@@ -1,10 +1,10 @@
 //! The end of a tool: how it ended by itself, or that it is ended.
 
 use super::LABEL;
-use crate::runtime::RuntimeError;
 use crate::runtime::docker::container::inspect;
 use crate::runtime::docker::engine::{DockerEngine, unless_missing};
 use crate::runtime::docker::inspect::containers;
+use crate::runtime::{EngineErrorKind, RuntimeError};
 use bollard::exec::{CreateExecOptions, StartExecOptions};
 use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions};
 use fleet_core::spec::InstanceSpec;
@@ -121,7 +121,8 @@ async fn end_exec(
         match engine.ask("hear that a tool was ended", asked).await {
             Ok(found) if found.running == Some(true) => sleep(BETWEEN).await,
             // Its container is gone, and with it all that ran there.
-            Ok(_) | Err(RuntimeError::Refused { status: 404, .. }) => return Ok(()),
+            Ok(_) => return Ok(()),
+            Err(RuntimeError::Refused { kind, .. }) if kind.is_missing() => return Ok(()),
             Err(error) => return Err(error),
         }
     }
@@ -134,7 +135,7 @@ async fn remove(engine: &DockerEngine, container: &str) -> Result<(), RuntimeErr
     let call = engine.docker().await?.remove_container(container, Some(options));
     match unless_missing(engine.act("remove the container of a tool", call).await) {
         Ok(_) => Ok(()),
-        Err(RuntimeError::Refused { status: 409, reason, .. }) if reason.contains("already in progress") => Ok(()),
+        Err(RuntimeError::Refused { kind: EngineErrorKind::RemovalInProgress, .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }
@@ -155,14 +156,14 @@ async fn kill(engine: &DockerEngine, container: &str, user: Option<String>, mark
     let exec = match engine.ask("prepare to end a tool", call).await {
         Ok(exec) => exec.id,
         // The container is gone or has ended, and with it all that ran there.
-        Err(RuntimeError::Refused { status: 404 | 409, .. }) => return Ok(()),
+        Err(RuntimeError::Refused { kind, .. }) if has_ended(kind) => return Ok(()),
         Err(error) => return Err(error),
     };
     let options = StartExecOptions { detach: true, ..StartExecOptions::default() };
     match engine.act("end a tool", docker.start_exec(&exec, Some(options))).await {
         Ok(_) => {}
         // Where there is no shell, no tool was ever begun.
-        Err(RuntimeError::Refused { reason, .. }) if reason.contains("executable file not found") => return Ok(()),
+        Err(RuntimeError::Refused { kind: EngineErrorKind::NoExecutable, .. }) => return Ok(()),
         Err(error) => return Err(error),
     }
     for _ in 0..ASKED {
@@ -173,6 +174,12 @@ async fn kill(engine: &DockerEngine, container: &str, user: Option<String>, mark
         sleep(BETWEEN).await;
     }
     Err(RuntimeError::Interrupted { what: "end a tool".to_owned() })
+}
+
+/// Whether no command can be given to a container because nothing of it can be running.
+fn has_ended(kind: EngineErrorKind) -> bool {
+    use EngineErrorKind::{Conflict, IsPaused, NotRunning, RemovalInProgress};
+    kind.is_missing() || matches!(kind, NotRunning | IsPaused | RemovalInProgress | Conflict)
 }
 
 /// Ends the tools of an instance, whoever began them.

@@ -3,9 +3,9 @@
 use super::ending::{EndOnDrop, RunningTarget};
 use super::running::Running;
 use super::{Input, LABEL, Reads, command, describe, environment, new_mark};
-use crate::runtime::RuntimeError;
 use crate::runtime::docker::container::inspect;
 use crate::runtime::docker::engine::DockerEngine;
+use crate::runtime::{EngineErrorKind, RuntimeError};
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, HostConfig, HostConfigLogConfig};
 use bollard::query_parameters::{AttachContainerOptions, CreateContainerOptions, StartContainerOptions};
 use fleet_core::backup::Tool;
@@ -46,7 +46,7 @@ pub async fn start(
     let call = engine.docker().await?.start_container(&id, None::<StartContainerOptions>);
     match engine.act(&format!("start {what}"), call).await {
         Ok(()) => {}
-        Err(RuntimeError::Refused { reason, .. }) if reason.contains("executable file not found") => {
+        Err(RuntimeError::Refused { kind: EngineErrorKind::NoExecutable, reason, .. }) => {
             return Err(RuntimeError::NoTool { service: service.to_owned(), tool: "sh".to_owned(), detail: reason });
         }
         Err(error) => return Err(error),
